@@ -1,4 +1,5 @@
-// Notifications and previews over Redis while it answers, and over the database otherwise. Listeners hear both.
+// Sends notifications and previews over Redis while it answers, and over the database otherwise. Listeners receive
+// both.
 
 import type { Notifier, Previews } from "@dari/domain";
 

@@ -1,4 +1,4 @@
-// Opens what a program of the platform stands on, in order, on the stack that closes it in reverse.
+// Opens the services of a program in order, on a stack that closes them in reverse.
 
 import { createFilesystemBlobStore, createS3BlobStore, type BlobStore } from "@dari/blobs";
 import type { Backlog, Control, RateLimiter, ReceiverPolicy, Sealer, Trees } from "@dari/control/context";
@@ -39,8 +39,8 @@ export interface Services {
 }
 
 /**
- * Prepares the database (safe from many programs at once) and opens everything. `answersCalls`: this program serves the
- * API, whose calls have connections of their own. Throws with what to do.
+ * Prepares the database (safe from several programs at once) and opens all services. `answersCalls`: this program
+ * serves the API, whose calls get connections of their own. Its errors say what to do.
  */
 export async function openServices(
   settings: ServiceSettings,
@@ -90,7 +90,7 @@ export async function openServices(
 /** A caller in a transaction can need a second connection. */
 const connectionsMin = 2;
 
-/** Half of the connections are for calls of organizations, which run under a role of their own. */
+/** Calls of organizations run under their own role. They get half of the connections. */
 function shareConnections(
   poolMax: number,
   { hasRowSecurity, answersCalls }: { readonly hasRowSecurity: boolean; readonly answersCalls: boolean },
@@ -101,7 +101,7 @@ function shareConnections(
   return { poolMax: Math.max(connectionsMin, poolMax - tenants), tenants };
 }
 
-/** The API's view of the services. */
+/** Returns the API's view of the services. */
 export function controlOf(services: Services, settings: ServiceSettings, publicUrl: string): Control {
   return {
     ...services,
@@ -115,7 +115,7 @@ export function controlOf(services: Services, settings: ServiceSettings, publicU
   };
 }
 
-/** 0 in the environment: no bound. */
+/** 0 in the environment means no limit. */
 function rateDefaultsOf({ rates }: ServiceSettings): RateDefaults {
   const bound = (given: number): number | undefined => (given === 0 ? undefined : given);
   return {
@@ -131,13 +131,13 @@ function openPreviews(db: Database, location: QueueLocation | undefined, program
   return joinPreviews(createRedisPreviews(location.redisUrl, location.prefix), fallback);
 }
 
-/** A worker's consuming side; undefined without Redis. */
+/** The worker's job source; undefined without Redis. */
 export function openSource(settings: ServiceSettings): TurnSource | undefined {
   const location = queueLocation(settings);
   return location === undefined ? undefined : openTurnSource(location, { lockMs: settings.leaseMs });
 }
 
-/** Without a queue, workers pull what is dispatched. */
+/** Without a queue, workers pull dispatched turns. */
 const pullOnly: TurnDelivery = {
   available: false,
   deliver: () => Promise.reject(new Error("no queue is configured")),

@@ -177,7 +177,7 @@ export const serviceSettings = {
 
 export type ServiceSettings = ConfigOf<typeof serviceSettings>;
 
-/** What single fields cannot see. */
+/** Checks combinations of settings. */
 export function checkServiceSettings(settings: ServiceSettings): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   problems.push(...masterKeyProblems(settings), ...webhookProblems(settings));
@@ -191,14 +191,14 @@ export function checkServiceSettings(settings: ServiceSettings): ConfigProblem[]
   return problems;
 }
 
-/** @throws Error when there is none, or the file cannot be read. */
+/** @throws Error if there is no key, or the file cannot be read. */
 export function masterKeyOf(settings: ServiceSettings): Redacted<Buffer> {
   const key = decodeKey(masterKeyText(settings) ?? "");
   if (key === undefined) throw new Error("the master key has not 32 bytes");
   return new Redacted(key);
 }
 
-/** Keys that only open. */
+/** Returns former keys, which only decrypt. */
 export function oldMasterKeysOf(settings: ServiceSettings): Redacted<Buffer>[] {
   return oldKeyTexts(settings).map((text) => {
     const key = decodeKey(text);

@@ -1,4 +1,4 @@
-// Messages that no client sends one by one: schedules and batches.
+// Messages that clients do not send one by one: schedules and batches.
 
 export { cancelBatch, finishBatchCancels, sweepBatches } from "./batches/cancel-batch.ts";
 export { createBatch } from "./batches/create-batch.ts";

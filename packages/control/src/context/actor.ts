@@ -1,23 +1,23 @@
-// Who calls a verb.
+// The caller of an operation.
 
 import type { Role } from "@dari/contract";
 import type { KeyRates } from "@dari/db";
 
-/** Who calls a verb. Every query is scoped by its organization. */
+/** The caller of an operation. Every query is limited to its organization. */
 export interface Actor {
   readonly organizationId: string;
   /** The id of the key, or of the sign-in that is used instead of a key. */
   readonly keyId: string;
   readonly scopes: readonly string[];
-  /** The person: by a sign-in, or by the key of its device; undefined: the organization's own key. */
+  /** Set for a sign-in and for the key of a person's device; undefined for the organization's own keys. */
   readonly person?: Person | undefined;
-  /** How the person signed in with the browser that calls; undefined: the call shows a key. */
+  /** How the person signed in with this browser; undefined if the call has a key. */
   readonly signInMethod?: "link" | "oidc" | undefined;
-  /** Whether it may make, change and remove owners, as far as its scopes go; absent: yes. */
+  /** Whether the caller may create, change and remove owners, within its scopes (default: true). */
   readonly managesOwners?: boolean | undefined;
-  /** What its key may send in a while; undefined: no bound of its own. */
+  /** The key's own rate limits; undefined if it has none. */
   readonly rates?: KeyRates | undefined;
-  /** The id of the call for the audit log; undefined outside of a call. */
+  /** The call's id for the audit log; undefined outside of a call. */
   readonly requestId?: string | undefined;
 }
 

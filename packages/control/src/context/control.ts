@@ -1,4 +1,4 @@
-// What every verb of the control plane gets: the services of this process, assembled once by `@dari/control/assembly`.
+// What every operation gets: the services of this process, created once by `@dari/control/assembly`.
 
 import type { BlobStore } from "@dari/blobs";
 import type { Database } from "@dari/db";
@@ -19,17 +19,17 @@ export interface Control {
   readonly admission: Admission;
   readonly backlog: Backlog;
   readonly rates: RateLimiter;
-  /** What this process's open streams watch, and how many there may be. */
+  /** The events that this process's open streams read, and the limits on streams. */
   readonly feeds: SessionFeeds;
   readonly streams: StreamGate;
-  /** Directories on this machine's disk. */
+  /** Temporary directories on this machine's disk. */
   readonly scratch: ScratchSpace;
   readonly log: Log;
-  /** Whose admin keys may create organizations. */
+  /** Whose admin keys can create organizations. */
   readonly organizationCreation: "operators" | "anyone";
-  /** Where clients reach the API, without a trailing slash; upload URLs are built on it. */
+  /** The address of the API for clients, without a trailing slash. Upload URLs start with it. */
   readonly publicUrl: string;
-  /** Which receivers of webhooks may be private; absent: none. */
+  /** Which private addresses webhooks can be sent to (default: none). */
   readonly webhookReceivers?: ReceiverPolicy | undefined;
   /** Signs upload URLs. */
   readonly urlSigningKey: Buffer;

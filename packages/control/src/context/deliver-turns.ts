@@ -1,4 +1,4 @@
-// Brings dispatched turns to workers, by the queue or by direct pull.
+// Delivers dispatched turns to workers: by the queue, or by a notification to workers that pull.
 
 import type { Database } from "@dari/db";
 import type { DispatchedTurn, Log, Notifier, TurnDelivery } from "@dari/domain";
@@ -11,8 +11,8 @@ export interface DeliveryContext {
 }
 
 /**
- * Adds turn jobs, or says "look" to workers that pull. Best effort: if the process dies in here, the dispatch expires
- * and the reaper gives the session back to `ready`.
+ * Adds turn jobs, or notifies workers that pull. Best effort: if this fails, the dispatch expires and the reaper makes
+ * the session ready again.
  */
 export async function deliverTurns(context: DeliveryContext, turns: readonly DispatchedTurn[]): Promise<void> {
   if (turns.length === 0) return;
@@ -25,6 +25,6 @@ export async function deliverTurns(context: DeliveryContext, turns: readonly Dis
       context.log.warn({ err: error, turns: turns.length }, "delivery.failed");
     }
   }
-  // They stay dispatched, so a worker that pulls can claim them at once.
+  // The turns stay dispatched, so a worker that pulls can claim them at once.
   for (const turn of turns) context.notifier.notify("dispatched", turn.sessionId);
 }

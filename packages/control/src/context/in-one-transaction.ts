@@ -1,4 +1,4 @@
-// A control plane whose writes are one transaction, and whose word goes out only when they are committed.
+// A `Control` whose writes are one transaction, and whose notifications are sent after its commit.
 
 import { boundTo, withTransaction } from "@dari/db";
 import type { DispatchedTurn, WakeTopic } from "@dari/domain";
@@ -8,8 +8,8 @@ import { deliverTurns } from "./deliver-turns.ts";
 type Transacting = Pick<Control, "db" | "notifier" | "delivery" | "log">;
 
 /**
- * Runs `work` in one transaction. Notifications and turns wait for the commit, because a reader could not see the rows
- * before. Do not wait and do not store bytes in it.
+ * Runs `work` in one transaction. Notifications and turns are sent after the commit, because a reader could not see the
+ * rows before. Do not wait or store bytes in it.
  */
 export async function inOneTransaction<T, Part extends Transacting = Control>(
   control: Part,

@@ -1,4 +1,4 @@
-// What every verb gets: the services (`Control`), the caller (`Actor`), one transaction, idempotency keys, pages.
+// What every operation gets: the services (`Control`), the caller (`Actor`), one transaction, idempotency keys, pages.
 
 export type { Actor, Person } from "./actor.ts";
 export type { Control } from "./control.ts";

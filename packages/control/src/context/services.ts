@@ -8,18 +8,21 @@ import type { Tree } from "@dari/workspace";
 import type { Actor } from "./actor.ts";
 
 export interface Sealer {
-  /** Names the current master key without telling anything of it: 16 hex digits. */
+  /** Identifies the current master key without revealing anything about it: 16 hex digits. */
   readonly keyId: string;
-  /** With what a value begins that is sealed under the current key. */
+  /** The first bytes of every value that is sealed under the current key. */
   readonly currentPrefix: Buffer;
   seal(plaintext: string, context: SealContext): Buffer;
-  /** Throws, with the id of the key it is under, when that is none of this process's or the place is another. */
+  /**
+   * @throws Error with the key's id if this process does not have the key, or `context` differs from the one at
+   *   sealing.
+   */
   open(sealed: Buffer, context: SealContext): string;
-  /** Equal for equal texts (hex); without the master key nobody can try out what the text may have been. */
+  /** Returns the same hex text for the same input. Without the master key, nobody can test guesses against it. */
   fingerprint(text: string): string;
 }
 
-/** Binds a sealed value to its place, so that a row copied to another organization or name does not open. */
+/** Binds a sealed value to its place: it does not open if its row is copied to another organization or name. */
 export interface SealContext {
   readonly organizationId: string;
   readonly name: string;
@@ -27,57 +30,59 @@ export interface SealContext {
 
 export interface RateLimiter {
   /**
-   * Takes `amount` from what the caller's organization and key have left: all of it or nothing. Below zero: gives back.
-   * Rejects as the database does.
+   * Takes `amount` from the rates of the caller's organization and key: all of it, or nothing. A negative amount gives
+   * back. Rejects with the database's errors.
    */
   take(actor: Actor, kind: RateKind, amount: number): Promise<RateDecision>;
 }
 
 export interface RateDecision {
   readonly granted: boolean;
-  /** Empty where nothing bounds the caller. */
+  /** Empty if the caller has no rate limits. */
   readonly standings: RateStanding[];
 }
 
-/** One bound as it stands after a call. */
+/** One rate limit, as it is after a call. */
 export interface RateStanding {
   readonly of: "organization" | "key";
   readonly kind: RateKind;
   readonly quota: number;
-  /** Length of the window. Seconds. */
+  /** Length of the window, in seconds. */
   readonly windowSeconds: number;
   readonly remaining: number;
-  /** Seconds until the window has passed. */
+  /** Seconds until the window ends. */
   readonly resetSeconds: number;
 }
 
 export interface Backlog {
   /**
-   * Counts messages in before they are accepted: all of them or none. `count`: one when absent.
-   * @throws AppError `limit_exceeded` when the organization is at its bound, or would be past it.
+   * Reserves room in the backlog before messages are accepted: for all of them, or none. `count`: default 1.
+   * @throws AppError `limit_exceeded` if the organization would exceed its backlog limit.
    */
   admit(db: Database, organizationId: string, count?: number): Promise<void>;
 }
 
 export interface Trees {
-  /** The tree of a snapshot, and how far its newest full manifest is. `null`: a session without a snapshot. */
+  /**
+   * Returns the tree of a snapshot, and how far away its newest full manifest is. `null`: a session without a snapshot.
+   */
   load(organizationId: string, snapshotId: string | null): Promise<LoadedTree>;
-  /** Keeps what was just saved, so that the session's next turn need not read it. */
+  /** Caches a tree that was just saved, so that the session's next turn does not read it. */
   remember(snapshotId: string, loaded: LoadedTree): void;
-  /** The same trees, where those that are not kept are read through another view of the database. */
+  /** Returns the same trees, where those not in the cache are read through another view of the database. */
   readBy(db: Database): Trees;
 }
 
 export interface LoadedTree {
   readonly tree: Tree;
-  /** Snapshots since the newest full manifest; 0 for a full one and for no snapshot. */
+  /** Snapshots since the newest full manifest. 0 for a full one, and without a snapshot. */
   readonly deltaDepth: number;
 }
 
 export interface SessionFeeds {
   /**
-   * The feed of a session that exists, until `release` is called; undefined when the organization has no such session.
-   * `db`: as a call of the actor's sees it. `onRevoked` is called when the actor's key is not good any more.
+   * Returns the feed of an existing session until `release` is called, or undefined if the organization has no such
+   * session. `db`: limited to the actor's organization. `onRevoked` is called when the actor's key becomes invalid.
    */
   watch(db: Database, actor: Actor, sessionId: string, onRevoked: () => void): Promise<WatchedSession | undefined>;
 }
@@ -88,15 +93,15 @@ export interface WatchedSession {
 }
 
 export interface SessionFeed {
-  /** The newest event known here. */
+  /** The number of the newest event that this process has read. */
   readonly lastNumber: number;
-  /** False once the session was deleted. */
+  /** False after the session was deleted. */
   readonly exists: boolean;
-  /** Events after a number, or undefined when they must be read from the ledger. */
+  /** Returns the events after a number, or undefined if they must be read from the database. */
   recentAfter(sequenceNumber: number): readonly EventRecord[] | undefined;
-  /** Looks for new events; calls at the same time share one reading. */
+  /** Reads new events. Concurrent calls share one query. */
   look(): Promise<void>;
-  /** Drops the events that were read before a moment of `performance.now()`. Later readers read the database. */
+  /** Drops events that were read before a time of `performance.now()`. Later reads go to the database. */
   forget(before: number): void;
   markDeleted(): void;
   readonly changes: Listeners<void>;
@@ -104,23 +109,25 @@ export interface SessionFeed {
   takePreview(preview: Preview): void;
 }
 
-/** A preview, and the number of the event after which it belongs. */
+/** A preview, and the number of the event that it follows. */
 export interface PlacedPreview {
   readonly preview: Preview;
   readonly afterSequenceNumber: number;
 }
 
 export interface StreamGate {
-  /** @throws AppError `limit_exceeded` when one more stream of the organization is too many. */
+  /** @throws AppError `limit_exceeded` if the organization has its maximum of streams. */
   check(organizationId: string): void;
-  /** Takes a place, also where none is left: for a stream that was promised. Returns the way out. */
+  /**
+   * Counts one stream, also above the limit, for a stream that was already promised. Returns the function that ends it.
+   */
   take(organizationId: string): () => void;
   /**
-   * Counts bytes that wait for a slow reader until the returned function is called; undefined when too many wait
-   * already, and the reader is to be cut off.
+   * Counts bytes that wait for a slow reader until the returned function is called. Returns undefined if too many
+   * already wait: disconnect the reader.
    */
   hold(organizationId: string, bytes: number): (() => void) | undefined;
 }
 
-/** Every public address; `rules` name private ones, and those that may be reached without TLS. */
+/** All public addresses are allowed. `rules` name private ones, and those that may be called without TLS. */
 export type ReceiverPolicy = EgressPolicy;

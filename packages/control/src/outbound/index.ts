@@ -1,4 +1,4 @@
-// What leaves the platform: event streams, webhooks, and sessions as files (export and import).
+// Everything that leaves the platform: event streams, webhooks, and sessions as files (export and import).
 
 export { exportSession } from "./exports/export-session.ts";
 export { importSession } from "./exports/import-session.ts";

@@ -1,4 +1,4 @@
-// How an agent gets here: source snapshots, bundles, versions and their builds.
+// From uploaded source to a built version: source snapshots, bundles, versions and builds.
 
 export { createAgent } from "./agents/create-agent.ts";
 export { deleteAgent } from "./agents/delete-agent.ts";

@@ -1,4 +1,4 @@
-// What is stored as objects: workspaces and their snapshots, uploaded files, and the maintenance of the store.
+// Data in the object store: workspaces and their snapshots, uploaded files, and the maintenance of the store.
 
 export type { ArchiveEntry } from "./archives/entry.ts";
 export { ArchiveRefused, readTar, type TarEntry } from "./archives/read-tar.ts";

@@ -1,4 +1,4 @@
-// The engine of turns: sessions and messages, dispatch, claims from start to end, inputs that agents ask for.
+// The engine of turns: sessions, messages, dispatch, claims, and inputs that agents ask for.
 
 export { claimTurn, isDispatchLed, pullTurn, type TurnClaim } from "./claims/claim-turn.ts";
 export { finishTurn, type FinishContext } from "./claims/finish-turn.ts";

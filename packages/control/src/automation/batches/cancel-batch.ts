@@ -1,4 +1,4 @@
-// Cancels the open messages of a batch. The request is a row, so a reconciler continues if this process dies.
+// Cancels the open messages of a batch. The request is stored, so a reconciler continues if this process dies.
 
 import type { SessionBatchRecord } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -12,18 +12,18 @@ interface CancelContext {
   readonly notifier: Notifier;
 }
 
-/** Messages of one statement: their sessions' workers cannot renew a lease until it has ended. */
+/** Messages per statement. Workers of these sessions cannot renew their leases until it has ended. */
 const perStatement = 100;
-/** Batches of one pass. */
+/** Batches per pass. */
 const perPass = 20;
-/** Purged in one statement, with their items. */
+/** Batches that one statement deletes, with their items. */
 const purgedTogether = 20;
-/** A pass begins no statement after this; the rest waits for the next one: milliseconds. */
+/** A pass begins no statement after this time, in milliseconds. The next pass continues. */
 const purgeMs = 3_000;
 
 /**
- * Idempotent. Queued messages end at once; running ones when their workers have stopped them: until then the batch is
- * `cancelling`. @throws AppError `not_found`
+ * Idempotent. Queued messages end at once. Running ones end when their workers have stopped them; until then the batch
+ * is `cancelling`. @throws AppError `not_found`
  */
 export async function cancelBatch(control: Control, actor: Actor, batchId: string): Promise<SessionBatchRecord> {
   const place = { organizationId: actor.organizationId, batchId };
@@ -38,7 +38,7 @@ export async function cancelBatch(control: Control, actor: Actor, batchId: strin
   return getBatch(control, place);
 }
 
-/** Answers how many messages were told. */
+/** Returns how many messages were cancelled or asked to stop. */
 async function cancelOpen({ db, notifier }: CancelContext, place: BatchPlace): Promise<number> {
   let told = 0;
   for (;;) {
@@ -52,12 +52,12 @@ async function cancelOpen({ db, notifier }: CancelContext, place: BatchPlace): P
     told += items.length;
     if (items.length === 0) break;
   }
-  // Messages that were sent behind the first ones may be ready now.
+  // Messages queued behind the first ones may be ready now.
   if (told > 0) notifier.notify("ready", place.organizationId);
   return told;
 }
 
-/** For the clock: what a process began to cancel and did not finish. Safe beside its twins. */
+/** Run periodically: finishes cancellations that a process began and did not finish. Safe to run concurrently. */
 export async function finishBatchCancels(context: CancelContext): Promise<number> {
   let told = 0;
   for (const place of await sessionBatches.listBatchesToCancel(context.db, perPass)) {
@@ -66,7 +66,7 @@ export async function finishBatchCancels(context: CancelContext): Promise<number
   return told;
 }
 
-/** Forgets batches that have had their time; their sessions stay. Answers how many. */
+/** Deletes batches after their retention; their sessions stay. Returns how many. */
 export async function sweepBatches(db: Database, keepMs: number = limits.batchKeepMs): Promise<number> {
   const startedAt = performance.now();
   let swept = 0;

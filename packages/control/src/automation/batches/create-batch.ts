@@ -1,4 +1,4 @@
-// Starts many sessions, each with a first message: all of them, or none.
+// Creates many sessions with a first message each: all of them, or none.
 
 import type { CreateSessionBatchRequest, SessionBatchCreated } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -9,10 +9,9 @@ import { getBatch } from "./get-batch.ts";
 import { getHostedBatch, isHosted, ownBatchOf, type OwnBatchRequest } from "./hosted-items.ts";
 
 /**
- * One transaction, so that a process that dies in it leaves nothing. The messages wait for the dispatcher, which shares
- * slots out.
- * @throws AppError `not_found` for the agent; `conflict` when there is no such version; `invalid` (unknown file);
- * `limit_exceeded` where they would not all fit into the backlog.
+ * Runs in one transaction, so a crash leaves nothing. The dispatcher starts the messages by fair shares.
+ * @throws AppError `not_found` for the agent; `conflict` for an unknown version; `invalid` for an unknown file;
+ *   `limit_exceeded` if the messages do not all fit into the backlog.
  */
 export async function createBatch(
   control: Control,
@@ -76,7 +75,7 @@ async function itemsOf(
   }));
 }
 
-/** When messages that wait may have ended: seconds. */
+/** Until waiting messages may have ended, in seconds. */
 const retryAfterSeconds = 5;
 
 function refusal(

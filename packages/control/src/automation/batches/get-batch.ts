@@ -1,4 +1,4 @@
-// Reads batches, what has come of them, and their sessions.
+// Reads batches, their progress and their sessions.
 
 import type { BatchSessionRecord, SessionBatchRecord, SessionBatchSummary } from "@dari/contract";
 import { renderPage, type Actor, type Control, type PageOf } from "@dari/control/context";
@@ -12,12 +12,12 @@ export async function getBatch(control: Pick<Control, "db">, place: BatchPlace):
   return renderBatch(row, await sessionBatches.findBatchProgress(control.db, place));
 }
 
-/** @throws AppError `invalid` for a cursor that names none. */
+/** @throws AppError `invalid` for an unknown cursor. */
 export async function listBatches(control: Control, actor: Actor, page: Page): Promise<PageOf<SessionBatchSummary>> {
   return renderPage(await sessionBatches.listBatches(control.db, actor.organizationId, page), renderBatchSummary);
 }
 
-/** @throws AppError `not_found`; `invalid` for a cursor that names none. */
+/** @throws AppError `not_found`; `invalid` for an unknown cursor. */
 export async function listBatchSessions(
   control: Control,
   place: BatchPlace,

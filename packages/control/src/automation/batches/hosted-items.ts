@@ -1,4 +1,4 @@
-// Batches in the form of the hosted service's later clients: items, of which each names the agent.
+// Batches in the form of the hosted service's later clients: each item names the agent.
 
 import type { CreateSessionBatchRequest, SessionBatchCreated } from "@dari/contract";
 import type { Control } from "@dari/control/context";
@@ -13,7 +13,7 @@ export function isHosted(request: CreateSessionBatchRequest): request is HostedB
   return "items" in request;
 }
 
-/** The same batch in the platform's own form. @throws AppError `invalid` for items that do not make one batch. */
+/** Returns the batch in the platform's own form. @throws AppError `invalid` for items that do not form one batch. */
 export function ownBatchOf({ items, idempotency_key: _key, ...rest }: HostedBatchRequest): OwnBatchRequest {
   const [first] = items;
   for (const [index, item] of items.entries()) {
@@ -42,7 +42,7 @@ export function ownBatchOf({ items, idempotency_key: _key, ...rest }: HostedBatc
   };
 }
 
-/** The batch as it is now, with its sessions in the order of the call's items. @throws AppError `not_found` */
+/** Returns the batch as it is now, with its sessions in the order of the call's items. @throws AppError `not_found` */
 export async function getHostedBatch(
   control: Control,
   place: BatchPlace,

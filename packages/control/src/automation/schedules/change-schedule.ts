@@ -1,4 +1,4 @@
-// Creates, changes and deletes schedules. What they send is checked as when it is sent, as far as that can be known.
+// Creates, changes and deletes schedules. Checks the messages as far as possible before they are sent.
 
 import type { CreateScheduleRequest, Deleted, ScheduleRecord, UpdateScheduleRequest } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -11,9 +11,9 @@ import { getSchedule } from "./get-schedule.ts";
 type Parts = CreateScheduleRequest["parts"];
 
 /**
- * Due for the first time after now, by the database's clock.
- * @throws AppError `invalid` for times, parts, an agent or a session that it may not have; `conflict` when there are
- * enough, or the session has ended.
+ * First due after now, by the database's clock.
+ * @throws AppError `invalid` for times, parts, an agent or a session that is not allowed; `conflict` if the limit of
+ *   schedules is reached or the session has ended.
  */
 export async function createSchedule(
   control: Control,
@@ -65,7 +65,7 @@ export async function createSchedule(
   return getSchedule(control, { organizationId, scheduleId: id });
 }
 
-/** Null: a person in a browser. */
+/** Null for a person in a browser. */
 const keyOf = ({ keyId }: Actor): string | null => (isId("apiKey", keyId) ? keyId : null);
 
 function refusal(outcome: Exclude<schedules.InsertedSchedule, "created">): AppError {
@@ -98,8 +98,8 @@ async function checkParts(control: Control, actor: Actor, parts: Parts): Promise
 }
 
 /**
- * A due time that has passed and was not acted on yet is forgotten when the times change.
- * @throws AppError `not_found`; `invalid` as when it is created; `conflict` when its agent or session is gone.
+ * When the times change, a due time that has passed without a firing is dropped.
+ * @throws AppError `not_found`; `invalid` as for creation; `conflict` if the agent or session is gone.
  */
 export async function updateSchedule(
   control: Control,

@@ -1,8 +1,8 @@
-// When a schedule is due: five cron fields on the wall clock of a time zone. The only place that knows the library.
+// Computes when a schedule is due: five cron fields in a time zone. The only file that imports the cron library.
 //
-// Where clocks are set forward, a fixed time that does not exist comes at the end of the gap; where they are set back,
-// one that exists twice comes once, at the first. Times by `*` or a step follow the clock through both. So does the
-// cron of Unix systems.
+// As in Unix cron: when clocks are set forward, a fixed time that does not exist runs at the end of the gap. When they
+// are set back, a time that exists twice runs once, at the first. Times with `*` or a step follow the clock through
+// both.
 
 import { invalidField, limits } from "@dari/domain";
 import { Cron } from "croner";
@@ -25,7 +25,7 @@ const names = new Set(
 );
 
 /**
- * The fields with one space between them. What only some crons know (`@daily`, `L`, `#`, seconds) is refused.
+ * Returns the fields separated by one space. Refuses extensions of some crons (`@daily`, `L`, `#`, seconds).
  * @throws AppError `invalid`
  */
 export function normalizeCron(text: string): string {
@@ -49,10 +49,10 @@ function wordsOf(cron: string): string[] {
   return cron.toUpperCase().match(/[A-Z]+/g) ?? [];
 }
 
-/** @throws AppError `invalid` for what is no IANA name that this process knows. */
+/** @throws AppError `invalid` for a name that is not an IANA time zone known to this process. */
 export function checkTimeZone(timeZone: string): void {
   try {
-    // Offsets are none: they have no summer time.
+    // An offset is not a time zone: it has no summer time.
     if (/^[A-Za-z]/.test(timeZone)) {
       new Intl.DateTimeFormat("en", { timeZone });
       return;
@@ -63,7 +63,9 @@ export function checkTimeZone(timeZone: string): void {
   throw invalidField("time_zone", "expected an IANA time zone, for example Europe/Berlin");
 }
 
-/** The first due time after `after`. @throws AppError `invalid` for times that never come, as 30 February. */
+/**
+ * Returns the first due time after `after`. @throws AppError `invalid` for times that never occur, such as 30 February.
+ */
 export function nextDueAt(times: CronTimes, after: Date): Date {
   return next(parse(times), after);
 }
@@ -79,15 +81,18 @@ function parse({ cron, timeZone }: CronTimes): Cron {
 }
 
 export interface DueTimes {
-  /** The newest that has passed, where it is not too late for it. */
+  /** The newest due time that has passed, unless it is too late for it. */
   readonly fireAt: Date | undefined;
-  /** How many others have passed, from the first due time on, counted to `limits.scheduleMissedMax`. */
+  /** How many other due times have passed, counted up to `limits.scheduleMissedMax`. */
   readonly missed: number;
-  /** The first that has not passed. */
+  /** The first due time that has not passed. */
   readonly nextDueAt: Date;
 }
 
-/** What is to be done at `now` of a schedule that was due at `dueAt`: at most one firing; nothing is made up for. */
+/**
+ * Returns what to do at `now` for a schedule that was due at `dueAt`: at most one firing. Missed times are not caught
+ * up on.
+ */
 export function dueTimes(times: CronTimes, dueAt: Date, now: Date, lateMs: number = limits.scheduleLateMs): DueTimes {
   const parsed = parse(times);
   let newest = dueAt;
@@ -96,7 +101,7 @@ export function dueTimes(times: CronTimes, dueAt: Date, now: Date, lateMs: numbe
   while (following <= now) {
     newest = following;
     passed += 1;
-    // Too many to be counted: on from where one is not too late.
+    // Too many to count: continue with the first time that is not too late.
     const from = passed === limits.scheduleMissedMax + 1 ? Math.max(newest.getTime(), now.getTime() - lateMs) : newest;
     following = next(parsed, new Date(from));
   }

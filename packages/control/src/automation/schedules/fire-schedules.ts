@@ -1,8 +1,8 @@
-// Answers the clock for schedules: each due time comes to one firing, whoever looks and whoever dies.
+// Fires due schedules: each due time has exactly one firing.
 //
 // A firing is one transaction under the schedule's row lock: the session, the message, the record and the next due time
-// are there together or not at all. So a reconciler that dies in between leaves the schedule due, and the next one
-// fires it; two that look at once meet at the lock, and the second finds it no longer due.
+// are committed together. A reconciler that dies leaves the schedule due, and the next one fires it. Of two reconcilers
+// at the same schedule, the second waits for the lock and finds it no longer due.
 
 import type { FiringReason } from "@dari/contract";
 import { inOneTransaction, type Control } from "@dari/control/context";
@@ -14,17 +14,17 @@ import { dueTimes, type DueTimes } from "./cron.ts";
 
 export type FiringContext = Pick<Control, "db" | "notifier" | "delivery" | "log" | "backlog" | "rates">;
 
-/** Firings of one pass, and the longest due schedules that it chooses them from. */
+/** Firings per pass. The schedules that are due longest come first. */
 const perPass = 50;
 const looks = 1_000;
-/** A run begins no pass after this, so that what watches its loop hears of it: milliseconds. */
+/** A run begins no pass after this time, so that the watchdog of its loop hears from it, in milliseconds. */
 const runMs = 3_000;
 
 export type FiringCounts = Record<FiringOutcome, number>;
 
 /**
- * Fires what is due, one after the other. A firing that throws is left due, and tried with the next run; the others go
- * on. Safe beside its twins.
+ * Fires due schedules one after the other. A firing that throws leaves its schedule due for the next run; the others
+ * continue. Safe to run concurrently.
  */
 export async function fireSchedules(context: FiringContext): Promise<FiringCounts> {
   const counts: FiringCounts = { fired: 0, skipped: 0, missed: 0, failed: 0 };
@@ -46,7 +46,7 @@ export async function fireSchedules(context: FiringContext): Promise<FiringCount
   return counts;
 }
 
-/** The outcomes that were recorded; none when it is no longer due, or somebody else is firing it. */
+/** Returns the recorded outcomes; none if the schedule is no longer due, or another process is firing it. */
 async function fireIfDue(context: FiringContext, scheduleId: string): Promise<FiringOutcome[]> {
   return inOneTransaction(context, async (inside) => {
     const schedule = await scheduleFirings.lockScheduleIfDue(inside.db, scheduleId);
@@ -66,7 +66,7 @@ async function fireIfDue(context: FiringContext, scheduleId: string): Promise<Fi
   });
 }
 
-/** Undefined: times that this process cannot read, as of a time zone that is no more. */
+/** Returns undefined for times that this process cannot read, such as those of an abolished time zone. */
 function timesOf(schedule: DueSchedule): DueTimes | undefined {
   try {
     return dueTimes(schedule, schedule.nextDueAt, schedule.now);
@@ -123,13 +123,13 @@ const unknownTimes = failed(
   "unknown_times",
 );
 
-/** Undefined: this due time has its record already. */
+/** Returns undefined if this due time already has its record. */
 async function fire(inside: FiringContext, schedule: DueSchedule, dueAt: Date): Promise<Firing | undefined> {
   const scene = await scheduleFirings.findFiringScene(inside.db, schedule, dueAt);
   if (scene.isRecorded) return undefined;
   if (scene.isAgentDeleted) return failed("agent_deleted", "the agent was deleted", "agent_deleted");
   if (scene.isSessionEnded) return failed("session_ended", "the session has ended or was deleted", "session_ended");
-  // What would only wait is not sent: it would all run when the hold ends, which is making up for what passed.
+  // A message that could only wait is not sent. Otherwise all missed messages would run when the hold ends.
   if (scene.holdReason === "paused") return skipped("paused", "operators have stopped all turns");
   if (scene.holdReason === "budget") return skipped("budget", "a budget of the organization or the agent is used up");
   if (scene.isPreviousOpen && schedule.overlap === "skip") {
@@ -147,10 +147,10 @@ async function fire(inside: FiringContext, schedule: DueSchedule, dueAt: Date): 
   }
 }
 
-/** Hundreds at the full hour would take every free slot before anybody else's. */
+/** Sent by the dispatcher only: hundreds of firings at the full hour would take all free slots at once. */
 const neverAtOnce = { mayDispatch: () => false };
 
-/** @throws AppError as `sendMessage`; `conflict` where the agent has no version. */
+/** @throws AppError as `sendMessage`; `conflict` if the agent has no version. */
 async function send(
   inside: FiringContext,
   schedule: DueSchedule,
@@ -200,7 +200,7 @@ const refusals: Partial<Record<AppErrorCode, (detail: string) => Firing>> = {
   not_found: (detail) => failed("not_possible", detail),
 };
 
-/** Undefined: no refusal of the platform's; nothing is known of what it would say the next time. */
+/** Returns undefined for an error that is not a refusal: the next try may succeed. */
 function refusalOf(error: unknown): Firing | undefined {
   const refused = error instanceof AppError ? error : quotaRefusal(error);
   return refused === undefined ? undefined : refusals[refused.code]?.(refused.detail);

@@ -1,4 +1,4 @@
-// Reads schedules, and what came of their due times.
+// Reads schedules and the results of their due times.
 
 import type { FiringRecord, ScheduleRecord } from "@dari/contract";
 import { renderPage, type Actor, type Control, type PageOf } from "@dari/control/context";
@@ -11,7 +11,7 @@ export async function getSchedule(control: Pick<Control, "db">, place: ScheduleP
   return renderSchedule(found(await schedules.findSchedule(control.db, place), "schedule"));
 }
 
-/** @throws AppError `invalid` for a cursor that names none. */
+/** @throws AppError `invalid` for an unknown cursor. */
 export async function listSchedules(
   control: Control,
   actor: Actor,
@@ -21,7 +21,7 @@ export async function listSchedules(
   return renderPage(await schedules.listSchedules(control.db, actor.organizationId, filter, page), renderSchedule);
 }
 
-/** @throws AppError `not_found`; `invalid` for a cursor that names none. */
+/** @throws AppError `not_found`; `invalid` for an unknown cursor. */
 export async function listScheduleFirings(
   control: Control,
   place: SchedulePlace,

@@ -1,13 +1,13 @@
-// Forgets what came of due times when it has had its time.
+// Deletes records of due times after their retention.
 
 import { scheduleFirings, type Database } from "@dari/db";
 import { limits } from "@dari/domain";
 
 const batchRows = 1_000;
-/** Per call; a backlog that is longer waits for the next one. */
+/** Per call. The next call continues with the rest. */
 const batchesMax = 50;
 
-/** Answers how many. Safe beside its twins: each batch takes rows that nobody else is taking. */
+/** Returns how many. Safe to run concurrently: each batch skips locked rows. */
 export async function sweepFirings(db: Database, keepMs: number = limits.scheduleFiringKeepMs): Promise<number> {
   let swept = 0;
   for (let batch = 0; batch < batchesMax; batch += 1) {

@@ -1,4 +1,4 @@
-// Batches as clients see them.
+// Renders batches for clients.
 
 import type { BatchSessionRecord, Metadata, SessionBatchRecord, SessionBatchSummary } from "@dari/contract";
 import { laneOf } from "@dari/control/turns";

@@ -1,4 +1,4 @@
-// Schedules and their firings as clients see them.
+// Renders schedules and their firings for clients.
 
 import type { FiringReason, FiringRecord, Metadata, ScheduleRecord } from "@dari/contract";
 import { laneOf } from "@dari/control/turns";
@@ -12,7 +12,7 @@ export function renderSchedule(row: ScheduleRow): ScheduleRecord {
     session_id: row.sessionId,
     cron: row.cron,
     time_zone: row.timeZone,
-    // Kept as they were validated.
+    // Validated before they were stored.
     parts: row.parts as ScheduleRecord["parts"],
     metadata: row.metadata as Metadata,
     overlap: row.overlap,

@@ -1,11 +1,11 @@
-// Tells whether two bodies are the same, whatever the order of their fields. Keeps nothing that could be read back.
+// Compares bodies, whatever the order of their fields, without storing their contents.
 
 import { invalidField } from "@dari/domain";
 import type { Control } from "../control.ts";
 
 /**
- * SHA-256 over the body's canonical JSON, keyed, because bodies carry secrets.
- * @throws AppError `invalid` for a body that is nested too deeply to be written out.
+ * Returns the SHA-256 of the body's canonical JSON, keyed because bodies contain secrets.
+ * @throws AppError `invalid` for a body that is nested too deeply to be serialized.
  */
 export function fingerprintOf(control: Pick<Control, "sealer">, body: unknown): string {
   return control.sealer.fingerprint(canonicalJson(body));

@@ -1,4 +1,4 @@
-// Lets a creation happen once however often it is asked for. Knows no resource and no transport.
+// Runs a creation once per `Idempotency-Key`, however often it is called.
 
 import { idempotencyKeys } from "@dari/db";
 import { AppError } from "@dari/domain";
@@ -6,15 +6,15 @@ import type { Actor } from "../actor.ts";
 import type { Control } from "../control.ts";
 import { inOneTransaction } from "../in-one-transaction.ts";
 
-/** One call under a key. The key counts within the organization, the method and the path. */
+/** One call with a key. The key is unique within the organization, the method and the path. */
 export interface KeyedCall {
   readonly method: string;
-  /** As it was called, with its parameters filled in. */
+  /** With its parameters filled in. */
   readonly path: string;
   readonly key: string;
-  /** Tells bodies apart; see `fingerprintOf`. */
+  /** Identifies the body; see `fingerprintOf`. */
   readonly fingerprint: string;
-  /** The status of the reply when the call makes its resource. */
+  /** The status of the reply if the call creates its resource. */
   readonly status: number;
 }
 
@@ -23,10 +23,10 @@ export type Creation<Made> =
   | { readonly replayed: true; readonly resourceId: string; readonly status: number };
 
 /**
- * The key and what `work` writes are one commit, so neither exists without the other, whoever crashes. Equal calls at
- * the same time wait for the first one's end. A refusal takes the key back: it may be used again.
- * @throws AppError `idempotency_key_reused` for another body; `unavailable` when the key is forgotten in this moment;
- * and what `work` throws.
+ * The key and what `work` writes are one commit, so a crash leaves both or neither. Equal calls at the same time wait
+ * for the first one. A refusal frees the key.
+ * @throws AppError `idempotency_key_reused` for another body; `unavailable` if the key is being deleted; and what
+ *   `work` throws.
  */
 export async function idempotently<Made extends { readonly resourceId: string }>(
   control: Control,

@@ -1,13 +1,13 @@
-// Forgets idempotency keys that have had their time.
+// Deletes idempotency keys after their retention.
 
 import { idempotencyKeys, type Database } from "@dari/db";
 import { limits } from "@dari/domain";
 
 const batchRows = 1_000;
-/** Per call; a backlog that is longer waits for the next one. */
+/** Per call. The next call continues with the rest. */
 const batchesMax = 50;
 
-/** Answers how many. Safe beside its twins: each batch takes rows that nobody else is taking. */
+/** Returns how many. Safe to run concurrently: each batch skips locked rows. */
 export async function sweepIdempotencyKeys(db: Database): Promise<number> {
   let swept = 0;
   for (let batch = 0; batch < batchesMax; batch++) {

@@ -1,17 +1,17 @@
-// What the machines and services beneath the platform are: versions, clocks, disks, and whether agents are isolated.
+// Checks the machines and services of the platform: versions, clocks, disks, and isolation of agents.
 
 import { health, type Database } from "@dari/db";
 import type { TurnQueue } from "@dari/queue";
 import { fault, fine, type Verdict } from "./verdict.ts";
 
-/** Leases count by the database's clock; signed addresses and expiry times bear more than this. */
+/** Leases use the database's clock. Signed URLs and expiry times tolerate more than this. */
 const skewMsMax = 5_000;
-/** Below this a machine fails turns and builds with `disk_full` soon. Bytes. */
+/** Below this, turns and builds soon fail with `disk_full`. In bytes. */
 const diskFreeMin = 1024 ** 3;
 const oldestPostgres = 15;
 const oldestRedis = [6, 2] as const;
 
-/** What a worker says of itself; one of the release before says less. */
+/** What a worker reports. Workers of the previous release report less. */
 interface WorkerDetails {
   readonly sandbox?: string;
   readonly guarantees?: {
@@ -19,7 +19,7 @@ interface WorkerDetails {
     readonly limits?: Readonly<Record<string, string>>;
     readonly notes?: readonly string[];
   };
-  /** DARI_MINIMUM_ISOLATION of the worker. */
+  /** The worker's DARI_MINIMUM_ISOLATION. */
   readonly minimumIsolation?: string;
   readonly missing?: readonly { readonly what: string; readonly fix: string }[];
   readonly clockMs?: number;
@@ -27,9 +27,9 @@ interface WorkerDetails {
 }
 
 /**
- * Each worker tries its sandbox for real when it starts, and says what that showed. A machine that could give more is
- * no fault, nor are workers without control groups whose operator chose `watched`. Agents that are not isolated, other
- * workers without control groups beside several organizations, and workers that differ are faults.
+ * Each worker tests its sandbox when it starts, and reports the result. Not faults: a machine that could isolate
+ * better, and workers without control groups whose operator chose `watched`. Faults: agents without isolation, other
+ * workers without control groups if there are several organizations, and workers that differ.
  */
 export function checkIsolation(workers: readonly health.SeenWorker[], hasSeveralOrganizations: boolean): Verdict {
   const open = workers.filter((worker) => detailsOf(worker).guarantees?.isolated === false);
@@ -66,7 +66,7 @@ function withoutGroups(workers: readonly health.SeenWorker[]): [health.SeenWorke
   return [unbounded.filter(isChosen), unbounded.filter((worker) => !isChosen(worker))];
 }
 
-/** The driver and what it guarantees, the same text for workers that are alike. */
+/** Returns the driver and its guarantees. Equal workers have equal texts. */
 function kindOf(worker: health.SeenWorker): string {
   const { sandbox, guarantees } = detailsOf(worker);
   return JSON.stringify([sandbox, guarantees === undefined ? null : { ...guarantees, notes: undefined }]);
@@ -96,7 +96,7 @@ export function checkDisks(workers: readonly health.SeenWorker[]): Verdict {
   return fault(found, "give DARI_WORK_DIR more room, or set DARI_CACHE_BYTES lower");
 }
 
-/** This process's clock and every worker's beside the database's. */
+/** Compares this process's clock and every worker's with the database's. */
 export async function checkClocks(db: Database, workers: readonly health.SeenWorker[]): Promise<Verdict> {
   const clocks = workers.flatMap((worker) => {
     const { clockMs } = detailsOf(worker);
@@ -110,7 +110,7 @@ export async function checkClocks(db: Database, workers: readonly health.SeenWor
   return Math.abs(worst!.skewMs) <= skewMsMax ? fine(found) : fault(found, "let every machine set its clock by NTP");
 }
 
-/** Their versions, and that Redis never throws jobs away. @throws what a service says that cannot be asked. */
+/** Checks the versions, and that Redis never evicts jobs. @throws the error of a service that cannot be reached. */
 export async function checkServices(db: Database, queue: Pick<TurnQueue, "server"> | undefined): Promise<Verdict> {
   const postgres = await health.getServerVersion(db);
   const redis = await queue?.server();

@@ -1,4 +1,4 @@
-// Examines the whole installation for its operators: what is wrong, and what to do about it.
+// Checks the whole installation for its operators: what is wrong, and what to do about it.
 
 import { randomUUID } from "node:crypto";
 import { dariRelease, type HealthCheck, type OperatorHealth } from "@dari/contract";
@@ -10,16 +10,16 @@ import { checkClocks, checkDisks, checkIsolation, checkServices } from "./examin
 import { fault, fine, type Verdict } from "./verdict.ts";
 import { countTurns } from "./waiting-turns.ts";
 
-/** A leader that says nothing for longer is none. */
+/** A leader that was silent for longer counts as gone. */
 const leadSeenWithinMs = 5_000;
-/** A ready turn that no cap holds back waits longer than this beside a free slot only where something is wrong. */
+/** A ready turn that no limit holds back should not wait longer than this while a slot is free. */
 const waitMsMax = 10_000;
 
-/** Reads every table once for the invariants; a check that cannot be carried out is a fault of its own. */
+/** Reads every table once for the invariants. A check that cannot be run is a fault. */
 export async function examinePlatform(control: Control): Promise<OperatorHealth> {
   const { db, queue } = control;
   const workers = await health.listWorkers(db);
-  // One that died is kept for a while; what it said of itself counts no more.
+  // Rows of dead workers are kept for a while. Ignore what they report.
   const alive = workers.filter(({ seenMsAgo }) => seenMsAgo <= workerSeenWithinMs);
   const violations: OperatorHealth["violations"] = [];
   const checks = [
@@ -126,14 +126,14 @@ async function checkDispatcher(db: Database): Promise<Verdict> {
   return leader.seenMsAgo <= leadSeenWithinMs ? fine(found) : fault(found, whatToDo);
 }
 
-/** @throws what Redis says when it cannot be reached. */
+/** @throws the error of Redis if it cannot be reached. */
 async function checkQueue({ db, queue }: Control): Promise<Verdict> {
   if (queue === undefined) return fine("none is configured: workers pull from the database");
   const counts = Object.entries(await countTurns(db, queue)).map(([state, count]) => `${count} ${state}`);
   return fine(counts.join(", "));
 }
 
-/** @throws what the store says when it refuses one of the four. */
+/** @throws the error of the store if one of the four operations fails. */
 async function checkObjects({ blobs }: Control): Promise<Verdict> {
   await blobs.check();
   const [key, content] = [`doctor/${randomUUID()}`, Buffer.from("written by dari doctor")];

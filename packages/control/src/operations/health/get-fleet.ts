@@ -1,4 +1,4 @@
-// What operators watch: who waits, what runs, who works. Reads what waits and runs only, so that it may be asked often.
+// What operators watch: what waits, what runs, and the workers. Cheap enough to call often.
 
 import type { FleetRecord } from "@dari/contract";
 import type { Control } from "@dari/control/context";
@@ -27,7 +27,7 @@ export async function getFleet({ db }: Control): Promise<FleetRecord> {
       organization_id: row.organizationId,
       session_id: row.sessionId,
       message_id: row.messageId,
-      // The query asks for these two.
+      // The query selects only these two.
       state: row.state as "dispatched" | "leased",
       worker_id: row.workerId,
       attempt: row.attempt,
@@ -45,7 +45,7 @@ function rounded(ms: number | null): number | null {
   return ms === null ? null : Math.round(ms);
 }
 
-/** What a worker says of itself; one of the release before says less. */
+/** What a worker reports. Workers of the previous release report less. */
 function renderDetails(details: unknown) {
   const { sandbox, memory } = (details ?? {}) as {
     readonly sandbox?: string;

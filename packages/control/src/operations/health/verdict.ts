@@ -1,4 +1,4 @@
-// What one check of the installation says.
+// The result of one check of the installation.
 
 import type { HealthCheck } from "@dari/contract";
 

@@ -1,4 +1,4 @@
-// What waits for a slot, for every place that shows it: the queue board, /metrics and the doctor read it here.
+// Reads what waits for a slot, for the queue board, /metrics and `dari doctor`.
 
 import type { Control } from "@dari/control/context";
 import { fleet, health, type Database, type WaitingTurn } from "@dari/db";
@@ -7,9 +7,9 @@ import type { TurnQueue } from "@dari/queue";
 
 /**
  * Returns turns by state. `waiting` counts the turns that are ready in PostgreSQL; the other states are jobs in Redis.
- * Jobs that Redis calls waiting are not counted: they have been given a slot, or a worker has their turn already.
+ * Jobs that Redis calls waiting are not counted: they have a slot, or a worker has their turn already.
  *
- * @throws what Redis says when it cannot be reached.
+ * @throws the error of Redis if it cannot be reached.
  */
 export async function countTurns(db: Database, queue: Pick<TurnQueue, "counts">): Promise<Record<string, number>> {
   const jobs = await queue.counts();

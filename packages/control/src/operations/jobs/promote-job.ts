@@ -1,4 +1,4 @@
-// An operator's promotion of a delayed job, from whatever board it came: its retry does not wait any longer.
+// An operator's promotion of a delayed job, from any queue board: its retry starts now.
 
 import { inOneTransaction, type Actor, type Control } from "@dari/control/context";
 import { recordChange } from "@dari/control/tenants";
@@ -12,8 +12,8 @@ export interface PromotedJob {
 }
 
 /**
- * Makes a waiting retry due now and records that. Returns whether it did. If this process then dies, the retry is
- * overdue, and the reaper gives it back to the dispatcher.
+ * Makes a waiting retry due now, and records that in the audit log. Returns whether it did. If this process then dies,
+ * the retry is overdue, and the reaper returns it to the dispatcher.
  */
 export async function promoteJob(control: Control, job: PromotedJob): Promise<boolean> {
   const actor: Actor = { organizationId: job.organizationId, keyId: "queue", scopes: ["admin"] };

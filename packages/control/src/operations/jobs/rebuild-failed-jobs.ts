@@ -1,17 +1,17 @@
-// Shows operators every turn that has failed as a failed job: also one that failed where nobody held its job (pulled
-// while the queue was away, lost with its worker), and after Redis has lost its memory.
+// Shows operators every failed turn as a failed job, including turns without a job (pulled while the queue was
+// unavailable, or lost with their worker), and after Redis lost its data.
 
 import { turnJobs } from "@dari/db";
 import type { JobContext } from "./repair-jobs.ts";
 
 const perPage = 1_000;
 const rebuiltDays = 7;
-/** What a worker may take to end the job itself. Milliseconds. */
+/** How long a worker may take to end the job itself, in milliseconds. */
 const settlingMs = 10_000;
 
 /**
- * Makes a job of each newly failed turn that has none, of those of a week where the queue does not know how far it was.
- * As many as the queue keeps, the newest: an older one would push itself out. Returns how many were made.
+ * Creates a job for each newly failed turn that has none. If the queue does not know how far this was done, looks at
+ * the last week. Creates at most as many jobs as the queue keeps, the newest. Returns how many.
  */
 export async function rebuildFailedJobs(
   { db, queue, log }: JobContext,

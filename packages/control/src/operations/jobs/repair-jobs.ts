@@ -1,5 +1,4 @@
-// Makes the queue agree with the rows: called by the reconciler's clock, takes no input, bounded, safe beside its
-// twins.
+// Makes the queue agree with the rows. Run periodically by the reconciler: no input, bounded, safe to run concurrently.
 
 import { turnJobs, type Database } from "@dari/db";
 import { limits, type Log } from "@dari/domain";
@@ -12,20 +11,20 @@ export interface JobContext {
 }
 
 export interface JobRepairs {
-  /** Jobs that were missing. */
+  /** Missing jobs that were added. */
   readonly added: number;
-  /** Jobs that no row matches. */
+  /** Removed jobs that matched no row. */
   readonly removed: number;
 }
 
 const batch = 200;
-/** Pages of one pass, as long as each lacks jobs: after a loss. */
+/** Pages per pass, while each page lacks jobs: after a loss. */
 const pagesMax = 25;
-/** A dispatch whose job is only just being added is not missing one. Milliseconds. */
+/** A younger dispatch may not have its job yet, in milliseconds. */
 const waitedMs = 2_000;
 
 export interface JobRepair {
-  /** One pass; the next one goes on where it ended. Does nothing while Redis is away. */
+  /** Runs one pass, which continues where the last one ended. Does nothing while Redis is unavailable. */
   runOnce(): Promise<JobRepairs>;
 }
 
@@ -47,10 +46,7 @@ export function createJobRepair(context: JobContext): JobRepair {
   };
 }
 
-/**
- * Goes round and round over turns that should have a job, a page at a time, so that every one is looked at in its turn;
- * on and on while pages lack jobs.
- */
+/** Cycles over the turns that should have a job, one page per call. Continues at once while pages lack jobs. */
 function createRound(
   queue: TurnQueue,
   list: (after: turnJobs.DuePlace | undefined) => Promise<turnJobs.DuePage>,
@@ -63,7 +59,7 @@ function createRound(
       for (let page = 0; page < pagesMax; page++) {
         const { turns, next } = await list(after);
         after = next;
-        // Added twice or too late, a job finds nothing to claim.
+        // A job that is added twice or too late finds nothing to claim.
         const missing = await queue.withoutJob(turns);
         await queue.deliverLater(missing);
         added += missing.length;
@@ -82,7 +78,7 @@ async function removeUnmatched({ db, queue }: JobContext): Promise<number> {
   const inUse = await turnJobs.listJobsInUse(db, turns);
   const used = new Set(inUse.map((turn) => `${turn.sessionId} ${turn.dispatchNumber}`));
   const unused = jobs.filter(({ turn }) => !turn || !used.has(`${turn.sessionId} ${turn.dispatchNumber}`));
-  // What an operator wants tried again waits for a worker like any other job.
+  // A job that an operator retries waits for a worker like any other job.
   const failed = new Set(
     await turnJobs.listFailedAmong(
       db,

@@ -1,4 +1,4 @@
-// An operator's retry of a failed job, from whatever board it came: once for each time that it was asked for.
+// An operator's retry of a failed job, from any queue board. Each request retries once.
 
 import type { MessageRecord } from "@dari/contract";
 import { fingerprintOf, idempotently, type Actor, type Control } from "@dari/control/context";
@@ -10,21 +10,21 @@ export interface RetriedJob {
   readonly jobId: string;
   readonly organizationId: string;
   readonly messageId: string;
-  /** Endings that the job has had: grows with each retry that was asked for. */
+  /** How often the job has ended. Grows with each requested retry. */
   readonly attemptsMade: number;
 }
 
 export type JobRetry =
   /** `messageId`: the new message. */
   | { readonly outcome: "retried"; readonly messageId: string }
-  /** In words, why not. */
+  /** The reason of the refusal. */
   | { readonly outcome: "refused"; readonly reason: string }
-  /** The job names no failed message. */
+  /** The job belongs to no failed message. */
   | { readonly outcome: "nothing" };
 
 /**
- * Sends the job's message again as a new one, on record, in one transaction with the key that keeps a job which is
- * delivered twice from being retried twice. @throws when the platform itself fails.
+ * Sends the job's message again as a new one, with an audit entry, in one transaction. An idempotency key in it keeps a
+ * job that is delivered twice from being retried twice. @throws if the platform itself fails.
  */
 export async function retryJob(control: Control, job: RetriedJob): Promise<JobRetry> {
   const actor: Actor = { organizationId: job.organizationId, keyId: "queue", scopes: ["admin"] };

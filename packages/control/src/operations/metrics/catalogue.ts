@@ -1,9 +1,9 @@
-// Every metric of the platform: what it is, its labels, and which program has it. Labels have few values by intent:
-// none names an organization, a session or a path, but where the operator asks for organizations.
+// Every metric of the platform, with its labels and the programs that have it. Labels have few values: none names an
+// organization, a session or a path, unless the operator asks for organizations.
 
 import type { MetricCatalogue } from "@dari/runtime";
 
-/** The same for fast steps and for agents that work for an hour. Seconds. */
+/** Buckets for fast steps and for agents that work for an hour, in seconds. */
 const turnSeconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600];
 const requestSeconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 const buildSeconds = [0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1_200];

@@ -1,14 +1,13 @@
-// What each business event counts. Writing the event's log line counts it, and nothing else does. Fields are read as
-// they are logged.
+// What each log line counts. Fields are read as they are logged.
 
 import type { MetricLabels } from "@dari/runtime";
 import type { PlatformMetric } from "./catalogue.ts";
 
-/** Counts for the metrics that a program has. Others are ignored. */
+/** Counts the metrics that a program has. Ignores others. */
 export interface Counting {
   add(name: PlatformMetric, labels?: MetricLabels, by?: number): void;
   observe(name: PlatformMetric, value: number | undefined, labels?: MetricLabels): void;
-  /** The organization's name as a label: itself, or `other` when there are too many. */
+  /** Returns the organization as a label: its name, or `other` if there are too many. */
   organization(id: string): string;
 }
 
@@ -19,7 +18,7 @@ const phases = ["image", "restore", "start", "agent", "kill", "save"] as const;
 export const eventMetrics: Readonly<Record<string, (counting: Counting, fields: Fields) => void>> = {
   request(counting, fields) {
     const { method, org } = fields;
-    // An unknown path must not become a label, because strangers choose it.
+    // An unknown path must not become a label, because any client can choose it.
     const route = typeof fields["route"] === "string" ? fields["route"] : "unknown";
     const labels = { method: textOf(method), route };
     counting.add("dari_http_requests_total", { ...labels, status: textOf(fields["status"]) });

@@ -1,4 +1,4 @@
-// A program's metrics: counted from its log lines, and read from what it stands on.
+// A program's metrics: counted from its log lines, and read from its services.
 
 import { dariRelease } from "@dari/contract";
 import { health, webhookOutbox, type Database } from "@dari/db";
@@ -12,7 +12,7 @@ import { eventMetrics, type Counting } from "./event-metrics.ts";
 export type MetricsPart = "api" | "worker" | "reconciler";
 
 export interface PlatformMetricsOptions {
-  /** What runs in this process. */
+  /** The parts of the platform that run in this process. */
   readonly parts: readonly MetricsPart[];
   readonly byOrganization: boolean;
 }
@@ -22,12 +22,12 @@ type ScheduleQueue = Pick<TurnQueue, "available" | "counts">;
 export interface WorkerLoad {
   /** Turns that hold a slot. */
   readonly running: number;
-  /** Slots that count: taken and free. */
+  /** All slots, taken and free. */
   readonly offered: number;
 }
 
 export interface PlatformMetrics extends MetricsPage {
-  /** For the logger: its lines are the events. */
+  /** Called by the logger with every line. */
   readonly observe: (fields: object, event: string) => void;
   /** Reads the pool and the queue's availability with each scrape. */
   watchServices(services: { readonly db: Database; readonly queue: Pick<TurnDelivery, "available"> | undefined }): void;
@@ -36,7 +36,7 @@ export interface PlatformMetrics extends MetricsPage {
   watchSchedule(services: { readonly db: Database; readonly queue: ScheduleQueue | undefined }): void;
 }
 
-/** Organizations that have a name of their own in labels. */
+/** The number of organizations that get their own label. */
 const organizationsMax = 200;
 const scheduleReadEveryMs = 5_000;
 
@@ -73,7 +73,7 @@ export function createPlatformMetrics({ parts, byOrganization }: PlatformMetrics
   };
 }
 
-/** Each part of the platform writes the lines of its own metrics only, but one process may run some without others. */
+/** Each part writes the log lines of its own metrics only. A process may run some parts without others. */
 function countingOf(
   metrics: Metrics<PlatformMetric>,
   catalogue: Partial<Record<PlatformMetric, MetricSpec>>,
@@ -122,7 +122,7 @@ function readServices(
   else metrics.set("dari_redis_available", queue.available ? 1 : 0);
 }
 
-/** What could not be read is not shown: no number is better than one from before an outage. */
+/** A value that cannot be read is left out: no number is better than one from before an outage. */
 async function readSchedule(metrics: Metrics<PlatformMetric>, db: Database): Promise<void> {
   for (const name of ["dari_waiting_turns", "dari_waiting_oldest_seconds", "dari_sessions"] as const) {
     metrics.remove(name);

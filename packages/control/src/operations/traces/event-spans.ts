@@ -1,5 +1,4 @@
-// The spans of each business event. As with metrics, the event's log line is the event: fields are read as they are
-// logged, and nothing of a message's content is among them.
+// The spans of each log line. Fields are read as they are logged; none contains a message's content.
 
 import type { EndedSpan } from "@dari/runtime";
 import { spanIdOf, traceOf } from "./trace-ids.ts";
@@ -9,7 +8,7 @@ type Fields = Readonly<Record<string, unknown>>;
 /** The phases of the worker's stopwatch, in order. */
 const phases = ["image", "restore", "start", "agent", "kill", "save", "commit"] as const;
 
-/** `nowMs`: when the line was written; milliseconds since 1970. */
+/** `nowMs`: when the line was written, in milliseconds since 1970. */
 export const eventSpans: Readonly<Record<string, (fields: Fields, nowMs: number) => EndedSpan[]>> = {
   "message.accepted"(fields, nowMs) {
     const message = textOf(fields["message"]);
@@ -41,7 +40,7 @@ export const eventSpans: Readonly<Record<string, (fields: Fields, nowMs: number)
   },
 };
 
-/** An attempt with its phases, laid end to end before the line that reports them. */
+/** An attempt with its phases, placed end to end before the time of the line. */
 function turnSpans(fields: Fields, nowMs: number): EndedSpan[] {
   const message = textOf(fields["message"]);
   const attempt = textOf(fields["attempt"]);

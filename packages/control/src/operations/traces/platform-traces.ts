@@ -1,4 +1,4 @@
-// A program's traces: made of its log lines, as its metrics are, and sent to the collector that the settings name.
+// A program's traces: built from its log lines, like its metrics, and sent to the configured collector.
 
 import { hostname } from "node:os";
 import { dariRelease } from "@dari/contract";
@@ -7,7 +7,7 @@ import { openSpans, type EndedSpan, type Spans } from "@dari/runtime";
 import { eventSpans } from "./event-spans.ts";
 
 export interface TraceSettings {
-  /** The address of an OTLP collector over HTTP; undefined: no traces. */
+  /** Address of an OTLP collector over HTTP; undefined disables traces. */
   readonly endpoint: string | undefined;
   readonly headers: Redacted | undefined;
   /** The percentage of messages that are traced, with all attempts. */
@@ -15,7 +15,7 @@ export interface TraceSettings {
 }
 
 export interface PlatformTraces {
-  /** For the logger: its lines are the events. Never throws. */
+  /** Called by the logger with every line. Never throws. */
   readonly observe: (fields: object, event: string) => void;
   close(): Promise<void>;
 }
@@ -33,7 +33,7 @@ export async function createPlatformTraces(
   return tracesOver(spans, percent);
 }
 
-/** Every program decides by the trace's id, so that they decide alike. */
+/** Programs decide by the trace's id, so all of them decide alike. */
 function tracesOver(spans: Spans, percent: number): PlatformTraces {
   const isTraced = ({ traceId }: EndedSpan): boolean => Number.parseInt(traceId.slice(0, 8), 16) % 100 < percent;
   return {
@@ -46,7 +46,7 @@ function tracesOver(spans: Spans, percent: number): PlatformTraces {
   };
 }
 
-/** For the logger: every line goes to all of them. */
+/** Returns an observer for the logger that passes every line to all of `observers`. */
 export function observing(
   ...observers: readonly Pick<PlatformTraces, "observe">[]
 ): (fields: object, event: string) => void {

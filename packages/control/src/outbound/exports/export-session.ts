@@ -1,4 +1,4 @@
-// A session as one file for another installation: its conversation, its workspace, the bundle of its version.
+// Exports a session as one file for another installation: conversation, workspace, and its version's bundle.
 
 import {
   portableFormat,
@@ -23,13 +23,13 @@ interface Export {
   readonly row: ExportRow;
   readonly inputs: readonly ExportedInput[];
   readonly workspace: LoadedTree;
-  /** The numbers of exported messages by their id; filled as they are written. */
+  /** Numbers of exported messages by id, filled while they are written. */
   readonly numbers: Map<string, number>;
 }
 
 /**
- * A tar, before compression, made as it is read; the same session gives the same bytes. Messages that have not ended
- * are left out, and so are secrets. What an SDK keeps in the session's hidden state comes along.
+ * Returns an uncompressed tar, produced while it is read. The same session gives the same bytes. Contains no unfinished
+ * messages and no secrets, but the session's hidden state, which SDKs use.
  * @throws AppError `not_found`, `too_large`, before the first piece.
  */
 export async function exportSession(
@@ -70,7 +70,7 @@ function sessionOf({ row, workspace }: Export): PortableSession {
     session: {
       id: row.id,
       name: row.name,
-      // Written by the verbs that make a session, in the contract's own form.
+      // Stored in the contract's form by the operations that create sessions.
       metadata: row.metadata as PortableSession["session"]["metadata"],
       on_busy: row.onBusy as PortableSession["session"]["on_busy"],
       ...(row.internetAccess === null ? {} : { internet_access: row.internetAccess }),
@@ -116,7 +116,7 @@ function portableMessage(row: ExportedMessage): PortableMessage {
   };
 }
 
-/** Each uploaded file once; they come ordered by their id. */
+/** Numbers each uploaded file once. The inputs are sorted by id. */
 function numberUploads(inputs: readonly ExportedInput[]): ExportedInput[] {
   return inputs.filter((input, index) => input.fileId !== inputs[index - 1]?.fileId);
 }
@@ -125,7 +125,7 @@ function inputLines({ inputs, numbers }: Export, uploads: readonly ExportedInput
   const uploadNumbers = new Map(uploads.map(({ fileId }, index) => [fileId, index + 1]));
   return inputs.flatMap(({ messageId, path, fileId, filename, contentType, sizeBytes, sha256 }) => {
     const [message, upload] = [numbers.get(messageId), uploadNumbers.get(fileId)];
-    // A message that was rolled back in this moment is not exported.
+    // A message that was just rolled back is not exported.
     if (message === undefined || upload === undefined) return [];
     return {
       message,

@@ -1,4 +1,4 @@
-// Records an exported session that was taken in: as a session that goes on here where it stood there.
+// Records a received export as a session that continues here.
 
 import type { PortableMessage, SessionRecord } from "@dari/contract";
 import { inOneTransaction, type Actor, type Control } from "@dari/control/context";
@@ -10,10 +10,10 @@ import { AppError, newId, notFound } from "@dari/domain";
 import type { ReceivedExport } from "./receive-export.ts";
 
 /**
- * All or nothing. Its version is one that was made from the same bundle, and when there is none, a new agent's first:
- * an import never changes what an agent runs.
- * @throws AppError `not_found` for the agent; `conflict` when it has no version of the bundle; `invalid` for a manifest
- * that publishing would refuse, too.
+ * All or nothing. Its version is one with the same bundle, otherwise the first version of a new agent: an import never
+ * changes what an agent runs.
+ * @throws AppError `not_found` for the agent; `conflict` if it has no version with the bundle; `invalid` also for a
+ *   manifest that publishing would refuse.
  */
 export async function importSession(control: Control, actor: Actor, received: ReceivedExport): Promise<SessionRecord> {
   const id = newId("session");
@@ -82,7 +82,7 @@ async function insertConversation(
     file_id: names.files.get(file_id) ?? file_id,
   }));
   await sessionImports.insertInputs(inside.db, session, placed);
-  // The first is the session's own.
+  // The first event is the session's own.
   let events = 1;
   for await (const page of conversation.readLedger()) {
     const rows = page.map(({ message, ...event }) => ({ ...event, n: ++events, message_id: ids[message - 1] ?? "" }));
@@ -92,7 +92,7 @@ async function insertConversation(
   await sessionImports.setCounters(inside.db, session, last);
 }
 
-/** What has another id here. */
+/** Maps ids of the export to new ones. */
 interface Names {
   readonly messages: ReadonlyMap<string, string>;
   readonly files: ReadonlyMap<string, string>;

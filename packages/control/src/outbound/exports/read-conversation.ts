@@ -1,4 +1,5 @@
-// The conversation of an export: checked line by line, and kept on this machine's disk until it is recorded.
+// Reads the conversation of an export: checks it line by line, and buffers it on this machine's disk until it is
+// recorded.
 
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -7,7 +8,7 @@ import { ArchiveRefused, type TarEntry } from "@dari/control/storage";
 import { limits } from "@dari/domain";
 import { readLines } from "./read-lines.ts";
 
-/** How far the ledger has told of a message. */
+/** The newest of a message's events so far. */
 type Told = "nothing" | "begun" | "ended";
 
 interface Known {
@@ -25,7 +26,7 @@ export class Conversation {
   #bytes = 0;
   #lastEnd = 0;
 
-  /** `dir` is its caller's to remove. */
+  /** The caller removes `dir`. */
   constructor(dir: string) {
     this.#dir = dir;
   }
@@ -35,7 +36,7 @@ export class Conversation {
     return this.#messages.map(({ id }) => id);
   }
 
-  /** The next page of messages. @throws ArchiveRefused */
+  /** Reads the next page of messages. @throws ArchiveRefused */
   async takeMessages(entry: TarEntry): Promise<void> {
     this.#count(entry);
     const page: PortableMessage[] = [];
@@ -49,7 +50,7 @@ export class Conversation {
     await writeFile(this.#file("messages", ++this.#messagePages), JSON.stringify(page));
   }
 
-  /** The next page of the ledger, when all messages are known. @throws ArchiveRefused */
+  /** Reads the next page of events, after all messages. @throws ArchiveRefused */
   async takeLedger(entry: TarEntry): Promise<void> {
     this.#count(entry);
     const page: PortableEvent[] = [];
@@ -61,7 +62,7 @@ export class Conversation {
     await writeFile(this.#file("ledger", ++this.#ledgerPages), JSON.stringify(page));
   }
 
-  /** @throws ArchiveRefused where the ledger does not tell of each message from its beginning to its end. */
+  /** @throws ArchiveRefused if the events do not cover each message from its beginning to its end. */
   end(): void {
     const open = this.#messages.findIndex(({ told }) => told !== "ended");
     if (open !== -1) throw new ArchiveRefused(`the ledger has no last event of message ${open + 1}`);
@@ -86,7 +87,7 @@ export class Conversation {
     }
   }
 
-  /** What a schema does not say. */
+  /** Returns a problem that the schema cannot express. */
   #problemOf(message: PortableMessage): string | undefined {
     if (this.#messages.length >= limits.exportMessages) return `more than ${limits.exportMessages} messages`;
     if (this.#ids.has(message.id)) return "id: expected another one for each message";
@@ -121,7 +122,7 @@ async function readPage<Line>(file: string): Promise<Line[]> {
   return JSON.parse(await readFile(file, "utf8")) as Line[];
 }
 
-/** Databases and JavaScript agree on years of four digits; there was no platform before 1970. */
+/** PostgreSQL and JavaScript agree on years of four digits, and there was no platform before 1970. */
 function timeProblem(time: string): string | undefined {
   const parsed = Date.parse(time);
   return Number.isNaN(parsed) || parsed < 0 ? `${JSON.stringify(time)}: expected a time since 1970` : undefined;

@@ -1,4 +1,4 @@
-// Lines of JSON out of an entry of an export that anybody may have written.
+// Reads lines of JSON from an untrusted archive entry.
 
 import { setImmediate } from "node:timers/promises";
 import { validate } from "@dari/contract";
@@ -7,14 +7,14 @@ import { limits } from "@dari/domain";
 
 type Schema = Parameters<typeof validate>[0];
 
-/** Deeper values than any agent reports could exhaust a stack, here or in the database. */
+/** Deeper nesting could exhaust a stack, here or in the database. */
 const depthMax = 500;
-/** The most JSON values of an entry, because a few compressed bytes can hold more than fit into memory. */
+/** Maximum number of JSON values per entry: a few compressed bytes can expand to more than fits into memory. */
 const valuesMax = 2_000_000;
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** The entry's text. @throws ArchiveRefused for what is too large, no file, or not UTF-8. */
+/** Returns the entry's text. @throws ArchiveRefused if it is too large, not a file, or not UTF-8. */
 export async function readText(entry: TarEntry): Promise<string> {
   const { path, type, sizeBytes } = entry;
   if (type !== "file") throw new ArchiveRefused(`${path} is not a file`);
@@ -30,7 +30,7 @@ export async function readText(entry: TarEntry): Promise<string> {
   }
 }
 
-/** The value of each line, in order, with where it stands. @throws ArchiveRefused */
+/** Returns the value of each line, in order, with its place. @throws ArchiveRefused */
 export async function* readLines<Value>(entry: TarEntry, schema: Schema): AsyncGenerator<{ value: Value; at: string }> {
   const text = await readText(entry);
   let number = 0;
@@ -44,7 +44,7 @@ export async function* readLines<Value>(entry: TarEntry, schema: Schema): AsyncG
     values += shape.values;
     if (values > valuesMax) throw new ArchiveRefused(`${entry.path} has more than ${valuesMax} values`);
     yield { value: parseValue<Value>(line, schema, at, shape), at };
-    // Others' calls come in between.
+    // Lets other calls run in between.
     await setImmediate();
   }
 }
@@ -88,7 +88,7 @@ function shapeOf(text: string): { depth: number; values: number } {
   return { depth: deepest, values };
 }
 
-/** Where the string that begins at `start` ends; the text's end where it does not. */
+/** Returns where the string that begins at `start` ends, or the text's end. */
 function endOfString(text: string, start: number): number {
   for (let at = start + 1; at < text.length; at++) {
     const unit = text.charCodeAt(at);

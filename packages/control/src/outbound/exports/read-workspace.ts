@@ -1,4 +1,4 @@
-// The workspace of an export: its files on this machine's disk and its tree, within the organization's bounds.
+// Reads the workspace of an export: files to this machine's disk, and its tree, within the organization's limits.
 
 import { createHash } from "node:crypto";
 import { createWriteStream } from "node:fs";
@@ -16,7 +16,7 @@ export class ReceivedTree {
   readonly #limits: WorkspaceLimits;
   #bytes = 0;
 
-  /** Files lie below `dir` at their paths, as `save` wants them; links are in the tree only. */
+  /** Stores files below `dir` at their paths, as `save` expects them. Links are only in the tree. */
   constructor(dir: string, limits: WorkspaceLimits) {
     this.#dir = dir;
     this.#limits = limits;
@@ -25,7 +25,7 @@ export class ReceivedTree {
   /** @throws ArchiveRefused; AppError `too_large` */
   async take(entry: TarEntry): Promise<void> {
     const { path, type, mode, target } = entry;
-    // Before anything is written: the one guard against a path that leads elsewhere.
+    // Checked before anything is written. This is the only guard against paths that lead elsewhere.
     const problem = pathProblem(path) ?? this.#parentProblem(path);
     if (problem !== undefined) throw new ArchiveRefused(problem);
     this.#keepLimits(entry);

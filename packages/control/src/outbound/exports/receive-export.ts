@@ -1,4 +1,4 @@
-// Takes in an exported session: checked from the first byte to the last, its bytes stored, nothing of it recorded yet.
+// Receives an exported session: checks all of it and stores its bytes, but records nothing yet.
 
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
@@ -37,20 +37,20 @@ export interface ReceivedBundle {
   readonly sha256: string;
   readonly sizeBytes: number;
   readonly manifestText: string;
-  /** Undefined where it was not stored, because there is a version of it. */
+  /** Undefined if a version with this bundle exists, so it was not stored. */
   readonly objectKey: string | undefined;
 }
 
 export interface ReceivedExport {
-  /** Of the file as it was sent. */
+  /** Hash of the whole export. */
   readonly sha256: string;
-  /** Whose version the session is to run on; undefined: whichever has it. */
+  /** The agent whose version the session uses (default: one that has a version of this bundle). */
   readonly agentId: string | undefined;
   readonly session: PortableSession;
   readonly bundle: ReceivedBundle;
   readonly conversation: Conversation;
   readonly inputs: readonly PortableInput[];
-  /** By their number, from 1. */
+  /** In the order of their numbers. */
   readonly uploads: readonly StoredUpload[];
   readonly snapshot: TurnSnapshot;
   /** Holds the conversation until it is recorded. */
@@ -64,9 +64,9 @@ export interface ExportUpload {
 }
 
 /**
- * Until `importSession` it is as if nothing had come; `discardExport` takes the stored bytes back.
- * @throws AppError `invalid` for whatever is not an export, is damaged or is hostile; `too_large`; without room on the
- * disk `limit_exceeded`, `unavailable`.
+ * Has no effect before `importSession`. `discardExport` deletes the stored bytes.
+ * @throws AppError `invalid` for what is not an export, is damaged or is malicious; `too_large`; `limit_exceeded` or
+ *   `unavailable` if there is no disk space.
  */
 export async function receiveExport(control: Control, actor: Actor, upload: ExportUpload): Promise<ReceivedExport> {
   const scratch = await control.scratch.open("import", actor.organizationId);
@@ -84,7 +84,7 @@ export async function receiveExport(control: Control, actor: Actor, upload: Expo
   }
 }
 
-/** Takes back what was received and not imported. The snapshot's object is left to the sweep, which knows of it. */
+/** Deletes what was received and not imported. The sweep deletes the snapshot's object, which is recorded. */
 export async function discardExport(control: Control, received: ReceivedExport): Promise<void> {
   const { scratch, uploads, bundle } = received;
   await removeStored(control, scratch, { uploads: [...uploads], bundleKey: bundle.objectKey });
@@ -150,7 +150,7 @@ async function read(receiving: Receiving, entries: Entries): Promise<Omit<Receiv
   return { agentId, session, bundle, conversation, inputs, uploads: stored.uploads, snapshot, scratch };
 }
 
-/** Stored only where no version was made from it yet. @throws ArchiveRefused as publishing would refuse it. */
+/** Stores the bundle if no version uses it yet. @throws ArchiveRefused if publishing would refuse it. */
 async function takeBundle(
   { control, actor, scratch, stored, agentId }: Receiving,
   { version }: PortableSession,
@@ -223,7 +223,7 @@ async function takeUploads(
   }
 }
 
-/** Entries one by one, each asked for by the name that it must have. */
+/** Reads archive entries one by one; the caller gives the name that the next one must have. */
 class Entries {
   readonly #source: AsyncGenerator<TarEntry>;
   #next: TarEntry | undefined;
@@ -269,7 +269,7 @@ async function* measured(
   }
 }
 
-/** Damage of the compression is the sender's, too. */
+/** Damaged compression is the sender's error too. */
 function asRefusal(error: unknown): unknown {
   const code = (error as { code?: unknown }).code;
   const isDamaged = typeof code === "string" && code.startsWith("Z_");

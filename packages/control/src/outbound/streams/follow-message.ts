@@ -1,4 +1,4 @@
-// One message's part of its session's stream, from its acceptance to its last event.
+// The events of one message from its session's stream, from its acceptance to its last event.
 
 import { isMessageEnd, type MessageRecord } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -7,9 +7,9 @@ import { events } from "@dari/db";
 import { followSession, type FollowOptions, type StreamItem } from "./follow-session.ts";
 
 /**
- * Ends after the message's last event; of a merged message, after that of the one it became part of. Undefined when
- * that event is not after the given number: the stream is over.
- * `afterSequenceNumber` undefined: from its acceptance.
+ * Ends after the message's last event, for a merged message after the last event of the one it was merged into. Returns
+ * undefined if that event is not after the given number. `afterSequenceNumber` undefined: from the message's
+ * acceptance.
  * @throws AppError `not_found`, and as `followSession` does.
  */
 export async function followMessage(
@@ -27,7 +27,7 @@ export async function followMessage(
   return only(await followSession(control, actor, sessionId, { ...options, afterSequenceNumber }), followed);
 }
 
-/** The message whose events are shown after a number: a merged one whose last is past is followed by what it became. */
+/** Returns the message whose events follow a number: for an ended merged message, the one it was merged into. */
 async function findUnended(
   control: Control,
   actor: Actor,

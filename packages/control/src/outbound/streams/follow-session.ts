@@ -1,4 +1,4 @@
-// A session's ledger as an endless sequence, with previews between its events.
+// A session's events as an endless sequence, with previews between them.
 
 import type { EventRecord } from "@dari/contract";
 import type { Actor, Control, PlacedPreview, SessionFeed } from "@dari/control/context";
@@ -12,19 +12,18 @@ export type StreamItem =
 export interface FollowOptions {
   readonly afterSequenceNumber: number;
   readonly signal: AbortSignal;
-  /** The stream was promised: it is opened even where there are too many. */
+  /** Opens the stream even above the limit, because it was already promised. */
   readonly promised?: boolean;
 }
 
-/** Previews that a slow listener may be behind; the oldest are dropped. */
+/** Previews that are buffered for a slow listener. The oldest are dropped. */
 const previewsMax = 256;
 const pageLimit = 200;
 
 /**
  * Opens the stream: every event after a number once and in order, each preview at most once, until `signal` aborts, the
- * session is deleted or the caller's key is no longer good. What is there already is begun with also when `signal` has
- * aborted.
- * @throws AppError `not_found`; `limit_exceeded` when the process or the organization has too many streams open.
+ * session is deleted, or the caller's key becomes invalid. Existing events are delivered even if `signal` has aborted.
+ * @throws AppError `not_found`; `limit_exceeded` if the process or the organization has too many streams open.
  */
 export async function followSession(
   control: Control,
@@ -76,7 +75,7 @@ async function* items(watched: Watched, options: FollowOptions): AsyncGenerator<
       bell.ring();
     }),
   ];
-  // The signal is of several others, and looks at all of them whenever it is asked.
+  // Read once: the signal combines several others and checks all of them at each access.
   let isOver = signal.aborted;
   const end = (): void => {
     isOver = true;
@@ -96,7 +95,8 @@ async function* items(watched: Watched, options: FollowOptions): AsyncGenerator<
     do {
       shown = 0;
       for (const event of feed.recentAfter(position) ?? (await readAfter(position))) {
-        // Previews are placed by what the feed knows; a listener that is ahead of it would show them too late.
+        // The feed places previews by the events that it has read. A listener ahead of the feed would show them too
+        // late.
         if (event.sequence_number > feed.lastNumber) break;
         yield* duePreviews();
         position = event.sequence_number;

@@ -1,16 +1,16 @@
-// One session as this process's listeners see it: reads the ledger once for all of them, and keeps the newest events so
-// that a listener which is nearly up to date needs no query of its own.
+// One session's events for all listeners of this process. Reads them once for all, and keeps the newest, so that a
+// listener that is nearly up to date needs no query.
 
 import type { EventRecord } from "@dari/contract";
 import type { PlacedPreview, SessionFeed } from "@dari/control/context";
 import { createListeners, type Preview } from "@dari/domain";
 
-/** What the feed keeps of the ledger, events and their bytes as JSON. */
+/** Limits of the buffer: events, and their size as JSON. */
 const recentMax = 200;
 const recentBytesMax = 1024 * 1024;
-/** Attempts that are remembered to be running or over. */
+/** Attempts that are remembered as running or ended. */
 const attemptsMax = 100;
-/** Previews that wait until their attempt is found; the oldest are dropped. */
+/** Previews that wait until their attempt is found. The oldest are dropped. */
 const unplacedMax = 256;
 
 export function createSessionFeed(
@@ -41,7 +41,7 @@ export function createSessionFeed(
     lookAgain = true;
     looking ??= lookOnce().finally(() => {
       looking = undefined;
-      // Asked for between the last reading and here.
+      // Requested during the query.
       if (lookAgain) return look();
     });
     return looking;
@@ -72,7 +72,7 @@ export function createSessionFeed(
   };
 }
 
-/** Places previews in the order in which they come, each after the event that its attempt started. */
+/** Places previews in their order, each after the event that started its attempt. */
 function createPlacing(into: {
   readonly look: () => Promise<void>;
   readonly attempts: ReturnType<typeof createAttempts>;
@@ -82,11 +82,11 @@ function createPlacing(into: {
   let unplaced: Preview[] = [];
   const lookedFor = new Set<string>();
   const place = (preview: Preview): void => {
-    // A late piece of an attempt that is over would be taken for the next one's.
+    // A late preview of an ended attempt would look like one of the next attempt.
     if (!attempts.isOver(preview.attemptId)) into.place(preview);
   };
   const settle = (found: boolean): void => {
-    // What is not found among the new events began before this feed.
+    // An attempt that is not found among the new events started before this feed.
     if (found) for (const id of lookedFor) attempts.assumeRunning(id);
     lookedFor.clear();
     const previews = unplaced;
@@ -99,7 +99,7 @@ function createPlacing(into: {
     unplaced.push(preview);
     if (unplaced.length > unplacedMax) unplaced.shift();
     if (attempts.isKnown(attemptId) || lookedFor.has(attemptId)) return;
-    // The event that its attempt started was committed before and has to be shown before.
+    // The event that started its attempt was committed before, and must be shown before.
     lookedFor.add(attemptId);
     void look().then(
       () => settle(true),

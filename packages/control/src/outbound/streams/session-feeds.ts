@@ -1,5 +1,5 @@
-// The sessions that this process's listeners watch, and the keys they watch with. Two queries a second look after all
-// of them; between two of those the notifier says where to look.
+// The sessions that this process's listeners watch, and the listeners' keys. Two queries per second check all of them.
+// In between, notifications say which session to read.
 
 import type { SessionFeed, SessionFeeds } from "@dari/control/context";
 import { readEventsTogether } from "@dari/control/turns";
@@ -7,11 +7,11 @@ import { apiKeys, events, sessions, signIns, type Database } from "@dari/db";
 import { createListeners, isId, type Log, type Notifier, type Previews } from "@dari/domain";
 import { createSessionFeed } from "./session-feed.ts";
 
-/** How long a lost notification may cost, in milliseconds. */
+/** Maximum delay if a notification is lost, in milliseconds. */
 const pollMs = 1_000;
 const pollChunk = 1_000;
 const readLimit = 200;
-/** How long a listener finds an event without a query, in milliseconds. */
+/** How long events stay in memory, in milliseconds. */
 const recentMs = 10_000;
 
 interface Entry {
@@ -43,12 +43,12 @@ export function createSessionFeeds(context: FeedsContext): SessionFeeds {
   return {
     async watch(db, { organizationId, keyId }, sessionId, onRevoked) {
       let entry = entries.get(sessionId);
-      // What others watch says nothing about who may.
+      // Check the organization: a session that others watch is not visible to everyone.
       if (entry !== undefined && !(entry.organizationId === organizationId && entry.feed.exists)) return undefined;
       if (entry === undefined) {
         const start = await sessions.findLastEventNumber(db, organizationId, sessionId);
         if (start === undefined) return undefined;
-        // Another listener may have come first meanwhile.
+        // Another listener may have created the entry in the meantime.
         entry = entries.get(sessionId) ?? openEntry({ ...context, db }, { organizationId, sessionId, start });
         entries.set(sessionId, entry);
         poll.start();
@@ -74,7 +74,7 @@ export function createSessionFeeds(context: FeedsContext): SessionFeeds {
   };
 }
 
-/** Calls `work` once a second while it is started, never twice at a time. */
+/** Calls `work` once a second while started, one call at a time. */
 function createPoll(work: () => Promise<void>) {
   let timer: NodeJS.Timeout | undefined;
   let working = false;
@@ -97,7 +97,7 @@ function openEntry(
   context: FeedsContext,
   of: { readonly organizationId: string; readonly sessionId: string; readonly start: number },
 ): Entry {
-  // Each reading is for many who watch, and there is one at a time: it does not wait behind what the sessions are sent.
+  // Each query serves many listeners, and only one runs at a time, so it gets priority over queries of calls.
   const db = context.db.forOrganization(of.organizationId, { ahead: true });
   const feed = createSessionFeed(of.start, (after) =>
     readEventsTogether(db, { ...of, afterSequenceNumber: after, limit: readLimit }),
@@ -107,7 +107,7 @@ function openEntry(
     context.notifier.subscribe("session", of.sessionId, look),
     context.previews.follow(of.sessionId, feed.takePreview),
   ];
-  // What was committed between the reading of `start` and here rang no bell.
+  // An event that was committed between `start` and here was not notified.
   look();
   return { organizationId: of.organizationId, feed, watchers: 0, stop: () => stops.forEach((stop) => stop()) };
 }
@@ -123,7 +123,7 @@ async function pollSessions(context: FeedsContext, entries: ReadonlyMap<string, 
         const last = numbers.get(id);
         if (feed === undefined) continue;
         if (last === undefined) feed.markDeleted();
-        // One session that cannot be read does not hide the others.
+        // A session that cannot be read must not block the others.
         else if (last > feed.lastNumber) await feed.look().catch((error: unknown) => noteFailure(context, error));
       }
     } catch (error) {
@@ -156,7 +156,7 @@ function* chunksOf(ids: readonly string[]): Generator<readonly string[]> {
   for (let from = 0; from < ids.length; from += pollChunk) yield ids.slice(from, from + pollChunk);
 }
 
-/** A database that is away is looked at again a second later. */
+/** Logs a failure. The next poll, a second later, tries again. */
 function noteFailure(context: FeedsContext, error: unknown): void {
   context.log.warn({ err: error }, "stream.read_failed");
 }

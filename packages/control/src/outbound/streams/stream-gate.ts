@@ -1,4 +1,4 @@
-// Counts the open streams of this process, and what those of slow readers keep in memory.
+// Limits the open streams of this process, and the memory for those of slow readers.
 
 import type { StreamGate } from "@dari/control/context";
 import { AppError, createSharedCount, limits, type SharedBounds } from "@dari/domain";

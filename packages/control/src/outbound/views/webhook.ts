@@ -1,4 +1,4 @@
-// Webhook endpoints and their deliveries as clients see them. No secret is among the fields.
+// Renders webhook endpoints and deliveries for clients. No field is a secret.
 
 import type { EventType, WebhookDeliveryRecord, WebhookDisabledReason, WebhookEndpointRecord } from "@dari/contract";
 import type { WebhookDeliveryRow, WebhookEndpointRow } from "@dari/db";

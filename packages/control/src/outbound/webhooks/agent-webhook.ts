@@ -1,5 +1,5 @@
-// An agent's webhook as the hosted service's clients know it: the organization's webhook endpoint for that agent. Keeps
-// nothing of its own, and leaves an agent with several endpoints to their own calls.
+// An agent's webhook in the form of the hosted service: the organization's webhook endpoint for that agent. Stores
+// nothing of its own, and refuses agents with several endpoints.
 
 import type { AgentWebhook, PutAgentWebhookRequest, WebhookEndpointCreated } from "@dari/contract";
 import { inOneTransaction, type Actor, type Control } from "@dari/control/context";
@@ -11,15 +11,15 @@ import { createWebhookEndpoint } from "./create-endpoint.ts";
 import { checkReceiver, publicReceivers } from "./receivers.ts";
 import { rotateWebhookSecret } from "./rotate-secret.ts";
 
-/** @throws AppError `not_found`; `conflict` when the agent has several endpoints. */
+/** @throws AppError `not_found`; `conflict` if the agent has several endpoints. */
 export async function getAgentWebhook(control: Control, actor: Actor, agentId: string): Promise<AgentWebhook> {
   return render(await findEndpoint(control, actor, agentId));
 }
 
 /**
- * Creates the agent's endpoint, or changes and enables the one that it has. The secret is in the reply that creates it.
- * @throws AppError `not_found`; `invalid` for a URL that it may not have; `conflict` when the agent has several
- * endpoints, or the organization has enough.
+ * Creates the agent's endpoint, or changes and enables the existing one. The reply that creates it contains the secret.
+ * @throws AppError `not_found`; `invalid` for a URL that is not allowed; `conflict` if the agent has several endpoints,
+ *   or the organization has its maximum.
  */
 export async function putAgentWebhook(
   control: Control,
@@ -30,7 +30,7 @@ export async function putAgentWebhook(
   checkReceiver(url, control.webhookReceivers ?? publicReceivers, "webhook_url");
   const chosen = eventTypes === undefined ? {} : { event_types: eventTypes };
   return inOneTransaction(control, async (inside) => {
-    // Two calls at once would each create one.
+    // Without the lock, two concurrent calls would create two endpoints.
     await webhookEndpoints.holdEndpoints(inside.db, actor.organizationId);
     const endpoint = await findEndpoint(inside, actor, agentId);
     const changed =
@@ -41,14 +41,14 @@ export async function putAgentWebhook(
   });
 }
 
-/** Also of an agent without one. @throws AppError as `getAgentWebhook`. */
+/** Does nothing if the agent has no endpoint. @throws AppError as `getAgentWebhook`. */
 export async function deleteAgentWebhook(control: Control, actor: Actor, agentId: string): Promise<AgentWebhook> {
   const endpoint = await findEndpoint(control, actor, agentId);
   if (endpoint !== undefined) await deleteWebhookEndpoint(control, actor, endpoint.id);
   return render(undefined);
 }
 
-/** @throws AppError as `rotateWebhookSecret` and `getAgentWebhook`; `not_found` when no webhook is set. */
+/** @throws AppError as `rotateWebhookSecret` and `getAgentWebhook`; `not_found` if no webhook is set. */
 export async function rotateAgentWebhookSecret(control: Control, actor: Actor, agentId: string): Promise<AgentWebhook> {
   const endpoint = await findEndpoint(control, actor, agentId);
   if (endpoint === undefined) throw notFound("webhook");

@@ -9,8 +9,8 @@ import { getWebhookEndpoint } from "./get-endpoint.ts";
 import { checkReceiver, publicReceivers } from "./receivers.ts";
 
 /**
- * What waits to be sent goes to the new URL. A disabled endpoint is told of nothing that happens until it is enabled.
- * @throws AppError `not_found`; `invalid` for a URL that it may not have.
+ * Waiting deliveries go to the new URL. Events that happen while an endpoint is disabled are not delivered to it.
+ * @throws AppError `not_found`; `invalid` for a URL that is not allowed.
  */
 export async function updateWebhookEndpoint(
   control: Control,

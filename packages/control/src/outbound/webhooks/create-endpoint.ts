@@ -1,4 +1,4 @@
-// Creates a webhook endpoint. Its secret's plaintext is in the reply and nowhere else.
+// Creates a webhook endpoint. Its secret's plaintext is only in the reply.
 
 import {
   defaultWebhookEventTypes,
@@ -14,8 +14,9 @@ import { checkReceiver, publicReceivers } from "./receivers.ts";
 import { createWebhookSecret, webhookSealName } from "./signature.ts";
 
 /**
- * It is told of what is committed after this has answered.
- * @throws AppError `invalid` for a URL or an agent that it may not have; `conflict` when there are enough.
+ * Events that are committed after the reply are delivered to it.
+ * @throws AppError `invalid` for a URL or an agent that is not allowed; `conflict` if the organization has its maximum
+ *   of endpoints.
  */
 export async function createWebhookEndpoint(
   control: Control,
@@ -48,7 +49,7 @@ export async function createWebhookEndpoint(
         throw new AppError("conflict", `limit reached: ${most} webhook endpoints per organization; delete one first`);
       }
     },
-    // The whole URL may be a secret of its own.
+    // The log gets only the host, because the URL itself can contain a secret.
     () => ({ action: "webhook.create", target: id, details: { host, agent_id: agentId, event_types: eventTypes } }),
   );
   return { ...(await getWebhookEndpoint(control, { organizationId, endpointId: id })), secret };

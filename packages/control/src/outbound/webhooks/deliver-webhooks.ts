@@ -1,5 +1,5 @@
-// Sends due deliveries, in any number of processes. A delivery is claimed before and recorded after it is sent. If the
-// process dies in between, the claim expires. So a receiver gets it at least once, always with the same id.
+// Sends due deliveries, in any number of processes. A delivery is claimed before it is sent and recorded afterwards. If
+// the process dies in between, the claim expires. So a receiver gets it at least once, always with the same id.
 
 import { dariRelease } from "@dari/contract";
 import type { ReceiverPolicy, Sealer } from "@dari/control/context";
@@ -24,20 +24,20 @@ export interface WebhookContext {
   readonly db: Database;
   readonly sealer: Sealer;
   readonly log: Log;
-  /** Absent: public receivers only. */
+  /** Default: public receivers only. */
   readonly webhookReceivers?: ReceiverPolicy | undefined;
 }
 
 export interface SenderSettings {
-  /** Attempts at once in this process; of one endpoint; of one organization. */
+  /** Limits on concurrent attempts: in this process, per endpoint, per organization. */
   readonly slots: number;
   readonly perEndpoint: number;
   readonly perOrganization: number;
-  /** After which a claim that nobody settled is made again; well above `timeoutMs`. Milliseconds. */
+  /** How long a claim is valid, well above `timeoutMs`. In milliseconds. */
   readonly leaseMs: number;
   readonly timeoutMs: number;
   readonly disableAfterMs: number;
-  /** Attempts under way get so long at the end. Milliseconds. */
+  /** How long running attempts may take at shutdown, in milliseconds. */
   readonly graceMs: number;
   readonly random: () => number;
   readonly resolve?: Resolve;
@@ -56,27 +56,27 @@ export const senderDefaults: SenderSettings = {
 };
 
 export interface SendRound {
-  /** Deliveries that were made of the ledger. */
+  /** Deliveries created from events. */
   readonly made: number;
-  /** Attempts that were begun; they go on after the round. */
+  /** Attempts started. They continue after the round. */
   readonly begun: number;
 }
 
 export interface WebhookSender {
   runOnce(): Promise<SendRound>;
-  /** Resolves when no attempt is under way. Begins none. */
+  /** Resolves when no attempt is running. Starts none. */
   idle(): Promise<void>;
-  /** Waits for running attempts during the grace period, and gives the others back, to be sent again. */
+  /** Waits for running attempts during the grace period, and releases the others to be sent again. */
   close(): Promise<void>;
 }
 
 const notesPerBatch = 200;
-/** The most batches of one round. More wait for the next round. */
+/** Batches per round. The next round continues. */
 const batchesMax = 20;
-/** How long a delivery waits that this process cannot sign. Milliseconds. */
+/** How long a delivery waits that this process cannot sign, in milliseconds. */
 const unsignedRetryMs = 300_000;
 
-/** `onFree`: a slot is free again, so that a round may find work. */
+/** `onFree` is called when a slot becomes free, so that a round can find work. */
 export function createWebhookSender(
   context: WebhookContext,
   given: Partial<SenderSettings> = {},
@@ -124,7 +124,7 @@ export function createWebhookSender(
   };
 }
 
-/** What of it cannot be given back is claimed again when its lease has run out, at the price of an attempt. */
+/** A delivery that cannot be released is claimed again after its lease, which counts as an attempt. */
 async function giveBack({ db, log }: WebhookContext, claimed: readonly ClaimedDelivery[]): Promise<void> {
   const given = await Promise.allSettled(claimed.map((one) => webhookOutbox.releaseIfHeld(db, one, 0)));
   const kept = given.filter(({ status }) => status === "rejected").length;
@@ -141,7 +141,7 @@ async function expand(db: Database): Promise<number> {
   return made;
 }
 
-/** An endpoint with attempts under way gets none besides, so that one that is slow holds no more slots with time. */
+/** An endpoint with running attempts gets no further ones, so that a slow endpoint does not collect slots. */
 function boundsOf(underWay: readonly ClaimedDelivery[], settings: SenderSettings): webhookOutbox.ClaimBounds {
   const { perEndpoint, perOrganization, leaseMs } = settings;
   const counts = new Map<string, number>();
@@ -156,7 +156,9 @@ function boundsOf(underWay: readonly ClaimedDelivery[], settings: SenderSettings
   };
 }
 
-/** One attempt, to its record. Never rejects: what cannot be recorded is claimed again when its lease has run out. */
+/**
+ * Runs one attempt and records it. Never rejects: an attempt that cannot be recorded is claimed again after its lease.
+ */
 async function send(
   context: WebhookContext,
   settings: SenderSettings,
@@ -182,7 +184,7 @@ async function send(
   }
 }
 
-/** @throws Error where there is none, or one does not open. */
+/** @throws Error if there is no secret, or one cannot be decrypted. */
 function openSecrets(sealer: Sealer, delivery: ClaimedDelivery, sealed: readonly Buffer[]): string[] {
   const { organizationId, endpointId } = delivery;
   if (sealed.length === 0) throw new Error("the endpoint has no secret");
@@ -193,7 +195,7 @@ interface Attempt extends AttemptResult {
   readonly retryAfterSeconds: number;
 }
 
-/** Undefined when this process was told to end meanwhile. */
+/** Returns undefined if this process was asked to shut down in the meantime. */
 async function attemptOnce(
   context: WebhookContext,
   settings: SenderSettings,
@@ -240,19 +242,19 @@ function describeStatus(status: number): string {
   return `the receiver answered ${status}`;
 }
 
-/** Returns an error's text. If several addresses were tried, the first one's error is enough. */
+/** Returns an error's text. If several addresses were tried, only the first one's error. */
 function describe(error: unknown): string {
   const { message = "", errors = [] } = error as Partial<AggregateError>;
   if (errors.length > 0) return describe(errors[0]);
   return message === "" ? "the receiver was not reached" : message;
 }
 
-/** Returns a text that PostgreSQL can store: without NUL and without half characters. */
+/** Removes what PostgreSQL cannot store: NUL and lone surrogates. */
 function storable(text: string, charsMax: number): string {
   return text.replaceAll("\0", "\uFFFD").slice(0, charsMax).toWellFormed();
 }
 
-/** The attempt, and an endpoint that it disables with its entry in the record of changes, in one transaction. */
+/** Records the attempt in one transaction and, if it disables the endpoint, the audit entry. */
 async function record(
   context: WebhookContext,
   settings: SenderSettings,

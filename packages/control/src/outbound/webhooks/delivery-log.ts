@@ -1,4 +1,4 @@
-// The log of an endpoint's deliveries; and those that people ask for: a test, or one again.
+// An endpoint's deliveries, and those on request: a test, or one delivery again.
 
 import type { WebhookDeliveryRecord } from "@dari/contract";
 import { renderPage, type Actor, type Control, type PageOf } from "@dari/control/context";
@@ -28,7 +28,7 @@ export async function getWebhookDelivery(
   return renderDelivery(found(await webhookDeliveries.findDelivery(control.db, place, deliveryId), "delivery"));
 }
 
-/** Answers the delivery's id. @throws AppError `not_found`, `conflict` when the endpoint is disabled. */
+/** Returns the delivery's id. @throws AppError `not_found`, `conflict` if the endpoint is disabled. */
 export async function sendWebhookTest(control: Control, actor: Actor, endpointId: string): Promise<string> {
   const place = { organizationId: actor.organizationId, endpointId };
   const id = newId("webhookDelivery");
@@ -46,8 +46,8 @@ export async function sendWebhookTest(control: Control, actor: Actor, endpointId
 }
 
 /**
- * Makes it due at once, whatever became of it before.
- * @throws AppError `not_found`; `conflict` while it is being sent, and when the endpoint is disabled.
+ * Makes the delivery due at once, whatever its result was.
+ * @throws AppError `not_found`; `conflict` while it is being sent, and if the endpoint is disabled.
  */
 export async function resendWebhookDelivery(
   control: Control,

@@ -1,4 +1,4 @@
-// The body of a delivery: the same bytes at every attempt, from what its row says.
+// Builds the body of a delivery from its row: the same bytes at every attempt.
 
 import type { EventType, WebhookPayload } from "@dari/contract";
 import type { ClaimedDelivery } from "@dari/db";

@@ -1,5 +1,5 @@
-// One POST to a receiver that may be anybody: to an address that was looked at, within one time limit for all of it,
-// without following anything, reading no more of the reply than is shown. Knows no delivery.
+// Sends one POST to an untrusted receiver: to a checked address, within one time limit for everything, without
+// following redirects, and reading only the part of the reply that is shown.
 
 import type { ReceiverPolicy } from "@dari/control/context";
 import { dial, type Resolve, resolveName } from "@dari/network";
@@ -16,7 +16,7 @@ export interface PostRequest {
 
 export interface PostOptions {
   readonly policy: ReceiverPolicy;
-  /** From the look-up of the name to the end of the reply: milliseconds. */
+  /** From the DNS lookup to the end of the reply, in milliseconds. */
   readonly timeoutMs: number;
   /** How many bytes of the reply are read. */
   readonly replyBytes: number;
@@ -24,19 +24,19 @@ export interface PostOptions {
   readonly signal: AbortSignal;
   /** Default: the machine's name servers. */
   readonly resolve?: Resolve | undefined;
-  /** Certificates that are trusted in place of the machine's, in PEM. */
+  /** CA certificates in PEM that replace the machine's. */
   readonly ca?: string | undefined;
 }
 
 export interface PostReply {
   readonly status: number;
-  /** How the body began. */
+  /** The beginning of the body. */
   readonly text: string;
-  /** What `Retry-After` asks for; 0: nothing that is understood. */
+  /** The value of `Retry-After`; 0 if it is absent or not understood. */
   readonly retryAfterSeconds: number;
 }
 
-/** @throws Error whose message says, for a person, why there is no reply; the signal's reason when that aborts. */
+/** @throws Error that says, for people, why there is no reply; the signal's reason if it aborts. */
 export async function post(request: PostRequest, options: PostOptions): Promise<PostReply> {
   const { timeoutMs } = options;
   const limit = new AbortController();
@@ -60,7 +60,7 @@ export async function post(request: PostRequest, options: PostOptions): Promise<
   }
 }
 
-/** The work's outcome, or the signal's reason; what comes of the work later goes to `discard`. */
+/** Returns the work's result, or rejects with the signal's reason. A later result goes to `discard`. */
 function orAborted<T>(work: Promise<T>, signal: AbortSignal, discard: (late: T) => void): Promise<T> {
   return new Promise((resolve, reject) => {
     const giveUp = (): void => reject(signal.reason as Error);
@@ -116,14 +116,14 @@ function exchange(socket: Socket, { url }: Receiver, request: PostRequest, reply
     });
     sent.on("error", reject);
     sent.once("close", () => {
-      // A reply's own end says what came of it.
+      // After a reply, its own end decides.
       if (!answered) reject(new Error("the connection was closed without a reply"));
     });
     sent.end(request.body);
   });
 }
 
-/** What is longer than `bytesMax` is cut there, and as good as whole; what ends before its own end is not. */
+/** A body longer than `bytesMax` is cut and counts as complete. A body that ends early is an error. */
 async function readReply(response: IncomingMessage, bytesMax: number): Promise<PostReply> {
   const chunks: Buffer[] = [];
   let bytes = 0;

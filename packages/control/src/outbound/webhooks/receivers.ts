@@ -1,5 +1,5 @@
-// Which receivers an organization may name: what its URL shows before its name is looked up. What the name leads to is
-// looked at with every attempt, by the rules that agents' connections have, too.
+// Checks which receivers an organization may use, as far as the URL shows. Each attempt checks the resolved address, by
+// the same rules as agents' connections.
 
 import type { ReceiverPolicy } from "@dari/control/context";
 import { decide, EgressRuleError, isPublicAddress, normalHost, parseEgressRules, type EgressRule } from "@dari/network";
@@ -9,8 +9,8 @@ import { invalidField } from "@dari/domain";
 export const publicReceivers: ReceiverPolicy = { mode: "open", rules: [] };
 
 /**
- * Reads `127.0.0.1:8080, hooks.internal:443`: receivers that may be private, each with its port.
- * @throws EgressRuleError that names the entry.
+ * Reads `127.0.0.1:8080, hooks.internal:443`: receivers that can be private, each with its port.
+ * @throws EgressRuleError for the wrong entry.
  */
 export function receiverPolicyOf(text: string): ReceiverPolicy {
   return { mode: "open", rules: parseEgressRules(text).map(toExact) };
@@ -33,7 +33,7 @@ export interface Receiver {
 
 const wantsTls = "expected https:// (for development, operators can allow the receiver with DARI_WEBHOOK_ALLOW)";
 
-/** `field`: what the request calls the URL. @throws AppError `invalid` that says what is wrong with it. */
+/** `field`: the request's name for the URL. @throws AppError `invalid` that says what is wrong with it. */
 export function checkReceiver(text: string, policy: ReceiverPolicy, field = "url"): Receiver {
   const refuse = (message: string): Error => invalidField(field, message);
   if (!URL.canParse(text)) throw refuse("expected a URL, for example https://example.com/hooks");
@@ -49,7 +49,7 @@ export function checkReceiver(text: string, policy: ReceiverPolicy, field = "url
   return receiver;
 }
 
-/** `text`: the URL of an endpoint, or of one to be. */
+/** `text`: the URL of an existing or new endpoint. */
 export function receiverOf(text: string): Receiver {
   const url = new URL(text);
   return { url, host: normalHost(url.hostname), port: Number(url.port || (url.protocol === "https:" ? 443 : 80)) };

@@ -1,9 +1,9 @@
-// An endpoint that the platform disables, in the record of changes: nobody's key did it.
+// Records in the audit log that the platform disabled an endpoint. The entry has no key.
 
 import { auditEntries, type Database } from "@dari/db";
 import { newId } from "@dari/domain";
 
-/** In the transaction that disables it. `details`: why, in a word, and what shows it. */
+/** Runs in the transaction that disables it. `details`: the reason and its evidence. */
 export async function recordDisabling(
   inside: Database,
   endpoint: { readonly organizationId: string; readonly endpointId: string },

@@ -1,4 +1,4 @@
-// Replaces an endpoint's secret. The new one's plaintext is in the reply and nowhere else.
+// Replaces an endpoint's secret. The new plaintext is only in the reply.
 
 import type { WebhookEndpointCreated } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -8,7 +8,9 @@ import { AppError, limits, notFound } from "@dari/domain";
 import { getWebhookEndpoint } from "./get-endpoint.ts";
 import { createWebhookSecret, webhookSealName } from "./signature.ts";
 
-/** The old one signs beside it for a day. @throws AppError `not_found`; `conflict` when too many sign already. */
+/**
+ * The old secret also signs for another day. @throws AppError `not_found`; `conflict` if too many secrets sign already.
+ */
 export async function rotateWebhookSecret(
   control: Control,
   actor: Actor,

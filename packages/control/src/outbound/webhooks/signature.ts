@@ -11,12 +11,12 @@ export function createWebhookSecret(): string {
 
 export interface SignedContent {
   readonly id: string;
-  /** Seconds since 1970. */
+  /** In seconds since 1970. */
   readonly timestamp: number;
   readonly body: string;
 }
 
-/** The value of `webhook-signature`: one signature per secret, in their order, with a space between them. */
+/** Returns the value of `webhook-signature`: one signature per secret, in order, separated by spaces. */
 export function signaturesOf({ id, timestamp, body }: SignedContent, secrets: readonly string[]): string {
   if (secrets.length === 0) throw new Error("a delivery without a secret cannot be signed");
   return secrets.map((secret) => `v1,${sign(secret, `${id}.${timestamp}.${body}`)}`).join(" ");
@@ -27,7 +27,7 @@ function sign(secret: string, content: string): string {
   return createHmac("sha256", key).update(content, "utf8").digest("base64");
 }
 
-/** Where a secret lies sealed: under its endpoint's id. */
+/** The name that an endpoint's secrets are sealed under. */
 export function webhookSealName(endpointId: string): string {
   return `webhook:${endpointId}`;
 }

@@ -1,4 +1,4 @@
-// Disables endpoints for which too much waits, ends what will not be sent, and forgets what has had its time.
+// Disables endpoints with too many waiting deliveries, ends deliveries that will not be sent, and deletes old ones.
 
 import { boundTo, webhookEndpoints, webhookOutbox, withTransaction, type Database } from "@dari/db";
 import { limits, type Log } from "@dari/domain";
@@ -9,9 +9,9 @@ const batchRows = 1_000;
 export interface SweepSettings {
   /** How long ended deliveries are kept, in milliseconds. */
   readonly keepMs: number;
-  /** The most deliveries that wait for one endpoint. */
+  /** Maximum number of waiting deliveries per endpoint. */
   readonly pendingMax: number;
-  /** For each kind, by which a call takes no longer; what is left waits for the next one. Milliseconds. */
+  /** Time limit of a call for each kind, in milliseconds. The next call continues. */
   readonly passMs: number;
 }
 
@@ -22,14 +22,12 @@ const sweepDefaults: SweepSettings = {
 };
 
 export interface WebhookSweep {
-  /** Endpoints. */
   readonly disabled: number;
-  /** Deliveries. */
   readonly cancelled: number;
   readonly purged: number;
 }
 
-/** Safe beside its twins: each batch takes rows that nobody else is taking. */
+/** Safe to run concurrently: each batch skips locked rows. */
 export async function sweepWebhooks(
   context: { readonly db: Database; readonly log: Log },
   given: Partial<SweepSettings> = {},
@@ -43,7 +41,7 @@ export async function sweepWebhooks(
   return { disabled, cancelled, purged };
 }
 
-/** Each in a transaction of its own, so that twins wait for no more than one. */
+/** One transaction per endpoint, so that concurrent runs wait for at most one. */
 async function disableOverfull({ db, log }: { db: Database; log: Log }, pendingMax: number): Promise<number> {
   let disabled = 0;
   for (const { id, organizationId } of await webhookOutbox.listOverfull(db, pendingMax)) {

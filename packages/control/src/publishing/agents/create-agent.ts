@@ -1,4 +1,4 @@
-// Creates an agent from a ready bundle and has its first version built.
+// Creates an agent from a ready bundle and starts the build of its first version.
 
 import { sourceSnapshotIdOf, type AgentCreated, type CreateAgentRequest } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";

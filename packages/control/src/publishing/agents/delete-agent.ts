@@ -1,4 +1,4 @@
-// Deletes an agent softly: no new sessions, those that run finish.
+// Soft-deletes an agent: no new sessions, but running ones finish.
 
 import type { Deleted } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";

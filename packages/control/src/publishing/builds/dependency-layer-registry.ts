@@ -1,4 +1,4 @@
-// Sees to it that of all builds of an organization that need the same dependencies one installs them.
+// Coordinates an organization's builds that need the same dependencies, so that only one installs them.
 
 import { randomUUID } from "node:crypto";
 import type { DependencyLayerRef, DependencyLayerRegistry } from "@dari/bundles";
@@ -6,12 +6,12 @@ import { dependencyLayers, type DependencyLayerClaimant, retryThroughOutage } fr
 import { waitForWake } from "./wait-for-wake.ts";
 import { buildLeaseMs, type BuildContext } from "./hold-build.ts";
 
-/** Who waits for another's layer looks this often: a notification may be lost, and a holder may have died. */
+/** How often a build looks for another's layer: a notification can be lost, and a holder can die. */
 const lookEveryMs = 500;
 
 /**
- * When a holder dies, a waiting build takes over after the lease (`buildLeaseMs`). If an installation fails, the next
- * build tries, and can have another result.
+ * If a holder dies, a waiting build takes over after the lease (`buildLeaseMs`). If an installation fails, the next
+ * build tries, because its result can differ.
  */
 export function createDependencyLayerRegistry(context: BuildContext, organizationId: string): DependencyLayerRegistry {
   return {
@@ -36,7 +36,7 @@ async function makeLayer(
 ): Promise<DependencyLayerRef> {
   const lost = new AbortController();
   const renew = async (): Promise<void> => {
-    // A database that is away decides nothing; the lease does when it is back.
+    // Ignore an unavailable database: the lease decides once it is back.
     const held = await dependencyLayers.renewLayerIfHeld(context.db, place, buildLeaseMs).catch(() => true);
     if (!held) lost.abort(new Error("another build makes these dependencies"));
   };

@@ -1,4 +1,4 @@
-// How a worker takes, keeps and ends the build of a version.
+// How a worker claims, renews and finishes the build of a version.
 
 import type { ImageRef } from "@dari/bundles";
 import { type BuildClaim, type BuildJob, builds, type Database, retryThroughOutage } from "@dari/db";
@@ -11,12 +11,12 @@ export interface BuildContext {
   readonly log: Log;
 }
 
-/** A build whose worker died is taken up by another after this. Milliseconds. */
+/** If a build's worker dies, another one takes the build after this time, in milliseconds. */
 export const buildLeaseMs = 30_000;
-/** Between tries of a build that the platform could not carry out. Milliseconds. */
+/** Between attempts of a build that the platform failed to run, in milliseconds. */
 const retryAfterMs = 5_000;
 
-/** Takes the build that has waited longest, of other organizations than `except`. */
+/** Claims the build that has waited longest, of organizations that are not in `except`. */
 export async function claimBuild(
   context: BuildContext,
   workerId: string,
@@ -28,23 +28,23 @@ export async function claimBuild(
   return { ...claim, ...(await builds.getBuildJob(context.db, claim.versionId)) };
 }
 
-/** False once another worker has the build: stop it. */
+/** Returns false if another worker has the build. Then stop it. */
 export function renewBuild(context: BuildContext, claim: BuildClaim): Promise<boolean> {
   return builds.renewBuildIfHeld(context.db, claim, buildLeaseMs);
 }
 
-/** Gives the build back at shutdown. */
+/** Releases the build at shutdown. */
 export async function releaseBuild(context: BuildContext, claim: BuildClaim): Promise<void> {
   await retryThroughOutage(context, () => builds.releaseBuildIfHeld(context.db, claim));
   context.notifier.notify("build", claim.versionId);
 }
 
-/** Gives a build back that the platform could not carry out: another try follows, up to a bound. */
+/** Releases a build that the platform failed to run. It is tried again, up to a limit. */
 export async function postponeBuild(context: BuildContext, claim: BuildClaim): Promise<void> {
   await retryThroughOutage(context, () => builds.releaseBuildIfHeld(context.db, claim, { waitMs: retryAfterMs }));
 }
 
-/** Adds to the log that `dari deploy` shows; past the limit the rest is dropped, and the log says so. */
+/** Appends to the log that `dari deploy` shows. Above the limit, the rest is dropped, and the log says so. */
 export function createBuildLog(context: BuildContext, claim: BuildClaim): (text: string) => Promise<void> {
   let written = 0;
   let tail = Promise.resolve();
@@ -60,7 +60,7 @@ export function createBuildLog(context: BuildContext, claim: BuildClaim): (text:
   };
 }
 
-/** Records the end, moves the agent where the activation rule lets it, and lets waiting sessions go on. */
+/** Records the end, activates the version if the activation rule allows it, and releases waiting sessions. */
 export async function finishBuild(
   context: BuildContext,
   claim: BuildClaim,

@@ -1,4 +1,4 @@
-// Reads what a version's build says, and waits for more while it still builds.
+// Reads the log of a version's build, and follows it while it builds.
 
 import type { Actor, Control } from "@dari/control/context";
 import { buildLogs, versions } from "@dari/db";
@@ -6,11 +6,11 @@ import { found } from "@dari/domain";
 import { waitForWake } from "./wait-for-wake.ts";
 
 const rowsPerRead = 200;
-/** Notifications may be lost, so we look this often as well. */
+/** Notifications can be lost, so the log is also read this often. */
 const pollMs = 500;
 
 /**
- * The log as it is; with `follow` until the build has ended or `signal` aborts.
+ * Returns the log so far; with `follow`, until the build has ended or `signal` aborts.
  * @throws AppError `not_found`, before the first piece.
  */
 export async function readBuildLogs(
@@ -29,7 +29,7 @@ async function* follow(
 ): AsyncGenerator<string> {
   let after = 0;
   for (;;) {
-    // Read before the rows: what is written before a build ends is seen in the round that sees the end.
+    // Read the state before the rows, so that the last round sees everything written before the end.
     const state = await findState(control, actor, input.versionId);
     for (;;) {
       const rows = await buildLogs.listBuildLogs(control.db, actor.organizationId, input.versionId, after, rowsPerRead);

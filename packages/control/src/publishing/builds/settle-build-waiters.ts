@@ -1,14 +1,14 @@
-// Lets sessions go on whose version has been built, and fails those whose version could not be.
+// Releases sessions whose version has been built, and fails those whose version could not be built.
 
 import { builds, dispatch, type Database } from "@dari/db";
 import { limits, type Notifier } from "@dari/domain";
 
-/** Each call is one short transaction, so that nobody waits long for the rows it holds. */
+/** Each call is one short transaction, so that it locks rows only briefly. */
 const bounds = { sessions: 20, messages: 200 };
-/** Calls in one pass; the clock starts another. */
+/** Calls per pass. The next pass continues. */
 const callsMax = 50;
 
-/** Called after a build ends and by the reconciler's clock, which repairs what a crash between the two left. */
+/** Called after a build, and periodically by the reconciler, in case of a crash between the two. */
 export async function settleBuildWaiters(context: { db: Database; notifier: Notifier }): Promise<number> {
   await builds.failLostBuilds(context.db, limits.buildLossesMax);
   let count = 0;

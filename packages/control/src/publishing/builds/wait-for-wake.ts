@@ -1,4 +1,4 @@
-// Sleeps until the notifier says "look", a time has passed, or the caller gives up. Says nothing of which it was.
+// Sleeps until a notification arrives, a time has passed, or the caller aborts. Does not say which.
 
 import type { Notifier, WakeTopic } from "@dari/domain";
 

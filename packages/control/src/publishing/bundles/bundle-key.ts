@@ -1,6 +1,6 @@
-// Where uploaded bundles lie.
+// The object keys of uploaded bundles.
 
-/** Every upload has a key of its own, so that bytes which were verified are never overwritten. */
+/** Every upload has its own key, so that verified bytes are never overwritten. */
 export function bundleKey(organizationId: string, sourceSnapshotId: string, upload: string): string {
   return `${organizationId}/bundles/${sourceSnapshotId}/${upload}`;
 }

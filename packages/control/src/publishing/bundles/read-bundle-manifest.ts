@@ -1,4 +1,4 @@
-// Reads the manifest of a ready bundle. The bundle is the truth; a manifest sent beside it may only agree.
+// Reads the manifest of a ready bundle. A manifest that is sent beside the bundle must agree with it.
 
 import {
   compareManifests,
@@ -17,8 +17,8 @@ export interface BundleManifest {
 }
 
 /**
- * @throws AppError `not_found`; `conflict` when the bundle is not ready; `invalid` with every issue of dari.yml, or
- * with the fields in which `sent` differs.
+ * @throws AppError `not_found`; `conflict` if the bundle is not ready; `invalid` with every issue of dari.yml, or with
+ *   the fields in which `sent` differs.
  */
 export async function readBundleManifest(
   control: Control,
@@ -45,7 +45,7 @@ export async function readBundleManifest(
   };
 }
 
-/** A session may still bring a value of its own, so that it is no error. */
+/** Only a warning, because a session can bring its own value. */
 function warningsOfUnset(names: readonly string[]): string[] {
   return names.map((name) => {
     const advice = `add it with \`dari credentials add ${name}\`, or give it to each session`;

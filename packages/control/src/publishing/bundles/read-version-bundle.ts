@@ -1,4 +1,4 @@
-// Shows the files of a version's bundle: the source as it was uploaded, without what its build installed.
+// Shows the files of a version's bundle: the uploaded source, without installed dependencies.
 
 import { join } from "node:path";
 import { BlobNotFoundError } from "@dari/blobs";
@@ -16,15 +16,15 @@ interface VersionName {
   readonly versionId: string;
 }
 
-/** Counts the reads that inflate a bundle in this process. A list inflates all of it: `limits.bundleUnpackedBytes`. */
+/** Counts reads of bundles in this process. Listing inflates a whole bundle, up to `limits.bundleUnpackedBytes`. */
 const reads = createSharedCount({
   perProcess: limits.bundleReadsPerProcess,
   perOrganization: limits.bundleReadsPerOrganization,
 });
 
 /**
- * @throws AppError `not_found`; `limit_exceeded` or `unavailable` while other calls read bundles or hold the room on
- * the disk. SnapshotDamagedError when the bundle is no longer stored as it was accepted.
+ * @throws AppError `not_found`; `limit_exceeded` or `unavailable` while other calls read bundles or use the disk space;
+ *   SnapshotDamagedError if the stored bundle is missing or changed.
  */
 export async function getVersionBundle(control: Control, actor: Actor, name: VersionName): Promise<VersionBundle> {
   return withBundle(control, actor, name, async (file, row) => {
@@ -48,7 +48,7 @@ export async function getVersionBundle(control: Control, actor: Actor, name: Ver
 
 /**
  * Returns one file as text.
- * @throws AppError `not_found`; `invalid` for a file that is too large or no text; and as `getVersionBundle`.
+ * @throws AppError `not_found`; `invalid` for a file that is too large or not text; and as `getVersionBundle`.
  */
 export async function getVersionBundleFile(
   control: Control,
@@ -71,7 +71,7 @@ export async function getVersionBundleFile(
   });
 }
 
-/** Runs `read` on a copy of the bundle that is removed afterwards. Holds one of the places for such reads. */
+/** Runs `read` on a temporary copy of the bundle. Counts as one read. */
 async function withBundle<Result>(
   control: Control,
   actor: Actor,
@@ -115,7 +115,7 @@ function takePlace(organizationId: string): Disposable {
   return { [Symbol.dispose]: leave };
 }
 
-/** Undefined for bytes that are not UTF-8, or that no JSON client shows: NUL. */
+/** Returns undefined for bytes that are not UTF-8, or contain NUL, which JSON clients cannot show. */
 function decode(bytes: Buffer): string | undefined {
   if (bytes.includes(0)) return undefined;
   try {

@@ -1,4 +1,4 @@
-// Reserves a bundle: a row that waits for its bytes, and the address to send them to.
+// Reserves a bundle: a row that waits for its bytes, and the URL to upload them to.
 
 import type { CreateSourceSnapshotRequest, SourceSnapshotCreated } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -42,7 +42,7 @@ export interface Reservation {
   readonly state: SourceSnapshotState;
 }
 
-/** The bytes go straight to the object store where clients can reach it, else to the API. */
+/** Bytes go directly to the object store if clients can reach it, otherwise to the API. */
 export async function renderReservation(
   control: Control,
   actor: Actor,

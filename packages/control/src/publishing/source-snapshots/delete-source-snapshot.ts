@@ -1,11 +1,11 @@
-// Deletes a bundle that no version was made from, and its bytes.
+// Deletes a bundle that no version uses, and its bytes.
 
 import type { Deleted } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { sourceSnapshots } from "@dari/db";
 import { AppError, notFound } from "@dari/domain";
 
-/** @throws AppError `not_found`, `conflict` when a version uses it. */
+/** @throws AppError `not_found`, `conflict` if a version uses it. */
 export async function deleteSourceSnapshot(control: Control, actor: Actor, sourceSnapshotId: string): Promise<Deleted> {
   const deletion = await sourceSnapshots.deleteSourceSnapshotIfUnused(
     control.db,

@@ -1,4 +1,4 @@
-// Judges an uploaded bundle once: there, whole, unchanged, and harmless to unpack. Does not judge its manifest.
+// Checks an uploaded bundle once: present, complete, unchanged, and safe to unpack. Does not check its manifest.
 
 import { join } from "node:path";
 import { BlobNotFoundError } from "@dari/blobs";
@@ -11,14 +11,14 @@ import { AppError, found } from "@dari/domain";
 import { writeHashed } from "@dari/runtime";
 import { takeBundle } from "./upload-bundle.ts";
 
-/** An upload that arrives while another is being judged makes us look again; more often than this is not a client. */
+/** An upload that arrives during the check starts another round. No real client needs more rounds than this. */
 const roundsMax = 5;
 
 type Verdict = sourceSnapshots.SourceSnapshotVerdict;
 
 /**
- * The verdict; the same one however often and from wherever it is asked for.
- * @throws AppError `not_found`; without room on the disk `limit_exceeded`, `unavailable`. A bad bundle is an answer.
+ * Returns the verdict, which never changes. A bad bundle is a verdict, not an error.
+ * @throws AppError `not_found`; `limit_exceeded` or `unavailable` if there is no disk space.
  */
 export async function finalizeSourceSnapshot(
   control: Control,
@@ -52,8 +52,8 @@ export async function finalizeSourceSnapshot(
 }
 
 /**
- * Takes over what the client put into the object store by itself, since nothing there is safe from being put again.
- * False when there is nothing. What is too long is left where it is: nothing was uploaded that could be the bundle.
+ * Copies what the client uploaded to the object store, because the client could overwrite it there. Returns false if
+ * there is nothing. An upload that is too long is left: it cannot be the bundle.
  */
 async function adoptStaged(control: Control, organizationId: string, row: SourceSnapshotRow): Promise<boolean> {
   if (control.blobs.signedUrls === undefined) return false;
@@ -65,7 +65,7 @@ async function adoptStaged(control: Control, organizationId: string, row: Source
     await takeBundle(control, { id, organizationId, sizeBytes }, await control.blobs.get(staged));
     await control.blobs.delete([staged]);
   } catch (error) {
-    // Another call to finalize has taken it over.
+    // A concurrent call to finalize has copied it.
     if (!(error instanceof BlobNotFoundError)) throw error;
   }
   return true;
@@ -90,7 +90,7 @@ async function judge(control: Control, organizationId: string, row: SourceSnapsh
     if (sha256 !== row.sha256) return rejected(`the upload's SHA-256 is ${sha256}; ${row.sha256} was announced`);
     return await inspect(file);
   } catch (error) {
-    // Replaced by another upload since the row was read; the next round looks at that one.
+    // Another upload replaced it after the row was read. The next round checks that one.
     if (error instanceof BlobNotFoundError) return rejected("no bundle was uploaded");
     throw error;
   }
@@ -103,7 +103,7 @@ async function inspect(file: string): Promise<Verdict> {
   return { edge: "verify", manifestText: inspection.manifest };
 }
 
-/** The reason may quote names from the archive; what cannot be stored is made visible. */
+/** The reason can quote names from the archive. Characters that cannot be stored are escaped. */
 function rejected(reason: string): Verdict {
   return { edge: "reject", failureReason: reason.toWellFormed().replaceAll("\0", "\u2400") };
 }

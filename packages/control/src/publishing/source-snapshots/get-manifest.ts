@@ -1,4 +1,4 @@
-// Reads the manifest of a bundle that is not published yet.
+// Reads the manifest of an unpublished bundle.
 
 import type { SourceSnapshotManifest } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -11,6 +11,6 @@ export async function getSourceSnapshotManifest(
   sourceSnapshotId: string,
 ): Promise<SourceSnapshotManifest> {
   const { manifest, warnings } = await readBundleManifest(control, actor, sourceSnapshotId, undefined);
-  // A value, not a class: the manifest is shown as a version shows it.
+  // A plain object, as in a version's record.
   return { source_snapshot_id: sourceSnapshotId, manifest: { ...manifest }, warnings: [...warnings] };
 }

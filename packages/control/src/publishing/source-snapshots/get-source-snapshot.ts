@@ -1,4 +1,4 @@
-// Reads a reserved bundle and where it is uploaded to.
+// Reads a reserved bundle and its upload URL.
 
 import type { SourceSnapshotCreated } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -6,7 +6,7 @@ import { sourceSnapshots } from "@dari/db";
 import { found } from "@dari/domain";
 import { renderReservation } from "./create-source-snapshot.ts";
 
-/** The upload URL is the one it was created with. @throws AppError `not_found` */
+/** The upload URL is the original one. @throws AppError `not_found` */
 export async function getSourceSnapshot(
   control: Control,
   actor: Actor,

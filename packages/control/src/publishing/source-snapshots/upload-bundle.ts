@@ -1,4 +1,4 @@
-// Takes a bundle's bytes under a signed URL. Looks at nothing but their number; `finalize` judges them.
+// Stores a bundle's bytes, sent to a signed URL. Checks only their number; `finalize` checks the rest.
 
 import { randomUUID } from "node:crypto";
 import { BlobTooLargeError } from "@dari/blobs";
@@ -17,8 +17,8 @@ export interface BundleUpload {
 }
 
 /**
- * Streams to storage. May be repeated until the snapshot is finalized; the last complete upload counts.
- * @throws AppError `forbidden`, `not_found`, `conflict` (finalized already), `too_large` (more than was announced).
+ * Streams to storage. Can be repeated until the snapshot is finalized; the last complete upload counts.
+ * @throws AppError `forbidden`, `not_found`, `conflict` (already finalized), `too_large` (more than was announced).
  */
 export async function uploadBundle(control: Control, upload: BundleUpload): Promise<BundleUploaded> {
   checkUploadUrl(control, upload);
@@ -31,7 +31,7 @@ export async function uploadBundle(control: Control, upload: BundleUpload): Prom
   return { source_snapshot_id: row.id, status: "pending_upload" };
 }
 
-/** False when the snapshot was finalized meanwhile; then nothing is kept. @throws AppError `too_large` */
+/** Returns false and stores nothing if the snapshot was finalized in the meantime. @throws AppError `too_large` */
 export async function takeBundle(
   control: Control,
   row: { readonly id: string; readonly organizationId: string; readonly sizeBytes: number },
@@ -40,7 +40,7 @@ export async function takeBundle(
   const objectKey = bundleKey(row.organizationId, row.id, randomUUID());
   await store(control, objectKey, body, row.sizeBytes);
   const replaced = await sourceSnapshots.replaceUploadIfPending(control.db, row.id, objectKey);
-  // The object that no row names any more. Should the process die at this moment, it stays, unreferenced.
+  // Deletes the object that no row refers to. If the process dies here, it stays unreferenced.
   await control.blobs.delete([replaced === undefined ? objectKey : replaced.formerObjectKey]);
   return replaced !== undefined;
 }

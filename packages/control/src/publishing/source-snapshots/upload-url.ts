@@ -1,11 +1,11 @@
-// Upload URLs that carry their own authorization: who has one may upload that one bundle until it expires.
+// Signed upload URLs: the holder of one can upload that one bundle until it expires.
 
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { fillPath, routes } from "@dari/contract";
 import type { Control } from "@dari/control/context";
 import { AppError } from "@dari/domain";
 
-/** Absolute, on the public address. */
+/** Returns an absolute URL on the public address. */
 export function signUploadUrl(control: Control, sourceSnapshotId: string, expiresAt: Date): string {
   const path = fillPath(routes.uploadBundle.path, { source_snapshot_id: sourceSnapshotId });
   const expires = String(Math.floor(expiresAt.getTime() / 1000));
@@ -13,7 +13,7 @@ export function signUploadUrl(control: Control, sourceSnapshotId: string, expire
   return `${control.publicUrl}${path}?expires=${expires}&signature=${signature}`;
 }
 
-/** @throws AppError `forbidden` when the URL was not made here, was made for another bundle, or is too old. */
+/** @throws AppError `forbidden` if the URL was not made here, is for another bundle, or has expired. */
 export function checkUploadUrl(
   control: Control,
   upload: { sourceSnapshotId: string; expires: string; signature: string },

@@ -1,4 +1,4 @@
-// Makes a ready version the active one: new sessions get it. The way back to an older version.
+// Activates a ready version, so that new sessions use it. Also returns to an older version.
 
 import type { AgentRecord } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -8,8 +8,8 @@ import { AppError, found, notFound } from "@dari/domain";
 import { renderAgent } from "../views/agent.ts";
 
 /**
- * From now on only versions published later activate themselves.
- * @throws AppError `not_found` for the agent or the version; `conflict` when the version is not ready.
+ * From now on, only versions that are published later activate themselves.
+ * @throws AppError `not_found` for the agent or the version; `conflict` if the version is not ready.
  */
 export async function activateVersion(
   control: Control,

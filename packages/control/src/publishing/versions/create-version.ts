@@ -1,4 +1,4 @@
-// Publishes a ready bundle as an agent's next version and has it built.
+// Publishes a ready bundle as an agent's next version and starts its build.
 
 import { sourceSnapshotIdOf, type CreateVersionRequest, type VersionCreated } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";

@@ -1,4 +1,4 @@
-// Reads what a publication made, as it is now: the agent's first version, or its next one.
+// Reads the result of a publication as it is now: the agent's first version, or its next one.
 
 import type { AgentCreated, VersionCreated } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -7,7 +7,7 @@ import { found } from "@dari/domain";
 import { agentAddresses } from "../views/agent.ts";
 import { getAgent } from "../agents/get-agent.ts";
 
-/** @throws AppError `not_found`, also when the agent was deleted. */
+/** @throws AppError `not_found`, also for a deleted agent. */
 export async function getAgentPublication(control: Control, actor: Actor, versionId: string): Promise<AgentCreated> {
   const { agentId, ...publication } = await readPublication(control, actor, versionId);
   return { ...(await getAgent(control, actor, agentId)), ...publication };

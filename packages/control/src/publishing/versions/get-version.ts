@@ -6,7 +6,7 @@ import { agents, versions } from "@dari/db";
 import { found, notFound } from "@dari/domain";
 import { renderVersion } from "../views/agent.ts";
 
-/** @throws AppError `not_found`, also when the version is another agent's. */
+/** @throws AppError `not_found`, also for another agent's version. */
 export async function getVersion(
   control: Control,
   actor: Actor,

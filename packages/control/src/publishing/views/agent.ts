@@ -1,10 +1,10 @@
-// Agents and versions as clients see them.
+// Renders agents and versions for clients.
 
 import type { AgentRecord, VersionRecord } from "@dari/contract";
 import type { AgentRow, VersionRow } from "@dari/db";
 import { deploymentIdOf } from "@dari/domain";
 
-/** Where an agent is found, under both of its names. */
+/** Returns an agent's URLs, under both of its names. */
 export function agentAddresses(
   publicUrl: string,
   agentId: string,
@@ -41,7 +41,7 @@ export function renderVersion(row: VersionRow): VersionRecord {
     source_snapshot_id: row.sourceSnapshotId,
     archive_sha256: row.archiveSha256,
     size_bytes: row.archiveBytes,
-    // Stored as the contract's parser gave it.
+    // Stored as the contract's parser returned it.
     manifest: row.manifest as Record<string, unknown>,
     runtime: runtimeOf(row.image),
     warnings: [...row.warnings],
@@ -51,7 +51,7 @@ export function renderVersion(row: VersionRow): VersionRecord {
   };
 }
 
-/** The runtime that the build settled on. */
+/** Returns the runtime that the build chose. */
 function runtimeOf(image: unknown): VersionRecord["runtime"] {
   const { runtime } = (image ?? {}) as { runtime?: { language: string; version: string } };
   return runtime === undefined ? null : { language: runtime.language, version: runtime.version };

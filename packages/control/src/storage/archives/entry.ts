@@ -1,15 +1,14 @@
-// What both archive formats are given: entries in byte order of their paths, each file's content once.
+// The entries of an archive, in byte order of their paths.
 
 export interface ArchiveEntry {
   /** Relative, POSIX, without a slash at either end. */
   readonly path: string;
   readonly type: "file" | "directory" | "symlink";
-  /** Permission bits. */
   readonly mode: number;
   /** The size of a file's content; 0 for other entries. */
   readonly sizeBytes: number;
   /** Symlinks only. */
   readonly target: string;
-  /** A file's content, exactly `sizeBytes` of it. */
+  /** Opens the file's content: exactly `sizeBytes` bytes. */
   open(): Promise<AsyncIterable<Uint8Array>>;
 }

@@ -1,5 +1,5 @@
-// Reads a tar archive of the kind that tar.ts writes, entry by entry, from a stream that anybody may have made. It
-// refuses other types of entries and other header extensions, and holds one header in memory and no content.
+// Reads a tar archive of the kind that tar.ts writes, entry by entry, from an untrusted stream. Refuses other types
+// of entries and other header extensions. Holds one header in memory and no content.
 
 import { pipeline } from "node:stream/promises";
 import { archiveFault } from "@dari/bundles";
@@ -9,7 +9,7 @@ import type { ArchiveEntry } from "./entry.ts";
 const blockBytes = 512;
 /** An archive ends with two empty blocks. */
 const endBytes = 2 * blockBytes;
-/** How much may follow an entry, its header extensions or the fill of the last record included. */
+/** The maximum distance between entries: header extensions, and the padding of the last record. */
 const slackBytes = 64 * 1024;
 
 /** A refused archive. The message is for its sender. */
@@ -18,16 +18,16 @@ export class ArchiveRefused extends Error {
 }
 
 export interface TarEntry extends Omit<ArchiveEntry, "open"> {
-  /** To be read before the next entry is asked for; what is left of it is skipped. */
+  /** Read it before the next entry; the rest is skipped. */
   readonly content: AsyncIterable<Uint8Array>;
 }
 
-/** @throws ArchiveRefused, also where the archive ends without its end mark. */
+/** @throws ArchiveRefused, also if the archive ends without its end mark. */
 export async function* readTar(source: AsyncIterable<Uint8Array>): AsyncGenerator<TarEntry> {
   const archive = extract();
   const extent: Extent = { readBytes: 0, endOfEntry: 0, lastBytes: new Uint8Array() };
   const feeding = pipeline(bounded(source, extent), archive);
-  // `refusalOf` asks for its error.
+  // `refusalOf` reads its error.
   feeding.catch(() => undefined);
   try {
     for await (const entry of archive) {
@@ -50,20 +50,20 @@ export async function* readTar(source: AsyncIterable<Uint8Array>): AsyncGenerato
   if (tailBytes > endBytes + slackBytes) throw tooMuch();
 }
 
-/** tar-stream also tells where an entry's content begins. */
+/** tar-stream also returns where an entry's content begins. */
 type Placed = Header & { readonly byteOffset: number };
 
 interface Extent {
   readBytes: number;
   endOfEntry: number;
-  /** The last bytes, as many as the end mark has. */
+  /** The last bytes read, as many as the end mark has. */
   lastBytes: Uint8Array;
 }
 
-/** Passes the archive on while it holds entries. */
+/** Passes the archive on while it contains entries. */
 async function* bounded(source: AsyncIterable<Uint8Array>, extent: Extent): AsyncGenerator<Uint8Array> {
   for await (const piece of source) {
-    // What has been passed on is parsed, but for a buffer of it.
+    // All that was passed on is parsed, except one buffer.
     if (extent.readBytes - extent.endOfEntry > 2 * slackBytes) throw tooMuch();
     extent.readBytes += piece.byteLength;
     const last = piece.byteLength < endBytes ? Buffer.concat([extent.lastBytes, piece]) : piece;
@@ -72,7 +72,7 @@ async function* bounded(source: AsyncIterable<Uint8Array>, extent: Extent): Asyn
   }
 }
 
-/** The size of the header extension that holds these records, with its own header. */
+/** Returns the size of the header extension with these records, including its own header. */
 function extensionBytes(pax: Header["pax"]): number {
   if (!pax) return 0;
   const records = Object.entries(pax).map(([key, value]) => {
@@ -108,7 +108,7 @@ function describe(header: Header): Omit<TarEntry, "content"> {
   if (!Number.isSafeInteger(size)) throw new ArchiveRefused("an entry's size is not a number of bytes");
   if (type !== "file" && size !== 0) throw new ArchiveRefused("an entry without content has a size");
   const target = (linkname as string | null) ?? "";
-  // What tar-stream puts in place of bytes that it cannot decode.
+  // tar-stream replaces bytes that it cannot decode by this character.
   if (`${name}${target}`.includes("\ufffd")) throw new ArchiveRefused("a name is not UTF-8");
   return { path: name.replace(/\/$/, ""), type, mode: mode & 0o777, sizeBytes: size, target };
 }
@@ -121,10 +121,10 @@ async function* contentOf(entry: AsyncIterable<Uint8Array>, feeding: Promise<voi
   }
 }
 
-/** Returns the refusal for what tar-stream says of its input, and every other error as it is. */
+/** Translates tar-stream's errors into refusals. Returns other errors unchanged. */
 async function refusalOf(error: unknown, feeding: Promise<void>): Promise<unknown> {
   if (error instanceof ArchiveRefused) return error;
-  // What reads a destroyed stream hears only that it was destroyed.
+  // A reader of a destroyed stream gets no cause. The writer has it.
   const first: unknown = await feeding.then(
     () => error,
     (cause: unknown) => cause,

@@ -1,4 +1,4 @@
-// A tar archive as a stream of bytes. The same entries give the same bytes: no times, no owners.
+// Writes a tar archive as a stream of bytes. The same entries give the same bytes: no times, no owners.
 
 import { constants } from "node:fs";
 import type { Writable } from "node:stream";
@@ -6,7 +6,7 @@ import { pack, type Pack } from "tar-stream";
 import type { ArchiveEntry } from "./entry.ts";
 
 const epoch = new Date(0);
-/** Longer names are written in PAX, which every release reads, and not split into ustar's two fields. */
+/** Longer names are written as PAX records, which every release reads, and not split into ustar's two fields. */
 const nameBytesMax = 100;
 
 export async function* writeTar(
@@ -34,12 +34,12 @@ export async function* writeTar(
   }
 }
 
-/** Whether the archive holds as much as its reader should have to wait for. A static method of streamx's Readable. */
+/** Returns whether the archive has buffered enough. `isFull` is a static method of streamx's Readable. */
 function isFull(archive: Pack): boolean {
   return (archive.constructor as unknown as { isBackpressured(stream: Pack): boolean }).isBackpressured(archive);
 }
 
-/** Awaits `hasRoom` before each entry: tar-stream does not make entries without content wait for the reader. */
+/** Waits for the reader before each entry: tar-stream does not apply backpressure to entries without content. */
 async function addAll(
   archive: Pack,
   entries: Iterable<ArchiveEntry> | AsyncIterable<ArchiveEntry>,
@@ -49,7 +49,7 @@ async function addAll(
     await hasRoom();
     if (archive.destroyed) return;
     const { type, target, sizeBytes: size } = entry;
-    // tar-stream takes a mode of 0 for none; it writes the permission bits alone.
+    // tar-stream replaces a mode of 0 by its default. It writes only the permission bits.
     const mode = constants.S_IFREG | entry.mode;
     const name = type === "directory" ? `${entry.path}/` : entry.path;
     const header = { name, type, mode, size, mtime: epoch, ...(target !== "" && { linkname: target }) };
@@ -58,7 +58,7 @@ async function addAll(
     const done = (error?: Error | null): void => (error ? packed.reject(error) : packed.resolve());
     const sink = archive.entry(isLong ? { ...header, pax: {} } : header, done) as unknown as Writable;
     sink.on("error", packed.reject);
-    // If the content fails, its error is thrown and not this one.
+    // If the content fails, that error is thrown instead of this one.
     packed.promise.catch(() => undefined);
     if (type === "file") await writeContent(sink, entry);
     await packed.promise;
@@ -67,7 +67,7 @@ async function addAll(
 
 async function writeContent(sink: Writable, entry: ArchiveEntry): Promise<void> {
   for await (const piece of await entry.open()) {
-    // The archive was given up.
+    // The reader destroyed the archive.
     if (sink.destroyed) return;
     if (!sink.write(piece)) await drainedOrClosed(sink);
   }

@@ -1,4 +1,4 @@
-// A ZIP archive as a stream of bytes: deflated, with data descriptors, ZIP64 where something is too large. The same
+// Writes a ZIP archive as a stream of bytes: deflated, with data descriptors, and ZIP64 for large sizes. The same
 // entries give the same bytes: every time is the format's first day.
 
 import { pipeline } from "node:stream/promises";
@@ -7,7 +7,7 @@ import type { ArchiveEntry } from "./entry.ts";
 
 const max32 = 0xffffffff;
 const max16 = 0xffff;
-/** Deflate may make incompressible content a little longer; above this a file's sizes are written in 64 bits. */
+/** Deflate can make incompressible content slightly longer. Files above this size get 64-bit sizes. */
 const smallBytesMax = 0xffff0000;
 const firstDay = 0x21;
 /** Sizes follow the content; names are UTF-8. */
@@ -67,7 +67,7 @@ async function* contentOf(entry: ArchiveEntry, counts: Counts): AsyncGenerator<U
   if (entry.type !== "file" || entry.sizeBytes === 0) return;
   const deflate = createDeflateRaw();
   const feeding = pipeline(counted(await entry.open(), counts), deflate);
-  // Its failure ends the reading below, which throws it.
+  // The read below throws the same error.
   feeding.catch(() => undefined);
   for await (const piece of deflate as AsyncIterable<Buffer>) {
     counts.packedBytes += piece.length;
@@ -84,7 +84,7 @@ async function* counted(content: AsyncIterable<Uint8Array>, counts: Counts): Asy
   }
 }
 
-/** The file's type and permissions as Unix keeps them. */
+/** Returns the file's type and permissions in Unix format. */
 function unixMode({ type, mode }: ArchiveEntry): number {
   return { file: 0o100000, directory: 0o040000, symlink: 0o120000 }[type] | mode;
 }
@@ -100,7 +100,7 @@ function localHeader(name: Buffer, method: number, isBig: boolean): Buffer {
   if (!isBig) return Buffer.concat([header, name]);
   header.writeUInt32LE(max32, 18);
   header.writeUInt32LE(max32, 22);
-  // The sizes themselves are in the descriptor; that they are here says that those have 64 bits.
+  // The sizes are in the descriptor. This field says that they have 64 bits.
   const extra = zip64Extra([0, 0]);
   header.writeUInt16LE(extra.length, 28);
   return Buffer.concat([header, name, extra]);

@@ -1,4 +1,4 @@
-// Makes a stored upload a file that messages can name.
+// Makes a stored upload a file that messages can refer to.
 
 import type { FileRecord } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -9,7 +9,7 @@ import type { StoredUpload } from "./store-upload.ts";
 
 const contentTypePattern = /^[\w.+-]{1,100}\/[\w.+-]{1,100}(; ?charset=[\w-]{1,40})?$/;
 
-/** Only the leaf of `filename` is kept. @throws AppError `invalid` for a name that no workspace could hold. */
+/** Keeps only the last segment of `filename`. @throws AppError `invalid` for a name that a workspace cannot contain. */
 export async function createFile(
   control: Control,
   actor: Actor,
@@ -29,7 +29,7 @@ export async function createFile(
   return renderFile(row);
 }
 
-/** What is kept of a client's words on a file. @throws AppError `invalid` for a name that no workspace could hold. */
+/** Sanitizes what a client says about a file. @throws AppError `invalid` for a name that a workspace cannot contain. */
 export function describeFile(given: { filename: string; contentType: string }): {
   filename: string;
   contentType: string;
@@ -38,7 +38,7 @@ export function describeFile(given: { filename: string; contentType: string }): 
   if (Buffer.byteLength(filename) > limits.filenameBytes) {
     throw invalidField("file", `expected a file name of at most ${limits.filenameBytes} bytes`);
   }
-  // It becomes a header when the file is read again.
+  // The content type becomes a header when the file is read.
   const contentType = contentTypePattern.test(given.contentType) ? given.contentType : "application/octet-stream";
   return { filename, contentType };
 }

@@ -1,4 +1,4 @@
-// Deletes an uploaded file from its owner's sight. Messages that name it already still get it, so its bytes stay.
+// Deletes an uploaded file for its clients. Messages that refer to it still get it, so its bytes stay.
 
 import type { Deleted } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";

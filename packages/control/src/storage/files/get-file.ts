@@ -17,14 +17,14 @@ export interface OpenedContent {
   readonly filename: string;
   readonly contentType: string;
   readonly sizeBytes: number;
-  /** The hash of the whole content, in lower-case hex. */
+  /** Hash of the whole content, in lower-case hex. */
   readonly sha256: string;
-  /** The older snapshot that it is read from, because the session's head is damaged. */
+  /** Set if the session's head is damaged: the older snapshot that is read instead. */
   readonly restoredFrom?: string | undefined;
   open(range?: BlobRange): Promise<Readable>;
 }
 
-/** Opens nothing until it is asked to. @throws AppError `not_found` */
+/** Reads nothing until `open` is called. @throws AppError `not_found` */
 export async function getFileContent(control: Control, actor: Actor, fileId: string): Promise<OpenedContent> {
   const row = found(await files.findFile(control.db, actor.organizationId, fileId), "file");
   const { filename, contentType, sizeBytes, sha256 } = row;

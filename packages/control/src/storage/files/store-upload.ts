@@ -1,4 +1,4 @@
-// Streams an upload to storage before anybody knows whether it will become a file. Keeps no row.
+// Streams an upload to storage before it becomes a file. Writes no row.
 
 import { BlobTooLargeError } from "@dari/blobs";
 import type { Actor, Control } from "@dari/control/context";
@@ -13,7 +13,8 @@ export interface StoredUpload {
 }
 
 /**
- * Never holds more than a piece in memory; a body that throws leaves nothing. `maxBytes` defaults to the platform's.
+ * Holds only one piece in memory. Leaves nothing behind if the body throws. `maxBytes`: default is the platform's
+ * limit.
  * @throws AppError `too_large`
  */
 export async function storeUpload(
@@ -32,7 +33,7 @@ export async function storeUpload(
   }
 }
 
-/** Takes back what did not become a file. */
+/** Deletes an upload that did not become a file. */
 export async function discardUpload(control: Control, upload: StoredUpload): Promise<void> {
   await control.blobs.delete([upload.objectKey]);
 }

@@ -1,4 +1,4 @@
-// Looks at every object that rows name: is it there, is it whole. For `dari doctor --store`; changes nothing.
+// Checks every object that rows refer to: present and intact. For `dari doctor --store`; changes nothing.
 
 import { objects, type NamedObject } from "@dari/db";
 import { checkSnapshotObject, SnapshotDamagedError } from "@dari/workspace";
@@ -14,21 +14,21 @@ export interface StoreProblem {
 export interface StoreCheck {
   readonly checked: number;
   readonly problems: readonly StoreProblem[];
-  /** Go on with this as `after`; undefined when all are checked. */
+  /** Pass it as `after` to continue; undefined when all objects are checked. */
   readonly next: string | undefined;
 }
 
 export interface StoreCheckInput {
-  /** Behind this key; undefined: from the first. */
+  /** Starts after this key (default: at the first). */
   readonly after?: string | undefined;
   readonly limit: number;
-  /** Reads every byte of snapshots, too; else only looks whether they are there, whole in length. */
+  /** Whether to read every byte of snapshots. Otherwise only checks that they exist and have the right length. */
   readonly deep: boolean;
 }
 
 const checksAtOnce = 8;
 
-/** One bounded step through all named objects, in the order of their keys. */
+/** Checks one bounded part of the objects, in the order of their keys. */
 export async function checkStore(context: StorageContext, input: StoreCheckInput): Promise<StoreCheck> {
   const named = await objects.listNamed(context.db, input.after ?? "", input.limit);
   const problems: StoreProblem[] = [];

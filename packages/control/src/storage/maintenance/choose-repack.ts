@@ -1,17 +1,17 @@
-// Which objects a squash empties of what it needs. Pure.
+// Chooses the objects whose contents a squash copies. Pure.
 
 import type { ObjectUse } from "@dari/db";
 import type { Tree } from "@dari/workspace";
 
 const MiB = 1024 * 1024;
-/** A tree whose contents lie in more objects than this takes long to restore: its smallest shares move together. */
+/** A tree with contents in more objects than this is slow to restore. Its smallest shares are merged. */
 const objectsMax = 32;
-/** What one squash copies at most. */
+/** The maximum that one squash copies. */
 const copyBytesMax = 256 * MiB;
 
 /**
- * Objects that no snapshot of their own keeps and of which the tree needs less than half; and, in a tree that lies in
- * too many objects, those of which it needs least.
+ * Returns objects that no other snapshot keeps and of which the tree needs less than half. For a tree in too many
+ * objects, also those of which it needs least.
  */
 export function chooseRepack(tree: Tree, uses: readonly ObjectUse[]): Set<string> {
   const live = liveBytesOf(tree);
@@ -31,7 +31,7 @@ export function chooseRepack(tree: Tree, uses: readonly ObjectUse[]): Set<string
   return chosen;
 }
 
-/** Stored bytes of the frames that a tree needs, by object. */
+/** Returns the stored bytes that a tree needs, by object. */
 export function liveBytesOf(tree: Tree): Map<string, number> {
   const live = new Map<string, number>();
   const seen = new Set<string>();

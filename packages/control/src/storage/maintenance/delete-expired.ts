@@ -1,4 +1,4 @@
-// Ends what lives no longer: sessions by their organization's retention, and all that a deleted organization had.
+// Deletes what has expired: sessions by their organization's retention, and everything of deleted organizations.
 
 import { settleEnding } from "@dari/control/turns";
 import { objects, retention, sessions } from "@dari/db";
@@ -9,7 +9,7 @@ import type { StorageContext } from "./storage-context.ts";
 export interface ExpirySettings {
   /** From the expiry of a session, which can still be read, to its deletion. */
   readonly graceDays: number;
-  /** From an organization's deletion to that of what it owned. Milliseconds. */
+  /** From an organization's deletion to that of its data, in milliseconds. */
   readonly afterMs: number;
   readonly perPass: number;
 }
@@ -24,7 +24,7 @@ export interface ExpiryCounts {
 
 const cursorName = "retention";
 
-/** One bounded pass. What it deletes is purged afterwards. */
+/** Runs one bounded pass. What it deletes is purged later. */
 export async function deleteExpired(
   context: StorageContext & { readonly notifier: Notifier },
   { graceDays, afterMs, perPass }: ExpirySettings = expiryDefaults,

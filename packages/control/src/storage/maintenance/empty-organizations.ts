@@ -1,14 +1,14 @@
-// What organizations that were deleted own besides sessions goes, in bounded pieces.
+// Deletes what deleted organizations own besides sessions, in bounded pieces.
 
 import { retention, type Database } from "@dari/db";
 import type { Log } from "@dari/domain";
 
-/** How much of one organization one pass deletes. The next pass continues. */
+/** Pieces per organization and pass. The next pass continues. */
 const piecesMax = 100;
 
 /**
- * One pass over those deleted `afterMs` ago. Answers how many own nothing any more. One that fails is logged, holds up
- * no other, and is tried again by the next pass.
+ * Runs one pass over organizations that were deleted `afterMs` ago. Returns how many own nothing any more. If one
+ * fails, that is logged, the others continue, and the next pass tries again.
  */
 export async function emptyDeletedOrganizations(
   { db, log }: { readonly db: Database; readonly log: Log },

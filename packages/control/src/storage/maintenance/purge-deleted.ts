@@ -1,4 +1,4 @@
-// Removes for good what was deleted: rows first, then, by the sweep, the objects that they named.
+// Removes deleted rows for good. The sweep then removes the objects that they referred to.
 
 import { dependencyLayers, deviceRequests, invitations, purges, rateWindows, signIns, signInTries } from "@dari/db";
 import type { StorageContext } from "./storage-context.ts";
@@ -6,13 +6,13 @@ import type { StorageContext } from "./storage-context.ts";
 const hourMs = 3_600_000;
 
 export interface PurgeSettings {
-  /** From a deletion to the removal of its rows. Milliseconds. */
+  /** From a deletion to the removal of its rows, in milliseconds. */
   readonly afterMs: number;
-  /** An uploaded bundle that never became ready goes after this, */
+  /** An uploaded bundle that never became ready is removed after this time, in milliseconds. */
   readonly abandonedMs: number;
-  /** and one that no version uses, like a layer that no build asked for, after this. Milliseconds. */
+  /** An unused bundle or layer is removed after this time, in milliseconds. */
   readonly unusedMs: number;
-  /** Rows of each kind in one pass. */
+  /** Rows of each kind per pass. */
   readonly perPass: number;
 }
 
@@ -31,14 +31,19 @@ export interface PurgeCounts {
   readonly files: number;
   readonly layers: number;
   readonly rateWindows: number;
-  /** Expired sign-ins, links, invitations and devices, and counted tries. */
+  /** Expired sign-ins, links, invitations and device requests, and counted attempts. */
   readonly signIns: number;
 }
 
-/** Calls without a key can make thousands of these rows in a minute. No other row names them: a pass deletes more. */
+/**
+ * Calls without a key can create thousands of these rows per minute. No other row refers to them, so a pass deletes
+ * more of them.
+ */
 const unauthenticatedFactor = 100;
 
-/** One bounded pass. A session's snapshots stay while a fork builds on them or a message of one looks back at them. */
+/**
+ * Runs one bounded pass. A session's snapshots stay while a fork builds on them, or a fork's message refers to them.
+ */
 export async function purgeDeleted(
   { db }: StorageContext,
   settings: PurgeSettings = purgeDefaults,

@@ -7,7 +7,7 @@ import type { StorageContext } from "./storage-context.ts";
 
 const perPass = 100;
 
-/** Bounded; the sweep leaves an organization's snapshots alone until this has none left. */
+/** Bounded. The sweep skips an organization's snapshots until all are recorded. */
 export async function recordReferences(context: StorageContext): Promise<{ recorded: number; damaged: number }> {
   const counts = { recorded: 0, damaged: 0 };
   for (const { organizationId, objectKey } of await objects.listUnrecorded(context.db, perPass)) {
@@ -18,7 +18,7 @@ export async function recordReferences(context: StorageContext): Promise<{ recor
       counts.recorded++;
     } catch (error) {
       if (!(error instanceof SnapshotDamagedError)) throw error;
-      // It leans on nothing that anybody could still read through it.
+      // The snapshot is damaged: it references nothing that could still be read.
       await recordObject(context, organizationId, { objectKey, sizeBytes: 0, references: [] });
       context.log.error({ err: error, org: organizationId }, "snapshot.damaged");
       counts.damaged++;

@@ -1,5 +1,5 @@
-// Cuts long chains in the background, so that reading a head stays bounded and no turn pays for it. Ids and trees stay;
-// turns that run meanwhile build on the same tree wherever it lies.
+// Shortens long chains of snapshots in the background, so that reading a head stays bounded and turns do not pay for
+// it. Ids and trees stay the same. Turns that run meanwhile build on the same tree.
 
 import { snapshots, squashes, type DeepSnapshot } from "@dari/db";
 import { loadTree, rewrite, SnapshotDamagedError, treeHash, type Tree } from "@dari/workspace";
@@ -9,14 +9,14 @@ import type { StorageContext } from "./storage-context.ts";
 
 export interface SquashCounts {
   readonly squashed: number;
-  /** Those that changed under it, and those whose chain is damaged. */
+  /** Snapshots that changed during the squash, and those with a damaged chain. */
   readonly passed: number;
 }
 
 const perPass = 10;
 
 /**
- * A loop: answers what one bounded pass did. It remembers which chains are damaged, so that they hold up no other; a
+ * Returns a function that runs one bounded pass. It remembers damaged chains, so that they do not block others. A
  * process that dies in a pass leaves an unreferenced object.
  */
 export function createSquasher(context: StorageContext): () => Promise<SquashCounts> {
@@ -39,7 +39,7 @@ export function createSquasher(context: StorageContext): () => Promise<SquashCou
   };
 }
 
-/** True when the snapshot lies in one object with its whole manifest now, and another did not come first. */
+/** Returns true if the snapshot is now one object with its whole manifest, and no other process did it first. */
 export async function squashSnapshot(context: StorageContext, snapshot: DeepSnapshot): Promise<boolean> {
   const { db, blobs } = context;
   const { organizationId } = snapshot;

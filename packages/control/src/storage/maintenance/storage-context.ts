@@ -1,4 +1,4 @@
-// What the keepers of the object store work with.
+// What the maintenance of the object store works with.
 
 import type { BlobStore } from "@dari/blobs";
 import type { Database } from "@dari/db";

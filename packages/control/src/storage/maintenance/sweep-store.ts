@@ -1,5 +1,5 @@
-// Deletes from the object store what nothing names any more: marked in one pass, deleted in a later one. Safe beside
-// running turns and uploads: what is young is left alone, and what was named again loses its mark.
+// Deletes objects that no row refers to: marked in one pass, deleted in a later one. Safe beside running turns and
+// uploads: young objects are skipped, and an object that is referred to again loses its mark.
 
 import { objects } from "@dari/db";
 import type { StorageContext } from "./storage-context.ts";
@@ -7,13 +7,13 @@ import type { StorageContext } from "./storage-context.ts";
 const hourMs = 3_600_000;
 
 export interface SweepSettings {
-  /** An object is younger than this while its upload or its turn may still be about to name it. Milliseconds. */
+  /** A younger object may belong to an unfinished upload or turn, in milliseconds. */
   readonly youngMs: number;
-  /** From the mark to the deletion. Milliseconds. */
+  /** From the mark to the deletion, in milliseconds. */
   readonly afterMs: number;
-  /** A turn that began with an object that was deleted since ends within this. Milliseconds. */
+  /** A turn that started with an object that was deleted since ends within this time, in milliseconds. */
   readonly rememberMs: number;
-  /** Objects looked at in one pass. */
+  /** Objects per pass. */
   readonly perPass: number;
 }
 
@@ -33,7 +33,7 @@ export interface SweepCounts {
 const cursorName = "store";
 const deletesMax = 500;
 
-/** One bounded pass: deletes what is due, then looks at the next objects of the store. */
+/** Runs one bounded pass: deletes what is due, then checks the next objects of the store. */
 export async function sweepStore(
   context: StorageContext,
   settings: SweepSettings = sweepDefaults,
@@ -42,7 +42,7 @@ export async function sweepStore(
   return { ...(await markNext(context, settings)), deleted };
 }
 
-// If the process dies here, the next pass deletes the doomed objects.
+// If the process dies here, the next pass deletes the remaining objects.
 async function deleteDue({ db, blobs }: StorageContext, settings: SweepSettings): Promise<number> {
   const keys = await objects.doomMarked(db, { afterMs: settings.afterMs, limit: deletesMax });
   if (keys.length > 0) await blobs.delete(keys);
@@ -64,7 +64,7 @@ async function markNext(
     if (++seen >= perPass) break;
   }
   const marked = await objects.markUnnamed(db, old);
-  // Only behind what was marked, so that a pass that fails is repeated.
+  // Move the cursor only after the marks are stored, so that a failed pass is repeated.
   await objects.setCursor(db, cursorName, seen >= perPass ? last : undefined);
   return { seen, marked };
 }

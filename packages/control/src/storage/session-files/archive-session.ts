@@ -1,4 +1,4 @@
-// A session's newest saved workspace as one archive: all of it, or some files and directories.
+// A session's newest saved workspace as an archive: all of it, or some files and directories.
 
 import type { Actor, Control } from "@dari/control/context";
 import { normalizeWorkspacePath, notFound } from "@dari/domain";
@@ -11,8 +11,8 @@ import { rememberReads } from "../workspaces/remembered-reads.ts";
 import { findEntry } from "./workspace-path.ts";
 
 /**
- * The archive's bytes, made as they are read; of a tar, before compression. The same tree and paths give the same
- * bytes. Paths keep their place; a link is archived as a link; a directory with what is in it.
+ * Returns the archive's bytes, produced while they are read; a tar is not compressed yet. The same tree and paths give
+ * the same bytes. Links are archived as links, directories with their contents.
  * @throws AppError `not_found`, `invalid`, before the first piece.
  */
 export async function archiveSession(
@@ -29,7 +29,7 @@ export async function archiveSession(
   return { bytes: input.format === "tar" ? writeTar(entries()) : writeZip(entries()), restoredFrom };
 }
 
-/** In the tree's order, each once. */
+/** Returns each chosen entry once, in the tree's order. */
 function choose(tree: Tree, paths: readonly string[]): TreeEntry[] {
   const all = [...tree.values()].filter(({ path }) => findClientPath(path) !== undefined);
   if (paths.length === 0 || paths.includes("/")) return all;

@@ -1,4 +1,4 @@
-// What an unsuccessful attempt left behind: listed, read, and made the workspace by an explicit call.
+// The files of an unsuccessful attempt: listed, read, and promoted.
 
 import type { DirectoryListing, WorkspaceCommit } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -12,13 +12,13 @@ import { directoryOf } from "./workspace-path.ts";
 import { clientChangesOf } from "../workspaces/client-changes.ts";
 import { writeHead } from "../workspaces/write-head.ts";
 
-/** An attempt as clients name it. */
+/** Identifies an attempt. */
 export interface AttemptName {
   readonly messageId: string;
   readonly number: number;
 }
 
-/** As `listSessionFiles`. @throws AppError `not_found`, also when the attempt left nothing; `invalid` */
+/** See `listSessionFiles`. @throws AppError `not_found`, also if the attempt left nothing; `invalid` */
 export async function listAttemptFiles(
   control: Control,
   actor: Actor,
@@ -31,7 +31,7 @@ export async function listAttemptFiles(
   return { path, entries: found(entries, `directory ${path}`) };
 }
 
-/** As `getSessionFile`. @throws AppError `not_found`, also when the attempt left nothing; `invalid` */
+/** See `getSessionFile`. @throws AppError `not_found`, also if the attempt left nothing; `invalid` */
 export async function getAttemptFile(
   control: Control,
   actor: Actor,
@@ -44,10 +44,10 @@ export async function getAttemptFile(
 }
 
 /**
- * Makes what the attempt left behind the session's workspace, as a new snapshot; the attempt's own stays. The message
- * stays failed.
- * @throws AppError `not_found`; `session_busy` unless the session is idle; `conflict` when its workspace is no longer
- * the one that the attempt started from, or the session has ended.
+ * Promotes the attempt's files to the session's workspace, as a new snapshot. The attempt's own snapshot stays, and the
+ * message stays failed.
+ * @throws AppError `not_found`; `session_busy` unless the session is idle; `conflict` if the workspace is no longer the
+ *   one that the attempt started from, or the session has ended.
  */
 export async function promoteAttempt(control: Control, actor: Actor, name: AttemptName): Promise<WorkspaceCommit> {
   const { organizationId } = actor;

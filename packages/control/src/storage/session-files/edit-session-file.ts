@@ -1,4 +1,4 @@
-// Writes and deletes files of a session's workspace while no turn runs: each makes a new snapshot.
+// Writes and deletes files of a session's workspace while no turn runs. Each edit makes a new snapshot.
 
 import { mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -12,7 +12,7 @@ import { loadSessionHead } from "./session-tree.ts";
 import { writeEditedTree } from "../workspaces/write-head.ts";
 import { findEntry, placeOf } from "./workspace-path.ts";
 
-/** What the client knows of the file; each as in the header of that name. */
+/** Preconditions, as in the headers of the same names. */
 export interface Conditions {
   readonly ifMatch: string | undefined;
   readonly ifNoneMatch: string | undefined;
@@ -29,15 +29,15 @@ export interface WrittenFile extends WorkspaceCommit {
   readonly sha256: string;
 }
 
-/** Clients that write at the same moment move the head under one another; each looks again this often. */
+/** How often an edit is repeated because a concurrent edit has moved the head. */
 const movedMax = 8;
 const fileMode = 0o644;
 
 /**
- * Writes a file, its directories made where they are missing. A file that is there keeps its mode; a link to a file is
- * followed. The body goes through this machine's disk.
- * @throws AppError `invalid` (path), `conflict` (a directory is there), `precondition_failed`, `too_large`,
- * `not_found`, `session_busy`; without room on the disk `limit_exceeded`, `unavailable`.
+ * Writes a file and creates missing directories. An existing file keeps its mode; a link to a file is followed. The
+ * body is buffered on this machine's disk.
+ * @throws AppError `invalid` (path), `conflict` (a directory), `precondition_failed`, `too_large`, `not_found`,
+ *   `session_busy`; `limit_exceeded` or `unavailable` if there is no disk space.
  */
 export async function putSessionFile(
   control: Control,
@@ -46,7 +46,7 @@ export async function putSessionFile(
 ): Promise<WrittenFile> {
   const path = normalizeWorkspacePath(write.path);
   if (path === "/") throw invalidField("path", "expected the path of a file");
-  // Before the bytes are taken: what is refused now need not be sent.
+  // Check before the body is received, so that a refused body is not sent.
   const before = await loadSessionHead(control, actor, write.sessionId);
   const place = placeOf(before.tree, path);
   const { pathBytes } = defaultWorkspaceLimits;
@@ -57,12 +57,12 @@ export async function putSessionFile(
   await using scratch = await control.scratch.open("write", actor.organizationId);
   const { dir } = scratch;
   const { sizeBytes, sha256 } = await receive(scratch, place, write.body, write.maxBytes);
-  // Awaited here, so that the body stays on the disk until it is saved.
+  // Awaited here, so that the buffered body exists until it is saved.
   return await editHead(control, actor, write, (tree) => {
     const at = placeOf(tree, path);
     const entry = tree.get(at);
     checkConditions(entry, write.conditions);
-    // Where a link leads elsewhere by now, the content lies at another path than it would be saved from.
+    // A link has changed: the content would be stored at another path than the one it is saved from.
     if (at !== place) throw new AppError("conflict", `${path} changed during this request; retry`);
     const created = entry === undefined;
     if (entry?.type === "file" && entry.sha256 === sha256) return { after: tree, dir, created, sha256 };
@@ -72,7 +72,7 @@ export async function putSessionFile(
 }
 
 /**
- * Deletes a file or a link (never what it leads to), or with `recursive` a directory and what is in it.
+ * Deletes a file or a link (never its target), or with `recursive` a directory with its contents.
  * @throws AppError `invalid`, `not_found`, `conflict` (a directory), `precondition_failed`, `session_busy`.
  */
 export async function deleteSessionFile(
@@ -93,7 +93,7 @@ export async function deleteSessionFile(
   });
 }
 
-/** Makes an edit of the head the next head; anew on the next one when another client was faster. */
+/** Makes an edit of the head the next head. Repeats the edit if another client was faster. */
 async function editHead<Edit extends { readonly after: Tree; readonly dir: string }>(
   control: Control,
   actor: Actor,

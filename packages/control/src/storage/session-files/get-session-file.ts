@@ -7,7 +7,10 @@ import { loadSessionTree } from "./session-tree.ts";
 import type { OpenedContent } from "../files/get-file.ts";
 import { fileOf } from "./workspace-path.ts";
 
-/** Links inside the workspace are followed. @throws AppError `not_found`, `invalid` (not a file; leaves). */
+/**
+ * Follows links inside the workspace. @throws AppError `not_found`, `invalid` (not a file, or a link out of the
+ * workspace).
+ */
 export async function getSessionFile(
   control: Control,
   actor: Actor,
@@ -18,7 +21,7 @@ export async function getSessionFile(
   return { ...openTreeFile(control, tree, path), restoredFrom };
 }
 
-/** Opens a file of any saved tree. `path` is normalized. @throws AppError `not_found`, `invalid` (no file; leaves). */
+/** Opens a file of any saved tree. `path` is normalized. @throws AppError as `getSessionFile`. */
 export function openTreeFile(control: Control, tree: Tree, path: string): OpenedContent {
   const entry = fileOf(tree, path);
   return {

@@ -1,4 +1,4 @@
-// Two states of one path as a patch that `git apply` and `patch` take. Knows no workspace and reads nothing.
+// Renders two states of one path as a patch for `git apply` and `patch`.
 
 import { structuredPatch } from "diff";
 
@@ -9,14 +9,14 @@ export interface PatchSide {
   readonly text: string;
 }
 
-/** Beyond this many edits, or milliseconds of this thread, a file is shown as replaced as a whole. */
+/** Above this many edits, or milliseconds of computation, a file is shown as replaced. */
 const editsMax = 1_000;
 const msMax = 100;
 const contextLines = 3;
 
 /**
- * `path` is relative, without a prefix. Empty where git sees no difference: it knows the executable bit and no other
- * permission. What became another type is a deletion and a creation.
+ * `path` is relative, without a prefix. Returns an empty text if git sees no difference: it stores no permission but
+ * the executable bit. A change of type is shown as a deletion and a creation.
  */
 export function renderPatch(path: string, before: PatchSide | undefined, after: PatchSide | undefined): string {
   if (before !== undefined && after !== undefined && before.type !== after.type) {
@@ -31,7 +31,7 @@ export function renderPatch(path: string, before: PatchSide | undefined, after: 
   return `diff --git ${a} ${b}\n${modes}${names}${hunks}`;
 }
 
-/** A line that says that a path differs; who applies the patch skips it. */
+/** A line that says that a path differs. Tools that apply the patch skip it. */
 export function renderNote(path: string, reason: string): string {
   return `${reason} ${quoted(`a/${path}`)} and ${quoted(`b/${path}`)} differ\n`;
 }
@@ -60,7 +60,7 @@ function renderHunks(before: string, after: string): string {
     .join("");
 }
 
-/** A range of no lines is named by the line before it. */
+/** A range without lines is named by the line before it. */
 function span(start: number, lines: number): string {
   return `${lines === 0 ? start - 1 : start},${lines}`;
 }
@@ -71,13 +71,13 @@ function renderReplacement(before: string, after: string): string {
   return `@@ -${span(1, old.length)} +${span(1, now.length)} @@\n${body.join("")}`;
 }
 
-/** Each with its line feed, and with git's mark where it has none. */
+/** Splits into lines with their line feeds. If the last has none, adds git's mark. */
 function linesOf(text: string): string[] {
   const lines = text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
   return lines.map((line) => (line.endsWith("\n") ? line : `${line}\n\\ No newline at end of file\n`));
 }
 
-/** Quotes a name like git: only if it has a control character, a quote or a backslash. */
+/** Quotes a name as git does: only if it contains a control character, a quote or a backslash. */
 function quoted(name: string): string {
   if (!/[\x00-\x1f\x7f"\\]/.test(name)) return name;
   const escaped = name.replace(/[\x00-\x1f\x7f"\\]/g, (char) => {
@@ -87,7 +87,7 @@ function quoted(name: string): string {
   return `"${escaped}"`;
 }
 
-/** A name with a space ends with a tab, which tells it from a time stamp. */
+/** A name with a space ends with a tab, which separates it from a time stamp. */
 function named(name: string): string {
   return name.includes(" ") && !name.startsWith('"') ? `${name}\t` : name;
 }

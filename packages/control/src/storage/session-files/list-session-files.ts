@@ -7,7 +7,10 @@ import { listDirectory } from "@dari/workspace";
 import { loadSessionTree } from "./session-tree.ts";
 import { directoryOf } from "./workspace-path.ts";
 
-/** One level, or with `recursive` everything below. @throws AppError `not_found`, `invalid` for a path that leaves. */
+/**
+ * Lists one level, or with `recursive` everything below. @throws AppError `not_found`, `invalid` for a path out of the
+ * workspace.
+ */
 export async function listSessionFiles(
   control: Control,
   actor: Actor,

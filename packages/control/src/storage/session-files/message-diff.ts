@@ -1,4 +1,4 @@
-// What a turn changed, as text: one patch per file, as far as it is text and not too much of it.
+// Renders what a turn changed: one patch per text file, within limits.
 
 import { buffer } from "node:stream/consumers";
 import type { BlobStore } from "@dari/blobs";
@@ -11,14 +11,14 @@ import { renderNote, renderPatch, type PatchSide } from "./git-patch.ts";
 import { clientChangesOf, type FileChange } from "../workspaces/client-changes.ts";
 import { rememberReads } from "../workspaces/remembered-reads.ts";
 
-/** What is compared, and from where its contents are read. */
+/** The two trees, and where their contents are read. */
 interface Comparison {
   readonly store: BlobStore;
   readonly before: Tree;
   readonly after: Tree;
-  /** Uploads that were placed before the turn, by path: the turn found them too. */
+  /** Uploads placed before the turn, by path. The turn started with them. */
   readonly attachments: ReadonlyMap<string, SentAttachment>;
-  /** Before lines are told apart: a secret may have several. */
+  /** Applied to whole texts, because a secret can have several lines. */
   readonly scrubber: Scrubber;
 }
 
@@ -27,9 +27,9 @@ type Side = { readonly side: PatchSide | undefined } | { readonly note: string }
 const inputMode = 0o644;
 
 /**
- * The patch in pieces, in the order of the paths. Of a turn that did not complete: what its last attempt changed. Empty
- * while the turn has not ended. Binary files and those above `limits.diffFileBytes` are only named, and so is how many
- * more there are past `limits.diffBytes`.
+ * Returns the patch in pieces, in the order of the paths. For a turn that did not complete: the changes of its last
+ * attempt. Empty until the turn has ended. Binary files and files above `limits.diffFileBytes` are only named. After
+ * `limits.diffBytes`, only the number of further files follows.
  * @throws AppError `not_found`, also for an imported message; before the first piece.
  */
 export async function diffMessage(control: Control, actor: Actor, messageId: string): Promise<AsyncIterable<string>> {
@@ -54,7 +54,7 @@ export async function diffMessage(control: Control, actor: Actor, messageId: str
   const attachments = new Map(placed.map((input) => [input.path, input]));
   const scrubber = await scrubberOf(control, organizationId, message.sessionId);
   const told = new Set((message.filesChanged as readonly FileChange[]).map(({ path }) => path));
-  // An upload that had to take another name is in the tree and was not changed by the turn.
+  // An upload under another name is in the tree, but the turn did not change it.
   const shown = told.size === 0 ? changes : changes.filter(({ path }) => told.has(scrubber.text(path)));
   const paths = shown.map(({ path }) => path);
   return renderAll({ store: rememberReads(control.blobs), before, after, attachments, scrubber }, paths);

@@ -9,18 +9,18 @@ import { findIntactAncestor } from "../workspaces/open-snapshot.ts";
 export interface SessionTree {
   readonly tree: Tree;
   readonly snapshotId: string | null;
-  /** The older snapshot that was read because the head's list of files is damaged. */
+  /** Set if the head's list of files is damaged: the older snapshot that was read instead. */
   readonly restoredFrom: string | undefined;
 }
 
-/** How far back a read looks for a whole snapshot; a turn looks further. */
+/** How far back a read searches for an intact snapshot. A turn searches further. */
 const ancestorsMax = 64;
 
 /**
- * Returns the head's files. Where the head's list of files is damaged or missing, returns those of the newest snapshot
- * before it whose list is whole, as the session's next turn does.
+ * Returns the head's files. If the head's list of files is damaged or missing, returns those of the newest earlier
+ * snapshot with an intact list, as the session's next turn does.
  *
- * @throws AppError `not_found` for an unknown session; SnapshotDamagedError where none is whole.
+ * @throws AppError `not_found` for an unknown session; SnapshotDamagedError if none is intact.
  */
 export async function loadSessionTree(control: Control, actor: Actor, sessionId: string): Promise<SessionTree> {
   const { organizationId } = actor;
@@ -42,9 +42,10 @@ export async function loadSessionTree(control: Control, actor: Actor, sessionId:
 }
 
 /**
- * Returns the head as a write on it needs it.
+ * Returns the head for a write.
  *
- * @throws AppError `not_found` for an unknown session; SnapshotDamagedError, for nothing is built on a damaged head.
+ * @throws AppError `not_found` for an unknown session; SnapshotDamagedError, because nothing is built on a damaged
+ *   head.
  */
 export async function loadSessionHead(
   control: Control,

@@ -1,9 +1,12 @@
-// Turns what a client's path leads to in a saved workspace into an entry, or into the refusal a client gets.
+// Resolves a client's path in a saved workspace to an entry, or to the error for the client.
 
 import { AppError, notFound } from "@dari/domain";
 import { findClientPath, resolvePath, treePathOf, type Tree, type TreeEntry } from "@dari/workspace";
 
-/** The directory's own path, links followed. @throws AppError `not_found`, `invalid` when a link leaves. */
+/**
+ * Returns the directory's path after following links. @throws AppError `not_found`, `invalid` for a link out of the
+ * workspace.
+ */
 export function directoryOf(tree: Tree, path: string): string {
   const entry = resolve(tree, path, "directory");
   if (entry === "root") return "/";
@@ -11,7 +14,7 @@ export function directoryOf(tree: Tree, path: string): string {
   return findClientPath(entry.path) ?? path;
 }
 
-/** @throws AppError `not_found`, `invalid` when it is no file or a link leaves. */
+/** @throws AppError `not_found`, `invalid` if it is not a file, or for a link out of the workspace. */
 export function fileOf(tree: Tree, path: string): TreeEntry {
   const entry = resolve(tree, path, "file");
   if (entry === "root" || entry.type !== "file") {
@@ -22,8 +25,8 @@ export function fileOf(tree: Tree, path: string): TreeEntry {
 }
 
 /**
- * Where in the tree a file that is written at this path lies, links followed. The file need not be there.
- * @throws AppError `conflict` when a directory is there, `invalid` when a link leaves, `not_found` below a file.
+ * Returns where a file that is written to this path is stored, after following links. The file need not exist.
+ * @throws AppError `conflict` for a directory, `invalid` for a link out of the workspace, `not_found` below a file.
  */
 export function placeOf(tree: Tree, path: string): string {
   const resolved = resolvePath(tree, path);
@@ -32,16 +35,16 @@ export function placeOf(tree: Tree, path: string): string {
   }
   if (resolved.kind === "found") return resolved.entry.path;
   if (resolved.kind === "outside") throw leaves(path);
-  // A link that leads nowhere is replaced.
+  // A dangling link is replaced.
   return placeIn(tree, path);
 }
 
-/** The entry itself, also where it is a link; links on the way to it are followed. */
+/** Returns the entry itself, also if it is a link. Follows links on the way to it. */
 export function findEntry(tree: Tree, path: string): TreeEntry | undefined {
   return tree.get(placeIn(tree, path));
 }
 
-/** @throws AppError `invalid` when a link on the way leaves */
+/** @throws AppError `invalid` if a link on the way leads out of the workspace */
 function placeIn(tree: Tree, path: string): string {
   const cut = path.lastIndexOf("/");
   const [parent, name] = [path.slice(0, cut), path.slice(cut + 1)];

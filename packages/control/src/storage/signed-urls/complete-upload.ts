@@ -1,4 +1,4 @@
-// Makes a file of what a client put into the object store by itself, once it is seen to be what was agreed on.
+// Makes a file from what a client uploaded to the object store, after checking it against the reservation.
 
 import { randomUUID } from "node:crypto";
 import { BlobNotFoundError, BlobTooLargeError, type PutResult } from "@dari/blobs";
@@ -11,16 +11,16 @@ import { stagingKey } from "./staging.ts";
 import { readTicket, type UploadTicket } from "./upload-ticket.ts";
 
 /**
- * Reads every byte. May be repeated: the file is the same.
- * @throws AppError `not_found`; `conflict` when nothing was put, or the file was deleted since; `invalid` for other
- * bytes.
+ * Reads every byte. Safe to repeat: the file stays the same.
+ * @throws AppError `not_found`; `conflict` if nothing was uploaded, or the file was deleted since; `invalid` for other
+ *   bytes.
  */
 export async function completeUpload(control: Control, actor: Actor, uploadId: string): Promise<FileRecord> {
   const ticket = readTicket(control, actor, uploadId);
   const { organizationId, fileId, filename, contentType } = ticket;
   const known = await files.findFile(control.db, organizationId, fileId);
   if (known !== undefined) return renderFile(known);
-  // A key of its own for each call, so that the bytes of the one that comes first cannot be touched by another.
+  // Each call has its own key, so that no call can change the bytes of another.
   const objectKey = `${organizationId}/files/${fileId}-${randomUUID()}`;
   const staged = stagingKey(organizationId, fileId);
   const { sizeBytes, sha256 } = await takeOver(control, ticket, staged, objectKey);

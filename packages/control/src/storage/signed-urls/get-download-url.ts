@@ -1,4 +1,4 @@
-// Where a client gets an uploaded file's bytes from the object store by itself, for a while.
+// Creates a temporary URL from which a client downloads an uploaded file from the object store.
 
 import type { FileDownloadUrl } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -7,8 +7,8 @@ import { found, limits } from "@dari/domain";
 import { requireSignedUrls } from "./staging.ts";
 
 /**
- * Who has the URL gets the bytes until it expires, even when the file is deleted meanwhile.
- * @throws AppError `not_found`; `conflict` where clients cannot reach the object store.
+ * The URL works until it expires, even if the file is deleted earlier.
+ * @throws AppError `not_found`; `conflict` if clients cannot reach the object store.
  */
 export async function getDownloadUrl(
   control: Control,

@@ -1,4 +1,4 @@
-// Agrees with a client on a file that it will put into the object store by itself.
+// Reserves a file that a client will upload to the object store.
 
 import type { FileUploadReserved, ReserveFileUploadRequest } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -7,7 +7,7 @@ import { describeFile } from "../files/create-file.ts";
 import { requireSignedUrls, stagingKey } from "./staging.ts";
 import { writeTicket } from "./upload-ticket.ts";
 
-/** @throws AppError `conflict` where the store is not within clients' reach, `too_large`, `invalid`. */
+/** @throws AppError `conflict` if clients cannot reach the object store, `too_large`, `invalid`. */
 export async function reserveUpload(
   control: Control,
   actor: Actor,

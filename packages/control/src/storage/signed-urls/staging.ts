@@ -1,5 +1,5 @@
-// Where clients put bytes into the object store by themselves. What lies there can be put again while its URL is good,
-// so nothing ever names it: it is judged, copied under a key of its own, and deleted, or swept when nobody asks.
+// Where clients upload to the object store. The bytes can be replaced while the URL is valid, so no row refers to them:
+// they are checked, copied under another key, and deleted; otherwise they are swept.
 
 import type { SignedUrls } from "@dari/blobs";
 import type { Control } from "@dari/control/context";
@@ -9,7 +9,7 @@ export function stagingKey(organizationId: string, id: string): string {
   return `${organizationId}/uploads/${id}`;
 }
 
-/** @throws AppError `conflict` where clients cannot reach the object store. */
+/** @throws AppError `conflict` if clients cannot reach the object store. */
 export function requireSignedUrls({ blobs: { signedUrls } }: Control): SignedUrls {
   if (signedUrls !== undefined) return signedUrls;
   throw new AppError(

@@ -1,5 +1,4 @@
-// What was agreed on with a client that puts a file into the object store by itself. The client keeps it, signed, so
-// that an upload which never happens leaves no row.
+// The terms of a reserved upload, signed and held by the client, so that an upload that never happens leaves no row.
 
 import { createHmac, timingSafeEqual } from "node:crypto";
 import type { Actor, Control } from "@dari/control/context";
@@ -19,7 +18,7 @@ export function writeTicket(control: Control, ticket: UploadTicket): string {
   return `${text}.${sign(control, text).toString("base64url")}`;
 }
 
-/** @throws AppError `not_found` when it was not made here, or for another organization. */
+/** @throws AppError `not_found` if it was not made here, or is for another organization. */
 export function readTicket(control: Control, actor: Actor, uploadId: string): UploadTicket {
   const [text = "", signature = ""] = uploadId.split(".");
   const given = Buffer.from(signature, "base64url");

@@ -1,4 +1,4 @@
-// Uploaded files as clients see them.
+// Renders uploaded files for clients.
 
 import type { FileRecord } from "@dari/contract";
 import type { FileRow } from "@dari/db";

@@ -1,15 +1,15 @@
-// What changed between two trees, as clients are told.
+// Renders the changes between two trees for clients.
 
 import type { Change } from "@dari/workspace";
 
 export interface FileChange {
-  /** Absolute, as clients name it. */
+  /** Absolute, as clients write it. */
   readonly path: string;
   readonly change: "created" | "modified" | "deleted";
   readonly size_bytes: number | null;
 }
 
-/** Files and links below the workspace; directories and the hidden state are not listed. */
+/** Returns files and links below the workspace, without directories and the hidden state. */
 export function clientChangesOf(changes: readonly Change[]): FileChange[] {
   return changes
     .filter((change) => change.path.startsWith("workspace/") && change.type !== "directory")

@@ -1,4 +1,4 @@
-// Opens one snapshot of a session in a directory, or the newest intact one before it.
+// Restores one snapshot of a session to a directory, or the newest intact one before it.
 
 import type { BlobStore } from "@dari/blobs";
 import type { LoadedTree, Trees } from "@dari/control/context";
@@ -19,30 +19,30 @@ export interface WorkspaceContext {
   readonly trees: Trees;
   readonly disks: Disks;
   readonly contents: DirectoryContentCache | undefined;
-  /** The host user of an organization's sandboxes, to whom its workspaces belong; absent: this process's user. */
+  /** The host user of an organization's sandboxes, who owns its workspaces (default: this process's user). */
   readonly hostUserOf?: ((organizationId: string) => number) | undefined;
 }
 
 export interface OpenedWorkspace {
-  /** Holds `workspace/` and `state/`. */
+  /** Contains `workspace/` and `state/`. */
   readonly dir: string;
-  /** Kept or closed in the end, in any case. */
+  /** The caller must keep or close it. */
   readonly disk: Disk;
   readonly head: LoadedTree;
-  /** The head was damaged, and this older snapshot of the session is what was restored. */
+  /** Set if the head was damaged: the older snapshot that was restored instead. */
   readonly restoredFrom: string | undefined;
-  /** The tree that the message's first attempt found. Differences from it are the message's changes. */
+  /** The tree at the start of the message's first attempt. Differences from it are the message's changes. */
   readonly baseline: Tree;
-  /** The uploads in it. */
+  /** The uploads in the baseline. */
   readonly placed: readonly PlacedAttachment[];
-  /** The message's parts, where a file had to take another name because the agent had written one of that name. */
+  /** The message's parts, if a file had to be renamed because the agent had written one of that name. */
   readonly parts: readonly TurnPart[];
 }
 
-/** How far back an intact snapshot is looked for. */
+/** How far back an intact snapshot is searched. */
 const ancestorsMax = 1_000;
 
-/** Returns the newest of the head's ancestors with which `use` does not find damage, and what it found there. */
+/** Returns the newest of the head's ancestors for which `use` finds no damage, with the result of `use`. */
 export async function findIntactAncestor<T>(
   { db }: Pick<WorkspaceContext, "db">,
   { organizationId, headSnapshotId }: Pick<Turn, "organizationId" | "headSnapshotId">,
@@ -68,7 +68,7 @@ export async function openSnapshot(
   limits: WorkspaceLimits,
 ): Promise<{ disk: Disk; head: LoadedTree }> {
   const head = await trees.load(organizationId, snapshotId);
-  // Overlays keep contents themselves.
+  // Overlays cache contents themselves.
   const cache = disks.kind === "copy" ? contents?.forOrganization(organizationId) : undefined;
   const owner = hostUserOf?.(organizationId);
   const options = { store: blobs, organizationId, tree: head.tree, dir, owner, limits };

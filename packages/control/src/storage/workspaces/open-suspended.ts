@@ -1,5 +1,4 @@
-// Where a message goes on after one of its attempts was suspended: at what that attempt left behind, while all that the
-// message changes still counts from the session's head.
+// Restores the side snapshot of a suspended attempt. The message's changes are still counted from the session's head.
 
 import type { EventData } from "@dari/contract";
 import type { LoadedTree } from "@dari/control/context";
@@ -19,11 +18,13 @@ import { chainLengthMax } from "./save-workspace.ts";
 
 export type OpenedSuspended =
   | { readonly kind: "opened"; readonly workspace: OpenedWorkspace }
-  /** Its side snapshot, or an object that it needs, is damaged or missing: it starts again at the session's head. */
+  /** Its side snapshot, or an object of it, is damaged or missing: the message starts again at the session's head. */
   | { readonly kind: "damaged"; readonly snapshotId: string; readonly damage: SnapshotDamagedError }
   | { readonly kind: "none" };
 
-/** `none`: it was not suspended. A damaged head does not take along what stands without it. */
+/**
+ * `none`: the message was not suspended. A damaged head does not prevent the restore of an independent side snapshot.
+ */
 export async function openSuspended(
   context: WorkspaceContext,
   turn: Turn,
@@ -39,7 +40,8 @@ export async function openSuspended(
     const { head, isDamaged } = await loadHead(context, turn, left.head);
     const { placed } = resume;
     const baseline = withUploads(head.tree, placed);
-    // Stored whole: maybe because the attempt has found the head damaged. Then nothing can be built on it.
+    // A full snapshot may have been stored because the attempt found the head damaged. Then nothing can be built on the
+    // head.
     const isApart = isDamaged || (turn.headSnapshotId !== null && left.head.deltaDepth === 0);
     const base = isApart ? { tree: left.head.tree, deltaDepth: chainLengthMax } : head;
     const parts = withPlacedPaths(turn.parts, placed);
@@ -53,8 +55,8 @@ export async function openSuspended(
 }
 
 /**
- * What the message's changes count from: the head, or where that is damaged the newest intact snapshot before it, at
- * which its first attempt began. Without one, what it has left: then only what comes now counts.
+ * Returns the tree from which the message's changes are counted: the head or, if that is damaged, the newest intact
+ * snapshot before it, where the first attempt started. Without one, only changes after the suspension count.
  */
 async function loadHead(
   context: WorkspaceContext,
@@ -71,7 +73,7 @@ async function loadHead(
   }
 }
 
-/** Records the event that the message starts again at the head. */
+/** Records an event: the message starts again at the head. */
 export async function noteLostSuspension(
   context: WorkspaceContext,
   turn: Turn,
@@ -85,7 +87,7 @@ export async function noteLostSuspension(
   await turns.appendEventIfHeld(context.db, turn, "workspace.restored_from_older", data);
 }
 
-/** The head's tree as the message's first attempt found it. */
+/** Returns the head's tree with the uploads, as the message's first attempt started with it. */
 function withUploads(tree: Tree, placed: readonly PlacedAttachment[]): Tree {
   if (placed.length === 0) return tree;
   const added = new Map<string, TreeEntry>();

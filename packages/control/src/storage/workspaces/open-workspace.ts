@@ -1,4 +1,4 @@
-// Brings a session's last committed workspace into a directory, with the files of its messages placed.
+// Restores a session's head to a directory and places the files of its message.
 
 import type { EventData } from "@dari/contract";
 import type { Turn } from "@dari/control/turns";
@@ -10,10 +10,9 @@ import { withPlacedPaths, placeAttachment } from "./place-attachment.ts";
 import { workspaceLimitsWithin } from "./workspace-limits.ts";
 
 /**
- * Placed files are in the baseline, so that they never count as changed by the turn. Where the head is damaged or
- * missing in the store, the newest intact snapshot is taken and the session's ledger says so. A message that was
- * suspended goes on at what it left.
- * @throws SnapshotDamagedError when no snapshot of the session is intact.
+ * Placed files are in the baseline, so they do not count as changed by the turn. If the head is damaged or missing,
+ * restores the newest intact snapshot, and records an event. A suspended message continues from its side snapshot.
+ * @throws SnapshotDamagedError if no snapshot of the session is intact.
  */
 export async function openWorkspace(context: WorkspaceContext, turn: Turn, dir: string): Promise<OpenedWorkspace> {
   const limits = workspaceLimitsWithin(turn.workspaceBounds);
@@ -21,7 +20,7 @@ export async function openWorkspace(context: WorkspaceContext, turn: Turn, dir: 
   if (suspended.kind === "opened") return suspended.workspace;
   const opened = await openHead(context, turn, dir, limits);
   try {
-    // A damaged head is what the message was built on, and is named by now.
+    // If the head is damaged, the event about it is recorded already.
     if (suspended.kind === "damaged" && opened.restoredFrom === undefined) {
       await noteLostSuspension(context, turn, suspended);
     }

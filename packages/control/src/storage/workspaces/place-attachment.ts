@@ -9,15 +9,15 @@ import type { AttachmentToPlace, PlacedAttachment } from "@dari/db";
 import { leafFilename, numberedFilename } from "@dari/domain";
 import { writeHashed } from "@dari/runtime";
 
-/** Whatever the worker's umask takes from what it makes. */
+/** Set explicitly, because the worker's umask can remove permissions. */
 export const uploadMode = 0o644;
 export const uploadFolderMode = 0o755;
-/** The folder of a workspace for uploads. They are placed nowhere else. */
+/** The only folder of a workspace for uploads. */
 export const uploadFolder = "/input";
 
 /**
- * Returns the path of the file: another path if the agent has something of that name. `owner`: user and group of the
- * new files and folders; default: this process's.
+ * Returns the path of the file, which differs from the requested one if the agent has written a file of that name.
+ * `owner`: user and group of the new files and folders (default: this process's).
  */
 export async function placeAttachment(
   store: BlobStore,
@@ -28,7 +28,7 @@ export async function placeAttachment(
   const path = await freePath(dir, input.path);
   const target = join(dir, "workspace", path);
   const made = await mkdir(dirname(target), { recursive: true });
-  // The agent may have taken its own right to write there; the folder is for uploads all the same.
+  // The agent may have removed its own write permission.
   await chmod(dirname(target), uploadFolderMode);
   const { sha256 } = await writeHashed(await store.get(input.objectKey), target);
   await chmod(target, uploadMode);
@@ -37,16 +37,16 @@ export async function placeAttachment(
   return path;
 }
 
-/** A message's parts, with the paths at which its uploads stand. */
+/** Returns a message's parts with the paths of its placed uploads. */
 export function withPlacedPaths(parts: readonly TurnPart[], placed: readonly PlacedAttachment[]): readonly TurnPart[] {
   const moved = new Map(placed.map(({ path, sentAs }) => [sentAs, path.slice("workspace".length)]));
   return parts.map((part) => (part.type === "text" ? part : { ...part, path: moved.get(part.path) ?? part.path }));
 }
 
 /**
- * Never over a file that the agent wrote itself, and never through a link or a file that it put in the folder's place:
- * then the folder gets a number, so that one turn cannot make every later one fail. Of the row's path only the name
- * counts: a folder below another could be reached through a link, by this process and outside of every sandbox.
+ * Returns a path that overwrites no file of the agent and follows no link. If the agent has put a link or a file in the
+ * folder's place, the folder gets a number, so that one turn cannot make all later ones fail. Only the last segment of
+ * the row's path is used: a folder inside could be a link, which this process would follow outside of every sandbox.
  */
 async function freePath(dir: string, path: string): Promise<string> {
   const name = leafFilename(path);

@@ -4,7 +4,7 @@ import type { BlobStore } from "@dari/blobs";
 
 const rememberedBytes = 32 * 1024 * 1024;
 
-/** For one call that reads many files of a tree, in its order. */
+/** For one call that reads many files of a tree in order. */
 export function rememberReads(store: BlobStore): BlobStore {
   const kept = new Map<string, Buffer>();
   let bytes = 0;
@@ -27,7 +27,7 @@ export function rememberReads(store: BlobStore): BlobStore {
   };
 }
 
-/** A store's methods may stand on its prototype, which a spread leaves out. */
+/** Methods can be on the store's prototype, which a spread omits. */
 function bindAll(store: BlobStore): BlobStore {
   return {
     put: (...args) => store.put(...args),

@@ -1,4 +1,4 @@
-// What a turn changed, stored as one object. Nothing refers to it until the turn's finish commits.
+// Stores what a turn changed as one object. No row refers to it before the turn's finish commits.
 
 import type { Turn } from "@dari/control/turns";
 import type { TurnSnapshot } from "@dari/db";
@@ -12,7 +12,7 @@ export interface SavedWorkspace {
   readonly snapshot: TurnSnapshot;
   readonly filesChanged: readonly FileChange[];
   readonly tree: Tree;
-  /** Left out of the snapshot: sockets, devices, names that are not UTF-8. */
+  /** Not in the snapshot: sockets, devices, names that are not UTF-8. */
   readonly ignored: readonly { readonly path: string; readonly reason: string }[];
 }
 
@@ -23,7 +23,8 @@ export interface SavedWorkspace {
 export const chainLengthMax = 64;
 
 /**
- * The sandbox must be dead. A database that is away is waited for until `signal` aborts: the turn has done its work.
+ * The sandbox must be dead. Waits for an unavailable database until `signal` aborts, because the turn has done its
+ * work.
  * @throws WorkspaceLimitError, WorkspaceChangedError.
  */
 export async function saveWorkspace(
@@ -36,7 +37,7 @@ export async function saveWorkspace(
   const after = await opened.disk.scan();
   const changedSinceHead = diff(head.tree, after.tree).length > 0;
   const depth = turn.headSnapshotId === null ? chainLengthMax : head.deltaDepth + 1;
-  // Nothing can be built on a damaged head.
+  // Nothing is built on a damaged head.
   const full = depth >= chainLengthMax || restoredFrom !== undefined;
   const base = {
     id: newId("snapshot"),

@@ -1,4 +1,4 @@
-// Stores a tree as one object and records what it leans on, before anything names it.
+// Stores a tree as one object and records the objects that it references, before a row refers to it.
 
 import type { BlobStore } from "@dari/blobs";
 import { objects, retryThroughOutage, type Database, type StoredObject } from "@dari/db";
@@ -10,15 +10,15 @@ export interface StoreContext {
   readonly blobs: BlobStore;
 }
 
-/** Given by a caller that prefers to wait for the database instead of storing the tree again. */
+/** For a caller that prefers waiting for the database to storing the tree again. */
 export interface Patience {
   readonly log: Log;
   readonly signal: AbortSignal | undefined;
 }
 
 /**
- * Left alone, the object is unreferenced and swept. Throws also when contents that it would reference are being
- * deleted: the tree that it was made from is no longer anybody's, and is to be loaded again.
+ * An unused object is unreferenced and swept. Also throws if referenced contents are being deleted: the tree's snapshot
+ * is gone, so load a current tree again.
  */
 export async function storeSnapshot(
   context: StoreContext,

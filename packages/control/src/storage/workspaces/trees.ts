@@ -1,11 +1,11 @@
-// Trees of snapshots, kept by id: a snapshot never changes, so a tree that was read once stays right.
+// Caches trees of snapshots by id. A snapshot never changes, so cached trees stay valid.
 
 import type { BlobStore } from "@dari/blobs";
 import type { LoadedTree, Trees } from "@dari/control/context";
 import { snapshots, type Database } from "@dari/db";
 import { emptyTree, loadTree, SnapshotDamagedError, treeHash } from "@dari/workspace";
 
-/** Entries of all kept trees together; a tree of 20,000 files takes about 10 MB. */
+/** Entries of all cached trees together. A tree of 20,000 files takes about 10 MB. */
 const keptEntriesMax = 200_000;
 
 export function createTrees(context: { db: Database; blobs: BlobStore }): Trees {
@@ -39,7 +39,7 @@ export function createTrees(context: { db: Database; blobs: BlobStore }): Trees 
       const refs = chain.flatMap((row) => (row.objectKey === null ? [] : [{ objectKey: row.objectKey }]));
       const newest = chain.at(-1);
       const tree = await loadTree(context.blobs, refs);
-      // Never an agent on a silently incomplete disk.
+      // Never start an agent on an incomplete workspace.
       if (newest === undefined || treeHash(tree) !== newest.treeHash) {
         throw new SnapshotDamagedError(newest?.objectKey ?? snapshotId, "its tree is not the one that was saved");
       }

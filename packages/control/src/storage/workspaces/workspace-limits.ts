@@ -1,4 +1,4 @@
-// How large an organization's workspaces may be: its own bounds within the platform's.
+// The size limits of an organization's workspaces, within the platform's.
 
 import { organizations, type Database, type WorkspaceBounds } from "@dari/db";
 import { AppError } from "@dari/domain";
@@ -18,7 +18,7 @@ export function workspaceLimitsWithin(own: WorkspaceBounds | undefined): Workspa
   };
 }
 
-/** A limit that shows only when a tree is saved, as the caller's own doing; anything else as it is. */
+/** Returns a limit error of saving a tree as the caller's error, and other errors unchanged. */
 export function overLimitAsRefusal(error: unknown): unknown {
   return error instanceof WorkspaceLimitError ? new AppError("too_large", error.message, { cause: error }) : error;
 }

@@ -1,4 +1,4 @@
-// Changes a session's workspace without a turn: one new snapshot on the head, or a refusal.
+// Changes a session's workspace without a turn: writes one new snapshot on the head, or refuses.
 
 import type { Control, LoadedTree } from "@dari/control/context";
 import { heads, type HeadWrite, type TurnSnapshot, type WriteOutcome } from "@dari/db";
@@ -15,18 +15,18 @@ export interface TreeEdit {
   readonly headId: string | null;
   readonly head: LoadedTree;
   readonly after: Tree;
-  /** Holds the contents that the head has not; see `save`. */
+  /** Contains the contents that the head does not have; see `save`. */
   readonly dir: string;
 }
 
 export type Edited =
   | { readonly outcome: "written"; readonly snapshotId: string; readonly filesChanged: readonly FileChange[] }
-  /** The head is another one by now: look again. */
+  /** The head has changed: read it again. */
   | { readonly outcome: "moved" };
 
 /**
- * Saves an edited tree and makes it the head, if the head is still the one that was edited.
- * @throws AppError `too_large`; those of `refuseWrite`.
+ * Saves an edited tree and makes it the head, if the head is still the edited one.
+ * @throws AppError `too_large`; errors of `refuseWrite`.
  */
 export async function writeEditedTree(control: Control, edit: TreeEdit): Promise<Edited> {
   const { organizationId, sessionId, headId, head } = edit;
@@ -55,7 +55,9 @@ export async function writeEditedTree(control: Control, edit: TreeEdit): Promise
   return { outcome, snapshotId: snapshot.id, filesChanged };
 }
 
-/** Makes a stored snapshot the head, if its parent is. @throws AppError `not_found`, `conflict`, `session_busy` */
+/**
+ * Makes a stored snapshot the head if its parent is the head. @throws AppError `not_found`, `conflict`, `session_busy`
+ */
 export async function writeHead(control: Control, write: HeadWrite): Promise<"written" | "moved"> {
   const outcome = await heads.writeHeadIfAtParent(control.db, write);
   if (outcome !== "written" && outcome !== "moved") throw refusal(outcome);

@@ -1,10 +1,10 @@
-// Lists what was changed in an organization, newest first.
+// Lists the changes in an organization, newest first.
 
 import type { AuditAction, AuditEntry } from "@dari/contract";
 import { renderPage, type Control, type PageOf } from "@dari/control/context";
 import { auditEntries, type AuditEntryRow, type Page } from "@dari/db";
 
-/** `organizationId`: one that the caller may look at. @throws AppError `invalid` for a cursor of another list. */
+/** `organizationId`: one that the caller may read. @throws AppError `invalid` for a cursor of another list. */
 export async function listAuditLog(control: Control, organizationId: string, page: Page): Promise<PageOf<AuditEntry>> {
   return renderPage(await auditEntries.listAuditEntries(control.db, organizationId, page), renderEntry);
 }

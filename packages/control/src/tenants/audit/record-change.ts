@@ -1,4 +1,4 @@
-// The only way to write to the audit log. A change that must be recorded runs in here.
+// The only way to write to the audit log. A change that must be recorded runs in `onRecord`.
 
 import type { AuditAction } from "@dari/contract";
 import { inOneTransaction, type Actor, type Control } from "@dari/control/context";
@@ -11,15 +11,15 @@ export interface Change {
   readonly target: string;
   /** Never a secret's value. */
   readonly details?: Readonly<Record<string, unknown>>;
-  /** In whose log it stands; absent: the actor's organization. */
+  /** The organization whose log gets the entry (default: the actor's). */
   readonly organizationId?: string;
-  /** What the call answered, where a repeated call must be answered the same. */
+  /** The reply, if a repeated call must get the same one. */
   readonly reply?: unknown;
 }
 
 /**
- * Makes a change and puts it on record in one transaction: neither is there without the other. `describe` answers
- * undefined where nothing was changed after all; what `make` throws takes everything back.
+ * Makes a change and its audit entry in one transaction. If `describe` returns undefined, nothing was changed, and no
+ * entry is written. An error of `make` rolls back everything.
  */
 export async function withAuditEntry<Result>(
   control: Control,
@@ -35,7 +35,7 @@ export async function withAuditEntry<Result>(
   });
 }
 
-/** For changes that take several entries: within their transaction. Returns the entry's id. */
+/** Adds an entry within the caller's transaction, for changes with several entries. Returns its id. */
 export async function recordChange(inside: Control, actor: Actor, change: Change): Promise<string> {
   const id = newId("auditEntry");
   await auditEntries.insertAuditEntry(inside.db, {

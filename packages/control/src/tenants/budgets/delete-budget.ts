@@ -1,4 +1,4 @@
-// Deletes a budget; what waited for it goes on.
+// Deletes a budget and releases the sessions that it held back.
 
 import type { Deleted } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -8,7 +8,7 @@ import { withAuditEntry } from "../audit/record-change.ts";
 import { isOperator } from "../organizations/operators.ts";
 import { resumeHeldSessions } from "./resume-held-sessions.ts";
 
-/** @throws AppError `not_found`; `forbidden` when an operator has set it and the caller is none. */
+/** @throws AppError `not_found`; `forbidden` if an operator set the budget and the caller is not one. */
 export async function deleteBudget(
   control: Control,
   actor: Actor,

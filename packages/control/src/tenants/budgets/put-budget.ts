@@ -1,4 +1,4 @@
-// Sets a cap on what turns may use in each period. A raised cap lets what waits for it go on at once.
+// Sets a limit on what turns may use in each period. A raised limit releases held sessions at once.
 
 import type { BudgetRecord, PutBudgetRequest } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -10,8 +10,8 @@ import { renderBudget } from "../views/budget.ts";
 import { resumeHeldSessions } from "./resume-held-sessions.ts";
 
 /**
- * There is one per target, period, and who has set it.
- * @throws AppError `not_found`, `invalid`; `conflict` when there are as many as may be
+ * There is one budget per target, period and role that set it.
+ * @throws AppError `not_found`, `invalid`; `conflict` if the maximum number is reached
  */
 export async function putBudget(
   control: Control,

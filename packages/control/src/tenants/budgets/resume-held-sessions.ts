@@ -1,9 +1,9 @@
-// Lets sessions go on that a budget or a stop held back, and that nothing holds any more.
+// Releases sessions that a budget or a stop held back, once nothing holds them back.
 
 import { budgets, type Database } from "@dari/db";
 import type { Notifier } from "@dari/domain";
 
-/** Sessions of one short transaction, and transactions of one pass; the next one goes on after it. */
+/** Sessions per transaction, and transactions per pass. The next pass continues. */
 const batch = 200;
 const batchesMax = 50;
 
@@ -12,14 +12,14 @@ interface Context {
   readonly notifier: Notifier;
 }
 
-/** A pass answers how many it let go on. */
+/** A pass returns how many sessions it released. */
 export interface HeldSessionResumer {
   runOnce(): Promise<number>;
 }
 
 /**
- * For the clock, which sees new periods and what was held while its budget was changed. `undefined`: of every
- * organization.
+ * Run periodically: detects new periods, and sessions that were held while their budget changed. `undefined`: all
+ * organizations.
  */
 export function createHeldSessionResumer({ db, notifier }: Context, organizationId?: string): HeldSessionResumer {
   let after: budgets.HeldPlace | undefined;
@@ -38,7 +38,7 @@ export function createHeldSessionResumer({ db, notifier }: Context, organization
   };
 }
 
-/** Called when a budget was changed: one pass from the first on. */
+/** Called after a budget changed: runs one pass from the beginning. */
 export function resumeHeldSessions(context: Context, organizationId?: string): Promise<number> {
   return createHeldSessionResumer(context, organizationId).runOnce();
 }

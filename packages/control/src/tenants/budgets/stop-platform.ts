@@ -1,4 +1,4 @@
-// Lets no turn begin, of any organization, until operators say so. Those that run end as they would.
+// Stops all organizations' turns from starting, until an operator resumes. Running turns end normally.
 
 import type { Deleted, PlatformStop } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -9,7 +9,7 @@ import { resumeHeldSessions } from "./resume-held-sessions.ts";
 
 const target = "platform";
 
-/** Messages are accepted meanwhile and wait with the reason `paused`. Repeated: the reason is replaced. */
+/** Messages are still accepted, and wait with the reason `paused`. A repeated call replaces the reason. */
 export async function stopPlatform(control: Control, actor: Actor, reason: string): Promise<PlatformStop> {
   await withAuditEntry(
     control,
@@ -26,7 +26,7 @@ export async function getPlatformStop(control: Control): Promise<PlatformStop> {
   return { stopped: true, reason: stop.reason, stopped_at: stop.stoppedAt.toISOString() };
 }
 
-/** @throws AppError `not_found` when nothing is stopped. */
+/** @throws AppError `not_found` if nothing is stopped. */
 export async function resumePlatform(control: Control, actor: Actor): Promise<Deleted> {
   await withAuditEntry(
     control,

@@ -1,4 +1,4 @@
-// Deletes a secret. Turns that start from now on and name it fail with `missing_secret`.
+// Deletes a secret. Turns that name it and start later fail with `missing_secret`.
 
 import type { Deleted } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";

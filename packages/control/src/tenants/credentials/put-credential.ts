@@ -1,4 +1,4 @@
-// Stores a secret under its name, sealed. The value goes no further than this file.
+// Stores a secret under its name, sealed. No other file sees the value.
 
 import type { CredentialPut } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -6,14 +6,14 @@ import { credentials } from "@dari/db";
 import { AppError, invalidField, limits, newId } from "@dari/domain";
 import { withAuditEntry } from "../audit/record-change.ts";
 
-/** A value that a header can hold. */
+/** Values that a header can contain. */
 const headerValue = /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/;
 
 /**
- * `hosts`: where the value is put in for the placeholder that agents are given; null: agents are given the value;
- * absent: as before.
- * @throws AppError `invalid` where it is to be put in and no header can hold it; `conflict` when the organization has
- * as many as it may.
+ * `hosts`: where the proxy inserts the value for the agents' placeholder. Null: agents get the value itself. Absent:
+ * unchanged.
+ * @throws AppError `invalid` if it is to be inserted and no header can contain it; `conflict` if the organization has
+ *   its maximum of credentials.
  */
 export async function putCredential(
   control: Control,

@@ -1,4 +1,4 @@
-// Sets what an organization's agents may connect to, and takes it back. Turns that begin from then on follow it.
+// Sets and deletes the network rules of an organization's agents. They apply to turns that start later.
 
 import type { EgressRecord, PutEgressRequest } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -9,7 +9,7 @@ import { isOperator } from "../organizations/operators.ts";
 import { getEgress } from "./get-egress.ts";
 
 /**
- * Operators set the bound of the organization, its admins what it is itself.
+ * Operators set the organization's upper limit, its admins the rules within it.
  * @throws AppError `invalid` for hosts without `allow`, or `allow` without hosts; `not_found`
  */
 export async function putEgress(
@@ -40,7 +40,7 @@ export async function putEgress(
   );
 }
 
-/** Nothing happens where nothing was set. */
+/** Does nothing if no rules are set. */
 export async function deleteEgress(control: Control, actor: Actor, organizationId: string): Promise<EgressRecord> {
   const setBy = await setterOf(control, actor);
   await withAuditEntry(

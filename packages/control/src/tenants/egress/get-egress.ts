@@ -1,4 +1,4 @@
-// Reads what an organization's agents may connect to.
+// Reads the network rules of an organization's agents.
 
 import type { EgressRecord } from "@dari/contract";
 import type { Control } from "@dari/control/context";

@@ -1,4 +1,4 @@
-// Turns the secret that a caller shows into who is calling.
+// Finds the caller that a secret belongs to.
 
 import type { Role } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -7,7 +7,7 @@ import { AppError } from "@dari/domain";
 import { scopesWithin } from "../members/scopes-within.ts";
 import { hashKeySecret, isKeySecret } from "./key-secret.ts";
 
-/** Clients that call much do so with one key: their calls of a moment share its look-up. */
+/** Clients with many calls use one key: concurrent calls share one query. */
 const findKey = coalesceReads(
   async (db, hash) => {
     const key = await apiKeys.findApiKeyIfUsable(db, Buffer.from(hash, "hex"));
@@ -20,12 +20,12 @@ export function unauthenticated(): AppError {
   return new AppError("unauthenticated", "Missing or invalid API key");
 }
 
-/** @throws AppError `unauthenticated`, in the same words whatever is wrong with the key. */
+/** @throws AppError `unauthenticated`, with the same text whatever is wrong with the key. */
 export async function authenticateKey(control: Control, secret: string | undefined): Promise<Actor> {
   if (secret === undefined || !isKeySecret(secret)) throw unauthenticated();
   const key = await findKey(control.db, hashKeySecret(secret).toString("hex"), "");
   if (key === undefined) throw unauthenticated();
-  // Nobody waits for this note, and nothing is wrong when it is lost.
+  // Not awaited, and harmless if lost.
   if (key.useIsStale) {
     apiKeys.touchApiKeyIfStale(control.db, key.id).catch((err: unknown) => {
       control.log.warn({ err, key_id: key.id }, "key use not recorded");

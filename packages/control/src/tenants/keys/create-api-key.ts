@@ -1,4 +1,4 @@
-// Creates an API key. Its plaintext is in the reply and nowhere else.
+// Creates an API key. Its plaintext is only in the reply.
 
 import type { ApiKeyCreated, ApiKeyScope, CreateApiKeyRequest } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -8,14 +8,14 @@ import { withAuditEntry } from "../audit/record-change.ts";
 import { renderApiKey } from "../views/organization.ts";
 import { createKeySecret } from "./key-secret.ts";
 
-/** What a key may do when nobody says: all of the daily work, nothing that gives away rights. */
+/** The scopes of a key if none are requested: all of the daily work, but no administration. */
 const defaultScopes: readonly ApiKeyScope[] = ["deploy", "run", "read"];
 
 const noRouting =
   "routing keys are not supported, because this platform has no model router. Agents call the model's provider: add " +
   "its key with `dari credentials add OPENAI_API_KEY`. For this API, create a key of type 'management'";
 
-/** @throws AppError `invalid` when it would expire before it is used, and for a key of the hosted service's router. */
+/** @throws AppError `invalid` if it would expire before it is used, and for a key of the hosted service's router. */
 export async function createApiKey(
   control: Control,
   actor: Actor,
@@ -34,7 +34,7 @@ export async function createApiKey(
     secretHash: secret.hash,
     scopes: request.scopes ?? defaultScopes,
     expiresAt,
-    // Else an admin would be an owner by way of a key.
+    // Otherwise an admin could act as an owner with a key.
     managesOwners: actor.managesOwners ?? true,
     rates: {
       maxRequestsPerMinute: request.max_requests_per_minute ?? null,

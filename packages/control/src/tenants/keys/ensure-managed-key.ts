@@ -1,5 +1,5 @@
-// The key of a person's device, for the command line. There is one per person and device name; a caller that is no
-// person gets one of the organization.
+// The key of a person's device, for the command line: one per person and device name. A caller that is not a person
+// gets a key of the organization.
 
 import type { EnsureManagedKeyRequest, ManagedKey } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -11,11 +11,11 @@ import { createKeySecret } from "./key-secret.ts";
 
 /**
  * Returns a new key with the caller's scopes, for 90 days if the caller is a person. It replaces the device's former
- * key, whose plaintext only the device has. It ends when a member whose link let the caller in loses access.
- * `organizationId`: the caller's own, or one that its key has created. A person who creates an organization is no
- * member of it: the key is then the organization's own, and still ends with the person.
- * @throws AppError `not_found` when the organization has just shut its creator out; `forbidden` when the person's role
- * or sign-in has just changed.
+ * key, whose plaintext only the device has. It is revoked when a member whose link let the caller in loses access.
+ * `organizationId`: the caller's own, or one that its key has created. A person who creates an organization is not a
+ * member of it: the key then belongs to the organization, and is still revoked with the person's access.
+ * @throws AppError `not_found` if the organization has just removed its creator's access; `forbidden` if the person's
+ *   role or sign-in has just changed.
  */
 export async function ensureManagedKey(
   control: Control,
@@ -33,19 +33,19 @@ export async function ensureManagedKey(
     memberId,
     expiresAt: actor.person && new Date(Date.now() + limits.deviceKeyMs),
     managesOwners: actor.managesOwners ?? true,
-    // What bounds the caller bounds what it makes.
+    // The new key has the caller's rate limits.
     rates: actor.rates,
   };
   await withAuditEntry(
     control,
     actor,
     async (inside) => {
-      // The route has checked this before the transaction; the first key may have been revoked since.
+      // The route checked this before the transaction. The first key may have been revoked since.
       if (organizationId !== actor.organizationId) {
         const isCreator = await organizations.holdIfCreator(inside.db, actor.keyId, organizationId);
         if (!isCreator) throw notFound("organization");
       }
-      // Its person's own it is in any case: with the membership it ends, and with the role it shrinks.
+      // The key follows its own person's membership and role in any case.
       const others = (await lockInviters(inside, actor)).filter((id) => id !== memberId);
       return apiKeys.replaceApiKeyByLabel(inside.db, { ...key, invitedBy: others });
     },

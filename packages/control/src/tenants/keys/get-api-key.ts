@@ -1,4 +1,4 @@
-// Reads an API key's record. Its secret is nowhere.
+// Reads an API key's record, which does not contain the secret.
 
 import type { ApiKeyRecord } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -6,7 +6,7 @@ import { apiKeys } from "@dari/db";
 import { found } from "@dari/domain";
 import { renderApiKey } from "../views/organization.ts";
 
-/** @throws AppError `not_found`, also when it was revoked. */
+/** @throws AppError `not_found`, also for a revoked key. */
 export async function getApiKey(control: Control, actor: Actor, keyId: string): Promise<ApiKeyRecord> {
   return renderApiKey(found(await apiKeys.findApiKey(control.db, actor.organizationId, keyId), "API key"));
 }

@@ -1,10 +1,10 @@
-// Whether a secret is some organization's key, asked for many at once.
+// Checks whether secrets are keys of any organization, many at a time.
 
 import type { Control } from "@dari/control/context";
 import { apiKeys, coalesceReads } from "@dari/db";
 import { hashKeySecret, isKeySecret } from "./key-secret.ts";
 
-/** Hashes of one statement. */
+/** Hashes per statement. */
 const keysMax = 5_000;
 
 const lookUp = coalesceReads(
@@ -18,10 +18,7 @@ const lookUp = coalesceReads(
   { keysMax },
 );
 
-/**
- * False for what nobody's key is; a key that was revoked is known. All that ask in one moment share one statement and
- * so one connection, however many they are.
- */
+/** Returns whether the secret is or was a key. Concurrent calls share one statement, and so one connection. */
 export async function isKnownKey(control: Control, secret: string): Promise<boolean> {
   return isKeySecret(secret) && (await lookUp(control.db, "keys", hashKeySecret(secret).toString("hex"))) === true;
 }

@@ -1,4 +1,4 @@
-// Who an operator is that has shown its key before, and whether it still is one.
+// Finds the operator that signed in with a key earlier, and checks that it still is one.
 
 import type { Role } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -7,8 +7,8 @@ import { scopesWithin } from "../members/scopes-within.ts";
 import { isOperator } from "../organizations/operators.ts";
 
 /**
- * Undefined when the key was revoked or has expired, its person is no admin any more, or its organization no longer
- * looks after the installation.
+ * Returns undefined if the key was revoked or has expired, its person is no longer an admin, or its organization no
+ * longer administers the installation.
  */
 export async function resumeOperator(
   control: Control,
@@ -25,7 +25,7 @@ export async function resumeOperator(
   return (await isOperator(control, actor)) ? actor : undefined;
 }
 
-/** What the key may do now: of a person's, what the role allows. */
+/** Returns the key's current scopes: for a person's key, at most those of the role. */
 async function scopesOf(
   control: Control,
   organizationId: string,

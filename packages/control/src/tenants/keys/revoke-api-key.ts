@@ -7,8 +7,9 @@ import { notFound } from "@dari/domain";
 import { withAuditEntry } from "../audit/record-change.ts";
 
 /**
- * Answers which schedules it leaves running: they are the organization's, and a key that is replaced takes none along.
- * @throws AppError `not_found`, also when it was revoked before.
+ * Returns the schedules that it created. They continue: they belong to the organization, and a replaced key must not
+ * stop them.
+ * @throws AppError `not_found`, also for a revoked key.
  */
 export async function revokeApiKey(control: Control, actor: Actor, keyId: string): Promise<ApiKeyRevoked> {
   const { organizationId } = actor;

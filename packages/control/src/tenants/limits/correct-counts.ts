@@ -1,17 +1,18 @@
-// Holds what organizations with a bound are counted to keep against what they keep.
+// Compares the stored totals of organizations with a quota with what they really store.
 
 import { correctCount, listCountsDue, objects, type CountPlace, type Database } from "@dari/db";
 import type { Log } from "@dari/domain";
 
-/** Each count is looked at so often. Milliseconds. */
+/** How often each total is checked, in milliseconds. */
 const everyMs = 3_600_000;
 const perPass = 10;
 
 const cursorName = "kept_counts";
 
 /**
- * One bounded pass, which goes on where the one before ended. Answers how many counts were begun or put right; each of
- * the latter is a fault, and is logged, as is a count that fails: it comes again when all others have been looked at.
+ * Runs one bounded pass, which continues where the last one ended. Returns how many totals were started or corrected.
+ * Each correction is a fault, and is logged. A total that cannot be checked is logged too, and comes last in the next
+ * round.
  */
 export async function correctKeptCounts({ db, log }: { readonly db: Database; readonly log: Log }): Promise<number> {
   const after = placeOf(await objects.findCursor(db, cursorName));

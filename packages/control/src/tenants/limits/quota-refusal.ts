@@ -1,4 +1,4 @@
-// The error for a quota that is reached. The statement that would have exceeded it has refused.
+// The error for a reached quota. The statement that would have exceeded it has failed.
 
 import { quotaRefusalOf, type QuotaKind } from "@dari/db";
 import { AppError } from "@dari/domain";
@@ -11,10 +11,10 @@ const nouns: Readonly<Record<QuotaKind, string>> = {
   storage_bytes: "bytes of files, bundles and workspaces",
 };
 
-/** Long, because a quota frees up only when something is deleted. */
+/** Long, because a quota is freed only by deletions. */
 const retryAfterSeconds = 60;
 
-/** AppError `quota_exceeded`; undefined for every other error. */
+/** Returns an AppError `quota_exceeded`, or undefined for every other error. */
 export function quotaRefusal(error: unknown): AppError | undefined {
   const refusal = quotaRefusalOf(error);
   if (refusal === undefined) return undefined;

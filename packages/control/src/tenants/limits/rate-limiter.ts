@@ -1,18 +1,18 @@
-// How much an organization and its keys may send in a while. Postgres counts; this process asks for many calls at once.
+// Rate limits of organizations and their keys. Postgres counts, one statement for many calls.
 
 import type { Actor, RateLimiter, RateStanding } from "@dari/control/context";
 import { rateWindows, type Database, type KeyRates, type RateKind, type RateTake, type RateTaken } from "@dari/db";
 import { settledWithin, sharedPatienceMs } from "@dari/domain";
 import { createTakenAhead, nameOf, standingsOf } from "./taken-ahead.ts";
 
-/** An organization's by default; undefined: no bound. */
+/** The default limits of organizations; undefined: no limit. */
 export type RateDefaults = Readonly<Record<RateKind, number | undefined>>;
 
 export const rateSeconds: Readonly<Record<RateKind, number>> = { requests: 60, messages: 60, upload_bytes: 3_600 };
 
-/** Takes of one statement. */
+/** Takes per statement. */
 const batchMax = 500;
-/** Statements under way; past it, calls wait. */
+/** Maximum number of running statements. Further calls wait. */
 const statementsMax = 8;
 
 interface Waiting {
@@ -22,9 +22,9 @@ interface Waiting {
 }
 
 /**
- * Postgres counts before anything is granted, so the sum over all processes is never more than the bound. Far from it a
- * statement also takes some for the calls that follow (see `createTakenAhead`). Calls that arrive while a statement is
- * under way share the next one.
+ * Postgres counts before anything is granted, so all processes together never exceed a limit. Far from a limit, a
+ * statement also takes some for calls that follow (see `createTakenAhead`). Calls that arrive during a statement share
+ * the next one.
  */
 export function createRateLimiter(db: Database, defaults: RateDefaults): RateLimiter {
   const waiting: Waiting[] = [];
@@ -93,7 +93,7 @@ interface Group {
   readonly members: Waiting[];
 }
 
-/** Takes of one for the same windows become one take of as many. */
+/** Merges takes of 1 from the same windows into one take. */
 function group(batch: readonly Waiting[]): Map<string, Group> {
   const groups = new Map<string, Group>();
   for (const [index, one] of batch.entries()) {

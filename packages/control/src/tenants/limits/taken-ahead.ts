@@ -1,15 +1,15 @@
-// What this process has taken from windows for calls that are still to come, and which windows had nothing left.
+// What this process has taken from windows for future calls, and which windows were empty.
 
 import type { RateDecision, RateStanding } from "@dari/control/context";
 import type { RateTake, RateTaken } from "@dari/db";
 
-/** Calls that one statement takes ahead at most. */
+/** Maximum number of calls that one statement takes ahead. */
 const aheadMax = 1_000;
-/** For so long calls are answered from what was taken ahead; then a changed bound is seen. Milliseconds. */
+/** How long what was taken ahead is used, so that a changed limit takes effect. In milliseconds. */
 const freshForMs = 1_000;
-/** A window that had nothing left is asked again after this. Milliseconds. */
+/** How long an empty window is not asked again, in milliseconds. */
 const exhaustedForMs = 200;
-/** Callers whose answer is remembered; past it the others are asked for one by one. */
+/** Callers that are remembered. Calls of further callers each ask the database. */
 const rememberedMax = 10_000;
 
 interface Remembered {
@@ -17,26 +17,26 @@ interface Remembered {
   /** Calls that may still be granted. */
   left: number;
   readonly answeredAtMs: number;
-  /** The time before which nothing is granted. */
+  /** Until then, nothing is granted. */
   readonly exhaustedUntilMs: number;
-  /** At the latest the end of its window, because what was taken in one window is not used in the next. */
+  /** At most the end of the window: what was taken in one window is not used in the next. */
   readonly endsAtMs: number;
 }
 
 export interface TakenAhead {
-  /** Undefined: has to be asked for. */
+  /** Returns undefined if the database must be asked. */
   answer(take: RateTake): RateDecision | undefined;
-  /** How many to take ahead with a statement for `take`. */
+  /** Returns how many to take ahead with a statement for `take`. */
   spareOf(take: RateTake): number;
-  /** What earlier statements have left in the window, which is forgotten here. `askedAtMs`: when this one was sent. */
+  /** Returns and forgets what earlier statements have left in the window. `askedAtMs`: when this one was sent. */
   takeBack(take: RateTake, taken: RateTaken, askedAtMs: number): number;
-  /** Remembers what a statement answered, and what its callers have left. */
+  /** Stores a statement's result, and what its callers left. */
   keep(take: RateTake, taken: RateTaken, left: number, askedAtMs: number): void;
 }
 
 /**
- * At most 1/256 of what a window has left is taken ahead, and from 256 on nothing: near its bound each call is counted
- * as it comes. What is not used passes with its window.
+ * Takes ahead at most 1/256 of what a window has left, so nothing below 256: close to its limit, each call is counted
+ * singly. What is not used expires with its window.
  */
 export function createTakenAhead(): TakenAhead {
   const remembered = new Map<string, Remembered>();
@@ -80,7 +80,7 @@ export function createTakenAhead(): TakenAhead {
       const known = isCounted(take) && endOf(take, taken, askedAtMs) > performance.now() ? find(take) : undefined;
       if (known === undefined) return 0;
       remembered.delete(nameOf(take));
-      // A bound that was changed counts for what has not begun.
+      // A changed limit applies to calls that have not started.
       return known.taken.quota === taken.quota ? known.left : 0;
     },
     keep(take, taken, left, askedAtMs) {
@@ -101,25 +101,22 @@ export function createTakenAhead(): TakenAhead {
   };
 }
 
-/** Not after the first of the windows ends: Postgres measures from a moment after the statement was sent. */
+/** Ends no later than the first window does: Postgres measures from a moment after the statement was sent. */
 function endOf({ seconds }: RateTake, { resetMs, keyResetMs }: RateTaken, askedAtMs: number): number {
   return askedAtMs + Math.min(resetMs ?? Infinity, keyResetMs ?? Infinity, seconds * 1_000);
 }
 
-/**
- * Bytes, or a batch's messages, that are too many for what is left say nothing about fewer, and are asked for as they
- * come.
- */
+/** A refused amount of bytes, or of a batch's messages, says nothing about a smaller one. Those calls always ask. */
 function isCounted({ kind, want, whole }: RateTake): boolean {
   return kind !== "upload_bytes" && want > 0 && !(whole && want > 1);
 }
 
-/** Keys without a quota of their own share their organization's window and nothing else. */
+/** Keys without their own quota share only their organization's window. */
 export function nameOf({ organizationId, keyId, kind, keyQuota }: RateTake): string {
   return `${organizationId} ${keyQuota === undefined ? "" : keyId} ${kind}`;
 }
 
-/** `ahead`: what this process has left besides; `ageMs`: how long ago the answer was. */
+/** `ahead`: what this process has taken and not used; `ageMs`: the age of the result. */
 export function standingsOf(take: RateTake, taken: RateTaken, ahead = 0, ageMs = 0): RateStanding[] {
   const { kind, seconds, keyQuota } = take;
   const standings: RateStanding[] = [];

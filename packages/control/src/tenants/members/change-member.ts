@@ -1,4 +1,4 @@
-// Changes a member's role, or ends the membership. An organization that has owners keeps one.
+// Changes a member's role, or removes the member. An organization with owners keeps at least one.
 
 import type { Deleted, MemberRecord, UpdateMemberRequest } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -8,8 +8,9 @@ import { renderMember } from "../views/organization.ts";
 import { managesOwners, refusedChange } from "./owners.ts";
 
 /**
- * Takes effect with the person's next call, by every browser and key.
- * @throws AppError `not_found`; `forbidden` where it is about an owner and the caller is none; `conflict` for the last.
+ * Takes effect with the person's next call, from every browser and key.
+ * @throws AppError `not_found`; `forbidden` if an owner is concerned and the caller is not one; `conflict` for the last
+ *   owner.
  */
 export async function updateMember(
   control: Control,
@@ -40,7 +41,7 @@ export async function updateMember(
   return renderMember(after);
 }
 
-/** Ends the membership with all that was signed in by it. @throws AppError as `updateMember` */
+/** Removes a member with all of the person's sign-ins and keys. @throws AppError as `updateMember` */
 export async function removeMember(control: Control, actor: Actor, memberId: string): Promise<Deleted> {
   const change = { organizationId: actor.organizationId, memberId, managesOwners: managesOwners(actor) };
   await withAuditEntry(

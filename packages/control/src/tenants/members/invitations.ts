@@ -1,4 +1,4 @@
-// Invitations: a link that makes who opens it a member. Sends nothing: an administrator passes the link on.
+// Invitations: a link that makes its opener a member. No mail is sent; an administrator passes the link on.
 
 import type { CreateInvitationRequest, Deleted, InvitationCreated, InvitationRecord } from "@dari/contract";
 import { renderPage, type Actor, type Control, type PageOf } from "@dari/control/context";
@@ -12,9 +12,10 @@ import { renderInvitation } from "../views/organization.ts";
 import { managesOwners, outranked } from "./owners.ts";
 
 /**
- * Invites, or invites again: that changes the role and makes a new link, so that the one before opens nothing.
- * `organizationId`: the caller's own, or any where the caller is an operator.
- * @throws AppError `conflict` when the address is a member's; `forbidden` for an owner's role where the caller is none.
+ * Creates an invitation. For an invited address, changes the role and replaces the link. `organizationId`: the caller's
+ * own, or any if the caller is an operator.
+ * @throws AppError `conflict` if the address belongs to a member; `forbidden` for an owner's role if the caller is not
+ *   one.
  */
 export async function createInvitation(
   control: Control,
@@ -50,7 +51,7 @@ export async function createInvitation(
 
 const tooMany = `limit reached: ${limits.invitationsPerOrganization} open invitations per organization; revoke some`;
 
-/** @throws AppError `not_found`, also when it was accepted. */
+/** @throws AppError `not_found`, also for an accepted invitation. */
 export async function getInvitation(
   control: Control,
   organizationId: string,
@@ -65,7 +66,7 @@ export async function listInvitations(control: Control, actor: Actor, page: Page
   return renderPage(await invitations.listInvitations(control.db, actor.organizationId, page), renderInvitation);
 }
 
-/** @throws AppError `not_found`, also when it was accepted. */
+/** @throws AppError `not_found`, also for an accepted invitation. */
 export async function deleteInvitation(control: Control, actor: Actor, invitationId: string): Promise<Deleted> {
   await withAuditEntry(
     control,

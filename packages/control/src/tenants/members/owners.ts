@@ -1,10 +1,11 @@
-// Who may make, change and remove owners: owners, and the organization's own admin keys that no mere admin has made.
+// Who can create, change and remove owners: owners, and the organization's own admin keys that were not made by a mere
+// admin.
 
 import type { Actor } from "@dari/control/context";
 import type { MemberRefusal } from "@dari/db";
 import { AppError, notFound } from "@dari/domain";
 
-/** Of an actor that has the scope `admin`. */
+/** For an actor with the scope `admin`. */
 export function managesOwners(actor: Actor): boolean {
   return actor.managesOwners ?? true;
 }
@@ -13,7 +14,7 @@ export function outranked(): AppError {
   return new AppError("forbidden", "only owners can add, change or remove owners, or create their sign-in links");
 }
 
-/** A refused change of a member in words. */
+/** Returns the error for a refused change of a member. */
 export function refusedChange(refusal: MemberRefusal): AppError {
   if (refusal === "missing") return notFound("member");
   if (refusal === "outranked") return outranked();

@@ -1,8 +1,8 @@
-// What a key of a person's device may do: never more than the person's role allows at the time of the call.
+// Limits the key of a person's device to the person's current role.
 
 import { scopesOfRole, type ApiKeyScope, type Role } from "@dari/contract";
 
-/** The granted scopes, cut to the role's. `admin` includes all, so what is left of it is all that the role has. */
+/** Returns the granted scopes that the role has. A granted `admin` becomes all scopes of the role. */
 export function scopesWithin(role: Role, granted: readonly string[]): readonly ApiKeyScope[] {
   const most = scopesOfRole[role];
   return granted.includes("admin") ? most : most.filter((scope) => granted.includes(scope));

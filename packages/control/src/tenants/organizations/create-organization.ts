@@ -1,4 +1,4 @@
-// Creates an organization together with its first admin key, without which nobody could ever act in it.
+// Creates an organization with its first admin key, without which nobody could act in it.
 
 import type { CreateOrganizationRequest, OrganizationRecord } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -12,9 +12,9 @@ import { requireOperator } from "./operators.ts";
 type CreatedOrganization = OrganizationRecord & { readonly api_key: string };
 
 /**
- * Returns the record, and the plaintext of the new organization's first key, an admin's, shown once. While that key may
- * be used, the calling key may list the organization and get a key for it: it has been shown one already.
- * @throws AppError `forbidden` where only operators create them; `conflict` when the slug that was asked for is taken.
+ * Returns the record, and the plaintext of the organization's first admin key, shown once. While that key is valid, the
+ * calling key can list the organization and get a key for it.
+ * @throws AppError `forbidden` if only operators create organizations; `conflict` if the requested slug is taken.
  */
 export async function createOrganization(
   control: Control,
@@ -26,7 +26,7 @@ export async function createOrganization(
 }
 
 /**
- * For the installation's set-up only: it has no actor. The first organization is an operator's, others on request.
+ * For the installation's setup only: it has no actor. The first organization becomes an operator, others on request.
  * @throws AppError as `createOrganization`.
  */
 export async function setUpOrganization(
@@ -76,7 +76,7 @@ async function insert(
   operator: "yes" | "first" | undefined,
 ) {
   const base = request.slug ?? slugOf(request.name);
-  // A slug made from the name gives way; one that was asked for does not.
+  // A slug made from the name gets a suffix if it is taken. A requested one does not.
   const slugs = request.slug === undefined ? [base, `${base.slice(0, 50)}-${id.slice(-8)}`] : [base];
   for (const slug of slugs) {
     const row = await organizations.insertOrganizationIfSlugFree(control.db, {

@@ -1,4 +1,4 @@
-// Deletes an organization: its keys end at once, its turns within a minute, what it owned and stored later.
+// Deletes an organization: its keys at once, its turns within a minute, its data later.
 
 import type { Deleted } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -6,7 +6,7 @@ import { organizations } from "@dari/db";
 import { AppError, notFound } from "@dari/domain";
 import { withAuditEntry } from "../audit/record-change.ts";
 
-/** For operators. The record of changes stays. @throws AppError `not_found`, `conflict` */
+/** For operators. The audit log stays. @throws AppError `not_found`, `conflict` */
 export async function deleteOrganization(control: Control, actor: Actor, organizationId: string): Promise<Deleted> {
   await withAuditEntry(
     control,

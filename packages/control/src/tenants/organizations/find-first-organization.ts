@@ -1,8 +1,8 @@
-// The organization that a fresh platform made for itself. For the standalone platform's set-up only: it has no actor.
+// Finds the organization that a new platform created. For the standalone platform's setup only: it has no actor.
 
 import { organizations, type Database } from "@dari/db";
 
-/** Undefined on an installation that has none yet. */
+/** Returns undefined if there is none yet. */
 export async function findFirstOrganizationId(db: Database): Promise<string | undefined> {
   return (await organizations.findFirstOrganization(db))?.id;
 }

@@ -7,7 +7,7 @@ import { found } from "@dari/domain";
 import { renderOrganization } from "../views/organization.ts";
 
 /**
- * `organizationId`: the caller's own, one that its own call has created, or any where the caller is an operator.
+ * `organizationId`: the caller's own, one that its key has created, or any if the caller is an operator.
  * @throws AppError `not_found`
  */
 export async function getOrganization(

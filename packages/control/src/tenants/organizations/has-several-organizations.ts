@@ -1,4 +1,4 @@
-// Whether the installation serves more than one tenant. For workers, which decide by it how strictly they isolate.
+// Whether the installation has more than one tenant. Workers isolate more strictly if it has.
 
 import { organizations, type Database } from "@dari/db";
 

@@ -1,4 +1,4 @@
-// The organizations that a caller reaches: its own, and those that its key has created.
+// Lists the organizations that a caller can reach: its own, and those that its key has created.
 
 import type { OrganizationRecord } from "@dari/contract";
 import { renderPage, type Actor, type Control, type PageOf } from "@dari/control/context";
@@ -16,7 +16,7 @@ export async function listOrganizations(
   return renderPage(listed, (row) => renderOrganization(row, actor));
 }
 
-/** Whether the call is made with the key that has created the organization, which has not shut it out since. */
+/** Returns whether the calling key created the organization, and the organization has not removed that access since. */
 export async function hasCreatedOrganization(control: Control, actor: Actor, organizationId: string): Promise<boolean> {
   if (!isId("organization", organizationId)) return false;
   return organizations.isCreator(control.db, actor.keyId, organizationId);

@@ -1,10 +1,10 @@
-// Operators: admin keys of an organization that looks after the whole installation.
+// Operators: admin keys of an organization that administers the installation.
 
 import type { Actor, Control } from "@dari/control/context";
 import { organizations } from "@dari/db";
 import { AppError } from "@dari/domain";
 
-/** Read anew for each call that asks: the right is taken back by changing one row. */
+/** Reads the row on each call, so that the right can be revoked by changing it. */
 export async function isOperator(control: Control, actor: Actor): Promise<boolean> {
   if (!actor.scopes.includes("admin")) return false;
   return (await organizations.findOrganization(control.db, actor.organizationId))?.isOperator ?? false;

@@ -1,4 +1,4 @@
-// Sets what an organization may have of the fleet and keep in its store. For operators: nobody raises its own share.
+// Sets an organization's limits for turns and storage. For operators only: nobody raises its own limits.
 
 import type { OrganizationRecord, UpdateOrganizationRequest } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -8,7 +8,7 @@ import { withAuditEntry } from "../audit/record-change.ts";
 import { renderLimits, renderOrganization } from "../views/organization.ts";
 
 /**
- * What is absent stays as it is. Takes effect with the next dispatch, and within a second where messages are accepted.
+ * Absent fields stay unchanged. Takes effect with the next dispatch, and within a second for accepted messages.
  * @throws AppError `not_found`
  */
 export async function updateOrganization(
@@ -47,7 +47,7 @@ export async function updateOrganization(
       details: { before: renderLimits(updated.before), after: renderLimits(updated.after) },
     }),
   );
-  // More may run now than before.
+  // The organization may now be allowed to run more.
   control.notifier.notify("ready", organizationId);
   return renderOrganization(after, actor);
 }

@@ -1,4 +1,4 @@
-// The secrets that an agent is given, opened in memory only; and what takes them out of what a client is shown.
+// Decrypts the secrets of an agent in memory, and removes them from what clients are shown.
 
 import type { Sealer } from "@dari/control/context";
 import { turnDetails, type Database } from "@dari/db";
@@ -6,17 +6,15 @@ import { createScrubber, Redacted, type Scrubber } from "@dari/domain";
 import { placeholderOf, type KeptSecret } from "./placeholder.ts";
 
 export interface OpenedSecrets {
-  /** By name, of those names that have one: the session's own before the organization's. */
+  /** By name. A session's own secret comes before the organization's. */
   readonly values: Map<string, string>;
-  /** Names of the session's own. */
+  /** Names of the session's own secrets. */
   readonly ofSession: ReadonlySet<string>;
-  /** Those that agents are given a placeholder of. */
+  /** Secrets of which agents get only a placeholder. */
   readonly kept: readonly KeptSecret[];
 }
 
-/**
- * @throws Error that names the key when one was sealed under a key that this process does not have.
- */
+/** @throws Error with the key's id if this process does not have a secret's key. */
 export async function openSecrets(
   context: { db: Database; sealer: Sealer },
   organizationId: string,
@@ -40,7 +38,7 @@ export async function openSecrets(
   };
 }
 
-/** Knows the values that the session's turns are given now; not those that were replaced since. */
+/** Returns a scrubber for the current values of the session's secrets. It does not know replaced ones. */
 export async function scrubberOf(
   context: { db: Database; sealer: Sealer },
   organizationId: string,

@@ -1,4 +1,4 @@
-// What agents are given in place of a credential that is put in on the way out.
+// What agents get instead of a credential that the proxy inserts.
 
 import { createHmac, randomBytes } from "node:crypto";
 import type { Redacted } from "@dari/domain";
@@ -8,17 +8,17 @@ export interface KeptSecret {
   readonly name: string;
   readonly placeholder: string;
   readonly value: Redacted<string>;
-  /** Where the value is put in for the placeholder. */
+  /** The hosts for which the proxy replaces the placeholder. */
   readonly hosts: readonly string[];
 }
 
-/** A key of this process, so that a placeholder reveals nothing about its value. */
+/** A random key of this process, so that a placeholder reveals nothing about its value. */
 const key = randomBytes(32);
 
 /**
- * The same for the same secret, so that a sandbox which waits serves any turn that is given it, and another once the
- * value or its hosts have changed. `sessionId`: of one that is a session's own; whether it is what others have is not
- * to be seen. Letters, digits and underscores: nothing escapes them.
+ * Returns the same placeholder for the same secret, so that a waiting sandbox serves every turn with that secret, and
+ * another one after the value or its hosts change. `sessionId`: set for a session's own secret, to hide whether it
+ * equals another's. Letters, digits and underscores only, so that nothing escapes them.
  */
 export function placeholderOf(
   of: readonly [organizationId: string, name: string, value: string, hosts: string, sessionId?: string],

@@ -1,4 +1,4 @@
-// Seals every stored secret under the current master key, in steps, so that the old keys can be taken away.
+// Seals every stored secret under the current master key, in steps, so that old keys can be removed.
 
 import type { Resealed } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -7,8 +7,8 @@ import { limits } from "@dari/domain";
 import { recordChange } from "../audit/record-change.ts";
 
 /**
- * One step of at most `limit` values past `after`. What was replaced meanwhile is left as it is; what does not open is
- * named and left. Safe to repeat, and from several callers at once.
+ * Reseals at most `limit` values after `after`. Skips values that were replaced in the meantime, and names those that
+ * do not open. Safe to repeat and to run concurrently.
  */
 export async function resealSecrets(
   control: Control,

@@ -1,11 +1,11 @@
-// Seals secrets with AES-256-GCM under the installation's master key. Knows nothing of where they are kept.
+// Seals secrets with AES-256-GCM under the installation's master key. Does not know where they are stored.
 
 import { createCipheriv, createDecipheriv, createHash, createHmac, randomBytes } from "node:crypto";
 import type { SealContext, Sealer } from "@dari/control/context";
 import type { Redacted } from "@dari/domain";
 
 const formatVersion = 2;
-/** Written by releases without key ids; which key it is shows when one opens it. */
+/** Written by releases without key ids. All keys are tried. */
 const formatWithoutKeyId = 1;
 const keyIdBytes = 8;
 const nonceBytes = 12;
@@ -49,7 +49,7 @@ export function createSealer(masterKey: Redacted<Buffer>, oldKeys: readonly Reda
   };
 }
 
-/** A key of its own for another purpose, so that one key is never used for two things. */
+/** Derives a key for another purpose, so that no key serves two purposes. */
 export function deriveKey(masterKey: Redacted<Buffer>, purpose: string): Buffer {
   return createHash("sha256").update("dari:").update(purpose).update("\0").update(masterKey.reveal()).digest();
 }
@@ -68,7 +68,7 @@ function openWithAny(keys: readonly MasterKey[], body: Buffer, context: SealCont
   throw unknownKey(keys, context, "by an earlier release, which noted no key");
 }
 
-/** Undefined when the key, the place or the bytes are not the right ones. `body`: nonce, tag, ciphertext. */
+/** Returns undefined if the key, the context or the bytes are wrong. `body`: nonce, tag, ciphertext. */
 function tryOpen({ key }: MasterKey, body: Buffer, context: SealContext): string | undefined {
   const nonce = body.subarray(0, nonceBytes);
   const tag = body.subarray(nonceBytes, nonceBytes + tagBytes);

@@ -11,8 +11,8 @@ import { linkOf } from "./link-of.ts";
 import { createSignInSecret } from "./sign-in-secret.ts";
 
 /**
- * `organizationId`: the caller's own, or any where the caller is an operator.
- * @throws AppError `not_found`; `forbidden` for an owner's where the caller is none.
+ * `organizationId`: the caller's own, or any if the caller is an operator.
+ * @throws AppError `not_found`; `forbidden` for an owner's link if the caller is not one.
  */
 export async function createSignInLink(
   control: Control,

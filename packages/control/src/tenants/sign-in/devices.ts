@@ -1,6 +1,6 @@
-// Lets a command line in without a secret typed into it (RFC 8628): it shows a code, a person who is signed in approves
-// that, and the command line gets a key of the person. Nothing that opens anything is stored: the key is made for the
-// poll that asks first after the approval.
+// Signs a command line in without typing a secret (RFC 8628): it shows a code, a signed-in person approves the code,
+// and the command line gets a key of the person. No usable secret is stored: the key is created for the first poll
+// after the approval.
 
 import { createHmac, randomInt } from "node:crypto";
 import {
@@ -22,11 +22,11 @@ import { limitTries } from "./limit-tries.ts";
 import { byPerson } from "./sign-in.ts";
 import { createSignInSecret, hashSignInSecret, kindOfSignInSecret } from "./sign-in-secret.ts";
 
-/** Without vowels, so that no word comes of it, and without what is read in two ways. */
+/** No vowels, so that no words appear, and no letters that look alike. */
 const codeLetters = "BCDFGHJKLMNPQRSTVWXZ";
 const codeLength = 8;
 
-/** Begins to wait. @throws AppError `limit_exceeded` when too many wait, from this address or in all. */
+/** Starts a request. @throws AppError `limit_exceeded` if too many requests wait, from this address or in total. */
 export async function startDevice(control: Control, deviceName: string, address: string): Promise<DeviceStarted> {
   const secret = createSignInSecret("device");
   const code = createUserCode();
@@ -61,13 +61,13 @@ function createUserCode(): string {
   return `${letters.slice(0, 4)}-${letters.slice(4)}`;
 }
 
-/** Keyed, because a computer tries all codes in a minute. */
+/** Keyed, because all codes can be tried in a minute. */
 function hashUserCode(control: Control, code: string): Buffer {
   const letters = code.toUpperCase().replace(/[^A-Z]/g, "");
   return createHmac("sha256", control.urlSigningKey).update(`device-user-code\0${letters}`).digest();
 }
 
-/** @throws AppError `quota_exceeded` when the organization has as many keys as it may; the approval stands. */
+/** @throws AppError `quota_exceeded` if the organization has its maximum of keys; the approval stays valid. */
 export async function pollDevice(control: Control, deviceCode: string): Promise<DevicePolled> {
   const interval = limits.devicePollSeconds;
   if (kindOfSignInSecret(deviceCode) !== "device") return { status: "expired_token", interval };
@@ -84,7 +84,7 @@ export async function pollDevice(control: Control, deviceCode: string): Promise<
   return made ?? { status: "expired_token", interval };
 }
 
-/** In the place of the person's former key of this device name. */
+/** Replaces the person's former key of this device name. */
 async function makeDeviceKey(inside: Control, approved: ApprovedDevice): Promise<DevicePolled> {
   const { organizationId, memberId, managesOwners, deviceName, invitedBy } = approved;
   const role = approved.role as Role;
@@ -121,7 +121,10 @@ async function makeDeviceKey(inside: Control, approved: ApprovedDevice): Promise
   };
 }
 
-/** @throws AppError `forbidden` for keys, `limit_exceeded` after many tries, `not_found` when nothing waits with it. */
+/**
+ * @throws AppError `forbidden` for keys, `limit_exceeded` after too many tries, `not_found` if no request has this
+ *   code.
+ */
 export async function getDeviceRequest(control: Control, actor: Actor, userCode: string): Promise<DeviceRequest> {
   await limitTries(control, "user_code", requireBrowser(actor).memberId);
   const row = await deviceRequests.findDeviceRequestIfPending(control.db, hashUserCode(control, userCode));
@@ -134,7 +137,7 @@ export async function getDeviceRequest(control: Control, actor: Actor, userCode:
   };
 }
 
-/** Approves or denies, once. @throws AppError as `getDeviceRequest` */
+/** Approves or denies a request, once. @throws AppError as `getDeviceRequest` */
 export async function decideDeviceRequest(
   control: Control,
   actor: Actor,
@@ -160,7 +163,7 @@ export async function decideDeviceRequest(
   return { decision, device_name: decided.deviceName };
 }
 
-/** A key that lets further keys in would outlive its own end. */
+/** A key that authorizes further keys would have an effect after its own end. */
 function requireBrowser(actor: Actor): Person {
   if (actor.person !== undefined && actor.signInMethod !== undefined) return actor.person;
   throw new AppError("forbidden", "only people who are signed in with a browser can do this, not keys");

@@ -1,4 +1,4 @@
-// Who is calling, and the end of a sign-in.
+// The current caller, and signing out.
 
 import type { ApiKeyScope, Me, SignedOut } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -8,7 +8,7 @@ import { withAuditEntry } from "../audit/record-change.ts";
 import { unauthenticated } from "../keys/authenticate.ts";
 import { renderMember, renderOrganization } from "../views/organization.ts";
 
-/** @throws AppError `unauthenticated` for a person who was removed in this moment. */
+/** @throws AppError `unauthenticated` if the person has just been removed. */
 export async function getMe(control: Control, actor: Actor): Promise<Me> {
   const { organizationId, person } = actor;
   const [organization, member] = await Promise.all([
@@ -25,7 +25,7 @@ export async function getMe(control: Control, actor: Actor): Promise<Me> {
 }
 
 /**
- * Ends what the call is made with: a browser's sign-in, or the key of a person's device.
+ * Ends the browser's sign-in, or revokes the key of the person's device, that the call is made with.
  * @throws AppError `conflict` for the organization's own key, which others may use too.
  */
 export async function signOut(control: Control, actor: Actor): Promise<SignedOut> {

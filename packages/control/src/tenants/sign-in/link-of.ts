@@ -1,5 +1,5 @@
-// The address of a link that signs in. What it opens stands behind the `#`, which browsers send to nobody: no log, no
-// proxy and no referrer has it, and a program that only looks at the page opens nothing.
+// The address of a link that signs in. The secret follows the `#`, which browsers do not send: it is in no log, proxy
+// or referrer, and a program that fetches the page opens nothing.
 
 import type { Control } from "@dari/control/context";
 

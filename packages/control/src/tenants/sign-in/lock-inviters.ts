@@ -1,13 +1,13 @@
-// Finds the members behind an invitation, a sign-in link or a key that a person makes for somebody else.
+// Finds the members behind an invitation, a sign-in link or a key that a person creates for someone else.
 
 import type { Actor, Control } from "@dari/control/context";
 import { signIns } from "@dari/db";
 import { AppError } from "@dari/domain";
 
 /**
- * Returns the members on whose removal or lower role the invitation ends; none if no person makes it. Runs inside a
+ * Returns the members whose removal or lower role ends the invitation; none if no person creates it. Runs in a
  * transaction and locks the row of the caller's key or sign-in.
- * @throws AppError `forbidden` when the person's role, or what the person calls by, has changed since the call came.
+ * @throws AppError `forbidden` if the person's role, key or sign-in has changed since the call arrived.
  */
 export async function lockInviters(inside: Control, actor: Actor): Promise<readonly string[]> {
   const { person, keyId, signInMethod } = actor;

@@ -1,4 +1,4 @@
-// Opens an invitation or a sign-in link: once, whoever comes first.
+// Opens an invitation or a sign-in link, which works once.
 
 import { inOneTransaction, type Control } from "@dari/control/context";
 import { invitations, members, signIns } from "@dari/db";
@@ -7,7 +7,7 @@ import { recordChange } from "../audit/record-change.ts";
 import { byPerson, signInMember, type BrowserSignIn } from "./sign-in.ts";
 import { hashSignInSecret, kindOfSignInSecret } from "./sign-in-secret.ts";
 
-/** The same whatever is wrong: who tries links learns nothing. */
+/** The same error whatever is wrong, so that trying links reveals nothing. */
 function notValid(): AppError {
   return new AppError(
     "not_found",
@@ -30,13 +30,13 @@ export async function openSignInLink(
         ? await acceptInvitation(inside, hash, requestId)
         : await signIns.takeSignInLinkIfValid(inside.db, hash);
     const signedIn = who && (await signInMember(inside, { ...who, method: "link" }, requestId));
-    // Thrown inside: a link whose person cannot be signed in stays as it was.
+    // Thrown in the transaction, so that the link stays unused if its person cannot be signed in.
     if (signedIn === undefined) throw notValid();
     return signedIn;
   });
 }
 
-/** Undefined when it opens nothing, or the address has become a member's meanwhile, whose link this is not. */
+/** Returns undefined if the token is invalid, or the address now belongs to another member. */
 async function acceptInvitation(
   inside: Control,
   hash: Buffer,

@@ -1,17 +1,19 @@
-// Signs in who has come from the identity provider: by a membership that this person has, never by an invitation, which
-// only the holder of its link accepts.
+// Signs in a person whom the identity provider has authenticated: by an existing membership, never by an invitation,
+// which only the holder of its link can accept.
 
 import { inOneTransaction, type Control } from "@dari/control/context";
 import { members, type ProvenPerson } from "@dari/db";
 import { signInMember, type BrowserSignIn } from "./sign-in.ts";
 
-/** `several_members`: of which the address is one, and that this person has never come into. */
+/**
+ * `several_members`: several organizations have the address as a member, and this person has signed in to none of them.
+ */
 export type NoSignIn = "no_member" | "several_members";
 
 /**
- * Into the wanted organization, else into the last used, else into the only one. Any organization may make an address
- * its member, so that of several that did none is chosen. From then on the membership is this subject's: another one of
- * the same provider that comes to have the address is somebody else.
+ * Signs in to the wanted organization, otherwise the last used one, otherwise the only one. Any organization can add an
+ * address, so if there are several, none is chosen. From then on the membership belongs to this subject: another
+ * subject of the provider that gets the address later is someone else.
  */
 export async function signInProvenPerson(
   control: Control,

@@ -1,4 +1,4 @@
-// Signs a browser in. Knows neither links nor providers: the caller has checked who the person is.
+// Signs a browser in. The caller has checked who the person is.
 
 import { scopesOfRole, type Role, type SignedIn } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -8,23 +8,21 @@ import { recordChange } from "../audit/record-change.ts";
 import { unauthenticated } from "../keys/authenticate.ts";
 import { createSignInSecret, hashSignInSecret, kindOfSignInSecret } from "./sign-in-secret.ts";
 
-/** What the browser keeps in its cookie, and what the reply says. */
+/** The secret for the cookie, and the reply. */
 export interface BrowserSignIn {
   readonly secret: string;
   readonly validMs: number;
   readonly signedIn: SignedIn;
 }
 
-/**
- * Within a transaction. `requestId` is for the record of changes. Undefined when the member is gone.
- */
+/** Runs in a transaction. `requestId` is for the audit log. Returns undefined if the member is gone. */
 export async function signInMember(
   inside: Control,
   who: {
     readonly organizationId: string;
     readonly memberId: string;
     readonly method: "link" | "oidc";
-    /** Members behind the link; absent: none. */
+    /** The members behind the link, if any. */
     readonly invitedBy?: readonly string[] | undefined;
   },
   requestId: string | undefined,
@@ -49,12 +47,12 @@ export async function signInMember(
   return { secret: secret.plaintext, validMs, signedIn };
 }
 
-/** Who acts by having opened a link or come from the provider, for the record of changes only. */
+/** The person as an actor, for the audit log only. */
 export function byPerson(organizationId: string, memberId: string): Actor {
   return { organizationId, keyId: "", scopes: [], person: { memberId, role: "member" } };
 }
 
-/** @throws AppError `unauthenticated`, in the same words whatever is wrong with the cookie. */
+/** @throws AppError `unauthenticated`, with the same text whatever is wrong with the cookie. */
 export async function authenticateBrowser(control: Control, secret: string): Promise<Actor> {
   if (kindOfSignInSecret(secret) !== "browser") throw unauthenticated();
   const row = await signIns.findSignInIfUsable(control.db, hashSignInSecret(secret));

@@ -1,4 +1,4 @@
-// What an organization has used lately and keeps, beside its bounds.
+// What an organization has used recently and stores, beside its limits.
 
 import type { UsageRecord } from "@dari/contract";
 import type { Control } from "@dari/control/context";
@@ -6,11 +6,11 @@ import { organizations, usage } from "@dari/db";
 import { found, limits, newId } from "@dari/domain";
 
 const dayMs = 86_400_000;
-/** Ids carry the clock of the process that made them. */
+/** Ids contain the clock of the process that made them. */
 const clockMarginMs = 600_000;
 
 /**
- * `days`: today and those before it, of UTC.
+ * `days`: the current day and those before it, in UTC.
  * @throws AppError `not_found`
  */
 export async function getUsage(control: Control, organizationId: string, days: number): Promise<UsageRecord> {
@@ -39,7 +39,7 @@ export async function getUsage(control: Control, organizationId: string, days: n
     held_sessions: held.map(({ sessionId, agentId, reason, since: heldSince }) => ({
       session_id: sessionId,
       agent_id: agentId,
-      // The query asks for these two.
+      // The query selects only these two.
       reason: reason as "budget" | "paused",
       since: heldSince.toISOString(),
     })),

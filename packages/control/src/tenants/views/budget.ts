@@ -1,4 +1,4 @@
-// Budgets as clients see them.
+// Renders budgets for clients.
 
 import type { BudgetRecord } from "@dari/contract";
 import type { BudgetRow } from "@dari/db";
@@ -6,7 +6,7 @@ import type { BudgetRow } from "@dari/db";
 export function renderBudget(row: BudgetRow): BudgetRecord {
   return {
     id: row.id,
-    // The table's CHECKs hold these to the contract's words.
+    // CHECK constraints limit these columns to the contract's values.
     scope: row.scope as BudgetRecord["scope"],
     target_id: row.targetId,
     period: row.period as BudgetRecord["period"],

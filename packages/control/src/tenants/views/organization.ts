@@ -1,4 +1,4 @@
-// Organizations, keys, members and credentials as clients see them. No secret is among the fields.
+// Renders organizations, keys, members and credentials for clients. No field is a secret.
 
 import type {
   ApiKeyRecord,
@@ -12,7 +12,7 @@ import type {
 import type { Actor } from "@dari/control/context";
 import type { ApiKeyRow, CredentialRow, InvitationRow, KeyRates, MemberRow, OrganizationRow } from "@dari/db";
 
-/** `role` is the calling person's, or what the calling key amounts to. */
+/** `role`: the calling person's, or the equivalent of the calling key. */
 export function renderOrganization(row: OrganizationRow, actor: Actor): OrganizationRecord {
   return {
     id: row.id,
@@ -25,7 +25,7 @@ export function renderOrganization(row: OrganizationRow, actor: Actor): Organiza
   };
 }
 
-/** The limits that operators set, as clients see them and the audit log records them. */
+/** Limits that operators set, for clients and the audit log. */
 export function renderLimits(row: OrganizationRow) {
   return {
     weight: row.weight,

@@ -1,12 +1,12 @@
-// Whether a retry that is due goes on at once, or waits for the dispatcher like everything else.
+// Decides whether a due retry continues at once, or waits for the dispatcher.
 
 import { boundTo, dispatch, turns, withTransaction, type Claimant, type ClaimResult, type Database } from "@dari/db";
 import { fleetOf, mayTakeSlot, workerSeenWithinMs } from "../dispatch/slot-limits.ts";
 
 /**
- * Claims a retry that is due, in the job that has waited for it, while nobody waits for a slot and its organization
- * may take one; otherwise gives it back to `ready`, in the place of its acceptance. One retry at a time is judged, so
- * that many that are due at once cannot go over a bound together; those that meet another one become ready.
+ * Claims a due retry in the job that waited for it, if no session waits for a slot and its organization may take one.
+ * Otherwise the session becomes `ready`, at the place of its acceptance. Retries are decided one at a time, so that
+ * several together cannot exceed a limit; a retry that meets another one becomes ready.
  */
 export function claimRetry(
   db: Database,

@@ -1,4 +1,4 @@
-// How a worker gets a turn: by a job that names it, or by pulling what is dispatched.
+// How a worker gets a turn: by a job that names it, or by pulling a dispatched one.
 
 import {
   dispatch,
@@ -18,20 +18,20 @@ import { isBackgroundFirst } from "../dispatch/lanes.ts";
 import { fleetOf, mayTakeSlot, workerSeenWithinMs, type Contender, type Fleet } from "../dispatch/slot-limits.ts";
 import { claimRetry } from "./claim-retry.ts";
 
-/** What came of a turn job. `stale`: there is nothing to do for it, or no longer. */
+/** The result of a turn job. `stale`: there is nothing left to do for it. */
 export type TurnClaim = Exclude<ClaimResult, { outcome: "due" | "yielded" }>;
 
 /** For a worker that waits while the database is unreachable during its claim, until `signal` aborts. */
 export interface Waiting {
   readonly log: Log;
   readonly signal: AbortSignal;
-  /** The session that is claimed, where that is known before. */
+  /** The session to claim, if known in advance. */
   readonly sessionId?: string;
 }
 
 /**
- * Claims the session that a turn job names. Duplicate, late and forged jobs find nothing to claim, and a retry that
- * others would wait for is dispatched again later: its job is over.
+ * Claims the session that a turn job names. Duplicate, late and forged jobs find nothing to claim. A retry that others
+ * would wait for is dispatched again later, so its job ends.
  */
 export async function claimTurn(
   db: Database,
@@ -52,9 +52,9 @@ export async function claimTurn(
 }
 
 /**
- * Claims under the id of a new attempt. Where the connection breaks before the answer, the claim may have been
- * committed all the same, and nobody would know: it is asked for by that id once the database is back, so that the turn
- * neither waits for a lease that nobody keeps nor loses an attempt in which nothing ran. `heldAs`: such a claim.
+ * Claims under the id of a new attempt. If the connection breaks before the reply, the claim may have been committed.
+ * It is looked up by that id once the database is back, so that the turn does not wait for the lease to expire, or lose
+ * an attempt in which nothing ran. `heldAs`: such a claim.
  */
 async function evenIfUnanswered<T>(
   db: Database,
@@ -77,8 +77,8 @@ async function evenIfUnanswered<T>(
 }
 
 /**
- * Claims, once more without the turn's details when the database answered with an error: where it is they that cannot
- * be read, the turn fails under its claim, a bounded number of times, instead of being undone and coming for ever.
+ * Claims. If the database answers with an error, claims again without the turn's details: if these are unreadable, the
+ * turn fails under its claim, a bounded number of times. Otherwise the claim would be rolled back and tried forever.
  */
 async function evenIfUnreadable<T>(claimant: Claimant, claim: (claimant: Claimant) => Promise<T>): Promise<T> {
   try {
@@ -89,24 +89,24 @@ async function evenIfUnreadable<T>(claimant: Claimant, claim: (claimant: Claiman
   }
 }
 
-/** After so long without a leading dispatcher, workers dispatch for themselves. Milliseconds. */
+/** Workers dispatch for themselves if no dispatcher has led for this long, in milliseconds. */
 const leaderlessMs = 1_500;
 
-/** Whether some process leads the dispatch. */
+/** Returns whether any process leads the dispatch. */
 export function isDispatchLed(db: Database): Promise<boolean> {
   return workers.hasLeader(db, dispatcherLead, leaderlessMs);
 }
 
 /** Retries that one pull makes ready. */
 const dueRetriesMax = 100;
-/** Organizations among which one pull chooses. */
+/** Organizations that one pull chooses from. */
 const choicesMax = 200;
-/** Where the last choice of each database's pulls ended, so that the next pulls reach the following organizations. */
+/** Where the last pull of each database ended, so that the next pull continues with the following organizations. */
 const looked = new WeakMap<Database, string>();
 
 /**
- * Claims without a queue: what is dispatched. Retries that are due become ready like everything else. When nobody
- * leads the dispatch, dispatches for the organizations that may take a slot in random order, which is fair over time.
+ * Claims a dispatched turn without a queue. Due retries become ready. If no process leads the dispatch, dispatches for
+ * the organizations that may take a slot, in random order, which is fair over time.
  */
 export async function pullTurn(db: Database, claimant: Claimant, waiting?: Waiting): Promise<ClaimedTurn | undefined> {
   const turn = await claimNext(db, claimant, waiting);
@@ -130,7 +130,7 @@ function claimNext(db: Database, claimant: Claimant, waiting: Waiting | undefine
   return evenIfUnanswered(db, claimant, waiting, claim, (turn) => turn);
 }
 
-/** Those after the last ones, from the beginning again when there are none. */
+/** Returns the organizations after the last ones, or from the beginning if there are none. */
 async function nextChoices(db: Database): Promise<OrganizationShare[]> {
   const after = looked.get(db) ?? "";
   const next = await dispatch.listReadyOrganizations(db, { after, limit: choicesMax });

@@ -1,4 +1,4 @@
-// Records how a turn ended, through a database that may be away for a while.
+// Records how a turn ended. Waits if the database is unavailable for a while.
 
 import { turns, retryThroughOutage, type Claim, type Database, type FinishInput, type FinishResult } from "@dari/db";
 import type { Log, Notifier } from "@dari/domain";
@@ -10,8 +10,8 @@ export interface FinishContext {
 }
 
 /**
- * The result, or undefined when the claim was superseded and nothing was written. Repeating the call is safe: a reply
- * that was lost after its commit is answered again.
+ * Returns the result, or undefined if the claim was superseded and nothing was written. Safe to repeat: after a commit
+ * whose reply was lost, the same result is returned.
  */
 export async function finishTurn(
   context: FinishContext,
@@ -22,7 +22,7 @@ export async function finishTurn(
   const result = await retryThroughOutage(context, () => turns.finishIfHeld(context.db, claim, input));
   context.notifier.notify("session", claim.sessionId);
   context.notifier.notify("message", claim.messageId);
-  // A slot is free in any case.
+  // A slot is free in either case.
   context.notifier.notify(result?.more === true ? "ready" : "slot", organizationId);
   return result;
 }

@@ -1,24 +1,25 @@
-// What a worker writes while it holds a turn. Everything is fenced by the claim: once superseded, nothing is written.
+// What a worker writes while it holds a turn. Every write is fenced by the claim: after it is superseded, nothing is
+// written.
 
 import type { EventData } from "@dari/contract";
 import { turns, workers, type Claim, type Database, type LogLine, type RenewedLease } from "@dari/db";
 
-/** Renews the leases of a worker; a claim that is missing from the answer is lost. */
+/** Renews the leases of a worker. A claim that is missing from the result is lost. */
 export function renewClaims(db: Database, claims: readonly Claim[], leaseMs: number): Promise<RenewedLease[]> {
   return claims.length === 0 ? Promise.resolve([]) : turns.renewHeldLeases(db, claims, leaseMs);
 }
 
 /**
- * Counts the attempt. The entrypoint may be called only if this answers true. `parts`: the message's, where a file had
- * to take another name than its client was told.
+ * Counts the attempt. Call the entrypoint only if this returns true. `parts`: the message's parts, if a file had to be
+ * stored under another name than its client was told.
  */
 export function countAttempt(db: Database, claim: Claim, parts?: readonly unknown[]): Promise<boolean> {
   return turns.markCalledIfHeld(db, claim, parts);
 }
 
 /**
- * An agent's own event, durable at once. False once superseded. `number`: from 1 in the order of the attempt's events;
- * a call that is repeated because its reply was lost adds nothing.
+ * Stores an event of the agent. Returns false once the claim is superseded. `number`: from 1, in the order of the
+ * attempt's events; a repeated number adds nothing.
  */
 export function recordAgentEvent(
   db: Database,
@@ -29,7 +30,7 @@ export function recordAgentEvent(
   return turns.appendEventIfHeld(db, claim, "agent.event", data, event.number);
 }
 
-/** Captured output. False once superseded. */
+/** Stores captured output. Returns false once the claim is superseded. */
 export function recordLogs(db: Database, claim: Claim, lines: readonly LogLine[]): Promise<boolean> {
   return lines.length === 0 ? Promise.resolve(true) : turns.appendLogsIfHeld(db, claim, lines);
 }
@@ -42,7 +43,7 @@ export interface WorkerPresence {
   readonly details: unknown;
 }
 
-/** Says that this worker is alive and what it offers; the dispatcher counts on it. */
+/** Reports that this worker is alive, and what it offers to the dispatcher. */
 export function announceWorker(db: Database, presence: WorkerPresence): Promise<void> {
   return workers.upsertWorkerSeen(db, presence);
 }
@@ -51,7 +52,7 @@ export function removeWorker(db: Database, workerId: string): Promise<void> {
   return workers.deleteWorker(db, workerId);
 }
 
-/** Forgets workers that have been silent this long. */
+/** Deletes workers that have been silent for this long. */
 export function forgetWorkers(db: Database, silentMs: number): Promise<number> {
   return workers.deleteWorkersUnseenFor(db, silentMs);
 }

@@ -1,5 +1,5 @@
-// What a worker needs to run a claimed turn: the details that came with its claim, read apart where they did not, and
-// its secrets, opened in the worker's memory only.
+// Loads what a worker needs to run a claimed turn: the details from the claim, or from a query if the claim had none,
+// and its secrets, which are decrypted only in the worker's memory.
 
 import type { Manifest } from "@dari/contract";
 import type { ImageRef } from "@dari/bundles";
@@ -17,7 +17,7 @@ import {
 } from "@dari/db";
 import { createScrubber, limits, Redacted, type Scrubber } from "@dari/domain";
 
-/** A part of a message as stored: files carry their path in the workspace. */
+/** A stored part of a message. Files have their path in the workspace. */
 export type TurnPart =
   | { readonly type: "text"; readonly text: string }
   | { readonly type: "file" | "image"; readonly file_id: string; readonly path: string };
@@ -37,33 +37,33 @@ export interface Turn extends ClaimedTurn {
   readonly history: readonly HistoryEntry[];
   readonly attachments: readonly AttachmentToPlace[];
   readonly headSnapshotId: string | null;
-  /** Since an attempt of the message was suspended. */
+  /** Set if an attempt of the message was suspended. */
   readonly resume: TurnResume | undefined;
-  /** What its agent may connect to, as the organization, the operators and the session have set it. */
+  /** The network rules of the organization, the operators and the session. */
   readonly egress: TurnEgress;
   readonly maxAttempts: number;
   readonly cancelRequested: boolean;
-  /** Milliseconds from acceptance to this claim of the first attempt. */
+  /** Milliseconds from acceptance to the claim of the first attempt. */
   readonly queuedMs: number;
-  /** The manifest's variables and the secrets that it names, those that are kept as placeholders. */
+  /** The manifest's variables and secrets. Kept credentials are placeholders. */
   readonly environment: Redacted<Record<string, string>>;
-  /** The secrets that are put in on the way out, and never enter the sandbox. */
+  /** Kept credentials, which the proxy inserts and which never enter the sandbox. */
   readonly keptSecrets: readonly KeptSecret[];
-  /** Names of those secrets that are the session's own. */
+  /** Names of the session's own secrets. */
   readonly sessionSecrets: ReadonlySet<string>;
-  /** Names that the manifest asks for and nobody has set. */
+  /** Names that the manifest requires and for which no secret exists. */
   readonly missingSecrets: readonly string[];
-  /** The size of all secrets' values together. */
+  /** Total size of all secrets' values. */
   readonly secretBytes: number;
   /** Removes the secrets' values from the turn's output. */
   readonly scrubber: Scrubber;
-  /** The organization's own. */
+  /** Limits of the organization. */
   readonly workspaceBounds: WorkspaceBounds;
 }
 
 const historyBounds = { messages: limits.historyMessages, bytes: limits.historyBytes };
 
-/** @throws what the database says of details that it cannot read. */
+/** @throws the database's error if it cannot read the details. */
 export async function loadTurn(context: { db: Database; sealer: Sealer }, claimed: ClaimedTurn): Promise<Turn> {
   const details = claimed.details ?? (await turnDetails.getTurnDetails(context.db, claimed.messageId, historyBounds));
   const manifest = details.manifest as Manifest;
@@ -97,7 +97,7 @@ export async function loadTurn(context: { db: Database; sealer: Sealer }, claime
   };
 }
 
-/** For claims that did not bring it along: to read nothing would be to let everything through. */
+/** For claims without the rules. An empty result would allow all connections. */
 async function egressOf(db: Database, organizationId: string): Promise<TurnEgress> {
   const settings = await egressSettings.listEgressSettings(db, organizationId);
   return Object.fromEntries(settings.map(({ setBy, mode, hosts }) => [setBy, { mode, hosts }]));

@@ -1,15 +1,15 @@
-// Repairs what no living worker will: called by the reconciler's clock, takes no input, bounded.
+// Repairs what a dead worker left. Run periodically by the reconciler: no input, bounded.
 
 import { dispatch, readiness, type Database, type ReapedSession } from "@dari/db";
 import { limits, type Log, type Notifier } from "@dari/domain";
 
 export interface ReapSettings {
-  /** Milliseconds after the database's start in which nothing is reaped: one lease. */
+  /** How long after the database's start nothing is reaped: one lease, in milliseconds. */
   readonly graceMs: number;
 }
 
 const batch = 200;
-/** A retry that is overdue by this many milliseconds is dispatched again, because its delivery is lost. */
+/** The delivery of a retry that is overdue for this many milliseconds is lost. It is dispatched again. */
 const overdueMs = 1_000;
 
 export interface ReapContext {
@@ -23,11 +23,11 @@ export interface Reaper {
 }
 
 /**
- * Reaps again and again, and knows when the database was away, also where that was only the way to it or where another
- * server has taken over: then every lease looks expired, and workers that are alive get the time to renew theirs, which
- * they do `limits.leaseRenewals` times a lease.
+ * Reaps periodically, and detects that the database was unavailable, was unreachable, or was replaced by another
+ * server. All leases then look expired, so live workers get time to renew theirs, which they do `limits.leaseRenewals`
+ * times per lease.
  *
- * `reapEveryMs`: how often it is run; a pace that is slow by intent is no absence.
+ * `reapEveryMs`: the expected interval, which is not taken for an absence.
  */
 export function createReaper(
   context: ReapContext,
@@ -52,7 +52,7 @@ export function createReaper(
   };
 }
 
-/** Ends expired claims, and gives back dispatches and retries that nobody came for. */
+/** Ends expired claims, and makes unclaimed dispatches and overdue retries ready again. */
 export async function reapSessions(context: ReapContext, settings: ReapSettings): Promise<ReapedSession[]> {
   const reaped = await dispatch.reapExpired(context.db, {
     limit: batch,

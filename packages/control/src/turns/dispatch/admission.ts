@@ -1,18 +1,18 @@
-// Whether the API may send a session it just made ready straight to a worker, past the dispatcher's tick.
+// Decides whether the API dispatches a session it just made ready itself, ahead of the dispatcher's tick.
 
 import { dispatch, type Database } from "@dari/db";
 import type { Admission, Notifier } from "@dari/domain";
 import { fleetOf, mayTakeSlot, type Contender, type Fleet } from "./slot-limits.ts";
 
 const freshMs = 250;
-/** Once somebody was refused: so that those who come after the wait is over do not join it. */
+/** The maximum age of the view after a refusal, so that later callers are not refused for a wait that is over. */
 const refusedFreshMs = 50;
 const staleMs = 1_000;
 
 /**
- * Keeps a view of the fleet that is at most a second old, refreshed in the background while it is asked for; between
- * readings, slots that come free are counted back. The view only decides who delivers: a wrong answer costs a short
- * queue, never a turn.
+ * Keeps a view of the fleet that is at most a second old, refreshed in the background while it is used. Slots that
+ * become free between refreshes are counted. The view only decides who delivers: a wrong decision costs a short wait,
+ * never a turn.
  */
 export function createAdmission(
   db: Database,
@@ -20,7 +20,7 @@ export function createAdmission(
 ): Admission {
   let view: View | undefined;
   let isListening = false;
-  // Bounds of organizations as they were last seen: one that holds nothing is in no reading.
+  // Limits of organizations as last seen: an organization that holds nothing is in no refresh.
   const bounds = new Map<string, number | null>();
   let readAt = 0;
   let reading = false;
@@ -48,7 +48,7 @@ export function createAdmission(
 
   return {
     mayDispatch(organizationId) {
-      // Workers have an admission as well, and ask nothing of it.
+      // Workers have an admission too, but never ask it.
       if (!isListening) options.notifier.subscribe("slot", undefined, (id) => view?.giveBack(id));
       isListening = true;
       const age = performance.now() - readAt;
@@ -60,14 +60,14 @@ export function createAdmission(
   };
 }
 
-/** Where so many organizations wait, nothing passes the dispatcher. */
+/** If this many organizations wait, only the dispatcher dispatches. */
 const waitingMax = 200;
 const closedView: View = { take: () => false, giveBack: () => undefined };
 
 export interface View {
-  /** Takes a slot for the organization, if it may have one before anybody who waits. */
+  /** Takes a slot for the organization, if it may have one before the organizations that wait. */
   take(organizationId: string): boolean;
-  /** A slot of the organization's came free. It is kept for those that were refused, if there are any. */
+  /** Returns a slot of the organization. It is reserved for refused organizations, if there are any. */
   giveBack(organizationId: string): void;
 }
 
@@ -78,16 +78,16 @@ function remember(bounds: Map<string, number | null>, fleet: Fleet): void {
   for (const { organizationId, maxConcurrency } of fleet.contenders) bounds.set(organizationId, maxConcurrency);
 }
 
-/** The fleet as it was read, less what was taken since. `bounds`: of organizations seen in earlier readings. */
+/** The fleet as it was read, minus what was taken since. `bounds`: limits of organizations from earlier refreshes. */
 export function createView(fleet: Fleet, bounds: ReadonlyMap<string, number | null> = new Map()): View {
   const held = new Map(fleet.contenders.map((contender) => [contender.organizationId, contender.inFlight]));
   const known = new Map(fleet.contenders.map((contender) => [contender.organizationId, contender]));
   let free = fleet.slots - fleet.contenders.reduce((sum, contender) => sum + contender.inFlight, 0);
   const isOpenTo = (contender: Contender): boolean =>
     mayTakeSlot(fleet, contender, held.get(contender.organizationId) ?? 0, free);
-  // Who waits because of its own cap is passed by nobody.
+  // Only an organization that waits because of its own limit may be passed.
   const isAwaited = fleet.contenders.some((contender) => contender.isReady && isOpenTo(contender));
-  // They wait for the dispatcher from now on, which knows whose turn it is.
+  // These wait for the dispatcher, which knows whose turn it is.
   const refused = new Set<string>();
 
   return {
@@ -110,7 +110,10 @@ export function createView(fleet: Fleet, bounds: ReadonlyMap<string, number | nu
   };
 }
 
-/** Nothing in flight when the fleet was read. While its own bound is unknown: one turn until the next reading. */
+/**
+ * An organization that held nothing when the fleet was read. If its own limit is unknown, it gets one turn until the
+ * next refresh.
+ */
 function newcomer(organizationId: string, bound: number | null = 1): Contender {
   return { organizationId, weight: 1, maxConcurrency: bound, inFlight: 0, isReady: false };
 }

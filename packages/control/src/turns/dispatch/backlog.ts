@@ -1,31 +1,33 @@
-// Refuses messages of an organization that has too many open ones, so that none fills the database for all.
+// Refuses messages of an organization that has too many open ones.
 
 import type { Backlog } from "@dari/control/context";
 import { dispatch, type Database } from "@dari/db";
 import { AppError, limits } from "@dari/domain";
 
-/** After a count: the least time to the next one, and how much of it must have come in since. */
+/**
+ * The minimum time between two counts of an organization, and the minimum part of the count that must have been
+ * accepted in between.
+ */
 const countedForMs = 1_000;
 const countedForPart = 1 / 32;
 const retryAfterSeconds = 5;
-/** Organizations remembered; past it the one counted longest ago is counted again when it sends. */
+/** Organizations remembered. Above this number, the one counted longest ago is counted again at its next message. */
 const rememberedMax = 10_000;
 
 interface Estimate {
   open: number;
   max: number;
-  /** What the database said last, and what was admitted here since. */
+  /** The last count in the database, and the messages accepted here since. */
   counted: number;
   admitted: number;
   countedAt: number;
 }
 
 /**
- * Counts in the database and adds what this process admits meanwhile, so that accepting costs the same however long the
- * backlog is: a count reads no more than 32 rows for each message admitted since the one before, or follows a refusal.
- * The bound is soft by what that misses: what other processes admit meanwhile, a 32nd of the bound each at most, and
- * calls that arrive while the first count is under way pass it; what ended is not seen until the next count, so room
- * that has just come free may be refused for a second.
+ * Counts in the database and adds what this process accepts in between. So accepting costs the same however long the
+ * backlog is: a count reads at most 32 rows for each message accepted since the last one, or follows a refusal. The
+ * limit can be exceeded: by what other processes accept in between (at most a 32nd of the limit each), and by calls
+ * during the first count. Ended messages count until the next count, so free room can be refused for a second.
  */
 export function createBacklog(): Backlog {
   const estimates = new Map<string, Estimate>();
@@ -35,7 +37,7 @@ export function createBacklog(): Backlog {
     const now = performance.now();
     const max = limits.backlogPerOrganization;
     const estimate = before ?? { open: 0, max, counted: 0, admitted: 0, countedAt: now };
-    // Set first: calls that come meanwhile go by what is known.
+    // Set first, so that concurrent calls use the known count.
     estimate.countedAt = now;
     estimates.delete(organizationId);
     estimates.set(organizationId, estimate);

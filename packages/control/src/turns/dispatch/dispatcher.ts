@@ -1,4 +1,5 @@
-// The leading dispatcher's tick: ready sessions to free slots, fairly. Safe with any number of leaders; one is fairer.
+// The dispatcher's tick: assigns free slots to ready sessions by fair shares. Safe with any number of leaders; one is
+// fairer.
 
 import { deliverTurns, type DeliveryContext } from "@dari/control/context";
 import { dispatch, workers, type Database, type FleetLoad, type GivenShare, type OrganizationShare } from "@dari/db";
@@ -10,39 +11,39 @@ import { shareSlots, type Share } from "./shares.ts";
 import { createVirtualTimes, type VirtualTimes } from "./virtual-times.ts";
 
 export interface DispatcherSettings {
-  /** Names this process among candidates for the lead. */
+  /** Identifies this process among the candidates. */
   readonly holder: string;
-  /** Milliseconds after which a silent leader is replaced. */
+  /** A leader that is silent for this long is replaced, in milliseconds. */
   readonly leadTtlMs: number;
-  /** Milliseconds a dispatch may stay unclaimed. */
+  /** How long a dispatch can stay unclaimed, in milliseconds. */
   readonly dispatchTtlMs: number;
-  /** Workers unseen for longer offer no slots. */
+  /** Workers unseen for longer offer no slots, in milliseconds. */
   readonly workerSeenWithinMs: number;
-  /** Says that Redis lost its memory since the last call; undefined without Redis. */
+  /** Returns whether Redis lost its data since the last call; undefined without Redis. */
   readonly noticeFlush?: () => Promise<boolean>;
 }
 
 export interface Dispatcher {
-  /** One pass. Returns what it did; `leading: false` when another process leads. */
+  /** Runs one pass. Returns what it did; `leading: false` if another process leads. */
   tick(): Promise<{ leading: boolean; dispatched: number; redispatched: number }>;
-  /** Whether sessions waited at the last pass: then a slot that comes free is worth another one. */
+  /** Whether sessions waited at the last pass. If so, run another one when a slot becomes free. */
   readonly isAwaited: boolean;
-  /** Gives up the lead, so that another process takes it at once. */
+  /** Gives up the lead, so that another process can take it at once. */
   resign(): Promise<void>;
 }
 
 export const dispatcherLead = "dispatcher";
-/** The lead is renewed no oftener, and at least this many times before it is lost. */
+/** The lead is renewed at most this often, and at least this many times before it expires. */
 const renewLeadEveryMs = 250;
 const renewalsPerTtl = 4;
 const perTickMax = 500;
-/** Passes of one tick over free slots, while organizations cannot use those they are given. */
+/** Passes per tick, if organizations cannot use the slots they are given. */
 const passesMax = 4;
-/** Ticks follow each other faster than this when messages come in; what ended is read no oftener. */
+/** Ticks can follow each other faster than this. Ended attempts are read at most this often. */
 const chargeEveryMs = 250;
-/** Ended attempts that one tick reads; what it leaves, the next one reads. */
+/** Ended attempts that one tick reads. The next tick continues. */
 const endedPerTickMax = 5_000;
-/** Attempts that ended later may be in transactions that are not visible yet. */
+/** Attempts that ended later may still be in uncommitted transactions. */
 const endedSettlingMs = 250;
 
 export function createDispatcher(context: DeliveryContext, settings: DispatcherSettings): Dispatcher {
@@ -53,7 +54,7 @@ export function createDispatcher(context: DeliveryContext, settings: DispatcherS
   const lanes = createLaneShares();
   let isAwaited = false;
 
-  /** Returns how many turns were dispatched, and the organizations that got fewer of them than slots. */
+  /** Returns how many turns were dispatched, and the organizations that got fewer turns than slots. */
   const giveSlots = async (waiting: readonly OrganizationShare[]): Promise<{ count: number; short: Set<string> }> => {
     const short = new Set<string>();
     const load = await dispatch.getFleetLoad(context.db, settings.workerSeenWithinMs);
@@ -78,7 +79,7 @@ export function createDispatcher(context: DeliveryContext, settings: DispatcherS
     },
     async tick() {
       if (!(await lead.keep())) {
-        // A later leader starts with fresh virtual times, and is fair from then on.
+        // A later leader starts with empty virtual times.
         usage = createUsage(context.db);
         return { leading: false, dispatched: 0, redispatched: 0 };
       }
@@ -91,7 +92,7 @@ export function createDispatcher(context: DeliveryContext, settings: DispatcherS
       if (waiting.length === 0 && !isCharged) return { leading: true, dispatched: 0, redispatched };
       let dispatched = 0;
       // Slots that an organization cannot use, because its sessions wait for a max_concurrency, go to the others at
-      // once. Without being ready in the last pass, it saves up no credit by which it would be given them again.
+      // once. It counts as not ready in the last pass, so it saves no credit for them.
       for (let pass = 0; pass < passesMax && (pass === 0 || waiting.length > 0); pass++) {
         const { count, short } = await giveSlots(waiting);
         dispatched += count;
@@ -107,7 +108,7 @@ export function createDispatcher(context: DeliveryContext, settings: DispatcherS
   };
 }
 
-/** What each organization is given, with the part of it that is due to its background lane. */
+/** Splits each organization's slots into those for its background lane and the others. */
 function withLanes(lanes: LaneShares, shares: readonly Share[], load: FleetLoad): GivenShare[] {
   const held = new Map(load.holders.map((holder) => [holder.organizationId, holder]));
   return shares.map(({ organizationId, count }) => {
@@ -118,7 +119,7 @@ function withLanes(lanes: LaneShares, shares: readonly Share[], load: FleetLoad)
 
 const nothingHeld = { inFlight: 0, background: 0 };
 
-/** Takes or keeps the lead, and asks no oftener than it must: two that believe they lead for a moment do no harm. */
+/** Takes or renews the lead, as rarely as possible. Two leaders for a moment do no harm. */
 function createLead(db: Database, settings: DispatcherSettings): { keep(): Promise<boolean> } {
   const renewEveryMs = Math.min(renewLeadEveryMs, settings.leadTtlMs / renewalsPerTtl);
   let askedAtMs = -Infinity;
@@ -136,13 +137,12 @@ function createLead(db: Database, settings: DispatcherSettings): { keep(): Promi
 
 async function flushNoticed(context: DeliveryContext, settings: DispatcherSettings): Promise<boolean> {
   if (settings.noticeFlush === undefined || !context.delivery.available) return false;
-  // Redis may go away between the two; the next tick looks again.
+  // Redis may become unavailable between the two calls. The next tick tries again.
   return settings.noticeFlush().catch(() => false);
 }
 
 /**
- * Virtual times, and how far the attempts that ended have been charged to them. `chargeEnded` answers whether it was
- * time to.
+ * Virtual times, and up to when ended attempts are charged to them. `chargeEnded` returns whether it was time to read.
  */
 function createUsage(db: Database): { readonly times: VirtualTimes; chargeEnded(): Promise<boolean> } {
   const times = createVirtualTimes();

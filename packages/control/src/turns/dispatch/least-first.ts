@@ -1,8 +1,8 @@
-// A binary heap: the least element first. Knows nothing of what it holds.
+// A binary heap with the least element first.
 
 export interface LeastFirst<T> {
   push(item: T): void;
-  /** Takes the least out; undefined when empty. */
+  /** Removes and returns the least element; undefined if empty. */
   pop(): T | undefined;
 }
 

@@ -1,22 +1,22 @@
-// The organizations with ready sessions, as the dispatcher knows them: kept in memory, so that a dispatch costs the
-// same however many there are. The table is the truth; what is missed here is found on the next round through it.
+// The organizations with ready sessions, in the dispatcher's memory, so that a dispatch costs the same however many
+// organizations there are. The table is the truth: what is missed here is found on the next round through it.
 
 import { dispatch, type Database, type OrganizationShare } from "@dari/db";
 
 export interface ReadyList {
-  /** Looks at this organization before the next reading: its sessions may have become ready, or no longer be. */
+  /** Reads this organization at the next call: its sessions may have become ready, or no longer be. */
   look(organizationId: string): void;
   read(nowMs: number): Promise<OrganizationShare[]>;
 }
 
-/** While there are no more than this, all are looked up at every reading. */
+/** Up to this number, all are read on each call. */
 const fewMax = 16;
-/** Once there are more: how often a part of the table is gone through, and how large it is. */
+/** Above it: how often a part of the table is read, and how large the part is. */
 const roundEveryMs = 250;
 const roundMax = 500;
-/** Looks that one reading makes; the rest is for the next. */
+/** Organizations that one call reads. The rest is for the next call. */
 const looksMax = 1_000;
-/** Looks remembered; what is dropped is found on the round. */
+/** Organizations remembered for reading. Dropped ones are found on the round. */
 const looksKeptMax = 20_000;
 
 export function createReadyList(db: Database): ReadyList {
@@ -33,7 +33,7 @@ export function createReadyList(db: Database): ReadyList {
     for (const id of known.keys()) if (id > after && (end === undefined || id <= end)) known.delete(id);
     for (const one of found) known.set(one.organizationId, one);
     after = end ?? "";
-    // A round that saw everything has looked at these too.
+    // A round over the whole table has read these too.
     if (isWhole && end === undefined) for (const id of asked) looks.delete(id);
   };
 

@@ -1,4 +1,5 @@
-// Which organizations get the free slots: the one that has had least, within caps. Pure but for the times it charges.
+// Decides which organizations get the free slots: the ones with the least virtual time, within their limits. Pure,
+// except for the times it charges.
 
 import { createLeastFirst } from "./least-first.ts";
 import { mayTakeSlot, type Contender, type Fleet } from "./slot-limits.ts";
@@ -15,8 +16,9 @@ interface Waiting {
 }
 
 /**
- * Gives free slots one by one, at most `limit`, to the ready organization with the least virtual time that may take
- * one, charging its usual turn for each. Equal times: who holds less for its weight goes first.
+ * Assigns free slots one by one, at most `limit`, to the ready organization with the least virtual time that may take
+ * one, and charges its usual turn for each. With equal times, the organization that holds less for its weight goes
+ * first.
  */
 export function shareSlots(times: VirtualTimes, fleet: Fleet, limit: number, nowMs: number): Share[] {
   const inFlight = fleet.contenders.reduce((sum, contender) => sum + contender.inFlight, 0);
@@ -33,7 +35,7 @@ export function shareSlots(times: VirtualTimes, fleet: Fleet, limit: number, now
     const next = waiting.pop();
     if (next === undefined) break;
     const { contender } = next;
-    // Who may not take a slot now may not take one later: `free` only falls and `held` only grows.
+    // An organization that may not take a slot now may not take one later: `free` only falls and `held` only grows.
     if (!mayTakeSlot(fleet, contender, next.held, free)) continue;
     times.chargeAhead(contender);
     next.held += 1;

@@ -1,51 +1,56 @@
-// What one organization may hold of the fleet: its cap, and the slots kept for those that hold none. Pure.
+// How many slots one organization may hold: its limit, and the slots reserved for organizations that hold none. Pure.
 
 /** An organization that wants slots or holds some. */
 export interface Contender {
   readonly organizationId: string;
-  /** Its part beside others that wait, relative to theirs. */
+  /** Its share relative to other waiting organizations. */
   readonly weight: number;
-  /** Turns at once at most; null: the default cap. */
+  /** Maximum number of turns at once; null: the default. */
   readonly maxConcurrency: number | null;
   readonly inFlight: number;
-  /** Whether a session of it waits for dispatch. */
+  /** Whether it has a session that waits for dispatch. */
   readonly isReady: boolean;
 }
 
 export interface Fleet {
   readonly slots: number;
-  /** Whether the installation has more than one organization; one alone has no slots kept from it. */
+  /** Whether the installation has several organizations. Nothing is reserved from a single one. */
   readonly isShared: boolean;
   readonly contenders: readonly Contender[];
 }
 
-/** Workers unseen for longer than this offer no slots. Milliseconds. */
+/** Workers unseen for longer than this offer no slots, in milliseconds. */
 export const workerSeenWithinMs = 6_000;
 
 const defaultCap = 0.8;
 const reservedPart = 0.1;
 const reserveFromSlots = 4;
 
-/** Slots that only organizations with nothing in flight may take, so that a first message finds one free. */
+/**
+ * Returns how many slots only organizations without a running turn can take, so that a first message finds a free slot.
+ */
 export function reservedSlots(fleet: Pick<Fleet, "slots" | "isShared">): number {
   if (!fleet.isShared || fleet.slots < reserveFromSlots) return 0;
   return Math.max(1, Math.floor(fleet.slots * reservedPart));
 }
 
-/** Turns at once: its own bound, else most of the slots while others want or hold some, else all. */
+/**
+ * Returns how many turns may run at once: its own limit, otherwise most of the slots while others want or hold some,
+ * otherwise all.
+ */
 export function capOf(fleet: Fleet, contender: Contender): number {
   if (contender.maxConcurrency !== null) return contender.maxConcurrency;
   const isAlone = fleet.contenders.every((other) => other.organizationId === contender.organizationId);
   return isAlone ? fleet.slots : Math.max(1, Math.floor(fleet.slots * defaultCap));
 }
 
-/** Whether an organization that holds `held` slots may take one of the `free` ones. */
+/** Returns whether an organization that holds `held` slots may take one of the `free` ones. */
 export function mayTakeSlot(fleet: Fleet, contender: Contender, held: number, free: number): boolean {
   if (free <= 0 || held >= capOf(fleet, contender)) return false;
   return held === 0 || free > reservedSlots(fleet);
 }
 
-/** One view of those that hold slots and those that are ready. */
+/** Combines the organizations that hold slots with those that are ready. */
 export function fleetOf(
   load: { slots: number; isShared: boolean; holders: readonly Omit<Contender, "isReady">[] },
   ready: readonly Omit<Contender, "isReady" | "inFlight">[],

@@ -1,25 +1,27 @@
-// What each organization has had of the fleet, in slot seconds over its weight. The time of day comes from outside.
+// How much each organization has used of the fleet, in slot seconds divided by its weight. The caller passes the time
+// of day.
 
 import type { Contender } from "./slot-limits.ts";
 
 export interface VirtualTimes {
-  /** The organization's virtual time: who has had less goes first. */
+  /** Returns the organization's virtual time. The least goes first. */
   of(organizationId: string): number;
   /**
-   * Before slots are shared: brings those that were not ready at the last call up to the others, so that a late comer
-   * neither starves nor catches up. `saves` says who keeps a credit: those that are ready and below their cap.
+   * Called before slots are shared: raises organizations that were not ready at the last call to the level of the
+   * others, so that a newcomer neither starves nor catches up. `saves`: those that keep a credit, because they are
+   * ready and below their limit.
    */
   settle(contenders: readonly Contender[], saves: (contender: Contender) => boolean, nowMs: number): void;
-  /** For one slot given: the organization's usual turn, ahead of what it will really take. */
+  /** Charges one slot when it is assigned, by the organization's usual turn time. */
   chargeAhead(contender: Contender): void;
-  /** For slots that were given and not used after all: what was charged ahead for them. */
+  /** Removes the charge for slots that were assigned and not used. */
   takeBack(organizationId: string, turns: number): void;
-  /** For turns that ended: what they took, in the place of what was charged ahead for as many. */
+  /** Charges ended turns by their real time, in place of what was charged when they were assigned. */
   chargeEnded(
     ended: readonly { organizationId: string; weight: number; turns: number; seconds: number }[],
     nowMs: number,
   ): void;
-  /** How many organizations are remembered. */
+  /** The number of organizations remembered. */
   readonly size: number;
 }
 
@@ -27,23 +29,23 @@ interface Account {
   time: number;
   /** Seconds of its usual turn. */
   usual: number;
-  /** Turns charged ahead whose end was not charged yet, and virtual time charged for them. */
+  /** Assigned turns whose end is not charged yet, and the virtual time charged for them. */
   turnsAhead: number;
   chargedAhead: number;
-  /** The settling at which it was ready last. */
+  /** The number of the last call of `settle` in which it was ready. */
   readyRound: number;
   activeAtMs: number;
 }
 
-/** What an organization is charged for a turn until its first turn has ended. Seconds. */
+/** The charge for a turn until the organization's first turn has ended, in seconds. */
 const firstGuess = 1;
 /** The weight of the newest turn in the average. */
 const newest = 0.2;
-/** An idle organization's debt halves in this time, and is forgotten with it after an hour. */
+/** The surplus of an idle organization halves in this time, and is forgotten after an hour. */
 const debtHalvesMs = 600_000;
 const forgetAfterMs = 3_600_000;
 const forgetEveryMs = 60_000;
-/** After so long without turns and without waiting, all ends have been charged. */
+/** After this time without turns and without waiting, all ends are charged. */
 const settledAfterMs = 5_000;
 
 export function createVirtualTimes(): VirtualTimes {
@@ -74,7 +76,7 @@ export function createVirtualTimes(): VirtualTimes {
       const came: Account[] = [];
       for (const contender of contenders) {
         const account = accountOf(contender.organizationId, nowMs);
-        // Whatever ended before has been charged by now: the rest are dispatches that no worker took.
+        // All earlier ends are charged by now. The rest are dispatches that no worker claimed.
         if (contender.inFlight === 0 && nowMs - account.activeAtMs > settledAfterMs) giveBack(account, Infinity);
         if (contender.isReady) (account.readyRound === round - 1 && saves(contender) ? stayed : came).push(account);
         else account.activeAtMs = nowMs;
@@ -119,7 +121,7 @@ function openAccount(time: number, nowMs: number): Account {
   return { time, usual: firstGuess, turnsAhead: 0, chargedAhead: 0, readyRound: -1, activeAtMs: nowMs };
 }
 
-/** Takes back what was charged ahead for so many turns. */
+/** Removes the charge for this many assigned turns. */
 function giveBack(account: Account, turns: number): void {
   if (account.turnsAhead === 0) return;
   const settled = Math.min(turns, account.turnsAhead);

@@ -1,4 +1,4 @@
-// Answers what a message waits for: its session goes on at once, and its agent finds the answer.
+// Answers an input: the message's turn continues at once with the answer.
 
 import { validateAnswer } from "@dari/contract";
 import { deliverTurns, type Actor, type Control } from "@dari/control/context";
@@ -14,9 +14,9 @@ export interface AnswerInput {
 }
 
 /**
- * Who has answered is on record; the answer itself is in the session's ledger.
- * @throws AppError `not_found`; `conflict` when the message does not wait for that key, or no longer; `invalid` with
- * all that is wrong with the value.
+ * The audit log records who answered; the answer itself is in the session's events.
+ * @throws AppError `not_found`; `conflict` if the message does not wait for that key, or no longer does; `invalid` with
+ *   all problems of the value.
  */
 export async function answerInput(
   control: Control,
@@ -50,7 +50,7 @@ export async function answerInput(
   control.log.info({ org: organizationId, session: answered.sessionId, message: messageId, key }, "input.answered");
 }
 
-/** An input's schema never changes, so the answer may be checked before the row is locked. */
+/** An input's schema never changes, so the answer can be checked before the row is locked. */
 function checkAnswer(schema: Readonly<Record<string, unknown>>, value: unknown): void {
   const issues = validateAnswer(schema, value);
   if (issues.length === 0) return;
@@ -58,7 +58,7 @@ function checkAnswer(schema: Readonly<Record<string, unknown>>, value: unknown):
   throw new AppError("invalid", `${first?.path}: ${first?.message}`, { issues });
 }
 
-/** Within the transaction, whose end sends it: a turn that was delivered before it could not be claimed. */
+/** Delivered when the transaction commits: before that, the turn could not be claimed. */
 function passOn(inside: Control, { organizationId }: Actor, messageId: string, answered: AnsweredInput): void {
   const { sessionId, schedule, dispatchNumber, attemptsLeft } = answered;
   inside.notifier.notify("session", sessionId);

@@ -1,4 +1,4 @@
-// Whether what an agent asks for in the middle of its turn may be asked. Agents are strangers' code.
+// Checks what an agent asks for during its turn. Agents are untrusted.
 
 import { inputSchemaProblem } from "@dari/contract";
 import { failure, limits, type Failure, type Scrubber } from "@dari/domain";
@@ -9,20 +9,20 @@ export interface Asked {
   readonly schema: Readonly<Record<string, unknown>>;
 }
 
-/** Why the attempt fails instead of waiting; undefined where it may wait. */
+/** Returns why the attempt fails instead of waiting, or undefined if it may wait. */
 export function refuseAsked(
   turn: { readonly resume: TurnResume | undefined; readonly scrubber: Scrubber },
   { key, schema }: Asked,
 ): Failure | undefined {
   const answers = turn.resume?.answers ?? {};
-  // Only a guest that is not ours asks for what it was given.
+  // Our guest does not ask for an answered key, so this guest was replaced by the agent.
   if (Object.hasOwn(answers, key)) return refused(`"${key}" is answered already`);
   if (Object.keys(answers).length >= limits.inputsPerMessage) {
     return refused(`a message asks for at most ${limits.inputsPerMessage} inputs`);
   }
-  // What is shown in its place would be another key.
+  // Scrubbing would change the key.
   if (turn.scrubber.text(key) !== key) return refused("the key holds the value of a secret");
-  // Check the stored form: tags instead of secrets can make the schema invalid, and then no answer would match.
+  // Check the scrubbed schema: tags instead of secrets can make it invalid, and then no answer would match.
   const problem = inputSchemaProblem(turn.scrubber.json(schema) as Asked["schema"]);
   return problem === undefined ? undefined : refused(problem);
 }

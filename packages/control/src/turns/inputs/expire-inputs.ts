@@ -1,11 +1,11 @@
-// Fails messages whose inputs nobody has answered in time: called by the reconciler's clock, takes no input, bounded.
+// Fails messages whose inputs were not answered in time. Run periodically by the reconciler: no input, bounded.
 
 import { messageInputs, type Database } from "@dari/db";
 import type { Log, Notifier } from "@dari/domain";
 
 const batch = 200;
 
-/** Answers how many have expired. */
+/** Returns how many inputs expired. */
 export async function expireInputs(context: { db: Database; notifier: Notifier; log: Log }): Promise<number> {
   const expired = await messageInputs.expireOverdue(context.db, batch);
   for (const { organizationId, sessionId, messageId } of expired) {

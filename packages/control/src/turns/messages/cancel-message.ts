@@ -6,7 +6,8 @@ import { turns } from "@dari/db";
 import { AppError } from "@dari/domain";
 
 /**
- * Idempotent: cancelling what has ended changes nothing. A running message stays so until its worker has stopped it.
+ * Idempotent: cancelling an ended message changes nothing. A running message stays `running` until its worker has
+ * stopped it.
  * @throws AppError `not_found`.
  */
 export async function cancelMessage(control: Control, actor: Actor, messageId: string): Promise<void> {

@@ -1,11 +1,11 @@
-// Whether a message sent now would be accepted, as far as the platform is concerned.
+// Checks whether the platform can accept messages.
 
 import { readiness, turns, type Database } from "@dari/db";
 import { newId } from "@dari/domain";
 
 /**
- * Goes the way of a message to a session that does not exist: the same statement with the same rights, which ends
- * before it writes. @throws with the reason when messages cannot be accepted.
+ * Sends a message to a session that does not exist: the same statement with the same rights, which ends before it
+ * writes. @throws with the reason if messages cannot be accepted.
  */
 export async function checkAccepting(db: Database): Promise<void> {
   if (!(await readiness.takesWrites(db))) throw new Error("the database takes no writes");

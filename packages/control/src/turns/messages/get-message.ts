@@ -1,4 +1,4 @@
-// Reads a message, together with others of the organization that are read in the same moment.
+// Reads a message, in one query with others of the organization that are requested at the same time.
 
 import type { MessageRecord } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -6,7 +6,7 @@ import { messages, coalesceReads } from "@dari/db";
 import { found } from "@dari/domain";
 import { renderMessage } from "../views/message.ts";
 
-/** Each may have megabytes. */
+/** Small, because each message can have megabytes. */
 const togetherMax = 20;
 
 const findMessage = coalesceReads(

@@ -1,4 +1,4 @@
-// Lists a session's messages in their order.
+// Lists a session's messages in order.
 
 import type { MessageRecord } from "@dari/contract";
 import { renderPage, type Actor, type Control, type PageOf } from "@dari/control/context";

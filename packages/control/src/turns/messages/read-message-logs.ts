@@ -1,4 +1,4 @@
-// Reads what a message's attempts wrote, as text for a person: every line says its stream.
+// Reads the output of a message's attempts as text; every line names its stream.
 
 import type { Actor, Control } from "@dari/control/context";
 import { attemptLogs } from "@dari/db";
@@ -7,7 +7,7 @@ import { getMessage } from "./get-message.ts";
 
 const rowsPerRead = 200;
 
-/** `attempt`: that number only. @throws AppError `not_found`, before the first piece. */
+/** `attempt`: only the attempt with this number. @throws AppError `not_found`, before the first piece. */
 export async function readMessageLogs(
   control: Control,
   actor: Actor,
@@ -42,13 +42,13 @@ async function* readAttempts(
   }
 }
 
-/** A run that does not count shares its number with the next one, which says why it is there. */
+/** An attempt that does not count shares its number with the next one, so its heading says why. */
 function nameOf({ number }: attemptLogs.LoggedAttempt, before: attemptLogs.LoggedAttempt | undefined): string {
   if (before?.number !== number) return String(number);
   return `${number}, ${before.outcome === "suspended" ? "continued" : "again"}`;
 }
 
-/** `openStream` is the stream whose last line has not ended yet; a row of it continues that line. */
+/** `openStream`: the stream whose last line has not ended yet. A row of it continues that line. */
 function labelLines(row: { stream: string; text: string }, openStream: string | undefined): string {
   const label = `[${row.stream}] `;
   const lines = row.text.replace(/\n(?!$)/g, `\n${label}`);

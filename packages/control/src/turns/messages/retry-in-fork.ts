@@ -1,4 +1,4 @@
-// Sends a failed message again in a session of its own, which stands where the failed one stood.
+// Sends a failed message again in a fork, which starts where the failed message started.
 
 import type { MessageRecord } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -7,8 +7,9 @@ import { forkSession } from "../sessions/fork-session.ts";
 import { sendAgain } from "./send-again.ts";
 
 /**
- * The fork has the conversation before the message and the workspace that it found: a failed message changed nothing.
- * `versionId` pins another ready version of the agent. Within a transaction, so that no fork stays without its message.
+ * The fork has the conversation and the workspace from before the message, because a failed message changes nothing.
+ * `versionId` pins another ready version of the agent. Runs in a transaction, so that no fork stays without its
+ * message.
  * @throws AppError as `forkSession` and `sendAgain`.
  */
 export async function retryInFork(

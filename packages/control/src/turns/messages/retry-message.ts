@@ -1,4 +1,4 @@
-// Sends a failed message again, on record.
+// Sends a failed message again, with an audit entry.
 
 import type { RetryMessageRequest } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -9,10 +9,10 @@ import { retryInFork } from "./retry-in-fork.ts";
 import { sendAgain } from "./send-again.ts";
 
 /**
- * The same parts and metadata as a new message: at the session's tail, where it does to those before it what the call
- * says; or in a fork from before the failed one, there also on another ready version.
- * @throws AppError `not_found`; `conflict` when it has not failed, its session takes no more messages, or the version
- * is not ready; `session_busy`; `invalid` when a file of it is deleted, and for a version without a fork.
+ * Sends the same parts and metadata as a new message: at the session's end, with the call's `on_busy`, or in a fork
+ * from before the failed message, also on another ready version.
+ * @throws AppError `not_found`; `conflict` if the message has not failed, its session accepts no messages, or the
+ *   version is not ready; `session_busy`; `invalid` if one of its files is deleted, and for a version without a fork.
  */
 export async function retryMessage(
   control: Control,

@@ -1,4 +1,4 @@
-// Sends many failed messages again: those that a filter names, oldest failure first, each at its session's tail.
+// Sends many failed messages again: all that match a filter, oldest failure first, each at its session's end.
 
 import type { MessageRecord, MessagesRetried, RetryMessagesRequest, SkipReason } from "@dari/contract";
 import { inOneTransaction, type Actor, type Control } from "@dari/control/context";
@@ -8,16 +8,17 @@ import { agentIdFromWire, AppError, invalidField, limits, notFound, type AppErro
 import { renderMessage } from "../views/message.ts";
 import { sendAgain } from "./send-again.ts";
 
-/** `entryId`: the record of the call, by which `getRetried` finds its reply; undefined for a dry run. */
+/** `entryId`: the audit entry of the call, from which `getRetried` finds its reply; undefined for a dry run. */
 export interface BulkRetry {
   readonly entryId: string | undefined;
   readonly reply: MessagesRetried;
 }
 
 /**
- * One transaction: all of them are sent again, or none. A message that has been retried is skipped unless `force`, also
- * where two calls meet: both lock the sessions first. The new messages wait for the dispatcher, which shares slots out.
- * @throws AppError `forbidden` for other organizations than the actor's unless it is an operator's; `invalid`.
+ * Runs in one transaction: all messages are sent again, or none. Skips a message that was retried before unless
+ * `force`, also if two calls run at once: both lock the sessions first. The dispatcher starts the new messages by fair
+ * shares.
+ * @throws AppError `forbidden` for other organizations than the actor's, unless it is an operator's; `invalid`.
  */
 export async function retryMessages(control: Control, actor: Actor, request: RetryMessagesRequest): Promise<BulkRetry> {
   const filter = await filterOf(control, actor, request);
@@ -37,14 +38,14 @@ export async function retryMessages(control: Control, actor: Actor, request: Ret
   });
 }
 
-/** The reply of the call that made the record `entryId`. @throws AppError `not_found` */
+/** Returns the reply of the call with the audit entry `entryId`. @throws AppError `not_found` */
 export async function getRetried(control: Control, actor: Actor, entryId: string): Promise<MessagesRetried> {
   const reply = await auditEntries.findAuditedReply(control.db, actor.organizationId, entryId);
   if (reply === undefined) throw notFound("record");
   return reply as MessagesRetried;
 }
 
-/** Hundreds at once would take every free slot before anybody else's. */
+/** Sent by the dispatcher only: hundreds at once would take all free slots. */
 const neverAtOnce = { mayDispatch: () => false };
 
 async function filterOf(control: Control, actor: Actor, { filter }: RetryMessagesRequest): Promise<FailedFilter> {
@@ -78,7 +79,7 @@ async function listPage(
   return { rows, next: found.length > limit ? (rows.at(-1)?.id ?? null) : null };
 }
 
-/** From here on nobody else retries a message of these sessions, and the rows say what is so. */
+/** From here on, no other call retries a message of these sessions, and the rows are current. */
 async function holdSessions(control: Control, rows: readonly FailedMessageRow[]): Promise<FailedMessageRow[]> {
   const sessionIds = [...new Set(rows.map((row) => row.sessionId))];
   const messageIds = rows.map((row) => row.id);
@@ -111,11 +112,11 @@ function reasonToSkip(row: FailedMessageRow, force: boolean): SkipReason | undef
 interface Sent {
   readonly retried: { readonly message_id: string; readonly retry_message_id: string }[];
   readonly skipped: Skipped[];
-  /** How many of each organization. */
+  /** The number per organization. */
   readonly sentOf: Map<string, number>;
 }
 
-/** Contents read together: one message with its output may have megabytes. */
+/** Few, because one message with its output can have megabytes. */
 const readTogether = 8;
 
 async function sendAll(control: Control, actor: Actor, rows: readonly FailedMessageRow[], lane: Lane): Promise<Sent> {
@@ -140,7 +141,7 @@ async function sendAll(control: Control, actor: Actor, rows: readonly FailedMess
   return sent;
 }
 
-/** Each organization's messages by a query of its own: nothing is read across them. */
+/** Reads each organization's messages with a query of its own. */
 async function readContents(
   control: Control,
   rows: readonly FailedMessageRow[],
@@ -155,7 +156,7 @@ async function readContents(
   return contents;
 }
 
-/** A refusal concerns one message; anything else ends the call. */
+/** A refusal concerns one message; any other error ends the call. */
 async function sendOne(
   control: Control,
   actor: Actor,
@@ -193,7 +194,10 @@ function render(
   return { matched: rows.length, retried, skipped, has_more: next !== null, next, dry_run: dryRun };
 }
 
-/** One entry for the call in the caller's log, and one in that of each other organization whose messages were sent. */
+/**
+ * Writes one audit entry for the call in the caller's organization, and one in each other organization whose messages
+ * were sent.
+ */
 async function record(
   control: Control,
   actor: Actor,

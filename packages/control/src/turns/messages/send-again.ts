@@ -1,4 +1,4 @@
-// A failed message's content as a new message at its session's tail.
+// Sends a failed message's content as a new message at its session's end.
 
 import type { MessageRecord } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -11,10 +11,10 @@ export interface SendAgainOptions {
 }
 
 /**
- * `onBusy`: whatever the session says of busy ones. `lane`: that of the failed message when absent. Failed is final, so
- * the copy cannot miss a change of the original.
- * @throws AppError `conflict` when it has not failed, or its session takes no more messages; `session_busy` where that
- * is `reject`; `invalid` when a file of it is deleted; `limit_exceeded`.
+ * `onBusy` replaces the session's own setting. `lane`: default is the failed message's. A failed message never changes,
+ * so the copy is exact.
+ * @throws AppError `conflict` if it has not failed, or its session accepts no messages; `session_busy` if `onBusy` is
+ *   `reject`; `invalid` if one of its files is deleted; `limit_exceeded`.
  */
 export async function sendAgain(
   control: Control,

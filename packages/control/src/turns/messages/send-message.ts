@@ -1,4 +1,4 @@
-// Accepts a message: one statement, one commit. From then on the session's row is the promise that it will run.
+// Accepts a message with one statement and one commit. From then on, the session's row guarantees that it runs.
 
 import { deliverTurns, type Actor, type Control } from "@dari/control/context";
 import { turnDetails, turns, type AcceptedMessage, type AttachedFile } from "@dari/db";
@@ -13,28 +13,28 @@ export interface SendMessageInput {
   readonly sessionId: string;
   readonly parts: readonly MessagePartToSend[];
   readonly metadata: Record<string, unknown>;
-  /** Undefined: as the session says. */
+  /** Default: the session's setting. */
   readonly onBusy?: OnBusy | undefined;
-  /** Undefined: interactive. */
+  /** Default: interactive. */
   readonly lane?: Lane | undefined;
   readonly retryOf?: FailedMessage | undefined;
-  /** What the request calls the parts, for its errors; absent: `parts`. */
+  /** The request's name for the parts, used in errors (default: `parts`). */
   readonly partsField?: string;
 }
 
-/** A message that is sent again: its files keep their paths where these are still its own. */
+/** A message that is sent again. Its files keep their paths if these still contain them. */
 export interface FailedMessage {
   readonly messageId: string;
-  /** As stored, parallel to the parts that are sent. */
+  /** As stored, in the order of the new message's parts. */
   readonly parts: readonly { readonly path?: string }[];
 }
 
-/** Two messages may choose the same file name at once; the second looks again. */
+/** Two messages can choose the same file name at once. The second tries again. */
 const clashRetriesMax = 8;
 
 /**
  * @throws AppError `not_found`, `conflict` (session ended, version cannot start), `session_busy`, `invalid` (unknown
- * file), `limit_exceeded` (backlog).
+ *   file), `limit_exceeded` (backlog).
  */
 export async function sendMessage(
   control: SendingControl,
@@ -78,7 +78,7 @@ export async function sendMessage(
   );
 }
 
-/** Gives each file part its path in the workspace: a free name under /input. */
+/** Assigns each file a path in the workspace: a free name under /input. */
 async function placeParts(
   control: SendingControl,
   input: SendMessageInput,
@@ -103,7 +103,7 @@ async function placeParts(
   return { parts, attachments };
 }
 
-/** The parts of a new session's first message with their paths. */
+/** Assigns paths to the files of a new session's first message. */
 export function planFirstAttachments(
   given: readonly MessagePartToSend[],
   filenames: ReadonlyMap<string, string>,
@@ -121,7 +121,7 @@ export function planFirstAttachments(
 }
 
 function freePath(name: string, taken: ReadonlySet<string>): string {
-  // One more number than there are taken paths always leaves a free one.
+  // One of `taken.size + 1` numbers is free.
   for (let n = 1; n <= taken.size; n++) {
     const path = `/input/${numberedFilename(name, n)}`;
     if (!taken.has(path)) return path;
@@ -156,7 +156,7 @@ function refusal(accepted: AcceptedMessage, input: SendMessageInput): AppError {
   }
 }
 
-/** After the commit: nothing here matters for the promise, only for how soon it is kept, so nobody waits for it. */
+/** Runs after the commit and is not awaited: it only decides how soon the turn starts. */
 function passOn(
   control: SendingControl,
   actor: Pick<Actor, "organizationId">,

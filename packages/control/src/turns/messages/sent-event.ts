@@ -1,4 +1,4 @@
-// Messages that are sent as events: sent as every message is, and answered with the event that the ledger has of it.
+// Messages that are sent as events. The reply is the event that accepted the message.
 
 import type { SendAgentMessageRequest, SentEvent } from "@dari/contract";
 import { inOneTransaction, type Actor, type Control } from "@dari/control/context";
@@ -11,7 +11,7 @@ import { getMessage } from "./get-message.ts";
 import { sendMessage } from "./send-message.ts";
 
 /**
- * Starts a session and sends its first message, in one commit: a message that is refused leaves no session.
+ * Creates a session and sends its first message in one commit. A refused message leaves no session.
  * @throws AppError as `createSession` and `sendMessage`.
  */
 export async function sendAgentMessage(
@@ -27,7 +27,7 @@ export async function sendAgentMessage(
   });
 }
 
-/** Returns a message with the event that accepted it and its session, as they are now. @throws AppError `not_found` */
+/** Returns the message, its session, and the event that accepted it, as they are now. @throws AppError `not_found` */
 export async function getSentEvent(control: Control, actor: Actor, messageId: string): Promise<SentEvent> {
   const { organizationId } = actor;
   const message = await getMessage(control, actor, messageId);

@@ -1,23 +1,23 @@
-// Waits until a message has ended. The row decides; the notifier only says when to look.
+// Waits until a message has ended. The row decides; a notification only says when to read it.
 
 import type { MessageRecord } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { createBell } from "@dari/domain";
 import { getMessage } from "./get-message.ts";
 
-/** How long a lost notification may cost, in milliseconds. */
+/** The maximum delay if a notification is lost, in milliseconds. */
 const pollMs = 1_000;
 
 export interface WaitOptions {
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
-  /** The caller has accepted the message itself, and has waited for nothing since. */
+  /** Whether the caller has just accepted the message itself, without waiting since. */
   readonly isNew?: boolean;
 }
 
 /**
- * The record once it is terminal (of a merged message, that of the one it became part of), or as it is when it waits
- * for an input, which may be the caller's to answer, after `timeoutMs`, or when `signal` aborts.
+ * Returns the record once the message has ended (a merged message: the record of the one it was merged into). Returns
+ * it earlier if it waits for an input, which the caller may have to answer, after `timeoutMs`, or when `signal` aborts.
  * @throws AppError `not_found`.
  */
 export async function waitForMessage(
@@ -44,11 +44,11 @@ async function waitForEnd(
 ): Promise<MessageRecord> {
   const deadline = performance.now() + options.timeoutMs;
   const bell = createBell();
-  // Subscribe before the first look: an end between the two is then either seen or rung.
+  // Subscribe before the first read, so that an end between the two is not missed.
   const unsubscribe = control.notifier.subscribe("message", messageId, bell.ring);
   options.signal?.addEventListener("abort", bell.ring);
   try {
-    // Its end cannot have been missed: it rings.
+    // The message is new and its end is notified, so there is no need to read it first.
     if (options.isNew === true) await bell.wait(Math.min(options.timeoutMs, pollMs));
     for (;;) {
       const record = await getMessage(control, actor, messageId);

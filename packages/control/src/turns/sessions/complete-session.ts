@@ -1,4 +1,4 @@
-// Ends a session: its record, files and ledger stay, no message is accepted any more.
+// Completes a session: its record, files and events stay, but it accepts no messages.
 
 import type { SessionRecord } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -6,7 +6,7 @@ import { sessions } from "@dari/db";
 import { settleEnding } from "./end-session.ts";
 import { getSession } from "./get-session.ts";
 
-/** `cancel`: cancels what is queued or running. @throws AppError `not_found`, `conflict` */
+/** `cancel`: cancels queued and running messages. @throws AppError `not_found`, `conflict` */
 export async function completeSession(
   control: Control,
   actor: Actor,

@@ -1,4 +1,4 @@
-// Starts a session, pinned to one version of its agent for its whole life.
+// Creates a session, pinned to one version of its agent.
 
 import type { CreateSessionRequest, SessionRecord } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -7,8 +7,8 @@ import { AppError, newId, notFound } from "@dari/domain";
 import { getSession } from "./get-session.ts";
 
 /**
- * The version asked for, else the agent's active one, else the newest that is being built.
- * @throws AppError `not_found` for the agent; `conflict` when there is no such version.
+ * Uses the requested version, otherwise the agent's active one, otherwise the newest that is being built.
+ * @throws AppError `not_found` for the agent; `conflict` if there is no such version.
  */
 export async function createSession(
   control: Control,

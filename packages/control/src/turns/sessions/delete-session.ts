@@ -1,4 +1,4 @@
-// Deletes a session from its owner's sight; what it stored is swept later.
+// Deletes a session for its clients. Its stored data is deleted later.
 
 import type { Deleted } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -6,7 +6,7 @@ import { withAuditEntry } from "@dari/control/tenants";
 import { sessions } from "@dari/db";
 import { settleEnding } from "./end-session.ts";
 
-/** `cancel`: cancels what is queued or running. @throws AppError `not_found`, `conflict` */
+/** `cancel`: cancels queued and running messages. @throws AppError `not_found`, `conflict` */
 export async function deleteSession(
   control: Control,
   actor: Actor,

@@ -1,4 +1,5 @@
-// What completing and deleting a session have in common: the refusals, and waking whoever waits for its messages.
+// Shared by completing and deleting a session: the refusals, and the notification of callers that wait for its
+// messages.
 
 import type { Control } from "@dari/control/context";
 import type { SessionEnding } from "@dari/db";

@@ -1,4 +1,4 @@
-// Starts a session where another one stood after a message. No file is copied: both have the same snapshot.
+// Creates a session from the state of another one after a message. No file is copied: both have the same snapshot.
 
 import type { SessionRecord } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -8,18 +8,18 @@ import { getSession } from "./get-session.ts";
 
 export interface Fork {
   readonly sessionId: string;
-  /** Undefined: the session's last completed message. */
+  /** Default: the session's last completed message. */
   readonly messageId?: string | undefined;
-  /** Forks before the message, in the workspace that it found; it must have changed nothing. */
+  /** Forks before the message, with the workspace from before it. The message must have changed nothing. */
   readonly without?: boolean;
-  /** A ready version of the agent; undefined: the session's own. */
+  /** A ready version of the agent (default: the session's). */
   readonly versionId?: string | undefined;
 }
 
 /**
- * The fork has the version, name, metadata, secrets and policy of its session.
+ * The fork gets the version, name, metadata, secrets and policy of its session.
  * @throws AppError `not_found`; `invalid` for a message of another session; `conflict` for a message that has not
- * ended, was merged or rolled back, or was imported without its workspace, and when the agent is deleted.
+ *   ended, was merged or rolled back, or was imported without its workspace, and if the agent is deleted.
  */
 export async function forkSession(control: Control, actor: Actor, fork: Fork): Promise<SessionRecord> {
   const sessionId = newId("session");
@@ -54,7 +54,7 @@ function refusal(outcome: Exclude<ForkOutcome, "forked">, fork: Fork): AppError 
   }
 }
 
-/** Why a message is no place in a session's history to go back to. */
+/** Returns why a session cannot be forked from, or rolled back to, this message. */
 export function messageRefusal(
   outcome: "no_message" | "not_ended" | "merged" | "rolled_back" | "no_workspace",
   messageId: string,

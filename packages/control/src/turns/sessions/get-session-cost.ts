@@ -6,7 +6,7 @@ import { usage } from "@dari/db";
 import { limits } from "@dari/domain";
 import { getSession } from "./get-session.ts";
 
-/** Money is never said: the platform does not know what models cost. @throws AppError `not_found` */
+/** Returns no amounts of money: the platform does not know the prices of models. @throws AppError `not_found` */
 export async function getSessionCost(control: Control, actor: Actor, sessionId: string): Promise<SessionCost> {
   await getSession(control, actor, sessionId);
   const { organizationId } = actor;

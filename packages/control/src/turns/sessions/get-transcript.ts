@@ -1,4 +1,4 @@
-// A session's ledger as a timeline for readers: what was said, what the agent reported, how turns ended.
+// A session's events as a timeline for people: messages, what the agent reported, how turns ended.
 
 import type { EventRecord, TranscriptEntry } from "@dari/contract";
 import type { Actor, Control, PageOf } from "@dari/control/context";
@@ -21,7 +21,9 @@ const shownTypes = [
   "session.rolled_back",
 ] as const;
 
-/** Entries after an event's number, in order; `next` is the number of the last one. @throws AppError `not_found` */
+/**
+ * Returns entries after an event's number, in order; `next` is the number of the last one. @throws AppError `not_found`
+ */
 export async function getTranscript(
   control: Control,
   actor: Actor,
@@ -33,7 +35,7 @@ export async function getTranscript(
   return { rows: page.rows.flatMap(renderEntries), next: page.next };
 }
 
-/** Nothing for a turn that changed no file. */
+/** Returns nothing for a turn that changed no file. */
 function renderEntries(event: EventRecord): TranscriptEntry[] {
   const { sequence_number, created_at, message_id } = event;
   const head = { sequence_number, created_at, ...(message_id === undefined ? {} : { message_id }) };

@@ -1,4 +1,4 @@
-// Reads a session's ledger.
+// Reads a session's events.
 
 import type { EventRecord, MessageRecord } from "@dari/contract";
 import type { Actor, Control, PageOf } from "@dari/control/context";
@@ -7,7 +7,7 @@ import { messageShownBy, renderEvent } from "../views/event.ts";
 import { renderMessage } from "../views/message.ts";
 import { getSession } from "./get-session.ts";
 
-/** Events after a number, in order. `next` is the number of the last one shown. @throws AppError `not_found` */
+/** Returns events after a number, in order. `next` is the number of the last one. @throws AppError `not_found` */
 export async function listEvents(
   control: Control,
   actor: Actor,
@@ -17,7 +17,7 @@ export async function listEvents(
   return readEvents(control.db, { ...input, organizationId: actor.organizationId });
 }
 
-/** The same of a session that is known to exist; one that does not has no events. */
+/** As `listEvents`, for a session that is known to exist. */
 export async function readEvents(db: Database, of: EventsAfter): Promise<PageOf<EventRecord>> {
   const { organizationId, sessionId } = of;
   const page = await events.listEvents(db, of);
@@ -33,9 +33,9 @@ export interface EventsFound {
   readonly more: boolean;
 }
 
-/** Limits for a session that is read together with others. Most have an event or two. */
+/** Limits per session if several are read at once. Most have one or two events. */
 const together = { limit: 20, maxBytes: 32 * 1024 };
-/** With `together.maxBytes` each they stay below `limits.pageBytes`. */
+/** With `together.maxBytes` each, they stay below `limits.pageBytes`. */
 const sessionsTogetherMax = 200;
 
 const findTogether = coalesceReads<EventsFound>(
@@ -60,8 +60,8 @@ const findTogether = coalesceReads<EventsFound>(
 );
 
 /**
- * Some events after a number, read together with those of other sessions that are asked for in the same moment: turns
- * that begin or end at once would else wait for each other's statements.
+ * Reads some events after a number, in one query with other sessions that are requested at the same time: turns that
+ * start or end together would otherwise wait for each other's statements.
  */
 export async function readEventsTogether(db: Database, of: EventsAfter): Promise<EventsFound> {
   const found = await findTogether(db, of.organizationId, keyOf(of));

@@ -1,4 +1,4 @@
-// Takes a session back to what it was after a message.
+// Rolls a session back to its state after a message.
 
 import type { SessionRecord } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -8,9 +8,9 @@ import { messageRefusal } from "./fork-session.ts";
 import { getSession } from "./get-session.ts";
 
 /**
- * Later messages are kept and marked; agents are no longer shown them. Idempotent.
+ * Later messages are kept and marked, and agents no longer see them. Idempotent.
  * @throws AppError `not_found`; `invalid` for a message of another session; `session_busy` while messages wait or run;
- * `conflict` for an ended session, and for a message that was merged, rolled back or imported without its workspace.
+ *   `conflict` for an ended session, and for a message that was merged, rolled back or imported without its workspace.
  */
 export async function rollBackSession(
   control: Control,

@@ -1,16 +1,16 @@
-// Events as clients see them. A message's last event carries the message's record, read when it is shown.
+// Renders events for clients. A message's last event contains the message's record, read at that time.
 
 import type { EventRecord, MessageRecord } from "@dari/contract";
 import type { EventRow } from "@dari/db";
 
 const lastEventTypes: readonly string[] = ["message.completed", "message.failed", "message.cancelled"];
 
-/** The message whose record the event carries, if it carries one. */
+/** Returns the message whose record the event contains, if any. */
 export function messageShownBy(row: EventRow): string | undefined {
   return lastEventTypes.includes(row.type) && row.messageId !== null ? row.messageId : undefined;
 }
 
-/** What is stored has the form that the contract describes: tests validate every event that they caused. */
+/** Events are stored in the contract's form: tests validate every event that they cause. */
 export function renderEvent(sessionId: string, row: EventRow, message: MessageRecord | undefined): EventRecord {
   const event = {
     id: eventId(sessionId, row.sequenceNumber),
@@ -25,7 +25,7 @@ export function renderEvent(sessionId: string, row: EventRow, message: MessageRe
   return event as EventRecord;
 }
 
-/** An event is known by its session and number; its id says both, and sorts within the session. */
+/** An event is identified by its session and number. Its id contains both, and sorts within the session. */
 function eventId(sessionId: string, sequenceNumber: number): string {
   return `evt_${sessionId.slice(sessionId.indexOf("_") + 1)}${String(sequenceNumber).padStart(10, "0")}`;
 }

@@ -1,10 +1,9 @@
-// Messages as clients see them.
+// Renders messages for clients.
 
 import { waitingReasons, type MessageInput, type MessageRecord, type WaitingReason } from "@dari/contract";
 import type { AskedInput, MessageRow } from "@dari/db";
 import type { Lane } from "@dari/domain";
 
-/** The lane of a row of the database. */
 export function laneOf({ isBackground }: { readonly isBackground: boolean }): Lane {
   return isBackground ? "background" : "interactive";
 }
@@ -17,7 +16,7 @@ export function renderMessage(row: MessageRow): MessageRecord {
     status: row.state,
     waiting_reason: waitingReasonOf(row),
     lane: laneOf(row),
-    // Written by the verbs and functions that make a message true, in the contract's own form.
+    // Stored in the contract's form by the operations and SQL functions.
     parts: row.parts as MessageRecord["parts"],
     metadata: row.metadata as MessageRecord["metadata"],
     output: row.output as MessageRecord["output"],
@@ -49,7 +48,7 @@ function renderInput({ key, state, schema, prompt, ...times }: AskedInput): Mess
   };
 }
 
-/** Only the session's next message waits for something else than its predecessors. */
+/** Only the session's next message waits for something other than its predecessors. */
 function waitingReasonOf(row: MessageRow): WaitingReason | null {
   if (row.state === "waiting_for_input") return "input";
   if (row.schedule === "retry_wait") return "retry";

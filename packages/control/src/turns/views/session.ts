@@ -1,4 +1,4 @@
-// Sessions as clients see them: their status is derived from their state and their open messages.
+// Renders sessions for clients. Their status is derived from their state and open messages.
 
 import type { Metadata, SessionRecord, SessionStatus } from "@dari/contract";
 import type { SessionRow } from "@dari/db";

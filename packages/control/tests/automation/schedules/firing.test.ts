@@ -193,7 +193,7 @@ test("bounds are told as failures, and leave no session behind", async () => {
   await fireOnce(id);
   expect(await fireOnce(id)).toMatchObject({ outcome: "failed", reasonCode: "quota_exceeded" });
   await scene.rows("update organizations set max_sessions = null, max_backlog = 1");
-  // Counted anew, as by a process that has just started.
+  // A new backlog counts again, like a process that has just started.
   await scene.makeDue(id);
   await fireSchedules({ ...scene.control, backlog: createBacklog() });
   expect((await scene.firings(id))[0]).toMatchObject({ outcome: "failed", reasonCode: "backlog_full" });
