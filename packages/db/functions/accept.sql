@@ -1,8 +1,8 @@
--- Accept a message in one statement and one commit. The row lock on the session orders sequence numbers.
--- p_on_busy: what it does to those before it; null: as its session says. p_retry_of: whose inputs it takes over.
--- p_background: its lane. p_batch: the batch whose max_concurrency counts its turn.
--- schedule: what this call moved the session to; null where that is where it stood.
--- ended, stopping: what this call has ended, and whose worker is to be told to stop.
+-- Accepts a message in one statement and one commit. The row lock on the session orders sequence numbers.
+-- p_on_busy: what happens to open messages before it; null: the session's setting. p_retry_of: the message whose inputs
+-- it takes over. p_background: its lane. p_batch: the batch whose max_concurrency counts its turn.
+-- schedule: what this call moved the session to; null if it did not. ended, stopping: messages that this call ended,
+-- and the one whose worker must be told to stop.
 -- outcome: accepted | not_found | closed | version_failed | busy | unknown_file | input_clash
 create or replace function accept_message(
   p_organization text, p_session text, p_message text, p_parts jsonb, p_metadata jsonb,
@@ -17,7 +17,7 @@ declare
   v_version_state text;
   v_was_idle boolean;
   v_on_busy text;
-  -- What the session waits for besides its turn.
+  -- What blocks the session besides its turn.
   v_blocked text;
 begin
   select * into s from sessions where id = p_session and organization_id = p_organization and deleted_at is null
@@ -27,7 +27,7 @@ begin
 
   select state, (manifest -> 'retries' ->> 'max_attempts')::int into v_version_state, max_attempts
     from versions where id = s.version_id;
-  -- A build that ends right now must either see this session blocked or be seen here as ended.
+  -- A build that ends right now must either see this session blocked, or be seen here as ended.
   if v_version_state = 'building' then
     select state into v_version_state from versions where id = s.version_id for share;
   end if;
@@ -37,7 +37,7 @@ begin
   if v_on_busy = 'reject' and s.pending > 0 then outcome := 'busy'; return next; return; end if;
 
   if p_inputs <> '[]' then
-    -- The share lock keeps a file from being deleted between this check and the row that refers to it.
+    -- The share lock keeps a file from being deleted between this check and the insert of the row that refers to it.
     perform 1 from files f join jsonb_array_elements(p_inputs) i on f.id = i ->> 'file_id'
       where f.organization_id = p_organization and f.deleted_at is null for key share of f;
     select i ->> 'file_id' into detail from jsonb_array_elements(p_inputs) i
@@ -90,7 +90,7 @@ begin
     schedule = accept_message.schedule,
     dispatch_number = accept_message.dispatch_number,
     blocked_reason = coalesce(v_blocked, blocked_reason),
-    -- An interactive message takes the session with it, also past background messages of the same session.
+    -- An interactive message moves the session to its lane, also ahead of the session's background messages.
     is_background = p_background and (v_was_idle or s.is_background),
     batch_id = case when v_was_idle then p_batch else s.batch_id end,
     limit_group = case when v_was_idle then coalesce(group_of(p_batch), 0) else s.limit_group end,
@@ -100,7 +100,7 @@ begin
       then clock_timestamp() + p_dispatch_ttl_ms * interval '1 millisecond' else lease_until end
   where id = p_session;
   outcome := 'accepted';
-  -- Who only queues behind others has moved nothing, and delivers nothing.
+  -- A message that only queues behind others moves nothing and delivers nothing.
   if not v_was_idle then schedule := null; end if;
   if not v_was_idle and v_on_busy not in ('enqueue', 'reject') then
     select w.ended, w.stopping, w.schedule into ended, stopping, schedule
@@ -109,9 +109,9 @@ begin
   return next;
 end $$;
 
--- What an accepted message does to the open ones before it. The caller holds the session's row lock.
--- merge: the newest of them that have not begun, as many as fit with it into both bounds, become part of it;
--- interrupt: the turn that has begun is cancelled; rollback: all are, and leave the conversation.
+-- Does to open messages what p_on_busy says. The caller holds the session's row lock. merge: the newest messages that
+-- have not begun, as many as fit into both limits, become part of the new one; interrupt: the turn that has begun is
+-- cancelled; rollback: all messages are cancelled and leave the conversation.
 create or replace function make_way(
   p_session text, p_message text, p_on_busy text, p_parts_max int, p_bytes_max int
 ) returns table (ended text[], stopping text, schedule text) language plpgsql as $$
@@ -128,7 +128,7 @@ begin
   return next;
 end $$;
 
--- See make_way. Answers what became part of the message, the newest first.
+-- See make_way. Returns what became part of the message, newest first.
 create or replace function merge_waiting(p_session text, p_message text, p_parts_max int, p_bytes_max int)
 returns text[] language plpgsql as $$
 declare
@@ -142,11 +142,11 @@ declare
 begin
   select schedule into v_before from sessions where id = p_session;
   select parts into v_parts from messages where id = p_message;
-  -- From the tail, so that the session never becomes ready for a message that is about to end.
+  -- From the end, so that the session never becomes ready for a message that is about to end.
   for m in select * from messages where session_id = p_session and id <> p_message and completed_at is null
     order by sequence_number desc for no key update
   loop
-    -- One that waits for its retry has begun.
+    -- A message that waits for its retry has begun.
     exit when m.started_at is not null;
     v_more := m.parts || v_parts;
     exit when jsonb_array_length(v_more) > p_parts_max or octet_length(v_more::text) > p_bytes_max;
@@ -159,15 +159,15 @@ begin
   end loop;
   if v_since is not null then
     update messages set parts = v_parts where id = p_message;
-    -- What was merged keeps the place of its acceptance.
+    -- The new message keeps the place of the oldest merged one.
     update sessions set ready_at = least(ready_at, v_since)
       where id = p_session and schedule = 'ready' and v_before <> 'ready';
   end if;
   return v_ended;
 end $$;
 
--- See make_way; for interrupt and rollback, and for `cancel`: all of them, without a new message. Two statements for
--- all messages, however many wait: each gets what end_queued_message writes for one, the newest first.
+-- See make_way. For interrupt and rollback, and for `cancel`: all messages, without a new one. Two statements, however
+-- many messages wait: each gets what end_queued_message writes for one, newest first.
 create or replace function take_back(p_session text, p_message text, p_on_busy text)
 returns table (ended text[], stopping text) language plpgsql as $$
 #variable_conflict use_column
@@ -183,7 +183,7 @@ begin
   select * into s from sessions where id = p_session;
   select m.id, m.started_at is not null into v_head, v_begun from messages m
     where m.session_id = p_session and m.completed_at is null order by m.sequence_number limit 1;
-  -- Only the first of the open messages can have begun.
+  -- Only the first open message can have begun.
   if p_on_busy = 'interrupt' and not v_begun then return next; return; end if;
 
   update messages m set cancel_requested_at = coalesce(m.cancel_requested_at, clock_timestamp()),
@@ -211,7 +211,7 @@ begin
   v_pending := s.pending - cardinality(ended);
   v_event := s.next_event_number + 2 * cardinality(ended);
   if s.blocked_reason = 'input' then perform end_input(p_session, 'cancelled'); end if;
-  -- A dispatch, a retry or an input was for the message that came first; the new one is dispatched anew.
+  -- A dispatch, a retry or an input belonged to the first message. The new one is dispatched separately.
   v_schedule := case when v_pending = 0 then 'idle'
     when v_head = any (ended) and (s.schedule in ('dispatched', 'retry_wait') or s.blocked_reason = 'input')
       then 'ready' else s.schedule end;

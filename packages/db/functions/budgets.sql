@@ -1,11 +1,11 @@
--- The period that a budget is in now. Days and months are those of UTC.
+-- The start of a budget's current period. Days and months are in UTC.
 create or replace function period_start(p_period text) returns timestamptz language sql as $$
   select case p_period when 'total' then '-infinity' else date_trunc(p_period, clock_timestamp(), 'UTC') end
 $$;
 
--- Whether a budget lets no further turn begin. Turns that are on their way count as used, so that no more begin than
--- there is room for. Stable: it counts them in the very snapshot that the budget was read in, so that a turn which ends
--- meanwhile is either on its way or used.
+-- Returns whether a budget lets no further turn begin. Running turns count as used, so that only as many begin as there
+-- is room for. Stable: counts in the same snapshot in which the budget was read, so a turn that ends meanwhile is
+-- either running or used.
 create or replace function is_over(b budgets) returns boolean language plpgsql stable as $$
 declare
   v_is_past boolean := b.period_started_at < period_start(b.period);
@@ -20,7 +20,8 @@ begin
   return b.max_turns <= (case when v_is_past then 0 else b.turns end) + v_on_their_way;
 end $$;
 
--- Why a session's next turn may not begin; null: it may. (primary key of platform_stops, unique index of budgets)
+-- Returns why a session's next turn must not begin; null if it may. (primary key of platform_stops, unique index of
+-- budgets)
 create or replace function hold_reason(p_organization text, p_agent text, p_session text) returns text
 language plpgsql as $$
 begin
@@ -30,9 +31,10 @@ begin
   return null;
 end $$;
 
--- Whether a session's turns are counted before they begin: for a budget, or for the max_concurrency of its agent or of
--- its batch (p_batch: sessions.batch_id). Two that count without seeing one another would both take what is left: then
--- only the dispatcher lets turns begin, by one transaction at a time (see may_count_turns).
+-- Returns whether a session's turns are counted before they begin: for a budget, or for the max_concurrency of its
+-- agent or batch (p_batch: sessions.batch_id). Two transactions that count without seeing each other would both take
+-- what is left. So for such sessions only the dispatcher lets turns begin, one transaction at a time (see
+-- may_count_turns).
 create or replace function counts_turns(p_organization text, p_agent text, p_session text, p_batch text) returns boolean
 language sql as $$
   select p_batch is not null
@@ -41,13 +43,14 @@ language sql as $$
     or exists (select 1 from agents a where a.id = p_agent and a.max_concurrency is not null)
 $$;
 
--- Whether this transaction is, until it ends, the only one that lets turns of the organization begin. Waits for nobody.
+-- Returns whether this transaction is, until it ends, the only one that lets turns of the organization begin. Does not
+-- wait.
 create or replace function may_count_turns(p_organization text) returns boolean language sql as $$
   select pg_try_advisory_xact_lock(hashtext('dari turn budgets'), hashtext(p_organization))
 $$;
 
--- Whether a budget, a stop or a max_concurrency may keep ready sessions of this organization from being dispatched.
--- (indexes agents_limited and sessions_ready)
+-- Returns whether a budget, a stop or a max_concurrency can hold back ready sessions of this organization. (indexes
+-- agents_limited and sessions_ready)
 create or replace function is_watched(p_organization text) returns boolean language sql as $$
   select exists (select 1 from budgets where organization_id = p_organization) or exists (select 1 from platform_stops)
     or exists (select 1 from agents where organization_id = p_organization and max_concurrency is not null)
@@ -57,14 +60,14 @@ create or replace function is_watched(p_organization text) returns boolean langu
       and is_background and limit_group > 0)
 $$;
 
--- Notes at the budgets that an attempt is part of that it has ended, and charges it to them if its entrypoint was
--- called. In the transaction of its end.
+-- Records an attempt's end at its budgets, and charges it if its entrypoint was called. Runs in the transaction of the
+-- end.
 create or replace function charge_budgets(s sessions, a attempts, p_usage jsonb) returns void language plpgsql as $$
 declare
   v_turns int := (a.called_at is not null)::int;
 begin
   if not exists (select 1 from budgets where organization_id = s.organization_id) then return; end if;
-  -- In one order, so that two ends never wait for each other.
+  -- In one order, so that two ends never deadlock.
   perform 1 from budgets b where b.organization_id = s.organization_id
     and b.target_id in (s.organization_id, s.agent_id, s.id) order by b.id for no key update;
   update budgets b set
@@ -78,17 +81,17 @@ begin
   where b.organization_id = s.organization_id and b.target_id in (s.organization_id, s.agent_id, s.id);
 end $$;
 
--- What an answer cost at its model, as far as the agent's SDK says. More than any cap may be is no more than that: what
--- agents make up must not add up to a number that cannot be kept, which would undo the ends of turns.
+-- Tokens of an answer, as reported by the agent's SDK, capped at the largest possible limit. Invented numbers must not
+-- add up to an overflow, which would roll back the ends of turns.
 create or replace function tokens_of(p_usage jsonb) returns bigint language sql immutable as $$
   select least(1000000000000, coalesce((p_usage ->> 'total_tokens')::numeric,
     coalesce((p_usage ->> 'input_tokens')::numeric, 0) + coalesce((p_usage ->> 'output_tokens')::numeric, 0)))::bigint
 $$;
 
--- Gives held sessions back to ready that nothing holds any more, in the place of their acceptance; of one organization,
--- or, where that is null, of all. Level-triggered: it also finds those that were held while their budget was raised.
--- Goes on after a place and looks p_looks times at most: at a session, or at an agent all of whose sessions are held
--- (session_id: null). Answers what it looked at; fewer than p_looks when there is nothing more. (index sessions_held)
+-- Makes held sessions ready that nothing holds any more, at the place of their acceptance; of one organization, or of
+-- all if null. Level-triggered: also finds sessions that were held while their budget was raised. Continues after a
+-- place and takes at most p_looks steps: a session, or an agent whose sessions are all held (session_id: null). Returns
+-- the steps; fewer than p_looks at the end. (index sessions_held)
 create or replace function release_held_sessions(
   p_organization text, p_after_organization text, p_after_agent text, p_after_session text, p_looks int
 ) returns table (organization_id text, agent_id text, session_id text, is_released boolean)

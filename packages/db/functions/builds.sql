@@ -1,5 +1,5 @@
--- Takes the longest-waiting version that nobody builds, of other organizations than these. A lease that has passed is a
--- builder that was lost.
+-- Claims the longest-waiting version without a builder, of organizations that are not in the list. An expired lease
+-- means that the builder was lost.
 create or replace function claim_build(p_worker text, p_lease_ms int, p_losses_max int, p_except text[])
 returns table (version_id text, build_fence int)
 language sql as $$
@@ -14,7 +14,7 @@ language sql as $$
   where v.id = pick.id returning v.id, v.build_fence
 $$;
 
--- Fails versions whose builds were lost too often: something in them ends their builders.
+-- Fails versions whose builds were lost too often: something in them kills their builders.
 create or replace function fail_lost_builds(p_losses_max int) returns int
 language sql as $$
   with lost as (
@@ -26,8 +26,8 @@ language sql as $$
   select count(*)::int from lost
 $$;
 
--- Records a build: the version is ready or failed, the agent may move to it, waiting sessions go on or fail.
--- False when the claim is no longer this one's.
+-- Records a build: the version becomes ready or failed, the agent may move to it, waiting sessions continue or fail.
+-- False if the claim was superseded.
 create or replace function finish_build(p_version text, p_fence int, p_image jsonb, p_failure jsonb, p_warnings jsonb)
 returns boolean language plpgsql as $$
 declare
@@ -38,7 +38,7 @@ begin
     where id = p_version and build_fence = p_fence and state = 'building' returning * into v;
   if not found then return false; end if;
   if v.state = 'ready' then
-    -- Only forward, and only where nobody chose a version since this one was published.
+    -- Only forward, and only if nobody has chosen a version since this one was published.
     update agents a set active_version_id = v.id where a.id = v.agent_id and v.number > a.activation_floor
       and (a.active_version_id is null
         or v.number > (select x.number from versions x where x.id = a.active_version_id));
@@ -46,7 +46,7 @@ begin
   return true;
 end $$;
 
--- Moves sessions that wait for a build that has ended. Level-triggered: also repairs what a crash left behind.
+-- Moves sessions whose build has ended. Level-triggered: also repairs what a crash left behind.
 create or replace function settle_build_waiters(p_sessions int, p_messages int)
   returns table (session_id text, organization_id text, result text)
 language plpgsql as $$
@@ -70,7 +70,7 @@ begin
       result := 'ready';
     else
       loop
-        -- The rest of a long backlog goes on in the next call: the session stays blocked until then.
+        -- The next call continues a long backlog; until then the session stays blocked.
         if v_ended >= p_messages then return; end if;
         select * into s from sessions where id = session_id;
         select * into m from messages where session_id = s.id and state = 'queued' order by sequence_number limit 1
@@ -80,7 +80,7 @@ begin
           'error', jsonb_build_object('code', 'build_failed', 'message', v_failure ->> 'message')));
         v_ended := v_ended + 1;
       end loop;
-      -- The ledger says so, as it does when a session is completed.
+      -- The same event as when a session is completed.
       insert into events (session_id, sequence_number, organization_id, type, data)
         select id, next_event_number, x.organization_id, 'session.status_changed', '{"status": "failed"}'
         from sessions x where id = s.id and state = 'open';

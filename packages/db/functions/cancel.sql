@@ -1,4 +1,4 @@
--- Cancels a message: at once while it is queued, by request while it runs (its worker sees the request and ends it).
+-- Cancels a message: a queued one at once, a running one by request (its worker sees the request and ends it).
 -- outcome: cancelled | requested | not_found | terminal
 create or replace function cancel_message(p_organization text, p_message text)
 returns table (outcome text, session_id text)
@@ -10,7 +10,7 @@ declare
 begin
   select x.session_id into session_id from messages x where x.id = p_message and x.organization_id = p_organization;
   if not found then outcome := 'not_found'; return next; return; end if;
-  -- The same lock order as everyone: session, then message.
+  -- The lock order of all functions: session, then message.
   select * into s from sessions where id = session_id for no key update;
   select * into m from messages where id = p_message for no key update;
   if m.state = 'running' then
@@ -25,8 +25,8 @@ begin
   return next;
 end $$;
 
--- Ends a message that no attempt runs; `completed` only by becoming part of another. The caller holds the session's
--- row lock. One that was suspended has waited for an input, which is then cancelled unless it has ended.
+-- Ends a message that no attempt runs; `completed` only if it becomes part of another. The caller holds the session's
+-- row lock. Cancels the open input of a suspended message.
 create or replace function end_queued_message(
   s sessions, m messages, p_status text, p_output jsonb, p_merged_into text default null
 ) returns void language plpgsql as $$
@@ -41,7 +41,7 @@ begin
     completed_at = clock_timestamp(), failed_at = case p_status when 'failed' then clock_timestamp() end
     where id = m.id;
   if m.state = 'waiting_for_input' then perform end_input(s.id, 'cancelled'); end if;
-  -- A dispatch, a retry or an input was for this very message; the next one is dispatched anew.
+  -- A dispatch, a retry or an input belonged to this message. The next one is dispatched separately.
   if v_pending = 0 then v_schedule := 'idle';
   elsif v_head = m.id and (s.schedule in ('dispatched', 'retry_wait') or s.blocked_reason = 'input') then
     v_schedule := 'ready';

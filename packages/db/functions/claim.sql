@@ -1,5 +1,5 @@
--- Claims a session that the caller has locked: a new fence and a random token, its head message running, an attempt
--- row. The head is read in a later statement than the lock, so that a cancel which the lock waited for is seen.
+-- Claims a session that the caller has locked: a new fence and a random token, its first open message running, a new
+-- attempt. The message is read in a later statement than the lock, so that a cancel that held the lock is seen.
 create or replace function claim_locked_session(
   p_session text, p_worker text, p_attempt text, p_lease_ms int, p_guarantees jsonb
 ) returns table (message_id text, fence bigint, claim_token uuid, attempt_number int, uncounted_claims int)
@@ -37,8 +37,8 @@ begin
   return next;
 end $$;
 
--- How long a session's turn may run, as its version says. Where that cannot be read, the manifest's default: the turn
--- then fails under its claim, with a reason, in place of coming for ever.
+-- How long a session's turn may run, from its version. If that cannot be read, the manifest's default: the turn then
+-- fails under its claim, with a reason, instead of being claimed forever.
 create or replace function turn_timeout(p_session text) returns interval language plpgsql stable as $$
 declare
   v_timeout interval;
@@ -50,24 +50,24 @@ exception when data_exception or internal_error then
   return interval '30 minutes';
 end $$;
 
--- Whether operators let no turn begin. Holds until the transaction ends: a stop waits for the claims that were told no,
--- so that none of them begins its turn after it.
+-- Returns whether operators have stopped turns. If not, the answer holds until the transaction ends: a stop waits for
+-- claims that got this answer, so none of them begins a turn after it.
 create or replace function turns_are_stopped() returns boolean language plpgsql as $$
 begin
   perform pg_advisory_xact_lock_shared(hashtext('dari platform stop'));
   return exists (select 1 from platform_stops);
 end $$;
 
--- Lets no turn begin from this transaction's end on. Repeated: the reason is replaced.
+-- Stops turns from beginning once this transaction commits. A repeated call replaces the reason.
 create or replace function stop_turns(p_reason text) returns void language plpgsql as $$
 begin
   perform pg_advisory_xact_lock(hashtext('dari platform stop'));
   insert into platform_stops (reason) values (p_reason) on conflict (only_one) do update set reason = excluded.reason;
 end $$;
 
--- Claims by a turn job. p_retry: what becomes of a retry that is due: null leaves it for the caller to decide, `take`
--- claims it, `yield` gives it back to ready, in the place of its acceptance.
--- outcome: claimed | early (not due yet) | due (left to the caller) | yielded | held (another lease lives) | stale.
+-- Claims by a turn job. p_retry: what to do with a due retry: null leaves it to the caller, `take` claims it, `yield`
+-- makes it ready, at the place of its acceptance.
+-- outcome: claimed | early (not due yet) | due (left to the caller) | yielded | held (another lease is valid) | stale
 create or replace function claim_turn(
   p_session text, p_dispatch_number bigint, p_worker text, p_attempt text, p_lease_ms int, p_guarantees jsonb,
   p_retry text default null
@@ -78,7 +78,7 @@ language plpgsql as $$
 declare
   s sessions%rowtype;
 begin
-  -- By primary key only: a schedule predicate would let the planner scan the partial index of every lease.
+  -- By primary key only: with a condition on schedule, the planner could scan the partial index of all leases.
   select * into s from sessions where id = p_session for no key update;
   if not found or s.dispatch_number <> p_dispatch_number then outcome := 'stale'; return next; return; end if;
   organization_id := s.organization_id;
@@ -94,7 +94,7 @@ begin
       return next; return;
     end if;
     if p_retry is null then outcome := 'due'; return next; return; end if;
-    -- Who may begin no turn may begin no other try: the dispatcher holds it.
+    -- Nor may a retry begin while turns may not begin. The dispatcher holds it.
     if p_retry = 'yield' or turns_are_stopped() or hold_reason(s.organization_id, s.agent_id, s.id) is not null
       or counts_turns(s.organization_id, s.agent_id, s.id, s.batch_id) then
       update sessions set schedule = 'ready', ready_at = accepted_at(p_session) where id = p_session;
@@ -116,7 +116,7 @@ begin
   return next;
 end $$;
 
--- Claims whatever is dispatched, without a queue: direct pull.
+-- Claims any dispatched turn, without a queue: direct pull.
 create or replace function claim_next_turn(p_worker text, p_attempt text, p_lease_ms int, p_guarantees jsonb)
 returns table (session_id text, organization_id text, message_id text, fence bigint, claim_token uuid,
   attempt_number int, uncounted_claims int)
@@ -142,16 +142,16 @@ begin
       return next;
       return;
     exception when raise_exception or data_exception or integrity_constraint_violation or internal_error then
-      -- One broken row must not come first for ever; the invariants report it, the reaper looks at it in a minute.
+      -- A broken row must not stay first forever. The invariants report it; the reaper tries again in a minute.
       update sessions set lease_until = clock_timestamp() + interval '1 minute' where id = session_id;
     end;
   end loop;
 end $$;
 
--- Answers once more a claim whose answer may be lost, by the id of its attempt, which nobody but its worker knows: none
--- where it was not committed, or is over, or something was called under it. Its lease begins anew, and so does what a
--- crash of the database may have undone of it: nothing was called before this answer.
--- p_session: where it is known; its row is locked first, so that a claim which still runs at the server is waited for.
+-- Returns a claim again whose reply may be lost, by the id of its attempt, which only its worker knows. Returns nothing
+-- if the claim was not committed, is over, or its entrypoint was called. Renews its lease, and restores what a crash of
+-- the database may have undone: nothing was called before this reply. p_session: if known, its row is locked first, to
+-- wait for a claim that still runs at the server.
 create or replace function claim_again(p_worker text, p_attempt text, p_lease_ms int, p_session text default null)
 returns table (session_id text, organization_id text, message_id text, fence bigint, claim_token uuid,
   attempt_number int, uncounted_claims int)
@@ -180,19 +180,19 @@ begin
   return next;
 end $$;
 
--- Holds back a dispatched session, whose row the caller has locked, while operators let no turn begin.
+-- Blocks a dispatched session, whose row the caller has locked, while turns are stopped.
 create or replace function pause_session(p_session text) returns void language sql as $$
   update sessions set schedule = 'blocked', blocked_reason = 'paused', ready_at = null, lease_until = null
     where id = p_session
 $$;
 
--- Whether this claim holds a session, whose row the caller has locked.
+-- Returns whether this claim holds a session, whose row the caller has locked.
 create or replace function is_held(s sessions, p_fence bigint, p_token uuid) returns boolean
 language sql immutable as $$
   select s.schedule = 'leased' and s.fence = p_fence and s.claim_token = p_token
 $$;
 
--- True while this claim holds the session. Locks the row, so that what follows in the transaction is fenced.
+-- Returns whether this claim holds the session. Locks the row, so that what follows in the transaction is fenced.
 create or replace function hold_claim(p_session text, p_fence bigint, p_token uuid) returns boolean
 language plpgsql as $$
 declare
@@ -202,11 +202,10 @@ begin
   return found and is_held(s, p_fence, p_token);
 end $$;
 
--- Records that the attempt's entrypoint is about to be called, which makes it count when it ends. False once
--- superseded: only the holder of the session ends its attempt, and takes the attempt's row lock to do so. Not
--- waited for: where a crash of the database may have undone it, the attempt counts all the same (see with_call).
--- p_parts: the message's parts where a file had to take another name than its acceptance chose; null when none
--- had.
+-- Records that the attempt's entrypoint is about to be called, so that the attempt counts when it ends. False once
+-- superseded: only the holder of the session ends its attempt, under the attempt's row lock. Commits asynchronously: if
+-- a crash of the database may have undone it, the attempt counts anyway (see with_call). p_parts: the message's parts
+-- if a file was renamed; otherwise null.
 create or replace function mark_called(p_session text, p_fence bigint, p_token uuid, p_parts jsonb) returns boolean
 language plpgsql as $$
 declare
@@ -223,12 +222,12 @@ begin
   return true;
 end $$;
 
--- Renews all leases of a worker at once; a claim missing from the answer is lost to it. Rows that others hold are
--- passed over, so that none costs the worker its other leases: is_renewed is false, and the worker asks again soon.
+-- Renews all leases of a worker at once. A claim that is missing from the result is lost. Locked rows are skipped, so
+-- that one does not cost the worker its other leases: is_renewed is false, and the worker asks again soon.
 create or replace function renew_leases(p_sessions text[], p_fences bigint[], p_tokens uuid[], p_lease_ms int)
 returns table (session_id text, fence bigint, is_renewed boolean, cancel_requested boolean)
 language sql as $$
-  -- A renewal that a crash of the database undoes is made again before its lease expires.
+  -- A renewal that a crash of the database undoes is repeated before its lease expires.
   select set_config('synchronous_commit', 'off', true);
   with w as (select * from unnest(p_sessions, p_fences, p_tokens) as w (id, f, t)),
   mine as (

@@ -1,11 +1,9 @@
--- All that a turn starts from, read after its claim has the session: a volatile function's statements see what was
+-- Returns all that a turn starts from, read after its claim: the statements of a volatile function see what was
 -- committed before each of them. By primary keys and indexes of the session.
--- history: messages before this one that are part of the conversation, oldest first: completed ones (merged ones are
--- part of another) and interrupted ones; the newest within both bounds.
--- inputs: files to place before the turn: its message's, and those of messages since the last committed turn, whose
--- placing was lost with their failed turns.
--- egress: what the organization, the operators and the session have set, by who has; null: nothing.
--- answers: to what the message has asked for, when an attempt of it was suspended; resume_…: where it goes on.
+-- history: earlier messages of the conversation, oldest first: completed ones (without merged ones) and interrupted
+-- ones; the newest within both limits. inputs: files to place before the turn: of its message, and of messages since
+-- the last committed turn, whose turns failed with them. egress: the network rules, by who set them; null: none.
+-- answers: to the inputs of the message, if an attempt of it was suspended; resume_…: where it continues.
 create or replace function turn_details(p_message text, p_history_messages int, p_history_bytes int)
 returns table (organization_id text, agent_id text, version_id text, manifest jsonb, image jsonb, parts jsonb,
   metadata jsonb, max_attempts int, head_snapshot_id text, cancel_requested boolean, created_at timestamptz,
@@ -49,8 +47,8 @@ returns table (parts jsonb, output jsonb) language sql stable as $$
   where bytes <= p_bytes order by sequence_number
 $$;
 
--- See turn_details. The session's inputs first, of which there are few or none: without statistics its messages may
--- look fewer. A message that was cancelled before it began has put nothing into the session. (index session_inputs
+-- See turn_details. Starts from the session's inputs, of which there are few or none: without statistics, the planner
+-- may expect fewer messages. A message that was cancelled before it began has placed nothing. (index session_inputs
 -- (session_id, path))
 create or replace function inputs_to_place(p_session text, p_number int)
 returns table (path text, "messageId" text, "objectKey" text, "sizeBytes" bigint, sha256 text)

@@ -1,5 +1,5 @@
--- Organizations after p_after that have a session ready now, at most p_limit, by a loose index scan: its cost follows
--- their number, not the backlog.
+-- Returns organizations after p_after with a ready session, at most p_limit, by a loose index scan: the cost depends on
+-- their number, not on the backlog.
 create or replace function ready_organizations(p_after text default '', p_limit int default null) returns setof text
 language sql stable as $$
   with recursive r as (
@@ -12,8 +12,9 @@ language sql stable as $$
   select organization_id from r where organization_id is not null limit p_limit
 $$;
 
--- The fleet's slots and what holds them, one row per organization with something in flight; one row without when none
--- has. Costs what is in flight. is_shared: there is more than one organization. background: how many of in_flight.
+-- The fleet's slots and what holds them: one row per organization with something in flight, or one row without an
+-- organization if none has. Reads only what is in flight. is_shared: whether there are several organizations.
+-- background: how many of in_flight are of that lane.
 create or replace function fleet_load(p_seen_within_ms int) returns table (slots int, workers int, is_shared boolean,
   organization_id text, in_flight int, weight int, max_concurrency int, background int)
 language sql stable as $$
@@ -30,9 +31,9 @@ language sql stable as $$
     held h cross join lateral (select * from organizations where id = h.organization_id offset 0) o) on true
 $$;
 
--- Seconds that each organization's attempts held a slot: those that ended after p_since, up to p_limit of them.
--- The newest p_settling_ms are left for the next call, because their transactions may not all be visible yet.
--- One row without an organization when there are none. until: where the next call goes on.
+-- Seconds that each organization's attempts held a slot: attempts that ended after p_since, at most p_limit. The newest
+-- p_settling_ms are left for the next call, because their transactions may not be visible yet. One row without an
+-- organization if there are none. until: where the next call continues.
 create or replace function ended_seconds(p_since timestamptz, p_settling_ms int, p_limit int)
 returns table (until text, organization_id text, weight int, turns int, seconds double precision)
 language sql stable as $$
@@ -52,25 +53,25 @@ language sql stable as $$
     used u cross join lateral (select * from organizations where id = u.organization_id offset 0) o) on true
 $$;
 
--- Messages of an organization that are open, counted no further than its bound.
+-- Open messages of an organization, counted up to its limit.
 create or replace function open_messages(p_organization text, p_default_max int)
 returns table (open_messages int, max_backlog int)
 language sql stable as $$
   select (select count(*)::int from (
-      -- As the index says it.
+      -- Same expression as in the index.
       select 1 from messages m where m.organization_id = o.id and coalesce(m.completed_at, 'infinity') = 'infinity'
       limit coalesce(o.max_backlog, p_default_max)) x),
     coalesce(o.max_backlog, p_default_max)
   from organizations o where o.id = p_organization
 $$;
 
--- When the session's next message was accepted: the place that it keeps when its dispatch did not work out.
+-- When the session's next message was accepted: its place if its dispatch fails.
 create or replace function accepted_at(p_session text) returns timestamptz language sql stable as $$
   select coalesce((select created_at from messages where session_id = p_session and completed_at is null
     order by sequence_number limit 1), clock_timestamp())
 $$;
 
--- Gives sessions back to ready whose delivery did not work out, if they still stand at that dispatch.
+-- Makes sessions ready again whose delivery failed, if that dispatch is still their newest one.
 create or replace function undispatch_sessions(p_sessions text[], p_dispatch_numbers bigint[])
 returns int language sql as $$
   select set_config('synchronous_commit', 'off', true);

@@ -1,8 +1,8 @@
--- Closes the attempt and moves the message and the session on. The caller holds the session's row lock, and has proved
--- that the attempt is the session's current one. Every ending of an attempt goes through here.
--- s, m, a: as they stand under that lock; a's own row is locked too where its worker may still be writing to it.
--- p_ending: completed | failed | cancelled (terminal), retry | released | lost (the message is queued again), suspended
--- (it waits for an input, see request_input). p_usage: what it has used at its model, as far as that is known.
+-- Ends the attempt and moves the message and the session on. Every end of an attempt goes through here. The caller
+-- holds the session's row lock, and has checked that the attempt is the session's current one. s, m, a: the rows as
+-- they are under that lock; a's row is locked too if its worker may still write to it. p_ending: completed | failed |
+-- cancelled (terminal), retry | released | lost (the message is queued again), suspended (it waits for an input, see
+-- request_input). p_usage: the attempt's usage, if known.
 create or replace function end_attempt(
   s sessions, m messages, a attempts, p_ending text, p_outcome text, p_failure jsonb, p_output jsonb,
   p_files_changed jsonb, p_snapshot text, p_timings jsonb, p_wait_ms int, p_usage jsonb default null
@@ -35,7 +35,7 @@ begin
       (p_ending = 'completed', 'workspace.committed', m.id, a.id,
         jsonb_build_object('snapshot_id', p_snapshot, 'files_changed', p_files_changed)),
       (true, 'message.status_changed', m.id, null, jsonb_build_object('status', v_status)),
-      -- The record itself is read from the message's row, which no longer changes.
+      -- The record is read from the message's row, which no longer changes.
       (v_terminal, 'message.' || v_status, m.id, null, '{}'),
       (v_schedule = 'idle', 'session.status_changed', null, null, '{"status": "idle"}')
     ) as told (wanted, type, message, attempt, data) where wanted;
@@ -49,8 +49,8 @@ begin
     snapshot_id = p_snapshot,
     timings = timings || coalesce(p_timings, '{}'),
     fence = null,
-    -- A released or suspended attempt does not count, also when its entrypoint had been called. A claim of the release
-    -- before has counted its call when it was made.
+    -- A released or suspended attempt does not count, even if its entrypoint was called. The previous release counted
+    -- an attempt when it was claimed.
     attempts = attempts + case when a.counts_at_end then (not v_uncounted)::int
       else -(v_uncounted and v_called)::int end,
     uncounted_claims = uncounted_claims
@@ -63,8 +63,8 @@ begin
     pending = v_pending,
     schedule = v_schedule,
     blocked_reason = case v_schedule when 'blocked' then 'input' end,
-    -- A turn that was begun and given back keeps the place of its acceptance; otherwise it would wait behind every
-    -- session that became ready meanwhile.
+    -- A turn that has begun keeps the place of its acceptance. Otherwise it would wait behind all sessions that became
+    -- ready since.
     ready_at = case
       when v_schedule = 'retry_wait' then clock_timestamp() + coalesce(p_wait_ms, 0) * interval '1 millisecond'
       when v_schedule = 'ready' and not v_terminal then m.created_at
@@ -76,7 +76,8 @@ begin
   return v_pending > 0;
 end $$;
 
--- message.status_changed; for a terminal status also the message's last event; and the session's return to idle.
+-- Appends message.status_changed, for a terminal status also the message's last event, and the session's return to
+-- idle.
 create or replace function append_status_events(
   p_session text, p_organization text, p_message text, p_first bigint, p_status text, p_terminal boolean, p_idle boolean
 ) returns void language plpgsql as $$
@@ -85,7 +86,7 @@ begin
     values (p_session, p_first, p_organization, 'message.status_changed', p_message,
       jsonb_build_object('status', p_status));
   if p_terminal then
-    -- The record itself is read from the message's row, which no longer changes.
+    -- The record is read from the message's row, which no longer changes.
     insert into events (session_id, sequence_number, organization_id, type, message_id)
       values (p_session, p_first + 1, p_organization, 'message.' || p_status, p_message);
   end if;
@@ -95,12 +96,13 @@ begin
   end if;
 end $$;
 
--- Records how a claimed turn ended: the only way for a worker. One transaction holds files, output, status and events.
--- p_ending: completed | failed | retry | released | cancelled | suspended, which says in p_input what it waits for.
--- p_output holds `usage` whatever the ending, where that is known: it is charged to the budgets.
--- recorded: what was written (a retry without attempts left is failed; a failure of a cancelled message is cancelled,
--- and so is every ending of one that was rolled back; what its organization may not keep is failed),
--- or null when this claim no longer holds the session. `again` is true when this very claim had already recorded it.
+-- Records how a claimed turn ended, with files, output, status and events in one transaction. Workers end turns only
+-- with this function.
+-- p_ending: completed | failed | retry | released | cancelled | suspended (p_input says what it waits for). p_output
+-- contains `usage` for every ending if it is known; it is charged to the budgets.
+-- recorded: what was written, or null if this claim no longer holds the session. A retry without attempts left becomes
+-- failed. Every ending of a rolled-back message, and a failure of a cancelled one, becomes cancelled. A turn that
+-- exceeds a quota becomes failed. `again`: this claim had recorded its end before.
 create or replace function finish_turn(
   p_session text, p_fence bigint, p_token uuid, p_ending text, p_failure jsonb, p_output jsonb,
   p_files_changed jsonb, p_snapshot jsonb, p_timings jsonb, p_wait_ms int, p_uncounted_max int,
@@ -126,15 +128,15 @@ begin
     end if;
     return;
   end if;
-  -- Its call may be on its way to being recorded.
+  -- The call may be in the middle of being recorded.
   if a.called_at is null then a := with_call(p_session, p_fence); end if;
   select * into m from messages where id = a.message_id;
 
-  -- A rollback must hold whoever is faster: a turn that ends all the same leaves nothing in its session.
+  -- A rollback wins in any order: a turn that still completes leaves nothing in its session.
   if m.rolled_back_by is not null then v_ending := 'cancelled';
   elsif v_ending in ('failed', 'retry', 'released', 'suspended') and m.cancel_requested_at is not null then
     v_ending := 'cancelled';
-  -- A platform that fails before the call uses no attempt, and must not go on for ever either.
+  -- A failure of the platform before the call does not count as an attempt, but must not repeat forever.
   elsif v_ending = 'retry' and has_no_try_left(m, a, p_uncounted_max) then v_ending := 'failed';
   end if;
   if v_ending = 'completed' and p_snapshot is not null then
@@ -146,7 +148,7 @@ begin
   end if;
   if v_ending = 'failed' then v_output := jsonb_build_object('parts', '[]'::jsonb, 'error', p_failure);
   elsif v_ending = 'cancelled' then
-    -- What an interrupted turn had said so far stays in the conversation.
+    -- The output of an interrupted turn stays in the conversation.
     v_output := cancelled_output() || case when m.interrupted_by is not null and m.rolled_back_by is null
       then jsonb_build_object('parts', coalesce(p_output -> 'parts', '[]')) else '{}' end;
   elsif v_ending <> 'completed' then v_output := null;
@@ -167,9 +169,9 @@ begin
   return next;
 end $$;
 
--- The attempt, its row locked because its worker may be recording its call in this moment. One that was claimed before
--- the database started, or recovered from the end of one of its processes, may have been called: what said so was not
--- waited for. It counts. A recovery begins the server's own statistics anew.
+-- Returns the attempt, with its row locked because its worker may just be recording its call. If the database has
+-- restarted or recovered since the claim, the record of a call may be lost: the attempt then counts as called. A
+-- recovery also resets the server's statistics.
 create or replace function with_call(p_session text, p_fence bigint) returns attempts language plpgsql as $$
 declare
   a attempts%rowtype;
@@ -183,7 +185,7 @@ begin
   return a;
 end $$;
 
--- Whether the running attempt was the last one that its message may have.
+-- Returns whether the running attempt was the last one that its message may have.
 create or replace function has_no_try_left(m messages, a attempts, p_uncounted_max int) returns boolean
 language sql immutable as $$
   select m.attempts + a.counts_at_end::int >= m.max_attempts
@@ -194,8 +196,8 @@ create or replace function cancelled_output() returns jsonb language sql immutab
   select '{"parts": [], "error": {"code": "cancelled", "message": "the message was cancelled"}}'::jsonb
 $$;
 
--- The snapshot of a turn: its child of the head when it completed, a side snapshot of the attempt otherwise.
--- Answers the new head, or null for a side snapshot.
+-- Inserts a turn's snapshot: a child of the head if the turn completed, otherwise a side snapshot. Returns the new
+-- head, or null for a side snapshot.
 create or replace function insert_turn_snapshot(
   s sessions, m messages, a attempts, p_snapshot jsonb, p_completed boolean
 ) returns text language plpgsql as $$
@@ -215,8 +217,8 @@ begin
   return null;
 end $$;
 
--- Appends an event of a running attempt. False once superseded. p_number: the event's among those of its attempt, in
--- their order; one that was recorded before is not recorded again. Null: this call is never repeated.
+-- Appends an event of a running attempt. False once superseded. p_number: the event's number within its attempt; a
+-- number that was recorded before is ignored. Null: the call is never repeated.
 create or replace function append_attempt_event(
   p_session text, p_fence bigint, p_token uuid, p_type text, p_data jsonb, p_number int default null
 ) returns boolean language plpgsql as $$
@@ -234,13 +236,12 @@ begin
   return true;
 end $$;
 
--- Appends captured output of a running attempt; a line that was recorded before is not recorded again. False once
--- superseded.
+-- Appends captured output of a running attempt; lines that were recorded before are ignored. False once superseded.
 create or replace function append_attempt_logs(p_session text, p_fence bigint, p_token uuid, p_lines jsonb)
 returns boolean language plpgsql as $$
 begin
   if not hold_claim(p_session, p_fence, p_token) then return false; end if;
-  -- The attempt's end is synchronous and makes what came before it durable.
+  -- The end of the attempt commits synchronously, and makes earlier writes durable too.
   perform set_config('synchronous_commit', 'off', true);
   insert into attempt_logs (attempt_id, organization_id, message_id, sequence_number, stream, text)
     select a.id, a.organization_id, a.message_id, (l ->> 'sequence_number')::int, l ->> 'stream', l ->> 'text'

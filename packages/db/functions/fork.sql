@@ -1,5 +1,5 @@
--- The session's head when this message had ended: its own snapshot if it completed, else that of the last turn or
--- write before. The caller holds the session's row.
+-- Returns the session's head at this message's end: its own snapshot if it completed, otherwise that of the last turn
+-- or write before. The caller holds the session's row.
 create or replace function head_after(s sessions, m messages) returns text language sql stable as $$
   select case
     when m.copied_from is not null then m.head_snapshot_id
@@ -10,7 +10,7 @@ create or replace function head_after(s sessions, m messages) returns text langu
   end
 $$;
 
--- An id of the platform's form: a prefix, 48 bits of milliseconds, random bits; Crockford base 32.
+-- Returns an id in the platform's form: a prefix, 48 bits of milliseconds, random bits; Crockford base 32.
 create or replace function new_id(p_prefix text) returns text language sql volatile as $$
   select p_prefix || '_' || string_agg(substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + digit, 1), '' order by place)
   from (
@@ -21,10 +21,10 @@ create or replace function new_id(p_prefix text) returns text language sql volat
       from (select uuid_send(gen_random_uuid()) as random) r, generate_series(0, 15) i) digits
 $$;
 
--- Starts a session with the conversation and the head that another one had after a message. Files are not copied: the
--- new head is the same snapshot. The conversation is copied in one statement, so that the fork stands on its own.
--- p_message: null: the last completed one. p_without: that message itself is left out, and the head is as it found it
--- (of a message that changed nothing). p_version: null: as the source's.
+-- Creates a session with the conversation and the head that another one had after a message. No file is copied: the
+-- head is the same snapshot. The conversation is copied in one statement.
+-- p_message: null: the last completed one. p_without: leaves out that message, which must have changed nothing, and
+-- uses the head from before it. p_version: null: the source's.
 -- outcome: forked | not_found | no_message | not_ended | open_before | merged | rolled_back | no_workspace | agent_gone
 -- | version_not_ready
 create or replace function fork_session(
@@ -36,7 +36,7 @@ declare
   v_head text;
   v_from jsonb;
 begin
-  -- Shared: forks of one session do not wait for one another; a rollback or a turn's end does.
+  -- Shared, so that forks of one session do not wait for each other. Rollbacks and ends of turns wait.
   select * into s from sessions
     where id = p_source and organization_id = p_organization and deleted_at is null for share;
   if not found then return 'not_found'; end if;
@@ -79,8 +79,8 @@ begin
   return 'forked';
 end $$;
 
--- Copies the ended messages up to a number, with their files' places and what the ledger tells of them, into a new
--- session that has one event. What was rolled back or became part of another message is left out.
+-- Copies the ended messages up to a number, with their files' paths and their events, into a new session that has one
+-- event. Leaves out messages that were rolled back or merged into another.
 create or replace function copy_conversation(s sessions, p_last int, p_session text) returns void language sql as $$
   with kept as materialized (
     select m.*, new_id('msg') as copy_id, row_number() over (order by m.sequence_number) as n, head_after(s, m) as head
@@ -98,7 +98,7 @@ create or replace function copy_conversation(s sessions, p_last int, p_session t
     insert into session_inputs (session_id, organization_id, path, message_id, file_id)
       select p_session, i.organization_id, i.path, k.copy_id, i.file_id
       from kept k join session_inputs i on i.message_id = k.id),
-  -- How the turns were scheduled and tried is told by the session in which they were.
+  -- Events about scheduling and attempts stay in the session in which they happened.
   told as (
     select e.*, k.copy_id, 1 + row_number() over (order by e.sequence_number) as n
     from events e join kept k on k.id = e.message_id

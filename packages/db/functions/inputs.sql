@@ -1,8 +1,8 @@
--- What agents ask for in the middle of a message. While one waits its session is blocked, and nothing holds a worker.
+-- What agents ask for during a message. While an input waits, its session is blocked and no worker is occupied.
 
--- Records what an attempt that is being suspended asks for, and the side snapshot that the message goes on at. Within
--- the transaction of the attempt's end, whose caller holds the session's row lock and appends the next event after this
--- one's. p_input: {key, schema, prompt, wait_seconds, placed}.
+-- Records what a suspended attempt asks for, and the side snapshot from which the message continues. Runs in the
+-- transaction of the attempt's end, whose caller holds the session's row lock and appends the following event.
+-- p_input: {key, schema, prompt, wait_seconds, placed}.
 create or replace function request_input(s sessions, m messages, a attempts, p_input jsonb, p_snapshot text)
 returns void language plpgsql as $$
 declare
@@ -24,9 +24,9 @@ begin
   update messages set resume_snapshot_id = p_snapshot, resume_inputs = p_input -> 'placed' where id = m.id;
 end $$;
 
--- Answers what a message waits for; its session goes on as after an acceptance: with p_dispatch_ttl_ms dispatched at
--- once. The caller has checked the value: a row's schema never changes.
--- schedule: what the session was moved to.
+-- Answers what a message waits for. Its session continues as after an acceptance: with p_dispatch_ttl_ms it is
+-- dispatched at once. The caller has checked the value: a row's schema never changes. schedule: what the session was
+-- moved to.
 -- outcome: answered | not_found | not_asked | answered_before | over (expired, or its message was cancelled)
 create or replace function answer_input(
   p_organization text, p_message text, p_key text, p_value jsonb, p_dispatch_ttl_ms int
@@ -41,7 +41,7 @@ declare
 begin
   select x.session_id into session_id from messages x where x.id = p_message and x.organization_id = p_organization;
   if not found then outcome := 'not_found'; return next; return; end if;
-  -- The same lock order as everyone: session, then message.
+  -- The lock order of all functions: session, then message.
   select * into s from sessions where id = session_id and deleted_at is null for no key update;
   if not found then outcome := 'not_found'; return next; return; end if;
   select * into m from messages where id = p_message for no key update;
@@ -72,7 +72,7 @@ begin
     schedule = answer_input.schedule,
     dispatch_number = answer_input.dispatch_number,
     blocked_reason = v_blocked,
-    -- In the place of its acceptance, as every turn that was begun.
+    -- At the place of its acceptance, like every turn that has begun.
     ready_at = case answer_input.schedule when 'ready' then m.created_at end,
     lease_until = case answer_input.schedule
       when 'dispatched' then clock_timestamp() + p_dispatch_ttl_ms * interval '1 millisecond' end,
@@ -83,15 +83,13 @@ begin
   return next;
 end $$;
 
--- Nobody answers any more what the session's message has waited for. The caller holds the session's row lock and ends
--- the message.
+-- Ends an open input without an answer. The caller holds the session's row lock and ends the message.
 create or replace function end_input(p_session text, p_state text) returns void language sql as $$
   update message_inputs set state = p_state, ended_at = clock_timestamp()
     where session_id = p_session and state = 'waiting'
 $$;
 
--- Fails messages whose inputs nobody has answered in time, past those that others hold. (index
--- message_inputs_expiring)
+-- Fails messages whose inputs were not answered in time. Skips locked rows. (index message_inputs_expiring)
 create or replace function expire_inputs(p_limit int)
 returns table (session_id text, organization_id text, message_id text)
 language plpgsql as $$
@@ -107,7 +105,7 @@ begin
   loop
     select * into s from sessions where id = session_id for no key update skip locked;
     continue when not found;
-    -- Answered or cancelled until the lock was there.
+    -- It may have been answered or cancelled while we waited for the lock.
     perform 1 from message_inputs i where i.message_id = expire_inputs.message_id and i.key = v_key
       and i.state = 'waiting';
     continue when not found;
@@ -117,7 +115,7 @@ begin
       perform end_queued_message(s, m, 'failed', jsonb_build_object('parts', '[]'::jsonb, 'error', jsonb_build_object(
         'code', 'input_expired', 'message', 'input "' || v_key || '" expired before it was answered')));
     exception when raise_exception or data_exception or integrity_constraint_violation or internal_error then
-      -- One broken row must not keep the others waiting; the invariants report it.
+      -- A broken row must not block the others. The invariants report it.
       continue;
     end;
     return next;

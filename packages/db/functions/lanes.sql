@@ -1,17 +1,16 @@
--- The order in which one organization's ready sessions are dispatched: lanes, and bounds on turns at once.
+-- The order in which one organization's ready sessions are dispatched: lanes, and limits on concurrent turns.
 --
--- sessions_ready is one queue for each organization, lane and limit_group. A session that a max_concurrency keeps
--- waiting moves to the group of that bound. So one probe passes all sessions that wait for a full bound, however
--- many they are.
+-- sessions_ready is one queue for each organization, lane and limit_group. A session that a max_concurrency holds back
+-- moves to the group of that limit. So one probe passes all sessions that wait for a full limit, however many they are.
 
--- The limit_group of a bound: of an agent's id, or of a batch's id. Null for null. Two bounds may share a group: then
--- sessions of one may wait for a slot of the other.
+-- The limit_group of an agent's or a batch's limit, by its id. Null for null. If two limits share a group, sessions of
+-- one can wait for a slot of the other.
 create or replace function group_of(p_id text) returns int language sql immutable strict as $$
   select greatest(1, hashtext(p_id) & 2147483647)
 $$;
 
--- How many more turns the bounds of an agent and a batch allow now; null where neither has one. Counts what is in
--- flight, also what this transaction has just dispatched. (primary keys; index sessions_in_flight)
+-- How many more turns the limits of an agent and a batch allow now; null if neither has one. Counts what is in flight,
+-- including what this transaction has dispatched. (primary keys; index sessions_in_flight)
 create or replace function limit_room(p_organization text, p_agent text, p_batch text) returns int
 language sql as $$
   select least(
@@ -23,8 +22,8 @@ language sql as $$
       from session_batches b where b.id = p_batch and b.max_concurrency is not null))::int
 $$;
 
--- Groups of a lane from p_from on that have a ready session, at most p_limit, and how many of each may be dispatched:
--- null for any number. (loose scan of sessions_ready)
+-- Groups of a lane from p_from on with a ready session, at most p_limit, and how many of each can be dispatched: null
+-- for any number. (loose scan of sessions_ready)
 create or replace function ready_groups(p_organization text, p_background boolean, p_from int, p_limit int)
 returns table (limit_group int, room int) language sql as $$
   with recursive g as (
@@ -39,15 +38,15 @@ returns table (limit_group int, room int) language sql as $$
   few as materialized (select * from g limit p_limit),
   flight as materialized (select s.agent_id, s.batch_id from sessions s
     where s.schedule in ('dispatched', 'leased') and s.organization_id = p_organization)
-  -- Group 0 has sessions of many agents: each is judged by itself.
+  -- Group 0 has sessions of many agents: each is checked singly.
   select x.limit_group, case when x.limit_group > 0 then least(
       a.max_concurrency - (select count(*) from flight f where f.agent_id = x.agent_id),
       b.max_concurrency - (select count(*) from flight f where f.batch_id = x.batch_id))::int end
   from few x left join agents a on a.id = x.agent_id left join session_batches b on b.id = x.batch_id
 $$;
 
--- Since when an organization's longest-ready session has been ready, of those that no max_concurrency keeps waiting. Of
--- at most 100 groups of a lane.
+-- Since when an organization's longest-ready session has been ready, without sessions that a max_concurrency holds
+-- back. Reads at most 100 groups of a lane.
 create or replace function oldest_ready_at(p_organization text) returns timestamptz language sql stable as $$
   select least(
     (select s.ready_at from sessions s where s.schedule = 'ready' and s.organization_id = p_organization
@@ -62,8 +61,8 @@ create or replace function oldest_ready_at(p_organization text) returns timestam
       where coalesce(g.room, 1) > 0))
 $$;
 
--- Whether an organization has a ready session that no max_concurrency of an agent or a batch keeps waiting. Group 0
--- takes one probe per lane. Only if it has no session are other groups read: 100 of a lane, and true if there are more.
+-- Returns whether an organization has a ready session that no max_concurrency of an agent or a batch holds back. Group
+-- 0 takes one probe per lane. Only if it is empty, other groups are read: 100 of a lane, and true if there are more.
 create or replace function waits_for_slot(p_organization text) returns boolean language sql stable as $$
   select case
     when exists (select 1 from sessions s where s.schedule = 'ready' and s.organization_id = p_organization
@@ -78,9 +77,8 @@ create or replace function waits_for_slot(p_organization text) returns boolean l
   end
 $$;
 
--- The first p_limit organizations with a ready session, and whether each waits for a slot. Of those that have only
--- sessions with a bound, the first 20 are checked and the others count as waiting: a reading costs little however many
--- wait.
+-- Returns the first p_limit organizations with a ready session, and whether each waits for a slot. If several have only
+-- sessions with a limit, the first 20 are checked and the others count as waiting, so that a call stays cheap.
 create or replace function ready_with_room(p_limit int) returns table (id text, can_begin boolean)
 language sql stable as $$
   with ready as materialized (
@@ -93,10 +91,10 @@ language sql stable as $$
   select x.id, case when x.is_open or x.n > 20 then true else waits_for_slot(x.id) end from numbered x
 $$;
 
--- Whether a due retry may continue without the dispatcher: no organization waits for a slot that it may have, and no
--- other transaction asks at this moment, so what its caller reads next holds until it commits. Sessions that only
--- wait for a full max_concurrency do not count. False if 20 organizations have ready sessions, so that a check reads
--- little. (indexes sessions_ready and sessions_in_flight)
+-- Returns whether a due retry may continue without the dispatcher: no organization waits for a slot that it may have,
+-- and no other transaction asks at this moment, so what the caller reads next holds until it commits. Sessions that
+-- only wait for a full max_concurrency do not count. False if 20 organizations have ready sessions, so that a check
+-- stays cheap. (indexes sessions_ready and sessions_in_flight)
 create or replace function may_pass_dispatcher() returns boolean language sql as $$
   select pg_try_advisory_xact_lock(hashtext('dari due retries'))
     and (select count(*) from ready_organizations('', 20)) < 20
@@ -107,10 +105,10 @@ create or replace function may_pass_dispatcher() returns boolean language sql as
         and waits_for_slot(o.id))
 $$;
 
--- Moves up to p_counts[i] of organization i's sessions from ready to dispatched, past those that others hold. The first
--- p_background[i] are of the background lane; then the interactive lane goes first. Within a lane, the one that
--- has been ready longest. Those that a budget or a stop holds back become blocked. Row by row: statements that
--- compare one column with one value are planned once, joins of arrays every time.
+-- Moves up to p_counts[i] of organization i's sessions from ready to dispatched. Skips locked rows. The first
+-- p_background[i] are of the background lane; then the interactive lane goes first. Within a lane, the longest-ready
+-- first. Sessions that a budget or a stop holds back become blocked. Row by row: statements that compare one column
+-- with one value are planned once, joins of arrays every time.
 create or replace function dispatch_sessions(
   p_organizations text[], p_counts int[], p_ttl_ms int, p_background int[] default null
 ) returns table (session_id text, organization_id text, dispatch_number bigint, message_id text, attempts_left int,
@@ -123,12 +121,12 @@ declare
   v_most int;
   v_found refcursor;
 begin
-  -- What a crash of the database undoes is ready again, and dispatched again.
+  -- A dispatch that a crash of the database undoes is ready again, and is dispatched again.
   perform set_config('synchronous_commit', 'off', true);
   for i in 1..cardinality(p_organizations) loop
     organization_id := p_organizations[i];
     v_is_watched := is_watched(p_organizations[i]);
-    -- Another transaction dispatches for this organization; the next tick looks again.
+    -- Another transaction dispatches for this organization; the next tick tries again.
     continue when v_is_watched and not may_count_turns(p_organizations[i]);
     v_left := p_counts[i];
     for step in 1..3 loop
@@ -162,9 +160,9 @@ begin
   end loop;
 end $$;
 
--- Ready sessions of one lane from the groups that have room, the longest-ready first. At most 100 groups, and
--- where there are more, 100 others from a random place on: each of them is reached in time. Of group 0 some more
--- than p_most: those that are held back take no other session's place.
+-- Returns ready sessions of one lane from the groups that have room, the longest-ready first. Reads at most 100 groups,
+-- from a random place if there are more, so each is reached in time. From group 0, returns some more than p_most: held
+-- sessions must not take another session's place.
 create or replace function watched_sessions(p_organization text, p_background boolean, p_most int) returns setof text
 language plpgsql as $$
 declare
@@ -185,8 +183,8 @@ begin
     order by x.ready_at;
 end $$;
 
--- Whether a ready session may be dispatched now; it is locked if so. If not: one that a budget or a stop holds back is
--- blocked, and one that a max_concurrency keeps waiting moves to the group of that bound.
+-- Returns whether a ready session can be dispatched now, and locks it. If not: a session that a budget or a stop holds
+-- back is blocked, and one that a max_concurrency holds back moves to the group of that limit.
 create or replace function may_begin(p_session text) returns boolean language plpgsql as $$
 declare
   s sessions%rowtype;

@@ -1,12 +1,12 @@
--- Records an object that was stored for a snapshot, with those that its contents lie in, before anything names it.
--- False when one of these is being deleted: the caller has built on what is no longer there. p_references: [{key,
--- bytes}].
+-- Records a stored object of a snapshot, with the objects that its contents are in, before a row refers to it. False if
+-- one of these is being deleted: the caller has built on objects that are gone.
+-- p_references: [{key, bytes}].
 create or replace function record_object(p_organization text, p_key text, p_bytes bigint, p_references jsonb)
 returns boolean language plpgsql as $$
 declare
   v_keys text[] := array(select r ->> 'key' from jsonb_array_elements(p_references) r order by 1) || p_key;
 begin
-  -- Waits for a sweep that dooms one of them at this moment, and then finds it doomed.
+  -- Waits for a sweep that is dooming one of them, and then finds it doomed.
   delete from tombstones where object_key = any(v_keys) and doomed_at is null;
   if exists (select 1 from tombstones where object_key = any(v_keys)) then return false; end if;
   insert into snapshot_objects (object_key, organization_id, size_bytes) values (p_key, p_organization, p_bytes)
@@ -18,7 +18,7 @@ begin
   return true;
 end $$;
 
--- A snapshot never names an object that is being deleted, whoever writes its row.
+-- A snapshot never refers to an object that is being deleted, whatever writes its row.
 create or replace function keep_object() returns trigger language plpgsql as $$
 begin
   if new.object_key is null then return new; end if;
@@ -33,7 +33,7 @@ drop trigger if exists keep_object on snapshots;
 create trigger keep_object before insert or update of object_key on snapshots
   for each row execute function keep_object();
 
--- The same for images: a build takes one that is in the store already where the content is the same.
+-- The same for images: a build reuses a stored image with the same content.
 create or replace function keep_image() returns trigger language plpgsql as $$
 declare
   v_keys text[] := array[new.image ->> 'objectKey', new.image -> 'layer' ->> 'objectKey'];
@@ -48,7 +48,7 @@ end $$;
 drop trigger if exists keep_image on versions;
 create trigger keep_image before insert or update of image on versions for each row execute function keep_image();
 
--- And for layers of dependencies.
+-- The same for layers of dependencies.
 create or replace function keep_layer() returns trigger language plpgsql as $$
 begin
   if new.layer is null then return new; end if;
@@ -62,7 +62,7 @@ drop trigger if exists keep_layer on dependency_layers;
 create trigger keep_layer before insert or update of layer on dependency_layers
   for each row execute function keep_layer();
 
--- Whether a turn that is still to come places the file: its message is not behind a completed one.
+-- Returns whether a future turn places the file: its message is not behind a completed one.
 create or replace function is_awaited(p_file text) returns boolean language sql stable as $$
   select exists (
     select 1 from session_inputs i join messages m on m.id = i.message_id join sessions s on s.id = m.session_id
@@ -73,8 +73,7 @@ create or replace function is_awaited(p_file text) returns boolean language sql 
         and d.rolled_back_at is null))
 $$;
 
--- Whether a row still names the object. An uploaded file that was deleted stays until the turns that are to find it
--- have.
+-- Returns whether a row still refers to the object. A deleted upload stays until all turns that need it have run.
 create or replace function is_named(p_key text) returns boolean language sql stable as $$
   select exists (select 1 from snapshots where object_key = p_key)
     or exists (select 1 from object_references where referenced_key = p_key)

@@ -1,11 +1,10 @@
--- The organization, if it may keep p_more of this kind; else an error that names the bound and what is kept. Stands in
--- the very statement that inserts, or before it in one transaction. Where a bound is set, those that add of one kind to
--- one organization come one after the other, so that none looks past what another is adding. Organizations without one
--- pay for reading their own row.
--- Who adds of several kinds names the bytes first, then sessions, then the others, as the triggers do: so none wait for
--- each other in a circle.
--- p_kind: sessions | storage_bytes, of which the count is kept; files | agents | api_keys, which are counted up to the
--- bound.
+-- Returns the organization if it may store p_more of this kind. Otherwise raises an error with the limit and what is
+-- stored. Call it in the inserting statement, or before it in the same transaction.
+-- With a limit, additions of one kind to one organization run one after the other, so that none overlooks another.
+-- Organizations without a limit pay only for reading their own row. To avoid deadlocks, add bytes first, then sessions,
+-- then the others, as the triggers do.
+-- p_kind: sessions | storage_bytes, which have a stored total; files | agents | api_keys, which are counted up to the
+-- limit.
 create or replace function counted_in(p_organization text, p_kind text, p_more bigint) returns text
 language plpgsql as $$
 declare
@@ -20,7 +19,7 @@ begin
     v_kept := hold_count(p_organization, p_kind);
   else
     perform pg_advisory_xact_lock(hashtext('dari quota ' || p_kind), hashtext(p_organization));
-    -- A statement of its own, which sees what was committed before the lock was had.
+    -- A separate statement, which sees what was committed before the lock was granted.
     v_kept := kept_of(p_organization, p_kind, v_most);
   end if;
   if v_kept + p_more > v_most then perform refuse_more(p_kind, v_most, v_kept, p_more); end if;
@@ -34,53 +33,52 @@ begin
     detail = jsonb_build_object('most', p_most, 'kept', p_kept, 'more', p_more)::text;
 end $$;
 
--- How much is kept, which nobody else changes until the transaction ends. The triggers of what is counted change the
--- count (see 0023). A bound that has no count yet is counted for: the reconciler begins it. (primary key)
+-- Returns how much is stored, and locks it until the transaction ends. The triggers on the counted tables change the
+-- total (see 0023). A limit without a stored total is counted here; the reconciler will store it. (primary key)
 create or replace function hold_count(p_organization text, p_kind text) returns bigint
 language plpgsql security definer set search_path = dari, pg_temp as $$
 declare
   v_kept bigint;
 begin
-  -- It sees past row-level security: calls of an organization learn of no other's.
+  -- This function bypasses row-level security, so it must not answer for another organization.
   if p_organization <> coalesce(nullif(current_setting('dari.organization_id', true), ''), p_organization) then
     return null;
   end if;
-  -- First, as all do that change the count.
+  -- The first lock, as everywhere that changes the total.
   perform pg_advisory_xact_lock_shared(hashtext('dari kept counts'), hashtext(p_organization));
   select kept into v_kept from kept_counts where organization_id = p_organization and kind = p_kind for no key update;
   if found then return v_kept; end if;
   perform pg_advisory_xact_lock(hashtext('dari quota ' || p_kind), hashtext(p_organization));
-  -- A statement of its own, which sees what was committed before the lock was had.
+  -- A separate statement, which sees what was committed before the lock was granted.
   return kept_now(p_organization, p_kind);
 end $$;
 
--- Counts anew. The lock waits for those that are changing what is counted, and keeps others from it.
+-- Counts from the tables and stores the total. The lock waits for transactions that change it, and excludes new ones.
 create or replace function recount(p_organization text, p_kind text) returns bigint
 language plpgsql security definer set search_path = dari, pg_temp as $$
 declare
   v_kept bigint;
 begin
-  -- It sees past row-level security: calls of an organization learn of no other's.
+  -- This function bypasses row-level security, so it must not answer for another organization.
   if p_organization <> coalesce(nullif(current_setting('dari.organization_id', true), ''), p_organization) then
     return null;
   end if;
   perform pg_advisory_xact_lock(hashtext('dari kept counts'), hashtext(p_organization));
-  -- A statement of its own, which sees what those have committed.
+  -- A separate statement, which sees what those have committed.
   v_kept := kept_now(p_organization, p_kind);
   insert into kept_counts (organization_id, kind, kept) values (p_organization, p_kind, v_kept)
     on conflict (organization_id, kind) do update set kept = excluded.kept, checked_at = excluded.checked_at;
   return v_kept;
 end $$;
 
--- Counts no more. The lock comes before the row, as for all that change the count: else who has the one waits for the
--- other in a circle.
+-- Deletes the stored total. Takes the lock before the row, as everywhere that changes the total, to avoid deadlocks.
 create or replace function forget_count(p_organization text, p_kind text) returns void language plpgsql as $$
 begin
   perform pg_advisory_xact_lock(hashtext('dari kept counts'), hashtext(p_organization));
   delete from kept_counts where organization_id = p_organization and kind = p_kind;
 end $$;
 
--- What a count must be. Stable: in one statement with the count, both are of one moment. (indexes
+-- What a total must be. Stable: in one statement with the total, both are of one moment. (indexes
 -- sessions_by_organization, files_by_organization, primary key of snapshots)
 create or replace function kept_now(p_organization text, p_kind text) returns bigint language sql stable as $$
   select case p_kind
@@ -92,8 +90,8 @@ create or replace function kept_now(p_organization text, p_kind text) returns bi
   end::bigint
 $$;
 
--- Why a workspace of so many bytes cannot be the session's head: its organization would keep more than it may. Null: it
--- can. One that is not larger than the head always can. (primary keys)
+-- Returns why a workspace of this size cannot become the session's head: its organization would exceed its quota. Null:
+-- it can. A workspace that is not larger than the head always can. (primary keys)
 create or replace function storage_refusal(s sessions, p_total_bytes bigint) returns jsonb language plpgsql as $$
 declare
   v_most bigint := (select max_storage_bytes from organizations where id = s.organization_id);
@@ -110,7 +108,7 @@ begin
     v_most, v_kept, v_more));
 end $$;
 
--- How many an organization keeps, counted no further than p_most.
+-- How many an organization stores, counted up to p_most.
 create or replace function kept_of(p_organization text, p_kind text, p_most bigint) returns bigint
 language plpgsql stable as $$
 begin

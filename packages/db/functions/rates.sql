@@ -1,10 +1,10 @@
--- Takes from the windows of organizations and their keys, element by element: from the organization's window and, where
--- the key has a quota of its own, from the key's, what both have. p_wants: how many; below zero gives back.
--- p_whole: all that is wanted, or nothing. p_spares: as many more, which the caller uses before the window has passed;
--- a small part of what is left, so that little is lost where it does not. p_quotas: where the organization's row has
--- none; null: no bound.
--- Callers sort by organization, kind and key, so that two of them never wait for each other: where an organization has
--- no bound, nothing else orders its keys.
+-- Takes from the windows of organizations and their keys, element by element: what both the organization's window and,
+-- if the key has a quota, the key's window have.
+-- p_wants: how many; a negative number gives back. p_whole: all or nothing. p_spares: this many more, which the caller
+-- uses before the window ends; a small part of what is left, so that little is wasted. p_quotas: used if the
+-- organization's row has none; null: no limit.
+-- Callers sort by organization, kind and key to avoid deadlocks: without an organization's limit, nothing else orders
+-- its keys.
 create or replace function take_from_windows(
   p_organizations text[], p_keys text[], p_kinds text[], p_seconds int[], p_wants bigint[], p_whole boolean[],
   p_spares bigint[], p_quotas bigint[], p_key_quotas bigint[]
@@ -19,7 +19,7 @@ begin
     select coalesce(case p_kinds[i] when 'requests' then o.max_requests_per_minute
         when 'messages' then o.max_messages_per_minute else o.max_upload_bytes_per_hour end, quota)
       into quota from organizations o where o.id = p_organizations[i];
-    -- The organization's row first: whoever wants a key's has it.
+    -- Take the organization's row first: only its holder takes a key's.
     select w.granted, w.remaining, w.reset_ms into granted, remaining, reset_ms from take_from_window(
       p_organizations[i], '', p_kinds[i], p_seconds[i], p_wants[i], p_whole[i], p_spares[i], quota) w;
     key_remaining := null;
@@ -28,7 +28,7 @@ begin
       select w.granted, w.remaining, w.reset_ms into v_given, key_remaining, key_reset_ms from take_from_window(
         p_organizations[i], p_keys[i], p_kinds[i], p_seconds[i], least(granted, p_wants[i]), p_whole[i],
         greatest(granted - p_wants[i], 0), p_key_quotas[i]) w;
-      -- What the key may not have, others of the organization may.
+      -- What the key may not take stays for others of the organization.
       if v_given < granted and quota is not null then
         update rate_windows set used = used - (granted - v_given)
           where organization_id = p_organizations[i] and key_id = '' and kind = p_kinds[i];
@@ -40,7 +40,7 @@ begin
   end loop;
 end $$;
 
--- One window. It begins with the first that takes from it after the one before has passed.
+-- Takes from one window. It begins with the first take after the previous one has ended.
 create or replace function take_from_window(
   p_organization text, p_key text, p_kind text, p_seconds int, p_want bigint, p_whole boolean, p_spare bigint,
   p_quota bigint
@@ -66,7 +66,7 @@ begin
   return next;
 end $$;
 
--- Of what is wanted, what there is left for; and what is spared of the rest.
+-- Returns how much to take: p_want and, if that is available, up to p_spare more, at most 1/256 of the rest.
 create or replace function may_take(p_want bigint, p_left bigint, p_whole boolean, p_spare bigint) returns bigint
 language sql immutable as $$
   select case when p_want <= p_left then p_want + least(p_spare, (p_left - p_want) / 256)

@@ -1,6 +1,6 @@
--- Repairs what no living worker will: expired dispatches, expired leases, overdue retries. Bounded per call.
--- Nothing within p_grace_ms of the database's start: after an outage every lease looks expired, also those of
--- workers that are alive and about to renew.
+-- Repairs what a dead worker left: expired dispatches, expired leases, overdue retries. Bounded per call. Does nothing
+-- within p_grace_ms of the database's start: after an outage all leases look expired, also those of live workers that
+-- are about to renew.
 create or replace function reap_sessions(p_limit int, p_grace_ms int, p_overdue_ms int, p_uncounted_max int)
 returns table (session_id text, organization_id text, was text, recorded text)
 language plpgsql as $$
@@ -9,8 +9,8 @@ declare
   s sessions%rowtype;
 begin
   if clock_timestamp() < pg_postmaster_start_time() + p_grace_ms * interval '1 millisecond' then return; end if;
-  -- All that the ends below are charged to, at once and in one order: locked end by end, they would come in another
-  -- order than that in which a worker's end takes its own.
+  -- Lock all budgets that the ends below charge, at once and in one order. Locked one by one, their order would differ
+  -- from that of a worker's end.
   perform 1 from budgets b where b.id in (
     select y.id from sessions x join budgets y on y.organization_id = x.organization_id
       and y.target_id in (x.organization_id, x.agent_id, x.id)
@@ -26,7 +26,7 @@ begin
       begin
         recorded := reap_lease(s, p_uncounted_max);
       exception when raise_exception or data_exception or integrity_constraint_violation or internal_error then
-        -- One broken row must not keep the others from being repaired; the invariants report it.
+        -- A broken row must not block the repair of others. The invariants report it.
         recorded := 'broken';
         update sessions set lease_until = clock_timestamp() + interval '1 minute' where id = s.id;
       end;
@@ -40,8 +40,8 @@ begin
     from ready_due_retries(p_limit, p_overdue_ms) r;
 end $$;
 
--- Gives retries that have been due for p_overdue_ms back to ready, in the place of their acceptance: the dispatcher
--- shares slots among them as among all others.
+-- Makes retries that have been due for p_overdue_ms ready, at the place of their acceptance: the dispatcher assigns
+-- slots to them as to all others.
 create or replace function ready_due_retries(p_limit int, p_overdue_ms int)
 returns table (session_id text, organization_id text)
 language sql as $$
@@ -53,8 +53,7 @@ language sql as $$
   returning s.id, s.organization_id
 $$;
 
--- Ends the attempt of a worker that was lost. An attempt whose entrypoint was never called does not count, up to a
--- bound.
+-- Ends the attempt of a lost worker. An attempt whose entrypoint was never called does not count, up to a limit.
 create or replace function reap_lease(s sessions, p_uncounted_max int) returns text
 language plpgsql as $$
 declare

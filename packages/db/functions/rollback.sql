@@ -1,5 +1,5 @@
--- Takes a session's head back to what it was after a message. Later messages are kept and marked: they are no longer
--- part of the conversation. Only while the session is idle.
+-- Rolls a session's head back to its state after a message. Later messages are kept and marked as no longer part of the
+-- conversation. Only while the session is idle.
 -- outcome: done | not_found | closed | busy | no_message | merged | rolled_back | no_workspace
 create or replace function rollback_session(p_organization text, p_session text, p_message text)
 returns text language plpgsql as $$
@@ -25,7 +25,7 @@ begin
   update messages set rolled_back_at = clock_timestamp()
     where session_id = p_session and sequence_number > m.sequence_number and rolled_back_at is null;
   get diagnostics v_messages = row_count;
-  -- An imported session's own base is younger than the conversation that came with it.
+  -- An imported session's first snapshot is newer than its messages.
   update snapshots set rolled_back_at = clock_timestamp() where session_id = p_session and kind in ('turn', 'write')
     and created_at > m.completed_at and rolled_back_at is null and id is distinct from s.base_snapshot_id;
   get diagnostics v_snapshots = row_count;
@@ -38,10 +38,10 @@ begin
   return 'done';
 end $$;
 
--- Makes a snapshot that no turn made the session's head, if the head is still its parent.
--- p_idle: refuses also while messages wait; else only while a turn runs, or one that has begun waits to go on: what it
--- did so far was made on this head. p_message: whose attempt left it behind, or
--- null. outcome: written | not_found | closed | busy | moved
+-- Makes a snapshot that no turn made the session's head, if the head is still its parent. p_idle: refuses also while
+-- messages wait; otherwise only while a turn runs, or one that has begun waits to continue, because its work started
+-- from this head. p_message: the message whose attempt left the snapshot, or null.
+-- outcome: written | not_found | closed | busy | moved
 create or replace function write_head(
   p_organization text, p_session text, p_snapshot jsonb, p_files_changed jsonb, p_message text, p_idle boolean
 ) returns text language plpgsql as $$

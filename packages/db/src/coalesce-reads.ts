@@ -1,10 +1,10 @@
-// Coalesces reads: callers that ask while a read is under way share the next one. A caller alone waits for nothing.
+// Coalesces reads: callers that ask during a read share the next one. A caller alone does not wait.
 
 import { settledWithin, sharedPatienceMs } from "@dari/domain";
 import type { Database } from "./database.ts";
 import { isDatabaseAway } from "./errors.ts";
 
-/** Reads what is found of the keys; what is not found is left out. */
+/** Reads the values of the keys. Missing keys are left out. */
 export type ReadMany<T> = (db: Database, group: string, keys: readonly string[]) => Promise<ReadonlyMap<string, T>>;
 
 /** The newest read of a group. */
@@ -19,9 +19,9 @@ interface Gathered<T> {
 }
 
 /**
- * Returns a function that reads one key. Only keys of one group are read together, at most `keysMax` different ones. An
- * answer is never older than its question: its read begins after it. A key that fails a shared read is read again
- * alone, and fails alone. For reads only: each caller's answer is its own.
+ * Returns a function that reads one key. Only keys of one group are read together, at most `keysMax` different ones. A
+ * result is never older than the call: its read starts after it. If a shared read fails, its keys are read one by one,
+ * and each fails alone.
  */
 export function coalesceReads<T>(
   read: ReadMany<T>,

@@ -1,7 +1,7 @@
-// Limits the connections that one organization holds of a pool, so that its slow statements delay its own calls only.
-// Only counts: the connections are the pool's.
+// Limits how many connections of a pool one organization holds, so that its slow statements delay only its own calls.
+// Only counts: the pool has the connections.
 
-/** Nothing was sent, and the same may work a moment later: the code is that of a lock that was not available. */
+/** Nothing was sent, so a retry can succeed. The code is that of an unavailable lock. */
 export class ConnectionLimitError extends Error {
   override readonly name = "ConnectionLimitError";
   readonly code = "55P03";
@@ -20,18 +20,18 @@ interface Standing {
   held: number;
   readonly waiting: Set<() => void>;
   readonly waitingAhead: Set<() => void>;
-  /** Whether the last waiting call that got a connection went ahead. */
+  /** Whether the last waiting call that got a connection used `ahead`. */
   wasAhead: boolean;
 }
 
-/** `max`: connections of one organization at once. `waitMs`: how long a call waits for one of them. */
+/** `max`: concurrent connections of one organization. `waitMs`: how long a call waits for one. */
 export function createConnectionLimit(max: number, waitMs: number): ConnectionLimit {
   const standings = new Map<string, Standing>();
   const leave = (organizationId: string, standing: Standing): void => {
     const { waiting, waitingAhead } = standing;
     standing.wasAhead = waitingAhead.size > 0 && !(standing.wasAhead && waiting.size > 0);
     const [next] = standing.wasAhead ? waitingAhead : waiting;
-    // The next call takes this connection over, so `held` stays.
+    // The next call takes over this connection, so `held` stays.
     if (next !== undefined) return next();
     standing.held -= 1;
     if (standing.held === 0) standings.delete(organizationId);

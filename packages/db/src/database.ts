@@ -1,4 +1,4 @@
-// Connections to PostgreSQL. kysely and pg live in this package only; everyone else calls queries and verbs.
+// Connections to PostgreSQL. Only this package imports kysely and pg.
 
 import { Kysely, PostgresDialect, sql, type Transaction } from "kysely";
 import pg from "pg";
@@ -6,19 +6,19 @@ import type { DB } from "./generated/schema.ts";
 import { preparing } from "./prepared.ts";
 import { createTenants, type Tenants } from "./tenants.ts";
 
-/** What queries run on: the pool, or one open transaction. */
+/** The pool, or one open transaction. */
 export type Queryable = Kysely<DB> | Transaction<DB>;
 
 export interface Database {
   readonly kysely: Kysely<DB>;
   readonly pool: pg.Pool;
-  /** The connections of organizations' calls; undefined where there are none of their own. */
+  /** The connections of organizations' calls; undefined if there are none. */
   readonly tenantPool: pg.Pool | undefined;
   readonly url: string;
   /**
-   * The same database for a call of one organization: its statements see that organization's rows and no others,
-   * whatever they ask for. `ahead`: before all others of the organization that wait for a connection; for the few that
-   * many wait for. @throws Error where it was opened without connections for such calls.
+   * Returns the database for calls of one organization: statements see only that organization's rows. `ahead`: before
+   * other calls of the organization that wait for a connection, for reads that serve many. @throws Error if the
+   * database was opened without connections for such calls.
    */
   forOrganization(organizationId: string, how?: { readonly ahead?: boolean }): Database;
   close(): Promise<void>;
@@ -26,9 +26,9 @@ export interface Database {
 
 export interface DatabaseOptions {
   readonly url: string;
-  /** Connections at most. */
+  /** Maximum number of connections. */
   readonly poolMax: number;
-  /** The role that statements run as; it owns no table. Undefined: the URL's own (migrations only). */
+  /** The role of the statements, which owns no table. Undefined: the URL's own role, for migrations only. */
   readonly role?: "dari_app" | "dari_tenant";
   /**
    * Connections at most for calls of organizations, which run as `dari_tenant`. `unrestricted`: the role does not
@@ -40,13 +40,13 @@ export interface DatabaseOptions {
 
 export const schemaName = "dari";
 
-// bigint and numeric columns hold counters far below 2^53.
+// bigint and numeric columns contain counters far below 2^53.
 const types: pg.CustomTypesConfig = {
   getTypeParser: ((oid: number, format?: "text" | "binary") =>
     oid === 20 ? Number : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
 };
 
-/** The connection settings that every client of the platform uses. */
+/** Returns the connection settings that all clients of the platform use. */
 export function clientConfig(options: Omit<DatabaseOptions, "poolMax" | "tenants">): pg.ClientConfig {
   const settings = [
     `search_path=${schemaName}`,
@@ -87,46 +87,48 @@ export function openDatabase(options: DatabaseOptions): Database {
 }
 
 /**
- * A call that finds no connection open waits for one: tens of milliseconds. Firewalls and balancers forget a connection
- * on which nothing happens for some minutes. Milliseconds.
+ * Opening a connection takes tens of milliseconds, so keep idle ones. Firewalls and load balancers drop connections
+ * that are idle for some minutes. In milliseconds.
  */
 const idleTimeoutMillis = 180_000;
 
 function openPool(options: DatabaseOptions, max: number): pg.Pool {
   const own = { max, idleTimeoutMillis, statement_timeout: 30_000, query_timeout: 35_000 };
   const pool = new pg.Pool({ ...clientConfig(options), ...own });
-  // A connection that breaks while idle is replaced by the pool; without a listener it would end the process.
+  // The pool replaces a connection that breaks while idle. Without a listener, the event would end the process.
   pool.on("error", () => undefined);
-  // One that breaks while it is held, between two statements of a transaction, fails the next statement besides.
+  // A connection that breaks between two statements of a transaction also fails the next statement.
   pool.on("connect", (client) => void client.on("error", () => undefined));
   return pool;
 }
 
 const ofTenants = new WeakMap<Kysely<DB>, Database>();
 
-/** One object for an organization as long as it is remembered: reads are shared between calls by it. */
+/** Returns the same object for an organization while it is cached: calls share reads by object. */
 function ofTenant(database: Database, tenants: Tenants, kysely: Kysely<DB>): Database {
   const known = ofTenants.get(kysely) ?? { ...database, kysely, pool: tenants.pool };
   ofTenants.set(kysely, known);
   return known;
 }
 
-/** kysely ends the pool only when it has used it; statements may have gone to the pool alone. */
+/** kysely ends the pool only if it has used it. Statements may have used the pool directly. */
 async function closeAll(kysely: Kysely<DB>, pool: pg.Pool, tenants: Tenants | undefined): Promise<void> {
   await tenants?.pool.end();
   await kysely.destroy();
   if (!pool.ending) await pool.end();
 }
 
-/** Runs `work` in one transaction, or in the one that `db` is bound to. No network call but SQL belongs inside. */
+/**
+ * Runs `work` in one transaction, or in the one that `db` is bound to. Do not make network calls other than SQL in it.
+ */
 export function withTransaction<T>(db: Database, work: (tx: Transaction<DB>) => Promise<T>): Promise<T> {
   if (db.kysely.isTransaction) return work(db.kysely as Transaction<DB>);
   return db.kysely.transaction().execute(work);
 }
 
 /**
- * Within the transaction that `db` is bound to: what `work` wrote is taken back when it throws, and the transaction
- * goes on.
+ * Runs `work` in a savepoint of the transaction that `db` is bound to. If it throws, its writes are rolled back, and
+ * the transaction continues.
  */
 export async function withSavepoint<T>(db: Database, work: () => Promise<T>): Promise<T> {
   await sql`savepoint step`.execute(db.kysely);
@@ -140,7 +142,7 @@ export async function withSavepoint<T>(db: Database, work: () => Promise<T>): Pr
   }
 }
 
-/** The database as one transaction sees it: every query joins it, also those that would open one of their own. */
+/** Returns the database bound to one transaction: every query joins it, including those that would open their own. */
 export function boundTo(db: Database, tx: Transaction<DB>): Database {
   return { ...db, kysely: tx };
 }

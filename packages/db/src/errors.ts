@@ -1,11 +1,11 @@
-// Which errors of the driver mean what. Callers ask questions; they do not read codes.
+// Classifies the driver's errors. Callers use these functions and do not read codes.
 
 import { types } from "node:util";
 
-/** The server is down for everybody: nobody can claim meanwhile. */
+/** The server is down for all clients: no worker can claim in the meantime. */
 const downCodes = new Set(["ECONNREFUSED", "57P01", "57P02", "57P03"]);
 
-/** No answer, or none from here: nothing is known about the statement's effect, nor about others. */
+/** No reply: the statement may or may not have had its effect. */
 const unreachableCodes = new Set([
   "ECONNRESET",
   "EPIPE",
@@ -27,28 +27,31 @@ const unreachableCodes = new Set([
 ]);
 
 /**
- * Nothing was changed, and the same may work a moment later: serialization, deadlock, lock and query limits, a full
- * disk, a server that is read only because another one takes over.
+ * Nothing was changed, and a retry can succeed: serialization, deadlock, lock and query limits, a full disk, a server
+ * that is read-only because another one takes over.
  */
 const passingCodes = new Set(["40001", "40P01", "55P03", "57014", "53100", "25006"]);
 
 const lostConnection =
   /Connection terminated|timeout exceeded when trying to connect|Query read timeout|encountered a connection error/;
 
-/** True when the server refuses everybody: a restart, a crash. */
+/** Returns whether the server refuses all clients: a restart or a crash. */
 export function isDatabaseDown(error: unknown): boolean {
   return downCodes.has(codeOf(error));
 }
 
-/** True when the database could not be reached or went away: nothing is known about the statement's effect. */
+/**
+ * Returns whether the database was unreachable or the connection broke: the statement may or may not have had its
+ * effect.
+ */
 export function isDatabaseAway(error: unknown): boolean {
   const code = codeOf(error);
   if (downCodes.has(code) || unreachableCodes.has(code)) return true;
-  // Errors cross realms, where instanceof does not hold.
+  // Errors can come from another realm, where instanceof does not work.
   return types.isNativeError(error) && lostConnection.test(error.message);
 }
 
-/** True when repeating an idempotent statement may help. */
+/** Returns whether repeating an idempotent statement may help. */
 export function isDatabasePassing(error: unknown): boolean {
   return isDatabaseAway(error) || passingCodes.has(codeOf(error));
 }

@@ -1,4 +1,4 @@
-// Every byte of SQL. Queries are grouped by the table or the story that they serve.
+// All SQL of the platform. Queries are grouped by the table or the subject that they serve.
 
 import * as agents from "./queries/agents.ts";
 import * as apiKeys from "./queries/api-keys.ts";

@@ -1,4 +1,5 @@
-// One connection that listens on one channel and reconnects by itself. What is sent while it is away is lost.
+// A connection that listens on one channel and reconnects. Notifications that are sent while it is disconnected are
+// lost.
 
 import pg from "pg";
 import { clientConfig, type Database } from "./database.ts";

@@ -13,7 +13,7 @@ import { createRole, grantRoleToSelf, enableRowSecurity } from "./row-security.t
 const migrationsDir = join(import.meta.dirname, "..", "migrations");
 const functionsDir = join(import.meta.dirname, "..", "functions");
 
-/** Names the advisory lock that lets one process at a time prepare a database. */
+/** The advisory lock with which one process at a time prepares a database. */
 const prepareLock = 0x64617269;
 const lockLookEveryMs = 200;
 
@@ -26,7 +26,7 @@ export async function migrate(url: string): Promise<{ applied: string[]; hasRowS
   const pool = new pg.Pool({ ...clientConfig({ url, applicationName: "dari-migrate" }), max: 2 });
   const db = new Kysely<Record<string, never>>({ dialect: new PostgresDialect({ pool }) });
   const lock = new pg.Client(clientConfig({ url, applicationName: "dari-migrate" }));
-  // A connection that goes away fails the statement on it; one that is only being closed fails nothing.
+  // A connection that breaks fails its statement. The event itself can be ignored.
   const ignore = (): void => undefined;
   pool.on("error", ignore);
   lock.on("error", ignore);
@@ -46,8 +46,8 @@ export async function migrate(url: string): Promise<{ applied: string[]; hasRowS
 }
 
 /**
- * Others may be migrating for a while. A statement that waited would itself be waited for by the indexes that they
- * build.
+ * Polls for the lock, because another process may hold it for a while: index builds would wait for a statement that
+ * waits for the lock.
  */
 async function takeLock(lock: pg.Client): Promise<void> {
   for (;;) {
@@ -57,7 +57,7 @@ async function takeLock(lock: pg.Client): Promise<void> {
   }
 }
 
-/** Turns that failed beside a migration, by the functions of the release before. */
+/** Fills in turns that failed during a migration, with the functions of the previous release. */
 async function fillWhatOldFunctionsLeft(db: Kysely<Record<string, never>>): Promise<void> {
   await sql`update ${sql.table(`${schemaName}.messages`)} set failed_at = completed_at
     where state = 'failed' and failed_at is null and copied_from is null`.execute(db);
@@ -80,7 +80,10 @@ async function prepareRoles(db: Kysely<Record<string, never>>): Promise<void> {
   await grantRoleToSelf(db, "dari_app");
 }
 
-/** One after the other, each in a transaction of its own: what one has locked is free before the next one begins. */
+/**
+ * Applies migrations one after the other, each in its own transaction: its locks are released before the next one
+ * begins.
+ */
 async function applyMigrations(db: Kysely<Record<string, never>>): Promise<string[]> {
   const files = await readMigrations();
   const migrator = new Migrator({
@@ -97,22 +100,19 @@ async function applyMigrations(db: Kysely<Record<string, never>>): Promise<strin
     const { error } = await migrator.migrateTo(name, { disableTransactions: files[name]!.isConcurrent });
     if (error !== undefined) throw new Error(`the database could not be migrated: ${name}`, { cause: error });
     applied.push(name);
-    // Before the triggers and functions that use a new table: calls of the release before may run them.
+    // Before the triggers and functions that use a new table: calls of the previous release may run them.
     await enableRowSecurity(db);
   }
   return applied;
 }
 
-/**
- * What migrations make is the application's at once: programs of the release before, whose rows the triggers of a new
- * table may note, go on meanwhile.
- */
+/** Grants access to new tables at once: triggers may write to them for programs of the previous release. */
 async function openNewTables(db: Kysely<Record<string, never>>): Promise<void> {
   await sql`alter default privileges in schema ${sql.ref(schemaName)}
     grant select, insert, update, delete on tables to dari_app`.execute(db);
 }
 
-/** The newest migration of this release: what a database that it has prepared ends with. */
+/** Returns the newest migration of this release. */
 export async function newestMigration(): Promise<string> {
   return (await migrationFiles()).at(-1)?.slice(0, -".sql".length) ?? "";
 }
@@ -122,7 +122,7 @@ async function migrationFiles(): Promise<string[]> {
 }
 
 interface MigrationFile extends Migration {
-  /** Its statements run one by one, outside of any transaction, and may be repeated. */
+  /** Its statements run one by one, outside of any transaction, and can be repeated. */
   readonly isConcurrent: boolean;
 }
 
@@ -144,7 +144,7 @@ async function readMigrations(): Promise<Record<string, MigrationFile>> {
   return migrations;
 }
 
-/** A statement ends with a semicolon at the end of a line, outside of what stands between dollar signs. */
+/** Splits at semicolons that end a line, outside of dollar quotes. */
 function statementsOf(text: string): string[] {
   const statements: string[] = [];
   let open = "";
@@ -157,14 +157,14 @@ function statementsOf(text: string): string[] {
   return [...statements, open].filter((statement) => statement.trim() !== "");
 }
 
-/** An index that is built beside what writes. */
+/** Returns whether a statement builds an index concurrently. */
 function buildsBeside(statement: string): boolean {
   return /\bindex\s+concurrently\b/i.test(statement);
 }
 
 /**
- * `patient`: the statement waits for every transaction that was there before it, and holds up none. Whatever others
- * queue behind gives up after the usual time, and the next start tries it again.
+ * Runs a statement. If `patient`, it waits for all earlier transactions, because it blocks none. Other statements block
+ * later ones, so they give up at the usual lock timeout, and the next start tries again.
  */
 async function withPatience(tx: Kysely<unknown>, patient: boolean, statement: string): Promise<void> {
   if (patient) await sql`set lock_timeout = 0`.execute(tx);
@@ -175,7 +175,7 @@ async function withPatience(tx: Kysely<unknown>, patient: boolean, statement: st
   }
 }
 
-/** A new table may come with functions that are as they were, or after a start that died before its grants. */
+/** A new table can come with unchanged functions, or a start may have died before its grants. */
 async function grantIfMissing(db: Kysely<Record<string, never>>): Promise<void> {
   const without = await sql`select 1 from pg_class where relnamespace = ${schemaName}::regnamespace and relkind = 'r'
     and not has_table_privilege('dari_app', oid, 'insert') limit 1`.execute(db);
@@ -187,11 +187,11 @@ async function grantIfMissing(db: Kysely<Record<string, never>>): Promise<void> 
 }
 
 /**
- * Raised by one with every change of a function. A program of an older release that starts beside newer ones leaves
- * theirs alone.
+ * Raise it by one with every change of a function. A program of an older release does not replace functions of a newer
+ * one.
  */
 const functionsRelease = 11;
-/** Its comment says which texts the functions have. */
+/** The table's comment contains the digest of the installed functions. */
 const digestedTable = `${schemaName}.schema_migrations`;
 
 async function replaceFunctions(db: Kysely<Record<string, never>>): Promise<void> {
@@ -204,10 +204,10 @@ async function replaceFunctions(db: Kysely<Record<string, never>>): Promise<void
         obj_description(${digestedTable}::regclass, 'pg_class') as digest`.execute(tx);
     const installed = Number(/^functions (\d+)$/.exec(said.rows[0]?.text ?? "")?.[1] ?? 0);
     if (installed > functionsRelease) return;
-    // Replacing them breaks calls that are just being made: a program that starts beside others leaves theirs alone.
+    // Replacing functions breaks running calls, so equal ones are kept.
     if (installed === functionsRelease && said.rows[0]?.digest === digest) return;
-    // A changed result type cannot be replaced in place; nobody sees the schema without them.
-    // Triggers and what they run belong to the migrations: they cannot be dropped without a lock on their table.
+    // A changed result type cannot be replaced in place, so drop all functions; no other transaction sees this. Trigger
+    // functions belong to the migrations: dropping them needs a lock on their table.
     const old = await sql<{ name: string }>`
       select oid::regprocedure::text as name from pg_proc where pronamespace = ${schemaName}::regnamespace
         and prorettype <> 'pg_catalog.trigger'::regtype`.execute(tx);

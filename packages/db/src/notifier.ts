@@ -1,4 +1,4 @@
-// LISTEN/NOTIFY as the notifier. Carries ids only: listeners poll as well, and read the row.
+// The notifier over LISTEN/NOTIFY. Carries only ids: listeners also poll, and read the row.
 
 import { createWakeRegistry, type Notifier } from "@dari/domain";
 import type { Database } from "./database.ts";
@@ -6,7 +6,6 @@ import { listenOn } from "./listen.ts";
 
 const channel = "dari_wake";
 
-/** Wakes through PostgreSQL. */
 export function createPgNotifier(db: Database, applicationName: string): Notifier {
   const registry = createWakeRegistry();
   const listener = listenOn(db, {
@@ -28,7 +27,7 @@ export function createPgNotifier(db: Database, applicationName: string): Notifie
   };
 }
 
-/** Says at once what one pass of the event loop has to say, and each thing of it once. */
+/** Sends the notifications of one pass of the event loop together, each once. */
 function createOutbox(db: Database): { send(payload: string): void; flush(): Promise<void> } {
   let waiting = new Set<string>();
   const flush = async (): Promise<void> => {

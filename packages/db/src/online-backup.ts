@@ -1,23 +1,23 @@
-// A copy of a running server's files, as PostgreSQL allows it ("Making a Base Backup Using the Low Level API").
-// Opens the time for the copy and closes it; who copies knows the files.
+// Copies a running server's files as in PostgreSQL's "Making a Base Backup Using the Low Level API". Starts and ends
+// the backup; the caller copies the files.
 
 import { randomBytes } from "node:crypto";
 import pg from "pg";
 
 export interface BackupSteps {
-  /** Copies the cluster, without its log: what changes meanwhile is made good by the log. */
+  /** Copies the cluster without its WAL. The WAL repairs what changes in the meantime. */
   copyFiles(): Promise<void>;
-  /** Copies the log, all of it, and writes `label` as the copy's `backup_label`. The server recovers from there. */
+  /** Copies all of the WAL and writes `label` as the copy's `backup_label`. The server recovers from there. */
   finish(label: string): Promise<void>;
 }
 
 /**
- * Runs both steps on one connection of a superuser. The log that the copy needs is kept by a slot that ends with the
- * connection: when this process dies, the server forgets the backup and goes on.
+ * Runs both steps on one connection of a superuser. A temporary slot keeps the WAL that the copy needs. If this process
+ * dies, the server drops the slot and forgets the backup.
  */
 export async function withOnlineBackup(url: string, steps: BackupSteps): Promise<void> {
   const client = new pg.Client({ connectionString: url, application_name: "dari-backup" });
-  // A server that goes away fails the statement that is under way; the event alone must not end the process.
+  // A broken connection fails the running statement. The event itself must not end the process.
   client.on("error", () => undefined);
   await client.connect();
   try {

@@ -1,33 +1,32 @@
-// Statements that come again are prepared, once per connection: planning some of them costs several times their run.
-// Knows no statement.
+// Prepares recurring statements, once per connection: planning some of them costs several times their run.
 
 import type { PostgresPool, PostgresPoolClient, PostgresQueryResult } from "kysely";
 import pg from "pg";
 
 const { DatabaseError } = pg;
 
-/** A statement is prepared from this use on, so that texts that hardly repeat fill neither the table nor the server. */
+/** A statement is prepared from this use on, so that rare texts fill neither the table nor the server. */
 const preparedFromUse = 5;
-/** Each holds some tens of kilobytes in every connection. */
+/** Each one takes tens of kilobytes in every connection. */
 const preparedMax = 250;
 const countedMax = 2_000;
-/** Postgres cuts longer names off. */
+/** Postgres truncates longer names. */
 const nameCharsMax = 63;
 
-/** Brings one statement to a connection. */
+/** Sends one statement to a connection. */
 export type Send = (statement: SentStatement) => Promise<PostgresQueryResult<unknown>>;
 
 export interface SentStatement {
-  /** Under which the connection keeps it prepared; absent: it does not. */
+  /** The name under which the connection prepares it; absent if it is not prepared. */
   readonly name?: string;
   readonly text: string;
   readonly values: unknown[];
 }
 
 /**
- * The pool as kysely sees it, with its recurring statements prepared under names of their own. `names`: to be shared by
- * all that use one pool; `sendOn`: how statements go to a connection, else plainly; `enter`: what is waited for before
- * one is taken, and the way out for when it is given back.
+ * Wraps the pool for kysely and prepares its recurring statements. `names`: shared by all users of the pool; `sendOn`:
+ * how statements are sent (default: plainly); `enter`: called before a connection is taken, returns what to call when
+ * it is given back.
  */
 export function preparing(
   pool: pg.Pool,
@@ -35,7 +34,7 @@ export function preparing(
   sendOn: (client: pg.PoolClient) => Send = plainly,
   enter: () => Promise<() => void> = enterFreely,
 ): PostgresPool {
-  // kysely knows a connection by its client.
+  // kysely identifies a connection by its client.
   const known = new WeakMap<pg.PoolClient, Lent>();
   return {
     options: pool.options,
@@ -66,7 +65,7 @@ function plainly(client: pg.PoolClient): Send {
 
 interface Lent {
   readonly connection: PostgresPoolClient;
-  /** Before each use; `leave` is called after it. */
+  /** Called before each use; `leave` is called after it. */
   lend(leave: () => void): void;
 }
 
@@ -74,7 +73,7 @@ function wrap(client: pg.PoolClient, names: Names, send: Send): Lent {
   // A caller that opened a transaction outside kysely must also close it.
   let wasInside = false;
   let leaveAfter: () => void = () => undefined;
-  // The server never said what became of a statement: it may still come to it, and to a transaction without an end.
+  // A statement got no reply: it may still run, and its transaction may still be open.
   let isUnanswered = false;
   const answered: Send = async (statement) => {
     try {
@@ -90,7 +89,8 @@ function wrap(client: pg.PoolClient, names: Names, send: Send): Lent {
       return await answered({ ...(name === undefined ? {} : { name }), text, values });
     } catch (error) {
       if (!isStalePlan(error)) throw error;
-      // A migration changed what a function answers. Nothing was run; inside a transaction this fails as well.
+      // A migration changed a function's result type. Nothing was run. Inside a transaction, the second call
+      // fails as well.
       if (name !== undefined) names.renew(text);
       return answered({ text, values });
     }
@@ -100,7 +100,7 @@ function wrap(client: pg.PoolClient, names: Names, send: Send): Lent {
     {
       query: query as PostgresPoolClient["query"],
       release(destroy?: boolean) {
-        // The next one may take the connection within.
+        // The next caller may take the connection during the release.
         const leave = leaveAfter;
         client.release(destroy === true || isUnanswered || isLeftOpen());
         leave();
@@ -117,13 +117,13 @@ function wrap(client: pg.PoolClient, names: Names, send: Send): Lent {
   };
 }
 
-/** Returns whether a transaction is open. The next user of such a connection would write into it. */
+/** Returns whether a transaction is open. The next user of the connection would write into it. */
 function isInside(client: pg.PoolClient): boolean {
   const status = client.getTransactionStatus();
   return status === "T" || status === "E";
 }
 
-/** "cached plan must not change result type"; "cache lookup failed for function", which was replaced under the call */
+/** "cached plan must not change result type"; "cache lookup failed for function", if it was replaced during the call */
 function isStalePlan(error: unknown): boolean {
   const { code, routine, message = "" } = error as { code?: string; routine?: string; message?: string };
   if (code === "XX000") return message.startsWith("cache lookup failed for function");
@@ -131,7 +131,7 @@ function isStalePlan(error: unknown): boolean {
 }
 
 export interface Names {
-  /** Undefined: not to be prepared (yet). */
+  /** Returns the name, or undefined if the statement is not prepared (yet). */
   of(text: string): string | undefined;
   /** Gives the statement another name, so that connections prepare it again. */
   renew(text: string): void;
@@ -142,7 +142,7 @@ export function createNames(): Names {
   const names = new Map<string, string>();
   let numbered = 0;
   const name = (text: string): string => {
-    // The name shows what a statement reads, in lists of connections and in their traffic.
+    // The name shows the table that a statement reads, for lists of connections and network traces.
     const next = `dari_${(numbered += 1)}_${/\bfrom ([a-z_]+)/i.exec(text)?.[1] ?? ""}`.slice(0, nameCharsMax);
     names.set(text, next);
     return next;
@@ -165,7 +165,7 @@ export function createNames(): Names {
   };
 }
 
-/** What has a plan; the rest, as `begin`, has nothing to save. */
+/** Statements without a plan, such as `begin`, gain nothing from being prepared. */
 function isPlanned(text: string): boolean {
   return /^\s*(select|with|insert|update|delete)\b/i.test(text);
 }

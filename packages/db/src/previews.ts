@@ -1,4 +1,4 @@
-// Previews over LISTEN/NOTIFY: one channel for all sessions, heard by processes that watch any.
+// Previews over LISTEN/NOTIFY: one channel for all sessions. Processes listen only if they watch a session.
 
 import { createListeners, decodePreview, encodePreview, type Preview, type Previews } from "@dari/domain";
 import type { Database } from "./database.ts";
@@ -6,18 +6,18 @@ import { listenOn } from "./listen.ts";
 
 const channel = "dari_preview";
 /**
- * Previews on their way to the database; what comes meanwhile is dropped, so that turns' own statements do not wait.
+ * Maximum number of previews that are being sent. More are dropped, so that they do not delay turns' own statements.
  */
 const sendingMax = 100;
 
-/** For an installation without Redis, and while Redis is away. */
+/** For installations without Redis, and while Redis is unavailable. */
 export function createPgPreviews(db: Database, applicationName: string): Previews {
   const listeners = createListeners<Preview>();
   let sending = 0;
   let listening: { close(): Promise<void> } | undefined;
   const onPayload = (text: string): void => {
     const space = text.indexOf(" ");
-    // Every process hears the previews of all sessions, and most of them for nothing.
+    // Every process receives the previews of all sessions, and needs few of them.
     if (!listeners.has(text.slice(0, space))) return;
     const preview = decodePreview(text.slice(space + 1));
     if (preview !== undefined) listeners.call(text.slice(0, space), preview);
@@ -31,7 +31,7 @@ export function createPgPreviews(db: Database, applicationName: string): Preview
       void sent.catch(() => undefined).finally(() => (sending -= 1));
     },
     follow(sessionId, listener) {
-      // Only a process that watches needs the connection.
+      // Connect only if this process watches a session.
       listening ??= listenOn(db, { channel, applicationName, onPayload });
       return listeners.add(sessionId, listener);
     },

@@ -1,16 +1,16 @@
-// Repeats an idempotent write until the database is back.
+// Repeats an idempotent write until the database is available.
 
 import type { Log } from "@dari/domain";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDatabasePassing } from "./errors.ts";
 
 const retryEveryMs = 250;
-/** After this time the lease has expired and another worker has the work. Milliseconds. */
+/** After this time the lease has expired and another worker has the work. In milliseconds. */
 const giveUpAfterMs = 120_000;
 
 /**
- * Retries `work` while it fails only because the database is away. `work` must be safe to repeat: its reply may be lost
- * after its commit. Gives up when `signal` aborts.
+ * Retries `work` while it fails only because the database is unavailable. `work` must be safe to repeat: its reply may
+ * be lost after its commit. Gives up when `signal` aborts.
  */
 export async function retryThroughOutage<T>(
   context: { readonly log: Log },

@@ -1,6 +1,6 @@
-// Row-level security, which backs up the condition in every query of an organization's call. The role `dari_tenant`
-// sees the rows of the organization that its transaction names, and none where it names none; `dari_app`, as which the
-// platform does its own work, sees all. Owners see all as well, so that `pg_dump` and migrations work.
+// Row-level security, as a second check behind every query of an organization's call. The role `dari_tenant` sees the
+// rows of the organization that its transaction names, and none without one. `dari_app`, the role of the platform's own
+// work, and the owner see all rows, so that `pg_dump` and migrations work.
 
 import { sql, type QueryExecutorProvider } from "kysely";
 import { schemaName, type Database } from "./database.ts";
@@ -9,12 +9,12 @@ import { organizationSetting, tenantRole as role } from "./tenants.ts";
 /** Tables without an organization that calls can read. */
 const readableTables = ["platform_stops"] as const;
 
-/** Rights of calls on tables, where they differ from reading and writing rows. */
+/** Privileges of calls on tables, if they are not to read and write rows. */
 const grants: Readonly<Record<string, string>> = {
-  // Locking a row requires the right to write one of its columns.
+  // Locking a row requires the privilege to update one of its columns.
   organizations: "select, update (name)",
   audit_entries: "select, insert",
-  // Changed by the triggers of what is counted.
+  // Changed by the triggers on the counted tables.
   kept_counts: "select",
 };
 const ordinaryGrant = "select, insert, update, delete";
@@ -44,7 +44,7 @@ export async function enableRowSecurity(db: QueryExecutorProvider): Promise<bool
   return true;
 }
 
-/** Where there is no such table yet, the privilege is unknown and not false. */
+/** If the table does not exist yet, the privilege is null, not false. */
 function grantSelect(table: string): string {
   const name = `${schemaName}.${table}`;
   return `if has_table_privilege('${role}', to_regclass('${name}'), 'select') is false then
@@ -52,7 +52,7 @@ function grantSelect(table: string): string {
   end if;`;
 }
 
-/** Makes the role where it is missing and may be made. */
+/** Creates the role if it is missing and this user may create it. */
 async function ensureTenantRole(db: QueryExecutorProvider): Promise<boolean> {
   try {
     const known = await sql`select 1 from pg_roles where rolname = ${role}`.execute(db);
@@ -68,7 +68,7 @@ async function ensureTenantRole(db: QueryExecutorProvider): Promise<boolean> {
 const insufficientPrivilege = "42501";
 const alreadyThere = ["42710", "23505"];
 
-/** Roles belong to the whole server, and another database's set-up may make it in this moment. */
+/** Roles are shared by all databases of the server. Another database's setup may create it at the same time. */
 export async function createRole(db: QueryExecutorProvider, name: string): Promise<void> {
   try {
     await sql`create role ${sql.ref(name)} nologin`.execute(db);
@@ -77,7 +77,7 @@ export async function createRole(db: QueryExecutorProvider, name: string): Promi
   }
 }
 
-/** From PostgreSQL 16 on, the creator of a role can grant it, but cannot take it without a grant. */
+/** From PostgreSQL 16 on, the creator of a role can grant it, but needs a grant to become it. */
 export async function grantRoleToSelf(db: QueryExecutorProvider, name: string): Promise<void> {
   const member = await sql<{ ok: boolean }>`select case when current_setting('server_version_num')::int >= 160000
     then pg_has_role(current_user, ${name}, 'set') else pg_has_role(current_user, ${name}, 'member') end as ok`.execute(
@@ -86,7 +86,7 @@ export async function grantRoleToSelf(db: QueryExecutorProvider, name: string): 
   if (member.rows[0]?.ok !== true) await sql`grant ${sql.ref(name)} to current_user`.execute(db);
 }
 
-/** Tables that carry an organization, and that of the organizations, without their policies or the tenants' grants. */
+/** Lists tables with an organization, and the organizations' table, that lack their policies or grants. */
 async function listTablesWithoutRowSecurity(db: QueryExecutorProvider): Promise<string[]> {
   const { rows } = await sql<{ name: string }>`select c.relname as name from pg_class c
     where c.relnamespace = ${schemaName}::regnamespace and c.relkind in ('r', 'p')
@@ -100,19 +100,21 @@ async function listTablesWithoutRowSecurity(db: QueryExecutorProvider): Promise<
 
 /** The state of row-level security, for operators. */
 export interface RowSecurityState {
-  /** Calls of organizations run with it. */
+  /** Whether organizations' calls run behind it. */
   readonly isEnabled: boolean;
-  /** The role of a connection for calls; null: there is no connection. With another role, calls are refused. */
+  /** The role of a connection for calls; null if there is no connection. With another role, calls are refused. */
   readonly runsAs: string | null;
-  /** The tenants' role may do more than it should: it is a superuser, passes over policies, or is the platform's. */
+  /**
+   * Whether the tenants' role has too many privileges: it is a superuser, bypasses policies, or is the platform's role.
+   */
   readonly isBypassed: boolean;
-  /** Tables without policies. */
+  /** Tables without row-level security. */
   readonly tablesWithout: readonly string[];
   /** The user of `DATABASE_URL`. */
   readonly user: string;
 }
 
-/** Reads the catalogue, and asks a connection for calls who it is. */
+/** Reads the catalogue, and the role of a connection for calls. */
 export async function getRowSecurityState(db: Database): Promise<RowSecurityState> {
   const { rows } = await sql<{ user: string; strong: boolean | null }>`
     select session_user as user, (select rolsuper or rolbypassrls or pg_has_role(rolname, 'dari_app', 'member')
@@ -127,7 +129,8 @@ export async function getRowSecurityState(db: Database): Promise<RowSecurityStat
 async function protectTable(db: QueryExecutorProvider, name: string): Promise<void> {
   const table = `${schemaName}.${name}`;
   const key = name === "organizations" ? "id" : "organization_id";
-  // Without the setting it is null, and after a transaction that had it, empty: no organization's id.
+  // Without a transaction's setting the value is null or, after an earlier transaction, empty: neither is an
+  // organization's id.
   const isOwn = `${key} = current_setting('${organizationSetting}', true)`;
   await sql
     .raw(

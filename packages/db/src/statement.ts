@@ -1,10 +1,10 @@
-// Statements whose text never changes, built once: building one with kysely costs more than sending it. Knows no table.
+// Statements whose text never changes, built once: building one with kysely costs more than sending it.
 
 import type { CompiledQuery, Kysely } from "kysely";
 import type { DB } from "./generated/schema.ts";
 import type { Database, Queryable } from "./database.ts";
 
-/** Stands for a parameter while the text is built. */
+/** Represents a parameter while the text is built. */
 class Placeholder {
   readonly name: string;
 
@@ -18,8 +18,8 @@ interface Buildable<Row> {
 }
 
 /**
- * Builds a statement at its first use and runs it with each call's parameters. `build` must pass each of them on as it
- * is, as a value, and must not look at it.
+ * Builds a statement at its first use and runs it with each call's parameters. `build` must pass each parameter on as a
+ * value, and must not read it.
  */
 export function statement<Parameters extends object, Row>(
   build: (kysely: Kysely<DB>, parameters: Parameters) => Buildable<Row>,

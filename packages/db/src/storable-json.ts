@@ -1,17 +1,17 @@
-// Values of any caller as jsonb that PostgreSQL can store.
+// Makes any value storable as jsonb.
 
 import { sql, type RawBuilder } from "kysely";
 
 /**
- * A value as jsonb; nothing as SQL's null. NUL and lone surrogates are valid in JSON and not storable in jsonb: they
- * become the visible symbols for them.
+ * Returns a value as jsonb; undefined and null become SQL's null. NUL and lone surrogates are valid in JSON but not in
+ * jsonb: they are replaced by visible symbols.
  */
 export function json(value: unknown): RawBuilder<unknown> {
   if (value === undefined || value === null) return sql`null::jsonb`;
   return sql`${storableJson(value)}::jsonb`;
 }
 
-/** Takes escapes one by one, so that a backslash that is itself escaped is never taken for the start of one. */
+/** Reads escapes one by one, so that an escaped backslash is not taken for the start of another escape. */
 function storableJson(value: unknown): string {
   return JSON.stringify(value).replace(/\\(?:u0000|u[dD][89a-fA-F][0-9a-fA-F]{2}|.)/g, (escape) => {
     if (escape === "\\u0000") return "\u2400";

@@ -1,5 +1,5 @@
-// The database as the calls of one organization see it: behind row-level security, under a role that sees the rows of
-// the organization that its transaction names. Knows no statement and no table.
+// The database for the calls of one organization: behind row-level security, with a role that sees the rows of the
+// organization that its transaction names.
 
 import { Kysely, PostgresDialect, type PostgresQueryResult } from "kysely";
 import pg from "pg";
@@ -9,31 +9,31 @@ import { createNames, preparing, type Send, type SentStatement } from "./prepare
 
 export const tenantRole = "dari_tenant";
 
-/** What the policies compare with. Only ever set for one transaction, so that a pooler may share servers. */
+/** The setting that the policies compare with. Set for one transaction only, so that a pooler can share servers. */
 export const organizationSetting = "dari.organization_id";
 
 /** How many organizations' statement builders are cached. Creating one costs some tens of microseconds. */
 const rememberedMax = 1_000;
 
-/** The part of the connections that one organization may hold, and how long its next call waits, in milliseconds. */
+/** The part of the connections that one organization can hold, and how long its next call waits, in milliseconds. */
 const connectionsPart = 0.8;
 const waitMs = 10_000;
-/** A call that holds a transaction may need a second connection beside it. */
+/** A call that holds a transaction may need a second connection. */
 const connectionsMin = 2;
 
 export interface Tenants {
   readonly pool: pg.Pool;
   /**
-   * Statements and transactions that see this organization's rows and no others. `ahead`: before all others of the
+   * Returns statements and transactions that see only this organization's rows. `ahead`: before other calls of the
    * organization that wait for a connection.
    */
   of(organizationId: string, ahead?: boolean): Kysely<DB>;
 }
 
-/** `pool`: whose connections run as the tenants' role. */
+/** `pool`: its connections run as the tenants' role. */
 export function createTenants(pool: pg.Pool): Tenants {
   const known = new Map<string, Kysely<DB>>();
-  // The names are shared by all organizations, because a connection serves all of them.
+  // All organizations share the names, because a connection serves all of them.
   const names = createNames();
   const limit = createConnectionLimit(Math.max(connectionsMin, Math.floor(pool.options.max * connectionsPart)), waitMs);
   return {
@@ -55,7 +55,7 @@ export function createTenants(pool: pg.Pool): Tenants {
   };
 }
 
-/** A transaction says whose it is together with its beginning; a statement by itself says it in its own message. */
+/** A transaction names its organization when it begins. A single statement names it in its own message. */
 function sendFor(client: pg.PoolClient, organizationId: string): Send {
   return async (statement) => {
     if (isBeginning(statement.text)) return begin(client, statement.text, organizationId);
@@ -83,15 +83,15 @@ async function begin(
     const results = (await client.query(`${text}; ${scope}`)) as unknown as pg.QueryResult<{ role: string }>[];
     checkRole(results[1]);
   } catch (error) {
-    // It may have begun, also where the connection has not heard so yet: the error comes before the status. One that
-    // did not even answer is not kept.
+    // A transaction may have begun even if the connection has not heard so: the error comes before the status. Close a
+    // connection that did not reply.
     if (error instanceof pg.DatabaseError || error instanceof RowSecurityError) await client.query("rollback");
     throw error;
   }
   return { command: "BEGIN", rowCount: 0, rows: [] } as unknown as PostgresQueryResult<unknown>;
 }
 
-/** Prepared in every connection before its first use, so that naming the organization costs no planning. */
+/** Prepared in every connection before its first use, so that naming the organization needs no planning. */
 const scopeName = "dari_scope";
 const scopeText = `select set_config('${organizationSetting}', $1, true), current_user as role`;
 const preparedIn = new WeakSet<pg.PoolClient>();
@@ -102,7 +102,7 @@ async function prepareScope(client: pg.PoolClient): Promise<void> {
   preparedIn.add(client);
 }
 
-/** A connection for calls whose statements would see the rows of every organization. */
+/** Thrown if a connection for calls would see the rows of every organization. */
 export class RowSecurityError extends Error {
   override readonly name = "RowSecurityError";
 }
@@ -152,9 +152,9 @@ const DriverQuery = pg.Query as unknown as new (
 ) => WireQuery;
 
 /**
- * Two statements in one message: the first names the organization, the second is the caller's. What comes before the
- * message's end is one transaction, so the second sees what the first has set, nobody after it does, and where the
- * first fails the second is not run. It costs no round trip.
+ * Sends two statements in one message: the first names the organization, the second is the caller's. One message is one
+ * transaction, so the second sees the setting, later statements do not, and if the first fails the second is not run.
+ * This costs no round trip.
  */
 class ScopedQuery extends DriverQuery {
   readonly #organizationId: string;
@@ -171,7 +171,7 @@ class ScopedQuery extends DriverQuery {
     super.prepare(connection);
   }
 
-  /** The first row is what `set_config` answers. */
+  /** The first row is the result of `set_config`. */
   override handleDataRow(message: unknown): void {
     if (this.#isNamed) super.handleDataRow(message);
   }

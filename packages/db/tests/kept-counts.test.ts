@@ -121,7 +121,7 @@ test("who adds while bounds are changed never waits for them in a circle", async
   await bound({ maxSessions: 10 });
   let setting: Promise<void> | undefined;
   await withTransaction(db, async (tx) => {
-    // As an upload has it.
+    // The same lock as an upload holds.
     const lock = sql`pg_advisory_xact_lock_shared(hashtext('dari kept counts'), hashtext(${organizationId}))`;
     await sql`select ${lock}`.execute(tx);
     setting = bound({ maxSessions: null, maxStorageBytes: 1_000 });

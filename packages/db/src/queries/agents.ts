@@ -1,4 +1,4 @@
-// Agents, and which of their versions is active.
+// Agents and their active versions.
 
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
@@ -13,7 +13,7 @@ export interface AgentRow {
 
 const columns = ["id", "name", "active_version_id as activeVersionId", "created_at as createdAt"] as const;
 
-/** By primary key; deleted agents are not found. */
+/** By primary key. Does not find deleted agents. */
 export async function findAgent(db: Database, organizationId: string, agentId: string): Promise<AgentRow | undefined> {
   return db.kysely
     .selectFrom("agents")
@@ -34,7 +34,7 @@ export function listAgents(db: Database, organizationId: string, page: Page): Pr
   return listNewestFirst(db, { table: "agents", organizationId, page }, query);
 }
 
-/** False when there is no such agent, or it was deleted before. Its sessions go on. */
+/** Returns false if there is no such agent, or it was deleted before. Its sessions continue. */
 export async function softDeleteAgentIfLive(db: Database, organizationId: string, agentId: string): Promise<boolean> {
   const result = await db.kysely
     .updateTable("agents")
@@ -47,9 +47,9 @@ export async function softDeleteAgentIfLive(db: Database, organizationId: string
 }
 
 /**
- * Makes a ready version of the agent active, and keeps every version published so far from activating itself later:
- * somebody chose. Undefined when the agent is gone or the version is not a ready one of it. One conditional update;
- * it meets `finish_build` on the agent's row lock.
+ * Activates a ready version of the agent, and keeps all versions published so far from activating themselves later: a
+ * person has chosen. Returns undefined if the agent is gone or has no such ready version. One conditional update; the
+ * agent's row lock orders it with `finish_build`.
  */
 export async function activateVersionIfReady(
   db: Database,

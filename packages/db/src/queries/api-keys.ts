@@ -1,4 +1,4 @@
-// API keys by the hash of their secret. The secret itself is never here.
+// API keys by the hash of their secret. The secret itself is never stored.
 
 import { sql } from "kysely";
 import { withTransaction, type Database } from "../database.ts";
@@ -6,7 +6,7 @@ import { statement } from "../statement.ts";
 import { listNewestFirst, type Listed, type Page } from "./page.ts";
 import { countedIn } from "./quotas.ts";
 
-/** What a key may send in a while; null: no bound of its own. */
+/** The key's own rate limits; null: none. */
 export interface KeyRates {
   readonly maxRequestsPerMinute: number | null;
   readonly maxMessagesPerMinute: number | null;
@@ -31,13 +31,13 @@ export interface NewApiKey {
   readonly scopes: readonly string[];
   readonly expiresAt?: Date | undefined;
   readonly rates?: KeyRates | undefined;
-  /** The person whose device has it; absent: the organization's own. */
+  /** The person whose device has it (default: the organization's own key). */
   readonly memberId?: string | undefined;
-  /** Absent: yes. */
+  /** Default: true. */
   readonly managesOwners?: boolean | undefined;
-  /** Members whose links have led to it, with whom it ends; absent: none. */
+  /** Members whose links led to this key. It ends with them. */
   readonly invitedBy?: readonly string[] | undefined;
-  /** Only in an organization's first key: the key that created the organization. Absent: set-up created it. */
+  /** Only for an organization's first key: the key that created the organization. Absent if setup created it. */
   readonly creatorKeyId?: string | undefined;
 }
 
@@ -89,22 +89,22 @@ export interface UsableApiKey extends KeyRates {
   readonly organizationId: string;
   readonly scopes: string[];
   readonly managesOwners: boolean;
-  /** The member whose device has the key, with the member's current role. */
+  /** The member whose device has the key. */
   readonly memberId: string | null;
   readonly memberRole: string | null;
-  /** True when the last recorded use is more than a minute ago. */
+  /** Whether the last recorded use is more than a minute ago. */
   readonly useIsStale: boolean;
 }
 
 /**
- * The key with this hash, unless it was revoked or has expired, or its organization is deleted: a call in flight may
- * make one after that (unique index on secret_hash).
+ * Finds the key with this hash, unless it was revoked or has expired, or its organization is deleted: a running call
+ * can create a key after the deletion (unique index on secret_hash).
  */
 export async function findApiKeyIfUsable(db: Database, secretHash: Buffer): Promise<UsableApiKey | undefined> {
   return (await selectUsableKey(db, { secretHash }))[0];
 }
 
-/** Those of the keys that may still be used (primary key). */
+/** Returns those of the keys that are still valid (primary key). */
 export async function listUsableKeyIds(db: Database, keyIds: readonly string[]): Promise<ReadonlySet<string>> {
   const rows = await db.kysely
     .selectFrom("api_keys")
@@ -134,14 +134,14 @@ const selectUsableKey = statement((kysely, by: { secretHash: Buffer }) =>
     .select(useIsStale.as("useIsStale")),
 );
 
-/** Those of the hashes that are some key's, usable or not (unique index on secret_hash). */
+/** Returns those of the hashes that belong to a key, valid or not (unique index on secret_hash). */
 export async function listKnownHashes(db: Database, hashes: readonly Buffer[]): Promise<Buffer[]> {
   const result = await sql<{ hash: Buffer }>`select k.secret_hash as hash from unnest(${hashes}::bytea[]) w (hash)
     cross join lateral (select secret_hash from api_keys where secret_hash = w.hash offset 0) k`.execute(db.kysely);
   return result.rows.map((row) => row.hash);
 }
 
-/** Records a use at most once a minute, so that a busy key does not rewrite its row with every request. */
+/** Records a use at most once a minute, so that a busy key does not rewrite its row on every request. */
 export async function touchApiKeyIfStale(db: Database, keyId: string): Promise<void> {
   await db.kysely
     .updateTable("api_keys")
@@ -151,7 +151,7 @@ export async function touchApiKeyIfStale(db: Database, keyId: string): Promise<v
     .execute();
 }
 
-/** By primary key; revoked keys are not found. */
+/** By primary key. Does not find revoked keys. */
 export async function findApiKey(db: Database, organizationId: string, keyId: string): Promise<ApiKeyRow | undefined> {
   return db.kysely
     .selectFrom("api_keys")
@@ -162,7 +162,7 @@ export async function findApiKey(db: Database, organizationId: string, keyId: st
     .executeTakeFirst();
 }
 
-/** Keys that were not revoked, newest first (index api_keys_by_organization). */
+/** Lists keys that are not revoked, newest first (index api_keys_by_organization). */
 export function listApiKeys(db: Database, organizationId: string, page: Page): Promise<Listed<ApiKeyRow> | undefined> {
   const query = db.kysely
     .selectFrom("api_keys")
@@ -172,7 +172,7 @@ export function listApiKeys(db: Database, organizationId: string, page: Page): P
   return listNewestFirst(db, { table: "api_keys", organizationId, page }, query);
 }
 
-/** False when there is no such key, or it was revoked before. */
+/** Returns false if there is no such key, or it was revoked before. */
 export async function revokeApiKeyIfLive(db: Database, organizationId: string, keyId: string): Promise<boolean> {
   const result = await db.kysely
     .updateTable("api_keys")
@@ -184,10 +184,10 @@ export async function revokeApiKeyIfLive(db: Database, organizationId: string, k
   return result.numUpdatedRows === 1n;
 }
 
-/** Inserts a key in the place of those with its label and its person: at most one of them stays usable. */
+/** Inserts a key and revokes those with the same label and person: at most one stays valid. */
 export async function replaceApiKeyByLabel(db: Database, key: NewApiKey): Promise<ApiKeyRow> {
   return withTransaction(db, async (tx) => {
-    // One replacement per organization at a time; two would each miss the other's new row.
+    // One replacement per organization at a time: two would each miss the other's new row.
     await sql`select 1 from organizations where id = ${key.organizationId} for no key update`.execute(tx);
     await tx
       .updateTable("api_keys")

@@ -1,4 +1,4 @@
-// Reads what attempts wrote to stdout and stderr. Workers append under their claim in turns.ts.
+// Reads what attempts wrote to stdout and stderr. Workers append with `appendLogsIfHeld` in turns.ts.
 
 import type { Database } from "../database.ts";
 
@@ -6,11 +6,11 @@ export interface LoggedAttempt {
   readonly id: string;
   /** The number that clients see. An attempt that does not count shares it with the next one. */
   readonly number: number;
-  /** Null: it has not ended. */
+  /** Null if it has not ended. */
   readonly outcome: string | null;
 }
 
-/** The attempts of a message in the order in which they began (index attempts_by_message). */
+/** Lists the attempts of a message in the order of their start (index attempts_by_message). */
 export async function listAttempts(db: Database, organizationId: string, messageId: string): Promise<LoggedAttempt[]> {
   return db.kysely
     .selectFrom("attempts")
@@ -27,7 +27,7 @@ export interface AttemptLogRow {
   readonly text: string;
 }
 
-/** An attempt's rows after a number, in order, at most `limit` (primary key attempt_id, sequence_number). */
+/** Lists an attempt's rows after a number, in order, at most `limit` (primary key attempt_id, sequence_number). */
 export async function listAttemptLogs(
   db: Database,
   organizationId: string,

@@ -1,4 +1,4 @@
-// The record of who changed what. Rows are added and read; the application's role may do nothing else with them.
+// The audit log. The application's role can only insert and select rows.
 
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
@@ -7,15 +7,15 @@ import { toPage, type Listed, type Page } from "./page.ts";
 export interface NewAuditEntry {
   readonly id: string;
   readonly organizationId: string;
-  /** Null: the installation's own set-up. */
+  /** Null for the installation's setup. */
   readonly actorKeyId: string | null;
-  /** The person behind it; absent: none. */
+  /** The person who acted, if any. */
   readonly actorMemberId?: string | null;
   readonly action: string;
   readonly target: string;
   readonly details: Readonly<Record<string, unknown>>;
   readonly requestId: string | null;
-  /** What the call answered, for a repeated one. */
+  /** The reply to give to a repeated call. */
   readonly reply?: unknown;
 }
 
@@ -57,7 +57,7 @@ export async function listAuditEntries(
   if (page.after !== undefined) {
     const cursor = await query.where("id", "=", page.after).select("id").executeTakeFirst();
     if (cursor === undefined) return undefined;
-    // Compared in the database: a Date has no microseconds.
+    // Compared in the database: a JavaScript Date has no microseconds.
     query = query.where(
       sql<boolean>`(created_at, id) < (select c.created_at, c.id from audit_entries c where c.id = ${page.after})`,
     );
@@ -72,7 +72,7 @@ export async function listAuditEntries(
   return toPage(rows, page);
 }
 
-/** What the call of this entry answered; undefined where that was not kept (primary key). */
+/** Returns the reply that is stored with this entry, or undefined if there is none (primary key). */
 export async function findAuditedReply(db: Database, organizationId: string, entryId: string): Promise<unknown> {
   const row = await db.kysely
     .selectFrom("audit_entries")

@@ -1,4 +1,4 @@
-// Caps on what turns may use, and the stop of all turns. What is used is written by the functions that end attempts.
+// Limits on what turns use, and the stop of all turns. The functions that end attempts write the usage.
 
 import { sql } from "kysely";
 import { withTransaction, type Database } from "../database.ts";
@@ -13,7 +13,7 @@ export interface BudgetRow {
   readonly maxTurns: number | null;
   readonly maxTurnSeconds: number | null;
   readonly maxTokens: number | null;
-  /** Used in the period that runs now. */
+  /** Usage in the current period. */
   readonly turns: number;
   readonly turnSeconds: number;
   readonly tokens: number;
@@ -50,12 +50,12 @@ function selectBudgets(db: Database, organizationId: string) {
     .select([sql<boolean>`is_over(b)`.as("isOver"), "b.created_at as createdAt"]);
 }
 
-/** `full`: as many are set by the organization, or by operators, as may be. */
+/** `full`: the organization, or the operators, have set the maximum number. */
 export type PutBudget = { readonly outcome: "put"; readonly id: string } | { readonly outcome: "no_target" | "full" };
 
 /**
- * Sets a budget's caps; what is used stays. A new one is refused where `max` others are set by the same. One per
- * organization at a time: the organization's row is locked (unique index).
+ * Sets a budget's limits and keeps its usage. Refuses a new one if the same role has set `max` others. Locks the
+ * organization's row, so calls of one organization run one after the other (unique index).
  */
 export async function putBudgetIfBelow(db: Database, budget: NewBudget, max: number): Promise<PutBudget> {
   const { organizationId, scope, targetId, setBy } = budget;
@@ -102,7 +102,7 @@ export function listBudgets(db: Database, organizationId: string, page: Page): P
   return listNewestFirst(db, { table: "budgets", organizationId, page, id: "b.id" }, query);
 }
 
-/** `operators`: also those that operators set. False when there is no such budget. */
+/** `operators`: also deletes budgets that operators set. Returns false if there is no such budget. */
 export async function deleteBudgetIfAllowed(
   db: Database,
   organizationId: string,
@@ -114,7 +114,7 @@ export async function deleteBudgetIfAllowed(
   return result.numAffectedRows === 1n;
 }
 
-/** A held session; without `sessionId`, all of an agent's. */
+/** A held session; without `sessionId`, all held sessions of an agent. */
 export interface HeldPlace {
   readonly organizationId: string;
   readonly agentId: string;
@@ -122,9 +122,8 @@ export interface HeldPlace {
 }
 
 /**
- * Gives held sessions back to `ready` that nothing holds any more (SKIP LOCKED, index sessions_held), among at most
- * `looks` after a place. `undefined`: of every organization, from the first on. `next`: where to go on; undefined when
- * nothing more is held.
+ * Makes held sessions `ready` that nothing holds any more (SKIP LOCKED, index sessions_held), in at most `looks` steps
+ * after a place. `undefined`: all organizations, from the beginning. `next`: where to continue; undefined at the end.
  */
 export async function resumeIfWithinBudget(
   db: Database,
@@ -142,19 +141,17 @@ export async function resumeIfWithinBudget(
   return { released, next: result.rows.length < looks ? undefined : result.rows.at(-1) };
 }
 
-/** One row at most. */
+/** The table has at most one row. */
 export async function findPlatformStop(db: Database): Promise<{ reason: string; stoppedAt: Date } | undefined> {
   return db.kysely.selectFrom("platform_stops").select(["reason", "stopped_at as stoppedAt"]).executeTakeFirst();
 }
 
-/**
- * Repeated: the reason is replaced. Waits for claims that are being made, so that no turn begins once it has committed.
- */
+/** A repeated call replaces the reason. Waits for running claims, so that no turn begins after the commit. */
 export async function putPlatformStop(db: Database, reason: string): Promise<void> {
   await sql`select stop_turns(${reason})`.execute(db.kysely);
 }
 
-/** False when turns were not stopped. */
+/** Returns false if turns were not stopped. */
 export async function deletePlatformStop(db: Database): Promise<boolean> {
   return (await sql`delete from platform_stops`.execute(db.kysely)).numAffectedRows === 1n;
 }

@@ -1,4 +1,4 @@
-// Reads what builds said. Builders append in builds.ts.
+// Reads the logs of builds. Builders append with `appendBuildLogIfHeld` in builds.ts.
 
 import type { Database } from "../database.ts";
 

@@ -1,4 +1,4 @@
-// Builds of versions under a lease of their own. Serves the partial index versions_building.
+// Builds of versions, each under a lease (partial index versions_building).
 
 import type { Failure } from "@dari/domain";
 import { sql } from "kysely";
@@ -9,7 +9,7 @@ export interface BuildClaim {
   readonly fence: number;
 }
 
-/** Takes the longest-waiting build, past those that others take (SKIP LOCKED). `except`: organizations. */
+/** Claims the longest-waiting build, past locked ones (SKIP LOCKED). `except`: organizations. */
 export async function claimBuildIfAny(
   db: Database,
   workerId: string,
@@ -21,7 +21,7 @@ export async function claimBuildIfAny(
   return result.rows[0];
 }
 
-/** Renews a build's lease. False once another worker has it. */
+/** Renews a build's lease. Returns false once another worker has it. */
 export async function renewBuildIfHeld(db: Database, claim: BuildClaim, leaseMs: number): Promise<boolean> {
   const result = await db.kysely
     .updateTable("versions")
@@ -33,7 +33,7 @@ export async function renewBuildIfHeld(db: Database, claim: BuildClaim, leaseMs:
   return result.numUpdatedRows === 1n;
 }
 
-/** Gives a build back: at shutdown, or after `waitMs` when the platform could not carry it out, a loss that counts. */
+/** Releases a build: at shutdown, or after `waitMs` if the platform failed to run it, which counts as a loss. */
 export async function releaseBuildIfHeld(db: Database, claim: BuildClaim, failed?: { waitMs: number }): Promise<void> {
   const until =
     failed === undefined ? null : sql<Date>`clock_timestamp() + ${failed.waitMs} * interval '1 millisecond'`;
@@ -75,7 +75,7 @@ export async function getBuildJob(db: Database, versionId: string): Promise<Buil
     .executeTakeFirstOrThrow();
 }
 
-/** Records a build's end, moves the agent to it where the activation rule lets it. False once superseded. */
+/** Records a build's end, and activates the version if the activation rule allows it. Returns false once superseded. */
 export async function finishBuildIfHeld(
   db: Database,
   claim: BuildClaim,
@@ -89,7 +89,7 @@ export async function finishBuildIfHeld(
   return rows.rows[0]?.held ?? false;
 }
 
-/** Appends to a build's log while the build is held; the number continues over attempts at the build. */
+/** Appends to a build's log while the build is held. Numbers continue over several attempts of a build. */
 export async function appendBuildLogIfHeld(db: Database, claim: BuildClaim, text: string): Promise<void> {
   await sql`
     insert into build_logs (version_id, organization_id, sequence_number, text)

@@ -1,4 +1,4 @@
-// Credentials: sealed values by name. What is sealed stays sealed here.
+// Credentials: sealed values by name. This file never opens them.
 
 import { sql } from "kysely";
 import { withTransaction, type Database } from "../database.ts";
@@ -7,15 +7,16 @@ import { listNewestFirst, type Listed, type Page } from "./page.ts";
 export interface CredentialRow {
   readonly id: string;
   readonly name: string;
-  /** Where the value is put in for a placeholder; null: agents are given it. */
+  /** Hosts for which the proxy inserts the value in place of a placeholder; null: agents get the value. */
   readonly hosts: string[] | null;
   readonly createdAt: Date;
   readonly updatedAt: Date;
 }
 
 /**
- * Stores a value under its name. Absent hosts stay as they are. `created` is false when it replaced one. Undefined when
- * the organization has `max` others already. One per organization at a time: the organization's row is locked.
+ * Stores a value under its name. Absent hosts stay unchanged. `created` is false if it replaced a value. Returns
+ * undefined if the organization has `max` others. Locks the organization's row, so calls of one organization run one
+ * after the other.
  */
 export async function putCredentialIfBelow(
   db: Database,
@@ -62,7 +63,10 @@ export async function putCredentialIfBelow(
   });
 }
 
-/** Newest first (index credentials (organization_id, name); an organization has a few hundred at most). */
+/**
+ * Lists credentials, newest first (index credentials (organization_id, name); an organization has a few hundred at
+ * most).
+ */
 export function listCredentials(
   db: Database,
   organizationId: string,
@@ -75,7 +79,7 @@ export function listCredentials(
   return listNewestFirst(db, { table: "credentials", organizationId, page }, query);
 }
 
-/** Those of the names that have a value (unique index on organization_id, name). */
+/** Returns those of the names that have a value (unique index on organization_id, name). */
 export async function listKnownNames(
   db: Database,
   organizationId: string,
@@ -91,7 +95,7 @@ export async function listKnownNames(
   return new Set(rows.map((row) => row.name));
 }
 
-/** The id of what was deleted, or undefined (unique index on organization_id, name). */
+/** Returns the deleted credential's id, or undefined (unique index on organization_id, name). */
 export async function deleteCredential(
   db: Database,
   organizationId: string,

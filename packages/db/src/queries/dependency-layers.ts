@@ -1,4 +1,5 @@
-// Layers of installed dependencies: built by one holder at a time under a lease, used by any build of the organization.
+// Layers of installed dependencies: built by one holder at a time under a lease, used by all builds of the
+// organization.
 
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
@@ -6,7 +7,7 @@ import type { Database } from "../database.ts";
 export interface DependencyLayerClaimant {
   readonly organizationId: string;
   readonly key: string;
-  /** Random: proves who builds. */
+  /** Random; identifies the holder. */
   readonly holder: string;
 }
 
@@ -36,7 +37,7 @@ export async function claimLayerIfMissing(
   return row.held ? "claimed" : "held";
 }
 
-/** False once another has it: its holder was taken for dead. */
+/** Returns false once another build has it, because the lease expired. */
 export async function renewLayerIfHeld(
   db: Database,
   place: DependencyLayerClaimant,
@@ -48,12 +49,12 @@ export async function renewLayerIfHeld(
   return result.numUpdatedRows === 1n;
 }
 
-/** Lets the next one build it. */
+/** Lets the next build install it. */
 export async function releaseLayerIfHeld(db: Database, place: DependencyLayerClaimant): Promise<void> {
   await held(db, place).set({ lease_until: null, holder: null }).execute();
 }
 
-/** From here on everybody finds the layer. False once another builds it; theirs is as good. */
+/** Makes the layer available to all builds. Returns false once another build has the lease; its layer is as good. */
 export async function finishLayerIfHeld(
   db: Database,
   place: DependencyLayerClaimant,
@@ -66,7 +67,7 @@ export async function finishLayerIfHeld(
 }
 
 /**
- * Forgets layers that no build has asked for in `unusedMs`, and those of deleted organizations (index
+ * Deletes layers that no build has used for `unusedMs`, and those of deleted organizations (index
  * dependency_layers_by_use). Images that need one keep its object.
  */
 export async function purgeLayers(db: Database, unusedMs: number, limit: number): Promise<number> {

@@ -1,4 +1,4 @@
-// Command lines that wait to be let in by a person (RFC 8628). Codes are known by their hashes only.
+// Command lines that wait for a person's approval (RFC 8628). Codes are stored only as hashes.
 
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
@@ -7,15 +7,15 @@ export interface NewDeviceRequest {
   readonly deviceHash: Buffer;
   readonly userHash: Buffer;
   readonly deviceName: string;
-  /** That the call came from. */
+  /** Where the call came from. */
   readonly address: string;
   readonly intervalSeconds: number;
   readonly validMs: number;
 }
 
 /**
- * False when as many as `most` wait already, in all or from this address (of several at once, a few more may come to
- * wait), or when another request has the same code, as one in millions does (unique index on user_hash, index
+ * Returns false if `most` requests wait already, in total or from this address (concurrent calls can exceed it
+ * slightly), or if another request has the same code, which is one in millions (unique index on user_hash, index
  * device_requests_by_address).
  */
 export async function insertDeviceRequestIfBelow(
@@ -42,7 +42,7 @@ export interface DeviceRequestRow {
   readonly createdAt: Date;
 }
 
-/** The request that waits with this code (unique index on user_hash). */
+/** Finds the waiting request with this code (unique index on user_hash). */
 export async function findDeviceRequestIfPending(
   db: Database,
   userHash: Buffer,
@@ -58,13 +58,12 @@ export interface DeviceApproval {
   readonly memberId: string;
   /** The browser that approves. */
   readonly signInId: string;
-  /** Whether who approves may make, change and remove owners. */
+  /** Whether the approving person may create, change and remove owners. */
   readonly managesOwners: boolean;
 }
 
 /**
- * Decides a request that waits, once. `approvedBy` undefined: it is denied. A browser whose sign-in has ended meanwhile
- * approves nothing.
+ * Decides a waiting request, once. `approvedBy` undefined: denies it. A browser whose sign-in has ended cannot approve.
  */
 export async function decideDeviceRequestIfPending(
   db: Database,
@@ -84,13 +83,13 @@ export async function decideDeviceRequestIfPending(
 }
 
 export interface ApprovedDevice extends Omit<DeviceApproval, "signInId"> {
-  /** Members whose links have let in the browser that approved. */
+  /** Members whose links led to the sign-in of the approving browser. */
   readonly invitedBy: string[];
   readonly role: string;
   readonly deviceName: string;
 }
 
-/** Takes an approved request: of many polls, one gets it (primary key). */
+/** Takes an approved request; only one poll gets it (primary key). */
 export async function takeDeviceRequestIfApproved(
   db: Database,
   deviceHash: Buffer,
@@ -111,8 +110,8 @@ export interface PolledDevice {
 }
 
 /**
- * Notes a poll; one that comes before its time makes the interval longer by `stepSeconds`. Undefined when the request
- * has expired, was taken, or never was (primary key).
+ * Records a poll. A poll that comes too early makes the interval longer by `stepSeconds`. Returns undefined if the
+ * request has expired, was taken, or never existed (primary key).
  */
 export async function notePoll(
   db: Database,
@@ -131,7 +130,7 @@ export async function notePoll(
   return result.rows[0];
 }
 
-/** Those that have expired (index device_requests_by_expiry). Returns how many. */
+/** Deletes expired requests (index device_requests_by_expiry). Returns how many. */
 export async function purgeDeviceRequests(db: Database, limit: number): Promise<number> {
   const result = await sql`delete from device_requests where device_hash = any (array(
     select device_hash from device_requests where expires_at < clock_timestamp() order by expires_at

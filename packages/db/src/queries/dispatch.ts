@@ -1,20 +1,20 @@
-// Which ready sessions go to workers next, and the repair of what no living worker will repair.
+// Which ready sessions go to workers next, and the repair of what dead workers left.
 
 import type { DispatchedTurn } from "@dari/domain";
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
 
-/** What an organization may have of the fleet. */
+/** An organization's limits in the fleet. */
 export interface OrganizationShare {
   readonly organizationId: string;
-  /** Its part beside others that wait, relative to theirs. */
+  /** Its share relative to other waiting organizations. */
   readonly weight: number;
-  /** Turns at once at most; null: the platform's default. */
+  /** Maximum number of turns at once; null: the platform's default. */
   readonly maxConcurrency: number | null;
 }
 
 /**
- * Organizations with a ready session, by their ids after `after`, at most `limit` (loose scan of the partial index
+ * Lists organizations with a ready session, by id after `after`, at most `limit` (loose scan of the partial index
  * sessions_ready: two or three buffers each).
  */
 export async function listReadyOrganizations(
@@ -30,8 +30,8 @@ export async function listReadyOrganizations(
 
 /**
  * Returns the first `limit` organizations with a ready session. `canBegin`: not all of their ready sessions wait for a
- * `max_concurrency` of an agent or a batch. Of organizations that have only sessions with such a bound, the first 20
- * are checked and the others count as `canBegin`, so that a reading costs little however many wait.
+ * `max_concurrency` of an agent or a batch. Of organizations that have only sessions with such a limit, the first 20
+ * are checked and the others count as `canBegin`, so that a call stays cheap.
  */
 export async function listReadyBelowCap(
   db: Database,
@@ -44,7 +44,7 @@ export async function listReadyBelowCap(
   return result.rows;
 }
 
-/** Those of these organizations that exist, and whether they have a ready session (index sessions_ready). */
+/** Returns those of these organizations that exist, and whether they have a ready session (index sessions_ready). */
 export async function listShares(
   db: Database,
   organizationIds: readonly string[],
@@ -60,31 +60,31 @@ export async function listShares(
 }
 
 /**
- * Whether a retry that is due may go on past the dispatcher, as far as waiting sessions tell. Within the transaction
- * that claims it: no other one asks until that has ended.
+ * Returns whether a due retry may continue ahead of waiting sessions. Call it in the transaction that claims the retry:
+ * no other one asks until that has ended.
  */
 export async function mayPassDispatcher(db: Database): Promise<boolean> {
   const result = await sql<{ may: boolean }>`select may_pass_dispatcher() as may`.execute(db.kysely);
   return result.rows[0]?.may ?? false;
 }
 
-/** Gives retries that are due back to `ready`, past those that others hold (SKIP LOCKED). Returns how many. */
+/** Makes due retries `ready`, past locked ones (SKIP LOCKED). Returns how many. */
 export async function readyDueRetries(db: Database, limit: number): Promise<number> {
   const result = await sql`select from ready_due_retries(p_limit => ${limit}, p_overdue_ms => 0)`.execute(db.kysely);
   return result.rows.length;
 }
 
-/** Turns that one organization is given now. */
+/** Turns that one organization may start now. */
 export interface GivenShare {
   readonly organizationId: string;
   readonly count: number;
-  /** How many of `count` the background lane gets before the interactive lane; 0 when absent. */
+  /** How many of `count` the background lane gets before the interactive lane (default: 0). */
   readonly background?: number;
 }
 
 /**
- * Moves each organization's sessions to `dispatched`, past those that others move (SKIP LOCKED): interactive before
- * background, within a lane the longest-ready first, and none past the `max_concurrency` of its agent or batch.
+ * Moves each organization's sessions to `dispatched`, past locked ones (SKIP LOCKED): interactive before background,
+ * within a lane the longest-ready first, and none above the `max_concurrency` of its agent or batch.
  */
 export async function dispatchIfReady(
   db: Database,
@@ -101,7 +101,7 @@ export async function dispatchIfReady(
   return result.rows;
 }
 
-/** Gives sessions back to `ready` if they still stand at that dispatch. Returns how many. */
+/** Makes sessions `ready` again if that dispatch is still their newest one. Returns how many. */
 export async function undispatchIfDispatched(
   db: Database,
   turns: readonly { sessionId: string; dispatchNumber: number }[],
@@ -113,7 +113,7 @@ export async function undispatchIfDispatched(
   return result.rows[0]?.count ?? 0;
 }
 
-/** Every session that stands at `dispatched`, at most `limit` (partial index sessions_in_flight). */
+/** Lists `dispatched` sessions, at most `limit` (partial index sessions_in_flight). */
 export async function listDispatched(
   db: Database,
   limit: number,
@@ -127,18 +127,18 @@ export async function listDispatched(
 }
 
 export interface FleetLoad {
-  /** Slots of workers that were seen lately and do not drain. */
+  /** Slots of workers that were seen recently and are not draining. */
   readonly slots: number;
   readonly workers: number;
   /** Sessions dispatched or leased. */
   readonly inFlight: number;
   /** Whether the installation has more than one organization. */
   readonly isShared: boolean;
-  /** Those with something in flight. `background`: how many of `inFlight` are of the background lane. */
+  /** Organizations with something in flight. `background`: how many of `inFlight` are of the background lane. */
   readonly holders: readonly (OrganizationShare & { readonly inFlight: number; readonly background: number })[];
 }
 
-/** Counted from the partial index sessions_in_flight and the workers' own rows. */
+/** Reads the partial index sessions_in_flight and the workers' rows. */
 export async function getFleetLoad(db: Database, workerSeenWithinMs: number): Promise<FleetLoad> {
   const result = await sql<FleetLoadRow>`
     select slots, workers, is_shared as "isShared", organization_id as "organizationId", in_flight as "inFlight",
@@ -167,13 +167,13 @@ export interface EndedSeconds {
   readonly organizationId: string;
   readonly weight: number;
   readonly turns: number;
-  /** How long they held a slot, together. */
+  /** The total time that they held a slot. */
   readonly seconds: number;
 }
 
 /**
- * What ended attempts held of the fleet since `since`, the `until` of the call before (index events_attempt_ended);
- * without it, from now on. At most `limit` attempts; the rest is for the next call.
+ * Returns how long ended attempts held slots since `since`, the `until` of the last call (index events_attempt_ended);
+ * without it, from now on. Reads at most `limit` attempts; the next call continues.
  */
 export async function readEndedSeconds(
   db: Database,
@@ -191,8 +191,8 @@ export async function readEndedSeconds(
 }
 
 /**
- * How many messages of the organization are open, counted up to its bound, and that bound; undefined when there is no
- * such organization (index messages_open_by_organization).
+ * Returns how many messages of the organization are open, counted up to its limit, and that limit; undefined if there
+ * is no such organization (index messages_open_by_organization).
  */
 export async function countOpenMessages(
   db: Database,
@@ -209,11 +209,11 @@ export interface ReapedSession {
   readonly sessionId: string;
   readonly organizationId: string;
   readonly was: "dispatched" | "leased" | "retry_wait";
-  /** `broken`: the row contradicts itself; the invariants name it, and it is looked at again a minute later. */
+  /** `broken`: the row contradicts itself. The invariants report it, and it is tried again a minute later. */
   readonly recorded: "ready" | "lost" | "failed" | "cancelled" | "broken";
 }
 
-/** Ends expired leases, gives expired dispatches and overdue retries back to `ready`. At most `limit` of each. */
+/** Ends expired leases, and makes expired dispatches and overdue retries `ready`. At most `limit` of each. */
 export async function reapExpired(
   db: Database,
   options: { limit: number; graceMs: number; overdueMs: number; uncountedClaimsMax: number },
@@ -226,8 +226,8 @@ export async function reapExpired(
 }
 
 /**
- * Moves sessions on whose build has ended: their messages go on, or fail with `build_failed`. At most `sessions`
- * sessions and `messages` messages per call; an answer that is not empty means there may be more.
+ * Moves sessions on whose build has ended: their messages continue, or fail with `build_failed`. At most `sessions`
+ * sessions and `messages` messages per call. If the result is not empty, call it again.
  */
 export async function settleBuildWaiters(
   db: Database,

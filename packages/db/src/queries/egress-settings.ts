@@ -1,4 +1,4 @@
-// What an organization's agents may connect to. Workers read it with their claims (turn_details).
+// The network rules of an organization's agents. Workers read them with their claims (turn_details).
 
 import type { EgressSetting } from "@dari/domain";
 import { sql } from "kysely";
@@ -11,14 +11,14 @@ export interface EgressSettingRow extends EgressSetting {
   readonly updatedAt: Date;
 }
 
-/** Two at most (primary key). */
+/** Returns at most two (primary key). */
 export async function listEgressSettings(db: Database, organizationId: string): Promise<EgressSettingRow[]> {
   const result = await sql<EgressSettingRow>`select set_by as "setBy", mode, hosts, updated_at as "updatedAt"
     from egress_settings where organization_id = ${organizationId}`.execute(db.kysely);
   return result.rows;
 }
 
-/** Replaces what the same have set before. False where there is no such organization (primary keys). */
+/** Replaces the rules with the same `setBy`. Returns false if there is no such organization (primary keys). */
 export async function putEgressSettingIfThere(
   db: Database,
   organizationId: string,
@@ -33,7 +33,7 @@ export async function putEgressSettingIfThere(
   return result.numAffectedRows === 1n;
 }
 
-/** False when they had set nothing. */
+/** Returns false if there were no such rules. */
 export async function deleteEgressSetting(db: Database, organizationId: string, setBy: EgressSetter): Promise<boolean> {
   const result = await sql`delete from egress_settings where organization_id = ${organizationId}
     and set_by = ${setBy}`.execute(db.kysely);

@@ -1,4 +1,4 @@
-// Reads a session's ledger. Events are written by the statements that make them true.
+// Reads a session's events. The statements that make them true write them.
 
 import { limits } from "@dari/domain";
 import { sql } from "kysely";
@@ -19,21 +19,21 @@ export interface EventsAfter {
   readonly sessionId: string;
   readonly afterSequenceNumber: number;
   readonly limit: number;
-  /** Absent: of every type. */
+  /** Default: all types. */
   readonly types?: readonly string[];
-  /** `limits.pageBytes` when absent. */
+  /** Default: `limits.pageBytes`. */
   readonly maxBytes?: number;
 }
 
-/** The size of an event `e` as it is shown, with the record that a terminal event has. */
+/** The size of an event `e` for clients, with the record that a terminal event contains. */
 const shownBytes = sql<number>`octet_length(e.data::text) + coalesce((
   select coalesce(octet_length(m.output::text), 0) + octet_length(m.parts::text) + octet_length(m.metadata::text)
     + octet_length(m.files_changed::text) from messages m
   where m.id = e.message_id and e.type in ('message.completed', 'message.failed', 'message.cancelled')), 0)`;
 
 /**
- * Events after a number, in order (primary key session_id, sequence_number): at most `limit`, and no more than have
- * `maxBytes` together, the records that terminal events show included.
+ * Lists events after a number, in order (primary key session_id, sequence_number): at most `limit`, with at most
+ * `maxBytes` in total, including the records in terminal events.
  */
 export async function listEvents(db: Database, of: EventsAfter): Promise<{ rows: EventRow[]; more: boolean }> {
   const { organizationId, sessionId, afterSequenceNumber, limit, types, maxBytes = limits.pageBytes } = of;
@@ -72,8 +72,8 @@ export interface SessionPosition {
 }
 
 /**
- * The same of several sessions in one statement, in the order of `positions`; but where already the first event has
- * more than `maxBytes`, it is not shown.
+ * Lists events of several sessions in one statement, in the order of `positions`. Leaves out a first event that alone
+ * exceeds `maxBytes`.
  */
 export async function listEventsOfSessions(
   db: Database,
@@ -105,7 +105,7 @@ export async function listEventsOfSessions(
   return pages;
 }
 
-/** The number of each session's newest event; a session that does not exist is missing from the answer. */
+/** Returns the number of each session's newest event, without sessions that do not exist. */
 export async function listLastNumbers(
   db: Database,
   sessionIds: readonly string[],
@@ -120,8 +120,8 @@ export async function listLastNumbers(
 }
 
 /**
- * The number of the event that accepted a message; undefined when there is none. Reads the ledger backwards, so it
- * costs what happened since.
+ * Returns the number of the event that accepted a message, or undefined. Reads the events backwards, so the cost
+ * depends on what happened since.
  */
 export async function findAcceptance(
   db: Database,
@@ -132,7 +132,7 @@ export async function findAcceptance(
   return findNewest(db, { organizationId, sessionId, messageId, types: ["user.message"] });
 }
 
-/** The number of a message's last event, likewise. */
+/** Returns the number of a message's last event, like `findAcceptance`. */
 export async function findEnd(
   db: Database,
   organizationId: string,

@@ -1,18 +1,17 @@
-// Failed messages by what they have in common, for retrying many at once. Starts from the partial indexes of failed
-// ones.
+// Failed messages by common properties, for retrying many at once. Starts from the partial indexes of failed messages.
 
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
 import type { Page } from "./page.ts";
 
 export interface FailedFilter {
-  /** Undefined: every organization. */
+  /** Undefined: all organizations. */
   readonly organizationId: string | undefined;
   readonly agentId?: string | undefined;
   readonly sessionId?: string | undefined;
   /** The code of the failure. */
   readonly errorCode?: string | undefined;
-  /** Neither bound is included. */
+  /** Both bounds are exclusive. */
   readonly failedAfter?: Date | undefined;
   readonly failedBefore?: Date | undefined;
 }
@@ -22,14 +21,15 @@ export interface FailedMessageRow {
   readonly organizationId: string;
   readonly sessionId: string;
   readonly isRetried: boolean;
-  /** Whether the session takes messages, and whether its version can run them. */
+  /** Whether the session accepts messages, and its version can run them. */
   readonly isSessionOpen: boolean;
   readonly isVersionFailed: boolean;
 }
 
 /**
- * Oldest failure first, at most `limit` after the message `after`. Not found: what is no longer part of a conversation,
- * and a fork's copies. Undefined when `after` is no failed message that the filter's organization may name.
+ * Lists failed messages, oldest failure first, at most `limit` after the message `after`. Leaves out messages that are
+ * no longer part of a conversation, and copies in forks. Returns undefined if `after` is not a failed message that the
+ * filter's organization may name.
  */
 export async function listFailedMessages(
   db: Database,
@@ -41,8 +41,8 @@ export async function listFailedMessages(
 }
 
 /**
- * By the indexes messages_failed_at_by_organization or messages_failed_at, and messages_by_retry_of. The offsets keep
- * the planner from starting at the sessions, and from reading all messages for the retries among them.
+ * Uses the indexes messages_failed_at_by_organization or messages_failed_at, and messages_by_retry_of. The offsets keep
+ * the planner from starting at the sessions, and from reading all messages for their retries.
  */
 export function selectFailedMessages(db: Database, filter: FailedFilter, page: Page) {
   const { organizationId, agentId, sessionId, errorCode, failedAfter, failedBefore } = filter;
@@ -57,7 +57,7 @@ export function selectFailedMessages(db: Database, filter: FailedFilter, page: P
       (join) => join.onTrue(),
     )
     .where("m.failed_at", "is not", null)
-    // Says to the planner, also without statistics, that few have failed.
+    // Tells the planner, even without statistics, that few messages have failed.
     .where(sql<boolean>`m.failed_at > '-infinity'`)
     .where("m.copied_from", "is", null)
     .where("m.rolled_back_at", "is", null)
@@ -93,8 +93,8 @@ async function isFailed(db: Database, organizationId: string | undefined, messag
 }
 
 /**
- * Locks the sessions in one order, so that nobody else adds a message to them before this transaction ends. Then says
- * which of the messages have been retried: a statement of its own, which sees what was committed before the locks.
+ * Locks the sessions in one order, so that no one adds a message to them before this transaction ends. Then returns
+ * which of the messages have been retried: in a second statement, which sees what was committed before the locks.
  */
 export async function lockAndListRetried(
   db: Database,
@@ -104,7 +104,7 @@ export async function lockAndListRetried(
   await sql`select 1 from sessions where id = any (${sessionIds}::text[]) order by id for no key update`.execute(
     db.kysely,
   );
-  // An import tells of messages as it likes: what it says is retried counts within its own organization.
+  // An import can claim anything about messages: a retry counts only within its own organization.
   const result = await sql<{ id: string }>`
     select distinct r.retry_of as id from messages r join messages m on m.id = r.retry_of
     where r.retry_of = any (${messageIds}::text[]) and m.organization_id = r.organization_id`.execute(db.kysely);

@@ -31,7 +31,7 @@ export async function insertFile(db: Database, file: NewFile): Promise<FileRow> 
   return insertion(db, file).returning(columns).executeTakeFirstOrThrow();
 }
 
-/** Undefined when there is or was a file with this id. Two that come at once: the primary key decides. */
+/** Returns undefined if a file with this id exists or existed. The primary key decides between concurrent calls. */
 export async function insertFileIfNew(db: Database, file: NewFile): Promise<FileRow | undefined> {
   return insertion(db, file)
     .onConflict((conflict) => conflict.column("id").doNothing())
@@ -51,7 +51,7 @@ function insertion(db: Database, file: NewFile) {
   });
 }
 
-/** By primary key; deleted files are not found. */
+/** By primary key. Does not find deleted files. */
 export async function findFile(db: Database, organizationId: string, fileId: string): Promise<FileRow | undefined> {
   return db.kysely
     .selectFrom("files")
@@ -73,8 +73,8 @@ export function listFiles(db: Database, organizationId: string, page: Page): Pro
 }
 
 /**
- * Hides a file; false when it is not there. FOR UPDATE, because a message being accepted holds KEY SHARE on the files
- * it names, and that conflicts with nothing weaker.
+ * Hides a file. Returns false if it is not there. FOR UPDATE, because accepting a message holds KEY SHARE on its files,
+ * which conflicts with nothing weaker.
  */
 export async function softDeleteFileIfLive(db: Database, organizationId: string, fileId: string): Promise<boolean> {
   const result = await db.kysely

@@ -1,5 +1,5 @@
-// What operators watch: which organizations wait, which turns run, and the workers. Reads partial indexes of what waits
-// and runs, and no table.
+// What operators watch: waiting organizations, running turns, and workers. Reads only partial indexes of what waits and
+// runs.
 
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
@@ -15,8 +15,8 @@ export interface WaitingOrganization {
 }
 
 /**
- * Organizations that wait or run, the one that waits longest first; ready sessions counted no further than `countMax`
- * (loose scan of sessions_ready, and sessions_in_flight).
+ * Lists organizations that wait or run, the longest wait first. Counts ready sessions up to `countMax` (loose scan of
+ * sessions_ready, and sessions_in_flight).
  */
 export async function listBusyOrganizations(
   db: Database,
@@ -53,7 +53,7 @@ export interface TurnInFlight {
   readonly leaseLeftMs: number;
 }
 
-/** The lease that ends first first (index sessions_in_flight; messages_open and attempts of each). */
+/** The lease that ends soonest first (index sessions_in_flight; messages_open and attempts of each). */
 export async function listTurnsInFlight(db: Database, most: number): Promise<TurnInFlight[]> {
   const result = await sql<TurnInFlight>`
     select s.organization_id as "organizationId", s.id as "sessionId", m.id as "messageId", s.schedule as state,
@@ -79,7 +79,7 @@ export interface BusyWorker {
   readonly details: unknown;
 }
 
-/** With what each holds of sessions_in_flight, the one seen last first (a few hundred rows). */
+/** Lists workers with what each holds of sessions_in_flight, the most recently seen first (a few hundred rows). */
 export async function listBusyWorkers(db: Database, most: number): Promise<BusyWorker[]> {
   const result = await sql<BusyWorker>`
     with held as (
@@ -96,7 +96,7 @@ export interface WaitingTurn {
   readonly sessionId: string;
   readonly messageId: string;
   readonly isBackground: boolean;
-  /** Counted attempts so far. */
+  /** Number of counted attempts so far. */
   readonly attempts: number;
   readonly acceptedAt: Date;
   readonly readyAt: Date;

@@ -1,4 +1,4 @@
-// Heads that no turn moves: forks, rollbacks, clients' writes. Each call is one SQL function and one commit.
+// Changes of a head without a turn: forks, rollbacks, clients' writes. Each call is one SQL function and one commit.
 
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
@@ -20,17 +20,17 @@ export interface ForkInput {
   readonly organizationId: string;
   /** The session to fork. */
   readonly sourceId: string;
-  /** The message after which the fork goes on; undefined: the last completed one. */
+  /** The message after which the fork starts (default: the last completed one). */
   readonly messageId: string | undefined;
-  /** Forks before the message instead, in the workspace that it found. */
+  /** Forks before the message instead, with the workspace from before it. */
   readonly without: boolean;
   /** The id of the new session. */
   readonly sessionId: string;
-  /** A ready version of the agent; undefined: the source's. */
+  /** A ready version of the agent (default: the source's). */
   readonly versionId: string | undefined;
 }
 
-/** Makes the fork; copies the conversation and no file. */
+/** Creates the fork. Copies the conversation and no file. */
 export async function forkSession(db: Database, input: ForkInput): Promise<ForkOutcome> {
   const result = await sql<{ outcome: ForkOutcome }>`
     select fork_session(p_organization => ${input.organizationId}, p_source => ${input.sourceId},
@@ -42,7 +42,7 @@ export async function forkSession(db: Database, input: ForkInput): Promise<ForkO
 export type RollbackOutcome =
   "done" | "not_found" | "closed" | "busy" | "no_message" | "merged" | "rolled_back" | "no_workspace";
 
-/** Takes an idle session back to what it was after a message. */
+/** Rolls an idle session back to its state after a message. */
 export async function rollBackIfIdle(
   db: Database,
   input: { readonly organizationId: string; readonly sessionId: string; readonly messageId: string },
@@ -58,16 +58,16 @@ export type WriteOutcome = "written" | "not_found" | "closed" | "busy" | "moved"
 export interface HeadWrite {
   readonly organizationId: string;
   readonly sessionId: string;
-  /** Its parent is the head that it was made on. */
+  /** Its parent is the head that it was made from. */
   readonly snapshot: TurnSnapshot;
   readonly filesChanged: unknown;
-  /** The message whose failed attempt left this behind; undefined: a client wrote it. */
+  /** The message whose failed attempt left this snapshot; undefined if a client wrote it. */
   readonly messageId?: string | undefined;
-  /** Refuses while messages wait; else only while a turn runs. */
+  /** Whether to refuse while messages wait, and not only while a turn runs. */
   readonly whileIdle: boolean;
 }
 
-/** Makes a snapshot the head, if the head is its parent. `moved`: it is not any more. */
+/** Makes a snapshot the head if the head is its parent. `moved`: the head has changed. */
 export async function writeHeadIfAtParent(db: Database, write: HeadWrite): Promise<WriteOutcome> {
   const snapshot = JSON.stringify(snapshotJson(write.snapshot));
   const result = await sql<{ outcome: WriteOutcome }>`

@@ -1,4 +1,4 @@
-// What operators are shown of the installation: its workers, its leader, how long turns wait, its schema.
+// What operators see of the installation: workers, leader, waiting times, schema.
 
 import { sql } from "kysely";
 import { schemaName, type Database } from "../database.ts";
@@ -9,13 +9,13 @@ export interface SeenWorker {
   readonly slots: number;
   readonly draining: boolean;
   readonly seenMsAgo: number;
-  /** By the database's clock, since 1970. Milliseconds. */
+  /** By the database's clock, in milliseconds since 1970. */
   readonly seenAtMs: number;
   /** The worker's last report. */
   readonly details: unknown;
 }
 
-/** Every worker that has not been forgotten, the one seen last first (a few hundred rows). */
+/** Lists all workers that have not been deleted, the most recently seen first (a few hundred rows). */
 export async function listWorkers(db: Database): Promise<SeenWorker[]> {
   const age = sql<number>`extract(epoch from clock_timestamp() - seen_at)::float8 * 1000`;
   const seenAt = sql<number>`extract(epoch from seen_at)::float8 * 1000`;
@@ -26,21 +26,21 @@ export async function listWorkers(db: Database): Promise<SeenWorker[]> {
     .execute();
 }
 
-/** By the database's clock, since 1970. Milliseconds. */
+/** By the database's clock, in milliseconds since 1970. */
 export async function getClockMs(db: Database): Promise<number> {
   const result = await sql<{ ms: number }>`
     select extract(epoch from clock_timestamp())::float8 * 1000 as ms`.execute(db.kysely);
   return result.rows[0]!.ms;
 }
 
-/** Such as `18.4`. */
+/** For example `18.4`. */
 export async function getServerVersion(db: Database): Promise<string> {
   const result = await sql<{ version: string }>`
     select split_part(current_setting('server_version'), ' ', 1) as version`.execute(db.kysely);
   return result.rows[0]!.version;
 }
 
-/** Who leads `name`, or did last (primary key). */
+/** Returns the current or last leader of `name` (primary key). */
 export async function findLeader(
   db: Database,
   name: string,
@@ -52,15 +52,15 @@ export async function findLeader(
 }
 
 export interface Waiting {
-  /** The longest wait of all ready sessions; null: none is ready. */
+  /** The longest wait of all ready sessions; null if none is ready. */
   readonly oldestMs: number | null;
-  /** The same for organizations without a slot, which no limit can keep waiting. */
+  /** The longest wait among organizations without a slot, which no limit can hold back. */
   readonly oldestWithoutSlotMs: number | null;
 }
 
 /**
- * How long sessions have been ready, without those that wait for the `max_concurrency` of their agent or batch. By
- * organization, from the partial indexes sessions_ready and sessions_in_flight.
+ * Returns how long sessions have been ready, without those that wait for the `max_concurrency` of their agent or batch.
+ * By organization, from the partial indexes sessions_ready and sessions_in_flight.
  */
 export async function getWaiting(db: Database): Promise<Waiting> {
   const result = await sql<Waiting>`
@@ -80,8 +80,8 @@ export interface ScheduleCounts {
 }
 
 /**
- * Sessions by their place in the schedule, without the idle ones. Each count reads its own partial index:
- * sessions_ready, sessions_in_flight, sessions_retry_wait, sessions_blocked.
+ * Counts sessions by their schedule state, without idle ones. Each count reads its own partial index: sessions_ready,
+ * sessions_in_flight, sessions_retry_wait, sessions_blocked.
  */
 export async function countSchedule(db: Database): Promise<ScheduleCounts> {
   const result = await sql<ScheduleCounts>`
@@ -94,7 +94,7 @@ export async function countSchedule(db: Database): Promise<ScheduleCounts> {
   return result.rows[0]!;
 }
 
-/** The newest migration that the database has; undefined: none. */
+/** Returns the newest migration of the database; undefined if there is none. */
 export async function findNewestMigration(db: Database): Promise<string | undefined> {
   const result = await sql<{ name: string }>`
     select name from ${sql.table(`${schemaName}.schema_migrations`)} order by name desc limit 1`.execute(db.kysely);

@@ -1,19 +1,19 @@
-// What budgets, batches and the operators' stop hold back, and what they let begin, as invariants. See `invariants.ts`.
+// Invariants about what budgets, batches and the operators' stop hold back and let begin. See `invariants.ts`.
 
 import type { Invariant } from "./invariant.ts";
 
-/** The budgets that a session `s` is part of. (unique index of budgets) */
+/** The budgets that apply to a session `s`. (unique index of budgets) */
 const budgetsOfSession = `b.organization_id = s.organization_id
         and b.target_id in (s.organization_id, s.agent_id, s.id)`;
 
-/** What is used of a budget in the period that it is in now. */
+/** A budget's usage in its current period. */
 function used(column: "turns" | "turn_seconds" | "tokens"): string {
   return `case when b.period_started_at < period_start(b.period) then 0 else b.${column} end`;
 }
 
 /**
- * `dari.` in front of a table: of the whole organization, also where only some sessions are judged. Two minutes are for
- * `release-held`, which looks every two seconds.
+ * Tables with the prefix `dari.` are read completely, even if only some sessions are checked. The two minutes allow for
+ * `release-held`, which runs every two seconds.
  */
 export const holdInvariants: readonly Invariant[] = [
   {
@@ -25,7 +25,7 @@ export const holdInvariants: readonly Invariant[] = [
         and not exists (select 1 from dari.platform_stops)
         and not exists (select 1 from dari.budgets b where ${budgetsOfSession} and (is_over(b)
           or greatest(b.changed_at, b.last_end_at, period_start(b.period)) > clock_timestamp() - interval '2 minutes'))
-        -- A turn that was on its way and is not any more leaves room: it is about to take it again.
+        -- A turn that is no longer running leaves room, which it is about to take again.
         and not exists (select 1 from dari.sessions x
           where x.organization_id = s.organization_id and x.schedule = 'ready')
         and not exists (select 1 from dari.sessions x

@@ -1,20 +1,20 @@
-// Idempotency keys: which call made which resource. Knows no resource.
+// Idempotency keys: which call created which resource.
 
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
 
-/** What a key is unique within. */
+/** A key is unique within this. */
 export interface IdempotencyScope {
   readonly organizationId: string;
   readonly method: string;
-  /** The called path, with its parameters filled in. */
+  /** With its parameters filled in. */
   readonly path: string;
   readonly key: string;
 }
 
 /**
- * Takes a key; false when it was taken before. While another transaction has just taken it, waits for that one's end:
- * after its commit this is false, after its rollback true (primary key).
+ * Takes a key. Returns false if it was taken before. If another transaction is taking it, waits for its end: false
+ * after a commit, true after a rollback (primary key).
  */
 export async function insertIdempotencyKeyIfNew(
   db: Database,
@@ -30,7 +30,7 @@ export async function insertIdempotencyKeyIfNew(
   return row !== undefined;
 }
 
-/** Names what the taken key made. In the transaction that took it. */
+/** Stores what the call with the key created. Runs in the transaction that took the key. */
 export async function setIdempotencyKeyResource(
   db: Database,
   scope: IdempotencyScope,
@@ -56,7 +56,7 @@ export async function findIdempotencyKey(
     .executeTakeFirst();
 }
 
-/** Forgets at most `limit` keys, the oldest first (index idempotency_keys_by_age). Answers how many. */
+/** Deletes at most `limit` keys, the oldest first (index idempotency_keys_by_age). Returns how many. */
 export async function deleteIdempotencyKeysOlderThan(db: Database, ms: number, limit: number): Promise<number> {
   const result = await sql`
     delete from idempotency_keys where ctid = any (array(

@@ -1,4 +1,4 @@
-// The invariants as often as a clock asks, on a database of any size: what changed lately, and the rest by and by.
+// Checks the invariants periodically on a database of any size: recent changes, and gradually everything.
 
 import { sql, type RawBuilder } from "kysely";
 import { boundTo, withTransaction, type Database } from "../database.ts";
@@ -6,9 +6,9 @@ import { findViolationsWith, type Violation } from "./invariants.ts";
 
 export interface InvariantRounds {
   /**
-   * Looks at sessions in flight, those whose attempts ended within the last five minutes, and the next ones of all in
-   * the order of their ids; each at most 500, together at most 200,000 events. Those with more than 50,000 events are
-   * left to `findViolations`.
+   * Checks sessions in flight, those whose attempts ended within the last five minutes, and the next ones of all in the
+   * order of their ids: each at most 500, together at most 200,000 events. Leaves sessions with more than 50,000 events
+   * to `findViolations`.
    */
   next(): Promise<Violation[]>;
 }
@@ -24,11 +24,10 @@ export function createInvariantRounds(db: Database): InvariantRounds {
     next() {
       return withTransaction(db, async (tx) => {
         const bound = boundTo(db, tx);
-        // Without statistics, or with those of small tables, reading whole ones looks cheaper than 500 sessions of
-        // them.
+        // Without statistics, or with those of small tables, whole tables look cheaper than 500 sessions.
         await sql`select set_config('enable_seqscan', 'off', true)`.execute(tx);
         const { ids, last } = await chooseSessions(bound, after);
-        // First: sessions that cannot be judged do not keep the next round from the ones behind them.
+        // Set first, so that sessions that cannot be checked do not block the following ones in the next round.
         after = last ?? "";
         return findViolationsWith(bound, tablesOf(ids));
       });
@@ -36,7 +35,7 @@ export function createInvariantRounds(db: Database): InvariantRounds {
   };
 }
 
-/** Indexes sessions_in_flight, events_attempt_ended, and the primary key of sessions. */
+/** Uses sessions_in_flight, events_attempt_ended, and the primary key of sessions. */
 async function chooseSessions(db: Database, after: string): Promise<{ ids: string[]; last: string | null }> {
   const result = await sql<{ ids: string[]; last: string | null }>`
     with flight as (select id from sessions where schedule in ('dispatched', 'leased') limit ${sessionsMax}),
@@ -58,7 +57,7 @@ async function chooseSessions(db: Database, after: string): Promise<{ ids: strin
   return result.rows[0] ?? { ids: [], last: null };
 }
 
-/** The rows of these sessions under the names of their tables. Inlined, so that the tables' indexes serve. */
+/** The rows of these sessions under the names of their tables. Inlined, so that the tables' indexes are used. */
 function tablesOf(ids: readonly string[]): RawBuilder<unknown> {
   const chosen = sql`(${ids}::text[])`;
   return sql`with

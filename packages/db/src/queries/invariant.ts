@@ -1,9 +1,9 @@
-// One invariant: a query that returns the rows that break it.
+// An invariant: a query that returns the rows that break it.
 
 export interface Invariant {
   readonly name: string;
   readonly says: string;
-  /** What it costs: the rows that it reads of each session in question. */
+  /** Its cost: the rows that it reads per checked session. */
   readonly reads: string;
   readonly query: string;
 }

@@ -1,4 +1,5 @@
-// What must always hold, as SQL that returns no row. One definition for tests, chaos, the reconciler and operators.
+// What must always hold, as SQL that returns no row. The only definition, for tests, chaos, the reconciler and
+// operators.
 
 import { sql, type RawBuilder } from "kysely";
 import type { Database } from "../database.ts";
@@ -307,12 +308,12 @@ export interface Violation {
   readonly rows: string[];
 }
 
-/** Runs every invariant over all rows; an empty answer is a healthy platform. At most 20 rows of each are named. */
+/** Runs every invariant over all rows. Returns at most 20 rows of each; an empty result is a healthy platform. */
 export function findViolations(db: Database): Promise<Violation[]> {
   return findViolationsWith(db, sql``);
 }
 
-/** `tables`: a WITH clause whose names stand in for the tables that the invariants read. */
+/** `tables`: a WITH clause whose names replace the tables that the invariants read. */
 export async function findViolationsWith(db: Database, tables: RawBuilder<unknown>): Promise<Violation[]> {
   const violations: Violation[] = [];
   for (const { name, says, query } of invariants) {

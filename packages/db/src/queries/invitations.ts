@@ -1,4 +1,4 @@
-// Invitations of those who are not yet members. What opens one is known by its hash only.
+// Invitations of people who are not members yet. Their secrets are stored only as hashes.
 
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
@@ -21,13 +21,13 @@ export interface NewInvitation {
   readonly role: string;
   readonly secretHash: Buffer;
   readonly validMs: number;
-  /** Members with whom it ends; absent: none. */
+  /** The invitation ends with these members. */
   readonly invitedBy?: readonly string[] | undefined;
 }
 
 /**
- * Records an invitation, or gives a standing one its new role and a new secret. Of several at once, a few more than
- * `most` may come to stand. Both tables are unique on (organization_id, email).
+ * Inserts an invitation, or gives an existing one its new role and a new secret. Concurrent calls can exceed `most`
+ * slightly. Both tables are unique on (organization_id, email).
  */
 export async function putInvitationUnlessMember(
   db: Database,
@@ -70,7 +70,7 @@ export async function findInvitation(
   return result.rows[0];
 }
 
-/** In the order in which they were made (unique index on organization_id, email). */
+/** In the order of their creation (unique index on organization_id, email). */
 export async function listInvitations(
   db: Database,
   organizationId: string,
@@ -84,7 +84,7 @@ export async function listInvitations(
   return toPage(result.rows, page);
 }
 
-/** False when there is none any more. */
+/** Returns false if there is none. */
 export async function deleteInvitation(db: Database, organizationId: string, invitationId: string): Promise<boolean> {
   const result = await sql`delete from invitations
     where id = ${invitationId} and organization_id = ${organizationId}`.execute(db.kysely);
@@ -98,7 +98,7 @@ export interface TakenInvitation {
   readonly role: string;
 }
 
-/** Takes the invitation that this secret opens: of many tries, one gets it (unique index on secret_hash). */
+/** Takes the invitation that this secret opens; only one call gets it (unique index on secret_hash). */
 export async function takeInvitationIfValid(db: Database, secretHash: Buffer): Promise<TakenInvitation | undefined> {
   const result = await sql<TakenInvitation>`delete from invitations i using organizations o
     where i.secret_hash = ${secretHash} and i.expires_at > clock_timestamp()
@@ -107,7 +107,7 @@ export async function takeInvitationIfValid(db: Database, secretHash: Buffer): P
   return result.rows[0];
 }
 
-/** Invitations that expired `afterMs` ago (index invitations_by_expiry). Returns how many. */
+/** Deletes invitations that expired `afterMs` ago (index invitations_by_expiry). Returns how many. */
 export async function purgeInvitations(db: Database, afterMs: number, limit: number): Promise<number> {
   const result = await sql`delete from invitations where id = any (array(select id from invitations
     where expires_at < clock_timestamp() - ${afterMs} * interval '1 millisecond'

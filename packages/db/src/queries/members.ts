@@ -1,4 +1,4 @@
-// Members of an organization: who they are, their roles, and how they leave.
+// Members of an organization: their roles, and how they leave.
 
 import { sql, type Transaction } from "kysely";
 import { withTransaction, type Database } from "../database.ts";
@@ -15,7 +15,7 @@ export interface MemberRow {
 
 const memberColumns = sql`id, email, role, last_signed_in_at as "lastSignedInAt", created_at as "createdAt"`;
 
-/** Undefined when the address is a member's already (unique index on organization_id, email). */
+/** Returns undefined if the address already belongs to a member (unique index on organization_id, email). */
 export async function insertMemberIfNew(
   db: Database,
   member: { id: string; organizationId: string; email: string; role: string },
@@ -53,11 +53,11 @@ export async function findMember(
 export interface MemberChange {
   readonly organizationId: string;
   readonly memberId: string;
-  /** Whether who asks may make, change and remove owners. */
+  /** Whether the caller may create, change and remove owners. */
   readonly managesOwners: boolean;
 }
 
-/** Why a change was refused. `outranked`: it is about an owner, and who asks is none. */
+/** Why a change was refused. `outranked`: it concerns an owner, and the caller is not one. */
 export type MemberRefusal = "missing" | "outranked" | "last_owner";
 
 export interface RoleChanged {
@@ -66,7 +66,7 @@ export interface RoleChanged {
 }
 
 /**
- * Sets a role, unless the last owner would lose its own; a link of before opens nothing more. One change of an
+ * Sets a role, unless the last owner would lose its own. Invalidates the member's sign-in links. One change of an
  * organization's owners at a time.
  */
 export async function setMemberRoleUnlessLastOwner(
@@ -81,7 +81,7 @@ export async function setMemberRoleUnlessLastOwner(
       and (${change.role} = 'owner' or ${anotherOwner})
       returning ${memberColumns}`.execute(tx);
     const [after] = result.rows;
-    // Who may not sign in as an owner may have a link of before.
+    // An older link may be held by someone who may not sign in as an owner.
     if (after !== undefined) await sql`delete from sign_in_links where member_id = ${change.memberId}`.execute(tx);
     if (after !== undefined && found !== undefined) return { before: found, after };
     const isAboutOwners = found === "owner" || change.role === "owner";
@@ -89,7 +89,7 @@ export async function setMemberRoleUnlessLastOwner(
   });
 }
 
-/** Removes a member, unless it is the last owner. Sign-ins, links and device keys go with the row. */
+/** Removes a member, unless it is the last owner. Sign-ins, links and device keys are removed with the row. */
 export async function deleteMemberUnlessLastOwner(
   db: Database,
   change: MemberChange,
@@ -103,7 +103,7 @@ export async function deleteMemberUnlessLastOwner(
   });
 }
 
-/** Two owners who remove each other at once would each still see the other. */
+/** Otherwise two owners could remove each other at the same time. */
 async function lockOwners(tx: Transaction<DB>, organizationId: string): Promise<void> {
   await sql`select 1 from organizations where id = ${organizationId} for no key update`.execute(tx);
 }
@@ -130,21 +130,21 @@ function refusalOf(role: string | undefined, outranked: boolean): MemberRefusal 
 export interface ProvenPerson {
   readonly issuer: string;
   readonly subject: string;
-  /** In lower case, and proven to be the person's. */
+  /** In lower case, and verified to be the person's. */
   readonly email: string;
 }
 
 export interface Membership {
   readonly id: string;
   readonly organizationId: string;
-  /** Whether the provider has led its person there before; else it is the address's alone. */
+  /** Whether this subject has signed in to it before. Otherwise only the address matches. */
   readonly isBound: boolean;
 }
 
 /**
- * The memberships of a person whom the identity provider has proven: by its subject, the last used first, then by the
- * address where no subject of this provider has taken it, because anybody may have made those members (indexes
- * members_by_subject, members_by_email). `organizationId`: only there. The first 100.
+ * Returns the memberships of a person whom the identity provider has verified: by subject, the last used first, then by
+ * address if no subject of this provider has taken it, because anyone can create such members (indexes
+ * members_by_subject, members_by_email). `organizationId`: only there. At most 100.
  */
 export async function listMembershipsOf(
   db: Database,
@@ -162,7 +162,7 @@ export async function listMembershipsOf(
   return result.rows;
 }
 
-/** Takes the membership for this subject; false when another subject of the provider has it by now. */
+/** Binds the membership to this subject. Returns false if another subject of the provider has it. */
 export async function bindMemberToSubjectIfFree(
   db: Database,
   memberId: string,

@@ -1,4 +1,4 @@
-// What agents ask for in the middle of a message: looked at, answered, expired. Each change is one SQL function.
+// Inputs that agents ask for during a message: read, answered, expired. Each change is one SQL function.
 
 import type { InputState } from "@dari/domain";
 import { sql } from "kysely";
@@ -9,7 +9,7 @@ export interface MessageInputRow {
   readonly schema: Record<string, unknown>;
 }
 
-/** By primary key; inputs of deleted sessions are not found. */
+/** By primary key. Does not find inputs of deleted sessions. */
 export async function findInput(
   db: Database,
   organizationId: string,
@@ -26,9 +26,9 @@ export interface InputAnswer {
   readonly organizationId: string;
   readonly messageId: string;
   readonly key: string;
-  /** Satisfies the input's schema, and holds no text that the database cannot keep. */
+  /** Satisfies the input's schema and can be stored. */
   readonly value: unknown;
-  /** With it the session may go straight to `dispatched`, and the caller delivers it. */
+  /** If set, the session can go straight to `dispatched`, and the caller delivers it. */
   readonly dispatchTtlMs: number | undefined;
 }
 
@@ -41,7 +41,7 @@ export interface AnsweredInput {
   readonly attemptsLeft: number;
 }
 
-/** Stores the answer, if the input waits for one, and lets its message go on. */
+/** Stores the answer if the input waits for one, and lets its message continue. */
 export async function answerIfWaiting(db: Database, answer: InputAnswer): Promise<AnsweredInput> {
   const result = await sql<AnsweredInput>`
     select outcome, session_id as "sessionId", schedule, dispatch_number as "dispatchNumber",
@@ -60,7 +60,7 @@ export interface ExpiredInput {
   readonly messageId: string;
 }
 
-/** Fails messages whose inputs nobody answered in time, at most `limit`, past those that others hold. */
+/** Fails messages whose inputs were not answered in time, at most `limit`. Skips locked rows. */
 export async function expireOverdue(db: Database, limit: number): Promise<ExpiredInput[]> {
   const result = await sql<ExpiredInput>`
     select session_id as "sessionId", organization_id as "organizationId", message_id as "messageId"

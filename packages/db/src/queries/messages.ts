@@ -1,4 +1,4 @@
-// Reads messages together with what their records need of the schedule. They are written by the turn functions.
+// Reads messages with what their records need of the schedule. The turn functions write them.
 
 import { limits, type InputState, type MessageState, type ScheduleState } from "@dari/domain";
 import { sql, type ExpressionBuilder } from "kysely";
@@ -26,18 +26,18 @@ export interface MessageRow {
   readonly completedAt: Date | null;
   readonly mergedInto: string | null;
   readonly retryOf: string | null;
-  /** The message of which this is a fork's copy. */
+  /** The message that this one copies, in a fork. */
   readonly copiedFrom: string | null;
-  /** No longer part of the conversation. */
+  /** Whether it is no longer part of the conversation. */
   readonly rolledBack: boolean;
-  /** What its agent has asked for, in that order; null: nothing. */
+  /** What its agent has asked for, in order; null: nothing. */
   readonly inputs: readonly AskedInput[] | null;
-  /** Where the session stands, if this message is the next one of it. */
+  /** The session's schedule state, if this is the session's next message. */
   readonly schedule: ScheduleState | null;
   readonly blockedReason: string | null;
 }
 
-/** An input as JSON: times are text with their offset. */
+/** An input as JSON; times are text with their offset. */
 export interface AskedInput {
   readonly key: string;
   readonly state: InputState;
@@ -48,7 +48,7 @@ export interface AskedInput {
   readonly endedAt: string | null;
 }
 
-/** By its primary key, also while there are no statistics: the index of undeleted sessions is no way to one. */
+/** By primary key, also without statistics: the index of undeleted sessions does not find a single one. */
 function sessionOfMessage(eb: ExpressionBuilder<DB & { m: DB["messages"] }, "m">) {
   return eb
     .selectFrom("sessions")
@@ -107,7 +107,7 @@ const selectMessage = statement((kysely, of: { organizationId: string; messageId
   selectMessages(kysely, of.organizationId).where("s.deleted_at", "is", null).where("m.id", "=", of.messageId),
 );
 
-/** By primary key; messages of deleted sessions are not found. */
+/** By primary key. Does not find messages of deleted sessions. */
 export async function findMessage(
   db: Database,
   organizationId: string,
@@ -128,7 +128,7 @@ const selectMessagesByIds = statement((kysely, of: Ids) => withIds(kysely, of).w
 
 const selectMessagesOfEvents = statement(withIds);
 
-/** By primary key, in no order; what is not found is left out. */
+/** By primary key, in no order. Leaves out messages that are not found. */
 export async function listMessagesByIds(
   db: Database,
   organizationId: string,
@@ -152,8 +152,8 @@ export async function listMessagesOfEvents(
 }
 
 /**
- * A session's messages in their order (unique index on session_id, sequence_number). A page ends early where its rows
- * would have more than `limits.pageBytes`: one output, or the names of what one turn changed, may have megabytes.
+ * Lists a session's messages in order (unique index on session_id, sequence_number). A page ends early if its rows
+ * would exceed `limits.pageBytes`: an output, or the names of what one turn changed, can have megabytes.
  */
 export async function listMessages(
   db: Database,

@@ -1,4 +1,4 @@
-// What lies in the object store, by the rows that name it: recorded, swept, checked.
+// What is in the object store, by the rows that refer to it: recorded, swept, checked.
 
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
@@ -9,7 +9,7 @@ export interface StoredObject {
   readonly references: readonly { readonly objectKey: string; readonly storedBytes: number }[];
 }
 
-/** False when an object that this one leans on is being deleted: then nothing may name it. Idempotent. */
+/** Returns false if an object that this one references is being deleted: then no row may refer to it. Idempotent. */
 export async function recordIfKept(db: Database, organizationId: string, object: StoredObject): Promise<boolean> {
   const references = object.references.map(({ objectKey, storedBytes }) => ({ key: objectKey, bytes: storedBytes }));
   const result = await sql<{ kept: boolean }>`
@@ -30,15 +30,15 @@ export async function listUnrecorded(
 }
 
 /**
- * Marks the objects that no row names, and returns how many are newly marked. A key that begins with the id of no
- * organization of this installation belongs to somebody else, and is not marked.
+ * Marks the objects that no row refers to, and returns how many are newly marked. A key that begins with the id of no
+ * organization of this installation belongs to something else, and is not marked.
  */
 export async function markUnnamed(
   db: Database,
   objects: readonly { readonly key: string; readonly sizeBytes: number }[],
 ): Promise<number> {
   if (objects.length === 0) return 0;
-  // What a snapshot's object leans on is known once it is recorded; until then its organization's are left alone.
+  // The references of a snapshot's object are known once they are recorded. Until then, its organization is skipped.
   const result = await sql<{ key: string }>`
     with given as (
       select key, size_bytes, split_part(key, '/', 1) as organization_id from unnest(
@@ -57,8 +57,8 @@ export async function markUnnamed(
 }
 
 /**
- * Dooms objects that were marked `afterMs` ago and that still nothing names: from here on nothing can. Takes the marks
- * off those that are named again. Answers every doomed object that is not deleted yet.
+ * Dooms objects that were marked `afterMs` ago and are still unreferenced: from here on no row can refer to them.
+ * Unmarks objects that are referenced again. Returns every doomed object that is not deleted yet.
  */
 export async function doomMarked(db: Database, o: { afterMs: number; limit: number }): Promise<string[]> {
   await sql`
@@ -81,9 +81,9 @@ export async function doomMarked(db: Database, o: { afterMs: number; limit: numb
 }
 
 /**
- * These are gone from the store; what they leaned on is no longer kept by them. No key is ever stored under again. A
- * snapshot's object, an image and a layer are remembered for `keepMs`: a turn may still run that began with the one, a
- * build that found one of the others. Nobody comes upon another key again.
+ * Records that these objects are deleted, and releases what they referenced. No key is ever used again. A snapshot's
+ * object, an image and a layer are remembered for `keepMs`: a running turn or build may have started with one. Other
+ * keys can be forgotten.
  */
 export async function noteDeleted(db: Database, keys: readonly string[], keepMs: number): Promise<void> {
   await sql`update tombstones set deleted_at = clock_timestamp() where object_key = any(${keys}::text[])
@@ -94,7 +94,7 @@ export async function noteDeleted(db: Database, keys: readonly string[], keepMs:
       or deleted_at < clock_timestamp() - ${keepMs} * interval '1 millisecond')`.execute(db.kysely);
 }
 
-/** Where a sweep goes on; undefined: at the beginning. */
+/** Where a sweep continues; undefined: at the beginning. */
 export async function findCursor(db: Database, name: string): Promise<string | undefined> {
   const result = await sql<{ cursor: string | null }>`select cursor from sweeps where name = ${name}`.execute(
     db.kysely,
@@ -113,11 +113,11 @@ export async function setCursor(db: Database, name: string, cursor: string | und
 export interface NamedObject {
   readonly key: string;
   readonly what: "snapshot" | "content" | "file" | "bundle" | "image" | "layer";
-  /** Null where no row tells. */
+  /** Null if no row has it. */
   readonly sizeBytes: number | null;
 }
 
-/** Objects that rows name, in the database's order of their keys, from the first one after `after`. */
+/** Lists objects that rows refer to, in the database's order of their keys, starting after `after`. */
 export async function listNamed(db: Database, after: string, limit: number): Promise<NamedObject[]> {
   const result = await sql<NamedObject>`
     select key, min(what) as what, max(size)::float8 as "sizeBytes" from (

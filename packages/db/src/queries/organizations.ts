@@ -10,22 +10,22 @@ export interface OrganizationRow {
   readonly name: string;
   readonly slug: string;
   readonly isOperator: boolean;
-  /** Its share of the fleet beside other organizations that wait. */
+  /** Its share of the fleet relative to other waiting organizations. */
   readonly weight: number;
-  /** Turns at once, and open messages, at most; null: the platform's default. */
+  /** Maximum number of turns at once, and of open messages; null: the platform's default. */
   readonly maxConcurrency: number | null;
   readonly maxBacklog: number | null;
   /** Limits of one workspace; null: the platform's default. */
   readonly maxWorkspaceBytes: number | null;
   readonly maxWorkspaceFiles: number | null;
   readonly maxWorkspaceFileBytes: number | null;
-  /** Null: sessions stay. */
+  /** Null: sessions do not expire. */
   readonly sessionRetentionDays: number | null;
   /** Limits of all its keys together; null: the platform's default. */
   readonly maxRequestsPerMinute: number | null;
   readonly maxMessagesPerMinute: number | null;
   readonly maxUploadBytesPerHour: number | null;
-  /** Kept at most; null: no bound. */
+  /** Quotas; null: no limit. */
   readonly maxStorageBytes: number | null;
   readonly maxFiles: number | null;
   readonly maxAgents: number | null;
@@ -34,7 +34,7 @@ export interface OrganizationRow {
   readonly createdAt: Date;
 }
 
-/** What is absent stays as it is. */
+/** Absent fields stay unchanged. */
 export interface OrganizationLimits {
   readonly weight?: number | undefined;
   readonly maxConcurrency?: number | null | undefined;
@@ -77,8 +77,8 @@ const columns = [
 ] as const;
 
 /**
- * Inserts an organization, or answers undefined when its slug is taken (unique index on slug). `operator`: `first`
- * makes it one when the installation has none yet.
+ * Inserts an organization, or returns undefined if its slug is taken (unique index on slug). `operator`: `first` makes
+ * it an operator if the installation has none yet.
  */
 export async function insertOrganizationIfSlugFree(
   db: Database,
@@ -93,7 +93,7 @@ export async function insertOrganizationIfSlugFree(
     .executeTakeFirst();
 }
 
-/** By primary key; deleted ones are not found. */
+/** By primary key. Does not find deleted ones. */
 export async function findOrganization(db: Database, organizationId: string): Promise<OrganizationRow | undefined> {
   return db.kysely
     .selectFrom("organizations")
@@ -103,18 +103,18 @@ export async function findOrganization(db: Database, organizationId: string): Pr
     .executeTakeFirst();
 }
 
-/** The organization of a caller, and what it calls by. */
+/** A caller's organization, and its key or sign-in. */
 export interface Caller {
   readonly organizationId: string;
   readonly keyId: string;
 }
 
-/** Organizations that this key has created and whose first key may still be used (index api_keys_by_creator). */
+/** Organizations that this key has created and whose first key is still valid (index api_keys_by_creator). */
 const createdBy = (keyId: string) => sql<string>`(select k.organization_id from api_keys k
   where k.creator_key_id = ${keyId} and k.revoked_at is null
     and (k.expires_at is null or k.expires_at > clock_timestamp()))`;
 
-/** Whether this key has created the organization, which still lets its creator in. */
+/** Returns whether this key created the organization, and the organization still lets it in. */
 export async function isCreator(db: Database, keyId: string, organizationId: string): Promise<boolean> {
   const row = await db.kysely
     .selectFrom("organizations")
@@ -127,11 +127,11 @@ export async function isCreator(db: Database, keyId: string, organizationId: str
 }
 
 /**
- * As `isCreator`, within a transaction: until it ends, neither the calling key nor the organization's first key can be
- * revoked, and the organization cannot be deleted. False also if one of them has just been.
+ * As `isCreator`, in a transaction: until it ends, neither the calling key nor the organization's first key can be
+ * revoked, and the organization cannot be deleted. Returns false also if one of these has just happened.
  */
 export async function holdIfCreator(db: Database, keyId: string, organizationId: string): Promise<boolean> {
-  // A person's sign-in is no row of api_keys; a membership that ends during the call is met by its inviters' lock.
+  // A person's sign-in has no row in api_keys. A membership that ends during the call is handled by its inviters' lock.
   const caller = await sql<{ ended: boolean }>`select revoked_at is not null or expires_at <= clock_timestamp() as ended
     from api_keys where id = ${keyId} for share`.execute(db.kysely);
   if (caller.rows[0]?.ended === true) return false;
@@ -149,7 +149,10 @@ export async function holdIfCreator(db: Database, keyId: string, organizationId:
   return key.rows.length > 0;
 }
 
-/** The caller's own organization, then those that its key has created, newest first. Undefined: an unknown cursor. */
+/**
+ * Lists the caller's own organization, then those that its key has created, newest first. Returns undefined for an
+ * unknown cursor.
+ */
 export async function listOrganizationsOf(
   db: Database,
   { organizationId, keyId }: Caller,
@@ -176,7 +179,7 @@ export async function listOrganizationsOf(
   return toPage(rows, page);
 }
 
-/** The row as it was and as it is; undefined when there is none (primary key). In a transaction. */
+/** Returns the row before and after; undefined if there is none (primary key). Runs in a transaction. */
 export async function updateOrganizationLimits(
   db: Database,
   organizationId: string,
@@ -219,7 +222,7 @@ export async function updateOrganizationLimits(
   return { before, after };
 }
 
-/** The oldest organization of the installation: the one that a fresh platform made for itself (at most a few rows). */
+/** Returns the oldest organization: the one that a new platform created for itself (at most a few rows). */
 export async function findFirstOrganization(db: Database): Promise<OrganizationRow | undefined> {
   return db.kysely
     .selectFrom("organizations")
@@ -230,7 +233,7 @@ export async function findFirstOrganization(db: Database): Promise<OrganizationR
     .executeTakeFirst();
 }
 
-/** How many there are, up to `most`. */
+/** Counts organizations, up to `most`. */
 export async function countOrganizations(db: Database, most: number): Promise<number> {
   const rows = await db.kysely
     .selectFrom("organizations")
@@ -242,8 +245,8 @@ export async function countOrganizations(db: Database, most: number): Promise<nu
 }
 
 /**
- * Deletes the organization and revokes its keys, in a transaction; what it owns is removed later. `operator`: it looks
- * after the installation, and stays.
+ * Deletes the organization and revokes its keys, in a transaction; its data is removed later. `operator`: it
+ * administers the installation, and stays.
  */
 export async function deleteOrganizationIfTenant(
   db: Database,
@@ -270,7 +273,7 @@ export interface WorkspaceBounds {
   readonly fileBytes: number | null;
 }
 
-/** The organization's own bounds of a workspace, by primary key; null: the platform's. */
+/** Returns the organization's own limits of a workspace, by primary key; null: the platform's. */
 export async function findWorkspaceBounds(db: Database, organizationId: string): Promise<WorkspaceBounds | undefined> {
   return db.kysely
     .selectFrom("organizations")

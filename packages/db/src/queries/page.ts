@@ -1,4 +1,4 @@
-// Pages of a list by keyset: rows after a known row's id, never by offset. Knows no table's meaning.
+// Keyset pages of a list: rows after a known row's id, never by offset.
 
 import { limits } from "@dari/domain";
 import { sql, type RawBuilder, type SelectQueryBuilder } from "kysely";
@@ -6,13 +6,13 @@ import type { Database } from "../database.ts";
 import type { DB } from "../generated/schema.ts";
 
 export interface Page {
-  /** Rows at most. */
+  /** Maximum number of rows. */
   readonly limit: number;
   /** The id of the row after which the page starts. */
   readonly after?: string | undefined;
 }
 
-/** A page of rows; `undefined` instead when the cursor names no row of this list. */
+/** A page of rows; `undefined` instead if the cursor names no row of this list. */
 export interface Listed<Row> {
   readonly rows: Row[];
   /** The cursor of the next page, or null at the end. */
@@ -30,7 +30,7 @@ type ListedTable =
   | "sessions"
   | "webhook_endpoints";
 
-/** Whether the row that a cursor names is the organization's, deleted or not (primary key). */
+/** Returns whether a cursor's row belongs to the organization, deleted or not (primary key). */
 export async function isKnownCursor(
   db: Database,
   table: ListedTable,
@@ -72,15 +72,15 @@ export async function listNewestFirst<Schema, Tables extends keyof Schema, Row e
   return toPage(await ordered.limit(fitting.limit + 1).execute(), fitting);
 }
 
-/** Cuts `limit + 1` rows, as read, to a page. */
+/** Cuts `limit + 1` rows to a page. */
 export function toPage<Row extends { readonly id: string }>(rows: Row[], page: Page): Listed<Row> {
   const shown = rows.slice(0, page.limit);
   return { rows: shown, next: rows.length > page.limit ? (shown.at(-1)?.id ?? null) : null };
 }
 
 /**
- * The page with no more rows than have `limits.pageBytes` together. `measure`: of so many rows, from the page's first
- * on, how large each is. As many as a list shows by default are not measured: a row has some hundred kilobytes at most.
+ * Shortens a page so that its rows have at most `limits.pageBytes`. `measure` returns the sizes of the page's first
+ * rows. As many rows as a list shows by default are not measured: a row has at most some hundred kilobytes.
  */
 export async function pageWithin(
   page: Page,
@@ -90,7 +90,7 @@ export async function pageWithin(
   return { ...page, limit: Math.max(1, countWithin(await measure(page.limit), limits.pageBytes)) };
 }
 
-/** How many rows, from the first on, have at most `maxBytes` together; at least one where there is any. */
+/** Returns how many rows, from the first on, have at most `maxBytes` together; at least one if there is any. */
 export function countWithin(rows: readonly { readonly bytes: number }[], maxBytes: number): number {
   let total = 0;
   let count = 0;

@@ -1,5 +1,5 @@
-// Removes rows of what was deleted. Each call is bounded; what it leaves is found by the next. The objects that the
-// rows named are found by the sweep of the store.
+// Removes rows of deleted things. Each call is bounded, and the next one continues. The sweep of the store finds the
+// objects that the rows referred to.
 
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
@@ -8,10 +8,10 @@ async function count(db: Database, statement: ReturnType<typeof sql>): Promise<n
   return Number((await statement.execute(db.kysely)).numAffectedRows ?? 0);
 }
 
-/** How many events one statement deletes, roughly. The first session is always deleted, whatever its size. */
+/** About how many events one statement deletes. The first session is always deleted, whatever its size. */
 const purgedEventsMax = 200_000;
 
-/** Sessions deleted `afterMs` ago with all their rows but the snapshots (index sessions_deleted). */
+/** Removes sessions deleted `afterMs` ago with all their rows but the snapshots (index sessions_deleted). */
 export function purgeSessions(db: Database, afterMs: number, limit: number): Promise<number> {
   return count(
     db,
@@ -34,9 +34,9 @@ export function purgeSessions(db: Database, afterMs: number, limit: number): Pro
 }
 
 /**
- * Snapshots of such sessions, except those on which a fork builds or to which a fork's message looks back, and all
- * before them (indexes snapshots_by_session, snapshots_by_parent, sessions_by_base, messages_copied_…). A session is
- * looked at again until it has none.
+ * Removes snapshots of such sessions, except those that a fork or a fork's message refers to, and all before them
+ * (indexes snapshots_by_session, snapshots_by_parent, sessions_by_base, messages_copied_…). A session is checked again
+ * until it has none.
  */
 export async function purgeSnapshots(db: Database, limit: number): Promise<number> {
   const result = await sql<{ purged: number; looked: string[] }>`
@@ -59,13 +59,13 @@ export async function purgeSnapshots(db: Database, limit: number): Promise<numbe
     db.kysely,
   );
   const { purged = 0, looked = [] } = result.rows[0] ?? {};
-  // A statement of its own: the one above has changed these rows, and sees the snapshots as they were.
+  // A second statement: the one above changes these rows, and sees the snapshots as they were.
   await sql`delete from purged_sessions p where session_id = any(${looked}::text[])
     and not exists (select 1 from snapshots s where s.session_id = p.session_id)`.execute(db.kysely);
   return purged;
 }
 
-/** Agents deleted `afterMs` ago that no session has any more, with their versions (index agents_deleted). */
+/** Removes agents deleted `afterMs` ago that no session uses, with their versions (index agents_deleted). */
 export function purgeAgents(db: Database, afterMs: number, limit: number): Promise<number> {
   return count(
     db,
@@ -76,8 +76,8 @@ export function purgeAgents(db: Database, afterMs: number, limit: number): Promi
 }
 
 /**
- * Uploaded bundles that no version uses: those that never became ready, and those of deleted organizations, after
- * `afterMs`; the rest after `unusedMs`.
+ * Removes uploaded bundles that no version uses: those that never became ready, and those of deleted organizations,
+ * after `afterMs`; the rest after `unusedMs`.
  */
 export function purgeSourceSnapshots(
   db: Database,
@@ -96,7 +96,7 @@ export function purgeSourceSnapshots(
   );
 }
 
-/** Files deleted `afterMs` ago that no turn is still to find (index files_deleted). */
+/** Removes files deleted `afterMs` ago that no future turn needs (index files_deleted). */
 export function purgeFiles(db: Database, afterMs: number, limit: number): Promise<number> {
   return count(
     db,

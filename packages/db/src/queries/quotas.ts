@@ -1,5 +1,5 @@
-// How much of each kind an organization may keep. Named in the statements that add to it. Sessions and bytes are
-// counted by triggers, as they change, for organizations that have a bound.
+// How much of each kind an organization may store. Used in the statements that add to it. For organizations with a
+// limit, triggers keep the totals of sessions and bytes.
 
 import { sql, type RawBuilder } from "kysely";
 import type { Database } from "../database.ts";
@@ -8,8 +8,8 @@ export const quotaKinds = ["sessions", "files", "agents", "api_keys", "storage_b
 export type QuotaKind = (typeof quotaKinds)[number];
 
 /**
- * The organization's id as a value of the inserted row; the statement fails where the organization may not keep so many
- * more. `quotaRefusalOf` reads that failure.
+ * Returns the organization's id as a value for the inserted row. The statement fails if the organization may not store
+ * that many more; `quotaRefusalOf` reads the failure.
  */
 export function countedIn(
   organizationId: string | RawBuilder<string>,
@@ -22,12 +22,12 @@ export function countedIn(
 export interface QuotaRefusal {
   readonly kind: QuotaKind;
   readonly most: number;
-  /** Counted no further than `most`, except bytes. */
+  /** Counted up to `most`, except bytes. */
   readonly kept: number;
   readonly more: number;
 }
 
-/** Undefined for every other error. */
+/** Returns undefined for every other error. */
 export function quotaRefusalOf(error: unknown): QuotaRefusal | undefined {
   const { code, message, detail } = (error ?? {}) as { code?: unknown; message?: string; detail?: string };
   const kind = quotaKinds.find((known) => known === message);
@@ -35,12 +35,12 @@ export function quotaRefusalOf(error: unknown): QuotaRefusal | undefined {
   return { kind, ...(JSON.parse(detail ?? "{}") as Omit<QuotaRefusal, "kind">) };
 }
 
-/** Kinds whose count is kept. */
+/** Kinds with a stored total. */
 export type CountedKind = "sessions" | "storage_bytes";
 
 /**
- * Begins to count where there is a bound, and ends it where there is none. In the transaction that sets the bound and
- * holds the organization's row.
+ * Starts the total if there is a limit, and deletes it if there is none. Runs in the transaction that sets the limit
+ * and locks the organization's row.
  */
 export async function countIfBounded(
   db: Database,
@@ -65,14 +65,14 @@ export interface CountPlace {
 }
 
 export interface CorrectedCount extends CountPlace {
-  /** What the count was; null: there was none. */
+  /** The former total; null if there was none. */
   readonly was: number | null;
   readonly now: number;
 }
 
 /**
- * Up to `limit` counts that were not looked at for `everyMs`, or that are missing, by organization and kind and from
- * the first one after `after` on.
+ * Lists up to `limit` totals that were not checked for `everyMs`, or that are missing, by organization and kind,
+ * starting after `after`.
  */
 export async function listCountsDue(
   db: Database,
@@ -92,8 +92,8 @@ export async function listCountsDue(
 }
 
 /**
- * Holds one count against what it counts, and puts it right where it is wrong or missing; undefined: it is right. A
- * count and what it counts are read in one statement, which sees both as of one moment.
+ * Checks one total, and corrects it if it is wrong or missing; undefined: it is right. One statement reads the total
+ * and what it counts, so both are of one moment.
  */
 export async function correctCount(db: Database, place: CountPlace): Promise<CorrectedCount | undefined> {
   const { organizationId, kind } = place;

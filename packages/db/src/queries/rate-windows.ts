@@ -1,4 +1,4 @@
-// What organizations and keys have sent in the window that runs. The rows are the only count there is.
+// What organizations and keys have sent in the current window. The only count is in the rows.
 
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
@@ -6,44 +6,43 @@ import type { Database } from "../database.ts";
 export const rateKinds = ["requests", "messages", "upload_bytes"] as const;
 export type RateKind = (typeof rateKinds)[number];
 
-/** Something wanted from an organization's window, and from its key's where that has a quota of its own. */
+/** An amount to take from an organization's window, and from its key's if that has its own quota. */
 export interface RateTake {
   readonly organizationId: string;
   readonly keyId: string;
   readonly kind: RateKind;
-  /** Length of the window. Seconds. */
+  /** Length of the window, in seconds. */
   readonly seconds: number;
-  /** Below zero: given back. */
+  /** A negative amount gives back. */
   readonly want: number;
-  /** All or nothing; else as many as there are. */
+  /** All or nothing; otherwise as much as there is. */
   readonly whole: boolean;
   /**
-   * As many more are taken where all that is wanted is granted: at most 1/256 of what is then left. The caller uses
-   * them before the window has passed, or not at all.
+   * How much more to take if all of `want` is granted, limited to 1/256 of what is then left. The caller uses it before
+   * the window ends, or not at all.
    */
   readonly spare: number;
-  /** The organization's where its row says none; undefined: no bound. */
+  /** Used if the organization's row has none; undefined: no limit. */
   readonly quota: number | undefined;
   readonly keyQuota: number | undefined;
 }
 
 export interface RateTaken {
-  /** With what is spare. */
+  /** Includes the spare amount. */
   readonly granted: number;
-  /** Null: the organization has no bound. */
+  /** Null if the organization has no limit. */
   readonly quota: number | null;
   readonly remaining: number | null;
-  /** Milliseconds until the window has passed. */
+  /** Milliseconds until the window ends. */
   readonly resetMs: number | null;
-  /** Null: the key has no quota of its own. */
+  /** Null if the key has no quota of its own. */
   readonly keyRemaining: number | null;
   readonly keyResetMs: number | null;
 }
 
 /**
- * One answer per take, in their order. Exact across processes: each row is changed under its lock, which is held for
- * this statement (primary key; the order of the takes by organization, kind and key keeps callers from waiting in a
- * circle).
+ * Returns one result per take, in order. Exact across processes: each row is changed under its lock, which is held for
+ * this statement (primary key; the order of the takes by organization, kind and key prevents deadlocks).
  */
 export async function takeFromWindows(db: Database, takes: readonly RateTake[]): Promise<RateTaken[]> {
   if (takes.length === 0) return [];

@@ -1,9 +1,9 @@
-// Whether the database takes writes, asked without writing anything that stays.
+// Checks whether the database accepts writes, without writing anything permanent.
 
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
 
-/** False on a server that only follows another, or that refuses writes. */
+/** Returns false for a standby, or a server that refuses writes. */
 export async function takesWrites(db: Database): Promise<boolean> {
   const result = await sql<{ takes: boolean }>`
     select not pg_is_in_recovery() and current_setting('transaction_read_only') = 'off' as takes`.execute(db.kysely);

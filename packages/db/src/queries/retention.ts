@@ -1,4 +1,4 @@
-// Sessions that end by the clock or with their organization. Each call is bounded; what it leaves is found by the next.
+// Sessions that expire, or end with their organization. Each call is bounded, and the next one continues.
 
 import { sql, type RawBuilder } from "kysely";
 import type { Database } from "../database.ts";
@@ -8,7 +8,7 @@ export interface OwnedSession {
   readonly sessionId: string;
 }
 
-/** Sessions that deleted organizations still have (indexes organizations_deleted, sessions_by_organization). */
+/** Lists sessions of deleted organizations (indexes organizations_deleted, sessions_by_organization). */
 export async function listSessionsOfDeleted(db: Database, limit: number): Promise<OwnedSession[]> {
   const result = await sql<OwnedSession>`
     select s.organization_id as "organizationId", s.id as "sessionId"
@@ -21,15 +21,15 @@ export interface RetentionPass {
   readonly expired: number;
   readonly deleted: number;
   /**
-   * Where the next pass goes on: an organization, a slash, and the last session that was looked at, or nothing when
-   * that was its last. Undefined: at the beginning.
+   * Where the next pass continues: an organization, a slash, and the last checked session, or nothing if that was its
+   * last. Undefined: at the beginning.
    */
   readonly next: string | undefined;
 }
 
 /**
- * Looks at the next sessions of one organization that has a retention (index sessions_by_organization): those that
- * nothing happened in for so many days are expired, and deleted `graceDays` later, unless something happened meanwhile.
+ * Checks the next sessions of one organization with a retention (index sessions_by_organization): sessions without
+ * activity for that many days are expired, and deleted `graceDays` later, unless there was activity in the meantime.
  */
 export async function expireIdleSessions(
   db: Database,
@@ -71,7 +71,7 @@ export async function expireIdleSessions(
   return { expired, deleted, next: `${owner.id}/${seen < o.limit ? "" : (last ?? "")}` };
 }
 
-/** Organizations deleted `afterMs` ago that own something besides sessions, those deleted first at the front. */
+/** Lists organizations deleted `afterMs` ago that own something besides sessions, the longest deleted first. */
 export async function listDeletedOrganizations(db: Database, afterMs: number, limit: number): Promise<string[]> {
   const { rows } = await sql<{ id: string }>`
     select id from organizations o
@@ -84,13 +84,13 @@ export async function listDeletedOrganizations(db: Database, afterMs: number, li
 
 interface Owned {
   readonly table: string;
-  /** Deleted as by a client: what it names is purged afterwards. */
+  /** Marked as deleted, as by a client. Its references are purged later. */
   readonly isMarked?: true;
-  /** How many rows one statement takes; fewer of those that take others with them. */
+  /** Rows per statement; fewer for rows with many dependents. */
   readonly rows: number;
 }
 
-/** In this order: what is many goes before what it would go with. */
+/** In this order, so that numerous rows are deleted before the rows they depend on. */
 const owned: readonly Owned[] = [
   { table: "members", rows: 100 },
   { table: "invitations", rows: 1_000 },
@@ -108,9 +108,9 @@ const owned: readonly Owned[] = [
 ];
 
 /**
- * Takes up to `piecesMax` bounded pieces of what a deleted organization owns besides sessions: who belongs to it and
- * what is secret goes, agents and files are deleted as by a client. Each piece is a statement of its own. True when
- * nothing is left; the name goes last, so that one that is not done is found again.
+ * Deletes up to `piecesMax` bounded pieces of what a deleted organization owns besides sessions: members and secrets
+ * are removed, agents and files are deleted as by a client. Each piece is one statement. Returns true if nothing is
+ * left. The organization's name is deleted last, so that an unfinished one is found again.
  */
 export async function emptyDeletedOrganization(db: Database, id: string, piecesMax: number): Promise<boolean> {
   let pieces = 0;
@@ -120,7 +120,7 @@ export async function emptyDeletedOrganization(db: Database, id: string, piecesM
       taken = await takePiece(db, id, each);
     }
   }
-  // Not while there is something that was changed as it was taken, or that a call in flight has added.
+  // False while rows are left that changed at the same time, or that a running call has added.
   const isLeft = owned.map((each) => sql`exists (select 1 from ${sql.table(each.table)} where ${belongs(id, each)})`);
   const unnamed = await sql`update organizations set name = '', slug = id
     where id = ${id} and deleted_at is not null and not (${sql.join(isLeft, sql` or `)})`.execute(db.kysely);

@@ -1,4 +1,4 @@
-// Schedules that are due, and the record of what came of each due time.
+// Due schedules, and the record of each due time.
 
 import type { FiringOutcome, MessageState, OverlapPolicy, SchedulePauseReason } from "@dari/domain";
 import { sql } from "kysely";
@@ -7,9 +7,9 @@ import { toPage, type Listed, type Page } from "./page.ts";
 import type { SchedulePlace } from "./schedules.ts";
 
 /**
- * Schedules that are due, past those that were looked at: of each organization the longest due first, and organizations
- * in turn, so that one with many does not hold up the others. Looks at the `looks` that are due the longest (partial
- * index schedules_due; the clock is read once, as an index's bound must be).
+ * Lists due schedules, except those already seen: of each organization the longest due first, and organizations in
+ * turn, so that one with many does not delay the others. Reads the `looks` that are due longest (partial index
+ * schedules_due; the clock is read once, because an index condition needs that).
  */
 export async function listDueSchedules(
   db: Database,
@@ -40,11 +40,14 @@ export interface DueSchedule {
   readonly isBackground: boolean;
   readonly lastMessageId: string | null;
   readonly nextDueAt: Date;
-  /** The database's clock when the row had been locked. */
+  /** The database's clock after the row was locked. */
   readonly now: Date;
 }
 
-/** Undefined: it is not due any more, or somebody else is firing it. Held until the transaction ends. */
+/**
+ * Locks the schedule until the transaction ends. Returns undefined if it is no longer due, or another process is firing
+ * it.
+ */
 export async function lockScheduleIfDue(db: Database, scheduleId: string): Promise<DueSchedule | undefined> {
   const result = await sql<DueSchedule>`
     select id, organization_id as "organizationId", agent_id as "agentId", session_id as "sessionId", name, cron,
@@ -57,17 +60,17 @@ export async function lockScheduleIfDue(db: Database, scheduleId: string): Promi
 }
 
 export interface FiringScene {
-  /** This due time has its record, written before a clock was set back. */
+  /** Whether this due time already has a record, from before a clock was set back. */
   readonly isRecorded: boolean;
   readonly isAgentDeleted: boolean;
-  /** The fixed session takes no more messages. */
+  /** Whether the fixed session accepts no more messages. */
   readonly isSessionEnded: boolean;
   readonly isPreviousOpen: boolean;
-  /** Why a turn of it might not begin now; null: it may. */
+  /** Why its turn must not begin now; null if it may. */
   readonly holdReason: "paused" | "budget" | null;
 }
 
-/** What a firing meets: read under the schedule's lock, by primary keys and the unique index of due times. */
+/** Reads what a firing needs, under the schedule's lock, by primary keys and the unique index of due times. */
 export async function findFiringScene(db: Database, schedule: DueSchedule, dueAt: Date): Promise<FiringScene> {
   const { id, organizationId, agentId, sessionId, lastMessageId } = schedule;
   const result = await sql<FiringScene>`
@@ -91,7 +94,7 @@ export interface NewFiring {
   readonly missedCount?: number;
 }
 
-/** One record for each due time: a second one changes nothing. */
+/** Writes one record per due time. A second one changes nothing. */
 export async function insertFiringIfNew(db: Database, schedule: DueSchedule, firing: NewFiring): Promise<void> {
   await sql`
     insert into schedule_firings (id, organization_id, schedule_id, due_at, outcome, session_id, message_id,
@@ -102,7 +105,10 @@ export async function insertFiringIfNew(db: Database, schedule: DueSchedule, fir
       on conflict (schedule_id, due_at) do nothing`.execute(db.kysely);
 }
 
-/** `pause`: no firing could ever send again. False: the schedule is not where it was read any more; nothing changed. */
+/**
+ * `pause`: no firing can ever succeed again. Returns false if the schedule has moved on in the meantime; nothing is
+ * changed then.
+ */
 export async function advanceScheduleIfAt(
   db: Database,
   schedule: DueSchedule,
@@ -133,7 +139,9 @@ export interface FiringRow {
   readonly missedCount: number | null;
 }
 
-/** The latest due time first (unique index of due times). Undefined when the cursor names none of this schedule. */
+/**
+ * The latest due time first (unique index of due times). Returns undefined for a cursor that is not of this schedule.
+ */
 export async function listFirings(
   db: Database,
   { organizationId, scheduleId }: SchedulePlace,
@@ -161,7 +169,7 @@ export async function listFirings(
   return toPage(rows, page);
 }
 
-/** Records older than `keepMs` (index schedule_firings_by_age). */
+/** Deletes records older than `keepMs` (index schedule_firings_by_age). */
 export async function purgeFirings(db: Database, keepMs: number, limit: number): Promise<number> {
   const result = await sql`
     delete from schedule_firings where id in (

@@ -1,4 +1,4 @@
-// Schedules as their owner sees them. What happens to those that are due is in schedule-firings.
+// Schedules for their owner. For due ones, see schedule-firings.
 
 import { limits, type OverlapPolicy, type SchedulePauseReason } from "@dari/domain";
 import { sql, type Transaction } from "kysely";
@@ -10,7 +10,7 @@ export interface ScheduleRow {
   readonly id: string;
   readonly name: string | null;
   readonly agentId: string;
-  /** Null: a new session for each firing. */
+  /** Null: each firing creates a session. */
   readonly sessionId: string | null;
   readonly cron: string;
   readonly timeZone: string;
@@ -23,7 +23,7 @@ export interface ScheduleRow {
   /** Null while it is paused. */
   readonly nextDueAt: Date | null;
   readonly lastFiredAt: Date | null;
-  /** That has made or changed it last; null: no key. */
+  /** The key that created or last changed it; null: no key. */
   readonly changedByKeyId: string | null;
   readonly createdAt: Date;
   readonly updatedAt: Date;
@@ -39,11 +39,11 @@ export interface NewSchedule extends Omit<
   "agentId" | "pausedReason" | "nextDueAt" | "lastFiredAt" | "createdAt" | "updatedAt"
 > {
   readonly organizationId: string;
-  /** Undefined: the session's. */
+  /** Default: the session's agent. */
   readonly agentId: string | undefined;
 }
 
-/** The columns of a row, of the table or of what a statement returns. */
+/** The columns of a row, of the table or of a statement's result. */
 export const scheduleColumns = [
   "id",
   "name",
@@ -67,8 +67,8 @@ export const scheduleColumns = [
 export type InsertedSchedule = "created" | "no_agent" | "no_session" | "session_ended" | "too_many";
 
 /**
- * `nextDueAt`: given the database's time. `too_many`: the organization has `max`. One per organization at a time: the
- * organization's row is locked.
+ * `nextDueAt` gets the database's time. `too_many`: the organization has `max`. Locks the organization's row, so calls
+ * of one organization run one after the other.
  */
 export async function insertScheduleIfBelow(
   db: Database,
@@ -83,7 +83,7 @@ export async function insertScheduleIfBelow(
       select clock_timestamp() as now,
         (select count(*)::int from schedules where organization_id = ${organizationId}) as count`.execute(tx);
     const { now, count } = found.rows[0]!;
-    // Also of a paused one: times that never come are refused now.
+    // Also for a paused schedule: times that never occur are refused now.
     const next = nextDueAt(now);
     if (count >= max) return "too_many";
     const agent = await findAgentOf(tx, schedule);
@@ -112,7 +112,7 @@ export async function insertScheduleIfBelow(
   });
 }
 
-/** The agent whose schedule this would be, if a message could be sent to it now. */
+/** Returns the schedule's agent, if a message could be sent to it now. */
 async function findAgentOf(
   tx: Transaction<DB>,
   { organizationId, agentId, sessionId }: Pick<NewSchedule, "organizationId" | "agentId" | "sessionId">,
@@ -144,10 +144,7 @@ export interface ScheduleFilter {
   readonly status?: "active" | "paused" | undefined;
 }
 
-/**
- * Newest first (index schedules_by_organization). A page ends early where its rows would have more than
- * `limits.pageBytes`.
- */
+/** Newest first (index schedules_by_organization). A page ends early if its rows would exceed `limits.pageBytes`. */
 export async function listSchedules(
   db: Database,
   organizationId: string,
@@ -214,7 +211,7 @@ export async function updateScheduleIfFound(
     const times = { cron: change.cron ?? current.cron, timeZone: change.timeZone ?? current.timeZone };
     const isOther = times.cron !== current.cron || times.timeZone !== current.timeZone;
     const clock = await sql<{ now: Date }>`select clock_timestamp() as now`.execute(tx);
-    // Also of a paused one: times that never come are refused now.
+    // Also for a paused schedule: times that never occur are refused now.
     const next = nextDueAt(times, clock.rows[0]!.now);
     await tx
       .updateTable("schedules")
@@ -238,7 +235,7 @@ export async function updateScheduleIfFound(
   });
 }
 
-/** With the record of its firings. False when there is none. */
+/** Deletes it with its firings. Returns false if there is none. */
 export async function deleteScheduleIfFound(
   db: Database,
   { organizationId, scheduleId }: SchedulePlace,
@@ -248,7 +245,7 @@ export async function deleteScheduleIfFound(
   return result.numAffectedRows === 1n;
 }
 
-/** Ids of active schedules that a key has made or changed last (index schedules_by_organization). */
+/** Returns ids of active schedules that a key created or last changed (index schedules_by_organization). */
 export async function listActiveSchedulesOfKey(db: Database, organizationId: string, keyId: string): Promise<string[]> {
   const rows = await db.kysely
     .selectFrom("schedules")

@@ -1,10 +1,12 @@
-// Every sealed value of the installation, for the change of the master key. What is sealed stays sealed here.
+// All sealed values of the installation, for a change of the master key. This file never opens them.
 
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
 
 export interface SealedValue {
-  /** A credential's or a session's id, or an endpoint's with a number; with the name, the place in the walk. */
+  /**
+   * The id of a credential or a session, or of an endpoint with a number. With the name, the place in the iteration.
+   */
   readonly ownerId: string;
   readonly name: string;
   readonly organizationId: string;
@@ -12,8 +14,9 @@ export interface SealedValue {
 }
 
 /**
- * Values that do not begin with `prefix`, in the order of their owners and names, past `after`. Credentials come before
- * secrets of sessions, and those before secrets of webhooks, as their ids do (primary keys of the first two tables).
+ * Lists values that do not begin with `prefix`, in the order of their owners and names, after `after`. Credentials come
+ * before secrets of sessions, and those before secrets of webhooks, as their ids do (primary keys of the first two
+ * tables).
  */
 export async function listSealedOtherwise(
   db: Database,
@@ -41,7 +44,7 @@ export async function listSealedOtherwise(
   return result.rows;
 }
 
-/** False when the value was replaced or deleted meanwhile: whatever is there now was sealed by somebody else. */
+/** Returns false if the value was replaced or deleted in the meantime. */
 export async function replaceSealedIfSame(db: Database, value: SealedValue, sealed: Buffer): Promise<boolean> {
   const { ownerId, name } = value;
   const result = await sql<{ done: boolean }>`

@@ -1,4 +1,4 @@
-// Batches: many sessions with a first message each, started together. Their counts are read from the messages.
+// Batches: many sessions with a first message each, created together. Their counts are computed from the messages.
 
 import { limits, type MessageState, type OnBusy } from "@dari/domain";
 import { sql, type Transaction } from "kysely";
@@ -14,11 +14,11 @@ export interface NewBatchItem {
   readonly sessionId: string;
   readonly messageId: string;
   readonly name: string | null;
-  /** The metadata of the session and of its message. */
+  /** Metadata of the session and of its message. */
   readonly metadata: unknown;
   readonly parts: unknown;
   readonly attachments: readonly AttachedFile[];
-  /** The session's own; absent: none. */
+  /** The session's own secrets. */
   readonly secrets?: readonly { readonly name: string; readonly sealed: Buffer }[];
 }
 
@@ -26,13 +26,13 @@ export interface NewBatch {
   readonly id: string;
   readonly organizationId: string;
   readonly agentId: string;
-  /** Pins this version, which must be ready; undefined: the active one, else the newest that is building. */
+  /** Pins this version, which must be ready (default: the active one, otherwise the newest that is building). */
   readonly versionId: string | undefined;
   readonly name: string | null;
   readonly metadata: unknown;
   readonly onBusy: OnBusy;
   readonly isBackground: boolean;
-  /** Turns of its sessions at once at most; null: no bound of its own. */
+  /** Maximum number of its turns at once; null: no limit of its own. */
   readonly maxConcurrency: number | null;
   readonly items: readonly NewBatchItem[];
 }
@@ -40,11 +40,11 @@ export interface NewBatch {
 export type InsertedBatch =
   | { readonly outcome: "created" }
   | { readonly outcome: "agent_gone" | "version_not_ready" | "no_version" | "version_failed" }
-  /** `open`: messages that wait or run; `max`: how many may. */
+  /** `open`: messages that wait or run; `max`: the limit. */
   | { readonly outcome: "backlog_full"; readonly open: number; readonly max: number }
   | { readonly outcome: "unknown_file"; readonly number: number; readonly fileId: string };
 
-/** Takes back what the transaction wrote. */
+/** Thrown to roll back the transaction. */
 class Refusal extends Error {
   readonly as: InsertedBatch;
 
@@ -55,9 +55,9 @@ class Refusal extends Error {
 }
 
 /**
- * All sessions with their messages, or nothing, in four statements however many they are, and a fifth for their
- * secrets; each message goes through `accept_message`. Batches of one organization come one after the other, so that
- * none looks past what another adds to the backlog.
+ * Inserts all sessions with their messages, or nothing, in four statements for any number of them, and a fifth for
+ * their secrets. Each message goes through `accept_message`. Batches of one organization run one after the other, so
+ * that none overlooks what another adds to the backlog.
  */
 export async function insertBatch(db: Database, batch: NewBatch): Promise<InsertedBatch> {
   try {
@@ -180,7 +180,7 @@ export async function findBatch(db: Database, { organizationId, batchId }: Batch
   return selectBatches(db, organizationId).where("id", "=", batchId).executeTakeFirst();
 }
 
-/** Newest first (index session_batches_by_organization). A large page has `limits.pageBytes` at most. */
+/** Newest first (index session_batches_by_organization). A large page has at most `limits.pageBytes`. */
 export function listBatches(db: Database, organizationId: string, page: Page): Promise<Listed<BatchRow> | undefined> {
   const bytes = sql<number>`octet_length(metadata::text)`;
   const query = selectBatches(db, organizationId);
@@ -188,13 +188,13 @@ export function listBatches(db: Database, organizationId: string, page: Page): P
 }
 
 export interface BatchProgress {
-  /** Messages in each state; `deleted`: with their session. */
+  /** Messages per state; `deleted`: with their session. */
   readonly counts: Readonly<Partial<Record<MessageState | "deleted", number>>>;
-  /** When the last of them ended; null: one has not, or all are deleted. */
+  /** When the last message ended; null if one has not, or all are deleted. */
   readonly endedAt: Date | null;
 }
 
-/** By primary keys, one look at each message. */
+/** By primary keys, one read per message. */
 export async function findBatchProgress(db: Database, { organizationId, batchId }: BatchPlace): Promise<BatchProgress> {
   const result = await sql<{ state: MessageState | "deleted"; count: number; last: Date | null }>`
     select coalesce(m.state, 'deleted') as state, count(*)::int as count, max(m.completed_at) as last
@@ -216,12 +216,12 @@ export interface BatchItemRow {
   readonly sessionId: string;
   readonly messageId: string;
   readonly name: string | null;
-  /** Null: deleted with its session. */
+  /** Null if deleted with its session. */
   readonly messageState: MessageState | null;
   readonly error: unknown;
 }
 
-/** In their order (primary key). Undefined when the cursor names no session of the batch. */
+/** In order (primary key). Returns undefined if the cursor names no session of the batch. */
 export async function listBatchItems(
   db: Database,
   { organizationId, batchId }: BatchPlace,
@@ -249,7 +249,7 @@ export async function listBatchItems(
   return { rows: shown, next: rows.length > page.limit ? (shown.at(-1)?.sessionId ?? null) : null };
 }
 
-/** `again`: it had been asked for before. */
+/** `again`: it was requested before. */
 export async function requestBatchCancelIfFound(
   db: Database,
   { organizationId, batchId }: BatchPlace,
@@ -267,8 +267,8 @@ export interface CancelledItem {
 }
 
 /**
- * Cancels the next `limit` open messages of a batch that is to be cancelled, in one order of sessions, so that two who
- * do it never wait for each other in a circle. None: all have been told, and the batch says so.
+ * Cancels the next `limit` open messages of a batch whose cancellation was requested, in one order of sessions, to
+ * avoid deadlocks. If none are left, marks the cancellation as finished.
  */
 export async function cancelOpenItems(
   db: Database,
@@ -300,7 +300,7 @@ export async function listBatchesToCancel(db: Database, limit: number): Promise<
   return result.rows;
 }
 
-/** Batches older than `keepMs` (index session_batches_by_age); their sessions stay. */
+/** Deletes batches older than `keepMs` (index session_batches_by_age); their sessions stay. */
 export async function purgeBatches(db: Database, keepMs: number, limit: number): Promise<number> {
   const result = await sql`
     delete from session_batches where id in (

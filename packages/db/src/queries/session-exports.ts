@@ -1,11 +1,11 @@
-// What a session's export reads: its conversation up to the first open message, and the files that it names.
+// What a session's export reads: its conversation up to the first open message, and the files that it refers to.
 
 import { limits } from "@dari/domain";
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
 import { countWithin } from "./page.ts";
 
-/** What is part of the conversation, as a fork copies it. */
+/** The messages of the conversation, as a fork copies them. */
 const isKept = sql`m.merged_into is null and m.rolled_back_at is null and m.rolled_back_by is null`;
 
 export interface ExportRow {
@@ -21,9 +21,9 @@ export interface ExportRow {
   readonly bundleSha256: string;
   readonly bundleSizeBytes: number;
   readonly headSnapshotId: string | null;
-  /** The number of the last message that is told of: those after it are open, or come after an open one. */
+  /** The number of the last exported message: those after it are open, or follow an open one. */
   readonly through: number;
-  /** The number of the last completed message that is part of the conversation; 0 before the first. */
+  /** The number of the last completed message of the conversation; 0 before the first. */
   readonly lastCompleted: number;
 }
 
@@ -63,11 +63,13 @@ export interface ExportedMessage {
   readonly completedAt: Date;
   readonly retryOf: string | null;
   readonly interruptedBy: string | null;
-  /** The export's head is what this message left: the last completed one, and those after it, which changed nothing. */
+  /** Whether this message left the export's head: the last completed one, and those after it, which changed nothing. */
   readonly isAtHead: boolean;
 }
 
-/** Those after a number in their order, as many as `limits.pageBytes` hold (index messages (session_id, number)). */
+/**
+ * Lists messages after a number in order, as many as fit into `limits.pageBytes` (index messages (session_id, number)).
+ */
 export async function listMessages(
   db: Database,
   exported: Pick<ExportRow, "id" | "through" | "lastCompleted">,
@@ -105,7 +107,7 @@ export interface ExportedInput {
   readonly objectKey: string;
 }
 
-/** Uploaded files that stand in the workspace and are not deleted (primary key of session_inputs). */
+/** Lists uploaded files in the workspace that are not deleted (primary key of session_inputs). */
 export async function listInputs(
   db: Database,
   exported: Pick<ExportRow, "id" | "through">,

@@ -1,11 +1,11 @@
-// Rows of a session whose conversation ran in another installation. Written in one transaction; its caller opens it.
+// Inserts a session whose conversation ran in another installation, in a transaction that the caller opens.
 
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
 import { countedIn } from "./quotas.ts";
 import type { TurnSnapshot } from "./turns.ts";
 
-/** A version made from a bundle with these bytes, by a live agent: a ready one first, then the newest. */
+/** Finds a version with these bundle bytes, of a live agent: a ready one first, then the newest. */
 export async function findVersionOfBundle(
   db: Database,
   organizationId: string,
@@ -20,7 +20,7 @@ export async function findVersionOfBundle(
   return result.rows[0];
 }
 
-/** A bundle that was checked before it is recorded. */
+/** Inserts a bundle that was already checked. */
 export async function insertReadyBundle(
   db: Database,
   bundle: {
@@ -57,11 +57,11 @@ export interface ImportedSession {
   readonly internetAccess: boolean | null;
   /** Its id in the other installation. */
   readonly importedFrom: string;
-  /** The workspace that came along; it has no parent. */
+  /** The workspace of the export. It has no parent. */
   readonly snapshot: TurnSnapshot;
 }
 
-/** Inserts the session with its head and its first event; false when the version's agent is gone. */
+/** Inserts the session with its head and its first event. Returns false if the version's agent is gone. */
 export async function insertSessionIfAgentLive(db: Database, session: ImportedSession): Promise<boolean> {
   const { snapshot } = session;
   const result = await sql`
@@ -153,7 +153,7 @@ export interface ImportedEvent {
   readonly n: number;
   readonly message_id: string;
   readonly type: string;
-  /** Absent: what the message's record says. */
+  /** Default: the message's record. */
   readonly data?: unknown;
   readonly created_at: string;
 }
@@ -173,7 +173,7 @@ export async function insertEvents(db: Database, session: Place, rows: readonly 
         created_at timestamptz) join messages m on m.id = r.message_id`.execute(db.kysely);
 }
 
-/** Sets where the session goes on. */
+/** Sets the sequence numbers with which the session continues. */
 export async function setCounters(
   db: Database,
   session: Place,

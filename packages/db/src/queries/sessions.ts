@@ -1,4 +1,4 @@
-// Sessions as their owner sees them: made, found, ended. Their place in the schedule is moved by the turn functions.
+// Sessions for their owner: created, found, ended. The turn functions move them in the schedule.
 
 import { sessionMachine, type MessageState, type OnBusy, type SessionState } from "@dari/domain";
 import { sql, type Transaction } from "kysely";
@@ -14,18 +14,18 @@ export interface SessionRow {
   readonly name: string | null;
   readonly metadata: unknown;
   readonly onBusy: OnBusy;
-  /** False: its agent reaches nothing; null: not said. */
+  /** Whether its agent has network access; null: not set. */
   readonly internetAccess: boolean | null;
   readonly state: SessionState;
-  /** Messages that are queued or running. */
+  /** Number of queued and running messages. */
   readonly pending: number;
   readonly lastMessageId: string | null;
   readonly lastMessageState: MessageState | null;
   readonly createdAt: Date;
   readonly endedAt: Date | null;
-  /** The session that this one was forked from; null where it began empty. */
+  /** The session that this one was forked from; null if it is not a fork. */
   readonly forkedFromSessionId: string | null;
-  /** The message after which; null: before the first. */
+  /** The message after which it was forked; null: before the first. */
   readonly forkedFromMessageId: string | null;
 }
 
@@ -33,18 +33,17 @@ export interface NewSession {
   readonly id: string;
   readonly organizationId: string;
   readonly agentId: string;
-  /** Pins this version, which must be ready; undefined: the active one, else the newest that is building. */
+  /** Pins this version, which must be ready (default: the active one, otherwise the newest that is building). */
   readonly versionId: string | undefined;
   readonly name: string | null;
   readonly metadata: Readonly<Record<string, unknown>>;
-  /** What its messages do while another one is open, unless they say otherwise; `enqueue` when undefined. */
+  /** What its messages do while another one is open, unless they say otherwise (default: `enqueue`). */
   readonly onBusy?: OnBusy | undefined;
-  /** Absent: not said. */
   readonly internetAccess?: boolean | undefined;
   readonly secrets: readonly { readonly name: string; readonly sealed: Buffer }[];
 }
 
-/** Inserts a session, its secrets and its first event, pinned to a version, in one transaction. */
+/** Inserts a session pinned to a version, with its secrets and its first event, in one transaction. */
 export async function insertSessionIfAgentLive(
   db: Database,
   session: NewSession,
@@ -87,7 +86,7 @@ export async function insertSessionIfAgentLive(
   });
 }
 
-/** The version a session of a live agent is pinned to, by unique index versions (agent_id, number). */
+/** Finds the version for a session of a live agent, by unique index versions (agent_id, number). */
 export async function findPin(
   tx: Transaction<DB>,
   session: Pick<NewSession, "organizationId" | "agentId" | "versionId">,
@@ -147,7 +146,7 @@ function selectSessions(db: Database, organizationId: string) {
     ]);
 }
 
-/** By primary key; deleted sessions are not found. */
+/** By primary key. Does not find deleted sessions. */
 export async function findSession(
   db: Database,
   organizationId: string,
@@ -159,15 +158,15 @@ export async function findSession(
 export interface SessionFilter {
   readonly agentId?: string | undefined;
   readonly name?: string | undefined;
-  /** `busy`: with a message that is queued or running; `idle`: open without. */
+  /** `busy`: with a queued or running message; `idle`: open without. */
   readonly status?: "idle" | "busy" | Exclude<SessionState, "open"> | undefined;
-  /** Every one of these pairs, the values as text. */
+  /** All of these pairs must match, with the values as text. */
   readonly metadata: readonly (readonly [key: string, value: string])[];
 }
 
 /**
  * Newest first (partial index sessions_by_organization; with a name, sessions_by_name; with an agent,
- * sessions_by_agent). A large page ends early where its rows would have more than `limits.pageBytes`.
+ * sessions_by_agent). A large page ends early if its rows would exceed `limits.pageBytes`.
  */
 export function listSessions(
   db: Database,
@@ -188,18 +187,18 @@ export function listSessions(
 
 export interface SessionEnding {
   readonly outcome: "done" | "missing" | "open_messages" | "ended";
-  /** What was cancelled on the way: `running` ones are asked to stop. */
+  /** Messages that were cancelled; `running` ones are asked to stop. */
   readonly cancelled: readonly { readonly messageId: string; readonly running: boolean }[];
 }
 
 interface EndingInput {
   readonly organizationId: string;
   readonly sessionId: string;
-  /** Cancels what is queued or running instead of refusing. */
+  /** Whether to cancel queued and running messages instead of refusing. */
   readonly cancel: boolean;
 }
 
-/** Completes an open session. `ended`: it is completed, expired or failed already. */
+/** Completes an open session. `ended`: it is already completed, expired or failed. */
 export async function completeSessionIfOpen(db: Database, input: EndingInput): Promise<SessionEnding> {
   const { from, to } = sessionMachine.edges.complete;
   return endSession(db, input, async (tx, session) => {
@@ -214,7 +213,7 @@ export async function completeSessionIfOpen(db: Database, input: EndingInput): P
   });
 }
 
-/** Hides a session, whatever its state. */
+/** Hides a session in any state. */
 export async function softDeleteSessionIfIdle(db: Database, input: EndingInput): Promise<SessionEnding> {
   return endSession(db, input, async (tx) => {
     await sql`update sessions set deleted_at = clock_timestamp() where id = ${input.sessionId}`.execute(tx);
@@ -222,7 +221,7 @@ export async function softDeleteSessionIfIdle(db: Database, input: EndingInput):
   });
 }
 
-/** Holds the session's row for the whole change, so that no message is accepted between the look and the ending. */
+/** Locks the session's row for the whole change, so that no message is accepted between the check and the end. */
 async function endSession(
   db: Database,
   input: EndingInput,
@@ -244,7 +243,7 @@ async function endSession(
   });
 }
 
-/** Those that wait end at once, however many they are; the one that runs is asked to stop. */
+/** Waiting messages end at once, however many they are. The running one is asked to stop. */
 async function cancelOpenMessages(tx: Transaction<DB>, sessionId: string): Promise<SessionEnding["cancelled"]> {
   const result = await sql<{ ended: string[]; stopping: string | null }>`
     select ended, stopping from take_back(p_session => ${sessionId}, p_message => null,
@@ -254,7 +253,7 @@ async function cancelOpenMessages(tx: Transaction<DB>, sessionId: string): Promi
   return stopping === null ? waiting : [...waiting, { messageId: stopping, running: true }];
 }
 
-/** The number of the session's newest event; undefined when the organization has no such session. */
+/** Returns the number of the session's newest event; undefined if the organization has no such session. */
 export async function findLastEventNumber(
   db: Database,
   organizationId: string,

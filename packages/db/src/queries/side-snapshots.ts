@@ -1,4 +1,4 @@
-// What turns and their attempts made of the workspace, by message.
+// What turns and attempts changed in the workspace, by message.
 
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
@@ -6,13 +6,13 @@ import type { TurnSnapshot } from "./turns.ts";
 
 export interface AttemptSnapshot {
   readonly sessionId: string;
-  /** Null where the attempt left nothing behind, or completed. */
+  /** Null if the attempt left nothing, or completed. */
   readonly sideSnapshotId: string | null;
 }
 
 /**
- * The attempt of this number, by index attempts_by_message. Attempts that did not count share the number of the next
- * one: the newest that left something behind, else the newest. Undefined when there is none.
+ * Finds the attempt with this number, by index attempts_by_message. Attempts that did not count share the number of the
+ * next one: returns the newest with a side snapshot, otherwise the newest. Returns undefined if there is none.
  */
 export async function findAttemptSnapshot(
   db: Database,
@@ -59,10 +59,10 @@ export async function findSnapshot(
 
 export interface MessageSnapshot {
   readonly sessionId: string;
-  /** The turn's snapshot, or what its last unsuccessful attempt left behind; null where there is neither. */
+  /** The turn's snapshot, or that of its last unsuccessful attempt; null if there is neither. */
   readonly snapshotId: string | null;
   readonly filesChanged: unknown;
-  /** Its turn ran in another installation: the snapshot is not the turn's. */
+  /** Whether its turn ran in another installation. The snapshot is then not the turn's. */
   readonly isImported: boolean;
 }
 
@@ -99,7 +99,7 @@ export interface SentAttachment {
   readonly sha256: string;
 }
 
-/** The uploads that stand at these paths of a session (primary key of session_inputs). */
+/** Lists the uploads at these paths of a session (primary key of session_inputs). */
 export async function listSentAttachments(
   db: Database,
   organizationId: string,

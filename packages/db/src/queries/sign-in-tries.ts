@@ -1,4 +1,4 @@
-// How often an address or a person has tried something in the window that runs. The rows are the only count there is.
+// Counts attempts of an address or a person in the current window. The only count is in the rows.
 
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
@@ -9,7 +9,7 @@ export interface Tried {
   readonly resetSeconds: number;
 }
 
-/** Counts one try; a window begins with the first after the one before has passed (primary key). */
+/** Counts one attempt. A window begins with the first attempt after the previous one has ended (primary key). */
 export async function countTry(
   db: Database,
   attempt: { readonly kind: string; readonly subject: string; readonly windowSeconds: number },

@@ -1,4 +1,4 @@
-// Browsers that are signed in, and the links that sign them in. Secrets are known by their hashes only.
+// Signed-in browsers, and links that sign in. Secrets are stored only as hashes.
 
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
@@ -9,11 +9,11 @@ export interface SignInRow {
   readonly memberId: string;
   readonly method: string;
   readonly role: string;
-  /** The person is an owner, and was one when it signed in. */
+  /** Whether the person is an owner, and was one when signing in. */
   readonly managesOwners: boolean;
 }
 
-/** The sign-in with this secret, with the role that its person has now (unique index on secret_hash). */
+/** Finds the sign-in with this secret, with the person's current role (unique index on secret_hash). */
 export async function findSignInIfUsable(db: Database, secretHash: Buffer): Promise<SignInRow | undefined> {
   const result = await sql<SignInRow>`
     select s.id, s.organization_id as "organizationId", s.member_id as "memberId", s.method, m.role,
@@ -25,7 +25,7 @@ export async function findSignInIfUsable(db: Database, secretHash: Buffer): Prom
   return result.rows[0];
 }
 
-/** Those of the sign-ins that still hold (primary key). */
+/** Returns those of the sign-ins that are still valid (primary key). */
 export async function listUsableSignInIds(db: Database, ids: readonly string[]): Promise<ReadonlySet<string>> {
   const result = await sql<{ id: string }>`select s.id from sign_ins s join organizations o on o.id = s.organization_id
     where s.id = any (${[...ids]}::text[]) and s.expires_at > clock_timestamp()
@@ -40,11 +40,11 @@ export interface NewSignIn {
   readonly secretHash: Buffer;
   readonly method: "link" | "oidc";
   readonly validMs: number;
-  /** Members whose links have led here, with whom it ends; absent: none. */
+  /** Members whose links led to this sign-in. It ends with them. */
   readonly invitedBy?: readonly string[] | undefined;
 }
 
-/** Signs a member in and notes when. Undefined when there is no such member any more. */
+/** Signs a member in and records the time. Returns undefined if there is no such member. */
 export async function insertSignIn(db: Database, signIn: NewSignIn): Promise<{ expiresAt: Date } | undefined> {
   const { id, organizationId, memberId, secretHash, method, validMs, invitedBy = [] } = signIn;
   const result = await sql<{ expiresAt: Date }>`
@@ -59,7 +59,7 @@ export async function insertSignIn(db: Database, signIn: NewSignIn): Promise<{ e
   return result.rows[0];
 }
 
-/** False when it had ended before (primary key). */
+/** Returns false if it had already ended (primary key). */
 export async function deleteSignIn(db: Database, organizationId: string, id: string): Promise<boolean> {
   const result = await sql`delete from sign_ins
     where id = ${id} and organization_id = ${organizationId}`.execute(db.kysely);
@@ -71,23 +71,24 @@ export interface NewSignInLink {
   readonly memberId: string;
   readonly secretHash: Buffer;
   readonly validMs: number;
-  /** Whether who asks may sign in as an owner. */
+  /** Whether the caller may create sign-ins of owners. */
   readonly managesOwners: boolean;
-  /** Members with whom it ends. */
+  /** The link ends with these members. */
   readonly invitedBy: readonly string[];
 }
 
-/** A person who makes an invitation or a link: by a browser, or by the key of a device. */
+/** A person who creates an invitation or a link, with a browser or the key of a device. */
 export interface Maker {
   readonly by: "sign_ins" | "api_keys";
   readonly id: string;
-  /** The person's, when the call was let in. */
+  /** The person's role when the call was authenticated. */
   readonly role: string;
 }
 
 /**
- * With whom what is being made ends: the person, and those whose links have let the browser or device in. Until the
- * transaction's end neither this role nor what was let in changes; undefined where it has (primary keys).
+ * Returns the members with whom the new invitation or link ends: the person, and those whose links led to the browser
+ * or device. Until the transaction ends, neither the role nor the sign-in changes. Returns undefined if one has changed
+ * (primary keys).
  */
 export async function holdMaker(db: Database, maker: Maker): Promise<string[] | undefined> {
   const result = await sql<{ invitedBy: string[] }>`
@@ -97,7 +98,7 @@ export async function holdMaker(db: Database, maker: Maker): Promise<string[] | 
   return result.rows[0]?.invitedBy;
 }
 
-/** A member's link, in the place of the one before. */
+/** Replaces a member's link. */
 export async function putSignInLink(
   db: Database,
   link: NewSignInLink,
@@ -125,7 +126,7 @@ export interface TakenSignInLink {
   readonly invitedBy: string[];
 }
 
-/** Takes the link that this secret opens: of many tries, one gets it (unique index on secret_hash). */
+/** Takes the link that this secret opens; only one call gets it (unique index on secret_hash). */
 export async function takeSignInLinkIfValid(db: Database, secretHash: Buffer): Promise<TakenSignInLink | undefined> {
   const result = await sql<TakenSignInLink>`
     delete from sign_in_links l using organizations o
@@ -136,7 +137,7 @@ export async function takeSignInLinkIfValid(db: Database, secretHash: Buffer): P
   return result.rows[0];
 }
 
-/** Sign-ins and links that have expired (indexes sign_ins_by_expiry, sign_in_links_by_expiry). Returns how many. */
+/** Deletes expired sign-ins and links (indexes sign_ins_by_expiry, sign_in_links_by_expiry). Returns how many. */
 export async function purgeSignIns(db: Database, limit: number): Promise<number> {
   const signIns = await sql`delete from sign_ins where id = any (array(select id from sign_ins
     where expires_at < clock_timestamp() order by expires_at limit ${limit} for update skip locked))`.execute(

@@ -1,4 +1,4 @@
-// Snapshots of workspaces: immutable rows; a session's head is one of them.
+// Snapshots of workspaces: immutable rows. A session's head is one of them.
 
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
@@ -12,8 +12,8 @@ export interface SnapshotRow {
 }
 
 /**
- * The snapshots whose objects make up this one's tree, oldest first, from the newest full manifest on. By primary key
- * up the parents; bounded because every chain is cut by a full manifest.
+ * Lists the snapshots whose objects form this one's tree, oldest first, from the newest full manifest on. By primary
+ * key up the parents; bounded, because a full manifest cuts every chain.
  */
 export async function listSnapshotChain(
   db: Database,
@@ -32,7 +32,7 @@ export async function listSnapshotChain(
   return result.rows;
 }
 
-/** The snapshots before this one, the nearest first, by primary key up the parents. */
+/** Lists the snapshots before this one, the nearest first, by primary key up the parents. */
 export async function listAncestors(
   db: Database,
   organizationId: string,
@@ -48,7 +48,7 @@ export async function listAncestors(
   return result.rows.map(({ id }) => id);
 }
 
-/** The session's head snapshot, or null before its first completed turn. Undefined for an unknown session. */
+/** Returns the session's head, or null before its first completed turn. Undefined for an unknown session. */
 export async function findHeadSnapshotId(
   db: Database,
   organizationId: string,

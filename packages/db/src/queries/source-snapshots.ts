@@ -1,4 +1,4 @@
-// Source snapshots: uploaded bundles on their way from pending to ready or failed.
+// Source snapshots: uploaded bundles, from pending to ready or failed.
 
 import { sourceSnapshotMachine, type SourceSnapshotState } from "@dari/domain";
 import type { Database } from "../database.ts";
@@ -81,8 +81,8 @@ export async function findSourceSnapshotForUpload(
 }
 
 /**
- * Points a pending snapshot at what was just uploaded and answers the object it pointed at before; undefined when it
- * is not pending any more. Every upload has its own object, so that bytes which were verified are never replaced.
+ * Points a pending snapshot at a new upload and returns the former object; undefined if it is no longer pending. Every
+ * upload has its own object, so that checked bytes are never replaced.
  */
 export async function replaceUploadIfPending(
   db: Database,
@@ -110,7 +110,7 @@ export type SourceSnapshotVerdict =
   | { readonly edge: "verify"; readonly manifestText: string }
   | { readonly edge: "reject"; readonly failureReason: string };
 
-/** Records what was found out about the object `objectKey`; undefined when another verdict or upload came first. */
+/** Records the verdict on the object `objectKey`; undefined if another verdict or upload came first. */
 export async function settleSourceSnapshotIfPending(
   db: Database,
   organizationId: string,
@@ -139,7 +139,7 @@ export type SourceSnapshotDeletion =
   | { readonly outcome: "used" }
   | { readonly outcome: "missing" };
 
-/** Deletes a snapshot that no version was made from; the foreign key of versions decides races. */
+/** Deletes a snapshot that no version uses. The foreign key of versions decides races. */
 export async function deleteSourceSnapshotIfUnused(
   db: Database,
   organizationId: string,

@@ -1,4 +1,4 @@
-// Snapshots whose chains are to be cut, and where their data lies afterwards. A snapshot's id and tree never change.
+// Snapshots whose chains should be shortened, and the new place of their data. A snapshot's id and tree never change.
 
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
@@ -10,7 +10,7 @@ export interface DeepSnapshot {
   readonly treeHash: string;
 }
 
-/** Every sixteenth of a chain that has no full manifest yet, newest first (index snapshots_to_squash). */
+/** Lists every sixteenth snapshot of a chain without a full manifest, newest first (index snapshots_to_squash). */
 export async function listDeepSnapshots(db: Database, limit: number): Promise<DeepSnapshot[]> {
   const result = await sql<DeepSnapshot>`
     select id, organization_id as "organizationId", object_key as "objectKey", tree_hash as "treeHash" from snapshots
@@ -18,7 +18,7 @@ export async function listDeepSnapshots(db: Database, limit: number): Promise<De
   return result.rows;
 }
 
-/** Lets the snapshot lie in another object, which holds its whole manifest, if it still lies where it did. */
+/** Moves the snapshot to another object, which contains its whole manifest, if no one else has moved it. */
 export async function moveIfAt(
   db: Database,
   snapshot: DeepSnapshot,
@@ -35,11 +35,11 @@ export async function moveIfAt(
 export interface ObjectUse {
   readonly objectKey: string;
   readonly sizeBytes: number;
-  /** Whether a snapshot is stored in it, so that it is kept anyway. */
+  /** Whether a snapshot is stored in it, so that it stays anyway. */
   readonly isOwned: boolean;
 }
 
-/** What is known of objects, by their primary key and index snapshots_by_object. */
+/** Returns what is known about objects, by their primary key and index snapshots_by_object. */
 export async function listObjectUses(db: Database, keys: readonly string[]): Promise<ObjectUse[]> {
   const result = await sql<ObjectUse>`
     select o.object_key as "objectKey", o.size_bytes::float8 as "sizeBytes",

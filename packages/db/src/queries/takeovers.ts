@@ -1,9 +1,9 @@
-// What chaos runs need to know of workers.
+// What chaos runs need to know about workers.
 
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
 
-/** The worker that runs as this process, as it says itself. */
+/** Finds the worker that runs in this process, by its own report. */
 export async function findWorkerByPid(db: Database, pid: number): Promise<string | undefined> {
   const row = await db.kysely
     .selectFrom("workers")

@@ -1,4 +1,4 @@
-// What a worker reads to run a claimed turn. Reads only; every statement starts from a primary key or session index.
+// What a worker reads to run a claimed turn. Every statement starts from a primary key or a session's index.
 
 import type { EgressSetting } from "@dari/domain";
 import { sql } from "kysely";
@@ -20,11 +20,11 @@ export interface TurnDetails {
   readonly startedAt: Date;
   readonly history: readonly HistoryRow[];
   readonly attachments: readonly AttachmentToPlace[];
-  /** The organization's own; null: the platform's. */
+  /** The organization's own limits; null: the platform's. */
   readonly workspaceBounds: WorkspaceBounds;
-  /** What the turn's agent may connect to, by who has set it. Undefined: not read. */
+  /** The network rules of the turn's agent, by who set them. Undefined: not read. */
   readonly egress: TurnEgress | undefined;
-  /** Since an attempt of the message was suspended: where the next ones begin, and the answers by key. */
+  /** Set if an attempt of the message was suspended: where the next ones begin, and the answers by key. */
   readonly resume: TurnResume | undefined;
 }
 
@@ -36,13 +36,13 @@ export interface TurnResume {
   readonly answers: Readonly<Record<string, unknown>>;
 }
 
-/** An upload as it was placed for the attempts of its message. */
+/** An upload, as placed for the attempts of its message. */
 export interface PlacedAttachment {
   /** The path of its tree entry. */
   readonly path: string;
   readonly sizeBytes: number;
   readonly sha256: string;
-  /** The path of the message's part, where the agent had something of that name. */
+  /** The path in the message's part, if the agent had a file of that name. */
   readonly sentAs?: string;
 }
 
@@ -65,7 +65,7 @@ export interface AttachmentToPlace {
   readonly sha256: string;
 }
 
-/** `turn_details` of the claimed message, as a row that begins with its claim has them. */
+/** The result of `turn_details` for the claimed message. */
 export interface TurnDetailsRow {
   readonly organization_id: string;
   readonly agent_id: string;
@@ -87,7 +87,7 @@ export interface TurnDetailsRow {
   readonly resume_snapshot_id: string | null;
   readonly resume_inputs: PlacedAttachment[] | null;
   readonly answers: Record<string, unknown> | null;
-  /** Absent in the answer of functions of the release before; null: nothing is set. */
+  /** Absent in the result of the previous release's functions; null: nothing is set. */
   readonly egress?: TurnEgress | null;
 }
 
@@ -116,7 +116,7 @@ export function detailsOf(row: TurnDetailsRow): TurnDetails {
   };
 }
 
-/** All that the message's turn starts from, as a claim answers it. */
+/** Returns all that the message's turn starts from, as a claim does. */
 export async function getTurnDetails(db: Database, messageId: string, bounds: HistoryBounds): Promise<TurnDetails> {
   const result = await sql<TurnDetailsRow>`
     select * from turn_details(p_message => ${messageId}, p_history_messages => ${bounds.messages},
@@ -126,7 +126,7 @@ export async function getTurnDetails(db: Database, messageId: string, bounds: Hi
   return detailsOf(row);
 }
 
-/** Messages before this one that are part of the conversation, oldest first: the newest ones within both bounds. */
+/** Lists earlier messages of the conversation, oldest first: the newest ones within both limits. */
 export async function listHistoryBefore(
   db: Database,
   sessionId: string,
@@ -140,7 +140,7 @@ export async function listHistoryBefore(
   return result.rows;
 }
 
-/** Files to place before the turn of this message. */
+/** Lists files to place before the turn of this message. */
 export async function listAttachmentsToPlace(
   db: Database,
   sessionId: string,
@@ -151,7 +151,7 @@ export async function listAttachmentsToPlace(
   return result.rows;
 }
 
-/** Paths of the session that start with one of these prefixes (primary key of session_inputs). */
+/** Lists paths of the session that start with one of these prefixes (primary key of session_inputs). */
 export async function listTakenAttachmentPaths(
   db: Database,
   sessionId: string,
@@ -167,7 +167,7 @@ export async function listTakenAttachmentPaths(
   return new Set(rows.map((row) => row.path));
 }
 
-/** Paths that one message holds (index session_inputs_by_message), by the id of the file that is to stand there. */
+/** Returns the paths of one message (index session_inputs_by_message), by the id of the file for each path. */
 export async function listAttachmentPathsOf(db: Database, messageId: string): Promise<Map<string, string>> {
   const rows = await db.kysely
     .selectFrom("session_inputs")
@@ -177,7 +177,7 @@ export async function listAttachmentPathsOf(db: Database, messageId: string): Pr
   return new Map(rows.map((row) => [row.path, row.file_id]));
 }
 
-/** File id to file name, for those that the organization has (primary key of files). */
+/** Returns file names by file id, for files that the organization has (primary key of files). */
 export async function listFilenames(
   db: Database,
   organizationId: string,
@@ -196,13 +196,13 @@ export async function listFilenames(
 export interface SealedSecret {
   readonly name: string;
   readonly sealed: Buffer;
-  /** The session's own, and nobody else's. */
+  /** Whether it is the session's own. */
   readonly isOfSession: boolean;
   /** The hosts for which the credential replaces its placeholder. Null: agents get the value. */
   readonly hosts: readonly string[] | null;
 }
 
-/** Names that the manifest of the session's version asks for (primary keys of sessions and versions). */
+/** Lists names that the manifest of the session's version requires (primary keys of sessions and versions). */
 export async function listSecretNames(db: Database, organizationId: string, sessionId: string): Promise<string[]> {
   const row = await db.kysely
     .selectFrom("sessions")
@@ -214,7 +214,7 @@ export async function listSecretNames(db: Database, organizationId: string, sess
   return row?.names ?? [];
 }
 
-/** The organization's credentials and the session's own secrets of these names; the session's win. */
+/** Lists the organization's credentials and the session's own secrets with these names; the session's come first. */
 export async function listSealedSecrets(
   db: Database,
   organizationId: string,

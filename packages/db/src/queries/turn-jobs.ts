@@ -1,4 +1,4 @@
-// What the rows say of turn jobs: which should be there, which should not, which failed ones operators look for.
+// Turn jobs according to the rows: which should exist, which should not, and which failed ones operators look for.
 
 import type { DispatchedTurn } from "@dari/domain";
 import { sql, type RawBuilder } from "kysely";
@@ -9,7 +9,7 @@ export interface DueTurn extends DispatchedTurn {
   readonly waitMs: number;
 }
 
-/** Where a page ends, in the order of the index that serves it. */
+/** Where a page ends, in the order of its index. */
 export interface DuePlace {
   /** PostgreSQL's text of the time, with microseconds. */
   readonly at: string;
@@ -18,17 +18,19 @@ export interface DuePlace {
 
 export interface DuePage {
   readonly turns: readonly DueTurn[];
-  /** Where the next page begins; undefined: this was the last one. */
+  /** Where the next page begins; undefined after the last one. */
   readonly next: DuePlace | undefined;
 }
 
 interface DueBounds {
-  /** Undefined: from the beginning. */
+  /** Default: the beginning. */
   readonly after: DuePlace | undefined;
   readonly limit: number;
 }
 
-/** Turns that were dispatched at least `waitedMs` ago and are unclaimed, page by page (index sessions_in_flight). */
+/**
+ * Lists turns that were dispatched at least `waitedMs` ago and are unclaimed, page by page (index sessions_in_flight).
+ */
 export async function listDispatchedFor(
   db: Database,
   bounds: DueBounds & { readonly waitedMs: number; readonly dispatchTtlMs: number },
@@ -43,7 +45,7 @@ export async function listDispatchedFor(
   );
 }
 
-/** Turns that wait for their retry, page by page (index sessions_retry_wait). */
+/** Lists turns that wait for their retry, page by page (index sessions_retry_wait). */
 export async function listRetriesWaiting(db: Database, { after, limit }: DueBounds): Promise<DuePage> {
   return duePage(
     db,
@@ -71,13 +73,13 @@ async function duePage(db: Database, limit: number, due: RawBuilder<unknown>): P
     order by due.at, due.id`.execute(db.kysely);
   const last = rows.length < limit ? undefined : rows.at(-1);
   return {
-    // A session without its message is for the invariants to report, and no end of the page.
+    // A session without its message is reported by the invariants, and does not end the page.
     turns: rows.flatMap(({ at: _at, messageId, ...turn }) => (messageId === null ? [] : [{ ...turn, messageId }])),
     next: last === undefined ? undefined : { at: last.at, sessionId: last.sessionId },
   };
 }
 
-/** Whether a turn has stood dispatched and unclaimed for `waitedMs` (index sessions_in_flight). */
+/** Returns whether any turn has been dispatched and unclaimed for `waitedMs` (index sessions_in_flight). */
 export async function hasWaitingDispatch(
   db: Database,
   bounds: { waitedMs: number; dispatchTtlMs: number },
@@ -88,7 +90,7 @@ export async function hasWaitingDispatch(
   return result.rows.length > 0;
 }
 
-/** Those of the jobs that stand for a turn: the newest dispatch of a session that is still to be claimed or runs. */
+/** Returns those of the jobs that belong to a turn: the newest dispatch of a session that is unclaimed or running. */
 export async function listJobsInUse(
   db: Database,
   jobs: readonly { sessionId: string; dispatchNumber: number }[],
@@ -102,7 +104,7 @@ export async function listJobsInUse(
   return result.rows;
 }
 
-/** Those of the messages that have failed: a job of theirs may be an operator's retry on its way. */
+/** Returns those of the messages that have failed: their jobs can be an operator's retries. */
 export async function listFailedAmong(db: Database, messageIds: readonly string[]): Promise<string[]> {
   if (messageIds.length === 0) return [];
   const rows = await db.kysely
@@ -126,8 +128,8 @@ export interface FailedMessage {
 }
 
 /**
- * Up to when all that have failed are to be seen: `settlingMs` ago, because those that failed since may have a job that
- * is only just ending. By the database's clock, milliseconds.
+ * Returns the time up to which all failed messages are visible: `settlingMs` ago, because later ones may have a job
+ * that is just ending. By the database's clock, in milliseconds.
  */
 export async function readFailedUntil(db: Database, settlingMs: number): Promise<number> {
   const { rows } = await sql<{ until: number }>`
@@ -138,7 +140,7 @@ export async function readFailedUntil(db: Database, settlingMs: number): Promise
 }
 
 export interface FailedWindow {
-  /** An `until` from before; undefined: from `days` ago. */
+  /** An earlier `until` (default: `days` ago). */
   readonly since: number | undefined;
   readonly until: number;
   readonly days: number;
@@ -151,9 +153,8 @@ export interface FailedPlace {
 }
 
 /**
- * The messages that failed in the window and were not sent again, newest first, page by page (index
- * messages_failed_at).
- * `next`: where the following page begins; undefined: this was the last one.
+ * Lists messages that failed in the window and were not sent again, newest first, page by page. `next`: where the next
+ * page begins; undefined after the last one.
  */
 export async function listFailedIn(
   db: Database,
@@ -186,12 +187,12 @@ export async function listFailedIn(
   };
 }
 
-/** Transactions that were open at the last look, milliseconds. */
+/** Allows for transactions that were open at the last call, in milliseconds. */
 const overlapMs = 5_000;
 
 /**
- * Makes the session's retry due now, if it still waits for its time at that dispatch (primary key). Answers with the
- * message; undefined: nothing waits.
+ * Makes the session's retry due now, if it still waits with that dispatch (primary key). Returns the message; undefined
+ * if nothing waits.
  */
 export async function endWaitIfWaiting(
   db: Database,

@@ -1,5 +1,5 @@
-// Turns under a claim: accept, claim, prove, finish. Each call is one SQL function, one round trip, one commit.
-// The functions' own text says which row is locked first and why.
+// Turns under a claim: accept, claim, prove, finish. Each call is one SQL function, one round trip, one commit. The
+// functions' own comments say which row is locked first and why.
 
 import { limits, type Failure, type Lane, type OnBusy } from "@dari/domain";
 import { sql, type RawBuilder } from "kysely";
@@ -7,7 +7,7 @@ import type { Database, Queryable } from "../database.ts";
 import { json } from "../storable-json.ts";
 import { detailsOf, type PlacedAttachment, type TurnDetails, type TurnDetailsRow } from "./turn-details.ts";
 
-/** One worker's hold on a session. Every write for a running turn proves all three. */
+/** A worker's claim on a session. Every write for a running turn proves all three values. */
 export interface Claim {
   readonly sessionId: string;
   readonly fence: number;
@@ -17,11 +17,11 @@ export interface Claim {
 export interface AcceptedMessage {
   readonly outcome: "accepted" | "not_found" | "closed" | "version_failed" | "busy" | "unknown_file" | "input_clash";
   readonly sequenceNumber: number;
-  /** What this call moved the session to; null where that is where it stood. */
+  /** What this call moved the session to; null if it did not. */
   readonly schedule: "ready" | "dispatched" | "blocked" | null;
   readonly dispatchNumber: number;
   readonly maxAttempts: number;
-  /** Messages that this call has ended. */
+  /** Messages that this call ended. */
   readonly ended: readonly string[] | null;
   /** The running message that this call asked to stop. */
   readonly stopping: string | null;
@@ -34,8 +34,8 @@ export interface AttachedFile {
 }
 
 /**
- * Accepts a message at the session's tail and does to those before it what `onBusy` says. With `dispatchTtlMs` a
- * session that was idle goes straight to `dispatched`, and the caller delivers it.
+ * Accepts a message at the session's end and applies `onBusy` to those before it. With `dispatchTtlMs`, an idle session
+ * goes straight to `dispatched`, and the caller delivers it.
  */
 export async function acceptMessage(
   db: Database,
@@ -47,11 +47,11 @@ export async function acceptMessage(
     metadata: unknown;
     attachments: readonly AttachedFile[];
     dispatchTtlMs: number | undefined;
-    /** Undefined: as the session says. */
+    /** Default: the session's setting. */
     onBusy?: OnBusy | undefined;
     /** The failed message of the same session whose attachments this one takes over. */
     retryOf?: string | undefined;
-    /** Undefined: interactive. */
+    /** Default: interactive. */
     lane?: Lane | undefined;
   },
 ): Promise<AcceptedMessage> {
@@ -76,18 +76,18 @@ export interface ClaimedTurn extends Claim {
   readonly attemptNumber: number;
   /** Claims of this message that ended before its entrypoint was called. */
   readonly uncountedClaims: number;
-  /** Just before its claim was asked for: its lease began no earlier. This process's monotonic clock, milliseconds. */
+  /** Before the claim was requested, so its lease began no earlier. By this process's monotonic clock, in ms. */
   readonly askedAt: number;
-  /** Undefined: claimed without them. */
+  /** Undefined if claimed without them. */
   readonly details: TurnDetails | undefined;
 }
 
 export type ClaimResult =
   | { readonly outcome: "claimed"; readonly turn: ClaimedTurn }
   | { readonly outcome: "early" | "held"; readonly waitMs: number }
-  /** A retry that may go on if its organization may take a slot: see `claimDueRetry`. */
+  /** A retry that may continue if its organization may take a slot: see `claimDueRetry`. */
   | { readonly outcome: "due"; readonly organizationId: string }
-  /** The retry is ready again, and is dispatched like anything else. */
+  /** The retry is ready, and is dispatched like anything else. */
   | { readonly outcome: "yielded" }
   | { readonly outcome: "stale" };
 
@@ -95,7 +95,7 @@ export interface Claimant {
   readonly workerId: string;
   readonly leaseMs: number;
   readonly guarantees: unknown;
-  /** Claims without the turn's details: an error of theirs would undo the claim that they come with. */
+  /** Claims without the turn's details, whose error would roll back the claim. */
   readonly withoutDetails?: boolean;
 }
 
@@ -113,7 +113,7 @@ interface ClaimRow extends Partial<TurnDetailsRow> {
 
 const claimColumns = sql.raw("c.message_id, c.fence, c.claim_token, c.attempt_number, c.uncounted_claims");
 
-/** What a turn starts from comes with its claim: one round trip, read under it. */
+/** The claim returns what the turn starts from: one round trip, read after the claim. */
 const withDetails = {
   columns: sql`${claimColumns}, d.*`,
   join: sql`left join lateral turn_details(p_message => c.message_id, p_history_messages => ${limits.historyMessages},
@@ -132,7 +132,7 @@ export async function claimIfDispatched(
   return claimByJob(db, job, attemptId, claimant, null);
 }
 
-/** Like `claimIfDispatched`, but the caller decides about a due retry: claim it, or give it back to `ready`. */
+/** Like `claimIfDispatched`, but the caller decides about a due retry: claim it, or make it `ready`. */
 export async function claimDueRetry(
   db: Database,
   job: { sessionId: string; dispatchNumber: number },
@@ -173,7 +173,7 @@ async function claimByJob(
   }
 }
 
-/** Claims the oldest dispatch there is, past those that others are claiming (SKIP LOCKED). */
+/** Claims the oldest dispatched turn, past locked ones (SKIP LOCKED). */
 export function claimNextIfAny(db: Database, attemptId: string, claimant: Claimant): Promise<ClaimedTurn | undefined> {
   const { workerId, leaseMs, guarantees } = claimant;
   const claims = sql`claim_next_turn(p_worker => ${workerId}, p_attempt => ${attemptId}, p_lease_ms => ${leaseMs},
@@ -182,8 +182,8 @@ export function claimNextIfAny(db: Database, attemptId: string, claimant: Claima
 }
 
 /**
- * The claim that began this attempt, answered once more; undefined where there is none, or no longer. `sessionId`,
- * where it is known: a claim of it that still runs at the server is waited for.
+ * Returns the claim that began this attempt again; undefined if there is none, or it is over. `sessionId`, if known:
+ * waits for a claim of it that still runs at the server.
  */
 export function claimAgainIfHeld(
   db: Database,
@@ -220,7 +220,7 @@ function claimedTurn(row: ClaimRow, sessionId: string, attemptId: string, askedA
   };
 }
 
-/** Counts the attempt, just before its entrypoint is called. False once superseded: then it must not be called. */
+/** Counts the attempt, just before its entrypoint is called. Returns false once superseded: then do not call it. */
 export async function markCalledIfHeld(db: Database, claim: Claim, parts?: readonly unknown[]): Promise<boolean> {
   const row = await callOne<{ held: boolean }>(
     db.kysely,
@@ -234,7 +234,7 @@ export interface RenewedLease {
   readonly sessionId: string;
   /** The fence of the claim, because a worker may still hold an earlier claim of the same session. */
   readonly fence: number;
-  /** False: somebody held the session's row in this moment. The claim holds, its lease is as it was: ask again. */
+  /** False if the session's row was locked. The claim is valid, but its lease is not renewed: ask again. */
   readonly isRenewed: boolean;
   readonly cancelRequested: boolean;
 }
@@ -267,12 +267,12 @@ export interface TurnSnapshot {
   readonly totalBytes: number;
 }
 
-/** What a suspended turn waits for, and what it is to find again when it goes on. */
+/** What a suspended turn waits for, and what it needs to continue. */
 export interface InputAsked {
   readonly key: string;
   /** JSON Schema of an answer. */
   readonly schema: Readonly<Record<string, unknown>>;
-  /** What is asked, for people. */
+  /** The question, for people. */
   readonly prompt: string | undefined;
   readonly waitSeconds: number;
   readonly placed: readonly PlacedAttachment[];
@@ -280,30 +280,30 @@ export interface InputAsked {
 
 export interface FinishInput {
   readonly ending: TurnEnding;
-  /** With `suspended`, as is a snapshot. */
+  /** With `suspended`, like a snapshot. */
   readonly asked?: InputAsked | undefined;
   readonly failure?: Failure | undefined;
   /**
-   * With `cancelled`: what the turn had said so far, kept where it was interrupted. Its `usage` is charged to budgets
-   * whatever the ending.
+   * With `cancelled`: the output so far, kept if the turn was interrupted. Its `usage` is charged to budgets for every
+   * ending.
    */
   readonly output?: unknown;
   readonly filesChanged?: unknown;
   readonly snapshot?: TurnSnapshot | undefined;
   readonly timings?: unknown;
-  /** Milliseconds until the session may be dispatched or retried. */
+  /** Milliseconds until the session can be dispatched or retried. */
   readonly waitMs?: number;
 }
 
 export interface FinishResult {
   readonly recorded: TurnEnding;
-  /** This very claim had recorded it before: a repeated call after a lost reply. */
+  /** This claim had recorded it before: a repeated call after a lost reply. */
   readonly again: boolean;
   /** More messages of the session wait. */
   readonly more: boolean;
 }
 
-/** Records how a turn ended. Undefined when the claim no longer holds the session: nothing was written. */
+/** Records how a turn ended. Returns undefined if the claim no longer holds the session: nothing was written. */
 export async function finishIfHeld(db: Database, claim: Claim, input: FinishInput): Promise<FinishResult | undefined> {
   const snapshot = input.snapshot === undefined ? null : snapshotJson(input.snapshot);
   const result = await sql<FinishResult>`
@@ -320,7 +320,7 @@ function askedJson({ key, schema, prompt, waitSeconds, placed }: InputAsked): Re
   return { key, schema, prompt: prompt ?? null, wait_seconds: waitSeconds, placed };
 }
 
-/** A snapshot as the SQL functions take it. */
+/** Returns a snapshot as the SQL functions expect it. */
 export function snapshotJson(snapshot: TurnSnapshot): Record<string, unknown> {
   return {
     id: snapshot.id,
@@ -336,8 +336,8 @@ export function snapshotJson(snapshot: TurnSnapshot): Record<string, unknown> {
 }
 
 /**
- * Appends an event of the running attempt to the ledger. False once superseded. `number`: the event's among those of
- * its attempt, from 1 in their order; with it a repeated call adds nothing.
+ * Appends an event of the running attempt. Returns false once superseded. `number`: the event's number within its
+ * attempt, from 1; a repeated number adds nothing.
  */
 export async function appendEventIfHeld(
   db: Database,
@@ -361,12 +361,12 @@ export interface LogLine {
   readonly text: string;
 }
 
-/** Appends captured output of the running attempt; repeating a call adds nothing. False once superseded. */
+/** Appends captured output of the running attempt. Safe to repeat. Returns false once superseded. */
 export async function appendLogsIfHeld(db: Database, claim: Claim, lines: readonly LogLine[]): Promise<boolean> {
   const rows = lines.map((line) => ({
     sequence_number: line.sequenceNumber,
     stream: line.stream,
-    // PostgreSQL text holds no NUL.
+    // PostgreSQL text cannot contain NUL.
     text: line.text.replaceAll("\0", "\u2400"),
   }));
   const row = await callOne<{ held: boolean }>(
@@ -382,7 +382,7 @@ export interface CancelResult {
   readonly sessionId: string | null;
 }
 
-/** Cancels a queued message at once; asks for the end of a running one. */
+/** Cancels a queued message at once, and asks a running one to end. */
 export function cancelMessageOf(db: Database, organizationId: string, messageId: string): Promise<CancelResult> {
   return callOne<CancelResult>(
     db.kysely,

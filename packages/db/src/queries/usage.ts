@@ -1,4 +1,4 @@
-// What an organization's turns have used lately, what it keeps, and what holds its sessions back.
+// What an organization's turns have used recently, what it stores, and what holds its sessions back.
 
 import { limits } from "@dari/domain";
 import { sql } from "kysely";
@@ -13,20 +13,20 @@ interface Used {
 }
 
 export interface UsageSums {
-  /** By day of UTC, oldest first: `2026-11-25`. */
+  /** By UTC day, oldest first: `2026-11-25`. */
   readonly days: readonly (Used & { readonly date: string })[];
-  /** By agent, the one whose turns took longest first. */
+  /** By agent, the longest total turn time first. */
   readonly agents: readonly (Used & { readonly agentId: string; readonly name: string })[];
-  /** The acceptance of the first message that is counted; undefined: none is. */
+  /** Acceptance time of the first counted message; undefined if there is none. */
   readonly firstAt: Date | undefined;
   readonly isCut: boolean;
 }
 
 export interface UsageWindow {
   readonly since: Date;
-  /** An id as a message that was accepted then would have; older messages have lesser ones. */
+  /** An id as of a message accepted at that time; older messages have lesser ids. */
   readonly afterId: string;
-  /** Messages that are looked at, the newest; and agents that are answered. */
+  /** How many of the newest messages are read; and how many agents are returned. */
   readonly messages: number;
   readonly agents: number;
 }
@@ -41,7 +41,7 @@ interface UsageRow extends Used {
 
 /**
  * Sums over the newest messages of a window and their attempts (indexes messages_by_organization, by the order of ids,
- * and attempts_by_message). A message counts on the day of its acceptance, a fork's copies on none.
+ * and attempts_by_message). A message counts on the day of its acceptance; copies in forks do not count.
  */
 export async function sumUsage(db: Database, organizationId: string, window: UsageWindow): Promise<UsageSums> {
   const result = await sql<UsageRow>`
@@ -52,7 +52,7 @@ export async function sumUsage(db: Database, organizationId: string, window: Usa
       order by m.id desc limit ${window.messages + 1}),
     counted as (
       select s.agent_id, l.created_at, l.state = 'failed' as failed, a.turns, a.seconds,
-        -- Attempts that ended before theirs was kept: what the answer said.
+        -- Attempts from before attempts stored their usage: take it from the answer.
         coalesce(a.tokens, case when a.turns > 0 then tokens_of(l.output -> 'usage') else 0 end) as tokens
       from (select * from looked order by id desc limit ${window.messages}) l
       join sessions s on s.id = l.session_id
@@ -86,9 +86,9 @@ export interface SessionUsage extends Used {
 }
 
 /**
- * Sums over the newest messages of a session, `most` at most, and their attempts (unique index on session_id and
- * sequence_number; attempts_by_message). Reads an answer only where the attempts ended before they kept their usage.
- * A fork's copies count in the session in which their turns ran.
+ * Sums over the newest messages of a session, at most `most`, and their attempts (unique index on session_id and
+ * sequence_number; attempts_by_message). Reads an answer only if its attempts are from before attempts stored their
+ * usage. A fork's copies count in the session in which their turns ran.
  */
 export async function sumSessionUsage(
   db: Database,
@@ -135,8 +135,8 @@ export interface Kept {
 }
 
 /**
- * Each kind counted no further than `most`, by its index on the organization; bytes as their quota counts them: files,
- * bundles, and the heads of sessions.
+ * Counts each kind up to `most`, by its index on the organization; bytes as their quota counts them: files, bundles,
+ * and the heads of sessions.
  */
 export async function getKept(db: Database, organizationId: string, most: number): Promise<Kept> {
   const result = await sql<Kept>`
@@ -164,7 +164,7 @@ export interface UseNow {
   readonly turns: number;
 }
 
-/** Indexes messages_open_by_organization, counted no further than `most`, and sessions_in_flight. */
+/** Uses messages_open_by_organization, counted up to `most`, and sessions_in_flight. */
 export async function getUseNow(db: Database, organizationId: string, most: number): Promise<UseNow> {
   const result = await sql<UseNow>`
     select (select count(*)::int from (select 1 from messages m where m.organization_id = ${organizationId}
@@ -178,11 +178,14 @@ export interface HeldSession {
   readonly sessionId: string;
   readonly agentId: string;
   readonly reason: string;
-  /** The acceptance of the message that waits. */
+  /** When the waiting message was accepted. */
   readonly since: Date;
 }
 
-/** Whose next turn a budget or the operators' stop holds back (index sessions_held; messages_open of each). */
+/**
+ * Lists sessions whose next turn a budget or the operators' stop holds back (index sessions_held; messages_open of
+ * each).
+ */
 export async function listHeldSessions(db: Database, organizationId: string, most: number): Promise<HeldSession[]> {
   const result = await sql<HeldSession>`
     select s.id as "sessionId", s.agent_id as "agentId", s.blocked_reason as reason, m.created_at as since

@@ -1,4 +1,4 @@
-// Versions: one bundle, its manifest and its build. Publication numbers them; builds are in builds.ts.
+// Versions: one bundle, its manifest and its build. Publication numbers them; for builds, see builds.ts.
 
 import type { Failure, VersionState } from "@dari/domain";
 import { sql, type Transaction } from "kysely";
@@ -34,7 +34,7 @@ export interface NewVersion {
   readonly warnings: readonly string[];
 }
 
-/** `snapshot_gone`: the bundle is not ready, or was deleted in this moment. */
+/** `snapshot_gone`: the bundle is not ready, or was just deleted. */
 export type Publication<Done> = Done | "agent_gone" | "snapshot_gone";
 
 /** Inserts an agent with its first version, in one transaction. */
@@ -142,7 +142,10 @@ export async function findVersion(
   return selectVersions(db, organizationId).where("v.id", "=", versionId).executeTakeFirst();
 }
 
-/** An agent's versions, newest first (unique index on agent_id, number); of a large page `limits.pageBytes` at most. */
+/**
+ * Lists an agent's versions, newest first (unique index on agent_id, number). A large page has at most
+ * `limits.pageBytes`.
+ */
 export async function listVersions(
   db: Database,
   organizationId: string,

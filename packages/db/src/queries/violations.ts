@@ -1,4 +1,4 @@
-// Recognises the database's refusals that a query turns into an outcome.
+// Recognizes database errors that a query turns into an outcome.
 
 /** A row is still referred to, or refers to one that is gone. */
 export function isForeignKeyViolation(error: unknown): boolean {

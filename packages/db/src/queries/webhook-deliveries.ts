@@ -1,4 +1,4 @@
-// The log of what was delivered to an endpoint, and what people add to it.
+// The deliveries of an endpoint, including tests and repeated ones.
 
 import type { WebhookDeliveryState } from "@dari/domain";
 import { sql } from "kysely";
@@ -86,7 +86,7 @@ export async function listDeliveries(
   return toPage(rows, page);
 }
 
-/** A delivery that no ledger has. False unless the endpoint is enabled. */
+/** Inserts a delivery without an event. Returns false unless the endpoint is enabled. */
 export async function insertTestIfEnabled(
   db: Database,
   { organizationId, endpointId }: WebhookEndpointPlace,
@@ -101,8 +101,7 @@ export async function insertTestIfEnabled(
 }
 
 /**
- * Makes a delivery due at once with all its attempts before it. `busy`: an attempt is being made; `disabled`: its
- * endpoint is.
+ * Makes a delivery due at once, with a new set of attempts. `busy`: an attempt is running; `disabled`: its endpoint is.
  */
 export async function resendIfIdle(
   db: Database,

@@ -1,4 +1,4 @@
-// Webhook endpoints and their secrets. What is sealed stays sealed here.
+// Webhook endpoints and their sealed secrets. This file never opens them.
 
 import { sql, type Transaction } from "kysely";
 import { withTransaction, type Database } from "../database.ts";
@@ -14,7 +14,7 @@ export interface WebhookEndpointRow {
   readonly status: string;
   readonly disabledReason: string | null;
   readonly failingSince: Date | null;
-  /** The latest end of a replaced secret that still signs; null: none does. */
+  /** When the last replaced secret stops signing; null if none signs. */
   readonly oldSecretExpiresAt: Date | null;
   readonly createdAt: Date;
   readonly updatedAt: Date;
@@ -59,8 +59,8 @@ function select(kysely: Database["kysely"], organizationId: string) {
 }
 
 /**
- * `no_agent`: its agent is not the organization's, or deleted; `too_many`: the organization has `max` endpoints. One
- * per organization at a time: the organization's row is locked.
+ * `no_agent`: the agent is not the organization's, or is deleted; `too_many`: the organization has `max` endpoints.
+ * Locks the organization's row, so calls of one organization run one after the other.
  */
 export async function insertEndpointIfBelow(
   db: Database,
@@ -106,7 +106,7 @@ async function insertSecret(
     .execute();
 }
 
-/** By primary key; deleted ones are not found. */
+/** By primary key. Does not find deleted ones. */
 export async function findEndpoint(
   db: Database,
   { organizationId, endpointId }: WebhookEndpointPlace,
@@ -146,8 +146,8 @@ export interface WebhookEndpointChange {
 }
 
 /**
- * What is undefined stays. A new URL and an enabling begin without failures; who disables what is disabled leaves the
- * reason that it has. False when there is no such endpoint.
+ * Undefined fields stay unchanged. A new URL, or enabling, resets the failures. Disabling a disabled endpoint keeps its
+ * reason. Returns false if there is no such endpoint.
  */
 export async function updateEndpointIfLive(
   db: Database,
@@ -169,7 +169,7 @@ export async function updateEndpointIfLive(
   return result.numAffectedRows === 1n;
 }
 
-/** Ends the endpoint and forgets its secrets; what it was to be sent is removed later. False: there is none. */
+/** Deletes the endpoint and its secrets; its deliveries are removed later. Returns false if there is none. */
 export async function deleteEndpointIfLive(
   db: Database,
   { organizationId, endpointId }: WebhookEndpointPlace,
@@ -184,8 +184,8 @@ export async function deleteEndpointIfLive(
 }
 
 /**
- * Adds a secret; those before it sign for `oldMs` more. `too_many`: `max` would sign at once. One at a time: the
- * endpoint's row is locked.
+ * Adds a secret; the earlier ones sign for `oldMs` more. `too_many`: `max` would sign at once. Locks the endpoint's
+ * row, so calls run one after the other.
  */
 export async function addSecretIfBelow(
   db: Database,
@@ -216,7 +216,7 @@ export interface LiveSecret {
   readonly sealed: Buffer;
 }
 
-/** All that these endpoints sign with now, the newest first (primary key). */
+/** Returns all secrets that these endpoints sign with now, newest first (primary key). */
 export async function listLiveSecrets(db: Database, endpointIds: readonly string[]): Promise<LiveSecret[]> {
   return db.kysely
     .selectFrom("webhook_secrets")
@@ -227,7 +227,7 @@ export async function listLiveSecrets(db: Database, endpointIds: readonly string
     .execute();
 }
 
-/** Removes endpoints that were deleted and of whose deliveries none is left (index webhook_endpoints_deleted). */
+/** Removes deleted endpoints without deliveries (index webhook_endpoints_deleted). */
 export async function purgeEndpoints(db: Database, limit: number): Promise<number> {
   const result = await sql`
     delete from webhook_endpoints where id in (

@@ -1,4 +1,4 @@
-// From the ledger to the receivers: notes become deliveries, deliveries are claimed, sent elsewhere, and settled.
+// From events to receivers: notes become deliveries; deliveries are claimed, sent elsewhere, and settled.
 
 import { sql, type RawBuilder } from "kysely";
 import { withTransaction, type Database } from "../database.ts";
@@ -9,15 +9,15 @@ export interface Expansion {
 }
 
 /**
- * Of one note; the rest becomes the newest note. A fork or an import is committed with as many events as its
- * conversation has, and none of them may take a statement so long that it never ends.
+ * Events per note; the rest becomes the newest note. A fork or an import commits as many events as its conversation
+ * has, which could make one statement run too long.
  */
 const eventsPerNoteMax = 1_000;
 
 /**
- * Makes deliveries of the oldest notes, for each endpoint that chose the type, in one statement: what it sees of a
- * note it sees of the events that were committed with it. Copies in a fork or an import are nobody's news. Safe beside
- * its twins: each takes notes that nobody else is taking. Events are read by primary key, whatever the planner guesses.
+ * Creates deliveries from the oldest notes, for each endpoint that chose the type, in one statement, which sees all
+ * events that were committed with a note. Copies in a fork or an import are not delivered. Safe to run concurrently:
+ * each call skips locked notes. Events are read by primary key, whatever the planner guesses.
  */
 export async function expandNotes(db: Database, limit: number): Promise<Expansion> {
   const result = await sql<Expansion>`
@@ -65,7 +65,7 @@ export interface ClaimedDelivery {
   readonly messageId: string | null;
   readonly attemptId: string | null;
   readonly eventCreatedAt: Date;
-  /** This one included. */
+  /** Includes this one. */
   readonly attempts: number;
   /** Proves the claim. */
   readonly token: string;
@@ -73,10 +73,10 @@ export interface ClaimedDelivery {
 
 export interface ClaimBounds {
   readonly limit: number;
-  /** The most attempts at once for one endpoint. After a failed attempt it is one. */
+  /** Maximum number of concurrent attempts per endpoint. After a failed attempt it is one. */
   readonly perEndpoint: number;
   readonly perOrganization: number;
-  /** Endpoints and organizations that have as many under way as they may. */
+  /** Endpoints and organizations that have their maximum of running attempts. */
   readonly busyEndpoints: readonly string[];
   readonly busyOrganizations: readonly string[];
   readonly leaseMs: number;
@@ -91,11 +91,11 @@ const waitingEndpoints = sql`waiting (id) as (
   from waiting w where w.id is not null)`;
 
 /**
- * Claims what is due, the longest first. A claim puts `due_at` off by the lease, so a claim that nobody settles is made
- * again by the next one, with the same event id. Endpoints with something pending are found by skipping through the
- * partial index webhook_deliveries_pending. Deliveries are chosen within all bounds before any is locked: a lock is a
- * write, and each due endpoint is looked at every time. Safe beside its twins: `skip locked`, and the due time is read
- * again; of two that choose the same at the same moment, one finds less, and more the next time.
+ * Claims due deliveries, the longest due first. A claim moves `due_at` by the lease, so an unsettled claim is made
+ * again later, with the same event id. Endpoints with something pending are found by skipping through the partial index
+ * webhook_deliveries_pending. Deliveries are chosen within all limits before any is locked, because a lock is a write,
+ * and each due endpoint is read every time. Safe to run concurrently: skips locked rows and checks the due time again.
+ * Of two calls that choose the same rows, one gets fewer, and more the next time.
  */
 export async function claimDue(db: Database, bounds: ClaimBounds): Promise<ClaimedDelivery[]> {
   const { limit, perEndpoint, perOrganization, busyEndpoints, busyOrganizations, leaseMs } = bounds;
@@ -127,7 +127,7 @@ export async function claimDue(db: Database, bounds: ClaimBounds): Promise<Claim
   return result.rows;
 }
 
-/** What came of an attempt. */
+/** The result of an attempt. */
 export interface AttemptResult {
   readonly ok: boolean;
   readonly durationMs: number;
@@ -141,20 +141,20 @@ export interface Settlement {
   readonly result: AttemptResult;
   /** Milliseconds until the next attempt; undefined: there is none. */
   readonly retryMs: number | undefined;
-  /** The receiver says that it is gone for good. */
+  /** Whether the receiver says that it is gone for good. */
   readonly isGone: boolean;
-  /** For how long, and how often, every attempt must have failed until the endpoint is disabled. */
+  /** For how long, and how often, every attempt must have failed before the endpoint is disabled. */
   readonly disableAfter: { readonly ms: number; readonly failures: number };
 }
 
 export interface Settled {
-  /** False: the claim was not held any more, and nothing was changed. */
+  /** False if the claim was no longer held, and nothing was changed. */
   readonly held: boolean;
-  /** Why this settlement disabled the endpoint; null: it did not. */
+  /** Why this settlement disabled the endpoint; null if it did not. */
   readonly disabled: "failing" | "gone" | null;
 }
 
-/** Writes what came of an attempt, at the delivery and at its endpoint, in one transaction, if the claim holds. */
+/** Records an attempt's result at the delivery and its endpoint, in one transaction, if the claim is still held. */
 export async function settleIfHeld(db: Database, settlement: Settlement): Promise<Settled> {
   return withTransaction(db, async (tx) => {
     const { delivery, result, retryMs, isGone, disableAfter } = settlement;
@@ -191,7 +191,7 @@ export async function settleIfHeld(db: Database, settlement: Settlement): Promis
   });
 }
 
-/** Gives a claim back as if it had not been made: it is due at once, and its attempt does not count. */
+/** Undoes a claim: the delivery is due at once, and its attempt does not count. */
 export async function releaseIfHeld(
   db: Database,
   delivery: Pick<ClaimedDelivery, "id" | "token">,
@@ -208,8 +208,8 @@ export interface OverfullEndpoint {
 }
 
 /**
- * Enabled endpoints with more than `max` deliveries pending: `max` entries of webhook_deliveries_pending are walked at
- * each of those that have so many, fewer at the others.
+ * Lists enabled endpoints with more than `max` pending deliveries. Reads at most `max` entries of
+ * webhook_deliveries_pending per endpoint.
  */
 export async function listOverfull(db: Database, max: number): Promise<OverfullEndpoint[]> {
   const result = await sql<OverfullEndpoint>`
@@ -219,7 +219,7 @@ export async function listOverfull(db: Database, max: number): Promise<OverfullE
   return result.rows;
 }
 
-/** False: it is disabled or deleted already, or fewer wait by now. */
+/** Returns false if it is already disabled or deleted, or fewer wait by now. */
 export async function disableIfOverfull(db: Database, endpointId: string, max: number): Promise<boolean> {
   const result = await sql`
     update webhook_endpoints p set status = 'disabled', disabled_reason = 'backlog', updated_at = clock_timestamp()
@@ -233,7 +233,7 @@ function hasMorePending(max: number): RawBuilder<boolean> {
     order by d.due_at offset ${max} limit 1)`;
 }
 
-/** Ends what is pending for endpoints that are disabled or deleted and is not being sent right now. */
+/** Ends pending deliveries of disabled or deleted endpoints, except those being sent. */
 export async function cancelUnwanted(db: Database, limit: number): Promise<number> {
   const result = await sql`
     update webhook_deliveries set state = 'cancelled', due_at = null, claim_token = null, ended_at = clock_timestamp(),
@@ -248,7 +248,7 @@ export async function cancelUnwanted(db: Database, limit: number): Promise<numbe
 
 /**
  * Removes deliveries that ended `keepMs` ago, and all of deleted endpoints (indexes …_ended, …_by_endpoint), up to
- * `limit` of each. Safe beside its twins: each takes rows that nobody else is taking.
+ * `limit` of each. Safe to run concurrently: each call skips locked rows.
  */
 export async function purgeDeliveries(db: Database, keepMs: number, limit: number): Promise<number> {
   const result = await sql`
@@ -264,11 +264,11 @@ export async function purgeDeliveries(db: Database, keepMs: number, limit: numbe
 }
 
 export interface WebhookBacklog {
-  /** Deliveries that wait for an attempt or for its outcome. */
+  /** Deliveries that wait for an attempt or for its result. */
   readonly pending: number;
-  /** How long the one that has been due for longest has been so. */
+  /** How long the longest-due delivery has been due. */
   readonly overdueMs: number;
-  /** Notes of which no deliveries have been made yet. */
+  /** Notes from which no deliveries have been created yet. */
   readonly notes: number;
 }
 

@@ -1,9 +1,9 @@
-// The fleet: which workers there are, and who leads a loop.
+// The fleet: the workers, and who leads a loop.
 
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
 
-/** Says that this worker is alive and what it offers. */
+/** Reports that this worker is alive and what it offers. */
 export async function upsertWorkerSeen(
   db: Database,
   worker: { id: string; pool: string; slots: number; draining: boolean; details: unknown },
@@ -32,7 +32,7 @@ export async function deleteWorker(db: Database, workerId: string): Promise<void
   await db.kysely.deleteFrom("workers").where("id", "=", workerId).execute();
 }
 
-/** Forgets workers that were last seen longer ago than this. */
+/** Deletes workers that were last seen longer ago than this. */
 export async function deleteWorkersUnseenFor(db: Database, ms: number): Promise<number> {
   const result = await db.kysely
     .deleteFrom("workers")
@@ -42,9 +42,9 @@ export async function deleteWorkersUnseenFor(db: Database, ms: number): Promise<
 }
 
 /**
- * Takes or keeps the lead of `name`: one conditional write, refused while another holder was seen within `ttlMs`.
- * Leadership only saves work; every step that it guards is safe with two leaders, so a crash may undo the write. A
- * holder of a later time, before the database's clock was set back, is none.
+ * Takes or renews the lead of `name`: one conditional write, refused while another holder was seen within `ttlMs`.
+ * Leadership only saves work: every step is safe with two leaders, so a crash may undo the write. A holder with a later
+ * time, from before the database's clock was set back, does not count.
  */
 export async function leadIfFree(db: Database, name: string, holder: string, ttlMs: number): Promise<boolean> {
   const result = await sql`
@@ -57,7 +57,7 @@ export async function leadIfFree(db: Database, name: string, holder: string, ttl
   return result.rows.length > 0;
 }
 
-/** Whether anybody led `name` within the last `ttlMs`. */
+/** Returns whether `name` had a leader within the last `ttlMs`. */
 export async function hasLeader(db: Database, name: string, ttlMs: number): Promise<boolean> {
   const result = await sql`select 1 from leaders where name = ${name}
     and seen_at between clock_timestamp() - ${ttlMs} * interval '1 millisecond' and clock_timestamp()`.execute(
@@ -66,7 +66,7 @@ export async function hasLeader(db: Database, name: string, ttlMs: number): Prom
   return result.rows.length > 0;
 }
 
-/** Gives the lead up at shutdown, so that another takes it at once. */
+/** Gives up the lead at shutdown, so that another process takes it at once. */
 export async function resignIfLeading(db: Database, name: string, holder: string): Promise<void> {
   await db.kysely.deleteFrom("leaders").where("name", "=", name).where("holder", "=", holder).execute();
 }
