@@ -1,4 +1,5 @@
-// Whether a file on disk is made of these chunks. Synchronous, and takes plain values only, so that a thread can do it.
+// Checks whether a file on disk consists of these chunks. Synchronous and with plain values, so that it can run in a
+// thread.
 
 import { createHash } from "node:crypto";
 import { closeSync, constants, openSync, readSync } from "node:fs";
@@ -6,15 +7,15 @@ import { SnapshotDamagedError } from "./errors.ts";
 
 export interface CheckJob {
   readonly file: string;
-  /** What it is a copy of. */
+  /** The object that the file is a copy of. */
   readonly objectKey: string;
   readonly chunks: readonly { readonly offset: number; readonly sizeBytes: number; readonly sha256: string }[];
 }
 
-/** Small enough to be in the processor's cache still when it is hashed. */
+/** Small enough to be still in the processor's cache when it is hashed. */
 const pieceBytes = 256 * 1024;
 
-/** @throws SnapshotDamagedError, and what the disk says. */
+/** @throws SnapshotDamagedError, or the disk's error. */
 export function checkChunks({ file, objectKey, chunks }: CheckJob): void {
   const fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW);
   const buffer = Buffer.allocUnsafeSlow(pieceBytes);

@@ -1,4 +1,4 @@
-// Reads a stored snapshot object to its end and checks every byte of it that a restore would use.
+// Reads a stored snapshot object to its end and checks every byte that a restore would use.
 
 import type { BlobStore } from "@dari/blobs";
 import { hash } from "node:crypto";

@@ -1,4 +1,4 @@
-// A tree as its session's clients see it: absolute paths rooted at `workspace/`. The `state/` tree is never shown.
+// A tree as clients see it: absolute paths below `workspace/`. The `state/` tree is never shown.
 
 import type { Tree, TreeEntry } from "./tree.ts";
 
@@ -9,13 +9,13 @@ export interface ListedEntry {
   /** Absolute: `/output/report.pdf`. */
   readonly path: string;
   readonly type: TreeEntry["type"];
-  /** Null unless it is a file. */
+  /** Null for everything but files. */
   readonly size_bytes: number | null;
 }
 
 /**
- * What is in a directory, sorted; everything below it when `recursive`. A symlink is listed as one and not followed.
- * `path` is in normal form (`/output`); undefined when no directory is there.
+ * Lists a directory, sorted; everything below it if `recursive`. A symlink is listed as one and not followed. `path` is
+ * normalized (`/output`). Returns undefined if there is no such directory.
  */
 export function listDirectory(tree: Tree, path: string, o: { recursive?: boolean } = {}): ListedEntry[] | undefined {
   const directory = treePathOf(path);
@@ -33,12 +33,12 @@ export type Resolved =
   | { readonly kind: "found"; readonly entry: TreeEntry }
   | { readonly kind: "root" }
   | { readonly kind: "missing" }
-  /** A symlink on the way leaves the workspace, or they go in a circle. */
+  /** A symlink on the way leaves the workspace, or symlinks form a cycle. */
   | { readonly kind: "outside" };
 
 /**
- * The file or directory that a client's path means, symlinks followed within the tree alone. An absolute target is
- * taken as the agent sees it: below `/workspace` it is inside, anything else is outside.
+ * Returns the file or directory at a client's path, following symlinks within the tree. An absolute target is read as
+ * the agent sees it: below `/workspace` it is inside, everything else is outside.
  */
 export function resolvePath(tree: Tree, path: string): Resolved {
   const pending = path.split("/").filter(isName).reverse();
@@ -74,7 +74,7 @@ export function treePathOf(clientPath: string): string {
   return clientPath === "/" ? root : `${root}${clientPath}`;
 }
 
-/** `workspace/output` → `/output`; undefined for what clients do not see. */
+/** `workspace/output` → `/output`; undefined for paths that clients do not see. */
 export function findClientPath(treePath: string): string | undefined {
   return treePath.startsWith(`${root}/`) ? clientPathOf(treePath) : undefined;
 }

@@ -1,4 +1,4 @@
-// A bounded cache of file contents on the local disk. Gives copies, never links: agents write in place.
+// A bounded cache of file contents on the local disk. Returns copies, never links, because agents write in place.
 
 import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
@@ -9,16 +9,16 @@ import { assertOrganizationId } from "./path-rules.ts";
 import { PermissionLoan } from "./permission-loan.ts";
 import { hashFile } from "./read-disk.ts";
 
-/** Contents of one organization by sha256. Never fails a restore: what goes wrong is a miss. */
+/** Contents of one organization by sha256. Never fails a restore: an error is a cache miss. */
 export interface ContentCache {
-  /** Copies the content to a path where nothing is yet, checks it, and says whether it is there now. */
+  /** Copies the content to a path that does not exist yet, and checks it. Returns whether it is there. */
   copyTo(sha256: string, sizeBytes: number, destination: string): Promise<boolean>;
-  /** Keeps a copy of the file's content, which the caller has checked. */
+  /** Stores a copy of the file's content, which the caller has checked. */
   add(sha256: string, sizeBytes: number, source: string): Promise<void>;
 }
 
 export interface DirectoryContentCache {
-  /** Organizations share the space and never a content: what one has cannot be learnt from another's timing. */
+  /** Organizations share the disk space but no contents, so that timing reveals nothing about others. */
   forOrganization(organizationId: string): ContentCache;
   readonly sizeBytes: number;
 }
@@ -26,7 +26,8 @@ export interface DirectoryContentCache {
 const copyFlags = constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE;
 
 /**
- * Opens the cache in `dir`, which one process uses at a time. Beyond `maxBytes`, what was not used for longest goes.
+ * Opens the cache in `dir`, which one process uses at a time. Above `maxBytes`, the least recently used contents are
+ * evicted.
  */
 export async function openContentCache(o: { dir: string; maxBytes: number }): Promise<DirectoryContentCache> {
   const index = new CacheIndex(o.dir, o.maxBytes);
@@ -92,7 +93,7 @@ class CacheIndex {
       return false;
     }
     this.#set(name, sizeBytes);
-    // Recency outlives a restart as the file's time.
+    // The file's time stores the last use across restarts.
     await utimes(source, new Date(), new Date()).catch(() => undefined);
     return true;
   }
@@ -109,7 +110,7 @@ class CacheIndex {
       this.#set(name, sizeBytes);
       await this.#evict();
     } catch {
-      // A full disk makes a cache smaller, never a turn fail.
+      // A full disk only makes the cache smaller.
       await rm(draft, { force: true });
     }
   }

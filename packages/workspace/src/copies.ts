@@ -1,5 +1,5 @@
-// Session directories as copies, where overlays cannot be had. The directory that a turn leaves is kept for the next
-// turn of its session, which checks it and has nothing to restore.
+// Session directories as copies, for machines without overlays. A turn's directory is kept for the session's next turn,
+// which checks it and restores nothing.
 
 import { randomUUID } from "node:crypto";
 import { lstatSync } from "node:fs";
@@ -21,7 +21,7 @@ interface KeptDirectory {
   readonly key: string;
   readonly dir: string;
   readonly bytes: number;
-  /** The scan when it was left. Files that differ from it are read again. */
+  /** The scan from when it was kept. Files that differ from it are read again. */
   readonly scan: Scan;
 }
 
@@ -34,7 +34,7 @@ interface Copies {
 }
 
 export async function openCopies(o: { dir: string; maxBytes: number; reason: string }): Promise<PlainDisks> {
-  // What an earlier process left is of no use without its scan.
+  // Directories of an earlier process are useless without their scans.
   for (const name of await readdir(o.dir)) await removeTree(join(o.dir, name));
   const copies: Copies = { dir: o.dir, maxBytes: o.maxBytes, kept: new Set(), sizeBytes: 0 };
   return {
@@ -57,7 +57,7 @@ async function open(copies: Copies, options: OpenDisk): Promise<PlainDisk> {
   try {
     await restore(options);
   } catch (error) {
-    // Another snapshot may be restored in its place.
+    // Clear the place for another snapshot.
     await removeTree(options.dir);
     throw error;
   }
@@ -66,7 +66,7 @@ async function open(copies: Copies, options: OpenDisk): Promise<PlainDisk> {
 }
 
 /**
- * The scan of a directory of which everything that was changed since `base` has the time of now. Times of directories
+ * Sets the times of everything that changed since `base` to now, and returns the matching scan. Times of directories
  * and links are not in a scan, so all of those are set.
  */
 async function withTimesOfNow(dir: string, base: Scan, last: Scan): Promise<Scan> {
@@ -84,14 +84,14 @@ async function withTimesOfNow(dir: string, base: Scan, last: Scan): Promise<Scan
   return { ...last, seen, takenAtMs: Date.now() + tickMs };
 }
 
-/** Moves a kept directory into its place and checks it; undefined when there is none that is the tree. */
+/** Moves a kept directory into place and checks it. Returns undefined if none has the tree. */
 async function takeKept(copies: Copies, { dir, limits }: OpenDisk, key: string): Promise<Scan | undefined> {
   const found = [...copies.kept].findLast((one) => one.key === key);
   if (found === undefined) return undefined;
-  // Before anything is awaited: one directory goes to one turn.
+  // Before the first await, so that only one turn gets the directory.
   copies.kept.delete(found);
   copies.sizeBytes -= found.bytes;
-  // A write has a later ctime then than keeping the directory gave its files.
+  // Wait until a write gets a later ctime than keeping the directory gave its files.
   const restMs = found.scan.takenAtMs - Date.now();
   if (restMs > 0) await delay(restMs);
   try {
@@ -101,7 +101,7 @@ async function takeKept(copies: Copies, { dir, limits }: OpenDisk, key: string):
     const now = await scan(dir, { base: found.scan, limits });
     if (now.ignored.length === 0 && key.endsWith(`/${treeHash(now.tree)}`)) return now;
   } catch {
-    // What cannot be used is restored like anything else.
+    // A directory that cannot be used is restored instead.
   }
   await removeTree(found.dir);
   await removeTree(dir);
@@ -130,12 +130,12 @@ async function keep(
 ): Promise<void> {
   const { bytes } = folderOf(tree);
   if (last.ignored.length > 0 || bytes > copies.maxBytes) return await removeTree(dir);
-  // A driver may have used the top of the directory for itself.
+  // The sandbox driver may have used the top of the directory.
   const strange = (await readdir(dir)).filter((name) => !isTreeRoot(name));
   for (const name of strange) await removeTree(join(dir, name));
   const place = join(copies.dir, randomUUID());
   await rename(dir, place);
-  // Keep the saved tree, so that the next save shares its folders.
+  // Keep the saved tree object, so that the next save shares its folders.
   copies.kept.add({ key, dir: place, bytes, scan: { ...(await withTimesOfNow(place, base, last)), tree } });
   copies.sizeBytes += bytes;
   for (const oldest of copies.kept) {

@@ -1,4 +1,4 @@
-// What changed between two trees. Compares values only, and nothing of folders that both share.
+// The changes between two trees. Skips folders that both share.
 
 import { entriesBelow, entryOfChild, folderOf, isFolder, type Folder, type FolderChild } from "./folder.ts";
 import { sameEntry, sortPaths, type Tree, type TreeEntry } from "./tree.ts";
@@ -6,15 +6,15 @@ import { sameEntry, sortPaths, type Tree, type TreeEntry } from "./tree.ts";
 export interface Change {
   readonly path: string;
   readonly change: "created" | "modified" | "deleted";
-  /** The entry's type, or the type that a deleted entry had. */
+  /** The entry's type; for a deleted entry, its former type. */
   readonly type: TreeEntry["type"];
-  /** The size of an existing file; null for everything else. */
+  /** The size of an existing file; otherwise null. */
   readonly sizeBytes: number | null;
 }
 
 /**
- * Every path that differs, directories included, in byte order. Another mode or type is `modified`; a rename is a
- * deletion and a creation.
+ * Returns every path that differs, directories included, in byte order. A changed mode or type is `modified`; a rename
+ * is a deletion and a creation.
  */
 export function diff(before: Tree, after: Tree): Change[] {
   const changes = new Map<string, Change>();

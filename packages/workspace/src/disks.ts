@@ -1,5 +1,5 @@
-// Session directories on this machine: opened from what is kept here where that is possible, else from the store.
-// Two kinds behind one interface, held to it by one suite: overlays, whose cost follows the change, and copies.
+// Session directories on this machine: opened from cached data if possible, otherwise from the store. Two kinds with
+// one interface and one test suite: overlays, whose cost depends on the change, and copies.
 
 import { nativeProblem } from "@dari/native";
 import { mkdir } from "node:fs/promises";
@@ -11,7 +11,7 @@ import type { Tree } from "./tree.ts";
 import { treeHash } from "./tree-hash.ts";
 import { holdThreads } from "./write-threads.ts";
 
-/** @throws when `kind` is `overlay` and there can be none. */
+/** @throws if `kind` is `overlay` and overlays are not available. */
 export async function openDisks(options: DisksOptions): Promise<Disks> {
   await mkdir(options.dir, { recursive: true, mode: 0o700 });
   return withAnnouncements(await openKind(options), holdThreads());

@@ -1,4 +1,4 @@
-// Edits of a tree without a directory on disk: what a client's write or delete makes of it. Knows no content.
+// Edits a tree without a directory on disk: the result of a client's write or delete.
 
 import { AppError } from "@dari/domain";
 import { pathProblem } from "./path-rules.ts";
@@ -7,9 +7,9 @@ import { isTreeRoot, parentOf, treeOf, type Tree, type TreeEntry } from "./tree.
 const directoryMode = 0o755;
 
 /**
- * The tree with this file, its parent directories made where they are missing. A file or symlink that is there is
- * replaced. `save` finds the content in its `dir` at the same path.
- * @throws AppError `invalid` for a path that cannot be; `conflict` when a directory is there, or a parent is none.
+ * Returns the tree with this file and its missing parent directories. Replaces an existing file or symlink. `save`
+ * finds the content in its `dir` at the same path.
+ * @throws AppError `invalid` for an invalid path; `conflict` for an existing directory, or a parent that is not one.
  */
 export function withFile(tree: Tree, file: { path: string; mode: number; sizeBytes: number; sha256: string }): Tree {
   const problem = pathProblem(file.path);
@@ -24,7 +24,7 @@ export function withFile(tree: Tree, file: { path: string; mode: number; sizeByt
   return treeOf([...tree.values(), ...added]);
 }
 
-/** The tree without this path and what is below it, or undefined when nothing is there. */
+/** Returns the tree without this path and everything below it, or undefined if nothing is there. */
 export function withoutPath(tree: Tree, path: string): Tree | undefined {
   if (!tree.has(path)) return undefined;
   return treeOf([...tree.values()].filter((entry) => entry.path !== path && !entry.path.startsWith(`${path}/`)));

@@ -1,6 +1,6 @@
-// What can go wrong with a workspace, as types that callers tell apart.
+// The errors of workspaces, by type.
 
-/** A saved snapshot cannot be trusted: an object of it is missing, cut, altered or not written by us. */
+/** A saved snapshot cannot be trusted: one of its objects is missing, truncated, altered or not written by us. */
 export class SnapshotDamagedError extends Error {
   override readonly name = "SnapshotDamagedError";
   readonly objectKey: string;
@@ -15,7 +15,7 @@ export class SnapshotDamagedError extends Error {
 
 export type WorkspaceLimit = "bytes" | "files" | "file_bytes" | "path_bytes" | "names";
 
-/** The workspace is larger than it may be. The message is safe to show to the tenant. */
+/** The workspace exceeds a limit. The message can be shown to the tenant. */
 export class WorkspaceLimitError extends Error {
   override readonly name = "WorkspaceLimitError";
   readonly limit: WorkspaceLimit;
@@ -28,7 +28,7 @@ export class WorkspaceLimitError extends Error {
   }
 }
 
-/** A path of the workspace cannot be read, also not after its permissions were lifted. */
+/** A path of the workspace cannot be read, even after its permissions were changed. */
 export class WorkspaceUnreadableError extends Error {
   override readonly name = "WorkspaceUnreadableError";
   readonly path: string;
@@ -50,7 +50,7 @@ export class WorkspaceChangedError extends Error {
   }
 }
 
-/** `ENOENT`, `EACCES`, …, or undefined. */
+/** Returns `ENOENT`, `EACCES`, …, or undefined. */
 export function errorCode(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | null | undefined)?.code;
   return typeof code === "string" ? code : undefined;

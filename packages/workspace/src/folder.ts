@@ -1,14 +1,14 @@
-// A tree as immutable folders that trees share: an edit copies the folders on its way and nothing else, so that hashing
-// and comparing the result costs what was edited. Knows no disk and no store.
+// A tree of immutable folders that trees share: an edit copies only the folders on its path, so that hashing and
+// comparing the result costs as much as the edit.
 
 import { hash } from "node:crypto";
 import { isTreeRoot, sortPaths, treeRoots, type Tree, type TreeEntry } from "./tree.ts";
 
 export interface Folder {
-  /** Undefined for the top and the two roots, which are no entries. */
+  /** Undefined for the top and the two roots, which are not entries. */
   readonly entry: TreeEntry | undefined;
   readonly children: ReadonlyMap<string, FolderChild>;
-  /** Entries below, files among them, and the bytes of those. */
+  /** Entries below, the files among them, and the size of those files. */
   readonly entries: number;
   readonly files: number;
   readonly bytes: number;
@@ -16,7 +16,7 @@ export interface Folder {
 
 export type FolderChild = Folder | TreeEntry;
 
-/** `entry` undefined: the path and everything below it is gone. */
+/** `entry` undefined: the path and everything below it is removed. */
 export interface TreeEdit {
   readonly path: string;
   readonly entry: TreeEntry | undefined;
@@ -32,7 +32,10 @@ const folders = new WeakMap<Tree, Folder>();
 const hashes = new WeakMap<Folder, string>();
 const orders = new WeakMap<Folder, readonly string[]>();
 
-/** The top folder of a tree, whose children are the two roots; made once per tree. @throws TypeError for an orphan. */
+/**
+ * Returns the top folder of a tree, whose children are the two roots; created once per tree. @throws TypeError for an
+ * orphan.
+ */
 export function folderOf(tree: Tree): Folder {
   let top = tree instanceof FolderTree ? tree.top : folders.get(tree);
   if (top === undefined) {
@@ -42,7 +45,7 @@ export function folderOf(tree: Tree): Folder {
   return top;
 }
 
-/** `tree` with these edits: first what is gone, then the rest in the order of their paths. */
+/** Returns `tree` with these edits: first the removals, then the rest in the order of their paths. */
 export function editTree(tree: Tree, edits: Iterable<TreeEdit>): Tree {
   const set = new Map<string, TreeEntry>();
   const gone: string[] = [];
@@ -62,7 +65,7 @@ export function entryOfChild(child: FolderChild): TreeEntry | undefined {
   return isFolder(child) ? child.entry : child;
 }
 
-/** Merkle hash of a folder's children; remembered. */
+/** Returns the Merkle hash of a folder's children. Cached. */
 export function folderHash(folder: Folder): string {
   let known = hashes.get(folder);
   if (known === undefined) {
@@ -73,7 +76,7 @@ export function folderHash(folder: Folder): string {
   return known;
 }
 
-/** The entries below a folder, in byte order of their paths. */
+/** Returns the entries below a folder, in byte order of their paths. */
 export function* entriesBelow(folder: Folder): Generator<TreeEntry> {
   for (const key of orderOf(folder)) {
     if (!key.endsWith("/")) {
@@ -85,7 +88,7 @@ export function* entriesBelow(folder: Folder): Generator<TreeEntry> {
   }
 }
 
-/** What is at a path: an entry, a folder, or one of the roots. */
+/** Returns what is at a path: an entry, a folder, or one of the roots. */
 export function childAt(top: Folder, path: string): FolderChild | undefined {
   let at: FolderChild | undefined = top;
   for (let start = 0; start <= path.length;) {
@@ -98,7 +101,7 @@ export function childAt(top: Folder, path: string): FolderChild | undefined {
   return at;
 }
 
-/** A tree over folders. Iterates in byte order of the paths, as every tree does. */
+/** A tree over folders. Iterates in byte order of the paths. */
 class FolderTree implements ReadonlyMap<string, TreeEntry> {
   readonly #top: Folder;
 
@@ -159,7 +162,7 @@ function emptyFolder(entry: TreeEntry | undefined, children: ReadonlyMap<string,
 
 const emptyTop = emptyFolder(undefined, new Map(treeRoots.map((root) => [root, emptyFolder(undefined)])));
 
-// Entries come with each folder before what is in it.
+// Each folder comes before its contents.
 function edited(top: Folder, entries: Iterable<TreeEntry>, gone: readonly string[] = []): Folder {
   const draft = draftOf(top);
   for (const path of gone) {
@@ -191,7 +194,7 @@ function isDraft(child: Draft | FolderChild): child is Draft {
   return "isDraft" in child;
 }
 
-// The folders on the way become drafts.
+// Makes the folders on the path drafts.
 function findParent(top: Draft, path: string): Draft | undefined {
   let at = top;
   for (let start = 0, slash = path.indexOf("/"); slash >= 0; start = slash + 1, slash = path.indexOf("/", start)) {
@@ -232,7 +235,7 @@ function finished(draft: Draft): Folder {
   return { entry: draft.entry, children, entries, files, bytes };
 }
 
-// What is in a folder sorts behind its siblings that only begin with its name: `a`, `a-b`, `a/x`.
+// A folder's contents sort after siblings that only begin with its name: `a`, `a-b`, `a/x`.
 function orderOf(folder: Folder): readonly string[] {
   let order = orders.get(folder);
   if (order === undefined) {
@@ -253,7 +256,7 @@ function lineOf(name: string, child: FolderChild | undefined): string {
   return `${entry.type} ${octal(entry.mode)} ${entry.sizeBytes} ${content} ${name}\0`;
 }
 
-// A tree has few modes and many entries.
+// Cached, because a tree has few modes and many entries.
 const octals = new Map<number, string>();
 
 function octal(mode: number): string {

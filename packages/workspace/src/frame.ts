@@ -1,5 +1,5 @@
-// Frames: pieces of content as they lie in objects. Knows nothing of files, nor of stores: threads load it, and the
-// client of a store would be most of what they load.
+// Frames: pieces of content in objects. Threads load this file, so it must not import the client of a store, which
+// would be most of what they load.
 
 import { hash } from "node:crypto";
 import { promisify } from "node:util";
@@ -9,9 +9,9 @@ import type { Frame } from "./tree.ts";
 
 const MiB = 1024 * 1024;
 
-/** Small files are gathered until a frame has this much, so that reading one file reads little else. */
+/** Small files are combined until a frame has this size, so that reading one file reads little else. */
 export const frameTargetBytes = 256 * 1024;
-/** No frame is larger, decompressed. Files up to here are one chunk. */
+/** Maximum size of a frame, decompressed. Files up to this size are one chunk. */
 export const frameBytesMax = 8 * MiB;
 /** Larger files are cut into chunks of this size, so that a small edit stores one chunk. */
 export const chunkBytes = 4 * MiB;
@@ -19,15 +19,15 @@ export const chunkBytes = 4 * MiB;
 const compressZstd = promisify(zstdCompress);
 const decompressZstd = promisify(zstdDecompress);
 const compression = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
-/** zlib takes no less, and hands out its result in pieces of this size: many of them cost a quarter of a restore. */
+/** zlib's minimum. zlib returns its result in pieces of this size, and many pieces cost a quarter of a restore. */
 export const pieceBytesMin = 64;
 
-/** `raw` as it is stored: compressed, or as it is when compression gains nothing. */
+/** Returns the stored form of `raw`: compressed, or unchanged if compression does not help. */
 export async function encodeFrame(raw: Uint8Array): Promise<{ codec: Frame["codec"]; bytes: Uint8Array }> {
   return smallerOf(raw, await compressZstd(raw, { ...compression, chunkSize: raw.byteLength + pieceBytesMin }));
 }
 
-/** The same at once, for a thread that has nothing else to do. */
+/** Synchronous, for a thread without other work. */
 export function encodeFrameSync(raw: Uint8Array): { codec: Frame["codec"]; bytes: Uint8Array } {
   return smallerOf(raw, zstdCompressSync(raw, { ...compression, chunkSize: raw.byteLength + pieceBytesMin }));
 }
@@ -37,7 +37,7 @@ function smallerOf(raw: Uint8Array, compressed: Uint8Array): { codec: Frame["cod
 }
 
 /**
- * The content of a frame from its stored bytes. Never gives or allocates more than the frame says it holds.
+ * Returns a frame's content from its stored bytes. Never allocates more than the frame's declared size.
  * @throws SnapshotDamagedError
  */
 export async function decodeFrame(frame: Frame, bytes: Buffer): Promise<Buffer> {
@@ -49,7 +49,7 @@ export async function decodeFrame(frame: Frame, bytes: Buffer): Promise<Buffer> 
   return wholeFrame(frame, raw);
 }
 
-/** The same at once, for a thread that has nothing else to do. */
+/** Synchronous, for a thread without other work. */
 export function decodeFrameSync(frame: Frame, bytes: Buffer): Buffer {
   assertStored(frame, bytes);
   if (frame.codec === "stored") return bytes;
@@ -66,7 +66,9 @@ function boundsOf({ sizeBytes }: Frame): { maxOutputLength: number; chunkSize: n
   return { maxOutputLength: sizeBytes, chunkSize: sizeBytes + pieceBytesMin };
 }
 
-/** Before they reach the decoder. @throws SnapshotDamagedError unless they are what was stored, where that is known. */
+/**
+ * Checks stored bytes against their hash, if there is one, before they reach the decoder. @throws SnapshotDamagedError
+ */
 function assertStored({ objectKey, offset, storedBytes, sha256 }: Frame, bytes: Buffer): void {
   if (bytes.length !== storedBytes) throw new SnapshotDamagedError(objectKey, `it ends inside the frame at ${offset}`);
   if (sha256 === undefined || hash("sha256", bytes) === sha256) return;

@@ -1,4 +1,4 @@
-// A session directory to a snapshot and back. Knows storage only as a BlobStore, and nothing of sessions or turns.
+// Saves a session's directory as a snapshot and restores it. Accesses storage only as a BlobStore.
 
 export { checkSnapshotObject } from "./check-object.ts";
 export {

@@ -1,4 +1,4 @@
-// Times of what is kept on this machine. Snapshots keep none, so a kept directory must not show what an agent set.
+// File times of kept directories. Snapshots store no times, so a kept directory must not show those that an agent set.
 
 import { lutimesSync } from "node:fs";
 import { join } from "node:path";
@@ -8,8 +8,8 @@ import { PermissionLoan } from "./permission-loan.ts";
 const pathsPerTick = 256;
 
 /**
- * Sets the times of `paths` below `dir` to now. Each directory comes before what is in it. `onSet` is called for each
- * path, while it can be read.
+ * Sets the times of `paths` below `dir` to now. Each directory comes before its contents. `onSet` is called for each
+ * path while it is readable.
  */
 export async function setTimesToNow(
   dir: string,

@@ -1,10 +1,10 @@
-// Which contents are stored already, so that they are referenced and not stored again. Knows no disk.
+// The contents that are already stored, so that saves reference them instead of storing them again.
 
 import type { ChunkLocation, Tree, TreeEntry } from "./tree.ts";
 
 /**
- * Where a tree and its descendants have each content: paths to look at, never believed. One index serves all trees of
- * a line, so that a save adds what it stored and reads nothing else.
+ * Where a tree and its descendants have each content: hints, always checked. All trees of a line share one index, so
+ * that a save only adds what it stored.
  */
 interface ContentIndex {
   readonly files: Map<string, string>;
@@ -12,10 +12,10 @@ interface ContentIndex {
 }
 
 const indexes = new WeakMap<Tree, ContentIndex>();
-/** An index with more entries of removed contents than this is made again. */
+/** Above this number of entries for removed contents, the index is rebuilt. */
 const staleMax = 10_000;
 
-/** Contents of one saved tree by sha256: of whole files, and of the chunks of large ones. */
+/** The contents of one saved tree by sha256: whole files, and the chunks of large ones. */
 export class KnownContent {
   readonly #tree: Tree;
   readonly #index: ContentIndex;
@@ -34,7 +34,7 @@ export class KnownContent {
     return entry?.sha256 === sha256 ? entry.location : undefined;
   }
 
-  /** A stored chunk that is a frame of its own. */
+  /** Returns a stored chunk that has its own frame. */
   chunk(sha256: string, sizeBytes: number): ChunkLocation | undefined {
     const chunk = this.#chunks.get(sha256) ?? this.#indexedChunk(sha256);
     return chunk?.sizeBytes === sizeBytes ? chunk : undefined;
@@ -49,7 +49,7 @@ export class KnownContent {
     this.#chunks.set(chunk.sha256, chunk);
   }
 
-  /** `tree` was made from this one by these entries: it knows them as well. */
+  /** `tree` was made from this one with these entries: shares the index with it. */
   passOn(tree: Tree, entries: Iterable<TreeEntry>): void {
     if (this.#index.files.size > tree.size * 2 + staleMax) return;
     for (const entry of entries) note(this.#index, entry);

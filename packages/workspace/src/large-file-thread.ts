@@ -1,4 +1,4 @@
-// The other side of large-files.ts: reads, hashes and compresses large files, at the priority that agents have.
+// The thread of large-files.ts: reads, hashes and compresses large files, at the priority of agents.
 
 import { createHash, hash, type Hash } from "node:crypto";
 import { closeSync, constants as flags, fstatSync, openSync, readSync } from "node:fs";
@@ -9,20 +9,20 @@ import { chunkBytes, encodeFrameSync } from "./frame.ts";
 
 export type LargeFileJob = { readonly id: number } & (
   | { readonly kind: "open"; readonly place: string; readonly sizeBytes: number }
-  /** Reads the next chunk, which counts for the hash of the whole file; `next` also hashes it by itself. */
+  /** Reads the next chunk, which is part of the file's hash; `next` also hashes the chunk. */
   | { readonly kind: "pass" | "next" }
-  /** Compresses the chunk that was read last. */
+  /** Compresses the last chunk that was read. */
   | { readonly kind: "encode" }
   | { readonly kind: "close" }
 );
 
 export interface LargeFileAnswer {
   readonly id: number;
-  /** The hash of the chunk; after the last chunk, the hash of the whole file. */
+  /** The hash of the chunk; after the last chunk, of the whole file. */
   readonly sha256?: string;
   readonly sizeBytes?: number;
   readonly encoded?: ReturnType<typeof encodeFrameSync>;
-  /** `changed`: it is not a file of the size that was said. */
+  /** `changed`: it is not a file of the given size. */
   readonly error?: { readonly message: string; readonly code: string | undefined };
 }
 
@@ -31,13 +31,15 @@ interface OpenFile {
   readonly sizeBytes: number;
   readonly whole: Hash;
   at: number;
-  /** Holds the chunk that `encode` compresses. This file's alone: other files are read before that is asked for. */
+  /**
+   * The chunk that `encode` compresses. One buffer per file, because other files are read before `encode` is requested.
+   */
   buffer: Buffer | undefined;
   chunk: Buffer;
 }
 
 const files = new Map<number, OpenFile>();
-/** For chunks that are hashed at once and not needed afterwards. */
+/** For chunks that are only hashed. */
 const passing = Buffer.allocUnsafeSlow(chunkBytes);
 const nothing = Buffer.alloc(0);
 const zeros = Buffer.alloc(chunkBytes);
@@ -95,13 +97,13 @@ function answerTo(job: LargeFileJob): Omit<LargeFileAnswer, "id"> {
   return { sizeBytes: file.chunk.length, sha256: hashOf(file.chunk) };
 }
 
-/** An encoded chunk is of its own memory, but one that is stored as it is shares the buffer. */
+/** An encoded chunk has its own memory, but a chunk stored unchanged shares the buffer. */
 function ownBytes(answer: Omit<LargeFileAnswer, "id">): Omit<LargeFileAnswer, "id"> {
   const { encoded } = answer;
   return encoded === undefined ? answer : { encoded: { ...encoded, bytes: Uint8Array.from(encoded.bytes) } };
 }
 
-// On Linux a thread has a priority of its own, and 0 is the thread that asks.
+// On Linux a thread has its own priority. 0 is the calling thread.
 setPriority(0, constants.priority.PRIORITY_BELOW_NORMAL);
 parentPort?.on("message", (job: LargeFileJob) => {
   try {

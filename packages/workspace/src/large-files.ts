@@ -1,5 +1,5 @@
-// Hashes and packs large files in threads of a low priority: what a turn leaves must not hold up the event loop, nor
-// come before other turns. Files that fit in one frame are read where they are needed.
+// Hashes and packs large files in low-priority threads, so that saving a turn does not block the event loop or delay
+// other turns. The caller reads files that fit into one frame itself.
 
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
@@ -18,7 +18,7 @@ export interface FileToRead {
 export interface Chunk {
   readonly sha256: string;
   readonly sizeBytes: number;
-  /** The chunk as a frame. Called at most once, before the next chunk. */
+  /** Returns the chunk as a frame. Call it at most once, before the next chunk. */
   encode(): Promise<ReturnType<typeof encodeFrameSync>>;
 }
 
@@ -36,10 +36,12 @@ const lanes = new Set<Lane>();
 let idle: NodeJS.Timeout | undefined;
 let lastId = 0;
 
-/** The sha256 of a large file, lower-case hex. @throws WorkspaceChangedError unless it is a file of this size. */
+/**
+ * Returns the sha256 of a large file as lower-case hex. @throws WorkspaceChangedError unless it is a file of this size.
+ */
 export async function hashLargeFile(file: FileToRead): Promise<string> {
   return await withFile(file, async (ask) => {
-    // Chunk by chunk, so that files which share a thread take turns.
+    // Chunk by chunk, so that files that share a thread take turns.
     for (;;) {
       const { sha256 = "", sizeBytes } = await ask("pass");
       if (sizeBytes === undefined) return sha256;
@@ -100,7 +102,7 @@ function takeLane(): Lane {
   for (const lane of lanes) if (best === undefined || lane.files < best.files) best = lane;
   const lane = best !== undefined && (best.files === 0 || lanes.size >= lanesMax) ? best : openLane();
   lane.files++;
-  // While a file is read the thread counts as work of the process.
+  // While a file is read, the thread keeps the process alive.
   lane.thread.ref();
   return lane;
 }

@@ -1,5 +1,5 @@
-// Files that a directory shows for one turn and that are not part of the session's tree: they are copied in where the
-// tree has nothing of that name, and removed again unless the agent has changed them.
+// Files that a directory shows for one turn and that are not part of the session's tree. They are copied in where the
+// tree has nothing of that name, and removed again unless the agent changed them.
 
 import {
   closeSync,
@@ -20,18 +20,18 @@ import { removeTree } from "@dari/native";
 export interface LentFile {
   /** Relative to `workspace/`. */
   readonly path: string;
-  /** Absolute, and never changed. */
+  /** Absolute; never changed. */
   readonly source: string;
   readonly isExecutable: boolean;
   readonly sizeBytes: number;
 }
 
-/** What was copied into a directory. */
+/** The files copied into a directory. */
 export interface LentFiles {
   readonly files: readonly LentFile[];
-  /** Folders that were made for them, relative to `workspace/`; outer ones first. */
+  /** Folders created for them, relative to `workspace/`, outer ones first. */
   readonly folders: readonly string[];
-  /** What programs leave in these folders and no snapshot keeps, relative to `workspace/`. */
+  /** Files that programs leave in these folders and that are removed too, relative to `workspace/`. */
   readonly leftovers: readonly string[];
 }
 
@@ -39,9 +39,9 @@ const filesPerTick = 32;
 const readOnly = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /**
- * Copies `files` into the restored directory `dir`. A file, link or folder of the session's own stays as it is.
- * `leftovers`: paths that are removed with the files where their folder was made for these. `owner`: user and group of
- * what is made; default: this process's.
+ * Copies `files` into the restored directory `dir`. The session's own files, links and folders stay unchanged.
+ * `leftovers`: paths that are removed with the files if their folder was created for these. `owner`: user and group of
+ * what is created (default: this process's).
  */
 export async function lendFiles(
   dir: string,
@@ -52,7 +52,7 @@ export async function lendFiles(
   const root = join(dir, "workspace");
   const lent: LentFile[] = [];
   const made: string[] = [];
-  /** Whether a folder can take files: it is a directory and no link. */
+  /** Whether a folder can receive files: it is a directory and not a link. */
   const folders = new Map<string, boolean>();
 
   function isReady(folder: string): boolean {
@@ -82,12 +82,12 @@ export async function lendFiles(
 }
 
 /**
- * Removes what `lendFiles` has copied, where its content is still the same. What was changed stays, with the folders
- * above it, and is the session's from here on. Nothing may write to `dir`: the sandbox is dead or holds no way to it.
+ * Removes the files that `lendFiles` copied, if their content is unchanged. Changed files stay, with their folders, and
+ * belong to the session from now on. Nothing may write to `dir`: the sandbox is dead or has no access.
  */
 export async function takeBackFiles(dir: string, { files, folders, leftovers }: LentFiles): Promise<void> {
   const root = join(dir, "workspace");
-  // An agent may have put a link in place of a folder: nothing is followed out of the directory.
+  // An agent may have replaced a folder by a link. Never follow one out of the directory.
   const known = new Map<string, boolean>();
   const isWithin = (folder: string): boolean => {
     let is = known.get(folder);
@@ -112,7 +112,7 @@ function isUnchanged(place: string, { source, sizeBytes }: LentFile): boolean {
     if (found === undefined || !found.isFile() || found.size !== sizeBytes) return false;
     return readFileSync(source).equals(readPlain(place));
   } catch {
-    // Closed to this process: that is a change, too.
+    // A file that this process cannot read has changed.
     return false;
   }
 }
@@ -126,7 +126,7 @@ function readPlain(place: string): Buffer {
   }
 }
 
-/** False where an agent has taken away the permissions, or a folder is not empty: it stays as the session has it. */
+/** Returns false if an agent removed the permissions, or a folder is not empty: it stays. */
 function succeeds(change: () => void): boolean {
   try {
     change();
@@ -138,7 +138,7 @@ function succeeds(change: () => void): boolean {
   }
 }
 
-/** True as well where it cannot be seen. */
+/** Returns true also if it cannot be read. */
 function exists(place: string): boolean {
   try {
     return lstatSync(place, { throwIfNoEntry: false }) !== undefined;

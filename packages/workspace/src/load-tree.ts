@@ -1,4 +1,4 @@
-// From a chain of snapshot objects to the tree they describe. Reads manifests only, no contents.
+// Loads the tree that a chain of snapshot objects describes. Reads manifests only, no contents.
 
 import type { BlobStore } from "@dari/blobs";
 import { SnapshotDamagedError } from "./errors.ts";
@@ -20,9 +20,9 @@ export interface SnapshotRef {
 const readsAtOnce = 8;
 
 /**
- * The tree at the end of `chain`: oldest object first, beginning with a full manifest or with the session's first.
- * An empty chain is the empty tree. The result's hash is checked against the newest object's.
- * @throws SnapshotDamagedError when an object is missing, altered, or not the successor of the one before it.
+ * Returns the tree at the end of `chain`: oldest object first, starting with a full manifest or the session's first
+ * object. An empty chain is the empty tree. Checks the result's hash against the newest object's.
+ * @throws SnapshotDamagedError if an object is missing, altered, or not the successor of the one before it.
  */
 export async function loadTree(store: BlobStore, chain: readonly SnapshotRef[]): Promise<Tree> {
   const manifests: SnapshotManifest[] = [];
@@ -43,7 +43,7 @@ export async function loadTree(store: BlobStore, chain: readonly SnapshotRef[]):
     const isLast = index === manifests.length - 1;
     if (manifest.kind === "full") base = isLast ? undefined : squashfsBaseAt(manifest, entries);
   }
-  // The entries of one manifest are in order.
+  // The entries of one manifest are sorted.
   const tree = manifests.length === 1 ? entries : treeOf(entries.values());
   const problem = treeProblem(tree) ?? (treeHash(tree) === hash ? undefined : "its tree has another hash than it says");
   if (problem !== undefined) throw new SnapshotDamagedError(chain.at(-1)?.objectKey ?? "", problem);
@@ -52,7 +52,7 @@ export async function loadTree(store: BlobStore, chain: readonly SnapshotRef[]):
   return tree;
 }
 
-// What later deltas lean on, when it is what it says.
+// Returns the squashfs image for later deltas, if it matches its declaration.
 function squashfsBaseAt(
   { squashfs, tree: hash }: SnapshotManifest,
   entries: ReadonlyMap<string, TreeEntry>,
@@ -62,14 +62,14 @@ function squashfsBaseAt(
   return treeProblem(tree) === undefined && treeHash(tree) === hash ? { squashfs, tree } : undefined;
 }
 
-/** Reads one object's manifest, checked in itself. */
+/** Reads and checks one object's manifest. */
 export async function readSnapshotManifest(store: BlobStore, objectKey: string): Promise<SnapshotManifest> {
   const { header, json } = await readHead(store, objectKey);
   const packStart = headerBytes + header.manifestStoredBytes;
   return parseSnapshotManifest(json, { objectKey, packStart, packBytes: header.packBytes });
 }
 
-/** What an object's manifest leans on in other objects. @throws SnapshotDamagedError */
+/** Returns what an object's manifest references in other objects. @throws SnapshotDamagedError */
 export async function readReferences(store: BlobStore, objectKey: string): Promise<readonly ObjectReference[]> {
   return referencesOf(await readSnapshotManifest(store, objectKey), objectKey);
 }

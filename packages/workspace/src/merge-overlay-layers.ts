@@ -1,4 +1,4 @@
-// Makes one layer of several, by renames, so that it costs what the upper ones hold. Nobody may have them mounted.
+// Merges several layers into one by renames, so that the cost depends on the upper ones. None of them may be mounted.
 
 import { chmodSync, chownSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync, type Stats } from "node:fs";
 import { join } from "node:path";
@@ -8,8 +8,9 @@ import { treeRoots, type Tree } from "./tree.ts";
 const entriesPerTick = 256;
 
 /**
- * Moves what is in `uppers`, the lowest first, into `bottom`. `tree` is what all of them show together: what a deletion
- * or a recreated directory has hidden is not in it, and is removed from every directory that an upper layer touches.
+ * Moves the contents of `uppers`, the lowest first, into `bottom`. `tree` is what all of them show together: what a
+ * deletion or a recreated directory hides is not in it, and is removed from every directory that an upper layer
+ * changes.
  */
 export async function mergeOverlayLayers(o: { bottom: string; uppers: readonly string[]; tree: Tree }): Promise<void> {
   let moved = 0;
@@ -20,7 +21,7 @@ export async function mergeOverlayLayers(o: { bottom: string; uppers: readonly s
         const path = `${folder}/${entry.name}`;
         const is = o.tree.get(path)?.type;
         if (++moved % entriesPerTick === 0) await nextTick();
-        // A higher layer may have put something else there, or nothing.
+        // A higher layer may have replaced or deleted it.
         if (entry.isDirectory() && is === "directory") {
           makeDirectory(join(o.bottom, path), lstatSync(join(upper, path)));
           pending.push(path);

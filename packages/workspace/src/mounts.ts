@@ -1,4 +1,4 @@
-// Mounts and unmounts overlays and squashfs images, by the native program. Knows nothing of what is mounted.
+// Mounts and unmounts overlays and squashfs images with the native program.
 
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -6,39 +6,39 @@ import { realpath } from "node:fs/promises";
 import { nativeCommand, openMounter, startWithCapabilities, type MountCommand } from "@dari/native";
 
 export interface OverlayMount {
-  /** Where the names below are looked up; the kernel bounds the length of their list. */
+  /** The names below are relative to this, because the kernel limits the length of their list. */
   readonly cwd: string;
   /** Uppermost first. */
   readonly lower: readonly string[];
-  /** The mount creates this directory and the next one, which saves a wait. */
+  /** The mount creates this directory and the next one, which saves one call. */
   readonly upper: string;
   readonly work: string;
-  /** Absolute; an empty directory, made where it is not there. */
+  /** Absolute; an empty directory, created if missing. */
   readonly target: string;
-  /** User and group of the target itself; default: this process's. */
+  /** User and group of the target itself (default: this process's). */
   readonly owner?: number | undefined;
 }
 
-/** Where overlays note what they hide: `user` is for a process that is root in a user namespace only. */
+/** Where overlays store their marks. `user` is for a process that is root only in a user namespace. */
 export type Marks = "trusted" | "user";
 
 export interface Mounts {
   readonly marks: Marks;
   /**
-   * `volatile`: nothing is flushed at the unmount, which would flush the whole file system. Where it fails, what was
-   * made is left.
+   * Mounts `volatile`: nothing is flushed at the unmount, which would flush the whole file system. Does not clean up
+   * after an error.
    */
   overlay(mount: OverlayMount): Promise<void>;
-  /** Mounts a squashfs that we made, read-only. `owner`: user and group of everything in it, as of an overlay. */
+  /** Mounts a squashfs of ours, read-only. `owner`: user and group of everything in it, as in an overlay. */
   image(mount: { file: string; target: string; owner?: number | undefined }): Promise<void>;
-  /** Makes the marks that hide these paths, relative to `cwd`, in the layers below it. */
+  /** Creates the marks that hide these paths, relative to `cwd`, in the layers below. */
   whiteouts(cwd: string, paths: readonly string[]): Promise<void>;
-  /** False when something still has it open: then it is gone from the tree of mounts and may still be written. */
+  /** Returns false if a process still has it open: it is then detached, but can still be written to. */
   unmount(target: string): Promise<boolean>;
   close(): Promise<void>;
 }
 
-/** Nothing that a later kernel may turn on, and that needs more than names and contents, is used in a layer. */
+/** Disables kernel features with which a layer would need more than names and contents. */
 const options = "volatile,redirect_dir=nofollow,metacopy=off,index=off,xino=off";
 
 /** @throws if the native programs cannot run here */
@@ -57,9 +57,9 @@ export async function openMounts(marks: Marks = "trusted"): Promise<Mounts> {
     },
     image: ({ file, target, owner }) => mount("an image", ["image", file, target, String(owner ?? "")]),
     async whiteouts(cwd, paths) {
-      // All have ended before it throws: the caller then removes the layer.
+      // Wait for all of them before throwing, because the caller then removes the layer.
       const ends = await Promise.allSettled(paths.map((path) => mounter.run(["whiteout", cwd, path])));
-      // What they say has names of files in it, which are anybody's.
+      // Their messages contain file names, which tenants choose.
       if (ends.some(({ status }) => status === "rejected")) throw new Error("a deletion cannot be marked in a layer");
     },
     async unmount(target) {
@@ -80,9 +80,7 @@ function overlayOptions({ lower, upper, work }: Omit<OverlayMount, "cwd" | "targ
   return `lowerdir=${lower.join(":")},upperdir=${upper},workdir=${work},${all}`;
 }
 
-/**
- * Unmounts whatever a process that was killed left below `dir`. Answers how many; a machine without mounts has none.
- */
+/** Unmounts what a killed process left below `dir`. Returns how many mounts; 0 on a machine without mounts. */
 export async function sweepMounts(dir: string): Promise<number> {
   const targets = mountsBelow(await realpath(dir).catch(() => dir));
   if (targets.length === 0) return 0;
@@ -95,7 +93,7 @@ export async function sweepMounts(dir: string): Promise<number> {
   return targets.length;
 }
 
-/** The same while this process exits, when nothing can be awaited any more. Mounts in use end with their last user. */
+/** Like `sweepMounts`, but synchronous, for the exit of the process. Mounts in use end with their last user. */
 export function sweepMountsAtExit(dir: string): void {
   const targets = mountsBelow(dir);
   if (targets.length === 0) return;

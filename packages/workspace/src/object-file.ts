@@ -1,13 +1,13 @@
-// Reads an object that is a file of this machine, for a thread that has nothing else to do.
+// Reads an object that is a local file, synchronously, for threads.
 
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { errorCode, SnapshotDamagedError } from "./errors.ts";
 
-/** Larger buffers are not kept. */
+/** Larger buffers are not reused. */
 const keptBytesMax = 1024 * 1024;
 let kept: Buffer | undefined;
 
-/** `read` gives bytes that are good until it is called again; fewer than asked where the file ends. */
+/** `read` returns bytes that are valid until its next call; fewer than requested at the file's end. */
 export function withObjectFile(
   file: string,
   objectKey: string,
@@ -44,7 +44,7 @@ function openObject(file: string, objectKey: string): number {
   throw new SnapshotDamagedError(objectKey, "it is missing");
 }
 
-/** Returns a buffer whose content the next call may overwrite. */
+/** Returns a buffer that the next call may overwrite. */
 function bufferOf(sizeBytes: number): Buffer {
   if (sizeBytes > keptBytesMax) return Buffer.allocUnsafeSlow(sizeBytes);
   kept ??= Buffer.allocUnsafeSlow(keptBytesMax);

@@ -1,5 +1,5 @@
-// Layers: directories that hold trees or changes of trees, kept on this machine by what they make up together. Bounded,
-// least recently used first; what is in use stays. Knows no mount.
+// Layers: directories with trees or changes of trees, cached on this machine by the tree that they form. Bounded; the
+// least recently used ones that are not in use are evicted.
 
 import { hash, randomInt } from "node:crypto";
 import { lstatSync, mkdirSync } from "node:fs";
@@ -10,21 +10,24 @@ import type { Marks } from "./mounts.ts";
 import { assertOrganizationId } from "./path-rules.ts";
 
 export interface OverlayLayer {
-  /** Its directory, in that of its organization. Short: the kernel bounds the length of a mount's list. */
+  /**
+   * The name of its directory in the organization's directory. Short, because the kernel limits the length of a mount's
+   * list.
+   */
   readonly id: string;
   readonly bytes: number;
-  /** Its directory is where a squashfs image is mounted, as long as this process runs. */
+  /** Its directory is a mounted squashfs image, for the lifetime of this process. */
   readonly isSquashfs?: boolean;
-  /** The file of a downloaded squashfs image, beside the directory. It stays for the next process. */
+  /** The file of a downloaded squashfs image, beside the directory. The next process can use it. */
   readonly squashfsFile?: string;
 }
 
-/** Layers that show one tree, uppermost first. Never changed while it is held. */
+/** Layers that show one tree, uppermost first. Never changed while held. */
 export interface OverlayBase {
   readonly organizationId: string;
   readonly treeHash: string;
   readonly layers: readonly OverlayLayer[];
-  /** User and group of everything in them; default: this process's. */
+  /** User and group of all their contents (default: this process's). */
   readonly owner?: number | undefined;
 }
 
@@ -42,14 +45,14 @@ export class OverlayLayerStore {
   readonly #unmount: (target: string) => Promise<unknown>;
   /** Least recently used first. */
   readonly #bases = new Map<string, Kept>();
-  /** How many bases have a layer, by its path. */
+  /** Number of bases that use a layer, by its path. */
   readonly #uses = new Map<string, { bytes: number; count: number; isSquashfs: boolean }>();
-  /** Files of squashfs images that an earlier process fetched, by organization and name of the squashfs image. */
+  /** Squashfs image files that an earlier process downloaded, by organization and image name. */
   readonly #spares = new Map<string, { place: string; bytes: number }>();
   #bootId = "";
   sizeBytes = 0;
 
-  /** `unmount` ends a mounted squashfs image, by its directory. */
+  /** `unmount` unmounts a squashfs image, given its directory. */
   constructor(dir: string, maxBytes: number, unmount: (target: string) => Promise<unknown>) {
     this.#dir = dir;
     this.#maxBytes = maxBytes;
@@ -57,8 +60,8 @@ export class OverlayLayerStore {
   }
 
   /**
-   * Finds what an earlier process left; what an earlier boot left may never have reached the disk, and goes. So does
-   * what was noted by other `marks`: it would show what was deleted.
+   * Finds what an earlier process left. What an earlier boot left may not have reached the disk, and is removed. So are
+   * layers with other `marks`, which would show deleted files.
    */
   async load(marks: Marks = "trusted"): Promise<void> {
     const boot = await readFile("/proc/sys/kernel/random/boot_id", "utf8").catch(() => "");
@@ -80,16 +83,16 @@ export class OverlayLayerStore {
     await this.evict();
   }
 
-  /** Where an organization's layers are. */
+  /** Returns the directory of an organization's layers. */
   directory(organizationId: string): string {
     assertOrganizationId(organizationId);
     return join(this.#dir, organizationId);
   }
 
-  /** A new name in the organization's directory, and nothing there. */
+  /** Returns an unused name in the organization's directory. */
   newLayerId(organizationId: string): string {
     const dir = this.directory(organizationId);
-    // At once: a restore waits for it, and each wait is a turn of the loop on a busy machine.
+    // Synchronous: a restore waits for it, and each await costs a turn of the loop on a busy machine.
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     for (;;) {
       const id = Array.from({ length: idLength }, () => randomInt(36).toString(36)).join("");
@@ -97,7 +100,7 @@ export class OverlayLayerStore {
     }
   }
 
-  /** A new name for the file of a squashfs image, and nothing there. */
+  /** Returns an unused name for a squashfs image's file. */
   newSquashfsFile(objectKey: string, layerId: string): string {
     return `${squashfsName(objectKey)}.${layerId}.i`;
   }
@@ -115,13 +118,13 @@ export class OverlayLayerStore {
     return spare.place;
   }
 
-  /** The layers of a tree that belong to `owner`, held until they are released; undefined when there are none. */
+  /** Returns the layers of a tree that belong to `owner`, held until they are released; undefined if there are none. */
   hold({ organizationId, treeHash, owner }: Omit<OverlayBase, "layers">): OverlayBase | undefined {
     const key = `${organizationId}/${treeHash}`;
     const kept = this.#bases.get(key);
     if (kept === undefined) return undefined;
     if (kept.owner !== owner) {
-      // An earlier process left it, which gave the organization another user.
+      // Left by an earlier process that ran the organization as another user.
       void this.#forget(kept).catch(() => undefined);
       return undefined;
     }
@@ -138,7 +141,7 @@ export class OverlayLayerStore {
     await this.evict();
   }
 
-  /** Takes finished layers as a base, held. When the tree has one already, that one is held and answered. */
+  /** Adds finished layers as a base and holds it. If the tree already has a base, holds and returns that one. */
   async add(base: OverlayBase): Promise<OverlayBase> {
     const known = this.hold(base);
     if (known !== undefined) {
@@ -146,19 +149,19 @@ export class OverlayLayerStore {
       return known;
     }
     this.#add(base).held++;
-    // What leans on a mount is for this process only.
+    // A base on a mount is valid for this process only.
     if (!base.layers.some(({ isSquashfs }) => isSquashfs === true)) await this.#writeRecord(base);
     await this.evict();
     return base;
   }
 
-  /** True when nothing but this base, held once, uses its layers: then they may be changed. */
+  /** Returns whether only this base, held once, uses its layers: then they may be changed. */
   isAlone(base: OverlayBase): boolean {
     const held = this.#bases.get(keyOf(base))?.held ?? 0;
     return held === 1 && base.layers.every((layer) => this.#uses.get(pathOf(base, layer))?.count === 1);
   }
 
-  /** Forgets bases that share a layer with this one and are not in use. */
+  /** Forgets unused bases that share a layer with this one. */
   async forgetRelatives(base: OverlayBase): Promise<void> {
     const ids = new Set(base.layers.map(({ id }) => id));
     for (const other of [...this.#bases.values()]) {
@@ -168,7 +171,7 @@ export class OverlayLayerStore {
   }
 
   /**
-   * Takes a base that its holder alone has out of the store and leaves its layers to the caller, who may change them.
+   * Removes a base that only its holder uses from the store, and leaves its layers to the caller, who may change them.
    */
   async withdraw(base: OverlayBase): Promise<void> {
     if (!this.isAlone(base)) throw new Error("a base was withdrawn that somebody else uses");
@@ -180,10 +183,10 @@ export class OverlayLayerStore {
     }
   }
 
-  /** Unmounts all squashfs images. What leans on one is for this process only. */
+  /** Unmounts all squashfs images. A base on one is valid for this process only. */
   async close(): Promise<void> {
     for (const [path, { isSquashfs }] of this.#uses) {
-      // Another sweep may have removed it before. A mount that stays is removed at the next start.
+      // A concurrent sweep may have removed it. If the mount stays, the next start removes it.
       if (isSquashfs) await this.#unmount(join(this.#dir, path)).catch(() => undefined);
     }
     this.#uses.clear();
@@ -191,7 +194,7 @@ export class OverlayLayerStore {
   }
 
   async evict(): Promise<void> {
-    // Nobody has asked for these since the process began.
+    // Not used since the process started.
     for (const [key, { place, bytes }] of this.#spares) {
       if (this.sizeBytes <= this.#maxBytes) return;
       this.#spares.delete(key);
@@ -230,14 +233,14 @@ export class OverlayLayerStore {
     await this.#removeUnused(kept);
   }
 
-  /** For the next process; on a full disk that one does without the base. */
+  /** For the next process. On a full disk, that process does without this base. */
   async #writeRecord(base: OverlayBase): Promise<void> {
     const file = join(this.directory(base.organizationId), base.treeHash + record);
     const text = JSON.stringify({ boot: this.#bootId, owner: base.owner, layers: base.layers });
     await writeFile(file, text, { mode: 0o600 }).catch(() => removeTree(file));
   }
 
-  /** Before its layers change: a record never names a layer that is not whole. */
+  /** Called before its layers change: a record never names an incomplete layer. */
   async #removeRecord(base: OverlayBase): Promise<void> {
     await rm(join(this.directory(base.organizationId), base.treeHash + record), { force: true });
   }
@@ -286,7 +289,7 @@ export class OverlayLayerStore {
   }
 }
 
-// Short, and fit for a file whatever the squashfs image's key is.
+// Short, and a valid file name for any squashfs image's key.
 function squashfsName(objectKey: string): string {
   return hash("sha256", objectKey).slice(0, 16);
 }

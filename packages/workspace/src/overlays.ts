@@ -1,5 +1,5 @@
-// Session directories as overlays: the kept layers of the tree below, an empty directory above that takes the changes.
-// Opening, scanning and keeping cost what the turn changed. The mount is this process's; sandboxes bind what they see.
+// Session directories as overlays: cached layers of the tree below, an empty directory for the changes above. Opening,
+// scanning and keeping cost as much as the turn changed. This process owns the mount, and sandboxes bind-mount it.
 
 import { chmodSync, lstatSync } from "node:fs";
 import { lstat, mkdir, mkdtemp, readdir, rm, unlink, writeFile } from "node:fs/promises";
@@ -20,21 +20,21 @@ import { treeHash } from "./tree-hash.ts";
 import { readUpper, type UpperChanges } from "./upper.ts";
 import { assertTotalBytes, tooMany } from "./walk.ts";
 
-/** A base of more layers is folded into one where nobody else uses them, */
+/** A base with more layers is folded into one if nothing else uses them. */
 const layersMax = 8;
-/** and beyond this it is not kept: the list of a mount is bounded. */
+/** A base with more layers is not kept, because the list of a mount is limited. */
 const layersHardMax = 24;
 
 interface Overlays {
   readonly store: OverlayLayerStore;
   readonly mounts: Mounts;
-  /** Bases that are being filled from the store, so that two turns fill one once. */
+  /** Bases that are being loaded from the store, so that two turns load one once. */
   readonly filling: Map<string, Promise<OverlayBase>>;
   readonly onSquashfsUnused: DisksOptions["onSquashfsUnused"];
   squashfsUnused: number;
 }
 
-/** Says why overlays cannot be mounted over `dir`, or undefined when they can. */
+/** Returns why overlays cannot be mounted over `dir`, or undefined if they can. */
 export async function probeOverlays(dir: string, mounts: Mounts): Promise<string | undefined> {
   const top = await mkdtemp(join(dir, "probe-"));
   try {
@@ -68,7 +68,7 @@ export async function openOverlays(o: {
   onSquashfsUnused?: DisksOptions["onSquashfsUnused"];
 }): Promise<PlainDisks> {
   const store = new OverlayLayerStore(o.dir, o.maxBytes, (target) => o.mounts.unmount(target));
-  // What is left of a process that was killed.
+  // Left by a killed process.
   await sweepMounts(o.dir);
   await store.load(o.mounts.marks);
   const { mounts, onSquashfsUnused } = o;
@@ -110,7 +110,7 @@ async function open(overlays: Overlays, options: OpenDisk): Promise<PlainDisk> {
   return diskOf(overlays, options, { base, cwd, upper, work, isWarm: kept !== undefined });
 }
 
-/** The base from the store, held; once for all who ask at the same time. */
+/** Returns the base from the store, held. Concurrent calls load it once. */
 async function fill(overlays: Overlays, options: OpenDisk, hash: string): Promise<OverlayBase> {
   const { store, filling } = overlays;
   const { organizationId, owner } = options;
@@ -145,11 +145,11 @@ async function restoreBase(overlays: Overlays, options: OpenDisk, hash: string):
   return await store.add({ organizationId, treeHash: hash, owner, layers: [{ id, bytes: folderOf(tree).bytes }] });
 }
 
-/** Undefined where the packs are to be used, which have the same. */
+/** Returns undefined if the packs, which have the same contents, should be used. */
 async function trySquashfsBase(overlays: Overlays, options: OpenDisk): Promise<OverlayBase | undefined> {
   const { store, mounts } = overlays;
   const { organizationId, tree } = options;
-  // The kernel mounts no squashfs image in a user namespace, so none is fetched there.
+  // The kernel mounts no squashfs image in a user namespace, so do not download one.
   if (mounts.marks === "user") return undefined;
   return await openSquashfsBase(store, mounts, options).catch((error: unknown) => {
     overlays.squashfsUnused++;
@@ -223,7 +223,7 @@ async function keep(
   await store.release(next.layers.length > layersMax ? await fold(store, next, saved) : next);
 }
 
-/** Removes what no snapshot keeps, through the mount, and says whether the directory is then what was saved. */
+/** Removes what snapshots do not store, through the mount. Returns whether the directory then is what was saved. */
 async function isClean(dir: string, { ignored, special }: UpperChanges): Promise<boolean> {
   if (ignored.some(({ reason }) => reason !== "special_file")) return false;
   try {
@@ -238,21 +238,21 @@ async function isClean(dir: string, { ignored, special }: UpperChanges): Promise
   }
 }
 
-/** The roots and entries of an upper directory, each directory before what is in it. */
+/** Returns the roots and entries of an upper directory, each directory before its contents. */
 function changedIn(upper: string, { edits }: UpperChanges): { path: string; type: string }[] {
   const roots = treeRoots.filter((root) => lstatSync(join(upper, root), { throwIfNoEntry: false }) !== undefined);
   const entries = edits.flatMap(({ path, entry }) => (entry === undefined ? [] : { path, type: entry.type }));
   return [...roots.map((path) => ({ path, type: "directory" })), ...entries];
 }
 
-/** A driver may have used the top of the directory for itself. */
+/** The sandbox driver may have used the top of the directory. */
 async function tidyUpper(upper: string): Promise<void> {
   const names = await readdir(upper);
   const strange = names.filter((name) => !isTreeRoot(name));
   await removeAll(upper, strange);
 }
 
-/** The base's layers as one, unless somebody else needs them as they are. Answers what is held now. */
+/** Folds the base's layers into one, unless something else uses them. Returns the base that is now held. */
 async function fold(store: OverlayLayerStore, base: OverlayBase, tree: Tree): Promise<OverlayBase> {
   await store.forgetRelatives(base);
   const bottom = base.layers.at(-1);

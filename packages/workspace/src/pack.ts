@@ -1,4 +1,4 @@
-// Packs the contents that a snapshot adds: small files gathered into frames, large ones cut into chunks.
+// Packs the contents that a snapshot adds: small files combined into frames, large ones cut into chunks.
 
 import { hash, randomUUID } from "node:crypto";
 import { join } from "node:path";
@@ -11,7 +11,9 @@ import { readSmallFile } from "./read-disk.ts";
 import type { Spool } from "./spool.ts";
 import type { ChunkLocation, Frame, TreeEntry } from "./tree.ts";
 
-/** A frame of the pack that is being written. Its offset counts from the pack's start until the object is laid out. */
+/**
+ * A frame of the pack that is being written. Its offset is relative to the pack's start until the object is complete.
+ */
 export interface DraftFrame extends Frame {
   offset: number;
   storedBytes: number;
@@ -21,7 +23,7 @@ export interface DraftFrame extends Frame {
 
 const compressionsAtOnce = 4;
 
-/** Writes frames to a spool, in the order they are added, while several are compressed at once. */
+/** Writes frames to a spool in order, and compresses several at once. */
 export class PackWriter {
   readonly frames: DraftFrame[] = [];
   readonly #objectKey: string;
@@ -42,11 +44,11 @@ export class PackWriter {
     return await this.addEncoded(raw.byteLength, encodeFrame(raw));
   }
 
-  /** Adds `sizeBytes` that the caller encodes. */
+  /** Adds a frame of `sizeBytes` that the caller encodes. */
   async addEncoded(sizeBytes: number, encoded: ReturnType<typeof encodeFrame>): Promise<DraftFrame> {
     const draft = { objectKey: this.#objectKey, offset: 0, storedBytes: 0, sizeBytes };
     const frame: DraftFrame = { ...draft, codec: "stored", sha256: "" };
-    // A failure is thrown where the frame is awaited; until then it is nobody's unhandled rejection.
+    // A failure is thrown where the frame is awaited. Until then it must not count as an unhandled rejection.
     encoded.catch(() => undefined);
     this.frames.push(frame);
     this.#pending.push({ frame, encoded });
@@ -77,8 +79,8 @@ export interface PackSource {
 }
 
 /**
- * Packs files, in order; their content becomes known as it is packed, so that equal files are stored once.
- * @throws WorkspaceChangedError when a file's content is not what its entry says.
+ * Packs files in order. Packed content becomes known, so that equal files are stored once.
+ * @throws WorkspaceChangedError if a file's content differs from its entry.
  */
 export async function packFiles(files: readonly TreeEntry[], source: PackSource, writer: PackWriter): Promise<void> {
   let group: { entry: TreeEntry; bytes: Buffer }[] = [];

@@ -1,4 +1,4 @@
-// Reads a manifest's JSON text and checks everything in it. Never crashes and never trusts: a bad text is damage.
+// Parses a manifest's JSON text and checks everything in it. Invalid text is reported as damage and never crashes.
 
 import { SnapshotDamagedError } from "./errors.ts";
 import { chunkBytes, frameBytesMax } from "./frame.ts";
@@ -8,15 +8,15 @@ import { pathProblem, quoted, targetProblem } from "./path-rules.ts";
 import { comparePaths, emptySha256, type ChunkLocation, type Frame, type TreeEntry } from "./tree.ts";
 
 const sha256Pattern = /^[0-9a-f]{64}$/;
-/** What a BlobStore takes as a key. */
+/** The keys that a BlobStore accepts. */
 const objectKeyPattern = /^(?=.{1,900}$)(?:(?!\.{1,2}(?:\/|$))[A-Za-z0-9._-]{1,200}(?:\/(?!$)|$))+$/;
-/** zstd may store what it cannot compress with a little around it; more than this is no honest frame. */
+/** zstd can store incompressible content with a small overhead. A valid frame has no more than this. */
 const storedBytesMax = frameBytesMax + 64 * 1024;
 
 /** The object that a manifest was read from. */
 export interface ManifestPlace {
   readonly objectKey: string;
-  /** Where the pack begins in the object, and how long it is. */
+  /** Start and length of the pack in the object. */
   readonly packStart: number;
   readonly packBytes: number;
 }
@@ -79,7 +79,7 @@ function objectKeyOf(value: unknown): string {
   return typeof value === "string" && objectKeyPattern.test(value) ? value : fail("an object key is not one");
 }
 
-// Another kind of squashfs image is for another version: the packs have everything.
+// Ignore squashfs images of another version: the packs have all contents.
 function squashfsOf(value: unknown): SquashfsRef | undefined {
   if (value === undefined) return undefined;
   const [kind, key, size, chunks, ...rest] = array(value);
@@ -104,7 +104,7 @@ function assertAscending(paths: readonly string[]): void {
   }
 }
 
-// The hash stands beside the frames; in some objects it is the last value of each.
+// The hash is in a separate list; in some objects it is the last value of each frame.
 function frameOf(value: unknown, hash: unknown, objects: readonly string[], place: ManifestPlace): Frame {
   const [object, at, stored, size, codec, own, ...rest] = array(value);
   const index = whole(object, objects.length);

@@ -1,26 +1,27 @@
-// Which trees may be written to a disk. The one guard against a hostile manifest's paths.
+// Checks which trees may be written to a disk. The only guard against malicious paths in a manifest.
 
 import { limits } from "@dari/domain";
 import { isTreeRoot, parentOf, type Tree } from "./tree.ts";
 
 const nameBytesMax = 255;
 const [slash, dot, asciiMax] = [0x2f, 0x2e, 0x7f];
-/** Trees that were looked at and are good: they never change. */
+/** Trees that passed the check. They never change. */
 const sound = new WeakSet<Tree>();
 
-/** Says what is wrong with a path of a manifest, or undefined. */
+/** Returns what is wrong with a path of a manifest, or undefined. */
 export function pathProblem(path: string): string | undefined {
   return isPlainPath(path) ? undefined : problemOf(path);
 }
 
-// Nearly all paths, told by one look at each letter: a large tree has many. What is in doubt is no plain path.
+// Recognizes nearly all valid paths in one pass over their letters, because a large tree has many. Doubtful paths get
+// the full check.
 function isPlainPath(path: string): boolean {
   const start = path.startsWith("workspace/") ? "workspace/".length : "state/".length;
   if (start === "state/".length && !path.startsWith("state/")) return false;
   if (path.length > limits.workspacePathBytes) return false;
   let nameAt = start;
   for (let i = start; i <= path.length; i++) {
-    // Behind the last letter there is none: NaN.
+    // NaN after the last letter.
     const letter = path.charCodeAt(i);
     if (letter === 0 || letter > asciiMax) return false;
     if (i < path.length && letter !== slash) continue;
@@ -45,13 +46,17 @@ function problemOf(path: string): string | undefined {
   return undefined;
 }
 
-/** Says what is wrong with a symlink's target, or undefined. It may point anywhere: it is kept, never followed. */
+/**
+ * Returns what is wrong with a symlink's target, or undefined. It can point anywhere: it is stored and never followed.
+ */
 export function targetProblem(target: string): string | undefined {
   if (target === "" || target.includes("\0") || !target.isWellFormed()) return "a symlink's target is not a path";
   return Buffer.byteLength(target) > limits.workspacePathBytes ? "a symlink's target is too long" : undefined;
 }
 
-/** Says why a tree cannot be laid out on a disk (a bad path, an entry whose parent is no directory), or undefined. */
+/**
+ * Returns why a tree cannot be written to a disk (a bad path, an entry whose parent is not a directory), or undefined.
+ */
 export function treeProblem(tree: Tree): string | undefined {
   if (sound.has(tree)) return undefined;
   let [lastParent, isLastGood] = ["", false];
@@ -70,7 +75,7 @@ export function treeProblem(tree: Tree): string | undefined {
   return undefined;
 }
 
-/** @throws TypeError for what could name another folder than the organization's own. */
+/** @throws TypeError for an id that could name another folder than the organization's own. */
 export function assertOrganizationId(organizationId: string): void {
   if (!/^[A-Za-z0-9_-]{1,100}$/.test(organizationId)) {
     throw new TypeError(`not an organization id: ${organizationId}`);

@@ -1,14 +1,14 @@
-// Lets the owner read what an agent locked (chmod 000), and puts the permissions back. For root nothing is locked.
+// Makes what an agent locked (chmod 000) readable, and restores the permissions. Root needs none of this.
 
 import { chmodSync, lstatSync } from "node:fs";
 import { errorCode } from "./errors.ts";
 
-/** Permissions that are taken for a while. Dispose to give them all back, last taken first. */
+/** Temporary permissions. Disposing restores all of them, the last first. */
 export class PermissionLoan implements Disposable {
   readonly #taken: { place: string; mode: number }[] = [];
   readonly #isRoot = process.geteuid?.() === 0;
 
-  /** Makes a directory listable and searchable. The caller knows by lstat that it is one. */
+  /** Makes a directory listable and searchable. The caller has checked with lstat that it is one. */
   takeFolder(place: string): void {
     this.#take(place, 0o500);
   }
@@ -37,14 +37,14 @@ export class PermissionLoan implements Disposable {
   #take(place: string, bits: number): void {
     if (this.#isRoot) return;
     const stat = lstatSync(place, { throwIfNoEntry: false });
-    // chmod follows symlinks, so one that took this place must not be touched.
+    // chmod follows symlinks, so do not touch a symlink that took this place.
     if (stat === undefined || stat.isSymbolicLink() || (stat.mode & bits) === bits) return;
     const mode = stat.mode & 0o7777;
     try {
       chmodSync(place, mode | bits);
       this.#taken.push({ place, mode });
     } catch (error) {
-      // Somebody else's: whether it can be read all the same shows when it is opened.
+      // Another user's file: opening it will show whether it can be read.
       if (errorCode(error) !== "EPERM") throw error;
     }
   }

@@ -1,8 +1,8 @@
-// Does many things, a few at a time. Knows nothing of what they are.
+// Runs work on many items with limited concurrency.
 
 /**
- * Calls `work` for each item, at most `limit` at a time. After a failure no item is begun; the failure is thrown when
- * those under way have ended, so that nothing runs on behind the caller's back.
+ * Calls `work` for each item, at most `limit` at a time. After a failure no item is started. The failure is thrown
+ * after the running ones have ended, so that nothing continues in the background.
  */
 export async function forEachLimited<T>(
   items: readonly T[],

@@ -1,4 +1,4 @@
-// Opens a file of a workspace for reading and hashes it. Never follows a symlink, never blocks on a special file.
+// Opens and hashes files of a workspace. Never follows a symlink, never blocks on a special file.
 
 import { createHash, hash } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
@@ -9,11 +9,11 @@ import { hashLargeFile } from "./large-files.ts";
 import type { PermissionLoan } from "./permission-loan.ts";
 
 const MiB = 1024 * 1024;
-/** Files up to here are read in one synchronous go, which is several times as fast. */
+/** Files up to this size are read synchronously at once, which is several times as fast. */
 export const smallFileBytes = 256 * 1024;
 const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
-/** The whole of a small file. @throws WorkspaceChangedError unless it is a file of this size. */
+/** Returns the whole of a small file. @throws WorkspaceChangedError unless it is a file of this size. */
 export function readSmallFile(path: string, place: string, sizeBytes: number, loan: PermissionLoan): Buffer {
   const giveBack = loan.takeFile(place);
   const fd = opened(path, () => openSync(place, flags));
@@ -33,7 +33,7 @@ export function readSmallFile(path: string, place: string, sizeBytes: number, lo
   }
 }
 
-/** A file's content in pieces of `pieceBytes`, each in a buffer of its own. @throws WorkspaceChangedError */
+/** Returns a file's content in pieces of `pieceBytes`, each in its own buffer. @throws WorkspaceChangedError */
 export async function* readPieces(
   path: string,
   place: string,
@@ -61,7 +61,7 @@ export async function* readPieces(
   }
 }
 
-/** sha256 of a file, lower-case hex. @throws WorkspaceChangedError unless it is a file of this size. */
+/** Returns the sha256 of a file as lower-case hex. @throws WorkspaceChangedError unless it is a file of this size. */
 export async function hashFile(path: string, place: string, sizeBytes: number, loan: PermissionLoan): Promise<string> {
   if (sizeBytes <= smallFileBytes) return hash("sha256", readSmallFile(path, place, sizeBytes, loan));
   if (sizeBytes > frameBytesMax) return await hashLargeFile({ path, place, sizeBytes, loan });

@@ -1,9 +1,9 @@
-// Reads objects of snapshots from a store.
+// Reads snapshot objects from a store.
 
 import { BlobNotFoundError, type BlobStore } from "@dari/blobs";
 import { SnapshotDamagedError } from "./errors.ts";
 
-/** Reads bytes of an object of a snapshot. A missing object is damage; storage that does not answer is not. */
+/** Reads bytes of a snapshot's object. A missing object is damage; a storage error is not. */
 export async function readObject(
   store: BlobStore,
   objectKey: string,

@@ -1,15 +1,18 @@
-// Which other objects a manifest leans on, and with how much.
+// The other objects that a manifest references.
 
 import type { SnapshotManifest } from "./snapshot-manifest.ts";
 import type { ChunkLocation } from "./tree.ts";
 
 export interface ObjectReference {
   readonly objectKey: string;
-  /** The size of the needed frames. */
+  /** Size of the needed frames. */
   readonly storedBytes: number;
 }
 
-/** The other objects that a manifest needs, with the stored bytes that it needs of each; its squashfs image is one. */
+/**
+ * Returns the other objects that a manifest needs, including its squashfs image, with the stored bytes that it needs of
+ * each.
+ */
 export function referencesOf(
   { entries, squashfs }: Pick<SnapshotManifest, "entries" | "squashfs">,
   ownKey: string,

@@ -1,8 +1,8 @@
-// Which bytes of which objects a restore reads, and where each piece goes. Pure.
+// Plans which bytes of which objects a restore reads, and where each piece goes. Pure.
 
 import { comparePaths, type Frame, type TreeEntry } from "./tree.ts";
 
-/** A piece of a decompressed frame and the place in a file where it goes. */
+/** A piece of a decompressed frame and its place in a file. */
 export interface Piece {
   readonly entry: TreeEntry;
   readonly sha256: string;
@@ -16,7 +16,7 @@ export interface WantedFrame {
   readonly pieces: Piece[];
 }
 
-/** Neighbouring frames of one object, read with one request. */
+/** Adjacent frames of one object, read with one request. */
 export interface Fetch {
   readonly objectKey: string;
   readonly offset: number;
@@ -24,12 +24,14 @@ export interface Fetch {
   readonly frames: readonly WantedFrame[];
 }
 
-/** The most bytes of one request. */
+/** Maximum size of one request. */
 const fetchBytesMax = 4 * 1024 * 1024;
-/** Reading on over a gap is cheaper than another request. */
+/** Reading over a gap of this size is cheaper than another request. */
 const gapBytesMax = 64 * 1024;
 
-/** The fetches for these files' contents, each frame once. Each has at most `bytesMax`, or one frame. */
+/**
+ * Returns the fetches for these files' contents, each frame once. Each fetch has at most `bytesMax`, or is one frame.
+ */
 export function planFetches(files: Iterable<TreeEntry>, bytesMax = fetchBytesMax): Fetch[] {
   const byObject = new Map<string, Map<number, WantedFrame>>();
   for (const entry of files) {

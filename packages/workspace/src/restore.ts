@@ -1,4 +1,4 @@
-// From a saved tree to a directory on disk. Trusts neither the tree's paths nor the stored bytes.
+// Restores a saved tree to a directory. Trusts neither the tree's paths nor the stored bytes.
 
 import type { BlobStore } from "@dari/blobs";
 import {
@@ -32,13 +32,13 @@ export interface RestoreOptions {
   readonly store: BlobStore;
   /** A saved tree, with locations. */
   readonly tree: Tree;
-  /** Made when missing. Its two roots are missing or empty. */
+  /** Created if missing. Its two roots are missing or empty. */
   readonly dir: string;
-  /** User and group of everything that is made; default: this process's. Needs CAP_CHOWN. */
+  /** User and group of everything that is created (default: this process's). Needs CAP_CHOWN. */
   readonly owner?: number | undefined;
-  /** The cache of the tree's organization, used for files with a frame of their own. Others come many to a request. */
+  /** The cache of the tree's organization, used for files with their own frame. Other files come many per request. */
   readonly cache?: ContentCache;
-  /** Requests at once; each holds up to 4 MiB of stored bytes. Default 8. */
+  /** Concurrent requests; each holds up to 4 MiB of stored bytes (default: 8). */
   readonly concurrency?: number;
 }
 
@@ -52,9 +52,9 @@ const checksAtOnce = 4;
 const localFetchBytes = 1024 * 1024;
 
 /**
- * Lays `tree` out below `dir`. Every file's size and sha256 is checked; a directory that cannot be filled completely
- * and correctly is an error, and the caller throws the directory away. Symlinks are made last and never followed.
- * @throws SnapshotDamagedError when an object is missing, cut or altered, or the tree's paths are not safe.
+ * Restores `tree` below `dir`. Checks every file's size and sha256. If the directory cannot be filled completely and
+ * correctly, throws; the caller then removes the directory. Symlinks are created last and never followed.
+ * @throws SnapshotDamagedError if an object is missing, truncated or altered, or the tree's paths are not safe.
  */
 export async function restore(options: RestoreOptions): Promise<Restored> {
   const { store, tree, dir, cache, concurrency = 8 } = options;
@@ -100,7 +100,7 @@ function makeRoot(place: string): void {
   }
 }
 
-// Empty files have no pieces, and chunked ones have several, which arrive in any order.
+// Empty files have no pieces, and chunked files have several, which arrive in any order.
 async function makeUnpiecedFiles(files: readonly TreeEntry[], dir: string): Promise<void> {
   for (const [index, { path, mode, sizeBytes, location }] of files.entries()) {
     if (location?.length === 1) continue;
@@ -113,13 +113,15 @@ async function makeUnpiecedFiles(files: readonly TreeEntry[], dir: string): Prom
   }
 }
 
-/** One file without its tree, checked piece by piece. Nothing is at its place yet. @throws SnapshotDamagedError */
+/**
+ * Restores one file without its tree, checking each piece. Nothing is at its place yet. @throws SnapshotDamagedError
+ */
 export async function fetchFile(store: BlobStore, entry: TreeEntry, dir: string, concurrency = 8): Promise<void> {
   await makeUnpiecedFiles([entry], dir);
   await forEachLimited(planFetches([entry]), concurrency, (fetch) => writeFetch(store, fetch, dir));
 }
 
-// Threads that read by themselves wait for nothing, and share many small jobs more evenly.
+// Threads that read local files do not wait for a network, and share many small jobs more evenly.
 function fetchBytesOf({ fileOf }: BlobStore): number | undefined {
   return fileOf === undefined ? undefined : localFetchBytes;
 }
@@ -131,7 +133,7 @@ async function writeFetch(store: BlobStore, fetch: Fetch, dir: string): Promise<
   await writeInThread(job, await readObject(store, fetch.objectKey, fetch.offset, fetch.sizeBytes));
 }
 
-// Each chunk was checked as it came; this checks that they are the right ones in the right places.
+// Each chunk was checked when it arrived. This checks that they are the right ones in the right places.
 async function checkChunkedFiles(files: readonly TreeEntry[], dir: string): Promise<void> {
   const chunked = files.filter(({ location = [] }) => location.length > 1);
   using loan = new PermissionLoan();
@@ -176,7 +178,7 @@ function isCacheable(entry: TreeEntry): boolean {
   return entry.sizeBytes >= frameTargetBytes;
 }
 
-/** Nothing but this process writes to the directory yet, and no link is followed. */
+/** Only this process writes to the directory so far, and no link is followed. */
 async function giveAway(dir: string, entries: readonly TreeEntry[], owner: number): Promise<void> {
   for (const root of treeRoots) lchownSync(join(dir, root), owner, owner);
   let given = 0;
@@ -186,7 +188,7 @@ async function giveAway(dir: string, entries: readonly TreeEntry[], owner: numbe
   }
 }
 
-// Last of all, so that no write goes through a symlink or into a directory that is closed to us. Deepest first.
+// Runs last, so that no write goes through a symlink or into a read-only directory. Deepest first.
 async function finish(dir: string, entries: readonly TreeEntry[]): Promise<void> {
   let finished = 0;
   for (const { type, path, mode, target = "" } of entries.filter((entry) => entry.type !== "file").reverse()) {

@@ -1,5 +1,5 @@
-// Lets a tree begin a chain: one object with its whole manifest, and with the contents that are to move there. What the
-// tree is never changes, only where it lies.
+// Starts a new chain for a tree: one object with its whole manifest, and with the contents that are moved there. The
+// tree itself does not change.
 
 import type { BlobStore } from "@dari/blobs";
 import { hash } from "node:crypto";
@@ -17,16 +17,16 @@ import { treeHash } from "./tree-hash.ts";
 
 export interface RewriteOptions {
   readonly store: BlobStore;
-  /** The same as for `save`. */
+  /** As for `save`. */
   readonly keyPrefix: string;
   /** A saved tree, with locations. */
   readonly tree: Tree;
-  /** Objects whose contents of this tree are copied into the new one; others are referenced where they are. */
+  /** Objects whose contents of this tree are copied into the new one. Contents in other objects are referenced. */
   readonly repack: ReadonlySet<string>;
 }
 
 /**
- * In one put, and one more for a large tree's image. Reads what it copies, one fetch at a time, and checks every piece.
+ * Uses one put, and one more for a large tree's squashfs image. Reads one fetch at a time and checks every piece.
  * @throws SnapshotDamagedError
  */
 export async function rewrite({ store, keyPrefix, tree, repack }: RewriteOptions): Promise<Saved> {
@@ -54,7 +54,7 @@ function isIn({ frame }: ChunkLocation, objects: ReadonlySet<string>): boolean {
   return objects.has(frame.objectKey);
 }
 
-// Chunks of large files are frames of their own; the rest shares frames, as when it was saved.
+// Chunks of large files have their own frames; other contents share frames, as when they were saved.
 async function copyPieces(
   store: BlobStore,
   moving: readonly TreeEntry[],

@@ -1,4 +1,4 @@
-// Writes what a turn changed as one object. Knows nothing of sessions, heads or chains.
+// Writes what a turn changed as one object.
 
 import type { BlobStore } from "@dari/blobs";
 import { join } from "node:path";
@@ -19,33 +19,33 @@ export interface SaveOptions {
   readonly store: BlobStore;
   /** The object's key is this, a slash and a random name. */
   readonly keyPrefix: string;
-  /** Holds every file of `after` whose content is in no file of `before`; others are not read. */
+  /** Contains every file of `after` whose content is in no file of `before`. Other files are not read. */
   readonly dir: string;
   /** The session's newest saved tree, with locations. */
   readonly before: Tree;
-  /** What to save, as scanned. */
+  /** The tree to save, as scanned. */
   readonly after: Tree;
-  /** Write the whole manifest, so that a chain can begin here. Contents that are stored are still referenced. */
+  /** Writes the whole manifest, so that a chain can begin here. Stored contents are still referenced. */
   readonly full?: boolean;
 }
 
 export interface Saved {
   readonly objectKey: string;
-  /** The size of the new object. */
+  /** Size of the new object. */
   readonly sizeBytes: number;
   readonly treeHash: string;
   /** `after` with locations. */
   readonly tree: Tree;
   readonly files: number;
-  /** The size of all files of the tree. */
+  /** Total size of the tree's files. */
   readonly totalBytes: number;
-  /** Other objects that this one leans on: they must not be deleted before it. Those of its base are the base's own. */
+  /** Other objects that this one references: they must not be deleted before it. Does not repeat those of its base. */
   readonly references: readonly ObjectReference[];
 }
 
 /**
- * Saves `after` as the successor of `before`, in one put. When it throws, nothing is visible in the store.
- * @throws WorkspaceChangedError when a file is not what `after` says; WorkspaceLimitError when all names are too long.
+ * Saves `after` as the successor of `before`, in one put. If it throws, nothing is visible in the store.
+ * @throws WorkspaceChangedError if a file differs from `after`; WorkspaceLimitError if all names together are too long.
  */
 export async function save(options: SaveOptions): Promise<Saved> {
   const { store, keyPrefix, dir, before, after, full = false } = options;
@@ -72,7 +72,7 @@ export async function save(options: SaveOptions): Promise<Saved> {
   return { ...stored, treeHash: hash, tree, files, totalBytes: bytes };
 }
 
-/** Puts head and pack as one object. The frames of `writer` lie where the object has them afterwards. */
+/** Writes head and pack as one object. Afterwards, the frames of `writer` have their offsets in the object. */
 export async function putObject(o: {
   store: BlobStore;
   objectKey: string;
@@ -82,7 +82,7 @@ export async function putObject(o: {
 }): Promise<Pick<Saved, "objectKey" | "sizeBytes" | "references">> {
   const { store, objectKey, manifest, writer, spool } = o;
   const head = await encodeHead(renderSnapshotManifest(manifest, objectKey), spool.sizeBytes);
-  // In the manifest, the frames of this object count from the pack's start. From here on, they count from the object's.
+  // In the manifest, offsets of this object's frames are relative to the pack's start. From here on, to the object's.
   for (const frame of writer.frames) frame.offset += head.length;
   async function* body(): AsyncGenerator<Uint8Array> {
     yield head;
@@ -108,7 +108,7 @@ async function packMissing(
   for (const { path } of missing) {
     for (let at = parentOf(path); at !== "" && !folders.has(at); at = parentOf(at)) folders.add(at);
   }
-  // A folder is opened before those in it.
+  // A folder is unlocked before its subfolders.
   for (const folder of sortPaths([...folders])) loan.takeFolder(join(dir, folder));
   await packFiles(missing, { dir, loan, known }, writer);
 }

@@ -1,4 +1,4 @@
-// From a directory on disk to a tree, hashing only what may have changed since an earlier scan.
+// Reads a directory into a tree, hashing only what may have changed since an earlier scan.
 
 import { lstatSync } from "node:fs";
 import { join } from "node:path";
@@ -13,14 +13,14 @@ import { assertHoleBytes, statOf, walk, type Found, type Ignored, type Stat } fr
 import { defaultWorkspaceLimits, type WorkspaceLimits } from "./workspace-limits.ts";
 
 export interface Scan {
-  /** What is not as in `base` or `restored` has no locations. */
+  /** Entries that differ from `base` or `restored` have no locations. */
   readonly tree: Tree;
-  /** What was found and cannot be kept. */
+  /** Found entries that snapshots do not store. */
   readonly ignored: readonly Ignored[];
   readonly totalBytes: number;
-  /** How many files were read, for logs. */
+  /** Number of files read, for logs. */
   readonly filesHashed: number;
-  /** A later change has a ctime that is not before this. Milliseconds since 1970. */
+  /** Every later change has a ctime at or after this, in milliseconds since 1970. */
   readonly takenAtMs: number;
   readonly seen: ReadonlyMap<string, Seen>;
 }
@@ -31,23 +31,25 @@ export interface Seen {
 }
 
 export interface ScanOptions {
-  /** The scan before the turn: files whose size, times, inode and mode are the same keep their hash. */
+  /** The scan before the turn: files with the same size, times, inode and mode keep their hash. */
   readonly base?: Scan;
   /** The tree that the directory was just restored from: files of the same size keep its hash. */
   readonly restored?: Tree;
   readonly limits?: WorkspaceLimits;
 }
 
-/** File times step once per kernel tick, at most 10 ms; a file touched that shortly before is read again. */
+/**
+ * File times advance once per kernel tick, at most 10 ms. A file that was changed that shortly before is read again.
+ */
 export const tickMs = 20;
 const hashesAtOnce = 4;
 const hashesPerTick = 32;
 
 /**
- * Reads both trees of a session directory. Nothing may write to it meanwhile: the sandbox is dead. Permissions that an
- * agent took away are lifted for the reading and put back. Sockets, fifos, devices and names that are not UTF-8 are
- * ignored and reported; setuid, setgid and sticky bits are dropped.
- * On tmpfs a write through a memory mapping that was read first moves no time, so that `base` hides it.
+ * Reads both trees of a session's directory. Nothing may write to it: the sandbox is dead. Permissions that an agent
+ * removed are added for the reading and removed again. Sockets, fifos, devices and names that are not UTF-8 are ignored
+ * and reported; setuid, setgid and sticky bits are dropped. On tmpfs, a write through a memory mapping that was read
+ * first does not change the times, so `base` hides it.
  * @throws WorkspaceLimitError before anything is read; WorkspaceUnreadableError; WorkspaceChangedError.
  */
 export async function scan(dir: string, options: ScanOptions = {}): Promise<Scan> {
@@ -77,7 +79,7 @@ export async function scan(dir: string, options: ScanOptions = {}): Promise<Scan
     const place = join(dir, path);
     const { stat, entry } = seen.get(path) as Seen;
     const sha256 = await hashFile(path, place, entry.sizeBytes, loan);
-    // Lifting a file's permissions moved its ctime.
+    // Changing the file's permissions changed its ctime.
     const now = (stat.mode & 0o400) === 0 ? statAgain(path, place) : stat;
     seen.set(path, { stat: now, entry: { ...entry, sha256 } });
   });
@@ -85,13 +87,13 @@ export async function scan(dir: string, options: ScanOptions = {}): Promise<Scan
   return { tree, ignored, totalBytes, filesHashed: unknown.length, takenAtMs, seen };
 }
 
-// A tree that is nearly the one before shares its folders, so that what is done with both costs what differs.
+// A tree that is nearly the previous one shares its folders, so that comparing them costs as much as the difference.
 function treeFrom(
   before: Tree | undefined,
   found: {
     readonly seen: ReadonlyMap<string, Seen>;
     readonly fresh: readonly string[];
-    /** Has the paths of `before`, at hand. */
+    /** Contains the paths of `before`. */
     readonly seenBefore: ReadonlyMap<string, Seen> | undefined;
   },
 ): Tree {
@@ -111,7 +113,7 @@ function treeFrom(
   return edits.length === 0 ? before : editTree(before, edits);
 }
 
-// What was not touched since; undefined for everything else.
+// Returns the earlier entry if it was not changed since.
 function seenBefore(base: Scan, path: string, { type, stat, target }: Found): Seen | undefined {
   const old = base.seen.get(path);
   if (old === undefined || old.entry.type !== type) return undefined;
@@ -120,7 +122,7 @@ function seenBefore(base: Scan, path: string, { type, stat, target }: Found): Se
   return isSame && old.entry.target === target ? old : undefined;
 }
 
-// A file may have changed after the base scan read it without a visible step of its times, when both fell in one tick.
+// If both fall into one tick, a file may have changed after the base scan read it, without different times.
 function isUntouched({ takenAtMs }: Scan, old: Stat, stat: Stat): boolean {
   return (
     old.ctimeMs < takenAtMs &&

@@ -1,4 +1,4 @@
-// A manifest as a value, and its JSON text. parse-snapshot-manifest.ts reads and checks the text.
+// A manifest and its JSON text, which parse-snapshot-manifest.ts reads and checks.
 
 import type { SquashfsRef } from "./squashfs.ts";
 import type { ChunkLocation, Frame, TreeEntry } from "./tree.ts";
@@ -7,18 +7,18 @@ export interface SnapshotManifest {
   readonly kind: "delta" | "full";
   /** Hash of the tree that a delta applies to; null for a full manifest. */
   readonly base: string | null;
-  /** Hash of the tree that results. */
+  /** Hash of the resulting tree. */
   readonly tree: string;
   readonly entries: readonly TreeEntry[];
-  /** Paths that the base has and the result has not. */
+  /** Paths of the base that are not in the result. */
   readonly deleted: readonly string[];
-  /** In a full manifest: the same tree as a file that can be mounted. */
+  /** Only in a full manifest: the tree as a mountable file. */
   readonly squashfs?: SquashfsRef | undefined;
 }
 
 /**
- * The JSON text. Frames of `selfKey` have offsets from the start of the pack, because where the pack starts depends on
- * the text's own length; those of other objects have offsets from the object's start.
+ * Returns the JSON text. Frames of `selfKey` have offsets from the start of the pack, because the pack's own start
+ * depends on the length of the text; frames of other objects have offsets from the object's start.
  */
 export function renderSnapshotManifest(manifest: SnapshotManifest, selfKey: string): string {
   const tables = new Tables(selfKey);
@@ -32,7 +32,7 @@ export function renderSnapshotManifest(manifest: SnapshotManifest, selfKey: stri
     ...squashfs,
     objects: tables.objects,
     frames: tables.frames,
-    // Beside the frames: programs that know nothing of them refuse a frame with one value more, and read past a member.
+    // A separate list: programs that do not know hashes refuse a frame with an extra value, and ignore an extra member.
     frame_hashes: tables.frameHashes,
     entries,
     deleted,
@@ -59,7 +59,7 @@ function chunkTuple(chunk: ChunkLocation, tables: Tables): Tuple {
   return [tables.frameIndex(chunk.frame), chunk.sha256];
 }
 
-// Frames and object keys repeat a lot; each is written once and named by its place.
+// Frames and object keys repeat often. Each is written once and referenced by its index.
 class Tables {
   readonly objects: string[] = [];
   readonly frames: Tuple[] = [];

@@ -1,4 +1,4 @@
-// The outer layout of a snapshot object: header, manifest, pack. docs/snapshot-format.md describes it byte by byte.
+// The layout of a snapshot object: header, manifest, pack. docs/snapshot-format.md describes every byte.
 
 import type { BlobStore } from "@dari/blobs";
 import { createHash } from "node:crypto";
@@ -14,9 +14,9 @@ const sealedBytes = 32;
 export const headerBytes = 64;
 
 const MiB = 1024 * 1024;
-/** Of the manifest's JSON; the compressed form is bounded by the same. */
+/** Maximum size of the manifest's JSON, and of its compressed form. */
 export const manifestBytesMax = 256 * MiB;
-/** A turn's manifest nearly always fits, so that it costs one request. */
+/** Nearly always contains a turn's whole manifest, so that reading it takes one request. */
 const firstReadBytes = 128 * 1024;
 const onePieceBytesMax = 16 * MiB;
 
@@ -30,7 +30,7 @@ export interface SnapshotHeader {
   readonly seal: Buffer;
 }
 
-/** Header and manifest as they open an object, before a pack of `packBytes`. */
+/** Returns header and manifest for the start of an object, before a pack of `packBytes`. */
 export async function encodeHead(manifestJson: string, packBytes: number): Promise<Buffer> {
   const raw = Buffer.from(manifestJson);
   if (raw.length > manifestBytesMax) {
@@ -50,7 +50,7 @@ export async function encodeHead(manifestJson: string, packBytes: number): Promi
   return Buffer.concat([header, stored]);
 }
 
-/** @throws SnapshotDamagedError unless `bytes` begins with a header that this version reads. */
+/** @throws SnapshotDamagedError unless `bytes` begins with a header that this version can read. */
 export function decodeHeader(objectKey: string, bytes: Buffer): SnapshotHeader {
   const damaged = (problem: string): SnapshotDamagedError => new SnapshotDamagedError(objectKey, problem);
   if (bytes.length < headerBytes) throw damaged("it is shorter than its header");
@@ -82,15 +82,15 @@ export async function readHead(store: BlobStore, objectKey: string): Promise<{ h
   return { header, json: await decodeManifestText(objectKey, header, bytes) };
 }
 
-/** The manifest's JSON text from the bytes of an object's head. */
+/** Returns the manifest's JSON text from the first bytes of an object. */
 export async function decodeManifestText(objectKey: string, header: SnapshotHeader, bytes: Buffer): Promise<string> {
   const stored = bytes.subarray(headerBytes, headerBytes + header.manifestStoredBytes);
   const isWhole = stored.length === header.manifestStoredBytes;
   if (!isWhole) throw new SnapshotDamagedError(objectKey, "its manifest is cut off");
-  // Checked before it is decompressed, so that only bytes that we wrote reach the decoder.
+  // Checked before decompression, so that only bytes that we wrote reach the decoder.
   if (!sealOf(bytes, stored).equals(header.seal)) throw new SnapshotDamagedError(objectKey, "its manifest was altered");
   const { manifestBytes } = header;
-  // In one piece: pieces of the usual size are many for a large tree. Damage may claim any length.
+  // In one piece, because pieces of the usual size are many for a large tree. Damaged data may claim any length.
   const chunkSize = Math.min(manifestBytes + pieceBytesMin, onePieceBytesMax);
   const raw = await decompress(stored, { maxOutputLength: manifestBytes, chunkSize }).catch((cause: unknown) => {
     throw new SnapshotDamagedError(objectKey, "its manifest cannot be decompressed", { cause });

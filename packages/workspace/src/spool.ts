@@ -1,4 +1,4 @@
-// Bytes that wait for their upload: in memory while they are few, in a temporary file beyond. Knows not what they are.
+// Buffers bytes for an upload: in memory if they are few, otherwise in a temporary file.
 
 import { randomUUID } from "node:crypto";
 import { open, unlink, type FileHandle } from "node:fs/promises";
@@ -9,7 +9,7 @@ const MiB = 1024 * 1024;
 const memoryBytesMax = 64 * MiB;
 const readBytes = MiB;
 
-/** Append, then read once from the start. Dispose in any case. */
+/** Append, then read once from the start. Always dispose. */
 export class Spool implements AsyncDisposable {
   #pieces: Uint8Array[] = [];
   #inMemory = 0;
@@ -56,7 +56,7 @@ export class Spool implements AsyncDisposable {
   }
 }
 
-// Without a name the file vanishes with the process, however it ends.
+// A file without a name disappears with the process, however that ends.
 async function openNameless(): Promise<FileHandle> {
   const place = join(tmpdir(), `dari-spool-${randomUUID()}`);
   const file = await open(place, "wx+", 0o600);

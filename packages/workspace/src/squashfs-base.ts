@@ -1,4 +1,4 @@
-// A base from a stored image: the squashfs image mounted as the lowest layer, what differs from it in a layer above.
+// Makes a base from a stored squashfs image, mounted as the lowest layer, and a layer above with the differences.
 
 import type { BlobStore } from "@dari/blobs";
 import { mkdirSync } from "node:fs";
@@ -17,7 +17,7 @@ import { isTreeRoot, parentOf, treeOf, type Tree, type TreeEntry } from "./tree.
 import { treeHash } from "./tree-hash.ts";
 import { checkInThread } from "./write-threads.ts";
 
-/** More deletions than this are not worth a mark each. */
+/** Each deletion needs a mark. With more than this, restoring is cheaper. */
 const deletionsMax = 1_000;
 const checksAtOnce = 8;
 
@@ -77,7 +77,7 @@ async function mountSquashfs(
     isFetched = isKept || (await bring(blobs, squashfs, parent, file));
     mkdirSync(join(parent, id), { mode: 0o700 });
     await mounts.image({ file: join(parent, file), target: join(parent, id), owner });
-    // Mounted, it needs no name, and vanishes with the mount.
+    // Once mounted, the file needs no name, and disappears with the mount.
     if (!isFetched) await rm(join(parent, file));
   } catch (error) {
     for (const name of [id, file]) await rm(join(parent, name), { recursive: true, force: true });
@@ -101,7 +101,7 @@ async function bring(blobs: BlobStore, squashfs: SquashfsRef, parent: string, fi
   return true;
 }
 
-/** Moves what an earlier process left to `place` if it is the squashfs image, else removes it. */
+/** Moves an earlier process's file to `place` if it is the squashfs image, otherwise removes it. */
 async function takeOver(spare: string, squashfs: SquashfsRef, place: string): Promise<boolean> {
   try {
     await rename(spare, place);
@@ -110,7 +110,7 @@ async function takeOver(spare: string, squashfs: SquashfsRef, place: string): Pr
     await check(squashfs, place);
     return true;
   } catch {
-    // Time is lost, and nothing else.
+    // An unusable file only costs time.
     await rm(place, { force: true });
     return false;
   }
@@ -118,7 +118,7 @@ async function takeOver(spare: string, squashfs: SquashfsRef, place: string): Pr
 
 /** @throws SnapshotDamagedError */
 async function check({ objectKey, sizeBytes, chunks }: SquashfsRef, place: string): Promise<void> {
-  // One to a thread at a time: the threads end together then.
+  // One per thread at a time, so that the threads finish together.
   await forEachLimited(chunks, checksAtOnce, async (sha256, index) => {
     const offset = index * chunkBytes;
     const chunk = { offset, sizeBytes: Math.min(chunkBytes, sizeBytes - offset), sha256 };
@@ -126,15 +126,15 @@ async function check({ objectKey, sizeBytes, chunks }: SquashfsRef, place: strin
   });
 }
 
-// A store of files never writes in one that is there. One that somebody else may write to is copied before it is
-// checked: the kernel is to parse what was checked.
+// The local store never changes a file. A file that another user can write to is copied before it is checked, because
+// the kernel must parse what was checked.
 async function linkFromStore(blobs: BlobStore, squashfs: SquashfsRef, place: string): Promise<boolean> {
   const stored = blobs.fileOf?.(squashfs.objectKey);
   if (stored === undefined) return false;
   try {
     await link(stored, place);
   } catch {
-    // On another file system, or missing; the fetch finds out.
+    // It is on another file system, or missing; the download handles both.
     return false;
   }
   const found = await lstat(place);
@@ -145,7 +145,7 @@ async function linkFromStore(blobs: BlobStore, squashfs: SquashfsRef, place: str
   return false;
 }
 
-// What is new or different, and the directories on the way, also of what is gone.
+// Returns new and changed entries, and the directories on their paths, also of deleted ones.
 function partOf(tree: Tree, changes: readonly Change[]): Tree {
   const entries = new Map<string, TreeEntry>();
   for (const { path } of changes) {
@@ -157,7 +157,7 @@ function partOf(tree: Tree, changes: readonly Change[]): Tree {
   return treeOf(entries.values());
 }
 
-/** Deleted paths whose directory is still one: below others nothing shows through. */
+/** Returns deleted paths whose parent still is a directory. Elsewhere nothing shows through. */
 function hiddenPaths(tree: Tree, changes: readonly Change[]): string[] {
   return changes.flatMap(({ path, change }) => {
     const parent = parentOf(path);

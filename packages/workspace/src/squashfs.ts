@@ -1,5 +1,5 @@
-// A whole tree as one file that the kernel mounts: a squashfs beside the snapshot's object, to restore large trees
-// from. It is an extra: the contents are in packs too, and workers that cannot mount it read those.
+// A whole tree as one squashfs file beside the snapshot's object, which the kernel mounts to restore large trees.
+// Optional: packs have the contents too, and workers that cannot mount it read those.
 
 import type { BlobStore } from "@dari/blobs";
 import { execFile } from "node:child_process";
@@ -18,21 +18,21 @@ import { treeHash } from "./tree-hash.ts";
 export interface SquashfsRef {
   readonly objectKey: string;
   readonly sizeBytes: number;
-  /** sha256 of each 4 MiB, the last may be shorter. */
+  /** The sha256 of each 4 MiB; the last chunk may be shorter. */
   readonly chunks: readonly string[];
 }
 
-/** A squashfs image and the tree that it shows. */
+/** A squashfs image and its tree. */
 export interface SquashfsBase {
   readonly squashfs: SquashfsRef;
   readonly tree: Tree;
 }
 
 const MiB = 1024 * 1024;
-/** Below these a tree is laid out about as fast as a squashfs image is fetched and mounted. */
+/** A smaller tree is restored about as fast as its squashfs image is downloaded and mounted. */
 const worthFiles = 2_000;
 const worthBytes = 32 * MiB;
-/** Larger trees would need too much of the temporary directory. */
+/** Larger trees would need too much space in the temporary directory. */
 const treeBytesMax = 4096 * MiB;
 const toolTimeoutMs = 600_000;
 const suffix = ".squashfs";
@@ -40,7 +40,7 @@ const suffix = ".squashfs";
 const run = promisify(execFile);
 const bases = new WeakMap<Tree, SquashfsBase>();
 
-/** The squashfs image that `tree`, or a tree that it was made from, is stored as; undefined when there is none. */
+/** Returns the squashfs image of `tree`, or of a tree that it was made from; undefined if there is none. */
 export function getSquashfsBase(tree: Tree): SquashfsBase | undefined {
   return bases.get(tree);
 }
@@ -49,12 +49,12 @@ export function setSquashfsBase(tree: Tree, base: SquashfsBase | undefined): voi
   if (base !== undefined) bases.set(tree, base);
 }
 
-/** True for the key of a squashfs image, which is checked with the snapshot that names it. */
+/** Returns whether the key is a squashfs image's. A squashfs image is checked with the snapshot that names it. */
 export function isSquashfsKey(objectKey: string): boolean {
   return objectKey.endsWith(suffix);
 }
 
-/** The squashfs image as a file of chunks, for the machinery that restores those. */
+/** Returns the squashfs image as a file of chunks, so that the same code can restore it. */
 export function squashfsEntry({ objectKey, sizeBytes, chunks }: SquashfsRef, path: string): TreeEntry {
   const location = chunks.map((sha256, index): ChunkLocation => {
     const offset = index * chunkBytes;
@@ -88,7 +88,7 @@ export async function storeSquashfs(o: {
   }
 }
 
-// What the tools cannot read or do not know is no failure: there is no squashfs image then.
+// If the tools cannot read or represent something, there is no squashfs image; that is not an error.
 async function pack(source: string, file: string, top: string, hash: string): Promise<boolean> {
   const unpacked = join(top, "unpacked");
   const options = ["-comp", "zstd", "-Xcompression-level", "1", "-all-root", "-no-xattrs", "-no-exports"];

@@ -1,13 +1,13 @@
-// One hash for a whole tree. Equal trees have equal hashes, wherever and in however many objects they are stored.
+// One hash for a whole tree. Equal trees have equal hashes, wherever they are stored.
 
 import { hash } from "node:crypto";
 import { folderHash, folderOf, isFolder, type Folder } from "./folder.ts";
 import type { Tree } from "./tree.ts";
 
 /**
- * Merkle hash, lower-case hex sha256. A directory's hash covers its entries in byte order, each as
- * `type mode size hash name NUL`; the tree's covers the two roots. Covers permissions, not times or storage.
- * A tree that was made by edits of another hashes only the directories on their way.
+ * Merkle hash, lower-case hex sha256. A directory's hash covers its entries in byte order, each as `type mode size hash
+ * name NUL`; the tree's covers the two roots. Covers permissions, not times or storage. For an edited tree, only the
+ * directories on the edited paths are hashed again.
  */
 export function treeHash(tree: Tree): string {
   const top = folderOf(tree);

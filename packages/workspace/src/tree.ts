@@ -1,6 +1,6 @@
-// What a session directory holds, as values. Knows no disk and no store.
+// The contents of a session's directory as values.
 
-/** A compressed piece of an object, the least that can be read from storage. */
+/** A compressed piece of an object, the smallest unit that can be read from storage. */
 export interface Frame {
   readonly objectKey: string;
   /** From the object's first byte. */
@@ -14,12 +14,12 @@ export interface Frame {
   readonly sha256?: string;
 }
 
-/** Where a piece of a file's content lies: bytes `offset` to `offset + sizeBytes` of the decompressed frame. */
+/** Where a piece of a file's content is: bytes `offset` to `offset + sizeBytes` of the decompressed frame. */
 export interface ChunkLocation {
   readonly frame: Frame;
   readonly offset: number;
   readonly sizeBytes: number;
-  /** The hash of the chunk's content. */
+  /** Hash of the chunk's content. */
   readonly sha256: string;
 }
 
@@ -29,24 +29,24 @@ export interface TreeEntry {
   readonly type: "file" | "directory" | "symlink";
   /** Permission bits, 0 to 0o777. Always 0o777 for a symlink. */
   readonly mode: number;
-  /** The content's size; 0 for a directory, the target's length for a symlink. */
+  /** Size of the content; 0 for a directory, the target's length for a symlink. */
   readonly sizeBytes: number;
-  /** Files only: the hash of the whole content, in lower-case hex. */
+  /** Files only: hash of the whole content, in lower-case hex. */
   readonly sha256?: string;
-  /** Symlinks only: as it is on disk, never followed. */
+  /** Symlinks only: the target, never followed. */
   readonly target?: string;
-  /** Files of a saved tree only: the content's chunks in order; empty for an empty file. */
+  /** Only for files of a saved tree: the content's chunks in order; empty for an empty file. */
   readonly location?: readonly ChunkLocation[];
 }
 
-/** Entries by path, iterated in byte order of their paths. The two roots are not entries: they are always there. */
+/** Entries by path, in byte order of their paths. The two roots always exist and are not entries. */
 export type Tree = ReadonlyMap<string, TreeEntry>;
 
 export const treeRoots = ["state", "workspace"] as const;
 export const emptyTree: Tree = new Map();
 export const emptySha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-/** A tree of these entries, put in order. A path that comes twice keeps its last entry. */
+/** Returns a sorted tree of these entries. If a path occurs twice, the last entry counts. */
 export function treeOf(entries: Iterable<TreeEntry>): Tree {
   const byPath = new Map<string, TreeEntry>();
   for (const entry of entries) byPath.set(entry.path, entry);
@@ -58,13 +58,13 @@ export function treeOf(entries: Iterable<TreeEntry>): Tree {
   return tree;
 }
 
-/** True when both name the same content, mode and type; where it is stored does not count. */
+/** Returns whether both have the same content, mode and type, wherever they are stored. */
 export function sameEntry(a: TreeEntry, b: TreeEntry): boolean {
   const isSameKind = a.type === b.type && a.mode === b.mode;
   return isSameKind && a.sizeBytes === b.sizeBytes && a.sha256 === b.sha256 && a.target === b.target;
 }
 
-/** The directory that `path` is in: `a/b` of `a/b/c`. */
+/** Returns the directory that contains `path`: `a/b` for `a/b/c`. */
 export function parentOf(path: string): string {
   return path.slice(0, Math.max(0, path.lastIndexOf("/")));
 }
@@ -73,7 +73,10 @@ export function isTreeRoot(path: string): boolean {
   return path === "workspace" || path === "state";
 }
 
-/** Negative when `a` comes first in the byte order of UTF-8, which differs from that of strings at surrogates. */
+/**
+ * Returns a negative number if `a` comes first in the byte order of UTF-8, which differs from that of strings at
+ * surrogates.
+ */
 export function comparePaths(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
   for (let i = 0; i < length; i++) {

@@ -1,4 +1,4 @@
-// What an overlay's upper directory says was changed. Its size is that of the change; the rest is not looked at.
+// Reads the changes from an overlay's upper directory, whose size is that of the change.
 
 import { lstatSync, readlinkSync, type BigIntStats } from "node:fs";
 import { join } from "node:path";
@@ -23,9 +23,9 @@ export interface UpperChanges {
   readonly edits: readonly TreeEdit[];
   readonly ignored: readonly Ignored[];
   readonly filesHashed: number;
-  /** The size of the files in the upper directory. */
+  /** Total size of the files in the upper directory. */
   readonly bytes: number;
-  /** Entries with setuid, setgid or sticky bits, which no snapshot keeps. */
+  /** Entries with setuid, setgid or sticky bits, which snapshots do not store. */
   readonly special: readonly string[];
 }
 
@@ -37,7 +37,7 @@ interface Reading {
   readonly edits: TreeEdit[];
   readonly ignored: Ignored[];
   readonly special: string[];
-  /** Hashed when the walk has kept the limits. */
+  /** Hashed after the walk has found no exceeded limit. */
   readonly files: { path: string; stat: BigIntStats }[];
   names: number;
 }
@@ -47,12 +47,12 @@ const hashesAtOnce = 4;
 const hashesPerTick = 32;
 
 /**
- * Reads the upper directory against the tree below it. Every file there is read again: that it was touched is known,
- * and what a write through a mapping left of its times is not. Nothing writes meanwhile: the sandbox is dead.
+ * Compares the upper directory with the tree below it. Reads every file in it: they are known to be touched, and after
+ * writes through a mapping their times prove nothing. Nothing writes to it: the sandbox is dead.
  */
 export async function readUpper(o: {
   upper: string;
-  /** The mount, which still exists. It shows whether a directory was recreated or only changed. */
+  /** The existing mount. It shows whether a directory was recreated or only changed. */
   merged: string;
   base: Tree;
   limits: WorkspaceLimits;
@@ -107,7 +107,7 @@ async function readFolders(reading: Reading, root: string, below: Folder): Promi
   }
 }
 
-// True for a directory, which is read next. What cannot be kept hides what was there like anything else.
+// Returns true for a directory, which is read next. An entry that snapshots do not store still hides what was there.
 function look(reading: Reading, path: string, isBelow: boolean): boolean {
   const place = join(reading.upper, path);
   const stat = lstatSync(place, { bigint: true });
@@ -135,8 +135,8 @@ function look(reading: Reading, path: string, isBelow: boolean): boolean {
   return false;
 }
 
-// A directory that was removed and made again is opaque: it shows nothing of the one below. The mark is an attribute
-// that Node cannot read; but then none of the names below shows through, so that one of them tells.
+// A directory that was removed and recreated is opaque: it shows nothing of the one below. Node cannot read the
+// attribute that marks it. But then none of the names below shows through, so testing one of them is enough.
 function noteHidden(reading: Reading, folder: string, base: Folder, names: ReadonlySet<string>): void {
   let isOpaque: boolean | undefined;
   for (const name of base.children.keys()) {

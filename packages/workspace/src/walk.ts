@@ -1,4 +1,4 @@
-// Lists what is on disk below a session directory, by lstat. Reads no content, follows no symlink, keeps the limits.
+// Lists a session's directory with lstat. Reads no content, follows no symlink, checks the limits.
 
 import { limits as domainLimits } from "@dari/domain";
 import { lstatSync, opendirSync, readdirSync, readlinkSync, statfsSync } from "node:fs";
@@ -10,7 +10,7 @@ import type { PermissionLoan } from "./permission-loan.ts";
 import { treeRoots } from "./tree.ts";
 import type { WorkspaceLimits } from "./workspace-limits.ts";
 
-/** Something on disk that a snapshot cannot hold; the turn goes on without it. */
+/** Something on disk that a snapshot cannot store. The turn continues without it. */
 export interface Ignored {
   /** Bytes that are not UTF-8 show as U+FFFD. */
   readonly path: string;
@@ -18,8 +18,8 @@ export interface Ignored {
 }
 
 /**
- * What tells whether something was touched. Little, because a scan keeps one of each path, and plain numbers, which
- * take a fifth less time than exact ones: times are good to 1 µs, and a scan needs 10 ms.
+ * Shows whether something was changed. Small, because a scan stores one per path, and with plain numbers, which take a
+ * fifth less time than exact ones: times are precise to 1 µs, and a scan needs 10 ms.
  */
 export interface Stat {
   readonly size: number;
@@ -31,7 +31,7 @@ export interface Stat {
 
 export interface Found {
   readonly type: "file" | "directory" | "symlink";
-  /** As the system gave it; whoever keeps it keeps `statOf` it. */
+  /** The system's full result. Store only `statOf` it. */
   readonly stat: Stat;
   readonly target?: string;
   readonly holeBytes?: number;
@@ -39,12 +39,12 @@ export interface Found {
 
 /** Magic numbers of btrfs, ZFS, bcachefs and F2FS. */
 const compressing: ReadonlySet<number> = new Set([0x9123683e, 0x2fc12fc1, 0xca451a4e, 0xf2f52010]);
-/** Names that are read in one go, twice as fast as one by one. */
+/** Directories up to this size are read at once, twice as fast as name by name. */
 const namesAtOnceMax = 256 * 1024;
-/** lstat calls are synchronous, three times as fast as the others; other work gets its turn after this many. */
+/** lstat calls are synchronous, three times as fast as asynchronous ones. After this many, other work can run. */
 const entriesPerTick = 256;
 
-/** Walks both roots of `dir`. A root that is missing is empty. Answers what a snapshot cannot hold. */
+/** Walks both roots of `dir`. A missing root is empty. Returns what a snapshot cannot store. */
 export async function walk(
   dir: string,
   { limits, loan }: { limits: WorkspaceLimits; loan: PermissionLoan },
@@ -74,11 +74,11 @@ export async function walk(
   return ignored;
 }
 
-// The names come one by one, so that a directory of millions meets the limit before it fills the memory.
+// Returns names one by one, so that a directory of millions of names exceeds the limit before it fills the memory.
 export function* namesIn(dir: string, folder: string, loan: PermissionLoan, ignored: Ignored[]): Generator<string> {
   let odd = 0;
   for (const name of readNames(dir, folder, loan)) {
-    // What is not UTF-8 decodes to U+FFFD, which a good name may have too; the bytes tell them apart below.
+    // Invalid UTF-8 decodes to U+FFFD, which can also be in a valid name. The bytes decide below.
     if (name.includes("\ufffd")) odd++;
     else yield name;
   }
@@ -100,7 +100,7 @@ export function* namesIn(dir: string, folder: string, loan: PermissionLoan, igno
 function* readNames(dir: string, folder: string, loan: PermissionLoan): Generator<string> {
   const place = join(dir, folder);
   const isSmall = opened(folder, () => {
-    // Listing needs r and looking at what is listed needs x; without both, take them now.
+    // Listing needs the r permission, and lstat of the entries needs x. Add missing ones now.
     loan.takeFolder(place);
     // No file system has more names in a directory than the directory has bytes.
     return lstatSync(place).size <= namesAtOnceMax;
@@ -144,7 +144,7 @@ function look(dir: string, path: string, ignored: Ignored[]): Found | undefined 
   }
 }
 
-/** Of what the system says, what is kept. */
+/** Returns the part of a stat that a scan stores. */
 export function statOf({ size, mode, ino, mtimeMs, ctimeMs }: Stat): Stat {
   return { size, mode, ino, mtimeMs, ctimeMs };
 }
@@ -166,7 +166,7 @@ export function assertTotalBytes(bytes: number, limits: WorkspaceLimits): void {
   throw new WorkspaceLimitError("bytes", `the workspace exceeds the limit of ${limits.bytes} bytes`);
 }
 
-/** The bytes of a file that were never written. Where the file system compresses, blocks say nothing of that. */
+/** Returns the number of bytes in a file that were never written. On compressing file systems, blocks do not tell. */
 export function holeBytesOf({ size, blocks }: { size: number | bigint; blocks: number | bigint }): number {
   return Math.max(0, Number(size) - Number(blocks) * 512);
 }

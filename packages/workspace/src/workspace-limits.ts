@@ -1,18 +1,20 @@
-// How large a workspace may be, both trees together.
+// The size limits of a workspace, both trees together.
 
 import { limits } from "@dari/domain";
 
 export interface WorkspaceLimits {
-  /** Sum of the sizes of all files. */
+  /** Total size of all files. */
   readonly bytes: number;
-  /** Files, directories and everything else that has a name. */
+  /** Number of files, directories and all other entries. */
   readonly files: number;
   readonly fileBytes: number;
-  /** The most bytes of a path from the session directory, in UTF-8. */
+  /** Maximum length of a path from the session's directory, in UTF-8 bytes. */
   readonly pathBytes: number;
 }
 
-/** Linux takes 4,096 bytes for a whole path; this much is left for the directory that a workspace is restored into. */
+/**
+ * Linux allows 4,096 bytes for a whole path. This much is reserved for the directory that a workspace is restored to.
+ */
 const pathReserveBytes = 1024;
 
 export const defaultWorkspaceLimits: WorkspaceLimits = {

@@ -1,5 +1,5 @@
-// One fetch's stored bytes as files: decompressed, checked, written. Synchronous, and takes plain values only, so that
-// a thread can do it. Trusts neither the bytes nor what is on the disk already.
+// Writes the pieces of one fetch to files: decompresses, checks, writes. Synchronous and with plain values, so that it
+// can run in a thread. Trusts neither the bytes nor what is already on the disk.
 
 import { hash } from "node:crypto";
 import { closeSync, constants, fchmodSync, openSync, writeSync } from "node:fs";
@@ -17,15 +17,15 @@ export interface WriteJob {
 }
 
 interface FrameJob extends Omit<Frame, "objectKey"> {
-  /** Where it begins in the fetched bytes. */
+  /** Start of the frame in the fetched bytes. */
   readonly start: number;
   readonly pieces: readonly PieceJob[];
 }
 
-/** A tuple: of an object the names of its members would go to the thread with each, and be most of what goes. */
+/** A tuple, because the member names of an object would be most of what is sent to the thread. */
 type PieceJob = readonly [
   path: string,
-  /** -1 for a piece of a file that was made before, with its mode. */
+  /** -1 for a piece of a file that was created before, with its mode. */
   mode: number,
   sha256: string,
   frameOffset: number,
@@ -38,7 +38,7 @@ const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
 export const createFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
 const rewriteFlags = O_WRONLY | O_NOFOLLOW;
 
-/** What a thread needs to know of a fetch. @throws SnapshotDamagedError when the tree names another content. */
+/** Returns what a thread needs to know about a fetch. @throws SnapshotDamagedError if the tree names other content. */
 export function writeJobOf(fetch: Fetch, dir: string): WriteJob {
   const { objectKey, offset } = fetch;
   return { dir, objectKey, frames: fetch.frames.map((wanted) => frameJobOf(wanted, offset, objectKey)) };
@@ -57,7 +57,7 @@ function frameJobOf({ frame, pieces }: WantedFrame, fetchOffset: number, objectK
   return { ...rest, start: frame.offset - fetchOffset, pieces: jobs };
 }
 
-/** @throws SnapshotDamagedError, and what the disk says. */
+/** @throws SnapshotDamagedError, or the disk's error. */
 export function writePieces(job: WriteJob, bytes: Buffer): void {
   writeFrames(job, ({ start, storedBytes }) => bytes.subarray(start, start + storedBytes));
 }
@@ -70,11 +70,11 @@ export function writePiecesOf(job: WriteJob, file: string): void {
 }
 
 function writeFrames({ dir, objectKey, frames }: WriteJob, storedOf: (frame: FrameJob) => Buffer): void {
-  // What the mask takes from a new file's mode is put back; for nearly all files that is nothing.
+  // Restores the mode bits that the umask removes from a new file; almost always none.
   const mask = process.umask();
   for (const frame of frames) {
     const raw = decodeFrameSync({ ...frame, objectKey }, storedOf(frame));
-    // Bytes that were what was stored hold what was saved; of others each piece has to show it.
+    // If the stored bytes match their hash, the content is right. Otherwise each piece is checked.
     const isChecked = frame.sha256 !== undefined;
     for (const piece of frame.pieces) writePiece(piece, raw, { dir, objectKey, mask, isChecked });
   }

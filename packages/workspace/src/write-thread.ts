@@ -1,4 +1,5 @@
-// The other side of write-threads.ts: does one job after another and answers each. What it imports is paid per thread.
+// The thread of write-threads.ts: runs one job after another and answers each. Each thread pays for what this file
+// imports.
 
 import { parentPort } from "node:worker_threads";
 import { checkChunks, type CheckJob } from "./check-chunks.ts";
@@ -10,7 +11,7 @@ export type ThreadJob =
   | { readonly kind: "write_from"; readonly job: WriteJob; readonly file: string }
   | { readonly kind: "check"; readonly job: CheckJob };
 
-/** An error as it crosses: classes do not. */
+/** An error in a form that threads can exchange; classes are lost. */
 export interface ThreadAnswer {
   readonly damage?: string;
   readonly error?: { readonly message: string; readonly code: string | undefined };

@@ -1,6 +1,6 @@
-// Threads that unpack, check and write, shared by all restores of the process. Disks that are open hold them: a thread
-// costs 0.1 s to begin, as long as a middling restore. Otherwise they begin when there is much to do and end when there
-// was nothing to do for a while. They keep no process alive.
+// Threads that unpack, check and write, shared by all restores of the process. Open disks hold them, because a thread
+// takes 0.1 s to start, as long as an average restore. Otherwise they start when there is much to do and end after a
+// while without work. They do not keep a process alive.
 
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
@@ -11,12 +11,12 @@ import { writePieces, type WriteJob } from "./write-pieces.ts";
 
 const lanesMax = Math.min(4, availableParallelism());
 const idleMs = 30_000;
-/** Less than this is written sooner than a thread has heard of it. */
+/** Writing less than this is faster without a thread. */
 const aloneBytesMax = 256 * 1024;
 
 interface Lane {
   readonly thread: Worker;
-  /** In the order of their jobs. */
+  /** In the order of the thread's jobs. */
   readonly waiting: { resolve(answer: ThreadAnswer): void; reject(error: Error): void }[];
 }
 
@@ -24,7 +24,7 @@ const lanes = new Set<Lane>();
 let idle: NodeJS.Timeout | undefined;
 let holders = 0;
 
-/** Begins the threads, and keeps them until it is called back. */
+/** Starts the threads, and keeps them until the returned function is called. */
 export function holdThreads(): () => void {
   holders++;
   while (lanes.size < lanesMax) openLane();
@@ -35,8 +35,8 @@ export function holdThreads(): () => void {
 }
 
 /**
- * Writes what `bytes` hold, which are the thread's from then on.
- * @throws SnapshotDamagedError, and what the disk says.
+ * Writes the contents of `bytes`, which belong to the thread from then on.
+ * @throws SnapshotDamagedError, or the disk's error.
  */
 export async function writeInThread(job: WriteJob, bytes: Buffer): Promise<void> {
   if (!isWorthThread(bytes.length)) return writePieces(job, bytes);
@@ -44,19 +44,19 @@ export async function writeInThread(job: WriteJob, bytes: Buffer): Promise<void>
 }
 
 /**
- * As `writeInThread`, of an object that is the file `file` here: the thread reads it by itself.
- * @throws SnapshotDamagedError, and what the disk says.
+ * Like `writeInThread`, for an object that is the local file `file`: the thread reads it.
+ * @throws SnapshotDamagedError, or the disk's error.
  */
 export async function writeFromFile(job: WriteJob, file: string): Promise<void> {
   await run({ kind: "write_from", job, file }, []);
 }
 
-/** Whether so many stored bytes are worth a thread. */
+/** Returns whether this many stored bytes are worth a thread. */
 export function isWorthThread(storedBytes: number): boolean {
   return storedBytes > aloneBytesMax;
 }
 
-/** Checks what a file is made of. @throws SnapshotDamagedError, and what the disk says. */
+/** Checks the contents of a file. @throws SnapshotDamagedError, or the disk's error. */
 export async function checkInThread(job: CheckJob): Promise<void> {
   await run({ kind: "check", job }, []);
 }
@@ -99,7 +99,7 @@ function openLane(): Lane {
 async function send(lane: Lane, job: ThreadJob, transfer: ArrayBuffer[]): Promise<ThreadAnswer> {
   clearTimeout(idle);
   const answer = new Promise<ThreadAnswer>((resolve, reject) => lane.waiting.push({ resolve, reject }));
-  // While somebody waits for it the thread counts as work of the process.
+  // While a caller waits for it, the thread keeps the process alive.
   lane.thread.ref();
   lane.thread.postMessage(job, transfer);
   try {
