@@ -1,8 +1,8 @@
-// What it costs to check an answer by a schema. An API does nothing else meanwhile.
+// Estimates the cost of checking an answer against a schema. An API process does nothing else during the check.
 
 import { limits } from "@dari/domain";
 
-/** Keywords that say something and check nothing. */
+/** Keywords that describe and check nothing. */
 const annotations: ReadonlySet<string> = new Set([
   "$schema",
   "$comment",
@@ -25,7 +25,7 @@ interface Cost {
   depth: number;
 }
 
-/** Why checking by this schema takes too long; undefined where it does not. Of one with supported keywords only. */
+/** Returns why checking against this schema takes too long, or undefined. For schemas with supported keywords only. */
 export function costProblem(schema: unknown): string | undefined {
   const { inputSchemaRules, inputSchemaLengthBounds, inputSchemaDepth } = limits;
   const cost: Cost = { rules: 0, lengths: 0, depth: 0 };
@@ -53,7 +53,7 @@ function addCost(cost: Cost, schema: unknown, level: number): void {
   if (typeof schema !== "object" || schema === null) return;
   for (const [keyword, value] of Object.entries(schema)) {
     if (annotations.has(keyword)) continue;
-    // Whether another one of them holds is asked within each, so that what is compiled grows faster than their number.
+    // Each branch also checks that no other one matches, so the compiled size grows faster than their number.
     cost.rules += keyword === "oneOf" ? 1 + 2 * (value as unknown[]).length : 1;
     cost.lengths += lengthBounds[keyword] ?? 0;
     for (const each of schemasIn(keyword, value)) addCost(cost, each, level + 1);

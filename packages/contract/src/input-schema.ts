@@ -1,5 +1,5 @@
-// The JSON Schemas that agents give for the answers to what they ask. Agents are strangers' code, and so are these:
-// what a schema may say is listed here, and none of it can make a check run for long.
+// The JSON Schemas that agents give for answers to their inputs. Agents are untrusted, so only listed keywords are
+// allowed, and none can make a check run for long.
 
 import { limits, type FieldIssue } from "@dari/domain";
 import { Ajv2020 } from "ajv/dist/2020.js";
@@ -8,7 +8,7 @@ import { countJson, isWithin } from "./json-size.ts";
 import { findUnstorableText } from "./unstorable-text.ts";
 import { toIssues } from "./validate.ts";
 
-/** Keywords whose values are no schemas. Patterns and references are not among them: they take any time. */
+/** Keywords whose values are not schemas. Without patterns and references, whose checks can take any time. */
 const plainKeywords: ReadonlySet<string> = new Set([
   "$schema",
   "$comment",
@@ -45,32 +45,33 @@ export const inputSchemaKeywords: readonly string[] = [
   mapKeyword,
 ].sort();
 
-/** Up to so many comparisons all problems of an answer are listed; above it, the first. */
+/** Up to this number of comparisons, all problems of an answer are listed; above it, only the first. */
 const listAllStepsMax = 10_000;
 
 type Use = "examine" | "list all" | "find first";
 
-/** Made when first needed: its own schemas take a while to compile. */
+/** Created on first use, because the schemas take a while to compile. */
 const checkers = new Map<Use, Ajv2020>();
 
 function checkerOf(use: Use): Ajv2020 {
   let ajv = checkers.get(use);
   if (ajv === undefined) {
     const options = { allErrors: use !== "find first", validateFormats: false, verbose: true, logger: false } as const;
-    // JSON may say numbers that are read as infinite, and these are stored as null. Examined once, when it is asked.
+    // JSON can contain numbers that are read as infinite, and these would be stored as null. The schema is checked
+    // once, when the input is asked.
     ajv = new Ajv2020({ ...options, strict: false, strictNumbers: true, validateSchema: use === "examine" });
     checkers.set(use, ajv);
   }
   return ajv;
 }
 
-/** Why answers cannot be checked by this schema, to be said to the agent's author; undefined where they can. */
+/** Returns why answers cannot be checked against this schema, for the agent's author; undefined if they can. */
 export function inputSchemaProblem(schema: Readonly<Record<string, unknown>>): string | undefined {
   const { inputSchemaBytes: bytes, inputSchemaValues: values, agentJsonDepth: depth } = limits;
   if (!isWithin(schema, { bytes, values, depth })) {
     return `the schema has more than ${bytes} bytes or ${values} values, or is nested deeper than ${depth} levels`;
   }
-  // It would be stored with other text in its place, and names could become equal.
+  // Unstorable text would be replaced when stored, and names could become equal.
   const [unstorable] = findUnstorableText(schema);
   if (unstorable !== undefined) return `the schema's ${unstorable.path} ${unstorable.message}`;
   const problem = keywordProblem(schema, "schema") ?? costProblem(schema);
@@ -83,7 +84,7 @@ export function inputSchemaProblem(schema: Readonly<Record<string, unknown>>): s
   }
 }
 
-/** Every problem of an answer, at most 100, each with its path below `value`. The schema is one without problem. */
+/** Returns the problems of an answer, at most 100, each with its path below `value`. The schema must be valid. */
 export function validateAnswer(schema: Readonly<Record<string, unknown>>, answer: unknown): FieldIssue[] {
   const schemaValues = countJson(schema).values;
   const steps = schemaValues * countJson(answer).values;
@@ -104,7 +105,7 @@ function below(path: string): string {
   return path.startsWith("[") ? `value${path}` : `value.${path}`;
 }
 
-/** Compiles, and forgets what was compiled: an agent may give another schema with every message. */
+/** Compiles and then forgets the result, because an agent can give another schema with every message. */
 function withCheck<T>(
   { $schema: _dialect, ...schema }: Readonly<Record<string, unknown>>,
   use: Use,

@@ -1,16 +1,15 @@
-// How much JSON a value is. Without recursion, so that the depth of what a stranger sends cannot exhaust the stack.
+// Measures JSON values. Without recursion, so that deep input cannot exhaust the stack.
 
 export interface JsonBounds {
   readonly bytes: number;
-  /** Objects, lists, and what is in them. */
+  /** Number of objects and lists, and of everything in them. */
   readonly values: number;
-  /** Of objects and lists in each other. */
+  /** Nesting depth of objects and lists. */
   readonly depth: number;
 }
 
 const encoder = new TextEncoder();
 
-/** Of a value that was parsed from JSON. */
 export function countJson(value: unknown): { values: number; depth: number } {
   let values = 0;
   let depth = 0;

@@ -1,3 +1,3 @@
-// Which release of the platform this is: the API says it, the command compares it with its own.
+// The release of the platform. The API reports it, and the command compares it with its own.
 
 export const dariRelease = "0.1.0";

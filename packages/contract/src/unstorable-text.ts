@@ -1,10 +1,10 @@
-// Finds text that no store of the platform keeps: NUL, and halves of surrogate pairs. Knows no schema.
+// Finds text that PostgreSQL cannot store: NUL and lone surrogates.
 
 import type { FieldIssue } from "@dari/domain";
 
 /**
- * The strings and member names inside a JSON value that PostgreSQL refuses, found without recursion, so that the
- * depth of a body cannot exhaust the stack.
+ * Returns the strings and member names of a JSON value that PostgreSQL refuses. Without recursion, so that deep input
+ * cannot exhaust the stack.
  */
 export function findUnstorableText(value: unknown): FieldIssue[] {
   const issues: FieldIssue[] = [];

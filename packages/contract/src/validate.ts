@@ -1,4 +1,4 @@
-// Checks a value against a schema and says everything that is wrong with it, in words. Knows no noun.
+// Checks a value against a schema and describes every problem in words.
 
 import type { FieldIssue } from "@dari/domain";
 import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
@@ -44,12 +44,12 @@ ajv.addKeyword({
 
 const compiled = new WeakMap<TSchema, ValidateFunction>();
 
-/** More problems than this are not listed: a caller reads a few, and a hostile body has thousands. */
+/** More problems are not listed: a person reads a few, and a malicious body has thousands. */
 const issuesMax = 100;
 
 /**
- * Every problem of `value`, at most 100, each with a path such as `parts[0].file_id` (`body` for the value itself).
- * Empty when the value is valid. Also refuses text that no store keeps: NUL and unpaired surrogates.
+ * Returns the problems of `value`, at most 100, each with a path such as `parts[0].file_id` (`body` for the value
+ * itself). Empty if the value is valid. Also refuses text that cannot be stored: NUL and lone surrogates.
  */
 export function validate(schema: TSchema, value: unknown): FieldIssue[] {
   const check = compile(schema);
@@ -65,7 +65,7 @@ function compile(schema: TSchema): ValidateFunction {
   return fresh;
 }
 
-/** What ajv found, each problem once, in words. */
+/** Describes ajv's errors, each problem once. */
 export function toIssues(errors: readonly ErrorObject[]): FieldIssue[] {
   const issues: FieldIssue[] = [];
   const seen = new Set<string>();
@@ -85,7 +85,10 @@ function isAlternative(error: ErrorObject): boolean {
   return error.keyword === "anyOf" || error.keyword === "oneOf";
 }
 
-/** What another error already says: inside an alternative that explains itself, about a name, about a missing tag. */
+/**
+ * Returns whether another error already says this: in an alternative with its own error, about a name, or about a
+ * missing tag.
+ */
 function isNoise(error: ErrorObject, explained: readonly ErrorObject[]): boolean {
   if (error.keyword === "propertyNames" || error.keyword === "if") return true;
   if (error.keyword === "discriminator" && error.params["tagValue"] === undefined) return true;
@@ -94,7 +97,7 @@ function isNoise(error: ErrorObject, explained: readonly ErrorObject[]): boolean
   );
 }
 
-/** Where the problem is: a missing or unknown member is named itself, not its parent. */
+/** Returns the path of the problem: of the missing or unknown member, not of its parent. */
 function pathOf(error: ErrorObject): string {
   const segments = error.instancePath.split("/").slice(1).map(unescapePointer);
   const member = memberOf(error);

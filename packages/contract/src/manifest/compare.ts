@@ -2,7 +2,10 @@
 
 import type { Manifest } from "./manifest.ts";
 
-/** The names of the fields that differ, such as `runtime.version` or `env.MODE`. The order of secrets is none. */
+/**
+ * Returns the names of fields that differ, such as `runtime.version` or `env.MODE`. The order of secrets does not
+ * matter.
+ */
 export function compareManifests(sent: Manifest, bundled: Manifest): string[] {
   const left = flatten(sent);
   const right = flatten(bundled);

@@ -1,33 +1,33 @@
-// What a dari.yml says once it is understood: the values, with every default filled in. Knows neither YAML nor files.
+// A parsed dari.yml with every default filled in.
 
-/** `function`: no SDK that the platform knows. A function runs under each of them. */
+/** `function`: no SDK that the platform knows. Every SDK also allows functions. */
 export const sdks = ["openai-agents", "claude-agent-sdk", "opencode", "pi", "function"] as const;
 export type Sdk = (typeof sdks)[number];
 
 export const languages = ["python", "typescript"] as const;
 export type Language = (typeof languages)[number];
 
-/** A validated manifest. `entrypoint` is `<module-or-path>:<export>` without blanks around either side. */
+/** A validated manifest. `entrypoint` is `<module-or-path>:<export>` without surrounding blanks. */
 export interface Manifest {
   readonly name: string;
   readonly sdk: Sdk;
   readonly entrypoint: string;
   readonly runtime: {
     readonly language: Language;
-    /** Absent: the newest that the workers have. */
+    /** Default: the newest that the workers have. */
     readonly version?: string;
     readonly timeout_seconds: number;
-    /** Turns of the agent at once at most, over all of its sessions. Absent: no bound of its own. */
+    /** Maximum number of concurrent turns of the agent, over all of its sessions. Absent: no limit of its own. */
     readonly max_concurrency?: number;
-    /** `session`: the process that served a session's turn may serve its next one. Absent: each turn has its own. */
+    /** `session`: the process of a session's turn may run its next one. Absent: each turn has its own process. */
     readonly reuse?: "session";
-    /** Absent: the agent may be loaded once, and what has loaded it be copied for each turn. */
+    /** Absent: the agent may be loaded once and forked for each turn. */
     readonly load?: "every_turn";
   };
   readonly retries: { readonly max_attempts: number };
   readonly secrets: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  /** Hosts, in lower case. Absent: every one that the organization may reach. */
+  /** Hosts, in lower case. Absent: all that the organization allows. */
   readonly egress?: readonly string[];
 }
 
@@ -36,7 +36,7 @@ const suffixes: Readonly<Record<Language, readonly string[]>> = {
   typescript: [".ts", ".mts", ".cts", ".js", ".mjs", ".cjs"],
 };
 
-/** The language that an entrypoint's suffix tells, if it does. */
+/** Returns the language of an entrypoint's suffix, if known. */
 export function languageOfEntrypoint(entrypoint: string): Language | undefined {
   const file = (entrypoint.split(":")[0] ?? "").trim();
   return languages.find((language) => suffixes[language].some((suffix) => file.endsWith(suffix)));

@@ -1,4 +1,4 @@
-// The rules of dari.yml: a plain value to a Manifest, or to all of its issues at once. Knows no YAML and no file.
+// The rules of dari.yml: turns a plain value into a Manifest, or into all of its issues.
 
 import { egressHostExpected, limits, parseEgressHost, type FieldIssue } from "@dari/domain";
 import { languageOfEntrypoint, languages, type Manifest, sdks } from "./manifest.ts";
@@ -7,7 +7,7 @@ export type ManifestResult =
   | { readonly ok: true; readonly manifest: Manifest; readonly warnings: readonly string[] }
   | { readonly ok: false; readonly issues: readonly FieldIssue[] };
 
-/** A float of a YAML document, as it was written. */
+/** A float of a YAML document with its original text. */
 export class WrittenFloat {
   readonly source: string;
 
@@ -22,8 +22,8 @@ type Fields = Readonly<Record<string, unknown>>;
 const environmentName = /^[A-Z_][A-Z0-9_]*$/;
 
 /**
- * Checks a manifest that is already data, such as the one a client sends beside its bundle, and fills in the
- * defaults. Null counts as absent. Strings are trimmed, except the values of `env`.
+ * Checks a manifest that is already data, such as the one a client sends beside its bundle, and fills in the defaults.
+ * Null counts as absent. Strings are trimmed, except the values of `env`.
  */
 export function normalizeManifest(value: unknown): ManifestResult {
   if (!isMapping(value)) return { ok: false, issues: [{ path: "manifest", message: "expected a top-level mapping" }] };
@@ -57,7 +57,7 @@ function refuseUnknown(fields: Fields, known: readonly string[], prefix: string,
   for (const key of unknown.sort()) report(`${prefix}${key}`, "unsupported field");
 }
 
-/** Empty when the field is absent or wrong, which is reported. */
+/** Returns an empty string if the field is missing or wrong, and reports that. */
 function requiredText(fields: Fields, path: string, report: Report): string {
   if (fields[path] === undefined || fields[path] === null) {
     report(path, "field is required");
@@ -72,7 +72,7 @@ function nonEmptyText(path: string, value: unknown, report: Report): string | un
   return undefined;
 }
 
-/** YAML's escapes can spell NUL and half a surrogate pair; neither can be stored nor be a path or a variable. */
+/** YAML's escapes can contain NUL and lone surrogates, which cannot be stored or be in a path or a variable. */
 function isStorable(text: string): boolean {
   return text.isWellFormed() && !text.includes("\0");
 }
@@ -153,7 +153,7 @@ function readLanguage(value: unknown, entrypoint: string, report: Report): Manif
   return told;
 }
 
-/** Absent where none is chosen. */
+/** Returns undefined if none is chosen. */
 function readChoice<T extends string>(
   field: string,
   value: unknown,

@@ -1,10 +1,10 @@
-// The text of a dari.yml to a Manifest, or to all of its issues at once. Pure: reads no file, knows no bundle.
+// Parses the text of a dari.yml into a Manifest, or into all of its issues. Pure: reads no file.
 
 import { limits, type FieldIssue } from "@dari/domain";
 import { CORE_SCHEMA, defineScalarTag, floatCoreTag, loadAll, NOT_RESOLVED, YAMLException } from "js-yaml";
 import { normalizeManifest, WrittenFloat, type ManifestResult } from "./normalize.ts";
 
-/** Keeps how a float was written, so that the error for a bare `3.10` can say "3.10" and not 3.1. */
+/** Keeps the text of a float, so that the error for an unquoted `3.10` can say "3.10" and not 3.1. */
 const writtenFloatTag = defineScalarTag<WrittenFloat>("tag:yaml.org,2002:float", {
   implicit: true,
   implicitFirstChars: floatCoreTag.implicitFirstChars,
@@ -26,7 +26,7 @@ export function parseManifest(text: string): ManifestResult {
   try {
     const documents = loadAll(text, { schema });
     if (documents.length > 1) return refused("invalid YAML: expected a single document in the stream, but found more");
-    // Nothing, blanks or comments are no document and miss every field; `null` is one, and is no mapping.
+    // An empty file, blanks or comments count as a manifest without fields. `null` is a document, but not a mapping.
     return normalizeManifest(documents.length === 0 ? {} : documents[0]);
   } catch (error) {
     if (!(error instanceof YAMLException)) throw error;
@@ -34,7 +34,7 @@ export function parseManifest(text: string): ManifestResult {
   }
 }
 
-/** One line: the reason and where, without js-yaml's drawing of the source. */
+/** Returns the reason and position in one line, without js-yaml's excerpt of the source. */
 function describe(error: YAMLException): string {
   const { mark } = error;
   return mark === undefined ? error.reason : `${error.reason} (line ${mark.line + 1}, column ${mark.column + 1})`;
@@ -44,7 +44,7 @@ function refused(message: string): ManifestResult {
   return { ok: false, issues: [{ path: "manifest", message }] };
 }
 
-/** The report of a manifest's issues, as people see it. `path` is the manifest's. */
+/** Renders a manifest's issues for people. `path` is the manifest's. */
 export function formatManifestIssues(path: string, issues: readonly FieldIssue[]): string {
   const lines = issues.map((issue) => `- ${issue.path}: ${issue.message}`);
   return [`Manifest validation failed for ${path}:`, ...lines].join("\n");
