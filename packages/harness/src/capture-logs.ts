@@ -1,4 +1,5 @@
-// Reads a program's stdout and stderr as long as they last, so that it never blocks on them, and keeps only so much.
+// Reads a program's stdout and stderr to their end, so that the program never blocks on them, and stores a limited
+// amount.
 
 import type { ScrubStream } from "@dari/domain";
 import type { Readable } from "node:stream";
@@ -15,11 +16,13 @@ export interface CapturedLogs {
   /** Resolves when both streams have ended. Never rejects. */
   readonly done: Promise<LogTotals>;
   /**
-   * Ends the capture of a program that stands still: what it has written is read to the end, what it writes later is
-   * somebody else's to read, and so is what one that does not stand still has written after 100 ms or 1 MiB more.
+   * Ends the capture of a stopped program: reads everything that it has written. Later output is for the next capture,
+   * as is output after 100 ms or 1 MiB more if the program is not stopped.
    */
   leave(): Promise<void>;
-  /** The last characters of a stream, whatever the cap. Once the cap is reached they are as the program wrote them. */
+  /**
+   * Returns the last characters of a stream, whatever the limit. After the limit was reached, they are not scrubbed.
+   */
   tail(stream: LogStream): string;
 }
 
@@ -31,14 +34,14 @@ export interface LogTotals {
 }
 
 /**
- * `onText` gets whole characters, at most `maxBytes` of both streams together, and then once a line that says so. It is
- * called synchronously and must not throw; what it hands on is bounded by the cap.
+ * `onText` gets whole characters, at most `maxBytes` of both streams together, and then one line that says so. It is
+ * called synchronously and must not throw.
  */
 export function captureLogs(o: {
   stdout: Readable;
   stderr: Readable;
   maxBytes: number;
-  /** What each stream's text goes through before it is counted: the cap never cuts what is taken out here. */
+  /** Applied to each stream's text before it is counted, so that the limit never cuts what is removed here. */
   scrub?(): ScrubStream;
   onText(stream: LogStream, text: string): void;
 }): CapturedLogs {
@@ -75,9 +78,9 @@ export function captureLogs(o: {
       resolve();
     };
     source.on("data", onData);
-    // It may have been left by somebody else.
+    // An earlier capture may have paused it.
     source.resume();
-    // A pipe breaks when its program dies; what was read counts.
+    // A pipe breaks when its program dies. What was read counts.
     source.off("error", ignore).on("error", ignore);
     source.once("close", end);
     return { done, end: () => (source.pause(), end()) };
@@ -100,13 +103,13 @@ export function captureLogs(o: {
   };
 }
 
-/** Resolves when no more bytes come, or those that come do not end. */
+/** Resolves when no more bytes arrive, or they do not end. */
 async function readOut(bytesRead: () => number): Promise<void> {
   const [from, deadline] = [bytesRead(), performance.now() + leaveWithinMs];
   for (let before = -1; before !== bytesRead();) {
     before = bytesRead();
     if (before - from > leaveBytesMax || performance.now() > deadline) return;
-    // Between two of these everything has been read that was there to be read.
+    // Between two of these, everything available has been read.
     await nextLook();
     await nextLook();
   }
@@ -119,7 +122,7 @@ interface Reading {
 
 function ignore(): void {}
 
-/** The longest beginning that fits, cut between characters. */
+/** Returns the longest prefix that fits, cut between characters. */
 function cutToBytes(text: string, maxBytes: number): string {
   if (Buffer.byteLength(text) <= maxBytes) return text;
   let cut = Buffer.from(text).subarray(0, maxBytes).toString("utf8");

@@ -1,4 +1,5 @@
-// Asks a started guest whether an entrypoint can be loaded and run. Runs the module's top level, never the export.
+// Checks with a started guest whether an entrypoint can be loaded and run. Runs the module's top level, never the
+// export.
 
 import { failure, type Failure } from "@dari/domain";
 import type { Duplex } from "node:stream";
@@ -12,12 +13,12 @@ export type EntrypointCheck =
   | { readonly ok: true; readonly kind: string }
   | { readonly ok: false; readonly failure: Failure; readonly stack?: string };
 
-/** `kind` is what the export is: `function`, `async_generator`, … The caller kills the guest afterwards. */
+/** `kind` is the export's kind: `function`, `async_generator`, … The caller kills the guest afterwards. */
 export async function checkEntrypoint(o: {
   channel: Duplex;
   exited: Promise<ProcessExit>;
   entry: Entry;
-  /** Both paths are those inside the sandbox. */
+  /** Both paths are inside the sandbox. */
   imageDir: string;
   workspace: string;
   sdk: string;

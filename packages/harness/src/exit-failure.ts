@@ -1,8 +1,8 @@
-// Why a turn failed if its process ended without an answer.
+// Explains why a turn's process ended without an answer.
 
 import { failure, type Failure } from "@dari/domain";
 
-/** How a process ended. The shape that every sandbox driver reports. */
+/** How a process ended, as every sandbox driver reports it. */
 export interface ProcessExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -13,7 +13,7 @@ export interface ProcessExit {
 const outOfMemorySigns = /heap out of memory|Reached heap limit|Fatal process out of memory/;
 
 /**
- * Returns `out_of_memory` if the end of stderr says so, `internal_error` for a program that never ran, else
+ * Returns `out_of_memory` if the end of stderr says so, `internal_error` for a program that never ran, otherwise
  * `agent_exit`.
  */
 export function exitFailure(exit: ProcessExit, stderrTail = ""): Failure {

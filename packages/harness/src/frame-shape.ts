@@ -1,4 +1,4 @@
-// Looks at a line of JSON before it is parsed: what a few bytes unfold to in memory is bounded by what is counted here.
+// Checks a line of JSON before it is parsed, because a few bytes can expand to much memory.
 
 import { limits } from "@dari/domain";
 
@@ -6,7 +6,7 @@ const quote = 0x22;
 const comma = 0x2c;
 const backslash = 0x5c;
 
-/** What is wrong with the shape of the JSON in `line`, to be said to its author; undefined where it may be parsed. */
+/** Returns what is wrong with the shape of the JSON in `line`, for its author; undefined if it can be parsed. */
 export function shapeProblem(line: string): string | undefined {
   let depth = 0;
   let values = 0;
@@ -25,7 +25,7 @@ export function shapeProblem(line: string): string | undefined {
   return undefined;
 }
 
-/** Where the string that begins at `start` ends; the end of the line where it does not. */
+/** Returns where the string that begins at `start` ends, or the end of the line. */
 function endOfString(line: string, start: number): number {
   for (let at = line.indexOf('"', start + 1); at >= 0; at = line.indexOf('"', at + 1)) {
     let before = at - 1;

@@ -1,18 +1,18 @@
-// Lines in and out of a channel, with bounds. Knows no frame's meaning.
+// Reads and writes bounded lines on a channel.
 
 import type { Duplex } from "node:stream";
 import type { HostFrame } from "./protocol.ts";
 
 const newline = 0x0a;
 
-/** A line is longer than the bound; reading stops there. */
+/** A line exceeds the limit. Reading stops there. */
 export class LineTooLongError extends Error {
   override readonly name = "LineTooLongError";
 }
 
 /**
- * The lines of a channel, read only as fast as they are taken, so that a slow reader holds the writer back. Ends with
- * the channel, also when that breaks. Never holds more than `maxBytes` and one chunk. Leaves the channel open.
+ * Returns the lines of a channel, read only as fast as they are consumed, so that a slow reader slows down the writer.
+ * Ends with the channel, also if that breaks. Never holds more than `maxBytes` and one chunk. Leaves the channel open.
  */
 export async function* readLines(channel: Duplex, maxBytes: number): AsyncGenerator<string, void> {
   let pieces: Buffer[] = [];
@@ -37,18 +37,18 @@ async function* chunksOf(channel: Duplex): AsyncGenerator<Buffer, void> {
   try {
     for await (const chunk of channel.iterator({ destroyOnReturn: false })) yield chunk as Buffer;
   } catch {
-    // A channel breaks when its process dies; that it died is told elsewhere.
+    // A channel breaks when its process dies, which is reported elsewhere.
   }
 }
 
-/** However often it is called for a channel, that a channel breaks is an error of nobody's. */
+/** Ignores errors of a broken channel. Safe to call several times. */
 export function ignoreErrors(channel: Duplex): void {
   channel.off("error", ignore).on("error", ignore);
 }
 
 function ignore(): void {}
 
-/** Writes a frame; a channel that is gone takes it silently. */
+/** Writes a frame. A closed channel ignores it. */
 export function sendFrame(channel: Duplex, frame: HostFrame): void {
   if (channel.writable) channel.write(`${JSON.stringify(frame)}\n`);
 }

@@ -14,26 +14,26 @@ export interface GuestCommand {
 
 const guestDir = fileURLToPath(new URL("../guest", import.meta.url));
 
-/** What the guest of Node agents is started by, and what one script of all its modules is made from. */
+/** The main module of the guest for Node agents, from which one script of all its modules is built. */
 export const nodeGuestMain = join(guestDir, "node", "main.mjs");
 
-/** How the builder ends the name of the file that loads an agent together with all its packages. */
+/** The suffix of the file that loads an agent with all its packages. */
 const bundledEnding = ".dari.load.cjs";
 
 /**
- * Of V8, for a bundled agent: room for all that its packages make while they are loaded. Most of it stays, and with
- * less room is copied several times over, which takes a fifth of the start. The guest sets each to 0, which is V8's
- * own choice, before it loads the agent.
+ * V8 flags for a bundled agent: memory for everything that its packages create while they load. Most of it stays in
+ * use, and with less memory it is copied several times, which takes a fifth of the start. The guest sets each flag to
+ * 0, V8's own choice, before it loads the agent.
  */
 const bundledAgentFlags: readonly string[] = ["--min-semi-space-size=48", "--max-semi-space-size=48"];
-/** With less memory for the agent, bytes, it starts without: that room is there twice, and can be full. */
+/** Agents with less memory start without these flags: V8 can reserve this memory twice. In bytes. */
 const roomyBytes = 1024 ** 3;
 
 /**
  * @param interpreter absolute path of a node (>= 20) or a python (>= 3.10), never a version manager's shim
- * @param o.entryFile the agent's file, as its image has it; default: one that is not bundled
- * @param o.memoryBytes what the agent may have; default: more than enough
- * @param o.nodeScript absolute path of the Node guest as one script; default: its modules as they are
+ * @param o.entryFile the agent's file in its image (default: one that is not bundled)
+ * @param o.memoryBytes the agent's memory limit (default: more than enough)
+ * @param o.nodeScript absolute path of the Node guest as one script (default: its separate modules)
  */
 export function guestCommand(
   language: Language,
@@ -42,7 +42,7 @@ export function guestCommand(
     readonly entryFile?: string;
     readonly memoryBytes?: number | undefined;
     readonly nodeScript?: string | undefined;
-    /** It is to be forked for each turn (load-template.ts). Python only. */
+    /** Whether it will be forked for each turn (load-template.ts). Python only. */
     readonly isTemplate?: boolean;
   } = {},
 ): GuestCommand {
@@ -56,7 +56,8 @@ export function guestCommand(
   const dir = join(guestDir, "python");
   const prefix = prefixOf(real);
   const environment = prefixOf(interpreter);
-  // A virtual environment is known by the path it is started under, and reads from the installation it was made from.
+  // A virtual environment is identified by the path it is started under, and reads from the installation it was made
+  // from.
   const isVirtual = existsSync(join(environment, "pyvenv.cfg"));
   return {
     argv: [
@@ -71,7 +72,7 @@ export function guestCommand(
   };
 }
 
-/** `/opt/python/bin/python3` → `/opt/python`: the libraries lie beside bin. */
+/** `/opt/python/bin/python3` → `/opt/python`: the libraries are beside bin. */
 function prefixOf(interpreter: string): string {
   return dirname(dirname(interpreter));
 }

@@ -1,4 +1,4 @@
-// The guest: loads the entrypoint inside a sandbox and speaks a line protocol; and its host side.
+// The guest, which loads the entrypoint inside a sandbox and speaks a line protocol, and its host side.
 
 export { captureLogs, type CapturedLogs, type LogStream, type LogTotals } from "./capture-logs.ts";
 export { checkEntrypoint, type EntrypointCheck } from "./check-entrypoint.ts";

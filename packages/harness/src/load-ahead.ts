@@ -1,4 +1,4 @@
-// What is done with a started guest before there is a turn for it.
+// Prepares a started guest before there is a turn for it.
 
 import { limits } from "@dari/domain";
 import type { Duplex } from "node:stream";
@@ -8,8 +8,8 @@ import { protocolVersion, type Entry } from "./protocol.ts";
 import { aborted, ended, guestFrames } from "./run-turn.ts";
 
 /**
- * Makes the guest load the entrypoint and wait. The turn that runs in the guest later gets the result, as if the code
- * had been loaded for it. Nothing is read from the channel in between.
+ * Makes the guest load the entrypoint and wait. The turn that later runs in the guest gets the result, as if the code
+ * had been loaded for it. Reads nothing from the channel in between.
  */
 export function loadAhead(o: {
   channel: Duplex;
@@ -25,9 +25,9 @@ export function loadAhead(o: {
 const running = new WeakMap<Duplex, Promise<boolean>>();
 
 /**
- * Resolves once the guest runs, and so with everything around it in place; it may still be loading its agent. False: it
- * has ended, says something else, or has not said it when `signal` aborts. Nothing but that is read of the channel, and
- * only once.
+ * Resolves with true once the guest runs, so that everything around it is in place; it may still be loading its agent.
+ * Resolves with false if it has ended, says something else, or has not started when `signal` aborts. Reads nothing but
+ * this from the channel, once.
  */
 export async function guestRuns(channel: Duplex, signal?: AbortSignal): Promise<boolean> {
   const known = running.get(channel) ?? readFirst(channel);

@@ -1,4 +1,4 @@
-// A guest that loads its agent once and is forked for each turn to come, from the host's side.
+// The host's side of a guest that loads its agent once and is forked for each turn.
 
 import { limits } from "@dari/domain";
 import type { Duplex } from "node:stream";
@@ -6,16 +6,20 @@ import { ignoreErrors, sendFrame } from "./frames.ts";
 import { protocolVersion, type Entry } from "./protocol.ts";
 import { aborted, ended, guestFrames } from "./run-turn.ts";
 
-/** A started guest that will be forked, and the program that holds it. */
+/** A started guest that will be forked, and the program that controls it. */
 export interface UnloadedTemplate {
   readonly channel: Duplex;
-  /** Holds the guest's process, which forks once `tell` is called, and at nothing else. Text: why it cannot be held. */
+  /**
+   * Makes the guest's process fork once `tell` is called, and do nothing else. Resolves with why that is not possible,
+   * or undefined.
+   */
   hold(tell: () => void): Promise<string | undefined>;
 }
 
 /**
- * Has a guest that was started as a template load its agent, and be held. Undefined: it can be forked, and each child
- * goes on as a guest that has loaded the agent. Text: why not; a turn that loads the agent by itself says more of it.
+ * Makes a guest that was started as a template load its agent, and stops it for forking. Returns undefined if it can be
+ * forked: each child continues as a guest that has loaded the agent. Otherwise returns the reason; a turn that loads
+ * the agent itself shows more.
  */
 export async function loadTemplate(
   template: UnloadedTemplate,
@@ -24,7 +28,7 @@ export async function loadTemplate(
     /** The path inside the sandbox. */
     imageDir: string;
     sdk: string;
-    /** Nobody waits for it any more. */
+    /** Aborts when no caller waits for it. */
     signal: AbortSignal;
   },
 ): Promise<string | undefined> {

@@ -1,4 +1,4 @@
-// Reads the parts of a result. The guest hands over what the agent returned; what a client may see is decided here.
+// Reads the parts of a result. The guest sends what the agent returned; this file decides what clients see.
 
 import { AppError, failure, limits, normalizeWorkspacePath, type Failure } from "@dari/domain";
 
@@ -10,8 +10,8 @@ export type ReadParts =
   { readonly ok: true; readonly parts: OutputPart[] } | { readonly ok: false; readonly failure: Failure };
 
 /**
- * @param workspace the workspace as the agent sees it; file paths may be relative to it, begin with it, or be rooted
- *   at it. Whether a file exists is for whoever can see the workspace to check.
+ * @param workspace the workspace as the agent sees it; file paths can be relative to it, begin with it, or be rooted at
+ *   it. The caller must check whether a file exists.
  */
 export function readParts(value: unknown, workspace: string): ReadParts {
   if (!Array.isArray(value)) return invalid("parts: expected a list");
@@ -28,7 +28,7 @@ export function readParts(value: unknown, workspace: string): ReadParts {
   return { ok: true, parts };
 }
 
-/** The part, or what is wrong with it. */
+/** Returns the part, or what is wrong with it. */
 function readPart(item: unknown, workspace: string): OutputPart | string {
   if (typeof item !== "object" || item === null) return ": expected an object";
   const { type, text, path } = item as Record<string, unknown>;
@@ -44,7 +44,7 @@ function readPart(item: unknown, workspace: string): OutputPart | string {
 function clientPath(path: string, workspace: string): string | undefined {
   const isBelow = path === workspace || path.startsWith(`${workspace}/`);
   try {
-    // As the alias, which is taken off once: a folder of that name may lie in the workspace.
+    // Like the alias, the prefix is removed once: the workspace can contain a folder of that name.
     const normal = normalizeWorkspacePath(isBelow ? `/workspace${path.slice(workspace.length)}` : path);
     return normal === "/" ? undefined : normal;
   } catch (error) {

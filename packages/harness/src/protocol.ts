@@ -1,5 +1,5 @@
-// The words on the channel (descriptor 3): one JSON object per line. What a guest says is checked here; a guest runs
-// other people's code and may say anything.
+// The protocol on the channel (descriptor 3): one JSON object per line. The host checks all frames of a guest, which
+// runs untrusted code and can send anything.
 
 import { isInputKey, limits, type FailureCode } from "@dari/domain";
 import { shapeProblem } from "./frame-shape.ts";
@@ -8,7 +8,7 @@ export const protocolVersion = 1;
 
 export type GuestMessagePart = Readonly<Record<string, unknown>>;
 
-/** What the agent's function gets as its second argument, apart from `workspace`, `emit` and the cancellation. */
+/** The second argument of the agent's function, without `workspace`, `emit` and the cancellation. */
 export interface TurnContext {
   readonly sessionId: string;
   readonly messageId: string;
@@ -21,25 +21,25 @@ export interface TurnContext {
   readonly operationKey: string;
   /** W3C trace context of the attempt, for spans that the agent makes. */
   readonly traceparent: string;
-  /** Answers to what the message has asked for, by key. */
+  /** Answers to the message's inputs, by key. */
   readonly answers: Readonly<Record<string, unknown>>;
 }
 
 export interface Entry {
-  /** Path inside the image, or for Python a dotted module name. */
+  /** Path inside the image or, for Python, a dotted module name. */
   readonly file: string;
   readonly export: string;
 }
 
 export interface RunRequest {
   readonly entry: Entry;
-  /** Paths as seen inside the sandbox. */
+  /** Paths inside the sandbox. */
   readonly imageDir: string;
   readonly workspace: string;
   readonly sdk: string;
   readonly prompt: string;
   readonly context: TurnContext;
-  /** Another turn of the session may follow in the same process: it lets go of the workspace before it answers. */
+  /** Another turn of the session may follow in this process, so it releases the workspace before it answers. */
   readonly again?: boolean;
 }
 
@@ -48,7 +48,7 @@ export interface GuestLimits {
   readonly events: number;
   readonly outputBytes: number;
   readonly frameBytes: number;
-  /** Levels of one line, its own braces included. */
+  /** Maximum nesting of one line, including its own braces. */
   readonly jsonDepth: number;
   /** Limits of what the agent can ask for. */
   readonly inputSchemaBytes: number;
@@ -58,9 +58,9 @@ export interface GuestLimits {
 
 export type HostFrame =
   | ({ readonly t: "run"; readonly timeoutMs: number; readonly limits: GuestLimits } & RunRequest)
-  /** Sent to a guest that waits for its turn; without it the code is loaded at `run`. */
+  /** Sent to a guest that waits for its turn. Without it, the code is loaded at `run`. */
   | { readonly t: "load"; readonly entry: Entry; readonly imageDir: string; readonly sdk: string }
-  /** Sent to a template that has loaded its code and is held by its starter. */
+  /** Sent to a template that has loaded its code and is controlled by its starter. */
   | { readonly t: "fork" }
   | {
       readonly t: "check";
@@ -83,30 +83,30 @@ export interface EventFrame {
   readonly data: unknown;
 }
 
-/** What the agent's code has reported of its usage so far, in all. */
+/** The total usage that the agent's code has reported so far. */
 export interface UsageFrame {
   readonly t: "usage";
   readonly usage?: Usage;
 }
 
-/** The agent asks for something that the message has no answer to: the attempt is over, and the turn waits. */
+/** The agent asks for an input without an answer: the attempt ends, and the turn waits. */
 export interface AskFrame {
   readonly t: "ask";
   readonly key: string;
   readonly schema: Readonly<Record<string, unknown>>;
   readonly prompt: string | undefined;
-  /** How long an answer is waited for. */
+  /** How long to wait for an answer. */
   readonly waitSeconds: number;
   /** The usage of this attempt, as in all frames that end one. */
   readonly usage?: Usage;
 }
 
-/** What a turn cost at its model, as far as the SDK says: numbers by name, such as `input_tokens`. */
+/** What a turn used at its model, as reported by the SDK: numbers by name, such as `input_tokens`. */
 export type Usage = Readonly<Record<string, number>>;
 
 export type GuestFrame =
   | { readonly t: "ready"; readonly protocol: number; readonly runtime: string }
-  /** `hasLeft`: of a template, whose code has made files where each child has a directory of its own. */
+  /** `hasLeft`: a template's code has created files in directories that each child has for itself. */
   | { readonly t: "loaded"; readonly hasLeft: boolean }
   | { readonly t: "started" }
   | DeltaFrame
@@ -124,12 +124,15 @@ export type GuestFrame =
     }
   | { readonly t: "checked"; readonly kind: string };
 
-/** A guest broke the protocol. The message is for the agent's author: only its code can have written there. */
+/**
+ * A guest broke the protocol. The message is for the agent's author, because only its code can have written to the
+ * channel.
+ */
 export class ProtocolError extends Error {
   override readonly name = "ProtocolError";
 }
 
-/** The codes a guest may claim. The others are for the platform to say. */
+/** The failure codes that a guest can report. Only the platform sets the others. */
 const guestCodes: ReadonlySet<string> = new Set<FailureCode>([
   "agent_error",
   "out_of_memory",
@@ -146,7 +149,7 @@ const usageNamesMax = 32;
 const keptMax = 8;
 const usageName = /^[a-z][a-z0-9_]{0,63}$/;
 
-/** Reads one line. Throws ProtocolError. Text comes out without lone surrogates, which UTF-8 cannot hold. */
+/** Parses one line. Throws ProtocolError. Text is returned without lone surrogates, which UTF-8 cannot contain. */
 export function parseGuestFrame(line: string): GuestFrame {
   const frame = parseObject(line);
   switch (frame["t"]) {
@@ -194,7 +197,7 @@ function parseObject(line: string): Record<string, unknown> {
   return value as Record<string, unknown>;
 }
 
-/** Our own guests have checked what the agent gave; what does not fit was written by somebody else. */
+/** Our guests check what the agent asks for. An invalid frame was written by the agent itself. */
 function askFrame(frame: Record<string, unknown>): AskFrame {
   const { schema, waitSeconds = limits.inputWaitSecondsDefault } = frame;
   const key = string(frame, "key", limits.inputKeyChars + 1);
@@ -214,7 +217,7 @@ function string(frame: Record<string, unknown>, key: string, maxChars = Number.P
   return (value.length > maxChars ? value.slice(0, maxChars) : value).toWellFormed();
 }
 
-/** The numbers that can be one; whatever else a guest says there is left out. */
+/** Returns the numbers that can be usage. Ignores everything else. */
 function usageOf(value: unknown): { usage?: Usage } {
   if (typeof value !== "object" || value === null) return {};
   const fits = ([name, one]: [string, unknown]): boolean =>
@@ -223,7 +226,7 @@ function usageOf(value: unknown): { usage?: Usage } {
   return entries.length === 0 ? {} : { usage: Object.fromEntries(entries) };
 }
 
-/** A guest that says anything else keeps none: what it leaves running ends it. */
+/** A guest that reports anything else keeps none, and what it leaves running ends it. */
 function keptOf(value: unknown): { kept?: number } {
   const isCount = typeof value === "number" && Number.isInteger(value) && value > 0 && value <= keptMax;
   return isCount ? { kept: value } : {};

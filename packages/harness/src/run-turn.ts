@@ -1,4 +1,5 @@
-// One turn from the host's side: request, handshake, frames, ending. It never kills: the caller does, after the ending.
+// The host's side of one turn: request, handshake, frames, ending. It never kills the process: the caller does, after
+// the ending.
 
 import { failure, limits, untilEnd, type Failure } from "@dari/domain";
 import type { Duplex } from "node:stream";
@@ -18,12 +19,12 @@ import {
   type Usage,
 } from "./protocol.ts";
 
-/** How long an agent may clean up after it was told to stop. */
+/** How long an agent may clean up after it was asked to stop, in milliseconds. */
 const cancelGraceMs = 1_000;
 const timeoutGraceMs = 500;
-/** How long to wait for the last frames of a process that has ended. */
+/** How long to wait for the last frames of an ended process, in milliseconds. */
 const lastWordsMs = 500;
-/** How long the end of a process may come after the end of its channel. */
+/** How long after its channel a process may end, in milliseconds. */
 const exitFollowsMs = 5_000;
 
 export type TurnEnding =
@@ -35,9 +36,9 @@ export type TurnEnding =
       readonly kept?: number;
     }
   | { readonly kind: "failed"; readonly failure: Failure; readonly stack?: string; readonly usage?: Usage }
-  /** It waits for an answer; whatever the agent does after it asked is not heard. */
+  /** The turn waits for an answer. What the agent does after asking is ignored. */
   | { readonly kind: "suspended"; readonly asked: Asked; readonly usage?: Usage }
-  /** The usage is what the agent has said of it once it was told to stop. */
+  /** The usage that the agent reported after it was asked to stop. */
   | { readonly kind: "timeout"; readonly usage?: Usage }
   | { readonly kind: "cancelled"; readonly usage?: Usage };
 
@@ -47,19 +48,19 @@ export interface RunTurnOptions {
   readonly channel: Duplex;
   readonly exited: Promise<ProcessExit>;
   readonly request: RunRequest;
-  /** Bounds the agent's work, from the call of the entrypoint. */
+  /** Limits the agent's work, from the call of the entrypoint. */
   readonly timeoutMs: number;
-  /** Bounds loading the agent's code, before the call. */
+  /** Limits loading the agent's code, before the call. */
   readonly loadTimeoutMs?: number;
   readonly signal: AbortSignal;
   /**
-   * Asked when the agent is loaded; its code is called, in its workspace, once this resolves. A rejection is runTurn's
-   * own.
+   * Called once the agent is loaded. Its code is called, in its workspace, once this resolves. If it rejects, runTurn
+   * rejects.
    */
   beforeCall(): Promise<void>;
-  /** The next frame is read when this is done. A rejection is runTurn's own. */
+  /** The next frame is read once this has ended. If it rejects, runTurn rejects. */
   onFrame(frame: DeltaFrame | EventFrame): void | Promise<void>;
-  /** Asked when the process ended without an answer. */
+  /** Called if the process ended without an answer. */
   stderrTail?(): string | Promise<string>;
 }
 
@@ -76,7 +77,7 @@ const guestLimits: GuestLimits = {
 
 /**
  * Runs one turn in a started guest. Whatever the agent does becomes an ending; only `beforeCall` and `onFrame` can make
- * it reject. After the ending nothing of the turn is reported any more, though the agent may run until it is killed.
+ * it reject. After the ending nothing of the turn is reported, although the agent may run until it is killed.
  */
 export async function runTurn(o: RunTurnOptions): Promise<TurnEnding> {
   if (o.signal.aborted) return { kind: "cancelled" };
@@ -91,7 +92,7 @@ export async function runTurn(o: RunTurnOptions): Promise<TurnEnding> {
     aborted(o.signal, over.signal).then(() => "cancelled" as const),
     elapsed(o, called.promise, over.signal),
   ]);
-  // The loser of a race may still reject, with nobody left to hear it.
+  // The loser of a race may still reject.
   answer.catch(() => {});
   stopped.catch(() => {});
   try {
@@ -109,7 +110,7 @@ export async function runTurn(o: RunTurnOptions): Promise<TurnEnding> {
   }
 }
 
-/** Reads frames to the answer, or to the end of the process. */
+/** Reads frames up to the answer, or to the end of the process. */
 async function converse(o: RunTurnOptions, call: Call): Promise<TurnEnding> {
   const { over } = call;
   const frames = guestFrames(o.channel);
@@ -144,7 +145,7 @@ async function takeFrame(
     case "started":
       once(counts, frame.t);
       await o.beforeCall();
-      // What was stopped meanwhile is not called any more.
+      // Do not call the agent if the turn was stopped in the meantime.
       if (o.signal.aborted || over.aborted) return undefined;
       onCalled();
       sendFrame(o.channel, { t: "go" });
@@ -197,7 +198,7 @@ interface Counts {
   events: number;
   deltaBytes: number;
   readonly steps: Set<string>;
-  /** What the agent's code has reported of its usage, for a process that ends without an answer. */
+  /** The usage that the agent's code has reported, for a process that ends without an answer. */
   reported: Usage | undefined;
 }
 
@@ -207,18 +208,18 @@ interface Call {
   readonly over: AbortSignal;
 }
 
-/** A guest says each of its steps once; more of them would only keep the worker busy. */
+/** A guest sends each step once. Repeated frames would only keep the worker busy. */
 function once({ steps }: Counts, step: string): void {
   if (steps.has(step)) throw new ProtocolError(`the guest said twice that it is ${step}`);
   steps.add(step);
 }
 
-/** Code that is only loaded has nothing to say: no attempt is counted yet that it could be recorded with. */
+/** Code that is only loaded cannot send anything: no attempt is counted yet to which it could belong. */
 function onceStarted({ steps }: Counts): void {
   if (!steps.has("started")) throw new ProtocolError("the agent's code spoke before it was called");
 }
 
-/** The guest counts as its language writes JSON; the host only refuses what no guest of ours would send. */
+/** The guest counts as its language writes JSON. The host only refuses what our guests would not send. */
 function bytesOf(data: unknown): number {
   return Buffer.byteLength(JSON.stringify(data));
 }
@@ -232,10 +233,10 @@ async function endOfProcess(o: RunTurnOptions, over: AbortSignal): Promise<TurnE
   return { kind: "failed", failure: exitFailure(exit, await o.stderrTail?.()) };
 }
 
-/** Kept from turn to turn: what was read of a channel ahead is the next turn's. */
+/** Kept between turns: what was already read from a channel belongs to the next turn. */
 const framesOf = new WeakMap<Duplex, AsyncGenerator<GuestFrame, void>>();
 
-/** Frames of a guest that is trusted with nothing; shared with the entrypoint check. */
+/** Reads the frames of an untrusted guest; also used by the entrypoint check. */
 export function guestFrames(channel: Duplex): AsyncGenerator<GuestFrame, void> {
   const known = framesOf.get(channel);
   if (known !== undefined) return known;
@@ -260,10 +261,10 @@ async function elapsed(
   return "timeout";
 }
 
-/** An abort without a reason makes an error with a stack, for every turn. */
+/** Created once: aborting without a reason creates an error with a stack for every turn. */
 export const ended = "the turn has ended";
 
-/** Resolves after `ms`; never once `over` has aborted, which costs no error: it only ever loses a race then. */
+/** Resolves after `ms`, but never once `over` has aborted. It only loses a race then, so an error would be a waste. */
 function after(ms: number, over: AbortSignal): Promise<undefined> {
   return new Promise((resolve) => {
     if (over.aborted) return;

@@ -1,9 +1,9 @@
-// Lines of JSON on one inherited descriptor. The host being gone is the end of this process.
+// Lines of JSON on one inherited descriptor. This process ends when the host closes it.
 
 import { Socket } from "node:net";
 import { StringDecoder } from "node:string_decoder";
 
-// Kept from before the agent's code runs, which may replace the globals.
+// Saved before the agent's code runs, which may replace the globals.
 const { parse, stringify } = JSON;
 const exit = process.exit.bind(process);
 
@@ -17,7 +17,7 @@ export function openChannel(fd) {
       socket.on("data", openLines(onFrame));
       socket.once("end", () => exit(0));
     },
-    /** Resolves when the host accepts more, so a caller that awaits it cannot outrun the host. */
+    /** Resolves when the host accepts more, so a caller that awaits it cannot fill the buffer. */
     send(frame) {
       return this.sendLine(stringify(frame));
     },
@@ -30,7 +30,7 @@ export function openChannel(fd) {
   };
 }
 
-/** Takes chunks of bytes, and hands on the frame of each line. */
+/** Accepts chunks of bytes and passes on the frame of each line. */
 export function openLines(onFrame) {
   const decoder = new StringDecoder("utf8");
   let rest = [];
@@ -46,7 +46,7 @@ export function openLines(onFrame) {
   };
 }
 
-/** What one turn says through. Nothing of it is heard once it has ended, whatever it has left running. */
+/** The channel of one turn. After the turn has ended, nothing that still runs can send. */
 export function openTurn(channel) {
   let isOver = false;
   return {

@@ -7,8 +7,8 @@ const { stringify } = JSON;
 const eventNameChars = 200;
 
 /**
- * The context, and the function that aborts its signal. `suspend` sends what the agent asks for, `report` takes what
- * it has used.
+ * Returns the context, and the function that aborts its signal. `suspend` sends the input that the agent asks for;
+ * `report` receives usage.
  */
 export function createContext(frame, channel, suspend, report) {
   const controller = new AbortController();
@@ -16,7 +16,7 @@ export function createContext(frame, channel, suspend, report) {
   const { answers, ...context } = frame.context;
   let events = 0;
 
-  /** Records an event; the promise resolves when the host takes more. Throws when it is over a limit. */
+  /** Records an event. The promise resolves when the host accepts more. Throws if a limit is exceeded. */
   function emit(type, data = null) {
     if (typeof type !== "string" || type === "" || type.length > eventNameChars) {
       throw new TypeError(`emit: the type must be a string of 1 to ${eventNameChars} characters`);
@@ -50,7 +50,7 @@ export function createContext(frame, channel, suspend, report) {
   };
 }
 
-/** Whether JSON has more levels than that. */
+/** Returns whether JSON is nested deeper than `levels`. */
 function isDeeper(json, levels) {
   let depth = 0;
   for (const [token] of json.matchAll(/"(?:[^"\\]|\\.)*"|[[{\]}]/g)) {

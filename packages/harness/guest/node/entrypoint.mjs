@@ -1,4 +1,4 @@
-// Finds the export and decides, by its shape, how it runs. `shapes` is the one table: a new shape is a new row.
+// Finds the export and decides by its shape how it runs. `shapes` has one row per shape.
 
 import { existsSync, statSync } from "node:fs";
 import { isAbsolute, relative, resolve } from "node:path";
@@ -13,9 +13,9 @@ const isObject = (value) => typeof value === "object" && value !== null;
 const isFunction = (value, name) => typeof value === "function" && value.constructor?.name === name;
 const sourceOf = (value) => Function.prototype.toString.call(value);
 
-/** SDKs are loaded for the exports that need them, and for no others. */
+/** SDKs are loaded only for exports that need them. */
 const runsOpenaiAgent = async (...given) => (await import("./sdk/openai-agents.mjs")).prepareOpenaiAgent(...given);
-/** A function may as well make the Agent that is run. */
+/** A function may also create the Agent that is then run. */
 const runsFunction = (found, file) => (agent, turn) => {
   const runnerOf = () => runsOpenaiAgent(`${found} that returned an Agent`, file);
   return runFunction(agent, turn, async (made) => isAgent(made) && (await runnerOf())(made, turn));
@@ -27,8 +27,8 @@ const byOptions = {
 };
 
 /**
- * First match wins. `prepare` loads what runs this kind of export under an SDK and answers with its runner; rows
- * without it name what cannot be run.
+ * The first match wins. `prepare` loads what runs this kind of export with an SDK and returns its runner. Rows without
+ * it describe what cannot be run.
  */
 const shapes = [
   { kind: "class", matches: (value) => typeof value === "function" && /^class\b/.test(sourceOf(value)) },
@@ -54,7 +54,7 @@ function kindOf(value) {
 
 /**
  * Loads what runs this kind of export: `async (value, {prompt, context, limits, channel, meter}) => {parts, usage?}`.
- * Throws `unsupported_export` with what was found, also when the SDK that the export needs is not installed.
+ * Throws `unsupported_export` with what was found, also if the required SDK is not installed.
  */
 export async function prepareRunner({ value, kind, file }, { entry, sdk }) {
   const what = kind === "agent" ? `an Agent named "${value.name}"` : describeKind(kind, value);
@@ -71,20 +71,20 @@ function describeKind(kind, value) {
 }
 
 /**
- * Imports the module and takes the export, as `{value, kind, file}`. Throws `entrypoint_not_found`,
- * `unsupported_export` for a program that reads standard input, or whatever the module throws.
+ * Imports the module and returns the export as `{value, kind, file}`. Throws `entrypoint_not_found`,
+ * `unsupported_export` for a program that reads standard input, or what the module throws.
  */
 export async function findExport(entry, imageDir) {
-  // Errors name the lines that the author wrote, not those of the compiled file.
+  // Errors show the author's lines, not those of the compiled file.
   process.setSourceMapsEnabled(true);
   const file = findModule(entry, imageDir);
   const module = await import(pathToFileURL(file).href);
-  // A CommonJS module is its `default`; names that Node could not detect are found there, and so is what it calls that.
+  // A CommonJS module is in `default`, with names that Node could not detect, and with its own default export.
   const inner = Object(module.default);
   const holders = entry.export === "default" && "default" in inner ? [inner] : [module, inner];
   for (const holder of holders) {
     if (!(entry.export in holder)) continue;
-    // A promise is what it resolves with: an agent that is made while the module is loaded.
+    // A promise is awaited: an agent that is created while the module loads.
     const value = await holder[entry.export];
     refuseInteractive(value, entry);
     return { value, kind: kindOf(value), file };
@@ -92,7 +92,7 @@ export async function findExport(entry, imageDir) {
   const names = [...new Set([...Object.keys(module), ...Object.keys(Object(module.default))])].filter(
     (name) => name !== "default" && name !== "module.exports",
   );
-  // A module without exports is a program that runs itself, such as one that ends with `main()`.
+  // A module without exports is a program that runs itself, for example by calling `main()` at its end.
   const nothing = `it exports nothing by name; ${exportInstead}`;
   const has = names.length > 0 ? `it exports ${names.slice(0, 20).join(", ")}` : nothing;
   throw new TurnError("entrypoint_not_found", `${entry.file} has no export "${entry.export}"; ${has}`);

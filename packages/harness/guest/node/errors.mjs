@@ -1,9 +1,9 @@
-// What an agent's error looks like on the channel.
+// Describes an agent's error for the channel.
 
 const messageChars = 8_000;
 const stackChars = 32_000;
 
-/** A failure that the guest itself found; its message is for the agent's author. */
+/** A failure that the guest found. Its message is for the agent's author. */
 export class TurnError extends Error {
   constructor(code, message) {
     super(message);
@@ -11,7 +11,7 @@ export class TurnError extends Error {
   }
 }
 
-/** Any thrown value as code, message and stack. */
+/** Returns code, message and stack of any thrown value. */
 export function describeError(error) {
   try {
     const isError = error instanceof Error || (typeof error?.message === "string" && typeof error?.stack === "string");
@@ -25,7 +25,7 @@ export function describeError(error) {
   }
 }
 
-/** What Node and V8 throw for a buffer that the sandbox's memory has no room for. */
+/** What Node and V8 throw if the sandbox has no memory for a buffer. */
 function lacksMemory({ code, name, message }) {
   if (code === "ERR_MEMORY_ALLOCATION_FAILED") return true;
   return name === "RangeError" && message === "Array buffer allocation failed";

@@ -1,4 +1,4 @@
-// Does what the frames of a channel say: loads the entrypoint, and runs one turn after the other.
+// Handles the frames of a channel: loads the entrypoint, and runs one turn after the other.
 
 import { getEventListeners } from "node:events";
 import { openTurn } from "./channel.mjs";
@@ -18,11 +18,11 @@ export class Guest {
   #loaded;
   #allow;
   #canceller;
-  /** What the turn has used at its models by now, as far as that is known. */
+  /** Returns what the turn has used at its models so far, if known. */
   #usedByNow = () => undefined;
   #reported = false;
 
-  /** `loaded`: a promise of what there is to run; by default the first `load` or `run` loads it. */
+  /** `loaded`: a promise of the export (default: the first `load` or `run` loads it). */
   constructor(channel, loaded) {
     this.#channel = channel;
     this.#loaded = loaded;
@@ -36,7 +36,7 @@ export class Guest {
     else if (frame.t === "check") this.#attempt(this.#check(frame));
   }
 
-  /** Ends the turn for the host: nothing more is reported of it. */
+  /** Sends the turn's last frame. */
   async report(frame) {
     if (this.#reported) return;
     this.#reported = true;
@@ -44,7 +44,7 @@ export class Guest {
     await this.#channel.send(frame);
   }
 
-  /** What the agent still does, and that it waits for nothing else, is no answer any more. */
+  /** After asking for an input, nothing that the agent still does is reported. */
   async #suspend(frame) {
     this.#channel.ref();
     await this.report({ ...frame, usage: this.#usedByNow() });
@@ -72,7 +72,7 @@ export class Guest {
   }
 
   async #run(frame, go) {
-    // Code that is loaded at its turn sees the turn's files.
+    // Code that is loaded during its turn sees the turn's files.
     if (this.#loaded === undefined) process.chdir(frame.workspace);
     const { found, runner } = await (this.#loaded ??= load(frame));
     const channel = this.#channel;
@@ -82,10 +82,11 @@ export class Guest {
     await channel.send({ t: "started" });
     // The turn's files may not exist before that.
     await go;
-    // They may have taken the place of the directory that the process was started in.
+    // The directory that the process was started in may have been replaced by the turn's files.
     process.chdir(frame.workspace);
     if (frame.sdk === "pi") (await import("./sdk/pi-models.mjs")).writeModels();
-    // From here on the channel alone keeps nothing alive: an agent that waits for nothing ends, instead of timing out.
+    // From here on the channel does not keep the process alive, so an agent that waits for nothing ends instead of
+    // timing out.
     channel.unref();
     const noteEnd = () => {
       if (getEventListeners(given.context.signal, "abort").length > 0) channel.ref();
@@ -99,7 +100,7 @@ export class Guest {
     await this.report({ t: "result", ...result, usage: given.reported.with(result.usage) });
   }
 
-  /** What the runner is given for this turn, whose limits and cancellation are in force from here on. */
+  /** Returns what the runner gets. From here on, the turn's limits and cancellation apply. */
   #give(frame, turn) {
     const suspend = (asked) => (turn.isOver ? undefined : this.#suspend(asked));
     const reported = createUsageReport(turn);
@@ -118,18 +119,18 @@ async function load(frame) {
   return { found, runner: await prepareRunner(found, frame) };
 }
 
-/** For the agent, and for what it starts. */
+/** For the agent and its child processes. */
 function nameBundle({ imageDir }) {
   process.env.DARI_BUNDLE_DIR = imageDir;
 }
 
-/** Another turn may follow: nothing of this one is heard any more, and its directory is let go. */
+/** Another turn may follow: this one can send nothing more, and its directory is released. */
 function leave(turn) {
   turn.end();
   process.chdir("/");
 }
 
-/** The SDK's objects are the agent's to change. */
+/** The agent can change the SDK's objects, so reading them can throw. */
 function ignoringErrors(read) {
   try {
     return read();

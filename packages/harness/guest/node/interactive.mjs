@@ -1,4 +1,4 @@
-// Recognizes a function that is a program for a terminal: it takes no prompt, and asks for one itself.
+// Recognizes a function that is an interactive program: it takes no prompt, and reads one from the terminal.
 
 import { TurnError } from "./errors.mjs";
 

@@ -1,4 +1,4 @@
-// The guest of Node agents: loads the entrypoint and runs one turn, speaking lines of JSON on descriptor 3 (docs in
+// The guest of Node agents: loads the entrypoint and runs one turn, with lines of JSON on descriptor 3 (see
 // ../../README.md). Plain JavaScript without dependencies for Node 20 and later.
 
 import { openChannel } from "./channel.mjs";
@@ -9,7 +9,7 @@ async function main() {
   await takeBackFlags();
   const channel = openChannel(3);
   const guest = new Guest(channel);
-  // An exception that nobody handles ends the process; say why first. Agents with a handler of their own keep it.
+  // An unhandled exception ends the process; report it first. Agents can still have their own handler.
   process.on("uncaughtExceptionMonitor", (error) => {
     if (process.listenerCount("uncaughtException") === 0) void guest.report({ t: "error", ...describeError(error) });
   });
@@ -18,8 +18,8 @@ async function main() {
 }
 
 /**
- * Flags of V8 for the agent's start are not for what it starts itself: processes take over those that Node finds here,
- * threads those in force. This one has its room by now, and code caches are made without them.
+ * V8 flags for the agent's start must not apply to what it starts: child processes inherit those in `execArgv`, threads
+ * the current ones. This process has its heap already, and code caches are made without the flags.
  */
 async function takeBackFlags() {
   const flags = process.execArgv.splice(0);
@@ -28,5 +28,5 @@ async function takeBackFlags() {
   for (const flag of flags) setFlagsFromString(flag.replace(/=.*/, "=0"));
 }
 
-// Not awaited: a script, as which a worker runs all of this, has no await at its top level.
+// Not awaited: workers run this as one script, which has no top-level await.
 void main();

@@ -1,4 +1,4 @@
-// What an agent says, as previews and as the parts of a result. Every runner of an export speaks through it.
+// The agent's output, as previews and as the parts of a result. All runners use it.
 
 import { TurnError } from "./errors.mjs";
 
@@ -8,8 +8,8 @@ const frameRoomBytes = 1024;
 const notJson = "the agent's result cannot be written as JSON";
 
 /**
- * `add` previews a piece of text and keeps it; the promise resolves when the host takes more. It throws
- * `output_too_large` when all pieces together have more than `limits.outputBytes`.
+ * `add` sends a piece of text as a preview and stores it; the promise resolves when the host accepts more. Throws
+ * `output_too_large` if all pieces together exceed `limits.outputBytes`.
  */
 export function createOutput({ limits, channel }) {
   const pieces = [];
@@ -22,18 +22,20 @@ export function createOutput({ limits, channel }) {
       for (const piece of piecesOf(text)) await channel.send({ t: "delta", text: piece });
     },
     joined: () => pieces.join(""),
-    /** Text is one part; `{parts}` is taken as it is; nothing is no part; other values are their JSON. */
+    /**
+     * Text becomes one part; `{parts}` is used unchanged; null and undefined become no part; other values become JSON.
+     */
     toParts(value) {
       if (value === undefined || value === null || value === "") return [];
       const parts = isPartsObject(value) ? value.parts : [{ type: "text", text: textOf(value) }];
-      // The host counts exactly; here it only has to fit into one line.
+      // The host checks the exact limit. Here it only must fit into one line.
       if (Buffer.byteLength(toJson(parts)) > limits.frameBytes - frameRoomBytes) throw tooLarge(limits);
       return parts;
     },
   };
 }
 
-/** Cut so that no character is split. */
+/** Splits text without splitting a character. */
 function* piecesOf(text) {
   for (let at = 0; at < text.length;) {
     const splits = /[\uD800-\uDBFF]/.test(text.charAt(at + deltaChars - 1));
@@ -45,7 +47,7 @@ function* piecesOf(text) {
 
 export const isPartsObject = (value) => typeof value === "object" && value !== null && "parts" in value;
 
-/** Text as it is, anything else as its JSON. Throws `invalid_output` for what has none. */
+/** Returns text unchanged and anything else as JSON. Throws `invalid_output` if that is impossible. */
 export const textOf = (value) => (typeof value === "string" ? value : toJson(value));
 
 function toJson(value) {

@@ -1,5 +1,5 @@
-// Says in the log which connections ended in the sandbox itself: its loopback is its own, and nothing leaves it but by
-// the proxy. The client's own error often names neither the address nor the reason.
+// Explains refused connections in the log: the sandbox has its own loopback, and everything else must go through the
+// proxy. The client's own error often names neither the address nor the reason.
 
 import { subscribe } from "node:diagnostics_channel";
 import { errorMonitor } from "node:events";
@@ -10,7 +10,7 @@ const isLoopback = /^(127\.|::1$|::ffff:127\.)/i;
 const isPrivate = /^(::ffff:)?(10\.|192\.168\.|169\.254\.|172\.(1[6-9]|2\d|3[01])\.)|^f([cd]|e[89ab])[0-9a-f]*:/i;
 const destinationsMax = 20;
 
-/** By `address:port`: what is said of it. */
+/** Messages by `address:port`. */
 const refused = new Map();
 
 /** Called once, before the agent's code is loaded, in a sandbox whose network is a proxy. */
@@ -19,19 +19,19 @@ export function noteRefusedConnections() {
     socket.once(errorMonitor, (error) => {
       for (const one of error.errors ?? [error]) note(one);
     });
-    // What was refused while it started is no trouble once it is there.
+    // Ignore refusals from before a server was ready.
     socket.once("connect", () => refused.delete(destinationOf(socket.remoteAddress, socket.remotePort)));
   });
 }
 
-/** At the end of a turn: writes what was refused in it. */
+/** Called at the end of a turn: logs the connections that were refused in it. */
 export function tellRefusedConnections() {
   const lines = [...refused].map(([destination, reason]) => `egress: ${destination} refused: ${reason}\n`);
   refused.clear();
   try {
     if (lines.length > 0) writeSync(2, lines.join(""));
   } catch {
-    // The agent has closed its stderr, or nobody reads it.
+    // The agent has closed its stderr.
   }
 }
 

@@ -1,19 +1,19 @@
-// Sees to it that the variables which name a proxy are obeyed, whatever the version of Node, and where it can be at the
-// first use only: Node's own NODE_USE_ENV_PROXY loads all of fetch at each start, which takes as long as the start.
+// Makes every version of Node use the proxy variables, if possible only on first use: Node's own NODE_USE_ENV_PROXY
+// loads all of fetch at each start, which doubles the start time.
 
 import { createRequire } from "node:module";
 import { noteRefusedConnections } from "./own-network.mjs";
 
-// An import of http reads all that it exports, and with that loads fetch.
+// An import of http would read all its exports, which loads fetch.
 const require = createRequire(import.meta.url);
 const dispatcher = Symbol.for("undici.globalDispatcher.1");
 
-/** Before any code of the agent is loaded. Does nothing where no proxy is named. */
+/** Called before any code of the agent is loaded. Does nothing without proxy variables. */
 export async function useProxyVariables() {
   const { HTTPS_PROXY } = process.env;
   if (!HTTPS_PROXY) return;
   noteRefusedConnections();
-  // For what the agent starts: a program that is Node obeys the variables from its start.
+  // For programs that the agent starts: Node reads this variable at its start.
   process.env.NODE_USE_ENV_PROXY = "1";
   const http = require("node:http");
   // Since 24.14 and 25.4.
@@ -46,7 +46,7 @@ function proxyHttps({ Agent: { prototype } }) {
   };
 }
 
-/** All copies of fetch's implementation look for their dispatcher in one place, and make one when there is none. */
+/** All copies of fetch's implementation look for their dispatcher in one place, and create one if it is missing. */
 function proxyFetch(http) {
   let made;
   const real = () => {
@@ -54,7 +54,7 @@ function proxyFetch(http) {
     const https = require("node:https");
     const agents = [http.globalAgent, https.globalAgent];
     http.setGlobalProxyFromEnv();
-    // It has replaced those, too, and by now they may be the agent's own.
+    // Node has replaced these too, and the agent may have set its own in the meantime.
     [http.globalAgent, https.globalAgent] = agents;
     return (made = globalThis[dispatcher]);
   };
@@ -62,7 +62,7 @@ function proxyFetch(http) {
   globalThis[dispatcher] = new Proxy({}, { get, getPrototypeOf: () => Object.getPrototypeOf(real()) });
 }
 
-/** A thread has globals of its own, which Node's option sees to. */
+/** A thread has its own globals, which Node's option handles. */
 function proxyThreads() {
   const threads = require("node:worker_threads");
   const { Worker } = threads;

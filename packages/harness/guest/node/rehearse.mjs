@@ -1,9 +1,9 @@
-// Goes through what every turn does, with nobody to hear it, so that its code is compiled before a turn waits for it.
+// Runs through the steps of a turn without a host, so that their code is compiled before a real turn.
 
 import { openLines } from "./channel.mjs";
 import { prepareRunner } from "./entrypoint.mjs";
 
-/** What is done for the second time is compiled once more, the expressions that texts are matched with for one. */
+/** V8 compiles some things, such as regular expressions, again on their second use. */
 const times = 3;
 const go = Buffer.from('{"t":"go"}\n');
 const run = Buffer.from('{"t":"run","prompt":"","context":{"answers":{}},"limits":{},"workspace":"."}\n');
@@ -15,7 +15,7 @@ const found = {
   file: "",
 };
 
-/** Called before any code of the agent is loaded; runs none of it. Nothing is written to the channel. */
+/** Called before any code of the agent is loaded. Runs none of it and writes nothing to the channel. */
 export async function rehearse(Guest, channel) {
   const loaded = { found, runner: await prepareRunner(found, { entry: {}, sdk: "" }) };
   for (let i = 0; i < times; i += 1) {

@@ -1,15 +1,15 @@
-// What an agent asks for in the middle of its turn: the answer that the message has, or the end of this attempt.
+// Returns the message's answer to an input, or ends this attempt.
 
 const { stringify } = JSON;
 const keyPattern = /^[A-Za-z0-9][A-Za-z0-9._:-]*$/;
 const keyChars = 128;
 const isMap = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** `suspend` sends a frame after which nothing of the turn is heard. */
+/** `suspend` sends a frame after which the turn can send nothing. */
 export function createRequestInput(answers, limits, suspend) {
   /**
    * Resolves with the stored answer. Without one the turn waits and this process ends: the promise never settles, and
-   * the entrypoint is called again when there is an answer. Throws when what is asked is over a limit.
+   * the entrypoint is called again once there is an answer. Throws if the input exceeds a limit.
    */
   return async function requestInput(key, schema, options = {}) {
     if (typeof key !== "string" || key.length > keyChars || !keyPattern.test(key)) {

@@ -1,13 +1,13 @@
-// Runs a function of any colour and turns what it returns or yields into the parts of a result.
+// Runs any kind of function and turns what it returns or yields into the parts of a result.
 
 import { TurnError } from "./errors.mjs";
 import { createOutput, isPartsObject, textOf } from "./output.mjs";
 import { usageOfResult } from "./usage.mjs";
 
 /**
- * The rules: text is one part; `{parts, usage?}` is taken as it is; nothing is no part; other values are their JSON.
- * What is yielded is a preview, and joined it is the result, unless a generator also returns something: then that is
- * it. What `runMade` answers for the returned value, if anything, goes before all of them.
+ * Text becomes one part; `{parts, usage?}` is used unchanged; null and undefined become no part; other values become
+ * JSON. Yielded values are previews, and joined they are the result, unless a generator also returns a value: then that
+ * is the result. If `runMade` returns something for the returned value, that comes before these rules.
  */
 export async function runFunction(agent, turn, runMade = () => undefined) {
   const output = createOutput(turn);
@@ -30,7 +30,7 @@ function resultOf(value, output) {
   return { parts: output.toParts(value), ...(isPartsObject(value) ? usageOfResult(value) : {}) };
 }
 
-/** The iterator of a generator or a stream; text, lists and other iterables are values. */
+/** Returns the iterator of a generator or a stream. Text, lists and other iterables are values. */
 function iteratorOf(value) {
   if (typeof value !== "object" || value === null) return undefined;
   if (typeof value[Symbol.asyncIterator] === "function") return value[Symbol.asyncIterator]();

@@ -1,4 +1,4 @@
-# The guest of Python agents: loads the entrypoint and runs one turn, speaking lines of JSON on descriptor 3 (docs in
+# The guest of Python agents: loads the entrypoint and runs one turn, with lines of JSON on descriptor 3 (see
 # ../../README.md). Standard library only, Python 3.10 and later.
 
 import os
@@ -9,13 +9,13 @@ def start() -> None:
     guest_dir = sys.path[0]
     from _dari_harness import turn
 
-    # The agent must not find the guest's folder on its path, nor leave byte code beside its read-only source.
+    # The agent must not find the guest's folder on its path, or write byte code beside its read-only source.
     sys.path.remove(guest_dir)
     sys.dont_write_bytecode = True
-    # Node reads the proxy variables only with this variable. It is for programs that the agent starts.
+    # Programs that the agent starts: Node reads the proxy variables only if this one is set.
     if os.environ.get("HTTPS_PROXY"):
         os.environ["NODE_USE_ENV_PROXY"] = "1"
-    # How it was started is nothing that the agent need know.
+    # The agent need not know how it was started.
     is_template = sys.argv.pop() == "template" if len(sys.argv) > 1 else False
     turn.main(is_template)
 

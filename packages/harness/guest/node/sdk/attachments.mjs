@@ -1,10 +1,10 @@
-// Files and images of a message, read for a model.
+// Reads the files and images of a message for a model.
 
 import { readFile, stat } from "node:fs/promises";
 import { basename, extname } from "node:path";
 import { TurnError } from "../errors.mjs";
 
-/** All attachments of one message, before base64: what providers take in one request. */
+/** Maximum size of a message's attachments before base64: what providers accept in one request. */
 const attachedBytesMax = 32 * 1024 * 1024;
 
 const mediaTypes = {
@@ -22,8 +22,9 @@ const mediaTypes = {
 };
 
 /**
- * The parts as `{type: "text", text}` and `{type: "image" | "file", path, filename, mediaType, bytes}`. A file of an
- * earlier message that is gone from the workspace becomes a text that says so. Throws `agent_error` over the limit.
+ * Returns the parts as `{type: "text", text}` and `{type: "image" | "file", path, filename, mediaType, bytes}`. A file
+ * of an earlier message that is no longer in the workspace becomes a text that says so. Throws `agent_error` above the
+ * limit.
  */
 export async function readParts(parts, workspace) {
   let left = attachedBytesMax;

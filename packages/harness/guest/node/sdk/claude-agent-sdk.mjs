@@ -10,7 +10,7 @@ import { fingerprint, openMemory, unknownEntries } from "./memory.mjs";
 import { loadPackage } from "./resolve-package.mjs";
 
 const documentTypes = ["application/pdf"];
-/** The model of messages that the SDK makes itself. */
+/** The model of messages that the SDK itself creates. */
 const synthetic = "<synthetic>";
 
 export async function prepareClaudeOptions(found, file) {
@@ -35,7 +35,7 @@ async function runOptions(sdk, options, turn) {
     },
   });
   const output = createOutput(turn);
-  // More than one where subagents end after the main conversation has.
+  // More than one if subagents end after the main conversation.
   const results = [];
   const answers = countAnswers();
   turn.meter(() => usageOf(results, answers, known?.totals));
@@ -55,12 +55,12 @@ async function runOptions(sdk, options, turn) {
 /** Collects what each answer of a model has used so far, for a turn that ends without a result. */
 function countAnswers() {
   const usages = new Map();
-  /** The answer that is written now: one of the main conversation, and one of each subagent. */
+  /** The current answer of the main conversation, and of each subagent. */
   const current = new Map();
   const add = (id, usage) => {
     const counts = Object.entries(usages.get(id) ?? {});
     const all = { ...usage };
-    // A message may repeat what was known when its answer began.
+    // A message can repeat the numbers from when its answer began.
     for (const [name, count] of counts) if (typeof count === "number") all[name] = Math.max(count, usage?.[name] ?? 0);
     usages.set(id, all);
   };
@@ -77,13 +77,13 @@ function countAnswers() {
   };
 }
 
-/** What the last result with an answer says: one that reports a subagent may have none. */
+/** Returns the last result with an answer: one that reports a subagent may have none. */
 function answerOf(results) {
   const said = ({ structured_output: structured, result }) => structured ?? (result === "" ? undefined : result);
   return results.map(said).findLast((answer) => answer !== undefined);
 }
 
-/** Text of the main conversation, as it is written; what a subagent says is its tool's business. */
+/** Returns text of the main conversation as it is written, without the text of subagents. */
 function textDelta({ type, parent_tool_use_id: parent, event }) {
   const isText = type === "stream_event" && event.type === "content_block_delta" && event.delta.type === "text_delta";
   return isText && (parent === null || parent === undefined) ? event.delta.text : undefined;
@@ -100,7 +100,7 @@ async function* asMessages(content) {
   yield { type: "user", message: { role: "user", content }, parent_tool_use_id: null, session_id: "" };
 }
 
-/** What was said in turns that the SDK's session does not hold comes first, as text. */
+/** Messages of turns that the SDK's session does not contain come first, as text. */
 async function contentOf(context, missed) {
   const told = missed.map(({ role, parts }) => `${role}: ${parts.map((part) => part.text ?? part.path).join("\n")}`);
   const before = told.length === 0 ? [] : [`<earlier_conversation>\n${told.join("\n\n")}\n</earlier_conversation>`];
@@ -119,8 +119,8 @@ function toBlock(part) {
 }
 
 /**
- * The SDK finds its sessions by the working directory. Where that is another one than in the turn before, as it is
- * without a sandbox, the session's folder takes the new name.
+ * The SDK finds its sessions by the working directory. If that has changed since the last turn, as it does without a
+ * sandbox, rename the session's folder.
  */
 function followWorkspace(session) {
   const projects = join(process.env.CLAUDE_CONFIG_DIR ?? join(process.env.HOME ?? homedir(), ".claude"), "projects");
@@ -137,7 +137,7 @@ function refuseFailure(result) {
   throw new TurnError("agent_error", words === "" ? `the session ended with ${result.subtype}` : words);
 }
 
-/** What the last result says that all models have used, subagents' included. */
+/** Returns the last result's totals of all models, including subagents. */
 function totalsOf(results) {
   const { modelUsage, total_cost_usd: cost = 0 } = results.at(-1);
   const models = Object.values(modelUsage ?? {});
@@ -156,8 +156,8 @@ function ofMainLoop(results) {
 }
 
 /**
- * Returns what this turn has used. In newer versions a session that is resumed continues from its totals; older
- * versions start from zero. A turn that has no result yet has used what its answers say, at a cost that is not known.
+ * Returns what this turn has used. In newer versions, a resumed session continues from its totals; older versions start
+ * from zero. For a turn without a result, returns what its answers say, without a cost.
  */
 function usageOf(results, answers, before) {
   const requests = answers.count();

@@ -1,14 +1,14 @@
-// A fetch for a server on this machine that may think for as long as the turn lasts. Node's own fetch fails once a
-// server has sent nothing for 300 s, headers or body, and it goes through the proxy.
+// A fetch without a time limit for a server on this machine. Node's own fetch fails after 300 s without headers or
+// body, and uses the proxy.
 
 import { Agent, request as send } from "node:http";
 import { Readable } from "node:stream";
 
-/** A server that stood still between two turns would close what was kept open when it goes on. */
+/** A server that is stopped between two turns would close idle connections when it continues. */
 const agent = new Agent({ keepAlive: false });
 const bodyless = [204, 205, 304];
 
-/** Like `fetch`, without a time limit, over plain HTTP. `given.signal` ends it. */
+/** Like `fetch`, without a time limit, over plain HTTP. `given.signal` aborts it. */
 export async function fetchLoopback(input, init) {
   const given = new Request(input, init);
   const body = given.body === null ? undefined : Buffer.from(await given.arrayBuffer());

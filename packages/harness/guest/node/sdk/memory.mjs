@@ -1,5 +1,5 @@
-// What an SDK remembers of a session between turns: JSON in the session's state folder, which is saved with the turn
-// and restored for the next one, on whichever worker.
+// What an SDK stores between a session's turns: JSON in the session's state folder, which is saved with the turn and
+// restored for the next one.
 
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -8,16 +8,19 @@ import { join } from "node:path";
 
 const { parse, stringify } = JSON;
 const blobPrefix = "dari-blob:";
-/** Text from this length on is kept beside, named by its hash: an image is then stored once and not with each turn. */
+/**
+ * Text of this length or more is stored in a separate file named by its hash, so that an image is stored once and not
+ * with each turn.
+ */
 const blobChars = 16 * 1024;
 
-/** @param name of the SDK; its folder in the session's state. */
+/** @param name the SDK's folder in the session's state */
 export function openMemory(name) {
   const dir = join(process.env.HOME ?? homedir(), ".dari", name);
   const file = join(dir, "memory.json");
   return {
     dir,
-    /** What was saved last; undefined in the first turn. */
+    /** Returns what was saved last; undefined in the first turn. */
     load() {
       if (!existsSync(file)) return undefined;
       return parse(readFileSync(file, "utf8"), (_key, value) =>
@@ -41,15 +44,15 @@ export function openMemory(name) {
   }
 }
 
-/** Recognizes a message among those of the history. */
+/** Identifies a message in the history. */
 export function fingerprint(parts) {
   const said = parts.map((part) => (part.type === "text" ? part.text : part.file_id));
   return createHash("sha256").update(stringify(said)).digest("hex");
 }
 
 /**
- * The entries of `history` that the memory does not hold: all of them where there is no memory, else those that follow
- * the turn it was saved in, which are of turns that were interrupted.
+ * Returns the entries of `history` that the memory does not contain: without a memory all of them, otherwise those of
+ * interrupted turns after it was saved.
  */
 export function unknownEntries(history, lastFingerprint) {
   if (lastFingerprint === undefined) return history;

@@ -1,4 +1,4 @@
-// Runs an `Agent` of @openai/agents by that SDK's own runner, with the session's history, streamed.
+// Runs an `Agent` of @openai/agents with that SDK's runner, with the session's history, streamed.
 
 import { createOutput } from "../output.mjs";
 import { dataUrl, readParts } from "./attachments.mjs";
@@ -37,7 +37,7 @@ async function runAgent(sdk, agent, turn) {
       return { parts: output.toParts(stream.finalOutput), usage: usageOf(stream, usedBefore) };
     }
     memory.save({ ...known, waiting: waitingRun(stream, context) });
-    // Read it like the attempt with the answer will, so that the question is the same there, letter for letter.
+    // Read the question as the attempt with the answer will, so that both are exactly the same.
     input = await resumeRun(sdk, agent, memory.load(), context);
   }
 }

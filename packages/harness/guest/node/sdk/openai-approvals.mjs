@@ -1,12 +1,12 @@
-// Tools of an `Agent` that need somebody's approval (`needsApproval`): the run stops, its state goes into the session's
-// memory, and the approval is an input of the message (context.requestInput). The attempt with the answer continues
-// from that state.
+// Tools of an `Agent` that need approval (`needsApproval`): the run stops, its state is stored in the session's memory,
+// and the approval is an input of the message (context.requestInput). The attempt with the answer continues from that
+// state.
 
 import { createHash } from "node:crypto";
 
 const { stringify } = JSON;
 const promptChars = 2_000;
-/** How much of a long prompt's end is shown. The hidden middle is shown as a number of characters. */
+/** Number of characters shown from the end of a long prompt. The hidden middle is replaced by its length. */
 const promptEndChars = 500;
 const callChars = 80;
 
@@ -20,20 +20,20 @@ const decision = {
   additionalProperties: false,
 };
 
-/** What the memory keeps of a run that waits. */
+/** What the memory stores of a waiting run. */
 export const waitingRun = (stream, context) => ({ messageId: context.messageId, state: stream.state.toString() });
 
-/** The state of the run that this message has left waiting; undefined when it has none. */
+/** Returns the state of the run that waits in this message; undefined if there is none. */
 export async function resumeRun(sdk, agent, memory, context) {
   const waiting = memory?.waiting;
   if (waiting === undefined || waiting.messageId !== context.messageId) return undefined;
   const state = await sdk.RunState.fromString(agent, waiting.state);
-  // Its functions are this attempt's.
+  // Its functions must be this attempt's.
   state._context.context = context;
   return state;
 }
 
-/** Asks for each approval, one after the other, and notes what was decided. */
+/** Asks for one approval after the other, and applies the decisions. */
 export async function decide(state, context) {
   for (const item of state.getInterruptions()) {
     const name = item.name ?? item.rawItem?.name ?? "a tool";
@@ -47,8 +47,8 @@ export async function decide(state, context) {
 const argumentsOf = ({ arguments: given, rawItem }) => given ?? rawItem?.arguments ?? stringify(rawItem ?? {});
 
 /**
- * The same in every attempt: of the call that the state holds. Servers of models use an id again, for calls that nobody
- * has seen yet, so the key is of all that is decided about, and of how often the model had answered by then.
+ * The key is the same in every attempt, because it is computed from the stored state. Servers of models reuse ids for
+ * new calls, so it also covers everything that is decided, and how often the model had answered by then.
  */
 function keyOf(state, item, name) {
   const { rawItem = {}, agent } = item;

@@ -1,9 +1,9 @@
-// Servers of the Model Context Protocol that an `Agent` names. A bundle that exports an Agent does not run it, so the
-// guest connects them. Servers that the agent's own code has connected stay as they are.
+// MCP servers of an `Agent`. A bundle that exports an Agent does not connect them itself, so the guest does. Servers
+// that the agent's code has connected stay unchanged.
 
 /**
- * Connects the servers of the agent, and of all that it may hand over to, that nobody has connected yet. Resolves with
- * what closes those again. Throws the first server's error, with none left open.
+ * Connects the unconnected servers of the agent and of its handoffs. Resolves with a function that closes them. Throws
+ * the first server's error, with none left open.
  */
 export async function connectServers(agent) {
   const connected = [];
@@ -29,5 +29,5 @@ function serversOf(agent, seen = new Set(), servers = new Set()) {
   return servers;
 }
 
-/** The SDK's own servers say so by a session that is null. */
+/** The SDK's own servers are unconnected while their session is null. */
 const isUnconnected = (server) => (server.underlying ?? server).session === null;

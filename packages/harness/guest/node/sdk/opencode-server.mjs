@@ -1,5 +1,5 @@
-// The OpenCode server: of one turn, or of all turns of a process that serves a session. In that case its database is
-// in /tmp, so that nothing of HOME is open between two turns, and HOME has a copy of it from the end of each.
+// Runs the OpenCode server for one turn, or for all turns of a process that serves a session. In the second case its
+// database is in /tmp, so that no file in HOME is open between two turns, and each turn's end copies it to HOME.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -18,17 +18,17 @@ import { homedir, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { TurnError } from "../errors.mjs";
 
-/** The server reads its settings, its database and its model list before it listens. Milliseconds. */
+/** The server reads its settings, its database and its model list before it listens. In milliseconds. */
 const startMs = 60_000;
 const endMs = 1_000;
 const outputChars = 4_000;
 
-/** One that is kept for the next turn of this process: with what it was started, and its process. */
+/** A server that is kept for the next turn of this process: its settings and its process. */
 let kept;
 
 /**
- * Starts a server, or takes the one that this process has kept. `mayKeep`: the process may serve another turn.
- * `leave(isDone)` ends the turn's use of it, and resolves with the number of processes that are kept.
+ * Starts a server, or returns the kept one. `mayKeep`: the process may run another turn. `leave(isDone)` ends the
+ * turn's use of it, and resolves with the number of processes that are kept.
  */
 export async function takeServer(binDir, config, { signal, mayKeep }) {
   const key = JSON.stringify([binDir, config]);
@@ -44,7 +44,7 @@ export async function takeServer(binDir, config, { signal, mayKeep }) {
       if (isKept) saveDatabase(server);
       if (!isKept || hasChildren(server.process.pid)) {
         server.process.kill();
-        // Where the process may rest, nothing else may run then.
+        // To be kept, the process must have no other children then.
         if (mayKeep) await untilEnded(server.process);
         return 0;
       }
@@ -64,7 +64,7 @@ async function start(binDir, config, { key, signal, mayKeep }) {
     dropLog();
   }
   const child = spawn(join(binDir, "opencode"), ["serve", "--hostname=127.0.0.1", "--port=0"], {
-    // A working directory in the workspace would keep that from being taken away.
+    // A working directory in the workspace would keep it from being unmounted.
     cwd: dir ?? process.cwd(),
     env: {
       ...process.env,
@@ -74,7 +74,7 @@ async function start(binDir, config, { key, signal, mayKeep }) {
     stdio: ["ignore", "pipe", "pipe"],
   });
   const url = await untilListening(child, signal);
-  // Older versions do not know the variable.
+  // Older versions do not have the variable.
   const isSupported = database !== undefined && existsSync(database);
   return { key, process: child, url, sqlite, database: isSupported ? database : undefined };
 }
@@ -112,7 +112,7 @@ async function untilListening(child, signal) {
   }
 }
 
-/** Node 20 has none; its note that it is new is not the agent's. */
+/** Missing in Node 20. Its warning that it is experimental is not the agent's. */
 async function loadSqlite() {
   const { emitWarning } = process;
   process.emitWarning = () => {};
@@ -125,7 +125,7 @@ async function loadSqlite() {
   }
 }
 
-/** Where the server itself has its database. */
+/** Where the server itself puts its database. */
 function homeDatabase() {
   const data = process.env.XDG_DATA_HOME || join(process.env.HOME ?? homedir(), ".local", "share");
   return join(data, "opencode", "opencode.db");
@@ -139,7 +139,7 @@ function openDatabase(database) {
   }
 }
 
-/** The server has its log open for as long as it runs: in HOME that would keep the process from resting. */
+/** The server keeps its log open. In HOME, that would keep the process from being stopped between turns. */
 function dropLog() {
   const log = join(dirname(homeDatabase()), "log", "opencode.log");
   mkdirSync(dirname(log), { recursive: true });
@@ -163,11 +163,11 @@ function saveDatabase({ sqlite, database }) {
   renameSync(copy, target);
 }
 
-/** Programs that the server has started, such as MCP servers: they work in the workspace, and end with the server. */
+/** Whether the server has child processes, such as MCP servers. They work in the workspace, and end with the server. */
 function hasChildren(pid) {
   const parentOf = (name) => {
     try {
-      // After the name, which may hold anything: the state, and the parent.
+      // The name can contain anything. After it come the state and the parent.
       return readFileSync(`/proc/${name}/stat`, "latin1").split(") ").at(-1).split(" ")[1];
     } catch {
       return undefined;
@@ -176,7 +176,7 @@ function hasChildren(pid) {
   return readdirSync("/proc").some((name) => /^\d+$/.test(name) && parentOf(name) === String(pid));
 }
 
-/** A server that is kept does not keep the process alive by itself. */
+/** Makes a kept server keep the process alive, or not. */
 function setRef({ process: child }, how) {
   for (const one of [child, child.stdout, child.stderr]) one[how]();
 }

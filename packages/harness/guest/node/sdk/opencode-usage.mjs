@@ -1,8 +1,8 @@
-// What a turn of OpenCode has used at its models, its subagents' sessions included.
+// Computes what an OpenCode turn has used at its models, including subagents.
 
 /**
- * Sums the model's answers that were begun since then, in milliseconds: those of the session itself, and those of the
- * sessions that its subagents have below it. OpenCode does not count the requests for titles of sessions.
+ * Sums the model's answers since a time in milliseconds, in the session and in the sessions of its subagents. OpenCode
+ * does not count requests for titles of sessions.
  */
 export async function usageSince(since, { client, query, session }) {
   const infos = (await messagesOf(session, since, { client, query })).map(({ info }) => info);
@@ -38,7 +38,7 @@ function sumOf(steps) {
 
 const inputOf = ({ tokens }) => (tokens?.input ?? 0) + (tokens?.cache?.read ?? 0) + (tokens?.cache?.write ?? 0);
 
-/** Versions that know a `total` leave the reasoning out of `output`; older ones do not. */
+/** Versions with a `total` exclude reasoning from `output`; older ones do not. */
 function outputOf(step) {
   const { tokens } = step;
   return tokens?.total === undefined ? tokens?.output : Math.max(tokens.output, tokens.total - inputOf(step));

@@ -1,5 +1,5 @@
-// Runs a plain object `{name, instructions, …}` as an agent of the OpenCode server, through that server's own SDK. One
-// OpenCode session per session; the server keeps it in the session's HOME.
+// Runs a plain object `{name, instructions, …}` as an agent of the OpenCode server, with that server's SDK. One
+// OpenCode session per session; the server stores it in the session's HOME.
 
 import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,9 +13,9 @@ import { takeServer } from "./opencode-server.mjs";
 import { usageSince } from "./opencode-usage.mjs";
 import { findPackageDir, loadPackage } from "./resolve-package.mjs";
 
-/** Keys of the object that belong to the server; all others are the agent's. */
+/** Keys of the object for the server; all others are the agent's. */
 const serverKeys = ["provider", "mcp", "plugin", "small_model", "enabled_providers", "disabled_providers"];
-/** Nobody is there to be asked: what is not allowed is refused. */
+/** No person can be asked, so what is not allowed is denied. */
 const unattended = { external_directory: "deny", doom_loop: "deny", question: "deny" };
 
 export async function prepareOpencode(found, file) {
@@ -28,7 +28,10 @@ export async function prepareOpencode(found, file) {
   return (agent, turn) => runAgent(sdk, binDir, agent, turn);
 }
 
-/** The server's program as npm's platform package brings it: opencode-ai's own link is made by an install script. */
+/**
+ * Finds the server's program in npm's platform package: opencode-ai's own link is made by an install script, which does
+ * not run.
+ */
 function findBinary(file) {
   const platform = `opencode-${process.platform}-${process.arch}`;
   const dirs = [platform, `${platform}-baseline`, `${platform}-musl`].map((name) => findPackageDir(name, file));
@@ -41,7 +44,7 @@ async function runAgent(sdk, binDir, agent, turn) {
   const memory = openMemory("opencode");
   const known = memory.load();
   process.env.PATH = binDir + delimiter + (process.env.PATH ?? "");
-  // What can be had again is not kept with the session.
+  // What can be downloaded again is not saved with the session.
   process.env.XDG_CACHE_HOME ??= join(tmpdir(), "opencode-cache");
   process.env.npm_config_cache ??= join(tmpdir(), "npm-cache");
   process.env.OPENCODE_DISABLE_AUTOUPDATE ??= "1";
@@ -70,7 +73,7 @@ async function runAgent(sdk, binDir, agent, turn) {
     result = { parts: output.toParts(textOf(answer.parts)), usage: await usage() };
     isDone = true;
   } catch (error) {
-    // The server ends below, and knows alone what the turn has used so far.
+    // The server ends below, and only it knows what the turn has used so far.
     const used = session === undefined ? undefined : await Promise.race([usage().catch(() => {}), silence()]);
     turn.meter(() => used);
     throw error;
@@ -98,7 +101,7 @@ function configOf({ name, instructions, permission, ...others }) {
   };
 }
 
-/** Shows the session's text as the server tells of it. */
+/** Sends the session's text from the server's events as previews. */
 async function previewText(client, query, session, output) {
   const controller = new AbortController();
   const { stream } = await client.event.subscribe({ query, signal: controller.signal });
@@ -116,10 +119,10 @@ async function previewText(client, query, session, output) {
   const done = (async () => {
     for await (const event of stream) if (await take(event)) return;
   })();
-  // A broken stream costs previews, never the answer; too much text is found there as well.
+  // A broken stream loses previews, never the answer. Too much text is also detected there.
   done.catch(() => {});
   return {
-    /** Resolves when all that was said has been shown, or the server has gone silent. */
+    /** Resolves when all previews are sent, or the server is silent. */
     async end() {
       await Promise.race([done.catch(() => {}), silence()]);
       controller.abort();
@@ -127,7 +130,7 @@ async function previewText(client, query, session, output) {
   };
 }
 
-/** Resolves after a second, in which a server that works would have answered. */
+/** Resolves after a second, in which a working server would have answered. */
 const silence = () => new Promise((resolve) => setTimeout(resolve, 1_000).unref());
 
 async function partsOf(context, missed) {
@@ -142,7 +145,7 @@ function toPart(part) {
   return { type: "file", mime: part.mediaType, filename: part.filename, url: dataUrl(part) };
 }
 
-/** The data of an answer of the server. Throws `agent_error` with its words. */
+/** Returns the data of the server's answer. Throws `agent_error` with its message. */
 async function must(call) {
   const { data, error } = await call;
   if (error !== undefined || data === undefined) throw new TurnError("agent_error", wordsOf(error));

@@ -1,4 +1,4 @@
-// pi reads the addresses of its providers from a file of its own, and not from the variables that other SDKs read.
+// pi reads its providers' addresses from its own file, and not from the variables that other SDKs read.
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -6,8 +6,8 @@ import { dirname, join } from "node:path";
 const variables = { anthropic: "ANTHROPIC_BASE_URL", openai: "OPENAI_BASE_URL" };
 
 /**
- * Writes pi's models.json from the environment, unless there is one that the agent or the session has made. One that
- * was written by an earlier turn follows the environment.
+ * Writes pi's models.json from the environment, unless the agent or the session has its own. A file from an earlier
+ * turn is updated.
  */
 export function writeModels({ env } = process) {
   if (!env.HOME) return;

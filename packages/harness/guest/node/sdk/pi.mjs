@@ -1,4 +1,4 @@
-// Runs an options object of pi: one pi session per session, kept in the session's state.
+// Runs an options object of pi: one pi session per session, stored in the session's state.
 
 import { basename, join } from "node:path";
 import { TurnError } from "../errors.mjs";
@@ -7,7 +7,7 @@ import { readParts } from "./attachments.mjs";
 import { fingerprint, openMemory, unknownEntries } from "./memory.mjs";
 import { findPackageDir, loadPackage } from "./resolve-package.mjs";
 
-/** Its versions up to 0.73 have the other name. */
+/** Versions up to 0.73 have the other name. */
 const names = ["@earendil-works/pi-coding-agent", "@mariozechner/pi-coding-agent"];
 
 export async function preparePiOptions(found, file) {
@@ -30,7 +30,7 @@ async function runOptions(sdk, options, turn) {
   let shown = Promise.resolve();
   session.subscribe(({ type, assistantMessageEvent: said }) => {
     if (type === "message_update" && said.type === "text_delta") shown = shown.then(() => output.add(said.delta));
-    // Too much text is found when it is awaited.
+    // Too much text is detected when it is awaited.
     shown.catch(() => {});
   });
   const stop = () => void session.abort().catch(() => {});
@@ -51,7 +51,7 @@ async function runOptions(sdk, options, turn) {
   return { parts: output.toParts(textOf(last)), usage: usageOf(said) };
 }
 
-/** Images as pi takes them; text files as its own command line shows them to a model, other files by their path. */
+/** Images in pi's form; text files as its own command line shows them to a model, other files by their path. */
 async function promptOf(context, missed) {
   const told = missed.map(({ role, parts }) => `${role}: ${parts.map((part) => part.text ?? part.path).join("\n")}`);
   const texts = told.length === 0 ? [] : [`<earlier_conversation>\n${told.join("\n\n")}\n</earlier_conversation>`];

@@ -1,5 +1,5 @@
-// Finds a package as the agent's own code finds it, so that both hold the same copy of it: what the agent has set in
-// the SDK, such as its default client, is then what its runner uses.
+// Finds a package as the agent's own code does, so that both use the same copy, with everything that the agent has set
+// in it, such as its default client.
 
 import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { TurnError } from "../errors.mjs";
 
-/** The folder of an installed package, looked for from the agent's file upwards; undefined when there is none. */
+/** Returns the folder of an installed package, searching from the agent's file upwards; undefined if there is none. */
 export function findPackageDir(name, fromFile) {
   for (let dir = dirname(fromFile); ; dir = dirname(dir)) {
     const found = join(dir, "node_modules", name);
@@ -16,7 +16,7 @@ export function findPackageDir(name, fromFile) {
   }
 }
 
-/** Loads a package's main module. Throws `unsupported_export` with what to do when it is not installed. */
+/** Loads a package's main module. If it is not installed, throws `unsupported_export` with what to do. */
 export async function loadPackage(name, fromFile, found) {
   const dir = findPackageDir(name, fromFile);
   if (dir === undefined) {
@@ -28,13 +28,13 @@ export async function loadPackage(name, fromFile, found) {
   return import(pathToFileURL(join(dir, importPath(dir))).href);
 }
 
-/** The copy that a CommonJS agent holds, where it does. */
+/** Returns the copy that a CommonJS agent has loaded, if any. */
 function loadedByRequire(name, fromFile) {
   const require = createRequire(fromFile);
   try {
     return require.cache[require.resolve(name)]?.exports;
   } catch {
-    // Packages without a way in for require are not loaded by it.
+    // Packages without an entry for require are not loaded by it.
     return undefined;
   }
 }
@@ -45,7 +45,7 @@ function importPath(dir) {
   return pick(root) ?? main ?? "index.js";
 }
 
-/** The first condition that holds for an import by Node, however deep. */
+/** Returns the first condition that applies to an import by Node, however deep. */
 function pick(target) {
   if (typeof target === "string") return target;
   if (Array.isArray(target)) return target.map(pick).find((one) => one !== undefined);

@@ -1,1 +1,1 @@
-# The guest's own package; the name is private so that it cannot stand in the way of an agent's module.
+# The guest's own package. Its name is private, so that it cannot collide with an agent's module.

@@ -1,4 +1,4 @@
-# Lines of JSON on one inherited descriptor. The host being gone is the end of this process.
+# Lines of JSON on one inherited descriptor. This process ends when the host closes it.
 
 import fcntl
 import json
@@ -15,8 +15,8 @@ _first_private_descriptor = 64
 
 class Channel:
     """
-    Moves the descriptor out of the way of the agent and of its child processes, unless the worker checks this process
-    from outside and expects it in its place.
+    Moves the descriptor away from the agent and its child processes, unless the worker checks this process
+    from outside and expects its number.
     """
 
     def __init__(self, descriptor: int, stays: bool = False) -> None:
@@ -25,14 +25,14 @@ class Channel:
             self._fd = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _first_private_descriptor)
             os.close(descriptor)
         self._lock = threading.Lock()
-        # A forked child is not the turn: it can neither speak for it nor keep the channel open.
+        # A forked child is not the turn: it must not write to the channel or keep it open.
         os.register_at_fork(after_in_child=self._close)
 
     def _close(self) -> None:
         try:
             os.close(self._fd)
         except OSError:
-            # A child of a template has none from the start.
+            # The child of a template has none from the start.
             pass
         self._fd = -1
 
@@ -40,14 +40,14 @@ class Channel:
         self.send_line(to_json(frame))
 
     def send_line(self, line: str) -> None:
-        """Blocks while the host takes no more: nobody can outrun it."""
+        """Blocks while the host accepts no more, so a caller cannot fill the buffer."""
         left = memoryview((line + "\n").encode("ascii"))
         with self._lock:
             while left:
                 left = left[_write(self._fd, left):]
 
     def receive(self) -> dict:
-        """The next frame, where nothing has been read ahead; ends the process when the host closes the channel."""
+        """Returns the next frame, if nothing has been read ahead. Ends the process when the host closes the channel."""
         line = b""
         while not line.endswith(b"\n"):
             char = _read(self._fd, 1)
@@ -57,7 +57,7 @@ class Channel:
         return _loads(line)
 
     def receive_forever(self, on_frame) -> None:
-        """Calls on_frame for each line, in this thread; ends the process when the host closes the channel."""
+        """Calls on_frame for each line, in this thread. Ends the process when the host closes the channel."""
         pieces = []
         while True:
             chunk = _read(self._fd, 65536)
@@ -72,7 +72,7 @@ class Channel:
 
 
 class TurnChannel:
-    """What one turn says through. Nothing of it is heard once it has ended, whatever it has left running."""
+    """The channel of one turn. After the turn has ended, nothing that still runs can send."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
@@ -93,5 +93,5 @@ class TurnChannel:
 
 
 def to_json(value) -> str:
-    """ASCII JSON without NaN: what any reader takes. Raises TypeError, ValueError or RecursionError."""
+    """Returns ASCII JSON without NaN, which any reader accepts. Raises TypeError, ValueError or RecursionError."""
     return _dumps(value, allow_nan=False, separators=(",", ":"))

@@ -34,24 +34,24 @@ class Context:
         self._on_cancel = []
         self._answers = given["answers"]
         self._usage = UsageReport(channel)
-        # What the turn's runner has used by now, as far as it can say.
+        # Returns what the turn's runner has counted so far, if known.
         self._used_by_runner = dict
 
     def _cancel(self) -> None:
         self.cancelled.set()
         for callback in self._on_cancel:
-            # The event loop that it speaks to may have ended.
+            # Its event loop may have ended.
             with suppress(RuntimeError):
                 callback()
 
     def _when_cancelled(self, callback) -> None:
-        """Calls back once, on the thread that reads the channel; at once when it has happened."""
+        """Calls back once, on the thread that reads the channel; immediately if already cancelled."""
         self._on_cancel.append(callback)
         if self.cancelled.is_set():
             callback()
 
     def emit(self, type: str, data=None) -> None:
-        """Records an event. Raises TypeError for data that is not JSON, ValueError when it is over a limit."""
+        """Records an event. Raises TypeError for data that is not JSON, ValueError above a limit."""
         if not isinstance(type, str) or not 1 <= len(type) <= _EVENT_NAME_CHARS:
             raise TypeError(f"emit: the type must be a string of 1 to {_EVENT_NAME_CHARS} characters")
         line = to_json({"t": "event", "name": type, "data": data})
@@ -66,7 +66,7 @@ class Context:
         self._channel.send_line(line)
 
     def report_usage(self, usage: dict) -> None:
-        """Adds to what the turn has used at its models. Raises TypeError for what cannot be counted."""
+        """Adds to the turn's usage at its models. Raises TypeError for what cannot be counted."""
         self._usage.add(usage)
 
     def _used_by_now(self) -> dict | None:
@@ -75,7 +75,7 @@ class Context:
     def request_input(self, key: str, schema: dict, prompt: str = None, expires_in_seconds: int = None):
         """
         Returns the stored answer. Without one the turn waits and this process ends: the call never returns, and the
-        entrypoint is called again when there is an answer. Raises TypeError or ValueError for what cannot be asked.
+        entrypoint is called again once there is an answer. Raises TypeError or ValueError for an invalid input.
         """
         check_key(key)
         if key in self._answers:
@@ -86,7 +86,7 @@ class Context:
 
 
 def _is_deeper(json: str, levels: int) -> bool:
-    """Whether JSON has more levels than that."""
+    """Returns whether JSON is nested deeper than `levels`."""
     depth = 0
     for token in _STRING_OR_BRACKET.findall(json):
         if token in "[{":

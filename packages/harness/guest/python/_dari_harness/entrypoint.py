@@ -1,4 +1,4 @@
-# Finds the export and decides, by its shape, how it runs. SHAPES is the one table: a new shape is a new row.
+# Finds the export and decides by its shape how it runs. SHAPES has one row per shape.
 
 import importlib
 import os
@@ -29,7 +29,7 @@ def _is_agent(value) -> bool:
 
 def _prepare_function(found: str, _sdk: str):
     def runner_of(made):
-        """A function may as well make the Agent that is run."""
+        """A function may also create the Agent that is then run."""
         return _openai_runner(f"{found} that returned an Agent") if _is_agent(made) else None
 
     return lambda agent, turn: run_function(agent, turn, runner_of)
@@ -54,8 +54,8 @@ def _prepare_options(found: str, sdk: str):
     return prepare(found)
 
 
-# First match wins. The third loads what runs this kind of export under an SDK and answers with its runner; without one,
-# the row names what cannot be run.
+# The first match wins. The third function loads what runs this kind of export with an SDK and returns its runner. Rows
+# without it describe what cannot be run.
 SHAPES = (
     ("class", lambda value: isinstance(value, type), None),
     ("agent", _is_agent, _prepare_openai_agent),
@@ -75,7 +75,7 @@ def kind_of(value) -> str:
 def prepare_runner(value, frame: dict):
     """
     Loads what runs this kind of export: runner(value, turn) -> {"parts", "usage"?}. Raises unsupported_export with what
-    was found, also when the SDK that the export needs is not installed.
+    was found, also if the required SDK is not installed.
     """
     kind, entry, sdk = kind_of(value), frame["entry"], frame["sdk"]
     what = f'an Agent named "{value.name}"' if kind == "agent" else f"of the kind {kind}"
@@ -90,7 +90,7 @@ def prepare_runner(value, frame: dict):
 
 def find_export(entry: dict, image_dir: str):
     """
-    Imports the module and takes the export. Raises entrypoint_not_found, unsupported_export for a program that reads
+    Imports the module and returns the export. Raises entrypoint_not_found, unsupported_export for a program that reads
     standard input, or whatever the module raises.
     """
     path = _find_module(entry["file"], image_dir)
@@ -99,7 +99,7 @@ def find_export(entry: dict, image_dir: str):
     try:
         module = _import_module(path, base)
     except EOFError as error:
-        # What input() says where there is nothing to read.
+        # input() raises this if there is nothing to read.
         if str(error) != "EOF when reading a line":
             raise
         message = f"{entry['file']} reads standard input while it is imported, which ends it; {EXPORT_INSTEAD}"
@@ -116,7 +116,7 @@ def find_export(entry: dict, image_dir: str):
 
 
 def _find_module(file: str, image_dir: str) -> str:
-    """`agent.py`, `pkg/mod.py`, `agent`, `pkg.mod` or a package; as an absolute path."""
+    """Returns the absolute path of `agent.py`, `pkg/mod.py`, `agent`, `pkg.mod` or a package."""
     dotted = file.replace(".", "/")
     for name in (file, f"{file}.py", f"{dotted}.py", f"{file}/__init__.py", f"{dotted}/__init__.py"):
         path = os.path.normpath(os.path.join(image_dir, name))
@@ -129,7 +129,7 @@ def _find_module(file: str, image_dir: str) -> str:
 
 def _base_of(path: str, image_dir: str) -> str:
     """
-    The folder that modules are named from: the image's root, or the one above the package that the file belongs to,
+    Returns the folder that module names are relative to: the image's root, or the one above the file's package,
     because a package in `src/` imports itself by its own name.
     """
     base = os.path.dirname(path)
@@ -141,7 +141,7 @@ def _base_of(path: str, image_dir: str) -> str:
 
 
 def _src_of(image_dir: str) -> str:
-    """Where a project of the `src` layout keeps its packages."""
+    """Returns the packages' folder of a project with the `src` layout."""
     return os.path.join(image_dir, "src")
 
 
@@ -151,8 +151,8 @@ def _is_package(folder: str) -> bool:
 
 def set_search_path(image_dir: str, base: str, entry_dir: str) -> None:
     """
-    The source first, the standard library, the installed dependencies, then what the interpreter has of its own.
-    Modules of `src/` and of the entrypoint's package are found by their bare names only where nothing else has them.
+    Sets the order: the source, the standard library, installed dependencies, then the interpreter's own packages.
+    Modules of `src/` and of the entrypoint's package are found by their bare names only if nothing else has them.
     """
     import site
 
@@ -177,7 +177,7 @@ def _import_module(path: str, base: str):
     importable = all(part.isidentifier() for part in name.split("."))
     if importable and first not in sys.modules and first not in sys.stdlib_module_names:
         return importlib.import_module(name)
-    # A name that is taken (json.py) or that cannot be imported (my-agent.py) gets one of its own.
+    # A name that is taken (json.py) or cannot be imported (my-agent.py) gets another name.
     name = "agent_" + "".join(char if char.isalnum() else "_" for char in relative)
     from importlib.util import module_from_spec, spec_from_file_location
 

@@ -1,11 +1,11 @@
-# What an agent's error looks like on the channel.
+# Describes an agent's error for the channel.
 
 _MESSAGE_CHARS = 8_000
 _STACK_CHARS = 32_000
 
 
 class TurnError(Exception):
-    """A failure that the guest itself found; its message is for the agent's author."""
+    """A failure that the guest found. Its message is for the agent's author."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -32,7 +32,7 @@ def _stack(error: BaseException) -> str:
     try:
         import traceback
 
-        # Without the guest's own frames, which say nothing to the agent's author.
+        # Without the guest's own frames, which do not help the agent's author.
         frames = error.__traceback__
         while frames is not None and frames.tb_frame.f_globals.get("__package__") == __package__:
             frames = frames.tb_next

@@ -1,5 +1,5 @@
-# Runs what is awaited in a turn. An agent that keeps clients from turn to turn keeps them in one event loop: what they
-# hold open belongs to the loop that opened it.
+# Runs coroutines in one event loop for all turns, because an agent's clients belong to the loop in which they opened
+# their connections.
 
 _loop = None
 
@@ -13,8 +13,8 @@ def run_in_own_loop(coroutine):
 
 def run_in_one_loop(coroutine):
     """
-    Like asyncio.run, in the same loop each time. What the coroutine leaves running is cancelled; clients and their
-    connections stay.
+    Like asyncio.run, but always in the same loop. Cancels the tasks that the coroutine leaves running; clients keep
+    their connections.
     """
     global _loop
     import asyncio

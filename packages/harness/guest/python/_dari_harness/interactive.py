@@ -1,4 +1,4 @@
-# Recognizes a function that is a program for a terminal: it takes no prompt, and asks for one itself.
+# Recognizes a function that is an interactive program: it takes no prompt, and reads one from the terminal.
 
 from types import CodeType, FunctionType
 
@@ -20,7 +20,7 @@ def refuse_interactive(value, entry: dict) -> None:
 
 
 def _reads_input(function: FunctionType, seen: set) -> bool:
-    """Whether it, or a function of its module that it names, calls input() or speaks of sys.stdin."""
+    """Returns whether it, or a function of its module that it names, calls input() or uses sys.stdin."""
     seen.add(function)
     names = set(_names_in(function.__code__))
     if "stdin" in names or ("input" in names and "input" not in function.__globals__):

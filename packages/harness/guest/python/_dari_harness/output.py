@@ -1,4 +1,4 @@
-# What an agent says, as previews and as the parts of a result. Every runner of an export speaks through it.
+# The agent's output, as previews and as the parts of a result. All runners use it.
 
 from .channel import to_json
 from .errors import TurnError
@@ -15,7 +15,7 @@ class Output:
         self._bytes = 0
 
     def add(self, text: str) -> None:
-        """Previews a piece of text and keeps it; blocks while the host takes no more."""
+        """Sends a piece of text as a preview and stores it. Blocks while the host accepts no more."""
         self._bytes += len(text.encode("utf-8", "surrogatepass"))
         if self._bytes > self._limits["outputBytes"]:
             raise self._too_large()
@@ -27,11 +27,11 @@ class Output:
         return "".join(self._pieces)
 
     def to_parts(self, value) -> object:
-        """Text is one part; {"parts": [...]} is taken as it is; None is no part; other values are their JSON."""
+        """Text becomes one part; {"parts": [...]} is used unchanged; None becomes no part; other values become JSON."""
         if value is None or value == "":
             return []
         parts = value["parts"] if is_parts(value) else [{"type": "text", "text": text_of(value)}]
-        # The host counts exactly; here it only has to fit into one line.
+        # The host checks the exact limit. Here it only must fit into one line.
         if len(_json_of(parts)) > self._limits["frameBytes"] - _FRAME_ROOM_BYTES:
             raise self._too_large()
         return parts
@@ -45,7 +45,7 @@ def is_parts(value) -> bool:
 
 
 def text_of(value) -> str:
-    """Text as it is, anything else as its JSON. Raises invalid_output for what has none."""
+    """Returns text unchanged and anything else as JSON. Raises invalid_output if that is impossible."""
     return value if isinstance(value, str) else _json_of(value)
 
 

@@ -1,5 +1,5 @@
-# Says in the log which connections ended in the sandbox itself: its loopback is its own, and nothing leaves it but by
-# the proxy. The client's own error often names neither the address nor the reason.
+# Explains refused connections in the log: the sandbox has its own loopback, and everything else must go through the
+# proxy. The client's own error often names neither the address nor the reason.
 
 import errno
 import os
@@ -8,7 +8,7 @@ import sys
 _REFUSALS = {errno.ECONNREFUSED, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EACCES, errno.EPERM}
 _UNDER_WAY = {errno.EINPROGRESS, errno.EWOULDBLOCK}
 _DESTINATIONS_MAX = 20
-# (address, port) of what was refused, in this order.
+# (address, port) of refused connections, in order.
 _refused: dict = {}
 
 
@@ -49,12 +49,12 @@ def _note(address, code, proxy_port: int) -> None:
         if len(_refused) < _DESTINATIONS_MAX:
             _refused[destination] = True
     elif code == 0:
-        # What was refused while it started is no trouble once it is there.
+        # Ignore refusals from before a server was ready.
         _refused.pop(destination, None)
 
 
 def tell_refused_connections() -> None:
-    """At the end of a turn: writes what was refused in it."""
+    """Called at the end of a turn: logs the connections that were refused in it."""
     if not _refused:
         return
     lines = dict.fromkeys(_line_of(str(host), port) for host, port in _refused)

@@ -1,4 +1,4 @@
-# What an agent asks for in the middle of its turn: checked before the host is told.
+# Checks what an agent asks for before it is sent to the host.
 
 import re
 
@@ -17,7 +17,7 @@ def check_key(key) -> None:
 
 
 def ask_frame(limits: dict, key: str, schema, prompt, expires_in_seconds, usage: dict) -> str:
-    """The line that ends the attempt. Raises TypeError or ValueError for what cannot be asked."""
+    """Returns the line that ends the attempt. Raises TypeError or ValueError for an invalid input."""
     frame = {"t": "ask", "key": key, "schema": schema, "usage": usage}
     if not isinstance(schema, dict):
         raise TypeError("request_input: the schema must be a JSON Schema, as a dict")

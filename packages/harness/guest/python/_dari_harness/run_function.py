@@ -1,4 +1,4 @@
-# Runs a function of any colour and turns what it returns or yields into the parts of a result.
+# Runs any kind of function and turns what it returns or yields into the parts of a result.
 
 from types import FunctionType
 
@@ -12,10 +12,9 @@ _CONTEXT_NAMES = ("context", "ctx")
 
 def run_function(agent, turn, runner_of=lambda made: None) -> dict:
     """
-    The rules: text is one part; {"parts": [...], "usage"?: {...}} is taken as it is; None is no part; other values are
-    their JSON. What is yielded is a preview, and joined it is the result, unless a generator also returns something:
-    then that is it.
-    What `runner_of(returned)` answers, if anything, is awaited in place of all that: it runs what the function made.
+    Text becomes one part; {"parts": [...], "usage"?: {...}} is used unchanged; None becomes no part; other values
+    become JSON. Yielded values are previews, and joined they are the result, unless a generator also returns a value:
+    then that is the result. If `runner_of(returned)` returns a runner, it runs what the function made instead.
     """
     args, kwargs = _arguments(agent, turn.prompt, turn.context)
     output = Output(turn.limits, turn.channel)
@@ -71,8 +70,8 @@ def _is_iterator(value) -> bool:
 
 def _arguments(agent, prompt: str, context) -> tuple:
     """
-    The prompt, then the context for a second positional parameter or one called `context` or `ctx`. A second parameter
-    of another name that has a default other than None is the agent's own option and stays as it is.
+    Returns the prompt, and the context for a second positional parameter or one called `context` or `ctx`. A second
+    parameter of another name with a default other than None is the agent's own option and stays unset.
     """
     positional, keywords, variadic = _parameters(agent)
     kwargs = {name: context for name in _CONTEXT_NAMES if name in keywords}
@@ -96,7 +95,7 @@ _REQUIRED = object()
 
 
 def _parameters(agent) -> tuple:
-    """([(name, default)…] of positional parameters, names of keyword-only ones, whether it takes any number)."""
+    """Returns [(name, default)…] of positional parameters, names of keyword-only ones, and whether it has *args."""
     if type(agent) is FunctionType and not hasattr(agent, "__wrapped__"):
         code = agent.__code__
         names = code.co_varnames[:code.co_argcount]

@@ -1,4 +1,4 @@
-# One turn: frames come in on a thread of their own, the agent's code runs on the main thread.
+# Runs one turn: a thread reads the frames, and the main thread runs the agent's code.
 
 import gc
 import os
@@ -52,7 +52,7 @@ def main(is_template: bool = False) -> None:
                 answer = {"t": "loaded"}
             else:
                 if loaded is None:
-                    # Code that is loaded at its turn sees the turn's files.
+                    # Code that is loaded during its turn sees the turn's files.
                     os.chdir(frame["workspace"])
                     loaded = _load(frame)
                 answer = _run(frame, loaded, contexts[0], allowed, channel)
@@ -99,19 +99,19 @@ def _load_once() -> tuple:
 
 
 def _know_main_thread() -> None:
-    """Python asks for the kernel's number of a thread once, and after a fork it is another one."""
+    """Updates the thread id, which Python reads once and a fork changes."""
     main_thread = threading.main_thread()
     if hasattr(main_thread, "_set_native_id"):
         main_thread._set_native_id()
 
 
 def _memory_files() -> list:
-    """Names where each child has an empty directory of its own: what lies there is not copied."""
+    """Returns the files in directories of which each child gets its own, empty ones."""
     return [sorted(os.listdir(path)) for path in ("/tmp", "/dev/shm") if os.path.isdir(path)]
 
 
 def _load(frame: dict) -> tuple:
-    # For the agent, and for what it starts.
+    # For the agent and its child processes.
     os.environ["DARI_BUNDLE_DIR"] = frame["imageDir"]
     with _no_collection():
         value = find_export(frame["entry"], _real(frame))
@@ -120,7 +120,7 @@ def _load(frame: dict) -> tuple:
 
 @contextmanager
 def _no_collection():
-    """Imports make what stays: to look through it again and again for garbage is a sixth of what a large SDK takes."""
+    """Stops garbage collection: scanning imported objects, which stay, takes a sixth of a large SDK's load time."""
     gc.disable()
     try:
         yield
@@ -142,7 +142,7 @@ def _run(frame: dict, loaded: tuple, context: Context, allowed: threading.Event,
     )
     channel.send({"t": "started"})
     allowed.wait()
-    # It may have taken the place of the directory that the process was started in.
+    # The directory that the process was started in may have been replaced by the turn's files.
     os.chdir(frame["workspace"])
     note_connections()
     try:
@@ -150,7 +150,7 @@ def _run(frame: dict, loaded: tuple, context: Context, allowed: threading.Event,
     finally:
         tell_refused_connections()
     if again:
-        # Another turn may follow: nothing of this one is heard any more, and its directory is let go.
+        # Another turn may follow: this one can send nothing more, and its directory is released.
         own.end()
         os.chdir("/")
     return {"t": "result", **result, "usage": context._usage.with_used(result.get("usage"))}

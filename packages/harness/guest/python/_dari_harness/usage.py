@@ -1,4 +1,4 @@
-# What a turn has used at its models: what its runner knows, and what the agent's own code has reported.
+# What a turn has used at its models: counted by its runner, and reported by the agent's own code.
 
 import re
 import threading
@@ -12,7 +12,7 @@ _COUNT_MAX = 2**53 - 1
 
 
 class UsageReport:
-    """Collects what is reported, and tells the host at once: a killed process has reported it all the same."""
+    """Collects reports and sends each to the host at once, so that they survive if the process is killed."""
 
     def __init__(self, channel) -> None:
         self._channel = channel
@@ -20,7 +20,7 @@ class UsageReport:
         self._adding = threading.Lock()
 
     def add(self, usage) -> None:
-        """Adds to what the turn has used. Raises TypeError for what cannot be counted."""
+        """Adds to the turn's usage. Raises TypeError for what cannot be counted."""
         problem = _problem(usage)
         if problem is not None:
             raise TypeError(f"report_usage: {problem}")
@@ -29,19 +29,19 @@ class UsageReport:
             self._channel.send_line(to_json({"t": "usage", "usage": self._reported}))
 
     def with_used(self, used: dict | None) -> dict | None:
-        """With what the runner has used."""
+        """Includes what the runner has counted."""
         return add_usage(self._reported, used)
 
 
 def add_usage(one: dict | None, other: dict | None) -> dict | None:
-    """Adds up by name. None where neither has anything."""
+    """Sums by name. Returns None if both are empty."""
     if not one or not other:
         return one or other or None
     return {name: one.get(name, 0) + other.get(name, 0) for name in {**one, **other}}
 
 
 def usage_of_result(value: dict) -> dict:
-    """The `usage` of a function's {"parts", "usage"}. Raises invalid_output for what cannot be counted."""
+    """Returns the `usage` of a function's {"parts", "usage"}. Raises invalid_output for what cannot be counted."""
     usage = value.get("usage")
     if usage is None:
         return {}

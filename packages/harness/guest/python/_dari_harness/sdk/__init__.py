@@ -1,1 +1,1 @@
-# Runners of exports that belong to an SDK; each is imported only for an export that needs it.
+# Runners for exports of SDKs. Each is imported only for an export that needs it.

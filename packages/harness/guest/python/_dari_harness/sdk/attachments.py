@@ -1,11 +1,11 @@
-# Files and images of a message, read for a model.
+# Reads the files and images of a message for a model.
 
 import base64
 import os
 
 from ..errors import TurnError
 
-# All attachments of one message, before base64: what providers take in one request.
+# Maximum size of a message's attachments before base64: what providers accept in one request.
 _ATTACHED_BYTES_MAX = 32 * 1024 * 1024
 
 _MEDIA_TYPES = {
@@ -25,8 +25,8 @@ _MEDIA_TYPES = {
 
 def read_parts(parts: list, workspace: str) -> list:
     """
-    The parts as {"type": "text", "text"} and {"type": "image" | "file", "filename", "media_type", "bytes"}. A file of
-    an earlier message that is gone from the workspace becomes a text that says so. Raises agent_error over the limit.
+    Returns the parts as {"type": "text", "text"} and {"type": "image" | "file", "filename", "media_type", "bytes"}.
+    A file of an earlier message that is no longer in the workspace becomes a text. Raises agent_error above the limit.
     """
     left = _ATTACHED_BYTES_MAX
     read = []

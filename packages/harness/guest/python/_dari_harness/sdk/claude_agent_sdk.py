@@ -11,7 +11,7 @@ from .attachments import base64_of, read_parts
 from .memory import Memory, fingerprint, unknown_entries
 
 _DOCUMENT_TYPES = ("application/pdf",)
-# The model of messages that the SDK makes itself.
+# The model of messages that the SDK itself creates.
 _SYNTHETIC = "<synthetic>"
 
 
@@ -60,7 +60,7 @@ async def _ask(sdk, options, content: list, output: Output, results: list, answe
     result if subagents end after the main conversation, or if the session reports a subagent of an earlier turn first.
     """
     answered, current = asyncio.Event(), {}
-    # Older versions close the way that permissions are asked on once the prompt has been read.
+    # Older versions close the channel for permission requests once the prompt has been read.
     prompt = _as_messages(content, answered if options.can_use_tool else None)
     try:
         async for message in sdk.query(prompt=prompt, options=options):
@@ -76,7 +76,7 @@ async def _ask(sdk, options, content: list, output: Output, results: list, answe
 
 
 def _count(answers: dict, name: str | None, usage: dict | None) -> None:
-    """Adds to what an answer has used. A message may repeat what was known when its answer began."""
+    """Adds to an answer's usage. A message can repeat the numbers from when its answer began."""
     if name is None:
         return
     counts = answers.setdefault(name, {})
@@ -92,7 +92,7 @@ def _take_event(message, output: Output, answers: dict, current: dict) -> None:
         _count(answers, current[parent], event["message"].get("usage"))
     elif event.get("type") == "message_delta":
         _count(answers, current.get(parent), event.get("usage"))
-    # Text of the main conversation, as it is written; what a subagent says is its tool's business.
+    # Text of the main conversation as it is written, without the text of subagents.
     delta = event.get("delta") or {}
     if parent is None and delta.get("type") == "text_delta":
         output.add(delta["text"])
@@ -105,7 +105,7 @@ async def _as_messages(content: list, until: asyncio.Event | None):
 
 
 def _answer_of(results: list):
-    """What the last result with an answer says: one that reports a subagent may have none."""
+    """Returns the last result with an answer: one that reports a subagent may have none."""
     for result in reversed(results):
         structured = getattr(result, "structured_output", None)
         if structured is not None or result.result:
@@ -114,7 +114,7 @@ def _answer_of(results: list):
 
 
 def _content_of(context, missed: list) -> list:
-    """What was said in turns that the SDK's session does not hold comes first, as text."""
+    """Messages of turns that the SDK's session does not contain come first, as text."""
     blocks = []
     if missed:
         told = [f"{e['role']}: " + "\n".join(p.get("text") or p.get("path", "") for p in e["parts"]) for e in missed]
@@ -137,8 +137,8 @@ def _to_block(part: dict) -> dict:
 
 def _follow_workspace(session: str) -> None:
     """
-    The SDK finds its sessions by the working directory. Where that is another one than in the turn before, as it is
-    without a sandbox, the session's folder takes the new name.
+    The SDK finds its sessions by the working directory. If that has changed since the last turn, as it does without a
+    sandbox, renames the session's folder.
     """
     home = os.environ.get("HOME") or os.path.expanduser("~")
     projects = os.path.join(os.environ.get("CLAUDE_CONFIG_DIR") or os.path.join(home, ".claude"), "projects")
@@ -160,7 +160,7 @@ def _refuse_failure(results: list) -> None:
 
 
 def _totals_of(results: list) -> dict:
-    """What the last result says that all models have used, subagents' included."""
+    """Returns the last result's totals of all models, including subagents."""
     last = results[-1]
     cost = last.total_cost_usd or 0
     models = list((getattr(last, "model_usage", None) or {}).values())
@@ -186,8 +186,8 @@ def _sum(usages: list) -> dict:
 
 def _usage_of(results: list, answers: dict, before: dict | None) -> dict:
     """
-    Returns what this turn has used. In newer versions a session that is resumed continues from its totals; older
-    versions start from zero. A turn that has no result yet has used what its answers say, at a cost that is not known.
+    Returns what this turn has used. In newer versions, a resumed session continues from its totals; older versions
+    start from zero. For a turn without a result, returns what its answers say, without a cost.
     """
     used = _totals_of(results) if results else _sum(list(answers.values()))
     main = _sum([result.usage for result in results])

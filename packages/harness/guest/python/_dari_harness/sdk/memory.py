@@ -1,23 +1,24 @@
-# What an SDK remembers of a session between turns: JSON in the session's state folder, which is saved with the turn and
-# restored for the next one, on whichever worker.
+# What an SDK stores between a session's turns: JSON in the session's state folder, which is saved with the turn and
+# restored for the next one.
 
 import hashlib
 import json
 import os
 
 _BLOB_PREFIX = "dari-blob:"
-# Text from this length on is kept beside, named by its hash: an image is then stored once and not with each turn.
+# Text of this length or more is stored in a separate file named by its hash, so that an image is stored once and not
+# with each turn.
 _BLOB_CHARS = 16 * 1024
 
 
 class Memory:
     def __init__(self, name: str) -> None:
-        """name: the SDK's; its folder in the session's state."""
+        """name: the SDK's folder in the session's state."""
         self.dir = os.path.join(os.environ.get("HOME") or os.path.expanduser("~"), ".dari", name)
         self._file = os.path.join(self.dir, "memory.json")
 
     def load(self):
-        """What was saved last; None in the first turn."""
+        """Returns what was saved last; None in the first turn."""
         if not os.path.exists(self._file):
             return None
         with open(self._file, encoding="utf-8") as file:
@@ -56,15 +57,15 @@ class Memory:
 
 
 def fingerprint(parts: list) -> str:
-    """Recognizes a message among those of the history."""
+    """Identifies a message in the history."""
     said = [part["text"] if part["type"] == "text" else part["file_id"] for part in parts]
     return hashlib.sha256(json.dumps(said).encode("ascii")).hexdigest()
 
 
 def unknown_entries(history: list, last_fingerprint) -> list:
     """
-    The entries of the history that the memory does not hold: all of them where there is no memory, else those that
-    follow the turn it was saved in, which are of turns that were interrupted.
+    Returns the entries of the history that the memory does not contain: without a memory all of them, otherwise those
+    of interrupted turns after it was saved.
     """
     if last_fingerprint is None:
         return history

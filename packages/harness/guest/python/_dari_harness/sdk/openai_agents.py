@@ -1,4 +1,4 @@
-# Runs an `Agent` of openai-agents by that SDK's own runner, with the session's history, streamed.
+# Runs an `Agent` of openai-agents with that SDK's runner, with the session's history, streamed.
 
 import asyncio
 import dataclasses
@@ -12,11 +12,11 @@ from .openai_mcp import connected_servers
 
 
 def prepare(found: str):
-    """The runner: `async (agent, turn) -> {"parts", "usage"}`. Raises unsupported_export without the SDK."""
+    """Returns the runner: `async (agent, turn) -> {"parts", "usage"}`. Raises unsupported_export without the SDK."""
     try:
         from agents import Runner
     except ImportError as error:
-        # A file of the agent's own that is called agents.py hides the package.
+        # The agent's own file agents.py hides the package.
         if error.name != "agents":
             raise
         advice = 'add "openai-agents" to requirements.txt or pyproject.toml, and name no module of yours "agents"'
@@ -27,8 +27,8 @@ def prepare(found: str):
 
 def _complete_usage() -> None:
     """
-    Older versions of the SDK make token details without fields that the newest `openai` they allow requires, and fail
-    in every run. Where that is so, the fields get a default.
+    Older versions of the SDK create token details without fields that the newest `openai` they allow requires, so every
+    run would fail. Gives these fields a default.
     """
     from agents.usage import Usage
     from openai.types.responses import response_usage
@@ -65,9 +65,9 @@ async def _run(runner, agent, turn) -> dict:
         if not getattr(result, "interruptions", None):
             break
         memory.save({**known, "waiting": waiting_run(result.to_state(), context)})
-        # Read it like the attempt with the answer will, so that the question is the same there, letter for letter.
+        # Read the question as the attempt with the answer will, so that both are exactly the same.
         waiting = await resume_run(agent, memory.load(), context)
-    # Fields that the model left to their defaults belong to the answer, and not to what the model is told again.
+    # The answer contains fields that the model left at their defaults; the history does not.
     parts = output.to_parts(_plain(result.final_output, exclude_unset=False))
     memory.save({"items": _plain(result.to_input_list()), "last": fingerprint(context.parts)})
     return {"parts": parts, "usage": _usage_of(result.context_wrapper, before)}
@@ -104,7 +104,7 @@ def _to_content(part: dict) -> dict:
 
 
 def _plain(value, exclude_unset: bool = True):
-    """Models and dataclasses as the JSON values that they stand for."""
+    """Returns models and dataclasses as JSON values."""
     if hasattr(value, "model_dump"):
         return value.model_dump(mode="json", exclude_unset=exclude_unset)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -115,7 +115,7 @@ def _plain(value, exclude_unset: bool = True):
 
 
 def _usage_of(run_context, before: dict | None = None) -> dict:
-    """Of this attempt: a run that goes on counts what it has used before, too."""
+    """Returns the usage of this attempt. A resumed run also counts its earlier usage."""
     usage = run_context.usage
     used = {
         "requests": usage.requests,

@@ -1,13 +1,13 @@
-# Tools of an `Agent` that need somebody's approval (`needs_approval`): the run stops, its state goes into the session's
-# memory, and the approval is an input of the message (context.request_input). The attempt with the answer continues
-# from that state.
+# Tools of an `Agent` that need approval (`needs_approval`): the run stops, its state is stored in the session's memory,
+# and the approval is an input of the message (context.request_input). The attempt with the answer continues from that
+# state.
 
 import hashlib
 import json
 import re
 
 _PROMPT_CHARS = 1_000
-# How much of a long prompt's end is shown. The hidden middle is shown as a number of characters.
+# Number of characters shown from the end of a long prompt. The hidden middle is replaced by its length.
 _PROMPT_END_CHARS = 250
 _CALL_CHARS = 80
 
@@ -23,13 +23,13 @@ _DECISION = {
 
 
 def waiting_run(state, context) -> dict:
-    """What the memory keeps of a run that waits."""
+    """What the memory stores of a waiting run."""
     text = state.to_string(context_serializer=lambda _: {})
     return {"message_id": context.message_id, "state": text}
 
 
 async def resume_run(agent, memory: dict, context):
-    """The state of the run that this message has left waiting; None when it has none."""
+    """Returns the state of the run that waits in this message; None if there is none."""
     waiting = memory.get("waiting")
     if waiting is None or waiting["message_id"] != context.message_id:
         return None
@@ -39,7 +39,7 @@ async def resume_run(agent, memory: dict, context):
 
 
 def decide(state, context) -> None:
-    """Asks for each approval, one after the other, and notes what was decided."""
+    """Asks for one approval after the other, and applies the decisions."""
     for item in state.get_interruptions():
         name = _of(item.raw_item, "name") or "a tool"
         asked = f"{item.agent.name} wants to use {name} with {_arguments(item.raw_item)}"
@@ -60,8 +60,8 @@ def _arguments(raw) -> str:
 
 def _key(state, item, name: str) -> str:
     """
-    The same in every attempt: of the call that the state holds. Servers of models use an id again, for calls that
-    nobody has seen yet, so the key is of all that is decided about, and of how often the model had answered by then.
+    The key is the same in every attempt, because it is computed from the stored state. Servers of models reuse ids for
+    new calls, so it also covers everything that is decided, and how often the model had answered by then.
     """
     raw = item.raw_item
     call = str(_of(raw, "call_id") or _of(raw, "id") or name)

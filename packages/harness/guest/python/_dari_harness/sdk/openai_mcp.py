@@ -1,5 +1,5 @@
-# Servers of the Model Context Protocol that an `Agent` names. A bundle that exports an Agent does not run it, so the
-# guest connects them. Servers that the agent's own code has connected stay as they are.
+# MCP servers of an `Agent`. A bundle that exports an Agent does not connect them itself, so the guest does. Servers
+# that the agent's code has connected stay unchanged.
 
 from contextlib import asynccontextmanager, suppress
 
@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager, suppress
 @asynccontextmanager
 async def connected_servers(agent):
     """
-    Connects the servers of the agent, and of all that it may hand over to, that nobody has connected yet, for as long
-    as the context lasts. Raises the first server's error, with none left open.
+    Connects the unconnected servers of the agent and of its handoffs, for as long as the context lasts.
+    Raises the first server's error, with none left open.
     """
     connected = []
     try:
@@ -18,8 +18,8 @@ async def connected_servers(agent):
                 await server.connect()
         yield
     finally:
-        # In the reverse order and by the task that connected them: their cancel scopes are nested. One that does not
-        # end well takes neither the answer nor the first error with it.
+        # In reverse order and in the task that connected them, because their cancel scopes are nested. A failure to
+        # close must hide neither the answer nor the first error.
         for server in reversed(connected):
             with suppress(Exception):
                 await server.cleanup()
@@ -31,7 +31,7 @@ def _servers_of(agent, seen: set, servers: list) -> list:
     seen.add(id(agent))
     servers += [server for server in getattr(agent, "mcp_servers", None) or [] if server not in servers]
     for handoff in getattr(agent, "handoffs", None) or []:
-        # A handoff keeps its agent weakly; an agent that stands for itself has no such reference.
+        # A handoff keeps only a weak reference to its agent; a plain agent has no such attribute.
         refer = getattr(handoff, "_agent_ref", None)
         _servers_of(refer() if callable(refer) else handoff, seen, servers)
     return servers
