@@ -1,4 +1,4 @@
-// Reads code and message of something thrown, whichever realm or library it comes from.
+// Returns code and message of any thrown value, from any realm or library.
 
 export function codeOf(thrown: unknown): string {
   const code = typeof thrown === "object" && thrown !== null && "code" in thrown ? thrown.code : undefined;

@@ -1,4 +1,4 @@
-// A bundle to an installed, cached, read-only agent image.
+// Builds a bundle into an installed, cached, read-only agent image.
 
 export { listSdkFiles, sdkLeftovers, type SdkFile } from "./image/sdk-files.ts";
 export { RuntimeUnavailableError, type Runtime, type RuntimeOffer } from "./runtimes/runtime.ts";

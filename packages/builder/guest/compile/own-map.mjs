@@ -1,16 +1,16 @@
-// Reduces a bundle's source map to the agent's own sources: a map of its packages is megabytes that Node parses before
-// an error can be shown.
+// Reduces a bundle's source map to the agent's own sources: the map of its packages has megabytes, which Node would
+// parse before it shows an error.
 
 const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const valueOf = new Map([...digits].map((digit, value) => [digit, value]));
 
-/** `isOwn` is asked with each source as the map names it. Takes and returns the map's JSON text. */
+/** `isOwn` is called with each source, as the map names it. Takes and returns the map's JSON text. */
 export function keepOwnMappings(text, isOwn) {
   const map = JSON.parse(text);
   const own = map.sources.map(isOwn);
   const kept = map.sources.filter((_source, index) => own[index]);
   const placeOf = new Map(kept.map((source, place) => [source, place]));
-  // Fields are relative to the segment before: generated column, source, line and column in it.
+  // Fields are relative to the previous segment: generated column, source, line and column in it.
   const read = [0, 0, 0, 0];
   const written = [0, 0, 0, 0];
   const lines = map.mappings.split(";").map((line) => {
@@ -22,7 +22,7 @@ export function keepOwnMappings(text, isOwn) {
         .slice(0, 4)
         .forEach((difference, field) => (read[field] += difference));
       if (own[read[1]]) segments.push(encode([read[0], placeOf.get(map.sources[read[1]]), read[2], read[3]], written));
-      // Says where the agent's own code ends within a line.
+      // Marks where the agent's own code ends within a line.
       else if (isLastOwn) segments.push(encode([read[0]], written));
       isLastOwn = own[read[1]] === true;
     }

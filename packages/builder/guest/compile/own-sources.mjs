@@ -1,4 +1,5 @@
-// The agent's own sources become one module beside the entrypoint; packages are imported from where they are installed.
+// Bundles the agent's own sources into one module beside the entrypoint. Packages are imported from where they are
+// installed.
 
 import { readFile, writeFile } from "node:fs/promises";
 import { dirname, extname, join, posix } from "node:path";
@@ -6,7 +7,7 @@ import { keepPlaces, placeBanners, placeDefines } from "./places.mjs";
 
 const typescriptSuffix = /\.(ts|mts|cts|tsx|jsx)$/;
 
-/** `module` unless the file or its package says CommonJS: agents in TypeScript are written as ES modules. */
+/** `module` unless the file or its package says CommonJS: agents in TypeScript are usually ES modules. */
 async function moduleFormat(file) {
   const suffix = extname(file);
   if (suffix.startsWith(".c")) return "cjs";
@@ -41,7 +42,7 @@ async function bundle(esbuild, { entry, target, packagesExternal }, format) {
   return { result, outfile };
 }
 
-/** Writes the module where any source is TypeScript. `file` is what is to run; `inputs` are esbuild's, by path. */
+/** Writes the module if any source is TypeScript. `file` is what to run; `inputs` are esbuild's, by path. */
 export async function compileOwnSources(esbuild, request) {
   const { entry } = request;
   let built = await bundle(esbuild, request, await moduleFormat(entry));

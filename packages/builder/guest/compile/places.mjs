@@ -1,4 +1,5 @@
-// In a bundle `import.meta.url`, `__dirname` and their kin would all mean the bundle; each source file gets its own.
+// In a bundle, `import.meta.url`, `__dirname` and similar names would refer to the bundle. This gives each source file
+// its own.
 
 import { readFile } from "node:fs/promises";
 import { extname, relative } from "node:path";
@@ -26,10 +27,10 @@ export const placeDefines = {
 
 const sourceSuffix = /\.(ts|mts|cts|tsx|js|mjs|cjs|jsx)$/;
 const mentionsPlace = /import\s*\.\s*meta|__filename|__dirname/;
-/** What may stand before a directive; the directive stays the first statement, or it would be none. */
+/** What can come before a directive. The directive must stay the first statement. */
 const strictDirective = /^(?:#!.*\n)?(?:\s|\/\/.*\n|\/\*[^]*?\*\/)*(["'])use strict\1;?/;
 
-/** An esbuild plugin. `onPackageFile` sees the files of packages, which are left alone without it. */
+/** An esbuild plugin. `onPackageFile` gets the files of packages, which otherwise stay unchanged. */
 export function keepPlaces(outputDir, { onPackageFile } = {}) {
   return {
     name: "keep-places",
@@ -47,7 +48,7 @@ export function keepPlaces(outputDir, { onPackageFile } = {}) {
   };
 }
 
-/** On the first line, or behind its directive, so that line numbers stay those of the source. */
+/** On the first line, or after its directive, so that line numbers stay the same. */
 function withPlace(source, path) {
   const place = JSON.stringify(path.split("/").map(encodeURIComponent).join("/"));
   const constants =

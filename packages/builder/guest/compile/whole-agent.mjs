@@ -1,5 +1,5 @@
-// The agent and its packages become one script that is compiled ahead. Only where that changes nothing: whatever finds
-// code or files by itself at run time keeps the agent as it is (docs/decisions/0008-bundled-agents.md).
+// Bundles the agent and its packages into one precompiled script, but only if that changes nothing: an agent that finds
+// code or files by itself at run time stays unchanged (docs/decisions/0008-bundled-agents.md).
 
 import { readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -9,7 +9,7 @@ import { keepOwnMappings } from "./own-map.mjs";
 import { keepPlaces, placeBanners, placeDefines } from "./places.mjs";
 
 const loaderTemplate = new URL("./load-whole.cjs", import.meta.url);
-/** What esbuild says, if asked, about code whose meaning a bundle cannot keep. */
+/** esbuild's warnings about code that does not work in a bundle. */
 const obstacles = [
   "unsupported-require-call",
   "unsupported-dynamic-import",
@@ -27,15 +27,15 @@ const findsModules = new RegExp(
   ].join("|"),
 );
 const entryName = "dari-entry.js";
-/** esbuild's name for what it adds itself. */
+/** esbuild's name for its own helpers. */
 const helpers = "<runtime>";
-/** A script larger than this takes longer to read than it saves. */
+/** Reading a larger script takes longer than bundling saves. */
 const scriptBytesMax = 32 * 1024 * 1024;
 
 /**
  * Writes `<entry>.dari.bundle.cjs` and `<entry>.dari.load.cjs`, which runs it from its code cache.
- * @returns {file, cache} of the loader and of the code cache that its first run makes; `{reason}` where the agent stays
- * as it is; undefined where it uses no package.
+ * @returns {file, cache} of the loader and of the code cache that its first run creates; `{reason}` if the agent stays
+ *   unchanged; undefined if it uses no package.
  */
 export async function bundleWhole(esbuild, request, ownInputs) {
   const imported = packagesOf(ownInputs);
@@ -56,14 +56,14 @@ export async function bundleWhole(esbuild, request, ownInputs) {
   }
 }
 
-/** What esbuild could not do, in a line. */
+/** What esbuild could not do, in one line. */
 function reasonOf(error) {
   if (!Array.isArray(error?.errors)) return String(error?.message ?? error);
   const { text, location } = error.errors[0] ?? { text: "it cannot be bundled" };
   return location ? `${location.file}: ${text}` : text;
 }
 
-/** Why a bundle would not be what it is made of; undefined where it is. */
+/** Returns why a bundle would behave differently; undefined if it would not. */
 function obstacleOf(warnings, finders, outputFiles) {
   if (finders.length > 0) return `${relative(process.cwd(), finders.sort()[0])} finds modules by itself`;
   const obstacle = warnings.find(({ id }) => obstacles.includes(id));
@@ -79,13 +79,13 @@ function buildOptions({ target }) {
     platform: "node",
     target,
     conditions: conditionsOf(target),
-    // What packages claim about their side effects is not relied on.
+    // Packages can be wrong about their side effects.
     ignoreAnnotations: true,
     keepNames: true,
     write: false,
     legalComments: "none",
     logLevel: "silent",
-    // V8 keeps a text with a single character that is not ASCII, such as one in a comment, in twice the space.
+    // V8 stores a text with a single non-ASCII character, such as one in a comment, in twice the space.
     minifyWhitespace: true,
     lineLimit: 160,
     logOverride: Object.fromEntries(obstacles.map((id) => [id, "warning"])),
@@ -94,10 +94,13 @@ function buildOptions({ target }) {
   };
 }
 
-/** Wraps a script for the loader: a function that begins on the script's first line, so lines stay the same. */
+/**
+ * Wraps a script for the loader in a function that begins on the script's first line, so that line numbers stay the
+ * same.
+ */
 const asFunction = (text) => `(function (exports, require, module, __filename, __dirname) { ${text}\n})`;
 
-/** Own sources that may come upon a second copy of a package. */
+/** Own sources that could load a second copy of a package. */
 async function ownFinders(inputs) {
   const found = [];
   for (const path of Object.keys(inputs).filter((one) => /\.[cm]?[jt]sx?$/.test(one))) {
@@ -139,7 +142,7 @@ function build(esbuild, request, shared, onPackageFile) {
   });
 }
 
-/** Node's own, and so not the "module" that esbuild would add, under which packages keep other builds. */
+/** Node's own conditions, without the "module" that esbuild would add, for which packages have other builds. */
 function conditionsOf(target) {
   const [major, minor] = target.replace("node", "").split(".").map(Number);
   const hasModuleSync = major > 22 || (major === 22 && minor >= 10) || (major === 20 && minor >= 19);

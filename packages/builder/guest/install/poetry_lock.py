@@ -1,7 +1,7 @@
-"""Installs what a Poetry project depends on, in the versions of its lock. Runs inside a build sandbox; argv: pip's.
+"""Installs a Poetry project's dependencies in the versions of its lock. Runs inside a build sandbox; argv: pip's.
 
 Poetry itself is not needed: pip resolves the project's main dependencies with the lock's versions as constraints, so
-that development groups are left out and markers of other platforms are pip's business.
+that development groups are left out and pip handles markers of other platforms.
 """
 
 import os
@@ -21,7 +21,7 @@ def load(name):
 
 
 def requirement(name, wanted):
-    """A requirement without a version, which the lock decides; None for what is not installed."""
+    """Returns a requirement without a version, which the lock decides; None for what is not installed."""
     if isinstance(wanted, list):
         sys.exit(f"pyproject.toml: {name} has several forms at once; export the dependencies to requirements.txt")
     if isinstance(wanted, str):
@@ -47,7 +47,7 @@ def main():
     versions = {}
     for package in load("poetry.lock").get("package", []):
         versions.setdefault(package["name"], set()).add(package["version"])
-    # For a package with several versions per platform, the lock's markers would decide. pip decides instead.
+    # For a package with several versions per platform, the lock's markers would decide. Here pip decides instead.
     pinned = [f"{name}=={found.pop()}" for name, found in sorted(versions.items()) if len(found) == 1]
     with tempfile.NamedTemporaryFile("w", suffix=".txt", delete=False) as constraints:
         constraints.write("\n".join(pinned))

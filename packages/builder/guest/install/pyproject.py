@@ -1,4 +1,4 @@
-"""Installs what pyproject.toml depends on. Runs inside a build sandbox, in the bundle's root; argv: pip's."""
+"""Installs the dependencies of pyproject.toml. Runs inside a build sandbox, in the bundle's root; argv: pip's."""
 
 import runpy
 import sys

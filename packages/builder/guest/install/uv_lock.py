@@ -1,6 +1,6 @@
-"""Installs what uv.lock says, hashes checked. Runs inside a build sandbox, in the bundle's root; argv: the target.
+"""Installs uv.lock's packages and checks their hashes. Runs in a build sandbox, in the bundle's root; argv: the target.
 
-uv comes from the package index like everything else, into the sandbox's own home, unless this machine lends one.
+uv comes from the package index like everything else, into the sandbox's own home, unless this machine provides one.
 """
 
 import os
@@ -22,14 +22,14 @@ def find_uv():
 
 
 def environment():
-    """pip's settings in uv's words."""
+    """Translates pip's settings for uv."""
     given = os.environ
     named = {"UV_DEFAULT_INDEX": given.get("PIP_INDEX_URL"), "UV_INDEX": given.get("PIP_EXTRA_INDEX_URL")}
     chosen = {name: value for name, value in named.items() if value}
     certificates = given.get("SSL_CERT_FILE") or given.get("PIP_CERT") or given.get("REQUESTS_CA_BUNDLE")
     if certificates:
         chosen["SSL_CERT_FILE"] = certificates
-    # Its cache and the target are on different mounts; and the interpreter is the one that was chosen.
+    # The cache and the target are on different mounts, and the interpreter is already chosen.
     return {**given, **chosen, "UV_LINK_MODE": "copy", "UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1"}
 
 

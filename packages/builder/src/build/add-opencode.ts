@@ -1,4 +1,4 @@
-// An agent of OpenCode may be a plain object and nothing else. What runs it, its author need not name.
+// Adds the package that runs an OpenCode agent, which can be a plain object without a package.json.
 
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -9,8 +9,8 @@ import { readOptional } from "./installer.ts";
 const dependencies = { "@opencode-ai/sdk": "1.19.3", "opencode-ai": "1.18.33" };
 
 /**
- * Writes the package.json that such an agent lacks, when its check has failed for that reason.
- * @returns whether it did: then the build is worth another try.
+ * Writes the package.json if the agent has none and its check failed for that reason.
+ * @returns whether it did: then try the build again.
  */
 export async function addOpencode(tree: string, manifest: Manifest, error: unknown): Promise<boolean> {
   if (manifest.sdk !== "opencode" || !(error instanceof BuildFailed)) return false;

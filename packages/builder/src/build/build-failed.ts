@@ -1,4 +1,4 @@
-// A build that ended because of what was built, not because of the platform.
+// A build that failed because of its contents, not because of the platform.
 
 import { failure, type Failure, type FailureCode } from "@dari/domain";
 

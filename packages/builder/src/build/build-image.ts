@@ -1,4 +1,4 @@
-// The story of a build: a bundle becomes an installed, compiled, checked image in the blob store.
+// A whole build: turns a bundle into an installed, compiled and checked image in the blob store.
 
 import { mkdir, mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
@@ -29,26 +29,26 @@ import type { BuildSandbox } from "./sandbox-program.ts";
 
 export interface BuildOptions {
   readonly store: BlobStore;
-  /** A local tar.gz; inspected again while it is unpacked. */
+  /** A local tar.gz. It is checked again while it is unpacked. */
   readonly bundleFile: string;
   readonly manifest: Manifest;
   /** The image's key is `<keyPrefix>/images/<sha256>-<random>`. */
   readonly keyPrefix: string;
-  /** Who keeps the organization's layers of dependencies, and where this machine unpacks them. */
+  /** The organization's layers of dependencies, and where this machine unpacks them. */
   readonly layers: { readonly registry: DependencyLayerRegistry; readonly cache: ImageCache };
   readonly runtimes: Runtimes;
   readonly driver: SandboxDriver;
-  /** The build makes a directory of its own in it, which the caller removes: nobody has to wait for that. */
+  /** The build creates its own directory in it, which the caller removes in the background. */
   readonly workDir: string;
-  /** Limits of each program of the build; absent: the driver's. */
+  /** Limits of each program of the build (default: the driver's). */
   readonly sandboxLimits?: SandboxLimits;
-  /** Size limit of /tmp for installers and compilers; default `limits.buildTmpBytes`. */
+  /** Size limit of /tmp for installers and compilers (default: `limits.buildTmpBytes`). */
   readonly tmpBytes?: number;
-  /** What installers reach, where the driver holds their network; absent: the package registries alone. */
+  /** What installers can connect to, if the driver restricts their network (default: only the package registries). */
   readonly egress?: BuildEgress;
-  /** Default `limits.buildTimeoutMs`. */
+  /** Default: `limits.buildTimeoutMs`. */
   readonly timeoutMs?: number;
-  /** Receives the build log, whole lines, at most `limits.buildLogBytes`. */
+  /** Gets the build log in whole lines, at most `limits.buildLogBytes`. */
   log(text: string): void;
   readonly signal: AbortSignal;
 }
@@ -56,9 +56,9 @@ export interface BuildOptions {
 export type BuildResult = { ok: true; image: ImageRef; warnings: string[] } | { ok: false; failure: Failure };
 
 /**
- * Builds an image. A result that is not `ok` is the tenant's: the same bundle would fail again.
- * @throws the signal's reason when it aborts, and what the platform is to blame for (store, disk, sandbox). Either
- * way every process of the build is dead.
+ * Builds an image. A result that is not `ok` is the tenant's error: the same bundle would fail again.
+ * @throws the signal's reason if it aborts, and failures of the platform (store, disk, sandbox). Every process of the
+ *   build is dead in any case.
  */
 export async function buildImage(options: BuildOptions): Promise<BuildResult> {
   const log = createBuildLog(options.log);
@@ -81,7 +81,7 @@ export async function buildImage(options: BuildOptions): Promise<BuildResult> {
   }
 }
 
-/** What has just been said in the log does not stand there twice. */
+/** Removes lines that the log has just shown. */
 function unsaid(message: string, said: readonly string[]): string {
   const [first, ...more] = message.split("\n");
   const isNew = (line: string): boolean => !said.includes(line) && !said.includes(`error: ${line}`);
@@ -151,7 +151,7 @@ async function findRuntime(options: BuildOptions, log: BuildLog): Promise<Runtim
   return runtime;
 }
 
-/** Installs what the bundle depends on; undefined where that is nothing. */
+/** Installs the bundle's dependencies. Returns undefined if there are none. */
 async function install(
   options: BuildOptions,
   sandbox: BuildSandbox,
@@ -180,7 +180,7 @@ async function install(
   return provided;
 }
 
-/** Prefers the agent as one script, where that loads. @returns the entry that passed. */
+/** Prefers the agent as one script if that loads. @returns the entry that passed */
 async function check(given: EntryCheck, compiled: CompiledAgent, log: BuildLog): Promise<Entry> {
   const { whole, entry } = compiled;
   if (whole !== undefined) {
@@ -190,7 +190,7 @@ async function check(given: EntryCheck, compiled: CompiledAgent, log: BuildLog):
       return whole.entry;
     } catch (error) {
       if (!(error instanceof BuildFailed)) throw error;
-      // Whatever it says, the agent as it was written decides.
+      // Whatever the error is, the unbundled agent decides.
       log.line("packages are loaded one by one: the agent does not load as one script");
     }
   }

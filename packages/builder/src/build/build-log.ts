@@ -1,4 +1,4 @@
-// The build's log, line by line and bounded. Knows nothing of where it is kept.
+// The log of a build, in lines and with a size limit.
 
 import { limits } from "@dari/domain";
 
@@ -6,15 +6,15 @@ const lineCharsMax = 4096;
 const lastLinesMax = 12;
 
 export interface BuildLog {
-  /** Text of one or more lines. What a program printed is stripped of terminal control sequences. */
+  /** One or more lines. Terminal control sequences are removed from a program's output. */
   line(text: string): void;
   warn(text: string): void;
   readonly warnings: readonly string[];
-  /** Logs how long the step took, also when it fails. */
+  /** Logs how long the step took, also if it fails. */
   step<T>(name: string, run: () => Promise<T>): Promise<T>;
-  /** The step that is running, or ran last. */
+  /** The running or last step. */
   readonly currentStep: string;
-  /** What was said in it, the last twelve lines. */
+  /** The last twelve lines of that step. */
   readonly lastLines: readonly string[];
 }
 
@@ -65,7 +65,7 @@ export function createBuildLog(write: (text: string) => void): BuildLog {
   };
 }
 
-/** Without colours, cursor movements and other control characters; a carriage return starts a new line. */
+/** Removes colours, cursor movements and other control characters. A carriage return starts a new line. */
 export function printable(text: string): string {
   const plain = text.replaceAll(/\u001B(\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001B]*(\u0007|\u001B\\)?|.)/g, "");
   return plain.replaceAll(/\r\n?/g, "\n").replaceAll(/[\u0000-\u0008\u000B-\u001F\u007F]/g, "");

@@ -1,5 +1,5 @@
-// The guest of Node agents as one script, which a Node starts sooner than a dozen modules. The guest is the platform's
-// own: nothing of a tenant's is read here, so that this needs no sandbox.
+// Builds the guest of Node agents as one script, which starts sooner than a dozen modules. Reads only the platform's
+// own code, so it needs no sandbox.
 
 import { execFile } from "node:child_process";
 import { basename, dirname } from "node:path";
@@ -10,16 +10,16 @@ import { findEsbuild } from "./find-esbuild.ts";
 const scriptBytesMax = 4 * 1024 ** 2;
 const timeoutMs = 30_000;
 
-/** Makes the script strict, like the modules, and hides it as main module, which agents could notice. */
+/** Makes the script strict, like the modules, and removes it as main module, which agents could notice. */
 const banner = '"use strict"; delete process.mainModule; delete require.cache[__filename];';
 
 const options = [
   "--bundle",
   "--format=cjs",
   "--platform=node",
-  // The oldest that agents may have.
+  // The oldest version that agents can use.
   "--target=node20",
-  // What the guest makes a `require` from, which takes a file's path as well.
+  // The guest passes it to `createRequire`, which also accepts a file's path.
   "--define:import.meta.url=__filename",
   `--banner:js=${banner}`,
   "--charset=utf8",
@@ -27,8 +27,8 @@ const options = [
 ];
 
 /**
- * A CommonJS script without source map that may lie anywhere. What runs SDKs is in it and is run when an export needs
- * it. @throws when esbuild is not installed or fails.
+ * Returns a CommonJS script without source map that works anywhere. Contains the runners of SDKs, which run only if an
+ * export needs them. @throws if esbuild is not installed or fails
  */
 export async function bundleNodeGuest(): Promise<string> {
   const { binary } = await findEsbuild();

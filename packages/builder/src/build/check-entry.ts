@@ -1,4 +1,4 @@
-// Loads the entrypoint once, as a turn would, so that a typo fails the publish and not a turn.
+// Loads the entrypoint once, as a turn would, so that an error fails the publication and not a turn.
 
 import { copyFile, lstat, mkdir, mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
@@ -14,27 +14,27 @@ import { adviseMissing } from "./missing-packages.ts";
 import type { Entry } from "./resolve-entry.ts";
 import { describeBound, logOutput, type BuildSandbox } from "./sandbox-program.ts";
 
-/** Stands for every secret: a build has none, yet modules read them when they are loaded. */
+/** Replaces every secret: a build has none, but modules read them when they load. */
 const placeholderSecret = "dari-build-check";
 const stackLinesShown = 8;
 const sourceMaps = { NODE_OPTIONS: "--enable-source-maps" };
-/** Frames of Node and of the guest tell an agent's author nothing. */
+/** Frames of Node and of the guest do not help an agent's author. */
 const foreignFrame = /^\s+at .*(node:internal\/|\/guest\/node\/)/;
 
 export interface EntryCheck {
   readonly sandbox: BuildSandbox;
-  /** The installed and compiled tree: the image of this one run. */
+  /** The installed and compiled tree, which is the image of this run. */
   readonly tree: string;
-  /** Where the run's own directories are made. */
+  /** Where the run creates its own directories. */
   readonly dir: string;
   readonly manifest: Manifest;
   readonly runtime: Runtime;
   readonly entry: Entry;
-  /** What the manifest names; messages speak of it and not of what it was compiled to. */
+  /** The file in the manifest. Messages name it, and not what it was compiled to. */
   readonly source: Entry;
-  /** What the compiler found wrong and did not insist on. */
+  /** Warnings of the compiler. */
   readonly suspicions: readonly string[];
-  /** Where the code cache goes that a bundled agent makes of itself; a host path. */
+  /** Where to store the code cache that a bundled agent creates; a host path. */
   readonly codeCache?: string;
 }
 
@@ -42,8 +42,8 @@ const codeCacheName = "dari-code-cache";
 const codeCacheBytesMax = 64 * 1024 * 1024;
 
 /**
- * @throws BuildFailed: `entrypoint_not_found` or `unsupported_export` as the guest says; `build_failed` when the
- * module throws, exits, or does not load within `limits.entrypointCheckMs`.
+ * @throws BuildFailed: `entrypoint_not_found` or `unsupported_export`, from the guest; `build_failed` if the module
+ *   throws, exits, or does not load within `limits.entrypointCheckMs`.
  */
 export async function checkEntry(options: EntryCheck): Promise<void> {
   const { sandbox, codeCache } = options;
@@ -84,14 +84,14 @@ function guestSpec({
   const making = codeCache === undefined ? {} : { DARI_CODE_CACHE: codeCacheName };
   return {
     argv: guest.argv,
-    // So that a stack speaks of the agent's sources and not of what they were compiled to.
+    // So that a stack shows the agent's sources and not the compiled code.
     env: { ...(runtime.language === "typescript" ? sourceMaps : {}), ...manifest.env, ...secrets, ...making },
     readOnlyPaths: [...runtime.readOnlyPaths, ...guest.readOnlyPaths],
     limits: sandbox.limits,
   };
 }
 
-/** The sandbox is dead afterwards. @throws the signal's reason when it aborts */
+/** The sandbox is dead afterwards. @throws the signal's reason if it aborts */
 async function ask(running: Sandbox, { sandbox, entry, manifest }: EntryCheck): Promise<EntrypointCheck> {
   const { signal } = sandbox;
   const logged = logOutput(running, sandbox.onLine);
@@ -113,7 +113,7 @@ async function ask(running: Sandbox, { sandbox, entry, manifest }: EntryCheck): 
   }
 }
 
-/** The agent's own process wrote it, or something in its place. Without one the agent starts slower. */
+/** The agent's process wrote it, so do not trust it. Without a code cache, the agent only starts slower. */
 async function keepCodeCache(workspace: string, target: string): Promise<void> {
   const file = join(workspace, codeCacheName);
   const found = await lstat(file).catch(() => undefined);
@@ -131,7 +131,7 @@ async function explain(
     return new BuildFailed(relative(found.message).replaceAll(o.entry.file, o.source.file), found.code);
   }
   const lines = (stack ?? "").split("\n").filter((line) => line.trim() !== "" && !foreignFrame.test(line));
-  // Python's last lines are the nearest to the cause, Node's first ones.
+  // The cause is in Python's last lines, and in Node's first ones.
   const isPython = o.runtime.language === "python";
   const nearest = isPython ? lines.slice(-stackLinesShown) : lines.slice(0, stackLinesShown);
   const says = found.message.split("\n")[0] ?? "";
@@ -139,7 +139,7 @@ async function explain(
   const notRun = (await packagesWithScripts(o.tree, details.join("\n"))).map(
     (name) => `install scripts do not run, and ${name} has one: it may be incomplete`,
   );
-  // Suspicions may say already what is missing.
+  // The compiler's warnings may already name the missing package.
   const said = [...details, ...adviseMissing(details.join("\n")), ...notRun, ...o.suspicions];
   return new BuildFailed(relative([`${o.source.file} could not be loaded:`, ...new Set(said)].join("\n")));
 }

@@ -1,4 +1,4 @@
-// Which program installs a bundle's dependencies, and with which arguments. Starts none itself.
+// Chooses the program that installs a bundle's dependencies, and its arguments. Starts none.
 
 import type { Runtime } from "../runtimes/runtime.ts";
 import type { Installer, InstallTools } from "./installer.ts";
@@ -6,8 +6,8 @@ import { chooseNodeInstaller } from "./node-installers.ts";
 import { choosePythonInstaller } from "./python-installers.ts";
 
 /**
- * @returns undefined when the bundle has no dependencies: such an agent needs neither installer nor network.
- * @throws BuildFailed for a package.json that cannot be read, or when the worker has no installer for it.
+ * @returns undefined if the bundle has no dependencies: such an agent needs neither installer nor network.
+ * @throws BuildFailed for an unreadable package.json, or if the worker has no installer for it.
  */
 export function chooseInstaller(
   root: string,

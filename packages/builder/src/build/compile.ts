@@ -1,4 +1,4 @@
-// Turns an agent's sources into what the guest runs: TypeScript bundled, JavaScript as it is, Python to bytecode.
+// Compiles an agent's sources to what the guest runs: TypeScript bundled, JavaScript unchanged, Python to bytecode.
 
 import { access, realpath } from "node:fs/promises";
 import { join } from "node:path";
@@ -15,7 +15,7 @@ import { describeEnding, runInSandbox, succeeded, type BuildSandbox } from "./sa
 const compilerDir = fileURLToPath(new URL("../../guest/compile", import.meta.url));
 const errorsShown = 5;
 
-/** What runs an exported object of theirs needs the very copy that the agent holds. */
+/** The runner of an exported object of these packages needs the same copy as the agent. */
 const sharedPackages = ["@openai/agents", "@openai/agents-core", "@anthropic-ai/claude-agent-sdk"];
 
 interface Whole {
@@ -33,25 +33,25 @@ type Compilation =
     }
   | { ok: false; errors: string[] };
 
-/** The agent with its packages as one script, which is to be preferred when it passes the check. */
+/** The agent with its packages as one script, preferred if it passes the check. */
 export interface WholeAgent {
   readonly entry: Entry;
-  /** The path of the code cache, which the first run makes; relative to the tree. */
+  /** The path of the code cache, relative to the tree. The first run creates it. */
   readonly cache: string;
 }
 
 export interface CompiledAgent {
   readonly entry: Entry;
-  /** What is wrong with sources that may still run (JavaScript only). */
+  /** Warnings about sources that may still run (JavaScript only). */
   readonly suspicions: readonly string[];
   readonly whole?: WholeAgent;
 }
 
 /**
- * Bundles the entrypoint's own sources when any of them is TypeScript: `src/agent.ts` → `src/agent.dari.mjs` beside
- * it, so that files read relative to a source are found. JavaScript stays as it is. Where packages are installed and
- * nothing speaks against it, all of it becomes one script as well.
- * @throws BuildFailed naming file and line of the source.
+ * Bundles the entrypoint's own sources if any of them is TypeScript: `src/agent.ts` → `src/agent.dari.mjs` beside it,
+ * so that files are found relative to a source. JavaScript stays unchanged. If packages are installed, also bundles
+ * everything into one script if possible.
+ * @throws BuildFailed with file and line of the source.
  */
 export async function compileNode(
   sandbox: BuildSandbox,
@@ -79,7 +79,7 @@ export async function compileNode(
   }
   for (const error of result.errors) log.line(`error: ${error}`);
   const shown = [...result.errors.slice(0, errorsShown), ...adviseMissing(result.errors.join("\n"))];
-  // Node itself judges JavaScript: what esbuild cannot resolve may be made at run time.
+  // For JavaScript Node decides: what esbuild cannot resolve may be created at run time.
   if (/\.[cm]?js$/.test(entry.file)) return { entry, suspicions: shown };
   throw new BuildFailed(`TypeScript does not compile:\n${shown.join("\n")}`);
 }
@@ -113,15 +113,15 @@ function describeWhole(
   return { entry: { ...entry, file: whole.file }, cache: whole.cache };
 }
 
-/** Hash-based and unchecked, because an image never changes and its files have no times. */
+/** Unchecked hashes, because an image never changes and its files have no times. */
 const compileFlags = ["-q", "-q", "--invalidation-mode", "unchecked-hash"];
 
-/** Compiles every .py of a layer that is being made. */
+/** Compiles every .py of a layer that is being built. */
 export async function compileDependencyLayer(sandbox: BuildSandbox, runtime: Runtime): Promise<void> {
   await runPython(sandbox, runtime, ["-m", "compileall", ...compileFlags, "."]);
 }
 
-/** Compiles every .py of the tree except those of a linked layer, which are compiled already. */
+/** Compiles every .py of the tree, except those of a linked layer, which are compiled already. */
 export async function compilePython(sandbox: BuildSandbox, runtime: Runtime): Promise<void> {
   const except = ["-x", `/\\${pythonDependencyDir}/`];
   await runPython(sandbox, runtime, ["-m", "compileall", ...compileFlags, ...except, "."]);
@@ -135,7 +135,7 @@ async function runPython(sandbox: BuildSandbox, runtime: Runtime, args: readonly
     readOnlyPaths: runtime.readOnlyPaths,
     network: "none",
   });
-  // Files that do not compile (templates, other Python versions) are not errors until somebody imports them.
+  // Files that do not compile (templates, other Python versions) are not errors unless they are imported.
   if (ending.exit.startError !== undefined) throw new BuildFailed(describeEnding(ending, sandbox));
 }
 

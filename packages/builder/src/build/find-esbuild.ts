@@ -1,4 +1,4 @@
-// Where esbuild lies on this machine: its module, and the program for this system that does the work.
+// Finds esbuild on this machine: its module, and its program for this system.
 
 import { realpath } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -11,7 +11,7 @@ export interface Esbuild {
   readonly readOnlyPaths: readonly string[];
 }
 
-/** @throws when it is not installed. */
+/** @throws if it is not installed. */
 export async function findEsbuild(): Promise<Esbuild> {
   const main = await realpath(createRequire(import.meta.url).resolve("esbuild"));
   const binaryPackage = `@esbuild/${process.platform}-${process.arch}`;

@@ -1,5 +1,5 @@
-// What an installer may connect to. Only the operator and the package managers themselves decide it: no file of a
-// bundle adds a host.
+// Decides what an installer can connect to. Only the operator and the package managers decide that: no file of a bundle
+// adds a host.
 
 import { mkdir, mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
@@ -12,9 +12,9 @@ import type { Installer } from "./installer.ts";
 import { runInSandbox, succeeded, type BuildSandbox } from "./sandbox-program.ts";
 
 export interface BuildEgress {
-  /** `registries`: the package registries of this machine. `open`: every public address as well. `off`: neither. */
+  /** `registries`: the package registries of this machine. `open`: also every public address. `off`: neither. */
   readonly mode: "registries" | "open" | "off";
-  /** What may be reached beyond that; in `off`, endpoints alone. */
+  /** Further allowed hosts; in `off`, only endpoints. */
   readonly rules: readonly EgressRule[];
 }
 
@@ -26,21 +26,21 @@ export interface InstallNetworkRequest {
   readonly installer: Installer;
   readonly runtime: Runtime;
   readonly sandbox: BuildSandbox;
-  /** Where directories of its own may be made. */
+  /** Where to create directories. */
   readonly dir: string;
   readonly log: BuildLog;
 }
 
 export interface InstallNetwork {
   readonly network: SandboxSpec["network"];
-  /** What was refused so far, as `host:port`; the log has the reasons. */
+  /** Refused connections so far, as `host:port`. The log has the reasons. */
   readonly refused: ReadonlySet<string>;
 }
 
 const refusalsShown = 20;
 const megabytesMax = 16 * 1024;
 
-/** The host's network where the driver of this machine does not hold it. */
+/** Returns the host's network if this machine's driver does not restrict it. */
 export async function installNetwork(request: InstallNetworkRequest): Promise<InstallNetwork> {
   const probe = await request.sandbox.driver.probe();
   if (!probe.ok || probe.guarantees.network !== "enforced") return { network: "open", refused: new Set() };
@@ -50,7 +50,7 @@ export async function installNetwork(request: InstallNetworkRequest): Promise<In
   return limited({ mode: mode === "open" ? "open" : "allow", rules: [...rules, ...registries] }, request.log);
 }
 
-/** Without the worker's own proxies, where the sandbox's is the only one that can be reached. */
+/** Without the worker's own proxy variables if only the sandbox's proxy can be reached. */
 export function installEnvironment(
   { env }: Installer,
   network: SandboxSpec["network"],
@@ -81,7 +81,7 @@ async function registriesOf(request: InstallNetworkRequest): Promise<readonly Eg
   return [...npm, ...own];
 }
 
-/** A package manager that npm fetches says which registry it uses by itself, where no file of the bundle is. */
+/** A package manager that npm downloads prints its own registry, in a folder without files of the bundle. */
 async function askInstaller(
   { sandbox, installer, dir, log }: InstallNetworkRequest,
   argv: readonly string[],

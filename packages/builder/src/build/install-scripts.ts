@@ -1,14 +1,14 @@
-// Install scripts of packages do not run. Where an agent does not load, this says whether that may be why.
+// Install scripts of packages do not run. If an agent does not load, this says whether that may be the reason.
 
 import { lstat, readFile, realpath } from "node:fs/promises";
 import { join, sep } from "node:path";
 
 const packageInPath = /node_modules\/((?:@[\w.-]+\/)?[\w][\w.-]*)(?=\/)/g;
-/** Scripts of a package.json that package managers run when they install it. */
+/** Scripts of a package.json that package managers run at installation. */
 export const installHooks = ["preinstall", "install", "postinstall"] as const;
 const manifestBytesMax = 1024 * 1024;
 
-/** Returns the packages with install scripts among those that an error's text names by a path. */
+/** Returns the packages with install scripts whose paths an error's text contains. */
 export async function packagesWithScripts(tree: string, text: string): Promise<string[]> {
   const names = [...new Set([...text.matchAll(packageInPath)].map(([, name]) => name!))];
   const found = await Promise.all(names.map(async (name) => (await hasScript(tree, name)) && name));

@@ -1,4 +1,4 @@
-// npm, pnpm and Yarn, by the lockfile that the bundle has.
+// Chooses npm, pnpm or Yarn by the bundle's lockfile.
 
 import type { Runtime } from "../runtimes/runtime.ts";
 import { BuildFailed } from "./build-failed.ts";
@@ -6,7 +6,7 @@ import { installHooks } from "./install-scripts.ts";
 import { readOptional, type Installer, type InstallTools } from "./installer.ts";
 
 const lockfiles = ["package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "yarn.lock"] as const;
-/** What package managers read beside package.json and their lockfile. */
+/** What package managers read besides package.json and their lockfile. */
 const configuration = [
   ".npmrc",
   ".pnpmfile.cjs",
@@ -17,7 +17,7 @@ const configuration = [
   ".yarn/patches/",
   ".yarn/plugins/",
 ];
-/** Dependencies that lie in the bundle itself. */
+/** Dependencies that are part of the bundle. */
 const localDependency = /(^|["'\s@])(file|link|portal|workspace):|"workspaces"\s*:|^packages:/m;
 const yarnClassic = "yarn@1.22.22";
 const yarnBerry = "@yarnpkg/cli-dist@4.18.1";
@@ -54,7 +54,7 @@ export async function chooseNodeInstaller(
     warnings,
     argv: [runtime.command, npm.cli, ...command.flags],
     ...(asksRegistry && { asksRegistry: [runtime.command, npm.cli, ...asksRegistry] }),
-    // Install scripts of dependencies do not run: they are the usual way in for hostile packages.
+    // Install scripts of dependencies do not run: they are the most common way for malicious packages to attack.
     env: {
       ...tools.env,
       ...yarnEnvironment(tools.env, command.name.startsWith(yarnClassic)),
@@ -105,7 +105,7 @@ function chooseCommand(manifest: PackageManifest, locks: ReadonlyMap<string, str
   return { name: "npm install", flags: ["install", ...quiet, "--no-package-lock"], warnings, locked: false };
 }
 
-/** Only what decides: the rest of package.json is the package manager's. */
+/** Only the fields that decide. The package manager checks the rest. */
 interface PackageManifest {
   readonly packageManager?: unknown;
   readonly dependencies?: unknown;
@@ -130,7 +130,7 @@ function hasDependencies(manifest: PackageManifest): boolean {
   return tables.some((table) => Object.keys(table ?? {}).length > 0) || manifest.workspaces !== undefined;
 }
 
-/** The version that the project names, else one that reads its lockfile. */
+/** Returns the version that the project names, otherwise one that reads its lockfile. */
 function pnpmFor(manifest: PackageManifest, lockfile: string): string {
   const named = packageManager(manifest);
   if (/^pnpm@\d+\.\d+\.\d+$/.test(named)) return named;
@@ -147,7 +147,7 @@ function packageManager({ packageManager: named }: PackageManifest): string {
   return typeof named === "string" ? named.split("+")[0]! : "";
 }
 
-/** Yarn 2 and later read their own variables. Its Plug'n'Play would need a loader of its own in every agent. */
+/** Yarn 2 and later read their own variables. Plug'n'Play would require a loader in every agent. */
 function yarnEnvironment(env: Readonly<Record<string, string>>, isClassic: boolean): Record<string, string> {
   const registry = env.npm_config_registry ?? env.NPM_CONFIG_REGISTRY;
   return {
@@ -156,8 +156,8 @@ function yarnEnvironment(env: Readonly<Record<string, string>>, isClassic: boole
     YARN_ENABLE_TELEMETRY: "false",
     YARN_IGNORE_PATH: "true",
     YARN_ENABLE_GLOBAL_CACHE: "true",
-    // It looks at no variable of the system's by itself; the sandbox sets these where it has a proxy. Yarn 1 does, and
-    // would take what is written here for an address.
+    // Yarn 2 does not read the system's proxy variables, so refer to those that the sandbox sets. Yarn 1 reads them,
+    // and would use this text as an address.
     ...(isClassic ? {} : { YARN_HTTP_PROXY: "${HTTP_PROXY-}", YARN_HTTPS_PROXY: "${HTTPS_PROXY-}" }),
     ...(registry === undefined ? {} : { YARN_NPM_REGISTRY_SERVER: registry }),
   };

@@ -1,4 +1,4 @@
-// uv and pip, by the lockfile or the requirements that the bundle has.
+// Chooses uv or pip by the bundle's lockfile or requirements.
 
 import { readdir } from "node:fs/promises";
 import { join, posix } from "node:path";
@@ -9,8 +9,8 @@ import { pythonDependencyDir, readOptional, type Installer, type InstallTools } 
 import { pinsOf } from "./python-pins.ts";
 
 const scriptsDir = fileURLToPath(new URL("../../guest/install", import.meta.url));
-// In these, `\s` after `^` would match line breaks too: on a file of empty lines the time is then quadratic.
-/** Requirements that lie in the bundle itself, or in files that others name. */
+// In these patterns, `\s` after `^` would match line breaks too, and take quadratic time for a file of empty lines.
+/** Requirements that are part of the bundle, or in files that others include. */
 const localRequirement =
   /(^|["'\s=@])(\.{0,2}\/|file:)|^[ \t]*-{1,2}(?!-?hash)[a-z]|\.(whl|tar\.gz|zip)\b|\bpath\s*=|\bworkspace\s*=/m;
 const projectDependencies = /^[ \t]*dependencies[ \t]*=/m;
@@ -20,9 +20,9 @@ const dependencyFiles = ["uv.lock", "requirements.txt", "poetry.lock", "pyprojec
 const shownMax = 5;
 
 /**
- * `uv.lock`, else `requirements.txt`, else `poetry.lock`, else the dependencies of pyproject.toml: of the bundle's
- * root, else of the entrypoint's folder, else of the folders above that. The project itself is not installed, only what
- * it depends on: agents are run from their sources.
+ * Uses `uv.lock`, otherwise `requirements.txt`, otherwise `poetry.lock`, otherwise the dependencies of pyproject.toml:
+ * in the bundle's root, otherwise in the entrypoint's folder, otherwise in the folders above that. The project itself
+ * is not installed, only its dependencies: agents run from their sources.
  */
 export async function choosePythonInstaller(
   root: string,
@@ -38,7 +38,7 @@ export async function choosePythonInstaller(
   return undefined;
 }
 
-/** Dependency files that no installer reads, where `choosePythonInstaller` finds none. */
+/** Returns dependency files that no installer reads, if `choosePythonInstaller` finds none. */
 export async function findUnreadRequirements(root: string): Promise<readonly string[]> {
   const found: string[] = [];
   for (const entry of await readdir(root, { withFileTypes: true })) {
@@ -49,7 +49,7 @@ export async function findUnreadRequirements(root: string): Promise<readonly str
   return found.slice(0, shownMax);
 }
 
-/** The root first, then the entrypoint's folder and what is above it. */
+/** The root first, then the entrypoint's folder and those above it. */
 function foldersFor(entryFile: string): readonly string[] {
   const folders = [""];
   for (let at = posix.dirname(entryFile); at !== "." && at !== "/"; at = posix.dirname(at)) folders.push(at);
@@ -83,7 +83,7 @@ async function installerOf(command: Command, { root, folder, files, runtime, too
   return {
     name: folder === "" ? command.name : `${command.name} in ${folder}`,
     flags: folder === "" ? flags : [folder, ...flags],
-    // Isolated, so that a module of the agent named like one of pip's does not take its place.
+    // Isolated, so that a module of the agent cannot replace one of pip's.
     argv: [runtime.command, "-I", ...program, ...flags],
     env: { ...tools.env, PIP_DISABLE_PIP_VERSION_CHECK: "1", PIP_NO_INPUT: "1", PIP_ROOT_USER_ACTION: "ignore" },
     readOnlyPaths: [...runtime.readOnlyPaths, scriptsDir, ...tools.readOnlyPaths],
@@ -137,12 +137,12 @@ function chooseCommand(files: ReadonlyMap<string, string>, target: string): Comm
   return { name, script: "pyproject.py", flags: pipFlags, reads, locked: false, warnings };
 }
 
-/** What lies on a server is no path of the bundle. */
+/** A URL is not a path of the bundle. */
 function withoutUrls(text: string): string {
   return text.replaceAll(/https?:\/\/[^\s"']+/g, "");
 }
 
-/** Whether each requirement has a hash, with which pip refuses what is not listed. */
+/** Whether each requirement has a hash: pip then refuses everything that is not listed. */
 function hasHashes(requirements: string): boolean {
   const lines = requirements.replaceAll("\\\n", " ").split("\n");
   const named = lines.map((line) => line.trim()).filter((line) => line !== "" && !/^[#-]/.test(line));

@@ -1,17 +1,17 @@
-// Which installed Python packages no requirement pins to one version.
+// Finds installed Python packages whose versions no requirement pins.
 
 import { access, readdir } from "node:fs/promises";
 import { join, posix } from "node:path";
 import { pythonDependencyDir, readOptional } from "./installer.ts";
 
-/** Requirements files that include others are followed this deep. */
+/** Maximum depth of requirements files that include others. */
 const includesMax = 5;
 const namesShown = 5;
 
-/** The packages that a requirements file pins, and those of the files that it includes, by their normalized names. */
+/** Returns the packages that a requirements file and the files it includes pin, by normalized name. */
 export async function pinsOf(root: string, file: string): Promise<ReadonlySet<string>> {
   const pins = new Set<string>();
-  // Each file is read once: files that include one another many times would be read without end.
+  // Each file is read once, because files can include each other many times.
   const read = new Set<string>();
 
   async function add(name: string, depth: number): Promise<void> {
@@ -32,13 +32,13 @@ export async function pinsOf(root: string, file: string): Promise<ReadonlySet<st
   return pins;
 }
 
-/** A warning that names installed packages outside `pins`; undefined when there are none. */
+/** Returns a warning with the installed packages outside `pins`; undefined if there are none. */
 export async function describeUnpinned(root: string, pins: ReadonlySet<string>): Promise<string | undefined> {
   const loose: string[] = [];
   for (const entry of await readdir(join(root, pythonDependencyDir)).catch(() => [])) {
     const name = /^(.+?)-[^-]+\.dist-info$/.exec(entry)?.[1];
     if (name === undefined || pins.has(normalized(name))) continue;
-    // A package from a path or a URL has no version to choose.
+    // A package from a path or a URL has only one version.
     if (!(await exists(join(root, pythonDependencyDir, entry, "direct_url.json")))) loose.push(normalized(name));
   }
   if (loose.length === 0) return undefined;

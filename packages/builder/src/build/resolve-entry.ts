@@ -1,4 +1,4 @@
-// Which file of the bundle an entrypoint means. Looks at names only; what the file exports is the check's business.
+// Finds the bundle's file for an entrypoint, by name only. The check looks at what the file exports.
 
 import { lstat, readdir } from "node:fs/promises";
 import { join, posix } from "node:path";
@@ -16,9 +16,9 @@ const nodeSuffixes = [".ts", ".mts", ".cts", ".tsx", ".js", ".mjs", ".cjs", ".js
 const suggestionsMax = 8;
 
 /**
- * `src/agent.ts:agent` is a file; a module without suffix (`src/agent`, for Python also `pkg.agent`) is looked for
- * as Node and Python would; `agent.js` may mean `agent.ts`, as TypeScript has it.
- * @throws BuildFailed `entrypoint_not_found` naming files that are there.
+ * `src/agent.ts:agent` names a file. A module without suffix (`src/agent`, for Python also `pkg.agent`) is searched as
+ * Node and Python would; `agent.js` can mean `agent.ts`, as in TypeScript.
+ * @throws BuildFailed `entrypoint_not_found` with similar files.
  */
 export async function resolveEntry(root: string, manifest: Manifest): Promise<Entry> {
   const [reference = "", exported = ""] = manifest.entrypoint.split(":");

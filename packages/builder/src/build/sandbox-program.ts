@@ -1,5 +1,5 @@
-// Runs one program of a build to its end in a sandbox of its own. Everything that a tenant's files may influence
-// (installers, compilers) runs here and never beside the worker.
+// Runs one program of a build in its own sandbox. Everything that a tenant's files can influence (installers,
+// compilers) runs here.
 
 import type { Readable } from "node:stream";
 import { finished } from "node:stream/promises";
@@ -16,12 +16,12 @@ export interface SandboxProgram {
 
 export interface BuildSandbox {
   readonly driver: SandboxDriver;
-  /** Holds `workspace/`, the build's tree, and `state/`, the programs' home. */
+  /** Contains `workspace/`, the build's tree, and `state/`, the programs' home. */
   readonly slotDir: string;
-  /** A sandbox wants an image; a build has none yet. */
+  /** An empty directory as the image that a sandbox requires: a build has none yet. */
   readonly emptyDir: string;
   readonly limits: SandboxLimits;
-  /** Size limit of /tmp for installers and compilers; it is on the disk. */
+  /** Size limit of /tmp, which is on the disk, for installers and compilers. */
   readonly tmpBytes: number;
   readonly signal: AbortSignal;
   onLine(line: string): void;
@@ -29,9 +29,9 @@ export interface BuildSandbox {
 
 export interface ProgramEnding {
   readonly exit: SandboxExit;
-  /** The bound of the build that it hit. */
+  /** The limit of the build that it exceeded. */
   readonly exceeded: Exceeded | undefined;
-  /** What it wrote to stdout, at most 1 MiB; lines of stdout and stderr also went to `onLine`. */
+  /** Its stdout, at most 1 MiB. Lines of stdout and stderr also go to `onLine`. */
   readonly stdout: string;
   readonly lastLines: readonly string[];
 }
@@ -41,8 +41,8 @@ const lastLinesMax = 12;
 const lineCharsMax = 4096;
 
 /**
- * Resolves when the program and everything that it started is dead.
- * @throws the signal's reason when it aborts; SandboxStartError.
+ * Resolves when the program and all its child processes are dead.
+ * @throws the signal's reason if it aborts; SandboxStartError.
  */
 export async function runInSandbox(sandbox: BuildSandbox, program: SandboxProgram): Promise<ProgramEnding> {
   const { driver, slotDir, emptyDir, limits, tmpBytes, signal } = sandbox;
@@ -77,12 +77,12 @@ export async function runInSandbox(sandbox: BuildSandbox, program: SandboxProgra
 
 function ignore(): void {}
 
-/** True when the program ended by itself and well. */
+/** Returns whether the program ended by itself with exit code 0. */
 export function succeeded({ exit }: ProgramEnding): boolean {
   return exit.code === 0 && exit.startError === undefined;
 }
 
-/** `exit code 1`, `signal SIGKILL`, or why it was not started; and the limit that it exceeded. */
+/** Returns `exit code 1`, `signal SIGKILL`, or why it was not started; and the limit that it exceeded. */
 export function describeEnding({ exit, exceeded }: ProgramEnding, bounds: BuildBounds): string {
   const { startError, signal, code } = exit;
   const how = startError ?? (signal === null ? `exit code ${code}` : `signal ${signal}`);
@@ -91,7 +91,7 @@ export function describeEnding({ exit, exceeded }: ProgramEnding, bounds: BuildB
 
 export type BuildBounds = Pick<BuildSandbox, "limits" | "tmpBytes">;
 
-/** Names the limit of builds, and its value where there is one. */
+/** Describes the limit of builds, with its value if there is one. */
 export function describeBound(exceeded: Exceeded, { limits, tmpBytes }: BuildBounds): string {
   const { memoryBytes, diskBytes, processes, cpuSeconds } = limits;
   const values: Readonly<Record<Exceeded, string>> = {
@@ -121,7 +121,7 @@ function collectText(stream: Readable): { text(): string } {
   return { text: () => Buffer.concat(chunks).toString("utf8") };
 }
 
-/** Resolves when both streams have ended, which they do at the latest when the sandbox is killed. */
+/** Resolves when both streams have ended, at the latest when the sandbox is killed. */
 export async function logOutput(running: Sandbox, onLine: (line: string) => void): Promise<void> {
   await Promise.all([readLines(running.stdout, onLine), readLines(running.stderr, onLine)]);
 }
@@ -134,7 +134,7 @@ async function readLines(stream: Readable, onLine: (line: string) => void): Prom
     const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
     rest = lines.pop() ?? "";
     for (const line of lines) onLine(line);
-    // A program that never ends its line must not fill the memory.
+    // A line without an end must not fill the memory.
     if (rest.length > stdoutBytesMax) rest = "";
   });
   await finished(stream).catch(ignore);

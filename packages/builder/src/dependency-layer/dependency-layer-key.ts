@@ -1,4 +1,4 @@
-// What decides which packages an installer installs, as one hash.
+// Hashes everything that decides which packages an installer installs.
 
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
@@ -7,12 +7,12 @@ import { join } from "node:path";
 import type { Installer } from "../build/installer.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
 
-/** Raised with every change of what an installer or a layer is. */
+/** Raise it with every change of an installer or of the form of a layer. */
 const builderVersion = 1;
 
 /**
- * sha256, hex. `paths` are the files of the bundle that the installer may read, relative to `root`.
- * Without a lockfile, dependencies are resolved again each day.
+ * Returns a sha256 as hex. `paths`: the files of the bundle that the installer may read, relative to `root`. Without a
+ * lockfile, dependencies are resolved again every day.
  */
 export async function dependencyLayerKey(o: {
   root: string;
@@ -27,7 +27,7 @@ export async function dependencyLayerKey(o: {
   const platform = `${process.platform}-${process.arch}-${libc()}`;
   const sources = Object.entries(env).filter(([name]) => /registry|index_url|find_links/i.test(name));
   const day = locked ? "" : o.today;
-  // Where the interpreter and the installer lie on this machine says nothing of what they install.
+  // Without paths of the interpreter and the installer on this machine, which do not change what is installed.
   hash.update(JSON.stringify([builderVersion, language, version, platform, name, flags, sources, day]));
   for (const path of [...o.paths].sort()) {
     const content = await readFile(join(o.root, path));
@@ -41,7 +41,7 @@ function libc(): string {
   return existsSync("/etc/alpine-release") ? "musl" : "glibc";
 }
 
-/** Every file below `root`, relative, POSIX. */
+/** Returns every file below `root`, with relative POSIX paths. */
 export async function filesBelow(root: string): Promise<string[]> {
   const entries = await readdir(root, { recursive: true, withFileTypes: true });
   return entries

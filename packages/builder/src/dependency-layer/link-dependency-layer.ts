@@ -1,4 +1,4 @@
-// Puts a layer into a tree by hard links, so that nothing is copied and paths are those of an ordinary installation.
+// Links a layer into a tree by hard links: nothing is copied, and paths are those of an ordinary installation.
 
 import { chmodSync, linkSync, mkdirSync, opendirSync, readlinkSync, symlinkSync } from "node:fs";
 import { chmod, copyFile, mkdir, readdir } from "node:fs/promises";
@@ -7,15 +7,17 @@ import { setImmediate } from "node:timers/promises";
 import { removeTree } from "@dari/native";
 import { codeOf } from "../errors.ts";
 
-/** Folders that installers fill. Every file of a layer is in one of these. */
+/** The folders that installers fill. Every file of a layer is in one of these. */
 export const dependencyFolders: readonly string[] = ["node_modules", ".deps"];
 
-/** A link takes microseconds, and a third of what handing it to a thread takes; so many in a row hold up nobody. */
+/**
+ * A link takes microseconds, a third of what passing it to a thread takes. This many in a row block no one noticeably.
+ */
 const stepsInARow = 32;
 
 /**
- * Links a layer's folders, wherever they lie below `from`, into `to` on the same file system; elsewhere they are
- * copied. A folder of `to` of the same name is replaced. `seal`: the directories that are touched end up read-only.
+ * Links a layer's folders, wherever they are below `from`, into `to`. On another file system they are copied. A folder
+ * of the same name in `to` is replaced. `seal`: makes the changed directories read-only.
  * @returns the folders, relative to `to`.
  */
 export async function linkDependencyLayer(from: string, to: string, options: { seal: boolean }): Promise<string[]> {
@@ -50,7 +52,7 @@ interface Copy {
   readonly target: string;
 }
 
-/** Pauses after each call to the system. A file that cannot be linked is left to the caller to copy. */
+/** Yields after each system call. If a file cannot be linked, yields it for the caller to copy. */
 function* stepsOf(from: string, to: string, mode: number): Generator<Copy | undefined, void> {
   using entries = opendirSync(from);
   for (let entry = entries.readSync(); entry !== null; entry = entries.readSync()) {
@@ -65,7 +67,7 @@ function* stepsOf(from: string, to: string, mode: number): Generator<Copy | unde
   chmodSync(to, mode);
 }
 
-/** False on another file system, and for a file with as many links as it can have. */
+/** Returns false on another file system, and for a file with the maximum number of links. */
 function isLinked(source: string, target: string): boolean {
   try {
     linkSync(source, target);

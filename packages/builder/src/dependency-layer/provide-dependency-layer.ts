@@ -1,4 +1,4 @@
-// Gives a build its dependencies: the layer that its lockfile already has, or one that is installed now.
+// Provides a build's dependencies: the existing layer of its lockfile, or one that is installed now.
 
 import { chmod, cp, mkdir, readdir, rm, rmdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -23,7 +23,7 @@ export interface DependencyLayerRequest {
   readonly keyPrefix: string;
   readonly registry: DependencyLayerRegistry;
   readonly cache: ImageCache;
-  /** The build's own; the layer is installed in one beside it. */
+  /** The build's sandbox. The layer is installed in one beside it. */
   readonly sandbox: BuildSandbox;
   readonly dir: string;
   readonly installer: Installer;
@@ -35,11 +35,11 @@ export interface DependencyLayerRequest {
 
 export interface LinkedDependencyLayer {
   readonly layer: DependencyLayerRef;
-  /** Folders of the tree that are the layer's, relative. */
+  /** The layer's folders, relative to the tree. */
   readonly roots: readonly string[];
 }
 
-/** The layer is in the build's tree afterwards. @throws BuildFailed with the installer's last lines. */
+/** Puts the layer into the build's tree. @throws BuildFailed with the installer's last lines. */
 export async function provideDependencyLayer(request: DependencyLayerRequest): Promise<LinkedDependencyLayer> {
   const { sandbox, installer, runtime, registry, cache, log } = request;
   const tree = join(sandbox.slotDir, "workspace");
@@ -69,7 +69,9 @@ function reads(installer: Installer, path: string): boolean {
   return installer.reads?.some((one) => path === one || (one.endsWith("/") && path.startsWith(one))) ?? true;
 }
 
-/** It is in this machine's cache already when it is stored: the next build and the first turn find it there. */
+/**
+ * Adds the layer to this machine's cache before it is stored, so that the next build and the first turn find it there.
+ */
 async function makeLayer(
   request: DependencyLayerRequest,
   from: { tree: string; paths: readonly string[] },
@@ -89,7 +91,7 @@ async function makeLayer(
     const failed = `${installer.name} failed with ${describeEnding(ending, sandbox)}`;
     throw new BuildFailed([failed, ...ending.lastLines, ...explainRefusals(refused)].join("\n"));
   });
-  // First what may lead out of the tree: an installer's own code may have put links in place of its folders.
+  // First remove links out of the tree: an installer's code may have replaced its folders by links.
   await pruneToLayer(root);
   for (const path of installer.leftovers) await rm(join(root, path), { force: true });
   if (runtime.language === "python") await compileDependencyLayer(sandbox, runtime);
@@ -114,9 +116,9 @@ function explainRefusals(refused: ReadonlySet<string>): string[] {
   return [`${[...refused].join(", ")} was refused: ${rule} (DARI_BUILD_EGRESS_ALLOW)`];
 }
 
-/** Removes all but the folders of a layer and what leads to them. Packing removes directories of impossible names. */
+/** Removes everything but a layer's folders and their parents. Packing removes directories with invalid names. */
 async function pruneToLayer(dir: string): Promise<void> {
-  await chmod(dir, 0o755); // an installer's own code may have closed it
+  await chmod(dir, 0o755); // An installer's code may have made it unreadable.
   for (const entry of await readdir(dir, { withFileTypes: true })) {
     const path = join(dir, entry.name);
     if (entry.isDirectory() && (dependencyFolders.includes(entry.name) || entry.name.includes("\uFFFD"))) continue;

@@ -1,20 +1,20 @@
-// zstd in frames, several of them at once: a stream of frames is what any decompressor of zstd reads as one.
+// Compresses zstd in several frames at once. Every zstd decompressor reads a sequence of frames as one stream.
 
 import { promisify } from "node:util";
 import { constants, zstdCompress } from "node:zlib";
 
-/** Takes half the time of level 3, for a tenth more bytes. */
+/** Takes half the time of level 3, for 10 % more bytes. */
 const level = 1;
-/** Smaller ones compress worse, larger ones no better. */
+/** Smaller frames compress worse, larger ones no better. */
 const frameBytes = 4 * 1024 * 1024;
-/** Half of the threads that Node has for files and compression together: nobody waits for long. */
+/** Half of the threads that Node has for files and compression, so that others do not wait long. */
 const framesAtOnce = 2;
 
 const compress = promisify(zstdCompress);
 /** A frame comes from its thread in one piece. */
 const options = { chunkSize: frameBytes, params: { [constants.ZSTD_c_compressionLevel]: level } };
 
-/** Yields frames in order. `onPiece` is given each piece of the source, in order. */
+/** Yields frames in order. `onPiece` gets each piece of the source, in order. */
 export async function* compressFrames(
   source: AsyncIterable<Uint8Array>,
   onPiece: (piece: Uint8Array) => void,
@@ -23,14 +23,14 @@ export async function* compressFrames(
   const buffers = Array.from({ length: framesAtOnce + 1 }, () => Buffer.allocUnsafe(frameBytes));
   for await (const block of blocksOf(source, buffers, onPiece)) {
     const frame = compress(block, options);
-    frame.catch(() => {}); // The error is seen when the frame is taken from the list.
+    frame.catch(() => {}); // The error is thrown when the frame is awaited.
     frames.push(frame);
     if (frames.length === framesAtOnce) yield await frames.shift()!;
   }
   for (const frame of frames) yield await frame;
 }
 
-/** In pieces as long as the buffers, which are used in turn; the last one is what is left, and may be empty. */
+/** Yields blocks of the buffers' size, which are used in turn. The last one is the rest, and may be empty. */
 async function* blocksOf(
   source: AsyncIterable<Uint8Array>,
   buffers: readonly Buffer[],

@@ -1,4 +1,4 @@
-// Unpacked images on this machine's disk, shared by its turns, bounded by bytes. One process owns the directory.
+// Unpacked images on this machine's disk, shared by its turns, with a size limit. One process owns the directory.
 
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -14,7 +14,7 @@ import { Shelf } from "./shelf.ts";
 import { unpackImage } from "./unpack-image.ts";
 
 export interface ImageLease {
-  /** The image's root: read-only, verified, not evicted until `release`. */
+  /** The image's root: read-only, verified, and not evicted before `release`. */
   readonly dir: string;
   /** Idempotent. */
   release(): void;
@@ -22,25 +22,25 @@ export interface ImageLease {
 
 export interface ImageCache {
   /**
-   * Fetches, verifies and unpacks the image unless it is there. Any number of callers at once unpack it once. An
-   * image with a layer is put together from both by hard links, and holds its layer for as long as it is there.
+   * Downloads, verifies and unpacks the image if it is missing. Concurrent callers unpack it once. An image with a
+   * layer is combined by hard links, and holds its layer while it exists.
    * @throws ImageDamagedError, BlobNotFoundError; the next call tries again.
    */
   ensure(image: CachedImage): Promise<ImageLease>;
   /**
-   * Keeps an image without a layer that was made here, so that it need not be fetched: `tree` is moved in, out of
-   * everybody's reach, and then `pack` packs it there, taking it over, or fails. Nothing of it is left then. Nobody may
-   * reach a tree of another file system: it is packed where it lies.
+   * Keeps an image without a layer that was built here, so that it need not be downloaded: moves `tree` in, where no
+   * build program can reach it, and calls `pack`, which takes it over. If `pack` fails, nothing remains. A tree on
+   * another file system must already be unreachable: it is packed in place.
    */
   adopt<P extends PackedTree>(tree: string, pack: (dir: string) => Promise<P>): Promise<Adopted<P>>;
-  /** Waits for what is in progress. Images stay for the next start. */
+  /** Waits for running work. Images stay for the next start. */
   close(): Promise<void>;
 }
 
-/** What the cache needs to know of an image; a layer is one without a layer. */
+/** What the cache needs to know about an image. A layer is an image without a layer. */
 export type CachedImage = Pick<ImageRef, "digest" | "objectKey" | "layer">;
 
-/** What packing a directory found out. */
+/** The result of packing a directory. */
 export type PackedTree = Pick<PackedImage, "digest" | "unpackedBytes">;
 
 export interface Adopted<P extends PackedTree> {
@@ -49,20 +49,20 @@ export interface Adopted<P extends PackedTree> {
 }
 
 interface Unpacked {
-  /** Without those of its layer. */
+  /** Without the bytes of its layer. */
   readonly bytes: number;
 }
 
-/** An image that each turn uses is marked no oftener. Milliseconds. */
+/** How often an image's last use is written at most, in milliseconds. */
 const touchEveryMs = 1_000;
 
-/** A directory with this file in it is complete: it is written before the directory gets its name. */
+/** A directory with this file is complete: the file is written before the directory gets its name. */
 const markerName = "complete.json";
 
 interface Marker {
   readonly bytes: number;
   readonly layer?: string;
-  /** After a crash of the machine (not of the process) a file may be named and yet not hold its bytes. */
+  /** After a crash of the machine (not of the process), a file may have a name but not its bytes. */
   readonly boot: string;
 }
 
@@ -120,11 +120,11 @@ class DirectoryImageCache implements ImageCache {
       };
       const lease = await this.#use(digest, keep).catch((error: unknown) => {
         if (isPlaced) throw error;
-        return this.#use(digest, keep); // somebody was fetching it, in vain
+        return this.#use(digest, keep); // Another caller's download failed.
       });
       return { packed, lease };
     } finally {
-      // Gone, unless it failed or the same image was here before.
+      // Already moved, unless it failed or the same image was here before.
       await removeTree(staging).catch(() => {});
     }
   }
@@ -149,14 +149,14 @@ class DirectoryImageCache implements ImageCache {
     }
   }
 
-  /** `make` is called where nothing of this name is here or on its way. */
+  /** `make` is called if nothing of this name exists or is being made. */
   async #use(name: string, make: () => Promise<Unpacked>): Promise<ImageLease> {
     const shelf = this.#shelf;
     const path = join(this.#options.dir, name);
-    // An image that was just evicted must be gone before it is unpacked again under the same name.
+    // An image that was just evicted must be removed before it is unpacked again under the same name.
     if (shelf.get(name) === undefined) await Promise.all(this.#removals);
     const entry = shelf.get(name) ?? shelf.add(name, make());
-    // Before anything is awaited: what is used is not evicted.
+    // Before the first await: a used image is not evicted.
     const lease = shelf.use(entry);
     try {
       entry.bytes = (await entry.ready).bytes;
@@ -211,16 +211,16 @@ async function unpackInto(
   }
 }
 
-/** Gives a directory that is complete its name. */
+/** Renames a complete directory to its final name. */
 async function place(dir: string, name: string, staging: string, found: Omit<Marker, "boot">): Promise<Unpacked> {
   const marker: Marker = { ...found, boot: bootId() };
   await writeFile(join(staging, markerName), JSON.stringify(marker));
-  await discard(dir, name); // a rest that could not be removed earlier
+  await discard(dir, name); // left over if it could not be removed earlier
   await rename(staging, join(dir, name));
   return { bytes: found.bytes };
 }
 
-/** From another file system it is moved once it is packed: what it is by then can be copied, and has a bound. */
+/** From another file system it is moved after packing: it can be copied then, and its size is limited. */
 async function moveAndPack<P>(from: string, to: string, pack: (dir: string) => Promise<P>): Promise<P> {
   try {
     await rename(from, to);
@@ -233,7 +233,7 @@ async function moveAndPack<P>(from: string, to: string, pack: (dir: string) => P
   return pack(to);
 }
 
-/** Removes what a crash left behind; the rest, least recently used first. */
+/** Removes what a crash left behind. Returns the rest, least recently used first. */
 async function recover(dir: string): Promise<(Marker & { name: string })[]> {
   await mkdir(dir, { recursive: true });
   const found: (Marker & { name: string; usedAtMs: number })[] = [];
@@ -254,7 +254,7 @@ async function readMarker(dir: string): Promise<Marker | undefined> {
   }
 }
 
-/** The name goes first, at once, so that a half-removed image is never taken for a whole one. */
+/** Renamed first, so that a half-removed image is never used. */
 async function discard(dir: string, name: string): Promise<void> {
   const doomed = join(dir, `.evict-${name}`);
   await rename(join(dir, name), doomed).catch((error: unknown) => {

@@ -1,20 +1,20 @@
-// Which entries an image can have: one rule for making and for unpacking an image.
+// Which entries an image can have, for packing and unpacking.
 
 import { NameRegistry, normalizeEntryName } from "@dari/bundles";
 
 export type EntryNameResult = { readonly name: string } | { readonly refused: string };
 
-/** Remembers the entries that it accepted: no two of them may meet on a disk. */
+/** Remembers accepted entries: no two of them may collide on a disk. */
 export class ImageEntryNames {
   readonly #names = new NameRegistry();
   readonly #pathBytesMax: number;
 
-  /** The default is for images that exist. */
+  /** The default is for existing images. */
   constructor(pathBytesMax = 4096) {
     this.#pathBytesMax = pathBytesMax;
   }
 
-  /** `path` relative to the image's root. The answer has it in its normal form, or says why not. */
+  /** `path` is relative to the image's root. Returns its normalized form, or why it is refused. */
   accept(path: string, kind: "file" | "directory"): EntryNameResult {
     const checked = normalizeEntryName(path, this.#pathBytesMax);
     if (!checked.ok) return { refused: checked.reason };

@@ -1,5 +1,5 @@
-// A directory to one object whose digest depends on the tree alone: a sorted tar without times or owners, zstd.
-// The directory may have been written by hostile programs: links are never followed, other special files are left out.
+// Packs a directory into one object whose digest depends only on the tree: a sorted tar without times or owners, zstd.
+// Malicious programs may have written the directory: links are never followed, other special files are left out.
 
 import { createHash } from "node:crypto";
 import { constants, createWriteStream, type Dirent } from "node:fs";
@@ -15,27 +15,30 @@ import { openTakenOver, removeEntry, takeOverDirectory, takeOverLink } from "./t
 
 const epoch = new Date(0);
 const readOnly = constants.O_RDONLY | constants.O_NOFOLLOW;
-/** Files up to this size are read ahead, this many at a time; larger ones are streamed. */
+/** Files up to this size are read in advance, this many at a time. Larger ones are streamed. */
 const smallFileBytes = 256 * 1024;
 const readAhead = 16;
-/** The most bytes of an entry's path. Linux allows 4096 with the path of the tree, here and where it is unpacked. */
+/**
+ * Maximum length of an entry's path. Linux allows 4096 bytes including the path of the tree, here and where it is
+ * unpacked.
+ */
 const pathBytesMax = 3072;
-/** Each piece goes through the threads several times. */
+/** Each piece passes between threads several times, so pieces are large. */
 const pieceBytes = 256 * 1024;
 
-/** The tree is larger than an image may be; the message is for the tenant. */
+/** The tree exceeds the limit of an image. The message is for the tenant. */
 export class ImageTooLargeError extends Error {
   override readonly name = "ImageTooLargeError";
 }
 
 export interface PackedImage {
-  /** sha256 of the tar before compression: what zstd makes of equal input differs with its version and buffers. */
+  /** sha256 of the tar before compression: zstd's output differs with its version and buffers. */
   readonly digest: string;
-  /** The size of the compressed file. */
+  /** Size of the compressed file. */
   readonly sizeBytes: number;
   readonly unpackedBytes: number;
   readonly entries: number;
-  /** Paths that were left out, each with why. */
+  /** Paths that were left out, with the reasons. */
   readonly omitted: readonly string[];
 }
 
@@ -43,19 +46,19 @@ export interface PackOptions {
   readonly dir: string;
   /** Must not exist yet. */
   readonly file: string;
-  /** Paths that are left out, with all below them. */
+  /** Paths that are left out, with everything below them. */
   readonly except?: readonly string[];
   /**
-   * `dir` itself becomes what unpacking the image gives. Each file is taken over before it is read, so that nothing
-   * which has a hand in it is left when its bytes go into the digest.
+   * Makes `dir` itself what unpacking the image gives. Each file is taken over before it is read, so that no other
+   * process can still change it when its bytes go into the digest.
    */
   readonly takeOver?: boolean;
   readonly signal?: AbortSignal;
 }
 
 /**
- * Writes the image of `dir` to `file`. Nobody may write to `dir` meanwhile.
- * @throws ImageTooLargeError over `limits.imageUnpackedBytes` or `limits.imageMembers`.
+ * Writes the image of `dir` to `file`. Nothing may write to `dir` at the same time.
+ * @throws ImageTooLargeError above `limits.imageUnpackedBytes` or `limits.imageMembers`.
  */
 export async function packImage(options: PackOptions): Promise<PackedImage> {
   const archive = pack();
@@ -96,7 +99,7 @@ class Counts {
     this.#bound(this.unpackedBytes, path);
   }
 
-  /** A file that is copied before it is added: a sparse one may claim to be larger than every disk. */
+  /** Counts a file that is copied before it is added: a sparse one may claim to be larger than any disk. */
   addCopy(path: string, sizeBytes: number): void {
     this.#copiedBytes += sizeBytes;
     this.#bound(this.#copiedBytes, path);
@@ -123,7 +126,7 @@ interface Tree {
   readonly counts: Counts;
 }
 
-/** Entries are written in order while the next ones are read. */
+/** Writes entries in order while the next ones are read. */
 async function addTree(archive: Pack, tree: Tree): Promise<void> {
   const window: Promise<Loaded>[] = [];
   const emitNext = async (): Promise<void> => {
@@ -134,7 +137,7 @@ async function addTree(archive: Pack, tree: Tree): Promise<void> {
   try {
     for await (const found of walk(tree, "", new ImageEntryNames(pathBytesMax))) {
       const loading = load(tree, found);
-      loading.catch(() => {}); // The error is seen when the entry is taken from the window.
+      loading.catch(() => {}); // The error is thrown when the entry is awaited.
       window.push(loading);
       if (window.length >= readAhead) await emitNext();
     }
@@ -151,11 +154,11 @@ async function addTree(archive: Pack, tree: Tree): Promise<void> {
 interface Found {
   readonly path: string;
   readonly entry: Dirent<Buffer>;
-  /** Why an image may not have it. */
+  /** Why an image cannot contain it. */
   readonly refused?: string;
 }
 
-/** Depth first, each directory sorted by the bytes of its names, a directory before what is in it. */
+/** Depth first, each directory sorted by the bytes of its names, a directory before its contents. */
 async function* walk(tree: Tree, path: string, names: ImageEntryNames): AsyncGenerator<Found, void> {
   const dir = join(tree.root, path);
   if (tree.takeOver) {
@@ -219,14 +222,15 @@ async function addMember(archive: Pack, loaded: Exclude<Loaded, { omitted: strin
       const done = (error?: Error | null): void => (error ? reject(error) : resolve());
       if ("body" in loaded) return void archive.entry(header, loaded.body, done);
       const sink = archive.entry(header, done);
-      // Exactly the size that the header claims, whatever happens to the file.
+      // Exactly the size in the header, whatever happens to the file.
       const content = loaded.handle.createReadStream({
         start: 0,
         end: header.size - 1,
         autoClose: false,
         highWaterMark: pieceBytes,
       });
-      // An abort destroys the archive, and what is being written with it; unheard, that would end this process.
+      // An abort destroys the archive and the entry that is being written. Without a listener, that would end this
+      // process.
       sink.on("error", reject);
       content.on("error", reject).pipe(sink as unknown as NodeJS.WritableStream);
     });

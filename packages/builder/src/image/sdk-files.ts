@@ -1,10 +1,10 @@
-// The files of a bundle that SDKs look for in the working directory: instructions, skills, settings.
+// The files of a bundle that SDKs read from the working directory: instructions, skills, settings.
 
 import { lstat, readdir, realpath, stat } from "node:fs/promises";
 import { join, sep } from "node:path";
 import { limits } from "@dari/domain";
 
-/** Names at the root of a bundle, files or folders. */
+/** Names of files or folders at the root of a bundle. */
 export const sdkNames = ["CLAUDE.md", ".claude", "AGENTS.md", ".opencode", ".pi", "skills"] as const;
 
 /** OpenCode installs its plugins' packages beside its settings. */
@@ -22,7 +22,7 @@ export interface SdkFile {
 }
 
 export interface SdkFiles {
-  /** Sorted, so that a folder's files are neighbours. Empty where there are too many. */
+  /** Sorted, so that a folder's files are adjacent. Empty if there are too many. */
   readonly files: readonly SdkFile[];
   /** Why they are not shown in the working directory. */
   readonly problem?: string;
@@ -32,7 +32,7 @@ export interface SdkFiles {
 const skipped = new Set(["node_modules", "__pycache__", ".deps"]);
 const depthMax = 16;
 
-/** Links are followed where they stay in the bundle. Whatever else is no file or folder is left out. */
+/** Follows links that stay in the bundle. Leaves out everything else that is not a file or a folder. */
 export async function listSdkFiles(bundleDir: string): Promise<SdkFiles> {
   const root = await realpath(bundleDir);
   const files: SdkFile[] = [];
@@ -41,7 +41,7 @@ export async function listSdkFiles(bundleDir: string): Promise<SdkFiles> {
 
   async function add(path: string, depth: number): Promise<void> {
     if (entries > limits.sdkFilesMax || bytes > limits.sdkFilesBytes) return;
-    // Folders count as well: a few links to the folder that they are in make millions of paths without a file.
+    // Counts folders too: a few links to their own folder create millions of paths without a file.
     entries += 1;
     const source = await realpath(join(root, path)).catch(() => undefined);
     if (source === undefined || !source.startsWith(root + sep)) return;

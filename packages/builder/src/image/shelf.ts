@@ -1,4 +1,4 @@
-// What lies in a cache by name: who uses it, how large it is, and what goes first when it is too much. Knows no disk.
+// The entries of a cache by name: their users, their sizes, and the order of eviction. Does not access the disk.
 
 export interface ShelfLease {
   /** Idempotent. */
@@ -9,12 +9,12 @@ export interface Entry<T> {
   readonly ready: Promise<T>;
   /** Undefined until ready. */
   bytes: number | undefined;
-  /** Another entry that this one needs for as long as it is there. */
+  /** Another entry that this one needs while it exists. */
   needs: ShelfLease | undefined;
   users: number;
-  /** Grows with each use; the smallest is evicted first. */
+  /** Grows with each use. The smallest is evicted first. */
   usedAt: number;
-  /** When it was last marked as used, for a later process. Milliseconds by this process's clock. */
+  /** When its last use was last written for a later process, in milliseconds by this process's clock. */
   touchedAt: number;
 }
 
@@ -24,7 +24,7 @@ export class Shelf<T> {
   readonly #evicted: (name: string) => void;
   #clock = 0;
 
-  /** `evicted` is told the names that are no longer here. */
+  /** `evicted` is called with the name of each evicted entry. */
   constructor(maxBytes: number, evicted: (name: string) => void) {
     this.#maxBytes = maxBytes;
     this.#evicted = evicted;
@@ -60,12 +60,12 @@ export class Shelf<T> {
     };
   }
 
-  /** Forgets the entry, if it is still the one of this name. */
+  /** Removes the entry if it still has this name. */
   drop(name: string, entry: Entry<T>): void {
     if (this.#entries.get(name) === entry) this.#entries.delete(name);
   }
 
-  /** Lets idle entries go, least recently used first, until the rest is within the bound. */
+  /** Evicts idle entries, least recently used first, until the rest is within the limit. */
   evict(): void {
     const idle = [...this.#entries].filter(([, one]) => one.users === 0 && one.bytes !== undefined);
     idle.sort(([, a], [, b]) => a.usedAt - b.usedAt);
@@ -76,7 +76,7 @@ export class Shelf<T> {
       this.#entries.delete(name);
       this.#evicted(name);
       if (one.needs === undefined) continue;
-      // Evicts again: what it needed may be idle now.
+      // Evict again, because what it needed may be idle now.
       one.needs.release();
       return;
     }

@@ -1,4 +1,4 @@
-// Puts an object into the store unless one with this content is there.
+// Stores an object unless one with this content exists.
 
 import { randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
@@ -6,8 +6,8 @@ import { stat } from "node:fs/promises";
 import type { BlobStore } from "@dari/blobs";
 
 /**
- * Returns the key of an existing object with this content, else of a new one. `place` ends with the content's digest.
- * No key is ever written twice, so a late deletion of an unused object cannot delete a newer one.
+ * Returns the key of an existing object with this content, otherwise of a new one. `place` ends with the content's
+ * digest. No key is ever written twice, so a late deletion of an unused object cannot delete a newer one.
  */
 export async function storeOnce(store: BlobStore, place: string, file: string): Promise<string> {
   const { size } = await stat(file);

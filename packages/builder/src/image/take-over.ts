@@ -1,5 +1,5 @@
-// Makes what a build's programs left this process's own, so that it can be kept where it lies. They are dead; what
-// would outlive them is a second name of a file, an owner whom a later sandbox has again, and permissions.
+// Makes the files of a build's programs this process's own, so that they can be used in place. The programs are dead,
+// but they could have left hard links, an owner that a later sandbox has again, and permissions.
 
 import { randomUUID } from "node:crypto";
 import { constants, type Dirent } from "node:fs";
@@ -11,8 +11,8 @@ import { codeOf } from "../errors.ts";
 const readOnly = constants.O_RDONLY | constants.O_NOFOLLOW;
 
 /**
- * Opens a file that is now of one name, this process's, and read-only, as its image's unpacking would make it. `onCopy`
- * is told the bytes before such a file is made by copying, and may throw.
+ * Opens a file after making it read-only, owned by this process, and with a single name. If it must be copied for that,
+ * calls `onCopy` with its size first, which may throw.
  */
 export async function openTakenOver(
   path: string,
@@ -24,9 +24,9 @@ export async function openTakenOver(
     const { nlink, uid, gid, mode, size } = await handle.stat();
     const isOwn = uid === process.geteuid!() && gid === process.getegid!();
     const isTaken = nlink === 1 && (isOwn || (await takes(handle)));
-    // A copy was made by this process, whatever owner the file system shows.
+    // This process created a copy, whatever owner the file system shows.
     if (isCopy || isTaken) {
-      // After the owner, whose change takes permissions away. What an access list gives to others ends with it.
+      // After the owner, because changing it resets permissions. This also ends the rights in an access control list.
       await handle.chmod((mode & 0o111) === 0 ? 0o444 : 0o555);
       return handle;
     }
@@ -40,7 +40,7 @@ export async function openTakenOver(
   return openTakenOver(path, onCopy, true);
 }
 
-/** Afterwards it can be read and changed, whatever its permissions were. */
+/** Makes a directory readable and writable for this process, whatever its permissions were. */
 export async function takeOverDirectory(path: string): Promise<void> {
   await takeOverLink(path);
   await chmod(path, 0o755);
@@ -60,7 +60,7 @@ export async function removeEntry(dir: string, entry: Dirent<Buffer>, top: strin
   await removeTree(doomed);
 }
 
-/** Also one that its owner may not read, who is this process where it is not root. */
+/** Also opens a file that its owner, who is this process unless it is root, cannot read. */
 async function openOwn(path: string): Promise<FileHandle> {
   try {
     return await open(path, readOnly);
@@ -71,7 +71,7 @@ async function openOwn(path: string): Promise<FileHandle> {
   }
 }
 
-/** False where this process may not take a file from its owner. */
+/** Returns false if this process cannot change the file's owner. */
 async function takes(handle: FileHandle): Promise<boolean> {
   return handle.chown(process.geteuid!(), process.getegid!()).then(
     () => true,

@@ -1,5 +1,5 @@
-// One object to a read-only directory, verified. The object's digest is known, yet what it holds was made from a
-// tenant's files, so that it is unpacked as defensively as a bundle.
+// Unpacks and verifies an object into a read-only directory. Its digest is known, but its contents come from a tenant's
+// files, so unpacking is as defensive as for a bundle.
 
 import { createHash } from "node:crypto";
 import { chmod, mkdir, open, symlink } from "node:fs/promises";
@@ -14,7 +14,7 @@ import { messageOf } from "../errors.ts";
 import { ImageEntryNames } from "./image-entry-names.ts";
 import { linkStaysInside } from "./link-target.ts";
 
-/** The stored image is not what its reference says. */
+/** The stored image does not match its reference. */
 export class ImageDamagedError extends Error {
   override readonly name = "ImageDamagedError";
 }
@@ -24,13 +24,13 @@ class MemberRefused extends Error {}
 /** Files up to this size are held in memory while they are written, this many at a time. */
 const smallFileBytes = 256 * 1024;
 const writesMax = 16;
-/** Each piece goes through the threads: with the default of 16 KiB decompressing takes half as long again. */
+/** Each piece passes between threads: with the default of 16 KiB, decompressing takes 50 % longer. */
 const pieceBytes = 256 * 1024;
 
 /**
- * Unpacks `source` below `dir`, which must not exist yet, and verifies its sha256. Afterwards files have mode 0444 or
- * 0555 and directories 0555.
- * @throws ImageDamagedError; what was written so far stays and is the caller's to remove.
+ * Unpacks `source` below `dir`, which must not exist yet, and verifies its sha256. Files get mode 0444 or 0555 and
+ * directories 0555.
+ * @throws ImageDamagedError; the caller removes what was written.
  */
 export async function unpackImage(options: {
   source: Readable;
@@ -49,7 +49,7 @@ export async function unpackImage(options: {
   const unpacker = new Unpacker(dir);
   const archive = extract();
   archive.on("entry", (header, stream, next) => {
-    stream.on("error", () => {}); // the archive fails with the same error
+    stream.on("error", () => {}); // The archive fails with the same error.
     unpacker.add(header, stream as AsyncIterable<Uint8Array>).then(
       () => {
         stream.resume();
@@ -63,7 +63,7 @@ export async function unpackImage(options: {
     await unpacker.finish();
   } catch (error) {
     await unpacker.settle();
-    // The store's troubles and the disk's are not the image's.
+    // Errors of the store and the disk are not the image's fault.
     if (!(error instanceof MemberRefused) && archiveFault(error) === undefined) throw error;
     throw new ImageDamagedError(`image ${digest} cannot be unpacked: ${messageOf(error)}`, { cause: error });
   }
@@ -105,7 +105,7 @@ class Unpacker {
     else await this.#writeBehind(path, mode, await readAll(content));
   }
 
-  /** Links come last, so that no entry is written through one; then the directories are closed. */
+  /** Creates links last, so that no entry is written through one, and then makes the directories read-only. */
   async finish(): Promise<void> {
     await Promise.all(this.#writes);
     for (const { path, target } of this.#links) {
@@ -115,15 +115,15 @@ class Unpacker {
     for (const directory of [...this.#directories].reverse()) await chmod(directory, 0o555);
   }
 
-  /** Waits until nothing is being written any more. */
+  /** Waits until nothing is being written. */
   async settle(): Promise<void> {
     await Promise.allSettled(this.#writes);
   }
 
-  /** Small files are written while the next entries are read. */
+  /** Writes small files while the next entries are read. */
   async #writeBehind(path: string, mode: number, body: Uint8Array): Promise<void> {
     const write = writeReadOnly(path, mode, body).then(() => void this.#writes.delete(write));
-    write.catch(() => {}); // stays in the set, where the next entry or `finish` meets it
+    write.catch(() => {}); // The next entry or `finish` throws it.
     this.#writes.add(write);
     if (this.#writes.size >= writesMax) await Promise.race(this.#writes);
   }
@@ -148,7 +148,7 @@ async function writeReadOnly(path: string, mode: number, content: Uint8Array | C
   const handle = await open(path, "wx", mode);
   try {
     await handle.writeFile(content);
-    await handle.chmod(mode); // whatever the umask
+    await handle.chmod(mode); // The umask may have removed permissions.
   } finally {
     await handle.close();
   }

@@ -1,16 +1,16 @@
-// Where a package index that the operator configured keeps its files: learned from the links of one of its pages.
+// Finds out where a configured package index stores its files, from the links of one of its pages.
 
 const page = "pip/";
 const pageBytesMax = 4 * 1024 * 1024;
 const answerWithinMs = 10_000;
 const hostsMax = 8;
 
-/** Names of https hosts, the index's own left out. Empty where the index does not answer; never rejects. */
+/** Returns names of https hosts, without the index's own. Empty if the index does not answer. Never rejects. */
 export async function fileHostsOf(index: string): Promise<string[]> {
   const url = URL.parse(page, index.endsWith("/") ? index : `${index}/`);
   if (url === null || !/^https?:$/.test(url.protocol)) return [];
   const own = url.hostname;
-  // What is secret in it is not sent along; such an index is named by the operator.
+  // Credentials are not sent. The operator has to list the file hosts of such an index.
   url.username = url.password = "";
   try {
     const response = await fetch(url, {

@@ -1,5 +1,5 @@
-// Which hosts the package registries of this machine are. No registry is named here: npm, Yarn and pip are asked, in
-// the environment that builds have, so that the answer is where they would go.
+// Finds the hosts of this machine's package registries. None is hard-coded: npm, Yarn and pip are asked, in the
+// environment of builds.
 
 import { isIP } from "node:net";
 import type { EgressRule } from "@dari/network";
@@ -8,21 +8,21 @@ import type { Npm } from "../runtimes/npm.ts";
 import { fileHostsOf } from "./file-hosts.ts";
 
 export interface Registries {
-  /** npm's. Empty where that cannot be told, as without npm. */
+  /** npm's registry. Empty if unknown, for example without npm. */
   npm(): Promise<readonly EgressRule[]>;
-  /** The package indexes of pip, and where their files lie. `command`: an interpreter with pip. */
+  /** pip's indexes, and the hosts of their files. `command`: an interpreter with pip. */
   python(command: string): Promise<readonly EgressRule[]>;
-  /** What else was found by its name; `find` is asked until it has found something. */
+  /** Caches another result by name. `find` is called until it has found something. */
   remembered(name: string, find: () => Promise<readonly EgressRule[]>): Promise<readonly EgressRule[]>;
 }
 
-/** pip's own index and where that keeps its files, as pip has them written down. */
+/** pip's default index and its file host, read from pip itself. */
 const pipDefaults =
   "from pip._internal.models.index import PyPI; " +
   "print(PyPI.simple_url); print('https://' + PyPI.file_storage_domain)";
 const askWithinMs = 20_000;
 
-/** `env`: what installers are given. Nothing is asked before it is needed, and nothing twice. */
+/** `env`: the environment of installers. Each registry is looked up once, on first use. */
 export function createRegistries(o: {
   env: Readonly<Record<string, string>>;
   getNpm(): Promise<Npm | undefined>;
@@ -31,7 +31,7 @@ export function createRegistries(o: {
   const remembered: Registries["remembered"] = (name, find) => {
     const found = known.get(name) ?? find().catch(() => []);
     known.set(name, found);
-    // Who could not be asked now may answer the next build.
+    // A lookup that failed is repeated for the next build.
     void found.then((rules) => rules.length === 0 && known.delete(name));
     return found;
   };
@@ -63,7 +63,7 @@ async function pythonRules(env: Readonly<Record<string, string>>, command: strin
   return [...rulesOf([...configured, ...local, ...own]), ...learned];
 }
 
-/** Rules for exactly the hosts and ports of these addresses; what is no web address is left out. */
+/** Returns rules for exactly the hosts and ports of these URLs. Ignores other text. */
 export function rulesOf(addresses: readonly string[]): EgressRule[] {
   const urls = addresses.map((address) => URL.parse(address.trim()));
   return urls.filter((url) => url !== null && /^https?:$/.test(url.protocol)).map((url) => ruleOf(url!));
@@ -72,7 +72,7 @@ export function rulesOf(addresses: readonly string[]): EgressRule[] {
 function ruleOf(url: URL): EgressRule {
   const port = Number(url.port || (url.protocol === "https:" ? 443 : 80));
   const name = url.hostname.replace(/^\[|\]$/g, "");
-  // The proxy is not asked for the host's own loopback: the sandbox has a port in its place.
+  // Requests to localhost do not use the proxy. The sandbox forwards the port instead.
   if (name === "localhost") return { kind: "endpoint", address: "127.0.0.1", port };
   return isIP(name) === 0 ? { kind: "service", name, port } : { kind: "endpoint", address: name, port };
 }

@@ -1,4 +1,4 @@
-// Runs a trusted program of this machine (an interpreter's probe, npm) outside any sandbox and returns what it printed.
+// Runs a trusted program of this machine (an interpreter's probe, npm) outside of any sandbox and returns its output.
 
 import { execFile } from "node:child_process";
 
@@ -8,14 +8,14 @@ export class HostCommandError extends Error {
   override readonly name = "HostCommandError";
 }
 
-/** Whether a program was ended because its time was over. */
+/** Returns whether a program was killed because its time was over. */
 export function isOutOfTime(error: unknown): boolean {
   return error instanceof HostCommandError && (error.cause as { killed?: boolean } | undefined)?.killed === true;
 }
 
 /**
- * Runs `command` with exactly `env`. The process is killed after `timeoutMs` and on abort.
- * @throws HostCommandError with the last lines that it printed.
+ * Runs `command` with exactly `env`. Kills the process after `timeoutMs` and on abort.
+ * @throws HostCommandError with the last lines of its output.
  */
 export function runHostCommand(
   command: string,

@@ -1,12 +1,12 @@
-// Which Node releases npm's platform packages carry, as data. The newest release differs by platform; a pinned one
-// gives every worker of a platform the same Node. Knows nothing of how they are fetched.
+// The Node releases of npm's platform packages. The newest release differs by platform; pinned releases give every
+// worker of a platform the same Node.
 
-/** Majors that agents may ask for; the guest speaks to these. */
+/** Major versions that agents can ask for. The guest supports these. */
 export const nodeMajors = ["20", "22", "24"] as const;
 
 interface PlatformPackage {
   readonly packageName: string;
-  /** Newest known release per major. */
+  /** The newest known release per major version. */
   readonly releases: Readonly<Record<string, string>>;
 }
 
@@ -29,7 +29,7 @@ const platformPackages: Readonly<Record<string, PlatformPackage>> = {
   },
 };
 
-/** The platform package of this machine, or undefined where npm has none. */
+/** Returns the platform package of this machine, or undefined if npm has none. */
 export function platformPackage(): PlatformPackage | undefined {
   return platformPackages[`${process.platform}-${process.arch}`];
 }

@@ -1,4 +1,4 @@
-// Node for agents: the running one, those fetched before, and npm's platform packages on demand.
+// Node for agents: the running one, downloaded ones, and npm's platform packages on demand.
 
 import { mkdir, mkdtemp, readdir, realpath, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { nodeMajors, platformPackage } from "./node-releases.ts";
 import type { Npm } from "./npm.ts";
 import { compareVersions, RuntimeUnavailableError, satisfies, type Runtime, type RuntimeOffer } from "./runtime.ts";
 
-/** A slower download is started again, with more time, because connections stall and npm waits five minutes. */
+/** A slower download is started again, with more time, because connections stall and npm waits for five minutes. */
 const firstTryMs = 30_000;
 const fetchTimeoutMs = 300_000;
 const probeTimeoutMs = 10_000;
@@ -18,22 +18,22 @@ export interface NodeRuntimes {
   list(): Promise<RuntimeOffer[]>;
 }
 
-/** A download, and how many wait for it: one's abort does not cut off the others. */
+/** A download, and how many callers wait for it: one caller's abort does not stop the others. */
 interface Fetch {
   readonly work: Promise<void>;
-  /** Aborts once nobody waits. */
+  /** Aborts once no caller waits. */
   readonly unwanted: AbortController;
   waiting: number;
 }
 
-/** Fetches of this process in progress, by target directory: builders that share a cache share the download too. */
+/** Running downloads of this process, by target directory: builders with the same cache share them. */
 const fetches = new Map<string, Fetch>();
 
 export function createNodeRuntimes(options: {
   cacheDir: string;
   env: Readonly<Record<string, string>>;
   npmRegistry?: string;
-  /** Milliseconds. */
+  /** In milliseconds. */
   firstTryMs?: number;
   getNpm(): Promise<Npm | undefined>;
 }): NodeRuntimes {
@@ -99,7 +99,7 @@ function fetchedRuntime(nodeDir: string, version: string): Runtime {
   return { language: "typescript", version, command, readOnlyPaths: [command] };
 }
 
-/** Ascending. A version directory is complete, because it appears by rename. */
+/** Ascending. A version's directory is complete, because it is created by a rename. */
 async function fetchedVersions(nodeDir: string): Promise<string[]> {
   const names = await readdir(nodeDir).catch(() => []);
   return names.filter((name) => /^\d+\.\d+\.\d+$/.test(name)).sort(compareVersions);
@@ -109,7 +109,7 @@ interface FetchOptions {
   nodeDir: string;
   npm: Npm;
   packageName: string;
-  /** Tried in turn. */
+  /** Tried in order. */
   specifiers: readonly string[];
   env: Readonly<Record<string, string>>;
   npmRegistry?: string;
@@ -145,7 +145,7 @@ async function waitFor(key: string, fetch: Fetch, signal: AbortSignal | undefine
     await abortable(fetch.work, signal);
   } finally {
     fetch.waiting -= 1;
-    // A worker that ends leaves no npm behind. A later caller starts a new download.
+    // A shutdown stops npm. A later caller starts a new download.
     if (fetch.waiting === 0) {
       forget(key, fetch);
       fetch.unwanted.abort();
@@ -187,14 +187,14 @@ async function installPackage(staging: string, specifier: string, options: Fetch
   });
 }
 
-/** The new Node must run here (a foreign libc would not) before it gets its name. */
+/** Run the new Node before it gets its name: one for another libc would not run here. */
 async function publish(staging: string, options: FetchOptions): Promise<void> {
   const packageDir = join(staging, "node_modules", options.packageName);
   const command = join(packageDir, "bin/node");
   const printed = await runHostCommand(command, ["--version"], { env: {}, timeoutMs: probeTimeoutMs });
   const version = printed.trim().replace(/^v/, "");
   await rename(packageDir, join(options.nodeDir, version)).catch((error: unknown) => {
-    // Another process was faster; its copy is as good.
+    // Another process was faster. Its copy is as good.
     if (codeOf(error) !== "ENOTEMPTY" && codeOf(error) !== "EEXIST") throw error;
   });
 }

@@ -1,4 +1,4 @@
-// Finds npm's own program. It is started by a Node that we choose, never through a wrapper or a shim.
+// Finds npm's own program. It is started by the chosen Node, never through a wrapper or a shim.
 
 import { access, realpath } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -7,13 +7,13 @@ import { runHostCommand } from "./host-command.ts";
 export interface Npm {
   /** npm-cli.js, absolute. */
   readonly cli: string;
-  /** The package's directory: what a sandbox must see. */
+  /** The package's directory, which a sandbox must see. */
   readonly root: string;
 }
 
 /**
- * Looks beside the running Node, then along PATH of `env`. npm's platform packages of Node bring no npm.
- * @returns undefined when this machine has none.
+ * Looks beside the running Node, then along PATH of `env`. npm's platform packages of Node do not contain npm.
+ * @returns undefined if this machine has none.
  */
 export async function findNpm(env: Readonly<Record<string, string>>): Promise<Npm | undefined> {
   const beside = join(dirname(process.execPath), "../lib/node_modules/npm");

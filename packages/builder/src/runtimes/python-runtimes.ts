@@ -1,4 +1,4 @@
-// Python for agents: the interpreters of this machine, found once and remembered. Fetches none.
+// Python for agents: the interpreters of this machine, found once. Downloads none.
 
 import { readdir, realpath } from "node:fs/promises";
 import { homedir } from "node:os";
@@ -6,12 +6,12 @@ import { join } from "node:path";
 import { runHostCommand } from "./host-command.ts";
 import { compareVersions, RuntimeUnavailableError, satisfies, type Runtime, type RuntimeOffer } from "./runtime.ts";
 
-/** Minors that agents may ask for; the guest speaks to these. */
+/** Minor versions that agents can ask for. The guest supports these. */
 export const pythonMinors = ["3.10", "3.11", "3.12", "3.13", "3.14"] as const;
 
 const probeTimeoutMs = 10_000;
 
-// The base executable, so that a virtual environment on the PATH does not lend agents its packages.
+// Finds the base executable, so that a virtual environment on the PATH does not give its packages to agents.
 const probeScript = `
 import importlib.util, json, sys
 print(json.dumps({
@@ -33,9 +33,7 @@ export interface PythonRuntimes {
   list(): Promise<RuntimeOffer[]>;
 }
 
-/**
- * `allowNearest`: a minor that is missing runs on the nearest newer one, with a warning.
- */
+/** `allowNearest`: a missing minor version runs on the nearest newer one, with a warning. */
 export function createPythonRuntimes(options: {
   env: Readonly<Record<string, string>>;
   allowNearest: boolean;
@@ -76,7 +74,7 @@ function nearestNewer(all: readonly Interpreter[], requested: string): Interpret
   return nearest === undefined ? undefined : newer.filter((one) => satisfies(one.version, nearest)).at(-1);
 }
 
-/** One per minor, ascending: the newest patch, one with pip before one without. */
+/** One per minor version, ascending: the newest patch, one with pip before one without. */
 async function findInterpreters(env: Readonly<Record<string, string>>): Promise<Interpreter[]> {
   const probed = await Promise.all((await candidates(env)).map((command) => probe(command, env)));
   const best = new Map<string, Interpreter>();
@@ -102,7 +100,7 @@ async function candidates(env: Readonly<Record<string, string>>): Promise<string
   const commands = [...pathDirs, ...pyenvDirs].flatMap((dir) => names.map((name) => join(dir, name)));
   const real = await Promise.all(commands.map((command) => realpath(command).catch(() => undefined)));
   const found = commands.filter((_command, i) => real[i] !== undefined);
-  // Shims of one manager are one real file under many names, so the name decides there.
+  // Shims of one manager are one real file under many names, so the name decides.
   const isShim = (command: string): boolean => command.includes("/shims/");
   const distinct = new Set(found.map((command) => (isShim(command) ? command : real[commands.indexOf(command)]!)));
   return [...distinct];
@@ -115,6 +113,6 @@ async function probe(command: string, env: Readonly<Record<string, string>>): Pr
     const answer = JSON.parse(printed) as Interpreter;
     return { ...answer, command: await realpath(answer.command) };
   } catch {
-    return undefined; // a shim of a version that is not installed, or a broken interpreter
+    return undefined; // A shim of a version that is not installed, or a broken interpreter.
   }
 }

@@ -1,16 +1,16 @@
-// What a runtime is to the rest of the builder. Knows no language in particular.
+// A runtime, for the rest of the builder.
 
 import type { Language } from "@dari/contract";
 
 export interface Runtime {
   readonly language: Language;
-  /** Exact, as in `20.20.2`. */
+  /** Exact, such as `20.20.2`. */
   readonly version: string;
   /** Absolute path of the real interpreter, never a version manager's shim. */
   readonly command: string;
   /** What a sandbox must see, read-only, for the interpreter to work. */
   readonly readOnlyPaths: readonly string[];
-  /** Set when the runtime is not quite the one that was asked for; for the tenant. */
+  /** Set if the runtime differs from what was asked for. For the tenant. */
   readonly warning?: string;
 }
 
@@ -21,7 +21,7 @@ export interface RuntimeOffer {
   readonly source: "host" | "fetched" | "on_demand";
 }
 
-/** Nobody here has that runtime. The message lists what can be had and is safe to show. */
+/** This worker does not have the runtime. The message lists the available ones and can be shown. */
 export class RuntimeUnavailableError extends Error {
   override readonly name = "RuntimeUnavailableError";
   readonly available: readonly string[];
@@ -34,7 +34,7 @@ export class RuntimeUnavailableError extends Error {
   }
 }
 
-/** `"3.11"` asks for any 3.11; more parts are more exact. */
+/** `"3.11"` matches any 3.11; more parts are more exact. */
 export function satisfies(version: string, requested: string): boolean {
   return version === requested || version.startsWith(`${requested}.`);
 }

@@ -1,4 +1,4 @@
-// The interpreters that agents can have on this worker, by language and version.
+// The interpreters for agents on this worker, by language and version.
 
 import { homedir } from "node:os";
 import type { Language } from "@dari/contract";
@@ -11,9 +11,9 @@ import type { Runtime, RuntimeOffer } from "./runtime.ts";
 
 export interface Runtimes {
   /**
-   * The interpreter for a manifest's `runtime`; without a version the newest that this worker has without fetching.
-   * Node may be downloaded on first use, which takes seconds and is reported to `say`. Simultaneous callers share one
-   * download.
+   * Returns the interpreter for a manifest's `runtime`; without a version, the newest that this worker has without a
+   * download. Node may be downloaded on first use, which takes seconds and is reported to `say`. Concurrent callers
+   * share one download.
    * @throws RuntimeUnavailableError with the available versions.
    */
   resolve(
@@ -22,27 +22,27 @@ export interface Runtimes {
     signal?: AbortSignal,
     say?: (text: string) => void,
   ): Promise<Runtime>;
-  /** What can be had, ascending by version, Node first. */
+  /** Lists the available runtimes, ascending by version, Node first. */
   list(): Promise<RuntimeOffer[]>;
-  /** What builds need beside an interpreter to install dependencies. */
+  /** Returns what builds need besides an interpreter to install dependencies. */
   installTools(): Promise<InstallTools>;
 }
 
 export interface RuntimesOptions {
-  /** Fetched runtimes live here; several processes may share it. */
+  /** Where downloaded runtimes are stored. Several processes can share it. */
   readonly cacheDir: string;
-  /** Registry for npm's platform packages; absent: the one of npm's own configuration. */
+  /** Registry for npm's platform packages (default: from npm's own configuration). */
   readonly npmRegistry?: string;
-  /** Milliseconds after which a download of Node is started again, once. Default 30,000. */
+  /** A slower download of Node is started again once, in milliseconds (default: 30,000). */
   readonly firstTryMs?: number;
   /**
-   * The worker's environment. PATH and HOME lead to interpreters and npm; of the rest, build sandboxes see only what
-   * registries need (proxies, certificates, index addresses), which must hold no secret.
+   * The worker's environment. PATH and HOME are used to find interpreters and npm. Build sandboxes get only what
+   * registries need (proxies, certificates, index addresses), which must not be secret.
    */
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** Directories that variables of `env` speak of (certificates, local wheels): build sandboxes see them read-only. */
+  /** Directories that variables of `env` refer to (certificates, local wheels). Build sandboxes see them read-only. */
   readonly installPaths?: readonly string[];
-  /** Run a missing Python minor on the nearest newer one, with a warning. Default false. */
+  /** Whether a missing Python minor version runs on the nearest newer one, with a warning (default: false). */
   readonly allowNearest?: boolean;
 }
 
@@ -69,7 +69,7 @@ export function createRuntimes(options: RuntimesOptions): Runtimes {
   };
 }
 
-/** What installers need to reach registries. Paths of this machine's npm and anything else stay outside. */
+/** What installers need to reach registries. Paths of this machine's npm and everything else are left out. */
 const installVariable = new RegExp(
   "^((https?|all|no)_proxy|node_extra_ca_certs|ssl_cert_(file|dir)|requests_ca_bundle" +
     "|npm_config_(registry|proxy|https_proxy|noproxy|cafile|strict_ssl|maxsockets|fetch_[a-z_]+)" +
