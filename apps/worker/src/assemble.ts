@@ -1,4 +1,4 @@
-// Puts a worker together from its services and settings.
+// Builds a worker from its services and settings.
 
 import { bundleNodeGuest, createRuntimes, openImageCache } from "@dari/builder";
 import { controlOf, openSource, type Services, type ServiceSettings } from "@dari/control/assembly";
@@ -40,27 +40,27 @@ import { networkOf } from "./steps/egress-policy.ts";
 import { takeWorkDir, type WorkDir } from "./work-dir.ts";
 import { startWorker, type Worker } from "./worker.ts";
 
-/** The worker's settings, and what a program that runs it adds. */
+/** The worker's settings, and what the program that runs it adds. */
 export interface WorkerAssembly extends OwnConfig {
   /** The command line that starts this program, for advice. */
   readonly program: string;
-  /** Aborts if the grace at shutdown is over. */
+  /** Aborts when the grace period at shutdown is over. */
   readonly stopNow?: AbortSignal;
   /** Whether the nearest newer Python may run an agent if its minor version is missing. */
   readonly allowNearestPython: boolean;
   /** Replaces this machine's sandbox, for benchmarks of everything else. */
   readonly driver?: Pick<ChosenDriver, "driver" | "guarantees">;
-  /** Replaces this machine's workspaces, likewise. */
+  /** Replaces this machine's workspaces, for the same purpose. */
   readonly disks?: Disks;
-  /** Called when the worker cannot recover without a restart. Default: it continues as well as it can. */
+  /** Called when the worker cannot recover without a restart (default: it continues as well as it can). */
   readonly giveUp?: (reason: string) => void;
-  /** This machine's environment, which says where interpreters and registries are. Agents never see it. */
+  /** This machine's environment, which locates interpreters and registries. Agents never see it. */
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
 const memoryReadEveryMs = 50;
 
-/** Opens caches, chooses the sandbox, starts the worker; draining it is on the stack. */
+/** Opens caches, chooses the sandbox, and starts the worker. The stack drains it. */
 export async function assembleWorker(
   services: Services,
   settings: ServiceSettings,
@@ -74,7 +74,7 @@ export async function assembleWorker(
   const chosen = assembly.driver ?? (await findDriver(services.db, assembly, machine, log));
   stack.defer(() => chosen.driver.close?.());
   const { images, contents, disks } = await openCaches(services, assembly, chosen, workDir, log, stack);
-  // Agents that are not isolated could write to what the worker writes, and so to one another's guest.
+  // Agents without isolation could overwrite the worker's files, and so each other's guest.
   const guestScript = chosen.guarantees.isolated
     ? await openGuestScript({ dir: workDir.guest, bundle: bundleNodeGuest, log })
     : noGuestScript;
@@ -147,7 +147,7 @@ function workerSettingsOf(
   };
 }
 
-/** Tries the drivers of this machine, and says what was found out. */
+/** Tries the drivers of this machine and logs the result. */
 async function findDriver(
   db: Services["db"],
   assembly: WorkerAssembly,
@@ -175,7 +175,7 @@ async function findDriver(
   return chosen;
 }
 
-/** @throws StartError where several organizations would share a machine on which memory is not bounded by the kernel */
+/** @throws StartError if several organizations would share a machine whose kernel does not limit memory */
 async function assertBounded(
   db: Services["db"],
   { minimumIsolation, program }: WorkerAssembly,
@@ -207,8 +207,8 @@ function openUsers(
 }
 
 /**
- * Returns no pool if none is configured, or if nothing can be mounted into a running sandbox. `isMissing`: one is
- * configured, and this machine does not allow it.
+ * Returns no pool if none is configured, or if nothing can be mounted into a running sandbox. `isMissing`: a pool is
+ * configured, but this machine does not support it.
  */
 async function openPool(
   assembly: WorkerAssembly,
@@ -272,7 +272,7 @@ async function openCaches(
   return { images, contents, disks };
 }
 
-/** As many turns as were asked for, or as there is memory for. */
+/** As many turns as configured, or as there is memory for. */
 function planTurns(assembly: WorkerAssembly, log: Logger): MemoryPlan {
   const memory = planMemory(
     {

@@ -10,7 +10,7 @@ import type { HeldLease } from "./lease-keeper.ts";
 import type { Stopwatch } from "./stopwatch.ts";
 
 export interface Attempt {
-  /** From when the turn is loaded, its logger removes the turn's secrets. */
+  /** Once the turn is loaded, its logger removes the turn's secrets. */
   context: WorkerContext;
   readonly claimed: ClaimedTurn;
   readonly lease: HeldLease;

@@ -1,5 +1,5 @@
-// Builds published versions, a few at a time per worker, under a lease of their own. An organization may use every
-// place while no other waits. One more place is for organizations without a build here, so that none waits for another.
+// Builds published versions, a few at a time per worker, each under a lease. One organization can use all places while
+// no other waits. One extra place is for organizations without a build here, so that none waits for another.
 
 import { createHash } from "node:crypto";
 import { createWriteStream } from "node:fs";
@@ -27,7 +27,7 @@ import type { WorkerContext } from "./context.ts";
 
 const lookEveryMs = 1_000;
 
-/** Limits of each program of a build. An installer unpacks much, and keeps its cache beside it. */
+/** Limits of each program of a build. An installer unpacks much, and has its cache beside it. */
 const programLimits = {
   memoryBytes: limits.buildMemoryBytes,
   processes: 512,
@@ -38,7 +38,7 @@ const programLimits = {
 };
 
 export interface BuildFeed {
-  /** Takes no more builds; those that run are given back. */
+  /** Claims no more builds, and releases those that run. */
   stop(): Promise<void>;
 }
 
@@ -114,7 +114,7 @@ async function runBuild(context: WorkerContext, build: BuildClaim & BuildJob, st
   }
 }
 
-/** @throws when the platform could not carry it out; the tenant's own faults are a result. */
+/** @throws if the platform failed to build it; the tenant's errors are a result */
 async function attemptBuild(
   context: WorkerContext,
   build: BuildClaim & BuildJob,
@@ -154,7 +154,7 @@ async function record(
   );
   const ms = Math.round(performance.now() - startedAt);
   context.log.info({ org: build.organizationId, version: build.versionId, ok: result.ok, ms }, "build.finished");
-  // The first turn and the next build find it unpacked here. If this fails, they get the error themselves.
+  // The first turn and the next build find it unpacked here. If this fails, they report the error.
   if (result.ok) {
     void context.images.ensure(result.image).then(
       (lease) => lease.release(),
@@ -164,7 +164,7 @@ async function record(
 }
 
 async function keepBuild(context: WorkerContext, build: BuildClaim, lost: AbortController): Promise<void> {
-  // A database that is away decides nothing; the lease does when it is back.
+  // Ignore an unavailable database: the lease decides once it is back.
   const held = await renewBuild(context, build).catch(() => true);
   if (!held) lost.abort(new Error("another worker has the build"));
 }

@@ -1,4 +1,4 @@
-// Which failure a thrown error is for the tenant. What it does not know is the platform's own, and retried.
+// Translates a thrown error into a failure for the tenant. An unknown error is the platform's, and is retried.
 
 import { failure, type Failure } from "@dari/domain";
 import { SnapshotDamagedError, WorkspaceLimitError, WorkspaceUnreadableError } from "@dari/workspace";

@@ -1,4 +1,4 @@
-// The worker's settings. The only place of this program that reads the environment.
+// The worker's settings. No other file of this program reads the environment.
 
 import { checkServiceSettings, serviceSettings } from "@dari/control/assembly";
 import { defaultBackoff, limits } from "@dari/domain";
@@ -187,7 +187,7 @@ type CheckedSettings = Pick<
   "memoryMb" | "turnReservedMb" | "turnMemoryBytes" | "egressAllow" | "buildEgressAllow" | "sandbox" | "ociRuntime"
 >;
 
-/** Checks what depends on several settings. */
+/** Checks combinations of settings. */
 export function checkWorkerSettings(settings: CheckedSettings): ConfigProblem[] {
   return [...checkMemory(settings), ...checkEgress(settings), ...checkRuntime(settings)];
 }

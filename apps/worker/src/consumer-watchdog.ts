@@ -1,5 +1,5 @@
-// Notices that jobs no longer come though turns wait: consumers have been seen to stop without an error. Progress is
-// read from the rows, not from the queue.
+// Detects that no jobs arrive although turns wait: consumers have been seen to stop without an error. Measures progress
+// by the rows, not by the queue.
 
 import { hasWaitingDispatch } from "@dari/control/operations";
 import { loop } from "@dari/runtime";
@@ -10,22 +10,22 @@ import type { FeedContext } from "./turn-feed-parts.ts";
 export interface WatchedConsumer {
   readonly gate: Gate;
   readonly source: TurnSource;
-  /** Takes turns past the queue. */
+  /** Pulls turns without the queue. */
   pull(): void;
   giveUp(reason: string): void;
   readonly silentMs?: number;
 }
 
 const lookEveryMs = 500;
-/** A turn that free slots and a working queue have left standing for so long. Milliseconds. */
+/** A turn that waits this long despite free slots and a working queue is overdue, in milliseconds. */
 const waitedMs = 1_000;
 const defaultSilentMs = 10_000;
 
 /**
- * While this worker has free slots and turns wait, they are pulled, so silence costs about a second. When a turn still
- * waits ten seconds after the first, and no job has come between, the consumer gets new connections; when that happens
- * again and jobs do wait in the queue, the process gives up. A queue without jobs, paused or emptied by somebody, is
- * not the consumer's fault.
+ * While this worker has free slots and turns are overdue, they are pulled, so a silent queue costs about a second. If a
+ * turn still waits ten seconds later, without a job in between, the consumer gets new connections. If that happens
+ * again while the queue contains jobs, the process gives up. A queue without jobs, paused or emptied, is not the
+ * consumer's fault.
  */
 export function watchConsumer(
   context: FeedContext,
@@ -63,7 +63,7 @@ export function watchConsumer(
         hasReopened = false;
         return;
       }
-      // Without free slots nothing is to be fetched; without Redis everything is pulled anyway.
+      // Without free slots there is nothing to fetch. Without Redis, everything is pulled anyway.
       if (gate.free === 0 || !source.available) {
         silentSince = undefined;
         return;

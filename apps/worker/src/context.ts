@@ -13,33 +13,33 @@ import type { Logger } from "@dari/runtime";
 import type { AgentContext, AgentSettings, MemoryPlan, SandboxPool, TurnDirectories } from "@dari/sandbox-pool";
 import type { Missing } from "./missing.ts";
 
-/** The settings of the worker as its parts use them. */
+/** The worker's settings as its parts use them. */
 export interface WorkerSettings extends AgentSettings {
   readonly workerId: string;
   readonly pool: string;
-  /** Turns at once: as many as are configured and as there is memory for. */
+  /** Turns at once: as many as configured, or as there is memory for. */
   readonly slots: number;
   readonly leaseMs: number;
   readonly renewMs: number;
-  /** How long running turns may go on when the worker shuts down, before they are given back. Milliseconds. */
+  /** How long running turns may continue at shutdown before they are released, in milliseconds. */
   readonly graceMs: number;
-  /** Aborts if the worker must give its turns back at once when it shuts down. */
+  /** Aborts if the worker must release its turns at once at shutdown. */
   readonly stopNow?: AbortSignal | undefined;
   /** Called when the worker cannot recover without a restart. */
   readonly giveUp: (reason: string) => void;
-  /** First backoff between attempts, milliseconds. */
+  /** First backoff between attempts, in milliseconds. */
   readonly backoffFirstMs: number;
-  /** What agents may connect to. */
+  /** What agents can connect to. */
   readonly egress: EgressPolicy;
-  /** Versions that are built at once. */
+  /** Maximum number of concurrent builds. */
   readonly buildSlots: number;
-  /** What the installers of builds may connect to. */
+  /** What the installers of builds can connect to. */
   readonly buildEgress: BuildEgress;
-  /** The parent of the directories of running turns and builds. Emptied at start. */
+  /** The parent of the directories of running turns and builds. Emptied at the start. */
   readonly workDir: string;
 }
 
-/** What the parts of a worker share. Made by `assembleWorker`. */
+/** Created by `assembleWorker`. */
 export interface WorkerContext extends FinishContext, BuildContext, AgentContext<Turn> {
   readonly previews: Previews;
   readonly log: Logger;

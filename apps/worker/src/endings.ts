@@ -1,4 +1,4 @@
-// How a turn ends that did not complete: what is recorded of a failure, and of a turn that was told to stop.
+// How a turn ends that did not complete: after a failure, or because it was stopped.
 
 import type { ClaimedTurn, FinishInput } from "@dari/db";
 import { backoffMs, defaultBackoff, failure, isRetryable, type Failure } from "@dari/domain";
@@ -11,15 +11,15 @@ interface EndingContext {
 export function endingOfFailure(context: EndingContext, claimed: ClaimedTurn, cause: Failure): FinishInput {
   if (!isRetryable(cause.code)) return { ending: "failed", failure: cause };
   const policy = { ...defaultBackoff, firstMs: context.settings.backoffFirstMs };
-  // Claims that the platform failed before the call back off as well.
+  // Claims that failed in the platform before the call count for the backoff too.
   const tries = claimed.attemptNumber + claimed.uncountedClaims;
   return { ending: "retry", failure: cause, waitMs: backoffMs(tries, policy, Math.random()) };
 }
 
 /**
- * Returns how a turn ends that was told to stop, or undefined if nothing stopped it. If the lease was lost and another
- * worker has claimed the turn, the database ignores this ending. If the reaper has not seen the lost lease yet, the
- * attempt counts, as it does for the reaper, and its retry backs off.
+ * Returns how a stopped turn ends, or undefined if nothing stopped it. If the lease was lost and another worker has
+ * claimed the turn, the database ignores this ending. If the reaper has not seen the lost lease yet, the attempt
+ * counts, as it does for the reaper, and its retry backs off.
  */
 export function stopInput(context: EndingContext, claimed: ClaimedTurn, lease: HeldLease): FinishInput | undefined {
   if (!lease.signal.aborted) return undefined;

@@ -1,5 +1,5 @@
-// One turn from its claim to its end: the journey of docs/ARCHITECTURE.md. A step that is lost leaves nothing, or an
-// object that no row names, and the reaper ends the attempt when its lease expires.
+// One turn from its claim to its end, as docs/ARCHITECTURE.md describes it. A lost step leaves nothing, or an object
+// without a row, and the reaper ends the attempt when its lease expires.
 
 import { openWorkspace } from "@dari/control/storage";
 import { finishTurn, loadTurn, type Turn } from "@dari/control/turns";
@@ -24,7 +24,7 @@ export interface TurnResult extends FinishResult {
 }
 
 export interface ExecutedTurn {
-  /** What was recorded. Undefined if the claim was superseded, so that nothing was. */
+  /** What was recorded. Undefined if the claim was superseded. */
   readonly result: TurnResult | undefined;
   /** Resolves when the turn's disk is released. Only the slot's next turn waits for it. Never rejects. */
   readonly released: Promise<void>;
@@ -114,7 +114,7 @@ async function finish(
     "turn.finished",
   );
   if (result === undefined) return undefined;
-  // Only the code: an agent's message may hold its secrets, and the queue stores the reason.
+  // Only the code: an agent's message can contain its secrets, and the queue stores the reason.
   const refused = input.ending === "completed" && result.recorded === "failed" ? "storage_quota" : "";
   return { ...result, reason: input.failure?.code ?? refused, waitMs: input.waitMs ?? 0 };
 }

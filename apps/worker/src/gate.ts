@@ -1,32 +1,32 @@
 // Limits how many turns run at once, by slots and memory. Feeds ask before they fetch work, so that nothing waits here
-// that another worker could run. Knows neither queue nor database.
+// that another worker could run.
 
 export interface GateOptions {
-  /** Turns at once at most; memory for all of them has been seen to. */
+  /** Maximum number of turns at once. There is memory for all of them. */
   readonly slots: number;
   /** Whether this machine has memory for one more turn now. Called before each turn. Default: always. */
   readonly hasFreeMemory?: () => boolean;
 }
 
 export interface Gate {
-  /** Slots that a turn may take now: none while memory is short. */
+  /** Free slots; 0 while memory is short. */
   readonly free: number;
-  /** Slots that hold a turn. */
+  /** Slots with a turn. */
   readonly taken: number;
-  /** What this worker may count as, taken and free together. */
+  /** Slots that this worker reports, taken and free. */
   readonly offered: number;
   /** Resolves once a slot is free, or when the gate closes. */
   opened(): Promise<void>;
-  /** Takes a slot if one is free; returns the way to give it back. */
+  /** Takes a slot if one is free, and returns the function that releases it. */
   tryEnter(): (() => void) | undefined;
-  /** Gives no more slots, and releases waiters. */
+  /** Gives no more slots and releases waiting callers. */
   close(): void;
   readonly closed: boolean;
-  /** Resolves when nothing holds a slot. */
+  /** Resolves when no slot is taken. */
   emptied(): Promise<void>;
 }
 
-/** How often memory is read while it is short: nothing tells when it becomes free. Milliseconds. */
+/** How often memory is read while it is short, in milliseconds: there is no notification. */
 const readMemoryEveryMs = 250;
 
 export function createGate({ slots, hasFreeMemory = () => true }: GateOptions): Gate {

@@ -1,4 +1,4 @@
-// Turns from the queue: takes a job when a slot is free, claims what it names, and settles it as the turn ended.
+// Gets turns from the queue: takes a job when a slot is free, claims its turn, and settles the job by the turn's end.
 
 import { claimTurn, type TurnClaim } from "@dari/control/turns";
 import type { TurnSettlement, TurnSource, TurnTicket } from "@dari/queue";
@@ -6,13 +6,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { FeedContext, TurnFeedParts, TurnRun } from "./turn-feed-parts.ts";
 
 const errorPauseMs = 500;
-/** Before a job is looked at again that cannot run yet. Milliseconds. */
+/** How long a job that cannot run yet is delayed, in milliseconds. */
 const lookAgainMs = 100;
 
 type JobFeedParts = TurnFeedParts & { readonly source: TurnSource };
 
 export interface JobFeed {
-  /** When a fetch last came back, or the gate was found shut. By the process's own clock, milliseconds. */
+  /** When a fetch last returned, or the gate was closed, by the process's own clock in milliseconds. */
   readonly turnedAt: number;
   readonly done: Promise<void>;
 }
@@ -40,7 +40,7 @@ async function run(context: FeedContext, parts: JobFeedParts, signal: AbortSigna
       if (ticket === undefined) continue;
       const leave = signal.aborted ? undefined : gate.tryEnter();
       if (leave === undefined) {
-        // Direct pull has taken the slot, or this worker ends; another may have one.
+        // Direct pull has taken the slot, or this worker stops. Another worker may have a slot.
         await ticket.settle({ kind: "later", delayMs: signal.aborted ? 1 : lookAgainMs });
         continue;
       }
@@ -63,7 +63,7 @@ async function runTicket(
     const { settlement, released } = await runOf(context, ticket, parts, signal);
     await Promise.all([ticket.settle(settlement), released]);
   } catch (error) {
-    // The job is looked at again; if this claim exists after all, its lease expires and the reaper ends it.
+    // The job is tried again. If this claim does exist, its lease expires and the reaper ends it.
     context.log.warn({ err: error, session: ticket.sessionId }, "feed.claim_failed");
     await ticket.settle({ kind: "later", delayMs: errorPauseMs });
   }
@@ -92,7 +92,7 @@ async function settlementOf(
   switch (claim.outcome) {
     case "early":
     case "held":
-      // When a retry is due is for the row to say: another machine's clock may have let the job go too soon.
+      // The row decides when a retry is due: another machine's clock may have released the job too early.
       return { kind: "later", delayMs: Math.max(claim.waitMs, lookAgainMs) };
     case "stale":
       return ticket.wasFailed ? parts.retry(ticket) : { kind: "obsolete" };

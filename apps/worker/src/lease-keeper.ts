@@ -1,4 +1,4 @@
-// Keeps the claims of all running turns alive, and tells each turn when it must stop. Decides nothing about turns.
+// Renews the claims of all running turns, and tells each turn when it must stop.
 
 import { isDatabaseDown } from "@dari/control/context";
 import { renewClaims } from "@dari/control/turns";
@@ -16,13 +16,13 @@ export interface HeldLease {
 }
 
 export interface LeaseKeeper {
-  /** `askedAt`: just before the claim was asked for, by `performance.now()`; its answer may have come long after. */
+  /** `askedAt`: just before the claim was requested, by `performance.now()`. Its reply may have come much later. */
   hold(claim: Claim & { readonly askedAt: number }): HeldLease;
-  /** Renew now: a cancel was asked for. */
+  /** Renews now, because a cancel was requested. */
   nudge(): void;
-  /** Rejects with the reason when leases are not being renewed. */
+  /** Rejects with the reason if leases are not being renewed. */
   check(): Promise<void>;
-  /** Stops every turn that still runs, and those that are held from now on: their claims were under way. */
+  /** Stops every running turn, and those that are held from now on, because their claims were in progress. */
   stopAll(reason: StopReason): void;
   close(): Promise<void>;
 }
@@ -30,7 +30,7 @@ export interface LeaseKeeper {
 interface Entry {
   readonly claim: Claim;
   readonly controller: AbortController;
-  /** Local, monotonic: from before the claim, or the last renewal that worked, was asked for. Milliseconds. */
+  /** From before the claim, or the last successful renewal, was requested. Local and monotonic, in milliseconds. */
   deadline: number;
 }
 
@@ -41,12 +41,12 @@ interface KeeperOptions {
   readonly log: Logger;
 }
 
-/** How long turns go on beyond their lease while the database refuses everybody. Milliseconds. */
+/** How long turns continue after their lease while the database refuses all clients, in milliseconds. */
 const downPatienceMs = 120_000;
 
 /**
- * Between looks at the local deadlines. They need no answer from anybody, so a process that was frozen past its lease
- * stops its turns as soon as it wakes, before it asks the database. Milliseconds.
+ * Interval of the checks of local deadlines, in milliseconds. They need no reply, so a process that was suspended past
+ * its lease stops its turns as soon as it wakes, before it asks the database.
  */
 const lookEveryMs = 100;
 
@@ -101,16 +101,19 @@ export function createLeaseKeeper(options: KeeperOptions): LeaseKeeper {
 
 interface Keeping {
   readonly entries: Map<string, Entry>;
-  /** When nothing was left to renew. Local, monotonic, milliseconds. */
+  /** When all leases were last renewed. Local and monotonic, in milliseconds. */
   renewedAt: number;
-  /** How long turns go on past their deadline as things are. */
+  /** How long turns may currently continue past their deadline. */
   sharedPatienceMs: number;
-  /** Whether a lease was not renewed because somebody held its session's row: asked again at the next look. */
+  /** Whether a lease was not renewed because its session's row was locked: the next check tries again. */
   hasPassedOver: boolean;
   readonly log: Logger;
 }
 
-/** One worker may hold two claims of a session, of which the first is lost: the database's clock was set, say. */
+/**
+ * One worker can hold two claims of a session, of which the first is lost, for example if the database's clock was
+ * changed.
+ */
 function keyOf({ sessionId, fence }: Pick<Claim, "sessionId" | "fence">): string {
   return `${sessionId} ${fence}`;
 }
@@ -128,7 +131,7 @@ function lose({ claim, controller }: Entry, log: Logger): void {
 
 async function renewAll(options: KeeperOptions, keeping: Keeping): Promise<void> {
   stopOverdue(keeping);
-  // Those that are being stopped are still held until their end is recorded.
+  // Turns that are being stopped are held until their end is recorded.
   const held = [...keeping.entries.values()].filter((entry) => entry.controller.signal.reason !== "lost");
   const before = performance.now();
   keeping.hasPassedOver = false;
@@ -140,15 +143,15 @@ async function renewAll(options: KeeperOptions, keeping: Keeping): Promise<void>
     keeping.sharedPatienceMs = 0;
     keeping.renewedAt = performance.now();
   } catch (error) {
-    // While the database is down nobody can claim, so the turns go on, for a while. Anything else may mean that only
-    // this worker is cut off: then the local deadline counts.
+    // While the database is down, no worker can claim, so the turns continue for a while. Any other error may mean that
+    // only this worker is disconnected: then the local deadline counts.
     keeping.sharedPatienceMs = isDatabaseDown(error) ? downPatienceMs : 0;
     options.log.warn({ err: error, claims: held.length }, "leases.not_renewed");
     stopOverdue(keeping);
   }
 }
 
-/** Rejects after `ms`: an answer that does not come must not keep the deadlines from being looked at. */
+/** Rejects after `ms`, so that a missing reply does not stop the checks of deadlines. */
 async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   const giveUp = new AbortController();
   const late = sleep(ms, undefined, { signal: giveUp.signal }).then(() => {

@@ -1,5 +1,5 @@
-// The worker as a program of its own. As an ordinary user it starts again in a namespace of its own first, so nothing
-// else is loaded before that.
+// The worker as a separate program. As an ordinary user it first restarts in its own namespace, so nothing else is
+// loaded before that.
 
 import { enterOwnNamespace } from "@dari/native/namespace";
 

@@ -1,4 +1,4 @@
-// Reports a worker that has no memory for a single turn. It offers no slots then, and nothing else would say why.
+// Reports a worker without memory for a single turn. It then offers no slots, and nothing else would say why.
 
 import { loop, type Logger } from "@dari/runtime";
 import type { Gate } from "./gate.ts";
@@ -14,9 +14,9 @@ interface MemoryWatchOptions {
   readonly gate: Pick<Gate, "offered" | "closed">;
   readonly freeMemory: () => FreeMemory;
   readonly log: Logger;
-  /** How long memory may be short before it is reported. Milliseconds; default 30 s. */
+  /** How long memory may be short before it is reported, in milliseconds (default: 30 s). */
   readonly shortMs?: number;
-  /** Milliseconds; default 1 s. */
+  /** In milliseconds (default: 1 s). */
   readonly lookEveryMs?: number;
 }
 

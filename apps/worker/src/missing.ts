@@ -1,5 +1,5 @@
-// Lists what agents lack on this machine, in isolation and in speed, each with what gives it. The output of the start,
-// the log and `dari doctor` show the list.
+// Lists what agents lack on this machine, in isolation and speed, each with its remedy. The output at the start, the
+// log and `dari doctor` show the list.
 
 import type { OwnNamespace } from "@dari/native";
 import { adviseOnGroups, adviseOnNamespaces, type ChosenDriver, type Guarantees, type Machine } from "@dari/sandbox";
@@ -14,7 +14,7 @@ export interface Missing {
 export interface Given {
   readonly chosen: Pick<ChosenDriver, "guarantees"> & Partial<Pick<ChosenDriver, "rejected">>;
   readonly disks: Pick<Disks, "kind">;
-  /** Whether sandboxes are to be started ahead of their turns, and cannot be. */
+  /** Whether sandboxes should be preloaded, but cannot be. */
   readonly lacksWarm: boolean;
   readonly own: OwnNamespace;
   /** The command line that starts the worker. */
@@ -25,14 +25,14 @@ const notAhead = "sandboxes started ahead: each turn loads its agent first, 60 m
 
 export function findMissing({ chosen, disks, lacksWarm, own, program }: Given, machine: Machine): Missing[] {
   const { guarantees, rejected = [] } = chosen;
-  // What an ordinary user's worker mounts, it mounts in a namespace of its own.
+  // A worker of an ordinary user mounts in its own namespace.
   const refused = own.state === "refused" ? own : { reason: "", advice: "" };
   const cause = refused.reason === "" ? "" : ` (no namespace of its own: ${refused.reason})`;
   const byRoot = machine.isRoot ? "look at the log" : `run \`${program}\` as root`;
-  // What keeps the native programs from running is in the reason, with its remedy at the end.
+  // If the native programs cannot run, the reason ends with the remedy.
   const byHand = /dari-native|native programs/.test(refused.reason) ? refused.reason.split("; ").at(-1)! : byRoot;
   const mounts = refused.advice === "" ? byHand : `run \`${refused.advice}\``;
-  // Drivers are tried strongest first, and only what keeps the strongest from working can be advised on.
+  // Drivers are tried strongest first. Advice only helps with what keeps the strongest from working.
   const refusal = rejected[0]?.reason;
   const why = refusal === undefined ? "" : ` (${refusal})`;
   return [
@@ -69,7 +69,7 @@ export function findMissing({ chosen, disks, lacksWarm, own, program }: Given, m
   ];
 }
 
-/** Whether memory and processes of a whole sandbox are bounded by the kernel. */
+/** Returns whether the kernel limits memory and processes of a whole sandbox. */
 export function boundsSandboxes({ limits }: Guarantees): boolean {
   return limits.memory === "per_sandbox" && limits.processes === "per_sandbox";
 }

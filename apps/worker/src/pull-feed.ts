@@ -1,4 +1,5 @@
-// Turns straight from the database: while the queue is away, while nobody leads the dispatch, and when told to look.
+// Gets turns directly from the database: while the queue is unavailable, while no process leads the dispatch, and on
+// request.
 
 import { isDispatchLed, pullTurn } from "@dari/control/turns";
 import { loop } from "@dari/runtime";
@@ -8,9 +9,9 @@ const pullEveryMs = 250;
 const leadCheckEveryMs = 1_000;
 
 export interface PullFeed {
-  /** Looks now, whatever the queue does. */
+  /** Pulls now, whatever the queue does. */
   pull(): void;
-  /** When a look last ended well. By the process's own clock, milliseconds. */
+  /** When a pull last ended without an error, by the process's own clock in milliseconds. */
   readonly turnedAt: number;
   readonly done: Promise<void>;
 }
@@ -22,7 +23,7 @@ export function startPulling(context: FeedContext, parts: TurnFeedParts, signal:
   let ledSeenAt = performance.now();
   const mayPull = async (isTold: boolean): Promise<boolean> => {
     if (source === undefined || !source.available || isTold) return true;
-    // A queue that works is no use while nobody fills it.
+    // A working queue does not help while no process fills it.
     if (performance.now() - ledSeenAt < leadCheckEveryMs) return false;
     const led = await isDispatchLed(context.db);
     if (led) ledSeenAt = performance.now();
@@ -50,7 +51,7 @@ export function startPulling(context: FeedContext, parts: TurnFeedParts, signal:
     signal,
     log: context.log,
     async runOnce() {
-      // Taken before anything is asked: what is said meanwhile is for the next look.
+      // Read first: a request that arrives during this pull is for the next one.
       const isTold = told;
       told = false;
       try {

@@ -7,7 +7,7 @@ import { aborted, createLogger, runMain, serveHealth } from "@dari/runtime";
 import { assembleWorker } from "./assemble.ts";
 import { readWorkerConfig } from "./config.ts";
 
-/** Time to kill, record and remove the turns that are given back, after their grace. Milliseconds. */
+/** Time to kill, record and remove released turns after their grace period, in milliseconds. */
 const afterGraceMs = 15_000;
 const program = "node apps/worker/src/main.ts";
 let graceMs: number = limits.shutdownGraceMs;
@@ -23,7 +23,7 @@ await runMain(
     metrics.watchServices(services);
     const giveUp = (reason: string): void => {
       log.error({ reason }, "worker.gives_up");
-      // The supervisor starts another worker. Running turns end as at any stop.
+      // The supervisor starts another worker. Running turns end as at any shutdown.
       process.exitCode = 1;
       process.kill(process.pid, "SIGTERM");
     };
@@ -41,7 +41,7 @@ await runMain(
     await aborted(signal);
   },
   {
-    // Read when the signal comes: the settings are known by then.
+    // Read when the signal arrives, because the settings are known by then.
     get graceMs() {
       return graceMs + afterGraceMs;
     },

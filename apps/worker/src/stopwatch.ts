@@ -1,7 +1,7 @@
-// Where a turn's time went, in whole milliseconds.
+// Measures how long the steps of a turn take, in whole milliseconds.
 
 export interface Stopwatch {
-  /** Gives the time since the last lap this name. */
+  /** Records the time since the last lap under this name. */
   lap(name: string): void;
   laps(): Record<string, number>;
 }

@@ -14,9 +14,9 @@ export interface TurnRun {
 
 export interface TurnFeedParts {
   readonly gate: Gate;
-  /** Absent: turns are only pulled from the database. */
+  /** Absent if turns are only pulled from the database. */
   readonly source: TurnSource | undefined;
-  /** Runs a claimed turn until its end is recorded; never rejects. */
+  /** Runs a claimed turn until its end is recorded. Never rejects. */
   readonly run: (turn: ClaimedTurn) => Promise<TurnRun>;
   /** Retries a failed job for an operator. */
   readonly retry: (ticket: TurnTicket) => Promise<TurnSettlement>;
@@ -24,7 +24,7 @@ export interface TurnFeedParts {
   readonly promote: (ticket: TurnTicket) => Promise<boolean>;
   /** Called when waiting jobs cannot be fetched without a restart. */
   readonly giveUp: (reason: string) => void;
-  /** How long turns may wait without a job being fetched. Milliseconds; default 10 s. */
+  /** How long turns may wait without a job being fetched, in milliseconds (default: 10 s). */
   readonly silentMs?: number;
 }
 

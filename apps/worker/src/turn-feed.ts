@@ -1,4 +1,4 @@
-// Brings turns to free slots: from the queue while it answers, by direct pull otherwise. Both feed one gate.
+// Brings turns to free slots: from the queue while it answers, otherwise by direct pull. Both share one gate.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { watchConsumer } from "./consumer-watchdog.ts";
@@ -7,15 +7,15 @@ import { startPulling } from "./pull-feed.ts";
 import type { FeedContext, TurnFeedParts } from "./turn-feed-parts.ts";
 
 export interface TurnFeed {
-  /** Rejects with the reason when turns do not come, though they could. */
+  /** Rejects with the reason if turns do not arrive although they could. */
   check(): Promise<void>;
-  /** Fetches nothing more; jobs that run keep their locks. */
+  /** Fetches nothing more. Running jobs keep their locks. */
   stop(): Promise<void>;
-  /** Gives up the queue, once no job runs any more. */
+  /** Closes the queue once no job runs. */
   close(): Promise<void>;
 }
 
-/** A fetch that takes longer than this has not turned. BullMQ blocks for up to ten seconds. */
+/** A fetch that takes longer than this is stuck: BullMQ blocks for up to ten seconds. */
 const turnedWithinMs = 30_000;
 const pulledWithinMs = 10_000;
 
@@ -43,7 +43,7 @@ export function startTurnFeed(context: FeedContext, parts: TurnFeedParts): TurnF
     },
     async close() {
       await source?.close();
-      // Whatever a fetch still waits for: the closed source delivers nothing.
+      // Do not wait longer for a fetch: the closed source delivers nothing.
       await Promise.race([fetching?.done, sleep(1_000, undefined, { ref: false })]);
     },
   };

@@ -1,4 +1,4 @@
-// The worker's directory on this machine: one process at a time, what a dead one left is cleared.
+// The worker's directory on this machine. One process uses it at a time, and clears what a dead one left.
 
 import { mkdir, realpath, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -7,23 +7,23 @@ import { removeTree } from "@dari/native";
 import { sweepMounts, sweepMountsAtExit } from "@dari/workspace";
 
 export interface WorkDir {
-  /** For running turns and builds; empty at start. */
+  /** For running turns and builds; empty at the start. */
   readonly turns: string;
-  /** For sandboxes that wait for a turn; empty at start. */
+  /** For preloaded sandboxes; empty at the start. */
   readonly warm: string;
-  /** For what guests are started from; empty at start. */
+  /** For files that guests are started from; empty at the start. */
   readonly guest: string;
   /** Workspaces of sessions that had turns here. */
   readonly disks: string;
   readonly contents: string;
   readonly images: string;
   readonly runtimes: string;
-  /** Which host user is which organization's. */
+  /** Which host user belongs to which organization. */
   readonly users: string;
   leave(): Promise<void>;
 }
 
-/** @throws when another worker uses the directory: caches are owned by one process. */
+/** @throws if another worker uses the directory: its caches have one owner. */
 export async function takeWorkDir(dir: string): Promise<WorkDir> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const { uid } = await stat(dir);
@@ -36,12 +36,12 @@ export async function takeWorkDir(dir: string): Promise<WorkDir> {
     throw new Error(`a worker (process ${owner.pid}) uses ${dir} already; give each its own with DARI_WORK_DIR`);
   }
   const [turns, warm, guest] = [join(dir, "turns"), join(dir, "warm"), join(dir, "guest")];
-  // A worker that was killed leaves its turns' workspaces mounted.
+  // A killed worker leaves its turns' workspaces mounted.
   await sweepMounts(dir);
   // Earlier releases kept scripts of packages in `bundles`.
   for (const each of [turns, warm, guest, join(dir, "bundles")]) await removeTree(each);
-  // Node and esbuild look for `"type"` in the directories above a bundle. An agent that is not isolated must not get
-  // that of a project that the data directory is in.
+  // Node and esbuild look for `"type"` in the directories above a bundle. An agent without isolation must not get that
+  // of a project that contains the data directory.
   await writeFile(join(dir, "package.json"), "{}\n");
   const whole = await realpath(dir);
   const sweepAtExit = (): void => sweepMountsAtExit(whole);

@@ -1,4 +1,4 @@
-// A worker: offers slots, fills them with turns, builds versions, and leaves without losing any.
+// A worker: offers slots, runs turns in them, builds versions, and shuts down without losing a turn.
 
 import { announceWorker, removeWorker } from "@dari/control/turns";
 import type { ClaimedTurn } from "@dari/db";
@@ -19,22 +19,22 @@ import type { TurnRun } from "./turn-feed-parts.ts";
 
 export interface Worker {
   readonly running: number;
-  /** Slots that count, taken and free together. */
+  /** Slots that it reports, taken and free. */
   readonly offered: number;
-  /** In words for a person: the sandbox and whether it isolates. */
+  /** For people: the sandbox and whether it isolates. */
   readonly isolation: string;
   readonly missing: readonly Missing[];
-  /** Checks whether turns would arrive and be recorded, each part by its name, for readiness probes. */
+  /** Checks whether turns would arrive and be recorded. One check per part, for readiness probes. */
   readonly checks: HealthChecks;
-  /** Takes nothing more, lets turns end within the grace, gives the rest back without using an attempt. */
+  /** Takes nothing more, lets turns end within the grace period, and releases the rest without counting an attempt. */
   drain(): Promise<void>;
 }
 
 const announceEveryMs = 2_000;
-/** For turns that were told to stop: kill, record, remove. Milliseconds. */
+/** Time for stopped turns to be killed, recorded and removed, in milliseconds. */
 const stopWithinMs = 10_000;
 
-/** Announcements that may be missed before the dispatcher would stop counting on this worker. Milliseconds. */
+/** Announcements that may be missed before the dispatcher ignores this worker, in milliseconds. */
 const announcedWithinMs = 3 * announceEveryMs;
 
 export async function startWorker(context: WorkerContext, source: TurnSource | undefined): Promise<Worker> {
@@ -109,14 +109,14 @@ async function endTurns(
   await Promise.race([emptied, sleep(stopWithinMs, undefined, { ref: false })]);
 }
 
-/** Runs one claimed turn; never rejects. */
+/** Runs one claimed turn. Never rejects. */
 async function runTurn(context: WorkerContext, leases: LeaseKeeper, turn: ClaimedTurn): Promise<TurnRun> {
   const lease = leases.hold(turn);
   try {
     const { result, released } = await executeTurn(context, turn, lease);
     return { settlement: settlementOf(result), released };
   } catch (error) {
-    // Nothing was recorded: the lease expires, the reaper ends the attempt.
+    // Nothing was recorded: the lease expires, and the reaper ends the attempt.
     context.log.error({ err: error, session: turn.sessionId, message: turn.messageId }, "turn.not_recorded");
     return { settlement: { kind: "obsolete" }, released: Promise.resolve() };
   } finally {
@@ -133,7 +133,7 @@ function settlementOf(result: TurnResult | undefined): TurnSettlement {
       return { kind: "failed", reason: result.reason };
     case "retry":
       return { kind: "retry", reason: result.reason, delayMs: result.waitMs };
-    // Nothing is delivered while it waits. Its answer dispatches it again.
+    // The session waits for an input. Its answer dispatches it again.
     case "suspended":
     case "released":
     case undefined:
@@ -141,7 +141,7 @@ function settlementOf(result: TurnResult | undefined): TurnSettlement {
   }
 }
 
-/** Answers the board; never rejects for what the message or its session are. */
+/** Settles the board's job. Rejects only if the platform fails, not for any state of the message or session. */
 async function retryTicket(context: WorkerContext, ticket: TurnTicket): Promise<TurnSettlement> {
   const retry = await context.retryJob(ticket);
   context.log.info({ org: ticket.organizationId, message: ticket.messageId, ...retry }, "job.retry");
@@ -164,7 +164,7 @@ interface Presence {
   /** Resolves with the first announcement. */
   readonly announced: Promise<void>;
   nudge(): void;
-  /** Rejects when the dispatcher may not know of this worker. */
+  /** Rejects if the dispatcher may not know about this worker. */
   check(): Promise<void>;
   stop(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-// Calls the agent in its sandbox, and records what it says until it ends.
+// Calls the agent in its sandbox, and records its events and output until it ends.
 
 import { join } from "node:path";
 import { retryThroughOutage } from "@dari/control/context";
@@ -11,7 +11,7 @@ import type { TextCollector } from "./collect-text.ts";
 import type { LogRecorder } from "./record-logs.ts";
 import type { PreviewSender } from "./send-previews.ts";
 
-/** An attempt whose agent is called, and where the agent's words go. */
+/** An attempt whose agent is called, and where its output goes. */
 export interface AgentCall {
   readonly attempt: RestoredAttempt;
   readonly logs: LogRecorder;
@@ -23,9 +23,9 @@ export function callAgent(
   call: AgentCall,
   sandbox: Sandbox,
   o: {
-    /** Resolves when the turn's files are there. */
+    /** Resolves when the turn's files are mounted. */
     readonly filesMounted: Promise<void>;
-    /** Whether the guest is to wait for another turn afterwards. */
+    /** Whether the guest should wait for another turn afterwards. */
     readonly canRest: boolean;
     /** Called when the attempt is counted, just before the agent is called. */
     onCall(): void;
@@ -61,7 +61,7 @@ function frameRecorder({ attempt, said, previews }: AgentCall): RunTurnOptions["
     if (frame.t === "delta") return said.add(frame.text);
     events += 1;
     const event = { number: events, name: turn.scrubber.text(frame.name), data: turn.scrubber.json(frame.data) };
-    // Text that came before the event is shown before it.
+    // Text from before the event is shown before it.
     previews.flush();
     const record = () => recordAgentEvent(context.db, turn, event);
     if (!(await retryThroughOutage(context, record, lease.signal))) {
@@ -94,7 +94,7 @@ function requestOf({ turn, opened }: RestoredAttempt, { paths }: Sandbox): RunRe
   };
 }
 
-/** Joins the text parts, in order, one paragraph each. */
+/** Joins the text parts in order, one paragraph each. */
 function promptOf(parts: readonly TurnPart[]): string {
   return parts.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n\n");
 }

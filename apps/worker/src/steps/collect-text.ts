@@ -1,19 +1,19 @@
-// What an agent has said so far, without its secrets: shown as it comes, and kept for the conversation of a turn that
-// is interrupted before it answers.
+// The agent's text so far, without its secrets: shown as it arrives, and stored if the turn is interrupted before it
+// answers.
 
 import { limits, type ScrubStream } from "@dari/domain";
 import type { OutputPart } from "@dari/harness";
 
 export interface TextCollector {
-  /** Takes the next piece; of what goes over `limits.partialTextBytes` nothing is kept. */
+  /** Adds the next piece. Text above `limits.partialTextBytes` is not stored. */
   add(text: string): void;
-  /** What waited for a next piece, which does not come. */
+  /** Shows what was waiting for a next piece. */
   end(): void;
   /** One text part, or none. */
   parts(): OutputPart[];
 }
 
-/** `show` gets what can be shown by now, in order. */
+/** `show` gets what can be shown now, in order. */
 export function createTextCollector(scrub: ScrubStream, show: (text: string) => void): TextCollector {
   const pieces: string[] = [];
   let bytes = 0;

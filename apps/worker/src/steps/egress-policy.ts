@@ -1,5 +1,5 @@
-// What a turn's agent may connect to: what this worker lets through, within what the platform's operators have set for
-// the organization, what the organization has set, what the agent's dari.yml names, and what the session says.
+// What a turn's agent can connect to: allowed by this worker, the platform's operators, the organization, the agent's
+// dari.yml, and the session.
 
 import type { Turn } from "@dari/control/turns";
 import type { EgressSetting } from "@dari/domain";
@@ -14,7 +14,7 @@ const advice = {
   manifest: "the agent's dari.yml does not name it under `egress`; add it there and deploy again",
 } as const;
 
-/** Returns what the turn's sandbox may connect to, and the credentials that the proxy fills in. */
+/** Returns the turn's network rules, and the credentials that the proxy inserts. */
 export function networkOf(platform: EgressPolicy, turn: Turn): Pick<EgressOptions, "policy" | "secrets"> {
   const secrets = turn.keptSecrets.map((secret) => ({ ...secret, hosts: egressHosts(secret.hosts) }));
   return { policy: egressPolicyOf(platform, turn), secrets };

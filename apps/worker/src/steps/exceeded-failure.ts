@@ -6,7 +6,7 @@ import type { Exceeded, SandboxLimits } from "@dari/sandbox";
 const GiB = 1024 ** 3;
 const MiB = 1024 ** 2;
 
-/** Returns why an attempt failed that exceeded a limit of its sandbox, whatever error the agent reports. */
+/** Returns the failure of an attempt that exceeded a limit of its sandbox, whatever error the agent reports. */
 export function exceededFailure(exceeded: Exceeded, limits: SandboxLimits): Failure {
   switch (exceeded) {
     case "memory":

@@ -1,14 +1,14 @@
-// Shows a turn the files of its agent's bundle that SDKs look for in the working directory.
+// Shows a turn the files of its agent's bundle that SDKs read from the working directory.
 
 import { listSdkFiles, sdkLeftovers, type ImageCache, type SdkFile } from "@dari/builder";
 import { lendFiles, type LentFiles } from "@dari/workspace";
 import type { WorkerContext } from "../context.ts";
 
 const imagesMax = 1_000;
-/** Files of unpacked images, by their directories: an image never changes. */
+/** Files of unpacked images by their directories. Cached, because an image never changes. */
 const listed = new WeakMap<ImageCache, Map<string, Promise<readonly SdkFile[]>>>();
 
-/** Copies them into the turn's directory; `takeBackFiles` undoes it. */
+/** Copies them into the turn's directory. `takeBackFiles` removes them. */
 export async function lendBundleFiles(
   { images, workspaces }: Pick<WorkerContext, "images" | "workspaces">,
   organizationId: string,

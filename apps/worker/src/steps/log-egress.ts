@@ -1,11 +1,11 @@
-// Writes down what an agent connected to, or tried to.
+// Logs what an agent connected to, or tried to.
 
 import type { Turn } from "@dari/control/turns";
 import type { EgressRecord } from "@dari/sandbox";
 import type { WorkerContext } from "../context.ts";
 import type { LogRecorder } from "./record-logs.ts";
 
-/** Lines per attempt at the usual level; one more says that the others are not written. */
+/** Lines per attempt at the usual level. One more line says that the others are not written. */
 const linesMax = 500;
 
 /** For the platform, and for the tenant in the attempt's own log. */
@@ -14,9 +14,9 @@ export function logEgress(context: WorkerContext, turn: Turn, logs: LogRecorder)
   let lines = 0;
   return (record) => {
     lines += 1;
-    // Every one of them is an event that is counted; the first ones are written whatever the level.
+    // Every connection is an event that is counted. Only the first ones are logged at the usual level.
     const level = lines <= linesMax ? "info" : "debug";
-    // Names of hosts are the agent's to choose.
+    // An agent chooses the names of hosts, so they can contain secrets.
     const shown = turn.scrubber.json(record) as EgressRecord;
     context.log[level]({ org, agent, session, message, attempt, ...shown }, "turn.egress");
     if (lines <= linesMax) return record.verdict === "connected" ? addConnected(logs, shown) : addLost(logs, shown);

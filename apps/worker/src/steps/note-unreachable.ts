@@ -1,5 +1,5 @@
-// In the log of a failed turn: variables of dari.yml whose address no agent reaches. Programs that an agent starts
-// rarely say which address refused them.
+// Logs for a failed turn which variables of dari.yml have an address that agents cannot reach. Programs that an agent
+// starts rarely say which address refused them.
 
 import { isIP } from "node:net";
 import type { Turn } from "@dari/control/turns";
@@ -10,7 +10,7 @@ import type { LogRecorder } from "./record-logs.ts";
 
 const valueCharsMax = 2_048;
 
-/** `said`: the end of the agent's stderr, where its own connections are named already. */
+/** `said`: the end of the agent's stderr, which may already name its own connections. */
 export function noteUnreachable(
   { settings, guarantees }: Pick<WorkerContext, "settings" | "guarantees">,
   turn: Pick<Turn, "egress" | "manifest">,
@@ -31,7 +31,7 @@ export function noteUnreachable(
   }
 }
 
-/** Where a URL leads, if that is loopback or another private address. */
+/** Returns the target of a URL if it is loopback or another private address. */
 function privateTarget(value: string): { host: string; port: number } | undefined {
   if (value.length > valueCharsMax || !/^[a-z][a-z0-9+.-]*:\/\//i.test(value) || !URL.canParse(value)) return undefined;
   const { hostname, port, protocol } = new URL(value);

@@ -1,4 +1,4 @@
-// Writes what a turn prints to its attempt's log, in batches, fenced by its claim.
+// Writes a turn's output to its attempt's log, in batches, fenced by its claim.
 
 import { limits } from "@dari/domain";
 import { recordLogs } from "@dari/control/turns";
@@ -7,11 +7,11 @@ import type { Logger } from "@dari/runtime";
 
 export interface LogRecorder {
   add(stream: LogLine["stream"], text: string): void;
-  /** Adds a line of the platform about a connection that was refused or failed. */
+  /** Adds a line about a connection that was refused or failed. */
   addLostConnection(line: string): void;
-  /** The first different ones of these lines, at most `limits.outputNotesConnections`. */
+  /** Returns the first distinct lines of these, at most `limits.outputNotesConnections`. */
   lostConnections(): readonly string[];
-  /** Resolves when everything so far is written, or cannot be. */
+  /** Resolves when everything so far is written, or cannot be written. */
   flush(): Promise<void>;
   stop(): void;
 }

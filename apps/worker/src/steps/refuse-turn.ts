@@ -18,7 +18,7 @@ export function refuseTurn(
     const reason = `the secrets of a turn have at most ${limits.turnSecretBytes} bytes together, not ${secretBytes}`;
     return refuse(`${reason}; give large ones as files`);
   }
-  // Only the proxy puts the values in, and without a network of their own agents bypass it.
+  // Only the proxy inserts the values, and agents without their own network bypass it.
   if (keptSecrets.length > 0 && guarantees.network !== "enforced") {
     const names = keptSecrets.map(({ name }) => name).join(", ");
     const needed = "a sandbox with a network of its own";

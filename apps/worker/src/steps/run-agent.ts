@@ -1,4 +1,4 @@
-// Runs the agent of a turn in a sandbox: one of the pool, or one of its own.
+// Runs a turn's agent in a sandbox: one of the pool, or a new one.
 
 import { retryThroughOutage } from "@dari/control/context";
 import { countAttempt } from "@dari/control/turns";
@@ -26,10 +26,10 @@ export type AgentEnding =
     }
   | { readonly kind: "failed"; readonly failure: Failure; readonly usage?: Usage }
   | { readonly kind: "suspended"; readonly asked: Asked; readonly usage?: Usage }
-  /** Cancelled, superseded or given back: the lease's signal says which. `said`: what the agent had said by then. */
+  /** Cancelled, superseded or released: the lease's signal says which. `said`: the agent's output so far. */
   | { readonly kind: "stopped"; readonly said: readonly OutputPart[]; readonly usage?: Usage };
 
-/** When it returns, nothing of the agent runs: it is dead, or stopped without access to the turn's files. */
+/** When it returns, no process of the agent runs: it is dead, or stopped without access to the turn's files. */
 export async function runAgent(attempt: RestoredAttempt, imageDir: string): Promise<AgentEnding> {
   const { context, turn, lease } = attempt;
   if (lease.signal.aborted) return { kind: "stopped", said: [] };
@@ -69,7 +69,7 @@ async function runSomewhere(call: AgentCall, imageDir: string): Promise<RunResul
   let isPreloadable = true;
   try {
     const pooled = serving && (await runInPooled(call, serving, recipe.session !== undefined));
-    // The failure may come from preloading, so the agent is started again for the turn alone.
+    // The failure may come from preloading, so the agent is started again for this turn alone.
     const run = pooled ?? (await runInOwn(call, imageDir));
     isPreloadable = run.isLoaded && (serving === undefined) === (pooled === undefined);
     if (pooled?.isResting === true) attempt.kept = pool.keep(serving!, turn);
@@ -111,7 +111,7 @@ async function runInPooled(
   async function mountFiles(): Promise<void> {
     // A directory that is mounted before the guest runs cannot be unmounted at the end of the turn.
     const isRunning = !canRest || (await guestRuns(sandbox.channel, signal));
-    // A turn that is stopped does not wait for an agent that loads slowly.
+    // A stopped turn does not wait for an agent that loads slowly.
     if (signal.aborted) return;
     if (!isRunning) throw new MountError("the guest does not run");
     await sandbox.claim(turnDir).catch((cause: unknown) => {
@@ -135,15 +135,15 @@ class MountError extends Error {
   override readonly name = "MountError";
 }
 
-/** A sandbox that is started, as a turn uses it. */
+/** A started sandbox, as a turn uses it. */
 interface RunningSandbox {
   readonly sandbox: Sandbox;
-  /** Whether the agent loads without the turn's files. Otherwise they are there before it loads. */
+  /** Whether the agent loads without the turn's files. Otherwise they are mounted before it loads. */
   readonly isAgentLoaded: boolean;
   /** Whether it may be kept for the session's next turn. */
   readonly canRest: boolean;
   mountFiles(): Promise<void>;
-  /** Resolves when nothing of it is alive. */
+  /** Resolves when all its processes are dead. */
   end(): Promise<void>;
 }
 
@@ -166,7 +166,7 @@ async function runIn(call: AgentCall, running: RunningSandbox): Promise<RunResul
   let isResting = false;
   const filesMounted = running.mountFiles();
   try {
-    // While the files are mounted the guest reads what its turn is. The agent is called when they are there.
+    // The guest reads its turn while the files are being mounted. The agent is called once they are mounted.
     if (running.isAgentLoaded) filesMounted.catch(() => {});
     else await filesMounted;
     ending = await callAgent(call, sandbox, {
@@ -188,14 +188,14 @@ async function runIn(call: AgentCall, running: RunningSandbox): Promise<RunResul
   return { ending, isLoaded, isResting, exceeded: (await sandbox.collect()).exceeded };
 }
 
-/** Tells the agent's author why the sandbox is ended, if it cannot rest. */
+/** If the sandbox cannot be kept, tells the agent's author why. */
 async function bringToRest({ logs }: AgentCall, sandbox: Sandbox, kept?: number): Promise<boolean> {
   const why = await sandbox.rest!(kept).catch((error: unknown) => String(error));
   if (why !== undefined) logs.add("platform", `this process does not serve the session's next turn: ${why}\n`);
   return why === undefined;
 }
 
-/** Code that fails while it is loaded is the agent's, and uses an attempt like any other failure of the agent. */
+/** Code that fails while it loads is the agent's failure, and counts as an attempt. */
 async function countFailedLoad({ attempt }: AgentCall, ending: TurnEnding): Promise<void> {
   const { context, turn, lease } = attempt;
   if (ending.kind !== "failed" || ending.failure.code === "internal_error") return;

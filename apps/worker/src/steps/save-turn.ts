@@ -12,7 +12,7 @@ import { endingOfFailure, stopInput } from "../endings.ts";
 import type { AgentEnding } from "./run-agent.ts";
 import { ignoredLine } from "./scrub-turn.ts";
 
-/** Paths that are named in the log. */
+/** Maximum number of paths in the log. */
 const ignoredShownMax = 100;
 
 /** Returns what is recorded of the turn. */
@@ -23,7 +23,7 @@ export async function saveTurn(attempt: RestoredAttempt, ending: AgentEnding): P
   const refused = ending.kind === "suspended" ? refuseAsked(attempt.turn, ending.asked) : undefined;
   if (refused !== undefined) return await fail(attempt, ending, refused, saving);
   const saved = await Promise.race([saving, aborted(attempt.lease.signal)]);
-  // If the turn stops first, nothing waits for the save, and no row names its object.
+  // If the turn stops first, no one waits for the save, and no row refers to its object.
   saving.catch(() => undefined);
   attempt.watch.lap("save_ms");
   if (saved === undefined) return { ...stopped(attempt), ...usageOf(ending) };
@@ -52,7 +52,7 @@ async function save({ context, turn, opened, lease, lent }: RestoredAttempt): Pr
   return saveWorkspace({ ...context.workspaces, log: context.log }, turn, opened, lease.signal);
 }
 
-/** Keeps what a failed attempt left as a side snapshot. If that fails as well, only the first failure is recorded. */
+/** Saves a failed attempt's files as a side snapshot. If that fails as well, only the first failure is recorded. */
 async function fail(
   { context, turn }: RestoredAttempt,
   ending: AgentEnding,

@@ -1,4 +1,4 @@
-// Takes a turn's secrets out of what is said about it: what is recorded of its end, and what this worker logs.
+// Removes a turn's secrets from what is recorded of its end, and from what this worker logs.
 
 import type { FinishInput, InputAsked } from "@dari/db";
 import type { SavedWorkspace } from "@dari/control/storage";
@@ -6,11 +6,11 @@ import { failure, limits, type Scrubber } from "@dari/domain";
 import type { OutputPart, TurnEnding } from "@dari/harness";
 import { redactFields, type LogMethod, type Logger } from "@dari/runtime";
 
-/** What a guest says of an error is cut at these lengths, perhaps within a secret. UTF-16 units. */
+/** A guest's error is cut at these lengths, possibly within a secret. In UTF-16 units. */
 const messageUnits = 8_000;
 const stackUnits = 32_000;
 
-/** The end of a turn as it may be recorded. The snapshot is the agent's own and stays as it is. */
+/** Returns the end of a turn without secrets. The snapshot is the agent's own and stays unchanged. */
 export function scrubEnding(scrubber: Scrubber, input: FinishInput): FinishInput {
   const { failure: cause, filesChanged, asked } = input;
   const output = input.output as { parts: readonly OutputPart[]; usage?: unknown } | undefined;
@@ -28,7 +28,7 @@ export function scrubEnding(scrubber: Scrubber, input: FinishInput): FinishInput
   };
 }
 
-/** Its key holds no secret: it would not have been taken. */
+/** Its key contains no secret: such a key is refused. */
 function scrubAsked(scrubber: Scrubber, asked: InputAsked): InputAsked {
   return {
     ...asked,
@@ -37,24 +37,24 @@ function scrubAsked(scrubber: Scrubber, asked: InputAsked): InputAsked {
   };
 }
 
-/** The stack goes to the attempt's log before the end is recorded. */
+/** The stack is written to the attempt's log before the end is recorded. */
 export function scrubbedStack(scrubber: Scrubber, ending: TurnEnding): TurnEnding {
   if (ending.kind !== "failed" || ending.stack === undefined) return ending;
   return { ...ending, stack: scrubber.text(ending.stack, { isCut: ending.stack.length >= stackUnits }) };
 }
 
-/** A line of the attempt's log: a name that is not kept is the agent's word like any other. */
+/** Returns a line of the attempt's log. The agent chose the path, so it can contain secrets. */
 export function ignoredLine(scrubber: Scrubber, { path, reason }: SavedWorkspace["ignored"][number]): string {
   return `not saved: ${scrubber.text(path)}: ${reason}\n`;
 }
 
-/** A logger whose lines hold none of the turn's secrets. */
+/** Returns a logger that removes the turn's secrets from its lines. */
 export function scrubbedLogger(target: Logger, scrubber: Scrubber): Logger {
   const method =
     (level: "debug" | "info" | "warn" | "error"): LogMethod =>
     (first: object | string, message?: string) => {
       if (typeof first === "string") target[level](scrubber.text(first));
-      // Errors are spelled out first, with their causes.
+      // Errors are rendered first, with their causes.
       else target[level](scrubber.json(redactFields(first)) as object, scrubber.text(message ?? ""));
     };
   return {

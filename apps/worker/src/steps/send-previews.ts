@@ -6,17 +6,17 @@ export interface PreviewSender {
   /** Text of the answer, in order. */
   delta(text: string): void;
   log(stream: "stdout" | "stderr", text: string): void;
-  /** Sends what waits. What comes later waits for the next flush. */
+  /** Sends what waits. Later text waits for the next flush. */
   flush(): void;
 }
 
-/** Pieces that come closer together than this become one. Milliseconds. */
+/** Pieces that arrive within this time are sent as one, in milliseconds. */
 const flushEveryMs = 40;
-/** UTF-16 units of one preview: escaped as JSON they take at most six bytes each. */
+/** UTF-16 units of one preview. Escaped as JSON, each takes at most six bytes. */
 const pieceUnits = 1_200;
-/** The most pieces of one flush. More are dropped, so that a flood does not delay the previews of others. */
+/** Maximum number of pieces per flush. More are dropped, so that a flood does not delay the previews of others. */
 const piecesPerFlushMax = 100;
-/** Log text of one attempt that is shown; all that is kept of it stands in the attempt's log. */
+/** Log text of one attempt that is shown live. The attempt's log has everything that is stored. */
 const logUnitsMax = 256 * 1024;
 
 export function sendPreviewsOf(
