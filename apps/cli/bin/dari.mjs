@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The `dari` command. Plain JavaScript, so that an old Node can still say what it lacks.
+// The `dari` command. Plain JavaScript, so that an old Node can still print what is missing.
 
 import { existsSync, mkdirSync, statSync } from "node:fs";
 import * as nodeModule from "node:module";
@@ -17,17 +17,20 @@ if (major < 24) {
   process.exitCode = await main(process.argv.slice(2));
 }
 
-/** Keeps what Node compiles of these sources in the user's own cache, which halves the start; else goes without. */
+/**
+ * Caches compiled code in the user's own cache directory, which halves the start time. Does without if that is not
+ * possible.
+ */
 function keepCompiled() {
-  // NODE_COMPILE_CACHE is a place that somebody has chosen.
+  // The user has chosen NODE_COMPILE_CACHE.
   if (nodeModule.getCompileCacheDir() !== undefined) return;
   try {
     const cache = join(homedir(), ".cache");
     const directory = join(cache, "dari");
-    // One by one: making a path recursively never ends where the file system answers ENOENT, as /proc does.
+    // One by one: a recursive mkdir never ends where the file system answers ENOENT, as /proc does.
     for (const path of [cache, directory]) {
       if (!existsSync(path)) mkdirSync(path, { mode: 0o700 });
-      // What is kept there is run, and HOME may be somebody else's, or a place that everybody writes to.
+      // Cached code is executed, and HOME can belong to another user, or be writable by everyone.
       const { uid, mode } = statSync(path);
       if (uid !== process.getuid?.() || (mode & 0o022) !== 0) return;
     }

@@ -1,5 +1,5 @@
-// Where the platform is and with which key: options, then the environment, then what was saved, then a platform that
-// runs in this directory. The only file that reads the environment.
+// Finds the platform's address and key: in options, then in the environment, then in what was saved, then from a
+// platform that runs in this directory. No other file reads the environment.
 
 import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
@@ -26,9 +26,9 @@ export function processEnvironment(): Environment {
 }
 
 /**
- * Finds the connection. A key that was saved for one address is never sent to another; a key that is given without an
- * address is for the one that was saved.
- * @throws CliError (exit code 2) for an address or a file that cannot be used.
+ * Finds the connection. A key that was saved for one address is never sent to another. A key without an address is for
+ * the saved one.
+ * @throws CliError (exit code 2) for an unusable address or file.
  */
 export async function findConnection(options: ConnectionOptions, environment: Environment): Promise<Connection> {
   const apiUrl = options.apiUrl ?? nonEmpty(environment["DARI_API_URL"]);
@@ -38,14 +38,14 @@ export async function findConnection(options: ConnectionOptions, environment: En
   for (const path of connectionFiles(environment)) {
     const found = await readConnectionFile(path, path === environment["DARI_CONNECTION_FILE"]);
     if (found === undefined || (wanted !== undefined && wanted !== found.apiUrl)) continue;
-    // A platform that keeps its data here runs on this machine; any other address was put there by somebody.
+    // A platform with its data in this directory runs on this machine. Any other address was put there by someone else.
     if (path === localConnectionFile && !isLoopback(found.apiUrl)) continue;
     return { apiUrl: found.apiUrl, apiKey: apiKey ?? found.apiKey };
   }
   return { apiUrl: wanted ?? defaultApiUrl, apiKey };
 }
 
-/** Remembers a connection, readable by its owner only. Returns the file's path. */
+/** Saves a connection, readable only by its owner. Returns the file's path. */
 export async function saveConnection(connection: Connection, environment: Environment): Promise<string> {
   const directory = configDirectory(environment);
   await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -58,7 +58,7 @@ export async function saveConnection(connection: Connection, environment: Enviro
   return path;
 }
 
-/** Forgets what was saved of this address. Returns the file's path; undefined when nothing was saved of it. */
+/** Deletes what was saved for this address. Returns the file's path; undefined if nothing was saved. */
 export async function forgetConnection(apiUrl: string, environment: Environment): Promise<string | undefined> {
   const path = join(configDirectory(environment), "connection.json");
   const saved = await readConnectionFile(path, false);
@@ -67,7 +67,7 @@ export async function forgetConnection(apiUrl: string, environment: Environment)
   return path;
 }
 
-/** The address without trailing slashes: the form under which agents are remembered. */
+/** Returns the address without trailing slashes, as agents are stored under it. */
 export function normalizeApiUrl(text: string): string {
   const url = URL.parse(text.trim());
   if (url === null || !["http:", "https:"].includes(url.protocol)) {
@@ -79,7 +79,7 @@ export function normalizeApiUrl(text: string): string {
 function connectionFiles(environment: Environment): string[] {
   const named = nonEmpty(environment["DARI_CONNECTION_FILE"]);
   if (named !== undefined) return [named];
-  // What a person saved comes first: a directory may be somebody else's repository.
+  // What the user saved comes first: a directory can be someone else's repository.
   return [join(configDirectory(environment), "connection.json"), localConnectionFile];
 }
 

@@ -1,4 +1,4 @@
-// What every command is given: the connection, the output, the environment, and a signal that interrupts.
+// What every command gets: the connection, the output, the environment, and a signal that interrupts it.
 
 import { type Client, createClient } from "@dari/client";
 import type { Command } from "commander";

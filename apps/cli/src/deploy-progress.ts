@@ -1,14 +1,14 @@
-// How far a deployment is: what is said on the way with the seconds since it began, and how long each step took.
+// Shows the progress of a deployment, with seconds since its start, and measures its steps.
 
 import type { Output } from "./output.ts";
 
 export interface DeployProgress {
   say(line: string): void;
-  /** A piece of the build's log; whole lines. Machines get it as it is. */
+  /** A piece of the build's log, in whole lines. Programs get it unchanged. */
   log(text: string): void;
   /** Ends a step; the next one begins. */
   done(step: string): void;
-  /** Milliseconds of each step that has ended, and of all. */
+  /** Milliseconds of each ended step, and in total. */
   readonly timings: Readonly<Record<string, number>>;
 }
 

@@ -1,4 +1,4 @@
-// Remembers which agent a directory was deployed as, per platform, in `.dari/deploy-state.json`.
+// Stores which agent a directory was deployed as, per platform, in `.dari/deploy-state.json`.
 
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -15,7 +15,7 @@ export function deployStatePath(root: string): string {
   return join(root, ".dari", "deploy-state.json");
 }
 
-/** The agent that `root` was deployed as on the platform at `apiUrl`. */
+/** Returns the agent that `root` was deployed as on the platform at `apiUrl`. */
 export async function findDeployedAgent(root: string, apiUrl: string): Promise<string | undefined> {
   const { agents } = await readState(root);
   return Object.hasOwn(agents, apiUrl) ? agents[apiUrl] : undefined;
@@ -42,7 +42,7 @@ async function readState(root: string): Promise<DeployState> {
     const state: unknown = JSON.parse(text);
     if (isDeployState(state)) return state;
   } catch {
-    // Not JSON: refused below, because guessing would deploy a second agent.
+    // Invalid JSON is refused below, because guessing would deploy a second agent.
   }
   throw invalid(`${path} cannot be read; remove it, and pass --agent-id to go on with an existing agent`);
 }

@@ -1,4 +1,4 @@
-// How the command ends: its exit codes, and the errors that carry one. Documented in README.md.
+// The command's exit codes, and the errors that have one. Documented in README.md.
 
 import { ApiError, ConnectionError } from "@dari/client";
 
@@ -13,7 +13,7 @@ export const exitCodes = {
   interrupted: 130,
 } as const;
 
-/** A failure with an exit code of its own. The message is shown as it is. */
+/** A failure with its own exit code. The message is shown unchanged. */
 export class CliError extends Error {
   override readonly name = "CliError";
   readonly exitCode: number;
@@ -24,12 +24,12 @@ export class CliError extends Error {
   }
 }
 
-/** Wrong usage, or something on disk that cannot be used: exit code 2. */
+/** Returns an error for wrong usage, or for an unusable file: exit code 2. */
 export function invalid(message: string): CliError {
   return new CliError(message, exitCodes.invalid);
 }
 
-/** The exit code of whatever a command threw. */
+/** Returns the exit code of any thrown error. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof CliError) return error.exitCode;
   if (error instanceof ConnectionError) return exitCodes.unavailable;

@@ -1,4 +1,4 @@
-// The command as a library: for programs that deploy a directory the way `dari deploy` does.
+// The command as a library, for programs that deploy a directory as `dari deploy` does.
 
 export { buildBundle, type Bundle } from "./bundle/bundle.ts";
 export type { BundleFile } from "./bundle/select.ts";

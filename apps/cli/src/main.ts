@@ -1,4 +1,4 @@
-// The `dari` command: parses arguments, runs one command, turns whatever happens into an exit code.
+// The `dari` command: parses arguments, runs one command, and turns its result into an exit code.
 
 import { dariRelease } from "@dari/contract";
 import { Command, CommanderError } from "commander";
@@ -36,7 +36,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   process.once("SIGTERM", interrupt);
   const { stdin, stdout, stderr } = process;
   let hasReader = true;
-  // A reader that has seen enough (`| head`) is no failure; what would go on writing ends.
+  // A reader that closes the pipe (`| head`) is not a failure. Ends what would go on writing.
   const noticeClosedPipe = (error: NodeJS.ErrnoException): void => {
     if (error.code !== "EPIPE") throw error;
     hasReader = false;

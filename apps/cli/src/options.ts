@@ -1,4 +1,4 @@
-// Small pieces that several commands' options share.
+// Options that several commands share.
 
 import { lanes } from "@dari/domain";
 import { type Command, InvalidArgumentError, Option } from "commander";
@@ -9,7 +9,7 @@ export function collectOption(value: string, earlier: readonly string[]): string
   return [...earlier, value];
 }
 
-/** `--limit`: how many rows a list shows. */
+/** `--limit`: the number of rows of a list. */
 export function limitOption(): Option {
   return new Option("--limit <rows>", "maximum number of rows").default(100).argParser(parseCount);
 }
@@ -22,7 +22,7 @@ export function parseCount(text: string): number {
   return Number(text);
 }
 
-/** Returns `--lane`. `fallback`: which lane the platform takes when the option is absent. */
+/** Returns `--lane`. `fallback`: the platform's lane if the option is absent. */
 export function laneOption(fallback: string): Option {
   const description = `interactive messages of the organization run before background ones; default: ${fallback}`;
   return new Option("--lane <lane>", description).choices(lanes);
@@ -32,7 +32,7 @@ export interface OrganizationOption {
   readonly org: string;
 }
 
-/** `--org`: the key's own when absent. */
+/** `--org`: default is the key's own organization. */
 export function organizationOption(): Option {
   return new Option("--org <id>", "the organization").default("current");
 }
@@ -48,7 +48,7 @@ export function parsePairs(pairs: readonly string[], option: string): Record<str
   );
 }
 
-/** The first rows of a list. */
+/** Returns the first rows of a list. */
 export async function take<Row>(rows: AsyncIterable<Row>, limit: number): Promise<Row[]> {
   const taken: Row[] = [];
   for await (const row of rows) {
@@ -58,7 +58,7 @@ export async function take<Row>(rows: AsyncIterable<Row>, limit: number): Promis
   return taken;
 }
 
-/** Those of the program's options that every command below it has: the release is asked of the program alone. */
+/** Returns the program's options that also apply to every command, without `--version`. */
 export function globalOptions(program: Command): Option[] {
   return program.options.filter(({ long }) => long !== "--version");
 }

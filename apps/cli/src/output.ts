@@ -1,4 +1,4 @@
-// What the command writes: results on stdout, for people or as JSON; progress and errors on stderr.
+// The command's output: results on stdout, for people or as JSON; progress and errors on stderr.
 
 import { ApiError, ConnectionError } from "@dari/client";
 import { createWriteStream } from "node:fs";
@@ -12,15 +12,15 @@ export interface Streams {
 
 export interface Output {
   readonly isJson: boolean;
-  /** The result: as one JSON value with `--json`, else the lines for people. */
+  /** Prints the result: one JSON value with `--json`, otherwise lines for people. */
   result(value: unknown, human: () => string): void;
-  /** One of many results that come one by one: a line of JSON with `--json`, else a line for people. */
+  /** Prints one of many results: a line of JSON with `--json`, otherwise a line for people. */
   line(value: unknown, human: () => string): void;
-  /** A line of progress; for people and for logs, never part of the result. */
+  /** Prints a line of progress, for people and logs; never part of the result. */
   progress(line: string): void;
-  /** The command that usually comes next; only for a person at a terminal. */
+  /** Prints the command that usually comes next, only to a terminal. */
   hint(command: string): void;
-  /** A piece of a log, as it is. */
+  /** Prints a piece of a log unchanged. */
   log(text: string): void;
   error(error: unknown): void;
 }
@@ -76,20 +76,20 @@ function adviceFor(error: unknown): string[] {
 function renderError(error: DescribedError, advice: readonly string[]): string {
   const { detail, errors = [] } = error;
   const problems = errors.map(({ path, message }) => `${path}: ${message}`);
-  // A detail that is all there is to say is said once.
+  // Do not repeat a detail that is the only problem.
   const listed = problems.join("; ") === detail ? [] : problems.map((problem) => `- ${problem}`);
   const lines = [`dari: ${detail}`, ...listed, ...advice];
   if (error.request_id !== undefined) lines.push(`(request ${error.request_id})`);
   return `${lines.join("\n")}\n`;
 }
 
-/** Bytes into a file; `-` is standard output. */
+/** Writes bytes to a file; `-` is standard output. */
 export async function saveTo(file: string, content: NodeJS.ReadableStream, { stdout }: Streams): Promise<void> {
   if (file === "-") await pipeline(content, stdout, { end: false });
   else await pipeline(content, createWriteStream(file));
 }
 
-/** Rows under their headings, in columns. Nothing but the headings' absence tells an empty table: it says so. */
+/** Renders rows in columns under their headings. An empty table says that it is empty. */
 export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
   if (rows.length === 0) return "(none)";
   const all = [headings, ...rows];

@@ -1,4 +1,4 @@
-// Reads a secret without showing it: from a terminal without echo, or from standard input when asked to.
+// Reads a secret without showing it: from a terminal without echo, or from standard input on request.
 
 import { createInterface } from "node:readline/promises";
 import { text } from "node:stream/consumers";
@@ -7,8 +7,8 @@ import type { Io } from "./context.ts";
 import { invalid } from "./exit.ts";
 
 /**
- * A secret. From standard input one line end at its end is dropped, as `echo` adds one.
- * @throws CliError (exit code 2) when there is neither a terminal nor `fromStdin`, or nothing was entered.
+ * Reads a secret. Removes one line end at the end of standard input, because `echo` adds one.
+ * @throws CliError (exit code 2) if there is neither a terminal nor `fromStdin`, or nothing was entered.
  */
 export async function readSecret(io: Io, prompt: string, fromStdin: boolean): Promise<string> {
   if (!fromStdin && !io.stdin.isTTY) throw invalid("no terminal to ask on: pass --value-stdin and pipe the value in");
@@ -18,7 +18,7 @@ export async function readSecret(io: Io, prompt: string, fromStdin: boolean): Pr
 }
 
 async function ask(io: Io, prompt: string): Promise<string> {
-  // readline echoes what is typed to its output, so it gets one that shows nothing.
+  // readline echoes the input to its output stream, so this one discards everything.
   const silence = new Writable({ write: (_chunk, _encoding, done) => done() });
   const reader = createInterface({ input: io.stdin, output: silence, terminal: true });
   io.stderr.write(prompt);

@@ -1,4 +1,4 @@
-// Uploads a file of this computer, with the content type that its name tells.
+// Uploads a local file with a content type chosen by its name.
 
 import { ApiError, type Client } from "@dari/client";
 import type { FileRecord } from "@dari/contract";
@@ -8,7 +8,7 @@ import { stat } from "node:fs/promises";
 import { basename, extname } from "node:path";
 import { invalid } from "./exit.ts";
 
-/** Types that agents and model providers tell apart; everything else is plain bytes. */
+/** Types that agents and model providers distinguish. Everything else is plain bytes. */
 const contentTypes: Readonly<Record<string, string>> = {
   ".csv": "text/csv",
   ".gif": "image/gif",
@@ -23,7 +23,7 @@ const contentTypes: Readonly<Record<string, string>> = {
   ".webp": "image/webp",
 };
 
-/** From here on the bytes go straight to the object store, where that is within reach. */
+/** Above this size, bytes go directly to the object store if clients can reach it. */
 const directBytes = 64 * 1024 * 1024;
 
 export async function uploadPath(client: Client, path: string, signal: AbortSignal): Promise<FileRecord> {
@@ -34,7 +34,7 @@ export async function uploadPath(client: Client, path: string, signal: AbortSign
   return direct ?? client.uploadFile(file, { signal });
 }
 
-/** Undefined where the platform has no address of its store for clients. */
+/** Returns undefined if clients cannot reach the platform's object store. */
 async function uploadDirectly(
   client: Client,
   file: { readonly filename: string; readonly content: Blob; readonly contentType: string },
@@ -50,7 +50,7 @@ async function uploadDirectly(
   }
 }
 
-/** Reads nothing ahead. */
+/** Reads nothing in advance. */
 export async function openFile(path: string): Promise<Blob> {
   const stats = await stat(path).catch(() => undefined);
   if (stats === undefined) throw invalid(`${path} does not exist`);

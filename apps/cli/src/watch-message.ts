@@ -1,4 +1,4 @@
-// Shows a turn in the terminal as it happens: its answer on stdout, everything else on stderr.
+// Shows a turn in the terminal while it runs: its answer on stdout, everything else on stderr.
 
 import type { Client } from "@dari/client";
 import { isMessageEnd, type MessageRecord } from "@dari/contract";
@@ -6,11 +6,11 @@ import type { Io } from "./context.ts";
 
 export interface WatchedEnd {
   readonly record: MessageRecord;
-  /** The text that stdout has been given of the attempt that ended the message. */
+  /** The text printed to stdout of the attempt that ended the message. */
   readonly shownText: string;
 }
 
-/** Resolves with the message's terminal record; of a merged message, with that of the one it became part of. */
+/** Resolves with the message's final record; for a merged message, with that of the one it was merged into. */
 export async function watchMessage(
   api: Client,
   messageId: string,

@@ -1,4 +1,4 @@
-// Packs files into a bundle: the same files give the same bytes, for every user and at any time.
+// Packs files into a bundle. The same files give the same bytes, for every user and at any time.
 
 import { createHash } from "node:crypto";
 import { constants, createReadStream, createWriteStream } from "node:fs";
@@ -27,7 +27,7 @@ export async function writeArchive(root: string, files: readonly BundleFile[], t
     tar.destroy(error instanceof Error ? error : new Error(String(error)));
     throw error;
   });
-  // The first of the two to fail tells why; the other one only hears of it.
+  // The first failure has the cause; the second one is its consequence.
   await Promise.all([adding, writing]);
   if (meter.sizeBytes > limits.bundleBytes) {
     throw invalid(`the bundle has ${meter.sizeBytes} bytes; the limit is ${limits.bundleBytes}`);
@@ -41,7 +41,7 @@ async function addFiles(tar: Pack, root: string, files: readonly BundleFile[]): 
 }
 
 async function addFile(tar: Pack, root: string, file: BundleFile): Promise<void> {
-  // A link that took the file's place since it was selected is not followed.
+  // Does not follow a link that replaced the file since it was selected.
   const handle = await open(join(root, file.path), constants.O_RDONLY | constants.O_NOFOLLOW);
   await using _ = handle;
   const entry = tar.entry({
@@ -55,7 +55,7 @@ async function addFile(tar: Pack, root: string, file: BundleFile): Promise<void>
     gname: "",
     type: "file",
   });
-  // One byte more than the file had shows that it grew meanwhile.
+  // One byte more than the file's size shows that it has grown.
   const content = createReadStream("", { fd: handle, autoClose: false, end: file.size_bytes });
   try {
     await pipeline(content, entry);
@@ -64,10 +64,10 @@ async function addFile(tar: Pack, root: string, file: BundleFile): Promise<void>
   }
 }
 
-/** Byte 9 of a gzip header names the packer's operating system; 255 says "unknown" wherever this runs. */
+/** Byte 9 of a gzip header is the packer's operating system; 255 means "unknown". */
 const osByte = { offset: 9, value: 255 } as const;
 
-/** Fixes the header's byte that differs between systems, and measures what passes. */
+/** Fixes the header's byte that differs between systems, and counts the bytes. */
 class Meter extends Transform {
   readonly #hash = createHash("sha256");
   sizeBytes = 0;

@@ -1,4 +1,4 @@
-// A directory to a bundle on disk: what is in it, where it comes from, and its bytes in a temporary file.
+// Builds a directory into a bundle: its files, its origin, and an archive in a temporary file.
 
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -12,7 +12,7 @@ import { type BundleFile, selectFiles } from "./select.ts";
 export interface Bundle extends Archive, AsyncDisposable {
   readonly files: readonly BundleFile[];
   readonly metadata: BundleMetadata;
-  /** The archive; gone when the bundle is disposed of. */
+  /** The archive. Deleted when the bundle is disposed of. */
   readonly archivePath: string;
 }
 

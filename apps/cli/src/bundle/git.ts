@@ -1,4 +1,4 @@
-// Asks git what belongs to a directory and where it stands. Knows nothing of bundles.
+// Asks git which files belong to a directory, and for its commit.
 
 import { execFile } from "node:child_process";
 import { lstat } from "node:fs/promises";
@@ -12,17 +12,17 @@ const run = promisify(execFile);
 const outputBytesMax = 64 * 1024 * 1024;
 
 export interface Git {
-  /** Tracked files, and untracked ones that are not ignored: paths relative to the root, as bytes. */
+  /** Lists tracked files, and untracked ones that are not ignored: paths relative to the root, as bytes. */
   listFiles(): Promise<Buffer>;
   commit(): Promise<string | undefined>;
   branch(): Promise<string | undefined>;
-  /** True when the root differs from the commit. */
+  /** Returns whether the root differs from the commit. */
   isDirty(): Promise<boolean | undefined>;
 }
 
 /**
- * git's view of `root`; undefined when `root` is in no work tree, or is itself ignored by the one around it.
- * @throws CliError when there is a repository that git cannot read: without git nobody knows what is ignored.
+ * Returns git's view of `root`; undefined if `root` is in no work tree, or is ignored by the one around it.
+ * @throws CliError if git cannot read the repository: without git, ignored files are unknown.
  */
 export async function openGit(root: string, environment: Environment): Promise<Git | undefined> {
   const git = (...args: string[]) => runGit(root, environment, args);
@@ -64,7 +64,7 @@ async function runGit(root: string, environment: Environment, args: readonly str
   return stdout;
 }
 
-/** Inside a git hook these would point git at another repository than the one around the root. */
+/** Inside a git hook, these variables would make git use another repository. */
 function environmentForGit(environment: Environment): NodeJS.ProcessEnv {
   const { GIT_DIR: _dir, GIT_WORK_TREE: _tree, GIT_INDEX_FILE: _index, GIT_PREFIX: _prefix, ...rest } = environment;
   return { ...rest, LC_ALL: "C", GIT_OPTIONAL_LOCKS: "0" };

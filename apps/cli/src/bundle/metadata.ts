@@ -1,4 +1,4 @@
-// Where a bundle comes from: what is sent along with it. All of it is best effort.
+// The origin of a bundle, which is sent with it. Best effort.
 
 import type { Environment } from "../config.ts";
 import type { Git } from "./git.ts";

@@ -18,8 +18,8 @@ export interface BundleFile {
 const skippedNames = new Set([".git", ".dari", ".venv", "node_modules", "__pycache__", ".pytest_cache", ".DS_Store"]);
 
 /**
- * The bundle's files, sorted by the bytes of their paths.
- * @throws CliError that names everything which cannot be bundled: links, special files, too much.
+ * Returns the bundle's files, sorted by the bytes of their paths.
+ * @throws CliError that names everything that cannot be bundled: links, special files, too much.
  */
 export async function selectFiles(root: string, git: Git | undefined): Promise<BundleFile[]> {
   const paths = git === undefined ? await walk(root) : listedByGit(await git.listFiles());
@@ -27,7 +27,7 @@ export async function selectFiles(root: string, git: Git | undefined): Promise<B
   const problems: string[] = [];
   for (const path of paths.filter(mayBeBundled).sort(compareBytes)) {
     const stats = await lstatIfPresent(join(root, path));
-    // Tracked but deleted in the work tree: not part of the tree any more.
+    // Tracked, but deleted in the work tree.
     if (stats === undefined && git !== undefined) continue;
     const problem = problemOf(path, stats);
     if (problem !== undefined) problems.push(`- ${path}: ${problem}`);
@@ -40,7 +40,7 @@ export async function selectFiles(root: string, git: Git | undefined): Promise<B
 }
 
 function listedByGit(output: Buffer): string[] {
-  // A path in conflict is listed once per stage.
+  // A path with a merge conflict is listed once per stage.
   return [...new Set(output.toString("utf8").split("\0"))].filter((path) => path !== "");
 }
 
@@ -58,7 +58,7 @@ async function walk(root: string): Promise<string[]> {
   return paths;
 }
 
-/** Secrets and the command's own notes stay at home, even when git tracks them. */
+/** Secrets and the command's own files are not bundled, even if git tracks them. */
 function mayBeBundled(path: string): boolean {
   const segments = path.split("/");
   return segments.at(-1) !== ".env" && !segments.includes(".dari");

@@ -1,4 +1,4 @@
-// `dari message answer`: answers what a message waits for.
+// `dari message answer`: answers an input of a message.
 
 import type { MessageRecord } from "@dari/contract";
 import { limits } from "@dari/domain";
@@ -46,7 +46,7 @@ function parseAnswer(json: string): unknown {
   }
 }
 
-/** What a message waits for, and how it is answered; nothing when it waits for no input. */
+/** Renders the inputs that a message waits for, and how to answer them; empty if there are none. */
 export function renderWaiting({ id, inputs = [] }: Pick<MessageRecord, "id" | "inputs">): string[] {
   const [waiting] = inputs.filter(({ status }) => status === "waiting");
   if (waiting === undefined) return [];

@@ -1,4 +1,4 @@
-// `dari auth …`: a person signs in with the browser, and the command gets a key of this device.
+// `dari auth …`: signs a person in with the browser, and gets a key for this device.
 
 import { setTimeout as pause } from "node:timers/promises";
 import { hostname } from "node:os";
@@ -18,7 +18,7 @@ export function addAuthCommands(program: Command, io: Io): void {
     .action(async ({ deviceName }: { readonly deviceName: string }, command: Command) => {
       const { output, signal } = createContext(io, command);
       const given = command.optsWithGlobals<ConnectionOptions>();
-      // A key that is there already is no reason to keep it.
+      // Do not use an existing key: it may be the reason for the new sign-in.
       const { apiUrl } = await findConnection(given, io.environment);
       const api = createClient({ apiUrl, userAgent: "dari-cli" });
       const started = await api.startDevice(deviceName, { signal });
@@ -61,7 +61,7 @@ function describe(apiUrl: string, { organization, member, scopes }: Me): string 
   return [`${apiUrl}`, `${organization.name} (${organization.id})`, who, `may: ${scopes.join(", ")}`].join("\n");
 }
 
-/** @throws CliError (exit code 3) when the person refuses, or nobody decides in time. */
+/** @throws CliError (exit code 3) if the person refuses, or does not decide in time. */
 async function waitForDecision(api: Client, started: DeviceStarted, signal: AbortSignal): Promise<DevicePolled> {
   let { interval } = started;
   for (const endsAt = Date.now() + started.expires_in * 1_000; ;) {
@@ -77,7 +77,7 @@ async function waitForDecision(api: Client, started: DeviceStarted, signal: Abor
   }
 }
 
-/** Undefined where a moment may heal what is wrong. */
+/** Returns undefined after an error that may be temporary. */
 async function poll(api: Client, deviceCode: string, signal: AbortSignal): Promise<DevicePolled | undefined> {
   try {
     return await api.pollDevice(deviceCode, { signal });
@@ -87,7 +87,7 @@ async function poll(api: Client, deviceCode: string, signal: AbortSignal): Promi
   }
 }
 
-/** False for a key that is not a person's, or that has ended already. */
+/** Returns false for a key that is not a person's, or has already ended. */
 async function endKey(api: Client, signal: AbortSignal): Promise<boolean> {
   try {
     return (await api.signOut({ signal })).signed_out;

@@ -1,4 +1,4 @@
-// `dari batches …`: many sessions with a first message each, started by one call.
+// `dari batches …`: many sessions with a first message each, created by one call.
 
 import { eachRow } from "@dari/client";
 import { CreateSessionBatchRequest, validate, type BatchSessionRecord, type SessionBatchRecord } from "@dari/contract";
@@ -64,7 +64,7 @@ function addCreateCommand(batches: Command, io: Io): void {
       };
       const issues = validate(CreateSessionBatchRequest, body);
       if (issues.length > 0) throw invalid(issues.map(({ path, message }) => `${path}: ${message}`).join("\n"));
-      // Sound: that is what was just looked at.
+      // The body was checked above.
       const record = await (await client()).createSessionBatch(body as CreateSessionBatchRequest, { signal });
       output.progress(`Started ${record.total} sessions.`);
       output.result(record, () => record.id);
@@ -84,7 +84,7 @@ async function read(file: string): Promise<string> {
   }
 }
 
-/** A line that begins with a brace is an item as the API takes it: `parts`, `name`, `metadata`. */
+/** A line that begins with a brace is an item in the API's form: `parts`, `name`, `metadata`. */
 function sessionsOf(lines: readonly string[]): unknown[] {
   return lines.map((line, index) => {
     if (!line.trimStart().startsWith("{")) return { parts: [{ type: "text", text: line }] };

@@ -1,4 +1,4 @@
-// `dari org budgets …`, `dari operator stop|resume`: caps on what turns may use, and the stop of all turns.
+// `dari org budgets …`, `dari operator stop|resume`: limits on what turns use, and the stop of all turns.
 
 import { eachRow } from "@dari/client";
 import { budgetPeriods, type BudgetRecord, type PutBudgetRequest } from "@dari/contract";

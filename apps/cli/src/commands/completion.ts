@@ -1,4 +1,4 @@
-// `dari completion`: the script that makes a shell complete the command's words.
+// `dari completion`: prints the script for a shell's completion.
 
 import { Argument, type Command } from "commander";
 import { completionScript, shells, type Shell } from "../completion/scripts.ts";

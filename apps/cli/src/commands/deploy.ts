@@ -68,7 +68,7 @@ async function deploy(context: Context, root: string, options: DeployOptions): P
   output.hint(`dari session create ${published.agent_id}`);
 }
 
-/** Uploads the bundle; returns the snapshot's id once the platform has accepted what is inside. */
+/** Uploads the bundle. Returns the snapshot's id once the platform has accepted the contents. */
 async function upload(client: Client, bundle: Bundle, signal: AbortSignal): Promise<string> {
   const { sha256, size_bytes, metadata } = bundle;
   const request = { format: "tar.gz", sha256, size_bytes, metadata } as const;
@@ -90,13 +90,13 @@ async function publish(
     if (agentId !== undefined) return await client.createVersion(agentId, body);
     return await client.createAgent({ name: manifest.name, ...body });
   } catch (error) {
-    // A refused bundle is of no use to anybody. Should this fail too, the first error is the one to show.
+    // Delete the refused bundle. If this fails too, show the first error.
     if (error instanceof ApiError) await client.deleteSourceSnapshot(snapshotId).catch(() => undefined);
     throw error;
   }
 }
 
-/** A remembered agent that is gone is the usual reason of a 404, and the platform cannot know where it came from. */
+/** The usual reason for a 404 is a remembered agent that was deleted, which the platform cannot know. */
 function explainUnknownAgent(error: unknown, root: string, remembered: string | undefined): unknown {
   if (!(error instanceof ApiError) || error.status !== 404 || remembered === undefined) return error;
   const advice = `pass --agent-id, or remove ${deployStatePath(root)} to deploy a new agent`;
@@ -125,7 +125,7 @@ async function followBuild(
   const { code, message } = version.failure ?? { code: "build_failed", message: "no reason was given" };
   if (output.isJson)
     output.result({ ...published, version_status: version.status, version, timings_ms: progress.timings }, () => "");
-  // The log has just shown the rest; machines read it in the result.
+  // The log has just shown the rest. Programs read it in the result.
   const [first = "", ...more] = message.trim().split("\n");
   const where = more.length === 0 ? "" : `\nThe log above says more; again: dari agents build-logs ${version.id}`;
   throw new CliError(`the build of ${version.id} failed: ${first.replace(/:$/, "")} (${code})${where}`);

@@ -1,4 +1,5 @@
-// `dari doctor`: what is wrong with the platform, and what to do about it. Operators see inside; others from outside.
+// `dari doctor`: what is wrong with the platform, and what to do about it. Operators get internal checks; others check
+// from outside.
 
 import { ApiError, ConnectionError, type Client, type Probe } from "@dari/client";
 import { dariRelease, type HealthCheck } from "@dari/contract";
@@ -9,7 +10,7 @@ import { runKillTest } from "../kill-test/kill-test.ts";
 import { chooseKiller, type KillOptions } from "../kill-test/killer.ts";
 import { table } from "../output.ts";
 
-/** The reply's clock has whole seconds; signed addresses and expiry times bear more than this. */
+/** The reply's clock has whole seconds. Signed URLs and expiry times tolerate more than this. */
 const skewMsMax = 5_000;
 const problemsShownMax = 50;
 
@@ -20,7 +21,7 @@ interface DoctorOptions extends KillOptions {
   readonly turns?: string;
 }
 
-/** The most turns of a kill test at once. Each has its own session. */
+/** Maximum number of concurrent turns in a kill test. Each has its own session. */
 const turnsMax = 200;
 /** The number of turns if the key cannot see the number of slots. */
 const turnsUnknown = 16;
@@ -94,7 +95,7 @@ function checkRelease(seen: Probe): HealthCheck {
 
 function checkClock({ serverTime, roundTripMs }: Probe): HealthCheck {
   if (serverTime === undefined) return fine("clock", "the platform does not show its own");
-  // The reply was written at some time within the round trip, and says the second it began.
+  // The reply was written at some time within the round trip. Its clock shows the start of the second.
   const middle = Date.now() - roundTripMs / 2;
   const skewMs = middle - (serverTime.getTime() + 500);
   const found = `${(Math.abs(skewMs) / 1_000).toFixed(1)} s apart`;
@@ -120,7 +121,7 @@ async function checkWithKey(api: Client, signal: AbortSignal): Promise<HealthChe
   }
 }
 
-/** Goes through the whole store, whatever its size; names the first of what it finds. */
+/** Checks the whole store, whatever its size, and lists the first problems. */
 async function checkStore(
   api: Client,
   deep: boolean,
@@ -162,7 +163,7 @@ function readTurns(text: string | undefined): number | undefined {
   return turns;
 }
 
-/** So many turns that every worker has some. */
+/** Enough turns for every worker to have some. */
 async function slotsOf(api: Client, signal: AbortSignal): Promise<number> {
   try {
     const { workers } = await api.operatorHealth({ signal });

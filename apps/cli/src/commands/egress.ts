@@ -1,4 +1,4 @@
-// `dari egress …`: what the organization's agents may connect to.
+// `dari egress …`: the network rules of the organization's agents.
 
 import { egressModes } from "@dari/domain";
 import type { EgressRecord, PutEgressRequest } from "@dari/contract";

@@ -1,4 +1,4 @@
-// `dari session fork|rollback`, `dari message diff|attempt|promote`: going back in a session's history.
+// `dari session fork|rollback`, `dari message diff|attempt|promote`: a session's history.
 
 import type { Command } from "commander";
 import { Readable } from "node:stream";

@@ -1,4 +1,4 @@
-// `dari init`: writes a small agent that runs as it stands, without a model or a key. Overwrites nothing.
+// `dari init`: writes a small agent that runs without changes, a model or a key. Overwrites nothing.
 
 import type { Command } from "commander";
 import { lstat, mkdir, writeFile } from "node:fs/promises";
@@ -78,7 +78,7 @@ async def agent(prompt: str) -> str:
   };
 }
 
-/** JSON strings are YAML strings. */
+/** JSON strings are valid YAML. */
 function manifestText(name: string, entrypoint: string): string {
   return `name: ${JSON.stringify(name)}
 sdk: function

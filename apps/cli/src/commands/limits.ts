@@ -1,4 +1,4 @@
-// `dari org limits …` and `dari org audit-log`: what an organization may have, and who changed what.
+// `dari org limits …` and `dari org audit-log`: an organization's limits, and who changed what.
 
 import { eachRow } from "@dari/client";
 import type { OrganizationRecord, UpdateOrganizationRequest } from "@dari/contract";
@@ -10,7 +10,7 @@ import { table } from "../output.ts";
 
 type Bounds = Omit<UpdateOrganizationRequest, "weight">;
 
-/** Every bound: how it is set, how it is shown, and what an unset one means. */
+/** Each limit: how it is set and shown, and what an unset one means. */
 const bounds: readonly (readonly [field: keyof Bounds, label: string, about: string, unset?: string])[] = [
   ["max_concurrency", "max concurrency", "turns at once"],
   ["max_backlog", "max backlog", "messages that wait or run"],
@@ -63,7 +63,7 @@ export function addLimitCommands(org: Command, io: Io): void {
       ["session_retention_days", options["retentionDays"]],
       ...bounds.map(([field]): [string, unknown] => [field, options[camelCase(field)]]),
     ];
-    // Null on the wire: the platform's default.
+    // Null in the API means the platform's default.
     const set = given.flatMap(([field, value]) =>
       value === undefined ? [] : [[field, value === "default" ? null : value]],
     );
@@ -80,7 +80,7 @@ function camelCase(field: string): string {
   return field.replace(/_(\w)/g, (_match, letter: string) => letter.toUpperCase());
 }
 
-/** @throws InvalidArgumentError for what is no positive number. */
+/** @throws InvalidArgumentError unless it is a positive number. */
 export function count(text: string): number {
   if (!/^[1-9][0-9]{0,14}$/.test(text)) throw new InvalidArgumentError("expected a positive number");
   return Number(text);

@@ -1,4 +1,4 @@
-// `dari login`: remembers a platform's address and a key, after trying them.
+// `dari login`: saves a platform's address and a key after trying them.
 
 import { createClient } from "@dari/client";
 import type { Command } from "commander";

@@ -1,4 +1,4 @@
-// `dari logs`: what an agent printed, of one message or as a session goes on.
+// `dari logs`: the output of one message's agent, or of a session's while it runs.
 
 import { isLedgerEvent, isTerminal, type Client } from "@dari/client";
 import type { MessageRecord } from "@dari/contract";
@@ -7,7 +7,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { createContext, type Context, type Io } from "../context.ts";
 import { invalid } from "../exit.ts";
 
-/** How often the log of a running turn is looked at, in milliseconds. */
+/** How often the log of a running turn is read, in milliseconds. */
 const lookEveryMs = 500;
 
 export function addLogsCommand(program: Command, io: Io): void {
@@ -24,7 +24,7 @@ export function addLogsCommand(program: Command, io: Io): void {
         if (newest === null) throw invalid("the session has no message yet");
         const logs = await api.messageLogs(newest, { signal });
         output.result({ message_id: newest, logs }, () => logs);
-        // Only the headings of its attempts.
+        // The log contains only the headings of attempts.
         if (!/^(?!== attempt )./m.test(logs)) output.progress(`(nothing was written in ${newest})`);
       } else if (newest !== id) {
         await followSession(context, api, id, newest);
@@ -35,7 +35,7 @@ export function addLogsCommand(program: Command, io: Io): void {
     });
 }
 
-/** Reads the kept log again and again: nothing is missed, and nothing shown twice. Resolves with the ended message. */
+/** Reads the stored log repeatedly: nothing is missed or shown twice. Resolves with the ended message. */
 async function followMessage(context: Context, api: Client, messageId: string): Promise<MessageRecord> {
   const { io, output, signal } = context;
   let shown = 0;

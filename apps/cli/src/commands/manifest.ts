@@ -1,4 +1,4 @@
-// `dari manifest validate`, and the reading of a directory's dari.yml that deploying shares.
+// `dari manifest validate`, and reading a directory's dari.yml, which deploying shares.
 
 import { formatManifestIssues, type Manifest, parseManifest } from "@dari/contract";
 import type { Command } from "commander";
@@ -30,7 +30,7 @@ export function addManifestCommands(program: Command, io: Io): void {
 }
 
 /**
- * The manifest of the directory `root`.
+ * Returns the manifest of the directory `root`.
  * @throws CliError (exit code 2) with every issue.
  */
 export async function readManifest(root: string): Promise<Manifest> {

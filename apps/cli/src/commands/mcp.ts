@@ -10,7 +10,7 @@ export function addMcpCommand(program: Command, io: Io): void {
     .description("serve agents and sessions as tools of the Model Context Protocol, over stdio")
     .action(async (_options: unknown, command: Command) => {
       const { client, signal } = createContext(io, command);
-      // Every other command starts without the protocol.
+      // Imported here, so that other commands start without the protocol.
       const { serveMcp } = await import("../mcp/server.ts");
       await serveMcp({ client: await client(), version: dariRelease, stdin: io.stdin, stdout: io.stdout, signal });
     });

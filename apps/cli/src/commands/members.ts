@@ -1,4 +1,4 @@
-// `dari org …`: organizations themselves, the people in them, and the links that let people in.
+// `dari org …`: organizations, their members, invitations and sign-in links.
 
 import { eachRow, type Client } from "@dari/client";
 import { roles, type MemberRecord, type Role } from "@dari/contract";
@@ -126,7 +126,7 @@ async function listAll(api: Client, organizationId: string, signal: AbortSignal)
   );
 }
 
-/** @throws CliError (exit code 2) when nobody there has this address or id. */
+/** @throws CliError (exit code 2) if no member has this address or id. */
 async function findMember(
   api: Client,
   who: string,

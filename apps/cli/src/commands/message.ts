@@ -1,4 +1,4 @@
-// `dari message …`: looks at messages, answers what they wait for, cancels them, sends failed ones again.
+// `dari message …`: shows messages, answers their inputs, cancels them, and sends failed ones again.
 
 import type { MessageRecord } from "@dari/contract";
 import type { Command } from "commander";
@@ -59,7 +59,7 @@ function errorText({ code, message }: { readonly code: string; readonly message:
   return `${message} (${code})`;
 }
 
-/** What the agent answered, and the files that its turn changed. */
+/** Renders what the agent answered, and the files that its turn changed. */
 export function renderOutput(record: MessageRecord): string {
   const parts = (record.output?.parts ?? []).map((part) => (part.type === "text" ? part.text : `[${part.path}]`));
   const files = record.files_changed.map((file) => `${file.change} ${file.path}`);

@@ -50,7 +50,7 @@ export function addOrganizationCommands(program: Command, io: Io): void {
 
 interface AddCredentialOptions extends OrganizationOption {
   readonly valueStdin?: boolean;
-  /** Absent: neither option was given. */
+  /** Absent if neither option was given. */
   readonly hosts?: string[] | false;
 }
 

@@ -1,4 +1,4 @@
-// `dari message retry`: sends one failed message again, or with `--all` every one that the filters leave.
+// `dari message retry`: sends one failed message again or, with `--all`, every one that matches the filters.
 
 import type { Client } from "@dari/client";
 import type { MessagesRetried, RetryMessagesRequest } from "@dari/contract";
@@ -28,7 +28,7 @@ interface RetryOptions {
 
 type Retried = Pick<MessagesRetried, "matched" | "retried" | "skipped" | "dry_run">;
 
-/** Each call is one transaction; small ones hold their sessions for a moment only. */
+/** Each call is one transaction. Small ones lock their sessions only briefly. */
 const perCall = 100;
 
 export function addRetryCommand(message: Command, io: Io): void {
@@ -103,10 +103,10 @@ async function retryAll(
   }
 }
 
-/** By the platform's clock: what is sent again and fails again meanwhile would be found without end. */
+/** By the platform's clock. Without an end time, messages that fail again would be found endlessly. */
 async function nowAt(api: Client, signal: AbortSignal): Promise<string> {
   const { serverTime } = await api.probe({ signal });
-  // It has whole seconds.
+  // The header has whole seconds.
   return new Date((serverTime?.getTime() ?? Date.now()) + 1_000).toISOString();
 }
 

@@ -1,4 +1,4 @@
-// `dari schedules …`: messages that the platform sends by the clock, and what came of each due time.
+// `dari schedules …`: messages that the platform sends at due times, and the result of each.
 
 import { eachRow, type Client } from "@dari/client";
 import { scheduleStatuses, type MessagePartInput, type ScheduleRecord, type ScheduleStatus } from "@dari/contract";

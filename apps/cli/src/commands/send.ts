@@ -70,7 +70,7 @@ async function uploadParts(api: Client, options: SendOptions, signal: AbortSigna
   return parts;
 }
 
-/** What the terminal has not been given yet: the whole answer where it does not begin with what was streamed. */
+/** Returns what was not streamed to the terminal: the whole answer if it does not begin with the streamed text. */
 function renderRest(record: MessageRecord, shownText: string): string {
   const text = (record.output?.parts ?? []).map((part) => (part.type === "text" ? part.text : "")).join("");
   if (shownText === "") return renderOutput(record);
@@ -84,7 +84,7 @@ function isFile(part: { readonly type: string }): boolean {
   return part.type !== "text";
 }
 
-/** Calls `tell` only when a record says something new. */
+/** Calls `tell` only if a record contains something new. */
 function onChange(tell: (record: MessageRecord) => void): (record: MessageRecord) => void {
   let last = "";
   return (record) => {

@@ -1,4 +1,4 @@
-// `dari session messages|transcript|complete|delete`: what was said in a session, and its end.
+// `dari session messages|transcript|complete|delete`: a session's conversation and its end.
 
 import { eachRow } from "@dari/client";
 import type { MessagePart, MessageRecord, OutputPart, TranscriptEntry } from "@dari/contract";
@@ -54,7 +54,7 @@ export function addSessionRecordCommands(session: Command, io: Io): void {
     });
 }
 
-/** The first line of what was asked, cut to a readable length. */
+/** Returns the first line of a message's text, cut to a readable length. */
 function messageRow(record: MessageRecord): string[] {
   const [line = ""] = record.parts.map(renderAsked).join(" ").split("\n");
   return [record.id, record.status, record.created_at, line.length > 60 ? `${line.slice(0, 59)}…` : line];

@@ -1,4 +1,4 @@
-// `dari session …`: starts sessions, sends messages, and looks at files and events.
+// `dari session …`: creates sessions, sends messages, and shows files and events.
 
 import { ApiError, eachRow, isLedgerEvent } from "@dari/client";
 import type { EventRecord, SessionRecord, SessionStatus } from "@dari/contract";
@@ -124,7 +124,7 @@ function addFilesCommand(session: Command, io: Io): void {
       const listing = await api.listSessionFiles(id, query, { signal }).catch((error: unknown) => {
         const mayBeFile =
           error instanceof ApiError && error.code === "not_found" && error.detail.startsWith("directory ");
-        // Machines get the platform's own words.
+        // Programs get the platform's own error.
         if (!mayBeFile || output.isJson) throw error;
         throw new CliError(`${error.detail}; of a file: --output <file>, or --output -`, exitCodes.notFound);
       });

@@ -1,4 +1,4 @@
-// `dari org usage`, `dari operator fleet`: what was used, and what waits and runs.
+// `dari org usage`, `dari operator fleet`: usage, and what waits and runs.
 
 import type { FleetRecord, UsageRecord } from "@dari/contract";
 import { type Command, Option } from "commander";

@@ -1,4 +1,4 @@
-// `dari webhooks …`: who outside is told of events, and what came of it.
+// `dari webhooks …`: receivers of events, and their deliveries.
 
 import { eachRow } from "@dari/client";
 import { eventTypes, type EventType, type UpdateWebhookEndpointRequest } from "@dari/contract";

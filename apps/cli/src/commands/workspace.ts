@@ -1,5 +1,5 @@
-// `dari session write|remove|archive|export|import`: changes a session's files between its turns, or takes them all
-// home; or takes the whole session to another installation.
+// `dari session write|remove|archive|export|import`: changes a session's files between its turns, downloads them, or
+// moves the whole session to another installation.
 
 import type { Command } from "commander";
 import { Readable } from "node:stream";
@@ -38,7 +38,7 @@ export function addWorkspaceCommands(session: Command, io: Io): void {
     });
 }
 
-/** The whole session, to another installation. */
+/** Moves a whole session to another installation. */
 export function addPortableCommands(session: Command, io: Io): void {
   session
     .command("export <session>")

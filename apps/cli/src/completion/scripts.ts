@@ -1,11 +1,11 @@
-// Completion scripts from the command's tree, one function a shell. Each script is whole: it starts no program.
+// Builds completion scripts from the command's tree, one function per shell. The scripts start no program.
 
 import type { CompletedCommand, CompletedOption } from "./tree.ts";
 
 export const shells = ["bash", "zsh", "fish"] as const;
 export type Shell = (typeof shells)[number];
 
-/** The script that the shell reads at its start. */
+/** Returns the script that the shell reads at its start. */
 export function completionScript(shell: Shell, commands: readonly CompletedCommand[]): string {
   switch (shell) {
     case "bash":
@@ -20,7 +20,7 @@ export function completionScript(shell: Shell, commands: readonly CompletedComma
 /** `session list`; a leading space makes the command itself a pattern as well. */
 const placeOf = (path: readonly string[]): string => path.map((word) => ` ${word}`).join("");
 
-/** Patterns of every place below the command itself: where a word goes on a path. */
+/** Patterns of every subcommand, to recognize words that belong to a path. */
 function deeper(commands: readonly CompletedCommand[]): string {
   return commands
     .filter(({ path }) => path.length > 0)
@@ -28,7 +28,7 @@ function deeper(commands: readonly CompletedCommand[]): string {
     .join("|");
 }
 
-/** `case` branches for the values of options that take one of a few words, by place and option. */
+/** `case` branches for values of options with a fixed list, by command and option. */
 function choiceBranches(commands: readonly CompletedCommand[], render: (words: readonly string[]) => string): string {
   const branches = commands.flatMap(({ path, options }) =>
     options
@@ -41,7 +41,7 @@ function choiceBranches(commands: readonly CompletedCommand[], render: (words: r
   return branches.join("\n");
 }
 
-/** `case` patterns of options whose value is free: files are offered for it. */
+/** `case` patterns of options with free values, for which files are offered. */
 function freeValues(commands: readonly CompletedCommand[]): string {
   const flags = commands.flatMap(({ options }) => options.filter(isFree).flatMap((option) => option.flags));
   return [...new Set(flags)].join("|");
@@ -49,7 +49,7 @@ function freeValues(commands: readonly CompletedCommand[]): string {
 
 const isFree = ({ takesValue, choices }: CompletedOption): boolean => takesValue && choices.length === 0;
 
-/** Offers those of the words that begin as the one that is typed. */
+/** Offers those of the words that begin with the typed text. */
 const bashOffer = (words: string): string => `COMPREPLY=($(compgen -W "${words}" -- "$current"))`;
 
 function bashScript(commands: readonly CompletedCommand[]): string {
@@ -84,7 +84,7 @@ complete -o default -F _dari dari
 `;
 }
 
-/** Within single quotes of a POSIX shell. */
+/** Inside single quotes of a POSIX shell. */
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
 function zshScript(commands: readonly CompletedCommand[]): string {

@@ -1,14 +1,14 @@
-// The command's own tree as data: what may follow which words. Knows no shell.
+// The command's tree as data: which words can follow which.
 
 import type { Command, Option } from "commander";
 import { globalOptions } from "../options.ts";
 
 export interface CompletedOption {
-  /** `-f` and `--follow`, as they are typed. */
+  /** `-f` and `--follow`, as typed. */
   readonly flags: readonly string[];
   readonly description: string;
   readonly takesValue: boolean;
-  /** Every value that it takes; empty: any. */
+  /** All possible values; empty if every value is allowed. */
   readonly choices: readonly string[];
 }
 
@@ -17,11 +17,11 @@ export interface CompletedCommand {
   readonly path: readonly string[];
   readonly subcommands: readonly { readonly name: string; readonly description: string }[];
   readonly options: readonly CompletedOption[];
-  /** Every word that its arguments may be, where there are so few. */
+  /** All words that its arguments can be, if there are only a few. */
   readonly words: readonly string[];
 }
 
-/** The program and everything below it, each with the options that hold for all. */
+/** Returns the program and everything below it, each with the global options. */
 export function completedCommands(program: Command): CompletedCommand[] {
   return describe(program, [], globalOptions(program));
 }

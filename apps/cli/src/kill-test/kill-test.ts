@@ -1,5 +1,5 @@
-// Kills a worker in the middle of turns and looks what becomes of them: each ends once, in order, and how soon those of
-// the dead worker run again. By the public API only, like every client.
+// Kills a worker in the middle of turns and checks that each turn ends once and in order, and how soon those of the
+// dead worker run again. Uses only the public API.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { isTerminal, type Client } from "@dari/client";
@@ -13,7 +13,7 @@ export interface KillTest {
   readonly environment: Environment;
   readonly signal: AbortSignal;
   readonly kill: Killer;
-  /** Turns at once. */
+  /** Number of concurrent turns. */
   readonly turns: number;
   readonly progress: (line: string) => void;
 }
@@ -28,14 +28,14 @@ interface Watched {
 }
 
 const messagesEach = 2;
-/** Turns that have not begun by then find no slot. */
+/** Turns that have not started by then have no slot. */
 const startWithinMs = 60_000;
-/** Nothing more begins after so long without a start. */
+/** If no turn starts for this long, no further one will. */
 const settledMs = 4_000;
 const endWithinMs = 300_000;
 const lookMs = 250;
 
-/** Leaves nothing of the test behind, whatever its outcome. @throws when the platform refuses the test itself. */
+/** Leaves nothing behind, whatever the result. @throws if the platform refuses the test itself. */
 export async function runKillTest(test: KillTest): Promise<HealthCheck> {
   const { client, signal, progress } = test;
   progress("kill test: publishing an agent that waits");
@@ -80,7 +80,7 @@ async function watch(client: Client, watched: Watched, signal: AbortSignal): Pro
   }
 }
 
-/** How many have begun, once all have or no more do. */
+/** Returns how many turns have started, once all have or no more do. */
 async function awaitStarts(watched: readonly Watched[], signal: AbortSignal): Promise<number> {
   const begunAt = performance.now();
   for (;;) {
@@ -93,7 +93,7 @@ async function awaitStarts(watched: readonly Watched[], signal: AbortSignal): Pr
   }
 }
 
-/** The records as they are when all have ended, or after the time that is given to them. */
+/** Returns the records when all have ended, or their time is over. */
 async function awaitEnds(client: Client, watched: readonly Watched[], signal: AbortSignal): Promise<MessageRecord[]> {
   const ids = watched.flatMap(({ messageIds }) => messageIds);
   const deadline = performance.now() + endWithinMs;

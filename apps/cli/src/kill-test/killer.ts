@@ -1,4 +1,4 @@
-// How the kill test kills a worker: by its process id on this machine, or by a command that somebody gave.
+// How the kill test kills a worker: by its process id on this machine, or with a given command.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -16,14 +16,14 @@ export type Killer = () => Promise<void>;
 
 const ask = "say which worker: --pid <its process id on this machine>, or --kill-command <command that kills it>";
 
-/** @throws CliError with code 2 where neither or both are given, or where the process is no worker. */
+/** @throws CliError with code 2 if neither or both are given, or the process is not a worker. */
 export async function chooseKiller({ pid, killCommand }: KillOptions): Promise<Killer> {
   if ((pid === undefined) === (killCommand === undefined)) throw invalid(ask);
   if (killCommand !== undefined) return () => runCommand(killCommand);
   if (!/^[1-9]\d{0,9}$/.test(pid!)) throw invalid(`--pid is a process id, not ${pid}`);
   await checkIsWorker(Number(pid));
   return async () => {
-    // It may have ended since, and its number may be another's.
+    // It may have ended since, and another process may have its id.
     await checkIsWorker(Number(pid));
     process.kill(Number(pid), "SIGKILL");
   };
@@ -43,7 +43,7 @@ async function commandLineOf(pid: number): Promise<string> {
   }
 }
 
-/** What it prints goes to the error output: the result is the other's. */
+/** Its output goes to stderr, because stdout is for the result. */
 async function runCommand(command: string): Promise<void> {
   const child = spawn("sh", ["-c", command], { stdio: ["ignore", "pipe", "inherit"] });
   child.stdout.pipe(process.stderr, { end: false });

@@ -9,7 +9,7 @@ import { buildBundle } from "../bundle/bundle.ts";
 import type { Environment } from "../config.ts";
 import { CliError } from "../exit.ts";
 
-/** Long enough that every turn runs when the worker dies. Milliseconds. */
+/** Long enough that every turn still runs when the worker dies, in milliseconds. */
 const turnMs = 8_000;
 
 const files = {
@@ -30,7 +30,7 @@ export async function agent(prompt) {
 `,
 };
 
-/** Publishes it and waits for its build. Resolves with its id. @throws CliError when it cannot be built. */
+/** Publishes it and waits for its build. Resolves with its id. @throws CliError if it cannot be built. */
 export async function publishThrowawayAgent(
   client: Client,
   environment: Environment,

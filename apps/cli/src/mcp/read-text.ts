@@ -1,11 +1,11 @@
-// A file as text for a model: whole and readable, or refused with what it is.
+// Returns a file as text for a model, or refuses it and says what it is.
 
 import { CliError } from "../exit.ts";
 
-/** Models read no more of a file at once. Bytes. */
+/** Maximum size of a file for a model, in bytes. */
 const bytesMax = 256 * 1024;
 
-/** @throws CliError when the content is longer than 256 KiB, or is not UTF-8 text. */
+/** @throws CliError if the content is longer than 256 KiB, or is not UTF-8 text. */
 export async function readText(content: AsyncIterable<Uint8Array>, path: string): Promise<string> {
   const pieces: Uint8Array[] = [];
   let length = 0;

@@ -1,4 +1,4 @@
-// The MCP server: lists the tools, checks their arguments, runs them. The only home of the protocol's SDK.
+// The MCP server: lists the tools, checks their arguments, runs them. The only file that imports the protocol's SDK.
 
 import { ApiError, ConnectionError, type Client } from "@dari/client";
 import { validate } from "@dari/contract";
@@ -54,7 +54,7 @@ export async function serveMcp({ client, version, stdin, stdout, signal }: Servi
   await server.close();
 }
 
-/** Refusals are for the model to read; anything unforeseen too, so that it can say what went wrong. */
+/** A model reads all errors, including unexpected ones, so that it can say what went wrong. */
 async function callTool(request: CallToolRequest, call: Omit<ToolCall, "input">): Promise<CallToolResult> {
   const { name, arguments: input = {} } = request.params;
   const tool = tools.find((one) => one.name === name);

@@ -1,5 +1,4 @@
-// What a model may do through the MCP server: each tool's name, arguments and deed. Knows the HTTP client, no
-// transport.
+// The tools of the MCP server: each tool's name, arguments and action.
 
 import { eachRow, isTerminal, type Client } from "@dari/client";
 import type { MessageRecord } from "@dari/contract";
@@ -8,7 +7,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { take } from "../options.ts";
 import { readText } from "./read-text.ts";
 
-/** A JSON Schema of an object, as MCP shows it to a model. */
+/** A JSON Schema of an object, in MCP's form. */
 export interface InputSchema {
   readonly type: "object";
   readonly properties: Readonly<Record<string, object>>;
@@ -20,9 +19,9 @@ export interface ToolCall {
   readonly client: Client;
   /** Valid by the tool's schema. */
   readonly input: Readonly<Record<string, unknown>>;
-  /** Aborts when the model's program gives the call up; what was sent goes on. */
+  /** Aborts when the model's program cancels the call. What was sent continues. */
   readonly signal: AbortSignal;
-  /** Tells who waits that the call is still being worked on. */
+  /** Reports that the call is still in progress. */
   readonly progress: (text: string) => Promise<void>;
 }
 
@@ -31,14 +30,14 @@ export interface Tool {
   readonly description: string;
   readonly inputSchema: InputSchema;
   readonly readOnly: boolean;
-  /** What the model is told: JSON, or a text as it is. */
+  /** Returns what the model gets: JSON, or unchanged text. */
   run(call: ToolCall): Promise<object | string>;
 }
 
 const rowsMax = 200;
 const waitSecondsDefault = 45;
 const waitSecondsMax = 3_600;
-/** Between two looks at a message that is waited for. Milliseconds. */
+/** Interval of reading a message that is waited for, in milliseconds. */
 const lookEveryMs = 500;
 
 const text = (description: string, maxLength = 512) => ({ type: "string", minLength: 1, maxLength, description });
@@ -188,7 +187,7 @@ export const tools: readonly Tool[] = [
   },
 ];
 
-/** The message once it has ended or waits for an input, or as it is when the time is over. */
+/** Returns the message once it has ended or waits for an input, or as it is when the time is over. */
 async function awaitEnd(call: ToolCall, sent: MessageRecord): Promise<MessageRecord> {
   const seconds = (call.input["wait_seconds"] as number | undefined) ?? waitSecondsDefault;
   const until = performance.now() + seconds * 1_000;
@@ -208,7 +207,7 @@ function isWaiting({ status }: MessageRecord): boolean {
   return status === "waiting_for_input";
 }
 
-/** What a model needs of a message: what was said, how it ended, and which files changed. */
+/** Returns what a model needs of a message: the text, how it ended, and the changed files. */
 function describeMessage(record: MessageRecord): object {
   const { id, session_id, status, waiting_reason, parts, output, files_changed, inputs = [] } = record;
   const waiting = inputs.find((one) => one.status === "waiting");
