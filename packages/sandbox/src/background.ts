@@ -1,9 +1,9 @@
-// Work that nobody waits for now, but somebody may later.
+// Work that no caller waits for now, but one may later.
 
 export interface Background {
-  /** Goes on by itself. It must not reject. */
+  /** Runs in the background. It must not reject. */
   add(work: Promise<void> | undefined): void;
-  /** Resolves when all that was added has ended. */
+  /** Resolves when all added work has ended. */
   done(): Promise<void>;
 }
 

@@ -1,5 +1,5 @@
-// What a sandbox looks like from inside, as bubblewrap options. A list in, a list out; of the file system it only looks
-// at the shape of the host's system directories.
+// A sandbox's view from inside, as bubblewrap options. Of the file system, reads only the layout of the host's system
+// directories.
 
 import { existsSync, lstatSync, readlinkSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -19,13 +19,13 @@ export const insidePaths: Required<SandboxPaths> = {
 };
 
 const rootfs = fileURLToPath(new URL("../rootfs", import.meta.url));
-/** File systems in memory. */
+/** In-memory file systems. */
 export const memoryDirs: readonly string[] = ["/tmp", "/dev/shm"];
 export const defaultTmpBytes = 1024 * 1024 * 1024;
-/** The user inside. Not 0, because some programs refuse to work as root. */
+/** The user inside. Not 0, because some programs refuse to run as root. */
 export const innerId = "1000";
 
-/** What name resolution, TLS, time zones and Debian's links need; nothing that holds a secret. */
+/** What name resolution, TLS, time zones and Debian's links need. None contains a secret. */
 export const etcPaths = [
   "resolv.conf",
   "hosts",
@@ -52,10 +52,10 @@ export const etcPaths = [
   "fonts",
 ].map((name) => `/etc/${name}`);
 
-/** Files of our own in /etc, by their names there. */
+/** Our own files in /etc. */
 export const etcAdded = { passwd: `${rootfs}/etc/passwd`, group: `${rootfs}/etc/group` };
 
-/** Options that hold for every sandbox of this machine. `devicesDir`: of nodes that take the place of the host's. */
+/** Options for every sandbox of this machine. `devicesDir`: nodes that replace the host's. */
 export function machineArguments(o: { disableUserNamespaces: boolean; devicesDir: string | undefined }): string[] {
   const { devicesDir } = o;
   return [
@@ -88,8 +88,8 @@ export function machineArguments(o: { disableUserNamespaces: boolean; devicesDir
 }
 
 /**
- * The kernel lets host root write its settings without any capability. So a root worker's sandbox could
- * set kernel.core_pattern and so run a program on the host. What also tells about the host is hidden.
+ * Host root may write kernel settings without any capability. So the sandbox of a root worker could set
+ * kernel.core_pattern and run a program on the host. Also hides what reveals the host.
  */
 export function guardedPaths(): Record<"readOnly" | "emptied" | "hidden", readonly string[]> {
   const existing = (names: readonly string[]): string[] =>
@@ -118,7 +118,7 @@ function guardedProc(): string[] {
     ...readOnly.flatMap((path) => ["--ro-bind", path, path]),
     ...emptied.flatMap((path) => ["--tmpfs", path, "--remount-ro", path]),
     ...hidden.flatMap((path) => ["--ro-bind", "/dev/null", path]),
-    // A program could raise the weight of its own sessions again (/proc/self/autogroup).
+    // Otherwise a program could raise the weight of its own sessions again (/proc/self/autogroup).
     "--remount-ro",
     "/proc",
   ];
@@ -126,7 +126,7 @@ function guardedProc(): string[] {
 
 export const scriptInside = "/.sandbox/script.cjs";
 
-/** Under which path the sandbox has a file that `argv` or `readOnlyPaths` name. */
+/** Returns the path inside the sandbox of a file in `argv` or `readOnlyPaths`. */
 export function insidePathOf(spec: Pick<SandboxSpec, "script">, path: string): string {
   return path === spec.script ? scriptInside : path;
 }
@@ -134,8 +134,8 @@ export function insidePathOf(spec: Pick<SandboxSpec, "script">, path: string): s
 export const trustInside = "/.sandbox/trust";
 
 /**
- * The machine's options for a sandbox that runs as a host user of its own: the first program in it needs to become that
- * user, which bubblewrap does not combine with its own bound on user namespaces (the filter of system calls has one).
+ * Returns the machine's options for a sandbox with its own host user: the first program in it must become that user,
+ * which bubblewrap does not combine with its own limit on user namespaces (the system call filter has one).
  */
 export function hostUserArguments(machineArgs: readonly string[]): string[] {
   const names = ["SETUID", "SETGID", "SETPCAP", "DAC_READ_SEARCH"];
@@ -143,13 +143,14 @@ export function hostUserArguments(machineArgs: readonly string[]): string[] {
   return [...machineArgs.filter((word) => word !== "--disable-userns"), ...capabilities];
 }
 
-/** Maps this process's id to root of the sandbox, which owns what the sandbox may only read, and `id` to its user. */
+/** Maps this process's id to root of the sandbox, which owns the read-only files, and `id` to its user. */
 export function hostUserMap(id: number): string {
   return `0 ${process.getuid!()} 1\n${innerId} ${id} 1\n`;
 }
 
 /**
- * Options of one sandbox; they follow the machine's. Later options lie over earlier ones. `trustDir`: of its egress.
+ * Returns the options of one sandbox, which follow the machine's. Later options override earlier ones. `trustDir`: of
+ * its egress.
  */
 export function sandboxArguments(spec: SandboxSpec, etcDir: string, trustDir: string | undefined): string[] {
   const tmpBytes = String(spec.limits.tmpBytes ?? defaultTmpBytes);
@@ -186,7 +187,7 @@ export function sandboxArguments(spec: SandboxSpec, etcDir: string, trustDir: st
     "--symlink",
     "workspace/output",
     inside.output,
-    // Both are memory file systems without a size of their own; nothing may grow there.
+    // Both are in-memory file systems without a size limit, so nothing may grow there.
     "--remount-ro",
     "/dev",
     "--remount-ro",
@@ -197,18 +198,18 @@ export function sandboxArguments(spec: SandboxSpec, etcDir: string, trustDir: st
   ];
 }
 
-/** A file system in memory that everybody may write to. */
+/** Returns options for an in-memory file system that everyone can write to. */
 function memoryDirectory(path: string, bytes: string): string[] {
   return ["--perms", "1777", "--size", bytes, "--tmpfs", path];
 }
 
-/** Directories above what is bound, which bubblewrap would make for its own user alone. */
+/** Creates the parent directories of bind mounts, which bubblewrap would create for its own user only. */
 function openParents(paths: readonly string[]): string[] {
   const dirs = new Set(paths.map(dirname).filter((dir) => dir !== "/"));
   return [...dirs].flatMap((dir) => ["--perms", "0755", "--dir", dir]);
 }
 
-/** The host's, each with where it points if it is a link. */
+/** The host's system directories. A link has its target. */
 export function systemDirectories(): { readonly path: string; readonly target?: string }[] {
   const found: { path: string; target?: string }[] = [{ path: "/usr" }];
   for (const path of ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"]) {

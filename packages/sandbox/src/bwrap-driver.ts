@@ -1,4 +1,5 @@
-// The bubblewrap driver: own user, pid, mount, ipc, uts and (for network: none) network namespaces, no capabilities.
+// The bubblewrap driver: its own user, pid, mount, ipc, uts and (with network: none) network namespaces, no
+// capabilities.
 
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -55,7 +56,7 @@ interface Means {
   readonly shares: NamespaceShares;
   /** The directory of device nodes that replace the host's. */
   readonly devicesDir: string | undefined;
-  /** Gives slots to host users; undefined where sandboxes run as this process's user. */
+  /** Gives slots to host users; undefined if sandboxes run as this process's user. */
   readonly giveSlot: SlotGiver | undefined;
 }
 
@@ -63,30 +64,30 @@ type Found = { readonly means: Means; readonly guarantees: Guarantees } | { read
 
 interface Launchers {
   take(limits: SandboxLimits): Promise<Launcher>;
-  /** Called when a sandbox has ended. */
+  /** Called after a sandbox has ended. */
   rest?(): void;
 }
 
 interface RunOptions {
   readonly background: Background;
-  /** Default: one is opened where the spec has a policy. */
+  /** Default: one is opened if the spec has a policy. */
   readonly egress?: Egress | undefined;
-  /** How many its user may have. */
+  /** Maximum number of processes of its user. */
   readonly processes: number | undefined;
   readonly unwatched?: AbortSignal;
   readonly onEnd?: () => void;
 }
 
 export interface BwrapOptions {
-  /** The bubblewrap to use; default: the one in the system's directories. */
+  /** The bubblewrap to use (default: the one in the system's directories). */
   readonly bwrapPath?: string;
-  /** Default true: control groups are used where some can be made. */
+  /** Whether to use control groups if possible (default: true). */
   readonly controlGroups?: boolean;
-  /** Default true: sandboxes run as the spec's host user where this machine can do that. */
+  /** Whether sandboxes run as the spec's host user if this machine supports it (default: true). */
   readonly hostUsers?: boolean;
-  /** How long the first trial of each way of this machine may take. Milliseconds; default 10 s. */
+  /** Time limit for the first test of each way of isolation, in milliseconds (default: 10 s). */
   readonly tryWithinMs?: number;
-  /** Whether a launcher waits for the next sandbox, from the first one on; `close` ends it. Default false. */
+  /** Whether a launcher is kept ready for the next sandbox; `close` ends it (default: false). */
   readonly ahead?: boolean;
 }
 
@@ -133,8 +134,8 @@ function launchersOf({ bwrap, starter, groups }: Means): Launchers {
 }
 
 /**
- * Its children are in user namespaces of their own, which are counted below it: what the options forbid everybody is
- * forbidden by its filter, and processes are counted by each child.
+ * Its children are in nested user namespaces. So the template's filter forbids what options forbid elsewhere, and each
+ * child counts its own processes.
  */
 async function startTemplate(
   spec: SandboxSpec,
@@ -169,7 +170,7 @@ async function start(spec: SandboxSpec, means: Means, launchers: Launchers, back
   const launcher = await launchers.take(spec.limits);
   const processes = processesOfUser(spec.limits, hostUserOf(spec, means));
   const onEnd = (): void => launchers.rest?.();
-  // Children of a template have bounds of their own, and their use is counted for the template's namespace as well.
+  // Children of a template have their own limits, and their usage also counts for the template's namespace.
   void launcher.init.then((init) => init !== undefined && means.shares.apply(init.pid));
   return runIn(launcher, spec, means, { background, processes, onEnd });
 }
@@ -215,7 +216,7 @@ async function runIn(
   }
 }
 
-/** Undefined where the sandbox runs as this process's user. */
+/** Returns undefined if the sandbox runs as this process's user. */
 function hostUserOf({ hostUser }: SandboxSpec, { giveSlot }: Means): number | undefined {
   return giveSlot === undefined ? undefined : hostUser;
 }
@@ -258,7 +259,7 @@ async function findMeans(o: BwrapOptions): Promise<Found> {
   return { reason: `${reasons.at(-1)}; unprivileged user namespaces and mounts of /proc must be allowed here` };
 }
 
-/** What gives slots to host users, where a sandbox of one runs; undefined where none does. */
+/** Returns what gives slots to host users, if a sandbox with a host user works; otherwise undefined. */
 async function findHostUsers(means: Omit<Means, "giveSlot">, withinMs: number): Promise<SlotGiver | undefined> {
   const range = hostUserRange();
   if (range === undefined) return undefined;
@@ -267,7 +268,7 @@ async function findHostUsers(means: Omit<Means, "giveSlot">, withinMs: number): 
   return reason === undefined ? giveSlot : undefined;
 }
 
-/** Starts `true` in a whole sandbox; undefined when it works, else what bubblewrap said. */
+/** Runs `true` in a complete sandbox. Returns undefined if it works, otherwise bubblewrap's error. */
 async function tryOut(means: Means, withinMs: number, hostUser?: number): Promise<string | undefined> {
   const nothing = (await findProgram("true")) ?? "/bin/true";
   const slotDir = await mkdtemp(join(tmpdir(), "sandbox-probe-"));

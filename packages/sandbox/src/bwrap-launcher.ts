@@ -1,5 +1,4 @@
-// One bubblewrap that has been started and waits to be told what to set up: in its control group by then, limits and
-// all.
+// A started bubblewrap, already in its control group with limits, that waits for its options.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import type { Duplex, Readable } from "node:stream";
@@ -14,15 +13,15 @@ import type { SandboxLimits } from "./types.ts";
 export interface Launcher {
   readonly launched: Launched;
   readonly group: ControlGroup | undefined;
-  /** The first process of the sandbox; undefined when bubblewrap ended without making one. */
+  /** The first process of the sandbox; undefined if bubblewrap ended without creating one. */
   readonly init: Promise<ProcessIdentity | undefined>;
-  /** False where bubblewrap ended without executing the program. */
+  /** False if bubblewrap ended without executing the program. */
   readonly programRan: Promise<boolean>;
   readonly isGone: boolean;
   /**
    * Starts the program. `options`: bubblewrap's. `words`: the input of `enter`. `onServer`: gets the sockets that
-   * `enter` hands over. `idMap`: written for the sandbox's user namespace; with `mappedArguments` among the options
-   * bubblewrap waits for it. Called once.
+   * `enter` hands over. `idMap`: written for the sandbox's user namespace; with `mappedArguments` among the options,
+   * bubblewrap waits for it. Call it once.
    */
   run(o: {
     options: readonly string[];
@@ -30,27 +29,27 @@ export interface Launcher {
     idMap?: string | undefined;
     onServer?: OnServer | undefined;
   }): void;
-  /** Ends one that was told nothing, with its group. Never rejects. */
+  /** Ends an unused launcher with its group. Never rejects. */
   discard(): Promise<void>;
 }
 
-/** How many pipes it has, from descriptor 1 on. */
+/** Number of its pipes, from descriptor 1 on. */
 export const launcherPipes = 8;
 
 /**
  * Bubblewrap's options for a sandbox whose ids are mapped from outside: it waits for one byte before `enter`'s words.
- * It demands `--info-fd` for that, which reports what the status pipe does.
+ * That requires `--info-fd`, which reports the same as the status pipe.
  */
 export const mappedArguments = ["--userns-block-fd", "6"] as const;
 
 /** @throws SandboxStartError */
 export async function startLauncher(o: {
   bwrap: string;
-  /** With `launcherPipes`. */
+  /** Has `launcherPipes`. */
   starter: Starter;
   groups: GroupPlaces | undefined;
   limits: SandboxLimits;
-  /** Default: of a sandbox that starts no others. */
+  /** Default: the filter of a sandbox that starts no others. */
   filter?: Buffer | undefined;
 }): Promise<Launcher> {
   const { filter = systemCallFilter() } = o;
@@ -59,13 +58,13 @@ export async function startLauncher(o: {
   const { launched, group } = await launchInGroup(o.groups, o.limits, {
     command: o.bwrap,
     args: [
-      // A host name needs a namespace, which only the options add. So if this process dies before it sends the options,
-      // bubblewrap fails and ends, instead of starting a sandbox without options.
+      // A host name needs a namespace, which only the later options create. So if this process dies before it sends the
+      // options, bubblewrap fails instead of starting a sandbox without options.
       ...["--hostname", "sandbox", "--args", "5", "--json-status-fd", "4", "--info-fd", String(launcherPipes)],
       ...["--seccomp", "7", "--", ...enterInside, "6"],
     ],
-    // Options travel through a pipe: bubblewrap itself must not see the program's environment (LD_PRELOAD would be
-    // obeyed outside the sandbox), and a command line can be read by every user of the host.
+    // Options are sent through a pipe: bubblewrap must not see the program's environment (it would obey LD_PRELOAD
+    // outside the sandbox), and every user of the host can read a command line.
     env: {},
     cwd: "/",
     starter: o.starter,
@@ -73,7 +72,7 @@ export async function startLauncher(o: {
     onServer: (port, server) => onServer?.(port, server),
   });
   void launched.exited.then(() => (isGone = true));
-  // Before anything is waited for: it may have ended by then.
+  // Before any await, because the process may end meanwhile.
   const status = readStatus(launched.launcherPipes[0]!);
   const [, optionsPipe, wordsPipe, filterPipe] = launched.launcherPipes as [Duplex, Duplex, Duplex, Duplex];
   filterPipe.end(filter);
@@ -107,7 +106,7 @@ export async function startLauncher(o: {
   };
 }
 
-/** Launchers that wait for the maps of the sandbox's first process, by their pids. */
+/** Launchers that wait for the id maps of the sandbox's first process, by that process's pid. */
 const unmapped = new Set<number>();
 
 let endsUnmapped = false;
@@ -120,8 +119,8 @@ function awaitMaps({ pid, exited }: Launched): void {
 }
 
 /**
- * That first process does not die with its launcher before it has its maps: it would wait for ever once this process is
- * gone. One that this process has no time to end, because it is killed, is ended by the next start (`sweep` of groups).
+ * Before it has its maps, that first process does not die with its launcher, and would wait forever after this process
+ * is gone. If this process is killed and cannot end it, the next start does (`sweep` of groups).
  */
 function endUnmapped(): void {
   for (const pid of unmapped) {
@@ -135,7 +134,7 @@ function endUnmapped(): void {
   }
 }
 
-/** False where the maps cannot be written: bubblewrap then ends, and says that an id is not mapped. */
+/** Returns false if the maps cannot be written: bubblewrap then ends with the error that an id is not mapped. */
 function writeIdMaps(pid: number, idMap: string): boolean {
   try {
     for (const name of ["uid_map", "gid_map"]) writeFileSync(`/proc/${pid}/${name}`, idMap);
@@ -146,11 +145,11 @@ function writeIdMaps(pid: number, idMap: string): boolean {
 }
 
 interface Status extends Pick<Launcher, "init" | "programRan"> {
-  /** Called as soon as the sandbox's first process has a number. */
+  /** Called once the sandbox's first process has a pid. */
   onPid(told: (pid: number) => void): void;
 }
 
-/** Bubblewrap reports an exit code on its status pipe only for a program that it could execute. */
+/** Bubblewrap reports an exit code on its status pipe only if it could execute the program. */
 function readStatus(pipe: Readable): Status {
   let onPid: ((pid: number) => void) | undefined;
   const init = Promise.withResolvers<ProcessIdentity | undefined>();

@@ -1,4 +1,4 @@
-// Which driver this machine gets: the first that works and gives what the operator asks for.
+// Chooses this machine's driver: the first that works and meets the operator's minimum.
 
 import { createBwrapDriver } from "./bwrap-driver.ts";
 import { createLandlockDriver } from "./landlock/landlock-driver.ts";
@@ -24,21 +24,21 @@ const drivers: Record<DriverName, (o: DriverOptions) => SandboxDriver> = {
 export interface ChosenDriver {
   readonly driver: SandboxDriver;
   readonly guarantees: Guarantees;
-  /** Drivers that were tried before it, each with why it was not taken. */
+  /** Drivers that were tried before, with the reasons why they were rejected. */
   readonly rejected: readonly { readonly name: string; readonly reason: string }[];
 }
 
-/** No driver of this machine gives the minimum; the message lists each with its reason. */
+/** No driver of this machine meets the minimum. The message lists each with its reason. */
 export class NoSandboxDriverError extends Error {
   override readonly name = "NoSandboxDriverError";
 }
 
 /**
- * Probes drivers, strongest first, and takes the first that gives `minimum`. `required`: this driver and no other.
- * `ahead`: the driver may keep something started for the next sandbox, until it is closed. `ownDir`: where this process
- * makes the directories of sandboxes. `ociRuntime`: by name or absolute path, the one that `oci` uses. `bwrapPath`: the
- * bubblewrap that `bwrap` uses.
- * @throws NoSandboxDriverError when there is none or `required` cannot be used
+ * Tests drivers, strongest first, and returns the first that meets `minimum`. `required`: only this driver. `ahead`:
+ * the driver may keep a process ready for the next sandbox, until it is closed. `ownDir`: where this process creates
+ * the directories of sandboxes. `ociRuntime`: name or absolute path of the runtime for `oci`. `bwrapPath`: the
+ * bubblewrap for `bwrap`.
+ * @throws NoSandboxDriverError if there is none or `required` cannot be used
  */
 export async function chooseDriver(o: {
   minimum: "none" | "isolated";

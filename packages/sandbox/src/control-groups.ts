@@ -1,4 +1,4 @@
-// Control groups, version 1 or 2, where this process may make some: bounds on a sandbox as a whole, and what was hit.
+// Control groups, version 1 or 2, if this process may create some: limits on a whole sandbox, and which were exceeded.
 
 import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -7,40 +7,40 @@ import { leaveRootGroup } from "./leave-root-group.ts";
 import { isLeftBehind, ownName } from "./proc.ts";
 import type { SandboxLimits } from "./types.ts";
 
-/** Where groups are made: one directory for each thing that can be bounded. In version 2 they are the same. */
+/** Where groups are created: one directory per kind of limit. In version 2 they are the same. */
 export interface GroupPlaces {
   readonly version: 1 | 2;
   readonly memory: string | undefined;
   readonly processes: string | undefined;
-  /** What bounds and shares out processor time, and what counts it. */
+  /** Limits, shares and counts processor time. */
   readonly cpu: string | undefined;
   readonly cpuUse: string | undefined;
 }
 
-/** What is done for a group before a program starts in it, in the words of steps.h of @dari/native. */
+/** A step for a group before a program starts in it, as in steps.h of @dari/native. */
 export type GroupStep =
   | readonly ["make", dir: string]
   | readonly ["set" | "try", file: string, text: string]
-  /** The list of its members; what a member starts later is in, too. */
+  /** The file of its members. Processes that a member starts later also belong to it. */
   | readonly ["enter", file: string];
 
 export interface ControlGroup {
   readonly steps: readonly GroupStep[];
-  /** Which bound was hit so far. */
+  /** Returns the limit that was exceeded so far. */
   exceeded(): Promise<"memory" | "processes" | undefined>;
-  /** How many processes and threads it was refused so far. */
+  /** Returns how many processes and threads were refused so far. */
   refusedProcesses(): Promise<number>;
-  /** Highest use so far, bytes. */
+  /** Returns the highest usage so far, in bytes. */
   peakMemoryBytes(): Promise<number | undefined>;
-  /** Processor time of everything that is or was in it. */
+  /** Returns the processor time of all its current and former processes. */
   cpuSeconds(): Promise<number | undefined>;
-  /** Once nothing is alive in it. Never rejects. */
+  /** Call it once no process is alive in it. Never rejects. */
   remove(): Promise<void>;
 }
 
 const files = {
   1: {
-    // The list of threads: a process with one thread that moves itself there need not wait.
+    // The file of threads: moving a single-threaded process there does not need to wait.
     members: "tasks",
     memory: "memory.limit_in_bytes",
     memoryAndSwap: ["memory.memsw.limit_in_bytes", undefined],
@@ -57,15 +57,15 @@ const files = {
     cpuShare: ["cpu.weight", "50"],
   },
 } as const;
-/** Over which a quota of processor time is reckoned. */
+/** The period of a processor time quota. */
 const cpuPeriodUs = 100_000;
 
-/** The launcher's own processes, which are in the group: bubblewrap outside and inside, and what sets limits. */
+/** The launcher's own processes in the group: bubblewrap outside and inside, and the program that sets limits. */
 const launcherProcesses = 4;
 const removeWithinMs = 10_000;
 const removeRestMaxMs = 50;
 
-/** Undefined where no group can be made that bounds anything. */
+/** Returns undefined if no group with any limit can be created. */
 export async function findGroupPlaces(): Promise<GroupPlaces | undefined> {
   const [own, mounts] = await Promise.all([readOrEmpty("/proc/self/cgroup"), readOrEmpty("/proc/self/mountinfo")]);
   const places = (await placesOfVersion2(own, mounts)) ?? (await placesOfVersion1(own, mounts));
@@ -74,12 +74,12 @@ export async function findGroupPlaces(): Promise<GroupPlaces | undefined> {
   return places;
 }
 
-/** Whether they bound memory and processes of a sandbox as a whole. */
+/** Returns whether they limit memory and processes of a whole sandbox. */
 export function boundsTree(groups: GroupPlaces | undefined): boolean {
   return groups?.memory !== undefined && groups.processes !== undefined;
 }
 
-/** What to try, best first: a group that cannot be entered is no reason to have no sandbox. */
+/** Returns what to try, best first: a group that cannot be entered must not prevent a sandbox. */
 export function groupCandidates(groups: GroupPlaces | undefined): readonly (GroupPlaces | undefined)[] {
   if (groups === undefined) return [undefined];
   const withoutCpu = { ...groups, cpu: undefined, cpuUse: groups.version === 2 ? groups.cpuUse : undefined };
@@ -88,7 +88,7 @@ export function groupCandidates(groups: GroupPlaces | undefined): readonly (Grou
     : [groups, withoutCpu, undefined];
 }
 
-/** Nothing is there until its steps are done; `remove` also removes what some of them have made. */
+/** Nothing exists before its steps are run. `remove` also removes what some of the steps have created. */
 export function planGroup(places: GroupPlaces, limits: SandboxLimits): ControlGroup {
   const name = ownName();
   const names = files[places.version];
@@ -137,7 +137,7 @@ function memoryBounds(dir: string, version: 1 | 2, limit: number | undefined): G
   if (limit === undefined) return [];
   const names = files[version];
   const [swapFile, swap = String(limit)] = names.memoryAndSwap;
-  // Swap is bounded where the kernel counts it.
+  // Swap is limited if the kernel counts it.
   return [
     ["set", join(dir, names.memory), String(limit)],
     ["try", join(dir, swapFile), swap],
@@ -149,8 +149,8 @@ function processBounds(dir: string, limit: number | undefined): GroupStep[] {
 }
 
 /**
- * Each sandbox has the same share, however many its processes, and half of what a service beside it has: among
- * groups the priority of processes counts for nothing.
+ * Each sandbox has the same share, however many processes it has, and half the share of a service beside it: between
+ * groups, the priority of processes has no effect.
  */
 function cpuBounds(dir: string, version: 1 | 2, cpus: number | undefined): GroupStep[] {
   const share: GroupStep = ["set", join(dir, files[version].cpuShare[0]), files[version].cpuShare[1]];
@@ -161,7 +161,7 @@ function cpuBounds(dir: string, version: 1 | 2, cpus: number | undefined): Group
   return [share, period, ["set", join(dir, "cpu.cfs_quota_us"), quotaUs]];
 }
 
-/** Removes a group. The kernel frees it only a moment after its process has died, so this tries again. */
+/** Removes a group. The kernel frees it only a moment after its last process has died, so this retries. */
 async function removeGroup(dir: string): Promise<void> {
   const deadline = performance.now() + removeWithinMs;
   for (let restMs = 1; ; restMs = Math.min(2 * restMs, removeRestMaxMs)) {
@@ -174,7 +174,7 @@ async function removeGroup(dir: string): Promise<void> {
   }
 }
 
-/** Ends what runs in groups that a process left which is no more, and removes them. */
+/** Kills what runs in groups of a dead process, and removes them. */
 async function sweep(place: string): Promise<void> {
   for (const name of await readdir(place).catch(() => [])) {
     if (!(await isLeftBehind(name))) continue;
@@ -212,8 +212,8 @@ async function placesOfVersion1(own: string, mounts: string): Promise<GroupPlace
 }
 
 /**
- * A group with processes in it cannot hand controllers on, so the place is this process's own group where that is the
- * root, else the one above it, as service managers delegate it.
+ * A group with processes in it cannot delegate controllers. So groups are created in this process's own group if that
+ * is the root, otherwise in the one above it, as service managers delegate it.
  */
 async function placesOfVersion2(own: string, mounts: string): Promise<GroupPlaces | undefined> {
   const path = /^0::(.*)$/m.exec(own)?.[1];
@@ -234,13 +234,13 @@ async function placesOfVersion2(own: string, mounts: string): Promise<GroupPlace
   return undefined;
 }
 
-/** Where it is mounted, by a text like that of /proc/self/mountinfo. */
+/** Returns where version 2 is mounted, from a text like /proc/self/mountinfo. */
 export function mountOfVersion2(mounts: string): string | undefined {
   const mount = mounts.split("\n").find((line) => line.includes(" - cgroup2 "));
   return mount?.split(" ")[4];
 }
 
-/** The first directory in which a group can be made. */
+/** Returns the first directory in which a group can be created. */
 async function firstUsable(dirs: readonly string[]): Promise<string | undefined> {
   for (const dir of dirs) {
     const trial = join(dir, ownName());

@@ -1,12 +1,12 @@
-// Processor time of a process tree, for machines where no control group counts it.
+// Measures the processor time of a process tree, for machines without control groups.
 
 import { readFile } from "node:fs/promises";
 
 const ticksPerSecond = 100;
 
 /**
- * Seconds of the processes and of those that they, or `root`, have waited for. What ends between two looks without
- * being waited for is not seen.
+ * Returns the seconds of these processes, and of ended ones that they, or `root`, have waited for. Misses processes
+ * that end between two calls and are not waited for.
  */
 export async function measureCpu(root: number, pids: readonly number[]): Promise<number> {
   const [, waitedFor] = await ticksOf(root);
@@ -20,7 +20,7 @@ export async function measureCpu(root: number, pids: readonly number[]): Promise
 
 async function ticksOf(pid: number): Promise<readonly [own: number, children: number]> {
   const stat = await readFile(`/proc/${pid}/stat`, "latin1").catch(() => "");
-  // The second field is the command in parentheses and may itself hold spaces and parentheses.
+  // The second field is the command in parentheses, and can contain spaces and parentheses.
   const [user = 0, system = 0, childUser = 0, childSystem = 0] = stat
     .slice(stat.lastIndexOf(")") + 2)
     .split(" ")

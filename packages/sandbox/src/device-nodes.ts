@@ -1,5 +1,5 @@
-// Devices of our own for sandboxes of a worker that is root: to the host a program in them is root as well, and may
-// change the mode of the host's nodes for everybody.
+// Device nodes for sandboxes of a root worker. To the host, a program in them is root as well, and could change the
+// mode of the host's own nodes.
 
 import { closeSync, lstatSync, openSync } from "node:fs";
 import { chmod, chown, mkdtemp, rename, rm } from "node:fs/promises";
@@ -7,22 +7,22 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findProgram, succeeds } from "./programs.ts";
 
-/** What each sandbox has in /dev, with their numbers. */
+/** The devices in each sandbox's /dev, with their numbers. */
 const devices = { null: [1, 3], zero: [1, 5], full: [1, 7], random: [1, 8], urandom: [1, 9], tty: [5, 0] } as const;
-/** Nobody, outside and inside. */
+/** The user `nobody`, outside and inside. */
 const nobody = 65_534;
 const everybodys = 0o666;
 
 export const devicePaths: readonly string[] = Object.keys(devices).map((name) => `/dev/${name}`);
 
 /**
- * A directory of nodes by their names, once per machine. Undefined where none can be made, or none can be used on the
+ * Returns a directory of nodes, created once per machine. Returns undefined if nodes cannot be created or used on the
  * file systems that are tried.
  */
 export async function openDeviceNodes(): Promise<string | undefined> {
   const mknod = await findProgram("mknod");
   if (mknod === undefined) return undefined;
-  // Many a directory for temporary files knows no devices.
+  // Many file systems for temporary files are mounted without devices.
   for (const place of [tmpdir(), "/dev"]) {
     const dir = join(place, "sandbox-devices-0");
     if (areUsable(dir) || (await makeNodes(mknod, dir))) return dir;
@@ -41,7 +41,7 @@ async function makeNodes(mknod: string, dir: string): Promise<boolean> {
       await chmod(path, everybodys);
     }
     if (!areUsable(fresh)) return false;
-    // What lies there is not as it should be; where another process was faster its own stays.
+    // Remove nodes that are not as they should be. Keep those of a process that was faster.
     if (!areUsable(dir)) await rm(dir, { recursive: true, force: true });
     await rename(fresh, dir).catch(() => {});
     return areUsable(dir);
@@ -52,7 +52,7 @@ async function makeNodes(mknod: string, dir: string): Promise<boolean> {
   }
 }
 
-/** Whether they are there, nobody's, and devices on this file system. */
+/** Returns whether they exist, belong to nobody, and work on this file system. */
 function areUsable(dir: string): boolean {
   try {
     const { uid, mode } = lstatSync(dir);

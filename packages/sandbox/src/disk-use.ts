@@ -1,4 +1,4 @@
-// How much the directories of a sandbox hold, while the program works in them.
+// Measures the directories of a sandbox while the program works in them.
 
 import { constants } from "node:fs";
 import { lstat, open, readdir, readlink, statfs, type FileHandle } from "node:fs/promises";
@@ -9,7 +9,7 @@ export interface DiskUse {
   readonly files: number;
 }
 
-/** Counted only as far as it matters: once either bound is passed, the count stops. */
+/** Counting stops once either limit is exceeded. */
 export interface DiskBounds {
   readonly bytes: number;
   readonly files: number;
@@ -18,9 +18,9 @@ export interface DiskBounds {
 const asDirectory = constants.O_RDONLY | constants.O_DIRECTORY;
 
 /**
- * Adds up blocks on the disk and directory entries below `dirs`. The program may replace any directory by a link while
- * the walk is under way, so each is opened first, and then read only if it is still inside the directory that the walk
- * began with. A directory that is too deep for a path counts as too much, because nothing in it can be measured.
+ * Adds up disk blocks and directory entries below `dirs`. The program may replace any directory by a link during the
+ * walk, so each is opened first, and read only if it is still inside the original directory. A directory that is too
+ * deep for a path counts as too much, because its contents cannot be measured.
  */
 export async function measureUse(dirs: readonly string[], bounds: DiskBounds): Promise<DiskUse> {
   const use = { bytes: 0, files: 0, linked: new Set<number>() };
@@ -36,14 +36,14 @@ export async function measureUse(dirs: readonly string[], bounds: DiskBounds): P
   return { bytes: use.bytes, files: use.files };
 }
 
-/** Returns false once a bound is passed. */
+/** Returns false once a limit is exceeded. */
 async function measureBelow(
   root: FileHandle,
   use: { bytes: number; files: number; linked: Set<number> },
   bounds: DiskBounds,
 ): Promise<boolean> {
   const rootPath = await pathOf(root);
-  // Names below the root, as bytes: a name need not be UTF-8.
+  // Paths below the root, as bytes: a name need not be UTF-8.
   const left = [Buffer.from(".")];
   for (let name = left.pop(); name !== undefined; name = left.pop()) {
     const dir = await openDirectory(within(root, name), asDirectory | constants.O_NOFOLLOW);
@@ -72,7 +72,7 @@ async function measureBelow(
 const slash = Buffer.from("/");
 const descriptorPath = (dir: FileHandle): string => `/proc/self/fd/${dir.fd}`;
 const within = (dir: FileHandle, name: Buffer): Buffer => Buffer.concat([Buffer.from(`${descriptorPath(dir)}/`), name]);
-/** Where the kernel has what is open, with every link resolved. */
+/** Returns the kernel's path of an open directory, with every link resolved. */
 const pathOf = (dir: FileHandle): Promise<Buffer> => readlink(descriptorPath(dir), { encoding: "buffer" });
 
 /** Returns the error's code if the directory cannot be opened. */
@@ -86,21 +86,21 @@ function isInside(path: Buffer, root: Buffer): boolean {
 }
 
 export interface DiskWatch {
-  /** True once the directories hold more than they may, and files that were in them and have no name any more. */
+  /** Returns true once the directories exceed a limit, together with deleted files of theirs that are still open. */
   isOver(): Promise<boolean>;
 }
 
-/** A walk takes at most one part in so many of the time. */
+/** A walk takes at most one part in this many of the time. */
 const restPerWalk = 10;
-/** The longest pause between walks, so that an agent that slows them down gains no more than this. */
+/** The longest pause between walks, which bounds what an agent gains by slowing them down. In milliseconds. */
 const restMaxMs = 3_000;
-/** While not all that processes hold can be looked at, so many times the bound may fill up unexplained. */
+/** While not all that processes hold can be measured, unexplained growth of this many times the limit is allowed. */
 const unexplainedMax = 2;
 
 /**
- * Asks the file system how full it is, which costs nothing, and looks closely only when it has filled up by as much as
- * what is held may still grow, and once after the first look: a program may have been quicker than that. `dirs`: may
- * change from one look to the next. `openFiles`: of the processes that work in them.
+ * Asks the file system how full it is, which costs nothing. Walks the directories only when it has filled up by as much
+ * as they may still grow, and once after the first walk, because a program may have been quicker. `dirs`: can change
+ * between calls. `openFiles`: of the processes that work in them.
  */
 export function watchDisk(
   dirs: () => readonly string[],
@@ -110,12 +110,12 @@ export function watchDisk(
   let watched = "";
   let named: DiskUse = { bytes: 0, files: 0 };
   let unnamed: DiskUse = { bytes: 0, files: 0 };
-  /** At the last close look. */
+  /** At the last walk. */
   let fullThen: DiskUse | undefined;
   let notBefore = 0;
-  /** Whether what processes hold in these directories was never looked at: short turns are over before it is. */
+  /** Whether the open files in these directories were never measured: short turns end before that. */
   let isUnseen = false;
-  /** How full it was when everything could last be looked at, as long as something cannot. */
+  /** How full it was when everything could last be measured, while something cannot be. */
   let unexplainedFrom: number | undefined;
   let unexplained = 0;
 
@@ -142,7 +142,7 @@ export function watchDisk(
       if (watched !== now.join("\0")) {
         named = await measureUse(now, bounds);
         watched = now.join("\0");
-        // What was held in other directories, and how full those were, says nothing of these.
+        // Numbers from other directories and file systems do not apply to these.
         unnamed = { bytes: 0, files: 0 };
         [fullThen, unexplainedFrom, unexplained] = [full, undefined, 0];
         isUnseen = true;

@@ -3,18 +3,18 @@
 
 import { nativeFile } from "@dari/native";
 
-/** Where a sandbox has the native programs. */
+/** Path of the native programs in a sandbox. */
 export const nativeInside = "/.sandbox/dari-native";
 
-/** The command inside; the number of the descriptor that `enterWords` are read from follows. */
+/** The command inside. The number of the descriptor with `enterWords` follows. */
 export const enterInside = [nativeInside, "enter"] as const;
 
-/** What a sandbox needs for `enterInside`: path of the host, path inside. */
+/** The bind mount for `enterInside`: path on the host, path inside. */
 export const enterBind = [nativeFile, nativeInside] as const;
 
 /**
  * Returns the input of `enter`: loopback ports to listen on, limits as `limit=number`, the user that it becomes
- * (default: it keeps its user), and the program.
+ * (default: unchanged), and the program.
  */
 export function enterWords(o: {
   ports: readonly number[];

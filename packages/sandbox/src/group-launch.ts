@@ -1,5 +1,5 @@
-// Starts a program in a control group that is made for it: group.c of @dari/native makes the group, enters it and
-// becomes the program.
+// Starts a program in a new control group: group.c of @dari/native creates the group, enters it and becomes the
+// program.
 
 import { nativeCommand } from "@dari/native";
 import { planGroup, type ControlGroup, type GroupPlaces } from "./control-groups.ts";
@@ -7,18 +7,19 @@ import { launch, type Launched, type LaunchOptions } from "./launch.ts";
 import type { SandboxLimits } from "./types.ts";
 
 export interface GroupLaunchOptions extends LaunchOptions {
-  /** Descriptor of the program on which it is said why it was not started. */
+  /** The program's descriptor for the reason if it was not started. */
   readonly complaintsTo: number;
 }
 
 export interface LaunchedInGroup {
   readonly launched: Launched;
-  /** Removed by the caller, once the program has ended. */
+  /** The caller removes it once the program has ended. */
   readonly group: ControlGroup | undefined;
 }
 
 /**
- * Without `places` there is no group. If the group cannot be made or entered, the process complains and ends with 125.
+ * Without `places` there is no group. If the group cannot be created or entered, the process writes the reason and
+ * exits with 125.
  * @throws SandboxStartError; nothing is left then
  */
 export async function launchInGroup(
@@ -37,7 +38,7 @@ export async function launchInGroup(
   }
 }
 
-/** Returns the command line that takes `steps` and becomes `program`. */
+/** Returns the command line that runs `steps` and becomes `program`. */
 export function groupCommand(
   steps: ControlGroup["steps"],
   complaintsTo: number,

@@ -1,5 +1,6 @@
-// A user of the host for the sandboxes of each organization. The kernel counts some resources per user (epoll watches,
-// descriptors in flight, pages of pipes) and lets the owner of a file hold a lease on it: strangers must not share one.
+// A host user for the sandboxes of each organization. The kernel counts some resources per user (epoll watches,
+// descriptors in flight, pages of pipes) and lets the owner of a file hold a lease on it, so organizations must not
+// share one.
 
 import { randomInt } from "node:crypto";
 import { chownSync, closeSync, lstatSync, mkdirSync, openSync, readdirSync, rmSync } from "node:fs";
@@ -10,19 +11,19 @@ import type { SandboxDriver } from "./types.ts";
 /** Chooses the host user of an organization's sandboxes. */
 export interface HostUsers {
   /**
-   * The id, used as user and as group. An organization keeps its id as long as the directory exists; once all ids are
-   * taken, organizations share them.
-   * @throws the system's error when the choice cannot be recorded
+   * Returns the id, used as user and as group. An organization keeps its id while the directory exists. Once all ids
+   * are taken, organizations share them.
+   * @throws the system's error if the choice cannot be stored
    */
   idOf(organizationId: string): number;
 }
 
-/** Where all ids are mapped: above those of containers and accounts, below those that systemd reserves. */
+/** Used if all ids are mapped: above those of containers and accounts, below those that systemd reserves. */
 const wideRange: IdRange = { first: 1_900_000_000, count: 1_048_576 };
-/** Where only some are: the last of those that Debian leaves to accounts, below systemd's dynamic users. */
+/** Used if only some are mapped: the last ids that Debian leaves to accounts, below systemd's dynamic users. */
 const narrowCountMax = 3_000;
 
-/** Returns the ids for host users among `mapped`, those of this process's namespace; undefined where it has none. */
+/** Returns the ids for host users among `mapped`, those of this process's namespace; undefined if there are none. */
 export function hostUserRange(mapped: readonly IdRange[] = mappedIds()): IdRange | undefined {
   if (mapped.some((ids) => countFrom(ids, wideRange.first) >= wideRange.count)) return wideRange;
   const count = Math.min(narrowCountMax, Math.max(0, ...mapped.map((ids) => countFrom(ids, firstSubordinateId))));
@@ -30,9 +31,9 @@ export function hostUserRange(mapped: readonly IdRange[] = mappedIds()): IdRange
 }
 
 /**
- * Opens the record of host users in `dir`, which is made when missing: an empty file for each organization, which
- * belongs to its user. This process must be able to give files away (CAP_CHOWN), and the file system must keep owners.
- * @throws when it cannot, or the system's error when the directory cannot be made or read
+ * Opens the list of host users in `dir`, which is created if missing: an empty file for each organization, owned by its
+ * user. This process must be able to change owners of files (CAP_CHOWN), and the file system must store owners.
+ * @throws if either is not possible, or the system's error if the directory cannot be created or read
  */
 export function openHostUsers(dir: string, range: IdRange): HostUsers {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
@@ -40,11 +41,11 @@ export function openHostUsers(dir: string, range: IdRange): HostUsers {
   const known = new Map<string, number>();
   for (const name of readdirSync(dir)) {
     const { uid } = lstatSync(join(dir, name));
-    // One that is this process's own was recorded by a process that died before it gave the file away.
+    // A file owned by this process was created by a process that died before it changed the owner.
     if (isIn(range, uid)) known.set(name, uid);
   }
   const taken = new Set(known.values());
-  // Workers of one machine begin at different ids, so that they seldom choose the same.
+  // Workers of one machine start at different ids, so that they rarely choose the same one.
   let next = randomInt(range.count);
   const choose = (): number => {
     for (let tries = 0; tries < range.count && taken.size < range.count; tries++) {
@@ -68,7 +69,7 @@ export function openHostUsers(dir: string, range: IdRange): HostUsers {
   };
 }
 
-/** The driver, for sandboxes that all run as `hostUser`. */
+/** Returns a driver whose sandboxes all run as `hostUser`. */
 export function asHostUser(driver: SandboxDriver, hostUser: number | undefined): SandboxDriver {
   return {
     ...driver,
@@ -77,7 +78,7 @@ export function asHostUser(driver: SandboxDriver, hostUser: number | undefined):
   };
 }
 
-/** Some network file systems refuse other owners, or forget them. */
+/** Some network file systems refuse or lose other owners. */
 function assertKeepsOwners(dir: string, id: number): void {
   const file = join(dir, `.probe-${process.pid}`);
   try {
@@ -94,7 +95,7 @@ function isIn({ first, count }: IdRange, id: number): boolean {
   return id >= first && id < first + count;
 }
 
-/** How many ids the range has from `from` on. */
+/** Returns how many ids the range has from `from` on. */
 function countFrom({ first, count }: IdRange, from: number): number {
   return first <= from && from < first + count ? first + count - from : 0;
 }

@@ -1,4 +1,4 @@
-// Run one program in isolation with limits; one interface, several drivers.
+// Runs one program in isolation with limits. One interface, several drivers.
 
 export { createBwrapDriver } from "./bwrap-driver.ts";
 export { chooseDriver, NoSandboxDriverError, type ChosenDriver } from "./choose-driver.ts";

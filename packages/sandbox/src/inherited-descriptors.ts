@@ -1,4 +1,4 @@
-// Descriptors that this process inherited, and that its children would inherit too.
+// Descriptors that this process inherited, which its children would inherit too.
 
 import { openSync, readdirSync, readFileSync } from "node:fs";
 
@@ -7,8 +7,8 @@ const closeOnExec = 0o2000000;
 let masks: ReadonlyMap<number, number> | undefined;
 
 /**
- * Descriptor number → descriptor of /dev/null to put in its place. A directory left open by a supervisor would
- * otherwise be a door out of the sandbox. Read once: what Node opens itself closes on exec.
+ * Returns each inherited descriptor with a descriptor of /dev/null to replace it. A directory left open by a supervisor
+ * would otherwise be a way out of the sandbox. Read once: Node opens its own files with close-on-exec.
  */
 export function inheritedDescriptorMasks(): ReadonlyMap<number, number> {
   masks ??= findInherited();

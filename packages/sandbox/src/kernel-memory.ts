@@ -1,22 +1,21 @@
-// Estimates the memory that sockets and pipes hold, where no control group counts it: the most that their number can
-// hold.
+// Estimates the memory of sockets and pipes without control groups: the maximum for their number.
 
 import { readFile, readlink, stat } from "node:fs/promises";
 
-/** Sockets and descriptors that are not counted: ordinary programs have that many and do not fill them. */
+/** Sockets and descriptors that are not counted: ordinary programs have this many and do not fill them. */
 const socketsFree = 256;
 const descriptorsFree = 4_096;
-/** A pipe holds two pages once its user has many, and has two descriptors. */
+/** A pipe has two descriptors, and two pages once its user has many. */
 const bytesPerDescriptor = 4_096;
-/** Where the kernel does not say how much a socket's buffer may have. */
+/** Used if the kernel does not report the size of a socket's buffer. */
 const defaultBufferBytes = 212_992;
 
 export interface KernelMemory {
-  /** Resolves with the most bytes that the processes `pids` can hold. */
+  /** Returns the maximum number of bytes that the processes `pids` can hold. */
   bytes(pids: readonly number[]): Promise<number>;
 }
 
-/** `init`: in whose network the sockets are, if that is not the host's. */
+/** `init`: a process in the sockets' network namespace, if that is not the host's. */
 export function kernelMemoryOf(init: number): KernelMemory {
   let perSocket: Promise<number> | undefined;
   let isOwnNetwork: Promise<boolean> | undefined;
@@ -42,13 +41,13 @@ async function countSockets(init: number): Promise<number> {
   return Number(/^sockets: used (\d+)$/m.exec(text)?.[1] ?? 0);
 }
 
-/** What a program may set as a buffer counts twice in the kernel. */
+/** The kernel doubles the buffer size that a program sets. */
 async function socketBytes(): Promise<number> {
   const text = await readFile("/proc/sys/net/core/wmem_max", "latin1").catch(() => "");
   return 2 * (Number(text) || defaultBufferBytes);
 }
 
-/** From Linux 6.2 on the size of the directory is their number; before it is 0. */
+/** From Linux 6.2 on, the size of the directory is the number of descriptors; before it is 0. */
 async function countDescriptors(pids: readonly number[]): Promise<number> {
   const sizes = await Promise.all(
     pids.map((pid) =>

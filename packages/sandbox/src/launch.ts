@@ -1,4 +1,4 @@
-// Starts one program with pipes on 1, 2 and 3 and nothing else of ours. Knows no namespace and no limit.
+// Starts one program with pipes on 1, 2 and 3 and no other descriptor of ours.
 
 import { spawn, type ChildProcess } from "node:child_process";
 import { constants as osConstants } from "node:os";
@@ -22,13 +22,13 @@ export interface Launched {
 /** Called with each listening socket that the program hands over. */
 export type OnServer = (port: number, server: Server) => void;
 
-/** What strangers run comes after the worker, which must renew the leases of all turns, however many they start. */
+/** Untrusted programs get a lower priority than the worker, which must renew the leases of all turns. */
 function giveWay(pid: number | undefined): void {
   if (pid === undefined) return;
   try {
     setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
   } catch {
-    // It has ended already.
+    // It has already ended.
   }
 }
 
@@ -39,28 +39,33 @@ export interface LaunchOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
   readonly launcherPipes?: number;
-  /** Opens Node's own channel after the launcher's pipes, whose descriptor is in NODE_CHANNEL_FD. */
+  /** Opens Node's own channel after the launcher's pipes. Its descriptor is in NODE_CHANNEL_FD. */
   readonly onServer?: OnServer;
-  /** What starts it, in place of this process; for as many pipes as that has, and an empty environment. */
+  /**
+   * Starts the program instead of this process. It must have the same number of pipes, and the environment must be
+   * empty.
+   */
   readonly starter?: Starter | undefined;
 }
 
 export interface StartOptions extends Pick<LaunchOptions, "command" | "args" | "cwd" | "onServer"> {
-  /** For a program of ours that enters namespaces: it keeps this process's capabilities. Default: it has none. */
+  /** Whether it keeps this process's capabilities, for a program of ours that enters namespaces (default: false). */
   readonly keepsCapabilities?: boolean;
-  /** How long the start can take. If it takes longer, all that this starter has started ends. Default: a minute. */
+  /**
+   * Time limit of the start. If it takes longer, everything that this starter has started is ended (default: a minute).
+   */
   readonly withinMs?: number;
 }
 
 export interface Starter {
   /**
-   * As `launch` does, with as many pipes as the starter was opened for and an empty environment.
+   * Like `launch`, with as many pipes as the starter was opened for and an empty environment.
    * @throws SandboxStartError
    */
   launch(o: StartOptions): Promise<Launched>;
 }
 
-/** Executes `command` in a new session. Throws SandboxStartError when it cannot be executed. */
+/** Executes `command` in a new session. Throws SandboxStartError if it cannot be executed. */
 export async function launch(o: LaunchOptions): Promise<Launched> {
   if (o.starter !== undefined) return o.starter.launch(o);
   await withholdCapabilities();
@@ -71,7 +76,7 @@ export async function launch(o: LaunchOptions): Promise<Launched> {
     cwd: o.cwd,
     detached: true,
     stdio: [
-      // Not the host's /dev/null, whose mode and owner a program of the same user may change.
+      // Not the host's /dev/null, whose mode and owner a program of the same user could change.
       "pipe",
       ...Array.from({ length: 3 + pipes }, () => "pipe" as const),
       ...ipc,
@@ -87,10 +92,10 @@ export async function launch(o: LaunchOptions): Promise<Launched> {
     child.once("exit", (code, signal) => resolve({ code, signal }));
   });
   await executed(child, o.command);
-  // The channel to a child that dies while it hands over a socket reports that here; nobody waits for the answer.
+  // If a child dies while it hands over a socket, its channel reports that here. No caller needs it.
   child.on("error", () => {});
   const streams = child.stdio as unknown as readonly Duplex[];
-  // A pipe breaks when the program dies; that it died is told by `exited`.
+  // A pipe breaks when the program dies, which `exited` reports.
   for (const stream of streams.slice(1, 4 + pipes)) stream.on("error", () => {});
   const [, stdout, stderr, channel, ...rest] = streams;
   return {
@@ -103,7 +108,7 @@ export async function launch(o: LaunchOptions): Promise<Launched> {
   };
 }
 
-/** For the standard input and output of a program from the descriptor `first` on: nothing that this process has got. */
+/** Returns the stdio of a program from the descriptor `first` on, without anything that this process inherited. */
 export function masksFrom(first: number): ("ignore" | number)[] {
   const masks = inheritedDescriptorMasks();
   const last = Math.max(first - 1, ...masks.keys());
@@ -117,14 +122,14 @@ function executed(child: ChildProcess, command: string): Promise<void> {
   });
 }
 
-/** Where a signal has two names, by the first, as Node says it. */
+/** A signal with two names has the first, as in Node. */
 export const signalNames: ReadonlyMap<number, NodeJS.Signals> = new Map(
   Object.entries(osConstants.signals)
     .map(([name, n]) => [n, name as NodeJS.Signals] as const)
     .reverse(),
 );
 
-/** Undoes what a launcher does to its program's death by signal n: exit code 128 + n. */
+/** Converts a launcher's report of a death by signal n, exit code 128 + n, back into the signal. */
 export function exitThroughLauncher(exit: SandboxExit): SandboxExit {
   const signal = exit.code === null ? undefined : signalNames.get(exit.code - 128);
   return signal === undefined ? exit : { ...exit, code: null, signal };

@@ -1,12 +1,12 @@
-// In a container a worker starts in the root of the control groups that it sees. Unlike the kernel's own root, that one
-// hands no controller on while processes are in it.
+// Leaves the root control group. In a container a worker starts there, and unlike the kernel's own root, that group
+// delegates no controllers while it contains processes.
 
 import { access, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 const leafName = "dari-worker";
 
-/** Moves every process of `root` to a group below it, where that is needed and allowed. `root`: of version 2. */
+/** Moves every process of `root` (version 2) to a group below it, if that is needed and allowed. */
 export async function leaveRootGroup(root: string): Promise<void> {
   // Only the kernel's own root has no events.
   const isKernels = await access(join(root, "cgroup.events")).then(
@@ -15,7 +15,7 @@ export async function leaveRootGroup(root: string): Promise<void> {
   );
   if (isKernels) return;
   const leaf = join(root, leafName);
-  // It is there already, or the groups are read-only.
+  // It exists already, or the groups are read-only.
   await mkdir(leaf).catch(() => undefined);
   const pids = (await readFile(join(root, "cgroup.procs"), "latin1").catch(() => "")).split("\n").filter(Boolean);
   for (const pid of pids) await writeFile(join(leaf, "cgroup.procs"), pid).catch(() => undefined);

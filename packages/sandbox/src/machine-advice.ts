@@ -1,4 +1,4 @@
-// What keeps this machine from better sandboxes, and the command that changes it. Decides nothing.
+// Explains what keeps this machine from better sandboxes, with the command that changes it.
 
 import { existsSync, readFileSync } from "node:fs";
 import { isHostRoot } from "./rlimits.ts";
@@ -8,7 +8,7 @@ export interface Machine {
   readonly isContainer: boolean;
   readonly hasSystemd: boolean;
   readonly hasGroupsOfVersion2: boolean;
-  /** Settings of the kernel by their names; absent where this kernel has none of that name. */
+  /** Kernel settings by name; absent if this kernel does not have the setting. */
   readonly settings: Readonly<Record<string, string>>;
 }
 
@@ -32,7 +32,7 @@ export function readMachine(): Machine {
   };
 }
 
-/** What to do where bubblewrap cannot be used. `reason`: what its driver said. */
+/** Returns what to do if bubblewrap cannot be used. `reason`: its driver's error. */
 export function adviseOnNamespaces(reason: string, machine: Machine): string {
   const { settings } = machine;
   // These reasons end with their remedy.
@@ -53,7 +53,7 @@ export function adviseOnNamespaces(reason: string, machine: Machine): string {
   return "allow unprivileged user namespaces and mounts of /proc here";
 }
 
-/** What to do where no control groups can be made. `program`: the command line that starts the worker. */
+/** Returns what to do if no control groups can be created. `program`: the command line that starts the worker. */
 export function adviseOnGroups(program: string, machine: Machine): string {
   if (machine.isContainer && machine.hasGroupsOfVersion2) {
     const docker = "with Docker 28 or newer `--security-opt writable-cgroups=true`";

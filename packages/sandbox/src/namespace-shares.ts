@@ -1,22 +1,23 @@
-// Bounds on what the kernel counts by host user or by machine, where a namespace of the sandbox can be given a share.
+// Limits on resources that the kernel counts per host user or per machine, if a namespace of the sandbox can have its
+// own limit.
 
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { nativeCommand } from "@dari/native";
 
-/** Inotify instances of one sandbox; the kernel gives a host user 128. */
+/** Inotify instances of one sandbox. The kernel allows a host user 128. */
 export const inotifyInstances = 16;
-/** Pseudoterminals of one sandbox; the kernel gives all containers of a machine 3,072. */
+/** Pseudoterminals of one sandbox. The kernel allows all containers of a machine 3,072. */
 export const terminals = 64;
-/** One sandbox gets at most one part in so many of a host user's inotify watches. */
+/** One sandbox gets at most one part in this many of a host user's inotify watches. */
 const watchesPart = 8;
 
 export interface NamespaceShares {
-  /** Sets the bounds of the namespaces of a process, soon. */
+  /** Sets the limits of a process's namespaces in the background. */
   apply(pid: number): void;
 }
 
-/** Its program is started with the first call. */
+/** The native program is started with the first call. */
 export function openNamespaceShares(): NamespaceShares {
   let program: ReturnType<typeof start> | undefined;
   return {
@@ -27,13 +28,13 @@ export function openNamespaceShares(): NamespaceShares {
   };
 }
 
-/** Watches of one sandbox. */
+/** Returns the number of watches of one sandbox. */
 export function inotifyWatches(): number {
   return Math.floor(Number(readFileSync("/proc/sys/fs/inotify/max_user_watches", "latin1")) / watchesPart);
 }
 
 function start(): { write(line: string): void; isGone(): boolean } {
-  // Its input ends with this process, and so does it.
+  // Its input ends with this process, and then it ends.
   const [file, ...args] = nativeCommand("share");
   const child = spawn(file, args, { env: {}, stdio: ["pipe", "ignore", "ignore"], detached: true });
   let isGone = false;

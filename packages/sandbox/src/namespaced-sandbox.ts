@@ -1,4 +1,5 @@
-// A program in namespaces as a sandbox: claimed, watched, killed and counted, whichever driver made the namespaces.
+// A program in namespaces as a sandbox: claims, watches, kills and measures it, whichever driver created the
+// namespaces.
 
 import { insidePaths, memoryDirs } from "./bwrap-arguments.ts";
 import type { Launcher } from "./bwrap-launcher.ts";
@@ -15,21 +16,21 @@ export interface Held {
   readonly program: Pick<Launcher, "launched" | "group" | "init" | "programRan">;
   readonly egress: Egress | undefined;
   readonly background: Background;
-  /** Control groups bound memory and processes of it as a whole. */
+  /** Whether control groups limit memory and processes of the whole sandbox. */
   readonly isBounded: boolean;
-  /** Below which its processes are to this kernel, and their bounds; default: its first one, and the spec's. */
+  /** The process whose descendants this kernel sees, and their limits (default: the first process, and the spec's). */
   readonly watched?: { readonly pid: number; readonly limits: SandboxLimits };
-  /** The user of the host that it runs as; default: this process's. */
+  /** The host user that it runs as (default: this process's). */
   readonly hostUser?: number | undefined;
-  /** Mounts at the two places of a turn before any of a slot's; default 0. */
+  /** Mounts at the two places of a turn below any of the slot (default: 0). */
   readonly mountsBelow?: number;
-  /** Aborted once nobody need look at what it uses. */
+  /** Aborted once its usage need not be watched. */
   readonly unwatched?: AbortSignal | undefined;
-  /** Whose complaint it is when the program was never executed. */
+  /** The name in the error if the program was never executed. */
   readonly name: string;
-  /** A limit that was hit and that only the driver knows of. */
+  /** Returns an exceeded limit that only the driver knows. */
   exceeded?(): Exceeded | undefined;
-  /** Called before everything of it is killed, and once nothing of it is alive. */
+  /** Called before everything in it is killed, and once all is dead. */
   onKill?(): void;
   onEnd?(): void;
 }
@@ -51,7 +52,7 @@ export function namespacedSandbox(spec: SandboxSpec, held: Held): Sandbox {
   async function readUsage(): Promise<void> {
     const [exceeded, peakMemoryBytes] = await Promise.all([group?.exceeded(), group?.peakMemoryBytes()]);
     usage = { exceeded: exceeded ?? watch.exceeded() ?? held.exceeded?.(), peakMemoryBytes };
-    // The kernel lets go of a group some milliseconds after its last process.
+    // The kernel frees a group some milliseconds after its last process.
     background.add(group?.remove());
   }
   async function kill(): Promise<void> {
@@ -71,7 +72,7 @@ export function namespacedSandbox(spec: SandboxSpec, held: Held): Sandbox {
       attaching = spec.mounts.attach(turnDir, spec.slotDir);
     }
     const [attached, made] = await Promise.allSettled([attaching, folders.create()]);
-    // Where a turn's directory is wrong, the first says it.
+    // If a turn's directory is wrong, the first error explains it.
     for (const one of [attached, made]) if (one.status === "rejected") throw one.reason;
     await resting?.wake();
     resting = undefined;
@@ -120,7 +121,10 @@ function watchHeld(spec: SandboxSpec, held: Held, dir: () => string, onExceeded:
   return watch;
 }
 
-/** Only what was claimed for a directory by mounts can be parted from it; a kernel is not stopped for its program. */
+/**
+ * Only a turn's directory that was attached by mounts can be detached. A separate kernel is not stopped with its
+ * program.
+ */
 function restOf(
   { watched }: Held,
   mounts: SlotMounts | undefined,

@@ -1,38 +1,38 @@
-// Files without a name that processes hold open: no directory leads to what they take, on the disk or in memory.
+// Measures files without a name that processes hold open, on disk or in memory: no directory shows them.
 
 import { open, readdir, readFile, stat, statfs } from "node:fs/promises";
 
 export interface OpenFiles {
   /** On disks. */
   readonly disk: { readonly bytes: number; readonly files: number };
-  /** Files and segments in memory, on no file system of `exceptDevices`; bytes. */
+  /** Files and segments in memory that are on no file system of `exceptDevices`, in bytes. */
   readonly memoryBytes: number;
-  /** Descriptors on their way from one process to another: what they hold cannot be looked at. */
+  /** Descriptors in flight between processes: what they hold cannot be measured. */
   readonly underWay: number;
-  /** There is more than one measure looks at. */
+  /** Whether there is more than one call measures. */
   readonly isPartial: boolean;
 }
 
 interface Found {
-  /** By device and number. */
+  /** By device and inode. */
   readonly sizes: Map<string, { bytes: number; isMemory: boolean }>;
-  /** Resident bytes of mappings that cannot be examined, by each process's share. */
+  /** Resident bytes of mappings that cannot be examined, each process's share. */
   resident: { disk: number; memory: number };
   underWay: number;
-  /** How much may still be looked at; below zero, something was not. */
+  /** How much may still be examined. Below zero, something was not. */
   looksLeft: number;
 }
 
-/** Descriptors and mappings that one measure looks at: a second's work or two. */
+/** Descriptors and mappings that one call examines: one or two seconds' work. */
 const defaultLooksMax = 50_000;
-/** What it costs to read one part of a list of mappings, in descriptors. */
+/** The cost of reading one part of a list of mappings, in descriptors. */
 const looksPerPart = 10;
 
 const memoryFileSystem = 0x01021994;
 
 /**
- * Each file once, however many hold it. A process that is gone meanwhile holds nothing. Of `exceptDevices`, files are
- * not counted. `threads`: whether each may have descriptors of its own.
+ * Counts each file once, however many processes hold it. A process that has ended holds nothing. Ignores files of
+ * `exceptDevices`. `threads`: whether each can have its own descriptors.
  */
 export async function measureOpenFiles(
   pids: readonly number[],
@@ -50,9 +50,9 @@ export async function measureOpenFiles(
     if (threads === "apart") for (const one of rest) others.push(one);
     processes.push({ pid, threads: tasks });
   }
-  // Mappings after what is open: a file that is both is known by then, also where mappings are hidden.
+  // Mappings after open files: a file that is both is known by then, even if mappings are hidden.
   for (const one of processes) await lookAtMappings(one.pid, one.threads, found, exceptDevices);
-  // A thread may have descriptors of its own, but most have their process's.
+  // A thread can have its own descriptors, but most share their process's.
   for (const task of others) await lookAtDescriptors(task, found, exceptDevices);
   const sizes = [...found.sizes.values()];
   const sum = (isMemory: boolean): number =>
@@ -65,7 +65,7 @@ export async function measureOpenFiles(
   };
 }
 
-/** Whether something of that cost may be looked at. */
+/** Returns whether something of that cost may be examined. */
 function mayLook(found: Found, cost = 1): boolean {
   found.looksLeft -= cost;
   return found.looksLeft >= 0;
@@ -80,7 +80,7 @@ async function lookAtDescriptors(task: string, found: Found, except: ReadonlySet
   }
 }
 
-/** What is mapped stays when its descriptor is closed. */
+/** A mapping stays when its descriptor is closed. */
 async function lookAtMappings(
   pid: number,
   threads: readonly string[],
@@ -99,7 +99,7 @@ async function lookAtMappings(
       for (const line of lines) {
         if (!line.endsWith(" (deleted)")) continue;
         const [range = "", , , device = "", inode = ""] = line.split(" ", 5);
-        // One file may be mapped tens of thousands of times.
+        // One file can be mapped tens of thousands of times.
         const file = `${device} ${inode}`;
         if (!kinds.has(file) && !mayLook(found)) return;
         const kind = kinds.get(file) ?? (await lookAt(mappingOf(pid, range), found, except));
@@ -113,7 +113,7 @@ async function lookAtMappings(
   }
 }
 
-/** The names there are without leading zeros. */
+/** Names there have no leading zeros. */
 function mappingOf(pid: number, range: string): string {
   return `/proc/${pid}/map_files/${range.replace(/(^|-)0+(?=[0-9a-f])/g, "$1")}`;
 }
@@ -122,7 +122,7 @@ function isCounted(device: number, inode: string, { sizes }: Found, except: Read
   return except.has(device) || sizes.has(`${device}:${inode}`);
 }
 
-/** `fe:01`, as lists of mappings name a device, to what `stat` says. */
+/** Converts `fe:01`, a device in a list of mappings, to stat's number. */
 function numberOf(device: string): number {
   const [major = 0, minor = 0] = device.split(":").map((part) => Number.parseInt(part, 16));
   return major * 0x100 + (minor & 0xff) + (minor >>> 8) * 0x100000;
@@ -145,7 +145,7 @@ async function lookAt(path: string, { sizes }: Found, except: ReadonlySet<number
   }
 }
 
-/** Segments in memory are told from files by their names, which no file on a disk of the sandbox has. */
+/** Recognizes segments in memory by their names, which no file on the sandbox's disk has. */
 const memoryName = / (\/dev\/zero|\/memfd:.*|\/SYSV[0-9a-f]{8}|\/dev\/shm\/.*|\/tmp\/.*) \(deleted\)$/;
 
 async function addResident(smaps: string, ranges: ReadonlySet<string>, found: Found): Promise<void> {
@@ -167,7 +167,10 @@ async function underWayTo(fdinfo: string): Promise<number> {
 
 const partBytes = 64 * 1024;
 
-/** Some lines at a time: a process may have as many mappings as make tens of megabytes. What is gone has none. */
+/**
+ * Yields some lines at a time: a process can have so many mappings that their list has tens of megabytes. Yields
+ * nothing for an ended process.
+ */
 async function* linesOf(path: string): AsyncGenerator<string[], void> {
   const file = await open(path).catch(() => undefined);
   if (file === undefined) return;

@@ -1,10 +1,10 @@
-// Reads Linux's /proc. A process that is gone is never an error here: readers answer undefined or nothing.
+// Reads Linux's /proc. An ended process is never an error: readers return undefined or nothing.
 
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 
-/** A process that cannot be confused with a later one of the same number. */
+/** Identifies a process even if a later one gets the same pid. */
 export interface ProcessIdentity {
   readonly pid: number;
   readonly startTime: string;
@@ -14,7 +14,7 @@ export interface ProcessRow extends ProcessIdentity {
   readonly state: string;
   readonly parentPid: number;
   readonly session: number;
-  /** Processor time of all its threads so far, also of those that have ended; hundredths of a second. */
+  /** Processor time of all its threads, including ended ones, in hundredths of a second. */
   readonly cpuTicks: number;
 }
 
@@ -33,7 +33,7 @@ export async function readProcess(pid: number): Promise<ProcessRow | undefined> 
 }
 
 function rowOf(pid: number, stat: string): ProcessRow {
-  // The second field is the command in parentheses and may itself hold spaces and parentheses.
+  // The second field is the command in parentheses, and can contain spaces and parentheses.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return {
     pid,
@@ -45,13 +45,13 @@ function rowOf(pid: number, stat: string): ProcessRow {
   };
 }
 
-/** True while the process runs. A zombie is dead: it has let go of its memory, its files and its namespace. */
+/** Returns whether the process runs. A zombie is dead: it has released its memory, files and namespaces. */
 export async function isAlive(process: ProcessIdentity): Promise<boolean> {
   const row = await readProcess(process.pid);
   return row !== undefined && row.startTime === process.startTime && row.state !== "Z" && row.state !== "X";
 }
 
-/** Children of a single-threaded process. */
+/** Returns the children of a single-threaded process. */
 export async function childrenOf(pid: number): Promise<number[]> {
   const text = await readQuietly(`/proc/${pid}/task/${pid}/children`);
   return text === undefined
@@ -74,15 +74,15 @@ export async function listProcesses(): Promise<ProcessRow[]> {
 
 let ownStartTime: string | undefined;
 
-/** A name for what would stay behind if this process died: its number, when it started, and what nobody else has. */
+/** Returns a name for what would stay if this process died: its pid, its start time, and a unique part. */
 export function ownName(): string {
   ownStartTime ??= rowOf(process.pid, readFileSync("/proc/self/stat", "latin1")).startTime;
   return `dari-${process.pid}-t${ownStartTime}-${randomUUID()}`;
 }
 
 /**
- * Whether something with this name stayed behind a process that is no more. A number alone would not tell: in
- * containers it is the next process's, too.
+ * Returns whether something with this name belongs to a dead process. A pid alone is not enough: in containers the next
+ * process has the same.
  */
 export async function isLeftBehind(name: string): Promise<boolean> {
   const [, pid, startTime] = /^dari-(\d+)-t(\d+)-/.exec(name) ?? [];

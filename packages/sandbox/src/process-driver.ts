@@ -1,5 +1,5 @@
-// The development driver: a child process with a clean environment, NOT ISOLATED. What it does promise is that the
-// whole process tree is dead after kill, by a pid namespace where the machine allows one.
+// The development driver: a child process with a clean environment, NOT ISOLATED. It guarantees only that the whole
+// process tree is dead after kill, by a pid namespace if the machine allows one.
 
 import { randomUUID } from "node:crypto";
 import { access, mkdir } from "node:fs/promises";
@@ -13,7 +13,7 @@ import { isHostRoot, prlimitArguments } from "./rlimits.ts";
 import { checkSpec, programEnvironment, workingFolders } from "./slot.ts";
 import type { Guarantees, Sandbox, SandboxDriver, SandboxSpec } from "./types.ts";
 
-/** How the tree is held. `enter` is the command that makes the namespace and an init in it. */
+/** How the tree is tracked. `enter` is the command that creates the namespace with an init. */
 type Hold =
   | { readonly kind: "namespace"; readonly enter: readonly string[]; readonly ownUserNamespace: boolean }
   | { readonly kind: "tracked" }
@@ -26,7 +26,7 @@ interface Means {
 
 const markName = "SANDBOX_MARK";
 
-/** `hold` forces the way the tree is held; without it the best one that works is found out once. */
+/** `hold` forces how the tree is tracked. Without it, the best way that works is chosen once. */
 export function createProcessDriver(o: { hold?: "tracked" | "group" } = {}): SandboxDriver {
   let means: Promise<Means> | undefined;
   const findMeans = (): Promise<Means> =>
@@ -95,7 +95,7 @@ function holdTree(launched: Launched, hold: Hold, mark: string): ProcessTree {
   }
 }
 
-/** The launcher waits for its one child, so once the launcher is gone the namespace is gone too. */
+/** The launcher waits for its one child, so once the launcher has ended, the namespace is gone too. */
 async function onlyChild(pid: number, exited: Promise<unknown>): Promise<ProcessIdentity | undefined> {
   let over = false;
   void exited.then(() => (over = true));
@@ -116,8 +116,8 @@ async function findHold(): Promise<Hold> {
     () => false,
   );
   if (!unshare || !timeout || !nothing || !readsChildren) return { kind: "tracked" };
-  // A program that is itself pid 1 cannot be ended by its own signals: abort() would do nothing. `timeout` without a
-  // duration is an init that waits for one child and repeats how it ended.
+  // A program that is itself pid 1 cannot be killed by its own signals: abort() would do nothing. `timeout` without a
+  // duration is an init that waits for one child and exits in the same way.
   const init = ["--pid", "--fork", "--kill-child", "--mount-proc", "--", timeout, "--foreground", "0"];
   const candidates = isHostRoot()
     ? [[]]
@@ -134,7 +134,7 @@ async function findHold(): Promise<Hold> {
   return { kind: "tracked" };
 }
 
-/** RLIMIT_NPROC counts a user's processes, in a user namespace only those of the namespace. */
+/** RLIMIT_NPROC counts a user's processes; in a user namespace only those of the namespace. */
 function countsOwnProcesses(hold: Hold): boolean {
   return hold.kind === "namespace" && hold.ownUserNamespace && !isHostRoot();
 }

@@ -1,4 +1,4 @@
-// Three ways to hold a process tree so that it can be ended as a whole: `kill` resolves when nothing of it is left.
+// Three ways to kill a whole process tree: `kill` resolves when all its processes are dead.
 
 import { setTimeout as delay } from "node:timers/promises";
 import {
@@ -23,15 +23,15 @@ export interface ProcessTree {
 }
 
 /**
- * A tree inside a pid namespace. When its init dies the kernel kills and reaps everything in the namespace before the
- * death completes, so waiting for that one process is waiting for all of them.
- * `init` resolves to undefined when the launcher ended without making one.
+ * A tree in a pid namespace. When its init dies, the kernel kills and reaps everything in the namespace before the
+ * death completes, so waiting for init is waiting for all. `init` resolves to undefined if the launcher ended without
+ * creating one.
  */
 export function namespaceTree(o: {
   launcherPid: number;
   launcherExited: Promise<unknown>;
   init: Promise<ProcessIdentity | undefined>;
-  /** Ends init by ending its children, for a launcher that complains on stderr about an init that was killed. */
+  /** Ends init by killing its children, for a launcher that reports a killed init on stderr. */
   gently?: boolean;
 }): ProcessTree {
   let launcherIsGone = false;
@@ -42,19 +42,19 @@ export function namespaceTree(o: {
     if (init === undefined && !launcherIsGone) await killLauncher();
     if (init !== undefined && o.gently !== true && (await isAlive(init))) {
       signalQuietly(init.pid, "SIGKILL");
-      // The launcher is init's parent and waits for it: nothing has to be asked again and again.
+      // The launcher is init's parent and waits for it, so no polling is needed.
       await within(killDeadlineMs, o.launcherExited);
     }
-    // A launcher that was ended before says nothing of init.
+    // A launcher that was killed reports nothing about init.
     if (init !== undefined) await killInit(init);
     await o.launcherExited;
   }
 
-  /** And what it has started without a word: the init that it did not tell of. */
+  /** Also kills an init that it started but has not reported. */
   async function killLauncher(): Promise<void> {
     signalQuietly(o.launcherPid, "SIGSTOP");
     const deadline = performance.now() + stoppedWithinMs;
-    // Once it stands still it starts nothing more.
+    // A stopped process starts nothing more.
     while (/[^TZX]/.test((await readProcess(o.launcherPid))?.state ?? "X") && performance.now() < deadline) {
       await delay(pollMs);
     }
@@ -76,7 +76,7 @@ export function namespaceTree(o: {
   return { kill };
 }
 
-/** A tree recognised by a mark in its environment, by its sessions and by its parents: what /proc alone allows. */
+/** Finds a tree by a mark in the environment, by sessions and by parents: all that /proc shows. */
 export function markedTree(o: { pid: number; exited: Promise<unknown>; mark: string }): ProcessTree {
   const sessions = new Set([o.pid]);
   const known = new Set([o.pid]);
@@ -105,7 +105,7 @@ export function markedTree(o: { pid: number; exited: Promise<unknown>; mark: str
   }
 
   async function kill(): Promise<void> {
-    // Two empty passes in a row: a process that forked while the table was read shows up in the second.
+    // Two empty passes in a row: a process that forked while the table was read appears in the second.
     let emptyPasses = 0;
     await killUntil(
       async () => {
@@ -121,7 +121,7 @@ export function markedTree(o: { pid: number; exited: Promise<unknown>; mark: str
   return { kill };
 }
 
-/** A process group: all that a system without /proc offers. A process that left the group is not found. */
+/** A process group: all that a system without /proc offers. Does not find a process that left the group. */
 export function groupTree(o: { pid: number; exited: Promise<unknown> }): ProcessTree {
   async function kill(): Promise<void> {
     await killUntil(
@@ -142,7 +142,7 @@ async function killUntil(isDead: () => Promise<boolean>, strike: () => void | Pr
   }
 }
 
-/** False when nothing could be signalled: no such process, or none that is ours. */
+/** Returns false if no process of ours with this pid could be signalled. */
 function signalQuietly(pid: number, signal: NodeJS.Signals): boolean {
   try {
     return process.kill(pid, signal);

@@ -1,14 +1,14 @@
-// Finds the system programs that drivers start, and tries them out.
+// Finds and tests the system programs that drivers start.
 
 import { spawn } from "node:child_process";
 import { access, constants } from "node:fs/promises";
 import { join } from "node:path";
 
 const searchPath = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin"];
-/** What is tried out and does not end in this time does not work. */
+/** A test that takes longer than this has failed, in milliseconds. */
 export const tryTimeoutMs = 10_000;
 
-/** Absolute path of a program in the system's usual directories. */
+/** Returns the absolute path of a program in the system's usual directories. */
 export async function findProgram(name: string): Promise<string | undefined> {
   for (const dir of searchPath) {
     const path = join(dir, name);
@@ -24,7 +24,7 @@ export async function isExecutable(path: string): Promise<boolean> {
   );
 }
 
-/** Runs a command to its end, by default with an empty environment; true when it exits with 0. */
+/** Runs a command to its end, by default with an empty environment. Returns whether it exits with 0. */
 export function succeeds(argv: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<boolean> {
   return new Promise((resolve) => {
     const options = { env, stdio: "ignore", timeout: tryTimeoutMs, killSignal: "SIGKILL" } as const;

@@ -1,27 +1,27 @@
-// Keeps one launcher ready for the sandbox that comes next: to start a process from a large one, with a control group
-// of its own, is a good part of what a start costs.
+// Keeps one launcher ready for the next sandbox: starting a process with its own control group from a large process is
+// a good part of a sandbox's start.
 
 import type { Launcher } from "./bwrap-launcher.ts";
 import type { SandboxLimits } from "./types.ts";
 
 export interface ReadyLauncher {
-  /** The one that waits, where it has the same limits; else a new one. @throws what starting one throws */
+  /** Returns the ready launcher if it has the same limits, otherwise a new one. @throws as starting one does */
   take(limits: SandboxLimits): Promise<Launcher>;
-  /** Called when a sandbox has ended: soon there may be time for the next one's launcher. */
+  /** Called after a sandbox has ended: there may soon be time for the next launcher. */
   rest(): void;
-  /** Ends the one that waits; from here on none does. Idempotent. */
+  /** Ends the ready launcher. Later ones are not prepared. Idempotent. */
   close(): Promise<void>;
 }
 
 /**
- * While sandboxes start and end all the time, to start launchers ahead would only come in their way; what is done with
- * a sandbox that has ended takes a moment, too.
+ * While sandboxes start and end continuously, preparing launchers would only slow them down, and cleaning up after a
+ * sandbox takes a moment too. In milliseconds.
  */
 const restMs = 25;
-/** After a start, where its sandbox goes on. */
+/** After a start whose sandbox continues to run, in milliseconds. */
 const settledMs = 500;
 
-/** The next one is started when there is nothing better to do. It knows nothing of a sandbox but its limits. */
+/** The next launcher is started when the worker is idle. It knows only the limits of its sandbox. */
 export function keepLauncherReady(start: (limits: SandboxLimits) => Promise<Launcher>): ReadyLauncher {
   let ready: { key: string; launcher: Promise<Launcher | undefined> } | undefined;
   let isClosed = false;
@@ -31,7 +31,7 @@ export function keepLauncherReady(start: (limits: SandboxLimits) => Promise<Laun
 
   function startNext(): void {
     if (ready !== undefined || lastLimits === undefined) return;
-    // What is wrong the sandbox that comes next finds out for itself.
+    // If it fails, the next sandbox reports the same error itself.
     ready = { key: keyOf(lastLimits), launcher: start(lastLimits).catch(() => undefined) };
   }
 
@@ -66,7 +66,7 @@ export function keepLauncherReady(start: (limits: SandboxLimits) => Promise<Laun
   };
 }
 
-/** What a launcher's group was made with. */
+/** The limits with which a launcher's group was created. */
 function keyOf({ memoryBytes, processes, cpus }: SandboxLimits): string {
   return `${memoryBytes}/${processes}/${cpus}`;
 }

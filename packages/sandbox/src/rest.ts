@@ -1,5 +1,5 @@
-// Brings a sandbox to rest between two turns: what is left of it are its program and the processes that the program
-// keeps. They are stopped and cannot reach the directory of the turn that is over.
+// Stops a sandbox between two turns. Only its program and the processes that the program keeps are left, stopped and
+// without access to the last turn's directory.
 
 import { readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
@@ -9,39 +9,40 @@ import type { SlotMounts } from "./types.ts";
 import { measureTree } from "./tree-use.ts";
 
 export interface Resting {
-  /** Lets the program go on. */
+  /** Continues the program. */
   wake(): Promise<void>;
-  /** False once it is dead, runs, has run for 10 ms in all since it came to rest, or has started a process. */
+  /** Returns false if it is dead, runs, has run for 10 ms in total since it was stopped, or has started a process. */
   isStill(): Promise<boolean>;
 }
 
-/** What the program has started may still be ending. Milliseconds. */
+/** Processes that the program has started may still be ending, in milliseconds. */
 const endsWithinMs = 100;
 const lookEveryMs = 2;
-/** Threads that are in the middle of a call of the kernel. Milliseconds. */
+/** Threads may be in the middle of a system call, in milliseconds. */
 const stopsWithinMs = 1_000;
 
 const stillRuns = "a process that the agent has started still runs";
 const stillOpen = "something in the workspace or HOME is still open, or is the working directory";
 
 /**
- * Text: why it cannot rest. What a stopped process may do all the same (a timer may wake it) does not harm the turn:
- * the directory is out of its reach. No turn would pay for its processor time and traffic, so the pool
- * checks regularly whether it is stopped. `init` is the sandbox's first process, the program its one child.
+ * Resolves with the reason as text if it cannot be stopped. What a stopped process may still do (a timer can wake it)
+ * does not harm the turn, because it cannot reach the directory. No turn would pay for its processor time and traffic,
+ * so the pool checks regularly whether it is stopped. `init` is the sandbox's first process, the program its only
+ * child.
  */
 export async function bringToRest(o: {
   init: ProcessIdentity | undefined;
   mounts: Pick<SlotMounts, "leave">;
   slotDir: string;
-  /** At the two places of a turn, before the slot's. */
+  /** At the two places of a turn, below the slot's. */
   mountsBelow: number;
-  /** How many processes the program keeps for the next turn. Default 0. */
+  /** How many processes the program keeps for the next turn (default: 0). */
   kept?: number | undefined;
 }): Promise<Resting | string> {
   const processes = o.init && (await processesOf(o.init.pid, 1 + (o.kept ?? 0)));
   if (o.init === undefined || processes === undefined) return stillRuns;
   for (const one of processes) if (!(await stop(one))) return "the agent's process does not stand still";
-  // One may have started another before it stood still.
+  // A process may have started another before it stopped.
   const { pids } = await measureTree(o.init.pid);
   const known = new Set(processes.map(({ pid }) => pid));
   if (pids.length !== known.size || !pids.every((pid) => known.has(pid))) return stillRuns;
@@ -51,7 +52,7 @@ export async function bringToRest(o: {
   const [atRest, init] = [await readAll(processes), o.init.pid];
   return {
     async wake() {
-      // Those that the program keeps before the program, which speaks to them.
+      // Continue the kept processes before the program, which talks to them.
       for (const one of processes.toReversed()) if (await isAlive(one)) process.kill(one.pid, "SIGCONT");
     },
     async isStill() {
@@ -66,7 +67,10 @@ export async function bringToRest(o: {
 const readAll = (processes: readonly ProcessIdentity[]): Promise<(ProcessRow | undefined)[]> =>
   Promise.all(processes.map(({ pid }) => readProcess(pid)));
 
-/** So many processes below `init`, its one child first. Undefined where there are others, or it has more children. */
+/**
+ * Returns exactly this many processes below `init`, its only child first; undefined if there are others, or it has more
+ * children.
+ */
 async function processesOf(init: number, count: number): Promise<ProcessIdentity[] | undefined> {
   const deadline = performance.now() + endsWithinMs;
   for (;;) {
@@ -93,7 +97,7 @@ async function stop({ pid }: ProcessIdentity): Promise<boolean> {
   }
 }
 
-/** Mounts at the two places of a turn, as the sandbox sees them: the slot's, and the turn's over it. */
+/** Mounts at the two places of a turn, inside the sandbox: the slot's, and the turn's over it. */
 const attached = 4;
 const left = 2;
 

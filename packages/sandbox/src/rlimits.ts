@@ -1,19 +1,21 @@
-// Resource limits of each process: set by our own first program, or by util-linux's prlimit, which becomes the program.
+// Resource limits of each process: set by our own first program, or by util-linux's prlimit, which then becomes the
+// program.
 
 import { readFileSync } from "node:fs";
 import type { SandboxLimits } from "./types.ts";
 
-/** Beyond the bound, so that what counts the sandbox as a whole is the first to see it and says so. */
+/** Above the limit, so that the watcher of the whole sandbox sees it first and reports it. */
 const cpuSecondsBeyond = 5;
 
-/** Processor time of each process. */
+/** Processor time of each process, in seconds. */
 export function processCpuSeconds({ cpuSeconds }: SandboxLimits): number | undefined {
   return cpuSeconds === undefined ? undefined : cpuSeconds + cpuSecondsBeyond;
 }
 
 /**
- * Bounds on what the kernel counts by host user, so that one sandbox does not use up the worker's. `sigpending`: queued
- * signals and POSIX timers. `memlock`: locked shared memory, bytes. `inProc`: the bound's name in /proc/self/limits.
+ * Limits on what the kernel counts per host user, so that one sandbox does not use up the worker's. `sigpending`:
+ * queued signals and POSIX timers. `memlock`: locked shared memory, bytes. `inProc`: the limit's name in
+ * /proc/self/limits.
  */
 const sharesOfUser = {
   sigpending: { share: 1_024, inProc: "Max pending signals" },
@@ -22,7 +24,7 @@ const sharesOfUser = {
 
 let shares: Readonly<Record<keyof typeof sharesOfUser, number>> | undefined;
 
-/** The share of each bound that the kernel counts by user; at most what this process has. */
+/** Returns the share of each limit that the kernel counts per user; at most this process's own. */
 export function userShares(): Readonly<Record<keyof typeof sharesOfUser, number>> {
   if (shares !== undefined) return shares;
   const text = process.platform === "linux" ? readFileSync("/proc/self/limits", "latin1") : "";
@@ -34,9 +36,9 @@ export function userShares(): Readonly<Record<keyof typeof sharesOfUser, number>
 }
 
 /**
- * What each process of a sandbox may have, as `limit=number`. RLIMIT_DATA bounds memory: RLIMIT_AS counts reserved
- * address space, of which V8 takes gigabytes. `processes`: the value of RLIMIT_NPROC. A sandbox with a kernel of its
- * own shares no count with the host's users, and gVisor refuses RLIMIT_SIGPENDING.
+ * Returns the limits of each process of a sandbox, as `limit=number`. RLIMIT_DATA limits memory: RLIMIT_AS counts
+ * reserved address space, of which V8 takes gigabytes. `processes`: the value of RLIMIT_NPROC. A sandbox with its own
+ * kernel shares no count with the host's users, and gVisor refuses RLIMIT_SIGPENDING.
  */
 export function processLimits(
   limits: SandboxLimits,
@@ -55,7 +57,7 @@ export function processLimits(
   return ["core=0", ...set.map(([name, value]) => `${name}=${value}`)];
 }
 
-/** Arguments that start `prlimit` in front of a program. */
+/** Returns arguments that start `prlimit` before a program. */
 export function prlimitArguments(
   prlimit: string,
   limits: SandboxLimits,
@@ -64,12 +66,12 @@ export function prlimitArguments(
   return [prlimit, ...processLimits(limits, o).map((limit) => `--${limit}`), "--"];
 }
 
-/** For a host user the kernel refuses only here: the watch must see first that the bound was passed. */
+/** For a host user, the kernel refuses only above this, so that the watcher sees the exceeded limit first. */
 const hostUserFactor = 4;
 
 /**
- * How many processes the kernel lets a sandbox have by RLIMIT_NPROC, which it counts by user and namespace; undefined:
- * it does not count them.
+ * Returns how many processes the kernel allows a sandbox by RLIMIT_NPROC, which it counts per user and namespace;
+ * undefined if it does not count them.
  */
 export function processesOfUser({ processes }: SandboxLimits, hostUser: number | undefined): number | undefined {
   if (processes === undefined) return undefined;

@@ -1,7 +1,7 @@
-// The table of docs/security-isolation.md: what stops what, by driver, and the test file that shows it. A cell without
-// a test says "not stopped". Tests declare what they show by `showing` of @dari/testkit.
+// The table of docs/security-isolation.md: what stops what, by driver, and the test file that proves it. A cell without
+// a test says "not stopped". Tests declare what they prove by `showing` of @dari/testkit.
 
-/** The files that may be named, by the name that the page has for them. */
+/** The test files by their names on the page. */
 export const evidence = {
   conformance: "packages/sandbox/tests/conformance.test.ts",
   isolation: "packages/sandbox/tests/isolation.test.ts",
@@ -21,16 +21,16 @@ export type TableDriver = (typeof tableDrivers)[number];
 
 interface Cell {
   readonly says: string;
-  /** Absent: the driver does not stop it. */
+  /** Absent if the driver does not stop it. */
   readonly by?: Evidence;
-  /** It holds only where each organization has a host user. */
+  /** Applies only if each organization has a host user. */
   readonly needsHostUsers?: boolean;
 }
 
 interface Row {
   readonly tries: string;
   readonly bwrap: Cell;
-  /** Default: as bwrap. */
+  /** Default: the same as bwrap. */
   readonly oci?: Cell;
   readonly landlock: Cell;
   readonly process: Cell;
@@ -236,7 +236,7 @@ export function cellOf(guarantee: Guarantee, driver: TableDriver): Cell {
   return driver === "oci" ? (row.oci ?? row.bwrap) : row[driver];
 }
 
-/** Returns what the table says that this file shows. */
+/** Returns what the table says that this file proves. */
 export function guaranteesOf(file: Evidence): { guarantee: Guarantee; driver: TableDriver; needsHostUsers: boolean }[] {
   const all = (Object.keys(securityTable) as Guarantee[]).flatMap((guarantee) =>
     tableDrivers.map((driver) => ({ guarantee, driver, cell: cellOf(guarantee, driver) })),

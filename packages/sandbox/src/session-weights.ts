@@ -1,24 +1,24 @@
-// Shares of the processors where no control group bounds them. The kernel schedules each session (setsid) as a group
-// of its own there, in which the priority of its processes counts for nothing; the group's priority does.
+// Shares of processors without control groups. The kernel then schedules each session (setsid) as a group, in which the
+// priority of single processes has no effect; the group's priority does.
 
 import { open, readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { readProcess } from "./proc.ts";
 
-/** The nice value of sandbox processes: a ninth of the weight of the platform's own. */
+/** The nice value of sandbox processes: a ninth of the platform's own weight. */
 const sessionNice = "10";
-/** The kernel allows such a change at most ten times a second, in all, to users other than root. */
+/** For users other than root, the kernel allows such a change at most ten times a second in total. */
 const againAfterMs = 150;
 
 export interface SessionWeights {
-  /** Lowers the sessions of these processes. To be called again and again. Never rejects. */
+  /** Lowers the sessions of these processes. Call it repeatedly. Never rejects. */
   lower(pids: readonly number[]): Promise<void>;
 }
 
 export function sessionWeights(): SessionWeights {
   return {
     async lower(pids) {
-      // A program that this process has started is in a session of its own; this one's is never lowered.
+      // A program that this process has started is in its own session; this process's session is never lowered.
       const lowered = new Set([0, (await readProcess(process.pid))?.session ?? 0]);
       for (const pid of pids) {
         // Any process of a session leads to its group: the first one may have ended.
@@ -31,7 +31,7 @@ export function sessionWeights(): SessionWeights {
   };
 }
 
-/** False where the kernel wants to be asked later. */
+/** Returns false if the kernel asks to retry later. */
 async function lowerSession(pid: number): Promise<boolean> {
   const file = `/proc/${pid}/autogroup`;
   if (/ nice 10$/m.test(await readFile(file, "latin1").catch(() => " nice 10"))) return true;
@@ -41,7 +41,7 @@ async function lowerSession(pid: number): Promise<boolean> {
   return (await writeTo(file, sessionNice)) !== "EAGAIN";
 }
 
-/** The system's code where it refuses. A file that is not there is not made. */
+/** Returns the system's error code if it fails. Does not create a missing file. */
 async function writeTo(file: string, text: string): Promise<string | undefined> {
   try {
     await using handle = await open(file, "r+");

@@ -1,28 +1,31 @@
-// Memory that is no process's own: file systems in memory, and files and segments that processes share. For machines
-// where no control group counts it.
+// Measures memory that belongs to no single process: file systems in memory, and files and segments that processes
+// share. For machines without control groups.
 
 import { readFile, stat, statfs } from "node:fs/promises";
 import { measureOpenFiles } from "./open-files.ts";
 
 export interface SharedMemory {
-  /** What the processes below `root` hold, bytes. `remainingBytes`: what they may still take. */
+  /** Returns what the processes below `root` hold, in bytes. `remainingBytes`: what they may still take. */
   bytes(pids: readonly number[], remainingBytes: number): Promise<number>;
 }
 
 const memoryFileSystem = 0x01021994;
-/** A close look takes at most one part in so many of the time. */
+/** A measurement takes at most one part in this many of the time. */
 const restPerLook = 10;
-/** The longest pause between looks, so that an agent that slows them down gains no more than this. */
+/** The longest pause between measurements, which bounds what an agent gains by slowing them down. In milliseconds. */
 const restMaxMs = 3_000;
-/** What others give back meanwhile hides what a sandbox takes: it is looked at so often whatever the machine says. */
+/**
+ * Memory that other programs free can hide what a sandbox takes, so it is measured at least this often, in
+ * milliseconds.
+ */
 const lookAtLeastEveryMs = 2_000;
-/** While not all that processes hold can be looked at, so many times the bound may fill up unexplained. */
+/** While not all that processes hold can be measured, unexplained growth of this many times the limit is allowed. */
 const unexplainedMax = 2;
 
 /**
- * Asks the machine how much memory is shared, which costs nothing, and looks closely when that has grown by as much as
- * the sandbox's may still grow, and every two seconds. `dirs`: of the sandbox, file systems in memory. `boundBytes`: of
- * all memory of the sandbox; where what cannot be looked at must be far over it, the answer is endless.
+ * Asks the machine how much memory is shared, which costs nothing. Measures when that has grown by as much as the
+ * sandbox may still use, and every two seconds. `dirs`: the sandbox's in-memory file systems. `boundBytes`: the memory
+ * limit of the sandbox. Returns infinity if what cannot be measured must be far above it.
  */
 export function watchSharedMemory(root: number, dirs: readonly string[], boundBytes: number): SharedMemory {
   let known: number | undefined;
@@ -31,7 +34,7 @@ export function watchSharedMemory(root: number, dirs: readonly string[], boundBy
   let sharedLeast = 0;
   let notBefore = 0;
   let notAfter = 0;
-  /** What was shared when everything could last be looked at, as long as something cannot. */
+  /** What was shared when everything could last be measured, while something cannot be. */
   let unexplainedFrom: number | undefined;
 
   async function measure(pids: readonly number[]): Promise<{ bytes: number; isWhole: boolean }> {
@@ -41,7 +44,7 @@ export function watchSharedMemory(root: number, dirs: readonly string[], boundBy
       const path = `/proc/${root}/root${dir}`;
       const own = await Promise.all([stat(path), statfs(path)]).catch(() => undefined);
       const hosts = await stat(dir).catch(() => undefined);
-      // A starting sandbox has the machine's file system at first.
+      // A starting sandbox first has the machine's file system.
       if (own === undefined || own[1].type !== memoryFileSystem || own[0].dev === hosts?.dev) continue;
       if (devices.has(own[0].dev)) continue;
       devices.add(own[0].dev);

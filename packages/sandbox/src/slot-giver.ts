@@ -1,4 +1,4 @@
-// Gives the directories of a slot to a host user, unless they are the user's already.
+// Makes a host user the owner of a slot's directories, unless it already is.
 
 import { lstat } from "node:fs/promises";
 import { join } from "node:path";
@@ -8,8 +8,8 @@ import { diskTmpOf } from "./slot.ts";
 import type { SandboxSpec } from "./types.ts";
 
 /**
- * Gives `workspace/`, `state/` and a /tmp on the disk, with all that is in them, to the user. What is in a directory
- * that is the user's already is not looked at. @throws the system's error when something cannot be given
+ * Gives `workspace/`, `state/` and a /tmp on the disk, with their contents, to the user. Skips directories that already
+ * belong to the user. @throws the system's error if something cannot be given
  */
 export type SlotGiver = (slot: Pick<SandboxSpec, "slotDir" | "diskTmpBytes">, user: number) => Promise<void>;
 

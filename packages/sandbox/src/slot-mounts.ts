@@ -12,9 +12,8 @@ import { within } from "./within.ts";
 const folders = ["workspace", "state"] as const;
 
 /**
- * `dir` is made when missing, and is a mount of its own until `close`.
- * Tries them out with a sandbox of `driver`.
- * @throws with the reason where this process cannot mount, or mounts do not arrive.
+ * `dir` is created if missing, and is a mount until `close`. Tests the mounts with a sandbox of `driver`.
+ * @throws with the reason if this process cannot mount, or mounts do not appear in the sandbox
  */
 export async function openSlotMounts(dir: string, driver: SandboxDriver): Promise<SlotMounts> {
   const mounts = await openMounts(dir);
@@ -27,7 +26,7 @@ export async function openSlotMounts(dir: string, driver: SandboxDriver): Promis
   return mounts;
 }
 
-/** Whether a mount arrives is for the kernel and everything between it and this process to say. */
+/** Only a test shows whether a mount appears: the kernel and everything in between decide. */
 async function tryOut(mounts: SlotMounts, driver: SandboxDriver): Promise<void> {
   const [turnDir, slotDir] = await Promise.all([mounts.make("probe-turn"), mounts.make("probe")]);
   try {
@@ -47,7 +46,7 @@ async function tryOut(mounts: SlotMounts, driver: SandboxDriver): Promise<void> 
   }
 }
 
-/** What is mounted before its program runs would arrive in any. */
+/** Wait for the program: a mount from before its start would appear in any sandbox. */
 async function claimOnceUp(sandbox: Sandbox, turnDir: string): Promise<SandboxExit> {
   sandbox.stderr.resume();
   await Promise.race([once(sandbox.stdout, "data"), sandbox.exited]);
@@ -59,7 +58,7 @@ async function claimOnceUp(sandbox: Sandbox, turnDir: string): Promise<SandboxEx
 async function openMounts(given: string): Promise<SlotMounts> {
   const mounter = await openMounter();
   await mkdir(given, { recursive: true, mode: 0o700 });
-  // The table of mounts has real paths.
+  // The table of mounts contains real paths.
   const dir = await realpath(given);
   try {
     await mounter.run(["share", dir]);
@@ -68,7 +67,7 @@ async function openMounts(given: string): Promise<SlotMounts> {
     throw error;
   }
   const attachments = createAttachments(mounter);
-  /** What an attachment hides, held open from before. */
+  /** Directories that an attachment hides, opened before. */
   const hidden = new Map<string, { readonly handle: FileHandle; readonly changedAt: bigint }>();
   const placesOf = (slotDir: string): string[] => folders.map((name) => join(slotDir, name));
   const isAsMade = (place: string): boolean => {
@@ -91,7 +90,7 @@ async function openMounts(given: string): Promise<SlotMounts> {
       return slotDir;
     },
     pathOf: (name) => join(dir, name),
-    // A turn waits for it: what was not touched is known without a thread.
+    // A turn waits for this, so an untouched directory is recognized without a thread.
     async isUntouched(slotDir) {
       const touched = placesOf(slotDir).filter((place) => !isAsMade(place));
       return (await Promise.all(touched.map(isEmpty))).every(Boolean);
@@ -127,8 +126,8 @@ async function openMounts(given: string): Promise<SlotMounts> {
 }
 
 /**
- * What a program may have filled it with is not read to its end; one that was filled and emptied again is, so not while
- * all turns wait.
+ * Does not read a full directory to its end. A directory that was filled and emptied is read, but not while all turns
+ * wait.
  */
 async function isEmpty(place: string): Promise<boolean> {
   const dir = await opendir(place);
@@ -139,17 +138,17 @@ async function isEmpty(place: string): Promise<boolean> {
   }
 }
 
-/** Moved by whatever is done to the directory or its entries, and by nobody at will. */
+/** Changes with every change to the directory or its entries. Programs cannot set it. */
 function changedAt({ fd }: FileHandle): bigint {
   return fstatSync(fd, { bigint: true }).ctimeNs;
 }
 
 interface Attachments {
   make(from: string, place: string): Promise<void>;
-  /** Kept until it is really gone. */
+  /** Stays until it is really gone. */
   has(place: string): boolean;
   undo(place: string): Promise<void>;
-  /** False where it is in use. */
+  /** Returns false if it is in use. */
   undoUnused(place: string): Promise<boolean>;
 }
 
@@ -158,7 +157,7 @@ function createAttachments(mounter: Pick<Mounter, "run">): Attachments {
   const going = new Map<string, Promise<void>>();
   async function detach(place: string): Promise<void> {
     await mounter.run(["detach", place]).catch(async (error: unknown) => {
-      // What the mounter answered may have been lost with it.
+      // The mounter's answer may have been lost with it.
       if (await isMounted(place)) throw error;
     });
     made.delete(place);
@@ -188,7 +187,7 @@ function createAttachments(mounter: Pick<Mounter, "run">): Attachments {
   };
 }
 
-/** @throws where the table cannot be read: nothing may be removed then. */
+/** @throws if the table cannot be read: then nothing may be removed */
 async function mountPoints(): Promise<string[]> {
   const table = await readFile("/proc/self/mountinfo", "utf8");
   return table.split("\n").map((line) => unescaped(line.split(" ")[4] ?? ""));
@@ -198,7 +197,7 @@ async function isMounted(place: string): Promise<boolean> {
   return (await mountPoints()).includes(place);
 }
 
-/** The table writes spaces and their like as `\\040`. */
+/** The table contains spaces and similar characters as `\\040`. */
 function unescaped(field: string): string {
   return field.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }

@@ -1,4 +1,4 @@
-// The directories of one sandbox, checked before a start and tidied after it.
+// The directories of one sandbox, checked before a start and cleaned up after it.
 
 import { lchown, mkdir, rmdir, stat } from "node:fs/promises";
 import { dirname, isAbsolute, join } from "node:path";
@@ -7,8 +7,8 @@ import { isExecutable } from "./programs.ts";
 import { SandboxStartError, type SandboxSpec } from "./types.ts";
 
 /**
- * Also makes a /tmp on the disk.
- * @throws SandboxStartError with what is wrong, where a launcher would only say that something was not found.
+ * Also creates a /tmp on the disk.
+ * @throws SandboxStartError with what is wrong; a launcher would only say that something was not found
  */
 export async function checkSpec(spec: SandboxSpec): Promise<void> {
   const interpreter = spec.argv[0];
@@ -43,7 +43,7 @@ function checkStrings(spec: SandboxSpec): void {
   }
 }
 
-/** The environment of a program: the spec's own and four names of the system's, nothing of this process. */
+/** Returns the environment of a program: the spec's own and four of the system's names, nothing of this process. */
 export function programEnvironment(spec: SandboxSpec, o: { home: string; tmp: string }): Record<string, string> {
   return {
     PATH: `${dirname(spec.argv[0]!)}:/usr/local/bin:/usr/bin:/bin`,
@@ -54,7 +54,7 @@ export function programEnvironment(spec: SandboxSpec, o: { home: string; tmp: st
   };
 }
 
-/** Where /tmp is, if it is on the disk. */
+/** Returns where /tmp is, if it is on the disk. */
 export function diskTmpOf({
   slotDir,
   diskTmpBytes,
@@ -67,20 +67,23 @@ export async function removeDiskTmp(spec: SandboxSpec): Promise<void> {
   if (tmp !== undefined) await removeTree(tmp.dir);
 }
 
-/** `input/` and `output/` of a workspace: there while the program runs, gone afterwards unless something is in them. */
+/**
+ * `input/` and `output/` of a workspace: they exist while the program runs, and are removed afterwards unless something
+ * is in them.
+ */
 export interface WorkingFolders {
   create(): Promise<void>;
   removeUnused(): Promise<void>;
 }
 
-/** `owner`: user and group of what is made; default: this process's. */
+/** `owner`: user and group of created folders (default: this process's). */
 export function workingFolders(slotDir: string, owner?: number): WorkingFolders {
   const created: string[] = [];
   return {
     async create() {
       const making = ["input", "output"].map(async (name) => {
         const path = join(slotDir, "workspace", name);
-        // A file or a link of that name is the agent's own affair.
+        // Leave a file or a link of that name to the agent.
         const isMade = await mkdir(path).then(
           () => created.push(path) > 0,
           (error: NodeJS.ErrnoException) => {
@@ -88,7 +91,7 @@ export function workingFolders(slotDir: string, owner?: number): WorkingFolders 
             return false;
           },
         );
-        // The agent may run already, and may have put a link in its place.
+        // The agent may already run, and may have replaced it by a link.
         if (isMade && owner !== undefined) await lchown(path, owner, owner);
       });
       await Promise.all(making);

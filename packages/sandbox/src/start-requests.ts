@@ -1,4 +1,4 @@
-// How a program of ours that starts others is asked: starts.h of @dari/native, from this side.
+// The client of our native programs that start others: starts.h of @dari/native.
 
 import { connect, type Server, type Socket } from "node:net";
 import { getSystemErrorName } from "node:util";
@@ -6,54 +6,59 @@ import { signalNames, type Launched, type OnServer } from "./launch.ts";
 import { SandboxStartError } from "./types.ts";
 import { within } from "./within.ts";
 
-/** What starts.h reads of one request, with some room. */
+/** What starts.h reads of one request, with some reserve. */
 const requestBytesMax = 32 * 1024;
-/** Who has not answered in this time never will. */
+/** A program that takes longer to answer never will, in milliseconds. */
 const answerWithinMs = 60_000;
 
-/** A running program that starts others, as it is asked. */
+/** A running program that starts others, as its client sees it. */
 export interface Receiver {
   /** The name of its socket. */
   readonly name: string;
-  /** How many pipes each start gets, from descriptor 1 on; at least 3. */
+  /** Number of pipes of each start, from descriptor 1 on; at least 3. */
   readonly pipes: number;
-  /** Receivers of the sockets that starts hand over, by the number of the start. */
+  /** Called with the sockets that starts hand over, by the number of the start. */
   readonly onServers: Map<number, OnServer>;
-  /** How many starts were requested. */
+  /** Number of requested starts. */
   count: number;
-  /** For each start that waits for its answer, a function that ends it. */
+  /** For each start without an answer, a function that ends it. */
   readonly asked: Set<() => void>;
-  /** What runs. */
+  /** Number of running programs. */
   alive: number;
-  /** False: it must not be asked any more. */
+  /** False if it must not be used any more. */
   isFit: boolean;
   kill(): void;
 }
 
 export interface StartRequest {
-  /** Behind the number, at least three. */
+  /** Follow the number; at least three. */
   readonly words: readonly string[];
-  /** How it is called in what is said of it. */
+  /** Its name in errors. */
   readonly name: string;
   readonly onServer?: OnServer | undefined;
-  /** How long the start can take. If it takes longer, all that the receiver has started ends. Default: a minute. */
+  /**
+   * Time limit of the start. If it takes longer, everything that the receiver has started is ended (default: a minute).
+   */
   readonly withinMs?: number | undefined;
 }
 
-/** `name`: as the program has said it. */
+/** `name`: the socket's name, as the program reported it. */
 export function receiverOf(o: { name: string; pipes: number; kill: () => void }): Receiver {
   const { name, pipes, kill } = o;
   return { name: `\0${name}`, pipes, onServers: new Map(), count: 0, asked: new Set(), alive: 0, isFit: true, kill };
 }
 
-/** A socket that the start of this number has handed over. */
+/** Passes on a socket that the start with this number has handed over. */
 export function passOn(receiver: Receiver, number: number, port: number, server: Server): void {
   const onServer = receiver.onServers.get(number);
   if (onServer === undefined) server.close();
   else onServer(port, server);
 }
 
-/** It has connections that are no program's, and would give the next one others' pipes. What runs may go on. */
+/**
+ * Connections may be left that belong to no program, and the next one would get another's pipes. Running programs
+ * continue.
+ */
 function loseCount(receiver: Receiver): void {
   receiver.isFit = false;
   for (const giveUp of receiver.asked) giveUp();
@@ -61,7 +66,7 @@ function loseCount(receiver: Receiver): void {
 }
 
 /**
- * Undefined where it cannot be asked: it has ended, or has lost count.
+ * Returns undefined if it cannot be used: it has ended, or its connections are out of step.
  * @throws SandboxStartError
  */
 export async function requestStart(receiver: Receiver, o: StartRequest): Promise<Launched | undefined> {
@@ -98,7 +103,10 @@ export async function requestStart(receiver: Receiver, o: StartRequest): Promise
   }
 }
 
-/** Control first. All in one go, because they are told apart by their order; nothing is asked until all are there. */
+/**
+ * The control connection first. All without an await, because only their order distinguishes them. The request is sent
+ * once all are connected.
+ */
 function connectAll(receiver: Receiver, request: Buffer): Socket[] {
   const all = Array.from({ length: receiver.pipes + 1 }, () => connect({ path: receiver.name }));
   let connected = 0;
@@ -109,7 +117,7 @@ function connectAll(receiver: Receiver, request: Buffer): Socket[] {
       connected += 1;
       if (connected === all.length) all[0]!.write(request);
     });
-    // Later a pipe breaks when its program dies.
+    // Later, a pipe breaks when its program dies.
     stream.on("error", () => {
       if (!isConnected) loseCount(receiver);
     });
@@ -119,7 +127,7 @@ function connectAll(receiver: Receiver, request: Buffer): Socket[] {
 
 class NoAnswerError extends SandboxStartError {}
 
-/** What is said of the program. Its number is its own until the connection is closed. */
+/** Reads what is reported about the program. Its pid is not reused until the connection is closed. */
 function follow(control: Socket, name: string): { pid: Promise<number>; exited: Launched["exited"] } {
   const pid = Promise.withResolvers<number>();
   const exited = Promise.withResolvers<Awaited<Launched["exited"]>>();

@@ -1,4 +1,4 @@
-// One small program of ours that starts others: while a large Node process forks, all of it stands still.
+// A small native program that starts others, because a large Node process stands still while it forks.
 
 import { spawn, type ChildProcess, type SpawnOptions } from "node:child_process";
 import { once } from "node:events";
@@ -15,21 +15,21 @@ export const noStarter =
   "dari-native cannot start programs here; restore its file from the repository and allow its execution";
 
 export interface StarterKind {
-  /** How many pipes each program gets, from descriptor 1 on; at least 3. */
+  /** Number of pipes of each program, from descriptor 1 on; at least 3. */
   readonly pipes: number;
   /**
-   * Whether what it has started is killed when it ends, and so when this process does; else it must see to that itself.
-   * Should it be ended alone, its programs are taken for killed.
+   * Whether its programs are killed when it ends, and so when this process does. Otherwise they must end by themselves.
+   * If the starter alone is killed, its programs count as killed.
    */
   readonly isFollowed: boolean;
 }
 
-/** The program is started with the first launch and ends with this process. */
+/** The native program is started with the first launch and ends with this process. */
 export function openStarter(kind: StarterKind): Starter {
   let running: Promise<Running | undefined> | undefined;
   return {
     async launch(o) {
-      // One that has ended while nothing was asked of it is followed by another.
+      // If it has ended while idle, start another one.
       for (let tries = 0; tries < 2; tries++) {
         const asked = (running ??= run(kind).catch(() => undefined));
         const launched = await asked.then((one) => one?.launch(o));
@@ -56,14 +56,14 @@ export async function findStarter(kind: StarterKind): Promise<Starter | undefine
 }
 
 interface Running {
-  /** Undefined where it cannot be asked: it has ended, or has lost count. */
+  /** Returns undefined if it cannot be used: it has ended, or its connections are out of step. */
   launch(o: StartOptions): Promise<Launched | undefined>;
 }
 
-/** Undefined where it does not run; rejects where no process can be made. */
+/** Returns undefined if it does not run. Rejects if no process can be created. */
 async function run(kind: StarterKind): Promise<Running | undefined> {
   const stdio = ["ignore" as const, "pipe" as const, "ignore" as const, "ipc" as const, ...masksFrom(4)];
-  // A signal to this process and all of its group is not meant for what it has started, which may come to its end.
+  // A signal to this process and its group is not meant for its programs, which may end normally.
   await withholdCapabilities();
   const options: SpawnOptions = { env: {}, stdio, detached: true };
   const [file, ...args] = [...nativeCommand("start"), String(kind.pipes)];

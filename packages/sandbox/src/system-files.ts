@@ -1,5 +1,5 @@
-// The files of the host's /etc that sandboxes see, in one directory: to bind each by itself costs a launcher two mounts
-// and a look at the table of mounts, at every start.
+// The host's /etc files for sandboxes, copied into one directory: binding each of them would cost a launcher two mounts
+// and a look at the table of mounts at every start.
 
 import { createHash, type Hash } from "node:crypto";
 import {
@@ -20,17 +20,17 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
 export interface SystemFiles {
-  /** The directory that takes the place of /etc. */
+  /** The directory that replaces /etc. */
   readonly dir: string;
 }
 
-/** How old a copy may be: sandboxes follow what changes on the host, and no copy is so old that it is tidied away. */
+/** Maximum age of a copy, so that sandboxes see changes of the host, and no copy is old enough to be cleaned up. */
 const freshForMs = 10 * 60_000;
 
 /**
- * Copies `paths`, all in /etc, and `added` by their names there. What cannot be read is left out, like what is missing.
- * Links into /usr stay links, and so do those below a path: what they point to is not read.
- * @throws the system's error when the first copy cannot be made; later ones are tried again
+ * Copies `paths`, all in /etc, and adds `added` by name. Leaves out what is missing or unreadable. Links into /usr stay
+ * links, as do those below a path; their targets are not read.
+ * @throws the system's error if the first copy cannot be created; later ones are retried
  */
 export async function openSystemFiles(
   paths: readonly string[],
@@ -52,7 +52,7 @@ export async function openSystemFiles(
   };
 }
 
-/** Keeps equal files in one directory of this user that every user can read. Resolves with its path. */
+/** Stores equal files in one directory of this user that every user can read. Resolves with its path. */
 export async function copySystemFiles(
   paths: readonly string[],
   added: Readonly<Record<string, string>>,
@@ -65,7 +65,7 @@ export async function copySystemFiles(
     const digest = await digestOf(fresh);
     const dir = join(tmpdir(), `sandbox-system-${process.getuid?.()}-${digest}`);
     if ((await isOurs(dir)) && (await digestOf(dir)) !== digest) await rm(dir, { recursive: true, force: true });
-    // Where it has been made already, by whomever, this does nothing.
+    // Does nothing if it exists already.
     await rename(fresh, dir).catch(() => {});
     if (!(await isOurs(dir))) throw new Error(`somebody else has made ${dir}`);
     return dir;
@@ -85,7 +85,7 @@ async function copyPath(from: string, to: string): Promise<void> {
   await cp(real, to, { recursive: true, verbatimSymlinks: true, filter });
 }
 
-/** Whatever the umask is. */
+/** Independent of the umask. */
 async function openToAll(path: string): Promise<void> {
   const found = await lstat(path);
   if (found.isSymbolicLink()) return;

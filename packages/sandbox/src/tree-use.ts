@@ -1,22 +1,25 @@
-// What the processes below one use together, for machines where no control group says it.
+// Measures the processes below one together, for machines without control groups.
 
 import { readdir, readFile } from "node:fs/promises";
 
 export interface TreeUse {
-  /** Memory of their own, bytes: shared pages and files are not counted. */
+  /** Their own memory, in bytes, without shared pages and files. */
   readonly memoryBytes: number;
   readonly pids: readonly number[];
-  /** Processes and their threads. */
+  /** Processes and threads. */
   readonly processes: number;
 }
 
 const pageBytes = 4096;
-/** Files that are read at once: where nothing bounds a sandbox's threads they are more than this process may open. */
+/**
+ * Maximum number of concurrent reads: without a limit, a sandbox can have more threads than this process may open
+ * files.
+ */
 const readsAtOnce = 64;
 
 /**
- * `root` itself is not counted. A process that is gone meanwhile counts as nothing. Once there are more than
- * `processesMax` the measure stops.
+ * Does not count `root` itself. A process that has ended counts as nothing. Stops once there are more than
+ * `processesMax`.
  */
 export async function measureTree(root: number, processesMax = Infinity): Promise<TreeUse> {
   let memoryBytes = 0;
@@ -33,7 +36,7 @@ export async function measureTree(root: number, processesMax = Infinity): Promis
   return { memoryBytes, processes, pids };
 }
 
-/** A first thread that has ended says nothing of the memory that the others still have. */
+/** A first thread that has ended does not report the memory that the others still have. */
 async function ownMemoryOf(pid: number, threads: readonly string[]): Promise<number> {
   for (const thread of threads) {
     const [, resident = 0, shared = 0] = (await read(`/proc/${pid}/task/${thread}/statm`)).split(" ").map(Number);
@@ -42,7 +45,7 @@ async function ownMemoryOf(pid: number, threads: readonly string[]): Promise<num
   return 0;
 }
 
-/** Each thread has its own children. Nobody asks for them where there are more threads than `threadsMax`. */
+/** Each thread has its own children. They are not read if there are more threads than `threadsMax`. */
 async function lookAt(pid: number, threadsMax = Infinity): Promise<{ threads: string[]; children: number[] }> {
   const threads = await readdir(`/proc/${pid}/task`).catch(() => []);
   const children: number[] = [];

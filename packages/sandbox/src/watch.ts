@@ -1,4 +1,4 @@
-// Looks at a running sandbox a few times a second and ends it when it uses more than it may.
+// Checks a running sandbox several times a second and ends it if it exceeds a limit.
 
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -13,35 +13,40 @@ import { measureTree } from "./tree-use.ts";
 import type { Exceeded, SandboxLimits } from "./types.ts";
 
 export interface Watch {
-  /** The first bound that was passed. */
+  /** Returns the first exceeded limit. */
   exceeded(): Exceeded | undefined;
   stop(): void;
 }
 
 const lookEveryMs = 200;
-/** A program that is refused processes in so many looks in a row is a fork bomb; one that copes with it is not. */
+/**
+ * A program that is refused processes in this many checks in a row is a fork bomb. One that copes with the limit is
+ * not.
+ */
 const refusedLooksMax = 5;
 
 export interface WatchOptions {
   slotDir: () => string;
   /** The folders of the slot that count for the disk limit (default: workspace and state). */
   readonly folders?: readonly string[];
-  /** A /tmp on the disk, which has a bound of its own. */
+  /** A /tmp on the disk, which has its own limit. */
   readonly diskTmp?: { readonly dir: string; readonly bytes: number } | undefined;
-  /** Directories that count for the disk wherever they lie. */
+  /** Other directories that count for the disk limit. */
   hiddenDirs?(): readonly string[];
-  /** The sandbox's file systems in memory. */
+  /** The sandbox's in-memory file systems. */
   readonly memoryDirs?: readonly string[];
   readonly limits: SandboxLimits;
-  /** The processes whose descendants are watched. */
+  /** The process whose descendants are watched. */
   readonly init: Promise<number | undefined>;
-  /** They are a kernel of its own: the children hold what files it has open, and their threads share descriptors. */
+  /**
+   * Whether they are a separate kernel: its children hold the files it has open, and their threads share descriptors.
+   */
   readonly isKernel?: boolean;
-  /** Control groups bound memory and processes. */
+  /** Whether control groups limit memory and processes. */
   readonly isBounded: boolean;
-  /** Processor time so far, where a control group counts it. */
+  /** Processor time so far, if a control group counts it. */
   readonly cpuSeconds?: (() => Promise<number | undefined>) | undefined;
-  /** How many processes it was refused so far, where a control group bounds them. */
+  /** How many processes were refused so far, if a control group limits them. */
   readonly refusedProcesses?: (() => Promise<number>) | undefined;
   /** Called at most once. */
   onExceeded(): void;
@@ -59,7 +64,7 @@ export function watchSandbox(o: WatchOptions): Watch {
     const init = await o.init;
     const isDiskOver = diskWatchOf(o, init);
     const tree = init === undefined || !isTreeBound ? undefined : treeWatchOf(o, init);
-    // Each by itself: while one takes its time the others go on.
+    // Independently, so that a slow check does not delay the others.
     await Promise.all([
       keepLooking(tree?.ofProcesses),
       keepLooking(o.limits.memoryBytes === undefined ? undefined : tree?.ofSharedMemory),
@@ -72,7 +77,7 @@ export function watchSandbox(o: WatchOptions): Watch {
 
   async function keepLooking(look: Look | undefined): Promise<void> {
     while (look !== undefined && found === undefined && !stopped.signal.aborted) {
-      // What cannot be looked at is looked at again.
+      // A failed check is repeated.
       const seen = await look().catch(() => undefined);
       if (seen !== undefined) return conclude(seen);
       await delay(lookEveryMs, undefined, { ref: false, signal: stopped.signal }).catch(() => {});
@@ -91,7 +96,7 @@ export function watchSandbox(o: WatchOptions): Watch {
 
 type Look = () => Promise<Exceeded | undefined>;
 
-/** The directories change when a sandbox that waited is claimed, and when it comes to rest. */
+/** The directories change when a waiting sandbox is claimed, and when it is stopped between turns. */
 function diskWatchOf(o: WatchOptions, init: number | undefined): Look {
   const { diskBytes = Infinity, diskFiles = Infinity } = o.limits;
   const folders = o.folders ?? ["workspace", "state"];
@@ -116,7 +121,7 @@ function tmpWatchOf({ dir, bytes }: { readonly dir: string; readonly bytes: numb
   return async () => ((await tmp.isOver()) ? "tmp" : undefined);
 }
 
-/** How many there are and what is their own is known soon; what they share may take its time. */
+/** The number of processes and their own memory are known soon. Measuring shared memory can take longer. */
 function treeWatchOf(o: WatchOptions, init: number): { ofProcesses: Look; ofSharedMemory: Look } {
   const { memoryBytes = Infinity, processes = Infinity } = o.limits;
   const shared = watchSharedMemory(init, o.memoryDirs ?? [], memoryBytes);
@@ -144,7 +149,7 @@ function treeWatchOf(o: WatchOptions, init: number): { ofProcesses: Look; ofShar
   };
 }
 
-/** At its bound a fork bomb keeps a processor busy with refusals. */
+/** At its limit, a fork bomb keeps a processor busy with refusals. */
 function forkWatchOf(refusedProcesses: () => Promise<number>): Look {
   let before = 0;
   let looks = 0;

@@ -1,8 +1,8 @@
-// Waiting that ends.
+// Waits with a time limit.
 
 import { setTimeout as delay } from "node:timers/promises";
 
-/** What was promised, or undefined after so many milliseconds. */
+/** Returns the result, or undefined after this many milliseconds. */
 export async function within<T>(ms: number, promised: Promise<T>): Promise<T | undefined> {
   const over = new AbortController();
   const late = delay(ms, undefined, { ref: false, signal: over.signal }).catch(() => undefined);

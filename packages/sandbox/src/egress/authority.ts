@@ -1,5 +1,5 @@
-// A certificate authority of one sandbox, for the tunnels whose TLS ends in the proxy. Its keys are in this process's
-// memory only, and what it signs is believed by that sandbox only, for the names it was made for.
+// A certificate authority for one sandbox, for tunnels whose TLS ends in the proxy. Its keys exist only in this
+// process's memory. Only that sandbox trusts it, for the names it was made for.
 
 import { createHash, generateKeyPairSync, randomBytes, sign, X509Certificate, type KeyObject } from "node:crypto";
 import { createSecureContext, type SecureContext } from "node:tls";
@@ -9,13 +9,13 @@ import * as x509 from "@peculiar/asn1-x509";
 export interface Authority {
   /** The authority's own certificate as PEM. */
   readonly certificate: string;
-  /** What a server of this name presents; the name must be one of the authority's or below one. */
+  /** Returns the certificate of a server with this name, which must be one of the authority's or below one. */
   contextFor(name: string): SecureContext;
 }
 
-/** A turn takes a day at most; a sandbox may serve several of its session. */
+/** A turn takes at most a day, and a sandbox can serve several turns of its session. */
 const validForMs = 7 * 24 * 3_600_000;
-/** A program may ask for any name below one of its own. */
+/** A program can ask for any name below one of its own, so the number is limited. */
 const contextsMax = 64;
 const clockSkewMs = 5 * 60_000;
 const ecdsaWithSha256 = "1.2.840.10045.4.3.2";
@@ -46,7 +46,7 @@ export function createAuthority(names: readonly string[]): Authority {
     contextFor(name) {
       const kept = contexts.get(name);
       if (kept !== undefined) return kept;
-      // Send only this certificate, because clients have the authority's already.
+      // Send only this certificate, because clients already have the authority's.
       const cert = certificateOfServer(keys, name, serverKeys.publicKey);
       const context = createSecureContext({ key, cert, minVersion: "TLSv1.2" });
       contexts.set(name, context);
@@ -66,7 +66,7 @@ function createKeys(): KeyPair {
 function certificateOfServer(authority: KeyPair, name: string, publicKey: KeyObject): string {
   const issuer = new x509.AuthorityKeyIdentifier({ keyIdentifier: keyIdOf(authority.publicKey) });
   const alternative = new x509.SubjectAlternativeName([new x509.GeneralName({ dNSName: name })]);
-  // A common name has 64 characters at most; nobody looks at it.
+  // A common name has at most 64 characters, and no client uses it.
   return signed(authority, "Dari sandbox proxy", publicKey, [
     extension(x509.id_ce_basicConstraints, new x509.BasicConstraints({ cA: false }), true),
     extension(x509.id_ce_keyUsage, new x509.KeyUsage(x509.KeyUsageFlags.digitalSignature), true),
@@ -76,7 +76,7 @@ function certificateOfServer(authority: KeyPair, name: string, publicKey: KeyObj
   ]);
 }
 
-/** PEM. */
+/** Returns PEM. */
 function signed(
   authority: KeyPair,
   subject: string,
@@ -118,7 +118,7 @@ function nameOf(text: string): x509.Name {
   return new x509.Name([new x509.RelativeDistinguishedName([one])]);
 }
 
-/** The bytes by themselves: a Buffer may be a part of a larger one. */
+/** Copied, because a Buffer can be part of a larger one. */
 function bytesOf(buffer: Buffer): ArrayBuffer {
   return Uint8Array.from(buffer).buffer;
 }

@@ -1,5 +1,5 @@
-// The way out of one sandbox: a proxy, and the loopback ports that the operator opened. It is given connections that
-// were made inside the sandbox; it opens none of its own but to what the policy allows.
+// The network access of one sandbox: a proxy, and the loopback ports that the operator opened. It gets connections that
+// were made inside the sandbox, and opens only those that the policy allows.
 
 import type { Server, Socket } from "node:net";
 import { decide, type EgressPolicy } from "@dari/network";
@@ -10,17 +10,17 @@ import { createTraffic, type EgressOptions } from "./traffic.ts";
 import { removeTrust, trustEnvironment, writeTrust } from "./trust.ts";
 
 export interface Egress {
-  /** Ports of the sandbox's loopback to listen on. */
+  /** Loopback ports to listen on inside the sandbox. */
   readonly ports: readonly number[];
-  /** Where there are secrets: whom the program must believe. */
+  /** The certificates that the program must trust, if there are secrets. */
   readonly trust: Trust | undefined;
-  /** The directory of `trust`. `close` removes it, unless it was lent. */
+  /** The directory of `trust`. `close` removes it, unless it belongs to another egress. */
   readonly trustDir: string | undefined;
-  /** Serves what is connected to `port` there. */
+  /** Serves connections to `port` in the sandbox. */
   serve(port: number, server: Server): void;
-  /** A turn is over, and another may follow: what was carried until now is told of, and counts no more. */
+  /** Ends a turn, which another may follow: reports what was transferred so far, and counts from zero. */
   settle(): void;
-  /** Ends every connection. Idempotent. */
+  /** Closes every connection. Idempotent. */
   close(): void;
 }
 
@@ -31,16 +31,16 @@ export interface Trust {
 }
 
 export const proxyPort = 3128;
-/** Lower ones cannot be listened on without a capability. */
+/** Lower ports need a capability. */
 const firstOpenPort = 1024;
 
 /**
- * The variables by which programs find the proxy, and whom they believe. That Node looks at the former is for the
- * program to see to. `trustDir`: as the program sees it.
+ * Returns the variables that name the proxy and the trusted certificates. The guest makes Node use the former.
+ * `trustDir`: the path inside the sandbox.
  */
 export function egressEnvironment(port = proxyPort, trustDir?: string): Record<string, string> {
   const proxy = `http://127.0.0.1:${port}`;
-  // Servers of the program's own are reached directly, and so is what the operator opened.
+  // Bypasses the proxy for the program's own servers, and for ports that the operator opened.
   const direct = "localhost,127.0.0.1,::1";
   const variables = { HTTP_PROXY: proxy, HTTPS_PROXY: proxy, ALL_PROXY: proxy, NO_PROXY: direct };
   const lower = Object.entries(variables).map(([name, value]) => [name.toLowerCase(), value] as const);
@@ -48,8 +48,8 @@ export function egressEnvironment(port = proxyPort, trustDir?: string): Record<s
 }
 
 /**
- * Nothing is listened on until `serve` is given a server. `slotDir`: of the sandbox. `lent`: of another egress with the
- * same secrets, which is open for longer: a program that was started there believes that one's authority.
+ * Listens on nothing until `serve` gets a server. `slotDir`: of the sandbox. `lent`: certificates of another egress
+ * with the same secrets that is open for longer: a program that was started there trusts that one's authority.
  */
 export function openEgress(options: EgressOptions, slotDir: string, lent?: Trust): Egress {
   const traffic = createTraffic(options);
@@ -76,9 +76,9 @@ export function openEgress(options: EgressOptions, slotDir: string, lent?: Trust
       if (isClosed) return void server.close();
       servers.add(server);
       server.on("error", () => {});
-      // An accepted connection costs memory before it is a request.
+      // An accepted connection costs memory before it becomes a request.
       server.maxConnections = traffic.connectionsMax;
-      // A client that has said all may still listen.
+      // A client that has finished sending may still receive.
       Object.assign(server, { allowHalfOpen: true });
       server.on("connection", (client: Socket) => {
         traffic.hold(client);
@@ -96,7 +96,7 @@ export function openEgress(options: EgressOptions, slotDir: string, lent?: Trust
   };
 }
 
-/** There is none without secrets. */
+/** Undefined without secrets. */
 function openTrust({ secrets = [] }: EgressOptions, slotDir: string): Trust | undefined {
   if (secrets.length === 0) return undefined;
   const authority = createAuthority([...new Set(secrets.flatMap(({ hosts }) => hosts.map(({ name }) => name)))]);

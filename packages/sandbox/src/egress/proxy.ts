@@ -1,5 +1,5 @@
-// The proxy as programs speak to it: CONNECT for tunnels, absolute URLs for plain HTTP. It listens nowhere: connections
-// are given to it as its `connection` events.
+// The HTTP proxy: CONNECT for tunnels, absolute URLs for plain HTTP. It listens nowhere: connections are passed to it
+// as `connection` events.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
@@ -9,7 +9,7 @@ import { answer, relay, requestHeaders, without } from "./relay.ts";
 import type { Terminator } from "./terminator.ts";
 import type { Target, Traffic } from "./traffic.ts";
 
-/** `terminator`: takes the tunnels that it is for. */
+/** `terminator` handles the tunnels whose TLS ends here. */
 export function createProxy(traffic: Traffic, terminator: Terminator | undefined): Server {
   const proxy = createServer((incoming, response) => void forward(traffic, incoming, response));
   proxy.on("connect", (incoming: IncomingMessage, client: Socket, head: Buffer) => {
@@ -55,7 +55,7 @@ async function forward(traffic: Traffic, incoming: IncomingMessage, response: Se
     const options = {
       createConnection: () => opened,
       path: `${url.pathname}${url.search}`,
-      // The host is the one that was allowed, whatever the program says in its header.
+      // The host is the allowed one, whatever the program's header says.
       headers: { ...without(incoming.headers, requestHeaders), host: url.host },
     };
     response.once("close", () => opened.destroy());
@@ -76,7 +76,7 @@ function statusOf(error: unknown): number {
   return error instanceof EgressRefusedError ? 403 : 502;
 }
 
-/** What the tenant is told; a refusal says so, and whose it is. */
+/** Returns the text for the tenant; for a refusal, whose rule it was. */
 function describeRefusal({ host, port }: Target, error: unknown): string {
   return `the sandbox's proxy did not connect to ${host}:${port}: ${publicReason(error)}`;
 }

@@ -1,4 +1,4 @@
-// Carries one HTTP request on and its answer back, both as streams.
+// Forwards one HTTP request and its response, both as streams.
 
 import {
   request as httpRequest,
@@ -10,13 +10,13 @@ import {
 import { pipeline } from "node:stream";
 import type { Traffic } from "./traffic.ts";
 
-/** Headers of a connection, which are not passed on. `Expect` is answered here, and trailers are dropped. */
+/** Headers of a connection, which are not forwarded. `Expect` is answered here, and trailers are dropped. */
 const connectionHeaders = ["connection", "keep-alive", "upgrade", "trailer"];
 export const requestHeaders = [...connectionHeaders, "proxy-connection", "proxy-authorization", "te", "expect"];
 export const responseHeaders = [...connectionHeaders, "proxy-authenticate", "transfer-encoding"];
 
 /**
- * `onBroken`: nothing more comes of it; what has been answered by then stays.
+ * `onBroken` is called if the exchange breaks; what was already sent of the response stays.
  * @throws for headers that cannot be sent
  */
 export function relay(
@@ -32,10 +32,10 @@ export function relay(
     isAnswered = true;
     try {
       response.writeHead(received.statusCode ?? 502, without(received.headers, responseHeaders));
-      // A stream of events may have nothing to say for long.
+      // A stream of events can be silent for a long time.
       response.flushHeaders();
     } catch {
-      // Node reads answers that it does not write: a status of 000.
+      // Node reads responses that it cannot write: a status of 000.
       received.destroy();
       return onBroken();
     }
@@ -49,7 +49,7 @@ export function relay(
     socket.destroy();
     onBroken();
   });
-  // After the answer has begun, its own events report errors.
+  // After the response has begun, its own events report errors.
   sent.on("error", () => {
     if (!isAnswered) onBroken();
     isAnswered = true;
@@ -58,7 +58,10 @@ export function relay(
   return sent;
 }
 
-/** A host may answer before it has read all, and hang up: its answer goes on, and the rest of the body nowhere. */
+/**
+ * A host can respond before it has read the body, and close its side: forward its response, and drop the rest of the
+ * body.
+ */
 function carryBody(traffic: Traffic, incoming: IncomingMessage, sent: ClientRequest): void {
   incoming.on("data", (chunk: Buffer) => traffic.count(chunk));
   incoming.pipe(sent);

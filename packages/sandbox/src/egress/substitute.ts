@@ -1,24 +1,24 @@
-// Puts real values in for placeholders: in the headers of requests that carry credentials, and nowhere else.
+// Replaces placeholders by real values, only in request headers that carry credentials.
 
 import type { IncomingHttpHeaders } from "node:http";
 import { isEgressHost, type EgressHost, type Redacted } from "@dari/domain";
 
-/** What a program has a placeholder of. */
+/** A secret of which the program has a placeholder. */
 export interface EgressSecret {
   readonly placeholder: string;
   readonly value: Redacted<string>;
-  /** Where the value may go. */
+  /** The hosts that may get the value. */
   readonly hosts: readonly EgressHost[];
 }
 
-/** `name`: in lower case, without the root's dot. */
+/** `name`: in lower case, without a trailing dot. */
 export function secretsFor(secrets: readonly EgressSecret[], name: string, port: number): EgressSecret[] {
   return secrets.filter(({ hosts }) => hosts.some((host) => isEgressHost(host, name, port)));
 }
 
 /**
- * Only in these: servers repeat others in what they answer (`Origin`, `X-Request-Id`, the path in a redirect) or keep
- * them with what they store (`X-Amz-Meta-Key`), and a program could read the value there.
+ * Only in these headers: servers repeat others in their responses (`Origin`, `X-Request-Id`, the path in a redirect) or
+ * store them (`X-Amz-Meta-Key`), and a program could read the value there.
  */
 const carriesCredentials = new Set([
   ...["authorization", "api-key", "apikey", "api-token", "api-secret", "app-key", "access-token", "auth-token"],
@@ -36,7 +36,7 @@ const carriesCredentials = new Set([
   "xi-api-key",
 ]);
 
-/** Never throws. A value that no header can contain is refused when the headers are sent. */
+/** Never throws. A value that a header cannot contain is refused when the headers are sent. */
 export function substitute(headers: IncomingHttpHeaders, secrets: readonly EgressSecret[]): IncomingHttpHeaders {
   const put = (text: string): string =>
     secrets.reduce((all, { placeholder, value }) => all.replaceAll(placeholder, () => value.reveal()), text);
@@ -48,7 +48,7 @@ export function substitute(headers: IncomingHttpHeaders, secrets: readonly Egres
   return Object.fromEntries(changed);
 }
 
-/** User and password together are base64: a placeholder within is found in neither. */
+/** User and password are base64 together, so a placeholder in them must be decoded first. */
 function inBasic(value: string, put: (text: string) => string): string | undefined {
   const [, scheme, coded] = /^(basic +)([A-Za-z0-9+/]+={0,2})$/i.exec(value) ?? [];
   if (coded === undefined) return undefined;

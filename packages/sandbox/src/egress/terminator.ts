@@ -1,5 +1,5 @@
-// Tunnels whose TLS ends here, so that real values can be put in: those to hosts that a secret is for. Each has one
-// connection to its host, whose certificate is verified as clients do; HTTP/1.1, WebSockets included.
+// Terminates TLS of tunnels to hosts that a secret is for, so that real values can be inserted. Each tunnel has one
+// connection to its host, whose certificate is verified as clients do. HTTP/1.1, including WebSockets.
 
 import { once } from "node:events";
 import { Agent, createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
@@ -13,11 +13,11 @@ import { secretsFor, substitute, type EgressSecret } from "./substitute.ts";
 import type { Target, Traffic } from "./traffic.ts";
 
 export interface Terminator {
-  /** Whether TLS to it ends here. */
+  /** Returns whether TLS to the target ends here. */
   isFor(target: Target): boolean;
-  /** A connection whose other end has proved that it is the host. @throws like `Traffic.open`; UntrustedHostError */
+  /** Opens a connection to a host that has proved its identity. @throws like `Traffic.open`; UntrustedHostError */
   open(target: Target): Promise<TLSSocket>;
-  /** Serves the tunnel, which from now on is spoken to in TLS. `head`: what came of it already. */
+  /** Serves the tunnel, which uses TLS from now on. `head`: what was already received from it. */
   take(client: Socket, head: Buffer, target: Target, upstream: TLSSocket): void;
 }
 
@@ -26,13 +26,13 @@ interface Tunnel {
   readonly agent: Agent;
   readonly secrets: readonly EgressSecret[];
   readonly upstream: TLSSocket;
-  /** Requests that have no whole answer. */
+  /** Requests without a complete response. */
   open: number;
 }
 
-/** Who sends more without waiting for answers is cut off: each of them takes memory. */
+/** A client that sends more requests without waiting for responses is disconnected, because each takes memory. */
 const openRequestsMax = 4;
-/** The most characters of a request's headers after substitution. No server accepts more, so it is not sent. */
+/** Maximum length of a request's headers after substitution. No server accepts more, so it is not sent. */
 const headerCharsMax = 80 * 1024;
 const handshakeWithinMs = 15_000;
 const protocols = ["http/1.1"];
@@ -44,8 +44,8 @@ export function createTerminator(
   trusted: readonly string[] | undefined,
 ): Terminator {
   const tunnels = new WeakMap<Duplex, Tunnel>();
-  // A request can take as long as its turn; the traffic closes idle connections. Other upgrades than WebSockets
-  // are requests like any other, to which nobody has to agree.
+  // A request can take as long as its turn, and the traffic closes idle connections. Upgrades other than WebSockets are
+  // treated as ordinary requests.
   const options = { requestTimeout: 0, keepAliveTimeout: 0, shouldUpgradeCallback: isWebSocket };
   const server = createServer(options, (incoming, response) => {
     serve(traffic, tunnels.get(incoming.socket)!, incoming, response);
@@ -71,7 +71,7 @@ export function createTerminator(
       for (const socket of [inner, upstream]) {
         traffic.hold(socket);
         socket.setNoDelay(true);
-        // TLS, HTTP and what joins two sockets each look at it.
+        // TLS, HTTP and the joining of two sockets each add listeners.
         socket.setMaxListeners(32);
       }
       inner.once("close", () => {
@@ -86,7 +86,7 @@ export function createTerminator(
   };
 }
 
-/** Hands out the connection that it was given, again and again while it lives. */
+/** Always returns the given connection while it is open. */
 class OneConnection extends Agent {
   #socket: TLSSocket | undefined;
 
@@ -106,7 +106,7 @@ class OneConnection extends Agent {
 async function verified(plain: Socket, name: string, trusted: readonly string[] | undefined): Promise<TLSSocket> {
   const ca = trusted === undefined ? {} : { ca: [...trusted] };
   const to = { socket: plain, servername: name, host: name, ALPNProtocols: protocols };
-  // Whatever the worker's environment says of unauthorized ones.
+  // Even if the worker's environment allows unauthorized ones.
   const secured = connectTls({ ...to, rejectUnauthorized: true, ...ca });
   secured.setTimeout(handshakeWithinMs, () => secured.destroy(new Error("its TLS did not begin in time")));
   try {
@@ -120,7 +120,7 @@ async function verified(plain: Socket, name: string, trusted: readonly string[] 
 }
 
 function serve(traffic: Traffic, tunnel: Tunnel, incoming: IncomingMessage, response: ServerResponse): void {
-  // Node takes it from the request once that is over.
+  // Node removes it from the request once that is over.
   const { socket } = incoming;
   if (tunnel.open >= openRequestsMax) return void socket.destroy();
   tunnel.open += 1;
@@ -133,7 +133,7 @@ function serve(traffic: Traffic, tunnel: Tunnel, incoming: IncomingMessage, resp
   const headers = headersOf(tunnel, without(incoming.headers, requestHeaders));
   if (charsOf(headers) > headerCharsMax) return answer(response, 431, "the headers are too large with their values");
   try {
-    // A broken connection ends the other one, as without a proxy, so clients notice it.
+    // A broken connection closes the other one, as without a proxy, so clients notice it.
     const onBroken = (): void => void socket.destroy();
     relay(traffic, incoming, response, { agent: tunnel.agent, path: incoming.url, headers }, onBroken);
   } catch {
@@ -141,11 +141,11 @@ function serve(traffic: Traffic, tunnel: Tunnel, incoming: IncomingMessage, resp
   }
 }
 
-/** Undefined for what is carried on. */
+/** Returns undefined for a request that is forwarded. */
 function refusalOf({ method, url = "" }: IncomingMessage): [status: number, text: string] | undefined {
-  // What a server answers to TRACE are the headers that it got.
+  // A server's answer to TRACE contains the headers that it got.
   if (method === "TRACE") return [405, "TRACE is not carried on"];
-  // A whole URL names a host, and servers believe it before they believe the header.
+  // An absolute URL names a host, and servers trust it more than the header.
   if (!url.startsWith("/") && !(method === "OPTIONS" && url === "*")) return [400, "expected a path, not a whole URL"];
   return undefined;
 }
@@ -154,7 +154,7 @@ function isWebSocket({ method, headers }: IncomingMessage): boolean {
   return method === "GET" && headers.upgrade?.toLowerCase() === "websocket";
 }
 
-/** The host is the one that was verified, whatever the program says: others may stand behind the same address. */
+/** The host is the verified one, whatever the program says: other hosts may have the same address. */
 function headersOf({ host, secrets }: Tunnel, headers: IncomingMessage["headers"]): IncomingMessage["headers"] {
   return { ...substitute(headers, secrets), host };
 }
@@ -163,7 +163,9 @@ function charsOf(headers: IncomingMessage["headers"]): number {
   return Object.entries(headers).reduce((sum, [name, value]) => sum + name.length + String(value).length, 0);
 }
 
-/** Waits for the host's answer before it reads from `client`. A client that sends before, or leaves, is cut off. */
+/**
+ * Waits for the host's response before it reads from `client`. Disconnects a client that sends data or closes earlier.
+ */
 function upgrade(traffic: Traffic, tunnel: Tunnel, incoming: IncomingMessage, client: Socket, head: Buffer): void {
   const headers = headersOf(tunnel, without(incoming.headers, notUpgraded));
   const isRefused = refusalOf(incoming) !== undefined || charsOf(headers) > headerCharsMax;
@@ -191,7 +193,7 @@ function upgrade(traffic: Traffic, tunnel: Tunnel, incoming: IncomingMessage, cl
   }
 }
 
-/** Headers that do not go along with an upgrade: it has no body. */
+/** Headers that are not forwarded with an upgrade, which has no body. */
 const notUpgraded = [
   "proxy-connection",
   "proxy-authorization",

@@ -1,18 +1,18 @@
-// The connections of one sandbox: opened as the policy allows, counted, told of, and ended together.
+// The connections of one sandbox: opened as the policy allows, counted, reported, and closed together.
 
 import type { Socket } from "node:net";
 import { pipeline, type Duplex } from "node:stream";
 import { dial, EgressRefusedError, resolveName, publicReason, type EgressPolicy, type Resolve } from "@dari/network";
 import type { EgressSecret } from "./substitute.ts";
 
-/** What came of one attempt to connect, told when it is over, or its turn is. */
+/** The result of one attempt to connect, reported when the connection or its turn is over. */
 export interface EgressRecord {
   readonly host: string;
   readonly port: number;
   readonly verdict: "connected" | "refused" | "failed";
-  /** Why it was refused or failed, as the tenant may read it; empty for what was connected. */
+  /** Why it was refused or failed, for the tenant; empty if it was connected. */
   readonly reason: string;
-  /** What the system said of a failure, addresses included. */
+  /** The system's error, including addresses. */
   readonly cause?: string;
   readonly bytesSent: number;
   readonly bytesReceived: number;
@@ -20,17 +20,17 @@ export interface EgressRecord {
 
 export interface EgressOptions {
   readonly policy: EgressPolicy;
-  /** Open at once; more are refused. Default 256. */
+  /** Maximum number of open connections; more are refused (default: 256). */
   readonly connectionsMax?: number;
-  /** Both ways together in one turn; past it all is closed. Default 64 GiB. */
+  /** Maximum number of bytes of both directions in one turn; above it all are closed (default: 64 GiB). */
   readonly bytesMax?: number;
-  /** What the program has placeholders of; the proxy puts the values in. */
+  /** Secrets of which the program has placeholders. The proxy inserts the values. */
   readonly secrets?: readonly EgressSecret[];
-  /** Roots that hosts of secrets are verified by; PEM. Default: those of this process. */
+  /** Root certificates for hosts of secrets, in PEM (default: those of this process). */
   readonly trusted?: readonly string[];
   /** Default: the machine's name servers. */
   readonly resolve?: Resolve;
-  /** Called once per attempt, and with each turn that an open connection has carried something in; must not throw. */
+  /** Called once per attempt, and once per turn in which an open connection transferred something. Must not throw. */
   onConnection?(record: EgressRecord): void;
 }
 
@@ -41,14 +41,14 @@ export interface Target {
 
 export interface Traffic {
   readonly connectionsMax: number;
-  /** From now on the socket ends with the traffic. */
+  /** From now on the socket is closed with the traffic. */
   hold(socket: Duplex): void;
   /** @throws like `dial` */
   open(target: Target): Promise<Socket>;
   /** Like `open`, but the attempt also fails if `secure` fails. */
   openSecured<S>(target: Target, secure: (plain: Socket) => Promise<S>): Promise<S>;
   count(chunk: Buffer): void;
-  /** Carries bytes both ways until either end is over. */
+  /** Transfers bytes in both directions until either end closes. */
   join(client: Duplex, upstream: Socket): void;
   /** Ends a turn: reports the bytes of its open connections, and starts counting again. */
   settle(): void;
@@ -135,7 +135,7 @@ function whatFailed(error: Error): ConnectionResult {
   return { verdict, reason, ...(cause === reason ? {} : { cause }), bytesSent: 0, bytesReceived: 0 };
 }
 
-/** Each call tells what was carried since the last one; the first one does in any case. */
+/** Each call reports what was transferred since the last one. The first call always reports. */
 function tellerOf(upstream: Socket, report: (result: ConnectionResult) => void): () => void {
   let told: { readonly sent: number; readonly received: number } | undefined;
   return () => {

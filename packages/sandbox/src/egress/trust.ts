@@ -1,17 +1,17 @@
-// The files by which programs of a sandbox believe its authority, and the variables by which they find them.
+// Makes the programs of a sandbox trust its authority: the certificate files, and the variables that name them.
 
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { rootCertificates } from "node:tls";
 
-/** Where distributions keep what the whole machine believes. */
+/** Where distributions keep the machine's trusted certificates. */
 const systemBundles = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"];
 
 const [authorityFile, bundleFile] = ["authority.pem", "bundle.pem"];
 
 /**
- * A directory in the slot, and gone with it, which everybody who comes so far may read: with the authority alone, and
- * together with what the machine believes. `removeTrust` takes it away.
+ * Creates a world-readable directory in the slot, which is removed with it: the authority's certificate alone, and
+ * together with the machine's. `removeTrust` removes it.
  */
 export function writeTrust(certificate: string, slotDir: string): string {
   const dir = mkdtempSync(join(slotDir, "trust-"));
@@ -30,11 +30,11 @@ export function removeTrust(dir: string): void {
   rmSync(dir, { recursive: true, force: true });
 }
 
-/** `dir`: as the program sees it. */
+/** `dir`: the path inside the sandbox. */
 export function trustEnvironment(dir: string): Record<string, string> {
   const bundle = `${dir}/${bundleFile}`;
   return {
-    // Beside what Node and Deno bring along; the others believe nothing but the file.
+    // Adds to the built-in certificates of Node and Deno. The other programs trust only the file.
     NODE_EXTRA_CA_CERTS: `${dir}/${authorityFile}`,
     DENO_CERT: `${dir}/${authorityFile}`,
     SSL_CERT_FILE: bundle,
@@ -47,7 +47,7 @@ export function trustEnvironment(dir: string): Record<string, string> {
 
 let roots: string | undefined;
 
-/** Read once: it costs more than everything else of a start. */
+/** Cached, because reading it costs more than the rest of a start. */
 function machinesRoots(): string {
   return (roots ??= readFirst(systemBundles) ?? rootCertificates.join("\n"));
 }
@@ -57,7 +57,7 @@ function readFirst(paths: readonly string[]): string | undefined {
     try {
       return readFileSync(path, "utf8");
     } catch {
-      // Another distribution's.
+      // A path of another distribution.
     }
   }
   return undefined;

@@ -1,5 +1,5 @@
-// A process tree held by its user: confine.c of @dari/native kills all of it on request, or when this process
-// is gone.
+// A process tree identified by its user: confine.c of @dari/native kills all of it on request, or when this process is
+// gone.
 
 import { once } from "node:events";
 import type { Duplex } from "node:stream";
@@ -8,9 +8,9 @@ import type { ProcessTree } from "../process-tree.ts";
 import { within } from "../within.ts";
 import { sweep } from "./confine.ts";
 
-/** Longer than it tries by itself. */
+/** Longer than the program's own time limit. */
 const killDeadlineMs = 30_000;
-/** It says so when something survived. */
+/** Its exit code if something survived. */
 const leftOver = 124;
 
 export function confinedTree(o: { launched: Launched; control: Duplex; user: number }): ProcessTree {
@@ -20,7 +20,7 @@ export function confinedTree(o: { launched: Launched; control: Duplex; user: num
       const closed: Promise<unknown> = control.closed ? Promise.resolve() : once(control, "close");
       control.end();
       const exit = await within(killDeadlineMs, launched.exited);
-      // It has ended everything unless it was ended itself.
+      // It has killed everything, unless it was killed itself.
       if (exit?.signal === null && exit.code !== leftOver) return;
       if (exit === undefined) process.kill(launched.pid, "SIGKILL");
       await launched.exited;

@@ -1,4 +1,4 @@
-// What confine.c of @dari/native is told of one sandbox, as words: which paths, ports and limits the program has.
+// The input of confine.c of @dari/native for one sandbox: allowed paths, ports and limits.
 
 import { realpath } from "node:fs/promises";
 import { join } from "node:path";
@@ -7,39 +7,40 @@ import { processCpuSeconds, userShares } from "../rlimits.ts";
 import type { SandboxSpec } from "../types.ts";
 import type { Place } from "./places.ts";
 
-/** Programs, libraries and what `etcPaths` names: as in a sandbox with a file system of its own. */
+/** Programs, libraries and the files in `etcPaths`, as in a sandbox with its own file system. */
 const systemPaths = [
   ...["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"],
   ...etcPaths,
   ...["/etc/passwd", "/etc/group"],
-  // The files of /proc that describe the machine. Processes are left out: everybody could read their command lines.
+  // The files of /proc that describe the machine. Not those of processes, because everyone could read their command
+  // lines.
   ...["cpuinfo", "filesystems", "loadavg", "meminfo", "stat", "sys", "uptime", "version"].map(
     (name) => `/proc/${name}`,
   ),
 ];
 const devices = ["null", "zero", "full", "random", "urandom"].map((name) => `/dev/${name}`);
 
-/** The kernel refuses only here: what counts the sandbox's processes must see first that the bound was passed. */
+/** The kernel refuses only above this, so that the watcher of the sandbox's processes sees the exceeded limit first. */
 const processesFactor = 4;
 
 export interface Confinement {
   readonly spec: SandboxSpec;
   readonly env: Readonly<Record<string, string>>;
   readonly place: Place;
-  /** The newest version of Landlock that is used. */
+  /** The newest Landlock version that is used. */
   readonly version: number;
   readonly workspace: string;
   readonly state: string;
   readonly tmp: string;
   readonly imageDir: string;
-  /** Loopback ports beside the place's own that may be connected to. */
+  /** Loopback ports that may be connected to, besides the place's own. */
   readonly ports: readonly number[];
 }
 
-/** Pairs of name and value, each ended by NUL, behind eight digits that say how long they are. */
+/** Returns pairs of name and value, each terminated by NUL, after eight digits with their length. */
 export async function confinementWords(o: Confinement): Promise<Buffer> {
   const { spec, place } = o;
-  // A rule is about the file that a path leads to, so a link on the way is of no use without what it points at.
+  // A rule applies to the file that a path leads to, so a link needs a rule for its target.
   const readable = await Promise.all([o.imageDir, ...spec.readOnlyPaths].map((path) => realpath(path)));
   const pairs: (readonly [string, string | number])[] = [
     ["user", place.user],
@@ -76,7 +77,7 @@ function limitPairs({ limits }: SandboxSpec): (readonly [string, number])[] {
   return Object.entries(bounds).flatMap(([name, bound]) => (bound === undefined ? [] : [[name, bound] as const]));
 }
 
-/** Where the program's directories are. `tmp` is beside the others, gone with the sandbox. */
+/** Returns the program's directories. `tmp` is beside the others and removed with the sandbox. */
 export function directoriesOf(slotDir: string): Pick<Confinement, "workspace" | "state" | "tmp"> {
   return { workspace: join(slotDir, "workspace"), state: join(slotDir, "state"), tmp: join(slotDir, "tmp") };
 }

@@ -1,5 +1,5 @@
-// The driver for machines without namespaces: a user of its own, Landlock, a filter of system calls, and a small
-// program beside the agent's that opens its sockets and ends all of it (confine.c of @dari/native).
+// The driver for machines without namespaces: a separate user, Landlock, a system call filter, and a small program
+// beside the agent's that opens its sockets and kills everything at the end (confine.c of @dari/native).
 
 import { chmod, lchown, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -35,34 +35,34 @@ import { takePlace, type Place } from "./places.ts";
 import { openWayIn } from "./way-in.ts";
 import { openWayOut, type WayOut } from "./way-out.ts";
 
-/** To say what is to be run, and for the filter of system calls. */
+/** For the input, and for the system call filter. */
 const launcherPipes = 2;
 
 interface Means {
   readonly starter: Starter;
   /** See `LandlockOptions`. */
   readonly ownDir: string;
-  /** The version of Landlock. */
+  /** The Landlock version. */
   readonly version: number;
   readonly groups: GroupPlaces | undefined;
 }
 
 type Found = { readonly means: Means; readonly guarantees: Guarantees } | { readonly reason: string };
 
-/** The first that knows ports: without, whatever listens on the loopback device could be reached. */
+/** The first version with rules for ports. Without these, everything that listens on loopback could be reached. */
 const versionMin = 4;
-/** Whose rules this code knows. */
+/** The newest version whose rules this code knows. */
 const versionMax = 7;
 
 export interface LandlockOptions {
   /**
-   * A directory of this process's, in which it makes those of sandboxes: where a sandbox's user could not enter
-   * directories in it, they are made enterable to everybody. Default: the directory for temporary files.
+   * A directory of this process in which it creates those of sandboxes. If a sandbox's user could not enter directories
+   * in it, they become searchable for everyone (default: the directory for temporary files).
    */
   readonly ownDir?: string;
-  /** Behaves as on a kernel whose Landlock is no newer. */
+  /** Behaves as on a kernel with at most this Landlock version. */
   readonly versionMax?: number;
-  /** Default true: control groups are used where some can be made. */
+  /** Whether to use control groups if possible (default: true). */
   readonly controlGroups?: boolean;
 }
 
@@ -134,7 +134,7 @@ async function startIn(spec: SandboxSpec, means: Means, holds: Holds): Promise<S
     await tree.kill();
     watch.stop();
     holds.wayOut?.close();
-    // Nobody of its user enters what is left; whatever of the rest fails, the place is not lost.
+    // No other user can enter what is left. Release the place whatever else fails.
     await lchown(slotDir, process.getuid!(), process.getgid!()).finally(() => holds.place.leave());
     usage = {
       exceeded: (await group?.exceeded()) ?? watch.exceeded(),
@@ -222,7 +222,7 @@ async function findMeans(o: LandlockOptions): Promise<Found> {
   }
   const version = Math.min(kernels, o.versionMax ?? versionMax);
   const groups = o.controlGroups === false ? undefined : await findGroupPlaces();
-  // What runs ends by itself when this process is gone: killed, it could not end the rest.
+  // Its programs end by themselves when this process is gone: a killed one could not kill the rest.
   const starter = await findStarter({ pipes: 3 + launcherPipes, isFollowed: false });
   if (starter === undefined) return { reason: noStarter };
   const reasons: string[] = [];
@@ -235,10 +235,10 @@ async function findMeans(o: LandlockOptions): Promise<Found> {
   return { reason: reasons.at(-1)! };
 }
 
-/** What an agent may leave: only its user may enter it. */
+/** What an agent may leave: a directory that only its user can enter. */
 const locked = "umask 077 && mkdir locked && echo written > locked/file && chmod 0 locked";
 
-/** Runs a program in a whole sandbox; undefined when all is well, else what was said. */
+/** Runs a program in a complete sandbox. Returns undefined if everything works, otherwise the error. */
 async function tryOut(means: Means): Promise<string | undefined> {
   const shell = (await findProgram("sh")) ?? "/bin/sh";
   const root = await mkdtemp(join(means.ownDir, "sandbox-probe-"));
@@ -269,7 +269,7 @@ async function tryOut(means: Means): Promise<string | undefined> {
   }
 }
 
-/** Whether control groups bound memory and processes of the sandbox as a whole. */
+/** Returns whether control groups limit memory and processes of a whole sandbox. */
 function boundsTree({ groups }: Means): boolean {
   return groups?.memory !== undefined && groups.processes !== undefined;
 }

@@ -1,28 +1,28 @@
-// What one sandbox without namespaces has of its own on this machine: a user, and ports of the loopback device.
+// What a sandbox without namespaces has for itself on this machine: a user, and loopback ports.
 
 import { readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 
 export interface Place {
-  /** User and group; nobody else's on this machine. */
+  /** User and group; no other program of this machine uses them. */
   readonly user: number;
-  /** Loopback ports: its proxy's, and where its servers listen when they ask for any. */
+  /** Loopback ports: of its proxy, and for its own servers. */
   readonly firstPort: number;
   readonly lastPort: number;
-  /** Once nothing of the user is alive. */
+  /** Call it once no process of the user is alive. */
   leave(): void;
 }
 
 const firstUser = 58_000;
-/** The most connections and servers of a sandbox at once. */
+/** Maximum number of connections and servers of a sandbox. */
 const portsPerPlace = 128;
 const placesMax = 64;
 /** The share of the kernel's local port range that is used for places. */
 const portsShare = 0.5;
 
 /**
- * Takes one that no other process of this machine has, and in whose ports nothing listens; undefined when there is
- * none. It falls free when this process ends, however it ends.
+ * Takes a place that no other process of this machine has, and in whose ports no socket listens; undefined if there is
+ * none. It is released when this process ends, however it ends.
  */
 export async function takePlace(): Promise<Place | undefined> {
   const [named, listening, any] = await Promise.all([namedUsers(), listeningPorts(), anyPorts()]);
@@ -39,14 +39,14 @@ export async function takePlace(): Promise<Place | undefined> {
   return undefined;
 }
 
-/** The kernel takes "any port" from these, and lets a socket narrow them but not leave them. */
+/** The kernel chooses automatic ports from this range. A socket can narrow the range, but not leave it. */
 async function anyPorts(): Promise<{ from: number; to: number }> {
   const text = await readFile("/proc/sys/net/ipv4/ip_local_port_range", "latin1").catch(() => "32768 60999");
   const [from = 0, to = 0] = text.trim().split(/\s+/).map(Number);
   return { from, to };
 }
 
-/** A name of the kernel's that one socket can have; sandboxes cannot make such sockets. */
+/** An abstract socket name that only one socket can have. Sandboxes cannot create such sockets. */
 function takeLock(name: string): Promise<Server | undefined> {
   return new Promise((resolve) => {
     const server = createServer((socket) => socket.destroy());
@@ -55,7 +55,7 @@ function takeLock(name: string): Promise<Server | undefined> {
   });
 }
 
-/** Somebody who has a name may have files, too. */
+/** A user with a name may own files. */
 async function namedUsers(): Promise<ReadonlySet<number>> {
   const text = await readFile("/etc/passwd", "latin1").catch(() => "");
   return new Set(text.split("\n").map((line) => Number(line.split(":")[2])));

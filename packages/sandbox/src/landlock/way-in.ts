@@ -6,8 +6,8 @@ import { dirname, relative } from "node:path";
 const enterable = 0o001;
 
 /**
- * Makes every directory of `ownDir`, itself included, that lies above one of `paths` enterable to everybody, which
- * lets nobody list it. Directories outside are not touched.
+ * Makes every directory of `ownDir`, itself included, that is above one of `paths` searchable for everyone, but not
+ * listable. Does not change directories outside.
  */
 export async function openWayIn(paths: readonly string[], ownDir: string): Promise<void> {
   const isInside = (dir: string): boolean => !relative(ownDir, dir).startsWith("..");

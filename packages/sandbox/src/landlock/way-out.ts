@@ -1,4 +1,5 @@
-// The way out of a sandbox that shares the host's network: a proxy on a loopback port, to which only it may connect.
+// The network access of a sandbox on the host's network: a proxy on a loopback port, which only that sandbox may
+// connect to.
 
 import { once } from "node:events";
 import { createServer, type Server } from "node:net";
@@ -7,17 +8,17 @@ import type { EgressOptions } from "../egress/traffic.ts";
 import type { Place } from "./places.ts";
 
 export interface WayOut {
-  /** The proxy's. */
+  /** The proxy's port. */
   readonly port: number;
-  /** Loopback ports that the operator opened: they are this machine's own, so nothing stands in between. */
+  /** Loopback ports that the operator opened: they are this machine's own, so they need no proxy. */
   readonly directPorts: readonly number[];
   /** See `Egress`. */
   readonly trustDir: string | undefined;
-  /** Ends every connection. Idempotent. */
+  /** Closes every connection. Idempotent. */
   close(): void;
 }
 
-/** @throws when something else has taken the place's ports. */
+/** @throws if another program uses the place's ports */
 export async function openWayOut(options: EgressOptions, slotDir: string, place: Place): Promise<WayOut> {
   const egress = openEgress(options, slotDir);
   const server = createServer();
@@ -32,7 +33,7 @@ export async function openWayOut(options: EgressOptions, slotDir: string, place:
   }
 }
 
-/** Listens on one of the place's own ports, which nobody else uses. Ports of outgoing connections are skipped. */
+/** Listens on one of the place's own ports, which no other program uses. Skips ports of outgoing connections. */
 async function listenWithin(server: Server, { firstPort, lastPort }: Place): Promise<number> {
   for (let port = lastPort; ; port--) {
     try {

@@ -1,5 +1,5 @@
-// What a container looks like from inside, as an OCI runtime's config.json and the directory beside it. The program's
-// environment is not in it: runtimes keep copies.
+// A container's view from inside, as an OCI runtime's config.json and the directory beside it. Without the program's
+// environment, because runtimes keep copies.
 
 import { createHash } from "node:crypto";
 import { existsSync, statSync } from "node:fs";
@@ -35,17 +35,17 @@ const filterInside = `${toolsInside}/filter`;
 const portsInside = `${toolsInside}/ports`;
 
 /**
- * The host's user that the container's root is: the runtime sets it up as that one, and no program runs as it. Nobody
- * has it, and no file is its own.
+ * The host user that is the container's root: the runtime uses it for the setup, and no program runs as it. No account
+ * and no file has it.
  */
 const spareId = 4_294_967_293;
 
-/** Returns the directory of our own programs that containers get. It is made below `dir`, once for equal contents. */
+/** Returns the directory of our own programs for containers. It is created below `dir`, once for equal contents. */
 export async function openTools(dir: string): Promise<string> {
   const files = {
     [basename(nativeInside)]: await readFile(nativeFile),
     filter: systemCallFilter(),
-    // Where a file of the spec's is mounted.
+    // Where the spec's script is mounted.
     [basename(scriptInside)]: Buffer.of(),
   };
   const digest = createHash("sha256");
@@ -53,10 +53,10 @@ export async function openTools(dir: string): Promise<string> {
   const tools = join(dir, `tools-${digest.digest("hex").slice(0, 16)}`);
   if (existsSync(tools)) return tools;
   const fresh = join(dir, ownName());
-  // Where what an egress is believed by is mounted, and its sockets.
+  // Where an egress's certificates and sockets are mounted.
   for (const path of [trustInside, portsInside]) await mkdir(join(fresh, basename(path)), { recursive: true });
   for (const [name, bytes] of Object.entries(files)) await writeFile(join(fresh, name), bytes, { mode: 0o700 });
-  // Where another process was faster its own stay.
+  // If another process was faster, keep its files.
   await rename(fresh, tools).catch(() => rm(fresh, { recursive: true }));
   return tools;
 }
@@ -65,7 +65,7 @@ export interface BundleOptions {
   readonly spec: SandboxSpec;
   /** See `openTools`. */
   readonly toolsDir: string;
-  /** Takes the place of /etc. */
+  /** Replaces /etc. */
   readonly etcDir: string;
   readonly egress: Pick<Egress, "ports" | "trustDir"> | undefined;
   readonly hasUserNamespace: boolean;
@@ -77,7 +77,7 @@ export function portsDirOf(dir: string): string {
   return join(dir, "ports");
 }
 
-/** Makes `dir`, in which the runtime finds what to start. */
+/** Creates `dir` with what the runtime needs to start the container. */
 export async function writeBundle(dir: string, o: BundleOptions): Promise<void> {
   const root = join(dir, "rootfs");
   await mkdir(root, { recursive: true, mode: 0o700 });
@@ -93,7 +93,7 @@ export async function writeBundle(dir: string, o: BundleOptions): Promise<void> 
   ]);
 }
 
-/** A worker that is not root can be one user inside, and the runtime wants that to be root. */
+/** A worker that is not root can be only one user inside, which must be root for the runtime. */
 export function innerUser(hasUserNamespace: boolean): number {
   return hasUserNamespace && isHostRoot() ? Number(innerId) : 0;
 }
@@ -132,12 +132,12 @@ function configOf(dir: string, o: BundleOptions): object {
   };
 }
 
-/** Those that no socket can be handed over for. */
+/** Ports whose listening sockets cannot be handed over. */
 function relayedPorts({ egress, runtime }: BundleOptions): readonly number[] {
   return runtime.kind.sharesKernel ? [] : (egress?.ports ?? []);
 }
 
-/** Files of this process's user are the program's own; root inside is nobody outside where this process may say so. */
+/** Files of this process's user belong to the program. Root inside is no user outside if this process can map that. */
 function mappingsOf(user: number): object {
   const map = (hostID: number): object[] => [
     ...(user === 0 ? [] : [{ containerID: 0, hostID: spareId, size: 1 }]),
@@ -152,9 +152,9 @@ function mountsOf(dir: string, o: BundleOptions): object[] {
   const diskTmp = diskTmpOf(spec);
   const size = `size=${spec.limits.tmpBytes ?? defaultTmpBytes}`;
   const closed = ["nosuid", "nodev"];
-  // Read-only for the reason that bubblewrap's is; in a kernel of its own a program has no weight of the host's.
+  // Read-only for the same reason as with bubblewrap. In a separate kernel, a program has no weight on the host.
   const procOptions = [...closed, "noexec", ...(runtime.kind.sharesKernel ? ["ro"] : [])];
-  // crun takes no `rro` for a file, under which nothing is mounted, and gVisor has nothing below that is mounted.
+  // crun accepts no `rro` for a file, below which nothing can be mounted, and gVisor has nothing mounted below.
   const isDeep = (source: string): boolean => runtime.kind.sharesKernel && statSync(source).isDirectory();
   const readOnly = (source: string, destination: string): object => ({
     destination,
@@ -162,7 +162,7 @@ function mountsOf(dir: string, o: BundleOptions): object[] {
     source,
     options: ["rbind", "ro", ...(isDeep(source) ? ["rro"] : []), ...closed],
   });
-  // What is mounted there later, for a sandbox that was started before its turn, is seen inside.
+  // What is mounted there later, for a sandbox that was started before its turn, appears inside.
   const writable = (source: string, destination: string): object => ({
     destination,
     type: "bind",
@@ -186,7 +186,7 @@ function mountsOf(dir: string, o: BundleOptions): object[] {
   ];
 }
 
-/** A kernel of its own has its own. */
+/** A separate kernel has its own. */
 function devices(): object[] {
   return [
     inMemory("/dev", ["nosuid", "noexec", "mode=755", "size=64k", "ro"]),

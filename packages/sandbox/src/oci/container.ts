@@ -1,4 +1,4 @@
-// One container that was started: our own program on both sides of its wall, in control groups of ours.
+// A started container, with our own program inside and outside, in our own control groups.
 
 import type { Duplex } from "node:stream";
 import { join } from "node:path";
@@ -15,13 +15,13 @@ import { limitsOfKernel, serveRelay } from "./own-kernel.ts";
 import { deleteContainer, rootOf, runtimeEnvironment, type Runtime } from "./runtimes.ts";
 
 export interface Container extends Omit<Launcher, "isGone" | "run" | "discard"> {
-  /** What its first process is told before it becomes the program's parent, and what `enter` is told. */
+  /** Sends the environment to its first process, and `words` to `enter`. */
   run(env: Readonly<Record<string, string>>, words: string): void;
-  /** Its first process ends, also one that is only just being started. */
+  /** Ends its first process, even one that is just starting. */
   hangUp(): void;
-  /** There were as many processes in it as there may be, by the word of a kernel of its own. */
+  /** Returns whether it had its maximum of processes, as a separate kernel reports it. */
   isFull(): boolean;
-  /** What the runtime still has of it. Never rejects. */
+  /** Removes the runtime's state of it. Never rejects. */
   remove(): Promise<void>;
 }
 
@@ -34,11 +34,11 @@ export interface ContainerMeans {
   readonly groups: GroupPlaces | undefined;
 }
 
-/** After stdout, stderr and the channel: control, words, and the channel that hands over sockets. */
+/** Pipes besides stdout, stderr and the channel: control, words, and the channel that hands over sockets. */
 const pipes = 2;
 const handOverFd = 4 + pipes;
 
-/** @throws SandboxStartError, or the system's error where bundle or group cannot be made; nothing is left then */
+/** @throws SandboxStartError, or the system's error if bundle or group cannot be created; nothing is left then */
 export async function startContainer(spec: SandboxSpec, means: ContainerMeans): Promise<Container> {
   const { runtime, egress } = means;
   const id = ownName();
@@ -88,13 +88,15 @@ function containerOf(launched: Launched, group: ControlGroup | undefined, remove
 
 interface GroupWords {
   readonly group: ControlGroup;
-  /** Taken by the process outside. */
+  /** Run by the process outside. */
   readonly outside: ControlGroup["steps"];
   /** Files that the container's first process writes to. */
   readonly inside: readonly string[];
 }
 
-/** The runtime is not in it, nor are its many threads; with a kernel of its own it is what is to be bounded. */
+/**
+ * The runtime and its many threads are not in the group, unless it has its own kernel, which is what must be limited.
+ */
 function groupOf({ groups, runtime }: ContainerMeans, limits: SandboxLimits): GroupWords | undefined {
   if (groups === undefined) return undefined;
   const group = planGroup(groups, runtime.kind.sharesKernel ? limits : limitsOfKernel(limits));
@@ -106,7 +108,7 @@ function groupOf({ groups, runtime }: ContainerMeans, limits: SandboxLimits): Gr
   };
 }
 
-/** Nothing is said of a container that did not come up. */
+/** A container that did not start reports nothing. */
 function readStatus(control: Duplex): Pick<Container, "init" | "programRan" | "isFull"> {
   const init = Promise.withResolvers<ProcessIdentity | undefined>();
   const programRan = Promise.withResolvers<boolean>();

@@ -1,5 +1,5 @@
-// The driver for machines with an OCI runtime (runc, crun, ...): the runtime makes the namespaces, and what is in them
-// is as under bubblewrap. What a runtime promises is looked at, not believed.
+// The driver for machines with an OCI runtime (runc, crun, ...): the runtime creates the namespaces, and their contents
+// are the same as with bubblewrap. A runtime's promises are tested.
 
 import { mkdir, mkdtemp, readlink, rm } from "node:fs/promises";
 import { release, tmpdir } from "node:os";
@@ -39,13 +39,13 @@ interface Means extends Omit<ContainerMeans, "etcDir" | "egress"> {
 type Found = { readonly means: Means; readonly guarantees: Guarantees } | { readonly reason: string };
 
 export interface OciOptions {
-  /** By name or absolute path; default: crun, else runc. */
+  /** Name or absolute path (default: crun, otherwise runc). */
   readonly runtime?: string;
-  /** Default true: control groups are used where some can be made. */
+  /** Whether to use control groups if possible (default: true). */
   readonly controlGroups?: boolean;
-  /** Default true: it has a user namespace where one can be made. */
+  /** Whether to use a user namespace if possible (default: true). */
   readonly userNamespace?: boolean;
-  /** How long each trial of the first probe may take. Milliseconds; default 10 s. */
+  /** Time limit of each test of the first probe, in milliseconds (default: 10 s). */
   readonly tryWithinMs?: number;
 }
 
@@ -144,7 +144,7 @@ async function findMeans(o: OciOptions): Promise<Found> {
 async function findMeansOf(runtime: Runtime, systemFiles: SystemFiles, o: OciOptions): Promise<Found> {
   const toolsDir = await openTools(runtime.dir);
   const groups = o.controlGroups === false ? undefined : await findGroupPlaces();
-  // A kernel of its own counts by itself.
+  // A separate kernel has its own limits.
   const shares = runtime.kind.sharesKernel ? openNamespaceShares() : undefined;
   let reason: string | undefined;
   for (const hasUserNamespace of waysOf(runtime, o)) {
@@ -157,22 +157,21 @@ async function findMeansOf(runtime: Runtime, systemFiles: SystemFiles, o: OciOpt
       }
       // Keep the reason of the best way.
       reason ??= failed.reason;
-      // Each further trial of one that hangs would take as long, with the worker's start waiting for it.
+      // If one hangs, each further test would take as long, while the worker's start waits.
       if (failed.isLate) return { reason };
     }
   }
   return { reason: reason ?? "it needs a user namespace here" };
 }
 
-/** Whether there is to be a user namespace, best first. The root of a kernel of its own owns its devices. */
+/** Returns whether to use a user namespace, best first. In a separate kernel, root owns that kernel's devices. */
 function waysOf({ kind }: Runtime, o: OciOptions): boolean[] {
   return [...(o.userNamespace === false ? [] : [true]), ...(isHostRoot() && kind.sharesKernel ? [false] : [])];
 }
 
 /**
- * What of a container is as promised, seen from inside: each line says what is not. Its arguments: a directory of the
- * host's, and the release of the kernel that must not be seen, else nothing. A kernel of its own has settings and
- * devices of its own.
+ * Checks a container from inside; each line of output is a fault. Its arguments: a directory of the host, and the
+ * kernel release that must not be seen, or nothing. A separate kernel has its own settings and devices.
  */
 const look = `
 while read -r key value rest; do
@@ -205,11 +204,13 @@ read -r go <&3
 
 interface Failed {
   readonly reason: string;
-  /** It was given up. */
+  /** The test exceeded its time limit. */
   readonly isLate: boolean;
 }
 
-/** Starts a whole sandbox and looks at it from both sides; undefined when it is one, else what is wrong. */
+/**
+ * Starts a complete sandbox and checks it from both sides. Returns undefined if it is right, otherwise what is wrong.
+ */
 async function tryOut(means: Means, withinMs: number): Promise<Failed | undefined> {
   const slotDir = await mkdtemp(join(tmpdir(), "sandbox-probe-"));
   const background = createBackground();
@@ -245,7 +246,7 @@ async function tryOut(means: Means, withinMs: number): Promise<Failed | undefine
   }
 }
 
-/** Empty when all is as it should be. */
+/** Returns an empty text if everything is right. */
 async function judge(sandbox: Sandbox, container: Container, means: Means): Promise<string> {
   const complaints = text(sandbox.stderr);
   let said = "";
@@ -260,8 +261,8 @@ async function judge(sandbox: Sandbox, container: Container, means: Means): Prom
 }
 
 /**
- * Those that a process has together with this one. A kernel of its own may trace what runs on it in this machine's pid
- * namespace, which is not the one that is seen inside.
+ * Returns the namespaces that a process shares with this one. A separate kernel may trace what runs on it in this
+ * machine's pid namespace, which is not the one seen inside.
  */
 async function sharedNamespaces(
   pid: number | undefined,

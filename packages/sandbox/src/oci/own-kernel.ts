@@ -1,4 +1,4 @@
-// What is different for a runtime with a kernel of its own (gVisor): what bounds which of the two, and the way out.
+// Differences of a runtime with its own kernel (gVisor): which limits apply to which kernel, and the network access.
 
 import { once } from "node:events";
 import { open } from "node:fs/promises";
@@ -6,27 +6,28 @@ import { createServer } from "node:net";
 import type { Egress } from "../egress/egress.ts";
 import type { SandboxLimits } from "../types.ts";
 
-/** What it needs beside the program, bytes; the runtime while it starts one included. */
+/** Memory of the kernel besides the program, including the runtime during a start, in bytes. */
 const kernelBytes = 128 * 1024 * 1024;
-/** For this machine, to which program and kernel are one: the program's processes are not to be counted here. */
+/** For this machine, program and kernel are one process, so the program's processes are not counted here. */
 export function limitsOfKernel({ processes: _ofProgram, memoryBytes, ...others }: SandboxLimits): SandboxLimits {
   return memoryBytes === undefined ? others : { ...others, memoryBytes: memoryBytes + kernelBytes };
 }
 
 /**
- * For that kernel, in which the program's user is ours as well: of the first process, and of relay.c of @dari/native if
- * that runs.
+ * Limits in that kernel, where the program's user also owns our processes: the first one, and relay.c of @dari/native
+ * if it runs.
  */
 export function limitsInKernel(limits: SandboxLimits, egress: object | undefined): SandboxLimits {
   const ours = egress === undefined ? 1 : 2;
   return limits.processes === undefined ? limits : { ...limits, processes: limits.processes + ours };
 }
 
-/** Listens in `dir` for what the relay connects to. By a descriptor: a socket's name has at most 107 bytes. */
+/** Listens in `dir` for connections of the relay. By a descriptor, because a socket's name has at most 107 bytes. */
 export async function serveRelay(dir: string, egress: Pick<Egress, "ports" | "serve">): Promise<void> {
   const handle = await open(dir);
   const servers = egress.ports.map((port) => ({ port, server: createServer() }));
-  // Node removes a socket at its server's end, by the name it was made with: until then the number is this directory's.
+  // When a server closes, Node removes its socket by the name that it was created with, so the descriptor must stay
+  // open until then.
   const closed = servers.map(({ server }) => new Promise((resolve) => server.once("close", resolve)));
   void Promise.all(closed).then(() => handle.close());
   try {

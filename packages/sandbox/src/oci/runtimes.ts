@@ -1,5 +1,5 @@
-// The programs that can start an OCI container: how they differ, which of them this machine has, and what one is asked
-// after a container's end.
+// The programs that can start an OCI container: their differences, which ones this machine has, and cleaning up after a
+// container.
 
 import { existsSync } from "node:fs";
 import { lstat, mkdir, readdir, rm } from "node:fs/promises";
@@ -12,39 +12,39 @@ export interface Runtime {
   /** Absolute. */
   readonly program: string;
   readonly kind: RuntimeKind;
-  /** The directory of this user and runtime, with a directory for each container and the runtime's own records. */
+  /** The directory of this user and runtime, with one directory per container and the runtime's own state. */
   readonly dir: string;
 }
 
 export interface RuntimeKind {
   readonly globalOptions: readonly string[];
   /**
-   * Its containers are processes of this kernel. One with a kernel of its own hands over no sockets of its network, and
-   * its processes are not this kernel's to count.
+   * Whether containers are processes of this kernel. A separate kernel hands over no sockets of its network, and this
+   * kernel does not count its processes.
    */
   readonly sharesKernel: boolean;
 }
 
 const usual: RuntimeKind = { globalOptions: [], sharesKernel: true };
 
-/** By the program's name; one with another name takes what runc takes. */
+/** By program name. An unknown program is used like runc. */
 const kinds: Readonly<Record<string, RuntimeKind>> = {
   runc: usual,
-  // Our own groups hold the container, so none of its is made.
+  // Our own groups contain the container, so the runtime creates none.
   crun: { ...usual, globalOptions: ["--cgroup-manager=disabled"] },
   runsc: {
-    // The only UNIX sockets of the host in what is mounted are those that lead to the proxy.
+    // The only UNIX sockets of the host in mounted directories lead to the proxy.
     globalOptions: ["--ignore-cgroups", "--network=none", "--overlay2=none", "--host-uds=open"],
     sharesKernel: false,
   },
 };
 
-/** What is tried where the operator names none: those that our tests run, the one that starts faster first. */
+/** Tried if the operator names none: those that our tests run, the faster one first. */
 const tried = ["crun", "runc"];
 
 /**
- * The one that is named, by a name or an absolute path, else those that are found, in the order to try them in.
- * @throws where no directory of this user's can be made
+ * Returns the named runtime (a name or an absolute path), otherwise those found, in the order to try them.
+ * @throws if the user's directory cannot be created
  */
 export async function findRuntimes(named: string | undefined): Promise<Runtime[]> {
   const found: Runtime[] = [];
@@ -58,23 +58,23 @@ export async function findRuntimes(named: string | undefined): Promise<Runtime[]
 
 export const rootOf = (runtime: Runtime): string[] => ["--root", join(runtime.dir, "state")];
 
-/** Kills what of it is alive and removes what is left, control groups of the runtime's included. Never rejects. */
+/** Kills and removes a container with the runtime's control groups. Never rejects. */
 export async function deleteContainer(runtime: Runtime, id: string): Promise<void> {
   const { program, kind, dir } = runtime;
   await succeeds([program, ...kind.globalOptions, ...rootOf(runtime), "delete", "--force", id], runtimeEnvironment);
-  // What gVisor had only begun to write down it cannot read, and leaves.
+  // gVisor cannot read a state file that it had only begun to write, and leaves it.
   const begun = ["state", "lock"].map((ending) => join("state", `${id}_sandbox:${id}.${ending}`));
   for (const path of [...begun, id]) await rm(join(dir, path), { recursive: true, force: true }).catch(() => {});
 }
 
-/** By which it finds the programs that it starts itself. */
+/** The runtime finds the programs that it starts in this PATH. */
 export const runtimeEnvironment = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" };
 
-/** Containers of a process that is no more: their first processes ended with it, the rest did not. */
+/** Removes containers of dead processes: their first processes ended too, but not the rest. */
 export async function sweepContainers(runtime: Runtime): Promise<void> {
   const dirs = [runtime.dir, join(runtime.dir, "state")];
   const names = await Promise.all(dirs.map((dir) => readdir(dir).catch(() => [])));
-  // gVisor's end in what each is for.
+  // gVisor's file names end with their purpose.
   for (const id of new Set(names.flat().map((name) => name.replace(/_sandbox:.*$/, "")))) {
     if (await isLeftBehind(id)) await deleteContainer(runtime, id);
   }

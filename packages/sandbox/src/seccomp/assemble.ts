@@ -1,13 +1,13 @@
-// Writes the filter of system calls as the kernel's classic BPF. A list in, bytes out.
+// Assembles the system call filter as classic BPF.
 
 import { absent, attributes, forbidden, inspected, newestKnown, shared } from "./system-calls.ts";
 
 export type Architecture = "x64" | "arm64";
 
 /**
- * What the program runs in. `namespaces`: a network of its own. `namespaces, template`: the same, and its supervisor
- * decides on namespaces of its children. `none`: the host's, of which it gets TCP sockets that its supervisor
- * opens. `none, open network`: the host's network as it is.
+ * What the program runs in. `namespaces`: its own network. `namespaces, template`: the same, and its supervisor decides
+ * on namespaces of its children. `none`: the host's network, with TCP sockets that its supervisor opens. `none, open
+ * network`: the host's network without limits.
  */
 export type FilterProfile = "namespaces" | "namespaces, template" | "none" | "none, open network";
 
@@ -15,9 +15,9 @@ const audit = { x64: 0xc000003e, arm64: 0xc00000b7 };
 const column = { x64: 0, arm64: 1 } as const;
 
 const allow = 0x7fff0000;
-/** The call waits until the supervisor has carried it out. */
+/** The call waits until the supervisor has executed it. */
 const ask = 0x7fc00000;
-/** The tracer of the process decides. Without a tracer, the call does not exist. */
+/** The process's tracer decides. Without a tracer, the call fails as unknown. */
 const trace = 0x7ff00000;
 const refuse = (errno: number): number => 0x00050000 | errno;
 const EPERM = 1;
@@ -29,16 +29,16 @@ const EAFNOSUPPORT = 97;
 
 /** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET. */
 const namespaceFlags = 0x7e020000;
-/** Putting characters into a terminal's input: TIOCSTI and TIOCLINUX. */
+/** Writing into a terminal's input: TIOCSTI and TIOCLINUX. */
 const terminalInput = [0x5412, 0x541c];
-/** FS_IOC_SETFLAGS, FS_IOC_SETVERSION and FS_IOC_FSSETXATTR: what `chattr` sets on a file. */
+/** FS_IOC_SETFLAGS, FS_IOC_SETVERSION and FS_IOC_FSSETXATTR, which `chattr` uses on a file. */
 const fileFlags = [0x40086602, 0x40087602, 0x401c5820];
 /**
  * F_SETLEASE, F_NOTIFY and F_SETDELEG. While a process holds a lease on a file that sandboxes share, every other
  * process that opens the file waits, up to 45 s each time.
  */
 const leases = [1024, 1026, 1040];
-/** AF_UNIX, AF_INET, AF_INET6 and AF_NETLINK, by which interfaces are listed. */
+/** AF_UNIX, AF_INET, AF_INET6 and AF_NETLINK, which lists interfaces. */
 const socketFamilies = [1, 2, 10, 16];
 const [unixFamily, netlinkFamily] = [1, 16];
 const internetFamilies = [2, 10] as const;
@@ -46,9 +46,9 @@ const tcp = 6;
 const [stream, seqpacket, typeBits] = [1, 5, 0xf];
 /** Connects without a call of `connect`, so a filter of `connect` does not see it. */
 const fastOpen = 0x20000000;
-/** SOL_IP and IP_LOCAL_PORT_RANGE: where a socket that is not bound begins to listen. */
+/** SOL_IP and IP_LOCAL_PORT_RANGE: the range of ports for sockets without bind. */
 const [ipLevel, localPorts] = [0, 51];
-/** PER_LINUX, and the question what it is. */
+/** PER_LINUX, and the query for the current value. */
 const personalities = [0, 0xffffffff];
 
 /** One instruction: code, jump if true, jump if false, constant. */
@@ -129,7 +129,10 @@ export function assembleFilter(target: Architecture, profile: FilterProfile = "n
   ]);
 }
 
-/** TCP is the supervisor's to open; interfaces may be listed. No other protocol, and no UNIX socket: it has a path. */
+/**
+ * The supervisor opens TCP sockets, and interfaces can be listed. No other protocol, and no UNIX socket, because it can
+ * have a path.
+ */
 function supervisedSocket(): Instruction[] {
   return [
     argument(0),
@@ -163,7 +166,7 @@ function hostSocket(): Instruction[] {
   ];
 }
 
-/** The supervisor has told each socket its sandbox's own ports; to listen without a bind asks for no leave. */
+/** The supervisor has set the sandbox's own ports for each socket: listening without bind needs no permission. */
 function keptPorts(): Instruction[] {
   return [
     argument(1),
@@ -175,7 +178,7 @@ function keptPorts(): Instruction[] {
   ];
 }
 
-/** A pair of datagram sockets is not held together: either may be connected to a path later. */
+/** No pairs of datagram sockets: either end could be connected to a path later. */
 function connectedPair(): Instruction[] {
   return [
     argument(0),

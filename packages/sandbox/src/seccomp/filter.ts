@@ -1,4 +1,4 @@
-// The filter of system calls for this machine, ready to be given to a launcher.
+// The system call filter of this machine, ready for a launcher.
 
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";

@@ -1,4 +1,4 @@
-// Which system calls a sandbox does without. Numbers as on x86_64 and on arm64; null where it does not exist.
+// The system calls that a sandbox must not use. Numbers for x86_64 and arm64; null if the call does not exist there.
 
 type Numbers = readonly [x64: number, arm64: number | null];
 
@@ -71,8 +71,8 @@ export const forbidden: Readonly<Record<string, Numbers>> = {
 };
 
 /**
- * Answered as if the kernel did not have them, so that programs take another way: clone3 hides its flags behind a
- * pointer, where no filter sees them, and io_uring makes system calls that no filter sees.
+ * Answered as unknown to the kernel, so that programs use another way: clone3 hides its flags behind a pointer, and
+ * io_uring makes system calls, both invisible to filters.
  */
 export const absent: Readonly<Record<string, Numbers>> = {
   clone3: [435, 435],
@@ -88,7 +88,7 @@ export const absent: Readonly<Record<string, Numbers>> = {
 };
 
 /**
- * Extended attributes are answered with ENOTSUP, as by a file system without them. Snapshots do not keep attributes,
+ * Extended attributes are answered with ENOTSUP, as on a file system without them. Snapshots do not store attributes,
  * and a workspace that a worker keeps would show them to another session.
  */
 export const attributes: Readonly<Record<string, Numbers>> = {
@@ -99,8 +99,8 @@ export const attributes: Readonly<Record<string, Numbers>> = {
 };
 
 /**
- * What a sandbox without namespaces would share with the host, and leave behind there. Numbers of what is there can be
- * guessed, so that to make some and to use some are the same.
+ * What a sandbox without namespaces would share with the host and leave behind. Ids of existing objects can be guessed,
+ * so using them is forbidden as well as creating them.
  */
 export const shared: Readonly<Record<string, Numbers>> = {
   shmget: [29, 194],
@@ -130,5 +130,5 @@ export const inspected = {
   setsockopt: [54, 208],
 } satisfies Record<string, Numbers>;
 
-/** Newer calls are answered as absent, because this list was not checked for them. So are x86's x32 calls. */
+/** Newer calls are answered as unknown, because this list was not checked for them. So are x86's x32 calls. */
 export const newestKnown = 470;

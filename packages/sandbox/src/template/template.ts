@@ -1,4 +1,4 @@
-// A sandbox that is forked: template.c of @dari/native holds its program and makes each child a sandbox.
+// A sandbox that is forked: template.c of @dari/native controls its program and makes each child a sandbox.
 
 import { createInterface } from "node:readline";
 import { nativeFile } from "@dari/native";
@@ -15,12 +15,12 @@ import { childWords } from "./words.ts";
 
 /** Descriptors of each child. */
 const streams = 3;
-/** A number and a port travel as one number of 32 bits. */
+/** A number and a port are sent as one 32-bit number. */
 const portBits = 65_536;
 export const forksMax = 32_000;
-/** How long a program of ours may take for one child, whose parent stands still. Milliseconds. */
+/** Time limit of a native program for one child, while the parent is stopped. In milliseconds. */
 const forkedWithinMs = 10_000;
-/** How long it may take to fork on request. Milliseconds. */
+/** Time limit of a fork on request, in milliseconds. */
 const heldWithinMs = 5_000;
 /** The template's mounts at the two places of a turn. */
 const mountsBelow = 2;
@@ -30,9 +30,9 @@ export interface TemplateMeans {
   readonly base: Sandbox;
   readonly init: Promise<ProcessIdentity | undefined>;
   readonly spec: SandboxSpec;
-  /** The user of the host that it and its children run as; default: this process's. */
+  /** The host user of the template and its children (default: this process's). */
   readonly hostUser: number | undefined;
-  /** Makes a child's slot the user's. */
+  /** Makes the user the owner of a child's slot. */
   giveSlot(slotDir: string): Promise<void>;
   readonly starter: Starter;
   readonly groups: GroupPlaces | undefined;
@@ -54,7 +54,7 @@ export function templateSandbox(o: TemplateMeans): SandboxTemplate {
       const held = await holdProgram(o, tell);
       if (typeof held === "string") return held;
       receiver = held;
-      // It stands still, and what is below it is its children's.
+      // It is stopped, and the processes below it belong to its children.
       o.onHeld();
       return undefined;
     },
@@ -67,7 +67,7 @@ export function templateSandbox(o: TemplateMeans): SandboxTemplate {
   };
 }
 
-/** Text: why it cannot be held. */
+/** Resolves with the reason as text if it cannot be controlled. */
 async function holdProgram(o: TemplateMeans, tell: () => void): Promise<Receiver | string> {
   const init = await o.init;
   const program = init === undefined ? undefined : await readProcess((await childrenOf(init.pid))[0] ?? 0);
@@ -102,7 +102,7 @@ async function holdProgram(o: TemplateMeans, tell: () => void): Promise<Receiver
   return receiver;
 }
 
-/** Its number may be somebody else's once it has ended. */
+/** Its pid may belong to another process once it has ended. */
 function killerOf({ pid, exited }: Launched): { kill: () => void; isKilled: () => boolean } {
   let [isGone, isKilled] = [false, false];
   void exited.then(() => (isGone = true));

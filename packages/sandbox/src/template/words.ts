@@ -1,13 +1,10 @@
-// The words that a template gets for each child, as template.c and child-mounts.h of @dari/native read it.
+// The words for each child of a template, as template.c and child-mounts.h of @dari/native read them.
 
 import { defaultTmpBytes, guardedPaths, innerId, insidePathOf, insidePaths, memoryDirs } from "../bwrap-arguments.ts";
 import type { ControlGroup } from "../control-groups.ts";
 import type { SandboxSpec } from "../types.ts";
 
-/**
- * Returns the words that follow the child's number. `slotDir`: the child's. `processes`: how many processes its user
- * can have.
- */
+/** Returns the words that follow the child's number. `slotDir`: the child's. `processes`: the maximum for its user. */
 export function childWords(
   spec: SandboxSpec,
   o: {
@@ -33,7 +30,7 @@ export function childWords(
   ];
 }
 
-/** What the program needs and lies in a directory that is each child's own. */
+/** Paths that the program needs in directories that each child has for itself. */
 function keptPaths(spec: SandboxSpec): string[] {
   const paths = spec.readOnlyPaths.map((path) => insidePathOf(spec, path));
   return paths.filter((path) => memoryDirs.some((dir) => path.startsWith(`${dir}/`)));
