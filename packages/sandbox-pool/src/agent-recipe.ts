@@ -36,8 +36,8 @@ export function agentRecipe<T extends AgentTurn>(context: AgentContext<T>, turn:
 }
 
 /**
- * With a limit on processor time each turn has a process of its own, because the kernel counts the time of a process
- * from its start.
+ * With a limit on processor time, each turn has its own process, because the kernel counts a process's time from its
+ * start.
  */
 function canServeSession(
   { settings, driver }: Pick<AgentContext, "settings" | "driver">,
@@ -60,7 +60,7 @@ function keyOf(turn: AgentTurn): readonly unknown[] {
   return [organizationId, versionId, image, manifest.sdk, egress, environment];
 }
 
-/** Returns digests of the values that all turns of the version share until somebody changes them. */
+/** Returns digests of the values that all turns of the version share until one is changed. */
 function sharedValues(turn: AgentTurn): ReadonlyMap<string, string> {
   const shared = Object.entries(turn.environment.reveal()).filter(([name]) => !turn.sessionSecrets.has(name));
   const { session: _session, ...egress } = turn.egress;

@@ -7,7 +7,7 @@ import { collectImportOutput, type ImportOutput } from "./import-output.ts";
 import type { SandboxRecipe, Slot, StartedSandbox, Template } from "./recipe.ts";
 import { agentSpec, reportConnections } from "./start-agent.ts";
 
-/** Returns nothing for an agent that cannot be forked, or that is to be loaded for every turn. */
+/** Returns nothing for an agent that cannot be forked, or that must be loaded for every turn. */
 export function agentTemplate<T extends AgentTurn>(
   context: AgentContext<T>,
   turn: T,
@@ -19,7 +19,7 @@ export function agentTemplate<T extends AgentTurn>(
   return { startTemplate: (slot, signal) => startTemplate(context, turn, slot, signal) };
 }
 
-/** Resolves to a text that says why if the agent cannot be forked. */
+/** Resolves with the reason if the agent cannot be forked. */
 async function startTemplate<T extends AgentTurn>(
   context: AgentContext<T>,
   turn: T,

@@ -40,7 +40,7 @@ export interface AgentContext<T extends AgentTurn = AgentTurn> {
 
 export interface AgentSettings {
   readonly limits: SandboxLimits & { readonly memoryBytes: number };
-  /** How long a sandbox is kept for its session's next turn. Milliseconds; 0: none is kept. */
+  /** How long a sandbox is kept for its session's next turn, in milliseconds; 0: none is kept. */
   readonly keepMs: number;
   /** Whether agents are loaded once and forked, if they and the driver allow it. */
   readonly usesTemplates: boolean;

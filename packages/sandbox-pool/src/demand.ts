@@ -5,9 +5,9 @@ export interface Demand {
   readonly running: number;
   turnStarted(key: string): void;
   turnEnded(key: string): void;
-  /** How many sandboxes to preload: as many as turns of this key ran at once lately; 0 while it is suspended. */
+  /** How many sandboxes to preload: as many as turns of this key ran at once recently; 0 while it is suspended. */
   target(key: string): number;
-  /** Whether turns used the key lately and it is not suspended. */
+  /** Whether turns used the key recently and it is not suspended. */
   isInDemand(key: string): boolean;
   /**
    * Preloads nothing for this key for a minute, and for twice as long after each further call, up to 5 minutes. Called
@@ -25,7 +25,7 @@ export interface Demand {
 interface KeyUse {
   running: number;
   turns: number;
-  /** The most turns at once lately, and when that was. */
+  /** The most turns at once recently, and when that was. */
   peak: number;
   peakAt: number;
   usedAt: number;

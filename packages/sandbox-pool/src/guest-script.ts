@@ -1,5 +1,5 @@
 // The guest of Node agents, bundled into one script in the worker's directory. Each start of the worker writes it again
-// without reading the old one. A turn runs it only while it is exactly the file that was written.
+// without reading the old one. A turn uses it only if it is exactly the file that was written.
 
 import { lstatSync, type BigIntStats } from "node:fs";
 import { mkdir, open, rename, rm } from "node:fs/promises";

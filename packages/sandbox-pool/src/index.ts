@@ -1,4 +1,4 @@
-// Sandboxes of agents: preloaded for the turns to come, forked, kept between turns, and evicted.
+// Sandboxes of agents: preloaded for future turns, forked, kept between turns, and evicted.
 
 export { agentRecipe } from "./agent-recipe.ts";
 export { type AgentContext, type AgentSettings, type AgentTurn } from "./agent-turn.ts";

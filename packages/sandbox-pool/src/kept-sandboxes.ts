@@ -1,5 +1,4 @@
-// Sandboxes that are kept between two turns of one session, if their agent asks for that. How many can be kept is for
-// the pool to decide.
+// Sandboxes that are kept between two turns of one session, if their agent asks for that. The pool decides how many.
 
 import type { Logger } from "@dari/runtime";
 import type { Background } from "./background.ts";
@@ -106,7 +105,7 @@ export function createKeptSandboxes({ background, log }: { background: Backgroun
       endAll(({ keptAt }) => performance.now() - keptAt > keepMs, "no turn came");
       const looks = [...entries.values()].map(async (entry) => ((await entry.pooled.isSpoilt()) ? entry : undefined));
       const found = new Set(await Promise.all(looks));
-      // A sandbox that a turn took in the meantime is no entry any more. `assign` has looked at it.
+      // A sandbox that a turn took in the meantime is no longer an entry. `assign` has checked it.
       endAll((entry) => found.has(entry), spoilt);
     },
   };

@@ -3,9 +3,9 @@
 import type { Memory } from "./memory.ts";
 
 export interface MemoryPlan {
-  /** Turns at once: the configured slots, or as many as the memory allows. At least 1. */
+  /** Maximum number of turns at once: the configured slots, or as many as the memory allows; at least 1. */
   readonly slots: number;
-  /** Memory of all turns together, bytes. */
+  /** Memory of all turns together, in bytes. */
   readonly budgetBytes: number;
   /** Whether the machine has memory for one more turn now. */
   hasFreeMemory(): boolean;
@@ -13,17 +13,17 @@ export interface MemoryPlan {
 }
 
 export interface FreeMemory {
-  /** Free now, bytes. */
+  /** Free now, in bytes. */
   readonly availableBytes: number;
-  /** What must be free for one more turn, bytes. */
+  /** What must be free for one more turn, in bytes. */
   readonly neededBytes: number;
 }
 
 export interface MemorySettings {
   readonly slots: number;
-  /** Memory of all turns together, bytes. Default: what this process may use, less 512 MiB for the worker. */
+  /** Memory of all turns together, in bytes (default: what this process may use, minus 512 MiB for the worker). */
   readonly memoryBytes: number | undefined;
-  /** Memory reserved for each turn, bytes. */
+  /** Memory reserved for each turn, in bytes. */
   readonly reservedBytes: number;
 }
 

@@ -5,13 +5,13 @@ import { freemem, totalmem } from "node:os";
 import { dirname, join } from "node:path";
 
 export interface Memory {
-  /** The most that may be used, bytes. */
+  /** Maximum usage, in bytes. */
   readonly totalBytes: number;
-  /** What may still be used, bytes. Caches that the kernel can reclaim count as free. */
+  /** Still available, in bytes. Caches that the kernel can reclaim count as free. */
   readonly availableBytes: number;
 }
 
-/** Where the kernel's files are. Tests have their own. */
+/** Where the kernel's files are. Tests use their own. */
 export interface MemoryFiles {
   readonly proc: string;
   readonly cgroups: string;

@@ -1,4 +1,4 @@
-// The pool: preloads sandboxes for the turns to come, gives them to turns, keeps them between turns of one session, and
+// The pool: preloads sandboxes for future turns, gives them to turns, keeps them between turns of one session, and
 // evicts them. It knows agents only by their recipes.
 
 import { availableParallelism } from "node:os";
@@ -28,7 +28,7 @@ export interface SandboxPool {
    */
   endTurn(recipe: SandboxRecipe, o: { isPreloadable: boolean }): void;
   readonly counts: Readonly<PoolCounts>;
-  /** Ends all sandboxes but those that serve turns. From now on none is preloaded or kept. Idempotent. */
+  /** Ends all sandboxes except those that serve turns. From now on none is preloaded or kept. Idempotent. */
   close(): Promise<void>;
 }
 
@@ -52,29 +52,34 @@ interface TurnCounts {
 
 export interface SandboxPoolOptions {
   readonly mounts: SlotMounts;
-  /** Preloaded sandboxes at once, at most. */
+  /** Maximum number of preloaded sandboxes. */
   readonly preloadMax: number;
-  /** Turns at once, at most. Turns and kept sandboxes together are never more, so that each has its memory reserved. */
+  /**
+   * Maximum number of turns at once. Turns and kept sandboxes together never exceed it, so that each has its memory
+   * reserved.
+   */
   readonly turnsMax: number;
-  /** How long a sandbox is kept for the session's next turn. Milliseconds. */
+  /** How long a sandbox is kept for the session's next turn, in milliseconds. */
   readonly keepMs: number;
-  /** Whether there is memory for one more turn. While there is not, nothing is preloaded or kept. */
+  /** Whether there is memory for one more turn. Otherwise nothing is preloaded or kept. */
   readonly hasFreeMemory: () => boolean;
   readonly log: Logger;
-  /** While so many turns run, nothing is preloaded. Default: the number of processors. */
+  /** While this many turns run, nothing is preloaded (default: the number of processors). */
   readonly busyAtTurns?: number;
   /**
-   * A turn that has run for so long waits for something other than a processor, so one sandbox is preloaded beside it.
-   * Milliseconds; default 1 s.
+   * A turn that has run for this long waits for something other than a processor, so one sandbox is preloaded beside
+   * it. In milliseconds (default: 1 s).
    */
   readonly longTurnMs?: number;
-  /** How long after a turn's end its successor is preloaded. Milliseconds; default 20. */
+  /** How long after a turn's end its successor is preloaded, in milliseconds (default: 20). */
   readonly refillDelayMs?: number;
-  /** Sandboxes and templates whose key no turn used for so long are evicted. Milliseconds; default 5 minutes. */
+  /**
+   * Sandboxes and templates whose key no turn has used for this long are evicted, in milliseconds (default: 5 minutes).
+   */
   readonly idleMs?: number;
-  /** A template that is so old is replaced. Milliseconds; default 5 minutes. */
+  /** A template of this age is replaced, in milliseconds (default: 5 minutes). */
   readonly templateAgeMs?: number;
-  /** How often the pool is reviewed. Milliseconds; default 1 s. */
+  /** How often the pool is reviewed, in milliseconds (default: 1 s). */
   readonly reviewEveryMs?: number;
 }
 
@@ -82,16 +87,19 @@ const defaultIdleMs = 5 * 60_000;
 const defaultLongTurnMs = 1_000;
 const defaultRefillDelayMs = 20;
 const defaultReviewEveryMs = 1_000;
-/** After memory was short, nothing is preloaded beside long turns for so long: it would soon be short again. */
+/**
+ * After memory was short, nothing is preloaded beside long turns for this long, in milliseconds: it would soon be short
+ * again.
+ */
 const afterShortMs = 30_000;
 const neverAborts = new AbortController().signal;
 
 /** Shared state of one pool. */
 interface Parts {
   readonly o: SandboxPoolOptions;
-  /** All sandboxes that have not been ended. Their states tell them apart. */
+  /** All sandboxes that have not ended. Their states distinguish them. */
   readonly sandboxes: ReadonlySet<PooledSandbox>;
-  /** The recipes of running turns, and since when they run. Turns with a replaced credential are left out. */
+  /** The recipes of running turns, and since when they run. Without turns whose credential was replaced. */
   readonly running: Map<SandboxRecipe, number>;
   readonly demand: Demand;
   readonly refills: RefillQueue<SandboxRecipe>;
@@ -172,7 +180,7 @@ async function beginTurn(
   if (found !== undefined || signal.aborted || !demand.isInDemand(key)) return found;
   const isForked = templates.isReady(key);
   if (isForked) counts.forked += 1;
-  // Only a sandbox of the pool can be kept, so a turn of such a session gets one even if nothing is gained for itself.
+  // Only a sandbox of the pool can be kept, so a turn of such a session gets one even if it gains nothing itself.
   else if (session === undefined) return undefined;
   return await assign(parts.start(recipe, { isPreload: isForked }), signal, parts);
 }
@@ -211,12 +219,12 @@ function endTurn(
   demand.turnEnded(recipe.key);
   if (!isPreloadable) demand.suspend(recipe.key);
   if (!running.delete(recipe) || isClosed) return;
-  // A busy worker does this as well: what loading a template costs is saved by each further turn.
+  // A busy worker does this as well: each further turn saves the cost of loading a template.
   if (isPreloadable && demand.turnCount(recipe.key) > 1) templates.request(recipe);
   refills.request(recipe);
 }
 
-/** Evicts what is idle, or too much for the free memory, and preloads sandboxes beside long turns. */
+/** Evicts what is idle or exceeds the free memory, and preloads sandboxes beside long turns. */
 function reviewOf(parts: Parts): () => Promise<void> {
   const { o, demand, kept, running, refills } = parts;
   const { longTurnMs = defaultLongTurnMs } = o;
@@ -266,7 +274,7 @@ function preload(recipe: SandboxRecipe, parts: Parts): void {
   });
 }
 
-/** Ends everything that holds a value which this turn brings replaced. */
+/** Ends everything with a value that this turn's values replace. */
 function endReplaced(current: SandboxRecipe, parts: Parts): void {
   const isReplaced = (one: SandboxRecipe): boolean => {
     if (one.group !== current.group || one.key === current.key) return false;

@@ -1,4 +1,4 @@
-// One sandbox of the pool, from its start until nothing of it is alive.
+// One sandbox of the pool, from its start until all its processes are dead.
 
 import type { Logger } from "@dari/runtime";
 import type { Background } from "./background.ts";
@@ -25,7 +25,7 @@ export interface PooledSandbox {
    * at rest.
    */
   isSpoilt(): Promise<boolean>;
-  /** Kills it. What it leaves on the disk is removed in the background. Idempotent. */
+  /** Kills it. Its files are removed in the background. Idempotent. */
   end(): Promise<void>;
 }
 
@@ -58,7 +58,7 @@ export function startPooledSandbox(
 
   async function start(given: Slot): Promise<StartedSandbox | undefined> {
     const forked = isPreload ? await fork(recipe, given) : undefined;
-    // It may have been ended because a credential was replaced, so it must not be started with the old one.
+    // It may have ended because a credential was replaced, so do not start it with the old one.
     if (forked !== undefined || ended !== undefined) return forked;
     return await recipe.start(given, { isPreload });
   }

@@ -1,9 +1,9 @@
-// What the pool knows of an agent: how a sandbox for it is started, and which turns can use that sandbox.
+// What the pool knows about an agent: how its sandbox is started, and which turns can use that sandbox.
 
 import type { EgressRecord, Sandbox, SlotMounts } from "@dari/sandbox";
 import type { ImportOutput } from "./import-output.ts";
 
-/** An empty directory of its own for one sandbox. The files of a turn are mounted over it later. */
+/** An empty directory for one sandbox. The files of a turn are mounted over it later. */
 export interface Slot {
   readonly slotDir: string;
   readonly mounts: SlotMounts;
@@ -19,7 +19,7 @@ export interface SandboxRecipe {
    * value was replaced, and every sandbox of the group that holds the old value is ended.
    */
   readonly shared: ReadonlyMap<string, string>;
-  /** The host user that the sandbox runs as, and that owns its slot. Default: the user of this process. */
+  /** The host user that runs the sandbox and owns its slot (default: the user of this process). */
   readonly hostUser?: number | undefined;
   /** Set if the session's last sandbox can serve this turn, and this turn's sandbox the session's next one. */
   readonly session?: SessionTurn | undefined;

@@ -1,9 +1,9 @@
-// Decides when the next sandboxes are preloaded: one after the other, for the latest request first, and not while turns
+// Decides when the next sandboxes are preloaded: one after the other, the latest request first, and not while turns
 // need the machine.
 
 export interface RefillQueue<T> {
   /**
-   * Asks for one more sandbox like this, after a short delay. With `isSpare` it is started only if there is a free
+   * Requests one more sandbox like this, after a short delay. With `isSpare` it is started only if there is a free
    * place and none like it is preloaded; otherwise another sandbox may be evicted for it.
    */
   request(recipe: T, o?: { readonly isSpare: boolean }): void;
@@ -13,13 +13,13 @@ export interface RefillQueue<T> {
   close(): void;
 }
 
-/** Starting a sandbox keeps a processor busy for about this long. */
+/** Starting a sandbox occupies a processor for about this long, in milliseconds. */
 const paceMs = 40;
-/** At most so many keys are remembered while nothing can be started. The oldest requests are dropped. */
+/** Maximum number of requests while nothing can be started. The oldest are dropped. */
 const requestsMax = 256;
 
 export function createRefillQueue<T extends { readonly key: string }>(o: {
-  /** How long to wait after a turn's end, in which its result is saved and sent. Milliseconds. */
+  /** How long to wait after a turn's end, while its result is saved and sent, in milliseconds. */
   readonly delayMs: number;
   /** Whether the machine is idle enough. */
   canStart(): boolean;

@@ -1,5 +1,5 @@
-// Slots of sandboxes. A slot that is still as it was made is used again, because making and removing a directory waits
-// for the disk's journal.
+// Slots of sandboxes. A slot that is still unchanged is used again, because creating and removing a directory waits for
+// the disk's journal.
 
 import { randomUUID } from "node:crypto";
 import type { SlotMounts } from "@dari/sandbox";
@@ -17,7 +17,7 @@ export interface Slots {
   close(): Promise<void>;
 }
 
-/** If more are free, the oldest is removed. Its organization may have no turns any more. */
+/** Above this number, the oldest free slot is removed: its organization may have no turns any more. */
 const freeMax = 32;
 
 export function createSlots(mounts: SlotMounts): Slots {

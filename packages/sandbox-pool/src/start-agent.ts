@@ -5,7 +5,7 @@ import type { EgressOptions, EgressRecord, Sandbox, SandboxSpec, SlotMounts } fr
 import type { AgentContext, AgentTurn } from "./agent-turn.ts";
 import type { TurnReports } from "./recipe.ts";
 
-/** What a sandbox is started with. `mounts` is given for a slot of the pool. */
+/** Where a sandbox is started. `mounts` is given for a slot of the pool. */
 export interface AgentPlace {
   readonly imageDir: string;
   readonly slotDir: string;
@@ -53,7 +53,7 @@ export async function agentSpec<T extends AgentTurn>(
   };
 }
 
-/** While a sandbox is not assigned to a turn, so many of its connections are logged at the usual level. */
+/** While a sandbox is not assigned to a turn, this many of its connections are logged at the usual level. */
 const unassignedLinesMax = 100;
 
 /** Reports the connections of a sandbox: to the worker's log until it is assigned, and then to its turn. */

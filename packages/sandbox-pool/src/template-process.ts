@@ -21,12 +21,14 @@ export interface TemplateParts {
   readonly slots: Slots;
   readonly background: Background;
   readonly log: Logger;
-  /** After so long a template is replaced: what its import made may be out of date. Milliseconds; default 5 minutes. */
+  /**
+   * A template of this age is replaced, because its imports may be out of date. In milliseconds (default: 5 minutes).
+   */
   readonly templateAgeMs?: number | undefined;
 }
 
 const defaultAgeMs = 5 * 60_000;
-/** A template can be forked somewhat more often than this. */
+/** Slightly below the number of times that a template can be forked. */
 const forksMax = 30_000;
 
 /**
@@ -105,7 +107,7 @@ async function end(loaded: Promise<Template | string>, slot: Promise<Slot>, slot
   }
 }
 
-/** Resolves to a text that says why if the agent cannot be forked. Never rejects. */
+/** Resolves with the reason if the agent cannot be forked. Never rejects. */
 async function load(
   recipe: SandboxRecipe,
   slot: Promise<Slot>,

@@ -20,18 +20,21 @@ export interface Templates {
 }
 
 export interface TemplatesOptions extends TemplateParts {
-  /** At most so many at once. For another one, the least recently used is retired. */
+  /** Maximum number of templates. For another one, the least recently used is retired. */
   readonly max: number;
   readonly hasFreeMemory: () => boolean;
   usedAt(key: string): number;
 }
 
-/** After so long an agent that could not be forked is tried again: its import may depend on other things. */
+/**
+ * After this time, an agent that could not be forked is tried again: its imports may depend on other things. In
+ * milliseconds.
+ */
 const unforkableForMs = 10 * 60_000;
 const unforkableMax = 1_024;
 /**
- * A template that was used in this time is not retired for another one. Otherwise, with more agents than places, each
- * template would be loaded for nothing.
+ * A template that was used within this time is not retired for another one. Otherwise, with more agents than places,
+ * each template would be loaded in vain. In milliseconds.
  */
 const usedForMs = 30_000;
 

@@ -1,4 +1,4 @@
-// Directories for running turns. An empty one is used again, because making and removing a directory waits for the
+// Directories for running turns. An empty one is used again, because creating and removing a directory waits for the
 // disk's journal, which each commit of a database on the same disk keeps busy.
 
 import { mkdirSync, readdirSync } from "node:fs";
@@ -8,7 +8,7 @@ import { removeTree } from "@dari/native";
 export interface TurnDirectories {
   /** Returns an empty directory. */
   allocate(): string;
-  /** Takes the directory back and removes what is left in it. Rejects if that fails; then it is not used again. */
+  /** Takes the directory back and removes its contents. Rejects if that fails; then it is not used again. */
   release(dir: string): Promise<void>;
 }
 
