@@ -1,4 +1,4 @@
-// A headless browser on a platform's console: signs in, takes pictures, looks for what shuts people out.
+// A headless browser on a platform's console: signs in, takes pictures, checks accessibility.
 
 import { mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -11,18 +11,18 @@ export type Scheme = "light" | "dark";
 
 export interface ConsolePage {
   readonly page: Page;
-  /** What the page wrote to the browser's log as an error, such as a breach of its own policy. */
+  /** Errors in the browser's log, such as a violation of the page's own policy. */
   readonly errors: readonly string[];
 }
 
-/** What axe found, as far as it keeps somebody out: `serious` and `critical`. */
+/** A finding of axe with the impact `serious` or `critical`. */
 export interface Finding {
   readonly rule: string;
   readonly says: string;
   readonly where: readonly string[];
 }
 
-/** Where pictures of pages, and their figures, are left. */
+/** Where pictures of pages and their figures are stored. */
 export const picturesDir = path.join(tmpdir(), "dari-console");
 const grave = ["serious", "critical"];
 
@@ -31,7 +31,7 @@ export function startBrowser(command: string): Promise<Browser> {
   return chromium.launch({ executablePath: command });
 }
 
-/** The console at its sign-in page, in a browser profile of its own. */
+/** Opens the console's sign-in page in a new browser profile. */
 export async function openConsole(browser: Browser, apiUrl: string): Promise<ConsolePage> {
   const context = await browser.newContext({ viewport: { width: 1360, height: 860 } });
   const page = await context.newPage();
@@ -49,7 +49,7 @@ export async function signIn(page: Page, apiKey: string): Promise<void> {
   await page.getByRole("button", { name: "Sign in" }).click();
 }
 
-/** Pictures of the page in both schemes, into a folder of the temporary directory; returns what axe finds in either. */
+/** Takes pictures of the page in both color schemes, in a temporary folder. Returns axe's findings in both. */
 export async function inspect(page: Page, name: string): Promise<Finding[]> {
   await mkdir(picturesDir, { recursive: true });
   const findings: Finding[] = [];

@@ -1,5 +1,5 @@
-// Packs a few files, given as text, into a bundle: gzip around a plain tar. The command's own packing is not used here,
-// so that hostile and broken bundles can be made too.
+// Packs a few text files into a bundle: gzip around a plain tar. Does not use the command's own packing, so that
+// malicious and broken bundles can be made too.
 
 import { gzipSync } from "node:zlib";
 

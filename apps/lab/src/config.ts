@@ -1,19 +1,19 @@
-// What programs under test inherit of this machine's environment. The only place of the lab that reads it.
+// What programs under test inherit from this machine's environment. No other file of the lab reads it.
 
 const ours = /^(DARI_|S3_|AWS_|DATABASE_URL$|REDIS_URL$|INIT_CWD$|NODE_OPTIONS$|JEST_|npm_)/;
 
-/** PATH, HOME, proxies and certificates; no setting of the platform or of the test run, whatever the shell holds. */
+/** Returns PATH, HOME, proxies and certificates, without settings of the platform or of the test run. */
 export function machineEnvironment(): Record<string, string> {
   const entries = Object.entries(process.env).filter(([name, value]) => value !== undefined && !ours.test(name));
   return Object.fromEntries(entries) as Record<string, string>;
 }
 
-/** For programs that the lab starts itself: all that they were given. */
+/** Returns the whole environment, for programs that the lab itself starts. */
 export function programEnvironment(): Readonly<Record<string, string | undefined>> {
   return process.env;
 }
 
-/** Whether tests install and run every SDK in every version that is promised, which takes many minutes. */
+/** Whether tests install and run every SDK in every promised version, which takes many minutes. */
 export function testsEverySdk(): boolean {
   return process.env["DARI_TEST_SDKS"] === "all";
 }

@@ -1,4 +1,4 @@
-// What an end-to-end test says to a platform: publish, talk, wait. Over HTTP, as its clients do.
+// An end-to-end test's calls to a platform: publish, send, wait. Over HTTP, as its clients do.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -32,7 +32,7 @@ export interface Submitted {
   readonly versionId: string;
 }
 
-/** Uploads and publishes a bundle. Its build begins when a worker takes it. */
+/** Uploads and publishes a bundle. Its build begins when a worker claims it. */
 export async function submit({ client }: Platform, files: BundleFiles, agentId?: string): Promise<Submitted> {
   const bundle = packBundle(files);
   const sha256 = createHash("sha256").update(bundle).digest("hex");
@@ -71,7 +71,7 @@ export function manifestFile(manifest: Readonly<Record<string, unknown>>): { "da
   return { "dari.yml": JSON.stringify({ name: "lab", sdk: "opencode", ...manifest }) };
 }
 
-/** The files of a directory, by their paths in it. */
+/** Returns the files of a directory by relative path. */
 export function filesOf(directory: string): Record<string, string> {
   const entries = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   return Object.fromEntries(
@@ -82,7 +82,7 @@ export function filesOf(directory: string): Record<string, string> {
   );
 }
 
-/** Sends a message and waits for its end in one call, as the quickstart does. Throws when the reply is no message. */
+/** Sends a message and waits for its end in one call, as in the quickstart. Throws if the reply is not a message. */
 export async function send(
   platform: Platform,
   sessionId: string,
@@ -121,7 +121,7 @@ export function textPart(text: string): MessagePartInput {
   return { type: "text", text };
 }
 
-/** The text of an answer; throws with its error when it has none. */
+/** Returns the text of an answer. Throws with its error if it has none. */
 export function textOf(record: MessageRecord): string {
   const { status, output } = record;
   if (status !== "completed") throw new Error(`the message ended as ${status}: ${JSON.stringify(output?.error)}`);

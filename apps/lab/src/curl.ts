@@ -1,4 +1,4 @@
-// Real calls with the curl of this machine, and the `dari` command as a process: what a user types.
+// Calls with this machine's curl, and the `dari` command as a process: what a user types.
 
 import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
@@ -12,7 +12,7 @@ export interface Answer {
   readonly body: string;
 }
 
-/** Runs curl with these arguments. Throws when it reaches nobody. */
+/** Runs curl with these arguments. Throws if it cannot connect. */
 export async function curl(...args: readonly string[]): Promise<Answer> {
   const { code, stdout, stderr } = await run("curl", ["-sS", "-w", "\n%{http_code}", ...args], {});
   if (code !== 0) throw new Error(`curl ended with ${code}: ${stderr}`);
@@ -20,7 +20,7 @@ export async function curl(...args: readonly string[]): Promise<Answer> {
   return { status: Number(stdout.slice(end + 1)), body: stdout.slice(0, end) };
 }
 
-/** The reply of a route, checked against its schema and its status. */
+/** Returns the reply of a route after checking its schema and status. */
 export function replyOf<T>(name: RouteName, { status, body }: Answer): T {
   const route: Route = routes[name];
   if (status !== route.status) throw new Error(`${name} answered ${status}: ${body}`);
@@ -37,21 +37,21 @@ export interface CliOptions {
   readonly input?: string;
 }
 
-/** Runs `dari` and returns what it printed. Throws with its words when it fails. */
+/** Runs `dari` and returns its output. Throws with its message if it fails. */
 export async function dari(args: readonly string[], options: CliOptions): Promise<string> {
   const { code, stdout, stderr } = await runDari(args, options);
   if (code !== 0) throw new Error(`dari ${args.join(" ")} ended with ${code}:\n${stderr}`);
   return stdout;
 }
 
-/** Runs `dari` to its end, well or not. */
+/** Runs `dari` to its end, whatever its exit code. */
 export function runDari(args: readonly string[], { apiUrl, apiKey, cwd, input }: CliOptions): Promise<ProgramOutput> {
   const command = [...dariCommand, ...args];
   const env = { DARI_API_URL: apiUrl, DARI_API_KEY: apiKey, DARI_CONFIG_DIR: join(cwd, ".config") };
   return run(process.execPath, command, { cwd, env, ...(input && { input }) });
 }
 
-/** What Node is given to run `dari`. */
+/** Node's arguments to run `dari`. */
 export const dariCommand = ["--disable-warning=ExperimentalWarning", join(checkout, "apps/cli/bin/dari.mjs")] as const;
 
 export interface ProgramOutput {
@@ -60,7 +60,7 @@ export interface ProgramOutput {
   readonly stderr: string;
 }
 
-/** Runs a program of this machine to its end, with `env` on top of the machine's own. */
+/** Runs a program of this machine to its end, with `env` added to the machine's own. */
 export async function run(
   command: string,
   args: readonly string[],

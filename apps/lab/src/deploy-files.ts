@@ -1,4 +1,4 @@
-// Deploys an agent that is given as text, through the real `dari deploy`.
+// Deploys an agent that is given as text with the real `dari deploy`.
 
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -15,7 +15,7 @@ export interface Deployed {
   readonly versionId: string;
 }
 
-/** `files`: path to content. @throws with the command's own words when the build fails. */
+/** `files`: path to content. @throws with the command's message if the build fails. */
 export async function deployFiles(
   api: { apiUrl: string; apiKey: string },
   files: Readonly<Record<string, string>>,

@@ -1,5 +1,5 @@
-// The agents of every SDK, in the versions of today and in older ones, from their published packages: what the tests
-// leave out because it takes many minutes. Needs the package registries.
+// Runs the agents of every SDK, in current and older versions, from their published packages: what tests leave out
+// because it takes many minutes. Needs the package registries.
 //
 //   npm run lab -- every-sdk [pattern of test names]
 

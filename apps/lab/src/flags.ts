@@ -45,7 +45,7 @@ function parse<S extends Specification>(options: S, refuse: (problem: string) =>
     return parseArgs({ options }).values;
   } catch (error) {
     if (!String((error as { code?: unknown }).code).startsWith("ERR_PARSE_ARGS_")) throw error;
-    // The first sentence says it; the others explain how a word that looks like a flag is passed on.
+    // The first sentence is enough; the others explain how to pass a word that looks like a flag.
     return refuse((error as Error).message.split(". ")[0] ?? "");
   }
 }

@@ -1,6 +1,6 @@
-// A real fleet for end-to-end tests: API, workers and reconciler as processes of their own, on the real services of the
-// test run, with a database, a queue prefix and object keys of their own. Tests reach it by HTTP only; the database is
-// open to them for what no client may see.
+// A real fleet for end-to-end tests: API, workers and reconciler as separate processes, on the real services of the
+// test run, with a separate database, queue prefix and object keys. Tests use only HTTP; they access the database only
+// for what clients cannot see.
 
 import { randomBytes } from "node:crypto";
 import { chmodSync, existsSync, mkdtempSync, readdirSync } from "node:fs";
@@ -26,15 +26,15 @@ import { removeDirectory } from "./remove-directory.ts";
 import { rendezvousEndpoint } from "./rendezvous.ts";
 
 export interface FleetOptions {
-  /** Absent: workers pull from the database. */
+  /** Absent if workers pull from the database. */
   readonly redisUrl?: string | undefined;
   /** Absent: objects in a directory, or where DARI_TEST_STORE says. */
   readonly s3?: Services["s3"] | undefined;
-  /** Default 1. */
+  /** Default: 1. */
   readonly workers?: number;
-  /** For every program, over what the harness sets. */
+  /** For every program; overrides the fleet's own settings. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Each program serves its metrics on a port of its own. */
+  /** Whether each program serves its metrics on its own port. */
   readonly metrics?: boolean;
 }
 
@@ -42,15 +42,15 @@ export interface FleetWorker extends Program {
   readonly workDir: string;
 }
 
-/** What a fleet must not leave: each list is empty. */
+/** What a fleet must not leave behind: each list is empty. */
 export interface FleetRemains {
   readonly violations: readonly Violation[];
-  /** What the ledgers hold that the contract does not describe. */
+  /** Stored events that the contract does not describe. */
   readonly undescribedEvents: readonly string[];
   /** Directories of attempts and builds. */
   readonly directories: readonly string[];
   readonly processes: readonly string[];
-  /** Workers that did not end well when asked to. */
+  /** Workers that did not shut down properly. */
   readonly badEnds: readonly string[];
 }
 
@@ -74,21 +74,21 @@ export interface Fleet {
   readonly reconciler: Program;
   /** The metrics address of every program that was started; empty if the fleet has no metrics. */
   readonly metricsUrls: readonly string[];
-  /** Those that were started, dead ones included. */
+  /** All started workers, including dead ones. */
   readonly workers: readonly FleetWorker[];
-  /** Another worker, with empty caches. */
+  /** Starts another worker with empty caches. */
   startWorker(env?: Readonly<Record<string, string>>): Promise<FleetWorker>;
-  /** Ends everything, and says what was left. */
+  /** Ends everything and returns what was left. */
   close(): Promise<FleetRemains>;
 }
 
-/** Short, so that tests of lost workers and of retries take little time. */
+/** Short, so that tests of lost workers and retries are fast. */
 const quickSettings = { DARI_LEASE_MS: "3000", DARI_BACKOFF_FIRST_MS: "100", DARI_SHUTDOWN_GRACE_MS: "10000" };
 
 export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
   await using starting = new AsyncDisposableStack();
   const dir = mkdtempSync(join(tmpdir(), "dari-fleet-"));
-  // Agents may run as users of their own, who must get to their directories.
+  // Agents may run as other users, who must be able to enter their directories.
   chmodSync(dir, 0o711);
   starting.defer(() => removeDirectory(dir));
   const database = starting.adopt(await createTestDatabase(), (opened) => opened.close());
@@ -119,7 +119,7 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
   const reconcilerStart = launch(place, "reconciler", /reconciler\.started/, await health());
   const workerStarts = Array.from({ length: options.workers ?? 1 }, () => addWorker(starting, {}));
   const starts = [...workerStarts, ...[apiStart, reconcilerStart].map(async (one) => starting.use(await one))];
-  // All of them first, so that what did start is known to the stack that ends it.
+  // Start all of them first, so that the stack ends those that did start.
   await Promise.allSettled(starts);
   await Promise.all(starts);
   const [api, reconciler] = [await apiStart, await reconcilerStart];
@@ -174,7 +174,7 @@ function placeOf(dir: string, database: TestDatabase, { redisUrl, s3, env }: Fle
   };
 }
 
-/** A bucket of its own, which the first program makes. */
+/** A separate bucket, which the first program creates. */
 function s3Environment(s3: Services["s3"], bucket: string): Record<string, string> {
   return {
     S3_ENDPOINT: s3.endpoint,
@@ -204,7 +204,7 @@ function launch(
 
 async function launchWorker(place: Place, name: string, env: Readonly<Record<string, string>>): Promise<FleetWorker> {
   const workDir = join(place.dir, name);
-  // Agents of tests are ours, so a machine that cannot isolate them still runs the tests.
+  // Agents of tests are ours, so a machine without isolation still runs the tests.
   const settings = { DARI_WORK_DIR: workDir, DARI_MINIMUM_ISOLATION: "none", ...env };
   const program = await launch(place, "worker", /worker\.started/, settings, name);
   return Object.defineProperty(program, "workDir", { value: workDir, enumerable: true }) as FleetWorker;
@@ -217,7 +217,7 @@ async function endFleet(ending: {
 }): Promise<FleetRemains> {
   const badEnds: string[] = [];
   const living = ending.programs.filter((program) => program.isRunning);
-  // A test that failed may have left one standing still, deaf to what it is asked.
+  // A failed test may have left one stopped, which would not react to other signals.
   for (const program of living) program.signal("SIGCONT");
   const ends = await Promise.allSettled(living.map((program) => program.stop()));
   for (const [index, end] of ends.entries()) {

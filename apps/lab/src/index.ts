@@ -1,3 +1,3 @@
-// The lab has programs and tests, and nothing that others import.
+// The lab contains programs and tests, and exports nothing.
 
 export {};

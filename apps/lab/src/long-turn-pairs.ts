@@ -1,4 +1,4 @@
-// The pairs of SDK and language whose turns are made long: which example, who delegates by which tool.
+// The pairs of SDK and language for long turns: the example, and the tool with which it delegates.
 
 import type { ModelRequest, ToolCall } from "@dari/testkit";
 import type { BundleFiles } from "./bundle.ts";
@@ -7,10 +7,10 @@ export interface LongTurnPair {
   readonly title: string;
   readonly example: string;
   readonly provider: "openai" | "anthropic";
-  /** In place of the example's own. */
+  /** Replaces the example's files. */
   readonly files?: BundleFiles;
   readonly isSlow: "main" | "subagent";
-  /** The call that starts the subagent with this prompt; absent: the SDK has none. */
+  /** Returns the call that starts the subagent with this prompt; absent if the SDK has no subagents. */
   delegates?(request: ModelRequest, prompt: string): ToolCall;
 }
 
@@ -19,7 +19,7 @@ const asksHelper = (_request: ModelRequest, prompt: string): ToolCall => ({
   arguments: { input: prompt },
 });
 
-/** Newer versions call the tool otherwise than older ones. */
+/** Newer versions name the tool differently. */
 function startsAgent({ body }: ModelRequest, prompt: string): ToolCall {
   const names = (body["tools"] as { name: string }[]).map(({ name }) => name);
   const given = { description: "Works", prompt, subagent_type: "general-purpose" };

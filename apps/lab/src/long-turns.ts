@@ -1,6 +1,6 @@
-// Turns that last for minutes, of every pair of SDK and language at once: each is shown an image and has a subagent
-// (pi has none). Subagents that have a stream of their own write for that long, else the main conversation does: for
-// longer than HTTP clients wait in silence. Needs the package registries.
+// Turns that last for minutes, of every pair of SDK and language at once: each is shown an image and has a subagent (pi
+// has none). Subagents with their own stream write for that long, otherwise the main conversation does: longer than
+// HTTP clients wait in silence. Needs the package registries.
 //
 //   npm run lab -- long-turns [--seconds 400] [--only opencode]
 
@@ -20,7 +20,7 @@ const usage = { inputTokens: 100, outputTokens: 10, reasoningTokens: 3 };
 const answer = "The long turn is over";
 const pairs = longTurnPairs.filter(({ title }) => title.includes(flags.values.only ?? ""));
 
-/** Text in pieces, for as long as the turn is to last. */
+/** Yields text in pieces for as long as the turn should last. */
 async function* slowly(): AsyncGenerator<string> {
   const endsAt = performance.now() + seconds * 1_000;
   while (performance.now() < endsAt) {
@@ -37,10 +37,10 @@ interface Seen {
 
 const seen = new Map(pairs.map(({ title }) => [title, { requests: 0, hasImage: false } as Seen]));
 
-/** The main conversation names its pair, and so does what it tells its subagent. */
+/** The main conversation's prompt names its pair, and so does the prompt of its subagent. */
 function play(request: ModelRequest): ModelReply {
   const pair = pairs.find(({ title }) => request.text.includes(`<${title}>`));
-  // OpenCode asks for a title of the session as well.
+  // OpenCode also asks for a title of the session.
   if (pair === undefined || !isOfTurn(request)) return { text: "A title", usage };
   const noted = seen.get(pair.title)!;
   noted.requests += 1;

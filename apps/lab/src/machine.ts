@@ -1,4 +1,4 @@
-// What a figure was measured on: goes beside every result.
+// Describes the machine of a measurement, for its result.
 
 import { execFileSync } from "node:child_process";
 import { availableParallelism, cpus, loadavg, totalmem } from "node:os";

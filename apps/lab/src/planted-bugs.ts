@@ -1,5 +1,5 @@
 // Proves that the step tests can fail: puts known bugs into a copy of the sources, one at a time, and runs the test
-// that must find each. The same tests must pass without.
+// that must find each. The same tests must pass without the bug.
 //
 //   npm run lab -- planted-bugs [--smoke] [--only "part of a name"]
 
@@ -27,7 +27,7 @@ interface Verdict {
   readonly evidence: string;
 }
 
-/** A line per plant for people, on the error output; the figures are the last line of the other. */
+/** One line per bug for people, on stderr. The last line of stdout has the figures. */
 const say = (...cells: string[]): void => void process.stderr.write(`${cells.join(" | ")}\n`);
 
 const startedAt = performance.now();
@@ -62,7 +62,7 @@ process.stdout.write(
 );
 process.exitCode = hasFailed ? 1 : 0;
 
-/** Every test that a plant is to fail, on the sources as they are. */
+/** Runs every such test on the unchanged sources. */
 async function faultsUnplanted(): Promise<string[]> {
   const tests = [plainTurn, ...chosen.map((plant) => plant.caughtBy)];
   const ends = await runTests(root, tests, env);

@@ -1,8 +1,8 @@
-// Which processes of this machine belong to something, found by a mark in their command line, environment or directory.
+// Finds the processes that belong to something, by a mark in their command line, environment or directory.
 
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
-/** A line for each living process, other than this one, that carries `mark`. */
+/** Returns a line for each living process, except this one, with `mark`. */
 export function processesMarked(mark: string): string[] {
   const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
   return pids.flatMap((pid) => {
@@ -12,7 +12,7 @@ export function processesMarked(mark: string): string[] {
   });
 }
 
-/** Living processes with mounts of their own of what `part` of a path names. */
+/** Returns living processes in other mount namespaces with a mount whose path contains `part`. */
 export function processesMounting(part: string): number[] {
   const own = new Set(mountsOf("self"));
   const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
@@ -24,7 +24,7 @@ function mountsOf(pid: string): string[] {
   return readProc(pid, "mountinfo").split("\n");
 }
 
-/** The processes that `pid` has started and their descendants, as far as they have kept their parents. */
+/** Returns the processes that `pid` has started and their descendants, unless their parent has changed. */
 export function descendantsOf(pid: number): number[] {
   const children = new Map<number, number[]>();
   for (const name of readdirSync("/proc").filter((entry) => /^\d+$/.test(entry))) {
@@ -41,7 +41,7 @@ export function descendantsOf(pid: number): number[] {
   return found;
 }
 
-/** False for a zombie. */
+/** Returns false for a zombie. */
 export function isAlive(pid: number | string): boolean {
   const state = statFields(String(pid))[0];
   return state !== undefined && state !== "Z" && state !== "X";
@@ -52,7 +52,7 @@ function parentOf(pid: string): number | undefined {
   return parent === undefined ? undefined : Number(parent);
 }
 
-/** From the third field on; the second, the program's name, may hold anything. */
+/** Returns the fields from the third on. The second, the program's name, can contain anything. */
 function statFields(pid: string): string[] {
   const stat = readProc(pid, "stat");
   return stat === "" ? [] : stat.slice(stat.lastIndexOf(")") + 2).split(" ");

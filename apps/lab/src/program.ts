@@ -1,4 +1,4 @@
-// One program of the platform as a process of its own: starts it, waits until it is ready, signals and ends it by pid.
+// One program of the platform as a separate process: starts it, waits until it is ready, signals and ends it by pid.
 
 import { spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
@@ -17,13 +17,13 @@ export interface Program extends AsyncDisposable {
   readonly pid: number;
   readonly logFile: string;
   readonly isRunning: boolean;
-  /** True once it was ended by kill -9, after which it can have cleared up nothing. */
+  /** Whether it was ended by kill -9, so that it could not clean up. */
   readonly wasKilled: boolean;
   readonly ended: Promise<ProgramEnd>;
-  /** Everything that it has written so far. */
+  /** Returns its output so far. */
   readLog(): string;
   signal(signal: NodeJS.Signals): void;
-  /** Asks it to end with `signal` and waits; kills it and throws when it does not end within `withinMs`. */
+  /** Sends `signal` and waits. If it does not end within `withinMs`, kills it and throws. */
   stop(signal?: NodeJS.Signals, withinMs?: number): Promise<ProgramEnd>;
   /** kill -9. */
   kill(): Promise<ProgramEnd>;
@@ -35,7 +35,7 @@ export interface ProgramOptions {
   readonly entry: string;
   /** Another checkout than this one. */
   readonly checkout?: string;
-  /** For Node itself, before the source file. */
+  /** For Node, before the source file. */
   readonly nodeArguments?: readonly string[];
   /** A command that becomes Node, such as setpriv with its arguments. */
   readonly through?: readonly string[] | undefined;
@@ -48,7 +48,7 @@ export interface ProgramOptions {
 const readyWithinMs = 60_000;
 const stopWithinMs = 30_000;
 
-/** Throws with the end of its log when it ends before it is ready. */
+/** Throws with the end of its log if it ends before it is ready. */
 export async function startProgram(options: ProgramOptions): Promise<Program> {
   const logFile = join(options.dir, `${options.name}.log`);
   const log = openSync(logFile, "a");

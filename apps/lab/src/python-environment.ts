@@ -1,4 +1,4 @@
-// Python programs that tests and checks need: pinned packages in virtual environments below .cache, made at first use.
+// Python programs for tests and checks: pinned packages in virtual environments below .cache, created on first use.
 
 import { access, mkdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
@@ -6,14 +6,13 @@ import { run, type ProgramOutput } from "./curl.ts";
 import { checkout } from "./program.ts";
 
 export interface PythonEnvironment {
-  /** The path of a program of it: `python`, or what a package brings. */
+  /** Returns the path of one of its programs: `python`, or one of a package. */
   program(name: string): string;
 }
 
 /**
- * The environment with exactly these packages, `name==version` each. Two that ask for it first at once are in each
- * other's way.
- * @throws when Python or its venv module is missing, or a package cannot be had.
+ * Returns the environment with exactly these packages, each as `name==version`. Two first calls at once conflict.
+ * @throws if Python or its venv module is missing, or a package cannot be installed.
  */
 export async function pythonEnvironment(name: string, packages: readonly string[]): Promise<PythonEnvironment> {
   const mark = packages.join("_").replaceAll("==", "-");
@@ -30,7 +29,7 @@ export async function pythonEnvironment(name: string, packages: readonly string[
   return { program: (program) => path.join(home, "bin", program) };
 }
 
-/** Runs a program that must end well. @throws with what it printed. */
+/** Runs a program that must succeed. @throws with its output */
 export async function succeed(
   command: string,
   args: readonly string[],

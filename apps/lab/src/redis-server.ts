@@ -1,5 +1,5 @@
-// A Redis for one run or test, on a port that stays the same, with its log of writes on disk. It can be killed, wiped
-// and frozen without others noticing.
+// A Redis server for one run or test, on a fixed port, with its append-only file on disk. It can be killed, wiped and
+// suspended without affecting others.
 
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -16,14 +16,14 @@ export interface RedisServer extends AsyncDisposable {
   readonly isRunning: boolean;
   /** kill -9. */
   kill(): Promise<void>;
-  /** From what its log of writes holds, or with nothing. */
+  /** Starts from its append-only file, or without data. */
   start(from: "log" | "nothing"): Promise<void>;
   signal(name: "SIGSTOP" | "SIGCONT"): void;
   /** Sends one command and returns the first line of its reply. */
   command(words: string): Promise<string>;
 }
 
-/** `ownDir`: where its log of writes is; default: a temporary directory, which goes with the server. */
+/** `ownDir`: directory of its append-only file (default: a temporary directory, which is removed with the server). */
 export async function startRedisServer(ownDir?: string): Promise<RedisServer> {
   const found = findRedisServer();
   if (found === undefined) throw new Error(`no redis-server on the PATH: ${redisInstallAdvice}`);

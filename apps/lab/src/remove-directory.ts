@@ -1,4 +1,4 @@
-// Removes a directory in which killed workers may have left something mounted.
+// Removes a directory in which killed workers may have left mounts.
 
 import { execFile } from "node:child_process";
 import { readFile, rm } from "node:fs/promises";
@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 
 const run = promisify(execFile);
 
-/** What is mounted below `dir`, the innermost last. */
+/** Returns what is mounted below `dir`, the innermost last. */
 export async function mountsBelow(dir: string): Promise<string[]> {
   const lines = (await readFile("/proc/mounts", "utf8").catch(() => "")).split("\n");
   return lines.map((line) => line.split(" ")[1] ?? "").filter((target) => target.startsWith(`${dir}/`));
@@ -18,7 +18,7 @@ export async function removeDirectory(dir: string): Promise<void> {
   for (const mount of mounts.reverse()) await run("umount", ["-l", mount]).catch(() => undefined);
   await rm(dir, { recursive: true, force: true, maxRetries: 5 }).catch(async (error: NodeJS.ErrnoException) => {
     if (error.code !== "EACCES") throw error;
-    // Sandboxes of an ordinary user's worker leave files of its /etc/subuid ids.
+    // Sandboxes of an ordinary user's worker leave files with ids of its /etc/subuid range.
     await run("unshare", ["--map-auto", "--map-root-user", "rm", "-rf", dir]);
   });
 }

@@ -1,4 +1,5 @@
-// Where a running agent and its test meet: the agent calls an address and gets no answer until the test gives one.
+// A meeting point of a running agent and its test: the agent calls an address and gets no answer before the test gives
+// one.
 
 import { createServer, type ServerResponse } from "node:http";
 import { once } from "node:events";
@@ -6,20 +7,20 @@ import { freePort } from "@dari/embedded";
 import { waitUntil } from "@dari/testkit";
 
 export interface Rendezvous extends AsyncDisposable {
-  /** What an agent fetches to arrive at `point`. */
+  /** The address that an agent fetches to arrive at `point`. */
   urlOf(point: string): string;
-  /** How often agents have arrived there. */
+  /** Returns how often agents have arrived there. */
   arrivals(point: string): number;
-  /** Resolves once `times` agents have arrived, or one has that many times. */
+  /** Resolves once `times` agents have arrived, or one has arrived that many times. */
   arrived(point: string, times?: number): Promise<void>;
-  /** Lets everybody go who waits there, and who arrives later. */
+  /** Answers all agents that wait there, and those that arrive later. */
   open(point: string): void;
 }
 
 const arriveWithinMs = 60_000;
 const port = await freePort();
 
-/** Where agents meet their tests, known before any worker starts: isolated agents reach it only if it is allowed. */
+/** Known before any worker starts: isolated agents can reach it only if it is allowed. */
 export const rendezvousEndpoint = `127.0.0.1:${port}`;
 
 export async function openRendezvous(): Promise<Rendezvous> {

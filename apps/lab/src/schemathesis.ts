@@ -1,10 +1,10 @@
-// Schemathesis against a whole platform: calls that the OpenAPI document allows, calls that it forbids, and chains of
-// calls, with an organization's admin key. Fails for a 5xx, a status, a header or a content type that the document does
-// not name, a body that its schema does not describe, and a refusal of what it allows.
+// Runs Schemathesis against a whole platform: calls that the OpenAPI document allows, calls that it forbids, and chains
+// of calls, with an organization's admin key. Fails for a 5xx, for a status, header or content type that the document
+// does not list, for a body that its schema does not describe, and for a refusal of what it allows.
 //
 //   npm run lab -- schemathesis [--smoke] [--seconds 600] [--seed 1] [--keep DIRECTORY]
 //
-// --smoke: 60 s. --seed: an earlier run's choices. --keep: leaves its settings and its report there.
+// --smoke: 60 s. --seed: repeats an earlier run's choices. --keep: leaves its settings and its report there.
 
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -1,4 +1,4 @@
-// Talks to the agent of tests/agents/script, whose prompt is a script of steps and whose answer their results.
+// Talks to the agent of tests/agents/script, whose prompt is a script of steps and whose answer contains their results.
 
 import { join } from "node:path";
 import type { MessageRecord } from "@dari/contract";
@@ -49,12 +49,12 @@ export function play(
   return send(platform, sessionId, { parts: [textPart(JSON.stringify(steps)), ...files] });
 }
 
-/** Plays the steps in a turn that is not waited for. */
+/** Plays the steps in a turn without waiting for it. */
 export function start(platform: Platform, sessionId: string, steps: readonly Step[]): Promise<MessageRecord> {
   return post(platform, sessionId, JSON.stringify(steps));
 }
 
-/** The results of a completed turn's steps, null for those that have none. Throws when it did not complete. */
+/** Returns the results of a completed turn's steps, null for steps without one. Throws if it did not complete. */
 export function resultsOf(record: MessageRecord): unknown[] {
   return JSON.parse(textOf(record)) as unknown[];
 }

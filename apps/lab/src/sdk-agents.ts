@@ -1,4 +1,4 @@
-// Agents of real SDKs: the examples as they stand, pointed at a local model server, and one turn watched while it runs.
+// Agents of real SDKs: the unchanged examples with a local model server, and one turn watched while it runs.
 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -11,8 +11,8 @@ import { startFleet, type Fleet } from "./fleet.ts";
 const examples = fileURLToPath(new URL("../../../examples", import.meta.url));
 
 /**
- * The files of an example with `env` in its manifest, and with other files in place of its own: older versions of its
- * packages, for one.
+ * Returns the files of an example with `env` in its manifest, and with some files replaced, for example for older
+ * versions of its packages.
  */
 export function exampleAgent(
   name: string,
@@ -30,8 +30,8 @@ function envLines(env: Readonly<Record<string, string>>): string {
 }
 
 /**
- * A fleet whose agents reach these model servers, and the public internet for their builds, and nothing else. Leases
- * are those of production: installing an SDK may keep a small machine busy for longer than a short one.
+ * Starts a fleet whose agents can connect to these model servers, and whose builds to the public internet. Leases are
+ * those of production: installing an SDK can keep a small machine busy for longer than a short one.
  */
 export async function startFleetWith(servers: readonly ModelServer[], secrets: readonly string[]): Promise<Fleet> {
   const allowed = servers.map(({ port }) => `127.0.0.1:${port}`).join(",");
@@ -46,7 +46,7 @@ export interface WatchedTurn {
   readonly shownText: string;
 }
 
-/** Sends a message and follows it to its end; `onText` is told all the text that was shown so far. */
+/** Sends a message and follows it to its end. `onText` gets the text that was shown so far. */
 export async function watchTurn(
   { client }: Platform,
   sessionId: string,
@@ -66,7 +66,7 @@ export async function watchTurn(
 /** A PNG of one pixel, in base64. */
 export const pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
-/** The id of an uploaded file with these bytes. */
+/** Uploads a file with these bytes and returns its id. */
 export async function upload({ client }: Platform, filename: string, bytes: Buffer): Promise<string> {
   return (await client.uploadFile({ filename, content: new Blob([new Uint8Array(bytes)]) })).id;
 }
@@ -78,7 +78,7 @@ export async function usageOfLastRun({ client }: Platform, sessionId: string, me
   return ends.findLast((event) => event.message_id === messageId)?.data.usage;
 }
 
-/** Sessions go on where nothing of them is cached. */
+/** Continues sessions on a worker without cached data. */
 export async function moveToAnotherWorker(fleet: Fleet): Promise<void> {
   const running = fleet.workers.filter((worker) => worker.isRunning);
   await fleet.startWorker();

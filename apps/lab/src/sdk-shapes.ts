@@ -1,5 +1,5 @@
-// Agents of OpenAI's SDK in the shapes that repositories have them: who makes the Agent, how it is exported, whom it
-// hands over to, which servers it names. Each answers "Rome" as `answers` plays the model.
+// Agents of OpenAI's SDK in the shapes of real repositories: who creates the Agent, how it is exported, its handoffs
+// and MCP servers. Each answers "Rome" if `answers` plays the model.
 
 import type { ModelReply, ModelRequest } from "@dari/testkit";
 import type { BundleFiles } from "./bundle.ts";
@@ -9,7 +9,7 @@ export interface SdkShape {
   readonly entrypoint: string;
   readonly files: BundleFiles;
   readonly answers: (request: ModelRequest) => ModelReply;
-  /** What the answer is. */
+  /** The expected answer. */
   readonly says: string;
 }
 
@@ -19,7 +19,7 @@ const calls = (name: string, given: Record<string, unknown> = {}): ModelReply =>
 });
 const hasCalled = ({ text }: ModelRequest): boolean => text.includes("function_call_output");
 
-/** A server of the Model Context Protocol on stdin and stdout, with one tool. */
+/** An MCP server on stdin and stdout with one tool. */
 const nodeServer = `
 import { createInterface } from "node:readline";
 const tool = { name: "lookup", description: "x", inputSchema: { type: "object", properties: {} } };

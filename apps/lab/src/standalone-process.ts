@@ -1,4 +1,4 @@
-// `npm start` on a directory of its own, as a user runs it. Everything it started ends with it.
+// `npm start` in its own directory, as a user runs it. Everything it started ends with it.
 
 import { mkdtemp, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -16,8 +16,8 @@ export interface StandaloneProcess extends AsyncDisposable {
 }
 
 /**
- * Starts on a free port; `environment` is added to this machine's own. Without `existing`, a data directory that is
- * kept, on a fresh one that ends with it. `through`: see `ProgramOptions`.
+ * Starts on a free port; `environment` is added to this machine's own. `existing`: a data directory that is kept
+ * (default: a new one that is removed). `through`: see `ProgramOptions`.
  */
 export async function startStandalone(
   environment: Record<string, string> = {},

@@ -1,4 +1,4 @@
-// Messages that come in all the time, so that a gap in running them shows.
+// Sends messages at a steady rate, so that a gap in running them shows.
 
 import { createClient } from "@dari/client";
 import { post } from "./conversation.ts";
@@ -7,10 +7,10 @@ export interface SteadyLoad extends AsyncDisposable {
   readonly sent: number;
 }
 
-/** Milliseconds between two messages. */
+/** Interval of messages, in milliseconds. */
 export const sendEveryMs = 200;
 
-/** A message each to one session after the other, until it is disposed of or there is no further session. */
+/** Sends one message to each session after the other, until it is disposed of or no session is left. */
 export function startSteadyLoad(platform: {
   readonly apiUrl: string;
   readonly apiKey: string;

@@ -1,5 +1,5 @@
-// `npm start` and `npm run quickstart` as a user's shell starts them, in a process group of their own, and what is left
-// of them once they have ended.
+// `npm start` and `npm run quickstart` as a user's shell starts them, in their own process group, and what is left
+// after they have ended.
 
 import { execFile, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
@@ -14,15 +14,15 @@ import { checkout } from "./program.ts";
 export interface UserStart extends AsyncDisposable {
   readonly dataDir: string;
   readonly output: string;
-  /** Resolves when the output matches. Throws with the output when the start ends before. */
+  /** Resolves when the output matches. Throws with the output if the start ends before. */
   says(pattern: RegExp): Promise<void>;
-  /** `group`: to every process of the group, as a terminal and `timeout` do; else to one process. */
+  /** `group`: signals every process of the group, like a terminal and `timeout`; otherwise one process. */
   signal(to: "npm" | "group" | "platform", name: NodeJS.Signals): void;
   /** Closes the reading end of the output, as `| head` does. */
   closeOutput(): void;
-  /** Resolves when nothing of the start is alive, neither npm nor the platform. */
+  /** Resolves when no process of the start is alive, neither npm nor the platform. */
   ended(withinMs?: number): Promise<void>;
-  /** Processes, mounts and control groups of this start, a line each. */
+  /** Returns processes, mounts and control groups of this start, a line each. */
   left(): string[];
 }
 
@@ -34,13 +34,13 @@ export async function buildConsole(): Promise<void> {
 const sayWithinMs = 90_000;
 const endWithinMs = 60_000;
 
-/** What a start may be kept from seeing, by a mount in a namespace of its own. Needs root. */
+/** What to hide from a start, by a mount in its own namespace. Needs root. */
 const hiding = {
   bubblewrap: "mount --bind /dev/null /usr/bin/bwrap",
   "control groups": "mount -t tmpfs none /sys/fs/cgroup",
 } as const;
 
-/** `command`: what npm runs. On a free port and a fresh data directory, which is removed at the end. */
+/** `command`: what npm runs. Uses a free port and a new data directory, which is removed at the end. */
 export function startAsUser(
   command: readonly string[],
   environment: Record<string, string> = {},
@@ -115,7 +115,7 @@ function kill(pid: number): void {
   try {
     process.kill(pid, "SIGKILL");
   } catch {
-    // It has ended already.
+    // It has already ended.
   }
 }
 
@@ -124,7 +124,7 @@ function mountsIn(dir: string): string[] {
   return table.map((line) => line.split(" ")[4] ?? "").filter((target) => target.startsWith(dir));
 }
 
-/** The sandboxes' groups carry the number of the process that made them. */
+/** The names of the sandboxes' groups contain the pid of the process that created them. */
 function groupsOf(pid: number): string[] {
   try {
     const entries = readdirSync("/sys/fs/cgroup", { recursive: true, encoding: "utf8" });

@@ -1,16 +1,17 @@
-// How a page feels, as the browser itself measures it: when something was drawn, what moved, how long an input took.
+// Measures how a page feels, with the browser's own metrics: when something was drawn, what moved, how long an input
+// took.
 
 import { waitUntil } from "@dari/testkit";
 import type { Page } from "playwright-core";
 
 export interface Vitals {
-  /** First contentful paint since the page was asked for, milliseconds. */
+  /** First contentful paint after the page was requested, in milliseconds. */
   readonly firstPaintMs: number;
-  /** Paint of the largest text or picture so far, milliseconds. */
+  /** Paint of the largest text or picture so far, in milliseconds. */
   readonly largestPaintMs: number;
-  /** How much of the page moved without anybody's doing: the sum of layout shifts, without a unit. */
+  /** Cumulative layout shift: how much of the page moved by itself, without a unit. */
   readonly shift: number;
-  /** From the slowest input to the paint after it, milliseconds to the next 8; 0 when none took 16 or more. */
+  /** From the slowest input to the next paint, in multiples of 8 milliseconds; 0 if none took 16 or more. */
   readonly slowestInputMs: number;
 }
 
@@ -26,7 +27,7 @@ const watch = `(() => {
   window.__vitals = vitals;
 })()`;
 
-/** Has every document that the page loads from now on measured. */
+/** Measures every document that the page loads from now on. */
 export async function watchVitals(page: Page): Promise<void> {
   await page.addInitScript({ content: watch });
 }

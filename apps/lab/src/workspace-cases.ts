@@ -1,5 +1,5 @@
-// A long search for a tree and edits that do not come back as they were saved: the cases of the workspace's property
-// test, many more of them. Prints one JSON line; ends with the first seed that fails.
+// Searches for a tree and edits that are not restored as they were saved: the workspace's property test with many more
+// cases. Prints one JSON line. Ends with the first seed that fails.
 //
 //   npm run lab -- workspace-cases [--smoke] [--cases 2000] [--first-seed 1000]
 
@@ -15,7 +15,7 @@ const flags = readFlags({
 });
 const { values } = flags;
 
-/** A whole number from the command line. */
+/** Reads a whole number from the command line. */
 const cases = values.smoke ? 20 : flags.whole("cases");
 const firstSeed = flags.whole("first-seed", 0);
 using fixture = openFixture();

@@ -1,4 +1,4 @@
-// How long an organization's own people wait for an answer while its batch fills every slot.
+// Measures how long interactive messages of an organization wait while its batch fills every slot.
 
 import { Agent } from "node:http";
 import { countEndedMessages } from "@dari/testkit";
@@ -11,7 +11,7 @@ export interface BatchParameters {
   readonly turnMs: number;
   /** Sessions of the batch. */
   readonly batch: number;
-  /** Interactive messages, one after the other: alone, and under the batch. */
+  /** Number of interactive messages, one after the other: alone, and during the batch. */
   readonly messages: number;
 }
 
@@ -19,7 +19,7 @@ export interface BehindABatch {
   /** From the call to its answer. */
   readonly answer_idle_ms: Spread;
   readonly answer_under_batch_ms: Spread;
-  /** Turns of the batch that had not ended when the last answer came. */
+  /** Turns of the batch that had not ended at the last answer. */
   readonly batch_left: number;
 }
 

@@ -1,4 +1,4 @@
-// Who is measured, as measurements see them: something behind an HTTP API, with servers and processes of its own.
+// What benchmarks compare: a system behind an HTTP API, with its own servers and processes.
 
 import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -15,30 +15,30 @@ export interface Contestant extends AsyncDisposable {
   readonly organizationId: string;
   readonly apiKey: string;
   readonly agentId: string;
-  /** The agent's version, which agents of other organizations may copy. */
+  /** The agent's version, which agents of other organizations can copy. */
   readonly versionId: string;
   readonly sessionIds: readonly string[];
-  /** Everything that works for it, by name. */
+  /** All its processes by name. */
   readonly pids: Readonly<Record<string, number>>;
   readonly servers: Servers;
 }
 
 export interface ContestantOptions {
-  /** To begin with, empty ones. Default 0. */
+  /** Number of empty sessions at the start (default: 0). */
   readonly sessions?: number;
-  /** Profiles of every program go there, and statements are counted: not for timing. */
+  /** Stores a profile of every program there, and counts statements. Not for timing. */
   readonly profileDir?: string | undefined;
 }
 
-/** Turns at once of each worker. */
+/** Turns at once per worker. */
 export const slots = 50;
 
-/** Opens in a directory of its own, which goes when the contestant is disposed. */
+/** Opens it in its own directory, which is removed when the contestant is disposed. */
 export async function opened<T extends object>(
   name: string,
   open: (dir: string, stack: AsyncDisposableStack) => Promise<T>,
 ): Promise<T & { readonly name: string } & AsyncDisposable> {
-  // Not moved on success: what is opened later goes onto the same stack.
+  // Not moved on success, because later resources are added to the same stack.
   const stack = new AsyncDisposableStack();
   try {
     const dir = await makeDir(name, stack);
@@ -49,14 +49,14 @@ export async function opened<T extends object>(
   }
 }
 
-/** Makes a directory that goes with the stack. */
+/** Creates a directory that is removed with the stack. */
 export async function makeDir(name: string, stack: AsyncDisposableStack): Promise<string> {
   const dir = await mkdtemp(path.join(tmpdir(), `dari-bench-${name}-`));
   stack.defer(() => rm(dir, { recursive: true, force: true }));
   return dir;
 }
 
-/** Ended by SIGTERM: a profile is written at a proper end only. */
+/** Ended with SIGTERM, because a profile is written only at a regular end. */
 export async function startStoppable(stack: AsyncDisposableStack, options: ProgramOptions): Promise<Program> {
   const program = await startProgram(options);
   stack.defer(async () => {
@@ -65,7 +65,7 @@ export async function startStoppable(stack: AsyncDisposableStack, options: Progr
   return program;
 }
 
-/** What each program of a platform is given; objects are files below `dir`. */
+/** Returns the environment of a platform's programs. Objects are files below `dir`. */
 export function platformEnvironment(dir: string, servers: Servers, port: number): Record<string, string> {
   return {
     ...programEnvironment(servers),
@@ -76,7 +76,7 @@ export function platformEnvironment(dir: string, servers: Servers, port: number)
   };
 }
 
-/** What every program that works with these servers is given. */
+/** Returns the environment of every program that uses these servers. */
 export function programEnvironment(servers: Servers): Record<string, string> {
   return {
     ...machineEnvironment(),

@@ -1,6 +1,6 @@
-// What the control plane costs per turn when the agent costs nothing: processor time of all its processes, PostgreSQL
-// and Redis included, beside queues that write the same rows. Rounds of all contestants follow each other in one run.
-// Expected: 1.6 times a plain BullMQ job per message, for the fence, the order and the fair shares; below
+// Measures what the control plane costs per turn if the agent costs nothing: processor time of all its processes,
+// including PostgreSQL and Redis, beside queues that write the same rows. Rounds of all contestants alternate in one
+// run. Expected: 1.6 times a plain BullMQ job per message, for the fence, the order and the fair shares; less than
 // graphile-worker and pg-boss, which queue through PostgreSQL.
 //
 //   npm run lab -- bench/control-plane [--smoke] [--rounds 5] [--turns 3000] [--only dari,bullmq] [--profile <dir>]
@@ -91,7 +91,7 @@ for (const one of contestants) {
   await collectStatistics(one.servers);
 }
 for (let i = 0; i < parameters.rounds; i++) {
-  // Nobody always runs after the same neighbour.
+  // Rotates the order, so that no contestant always runs after the same one.
   const order = contestants.map((_, index) => contestants[(index + i) % contestants.length]!);
   for (const one of order) rounds.get(one.name)?.push(await measure(one));
 }

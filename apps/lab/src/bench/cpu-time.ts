@@ -1,4 +1,4 @@
-// Processor time of process trees, read from /proc: what they have used so far, ended children included.
+// Reads the processor time of process trees from /proc, including ended children.
 
 import { readFileSync } from "node:fs";
 import { descendantsOf } from "../processes.ts";
@@ -7,13 +7,14 @@ import { descendantsOf } from "../processes.ts";
 const ticksPerSecond = 100;
 
 /**
- * Milliseconds of processor time of the process and all it has started. A process that is gone counts with its parent.
+ * Returns milliseconds of processor time of the process and everything it has started. An ended process counts with its
+ * parent.
  */
 export function cpuMsOf(pid: number): number {
   return [pid, ...descendantsOf(pid)].reduce((sum, one) => sum + ownTicks(one), 0) * (1_000 / ticksPerSecond);
 }
 
-/** Its own time and that of children that it has waited for. */
+/** Its own time, and that of children it has waited for. */
 function ownTicks(pid: number): number {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");

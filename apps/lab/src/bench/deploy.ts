@@ -1,11 +1,11 @@
-// How long `dari deploy` takes for agents with dependencies: from cold, and again with only a source changed, whose
-// lockfile is then known. Expected: cold is what the package manager needs to unpack (5 s and more for the agents SDK)
-// plus a second for bundling; again is unpacking, linking the layer, bundling and one load of the agent with its
-// packages: each under 3 s, and so is the first, which comes at once after the cold one.
+// Measures how long `dari deploy` takes for agents with dependencies: cold, and again with only a source changed, so
+// that the lockfile is known. Expected: cold takes what the package manager needs to unpack (5 s and more for the
+// agents SDK) plus a second for bundling. Again takes unpacking, linking the layer, bundling and one load of the agent
+// with its packages: under 3 s each, also for the first, which follows at once.
 //
 //   node apps/lab/src/bench/deploy.ts [--smoke] [--rounds N]
 //
-// Agents with dependencies in examples/ are taken as they are; one of each package manager's kind is always measured.
+// Agents with dependencies in examples/ are used unchanged, and one for each package manager is always measured.
 
 import { execFile } from "node:child_process";
 import { cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
@@ -60,7 +60,7 @@ async function deploy(dir: string, api: { apiUrl: string; apiKey: string }): Pro
   return { agentId: reply.agent_id, total: reply.timings_ms.total, build: reply.timings_ms.build };
 }
 
-/** What was deployed also runs, from an image that a worker puts together. */
+/** The deployed agent also runs, from the image that a worker assembles. */
 async function expectAnswer(agentId: string, api: { apiUrl: string; apiKey: string }): Promise<void> {
   const client = createClient(api);
   const session = await client.createSession(agentId);
@@ -68,7 +68,7 @@ async function expectAnswer(agentId: string, api: { apiUrl: string; apiKey: stri
   if (message.status !== "completed") throw new Error(`the deployed agent ended as ${JSON.stringify(message.output)}`);
 }
 
-/** Cold once, then `rounds` times with another file of its own, so that no image is the former one. */
+/** Cold once, then `rounds` times with a different file each, so that every image is new. */
 async function measure(dir: string, api: { apiUrl: string; apiKey: string }) {
   const cold = await deploy(dir, api);
   const again: Deployment[] = [];
@@ -80,14 +80,14 @@ async function measure(dir: string, api: { apiUrl: string; apiKey: string }) {
   if (path.basename(dir) in ownAgents) await expectAnswer(cold.agentId, api);
   return {
     cold_ms: cold.total,
-    // Sent as soon as the cold one is ready, beside whatever that one left to do.
+    // Sent as soon as the cold one is ready, while the worker may still finish work for that.
     first_again_ms: again[0]!.total,
     again_ms: spreadOf(again.map(({ total }) => total)),
     again_build_ms: spreadOf(again.map(({ build }) => build)),
   };
 }
 
-/** Examples that install something, and those of this file. */
+/** Examples with dependencies, and the agents of this file. */
 async function collectAgents(into: string): Promise<string[]> {
   const names: string[] = [];
   for (const entry of await readdir(examplesDir, { withFileTypes: true })) {
@@ -126,7 +126,7 @@ const { agents, bare } = bench;
 report({
   name: "deploy",
   parameters: { rounds },
-  // `bare_node_ms` tells what this machine is worth at this hour: 25 ms where nothing else runs.
+  // `bare_node_ms` shows the machine's current speed: 25 ms if nothing else runs.
   result: { bare_node_ms: spreadOf(bare), agents },
   gates: Object.entries(agents).map(([name, { again_ms }]) =>
     gate(`${name}: slowest redeploy, ms`, again_ms.max, againTargetMs),

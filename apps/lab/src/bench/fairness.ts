@@ -1,9 +1,8 @@
-// What a flood of one organization costs the others: how long their messages wait for a worker alone and in the flood,
-// beside a first-in-first-out queue of BullMQ; and whether two floods share the slots by their weights. Turns hold
-// their slot and use no processor, so that slots are what is short. And what a batch costs the people of its own
-// organization.
-// Expected: a ratio near one while slots kept for others are free; first in, first out, everybody waits for the flood.
-// Under its own organization's batch a message waits for the next slot that comes free: at most one turn.
+// Measures what a flood of one organization costs the others: how long their messages wait for a worker alone and
+// during the flood, beside a first-in-first-out queue of BullMQ; whether two floods share the slots by their weights;
+// and what a batch costs the people of its own organization. Turns hold their slot and use no processor, so that slots
+// are scarce. Expected: a ratio near one while reserved slots are free; with first-in-first-out, all wait for the
+// flood. During its own organization's batch, a message waits for the next free slot: at most one turn.
 //
 //   npm run lab -- bench/fairness [--smoke] [--flood 10000]
 
@@ -47,7 +46,7 @@ interface Sender extends TestAgent {
   readonly sessionIds: readonly string[];
 }
 
-/** Organizations that send now and then, each in turn to several sessions, so that none waits for its own session. */
+/** Organizations that send occasionally, to several sessions in turn, so that none waits for its own session. */
 async function openSenders(one: Contestant, agents: readonly TestAgent[]): Promise<Sender[]> {
   const senders: Sender[] = [];
   for (const agent of agents) {
@@ -57,7 +56,7 @@ async function openSenders(one: Contestant, agents: readonly TestAgent[]): Promi
   return senders;
 }
 
-/** An open loop: sends on time, whatever becomes of what was sent before. */
+/** An open loop: sends on time, whatever happened to earlier messages. */
 async function sendNowAndThen(one: Contestant, sender: Sender, index: number): Promise<void> {
   const http = new Agent({ keepAlive: true });
   const everyMs = 1_000 / parameters.each_per_second;
@@ -71,7 +70,7 @@ async function sendNowAndThen(one: Contestant, sender: Sender, index: number): P
   http.destroy();
 }
 
-/** How long the messages that are sent now wait for a worker. */
+/** Returns how long messages that are sent now wait for a worker. */
 async function waitsOf(one: Contestant, senders: readonly Sender[]): Promise<Spread> {
   const ids = senders.map((sender) => sender.organizationId);
   const { db } = one.servers;
@@ -93,7 +92,7 @@ async function underFlood(one: Contestant, flooder: TestAgent, senders: readonly
   return { wait_idle_ms: idle, wait_in_flood_ms: waits, flood_left: parameters.flood - ended };
 }
 
-/** By the API where a queue has to be filled with it; ours is in the rows. */
+/** By the API if a queue must be filled; the platform's own queue is in the rows. */
 async function flood(one: Contestant, flooder: TestAgent): Promise<void> {
   const text = String(parameters.turn_ms);
   if (one.name === "dari") {
@@ -106,7 +105,7 @@ async function flood(one: Contestant, flooder: TestAgent): Promise<void> {
   await sendTurns({ name: one.name, apiUrl: one.apiUrl, apiKey, sessionIds }, load);
 }
 
-/** How often the second of two floods was served for each time of the first, whose weight is half of its. */
+/** Returns how often the second of two floods was served per turn of the first, whose weight is half. */
 async function shareByWeight(one: Contestant, light: TestAgent, heavy: TestAgent): Promise<number> {
   const { db } = one.servers;
   await setTestWeight(db, heavy.organizationId, 2);
@@ -152,7 +151,7 @@ const gates: Gate[] = [
   gate("p50 wait in the flood / idle", dari.wait_in_flood_ms.p50 / dari.wait_idle_ms.p50, 1.2),
   gate("p99 wait in the flood / first in, first out", dari.wait_in_flood_ms.p99 / fifo.wait_in_flood_ms.p99, 0.04),
   gate("served at weights 1:2, away from 2", Math.abs(dari.served_at_double_weight / 2 - 1), 0.1),
-  // None left: the flood was over before the last message, and the figures say nothing.
+  // If none is left, the flood ended before the last message, and the figures mean nothing.
   gate("the flood was over", dari.flood_left > 0 ? 0 : 1, 0),
   gate(
     "p95 answer under the own batch / (2 x idle + one turn)",

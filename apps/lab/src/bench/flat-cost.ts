@@ -1,6 +1,6 @@
-// Whether a turn costs the same however much waits and however many organizations there are: pages that each step of a
-// turn touches in PostgreSQL, which no neighbour disturbs, and its milliseconds, which one may.
-// Expected: a fifth more at 100,000 waiting messages, because the indexes are a level deeper.
+// Measures whether a turn costs the same however many messages wait and organizations exist: the pages that each step
+// of a turn touches in PostgreSQL, which other programs do not affect, and its milliseconds, which they do. Expected:
+// 20 % more at 100,000 waiting messages, because the indexes are a level deeper.
 //
 //   npm run lab -- bench/flat-cost [--smoke]
 
@@ -39,7 +39,7 @@ const parameters = {
   warm_up_turns: 10,
 };
 
-/** Part of its statement's text. */
+/** Part of each step's statement. */
 const steps = {
   accept: "accept_message(",
   dispatch: "dispatch_sessions(",
@@ -51,7 +51,7 @@ type Step = keyof typeof steps;
 
 const claimant = { workerId: "wrk_bench", leaseMs: 600_000, guarantees: {} };
 
-/** Brings `count` messages through a turn's statements; each is in a session of an organization drawn at random. */
+/** Runs the statements of `count` turns, each in a session of a random organization. */
 async function runTurns(db: Database, agents: readonly TestAgent[], count: number): Promise<void> {
   for (let i = 0; i < count; i++) await acceptOne(db, agents[Math.floor(Math.random() * agents.length)]!);
   for (let done = 0; done < count;) {
@@ -75,7 +75,7 @@ async function acceptOne(db: Database, { organizationId, agentId }: TestAgent): 
   if (accepted.outcome !== "accepted") throw new Error(`not accepted: ${accepted.outcome}`);
 }
 
-/** Undefined when nothing of it waits. */
+/** Returns undefined if no session of it waits. */
 async function dispatchOne(db: Database, { organizationId }: TestAgent): Promise<DispatchedTurn | undefined> {
   return (await dispatch.dispatchIfReady(db, [{ organizationId, count: 1 }], 600_000))[0];
 }
@@ -87,7 +87,7 @@ async function carryOut(db: Database, dispatched: DispatchedTurn): Promise<void>
   await turns.finishIfHeld(db, claim.turn, completed());
 }
 
-/** Of a session's first turn, which has changed nothing. */
+/** The end of a session's first turn, which has changed nothing. */
 function completed(): turns.FinishInput {
   return {
     ending: "completed",
@@ -113,7 +113,7 @@ async function measure({ messages, organizations }: Cell): Promise<Record<Step, 
   const servers = await startServers(dir, stack, { counting: true, redis: false });
   const agents = await createTestOrganizations(servers.db, organizations);
   await fillBacklog(servers.db, { organizationIds: agents.map((one) => one.organizationId), messages });
-  // One connection: what it has planned once, it does not plan again.
+  // A single connection, so that each statement is planned once.
   const db = stack.adopt(
     openDatabase({ url: servers.databaseUrl, poolMax: 1, role: "dari_app", applicationName: "dari-flat-cost" }),
     (opened) => opened.close(),

@@ -1,6 +1,6 @@
-// A file of several gigabytes through the API: to a folder and to a real S3 server, and back. What the API needs of
-// memory meanwhile, and what a client that goes away halfway leaves in the store. Needs Linux for the memory's figures.
-// Expected: memory does not depend on the file's size; a few parts of 8 MiB at once for S3, a few pieces for a folder.
+// Uploads a file of several gigabytes through the API, to a folder and to a real S3 server, and downloads it. Measures
+// the API's memory, and what an aborted upload leaves in the store. The memory's figures need Linux. Expected: memory
+// does not depend on the file's size; a few parts of 8 MiB at once for S3, a few pieces for a folder.
 //
 //   npm run lab -- bench/large-upload [--smoke] [--gigabytes 3]
 
@@ -22,7 +22,7 @@ const { values } = flags;
 const MiB = 1024 ** 2;
 const totalBytes = values.smoke ? 256 * MiB : flags.whole("gigabytes") * 1024 ** 3;
 const abandonedBytes = 100 * MiB;
-/** What the API may need over what it needs when idle, whatever the size. */
+/** The API's limit above its idle memory, for any size. */
 const memoryAtMost = 256 * MiB;
 
 type StoreName = "filesystem" | "s3";
@@ -30,11 +30,11 @@ type StoreName = "filesystem" | "s3";
 interface Subject {
   readonly client: Client;
   readonly api: Program;
-  /** Where the store keeps its bytes. */
+  /** Where the store keeps its data. */
   readonly storeDir: string;
 }
 
-/** The same bytes again and again, each time with another number in front, so that no two megabytes are equal. */
+/** Repeats the same bytes with a different number in front, so that no two megabytes are equal. */
 async function* content(sizeBytes: number, seen: (piece: Uint8Array) => void): AsyncGenerator<Uint8Array> {
   const noise = randomBytes(MiB);
   for (let sent = 0; sent < sizeBytes; sent += noise.length) {
@@ -64,7 +64,7 @@ async function download({ client }: Subject, fileId: string, sha256: string): Pr
   return (performance.now() - startedAt) / 1_000;
 }
 
-/** Bytes that a client which goes away in the middle leaves in the store, once it has had the time to clear up. */
+/** Returns how many bytes an aborted upload leaves in the store, after time for cleaning up. */
 async function abandon({ client, storeDir }: Subject): Promise<number> {
   const before = bytesBelow(storeDir);
   const gone = new AbortController();
@@ -72,7 +72,7 @@ async function abandon({ client, storeDir }: Subject): Promise<number> {
     (async function* () {
       yield* content(abandonedBytes, () => undefined);
       gone.abort();
-      // No more comes, and no end: the connection is cut where the client stands.
+      // Nothing more is sent, not even the end: the connection is closed here.
       await Promise.withResolvers<never>().promise;
     })(),
   );
@@ -90,12 +90,12 @@ async function abandon({ client, storeDir }: Subject): Promise<number> {
 function bytesBelow(dir: string): number {
   const files = readdirSync(dir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   return files.reduce((sum, entry) => {
-    // Parts come and go while they are counted.
+    // Parts can disappear while they are counted.
     return sum + (statSync(path.join(entry.parentPath, entry.name), { throwIfNoEntry: false })?.size ?? 0);
   }, 0);
 }
 
-/** `VmRSS` is now, `VmHWM` the most ever. */
+/** `VmRSS` is the current value, `VmHWM` the maximum so far. */
 function memoryOf({ pid }: Program, name: "VmRSS" | "VmHWM"): number {
   const found = new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(readFileSync(`/proc/${pid}/status`, "utf8"));
   return Number(found?.[1]) * 1024;

@@ -1,14 +1,13 @@
-// Many who watch at one API process while turns run, each over connections that are broken again and again: whether
-// every listener gets every event of its session once and in order, what a listener costs in memory, and how late an
-// event is there. The API, the reconciler and the worker are the real programs; the worker's agents only speak.
-// Judged is by what the listeners have noted, against the ledger in the database.
+// Measures many listeners at one API process while turns run, over connections that break repeatedly: whether every
+// listener gets every event of its session once and in order, what a listener costs in memory, and the delay of events.
+// The API, the reconciler and the worker are the real programs; the worker's agents only emit. The verdict compares
+// what listeners have noted with the events in the database.
 //
 //   npm run lab -- bench/listeners [--listeners 2000] [--turns 100] [--seconds 20] [--events 20] [--smoke]
 //
-// --turns: sessions, each with one turn, all at once; --seconds: how long a turn takes; --events: what each agent emits
-// meanwhile, beside as many pieces of text and the platform's own events.
-// Expected: nothing missed; some 50 KiB each; a few ms for the commit and the bell, and what 20 listeners' writes of
-// each event take on a processor that they share with the listeners themselves.
+// --turns: sessions with one turn each, all at once; --seconds: how long a turn takes; --events: what each agent emits,
+// beside as many pieces of text and the platform's own events. Expected: nothing missed; about 50 KiB each; a few ms
+// for the commit and the notification, plus what 20 writes per event take on a processor shared with the listeners.
 
 import { readFileSync } from "node:fs";
 import { monitorEventLoopDelay } from "node:perf_hooks";
@@ -35,12 +34,12 @@ const parameters = {
   turns: smoke ? 10 : flags.whole("turns"),
   turn_seconds: smoke ? 4 : flags.whole("seconds"),
   events_of_each_turn: flags.whole("events"),
-  /** Each listener connects through one of them; breaking one breaks all of its connections. */
+  /** Each listener connects through one of these. Breaking one breaks all its connections. */
   proxies: 10,
 };
-/** So many connect at a time. */
+/** Number of listeners that connect at once. */
 const connecting = 100;
-/** An event that was written so shortly before or after its listener's connection broke is no sign of being late. */
+/** An event that was written this close to a broken connection does not count as late. */
 const aroundCutMs = { before: 250, after: 1_000 };
 const drainMs = 300_000;
 
@@ -80,7 +79,7 @@ const lasts = await ledgersEnd(platform, sessionIds);
 const isOver = ({ listener: { numbers, problem, sessionId } }: Watcher): boolean =>
   problem !== undefined || (numbers.at(-1) ?? 0) >= (lasts.get(sessionId) ?? 0);
 const waiting = waitUntil(() => watchers.every(isOver), { what: "the last event everywhere", timeoutMs: drainMs });
-// What did not come is judged below.
+// Missing events are judged below.
 await waiting.catch(() => undefined);
 lag.disable();
 memory.peak = Math.max(memory.peak, residentKiB(platform));
@@ -100,7 +99,7 @@ const result = {
   problems: problems.length,
   delay_ms: undisturbed,
   delay_with_reconnecting_ms: spreadOf(delays.map(({ ms }) => ms)),
-  /** Of the process in which all the listeners are: a part of each delay. */
+  /** The lag of the process with all listeners, which is part of each delay. */
   listeners_own_lag_ms: { p50: lag.percentile(50) / 1e6, p99: lag.percentile(99) / 1e6 },
   api_resident_mib: { without: memory.without / 1_024, idle: memory.idle / 1_024, peak: memory.peak / 1_024 },
   kib_per_listener: perListener,
@@ -115,7 +114,7 @@ const gates = [
 ];
 report({ name: "listeners", parameters, result: rounded(result), gates, smoke });
 
-/** The listeners of one session go through different proxies. */
+/** The listeners of one session use different proxies. */
 async function openWatchers(): Promise<Watcher[]> {
   const clients = proxies.map(({ port }) => clientAt(`http://127.0.0.1:${port}`));
   const opened: Watcher[] = [];
@@ -128,7 +127,7 @@ async function openWatchers(): Promise<Watcher[]> {
   return opened;
 }
 
-/** Each session's ledger has one event: that it was created. */
+/** Each session starts with one event: its creation. */
 async function allHear(opened: readonly Watcher[]): Promise<void> {
   const hears = ({ listener: { numbers, problem } }: Watcher): boolean => {
     if (problem !== undefined) throw new Error(`a listener could not begin: ${problem}`);
@@ -143,7 +142,7 @@ interface Cut {
   readonly connections: number;
 }
 
-/** Breaks all connections once while the turns run, those of one proxy at a time. */
+/** Breaks all connections once while the turns run, one proxy at a time. */
 async function breakConnections(): Promise<Cut[]> {
   const made: Cut[] = [];
   const everyMs = (parameters.turn_seconds * 1_000) / (proxies.length + 1);
@@ -156,7 +155,7 @@ async function breakConnections(): Promise<Cut[]> {
   return made;
 }
 
-/** The number of each session's last event, once every turn has ended. */
+/** Returns the number of each session's last event, once every turn has ended. */
 async function ledgersEnd(on: Platform, sessions: readonly string[]): Promise<ReadonlyMap<string, number>> {
   const { pool } = on.servers.db;
   const open = "select count(*)::int as n from dari.messages where completed_at is null and session_id = any($1)";
@@ -170,7 +169,7 @@ async function ledgersEnd(on: Platform, sessions: readonly string[]): Promise<Re
   return new Map(rows.map(({ id, last }) => [id, last]));
 }
 
-/** Of what came after the messages were sent: a listener begins with what was there before it. */
+/** Only events from after the messages were sent: a listener begins with the existing ones. */
 function delaysOf({ listener: { times }, proxy }: Watcher): { ms: number; isNearCut: boolean }[] {
   const [first] = times;
   const own = cuts.filter((one) => one.proxy === proxy).map(({ at }) => at);

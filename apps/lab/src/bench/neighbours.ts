@@ -1,13 +1,13 @@
-// What agents of one organization cost another's: 46 hostile agents, one after another, and processors kept busy in
-// all slots but one. Beside each a victim's turns, which do a little of everything that is taken away, and calls.
-// Expected: every turn of the victim completes; its slowest takes at most three times as long as the slowest when
-// nothing else runs; 99 % of calls take less than 250 ms.
+// Measures what agents of one organization cost another: 46 hostile agents, one after another, and busy processors in
+// all slots but one. Meanwhile, a victim's turns use a little of everything that can be taken away, and its calls are
+// timed. Expected: every turn of the victim completes; its slowest takes at most three times as long as the slowest on
+// an idle machine; 99 % of calls take less than 250 ms.
 //
 //   npm run lab -- bench/neighbours [--smoke] [--only verb,...] [--seconds 5] [--slots 4] [--full]
 //
-// Each attack stops at a bound of its own that a shared machine can spare. --full takes as much as the kernel gives and
-// can stop the machine. Run it as root and as an ordinary user; for a worker without control groups, in a mount
-// namespace: `unshare -m sh -c 'umount -a -t cgroup,cgroup2; …'`.
+// Each attack has a limit that a shared machine can spare. --full takes as much as the kernel allows and can stop the
+// machine. Run it as root and as an ordinary user; for a worker without control groups, in a mount namespace: `unshare
+// -m sh -c 'umount -a -t cgroup,cgroup2; …'`.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { createClient, type Client } from "@dari/client";
@@ -65,7 +65,7 @@ async function party(apiUrl: string, apiKey: string, file: string): Promise<Part
   return { apiUrl, apiKey, client, agentId };
 }
 
-/** Turns of the victim, one after another, and calls beside them, while `goesOn`. */
+/** Runs turns of the victim one after another, and calls beside them, while `goesOn`. */
 async function watch(victim: Party, goesOn: (turns: number) => boolean, prompt: string): Promise<Seen> {
   const { client, agentId } = victim;
   const session = await client.createSession(agentId);
@@ -94,10 +94,10 @@ async function oneTurn(victim: Party, sessionId: string, prompt: string, failed:
   if (status !== "completed") failed.push(`turn: ${JSON.stringify(output?.error)}`);
 }
 
-/** Sends a message of the hostile agent in a session of its own. Resolves with its end. */
+/** Sends a message of the hostile agent in its own session. Resolves with its end. */
 async function attack({ verb, bound, full = bound, endsWith }: Attack, hostile: Party): Promise<MessageRecord> {
   const session = await hostile.client.createSession(hostile.agentId);
-  // One that is to be ended for what it does goes on until it is.
+  // An attack that must be stopped runs until it is.
   const lasts = endsWith === "too_many_processes" ? Math.max(seconds, bombSeconds) : seconds;
   return await send(hostile, session.id, JSON.stringify([verb, values.full ? full : bound, lasts]));
 }
@@ -105,7 +105,7 @@ async function attack({ verb, bound, full = bound, endsWith }: Attack, hostile: 
 interface Outcome extends Seen {
   readonly verb: string;
   readonly got: string;
-  /** What is not as it must be, apart from how long the victim's turns took. */
+  /** What is wrong, apart from how long the victim's turns took. */
   readonly wrong: readonly string[];
 }
 

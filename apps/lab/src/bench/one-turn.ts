@@ -7,7 +7,7 @@ export interface Api {
   readonly apiKey: string;
 }
 
-/** Sends one POST that waits for its reply, as a client with `curl` sees it. @throws unless the turn completes. */
+/** Sends one POST that waits for its reply, like a client with `curl`. @throws unless the turn completes. */
 export async function sendTurn({ apiUrl, apiKey }: Api, sessionId: string): Promise<void> {
   const response = await fetch(`${apiUrl}/v1/sessions/${sessionId}/messages`, {
     method: "POST",

@@ -1,4 +1,4 @@
-// A peer as a contestant: its API and its worker, over the platform's own tables.
+// A peer as a contestant: its API and its worker, with the platform's tables.
 
 import { readFile } from "node:fs/promises";
 import path from "node:path";

@@ -1,4 +1,4 @@
-// This platform as a contestant: the real API, reconciler and workers; only that the workers run no agent.
+// This platform as a contestant: the real API, reconciler and workers, except that the workers run no agent.
 
 import path from "node:path";
 import { freePort } from "@dari/embedded";
@@ -18,7 +18,7 @@ import {
 import { startServers, type Servers } from "./servers.ts";
 
 export interface Platform extends Contestant {
-  /** One more worker, under a name of its own. */
+  /** Starts one more worker under its own name. */
   startWorker(name: string, env?: Readonly<Record<string, string>>): Promise<Program>;
 }
 
@@ -70,7 +70,7 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
   });
 }
 
-/** The agent's image is a real one, although nothing runs it. */
+/** The agent's image is real, although nothing runs it. */
 async function deployWithRealWorker(
   api: { apiUrl: string; apiKey: string },
   start: () => Promise<Program>,

@@ -1,7 +1,7 @@
-// How long a turn stands still after kill -9 of its worker: from the kill until another worker has claimed it, with
-// default settings, beside a job of BullMQ with its defaults. Both lose their workers at the same moments.
-// Expected: the rest of a lease of 15 s, which is renewed every 5 s, and at most a second of looking; BullMQ looks
-// every 30 s, and recovers at its second look.
+// Measures how long a turn stands still after kill -9 of its worker: from the kill until another worker has claimed it,
+// with default settings, beside a BullMQ job with its defaults. Both lose their workers at the same moments. Expected:
+// the rest of a lease of 15 s, which is renewed every 5 s, and at most a second until the reaper runs; BullMQ checks
+// every 30 s, and recovers at its second check.
 //
 //   npm run lab -- bench/reclaim [--smoke] [--kills 20]
 
@@ -44,7 +44,7 @@ async function killAll(victims: readonly Victim[]): Promise<void> {
   }
 }
 
-/** Each worker with one turn that does not end; then a worker with room for all of them. */
+/** Starts workers with one endless turn each, and then a worker with slots for all of them. */
 async function prepareDari(platform: Platform): Promise<Victim[]> {
   const victims: Victim[] = [];
   for (const i of oneByOne(parameters.kills)) {
@@ -58,7 +58,7 @@ async function prepareDari(platform: Platform): Promise<Victim[]> {
   }
   const isHeld = async (): Promise<boolean> => (await listClaims(platform.servers.db)).length === victims.length;
   await waitUntil(isHeld, { what: "every worker to hold a turn", timeoutMs: 60_000 });
-  // What it holds in the end is not waited for.
+  // Its last turns are not waited for.
   await platform.startWorker("survivor", { DARI_SHUTDOWN_GRACE_MS: "0" });
   return victims;
 }
@@ -92,7 +92,7 @@ async function openHolders(stack: AsyncDisposableStack): Promise<Holders> {
   };
 }
 
-/** What a holder has said: job id to the moment it got it. */
+/** Returns what a holder has printed: job id to the time it got the job. */
 function heldBy(program: Program): Map<string, number> {
   const lines = program
     .readLog()

@@ -1,10 +1,10 @@
-// How many turns a second more workers carry on one machine, with agents that wait as for a model, each in a sandbox of
-// its own. Expected: slots ÷ waiting time, and twice as much with twice as many workers, until the machine's processors
-// are used up by starting sandboxes; the share of the ideal and the processor time per turn say which it is.
+// Measures how many turns per second more workers handle on one machine, with agents that wait as for a model, each in
+// its own sandbox. Expected: slots ÷ waiting time, and twice as much with twice as many workers, until starting
+// sandboxes uses up the machine's processors; the share of the ideal and the processor time per turn show which.
 //
 //   npm run lab -- bench/scale [--workers 1,2,4] [--slots 10] [--wait 2] [--for 15] [--smoke]
 //
-// --slots: turns at once of each worker; --wait: seconds that an agent waits; --for: seconds that are measured.
+// --slots: turns at once per worker; --wait: seconds that an agent waits; --for: seconds of the measurement.
 
 import path from "node:path";
 import { freePort } from "@dari/embedded";
@@ -43,11 +43,11 @@ interface Figures {
   /** Slots ÷ waiting time. */
   readonly ideal_per_second: number;
   readonly share_of_ideal: number;
-  /** POST to reply, without the agent's waiting: the median in milliseconds. */
+  /** POST to reply without the agent's waiting: the median, in milliseconds. */
   readonly beside_the_agent_ms: number;
   /** Milliseconds of processor time per turn. */
   readonly cpu_ms: Readonly<Record<string, number>>;
-  /** Of the machine's processors, used by all of this. */
+  /** Number of processors used by everything together. */
   readonly cores_used: number;
 }
 
@@ -88,7 +88,7 @@ function countsOf(text: string): number[] {
   return isRising ? counts : flags.refuse(`--workers is rising whole numbers with commas, not ${text}`);
 }
 
-/** So many clients that every slot is taken again at once. */
+/** Enough clients that every slot is taken again at once. */
 function send(workers: number, seconds: number): Promise<number[]> {
   const slots = workers * parameters.slots;
   const turns = Math.max(slots, Math.round((slots / waitSeconds) * seconds));
@@ -120,7 +120,7 @@ function round(value: number): number {
   return Math.round(value * 100) / 100;
 }
 
-/** What each has used so far, its ended children included; the sandboxes are their workers'. */
+/** Returns what each process has used so far, including ended children; sandboxes count for their workers. */
 function cpuOf(): Record<string, number> {
   const servers = Object.entries(fleet.pids).map(([name, pid]) => [name, cpuMsOf(pid)] as const);
   const workers = fleet.workers.reduce((sum, { pid }) => sum + cpuMsOf(pid), 0);
@@ -158,7 +158,7 @@ function environmentOf(dir: string, servers: Servers, port: number): Record<stri
   return {
     ...platformEnvironment(dir, servers, port),
     DARI_WORKER_SLOTS: String(parameters.slots),
-    // An agent that waits uses little of what it may.
+    // A waiting agent uses little of its limit.
     DARI_TURN_RESERVED_MB: "64",
   };
 }

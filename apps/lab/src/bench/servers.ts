@@ -1,4 +1,4 @@
-// A database server and a Redis of a contestant's own, durable as in production, so that what they use is its alone.
+// A separate database server and Redis for a contestant, durable as in production, so that their usage is only its own.
 
 import path from "node:path";
 import { migrate, openDatabase, type Database } from "@dari/db";
@@ -12,19 +12,22 @@ export interface Servers {
   readonly pids: Readonly<Record<string, number>>;
 }
 
-/** Counts statements, those in functions too. Costs a few percent, so it is for profiles and counts, not for timing. */
+/**
+ * Counts statements, including those in functions. Costs a few percent, so it is for profiles and counts, not for
+ * timing.
+ */
 const countStatements = [
   "shared_preload_libraries=pg_stat_statements",
   "pg_stat_statements.track=all",
   "pg_stat_statements.track_planning=on",
 ];
 
-/** What a database that has run for a while knows of its tables: plans made before that are made anew. */
+/** Gives the planner the statistics of a database that has run for a while. Earlier plans are discarded. */
 export async function collectStatistics(servers: Servers): Promise<void> {
   await servers.db.pool.query("vacuum (analyze)");
 }
 
-/** The database is migrated. `counting`: pg_stat_statements is there. */
+/** The database is migrated. `counting`: with pg_stat_statements. */
 export async function startServers(
   dir: string,
   stack: AsyncDisposableStack,

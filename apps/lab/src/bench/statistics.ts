@@ -1,4 +1,4 @@
-// Figures of a series of measurements. Milliseconds in, rounded milliseconds out.
+// Statistics of a series of measurements. Milliseconds in, rounded milliseconds out.
 
 export interface Spread {
   readonly n: number;
@@ -29,7 +29,7 @@ function round(value: number | undefined): number {
   return value === undefined ? Number.NaN : Math.round(value * 10) / 10;
 }
 
-/** Runs `work` and says how long it took. */
+/** Runs `work` and returns how long it took. */
 export async function timed(work: () => Promise<unknown>): Promise<number> {
   const startedAt = performance.now();
   await work();

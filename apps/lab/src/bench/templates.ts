@@ -1,13 +1,13 @@
-// What it saves to load an agent once and fork it: turns of a Python agent with an SDK, POST to reply, on two platforms
-// that differ in nothing but DARI_TEMPLATES.
+// Measures what it saves to load an agent once and fork it: turns of a Python agent with an SDK, POST to reply, on two
+// platforms that differ only in DARI_TEMPLATES.
 //
 //   npm run lab -- bench/templates [--smoke]
 //
-// `idle`: one session, each turn once the last has rested, so that a sandbox waits for it; `busy`: several clients,
-// each with a session of its own, as fast as they are answered. The first turns of each are not counted.
+// `idle`: one session, each turn after a pause, so that a sandbox is preloaded for it; `busy`: several clients, each
+// with its own session, as fast as they are answered. The first turns of each are not counted.
 //
-// Expected: idle the same. At 4 clients on 2 cores an import of a second of processor time is paid by each turn without
-// forks, and by none with them.
+// Expected: no difference for idle. With 4 clients on 2 cores, an import of a second of processor time costs every turn
+// without forks that second, and no turn with them.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { createClient } from "@dari/client";
@@ -20,7 +20,7 @@ import { gate, medianOf, report } from "./verdict.ts";
 
 const { smoke } = readFlags({ smoke: { type: "boolean", default: false } }).values;
 const parameters = { rounds: smoke ? 3 : 15, clients: 4, per_client: smoke ? 2 : 10, not_counted: 2 };
-/** The sandbox that waits for the next turn is started after the last one. */
+/** The sandbox for the next turn is preloaded after the last one. */
 const restMs = 1_500;
 
 const files = {
@@ -40,7 +40,7 @@ interface Platform {
 
 type Way = "forked" | "loaded";
 
-/** Turns one after the other on both platforms in turn. */
+/** Runs turns on both platforms alternately. */
 async function idle(platforms: Record<Way, Platform>): Promise<Record<Way, number[]>> {
   const samples: Record<Way, number[]> = { forked: [], loaded: [] };
   const sessions = {

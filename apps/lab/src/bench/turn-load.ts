@@ -1,5 +1,5 @@
-// Closed loops of turns against one contestant: each connection sends a message to a session drawn at random, waits for
-// the answer and sends the next.
+// Closed loops of turns against one contestant: each connection sends a message to a random session, waits for the
+// answer and sends the next.
 
 import { Agent, request } from "node:http";
 import type { Contestant } from "./contestant.ts";
@@ -11,11 +11,11 @@ export interface Load {
   readonly connections: number;
   readonly turns: number;
   readonly text?: string;
-  /** Waits for acceptance only. */
+  /** Waits only for acceptance. */
   readonly async?: boolean;
 }
 
-/** Milliseconds of each turn. @throws when one is not completed, or not accepted. */
+/** Returns the milliseconds of each turn. @throws if one is not completed, or not accepted. */
 export async function sendTurns(
   to: Pick<Contestant, "name" | "apiUrl" | "apiKey" | "sessionIds">,
   load: Load,

@@ -1,7 +1,7 @@
-// What a turn costs beside the bare start of its runtime: POST to reply of a no-op function, idle and at 32 clients.
-// Idle twice: `warm` in a session whose agent waits, loaded, for the turn; `cold` on a platform where none does.
-// Expected: cold about two bare starts of Node (the guest's own start and the isolation around it), warm a fraction of
-// one; at 32 clients on few cores the starts queue up, so the rate is cores ÷ start time.
+// Measures what a turn costs beside the bare start of its runtime: POST to reply of a no-op function, idle and with 32
+// clients. Idle twice: `warm` in a session with a preloaded agent; `cold` on a platform without preloading. Expected:
+// cold about two bare starts of Node (the guest's own start and the isolation around it), warm a fraction of one; with
+// 32 clients on few cores the starts queue up, so the rate is cores ÷ start time.
 //
 //   node apps/lab/src/bench/turn-overhead.ts [--smoke]
 
@@ -57,7 +57,7 @@ const py = await deployFiles(api, agents.python);
 const runtimes = createRuntimes({ cacheDir: path.join(platform.dataDir, "work", "runtimes") });
 const python = (await runtimes.resolve("python", undefined)).command;
 
-/** The sandbox that waits for the next turn is started after the last one; no number is taken meanwhile. */
+/** The sandbox for the next turn is preloaded after the last one, while nothing is measured. */
 const refillMs = 500;
 
 const series = {
@@ -94,7 +94,7 @@ for (let i = -2; i < rounds; i++) {
   if (i < 0) continue;
   for (const [name, ms] of Object.entries(round)) series[name as keyof typeof series].push(ms);
 }
-/** Of the turns on both platforms, as their workers timed them: medians by step. */
+/** Medians by step of the turns on both platforms, as their workers timed them. */
 const steps = { warm: await stepsOf(platform.dataDir), cold: await stepsOf(coldPlatform.dataDir) };
 
 async function stepsOf(dataDir: string): Promise<Record<string, number>> {

@@ -1,4 +1,4 @@
-// What a bench prints: one line of JSON with its machine, command, parameters, result and the verdict on its gates.
+// The output of a benchmark: one line of JSON with machine, command, parameters, result and the verdict on its gates.
 
 import { describeMachine } from "../machine.ts";
 
@@ -14,7 +14,7 @@ export function gate(says: string, value: number, atMost: number): Gate {
   return { says, value: rounded, atMost, passed: rounded <= atMost };
 }
 
-/** A smoke run shows that the bench works; its figures are too few to judge, so it never fails by them. */
+/** A smoke run shows that the benchmark works. Its figures are too few to judge, so they never make it fail. */
 export function report(bench: {
   readonly name: string;
   readonly parameters: Readonly<Record<string, unknown>>;

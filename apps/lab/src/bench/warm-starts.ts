@@ -40,7 +40,7 @@ import { measureBlocked, type Blocked } from "./warm-starts/blocked.ts";
 import { openConversation, openStage, startBare, type Conversation, type Stage } from "./warm-starts/starts.ts";
 import { readFlags } from "../flags.ts";
 
-// Enters the namespace that the worker enters.
+// Enters the same namespace as the worker.
 await enterOwnNamespace();
 const flags = readFlags({
   smoke: { type: "boolean", default: false },
@@ -52,9 +52,9 @@ const parameters = {
   rounds: smoke ? 3 : flags.whole("rounds"),
   ballast_mb: smoke ? 256 : flags.whole("ballast"),
 };
-/** Code is compiled and caches are warm when the first round counts. */
+/** Code is compiled and caches are filled before the first counted round. */
 const warmUps = smoke ? 1 : 3;
-/** What a sandbox has left is tidied up, and a launcher waits again. */
+/** Time for cleaning up after a sandbox, and for preparing a launcher. */
 const restMs = 60;
 
 type Series = Map<string, number[]>;

@@ -1,6 +1,6 @@
-// What a workspace costs by its size when a turn changes three files: restore, scan, save, requests and bytes, beside
-// `tar | zstd` of the whole and a backup program, in one run. On tmpfs: 20,000 small files would measure the disk.
-// Expected: with overlays the same at 20,000 files as at 10; without, a walk of all names.
+// Measures what a workspace costs by its size if a turn changes three files: restore, scan, save, requests and bytes,
+// beside `tar | zstd` of everything and a backup program, in one run. On tmpfs, because 20,000 small files would
+// measure the disk. Expected: with overlays the same for 20,000 files as for 10; otherwise a walk over all names.
 //
 //   npm run lab -- bench/workspace [--smoke] [--rounds 7] [--dir /dev/shm]
 
@@ -35,7 +35,7 @@ const sizes: readonly Size[] = values.smoke
       { files: 20_000, bytes: 500 * MB },
     ];
 const rounds = values.smoke ? 2 : flags.whole("rounds");
-/** The code is compiled and the caches are warm when the first round counts. */
+/** Code is compiled and caches are filled before the first counted round. */
 const warmUps = values.smoke ? 1 : 2;
 
 interface Entry {
@@ -89,7 +89,7 @@ function note({ samples }: Entry, timings: Timings): void {
   for (const [step, ms] of Object.entries(timings)) samples.set(step, [...(samples.get(step) ?? []), ms]);
 }
 
-/** Everybody plays each round before anybody plays the next, so that what disturbs the machine disturbs all. */
+/** All contestants run each round before the next one, so that disturbances affect all of them. */
 async function play(entries: readonly Entry[]): Promise<void> {
   for (let round = 0; round < warmUps + rounds; round++) {
     for (const entry of entries) {

@@ -1,4 +1,4 @@
-// What one chaos run does: its faults, its load and its sizes.
+// One chaos run: its faults, its load and its sizes.
 
 import type { Fault } from "./faults/fault.ts";
 import type { Load } from "./load/generator.ts";
@@ -7,7 +7,7 @@ import type { StageOptions } from "./stage/stage.ts";
 export interface StrikePlan {
   readonly name: string;
   readonly faults: readonly Fault[];
-  /** alone, together: each strikes its rounds; mixed: whichever, until the load is sent. */
+  /** alone and together: each strikes its rounds; mixed: all of them at random, until the load is sent. */
   readonly mode: "alone" | "together" | "mixed";
   readonly load: { readonly turns: number };
 }
@@ -17,6 +17,6 @@ export interface Plan extends StrikePlan, StageOptions {
   readonly load: Load;
   readonly tenants: number;
   readonly sessions: number;
-  /** How much more time than its bounds the machine is given. */
+  /** Multiplies the time limits, for a busy machine. */
   readonly stretch: number;
 }

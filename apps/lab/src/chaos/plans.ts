@@ -1,12 +1,12 @@
-// Which runs there are: each fault alone, the pairs, the mixed ones, the short one. Sizes are chosen so that everything
-// together is more than 10,000 turns over five seeds, in half an hour.
+// The available runs: each fault alone, the pairs, the mixed ones, the short one. With these sizes, everything together
+// is more than 10,000 turns over five seeds, in half an hour.
 
 import { faultNamed, faults, pairs } from "./faults/index.ts";
 import type { Plan } from "./plan.ts";
 
 export interface Choice {
   readonly faults: readonly string[];
-  /** Names of two, `a+b` each. */
+  /** Names of two faults, `a+b` each. */
   readonly pairs: readonly string[];
   readonly isPairs: boolean;
   readonly isMixed: boolean;
@@ -25,7 +25,7 @@ const turns = { alone: 200, pair: 100, mixed: 2_000, mixedOfAll: 600, smoke: 80 
 const seedsOfAll = 5;
 /** Twice the slots. */
 const openMax = 18;
-/** What a short run is likely to show: each finished within seconds. */
+/** Faults that a short run is likely to show: each is over within seconds. */
 const smokeFaults = ["worker-killed", "redis-flushed", "api-killed", "postgres-restarted", "jobs-forged", "cancels"];
 
 export function plansOf(choice: Choice): Plan[] {
@@ -69,7 +69,7 @@ function planMixed(choice: Choice, seed: number, count: number): Plan {
   return { ...common(choice), seed, name: "mixed", load: load(choice, count), faults, mode: "mixed" };
 }
 
-/** Small enough for CI, whose machines do other things: its bounds are wide, its promises are the same. */
+/** Small enough for CI on busy machines: its time limits are wide, its promises are the same. */
 function smoke(choice: Choice): Plan {
   const few = { tenants: 2, sessions: 6, workers: 2, stretch: choice.stretch ?? 4 };
   const short = { turns: choice.turns ?? turns.smoke, perSecond: choice.perSecond ?? 4, openMax, cancelled: 0.04 };

@@ -1,4 +1,4 @@
-// One run on a stage: a load, faults by a plan, then quiet and judgement. What comes out is one JSON object.
+// One run on a stage: a load, faults by a plan, then quiet and judgement. Returns one JSON object.
 
 import { cp } from "node:fs/promises";
 import path from "node:path";
@@ -17,12 +17,12 @@ import { seededRandom } from "./seeded-random.ts";
 import type { Stage } from "./stage/stage.ts";
 import { strikeAll } from "./strikes.ts";
 
-/** Before the first fault, by which later starts are measured. Milliseconds. */
+/** The time before the first fault, with which later starts are compared. In milliseconds. */
 const calmMs = 3_000;
-/** Open work after this counts as stuck. Milliseconds. */
+/** Work that is still open after this time is stuck, in milliseconds. */
 const sharedPatienceMs = 180_000;
 
-/** `stage`: one on which all is quiet; it is so again afterwards when the report is good. */
+/** `stage`: a quiet one. If the report is good, it is quiet again afterwards. */
 export async function play(plan: Plan, stage: Stage, say: (line: string) => void): Promise<Report> {
   const random = seededRandom(plan.seed);
   const effectsFile = path.join(stage.dir, `effects-${crypto.randomUUID()}.jsonl`);
@@ -60,7 +60,7 @@ export async function play(plan: Plan, stage: Stage, say: (line: string) => void
 
 const countEveryMs = 300;
 
-/** Tells the load how many of its messages are open; while the database is away, what was so before. */
+/** Tells the load how many of its messages are open. While the database is unavailable, repeats the last number. */
 export async function countOpen(
   stage: Pick<Stage, "db">,
   tenants: readonly Tenant[],
@@ -76,7 +76,7 @@ export async function countOpen(
   }
 }
 
-/** Copies the programs' logs to a directory that is kept, so that a failure can be explained. */
+/** Copies the programs' logs to a directory that is kept, to explain failures. */
 async function keepLogs(stage: Stage): Promise<string> {
   const dir = `${stage.dir}-logs`;
   await cp(stage.dir, dir, {

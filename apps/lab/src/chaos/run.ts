@@ -61,7 +61,7 @@ if (plans.length === 0) flags.refuse("choose --fault, --pair, --pairs, --mixed, 
 const startedAt = Date.now();
 const secondsSince = (): number => Math.round((Date.now() - startedAt) / 1_000);
 const reports: Report[] = [];
-/** Once it is there, or on its way: who leaves early takes it away too. */
+/** Exists or is being created. An early exit disposes of it too. */
 let staging: Promise<Stage> | undefined;
 
 // PostgreSQL outlives the process that started it, so stop it.
@@ -97,7 +97,7 @@ function deliveryOf(text: string): "queue" | "pull" {
   return text === "queue" || text === "pull" ? text : flags.refuse(`--delivery is queue or pull, not ${text}`);
 }
 
-/** On the stage of the run before, which a good run leaves quiet; else on a new one. */
+/** Plays on the stage of the last run if that was good, otherwise on a new one. */
 async function playNext(plan: Plan, say: (line: string) => void): Promise<Report> {
   try {
     const stage = await (staging ??= startStage(plan));
@@ -113,12 +113,12 @@ async function playNext(plan: Plan, say: (line: string) => void): Promise<Report
 async function leaveStage(): Promise<void> {
   const left = staging;
   staging = undefined;
-  // One that did not come about has taken away what there was of it.
+  // A stage that failed to start has already cleaned up.
   const stage = await left?.catch(() => undefined);
   await stage?.[Symbol.asyncDispose]();
 }
 
-/** After each run, so that what was found is there whatever comes next. */
+/** Saves after each run, so that results are not lost. */
 function keep(): void {
   if (values.json === undefined) return;
   writeFileSync(values.json, JSON.stringify({ total: totalOf(reports, secondsSince()), runs: reports }, null, 2));

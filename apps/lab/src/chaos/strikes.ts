@@ -1,5 +1,4 @@
-// Carries out the faults of a plan: alone until each of their kinds was seen to strike, two together, or any at any
-// time.
+// Carries out the faults of a plan: alone until each of their kinds had its effect, two together, or any at any time.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Figures } from "./check/report.ts";
@@ -8,9 +7,9 @@ import { pick } from "./load/generator.ts";
 import type { StrikePlan } from "./plan.ts";
 
 const betweenMs = { least: 500, more: 1_500 };
-/** The second fault of a pair strikes this long after the first, while the first lasts. Milliseconds. */
+/** The second fault of a pair strikes this long after the first, while that lasts. In milliseconds. */
 const apartMs = 700;
-/** A strike that met nothing is repeated this often before the run fails for it. */
+/** A strike without an effect is repeated this often before the run fails. */
 const triesMax = 3;
 
 type Strike = (fault: Fault, round: number) => Promise<boolean>;
@@ -77,7 +76,7 @@ async function strikeInRounds(
 
 const togetherRounds = 3;
 
-/** Any fault at any time, several at once where they do not hold the same thing, until everything is sent. */
+/** Any fault at any time, several at once if they use different resources, until everything is sent. */
 async function strikeMixed(
   plan: StrikePlan,
   scene: Omit<Scene, "seen">,

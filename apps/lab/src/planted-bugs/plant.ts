@@ -1,4 +1,4 @@
-// A bug on purpose: which text of the sources it replaces, and the test that must fail for it.
+// A planted bug: which text of the sources it replaces, and the test that must fail.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ export interface Edit {
   readonly file: string;
   /** For an SQL file: only the text of this function is searched. */
   readonly sqlFunction?: string;
-  /** Stands there once; spaces and line breaks match any of them. */
+  /** Must occur once. Spaces and line breaks match each other. */
   readonly find: string;
   readonly replace: string;
 }
@@ -19,18 +19,20 @@ export interface Plant {
   readonly says: string;
   readonly edits: readonly Edit[];
   readonly caughtBy: TestName;
-  /** Part of the short run. */
+  /** Whether the smoke run includes it. */
   readonly isSmoke?: boolean;
 }
 
 export interface TestName {
   /** Relative to the checkout. */
   readonly file: string;
-  /** With the names of the groups around it, as jest joins them. */
+  /** With the names of the enclosing groups, as jest joins them. */
   readonly test: string;
 }
 
-/** Puts the bug into the checkout at `root`. Returns how to take it out again. Throws when a text is not there once. */
+/**
+ * Puts the bug into the checkout at `root`. Returns a function that removes it. Throws unless each text occurs once.
+ */
 export function plantInto(root: string, plant: Plant): () => void {
   const before = new Map<string, string>();
   for (const edit of plant.edits) {
@@ -44,7 +46,7 @@ export function plantInto(root: string, plant: Plant): () => void {
   };
 }
 
-/** Throws when the text is not there, or more than once: the sources have moved on and the plant must follow. */
+/** Throws unless the text occurs once: the sources have changed and the planted bug must be updated. */
 export function edited(text: string, edit: Edit): string {
   const { start, end } = edit.sqlFunction === undefined ? { start: 0, end: text.length } : spanOf(text, edit);
   const part = text.slice(start, end);
@@ -69,7 +71,7 @@ function spanOf(text: string, { file, sqlFunction }: Edit): { start: number; end
   return { start, end: next === -1 ? text.length : next };
 }
 
-/** The text as a pattern that matches it alone. */
+/** Returns a pattern that matches only this text. */
 export function escapePattern(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
 }

@@ -1,4 +1,4 @@
-// The bugs that the tests of the turn functions must find, each as the smallest change of the sources that makes it.
+// The bugs that the tests of the turn functions must find, each as the smallest possible change.
 
 import type { Plant, TestName } from "./plant.ts";
 
@@ -392,7 +392,7 @@ begin
 
 export const plants: readonly Plant[] = [...fences, ...locks, ...endings];
 
-/** A plain turn: it must still pass with every plant, or the plant only broke everything. */
+/** A plain turn. It must pass with every bug; otherwise the bug only breaks everything. */
 export const plainTurn: TestName = {
   file: "packages/db/tests/turns.test.ts",
   test: "a turn that completes moves message, session, head and ledger together",

@@ -1,4 +1,4 @@
-// Runs named tests of a checkout with jest, and says of each how it ended.
+// Runs named tests of a checkout with jest and returns how each ended.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -23,7 +23,7 @@ interface Report {
   }[];
 }
 
-/** Files run one after the other. A test that is not in the answer did not run. */
+/** Runs files one after the other. A test that is missing from the result did not run. */
 export async function runTests(
   root: string,
   tests: readonly TestName[],
@@ -61,7 +61,7 @@ function readReport(path: string, said: string): Report {
 function endsOf(report: Report): ReadonlyMap<string, TestEnd> {
   const ends = new Map<string, TestEnd>();
   for (const one of report.testResults.flatMap((file) => file.assertionResults)) {
-    // The others of the same files were left out by their names.
+    // The other tests of these files were skipped by name.
     if (one.status !== "passed" && one.status !== "failed") continue;
     ends.set(one.fullName, { hasPassed: one.status === "passed", evidence: evidenceOf(one.failureMessages) });
   }
@@ -71,7 +71,7 @@ function endsOf(report: Report): ReadonlyMap<string, TestEnd> {
 const evidenceChars = 160;
 const colours = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, "g");
 
-/** The error, or where an expectation was not met what was expected and what came instead. */
+/** Returns the error or, for a failed expectation, the expected and the received value. */
 function evidenceOf(messages: readonly string[]): string {
   const lines = (messages[0] ?? "").replaceAll(colours, "").split("\n");
   const told = lines.filter(

@@ -1,4 +1,4 @@
-// A copy of the sources that may be damaged: what is installed is shared with the checkout.
+// A copy of the sources that can be damaged. Installed packages are shared with the checkout.
 
 import { cpSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -16,7 +16,7 @@ export interface ScratchCheckout extends Disposable {
 export function makeScratchCheckout(): ScratchCheckout {
   const root = mkdtempSync(join(tmpdir(), "dari-planted-"));
   for (const name of copied) {
-    // Links stay relative: packages find one another inside the copy, and everything else where it is installed.
+    // Links stay relative: packages find each other inside the copy, and everything else where it is installed.
     cpSync(join(checkout, name), join(root, name), {
       recursive: true,
       verbatimSymlinks: true,

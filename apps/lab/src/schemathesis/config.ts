@@ -1,36 +1,36 @@
-// Schemathesis' settings: the keys, which ids to try, and what its checks may not expect of this API.
+// Schemathesis' settings: the keys, which ids to use, and checks that do not apply to this API.
 
 import type { Stage } from "./stage.ts";
 
-/** Half of the calls name something that is there; the others what the schemas allow and forbid. */
+/** Half of the calls use existing ids; the others what the schemas allow and forbid. */
 const share = 0.5;
 
-/** Ids that bodies name. */
+/** Ids in bodies. */
 const bodies = ["message_id", "source_snapshot_id", "version_id"];
 
-/** Routes that concern the whole installation, so they need an operator's key. */
+/** Routes for the whole installation, which need an operator's key. */
 const operatorRoutes = ["getOperatorHealth", "checkStore", "resealSecrets", "createOrganization", "updateOrganization"];
 
-/** Streams that end late or never: one event is enough. Seconds are for those that have none. */
+/** Streams that end late or never: one event is enough. The seconds are for those without events. */
 const streams = ["streamSession", "streamMessage", "sendMessageStream", "getBuildLogs"];
 
-/** Their bodies hold bytes: whatever type a value had, what is sent is a file with that content. */
+/** Their bodies are bytes: whatever a value's type was, a file with that content is sent. */
 const uploads = ["uploadFile"];
 
-/** JSON's strings are TOML's. */
+/** JSON strings are valid TOML. */
 const quoted = (text: string): string => JSON.stringify(text);
 const list = (texts: readonly string[]): string => `[${texts.map(quoted).join(", ")}]`;
 
-/** The configuration file. It holds the keys: for its owner only. */
+/** Returns the configuration file. It contains keys, so it must be private. */
 export function renderConfig(stage: Stage): string {
   const { ids } = stage;
   return [
     `headers = { Authorization = ${quoted(`Bearer ${stage.apiKey}`)} }`,
     "request-timeout = 20",
     "max-stream-events = 8",
-    // Findings are told by operation; the smallest example of each costs more time than it tells.
+    // Findings are reported per operation. Minimizing each example takes too long.
     "[generation]",
-    // No text of this API may have NUL, which no JSON Schema says of every string at once.
+    // No text of this API can contain NUL, which JSON Schema cannot express for all strings at once.
     "allow-x00 = false",
     "no-shrink = true",
     ...checkSettings(),
@@ -48,9 +48,8 @@ export function renderConfig(stage: Stage): string {
 }
 
 /**
- * A call that the schema allows may be refused for what only the rows know, with 422: an id in a body that is not
- * there, a cursor of another list, a time that has passed. What a schema can say, it must say, so that no other check
- * is off.
+ * A call that the schema allows can be refused with 422 for what only the rows know: an unknown id in a body, a cursor
+ * of another list, a time that has passed. What a schema can express, it must, so no other check is off.
  */
 function checkSettings(): string[] {
   const refusals = list(["401", "403", "404", "405", "409", "412", "413", "416", "422", "429", "503"]);

@@ -1,20 +1,20 @@
-// Schemathesis itself, and one run of it.
+// Installs and runs Schemathesis.
 
 import { run } from "../curl.ts";
 import { pythonEnvironment } from "../python-environment.ts";
 import type { Stage } from "./stage.ts";
 
-/** Each version knows other checks: a newer one may find what this one does not. */
+/** Pinned, because each version has different checks. */
 const requirement = "schemathesis==4.32.5";
 
-/** The program's path. */
+/** Returns the program's path. */
 export async function installSchemathesis(): Promise<string> {
   return (await pythonEnvironment("schemathesis", [requirement])).program("schemathesis");
 }
 
 export interface SchemathesisRun {
   readonly configFile: string;
-  /** Where it writes what it found, as JSON. */
+  /** Where it writes its findings, as JSON. */
   readonly reportFile: string;
   readonly dir: string;
   readonly stage: Stage;
@@ -22,7 +22,7 @@ export interface SchemathesisRun {
   readonly seed: number;
 }
 
-/** Runs it to its end and returns what it printed; what it found is in the report. */
+/** Runs it and returns its output. The findings are in the report. */
 export async function runSchemathesis(program: string, options: SchemathesisRun): Promise<string> {
   const { stage, seconds, seed } = options;
   const words = ["--config-file", options.configFile, "run", `${stage.apiUrl}/openapi.json`, "--no-color"];
@@ -36,7 +36,7 @@ export async function runSchemathesis(program: string, options: SchemathesisRun)
     DARI_RECEIVER: stage.receiverUrl,
   };
   const { code, stdout, stderr } = await run(program, [...words, ...bounds, ...report], { cwd: options.dir, env });
-  // 1: it has found something, which the report says.
+  // 1: it has findings, which are in the report.
   if (code !== 0 && code !== 1) throw new Error(`schemathesis ended with ${code}:\n${stdout}\n${stderr}`);
   return stdout;
 }

@@ -1,5 +1,5 @@
-// What Schemathesis meets: a standalone platform with an organization of its own that has something of each noun, so
-// that calls get past "not found". The agents answer at once.
+// A standalone platform for Schemathesis, with an organization that has one of each resource, so that calls get past
+// "not found". The agents answer at once.
 
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
@@ -11,20 +11,20 @@ import { packBundle } from "../bundle.ts";
 import { deployFiles } from "../deploy-files.ts";
 import { startStandalone } from "../standalone-process.ts";
 
-/** The platform and what is on it. */
+/** The platform and its contents. */
 export interface Stage extends AsyncDisposable {
   readonly apiUrl: string;
   readonly apiKey: string;
   readonly operatorKey: string;
-  /** Its limits may be set to anything: nobody works in it. */
+  /** Its limits can be set to anything: no test uses it. */
   readonly otherOrganizationId: string;
-  /** Where webhooks go, whatever a call says: a port of this machine at which nobody listens. */
+  /** Where webhooks go, whatever a call says: a port of this machine without a listener. */
   readonly receiverUrl: string;
-  /** Ids by the parameter that names them. */
+  /** Ids by parameter name. */
   readonly ids: Readonly<Record<string, readonly string[]>>;
-  /** What the run stands on, which no call may take away. */
+  /** What the run depends on, which no call may delete. */
   readonly kept: readonly string[];
-  /** Requests that ended with an error of the platform's own, as its log tells. */
+  /** Returns requests that ended with an internal error, from the platform's log. */
   serverErrors(): Promise<string[]>;
 }
 
@@ -41,7 +41,7 @@ const agentFiles = {
   ].join("\n"),
 };
 
-/** Starts and fills the platform. Everything ends with it. */
+/** Starts and fills the platform. Disposing of the stage ends everything. */
 export async function setStage(): Promise<Stage> {
   await using starting = new AsyncDisposableStack();
   const receiver = `127.0.0.1:${await freePort()}`;
@@ -78,7 +78,7 @@ export async function setStage(): Promise<Stage> {
   };
 }
 
-/** Sessions with an answer, a failure, and an uploaded file in their workspace. */
+/** Creates sessions with an answer, a failure, and an uploaded file in their workspace. */
 async function fillSessions(client: Client, agentId: string): Promise<Record<string, string[]>> {
   const ids: Record<string, string[]> = { session_id: [], message_id: [], file_id: [] };
   for (let count = 0; count < sessionCount; count++) {
@@ -110,7 +110,7 @@ async function fillWebhooks(client: Client, url: string): Promise<string[]> {
   return ids;
 }
 
-/** Schedules, none of which is due soon, and batches. */
+/** Creates schedules, none of which is due soon, and batches. */
 async function fillClock(client: Client, agentId: string): Promise<Record<string, string[]>> {
   const ids: Record<string, string[]> = { schedule_id: [], session_batch_id: [] };
   const parts = [{ type: "text", text: "hello" } as const];
@@ -123,7 +123,7 @@ async function fillClock(client: Client, agentId: string): Promise<Record<string
   return ids;
 }
 
-/** Bundles that versions can be made of. */
+/** Uploads bundles for new versions. */
 async function fillBundles(client: Client): Promise<string[]> {
   const ids = [];
   for (let count = 0; count < 4; count++) {

@@ -1,4 +1,4 @@
-// Reads Schemathesis' report: what a run did, and everything that speaks against the API.
+// Reads Schemathesis' report: what a run did, and everything wrong with the API.
 
 interface Found {
   readonly title: string;
@@ -17,17 +17,17 @@ interface Report {
 }
 
 export interface Judgement {
-  /** Empty: passed. */
+  /** Empty if the run passed. */
   readonly failures: readonly string[];
   readonly result: Readonly<Record<string, unknown>>;
 }
 
-/** Fewer calls say nothing. */
+/** Fewer calls prove nothing. */
 const callsLeast = 100;
 
 /**
- * `serverErrors`: lines of the platform's log. `isWhole`: the run had the time for every operation and every phase,
- * also on a machine that does other things.
+ * `serverErrors`: lines of the platform's log. `isWhole`: the run had enough time for every operation and every phase,
+ * even on a busy machine.
  */
 export function judge(read: unknown, serverErrors: readonly string[], isWhole: boolean): Judgement {
   const report = read as Report;

@@ -1,4 +1,4 @@
-// The balancer of the rehearsals: where calls go, and which of them count as failed.
+// Tests the load balancer of the rehearsals: where calls go, and which count as failed.
 
 import { createServer, type RequestListener } from "node:http";
 import { once } from "node:events";

@@ -1,5 +1,5 @@
-// A load balancer in front of several APIs, as plain as they come: each call goes to the next one that is in rotation,
-// on a connection of its own, and is never sent twice. It counts what clients are told.
+// A minimal load balancer for several APIs: each call goes to the next active one, on its own connection, and is never
+// sent twice. It counts the answers to clients.
 
 import { createServer, request as send, type IncomingMessage, type ServerResponse } from "node:http";
 import { once } from "node:events";
@@ -9,22 +9,24 @@ export interface Balancer extends AsyncDisposable {
   readonly url: string;
   /** How often clients got each status, and how many calls got no answer. */
   readonly answers: ReadonlyMap<string, number>;
-  /** Calls that have not been answered in full. */
+  /** Number of calls without a complete answer. */
   readonly open: number;
-  /** New calls go to the others; those that are open end where they are. */
+  /** Sends new calls to the others. Open ones end where they are. */
   takeOut(backend: string): void;
   putBack(backend: string): void;
 }
 
-/** Those that no client should see: no answer, and what is 500 or above, but for 503, which says when to come again. */
+/**
+ * Returns answers that no client should see: none at all, and statuses from 500, except 503, which says when to retry.
+ */
 export function failedAnswers({ answers }: Balancer): (readonly [what: string, times: number])[] {
   return [...answers].filter(([what]) => !/^[1-4]\d\d$/.test(what) && what !== "503");
 }
 
-/** Longer than a client keeps a connection that it does not use. Milliseconds. */
+/** Longer than a client keeps an idle connection, in milliseconds. */
 const keepAliveMs = 120_000;
 
-/** `backends`: where the APIs are, `http://host:port`. */
+/** `backends`: addresses of the APIs, `http://host:port`. */
 export async function startBalancer(backends: readonly string[]): Promise<Balancer> {
   const away = new Set<string>();
   const answers = new Map<string, number>();

@@ -1,12 +1,14 @@
-// Sessions that ended long ago, as a large installation has them: made by few statements, at sizes that no API call
-// reaches. Knows the columns that every release since the first has.
+// Creates sessions that ended long ago, as in a large installation, with few statements, in numbers that no API call
+// reaches. Uses only columns that every release has had.
 
 import type { Database } from "@dari/db";
 
-/** Rows of one statement: within the time that a statement has. */
+/** Rows per statement, within a statement's time limit. */
 const batchRows = 2_000;
 
-/** Makes `count` sessions of the agent, each with a message that was cancelled before it ran. Resolves with `count`. */
+/**
+ * Creates `count` sessions of the agent, each with a message that was cancelled before it ran. Resolves with `count`.
+ */
 export async function addHistory(
   db: Database,
   owner: { readonly organizationId: string; readonly agentId: string },

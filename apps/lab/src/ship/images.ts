@@ -42,7 +42,7 @@ if (process.getuid?.() !== 0) flags.refuse("run it as root: it mounts and makes 
 
 const dir = flags.values.dir === "" ? mkdtempSync(path.join(tmpdir(), "dari-images-")) : flags.values.dir;
 mkdirSync(dir, { recursive: true });
-// It is removed in the end: nothing else may be in it.
+// It is removed at the end, so nothing else may be in it.
 if (readdirSync(dir).length > 0 && !existsSync(path.join(dir, "storage.conf"))) {
   flags.refuse(`${dir} holds something else: --dir is an empty directory, or one that --keep has left`);
 }
@@ -106,7 +106,7 @@ function say(text: string): void {
   process.stderr.write(`${Math.round((performance.now() - startedAt) / 1_000)} s`.padStart(7) + ` ${text}\n`);
 }
 
-/** What infra/README.md has put into .env. */
+/** The secrets that infra/README.md writes to .env, and `env`. */
 function secretsAnd(env: Readonly<Record<string, string>>): Record<string, string> {
   const secret = (): string => randomBytes(24).toString("hex");
   return {
@@ -118,13 +118,13 @@ function secretsAnd(env: Readonly<Record<string, string>>): Record<string, strin
   };
 }
 
-/** By its Dockerfile, from the checkout, as the compose file has it. */
+/** Builds with its Dockerfile from the checkout, like the compose file. */
 function buildImage(engine: Engine, program: string): Promise<string> {
   const args = ["--file", path.join(checkout, `infra/${program}.Dockerfile`), "--tag", `docker.io/${imageOf(program)}`];
   return engine.run("podman", ["build", ...args, checkout]);
 }
 
-/** Writes an override of the compose file: the images that were built, and limits that this user is allowed to set. */
+/** Writes an override of the compose file: the built images, and limits that this user may set. */
 function writeOverride(): string {
   const parent = flags.values["cgroup-parent"];
   const common = { ulimits: hardLimits(), ...(parent === "" ? {} : { cgroup_parent: parent }) };
@@ -135,7 +135,7 @@ function writeOverride(): string {
   return file;
 }
 
-/** Podman, which lowers its own, would raise a container's to the kernel's; not every root may do that. */
+/** Podman would raise a container's limits to the kernel's, which not every root may do. */
 function hardLimits(): Record<string, number> {
   const text = readFileSync("/proc/self/limits", "utf8");
   const read = (line: RegExp): number => Math.min(limitMax, Number(line.exec(text)?.[1] ?? limitMax));
@@ -148,7 +148,7 @@ function imageOf(program: string): string {
 
 interface ImageFigures {
   readonly megabytes: number;
-  /** Without the Node that it starts from. */
+  /** Without its base image's Node. */
   readonly own_megabytes: number;
   readonly user: string;
 }

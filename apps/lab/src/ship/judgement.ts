@@ -1,4 +1,4 @@
-// What became of the messages of a rehearsal: figures, and a sentence for each broken promise.
+// The results of a rehearsal's messages: figures, and a sentence for each broken promise.
 
 import { findViolations, type Database } from "@dari/db";
 import { readBooks, type Books, type Run } from "../chaos/check/books.ts";

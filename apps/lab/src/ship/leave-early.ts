@@ -1,10 +1,10 @@
-// A rehearsal that ends early first stops what it started, because servers outlive the process that started them.
+// Stops everything that a rehearsal started if it ends early, because servers outlive the process that started them.
 
 import { inspect } from "node:util";
 
 const interrupted = 130;
 
-/** On SIGINT, SIGTERM and an error that nobody caught: closes the stack, then ends the process. */
+/** On SIGINT, SIGTERM and an uncaught error: closes the stack, then exits. */
 export function leaveEarlyWith(stack: AsyncDisposableStack): void {
   const leave = (code: number): void => void stack.disposeAsync().finally(() => process.exit(code));
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => leave(interrupted));

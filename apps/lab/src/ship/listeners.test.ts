@@ -1,4 +1,4 @@
-// Who listens: what counts as missed, doubled or out of order.
+// Tests which events of a listener count as missed, doubled or out of order.
 
 import { expect, test } from "@jest/globals";
 import { judgeListener } from "./listeners.ts";

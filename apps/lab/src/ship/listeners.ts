@@ -1,14 +1,14 @@
-// Somebody who watches a session all the while, and what they have seen.
+// Clients that watch a session all the time, and what they have received.
 
 import { isLedgerEvent, type Client } from "@dari/client";
 
 export interface Listener {
   readonly sessionId: string;
-  /** Numbers of the ledger's events as they came. */
+  /** Numbers of the received events, in order. */
   readonly numbers: readonly number[];
-  /** For each event: when it was stored, and when it arrived. Milliseconds since 1970. */
+  /** For each event: when it was stored, and when it arrived. In milliseconds since 1970. */
   readonly times: readonly EventTimes[];
-  /** Why it could not go on; undefined while it can. */
+  /** Why it stopped; undefined while it works. */
   readonly problem: string | undefined;
   readonly ended: Promise<void>;
 }
@@ -45,7 +45,10 @@ export function listen(client: Client, sessionId: string, signal: AbortSignal): 
   };
 }
 
-/** What is wrong with what a listener has seen of a ledger that ends with `last`, from its start; empty: nothing. */
+/**
+ * Returns what is wrong with the events that a listener got, for a session whose last event is `last`; empty if nothing
+ * is.
+ */
 export function judgeListener(
   { sessionId, numbers, problem }: Pick<Listener, "sessionId" | "numbers" | "problem">,
   last: number,

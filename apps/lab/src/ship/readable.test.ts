@@ -1,4 +1,4 @@
-// What reads differently after an upgrade is found, and what a release says more is not held against it.
+// Tests that what reads differently after an upgrade is found, and that additional fields are allowed.
 
 import { expect, test } from "@jest/globals";
 import { differences } from "./readable.ts";

@@ -1,4 +1,4 @@
-// Everything that a client can read of some sessions: records, messages, transcript, files with their bytes.
+// Reads everything that a client can read of some sessions: records, messages, transcript, files with their bytes.
 
 import { createHash } from "node:crypto";
 import { eachRow, type Client } from "@dari/client";
@@ -28,7 +28,8 @@ async function readSession(client: Client, id: string): Promise<Readable> {
 }
 
 /**
- * Where `after` says something else than `before`, as paths; a release may say more. Lists are compared entry by entry.
+ * Returns the paths at which `after` differs from `before`. A release may add fields. Lists are compared entry by
+ * entry.
  */
 export function differences(before: unknown, after: unknown, at = ""): string[] {
   if (typeof before !== "object" || before === null) {

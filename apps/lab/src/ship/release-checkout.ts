@@ -1,4 +1,4 @@
-// The sources of another release of this platform beside this one's, installed by its own set-up.
+// The sources of another release beside this one's, installed by its own setup.
 
 import { execFile } from "node:child_process";
 import path from "node:path";
@@ -8,12 +8,12 @@ import { checkout } from "../program.ts";
 
 const installWithinMs = 900_000;
 
-/** `dir`: where it is put; must not exist. @throws where this checkout has no such commit, or it does not install. */
+/** `dir` must not exist. @throws if this checkout has no such commit, or it does not install. */
 export async function checkOutRelease(commit: string, dir: string): Promise<void> {
   const run = (command: string, args: readonly string[]): Promise<unknown> =>
     promisify(execFile)(command, args, { env: machineEnvironment(), timeout: installWithinMs, maxBuffer: 1 << 26 });
   await run("git", ["clone", "--quiet", "--shared", "--no-checkout", checkout, dir]);
   await run("git", ["-C", dir, "checkout", "--quiet", "--detach", commit]);
-  // Any command installs first; this one does nothing more.
+  // Every command installs first. This one does nothing else.
   await run(process.execPath, [path.join(dir, "scripts/run.mjs"), "dari", "--help"]);
 }

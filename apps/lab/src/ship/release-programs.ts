@@ -1,4 +1,4 @@
-// The programs of one release, this one or another, on services that they share with those of others.
+// The programs of one release, this one or another, on services that releases share.
 
 import { execFile } from "node:child_process";
 import path from "node:path";
@@ -22,12 +22,12 @@ export interface Release {
   readonly programs: readonly Program[];
 }
 
-/** The same for all releases of an installation, which the database's credentials are sealed with. */
+/** The same for all releases of an installation, because it decrypts the database's credentials. */
 const masterKey = Buffer.alloc(32, 7).toString("base64");
 const workers = 2;
 const stopWithinMs = 60_000;
 
-/** The reconciler first: it prepares an empty database. */
+/** The reconciler first, because it prepares an empty database. */
 export async function startRelease(place: ReleasePlace, stack: AsyncDisposableStack): Promise<Release> {
   const port = await freePort();
   const apiUrl = `http://127.0.0.1:${port}`;
@@ -53,7 +53,7 @@ export async function startRelease(place: ReleasePlace, stack: AsyncDisposableSt
   return { place, apiUrl, programs: [...others, reconciler] };
 }
 
-/** One after the other. What comes out is what was wrong with how they ended. */
+/** Ends them one after the other. Returns what was wrong with their ends. */
 export async function endPrograms({ programs }: Release): Promise<string[]> {
   const problems: string[] = [];
   for (const program of programs) {
@@ -63,7 +63,7 @@ export async function endPrograms({ programs }: Release): Promise<string[]> {
   return problems;
 }
 
-/** By that release's own command. */
+/** Uses that release's own command. */
 export async function createOrganization({ place }: Release): Promise<{ id: string; api_key: string }> {
   const entry = path.join(place.checkout, "apps/api/src/create-organization.ts");
   const args = ["--disable-warning=ExperimentalWarning", entry, "Our team"];

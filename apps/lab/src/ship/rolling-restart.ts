@@ -39,9 +39,12 @@ const workers = flags.whole("workers");
 const tenantsCount = 3;
 const sessionsEach = 6;
 const slots = 4;
-/** Before the first process goes and after the last has come. Milliseconds. */
+/** Before the first process goes and after the last has come, in milliseconds. */
 const calmMs = 3_000;
-/** Between leaving the rotation and the signal; 5 s in the Kubernetes manifests, whose word takes longer to spread. */
+/**
+ * Between leaving the rotation and the signal, in milliseconds. The Kubernetes manifests wait 5 s, because there the
+ * change takes longer to spread.
+ */
 const preStopMs = 1_000;
 const stepWithinMs = 60_000;
 
@@ -90,7 +93,7 @@ async function replaceAll(on: Stage): Promise<void> {
   }
 }
 
-/** Another process in the place of this one. An API is out of rotation before it hears of its end. */
+/** Replaces a process. An API leaves the rotation before it is stopped. */
 async function replace(member: StageProgram, api: ApiProgram | undefined): Promise<void> {
   if (api !== undefined) {
     balancer.takeOut(api.url);
@@ -107,7 +110,7 @@ async function replace(member: StageProgram, api: ApiProgram | undefined): Promi
   balancer.putBack(api.url);
 }
 
-/** The same organization, whose clients know the balancer only. */
+/** The same organization, whose clients know only the balancer. */
 function behind({ url: apiUrl }: Balancer, tenant: Tenant): Tenant {
   const { apiKey } = tenant;
   return { ...tenant, endpoints: [{ apiUrl, apiKey, client: createClient({ apiUrl, apiKey }) }] };

@@ -44,10 +44,10 @@ const from = flags.values.from === "" ? flags.refuse("--from: which commit to up
 const perSecond = flags.number("rate", 0.1) ?? 4;
 const history = flags.whole("history", 0);
 
-/** What is looked at for so long before something else is changed. Milliseconds. */
+/** How long each state is observed before the next change, in milliseconds. */
 const soakMs = 6_000;
 const loadSessions = 8;
-/** Sessions that rest during the upgrade, so that they must read the same afterwards. */
+/** Sessions without activity during the upgrade, which must read the same afterwards. */
 const restingSessions = 4;
 const turnsEach = 5;
 const openMax = 16;
@@ -93,7 +93,7 @@ await phase("older release on the new schema", soakMs);
 const newer = await startRelease({ ...place, name: "newer", checkout }, stack);
 endpoints.push(endpointOf(newer.apiUrl, tenant.apiKey));
 await phase("both releases", soakMs);
-// Clients know first, as a load balancer would.
+// Clients are told first, as by a load balancer.
 endpoints.shift();
 await sleep(1_000);
 problems.push(...(await endPrograms(older)));
@@ -111,7 +111,7 @@ await phase("end", 0);
 problems.push(...phases.flatMap(({ name, refusals }) => failedIn(name, refusals)));
 report(problems.length === 0 ? undefined : await keepLogs());
 
-/** An organization with an agent, by the older release's own commands and calls. */
+/** Creates an organization with an agent, with the older release's commands and calls. */
 async function openOrganization(on: Release): Promise<Omit<Tenant, "endpoints" | "sessionIds">> {
   const { id: organizationId, api_key: apiKey } = await createOrganization(on);
   const client = createClient({ apiUrl: on.apiUrl, apiKey });
@@ -124,7 +124,7 @@ async function createSessions(count: number): Promise<string[]> {
   return (await Promise.all(Array.from({ length: count }, make))).map(({ id }) => id);
 }
 
-/** Its time limit is longer than a migration should hold anybody up. */
+/** Its time limit is longer than a migration should block any call. */
 function endpointOf(apiUrl: string, apiKey: string): Endpoint {
   return { apiUrl, apiKey, client: createClient({ apiUrl, apiKey, timeoutMs: 10_000 }) };
 }
@@ -143,7 +143,7 @@ function chooseKnownTask(x: number): Task {
   return x < 0.06 ? { do: "fail", times: 2 } : { do: "work" };
 }
 
-/** What clients were refused since the phase before, after `ms` more. */
+/** Waits `ms`, then returns the refusals since the last phase. */
 async function phase(name: string, ms: number): Promise<void> {
   await sleep(ms);
   const refused = Object.fromEntries(
@@ -162,7 +162,7 @@ function failedIn(name: string, refusals: Readonly<Record<string, number>>): str
     .map(([what, times]) => `${name}: ${times} calls failed: ${what}`);
 }
 
-/** Copies the programs' logs to a directory that is kept, so that a failure can be explained. */
+/** Copies the programs' logs to a directory that is kept, to explain failures. */
 async function keepLogs(): Promise<string> {
   const kept = `${dir}-logs`;
   await cp(dir, kept, {

@@ -1,4 +1,4 @@
-// What the hostile agent tries, with bounds that a shared machine survives. `full` needs a machine of its own.
+// What the hostile agent tries, with limits that a shared machine survives. `full` needs a separate machine.
 
 const MiB = 1024 ** 2;
 const GiB = 1024 ** 3;
@@ -8,18 +8,18 @@ export interface Attack {
   readonly bound: number;
   /** Default: `bound`. */
   readonly full?: number;
-  /** How much of it the agent may get; undefined where only the victim's turns are judged. */
+  /** The maximum that the agent may get; undefined if only the victim's turns are judged. */
   readonly atMost?: number;
-  /** The code of the failure that its turn must end with. */
+  /** The failure code that its turn must end with. */
   readonly endsWith?: string;
-  /** Run also in a short check. */
+  /** Whether the smoke run includes it. */
   readonly isShort?: boolean;
 }
 
 const refused = { bound: 10, atMost: 0 } as const;
 
 export const attacks: readonly Attack[] = [
-  // Counted per user of the host.
+  // Counted per host user.
   { verb: "epoll_watches", bound: 100_000, full: 4_000_000 },
   { verb: "epoll_by_duplicates", bound: 100_000, full: 500_000 },
   { verb: "inotify_instances", bound: 200, atMost: 16, isShort: true },
@@ -51,13 +51,13 @@ export const attacks: readonly Attack[] = [
   { verb: "directory_notices", ...refused, isShort: true },
   { verb: "whole_file_locks", bound: 10 },
   { verb: "watch_shared_files", bound: 10 },
-  // Memory that is no process's own.
+  // Memory that belongs to no single process.
   { verb: "memory_in_sockets", bound: 256 * MiB, full: 8 * GiB },
   { verb: "memory_in_tcp", bound: 128 * MiB, full: 2 * GiB },
   { verb: "memory_in_pipes", bound: 64 * MiB, full: 2 * GiB },
   { verb: "memory_in_files", bound: 256 * MiB, full: 8 * GiB },
   { verb: "many_names", bound: 100_000, full: 5_000_000 },
-  // Work.
+  // Processor time.
   { verb: "busy", bound: 8, full: 200 },
   { verb: "busy_sessions", bound: 8, full: 200 },
   { verb: "fork_bomb", bound: 0, endsWith: "too_many_processes", isShort: true },
@@ -69,7 +69,7 @@ export const attacks: readonly Attack[] = [
   { verb: "sparse_files", bound: 8 * GiB, endsWith: "workspace_limit", isShort: true },
   { verb: "zeros", bound: 64 * MiB, full: 4 * GiB },
   { verb: "small_files", bound: 2_000, full: 100_000 },
-  // What files carry beside their bytes. The second is asked in another session, which has the same bytes.
+  // Extended attributes of files. The second attack runs in another session, which has the same bytes.
   { verb: "attributes", bound: 1, atMost: 0, isShort: true },
   { verb: "look_for_attributes", bound: 1, atMost: 0, isShort: true },
 ];

@@ -1,4 +1,4 @@
-// Workspaces without directories: what the platform keeps of a session's files is measured elsewhere.
+// Workspaces without directories, for measurements of everything else.
 
 import type { WorkerAssembly } from "@dari/worker";
 

@@ -1,5 +1,4 @@
-// The worker as its own program is, but that no agent is run and no directory is mounted: apps/worker's assembly over
-// the null driver and null disks.
+// The worker program without agents and mounts: apps/worker's assembly with the null driver and null disks.
 
 import { checkServiceSettings, openServices } from "@dari/control/assembly";
 import { aborted, createLogger, readConfig, runMain } from "@dari/runtime";

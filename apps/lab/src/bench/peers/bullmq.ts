@@ -1,4 +1,4 @@
-// BullMQ, a job per message: its own defaults, done jobs removed, waiters told through Redis.
+// BullMQ, a job per message: default settings, completed jobs removed, waiting callers notified through Redis.
 
 import { Queue, Worker } from "bullmq";
 import { Redis } from "ioredis";

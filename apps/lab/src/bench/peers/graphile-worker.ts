@@ -1,5 +1,5 @@
 // graphile-worker, tuned as its documentation on performance says: jobs taken by the hundred, completed in batches. The
-// job is added in the statement that writes the message, which is what it is chosen for.
+// job is added in the statement that writes the message, which is its main advantage.
 
 import { Logger, makeWorkerUtils, run } from "graphile-worker";
 import { listenForDone } from "./listen.ts";

@@ -1,4 +1,4 @@
-// A BullMQ worker that holds every job it gets and says so on its standard output: for measurements of lost workers.
+// A BullMQ worker that holds every job it gets and prints so, for measurements of lost workers.
 
 import { Queue, Worker } from "bullmq";
 import { Redis } from "ioredis";
@@ -13,7 +13,7 @@ if (env["HOLDER_JOBS"] !== undefined) {
   const queue = new Queue(queueName, { connection: connect() });
   for (let i = 0; i < Number(env["HOLDER_JOBS"]); i++) await queue.add("turn", {}, { jobId: `held-${i}` });
 } else {
-  // Set for short runs only; else BullMQ's defaults.
+  // Set for short runs only (default: BullMQ's defaults).
   const stallMs = env["HOLDER_STALL_MS"];
   const settings = stallMs === undefined ? {} : { lockDuration: Number(stallMs), stalledInterval: Number(stallMs) };
   const run = (job: { id?: string | undefined }): Promise<void> => {

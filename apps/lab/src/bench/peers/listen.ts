@@ -1,4 +1,4 @@
-// Waiters told through PostgreSQL, for peers that have nothing else.
+// Notifies waiting callers through PostgreSQL, for peers without another way.
 
 import pg from "pg";
 

@@ -1,4 +1,4 @@
-// One program of a peer: `api`, which takes messages over HTTP and answers when they have ended, or `worker`.
+// One program of a peer: `api`, which accepts messages over HTTP and answers when they have ended, or `worker`.
 
 import { newId } from "@dari/domain";
 import express, { type Request, type Response } from "express";
@@ -35,7 +35,7 @@ async function serve(from: Peer, port: number): Promise<void> {
   app.disable("etag");
   app.post(["/v1/sessions/:session/messages", "/v1/sessions/:session/messages/async"], express.json(), answer);
   await new Promise<void>((resolve) => {
-    // As the platform's: the load's connections may pause.
+    // The same as the platform's, because the load's connections may pause.
     app.listen(port, "127.0.0.1", () => resolve()).keepAliveTimeout = 75_000;
   });
 

@@ -1,4 +1,4 @@
-// What a peer brings: how a turn is queued and taken, and how whoever waits for it is told.
+// A peer: how a turn is queued and claimed, and how waiting callers are notified.
 
 import type pg from "pg";
 import type { NewTurn, TurnJob } from "./rows.ts";
@@ -6,7 +6,7 @@ import type { NewTurn, TurnJob } from "./rows.ts";
 export interface PeerSettings {
   readonly databaseUrl: string;
   readonly redisUrl: string;
-  /** Turns at once of a worker. */
+  /** Turns at once per worker. */
   readonly slots: number;
 }
 
@@ -16,9 +16,9 @@ export interface Producer {
 }
 
 export interface Peer {
-  /** `onDone` is called with the id of each turn that has ended. */
+  /** Calls `onDone` with the id of each turn that has ended. */
   produce(pool: pg.Pool, settings: PeerSettings, onDone: (id: string) => void): Promise<Producer>;
-  /** Runs turns as they come. */
+  /** Runs turns as they arrive. */
   consume(pool: pg.Pool, settings: PeerSettings): Promise<void>;
 }
 

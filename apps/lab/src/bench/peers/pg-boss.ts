@@ -1,4 +1,4 @@
-// pg-boss with its quickest settings: workers woken by NOTIFY, jobs taken by the batch, the shortest poll it allows.
+// pg-boss with its fastest settings: workers woken by NOTIFY, jobs taken in batches, the shortest poll it allows.
 
 import { PgBoss } from "pg-boss";
 import { listenForDone } from "./listen.ts";

@@ -1,4 +1,4 @@
-// The steps of a turn as a peer writes them, each one prepared statement. Knows no queue.
+// The steps of a turn for peers, each one prepared statement.
 
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -21,7 +21,7 @@ export const openPool = (url: string): pg.Pool => new pg.Pool({ connectionString
 const emptyTree = createHash("sha256").update("").digest("hex");
 const noTimings = { queue_ms: 0, image_ms: 0, restore_ms: 0, start_ms: 0, agent_ms: 0, kill_ms: 0, save_ms: 0 };
 
-/** Whose key it is; undefined for a key that is not good. */
+/** Returns the key's organization; undefined for an invalid key. */
 export async function authenticate(pool: pg.Pool, secret: string): Promise<string | undefined> {
   const hash = createHash("sha256").update(secret).digest();
   const { rows } = await pool.query<{ organization_id: string }>({
@@ -33,7 +33,7 @@ export async function authenticate(pool: pg.Pool, secret: string): Promise<strin
   return rows[0]?.organization_id;
 }
 
-/** `also`: more to select in the same statement and commit; its parameters follow $5. */
+/** `also`: more to do in the same statement and commit; its parameters follow $5. */
 export async function accept(pool: pg.Pool, turn: NewTurn, also?: { text: string; values: unknown[] }): Promise<void> {
   const { rows } = await pool.query<{ ok: boolean }>({
     name: "accept",
@@ -50,7 +50,7 @@ export async function accept(pool: pg.Pool, turn: NewTurn, also?: { text: string
   if (rows[0]?.ok !== true) throw new Error(`there is no session ${turn.session}`);
 }
 
-/** From the start of a turn to its end, with an agent that does nothing. `andNotify`: in the last statement. */
+/** Runs a turn from start to end, with an agent that does nothing. `andNotify`: in the last statement. */
 export async function carryOut(pool: pg.Pool, job: TurnJob, andNotify: boolean): Promise<void> {
   const attempt = newId("attempt");
   const started = await pool.query<{ parts: [{ text: string }] }>({
@@ -58,7 +58,7 @@ export async function carryOut(pool: pg.Pool, job: TurnJob, andNotify: boolean):
     text: "select plain.start($1, $2, $3, $4) as parts",
     values: [job.session, job.id, attempt, `wrk_${process.pid}`],
   });
-  // As the null agent does: the text may be how long the turn holds its slot.
+  // Like the null agent, the text can be how long the turn holds its slot.
   const holdMs = Number(started.rows[0]?.parts[0].text) || 0;
   if (holdMs > 0) await sleep(holdMs);
   const output = JSON.stringify({ parts: [{ type: "text", text: "ok" }] });

@@ -1,6 +1,6 @@
 // The agents whose starts are measured: built by the platform's builder, in images that this machine has unpacked. Each
-// says one word and then writes one file. Two of them import an SDK, from package registries, and make its agent; no
-// model is called.
+// prints one word and then writes one file. Two of them import an SDK, from package registries, and create its agent;
+// no model is called.
 
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
@@ -19,12 +19,12 @@ export interface Agent {
   /** The unpacked image. */
   readonly imageDir: string;
   readonly entry: Entry;
-  /** The file as its author wrote it, which loads packages one by one. */
+  /** The author's file, which loads packages one by one. */
   readonly sourceEntry: Entry;
   readonly guest: GuestCommand;
-  /** What starts the file as it was written. */
+  /** Starts the author's file. */
   readonly sourceGuest: GuestCommand;
-  /** Of one that is loaded once and forked. */
+  /** The guest of an agent that is loaded once and forked. */
   readonly templateGuest: GuestCommand | undefined;
   /** The guest as one script, as a worker starts those of Node. */
   readonly script: string | undefined;
@@ -67,7 +67,7 @@ const sources = {
 export type AgentName = keyof typeof sources;
 export const agentNames = Object.keys(sources) as AgentName[];
 
-/** Builds them all below `dir`. @throws where one cannot be built: the registries are not reached, for one. */
+/** Builds all of them below `dir`. @throws if one cannot be built, for example without a registry. */
 export async function buildAgents(dir: string, driver: SandboxDriver): Promise<Agent[]> {
   const store = createFilesystemBlobStore({ root: path.join(dir, "images-store") });
   const runtimes = createRuntimes({
@@ -131,7 +131,7 @@ function manifestOf(name: AgentName) {
   return parsed.manifest;
 }
 
-/** As each worker makes it when it starts. */
+/** Writes the guest as each worker does when it starts. */
 async function writeGuest(dir: string): Promise<string> {
   const file = path.join(dir, "guest", "main.cjs");
   await mkdir(path.dirname(file), { recursive: true });

@@ -1,4 +1,4 @@
-// For how long the loop of a large process stands still while it starts a sandbox.
+// Measures for how long the event loop of a large process stands still while it starts a sandbox.
 
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
@@ -7,20 +7,20 @@ import type { Agent } from "./agents.ts";
 import { requestOf, specOf, turnIn, type Stage } from "./starts.ts";
 
 export interface Blocked {
-  /** Longest standstills, milliseconds: one for each start, and as many of equal times without one. */
+  /** The longest standstills in milliseconds: one per start, and as many of equal times without a start. */
   readonly starts: number[];
   readonly idle: number[];
 }
 
 /**
- * `ballastMb`: memory that this process has touched meanwhile, as one with many sessions has. Nothing is kept ready for
- * the next start: all of a start is in its time.
+ * `ballastMb`: memory that this process has touched, like a process with many sessions. Nothing is kept ready for the
+ * next start, so the time contains a whole start.
  */
 export async function measureBlocked(stage: Stage, agent: Agent, rounds: number, ballastMb: number): Promise<Blocked> {
   const ballast = Buffer.alloc(ballastMb * 1024 ** 2, 1);
   const driver = createBwrapDriver();
   const blocked: Blocked = { starts: [], idle: [] };
-  // The first one warms up.
+  // The first round is a warm-up.
   for (let round = -1; round < rounds; round++) {
     const slotDir = path.join(stage.dir, "turns", `blocked-${round}`);
     for (const name of ["workspace", "state"]) await mkdir(path.join(slotDir, name), { recursive: true });
@@ -46,7 +46,7 @@ export async function measureBlocked(stage: Stage, agent: Agent, rounds: number,
   return blocked;
 }
 
-/** Keeps the loop turning, so that the time between two turns is what something has taken of it. */
+/** Keeps the loop running, so that gaps between its iterations show what blocked it. */
 function watchLoop(): { stop(): number } {
   let [last, longest, isOver] = [performance.now(), 0, false];
   const turn = (): void => {

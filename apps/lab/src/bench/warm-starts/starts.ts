@@ -1,4 +1,4 @@
-// One start of an agent each way, timed: bare, in a sandbox of its own, and in one that has waited for it.
+// Times one start of an agent in each way: bare, in a new sandbox, and in a preloaded one.
 
 import { spawn } from "node:child_process";
 import { mkdir, rm } from "node:fs/promises";
@@ -13,9 +13,9 @@ import type { Agent } from "./agents.ts";
 
 /** Milliseconds from the start, or from the claim. */
 export interface Times {
-  /** Until the agent's first word has come. */
+  /** When the agent's first output arrived. */
   readonly firstByte: number;
-  /** Bare: until the process has ended. Else until it is dead and what it changed is stored. */
+  /** Bare: when the process has ended. Otherwise when it is dead and its changes are stored. */
   readonly end: number;
 }
 
@@ -37,7 +37,7 @@ let count = 0;
 const fresh = (stage: Stage, kind: string): string => path.join(stage.dir, kind, String(count++));
 const never = new AbortController().signal;
 
-/** `entry`: in place of what the builder made of the agent. */
+/** `entry`: replaces the builder's entry. */
 export async function startBare(stage: Stage, agent: Agent, entry: Entry = agent.entry): Promise<Times> {
   const workspace = fresh(stage, "turns");
   await mkdir(workspace);
@@ -59,21 +59,21 @@ export async function startBare(stage: Stage, agent: Agent, entry: Entry = agent
   return { firstByte, end };
 }
 
-/** A session's turns, each on what the last one left, cold or warm; as a worker runs them, without the database. */
+/** A session's turns, each after the last one, cold or warm; like a worker's, without the database. */
 export interface Conversation {
   cold(): Promise<Times>;
-  /** In the sandbox that waits; another waits, loaded, when `refill` has resolved. */
+  /** Runs in the preloaded sandbox. Another one is preloaded once `refill` has resolved. */
   warm(): Promise<Times>;
   refill(): Promise<void>;
-  /** In a sandbox that is forked for it; only where `refill` forks, too. */
+  /** Runs in a sandbox that is forked for it; only if `refill` also forks. */
   forked?(): Promise<Times>;
-  /** Ends what waits. */
+  /** Ends the preloaded sandbox. */
   close(): Promise<void>;
 }
 
 interface Obtained {
   readonly sandbox: Sandbox;
-  /** Of one whose agent is loaded: when the turn's files are there. */
+  /** For a loaded agent: resolves when the turn's files are mounted. */
   readonly claimed?: Promise<void>;
 }
 
@@ -153,7 +153,7 @@ interface Template {
   end(): Promise<void>;
 }
 
-/** @throws where the agent cannot be forked */
+/** @throws if the agent cannot be forked */
 async function openTemplate(stage: Stage, agent: Agent): Promise<Template> {
   const slotDir = await stage.mounts.make(String(count++));
   const spec = { ...specOf(agent, slotDir), argv: agent.templateGuest!.argv, mounts: stage.mounts };
@@ -171,7 +171,7 @@ async function openTemplate(stage: Stage, agent: Agent): Promise<Template> {
   throw new Error(`${agent.name} cannot be forked: ${why}`);
 }
 
-/** As a worker with its defaults has it. */
+/** Returns the spec of a worker with default settings. */
 export function specOf(agent: Agent, slotDir: string): SandboxSpec {
   return {
     argv: agent.guest.argv,
@@ -203,13 +203,13 @@ async function openDisk({ disks, store, ...stage }: Stage, tree: Tree): Promise<
   return disks.open({ store, organizationId: "org", tree, dir, limits: defaultWorkspaceLimits });
 }
 
-/** Scanned and stored, as the next head. */
+/** Scans and stores the next head. */
 async function store(stage: Stage, disk: Disk, before: Tree): Promise<Tree> {
   const { tree: after } = await disk.scan();
   return (await save({ store: stage.store, keyPrefix: "org/snapshots", dir: disk.dir, before, after })).tree;
 }
 
-/** Runs the turn to its end, the agent once `claimed`; resolves with when its first word came. */
+/** Runs the turn to its end, the agent once `claimed`. Resolves with the time of its first output. */
 export async function turnIn(
   guest: { readonly channel: Duplex; readonly exited: Promise<ProcessExit> },
   request: RunRequest,
@@ -249,7 +249,7 @@ export function requestOf(agent: Agent, at: { imageDir: string; workspace: strin
   };
 }
 
-/** What the guest has said so far stays to be read by the turn. */
+/** What the guest has sent so far stays for the turn to read. */
 async function untilLoaded(channel: Duplex): Promise<void> {
   const deadline = performance.now() + 60_000;
   let said = Buffer.alloc(0);

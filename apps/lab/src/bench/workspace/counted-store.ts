@@ -1,4 +1,4 @@
-// A store that counts its requests and bytes, but for what threads read from its files by themselves.
+// A store that counts its requests and bytes, except what threads read directly from its files.
 
 import type { BlobStore } from "@dari/blobs";
 
@@ -11,7 +11,7 @@ export interface Requests {
 
 export interface CountedStore {
   readonly store: BlobStore;
-  /** What was counted since the last call. */
+  /** Returns the counts since the last call. */
   take(): Requests;
 }
 

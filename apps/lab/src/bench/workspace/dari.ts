@@ -1,4 +1,4 @@
-// The platform's own workspaces on a store, as a worker uses them, without the database.
+// The platform's workspaces on a store, as a worker uses them, without the database.
 
 import { createFilesystemBlobStore, type BlobStore } from "@dari/blobs";
 import {
@@ -23,16 +23,16 @@ import { changeThree, type Size } from "./make-files.ts";
 export type Timings = Record<string, number>;
 
 export interface Contestant {
-  /** Stores the whole of `source`. */
+  /** Stores all of `source`. */
   saveAll(source: string): Promise<Timings>;
-  /** One round: everything there is to measure, once. */
+  /** One round: measures everything once. */
   round(turn: number): Promise<Timings>;
-  /** Of the last turn's save; undefined where nobody counts. */
+  /** The requests of the last turn's save; undefined if they are not counted. */
   readonly requests?: Requests | undefined;
   close(): Promise<void>;
 }
 
-/** One of them is too short to be told from what else the machine does. */
+/** A single turn is too short to measure beside other programs. */
 const turnsPerRound = 5;
 
 function medians(turns: readonly Timings[]): Timings {
@@ -69,7 +69,7 @@ export async function openDari(asked: DariKind, dir: string, size: Size): Promis
       const all = performance.now() - started;
       const worker = await openDisks({ dir: path.join(dir, "worker"), maxBytes: 8 * 1024 ** 3, kind: bench.kind });
       session = { objectKey: key, head: saved.tree, worker };
-      // The worker has it from the turn before.
+      // The worker has it cached from the previous turn.
       const disk = await openDisk(bench, worker, saved.tree);
       await disk.scan();
       await disk.keep(saved.tree);
@@ -100,7 +100,7 @@ interface Bench {
   readonly kind: "overlay" | "copy";
 }
 
-/** As the background does: an object with the whole manifest, which names the image. */
+/** Adds an image as the background squash does: an object with the whole manifest, which names the image. */
 async function addImage(store: BlobStore, tree: Tree): Promise<string> {
   const { objectKey, references } = await rewrite({ store, keyPrefix: "org/snapshots", tree, repack: new Set() });
   if (references.length < 2) throw new Error("no image was made; are squashfs-tools installed?");
@@ -115,8 +115,8 @@ function openDisk({ dir, counted }: Bench, disks: Disks, tree: Tree): ReturnType
 }
 
 /**
- * As a worker that knows nothing of the session: manifest and contents come from the store. It has been running for a
- * while: its code is compiled, and the threads that restore are there, which the session's own disks hold.
+ * Restores like a worker without cached data of the session: manifest and contents come from the store. Its code is
+ * already compiled, and the threads that restore are running, because the session's own disks hold them.
  */
 async function restoreCold(bench: Bench, objectKey: string): Promise<Timings> {
   const dir = path.join(bench.dir, "cold");

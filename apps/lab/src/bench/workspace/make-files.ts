@@ -1,4 +1,5 @@
-// Directories that look like agents' workspaces: many small texts, some larger, every fifth file beyond compression.
+// Creates directories that look like agents' workspaces: many small texts, some larger ones, every fifth file
+// incompressible.
 
 import { randomBytes } from "node:crypto";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
@@ -28,7 +29,7 @@ export function makeFiles(dir: string, { files, bytes }: Size): void {
   }
 }
 
-/** A turn's work: one file is changed, one is new, one is gone. Different for each `turn`. */
+/** Changes, adds and deletes one file each, different ones for each `turn`. */
 export function changeThree(dir: string, { files }: Size, turn: number): void {
   writeFileSync(fileAt(dir, turn % Math.max(1, Math.floor(files / 2))), `changed in turn ${turn}\n`.repeat(50));
   writeFileSync(path.join(dir, "workspace", `new-${turn}.txt`), `made in turn ${turn}\n`.repeat(50));

@@ -1,4 +1,4 @@
-// What one would use without the platform: the whole workspace as one archive, and a backup program.
+// Alternatives to the platform: the whole workspace as one archive, and a backup program.
 
 import { execFile, spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, rmSync } from "node:fs";
@@ -42,7 +42,7 @@ export function openTar(dir: string, size: Size): Contestant {
   };
 }
 
-/** A backup after each turn, which stores what is new, and a restore of all. */
+/** A backup after each turn, which stores only what is new, and a restore of everything. */
 export function openRestic(dir: string, size: Size): Contestant {
   const [source, target] = [path.join(dir, "source"), path.join(dir, "restored")];
   const env = { ...machineEnvironment(), RESTIC_PASSWORD: "bench", RESTIC_REPOSITORY: path.join(dir, "repository") };

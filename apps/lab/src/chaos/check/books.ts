@@ -1,16 +1,16 @@
-// Everything that is known about a run when it is over, read once: what the system says, and what was kept outside it.
+// Everything known about a run after its end, read once: what the system recorded, and what was recorded outside of it.
 
 import { readFile } from "node:fs/promises";
 import type { Effect } from "../load/agent.ts";
 import type { Sent } from "../load/journal.ts";
 import type { Stage } from "../stage/stage.ts";
 
-/** Whose books: a stage may have seen other runs before. */
+/** The run. A stage may have seen other runs before. */
 export interface Run {
   readonly organizationIds: readonly string[];
   /** Organizations in `organizationIds` whose own waiting times are not judged. */
   readonly guestIds: readonly string[];
-  /** Kept outside the system: what agents did. */
+  /** Recorded outside the system: what agents did. */
   readonly effectsFile: string;
 }
 
@@ -24,7 +24,7 @@ export interface MessageBook {
   readonly maxAttempts: number;
   readonly text: string;
   readonly errorCode: string | null;
-  /** Wall clocks of the database, milliseconds. */
+  /** Wall clock of the database, in milliseconds. */
   readonly createdAt: number;
   readonly completedAt: number | null;
 }
@@ -46,7 +46,7 @@ export interface Books {
   readonly messages: ReadonlyMap<string, MessageBook>;
   /** By message, in the order of their claims. */
   readonly attempts: ReadonlyMap<string, readonly AttemptBook[]>;
-  /** By message, in the order in which they were told. */
+  /** By message, in the order in which they were reported. */
   readonly effects: ReadonlyMap<string, readonly Effect[]>;
   readonly sent: readonly Sent[];
 }
@@ -86,7 +86,7 @@ async function readEffects(file: string): Promise<Effect[]> {
     try {
       return line === "" ? [] : [JSON.parse(line) as Effect];
     } catch {
-      // The last line of a process that was killed while it wrote.
+      // A killed process may not have finished its last line.
       return [];
     }
   });

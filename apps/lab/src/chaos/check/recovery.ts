@@ -1,15 +1,15 @@
-// How fast a run recovered: from a lost worker to the next attempt, the longest time without a completion, and how long
-// messages waited for their start.
+// Measures how fast a run recovered: from a lost worker to the next attempt, the longest time without a completion, and
+// how long messages waited for their start.
 
 import type { AttemptBook, Books, MessageBook } from "./books.ts";
 
-/** A worker that was lost, and since when. */
+/** A lost worker, and since when. */
 export interface Loss {
   readonly workerId: string;
   readonly at: number;
 }
 
-/** A time in which nothing can be expected, because the database is away. Wall clock, milliseconds. */
+/** A time in which nothing can be expected, because the database is unavailable. Wall clock, in milliseconds. */
 export interface Excuse {
   readonly from: number;
   readonly to: number;
@@ -29,8 +29,8 @@ export function takeoverMs(books: Books, losses: readonly Loss[]): number[] {
 }
 
 /**
- * Attempts that were taken from a worker while their agent ran. One whose claim was committed and never answered, as
- * when the database dies in between, is held by nobody: nothing but its lease's expiry ends it, and nothing ran.
+ * Returns attempts that were taken from a worker while their agent ran. A claim that was committed and never answered,
+ * for example because the database died in between, has no holder: only its lease's expiry ends it, and nothing ran.
  */
 export function lostWhileRunning(books: Books): AttemptBook[] {
   const hasRun = ({ messageId, claimedAt, endedAt }: AttemptBook): boolean =>
@@ -40,11 +40,11 @@ export function lostWhileRunning(books: Books): AttemptBook[] {
 
 interface Wait {
   readonly message: MessageBook;
-  /** Since it was the first of its session that was open. */
+  /** When it became the first open message of its session. */
   readonly from: number;
   /** When the message was first claimed. */
   readonly to: number;
-  /** Whether it found its session idle. */
+  /** Whether its session was idle. */
   readonly foundIdle: boolean;
 }
 
@@ -63,7 +63,7 @@ function waitsOf(books: Books): Wait[] {
   return waits;
 }
 
-/** The longest time in which nothing completed though something was ready all the while, without what is excused. */
+/** Returns the longest time without a completion although something was ready, minus excused times. */
 export function longestGapMs(books: Books, excuses: readonly Excuse[]): number {
   const ends = [...books.messages.values()].flatMap(({ completedAt }) => completedAt ?? []).sort((a, b) => a - b);
   const waits = waitsOf(books);
@@ -81,8 +81,8 @@ export function longestGapMs(books: Books, excuses: readonly Excuse[]): number {
 }
 
 /**
- * Milliseconds from acceptance to the first claim, of messages that found their session idle, by their acceptance.
- * `except`: organizations whose own waits do not count.
+ * Returns milliseconds from acceptance to the first claim, of messages whose session was idle, by acceptance time.
+ * `except`: organizations whose waits do not count.
  */
 export function startDelays(
   books: Books,

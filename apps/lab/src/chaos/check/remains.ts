@@ -1,5 +1,4 @@
-// Waits until a run is quiet and says what is left that should not be: sessions in the schedule, jobs, processes,
-// directories.
+// Waits until a run is quiet and reports what is left: sessions in the schedule, jobs, processes, directories.
 
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -9,10 +8,10 @@ import { queuePrefix, type Stage } from "../stage/stage.ts";
 import { attemptDirectories } from "../../fleet.ts";
 
 const lookEveryMs = 250;
-/** Jobs that no row matches are settled when somebody looks at them; then there is nothing more to come. */
+/** Jobs without a row are settled when a worker looks at them, which must happen within this time, in milliseconds. */
 const settleWithinMs = 15_000;
 
-/** True once no message is open; false when that takes longer than `withinMs`. */
+/** Resolves with true once no message is open; with false after `withinMs`. */
 export async function isQuietWithin(stage: Pick<Stage, "db">, withinMs: number): Promise<boolean> {
   const deadline = performance.now() + withinMs;
   for (;;) {
@@ -28,7 +27,7 @@ async function openSessions(stage: Pick<Stage, "db">): Promise<number> {
   return result?.rows[0]?.n ?? 1;
 }
 
-/** Sentences; none when everything was taken away. */
+/** Returns sentences; none if everything was cleaned up. */
 export async function listRemains(stage: Stage): Promise<string[]> {
   const deadline = performance.now() + settleWithinMs;
   for (;;) {
@@ -56,14 +55,14 @@ async function jobsLeft(stage: Stage): Promise<string[]> {
   }
 }
 
-/** Those of turns; one that is empty waits for the next turn. */
+/** Returns directories of turns. An empty one is kept for the next turn. */
 function directoriesLeft(stage: Stage): string[] {
   return stage.workers.flatMap(({ name }) =>
     attemptDirectories(path.join(stage.dir, name)).map((left) => `${name} left the directory ${path.basename(left)}`),
   );
 }
 
-/** Agents have the directory of their turn; the platform's own programs have it not. */
+/** Agents have a turn's directory in their environment; the platform's own programs do not. */
 function agentsLeft(stage: Stage): string[] {
   const own = new Set([process.pid, ...stage.programs.map(({ program }) => program.pid)].map(String));
   return stage.workers.flatMap(({ name }) =>
@@ -73,7 +72,7 @@ function agentsLeft(stage: Stage): string[] {
   );
 }
 
-/** In sandboxes, which see their places in the worker's directory; those that wait for a turn are a living worker's. */
+/** Processes in sandboxes, which mount directories of the worker. Those of a live worker may be preloaded. */
 function orphansLeft(stage: Stage): string[] {
   const living = stage.programs.flatMap(({ program }) => (program.isRunning ? descendantsOf(program.pid) : []));
   return processesMounting(path.basename(stage.dir))

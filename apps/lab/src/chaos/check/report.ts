@@ -1,4 +1,4 @@
-// What a run prints: figures, and every sentence for which it fails.
+// The output of a run: figures, and every sentence for which it fails.
 
 import { findViolations } from "@dari/db";
 import { describeMachine } from "../../machine.ts";
@@ -20,7 +20,7 @@ import {
 import { listRemains } from "./remains.ts";
 import { judge, type Verdict } from "./verdict.ts";
 
-/** What is noted while a run goes on. */
+/** Recorded during a run. */
 export interface Figures {
   readonly strikes: { readonly name: string; readonly round: number; readonly at: number; wasSeen: boolean }[];
   readonly skipped: string[];
@@ -44,14 +44,14 @@ export interface Report {
   readonly wrong: number;
   readonly invariant_rows: number;
   readonly left_behind: number;
-  /** For each fault: how often it struck, and how often it was seen to. */
+  /** For each fault: how often it struck, and how often its effect was observed. */
   readonly strikes: Readonly<Record<string, readonly [struck: number, seen: number]>>;
   readonly skipped: readonly string[];
   readonly takeover_ms: Spread;
   readonly takeovers_ms: readonly number[];
   readonly longest_gap_ms: number;
   readonly seconds: number;
-  /** Sentences, some of them when there are many. */
+  /** Sentences; only some of them if there are many. */
   readonly broken: readonly string[];
   readonly [figure: string]: unknown;
 }
@@ -148,7 +148,7 @@ function timingsOf(books: Books, journal: Journal, figures: Figures, guestIds: r
   };
 }
 
-/** The loosest bound of the faults that struck: together they may do what the worst of them does. */
+/** Returns the widest limit of the faults that struck: together they can do what the worst of them does. */
 function loosest(plan: Plan, bound: keyof Bounds): number | undefined {
   const values = plan.faults.map(({ bounds }) => bounds[bound]);
   return values.every((value) => typeof value === "number") ? Math.max(...values) : undefined;

@@ -1,11 +1,11 @@
-// What people read of runs: one line for each, and one for all.
+// Renders runs for people: one line for each, and one for all.
 
 import { spread, type Spread } from "./recovery.ts";
 import type { Report } from "./report.ts";
 
 const promises = ["lost", "doubled", "out_of_order", "stuck", "wrong", "invariant_rows", "left_behind"] as const;
 
-/** The run in one line; below it every sentence for which it failed. */
+/** The run in one line. Below it, every sentence for which it failed. */
 export function summarize(report: Report): string {
   const strikes = Object.values(report.strikes);
   const struck = sum(strikes.map(([count]) => count));

@@ -1,4 +1,4 @@
-// The judge must convict: each of these books holds one crime, and the first none.
+// Tests that the judge finds every fault: each of these books contains one, and the first contains none.
 
 import { describe, expect, test } from "@jest/globals";
 import type { Effect, Prompt } from "../load/agent.ts";

@@ -1,4 +1,4 @@
-// Compares what the system says with what was kept outside it. Every sentence that comes out is a broken promise.
+// Compares what the system recorded with what was recorded outside of it. Every sentence is a broken promise.
 
 import type { Answer, Effect } from "../load/agent.ts";
 import type { Sent } from "../load/journal.ts";
@@ -9,14 +9,14 @@ export interface Verdict {
   readonly completed: number;
   readonly failed: number;
   readonly cancelled: number;
-  /** Each list is empty when all is well. */
+  /** All lists are empty if everything is right. */
   readonly lost: string[];
   readonly doubled: string[];
   readonly disordered: string[];
   readonly stuck: string[];
-  /** Any other ending than the one that was due. */
+  /** Endings that differ from the expected one. */
   readonly wrong: string[];
-  /** Failed because the platform could not carry them out; legitimate only where a fault takes its storage away. */
+  /** Failures of the platform, legitimate only if a fault takes its storage away. */
   readonly failedByPlatform: string[];
 }
 
@@ -64,10 +64,10 @@ function judgeSent(books: Books, sent: Sent): SentVerdict {
   return { lost: [], doubled, wrong };
 }
 
-/** Endings that use no attempt. */
+/** Endings that do not count as an attempt. */
 const uncounted: readonly unknown[] = ["released", "suspended"];
 
-/** Whether a message ended as its prompt, its cancel and its lost attempts say it may. */
+/** Returns whether a message ended as its prompt, its cancel and its lost attempts allow. */
 function judgeEnding(sent: Sent, message: MessageBook, attempts: readonly AttemptBook[]): string[] {
   const { prompt, cancel } = sent;
   const says = (why: string): string[] => [`${prompt.key}: ${message.id} ended ${message.state}: ${why}`];
@@ -83,7 +83,7 @@ function judgeEnding(sent: Sent, message: MessageBook, attempts: readonly Attemp
   if (used < message.maxAttempts) return says(`${message.errorCode} after ${used} of its attempts`);
   const own =
     prompt.do === "work" || prompt.do === "ask" ? 0 : prompt.do === "fail" ? Math.min(prompt.times, used) : used;
-  // By the reaper, or by the worker itself, whose lease ran out while it could not renew it.
+  // Lost by the reaper, or by the worker itself if it could not renew its lease.
   const lost = attempts.filter(
     ({ outcome, failureCode }) => outcome === "lost" || failureCode === "worker_lost",
   ).length;
@@ -92,7 +92,7 @@ function judgeEnding(sent: Sent, message: MessageBook, attempts: readonly Attemp
   return says(`${message.errorCode}, and of ${used} attempts ${own} were to fail, ${lost} were lost`);
 }
 
-/** What a waiting call was told is what the row says. */
+/** A waiting call must be told what the row says. */
 function judgeAnswer(sent: Sent, message: MessageBook): string[] {
   const { answer } = sent;
   if (answer === undefined) return [];
@@ -102,7 +102,7 @@ function judgeAnswer(sent: Sent, message: MessageBook): string[] {
   return [`${sent.prompt.key}: a call was told ${answer.status} of ${answer.id}, the row says ${message.state}`];
 }
 
-/** A message's calls: at least one if it completed, no more than were counted, none that its end forbids. */
+/** A message's calls: at least one if it completed, at most as many as were counted, none if its end forbids it. */
 function judgeEffects(books: Books, message: MessageBook): string[] {
   const attempts = books.attempts.get(message.id) ?? [];
   const effects = books.effects.get(message.id) ?? [];
@@ -120,16 +120,16 @@ function judgeEffects(books: Books, message: MessageBook): string[] {
   const { completedAt } = message;
   if (completedAt === null) return faults;
   if (attempts.some(({ claimedAt }) => claimedAt > completedAt)) faults.push(`${message.id} was claimed after its end`);
-  // A worker that stood still between its count and its call may call late; nothing of it is recorded.
+  // A worker that stood still between counting and calling may call late. Nothing of that is recorded.
   const late = starts.filter(({ at }) => at > completedAt + clockSlackMs).length;
   if (late > lost) faults.push(`${message.id} was called after its end`);
   return faults;
 }
 
-/** The agent's clock and the database's are one machine's, read at different moments. */
+/** The agent's clock and the database's are the same machine's, read at different moments. */
 const clockSlackMs = 5;
 
-/** Each completed turn saw exactly the completed turns before it, in their order. */
+/** Each completed turn must have seen exactly the completed turns before it, in order. */
 function judgeLedgers(messages: readonly MessageBook[]): string[] {
   const faults: string[] = [];
   for (const [session, turns] of Map.groupBy(messages, ({ sessionId }) => sessionId)) {
@@ -153,7 +153,7 @@ function judgeLedgers(messages: readonly MessageBook[]): string[] {
   return faults;
 }
 
-/** A message that was sent after another was acknowledged comes after it. */
+/** A message that was sent after another was acknowledged must follow it. */
 function judgeSequences(books: Books): string[] {
   const faults: string[] = [];
   for (const [session, sends] of Map.groupBy(books.sent, ({ sessionId }) => sessionId)) {
@@ -172,7 +172,7 @@ function judgeSequences(books: Books): string[] {
   return faults;
 }
 
-/** Nothing is there that nobody sent, and nothing ran for somebody else. */
+/** Nothing may exist that was not sent, and nothing may have run for another organization. */
 function strangersIn(books: Books): string[] {
   const known = new Set(books.sent.flatMap(({ messageIds }) => [...messageIds]));
   const faults = [...books.messages.keys()].filter((id) => !known.has(id)).map((id) => `nobody sent ${id}`);

@@ -1,4 +1,4 @@
-// What decides and delivers: APIs and dispatchers that die at the worst moments, and clocks that are wrong.
+// Faults of what decides and delivers: APIs and dispatchers that die at the worst moments, and wrong clocks.
 
 import { limits } from "@dari/domain";
 import { endsPostgresReply, waitUntil } from "@dari/testkit";
@@ -10,9 +10,9 @@ import type { Fault, Heal, Scene } from "./fault.ts";
 import { withoutQueue } from "./redis.ts";
 import { succeeds } from "./sightings.ts";
 
-/** The lead's time to live, the other's next look, and a little. */
+/** The lead's time to live, the other's next check, and some reserve. In milliseconds. */
 const leadMs = 2_000;
-/** A dispatch that nobody delivers expires after five seconds and is reaped. */
+/** An undelivered dispatch expires after five seconds and is reaped. */
 const dispatchLostMs = 7_000;
 
 export const controlFaults: readonly Fault[] = [
@@ -71,7 +71,7 @@ export const controlFaults: readonly Fault[] = [
       const unclaimed = await awaitUnclaimed(scene.stage);
       await Promise.all(dispatchers.map(({ program }) => program.kill()));
       return async () => {
-        // A delivery that came late would have been claimed meanwhile.
+        // A late delivery would have been claimed by now.
         const still = await listUnclaimed(scene.stage);
         if (unclaimed.some((one) => still.includes(one))) scene.seen();
         for (const { redis } of dispatchers) redis.forward();
@@ -91,7 +91,7 @@ export const controlFaults: readonly Fault[] = [
   },
 ];
 
-/** Dispatches that no worker has claimed for longer than it takes to. */
+/** Returns dispatches that no worker has claimed although it had time to. */
 async function listUnclaimed(stage: Stage): Promise<string[]> {
   const result = await stage.ask<{ dispatch: string }>(
     `select id || ' ' || dispatch_number as dispatch from dari.sessions
@@ -117,7 +117,7 @@ function soon({ signal }: Scene): AbortSignal {
   return AbortSignal.any([signal, AbortSignal.timeout(5_000)]);
 }
 
-/** The one whose name in the database its connection has said lately. */
+/** Returns the reconciler that leads, by its name in the database. */
 export async function findLeader({ stage, signal }: Scene): Promise<StageProgram> {
   const holder = await readLead(stage);
   const done = new AbortController();

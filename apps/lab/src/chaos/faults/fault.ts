@@ -1,4 +1,4 @@
-// What a fault is: data that says what it breaks, how, for how long, and what must hold all the same.
+// A fault as data: what it breaks, how, for how long, and what must still hold.
 
 import type { Journal } from "../load/journal.ts";
 import type { Sending } from "../load/generator.ts";
@@ -6,21 +6,24 @@ import type { Tenant } from "../load/tenants.ts";
 import type { StageProgram } from "../stage/stage-program.ts";
 import type { Stage } from "../stage/stage.ts";
 
-/** What a fault needs for itself; two that share something never strike at the same time. */
+/** What a fault uses exclusively. Two faults with a common resource never strike at the same time. */
 export type Holding = "worker" | "redis" | "postgres" | "api" | "reconciler" | "load";
 
 export interface Bounds {
-  /** From the loss of a worker to the next attempt of its turns. Milliseconds, at most. */
+  /** Maximum time from the loss of a worker to the next attempt of its turns, in milliseconds. */
   readonly takeoverMs?: number;
-  /** Without a completion while something is open. Milliseconds, at most; the database's absence does not count. */
+  /**
+   * Maximum time without a completion while something is open, in milliseconds. Does not count times without a
+   * database.
+   */
   readonly gapMs?: number;
-  /** How much longer than before the first strike the worst start may take. Milliseconds. */
+  /** How much longer than before the first strike the slowest start may take, in milliseconds. */
   readonly startMs?: number;
-  /** Attempts that end as lost although their agent ran, at most. */
+  /** Maximum number of attempts that end as lost although their agent ran. */
   readonly lostAttempts?: number;
-  /** How much longer than before the first strike p99 of accepting may be. Milliseconds. */
+  /** How much longer than before the first strike p99 of accepting may be, in milliseconds. */
   readonly acceptMs?: number;
-  /** Turns may fail for want of storage. */
+  /** Whether turns may fail because storage is missing. */
   readonly mayFailTurns?: boolean;
 }
 
@@ -30,20 +33,20 @@ export interface Scene {
   readonly tenants: readonly Tenant[];
   readonly sending: Sending;
   readonly random: () => number;
-  /** One fault by itself takes its real time; in a mix it is scaled. */
+  /** Whether the fault runs alone: it then takes its real time; in a mix it is scaled. */
   readonly isAlone: boolean;
   readonly signal: AbortSignal;
-  /** From now on what this worker runs is lost; takeovers are measured from here. */
+  /** From now on, what this worker runs is lost. Takeovers are measured from here. */
   lose(worker: StageProgram): Promise<void>;
-  /** The strike was seen to do what it is for. One that nobody saw shows nothing, and fails its run. */
+  /** The strike had its effect. A strike whose effect was never seen proves nothing, and fails its run. */
   seen(): void;
-  /** Another organization, for this run alone. */
+  /** Opens another organization, for this run alone. */
   openTenant(sessions: number): Promise<Tenant>;
   /** Nothing is expected of the platform until the returned function is called. */
   excuse(): () => void;
-  /** A figure of the fault's own, and what it may be at most. */
+  /** Records a figure of the fault, and its maximum. */
   measure(name: string, value: number, atMost: number): void;
-  /** Something that must never be. */
+  /** Records something that must never happen. */
   accuse(sentence: string): void;
 }
 
@@ -54,12 +57,12 @@ export interface Fault {
   readonly name: string;
   readonly says: string;
   readonly holds: readonly Holding[];
-  /** From the injection to the healing. Milliseconds. */
+  /** From the strike to its end, in milliseconds. */
   lastsMs(scene: Scene, round: number): number;
-  /** How often it strikes when it is alone, by which it shows each of its kinds. */
+  /** How often it strikes if it is alone, so that it shows each of its kinds. */
   readonly rounds: number;
   inject(scene: Scene, round: number): Promise<Heal>;
   readonly bounds: Bounds;
-  /** Why it cannot be had on this stage. */
+  /** Why it is not possible on this stage. */
   unavailable?(stage: Stage): string | undefined;
 }

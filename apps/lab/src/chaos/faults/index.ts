@@ -1,4 +1,4 @@
-// All faults by their numbers, and the pairs that are known to go wrong together elsewhere.
+// All faults by number, and the pairs that are known to fail together in other systems.
 
 import { controlFaults } from "./control.ts";
 import type { Fault } from "./fault.ts";
@@ -17,12 +17,12 @@ export const faults: readonly Fault[] = [
   ...operationFaults,
 ];
 
-/** @throws when there is none. */
+/** @throws if there is none. */
 export class UnknownFaultError extends Error {
   override readonly name = "UnknownFaultError";
 }
 
-/** @throws UnknownFaultError with the names that there are. */
+/** @throws UnknownFaultError with the existing names */
 export function faultNamed(name: string): Fault {
   const found = faults.find((fault) => fault.name === name || String(fault.number) === name);
   if (found !== undefined) return found;

@@ -1,4 +1,4 @@
-// What operators do and what disks do: a rolling deploy with its migration under load, and storage that is full.
+// Faults of operators and disks: a rolling deploy with its migration under load, and full storage.
 
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
@@ -59,10 +59,10 @@ function serverErrors(refusals: ReadonlyMap<string, number>): number {
   return [...refusals].reduce((sum, [what, count]) => (/^5\d\d /.test(what) ? sum + count : sum), 0);
 }
 
-/** Files may not grow past what they have: to a program that is what a full disk is. */
+/** Files cannot grow beyond their size, which is a full disk to a program. */
 async function limitFiles(pids: readonly number[], bytes: string): Promise<void> {
   for (const pid of pids) {
-    // It may have ended meanwhile.
+    // It may have ended in the meantime.
     await promisify(execFile)("prlimit", [`--pid=${pid}`, `--fsize=${bytes}:`]).catch(() => undefined);
   }
 }
@@ -75,14 +75,14 @@ async function fillDatabase({ stage, journal, excuse, seen }: Scene): Promise<He
   return async () => {
     if (serverErrors(journal.refusals) > refusedBefore) seen();
     await limitFiles([pid, ...descendantsOf(pid)], "unlimited");
-    // It gives up when it cannot write its log, and may not get through its recovery; who runs it starts it again.
+    // It exits if it cannot write its log, and may fail during recovery. Its supervisor starts it again.
     await stage.postgres.end("SIGQUIT");
     await stage.postgres.start();
     excused();
   };
 }
 
-/** Only what a worker writes itself: the objects of turns. Its agents get limits of their own. */
+/** Only what a worker writes itself: the objects of turns. Its agents have their own limits. */
 async function fillObjects({ stage, seen, accuse }: Scene): Promise<Heal> {
   const pids = stage.workers.map(({ program }) => program.pid);
   const since = await databaseNow(stage);

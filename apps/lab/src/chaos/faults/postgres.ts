@@ -1,4 +1,4 @@
-// Postgres that restarts, crashes, is away for long, breaks connections, holds locks, and whose replies are lost.
+// Postgres that restarts, crashes, is unavailable for long, breaks connections, holds locks, or loses replies.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { openDatabase } from "@dari/db";
@@ -8,7 +8,7 @@ import { timing, type Stage } from "../stage/stage.ts";
 import type { Fault, Heal, Scene } from "./fault.ts";
 import { someoneWaitsForALock } from "./sightings.ts";
 
-/** After it is back: connections, one lease of grace before anything is reaped, dispatch. */
+/** After it is back: connections, one lease of grace before anything is reaped, and dispatch. In milliseconds. */
 const gapMs = 5_000;
 
 export const postgresFaults: readonly Fault[] = [
@@ -77,7 +77,7 @@ async function takeAway(scene: Scene, signal: "SIGINT" | "SIGQUIT"): Promise<Hea
   };
 }
 
-/** Again and again, whatever they are doing. */
+/** Repeatedly, whatever they are doing. */
 async function killConnections({ stage, seen }: Scene): Promise<Heal> {
   const stop = new AbortController();
   let killed = 0;
@@ -121,7 +121,7 @@ async function holdSnapshot({ stage, seen }: Scene): Promise<Heal> {
   };
 }
 
-/** A connection of the run's own, in an open transaction. */
+/** Opens a connection of the run with an open transaction. */
 async function holdTransaction(stage: Stage, statement: string): Promise<Heal> {
   const client = await stage.db.pool.connect();
   client.on("error", () => undefined);
@@ -133,14 +133,14 @@ async function holdTransaction(stage: Stage, statement: string): Promise<Heal> {
   };
 }
 
-/** Takes what is left of the server's connections, so that nobody gets a new one. */
+/** Takes the server's remaining connections, so that no client gets a new one. */
 async function takeConnections({ stage, seen }: Scene): Promise<Heal> {
   const greedy = openDatabase({ url: stage.postgres.url, poolMax: 500, applicationName: "lab-greedy" });
   const taken: { release(): void }[] = [];
   try {
     for (;;) taken.push(await greedy.pool.connect());
   } catch {
-    // That was the last one.
+    // All connections are taken.
     seen();
   }
   return async () => {

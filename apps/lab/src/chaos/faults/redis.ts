@@ -1,9 +1,10 @@
-// Redis that forgets, dies, comes back with less, is full, slow or silent. It is expendable: no turn may depend on it.
+// Redis that loses data, dies, comes back with less, is full, slow or silent. It is expendable: no turn may depend on
+// it.
 
 import type { Stage } from "../stage/stage.ts";
 import type { Fault, Scene } from "./fault.ts";
 
-/** Redis away: workers notice after a second and pull. */
+/** Without Redis, workers notice after a second and pull. */
 const gapMs = 2_000;
 const backWithinMs = 3_000;
 
@@ -110,7 +111,7 @@ export const redisFaults: readonly Fault[] = [
   },
 ];
 
-/** Answers an integer. */
+/** Returns an integer. */
 const evictedKeys = `EVAL "return tonumber(redis.call('info','stats'):match('evicted_keys:(%d+)'))" 0`;
 
 async function killRedis({ stage, seen }: Scene): Promise<void> {

@@ -1,4 +1,4 @@
-// Whether a strike did what it is for, read from the database beside the proxies: a fault that hurt nothing shows
+// Checks whether a strike had its effect, in the database and not through the proxies: a fault without an effect proves
 // nothing.
 
 import { waitUntil } from "@dari/testkit";
@@ -6,12 +6,12 @@ import type { StageProgram } from "../stage/stage-program.ts";
 import { timing, type Stage } from "../stage/stage.ts";
 import type { Scene } from "./fault.ts";
 
-/** Expiry, reaping, and a machine that does other things. */
+/** Expiry, reaping, and a busy machine. */
 const lostWithinMs = 4 * timing.leaseMs;
-/** A resumed worker registers again and asks for work. It does so at once if the machine is not busy. */
+/** A resumed worker registers again and asks for work, at once if the machine is not busy. */
 const carriesOnWithinMs = 30_000;
 
-/** A process' worker, as it is until it has left or is forgotten. */
+/** A process's worker, until it has left or is forgotten. */
 export interface Seen {
   readonly workerId: string;
   /** The database's clock. */
@@ -29,7 +29,7 @@ export async function databaseNow(stage: Stage): Promise<Date> {
   return result[0]?.now ?? new Date();
 }
 
-/** Notes that an attempt of this worker has ended as `outcome` since then, once one has. */
+/** Records that an attempt of this worker has ended as `outcome` since then, once one has. */
 export async function seeAttempts(scene: Scene, { workerId, since }: Seen, outcome: string): Promise<void> {
   const query = "select 1 from dari.attempts where worker_id = $1 and outcome = $2 and ended_at > $3 limit 1";
   const isSeen = async (): Promise<boolean> => (await scene.stage.ask(query, [workerId, outcome, since])).length > 0;
@@ -37,7 +37,7 @@ export async function seeAttempts(scene: Scene, { workerId, since }: Seen, outco
   if (await succeeds(waitUntil(isSeen, { what, timeoutMs: lostWithinMs }))) scene.seen();
 }
 
-/** A worker that was away must come back to work, whatever became of its turns. */
+/** A worker that was away must return to work, whatever happened to its turns. */
 export async function seeItCarryOn(scene: Scene, worker: StageProgram): Promise<void> {
   const { pid } = worker.program;
   const since = await databaseNow(scene.stage);
@@ -53,13 +53,13 @@ export async function seeItCarryOn(scene: Scene, worker: StageProgram): Promise<
   if (!(await succeeds(waitUntil(hasClaimed, what)))) scene.accuse(`${worker.name} woke and took no more work`);
 }
 
-/** Whether an attempt has failed since then by no fault of its agent. */
+/** Returns whether an attempt has failed since then that was not its agent's fault. */
 export async function hasFailedForThePlatform(stage: Stage, since: Date): Promise<boolean> {
   const query = "select 1 from dari.attempts where failure ->> 'code' = 'internal_error' and ended_at > $1 limit 1";
   return (await stage.ask(query, [since])).length > 0;
 }
 
-/** Whether a statement of somebody waits for a lock. */
+/** Returns whether any statement waits for a lock. */
 export async function someoneWaitsForALock(stage: Stage): Promise<boolean> {
   const query = "select 1 from pg_stat_activity where wait_event_type = 'Lock' limit 1";
   return (await stage.ask(query)).length > 0;

@@ -1,4 +1,4 @@
-// Turns that do harm, too many of them, cancels at every moment, and jobs that nobody dispatched.
+// Turns that do harm, too many turns, cancels at every moment, and jobs that were not dispatched.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { Queue } from "bullmq";
@@ -41,7 +41,7 @@ export const turnFaults: readonly Fault[] = [
     holds: ["load"],
     rounds: 1,
     lastsMs: () => 5_000,
-    // Every slot is taken, none is reserved, and the longest turns go on: how fair that is, bench/fairness measures.
+    // Every slot is taken, none is reserved, and the longest turns continue. bench/fairness measures how fair that is.
     bounds: { startMs: 4_000 },
     inject: (scene) => flood(scene, scene.isAlone ? floodTurns.alone : floodTurns.mixed),
   },
@@ -75,7 +75,7 @@ interface Running {
   readonly pid: number;
 }
 
-/** Each attempt of the message loses its worker; after the last it must be failed, and say why. */
+/** Each attempt of the message loses its worker. After the last one it must fail and say why. */
 async function killEachTime(scene: Scene, sent: Sent): Promise<number> {
   const [id] = sent.messageIds;
   const { stage } = scene;
@@ -85,7 +85,7 @@ async function killEachTime(scene: Scene, sent: Sent): Promise<number> {
       timeoutMs: 60_000,
     });
     if ("state" in next) {
-      // Other faults cancel what is open; whether this message may be cancelled is for the judge.
+      // Other faults cancel open messages. The judge decides whether this one may be cancelled.
       if (next.code !== "worker_lost" && next.state !== "cancelled")
         scene.accuse(`after ${killed} lost workers ${id} is ${next.state}: ${next.code}`);
       return killed;
@@ -105,7 +105,7 @@ async function stateOf(stage: Stage, id: string | undefined): Promise<{ state: s
   return result[0];
 }
 
-/** The living worker that runs the message's agent. */
+/** Returns the living worker that runs the message's agent. */
 async function runnerOf(stage: Stage, id: string | undefined): Promise<Running | undefined> {
   const result = await stage.ask<Running>(
     `select (w.details ->> 'pid')::int as pid from dari.attempts a join dari.workers w on w.id = a.worker_id
@@ -129,7 +129,7 @@ async function flood(scene: Scene, turns: number): Promise<Heal> {
   await Promise.all(Array.from({ length: 12 }, sender));
   scene.seen();
   return async () => {
-    // What is left of it is taken back, so that the run ends.
+    // What is left of it is cancelled, so that the run ends.
     const canceller = async (): Promise<void> => {
       for (let one = sent.pop(); one !== undefined; one = sent.pop()) {
         await cancelUntilAnswered(scene.journal, one, scene.random);
@@ -139,7 +139,7 @@ async function flood(scene: Scene, turns: number): Promise<Heal> {
   };
 }
 
-/** How many forged jobs the workers took. */
+/** Returns how many forged jobs the workers took. */
 async function forgeJobs(stage: Stage, random: () => number): Promise<number> {
   const connection = new Redis(stage.redis.url, { maxRetriesPerRequest: null });
   const queue = new Queue("turns-default", { connection, prefix: queuePrefix });

@@ -10,13 +10,13 @@ import { timing } from "../stage/stage.ts";
 import type { Fault, Scene } from "./fault.ts";
 import { lookAt, seeAttempts, seeItCarryOn } from "./sightings.ts";
 
-/** Expiry, reaping, dispatch and a second on top. */
+/** Expiry, reaping, dispatch and a second of reserve. In milliseconds. */
 const takeoverMs = timing.leaseMs + 2_500;
 const exitMs = timing.graceMs + 3_000;
 
 const longMs = 4_000;
 
-/** One that has just begun a turn that is long enough for the strike to find it. */
+/** Returns a worker that has just started a turn long enough for the strike. */
 async function pickBusyWorker(scene: Scene): Promise<StageProgram> {
   const { stage } = scene;
   const sent: Sent[] = [];
@@ -38,7 +38,7 @@ async function pickBusyWorker(scene: Scene): Promise<StageProgram> {
   return pick(found.length > 0 ? found : stage.workers, scene.random);
 }
 
-/** kill -9, and its running attempts are lost from here. */
+/** Kills a worker with kill -9. Its running attempts are lost from here. */
 export async function killWorker(scene: Scene, worker: StageProgram): Promise<void> {
   await scene.lose(worker);
   await worker.program.kill();
@@ -123,7 +123,7 @@ export const workerFaults: readonly Fault[] = [
   },
 ];
 
-/** SIGTERM: it must leave within its grace and a little, and well. */
+/** Sends SIGTERM: it must leave within its grace period and some reserve, without an error. */
 export async function drain(scene: Scene, stageProgram: StageProgram): Promise<void> {
   const askedAt = performance.now();
   stageProgram.program.signal("SIGTERM");

@@ -1,5 +1,5 @@
-// The agent that chaos runs. It tells a file outside the system what it does, and adds a line to its workspace: a lost
-// turn is a missing line, a doubled one a line too many, a wrong order lines in another order.
+// The agent of chaos runs. It reports to a file outside the system what it does, and adds a line to its workspace: a
+// lost turn is a missing line, a doubled one an extra line, a wrong order a different order of lines.
 
 import { join } from "node:path";
 import { filesOf } from "../../conversation.ts";
@@ -10,14 +10,14 @@ export type Task =
   /** Fails while its attempt's number is this or lower. */
   | { readonly do: "fail"; readonly times: number }
   | { readonly do: "exit" }
-  /** Waits for an answer before it does anything; its client gives one. */
+  /** Waits for an answer before it does anything. Its client answers. */
   | { readonly do: "ask" }
-  /** Takes memory until it is stopped. */
+  /** Uses memory until it is stopped. */
   | { readonly do: "hoard" }
   /** Leaves many processes that try to outlive it. */
   | { readonly do: "breed" };
 
-/** What a message of the load says. */
+/** The prompt of a message. */
 export type Prompt = Task & { readonly key: string; readonly ms: number };
 
 export interface Effect {
@@ -26,23 +26,23 @@ export interface Effect {
   readonly session: string;
   readonly message: string;
   readonly attempt: number;
-  /** Names one call of the agent. */
+  /** Identifies one call of the agent. */
   readonly call: string;
-  /** Wall clock, milliseconds. */
+  /** Wall clock, in milliseconds. */
   readonly at: number;
 }
 
-/** What a completed turn answers. */
+/** The answer of a completed turn. */
 export interface Answer {
   readonly key: string;
   readonly call: string;
-  /** The calls of all completed turns of the session, in their order, this one last. */
+  /** The calls of all completed turns of the session, in order, this one last. */
   readonly ledger: readonly string[];
 }
 
 export const agentMaxAttempts = 3;
 
-/** In JavaScript, with this machine's files in reach. */
+/** The agent in JavaScript, with access to this machine's files. */
 export function chaosAgent(effectsFile: string): Record<string, string> {
   return agentOf("chaos", {
     entrypoint: "agent.mjs:agent",
@@ -51,7 +51,7 @@ export function chaosAgent(effectsFile: string): Record<string, string> {
   });
 }
 
-/** In Python, so that it is loaded once and forked for each turn. */
+/** The agent in Python, so that it is loaded once and forked for each turn. */
 export function isolatedChaosAgent(effectsUrl: string): Record<string, string> {
   return agentOf("chaos-python", {
     entrypoint: "agent.py:agent",

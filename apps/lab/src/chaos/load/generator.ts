@@ -1,5 +1,5 @@
-// Sends the load: many organizations and sessions, short turns and a few long, failing, poisonous and cancelled ones.
-// Its clients behave as clients should: they send again under the same key until they are answered.
+// Generates the load: many organizations and sessions, short turns and a few long, failing, poisonous and cancelled
+// ones. Its clients behave as clients should: they send again with the same key until they are answered.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { ApiError } from "@dari/client";
@@ -9,25 +9,28 @@ import type { Prompt, Task } from "./agent.ts";
 import type { Endpoint, Tenant } from "./tenants.ts";
 
 export interface Load {
-  /** Messages in all, at least. */
+  /** Minimum number of messages. */
   readonly turns: number;
   readonly perSecond: number;
-  /** What a machine cannot carry waits with the clients: the figures are to show the faults, not the machine. */
+  /**
+   * More messages than a machine can handle wait in the clients, so that the figures show the faults and not the
+   * machine.
+   */
   readonly openMax: number;
-  /** The part of messages that somebody cancels. */
+  /** The part of messages that are cancelled. */
   readonly cancelled: number;
-  /** What a message asks for, by a number below 1. Default: a little of everything that an agent can do. */
+  /** What a message asks for, chosen by a number below 1 (default: a little of everything that an agent can do). */
   readonly choose?: (x: number) => Task;
 }
 
 export interface Sending {
-  /** How many were begun. */
+  /** Number of started messages. */
   readonly begun: number;
-  /** How many messages are open, as somebody counts them: above its bound nothing more is begun. */
+  /** Sets how many messages are open. Above its limit nothing more is started. */
   noteOpen(count: number): void;
-  /** Resolves once everything is acknowledged. Sends on beyond `turns` until `enough` is called. */
+  /** Resolves once everything is acknowledged. Continues beyond `turns` until `enough` is called. */
   enough(): Promise<void>;
-  /** Sends one more message now and resolves with it once it is acknowledged. */
+  /** Sends one more message now. Resolves once it is acknowledged. */
   send(tenant: Tenant, what?: Wish): Promise<Sent>;
 }
 
@@ -37,17 +40,17 @@ export interface Wish {
   /** How long its turn takes. */
   readonly ms?: number;
   readonly sessionId?: string;
-  /** Default: by chance. One that waits is acknowledged at its turn's end. */
+  /** Default: random. A waiting call is acknowledged at its turn's end. */
   readonly delivery?: Sent["delivery"];
 }
 
-/** Sends that are not acknowledged yet; more wait. */
+/** Maximum number of sends without an acknowledgement. More wait. */
 const outstandingMax = 200;
 const pauseMs = { least: 100, more: 300 };
 const twiceAtOnce = 0.03;
 const waitsForAnswer = 0.04;
 const cancelWithinMs = 400;
-/** Longer than any turn that is not stuck; then a client asks again. Milliseconds. */
+/** Longer than any turn that is not stuck. Then a client asks again. In milliseconds. */
 const answerWithinMs = 30_000;
 
 export function startSending(journal: Journal, tenants: readonly Tenant[], load: Load, random: () => number): Sending {
@@ -157,7 +160,7 @@ async function sendUntilAcknowledged(journal: Journal, sent: Sent, random: () =>
   if (sent.delivery === "sync" && record.completed_at !== null) sent.answer = record;
 }
 
-/** The call that holds the connection until the turn has ended. */
+/** Sends with a call that holds the connection until the turn has ended. */
 async function sendAndWait(to: Endpoint, sessionId: string, body: object, key: string): Promise<MessageRecord> {
   const response = await fetch(`${to.apiUrl}/v1/sessions/${sessionId}/messages/sync`, {
     method: "POST",
@@ -170,7 +173,7 @@ async function sendAndWait(to: Endpoint, sessionId: string, body: object, key: s
   return reply as MessageRecord;
 }
 
-/** Gives what its agent waits for, once, unless it ends before. */
+/** Gives what its agent waits for, once, unless the message ends before. */
 async function answerWhenAsked(journal: Journal, sent: Sent, random: () => number): Promise<void> {
   const [id = ""] = sent.messageIds;
   const body = { key: "go", value: sent.prompt.key };
@@ -183,7 +186,7 @@ async function answerWhenAsked(journal: Journal, sent: Sent, random: () => numbe
         try {
           return await client.answerInput(id, body, options);
         } catch (error) {
-          // Cancelled meanwhile: whether it was is for its record to say.
+          // Perhaps cancelled in the meantime; its record says so.
           if (error instanceof ApiError && error.status === 409) return record;
           throw error;
         }
@@ -201,7 +204,7 @@ export async function cancelUntilAnswered(journal: Journal, sent: Sent, random: 
   sent.cancel ??= { askedAt, answered: record.status };
 }
 
-/** Tries at any API until one answers; notes what clients should not see. */
+/** Tries all APIs until one answers. Notes errors that clients should not see. */
 async function untilAnswered(
   journal: Journal,
   tenant: Tenant,
@@ -214,7 +217,7 @@ async function untilAnswered(
     } catch (error) {
       if (error instanceof ApiError) {
         journal.note(`${error.status} ${error.code}`);
-        // 408: a server that had no time for it has not read the call.
+        // 408: a server that had no time for the call has not read it.
         if (error.status < 500 && error.status !== 429 && error.status !== 408) {
           journal.faults.push(`a good call was refused: ${error.status} ${error.code}: ${error.detail}`);
           throw error;

@@ -1,4 +1,5 @@
-// What clients know, kept outside the system: what they sent under which key, what was acknowledged, what was answered.
+// What clients know, stored outside the system: what they sent with which key, what was acknowledged, what was
+// answered.
 
 import type { MessageRecord } from "@dari/contract";
 import type { Prompt } from "./agent.ts";
@@ -9,21 +10,21 @@ export interface Sent {
   readonly sessionId: string;
   readonly prompt: Prompt;
   readonly delivery: "async" | "sync";
-  /** Wall clock, milliseconds; undefined: never acknowledged. */
+  /** Wall clock, in milliseconds; undefined if never acknowledged. */
   readonly sentAt: number;
   acknowledgedAt: number | undefined;
-  /** More than one would be two messages of one key. */
+  /** More than one would be two messages with one key. */
   readonly messageIds: Set<string>;
   cancel: { readonly askedAt: number; readonly answered: MessageRecord["status"] } | undefined;
-  /** What a call that waited was told. */
+  /** The answer to a waiting call. */
   answer: MessageRecord | undefined;
 }
 
 export interface Journal {
   readonly sent: Sent[];
-  /** Replies that clients may not see, by status and code: `500 internal`. */
+  /** Errors that clients may see, by status and code: `500 internal`. */
   readonly refusals: Map<string, number>;
-  /** How long it took to accept messages that nobody waits for. Milliseconds. */
+  /** How long it took to accept messages without waiting, in milliseconds. */
   readonly answerMs: { readonly at: number; readonly ms: number }[];
   /** Sentences about what a client must never see. */
   readonly faults: string[];

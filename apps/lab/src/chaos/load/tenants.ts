@@ -20,7 +20,7 @@ export interface Tenant {
   readonly sessionIds: readonly string[];
 }
 
-/** Milliseconds until a client gives up a call and sends it again. */
+/** After this time a client aborts a call and sends it again, in milliseconds. */
 const callTimeoutMs = 5_000;
 
 export async function openTenants(
@@ -31,7 +31,7 @@ export async function openTenants(
   return Promise.all(Array.from({ length: size.tenants }, () => openTenant(stage, effectsFile, size.sessions)));
 }
 
-/** `effectsFile`: where its agent tells what it does. */
+/** `effectsFile`: where its agent reports what it does. */
 export async function openTenant(stage: Stage, effectsFile: string, sessions: number): Promise<Tenant> {
   const { organizationId, apiKey } = await createTestOrganization(stage.db);
   const patient = createClient({ apiUrl: stage.apis[0]!.url, apiKey });

@@ -1,4 +1,4 @@
-// Somebody who asks with one organization's key for what belongs to another, all the time.
+// A client that continuously uses one organization's key to ask for what belongs to another.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { ApiError } from "@dari/client";
@@ -7,7 +7,7 @@ import type { Tenant } from "./tenants.ts";
 
 const everyMs = 500;
 
-/** Adds a fault to the journal whenever anything but "not found" is answered. Resolves when `signal` aborts. */
+/** Adds a fault to the journal for every answer other than "not found". Resolves when `signal` aborts. */
 export async function probeIsolation(journal: Journal, tenants: readonly Tenant[], signal: AbortSignal): Promise<void> {
   for (let turn = 0; !signal.aborted; turn++) {
     await sleep(everyMs, undefined, { signal }).catch(() => undefined);

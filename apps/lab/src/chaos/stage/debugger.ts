@@ -1,9 +1,9 @@
-// Reaches into a running program through its debugger: nothing of the program has to be made for it.
+// Controls a running program through its debugger, so that the program needs no code for it.
 
 import { waitUntil } from "@dari/testkit";
 import type { Program } from "../../program.ts";
 
-/** Evaluates an expression in the program and returns its value; undefined when the program does not answer in time. */
+/** Evaluates an expression in the program and returns its value; undefined if the program does not answer in time. */
 export async function evaluateIn(program: Program, expression: string, withinMs: number): Promise<unknown> {
   program.signal("SIGUSR1");
   const address = await waitUntil(() => /Debugger listening on (ws:\S+)/.exec(program.readLog())?.[1], {
@@ -24,18 +24,18 @@ export async function evaluateIn(program: Program, expression: string, withinMs:
   try {
     return await promise;
   } finally {
-    // What was sent goes out before the end of the connection.
+    // Pending data is sent before the connection closes.
     socket.close();
   }
 }
 
-/** Lets the event loop stand still, without using the processor. */
+/** Blocks the event loop without using the processor. */
 export async function blockLoop(program: Program, ms: number): Promise<void> {
   const wait = `Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ${Math.round(ms)})`;
   await evaluateIn(program, wait, 50);
 }
 
-/** Moves what the program takes for the wall clock; the monotonic one stays true, as when a machine's clock is set. */
+/** Moves the program's wall clock but not the monotonic one, as when a machine's clock is set. */
 export async function stepClock(program: Program, byMs: number): Promise<number | undefined> {
   const value = await evaluateIn(program, `(${stepExpression})(${byMs})`, 10_000);
   return typeof value === "number" ? value : undefined;

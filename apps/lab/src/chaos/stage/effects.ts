@@ -1,4 +1,4 @@
-// Where isolated agents tell what they do: they reach no file of this machine, so a server writes down what they say.
+// Receives the reports of isolated agents, which cannot access files of this machine, and writes them to files.
 
 import { appendFile } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -8,9 +8,9 @@ import path from "node:path";
 import { freePort } from "@dari/embedded";
 
 export interface EffectsServer extends AsyncDisposable {
-  /** What agents must be allowed to reach. */
+  /** The address that agents must be allowed to connect to. */
   readonly endpoint: string;
-  /** Whatever is sent there stands at the end of the file once it is answered. */
+  /** A line that is sent there is in the file once it is answered. */
   urlOf(file: string): string;
 }
 

@@ -1,4 +1,4 @@
-// A Postgres of the run's own, durable as in production, that can be stopped, crashed and started again in its place.
+// A Postgres server for the run, durable as in production, that can be stopped, crashed and started again.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { endProcess, identifyProcess, isSameProcessAlive, startPostgres, type EmbeddedPostgres } from "@dari/embedded";
@@ -6,11 +6,11 @@ import { endProcess, identifyProcess, isSameProcessAlive, startPostgres, type Em
 export interface PostgresServer extends AsyncDisposable {
   readonly url: string;
   readonly port: number;
-  /** The postmaster, while it runs. */
+  /** The postmaster's pid, while it runs. */
   readonly pid: number;
-  /** SIGINT: ends connections, writes a checkpoint. SIGQUIT: a crash, after which the next start replays the log. */
+  /** SIGINT: closes connections, writes a checkpoint. SIGQUIT: a crash; the next start replays the log. */
   end(signal: "SIGINT" | "SIGQUIT"): Promise<void>;
-  /** On the same port. Returns at once when it runs. */
+  /** On the same port. Returns at once if it already runs. */
   start(): Promise<void>;
 }
 
@@ -25,7 +25,7 @@ export async function startPostgresServer(dataDir: string): Promise<PostgresServ
         running = await startPostgres({ dataDir });
         break;
       } catch (error) {
-        // Right after a crash its children may still hold the shared memory.
+        // Right after a crash, its children may still hold the shared memory.
         if (tries === startTries) throw error;
         await sleep(250);
       }
@@ -46,7 +46,7 @@ export async function startPostgresServer(dataDir: string): Promise<PostgresServ
     },
     start,
     async [Symbol.asyncDispose]() {
-      // In whatever state it is: one that does not get through its recovery hears no polite request.
+      // In any state: a server that fails during recovery ignores a polite request.
       const identity = identifyProcess(running.pid);
       if (identity === undefined) return;
       await endProcess(identity, [

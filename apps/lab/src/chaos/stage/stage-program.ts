@@ -1,4 +1,4 @@
-// One place of a stage: a program with proxies between it and its services, in which processes come and go.
+// One place of a stage: a program with proxies between it and its services, whose process is replaced over time.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { startFaultProxy, type FaultProxy } from "@dari/testkit";
@@ -9,14 +9,12 @@ export type Kind = "api" | "worker" | "reconciler";
 export interface StageProgram extends AsyncDisposable {
   readonly name: string;
   readonly kind: Kind;
-  /** The process that has the place now; an ended one while nobody has. */
+  /** The current process of this place, or the last one. */
   readonly program: Program;
   /** Between this program and its services. */
   readonly database: FaultProxy;
   readonly redis: FaultProxy;
-  /**
-   * Another process in the place of one that has ended. Tries again while it does not come up, as a supervisor does.
-   */
+  /** Starts another process in place of an ended one. Retries while it does not come up, as a supervisor does. */
   restart(): Promise<void>;
 }
 
@@ -42,10 +40,10 @@ export async function startStageProgram(place: Place): Promise<StageProgram> {
   let started = 0;
   const start = (): Promise<Program> =>
     startProgram({
-      // Each process has a log of its own: what the one before said is not this one's readiness.
+      // Each process has its own log, so that the output of the last one does not count as ready.
       name: `${place.name}.${++started}`,
       entry: `apps/${place.kind}/src/main.ts`,
-      // The debugger is off until SIGUSR1 asks for it.
+      // The debugger is off until SIGUSR1.
       nodeArguments: ["--inspect-port=127.0.0.1:0"],
       env,
       dir: place.dir,
@@ -77,7 +75,7 @@ export async function startStageProgram(place: Place): Promise<StageProgram> {
   };
 }
 
-/** Asks first, so that it can take away what it has mounted and started. */
+/** Asks first, so that it can remove its mounts and processes. */
 async function leave(program: Program): Promise<void> {
   program.signal("SIGCONT");
   await program.stop("SIGTERM", leaveWithinMs).catch(() => undefined);

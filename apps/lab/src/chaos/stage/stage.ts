@@ -1,5 +1,5 @@
-// A whole platform on services of its own, every part of which can be hurt: two APIs, workers, two reconcilers, Redis,
-// Postgres, and a proxy on every connection between them. The database is open to the run beside the proxies.
+// A whole platform on its own services, every part of which can be hurt: two APIs, workers, two reconcilers, Redis,
+// Postgres, and a proxy on every connection between them. The run accesses the database directly.
 
 import { randomBytes } from "node:crypto";
 import { mkdtempSync } from "node:fs";
@@ -25,12 +25,12 @@ export interface ApiProgram extends StageProgram {
 export interface Stage extends AsyncDisposable {
   readonly dir: string;
   readonly delivery: "queue" | "pull";
-  /** An agent that tells `effectsFile` what it does. */
+  /** Returns an agent that reports to `effectsFile` what it does. */
   agentFiles(effectsFile: string): Record<string, string>;
   readonly postgres: PostgresServer;
   readonly redis: RedisServer;
   readonly db: Database;
-  /** The rows of a query; asks again while the database is away, since faults meet in mixed runs. */
+  /** Returns the rows of a query. Retries while the database is unavailable, because mixed runs combine faults. */
   ask<T extends object>(query: string, values?: readonly unknown[]): Promise<T[]>;
   readonly apis: readonly ApiProgram[];
   readonly workers: readonly StageProgram[];
@@ -44,9 +44,9 @@ export const queuePrefix = "chaos";
 export interface StageOptions {
   readonly workers: number;
   readonly slots: number;
-  /** pull: no program is told of Redis. */
+  /** pull: no program gets the address of Redis. */
   readonly delivery: "queue" | "pull";
-  /** Agents run in the sandbox of this machine, loaded ahead; default: as plain processes, which start at once. */
+  /** Whether agents run in this machine's sandbox, preloaded (default: as plain processes, which start at once). */
   readonly isIsolated?: boolean;
 }
 

@@ -1,5 +1,5 @@
-// Images under the names that the Dockerfiles and docker-compose.yml pin, made on this machine from Debian's packages,
-// npm's Node and what the checkout has: they stand in where no registry of images is within reach.
+// Creates images under the names that the Dockerfiles and docker-compose.yml pin, from Debian's packages, npm's Node
+// and the checkout, for machines without an image registry.
 
 import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -19,7 +19,9 @@ export interface PinnedImages {
   readonly s3: string;
 }
 
-/** What the Dockerfiles start from and the compose file runs. @throws when one of them is not found there. */
+/**
+ * Returns the images that the Dockerfiles start from and the compose file runs. @throws if one of them is not found.
+ */
 export function readPinnedImages(): PinnedImages {
   const dockerfile = readFileSync(path.join(checkout, "infra/api.Dockerfile"), "utf8");
   const compose = readFileSync(path.join(checkout, "docker-compose.yml"), "utf8");
@@ -71,7 +73,7 @@ function contextDir(engine: Engine, name: string, lines: readonly string[]): str
   return dir;
 }
 
-/** A tar of the smallest Debian. */
+/** Creates a tar of a minimal Debian. */
 async function makeDebian(engine: Engine): Promise<string> {
   const root = path.join(engine.dir, "debian");
   await engine.run("debootstrap", ["--variant=minbase", debian, root]);
@@ -79,7 +81,7 @@ async function makeDebian(engine: Engine): Promise<string> {
     rmSync(path.join(root, left), { recursive: true, force: true });
     mkdirSync(path.join(root, left), { recursive: true });
   }
-  // What is installed later leaves no archives, as in the images that this stands in for.
+  // Installing packages later leaves no archives, as in the real images.
   const clean = 'DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb || true"; };\nDir::Cache::pkgcache "";\n';
   writeFileSync(path.join(root, "etc/apt/apt.conf.d/clean"), `${clean}Dir::Cache::srcpkgcache "";\n`);
   const tar = path.join(engine.dir, "debian.tar");
@@ -99,7 +101,7 @@ async function nodeContext(engine: Engine, debianTar: string, image: string): Pr
     "RUN ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm && " +
       "ln -s ../lib/node_modules/npm/bin/npx-cli.js /usr/local/bin/npx && " +
       "groupadd --gid 1000 node && useradd --uid 1000 --gid node --shell /bin/bash --create-home node",
-    // A machine that reaches its package registries through a proxy has the proxy's certificate among its own.
+    // A machine behind a proxy has the proxy's certificate among its own.
     ...(hasCertificates
       ? ["COPY certificates.crt /usr/local/share/machine.crt", "ENV NODE_EXTRA_CA_CERTS=/usr/local/share/machine.crt"]
       : []),
@@ -114,7 +116,7 @@ async function nodeContext(engine: Engine, debianTar: string, image: string): Pr
   return dir;
 }
 
-/** Debian's client has pg_isready, npm's PostgreSQL the server. */
+/** Debian's client provides pg_isready, and npm's PostgreSQL the server. */
 function postgresContext(engine: Engine, node: string): string {
   const dir = contextDir(engine, "postgres", [
     `FROM docker.io/library/${node}`,

@@ -1,4 +1,4 @@
-// podman with storage, networks and settings of its own, and docker-compose over its socket. Knows no image.
+// podman with its own storage, networks and settings, and docker-compose over its socket.
 
 import { spawn } from "node:child_process";
 import { appendFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
@@ -14,15 +14,15 @@ export interface CommandOptions {
 
 export interface Engine extends AsyncDisposable {
   readonly dir: string;
-  /** Where everything that commands say is kept. */
+  /** Contains the output of all commands. */
   readonly logFile: string;
-  /** Resolves with what it printed. @throws with the last it said when it fails. */
+  /** Resolves with its output. @throws with the last of it if it fails */
   run(command: string, args: readonly string[], options?: CommandOptions): Promise<string>;
-  /** docker-compose in a project of its own; `env` says with which files: COMPOSE_FILE. */
+  /** Runs docker-compose in its own project; `env` names the files: COMPOSE_FILE. */
   compose(args: readonly string[], env: Readonly<Record<string, string>>): Promise<string>;
 }
 
-/** Command, and the Debian package that has it. */
+/** Each command, and its Debian package. */
 const tools = {
   podman: "podman",
   runc: "runc",
@@ -30,10 +30,10 @@ const tools = {
   debootstrap: "debootstrap",
   "docker-compose": "docker-compose",
 } as const;
-/** Not on the PATH: what gives containers their addresses and their names. */
+/** Not on the PATH: give containers addresses and names. */
 const helpers = { "/usr/lib/podman/netavark": "netavark", "/usr/lib/podman/aardvark-dns": "aardvark-dns" };
 
-/** Debian packages that are to be installed first; none when all is there. */
+/** Returns Debian packages to install first; none if all are installed. */
 export function missingPackages(): string[] {
   const places = (machineEnvironment()["PATH"] ?? "").split(":");
   const isThere = (command: string): boolean => places.some((place) => existsSync(path.join(place, command)));
@@ -49,8 +49,8 @@ const healthEveryMs = 1_500;
 const shownChars = 3_000;
 
 /**
- * `dir`: on a filesystem that an overlay may lie on; images that an engine has made there before and kept are still
- * there. `keepsImages`: they stay when this one ends.
+ * `dir`: on a file system that supports overlays; images that an earlier engine kept there still exist. `keepsImages`:
+ * they stay when this engine ends.
  */
 export async function startEngine(dir: string, { keepsImages }: { keepsImages: boolean }): Promise<Engine> {
   await using starting = new AsyncDisposableStack();
@@ -84,7 +84,7 @@ export async function startEngine(dir: string, { keepsImages }: { keepsImages: b
   };
 }
 
-/** Nothing of what the machine has configured is used or changed. Returns the variables that say where it is. */
+/** Uses and changes nothing of the machine's configuration. Returns the variables that locate the settings. */
 function writeSettings(dir: string): Record<string, string> {
   const folder = (name: string): string => {
     const made = path.join(dir, name);
@@ -108,34 +108,34 @@ function writeSettings(dir: string): Record<string, string> {
     "[engine]",
     'cgroup_manager = "cgroupfs"',
     'events_logger = "file"',
-    // crun refuses machines that have control groups of both versions.
+    // crun refuses machines with control groups of both versions.
     'runtime = "runc"',
     `tmp_dir = "${folder("engine")}"`,
     "[network]",
     'network_backend = "netavark"',
     `network_config_dir = "${folder("networks")}"`,
   ]);
-  // The images of Docker's registry have no host in their names; those of this machine are called the same.
+  // Images of Docker's registry have no host in their names. Those of this machine have the same names.
   const registries = file("registries.conf", ['unqualified-search-registries = ["docker.io"]']);
   return {
     CONTAINERS_STORAGE_CONF: storage,
     CONTAINERS_CONF: containers,
     CONTAINERS_REGISTRIES_CONF: registries,
-    // The steps of a build run in a changed root of this machine, and images keep their health checks.
+    // Build steps run in a changed root of this machine, and images keep their health checks.
     BUILDAH_ISOLATION: "chroot",
     BUILDAH_FORMAT: "docker",
     TMPDIR: folder("tmp"),
   };
 }
 
-/** Where systemd is not the first process, podman has nobody who would run them. */
+/** If systemd is not the first process, podman does not run health checks, so do it here. */
 function driveHealthChecks(run: Engine["run"]): AsyncDisposable {
   const done = new AbortController();
   const loop = (async (): Promise<void> => {
     while (!done.signal.aborted) {
       const ids = await run("podman", ["ps", "--quiet"]).catch(() => "");
       for (const id of ids.split("\n").filter((line) => line !== "")) {
-        // It fails for one that is not healthy yet; its state is what compose looks at.
+        // Fails for a container that is not healthy yet. compose reads its state.
         await run("podman", ["healthcheck", "run", id]).catch(() => "");
       }
       await sleep(healthEveryMs, undefined, { signal: done.signal }).catch(() => undefined);

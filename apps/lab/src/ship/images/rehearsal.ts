@@ -1,5 +1,5 @@
-// What is asked of a platform that the compose file runs: an operator's first steps, an example agent, turns on every
-// worker, a worker that leaves. Over HTTP and the `dari` command, as its users do.
+// Tests a platform that the compose file runs: an operator's first steps, an example agent, turns on every worker, a
+// worker that leaves. Over HTTP and the `dari` command, as users do.
 
 import { execFile } from "node:child_process";
 import path from "node:path";
@@ -87,7 +87,7 @@ async function oneTurn(client: Client, agentId: string): Promise<string[]> {
   return changed.includes("/output/reply.md") ? [] : [`the example changed ${changed.join(", ")}`];
 }
 
-/** Each in a session of its own, sent together. */
+/** Each in its own session, sent together. */
 async function manyTurns(client: Client, agentId: string, turns: number): Promise<string[]> {
   const parts = [{ type: "text" as const, text: "Is anybody there?" }];
   const ends = await Promise.all(
@@ -119,7 +119,7 @@ async function sandboxOf(engine: Engine, container: string): Promise<string> {
   return (JSON.parse(chosen ?? "{}") as { sandbox?: string }).sandbox ?? "none";
 }
 
-/** `dari doctor`, which fails where it finds something. */
+/** Runs `dari doctor`, which fails if it finds something. */
 async function examine(apiUrl: string, apiKey: string): Promise<{ checks: number; problems: string[] }> {
   const env = { ...machineEnvironment(), DARI_API_URL: apiUrl, DARI_API_KEY: apiKey };
   const command = promisify(execFile)(process.execPath, [cli, "doctor", "--store", "--json"], { env });
