@@ -16,26 +16,26 @@ const programs = join(here, "programs");
 const requirements = join(here, "compiler.txt");
 const digestFile = "sources.sha256";
 
-/** Directories of bin/ by what Node calls the platform and the architecture. */
+/** Directories of bin/, by Node's platform and architecture. */
 const targets = { "linux-x64": "x86_64-linux-musl", "linux-arm64": "aarch64-linux-musl" };
 const moduleSource = "capabilities.c";
 const common = ["-Os", "-std=gnu17", "-Wall", "-Wextra", "-Werror", "-Wno-unused-command-line-argument", "-s"];
 const forProgram = ["-static", "-Wl,--build-id=none", "-Wl,--gc-sections", "-ffunction-sections", "-fdata-sections"];
-// Linked against no library: Node has what it calls, with either C library.
+// Linked against no library: Node provides its functions with either C library.
 const forModule = ["-shared", "-nostdlib", "-Wl,--build-id=none"];
 
 function sha256(text) {
   return createHash("sha256").update(text).digest("hex");
 }
 
-/** Changes with everything that decides what is built. */
+/** Changes with everything that affects the build. */
 function digestOfSources() {
   const sources = fs.readdirSync(programs).map((name) => join(programs, name));
   const files = [...sources, requirements, fileURLToPath(import.meta.url)].sort();
   return sha256(files.map((file) => `${relative(here, file)} ${sha256(fs.readFileSync(file))}\n`).join(""));
 }
 
-/** Returns the path of the compiler, which is installed first if it is not there. */
+/** Returns the path of the compiler, after installing it if necessary. */
 function installCompiler() {
   const dir = join(cache, `zig-${sha256(fs.readFileSync(requirements)).slice(0, 12)}`);
   const compiler = join(dir, "ziglang/zig");
@@ -55,17 +55,17 @@ function installCompiler() {
   return compiler;
 }
 
-/** Fills `dir` with what bin/ has to hold. */
+/** Fills `dir` with the contents of bin/. */
 function build(dir) {
   const compiler = installCompiler();
   const sources = fs.readdirSync(programs).filter((name) => name.endsWith(".c") && name !== moduleSource);
   const cacheDir = join(cache, "zig-objects");
-  // No other variables: compilers read include paths from them.
+  // No other variables, because compilers read include paths from them.
   const env = { ZIG_GLOBAL_CACHE_DIR: cacheDir, ZIG_LOCAL_CACHE_DIR: cacheDir };
   for (const [name, target] of Object.entries(targets)) {
     const out = join(dir, name);
     fs.mkdirSync(out, { recursive: true });
-    // Relative names of sources: no path of this machine can get into what is built.
+    // Relative names of sources, so that no path of this machine gets into the output.
     const compile = (args) =>
       execFileSync(compiler, ["cc", "-target", target, "-mcpu=baseline", ...common, ...args], {
         cwd: programs,
@@ -88,7 +88,7 @@ function listFiles(dir) {
   return entries.filter((entry) => entry.isFile()).map((entry) => relative(dir, join(entry.parentPath, entry.name)));
 }
 
-/** Returns the files that are not the same in both directories. */
+/** Returns the files that differ between the directories. */
 function differences(one, other) {
   const read = (file) => (fs.existsSync(file) ? fs.readFileSync(file) : Buffer.of());
   const names = [...new Set([...listFiles(one), ...listFiles(other)])].sort();

@@ -1,10 +1,10 @@
-/* What a child of a template sees: its own mounts in place of those that the template could write to. Steps, each word
- * by itself:
+/* The view of a template's child: its own mounts replace those that the template could write to. Steps, each word
+ * separate:
  *
  *   slot FROM TO      FROM of the host, as a mount that shows what is mounted there later
  *   image FROM TO     FROM of the host, read-only
- *   memory TO BYTES   an empty file system in memory
- *   keep PATH         what lies there is there afterwards, too; before anything else is laid over it
+ *   memory TO BYTES   an empty in-memory file system
+ *   keep PATH         what is there stays visible; taken before anything is mounted over it
  *   readonly PATH, empty PATH, hide PATH   of /proc, which is the child's own
  */
 #include <errno.h>
@@ -24,7 +24,7 @@
 #include <unistd.h>
 #include "steps.h"
 
-/* Below are those that a program has by itself in a new namespace. */
+/* Lower pids belong to programs that a new namespace starts with. */
 enum { FIRST_PID = 100 };
 /* STATX_ATTR_MOUNT_ROOT, which musl does not have. */
 enum { IS_MOUNT_ROOT = 0x2000 };
@@ -55,7 +55,8 @@ static int write_map(pid_t pid, const char *name, const char *text) {
   return write_to(path, text);
 }
 
-/* Of the child's processes, which only one of them can have made: a descriptor, or -1 with errno. */
+/* Opens /proc of the child's processes, which only one of them can have mounted. Returns a descriptor, or -1 with
+ * errno. */
 static int open_proc(int processes, const char *last) {
   int status = 0;
   pid_t one;
@@ -66,7 +67,7 @@ static int open_proc(int processes, const char *last) {
     int context = (int)syscall(SYS_fsopen, "proc", FSOPEN_CLOEXEC), tree = -1;
     if (context >= 0 && syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
       tree = (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, attributes);
-    /* What tells by its number that it was forked finds another one than its parent's. */
+    /* A process that compares its pid to see that it was forked must find another one than its parent's. */
     write_to("/proc/sys/kernel/ns_last_pid", last);
     _exit(tree >= 0 && tree < ERRORS ? tree : ERRORS + errno % ERRORS);
   }
@@ -80,7 +81,7 @@ static const struct { const char *name; int words; } all_steps[] = {
     {"memory", 3}, {"keep", 2}, {"readonly", 2}, {"empty", 2}, {"hide", 2},
 };
 
-/* How many words the step at `words` has; -1 with errno where it is none, or not whole. */
+/* Returns the number of words of the step at `words`; -1 with errno if it is unknown or incomplete. */
 static int words_of_step(char **words) {
   for (size_t i = 0; i < sizeof all_steps / sizeof *all_steps; i++) {
     int number = 1;
@@ -93,7 +94,7 @@ static int words_of_step(char **words) {
 
 static int is(char **words, const char *step) { return strcmp(words[0], step) == 0; }
 
-/* What is mounted in the child's place later, as its step has it. */
+/* What is mounted in the child later, from its step. */
 struct kept { int tree; const char *to; };
 static struct kept slots[STEPS_MAX], kept[STEPS_MAX];
 static int slot_count, kept_count;
@@ -106,8 +107,7 @@ static int hold(struct kept *list, int *length, int tree, const char *to) {
   return 0;
 }
 
-/* On the host: the control group, and what is the child's of its files, of which nothing can be taken any more from
- * inside. */
+/* On the host: the control group, and the child's files, which cannot be reached from inside later. */
 static int take_host_step(char **words, int length, const char *who) {
   int is_image = is(words, "image");
   if (is_image || is(words, "slot")) {
@@ -119,7 +119,7 @@ static int take_host_step(char **words, int length, const char *who) {
   return take_step(words, length, who) < 0 ? -1 : 0;
 }
 
-/* The directories above it, where they are missing, and something of its kind to be mounted over. */
+/* Creates missing parent directories, and a file or directory to mount over. */
 static int make_place(const struct kept *one) {
   struct stat found, there;
   char path[4096];
@@ -132,19 +132,19 @@ static int make_place(const struct kept *one) {
   }
   if (fstat(one->tree, &found) != 0) return -1;
   if (S_ISDIR(found.st_mode)) return mkdir(path, 0755) == 0 || errno == EEXIST ? 0 : -1;
-  /* Below another one, which is there already and read-only. */
+  /* Below another mount, which exists already and is read-only. */
   if (lstat(path, &there) == 0 && S_ISREG(there.st_mode)) return 0;
   int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0444);
   return fd < 0 ? -1 : close(fd);
 }
 
-/* The directories above it are the template's to rename: only what is mounted there is kept, no other way leads there,
- * and nobody can write to it. */
+/* The template can rename the parent directories. Only what is mounted there is kept: no other path leads to it, and no
+ * process can write to it. */
 static int keep(const char *path) {
   struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS};
   struct statx found;
   int at = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how), tree;
-  /* What is not there need not be. */
+  /* A missing path may be left out. */
   if (at < 0) return errno == ENOENT ? 0 : -1;
   if (statx(at, "", AT_EMPTY_PATH, 0, &found) != 0) return -1;
   if ((found.stx_attributes & IS_MOUNT_ROOT) == 0) return errno = EXDEV, -1;
@@ -169,7 +169,7 @@ static int mount_memory(const char *path, const char *bytes) {
   return mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, options);
 }
 
-/* At most one part in eight of what a user of the host may have. */
+/* At most one eighth of a host user's limit. */
 static void bound_watches(void) {
   char text[32];
   snprintf(text, sizeof text, "%ld", inotify_watches / 8);
@@ -180,13 +180,13 @@ static int mount_own(int proc) {
   if (put(proc, "/proc") != 0) return -1;
   /* No further namespaces below the child's. */
   write_to("/proc/sys/user/max_user_namespaces", "0");
-  /* As share.c does for other sandboxes: without such bounds one child takes what all others may have. */
+  /* Like share.c for other sandboxes: without these limits one child could use up what all share. */
   write_to("/proc/sys/user/max_inotify_instances", "16");
   bound_watches();
   return mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620,max=64");
 }
 
-/* Before anything is laid over what the child has of the template. */
+/* Before anything is mounted over the template's files. */
 static int take_keep_step(char **words, int length, const char *who) {
   (void)length, (void)who;
   return is(words, "keep") ? keep(words[1]) : 0;
@@ -204,8 +204,8 @@ static int for_each_step(char **words, int (*take)(char **, int, const char *), 
   return 0;
 }
 
-/* Read-only like the /proc of bubblewrap: a program could raise the weight of its own sessions there again
- * (/proc/self/autogroup). */
+/* Read-only like bubblewrap's /proc: a program could raise the weight of its own sessions there (/proc/self/autogroup).
+ */
 static int close_proc(void) {
   const unsigned long flags = MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
   return mount(NULL, "/proc", NULL, flags, NULL);
@@ -217,7 +217,7 @@ static int put_all(const struct kept *list, int length, int isPlaceMade) {
   return 0;
 }
 
-/* The child's file system of processes, for its place; -1 with errno. */
+/* Enters the child's namespaces and returns its /proc for mounting; -1 with errno. */
 static int enter_child(pid_t template, pid_t child, const char *user, int number) {
   char map[64], last[32];
   gid_t id = (gid_t)strtoul(user, NULL, 10);
@@ -230,11 +230,11 @@ static int enter_child(pid_t template, pid_t child, const char *user, int number
   snprintf(map, sizeof map, "%s %s 1", user, user);
   if (write_map(child, "uid_map", map) != 0 || write_map(child, "gid_map", map) != 0) return -1;
   if (setns(users, CLONE_NEWUSER) != 0 || setns(mounts, CLONE_NEWNS) != 0) return -1;
-  /* What it makes there is the child's. It is not root of that namespace, so it keeps its capabilities. */
+  /* Files that it creates there belong to the child. It is not root of that namespace, so it keeps its capabilities. */
   return setresgid(id, id, id) != 0 || setresuid(id, id, id) != 0 ? -1 : proc;
 }
 
-/* Of a user of the host; 0 where it cannot be read. To be called before the child's files are entered. */
+/* Returns the inotify watches of a host user; 0 if unknown. Call it before the child's files are entered. */
 static long host_inotify_watches(void) {
   char text[32] = {0};
   int fd = open("/proc/sys/fs/inotify/max_user_watches", O_RDONLY | O_CLOEXEC);
@@ -259,7 +259,7 @@ static int take_steps(pid_t template, pid_t child, int number, char **words) {
   return put_all(slots, slot_count, 0) != 0 || put_all(kept, kept_count, 1) != 0 ? -1 : 0;
 }
 
-/* To be called in a process of its own, with the child's number, user, bound of processes and steps. 0, or an errno. */
+/* Call it in a separate process, with the child's number, user, process limit and steps. Returns 0 or an errno. */
 static int set_up_child(pid_t template, pid_t child, int number, char **words) {
   errno = 0;
   if (take_steps(template, child, number, words) == 0) return 0;

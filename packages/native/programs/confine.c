@@ -1,12 +1,12 @@
-/* Runs a program as a user of its own, behind Landlock and a filter of system calls, and stays beside it.
+/* Runs a program as a separate user, behind Landlock and a system call filter, and stays beside it.
  *
- *   confine abi             prints the version of the kernel's Landlock; 0: it has none
- *   confine sweep USER      ends every process of the user
- *   confine run             reads on descriptor 4 what to run, in words ended by NUL, and on 5 the filter
+ *   confine abi             prints the kernel's Landlock version; 0: it has none
+ *   confine sweep USER      kills every process of the user
+ *   confine run             reads on descriptor 4 what to run, as words terminated by NUL, and on 5 the filter
  *
- * While the program runs, this process opens its sockets: each is tied to the loopback device, which its owner cannot
- * undo, so that nothing outside this machine is connected to or accepts. When the program ends, or the other end of
- * descriptor 4 closes, every process of the user is killed; this process exits when none is left. It says on 4 why a
+ * While the program runs, this process opens its sockets. Each is bound to the loopback device, which its owner cannot
+ * undo, so it cannot connect to other machines or accept from them. When the program ends, or the other end of
+ * descriptor 4 closes, every process of the user is killed. This process exits when none is left. It writes to 4 why a
  * program was not started.
  */
 #define _GNU_SOURCE
@@ -41,10 +41,10 @@
 enum { CONTROL = 4, FILTER = 5, START_FAILED = 125, LEFT_OVER = 124 };
 enum { WORDS_MAX = 65536, FILTER_BYTES_MAX = 65536, WORD_BYTES_MAX = 16 << 20 };
 
-/* The socket option IP_LOCAL_PORT_RANGE, which is in a header that musl's own excludes. */
+/* The socket option IP_LOCAL_PORT_RANGE. Its header conflicts with musl's. */
 enum { IP_LOCAL_PORTS = 51 };
 
-/* Rights of Landlock over files, by short names. */
+/* Landlock rights for files, with short names. */
 enum {
   EXECUTE = LANDLOCK_ACCESS_FS_EXECUTE,
   WRITE_FILE = LANDLOCK_ACCESS_FS_WRITE_FILE,
@@ -64,7 +64,7 @@ static size_t filter_length;
 static uid_t user;
 static int version, first_port, last_port, is_open;
 
-/* What the child tells before it becomes the program. */
+/* What the child reports before it becomes the program. */
 struct told { int listener, error; char what[4200]; };
 static struct told *told;
 
@@ -91,15 +91,14 @@ static void become(uid_t id) {
   if (setgroups(0, NULL) != 0 || setresgid(id, id, id) != 0 || setresuid(id, id, id) != 0) _exit(START_FAILED);
 }
 
-/* Kills as the user, so that the kernel finds them all at once and nobody else's. */
+/* Kills as the user, so that the kernel finds all of its processes at once and no others. */
 static void strike(uid_t id) {
   pid_t killer = fork();
   if (killer == 0) {
     become(id);
     _exit(kill(-1, SIGKILL) == 0 ? 0 : 1);
   }
-  /* Where they have used up the processes of its group this one does it by itself, though it can be killed
-   * meanwhile. */
+  /* If the group allows no more processes, this process does it itself, although it can be killed meanwhile. */
   if (killer < 0 && setresuid(id, id, 0) == 0) {
     kill(-1, SIGKILL);
     if (setresuid(0, 0, 0) != 0) abort();
@@ -140,14 +139,14 @@ static int any_lives(uid_t id) {
   return found;
 }
 
-/* The kernel knows at once when it has none; what nobody has reaped is dead all the same. */
+/* The kernel knows at once if the user has no process. Unreaped processes are dead too. */
 static int has_living(uid_t id) {
   errno = 0;
   if (getpriority(PRIO_USER, id) == -1 && errno == ESRCH) return 0;
   return any_lives(id);
 }
 
-/* Of processes that are not this one's children. */
+/* Kills processes that are not children of this one. Returns how many are left. */
 static int sweep(uid_t id) {
   int left;
   for (left = 20000; left > 0 && has_living(id); left--) {
@@ -157,7 +156,7 @@ static int sweep(uid_t id) {
   return left > 0;
 }
 
-/* Orphans come to this process, so when it has no child left there is no process of the user left. */
+/* Orphans become children of this process, so when it has no child left, the user has no process left. */
 static int end_all(void) {
   int left;
   for (left = 40000; left > 0; left--) {
@@ -179,14 +178,14 @@ static size_t read_some(int fd, char *to, size_t size) {
   return (size_t)got;
 }
 
-/* A killed one says nothing more. */
+/* Ends silently if the worker was killed. */
 static void read_whole(char *to, size_t size) {
   size_t got, done = 0;
   for (; done < size; done += got)
     if ((got = read_some(CONTROL, to + done, size - done)) == 0) exit(128 + SIGKILL);
 }
 
-/* Eight hexadecimal digits say how long the words are. */
+/* Eight hexadecimal digits are the length of the words. */
 static void read_words(void) {
   char digits[9] = {0}, *text, *at;
   size_t length;
@@ -208,7 +207,7 @@ static void read_filter(void) {
   close(FILTER);
 }
 
-/* The one word after `name`; "" when there is none. */
+/* Returns the only word after `name`; "" if there is none. */
 static const char *word_of(const char *name) {
   int i;
   for (i = 0; i + 1 < word_count; i += 2)
@@ -242,7 +241,7 @@ static void allow_path(int ruleset, const char *path, uint64_t rights, int must)
   if (fstat(rule.parent_fd, &found) == 0 && !S_ISDIR(found.st_mode)) rule.allowed_access &= OF_FILES;
   if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0)
     fail("Landlock refuses a rule for", path);
-  /* Stays open in the parent: the kernel would forget a directory of /proc that nobody holds. */
+  /* Stays open in the parent: the kernel forgets a directory of /proc that no process has open. */
   if (strcmp(path, "/proc/self") != 0) close(rule.parent_fd);
 }
 
@@ -254,7 +253,7 @@ static void allow_port(int ruleset, uint64_t rights, int port) {
 
 static void restrict_itself(void) {
   const uint64_t bind = LANDLOCK_ACCESS_NET_BIND_TCP, connect = LANDLOCK_ACCESS_NET_CONNECT_TCP;
-  /* The rights over files that Landlock 4 knows. */
+  /* The rights for files of Landlock 4. */
   struct landlock_ruleset_attr all = {(1 << 15) - 1, is_open ? 0 : bind | connect, 0};
   char **each;
   uint64_t writable;
@@ -274,7 +273,7 @@ static void restrict_itself(void) {
     allow_port(ruleset, bind, 0);
     for (port = first_port; port <= last_port; port++) allow_port(ruleset, bind | connect, port);
   }
-  if (syscall(SYS_landlock_restrict_self, ruleset, 0) != 0) fail("Landlock", "is not to be had");
+  if (syscall(SYS_landlock_restrict_self, ruleset, 0) != 0) fail("Landlock", "is not available");
   close(ruleset);
 }
 
@@ -288,7 +287,7 @@ static void limit_itself(void) {
   for (i = 0; i < sizeof limits / sizeof *limits; i++) {
     const char *word = word_of(limits[i].name);
     struct rlimit hard, wanted = {strtoull(word, NULL, 10), strtoull(word, NULL, 10)};
-    /* Whoever started the worker may have set a lower one. */
+    /* The process that started the worker may have set a lower limit. */
     if (getrlimit(limits[i].which, &hard) == 0 && hard.rlim_max < wanted.rlim_max)
       wanted.rlim_cur = wanted.rlim_max = hard.rlim_max;
     if (*word != 0 && setrlimit(limits[i].which, &wanted) != 0) fail("cannot set the limit", limits[i].name);
@@ -321,7 +320,7 @@ static void run_program(void) {
 
 /* ---- beside the program ---- */
 
-/* 0 and the new descriptor is in the program's hands, else the error. */
+/* Returns 0 if the program has the new descriptor, otherwise the error. */
 static int open_socket(int listener, const struct seccomp_notif *asked) {
   int type = (int)asked->data.args[1], error = 0;
   uint32_t ports = (uint32_t)last_port << 16 | (uint32_t)first_port;
@@ -330,7 +329,7 @@ static int open_socket(int listener, const struct seccomp_notif *asked) {
   int fd = socket((int)asked->data.args[0], type | SOCK_CLOEXEC, (int)asked->data.args[2]);
   if (fd < 0) return errno;
   if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3) != 0) error = EACCES;
-  /* Port 0 becomes one that the program may also connect to; kernels without it choose any. */
+  /* Port 0 becomes a port that the program may also connect to. Kernels without the option choose any. */
   setsockopt(fd, 0, IP_LOCAL_PORTS, &ports, sizeof ports);
   over.srcfd = (uint32_t)fd;
   if (error == 0 && ioctl(listener, (int)SECCOMP_IOCTL_NOTIF_ADDFD, &over) < 0) error = errno;
@@ -345,11 +344,11 @@ static void serve(int listener) {
   if (ioctl(listener, (int)SECCOMP_IOCTL_NOTIF_RECV, asked) != 0) return;
   answer.id = asked->id;
   answer.error = -open_socket(listener, asked);
-  /* What was handed over is answered already. */
+  /* A socket that was handed over is answered already. */
   if (answer.error != 0) ioctl(listener, (int)SECCOMP_IOCTL_NOTIF_SEND, &answer);
 }
 
-/* The program's exit status when it has ended. */
+/* Returns whether the program has ended, with its exit status. */
 static int reap(int signals, pid_t program, int *status) {
   struct signalfd_siginfo info;
   int each, ended = 0;
@@ -375,7 +374,7 @@ static int attend(pid_t program, int signals) {
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-/* Runs own.c in a process of its own, which raises its limit of open files. */
+/* Runs own.c in a separate process, which raises its limit of open files. */
 static void give_directories(void) {
   char *argv[] = {"own", (char *)word_of("user"), (char *)word_of("slot"), NULL};
   int status = 0;
@@ -405,7 +404,8 @@ static int run(void) {
   if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) give_up("subreaper");
   if (!sweep(user)) errno = EBUSY, give_up("processes of its user are left from before");
   give_directories();
-  /* The child shares this process's descriptors until it becomes the program, so what its filter reports to is here. */
+  /* The child shares this process's descriptors until it becomes the program, so the listener of its filter is here
+   * too. */
   program = (pid_t)syscall(SYS_clone, CLONE_VFORK | CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
   if (program < 0) give_up("clone");
   if (program == 0) run_program();
@@ -415,7 +415,7 @@ static int run(void) {
   sigaddset(&children, SIGCHLD);
   sigprocmask(SIG_BLOCK, &children, NULL);
   signals = signalfd(-1, &children, SFD_CLOEXEC);
-  /* One that has died meanwhile has sent its signal already. */
+  /* A child that died in the meantime has already sent its signal. */
   kill(getpid(), SIGCHLD);
   return attend(program, signals);
 }

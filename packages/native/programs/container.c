@@ -1,19 +1,19 @@
-/* Stands on both sides of a container's wall, whichever OCI runtime builds it. The two have a socket between them,
- * which is all that a runtime hands on: the container's standard input.
+/* Runs on both sides of a container, whichever OCI runtime starts it. The two sides share a socket, which is all that a
+ * runtime passes on: the container's standard input.
  *
  *   container outside PIDFILE [ENTER...] -- RUNTIME ARGUMENT...
  *
- * starts a runtime that leaves its container running, says `init PID` on CONTROL once there is one, and ends like the
- * program in it. ENTER are the files by which a process enters control groups: opened here, because inside they are
- * on no path, and sent inside with the descriptors from 3 on that this process was given.
+ * Starts a runtime that leaves its container running, writes `init PID` to CONTROL once there is one, and ends like the
+ * program in it. ENTER are the files with which a process enters control groups: opened here, because inside they have
+ * no path, and sent inside with this process's descriptors from 3 on.
  *
  *   container inside FILTER PROCESSES PROGRAM ARGUMENT...
  *
- * is the container's first process: takes the descriptors and enters the groups by them, reads the program's
- * environment on CONTROL (each variable ended by NUL, an empty one after the last), sets the filter of system calls
- * and becomes the parent of the program. It ends when the program does, or when the worker's end of
- * CONTROL is closed, however that came; with it the kernel ends everything in the container. It says `full` on CONTROL
- * once there are PROCESSES of them (0: never), for a kernel that does not tell anybody outside.
+ * Is the container's first process: receives the descriptors and enters the groups with them, reads the program's
+ * environment on CONTROL (each variable terminated by NUL, an empty one after the last), sets the system call filter
+ * and becomes the parent of the program. It ends when the program does, or when the worker's end of CONTROL is closed
+ * for any reason; the kernel then kills everything in the container. It writes `full` to CONTROL once there are
+ * PROCESSES of them (0: never), for a kernel that reports this to no process outside.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -38,10 +38,10 @@ enum { CONTROL = 4, FIRST_GROUP = 7, SENT_MAX = 32, FAILED = 125, LOOK_EVERY_MS 
 enum { BYTES_MAX = 4 << 20, VARIABLES_MAX = 8192, INSTRUCTIONS_MAX = 4096 };
 
 static char *variables[VARIABLES_MAX + 1];
-/* This side's end of the socket between the two. */
+/* This side's end of the socket. */
 static int other_side = -1;
 
-/* The exit status of a runtime's sandbox need not be that of the first process in it, so that is told as well. */
+/* The exit status of a runtime's sandbox may differ from that of its first process, so that one is sent as well. */
 static _Noreturn void leave(int code) {
   unsigned char byte = (unsigned char)code;
   if (other_side >= 0 && write(other_side, &byte, 1) < 0) {}
@@ -70,7 +70,7 @@ static pid_t read_pid(const char *file) {
   return (pid_t)atoi(text);
 }
 
-/* What the first process asks for once it runs waits in the socket. */
+/* The request of the first process waits in the socket until then. */
 static void send_descriptors(int socket, int first, int count) {
   union {
     struct cmsghdr header;
@@ -87,14 +87,14 @@ static void send_descriptors(int socket, int first, int count) {
   if (sendmsg(socket, &message, 0) != 1) fail("the container's descriptors");
 }
 
-/* One that did not say what its program ended with was ended. */
+/* A container that did not report its program's status was killed. */
 static int code_of_container(int status) {
   unsigned char said;
   if (recv(other_side, &said, 1, MSG_DONTWAIT) == 1) return said;
   return status == 0 ? code_of(SIGKILL) : code_of(status);
 }
 
-/* The worker may have hung up. */
+/* The worker may have closed its end. */
 static void say_init(pid_t init) {
   char line[32];
   int length = snprintf(line, sizeof line, "init %d\n", (int)init);
@@ -110,18 +110,18 @@ static int outside(int argc, char **argv) {
   if (at + 1 >= argc || FIRST_GROUP - 3 + at - 3 > SENT_MAX) return FAILED;
   if (socketpair(AF_UNIX, SOCK_STREAM, 0, sides) != 0) fail("socketpair");
   send_descriptors(sides[0], 3, FIRST_GROUP - 3 + at - 3);
-  /* The runtime ends once it has started the container, whose first process is then this one's to wait for. */
+  /* The runtime ends once it has started the container. This process then waits for the container's first process. */
   if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) fail("subreaper");
   runtime = fork();
   if (runtime < 0) fail("fork");
   if (runtime == 0) {
-    /* Runtimes give the container's root what they have for 0; the host's /dev/null is not to be had. */
+    /* Runtimes give their descriptor 0 to the container's root, so it cannot be the host's /dev/null. */
     if (dup2(sides[1], 0) < 0) fail("dup2");
     close_others(3);
     execv(argv[at + 1], argv + at + 1);
     fail(argv[at + 1]);
   }
-  /* What else is left open never ends for others. */
+  /* Other open copies would never end for the other side. */
   other_side = dup2(sides[0], 0);
   for (int fd = 1; fd < CONTROL; fd++) close(fd);
   close_others(CONTROL + 1);
@@ -135,7 +135,7 @@ static int outside(int argc, char **argv) {
 
 /* ---- inside ---- */
 
-/* They have the numbers here that they had outside. How many of them are groups'. */
+/* Receives the descriptors under their numbers outside. Returns how many are groups'. */
 static int take_descriptors(void) {
   union {
     struct cmsghdr header;
@@ -147,7 +147,7 @@ static int take_descriptors(void) {
   int i, count, nothing[2];
   message.msg_controllen = sizeof control;
   close_others(3);
-  /* Where some did not arrive nothing runs: the last ones are what bounds it. */
+  /* If some did not arrive, nothing runs: the last ones limit it. */
   if (recvmsg(0, &message, 0) != 1 || CMSG_FIRSTHDR(&message) == NULL || (message.msg_flags & MSG_CTRUNC) != 0)
     fail("the container's descriptors");
   count = (int)((control.header.cmsg_len - CMSG_LEN(0)) / sizeof(int));
@@ -200,7 +200,7 @@ static void set_filter(const char *file) {
   if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0) fail("the filter of system calls");
 }
 
-/* The program's exit status when it has ended. */
+/* Returns whether the program has ended, with its exit status. */
 static int reap(int signals, pid_t program, int *status) {
   struct signalfd_siginfo info;
   int each, ended = 0;
@@ -211,7 +211,7 @@ static int reap(int signals, pid_t program, int *status) {
   return ended;
 }
 
-/* Once, looked at some times a second. 0: no more. */
+/* Checks several times a second and reports once. Returns 0 when done. */
 static int watch_processes(int processes) {
   struct sysinfo now;
   if (processes == 0 || sysinfo(&now) != 0 || now.procs < processes) return processes;
@@ -241,7 +241,7 @@ static int inside(int argc, char **argv) {
   enter_groups(take_descriptors());
   fcntl(CONTROL, F_SETFD, FD_CLOEXEC);
   read_environment();
-  /* Nothing of this process is the program's, which has the same user. */
+  /* The program has the same user, so it must not read this process. */
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   set_filter(argv[2]);
   sigemptyset(&children);

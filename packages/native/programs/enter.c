@@ -1,13 +1,13 @@
-/* Runs first in a sandbox: is told over a pipe what to become, sets the limits of each process, listens on loopback
+/* Runs first in a sandbox: reads from a pipe what to become, sets the limits of each process, listens on loopback
  * ports, hands each listening socket to the worker over the channel that Node opened for its child, closes pipe and
- * channel and becomes the program. Afterwards the worker accepts what the program connects to, and nothing of ours is
- * left in the sandbox.
+ * channel and becomes the program. Afterwards the worker accepts the program's connections, and nothing of ours is left
+ * in the sandbox.
  *
  *   enter DESCRIPTOR
  *
- * reads words, each ended by NUL, to the end: PORT[,PORT...] or nothing, LIMIT=NUMBER[,LIMIT=NUMBER...], USER or
- * nothing, the program and its arguments. USER: whom it becomes, as user and group, without any capability. It needs
- * CAP_SETUID, CAP_SETGID and CAP_SETPCAP for that.
+ * Reads words, each terminated by NUL, to the end: PORT[,PORT...] or nothing, LIMIT=NUMBER[,LIMIT=NUMBER...], USER or
+ * nothing, the program and its arguments. USER: the user and group that it becomes, without any capability. That needs
+ * CAP_SETUID, CAP_SETGID and CAP_SETPCAP.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -47,7 +47,7 @@ static int read_words(int fd) {
     if (count == WORDS_MAX) errno = E2BIG, fail("the program's arguments");
     words[count++] = bytes + at;
   }
-  /* A worker that dies ends the list early. */
+  /* The list is incomplete if the worker died. */
   if (count < 4 || bytes[length - 1] != 0) errno = EPIPE, fail("the worker hung up");
   return count;
 }
@@ -60,8 +60,8 @@ static void hand_over(int channel, int port, int fd) {
   if (!send_with(channel, text, (size_t)length, &fd, 1)) fail("hand over a socket");
 }
 
-/* One acknowledgement is one line. Waiting for it keeps the descriptors of two messages apart, and the channel open
- * until the worker has answered. */
+/* Waits for one line, an acknowledgement. This keeps the descriptors of two messages apart, and the channel open until
+ * the worker has answered. */
 static void await_line(int channel) {
   char c = 0;
   while (c != '\n') {
@@ -108,7 +108,7 @@ static void set_limits(char *list) {
   }
 }
 
-/* The groups that the worker is in are the host's, and what it may do in the sandbox is not for the program. */
+/* The worker's groups are the host's, and the program must not have its rights in the sandbox. */
 static void become(const char *user) {
   struct __user_cap_header_struct self = {.version = _LINUX_CAPABILITY_VERSION_3};
   struct __user_cap_data_struct none[2] = {{0}, {0}};

@@ -1,10 +1,10 @@
-/* Makes a control group, sets its bounds, enters it and becomes the program.
+/* Creates a control group, sets its limits, enters it and becomes the program.
  *
  *   group DESCRIPTOR STEP... -- PROGRAM ARGUMENT...
  *
- * Steps are those of steps.h. Says on the descriptor why the program was not started. A process of one thread that
- * moves itself into a group is moved at once. Who moves another one is made to wait until all processors have
- * taken note, 10 ms and more, and with it everybody who makes or removes a group meanwhile.
+ * Steps are those of steps.h. Writes to the descriptor why the program was not started. A single-threaded process that
+ * moves itself into a group moves at once. Moving another process waits until all processors have taken note, 10 ms and
+ * more, and blocks every process that creates or removes a group meanwhile.
  */
 #include <stdio.h>
 #include <stdlib.h>

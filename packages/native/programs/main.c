@@ -1,12 +1,12 @@
-/* dari-native NAME [ARGUMENT...] runs one of the programs of programs.h. They are one file because most of a small
- * static program is the C library, which they share. */
+/* dari-native NAME [ARGUMENT...] runs one of the programs of programs.h. They share one file because most of a small
+ * static program is the C library. */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include "programs.h"
 
-/* `title`: the name of the process for ps and top, of at most 15 characters. */
+/* `title`: the process name for ps and top, at most 15 characters. */
 static const struct { const char *name, *title; int (*run)(int, char **); } programs[] = {
     {"confine", "dari-confine", confine_main},
     {"container", "dari-container", container_main},

@@ -59,7 +59,7 @@ static int share(char (*to)[8192]) {
   return result(mount(NULL, to[0], NULL, MS_SHARED, NULL));
 }
 
-/* The attributes are set before anybody sees the mount: set afterwards they would hold here and not in the sandbox. */
+/* The attributes are set before the mount is visible: set afterwards, they would apply here and not in the sandbox. */
 static int attach(char (*names)[8192]) {
   struct mount_attr closed = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, .propagation = MS_PRIVATE};
   const unsigned flags = OPEN_TREE_CLONE | O_CLOEXEC | AT_SYMLINK_NOFOLLOW;
@@ -85,12 +85,12 @@ static int overlay(char (*asked)[8192]) {
   if (mkdir(asked[1], S_IRWXU) != 0 || mkdir(asked[2], S_IRWXU) != 0 || give(asked[1], asked[5]) != 0 ||
       (mkdir(asked[4], S_IRWXU) != 0 && errno != EEXIST) || mount("overlay", asked[4], "overlay", 0, asked[3]) != 0)
     error = errno;
-  /* A directory that somebody stands in cannot be unmounted. */
+  /* A process's working directory cannot be unmounted. */
   if (chdir("/") != 0) return errno;
   return error;
 }
 
-/* A loop device that reads `file`, open; others may take the same free one first. */
+/* Opens a loop device for `file`. Other processes may take the same free device first. */
 static int loop_over(int control, int file, char *path, size_t size) {
   struct loop_config settings = {.fd = (uint32_t)file, .info.lo_flags = LO_FLAGS_READ_ONLY | LO_FLAGS_AUTOCLEAR};
   for (int tries = 0; tries < LOOP_TRIES; tries++) {
@@ -108,7 +108,7 @@ static int loop_over(int control, int file, char *path, size_t size) {
   return -1;
 }
 
-/* A user namespace whose root is OWNER: a descriptor, or -1 with errno. */
+/* Creates a user namespace whose root is OWNER. Returns a descriptor, or -1 with errno. */
 static int map_root_to(const char *owner) {
   char path[64], map[64];
   int fd = -1, error, ready[2];
@@ -137,7 +137,7 @@ static int map_root_to(const char *owner) {
   return fd;
 }
 
-/* What is mounted at `place` is mounted there again, with root's files as OWNER's. */
+/* Mounts what is at `place` there again, with root's files as OWNER's. */
 static int map_owner(const char *place, const char *owner) {
   struct mount_attr mapped = {.attr_set = MOUNT_ATTR_IDMAP};
   int error = 0, tree = -1, namespace = *owner == 0 ? -1 : map_root_to(owner);
@@ -162,7 +162,7 @@ static int image(char (*names)[8192]) {
       mount(path, names[1], "squashfs", MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) != 0 ||
       map_owner(names[1], names[2]) != 0)
     error = errno;
-  /* Without a mount the device is free again as soon as it is closed. */
+  /* Without a mount, the device is free again once it is closed. */
   if (loop >= 0) close(loop);
   if (control >= 0) close(control);
   if (file >= 0) close(file);

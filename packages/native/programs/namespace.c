@@ -1,12 +1,11 @@
-/* Runs a program in a user namespace and a mount namespace of its own, as the same user and with all capabilities
- * there.
+/* Runs a program in its own user namespace and mount namespace, as the same user and with all capabilities there.
  *
  *   namespace try|run UIDS GIDS PROGRAM [ARGUMENT...]
  *
- * UIDS and GIDS are START:COUNT, a range of /etc/subuid and of /etc/subgid that is mapped from 58000 on by
- * newuidmap and newgidmap, or `-` for the own id alone. `run` becomes PROGRAM with these arguments; `try` does the
- * same up to there, with itself in place of PROGRAM, and exits with 0 if the capabilities are there afterwards.
- * Both exit with 125 and one line on standard error if a step fails.
+ * UIDS and GIDS are START:COUNT, a range of /etc/subuid and of /etc/subgid that newuidmap and newgidmap map from 58000
+ * on, or `-` for the own id only. `run` becomes PROGRAM with these arguments; `try` does the same up to that point,
+ * executes itself instead of PROGRAM, and exits with 0 if it still has the capabilities. Both exit with 125 and one
+ * line on standard error if a step fails.
  *
  * The user keeps its id, because PostgreSQL refuses to run as 0. So the capabilities are ambient: only these survive
  * when a user other than 0 executes a program.
@@ -63,8 +62,8 @@ static int write_map_for(pid_t target, const char *program, unsigned id, const c
   return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : (errno = EPERM, -1);
 }
 
-/* Starts the helper that maps ranges. It has to be forked before the namespace is made, and waits until that is done.
- * Returns the descriptor on which it is told to go on. */
+/* Starts the helper that maps ranges. It must be forked before the namespace is created, and waits until that is done.
+ * Returns the descriptor that tells it to continue. */
 static int fork_mapper(const char *uids, const char *gids, pid_t *mapper) {
   pid_t target = getpid();
   unsigned uid = geteuid(), gid = getegid();
@@ -90,7 +89,7 @@ static void map_own_id(unsigned uid, unsigned gid) {
   char map[64];
   snprintf(map, sizeof map, "%u %u 1", uid, uid);
   write_file("/proc/self/uid_map", map);
-  /* The kernel asks for this before a user may map its own group. */
+  /* The kernel requires this before a user may map its own group. */
   write_file("/proc/self/setgroups", "deny");
   snprintf(map, sizeof map, "%u %u 1", gid, gid);
   write_file("/proc/self/gid_map", map);
@@ -104,7 +103,7 @@ static void enter(const char *uids, const char *gids) {
   if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) fail("unshare");
   if (has_ranges) map_ranges(tell, mapper);
   else map_own_id(uid, gid);
-  /* What the host mounts later appears here, what is mounted here does not appear there. */
+  /* What the host mounts later appears here; what is mounted here does not appear there. */
   if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) != 0) fail("mount");
 }
 
@@ -120,7 +119,7 @@ static void raise_capabilities(void) {
   }
 }
 
-/* After an exec: whether the capability to mount is still there. */
+/* Checks after an exec whether the capability to mount still exists. */
 static int check(void) {
   struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
   struct __user_cap_data_struct sets[2];
@@ -137,7 +136,7 @@ int namespace_main(int argc, char **argv) {
     fprintf(stderr, "dari-native: namespace try|run UIDS GIDS PROGRAM [ARGUMENT...]\n");
     return FAILED;
   }
-  /* The kernel clears ambient capabilities when it executes a file that has capabilities of its own. */
+  /* The kernel clears ambient capabilities when it executes a file that has its own capabilities. */
   if (getxattr(argv[4], "security.capability", NULL, 0) > 0)
     errno = EINVAL, fail("the file of Node has capabilities of its own (getcap)");
   enter(argv[2], argv[3]);

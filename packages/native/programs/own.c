@@ -1,9 +1,9 @@
-/* Gives directories, and all that is in them, to a user.
+/* Gives directories and their contents to a user.
  *
  *   own USER DIR...
  *
- * Walks by descriptors and follows no link: whoever works in there meanwhile leads it nowhere else. A file of ours that
- * has other names as well stays ours, because one of them may lie in a cache.
+ * Walks by descriptors and follows no link, so a process that changes the directories meanwhile cannot lead it
+ * elsewhere. A file of ours with other names stays ours, because one of the names may be in a cache.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -19,7 +19,7 @@
 
 enum { DEPTH_MAX = 4096 };
 
-/* Looks at what `name` leads to and gives away that same thing, whatever has the name by then. */
+/* Opens `name` and gives away that file, whatever has the name by then. */
 static int give_one(int parent, const char *name, uid_t user, struct stat *found) {
   int error = 0, fd = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0) return errno;
@@ -63,7 +63,7 @@ int own_main(int argc, char **argv) {
     fprintf(stderr, "sandbox: own USER DIR...\n");
     return 2;
   }
-  /* One descriptor for each level. */
+  /* One descriptor per level. */
   getrlimit(RLIMIT_NOFILE, &files);
   files.rlim_cur = files.rlim_max;
   setrlimit(RLIMIT_NOFILE, &files);

@@ -1,4 +1,4 @@
-/* The programs of dari-native, each in a file of its name. Like a main function, except that argv[0] is that name. */
+/* The programs of dari-native, each in a file of its name. Like main functions, except that argv[0] is that name. */
 int confine_main(int argc, char **argv);
 int container_main(int argc, char **argv);
 int enter_main(int argc, char **argv);

@@ -1,10 +1,10 @@
-/* The way out of a container whose network hands over no socket, for a kernel of its own (gVisor).
+/* The network access of a container that cannot hand over sockets, because it has its own kernel (gVisor).
  *
  *   relay PORT[,PORT...] PROGRAM ARGUMENT...
  *
- * listens on these loopback ports, leaves a process behind that connects each connection with the worker's UNIX
- * socket of the port's number in SOCKETS, and becomes the program. The program may connect there by itself or end
- * that process: there is nothing to be had by it, and no other way out.
+ * Listens on these loopback ports, leaves a process behind that joins each connection with the worker's UNIX socket
+ * named by the port in SOCKETS, and becomes the program. The program can connect there directly or kill that process:
+ * it gains nothing, and there is no other way out.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -22,20 +22,20 @@
 #include "close-from.h"
 #include "programs.h"
 
-/* Connections beyond CONNECTIONS_MAX wait; CARRIED_MAX: bytes on their way in each direction of one. Descriptors below
- * OWN_FROM and beyond the listeners are those that were there before. */
+/* Connections above CONNECTIONS_MAX wait. CARRIED_MAX: buffered bytes per direction of a connection. Descriptors below
+ * OWN_FROM and above the listeners existed before. */
 enum { PORTS_MAX = 64, CONNECTIONS_MAX = 256, CARRIED_MAX = 16384, OWN_FROM = 64 };
 #define SOCKETS "/.sandbox/ports"
 
 struct direction {
   int from, to;
   size_t start, end;
-  /* Nothing more comes, and whoever listens has been told. */
+  /* Nothing more arrives, and the receiver has been told. */
   int is_over, is_told;
   char carried[CARRIED_MAX];
 };
 
-/* What the program says, and what it is told. */
+/* What the program sends, and what it receives. */
 static struct connection {
   int is_open;
   struct direction ways[2];
@@ -80,7 +80,7 @@ static void take_connection(int listener, int port, struct connection *one) {
 
 static int is_later(void) { return errno == EAGAIN || errno == EINTR; }
 
-/* As much as goes at once. 0: one of the two ends is broken. */
+/* Transfers as much as possible at once. Returns 0 if one of the two ends is broken. */
 static int carry(struct direction *way) {
   ssize_t done;
   if (way->start == way->end && !way->is_over) {
@@ -115,7 +115,7 @@ static short wanted(const struct direction *read_here, const struct direction *w
   return events;
 }
 
-/* Fills `watched`: the ports, then two for each connection. A connection that is free, or NULL. */
+/* Fills `watched`: the ports, then two for each connection. Returns a free connection, or NULL. */
 static struct connection *plan(void) {
   struct connection *free_one = NULL;
   int i, side;
@@ -124,7 +124,7 @@ static struct connection *plan(void) {
     if (!one->is_open) free_one = one;
     for (side = 0; side < 2; side++) {
       short events = one->is_open ? wanted(&one->ways[side], &one->ways[1 - side]) : 0;
-      /* Of what nothing is asked, poll would tell again and again that it is broken. */
+      /* Without an event to wait for, poll would repeatedly report that it is broken. */
       watched[PORTS_MAX + 2 * i + side] = (struct pollfd){events == 0 ? -1 : one->ways[side].from, events, 0};
     }
   }
@@ -145,7 +145,7 @@ static void serve(void) {
       if (!carry(&one->ways[0]) || !carry(&one->ways[1]) || (one->ways[0].is_told && one->ways[1].is_told))
         close_connection(one);
     }
-    /* One, and the next in the next round: the free one is taken then. */
+    /* Accepts one connection; the next one in the next round, because the free connection is taken then. */
     for (i = 0; i < port_count && watched[i].revents == 0; i++) {}
     if (i < port_count) take_connection(listeners[i], ports[i], free_one);
   }
@@ -161,7 +161,7 @@ static int listen_on(int port) {
   return fd;
 }
 
-/* By a process between that ends at once, so that it is no child of the program. */
+/* Forks through an intermediate process that ends at once, so that it is not a child of the program. */
 static void leave_behind(void) {
   pid_t pid = fork();
   int fd;
@@ -173,8 +173,8 @@ static void leave_behind(void) {
   if (fork() != 0) _exit(0);
   setsid();
   if ((connections = calloc(CONNECTIONS_MAX, sizeof *connections)) == NULL) fail("memory");
-  /* What was there before is others': an end that is open here would never end for them, and the program, which has
-   * the same user, could take it from here. */
+  /* Earlier descriptors belong to others: an end that stays open here would never close for them, and the program,
+   * which has the same user, could take it from here. */
   for (fd = 0; fd < OWN_FROM; fd++) close(fd);
   if (close_from(listeners[port_count - 1] + 1) != 0) fail("/proc/self/fd");
   serve();

@@ -1,8 +1,8 @@
-/* Bounds what a sandbox takes of what the kernel counts by user of the host, or by machine.
+/* Limits what a sandbox takes of resources that the kernel counts per host user, or per machine.
  *
- * Reads lines `PID INSTANCES WATCHES TERMINALS`. The first two are of inotify, for the process's user namespace, where
- * that is another one than this program's: the kernel counts a namespace's use for each namespace above it as well. The
- * third is for the terminals of its /dev/pts.
+ * Reads lines `PID INSTANCES WATCHES TERMINALS`. The first two limit inotify, in the process's user namespace, if that
+ * is not this program's: the kernel counts a namespace's usage for each namespace above it as well. The third limits
+ * the terminals of its /dev/pts.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -29,12 +29,12 @@ static void set(const char *name, const char *value) {
   close(fd);
 }
 
-/* The directory of the process's namespaces: by its path nothing is found any more from inside them. */
+/* The directory of the process's namespaces, because its path does not work from inside them. */
 static int namespaces = -1;
 
 static int open_namespace(const char *name) { return openat(namespaces, name, O_RDONLY | O_CLOEXEC); }
 
-/* The user namespace below this program's that the process is in, or below which its own is. */
+/* Opens the user namespace directly below this program's that contains the process. */
 static int open_users(void) {
   struct stat own, found;
   int users = open_namespace("user"), above;
@@ -44,7 +44,7 @@ static int open_users(void) {
   return users;
 }
 
-/* 0 once the terminals are bounded. Until the sandbox has its own /dev/pts there is none, or the host's, which
+/* Returns 0 once the terminals are limited. Before the sandbox has its own /dev/pts there is none, or the host's, which
  * refuses. */
 static int bound_terminals(const char *terminals) {
   char options[96];
@@ -57,7 +57,7 @@ static int bound_terminals(const char *terminals) {
   return result;
 }
 
-/* In a process of its own, which ends in those namespaces. To enter one's own user namespace fails. */
+/* Runs in a separate process, which ends in those namespaces. Entering the own user namespace fails. */
 static void bound(int pid, const char *instances, const char *watches, const char *terminals) {
   const struct timespec rest = {.tv_nsec = AGAIN_AFTER_MS * 1000000L};
   char path[64];

@@ -1,4 +1,4 @@
-/* What a process would have in common with its children, or what they could not be relied upon for. */
+/* Checks for what a process would share with its children, or what would make them unreliable. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include <sys/sysmacros.h>
 #include <sys/types.h>
 
-/* How many there are; -1 where they cannot be read. */
+/* Returns the number of entries; -1 if they cannot be read. */
 static int count_entries(const char *path) {
   int number = 0;
   DIR *dir = opendir(path);
@@ -19,7 +19,8 @@ static int count_entries(const char *path) {
   return number;
 }
 
-/* Of what it may have open, which only its own end of can be: files and whatever tells of files lead to others. */
+/* Returns whether it is a descriptor that only this process can use: files, and everything that refers to files, lead
+ * to others. */
 static int is_stream(const struct stat *found) {
   int is_null = S_ISCHR(found->st_mode) && found->st_rdev == makedev(1, 3);
   return S_ISSOCK(found->st_mode) || S_ISFIFO(found->st_mode) || is_null;
@@ -40,7 +41,7 @@ static int has_only_streams(pid_t pid, int below) {
   return only;
 }
 
-/* The line of a file that begins with `name`, behind it; NULL where there is none. */
+/* Returns the text after `name` at the start of a line in a file; NULL if there is none. */
 static const char *line_of(const char *path, const char *name) {
   static char line[256];
   FILE *file = fopen(path, "re");
@@ -51,7 +52,7 @@ static const char *line_of(const char *path, const char *name) {
   return found;
 }
 
-/* The number behind `name` in what is told of a process; -1 where it is not told. */
+/* Returns the number after `name` in the status of a process; -1 if it is missing. */
 static long told_of(pid_t pid, const char *name) {
   char path[64];
   snprintf(path, sizeof path, "/proc/%d/status", pid);
@@ -59,7 +60,7 @@ static long told_of(pid_t pid, const char *name) {
   return line == NULL ? -1 : strtol(line, NULL, 10);
 }
 
-/* When it was started, which no later process of its number has in common with it. */
+/* Checks the start time, which no later process with the same pid has. */
 static int was_started_at(pid_t pid, const char *time) {
   char path[64], text[1024], *at;
   snprintf(path, sizeof path, "/proc/%d/stat", pid);
@@ -67,13 +68,13 @@ static int was_started_at(pid_t pid, const char *time) {
   size_t length = file == NULL ? 0 : fread(text, 1, sizeof text - 1, file);
   if (file != NULL) fclose(file);
   text[length] = 0;
-  /* The name of the program, which may hold anything, is in parentheses. */
+  /* The program's name, which can contain anything, is in parentheses. */
   if ((at = strrchr(text, ')')) == NULL) return 0;
   for (int field = 2; field < 22 && at != NULL; field++) at = strchr(at + 1, ' ');
   return at != NULL && strncmp(at + 1, time, strlen(time)) == 0 && at[1 + strlen(time)] == ' ';
 }
 
-/* Whether its only child is `only`; 0: it has none. Of processes with one thread. */
+/* Returns whether its only child is `only`; 0: it has none. For single-threaded processes. */
 static int has_no_child_but(pid_t pid, pid_t only) {
   char path[96], expected[32] = "";
   const char *line;
@@ -84,14 +85,14 @@ static int has_no_child_but(pid_t pid, pid_t only) {
   return strcmp(line == NULL ? "" : line, expected) == 0;
 }
 
-/* Whether it is alone in its sandbox but for the first process there, which waits for it. Its own children are looked
- * at first: what is no longer below it is the other's by then. */
+/* Returns whether it is alone in its sandbox except for the first process, which waits for it. Checks its own children
+ * first: what is no longer below it belongs to the first process by then. */
 static int is_alone(pid_t pid) {
   long first = told_of(pid, "PPid:");
   return has_no_child_but(pid, 0) && first > 1 && has_no_child_but((pid_t)first, pid);
 }
 
-/* Whether it has memory that a child would share with it. */
+/* Returns whether it has memory that a child would share with it. */
 static int shares_memory(pid_t pid) {
   char path[64], line[512];
   int shares = 0;
@@ -113,8 +114,8 @@ static int is_at_root(pid_t pid) {
   return stat(path, &cwd) == 0 && stat(root, &top) == 0 && cwd.st_dev == top.st_dev && cwd.st_ino == top.st_ino;
 }
 
-/* The file of its program, to which the kernel has a way for each of its children, is one that none can change: no
- * more than its mode would be enough to tell something by. */
+/* Returns whether its program's file, to which every child has a path in /proc, cannot be changed: even its mode could
+ * carry information. */
 static int has_fixed_program(pid_t pid) {
   char path[64];
   struct statvfs found;
@@ -122,7 +123,7 @@ static int has_fixed_program(pid_t pid) {
   return statvfs(path, &found) == 0 && (found.f_flag & ST_RDONLY) != 0;
 }
 
-/* Children that have ended are gone at once. */
+/* Returns whether ended children disappear at once. */
 static int forgets_children(pid_t pid) {
   char path[64];
   snprintf(path, sizeof path, "/proc/%d/status", pid);
@@ -130,8 +131,8 @@ static int forgets_children(pid_t pid) {
   return line != NULL && (strtoull(line, NULL, 16) & (1ULL << (SIGCHLD - 1))) != 0;
 }
 
-/* What its children would have in common with each other. NULL where there is nothing. `descriptors`: that it may
- * have, from 0 on. */
+/* Returns what its children would share with each other; NULL if nothing. `descriptors`: those it may have, from 0 on.
+ */
 static const char *what_is_shared(pid_t pid, int descriptors) {
   char path[64];
   snprintf(path, sizeof path, "/proc/%d/task", pid);
@@ -144,7 +145,8 @@ static const char *what_is_shared(pid_t pid, int descriptors) {
   if (!forgets_children(pid)) return "it keeps children that have ended";
   if (told_of(pid, "NoNewPrivs:") != 1) return "it may gain rights";
   if (told_of(pid, "Seccomp:") != 2) return "no system call is forbidden to it";
-  /* One more than this program: what answers a child's calls in place of the kernel is its sandbox's alone. */
+  /* One filter more than this program: what answers a child's calls in place of the kernel belongs to its sandbox
+   * alone. */
   if (told_of(pid, "Seccomp_filters:") != told_of(getpid(), "Seccomp_filters:") + 1 ||
       told_of(pid, "Seccomp_filters:") < 1)
     return "its code has filters of system calls of its own";

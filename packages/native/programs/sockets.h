@@ -1,11 +1,11 @@
-/* Listening sockets on loopback, and descriptors that go from one process to another. */
+/* Listening sockets on loopback, and sending descriptors between processes. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* A descriptor, or -1 with errno. */
+/* Returns a descriptor, or -1 with errno. */
 static inline int listen_on(int port) {
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   int yes = 1;
@@ -20,7 +20,7 @@ static inline int listen_on(int port) {
 
 enum { DESCRIPTORS_MAX = 16 };
 
-/* False where not all of it was sent. */
+/* Returns false unless everything was sent. */
 static inline int send_with(int to, const char *text, size_t length, const int *descriptors, int count) {
   union {
     struct cmsghdr header;

@@ -1,17 +1,17 @@
-/* Starts programs for a large process: to fork that one takes milliseconds in which all of it stands still. Its parent
- * is Node and has opened Node's own channel to it.
+/* Starts programs for a large process, which would stand still for milliseconds while it forks. Its parent is Node and
+ * has opened Node's own channel to it.
  *
  *   start COUNT
  *
- * says the name of its socket, as a line, and is asked (starts.h) with the words
+ * Prints the name of its socket, as a line, and gets requests (starts.h) with the words
  *
  *   NUMBER HOW DIRECTORY PROGRAM ARGUMENT...
  *
- * The environment is empty. HOW is made of letters. `s`: the program has a channel at COUNT + 1, as Node's children
- * have: listening sockets that it hands over there go on to the parent, with NUMBER. `k`: it is killed when this one
- * ends, as this one does with its parent. `c`: it keeps this one's capabilities, which only a program of ours may; no
- * other program of a user who is not root has any. The program is a session of its own and comes after its parent when
- * processors are scarce.
+ * The environment is empty. HOW consists of letters. `s`: the program has a channel at COUNT + 1, like Node's children:
+ * listening sockets that it hands over there go to the parent, with NUMBER. `k`: it is killed when this process ends,
+ * as this one is with its parent. `c`: it keeps this process's capabilities, which only a program of ours may; no other
+ * program of a user who is not root has any. The program is in its own session and has a lower priority than its
+ * parent.
  */
 #define _GNU_SOURCE
 #include <sys/prctl.h>
@@ -23,16 +23,17 @@ enum { BELOW_NORMAL = 10 };
 
 static pid_t self;
 
-/* Sent to the worker and whatever it started, they are not meant for programs that may come to their end. */
+/* Sent to the worker and its processes, these signals are not meant for programs that may end normally. */
 static const int to_all[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
 
-/* In the child, which shares this process's memory until it is another program; answers with why it is not. */
+/* Runs in the child, which shares this process's memory until it becomes another program. Returns why it could not. */
 static int become(struct start *one, char **words, int channel) {
   sigset_t none;
   int nothing[2];
-  /* An end of nobody's: of /dev/null, which is the host's, a program of the same user could change mode and owner. */
+  /* The read end of a pipe without a writer: a program of the same user could change mode and owner of /dev/null, which
+   * is the host's. */
   if (pipe2(nothing, O_CLOEXEC) != 0 || dup2(nothing[0], 0) < 0) return errno;
-  /* None of these lies below COUNT + 2: the places are kept taken. */
+  /* None of these is below COUNT + 2, because those numbers are occupied. */
   for (int i = 0; i < count; i++)
     if (dup2(one->descriptors[i], i + 1) < 0) return errno;
   if (channel >= 0 && dup2(channel, count + 1) < 0) return errno;
@@ -75,7 +76,7 @@ static void start_program(struct start *one, char **words) {
   tell(one, "error", error);
 }
 
-/* One message of Node's channel: a line of JSON, with a descriptor beside it. */
+/* Sends one message of Node's channel: a line of JSON, with a descriptor beside it. */
 static void send_on(struct start *one, const char *text, int fd) {
   char line[128];
   const char *port = strstr(text, "\"msg\":");
@@ -105,12 +106,12 @@ static void attend(struct start *one) {
     close(fd);
     if (send(one->channel, "\n", 1, MSG_NOSIGNAL) == 1) return;
   }
-  /* It has handed over everything, or says what nobody understands. */
+  /* It has handed over everything, or sent something unknown. */
   close(one->channel);
   one->channel = -1;
 }
 
-/* Who has ended keeps its number until nobody can mean it any more. */
+/* An ended process keeps its pid until no request can mean it. */
 static void look_for_the_dead(void) {
   for (int at = used; at-- > 0;) {
     struct start *one = starts[at];
@@ -127,7 +128,7 @@ static void look_for_the_dead(void) {
   }
 }
 
-/* The places of the programs' descriptors are kept taken, so that none of this one's lies in them. */
+/* Occupies the numbers of the programs' descriptors, so that none of this process's gets one. */
 static void take_places(void) {
   for (int fd = 0; fd <= COUNT_MAX + 1;)
     if ((fd = open("/dev/null", O_RDWR | O_CLOEXEC)) < 0) fail("/dev/null");
@@ -141,7 +142,7 @@ static void prepare(void) {
   self = getpid();
   for (size_t i = 0; i < sizeof to_all / sizeof *to_all; i++) signal(to_all[i], SIG_IGN);
   if (channel == NULL) errno = EINVAL, fail("there is no channel");
-  /* The parent puts /dev/null in the place of descriptors that it has inherited itself. */
+  /* The parent replaces descriptors that it has inherited itself by /dev/null. */
   if (close_from(atoi(channel) + 1) != 0) fail("/proc/self/fd");
   if ((parent_channel = fcntl(atoi(channel), F_DUPFD_CLOEXEC, COUNT_MAX + 2)) < 0) fail("channel");
   close(atoi(channel));

@@ -1,12 +1,12 @@
-/* Starts things for a large process, which asks by connections and is answered there.
+/* Starts things for a large process, which requests them over connections.
  *
- * It knows the name of an abstract socket. For each start it makes `count` + 1 connections at once. All but the first
- * become descriptors 1 to `count` of what is started; by the first it says what to start: how many bytes follow, a
- * space, and at least four words, each ended by NUL, of which the first is a number. Answered with lines: `pid N` or
- * `error ERRNO`, then `exit CODE` or `signal N`. Its pid is nobody else's until the first connection ends, which kills
- * it.
+ * The client knows the name of an abstract socket. For each start it makes `count` + 1 connections at once. All but the
+ * first become descriptors 1 to `count` of what is started. The first carries the request: the number of bytes that
+ * follow, a space, and at least four words, each terminated by NUL, of which the first is a number. The answer is
+ * lines: `pid N` or `error ERRNO`, then `exit CODE` or `signal N`. The pid is not reused until the first connection
+ * ends, which kills the program.
  *
- * Whoever includes this sets `count`, `parent` and `parent_channel`, and defines what is declared here.
+ * A program that includes this sets `count`, `parent` and `parent_channel`, and defines what is declared here.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -38,18 +38,18 @@ struct start {
 static struct start *starts[STARTS_MAX];
 static int used, count, listener, parent_channel;
 static pid_t parent;
-/* No descriptor is left for one more connection, until something ends. */
+/* No descriptor is left for another connection, until something ends. */
 static int is_full;
-/* Connections that are not yet as many as a program needs. */
+/* Connections that are fewer than a program needs so far. */
 static int gathered[COUNT_MAX + 1], gathered_count;
 
-/* Carries out what is asked, and answers. */
+/* Executes a request and answers. */
 static void start_program(struct start *one, char **words);
-/* Something has come on its channel. */
+/* Its channel has data. */
 static void attend(struct start *one);
 /* A child has died or stopped. */
 static void look_for_the_dead(void);
-/* Lets its pid be somebody else's. */
+/* Allows its pid to be reused. */
 static void let_go(pid_t pid);
 
 static void fail(const char *what) {
@@ -57,7 +57,7 @@ static void fail(const char *what) {
   exit(1);
 }
 
-/* Where the parent is gone. */
+/* Called when the parent is gone. */
 static void leave(void) { exit(0); }
 
 static void tell(struct start *one, const char *what, long number) {
@@ -80,7 +80,7 @@ static void drop(int at) {
   starts[at] = starts[--used];
 }
 
-/* The parent knows no more of it. One that lives is dropped when it is dead. */
+/* The parent has closed its connection. A living program is removed once it is dead. */
 static void forget(int at) {
   struct start *one = starts[at];
   close(one->control);
@@ -95,7 +95,7 @@ static void forget(int at) {
   drop(at);
 }
 
-/* Only the parent may: whoever shares its network could find the name. */
+/* Only the parent may connect: other processes in its network could find the name. */
 static int is_parents(int fd) {
   struct ucred peer;
   socklen_t size = sizeof peer;
@@ -127,7 +127,7 @@ static void gather(void) {
   }
 }
 
-/* What is asked, as words; NULL where it cannot be understood. */
+/* Returns a request as words; NULL if it is invalid. */
 static char **words_of(char *at, long length) {
   static char *words[WORDS_MAX + 1];
   char *end = at + length;
@@ -140,7 +140,8 @@ static char **words_of(char *at, long length) {
   return number >= 4 && end[-1] == 0 ? words : NULL;
 }
 
-/* Carries out what is asked once all of it has come. False: it cannot be, or the parent has closed the connection. */
+/* Executes a request once all of it has arrived. Returns false if it is invalid, or the parent has closed the
+ * connection. */
 static int listen_to(struct start *one) {
   char *at, **words, ignored[64];
   long length;
@@ -165,7 +166,7 @@ static int listen_to(struct start *one) {
 static volatile sig_atomic_t somebody_died;
 static void note_death(int number) { somebody_died = number; }
 
-/* Says its name, which the kernel has made up, of digits: to be called once everything else is ready. */
+/* Prints its name, digits that the kernel chose. Call it once everything else is ready. */
 static void open_listener(void) {
   struct sockaddr_un name = {.sun_family = AF_UNIX};
   struct sigaction action = {.sa_handler = note_death};
@@ -203,12 +204,12 @@ static int poll_all(void) {
 static void turn(void) {
   char ignored[4096];
   if (poll_all()) {
-    /* The parent's answers say nothing; its silence does. */
+    /* The parent's answers do not matter; that it stops answering does. */
     if (polled[0].revents != 0) {
       ssize_t got = recv(parent_channel, ignored, sizeof ignored, MSG_DONTWAIT);
       if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) leave();
     }
-    /* From the last: it takes the place of one that is dropped. */
+    /* From the last one, which takes the place of a removed one. */
     for (int at = used; at-- > 0;) {
       if (polled[2 * at + 3].revents != 0) attend(starts[at]);
       if (polled[2 * at + 2].revents != 0 && !listen_to(starts[at])) forget(at);

@@ -1,15 +1,15 @@
-/* What is done for a control group, before a process is in it and to get it in:
+/* Steps for a control group, before a process is in it and to get it in:
  *
- *   make DIR           makes a directory
+ *   make DIR           creates a directory
  *   set FILE TEXT      writes to a file
- *   try FILE TEXT      writes where the kernel has such a file and allows it
- *   enter FILE         a process becomes one of those that the file lists
+ *   try FILE TEXT      writes if the kernel has such a file and allows it
+ *   enter FILE         adds a process to those that the file lists
  */
 #include <sys/stat.h>
 #include "write-to.h"
 
-/* Carries out one step and returns how many words it has; 0: there is no such step; -1 with errno. `who` enters, "0"
- * for this process. */
+/* Executes one step and returns its number of words; 0: unknown step; -1 with errno. `who` enters, "0" for this
+ * process. */
 static int take_step(char **words, int count, const char *who) {
   const char *step = words[0];
   if (count >= 2 && strcmp(step, "make") == 0) return mkdir(words[1], 0777) == 0 ? 2 : -1;

@@ -1,10 +1,10 @@
-/* What a child has of its template is taken away, by calls in its place, and then looked at: what a call answers is
- * said by a process that a stranger has prepared. */
+/* Removes what a child has of its template with system calls made in its name, and then checks the result, because an
+ * untrusted process could have changed how its calls are answered. */
 #include <sys/prctl.h>
 
 enum { CAPABILITIES_MAX = 64 };
 
-/* Those that a program could gain are the last to be taken. */
+/* Capabilities that a program could regain are removed last. */
 static int drop_capabilities(struct caller *child) {
   unsigned long at = scratch_of(child);
   /* The version of the kernel's format, and this process; then nothing effective, permitted or inheritable. */
@@ -30,7 +30,7 @@ static int has_capabilities(pid_t pid) {
   return 0;
 }
 
-/* Descriptors, the group of processes and capabilities. -1 with errno. */
+/* Descriptors, the process group and capabilities. Returns -1 with errno. */
 static int strip(pid_t pid) {
   struct caller child;
   char path[64];

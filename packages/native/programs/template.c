@@ -1,21 +1,21 @@
-/* Forks a process that has loaded an agent, the template, and puts each child into a sandbox of its own. The template
- * lives in a sandbox whose filter of system calls forbids it namespaces, and holds in its call of `clone` from then on:
- * it goes on only from one such call to the next. For a child its flags are completed here, which is what the filter
- * waits for, and before the child runs its first instruction it has lost its descriptors, its capabilities and what the
- * sandbox of the template let it write to.
+/* Forks a process that has loaded an agent, the template, and puts each child into its own sandbox. The template is in
+ * a sandbox whose system call filter forbids namespaces, and is stopped in its call of `clone` from then on: it only
+ * runs from one such call to the next. For a child, this program completes the call's flags, which the filter waits
+ * for. Before the child runs its first instruction, it has lost its descriptors, its capabilities and what the
+ * template's sandbox let it write to.
  *
  *   template PID TIME PARENT
  *
- * holds the process PID, started at TIME (field 22 of its `stat`), and says `held`; once that has called `fork`, it
- * says the name of its socket, or `not` and why that process cannot be a template. Asked (starts.h) by PARENT with the
- * words
+ * Stops the process PID, started at TIME (field 22 of its `stat`), and prints `held`. Once that has called `fork`,
+ * prints the name of its socket, or `not` and why that process cannot be a template. Gets requests (starts.h) from
+ * PARENT with the words
  *
  *   NUMBER PORTS USER PROCESSES STEP...
  *
- * PORTS: listened on in the child's network, and handed over with NUMBER. USER: who the child is, inside and in the
- * sandbox of the template. PROCESSES: how many that user may have, 0 for no bound. Steps: see child-mounts.h. The child
- * is a namespace's first process; it gets descriptors 1 to 3, in this order, from whoever answers at the abstract name
- * `dari` of its network.
+ * PORTS: listened on in the child's network, and handed over with NUMBER. USER: the child's user, inside and in the
+ * template's sandbox. PROCESSES: the maximum for that user, 0 for no limit. Steps: see child-mounts.h. The child is a
+ * namespace's first process. It gets descriptors 1 to 3, in this order, from the listener with the abstract name `dari`
+ * in its network.
  */
 #define _GNU_SOURCE
 #include <net/if.h>
@@ -37,14 +37,14 @@ enum {
                      PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE,
   CHILD_OPTIONS = PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD,
   STREAMS = 3,
-  /* All else waits meanwhile. */
+  /* Everything else waits meanwhile. */
   FORKS_WITHIN_S = 2,
   ANY_PID = 2,
   STOPS_PER_S = 200,
 };
 
 static pid_t template;
-/* It is not forked any more; nor is it there. */
+/* It is no longer forked; it no longer exists. */
 static int own_network, is_over, is_gone;
 
 static void say(const char *text) {
@@ -58,8 +58,8 @@ static void refuse(const char *why) {
   exit(0);
 }
 
-/* Python from 3.12 on looks there how many threads it has. The process has one thread and memory of its own, so the
- * name is the one that the kernel will read. */
+/* Python from 3.12 on reads there how many threads it has. The process has one thread and its own memory, so the kernel
+ * will read the same name. */
 static int opens_its_state(const struct __ptrace_syscall_info *info) {
   static const char name[] = "/proc/self/stat";
   for (size_t at = 0; at < sizeof name; at += sizeof(long)) {
@@ -70,15 +70,15 @@ static int opens_its_state(const struct __ptrace_syscall_info *info) {
   return (info->entry.args[2] & O_ACCMODE) == O_RDONLY;
 }
 
-/* Of an open file by itself. */
+/* A call that concerns only an open file. */
 static int names_nothing(const struct __ptrace_syscall_info *info) {
   errno = 0;
   long found = ptrace(PTRACE_PEEKDATA, template, (void *)info->entry.args[1], NULL);
   return errno == 0 && (found & 0xff) == 0 && (info->entry.args[3] & AT_EMPTY_PATH) != 0;
 }
 
-/* What the template does between two forks: it remembers the one and prepares the other. What it could read from are
- * its own descriptors, of which nobody says anything any more. */
+/* What the template does between two forks: it remembers one and prepares the next. It could only read from its own
+ * descriptors, to which no other process writes. */
 static int is_between_forks(const struct __ptrace_syscall_info *info) {
   static const long harmless[] = {SYS_rt_sigprocmask, SYS_gettid, SYS_futex, SYS_munmap, SYS_brk, SYS_madvise,
                                   SYS_getpid, SYS_sched_yield, SYS_clock_gettime, SYS_read, SYS_close, SYS_fstat};
@@ -87,18 +87,19 @@ static int is_between_forks(const struct __ptrace_syscall_info *info) {
     if (number == harmless[i]) return 1;
   if (number == SYS_openat) return opens_its_state(info);
   if (number == SYS_newfstatat) return names_nothing(info);
-  /* Memory of its own, as any allocation needs. */
+  /* Its own memory, as any allocation needs. */
   return number == SYS_mmap && (info->entry.args[3] & (MAP_SHARED | MAP_ANONYMOUS)) == MAP_ANONYMOUS;
 }
 
-/* It runs, and stands still then wherever it is. */
+/* Stops it wherever it runs. */
 static void halt(void) {
   struct timespec end = in_seconds(FORKS_WITHIN_S);
   if (ptrace(PTRACE_INTERRUPT, template, NULL, NULL) == 0 && await_stop_until(template, &end) == -1) is_gone = 1;
 }
 
-/* Lets it run to its next call of fork and holds it there. NULL, or why that cannot be, when it stands elsewhere or has
- * ended. Who has forked does not learn how its child is called: how many processes others have had would be in that. */
+/* Runs it to its next call of fork and stops it there. Returns NULL, or why that is not possible if it is elsewhere or
+ * has ended. A process that has forked does not learn its child's pid, which would reveal how many processes others
+ * have had. */
 static const char *run_to_fork(int has_forked) {
   int signal = 0, is_answered = 0;
   struct timespec end = in_seconds(FORKS_WITHIN_S);
@@ -113,7 +114,7 @@ static const char *run_to_fork(int has_forked) {
     if (event_of(status) == PTRACE_EVENT_STOP) continue;
     if (event_of(status) != 0) return "its code starts processes or threads";
     if (WSTOPSIG(status) != AT_CALL) {
-      /* Of children that have ended nothing is asked. */
+      /* Signals of ended children are dropped. */
       signal = WSTOPSIG(status) == SIGCHLD ? 0 : WSTOPSIG(status);
       if (signal != 0 && has_forked) return "it was sent a signal";
       continue;
@@ -126,20 +127,20 @@ static const char *run_to_fork(int has_forked) {
     }
     if (info.arch == AUDIT && info.entry.nr == SYS_clone) {
       if (info.entry.args[0] == FORK_FLAGS) return NULL;
-      /* Of such a process nothing would be heard. */
+      /* Such a process would not be traced. */
       if ((info.entry.args[0] & CLONE_UNTRACED) != 0) return "its code starts processes or threads";
     }
     if (has_forked && !is_between_forks(&info)) return "it does other things than to fork";
   }
 }
 
-/* A child, before its first instruction, whose number is in `child` as soon as there is one. -1 with errno. The
- * template stands behind its fork. */
+/* Forks a child and stops it before its first instruction; its number is in `child` once it exists. Returns -1 with
+ * errno. The template is stopped after its fork. */
 static int fork_template(pid_t *child) {
   unsigned long number = 0;
   int status = 0;
   if (set_argument(template, FORK_FLAGS | OWN_FLAGS) != 0) return -1;
-  /* Its filter asks here for the flags (on arm64 it is shown those from before); then there is a child, or the call has
+  /* Its filter asks for the flags here (on arm64 it sees the earlier ones). Then there is a child, or the call has
    * failed. */
   for (int step = 0; step < 2; step++) {
     if (ptrace(PTRACE_SYSCALL, template, NULL, NULL) != 0) return -1;
@@ -158,7 +159,7 @@ static int fork_template(pid_t *child) {
   return ptrace(PTRACE_SETOPTIONS, *child, NULL, (void *)CHILD_OPTIONS) == 0 ? 0 : -1;
 }
 
-/* To be called in the child's network. A listening socket, or -1 with errno. */
+/* Call it in the child's network. Returns a listening socket, or -1 with errno. */
 static int listen_for_child(void) {
   struct sockaddr_un name = {.sun_family = AF_UNIX, .sun_path = "\0dari"};
   socklen_t size = offsetof(struct sockaddr_un, sun_path) + 5;
@@ -182,7 +183,7 @@ static int raise_loopback(void) {
   return result;
 }
 
-/* Hands each port's socket to the parent: Node's channel, by way of whoever has started this. */
+/* Hands each port's socket to the parent: over Node's channel, through the program that has started this one. */
 static int open_ports(char *ports, long number) {
   char *rest, *port, line[128];
   for (port = strtok_r(ports, ",", &rest); port != NULL; port = strtok_r(NULL, ",", &rest)) {
@@ -213,12 +214,12 @@ static int open_network(struct start *one, char *ports) {
   return result;
 }
 
-/* In a process of its own, which ends in the child's namespaces. */
+/* Runs in a separate process, which ends in the child's namespaces. */
 static int set_up(pid_t child, char **words) {
   int status = 0;
   pid_t self = getpid(), helper = fork();
   if (helper == 0) {
-    /* Alone, it would go by a number that may be somebody else's by then. */
+    /* Without its parent it would use a pid that may belong to another process by then. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || getppid() != self) _exit(ESRCH);
     _exit(set_up_child(template, child, atoi(words[0]), words + 2));
   }
@@ -237,7 +238,7 @@ static int make_child(struct start *one, char **words) {
   return ptrace(PTRACE_CONT, one->pid, NULL, NULL) == 0 ? 0 : -1;
 }
 
-/* Nobody gets its descriptors any more. */
+/* No other process gets its descriptors any more. */
 static void keep_to_itself(struct start *one) {
   if (one->channel < 0) return;
   close(one->channel);
@@ -245,7 +246,7 @@ static void keep_to_itself(struct start *one) {
   close_all(one->descriptors, count);
 }
 
-/* Its number is nobody else's yet. */
+/* Its pid cannot be reused yet. */
 static int is_there(pid_t pid) {
   siginfo_t info;
   return waitid(P_PID, (id_t)pid, &info, WEXITED | WSTOPPED | WNOWAIT | WNOHANG | __WALL) == 0;
@@ -268,10 +269,10 @@ static void start_program(struct start *one, char **words) {
   int is_made = make_child(one, words) == 0;
   if (is_made) tell(one, "pid", one->pid);
   else give_up(one, errno > 0 ? errno : EPROTO);
-  /* One that has failed once, or does something else, stands still from here on; its children need it. */
+  /* A template that has failed once, or does something else, stays stopped from here on; its children need it. */
   if (is_over) return;
   is_over = !is_made || run_to_fork(1) != NULL;
-  /* Of those that have ended meanwhile the signal was taken. */
+  /* The signal of children that have ended meanwhile was taken. */
   somebody_died = SIGCHLD;
   if (is_gone) leave();
 }
@@ -288,7 +289,7 @@ static void attend(struct start *one) {
   keep_to_itself(one);
 }
 
-/* Who sends signals without end has them slowly: the time that this program takes is on nobody's account. */
+/* Delays a process that sends signals endlessly, because no sandbox pays for this program's time. */
 static void slow_down(void) {
   static time_t second;
   static int stops;
@@ -299,8 +300,7 @@ static void slow_down(void) {
   if (++stops > STOPS_PER_S) nanosleep(&rest, NULL);
 }
 
-/* It stands still for a signal, which it gets, or because it was told to. If it has ended by now, that is still to be
- * seen. */
+/* It has stopped for a signal, which it gets, or because it was told to. Whether it has ended is checked later. */
 static void let_go_on(pid_t pid) {
   siginfo_t info = {0};
   slow_down();
@@ -310,7 +310,7 @@ static void let_go_on(pid_t pid) {
   ptrace(is_group_stop ? PTRACE_LISTEN : PTRACE_CONT, pid, NULL, (void *)(long)(event == 0 ? number : 0));
 }
 
-/* Who has ended keeps its number until nobody can mean it any more. */
+/* An ended process keeps its pid until no request can mean it. */
 static void look_for_the_dead(void) {
   int status;
   if (waitpid(template, &status, __WALL | WNOHANG) == template && !WIFSTOPPED(status)) leave();
@@ -337,17 +337,17 @@ static void look_for_the_dead(void) {
 
 static void let_go(pid_t pid) { waitpid(pid, NULL, __WALL); }
 
-/* Nobody else's process, which may have got its number meanwhile, is held. */
+/* Checks the start time, so that no other process with the same pid is stopped. */
 static void seize(const char *time) {
   if (ptrace(PTRACE_SEIZE, template, NULL, NULL) != 0) refuse("the kernel does not let it be held");
   if (ptrace(PTRACE_INTERRUPT, template, NULL, NULL) != 0 || await_stop(template) < 0) refuse("it has ended");
   if (!was_started_at(template, time)) refuse("it has ended");
   if (ptrace(PTRACE_SETOPTIONS, template, NULL, (void *)TEMPLATE_OPTIONS) != 0) refuse("the kernel is too old");
-  /* From here on it is heard of each that it starts. */
+  /* From here on, it is traced for each process that it starts. */
   if (!is_alone(template)) refuse("its code has started a process");
 }
 
-/* Enters a network of its own. From a child's network this program has to return, and the kernel lets an ordinary user
+/* Enters a new network namespace. This program must return from a child's network, and the kernel lets an ordinary user
  * return only to a network of that user's namespace, which the parent's network is not. */
 static void enter_own_network(void) {
   if (unshare(CLONE_NEWNET) != 0) fail("network");
@@ -361,11 +361,11 @@ static void prepare(const char *time) {
   parent_channel = fcntl(atoi(channel), F_DUPFD_CLOEXEC, COUNT_MAX + 2);
   if (parent_channel < 0) fail("descriptors");
   seize(time);
-  /* Who asks for a child waits for it: this program is none of those that come after their parent. */
+  /* A requested child is waited for, so this program does not run with a lower priority than its parent. */
   setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, (id_t)parent));
   say("held");
   if ((why = run_to_fork(0)) != NULL || (why = what_is_shared(template, STREAMS + 1)) != NULL) refuse(why);
-  /* The parent finds the listener by a name that is known in its network only. */
+  /* The parent finds the listener by a name that is known only in its network. */
   open_listener();
   enter_own_network();
 }

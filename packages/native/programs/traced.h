@@ -1,4 +1,4 @@
-/* Steps of a process that is traced: what it is about to do, and calls of the kernel that are made in its place. */
+/* Controls a traced process: reads what it is about to do, and makes system calls in its name. */
 #include <errno.h>
 #include <elf.h>
 #include <signal.h>
@@ -36,7 +36,7 @@ enum { AUDIT = 0xc00000b7, CALL_BYTES = 4 };
 
 enum { AT_CALL = SIGTRAP | 0x80 };
 
-/* How it stands after a wait, or -1 where it has ended. */
+/* Returns its state after a wait, or -1 if it has ended. */
 static int await_stop(pid_t pid) {
   int status;
   while (waitpid(pid, &status, __WALL) != pid)
@@ -53,8 +53,8 @@ static struct timespec in_seconds(int seconds) {
 
 enum { IS_LATE = -2 };
 
-/* Likewise; IS_LATE where it has not stopped until then. To be called where SIGCHLD is blocked, of which some are
- * taken. */
+/* The same with a time limit; IS_LATE if it has not stopped by then. Call it with SIGCHLD blocked; it takes some of
+ * these signals. */
 static int await_stop_until(pid_t pid, const struct timespec *end) {
   sigset_t deaths;
   sigemptyset(&deaths);
@@ -81,7 +81,7 @@ static int registers(int request, pid_t pid, struct user_regs_struct *registers)
   return (int)ptrace(request, pid, (void *)NT_PRSTATUS, &part);
 }
 
-/* Its first argument, where it stands before a call. */
+/* Sets its first argument, while it is stopped before a call. */
 static int set_argument(pid_t pid, unsigned long value) {
   struct user_regs_struct now;
   if (registers(PTRACE_GETREGSET, pid, &now) != 0) return -1;
@@ -89,7 +89,7 @@ static int set_argument(pid_t pid, unsigned long value) {
   return registers(PTRACE_SETREGSET, pid, &now);
 }
 
-/* What it is answered, where it stands behind one. */
+/* Sets the result of a call, while it is stopped after it. */
 static int set_result(pid_t pid, unsigned long value) {
   struct user_regs_struct now;
   if (registers(PTRACE_GETREGSET, pid, &now) != 0) return -1;
@@ -97,13 +97,13 @@ static int set_result(pid_t pid, unsigned long value) {
   return registers(PTRACE_SETREGSET, pid, &now);
 }
 
-/* Who makes calls in the place of `pid`, which stands behind one of its own. */
+/* For calls in the name of `pid`, which is stopped after one of its own. */
 struct caller {
   pid_t pid;
   struct user_regs_struct before;
 };
 
-/* -1 with errno. */
+/* Returns -1 with errno. */
 static int call_from(struct caller *caller, pid_t pid) {
   long code;
   caller->pid = pid;
@@ -114,7 +114,7 @@ static int call_from(struct caller *caller, pid_t pid) {
   return ((unsigned long)code & CALL_MASK) == CALL_CODE ? 0 : (errno = ENOEXEC, -1);
 }
 
-/* To the next of its two stops at a call. -1 with errno. */
+/* Continues to the next of its two stops at a call. Returns -1 with errno. */
 static int to_call_stop(pid_t pid, int op, struct __ptrace_syscall_info *info) {
   int status;
   if (ptrace(PTRACE_SYSCALL, pid, NULL, NULL) != 0) return -1;
@@ -134,8 +134,8 @@ static int prepare_call(struct caller *caller, long number, unsigned long one, u
   return registers(PTRACE_SETREGSET, caller->pid, &now);
 }
 
-/* Makes a call in its place, and leaves it behind that. -1 with errno. A process can have seen to it that it goes on
- * elsewhere (a restartable sequence): what it is about to do is looked at before it is done. */
+/* Makes a call in its name, and stops it after that. Returns -1 with errno. A process can arrange to continue elsewhere
+ * (a restartable sequence), so its next call is checked before it is made. */
 static long call_in(struct caller *caller, long number, unsigned long one, unsigned long two, unsigned long three) {
   struct __ptrace_syscall_info info;
   if (prepare_call(caller, number, one, two, three) != 0) return -1;
@@ -147,8 +147,8 @@ static long call_in(struct caller *caller, long number, unsigned long one, unsig
   return info.exit.is_error ? (errno = (int)-info.exit.rval, -1) : (long)info.exit.rval;
 }
 
-/* Likewise, in half the time, and whether it was made has to be seen by what has come of it: it goes on by one
- * instruction, wherever. */
+/* The same in half the time. Check by the call's effect whether it was made: the process continues by one instruction,
+ * wherever it is. */
 static long step_in(struct caller *caller, long number, unsigned long one, unsigned long two) {
   struct user_regs_struct now;
   int status;
@@ -161,13 +161,13 @@ static long step_in(struct caller *caller, long number, unsigned long one, unsig
   return result < 0 ? (errno = (int)-result, -1) : result;
 }
 
-/* As it was before. */
+/* Restores its earlier state. */
 static int go_back(const struct caller *caller) {
   struct user_regs_struct before = caller->before;
   return registers(PTRACE_SETREGSET, caller->pid, &before);
 }
 
-/* Below what it uses of its stack. */
+/* Returns an address below the used part of its stack. */
 static unsigned long scratch_of(const struct caller *caller) {
   return (caller->before.REGISTER_SP - 1024) & ~15UL;
 }

@@ -1,10 +1,10 @@
-/* Writes to a file of the kernel's: all at once, or not at all. */
+/* Writes to a file of the kernel: everything at once, or nothing. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
-/* -1 with errno. A file that is not there is not made. */
+/* Returns -1 with errno. Does not create a missing file. */
 static int write_to(const char *file, const char *text) {
   int fd = open(file, O_WRONLY | O_CLOEXEC);
   ssize_t wrote, length = (ssize_t)strlen(text);

@@ -1,4 +1,4 @@
-// One small program of ours that mounts, and stays: to start a program from a large Node process is slow.
+// A small native program that mounts and keeps running, because starting a program from a large Node process is slow.
 
 import { spawn, type ChildProcess, type SpawnOptions } from "node:child_process";
 import { createInterface } from "node:readline";
@@ -6,10 +6,13 @@ import { getSystemErrorMap } from "node:util";
 import { assertNativePrograms, nativeCommand } from "./native-program.ts";
 import { startWithCapabilities, withholdCapabilities } from "./namespace/capabilities.ts";
 
-/** How much `programs/mount.c` reads of a word, with its NUL. A longer word would end it and fail what others asked. */
+/**
+ * The maximum size of a word in `programs/mount.c`, with its NUL. A longer word would end it and fail the calls of
+ * others.
+ */
 const wordBytesMax = 8192;
 
-/** Words as `programs/mount.c` lists them; each is a path or a list of options of less than 8 KiB. */
+/** Words as `programs/mount.c` lists them. Each is a path or a list of options of less than 8 KiB. */
 export type MountCommand =
   | readonly ["share" | "detach" | "unmount", to: string]
   | readonly ["attach", from: string, to: string]
@@ -18,9 +21,9 @@ export type MountCommand =
   | readonly ["whiteout", cwd: string, path: string];
 
 export interface Mounter {
-  /** One after another, in the order of the calls. @throws with the system's reason. */
+  /** Runs commands one after another, in the order of the calls. @throws with the system's reason. */
   run(command: MountCommand): Promise<void>;
-  /** Ends it when what was asked is done. What is mounted stays. */
+  /** Ends it after the running commands. Mounts stay. */
   end(): Promise<void>;
 }
 
@@ -31,7 +34,7 @@ export async function openMounter(): Promise<Mounter> {
   return lastingMounter();
 }
 
-/** It keeps nothing, so another does as well where one has ended. */
+/** It keeps no state, so an ended one is replaced by another. */
 function lastingMounter(): Mounter {
   let program = start();
   return {
@@ -44,7 +47,7 @@ function lastingMounter(): Mounter {
 }
 
 function start(): Mounter & { isGone(): boolean } {
-  // Its input ends with this process, and so does it.
+  // Its input ends with this process, and then it ends.
   const options: SpawnOptions = { env: {}, stdio: ["pipe", "pipe", "ignore"] };
   const [file, ...args] = nativeCommand("mount");
   const child: ChildProcess = startWithCapabilities(() => spawn(file, args, options));

@@ -1,4 +1,4 @@
-// Where the programs of this package are, and whether this machine can run them.
+// Finds the programs of this package, and checks whether this machine can run them.
 
 import { accessSync, constants } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -21,7 +21,7 @@ const machine = `${process.platform}-${process.arch}`;
 const builtFor: readonly string[] = ["linux-x64", "linux-arm64"];
 const pathOf = (name: string): string => fileURLToPath(new URL(`../bin/${machine}/${name}`, import.meta.url));
 
-/** The executable file of all programs: its first argument is the name of one. */
+/** The executable file of all programs. Its first argument is the name of one. */
 export const nativeFile = pathOf("dari-native");
 /** programs/capabilities.c, which Node loads into its process. */
 export const capabilitiesModule = pathOf("capabilities.node");
@@ -31,7 +31,7 @@ export function nativeCommand(name: NativeProgram): readonly [file: string, name
   return [nativeFile, name];
 }
 
-/** Returns why the programs cannot run here, undefined if they can. `file`: for tests. */
+/** Returns why the programs cannot run here; undefined if they can. `file`: for tests. */
 export function nativeProblem(file = nativeFile): string | undefined {
   if (!builtFor.includes(machine)) {
     const here = `${process.platform} on ${process.arch}`;

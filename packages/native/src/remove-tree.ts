@@ -1,5 +1,5 @@
-// Removes what an agent or a build may have made: directories that are nested deeper than a path may be long, and
-// directories that nobody may write to.
+// Removes what an agent or a build may have created: directories that are nested deeper than a path can be long, and
+// read-only directories.
 
 import { execFile } from "node:child_process";
 import type { Dirent } from "node:fs";
@@ -9,13 +9,13 @@ import { promisify } from "node:util";
 import { startWithCapabilities } from "./namespace/capabilities.ts";
 
 const execute = promisify(execFile);
-/** What this process may remove or change, the program may as well. */
+/** The program runs as this process's user, so it may remove the same files. */
 const run = (command: string, args: readonly string[]): Promise<unknown> =>
   startWithCapabilities(() => execute(command, args));
 
 /**
- * Never follows a link; what does not exist is fine. Goes through mounts: nothing may be mounted below `path`.
- * @throws the system's error where it cannot be removed.
+ * Never follows a link. Ignores a missing path. Goes through mounts, so nothing may be mounted below `path`.
+ * @throws the system's error if it cannot be removed
  */
 export async function removeTree(path: string): Promise<void> {
   const failed = await tryRemove(path);
@@ -25,11 +25,11 @@ export async function removeTree(path: string): Promise<void> {
   const again = isTooDeep(failed) ? failed : await tryRemove(path);
   if (again === undefined) return;
   if (!isTooDeep(again)) throw again;
-  // It walks step by step, and so comes to the end of any depth. With options that every system's knows.
+  // rm walks step by step, so any depth works. Only options that every system's rm has.
   await run("rm", ["-rf", "--", path]);
 }
 
-/** Undefined when it is gone. */
+/** Returns undefined when it is gone. */
 async function tryRemove(path: string): Promise<NodeJS.ErrnoException | undefined> {
   return rm(path, { recursive: true, force: true }).then(
     () => undefined,
@@ -50,7 +50,7 @@ async function openDirectories(top: string): Promise<void> {
   }
 }
 
-/** What is in it. The removal that failed may still be under way elsewhere: what is gone is fine. */
+/** Returns the contents. The failed removal may still be running, so missing entries are fine. */
 async function openDirectory(dir: string): Promise<Dirent[]> {
   try {
     await chmod(dir, 0o700);

@@ -1,4 +1,4 @@
-// The built programs in bin/: they belong to the sources, and any Linux machine of their architecture can run them.
+// The built programs in bin/ match the sources, and run on any Linux machine of their architecture.
 
 import { describe, expect, test } from "@jest/globals";
 import { execFileSync, spawnSync, type SpawnSyncReturns } from "node:child_process";
@@ -71,7 +71,7 @@ describe.each(Object.entries(ways))("the program %s", (_title, way) => {
     expect(stderr).toContain("confine container enter group mount namespace own relay share start template\n");
   });
 
-  testHere("enter sets limits and becomes what it is told", () => {
+  testHere("enter sets limits and becomes the program", () => {
     const words = ["", "nofile=77,core=0", "", "/bin/sh", "-c", 'ulimit -n; echo "$1"', "sh", "two words"];
     const { stdout, status } = run(["enter", "0"], words.map((word) => `${word}\0`).join(""));
     expect({ stdout, status }).toEqual({ stdout: "77\ntwo words\n", status: 0 });

@@ -1,4 +1,4 @@
-// The capabilities of this process, and which of the programs that it starts keep them.
+// The capabilities of this process, and which of its child processes keep them.
 
 import { readFileSync } from "node:fs";
 import { assertNativePrograms, capabilitiesModule } from "../native-program.ts";
@@ -9,20 +9,23 @@ interface NativeModule {
   keepOpen(fd: number): void;
 }
 
-/** CAP_SYS_ADMIN, which mounting takes. */
+/** CAP_SYS_ADMIN, which is needed to mount. */
 const sysAdmin = 1n << 21n;
 
 let loaded: NativeModule | undefined;
 let isWithheld = false;
 
-/** Whether this process may mount in its mount namespace. */
+/** Returns whether this process may mount in its mount namespace. */
 export function hasMountCapability(): boolean {
   if (process.platform !== "linux") return false;
   const set = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "latin1"))?.[1];
   return set !== undefined && (BigInt(`0x${set}`) & sysAdmin) !== 0n;
 }
 
-/** Whether the capabilities are those of a user other than root, so that children keep them by the ambient set only. */
+/**
+ * Returns whether the capabilities are those of a user other than root, so that children keep them only through the
+ * ambient set.
+ */
 function isAmbient(): boolean {
   return process.geteuid?.() !== 0 && hasMountCapability();
 }
@@ -37,8 +40,8 @@ export function loadNativeModule(): NativeModule {
 }
 
 /**
- * From now on, what this process starts has no capabilities, unless it is started by `startWithCapabilities`. Does
- * nothing as root, whose children keep theirs by other rules, and without capabilities.
+ * From now on, child processes have no capabilities, unless they are started with `startWithCapabilities`. Does nothing
+ * as root, whose children keep theirs by other rules, and without capabilities.
  * @throws if they cannot be withheld
  */
 export async function withholdCapabilities(): Promise<void> {

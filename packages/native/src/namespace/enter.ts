@@ -1,5 +1,5 @@
-// An ordinary user's worker enters a user and mount namespace of its own, in which it may mount as root may: with it
-// come waiting and forked sandboxes and workspaces as overlays.
+// Moves an ordinary user's worker into its own user and mount namespace, in which it may mount like root: this enables
+// preloaded and forked sandboxes and workspaces as overlays.
 
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -8,31 +8,31 @@ import { assertNativePrograms, nativeCommand, nativeProblem } from "../native-pr
 import { hasMountCapability, loadNativeModule, withholdCapabilities } from "./capabilities.ts";
 import { firstSubordinateId, subordinateIdsMax } from "./mapped-ids.ts";
 
-/** What this machine gives an ordinary user, and what would give more. */
+/** What this machine allows an ordinary user, and what would allow more. */
 export interface OwnNamespace {
   /** `unneeded`: as root, or not on Linux. `refused`: this process runs outside, as it was started. */
   readonly state: "unneeded" | "entered" | "refused";
-  /** Why it was refused, or why no subordinate ids are mapped in it; else "". */
+  /** Why it was refused, or why it contains no subordinate ids; otherwise "". */
   readonly reason: string;
-  /** A command or setting that changes this; "" where there is none to name. */
+  /** A command or setting that changes this; "" if there is none. */
   readonly advice: string;
 }
 
-/** How long one try of the namespace may take. Milliseconds. */
+/** Time limit of one try of the namespace, in milliseconds. */
 const tryWithinMs = 10_000;
 /** The descriptor of scripts/end-with-parent.mjs, which Node would close when it executes another program. */
 const parentPipe = 3;
 
 let state: OwnNamespace = { state: "unneeded", reason: "", advice: "" };
 
-/** Returns what `enterOwnNamespace` found. */
+/** Returns the result of `enterOwnNamespace`. */
 export function ownNamespace(): OwnNamespace {
   return state;
 }
 
 /**
- * Replaces this process by the same program in a namespace of its own and does not return, if an ordinary user runs it
- * on Linux and the machine allows it. Otherwise, and inside the namespace, it returns; `ownNamespace` then says which.
+ * Replaces this process by the same program in its own namespace and does not return, if an ordinary user runs it on
+ * Linux and the machine allows it. Otherwise, and inside the namespace, it returns; `ownNamespace` then says which.
  * Call it before anything is opened or started.
  */
 export async function enterOwnNamespace(): Promise<void> {
@@ -51,7 +51,7 @@ export async function enterOwnNamespace(): Promise<void> {
   }
 }
 
-/** Undefined for a user that is in no file or directory of users, as in a container that was given a number. */
+/** Returns undefined for a user without an account, as in a container that was given a number. */
 function userName(): string | undefined {
   try {
     return userInfo().username;
@@ -62,7 +62,7 @@ function userName(): string | undefined {
 
 function enter(): never {
   const uid = process.geteuid!();
-  // Inside already, but the capabilities did not survive: another try would end here as well.
+  // Already inside, but the capabilities did not survive: another try would end here as well.
   if (new RegExp(`^\\s*${uid}\\s+${uid}\\s+1\\s*$`, "m").test(readFileSync("/proc/self/uid_map", "latin1"))) {
     throw new Error("the capabilities of a namespace do not survive the start of Node");
   }
@@ -82,7 +82,7 @@ function enter(): never {
   return process.execve!(file, [file, name, "run", ...ids, ...again]);
 }
 
-/** Undefined if it works, else why not. */
+/** Returns undefined if it works, otherwise why not. */
 function tried(ids: readonly string[]): string | undefined {
   const [file, name] = nativeCommand("namespace");
   const { status, stderr, error } = spawnSync(file, [name, "try", ...ids, process.execPath], {
@@ -95,7 +95,7 @@ function tried(ids: readonly string[]): string | undefined {
   return stderr?.trim().split("\n").at(-1) || error?.message || `the try ended with ${status}`;
 }
 
-/** START:COUNT of /etc/subuid and /etc/subgid; undefined where one has none for this user. */
+/** Returns START:COUNT of /etc/subuid and /etc/subgid; undefined if one has none for this user. */
 function subordinateRanges(): [uids: string, gids: string] | undefined {
   const uid = process.geteuid!();
   const owners = [userName(), String(uid)];
@@ -123,7 +123,7 @@ function rangeOf(file: string, owners: readonly (string | undefined)[]): { start
   return ranges.sort((a, b) => b.count - a.count)[0];
 }
 
-/** Why no ids but the own one are mapped in the namespace that this process is in. */
+/** Returns why only the own id is mapped in this process's namespace. */
 function missingIds(): { reason: string; advice: string } {
   if (readFileSync("/proc/self/uid_map", "latin1").trim().includes("\n")) return { reason: "", advice: "" };
   if (subordinateRanges() === undefined) {
@@ -136,7 +136,7 @@ function missingIds(): { reason: string; advice: string } {
   return { reason: "newuidmap and newgidmap do not work here", advice: "sudo apt-get install uidmap" };
 }
 
-/** Settings of the kernel that forbid the namespace, each with the value that allows it. */
+/** Kernel settings that forbid the namespace, each with the value that allows it. */
 const settings = [
   { name: "kernel.apparmor_restrict_unprivileged_userns", forbids: "1", allows: "0" },
   { name: "kernel.unprivileged_userns_clone", forbids: "0", allows: "1" },

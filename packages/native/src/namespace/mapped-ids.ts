@@ -1,4 +1,4 @@
-// Which users and groups exist in this process's user namespace: files and processes can belong to no others.
+// The users and groups that exist in this process's user namespace. Files and processes can belong to no others.
 
 import { readFileSync } from "node:fs";
 
@@ -7,15 +7,15 @@ export interface IdRange {
   readonly count: number;
 }
 
-/** The most subordinate ids that are mapped, from `firstSubordinateId` on. */
+/** Maximum number of subordinate ids that are mapped, from `firstSubordinateId` on. */
 export const subordinateIdsMax = 4096;
-/** The first id inside the namespace for a range of /etc/subuid; programs/namespace.c has the same number. */
+/** The first id inside the namespace for a range of /etc/subuid. programs/namespace.c has the same number. */
 export const firstSubordinateId = 58_000;
 
 /**
- * Ids that are both a user and a group here, without this process's own: all of them for root on a host, the range of
- * its user namespace for root in a pod, and the range of /etc/subuid and /etc/subgid for an ordinary user in a
- * namespace of its own. Only a process with CAP_SETUID and CAP_CHOWN can use them.
+ * Returns ids that are both a user and a group here, without this process's own: all of them for root on a host, the
+ * range of its user namespace for root in a pod, and the range of /etc/subuid and /etc/subgid for an ordinary user in
+ * its own namespace. Only a process with CAP_SETUID and CAP_CHOWN can use them.
  */
 export function mappedIds(): IdRange[] {
   if (process.platform !== "linux") return [];
@@ -24,7 +24,7 @@ export function mappedIds(): IdRange[] {
   return users.flatMap((range) => groups.flatMap((other) => shared(range, other)));
 }
 
-/** The ids inside, which are the first of three numbers on a line. */
+/** Reads the ids inside, which are the first of three numbers on a line. */
 function rangesOf(map: string): IdRange[] {
   return map
     .trim()
