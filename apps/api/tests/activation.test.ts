@@ -1,4 +1,4 @@
-// Which version is active: forward with finished builds, back by hand, and never back by itself.
+// Which version is active: the newest built one, an older one by request, and never an older one automatically.
 
 import { builds } from "@dari/db";
 import { createTestAgent, createTestVersion, finishTestBuild } from "@dari/testkit";

@@ -1,4 +1,4 @@
-// An agent's webhook as the hosted service's clients know it: the organization's endpoint for that agent.
+// An agent's webhook in the form of the hosted service: the organization's endpoint for that agent.
 
 import { routes, validate } from "@dari/contract";
 import { createTestAgent } from "@dari/testkit";

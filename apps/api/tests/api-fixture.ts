@@ -1,4 +1,4 @@
-// A listening API on a database and a folder of its own, and the shortest way to call it.
+// A listening API with its own database and folder, and short ways to call it.
 
 import { randomBytes } from "node:crypto";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
@@ -38,15 +38,15 @@ export interface LogLine {
 export interface TestReply {
   readonly status: number;
   readonly headers: Headers;
-  /** Parsed where it is JSON; empty else. */
+  /** Parsed JSON; empty if the body is not JSON. */
   readonly json: Record<string, unknown> & { data?: unknown; detail?: string; code?: string };
   readonly text: string;
 }
 
 export interface CallOptions {
-  /** The key; undefined: the organization's admin; null: none. */
+  /** The key (default: the organization's admin key); null: none. */
   readonly key?: string | null;
-  /** An object is sent as JSON; bytes and forms as they are. */
+  /** An object is sent as JSON; bytes and forms unchanged. */
   readonly body?: unknown;
   readonly headers?: Record<string, string>;
 }
@@ -56,25 +56,25 @@ export interface TestApi extends AsyncDisposable {
   readonly url: string;
   readonly control: Control;
   readonly db: Database;
-  /** Names of all that is in the store. */
+  /** Returns the names of all stored objects. */
   objects(): Promise<string[]>;
   readonly log: readonly LogLine[];
-  /** Whose key calls use. */
+  /** The organization whose key calls use. */
   readonly org: TestOrganization;
-  /** Another organization, with an admin key of its own. */
+  /** Another organization, with its own admin key. */
   readonly stranger: TestOrganization;
-  /** The one whose admin key looks after all of them. */
+  /** The organization whose admin key is an operator's. */
   readonly operator: TestOrganization;
-  /** Sends what a worker would show of a running turn. */
+  /** Sends previews of a running turn, as a worker does. */
   readonly previews: Previews;
   call(method: string, path: string, options?: CallOptions): Promise<TestReply>;
 }
 
 export interface TestApiOptions {
   readonly settings?: Partial<CallSettings>;
-  /** Objects in this server, within clients' reach. Absent: in the store of the run. */
+  /** Stores objects in this server, which clients can reach. Absent: in the store of the test run. */
   readonly s3?: Services["s3"];
-  /** Default: no bound. */
+  /** Default: no limit. */
   readonly rates?: Partial<RateDefaults>;
   /** Counted from the log and shown at /metrics. */
   readonly metrics?: PlatformMetrics;
@@ -82,7 +82,7 @@ export interface TestApiOptions {
   readonly queue?: BoardQueue;
   /** Served at /console. */
   readonly consoleDir?: string;
-  /** Who signs people in besides links. */
+  /** The identity provider. */
   readonly oidc?: OidcSettings;
 }
 
@@ -149,7 +149,7 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
   const org = await createTestOrganization(db);
   const stranger = await createTestOrganization(db);
   const operator = await createTestOrganization(db, { operator: true });
-  // Before the database is closed: what a suite caused, the contract describes.
+  // Runs before the database is closed: the contract must describe every event of the suite.
   stack.defer(async () => expect(await findUndescribedEvents(db, readEvents)).toEqual([]));
   const owned = stack.move();
   return {
@@ -168,7 +168,7 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
   };
 }
 
-/** Everything that is kept, in a folder also what is not complete. */
+/** Returns everything that is stored; in a folder also incomplete objects. */
 async function listObjects(blobs: BlobStore, dir: string): Promise<string[]> {
   const names: string[] = [];
   for await (const { key } of blobs.list("")) names.push(key);

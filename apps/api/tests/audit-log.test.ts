@@ -1,4 +1,4 @@
-// The record of changes: written with each change, without secrets, read by its organization and by operators only.
+// The audit log: written with each change, without secrets, readable only by its organization and by operators.
 
 import { routes, validate, type AuditEntry } from "@dari/contract";
 import {
@@ -27,7 +27,7 @@ async function newest(count: number, key = api.org.apiKey): Promise<AuditEntry[]
   return reply.json["audit_entries"] as AuditEntry[];
 }
 
-/** Makes one change and answers with its entry. */
+/** Makes one change and returns its entry. */
 async function recorded(
   method: string,
   path: string,

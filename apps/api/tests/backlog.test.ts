@@ -1,4 +1,4 @@
-// An organization that has too many open messages is refused more, and only that one.
+// An organization with too many open messages is refused more of them, and only that organization.
 
 import { expect, test } from "@jest/globals";
 import { createTestAgent, createTestSession, waitUntil, type TestOrganization } from "@dari/testkit";
@@ -41,7 +41,7 @@ test("at its bound an organization is told to wait; another is not", async () =>
   const { rows } = await api.db.pool.query("select count(*)::int as n from messages");
   expect(rows).toEqual([{ n: 3 }]);
 
-  // What was accepted is found again, at the bound too; and the refused key is free.
+  // Accepted messages are found again, also at the limit; and the refused key is free.
   expect((await send(api, api.org, sessions[0], "k-1")).json["id"]).toBe(taken[1]?.json["id"]);
   expect((await send(api, api.stranger, await sessionOf(api, api.stranger))).status).toBe(202);
 });

@@ -1,4 +1,4 @@
-// Batches over the wire: all sessions or none, once however often it is asked for, counted, listed, cancelled.
+// Batches over HTTP: all sessions or none, once per key, counted, listed, cancelled.
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { limits } from "@dari/domain";
@@ -140,7 +140,7 @@ test("429 before anything is written: the backlog, the messages per minute, the 
   expect([kept.status, kept.json.code]).toEqual([429, "quota_exceeded"]);
   await set("max_sessions", null);
   await set("max_backlog", 7);
-  // At once: what one adds, the other sees.
+  // Concurrently: each must see what the other adds.
   const both = await Promise.all([send(3), send(3)]);
   expect(both.map((reply) => reply.status).toSorted()).toEqual([201, 429]);
   const refused = both.find((reply) => reply.status === 429)!;

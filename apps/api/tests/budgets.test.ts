@@ -1,4 +1,4 @@
-// Caps that hold turns back in place of ending them, and the stop of all turns.
+// Budgets that hold turns back instead of ending them, and the stop of all turns.
 
 import { dispatch, turns } from "@dari/db";
 import { resumeHeldSessions } from "@dari/control/tenants";
@@ -43,7 +43,7 @@ function dispatchAll(count = 10): Promise<DispatchedTurn[]> {
   return dispatch.dispatchIfReady(api.db, [{ organizationId: api.org.organizationId, count }], 60_000);
 }
 
-/** Runs a dispatched turn to its end, as a worker would whose agent said what it cost. */
+/** Runs a dispatched turn to its end, like a worker whose agent reported its usage. */
 async function run(
   turn: DispatchedTurn,
   end: { usage?: Record<string, number>; seconds?: number } = {},
@@ -70,18 +70,18 @@ async function run(
 test("at its cap of turns messages wait, and a raised cap lets them go on at once", async () => {
   const made = await put({ period: "day", max_turns: 2 });
   expect(made.json).toMatchObject({ scope: "organization", set_by: "organization", turns: 0, is_exhausted: false });
-  // One after the other: of those that come at once, whichever is stored first is first.
+  // One after the other, so that their order is known.
   const messages: string[] = [];
   while (messages.length < 4) messages.push(await send(await session()));
   const first = await dispatchAll();
-  // No more are on their way than there is room for.
+  // Only as many run as there is room for.
   expect(first).toHaveLength(2);
   const waiting = messages.filter((id) => !first.some((turn) => turn.messageId === id));
   for (const id of waiting) expect(await look(id)).toEqual(["queued", "budget"]);
   for (const turn of first) await run(turn);
   expect((await api.call("GET", path)).json["budgets"]).toMatchObject([{ turns: 2, is_exhausted: true }]);
   expect(await dispatchAll()).toEqual([]);
-  // What comes now waits from the start.
+  // Later messages wait from the start.
   const later = await send(await session());
   expect(await look(later)).toEqual(["queued", "budget"]);
 
@@ -116,7 +116,7 @@ test("seconds and tokens are charged as they are reported, to each budget that a
   expect(await of(agentId)).toMatchObject({ tokens: 1_100, is_exhausted: true });
   const held = await send(await session());
   expect(await look(held)).toEqual(["queued", "budget"]);
-  // Another agent's budget is its own.
+  // Another agent has its own budget.
   await send(await session(other));
   expect(await dispatchAll()).toHaveLength(1);
 });

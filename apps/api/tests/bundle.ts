@@ -1,4 +1,4 @@
-// Makes tar.gz bundles for the tests, honest and hostile ones.
+// Makes tar.gz bundles for the tests, valid and malicious ones.
 
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";

@@ -1,4 +1,4 @@
-// Looking into what was uploaded: a bundle's manifest before it is published, and the files of a version.
+// Reading uploaded bundles: the manifest before it is published, and the files of a version.
 
 import { routes, validate } from "@dari/contract";
 import { finishTestBuild, waitUntil } from "@dari/testkit";

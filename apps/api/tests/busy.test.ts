@@ -1,4 +1,4 @@
-// Messages to a busy session, and failed ones sent again, as clients see them. The turns are ended by hand.
+// Messages to a busy session, and failed ones sent again, as clients see them. The tests end the turns themselves.
 
 import { routes, validate } from "@dari/contract";
 import { dispatch, findViolations } from "@dari/db";
@@ -42,7 +42,7 @@ function retry(messageId: unknown, body?: unknown, headers: Record<string, strin
   return api.call("POST", `/v1/messages/${String(messageId)}/retry`, { body, headers });
 }
 
-/** A session whose first message runs. */
+/** Creates a session whose first message runs. */
 async function busy() {
   const sessionId = await createTestSession(api.db, api.org.organizationId, agentId);
   const messageId = await createTestMessage(api.db, api.org.organizationId, sessionId);
@@ -59,7 +59,7 @@ async function clear(sessionId: string): Promise<void> {
   await api.call("POST", `/v1/sessions/${sessionId}/complete?cancel=1`);
 }
 
-/** Ids that listeners of a topic hear, until it is stopped. */
+/** Collects the ids that listeners of a topic get, until it is stopped. */
 function listen(topic: "message" | "cancel", id: string): { heard: () => boolean; stop: () => void } {
   let rung = false;
   const stop = api.control.notifier.subscribe(topic, id, () => {
@@ -178,7 +178,7 @@ describe("retry", () => {
       parts: sent.json["parts"],
     });
     expect((await get(sent.json["id"])).json).toMatchObject({ status: "failed" });
-    // The paths are the new message's now; another try takes others.
+    // The paths now belong to the new message. Another retry gets others.
     const third = await retry(sent.json["id"], {});
     expect((third.json["parts"] as { path?: string }[]).map((part) => part.path)).toEqual([
       "/input/notes-3.txt",

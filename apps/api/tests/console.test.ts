@@ -1,4 +1,4 @@
-// The console's files as the API serves them: with the rules of a page that trusts nobody, and found when they come.
+// The console's files as the API serves them: with a strict policy, and found even if they are built later.
 
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

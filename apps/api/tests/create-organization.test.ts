@@ -1,4 +1,4 @@
-// The program that makes an organization says what is wrong with its words, and how to use it.
+// The program that creates an organization explains wrong arguments and its usage.
 
 import { execFile } from "node:child_process";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// Who made an organization can go on in it: its key lists the organization and gets a key for it, until the
+// The creator of an organization can use it: the key lists the organization and gets a key for it, until the
 // organization revokes its first key.
 
 import { routes, validate } from "@dari/contract";
@@ -49,7 +49,7 @@ test("the key that has created an organization lists it and gets a key for it", 
   expect(await list(managed)).toEqual([first.id]);
   const log = await api.call("GET", "/v1/organizations/current/audit-log", { key: managed });
   expect(log.text).toContain("cli: laptop");
-  // One key for each device, there as well.
+  // One key per device, there as well.
   expect((await ensure(first.id, key)).status).toBe(200);
   expect((await api.call("GET", "/v1/me", { key: managed })).status).toBe(401);
 });
@@ -74,7 +74,7 @@ test("no other key is let in, and that key only to these two calls", async () =>
     expect(await list(other)).not.toContain(id);
   }
   expect((await api.call("GET", `/v1/organizations/${id}/api-keys`, { key })).status).toBe(404);
-  // The new organization is not let into its creator's either.
+  // The new organization gets no access to its creator's either.
   expect((await ensure(api.org.organizationId, firstKey)).status).toBe(404);
 });
 

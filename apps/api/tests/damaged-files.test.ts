@@ -1,5 +1,5 @@
-// Reads of a workspace whose stored object is damaged: every call has a status line, no call gives wrong bytes, intact
-// files stay readable, and where the list of files itself is damaged the last whole snapshot is read.
+// Reads of a workspace whose stored object is damaged: every call has a status line, no call returns wrong bytes,
+// intact files stay readable, and if the list of files itself is damaged, the last intact snapshot is read.
 
 import { randomBytes } from "node:crypto";
 import { createTrees } from "@dari/control/storage";
@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(async () => api[Symbol.asyncDispose]());
 
-/** Each is stored in frames of its own: they do not compress. */
+/** Each is stored in its own frames, because they do not compress. */
 const first = { "first.bin": randomBytes(400_000).toString("base64") };
 const second = { ...first, "second.bin": randomBytes(400_000).toString("base64"), "last.txt": "last" };
 
@@ -49,7 +49,7 @@ const flip = (at: (length: number) => number) => (bytes: Buffer) => {
   return copy;
 };
 
-/** Those that leave the list of files whole, and with it every file but one. */
+/** Damage that leaves the list of files intact, and so every file but one. */
 const inContent: Record<string, Damage> = { "a bit near its end": flip((length) => length - 3) };
 const inManifest: Record<string, Damage> = {
   "a bit of its header": flip(() => 5),
@@ -61,7 +61,7 @@ const inManifest: Record<string, Damage> = {
   "another session's object": (_bytes, other) => other,
 };
 
-/** Two turns, of which the second's object is damaged; read by a process that has kept no tree. */
+/** Runs two turns and damages the second's object. Reads with a process without cached trees. */
 async function damage(how: Damage): Promise<Damaged> {
   const strange = await createTestSession(api.db, api.org.organizationId, agentId);
   const other = await api.control.blobs.read((await turn(strange, { "strange.txt": "strange" })).key);
@@ -117,7 +117,7 @@ test.each(Object.entries(inManifest))("%s: the last whole snapshot is read, and 
     const whole = await get(at, archive);
     expect([whole.status, from(whole)]).toEqual([200, at.olderId]);
   }
-  // A write would build on what cannot be read; the session's next turn makes its head whole.
+  // A write would build on an unreadable snapshot. The session's next turn makes its head intact again.
   const path = `/v1/sessions/${at.sessionId}/files/content?path=/new.txt`;
   const written = await api.call("PUT", path, { body: Buffer.from("new") });
   expect([written.status, written.json.code]).toEqual([500, "snapshot_damaged"]);

@@ -1,4 +1,4 @@
-// Command lines that a person lets in with the browser (RFC 8628): one key for one approval, and nothing without it.
+// Command lines that a person authorizes with the browser (RFC 8628): one key per approval, and none without one.
 
 import { createHash } from "node:crypto";
 import { routes, validate, type DevicePolled, type DeviceStarted } from "@dari/contract";
@@ -106,7 +106,7 @@ test("an approval makes one key, for one of fifty polls; and is decided by one o
   expect(polls.filter(({ api_key }) => api_key !== undefined)).toHaveLength(1);
   const { rows } = await api.db.pool.query("select count(*)::int as n from api_keys where member_id = $1", [memberId]);
   expect(rows).toEqual([{ n: 1 }]);
-  // Also where none of them comes too early.
+  // The same if no poll comes too early.
   const other = await start();
   await approveAnyhow();
   const hash = createHash("sha256").update(other.device_code).digest();
@@ -114,7 +114,7 @@ test("an approval makes one key, for one of fifty polls; and is decided by one o
   expect((await Promise.all(takes)).filter((taken) => taken !== undefined)).toHaveLength(1);
 });
 
-/** Whatever was decided before. */
+/** Resets the decision. */
 const approveAnyhow = (): Promise<unknown> =>
   api.db.pool.query("update device_requests set state = 'approved', organization_id = $1, member_id = $2", [
     organizationId,
@@ -161,7 +161,7 @@ test("an approval ends with the membership of who gave it", async () => {
 });
 
 test("a browser that may not manage owners lets no device in that may", async () => {
-  // Somebody else may have had this browser's link before its person became an owner.
+  // The browser's link may be from before its person became an owner.
   await api.db.pool.query("update members set role = 'owner' where id = $1", [memberId]);
   const invite = async (of: string): Promise<number> => {
     const device = await start();
@@ -192,7 +192,7 @@ test("codes cannot be tried one after the other", async () => {
   const tries = Array.from({ length: 21 }, () => by(cookie, "GET", "/v1/me/device?user_code=BBBB-BBBB"));
   const statuses = (await Promise.all(tries)).map(({ status }) => status);
   expect(statuses.sort()).toEqual([...Array.from({ length: 20 }, () => 404), 429]);
-  // Another person's tries are that person's.
+  // Another person's attempts count separately.
   const { memberId: other } = await createTestMember(api.db, organizationId);
   const { cookie: others } = await signInTestMember(api.db, organizationId, other);
   expect((await by(others, "GET", "/v1/me/device?user_code=BBBB-BBBB")).status).toBe(404);

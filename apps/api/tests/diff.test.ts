@@ -1,4 +1,4 @@
-// A turn's changes as a patch: git applies it to the workspace before and makes the workspace after.
+// A turn's changes as a patch: git applies it to the workspace from before and gets the one from after.
 
 import { execFileSync } from "node:child_process";
 import { chmodSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";

@@ -1,4 +1,4 @@
-// Bytes that go between a client and the object store without the API: agreed on before, judged after.
+// Uploads and downloads between a client and the object store without the API: reserved before, checked after.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { routes, validate } from "@dari/contract";

@@ -1,5 +1,5 @@
-// Every route with every scope, and every route with every id of a stranger. Driven by the contract's route table: a
-// new route is walked without being named here.
+// Every route with every scope, and every route with every foreign id. Uses the contract's route table, so new routes
+// are included.
 
 import { apiKeyScopes, hasScope, routePaths, routes, type Route, type RouteName } from "@dari/contract";
 import { createTestKey } from "@dari/testkit";
@@ -45,7 +45,7 @@ describe("scopes", () => {
   test.each(table)("%s with a key that may %s", async (name, scope) => {
     const route: Route = routes[name];
     for (const path of routePaths(route)) {
-      // Nobody's ids: who may call the route changes nothing.
+      // Ids that do not exist: who may call the route changes nothing.
       const named = pathOf(route, path, { ...unknown, organization_id: api.org.organizationId });
       const reply = await api.call(route.method, named, { key: keys[scope]!, body: bodyOf(route) });
       const needed = route.scope === "operator" ? "admin" : route.scope;

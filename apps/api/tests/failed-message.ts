@@ -1,4 +1,4 @@
-// A message that has failed, as rows: sent, claimed, ended.
+// Creates a failed message as rows: sent, claimed, ended.
 
 import { failure, type FailureCode } from "@dari/domain";
 import { createTestAgent, createTestMessage, createTestSession, type TestOrganization } from "@dari/testkit";
@@ -11,7 +11,7 @@ export interface FailedOne {
   readonly messageId: string;
 }
 
-/** In a session of its own, unless one is given. */
+/** In a new session, unless one is given. */
 export async function createFailedMessage(
   api: TestApi,
   organization: TestOrganization,

@@ -1,4 +1,4 @@
-// Uploaded files: streamed in, listed, read in ranges, deleted; and what is refused leaves nothing behind.
+// Uploaded files: streamed in, listed, read in ranges, deleted; refused ones leave nothing behind.
 
 import { createHash } from "node:crypto";
 import { connect } from "node:net";
@@ -139,7 +139,7 @@ test("exactly one part named file is taken, anything else is refused and leaves 
   expect(await objects()).toEqual(before);
 });
 
-// Parts that an S3 server has of an upload are in no list of objects.
+// An S3 server does not list the parts of an unfinished upload.
 const testWithDrafts = testStoreKind() === "filesystem" ? test : test.skip;
 
 testWithDrafts("a client that goes away in the middle leaves nothing", async () => {

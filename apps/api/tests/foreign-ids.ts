@@ -1,5 +1,5 @@
-// Every route with every id of a stranger: the rows, the calls, and what a call must leave as it was. Driven by the
-// contract's route table: a new route is walked without being named here.
+// Every route with every foreign id: the rows, the calls, and what a call must not change. Uses the contract's route
+// table, so new routes are included.
 
 import { randomBytes } from "node:crypto";
 import { fillPath, routePaths, routes, type Route, type RouteName } from "@dari/contract";
@@ -22,18 +22,18 @@ import { routeCases } from "./route-cases.ts";
 
 export type Ids = Readonly<Record<string, string>>;
 
-/** Those that an organization's key may call. */
+/** Routes that an organization's key can call. */
 export const walkedRoutes = (Object.keys(routes) as RouteName[]).filter((name) => {
   const route: Route = routes[name];
   return route.scope !== null && route.scope !== "operator";
 });
 
-/** The ids that a route's path names. */
+/** Returns the ids in a route's path. */
 export function idsInPath(route: Route): string[] {
   return [...route.path.matchAll(/\{(\w+_id)\}/g)].map((match) => String(match[1]));
 }
 
-/** One of each noun that a path may name. */
+/** Creates one row of each noun that a path can name. */
 export async function createRows(api: TestApi, { organizationId, keyId }: TestOrganization): Promise<Ids> {
   const { agentId, versionId } = await createTestAgent(api.db, organizationId);
   const sessionId = await createTestSession(api.db, organizationId, agentId);
@@ -64,7 +64,7 @@ export async function createRows(api: TestApi, { organizationId, keyId }: TestOr
   };
 }
 
-/** Well-formed, and nobody's. */
+/** Well-formed, but not existing. */
 export const unknown: Ids = {
   organization_id: newId("organization"),
   invitation_id: newId("invitation"),
@@ -83,7 +83,7 @@ export const unknown: Ids = {
   session_batch_id: newId("sessionBatch"),
 };
 
-/** Those that are no ids, and those of routes that this file does not know: nobody's. */
+/** Parameters that are not ids, or unknown to this file, get a value that does not exist. */
 export function pathOf(route: Route, path: string, ids: Ids): string {
   const names = [...route.path.matchAll(/\{(\w+)\}/g)].map((match) => String(match[1]));
   const rest = Object.fromEntries(names.map((name) => [name, ids[name] ?? otherParameter(name)]));
@@ -95,12 +95,12 @@ function otherParameter(name: string): string {
   return name === "attempt_number" ? "1" : name === "name" ? "A_SECRET" : "none_01jx5m0k8c3f7q2v9t4w6y8z1a";
 }
 
-/** Enough to be read; whether it validates does not matter to who may call. */
+/** Enough to be read. Whether it validates does not matter for who may call. */
 export function bodyOf(route: Route): unknown {
   return route.request === undefined ? undefined : { name: "x" };
 }
 
-/** Ids outside of paths: what the call is made with, one of them replaced by a stranger's. */
+/** Calls with ids outside of paths; one id at a time is replaced by a foreign one. */
 export const elsewhere: Partial<Record<RouteName, (ids: Ids) => { readonly body?: unknown; readonly query?: string }>> =
   {
     createAgent: (ids) => ({ body: { source_snapshot_id: ids["source_snapshot_id"] } }),
@@ -151,7 +151,7 @@ function eventWithFile(ids: Ids) {
   return { type: "user.message", content: [{ type: "file", file_id: ids["file_id"] }] };
 }
 
-/** The answer without what differs from call to call. */
+/** Returns the answer without what differs from call to call. */
 export function withoutIds(reply: TestReply, ids: Ids): unknown {
   const text = Object.values(ids).reduce((rest, id) => rest.replaceAll(id, "(the id)"), reply.text);
   return [reply.status, text.replace(/"request_id":"[^"]*"/, "")];
@@ -170,15 +170,15 @@ export async function callWith(api: TestApi, name: RouteName, path: string, slot
 
 export interface Look {
   readonly name: RouteName;
-  /** Whose id is a stranger's, and whether it stands in the path. */
+  /** Which id is foreign, and whether it is in the path. */
   readonly slot: string;
   readonly isInPath: boolean;
-  /** The answers to a stranger's id and to one that nobody has. */
+  /** The answers to a foreign id and to one that does not exist. */
   readonly theirs: TestReply;
   readonly nobodys: TestReply;
 }
 
-/** Every route at each of its paths, with one id after the other replaced, wherever it stands. */
+/** Calls every route at each of its paths, and replaces one id after the other. */
 export async function* looksAt(api: TestApi, own: Ids, foreign: Ids): AsyncGenerator<Look> {
   for (const name of walkedRoutes) {
     const route: Route = routes[name];
@@ -198,7 +198,7 @@ export async function* looksAt(api: TestApi, own: Ids, foreign: Ids): AsyncGener
   }
 }
 
-/** What an organization owns, as one digest per table. */
+/** Returns what an organization owns, as one digest per table. */
 export async function rowsOf(api: TestApi, organizationId: string): Promise<unknown> {
   const tables = await api.db.pool.query(`select table_name as name from information_schema.columns
     where table_schema = 'dari' and column_name = 'organization_id' order by 1`);

@@ -1,4 +1,4 @@
-// Going back in a session's history over HTTP: forks, retries in a fork, rollbacks, what failed attempts left behind.
+// A session's history over HTTP: forks, retries in a fork, rollbacks, files of failed attempts.
 
 import { routes, validate } from "@dari/contract";
 import { findViolations } from "@dari/db";

@@ -1,4 +1,4 @@
-// Batches in the form of the hosted service's later clients, and what a session has cost.
+// Batches in the form of the hosted service's later clients, and a session's usage.
 
 import { routes, validate } from "@dari/contract";
 import { failure, newId } from "@dari/domain";

@@ -1,4 +1,4 @@
-// The hosted service's later ways to send a message: as an event of a session, and together with its session.
+// The hosted service's later ways to send a message: as an event of a session, and together with a new session.
 
 import { routes, validate } from "@dari/contract";
 import { createTestAgent, createTestFile, createTestSession } from "@dari/testkit";

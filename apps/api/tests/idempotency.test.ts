@@ -1,4 +1,4 @@
-// One resource per key, however often and however simultaneously a creation is asked for.
+// One resource per key, however often and concurrently a creation is requested.
 
 import { createHash } from "node:crypto";
 import { routes, validate } from "@dari/contract";
@@ -167,7 +167,7 @@ test("a connection that dies half way leaves neither key nor message, and the ca
   const path = `/v1/sessions/${sessionId}/messages/async`;
   const other = await api.db.pool.connect();
   try {
-    // Ending others' connections is not for the application's role.
+    // The application's role may not end others' connections.
     await other.query("set role none");
     await other.query("begin");
     await other.query("select 1 from sessions where id = $1 for update", [sessionId]);

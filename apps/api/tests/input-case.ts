@@ -1,4 +1,4 @@
-// Answers to inputs that are valid, and some that are not.
+// Valid and invalid answers to inputs.
 
 import type { RouteCase } from "./route-case.ts";
 

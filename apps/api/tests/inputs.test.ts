@@ -1,4 +1,4 @@
-// Answers to what messages wait for, as clients see them. The turns are ended by hand.
+// Answers to inputs of messages, as clients see them. The tests end the turns themselves.
 
 import { routes, validate } from "@dari/contract";
 import { dispatch, findViolations, snapshots } from "@dari/db";

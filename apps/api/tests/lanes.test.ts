@@ -1,4 +1,4 @@
-// Lanes over the wire: where a lane can be set, the defaults, and where it is shown.
+// Lanes over HTTP: where a lane can be set, the defaults, and where it is shown.
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { createTestAgent, createTestSession } from "@dari/testkit";

@@ -1,4 +1,4 @@
-// Calls without a valid key: limited by address, and calls with a key from that address are not refused for them.
+// Calls without a valid key are limited by address. Calls with a key from that address are not refused for them.
 
 import { createTestKey } from "@dari/testkit";
 import { afterEach, expect, test } from "@jest/globals";

@@ -1,4 +1,4 @@
-// People get in: by invitations and by links that sign in, each of which opens once; and a browser that is signed in.
+// People join by invitations and sign-in links, each of which works once; and a signed-in browser.
 
 import { createHash } from "node:crypto";
 import { routes, validate } from "@dari/contract";
@@ -138,7 +138,7 @@ describe("a browser", () => {
     expect(JSON.stringify(api.log)).not.toContain(secret);
     Object.assign(api.control, { publicUrl: "https://dari.example" });
     const secure = (await open(tokenOf(await invite("admin")))).headers.get("set-cookie");
-    // Under https only the name that no other host can set counts.
+    // Over https, only the name that no other host can set is accepted.
     const plain = await by(cookieOf(reply), "GET", "/v1/me");
     const prefixed = await by(`__Host-${cookieOf(reply)}`, "GET", "/v1/me");
     Object.assign(api.control, { publicUrl: api.url });
@@ -229,7 +229,7 @@ describe("a browser", () => {
     const { memberId } = await createTestMember(api.db, organizationId, "admin");
     const { cookie } = await signInTestMember(api.db, organizationId, memberId);
     expect((await by(cookie, "GET", `${own}`)).json).toMatchObject({ id: org.organizationId });
-    // There is no queue here, which only an operator is told.
+    // There is no queue here, which only operators are told.
     const board = async (of: string): Promise<number> => (await by(of, "GET", "/ops/queues")).status;
     expect([await board(cookie), await board((await join("owner")).cookie), await board("")]).toEqual([404, 403, 401]);
     const headers = { cookie, origin: "https://evil.example" };

@@ -1,5 +1,5 @@
-// Signing in through an identity provider: a real one, on loopback, that signs what it says; and all that may be wrong
-// with what comes back.
+// Signing in through an identity provider: a real one on loopback with signed tokens, and everything that can be wrong
+// in its answer.
 
 import { members } from "@dari/db";
 import { newId, Redacted } from "@dari/domain";
@@ -51,7 +51,7 @@ async function leave(query = ""): Promise<{ readonly cookie: string; readonly at
   return { cookie: String(cookiesOf(reply)[0]), at: to(reply) };
 }
 
-/** And to where the provider sends the browser. */
+/** To where the provider redirects the browser. */
 async function askProvider(at: string): Promise<string> {
   const reply = await fetch(at, { redirect: "manual" });
   const back = new URL(String(reply.headers.get("location")));

@@ -55,7 +55,7 @@ describe("limits", () => {
       const reply = await setLimits(api.org.organizationId, { weight: 1_000 }, key);
       expect([reply.status, reply.json.code]).toEqual([403, "forbidden"]);
     }
-    // An operator's key that is no admin's reaches no other organization at all.
+    // An operator's key without the admin scope reaches no other organization.
     expect((await api.call("GET", pathOf(api.org.organizationId), { key: run.apiKey })).status).toBe(404);
   });
 

@@ -1,4 +1,4 @@
-// Routes for operators: metrics, the sign-in of a browser, the queue board. Everybody else is refused.
+// Routes for operators: metrics, the sign-in of a browser, the queue board. All others are refused.
 
 import { randomBytes } from "node:crypto";
 import { createPlatformMetrics } from "@dari/control/operations";
@@ -110,7 +110,7 @@ describe("signing in", () => {
     const cookie = await signIn(api, apiKey);
     const look = async (value = cookie): Promise<number> =>
       (await api.call("GET", "/ops/queues", { key: null, headers: { cookie: value } })).status;
-    // There is no queue here, which only an operator is told.
+    // There is no queue here, which only operators are told.
     expect(await look()).toBe(404);
     const [name, text = "", signature = ""] = /^(.*?=)(.*)\.(.*)$/.exec(cookie)?.slice(1) ?? [];
     const longer = JSON.parse(Buffer.from(text, "base64url").toString()) as { until: number };

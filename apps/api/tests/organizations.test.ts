@@ -213,7 +213,7 @@ test("egress is set by the organization within what operators set, read with the
   const egress = { organization: { mode: "allow", hosts }, operator: { mode: "off", hosts: [] } };
   expect(claimed).toMatchObject({ outcome: "claimed", turn: { details: { egress } } });
 
-  // The organization cannot take the operators' back.
+  // The organization cannot delete the operators' setting.
   expect((await api.call("DELETE", path)).json).toEqual({ organization: null, operator });
   expect((await api.call("DELETE", theirs, asOperator)).json).toEqual({ organization: null, operator: null });
   const log = (await api.call("GET", `${own}/audit-log`)).json["audit_entries"] as {

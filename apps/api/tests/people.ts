@@ -1,4 +1,4 @@
-// An organization with people for a test, and what they do: by its key, or by a browser that is signed in.
+// An organization with people for a test, and their calls: with its key, or with a signed-in browser.
 
 import { routes, validate, type InvitationCreated, type Role } from "@dari/contract";
 import { createTestOrganization, type TestOrganization } from "@dari/testkit";
@@ -14,9 +14,9 @@ export interface People {
   /** Calls like a browser from the platform's own pages. */
   by(cookie: string, method: string, path: string, body?: unknown): Promise<TestReply>;
   invite(role: Role, email?: string): Promise<InvitationCreated>;
-  /** Opens a link with the secret behind its `#`. */
+  /** Opens a link with the secret after its `#`. */
   open(token: string, headers?: Record<string, string>): Promise<TestReply>;
-  /** Invites somebody, who opens the link. */
+  /** Invites a person, who opens the link. */
   join(role: Role, email?: string): Promise<{ readonly memberId: string; readonly cookie: string }>;
 }
 
@@ -51,12 +51,12 @@ export async function createPeople(api: TestApi): Promise<People> {
   };
 }
 
-/** What stands behind the `#` of a link. */
+/** Returns the text after the `#` of a link. */
 export function tokenOf(made: object): string {
   return String((made as { readonly url?: unknown }).url).split("#")[1] ?? "";
 }
 
-/** The first cookie that a reply sets, as a browser sends it. */
+/** Returns the first cookie that a reply sets, as a browser sends it. */
 export function cookieOf(reply: TestReply): string {
   return String(reply.headers.get("set-cookie")?.split(";")[0]);
 }

@@ -1,4 +1,4 @@
-// A session is exported from one installation and goes on in another; what is no whole export is refused and leaves
+// A session is exported from one installation and continues in another. Incomplete exports are refused and leave
 // nothing.
 
 import { gunzipSync, gzipSync } from "node:zlib";
@@ -44,7 +44,7 @@ const files: TestWorkspace = {
   modes: { "run.sh": 0o755 },
 };
 
-/** One turn with an upload, one that failed, one that completed, and a message that waits. */
+/** One turn with an upload, one that failed, one that completed, and a waiting message. */
 async function conversation(): Promise<string> {
   const { id } = await bring(source, agentBundle());
   const agent = await source.call("POST", "/v1/agents", { body: { source_snapshot_id: id } });
@@ -173,7 +173,7 @@ test("an import that is repeated under its key is one session; another file is r
   const replies = await Promise.all([1, 2, 3].map(() => bringIn(whole, { headers })));
   expect(replies.map((reply) => reply.status)).toEqual([201, 201, 201]);
   expect(new Set(replies.map((reply) => reply.json["id"])).size).toBe(1);
-  // Its upload; the bundle is there by the sessions before.
+  // Only its upload: an earlier session has stored the bundle.
   expect(await objects()).toBe(before + 1);
   const other = await bringIn(gzipSync(gunzipSync(whole), { level: 1 }), { headers });
   expect(other.json.code).toBe("idempotency_key_reused");
@@ -282,7 +282,7 @@ test.each<[string, string, (member: Entry) => Entry[]]>([
     "path: expected a file in /input",
     at("uploads.jsonl", (body) => body.replace("/input/notes.txt", "/../notes.txt")),
   ],
-  // A worker that places it must come by no link.
+  // A worker that places it must follow no link.
   [
     "an upload's path below a link",
     "path: expected a file in /input",
@@ -348,7 +348,7 @@ test("what an import holds on the disk is bounded, and given back", async () => 
   Object.assign(target.control, { scratch: createScratchSpace() });
 });
 
-/** Its first two messages, with plain names only: altered it is whole all the same. */
+/** Exports its first two messages, with plain names only, so that the altered archive is complete. */
 async function exportedBeginning(): Promise<Buffer> {
   const all = (await source.call("GET", `/v1/sessions/${sessionId}/messages`)).json.data as { id: string }[];
   const fork = await source.call("POST", `/v1/sessions/${sessionId}/fork`, { body: { message_id: all[1]?.id } });

@@ -1,4 +1,4 @@
-// The publishing calls in order, for tests that need a bundle on the server.
+// The publishing calls in order, for tests that need an uploaded bundle.
 
 import type { Bundle } from "./bundle.ts";
 import type { TestApi, TestReply } from "./api-fixture.ts";
@@ -24,7 +24,7 @@ export function finalize(api: TestApi, id: string): Promise<TestReply> {
   return api.call("POST", `/v1/source-snapshots/${id}/finalize`);
 }
 
-/** A bundle, reserved, uploaded and finalized. */
+/** Reserves, uploads and finalizes a bundle. */
 export async function bring(api: TestApi, bundle: Bundle): Promise<{ id: string; verdict: TestReply }> {
   const reserved = await reserve(api, bundle);
   const uploaded = await upload(api, reserved, bundle.bytes);

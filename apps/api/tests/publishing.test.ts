@@ -1,4 +1,4 @@
-// Publishing: a bundle's way from its reservation to an agent with a version that waits to be built.
+// Publishing: from a bundle's reservation to an agent with a version that waits to be built.
 
 import { randomBytes } from "node:crypto";
 import { gzipSync } from "node:zlib";

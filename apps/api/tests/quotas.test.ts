@@ -1,4 +1,4 @@
-// What an organization may keep: exact when many come at once, and free again when something is deleted.
+// Quotas of an organization: exact for concurrent calls, and freed by deletions.
 
 import { createTestAgent, createTestSession, createTestSourceSnapshot } from "@dari/testkit";
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
@@ -31,9 +31,9 @@ interface Kept {
   readonly limit: string;
   readonly noun: string;
   create(): Promise<TestReply>;
-  /** Deletes what a reply made. */
+  /** Deletes what a reply created. */
   remove(json: TestReply["json"]): Promise<TestReply>;
-  /** How many there are. */
+  /** The list that shows how many there are. */
   list: string;
 }
 

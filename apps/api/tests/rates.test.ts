@@ -1,4 +1,4 @@
-// What an organization and its keys may send in a while: exact, told in headers, and nobody else's business.
+// Rate limits of an organization and its keys: exact, shown in headers, and independent of others.
 
 import { createRateLimiter } from "@dari/control/tenants";
 import { createTestAgent, createTestFile, createTestKey, createTestSession } from "@dari/testkit";
@@ -40,7 +40,7 @@ test("as many requests as the bound, however many come at once; then 429 with ho
     /^rate limit of the organization reached: 40 requests per minute; retry in \d+ s$/,
   );
 
-  // Others have a window of their own; what needs no key has none.
+  // Others have their own window. Calls without a key have none.
   expect((await api.call("GET", "/v1/sessions", { key: api.stranger.apiKey })).status).toBe(200);
   for (const path of ["/v1/auth/config", "/healthz", "/openapi.json", "/docs"]) {
     const reply = await api.call("GET", path);
@@ -50,7 +50,7 @@ test("as many requests as the bound, however many come at once; then 429 with ho
 
 test("a window begins with the first request after the one before has passed", async () => {
   await using api = await startTestApi({ rates: { requests: 2 } });
-  // Each of another process, which remembers nothing.
+  // Each limiter is like another process without cached counts.
   const limiter = () => createRateLimiter(api.db, { requests: 2, messages: 1, upload_bytes: 1 });
   const actor = { organizationId: api.org.organizationId, keyId: api.org.keyId, scopes: [] };
   const granted = async (): Promise<boolean> => (await limiter().take(actor, "requests", 1)).granted;
@@ -83,7 +83,7 @@ test("a key with a quota of its own leaves the rest to the others", async () => 
   const refused = byKey.find((reply) => reply.status === 429)!;
   expect(refused.json.detail).toMatch(/^rate limit of the API key reached: 5 requests per minute/);
   expect(refused.headers.get("ratelimit-policy")).toBe('"requests";q=30;w=60, "key-requests";q=5;w=60');
-  // One was the key's creation.
+  // The key's creation was one request.
   const rest = await Promise.all(Array.from({ length: 40 }, () => api.call("GET", "/v1/sessions")));
   expect(statuses(rest)).toEqual({ 200: 24, 429: 16 });
 });
@@ -115,7 +115,7 @@ test("uploads are counted in bytes, before they are read", async () => {
   ]);
   const second = await upload(2_000);
   expect([second.status, second.json.code]).toEqual([429, "limit_exceeded"]);
-  // What is refused takes nothing from what is left.
+  // A refused call takes nothing.
   expect((await upload(100)).status).toBe(201);
   const reserve = (size_bytes: number) =>
     api.call("POST", "/v1/source-snapshots", { body: { format: "tar.gz", sha256: "0".repeat(64), size_bytes } });

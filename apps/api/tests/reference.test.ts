@@ -1,4 +1,4 @@
-// The description of the API, as machines and people read it.
+// The description of the API, for programs and people.
 
 import { buildOpenApi, routePaths, routes, type Route } from "@dari/contract";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";

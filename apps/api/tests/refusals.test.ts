@@ -1,5 +1,5 @@
-// Every route refuses who has no key, who lacks the scope, who asks for another organization's things, and bodies that
-// do not validate. Driven by the contract's route table: a new route fails here until it has its cases.
+// Every route refuses callers without a key or the scope, other organizations' resources, and invalid bodies. Uses the
+// contract's route table: a new route fails here until it has its cases.
 
 import { fillPath, routePaths, routes, type Route, type RouteName } from "@dari/contract";
 import {
@@ -19,7 +19,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { startTestApi, type TestApi } from "./api-fixture.ts";
 import { routeCases as cases } from "./route-cases.ts";
 
-/** Far from its cap. */
+/** Far below its limit. */
 const budget = { period: "total", max_turns: 1_000_000 };
 
 const names = Object.keys(routes) as RouteName[];

@@ -1,4 +1,4 @@
-// Failed messages by a filter, sent again together: once each, within the caps, on record.
+// Failed messages that match a filter, sent again together: once each, within the limits, with audit entries.
 
 import { routes, validate, type MessagesRetried } from "@dari/contract";
 import { findViolations } from "@dari/control/operations";
@@ -185,11 +185,11 @@ test("one call ends long before a lease that its sessions' workers hold", async 
   const startedAt = performance.now();
   const { retried } = await retry({ limit: limits.bulkRetryMax });
   expect(retried).toHaveLength(limits.bulkRetryMax);
-  // A worker renews all its leases together, and waits where one of their sessions is locked.
+  // A worker renews all its leases together, and waits if one of their sessions is locked.
   expect(performance.now() - startedAt).toBeLessThan(leaseMs);
 });
 
-/** Copies of a session with its one failed message. */
+/** Copies a session with its one failed message. */
 async function manyMore(sessionId: string, count: number): Promise<void> {
   const columnsOf = async (table: string): Promise<string> => {
     const { rows } = await api.db.pool.query<{ name: string }>(

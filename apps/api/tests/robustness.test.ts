@@ -1,4 +1,4 @@
-// What surrounds every route: the one shape of errors, request ids, a database that is away, and the drain.
+// What all routes share: the form of errors, request ids, an unavailable database, and the drain.
 
 import { once } from "node:events";
 import { connect } from "node:net";
@@ -140,7 +140,7 @@ test("without its database the API answers 503 with Retry-After, and is not read
   await using api = await startTestApi();
   expect((await api.call("GET", "/readyz", { key: null })).status).toBe(200);
   await using away = await startTestApi();
-  // The connections of a pool that was closed on the far side, to a port where nobody listens.
+  // Returns the connections of a pool that was closed on the other side, to a port without a listener.
   const { openDatabase } = await import("@dari/db");
   const db = openDatabase({ url: "postgres://dari@127.0.0.1:9/none", poolMax: 1, applicationName: "away" });
   Object.assign(away.control, { db });

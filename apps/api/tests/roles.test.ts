@@ -1,4 +1,4 @@
-// What people may do by their roles, how they leave, and what is on record of all that.
+// What people may do by their roles, how they leave, and the audit entries.
 
 import { routes, validate, type AuditEntry, type Role } from "@dari/contract";
 import { createTestMember } from "@dari/testkit";

@@ -1,4 +1,4 @@
-// What the routes about people take and refuse: a part of route-cases.ts.
+// What the routes about people accept and refuse: a part of route-cases.ts.
 
 import type { RouteCase } from "./route-case.ts";
 

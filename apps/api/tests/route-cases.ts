@@ -1,4 +1,4 @@
-// What each route of the contract takes and refuses, for the tests that walk all of them.
+// What each route of the contract accepts and refuses, for tests of all routes.
 
 import type { RouteName } from "@dari/contract";
 import type { RouteCase } from "./route-case.ts";

@@ -1,4 +1,4 @@
-// What the routes of schedules and batches take and refuse, for the tests that walk all routes.
+// What the routes of schedules and batches accept and refuse, for tests of all routes.
 
 const text = { parts: [{ type: "text", text: "hello" }] };
 const batch = { agent_id: "agt_01jx5m0k8c3f7q2v9t4w6y8z1a", sessions: [text] };

@@ -1,4 +1,4 @@
-// Schedules over the wire: made, changed, paused, listed, deleted, all on record.
+// Schedules over HTTP: created, changed, paused, listed, deleted, with audit entries.
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { fireSchedules } from "@dari/control/automation";

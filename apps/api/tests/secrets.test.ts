@@ -1,4 +1,4 @@
-// Secrets: the master key changes, and a version whose secrets are not set says so.
+// Secrets: a change of the master key, and a version without its secrets.
 
 import { randomBytes } from "node:crypto";
 import { expect, test } from "@jest/globals";

@@ -1,4 +1,5 @@
-// Sessions and messages as clients see them. The turns are ended by hand: running them is tested with the worker.
+// Sessions and messages as clients see them. The tests end the turns themselves; running turns is tested with the
+// worker.
 
 import { routes, validate } from "@dari/contract";
 import { turns } from "@dari/db";
@@ -27,7 +28,7 @@ function post(sessionId: string, body: unknown, suffix = "", headers: Record<str
   return api.call("POST", `/v1/sessions/${sessionId}/messages${suffix}`, { body, headers });
 }
 
-/** A queued message in a session that a claim finds. */
+/** Creates a queued message in a session that a claim finds. */
 async function queued(): Promise<{ sessionId: string; messageId: string }> {
   const sessionId = await createTestSession(api.db, api.org.organizationId, agentId);
   return { sessionId, messageId: await createTestMessage(api.db, api.org.organizationId, sessionId) };

@@ -1,4 +1,4 @@
-// Who may watch, how streams end, and what readers that are slow or many cost.
+// Who may watch, how streams end, and the cost of slow or many readers.
 
 import { createClient } from "@dari/client";
 import { turns, type ClaimedTurn } from "@dari/db";
@@ -26,7 +26,7 @@ const newSession = () => createTestSession(api.db, api.org.organizationId, agent
 const newMessage = (sessionId: string) => createTestMessage(api.db, api.org.organizationId, sessionId);
 const streamOf = (sessionId: string) => `/v1/sessions/${sessionId}/stream`;
 
-/** More than the system's buffers of a connection take. */
+/** More than the system's buffers of a connection can hold. */
 async function addBigEvents(of: TestApi, turn: ClaimedTurn): Promise<void> {
   const data = "x".repeat(250_000);
   for (let number = 1; number <= 60; number++) {
@@ -34,7 +34,7 @@ async function addBigEvents(of: TestApi, turn: ClaimedTurn): Promise<void> {
   }
 }
 
-/** Whether one more stream may be opened. */
+/** Returns whether one more stream can be opened. */
 async function isFree(sessionId: string): Promise<boolean> {
   const next = await watchRaw(api, streamOf(sessionId));
   next.stop();

@@ -1,4 +1,4 @@
-// The ledger as it grows: in order, without gap or repeat, over reconnects, with previews in their place.
+// Streams of events: in order, without gap or repeat, over reconnects, with previews in place.
 
 import { createClient, isLedgerEvent, type StreamedEvent } from "@dari/client";
 import { routes, validate, type EventRecord } from "@dari/contract";
@@ -52,7 +52,7 @@ test("events come without any notification", async () => {
   const watching = watch((signal) => client().streamSession(sessionId, { signal }));
   await waitUntil(() => watching.seen.length > 0, { what: "the stream to be open" });
   const turn = await claimIn(api, sessionId);
-  // Not by finish of the fixture, which notifies.
+  // Not with the fixture's finish, which notifies.
   await turns.finishIfHeld(api.db, turn, { ending: "failed", failure: { code: "agent_error", message: "no" } });
   await waitUntil(() => typesOf(watching.seen).includes("message.failed"), { what: "the poll to find it" });
   watching.stop();

@@ -1,4 +1,4 @@
-// Ends turns as a worker would, without one: for tests of what clients see of them.
+// Ends turns without a worker, for tests of what clients see.
 
 import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -8,7 +8,7 @@ import { failure, newId } from "@dari/domain";
 import { diff, emptyTree, save, scan } from "@dari/workspace";
 import type { TestApi } from "./api-fixture.ts";
 
-/** Claims the head of a session that stands dispatched. */
+/** Claims the head of a dispatched session. */
 export async function claim(api: TestApi): Promise<ClaimedTurn> {
   const turn = await turns.claimNextIfAny(api.db, newId("attempt"), {
     workerId: "wrk_test",
@@ -26,14 +26,14 @@ export async function finish(api: TestApi, turn: ClaimedTurn, input: FinishInput
   api.control.notifier.notify("message", turn.messageId);
 }
 
-/** What a workspace holds: contents and targets by path, and the modes of files that have another than 644. */
+/** A workspace: contents and targets by path, and modes other than 644. */
 export interface TestWorkspace {
   readonly files?: Record<string, string | Uint8Array>;
   readonly links?: Record<string, string>;
   readonly modes?: Record<string, number>;
 }
 
-/** Completes a turn after which the session's workspace holds these files and links, and no others. */
+/** Completes a turn whose session's workspace then contains exactly these files and links. */
 export async function complete(api: TestApi, turn: ClaimedTurn, workspace: TestWorkspace = {}): Promise<void> {
   await finish(api, turn, {
     ending: "completed",
@@ -49,7 +49,7 @@ export async function fail(api: TestApi, turn: ClaimedTurn, workspace: TestWorks
   await finish(api, turn, { ending: "failed", failure: failure("timeout", "the turn took too long"), ...saved });
 }
 
-/** What a turn that ends with this workspace records of it. */
+/** Returns what a turn that ends with this workspace records. */
 async function saveFor(
   api: TestApi,
   turn: ClaimedTurn,

@@ -1,4 +1,4 @@
-// The commit alone accepts a message: the sender does not wait for the queue.
+// A message is accepted by the commit alone: the sender does not wait for the queue.
 
 import { createTestAgent, createTestSession } from "@dari/testkit";
 import { expect, test } from "@jest/globals";

@@ -1,28 +1,28 @@
-// Takes the scoping out of the queries of calls, in a test's own database and process, so that row-level security is
-// all that is left. The platform has no such switch: what goes to the server is rewritten on its way, and the functions
-// in the database are replaced by its owner.
+// Removes the organization's condition from the queries of calls, in a test's own database and process, so that only
+// row-level security is left. The platform has no such switch: statements are rewritten on their way to the server, and
+// the database's owner replaces its functions.
 
 import { openDatabase, type Database } from "@dari/db";
 import type { TestApi } from "./api-fixture.ts";
 
-/** A column of the organization that is compared with a parameter. */
+/** A comparison of the organization's column with a parameter. */
 const scoping = /(?:"?\b\w+"?\.)?"?\borganization_id"? = (\$\d+|p_organization)\b/g;
 
-/** The parameter stays, or the server would not know its type. */
+/** The parameter stays, because the server must know its type. */
 function withoutScoping(text: string): string {
   return text.replace(scoping, "($1::text is not null)");
 }
 
 export interface Unscoped extends AsyncDisposable {
-  /** Texts of calls' statements that lost their scoping. */
+  /** Statements of calls that lost their condition. */
   readonly statements: ReadonlySet<string>;
-  /** Functions in the database that did. */
+  /** Functions in the database that lost it. */
   readonly functions: readonly string[];
   /** Row-level security is switched off by the tables' owner: nothing is left. */
   lowerFence(): Promise<void>;
 }
 
-/** Before the first call: a connection that is open already is not rewritten. */
+/** Called before the first call: open connections are not rewritten. */
 export async function removeScoping(api: TestApi): Promise<Unscoped> {
   const { tenantPool } = api.db;
   if (tenantPool === undefined || tenantPool.totalCount > 0) throw new Error("calls have been made before");
@@ -42,7 +42,7 @@ export async function removeScoping(api: TestApi): Promise<Unscoped> {
   };
 }
 
-/** A text, a statement with its values, or one that the driver is about to send. */
+/** A text, a statement with values, or one that the driver is about to send. */
 function rewritten(statement: unknown, statements: Set<string>): unknown {
   if (typeof statement === "string") return note(statement, statements);
   const sent = statement as { text: string };

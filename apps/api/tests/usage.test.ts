@@ -1,4 +1,4 @@
-// What an organization has used and keeps, and the fleet as operators watch it.
+// What an organization has used and stores, and the fleet for operators.
 
 import { routes, validate, type FleetRecord, type UsageRecord } from "@dari/contract";
 import { dispatch, turns, workers, type ClaimedTurn } from "@dari/db";
@@ -26,7 +26,7 @@ async function send(agent = agentId): Promise<{ sessionId: string; messageId: st
   return { sessionId, messageId: String(reply.json["id"]) };
 }
 
-/** Sends a message, whose turn begins so many seconds before now. */
+/** Sends a message whose turn starts this many seconds in the past. */
 async function begin(seconds: number, agent = agentId): Promise<ClaimedTurn> {
   await send(agent);
   await dispatch.dispatchIfReady(api.db, [{ organizationId: api.org.organizationId, count: 1 }], 60_000);

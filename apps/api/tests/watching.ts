@@ -1,4 +1,4 @@
-// Watches streams as clients do, and moves the turns that are watched.
+// Watches streams as clients do, and runs the watched turns.
 
 import type { StreamedEvent } from "@dari/client";
 import { dispatch, type ClaimedTurn } from "@dari/db";
@@ -25,12 +25,12 @@ export function watch(start: (signal: AbortSignal) => AsyncIterable<StreamedEven
   return { seen, done, stop: () => over.abort() };
 }
 
-/** A stream as it comes over the wire. */
+/** A stream as raw text. */
 export interface RawWatching {
   readonly response: Response;
-  /** What came so far. */
+  /** The text received so far. */
   readonly text: () => string;
-  /** Resolves when the platform ends it, rejects when it breaks off. */
+  /** Resolves when the platform ends it, rejects if it breaks. */
   readonly done: Promise<void>;
   stop(): void;
 }
@@ -56,7 +56,7 @@ export async function watchRaw(
   return { response, text: () => text, done, stop: () => over.abort() };
 }
 
-/** Claims the session's next message; what other tests left open fails on the way. */
+/** Claims the session's next message. Fails turns that other tests left open. */
 export function claimIn(api: TestApi, sessionId: string): Promise<ClaimedTurn> {
   return waitUntil(
     async () => {

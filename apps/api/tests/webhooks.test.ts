@@ -1,4 +1,4 @@
-// Webhook endpoints over the wire: secrets shown once, choices kept, deliveries listed and sent again, all on record.
+// Webhook endpoints over HTTP: secrets shown once, settings kept, deliveries listed and sent again, with audit entries.
 
 import { randomBytes } from "node:crypto";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
