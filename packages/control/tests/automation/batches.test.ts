@@ -1,4 +1,4 @@
-// Batches whose process is lost: none is half made, and what was begun to be cancelled is cancelled.
+// Batches whose process dies: none is created in part, and a started cancellation is finished.
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { createBatch, finishBatchCancels, sweepBatches } from "@dari/control/automation";

@@ -1,4 +1,4 @@
-// One creation per key, when its calls meet; and word of it only once it is committed.
+// One creation per key if its calls meet; notifications only after the commit.
 
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { idempotently, type Actor, type Control, type KeyedCall } from "@dari/control/context";
@@ -23,7 +23,7 @@ beforeEach(async () => {
 
 const silent = (): void => undefined;
 
-/** A control plane that remembers what it says. */
+/** Returns a `Control` that records its notifications. */
 function control(): Control {
   const parts: Pick<Control, "db" | "notifier" | "delivery" | "log"> = {
     db: database.db,
@@ -42,7 +42,7 @@ function keyedCall(fingerprint = "f"): KeyedCall {
   return { method: "POST", path: "/v1/api-keys", key: "k", fingerprint, status: 201 };
 }
 
-/** What stands for any creation: a row, and word of it. */
+/** A creation: a row and a notification. */
 async function make(inside: Control): Promise<{ resourceId: string }> {
   const id = newId("apiKey");
   const secretHash = Buffer.from(id);
@@ -65,7 +65,7 @@ async function count(): Promise<number> {
   return rows[0]?.n ?? -1;
 }
 
-/** Runs `first` up to its end, then `second` until it waits for it, then lets the first go on. */
+/** Runs `first` up to its end, then `second` until it waits for it, then continues the first. */
 async function meet(end: () => void, fingerprint?: string) {
   const reached = Promise.withResolvers<void>();
   const mayEnd = Promise.withResolvers<void>();

@@ -1,4 +1,4 @@
-// Simultaneous builds on any workers install one set of dependencies only once.
+// Concurrent builds on any workers install one set of dependencies only once.
 
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import type { DependencyLayerRef, DependencyLayerRegistry } from "@dari/bundles";

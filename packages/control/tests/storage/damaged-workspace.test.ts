@@ -1,4 +1,4 @@
-// What is damaged or missing in the store never becomes a silently incomplete disk.
+// Damaged or missing objects never lead to a silently incomplete workspace.
 
 import { afterAll, describe, expect, test } from "@jest/globals";
 import { findViolations } from "@dari/db";
@@ -51,7 +51,7 @@ describe.each(["auto", "copy"] as const)("with disks of kind %s", (kind) => {
     const bad = await fixture.headOf(sessionId);
     await damage(bad, how);
 
-    // The worker that ran the turn has it still, and nothing is lost.
+    // The worker that ran the turn still has it, so nothing is lost.
     const kept = await fixture.turn(worker, sessionId, () => {}, "failed");
     expect([kept.opened.restoredFrom, kept.opened.disk.isWarm]).toEqual([undefined, true]);
 
@@ -66,7 +66,7 @@ describe.each(["auto", "copy"] as const)("with disks of kind %s", (kind) => {
     expect(saved.filesChanged.map(({ path }) => path)).toEqual(["/b"]);
     expect(await eventsOf(sessionId)).toMatchObject([{ snapshot_id: good, damaged_snapshot_id: bad }]);
 
-    // What was built on it stands on its own, on any worker.
+    // What was built on it is independent, on any worker.
     const again = await fixture.turn(await fixture.newWorker(kind), sessionId, (dir) => {
       expect([read(dir, "a"), read(dir, "b")]).toEqual(["first", "third"]);
     });
@@ -84,7 +84,7 @@ describe.each(["auto", "copy"] as const)("with disks of kind %s", (kind) => {
     });
     const bad = await fixture.headOf(sessionId);
     await damage(bad, how);
-    // One that still knows the head's tree, and one that reads it.
+    // One worker that has cached the head's tree, and one that reads it.
     for (const next of [worker, await fixture.newWorker(kind)]) {
       const asking = await fixture.newWorker(kind);
       const { messageId } = await fixture.turn(asking, sessionId, write("b", "asked"), "suspended");
@@ -100,7 +100,7 @@ describe.each(["auto", "copy"] as const)("with disks of kind %s", (kind) => {
       expect(saved.snapshot).toMatchObject({ parentId: bad, isFull: true });
       expect(saved.filesChanged.map(({ path }) => path)).toEqual(expect.arrayContaining(["/b", "/c"]));
     }
-    // What waited was whole: only the attempts that began at the head have found it damaged.
+    // The waiting attempt was intact: only attempts that began at the head have found it damaged.
     for (const event of await eventsOf(sessionId)) expect(event).toMatchObject({ damaged_snapshot_id: bad });
     const asking = await fixture.newWorker(kind);
     const { messageId } = await fixture.turn(asking, sessionId, write("b", "asked"), "suspended");

@@ -1,4 +1,4 @@
-// What of sign-ins is removed for good: what has expired, and nothing that still opens something.
+// Expired sign-ins are removed for good, and nothing that still works.
 
 import { purgeDefaults, purgeDeleted, type StorageContext } from "@dari/control/storage";
 import { invitations } from "@dari/db";

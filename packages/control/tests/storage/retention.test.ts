@@ -1,4 +1,4 @@
-// What ends by the clock or with its organization really goes: rows and objects, and nothing of anybody else.
+// What expires or belongs to a deleted organization is really removed: rows and objects, and nothing of others.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { deleteExpired, purgeDeleted, sweepStore, type ExpiryCounts, type StorageContext } from "@dari/control/storage";
@@ -36,7 +36,7 @@ afterAll(async () => {
   await fixture[Symbol.asyncDispose]();
 });
 
-/** Every session in steps of two, and once more the first. */
+/** Every session in steps of two, and the first once more. */
 async function expireAll(): Promise<ExpiryCounts> {
   said = [];
   const total = { expired: 0, deleted: 0, organizations: 0 };
@@ -102,7 +102,7 @@ test("a session expires after its last message or write, and is deleted a week l
   expect(await expireAll()).toEqual({ expired: 1, deleted: 1, organizations: 0 });
   const all = [young, old, ancient, completed, busy];
   expect(await Promise.all(all.map(stateOf))).toEqual(["open", "expired", "deleted", "completed", "open"]);
-  // Created long ago, and used a moment ago.
+  // Created long ago, and used recently.
   await age(young, 5);
   await db.pool.query("update dari.messages set completed_at = clock_timestamp() where session_id = $1", [young]);
   await age(old, 7);

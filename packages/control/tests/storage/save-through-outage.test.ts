@@ -1,4 +1,4 @@
-// A turn that has done its work is saved through a database that lets it down.
+// A finished turn is saved although the database fails in between.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,5 +1,5 @@
-// The keepers of the object store: nothing that is named goes, everything that is not goes in the end, and what lies
-// elsewhere afterwards is the same.
+// Maintenance of the object store: referenced objects stay, all others are deleted in the end, and moved contents stay
+// the same.
 
 import { afterAll, beforeEach, expect, test } from "@jest/globals";
 import {
@@ -41,7 +41,7 @@ const now = { youngMs: -60_000, afterMs: -1, rememberMs: 3_600_000, perPass: 3 }
 const purgeNow = { afterMs: -1, abandonedMs: -1, unusedMs: -1, perPass: 50 };
 
 /**
- * Passes until one whole round through the store found nothing to do; the first one began where the last call ended.
+ * Runs passes until a whole round through the store found nothing to do. The first one continues the last call's round.
  */
 async function sweepAll(): Promise<number> {
   let deleted = 0;
@@ -72,7 +72,7 @@ async function keysIn(prefix: string): Promise<string[]> {
 const write = (path: string, body: string | Uint8Array) => (dir: string) =>
   writeFileSync(join(dir, "workspace", path), body);
 
-/** The tree as the store alone gives it, restored and scanned by itself. */
+/** Returns the tree from the store alone, restored and scanned independently. */
 async function treeOnDisk(snapshotId: string): Promise<Tree> {
   const { tree } = await createTrees(context).load(fixture.organizationId, snapshotId);
   const dir = join(fixture.top, newId("attempt"));
@@ -122,7 +122,7 @@ test("what is named again loses its mark, and what is doomed cannot be named", a
   expect(await objects.doomMarked(db, { afterMs: -1, limit: 10 })).toEqual([key("doomed")]);
   const late = { ...leaning, objectKey: key("late"), references: [{ objectKey: key("doomed"), storedBytes: 1 }] };
   await expect(recordObject(context, organizationId, late)).rejects.toThrow("being deleted");
-  // Also when the object is gone for a while, and also as a snapshot's own.
+  // Also if the object is missing for a while, and also for a snapshot's own object.
   expect(await sweepAll()).toBeGreaterThan(0);
   await expect(recordObject(context, organizationId, late)).rejects.toThrow("being deleted");
   const insert = `insert into dari.snapshots (id, organization_id, session_id, kind, object_key, tree_hash,
@@ -161,7 +161,7 @@ test("a squash cuts the chain, keeps ids and trees, and turns that run meanwhile
   const squash = createSquasher(context);
   expect(await squash()).toEqual({ squashed: 0, passed: 0 });
 
-  // The worker goes on from the tree that it has, another one from the store.
+  // The worker continues from its cached tree, another one from the store.
   await fixture.turn(worker, session, write("f0", "after"));
   trees.set(await fixture.headOf(session), treeHash(await treeOnDisk(await fixture.headOf(session))));
   await fixture.turn(await fixture.newWorker(), session, write("f1", "after"));
@@ -182,7 +182,7 @@ testImages(
     const session = await fixture.newSession();
     for (let turn = 0; turn <= 16; turn++) {
       await fixture.turn(worker, session, (dir) => {
-        // Large enough for an image, whose threshold counts files and bytes; zeros take no time.
+        // Large enough for an image, whose threshold counts files and bytes. Zeros take no time.
         if (turn === 0) write("large", Buffer.alloc(33 * 1024 * 1024))(dir);
         write("small", `turn ${turn}`)(dir);
       });

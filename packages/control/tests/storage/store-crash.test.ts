@@ -1,5 +1,5 @@
-// An S3 server that is killed in the middle of saves and comes back: nothing committed is lost, nothing half-written is
-// visible, and no turn notices more than a delay.
+// An S3 server that is killed during saves and restarted: nothing committed is lost, nothing half-written is visible,
+// and turns notice only a delay.
 
 import { afterAll, describe, expect, test } from "@jest/globals";
 import { createS3BlobStore, type BlobBody, type BlobStore } from "@dari/blobs";
@@ -19,7 +19,7 @@ const MiB = 1024 * 1024;
 const moments = ["before its first byte", "after its first piece", "after its last byte"] as const;
 type Moment = (typeof moments)[number];
 
-/** A server that dies at a moment of the next put, and is started again on its port and files. */
+/** A server that dies at a moment of the next put, and is restarted on its port and files. */
 class MortalServer implements AsyncDisposable {
   deaths = 0;
   next: Moment | undefined;
@@ -104,7 +104,7 @@ afterAll(async () => {
     }
     expect(server.deaths).toBe(9);
 
-    // By the store alone, read by somebody who knows nothing.
+    // Reads only the store, without cached data.
     const fresh = createTrees(fixture);
     for (const [id, hash] of trees) {
       const { tree } = await fresh.load(fixture.organizationId, id);

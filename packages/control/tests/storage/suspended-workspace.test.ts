@@ -1,4 +1,5 @@
-// A message that was suspended goes on at what it left, and still changes its session's head once, from where it began.
+// A suspended message continues from its side snapshot, and changes its session's head once, compared with where it
+// began.
 
 import { afterAll, describe, expect, test } from "@jest/globals";
 import { findViolations, turns } from "@dari/db";
@@ -24,7 +25,7 @@ afterAll(async () => {
   await fixture[Symbol.asyncDispose]();
 });
 
-/** A message with an upload that is to stand at this path. */
+/** Sends a message with an upload for this path. */
 async function sendFile(sessionId: string, path: string): Promise<string> {
   const { db, blobs, organizationId } = fixture;
   const fileId = await createTestFile(db, organizationId);
@@ -120,11 +121,11 @@ describe.each(["auto", "copy"] as const)("with disks of kind %s", (kind) => {
     await fixture.turn(await fixture.newWorker(kind), sessionId, (dir) => {
       mkdirSync(fileIn(dir, "input"));
       write(dir, "input/notes.txt", "the agent's own");
-      // Which placing the upload opens, and which is no change of the message's.
+      // Placing the upload makes it writable, which is not a change of the message.
       chmodSync(fileIn(dir, "input"), 0o500);
     });
     const messageId = await sendFile(sessionId, "/input/notes.txt");
-    // Like a worker whose files no other user can read.
+    // A worker whose files no other user can read.
     const umask = process.umask(0o077);
     const first = await fixture
       .play(await fixture.newWorker(kind), messageId, () => {}, "suspended")

@@ -1,4 +1,4 @@
-// Turns without an agent: claimed, opened, edited by the test, saved and recorded as a worker does it.
+// Turns without an agent: claimed, opened, edited by the test, saved and recorded as a worker does.
 
 import type { BlobStore } from "@dari/blobs";
 import {
@@ -37,9 +37,9 @@ export interface WorkspaceFixture extends AsyncDisposable {
   readonly agentId: string;
   readonly top: string;
   newSession(): Promise<string>;
-  /** A worker that has nothing yet. */
+  /** Returns a worker without cached data. */
   newWorker(kind?: "auto" | "copy"): Promise<WorkspaceContext>;
-  /** One turn; `edit` writes below the directory, which holds `workspace/` and `state/`. */
+  /** Runs one turn; `edit` writes below the directory, which contains `workspace/` and `state/`. */
   turn(worker: WorkspaceContext, sessionId: string, edit: Edit, ending?: Ending): Promise<PlayedTurn>;
   /** Like `turn`, for an existing message. */
   play(worker: WorkspaceContext, messageId: string, edit: Edit, ending?: Ending): Promise<PlayedTurn>;
@@ -60,7 +60,7 @@ export interface PlayedTurn {
 const nothing = (): void => undefined;
 const silent = { debug: nothing, info: nothing, warn: nothing, error: nothing };
 
-/** On a store of its own, unless one is given. */
+/** Uses a separate store, unless one is given. */
 export async function openWorkspaceFixture(given?: BlobStore): Promise<WorkspaceFixture> {
   await using stack = new AsyncDisposableStack();
   const { db, url } = stack.adopt(await createTestDatabase(), (database) => database.close());

@@ -1,4 +1,4 @@
-// Counts that cannot be counted beside those that can.
+// Totals that cannot be checked, beside those that can.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { correctKeptCounts } from "@dari/control/tenants";
@@ -24,7 +24,7 @@ test("counts that fail hold up no other, and are tried again", async () => {
   const context = { db, log: { debug: write, info: write, warn: write, error: write } };
   const made = (await createTestOrganizations(db, 14)).map(({ organizationId }) => organizationId).sort();
   await db.pool.query("update organizations set max_sessions = 5 where id = any ($1)", [made]);
-  // More of them than one pass looks at, and before the others.
+  // More than one pass checks, and before the others.
   const broken = made.slice(0, 11);
   await owner.pool.query("alter function kept_now(text, text) rename to kept_truly");
   await owner.pool.query(`create function kept_now(p_organization text, p_kind text) returns bigint

@@ -1,4 +1,4 @@
-// Whose the secrets of a turn are: the organization's, or the session's own, which win; and where it may send them.
+// Which secrets a turn gets: the organization's, or the session's own, which come first; and where it may send them.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { randomBytes } from "node:crypto";
@@ -58,7 +58,7 @@ test("a session's own secrets are told apart from credentials, and are nobody el
   expect([...ofMine.ofSession]).toEqual(["KEY"]);
   expect(Object.fromEntries(ofOther.values)).toEqual({ SHARED: "our SHARED", KEY: "our KEY" });
   expect([...ofOther.ofSession]).toEqual([]);
-  // What a session brings in place of a credential is kept as that is.
+  // A session's secret in place of a credential is handled like the credential.
   for (const [{ kept }, value] of [
     [ofMine, "my KEY"],
     [ofOther, "our KEY"],
@@ -76,7 +76,7 @@ test("a session's own secrets are told apart from credentials, and are nobody el
     .where("name", "=", "KEY")
     .execute();
   expect((await open(other)).kept[0]!.placeholder).not.toBe(ofOther.kept[0]!.placeholder);
-  // Nor does a placeholder tell a session whether it has guessed the credential's value.
+  // A placeholder does not show a session whether it has guessed the credential's value.
   const guessed = async (sessionId: string): Promise<string> =>
     (await openSecrets({ db, sealer }, organizationId, sessionId, ["GUESSED"])).kept[0]!.placeholder;
   expect(await guessed(mine)).not.toBe(await guessed(other));

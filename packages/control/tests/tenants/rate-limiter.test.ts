@@ -1,4 +1,4 @@
-// Calls that are granted without asking Postgres for each, and never more than the bound.
+// Calls are granted without asking Postgres for each, and never more than the limit.
 
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import type { Actor, RateLimiter } from "@dari/control/context";
@@ -38,7 +38,7 @@ function counted(): { db: Database; statements: () => number } {
   return { db: { ...database.db, kysely }, statements: () => count };
 }
 
-/** How many of `calls` are granted to `clients` that take turns at the limiters. */
+/** Returns how many of `calls` are granted to `clients` that use the limiters in turn. */
 async function grantedOf(calls: number, limiters: readonly RateLimiter[], clients = 16): Promise<number> {
   let granted = 0;
   let next = 0;

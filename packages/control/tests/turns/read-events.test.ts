@@ -1,4 +1,4 @@
-// What those who watch many sessions read of the ledger: together, and no less than each would read alone.
+// Events for listeners of many sessions are read together, and completely.
 
 import type { EventRecord } from "@dari/contract";
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
@@ -29,7 +29,7 @@ beforeEach(() => {
 
 type Plugin = Parameters<Database["kysely"]["withPlugin"]>[0];
 
-/** The organization's database; counts the statements that go to it. */
+/** Returns the organization's database, which counts its statements. */
 function counting(): Database {
   const db = database.db.forOrganization(organizationId);
   const plugin: Plugin = {

@@ -75,7 +75,7 @@ async function itemsOf(
   }));
 }
 
-/** Until waiting messages may have ended, in seconds. */
+/** After this time, waiting messages may have ended. In seconds. */
 const retryAfterSeconds = 5;
 
 function refusal(

@@ -1,9 +1,9 @@
-// When schedules are due: through both changes of the clock, and after a time when nobody looked.
+// When schedules are due: at both changes of the clock, and after a time without a check.
 
 import { describe, expect, test } from "@jest/globals";
 import { checkTimeZone, dueTimes, nextDueAt, normalizeCron } from "./cron.ts";
 
-/** The first due times after a moment, as UTC says them. */
+/** Returns the first due times after a moment, in UTC. */
 function after(cron: string, timeZone: string, from: string, count: number): string[] {
   const found: string[] = [];
   let at = new Date(from);
@@ -48,7 +48,7 @@ describe("in autumn, where 02:00 to 03:00 of 25 October 2026 exists twice in Ber
       "2026-10-25T00:30Z",
       "2026-10-26T01:30Z",
     ]);
-    // Asked in between, it is not found a second time.
+    // A start in between does not find it a second time.
     expect(after("30 2 * * *", "Europe/Berlin", "2026-10-25T00:45Z", 1)).toEqual(["2026-10-26T01:30Z"]);
   });
 

@@ -1,4 +1,4 @@
-// Events become numbers; organizations have names only where that was asked for, and no more than there is room for.
+// Log lines become metrics. Organizations get labels only on request, up to a limit.
 
 import { expect, test } from "@jest/globals";
 import { createPlatformMetrics, type PlatformMetricsOptions } from "./platform-metrics.ts";

@@ -1,4 +1,4 @@
-// What a feed hands to its listeners, in which order, and what it forgets.
+// What a feed passes to its listeners, in which order, and what it forgets.
 
 import type { EventRecord } from "@dari/contract";
 import type { PlacedPreview } from "@dari/control/context";
@@ -24,7 +24,7 @@ function delta(text: string, attemptId = "att_1"): Preview {
 
 type Page = { events: readonly EventRecord[]; more: boolean };
 
-/** A feed whose readings of the ledger end when the test says so. */
+/** Starts a feed whose queries end when the test says so. */
 function startFeed() {
   const readings: { after: number; end: (events: readonly EventRecord[]) => void; fail: () => void }[] = [];
   const feed = createSessionFeed(0, (after) => {
@@ -47,7 +47,7 @@ test("previews keep their order around the reading that finds their attempt", as
   void feed.look();
   readings[0]?.end([event(1, "attempt.started", "att_1")]);
   await settled();
-  // Another reading is under way, and the attempt is known meanwhile.
+  // During another query, the attempt becomes known.
   feed.takePreview(delta("c"));
   readings[1]?.end([]);
   await settled();

@@ -1,4 +1,4 @@
-// The bounds on event streams.
+// Limits on event streams.
 
 import { expect, test } from "@jest/globals";
 import { createStreamGate } from "./stream-gate.ts";
@@ -13,7 +13,7 @@ test("places are counted for the organization and for the process, and given bac
   leave();
   leave();
   gate.check("org_1");
-  // What was promised is let in past the bound, and counted.
+  // A promised stream is opened above the limit, and counted.
   gate.take("org_1");
   gate.take("org_1");
   expect(() => gate.check("org_2")).toThrow("limit of open event streams reached");

@@ -1,4 +1,4 @@
-// Archives are held to programs that others wrote: what they unpack is what went in.
+// Archives are tested with other programs: what they unpack must equal the input.
 
 import { execFileSync } from "node:child_process";
 import { lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
@@ -25,7 +25,7 @@ function entry(path: string, more: Partial<ArchiveEntry> & { text?: string | Buf
     mode: 0o644,
     sizeBytes: content.length,
     target: "",
-    // In pieces, as contents come.
+    // In pieces, as contents arrive.
     open: async () => Readable.from([content.subarray(0, 3), content.subarray(3)], { objectMode: true }),
     ...more,
   };
@@ -118,7 +118,7 @@ test.each(["directory", "file", "symlink"] as const)("tar: a reader that stops d
   }
   const archive = writeTar(many());
   await archive.next();
-  // Everything that does not wait for the reader has happened by then.
+  // By then, everything that does not wait for the reader has happened.
   for (let i = 0; i < 100; i++) await new Promise(setImmediate);
   expect(asked).toBeLessThan(200);
   await archive.return(undefined);

@@ -1,4 +1,4 @@
-// The reader takes what the writer and other programs make, and refuses what it does not know.
+// The reader accepts what the writer and other programs make, and refuses everything else.
 
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";

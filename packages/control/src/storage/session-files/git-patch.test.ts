@@ -1,4 +1,4 @@
-// Patches are held to git itself: applied to the old state they make the new one.
+// Patches are tested with git: applied to the old state, they give the new one.
 
 import { execFileSync } from "node:child_process";
 import { chmodSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync } from "node:fs";

@@ -1,4 +1,4 @@
-// What a limit that shows late becomes for a caller.
+// How limits that are found late are reported to callers.
 
 import { expect, test } from "@jest/globals";
 import { AppError } from "@dari/domain";

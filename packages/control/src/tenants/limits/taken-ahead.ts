@@ -17,7 +17,7 @@ interface Remembered {
   /** Calls that may still be granted. */
   left: number;
   readonly answeredAtMs: number;
-  /** Until then, nothing is granted. */
+  /** Nothing is granted before this time. */
   readonly exhaustedUntilMs: number;
   /** At most the end of the window: what was taken in one window is not used in the next. */
   readonly endsAtMs: number;

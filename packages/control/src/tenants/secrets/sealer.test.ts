@@ -1,4 +1,4 @@
-// Old keys open, the current one seals, and what does not open says which key is missing and never a value.
+// Old keys open, the current one seals, and errors name the missing key and never a value.
 
 import { randomBytes } from "node:crypto";
 import { expect, test } from "@jest/globals";

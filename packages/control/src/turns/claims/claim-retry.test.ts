@@ -1,4 +1,4 @@
-// Retries that are due take slots as everything else does: within caps, in turn, and however many are due at once.
+// Due retries take slots like everything else: within limits, in order, however many are due at once.
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { dispatch, findViolations, turns, workers, type Claimant, type Database } from "@dari/db";
@@ -42,7 +42,7 @@ async function organization(maxConcurrency: number | null = null, ofAgent?: numb
   return { organizationId, agentId };
 }
 
-/** A session of it with one message that waits. */
+/** Creates a session with one waiting message. */
 async function waiting({ organizationId, agentId }: Place): Promise<string> {
   const sessionId = await createTestSession(db, organizationId, agentId);
   const message = { organizationId, sessionId, messageId: newId("message"), parts: [], metadata: {}, attachments: [] };
@@ -63,7 +63,7 @@ async function dispatched(place: Place, sessionId: string): Promise<{ sessionId:
   return turn;
 }
 
-/** Its job, once the session waits for a retry that is due. */
+/** Returns its job, once the session waits for a due retry. */
 async function due(place: Place): Promise<{ sessionId: string; dispatchNumber: number }> {
   const job = await dispatched(place, await waiting(place));
   const claim = await claimTurn(db, job, claimant);

@@ -1,4 +1,4 @@
-// What the API may take past the dispatcher.
+// What the API may take ahead of the dispatcher.
 
 import { expect, test } from "@jest/globals";
 import { createView } from "./admission.ts";

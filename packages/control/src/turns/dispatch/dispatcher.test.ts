@@ -1,4 +1,4 @@
-// The dispatcher on a real database: first messages beside a flood, weights, caps, and what follows a change of leader.
+// The dispatcher on a real database: first messages beside a flood, weights, limits, and a change of leader.
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { createPgNotifier, findViolations, turns, workers, type Database } from "@dari/db";
@@ -48,7 +48,7 @@ function offer(slots: number): Promise<void> {
   return workers.upsertWorkerSeen(db, { id: "wrk_test", pool: "default", slots, draining: false, details: {} });
 }
 
-/** An organization with so many sessions that each have one message waiting. */
+/** Creates an organization with this many sessions, each with one waiting message. */
 async function organization(
   sessions: number,
   settings: { weight?: number; maxConcurrency?: number; lane?: Lane; ofAgent?: number } = {},
@@ -84,7 +84,7 @@ async function send(organizationId: string, sessionId: string, lane?: Lane): Pro
   if (accepted.outcome !== "accepted") throw new Error(`no message: ${accepted.outcome}`);
 }
 
-/** Ends the oldest turn in flight, as a worker would that has held it for a second. */
+/** Ends the oldest running turn, like a worker that has held it for a second. */
 async function endOne(): Promise<void> {
   const turn = inFlight.shift();
   if (turn === undefined) throw new Error("nothing is in flight");
@@ -108,7 +108,7 @@ function held(organizationId: string): number {
 test("a first message is dispatched in the first tick with a free slot, beside a flood", async () => {
   const flood = await organization(500);
   await organization(0);
-  // A worker that is not seen for a while offers nothing.
+  // A worker that has not been seen for a while offers nothing.
   await offer(10);
   await dispatcher.tick();
   expect(held(flood)).toBe(9);
@@ -132,7 +132,7 @@ test("turns of two organizations that always wait come to their weights", async 
   let total = 0;
   while (total < 300) {
     const before = inFlight.length;
-    // A worker that is not seen for a while offers nothing.
+    // A worker that has not been seen for a while offers nothing.
     await offer(10);
     await dispatcher.tick();
     for (const turn of inFlight.slice(before)) {
@@ -178,7 +178,7 @@ test("sessions that wait for a max_concurrency of their agent do not close the d
   for (const id of [other, bound]) {
     await waitUntil(() => offer(10).then(() => admission.mayDispatch(id)), { what: "a slot past the dispatcher" });
   }
-  // The session that may begin now waits for the dispatcher, so nothing passes it.
+  // The session that may begin waits for the dispatcher, so nothing passes it.
   await endOne();
   await waitUntil(() => offer(10).then(() => !admission.mayDispatch(other)), { what: "the direct path to close" });
 });
@@ -207,7 +207,7 @@ test("one organization alone has every slot", async () => {
   expect(held(only)).toBe(10);
 });
 
-/** The lanes of sessions of an organization that is given one slot at a time, `turns` times. */
+/** Returns the lanes of an organization's sessions that get one slot at a time, `turns` times. */
 async function lanesOf(turns: number): Promise<Lane[]> {
   const lanes: Lane[] = [];
   for (let i = 0; i < turns; i++) {

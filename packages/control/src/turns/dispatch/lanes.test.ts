@@ -1,4 +1,4 @@
-// The share of background work in what one organization is given.
+// The share of background work in one organization's turns.
 
 import { describe, expect, test } from "@jest/globals";
 import { limits } from "@dari/domain";
@@ -8,7 +8,7 @@ const share = 1 / limits.backgroundOneIn;
 
 interface Flood {
   readonly slots: number;
-  /** Seconds of a turn of each lane. */
+  /** Seconds per turn of each lane. */
   readonly interactive: number;
   readonly background: number;
   readonly seconds: number;

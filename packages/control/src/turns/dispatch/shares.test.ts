@@ -1,4 +1,4 @@
-// Who gets the free slots.
+// Which organizations get the free slots.
 
 import { describe, expect, test } from "@jest/globals";
 import type { Contender } from "./slot-limits.ts";
@@ -57,7 +57,7 @@ test("who has had more waits, over many rounds", () => {
   expect(Math.abs((total["a"] ?? 0) - (total["b"] ?? 0))).toBeLessThanOrEqual(1);
 });
 
-/** Runs turns on a fleet, one second of simulated time per round, every organization always ready. */
+/** Simulates turns on a fleet, one second per round, with every organization always ready. */
 function simulate(
   organizations: Record<string, { weight?: number; turnSeconds: number }>,
   slots: number,

@@ -1,4 +1,4 @@
-// Which inputs an agent may ask for, beyond what its schema may say.
+// Which inputs an agent may ask for, beyond the rules for schemas.
 
 import { describe, expect, test } from "@jest/globals";
 import { createScrubber, limits } from "@dari/domain";

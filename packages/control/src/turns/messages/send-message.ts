@@ -25,7 +25,7 @@ export interface SendMessageInput {
 /** A message that is sent again. Its files keep their paths if these still contain them. */
 export interface FailedMessage {
   readonly messageId: string;
-  /** As stored, in the order of the new message's parts. */
+  /** The stored parts, in the order of the new message's parts. */
   readonly parts: readonly { readonly path?: string }[];
 }
 

@@ -17,7 +17,7 @@ export async function listEvents(
   return readEvents(control.db, { ...input, organizationId: actor.organizationId });
 }
 
-/** As `listEvents`, for a session that is known to exist. */
+/** Like `listEvents`, for a session that is known to exist. */
 export async function readEvents(db: Database, of: EventsAfter): Promise<PageOf<EventRecord>> {
   const { organizationId, sessionId } = of;
   const page = await events.listEvents(db, of);

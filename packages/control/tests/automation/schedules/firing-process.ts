@@ -1,4 +1,4 @@
-// A firing as a process of its own, for tests that kill it.
+// Fires schedules in a separate process, for tests that kill it.
 
 import { fireSchedules } from "@dari/control/automation";
 import { createRateLimiter } from "@dari/control/tenants";

@@ -1,4 +1,4 @@
-// What a due time comes to: the message, the record, and the next due time, and what stands in the way.
+// What a due time causes: the message, the record, and the next due time, and what can prevent it.
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { fireSchedules, sweepFirings, updateSchedule } from "@dari/control/automation";
@@ -20,7 +20,7 @@ afterEach(async () => scene[Symbol.asyncDispose]());
 
 const place = () => ({ organizationId: scene.actor.organizationId });
 
-/** Makes it due, fires, and tells what was recorded. */
+/** Makes it due, fires, and returns the record. */
 async function fireOnce(scheduleId: string, secondsAgo?: number) {
   await scene.makeDue(scheduleId, secondsAgo);
   await scene.fire();
@@ -107,7 +107,7 @@ test("a session that rejects while it is busy: skipped, and nothing of it stays"
   const other = await scene.schedule({ session_id: sessionId, overlap: "replace" });
   const first = await fireOnce(id);
   expect(await fireOnce(other.id)).toMatchObject({ outcome: "skipped", reasonCode: "session_busy" });
-  // Its own message before is open: cancelling it would be in vain, so it is not cancelled either.
+  // Its previous message is open: cancelling it would be useless, so it is not cancelled.
   await scene.rows("update schedules set last_message_id = $2 where id = $1", other.id, first.messageId);
   await scene.rows("update messages set state = 'running', fence = 1 where id = $1", first.messageId);
   expect(await fireOnce(other.id)).toMatchObject({ outcome: "skipped", reasonCode: "session_busy" });

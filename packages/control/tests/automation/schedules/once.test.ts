@@ -92,7 +92,7 @@ test("an organization with many due schedules does not hold up another's", async
     organizationId,
     agentId,
   );
-  // A run ends after a while: what it leaves, the next one fires.
+  // A run ends after a while. The next one continues.
   while ((await scene.fire()).fired > 0);
   const [place] = await scene.rows<{ n: number }>(`select n::int from (
     select schedule_id, row_number() over (order by created_at) as n from schedule_firings) f

@@ -1,4 +1,4 @@
-// Schedules on a database of their own, and the shortest way to make them due.
+// Schedules on a separate database, with short ways to make them due.
 
 import { createSchedule, fireSchedules, getSchedule, type FiringCounts } from "@dari/control/automation";
 import type { Actor, Control } from "@dari/control/context";
@@ -14,15 +14,15 @@ export interface ScheduleScene extends AsyncDisposable {
   readonly actor: Actor;
   readonly agentId: string;
   readonly log: { event: string; fields: Record<string, unknown> }[];
-  /** Due once a year, for the agent, unless said otherwise. */
+  /** Due once a year, for the agent, unless the request says otherwise. */
   schedule(request?: Partial<CreateScheduleRequest>): Promise<ScheduleRecord>;
-  /** Has it due so many seconds ago. */
+  /** Makes it due, this many seconds ago. */
   makeDue(scheduleId: string, secondsAgo?: number): Promise<void>;
   fire(): Promise<FiringCounts>;
   get(scheduleId: string): Promise<ScheduleRecord>;
   /** The newest first. */
   firings(scheduleId: string): Promise<FiringRow[]>;
-  /** Rows of a statement. */
+  /** Returns the rows of a statement. */
   rows<Row extends object>(statement: string, ...values: unknown[]): Promise<Row[]>;
 }
 
@@ -41,7 +41,7 @@ export async function openScheduleScene(rates: Partial<RateDefaults> = {}): Prom
     backlog: createBacklog(),
     rates: createRateLimiter(db, { requests: undefined, messages: undefined, upload_bytes: undefined, ...rates }),
   };
-  // What these verbs use of it.
+  // What these operations use of it.
   const control = parts as unknown as Control;
   const { organizationId, keyId } = await createTestOrganization(db);
   const { agentId } = await createTestAgent(db, organizationId);

@@ -1,4 +1,4 @@
-// What a claim takes hold of, and what is given back when it cannot be used.
+// What a claim takes, and what is released if it cannot be used.
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { sendWebhookTest } from "@dari/control/outbound";
@@ -43,7 +43,7 @@ test("a claim locks no more than it takes, whatever else is due; what it holds i
     expect(free).toHaveLength(7);
     const held = new Set(claimed.map(({ id }) => id));
     expect(free.some(({ id }) => held.has(id))).toBe(false);
-    // The twin chooses the same ones as the oldest: it waits for nobody and takes none of them.
+    // A concurrent call chooses the same oldest ones, waits for no lock and takes none of them.
     const others = await webhookOutbox.claimDue(db, { ...bounds, limit: 10 });
     expect(others.some(({ id }) => held.has(id))).toBe(false);
     expect(others).toHaveLength(7);

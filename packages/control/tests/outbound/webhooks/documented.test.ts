@@ -1,4 +1,4 @@
-// The code of docs/webhooks.md does what it says there: it accepts what this platform signs, and nothing else.
+// The code in docs/webhooks.md works as described: it accepts what this platform signs, and nothing else.
 
 import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -39,7 +39,7 @@ print(json.dumps([is_from_dari(headers, body.encode(), secret) for headers, body
   },
 };
 
-/** A delivery as it arrives: its headers, its body, and the secret that the receiver has. */
+/** A delivery as it arrives: its headers, its body, and the receiver's secret. */
 function deliver(options: { at?: number; secrets?: (own: string) => string[] } = {}) {
   const secret = createWebhookSecret();
   const [id, timestamp] = ["evt_1", options.at ?? Math.floor(Date.now() / 1_000)];

@@ -1,4 +1,5 @@
-// Receivers that stall, redirect, lie, or are somebody else's: bounded, recorded, never followed inside.
+// Receivers that stall, redirect, lie, or belong to someone else: limited, recorded, never followed to internal
+// addresses.
 
 import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
@@ -28,10 +29,10 @@ afterEach(async () => {
   await receiver[Symbol.asyncDispose]();
 });
 
-/** Sends one test event and answers what is on record of it. */
+/** Sends one test event and returns its record. */
 async function attempt(settings: Parameters<WebhookScene["sender"]>[0] = {}, url = receiver.url) {
   const { id } = await scene.endpoint(receiver.url);
-  // Past the look that an endpoint's URL gets when it is named.
+  // Bypasses the check of an endpoint's URL.
   await scene.rows("update webhook_endpoints set url = $2 where id = $1", id, url);
   await sendWebhookTest(scene.control, scene.actor, id);
   const sender = scene.sender(settings);
@@ -118,7 +119,7 @@ describe("a receiver that lies", () => {
 });
 
 describe("private addresses", () => {
-  /** Counts connections, whatever is said over them. */
+  /** Counts connections, whatever is sent over them. */
   async function startTrap() {
     let connections = 0;
     const server = createServer((socket) => {
@@ -177,7 +178,7 @@ describe("private addresses", () => {
     let looks = 0;
     const sender = scene.sender({
       timeoutMs: 2_000,
-      // A name server that says something else each time: what was looked at is what is connected to.
+      // A name server with a different answer each time: only the checked address is connected to.
       resolve: () => Promise.resolve([(looks += 1) > 1 ? "198.51.100.1" : "127.0.0.1"]),
     });
     await sender.runOnce();
@@ -230,7 +231,7 @@ test("organizations whose receivers stall keep nobody else waiting", async () =>
   expect(receiver.received).toHaveLength(5);
 });
 
-/** A certificate that is its own authority. */
+/** Creates a self-signed certificate. */
 async function makeCertificate(altName: string): Promise<{ key: string; cert: string }> {
   const dir = await mkdtemp(join(tmpdir(), "dari-tls-"));
   const files = { key: join(dir, "key.pem"), cert: join(dir, "cert.pem") };

@@ -1,5 +1,5 @@
-// From events to deliveries: each event once for each endpoint that chose it, in any order of commits. Nothing is noted
-// without endpoints.
+// From events to deliveries: each event once for each endpoint that chose it, in any order of commits. Without
+// endpoints, nothing is noted.
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { deleteWebhookEndpoint, updateWebhookEndpoint } from "@dari/control/outbound";

@@ -1,4 +1,4 @@
-// A receiver on loopback with scripted answers, which keeps what it gets, and the scene that sends to it.
+// A receiver on loopback with scripted answers that stores its requests, and the scene that sends to it.
 
 import { createHmac, randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
@@ -33,7 +33,7 @@ export interface Received {
   readonly headers: IncomingMessage["headers"];
 }
 
-/** `socket`: what the request came over, for those who lie below HTTP. */
+/** `socket`: the request's connection, for tests below HTTP. */
 export type Answer = (received: Received, response: ServerResponse, socket: Socket) => void;
 
 export interface Receiver extends AsyncDisposable {
@@ -45,7 +45,7 @@ export interface Receiver extends AsyncDisposable {
 
 export const ok: Answer = (_received, response) => void response.writeHead(200).end("thanks");
 
-/** `createWith`: a server of another kind, such as one with TLS. */
+/** `createWith`: another kind of server, such as one with TLS. */
 export async function startReceiver(
   answer: Answer = ok,
   createWith: (handle: RequestListener) => Server = createServer,
@@ -80,7 +80,7 @@ export async function startReceiver(
   return receiver;
 }
 
-/** Verifies a signature like a receiver, written only from the specification. */
+/** Verifies a signature like a receiver that was written only from the specification. */
 export function isSignedBy(secret: string, { id, timestamp, body, signatures }: Received): boolean {
   const key = Buffer.from(secret.replace("whsec_", ""), "base64");
   const expected = createHmac("sha256", key).update(`${id}.${timestamp}.${body}`).digest("base64");
@@ -99,7 +99,7 @@ export interface WebhookScene extends AsyncDisposable {
     options?: { eventTypes?: readonly string[]; agentId?: string },
   ): Promise<{ id: string; secret: string }>;
   sender(settings?: Partial<SenderSettings>, context?: Partial<WebhookContext>): WebhookSender;
-  /** Rows of a statement, as the owner of the tables. */
+  /** Returns the rows of a statement, as the owner of the tables. */
   rows<Row extends object>(statement: string, ...values: unknown[]): Promise<Row[]>;
 }
 
@@ -118,7 +118,7 @@ export async function openWebhookScene(allow: string): Promise<WebhookScene> {
     delivery: { available: false, deliver: () => Promise.reject(new Error("there is no queue")) },
     backlog: createBacklog(),
   };
-  // What these verbs use of it.
+  // What these operations use of it.
   const control = parts as unknown as Control;
   const { organizationId, keyId } = await createTestOrganization(db);
   const { agentId } = await createTestAgent(db, organizationId);

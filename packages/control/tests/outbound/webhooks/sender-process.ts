@@ -1,4 +1,4 @@
-// A sender as a process of its own, for tests that kill it. It opens what it signs with as it finds it.
+// A sender in a separate process, for tests that kill it. Its sealer does not decrypt.
 
 import type { Sealer } from "@dari/control/context";
 import { createWebhookSender, receiverPolicyOf } from "@dari/control/outbound";

@@ -1,4 +1,4 @@
-// Deliveries on their way: signed, retried by the schedule, recorded, never lost and never sent by two at once.
+// Sending deliveries: signed, retried by the schedule, recorded, never lost and never sent by two processes at once.
 
 import { spawn } from "node:child_process";
 import { join } from "node:path";
@@ -309,7 +309,7 @@ test("a process that is killed between the sending and its record: sent again, u
   await sendWebhookTest(scene.control, scene.actor, id);
   receiver.answer = () => undefined;
   const script = join(import.meta.dirname, "sender-process.ts");
-  // What it signs with does not matter here: its claim is a real one, and so is its end.
+  // Its signatures do not matter here: the claim and its end are real.
   const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", script], {
     env: { URL: scene.database.url, RECEIVER: `127.0.0.1:${receiver.port}`, PATH: process.env["PATH"] },
     stdio: "inherit",
@@ -382,6 +382,6 @@ test("the sweep keeps up with what ends at two thousand a second, beside its twi
   const sweeps = await Promise.all([1, 2].map(() => sweepWebhooks(scene.control, { keepMs: 0 })));
   const seconds = (performance.now() - startedAt) / 1_000;
   expect(sweeps.reduce((sum, { purged }) => sum + purged, 0)).toBe(rows);
-  // A sweep a minute, which may take 25 s of it.
+  // A sweep runs once a minute and may take 25 s.
   expect((rows / seconds) * (25 / 60)).toBeGreaterThan(2_000);
 });
