@@ -272,7 +272,7 @@ async function openCaches(
   return { images, contents, disks };
 }
 
-/** As many turns as configured, or as there is memory for. */
+/** Plans the configured number of turns, or as many as there is memory for. */
 function planTurns(assembly: WorkerAssembly, log: Logger): MemoryPlan {
   const memory = planMemory(
     {

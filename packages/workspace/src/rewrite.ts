@@ -17,7 +17,7 @@ import { treeHash } from "./tree-hash.ts";
 
 export interface RewriteOptions {
   readonly store: BlobStore;
-  /** As for `save`. */
+  /** See `save`. */
   readonly keyPrefix: string;
   /** A saved tree, with locations. */
   readonly tree: Tree;

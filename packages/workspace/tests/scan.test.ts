@@ -37,7 +37,7 @@ test("a file whose times did not step is read again when they are of the base sc
   writeFiles(dir, { "workspace/f": "before" });
   const before = await scan(dir);
   writeFileSync(join(dir, "workspace/f"), "after!");
-  // As a coarse clock would have it: the base saw the very times that the file has now.
+  // Simulates a coarse clock: the base saw the same times that the file has now.
   const stat = lstatSync(join(dir, "workspace/f"));
   const seen = { stat, entry: entryAt(before.tree, "workspace/f") };
   const frozen = (takenAtMs: number) => ({ ...before, seen: new Map([["workspace/f", seen]]), takenAtMs });

@@ -1,6 +1,6 @@
-// The words that give unclear text away, and how many of them each part of the repository still has.
+// The words that give unclear text away. No file may use them.
 
-import { packageOf, type RepositoryFile } from "./files.ts";
+import type { RepositoryFile } from "./files.ts";
 
 /** Words with a plain replacement: "the one who" or a noun, "again", "available", "it gets". */
 const giveaways = /\b(whoever|anew|to be had|it is told)\b/gi;
@@ -20,20 +20,3 @@ export function giveawaysIn({ path, text }: RepositoryFile): string[] {
     return words.map((word) => `${path}:${index + 1}: ${word}`);
   });
 }
-
-/** The part of the repository that a file belongs to: a package, or the first folder of its path. */
-export const partOf = (path: string): string => packageOf(path) ?? path.split("/")[0]!;
-
-/** The most giveaways that each part may have. Lower a number when you rewrite a file; a part without one has none. */
-export const giveawaysMax: Readonly<Record<string, number>> = {
-  api: 20,
-  contract: 5,
-  control: 17,
-  db: 11,
-  docs: 1,
-  harness: 3,
-  lab: 17,
-  native: 25,
-  worker: 1,
-  workspace: 5,
-};
