@@ -15,14 +15,8 @@ import { createBacklog, readEvents } from "@dari/control/turns";
 import { createScratchSpace } from "@dari/runtime";
 import { createPgNotifier, createPgPreviews, type Database } from "@dari/db";
 import { Redacted, type Previews } from "@dari/domain";
-import {
-  createTestDatabase,
-  createTestOrganization,
-  openTestS3Store,
-  openTestStore,
-  type Services,
-  type TestOrganization,
-} from "@dari/testkit";
+import { createTestDatabase, createTestOrganization, type Services, type TestOrganization } from "@dari/testkit";
+import { openTestS3Store, openTestStore } from "@dari/testkit/store";
 import { findUndescribedEvents } from "@dari/testkit/events";
 import type { CallSettings } from "../src/http/call.ts";
 import type { BoardQueue } from "../src/ops/board.ts";

@@ -44,7 +44,6 @@ export {
   type ServiceName,
   type Services,
 } from "./services.ts";
-export { openTestS3Store, openTestStore } from "./store.ts";
 export { dearestStatements, resetStatements, statementCost, type StatementCost } from "./statements.ts";
 export {
   countEndedMessages,

@@ -1,7 +1,7 @@
 // A temporary folder with a store, and an independent reading of a directory to compare restores with.
 
 import type { BlobStore } from "@dari/blobs";
-import { openTestStore } from "@dari/testkit";
+import { openTestStore } from "@dari/testkit/store";
 import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -19,8 +19,8 @@ import {
   createTestMessage,
   createTestOrganization,
   createTestSession,
-  openTestStore,
 } from "@dari/testkit";
+import { openTestStore } from "@dari/testkit/store";
 import { findUndescribedEvents } from "@dari/testkit/events";
 import { openDisks, type Disks } from "@dari/workspace";
 import assert from "node:assert/strict";
