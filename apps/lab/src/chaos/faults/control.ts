@@ -49,6 +49,7 @@ export const controlFaults: readonly Fault[] = [
     bounds: { gapMs: 3_000, lostAttempts: 0 },
     async inject(scene, round) {
       const leader = await findLeader(scene);
+      if (leader === undefined) return async () => {};
       const lead = await readLead(scene.stage);
       if (round % 2 === 0) await leader.program.kill();
       else leader.program.signal("SIGSTOP");
@@ -66,7 +67,8 @@ export const controlFaults: readonly Fault[] = [
     bounds: { gapMs: dispatchLostMs, startMs: dispatchLostMs, lostAttempts: 0 },
     unavailable: withoutQueue,
     async inject(scene) {
-      const dispatchers = [await findLeader(scene), pick(scene.stage.apis, scene.random)];
+      const leader = (await findLeader(scene)) ?? scene.stage.reconcilers[0]!;
+      const dispatchers = [leader, pick(scene.stage.apis, scene.random)];
       for (const { redis } of dispatchers) redis.blackHole();
       const unclaimed = await awaitUnclaimed(scene.stage);
       await Promise.all(dispatchers.map(({ program }) => program.kill()));
@@ -117,15 +119,15 @@ function soon({ signal }: Scene): AbortSignal {
   return AbortSignal.any([signal, AbortSignal.timeout(5_000)]);
 }
 
-/** Returns the reconciler that leads, by its name in the database. */
-export async function findLeader({ stage, signal }: Scene): Promise<StageProgram> {
+/** The reconciler whose connection sends the leader's name; undefined if none does so within 3 s. */
+export async function findLeader({ stage, signal }: Scene): Promise<Member | undefined> {
   const holder = await readLead(stage);
   const done = new AbortController();
   const limit = AbortSignal.any([signal, done.signal, AbortSignal.timeout(3_000)]);
   try {
     return await Promise.any(stage.reconcilers.map((one) => one.database.hears(holder, limit).then(() => one)));
   } catch {
-    return stage.reconcilers[0]!;
+    return undefined;
   } finally {
     done.abort();
   }
