@@ -1,5 +1,6 @@
 // What each command runs once everything is installed.
 
+import { availableParallelism } from "node:os";
 import { buildConsoleInBackground, ensureConsole } from "./console.mjs";
 import { bubblewrapEnv } from "./bubblewrap.mjs";
 import { at } from "./paths.mjs";
@@ -25,10 +26,9 @@ const commands = {
   // Chaos and benchmarks by their path below apps/lab/src: `npm run lab -- chaos/run --smoke`.
   lab: ([program = "", ...args]) =>
     runNode(execPath, ["--disable-warning=ExperimentalWarning", at(`apps/lab/src/${program}.ts`), ...args]),
-  test: (args) => {
-    const workers = args.some((arg) => /^(-w|-i|--maxWorkers|--runInBand)/.test(arg)) ? [] : ["--maxWorkers=2"];
-    return runForeground(execPath, [at("node_modules/jest/bin/jest.js"), ...workers, ...args]);
-  },
+  // A path that names a matrix suite runs it.
+  test: (args) => (args.some((arg) => arg.includes(".matrix")) ? commands["test:matrix"](args) : runJest(args)),
+  "test:matrix": (args) => runJest(args, { DARI_TEST_MATRIX: "1" }),
   check: (args) => {
     // All members as one program, so that each file is read once; the console alone knows the browser. One check after
     // the other: each keeps all cores busy. What has not changed since it passed is not checked again.
@@ -39,6 +39,13 @@ const commands = {
     return runForeground(command, turbo, { env: { ...homeEnv(), TURBO_TELEMETRY_DISABLED: "1" } });
   },
 };
+
+// Tests wait for services and programs half of their time, so there are more of them than cores.
+function runJest(args, env = {}) {
+  const hasWorkers = args.some((arg) => /^(-w|-i|--maxWorkers|--runInBand)/.test(arg));
+  const workers = hasWorkers ? [] : [`--maxWorkers=${availableParallelism() + 1}`];
+  return runForeground(execPath, [at("node_modules/jest/bin/jest.js"), ...workers, ...args], { env });
+}
 
 export const commandNames = Object.keys(commands);
 

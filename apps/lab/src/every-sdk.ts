@@ -10,7 +10,7 @@ import { programEnvironment } from "./config.ts";
 import { checkout } from "./program.ts";
 
 const files = ["sdk-openai-agents", "sdk-anthropic", "sdk-opencode", "sdk-bundle-files"].map(
-  (name) => `apps/lab/tests/${name}.test.ts`,
+  (name) => `apps/lab/tests/${name}.matrix.test.ts`,
 );
 const [pattern] = process.argv.slice(2);
 const jest = spawn(
@@ -21,7 +21,7 @@ const jest = spawn(
     ...(pattern === undefined ? [] : ["--testNamePattern", pattern]),
     ...files,
   ],
-  { cwd: checkout, stdio: "inherit", env: { ...programEnvironment(), DARI_TEST_SDKS: "all" } },
+  { cwd: checkout, stdio: "inherit", env: { ...programEnvironment(), DARI_TEST_MATRIX: "1", DARI_TEST_SDKS: "all" } },
 );
 const [code] = (await once(jest, "exit")) as [number | null];
 process.exitCode = code ?? 1;

@@ -3,13 +3,13 @@
 
 /** The test files by their names on the page. */
 export const evidence = {
-  conformance: "packages/sandbox/tests/conformance.test.ts",
-  isolation: "packages/sandbox/tests/isolation.test.ts",
-  landlock: "packages/sandbox/tests/landlock.test.ts",
-  limits: "packages/sandbox/tests/limits.test.ts",
+  conformance: "packages/sandbox/tests/conformance.drivers.test.ts",
+  isolation: "packages/sandbox/tests/isolation.drivers.test.ts",
+  landlock: "packages/sandbox/tests/landlock.matrix.test.ts",
+  limits: "packages/sandbox/tests/limits.drivers.test.ts",
   "system-calls": "packages/sandbox/tests/system-calls.test.ts",
   "host-users": "packages/sandbox/tests/host-users.test.ts",
-  escapes: "apps/lab/tests/escapes.test.ts",
+  escapes: "apps/lab/tests/escapes.matrix.test.ts",
   holes: "packages/workspace/tests/holes.test.ts",
   disks: "packages/workspace/tests/disks.test.ts",
   "capture-logs": "packages/harness/src/capture-logs.test.ts",

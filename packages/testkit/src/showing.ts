@@ -1,7 +1,7 @@
 // Ties tests to the security table: a test declares what it shows, and each file checks that it shows all that the
 // table says of it.
 
-import { expect, test } from "@jest/globals";
+import { describe, expect, test } from "@jest/globals";
 import {
   guaranteesOf,
   tableDrivers,
@@ -18,6 +18,18 @@ const shown = new Set<string>();
 export function showing(guarantees: Guarantee | readonly Guarantee[], driver: string): typeof test {
   for (const guarantee of [guarantees].flat()) shown.add(`${guarantee} ${driver}`);
   return test;
+}
+
+/** `npm test` runs a suite with the first way, which is the machine's best; the matrix runs it with all others. */
+export function waysOfThisRun<T>(ways: readonly T[]): T[] {
+  return process.env["DARI_TEST_MATRIX"] === "1" ? ways.slice(1) : ways.slice(0, 1);
+}
+
+/** Does what `describe.each` does, and accepts an empty list. */
+export function describeEach<T>(ways: readonly T[]): (title: string, suite: (way: T) => void) => void {
+  return (title, suite) => {
+    if (ways.length > 0) describe.each([...ways])(title, suite as never);
+  };
 }
 
 interface Candidate {
@@ -44,13 +56,21 @@ export async function candidateOf(
   return { name: driver.name, guarantees: found.ok && !isOff(found.guarantees) ? found.guarantees : undefined };
 }
 
-/** Belongs at the end of `file`. `candidates`: the drivers of its tests, also those that cannot be used here. */
-export function testShowsAll(file: Evidence, candidates: readonly Candidate[]): void {
+/**
+ * Belongs at the end of `file`. `candidates`: the drivers of its tests, also those that cannot be used here. `inRun`:
+ * the ways that this run takes, by default all.
+ */
+export function testShowsAll(
+  file: Evidence,
+  candidates: readonly Candidate[],
+  inRun?: readonly { readonly driver: { readonly name: string } }[],
+): void {
   test("shows all that the security table says of it, for each driver that can be used here", () => {
     const claims = guaranteesOf(file);
     const names = candidates.map(({ name }) => name);
     expect(claims.filter(({ driver }) => !names.includes(driver))).toEqual([]);
     const due = claims.filter(({ driver, needsHostUsers }) => {
+      if (inRun !== undefined && !inRun.some((way) => way.driver.name === driver)) return false;
       const usable = candidates.find((one) => one.name === driver && one.guarantees !== undefined)?.guarantees;
       return usable !== undefined && (!needsHostUsers || usable.users === "own");
     });

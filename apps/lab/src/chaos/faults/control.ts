@@ -120,7 +120,7 @@ function soon({ signal }: Scene): AbortSignal {
 }
 
 /** The reconciler whose connection sends the leader's name; undefined if none does so within 3 s. */
-export async function findLeader({ stage, signal }: Scene): Promise<Member | undefined> {
+export async function findLeader({ stage, signal }: Scene): Promise<StageProgram | undefined> {
   const holder = await readLead(stage);
   const done = new AbortController();
   const limit = AbortSignal.any([signal, done.signal, AbortSignal.timeout(3_000)]);

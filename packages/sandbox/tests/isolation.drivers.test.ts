@@ -1,7 +1,7 @@
 // What isolation means, run against each driver of this machine that claims it; and how a driver is chosen.
 
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { candidateOf, showing, testShowsAll } from "@dari/testkit/showing";
+import { candidateOf, showing, testShowsAll, waysOfThisRun } from "@dari/testkit/showing";
 import { once } from "node:events";
 import { chmodSync, chownSync, readlinkSync, statSync } from "node:fs";
 import { readdir } from "node:fs/promises";
@@ -50,8 +50,9 @@ beforeEach(async () => {
 afterEach(() => slot.remove());
 afterAll(() => children.close?.());
 
-if (isolating.length > 0) {
-  describe.each(isolating)("$title", ({ driver, isShared, isOwnKernel }) => {
+const inRun = waysOfThisRun(isolating);
+if (inRun.length > 0) {
+  describe.each(inRun)("$title", ({ driver, isShared, isOwnKernel }) => {
     showing("sysctl", driver.name)("writes to its workspace, its state and /tmp only", async () => {
       const writable = ["/workspace/a", "/output/b", "/state/c", "/tmp/d", "/dev/shm/e"];
       const system = ["/x", "/etc/x", "/usr/x", "/dev/x", "/proc/sys/kernel/core_pattern"];
@@ -215,4 +216,5 @@ describe("chooseDriver", () => {
 testShowsAll(
   "isolation",
   await Promise.all([createBwrapDriver(), createOciDriver(ociOptions)].map((driver) => candidateOf(driver, hasKernel))),
+  inRun,
 );

@@ -1,8 +1,8 @@
 // What every driver promises, run against each driver of this machine.
 
-import { afterAll, afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterAll, afterEach, beforeEach, expect, test } from "@jest/globals";
 import { waitUntil } from "@dari/testkit";
-import { candidateOf, showing, testShowsAll } from "@dari/testkit/showing";
+import { candidateOf, describeEach, showing, testShowsAll, waysOfThisRun } from "@dari/testkit/showing";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -27,9 +27,9 @@ import {
 } from "./sandbox-fixture.ts";
 
 const drivers = [
+  { title: "bwrap", driver: createBwrapDriver() },
   { title: "process", driver: createProcessDriver() },
   { title: "process, tracked", driver: createProcessDriver({ hold: "tracked" }) },
-  { title: "bwrap", driver: createBwrapDriver() },
   { title: "bwrap, as the worker's user", driver: createBwrapDriver({ hostUsers: false }) },
   { title: "bwrap, started ahead", driver: createBwrapDriver({ ahead: true }) },
   { title: "a template's child", driver: createChildDriver() },
@@ -61,7 +61,8 @@ afterAll(async () => {
   for (const { driver } of drivers) await driver.close?.();
 });
 
-describe.each(usable)("$title", ({ driver }) => {
+const inRun = waysOfThisRun(usable);
+describeEach(inRun)("$title", ({ driver }) => {
   test("carries bytes both ways on the channel", async () => {
     await withSandbox(driver, specFor(slot, ["echo"]), async (sandbox) => {
       sandbox.channel.write(`${JSON.stringify("ä".repeat(300_000))}\n`);
@@ -209,4 +210,4 @@ test("keeps a file that took an input folder's name", async () => {
   expect((await readdir(join(slot.slotDir, "workspace"))).sort()).toEqual(["input"]);
 });
 
-testShowsAll("conformance", await Promise.all(drivers.map(({ driver }) => candidateOf(driver))));
+testShowsAll("conformance", await Promise.all(drivers.map(({ driver }) => candidateOf(driver))), inRun);

@@ -1,8 +1,8 @@
 // What a program that takes too much comes to, in each driver of this machine that bounds a sandbox as a whole.
 
-import { afterAll, afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterAll, afterEach, beforeEach, expect, test } from "@jest/globals";
 import { waitUntil } from "@dari/testkit";
-import { candidateOf, showing, testShowsAll } from "@dari/testkit/showing";
+import { candidateOf, describeEach, showing, testShowsAll, waysOfThisRun } from "@dari/testkit/showing";
 import { existsSync, readFileSync } from "node:fs";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -75,7 +75,8 @@ async function run(driver: SandboxDriver, argv: string[], limits: SandboxLimits)
   });
 }
 
-describe.each(ways)("$title", ({ driver, hasGroups, isOwnKernel }) => {
+const inRun = waysOfThisRun(ways);
+describeEach(inRun)("$title", ({ driver, hasGroups, isOwnKernel }) => {
   showing("memory", driver.name)(
     "processes that together take too much memory are ended",
     async () => {
@@ -253,4 +254,4 @@ test("what was held in the directories of one turn does not count in those of th
 });
 
 const candidates = [createBwrapDriver(), createOciDriver(ociOptions), createLandlockDriver()];
-testShowsAll("limits", await Promise.all(candidates.map((driver) => candidateOf(driver))));
+testShowsAll("limits", await Promise.all(candidates.map((driver) => candidateOf(driver))), inRun);

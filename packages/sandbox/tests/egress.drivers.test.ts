@@ -1,9 +1,10 @@
 // What a program reaches whose way out is the proxy, in each driver of this machine that holds its network.
 
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import type { EgressMode } from "@dari/domain";
 import { parseEgressRules } from "@dari/network";
 import { waitUntil } from "@dari/testkit";
+import { describeEach, waysOfThisRun } from "@dari/testkit/showing";
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import { createServer as createTcpServer, type AddressInfo } from "node:net";
@@ -77,7 +78,7 @@ async function attempt(
   return { said, records };
 }
 
-describe.each(ways)("$title", ({ driver, isShared }) => {
+describeEach(waysOfThisRun(ways))("$title", ({ driver, isShared }) => {
   test("no service of the host or its network is reached, directly or by the proxy", async () => {
     const targets = ["127.0.0.1", "169.254.169.254", "10.0.0.1", "192.168.1.1", "100.100.100.200"];
     const directly = targets.map((host) => ["connect", host, String(port)] as const);
