@@ -3,7 +3,8 @@
 
 import { expect, test } from "@jest/globals";
 import { describeWith, startFaultProxy, waitUntil, type FaultProxy } from "@dari/testkit";
-import { startPlatform, type Platform } from "../src/bench/platform.ts";
+import type { Contestant } from "../src/bench/contestant.ts";
+import { startPlatform } from "../src/bench/platform.ts";
 import { startRedisServer } from "../src/redis-server.ts";
 import { sendEveryMs, startSteadyLoad, type SteadyLoad } from "../src/steady-load.ts";
 
@@ -63,7 +64,7 @@ async function during<T>(proxy: FaultProxy, fault: "refuse" | "blackHole", work:
 
 /** What came in for about `forMs`, once all of it has started. `strike` comes each second. */
 async function measure(
-  { servers: { db } }: Platform,
+  { servers: { db } }: Contestant,
   load: SteadyLoad,
   forMs: number,
   strike?: () => Promise<unknown>,
@@ -82,7 +83,7 @@ async function measure(
 }
 
 async function figuresOf(
-  db: Platform["servers"]["db"],
+  db: Contestant["servers"]["db"],
   { from, until }: Span,
 ): Promise<{ left: number; figures: Figures }> {
   const { rows } = await db.pool.query<Figures & { left: number }>(

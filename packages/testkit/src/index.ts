@@ -44,13 +44,6 @@ export {
   type ServiceName,
   type Services,
 } from "./services.ts";
-export { dearestStatements, resetStatements, statementCost, type StatementCost } from "./statements.ts";
-export {
-  countEndedMessages,
-  countTurnRows,
-  listClaims,
-  listWaits,
-  setTestWeight,
-  type TurnClaim,
-} from "./turn-rows.ts";
+export { dearestStatements } from "./statements.ts";
+export { countEndedMessages, countTurnRows, listWaits, setTestWeight } from "./turn-rows.ts";
 export { waitUntil, type WaitOptions } from "./wait-until.ts";

@@ -1,4 +1,4 @@
-// Rows of turns as measurements see them: how many a turn has written, who claimed it when, how long it waited.
+// Rows of turns as measurements see them: how many a turn has written, how long it waited.
 
 import type { Database } from "@dari/db";
 
@@ -14,22 +14,6 @@ export async function countTurnRows(db: Database, turns: number): Promise<Record
   const { rows } = await db.pool.query<Record<string, number>>(`select ${counts.join(", ")}`);
   const perTurn = (count: number): number => Math.round((count / turns) * 1_000) / 1_000;
   return Object.fromEntries(Object.entries(rows[0] ?? {}).map(([table, count]) => [table, perTurn(count)]));
-}
-
-export interface TurnClaim {
-  readonly sessionId: string;
-  readonly claimedAt: Date;
-  /** The process id of the worker; null after the worker's row was deleted. */
-  readonly pid: number | null;
-}
-
-/** Every claim there was, in the order of each session's. */
-export async function listClaims(db: Database): Promise<TurnClaim[]> {
-  const { rows } = await db.pool.query<TurnClaim>(
-    `select a.session_id as "sessionId", a.claimed_at as "claimedAt", (w.details ->> 'pid')::int as pid
-    from dari.attempts a left join dari.workers w on w.id = a.worker_id order by a.session_id, a.fence`,
-  );
-  return rows;
 }
 
 /** Messages of each organization that have ended. */

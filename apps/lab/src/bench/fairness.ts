@@ -138,7 +138,7 @@ async function measureDari() {
 }
 
 async function measureFifo() {
-  await using peer = await startPeer("bullmq");
+  await using peer = await startPeer();
   const [flooder, ...others] = await createTestOrganizations(peer.servers.db, parameters.others + 1);
   // The peer runs until then.
   return await underFlood(peer, flooder!, await openSenders(peer, others));

@@ -16,8 +16,9 @@ import { createClient, type Client } from "@dari/client";
 import { startFaultProxy, waitUntil, type FaultProxy } from "@dari/testkit";
 import { readFlags } from "../flags.ts";
 import { judgeListener, listen, type Listener } from "../ship/listeners.ts";
+import type { Contestant } from "./contestant.ts";
 import { cpuMsOf } from "./cpu-time.ts";
-import { startPlatform, type Platform } from "./platform.ts";
+import { startPlatform } from "./platform.ts";
 import { spreadOf } from "./statistics.ts";
 import { gate, report } from "./verdict.ts";
 
@@ -156,7 +157,7 @@ async function breakConnections(): Promise<Cut[]> {
 }
 
 /** Returns the number of each session's last event, once every turn has ended. */
-async function ledgersEnd(on: Platform, sessions: readonly string[]): Promise<ReadonlyMap<string, number>> {
+async function ledgersEnd(on: Contestant, sessions: readonly string[]): Promise<ReadonlyMap<string, number>> {
   const { pool } = on.servers.db;
   const open = "select count(*)::int as n from dari.messages where completed_at is null and session_id = any($1)";
   const hasEnded = async (): Promise<boolean> => (await pool.query<{ n: number }>(open, [sessions])).rows[0]?.n === 0;
@@ -182,11 +183,11 @@ function delaysOf({ listener: { times }, proxy }: Watcher): { ms: number; isNear
     });
 }
 
-function apiPid(of: Platform): number {
+function apiPid(of: Contestant): number {
   return of.pids["api"]!;
 }
 
-function residentKiB(of: Platform): number {
+function residentKiB(of: Contestant): number {
   const status = readFileSync(`/proc/${apiPid(of)}/status`, "utf8");
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]);
 }

@@ -1,4 +1,4 @@
-// A peer as a contestant: its API and its worker, with the platform's tables.
+// A plain BullMQ queue as a contestant: its API and its worker, with the platform's tables.
 
 import { readFile } from "node:fs/promises";
 import path from "node:path";
@@ -17,9 +17,8 @@ import {
 } from "./contestant.ts";
 import { startServers } from "./servers.ts";
 
-/** `name`: one of peers/main.ts. */
-export async function startPeer(name: string, options: ContestantOptions = {}): Promise<Contestant> {
-  return opened(name, async (dir, stack) => {
+export async function startPeer(options: ContestantOptions = {}): Promise<Contestant> {
+  return opened("bullmq", async (dir, stack) => {
     const servers = await startServers(dir, stack, { counting: options.profileDir !== undefined });
     await servers.db.pool.query(await readFile(path.join(import.meta.dirname, "peers/plain.sql"), "utf8"));
     const { organizationId, apiKey } = await createTestOrganization(servers.db);
@@ -31,8 +30,7 @@ export async function startPeer(name: string, options: ContestantOptions = {}): 
         entry: "apps/lab/src/bench/peers/main.ts",
         env: {
           ...programEnvironment(servers),
-          ...profiling(options, `${name}-${role}`),
-          PEER: name,
+          ...profiling(options, `bullmq-${role}`),
           PEER_PROGRAM: role,
           PEER_SLOTS: String(slots),
           PORT: String(port),

@@ -17,14 +17,7 @@ import {
 } from "./contestant.ts";
 import { startServers, type Servers } from "./servers.ts";
 
-export interface Platform extends Contestant {
-  /** Starts one more worker under its own name. */
-  startWorker(name: string, env?: Readonly<Record<string, string>>): Promise<Program>;
-}
-
 export interface PlatformOptions extends ContestantOptions {
-  /** Default 1. */
-  readonly workers?: 0 | 1;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -37,7 +30,7 @@ const noAgent = {
   "agent.js": 'export const agent = () => "ok";\n',
 };
 
-export async function startPlatform(options: PlatformOptions = {}): Promise<Platform> {
+export async function startPlatform(options: PlatformOptions = {}): Promise<Contestant> {
   return opened("dari", async (dir, stack) => {
     const servers = await startServers(dir, stack, { counting: options.profileDir !== undefined });
     const port = await freePort();
@@ -46,10 +39,6 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
       const how = { name, entry, env: { ...env, ...own }, dir, readyWhen: /\.started/ };
       return startStoppable(stack, how);
     };
-    const startWorker: Platform["startWorker"] = (name, own = {}) => {
-      const settings = { ...profiling(options, name), DARI_WORK_DIR: path.join(dir, `${name}-work`), ...own };
-      return program(name, "apps/lab/src/bench/null-agent/null-worker.ts", settings);
-    };
     const { organizationId, apiKey } = await createTestOrganization(servers.db);
     const api = await program("api", "apps/api/src/main.ts", profiling(options, "api"));
     const reconciler = await program("reconciler", "apps/reconciler/src/main.ts", profiling(options, "reconciler"));
@@ -57,16 +46,12 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
     const { agentId, versionId } = await deployWithRealWorker({ apiUrl, apiKey }, () =>
       program("builder", "apps/worker/src/main.ts", { DARI_WORK_DIR: path.join(dir, "builder-work") }),
     );
-    const worker = options.workers === 0 ? undefined : await startWorker("worker");
+    const settings = { ...profiling(options, "worker"), DARI_WORK_DIR: path.join(dir, "worker-work") };
+    const worker = await program("worker", "apps/lab/src/bench/null-agent/null-worker.ts", settings);
     const owner = { organizationId, agentId };
     const sessionIds = await createSessions(servers, owner, options.sessions ?? 0);
-    const pids = {
-      ...servers.pids,
-      api: api.pid,
-      reconciler: reconciler.pid,
-      ...(worker === undefined ? {} : { worker: worker.pid }),
-    };
-    return { apiUrl, apiKey, ...owner, versionId, sessionIds, pids, servers, startWorker };
+    const pids = { ...servers.pids, api: api.pid, reconciler: reconciler.pid, worker: worker.pid };
+    return { apiUrl, apiKey, ...owner, versionId, sessionIds, pids, servers };
   });
 }
 

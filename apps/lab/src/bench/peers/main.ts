@@ -1,35 +1,25 @@
-// One program of a peer: `api`, which accepts messages over HTTP and answers when they have ended, or `worker`.
+// One program of the plain BullMQ queue that benchmarks compare with: `api`, which accepts messages over HTTP and
+// answers when they have ended, or `worker`.
 
 import { newId } from "@dari/domain";
 import express, { type Request, type Response } from "express";
 import { programEnvironment } from "../../config.ts";
-import { bullmq } from "./bullmq.ts";
-import { graphileWorker } from "./graphile-worker.ts";
-import type { Peer, PeerSettings, Producer } from "./peer.ts";
-import { pgBoss } from "./pg-boss.ts";
-import { authenticate, openPool, readMessage } from "./rows.ts";
-
-const peers: Readonly<Record<string, Peer>> = { bullmq, "graphile-worker": graphileWorker, "pg-boss": pgBoss };
+import { openProducer, startConsumer } from "./bullmq.ts";
+import { authenticate, openPool, readMessage, type NewTurn } from "./rows.ts";
 
 const env = programEnvironment();
-const peer = peers[env["PEER"] ?? ""];
-if (peer === undefined) throw new Error(`PEER is one of ${Object.keys(peers).join(", ")}`);
-const settings: PeerSettings = {
-  databaseUrl: env["DATABASE_URL"] ?? "",
-  redisUrl: env["REDIS_URL"] ?? "",
-  slots: Number(env["PEER_SLOTS"]),
-};
-const pool = openPool(settings.databaseUrl);
+const redisUrl = env["REDIS_URL"] ?? "";
+const pool = openPool(env["DATABASE_URL"] ?? "");
 
-if (env["PEER_PROGRAM"] === "worker") await peer.consume(pool, settings);
-else await serve(peer, Number(env["PORT"]));
+if (env["PEER_PROGRAM"] === "worker") await startConsumer(pool, redisUrl, Number(env["PEER_SLOTS"]));
+else await serve(Number(env["PORT"]));
 process.stdout.write("peer started\n");
 process.once("SIGTERM", () => process.exit(0));
 
-async function serve(from: Peer, port: number): Promise<void> {
+async function serve(port: number): Promise<void> {
   const waiting = new Map<string, () => void>();
   const onDone = (id: string): void => waiting.get(id)?.();
-  const producer = await from.produce(pool, settings, onDone);
+  const send = await openProducer(pool, redisUrl, onDone);
   const app = express();
   app.disable("x-powered-by");
   app.disable("etag");
@@ -47,21 +37,21 @@ async function serve(from: Peer, port: number): Promise<void> {
     const turn = { organization, session: request.params.session, parts: body.parts, metadata: body.metadata ?? {} };
     const id = newId("message");
     const isAsync = request.path.endsWith("/async");
-    if (isAsync) await producer.send({ ...turn, id });
-    else await sendAndWait(producer, waiting, { ...turn, id });
+    if (isAsync) await send({ ...turn, id });
+    else await sendAndWait(send, waiting, { ...turn, id });
     response.status(isAsync ? 202 : 200).json(await readMessage(pool, organization, id));
   }
 }
 
 async function sendAndWait(
-  producer: Producer,
+  send: (turn: NewTurn) => Promise<void>,
   waiting: Map<string, () => void>,
-  turn: Parameters<Producer["send"]>[0],
+  turn: NewTurn,
 ): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   waiting.set(turn.id, resolve);
   try {
-    await producer.send(turn);
+    await send(turn);
     await promise;
   } finally {
     waiting.delete(turn.id);

@@ -33,25 +33,17 @@ export async function authenticate(pool: pg.Pool, secret: string): Promise<strin
   return rows[0]?.organization_id;
 }
 
-/** `also`: more to do in the same statement and commit; its parameters follow $5. */
-export async function accept(pool: pg.Pool, turn: NewTurn, also?: { text: string; values: unknown[] }): Promise<void> {
+export async function accept(pool: pg.Pool, turn: NewTurn): Promise<void> {
   const { rows } = await pool.query<{ ok: boolean }>({
     name: "accept",
-    text: `select plain.accept($1, $2, $3, $4, $5) as ok${also === undefined ? "" : `, ${also.text}`}`,
-    values: [
-      turn.organization,
-      turn.session,
-      turn.id,
-      JSON.stringify(turn.parts),
-      JSON.stringify(turn.metadata),
-      ...(also?.values ?? []),
-    ],
+    text: "select plain.accept($1, $2, $3, $4, $5) as ok",
+    values: [turn.organization, turn.session, turn.id, JSON.stringify(turn.parts), JSON.stringify(turn.metadata)],
   });
   if (rows[0]?.ok !== true) throw new Error(`there is no session ${turn.session}`);
 }
 
-/** Runs a turn from start to end, with an agent that does nothing. `andNotify`: in the last statement. */
-export async function carryOut(pool: pg.Pool, job: TurnJob, andNotify: boolean): Promise<void> {
+/** Runs a turn from start to end, with an agent that does nothing. */
+export async function carryOut(pool: pg.Pool, job: TurnJob): Promise<void> {
   const attempt = newId("attempt");
   const started = await pool.query<{ parts: [{ text: string }] }>({
     name: "start",
@@ -65,9 +57,7 @@ export async function carryOut(pool: pg.Pool, job: TurnJob, andNotify: boolean):
   const snapshot = newId("snapshot");
   await pool.query({
     name: "finish",
-    text: andNotify
-      ? "select pg_notify('done', plain.finish($1, $2, $3, $4, $5, $6, $7))"
-      : "select plain.finish($1, $2, $3, $4, $5, $6, $7)",
+    text: "select plain.finish($1, $2, $3, $4, $5, $6, $7)",
     values: [job.session, job.id, attempt, snapshot, output, emptyTree, JSON.stringify(noTimings)],
   });
 }
