@@ -1,5 +1,4 @@
 // What other programs start in their own process.
 
-export { createApp, type AppOptions } from "./app.ts";
-export { startApi, type RunningApi, type StartApiOptions } from "./server.ts";
+export { startApi, type RunningApi } from "./server.ts";
 export { apiSettings, oidcProblems, oidcSettingsOf } from "./config.ts";

@@ -1,5 +1,3 @@
 // The command as a library, for programs that deploy a directory as `dari deploy` does.
 
-export { buildBundle, type Bundle } from "./bundle/bundle.ts";
-export type { BundleFile } from "./bundle/select.ts";
-export { main } from "./main.ts";
+export { buildBundle } from "./bundle/bundle.ts";

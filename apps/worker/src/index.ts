@@ -1,5 +1,4 @@
 // For programs that run a worker in their own process.
 
 export { assembleWorker, type WorkerAssembly } from "./assemble.ts";
-export type { Worker } from "./worker.ts";
 export { checkWorkerSettings, ownWorkerSettings, workerSettings } from "./config.ts";

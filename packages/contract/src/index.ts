@@ -1,16 +1,15 @@
 // The public wire: schemas and their types, routes, error codes, dari.yml. Runs in a browser; knows no transport.
 
-export { ErrorBody, errorKinds, renderError, renderErrorsMarkdown, type ErrorKind } from "./errors.ts";
+export { ErrorBody, errorKinds, renderError, renderErrorsMarkdown } from "./errors.ts";
 export { compareManifests } from "./manifest/compare.ts";
 export { manifestJsonSchema } from "./manifest/json-schema.ts";
-export { languageOfEntrypoint, languages, sdks, type Language, type Manifest, type Sdk } from "./manifest/manifest.ts";
-export { normalizeManifest, type ManifestResult } from "./manifest/normalize.ts";
+export { type Language, type Manifest } from "./manifest/manifest.ts";
+export { normalizeManifest } from "./manifest/normalize.ts";
 export { formatManifestIssues, parseManifest } from "./manifest/parse.ts";
 export { buildOpenApi } from "./openapi.ts";
 export { dariRelease } from "./release.ts";
 export {
   fillPath,
-  pathSchema,
   routePaths,
   routes,
   type ParametersOf,
@@ -19,7 +18,7 @@ export {
   type RequestOf,
   type RouteName,
 } from "./routes.ts";
-export type { Method, Route } from "./routes/route.ts";
+export type { Route } from "./routes/route.ts";
 export {
   AgentCreated,
   AgentRecord,
@@ -32,7 +31,7 @@ export {
   VersionBundleFile,
   VersionRecord,
 } from "./schemas/agents.ts";
-export { Deleted, idInput, listOf, renderList, type List, type Metadata } from "./schemas/common.ts";
+export { Deleted, renderList, type Metadata } from "./schemas/common.ts";
 export {
   eventKinds,
   EventRecord,
@@ -40,7 +39,6 @@ export {
   isMessageEnd,
   KnownEvent,
   KnownPreview,
-  previewEventTypes,
   previewKinds,
   StreamedEvent,
   TranscriptEntry,
@@ -60,10 +58,9 @@ export {
   FileUploadReserved,
   ReserveFileUploadRequest,
 } from "./schemas/files.ts";
-export { inputSchemaKeywords, inputSchemaProblem, validateAnswer } from "./input-schema.ts";
+export { inputSchemaProblem, validateAnswer } from "./input-schema.ts";
 export {
   AnswerInputRequest,
-  deliveries,
   FileChange,
   MessageFiles,
   MessageInput,
@@ -103,7 +100,6 @@ export {
   DecideDeviceRequest,
   DeviceDecided,
   DevicePolled,
-  devicePollStatuses,
   DeviceRequest,
   DeviceStarted,
   InvitationCreated,
@@ -114,21 +110,16 @@ export {
   SignedIn,
   SignedOut,
   SignInLink,
-  signInMethods,
   UpdateMemberRequest,
-  type DevicePollStatus,
-  type SignInMethod,
 } from "./schemas/members.ts";
 export {
   AuditEntry,
-  auditActions,
   HealthCheck,
   MessagesRetried,
   OperatorHealth,
   Resealed,
   ResealRequest,
   RetryMessagesRequest,
-  skipReasons,
   UpdateOrganizationRequest,
   type AuditAction,
   type SkipReason,
@@ -152,23 +143,19 @@ export {
   WebhookDeliveryRecord,
   WebhookEndpointCreated,
   WebhookEndpointRecord,
-  webhookDisabledReasons,
   WebhookPayload,
   type WebhookDisabledReason,
 } from "./schemas/webhooks.ts";
 export {
   SessionBatchCreated,
   BatchSessionRecord,
-  batchStatuses,
   CreateSessionBatchRequest,
   SessionBatchRecord,
   SessionBatchSummary,
-  type BatchStatus,
 } from "./schemas/batches.ts";
 export {
   CreateScheduleRequest,
   FiringRecord,
-  firingReasons,
   ScheduleRecord,
   scheduleStatuses,
   UpdateScheduleRequest,
@@ -189,4 +176,4 @@ export { FleetRecord } from "./schemas/fleet.ts";
 export { SessionCost, UsageRecord } from "./schemas/usage.ts";
 export { EgressRecord, PutEgressRequest } from "./schemas/egress.ts";
 export { validate } from "./validate.ts";
-export { BudgetRecord, budgetPeriods, budgetScopes, PlatformStop, PutBudgetRequest } from "./schemas/budgets.ts";
+export { BudgetRecord, budgetPeriods, PlatformStop, PutBudgetRequest } from "./schemas/budgets.ts";

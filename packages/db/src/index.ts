@@ -109,47 +109,27 @@ export {
   usage,
   versions,
 };
-export { coalesceReads, type ReadMany } from "./coalesce-reads.ts";
-export {
-  boundTo,
-  openDatabase,
-  schemaName,
-  withSavepoint,
-  withTransaction,
-  type Database,
-  type DatabaseOptions,
-  type Queryable,
-} from "./database.ts";
-export { getRowSecurityState, type RowSecurityState } from "./row-security.ts";
+export { coalesceReads } from "./coalesce-reads.ts";
+export { boundTo, openDatabase, withSavepoint, withTransaction, type Database } from "./database.ts";
+export { getRowSecurityState } from "./row-security.ts";
 export { migrate, newestMigration } from "./migrate.ts";
 export { createPgNotifier } from "./notifier.ts";
-export { withOnlineBackup, type BackupSteps } from "./online-backup.ts";
+export { withOnlineBackup } from "./online-backup.ts";
 export { createPgPreviews } from "./previews.ts";
 export { createInvariantRounds, type InvariantRounds } from "./queries/invariant-rounds.ts";
-export type { Invariant } from "./queries/invariant.ts";
 export { findViolations, invariants, type Violation } from "./queries/invariants.ts";
 export type { EgressSetter, EgressSettingRow } from "./queries/egress-settings.ts";
 export type { BudgetRow, NewBudget } from "./queries/budgets.ts";
 export type { BuildClaim, BuildJob } from "./queries/builds.ts";
-export type { DependencyLayerClaim, DependencyLayerClaimant } from "./queries/dependency-layers.ts";
-export type { EndedSeconds, FleetLoad, GivenShare, OrganizationShare, ReapedSession } from "./queries/dispatch.ts";
+export type { DependencyLayerClaimant } from "./queries/dependency-layers.ts";
+export type { FleetLoad, GivenShare, OrganizationShare, ReapedSession } from "./queries/dispatch.ts";
 export type { WaitingTurn } from "./queries/fleet.ts";
 export type { NamedObject, StoredObject } from "./queries/objects.ts";
 export type { DeepSnapshot, ObjectUse } from "./queries/squashes.ts";
 export type { SentAttachment } from "./queries/side-snapshots.ts";
-export type { SnapshotRow } from "./queries/snapshots.ts";
-export type {
-  HistoryRow,
-  AttachmentToPlace,
-  PlacedAttachment,
-  SealedSecret,
-  TurnDetails,
-  TurnEgress,
-  TurnResume,
-} from "./queries/turn-details.ts";
+export type { AttachmentToPlace, PlacedAttachment, TurnEgress, TurnResume } from "./queries/turn-details.ts";
 export type {
   AcceptedMessage,
-  CancelResult,
   Claim,
   Claimant,
   ClaimedTurn,
@@ -164,25 +144,22 @@ export type {
   TurnSnapshot,
 } from "./queries/turns.ts";
 export type { AgentRow } from "./queries/agents.ts";
-export type { ApiKeyRow, KeyRates, UsableApiKey } from "./queries/api-keys.ts";
-export type { AttemptLogRow } from "./queries/attempt-logs.ts";
+export type { ApiKeyRow, KeyRates } from "./queries/api-keys.ts";
 export type { AuditEntryRow } from "./queries/audit-entries.ts";
 export type { CredentialRow } from "./queries/credentials.ts";
 export type { EventRow, EventsAfter } from "./queries/events.ts";
 export type { FailedFilter, FailedMessageRow } from "./queries/failed-messages.ts";
 export type { FileRow } from "./queries/files.ts";
 export type { ForkOutcome, HeadWrite, RollbackOutcome, WriteOutcome } from "./queries/heads.ts";
-export type { IdempotencyScope } from "./queries/idempotency-keys.ts";
-export type { ApprovedDevice, DeviceRequestRow } from "./queries/device-requests.ts";
+export type { ApprovedDevice } from "./queries/device-requests.ts";
 export type { InvitationRow } from "./queries/invitations.ts";
-export type { MemberRefusal, MemberRow, ProvenPerson, RoleChanged } from "./queries/members.ts";
-export type { SignInRow } from "./queries/sign-ins.ts";
-export type { AnsweredInput, ExpiredInput, MessageInputRow } from "./queries/message-inputs.ts";
+export type { MemberRefusal, MemberRow, ProvenPerson } from "./queries/members.ts";
+export type { AnsweredInput } from "./queries/message-inputs.ts";
 export type { AskedInput, MessageRow } from "./queries/messages.ts";
-export type { OrganizationLimits, OrganizationRow, WorkspaceBounds } from "./queries/organizations.ts";
+export type { OrganizationRow, WorkspaceBounds } from "./queries/organizations.ts";
 export type { Listed, Page } from "./queries/page.ts";
-export type { DueSchedule, FiringRow, FiringScene, NewFiring } from "./queries/schedule-firings.ts";
-export type { NewSchedule, ScheduleChange, ScheduleFilter, SchedulePlace, ScheduleRow } from "./queries/schedules.ts";
+export type { DueSchedule, FiringRow } from "./queries/schedule-firings.ts";
+export type { ScheduleFilter, SchedulePlace, ScheduleRow } from "./queries/schedules.ts";
 export {
   correctCount,
   listCountsDue,
@@ -190,7 +167,6 @@ export {
   type CorrectedCount,
   type CountPlace,
   type QuotaKind,
-  type QuotaRefusal,
 } from "./queries/quotas.ts";
 export type { RateKind, RateTake, RateTaken } from "./queries/rate-windows.ts";
 export type {
@@ -199,16 +175,15 @@ export type {
   BatchProgress,
   BatchRow,
   InsertedBatch,
-  NewBatch,
   NewBatchItem,
 } from "./queries/session-batches.ts";
 export type { ExportedInput, ExportedMessage, ExportRow } from "./queries/session-exports.ts";
 export type { ImportedMessage } from "./queries/session-imports.ts";
-export type { NewSession, SessionEnding, SessionFilter, SessionRow } from "./queries/sessions.ts";
+export type { SessionEnding, SessionRow } from "./queries/sessions.ts";
 export type { SourceSnapshotRow } from "./queries/source-snapshots.ts";
-export type { NewVersion, VersionRow } from "./queries/versions.ts";
+export type { VersionRow } from "./queries/versions.ts";
 export type { WebhookDeliveryRow } from "./queries/webhook-deliveries.ts";
 export type { WebhookEndpointPlace, WebhookEndpointRow } from "./queries/webhook-endpoints.ts";
-export type { AttemptResult, ClaimedDelivery, WebhookBacklog } from "./queries/webhook-outbox.ts";
+export type { AttemptResult, ClaimedDelivery } from "./queries/webhook-outbox.ts";
 export { isDatabaseAway, isDatabaseDown, isDatabasePassing } from "./errors.ts";
 export { retryThroughOutage } from "./retry-through-outage.ts";

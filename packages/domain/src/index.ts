@@ -14,10 +14,10 @@ export {
   type EgressSetting,
 } from "./egress.ts";
 export { failure, failureCodes, isRetryable, type Failure, type FailureCode } from "./failure.ts";
-export { agentIdFromWire, deploymentIdOf, idPrefixes, isId, newId, type Id, type IdKind } from "./ids.ts";
+export { agentIdFromWire, deploymentIdOf, idPrefixes, isId, newId, type IdKind } from "./ids.ts";
 export { inputKeyPattern, isInputKey } from "./input-key.ts";
 export { limits } from "./limits.ts";
-export { defineMachine, terminalStates, type Edge, type Machine } from "./machine.ts";
+export { type Machine } from "./machine.ts";
 export { leafFilename, normalizeWorkspacePath, numberedFilename } from "./paths.ts";
 export { Redacted } from "./redacted.ts";
 export { found, invalidField, notFound } from "./refusals.ts";
@@ -55,8 +55,8 @@ export { createListeners, type Listeners } from "./listeners.ts";
 export type { Admission, DispatchedTurn, Log, Notifier, Preview, Previews, TurnDelivery, WakeTopic } from "./ports.ts";
 export { decodePreview, encodePreview } from "./preview.ts";
 export { settledWithin, sharedPatienceMs } from "./settled-within.ts";
-export { createSharedCount, type SharedBounds, type SharedCount } from "./shared-count.ts";
+export { createSharedCount, type SharedBounds } from "./shared-count.ts";
 export { untilEnd } from "./until-end.ts";
-export { createWakeRegistry, type WakeRegistry } from "./wake-registry.ts";
+export { createWakeRegistry } from "./wake-registry.ts";
 export { renderStatesMarkdown } from "./states-page.ts";
 export { webhookAttemptsMax, webhookRetryMs, webhookRetrySeconds } from "./webhooks.ts";

@@ -1,8 +1,8 @@
 // The guest, which loads the entrypoint inside a sandbox and speaks a line protocol, and its host side.
 
-export { captureLogs, type CapturedLogs, type LogStream, type LogTotals } from "./capture-logs.ts";
+export { captureLogs } from "./capture-logs.ts";
 export { checkEntrypoint, type EntrypointCheck } from "./check-entrypoint.ts";
-export { exitFailure, type ProcessExit } from "./exit-failure.ts";
+export { type ProcessExit } from "./exit-failure.ts";
 export { guestCommand, nodeGuestMain, type GuestCommand, type Language } from "./guest-command.ts";
 export { guestRuns, loadAhead } from "./load-ahead.ts";
 export { loadTemplate } from "./load-template.ts";

@@ -1,15 +1,7 @@
 // Which addresses may be connected to, and connections to those that were checked. Knows no sandbox and no webhook.
 
 export { isPublicAddress } from "./private-addresses.ts";
-export {
-  dial,
-  EgressRefusedError,
-  NoPublicAddressError,
-  resolveName,
-  publicReason,
-  UntrustedHostError,
-  type Resolve,
-} from "./dial.ts";
+export { dial, EgressRefusedError, resolveName, publicReason, UntrustedHostError, type Resolve } from "./dial.ts";
 export {
   decide,
   egressHosts,
@@ -17,7 +9,6 @@ export {
   normalHost,
   parseEgressRules,
   type EgressBound,
-  type EgressDecision,
   type EgressPolicy,
   type EgressRule,
 } from "./policy.ts";

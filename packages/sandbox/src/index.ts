@@ -3,11 +3,10 @@
 export { createBwrapDriver } from "./bwrap-driver.ts";
 export { chooseDriver, NoSandboxDriverError, type ChosenDriver } from "./choose-driver.ts";
 export { adviseOnGroups, adviseOnNamespaces, readMachine, type Machine } from "./machine-advice.ts";
-export { asHostUser, hostUserRange, openHostUsers, type HostUsers } from "./host-users.ts";
+export { asHostUser, hostUserRange, openHostUsers } from "./host-users.ts";
 export { createLandlockDriver } from "./landlock/landlock-driver.ts";
 export { createOciDriver } from "./oci/oci-driver.ts";
 export { createProcessDriver } from "./process-driver.ts";
-export type { EgressSecret } from "./egress/substitute.ts";
 export type { EgressOptions, EgressRecord } from "./egress/traffic.ts";
 export {
   cellOf,
@@ -29,7 +28,6 @@ export {
   type SandboxDriver,
   type SandboxExit,
   type SandboxLimits,
-  type SandboxPaths,
   type SandboxSpec,
   type SandboxTemplate,
   type SandboxUsage,

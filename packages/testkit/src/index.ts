@@ -19,31 +19,21 @@ export {
   finishTestBuild,
   testManifest,
   type TestOrganization,
-  type TestVersionOptions,
 } from "./factories.ts";
 export { edgeGuardSql, unguardEdgesSql } from "./guard-edges.ts";
-export { createTestInvitation, createTestMember, signInTestMember, type TestMember } from "./members.ts";
-export { endsHttpReply, endsPostgresReply, startFaultProxy, type FaultProxy, type ReplyDrop } from "./fault-proxy.ts";
+export { createTestInvitation, createTestMember, signInTestMember } from "./members.ts";
+export { endsHttpReply, endsPostgresReply, startFaultProxy, type FaultProxy } from "./fault-proxy.ts";
 export {
   startAnthropicServer,
   startOpenaiServer,
   type ModelReply,
   type ModelRequest,
-  type ModelScript,
   type ModelServer,
-  type ModelUsage,
   type ToolCall,
 } from "./model-servers/index.ts";
-export { startOidcServer, type OidcFault, type OidcUser, type TestOidcServer } from "./oidc-server.ts";
+export { startOidcServer, type OidcFault, type TestOidcServer } from "./oidc-server.ts";
 export { findS3Server, startS3Server, type TestS3Server } from "./s3-server.ts";
-export {
-  findService,
-  installAdvice,
-  requireService,
-  testStoreKind,
-  type ServiceName,
-  type Services,
-} from "./services.ts";
+export { findService, installAdvice, requireService, testStoreKind, type Services } from "./services.ts";
 export { dearestStatements } from "./statements.ts";
 export { countEndedMessages, countTurnRows, listWaits, setTestWeight } from "./turn-rows.ts";
-export { waitUntil, type WaitOptions } from "./wait-until.ts";
+export { waitUntil } from "./wait-until.ts";

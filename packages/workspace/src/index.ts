@@ -1,38 +1,23 @@
 // Saves a session's directory as a snapshot and restores it. Accesses storage only as a BlobStore.
 
 export { checkSnapshotObject } from "./check-object.ts";
-export {
-  findClientPath,
-  listDirectory,
-  resolvePath,
-  treePathOf,
-  type ListedEntry,
-  type Resolved,
-} from "./client-paths.ts";
-export { openContentCache, type ContentCache, type DirectoryContentCache } from "./content-cache.ts";
+export { findClientPath, listDirectory, resolvePath, treePathOf } from "./client-paths.ts";
+export { openContentCache, type DirectoryContentCache } from "./content-cache.ts";
 export { diff, type Change } from "./diff.ts";
-export type { Disk, Disks, DiskScan, DisksOptions, OpenDisk, UnusedSquashfs } from "./disk.ts";
+export type { Disk, Disks, UnusedSquashfs } from "./disk.ts";
 export { openDisks } from "./disks.ts";
 export { withFile, withoutPath } from "./edit-tree.ts";
-export {
-  SnapshotDamagedError,
-  WorkspaceChangedError,
-  WorkspaceLimitError,
-  WorkspaceUnreadableError,
-  type WorkspaceLimit,
-} from "./errors.ts";
-export { editTree, folderOf, type Folder, type TreeEdit } from "./folder.ts";
+export { SnapshotDamagedError, WorkspaceLimitError, WorkspaceUnreadableError } from "./errors.ts";
+export { editTree, folderOf } from "./folder.ts";
 export { lendFiles, takeBackFiles, type LentFile, type LentFiles } from "./lent-files.ts";
 export { loadTree, readReferences, type SnapshotRef } from "./load-tree.ts";
 export { sweepMounts, sweepMountsAtExit } from "./mounts.ts";
 export { readFile } from "./read-file.ts";
 export { pathProblem, treeProblem } from "./path-rules.ts";
-export { restore, type Restored, type RestoreOptions } from "./restore.ts";
-export { referencesOf, type ObjectReference } from "./references.ts";
-export { rewrite, type RewriteOptions } from "./rewrite.ts";
+export { restore } from "./restore.ts";
+export { rewrite } from "./rewrite.ts";
 export { save, type Saved, type SaveOptions } from "./save.ts";
-export { scan, type Scan, type ScanOptions } from "./scan.ts";
-export { emptyTree, treeOf, type ChunkLocation, type Frame, type Tree, type TreeEntry } from "./tree.ts";
+export { scan, type Scan } from "./scan.ts";
+export { emptyTree, treeOf, type Tree, type TreeEntry } from "./tree.ts";
 export { treeHash } from "./tree-hash.ts";
-export type { Ignored } from "./walk.ts";
 export { defaultWorkspaceLimits, type WorkspaceLimits } from "./workspace-limits.ts";
