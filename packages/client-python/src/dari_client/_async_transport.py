@@ -1,4 +1,4 @@
-"""Carries calls over httpx without blocking; otherwise as `_transport.py`."""
+"""Carries calls over httpx without blocking. `generated/transport.py` is made from this file."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from .._call import Call, Content, by_metadata, new_key, segment
-from .._transport import Body, SyncTransport
+from .transport import Body, SyncTransport
 from .models import *  # noqa: F403
 from .streams import AnyStreamedEvent
 

@@ -4,6 +4,7 @@
 import { buildOpenApi } from "@dari/contract";
 import { methodOf, type Operation, type Place } from "./operations.ts";
 import { streamsModule } from "./streams.ts";
+import { blockingTransport } from "./transport.ts";
 import { pythonTypes, type JsonSchema } from "./types.ts";
 
 interface Document {
@@ -25,6 +26,7 @@ export function renderPythonClient(): Record<string, string> {
     [`${folder}/__init__.py`]: `"""${origin}"""\n`,
     [`${folder}/models.py`]: modelsModule(types.classes()),
     [`${folder}/streams.py`]: streamsModule(document.components.schemas, types, origin),
+    [`${folder}/transport.py`]: blockingTransport(),
     [`${folder}/operations.py`]: operationsModule("Operations", "SyncTransport", blocking),
     [`${folder}/async_operations.py`]: operationsModule("AsyncOperations", "AsyncTransport", waiting),
   };
@@ -73,7 +75,7 @@ from collections.abc import ${isAsync ? "AsyncIterator" : "Iterator"}, Mapping
 from typing import Any, Literal
 
 from .._call import Call, Content, by_metadata, new_key, segment
-from ..${isAsync ? "_async_transport import AsyncBody" : "_transport import Body"}, ${base}
+from ${isAsync ? ".._async_transport import AsyncBody" : ".transport import Body"}, ${base}
 from .models import *  # noqa: F403
 from .streams import AnyStreamedEvent
 

@@ -1,4 +1,4 @@
-"""Carries calls over httpx and waits for each of them."""
+"""Carries calls over httpx and waits for each of them. Generated from `_async_transport.py`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 import httpx
 
-from ._call import Call, pieces
-from ._errors import ApiError
-from ._events import EventLines, Following
-from ._http import client_arguments, decoded, request_arguments, translated
-from ._retry import RetryRules
-from .generated.streams import AnyStreamedEvent
+from .._call import Call, pieces
+from .._errors import ApiError
+from .._events import EventLines, Following
+from .._http import client_arguments, decoded, request_arguments, translated
+from .._retry import RetryRules
+from .streams import AnyStreamedEvent
 
 
 class Body:
@@ -33,16 +33,19 @@ class Body:
 
     def __iter__(self) -> Iterator[bytes]:
         with translated():
-            yield from self._response.iter_bytes()
+            for piece in self._response.iter_bytes():
+                yield piece
 
     def read(self) -> bytes:
-        with self, translated():
-            return self._response.read()
+        with self:
+            with translated():
+                return self._response.read()
 
     def save(self, path: str | Path) -> None:
-        with self, open(path, "wb") as file:
-            for piece in self:
-                file.write(piece)
+        with self:
+            with open(path, "wb") as file:
+                for piece in self:
+                    file.write(piece)
 
     def close(self) -> None:
         self._response.close()
@@ -120,7 +123,7 @@ class SyncTransport:
         return decoded(self._read(call))
 
     def _text(self, call: Call) -> str:
-        return self._read(call).decode("utf-8", "replace")
+        return (self._read(call)).decode("utf-8", "replace")
 
     def _content(self, call: Call) -> Body:
         return Body(self._open(call))
