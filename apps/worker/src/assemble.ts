@@ -32,7 +32,7 @@ import {
   type SandboxPool,
 } from "@dari/sandbox-pool";
 import { StartError, type Logger } from "@dari/runtime";
-import { openContentCache, openDisks, type Disks, type DirectoryContentCache } from "@dari/workspace";
+import { openDisks, type Disks } from "@dari/workspace";
 import { reservedBytesOf, type OwnConfig } from "./config.ts";
 import type { WorkerContext, WorkerSettings } from "./context.ts";
 import { boundsSandboxes, findMissing } from "./missing.ts";
@@ -73,7 +73,7 @@ export async function assembleWorker(
   const machine = readMachine();
   const chosen = assembly.driver ?? (await findDriver(services.db, assembly, machine, log));
   stack.defer(() => chosen.driver.close?.());
-  const { images, contents, disks } = await openCaches(services, assembly, chosen, workDir, log, stack);
+  const { images, disks } = await openCaches(services, assembly, chosen, workDir, log, stack);
   // Agents without isolation could overwrite the worker's files, and so each other's guest.
   const guestScript = chosen.guarantees.isolated
     ? await openGuestScript({ dir: workDir.guest, bundle: bundleNodeGuest, log })
@@ -94,7 +94,7 @@ export async function assembleWorker(
       previews: services.previews,
       log,
       sealer: services.sealer,
-      workspaces: { db: services.db, blobs: services.blobs, trees: services.trees, disks, contents, hostUserOf },
+      workspaces: { db: services.db, blobs: services.blobs, trees: services.trees, disks, hostUserOf },
       driver: chosen.driver,
       hostUserOf,
       networkOf: (turn) => networkOf(workerSettings.egress, turn),
@@ -237,7 +237,6 @@ async function openPool(
 }
 
 interface Caches extends Pick<WorkerContext, "images"> {
-  readonly contents: DirectoryContentCache;
   readonly disks: Disks;
 }
 
@@ -255,7 +254,6 @@ async function openCaches(
     maxBytes: assembly.cacheBytes,
   });
   stack.defer(() => images.close());
-  const contents = await openContentCache({ dir: workDir.contents, maxBytes: assembly.cacheBytes });
   const disks =
     assembly.disks ??
     (await openDisks({
@@ -269,7 +267,7 @@ async function openCaches(
   if (disks.kind !== "overlay") {
     log.warn({ reason: disks.reason }, "workspaces are copied: each turn costs what its workspace holds");
   }
-  return { images, contents, disks };
+  return { images, disks };
 }
 
 /** Plans the configured number of turns, or as many as there is memory for. */

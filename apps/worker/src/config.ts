@@ -62,7 +62,7 @@ export const ownWorkerSettings = {
     env: "DARI_CACHE_BYTES",
     unit: "bytes",
     default: 10 * 1024 ** 3,
-    about: "Disk space for cached images and file contents, in bytes.",
+    about: "Disk space for cached images, and the same again for cached workspaces, in bytes.",
   }),
   sandbox: oneOf(["auto", "bwrap", "oci", "landlock", "process"], {
     env: "DARI_SANDBOX",

@@ -15,7 +15,6 @@ export interface WorkDir {
   readonly guest: string;
   /** Workspaces of sessions that had turns here. */
   readonly disks: string;
-  readonly contents: string;
   readonly images: string;
   readonly runtimes: string;
   /** Which host user belongs to which organization. */
@@ -38,8 +37,8 @@ export async function takeWorkDir(dir: string): Promise<WorkDir> {
   const [turns, warm, guest] = [join(dir, "turns"), join(dir, "warm"), join(dir, "guest")];
   // A killed worker leaves its turns' workspaces mounted.
   await sweepMounts(dir);
-  // Earlier releases kept scripts of packages in `bundles`.
-  for (const each of [turns, warm, guest, join(dir, "bundles")]) await removeTree(each);
+  // Earlier releases kept scripts of packages in `bundles` and contents of files in `contents`.
+  for (const each of [turns, warm, guest, join(dir, "bundles"), join(dir, "contents")]) await removeTree(each);
   // Node and esbuild look for `"type"` in the directories above a bundle. An agent without isolation must not get that
   // of a project that contains the data directory.
   await writeFile(join(dir, "package.json"), "{}\n");
@@ -52,7 +51,6 @@ export async function takeWorkDir(dir: string): Promise<WorkDir> {
     warm,
     guest,
     disks: join(dir, "disks"),
-    contents: join(dir, "contents"),
     images: join(dir, "images"),
     runtimes: join(dir, "runtimes"),
     users: join(dir, "users"),

@@ -1,7 +1,6 @@
 // The interface of disks, which each kind implements. A disk is a session's directory on this machine.
 
 import type { BlobStore } from "@dari/blobs";
-import type { ContentCache } from "./content-cache.ts";
 import type { Tree } from "./tree.ts";
 import type { Ignored } from "./walk.ts";
 import type { WorkspaceLimits } from "./workspace-limits.ts";
@@ -35,7 +34,6 @@ export interface OpenDisk {
    */
   readonly owner?: number | undefined;
   readonly limits: WorkspaceLimits;
-  readonly cache?: ContentCache;
 }
 
 /** A directory with `workspace/` and `state/` for one turn. */

@@ -2,7 +2,6 @@
 
 export { checkSnapshotObject } from "./check-object.ts";
 export { findClientPath, listDirectory, resolvePath, treePathOf } from "./client-paths.ts";
-export { openContentCache, type DirectoryContentCache } from "./content-cache.ts";
 export { diff, type Change } from "./diff.ts";
 export type { Disk, Disks, UnusedSquashfs } from "./disk.ts";
 export { openDisks } from "./disks.ts";

@@ -15,9 +15,7 @@ import {
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate as nextTick } from "node:timers/promises";
-import type { ContentCache } from "./content-cache.ts";
 import { errorCode, SnapshotDamagedError } from "./errors.ts";
-import { frameTargetBytes } from "./frame.ts";
 import { treeProblem } from "./path-rules.ts";
 import { PermissionLoan } from "./permission-loan.ts";
 import { forEachLimited } from "./pool.ts";
@@ -36,8 +34,6 @@ export interface RestoreOptions {
   readonly dir: string;
   /** User and group of everything that is created (default: this process's). Needs CAP_CHOWN. */
   readonly owner?: number | undefined;
-  /** The cache of the tree's organization, used for files with their own frame. Other files come many per request. */
-  readonly cache?: ContentCache;
   /** Concurrent requests; each holds up to 4 MiB of stored bytes (default: 8). */
   readonly concurrency?: number;
 }
@@ -57,22 +53,20 @@ const localFetchBytes = 1024 * 1024;
  * @throws SnapshotDamagedError if an object is missing, truncated or altered, or the tree's paths are not safe.
  */
 export async function restore(options: RestoreOptions): Promise<Restored> {
-  const { store, tree, dir, cache, concurrency = 8 } = options;
+  const { store, tree, dir, concurrency = 8 } = options;
   const problem = treeProblem(tree);
   if (problem !== undefined) throw new SnapshotDamagedError("(tree)", problem);
   const entries = [...tree.values()];
   const files = entries.filter((entry) => entry.type === "file");
   await makeDirectories(dir, entries);
 
-  const missing = cache === undefined ? files : await takeFromCache(files, dir, cache, concurrency);
-  await makeUnpiecedFiles(missing, dir);
+  await makeUnpiecedFiles(files, dir);
   let bytesFetched = 0;
-  await forEachLimited(planFetches(missing, fetchBytesOf(store)), concurrency, async (fetch) => {
+  await forEachLimited(planFetches(files, fetchBytesOf(store)), concurrency, async (fetch) => {
     await writeFetch(store, fetch, dir);
     bytesFetched += fetch.sizeBytes;
   });
-  await checkChunkedFiles(missing, dir);
-  if (cache !== undefined) await offerToCache(missing, dir, cache, concurrency);
+  await checkChunkedFiles(files, dir);
   await finish(dir, entries);
   if (options.owner !== undefined) await giveAway(dir, entries, options.owner);
   return { files: files.length, bytesFetched };
@@ -143,39 +137,6 @@ async function checkChunkedFiles(files: readonly TreeEntry[], dir: string): Prom
     const objectKey = location?.[0]?.frame.objectKey ?? "";
     throw new SnapshotDamagedError(objectKey, `the chunks of ${JSON.stringify(path)} do not make up its content`);
   });
-}
-
-async function takeFromCache(
-  files: readonly TreeEntry[],
-  dir: string,
-  cache: ContentCache,
-  concurrency: number,
-): Promise<TreeEntry[]> {
-  const missing: TreeEntry[] = files.filter((entry) => !isCacheable(entry));
-  await forEachLimited(files.filter(isCacheable), concurrency, async (entry) => {
-    const isThere = await cache.copyTo(entry.sha256 ?? "", entry.sizeBytes, join(dir, entry.path));
-    if (isThere) chmodSync(join(dir, entry.path), entry.mode);
-    else missing.push(entry);
-  });
-  return missing;
-}
-
-async function offerToCache(
-  fetched: readonly TreeEntry[],
-  dir: string,
-  cache: ContentCache,
-  concurrency: number,
-): Promise<void> {
-  using loan = new PermissionLoan();
-  await forEachLimited(fetched.filter(isCacheable), concurrency, async ({ path, sha256 = "", sizeBytes }) => {
-    const giveBack = loan.takeFile(join(dir, path));
-    await cache.add(sha256, sizeBytes, join(dir, path));
-    giveBack();
-  });
-}
-
-function isCacheable(entry: TreeEntry): boolean {
-  return entry.sizeBytes >= frameTargetBytes;
 }
 
 /** Only this process writes to the directory so far, and no link is followed. */

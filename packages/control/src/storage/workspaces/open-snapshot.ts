@@ -4,21 +4,13 @@ import type { BlobStore } from "@dari/blobs";
 import type { LoadedTree, Trees } from "@dari/control/context";
 import type { Turn, TurnPart } from "@dari/control/turns";
 import { snapshots, type Database, type PlacedAttachment } from "@dari/db";
-import {
-  SnapshotDamagedError,
-  type DirectoryContentCache,
-  type Disk,
-  type Disks,
-  type Tree,
-  type WorkspaceLimits,
-} from "@dari/workspace";
+import { SnapshotDamagedError, type Disk, type Disks, type Tree, type WorkspaceLimits } from "@dari/workspace";
 
 export interface WorkspaceContext {
   readonly db: Database;
   readonly blobs: BlobStore;
   readonly trees: Trees;
   readonly disks: Disks;
-  readonly contents: DirectoryContentCache | undefined;
   /** The host user of an organization's sandboxes, who owns its workspaces (default: this process's user). */
   readonly hostUserOf?: ((organizationId: string) => number) | undefined;
 }
@@ -61,16 +53,13 @@ export async function findIntactAncestor<T>(
 
 /** @throws SnapshotDamagedError */
 export async function openSnapshot(
-  { blobs, trees, disks, contents, hostUserOf }: WorkspaceContext,
+  { blobs, trees, disks, hostUserOf }: WorkspaceContext,
   { organizationId }: Turn,
   snapshotId: string | null,
   dir: string,
   limits: WorkspaceLimits,
 ): Promise<{ disk: Disk; head: LoadedTree }> {
   const head = await trees.load(organizationId, snapshotId);
-  // Overlays cache contents themselves.
-  const cache = disks.kind === "copy" ? contents?.forOrganization(organizationId) : undefined;
   const owner = hostUserOf?.(organizationId);
-  const options = { store: blobs, organizationId, tree: head.tree, dir, owner, limits };
-  return { disk: await disks.open(cache === undefined ? options : { ...options, cache }), head };
+  return { disk: await disks.open({ store: blobs, organizationId, tree: head.tree, dir, owner, limits }), head };
 }
