@@ -1,10 +1,9 @@
 // `dari agents …`: agents and their versions.
 
-import { eachRow } from "@dari/client";
 import type { Command } from "commander";
 import { createContext, type Io } from "../context.ts";
-import { limitOption, take } from "../options.ts";
-import { table } from "../output.ts";
+import { showRows } from "../show-rows.ts";
+import { limitOption } from "../options.ts";
 
 export function addAgentCommands(program: Command, io: Io): void {
   const agents = program.command("agents").description("manage agents and their versions");
@@ -12,36 +11,28 @@ export function addAgentCommands(program: Command, io: Io): void {
     .command("list")
     .description("list agents, newest first")
     .addOption(limitOption())
-    .action(async (options: { readonly limit: number }, command: Command) => {
-      const { output, client, signal } = createContext(io, command);
-      const api = await client();
-      const records = await take(
-        eachRow((page) => api.listAgents(page, { signal })),
-        options.limit,
-      );
-      output.result(records, () => {
-        const rows = records.map((row) => [row.id, row.active_version_id ?? "(none)", row.created_at, row.name]);
-        return table(["AGENT", "ACTIVE VERSION", "CREATED", "NAME"], rows);
-      });
-    });
+    .action((options: { readonly limit: number }, command: Command) =>
+      showRows(io, command, {
+        load: (api, page, call) => api.listAgents(page, call),
+        limit: options.limit,
+        headings: ["AGENT", "ACTIVE VERSION", "CREATED", "NAME"],
+        cells: (row) => [row.id, row.active_version_id ?? "(none)", row.created_at, row.name],
+      }),
+    );
   agents
     .command("versions <agent>")
     .description("list an agent's versions, newest first")
     .addOption(limitOption())
-    .action(async (id: string, options: { readonly limit: number }, command: Command) => {
-      const { output, client, signal } = createContext(io, command);
-      const api = await client();
-      const records = await take(
-        eachRow((page) => api.listVersions(id, page, { signal })),
-        options.limit,
-      );
-      output.result(records, () => {
-        const rows = records.map((row) => {
+    .action((id: string, options: { readonly limit: number }, command: Command) =>
+      showRows(io, command, {
+        load: (api, page, call) => api.listVersions(id, page, call),
+        limit: options.limit,
+        headings: ["NUMBER", "VERSION", "STATUS", "CREATED"],
+        cells: (row) => {
           return [String(row.number), row.id, row.active ? `${row.status}, active` : row.status, row.created_at];
-        });
-        return table(["NUMBER", "VERSION", "STATUS", "CREATED"], rows);
-      });
-    });
+        },
+      }),
+    );
   agents
     .command("activate <agent> <version>")
     .description("make a ready version the active one, for example to roll back")

@@ -1,15 +1,14 @@
 // `dari batches …`: many sessions with a first message each, created by one call.
 
-import { eachRow } from "@dari/client";
 import { CreateSessionBatchRequest, validate, type BatchSessionRecord, type SessionBatchRecord } from "@dari/contract";
 import { messageMachine, type Lane } from "@dari/domain";
 import { type Command, Option } from "commander";
 import { readFile } from "node:fs/promises";
 import { text as readText } from "node:stream/consumers";
 import { createContext, type Io } from "../context.ts";
+import { showRows } from "../show-rows.ts";
 import { invalid } from "../exit.ts";
-import { collectOption, laneOption, limitOption, parseCount, parsePairs, take } from "../options.ts";
-import { table } from "../output.ts";
+import { collectOption, laneOption, limitOption, parseCount, parsePairs } from "../options.ts";
 import { systemErrorCode } from "../system-error.ts";
 
 interface CreateOptions {
@@ -101,18 +100,14 @@ function addLookCommands(batches: Command, io: Io): void {
     .command("list")
     .description("list batches, newest first")
     .addOption(limitOption())
-    .action(async ({ limit }: { readonly limit: number }, command: Command) => {
-      const { output, client, signal } = createContext(io, command);
-      const api = await client();
-      const records = await take(
-        eachRow((page) => api.listSessionBatches(page, { signal })),
+    .action(({ limit }: { readonly limit: number }, command: Command) =>
+      showRows(io, command, {
+        load: (api, page, call) => api.listSessionBatches(page, call),
         limit,
-      );
-      output.result(records, () => {
-        const rows = records.map((row) => [row.id, String(row.total), row.agent_id, row.created_at, row.name ?? ""]);
-        return table(["BATCH", "SESSIONS", "AGENT", "CREATED", "NAME"], rows);
-      });
-    });
+        headings: ["BATCH", "SESSIONS", "AGENT", "CREATED", "NAME"],
+        cells: (row) => [row.id, String(row.total), row.agent_id, row.created_at, row.name ?? ""],
+      }),
+    );
   batches
     .command("get <batch>")
     .description("show a batch and its progress")
@@ -129,22 +124,18 @@ function addLookCommands(batches: Command, io: Io): void {
     )
     .addOption(limitOption())
     .action(async (id: string, options: SessionsOptions, command: Command) => {
-      const { output, client, signal } = createContext(io, command);
-      const api = await client();
       const status = options.status === undefined ? {} : { messageStatus: options.status };
-      const records = await take(
-        eachRow((page) => api.listBatchSessions(id, { ...page, ...status }, { signal })),
-        options.limit,
-      );
-      output.result(records, () => {
-        const rows = records.map((row) => [
+      await showRows(io, command, {
+        load: (api, page, call) => api.listBatchSessions(id, { ...page, ...status }, call),
+        limit: options.limit,
+        headings: ["INDEX", "SESSION", "MESSAGE", "STATUS", "ERROR"],
+        cells: (row) => [
           String(row.index),
           row.session_id,
           row.message_id,
           row.message_status ?? "(deleted)",
           row.error === null ? "" : `${row.error.code}: ${row.error.message}`,
-        ]);
-        return table(["INDEX", "SESSION", "MESSAGE", "STATUS", "ERROR"], rows);
+        ],
       });
     });
 }

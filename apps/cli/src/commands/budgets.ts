@@ -1,10 +1,10 @@
 // `dari org budgets …`, `dari operator stop|resume`: limits on what turns use, and the stop of all turns.
 
-import { eachRow } from "@dari/client";
 import { budgetPeriods, type BudgetRecord, type PutBudgetRequest } from "@dari/contract";
 import { type Command, Option } from "commander";
 import { createContext, type Io } from "../context.ts";
-import { organizationOption, take, type OrganizationOption } from "../options.ts";
+import { showRows } from "../show-rows.ts";
+import { organizationOption, type OrganizationOption } from "../options.ts";
 import { table } from "../output.ts";
 import { count } from "./limits.ts";
 
@@ -23,15 +23,13 @@ export function addBudgetCommands(org: Command, io: Io): void {
     .command("list")
     .description("list budgets and their use")
     .addOption(organizationOption())
-    .action(async ({ org: organization }: OrganizationOption, command: Command) => {
-      const { output, client, signal } = createContext(io, command);
-      const api = await client();
-      const records = await take(
-        eachRow((page) => api.listBudgets(organization, page, { signal })),
-        Infinity,
-      );
-      output.result(records, () => table(heads, records.map(rowOf)));
-    });
+    .action(({ org: organization }: OrganizationOption, command: Command) =>
+      showRows(io, command, {
+        load: (api, page, call) => api.listBudgets(organization, page, call),
+        headings: heads,
+        cells: rowOf,
+      }),
+    );
   budgets
     .command("set")
     .description("set a budget of the organization, or of one agent or session")

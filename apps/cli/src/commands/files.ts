@@ -1,11 +1,11 @@
 // `dari files …`: uploaded files.
 
-import { eachRow } from "@dari/client";
 import type { FileRecord } from "@dari/contract";
 import type { Command } from "commander";
 import { Readable } from "node:stream";
 import { createContext, type Io } from "../context.ts";
-import { limitOption, take } from "../options.ts";
+import { showRows } from "../show-rows.ts";
+import { limitOption } from "../options.ts";
 import { saveTo, table } from "../output.ts";
 import { uploadPath } from "../upload.ts";
 
@@ -25,17 +25,14 @@ export function addFileCommands(program: Command, io: Io): void {
     .command("list")
     .description("list uploaded files, newest first")
     .addOption(limitOption())
-    .action(async (options: { readonly limit: number }, command: Command) => {
-      const { output, client, signal } = createContext(io, command);
-      const api = await client();
-      const records = await take(
-        eachRow((page) => api.listFiles(page, { signal })),
-        options.limit,
-      );
-      output.result(records, () => {
-        return table(["FILE", "BYTES", "TYPE", "NAME"], records.map(fileRow));
-      });
-    });
+    .action((options: { readonly limit: number }, command: Command) =>
+      showRows(io, command, {
+        load: (api, page, call) => api.listFiles(page, call),
+        limit: options.limit,
+        headings: ["FILE", "BYTES", "TYPE", "NAME"],
+        cells: fileRow,
+      }),
+    );
   files
     .command("get <file>")
     .description("show a file's record, or save its content")

@@ -1,12 +1,11 @@
 // `dari org limits …` and `dari org audit-log`: an organization's limits, and who changed what.
 
-import { eachRow } from "@dari/client";
 import type { OrganizationRecord, UpdateOrganizationRequest } from "@dari/contract";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { createContext, type Io } from "../context.ts";
+import { showRows } from "../show-rows.ts";
 import { invalid } from "../exit.ts";
-import { limitOption, organizationOption, take, type OrganizationOption } from "../options.ts";
-import { table } from "../output.ts";
+import { limitOption, organizationOption, type OrganizationOption } from "../options.ts";
 
 type Bounds = Omit<UpdateOrganizationRequest, "weight">;
 
@@ -107,18 +106,14 @@ function addAuditLogCommand(org: Command, io: Io): void {
     .description("show changes and the key that made each, newest first")
     .addOption(organizationOption())
     .addOption(limitOption())
-    .action(async (options: OrganizationOption & { readonly limit: number }, command: Command) => {
-      const { output, client, signal } = createContext(io, command);
-      const api = await client();
-      const entries = await take(
-        eachRow((page) => api.listAuditLog(options.org, page, { signal })),
-        options.limit,
-      );
-      output.result(entries, () => {
-        const rows = entries.map((entry) => {
+    .action((options: OrganizationOption & { readonly limit: number }, command: Command) =>
+      showRows(io, command, {
+        load: (api, page, call) => api.listAuditLog(options.org, page, call),
+        limit: options.limit,
+        headings: ["AT", "ACTION", "TARGET", "KEY"],
+        cells: (entry) => {
           return [entry.created_at, entry.action, entry.target, entry.actor_key_id ?? "(set-up)"];
-        });
-        return table(["AT", "ACTION", "TARGET", "KEY"], rows);
-      });
-    });
+        },
+      }),
+    );
 }

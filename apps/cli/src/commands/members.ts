@@ -4,6 +4,7 @@ import { eachRow, type Client } from "@dari/client";
 import { roles, type MemberRecord, type Role } from "@dari/contract";
 import { Argument, Option, type Command } from "commander";
 import { createContext, type Io } from "../context.ts";
+import { showRows } from "../show-rows.ts";
 import { invalid } from "../exit.ts";
 import { organizationOption, take, type OrganizationOption } from "../options.ts";
 import { table } from "../output.ts";
@@ -98,16 +99,13 @@ function addInvitationCommands(org: Command, io: Io): void {
     .command("invitations")
     .description("list open invitations")
     .addOption(organizationOption())
-    .action(async (options: OrganizationOption, command: Command) => {
-      const { output, client, signal } = createContext(io, command);
-      const api = await client();
-      const load = eachRow((page) => api.listInvitations(options.org, page, { signal }));
-      const records = await take(load, Infinity);
-      output.result(records, () => {
-        const rows = records.map((row) => [row.id, row.email, row.role, row.expires_at]);
-        return table(["INVITATION", "E-MAIL", "ROLE", "EXPIRES"], rows);
-      });
-    });
+    .action((options: OrganizationOption, command: Command) =>
+      showRows(io, command, {
+        load: (api, page, call) => api.listInvitations(options.org, page, call),
+        headings: ["INVITATION", "E-MAIL", "ROLE", "EXPIRES"],
+        cells: (row) => [row.id, row.email, row.role, row.expires_at],
+      }),
+    );
   org
     .command("revoke-invitation <id>")
     .description("revoke an invitation; its link stops working")

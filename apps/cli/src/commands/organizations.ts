@@ -1,11 +1,10 @@
 // `dari credentials …`, `dari org …`, `dari api-keys …`: what an organization owns besides agents.
 
-import { eachRow } from "@dari/client";
 import { type ApiKeyScope, apiKeyScopes } from "@dari/contract";
 import { type Command, Option } from "commander";
 import { createContext, type Io } from "../context.ts";
-import { table } from "../output.ts";
-import { organizationOption, take, type OrganizationOption } from "../options.ts";
+import { showRows } from "../show-rows.ts";
+import { organizationOption, type OrganizationOption } from "../options.ts";
 import { addBudgetCommands } from "./budgets.ts";
 import { addLimitCommands, count } from "./limits.ts";
 import { addMemberCommands } from "./members.ts";
@@ -34,18 +33,13 @@ export function addOrganizationCommands(program: Command, io: Io): void {
   org
     .command("list")
     .description("list the organizations that the key can use")
-    .action(async (_options: unknown, command: Command) => {
-      const { output, client, signal } = createContext(io, command);
-      const api = await client();
-      const records = await take(
-        eachRow((page) => api.listOrganizations(page, { signal })),
-        Infinity,
-      );
-      output.result(records, () => {
-        const rows = records.map((row) => [row.id, row.slug, row.role, row.name]);
-        return table(["ORGANIZATION", "SLUG", "ROLE", "NAME"], rows);
-      });
-    });
+    .action((_options: unknown, command: Command) =>
+      showRows(io, command, {
+        load: (api, page, call) => api.listOrganizations(page, call),
+        headings: ["ORGANIZATION", "SLUG", "ROLE", "NAME"],
+        cells: (row) => [row.id, row.slug, row.role, row.name],
+      }),
+    );
 }
 
 interface AddCredentialOptions extends OrganizationOption {
@@ -59,20 +53,13 @@ function addCredentialCommands(credentials: Command, io: Io): void {
     .command("list")
     .description("list names; values are never shown")
     .addOption(organizationOption())
-    .action(async ({ org }: OrganizationOption, command: Command) => {
-      const { output, client, signal } = createContext(io, command);
-      const api = await client();
-      const records = await take(
-        eachRow((page) => api.listCredentials(org, page, { signal })),
-        Infinity,
-      );
-      output.result(records, () =>
-        table(
-          ["NAME", "UPDATED", "KEPT FOR"],
-          records.map((row) => [row.name, row.updated_at, row.hosts?.join(", ") ?? ""]),
-        ),
-      );
-    });
+    .action(({ org }: OrganizationOption, command: Command) =>
+      showRows(io, command, {
+        load: (api, page, call) => api.listCredentials(org, page, call),
+        headings: ["NAME", "UPDATED", "KEPT FOR"],
+        cells: (row) => [row.name, row.updated_at, row.hosts?.join(", ") ?? ""],
+      }),
+    );
   credentials
     .command("add <name>")
     .description("set a value; prompts for it without echo")
@@ -107,20 +94,15 @@ function addApiKeyCommands(apiKeys: Command, io: Io): void {
     .command("list")
     .description("list keys, without their secrets")
     .addOption(organizationOption())
-    .action(async ({ org }: OrganizationOption, command: Command) => {
-      const { output, client, signal } = createContext(io, command);
-      const api = await client();
-      const records = await take(
-        eachRow((page) => api.listApiKeys(org, page, { signal })),
-        Infinity,
-      );
-      output.result(records, () => {
-        const rows = records.map((row) => {
+    .action(({ org }: OrganizationOption, command: Command) =>
+      showRows(io, command, {
+        load: (api, page, call) => api.listApiKeys(org, page, call),
+        headings: ["KEY", "SCOPES", "CREATED", "EXPIRES", "LABEL"],
+        cells: (row) => {
           return [row.id, row.scopes.join(","), row.created_at, row.expires_at ?? "", row.label];
-        });
-        return table(["KEY", "SCOPES", "CREATED", "EXPIRES", "LABEL"], rows);
-      });
-    });
+        },
+      }),
+    );
   apiKeys
     .command("create <label>")
     .description("create a key; its secret is shown once, on standard output")

@@ -1,13 +1,13 @@
 // `dari schedules …`: messages that the platform sends at due times, and the result of each.
 
-import { eachRow, type Client } from "@dari/client";
+import { type Client } from "@dari/client";
 import { scheduleStatuses, type MessagePartInput, type ScheduleRecord, type ScheduleStatus } from "@dari/contract";
 import { firingOutcomes, overlapPolicies, type FiringOutcome, type Lane, type OverlapPolicy } from "@dari/domain";
 import { type Command, Option } from "commander";
 import { createContext, type Io } from "../context.ts";
+import { showRows } from "../show-rows.ts";
 import { invalid } from "../exit.ts";
-import { collectOption, laneOption, limitOption, parsePairs, take } from "../options.ts";
-import { table } from "../output.ts";
+import { collectOption, laneOption, limitOption, parsePairs } from "../options.ts";
 import { uploadPath } from "../upload.ts";
 
 interface ChangeOptions {
@@ -59,26 +59,15 @@ function addLookCommands(schedules: Command, io: Io): void {
     .addOption(new Option("--status <status>", "only in this status").choices(scheduleStatuses))
     .addOption(limitOption())
     .action(async (options: ListOptions, command: Command) => {
-      const { output, client, signal } = createContext(io, command);
-      const api = await client();
       const filter = {
         ...(options.agentId === undefined ? {} : { agentId: options.agentId }),
         ...(options.status === undefined ? {} : { status: options.status }),
       };
-      const records = await take(
-        eachRow((page) => api.listSchedules({ ...filter, ...page }, { signal })),
-        options.limit,
-      );
-      output.result(records, () => {
-        const rows = records.map((row) => [
-          row.id,
-          statusOf(row),
-          row.cron,
-          row.time_zone,
-          row.next_due_at ?? "",
-          row.name ?? "",
-        ]);
-        return table(["SCHEDULE", "STATUS", "CRON", "TIME ZONE", "NEXT", "NAME"], rows);
+      await showRows(io, command, {
+        load: (api, page, call) => api.listSchedules({ ...filter, ...page }, call),
+        limit: options.limit,
+        headings: ["SCHEDULE", "STATUS", "CRON", "TIME ZONE", "NEXT", "NAME"],
+        cells: (row) => [row.id, statusOf(row), row.cron, row.time_zone, row.next_due_at ?? "", row.name ?? ""],
       });
     });
   schedules
@@ -211,19 +200,15 @@ function addFiringsCommand(schedules: Command, io: Io): void {
     .addOption(new Option("--outcome <outcome>", "only with this outcome").choices(firingOutcomes))
     .addOption(limitOption())
     .action(async (id: string, options: FiringsOptions, command: Command) => {
-      const { output, client, signal } = createContext(io, command);
-      const api = await client();
       const outcome = options.outcome === undefined ? {} : { outcome: options.outcome };
-      const records = await take(
-        eachRow((page) => api.listScheduleFirings(id, { ...page, ...outcome }, { signal })),
-        options.limit,
-      );
-      output.result(records, () => {
-        const rows = records.map((row) => {
+      await showRows(io, command, {
+        load: (api, page, call) => api.listScheduleFirings(id, { ...page, ...outcome }, call),
+        limit: options.limit,
+        headings: ["DUE", "OUTCOME", "MESSAGE", "STATUS", "WHY"],
+        cells: (row) => {
           const said = row.reason === null ? "" : `${row.reason.code}: ${row.reason.message}`;
           return [row.due_at, row.outcome, row.message_id ?? "", row.message_status ?? "", said];
-        });
-        return table(["DUE", "OUTCOME", "MESSAGE", "STATUS", "WHY"], rows);
+        },
       });
     });
 }

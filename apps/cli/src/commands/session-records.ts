@@ -4,8 +4,8 @@ import { eachRow } from "@dari/client";
 import type { MessagePart, MessageRecord, OutputPart, TranscriptEntry } from "@dari/contract";
 import type { Command } from "commander";
 import { createContext, type Io } from "../context.ts";
+import { showRows } from "../show-rows.ts";
 import { limitOption, take } from "../options.ts";
-import { table } from "../output.ts";
 
 interface EndOptions {
   readonly cancel?: boolean;
@@ -16,13 +16,14 @@ export function addSessionRecordCommands(session: Command, io: Io): void {
     .command("messages <session>")
     .description("list a session's messages, oldest first")
     .addOption(limitOption())
-    .action(async (id: string, options: { readonly limit: number }, command: Command) => {
-      const { output, client, signal } = createContext(io, command);
-      const api = await client();
-      const load = eachRow((page) => api.listMessages(id, page, { signal }));
-      const records = await take(load, options.limit);
-      output.result(records, () => table(["MESSAGE", "STATUS", "CREATED", "TEXT"], records.map(messageRow)));
-    });
+    .action((id: string, options: { readonly limit: number }, command: Command) =>
+      showRows(io, command, {
+        load: (api, page, call) => api.listMessages(id, page, call),
+        limit: options.limit,
+        headings: ["MESSAGE", "STATUS", "CREATED", "TEXT"],
+        cells: messageRow,
+      }),
+    );
   session
     .command("transcript <session>")
     .description("show the conversation as a timeline")

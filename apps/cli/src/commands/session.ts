@@ -7,6 +7,7 @@ import { onBusyChoices, type OnBusy } from "@dari/domain";
 import { type Command, Option } from "commander";
 import { Readable } from "node:stream";
 import { createContext, type Io } from "../context.ts";
+import { showRows } from "../show-rows.ts";
 import { findDeployedAgent } from "../deploy-state.ts";
 import { CliError, exitCodes, invalid } from "../exit.ts";
 import { collectOption, limitOption, parsePairs, take } from "../options.ts";
@@ -89,18 +90,16 @@ function addListCommand(session: Command, io: Io): void {
     .option("--metadata <key=value>", "only with this pair; repeatable", collectOption, [])
     .addOption(limitOption())
     .action(async (options: ListOptions, command: Command) => {
-      const { output, client, signal } = createContext(io, command);
-      const api = await client();
       const filter = {
         metadata: parsePairs(options.metadata, "--metadata"),
         ...(options.agentId === undefined ? {} : { agentId: options.agentId }),
         ...(options.status === undefined ? {} : { status: options.status }),
       };
-      const load = eachRow((page) => api.listSessions({ ...filter, ...page }, { signal }));
-      const records = await take(load, options.limit);
-      output.result(records, () => {
-        const rows = records.map((row) => [row.id, row.status, row.agent_id, row.created_at, row.name ?? ""]);
-        return table(["SESSION", "STATUS", "AGENT", "CREATED", "NAME"], rows);
+      await showRows(io, command, {
+        load: (api, page, call) => api.listSessions({ ...filter, ...page }, call),
+        limit: options.limit,
+        headings: ["SESSION", "STATUS", "AGENT", "CREATED", "NAME"],
+        cells: (row) => [row.id, row.status, row.agent_id, row.created_at, row.name ?? ""],
       });
     });
 }

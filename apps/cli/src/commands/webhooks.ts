@@ -1,12 +1,11 @@
 // `dari webhooks …`: receivers of events, and their deliveries.
 
-import { eachRow } from "@dari/client";
 import { eventTypes, type EventType, type UpdateWebhookEndpointRequest } from "@dari/contract";
 import { type Command, Option } from "commander";
 import { createContext, type Io } from "../context.ts";
+import { showRows } from "../show-rows.ts";
 import { invalid } from "../exit.ts";
-import { limitOption, organizationOption, take, type OrganizationOption } from "../options.ts";
-import { table } from "../output.ts";
+import { limitOption, organizationOption, type OrganizationOption } from "../options.ts";
 
 interface AddOptions extends OrganizationOption {
   readonly event?: EventType[];
@@ -43,21 +42,16 @@ function addEndpointCommands(webhooks: Command, io: Io): void {
     .command("list")
     .description("list endpoints, without their secrets")
     .addOption(organizationOption())
-    .action(async ({ org }: OrganizationOption, command: Command) => {
-      const { output, client, signal } = createContext(io, command);
-      const api = await client();
-      const records = await take(
-        eachRow((page) => api.listWebhookEndpoints(org, page, { signal })),
-        Infinity,
-      );
-      output.result(records, () => {
-        const rows = records.map((row) => {
+    .action(({ org }: OrganizationOption, command: Command) =>
+      showRows(io, command, {
+        load: (api, page, call) => api.listWebhookEndpoints(org, page, call),
+        headings: ["ENDPOINT", "STATUS", "AGENT", "EVENTS", "URL"],
+        cells: (row) => {
           const status = row.disabled_reason === null ? row.status : `${row.status} (${row.disabled_reason})`;
           return [row.id, status, row.agent_id ?? "(all agents)", row.event_types.join(","), row.url];
-        });
-        return table(["ENDPOINT", "STATUS", "AGENT", "EVENTS", "URL"], rows);
-      });
-    });
+        },
+      }),
+    );
   webhooks
     .command("add <url>")
     .description("deliver events to a URL; prints the secret once, on standard output")
@@ -145,19 +139,15 @@ function addDeliveryCommands(webhooks: Command, io: Io): void {
     .addOption(organizationOption())
     .addOption(limitOption())
     .action(async (id: string, options: DeliveriesOptions, command: Command) => {
-      const { output, client, signal } = createContext(io, command);
-      const api = await client();
       const status = options.status === undefined ? {} : { status: options.status };
-      const records = await take(
-        eachRow((page) => api.listWebhookDeliveries(id, options.org, { ...page, ...status }, { signal })),
-        options.limit,
-      );
-      output.result(records, () => {
-        const rows = records.map((row) => {
+      await showRows(io, command, {
+        load: (api, page, call) => api.listWebhookDeliveries(id, options.org, { ...page, ...status }, call),
+        limit: options.limit,
+        headings: ["DELIVERY", "CREATED", "TYPE", "STATUS", "ATTEMPTS", "RESPONSE", "ERROR"],
+        cells: (row) => {
           const response = row.response_status === null ? "" : String(row.response_status);
           return [row.id, row.created_at, row.type, row.status, String(row.attempts), response, row.error ?? ""];
-        });
-        return table(["DELIVERY", "CREATED", "TYPE", "STATUS", "ATTEMPTS", "RESPONSE", "ERROR"], rows);
+        },
       });
     });
   webhooks
