@@ -40,7 +40,7 @@ async function correctAll(everyMs: number): Promise<CorrectedCount[]> {
   return corrected;
 }
 
-async function bound(limits: { maxSessions?: number | null; maxStorageBytes?: number | null }): Promise<void> {
+async function bound(limits: { max_sessions?: number | null; max_storage_bytes?: number | null }): Promise<void> {
   const { db, organizationId } = scene;
   await withTransaction(db, (tx) => organizations.updateOrganizationLimits(boundTo(db, tx), organizationId, limits));
 }
@@ -76,7 +76,7 @@ async function runTurn(sessionId: string, totalBytes: number, head: string | nul
 test("sessions are counted from when a bound is set, and no more once it is gone", async () => {
   const first = await scene.session();
   expect(await kept("sessions")).toBeUndefined();
-  await bound({ maxSessions: 3 });
+  await bound({ max_sessions: 3 });
   expect(await kept("sessions")).toBe(1);
   await create();
   await remove(first);
@@ -85,13 +85,13 @@ test("sessions are counted from when a bound is set, and no more once it is gone
   await Promise.allSettled(Array.from({ length: 8 }, () => create()));
   expect(await kept("sessions")).toBe(3);
   await expect(create()).rejects.toMatchObject({ code: "DQ001", message: "sessions" });
-  await bound({ maxSessions: null });
+  await bound({ max_sessions: null });
   await create();
   expect(await kept("sessions")).toBeUndefined();
 });
 
 test("a statement that starts many sessions changes the count once", async () => {
-  await bound({ maxSessions: 100, maxStorageBytes: 1_000 });
+  await bound({ max_sessions: 100, max_storage_bytes: 1_000 });
   const changes = await withTransaction(scene.db, async (tx) => {
     await sql`insert into sessions (id, organization_id, agent_id, version_id)
       select 'sess_' || n, organization_id, agent_id, id from versions, generate_series(1, 50) n`.execute(tx);
@@ -109,7 +109,7 @@ test("what others are adding or deleting while a bound is set is counted once", 
     const inside = boundTo(scene.db, tx);
     await create(inside);
     await sql`update sessions set deleted_at = now() where id = ${gone}`.execute(tx);
-    setting = bound({ maxSessions: 10 });
+    setting = bound({ max_sessions: 10 });
     await untilWaiting(scene.db, 1);
   });
   await setting;
@@ -118,13 +118,13 @@ test("what others are adding or deleting while a bound is set is counted once", 
 
 test("who adds while bounds are changed never waits for them in a circle", async () => {
   const { db, organizationId } = scene;
-  await bound({ maxSessions: 10 });
+  await bound({ max_sessions: 10 });
   let setting: Promise<void> | undefined;
   await withTransaction(db, async (tx) => {
     // The same lock as an upload holds.
     const lock = sql`pg_advisory_xact_lock_shared(hashtext('dari kept counts'), hashtext(${organizationId}))`;
     await sql`select ${lock}`.execute(tx);
-    setting = bound({ maxSessions: null, maxStorageBytes: 1_000 });
+    setting = bound({ max_sessions: null, max_storage_bytes: 1_000 });
     await untilWaiting(db, 1);
     await create(boundTo(db, tx));
   });
@@ -152,7 +152,7 @@ test("what is added takes as many reads at many sessions as at few", async () =>
       `.execute(place.db.kysely);
       const { id, agent, version } = rows[0]!;
       await withTransaction(place.db, (tx) =>
-        organizations.updateOrganizationLimits(boundTo(place.db, tx), id, { maxSessions: 1_000_000 }),
+        organizations.updateOrganizationLimits(boundTo(place.db, tx), id, { max_sessions: 1_000_000 }),
       );
       reads.push(
         await countRowsRead(place.db, (inside) =>
@@ -170,7 +170,7 @@ test("what is added takes as many reads at many sessions as at few", async () =>
 }, 60_000);
 
 test("workspaces count with files and bundles, and give back what they no longer hold", async () => {
-  await bound({ maxStorageBytes: 10_000 });
+  await bound({ max_storage_bytes: 10_000 });
   const before = (await kept("storage_bytes"))!;
   const session = await scene.session();
   const head = await runTurn(session, 500, null);
@@ -194,7 +194,7 @@ test("workspaces count with files and bundles, and give back what they no longer
 test("a turn whose workspace may not be kept fails and leaves the head; one that shrinks it may save", async () => {
   const session = await scene.session();
   const head = await runTurn(session, 500, null);
-  await bound({ maxStorageBytes: 600 });
+  await bound({ max_storage_bytes: 600 });
   expect(await runTurn(session, 700, head!)).toBeUndefined();
   const { rows } =
     await sql<object>`select m.state, m.output -> 'error' as error, m.files_changed, s.head_snapshot_id as head,
@@ -211,14 +211,14 @@ test("a turn whose workspace may not be kept fails and leaves the head; one that
       },
     },
   ]);
-  await bound({ maxStorageBytes: 100 });
+  await bound({ max_storage_bytes: 100 });
   expect(await runTurn(session, 499, head!)).toBeDefined();
 });
 
 test("a client's write and a fork are refused where their bytes may not be kept", async () => {
   const session = await scene.session();
   const head = await runTurn(session, 500, null);
-  await bound({ maxStorageBytes: 600 });
+  await bound({ max_storage_bytes: 600 });
   const refused = { code: "DQ001", message: "storage_bytes" };
   const write = { ...emptySnapshot(head!), totalBytes: 700 };
   const place = { organizationId: scene.organizationId, sessionId: session };
@@ -230,7 +230,7 @@ test("a client's write and a fork are refused where their bytes may not be kept"
 });
 
 test("a count that is wrong or missing is put right", async () => {
-  await bound({ maxSessions: 5, maxStorageBytes: 1_000 });
+  await bound({ max_sessions: 5, max_storage_bytes: 1_000 });
   await sql`update kept_counts set kept = kept + 3 where kind = 'sessions'`.execute(scene.db.kysely);
   await sql`delete from kept_counts where kind = 'storage_bytes'`.execute(scene.db.kysely);
   const { organizationId } = scene;
@@ -239,7 +239,7 @@ test("a count that is wrong or missing is put right", async () => {
 });
 
 test("who adds no bytes waits for nobody that does", async () => {
-  await bound({ maxStorageBytes: 1_000, maxSessions: 10 });
+  await bound({ max_storage_bytes: 1_000, max_sessions: 10 });
   await withTransaction(scene.db, async (tx) => {
     await sql`select 1 from kept_counts where kind = 'storage_bytes' for update`.execute(tx);
     await create();
@@ -252,7 +252,7 @@ test("an import, an upload and a deletion never wait for each other in a circle"
   const gone = await scene.session();
   await runTurn(gone, 10, null);
   await sql`update organizations set max_files = 10`.execute(db.kysely);
-  await bound({ maxStorageBytes: 10_000, maxSessions: 10 });
+  await bound({ max_storage_bytes: 10_000, max_sessions: 10 });
   const file = { organizationId, filename: "a", contentType: "text/plain", sizeBytes: 1, sha256: "x" };
   const bundle = { id: "src_2", organizationId, sha256: "y", sizeBytes: 1, objectKey: "k1", manifestText: "" };
   const settings = { name: null, metadata: {}, onBusy: "enqueue", internetAccess: null };

@@ -85,7 +85,7 @@ test("without a retention nothing expires, whatever its age", async () => {
 
 test("a session expires after its last message or write, and is deleted a week later", async () => {
   const { organizationId } = fixture;
-  await organizations.updateOrganizationLimits(db, organizationId, { sessionRetentionDays: 30 });
+  await organizations.updateOrganizationLimits(db, organizationId, { session_retention_days: 30 });
   const worker = await fixture.newWorker();
   const [young, old, ancient, completed, busy] = (await Promise.all(
     [0, 1, 2, 3, 4].map(() => fixture.newSession()),
@@ -116,7 +116,7 @@ test("a session expires after its last message or write, and is deleted a week l
   expect(rows).toEqual([{ data: { status: "expired" } }]);
   expect(await findViolations(db)).toEqual([]);
   await turns.cancelMessageOf(db, organizationId, open);
-  await organizations.updateOrganizationLimits(db, organizationId, { sessionRetentionDays: null });
+  await organizations.updateOrganizationLimits(db, organizationId, { session_retention_days: null });
 });
 
 test("a deleted organization leaves its row and its record of changes, and no byte in the store", async () => {

@@ -1,56 +1,38 @@
 // Organizations: the tenants that own everything else.
 
-import { sql } from "kysely";
+import { sql, type Selectable } from "kysely";
 import type { Database } from "../database.ts";
+import type { DB } from "../generated/schema.ts";
 import { toPage, type Listed, type Page } from "./page.ts";
 import { countIfBounded } from "./quotas.ts";
 
-export interface OrganizationRow {
+const limitColumns = [
+  "weight",
+  "max_concurrency",
+  "max_backlog",
+  "max_workspace_bytes",
+  "max_workspace_files",
+  "max_workspace_file_bytes",
+  "session_retention_days",
+  "max_requests_per_minute",
+  "max_messages_per_minute",
+  "max_upload_bytes_per_hour",
+  "max_storage_bytes",
+  "max_files",
+  "max_agents",
+  "max_sessions",
+  "max_api_keys",
+] as const;
+
+/** The limits that operators set, under the names of their columns, which are those of the API. */
+export type OrganizationLimits = Readonly<Pick<Selectable<DB["organizations"]>, (typeof limitColumns)[number]>>;
+
+export interface OrganizationRow extends OrganizationLimits {
   readonly id: string;
   readonly name: string;
   readonly slug: string;
   readonly isOperator: boolean;
-  /** Its share of the fleet relative to other waiting organizations. */
-  readonly weight: number;
-  /** Maximum number of turns at once, and of open messages; null: the platform's default. */
-  readonly maxConcurrency: number | null;
-  readonly maxBacklog: number | null;
-  /** Limits of one workspace; null: the platform's default. */
-  readonly maxWorkspaceBytes: number | null;
-  readonly maxWorkspaceFiles: number | null;
-  readonly maxWorkspaceFileBytes: number | null;
-  /** Null: sessions do not expire. */
-  readonly sessionRetentionDays: number | null;
-  /** Limits of all its keys together; null: the platform's default. */
-  readonly maxRequestsPerMinute: number | null;
-  readonly maxMessagesPerMinute: number | null;
-  readonly maxUploadBytesPerHour: number | null;
-  /** Quotas; null: no limit. */
-  readonly maxStorageBytes: number | null;
-  readonly maxFiles: number | null;
-  readonly maxAgents: number | null;
-  readonly maxSessions: number | null;
-  readonly maxApiKeys: number | null;
   readonly createdAt: Date;
-}
-
-/** Absent fields stay unchanged. */
-export interface OrganizationLimits {
-  readonly weight?: number | undefined;
-  readonly maxConcurrency?: number | null | undefined;
-  readonly maxBacklog?: number | null | undefined;
-  readonly maxWorkspaceBytes?: number | null | undefined;
-  readonly maxWorkspaceFiles?: number | null | undefined;
-  readonly maxWorkspaceFileBytes?: number | null | undefined;
-  readonly sessionRetentionDays?: number | null | undefined;
-  readonly maxRequestsPerMinute?: number | null | undefined;
-  readonly maxMessagesPerMinute?: number | null | undefined;
-  readonly maxUploadBytesPerHour?: number | null | undefined;
-  readonly maxStorageBytes?: number | null | undefined;
-  readonly maxFiles?: number | null | undefined;
-  readonly maxAgents?: number | null | undefined;
-  readonly maxSessions?: number | null | undefined;
-  readonly maxApiKeys?: number | null | undefined;
 }
 
 const columns = [
@@ -58,21 +40,7 @@ const columns = [
   "name",
   "slug",
   "is_operator as isOperator",
-  "weight",
-  "max_concurrency as maxConcurrency",
-  "max_backlog as maxBacklog",
-  "max_workspace_bytes as maxWorkspaceBytes",
-  "max_workspace_files as maxWorkspaceFiles",
-  "max_workspace_file_bytes as maxWorkspaceFileBytes",
-  "session_retention_days as sessionRetentionDays",
-  "max_requests_per_minute as maxRequestsPerMinute",
-  "max_messages_per_minute as maxMessagesPerMinute",
-  "max_upload_bytes_per_hour as maxUploadBytesPerHour",
-  "max_storage_bytes as maxStorageBytes",
-  "max_files as maxFiles",
-  "max_agents as maxAgents",
-  "max_sessions as maxSessions",
-  "max_api_keys as maxApiKeys",
+  ...limitColumns,
   "created_at as createdAt",
 ] as const;
 
@@ -179,11 +147,14 @@ export async function listOrganizationsOf(
   return toPage(rows, page);
 }
 
-/** Returns the row before and after; undefined if there is none (primary key). Runs in a transaction. */
+/**
+ * Returns the row before and after; undefined if there is none (primary key). Runs in a transaction. Absent limits stay
+ * unchanged; at least one is given.
+ */
 export async function updateOrganizationLimits(
   db: Database,
   organizationId: string,
-  limits: OrganizationLimits,
+  limits: Partial<OrganizationLimits>,
 ): Promise<{ before: OrganizationRow; after: OrganizationRow } | undefined> {
   const before = await db.kysely
     .selectFrom("organizations")
@@ -193,32 +164,14 @@ export async function updateOrganizationLimits(
     .forNoKeyUpdate()
     .executeTakeFirst();
   if (before === undefined) return undefined;
-  const given = Object.entries(limits).filter(([, value]) => value !== undefined);
-  const next: OrganizationRow = { ...before, ...Object.fromEntries(given) };
   const after = await db.kysely
     .updateTable("organizations")
-    .set({
-      weight: next.weight,
-      max_concurrency: next.maxConcurrency,
-      max_backlog: next.maxBacklog,
-      max_workspace_bytes: next.maxWorkspaceBytes,
-      max_workspace_files: next.maxWorkspaceFiles,
-      max_workspace_file_bytes: next.maxWorkspaceFileBytes,
-      session_retention_days: next.sessionRetentionDays,
-      max_requests_per_minute: next.maxRequestsPerMinute,
-      max_messages_per_minute: next.maxMessagesPerMinute,
-      max_upload_bytes_per_hour: next.maxUploadBytesPerHour,
-      max_storage_bytes: next.maxStorageBytes,
-      max_files: next.maxFiles,
-      max_agents: next.maxAgents,
-      max_sessions: next.maxSessions,
-      max_api_keys: next.maxApiKeys,
-    })
+    .set(limits)
     .where("id", "=", organizationId)
     .returning(columns)
     .executeTakeFirstOrThrow();
-  await countIfBounded(db, organizationId, "sessions", after.maxSessions);
-  await countIfBounded(db, organizationId, "storage_bytes", after.maxStorageBytes);
+  await countIfBounded(db, organizationId, "sessions", after.max_sessions);
+  await countIfBounded(db, organizationId, "storage_bytes", after.max_storage_bytes);
   return { before, after };
 }
 

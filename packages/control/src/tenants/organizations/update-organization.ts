@@ -21,23 +21,7 @@ export async function updateOrganization(
     control,
     actor,
     async (inside) => {
-      const updated = await organizations.updateOrganizationLimits(inside.db, organizationId, {
-        weight: request.weight,
-        maxConcurrency: request.max_concurrency,
-        maxBacklog: request.max_backlog,
-        maxWorkspaceBytes: request.max_workspace_bytes,
-        maxWorkspaceFiles: request.max_workspace_files,
-        maxWorkspaceFileBytes: request.max_workspace_file_bytes,
-        sessionRetentionDays: request.session_retention_days,
-        maxRequestsPerMinute: request.max_requests_per_minute,
-        maxMessagesPerMinute: request.max_messages_per_minute,
-        maxUploadBytesPerHour: request.max_upload_bytes_per_hour,
-        maxStorageBytes: request.max_storage_bytes,
-        maxFiles: request.max_files,
-        maxAgents: request.max_agents,
-        maxSessions: request.max_sessions,
-        maxApiKeys: request.max_api_keys,
-      });
+      const updated = await organizations.updateOrganizationLimits(inside.db, organizationId, request);
       return found(updated, "organization");
     },
     (updated) => ({

@@ -30,11 +30,11 @@ export async function getUsage(control: Control, organizationId: string, days: n
     agents: sums.agents.map(({ agentId, name, ...row }) => ({ agent_id: agentId, name, ...renderUsed(row) })),
     now: { open_messages: now.openMessages, turns: now.turns },
     kept: {
-      storage_bytes: { kept: kept.storageBytes, max: bounds.maxStorageBytes },
-      files: { kept: kept.files, max: bounds.maxFiles },
-      agents: { kept: kept.agents, max: bounds.maxAgents },
-      sessions: { kept: kept.sessions, max: bounds.maxSessions },
-      api_keys: { kept: kept.apiKeys, max: bounds.maxApiKeys },
+      storage_bytes: { kept: kept.storageBytes, max: bounds.max_storage_bytes },
+      files: { kept: kept.files, max: bounds.max_files },
+      agents: { kept: kept.agents, max: bounds.max_agents },
+      sessions: { kept: kept.sessions, max: bounds.max_sessions },
+      api_keys: { kept: kept.apiKeys, max: bounds.max_api_keys },
     },
     held_sessions: held.map(({ sessionId, agentId, reason, since: heldSince }) => ({
       session_id: sessionId,

@@ -26,22 +26,15 @@ export function renderOrganization(row: OrganizationRow, actor: Actor): Organiza
 }
 
 /** Limits that operators set, for clients and the audit log. */
-export function renderLimits(row: OrganizationRow) {
-  return {
-    weight: row.weight,
-    max_concurrency: row.maxConcurrency,
-    max_backlog: row.maxBacklog,
-    max_workspace_bytes: row.maxWorkspaceBytes,
-    max_workspace_files: row.maxWorkspaceFiles,
-    max_workspace_file_bytes: row.maxWorkspaceFileBytes,
-    session_retention_days: row.sessionRetentionDays,
-    ...renderRates(row),
-    max_storage_bytes: row.maxStorageBytes,
-    max_files: row.maxFiles,
-    max_agents: row.maxAgents,
-    max_sessions: row.maxSessions,
-    max_api_keys: row.maxApiKeys,
-  };
+export function renderLimits({
+  id: _id,
+  name: _name,
+  slug: _slug,
+  isOperator: _op,
+  createdAt: _at,
+  ...limits
+}: OrganizationRow) {
+  return limits;
 }
 
 function renderRates(rates: KeyRates) {
