@@ -1,17 +1,13 @@
 // Agents and their active versions.
 
-import { sql } from "kysely";
+import { sql, type Selection } from "kysely";
 import type { Database } from "../database.ts";
+import type { DB } from "../generated/schema.ts";
 import { listNewestFirst, type Listed, type Page } from "./page.ts";
 
-export interface AgentRow {
-  readonly id: string;
-  readonly name: string;
-  readonly activeVersionId: string | null;
-  readonly createdAt: Date;
-}
-
 const columns = ["id", "name", "active_version_id as activeVersionId", "created_at as createdAt"] as const;
+
+export type AgentRow = Readonly<Selection<DB, "agents", (typeof columns)[number]>>;
 
 /** By primary key. Does not find deleted agents. */
 export async function findAgent(db: Database, organizationId: string, agentId: string): Promise<AgentRow | undefined> {

@@ -1,7 +1,8 @@
 // API keys by the hash of their secret. The secret itself is never stored.
 
-import { sql } from "kysely";
+import { sql, type Selection } from "kysely";
 import { withTransaction, type Database } from "../database.ts";
+import type { DB } from "../generated/schema.ts";
 import { statement } from "../statement.ts";
 import { listNewestFirst, type Listed, type Page } from "./page.ts";
 import { countedIn } from "./quotas.ts";
@@ -11,16 +12,6 @@ export interface KeyRates {
   readonly maxRequestsPerMinute: number | null;
   readonly maxMessagesPerMinute: number | null;
   readonly maxUploadBytesPerHour: number | null;
-}
-
-export interface ApiKeyRow extends KeyRates {
-  readonly id: string;
-  readonly label: string;
-  readonly scopes: string[];
-  readonly createdAt: Date;
-  readonly expiresAt: Date | null;
-  readonly lastUsedAt: Date | null;
-  readonly memberId: string | null;
 }
 
 export interface NewApiKey {
@@ -57,6 +48,8 @@ const columns = [
   "member_id as memberId",
   ...rateColumns,
 ] as const;
+
+export type ApiKeyRow = Readonly<Selection<DB, "api_keys", (typeof columns)[number]>>;
 
 export async function insertApiKey(db: Database, key: NewApiKey): Promise<ApiKeyRow> {
   return insertWith(db.kysely, key);

@@ -1,25 +1,8 @@
 // Limits on what turns use, and the stop of all turns. The functions that end attempts write the usage.
 
-import { sql } from "kysely";
+import { sql, type InferResult } from "kysely";
 import { withTransaction, type Database } from "../database.ts";
 import { listNewestFirst, type Listed, type Page } from "./page.ts";
-
-export interface BudgetRow {
-  readonly id: string;
-  readonly scope: string;
-  readonly targetId: string;
-  readonly period: string;
-  readonly setBy: string;
-  readonly maxTurns: number | null;
-  readonly maxTurnSeconds: number | null;
-  readonly maxTokens: number | null;
-  /** Usage in the current period. */
-  readonly turns: number;
-  readonly turnSeconds: number;
-  readonly tokens: number;
-  readonly isOver: boolean;
-  readonly createdAt: Date;
-}
 
 export interface NewBudget {
   readonly id: string;
@@ -49,6 +32,8 @@ function selectBudgets(db: Database, organizationId: string) {
     .select([used("turns").as("turns"), used("turn_seconds").as("turnSeconds"), used("tokens").as("tokens")])
     .select([sql<boolean>`is_over(b)`.as("isOver"), "b.created_at as createdAt"]);
 }
+
+export type BudgetRow = Readonly<InferResult<ReturnType<typeof selectBudgets>>[number]>;
 
 /** `full`: the organization, or the operators, have set the maximum number. */
 export type PutBudget = { readonly outcome: "put"; readonly id: string } | { readonly outcome: "no_target" | "full" };

@@ -1,19 +1,10 @@
 // Uploaded files. A deleted file's row stays, because messages refer to it; its bytes are swept later.
 
-import { sql } from "kysely";
+import { sql, type Selection } from "kysely";
 import type { Database } from "../database.ts";
+import type { DB } from "../generated/schema.ts";
 import { listNewestFirst, type Listed, type Page } from "./page.ts";
 import { countedIn } from "./quotas.ts";
-
-export interface FileRow {
-  readonly id: string;
-  readonly filename: string;
-  readonly contentType: string;
-  readonly sizeBytes: number;
-  readonly sha256: string;
-  readonly objectKey: string;
-  readonly createdAt: Date;
-}
 
 const columns = [
   "id",
@@ -24,6 +15,8 @@ const columns = [
   "object_key as objectKey",
   "created_at as createdAt",
 ] as const;
+
+export type FileRow = Readonly<Selection<DB, "files", (typeof columns)[number]>>;
 
 type NewFile = Omit<FileRow, "createdAt"> & { readonly organizationId: string };
 

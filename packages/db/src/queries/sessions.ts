@@ -1,33 +1,11 @@
 // Sessions for their owner: created, found, ended. The turn functions move them in the schedule.
 
 import { sessionMachine, type MessageState, type OnBusy, type SessionState } from "@dari/domain";
-import { sql, type Transaction } from "kysely";
+import { sql, type InferResult, type Transaction } from "kysely";
 import { withTransaction, type Database } from "../database.ts";
 import type { DB } from "../generated/schema.ts";
 import { listNewestFirst, type Listed, type Page } from "./page.ts";
 import { countedIn } from "./quotas.ts";
-
-export interface SessionRow {
-  readonly id: string;
-  readonly agentId: string;
-  readonly versionId: string;
-  readonly name: string | null;
-  readonly metadata: unknown;
-  readonly onBusy: OnBusy;
-  /** Whether its agent has network access; null: not set. */
-  readonly internetAccess: boolean | null;
-  readonly state: SessionState;
-  /** Number of queued and running messages. */
-  readonly pending: number;
-  readonly lastMessageId: string | null;
-  readonly lastMessageState: MessageState | null;
-  readonly createdAt: Date;
-  readonly endedAt: Date | null;
-  /** The session that this one was forked from; null if it is not a fork. */
-  readonly forkedFromSessionId: string | null;
-  /** The message after which it was forked; null: before the first. */
-  readonly forkedFromMessageId: string | null;
-}
 
 export interface NewSession {
   readonly id: string;
@@ -134,17 +112,22 @@ function selectSessions(db: Database, organizationId: string) {
       "s.name",
       "s.metadata",
       sql<OnBusy>`s.on_busy`.as("onBusy"),
+      // Whether its agent has network access; null: not set.
       "s.internet_access as internetAccess",
       "s.state",
+      // Number of queued and running messages.
       "s.pending",
       "s.last_message_id as lastMessageId",
       "m.state as lastMessageState",
       "s.created_at as createdAt",
       "s.ended_at as endedAt",
       "s.forked_from_session_id as forkedFromSessionId",
+      // The message after which it was forked; null: before the first.
       "s.forked_from_message_id as forkedFromMessageId",
     ]);
 }
+
+export type SessionRow = Readonly<InferResult<ReturnType<typeof selectSessions>>[number]>;
 
 /** By primary key. Does not find deleted sessions. */
 export async function findSession(

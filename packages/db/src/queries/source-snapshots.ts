@@ -1,20 +1,11 @@
 // Source snapshots: uploaded bundles, from pending to ready or failed.
 
 import { sourceSnapshotMachine, type SourceSnapshotState } from "@dari/domain";
+import type { Selection } from "kysely";
 import type { Database } from "../database.ts";
+import type { DB } from "../generated/schema.ts";
 import { countedIn } from "./quotas.ts";
 import { isForeignKeyViolation } from "./violations.ts";
-
-export interface SourceSnapshotRow {
-  readonly id: string;
-  readonly sha256: string;
-  readonly sizeBytes: number;
-  readonly state: SourceSnapshotState;
-  readonly failureReason: string | null;
-  readonly manifestText: string | null;
-  readonly objectKey: string;
-  readonly uploadExpiresAt: Date;
-}
 
 const columns = [
   "id",
@@ -26,6 +17,8 @@ const columns = [
   "object_key as objectKey",
   "upload_expires_at as uploadExpiresAt",
 ] as const;
+
+export type SourceSnapshotRow = Readonly<Selection<DB, "source_snapshots", (typeof columns)[number]>>;
 
 export async function insertSourceSnapshot(
   db: Database,

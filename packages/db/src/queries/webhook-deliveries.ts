@@ -1,30 +1,11 @@
 // The deliveries of an endpoint, including tests and repeated ones.
 
 import type { WebhookDeliveryState } from "@dari/domain";
-import { sql } from "kysely";
+import { sql, type Selection } from "kysely";
 import type { Database } from "../database.ts";
+import type { DB } from "../generated/schema.ts";
 import { toPage, type Listed, type Page } from "./page.ts";
 import type { WebhookEndpointPlace } from "./webhook-endpoints.ts";
-
-export interface WebhookDeliveryRow {
-  readonly id: string;
-  readonly endpointId: string;
-  readonly eventId: string;
-  readonly type: string;
-  readonly sessionId: string | null;
-  readonly sequenceNumber: number | null;
-  readonly messageId: string | null;
-  readonly state: string;
-  readonly attempts: number;
-  readonly dueAt: Date | null;
-  readonly attemptedAt: Date | null;
-  readonly durationMs: number | null;
-  readonly responseStatus: number | null;
-  readonly responseExcerpt: string | null;
-  readonly error: string | null;
-  readonly createdAt: Date;
-  readonly endedAt: Date | null;
-}
 
 const columns = [
   "id",
@@ -45,6 +26,8 @@ const columns = [
   "created_at as createdAt",
   "ended_at as endedAt",
 ] as const;
+
+export type WebhookDeliveryRow = Readonly<Selection<DB, "webhook_deliveries", (typeof columns)[number]>>;
 
 function ofEndpoint(db: Database, { organizationId, endpointId }: WebhookEndpointPlace) {
   return db.kysely

@@ -1,24 +1,9 @@
 // Webhook endpoints and their sealed secrets. This file never opens them.
 
-import { sql, type Transaction } from "kysely";
+import { sql, type Transaction, type InferResult } from "kysely";
 import { withTransaction, type Database } from "../database.ts";
 import type { DB } from "../generated/schema.ts";
 import { listNewestFirst, type Listed, type Page } from "./page.ts";
-
-export interface WebhookEndpointRow {
-  readonly id: string;
-  readonly url: string;
-  readonly agentId: string | null;
-  readonly eventTypes: string[];
-  readonly description: string | null;
-  readonly status: string;
-  readonly disabledReason: string | null;
-  readonly failingSince: Date | null;
-  /** When the last replaced secret stops signing; null if none signs. */
-  readonly oldSecretExpiresAt: Date | null;
-  readonly createdAt: Date;
-  readonly updatedAt: Date;
-}
 
 export interface NewWebhookEndpoint {
   readonly id: string;
@@ -37,6 +22,7 @@ export interface WebhookEndpointPlace {
 }
 
 function select(kysely: Database["kysely"], organizationId: string) {
+  // The latest end of a replaced secret that still signs; null: none does.
   const oldSecretExpiresAt = sql<Date | null>`(select max(x.expires_at) from webhook_secrets x
     where x.endpoint_id = w.id and x.expires_at > clock_timestamp())`;
   return kysely
@@ -57,6 +43,8 @@ function select(kysely: Database["kysely"], organizationId: string) {
       "w.updated_at as updatedAt",
     ]);
 }
+
+export type WebhookEndpointRow = Readonly<InferResult<ReturnType<typeof select>>[number]>;
 
 /**
  * `no_agent`: the agent is not the organization's, or is deleted; `too_many`: the organization has `max` endpoints.
