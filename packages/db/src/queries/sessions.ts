@@ -1,6 +1,6 @@
 // Sessions for their owner: created, found, ended. The turn functions move them in the schedule.
 
-import { sessionMachine, type MessageState, type OnBusy, type SessionState } from "@dari/domain";
+import { sessionMachine, type OnBusy, type SessionState } from "@dari/domain";
 import { sql, type InferResult, type Transaction } from "kysely";
 import { withTransaction, type Database } from "../database.ts";
 import type { DB } from "../generated/schema.ts";

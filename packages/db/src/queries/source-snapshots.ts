@@ -1,6 +1,6 @@
 // Source snapshots: uploaded bundles, from pending to ready or failed.
 
-import { sourceSnapshotMachine, type SourceSnapshotState } from "@dari/domain";
+import { sourceSnapshotMachine } from "@dari/domain";
 import type { Selection } from "kysely";
 import type { Database } from "../database.ts";
 import type { DB } from "../generated/schema.ts";
