@@ -298,7 +298,9 @@ test.each<File>(["agent.py", "forked.py"])(
 
 test.each(["compute", "nap"])("a process that wakes itself is ended before a turn comes: %s", async (prompt) => {
   openPool({ reviewEveryMs: 10 });
-  const { taken } = await complete("a", { file: "agent.py", prompt });
+  const { taken, rested } = await serve({ file: "agent.py", prompt });
+  // One that has already woken itself cannot rest, and is ended at once.
+  rested?.confirm("a");
   expect((await taken.started.sandbox.exited).signal).toBe("SIGKILL");
   await waitUntil(() => pool.counts.kept === 0, { what: "the sandbox to be forgotten" });
 });

@@ -241,7 +241,7 @@ describeHere.each(hasGroups ? [true, false] : [false])(
       const uses = [
         "kept = bytearray(os.urandom(1) * (120 << 20))",
         "more = [subprocess.Popen(['/usr/bin/sleep', '600']) for _ in range(12)]",
-        "open('/workspace/file', 'wb').write(bytes(20 << 20)); os.sync()",
+        "with open('/workspace/file', 'wb') as file: file.write(bytes(20 << 20)); os.fsync(file)",
         "files = [os.open('/', 0) for _ in range(40)]",
         "while time.process_time() < 1.2: pass",
       ];
