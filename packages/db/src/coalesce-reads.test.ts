@@ -1,4 +1,4 @@
-// Looks of several callers as one: who shares, who waits for whom, and who fails.
+// Reads of several callers as one: who shares, who waits for whom, and who fails.
 
 import { expect, test } from "@jest/globals";
 import { waitUntil } from "@dari/testkit";
@@ -7,7 +7,7 @@ import type { Database } from "./database.ts";
 
 const db = {} as Database;
 
-/** A look that is under way until it is answered, one of whose keys cannot be read. */
+/** A read that lasts until it is answered; one of its keys cannot be read. */
 function stage(keysMax = 10) {
   const looks: { keys: readonly string[]; answer: () => void }[] = [];
   const ask = coalesceReads<string>(

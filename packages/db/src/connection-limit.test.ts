@@ -1,4 +1,4 @@
-// Which call gets the next connection when an organization holds as many as it may.
+// Which call gets the next connection if an organization has its maximum.
 
 import { expect, test } from "@jest/globals";
 import { createConnectionLimit } from "./connection-limit.ts";

@@ -1,4 +1,4 @@
-// Which errors a repeated statement may outlive.
+// After which errors a statement can be repeated.
 
 import { expect, test } from "@jest/globals";
 import { isDatabaseAway, isDatabaseDown, isDatabasePassing } from "./errors.ts";

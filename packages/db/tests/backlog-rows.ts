@@ -1,4 +1,4 @@
-// A backlog as rows, made by a few statements however large it is.
+// Creates a backlog as rows, with a few statements however large it is.
 
 import { sql } from "kysely";
 import type { Database } from "../src/index.ts";
@@ -13,13 +13,13 @@ export interface BacklogSize {
 
 export interface BacklogRows {
   readonly organizationId: string;
-  /** Has nothing open. */
+  /** A session without open messages. */
   readonly idleSession: string;
-  /** With many messages, if there is one. */
+  /** The session with many messages, if there is one. */
   readonly longSession: string;
 }
 
-/** Rows as `accept_message` leaves them, all of them ready. `prefix` keeps one backlog's ids apart from another's. */
+/** Inserts rows as `accept_message` leaves them, all of them ready. `prefix` separates the ids of several backlogs. */
 export async function fillBacklog(db: Database, prefix: string, size: BacklogSize): Promise<BacklogRows> {
   const run = (statement: string): Promise<unknown> => sql.raw(statement).execute(db.kysely);
   const orgs = `generate_series(1, ${size.organizations}) o`;

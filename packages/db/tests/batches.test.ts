@@ -1,4 +1,4 @@
-// Batches cost the same however much their organization has behind it.
+// Batches cost the same however large their organization is.
 
 import { expect, test } from "@jest/globals";
 import { createTestAgent, createTestBatch, unguardEdgesSql } from "@dari/testkit";

@@ -1,4 +1,4 @@
-// Budgets under transactions that meet: none begins a turn too many, and none waits in a circle.
+// Budgets with concurrent transactions: none begins a turn too many, and none deadlocks.
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { newId } from "@dari/domain";
@@ -126,7 +126,7 @@ test("a worker's end and the reaper's ends of several turns do not wait in a cir
     await turns.markCalledIfHeld(scene.db, claim.turn);
     claimed.push(claim.turn);
   }
-  // What is the third's is the second's, too, and not the first's.
+  // Budgets of the third session are also the second's, and not the first's.
   await sql`update budgets set target_id = ${await agentOf(lostToo)} where id = ${shared}`.execute(scene.db.kysely);
   await moveToOtherAgent(lost);
   await sql`update sessions set lease_until = clock_timestamp() - case id when ${lost} then 2 else 1 end
@@ -175,7 +175,7 @@ test("what an agent's or the organization's budget holds is looked at once, howe
     ...{ organizationId: scene.organizationId, agentId, sessionId },
   });
 
-  // One look at each agent.
+  // One step per agent.
   expect(await budgets.resumeIfWithinBudget(scene.db, undefined, undefined, 2)).toMatchObject({
     ...{ released: [], next: at(agents[1]!, null) },
   });

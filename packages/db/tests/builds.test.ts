@@ -1,4 +1,4 @@
-// Builds: who holds them, what waits for them, and which version an agent moves to.
+// Builds: their claims, what waits for them, and which version becomes active.
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { newId } from "@dari/domain";

@@ -1,4 +1,4 @@
-// What a message does to those before it in its session, one step at a time, against a real database.
+// What a message does to open ones before it in its session, one step at a time, on a real database.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { limits, newId } from "@dari/domain";
@@ -37,7 +37,7 @@ async function complete(turn: ClaimedTurn): Promise<string | undefined> {
   return result?.recorded;
 }
 
-/** Runs what is left, so that the invariants see the whole of it. */
+/** Runs what is left, so that the invariants check everything. */
 async function drain(): Promise<string[]> {
   const ran: string[] = [];
   while ((await scene.row(session)).pending > 0) {
@@ -222,7 +222,7 @@ describe("rollback", () => {
     await sendMany(scene, session, 5_000);
     const startedAt = performance.now();
     const last = await scene.accept(session, { onBusy: "rollback" });
-    // Generous: one by one they take most of a minute, and every lease of the worker would run out meanwhile.
+    // Generous: one by one they take most of a minute, in which every lease of the worker would expire.
     expect(performance.now() - startedAt).toBeLessThan(3_000);
     expect([last.stopping, last.ended?.length]).toEqual([running, 5_000]);
     expect(await scene.row(session)).toMatchObject({ schedule: "leased", pending: 2 });

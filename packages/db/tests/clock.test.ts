@@ -1,5 +1,5 @@
-// A database whose clock was set back, or that another server has taken over whose clock is behind: times that were
-// written before lie in the future.
+// A database whose clock was set back, or that was replaced by a server with a slower clock: earlier times are in the
+// future.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { sql } from "kysely";

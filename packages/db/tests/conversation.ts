@@ -1,4 +1,4 @@
-// Sends many messages, and reads what a conversation has become.
+// Sends many messages, and reads the resulting conversation.
 
 import { sql } from "kysely";
 import { turnDetails } from "../src/index.ts";
@@ -11,7 +11,7 @@ export async function textsOf(scene: Scene, messageId: string): Promise<string[]
   return rows.rows[0]?.parts.map((part) => part.text) ?? [];
 }
 
-/** What a message at `sequenceNumber` is shown: who said what. */
+/** Returns the history for a message at `sequenceNumber`. */
 export async function historyBefore(scene: Scene, session: string, sequenceNumber: number): Promise<string[]> {
   const rows = await turnDetails.listHistoryBefore(scene.db, session, sequenceNumber, 100, 1_000_000);
   return rows.flatMap((row) => [
@@ -20,7 +20,7 @@ export async function historyBefore(scene: Scene, session: string, sequenceNumbe
   ]);
 }
 
-/** A hundred by each statement: every one of them leaves an old version of the session's row behind. */
+/** A hundred per statement, because each leaves an old version of the session's row behind. */
 export async function sendMany(scene: Scene, session: string, count: number): Promise<void> {
   for (let at = 0; at < count; at += 100) {
     await sql`select accept_message(${scene.organizationId}, ${session}, ${session} || n, '[]', '{}', '[]', null, null,

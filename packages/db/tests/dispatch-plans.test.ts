@@ -1,4 +1,4 @@
-// What the dispatcher asks on every tick, and the API of every message, is answered from partial indexes.
+// The dispatcher's queries of every tick, and the API's of every message, use partial indexes.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { newId } from "@dari/domain";
@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => scene.close());
 
-/** The plan where a scan of a whole table is the last resort, as it is on a table that has grown. */
+/** Returns the plan if scanning a whole table is the last resort, as it is for a large table. */
 async function planOf(call: string): Promise<string> {
   const client = await scene.db.pool.connect();
   try {

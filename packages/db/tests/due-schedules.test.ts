@@ -1,4 +1,4 @@
-// What it costs to look for due schedules does not grow with those that are not due, with and without statistics.
+// The cost of finding due schedules does not grow with others, with and without statistics.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { createTestAgent, createTestDatabase, createTestOrganization, type TestDatabase } from "@dari/testkit";
@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 afterAll(() => database.close());
 
-/** More than enough for the plan to be the one that is kept. */
+/** Enough calls for PostgreSQL to keep its plan. */
 const calls = 8;
 
 test.each(["without", "with"])("%s statistics, a look reads what is due and little else", async (statistics) => {

@@ -1,4 +1,4 @@
-// Failed messages are found among many that did not fail by the indexes of the failed ones, and by nothing else.
+// Failed messages are found with their own indexes only, among many others.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { failedMessages, turns, type Database } from "../src/index.ts";

@@ -1,4 +1,4 @@
-// Plans that are made before anything is known of the tables hold for as long as a connection: they must not be bad.
+// Plans that are made without statistics last as long as their connection, so they must be good.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { createTestDatabase, type TestDatabase } from "@dari/testkit";

@@ -1,4 +1,5 @@
-// What a turn costs in the database does not grow with what waits: buffers touched, which no neighbour disturbs.
+// The cost of a turn in the database does not grow with the backlog: measured in buffers, which other programs do not
+// affect.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { createTestDatabase, type TestDatabase } from "@dari/testkit";
@@ -27,10 +28,10 @@ async function place(size: BacklogSize): Promise<Place> {
   return { database, rows };
 }
 
-/** Enough for every plan to be the one that is kept, and every catalog row to be at hand. */
+/** Enough calls for PostgreSQL to keep its plans and cache its catalogue. */
 const calls = 8;
 
-/** Buffers of each step of a turn, the least of several that are all rolled back. */
+/** Returns the buffers of each step of a turn, the least of several that are rolled back. */
 async function costsOf({ database, rows }: Place): Promise<Record<string, number>> {
   const client = await database.db.pool.connect();
   const costs: Record<string, number> = {};
@@ -95,7 +96,7 @@ test("a turn costs the same in front of a long backlog, and beside many organiza
     expect({ step, large: (costs.large[step] ?? 0) / cost <= 1.5 }).toEqual({ step, large: true });
     expect({ step, wide: (costs.wide[step] ?? 0) / cost <= 1.5 }).toEqual({ step, wide: true });
   }
-  // One reading is bounded however many wait.
+  // One read is bounded however many wait.
   expect(costs.wide["organizations that wait"]).toBeLessThan(4 * 500);
   expect(many["view of the direct path"]).toBeLessThan(20 * 200);
   expect(many["due retry"]).toBeLessThan(200);

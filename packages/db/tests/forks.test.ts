@@ -1,4 +1,4 @@
-// Forks, rollbacks and clients' writes as rows: what moves a head without a turn, and what it leaves true.
+// Forks, rollbacks and clients' writes as rows: changes of a head without a turn, and the invariants after them.
 
 import { newId } from "@dari/domain";
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
@@ -21,7 +21,7 @@ interface Ran {
   readonly snapshotId: string;
 }
 
-/** Sends a message and completes its turn on the session's present head. */
+/** Sends a message and completes its turn from the session's head. */
 async function run(sessionId: string, text = "hello"): Promise<Ran> {
   await scene.accept(sessionId, { text });
   const turn = await scene.claim(sessionId);
@@ -74,7 +74,7 @@ async function write(sessionId = session, snapshot?: TurnSnapshot, whileIdle = f
   return outcome === "written" ? made.id : outcome;
 }
 
-/** What an agent is shown of a session before its next message. */
+/** Returns what an agent would get as a session's history. */
 async function history(sessionId: string): Promise<unknown[]> {
   const rows = await turnDetails.listHistoryBefore(scene.db, sessionId, 1_000, 100, 1_000_000);
   return rows.map((row) => (row.output as { parts: { text: string }[] }).parts[0]?.text);
@@ -118,7 +118,7 @@ test("a fork has the conversation and the head as of the message, and goes its o
     second.messageId,
   ]);
   expect(await headOf(latest.sessionId)).toBe(second.snapshotId);
-  // A fork of a fork, at a message that the first one copied.
+  // A fork of a fork, at a copied message.
   const copies = await rowsOf(latest.sessionId);
   const again = await fork(copies[1]?.id, { source: latest.sessionId });
   expect(await headOf(again.sessionId)).toBe(first.snapshotId);
@@ -147,7 +147,7 @@ test("a fork without a message begins in the workspace that the message found", 
   const empty = await fork(failedFirst, { without: true, source: first });
   expect([await headOf(empty.sessionId), await rowsOf(empty.sessionId)]).toEqual([null, []]);
   await run(empty.sessionId);
-  // Its own failure finds the head that it was forked with.
+  // Its failed turn starts from the head with which it was forked.
   const again = await fail(sessionId);
   const third = await fork(again, { without: true, source: sessionId });
   expect(await headOf(third.sessionId)).toBe(written);

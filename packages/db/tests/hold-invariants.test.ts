@@ -1,4 +1,4 @@
-// The invariants of what budgets and stops hold: they see what is wrong, and nothing else.
+// The invariants of budgets and stops find violations, and nothing else.
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { newId } from "@dari/domain";
@@ -44,7 +44,7 @@ async function held(): Promise<string> {
   return session;
 }
 
-/** Both ways to look say the same. */
+/** Both ways of checking must agree. */
 async function violated(): Promise<string[]> {
   const all = (await findViolations(scene.db)).map(({ invariant }) => invariant);
   expect((await createInvariantRounds(scene.db).next()).map(({ invariant }) => invariant)).toEqual(all);
@@ -60,7 +60,7 @@ test("a session that a full budget holds is well, one that nothing holds any mor
   expect(await violated()).toEqual([]);
   await settle();
   expect(await violated()).toEqual(["held_session_is_held"]);
-  // Room that a turn on its way has left, and that it is about to take again.
+  // Room that a running turn has left, and is about to take again.
   const other = await scene.session();
   await scene.send(other);
   expect(await violated()).toEqual([]);

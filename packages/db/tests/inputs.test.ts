@@ -1,4 +1,4 @@
-// What a message waits for in the middle of its turn: every step as rows, and who wins where two meet.
+// Inputs of messages: every step as rows, and the result of concurrent steps.
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { newId } from "@dari/domain";
@@ -49,7 +49,7 @@ async function suspend(
   return { ...finished, snapshotId: snapshot.id };
 }
 
-/** A message that waits for `approve`. */
+/** Creates a message that waits for `approve`. */
 async function waiting(waitSeconds?: number): Promise<Suspended> {
   const session = await scene.session();
   const messageId = await scene.send(session);

@@ -1,4 +1,4 @@
-// The invariants by the minute: they see what those over all rows see, and cost what changed.
+// Periodic checks find the same violations as checks of all rows, and cost as much as what changed.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { unguardEdgesSql } from "@dari/testkit";
@@ -28,7 +28,7 @@ beforeAll(async () => {
 });
 afterAll(() => scene.close());
 
-/** Its only message waits for an input. */
+/** Creates a session whose only message waits for an input. */
 async function waitingSession(): Promise<string> {
   const waiting = await scene.session();
   await scene.send(waiting);
@@ -100,7 +100,7 @@ test.each([
   await expect(work).rejects.toBe(undone);
 });
 
-/** Rows read by one round over so many sessions, all of which wait; with the planner's statistics of them, or none. */
+/** Returns the rows that one round reads with this many waiting sessions, with or without statistics. */
 async function rowsRead(prefix: string, sessions: number, isAnalyzed: boolean): Promise<number> {
   const place = await openScene();
   try {

@@ -1,4 +1,4 @@
-// What an organization with a bound is counted to keep: right at any moment, and at no cost that grows with it.
+// The stored totals of an organization with a quota: always right, and at a constant cost.
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { newId } from "@dari/domain";
@@ -63,7 +63,7 @@ async function remove(sessionId: string): Promise<void> {
   await sessions.softDeleteSessionIfIdle(scene.db, { organizationId, sessionId, cancel: false });
 }
 
-/** A turn that leaves a workspace of so many bytes. */
+/** Runs a turn that leaves a workspace of this size. */
 async function runTurn(sessionId: string, totalBytes: number, head: string | null): Promise<string | undefined> {
   await scene.send(sessionId);
   const turn = await scene.claim(sessionId);
@@ -129,7 +129,7 @@ test("who adds while bounds are changed never waits for them in a circle", async
     await create(boundTo(db, tx));
   });
   await setting;
-  // The scene's bundle has a byte.
+  // The scene's bundle has one byte.
   expect([await kept("sessions"), await kept("storage_bytes")]).toEqual([undefined, 1]);
 });
 

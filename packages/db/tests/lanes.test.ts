@@ -1,4 +1,4 @@
-// The order within one organization: lanes, and the max_concurrency of agents and batches under programs that meet.
+// The order within one organization: lanes, and the max_concurrency of agents and batches with concurrent programs.
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { limits, newId, type Lane } from "@dari/domain";
@@ -37,7 +37,7 @@ afterEach(() => database.close());
 
 const claimant = { workerId: "w", leaseMs: 60_000, guarantees: {} };
 
-/** A message of a new session, or of the one that is named. Returns the session's id. */
+/** Sends a message to a new session, or to the given one. Returns the session's id. */
 async function send(lane: Lane, options: { sessionId?: string; ofAgent?: string; dispatchTtlMs?: number } = {}) {
   const sessionId = options.sessionId ?? (await createTestSession(db, organizationId, options.ofAgent ?? agentId));
   const accepted = await turns.acceptMessage(db, {

@@ -1,4 +1,4 @@
-// Calls of SQL functions name their arguments: a parameter in the wrong place is an error, not a wrong value.
+// SQL functions are called with named arguments: a parameter in the wrong place is an error, not a wrong value.
 
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ const packageDir = join(import.meta.dirname, "..");
 const read = (pattern: string): string[] =>
   globSync(pattern, { cwd: packageDir }).map((file) => readFileSync(join(packageDir, file), "utf8"));
 
-/** Those of several arguments that begin with `p_`: a row has a name of one letter. */
+/** Functions with several arguments that begin with `p_`; arguments that are rows have one letter. */
 const functions = read("functions/*.sql")
   .flatMap((text) => [...text.matchAll(/create or replace function (\w+)\(([^)]*)\)/g)])
   .filter(([, , parameters = ""]) => /^\s*p_\w+ [^,]+,/.test(parameters))

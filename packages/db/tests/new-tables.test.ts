@@ -1,4 +1,4 @@
-// A table that a migration makes: programs of the release before run its triggers from the moment that it is there.
+// A table of a new migration: programs of the previous release run its triggers as soon as it exists.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { createTestDatabase, type TestDatabase } from "@dari/testkit";

@@ -1,4 +1,4 @@
-// Wakes through PostgreSQL: what one pass of the event loop has to say is one statement.
+// Notifications through PostgreSQL: those of one pass of the event loop are one statement.
 
 import { expect, test } from "@jest/globals";
 import { newId } from "@dari/domain";
@@ -19,10 +19,10 @@ test("a thousand ids at once are one statement, and each is heard once", async (
     { what: "the listener" },
   );
   const ids = Array.from({ length: 1_000 }, () => newId("session"));
-  // The last hello has been said, and its connection is back.
+  // The last statement has ended, and its connection is back in the pool.
   await db.pool.query("select 1");
   await waitUntil(() => db.pool.idleCount === db.pool.totalCount && db.pool.waitingCount === 0, { what: "a rest" });
-  // A statement takes a connection from the pool, of those that are there or of new ones.
+  // Every statement takes an existing or new connection from the pool.
   let statements = 0;
   const count = (): void => void (statements += 1);
   db.pool.on("acquire", count);

@@ -1,4 +1,4 @@
-// Windows of several keys, asked for by several processes at once.
+// Windows of several keys, used by several processes at once.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { sql } from "kysely";

@@ -1,5 +1,4 @@
-// What a worker says twice because it did not hear the answer is recorded once; what contradicts itself holds up
-// nobody.
+// A worker's repeated call is recorded once, and a contradictory one delays no other.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { newId } from "@dari/domain";

@@ -1,17 +1,17 @@
-// Rows that statements read, which depends on their plans and on no neighbour.
+// Counts the rows that statements read, which depends on their plans and not on other programs.
 
 import { sql } from "kysely";
 import pg from "pg";
 import { boundTo, withTransaction, type Database } from "../src/index.ts";
 
-/** Counts the rows that `work` reads in one transaction, of all tables or of the named ones. */
+/** Counts the rows that `work` reads in one transaction, from all tables or the given ones. */
 export function countRowsRead(
   db: Database,
   work: (bound: Database) => Promise<unknown>,
   tables?: readonly string[],
 ): Promise<number> {
   return withTransaction(db, async (tx) => {
-    // The connection's own count goes back beyond this transaction, to when it was last handed in.
+    // The connection's count also covers earlier transactions that were not reported yet.
     const read = async (): Promise<number> => {
       const result = await sql<{ n: number }>`select sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::int as n
         from pg_stat_xact_user_tables 

@@ -1,4 +1,4 @@
-// The least that a turn needs, as rows: an organization, an agent with a ready version, sessions.
+// The minimum rows for a turn: an organization, an agent with a ready version, sessions.
 
 import { newId, type OnBusy } from "@dari/domain";
 import { createTestDatabase, type TestDatabase } from "@dari/testkit";
@@ -120,7 +120,7 @@ async function one<T>(result: Promise<{ rows: unknown[] }>): Promise<T> {
   return row as T;
 }
 
-/** A snapshot of an empty workspace on top of `parentId`. */
+/** Returns a snapshot of an empty workspace on top of `parentId`. */
 export function emptySnapshot(parentId: string | null): TurnSnapshot {
   return {
     id: newId("snapshot"),

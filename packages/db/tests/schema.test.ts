@@ -1,4 +1,4 @@
-// What is derived from the schema stays so: row types, states, ownership.
+// What is derived from the schema must match it: row types, states, ownership.
 
 import { execFile } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
@@ -90,7 +90,7 @@ test("the application's role owns no table and every tenant table carries its or
 test("twenty programs may prepare one database at once", async () => {
   const before = await functionIds();
   const results = await Promise.all(Array.from({ length: 20 }, () => migrate(database.url)));
-  // A function that is replaced breaks the calls that are being made.
+  // Replacing a function breaks running calls.
   expect(await functionIds()).toEqual(before);
   expect(results.every((result) => result.applied.length === 0)).toBe(true);
 });

@@ -1,4 +1,4 @@
-// Sessions are found by their name without reading the others of the organization.
+// Sessions are found by name without reading the organization's others.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { createTestDatabase, type TestDatabase } from "@dari/testkit";
@@ -11,7 +11,7 @@ let filled: BacklogRows;
 beforeAll(async () => {
   database = await createTestDatabase();
   filled = await fillBacklog(database.db, "a", { organizations: 1, sessions: 5_000 });
-  // The oldest ones: a scan from the newest on reads all others first.
+  // The oldest: a scan from the newest on would read all others first.
   const oldest = "select id from sessions order by id limit 2";
   await database.db.pool.query(`update sessions set name = 'triage' where id in (${oldest})`);
 });

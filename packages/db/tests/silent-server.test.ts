@@ -1,4 +1,4 @@
-// A server that says nothing for longer than a statement may take, and then goes on where it was.
+// A server that is silent for longer than a statement may take, and then continues.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { createTestDatabase, type TestDatabase } from "@dari/testkit";
@@ -31,7 +31,7 @@ test.each(["dari_app", "dari_tenant"] as const)(
       return rows[0]!.pid;
     };
     const pid = await pidOf();
-    // What it refuses it has answered.
+    // A refused statement was answered.
     await expect(sql`select 1 / 0`.execute(db)).rejects.toThrow("division");
     expect(await pidOf()).toBe(pid);
     process.kill(pid, "SIGSTOP");

@@ -1,4 +1,4 @@
-// The operators' stop and claims that are made in the same moment: once the call has answered, no turn begins.
+// The operators' stop with concurrent claims: once the call has returned, no turn begins.
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { newId } from "@dari/domain";
@@ -20,7 +20,7 @@ afterEach(() => scene.close());
 const claimant = { workerId: "w", leaseMs: 60_000, guarantees: {} };
 const stop = (db: Database): Promise<void> => budgets.putPlatformStop(db, "the model is down");
 
-/** Each way in which a turn begins. Answers whether it did. */
+/** Each way in which a turn begins. Returns whether it did. */
 const ways: readonly (readonly [string, (db: Database, dispatchNumber: number) => Promise<boolean>])[] = [
   [
     "a job",

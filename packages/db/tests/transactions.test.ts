@@ -1,4 +1,4 @@
-// A database that is bound to a transaction: everything joins it, all or nothing stays.
+// A database bound to a transaction: everything joins it, and all or nothing stays.
 
 import { createTestDatabase, createTestOrganization, type TestDatabase } from "@dari/testkit";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";

@@ -84,7 +84,7 @@ describe("the fence", () => {
     expect(await turns.renewHeldLeases(scene.db, [late], 60_000)).toEqual([]);
     const finish = { ending: "completed", output: { parts: [] }, snapshot: emptySnapshot(null) } as const;
     expect(await turns.finishIfHeld(scene.db, late, finish)).toBeUndefined();
-    // The right fence with another token is not the claim either.
+    // The right fence with another token is refused too.
     expect(await turns.finishIfHeld(scene.db, { ...heir, token: late.token }, finish)).toBeUndefined();
 
     expect(await scene.eventTypes(session)).toEqual(before);
@@ -236,7 +236,7 @@ describe("the reaper", () => {
     for (const isForgotten of [true, false]) {
       const turn = await scene.claim(session);
       calls += Number(await turns.markCalledIfHeld(scene.db, turn));
-      // Like a standby that has the claim, which was waited for, but not the call.
+      // Like a standby that has the claim, which was committed synchronously, but not the call.
       const forget = sql`update attempts set called_at = null, counts_at_end = false where id = ${turn.attemptId}`;
       if (isForgotten) await forget.execute(scene.db.kysely);
       await sql`update sessions set lease_until = clock_timestamp() where id = ${session}`.execute(scene.db.kysely);

@@ -1,10 +1,10 @@
-// Brings statements to where they wait for one another, so that how they meet is no matter of luck.
+// Runs statements until they wait for one another, so that their order is not random.
 
 import { waitUntil } from "@dari/testkit";
 import { sql } from "kysely";
 import type { Database } from "../src/index.ts";
 
-/** Resolves when so many connections of this database wait for a lock. */
+/** Resolves when this many connections of this database wait for a lock. */
 export async function untilWaiting(db: Database, count: number): Promise<void> {
   const look = async (): Promise<boolean> => {
     const { rows } = await sql<{ n: number }>`select count(distinct l.pid)::int as n

@@ -1,4 +1,4 @@
-// What it costs to claim deliveries does not grow with those that wait or have ended, with and without statistics.
+// The cost of claiming deliveries does not grow with waiting or ended ones, with and without statistics.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { newId } from "@dari/domain";
@@ -43,7 +43,7 @@ const bounds: webhookOutbox.ClaimBounds = {
   leaseMs: 60_000,
 };
 
-/** More than enough for the plan to be the one that is kept. */
+/** Enough calls for PostgreSQL to keep its plan. */
 const calls = 8;
 
 test.each(["without", "with"])("%s statistics, a claim reads what it may take and little else", async (statistics) => {

@@ -1,11 +1,11 @@
-// Two connections that meet at a lock: one holds its transaction open, the other runs until it waits for it.
+// Two connections that meet at a lock: one keeps its transaction open, the other runs until it waits for it.
 
 import { openDatabase, type Database } from "../../src/index.ts";
 
-/** One connection to the database, so that `begin` and what follows are one transaction. */
+/** A single connection to the database, so that `begin` and the following statements are one transaction. */
 export interface Connection extends AsyncDisposable {
   readonly db: Database;
-  /** The server's process for it. */
+  /** The pid of its server process. */
   readonly pid: number;
   run(statement: string): Promise<void>;
 }
@@ -27,13 +27,13 @@ export type Ended = "commit" | "rollback";
 export interface Meeting<A, B> {
   readonly first: A;
   readonly second: B;
-  /** The second waited for the first's end; otherwise it was through before. */
+  /** Whether the second waited for the first's end, instead of finishing before. */
   readonly waited: boolean;
 }
 
 /**
  * Runs `first` on `a` and keeps its transaction open, starts `second` on `b`, ends the first transaction once the
- * second waits for it or is through, and returns what both answered.
+ * second waits for it or has finished, and returns both results.
  */
 export async function meet<A, B>(
   [a, b]: readonly [Connection, Connection],
@@ -69,7 +69,7 @@ export function observed<T>(promise: Promise<T>): Observed<T> {
 
 const waitsWithinMs = 20_000;
 
-/** True once `waiting` waits for a lock that `holder` has, false when it is through without. */
+/** Resolves with true once `waiting` waits for a lock of `holder`, with false if it finishes first. */
 export async function waitsFor(
   watcher: Connection,
   waiting: number,

@@ -1,5 +1,5 @@
-// What the database has answered outlives its crash: else an acknowledged message would be gone, and the next claim
-// would get the same number again, so that a late worker's word would be taken for the new one's.
+// What the database has confirmed survives its crash. Otherwise an acknowledged message would be lost, and the next
+// claim would get the same fence, so that a late worker's write would be accepted.
 
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { startCrashServer, type CrashServer } from "@dari/testkit";
@@ -38,7 +38,7 @@ function open(): Database {
   return openDatabase({ url: server.url, poolMax: 2, role: "dari_app", applicationName: "dari-crash" });
 }
 
-/** From now on only a commit that waits for the disk brings anything there within ten seconds. */
+/** From now on, only a commit that waits for the disk reaches it within ten seconds. */
 async function writeLate(): Promise<void> {
   const owner = openDatabase({ url: server.url, poolMax: 1, applicationName: "dari-crash" });
   for (const setting of ["wal_writer_delay = '10s'", "wal_writer_flush_after = '1GB'"]) {

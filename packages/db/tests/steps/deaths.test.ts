@@ -1,5 +1,5 @@
-// A process that dies inside a step: its connection is ended just before it writes one table, whichever that is. All or
-// nothing must be left of the step, and doing it again must do it once.
+// A process that dies inside a step: its connection is ended just before it writes one table, for each table. The step
+// must leave all or nothing, and repeating it must do it once.
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { Database } from "../../src/index.ts";
@@ -56,7 +56,7 @@ interface MortalStep {
   prepare(place: Place): Promise<void>;
   run(place: Place, at: Database): Promise<unknown>;
   readonly writes: readonly Table[];
-  /** What it answers when it is done again, or for the first time. */
+  /** Its result if it is repeated, or runs for the first time. */
   readonly answer: unknown;
 }
 
@@ -75,7 +75,7 @@ const steps: readonly MortalStep[] = [
     name: "accept",
     prepare: () => Promise.resolve(),
     async run(place, at) {
-      // Known by its number alone: a message that was not accepted leaves none behind.
+      // Identified by its number: a message that was not accepted leaves none.
       const { outcome, sequenceNumber, schedule } = await accept({ ...place, messageIds: [] }, at);
       return { outcome, sequenceNumber, schedule };
     },
@@ -145,7 +145,7 @@ const steps: readonly MortalStep[] = [
   },
 ];
 
-/** Ends the step's connection where it is about to write the table. False when it does not write there. */
+/** Ends the step's connection just before it writes the table. Returns false if it does not write there. */
 async function dieBefore(table: Table, place: Place, step: MortalStep): Promise<boolean> {
   await using mortal = await connect(encounter.url, "dari_app");
   await mortal.run(`set dari.gate = '${table}'`);

@@ -1,11 +1,11 @@
-// A database with three connections at hand: two that meet, and the owner's, who watches and may end the others.
+// A database with three connections: two that meet, and the owner's, which watches and can end the others.
 
 import { createTestDatabase } from "@dari/testkit";
 import type { Database } from "../../src/index.ts";
 import { connect, meet, type Connection, type Ended, type Meeting } from "./connections.ts";
 
 export interface Encounter extends AsyncDisposable {
-  /** For what needs no meeting: preparation and reading. */
+  /** For preparation and reading. */
   readonly db: Database;
   readonly url: string;
   readonly owner: Connection;

@@ -1,6 +1,6 @@
-// Every pair of steps at one session, in both orders: the first holds its transaction open, the second runs against it,
-// then the first commits or rolls back. What comes of it must be what the two do one after the other, or the second
-// alone; whatever is left must still run to its end.
+// Every pair of steps in one session, in both orders: the first keeps its transaction open, the second runs against it,
+// then the first commits or rolls back. The result must be that of both in sequence, or of the second alone, and what
+// is left must still run to its end.
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { findViolations, type Database } from "../../src/index.ts";
@@ -36,7 +36,7 @@ async function atTheSameTime(situation: Situation, first: Step, second: Step, en
   let answer = met.second;
   const areApart = first.writesApart === true || second.writesApart === true;
   if (!met.waited && !areApart) {
-    // Those that pass by what others hold find nothing there, and what they look for when they come again.
+    // Steps that skip locked rows find nothing there, and find them when they run again.
     expect({ passes: second.passes, found: isNothing(answer) ? "nothing" : answer }).toEqual({
       passes: true,
       found: "nothing",
@@ -50,7 +50,7 @@ async function atTheSameTime(situation: Situation, first: Step, second: Step, en
 
 async function oneAfterTheOther(situation: Situation, first: Step, second: Step, ended: Ended): Promise<Outcome> {
   const place = await prepared(situation);
-  // A message that is rolled back keeps its label, so that the next one has the same in both.
+  // A message that is rolled back keeps its label, so that the next one has the same label in both.
   if (ended === "commit") await first.run(place, db);
   else if (first.sends === true) place.messageIds.push("rolled back");
   const answer = await second.run(place, db);

@@ -1,5 +1,5 @@
-// An organization of its own with one session, the steps that a turn's life is made of, and what they left, in words
-// that are the same for every such place.
+// An organization with one session, the steps of a turn, and their results in words that are the same for every such
+// place.
 
 import { newId, type OnBusy } from "@dari/domain";
 import { createTestAgent, createTestOrganization, createTestSession } from "@dari/testkit";
@@ -27,7 +27,7 @@ export interface Place {
   readonly messageIds: string[];
   /** The head that the next writer has read. */
   head?: string | null;
-  /** The newest claim that this place knows of. */
+  /** The newest claim that this place knows. */
   turn: ClaimedTurn | undefined;
 }
 
@@ -37,7 +37,7 @@ export async function openPlace(db: Database): Promise<Place> {
   return openSession({ organizationId, agentId }, db);
 }
 
-/** Another session of the same agent: steps that are not told a session take those that are open elsewhere too. */
+/** Opens another session of the same agent: steps without a session also take open ones elsewhere. */
 export async function openSession(
   { organizationId, agentId }: Pick<Place, "organizationId" | "agentId">,
   db: Database,
@@ -46,7 +46,7 @@ export async function openSession(
   return { organizationId, agentId, sessionId, messageIds: [], turn: undefined };
 }
 
-/** m1, m2, … for the messages of a place, whatever their ids. */
+/** Returns m1, m2, … for the messages of a place, whatever their ids. */
 function labelOf(place: Place, messageId: string | null | undefined): string | null {
   return messageId ? `m${place.messageIds.indexOf(messageId) + 1}` : null;
 }
@@ -100,7 +100,7 @@ export async function claimRetry(place: Place, db: Database, judgement: "take" |
   return result.outcome === "claimed" ? took(place, result.turn) : { outcome: result.outcome };
 }
 
-/** Direct pull; undefined when there is nothing. */
+/** Pulls a turn; undefined if there is none. */
 export async function pull(place: Place, db: Database, leaseMs = claimant.leaseMs) {
   const turn = await turns.claimNextIfAny(db, newId("attempt"), { ...claimant, leaseMs });
   return turn === undefined ? undefined : took(place, turn);
@@ -125,9 +125,9 @@ export function appendEvent(place: Place, db: Database): Promise<boolean> {
   return turns.appendEventIfHeld(db, held(place), "agent.event", {});
 }
 
-/** Undefined: passed over, because somebody holds the session's row. */
+/** Returns undefined if it was skipped because the session's row was locked. */
 export async function renew(place: Place, db: Database): Promise<"renewed" | "lost" | undefined> {
-  // Whether a cancel is seen is left out: one that has not been committed is seen by the next.
+  // Ignores whether a cancel is seen: an uncommitted one is seen by the next renewal.
   const [answer] = await turns.renewHeldLeases(db, [held(place)], 60_000);
   if (answer === undefined) return "lost";
   return answer.isRenewed ? "renewed" : undefined;
@@ -148,7 +148,7 @@ export async function finish(place: Place, db: Database, ending: TurnEnding, wai
   return (await turns.finishIfHeld(db, turn, { ending, ...rest })) ?? "superseded";
 }
 
-/** What an attempt that ends as suspended asks for. */
+/** Returns what a suspended attempt asks for. */
 export function askedFor(key: string) {
   return { key, schema: {}, prompt: undefined, waitSeconds: 600, placed: [] };
 }
@@ -178,12 +178,12 @@ export async function cancel(place: Place, db: Database, index = 0): Promise<str
   return (await turns.cancelMessageOf(db, place.organizationId, place.messageIds[index] ?? "")).outcome;
 }
 
-/** Takes the session back to what it was after its first message. */
+/** Rolls the session back to its state after the first message. */
 export function rollBack({ organizationId, sessionId, messageIds }: Place, db: Database): Promise<string> {
   return heads.rollBackIfIdle(db, { organizationId, sessionId, messageId: messageIds[0] ?? "" });
 }
 
-/** A client's own change of the workspace, made on `parentId`. */
+/** A client's change of the workspace, made from `parentId`. */
 export function writeHead({ organizationId, sessionId }: Place, db: Database, parentId: string | null) {
   const snapshot = emptySnapshot(parentId);
   return heads.writeHeadIfAtParent(db, { organizationId, sessionId, snapshot, filesChanged: [], whileIdle: true });
@@ -193,7 +193,7 @@ export async function reap(_place: Place, db: Database) {
   return (await dispatch.reapExpired(db, reapNow)).map(({ was, recorded }) => ({ was, recorded }));
 }
 
-/** Everything that is recorded of the session, ids and times left out. */
+/** Returns everything recorded about the session, without ids and times. */
 export async function stateOf(place: Place, db: Database): Promise<unknown> {
   const { rows } = await db.pool.query<{ state: unknown }>(
     `select jsonb_build_object(
@@ -217,7 +217,7 @@ export async function stateOf(place: Place, db: Database): Promise<unknown> {
   return JSON.parse(place.messageIds.reduce((all, id, index) => all.replaceAll(id, `m${index + 1}`), text));
 }
 
-/** Makes every wait of the place be over. */
+/** Ends every wait of the place. */
 export async function letTimePass(place: Place, db: Database): Promise<void> {
   await db.pool.query(
     `update sessions set lease_until = lease_until - interval '1 hour', ready_at = ready_at - interval '1 hour'
@@ -229,7 +229,7 @@ export async function letTimePass(place: Place, db: Database): Promise<void> {
   ]);
 }
 
-/** More than any place's messages can need. */
+/** More rounds than any place needs. */
 const roundsMax = 30;
 
 /** Runs what is left. Returns the broken promises: what is still open, and every violation in the database. */
@@ -238,7 +238,7 @@ export async function faultsAfterDrain(place: Place, db: Database): Promise<unkn
   return [...(open > 0 ? [`${open} stuck`] : []), ...(await findViolations(db))];
 }
 
-/** Runs what is left. Returns how many messages are stuck all the same. */
+/** Runs what is left. Returns how many messages are stuck. */
 export async function drain(place: Place, db: Database): Promise<number> {
   for (let round = 0; round < roundsMax && (await openMessages(place, db)) > 0; round++) {
     await letTimePass(place, db);
@@ -260,7 +260,7 @@ async function openMessages(place: Place, db: Database): Promise<number> {
   return rows[0]?.n ?? 0;
 }
 
-/** Snapshots outlive their sessions, for forks of them. */
+/** Snapshots outlive their sessions, for forks of these. */
 export async function deleteSessions(home: Place, db: Database): Promise<void> {
   await db.pool.query("delete from sessions where organization_id = $1", [home.organizationId]);
   await db.pool.query("delete from snapshots where organization_id = $1", [home.organizationId]);

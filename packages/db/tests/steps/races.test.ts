@@ -1,4 +1,4 @@
-// The races that must not be lost, one by one: what each side is told, and what is left when both are through.
+// The important races, one by one: the result of each side, and what is left when both have finished.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { idempotencyKeys, turns, type Database } from "../../src/index.ts";
@@ -184,7 +184,7 @@ describe("two dispatchers", () => {
 });
 
 describe("a claim that was lost", () => {
-  /** What its worker is told when it writes while another one claims the session. */
+  /** Returns the worker's result if it writes while another one claims the session. */
   async function superseded<T>(write: (lost: Place, at: Database) => Promise<T>): Promise<T> {
     await leased(1, 0);
     await markCalled(place, db);

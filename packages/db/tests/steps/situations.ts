@@ -1,4 +1,4 @@
-// The places in a session's schedule, and which steps may meet there.
+// The states of a session in the schedule, and which steps can meet there.
 
 import type { Database } from "../../src/index.ts";
 import {
@@ -26,9 +26,9 @@ import {
 
 export interface Step {
   run(place: Place, db: Database): Promise<unknown>;
-  /** Passes by what another holds, and finds nothing (SKIP LOCKED). */
+  /** Whether it skips locked rows and finds nothing (SKIP LOCKED). */
   readonly passes: boolean;
-  /** Writes a row of its own, so that it need not wait for a step that writes others. */
+  /** Whether it writes another row, so that it need not wait. */
   readonly writesApart?: boolean;
   readonly sends?: boolean;
 }
@@ -63,7 +63,7 @@ async function dispatched(place: Place, db: Database, messages: number): Promise
   await dispatchOne(place, db);
 }
 
-/** With a lease that has passed, so that the reaper may come too. */
+/** With an expired lease, so that the reaper can act too. */
 async function leased(place: Place, db: Database, messages: number): Promise<void> {
   await dispatched(place, db, messages);
   await claim(place, db, 1, 0);
@@ -76,7 +76,7 @@ async function waitsForRetry(place: Place, db: Database): Promise<void> {
   await letTimePass(place, db);
 }
 
-/** For an input that is overdue, so that its expiry may come too. */
+/** Waits for an overdue input, so that it can expire too. */
 async function waitsForInput(place: Place, db: Database): Promise<void> {
   await leased(place, db, 2);
   await markCalled(place, db);

@@ -51,7 +51,7 @@ test.each(seeds)("nothing is lost, doubled, out of order or stuck (seed %i)", as
   expect(book.accepted.size).toBeGreaterThan(150);
   const { rows } = await database.db.pool.query<{ outcome: string }>("select distinct outcome from attempts");
   for (const { outcome } of rows) outcomes.add(outcome);
-  // It was a hard life: otherwise the test shows little. How many tries of a message fail is chance in a single one.
+  // The run must have been hard; otherwise the test proves little. How many attempts of a message fail is random.
   expect([...outcomes]).toEqual(expect.arrayContaining(["cancelled", "completed", "lost", "released", "retry"]));
   if (seed === seeds.at(-1)) expect(outcomes).toContain("failed");
 });

@@ -1,5 +1,5 @@
-// Clients, dispatchers, workers that die and freeze, and a reaper, all at once; and a book, kept outside the database,
-// of what each of them was told.
+// Clients, dispatchers, workers that die and freeze, and a reaper, all at once; and notes, outside the database, of
+// what each was told.
 
 import { newId } from "@dari/domain";
 import { dispatch, messageInputs, turns, type ClaimedTurn, type Database } from "../../src/index.ts";
@@ -13,18 +13,18 @@ export interface WorkloadOptions {
   readonly workers: number;
 }
 
-/** What somebody was told, and what must not have happened. */
+/** What each was told, and what must not have happened. */
 export interface Book {
   readonly places: readonly Place[];
   readonly accepted: Map<string, { sessionId: string; sequenceNumber: number }>;
-  /** Calls of its entrypoint that count. */
+  /** Counted calls of the entrypoint. */
   readonly called: Map<string, number>;
   /** Message → the endings that workers were told are recorded. */
   readonly recorded: Map<string, string[]>;
   readonly faults: string[];
 }
 
-/** A worker gives up after so many looks, so that a workload that is stuck ends. */
+/** A worker gives up after this many tries, so that a stuck workload ends. */
 const looksMax = 1_500;
 const frozenLooksMax = 400;
 const livingLeaseMs = 60_000;
@@ -33,9 +33,9 @@ interface Run extends Book {
   readonly db: Database;
   readonly random: () => number;
   readonly jobs: { sessionId: string; dispatchNumber: number }[];
-  /** Sessions that a worker works on which neither dies nor freezes. */
+  /** Sessions on which a worker works that neither dies nor freezes. */
   readonly living: Map<string, number>;
-  /** Message → when somebody learned that it has ended, on a clock that counts the events of the run. */
+  /** Message → when a worker or client learned that it has ended, on a clock that counts the run's events. */
   readonly endedAt: Map<string, number>;
   readonly tick: () => number;
   isOver: boolean;
@@ -97,7 +97,7 @@ async function dispatcher(run: Run): Promise<void> {
     const isLost = run.random() < 0.2;
     const moved = await dispatch.dispatchIfReady(run.db, shares, isLost ? 0 : livingLeaseMs);
     if (isLost) continue;
-    // Deliveries are doubled, and some come twice much later.
+    // Deliveries are doubled, and some are repeated much later.
     for (const job of moved) run.jobs.push(job, ...(run.random() < 0.2 ? [job] : []));
   }
 }
@@ -114,7 +114,7 @@ async function reaper(run: Run, clients: Promise<unknown>): Promise<void> {
   run.isOver = true;
 }
 
-/** Everything is answered twice at once. */
+/** Answers everything, twice at once. */
 async function answerAll(run: Run): Promise<void> {
   const { rows } = await run.db.pool.query<{ organizationId: string; messageId: string; key: string }>(
     `select organization_id as "organizationId", message_id as "messageId", key from message_inputs
@@ -138,7 +138,7 @@ async function worker(run: Run, workerId: string): Promise<void> {
     if ((run.endedAt.get(turn.messageId) ?? Infinity) < startedAt)
       run.faults.push(`${turn.messageId} ran after its end`);
     const holder = run.living.get(turn.sessionId);
-    // The answer to a claim that was lost meanwhile may come late.
+    // The reply to a lost claim may arrive late.
     if (holder !== undefined && holder < turn.fence)
       run.faults.push(`${turn.sessionId}: ${turn.fence} began beside ${holder}`);
     if (fate === "lives") await live(run, turn);
@@ -207,7 +207,7 @@ async function wakeTooLate(run: Run, turn: ClaimedTurn): Promise<void> {
       [turn.sessionId, turn.token],
     );
     if (rows[0]?.held !== true) break;
-    // Nobody takes it: what is left open says so.
+    // No worker takes it; it is reported as open.
     if (look > frozenLooksMax) return;
   }
   const writes: Record<string, unknown> = {
@@ -222,7 +222,7 @@ async function wakeTooLate(run: Run, turn: ClaimedTurn): Promise<void> {
   }
 }
 
-/** A name by its probability; undefined for what is left of 1. */
+/** Returns a name by its probability; undefined for the rest up to 1. */
 function pick<N extends string>(run: Run, weights: Readonly<Record<N, number>>): N | undefined {
   let left = run.random();
   for (const [name, weight] of Object.entries<number>(weights)) {
