@@ -1,4 +1,4 @@
-// Sandboxes that are children of a template, as a driver: whatever is promised of a sandbox is promised of them.
+// A driver whose sandboxes are children of a template, which must keep all promises of a sandbox.
 
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -21,12 +21,12 @@ import {
 
 export const forked = fileURLToPath(new URL("./programs/forked.py", import.meta.url));
 
-/** A template that runs `code` first; its children become `program`, else they obey. */
+/** Arguments of a template that runs `code` first. Its children become `program`, or run received code. */
 export function forkedArgv(code: string, program: readonly string[] = []): string[] {
   return ["/usr/bin/python3", "-I", "-S", forked, code, ...program];
 }
 
-/** Each sandbox is the one child of a template of its own, with which it ends. None with the host's network. */
+/** Each sandbox is the only child of its own template, and ends with it. Never has the host's network. */
 export function createChildDriver(o: BwrapOptions = {}): SandboxDriver {
   const driver = createBwrapDriver(o);
   let found: Promise<{ places?: Places; result: ProbeResult }> | undefined;
@@ -89,7 +89,7 @@ async function tryOut(driver: SandboxDriver): Promise<{ places?: Places; result:
   }
 }
 
-/** A program that forks at "fork", with what its channel has said. */
+/** Starts a program that forks at "fork", with the output of its channel. */
 export async function startTemplate(
   driver: SandboxDriver,
   spec: SandboxSpec,
@@ -103,7 +103,7 @@ export async function startTemplate(
   return template;
 }
 
-/** Text: why it is none. */
+/** Resolves with the reason as text if it is not a template. */
 export function holdTemplate(template: SandboxTemplate): Promise<string | undefined> {
   return template.hold(() => void template.channel.write("\n"));
 }

@@ -1,4 +1,4 @@
-// What every driver promises, run against each driver of this machine.
+// Promises of every driver, tested with each driver of this machine.
 
 import { afterAll, afterEach, beforeEach, expect, test } from "@jest/globals";
 import { waitUntil } from "@dari/testkit";
@@ -102,7 +102,7 @@ describeEach(inRun)("$title", ({ driver }) => {
   });
 
   showing("descriptors", driver.name)("hands the program descriptors 0 to 3 and nothing of ours", async () => {
-    // What the shell reads the list by is closed when it looks at each.
+    // The shell's descriptor for reading the list is already closed when it checks each entry.
     const isOurs = 'test -e "$fd" && ! test "$fd" -gt 3 -a "$fd" -ef /dev/null';
     const argv = ["/bin/sh", "-c", `cd /proc/self/fd; for fd in *; do ${isOurs} && echo "$fd"; done`];
     await withSandbox(driver, specFor(slot, [], { argv }), async (sandbox) => {
@@ -128,7 +128,7 @@ describeEach(inRun)("$title", ({ driver }) => {
     const seconds = `4000.${process.hrtime.bigint()}`;
     await withSandbox(driver, specFor(slot, ["daemons", seconds]), async (sandbox) => {
       expect(await nextSaid(sandbox)).toBe("started");
-      // To this kernel they may be something else.
+      // A separate kernel may show them differently.
       if (!(await hasOwnKernel(driver))) {
         await waitUntil(() => countSleepers(seconds) === 50, { what: "50 sleepers" });
       }

@@ -1,4 +1,4 @@
-// A /tmp on the disk: there while the program runs, bounded by itself, and gone afterwards.
+// A /tmp on the disk: exists while the program runs, has its own limit, and is removed afterwards.
 
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { readdir } from "node:fs/promises";

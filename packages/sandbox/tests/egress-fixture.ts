@@ -1,4 +1,5 @@
-// A way out in this process, spoken to byte by byte: what programs send that mean harm, and no library does.
+// The network access of a sandbox in this process, used byte by byte: what malicious programs send, and no library
+// does.
 
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -13,7 +14,7 @@ import type { EgressOptions, EgressRecord } from "../src/index.ts";
 export interface RawProxy {
   readonly records: readonly EgressRecord[];
   connect(): Socket;
-  /** To where TLS ends in the proxy. */
+  /** Opens a tunnel whose TLS ends in the proxy. */
   tunnel(host: string, port: number): Promise<Duplex>;
   close(): void;
 }
@@ -49,7 +50,7 @@ export async function listening(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** Everything that comes until the other end is over. */
+/** Returns everything received until the other end closes. */
 export async function answerTo(socket: Duplex, sent: string): Promise<string> {
   let answer = "";
   socket.on("data", (chunk: Buffer) => (answer += chunk.toString("latin1")));
@@ -59,7 +60,7 @@ export async function answerTo(socket: Duplex, sent: string): Promise<string> {
   return answer;
 }
 
-/** A request as it is written; a connection of its own unless `headers` say otherwise. */
+/** Returns a request as text, for its own connection unless `headers` say otherwise. */
 export function written(line: string, headers: readonly string[] = [], body = ""): string {
   const usual = headers.some((header) => /^connection:/i.test(header)) ? [] : ["connection: close"];
   return [`${line} HTTP/1.1`, "host: other.example", ...usual, ...headers, "", body].join("\r\n");

@@ -1,4 +1,4 @@
-// A secret that a program never has: the proxy puts it in, for the hosts that it is for and nobody else.
+// A secret that a program never gets: the proxy inserts it, only for the secret's hosts.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { randomBytes } from "node:crypto";
@@ -32,7 +32,7 @@ for (const driver of [createBwrapDriver(), createOciDriver(ociOptions), createLa
   if ((await driver.probe()).ok) ways.push([title, driver]);
 }
 
-/** This machine by a name that no program reaches without the proxy. */
+/** This machine by a name that programs reach only through the proxy. */
 const here = hostname().toLowerCase();
 const authority = createAuthority([here]);
 const value = `sk-${randomBytes(24).toString("hex")}`;
@@ -145,7 +145,7 @@ describe.each(ways)("%s", (_title, driver) => {
     expect(got("GET /basic").headers["authorization"]).toBe(`Basic ${btoa(`user:${value}`)}`);
     expect(got("GET /fronted").headers).toMatchObject({ host: `${here}:${ours}`, authorization: value });
     expect(got("upgrade").headers).toMatchObject({ authorization: value, "sec-websocket-key": placeholder });
-    // One after the other they need no connection each.
+    // Sequential requests can share a connection.
     const fetched = ["GET /plain", "POST /sent", "GET /basic"].map((what) => got(what).connection);
     expect(new Set(fetched).size).toBeLessThan(3);
     const { connection: _, ...stolen } = got("POST /stolen");
@@ -272,7 +272,7 @@ test("an authority keeps what it signed last", () => {
 test("values go into headers that carry credentials, each for its own placeholder", () => {
   const secret = (name: string) => ({ placeholder: name, value: new Redacted(`$& of ${name}`), hosts: [] });
   const secrets = [secret("dari_a"), secret("dari_b")];
-  // Hosts keep these, or answer with them.
+  // Hosts store these, or return them.
   const stored = ["x-amz-meta-key", "x-goog-meta-token", "x-ms-meta-key", "x-object-meta-secret", "x-idempotency-key"];
   const headers = {
     authorization: "dari_a dari_b",

@@ -1,4 +1,5 @@
-// What a program reaches whose way out is the proxy, in each driver of this machine that holds its network.
+// What a program can reach whose network access is the proxy, with each driver of this machine that restricts the
+// network.
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import type { EgressMode } from "@dari/domain";
@@ -24,7 +25,7 @@ import { createChildDriver } from "./child-driver.ts";
 import { answerTo, listening, openRawProxy, written } from "./egress-fixture.ts";
 import { hasOwnKernel, makeSlot, nextSaid, ociOptions, specFor, withSandbox } from "./sandbox-fixture.ts";
 
-/** `isShared`: its programs have the host's network, of which the driver leaves them the proxy's port. */
+/** `isShared`: its programs are on the host's network and can use only the proxy's port. */
 const ways: { title: string; driver: SandboxDriver; isShared: boolean }[] = [];
 const bwrap = createBwrapDriver();
 if ((await bwrap.probe()).ok) ways.push({ title: "bwrap", driver: bwrap, isShared: false });
@@ -63,7 +64,7 @@ afterEach(() => slot.remove());
 
 const program = fileURLToPath(new URL("./programs/network.mjs", import.meta.url));
 
-/** What the program said of each attempt, and what the proxy told of it. */
+/** Returns the program's result of each attempt, and the proxy's report. */
 async function attempt(
   driver: SandboxDriver,
   attempts: readonly (readonly [string, ...unknown[]])[],
@@ -110,7 +111,7 @@ describeEach(waysOfThisRun(ways))("$title", ({ driver, isShared }) => {
       mode: "open",
       resolve,
     });
-    // A tenant cannot tell a name of the operator's private DNS from one that does not exist.
+    // A tenant cannot distinguish a name of the operator's private DNS from one that does not exist.
     expect(said).toEqual(Array(5).fill([502]));
     const told = records.map(({ verdict, reason }) => ({ verdict, reason }));
     expect(told).toEqual(Array(5).fill({ verdict: "failed", reason: "its name has no public address" }));
@@ -155,7 +156,7 @@ describeEach(waysOfThisRun(ways))("$title", ({ driver, isShared }) => {
       "GET /tunnel host=undefined",
       `POST /sent host=127.0.0.1:${port}`,
     ]);
-    // Without a network of its own nothing stands between the program and the host's loopback device.
+    // Without its own network, nothing is between the program and the host's loopback device.
     const told = isShared ? 4 : 5;
     await waitUntil(() => records.length === told, { what: `${told} records` });
     const largest = records.reduce((one, other) => (one.bytesSent > other.bytesSent ? one : other));

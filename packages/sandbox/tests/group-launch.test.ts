@@ -1,4 +1,4 @@
-// A program in a control group of its own, which the native program makes and enters before it becomes the program.
+// A program in its own control group, which the native program creates and enters before it becomes the program.
 
 import { describe, expect, test } from "@jest/globals";
 import { existsSync } from "node:fs";

@@ -1,4 +1,4 @@
-// A user of the host for each organization: how it is chosen, and what two of them cannot take from each other.
+// A host user for each organization: how it is chosen, and what organizations cannot take from each other.
 
 import { afterAll, describe, expect, test } from "@jest/globals";
 import { chownSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -39,7 +39,7 @@ describe("the record", () => {
     expect([...chosen].sort()).toEqual([58_000, 58_001, 58_002]);
     const next = openHostUsers(dir, range);
     expect(["org_a", "org_b", "org_c"].map((id) => next.idOf(id))).toEqual(chosen);
-    // There is none left: it shares one.
+    // None is left, so it shares one.
     expect(chosen).toContain(next.idOf("org_d"));
   });
 
@@ -73,7 +73,7 @@ async function start(driver: SandboxDriver, hostUser: number, code: string): Pro
   return sandbox;
 }
 
-/** Says how many descriptors it has got under way between its own processes, up to `most`, and waits. */
+/** Prints how many descriptors it has in flight between its own processes, up to `most`, and waits. */
 const inFlight = (most: number): string => `
 import array, socket
 pairs, sent = [], 0

@@ -1,4 +1,4 @@
-// What isolation means, run against each driver of this machine that claims it; and how a driver is chosen.
+// What isolation means, tested with each driver of this machine that claims it; and the choice of a driver.
 
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { candidateOf, showing, testShowsAll, waysOfThisRun } from "@dari/testkit/showing";
@@ -21,7 +21,7 @@ import {
 import { createChildDriver } from "./child-driver.ts";
 import { hasOwnKernel, makeSlot, nextSaid, ociOptions, specFor, withSandbox } from "./sandbox-fixture.ts";
 
-/** Not every test here applies to a driver with a kernel of its own. */
+/** Not every test here applies to a driver with its own kernel. */
 const hasKernel = ({ notes }: { notes: readonly string[] }): boolean => notes.includes("the kernel is the runtime's");
 
 /** The host's, before any container. */
@@ -56,7 +56,7 @@ if (inRun.length > 0) {
     showing("sysctl", driver.name)("writes to its workspace, its state and /tmp only", async () => {
       const writable = ["/workspace/a", "/output/b", "/state/c", "/tmp/d", "/dev/shm/e"];
       const system = ["/x", "/etc/x", "/usr/x", "/dev/x", "/proc/sys/kernel/core_pattern"];
-      // What is in a /proc of a kernel of its own is that kernel's.
+      // /proc of a separate kernel belongs to that kernel.
       const closed = ["/agent/x", process.execPath, ...system, ...(isOwnKernel ? [] : ["/proc/self/comm"])];
       await withSandbox(driver, specFor(slot, ["write", ...writable, ...closed]), async (sandbox) => {
         await sandbox.claim();
@@ -149,7 +149,7 @@ if (inRun.length > 0) {
       expect(await withSandbox(driver, specFor(slot, [], { argv }), nextSaid)).toEqual(["ESRCH"]);
     });
 
-    // A kernel of its own numbers its namespaces as it likes.
+    // A separate kernel numbers its namespaces differently.
     (isOwnKernel ? test.skip : showing("ipc", driver.name))("has an ipc namespace of its own", async () => {
       const spec = specFor(slot, [], { argv: ["/usr/bin/readlink", "/proc/self/ns/ipc"] });
       const said = await withSandbox(driver, spec, async (sandbox) => await text(sandbox.stdout));
@@ -166,7 +166,7 @@ if (inRun.length > 0) {
           .split("\n")
           .map((line) => line.replace(/\s+/, " "));
         const none = ["CapPrm", "CapEff", "CapBnd"].map((name) => `${name}: ${"0".repeat(16)}`);
-        // Not every kernel says it.
+        // Not every kernel reports it.
         expect([none, [...none, "NoNewPrivs: 1"]]).toContainEqual(lines);
       });
     });

@@ -1,4 +1,4 @@
-// What a program under landlock tries and does not get, and that nothing of it is left, whichever process dies first.
+// What a program under landlock is refused, and that nothing of it is left, whichever process dies first.
 
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { waitUntil } from "@dari/testkit";
@@ -17,7 +17,7 @@ import { countSleepers, makeSlot, nextSaid, specFor, withSandbox } from "./sandb
 const driver = createLandlockDriver();
 const probe = await driver.probe();
 const program = fileURLToPath(new URL("./programs/escapes.mjs", import.meta.url));
-/** Elsewhere the kernel refuses no process that the worker's user starts. */
+/** Elsewhere the kernel allows all processes of the worker's user. */
 const counted = probe.ok && probe.guarantees.limits.processes === "per_sandbox" ? test : test.skip;
 const proxied = { policy: { mode: "open", rules: [] } } as const;
 
@@ -28,7 +28,9 @@ beforeEach(async () => {
 afterEach(() => slot.remove());
 
 const python = "/usr/bin/python3";
-/** To what two sockets are tied, and what comes of tying one to another device, to none, and of a raw one. */
+/**
+ * Shows what two sockets are bound to, and the results of binding one to another device, to none, and of a raw socket.
+ */
 const untie = `
 import errno, json, os, socket
 one = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -54,14 +56,14 @@ if made != 0: os.write(3, b'"no more"\\n')
 signal.pause()
 `;
 
-/** Its place is held by a socket of this name, which everybody sees. */
+/** A socket with this name, visible to all, holds its place. */
 function isTaken(user: number): boolean {
   return readFileSync("/proc/net/unix", "latin1").includes(`@dari-sandbox-user-${user}\n`);
 }
 
 type Attempt = readonly [verb: string, ...args: unknown[]];
 
-/** What came of each attempt. */
+/** Returns the result of each attempt. */
 async function attempts(list: readonly Attempt[], overrides: Partial<SandboxSpec> = {}): Promise<unknown[]> {
   const argv = [process.execPath, program, JSON.stringify(list)];
   return withSandbox(driver, specFor(slot, [], { argv, ...overrides }), async (sandbox) => {
@@ -70,7 +72,7 @@ async function attempts(list: readonly Attempt[], overrides: Partial<SandboxSpec
   });
 }
 
-/** Each attempt beside what came of it. */
+/** Returns each attempt with its result. */
 async function answers(list: readonly Attempt[], overrides?: Partial<SandboxSpec>): Promise<[string, unknown][]> {
   const said = await attempts(list, overrides);
   return list.map((one, index) => [one.join(" "), said[index]]);
@@ -209,7 +211,7 @@ async function listening(server: Server, where: ListenOptions): Promise<AddressI
       expect(await nextSaid(sandbox)).toBe("no more");
       const start = performance.now();
       await sandbox.kill();
-      // Long before somebody else has to be asked for help.
+      // Long before another process must help.
       expect(performance.now() - start).toBeLessThan(20_000);
     });
   });
@@ -248,7 +250,7 @@ async function listening(server: Server, where: ListenOptions): Promise<AddressI
   });
 });
 
-/** What a process finds that was started by way of `launcher`. */
+/** Returns what a process finds that was started with `launcher`. */
 async function probeBy(launcher: readonly string[]): Promise<unknown> {
   const index = new URL("../src/index.ts", import.meta.url);
   const script = `import { createLandlockDriver } from ${JSON.stringify(index.href)};
@@ -312,7 +314,7 @@ async function probeBy(launcher: readonly string[]): Promise<unknown> {
   expect(isTaken(uid)).toBe(true);
   await rename(slot.slotDir, `${slot.slotDir}-elsewhere`);
   await expect(sandbox.kill()).rejects.toThrow("ENOENT");
-  // For a moment it may be another's.
+  // Another process may hold it for a moment.
   await waitUntil(() => !isTaken(uid), { what: "the place to be free" });
 });
 

@@ -1,4 +1,4 @@
-// A worker in a container of its own control group, on real groups of version 2.
+// A worker in a container with its own control group, on real groups of version 2.
 
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";

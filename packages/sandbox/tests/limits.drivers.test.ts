@@ -1,4 +1,4 @@
-// What a program that takes too much comes to, in each driver of this machine that bounds a sandbox as a whole.
+// What happens to a program that exceeds a limit, with each driver of this machine that limits a whole sandbox.
 
 import { afterAll, afterEach, beforeEach, expect, test } from "@jest/globals";
 import { waitUntil } from "@dari/testkit";
@@ -34,7 +34,7 @@ const places = await findGroupPlaces();
 const ways: { title: string; driver: SandboxDriver; hasGroups: boolean; isOwnKernel: boolean }[] = [];
 for (const controlGroups of places === undefined ? [false] : [true, false]) {
   const inNamespaces = createBwrapDriver({ controlGroups });
-  // Where there are no groups it is looked at as one of bubblewrap is, unless it has a kernel of its own.
+  // Without groups it is watched like one of bubblewrap, unless it has its own kernel.
   const inContainer = createOciDriver({ ...ociOptions, controlGroups });
   const isAnother = controlGroups || (await hasOwnKernel(inContainer));
   const child = createChildDriver({ controlGroups });
@@ -81,7 +81,7 @@ describeEach(inRun)("$title", ({ driver, hasGroups, isOwnKernel }) => {
     "processes that together take too much memory are ended",
     async () => {
       const { usage, signal } = await run(driver, inNode("manySmall"), { memoryBytes: 1024 * MiB });
-      // A control group ends the process that asks for more; the watch ends them all.
+      // A control group kills the process that asks for more; the watcher kills all.
       expect(usage.exceeded).toBe("memory");
       if (!hasGroups) expect(signal).toBe("SIGKILL");
     },
@@ -125,7 +125,7 @@ describeEach(inRun)("$title", ({ driver, hasGroups, isOwnKernel }) => {
     });
   });
 
-  // Under landlock a sandbox has a host user of its own.
+  // Under landlock a sandbox has its own host user.
   const isUserShared = driver.name !== "landlock" && !isOwnKernel;
   if (isUserShared) {
     test.each([
@@ -148,12 +148,12 @@ describeEach(inRun)("$title", ({ driver, hasGroups, isOwnKernel }) => {
 
   test.each([
     ["that has no name any more", "unnamedFile"],
-    // gVisor makes no such file.
+    // gVisor does not support such a file.
     ...(isOwnKernel ? [] : [["that never had a name", "nameless"] as const]),
     ["that is only mapped", "mappedFile"],
     ["of a thread with descriptors of its own", "threadsFile"],
     ["on their way to nobody", "filesUnderWay"],
-    // It takes some seconds, and has nothing to do with groups.
+    // It takes some seconds, and does not depend on groups.
     ...(hasGroups === (places !== undefined)
       ? [["among more than is looked at", "amongManyDescriptors"] as const]
       : []),
@@ -170,7 +170,7 @@ describeEach(inRun)("$title", ({ driver, hasGroups, isOwnKernel }) => {
     expect(ending).toMatchObject({ signal: "SIGKILL", usage: { exceeded: "memory" } });
   });
 
-  // A control group counts it as it is; landlock has no network of its own, and a kernel of its own counts otherwise.
+  // A control group counts it directly; landlock has no separate network, and a separate kernel counts differently.
   const countsKernelMemory = !hasGroups && !isOwnKernel;
   test.each([
     ...(countsKernelMemory && driver.name !== "landlock" ? [["sockets", "inSockets", 128 * MiB] as const] : []),
@@ -206,7 +206,7 @@ describeEach(inRun)("$title", ({ driver, hasGroups, isOwnKernel }) => {
   });
 
   test("what stays within its bounds is left alone, and no group is left behind", async () => {
-    // What earlier drivers have left to remove may go meanwhile.
+    // Groups of earlier drivers may be removed meanwhile.
     const before = new Set(await groupsOf());
     const limits = { memoryBytes: 1024 * MiB, processes: 100, diskBytes: 64 * MiB, diskFiles: 100 };
     const ending = await run(driver, inNode("modest"), limits);
@@ -217,7 +217,7 @@ describeEach(inRun)("$title", ({ driver, hasGroups, isOwnKernel }) => {
   });
 });
 
-/** How often groups of this process had to wait for their next share. */
+/** Returns how often groups of this process had to wait for their next share. */
 async function throttled(place: string): Promise<number> {
   const names = (await readdir(place)).filter((name) => name.startsWith(`dari-${process.pid}-`));
   const texts = await Promise.all(names.map((name) => readFile(join(place, name, "cpu.stat"), "utf8").catch(() => "")));

@@ -1,4 +1,4 @@
-// What is a container's alone: what a runtime is believed, what it writes down, and what is left of one.
+// Only for containers: which promises of a runtime are accepted, what it writes, and what is left of one.
 
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { waitUntil } from "@dari/testkit";
@@ -46,7 +46,7 @@ test("a runtime that is not there is named", async () => {
   expect(found.ok ? "usable" : found.reason).toBe("the program youki-of-nobody was not found");
 });
 
-/** Why a runtime is not used that does this when it is to start a container, and nothing else. */
+/** Returns why a runtime is rejected that runs this instead of starting a container. */
 async function refusalOf(run: (dir: string) => string, o: { tryWithinMs?: number } = {}): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), "sandbox-runtime-"));
   try {
@@ -61,7 +61,7 @@ async function refusalOf(run: (dir: string) => string, o: { tryWithinMs?: number
 }
 
 test("a runtime that starts the program as it is, without a container, is not believed", async () => {
-  // $8: the file for the number of the container's first process; a shell of its own stands for that.
+  // $8: the file for the pid of the container's first process; another shell takes its place.
   const first = 'echo "CapEff: there"; echo looked; read -r go <&3';
   const refusal = await refusalOf(() => `exec 3<&0\nsh -c '${first}' &\necho $! > "$8"`);
   expect(refusal).toMatch(/CapEff: there, the user namespace is this machine's/);
@@ -87,7 +87,7 @@ test("the way out of one is removed at its end, and nobody else's", async () => 
   await serveRelay(mine, { ports: [3128], serve });
   expect(await readdir(mine)).toEqual(["3128"]);
   await writeFile(join(others, "3128"), "");
-  // Which has the lowest number that is free.
+  // It has the lowest free number.
   await using _opened = await open(others);
   const ended = served.map((server) => once(server.close(), "close"));
   await Promise.all(ended);
@@ -98,7 +98,7 @@ test("the way out of one is removed at its end, and nobody else's", async () => 
 (nativeProblem() === undefined ? test : test.skip)(
   "what carries connections out keeps nothing that others had open",
   async () => {
-    // The last one tells it from others.
+    // The last part makes it unique.
     const name = `relay-${process.hrtime.bigint()}`;
     const argv = ["relay", "0", "/bin/sh", "-c", "read -r go", name];
     const program = spawn(nativeFile, argv, { stdio: Array.from({ length: 8 }, () => "pipe" as const) });
@@ -162,7 +162,7 @@ function wordsOf(pid: string): string {
     expect(countSleepers(seconds)).toBe(0);
     const left = async (): Promise<string[]> =>
       (await readdir(join(dir, "state"))).filter((name) => name.startsWith(`dari-${owner.pid}-`));
-    // A number that is another process's by now tells nothing.
+    // A pid that now belongs to another process proves nothing.
     const [id = ""] = await left();
     expect(id).not.toBe("");
     const taken = id.replace(/_sandbox:.*/, "").replace(String(owner.pid), String(process.pid));
@@ -174,7 +174,7 @@ function wordsOf(pid: string): string {
   }, 30_000);
 
   inOwnKernel("what a runtime had only begun to write down of one is removed as well", async () => {
-    // No process has this number.
+    // No process has this pid.
     const id = "dari-9999999-t1-begun";
     await writeFile(join(dir, "state", `${id}_sandbox:${id}.state`), "");
     await sweepContainers(runtime!);

@@ -1,4 +1,4 @@
-// What processes hold open, asked of the kernel.
+// Measuring what processes hold open, with the real kernel.
 
 import { afterEach, expect, test } from "@jest/globals";
 import { execFile, spawn, type ChildProcess } from "node:child_process";
@@ -12,7 +12,7 @@ import { measureOpenFiles, type OpenFiles } from "../src/open-files.ts";
 import { measureTree } from "../src/tree-use.ts";
 
 const MiB = 1024 ** 2;
-/** A file without a name that is held open and mapped, among descriptors of no matter; then threads. */
+/** A file without a name that is held open and mapped, among unimportant descriptors; then threads. */
 const holds = `
 import mmap, os, signal, sys, threading
 one = os.open("gone", os.O_RDWR | os.O_CREAT)
@@ -60,7 +60,7 @@ test("a file counts once, held open and mapped; and where that is more than is l
   expect(some).toMatchObject({ disk: all.disk, isPartial: true });
 });
 
-/** What a worker finds that may not look at mappings. */
+/** Returns what a worker finds that may not read mappings. */
 async function measuredWithout(capabilities: string, pid: number): Promise<OpenFiles> {
   const module = JSON.stringify(new URL("../src/open-files.ts", import.meta.url).href);
   const script = `import(${module}).then((it) => it.measureOpenFiles([${pid}])).then(JSON.stringify).then(console.log)`;

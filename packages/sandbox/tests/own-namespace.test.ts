@@ -1,5 +1,4 @@
-// An ordinary user's worker in a namespace of its own. The tests run it as a user without any rights where they run as
-// root themselves.
+// An ordinary user's worker in its own namespace. If the tests run as root, they run it as a user without any rights.
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { waitUntil } from "@dari/testkit";
@@ -15,7 +14,7 @@ import { mappedIds } from "@dari/native";
 const program = fileURLToPath(new URL("./programs/own-namespace.ts", import.meta.url));
 const endWithParent = pathToFileURL(resolve(import.meta.dirname, "../../../scripts/end-with-parent.mjs")).href;
 const isRoot = process.getuid?.() === 0;
-/** In no file of users, and without subordinate ids. */
+/** Without an account and without subordinate ids. */
 const stranger = 42_420;
 const user = isRoot ? stranger : process.getuid?.();
 const asUser = isRoot
@@ -62,7 +61,7 @@ interface How {
 function start(words: readonly string[], o: How = {}): ChildProcess {
   const node = [process.execPath, "--disable-warning=ExperimentalWarning", ...(o.flags ?? []), program, ...words];
   const [command, ...args] = [...(o.before ?? asUser), ...node];
-  // What it compiles is in a directory of its own, too.
+  // What it compiles is in its own directory too.
   const env = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", TMPDIR: dir, HOME: dir };
   return spawn(command!, args, { env, cwd: "/", stdio: ["ignore", "pipe", "pipe", "pipe"] });
 }
@@ -93,7 +92,7 @@ describeHere("an ordinary user's program", () => {
     expect(own["Amb"]).toBe("0");
     expect(child).toEqual(none);
     expect(agents).toMatchObject({ bwrap: none, "bwrap, ahead": none, process: none });
-    // Where a runtime is installed that works for an ordinary user.
+    // If a runtime is installed that works for an ordinary user.
     if (typeof agents["oci"] === "object") expect(agents["oci"]).toEqual(none);
   });
 
@@ -109,7 +108,7 @@ describeHere("an ordinary user's program", () => {
   }, 120_000);
 });
 
-/** The kernel gives no user namespace to a process whose root directory is not that of its mount namespace. */
+/** The kernel refuses user namespaces to a process whose root directory is not that of its mount namespace. */
 const inRoot = (root: string): string[] => [
   ...["unshare", "--mount", "sh", "-c"],
   `mount --rbind / ${root} && exec chroot --userspec=${stranger}:${stranger} --groups= ${root} "$@"`,

@@ -1,4 +1,4 @@
-// A tree whose launcher tells nothing of what it has started.
+// A tree whose launcher does not report what it has started.
 
 import { expect, test } from "@jest/globals";
 import { spawn } from "node:child_process";

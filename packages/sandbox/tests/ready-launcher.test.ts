@@ -23,7 +23,7 @@ beforeEach(async () => {
 afterEach(() => slot.remove());
 afterAll(() => driver.close?.());
 
-/** Bubblewraps that this process has started, itself or by its starter. */
+/** Returns bubblewraps that this process has started, directly or by its starter. */
 function launchers(): number[] {
   const own = childrenOf(process.pid);
   const all = [...own, ...own.filter((pid) => commandOf(pid) === "dari-start").flatMap(childrenOf)];
@@ -98,7 +98,7 @@ testUsable("closing ends what waits and leaves no group; sandboxes are started a
   await answer();
   await driver.close?.();
   expect(launchers()).toEqual([]);
-  // The kernel lets go of a group a moment after its last process.
+  // The kernel frees a group a moment after its last process.
   await waitUntil(() => groups().length === 0, { what: "the groups to go" });
 });
 

@@ -1,4 +1,4 @@
-// Slots and specs for tests, and the few questions that tests ask of the host.
+// Slots and specs for tests, and what tests ask the host.
 
 import { execFile } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
@@ -14,15 +14,15 @@ import { hostUserRange, type Sandbox, type SandboxDriver, type SandboxSpec } fro
 
 const programs = fileURLToPath(new URL("./programs", import.meta.url));
 
-/** The runtime that an operator names is the one that is tested. */
+/** If an operator names a runtime, that one is tested. */
 export const ociOptions: OciOptions = process.env["DARI_OCI_RUNTIME"]
   ? { runtime: process.env["DARI_OCI_RUNTIME"] }
   : {};
 
-/** Whom sandboxes run as, where the driver gives each its own. */
+/** The user of sandboxes, if the driver gives each its own. */
 export const hostUser = hostUserRange()?.first;
 
-/** A slot and an image in a directory of their own. */
+/** Creates a slot and an image in their own directory. */
 export async function makeSlot(): Promise<{ slotDir: string; imageDir: string; remove(): Promise<void> }> {
   const root = await mkdtemp(join(tmpdir(), "sandbox-test-"));
   const slotDir = join(root, "slot");
@@ -30,11 +30,11 @@ export async function makeSlot(): Promise<{ slotDir: string; imageDir: string; r
   const dirs = [imageDir, join(slotDir, "workspace"), join(slotDir, "state")];
   for (const dir of dirs) await mkdir(dir, { recursive: true });
   await writeFile(join(imageDir, "agent.txt"), "image\n");
-  // The program rm also removes what lies too deep for a path to name.
+  // The program rm also removes paths that are too deep to name.
   return { slotDir, imageDir, remove: async () => void (await promisify(execFile)("rm", ["-rf", root])) };
 }
 
-/** A spec that runs a mode of the test program, or `argv` as it stands. */
+/** Returns a spec that runs a mode of the test program, or `argv` unchanged. */
 export function specFor(
   slot: { slotDir: string; imageDir: string },
   mode: readonly string[],
@@ -53,13 +53,13 @@ export function specFor(
   };
 }
 
-/** Whether its programs are no processes of this kernel. */
+/** Returns whether its programs are not processes of this kernel. */
 export async function hasOwnKernel(driver: SandboxDriver): Promise<boolean> {
   const found = await driver.probe();
   return found.ok && found.guarantees.notes.includes("the kernel is the runtime's");
 }
 
-/** Starts, runs `body`, and kills whatever happens. */
+/** Starts a sandbox, runs `body`, and always kills it. */
 export async function withSandbox<T>(
   driver: SandboxDriver,
   spec: SandboxSpec,
@@ -73,7 +73,7 @@ export async function withSandbox<T>(
   }
 }
 
-/** The next line of JSON that the program says. */
+/** Returns the next line of JSON that the program sends. */
 export async function nextSaid(sandbox: Sandbox): Promise<unknown> {
   const complaints = text(sandbox.stderr);
   for await (const line of createInterface({ input: sandbox.channel })) return JSON.parse(line);
@@ -89,12 +89,12 @@ export function childrenOf(pid: number): number[] {
   );
 }
 
-/** Children, theirs, and so on. */
+/** Returns children, their children, and so on. */
 export function descendantsOf(pid: number): number[] {
   return childrenOf(pid).flatMap((child) => [child, ...descendantsOf(child)]);
 }
 
-/** The name of a process's program; empty when it has ended. */
+/** Returns the name of a process's program; empty if it has ended. */
 export function commandOf(pid: number): string {
   const stat = quietly("", () => readFileSync(`/proc/${pid}/stat`, "latin1"));
   return /^\d+ \((.*)\) [^ZX] /s.exec(stat)?.[1] ?? "";
@@ -108,7 +108,7 @@ function quietly<T>(otherwise: T, read: () => T): T {
   }
 }
 
-/** Living host processes that sleep for `seconds`. */
+/** Counts living host processes that sleep for `seconds`. */
 export function countSleepers(seconds: string): number {
   return readdirSync("/proc").filter((name) => /^\d+$/.test(name) && sleepsFor(name, seconds)).length;
 }

@@ -1,4 +1,4 @@
-// A sandbox that is started before its turn, and is given the turn's directories while it runs.
+// A sandbox that is started before its turn, and gets the turn's directories while it runs.
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { execFileSync } from "node:child_process";
@@ -42,7 +42,7 @@ async function makeTurn(name: string): Promise<string> {
   return turnDir;
 }
 
-/** A shell that obeys the lines that it is sent. */
+/** A shell that runs the lines that it receives. */
 async function waiting(
   name: string,
   driver: SandboxDriver = bwrap,
@@ -111,7 +111,7 @@ describe.each(ways)("$title", ({ driver }) => {
   test("what is written to the slot behind the turn's directories counts as well", async () => {
     const sandbox = await waiting("behind", driver);
     await sandbox.claim(await makeTurn("before"));
-    // It has not changed to its directory again, and so is still in the slot's.
+    // It has not changed to its directory again, so it is still in the slot's.
     sandbox.channel.write("head -c 20000000 /dev/zero > big; sleep 60\n");
     expect((await sandbox.exited).signal).toBe("SIGKILL");
     await sandbox.kill();
@@ -135,7 +135,7 @@ describe.each(ways)("$title", ({ driver }) => {
   });
 });
 
-/** The programs that mount, which this process has started. */
+/** Returns the programs that mount, which this process has started. */
 function mounters(): number[] {
   const threads = readdirSync("/proc/self/task");
   const children = threads.flatMap((id) => readFileSync(`/proc/self/task/${id}/children`, "utf8").trim().split(" "));

@@ -1,4 +1,4 @@
-// Programs that are started by a small one in place of this process.
+// Programs that are started by a small program instead of this process.
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { waitUntil } from "@dari/testkit";
@@ -20,7 +20,9 @@ const countSockets = (): number => linksOf(process.pid).filter((link) => link.st
 let socketsBefore = 0;
 beforeEach(() => void (socketsBefore = countSockets()));
 
-/** Each test has starters of its own, which would else end with this process, and leaves the next no connections. */
+/**
+ * Each test has its own starters, which would otherwise end with this process and leave the next test no connections.
+ */
 afterEach(async () => {
   for (const pid of starterPids()) process.kill(pid, "SIGKILL");
   await waitUntil(() => starterPids().length === 0, { what: "the starters to end" });
@@ -39,7 +41,7 @@ testThere("a program has its pipes, directory, session and nothing else, and its
   const [first, ...rest] = said.trim().split("\n");
   const row = rest.pop()!.split(" ");
   expect({ first, aside, exit }).toEqual({ first: "told /usr", aside: "aside\n", exit: { code: 7, signal: null } });
-  // Its own number as that of its session; the last descriptor is the directory that is listed.
+  // Its pid is also its session's; the last descriptor is the directory that is listed.
   expect([Number(row[0]), Number(row[5])]).toEqual([pid, pid]);
   expect(rest.filter((line) => /^\d+$/.test(line))).toEqual(["0", "1", "2", "3", "4", "5"]);
   expect(rest.filter((line) => line.includes("=")).map((line) => line.split("=")[0])).toEqual(["PWD"]);
@@ -105,7 +107,7 @@ testThere("where connections cannot be made nothing gets others' pipes, and what
   expect(starterPids()).toHaveLength(1);
 });
 
-/** This process has so many descriptors left meanwhile. */
+/** Runs `act` while this process has this many descriptors left. */
 async function withDescriptors(left: number, act: () => Promise<void>): Promise<void> {
   const limit = (soft: number): unknown =>
     execFileSync("prlimit", ["--pid", String(process.pid), `--nofile=${soft}:`], { stdio: "ignore" });
@@ -149,7 +151,7 @@ testThere("one that does not run is not used", async () => {
   expect(await text((await starter.launch(sh("echo used"))).stdout)).toBe("used\n");
 });
 
-/** What each of a process's descriptors is; of those that close meanwhile, nothing. */
+/** Returns what each of a process's descriptors is, without those that close meanwhile. */
 function linksOf(pid: number): string[] {
   return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
     try {
@@ -160,7 +162,7 @@ function linksOf(pid: number): string[] {
   });
 }
 
-/** The name of a process's listening socket, as the table of sockets writes it. */
+/** Returns the name of a process's listening socket, as in the table of sockets. */
 function listenerOf(pid: number): string {
   const links = linksOf(pid);
   const rows = readFileSync("/proc/net/unix", "utf8")

@@ -1,4 +1,4 @@
-// The filter of system calls: that the committed bytes are the list's, and what it refuses in a sandbox.
+// The system call filter: the committed bytes match the list, and what it refuses in a sandbox.
 
 import { afterAll, afterEach, beforeEach, expect, test } from "@jest/globals";
 import { candidateOf, showing, testShowsAll } from "@dari/testkit/showing";
@@ -30,7 +30,7 @@ test.each(["x64", "arm64"] as const)("the committed filter for %s is what the li
   expect(committed.equals(assembleFilter(target))).toBe(true);
 });
 
-/** [number, arguments, expected error]; without one the call succeeds or fails for a reason of its own. */
+/** [number, arguments, expected error]; without one the call succeeds or fails for another reason. */
 type Call = readonly [name: string, number: number, args: readonly number[], error: string | undefined];
 
 const calls: readonly Call[] = [
@@ -74,7 +74,7 @@ const calls: readonly Call[] = [
   ["an internet socket", 41, [2, 1, 0], undefined],
 ];
 
-/** Where there are no namespaces: what would lead to other processes of the machine, or stay there. */
+/** Without namespaces: calls that would reach other processes of the machine, or leave something there. */
 const fastOpen = 0x20000000;
 const sharedCalls: readonly Call[] = [
   ["a UNIX socket", 41, [1, 1, 0], "EAFNOSUPPORT"],
@@ -118,7 +118,7 @@ for number, args in json.loads(sys.argv[1]):
 os.write(3, (json.dumps(said) + "\\n").encode())
 `;
 
-/** Absent in place of forbidden: somebody else may decide on it. */
+/** Answered as unknown instead of forbidden, because a supervisor may decide on it. */
 const childsCalls = calls.map((call): Call => (call[1] === 56 ? [call[0], call[1], call[2], "ENOSYS"] : call));
 
 for (const [title, driver, list] of [

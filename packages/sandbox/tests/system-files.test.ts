@@ -1,4 +1,4 @@
-// The copy of /etc that takes the place of the host's in sandboxes.
+// The copy of /etc that replaces the host's in sandboxes.
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { existsSync, mkdtempSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-// Children of one template: what they have in common, which is nothing, and the bounds that each has for itself.
+// Children of one template: they share nothing, and each has its own limits.
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { waitUntil } from "@dari/testkit";
@@ -76,7 +76,7 @@ describeHere(`two children of a template${because}`, () => {
       "result = [call(29, 42, 4096, 0o1666) >= 0, call(64, 42, 1, 0o1666) >= 0, call(68, 42, 0o1666) >= 0]";
     const queue = "result = libc.mq_open(b'/queue', os.O_CREAT | os.O_RDWR, 0o666, None) >= 0";
     for (const code of [listens, serves]) expect(await one.ask(code)).toBe(null);
-    // POSIX queues, which the kernel counts by host user, are refused.
+    // POSIX queues, which the kernel counts per host user, are refused.
     expect([await one.ask(shares), await one.ask(queue)]).toEqual([[true, true, true], false]);
     for (const way of [
       "socket.socket(socket.AF_UNIX).connect('\\0name')",
@@ -92,7 +92,7 @@ describeHere(`two children of a template${because}`, () => {
 
   test("reach neither each other nor the template by signals", async () => {
     const third = await template.fork();
-    // A group of number 1 cannot be meant: that is everybody.
+    // A group of number 1 cannot be addressed: that means all processes.
     const kills = "for group in (-1, -os.getpgid(0)):\n try:\n  os.kill(group, 9)\n except OSError: pass\n";
     expect(await third.ask(kills)).toBe(null);
     third.channel.write(`${JSON.stringify("os.kill(0, 9)")}\n`);
@@ -149,7 +149,7 @@ describeHere(`two children of a template${because}`, () => {
 const parentOf = ({ pid }: Child): number =>
   Number(/^PPid:\t(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]);
 
-/** Place → what is mounted there last, where it can be written to. Devices lead to nobody. */
+/** Place → what is mounted there last, if it can be written to. Devices lead nowhere. */
 function writable(pid: number): Map<string, string> {
   const last = new Map<string, string>();
   for (const line of readFileSync(`/proc/${pid}/mountinfo`, "utf8").trim().split("\n")) {

@@ -1,4 +1,4 @@
-// Templates in a directory of their own, and children that obey.
+// Templates in their own directory, and children that run received code.
 
 import { once } from "node:events";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
@@ -16,7 +16,7 @@ import {
 } from "../src/index.ts";
 import { createChildDriver, forked, forkedArgv } from "./child-driver.ts";
 
-/** Undefined where there are none here; a test's title says why. */
+/** Undefined if templates work here; otherwise a test's title says why they do not. */
 export const noTemplates = await reasonForNone();
 
 async function reasonForNone(): Promise<string | undefined> {
@@ -27,27 +27,27 @@ async function reasonForNone(): Promise<string | undefined> {
 }
 
 export interface Child extends Sandbox {
-  /** What `result` is after some lines of Python; of an error of the system, its text. */
+  /** Runs some lines of Python and returns `result`; for a system error, its text. */
   ask(code: string): Promise<unknown>;
 }
 
 export interface Template extends Omit<SandboxTemplate, "fork"> {
   readonly slotDir: string;
-  /** What `result` was after its code. */
+  /** The value of `result` after its code. */
   readonly said: unknown;
-  /** Text: why it is none. */
+  /** Resolves with the reason as text if it is not a template. */
   held(): Promise<string | undefined>;
   fork(): Promise<Child>;
-  /** Such a one that takes no descriptors answers nothing. */
+  /** Forks a child that takes no descriptors and answers nothing. */
   forkMute(): Promise<Sandbox>;
 }
 
 export interface Templates {
   /** Runs `code` first. */
   make(code?: string, overrides?: Partial<SandboxSpec>): Promise<Template>;
-  /** One that is held already. */
+  /** Returns a template that is already held. */
   hold(code?: string, overrides?: Partial<SandboxSpec>): Promise<Template>;
-  /** Ends all, with all their children. */
+  /** Ends all templates with all their children. */
   close(): Promise<void>;
 }
 

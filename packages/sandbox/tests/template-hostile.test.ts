@@ -1,4 +1,4 @@
-// What code does in a template, or in one of its children, to be where it should not be, or to stay there.
+// What code in a template, or in one of its children, does to get where it should not be, or to stay there.
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { waitUntil } from "@dari/testkit";
@@ -10,7 +10,7 @@ import { noTemplates, openTemplates, type Templates } from "./template-fixture.t
 const libc = "import ctypes; libc = ctypes.CDLL(None, use_errno=True)";
 const testX64 = process.arch === "x64" ? test : test.skip;
 
-/** Runs on from a copy of its interpreter, to which the way that the kernel has for every process leads. */
+/** Continues from a copy of its interpreter, which the kernel's link of every process leads to. */
 const ofAFile = `import shutil
 if sys.executable != '/tmp/python':
  shutil.copy(os.path.realpath('/proc/self/exe'), '/tmp/python')
@@ -21,7 +21,7 @@ if 'memfd' not in os.readlink('/proc/self/exe'):
  os.execv(f'/proc/self/fd/{fd}', ['python', *sys.orig_argv[1:]])
 os.close(fd)`;
 
-/** How a library asks for the number of threads, where the library of C knows its file by the call of this number. */
+/** How a library reads the number of threads, if the C library opens its file with this call. */
 const asksWith = (fstat: string): string => `${libc}
 name, room, at = ctypes.create_string_buffer(b"/proc/self/stat"), ctypes.create_string_buffer(512), os.getpid()
 def ask():
@@ -91,7 +91,7 @@ describeHere(`hostile templates${noTemplates ? ` (${noTemplates})` : ""}`, () =>
   });
 
   test("a child that is killed while it sends signals without end is told to be dead", async () => {
-    // It is its only process, and so dies at once.
+    // It is the only process, and so dies at once.
     const floods = "take = os.fork\ndef flood():\n if take(): return 1\n while True: os.kill(1, signal.SIGUSR1)\n";
     const template = await templates.hold(`${floods}os.fork = flood`);
     for (let i = 0; i < 10; i++) {
@@ -105,7 +105,7 @@ describeHere(`hostile templates${noTemplates ? ` (${noTemplates})` : ""}`, () =>
   }, 60_000);
 });
 
-/** A number that the kernel tells of a process. */
+/** Returns a number from the status of a process. */
 function told(pid: number, name: string): number {
   return Number(new RegExp(`^${name}:\\t(\\d+)$`, "m").exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]);
 }

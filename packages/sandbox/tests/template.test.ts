@@ -1,4 +1,4 @@
-// Which programs can be templates, what becomes of them, and what ends with what.
+// Which programs can be templates, what happens to them, and what ends with what.
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { waitUntil } from "@dari/testkit";
@@ -14,18 +14,18 @@ import { commandOf, descendantsOf } from "./sandbox-fixture.ts";
 import { noTemplates, openTemplates, type Templates } from "./template-fixture.ts";
 
 const places = await findGroupPlaces();
-/** Whose numbers of calls are used here. */
+/** The call numbers in this file are x86_64's. */
 const isX64 = process.arch === "x64";
 const libc = "import ctypes; libc = ctypes.CDLL(None, use_errno=True)";
-/** A filter of system calls that permits all. */
+/** A system call filter that allows everything. */
 const ownFilter = `${libc}
 class Program(ctypes.Structure):
     _fields_ = [("length", ctypes.c_ushort), ("code", ctypes.c_char_p)]
 code = bytes([6, 0, 0, 0, 0, 0, 0xff, 0x7f])
 assert libc.syscall(317, 1, 0, ctypes.byref(Program(1, code))) == 0`;
 /**
- * A fork in a restartable sequence: the kernel lets the child go on at the sequence's other end, where it makes a call
- * of its own in place of the one that it was to make.
+ * A fork in a restartable sequence: the kernel continues the child at the sequence's other end, where it makes its own
+ * call instead of the intended one.
  */
 const elsewhere = `${libc}
 import mmap, struct
@@ -165,7 +165,7 @@ const refused: [title: string, code: string, why: string][] = [
   });
 
   describe("what lies where each child has its own", () => {
-    // To the sandbox it lies in its own /tmp, whose directories are its program's.
+    // To the sandbox, it is in its own /tmp, whose directories belong to its program.
     const above = `/tmp/sandbox-kept-${randomUUID()}`;
     const dir = `${above}/dir`;
     beforeAll(() => {
@@ -237,13 +237,13 @@ const refused: [title: string, code: string, why: string][] = [
     await leave();
     const before = whatIsThere(dirname(template.slotDir));
     for (let i = 0; i < 50; i++) await leave();
-    // What the first has left may still be going when it is looked at.
+    // What the first has left may still be disappearing.
     const isAllGone = (): boolean => whatIsThere(dirname(template.slotDir)).every((one) => before.includes(one));
     await waitUntil(isAllGone, { what: "all of it to be gone" });
   }, 120_000);
 });
 
-/** Processes below this one, mounts of slots, descriptors of the programs that hold, and control groups. */
+/** Processes below this one, mounts of slots, descriptors of the native programs, and control groups. */
 function whatIsThere(slots: string): string[] {
   const pids = descendantsOf(process.pid);
   const holders = pids.filter((pid) => commandOf(pid) === "dari-template");

@@ -1,4 +1,4 @@
-// What a driver says of a machine on which its trial does not end.
+// A driver's report about a machine on which its test does not end.
 
 import { expect, test } from "@jest/globals";
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";

@@ -1,4 +1,4 @@
-// A program that tries one thing after another, and says on its channel what came of each.
+// A program that tries one thing after another, and reports each result on its channel.
 import { spawnSync } from "node:child_process";
 import dgram from "node:dgram";
 import * as fs from "node:fs";

@@ -1,4 +1,4 @@
-// A process that has a template forked twice, says by which numbers the host knows them all, and waits to be killed.
+// A process that has a template forked twice, prints the host's pids of all of them, and waits to be killed.
 
 import { readFileSync } from "node:fs";
 import { openTemplates } from "../template-fixture.ts";

@@ -1,5 +1,5 @@
-# A template: runs the given code, and forks on request. Each child takes its descriptors and becomes
-# the named program, or runs each received line of code and prints `result`.
+# A template: runs the given code, and forks on request. Each child takes its descriptors and becomes the named program,
+# or runs each received line of code and prints `result`.
 import json
 import os
 import signal

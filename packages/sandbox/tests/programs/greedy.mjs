@@ -1,4 +1,4 @@
-// A program that takes too much of one thing, and waits to be ended for it.
+// A program that exceeds one limit and waits to be killed for it.
 import { spawn } from "node:child_process";
 import { mkdirSync, openSync, writeFileSync, writeSync } from "node:fs";
 
@@ -6,7 +6,7 @@ const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const megabytes = (count) => Buffer.alloc(count << 20, 1);
 
 const modes = {
-  /** Each process stays below its own bound; together they are over the sandbox's. */
+  /** Each process stays below its own limit; together they exceed the sandbox's. */
   async manySmall() {
     const hold = "import time; held = bytearray(100 << 20); time.sleep(5)";
     for (let i = 0; i < 14; i++) spawn("/usr/bin/python3", ["-I", "-S", "-c", hold]);
@@ -36,7 +36,7 @@ const modes = {
     }
     await wait(600_000);
   },
-  /** Where no path is long enough to lead. */
+  /** Deeper than any path can name. */
   async deepFile() {
     for (let i = 0; i < 30; i++) {
       mkdirSync("d".repeat(200));

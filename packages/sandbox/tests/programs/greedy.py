@@ -1,4 +1,4 @@
-# A program that takes too much where no directory and no process alone shows it, and waits to be ended for it.
+# A program that exceeds a limit without any directory or single process showing it, and waits to be killed for it.
 import ctypes
 import mmap
 import os
@@ -44,7 +44,7 @@ def threadsFile():
 
     def alone():
         CLONE_FILES = 0x400
-        # Where that is refused the descriptor is everybody's.
+        # If that is refused, all threads share the descriptor.
         libc.unshare(CLONE_FILES)
         fill(unnamed("thread"), 64)
         time.sleep(600)

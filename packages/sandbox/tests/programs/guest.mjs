@@ -1,4 +1,4 @@
-// The program that the conformance suite runs in every sandbox: says what it sees, on its channel (descriptor 3).
+// The program that the conformance suite runs in every sandbox: reports what it sees on its channel (descriptor 3).
 import { spawnSync } from "node:child_process";
 import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
 import net from "node:net";

@@ -1,4 +1,4 @@
-// In the root group of a namespace, as in a container: prints whether a controller can be handed on before and after.
+// In the root group of a namespace, as in a container: prints whether a controller can be delegated before and after.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// A program that tries to reach things, by every way it knows, and says on its channel what came of it.
+// A program that tries to connect in every way it knows, and reports each result on its channel.
 import net from "node:net";
 import { request } from "node:http";
 
@@ -7,7 +7,7 @@ const say = (value) => channel.write(`${JSON.stringify(value)}\n`);
 
 const proxy = new URL(process.env.HTTP_PROXY ?? "http://127.0.0.1:3128");
 
-/** Directly: no proxy asked. */
+/** Directly, without the proxy. */
 const connect = (host, port) =>
   new Promise((resolve) => {
     const socket = net.connect({ host, port: Number(port), timeout: 3_000 });
@@ -17,7 +17,7 @@ const connect = (host, port) =>
     socket.once("error", (error) => end(error.code));
   });
 
-/** A tunnel through the proxy: its status, and what comes first through it. */
+/** A tunnel through the proxy: its status, and the first data through it. */
 const tunnel = (authority, hello = "") =>
   new Promise((resolve) => {
     const asked = request({ host: proxy.hostname, port: proxy.port, method: "CONNECT", path: authority });

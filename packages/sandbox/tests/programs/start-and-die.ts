@@ -1,4 +1,4 @@
-// A process that starts a sandbox full of daemons, says so, and waits to be killed.
+// A process that starts a sandbox full of daemons, reports that, and waits to be killed.
 
 import { createLandlockDriver, createOciDriver } from "../../src/index.ts";
 import { nextSaid, ociOptions, specFor } from "../sandbox-fixture.ts";
