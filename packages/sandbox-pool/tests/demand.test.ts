@@ -1,4 +1,4 @@
-// How many sandboxes are preloaded as time passes. No sandbox is real.
+// How many sandboxes are preloaded over time. No sandbox is real.
 
 import { expect, test } from "@jest/globals";
 import { createLogger } from "@dari/runtime";

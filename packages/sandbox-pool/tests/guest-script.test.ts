@@ -150,7 +150,7 @@ describe.each(interpreters)("%s", (interpreter) => {
     const { own, threads, ...seen } = JSON.parse(textOf(ending)) as Record<string, unknown>;
     const room = 48 * 1024 ** 2;
     expect([Number(own) >= room, Number(threads) < room]).toEqual([true, true]);
-    // What a code cache has to fit is as without.
+    // The requirements of a code cache are the same as without.
     const tag = execFileSync(interpreter, ["-p", 'require("node:v8").cachedDataVersionTag()'], { encoding: "utf8" });
     expect(seen).toEqual({ execArgv: [], tag: Number(tag) });
   });

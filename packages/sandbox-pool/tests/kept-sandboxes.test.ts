@@ -21,7 +21,7 @@ const log = createLogger({ name: "test", level: "error" });
 const languages = {
   "agent.mjs": guestCommand("typescript", process.execPath),
   "agent.py": guestCommand("python", realpathSync("/usr/bin/python3")),
-  // The same agent, in a sandbox that is forked from one that has loaded it.
+  // The same agent, in a sandbox that is forked from a template.
   "forked.py": guestCommand("python", realpathSync("/usr/bin/python3"), { isTemplate: true }),
 };
 type File = keyof typeof languages;
@@ -152,7 +152,7 @@ interface Asked {
   readonly head?: string | null;
   readonly group?: string;
   readonly secret?: string;
-  /** How many processes its guest says that it keeps. */
+  /** How many processes its guest reports to keep. */
   readonly kept?: number;
 }
 
@@ -183,13 +183,13 @@ const entryOf = (file: File) => ({ entry: { file, export: "agent" }, imageDir: "
 interface Served {
   readonly answer: { readonly pid: number; readonly turns: number; readonly files: string[]; readonly secret: string };
   readonly turnDir: string;
-  /** Why it did not come to rest; undefined where it did. */
+  /** Why it could not be stopped; undefined if it was. */
   readonly why: string | undefined;
   readonly rested: PendingKeep | undefined;
   readonly taken: ServingSandbox;
 }
 
-/** Runs one turn as a worker does, until its sandbox is at rest or dead. */
+/** Runs one turn as a worker does, until its sandbox is stopped or dead. */
 async function serve(o: Asked = {}): Promise<Served> {
   const wanted = recipe(o);
   const taken = (await pool.beginTurn(wanted))!;
@@ -268,7 +268,7 @@ test("a process that the guest keeps is stopped with it, and is there in the nex
   expect(await first.taken.pooled.isSpoilt()).toBe(false);
   const second = await complete("b", { prompt: "usesKept", kept: 1, fence: 2, head: "a" });
   expect(second.answer).toMatchObject({ pid: first.answer.pid, turns: 2 });
-  // One more than is kept, and one less.
+  // One process more than is kept, and one less.
   const third = await serve({ prompt: "daemon", kept: 1, fence: 3, head: "b" });
   expect(third.why).toMatch(/a process that the agent has started still runs/);
   expect((await serve({ prompt: "tell", kept: 1, sessionId: "hers" })).why).toMatch(/still runs/);
@@ -276,7 +276,7 @@ test("a process that the guest keeps is stopped with it, and is there in the nex
 
 test("an agent that still runs at the end of its turn writes nothing between turns", async () => {
   openPool();
-  // Whether it is in the middle of a write when it is stopped decides whether it is kept.
+  // It is kept only if it is not in the middle of a write when it is stopped.
   const { turnDir, rested } = await serve({ prompt: "later" });
   rmSync(join(turnDir, "workspace/late"), { force: true });
   rested?.confirm("a");

@@ -62,7 +62,7 @@ afterAll(async () => {
 function openPool(o: Partial<SandboxPoolOptions> = {}): SandboxPool {
   const limits = { preloadMax: 2, turnsMax: 4, keepMs: 60_000, refillDelayMs: 0 };
   const usual = { mounts, hasFreeMemory: () => true, log, ...limits };
-  // On a slow machine no turn of these tests may count as a long one.
+  // On a slow machine, no turn of these tests may count as long.
   return (pool = createSandboxPool({ ...usual, longTurnMs: Infinity, ...o }));
 }
 

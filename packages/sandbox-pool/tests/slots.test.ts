@@ -21,7 +21,9 @@ afterAll(async () => {
   rmSync(root, { recursive: true });
 });
 
-/** Repeats the change until the clock, which has steps of milliseconds, tells it from the making of the directory. */
+/**
+ * Repeats the change until its time differs from the directory's creation, because the clock has steps of milliseconds.
+ */
 async function change(dir: string, act: (dir: string) => void): Promise<void> {
   const before = statSync(dir, { bigint: true }).ctimeNs;
   const isSeen = (): boolean => (act(dir), statSync(dir, { bigint: true }).ctimeNs !== before);
@@ -35,7 +37,7 @@ test("an unchanged slot is used again, a changed one is removed, and none is lef
   expect(await slots.allocate()).toBe(first);
   writeFileSync(join(second.slotDir, "state", "left"), "");
   await slots.release(second);
-  // These are empty again, but not as they were made.
+  // These are empty again, but not unchanged.
   const [third, fourth] = [await slots.allocate(), await slots.allocate()];
   await change(join(third.slotDir, "state"), (dir) => {
     writeFileSync(join(dir, "left"), "");

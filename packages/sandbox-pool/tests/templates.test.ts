@@ -72,7 +72,7 @@ function openPool(o: Partial<SandboxPoolOptions> = {}): SandboxPool {
   return (pool = createSandboxPool({ ...usual, longTurnMs: Infinity, ...o }));
 }
 
-/** One entry for each template that was started. */
+/** One entry for each started template. */
 const templates: number[] = [];
 const runtimes = createRuntimes({ cacheDir: join(root, "runtimes"), env: process.env, allowNearest: true });
 const pythons = (await runtimes.list()).filter(({ language }) => language === "python").map(({ version }) => version);
@@ -84,7 +84,7 @@ async function commands(version: string | undefined) {
   return { guest, template, readOnlyPaths: [...guest.readOnlyPaths, ...python.readOnlyPaths] };
 }
 
-/** `version`: Python version; default: the newest of this machine. */
+/** `version`: Python version (default: the newest of this machine). */
 function recipe(
   o: { file?: string; name?: string; secret?: string; group?: string; version?: string } = {},
 ): SandboxRecipe {
