@@ -1,4 +1,4 @@
-// Damaged and hostile snapshots: refused with the object's name, never a crash, never a wrong disk.
+// Damaged and malicious snapshots: refused with the object's name, never a crash, never a wrong disk.
 
 import { afterAll, expect, test } from "@jest/globals";
 import { randomBytes } from "node:crypto";
@@ -40,7 +40,7 @@ const good = await store.read(saved.objectKey);
 const { header, json } = await readHead(store, saved.objectKey);
 const place = { objectKey: "k", packStart: 64 + header.manifestStoredBytes, packBytes: header.packBytes };
 
-/** Stores bytes as an object, loads it and restores it: all or SnapshotDamagedError of that object. */
+/** Stores bytes as an object, loads it and restores it: everything, or SnapshotDamagedError for that object. */
 async function use(bytes: Uint8Array, key: string): Promise<"same" | "damaged"> {
   await store.put(key, bytes);
   const dir = fixture.fresh();
@@ -71,7 +71,7 @@ test("every cut is damage", async () => {
   for (const length of lengths) expect(await use(good.subarray(0, length), `fuzz/cut-${length}`)).toBe("damaged");
 });
 
-// It stores 2 GB, one altered object after another, which takes a busy machine its time.
+// Stores 2 GB, one altered object after another, which is slow on a busy machine.
 test("every flipped bit of head or content is damage", async () => {
   const random = randomFrom(2);
   const inHeader = Array.from({ length: 64 }, (_, i) => i);
@@ -111,7 +111,7 @@ function mutateText(text: string, random: Random): string {
 const oddTexts = ["", "..", "/etc", "workspace/../x", "workspace/\0", "x".repeat(5000)];
 const odd = [null, -1, 1.5, 2 ** 53, 1e308, {}, [], true, 99, ...oddTexts];
 
-// Replaces one value somewhere, or repeats or drops one element of a list.
+// Replaces one value, or repeats or drops one element of a list.
 function mutateValue(value: unknown, random: Random): unknown {
   if (random.below(6) === 0 || typeof value !== "object" || value === null) return random.pick(odd);
   if (Array.isArray(value)) {

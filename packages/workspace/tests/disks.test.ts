@@ -1,4 +1,4 @@
-// Session directories of both kinds: the same promises, and every sharp edge of an overlay under its own name.
+// Session directories of both kinds: the same promises, and the special cases of overlays.
 
 import { afterAll, describe, expect, test } from "@jest/globals";
 import { everyDriver, showingForAll, testShowsAll } from "@dari/testkit/showing";
@@ -40,7 +40,7 @@ async function open(kind: "auto" | "overlay" | "copy", dir = fixture.fresh(), ma
   return disks;
 }
 
-/** Overlays are tested where this process may mount them. */
+/** Overlays are tested if this process may mount them. */
 const best = (await open("auto")).kind;
 const kinds = best === "overlay" ? (["overlay", "copy"] as const) : (["copy"] as const);
 
@@ -63,7 +63,7 @@ const openTree = (disks: Disks, of: Tree, organizationId = "org_a"): Promise<Dis
 
 const saveOf = (disk: Disk, before: Tree, after: Tree) => save({ store, keyPrefix: "d", dir: disk.dir, before, after });
 
-/** Saves what is there and keeps the disk. */
+/** Saves the current tree and keeps the disk. */
 async function keep(disk: Disk, before: Tree): Promise<Tree> {
   const { tree: after } = await disk.scan();
   const saved = await saveOf(disk, before, after);
@@ -167,7 +167,7 @@ describe.each(kinds)("%s", (kind) => {
     expect(picture(again.dir)).toEqual(left);
     expect(treeHash((await again.scan()).tree)).toBe(saved.treeHash);
     await again.close();
-    // Cold, by the store alone, it is the same.
+    // It is the same from the store alone, without the cache.
     const cold = await openTree(await open(kind), saved.tree);
     expect([cold.isWarm, picture(cold.dir)]).toEqual([false, left]);
     await cold.close();
@@ -372,10 +372,10 @@ test("what a killed process left mounted is found and undone, and what it kept i
   const disk = await openTree(next, head);
   expect([disk.isWarm, readFileSync(at(disk.dir, "a.txt"), "utf8")]).toEqual([true, "kept"]);
   await disk.close();
-  // Directories of turns that were under way are gone, those of the kept trees are there.
+  // Directories of interrupted turns are gone; those of kept trees exist.
   expect(readdirSync(join(dir, "org_a")).filter((name) => name.endsWith(".w"))).toEqual([]);
 
-  // After another boot nothing is believed: it may never have reached the disk.
+  // After another boot no directory is trusted: it may never have reached the disk.
   for (const name of readdirSync(join(dir, "org_a")).filter((one) => one.endsWith(".base"))) {
     const record = JSON.parse(readFileSync(join(dir, "org_a", name), "utf8")) as object;
     writeFileSync(join(dir, "org_a", name), JSON.stringify({ ...record, boot: "another" }));

@@ -1,4 +1,4 @@
-// A temporary folder with a store, and an independent reading of a directory to compare restores with.
+// A temporary folder with a store, and an independent reader of directories to compare restores with.
 
 import type { BlobStore } from "@dari/blobs";
 import { openTestStore } from "@dari/testkit/store";
@@ -11,7 +11,7 @@ import { save, scan, type SaveOptions, type Saved } from "../src/index.ts";
 export interface Fixture extends Disposable {
   readonly top: string;
   readonly store: BlobStore;
-  /** A new path, nothing there. */
+  /** Returns an unused path. */
   fresh(): string;
 }
 
@@ -39,7 +39,7 @@ export function writeFiles(dir: string, files: Record<string, string | Uint8Arra
   }
 }
 
-/** Everything below `dir`, one line per path: type, mode, content. */
+/** Returns everything below `dir`, one line per path: type, mode, content. */
 export function picture(dir: string): string[] {
   return pathsBelow(dir, "").map((path) => {
     const stat = lstatSync(join(dir, path));
@@ -58,7 +58,7 @@ function pathsBelow(dir: string, folder: string): string[] {
   return paths.sort();
 }
 
-/** Scans `dir` from nothing and saves it over `before`. */
+/** Scans `dir` without a base and saves it after `before`. */
 export async function saveDir(
   fixture: Fixture,
   dir: string,
@@ -69,7 +69,7 @@ export async function saveDir(
   return await save({ store: fixture.store, keyPrefix: "s", dir, before, after: tree, full });
 }
 
-/** Counts what is read from a store that is elsewhere: requests and bytes. Threads would read files by themselves. */
+/** Counts requests and bytes of a store as if it were remote. Threads would read local files directly. */
 export function counting(store: BlobStore): BlobStore & { requests: number; bytes: number } {
   const { fileOf: _, ...elsewhere } = store;
   return {

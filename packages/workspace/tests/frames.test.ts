@@ -1,5 +1,5 @@
-// Frames: altered bytes are refused before they are decompressed; frames of earlier objects, which have no hash, are
-// checked by their contents.
+// Frames: altered bytes are refused before decompression. Frames of earlier objects, which have no hash, are checked by
+// their contents.
 
 import { afterAll, expect, test } from "@jest/globals";
 import { hash, randomBytes } from "node:crypto";
@@ -87,7 +87,7 @@ test("a release that knows no hashes of frames reads the frames, and this one re
     frames: unknown[][];
     frame_hashes?: string[];
   };
-  // Five values each: with one more that release takes the object for damaged.
+  // Five values each: with another one, an earlier release treats the object as damaged.
   expect(manifest.frames.map((frame) => frame.length)).toEqual(hashes.map(() => 5));
   const within = manifest.frames.map((frame, i) => [...frame, hashes[i]]);
   const place = { objectKey: saved.objectKey, packStart: 0, packBytes: Number.MAX_SAFE_INTEGER };
@@ -129,7 +129,7 @@ test("an object whose frames have no hash is restored, and each of its files sho
     const dir = fixture.fresh();
     try {
       await restore({ store: fixture.store, tree: await loadTree(fixture.store, [{ objectKey }]), dir });
-      // A bit that says nothing of the content.
+      // A bit without an effect on the content.
       expect((await saveDir(fixture, dir, emptyTree)).treeHash).toBe(saved.treeHash);
     } catch (error) {
       expect(error).toBeInstanceOf(SnapshotDamagedError);

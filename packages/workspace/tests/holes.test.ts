@@ -1,4 +1,4 @@
-// Files with holes: what was never written is kept as one frame, up to a bound.
+// Files with holes: unwritten parts are stored as one frame, up to a limit.
 
 import { afterAll, expect } from "@jest/globals";
 import { everyDriver, showingForAll, testShowsAll } from "@dari/testkit/showing";
@@ -32,7 +32,7 @@ async function openKind(kind: "auto" | Kind): Promise<Disks> {
   return disks;
 }
 
-/** Overlays are tested where this process may mount them. */
+/** Overlays are tested if this process may mount them. */
 const kinds: readonly Kind[] = (await openKind("auto")).kind === "overlay" ? ["overlay", "copy"] : ["copy"];
 
 async function open(kind: Kind): Promise<Disk> {

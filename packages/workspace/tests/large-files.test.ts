@@ -1,4 +1,4 @@
-// Large files that are read at the same time, as the saves of several turns do.
+// Large files that are read at the same time, as when several turns are saved.
 
 import { afterAll, expect, test } from "@jest/globals";
 import { hash } from "node:crypto";

@@ -1,4 +1,5 @@
-// Files that a session directory shows without having them: in every kind of disk, and whatever an agent makes of them.
+// Files that a session's directory shows without storing them: with every kind of disk, and whatever an agent does to
+// them.
 
 import { afterAll, describe, expect, test } from "@jest/globals";
 import {
@@ -67,7 +68,7 @@ const { tree } = await saveDir(fixture, session, emptyTree);
 interface Case {
   readonly disk: Disk;
   at(path: string): string;
-  /** What of the session's tree has changed, once the files are taken back. */
+  /** Returns what has changed in the session's tree after the files are removed. */
   changes(): Promise<string[]>;
   readonly before: Tree;
 }

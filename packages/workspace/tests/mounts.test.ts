@@ -26,7 +26,7 @@ async function problemHere(): Promise<string | undefined> {
   return found;
 }
 
-/** A directory with one layer of files, and one of marks above it. */
+/** Creates a directory with a layer of files and a layer of marks above it. */
 function layered(): { dir: string; target: string; mount(mounts: Mounts): Promise<void> } {
   const dir = fixture.fresh();
   mkdirSync(dir);
@@ -60,7 +60,7 @@ describeHere("mounts", () => {
     await mount(mounts);
     expect(readdirSync(target)).toEqual([]);
     await mounts.unmount(target);
-    // One is there already.
+    // One exists already.
     const names = ["a file", ...Array.from({ length: 50 }, (_, i) => `mark ${i}`)];
     await expect(mounts.whiteouts(join(dir, "marks"), names)).rejects.toThrow("a deletion cannot be marked");
     // Nothing writes to the layer any more.
@@ -91,13 +91,13 @@ describeHere("mounts", () => {
     const missing = { cwd: dir, lower: ["nothing"], upper: "lost", work: "lost.w", target };
     await expect(mounts.overlay(missing)).rejects.toThrow(/no such file|special device|failed|missing/i);
     await expect(mounts.image({ file: join(dir, "none"), target })).rejects.toThrow(/no such file|failed/i);
-    // What asks for too much fails alone.
+    // A command that exceeds a limit fails alone.
     const long = mounts.whiteouts(join(dir, "marks"), ["a/".repeat(10_000)]);
     const [mine, others] = await Promise.allSettled([long, mounts.whiteouts(join(dir, "marks"), ["other"])]);
     expect([mine.status, others.status]).toEqual(["rejected", "fulfilled"]);
     await mount(mounts);
     expect(await mounts.unmount(target)).toBe(true);
-    // What takes the changes of one mount is never another's.
+    // The directory for one mount's changes is never used by another.
     await expect(mount(mounts)).rejects.toThrow(/exists/);
     await mounts.close();
   });

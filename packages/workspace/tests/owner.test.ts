@@ -1,4 +1,4 @@
-// Workspaces that belong to a host user: everything in them does, however the directory came about.
+// Workspaces of a host user: everything in them belongs to the user, however the directory was created.
 
 import { afterAll, describe, expect, test } from "@jest/globals";
 import { spawnSync } from "node:child_process";
@@ -26,7 +26,7 @@ afterAll(async () => {
 });
 
 const owner = 1_900_000_007;
-/** Only a process that may give files away has such workspaces. */
+/** Only a process that can change owners has such workspaces. */
 const asRoot = process.getuid?.() === 0 ? test : test.skip;
 
 async function open(kind: "auto" | "overlay" | "copy", dir = fixture.fresh()): Promise<Disks> {
@@ -43,7 +43,7 @@ const { tree } = await saveDir(fixture, source, emptyTree);
 const openTree = (disks: Disks, of: Tree, by: number | undefined = owner): Promise<Disk> =>
   disks.open({ store: fixture.store, organizationId: "org_a", tree: of, dir: fixture.fresh(), owner: by, limits });
 
-/** Whose the two directories are, and all that is in them. */
+/** Returns the owners of the two directories and their contents. */
 function ownersIn(dir: string): readonly number[] {
   const paths = ["workspace", "state"].flatMap((root) => {
     const names = readdirSync(join(dir, root), { recursive: true }) as string[];
@@ -55,7 +55,7 @@ function ownersIn(dir: string): readonly number[] {
 /** Changes files as the sandbox's user. */
 function changeAsOwner(dir: string, command: string): void {
   const argv = [`--reuid=${owner}`, `--regid=${owner}`, "--clear-groups", "sh", "-ec", command];
-  // Above the directory everything is this process's alone.
+  // The directories above belong to this process alone.
   const { status, stderr } = spawnSync("setpriv", argv, { cwd: join(dir, "workspace"), encoding: "utf8" });
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
 }

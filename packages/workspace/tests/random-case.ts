@@ -1,5 +1,5 @@
-// One case from a seed: a random tree under random edits, saved turn by turn, judged by walks of the disk that share
-// nothing with the code under test. Throws when anything is not as it was.
+// One case from a seed: a random tree with random edits, saved turn by turn, and compared with independent walks of the
+// disk. Throws if anything differs.
 
 import assert from "node:assert/strict";
 import { readFileSync, rmSync } from "node:fs";
@@ -61,7 +61,7 @@ async function restoredPicture(fixture: Fixture, tree: Tree): Promise<string[]> 
   const dir = fixture.fresh();
   const { files } = await restore({ store: fixture.store, tree, dir });
   assert.equal(files, [...tree.values()].filter((entry) => entry.type === "file").length);
-  // A fresh full scan of what was restored is the tree itself.
+  // A full scan of the restored directory gives the same tree.
   assert.equal(treeHash((await scan(dir)).tree), treeHash(tree));
   const lines = picture(dir);
   rmSync(dir, { recursive: true });
@@ -74,7 +74,7 @@ function linesOf(before: Tree, after: Tree): string[] {
     .sort();
 }
 
-/** The differences of two walks, by what they say of each path. */
+/** Returns the differences of two walks by path. */
 export function changedLines(before: readonly string[], now: readonly string[]): string[] {
   const [old, young] = [byPath(before), byPath(now)];
   const changed: string[] = [];
@@ -86,7 +86,7 @@ export function changedLines(before: readonly string[], now: readonly string[]):
   return changed.sort();
 }
 
-// A line is path, then a space and a mode or an arrow; names of the random trees may have spaces, never these.
+// A line is a path, a space and a mode or an arrow. Names of the random trees can contain spaces, but not these.
 function byPath(lines: readonly string[]): Map<string, string> {
   const roots = new Set(["workspace", "state"]);
   const pairs = lines.map((line): [string, string] => [/^(.*?) (?:->|\d{3}\b)/s.exec(line)?.[1] ?? line, line]);
@@ -103,7 +103,7 @@ async function readSome({ store }: Fixture, saved: Tree, dir: string, random: Ra
   assert.deepEqual(await buffer(await readFile(store, some, { start, end })), expected.subarray(start, end + 1));
 }
 
-// The newest object cut or with one bit turned: refused by name, or (a bit that nothing needs) the very same tree.
+// Truncates the newest object or flips a bit: it is refused by name, or (an unused bit) gives the same tree.
 async function damageNewest({ store, fresh }: Fixture, chain: readonly SnapshotRef[], seed: number, random: Random) {
   const { objectKey } = chain.at(-1) as SnapshotRef;
   const good = await store.read(objectKey);
@@ -124,7 +124,7 @@ async function damageNewest({ store, fresh }: Fixture, chain: readonly SnapshotR
   }
 }
 
-/** The same through session directories: each turn on a disk that was opened warm or cold, kept or thrown away. */
+/** The same with session directories: each turn on a disk that was opened warm or cold, kept or closed. */
 export async function runDiskCase(fixture: Fixture, disks: Disks, seed: number): Promise<void> {
   try {
     await runDiskTurns(fixture, disks, seed);

@@ -1,12 +1,12 @@
-// Random trees under random edits: every save restores to the same disk, by every way through the chain.
-// `npm run lab -- workspace-cases` runs many more of the same cases.
+// Random trees with random edits: every save is restored to the same disk, by every way through the chain. `npm run lab
+// -- workspace-cases` runs many more of the same cases.
 
 import { afterAll, test } from "@jest/globals";
 import { testStoreKind } from "@dari/testkit";
 import { openFixture } from "./fixture.ts";
 import { runCase } from "./random-case.ts";
 
-// Each case is a dozen objects: requests would take far longer than what is tested.
+// Each case has a dozen objects, and requests would take most of the time.
 const cases = testStoreKind() === "s3" ? 30 : 300;
 
 const fixture = openFixture();

@@ -1,4 +1,4 @@
-// Random trees and edits from a seed, on a real disk. A failing case is replayed by its seed.
+// Random trees and edits from a seed, on a real disk. The seed replays a failing case.
 
 import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync } from "node:fs";
@@ -72,7 +72,7 @@ function editOnce(dir: string, random: Random): void {
       if (isFile) appendFileSync(some, random.bytes(random.below(50)));
       break;
     case 2:
-      // Same size and same mtime: only ctime tells.
+      // Same size and same mtime: only ctime differs.
       if (isFile) overwriteQuietly(some, random);
       break;
     case 3:
@@ -108,7 +108,7 @@ function move(dir: string, some: string | undefined, random: Random): void {
   try {
     renameSync(some, to);
   } catch (error) {
-    // A directory of an overlay's lower layer cannot be renamed; programs copy it instead.
+    // A directory of an overlay's lower layer cannot be renamed, so programs copy it.
     const { code } = error as NodeJS.ErrnoException;
     if (code === "EINVAL") return;
     if (code !== "EXDEV") throw error;
@@ -123,7 +123,7 @@ function newPath(dir: string, random: Random): string | undefined {
   return existsSync(path) || pathsBelow(dirname(path)).includes(path) ? undefined : path;
 }
 
-// By hand: readdir's own recursion goes through symlinks, which lead anywhere and in circles.
+// Not with readdir's recursion, which follows symlinks, anywhere and in cycles.
 function pathsBelow(dir: string): string[] {
   const isRoot = (path: string): boolean => path === join(dir, "workspace") || path === join(dir, "state");
   const found: string[] = [];

@@ -152,7 +152,7 @@ test("what the agent locked is read by its owner, and stays locked", async () =>
   mkdirSync(restoredDir);
   const isRoot = process.geteuid?.() === 0;
   if (isRoot) {
-    // The store, too, where it is a folder.
+    // And the store, if it is a folder.
     const places = [dir, restoredDir, join(fixture.top, "store")].filter((place) => existsSync(place));
     execFileSync("chown", ["-R", String(nobody), ...places]);
     chownSync(fixture.top, nobody, nobody);

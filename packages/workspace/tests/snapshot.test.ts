@@ -1,4 +1,4 @@
-// What a snapshot keeps, what it costs, and what a chain of them adds up to.
+// What a snapshot stores, its cost, and the result of a chain.
 
 import { afterAll, expect, test } from "@jest/globals";
 import { createHash, randomBytes } from "node:crypto";
@@ -64,7 +64,7 @@ test("an edit of one byte in a 40 MiB file stores one chunk", async () => {
   expect(counted.bytes).toBeLessThan(5 * MiB);
 });
 
-// 98 MB go to a store and come back, which takes a busy machine its time.
+// 98 MB go to a store and back, which is slow on a busy machine.
 test("a pack beyond the memory bound goes through a file, and equal chunks are stored once", async () => {
   const dir = fixture.fresh();
   const block = randomBytes(4 * MiB);
@@ -130,7 +130,7 @@ test("a full manifest after many turns gives the identical tree from one object"
   expect(short).toEqual(long);
   expect(await loadTree(store, [...chain, full])).toEqual(long);
   expect(picture(await restored(short))).toEqual(picture(dir));
-  // Objects that hold no content of the tree can go.
+  // Objects without contents of the tree can be deleted.
   const kept = new Set(full.references.map(({ objectKey }) => objectKey));
   await store.delete(chain.map(({ objectKey }) => objectKey).filter((key) => !kept.has(key)));
   expect(picture(await restored(await loadTree(store, [full])))).toEqual(picture(dir));

@@ -1,5 +1,5 @@
-// A worker that is root in a user namespace only: its overlays hide what was deleted, and nobody takes their layers for
-// those of another kind of worker.
+// A worker that is root only in a user namespace: its overlays hide deletions, and other kinds of workers do not use
+// its layers.
 
 import { afterAll, expect, test } from "@jest/globals";
 import { createFilesystemBlobStore } from "@dari/blobs";
