@@ -1,4 +1,4 @@
-// What the schema of an input may say, and what an answer is told that does not satisfy it.
+// What an input's schema may contain, and the errors for an answer that does not satisfy it.
 
 import { describe, expect, test } from "@jest/globals";
 import { limits } from "@dari/domain";

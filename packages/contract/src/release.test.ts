@@ -1,4 +1,4 @@
-// The release is said in one place and in package.json, which cannot be imported in a browser.
+// The release is stated in one file and in package.json, which a browser cannot import.
 
 import { readFile } from "node:fs/promises";
 import path from "node:path";

@@ -1,4 +1,4 @@
-// Tests requests by the exact problems that a caller is told.
+// Tests requests by the exact problems that a caller gets.
 
 import { describe, expect, test } from "@jest/globals";
 import { limits } from "@dari/domain";

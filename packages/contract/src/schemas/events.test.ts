@@ -1,4 +1,4 @@
-// Each type of event has a schema, clients may meet types and fields that they do not know, and every payload narrows.
+// Each type of event has a schema, clients accept unknown types and fields, and every payload narrows.
 
 import { expect, test } from "@jest/globals";
 import { buildOpenApi } from "../openapi.ts";
