@@ -1,4 +1,4 @@
-// Captured output: never blocks the program, keeps whole characters, stops at its cap.
+// Captured output: never blocks the program, keeps whole characters, stops at its limit.
 
 import { expect, test } from "@jest/globals";
 import { everyDriver, showingForAll, testShowsAll } from "@dari/testkit/showing";

@@ -1,4 +1,4 @@
-// What a guest may say in a result: anything as parts, which are read elsewhere, and numbers as usage.
+// What a guest may send in a result: anything as parts, which are checked elsewhere, and numbers as usage.
 
 import { expect, test } from "@jest/globals";
 import { parseGuestFrame } from "./protocol.ts";

@@ -1,4 +1,4 @@
-// What a guest may send, and when: whatever else comes is a failure of the agent's, never of the platform's.
+// What a guest may send, and when: everything else is a failure of the agent, never of the platform.
 
 import { expect, test } from "@jest/globals";
 import { limits } from "@dari/domain";

@@ -1,4 +1,4 @@
-// What a failed turn has used: each SDK's runner, with a package in place of the SDK that fails after one answer.
+// The usage of a failed turn: each SDK's runner, with a package that replaces the SDK and fails after one answer.
 
 import { afterAll, expect, test } from "@jest/globals";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";

@@ -32,7 +32,7 @@ export interface Runtime {
 
 const agents = fileURLToPath(new URL("./agents", import.meta.url));
 
-/** Each Node of the machine's usual places, and the Python that `python3` means. */
+/** Returns each Node in the usual places, and the Python that `python3` means. */
 export function findRuntimes(): Runtime[] {
   const nodes = [process.execPath, "/usr/bin/node", "/usr/local/bin/node"].filter((path) => existsSync(path));
   const python = spawnSync("python3", ["-c", "import sys; print(sys.executable)"], { encoding: "utf8" }).stdout.trim();
@@ -118,7 +118,7 @@ export const sampleContext: TurnContext = {
   answers: { known: { yes: true } },
 };
 
-/** What is asked of a guest in one turn. */
+/** Returns the request of one turn. */
 export function requestFor(
   runtime: Runtime,
   guest: Guest,
@@ -135,7 +135,7 @@ export function requestFor(
   };
 }
 
-/** Plays one scripted agent to its ending. */
+/** Runs one scripted agent to its ending. */
 export async function play(
   runtime: Runtime,
   exportName: string,

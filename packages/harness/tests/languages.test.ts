@@ -1,4 +1,4 @@
-// What only one of the two languages has.
+// Features of only one of the two languages.
 
 import { describe, expect, test } from "@jest/globals";
 import { findRuntimes, play } from "./guest-fixture.ts";

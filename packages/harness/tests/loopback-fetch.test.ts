@@ -1,10 +1,10 @@
-// The fetch that speaks to a server inside the sandbox: a turn may be silent for longer than Node's own fetch waits.
+// The fetch for a server inside the sandbox: a turn can be silent for longer than Node's own fetch waits.
 
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 
-/** Where every copy of undici, Node's own too, looks for the dispatcher that fetch uses. */
+/** Where every copy of undici, including Node's own, looks for fetch's dispatcher. */
 const dispatcher = Symbol.for("undici.globalDispatcher.1");
 type Globals = Record<symbol, { constructor: new (limits: object) => object }>;
 
@@ -25,7 +25,7 @@ beforeAll(async () => {
     })();
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  // Makes the global dispatcher.
+  // Creates the global dispatcher.
   await fetch("data:,");
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 });
@@ -42,7 +42,7 @@ test("waits for an answer for longer than the limits of Node's fetch", async () 
   (globalThis as Record<symbol, unknown>)[dispatcher] = limited;
   try {
     const answer = fetchLoopback(new Request(`${url}/turn`, { method: "POST", body: "prompt" }));
-    // Node's fetch has failed by now, sent after the one that is tested.
+    // Node's fetch, sent after the tested one, has failed by now.
     await expect(fetch(`${url}/turn`)).rejects.toMatchObject({ cause: { code: "UND_ERR_HEADERS_TIMEOUT" } });
     released.resolve();
     const response = await answer;

@@ -1,4 +1,4 @@
-// The addresses of providers that pi is told, which it reads from a file alone.
+// The addresses of providers for pi, which it reads only from a file.
 
 import { mkdtemp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -17,7 +17,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(home, { recursive: true }));
 
-/** What models.json holds once a turn has run, and undefined without one. */
+/** Returns the contents of models.json after a turn; undefined without one. */
 async function modelsAfterTurn(env: Record<string, string>, sdk = "pi"): Promise<unknown> {
   const guest = await startGuest(runtime, [], { HOME: home, ...env });
   try {

@@ -1,5 +1,5 @@
-// The variables that name a proxy, obeyed in each Node of this machine: what goes through the proxy, what does not, and
-// what a start loads for it.
+// The proxy variables in each Node of this machine: what goes through the proxy, what does not, and what a start loads
+// for it.
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { execFile, execFileSync } from "node:child_process";
@@ -32,7 +32,7 @@ async function listen(server: Server): Promise<void> {
   await once(server, "listening");
 }
 
-/** Signed by itself, for one.example. */
+/** Self-signed, for one.example. */
 function makeCertificate(): { key: Buffer; cert: Buffer } {
   const [key, cert] = [join(dir, "key.pem"), join(dir, "cert.pem")];
   const names = ["-subj", "/CN=one.example", "-addext", "subjectAltName=DNS:one.example"];
@@ -112,7 +112,7 @@ describe.each(nodes)("$title", ({ interpreter, title }) => {
     expect(said).toEqual([expect.stringContaining("403"), expect.stringContaining("403")]);
   });
 
-  // The variables are read since 22.21 and 24.5.
+  // Node reads the variables since 22.21 and 24.5.
   (major! >= 24 ? test : test.skip)("processes and threads that the agent starts go through it as well", async () => {
     const questions = ["child", "thread"].map((way) => [way, "https://one.example/p"] as const);
     expect((await ask(interpreter, questions)).said).toEqual(["secure /p", "secure /p"]);

@@ -1,4 +1,4 @@
-// What a child of a template does before it is a guest.
+// What a child of a template does before it becomes a guest.
 
 import { expect, test } from "@jest/globals";
 import { execFileSync } from "node:child_process";

@@ -1,5 +1,5 @@
-// Asks for the URLs of its arguments in each way that an agent may, with the variables that name a proxy as the guest
-// obeys them; in a child process and a thread, too. Says what was loaded before the first use, and what was answered.
+// Requests the URLs in its arguments in each way that an agent may, with proxy variables applied by the guest; also in
+// a child process and a thread. Prints what was loaded before the first use, and the answers.
 
 import { execFile } from "node:child_process";
 import { createRequire } from "node:module";
