@@ -1,4 +1,4 @@
-// A directory that was installed here becomes a cached image where it lies, and nobody keeps a hand in it.
+// A directory that was installed here becomes a cached image in place, and no other process can still change it.
 
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -76,7 +76,7 @@ async function hostileTree(): Promise<{ dir: string; elsewhere: string }> {
   return { dir, elsewhere };
 }
 
-/** Everything that a guest can see of it, but times. */
+/** Returns everything that a guest can see of it, except times. */
 async function described(dir: string): Promise<string[]> {
   const lines: string[] = [];
   for (const entry of ["", ...(await readdir(dir, { recursive: true })).sort()]) {
@@ -251,7 +251,7 @@ describe("adopting into the cache", () => {
     expect(await readdir(dir)).toEqual([second.packed.digest]);
   });
 
-  /** Nothing where this machine has but one. */
+  /** Does nothing if this machine has only one. */
   async function onAnotherFileSystem(use: (far: string) => Promise<void>): Promise<void> {
     const other = "/dev/shm";
     if (statSync(other, { throwIfNoEntry: false })?.dev === statSync(tmpdir()).dev) return;

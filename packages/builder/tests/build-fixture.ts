@@ -29,7 +29,7 @@ export interface Choices {
   egress?: BuildEgress;
   sandboxLimits?: SandboxLimits;
   tmpBytes?: number;
-  /** Default: one that remembers each layer. */
+  /** Default: one that caches each layer. */
   registry?: DependencyLayerRegistry;
   keyPrefix?: string;
 }
@@ -46,19 +46,19 @@ export interface Builds extends AsyncDisposable {
   readonly driver: SandboxDriver;
   readonly guarantees: Guarantees;
   readonly runtimes: Runtimes;
-  /** A path that nothing has yet. */
+  /** Returns an unused path. */
   fresh(): string;
   build(files: Files, choices?: Choices): Promise<{ result: BuildResult; log: string }>;
   failureOf(files: Files): Promise<{ code: string; message: string }>;
   digestOf(files: Files): Promise<string>;
-  /** A wheel with these files, by their paths in it. */
+  /** Builds a wheel with these files by path. */
   wheel(name: string, files: Readonly<Record<string, string>>): Promise<Buffer>;
   /** Builds and unpacks through a cache. */
   imageOf(files: Files, choices?: Choices): Promise<Image>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** `more`: of the environment that installers are given. */
+/** `more`: added to the environment of installers. */
 export async function openBuilds(preferred?: DriverName, more: Record<string, string> = {}): Promise<Builds> {
   const temporary = await temporaryDirectory();
   let counter = 0;
@@ -131,7 +131,7 @@ export async function openBuilds(preferred?: DriverName, more: Record<string, st
   };
 }
 
-/** A wheel is a zip, and Python writes zips. */
+/** A wheel is a zip, which Python can write. */
 function makeWheel(python: string, file: string, name: string, files: Readonly<Record<string, string>>): Buffer {
   const script = `
 import json, sys, zipfile
@@ -149,7 +149,7 @@ with zipfile.ZipFile(sys.argv[1], "w") as wheel:
   return readFileSync(file);
 }
 
-/** Keeps layers for as long as the test runs: what a worker's registry does, for one process. */
+/** Keeps layers while the test runs: a worker's registry for one process. */
 function rememberLayers(): DependencyLayerRegistry {
   const layers = new Map<string, Promise<DependencyLayerRef>>();
   return {
@@ -168,12 +168,12 @@ function manifestOf(text: string): Manifest {
   return parsed.manifest;
 }
 
-/** A dari.yml with this entrypoint. */
+/** Returns a dari.yml with this entrypoint. */
 export function manifest(entrypoint: string, more = ""): string {
   return `name: a\nsdk: opencode\nentrypoint: ${entrypoint}\n${more}`;
 }
 
-/** Every file below `dir`, as a bundle's files. */
+/** Returns every file below `dir` as a bundle's files. */
 export async function filesBelow(dir: string): Promise<Files> {
   const entries = await readdir(dir, { recursive: true, withFileTypes: true });
   const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
@@ -181,7 +181,7 @@ export async function filesBelow(dir: string): Promise<Files> {
   return Object.fromEntries(await Promise.all(files));
 }
 
-/** Calls the export as a guest would. */
+/** Calls the export as a guest does. */
 export function callNode(entry: string): unknown {
   const call = `(m.agent ?? m.default.agent)("hi")`;
   const script = `const m = await import(process.argv[1]); console.log(JSON.stringify(await ${call}))`;

@@ -77,7 +77,7 @@ export const agent = (prompt: string) => [prompt, basename(__filename), typeof m
     const message = result.ok ? "" : result.failure.message;
     expect(message).toMatch(/src\/agent\.ts:1:8: Could not resolve "no-such-package"/);
     expect(message).toMatch(/\nadd no-such-package to the dependencies of package\.json$/);
-    // What the log has said already, its end does not repeat.
+    // The end of the log does not repeat what it already contains.
     expect(log.match(/Could not resolve/g)).toHaveLength(1);
     expect(log).toMatch(/\nbuild failed: TypeScript does not compile:\nadd no-such-package to .*\n$/);
   });
@@ -141,7 +141,7 @@ describe("Python", () => {
 });
 
 describe("as it is used", () => {
-  // Those with a whole SDK are built where they are also run: apps/lab/tests.
+  // Those with a whole SDK are built where they also run: apps/lab/tests.
   test("the examples without packages build, on the runtimes that they ask for", async () => {
     const examples = new URL("../../../examples/", import.meta.url).pathname;
     const names = (await readdir(examples)).filter((entry) => entry.startsWith("support-agent"));

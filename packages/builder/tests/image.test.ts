@@ -1,4 +1,4 @@
-// Images are packed the same each time, unpacked with suspicion, and cached within a bound.
+// Images are packed reproducibly, unpacked defensively, and cached within a limit.
 
 import { chmod, lstat, mkdir, readFile, readdir, readlink, stat, symlink, writeFile } from "node:fs/promises";
 import { createReadStream } from "node:fs";
@@ -254,7 +254,7 @@ describe("an image with a layer", () => {
       (await first.ensure(image)).release();
     }
     await using cache = closing(openImageCache({ dir, store, maxBytes: 1_000 }));
-    // Fills the cache: of what is idle the image goes first, and its layer is free only then.
+    // Fills the cache: the image is evicted first, because its layer becomes idle only then.
     (await cache.ensure(await publish({ b: "b".repeat(300) }))).release();
     const left = (await readdir(dir)).filter((name) => /^[0-9a-f]{64}$/.test(name));
     expect(left).toContain(image.layer!.digest);

@@ -1,4 +1,4 @@
-// What installers reach: package registries as this machine has them, and nothing that a bundle asks for.
+// What installers can connect to: this machine's package registries, and nothing that a bundle asks for.
 
 import { once } from "node:events";
 import { createServer as createHttpServer } from "node:http";
@@ -10,9 +10,9 @@ import { manifest, openBuilds, type Files } from "./build-fixture.ts";
 import { hostEnvironment } from "./host.ts";
 
 const builds = await openBuilds();
-/** On machines whose driver does not hold the network there is nothing to see. */
+/** Skipped if this machine's driver does not restrict the network. */
 const held = builds.guarantees.network === "enforced" ? test : test.skip;
-/** Stands for a database, a queue or a model server of the host. */
+/** Represents a database, a queue or a model server of the host. */
 let service: Server;
 let port: number;
 let connections = 0;

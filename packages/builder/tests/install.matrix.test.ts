@@ -1,4 +1,4 @@
-// Dependencies are installed from local packages, so that no registry decides these tests.
+// Dependencies are installed from local packages, so that these tests do not depend on a registry.
 
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -210,7 +210,7 @@ describe("npm", () => {
     });
     const message = expect.stringMatching(/^npm install failed with exit code \d+\n[^]*missing\.tgz/);
     expect(result).toEqual({ ok: false, failure: { code: "build_failed", message } });
-    // They stand in the log already.
+    // The log already contains them.
     expect(log).toMatch(/missing\.tgz[^]*\nbuild failed: npm install failed with exit code \d+\n$/);
   });
 
