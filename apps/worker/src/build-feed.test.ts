@@ -1,4 +1,4 @@
-// Which build a worker starts next, by what it runs and who waits.
+// Which build a worker starts next, by what it runs and what waits.
 
 import { expect, test } from "@jest/globals";
 import { claimNext } from "./build-feed.ts";

@@ -25,7 +25,7 @@ test("while memory is short nobody gets in, what runs goes on, and the worker co
   expect([gate.tryEnter(), gate.free, gate.taken, gate.offered]).toEqual([undefined, 0, 1, 1]);
   const opened = gate.opened();
   hasFreeMemory = true;
-  // Nobody leaves: the gate looks for itself.
+  // No turn ends: the gate checks by itself.
   await opened;
   expect([gate.free, gate.offered]).toEqual([2, 3]);
   leave?.();

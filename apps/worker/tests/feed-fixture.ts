@@ -1,4 +1,4 @@
-// A worker's feeds on real services, with a turn that a test decides on in place of an agent.
+// A worker's feeds on real services, with turns that a test controls instead of an agent.
 
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -26,21 +26,21 @@ export interface FeedScene extends AsyncDisposable {
   readonly queue: TurnQueue;
   readonly source: TurnSource;
   readonly gate: Gate;
-  /** Between everybody and Redis. */
+  /** Between all programs and Redis. */
   readonly proxy: FaultProxy;
   readonly queuePrefix: string;
   readonly organizationId: string;
   /** Messages whose turns have run, in order. */
   readonly ran: readonly string[];
-  /** Times that the worker has given up. */
+  /** Why the worker has given up, each time. */
   readonly gaveUp: readonly string[];
   /** Ends the turn as failed. */
   run(turn: ClaimedTurn): Promise<TurnRun>;
-  /** A session with a message that stands dispatched and has no job. */
+  /** Creates a session with a message that is dispatched and has no job. */
   message(): Promise<{ sessionId: string; messageId: string }>;
-  /** Brings a dispatched message to the queue. */
+  /** Adds a job for a dispatched message. */
   deliver(message: { sessionId: string; messageId: string }): Promise<void>;
-  /** Starts the feeds; what is given takes the place of the fixture's own. */
+  /** Starts the feeds; `parts` replace the fixture's own. */
   start(parts?: Partial<TurnFeedParts>): void;
 }
 

@@ -1,4 +1,4 @@
-// The queue is made to agree with the rows: what is missing is added, what no row matches is removed.
+// The queue is made to agree with the rows: missing jobs are added, jobs without a row are removed.
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { createJobRepair, rebuildFailedJobs, type JobContext } from "@dari/control/operations";
@@ -23,7 +23,7 @@ describeWith("redis", "the queue after a loss", () => {
     await scene[Symbol.asyncDispose]();
   });
 
-  /** A turn that ended like this. */
+  /** Runs a turn that ends like this. */
   async function end(ending: "failed" | "retry", waitMs = 0): Promise<{ sessionId: string; messageId: string }> {
     const message = await scene.message();
     const claimant = { workerId: newId("worker"), leaseMs: 3_000, guarantees: {} };
@@ -34,7 +34,7 @@ describeWith("redis", "the queue after a loss", () => {
     return message;
   }
 
-  /** So many sessions with a message that waits, all of them ready. */
+  /** Creates this many sessions with a waiting message, all of them ready. */
   const fill = (messages: number): Promise<void> =>
     fillBacklog(scene.db, { organizationIds: [scene.organizationId], messages, text: "x" });
 
@@ -124,7 +124,7 @@ describeWith("redis", "the queue after a loss", () => {
     scene.start();
     await board.retry(`${first.messageId}.0`);
     await waitUntil(async () => (await board.stateOf(`${first.messageId}.0`)) === "completed", { what: "the retry" });
-    // What was sent again is no longer for an operator to look after.
+    // A message that was sent again no longer concerns operators.
     await waitUntil(() => scene.gate.taken === 0 && scene.ran.length >= 0, { what: "the worker" });
     await board.flush();
     await rebuildFailedJobs(context, now);

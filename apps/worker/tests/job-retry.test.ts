@@ -1,4 +1,4 @@
-// What an operator does to jobs on a board of BullMQ's own calls: retry and promote.
+// What an operator does to jobs on a board with BullMQ's own calls: retry and promote.
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { createJobRepair, findViolations, promoteJob, retryJob } from "@dari/control/operations";
@@ -21,7 +21,7 @@ describeWith("redis", "an operator's retry", () => {
     await scene[Symbol.asyncDispose]();
   });
 
-  /** A message that has failed, and its failed job. */
+  /** Creates a failed message and its failed job. */
   async function failed(): Promise<{ sessionId: string; messageId: string; jobId: string }> {
     const message = await scene.message();
     await scene.deliver(message);
@@ -85,7 +85,7 @@ describeWith("redis", "an operator's retry", () => {
     if (claim.outcome !== "claimed") throw new Error(claim.outcome);
     const failed = { ending: "failed", failure: failure("agent_error") } as const;
     await finishTurn(scene.services, claim.turn, scene.organizationId, failed);
-    // The worker dies here; the job comes to another.
+    // The worker dies here; another one gets the job.
     await ticket.settle({ kind: "later", delayMs: 1 });
     scene.start();
     await waitUntil(async () => (await board.stateOf(ticket.jobId)) === "unknown", { what: "the job to be gone" });
@@ -108,11 +108,11 @@ describeWith("redis", "an operator's retry", () => {
     expect(await retriesOf(messageId)).toEqual([]);
   });
 
-  /** A message whose first attempt is over and whose second is due in ten minutes; and its delayed job. */
+  /** Creates a message whose first attempt has ended and whose second is due in ten minutes, and its delayed job. */
   async function delayed(isAdded = false): Promise<{ sessionId: string; messageId: string; jobId: string }> {
     const message = await scene.message();
     const waiting = { ending: "retry", failure: failure("agent_error"), waitMs: 600_000 } as const;
-    // Whether a retry may go on at once is a question of the fleet's slots.
+    // Whether a retry may continue at once depends on the fleet's slots.
     await announceWorker(scene.db, { id: newId("worker"), pool: "default", slots: 4, draining: false, details: {} });
     scene.start({
       async run(turn) {
@@ -148,7 +148,7 @@ describeWith("redis", "an operator's retry", () => {
   test("a job that another machine's clock lets go too soon waits for its time", async () => {
     const { jobId, messageId, sessionId } = await delayed();
     const before = scene.source.fetched;
-    // To this machine it was due: only the row says that it is not.
+    // This machine thought that it was due; the row says that it is not.
     const stack = JSON.stringify([`TurnRetry: agent_error\ndue ${Date.now()}`]);
     await board.write(jobId, { stacktrace: stack });
     await board.promote(jobId);

@@ -1,4 +1,4 @@
-// Leases of a worker that was frozen, or whose database is away.
+// Leases of a worker that was suspended, or whose database is unavailable.
 
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import { claimTurn } from "@dari/control/turns";
@@ -40,7 +40,7 @@ function keep(db: Database, leaseMs: number, renewMs: number): LeaseKeeper {
   return keeper;
 }
 
-/** A claim that nobody takes away: no reaper runs here. */
+/** A claim that stays: no reaper runs here. */
 async function claimed(): Promise<ClaimedTurn> {
   const sessionId = await createTestSession(database.db, place.organizationId, place.agentId);
   await createTestMessage(database.db, place.organizationId, sessionId);

@@ -1,5 +1,5 @@
-// A worker that finds its lease run out before anybody else does: the turn ends as the reaper would end it. And one
-// that was never told of its lease.
+// A worker that notices first that its lease has expired: the turn ends as the reaper would end it. And one that never
+// got the reply to its claim.
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { findViolations } from "@dari/control/operations";
@@ -46,7 +46,7 @@ async function called(maxAttempts: number): Promise<ClaimedTurn> {
   return claim.turn;
 }
 
-/** Ends the turn as a worker does whose turn was stopped for `reason`; answers what was recorded, and the message. */
+/** Ends the turn like a worker whose turn was stopped for `reason`. Returns what was recorded, and the message. */
 async function stop(turn: ClaimedTurn, reason: StopReason): Promise<object> {
   const input = stopInput({ settings }, turn, { signal: AbortSignal.abort(reason), release: () => undefined });
   if (input === undefined) throw new Error("the turn goes on");
@@ -113,7 +113,7 @@ describe("a claim that is committed while its answer is lost", () => {
     expect(turn?.details?.agentId).toBe(place.agentId);
     if (turn === undefined) throw new Error("nothing was claimed");
     expect(await countAttempt(database.db, turn)).toBe(true);
-    // What has been called is not given to anybody once more.
+    // A turn that was called is not claimed again.
     expect(await turns.claimAgainIfHeld(database.db, turn.attemptId, claimant)).toBeUndefined();
     expect(await stop(turn, "released")).toMatchObject({ recorded: "released", attempts: 0 });
   });

@@ -1,4 +1,4 @@
-// Direct pull beside a working queue: it looks whenever it is notified.
+// Direct pull beside a working queue: it pulls whenever it is notified.
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { newId } from "@dari/domain";

@@ -1,4 +1,4 @@
-// Two thousand retries that come due in the same moment, after Redis has lost every job of theirs.
+// Two thousand retries that are due at the same time, after Redis has lost all their jobs.
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { createJobRepair, findViolations } from "@dari/control/operations";
@@ -41,7 +41,7 @@ describeWith("redis", "a storm of retries", () => {
     return started;
   }
 
-  /** Sessions whose first attempt was called and failed, and which wait for their second one. */
+  /** Creates sessions whose first attempt failed, and which wait for their second one. */
   async function fillRetries(): Promise<void> {
     const places = await createTestOrganizations(scene.db, 4);
     const organizationIds = places.map((place) => place.organizationId);
@@ -84,7 +84,7 @@ describeWith("redis", "a storm of retries", () => {
     expect(await countSessions("retry_wait")).toBe(retries);
     const repair = createJobRepair({ db: scene.db, queue: scene.queue, log });
     for (let loss = 0; loss < 2; loss++) {
-      // One pass after the loss gives every one its job again.
+      // One pass after the loss gives each its job again.
       expect(await repair.runOnce()).toEqual({ added: retries, removed: 0 });
       expect(await scene.queue.counts()).toMatchObject({ delayed: retries, waiting: 0 });
       await board.flush();

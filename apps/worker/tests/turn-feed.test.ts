@@ -1,4 +1,4 @@
-// Turns come whatever the queue does: silent Redis, silent consumer, jobs that are lost.
+// Turns arrive whatever the queue does: silent Redis, silent consumer, lost jobs.
 
 import { afterEach, expect, test } from "@jest/globals";
 import type { TurnSource } from "@dari/queue";
@@ -17,14 +17,14 @@ describeWith("redis", "a worker's feeds", () => {
     return scene;
   }
 
-  /** How long the message took to run, milliseconds. */
+  /** How long it took until the message ran, in milliseconds. */
   async function ranAfter(scene: FeedScene, messageId: string): Promise<number> {
     const startedAt = performance.now();
     await waitUntil(() => scene.ran.includes(messageId), { what: "the turn", timeoutMs: 20_000 });
     return performance.now() - startedAt;
   }
 
-  /** The scene's source, which fetches nothing while `isDeaf` says so, and looks healthy all the same. */
+  /** The scene's source, which fetches nothing while `isDeaf`, but looks healthy. */
   function deafSource(source: TurnSource, isDeaf: () => boolean): TurnSource & { readonly reopened: number } {
     let reopened = 0;
     let freed = Promise.withResolvers<undefined>();
@@ -61,7 +61,7 @@ describeWith("redis", "a worker's feeds", () => {
     await ranAfter(scene, first.messageId);
     scene.proxy.blackHole();
     const second = await scene.message();
-    // By design 1.5 s; the rest is for a machine that is busy.
+    // By design 1.5 s; the rest is for a busy machine.
     expect(await ranAfter(scene, second.messageId)).toBeLessThan(3_500);
     const third = await scene.message();
     expect(await ranAfter(scene, third.messageId)).toBeLessThan(1_500);

@@ -1,4 +1,4 @@
-// A turn whose details the database cannot read: it fails with a reason, a bounded number of times, however it came.
+// A turn whose details the database cannot read: it fails with a reason, a bounded number of times, by job or by pull.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { findViolations } from "@dari/control/operations";
@@ -25,7 +25,7 @@ beforeAll(async () => {
   const { organizationId } = await createTestOrganization(database.db);
   const { agentId } = await createTestAgent(database.db, organizationId);
   place = { organizationId, agentId };
-  // Says of each row of these what PostgreSQL says of a damaged one.
+  // Returns PostgreSQL's error for a damaged row for each of these rows.
   const owner = openDatabase({ url: database.url, poolMax: 1, applicationName: "test" });
   await owner.pool.query(`
     create function damaged() returns boolean language plpgsql as
@@ -41,7 +41,7 @@ afterAll(async () => {
   await database.close();
 });
 
-/** A dispatched message with an input that cannot be read. */
+/** Creates a dispatched message with an unreadable input. */
 async function message(): Promise<{ sessionId: string; messageId: string }> {
   const sessionId = await createTestSession(database.db, place.organizationId, place.agentId);
   const messageId = await createTestMessage(database.db, place.organizationId, sessionId);
@@ -52,7 +52,7 @@ async function message(): Promise<{ sessionId: string; messageId: string }> {
   return { sessionId, messageId };
 }
 
-/** Runs the turn as a worker does; no more of the worker is asked than what stands here. */
+/** Runs the turn as a worker does, with only the parts that are used here. */
 function execute(turn: ClaimedTurn): ReturnType<typeof executeTurn> {
   const log = createLogger({ name: "unreadable-turn", level: "silent" });
   const worker = { db: database.db, notifier, log, settings: { backoffFirstMs: 1 } } as unknown as WorkerContext;
@@ -72,7 +72,7 @@ async function dispatchRetry(sessionId: string): Promise<void> {
   );
 }
 
-/** What a version may say after its row was damaged: no JSON object, no numbers, nothing. */
+/** What a version's row may contain after damage: not an object, not numbers, nothing. */
 const damagedManifests = [
   ["text", '"text"'],
   ["nothing", "{}"],

@@ -1,4 +1,4 @@
-// Whose word counts for what a turn's agent connects to.
+// Whose rules apply to a turn's agent.
 
 import { decide } from "@dari/network";
 import { expect, test } from "@jest/globals";

@@ -1,4 +1,4 @@
-// What is recorded of a turn's end, once its secrets are taken out.
+// What is recorded of a turn's end after its secrets are removed.
 
 import { expect, test } from "@jest/globals";
 import { createScrubber, limits } from "@dari/domain";

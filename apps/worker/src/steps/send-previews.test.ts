@@ -1,4 +1,4 @@
-// Previews go out in order, joined, and never hold up the turn.
+// Previews are sent in order, joined, and never delay the turn.
 
 import type { Preview } from "@dari/domain";
 import { expect, test } from "@jest/globals";
