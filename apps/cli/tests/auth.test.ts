@@ -1,4 +1,4 @@
-// `dari auth`: signing in with the browser, what is saved of it, and the end of it.
+// `dari auth`: signing in with the browser, what is saved, and signing out.
 
 import { readFile, stat } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
@@ -19,7 +19,7 @@ interface Platform extends AsyncDisposable {
   readonly seen: Seen[];
 }
 
-/** Answers each call with what stands for it in turn; the last again and again. */
+/** Answers each call with its replies in turn; repeats the last one. */
 async function startPlatform(answers: Readonly<Record<string, readonly [number, unknown][]>>): Promise<Platform> {
   const seen: Seen[] = [];
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {

@@ -1,4 +1,4 @@
-// Tests the command as people run it: in a process of its own, against a small HTTP server on loopback.
+// Tests the command as a separate process against a small HTTP server on loopback.
 
 import { dariRelease } from "@dari/contract";
 import { afterEach, describe, expect, test } from "@jest/globals";
@@ -83,7 +83,7 @@ describe("usage", () => {
     await using root = await temporaryTree({});
     const { code, stdout } = await runDari(["--version"], { cwd: root.path });
     expect({ code, stdout }).toEqual({ code: 0, stdout: `${dariRelease}\n` });
-    // It is asked of the command itself, and belongs to no other's options.
+    // Only the command itself has it, so it is not among other commands' options.
     const { stdout: help } = await runDari(["agents", "list", "--help"], { cwd: root.path });
     expect([help.includes("--json"), help.includes("--version")]).toEqual([true, false]);
   });

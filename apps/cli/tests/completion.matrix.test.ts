@@ -1,4 +1,4 @@
-// The completion scripts, in the shells themselves: what is offered after which words.
+// The completion scripts in real shells: what is offered after which words.
 
 import { describe, expect, test } from "@jest/globals";
 import { execFileSync, spawnSync } from "node:child_process";
@@ -10,14 +10,14 @@ const checkout = join(import.meta.dirname, "../../..");
 const isInstalled = (shell: string): boolean => spawnSync(shell, ["-c", "true"]).status === 0;
 const whereInstalled = (shell: string) => (isInstalled(shell) ? describe : describe.skip);
 
-/** What each shell is told to do with the words that are on its command line, to print what it would offer. */
+/** How each shell prints what it would offer for the words on its command line. */
 const ask = {
   bash: (file: string, words: readonly string[]) => {
     const line = words.map((word) => `'${word}'`).join(" ");
     const place = `COMP_WORDS=(dari ${line}); COMP_CWORD=${words.length}`;
     return `source ${file}; ${place}; _dari; printf '%s\\n' "\${COMPREPLY[@]}"`;
   },
-  // Outside of an editor zsh has no words to complete: what it would describe is printed, cut down as it would.
+  // zsh completes only in its editor, so this prints what it would describe.
   zsh: (file: string, words: readonly string[]) => {
     const line = words.map((word) => `'${word}'`).join(" ");
     const inside = `_describe() { local all=("\${(@)\${(@P)2}%%:*}"); print -l -- \${(M)all:#\${words[CURRENT]}*} }

@@ -1,4 +1,4 @@
-// What the commands about a session's history and files ask of the platform, over a small HTTP server on loopback.
+// Calls of the commands about a session's history and files, over a small HTTP server on loopback.
 
 import { afterEach, expect, test } from "@jest/globals";
 import { readFile } from "node:fs/promises";

@@ -32,7 +32,7 @@ const answers: Readonly<Record<string, object>> = {
   [`DELETE ${invited}/inv_1`]: { deleted: true, id: "inv_1" },
 };
 
-/** Runs the command against a platform of these answers. */
+/** Runs the command against a platform with these answers. */
 async function run(...args: string[]): Promise<Run & { readonly seen: (readonly [string, unknown])[] }> {
   const seen: (readonly [string, unknown])[] = [];
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {

@@ -1,4 +1,4 @@
-// What operators and administrators do by the command: limits, retries of many, the doctor.
+// Commands of operators and administrators: limits, retries of many messages, the doctor.
 
 import { dariRelease } from "@dari/contract";
 import { describe, expect, test } from "@jest/globals";

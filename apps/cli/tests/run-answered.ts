@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { runDari, temporaryTree, type Run } from "./run-dari.ts";
 
-/** `calls`: method and path of each call, and its body where it had one. */
+/** `calls`: method and path of each call, and its body if it had one. */
 export type AnsweredRun = Run & { readonly calls: unknown[][] };
 
 /** Runs the command in a directory of `files`. */

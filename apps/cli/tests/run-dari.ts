@@ -1,4 +1,4 @@
-// Runs the real command in a process of its own.
+// Runs the real command in a separate process.
 
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -44,7 +44,7 @@ export interface Tree extends AsyncDisposable {
   readonly path: string;
 }
 
-/** A temporary directory with these files; removed when disposed of. */
+/** Creates a temporary directory with these files, removed when disposed of. */
 export async function temporaryTree(files: Readonly<Record<string, string>>): Promise<Tree> {
   const path = await mkdtemp(join(tmpdir(), "dari-cli-test-"));
   await writeTree(path, files);

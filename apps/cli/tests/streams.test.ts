@@ -1,4 +1,4 @@
-// What the command shows while it watches, how it is stopped, and what it says when a stream lost pieces.
+// The command's output while it watches, how it is stopped, and what it says if a stream lost pieces.
 
 import { afterEach, expect, test } from "@jest/globals";
 import { spawn, type ChildProcess } from "node:child_process";
@@ -55,7 +55,7 @@ function delta(text: string): string {
   return `event: ${shown.type}\ndata: ${JSON.stringify({ ...shown, data: { text } })}\n\n`;
 }
 
-/** A platform with one message, whose streams are what `write` makes of them. */
+/** A platform with one message, whose streams `write` writes. */
 async function serve(write: (response: ServerResponse) => void, message: object = ended): Promise<string> {
   server = createServer((request, response) => {
     request.resume();
@@ -73,7 +73,7 @@ async function serve(write: (response: ServerResponse) => void, message: object 
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** Sends events for ever, as fast as they are read. */
+/** Sends events endlessly, as fast as they are read. */
 function endless(response: ServerResponse): void {
   pipeline(Readable.from(everyEvent()), response, () => undefined);
 }
