@@ -183,7 +183,7 @@ test("two that dispatch at the same time begin no more turns than a max_concurre
   expect(await inFlightOf("batch_id", capped)).toBe(2);
 });
 
-/** Turns that end at once, by programs that dispatch, pull and claim beside each other. Returns the most at once. */
+/** Runs turns that end at once, with programs that dispatch, pull and claim concurrently. Returns the most at once. */
 async function drain(column: "agent_id" | "batch_id", id: string, total: number): Promise<number> {
   let ended = 0;
   let most = 0;
