@@ -1,4 +1,4 @@
-// The reconciler's settings: what single fields cannot see.
+// Rules of the reconciler's settings that concern several fields.
 
 import { expect, test } from "@jest/globals";
 import { readReconcilerConfig } from "./config.ts";

@@ -1,4 +1,4 @@
-// The reconciler's settings. The only place of this program that reads the environment.
+// The reconciler's settings. The only file of this program that reads the environment.
 
 import { checkServiceSettings, serviceSettings } from "@dari/control/assembly";
 import { limits } from "@dari/domain";
@@ -23,7 +23,7 @@ export function readReconcilerConfig(env: Environment = process.env): Reconciler
   });
 }
 
-/** A lost worker's turn waits for its lease and for the next look: the second must not be what counts. */
+/** A lost worker's turn waits for the end of its lease and then for the next run. The lease must be the longer wait. */
 function checkPace({ reapEveryMs, leaseMs }: ReconcilerConfig): ConfigProblem[] {
   const maxMs = Math.floor(leaseMs / limits.leaseRenewals);
   if (reapEveryMs <= maxMs) return [];

@@ -1,18 +1,18 @@
-// Holds rows against what must always be so. Repairs nothing: it reports each contradiction by name and rows.
+// Checks rows against the invariants. Repairs nothing: it reports each violation with its name and rows.
 
 import type { InvariantRounds } from "@dari/db";
 import type { Log } from "@dari/domain";
 
-/** Since the start. */
+/** Counted since the start. */
 export interface InvariantCounters {
-  /** Rounds that were finished. */
+  /** Completed rounds. */
   readonly invariant_rounds: number;
-  /** Invariants found violated, each once per round. */
+  /** Violated invariants, each counted once per round. */
   readonly invariant_violations: number;
 }
 
 export interface InvariantJudge {
-  /** One round. Answers how many invariants are violated. */
+  /** Runs one round and returns how many invariants are violated. */
   judge(): Promise<number>;
   counters(): InvariantCounters;
 }

@@ -1,4 +1,4 @@
-// The reconciler as a program of its own.
+// The reconciler as a separate program.
 
 import { openServices } from "@dari/control/assembly";
 import { createPlatformMetrics, createPlatformTraces, observing } from "@dari/control/operations";

@@ -1,4 +1,5 @@
-// Answers the clock: small loops of one shape that take no input, bounded and idempotent, safe beside their twins.
+// The work that depends on time: small loops of the same shape, bounded, idempotent, and safe to run in several
+// processes.
 
 import { randomUUID } from "node:crypto";
 import type { Services } from "@dari/control/assembly";
@@ -20,7 +21,7 @@ export interface ReconcilerOptions {
 }
 
 export interface Reconciler {
-  /** Whether each loop has worked lately, by its name. */
+  /** Whether each loop has succeeded recently, by its name. */
   readonly checks: HealthChecks;
   counters(): InvariantCounters;
   stop(): Promise<void>;
@@ -31,11 +32,11 @@ const leadTtlMs = 1_000;
 const invariantsEveryMs = 60_000;
 const forgetWorkersMs = 60_000;
 const sweepEveryMs = 60_000;
-/** A new day can begin at any time. A change of a budget releases sessions in the same call. */
+/** A new day can begin at any time. A change of a budget releases its sessions itself. */
 const releaseHeldEveryMs = 2_000;
 const repairJobsEveryMs = 5_000;
 const rebuildJobsEveryMs = 10_000;
-/** On top of its pace, how long a loop may go without a success. Milliseconds. */
+/** How long a loop may go without a success, in addition to its interval. Milliseconds. */
 const lateMs = 10_000;
 
 export function startReconciler(services: Services, options: ReconcilerOptions, log: Logger): Reconciler {
@@ -79,7 +80,7 @@ export function startReconciler(services: Services, options: ReconcilerOptions, 
   startStorageLoops(services, start, () => leading);
   startScheduleLoops(services, start);
   const webhooks = startWebhookLoops(services, start);
-  // Apart from the rest: it reads much, repairs nothing, and one process is enough.
+  // Separate from the rest: it reads a lot and repairs nothing, and one process is enough.
   const invariants = createInvariantJudge(createInvariantRounds(services.db), log);
   start("invariants", invariantsEveryMs, async () => {
     if (leading) await invariants.judge();
@@ -105,8 +106,10 @@ export function startReconciler(services: Services, options: ReconcilerOptions, 
 }
 
 /**
- * Repairs of the queue: one process at a time is enough, and any number is safe. Answers with the way to have them made
- * at once: what is soon due again must not wait for its job.
+ *
+ * Repairs the queue. One process at a time is enough; several are safe. Returns the function that runs the repairs at
+ * once, for turns that are due again and must not wait for their jobs.
+ *
  */
 function startQueueLoops(
   context: Parameters<typeof createJobRepair>[0],

@@ -1,12 +1,12 @@
-// Fires schedules, and finishes what was begun of batches. Every process does: rows keep them from doing it twice.
+// Fires schedules and completes interrupted work on batches. Every process does it; the rows prevent double work.
 
 import type { Services } from "@dari/control/assembly";
 import { finishBatchCancels, fireSchedules, sweepBatches, sweepFirings } from "@dari/control/automation";
 import type { Loop } from "@dari/runtime";
 
-/** A due time waits so long at most until it is noticed: milliseconds. */
+/** The longest time until a due schedule is noticed. Milliseconds. */
 const fireEveryMs = 1_000;
-/** What a process that was lost began to cancel. */
+/** Cancellations that a lost process began. */
 const cancelEveryMs = 5_000;
 const sweepEveryMs = 60_000;
 

@@ -1,5 +1,5 @@
-// Keeps the object store: chains cut, what was deleted removed, what nothing names swept. One process at a time is
-// enough, and any number is safe.
+// Maintains the object store: shortens chains, removes deleted objects, and sweeps unreferenced ones. One process at a
+// time is enough; several are safe.
 
 import type { Services } from "@dari/control/assembly";
 import { createSquasher, deleteExpired, purgeDeleted, recordReferences, sweepStore } from "@dari/control/storage";
@@ -28,7 +28,7 @@ export function startStorageLoops(
   start("count-kept", countEveryMs, async () => {
     if (isLeading()) await correctKeptCounts(context);
   });
-  // A store is swept by what is recorded of it.
+  // A store is swept by its records.
   start("sweep", sweepEveryMs, async () => {
     if (!isLeading()) return;
     log(context, "storage.recorded", await recordReferences(context));

@@ -1,14 +1,14 @@
-// Tells receivers outside of events. Every process does: claims keep them from doing the same thing twice.
+// Sends events to webhooks. Every process does it; claims prevent double work.
 
 import type { Services } from "@dari/control/assembly";
 import { createWebhookSender, sweepWebhooks, type WebhookSender } from "@dari/control/outbound";
 import type { Loop } from "@dari/runtime";
 
-/** An event waits so long at most until it is noticed: milliseconds. */
+/** The longest time until an event is noticed. Milliseconds. */
 const sendEveryMs = 500;
 const sweepEveryMs = 60_000;
 
-/** The sender's attempts outlast the loop's runs: close it when the loops have ended. */
+/** The sender's attempts can outlive the loop's runs, so close it after the loops have ended. */
 export function startWebhookLoops(
   services: Services,
   start: (name: string, everyMs: number, runOnce: () => Promise<unknown>) => Loop,

@@ -1,5 +1,5 @@
-// The database is unreachable for longer than a lease, without a restart of its server: the network was cut, or another
-// server took over. Living workers keep their turns, dead workers lose theirs.
+// The database is unreachable for longer than a lease, but its server does not restart: a network cut, or a failover.
+// Live workers keep their turns, dead workers lose theirs.
 
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -21,7 +21,7 @@ const stack = new AsyncDisposableStack();
 const log = createLogger({ name: "reconciler", level: "silent" });
 let database: TestDatabase;
 let proxy: FaultProxy;
-/** Behind the proxy. */
+/** Connected through the proxy. */
 let services: Services;
 
 beforeAll(async () => {

@@ -1,4 +1,4 @@
-// Redis loses its memory: what waits for its time has its job back at once, not with the next repair.
+// Redis loses its data: delayed turns have their jobs again at once, not only after the next repair.
 
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -50,7 +50,7 @@ describeWith("redis", "a flush", ({ url: redisUrl }) => {
       await board.flush();
       const lostAt = performance.now();
       await waitUntil(isDelayed, { what: "the job after the flush" });
-      // The repair's own pace is five seconds.
+      // The repair runs every five seconds.
       expect(performance.now() - lostAt).toBeLessThan(2_500);
     }
   });

@@ -1,4 +1,4 @@
-// A violated invariant is logged by its name and rows, and counted.
+// A violated invariant is logged with its name and rows, and counted.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { createInvariantRounds } from "@dari/control/operations";

@@ -1,4 +1,4 @@
-// The reconciler says which of its loops has not worked lately.
+// The reconciler reports which of its loops has not succeeded recently.
 
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -38,7 +38,7 @@ test("every loop is a check of its own; one that stands still is named", async (
   expect(Object.keys(reconciler.checks)).toEqual(expect.arrayContaining(names));
   await waitUntil(async () => (await checkHealth(reconciler.checks)).ok, { what: "the first ticks" });
   const now = performance.now();
-  // Ten seconds and some later, with nothing done between: the slow loops are not late yet.
+  // A little more than ten seconds without any work: the slow loops are not late yet.
   const clock = mock.method(performance, "now", () => now + 15_000);
   const late = await Promise.allSettled(Object.values(reconciler.checks).map((check) => check()));
   clock.mock.restore();

@@ -1,4 +1,4 @@
-// Reconcilers tell receivers of events, each event once however many reconcilers there are.
+// Reconcilers send events to webhooks, each event once however many reconcilers there are.
 
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
