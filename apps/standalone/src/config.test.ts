@@ -1,4 +1,4 @@
-// The standalone platform's settings are those of its parts, with defaults of its own.
+// The standalone platform's settings are those of its parts, with its own defaults.
 
 import { expect, test } from "@jest/globals";
 import { apiSettings } from "@dari/api";

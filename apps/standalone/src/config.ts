@@ -1,6 +1,5 @@
-// The standalone platform's settings: those of its parts, where everything has a default and real services take the
-// place of embedded ones.
-// The only place of this program that reads the environment.
+// The standalone platform's settings: those of its parts, where everything has a default and real services can replace
+// embedded ones. The only file of this program that reads the environment.
 
 import path from "node:path";
 import type { Redacted } from "@dari/domain";
@@ -58,9 +57,9 @@ export const standaloneSettings = {
     about: "S3 bucket to store objects in. Unset: the data directory.",
   }),
   ...sharedWorkerSettings,
-  // Unset: none where only this machine reaches the platform.
+  // Unset: no minimum if only this machine can reach the platform.
   minimumIsolation: withoutDefault(ownWorkerSettings.minimumIsolation),
-  // A single machine is small and runs few agents, all of its owner.
+  // A single machine is small and runs few agents, all of them its owner's.
   turnReservedMb: withDefault(ownWorkerSettings.turnReservedMb, 1_024),
   cacheBytes: withDefault(ownWorkerSettings.cacheBytes, 5 * 1024 ** 3),
   shutdownGraceMs: withDefault(ownWorkerSettings.shutdownGraceMs, 10_000),
@@ -68,7 +67,7 @@ export const standaloneSettings = {
 
 export type StandaloneConfig = ConfigOf<typeof standaloneSettings> & { readonly environment: Environment };
 
-/** `directory`: what a relative data directory is relative to. */
+/** `directory`: the base of a relative data directory. */
 export function readStandaloneConfig(directory: string, environment: Environment = process.env): StandaloneConfig {
   const config = readConfig(standaloneSettings, environment, {
     check: (found) => [...checkWorkerSettings(found), ...oidcProblems(found)],
@@ -76,7 +75,7 @@ export function readStandaloneConfig(directory: string, environment: Environment
   return { ...config, dataDir: path.resolve(directory, config.dataDir), environment };
 }
 
-/** The shared settings, with what the embedded services turned out to be. */
+/** The shared settings, with the addresses of the embedded services. */
 export function serviceSettingsOf(
   config: StandaloneConfig,
   found: { databaseUrl: string; redisUrl: string | undefined; masterKey: Redacted },
@@ -85,13 +84,13 @@ export function serviceSettingsOf(
     ...config.environment,
     DATABASE_URL: found.databaseUrl,
     REDIS_URL: found.redisUrl,
-    // A file that was named goes before the key of the data directory.
+    // A named file takes precedence over the key in the data directory.
     ...(config.environment["DARI_MASTER_KEY_FILE"] === undefined ? { DARI_MASTER_KEY: found.masterKey.reveal() } : {}),
     DARI_BLOBS_DIR: config.bucket === undefined ? path.join(config.dataDir, "objects") : undefined,
   });
 }
 
-/** Where the caller's working directory was before npm changed it. */
+/** The caller's working directory before npm changed it. */
 export function callerDirectory(environment: Environment = process.env): string {
   return environment["INIT_CWD"] ?? process.cwd();
 }

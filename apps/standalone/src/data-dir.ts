@@ -1,4 +1,4 @@
-// The data directory: who uses it, and the files that outlive a run.
+// The data directory: which process uses it, and the files that outlive a run.
 
 import { randomBytes } from "node:crypto";
 import { chmod, link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
@@ -16,14 +16,14 @@ export interface Connection {
 const connectionName = "connection.json";
 const ownerName = "platform.json";
 
-/** Another live platform has this directory. */
+/** Another running platform uses this directory. */
 export class DataDirInUseError extends StartError {
   override readonly name = "DataDirInUseError";
 }
 
-/** Takes the directory for this process; what a dead one left is taken over. Returns the way to leave it. */
+/** Takes the directory for this process, also from a dead one. Returns the function that releases it. */
 export async function takeDataDir(dir: string): Promise<() => Promise<void>> {
-  // Only what is made here is closed to others: the directory may be somebody's own choice.
+  // Only a directory created here is closed to others; an existing one may be shared on purpose.
   const made = await mkdir(dir, { recursive: true, mode: 0o700 });
   if (made !== undefined) await chmod(dir, 0o700);
   const file = path.join(dir, ownerName);
@@ -47,7 +47,7 @@ export async function readConnection(dir: string): Promise<Connection | undefine
   }
 }
 
-/** Whole or not at all, readable by its owner only. */
+/** Writes the file atomically, readable by its owner only. */
 export async function writeConnection(dir: string, connection: Connection): Promise<string> {
   const file = path.join(dir, connectionName);
   const draft = `${file}.${process.pid}`;
@@ -56,14 +56,14 @@ export async function writeConnection(dir: string, connection: Connection): Prom
   return file;
 }
 
-/** The key that seals credentials: from the environment, else made once and kept in the data directory. */
+/** The key that encrypts credentials: from the environment, or created once and kept in the data directory. */
 export async function masterKey(dir: string, given: string | undefined): Promise<Redacted> {
   if (given !== undefined && given.trim() !== "") return new Redacted(given.trim());
   const file = path.join(dir, "master.key");
   const draft = `${file}.${process.pid}`;
   await writeFile(draft, `${randomBytes(32).toString("base64")}\n`, { mode: 0o600, flush: true });
   try {
-    // Never there half-written: without it every stored credential is lost.
+    // Linked when complete: a half-written key would lose every stored credential.
     await link(draft, file);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;

@@ -1,9 +1,11 @@
-// The first organization and the admin key that connection.json carries.
+// The first organization, and the admin key in connection.json.
 
 import type { Control } from "@dari/control/context";
 import { authenticateKey, createApiKey, findFirstOrganizationId, setUpOrganization } from "@dari/control/tenants";
 
-/** Keeps a key that still works; makes the organization at the very first start, a new key when the old one is gone. */
+/**
+ * Keeps a key that still works. Creates the organization at the very first start, and a new key if the old one is gone.
+ */
 export async function ensureAdminKey(control: Control, known: string | undefined): Promise<string> {
   if (known !== undefined && (await works(control, known))) return known;
   const organizationId = await findFirstOrganizationId(control.db);

@@ -1,3 +1,3 @@
-// What other parts of the repository may know of the standalone platform.
+// The standalone platform's interface for other parts of the repository.
 
 export { standaloneSettings } from "./config.ts";

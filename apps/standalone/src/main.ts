@@ -1,4 +1,4 @@
-// `npm start`. As an ordinary user it starts again in a namespace of its own first, so nothing else is loaded before.
+// `npm start`. For an ordinary user, it first restarts in its own namespace, so nothing else is loaded before.
 
 import { enterOwnNamespace } from "@dari/native/namespace";
 

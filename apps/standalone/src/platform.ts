@@ -1,4 +1,4 @@
-// API, worker and reconciler in one process, on embedded services unless real ones are given.
+// API, worker and reconciler in one process, on embedded services unless real ones are configured.
 
 import { createWriteStream } from "node:fs";
 import { mkdir } from "node:fs/promises";
@@ -23,15 +23,17 @@ export interface Platform {
   /** How turns reach the worker. */
   readonly delivery: string;
   readonly isolation: string;
-  /** What agents lack on this machine: a sentence each, with the command that gives it. */
+  /** What agents lack on this machine: one sentence each, with the command that provides it. */
   readonly missing: readonly string[];
 }
 
 const loopbackHosts = new Set(["127.0.0.1", "::1", "localhost"]);
 
 /**
+ *
  * Starts everything in order on the stack, which stops it in reverse. `say` gets a line for each slow step. Throws the
- * reason of `signal` when it aborts before the end; `stopNow` ends what the stack's close waits for.
+ * reason of `signal` when it aborts before the end; `stopNow` ends the waits of the stack's close.
+ *
  */
 export async function startPlatform(
   config: StandaloneConfig,
@@ -126,7 +128,7 @@ function appOptionsOf(config: StandaloneConfig) {
   return { consoleDir, oidc: oidcSettingsOf(config), settings: { trustedProxies, unauthenticatedPerMinute } };
 }
 
-/** Strangers cannot reach it: neither its own address nor the one that it is published under is beyond loopback. */
+/** Other machines cannot reach it: both its own and its published address are on loopback. */
 function isLocalOnly(config: StandaloneConfig): boolean {
   const published = config.publicUrl === undefined ? config.host : new URL(config.publicUrl).hostname;
   return loopbackHosts.has(config.host) && loopbackHosts.has(published.replace(/^\[|\]$/g, ""));

@@ -1,4 +1,4 @@
-// `npm run quickstart`. As an ordinary user it starts again in a namespace of its own first, as `npm start` does.
+// `npm run quickstart`. For an ordinary user, it first restarts in its own namespace, as `npm start` does.
 
 import { enterOwnNamespace } from "@dari/native/namespace";
 

@@ -29,7 +29,7 @@ await runMain(
     say("Stopping: running turns may end first; press Ctrl-C again to stop at once.");
   },
   {
-    // Read when the signal comes: the settings are known by then.
+    // Read when the signal arrives, because the settings are known only then.
     get graceMs() {
       return graceMs + afterGraceMs;
     },

@@ -41,9 +41,11 @@ const ofCluster: Selection = (relative) => {
 };
 
 /**
- * Backs `dataDir` up into `target`, which must not exist or be empty. The database first, its objects after it: what
- * the rows of a moment name is never rewritten, and is deleted an hour after it lost its last name at the earliest.
- * Throws where the database is not in the data directory.
+ *
+ * Backs up `dataDir` into `target`, which must be missing or empty. First the database, then its objects: an object
+ * that a row references is never rewritten, and is deleted one hour after its last reference at the earliest. Throws if
+ * the database is not in the data directory.
+ *
  */
 export async function backUp(
   { dataDir, target, withOnlineBackup }: BackupParts,
@@ -72,10 +74,10 @@ export async function backUp(
   });
   say("copying the objects");
   const objects = await copyTree(path.join(dataDir, "objects"), path.join(target, "objects"));
-  // The keys: without the master key the database's credentials open nowhere.
+  // The keys: without the master key, no credential in the database can be decrypted.
   await copyTree(dataDir, target, (relative) => (keys.has(relative) ? "all" : "nothing"));
   await chmod(target, 0o700);
-  // What is only in the memory of this machine is no backup.
+  // A backup must be on the disk, not only in memory.
   spawnSync("sync");
   return { databaseFiles, objects };
 }

@@ -1,14 +1,14 @@
-// Copies a directory that is in use: what disappears meanwhile is left out, owners and modes stay.
+// Copies a directory that is in use: files that disappear meanwhile are left out, owners and modes are kept.
 
 import { chmod, chown, constants, copyFile, lstat, mkdir, readdir } from "node:fs/promises";
 import path from "node:path";
 
-/** Answers what of `relative`, a path below the root that is copied, is wanted. */
+/** Returns how much of `relative`, a path below the copied root, to copy. */
 export type Selection = (relative: string) => "all" | "nothing" | "directory alone";
 
 export const everything: Selection = () => "all";
 
-/** Returns the number of files. Anything but files and directories is left out: the platform makes nothing else. */
+/** Returns the number of files. Copies only files and directories, because the platform creates nothing else. */
 export async function copyTree(from: string, to: string, select: Selection = everything, below = ""): Promise<number> {
   if (!(await copyDirectory(path.join(from, below), path.join(to, below)))) return 0;
   let files = 0;
@@ -46,7 +46,7 @@ async function copyOne(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** Only root may give files away; anyone else's copies are their own, as their originals were. */
+/** Only root may change owners; the copies of other users are their own, as the originals were. */
 async function own(name: string, { uid, gid, mode }: { uid: number; gid: number; mode: number }): Promise<void> {
   if (process.getuid?.() === 0) await chown(name, uid, gid);
   await chmod(name, mode & 0o7777);

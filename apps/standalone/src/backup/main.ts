@@ -1,4 +1,4 @@
-// `npm run backup -- DIRECTORY`: a backup of the standalone platform, which may run meanwhile.
+// `npm run backup -- DIRECTORY`: backs up the standalone platform, which may be running.
 
 import path from "node:path";
 import { withOnlineBackup } from "@dari/db";

@@ -1,9 +1,9 @@
-// Lets the quickstart start over after its data directory was removed: the examples still remember their old agents.
+// Lets the quickstart start over after its data directory was removed, when the examples still name their old agents.
 
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 
-/** Takes the agent that `example` was deployed as out of its state file when this platform has no such agent. */
+/** Removes the deployed agent from the state file of `example` if this platform has no such agent. */
 export async function forgetLostAgent(example: string, apiUrl: string, apiKey: string): Promise<void> {
   const file = path.join(example, ".dari", "deploy-state.json");
   const state = await readFile(file, "utf8").then(

@@ -16,7 +16,7 @@ export interface Http {
   get(path: string): Promise<Json>;
 }
 
-// The replies are shown and single fields of them read; their shapes are the contract's business.
+// The replies are shown, and single fields of them read. The contract defines their shapes.
 export type Json = Record<string, unknown>;
 
 export function createHttp({ apiUrl, apiKey, signal }: HttpOptions): Http {

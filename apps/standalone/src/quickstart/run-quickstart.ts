@@ -1,4 +1,4 @@
-// `npm run quickstart`: starts the platform, performs the six steps in front of the user, stops, says what is next.
+// `npm run quickstart`: starts the platform, runs the six steps in front of the user, stops, and says what to do next.
 
 import path from "node:path";
 import { createRuntimes } from "@dari/builder";
@@ -14,12 +14,12 @@ import { isPortFree } from "@dari/embedded";
 const checkout = path.resolve(import.meta.dirname, "../../../..");
 const startedAt = performance.now();
 
-/** After the grace for turns: to end the services. Milliseconds. */
+/** Time to end the services, after the grace for turns. Milliseconds. */
 const afterGraceMs = 20_000;
 let graceMs: number = limits.shutdownGraceMs;
 
 await runMain(run, {
-  // Read when the signal comes: the settings are known by then.
+  // Read when the signal arrives, because the settings are known only then.
   get graceMs() {
     return graceMs + afterGraceMs;
   },
@@ -51,7 +51,7 @@ async function run(signal: AbortSignal, stack: AsyncDisposableStack, stopNow: Ab
   say("  npm run dari -- deploy my-agent      and deploy it");
 }
 
-/** The platform that runs on this data directory already, else one of our own. */
+/** Connects to the platform that already runs on this data directory, or starts one. */
 async function connect(
   config: StandaloneConfig,
   stack: AsyncDisposableStack,

@@ -37,8 +37,10 @@ export interface CliOptions {
 }
 
 /**
- * Runs the real `dari` command in front of the user and returns what it printed.
+ *
+ * Runs the real `dari` command in front of the user and returns its output.
  * @throws when it fails, or the reason of the signal
+ *
  */
 export async function dari(args: readonly string[], options: CliOptions): Promise<string> {
   command(`dari ${args.join(" ")}`);
@@ -61,7 +63,7 @@ export async function dari(args: readonly string[], options: CliOptions): Promis
     options.signal.throwIfAborted();
     throw error;
   });
-  // Ctrl-C in a terminal ends the command before this process.
+  // In a terminal, Ctrl-C ends the command before this process.
   options.signal.throwIfAborted();
   if (code !== 0) throw new Error(`dari ${args[0]} ended with exit code ${code}`);
   return output;
