@@ -1,23 +1,23 @@
-// What a store of immutable objects promises. Knows no store; what a key means is its caller's business.
+// The interface of a store of immutable objects. Independent of any store; callers define what a key means.
 
 import type { Readable } from "node:stream";
 
 export type BlobBody = Uint8Array | AsyncIterable<Uint8Array>;
 
-/** Bytes `start` to `end`, both included; without `end`, to the last. Bytes past the object are simply not there. */
+/** Bytes `start` to `end`, both included; without `end`, to the last. Bytes after the object's end are left out. */
 export interface BlobRange {
   readonly start: number;
   readonly end?: number;
 }
 
 export interface PutOptions {
-  /** The most bytes that the body may have. */
+  /** The largest size of the body. */
   readonly maxBytes?: number;
 }
 
 export interface PutResult {
   readonly sizeBytes: number;
-  /** Lower-case hex, of the bytes as stored. */
+  /** Lower-case hex, of the stored bytes. */
   readonly sha256: string;
 }
 
@@ -27,10 +27,10 @@ export interface BlobInfo {
   readonly modifiedAt: Date;
 }
 
-/** How long a signed URL is good for: the same terms give the same URL. */
+/** How long a signed URL is valid. The same terms give the same URL. */
 export interface SigningTerms {
   readonly expiresAt: Date;
-  /** From its first moment to its last: 1 to 604,800. */
+  /** The validity in seconds: 1 to 604,800. */
   readonly seconds: number;
 }
 
@@ -54,24 +54,30 @@ export interface SignedUpload {
 
 /** URLs that carry their own authorization for one object. */
 export interface SignedUrls {
-  /** For GET, also of a part. Says nothing of whether the object is there. */
+  /** A URL for GET, also of a range. The object may not exist. */
   forDownload(key: string, terms: DownloadTerms): Promise<string>;
   /**
-   * Returns a URL for a PUT of exactly these bytes, if the server enforces what was signed. It works until it
-   * expires, more than once. The caller checks what was uploaded.
+   *
+   * Returns a URL for a PUT of exactly these bytes, if the server enforces the signature. It can be used several times
+   * until it expires. The caller checks what was uploaded.
+   *
    */
   forUpload(key: string, terms: UploadTerms): Promise<SignedUpload>;
 }
 
 /**
- * Keys are `[A-Za-z0-9._/-]`, at most 900 bytes, segments of 1 to 200 bytes and never `.` or `..`; another key is a
- * TypeError. A key is never both an object and the folder of another: a disk cannot hold that.
+ *
+ * Keys are `[A-Za-z0-9._/-]`, at most 900 bytes, with segments of 1 to 200 bytes that are never `.` or `..`; any other
+ * key is a TypeError. A key is never both an object and the folder of another, because a disk cannot store that.
+ *
  */
 export interface BlobStore {
   /**
-   * Streams to storage. The object is visible only when it is complete; a body that throws leaves nothing.
-   * Equal keys are overwritten (keys name immutable content).
-   * @throws BlobTooLargeError when the body is longer than `maxBytes`; nothing is left.
+   *
+   * Streams to storage. The object becomes visible only when it is complete; if the body throws, nothing remains. An
+   * existing object is overwritten (keys name immutable content).
+   * @throws BlobTooLargeError when the body is longer than `maxBytes`; nothing remains.
+   *
    */
   put(key: string, body: BlobBody, options?: PutOptions): Promise<PutResult>;
   /**
@@ -80,22 +86,27 @@ export interface BlobStore {
    */
   get(key: string, range?: BlobRange): Promise<Readable>;
   /**
-   * As `get`, whole in memory, and tried again when the connection breaks.
+   *
+   * Like `get`, but reads all of it into memory, and retries when the connection breaks.
    * @throws BlobNotFoundError
+   *
    */
   read(key: string, range?: BlobRange): Promise<Buffer>;
-  /** Where an object is, or would be, as a file of this machine: for reading only. Undefined where it is none. */
+  /**
+   * The path of an object as a file of this machine, whether or not it exists; for reading only. Undefined for stores
+   * without files.
+   */
   fileOf?(key: string): string;
   head(key: string): Promise<{ sizeBytes: number } | undefined>;
   /** Every object whose key starts with `prefix`, in byte order of the keys, from the first key after `after`. */
   list(prefix: string, after?: string): AsyncIterable<BlobInfo>;
-  /** Deletes any number of objects. Missing ones are fine. */
+  /** Deletes any number of objects. Missing ones are ignored. */
   delete(keys: readonly string[]): Promise<void>;
-  /** Makes the place ready (folder, bucket), or throws with what to do when it cannot be used. */
+  /** Creates the folder or bucket if necessary. Throws with a remedy if it cannot be used. */
   check(): Promise<void>;
-  /** Undefined where clients cannot reach the store by themselves. */
+  /** Undefined if clients cannot reach the store directly. */
   readonly signedUrls?: SignedUrls | undefined;
-  /** Lets go of connections. The store is not used after. */
+  /** Closes the connections. The store must not be used afterwards. */
   close(): Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-// Objects as files below one folder, for a single machine. Knows nothing of what is in them.
+// Objects as files below one folder, for a single machine. Independent of their contents.
 
 import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
@@ -21,16 +21,16 @@ import { listFiles } from "./list-files.ts";
 import { measure } from "./measured.ts";
 
 export interface FilesystemBlobStoreOptions {
-  /** Made when missing. Two folders appear in it: `objects`, and `incoming` for what is not complete. */
+  /** Created if missing. It contains `objects`, and `incoming` for incomplete objects. */
   readonly root: string;
-  /** Flush each object to the disk before it becomes visible. Default true; false is for tests. */
+  /** Flushes each object to the disk before it becomes visible. Default: true; false is for tests. */
   readonly durable?: boolean;
 }
 
 const abandonedAfterMs = 24 * 3600 * 1000;
 const deletesAtOnce = 32;
 
-/** A store on the local disk. Objects become visible by rename, so that a reader never sees half of one. */
+/** Creates a store on the local disk. Objects become visible by rename, so a reader never sees an incomplete one. */
 export function createFilesystemBlobStore(options: FilesystemBlobStoreOptions): BlobStore {
   const root = resolve(options.root);
   const durable = options.durable ?? true;
@@ -125,7 +125,7 @@ async function writeAll(handle: FileHandle, piece: Uint8Array): Promise<void> {
   }
 }
 
-// A delete can remove the folder between mkdir and rename, so each round makes it again.
+// A delete can remove the folder between mkdir and rename, so each round creates it again.
 async function publish(draft: string, file: string): Promise<void> {
   for (let round = 0; ; round++) {
     try {
@@ -174,7 +174,7 @@ async function readRange(handle: FileHandle, start: number, end: number): Promis
 
 async function deleteFile(file: string, top: string): Promise<void> {
   await unlink(file).catch((error: unknown) => {
-    // The folder of other objects is not an object: Linux says EISDIR, macOS EPERM.
+    // A folder of other objects is not an object: Linux reports EISDIR, macOS EPERM.
     if (!["EISDIR", "EPERM"].includes(errorCode(error) ?? "")) undefinedIfMissing(error);
   });
   for (let folder = dirname(file); folder !== top; folder = dirname(folder)) {

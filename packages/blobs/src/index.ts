@@ -1,4 +1,4 @@
-// Immutable objects by key. The only package that knows S3 or how objects lie on a disk.
+// Immutable objects by key. The only package that knows S3 or the layout on a disk.
 
 export {
   BlobNotFoundError,

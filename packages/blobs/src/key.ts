@@ -1,4 +1,4 @@
-// Which keys and ranges a store accepts: those that a disk and S3 both take as they are.
+// Which keys and ranges a store accepts: those that both a disk and S3 accept unchanged.
 
 import type { BlobRange } from "./blob-store.ts";
 

@@ -1,4 +1,4 @@
-// Walks a folder in the byte order of whole keys, as S3 lists. Knows nothing of writing.
+// Walks a folder in the byte order of whole keys, as S3 lists.
 
 import type { Dirent } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
@@ -6,7 +6,10 @@ import { join } from "node:path";
 import type { BlobInfo } from "./blob-store.ts";
 import { errorCode } from "./error-code.ts";
 
-/** Files below `top` as keys that start with `prefix` and come after `after`, less those that vanish on the way. */
+/**
+ * Yields files below `top` as keys that start with `prefix` and come after `after`. Skips files that disappear
+ * meanwhile.
+ */
 export async function* listFiles(top: string, prefix: string, after: string | undefined): AsyncGenerator<BlobInfo> {
   const slash = prefix.lastIndexOf("/");
   yield* walk(top, prefix.slice(0, slash + 1), prefix, after);
@@ -18,7 +21,7 @@ async function* walk(top: string, base: string, prefix: string, after: string | 
     const isFolder = key.endsWith("/");
     if (!key.startsWith(prefix) && !(isFolder && prefix.startsWith(key))) continue;
     if (isFolder) {
-      // Every key below a folder is greater than `after` or none is, unless `after` lies in it.
+      // Either all keys below a folder are greater than `after` or none is, unless `after` is in the folder.
       if (after === undefined || key > after || after.startsWith(key)) yield* walk(top, key, prefix, after);
     } else if (after === undefined || key > after) {
       const found = await stat(join(top, key)).catch(undefinedIfGone);
@@ -27,7 +30,7 @@ async function* walk(top: string, base: string, prefix: string, after: string | 
   }
 }
 
-// A folder sorts as its name and a slash, which is how its keys compare with its neighbours'.
+// A folder sorts as its name plus a slash, because that is how its keys compare with the other names.
 async function namesInKeyOrder(folder: string): Promise<string[]> {
   const entries: Dirent[] = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
     undefinedIfGone(error);

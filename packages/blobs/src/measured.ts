@@ -1,16 +1,16 @@
-// Counts and hashes a body while it passes. Knows nothing of where it goes.
+// Counts and hashes a body while it is read.
 
 import { createHash } from "node:crypto";
 import { BlobTooLargeError, type BlobBody, type PutResult } from "./blob-store.ts";
 
 export interface MeasuredBody {
-  /** The body's bytes, once. Throws BlobTooLargeError in place of the first piece that passes the limit. */
+  /** The body's bytes, once. Throws BlobTooLargeError instead of the first piece that exceeds the limit. */
   readonly stream: AsyncGenerator<Uint8Array>;
-  /** What has passed; final when `stream` has ended. */
+  /** The size and hash so far; final when `stream` has ended. */
   result(): PutResult;
 }
 
-/** Wraps `body` so that its size and sha256 are known at the end and its limit is kept on the way. */
+/** Wraps `body` to measure its size and sha256 and to enforce its limit. */
 export function measure(key: string, body: BlobBody, maxBytes = Number.POSITIVE_INFINITY): MeasuredBody {
   const hash = createHash("sha256");
   let sizeBytes = 0;

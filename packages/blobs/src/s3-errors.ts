@@ -1,16 +1,16 @@
-// What an error of the S3 client means. Knows nothing of what was asked.
+// What an error of the S3 client means.
 
 import { errorCode } from "./error-code.ts";
 
 const brokenCodes = new Set(["ECONNRESET", "ECONNREFUSED", "EPIPE", "ETIMEDOUT", "ERR_STREAM_PREMATURE_CLOSE"]);
 
-/** The status of the server's answer, or undefined when there was none. */
+/** The status of the server's answer, or undefined if there was none. */
 export function httpStatus(error: unknown): number | undefined {
   const status = (error as { $metadata?: { httpStatusCode?: unknown } } | null)?.$metadata?.httpStatusCode;
   return typeof status === "number" ? status : undefined;
 }
 
-/** True when the connection ended before the answer did. */
+/** True if the connection ended before the answer did. */
 export function isBrokenConnection(error: unknown): boolean {
   const name = (error as Error | null)?.name ?? "";
   return brokenCodes.has(errorCode(error) ?? "") || name === "TimeoutError" || (error as Error).message === "aborted";

@@ -1,5 +1,5 @@
-// When the S3 client asks again. In place of the SDK's own rule, whose budget all requests of a client share: when a
-// server restarts under many requests, the budget is spent at once and the rest fail without a second try.
+// When the S3 client retries. Replaces the SDK's own rule, in which all requests of a client share one budget: when a
+// server restarts under many requests, the budget is spent at once and the rest fail without a retry.
 
 import type { S3ClientConfig } from "@aws-sdk/client-s3";
 import { backoffMs, type BackoffPolicy } from "@dari/domain";
@@ -8,11 +8,11 @@ type Strategy = Exclude<S3ClientConfig["retryStrategy"], undefined>;
 type StrategyV2 = Extract<Strategy, { acquireInitialRetryToken: unknown }>;
 type Token = Awaited<ReturnType<StrategyV2["acquireInitialRetryToken"]>>;
 
-/** Between 5 and 11 seconds in all: enough for a server that restarts. */
+/** Between 5 and 11 seconds in total: enough for a server that restarts. */
 const attemptsMax = 8;
 const backoff: BackoffPolicy = { firstMs: 100, maxMs: 5_000 };
 
-/** Retries whatever is not the caller's fault, each request for itself. */
+/** Retries every failure that the caller did not cause, each request independently. */
 export const patientRetries: StrategyV2 = {
   async acquireInitialRetryToken() {
     return tokenOf(0, 0);

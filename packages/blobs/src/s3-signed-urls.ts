@@ -1,9 +1,9 @@
-// URLs under which somebody without credentials may get or put one object of a bucket for a while (SigV4 in the query).
+// URLs that let a client without credentials get or put one object of a bucket for a limited time (SigV4 in the query).
 
 import type { S3Client } from "@aws-sdk/client-s3";
 import type { DownloadTerms, SignedUpload, SignedUrls, UploadTerms } from "./blob-store.ts";
 
-/** What the SDK's signers take, as far as it is needed here. */
+/** The part of the input of the SDK's signers that is used here. */
 interface RequestToSign {
   readonly method: "GET" | "PUT";
   readonly protocol: string;
@@ -24,7 +24,7 @@ interface Presigner {
 export interface SigningOptions {
   readonly client: S3Client;
   readonly bucket: string;
-  /** Where the bucket's server is for others; only its scheme, host and port count. */
+  /** The address of the bucket's server for clients. Only its scheme, host and port are used. */
   readonly publicUrl: string;
   readonly pathStyle: boolean;
   nameOf(key: string): string;
@@ -46,7 +46,7 @@ function signDownload(options: SigningOptions, key: string, terms: DownloadTerms
   return sign(options, { ...targetOf(options, key), method: "GET", query, headers: {} }, terms);
 }
 
-// The server refuses other bytes: their number and their checksum are signed as headers, which the sender must send.
+// The server refuses other bytes: their length and checksum are signed as headers, which the sender must send.
 async function signUpload(options: SigningOptions, key: string, terms: UploadTerms): Promise<SignedUpload> {
   const checksum = { "x-amz-checksum-sha256": Buffer.from(terms.sha256, "hex").toString("base64") };
   const headers = { ...checksum, "content-length": String(terms.sizeBytes) };
@@ -62,7 +62,7 @@ function targetOf({ publicUrl, bucket, pathStyle, nameOf }: SigningOptions, key:
     protocol,
     hostname: pathStyle ? hostname : `${bucket}.${hostname}`,
     ...(port === "" ? {} : { port: Number(port) }),
-    // Keys are made of characters that need no escaping.
+    // Keys contain only characters that need no escaping.
     path: pathStyle ? `/${bucket}/${nameOf(key)}` : `/${nameOf(key)}`,
   };
 }
@@ -89,7 +89,7 @@ async function sign(
   return `${request.protocol}//${host}${request.path}?${pairs.join("&")}`;
 }
 
-/** The signer of the client's own requests, which knows its credentials. The SDK's can all sign ahead. */
+/** The signer of the client's own requests, which has its credentials. All signers of the SDK can also presign. */
 async function presignerOf(client: S3Client): Promise<Presigner> {
   return (await client.config.signer()) as unknown as Presigner;
 }

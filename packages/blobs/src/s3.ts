@@ -1,4 +1,4 @@
-// Objects in one S3 bucket, of AWS or of any server that speaks its protocol. Knows nothing of what is in them.
+// Objects in one S3 bucket, of AWS or of any compatible server. Independent of their contents.
 
 import {
   CreateBucketCommand,
@@ -33,31 +33,34 @@ import { patientRetries } from "./s3-retry.ts";
 import { signS3Urls } from "./s3-signed-urls.ts";
 
 export interface S3BlobStoreOptions {
-  /** URL of a server that is not AWS. */
+  /** The URL of a server other than AWS. */
   readonly endpoint?: string;
   readonly region: string;
   readonly bucket: string;
-  /** Put before every key, with a slash between. */
+  /** Added to the front of every key, with a slash between. */
   readonly prefix?: string;
-  /** Without these two, the SDK's own chain (instance role, profile, …) is asked. */
+  /** Without these two, the SDK's own chain (instance role, profile, …) is used. */
   readonly accessKeyId?: string;
   readonly secretAccessKey?: Redacted;
-  /** `host/bucket/key` in place of `bucket.host/key`. Default: true when there is an endpoint. */
+  /** `host/bucket/key` instead of `bucket.host/key`. Default: true if there is an endpoint. */
   readonly forcePathStyle?: boolean;
-  /** `when_required` for servers that refuse the checksums which the SDK adds of itself. Default `when_supported`. */
+  /** `when_required` for servers that refuse the checksums that the SDK adds by default. Default: `when_supported`. */
   readonly requestChecksums?: "when_supported" | "when_required";
-  /** Where clients reach the server, if they may: URLs are signed for it. Only its scheme, host and port count. */
+  /**
+   * The address of the server for clients, if they may reach it. URLs are signed for it; only its scheme, host and port
+   * are used.
+   */
   readonly publicUrl?: string;
 }
 
 const MiB = 1024 * 1024;
-/** With S3's most of 10,000 parts this allows objects of 80 GB. */
+/** With S3's limit of 10,000 parts, this allows objects of 80 GB. */
 const partBytes = 8 * MiB;
 const partsAtOnce = 4;
 const deletesPerCall = 1000;
 const readsMax = 4;
 
-/** A store in an S3 bucket. */
+/** Creates a store in an S3 bucket. */
 export function createS3BlobStore(options: S3BlobStoreOptions): BlobStore {
   const prefix = options.prefix === undefined || options.prefix === "" ? "" : `${options.prefix.replace(/\/+$/, "")}/`;
   assertPrefix(prefix);
@@ -79,7 +82,7 @@ export function createS3BlobStore(options: S3BlobStoreOptions): BlobStore {
   };
 }
 
-/** Where the objects are: everything a call needs besides its own arguments. */
+/** Everything that a call needs besides its own arguments. */
 interface Place {
   readonly client: S3Client;
   readonly Bucket: string;
@@ -130,7 +133,7 @@ async function read(place: Place, key: string, range?: BlobRange): Promise<Buffe
     try {
       return await buffer(body);
     } catch (error) {
-      // The SDK asks again until the headers are there; a body that breaks off is ours to ask for again.
+      // The SDK retries until the headers arrive; a body that breaks off is retried here.
       if (round === readsMax || !isBrokenConnection(error)) throw error;
     }
   }
@@ -197,7 +200,7 @@ function clientConfig(options: S3BlobStoreOptions): S3ClientConfig {
   };
 }
 
-// Upload gathers pieces into parts; one that is far larger than a part would be copied again and again.
+// Upload gathers pieces into parts, and would copy a piece much larger than a part many times.
 async function* cutInto(pieces: AsyncIterable<Uint8Array>, sizeBytes: number): AsyncGenerator<Uint8Array> {
   for await (const piece of pieces) {
     for (let at = 0; at < piece.byteLength; at += sizeBytes) yield piece.subarray(at, at + sizeBytes);

@@ -1,4 +1,4 @@
-// What every blob store must do, whatever it is made of.
+// What every blob store must do, whatever its storage.
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { createHash, randomBytes } from "node:crypto";
@@ -23,7 +23,7 @@ async function keysOf(store: BlobStore, prefix: string, after?: string): Promise
   return keys;
 }
 
-/** Declares the suite. `open` gives an empty store; every key that is left is deleted at the end. */
+/** Declares the suite. `open` returns an empty store; all remaining keys are deleted at the end. */
 export function describeBlobStore(name: string, open: () => Promise<BlobStore>): void {
   describe(`blob store: ${name}`, () => {
     let store: BlobStore;

@@ -1,4 +1,4 @@
-// A TCP proxy on loopback that breaks connections on demand: what a server's restart looks like to its client.
+// A TCP proxy on loopback that breaks connections on demand, as a server's restart does.
 
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";

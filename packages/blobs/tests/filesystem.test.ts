@@ -1,4 +1,4 @@
-// The filesystem store keeps the common promises, and those of a disk.
+// The filesystem store passes the common tests, and those of a disk.
 
 import { afterAll, expect, test } from "@jest/globals";
 import { chmod, mkdir, mkdtemp, readdir, rm, utimes, writeFile } from "node:fs/promises";

@@ -1,9 +1,9 @@
-// The S3 server that tests may use, from the environment. The one place of this package that reads it.
+// The S3 server that tests may use, from the environment. The only file of this package that reads it.
 
 import { Redacted } from "@dari/domain";
 import type { S3BlobStoreOptions } from "../src/index.ts";
 
-/** DARI_TEST_S3_ENDPOINT with _BUCKET, _ACCESS_KEY_ID and _SECRET_ACCESS_KEY, or undefined when there is no server. */
+/** DARI_TEST_S3_ENDPOINT with _BUCKET, _ACCESS_KEY_ID and _SECRET_ACCESS_KEY, or undefined if there is no server. */
 export function testS3(): (S3BlobStoreOptions & { endpoint: string }) | undefined {
   const { env } = process;
   if (env.DARI_TEST_S3_ENDPOINT === undefined || env.DARI_TEST_S3_ENDPOINT === "") return undefined;

@@ -1,4 +1,4 @@
-// Signed URLs against a real server: they give and take one object, for a while, and nothing else.
+// Signed URLs on a real server: each gives access to one object, for a limited time, and to nothing else.
 
 import { afterAll, expect, test } from "@jest/globals";
 import { describeWith } from "@dari/testkit";

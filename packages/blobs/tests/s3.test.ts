@@ -1,4 +1,4 @@
-// The S3 store keeps the common promises against a real server, also when the connection to it breaks.
+// The S3 store passes the common tests on a real server, also when the connection to it breaks.
 
 import {
   AbortMultipartUploadCommand,
