@@ -1,6 +1,6 @@
-// Tells a damaged archive from a failing disk or store.
+// Distinguishes a damaged archive from a failing disk or store.
 
-/** What gunzip, zstd and tar-stream throw about their input; undefined for every other error. */
+/** For errors that gunzip, zstd and tar-stream throw about their input; undefined for every other error. */
 export function archiveFault(thrown: unknown): "ends too early" | "not compressed" | "not tar" | undefined {
   const error = Object(thrown) as { code?: unknown; message?: unknown };
   const code = typeof error.code === "string" ? error.code : "";

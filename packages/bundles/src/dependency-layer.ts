@@ -1,4 +1,4 @@
-// What a layer of dependencies is, and who sees to it that each is built once. Knows no database.
+// What a dependency layer is, and the interface that builds each one once. Independent of the database.
 
 /** Enough to fetch a layer and to verify it. */
 export interface DependencyLayerRef {
@@ -9,10 +9,12 @@ export interface DependencyLayerRef {
 
 export interface DependencyLayerRegistry {
   /**
-   * The layer of this key: one that is there, or what `make` makes. Of any number of callers in the organization at
-   * once, on any machine, one makes it and the others wait; when that one fails or dies, another takes over.
-   * `make` is given a signal of its own that also aborts when its right to make the layer is lost.
+   *
+   * Returns the layer of this key: an existing one, or the result of `make`. Of all concurrent callers in the
+   * organization, on any machine, one makes it and the others wait; if that one fails or dies, another takes over.
+   * `make` gets its own signal, which also aborts when the caller loses its claim on the layer.
    * @throws what `make` throws; the signal's reason.
+   *
    */
   obtain(
     key: string,

@@ -1,8 +1,8 @@
-// Which entry names an archive may hold. Pure string rules, shared by bundles and images; knows no tar and no disk.
+// Which entry names an archive may contain. Pure string rules, shared by bundles and images.
 
 const segmentBytesMax = 255;
 
-/** A entry's name in its normal form, or why it is refused. `""` is the archive's root. */
+/** An entry's normalized name, or why it is refused. `""` is the archive's root. */
 export type EntryName = { ok: true; name: string } | { ok: false; reason: string };
 
 /**
@@ -38,20 +38,22 @@ function hasControlCharacter(text: string): boolean {
   return false;
 }
 
-/** A hostile name, short and quoted, fit for a message. */
+/** Shortens and quotes a hostile name for a message. */
 export function showName(raw: string): string {
   return JSON.stringify(raw.length > 120 ? `${raw.slice(0, 117)}...` : raw);
 }
 
 /**
- * Remembers names and refuses two entries that would meet on disk: equal names (also equal only after Unicode
- * NFC), or a file where another entry needs a directory.
+ *
+ * Refuses two entries that would collide on a disk: equal names (also if equal only after Unicode NFC), or a file where
+ * another entry needs a directory.
+ *
  */
 export class NameRegistry {
   readonly #files = new Set<string>();
   readonly #directories = new Set<string>();
 
-  /** @returns why the entry is refused, or undefined when it was added. */
+  /** @returns why the entry is refused, or undefined if it was added. */
   add(name: string, kind: "file" | "directory"): string | undefined {
     const key = name.normalize("NFC");
     if (this.#files.has(key)) {

@@ -1,4 +1,4 @@
-// Reads and checks uploaded bundles, and names what is built from them. Builds and runs nothing.
+// Reads and checks uploaded bundles, and identifies what is built from them. Does not build or run anything.
 
 export { archiveFault } from "./archive-fault.ts";
 export type { ImageRef } from "./image-ref.ts";

@@ -1,4 +1,4 @@
-// Judges an uploaded bundle without unpacking it, and hands out its dari.yml. Does not parse the manifest.
+// Checks an uploaded bundle without unpacking it, and returns its dari.yml. Does not parse the manifest.
 
 import { BundleRefused, readBundle, defaultBundleLimits, type BundleLimits, type BundleEntry } from "./read-bundle.ts";
 
@@ -9,9 +9,11 @@ export type BundleInspection =
 export const manifestFilename = "dari.yml";
 
 /**
- * Reads a local tar.gz once, as a stream, and refuses hostile or oversized ones with a reason that
- * is safe to show. `manifest` is the text of dari.yml at the root.
- * @throws only what the platform is to blame for: a file that cannot be read, an abort.
+ *
+ * Reads a local tar.gz once, as a stream, and refuses hostile or oversized ones with a reason that is safe to show.
+ * `manifest` is the text of dari.yml at the root.
+ * @throws only for faults of the platform: a file that cannot be read, an abort.
+ *
  */
 export async function inspectBundle(options: {
   file: string;

@@ -4,11 +4,11 @@ import { normalizeEntryName } from "./entry-names.ts";
 import { defaultBundleLimits, readBundle, type BundleEntry } from "./read-bundle.ts";
 
 export interface BundleFile extends BundleEntry {
-  /** Undefined when the file has more than `maxBytes`. */
+  /** Undefined if the file has more than `maxBytes`. */
   readonly content: Buffer | undefined;
 }
 
-/** Stops the reading: what comes after the file is not inflated. */
+/** Stops the reading, so that nothing after the file is inflated. */
 class FileFound extends Error {
   readonly file: BundleFile;
 
@@ -19,8 +19,10 @@ class FileFound extends Error {
 }
 
 /**
- * Returns the file at `path`, with or without a leading `/` or `./`; undefined when the bundle has no such file.
+ *
+ * Returns the file at `path`, with or without a leading `/` or `./`; undefined if the bundle has no such file.
  * @throws BundleRefused for an archive that `inspectBundle` refuses, as far as it is read.
+ *
  */
 export async function readBundleFile(options: {
   file: string;

@@ -1,5 +1,5 @@
-// Streams a bundle (tar.gz) entry by entry and refuses hostile ones before their bytes are inflated.
-// Knows the rules of an archive; does not know what a caller does with an entry.
+// Streams a bundle (tar.gz) entry by entry and refuses hostile ones before their bytes are inflated. Callers decide
+// what to do with an entry.
 
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
@@ -11,7 +11,7 @@ import { extract, type Header } from "tar-stream";
 import { archiveFault } from "./archive-fault.ts";
 import { NameRegistry, normalizeEntryName, showName } from "./entry-names.ts";
 
-/** Bounds of one bundle; bytes and counts. */
+/** The limits of one bundle, in bytes and counts. */
 export interface BundleLimits {
   readonly bundleBytes: number;
   readonly entries: number;
@@ -31,11 +31,11 @@ export const defaultBundleLimits: BundleLimits = {
 export interface BundleEntry {
   readonly path: string;
   readonly sizeBytes: number;
-  /** 0o755 or 0o644: the only two modes that a bundle keeps. */
+  /** The only two modes that a bundle keeps. */
   readonly mode: 0o755 | 0o644;
 }
 
-/** What of a bundle was refused; `reason` is for the tenant. Everything else that is thrown is the platform's. */
+/** Why a bundle is refused; `reason` is for the tenant. Every other error is a fault of the platform. */
 export class BundleRefused extends Error {
   override readonly name = "BundleRefused";
   readonly reason: string;
@@ -46,7 +46,7 @@ export class BundleRefused extends Error {
   }
 }
 
-/** Headers (long names, pax records) between two entries may take this much; more is an attack on memory. */
+/** The limit for headers (long names, pax records) between two entries; more is an attack on memory. */
 const headerSlackBytes = 1024 * 1024;
 const blockBytes = 512;
 
@@ -94,7 +94,7 @@ export async function readBundle(options: {
 
 function ignore(): void {}
 
-/** Judges headers one by one, before any content is read. */
+/** Checks headers one by one, before any content is read. */
 class MemberGate {
   readonly warnings: string[] = [];
   unpackedBytes = 0;
@@ -106,7 +106,7 @@ class MemberGate {
     this.#bounds = bounds;
   }
 
-  /** @returns the entry to hand on, or undefined for one that is skipped. */
+  /** @returns the entry to pass on, or undefined if it is skipped. */
   admit(header: Header): BundleEntry | undefined {
     this.count += 1;
     if (this.count > this.#bounds.entries) throw new BundleRefused(`more than ${this.#bounds.entries} entries`);
@@ -153,7 +153,7 @@ function memberKind(header: Header): "file" | "directory" {
   throw new BundleRefused(`${showName(header.name)} is ${what}; only regular files are allowed`);
 }
 
-/** Counts inflated bytes between entries, so that headers cannot grow without bound. */
+/** Counts inflated bytes between entries, so that headers cannot grow without limit. */
 class InflationBudget {
   readonly transform: Transform;
   #inflated = 0;
@@ -175,7 +175,7 @@ class InflationBudget {
   }
 }
 
-/** Turns what gunzip and tar-stream say into a reason; errors of the platform pass through. */
+/** Turns errors of gunzip and tar-stream into a reason. Errors of the platform pass through. */
 function explain(error: unknown): unknown {
   switch (archiveFault(error)) {
     case "ends too early":

@@ -1,13 +1,15 @@
-// Unpacks a bundle into a directory that it makes itself, under the same refusals as the inspection.
+// Unpacks a bundle into a new directory, with the same checks as the inspection.
 
 import { mkdir, open } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { readBundle, type BundleLimits, type BundleEntry } from "./read-bundle.ts";
 
 /**
- * Writes the bundle's files below `dir`, which must not exist yet: nothing in it can then be a link to elsewhere.
+ *
+ * Writes the bundle's files below `dir`, which must not exist yet, so that nothing in it can be a link to elsewhere.
  * Files are created, never overwritten, with mode 0755 or 0644.
- * @throws BundleRefused as `readBundle` does; what was written so far stays and is the caller's to remove.
+ * @throws BundleRefused as `readBundle` does; the caller removes the files written so far.
+ *
  */
 export async function unpackBundle(options: {
   file: string;
@@ -39,7 +41,7 @@ async function makeParents(dir: string, known: Set<string>): Promise<void> {
 async function writeEntry(path: string, entry: BundleEntry, content: AsyncIterable<Uint8Array>): Promise<void> {
   const handle = await open(path, "wx", entry.mode);
   try {
-    // The umask of the process must not decide what the sandbox may read.
+    // The process's umask must not decide what the sandbox can read.
     await handle.chmod(entry.mode);
     await handle.writeFile(content);
   } finally {

@@ -1,4 +1,4 @@
-// Hostile bundles are refused with a reason, bombs early; honest ones are unpacked as they are.
+// Hostile bundles are refused with a reason, zip bombs early; good ones are unpacked unchanged.
 
 import { lstat, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
