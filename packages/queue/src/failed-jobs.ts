@@ -1,6 +1,6 @@
-// Writes failed jobs for turns whose own job is gone, so that operators see and retry them all: Redis has lost its
-// memory, or the turn failed where nobody held its job. BullMQ has no call for it: a job becomes failed only through a
-// worker. The fields are those of BullMQ 5.
+// Writes failed jobs for turns whose own job is gone, so that operators see them and can retry them: Redis has lost its
+// data, or the turn failed while no worker held its job. BullMQ has no call for it, because a job becomes failed only
+// through a worker. The fields are those of BullMQ 5.
 
 import type { Redis } from "ioredis";
 import { failedTrace, toJob, turnJobId, type TurnJobData } from "./turn-job.ts";
@@ -16,27 +16,29 @@ export interface FailedTurn extends Omit<TurnJobData, "dispatchNumber"> {
 export interface FailedJobs {
   /** How many of the newest failed jobs are kept. */
   readonly keepMax: number;
-  /** Up to when turns that failed have their jobs, by the database's clock; undefined: Redis has lost its memory. */
+  /**
+   * The time, by the database's clock, up to which failed turns have their jobs. Undefined: Redis has lost its data.
+   */
   until(): Promise<number | undefined>;
-  /** Makes jobs of those that have none. Returns how many. */
+  /** Creates the missing jobs. Returns how many. */
   add(turns: readonly FailedTurn[]): Promise<number>;
-  /** Stores that time. Call it last: if the process dies before, the work is done again. */
+  /** Stores that time. Call it last, so that the work is repeated if the process dies before. */
   setUntil(until: number): Promise<void>;
 }
 
 interface FailedJobsOptions {
   readonly redis: Redis;
-  /** Where it is written until when turns have their jobs. */
+  /** The key that stores the time. */
   readonly mark: string;
-  /** Names a key of the queue. */
+  /** Returns a key of the queue. */
   readonly key: (name: string) => string;
   readonly jobOptions: object;
   readonly remove: (jobIds: readonly string[]) => Promise<unknown>;
-  /** The oldest beyond these are removed. */
+  /** Older jobs than this many are removed. */
   readonly keepMax: number;
 }
 
-/** No dispatch has this number, so the id is never that of another job. */
+/** No dispatch has this number, so the id never equals that of another job. */
 const rebuiltNumber = 0;
 const removedPerCall = 1_000;
 

@@ -1,4 +1,4 @@
-// BullMQ and Redis live here only.
+// The only package that uses BullMQ and Redis.
 
 export { createRedisNotifier } from "./notifier.ts";
 export { createRedisPreviews } from "./previews.ts";

@@ -13,12 +13,12 @@ export function createRedisNotifier(redisUrl: string, prefix: string): RedisNoti
   const publisher = connectFailingFast(redisUrl);
   const subscriber = connectWaiting(redisUrl);
   const pulse = takePulse(publisher, { startsFresh: false });
-  // Gives up a subscription on which nothing will ever be heard again.
+  // Replaces a subscription whose connection is dead.
   const hearing = takePulse(subscriber, { startsFresh: false });
   const registry = createWakeRegistry();
   const channelOf = (topic: WakeTopic): string => `${prefix}:wake:${topic}`;
   const heard = new Set<WakeTopic>();
-  /** What nobody here listens to is not sent here. Kept from then on: listeners to one message come and go. */
+  /** A process subscribes to a topic with its first listener, and stays subscribed because listeners come and go. */
   const hear = (topic: WakeTopic): void => {
     if (heard.has(topic)) return;
     heard.add(topic);
@@ -51,7 +51,7 @@ export function createRedisNotifier(redisUrl: string, prefix: string): RedisNoti
   };
 }
 
-/** Sends what one pass of the event loop has to say at once, and each thing of it once. */
+/** Sends everything of one pass of the event loop together, each message once. */
 function createOutbox(publisher: Redis): { send(channel: string, id: string): void } {
   let waiting = new Map<string, Set<string>>();
   const flush = (): void => {

@@ -30,7 +30,7 @@ export function createRedisPreviews(redisUrl: string, prefix: string): RedisPrev
   const subscribing = (): Redis => {
     if (subscriber !== undefined) return subscriber;
     subscriber = connectWaiting(redisUrl);
-    // Gives up a subscription on which nothing will ever be heard again.
+    // Replaces a subscription whose connection is dead.
     hearing = takePulse(subscriber, { startsFresh: false });
     subscriber.on("message", (channel: string, text: string) => {
       const preview = decodePreview(text);

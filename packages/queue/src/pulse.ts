@@ -1,20 +1,20 @@
-// Whether a Redis answers, asked all the time: a connection may look healthy while nothing comes back.
+// Asks Redis continuously whether it answers, because a connection can look healthy while nothing comes back.
 
 import type { Redis } from "ioredis";
 
 export interface Pulse {
-  /** An answer came within about the last second. */
+  /** An answer arrived within about the last second. */
   readonly isFresh: boolean;
   stop(): void;
 }
 
 const askEveryMs = 250;
-/** One question that has had a second for its answer. */
+/** A question may take one second to be answered. */
 const freshForMs = askEveryMs + 1_000;
-/** Past this the connection is given up for another: nobody says that the far side is gone. Milliseconds. */
+/** After this time the connection is replaced, because a peer that is gone is not reported. Milliseconds. */
 const reconnectAfterMs = 3_000;
 
-/** `startsFresh`: give it a second before it counts as away. */
+/** `startsFresh`: counts Redis as available for the first second. */
 export function takePulse(redis: Redis, { startsFresh }: { startsFresh: boolean }): Pulse {
   let answeredAt = startsFresh ? performance.now() : -Infinity;
   let connectionSince = performance.now();
@@ -26,7 +26,7 @@ export function takePulse(redis: Redis, { startsFresh }: { startsFresh: boolean 
       await redis.ping();
       answeredAt = performance.now();
     } catch {
-      // It is away, or took too long: what has no answer grows old.
+      // Redis is away or slow. Without an answer, the pulse becomes stale.
     } finally {
       asking = false;
     }

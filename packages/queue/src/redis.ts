@@ -1,23 +1,25 @@
-// Connections to Redis or Valkey. Redis holds nothing that the platform cannot lose, and no command waits for ever.
+// Connections to Redis or Valkey. Redis stores nothing that the platform cannot lose, and no command waits forever.
 
 import { RedisConnection } from "bullmq";
 import { Redis, type RedisOptions } from "ioredis";
 
 const reconnectMsMax = 1_000;
 const connectMs = 2_000;
-/** For the far side to agree to the end of a connection, before it is broken off. */
+/** How long the peer may take to agree to the end of a connection before it is broken off. */
 const disconnectMs = 200;
-/** For callers that have another way: they must not wait long for one that is silent. Milliseconds. */
+/** For callers with a fallback, which must not wait long for a silent Redis. Milliseconds. */
 const promptMs = 1_000;
 /**
- * For what a consumer asks besides blocking. ioredis keeps the timers of commands that it meant to send again after a
- * lost connection, so a process that ends cannot be gone sooner than this. Milliseconds.
+ *
+ * For the non-blocking commands of a consumer. ioredis keeps the timers of commands that it meant to resend after a
+ * lost connection, so a process cannot end sooner than this. Milliseconds.
+ *
  */
 const consumerMs = 1_500;
 /** BullMQ blocks for up to ten seconds. */
 const blockingMs = 12_000;
 
-/** For producers and notifiers: commands fail at once while Redis is away, instead of waiting in memory. */
+/** For producers and notifiers: while Redis is away, commands fail at once instead of waiting in memory. */
 export function connectFailingFast(url: string): Redis {
   return connect(url, { enableOfflineQueue: false, maxRetriesPerRequest: 1, commandTimeout: promptMs });
 }
@@ -28,8 +30,11 @@ export function connectWaiting(url: string): Redis {
 }
 
 /**
- * ioredis sends commands of its own, such as the subscriptions after a loss, and listens to no failure of them: a
- * connection that is closed meanwhile would end the process. A caller that awaits a command still gets its error.
+ *
+ * ioredis sends its own commands, such as the subscriptions after a lost connection, and does not handle their
+ * failures: a connection that is closed meanwhile would end the process. A caller that awaits a command still gets its
+ * error.
+ *
  */
 class HeardRedis extends Redis {
   override sendCommand(...command: Parameters<Redis["sendCommand"]>): unknown {
@@ -39,7 +44,7 @@ class HeardRedis extends Redis {
   }
 }
 
-/** For consumers: BullMQ makes a second connection of it, on which it blocks. */
+/** For consumers: BullMQ derives a second connection from it, on which it blocks. */
 export class ConsumerRedis extends HeardRedis {
   readonly #copies: Redis[] = [];
 
@@ -55,15 +60,17 @@ export class ConsumerRedis extends HeardRedis {
     return copy;
   }
 
-  /** Both connections, without waiting for a Redis that is away. */
+  /** Closes both connections without waiting for an unavailable Redis. */
   disconnectAll(): void {
     for (const redis of [this, ...this.#copies]) redis.disconnect();
   }
 }
 
 /**
+ *
  * BullMQ's connection drops its listeners when it is closed, and may emit the error of its opening after that, or
- * before anybody listens: a Redis that is silent until then would end the process.
+ * before there is a listener: a Redis that is silent until then would end the process.
+ *
  */
 export function keepListening(connection: RedisConnection): void {
   const removeAll = connection.removeAllListeners.bind(connection);
@@ -94,7 +101,7 @@ function connect(url: string, options: RedisOptions): Redis {
 /** Callers see their commands fail. An outage is not an error of this process. */
 function ignore(): void {}
 
-/** Closes without waiting for a Redis that is away. */
+/** Closes without waiting for an unavailable Redis. */
 export function disconnect(redis: Redis): void {
   redis.disconnect();
 }

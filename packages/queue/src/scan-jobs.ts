@@ -1,15 +1,15 @@
-// Goes over the jobs that wait or are delayed, a page at a time, and reads what they name.
+// Scans the waiting and delayed jobs page by page, and reads which turns they name.
 
 import type { Redis } from "ioredis";
 import { jobDataCharsMax, parseTurnJob, type TurnJobData } from "./turn-job.ts";
 
 export interface ScannedJob {
   readonly jobId: string;
-  /** Undefined: not one of ours. */
+  /** Undefined: not a turn's job. */
   readonly turn: TurnJobData | undefined;
 }
 
-/** Up to `limit` of each kind; the next call goes on after them, and begins again at the end. */
+/** Returns up to `limit` of each kind. The next call continues after them, and starts over at the end. */
 export function createJobScan(redis: Redis, key: (name: string) => string): (limit: number) => Promise<ScannedJob[]> {
   let scanned = 0;
   return async (limit) => {
@@ -22,7 +22,7 @@ export function createJobScan(redis: Redis, key: (name: string) => string): (lim
   };
 }
 
-/** Looks at the length first: somebody may have added a job of a gigabyte. */
+/** Reads the length first, because anyone with Redis may have added a huge job. */
 async function readJobs(redis: Redis, key: (name: string) => string, jobIds: readonly string[]): Promise<ScannedJob[]> {
   if (jobIds.length === 0) return [];
   const measuring = redis.pipeline();

@@ -1,4 +1,4 @@
-// One BullMQ worker with connections of its own, from opening to throwing away. Knows no settlement.
+// One BullMQ worker with its own connections, from opening to disposal. Settlement is elsewhere.
 
 import { randomUUID } from "node:crypto";
 import { untilEnd } from "@dari/domain";
@@ -17,21 +17,23 @@ export interface FetchedJob {
 export interface TurnConsumer {
   /** Whether Redis has answered within about a second. */
   readonly available: boolean;
-  /** The next job; undefined when none came within a few seconds, or the consumer was closed. One call at a time. */
+  /** The next job; undefined if none came within a few seconds or the consumer was closed. One call at a time. */
   next(): Promise<FetchedJob | undefined>;
-  /** A job as it is now, to be settled over this consumer's connection. */
+  /** Reloads a job, to settle it over this consumer's connection. */
   load(jobId: string): Promise<Job<TurnJobData> | undefined>;
-  /** Whether jobs wait that a consumer could fetch. */
+  /** Whether there are waiting jobs that a consumer could fetch. */
   hasWaiting(): Promise<boolean>;
   close(): Promise<void>;
 }
 
-/** Stalls only re-deliver; Postgres counts attempts. BullMQ would fail the job after this many. */
+/** Stalls only redeliver; Postgres counts attempts. BullMQ would fail the job after this many. */
 const maxStalledCount = 1_000_000;
 const closeMs = 1_000;
 /**
- * Between passes over the active jobs; a job whose lock has run out comes again with the second pass after that. Every
- * consumer may make the passes, one with a long lock as well. Milliseconds.
+ *
+ * The interval between passes over the active jobs. A job whose lock has expired is redelivered by the second pass
+ * after that. Every consumer may run the passes, also one with a long lock. Milliseconds.
+ *
  */
 const stalledCheckMs = 5_000;
 
@@ -44,7 +46,8 @@ export function openTurnConsumer(location: QueueLocation, options: { lockMs: num
     prefix: location.prefix,
     autorun: false,
     lockDuration: options.lockMs,
-    // How long a pass keeps others from making one: less than the pace, so that none is missed by a moment.
+    // How long a pass keeps others from starting one: less than the interval, so that none is skipped by a narrow
+    // margin.
     stalledInterval: Math.ceil(checkMs / 2),
     maxStalledCount,
     drainDelay: 2,
@@ -54,7 +57,7 @@ export function openTurnConsumer(location: QueueLocation, options: { lockMs: num
   worker.on("error", () => undefined);
   const closed = Promise.withResolvers<undefined>();
   const untilClosed = untilEnd(closed.promise);
-  // BullMQ's own timer may outlive its worker: a check that was under way starts another.
+  // BullMQ's own timer may outlive its worker, because a running check starts the next one.
   const checking = setInterval(() => void worker.redeliverStalled(), checkMs);
   checking.unref();
   void worker.redeliverStalled();
@@ -79,14 +82,14 @@ export function openTurnConsumer(location: QueueLocation, options: { lockMs: num
       closed.resolve(undefined);
       pulse.stop();
       clearInterval(checking);
-      // close() waits for Redis to answer, which it may never do.
+      // close() waits for an answer from Redis, which may never come.
       await Promise.race([worker.close(true).catch(() => undefined), timeout(closeMs)]);
       redis.disconnectAll();
     },
   };
 }
 
-/** Takes jobs that are none of ours for what they are, instead of failing on each fetch of them. */
+/** Removes jobs that are not turns instead of failing on each fetch of them. */
 class TurnWorker extends Worker<TurnJobData> {
   constructor(...options: ConstructorParameters<typeof Worker<TurnJobData>>) {
     super(...options);
@@ -97,7 +100,7 @@ class TurnWorker extends Worker<TurnJobData> {
     return super.createJob(isReadable(raw) ? raw : { ...emptyJob, id: jobId }, jobId);
   }
 
-  /** Jobs whose lock has run out twice come again. Never rejects. */
+  /** Redelivers jobs whose lock two passes have found expired. Never rejects. */
   async redeliverStalled(): Promise<void> {
     await this.scripts.moveStalledJobsToWait().catch(() => undefined);
   }

@@ -1,4 +1,4 @@
-// What a job's traces say: to the worker that takes it, and to a person.
+// What a job's stack traces tell the worker that takes it, and a person.
 
 import { expect, test } from "@jest/globals";
 import { describeTrace, TurnFailed, TurnRetry, wasFailed } from "./turn-job.ts";

@@ -1,4 +1,4 @@
-// What a turn job is: a job that lives as long as its turn. It names rows and carries nothing that matters.
+// What a turn job is: a job that lives as long as its turn. It names rows and contains no other data.
 
 import { isId, type DispatchedTurn } from "@dari/domain";
 import { UnrecoverableError } from "bullmq";
@@ -12,25 +12,25 @@ export interface TurnJobData {
 
 export interface QueueLocation {
   readonly redisUrl: string;
-  /** Namespace of all keys, so that installations may share a server. */
+  /** The prefix of all keys, so that installations can share a server. */
   readonly prefix: string;
   /** Workers of one kind take from one queue. */
   readonly pool: string;
 }
 
-/** The most characters of a job's stored data. Ours has a few ids. */
+/** The most characters of a job's stored data. A turn job has only a few ids. */
 export const jobDataCharsMax = 4_096;
 
 export function queueName(pool: string): string {
   return `turns-${pool}`;
 }
 
-/** Unique per dispatch: an id that existed before would make BullMQ ignore the job. */
+/** Unique per dispatch, because BullMQ ignores a job whose id has existed before. */
 export function turnJobId(turn: Pick<TurnJobData, "messageId" | "dispatchNumber">): string {
   return `${turn.messageId}.${turn.dispatchNumber}`;
 }
 
-/** How a turn is added as a job. */
+/** The job that is added for a turn. */
 export function toJob(turn: DispatchedTurn, delayMs = 0): TurnJob {
   const { organizationId, sessionId, messageId, dispatchNumber } = turn;
   return {
@@ -46,7 +46,10 @@ export interface TurnJob {
   readonly opts: { jobId: string; attempts: number; delay?: number };
 }
 
-/** What a job of the queue names; undefined when it is none of ours. Anybody with Redis may have added it. */
+/**
+ * Returns the turn that a job names; undefined if it is not a turn's job. Anyone with access to Redis may have added
+ * it.
+ */
 export function readTurnJob(jobId: string, data: unknown): TurnJobData | undefined {
   if (typeof data !== "object" || data === null) return undefined;
   const { organizationId, sessionId, messageId, dispatchNumber } = data as Record<keyof TurnJobData, unknown>;
@@ -77,8 +80,10 @@ export function parseTurnJob(jobId: string, text: string | null): TurnJobData | 
 const retryMark = "TurnRetry: ";
 
 /**
- * Thrown into BullMQ for another attempt; carries the delay that the database has decided. When it is due, by this
- * machine's clock, stands in its stack, which is written in the same step that delays the job.
+ *
+ * Thrown into BullMQ for another attempt, with the delay that the database has decided. The due time, by this machine's
+ * clock, is in its stack, which is written in the same step that delays the job.
+ *
  */
 export class TurnRetry extends Error {
   override readonly name = "TurnRetry";
@@ -105,7 +110,7 @@ export function failedTrace(reason: string): string {
   return `${failedMark}${reason}`;
 }
 
-/** Returns what a trace of a job says, as text for a person; a trace that is not ours as it is. */
+/** Describes a job's trace to a person. Returns a trace of another program unchanged. */
 export function describeTrace(trace: string): string {
   const retry = /^TurnRetry: (.*)\ndue (\d{1,13})$/.exec(trace);
   if (retry !== null) {
@@ -117,20 +122,24 @@ export function describeTrace(trace: string): string {
 }
 
 /**
- * Whether a job that is taken has been `failed`: then somebody has asked for it again. A job that only comes again
- * because its worker died has not, whatever the rows say: its last trace is that of a retry, or none.
+ *
+ * Whether a taken job was `failed` before, so that somebody has retried it. A job that is redelivered because its
+ * worker died was not, whatever the rows say: its last trace is that of a retry, or it has none.
+ *
  */
 export function wasFailed(stacktrace: unknown): boolean {
   const last: unknown = Array.isArray(stacktrace) ? stacktrace.at(-1) : undefined;
   return typeof last === "string" && last.startsWith(failedMark);
 }
 
-/** What clocks of machines may differ, milliseconds. */
+/** How much the clocks of machines may differ. Milliseconds. */
 const skewMs = 2_000;
 
 /**
+ *
  * Returns whether a job came early because somebody promoted it. A job becomes due by the clock of the worker that
- * takes it, so it never comes early by itself if that clock is right.
+ * takes it, so with a correct clock it never comes early by itself.
+ *
  */
 export function cameEarly(job: { stacktrace: unknown; timestamp: number; opts: { delay?: number } }): boolean {
   const last: unknown = Array.isArray(job.stacktrace) ? job.stacktrace.at(-1) : undefined;

@@ -1,4 +1,4 @@
-// The producing side: adds turn jobs, notices a flush, tells what is there and removes what no row matches.
+// The producing side: adds turn jobs, notices a flush, reports the queue's contents, and removes jobs without a row.
 
 import type { DispatchedTurn, TurnDelivery } from "@dari/domain";
 import { Queue, type QueueOptions } from "bullmq";
@@ -10,28 +10,28 @@ import { queueName, toJob, turnJobId, type QueueLocation, type TurnJobData } fro
 import { timeout } from "./within.ts";
 
 export interface DelayedTurn extends DispatchedTurn {
-  /** 0: due at once. Milliseconds. */
+  /** Milliseconds; 0 is due at once. */
   readonly waitMs: number;
 }
 
-/** The queue for the board, which reads, retries and promotes. Its holder can do anything to the queue. */
+/** The queue for the board, which reads, retries and promotes. It allows every operation on the queue. */
 export type TurnBoard = Queue<TurnJobData>;
 
 export interface TurnQueue extends TurnDelivery {
-  /** Whether Redis lost its data since the last call: every dispatched session must then be dispatched again. */
+  /** Whether Redis has lost its data since the last call; then every dispatched session must be dispatched again. */
   noticeFlush(): Promise<boolean>;
-  /** Those of the turns that have no job. */
+  /** Returns the turns that have no job. */
   withoutJob<T extends DispatchedTurn>(turns: readonly T[]): Promise<T[]>;
-  /** Adds jobs that become due after `waitMs` each; all of them at once, or none. */
+  /** Adds jobs that become due after `waitMs` each. Adds all of them or none. */
   deliverLater(turns: readonly DelayedTurn[]): Promise<void>;
-  /** Up to `limit` jobs that wait or are delayed; the next call goes on after them, and begins again at the end. */
+  /** Returns up to `limit` waiting or delayed jobs. The next call continues after them, and starts over at the end. */
   scan(limit: number): Promise<ScannedJob[]>;
-  /** Removes jobs that nobody holds. Returns how many are gone. */
+  /** Removes jobs that no worker holds. Returns how many were removed. */
   remove(jobIds: readonly string[]): Promise<number>;
   readonly failed: FailedJobs;
-  /** Jobs by state, as operators see them. As all that asks Redis, it rejects when that does not answer. */
+  /** Jobs by state, as operators see them. Like every question to Redis, it rejects if there is no answer. */
   counts(): Promise<Record<string, number>>;
-  /** What answers there. */
+  /** Which server answers. */
   server(): Promise<RedisServer>;
   /** The newest jobs in a state, at most 100, as operators see them. */
   jobs(state: JobState): Promise<{ messageId: string; attemptsMade: number }[]>;
@@ -42,13 +42,13 @@ export interface TurnQueue extends TurnDelivery {
 export interface RedisServer {
   readonly name: "Redis" | "Valkey";
   readonly version: string;
-  /** Its `maxmemory-policy`; undefined where it does not say. */
+  /** Its `maxmemory-policy`; undefined if the server does not report it. */
   readonly evictionPolicy: string | undefined;
 }
 
 export type JobState = "waiting" | "active" | "delayed" | "completed" | "failed";
 
-/** Newest jobs kept for operators; the rows in Postgres are the record. */
+/** The newest jobs are kept for operators; the rows in Postgres are the record. */
 const keepCompleted = 1_000;
 const keepFailed = 5_000;
 
@@ -65,7 +65,7 @@ export function openTurnQueue(location: QueueLocation): TurnQueue {
     connection: redis,
     prefix: location.prefix,
     streams: { events: { maxLen: 1_000 } },
-    // Redis's version is asked for once: where that has no answer, the queue fails every call from then on.
+    // BullMQ asks for Redis's version only once: if there is no answer, the queue fails every later call.
     skipVersionCheck: true,
     defaultJobOptions: jobOptions,
   };
@@ -74,7 +74,7 @@ export function openTurnQueue(location: QueueLocation): TurnQueue {
   const sentinel = `${location.prefix}:sentinel:${location.pool}`;
   const key = (name: string): string => queue.toKey(name);
   const isAvailable = (): boolean => redis.status === "ready" && pulse.isFresh;
-  /** Rejects if Redis does not answer, because BullMQ would wait for a Redis that it has never reached. */
+  /** Rejects if Redis does not answer. BullMQ would wait for a Redis that it has never reached. */
   const ask = <T>(work: () => Promise<T>): Promise<T> =>
     isAvailable() ? work() : Promise.reject(new Error("Redis does not answer"));
   const remove = async (jobIds: readonly string[]): Promise<number> => {
@@ -90,7 +90,7 @@ export function openTurnQueue(location: QueueLocation): TurnQueue {
     },
     async deliver(turns) {
       const jobs = turns.map((turn) => toJob(turn));
-      // One alone needs no transaction around it.
+      // A single job needs no transaction.
       await ask<unknown>(() =>
         jobs.length === 1 ? queue.add(jobs[0]!.name, jobs[0]!.data, jobs[0]!.opts) : queue.addBulk(jobs),
       );
@@ -126,7 +126,7 @@ export function openTurnQueue(location: QueueLocation): TurnQueue {
   };
 }
 
-/** Valkey says a Redis's version for old clients, and its own beside it. */
+/** Valkey reports a Redis version for old clients, and also its own. */
 function readServer(info: string): RedisServer {
   const said = Object.fromEntries([...info.matchAll(/^(\w+):(.*?)\r?$/gm)].map(([, name, value]) => [name, value]));
   const valkey = said["valkey_version"];

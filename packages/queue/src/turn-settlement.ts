@@ -4,19 +4,19 @@ import type { Job } from "bullmq";
 import { TurnFailed, TurnRetry, type TurnJobData } from "./turn-job.ts";
 import { timeout } from "./within.ts";
 
-/** Postgres has decided it already; this makes the board agree. */
+/** Postgres has already decided; this makes the board agree. */
 export type TurnSettlement =
   | { readonly kind: "completed"; readonly note?: string }
   | { readonly kind: "failed"; readonly reason: string }
   | { readonly kind: "retry"; readonly reason: string; readonly delayMs: number }
-  /** Not due yet, or another lease lives: look again later, without using an attempt. */
+  /** Not due yet, or another lease is valid: check again later, without using an attempt. */
   | { readonly kind: "later"; readonly delayMs: number }
   /** No row matches the job any more. */
   | { readonly kind: "obsolete" };
 
 /** Never rejects. */
 export async function settleWithin(ms: number, settling: Promise<void>): Promise<void> {
-  // The lock was lost or Redis is away: the job comes again and its claim finds the truth.
+  // The lock was lost or Redis is away: the job is redelivered, and its claim finds the state in the database.
   await Promise.race([settling.catch(() => undefined), timeout(ms)]);
 }
 
@@ -29,7 +29,7 @@ export async function settleJob(job: Job<TurnJobData>, token: string, settlement
       await job.moveToFailed(new TurnFailed(settlement.reason), token, false);
       return;
     case "retry":
-      // Claims that do not count, and lost ones, make the row's count another than the job's; the row has the say.
+      // Because of claims that do not count and lost ones, the row's count can differ from the job's. The row decides.
       job.opts.attempts = Math.max(job.opts.attempts ?? 1, job.attemptsMade + 2);
       await job.moveToFailed(new TurnRetry(settlement.reason, settlement.delayMs), token, false);
       return;

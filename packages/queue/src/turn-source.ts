@@ -7,26 +7,26 @@ import { settleJob, settleWithin, type TurnSettlement } from "./turn-settlement.
 
 export interface TurnTicket extends TurnJobData {
   readonly jobId: string;
-  /** Endings that the job has had. */
+  /** How often the job has ended. */
   readonly attemptsMade: number;
-  /** The job was `failed` before it was taken: somebody asks for its turn again. */
+  /** The job was `failed` before it was taken: somebody wants its turn to be retried. */
   readonly wasFailed: boolean;
-  /** The job was taken before its time: somebody does not want to wait for it. */
+  /** The job was taken before its due time: somebody does not want to wait. */
   readonly cameEarly: boolean;
-  /** Never rejects: a job that cannot be settled is re-delivered, and the claim then finds nothing to do. */
+  /** Never rejects: a job that cannot be settled is redelivered, and its claim then finds nothing to do. */
   settle(settlement: TurnSettlement): Promise<void>;
 }
 
 export interface TurnSource {
-  /** Whether Redis answers: false after a second without. */
+  /** Whether Redis answers; false after a second without an answer. */
   readonly available: boolean;
   /** Jobs fetched so far. */
   readonly fetched: number;
-  /** The next job; undefined when none came within a few seconds or the source is closing. One call at a time. */
+  /** The next job; undefined if none came within a few seconds or the source is closing. One call at a time. */
   next(): Promise<TurnTicket | undefined>;
-  /** Fetches over new connections from here on, whatever the old ones do. Jobs that run go on. */
+  /** Fetches over new connections from now on, whatever the state of the old ones. Running jobs continue. */
   reopen(): Promise<void>;
-  /** Whether jobs wait in the queue. Rejects while Redis is away. */
+  /** Whether there are waiting jobs. Rejects while Redis is away. */
   hasWaiting(): Promise<boolean>;
   close(): Promise<void>;
 }
@@ -63,7 +63,7 @@ export function openTurnSource(location: QueueLocation, options: { lockMs: numbe
       settle(settlement) {
         locks.delete(one);
         const settling = locks.current(one).then(({ job, token }) => settleJob(job, token, settlement));
-        // A slot must not wait for a Redis that is silent.
+        // A slot must not wait for a silent Redis.
         return settleWithin(consumer.available ? settleMs : 0, settling);
       },
     };
@@ -101,12 +101,12 @@ export function openTurnSource(location: QueueLocation, options: { lockMs: numbe
 interface Locks {
   add(one: Held): void;
   delete(one: Held): void;
-  /** The job over the connection of now. */
+  /** Reloads the job over the current connection. */
   current(one: Held): Promise<Held>;
   stop(): void;
 }
 
-/** Renews the locks of jobs that run, over whatever connection there is. */
+/** Renews the locks of running jobs over the current connection. */
 function keepLocks(consumerOfNow: () => TurnConsumer, lockMs: number): Locks {
   const held = new Set<Held>();
   const current = async (one: Held): Promise<Held> => {

@@ -1,4 +1,4 @@
-// Waiting that ends.
+// Waits with a limit.
 
 /** Resolves after `ms`; keeps no process alive. */
 export function timeout(ms: number): Promise<void> {

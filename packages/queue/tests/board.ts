@@ -1,4 +1,4 @@
-// The queue as a board of operators sees and handles it: with BullMQ's own calls, on a connection of its own.
+// The queue as a board of operators uses it: with BullMQ's own calls, on its own connection.
 
 import { Queue, type Job } from "bullmq";
 import { Redis } from "ioredis";
@@ -6,19 +6,19 @@ import { BullConnection } from "../src/redis.ts";
 
 export interface Board {
   job(jobId: string): Promise<Job | undefined>;
-  /** `unknown` for one that is not there. */
+  /** `unknown` if there is no such job. */
   stateOf(jobId: string): Promise<string>;
   reasonOf(jobId: string): Promise<string | undefined>;
   resultOf(jobId: string): Promise<unknown>;
-  /** Ids of the jobs that wait. */
+  /** The ids of the waiting jobs. */
   waiting(): Promise<string[]>;
   retry(jobId: string): Promise<void>;
   promote(jobId: string): Promise<void>;
-  /** Writes fields of a job, as anybody with Redis may. */
+  /** Writes fields of a job, as anyone with access to Redis can. */
   write(jobId: string, fields: Readonly<Record<string, string>>): Promise<void>;
-  /** Adds what is no turn job. */
+  /** Adds a job that is not a turn's. */
   forge(jobId: string, data: unknown): Promise<void>;
-  /** Removes every key of the prefix: what a flush does to this installation. */
+  /** Removes every key of the prefix, as a flush does to this installation. */
   flush(): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,5 +1,5 @@
-// What BullMQ and ioredis do by themselves must not end a process: connections that close while Redis is silent, and an
-// opening that met a silence. In processes of their own, which an error that nobody hears would end.
+// Errors that BullMQ and ioredis raise by themselves must not end a process: connections that close while Redis is
+// silent, and an opening that got no answer. Run in separate processes, which an unhandled error would end.
 
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
@@ -13,19 +13,21 @@ import { describeWith, requireService, startFaultProxy, waitUntil, type FaultPro
 import { openTurnQueue } from "../src/index.ts";
 
 const urlOf = (...path: string[]): string => pathToFileURL(join(import.meta.dirname, "..", ...path)).href;
-/** The first piece of it. */
+/** Ends with the first piece. */
 const endsAtOnce = (): boolean => true;
 
 const info = "\r\ninfo\r\n";
 
 interface Program {
-  /** Resolves when it has said that it is open. */
+  /** Resolves when the program reports that it is open. */
   readonly opened: Promise<unknown>;
-  /** Tells it to close, and answers how it ended. */
+  /** Tells it to close, and returns how it ended. */
   close(): Promise<{ readonly code: unknown; readonly said: string }>;
 }
 
-/** Runs `open`, which names `queue` (this package), `url`, `location` and `waitUntil`; its value closes all of it. */
+/**
+ * Runs `open`, which can use `queue` (this package), `url`, `location` and `waitUntil`. Its value closes everything.
+ */
 function start(url: string, open: string): Program {
   const script = `
     import { once } from "node:events";
@@ -37,7 +39,7 @@ function start(url: string, open: string): Program {
     console.log("open");
     await once(process.stdin, "data");
     await close();
-    // It ends by itself, past every timer of a command that was under way.
+    // The process ends by itself, after all timers of commands that were running.
     process.stdin.destroy();`;
   const child = spawn(process.execPath, ["--no-warnings", "--input-type=module", "--eval", script], {
     stdio: ["pipe", "pipe", "pipe"],
@@ -88,7 +90,7 @@ describeWith("redis", "a process whose Redis falls silent", () => {
       "const one = queue.openTurnSource(location, { lockMs: 3_000 }); return () => one.close();",
     );
     await first;
-    // Each of the two connections is asked twice: by ioredis, which is answered, and then by BullMQ.
+    // Each of the two connections is asked twice: by ioredis, which gets an answer, and then by BullMQ.
     for (let i = 0; i < 3; i++) await hears();
     proxy.blackHole();
     await program.opened;
@@ -115,7 +117,7 @@ describeWith("redis", "a process whose Redis falls silent", () => {
   test("a queue that met a silence while it opened works once Redis answers", async () => {
     const { proxy, url } = await behindProxy();
     await using _ = proxy;
-    // ioredis knows by it that Redis is ready; what is asked next has no answer.
+    // The answer tells ioredis that Redis is ready; the next question gets none.
     const dropped = proxy
       .hears(info)
       .then(() => proxy.dropReply({ request: "ping", endsReply: endsAtOnce, then: "hold" }));

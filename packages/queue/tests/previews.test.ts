@@ -1,4 +1,4 @@
-// Previews over a Redis that stops answering: the sender knows it, and listeners get previews again afterwards.
+// Previews over a Redis that stops answering: the sender notices, and listeners get previews again afterwards.
 
 import { randomUUID } from "node:crypto";
 import { expect, test } from "@jest/globals";

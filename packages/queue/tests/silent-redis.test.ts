@@ -1,4 +1,4 @@
-// A Redis that accepts connections and answers nothing: everybody notices within about a second, nobody hangs.
+// A Redis that accepts connections but does not answer: every client notices within about a second, and none hangs.
 
 import { randomUUID } from "node:crypto";
 import { afterEach, expect, test } from "@jest/globals";
@@ -34,7 +34,7 @@ describeWith("redis", "a silent Redis", () => {
     attemptsLeft: 3,
   });
 
-  /** Longer than the second that they are meant to take, for a machine that is busy. */
+  /** Longer than the intended second, for a busy machine. */
   const noticeMs = 3_000;
 
   test("queue, source and notifier say so, calls end, and all work again afterwards", async () => {

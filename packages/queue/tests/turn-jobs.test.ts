@@ -181,7 +181,7 @@ describeWith("redis", "turn jobs", () => {
     expect(first).toMatchObject({ wasFailed: false, attemptsMade: 0 });
     await first.settle({ kind: "retry", reason: "agent_error", delayMs: 1 });
     const second = await take(source);
-    // The worker may die here, after the row was failed: the job would come again just like this.
+    // If the worker dies here, after the row was failed, the job is redelivered in this state.
     expect(second).toMatchObject({ wasFailed: false, attemptsMade: 1 });
     await second.settle({ kind: "failed", reason: "agent_error" });
     await (await board.getJob(turnJobId(one)))?.retry();
@@ -203,7 +203,7 @@ describeWith("redis", "turn jobs", () => {
       { ...ids(one), dispatchNumber: -1 },
       { ...ids(one), dispatchNumber: 1e300 },
       { ...ids(one), padding: "x".repeat(1_000_000) },
-      // Another job's data under an id of its own.
+      // Another job's data under its own id.
       ids(one),
     ];
     await board.addBulk(garbage.map((data, index) => ({ name: "turn", data, opts: { jobId: `forged-${index}` } })));
