@@ -1,12 +1,12 @@
-// Connects to a destination that the policy allows: resolves its name here, looks at every address, and connects to an
-// address that was looked at, so that a name cannot change its mind in between.
+// Connects to a destination that the policy allows. It resolves the name, checks every address, and connects to a
+// checked address, so that the name cannot resolve to something else in between.
 
 import { lookup as lookUp, Resolver } from "node:dns/promises";
 import { connect, isIP, isIPv6, type LookupFunction, type Socket } from "node:net";
 import { isPublicAddress } from "./private-addresses.ts";
 import { advised, decide, normalHost, type EgressPolicy } from "./policy.ts";
 
-/** Addresses of a name; rejects or answers nothing where there are none. */
+/** Returns the addresses of a name; rejects or returns nothing if it has none. */
 export type Resolve = (name: string) => Promise<readonly string[]>;
 
 /** The destination is refused; the message says why, for the tenant. */
@@ -15,8 +15,10 @@ export class EgressRefusedError extends Error {
 }
 
 /**
- * A name has no address, or none that may be connected to. The words and the status are the same for both: otherwise a
- * tenant could find out which names the operator's private DNS has.
+ *
+ * A name has no address, or none that is allowed. Message and status are the same for both; otherwise a tenant could
+ * find out which names the operator's private DNS has.
+ *
  */
 export class NoPublicAddressError extends Error {
   override readonly name = "NoPublicAddressError";
@@ -27,7 +29,7 @@ export class UntrustedHostError extends Error {
   override readonly name = "UntrustedHostError";
 }
 
-/** What the tenant is told of an attempt that failed: the system's own words have addresses in them. */
+/** What the tenant is told about a failed attempt, because the system's own messages contain addresses. */
 export function publicReason(error: unknown): string {
   const isTold = [EgressRefusedError, NoPublicAddressError, UntrustedHostError].some((kind) => error instanceof kind);
   return error instanceof Error && isTold ? error.message : "it could not be reached";
@@ -48,7 +50,7 @@ export async function dial(policy: EgressPolicy, host: string, port: number, res
     if (options.all === true) callback(null, found);
     else callback(null, found[0]!.address, found[0]!.family);
   };
-  // `lookup` returns the addresses that were checked. An address is not looked up.
+  // `lookup` returns the checked addresses. An IP address is not looked up.
   const socket = connect({ host: normalHost(host), port, lookup, autoSelectFamily: true, allowHalfOpen: true });
   socket.setTimeout(connectWithinMs, () => socket.destroy(new Error("it did not answer in time")));
   await new Promise<void>((connected, failed) => {
@@ -75,7 +77,7 @@ async function permittedAddresses(
     throw new EgressRefusedError(advised(policy, "its address is not a public one"));
   }
   const addresses = (await resolve(name).catch(() => [])).slice(0, addressesMax);
-  // One private address among public ones is a trick, or a name that is meant for another network.
+  // One private address among public ones is an attack, or a name that is meant for another network.
   if (addresses.length > 0 && addresses.every(isPublicAddress)) return addresses;
   throw new NoPublicAddressError(advised(policy, "its name has no public address"));
 }
@@ -86,7 +88,7 @@ async function findService(name: string): Promise<string[]> {
   return found.slice(0, addressesMax).map(({ address }) => address);
 }
 
-/** Asks the machine's name servers, without its hosts file and without the thread pool that files are read with. */
+/** Asks the machine's name servers, without its hosts file, and without the thread pool that file access uses. */
 export async function resolveName(name: string): Promise<readonly string[]> {
   const resolver = new Resolver({ timeout: resolveWithinMs, tries: 2 });
   const answers = await Promise.allSettled([resolver.resolve4(name), resolver.resolve6(name)]);

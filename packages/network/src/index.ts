@@ -1,4 +1,4 @@
-// Which addresses may be connected to, and connections to those that were checked. Knows no sandbox and no webhook.
+// Which addresses may be connected to, and connections to checked addresses. Independent of sandboxes and webhooks.
 
 export { isPublicAddress } from "./private-addresses.ts";
 export { dial, EgressRefusedError, resolveName, publicReason, UntrustedHostError, type Resolve } from "./dial.ts";

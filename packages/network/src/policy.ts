@@ -1,44 +1,44 @@
-// What a program may connect to, as data, and the decision about one destination before any name is resolved.
+// What a program may connect to, as data, and the decision about a destination before its name is resolved.
 
 import { isIP } from "node:net";
 import { isEgressHost, parseEgressHost, type EgressHost, type EgressMode } from "@dari/domain";
 
 export interface EgressPolicy {
-  /** `off`: nothing but exact endpoints and services. `allow`: what a rule names. `open`: every public address. */
+  /** `off`: only exact endpoints and services. `allow`: what a rule names. `open`: every public address. */
   readonly mode: EgressMode;
   readonly rules: readonly EgressRule[];
-  /** What to do after a refusal by the mode or the rules. */
+  /** What to do about a refusal by the mode or the rules. */
   readonly advice?: string;
-  /** Each must allow a destination as well, exact ones included. */
+  /** Each of these must also allow a destination, even an exact one. */
   readonly bounds?: readonly EgressBound[];
 }
 
-/** Narrows a policy: it makes nothing exact, whatever it names. */
+/** Narrows a policy. It never makes a destination exact. */
 export interface EgressBound {
   readonly mode: EgressMode;
   readonly hosts: readonly EgressHost[];
-  /** Who set the rule, and what to do after a refusal by it. */
+  /** Who set the rule, and what to do about a refusal by it. */
   readonly advice: string;
 }
 
 export type EgressRule =
   | ({ readonly kind: "name" } & EgressHost)
-  /** One address and port that the operator names, private or not. On 127.0.0.1 it is reached without a proxy, too. */
+  /** One address and port that the operator names, private or not. On 127.0.0.1 it is also reached without a proxy. */
   | { readonly kind: "endpoint"; readonly address: string; readonly port: number }
-  /** One name and port that the operator trusts, wherever this machine finds it: its addresses may be private. */
+  /** One name and port that the operator trusts. Its addresses may be private. */
   | { readonly kind: "service"; readonly name: string; readonly port: number };
 
 export type EgressDecision =
-  /** `exact`: the operator named it with its port, so its address is not looked at. */
+  /** `exact`: the operator named it with its port, so its address is not checked. */
   { readonly allowed: true; readonly exact: boolean } | { readonly allowed: false; readonly reason: string };
 
-/** An allow-list that cannot be read; the message names the entry. */
+/** An allow-list that cannot be parsed; the message names the entry. */
 export class EgressRuleError extends Error {
   override readonly name = "EgressRuleError";
 }
 
 const rulesMax = 1_000;
-/** Mail from a shared address ruins it for everybody. */
+/** Mail abuse ruins the reputation of a shared address for all tenants. */
 const closedPorts = new Set([25]);
 
 /**
@@ -68,7 +68,7 @@ function parseRule(entry: string): EgressRule {
   return { kind: "name", ...name };
 }
 
-/** Hosts as organizations and manifests write them. What is not written as one is left out: it allows nothing. */
+/** Hosts as organizations and manifests write them. An invalid entry is left out, so it allows nothing. */
 export function egressHosts(written: readonly string[]): EgressHost[] {
   return written.flatMap((host) => parseEgressHost(host) ?? []);
 }
@@ -81,7 +81,7 @@ export function decide(policy: EgressPolicy, host: string, port: number): Egress
   return closed === undefined ? decision : { allowed: false, reason: closed.advice };
 }
 
-/** A reason with what to do about it. */
+/** Adds the advice to a reason. */
 export function advised({ advice }: EgressPolicy, reason: string): string {
   return advice === undefined ? reason : `${reason}; ${advice}`;
 }
@@ -100,7 +100,7 @@ function isWithin({ mode, hosts }: EgressBound, name: string, port: number): boo
   return mode === "open" || (mode === "allow" && hosts.some((host) => isEgressHost(host, name, port)));
 }
 
-/** Lower case, without brackets and the root's dot. */
+/** Lower case, without brackets and the final dot. */
 export function normalHost(host: string): string {
   return unbracketed(host).toLowerCase().replace(/\.$/, "");
 }

@@ -1,4 +1,4 @@
-// Which addresses are on the public internet. Everything else belongs to the worker's machine or its network.
+// Which addresses are on the public internet. All others belong to the worker's machine or its network.
 
 import { BlockList, isIPv4, isIPv6 } from "node:net";
 import { networkInterfaces } from "node:os";
@@ -19,17 +19,17 @@ const closedIPv4 = [
   "203.0.113.0/24",
   "224.0.0.0/4",
   "240.0.0.0/4",
-  // A cloud's host agent, which answers its guests' machines with their secrets under a public address.
+  // A cloud's host agent, which gives the secrets of guest machines to them at a public address.
   "168.63.129.16/32",
 ];
 
-/** Parts of 2000::/3 that lead elsewhere: tunnels to IPv4 among them, which would carry a private address inside. */
+/** Parts of 2000::/3 that lead elsewhere, such as tunnels to IPv4, which could carry a private address. */
 const closedIPv6 = ["2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"];
 
 const publicIPv6 = blockListOf(["2000::/3"], "ipv6");
 const closed = { ipv4: blockListOf(closedIPv4, "ipv4"), ipv6: blockListOf(closedIPv6, "ipv6") };
 
-/** False for what is no address, and for this machine's own addresses, public or not. */
+/** False for an invalid address, and for this machine's own addresses, public or not. */
 export function isPublicAddress(address: string): boolean {
   if (isIPv4(address)) return !closed.ipv4.check(address, "ipv4") && !isOwnAddress(address);
   if (!isIPv6(address) || address.includes("%")) return false;

@@ -1,4 +1,4 @@
-// Rules of egress as data: what an allow-list says, and which addresses are public.
+// Egress rules as data: what an allow-list allows, and which addresses are public.
 
 import { describe, expect, test } from "@jest/globals";
 import { networkInterfaces } from "node:os";
