@@ -1,4 +1,4 @@
-// Whether a program can do its work, asked of the things it depends on. Knows their names only.
+// Whether a program can do its work: runs the checks of its dependencies.
 
 import { createServer } from "node:http";
 import type { MetricsPage } from "./metrics.ts";
@@ -41,9 +41,11 @@ export interface HealthServer extends AsyncDisposable {
 }
 
 /**
- * Answers on `host` (default 127.0.0.1). GET /healthz: 200 while the process answers at all. GET /readyz: 200 while
- * every check passes, else 503, with the report and the counters as JSON. GET /metrics: for Prometheus. It needs no
- * key: the port is for operators. Port 0 takes a free one.
+ *
+ * Listens on `host` (default 127.0.0.1). GET /healthz: 200 while the process answers at all. GET /readyz: 200 while
+ * every check passes, else 503, with the report and the counters as JSON. GET /metrics: for Prometheus. No key is
+ * needed, because the port is for operators. Port 0 picks a free one.
+ *
  */
 export async function serveHealth(options: {
   readonly port: number;

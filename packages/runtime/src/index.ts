@@ -1,4 +1,4 @@
-// Process plumbing: settings, log lines, lifetime, loops, health, metrics. Knows nothing of agents or turns.
+// The basics of a process: settings, log lines, lifetime, loops, health, metrics. Independent of agents and turns.
 
 export {
   boolean,

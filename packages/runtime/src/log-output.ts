@@ -1,12 +1,12 @@
-// Where log lines go: standard output or error, in order, each once, without waiting for it. A line that cannot be
-// written is lost; the program that wrote it lives on and ends, whatever became of the disk or the reader.
+// Writes log lines to standard output or error, in order, each once, without blocking. A line that cannot be written is
+// lost; the program continues and ends normally whatever happened to the disk or the reader.
 
 import { fstatSync, write, writeSync } from "node:fs";
 
-/** Bytes that wait for a slow reader; what comes after them is dropped. */
+/** Bytes that wait for a slow reader. Lines beyond this limit are dropped. */
 const waitingBytesMax = 16 * 1024 * 1024;
 const retryMs = 10;
-/** How long a program that ends waits for a reader that does not read. Milliseconds. */
+/** How long an ending program waits for a reader that does not read. Milliseconds. */
 const lastWordsMs = 1_000;
 
 export interface LogOutput {
@@ -25,9 +25,9 @@ export function openLogOutput(fd: 1 | 2): LogOutput {
 }
 
 interface Backlog {
-  /** False, and dropped, when too much waits. */
+  /** Returns false, and drops the bytes, if too much is waiting. */
   add(bytes: Buffer): boolean;
-  /** Everything that waits, which then waits no longer. */
+  /** Removes and returns all waiting bytes. */
   take(): Buffer;
 }
 
@@ -51,20 +51,22 @@ function createBacklog(): Backlog {
 }
 
 interface Outlet {
-  /** Something waits. */
+  /** Called when bytes wait. */
   next(): void;
-  /** The last words, as the process exits: no callback comes any more. */
+  /** Writes the rest while the process exits, when no callback runs any more. */
   end(): void;
 }
 
 /**
- * Written at once as far as the reader leaves room, so that nothing is ever half on its way. Writing to a pipe that
- * blocks, on whatever thread, would keep the process from ending for as long as nobody reads.
+ *
+ * Writes at once as much as the reader accepts, so that no write is ever pending. A blocking write to a pipe, on any
+ * thread, would keep the process from ending until somebody reads.
+ *
  */
 function toPipe(fd: 1 | 2, waiting: Backlog): Outlet {
   let piece: Buffer = Buffer.alloc(0);
   let retry: NodeJS.Timeout | undefined;
-  /** False when the reader has no room now. */
+  /** Returns false if the reader accepts nothing now. */
   const drain = (): boolean => {
     for (;;) {
       if (piece.length === 0) piece = waiting.take();
@@ -116,24 +118,24 @@ function toFile(fd: 1 | 2, waiting: Backlog): Outlet {
     end() {
       const rest = waiting.take();
       if (rest.length === 0) return;
-      // What is being written is not written again: Node ends after its threads have. The rest stands behind it.
+      // Does not repeat the write in progress: Node ends after its threads have. The rest follows it.
       if (isWriting) return write(fd, rest, () => undefined);
       try {
         writeSync(fd, rest);
       } catch {
-        // There is nobody left to tell.
+        // There is nowhere left to report the failure.
       }
     },
   };
 }
 
-/** Where it is one, nothing that is written to it blocks any more: Node sees to that when it opens the stream. */
+/** Node makes a pipe non-blocking when it opens the stream. */
 function isPipe(fd: 1 | 2): boolean {
   try {
     const stats = fstatSync(fd);
     if (!stats.isFIFO() && !stats.isSocket()) return false;
   } catch {
-    // It is closed, and whatever is written to it lost.
+    // The descriptor is closed, and whatever is written to it is lost.
     return false;
   }
   return (fd === 1 ? process.stdout : process.stderr).fd === fd;

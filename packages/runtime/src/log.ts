@@ -1,4 +1,4 @@
-// JSON log lines with ids on every line. The only home of pino; programs see the small Logger interface.
+// JSON log lines with ids on every line. The only file that uses pino; programs use the small Logger interface.
 
 import { pino, type DestinationStream, type Logger as PinoLogger } from "pino";
 import { openLogOutput, type LogOutput } from "./log-output.ts";
@@ -6,12 +6,15 @@ import { redactFields } from "./redact.ts";
 
 export const logLevels = ["debug", "info", "warn", "error", "silent"] as const;
 
-/** error: a person must act; warn: recovered, but look; info: one line per finished thing; debug: free. */
+/**
+ * error: a person must act; warn: recovered, but should be checked; info: one line per completed piece of work; debug:
+ * anything.
+ */
 export type LogLevel = (typeof logLevels)[number];
 
 export interface LogMethod {
   (message: string): void;
-  /** `err` is the name for an Error; it is printed with its stack and its causes. */
+  /** `err` is the field for an Error, which is printed with its stack and its causes. */
   (fields: object, message: string): void;
 }
 
@@ -20,7 +23,7 @@ export interface Logger {
   readonly info: LogMethod;
   readonly warn: LogMethod;
   readonly error: LogMethod;
-  /** A logger that puts `fields` on every line as well. */
+  /** Returns a logger that adds `fields` to every line. */
   child(fields: object): Logger;
 }
 
@@ -31,23 +34,27 @@ export interface LoggerOptions {
   /** Default: standard output. */
   readonly destination?: DestinationStream;
   /**
-   * Told of every line, also of those below the level, with the line's own fields as they were given: one call is an
+   *
+   * Called for every line, also below the level, with the line's own fields unchanged, so that one call is both an
    * event's line and its metric. Must not throw.
+   *
    */
   readonly observe?: (fields: object, event: string) => void;
 }
 
-/** One for all loggers of the process, whose lines keep their order. */
+/** Shared by all loggers of the process, so that lines keep their order. */
 let output: LogOutput | undefined;
 
-/** A logger whose every line is one JSON object with `level`, `time` (RFC 3339), `name`, the fields and `msg`. */
+/**
+ * Creates a logger whose every line is one JSON object with `level`, `time` (RFC 3339), `name`, the fields and `msg`.
+ */
 export function createLogger(options: LoggerOptions): Logger {
   const settings = {
     name: options.name,
     level: options.level ?? "info",
     base: {},
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
-    // Fields are redacted and spelled out before they get here.
+    // Fields are already redacted and expanded here.
     serializers: { err: (value: unknown) => value },
     formatters: { level: (label: string) => ({ level: label }) },
   };

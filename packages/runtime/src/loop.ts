@@ -1,5 +1,4 @@
-// Runs one task again and again until told to stop: never two at once, on a fixed grid, errors logged and counted.
-// Knows nothing of the task.
+// Runs a task repeatedly until told to stop: never two runs at once, on a fixed grid, with errors logged and counted.
 
 import { createBell, type Bell } from "@dari/domain";
 import type { Logger } from "./log.ts";
@@ -17,24 +16,26 @@ export interface LoopStats {
   readonly failures: number;
   /** Failures since the last success. */
   readonly failuresInARow: number;
-  /** When a run last succeeded, at first when the loop began. By the process's own clock, milliseconds. */
+  /** When a run last succeeded, or when the loop began. By the process's own clock, milliseconds. */
   readonly succeededAt: number;
 }
 
 export interface Loop extends AsyncDisposable {
-  /** Run soon: now when idle, once more right after the current run otherwise. Any number of nudges is one run. */
+  /** Runs soon: now if idle, or once more right after the current run. Several nudges cause one run. */
   nudge(): void;
   stats(): LoopStats;
-  /** Resolves when the signal has aborted and the run in progress, if any, has ended. Never rejects. */
+  /** Resolves when the signal has aborted and any current run has ended. Never rejects. */
   readonly done: Promise<void>;
 }
 
-/** Errors of a task that keeps failing are logged at most this often; every one is counted. */
+/** Errors of a task that keeps failing are logged at most this often; all of them are counted. */
 const failureLogEveryMs = 10_000;
 
 /**
- * Starts at once, then every `everyMs` counted from the start. A slow run skips the beats it missed: none pile up.
- * Stops when `signal` aborts or the loop is disposed.
+ *
+ * Runs at once, then every `everyMs`, counted from the start. A slow run skips the runs it missed. Stops when `signal`
+ * aborts or the loop is disposed.
+ *
  */
 export function loop(options: LoopOptions): Loop {
   const stop = new AbortController();

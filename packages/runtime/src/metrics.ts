@@ -1,13 +1,13 @@
 // Metrics for Prometheus: a catalogue lists them, programs count, and a scrape reads them as one text. Only this file
-// imports prom-client. It knows no metric by name.
+// imports prom-client.
 
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 
 export interface MetricSpec {
   readonly kind: "counter" | "gauge" | "histogram";
-  /** One sentence, with the unit where the name has none. */
+  /** One sentence, with the unit if the name has none. */
   readonly about: string;
-  /** Each label with all of its values, or with words for what they are. */
+  /** Each label with all of its values, or with a description of them. */
   readonly labels?: Readonly<Record<string, readonly string[] | string>>;
   /** Upper bounds of a histogram, in the metric's unit. */
   readonly buckets?: readonly number[];
@@ -16,40 +16,40 @@ export interface MetricSpec {
 export type MetricCatalogue = Readonly<Record<string, MetricSpec>>;
 export type MetricLabels = Readonly<Record<string, string>>;
 
-/** What a scrape is answered with. */
+/** The answer to a scrape. */
 export interface MetricsPage {
   readonly contentType: string;
-  /** Rejects never: what cannot be read now is left out. */
+  /** Never rejects: metrics that cannot be read now are left out. */
   read(): Promise<string>;
 }
 
 export interface Metrics<Name extends string> extends MetricsPage {
-  /** Counts up. What is negative or no number counts nothing. */
+  /** Counts up. Ignores negative values and NaN. */
   add(name: Name, labels?: MetricLabels, by?: number): void;
-  /** Into a histogram; what is no number is left out. */
+  /** Adds a value to a histogram. Ignores undefined and NaN. */
   observe(name: Name, value: number | undefined, labels?: MetricLabels): void;
-  /** A gauge's value from now on. */
+  /** Sets a gauge. */
   set(name: Name, value: number, labels?: MetricLabels): void;
-  /** Nothing is read of the gauge until it is set again: no number is better than an old one. */
+  /** Leaves the gauge out until it is set again: no value is better than an old one. */
   remove(name: Name): void;
-  /** Called before each read, all at once: for gauges that nobody sets in between. */
+  /** Called before each read, all of them concurrently, for gauges that are not set in between. */
   beforeRead(look: () => Promise<void> | void): void;
 }
 
 export interface MetricsOptions {
-  /** Sets of label values per metric; past it, every value is `other`. Default 2,000. */
+  /** Sets of label values per metric. Beyond this limit, every value is `other`. Default: 2,000. */
   readonly labelSetsMax?: number;
-  /** A gauge that takes longer to read is left out, because the scraper has a timeout too. Default 3 s. */
+  /** A gauge that takes longer to read is left out, because the scraper has a timeout too. Default: 3 s. */
   readonly lookMs?: number;
-  /** Memory, processor time, event loop and garbage collection of this process. Default true. */
+  /** Memory, processor time, event loop and garbage collection of this process. Default: true. */
   readonly process?: boolean;
 }
 
-/** In place of label values past the bound. */
+/** Replaces label values beyond the limit. */
 export const otherLabel = "other";
 const labelCharsMax = 120;
 
-/** A registry of its own per call: two programs in one process, or two tests, share nothing. */
+/** Each call has its own registry, so two programs in one process, or two tests, share nothing. */
 export function createMetrics<Name extends string>(
   catalogue: Readonly<Record<Name, MetricSpec>>,
   options: MetricsOptions = {},
@@ -99,7 +99,7 @@ export function createMetrics<Name extends string>(
 
 interface Entry {
   readonly metric: Counter | Gauge | Histogram;
-  /** Sets of label values so far. */
+  /** The sets of label values so far. */
   readonly seen: Set<string>;
   readonly labelNames: readonly string[];
 }
@@ -118,7 +118,7 @@ function register(registry: Registry, name: string, spec: MetricSpec): Entry {
   return entry;
 }
 
-/** A counter that begins with its first event hides it: a rate needs the zero before. */
+/** A counter that starts with its first event would hide it, because a rate needs a zero before. */
 function startAtZero({ metric, labelNames }: Entry, spec: MetricSpec): void {
   const [only, ...more] = labelNames;
   const values = only === undefined ? undefined : spec.labels?.[only];
@@ -126,7 +126,7 @@ function startAtZero({ metric, labelNames }: Entry, spec: MetricSpec): void {
   for (const value of values as readonly string[]) metric.inc({ [only]: value }, 0);
 }
 
-/** Whatever a label is told, the number of series stays within its bound. */
+/** Keeps the number of series within its limit, whatever the labels are. */
 function bounded(entry: Entry, labels: MetricLabels, max: number): Record<string, string> {
   const known = entry.labelNames.map((name) => [name, (labels[name] ?? "").slice(0, labelCharsMax)] as const);
   const key = known.map(([, value]) => value).join("\n");

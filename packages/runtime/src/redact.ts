@@ -1,4 +1,4 @@
-// Keeps secrets out of log lines: by the name of the key and by the look of the text. Knows nothing of the logger.
+// Keeps secrets out of log lines, by the name of the key and by the form of the text.
 
 import { types } from "node:util";
 import { Redacted } from "@dari/domain";
@@ -8,7 +8,9 @@ const depthMax = 8;
 
 /** Whole names, lower case, without separators. */
 const secretNames = new Set(["authorization", "cookie", "setcookie", "apikey", "passphrase", "pwd", "passwd"]);
-/** Names that end so are secrets: masterKey, claim_token, uploadUrl and their kin; `key` and `objectKey` are not. */
+/**
+ * Names with these endings are secrets, such as masterKey, claim_token and uploadUrl; `key` and `objectKey` are not.
+ */
 const secretEndings = ["password", "secret", "token", "apikey", "masterkey", "privatekey", "accesskey", "uploadurl"];
 
 /** True for a key whose value must not be printed. */
@@ -18,11 +20,11 @@ export function isSecretKey(key: string): boolean {
 }
 
 const passwordInUrl = /(:\/\/[^:@/\s]*):[^@/\s]+@/g;
-/** API keys, cookies of browsers that are signed in, links, invitations and the codes of devices. */
+/** API keys, session cookies, links, invitations and device codes. */
 const ownSecret = /\b(?:dari|dses|dlnk|dinv|ddev)_[A-Za-z0-9_-]{8,}/g;
 const bearer = /\b(Bearer )[A-Za-z0-9._~+/=-]{8,}/gi;
 
-/** Hides passwords in URLs, secrets of the platform's own and bearer tokens inside a text. */
+/** Hides passwords in URLs, the platform's own secrets and bearer tokens in a text. */
 export function redactText(text: string): string {
   return text.replace(passwordInUrl, `$1:${hidden}@`).replace(ownSecret, hidden).replace(bearer, `$1${hidden}`);
 }
@@ -74,7 +76,9 @@ function redactObject(fields: object, depth: number): Record<string, unknown> {
   return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, redactAt(key, value, depth)]));
 }
 
-/** A copy of `fields` that is safe to print: secrets hidden, errors spelled out with their causes, depth bounded. */
+/**
+ * Returns a copy of `fields` that is safe to print: secrets hidden, errors expanded with their causes, depth limited.
+ */
 export function redactFields(fields: object): Record<string, unknown> {
   return redactObject(fields, 0);
 }

@@ -1,24 +1,27 @@
-// How a program lives and ends: signals abort, resources close in reverse, a watchdog names what is still open.
-// Knows nothing of what the program does.
+// The life of a program: signals abort, resources close in reverse order, and a watchdog names what is still open.
 
 import type { EventEmitter } from "node:events";
 import { redactText } from "./redact.ts";
 import { StartError } from "./start-error.ts";
 
 export interface RunMainOptions {
-  /** How long a program may take to end after the first signal. Default 30 s. */
+  /** How long a program may take to end after the first signal. Default: 30 s. */
   readonly graceMs?: number;
-  /** How long a program that honors `stopNow` may take to end after the second signal. Default 0: it exits at once. */
+  /** How long a program that honors `stopNow` may take to end after the second signal. Default: 0, it exits at once. */
   readonly stopNowMs?: number;
-  /** How long the process may linger after everything is closed. Default 2 s. */
+  /** How long the process may remain after everything is closed. Default: 2 s. */
   readonly lingerMs?: number;
-  /** A signal this soon after one that counted is its echo: a terminal and npm both deliver one Ctrl-C. Default 1 s. */
+  /**
+   * A signal this soon after a counted one is a duplicate: a terminal and npm both deliver one Ctrl-C. Default: 1 s.
+   */
   readonly echoMs?: number;
 }
 
 /**
+ *
  * Opens its resources on `stack`, works until `signal` aborts or the work is done, and returns. `stopNow` aborts at the
- * second signal: what is closed from then on no longer waits for running work.
+ * second signal: resources that are closed from then on no longer wait for running work.
+ *
  */
 export type Main = (signal: AbortSignal, stack: AsyncDisposableStack, stopNow: AbortSignal) => Promise<void>;
 
@@ -29,11 +32,13 @@ const exitCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 type StopSignal = keyof typeof exitCodes;
 
 /**
+ *
  * Runs `main` to its end. SIGTERM, SIGINT or SIGHUP aborts the signal (a drain, exit code 0), and so does an output
- * that nobody reads any more. A second signal, sent on purpose, aborts `stopNow`; a third exits at once. What `main`
- * put on the stack is closed in reverse when it returns or throws. The process ends because nothing is left. Otherwise
- * the watchdog says on standard error what is open, and exits: with code 1, unless only timers are left.
- * ioredis keeps those of commands that it meant to repeat; nothing waits for them.
+ * that has lost its reader. A second, deliberate signal aborts `stopNow`; a third exits at once. The resources on the
+ * stack are closed in reverse order when `main` returns or throws. The process ends because nothing is left to run.
+ * Otherwise the watchdog names on standard error what is open, and exits: with code 1, unless only timers are left.
+ * ioredis leaves those of commands that it meant to repeat; nothing waits for them.
+ *
  */
 export async function runMain(main: Main, options: RunMainOptions = {}): Promise<void> {
   const life: Life = { options, draining: new AbortController(), stopNow: new AbortController(), isClosed: false };
@@ -49,7 +54,7 @@ export async function runMain(main: Main, options: RunMainOptions = {}): Promise
     if (!isTheStop(error, life.draining.signal)) reportFailure(error);
   }
   life.isClosed = true;
-  // The handlers stay: removing them would let a second Ctrl-C kill the process with the signal's own code.
+  // The handlers stay: without them, a second Ctrl-C would kill the process with the signal's own exit code.
   startWatchdog(options.lingerMs ?? defaultLingerMs);
 }
 
@@ -80,8 +85,8 @@ function listenForStops({ options, draining, stopNow }: Life, startWatchdog: (af
     stopNow.abort(new Error(`received ${name} again`));
   };
   process.on("SIGINT", onSignal).on("SIGTERM", onSignal).on("SIGHUP", onSignal);
-  // From scripts/end-with-parent.mjs: a signal that the program that started us passes on, or its end. However many
-  // programs pass on one signal, they never count as a second.
+  // From scripts/end-with-parent.mjs: a signal that the parent program passes on, or the parent's end. However many
+  // programs pass on one signal, the copies never count as a second.
   const events: EventEmitter = process;
   events.on("forwardedSignal", (name: string) => {
     countedAt ??= performance.now();
@@ -91,18 +96,18 @@ function listenForStops({ options, draining, stopNow }: Life, startWatchdog: (af
   process.stderr.on("error", () => {});
 }
 
-/** Resolves when the signal aborts; at once when it already has. */
+/** Resolves when the signal aborts; at once if it already has. */
 export async function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
   const { promise, resolve } = Promise.withResolvers<void>();
   signal.addEventListener("abort", () => resolve(), { once: true });
-  // A pending promise alone does not keep the process alive; a program that only waits must not fall asleep.
+  // A pending promise alone does not keep the process alive, and a program that only waits must not exit.
   const keepAlive = setInterval(() => {}, 1 << 30);
   await promise;
   clearInterval(keepAlive);
 }
 
-/** An error that only says "we were told to stop" is not a failure. */
+/** An error that only says that the program was stopped is not a failure. */
 function isTheStop(error: unknown, signal: AbortSignal): boolean {
   return signal.aborted && (error === signal.reason || (error instanceof Error && error.name === "AbortError"));
 }
@@ -133,7 +138,7 @@ function giveUp(afterMs: number, before: ReadonlyMap<string, number>, isClosed: 
   process.exit(isDone ? process.exitCode : 1);
 }
 
-/** By name, how many; with those of the standard streams, which Node opens at their first use. */
+/** The number of open resources by type, including the standard streams, which Node opens at their first use. */
 function openResources(): Map<string, number> {
   void [process.stdout, process.stderr];
   const counts = new Map<string, number>();

@@ -1,5 +1,5 @@
-// Directories for the uploads of calls while they are checked, and a bound on their bytes. A directory's name has its
-// process in it, so that the next start can clear what a killed process left behind.
+// Directories for uploads while they are checked, with a limit on their bytes. A directory's name contains its process,
+// so that the next start can remove what a killed process left behind.
 
 import { createHash, randomBytes } from "node:crypto";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
@@ -7,13 +7,13 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { AppError, createSharedCount, limits, type SharedBounds } from "@dari/domain";
 
-// Process ids mean something only on the machine, or in the container, that they come from.
+// Process ids are meaningful only on the machine, or in the container, where they were assigned.
 const host = createHash("sha256").update(hostname()).digest("hex").slice(0, 8);
 const self = `${process.pid}-${randomBytes(4).toString("hex")}`;
 const namePattern = new RegExp(`^dari-scratch-${host}-((\\d+)-[0-9a-f]{8})-`);
 
 export interface ScratchSpace {
-  /** A new, empty directory for a call of the organization; `what` is part of its name. */
+  /** Creates an empty directory for a call of the organization; `what` is part of its name. */
   open(what: string, organizationId: string): Promise<Scratch>;
 }
 
@@ -21,14 +21,16 @@ export interface ScratchSpace {
 export interface Scratch extends AsyncDisposable {
   readonly dir: string;
   /**
-   * Asks for room for so many bytes more, before they are written.
-   * @throws AppError `too_large` for more than there is room for at any time; `limit_exceeded` while the organization's
-   * other calls have it, `unavailable` while everybody's have.
+   *
+   * Reserves this many more bytes, before they are written.
+   * @throws AppError `too_large` if it could never fit; `limit_exceeded` while the organization's other calls use the
+   *   space, `unavailable` while all calls together do.
+   *
    */
   take(bytes: number): void;
 }
 
-/** `perProcess`: bytes that this process holds on the disk at once, of which an organization has half at most. */
+/** `perProcess`: the most bytes of this process on the disk at once, of which an organization may use half. */
 export function createScratchSpace(perProcess: number = limits.scratchBytes): ScratchSpace {
   const bounds = { perProcess, perOrganization: Math.floor(perProcess / 2) };
   const count = createSharedCount(bounds);
@@ -78,14 +80,14 @@ export function makeScratch(what: string): Promise<string> {
   return mkdtemp(join(tmpdir(), `dari-scratch-${host}-${self}-${what}-`));
 }
 
-/** Removes the directories of processes that are gone. For a program's start. */
+/** Removes the directories of processes that have ended. Call it when a program starts. */
 export async function clearScratch(): Promise<void> {
   for (const name of await readdir(tmpdir())) {
     const [, owner, pid] = namePattern.exec(name) ?? [];
     if (owner === undefined || owner === self) continue;
-    // This process's number on another's directory: a container that starts again has the same ones.
+    // Another process's directory can have this process's id, because a restarted container assigns the same ids.
     if (Number(pid) !== process.pid && isAlive(Number(pid))) continue;
-    // Another user's is not ours to remove; it stays for theirs.
+    // Another user's directory cannot be removed here; that user's programs remove it.
     await rm(join(tmpdir(), name), { recursive: true, force: true }).catch(() => undefined);
   }
 }

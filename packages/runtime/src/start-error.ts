@@ -1,4 +1,4 @@
-// Errors of a start that the person who starts the program can fix.
+// Errors at the start that the person who starts the program can fix.
 
 /** `runMain` prints the message without a stack, as the last thing that the program prints. */
 export class StartError extends Error {

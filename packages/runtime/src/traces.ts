@@ -1,5 +1,6 @@
-// Spans for an OpenTelemetry collector, sent in batches over OTLP/HTTP. The only home of the OpenTelemetry packages,
-// which are loaded when there is a collector. Spans are made when they have ended, from what their maker has measured.
+// Spans for an OpenTelemetry collector, sent in batches over OTLP/HTTP. The only file that uses the OpenTelemetry
+// packages, which are loaded only if there is a collector. Spans are created after they have ended, from measured
+// times.
 
 import type { Attributes } from "@opentelemetry/api";
 import type { Redacted } from "@dari/domain";
@@ -18,14 +19,14 @@ export interface EndedSpan {
   readonly startMs: number;
   readonly endMs: number;
   readonly attributes: Readonly<Attributes>;
-  /** Why it failed; absent: it did not. */
+  /** Why it failed; absent if it succeeded. */
   readonly failure?: string | undefined;
 }
 
 export interface Spans {
-  /** Never throws and never waits: spans beyond 4,096 that wait to be sent are dropped. */
+  /** Never throws and never waits. Spans beyond 4,096 unsent ones are dropped. */
   add(span: EndedSpan): void;
-  /** Sends what waits, for at most two seconds. */
+  /** Sends the remaining spans, for at most two seconds. */
   close(): Promise<void>;
 }
 
@@ -37,7 +38,7 @@ export interface SpansOptions {
   /** The program: dari-api, dari-worker … */
   readonly serviceName: string;
   readonly release: string;
-  /** Names this process among those of its program. */
+  /** Distinguishes this process from others of the same program. */
   readonly instance: string;
 }
 
@@ -46,7 +47,7 @@ const sendEveryMs = 1_000;
 const exportTimeoutMs = 5_000;
 const closeMs = 2_000;
 
-/** @throws Error for headers that cannot be read; the message does not hold them. */
+/** @throws Error for headers that cannot be parsed; the message does not contain them. */
 export async function openSpans(options: SpansOptions): Promise<Spans> {
   const headers = headersOf(options.headers);
   const [{ SpanStatusCode, TraceFlags, SpanKind: Kind }, { OTLPTraceExporter }, { resourceFromAttributes }, sdk] =
@@ -107,7 +108,7 @@ export async function openSpans(options: SpansOptions): Promise<Spans> {
   };
 }
 
-/** Seconds and nanoseconds, as OpenTelemetry has times. */
+/** Seconds and nanoseconds, OpenTelemetry's format of a time. */
 function timeOf(ms: number): [number, number] {
   const seconds = Math.floor(ms / 1_000);
   return [seconds, Math.round((ms - seconds * 1_000) * 1e6)];

@@ -1,4 +1,4 @@
-// The reading of settings: types, bounds, defaults, all problems at once, and nothing secret in them.
+// Settings: types, bounds, defaults, all problems together, and no secret in them.
 
 import { inspect } from "node:util";
 import { describe, expect, test } from "@jest/globals";

@@ -1,4 +1,4 @@
-// Liveness is cheap; readiness is what every check says.
+// Liveness is cheap; readiness is the result of every check.
 
 import { afterEach, expect, test } from "@jest/globals";
 import { checkHealth, serveHealth, type HealthChecks, type HealthServer } from "../src/index.ts";

@@ -1,4 +1,4 @@
-// Log lines: one JSON object each, ids of the child on every line, and no secret whatever the caller passes.
+// Log lines: one JSON object each, the child's ids on every line, and no secret whatever the caller passes.
 
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -99,7 +99,7 @@ describe("createLogger", () => {
 
   test("a program whose lines nobody reads ends all the same", async () => {
     const program = new URL("programs/last-words.ts", import.meta.url).pathname;
-    // More than any pipe holds.
+    // More than the capacity of any pipe.
     const child = spawn(process.execPath, [program, "20000"], {
       timeout: 30_000,
       killSignal: "SIGKILL",

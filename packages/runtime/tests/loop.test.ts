@@ -1,4 +1,4 @@
-// The loop: never two runs at once, nudges, errors, a clean end. Every wait is for a run, never for a time.
+// The loop: never two runs at once, nudges, errors, a clean end. Tests wait for runs, never for a time.
 
 import { describe, expect, test } from "@jest/globals";
 import { createLogger, loop } from "../src/index.ts";
@@ -10,7 +10,7 @@ function quietLog(): { log: ReturnType<typeof createLogger>; lines: string[] } {
   return { lines, log: createLogger({ name: "test", destination: { write: (text) => void lines.push(text) } }) };
 }
 
-/** A task whose every run is announced and ends only when it is let go. */
+/** A task that announces each run, which ends only when the test releases it. */
 function gatedTask(): { runOnce: () => Promise<void>; nextRun: () => Promise<() => void>; running: () => number } {
   const starts: (() => void)[] = [];
   const waiters: ((release: () => void) => void)[] = [];

@@ -1,4 +1,4 @@
-// What is counted is read; labels stay few; a log line is an event whatever the level.
+// Counted values can be read; labels stay few; a log line is an event whatever the level.
 
 import { afterEach, expect, test } from "@jest/globals";
 import { createLogger, createMetrics, serveHealth, type HealthServer } from "../src/index.ts";

@@ -1,4 +1,4 @@
-// The life of a real process under runMain: signals, order of closing, exit codes, the watchdog's last words.
+// The life of a real process under runMain: signals, order of closing, exit codes, the watchdog's last message.
 
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";

@@ -1,4 +1,4 @@
-// What a killed process left on the disk is cleared at the next start; what a living one has is not.
+// The directories of a killed process are removed at the next start; those of a running process stay.
 
 import { expect, test } from "@jest/globals";
 import { spawn } from "node:child_process";

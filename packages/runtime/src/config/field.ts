@@ -1,8 +1,8 @@
-// The kinds of settings a program may read from its environment. Knows how to read one text, not where it comes from.
+// The kinds of settings that a program can read from its environment. A field parses one text; reading is elsewhere.
 
 import { Redacted } from "@dari/domain";
 
-/** What one field made of its text: the value, or the sentence that says what was expected. */
+/** The result of parsing a text: the value, or a sentence that says what was expected. */
 export type Reading<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly expected: string };
 
 type Unset<T> = { readonly as: "default"; readonly value: T } | { readonly as: "absent" } | { readonly as: "problem" };
@@ -14,11 +14,11 @@ export interface Field<T> {
   readonly env: string;
   /** One sentence for the generated page of settings. */
   readonly about: string;
-  /** What an unset variable means: a value, nothing at all, or a problem. */
+  /** What an unset variable means: a default, undefined, or a problem. */
   readonly unset: Unset<T>;
-  /** Never shown in problems when true. */
+  /** If true, problems never show the value. */
   readonly secret: boolean;
-  /** For an integer in a unit: the ending its key must carry, for example "Ms". */
+  /** For an integer with a unit: the required ending of its key, for example "Ms". */
   readonly keyEnding: string | undefined;
   read(text: string): Reading<T>;
 }
@@ -27,11 +27,11 @@ export interface FieldOptions<T> {
   readonly env: string;
   readonly about?: string;
   readonly default?: T;
-  /** Unset is fine and reads as undefined. */
+  /** An unset variable is allowed and reads as undefined. */
   readonly optional?: true;
 }
 
-/** The type of a field's value: undefined only where the options say so. */
+/** The type of a field's value: undefined only if the options allow it. */
 export type ValueOf<T, O> = O extends { readonly optional: true } ? T | undefined : T;
 
 interface Kind<T> {
@@ -104,12 +104,12 @@ export function boolean<const O extends FieldOptions<boolean>>(options: O): Fiel
   return makeField<boolean, O>(options, { kind: "boolean", read });
 }
 
-/** The same setting with another default, for a program whose surroundings are others. */
+/** The same setting with another default, for a program in a different environment. */
 export function withDefault<T>(field: Field<T>, value: NonNullable<T>): Field<NonNullable<T>> {
   return Object.freeze({ ...field, unset: { as: "default", value } }) as Field<NonNullable<T>>;
 }
 
-/** The same setting for a program that decides by itself what an unset one means. */
+/** The same setting for a program that decides itself what unset means. */
 export function withoutDefault<T>(field: Field<T>): Field<T | undefined> {
   return Object.freeze({ ...field, unset: { as: "absent" as const } });
 }
@@ -134,11 +134,11 @@ function readUrl(text: string, protocols: readonly string[]): Reading<string> {
 }
 
 export interface UrlOptions<T> extends FieldOptions<T> {
-  /** Without the colon; default http and https. */
+  /** Without the colon. Default: http and https. */
   readonly protocols?: readonly string[];
 }
 
-/** A URL that holds no password. The text is kept as given, without a slash at the end. */
+/** A URL without a password. The text is kept as given, without a final slash. */
 export function url<const O extends UrlOptions<string>>(options: O): Field<ValueOf<string, O>> {
   const protocols = options.protocols ?? ["http", "https"];
   const read = (text: string): Reading<string> => readUrl(text.replace(/\/+$/, ""), protocols);

@@ -1,4 +1,4 @@
-// Reads a whole specification from an environment once. Reports every problem together; is handed the environment.
+// Reads a whole specification from a given environment once. Reports all problems together.
 
 import { StartError } from "../start-error.ts";
 import { isField, type ConfigOf, type ConfigSpec } from "./spec.ts";
@@ -9,7 +9,7 @@ export interface ConfigProblem {
   readonly message: string;
 }
 
-/** Every problem of an environment at once. */
+/** All problems of an environment. */
 export class ConfigError extends StartError {
   override readonly name = "ConfigError";
   readonly problems: readonly ConfigProblem[];
@@ -24,7 +24,7 @@ export class ConfigError extends StartError {
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface ReadConfigOptions<S extends ConfigSpec> {
-  /** Combinations that single fields cannot see; called only when every field could be read. */
+  /** Checks combinations of fields. Called only if every field could be read. */
   readonly check?: (config: ConfigOf<S>) => readonly ConfigProblem[];
 }
 

@@ -1,4 +1,4 @@
-// The shape of a specification, the type it reads to, and its description for people.
+// The shape of a specification, the type of its values, and its description for people.
 
 import { Redacted } from "@dari/domain";
 import type { Field } from "./field.ts";
@@ -18,7 +18,7 @@ export function isField(item: Field<unknown> | ConfigSpec): item is Field<unknow
 export interface SettingRow {
   readonly env: string;
   readonly kind: string;
-  /** The default as text; "required" or "unset" where there is none. */
+  /** The default as text; "required" or "unset" if there is none. */
   readonly fallback: string;
   readonly about: string;
 }

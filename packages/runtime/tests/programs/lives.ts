@@ -1,4 +1,4 @@
-// A program for the tests of runMain: its first argument says how it behaves. Prints what happens to it.
+// A program for the tests of runMain: its first argument selects its behaviour. Prints what happens to it.
 
 import { createServer } from "node:net";
 import { aborted, ConfigError, runMain } from "../../src/index.ts";

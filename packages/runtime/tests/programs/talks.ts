@@ -1,4 +1,5 @@
-// A program for the tests of the log: says one line after the other, then on its standard error that it is still there.
+// A program for the tests of the log: prints one line after the other, then reports on standard error that it still
+// runs.
 
 import { createLogger } from "../../src/index.ts";
 
@@ -7,7 +8,7 @@ let lines = 0;
 
 function talk(): void {
   log.info({ line: (lines += 1) }, "said");
-  // In turns of their own: a line that could not be written is known by the next.
+  // Each line in its own tick, so that the next one knows of a failed write.
   if (lines < 20) setImmediate(talk);
   else process.stderr.write("still here\n");
 }
