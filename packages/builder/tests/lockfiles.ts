@@ -59,7 +59,7 @@ requires-python = ">=3.10"
 dependencies = ["six==1.16.0"]
 `;
 
-/** Yarn writes where a package lies into its lockfile, so that it is written here and now. */
+/** Yarn writes the package's path into its lockfile, so the test has to write it. */
 export async function writeYarnLock(builds: Builds, packageName: string, files: Files): Promise<string> {
   const dir = await writeProject(builds, files);
   const { npm } = await builds.runtimes.installTools();
@@ -74,7 +74,7 @@ export async function writeYarnLock(builds: Builds, packageName: string, files: 
   return readFile(join(dir, "yarn.lock"), "utf8");
 }
 
-/** So does uv. */
+/** uv also writes the path. */
 export async function writeUvLock(builds: Builds, files: Files): Promise<string> {
   const dir = await writeProject(builds, files);
   const { command } = await builds.runtimes.resolve("python", undefined);
@@ -92,7 +92,7 @@ async function writeProject(builds: Builds, files: Files): Promise<string> {
   return dir;
 }
 
-/** Whether packages can be had here. */
+/** Whether this machine can reach a package registry. */
 export async function hasRegistry(builds: Builds): Promise<boolean> {
   const { npm } = await builds.runtimes.installTools();
   if (npm === undefined) return false;

@@ -1,5 +1,5 @@
-// Which dependency file of a Python project is used, what is said of versions that nothing pins, and where a project's
-// own packages are found.
+// Which dependency file of a Python project is used, the warning about unpinned versions, and where a project's own
+// packages are found.
 
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

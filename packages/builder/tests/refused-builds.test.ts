@@ -1,4 +1,4 @@
-// Builds that end early: each names what is wrong in the tenant's own words, and leaves nothing behind.
+// Builds that fail early: each error names the cause in the tenant's own terms, and nothing is left behind.
 
 import { once } from "node:events";
 import { createServer, type AddressInfo, type Socket } from "node:net";
@@ -153,7 +153,7 @@ export const agent = () => 1;`;
 interface SilentRegistry extends AsyncDisposable {
   readonly files: Files;
   readonly runtimes: Runtimes;
-  /** Resolves with the connection when an installer asks for something. It is never answered. */
+  /** Resolves with the connection when an installer sends a request, which is never answered. */
   readonly asked: Promise<Socket>;
 }
 

@@ -1,5 +1,5 @@
-// Each package manager installs a small package from its registry, by its own lockfile. Machines without a registry
-// skip these; in CI that is a failure.
+// Each package manager installs a small package from its registry, by its own lockfile. Skipped on machines without a
+// registry; in CI that is a failure.
 
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// Interpreters are found, fetched once, or refused with what can be had.
+// Interpreters are found, downloaded once, or refused with a list of the available ones.
 
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
@@ -64,7 +64,7 @@ describe("node", () => {
   test("a registry that does not answer is asked again", async () => {
     const firstTryMs = 2_000;
     const startedAt = performance.now();
-    // Under load the first npm may be ended before it has asked for anything.
+    // Under load, the first npm may be ended before it has sent a request.
     const server = createServer((_, response) => {
       if (performance.now() - startedAt > firstTryMs) response.writeHead(404).end("{}");
     });

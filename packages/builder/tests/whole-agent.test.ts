@@ -1,4 +1,4 @@
-// An agent and its packages become one script where that changes nothing, and stay as they are elsewhere.
+// An agent and its packages become one script where that does not change its behaviour, and stay separate otherwise.
 
 import { execFileSync } from "node:child_process";
 import { existsSync, realpathSync } from "node:fs";
@@ -136,7 +136,7 @@ vm.Script = class extends vm.Script {
     return { ...builds.runtimes, resolve: () => Promise.resolve(runtime) };
   }
 
-  /** What the spy says of a start of the agent; the guest's flags are taken back by then. */
+  /** What the preload script reports about a start of the agent, after the guest's flags are removed. */
   async function judge(node: string, entry: string): Promise<string> {
     const file = `${builds.fresh()}.cjs`;
     await writeFile(file, spy);
