@@ -1,4 +1,5 @@
-// What a person has opened as somebody else, or made for others, ends with the person's membership or higher role.
+// Sessions that a person opened as somebody else, and links made for others, end with the person's membership or higher
+// role.
 
 import type { DevicePolled, DeviceStarted } from "@dari/contract";
 import { createTestMember, signInTestMember } from "@dari/testkit";
@@ -20,7 +21,7 @@ beforeEach(async () => {
   admin = await people.join("admin");
 });
 
-/** A member's link, made with this cookie. */
+/** A sign-in link for the member, made with this cookie. */
 async function link(cookie: string, memberId: string, of = own): Promise<string> {
   const made = await people.by(cookie, "POST", `${of}/members/${memberId}/sign-in-link`);
   expect(made.status).toBe(201);

@@ -1,4 +1,5 @@
-// What a program that answers calls is opened with: connections behind row-level security, within its pool's bound.
+// The services of a program that answers calls: its connections are behind row-level security and within its pool's
+// limit.
 
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
