@@ -1,4 +1,4 @@
-// What an agent may be and what it sees: languages, shapes, runtimes, context, events, environment, HOME, history.
+// What an agent can be and what it gets: languages, shapes, runtimes, context, events, environment, HOME, history.
 
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
@@ -386,7 +386,7 @@ describe("runtime.reuse: session", () => {
       expect((await ended(fleet, id)).status).toBe("cancelled");
     } else expect((await send(fleet, session, how)).status).toBe("failed");
     expect(textOf(await send(fleet, session, "hi"))).toBe("turn 1");
-    // What it said it has used when it was told to stop is charged, also where nobody hears its answer.
+    // Usage that the agent reports when it is stopped is charged, also when no client waits for the answer.
     const budget = (await fleet.client.listBudgets()).data.find((one) => one.target_id === session);
     expect(budget?.tokens).toBe(how === "hang" || how === "a cancel" ? 9 : 0);
   });

@@ -1,5 +1,5 @@
-// A standalone platform is backed up while it works, wiped, and restored: everything that was acknowledged before the
-// backup is there as it was, and sessions go on.
+// A standalone platform is backed up under load, wiped and restored: everything acknowledged before the backup is
+// unchanged, and sessions continue.
 
 import { afterAll, afterEach, expect, test } from "@jest/globals";
 import { execFile } from "node:child_process";
@@ -35,7 +35,7 @@ async function startOn(dataDir?: string): Promise<StandaloneProcess & Platform> 
   return Object.assign(standalone, { client: createClient(standalone) });
 }
 
-/** What clients can see of a session: its records and every byte of its files. */
+/** What clients can read of a session: its records and every byte of its files. */
 async function seenOf(
   { client, apiUrl, apiKey }: Platform,
   session: string,
@@ -68,7 +68,7 @@ test("a backup that is taken under load restores everything that was acknowledge
   }
   const seen = await Promise.all(sessions.map((id) => seenOf(before, id)));
 
-  // Beside the backup, other sessions keep the database and the objects busy.
+  // During the backup, other sessions keep the database and the objects busy.
   const busy = await Promise.all([1, 2].map(() => before.client.createSession(agentId)));
   const meanwhile: MessageRecord[] = [];
   for (let round = 0; round < 5; round++) {
@@ -97,7 +97,7 @@ test("a backup that is taken under load restores everything that was acknowledge
     const [, log, token] = resultsOf(await play(after, id, steps));
     expect([log, token]).toEqual(["1 2 ", ["[redacted:TOKEN]"]]);
   }
-  // What the backup met half-way goes on: it was accepted, so it ends.
+  // Messages that were running during the backup were accepted, so they end.
   for (const { id } of busy) {
     const { data } = await after.client.listMessages(id);
     for (const message of data) expect((await ended(after, message.id)).status).toBe("completed");

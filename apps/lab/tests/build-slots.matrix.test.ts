@@ -1,4 +1,4 @@
-// Strangers' builds share a worker: one that hangs holds up nobody else's.
+// Builds of several organizations share a worker: one that hangs delays no other organization.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { createClient } from "@dari/client";

@@ -1,4 +1,4 @@
-// Files of the bundle in the working directory: every turn sees them, and they are no files of the session.
+// Files of the bundle in the working directory: every turn sees them, and they are not part of the session's files.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { deploy, manifestFile } from "../src/conversation.ts";

@@ -1,4 +1,4 @@
-// What a message to a busy session does to turns that really run, and a failed message that is sent again.
+// What a message to a busy session does to real turns, and the retry of a failed message.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type { OnBusy } from "@dari/domain";
@@ -76,7 +76,7 @@ test("merge: one turn is shown everything that waited, and answers everybody", a
 test("a failed message runs again with its file in its place", async () => {
   const session = (await fleet.client.createSession(agentId)).id;
   const file = await uploadText(fleet, "notes.txt", "remember");
-  // Fails as long as the file that the next turn writes is missing.
+  // Fails until the file that the next turn writes exists.
   const steps: Step[] = [
     ["read", "input/notes.txt"],
     ["chmod", "gate.txt", "644"],

@@ -1,4 +1,4 @@
-// The `dari` command against a running platform: every command that people and machines use, its output and exit codes.
+// The `dari` command against a running platform: every command, its output and its exit codes.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { spawn } from "node:child_process";
@@ -14,7 +14,10 @@ import { checkout } from "../src/program.ts";
 import { openRendezvous, type Rendezvous } from "../src/rendezvous.ts";
 import { startStandalone, type StandaloneProcess } from "../src/standalone-process.ts";
 
-/** Says half of its answer, waits at the address that its prompt is, and says the rest; other prompts it echoes. */
+/**
+ * For a prompt that is an address: sends half of its answer, calls the address, and sends the rest. Echoes other
+ * prompts.
+ */
 const talker = {
   ...manifestFile({ entrypoint: "agent.mjs:agent" }),
   "agent.mjs": `import { writeFileSync } from "node:fs";
@@ -84,7 +87,7 @@ test(
     await cli("init", "workspace/agent");
     const made = JSON.parse(await cli("deploy", "workspace/agent", "--json")) as Record<string, string>;
     rmSync(join(workspace, "agent/.dari"), { recursive: true });
-    // `npm run --prefix dari dari -- …` of a checkout, without its installation.
+    // Stands for `npm run --prefix dari dari -- …` in a checkout.
     writeFileSync(join(workspace, "npm"), `#!/bin/sh\nshift 6\nexec "${process.execPath}" "${dariCommand[1]}" "$@"\n`, {
       mode: 0o755,
     });

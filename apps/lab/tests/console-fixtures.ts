@@ -1,9 +1,9 @@
-// Agents that the console's tests talk to, and what a platform would say of a schedule later.
+// Agents for the console's tests, and the due times that a schedule will have later.
 
 import type { FiringRecord } from "@dari/contract";
 import { manifestFile } from "../src/conversation.ts";
 
-/** Says half of its answer, waits for the test, writes a file, says the rest; fails when it is asked to. */
+/** Sends half of its answer, waits for the test, writes a file and sends the rest. Fails on request. */
 export const echoAgent = (name: string, meetingUrl: string) => ({
   ...manifestFile({ name, entrypoint: "agent.mjs:agent", env: { MEETING: meetingUrl } }),
   "agent.mjs": `import { mkdir, writeFile } from "node:fs/promises";
@@ -35,7 +35,7 @@ export function firingsOf(schedule_id: string, message_id: string): FiringRecord
   ];
 }
 
-/** Leaves files that would like to be more than files; waits, or fails, when asked to. */
+/** Writes files that try to run as pages or scripts. Waits or fails on request. */
 export const filesAgent = (meetingUrl: string) => ({
   ...manifestFile({ name: "worker", entrypoint: "agent.mjs:agent", env: { MEETING: meetingUrl } }),
   "agent.mjs": `import { mkdir, writeFile } from "node:fs/promises";

@@ -1,5 +1,5 @@
-// The console's pages about an organization and the fleet, in a real browser: webhooks, budgets, usage, what runs; how
-// fast each page is; and that what agents write stays what it is.
+// The console's pages about an organization and the fleet, in a real browser: webhooks, budgets, usage, what runs; each
+// page's load time; and files of agents that must not run as pages.
 
 import { execFile } from "node:child_process";
 import { once } from "node:events";
@@ -21,16 +21,16 @@ import { startStandalone, type StandaloneProcess } from "../src/standalone-proce
 import { readVitals, type Vitals } from "../src/vitals.ts";
 import { filesAgent } from "./console-fixtures.ts";
 
-/** Generous: the machine runs other tests meanwhile. What the page itself does takes a tenth of it. */
+/** A wide limit, because the machine runs other tests at the same time. A page alone takes a tenth of it. */
 const paintMsMax = 5_000;
 const inputMsMax = 1_500;
-/** What moves by itself, as web vitals count it: up to here is called good. */
+/** Layout shift, as web vitals count it: values up to this one are rated good. */
 const shiftMax = 0.1;
 
 describeWith("chromium", "the console", ({ command }) => {
   let platform: StandaloneProcess;
   let receiver: Server;
-  /** What the receiver answers next. */
+  /** The status of the receiver's next answer. */
   let answer = 500;
   let meeting: Rendezvous;
   let browser: Browser;
@@ -325,7 +325,7 @@ describeWith("chromium", "the console", ({ command }) => {
     await page.getByRole("button", { name: "picture.svg" }).click();
     await page.getByRole("img", { name: "picture.svg" }).waitFor();
     expect(await inspect(page, "session-picture")).toEqual([]);
-    // Even as a page of its own it may run nothing: it has the policy of the page that made it.
+    // Even opened directly, it runs nothing: it has the policy of the page that made it.
     await page.evaluate(`(() => {
       const { src: href } = document.querySelector(".preview img");
       const link = Object.assign(document.createElement("a"), { href, target: "_blank", textContent: "alone" });
@@ -389,7 +389,7 @@ describeWith("chromium", "the console", ({ command }) => {
   });
 
   test("nothing broke the page's own rules", () => {
-    // The browser itself notes each refusal: the first look for who is signed in had one.
+    // The browser logs each refusal, such as the first question who is signed in.
     expect(errors.filter((text) => !text.includes("401 (Unauthorized)"))).toEqual([]);
   });
 });

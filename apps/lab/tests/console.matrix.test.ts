@@ -1,4 +1,5 @@
-// The console in a real browser, on a platform as `npm start` runs it: what a person does there from signing in on.
+// The console in a real browser, on a platform started by `npm start`: everything a person does there, from signing in
+// on.
 
 import { execFile } from "node:child_process";
 import path from "node:path";
@@ -28,7 +29,7 @@ describeWith("chromium", "the console", ({ command }) => {
   let errors: readonly string[];
   let client: Client;
   let agentId: string;
-  /** The address of the session that most is done in. */
+  /** The address of the session that most tests use. */
   let talk: string;
 
   const say = async (text: string): Promise<void> => {
@@ -106,7 +107,7 @@ describeWith("chromium", "the console", ({ command }) => {
     await page.keyboard.press("m");
     await page.keyboard.type("Draft a reply");
     await page.keyboard.press("Enter");
-    // What is typed while a message is being sent is the next one.
+    // Text that is typed while a message is being sent is the next message.
     await page.keyboard.type("And");
     await meeting.arrived("half");
     expect(await page.getByRole("textbox", { name: "Message" }).inputValue()).toBe("And");
@@ -192,7 +193,7 @@ describeWith("chromium", "the console", ({ command }) => {
     await edit.getByRole("button", { name: "Save" }).click();
     await page.locator(".asked").getByText("What was new?").waitFor();
     const [talked] = (await client.listMessages(talk.split("/").at(-1) ?? "")).data;
-    // A minute is the shortest interval: the page is given what the platform would say later.
+    // The shortest interval is a minute, so the test gives the page what the API would answer later.
     const firings = { data: firingsOf(made?.id ?? "", talked?.id ?? ""), has_more: false, next: null };
     await page.route("**/firings*", (route) => route.fulfill({ json: firings }));
     await page.reload();
@@ -345,7 +346,7 @@ describeWith("chromium", "the console", ({ command }) => {
     expect(await inspect(page, "credentials")).toEqual([]);
     const hostsOf = async () => (await client.listCredentials()).data.map(({ hosts }) => hosts);
     expect(await hostsOf()).toEqual([["api.example.com", "*.example.com"]]);
-    // Hosts that somebody else has set since the page was loaded stay.
+    // Hosts that were set after the page was loaded are kept.
     await client.putCredential("INTERNAL_API_TOKEN", "another", "current", { hosts: ["later.example.com"] });
     await page.getByRole("button", { name: "Replace INTERNAL_API_TOKEN" }).click();
     await form.getByRole("textbox", { name: "Value", exact: true }).fill("a-newer-value");
@@ -378,7 +379,7 @@ describeWith("chromium", "the console", ({ command }) => {
     await page.getByRole("table", { name: "Workers" }).waitFor();
     await page.getByRole("table", { name: "Checks" }).waitFor();
     expect(await inspect(page, "fleet")).toEqual([]);
-    // A break is told, and over by itself.
+    // The page says that the connection is lost, and removes the message by itself.
     await page.route("**/v1/operator/fleet", (route) => route.abort());
     await page.getByRole("alert").waitFor();
     await page.unroute("**/v1/operator/fleet");
@@ -389,7 +390,7 @@ describeWith("chromium", "the console", ({ command }) => {
     await page.keyboard.press("Escape");
     await page.getByRole("button", { name: "Sign out" }).click();
     await page.getByLabel("API key").waitFor();
-    // The browser itself notes each refusal: of the wrong key, and of times and hosts that there are not.
+    // The browser logs each refusal: of the wrong key, and of invalid times and hosts.
     expect(errors.filter((text) => !/401 \(Unauthorized\)|422 \(Unprocessable|ERR_FAILED/.test(text))).toEqual([]);
   });
 });

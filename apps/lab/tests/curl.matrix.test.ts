@@ -1,5 +1,5 @@
-// The quickstart as a user does it: `npm start`'s program, the `dari` command, and real curl; then what a user does to
-// it: kill -9, start again, Ctrl-C, and the same without a queue.
+// The quickstart as a user follows it: `npm start`, the `dari` command and real curl; then kill -9, a second start,
+// Ctrl-C, and the same without a queue.
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { cpSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -102,7 +102,7 @@ describe.each(["support-agent-ts", "support-agent-python"])("the quickstart with
     expect(deployed).toMatchObject({ version_status: "ready", agent_id: expect.stringMatching(/^agt_/) });
     deploymentId = deployed["deployment_id"] ?? "";
     expect(deploymentId).toMatch(/^dep_/);
-    // The first deploy fetches the Node that the manifest asks for.
+    // The first deploy downloads the Node that the manifest asks for.
   }, 300_000);
 
   test("create a session, with a JSON content type and no body", async () => {
@@ -221,7 +221,7 @@ test("after its servers were killed with it, everything that was answered is sti
   expect(resultsOf(await play(platform(), session.id, [["read", "answered.txt"]]))).toEqual(["yes"]);
 });
 
-/** A process that its parent took with it is gone already. */
+/** The process may have ended together with its parent. */
 function kill9(pid: number): void {
   try {
     process.kill(pid, "SIGKILL");

@@ -1,4 +1,4 @@
-// `dari doctor --store` on a platform whose objects are lost and damaged behind its back.
+// `dari doctor --store` on a platform whose objects were lost and damaged.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";

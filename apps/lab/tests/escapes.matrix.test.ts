@@ -1,5 +1,5 @@
-// Agents that mean harm, on a whole platform whose worker isolates them: what they try, what they get, and that the
-// platform goes on as if nothing had happened.
+// Malicious agents on a whole platform whose worker isolates them: what they try, what they get, and that the platform
+// continues unharmed.
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { existsSync, readFileSync } from "node:fs";
@@ -20,7 +20,7 @@ const MiB = 1024 ** 2;
 const GiB = 1024 ** 3;
 const secret = `planted-${process.pid}-secret`;
 
-/** What a program gets that reaches for what is not its own. */
+/** Each attempt to reach something outside the sandbox, and its error. */
 const ways = [
   { name: "bwrap", hidden: /^ENOENT$/, unreached: /^(ECONNREFUSED|ENETUNREACH)$/, sealed: /^(EROFS|EBUSY)$/ },
   {
@@ -31,7 +31,7 @@ const ways = [
   },
   { name: "landlock", hidden: /^(ENOENT|EACCES)$/, unreached: /^EACCES$/, sealed: /^(EACCES|EPERM|EXDEV)$/ },
 ];
-/** The runtime that an operator names is the one that is tried. */
+/** If the operator names a runtime, the test uses it. */
 const { DARI_OCI_RUNTIME: runtime = "" } = process.env;
 const usable: typeof ways = [];
 const drivers = [createBwrapDriver(), createOciDriver({ ...(runtime && { runtime }) }), createLandlockDriver()];
@@ -39,7 +39,7 @@ for (const driver of drivers) {
   if ((await driver.probe()).ok) usable.push(...ways.filter(({ name }) => name === driver.name));
 }
 
-/** An event that is nested too deep, on the platform's channel, wherever there is a network and so a turn. */
+/** Sends an event that is nested too deeply, on the platform's channel. Only where HTTP_PROXY is set, so in turns. */
 const speaksEarly = `
 import { writeSync } from "node:fs";
 const event = '{"t":"event","name":"early","data":' + "[".repeat(30_000) + "]".repeat(30_000) + "}\\n";
@@ -54,7 +54,7 @@ async function newSession(): Promise<string> {
   return (await fleet.client.createSession(agentId)).id;
 }
 
-/** What the agent's verb did, whatever its end. */
+/** The result of the agent's call, however the turn ended. */
 function play(session: string, ...call: readonly [string, ...unknown[]]): Promise<MessageRecord> {
   return send(fleet, session, { parts: [textPart(JSON.stringify(call))] });
 }
@@ -145,7 +145,7 @@ suite("under $name", ({ name, hidden, unreached, sealed }) => {
       (each ?? []).filter(({ family }) => family === "IPv4").map(({ address }) => [address, port] as const),
     );
     try {
-      // What stands there answers this process, so that silence in the sandbox says something.
+      // These servers answer this process, so silence inside the sandbox is proof.
       for (const [host, at] of [...services, ...own]) {
         const socket = connect(at, host);
         await once(socket, "connect");

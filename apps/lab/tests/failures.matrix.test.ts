@@ -1,4 +1,4 @@
-// Every way a turn can fail: its code, a session that goes on, nothing left behind; and the attempts of retries.
+// Every way a turn can fail: its code, a session that continues, nothing left behind; and the attempts of retries.
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { openTurnQueue } from "@dari/queue";
@@ -16,7 +16,7 @@ const agents = new Map<string, Promise<Published>>();
 
 beforeAll(async () => {
   meeting = await openRendezvous();
-  // Half of the backoff at least is waited: long enough to be seen.
+  // At least half of the backoff is waited, which is long enough to observe.
   fleet = await startFleet({
     redisUrl: findService("redis")?.url,
     env: { DARI_BACKOFF_FIRST_MS: "400", DARI_TURN_CPU_SECONDS: "10" },
@@ -28,7 +28,7 @@ afterAll(async () => {
   expect(await fleet.close()).toEqual(nothing);
 }, 120_000);
 
-/** A session of a script agent with this manifest, which is deployed once. */
+/** Starts a session of a script agent with this manifest. Each manifest is deployed once. */
 async function sessionOf(manifest: ScriptManifest = {}): Promise<string> {
   const key = JSON.stringify(manifest);
   const agent = await (agents.get(key) ?? agents.set(key, deploy(fleet, scriptAgent(manifest))).get(key)!);
@@ -45,11 +45,11 @@ interface Row {
   readonly manifest?: ScriptManifest;
   readonly steps: readonly Step[];
   readonly code: string;
-  /** A part of the message. */
+  /** Must match a part of the failure's message. */
   readonly says: RegExp;
 }
 
-/** Only what isolates a turn knows the processor time of all its processes. */
+/** Only drivers that isolate a turn know the processor time of all its processes. */
 const isTimeBound = (await Promise.all([createBwrapDriver().probe(), createLandlockDriver().probe()])).some(
   ({ ok }) => ok,
 );
@@ -164,7 +164,7 @@ describe("publishing", () => {
     expect(version).toMatchObject({ status: "failed", failure: { code } });
     let log = "";
     for await (const text of fleet.client.buildLogs(version.id)) log += text;
-    // What has been said already does not stand there twice.
+    // The log does not repeat what the failure's message says.
     for (const line of version.failure!.message.split("\n")) expect(log).toContain(line);
     expect(await nothingRuns()).toBe(true);
   });

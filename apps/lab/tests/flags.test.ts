@@ -1,4 +1,4 @@
-// A wrong command line of the lab's programs is answered with how it goes, not with a stack.
+// A wrong command line of the lab's programs is answered with the usage, not with a stack trace.
 
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-// Many workers, and what may happen to them and to the queue: nothing is lost, nothing runs twice, the order stays.
+// Many workers, and failures of workers and of the queue: no message is lost, none runs twice, and the order is kept.
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { MessageRecord } from "@dari/contract";
@@ -27,7 +27,7 @@ async function sessionOf(fleet: Fleet, agentId: string): Promise<string> {
 
 const living = (fleet: Fleet): FleetWorker[] => fleet.workers.filter((worker) => worker.isRunning);
 
-/** The first turn's worker ends; the second turn finds everything on another one, which knows nothing yet. */
+/** The first turn's worker ends; the second turn finds everything on another worker without a cache. */
 async function moveSession(fleet: Fleet): Promise<void> {
   const { agentId } = await deploy(fleet, scriptAgent());
   const session = await sessionOf(fleet, agentId);
@@ -98,7 +98,7 @@ describe("a fleet", () => {
     const sessions = await Promise.all(Array.from({ length: 12 }, () => sessionOf(fleet, agentId)));
     const point = "all-workers";
     const sent = await Promise.all(sessions.map((session) => start(fleet, session, [["meet", meeting.urlOf(point)]])));
-    // Three workers of four slots: all twelve run at once, or they would never meet.
+    // Three workers of four slots each: the turns meet only if all twelve run at once.
     await meeting.arrived(point, 12);
     meeting.open(point);
     for (const { id } of sent) expect((await ended(fleet, id)).status).toBe("completed");
@@ -136,7 +136,7 @@ describe("a fleet", () => {
     const record = await ended(fleet, id);
     expect(record).toMatchObject({ status: "completed", attempt: 2 });
     expect(await outcomesOf(record)).toEqual(["lost", "completed"]);
-    // Nothing of the killed worker's agent lives on, and the next worker on its directory clears what it left.
+    // No process of the killed worker's agent remains, and the next worker on its directory deletes its files.
     await waitUntil(() => processesMarked(worker.workDir).length === 0, { what: "the agent to die with its worker" });
     expect(attemptDirectories(worker.workDir)).toHaveLength(1);
     const next = await fleet.startWorker({ DARI_WORK_DIR: worker.workDir });
@@ -158,7 +158,7 @@ describe("a fleet", () => {
     expect((await fleet.client.getSession(session)).status).toBe("idle");
   });
 
-  /** One fresh worker with a turn of a new session that waits at `point`. */
+  /** Starts a worker with a turn of a new session that waits at `point`. */
   async function holdTurn(
     point: string,
     env: Readonly<Record<string, string>> = {},
@@ -248,7 +248,7 @@ describeWith("redis", "when Redis fails", () => {
 
     await redis.start("nothing");
     const queue = openTurnQueue({ redisUrl: redis.url, prefix: fleet.queuePrefix, pool: "default" });
-    // A job is settled after its message has ended: the list may show it only when the next one is looked for.
+    // A job is settled after its message has ended, so it may appear only in the next look at the list.
     const played = new Set<string>();
     try {
       await waitUntil(

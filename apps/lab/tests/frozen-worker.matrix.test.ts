@@ -1,4 +1,4 @@
-// A worker that stands still for longer than its lease, and wakes: nothing that it does counts any more.
+// A worker is stopped for longer than its lease and resumes: nothing that it does is recorded.
 
 import { existsSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
@@ -54,11 +54,11 @@ test("it writes nothing, ends its agent, and goes on with new work", async () =>
   const { id } = await start(fleet, session, steps);
   await meeting.arrived("frozen");
   frozen.signal("SIGSTOP");
-  // Whatever comes, it must be able to end.
+  // The worker must be able to end, whatever fails.
   stack.defer(() => frozen.signal("SIGCONT"));
   const other = await fleet.startWorker();
   await meeting.arrived("frozen", 2);
-  // Both agents go on: the frozen worker wakes to a turn that is complete, and to a lease that is not its own.
+  // Both agents continue: the frozen worker resumes with a turn that is complete and a lease that another worker holds.
   meeting.open("frozen");
   const record = await ended(fleet, id);
   expect(record).toMatchObject({ status: "completed", attempt: 2 });

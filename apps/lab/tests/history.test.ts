@@ -1,5 +1,5 @@
-// Going back in a session's history with real turns: what a fork, a rollback, a promoted attempt and a client's write
-// leave is what the next turn finds.
+// Changes of a session's history with real turns: the next turn finds what a fork, a rollback, a promoted attempt and a
+// client's write left.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { findService } from "@dari/testkit";

@@ -85,7 +85,7 @@ describe.each([
     });
     expect(await client.answerInput(sent.id, { key: "approve", value: true })).toMatchObject({ id: sent.id });
     const record = await ended(fleet, sent.id);
-    // The entrypoint ran twice, the second time over what the first had left.
+    // The entrypoint ran twice; the second run found the files of the first.
     expect(resultsOf(record)).toEqual([null, true, null, "old\nmore\nmore\n"]);
     expect(record).toMatchObject({ status: "completed", attempt: 1, inputs: [{ status: "answered" }] });
     expect(record.files_changed).toEqual([

@@ -49,7 +49,7 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true });
 }, 120_000);
 
-/** The text of a tool's answer, and whether it is a refusal. */
+/** The text of a tool's answer, and whether it is an error. */
 async function call(
   name: string,
   input: Record<string, unknown>,

@@ -1,4 +1,4 @@
-// What a fleet's programs count is what PostgreSQL says has happened.
+// The counters of a fleet's programs agree with PostgreSQL's records.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { findService, waitUntil } from "@dari/testkit";
@@ -36,7 +36,7 @@ async function read(): Promise<Sample[]> {
     });
 }
 
-/** The sum over all programs, by one label. */
+/** The sum over all programs for each value of a label. */
 function sumBy(samples: readonly Sample[], name: string, label: string): Record<string, number> {
   const sums: Record<string, number> = {};
   for (const sample of samples) {
@@ -69,7 +69,7 @@ test("turns counted are turns recorded, in whatever way they ended", async () =>
   const [first] = sessions;
   const endless = await start(fleet, first!.id, [["forever"]]);
   await waitUntil(async () => (await fleet.client.getMessage(endless.id)).status === "running", { what: "the turn" });
-  // A slot is free a moment after its turn's end was recorded.
+  // A slot becomes free a moment after the end of its turn is recorded.
   await waitUntil(async () => sum(await read(), "dari_turns_running") === 1, { what: "one slot that is taken" });
   await fleet.client.cancelMessage(endless.id);
   expect((await ended(fleet, endless.id)).status).toBe("cancelled");

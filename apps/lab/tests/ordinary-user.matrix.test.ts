@@ -1,5 +1,5 @@
-// `npm start` of a user without any rights on the machine: turns start as root's do, and nothing but the worker and its
-// programs that mount has a capability.
+// `npm start` by a user without any privileges: turns start as they do for root, and only the worker and its mount
+// programs have a capability.
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { createClient } from "@dari/client";
@@ -13,7 +13,7 @@ import { checkout } from "../src/program.ts";
 import { startStandalone, type StandaloneProcess } from "../src/standalone-process.ts";
 
 const isRoot = process.getuid?.() === 0;
-/** PostgreSQL wants a user with a name: every Linux has this one, which owns nothing. */
+/** PostgreSQL needs a user with a name. Every Linux has this one, which owns no files. */
 const daemon = /^daemon:[^:]*:(\d+):(\d+):/m.exec(readFileSync("/etc/passwd", "utf8"));
 const ids = isRoot ? { uid: Number(daemon?.[1]), gid: Number(daemon?.[2]) } : { uid: process.getuid!(), gid: 0 };
 const asUser = isRoot ? ["setpriv", `--reuid=${ids.uid}`, `--regid=${ids.gid}`, "--clear-groups", "--"] : [];
@@ -66,7 +66,7 @@ let platform: Platform;
         return logLines().some((line) => line["message"] === message.id && line["claim_ms"] !== undefined);
       };
       await waitUntil(hasWaited, { what: "a turn whose sandbox waited", timeoutMs: 60_000 });
-      // Effective, permitted and ambient.
+      // The effective, permitted and ambient capabilities.
       expect(new Set(answers)).toEqual(new Set(["0 0 0"]));
     },
     180_000,
@@ -84,7 +84,7 @@ let platform: Platform;
     const privileged = found.filter(({ capabilities }) => capabilities !== "0 0 0").map(({ name }) => name);
     const ours = ["node", "MainThread", "dari-mount", "dari-start", "dari-template"];
     expect(privileged.filter((name) => !ours.includes(name))).toEqual([]);
-    // One Node: the platform itself.
+    // Only one Node: the platform itself.
     expect(privileged.filter((name) => name === "node" || name === "MainThread")).toHaveLength(1);
   });
 });
@@ -105,7 +105,7 @@ function processesOf(uid: number): { name: string; capabilities: string }[] {
       if (!new RegExp(`^Uid:\\s+${uid}\\s`, "m").test(status)) return [];
       return { name: /^Name:\s*(.*)$/m.exec(status)![1]!, capabilities: capabilitiesIn(status) };
     } catch {
-      // It has ended.
+      // The process has ended.
       return [];
     }
   });

@@ -1,4 +1,4 @@
-// The planted bugs still match the sources. This fails as soon as somebody changes a text that a planted bug replaces.
+// The planted bugs still match the sources. Fails when a text that a planted bug replaces has changed.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

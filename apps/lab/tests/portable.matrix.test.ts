@@ -1,4 +1,4 @@
-// A session with real turns is exported from one platform and goes on in another: its agent is built there, and finds
+// A session with real turns is exported from one platform and continues in another: its agent is built there and finds
 // the conversation, the files and its own memory.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
@@ -48,7 +48,7 @@ test("the next turn in the other installation runs with history and files", asyn
   const diff = await there.client.messageDiff(next.id);
   expect(diff).toContain("+++ b/out/b.txt\n@@ -0,0 +1,1 @@\n+from there");
 
-  // And on again, back to where its version already is.
+  // A second export and import, back to the platform that already has the version.
   const home = await here.client.importSession(
     await new Response(await there.client.exportSession(imported.id)).blob(),
   );

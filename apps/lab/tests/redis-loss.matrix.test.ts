@@ -1,5 +1,5 @@
-// What the loss of Redis costs, measured while messages come in all the time: the real API, reconciler and worker; only
-// the agent is none, so that the figures are the platform's own. They are shown when they break a promise.
+// The cost of losing Redis under constant load: a real API, reconciler and worker, but no real agents, so that the
+// figures are the platform's own. The test shows them when they exceed a limit.
 
 import { expect, test } from "@jest/globals";
 import { describeWith, startFaultProxy, waitUntil, type FaultProxy } from "@dari/testkit";
@@ -8,7 +8,7 @@ import { startPlatform } from "../src/bench/platform.ts";
 import { startRedisServer } from "../src/redis-server.ts";
 import { sendEveryMs, startSteadyLoad, type SteadyLoad } from "../src/steady-load.ts";
 
-/** For a machine that runs other tests as well; alone, the promises hold without it. Milliseconds. */
+/** An allowance for other tests on the same machine. Milliseconds. */
 const busyMs = 1_500;
 
 interface Span {
@@ -18,9 +18,9 @@ interface Span {
 
 interface Figures {
   readonly messages: number;
-  /** From acceptance to start, at most. */
+  /** The longest time from acceptance to start. */
   readonly waitMs: number;
-  /** Between one turn's start and the next one's, at most. */
+  /** The longest time between the starts of two consecutive turns. */
   readonly gapMs: number;
 }
 
@@ -62,7 +62,9 @@ async function during<T>(proxy: FaultProxy, fault: "refuse" | "blackHole", work:
   }
 }
 
-/** What came in for about `forMs`, once all of it has started. `strike` comes each second. */
+/**
+ * Sends messages for about `forMs`, waits until all have started, and returns the times. Calls `strike` each second.
+ */
 async function measure(
   { servers: { db } }: Contestant,
   load: SteadyLoad,

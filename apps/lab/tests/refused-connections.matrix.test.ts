@@ -1,5 +1,5 @@
-// A connection that ends in the sandbox itself has its line in the message's logs, in both languages and of programs
-// that an agent starts, and says how operators open the address. An agent's own servers have none.
+// A connection that is refused inside the sandbox has a line in the message's logs, for both languages and for programs
+// that an agent starts. The line says how operators allow the address. Connections to an agent's own servers have none.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { createBwrapDriver } from "@dari/sandbox";

@@ -1,4 +1,4 @@
-// Schedules and batches on a running platform, by its command: a minute that comes, and sessions by the dozen.
+// Schedules and batches on a running platform, through its command: a due time that arrives, and dozens of sessions.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,7 +12,7 @@ import { dari } from "../src/curl.ts";
 import { deployFiles } from "../src/deploy-files.ts";
 import { startStandalone, type StandaloneProcess } from "../src/standalone-process.ts";
 
-/** Answers with the due time in its metadata, else with its prompt. */
+/** Answers with the due time in its metadata, or with its prompt if there is none. */
 const echo = {
   ...manifestFile({ entrypoint: "agent.mjs:agent" }),
   "agent.mjs": `export function agent(prompt, { metadata }) {

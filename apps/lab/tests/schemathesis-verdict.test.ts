@@ -1,4 +1,4 @@
-// What counts against the API in a run of Schemathesis.
+// Which findings of a Schemathesis run count as faults of the API.
 
 import { expect, test } from "@jest/globals";
 import { judge } from "../src/schemathesis/verdict.ts";

@@ -1,5 +1,5 @@
-// Exported options of Anthropic's SDK, in both languages, and of pi, from their published packages: tools, text as it
-// comes, memory from turn to turn and from worker to worker, usage, and the very bytes of images and documents.
+// Exported options of Anthropic's SDK, in both languages, and of pi, from their published packages: tools, streamed
+// text, memory across turns and workers, usage, and the exact bytes of images and documents.
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { startAnthropicServer, type ModelReply, type ModelRequest, type ModelServer } from "@dari/testkit";
@@ -16,7 +16,7 @@ import {
   watchTurn,
 } from "../src/sdk-agents.ts";
 
-/** By `npm run lab -- every-sdk`: their packages have hundreds of megabytes. */
+/** Run by `npm run lab -- every-sdk`: the packages have hundreds of megabytes. */
 const whole = testsEverySdk() ? test : test.skip;
 
 let fleet: Fleet;
@@ -34,7 +34,7 @@ afterAll(async () => {
   await server[Symbol.asyncDispose]();
 }, 120_000);
 
-/** pi as it was called up to 0.73. */
+/** How pi was called up to version 0.73. */
 const olderPi = {
   "package.json": packageOf({ "@mariozechner/pi-ai": "0.73.1", "@mariozechner/pi-coding-agent": "0.73.1" }),
   "src/agent.js": `import { getModel } from "@mariozechner/pi-ai";
@@ -95,7 +95,7 @@ describe.each([
       const parts = [textPart("And this?"), { type: "image" as const, file_id: image }];
       const second = await send(fleet, session, { parts });
       expect(textOf(second)).toBe("Seen");
-      // Usage of this turn only, not of the SDK's whole session.
+      // The usage of this turn only, not of the SDK's whole session.
       expect(second.output?.usage).toMatchObject({
         requests: 1,
         input_tokens: 30,
@@ -133,7 +133,7 @@ const [model, allowedTools] = ["claude-sonnet-4-5", ["Write", "Agent", "Task"]];
 const inJavaScript = JSON.stringify({ model, systemPrompt: lead, settingSources: [], allowedTools });
 const inPython = JSON.stringify({ model, system_prompt: lead, setting_sources: [], allowed_tools: allowedTools });
 
-/** Agents whose subagents run in the background, as those of newer versions do unless they are told not to. */
+/** Agents whose subagents run in the background, which is the default of newer versions. */
 const delegating = [
   {
     title: "claude-agent-sdk-js",
@@ -164,7 +164,7 @@ whole.each(delegating)(
     });
     expect(textOf(first.record)).toBe("All is done");
     expect(first.record.files_changed).toEqual([{ path: "/late.txt", change: "created", size_bytes: 4 }]);
-    // Three of the lead, two of its subagent.
+    // Three requests of the main agent, two of its subagent.
     expect(first.record.output?.usage).toMatchObject({ requests: 5, input_tokens: 500, output_tokens: 50 });
 
     server.play(() => ({ text: "The second answer", usage }));
@@ -175,7 +175,7 @@ whole.each(delegating)(
   400_000,
 );
 
-/** Delegates, says so, and says that all is done when it hears of its subagent's end. */
+/** Delegates, says so, and reports the end when its subagent has ended. */
 function leadReply(request: ModelRequest): ModelReply {
   const said = JSON.stringify((request.body["messages"] as unknown[]).filter((one) => isOfModel(one)));
   if (said.includes('"Started"')) return { text: "All is done" };
@@ -188,7 +188,7 @@ function leadReply(request: ModelRequest): ModelReply {
 
 const isOfModel = (message: unknown): boolean => (message as { role: string }).role === "assistant";
 
-/** Functions that speak to their SDK themselves, as repositories have them, at versions from before today's. */
+/** Functions that call their SDK themselves, as real repositories do, with older versions. */
 const functions = [
   {
     title: "claude-agent-sdk in JavaScript",
@@ -260,6 +260,6 @@ function packageOf(dependencies: Record<string, string>): string {
 
 const hasToolResult = (request: ModelRequest): boolean => request.text.includes('"tool_result"');
 
-/** Where the agent works, as its SDK tells the model. */
+/** The working directory that the SDK tells the model. */
 const workspaceOf = (request: ModelRequest): string | undefined =>
   /[Ww]orking directory: (\/[^\\\s"]*)/.exec(request.text)?.[1];

@@ -1,4 +1,4 @@
-// SDKs find what a bundle has for them in the working directory: instructions, skills, agents. From published packages.
+// SDKs find a bundle's instructions, skills and agents in the working directory. From published packages.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { startAnthropicServer, startOpenaiServer, type ModelServer } from "@dari/testkit";
@@ -7,7 +7,7 @@ import { deploy, send, textOf } from "../src/conversation.ts";
 import { nothing, type Fleet } from "../src/fleet.ts";
 import { exampleAgent, startFleetWith } from "../src/sdk-agents.ts";
 
-/** By `npm run lab -- every-sdk`: their packages have hundreds of megabytes. */
+/** Run by `npm run lab -- every-sdk`: the packages have hundreds of megabytes. */
 const whole = testsEverySdk() ? test : test.skip;
 
 let fleet: Fleet;

@@ -1,5 +1,5 @@
-// An exported `Agent` of OpenAI's SDK, in both languages, from its published package: tools, text as it comes, memory
-// from turn to turn and from worker to worker, usage, and the very bytes of images and files.
+// An exported `Agent` of OpenAI's SDK, in both languages, from its published package: tools, streamed text, memory
+// across turns and workers, usage, and the exact bytes of images and files.
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { MessageRecord } from "@dari/contract";
@@ -10,7 +10,7 @@ import { nothing, type Fleet } from "../src/fleet.ts";
 import { exampleAgent, moveToAnotherWorker, pixel, startFleetWith, upload, watchTurn } from "../src/sdk-agents.ts";
 import { jsShapes, pythonShapes } from "../src/sdk-shapes.ts";
 
-/** One in the tests, the others by `npm run lab -- every-sdk`. */
+/** The tests run one; `npm run lab -- every-sdk` runs the others. */
 const whole = testsEverySdk() ? test : test.skip;
 
 let fleet: Fleet;
@@ -90,7 +90,7 @@ describe.each([
         { type: "input_file", file_data: pdfData, filename: "ticket.pdf" },
       ]);
 
-      // What a model refuses fails the turn with its words; the conversation goes on without it.
+      // A refusal by the model fails the turn with the model's error; the conversation continues without it.
       server.play(() => ({ error: { status: 400, type: "invalid_request_error", message: "the model is away" } }));
       const failed = await send(fleet, session, "Do not remember this");
       expect(failed).toMatchObject({ status: "failed", output: { error: { code: "agent_error" } } });
@@ -126,7 +126,7 @@ describe.each([
       expect(textOf(done)).toBe("Booked one");
       expect(done.files_changed).toEqual([{ path: "/bookings.md", change: "created", size_bytes: 17 }]);
       expect(JSON.stringify(lastInput())).toContain("too dear");
-      // The first call of the model was the first attempt's.
+      // The first call of the model belongs to the first attempt.
       expect(done.output?.usage).toMatchObject({ requests: 1, input_tokens: 20, output_tokens: 5 });
       expect(await used()).toBe(40);
     },
@@ -255,13 +255,13 @@ const bookTwo: ModelReply = {
   usage: { inputTokens: 10, outputTokens: 5 },
 };
 
-/** Answers what the message waits for. */
+/** Answers the message's open input. */
 async function decide(waiting: MessageRecord, value: unknown): Promise<MessageRecord> {
   await fleet.client.answerInput(waiting.id, { key: waiting.inputs?.at(-1)?.key ?? "", value });
   return askedOrEnded(waiting);
 }
 
-/** The message once it waits for one more input, or has ended. */
+/** Waits until the message waits for one more input or has ended. */
 function askedOrEnded({ id, inputs = [] }: MessageRecord): Promise<MessageRecord> {
   return waitUntil(
     async () => {

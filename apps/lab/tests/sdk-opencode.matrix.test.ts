@@ -1,5 +1,5 @@
-// An exported `{name, instructions}` on OpenCode's own server, from its published packages: tools, text as it comes,
-// memory from turn to turn and from worker to worker, usage, and the very bytes of images.
+// An exported `{name, instructions}` on OpenCode's own server, from its published packages: tools, streamed text,
+// memory across turns and workers, usage, and the exact bytes of images.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { startOpenaiServer, type ModelRequest, type ModelServer } from "@dari/testkit";
@@ -16,7 +16,7 @@ import {
   watchTurn,
 } from "../src/sdk-agents.ts";
 
-/** By `npm run lab -- every-sdk`: their packages have hundreds of megabytes. */
+/** Run by `npm run lab -- every-sdk`: the packages have hundreds of megabytes. */
 const whole = testsEverySdk() ? test : test.skip;
 
 let fleet: Fleet;
@@ -46,7 +46,7 @@ whole(
     }
     const writes = { name: "write", arguments: { filePath: "notes.md", content: "# Notes" } };
     server.play((request) => {
-      // OpenCode asks for a title as well.
+      // OpenCode also asks for a title.
       if (!hasTools(request)) return { text: "A title" };
       const usage = { inputTokens: 20, outputTokens: 5, cachedInputTokens: 4, reasoningTokens: 2 };
       return request.text.includes("function_call_output") ? { text: pieces(), usage } : { toolCalls: [writes], usage };
@@ -102,7 +102,7 @@ whole(
     });
     const delegated = await send(fleet, session, "Delegate it");
     expect(textOf(delegated)).toBe("There is one file");
-    // The subagent's request is one of them.
+    // One of the requests is the subagent's.
     const used = { requests: 3, input_tokens: 300, output_tokens: 30, reasoning_tokens: 9 };
     expect(delegated.output?.usage).toMatchObject(used);
   },
@@ -116,7 +116,7 @@ whole(
     const manifest = example["dari.yml"]!.replace("runtime:\n", "runtime:\n  reuse: session\n");
     const { agentId } = await deploy(fleet, { ...example, "dari.yml": manifest });
     const { id: session } = await fleet.client.createSession(agentId);
-    // The server is the parent of what its tools run.
+    // The server is the parent of the processes that its tools run.
     const asks = { name: "bash", arguments: { command: "echo parent=$PPID", description: "Says who runs it" } };
     server.play((request) => {
       if (!hasTools(request)) return { text: "A title" };
@@ -130,7 +130,7 @@ whole(
     expect(textOf(second)).toBe(`${parent},${parent}`);
     expect(await fleet.client.messageLogs(second.id)).not.toContain("does not serve the session's next turn");
 
-    // What it remembers is in HOME as well.
+    // HOME also holds a part of its memory.
     await moveToAnotherWorker(fleet);
     server.play((request) => ({ text: request.text.includes("runs you, B") ? "Remembered" : "Forgotten" }));
     expect(textOf(await send(fleet, session, "And now?"))).toBe("Remembered");

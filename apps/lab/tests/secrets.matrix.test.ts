@@ -1,4 +1,4 @@
-// Agents that give away their secrets in every way they have: nobody reads them but the agent's own workspace.
+// Agents that leak their secrets in every way they can: the secrets appear only in the agent's own workspace.
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { randomBytes } from "node:crypto";
@@ -15,7 +15,7 @@ const newSecret = (): string => `sk/${randomBytes(8).toString("hex")}+"é ${rand
 const credential = newSecret();
 const ofSession = newSecret();
 
-/** A piece of each form that is in it wherever it stands. */
+/** A fragment of each encoding, which appears wherever the secret is written in it. */
 const tracesOf = (secret: string): string[] => {
   const bytes = Buffer.from(secret);
   const base64 = ["", "x", "xy"].map((before) =>
@@ -129,7 +129,7 @@ describeWith("redis", "secrets", () => {
   });
 });
 
-/** Everything that a Redis holds, as it is written on the wire. */
+/** Everything in a Redis, as it is sent on the wire. */
 async function readAll(url: string): Promise<string> {
   const socket = connect({ port: Number(new URL(url).port), host: "127.0.0.1" });
   try {

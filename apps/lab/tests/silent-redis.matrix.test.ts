@@ -1,5 +1,5 @@
-// A fleet whose Redis accepts connections and answers nothing: turns run, programs say what they are, and all end well.
-// And a worker that has more slots than memory.
+// A fleet whose Redis accepts connections but never answers: turns run, programs report their state, and all end
+// cleanly. Also a worker that has more slots than memory.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { freePort } from "@dari/embedded";
@@ -35,7 +35,7 @@ describeWith("redis", "a fleet with a silent Redis", (redis) => {
   }, 120_000);
 
   afterAll(async () => {
-    // Redis is silent still: every program ends all the same.
+    // Redis is still silent, and every program ends nevertheless.
     expect(await fleet.close()).toEqual(nothing);
     await proxy[Symbol.asyncDispose]();
     await meeting[Symbol.asyncDispose]();

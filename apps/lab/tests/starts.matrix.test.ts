@@ -1,4 +1,4 @@
-// Starts that are ended at any moment, by every means that a user and a supervisor have: they leave nothing behind.
+// Starts that are ended at any moment, by every means of a user or a supervisor, leave nothing behind.
 
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -13,7 +13,7 @@ import { startStandalone } from "../src/standalone-process.ts";
 import { buildConsole, startAsUser, type UserStart } from "../src/user-start.ts";
 import { waitUntil } from "@dari/testkit";
 
-// Else each start builds it in the background.
+// Otherwise, each start builds it in the background.
 beforeAll(buildConsole, 120_000);
 
 const ready = /Press Ctrl-C to stop/;
@@ -25,7 +25,7 @@ const pressCtrlC: End = (start) => start.signal("group", "SIGINT");
 const closeTerminal: End = (start) => start.signal("group", "SIGHUP");
 const closePipe: End = (start) => start.closeOutput();
 
-/** Services end a moment after a platform that could not wait for them. */
+/** Services may end a moment after a platform that could not wait for them. */
 async function leavesNothing(start: UserStart): Promise<void> {
   await start.ended();
   await waitUntil(() => start.left().length === 0, { what: "nothing to be left", timeoutMs: 5_000 }).catch(() => {});
@@ -82,7 +82,7 @@ test("npm run quickstart replaces no credential", async () => {
 
 const turns = 4;
 
-/** A platform with that many turns in the middle, each of which calls "beat" ten times a second for five seconds. */
+/** Starts a platform with so many running turns, each of which calls "beat" ten times a second for five seconds. */
 async function startBusy(meeting: Rendezvous): Promise<UserStart> {
   await using starting = new AsyncDisposableStack();
   const start = starting.use(startAsUser(["start"], { DARI_EGRESS_ALLOW: rendezvousEndpoint }));
@@ -109,7 +109,7 @@ async function connectionOf({ dataDir }: UserStart): Promise<{ apiUrl: string; a
   return { apiUrl, apiKey };
 }
 
-/** How the attempts of turns ended, by the platform's log. */
+/** The outcomes of the attempts, from the platform's log. */
 async function outcomesOf(start: UserStart): Promise<string[]> {
   const log = await readFile(path.join(start.dataDir, "logs", "dari.log"), "utf8");
   const lines = log.split("\n").filter((line) => line.includes(`"turn.finished"`));
@@ -141,7 +141,7 @@ test.each([
     await using meeting = await openRendezvous();
     await using start = await startBusy(meeting);
     end(start);
-    // Later than any echo of the first signal.
+    // Late enough that a repeated first signal would have arrived.
     await meeting.arrived("beat", meeting.arrivals("beat") + 15 * turns);
     end(start);
     await leavesNothing(start);

@@ -1,4 +1,4 @@
-// Turns that are watched while they run: text and logs as they come, by the queue's previews and by the database's.
+// Turns that are watched while they run: streamed text and logs, with previews from the queue and from the database.
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { isLedgerEvent, type StreamedEvent } from "@dari/client";
@@ -8,7 +8,7 @@ import { deploy, manifestFile, textPart, type Published } from "../src/conversat
 import { nothing, startFleet, type Fleet } from "../src/fleet.ts";
 import { openRendezvous, type Rendezvous } from "../src/rendezvous.ts";
 
-/** Says half of its answer, waits at the address that its prompt is, and says the rest. */
+/** Sends half of its answer, calls the address in its prompt, and sends the rest. */
 const talker = {
   ...manifestFile({ entrypoint: "agent.mjs:agent" }),
   "agent.mjs": `export async function* agent(prompt, context) {

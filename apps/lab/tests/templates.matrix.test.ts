@@ -1,4 +1,4 @@
-// Python agents that are loaded once and copied for each turn, as their users see it.
+// Python agents that are loaded once and copied for each turn, from the user's point of view.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { findService } from "@dari/testkit";
@@ -46,7 +46,7 @@ async function turn(sessionId: string): Promise<Answer> {
   return { loaded, rest: rest.join(" "), messageId: record.id };
 }
 
-/** Sends turns to one session until two in a row were loaded by one process, or so many have gone by. */
+/** Sends turns to one session until two consecutive ones were loaded by one process, at most `most` turns. */
 async function untilCopied(sessionId: string, most = 20): Promise<Answer | undefined> {
   let last = await turn(sessionId);
   for (let sent = 1; sent < most; sent++) {

@@ -1,4 +1,4 @@
-// The trace of a turn, from the API to the agent, as a collector gets it.
+// The trace of a turn from the API to the agent, as a collector receives it.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { once } from "node:events";
@@ -100,7 +100,7 @@ test("a message is one trace from its acceptance to its commit, with the agent's
   expect(valueOf(turn, "dari.message.id")).toBe(record.id);
   expect(valueOf(turn, "dari.turn.recorded")).toBe("completed");
   expect(valueOf(agent, "gen_ai.conversation.id")).toBe(session);
-  // What the agent is told is its span's own context.
+  // The agent receives the context of its own span.
   const [, context] = resultsOf(record) as [null, { traceparent: string }];
   expect(context.traceparent).toBe(`00-${agent.traceId}-${agent.spanId}-01`);
 

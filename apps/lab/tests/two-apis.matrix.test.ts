@@ -1,4 +1,4 @@
-// Two API processes, one bound: what they let through together is exact.
+// Two API processes share one limit: together they let exactly the limit through.
 
 import { randomBytes } from "node:crypto";
 import { mkdtempSync } from "node:fs";

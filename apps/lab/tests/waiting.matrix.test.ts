@@ -1,4 +1,4 @@
-// How many turns wait is one number: the queue board, the Fleet page, /metrics, the doctor and SQL agree under load.
+// The number of waiting turns is the same in the queue board, the Fleet page, /metrics, the doctor and SQL under load.
 
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
@@ -117,7 +117,7 @@ describeWith("redis", "turns that wait", ({ url: redisUrl }) => {
       const isOwn = data.organizationId === operator.organizationId;
       expect(externalUrl.href).toBe(isOwn ? `/console/messages/${id}` : "/console/fleet");
     }
-    // Pages are bounded, wherever they are asked for.
+    // Pages are limited wherever they are requested.
     expect((await board("status=waiting&jobsPerPage=1000000")).jobs.length).toBeLessThanOrEqual(100);
     expect((await board("status=waiting&page=1000000000")).jobs).toEqual([]);
   });

@@ -1,4 +1,5 @@
-// A session's files over turns: what counts as changed, what is kept, what a failed turn leaves, what the API shows.
+// A session's files over several turns: what counts as changed, what is kept, what a failed turn leaves, what the API
+// shows.
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { createHash } from "node:crypto";
@@ -24,7 +25,7 @@ async function newSession(): Promise<string> {
   return (await fleet.client.createSession(agentId)).id;
 }
 
-/** Plays steps that must complete. */
+/** Runs steps that must complete. */
 async function did(session: string, ...steps: Step[]): Promise<MessageRecord & { results: unknown[] }> {
   const record = await play(fleet, session, steps);
   return { ...record, results: resultsOf(record) };
@@ -222,7 +223,7 @@ describe("uploaded files", () => {
     expect(record.files_changed).toEqual([]);
     const paths = record.parts.slice(1).map((part) => ("path" in part ? part.path : undefined));
     expect(new Set(paths).size).toBe(2);
-    // What the agent is told is where the files are, and what the client is told is the same.
+    // The agent is told where the files are, and the client is told the same.
     expect(context.parts.slice(1).map((part) => part.local_path?.replace(/^.*\/input\//, "/input/"))).toEqual(paths);
     const texts = await Promise.all(paths.map(async (path) => (await content(session, path ?? "")).text()));
     expect(texts).toEqual(["one", "two"]);
@@ -291,7 +292,7 @@ describe("reading through the API", () => {
     }
     expect([404, 422]).toContain((await content(session, "/loop")).status);
     await expect(fleet.client.listSessionFiles(session, { path: "/folder" })).rejects.toMatchObject({ status: 422 });
-    // The turn after it finds the links as they were.
+    // The next turn finds the links unchanged.
     expect((await did(session, ["readlink", "absolute"], ["readlink", "loop"])).results).toEqual([
       "/etc/passwd",
       "loop",

@@ -1,4 +1,4 @@
-// The agent of the chaos runs: src/chaos/load/agent.ts says what it is asked and what it answers.
+// The agent of the chaos runs. Its prompts and answers are described in src/chaos/load/agent.ts.
 
 import { appendFileSync, readFileSync } from "node:fs";
 import { randomBytes } from "node:crypto";

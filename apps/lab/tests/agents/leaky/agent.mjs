@@ -1,4 +1,4 @@
-// Says its secrets in every way it has, in six encodings, each in two pieces.
+// Leaks its secrets in every way it can, in six encodings, each in two pieces.
 
 import { writeFileSync } from "node:fs";
 

@@ -1,4 +1,4 @@
-// An agent that means harm. Its prompt is one [verb, ...arguments], its answer what came of it.
+// A malicious agent. Its prompt is one [verb, ...arguments], its answer the result.
 
 import { spawn, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
@@ -7,7 +7,7 @@ import net from "node:net";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** Where the image is, and this file in it. */
+/** The directory of the image, and the path of this file in it. */
 const image = (function above(dir) {
   return fs.existsSync(join(dir, "src/agent.mjs")) ? dir : above(dirname(dir));
 })(dirname(fileURLToPath(import.meta.url)));
@@ -22,7 +22,7 @@ const attempt = (action) => {
 };
 const forever = () => new Promise((resolve) => setTimeout(resolve, 600_000));
 
-/** Every path that can be listed, but for the system's own directories. */
+/** Every path that can be listed, except in the system's own directories. */
 function* walk(dir, depth = 0) {
   const entries = attempt(() => fs.readdirSync(dir, { withFileTypes: true }));
   if (!Array.isArray(entries) || depth > 12) return;
@@ -58,7 +58,7 @@ const verbs = {
   write: (path, text) => attempt(() => fs.writeFileSync(path.replace(/^~/, process.env.HOME), text)),
   find: (name) => [...walk("/")].filter((path) => path.includes(name)),
   read: (...paths) => paths.map((path) => attempt(() => fs.readFileSync(path, "utf8"))),
-  /** Environments and command lines of all processes that can be seen. */
+  /** The environments and command lines of all visible processes. */
   spy() {
     const listed = attempt(() => fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name)));
     const pids = Array.isArray(listed) ? listed : [1, process.ppid, process.pid];
@@ -107,7 +107,7 @@ const verbs = {
     const chunk = Buffer.alloc(8 << 20, 7);
     for (;;) fs.writeFileSync("/tmp/fill", chunk, { flag: "a" });
   },
-  /** Into a file that no directory holds. */
+  /** Fills a file that has no name. */
   async fillUnnamed() {
     const chunk = Buffer.alloc(8 << 20, 7);
     const file = fs.openSync("unnamed", "w");
@@ -117,7 +117,7 @@ const verbs = {
       await new Promise((resolve) => setImmediate(resolve));
     }
   },
-  /** Into memory that is no process's own. */
+  /** Allocates memory that belongs to no process. */
   async shareMemory() {
     const hold = "import os\nheld = os.memfd_create('held')\nwhile True: os.write(held, bytes(8 << 20))";
     const child = spawn("python3", ["-I", "-c", hold]);

@@ -1,4 +1,4 @@
-// An agent that plays a script: its prompt is a list of [verb, ...arguments], its answer the list of their results.
+// An agent that runs a script: its prompt is a list of [verb, ...arguments], its answer the list of their results.
 
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -28,7 +28,7 @@ const verbs = {
   attempt: (context) => context.attempt,
   history: (context) => context.history,
   environment: (_, ...names) => names.map((name) => process.env[name] ?? null),
-  // A secret shows in no answer.
+  // No answer contains a secret.
   environmentDigests: (_, ...names) =>
     names.map((name) =>
       createHash("sha256")
@@ -39,7 +39,7 @@ const verbs = {
   version: () => process.version,
   emit: (context, name, data) => context.emit(name, data),
   ask: (context, ...asked) => context.requestInput(...asked),
-  // Endings.
+  // Ways to end.
   throw: (_, message) => {
     throw new Error(message);
   },
@@ -75,9 +75,9 @@ const verbs = {
     console.log(out);
     console.error(err);
   },
-  /** Arrives at a rendezvous and waits until the test lets it go. */
+  /** Calls a rendezvous and waits until the test releases it. */
   meet: async (_, url) => (await fetch(url)).text(),
-  /** A grandchild in a session of its own that outlives its parent, if it can. */
+  /** A grandchild in its own session that outlives its parent, if the sandbox allows it. */
   async daemon(_, mark, path) {
     const loop = `while :; do date > "${path}"; sleep 0.05; done # ${mark}`;
     spawn("sh", ["-c", `setsid sh -c '${loop}' </dev/null >/dev/null 2>&1 & exit 0`], { stdio: "ignore" });
