@@ -1,4 +1,4 @@
-// Why a call was refused. Transport-free: the API maps a code to HTTP once (packages/contract holds the table).
+// Why a call was refused. Independent of the transport: the API maps a code to HTTP (packages/contract has the table).
 
 export const appErrorCodes = [
   "unauthenticated",
@@ -25,8 +25,10 @@ export interface FieldIssue {
 }
 
 /**
- * A refusal that a caller may see. `detail` is public; `cause` is not and goes to the log only.
- * `issues` lists every problem of a body or manifest at once.
+ *
+ * A refusal that a caller may see. `detail` is public; `cause` is not and only goes to the log. `issues` lists all
+ * problems of a body or manifest.
+ *
  */
 export class AppError extends Error {
   override readonly name = "AppError";

@@ -1,8 +1,8 @@
-// A bell to wait for. It remembers a ring that came before the wait.
+// A signal to wait for. It remembers a ring that came before the wait.
 
 export interface Bell {
   ring(): void;
-  /** Resolves when rung, at once if it was rung before; after `ms` at the latest, if given. */
+  /** Resolves when rung, or at once if it was rung before; after `ms` at the latest, if given. */
   wait(ms?: number): Promise<void>;
 }
 

@@ -1,9 +1,9 @@
-// What agents may connect to, as organizations and manifests say it: hosts as they are written, and what they match.
+// What agents may connect to, as organizations and manifests define it: how hosts are written and what they match.
 
 export const egressModes = ["off", "allow", "open"] as const;
 export type EgressMode = (typeof egressModes)[number];
 
-/** What an organization may reach, as the organization or the platform's operators have set it. */
+/** What an organization's agents may connect to, as set by the organization or by operators. */
 export interface EgressSetting {
   /** `off`: nothing. `allow`: the hosts. `open`: every public address. */
   readonly mode: EgressMode;
@@ -20,13 +20,13 @@ const pattern = new RegExp(egressHostPattern);
 export interface EgressHost {
   /** In lower case. */
   readonly name: string;
-  /** Every name below it, and not itself. */
+  /** Matches every name below it, but not itself. */
   readonly subdomains: boolean;
   /** Undefined: all. */
   readonly port: number | undefined;
 }
 
-/** Undefined for what is not written as a host. */
+/** Undefined for a text that is not a host. */
 export function parseEgressHost(text: string): EgressHost | undefined {
   const host = text.toLowerCase();
   if (host.length > egressHostChars || !pattern.test(host)) return undefined;
@@ -35,10 +35,10 @@ export function parseEgressHost(text: string): EgressHost | undefined {
   return { name: subdomains ? name.slice(2) : name, subdomains, port: portText ? Number(portText) : undefined };
 }
 
-/** A name of DNS, the star and the port. */
+/** A DNS name, the star and the port. */
 export const egressHostChars = 261;
 
-/** `name`: in lower case, without the root's dot. */
+/** `name`: in lower case, without the final dot. */
 export function isEgressHost(host: EgressHost, name: string, port: number): boolean {
   if (host.port !== undefined && host.port !== port) return false;
   return host.subdomains ? name.endsWith(`.${host.name}`) : name === host.name;

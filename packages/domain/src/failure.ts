@@ -1,6 +1,6 @@
 // Why an attempt failed. AppError is separate: it says why a request was refused.
 
-/** Codes of `output.error.code`, each with whether another attempt can succeed. */
+/** The codes of `output.error.code`, each with whether another attempt can succeed. */
 export const failureCodes = {
   agent_error: { retryable: true, says: "the agent threw an error" },
   agent_exit: { retryable: true, says: "the agent's process ended before it answered" },

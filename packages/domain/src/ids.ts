@@ -1,6 +1,6 @@
-// Opaque, prefixed, time-sortable, lower-case ids. Knows nothing of where they are stored.
+// Opaque, prefixed, time-sortable, lower-case ids. Independent of storage.
 
-/** Every noun that has an id, with its wire prefix. */
+/** Every noun that has an id, with its prefix in the API. */
 export const idPrefixes = {
   organization: "org",
   apiKey: "key",
@@ -35,20 +35,22 @@ const bodyLength = 26;
 const bodyPattern = /^[0-7][0-9a-hjkmnp-tv-z]{25}$/;
 
 /**
- * A new id: 48 bits of milliseconds and 80 random bits in lower-case Crockford base 32, so that ids of one
- * kind sort by creation time to the millisecond.
+ *
+ * Creates an id: 48 bits of milliseconds and 80 random bits in lower-case Crockford base 32, so that ids of one kind
+ * sort by creation time to the millisecond.
+ *
  */
 export function newId<K extends IdKind>(kind: K, nowMs: number = Date.now()): Id<K> {
   return `${idPrefixes[kind]}_${encodeTime(nowMs)}${encodeRandom()}`;
 }
 
-/** True when `value` has the prefix and the shape of an id of this kind. */
+/** True if `value` has the prefix and the shape of an id of this kind. */
 export function isId<K extends IdKind>(kind: K, value: string): value is Id<K> {
   const prefix = `${idPrefixes[kind]}_`;
   return value.startsWith(prefix) && bodyPattern.test(value.slice(prefix.length));
 }
 
-/** `dep_X` and `agt_X` name one agent; this gives the stored form of either. */
+/** Returns the stored id of an agent. `dep_X` and `agt_X` name the same agent. */
 export function agentIdFromWire(value: string): string {
   return value.startsWith("dep_") ? `agt_${value.slice(4)}` : value;
 }
@@ -68,7 +70,7 @@ function encodeTime(nowMs: number): string {
   return out;
 }
 
-/** Random bytes for the next ids: asking for them costs more than an id does. */
+/** Random bytes for the next ids. One request per id would cost more than the rest of the id. */
 const pool = new Uint8Array((bodyLength - 10) * 64);
 let poolAt = pool.length;
 

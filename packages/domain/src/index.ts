@@ -1,4 +1,4 @@
-// The words and the laws of the platform. Imports nothing of this repository.
+// The vocabulary and the rules of the platform. Imports no other package of this repository.
 
 export { AppError, appErrorCodes, type AppErrorCode, type FieldIssue } from "./app-error.ts";
 export { createBell, type Bell } from "./bell.ts";

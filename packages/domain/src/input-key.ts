@@ -1,4 +1,4 @@
-// The names by which agents ask for something in the middle of a message.
+// The keys by which agents ask for input during a message.
 
 import { limits } from "./limits.ts";
 

@@ -1,4 +1,4 @@
-// Every bound of the platform in one place, with their relations asserted at load.
+// Every limit of the platform in one place, with assertions on their relations.
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -9,10 +9,10 @@ export const limits = {
   jsonBodyBytes: 4 * MiB,
   messagePartsMax: 64,
   messageTextBytes: 1 * MiB,
-  /** A message that others were merged into; what does not fit stays a message of its own. */
+  /** A message that others were merged into. A message that does not fit stays separate. */
   mergedPartsMax: 256,
   mergedPartsBytes: 4 * MiB,
-  /** Rows of a list stop before they have this many bytes together; the first is always shown. */
+  /** A page of a list ends before its rows have this many bytes together; it always has its first row. */
   pageBytes: 8 * MiB,
   metadataPairs: 64,
   metadataKeyChars: 64,
@@ -24,108 +24,110 @@ export const limits = {
   streamsPerOrganization: 2_000,
   /** Events that a stream reads at a time; the first is always read. */
   streamPageBytes: 256 * KiB,
-  /** What readers that are slow for a while may keep waiting in one API process; who needs more is cut off. */
+  /** Bytes that wait for slow readers in one API process. A reader that would exceed the limit is disconnected. */
   streamWaitingBytesPerProcess: 256 * MiB,
   streamWaitingBytesPerOrganization: 64 * MiB,
   /** Milliseconds between the comments that keep proxies from closing a stream. */
   streamHeartbeatMs: 15_000,
-  /** A reader that takes nothing for so long is cut off: milliseconds. */
+  /** A reader that reads nothing for this long is disconnected. Milliseconds. */
   streamStalledMs: 60_000,
   /** One preview as JSON; PostgreSQL's notifications carry less than 8,000 bytes. */
   previewBytes: 7_500,
   listLimitMax: 500,
-  /** Calls without a valid key that one API process answers one address in a minute. */
+  /** Calls without a valid key that one API process answers to one address per minute. */
   unauthenticatedCallsPerMinute: 1_200,
-  /** Objects that one call looks at in the store. */
+  /** Objects that one call checks in the store. */
   storeCheckDefault: 100,
   storeCheckMax: 1_000,
   secretValueBytes: 64 * KiB,
-  /** Names in a manifest's `secrets`, and the bytes of their values together: all of them are looked for in logs. */
+  /** Names in a manifest's `secrets`, and the bytes of their values together. Logs are searched for all of them. */
   agentSecretsMax: 100,
   turnSecretBytes: 1 * MiB,
-  /** Hosts of a turn's kept credentials together: the authority of its sandbox names each. */
+  /** Hosts of all kept credentials of a turn. The certificate authority of its sandbox names each. */
   turnKeptHostsMax: 200,
-  /** Hosts of one egress setting, of a manifest, and of one credential. */
+  /** Hosts of one egress setting, of one manifest, and of one credential. */
   egressHostsMax: 200,
-  /** How many sealed values one call seals again. */
+  /** How many encrypted values one call re-encrypts. */
   resealDefault: 200,
   resealMax: 1_000,
   idempotencyKeyChars: 255,
-  /** How long a repeated call finds what the first one made, in milliseconds. */
+  /** How long a repeated call finds the result of the first one. Milliseconds. */
   idempotencyKeepMs: 48 * 3_600_000,
   credentialsPerOrganization: 500,
   webhookEndpointsPerOrganization: 20,
   webhookUrlChars: 2_048,
   webhookDescriptionChars: 500,
-  /** Secrets that sign one endpoint's deliveries at once, and how long a replaced one still does. */
+  /** Secrets that sign an endpoint's deliveries at the same time, and how long a replaced one continues to sign. */
   webhookSecretsMax: 5,
   webhookOldSecretMs: 24 * 3_600_000,
-  /** One attempt, from the look-up of the name to the end of the reply: milliseconds. */
+  /** One attempt, from the name's resolution to the end of the reply. Milliseconds. */
   webhookTimeoutMs: 15_000,
   /** How many bytes of a receiver's reply are read, and how many characters the delivery's record shows. */
   webhookReplyBytes: 16 * KiB,
   webhookExcerptChars: 1_000,
-  /** An endpoint of which every attempt has failed for so long is disabled: milliseconds. */
+  /** An endpoint whose attempts have all failed for this long is disabled. Milliseconds. */
   webhookDisableAfterMs: 5 * 24 * 3_600_000,
   /** Deliveries that wait for one endpoint; the sweep disables an endpoint with more. */
   webhookPendingPerEndpoint: 100_000,
-  /** How long a delivery that has ended can be looked at and sent again: milliseconds. */
+  /** How long an ended delivery can be read and sent again. Milliseconds. */
   webhookKeepMs: 14 * 24 * 3_600_000,
-  /** Invitations of one organization that nobody has accepted. */
+  /** Invitations of one organization that have not been accepted. */
   invitationsPerOrganization: 1_000,
-  /** How long an invitation, a link that signs in, and a device's codes are good: milliseconds. */
+  /** How long an invitation, a sign-in link and a device's codes are valid. Milliseconds. */
   invitationMs: 7 * 24 * 3_600_000,
   signInLinkMs: 3_600_000,
   deviceCodeMs: 600_000,
-  /** How long a browser stays signed in, in milliseconds. Shorter with a provider, which decides again who belongs. */
+  /** How long a browser stays signed in. Shorter with an identity provider, which then decides again. Milliseconds. */
   signInByLinkMs: 14 * 24 * 3_600_000,
   signInByProviderMs: 12 * 3_600_000,
-  /** How long the key of a person's device is good: milliseconds. */
+  /** How long the key of a person's device is valid. Milliseconds. */
   deviceKeyMs: 90 * 24 * 3_600_000,
-  /** Seconds between two polls of a device; each poll that comes too early adds as many. */
+  /** Seconds between two polls of a device. Each early poll adds as many. */
   devicePollSeconds: 5,
-  /** Links, codes and sign-ins as they are sent. */
+  /** The length of links, codes and sign-ins. */
   signInTokenChars: 200,
-  /** Tries from one address in a minute: links, sign-ins and devices; and codes of one person in ten minutes. */
+  /** Tries from one address per minute for links, sign-ins and devices; and codes of one person in ten minutes. */
   signInTriesPerMinute: 120,
   deviceStartsPerMinute: 60,
   userCodeTriesPerTenMinutes: 20,
-  /** Devices that wait for a person, of the whole installation. */
+  /** Devices of the whole installation that wait for a person. */
   devicesWaiting: 10_000,
   /** How many of these one address can have. Addresses are counted like those of calls without a key. */
   devicesWaitingPerAddress: 100,
   schedulesPerOrganization: 500,
   scheduleCronChars: 200,
-  /** The parts of a schedule's message together, as JSON. */
+  /** All parts of a schedule's message, as JSON. */
   schedulePartsBytes: 64 * KiB,
-  /** A due time that nobody acted on for so long is missed: milliseconds. */
+  /** A due time that is not handled within this time is missed. Milliseconds. */
   scheduleLateMs: 300_000,
-  /** Due times that passed in a row are counted no further. */
+  /** The most consecutive missed due times that are counted. */
   scheduleMissedMax: 1_000,
-  /** How long it can be looked up what came of a due time: milliseconds. */
+  /** How long the outcome of a due time can be read. Milliseconds. */
   scheduleFiringKeepMs: 14 * 24 * 3_600_000,
   /** Sessions that one call starts. */
   batchSessionsMax: 1_000,
-  /** Secrets of all sessions of a batch together: each is sealed before the call is answered. */
+  /** Secrets of all sessions of a batch. Each is encrypted before the call is answered. */
   batchSecretsMax: 10_000,
-  /** How long it can be looked up which sessions a call started: milliseconds. */
+  /** How long the sessions that a call started can be read. Milliseconds. */
   batchKeepMs: 30 * 24 * 3_600_000,
   /**
+   *
    * While both lanes of an organization wait, one in this many of its turns is a background turn, and background turns
-   * hold at most the same part of its slots (one slot at least).
+   * use at most the same part of its slots (at least one slot).
+   *
    */
   backgroundOneIn: 5,
   /** The highest `max_concurrency` of an agent or a batch. */
   maxConcurrencyMax: 10_000,
-  /** Messages that wait or run; more are refused. An organization's own bound stands in its row. */
+  /** Waiting and running messages; more are refused. An organization's own limit is in its row. */
   backlogPerOrganization: 10_000,
 
-  /** What operators may set of an organization. */
+  /** The ranges of an organization's limits that operators can set. */
   organizationWeightMax: 1_000,
   organizationConcurrencyMax: 100_000,
   organizationBacklogMax: 100_000,
   organizationRetentionDaysMax: 36_500,
-  /** Per minute, of requests and of messages; and bytes per hour. */
+  /** Requests or messages per minute, or bytes per hour. */
   organizationRateMax: 1_000_000_000,
   organizationUploadBytesMax: 1024 ** 5,
   organizationStorageBytesMax: 1024 ** 5,
@@ -135,25 +137,28 @@ export const limits = {
   budgetsPerOrganization: 1_000,
   /** The largest limit of a budget. */
   budgetMax: 1_000_000_000_000,
-  /** Days, messages, agents and held sessions that one look at what is used tells of; and how far it counts. */
+  /** What one usage report covers: days, messages, agents and held sessions; and how far it counts. */
   usageDaysDefault: 7,
   usageDaysMax: 31,
   usageMessagesMax: 50_000,
   usageAgentsMax: 100,
   usageHeldMax: 100,
   usageKeptMax: 100_000,
-  /** Names of an agent's usage that one sum tells of. */
+  /** Names of an agent's usage that one sum includes. */
   usageNamesMax: 64,
-  /** The most rows of each list that shows operators the fleet. */
+  /** The most rows of each list of the fleet. */
   fleetRowsMax: 100,
-  /** How far into what waits the queue board turns its pages, in turns. */
+  /** How many waiting turns the pages of the queue board can cover. */
   boardOffsetMax: 100_000,
-  /** What an organization may send in a while, by default: far above what an API process can take. */
+  /** Default rates of an organization, far above the capacity of an API process. */
   requestsPerMinute: 300_000,
   messagesPerMinute: 120_000,
   uploadBytesPerHour: 4 * 1024 ** 4,
   /**
-   * Failed messages that one call retries: one transaction, which keeps their sessions' workers from renewing leases.
+   *
+   * Failed messages that one call retries. It is one transaction, which keeps their sessions' workers from renewing
+   * leases.
+   *
    */
   bulkRetryMax: 200,
   bulkRetryDefault: 100,
@@ -161,8 +166,10 @@ export const limits = {
   /** Uploaded files. */
   fileBytes: 5 * GiB,
   /**
-   * What calls hold on the disk of one API process while they are judged: files of workspaces, imports, bundles. An
-   * organization has half of it.
+   *
+   * Disk space of one API process for workspace files, imports and bundles that are being checked. An organization may
+   * use half of it.
+   *
    */
   scratchBytes: 32 * GiB,
   filenameBytes: 255,
@@ -173,15 +180,17 @@ export const limits = {
   bundleUnpackedBytes: 1 * GiB,
   bundlePathBytes: 1024,
   manifestBytes: 256 * KiB,
-  /** Calls that list or read a published bundle at once, each inflating it: of one process, and of an organization. */
+  /**
+   * Calls that list or read a published bundle at the same time, each inflating it: per process, and per organization.
+   */
   bundleReadsPerProcess: 4,
   bundleReadsPerOrganization: 2,
   /** A file of a published bundle that one call returns as text. */
   bundleFileTextBytes: 1 * MiB,
-  /** How many names a manifest's `env` may list. */
+  /** How many names a manifest's `env` can list. */
   environmentNamesMax: 256,
   uploadUrlSeconds: 3600,
-  /** How long a URL is good under which a file is read from the object store. */
+  /** How long a signed URL for reading a file from the object store is valid. */
   downloadUrlSecondsDefault: 300,
   downloadUrlSecondsMax: 3600,
 
@@ -190,18 +199,20 @@ export const limits = {
   workspaceFiles: 200_000,
   workspaceFileBytes: 5 * GiB,
   /**
-   * Parts of sparse files that a turn leaves unwritten, all files together. They use no disk, but the worker hashes and
-   * packs them like all other bytes.
+   *
+   * The holes of all sparse files that a turn wrote. They use no disk, but the worker hashes and packs them like other
+   * bytes.
+   *
    */
   workspaceHoleBytes: 1 * GiB,
   workspacePathBytes: 4096,
-  /** Paths that one archive of a workspace may be asked for. */
+  /** Paths of one request for an archive of a workspace. */
   archivePathsMax: 1_000,
-  /** A turn's changes as text: of one file's content, and of the whole. More is only named. */
+  /** A turn's changes as text: of one file, and of all files. Larger changes are listed without text. */
   diffFileBytes: 1 * MiB,
   diffBytes: 8 * MiB,
 
-  /** Exported sessions: the compressed file, and of what is in it, the conversation and each of its members. */
+  /** Exported sessions: the compressed file, the conversation in it, and each entry. */
   exportBytes: 32 * GiB,
   exportConversationBytes: 2 * GiB,
   exportMemberBytes: 64 * MiB,
@@ -213,18 +224,20 @@ export const limits = {
   turnTimeoutSecondsDefault: 1800,
   turnTimeoutSecondsMax: 86_400,
   maxAttemptsMax: 100,
-  /** Claims that were lost or given back before the entrypoint was called; past this the message fails. */
+  /** Claims that were lost or released before the entrypoint was called. After this many, the message fails. */
   uncountedClaimsMax: 50,
-  /** Claims that the platform itself failed before the call; past this the message fails with `internal_error`. */
+  /**
+   * Claims that the platform itself failed before the call. After this many, the message fails with `internal_error`.
+   */
   platformRetriesMax: 10,
-  /** What an agent is shown of its conversation: the newest messages within both bounds. */
+  /** The part of its conversation that an agent gets: the newest messages within both limits. */
   historyMessages: 200,
   historyBytes: 4 * MiB,
   outputBytes: 8 * MiB,
-  /** What an interrupted turn had said so far, as far as the conversation keeps it. */
+  /** How much of an interrupted turn's answer the conversation keeps. */
   partialTextBytes: 1 * MiB,
   outputPartsMax: 256,
-  /** Refused and failed connections that the notes of an answer without text and files name. */
+  /** Refused and failed connections in the notes of an answer without text and files. */
   outputNotesConnections: 10,
   agentEventBytes: 256 * KiB,
   agentEventsPerAttempt: 10_000,
@@ -233,33 +246,33 @@ export const limits = {
   agentJsonValues: 300_000,
   logBytesPerAttempt: 1 * MiB,
   harnessFrameBytes: 16 * MiB,
-  /** What an agent asks for in the middle of a message: how much of it, how large, and how long it waits. */
+  /** Inputs that an agent asks for during a message: how many, how large, and how long it waits. */
   inputsPerMessage: 32,
   inputKeyChars: 128,
   inputPromptChars: 2_000,
   inputSchemaBytes: 16 * KiB,
   inputWaitSecondsDefault: 7 * 86_400,
   inputWaitSecondsMax: 30 * 86_400,
-  /** JSON values of a schema, and of an answer: checking compares each of the one with each of the other at most. */
+  /** JSON values of a schema, and of an answer. The check compares each value of one with each of the other at most. */
   inputSchemaValues: 1_000,
-  /** Schemas, those in oneOf thrice, and keywords that check something: all are compiled for every answer. */
+  /** Schemas, with those in oneOf counted three times, and checking keywords. All are compiled for every answer. */
   inputSchemaRules: 256,
   /** How deep schemas can be nested. */
   inputSchemaDepth: 16,
-  /** Keywords that read all of a text; those that count the names of an object count four times. */
+  /** Keywords that read a whole text. Those that count an object's names count four times. */
   inputSchemaLengthBounds: 48,
   inputAnswerBytes: 64 * KiB,
   inputAnswerValues: 4_096,
   /** Values of the schema times values of the answer. */
   inputAnswerSteps: 50_000,
-  /** Loading an agent's code, before its entrypoint is called: milliseconds. */
+  /** Loading an agent's code, before its entrypoint is called. Milliseconds. */
   agentLoadMs: 120_000,
 
-  /** Default length of a worker's lease of a turn: milliseconds. */
+  /** The default length of a worker's lease of a turn. Milliseconds. */
   leaseMs: 15_000,
-  /** A worker renews a lease this often within its length; the reaper looks at least as often. */
+  /** A worker renews a lease this many times within its length; the reaper runs at least as often. */
   leaseRenewals: 3,
-  /** Default time between two looks of the reaper: milliseconds. */
+  /** The default interval of the reaper. Milliseconds. */
   reapEveryMs: 1_000,
   dispatchTtlMs: 5_000,
   syncWaitMs: 3_600_000,
@@ -267,10 +280,10 @@ export const limits = {
 
   /** Builds. */
   buildTimeoutMs: 600_000,
-  /** Builds lost with their worker, or failed by the platform; past this the version fails. */
+  /** Builds that were lost with their worker, or failed by the platform. After this many, the version fails. */
   buildLossesMax: 3,
   buildLogBytes: 4 * MiB,
-  /** Each program of a build: memory, /tmp on the disk, and what else it may hold on the disk. */
+  /** Each program of a build: its memory, its /tmp on the disk, and its other disk space. */
   buildMemoryBytes: 4 * GiB,
   buildTmpBytes: 8 * GiB,
   buildDiskBytes: 12 * GiB,
@@ -279,7 +292,7 @@ export const limits = {
   /** Images: a bundle with its installed dependencies. */
   imageUnpackedBytes: 4 * GiB,
   imageEntries: 400_000,
-  /** Files of a bundle that a turn sees in its working directory (CLAUDE.md, .claude and the like). */
+  /** Files of a bundle that appear in a turn's working directory (CLAUDE.md, .claude and similar). */
   sdkFilesMax: 2_000,
   sdkFilesBytes: 16 * MiB,
 } as const;

@@ -1,13 +1,13 @@
-// Who listens under which key inside one process. Knows no transport and no noun.
+// Listeners by key inside one process. Independent of transports.
 
 export interface Listeners<T> {
-  /** Returns the way to stop, which may be called again without effect. */
+  /** Returns the function that stops listening; later calls of it have no effect. */
   add(key: string, listener: (value: T) => void): () => void;
   call(key: string, value: T): void;
   has(key: string): boolean;
 }
 
-/** `onFirst` is called when a key gets its first listener, `onLast` when it has lost its last. */
+/** Calls `onFirst` when a key gets its first listener, and `onLast` when it has lost its last. */
 export function createListeners<T>(
   edges: { readonly onFirst?: (key: string) => void; readonly onLast?: (key: string) => void } = {},
 ): Listeners<T> {

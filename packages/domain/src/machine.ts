@@ -1,4 +1,4 @@
-// Declared state machines: states, and edges named by the verb that walks them. Used for types, SQL guards and docs.
+// Declared state machines: states, and edges named by their verbs. Used for types, SQL guards and docs.
 
 export interface Edge<S extends string> {
   readonly from: readonly S[];

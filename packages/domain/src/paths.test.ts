@@ -1,4 +1,4 @@
-// Names and paths: what clients and agents may call files.
+// Names and paths that clients and agents may give to files.
 
 import { describe, expect, test } from "@jest/globals";
 import { limits } from "./limits.ts";

@@ -4,8 +4,10 @@ import { AppError } from "./app-error.ts";
 import { limits } from "./limits.ts";
 
 /**
- * A client's path in its normal form: absolute, without a trailing slash, `/workspace` read as `/`.
- * @throws AppError `invalid` for `..`, NUL, what is no UTF-8, or a path that is too long.
+ *
+ * Normalizes a client's path: absolute, without a trailing slash, with `/workspace` read as `/`.
+ * @throws AppError `invalid` for `..`, NUL, invalid UTF-8, or a path that is too long.
+ *
  */
 export function normalizeWorkspacePath(input: string): string {
   if (input.includes("\0")) throw invalidPath("must not contain NUL");
@@ -23,7 +25,7 @@ function invalidPath(message: string): AppError {
   return new AppError("invalid", `path ${message}`, { issues: [{ path: "path", message }] });
 }
 
-/** The last segment of a client's file name, whatever separators it used; never empty, `.` or `..`. */
+/** The last segment of a client's file name, with any separators; never empty, `.` or `..`. */
 export function leafFilename(input: string): string {
   const leaf =
     input
@@ -34,13 +36,13 @@ export function leafFilename(input: string): string {
   return leaf === "" || leaf === "." || leaf === ".." ? "file" : leaf;
 }
 
-/** `report.pdf`, 2 → `report-2.pdf`; the first keeps its name. Cut where it would be longer than a name may be. */
+/** `report.pdf`, 2 → `report-2.pdf`; the first keeps its name. Shortened if it would exceed the limit of a name. */
 export function numberedFilename(filename: string, n: number): string {
   const dot = filename.lastIndexOf(".");
   const [stem, suffix] = dot <= 0 ? [filename, ""] : [filename.slice(0, dot), filename.slice(dot)];
   const ending = n <= 1 ? suffix : `-${n}${suffix}`;
   const room = limits.filenameBytes - utf8Bytes(ending);
-  // A suffix that leaves no room is none.
+  // An ending that leaves no room for the stem is dropped.
   return room > 0 ? `${cutToBytes(stem, room)}${ending}` : cutToBytes(`${n}-${filename}`, limits.filenameBytes);
 }
 

@@ -1,38 +1,43 @@
-// What the control plane asks of whatever delivers and wakes. Types only; db and queue implement them.
+// The control plane's interfaces for delivery and notification. Types only; db and queue implement them.
 
-/** A session that has been moved to `dispatched`; its turn is to be brought to a worker. */
+/** A session that has been moved to `dispatched`, and its turn, which a worker must get. */
 export interface DispatchedTurn {
   readonly organizationId: string;
   readonly sessionId: string;
   readonly messageId: string;
   readonly dispatchNumber: number;
-  /** Attempts that the message may still use, at least 1. */
+  /** Attempts that the message has left, at least 1. */
   readonly attemptsLeft: number;
 }
 
-/** Brings dispatched turns to workers. Carries nothing that matters: a lost delivery costs time only. */
+/** Delivers dispatched turns to workers. A lost delivery only costs time, because the rows are in the database. */
 export interface TurnDelivery {
-  /** False while the queue is away: workers then pull from the database themselves. */
+  /** False while the queue is away; workers then pull from the database. */
   readonly available: boolean;
-  /** Rejects when the queue cannot take them now; the caller gives the sessions back to `ready`. */
+  /** Rejects if the queue cannot take them now; the caller then returns the sessions to `ready`. */
   deliver(turns: readonly DispatchedTurn[]): Promise<void>;
 }
 
 /**
- * `ready`: a session waits for dispatch. `slot`: a worker's slot came free. `dispatched`: a turn may be pulled.
- * `message`: look at that message's row.
+ *
+ * `ready`: a session waits for dispatch. `slot`: a worker's slot is free. `dispatched`: a turn can be pulled.
+ * `message`: that message's row has changed.
+ *
  */
 export type WakeTopic = "ready" | "slot" | "dispatched" | "message" | "session" | "build" | "cancel";
 
-/** Tells listeners to look at a row. It can lose notifications, so listeners also poll slowly. */
+/** Tells listeners that a row has changed. Notifications can be lost, so listeners also poll slowly. */
 export interface Notifier {
   notify(topic: WakeTopic, id: string): void;
-  /** Calls `listener` for this id, or for every id of the topic when `id` is undefined. Returns the way to stop. */
+  /**
+   * Calls `listener` for this id, or for every id of the topic if `id` is undefined. Returns the function that stops
+   * it.
+   */
   subscribe(topic: WakeTopic, id: string | undefined, listener: (id: string) => void): () => void;
   close(): Promise<void>;
 }
 
-/** What a stream shows and nobody keeps. */
+/** A part of a stream that is shown but not stored. */
 export interface Preview {
   readonly type: "assistant.text_delta" | "log";
   readonly messageId: string;
@@ -44,17 +49,17 @@ export interface Preview {
 export interface Previews {
   /** A preview that is larger than `limits.previewBytes` as JSON is not sent. */
   send(sessionId: string, preview: Preview): void;
-  /** Returns the way to stop. */
+  /** Returns the function that stops it. */
   follow(sessionId: string, listener: (preview: Preview) => void): () => void;
   close(): Promise<void>;
 }
 
-/** Whether the API may move a session it just made ready straight to a worker. */
+/** Whether the API may dispatch a session that it has just made ready. */
 export interface Admission {
   mayDispatch(organizationId: string): boolean;
 }
 
-/** Structured log: an event's name and its fields, ids among them. */
+/** The structured log: an event's name and its fields, including ids. */
 export interface Log {
   debug(fields: Record<string, unknown>, event: string): void;
   info(fields: Record<string, unknown>, event: string): void;

@@ -5,15 +5,15 @@ import type { Preview } from "./ports.ts";
 
 const types: readonly string[] = ["assistant.text_delta", "log"] satisfies readonly Preview["type"][];
 
-/** Undefined when it is larger than a preview may be. */
+/** Undefined if it exceeds the limit of a preview. */
 export function encodePreview(preview: Preview): string | undefined {
   const text = JSON.stringify(preview);
-  // Three bytes are the most that one UTF-16 unit takes.
+  // One UTF-16 unit takes at most three bytes.
   const fits = text.length * 3 <= limits.previewBytes || new TextEncoder().encode(text).length <= limits.previewBytes;
   return fits ? text : undefined;
 }
 
-/** Undefined for what is no preview. */
+/** Undefined for a text that is not a preview. */
 export function decodePreview(text: string): Preview | undefined {
   try {
     const value = JSON.parse(text) as Partial<Preview> | null;

@@ -2,7 +2,7 @@
 
 import { AppError } from "./app-error.ts";
 
-/** A caller cannot tell an unknown id from another organization's. */
+/** A caller cannot distinguish an unknown id from another organization's. */
 export function notFound(noun: string): AppError {
   return new AppError("not_found", `${noun} not found`);
 }

@@ -1,9 +1,9 @@
-// Waits for work, but not for ever.
+// Waits for work, with a limit.
 
-/** How long callers that share a statement wait for the one before theirs: its connection may be lost. Milliseconds. */
+/** How long callers that share a statement wait for the previous one, whose connection may be lost. Milliseconds. */
 export const sharedPatienceMs = 100;
 
-/** Resolves when `work` settles or after `ms`, whichever is first. Never rejects. */
+/** Resolves when `work` settles or after `ms`, whichever comes first. Never rejects. */
 export function settledWithin(ms: number, work: Promise<unknown>): Promise<void> {
   return new Promise((resolve) => {
     const end = (): void => {

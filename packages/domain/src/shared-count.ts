@@ -1,4 +1,4 @@
-// Counts what all of a process have at once, and each organization of it. Knows not what is counted.
+// Counts concurrent items of a process and of each organization in it.
 
 export interface SharedBounds {
   readonly perProcess: number;
@@ -6,9 +6,9 @@ export interface SharedBounds {
 }
 
 export interface SharedCount {
-  /** Which bound `n` more would go over; its own first. */
+  /** Which limit `n` more would exceed; the organization's own is checked first. */
   over(organizationId: string, n: number): keyof SharedBounds | undefined;
-  /** Counts `n` more, whatever the bounds say, until the returned function is called. */
+  /** Counts `n` more, even beyond the limits, until the returned function is called. */
   add(organizationId: string, n: number): () => void;
 }
 

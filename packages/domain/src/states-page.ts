@@ -1,4 +1,4 @@
-// The state machines as a page for people. Derived, so that the drawing cannot differ from the code.
+// The state machines as a page for people, generated from the code.
 
 import type { Machine } from "./machine.ts";
 import { terminalStates } from "./machine.ts";

@@ -1,8 +1,8 @@
-// The state machines of the platform. The database's CHECKs and docs/states.md are held to these by tests.
+// The state machines of the platform. Tests compare them with the database's CHECKs and docs/states.md.
 
 import { defineMachine } from "./machine.ts";
 
-/** A turn's outward life. `running` back to `queued` is a retry or a released claim. */
+/** The states of a turn that clients see. `running` back to `queued` is a retry or a released claim. */
 export const messageMachine = defineMachine({
   states: ["queued", "running", "waiting_for_input", "completed", "failed", "cancelled"],
   initial: "queued",
@@ -20,7 +20,7 @@ export const messageMachine = defineMachine({
   },
 });
 
-/** Where a session stands in the schedule: one row, one place, so one turn at a time. */
+/** A session's state in the schedule: each session has one row, so it has one turn at a time. */
 export const scheduleMachine = defineMachine({
   states: ["idle", "ready", "dispatched", "leased", "retry_wait", "blocked"],
   initial: "idle",
@@ -40,7 +40,7 @@ export const scheduleMachine = defineMachine({
   },
 });
 
-/** What an agent asks for in the middle of a message. */
+/** An input that an agent asks for during a message. */
 export const inputMachine = defineMachine({
   states: ["waiting", "answered", "expired", "cancelled"],
   initial: "waiting",
@@ -79,7 +79,7 @@ export const sourceSnapshotMachine = defineMachine({
   },
 });
 
-/** One event on its way to one webhook endpoint. Pending while it waits for an attempt and while one is made. */
+/** One event on its way to one webhook endpoint. Pending while it waits for an attempt and during one. */
 export const webhookDeliveryMachine = defineMachine({
   states: ["pending", "delivered", "failed", "cancelled"],
   initial: "pending",
@@ -100,19 +100,19 @@ export type VersionState = (typeof versionMachine.states)[number];
 export type SourceSnapshotState = (typeof sourceSnapshotMachine.states)[number];
 export type WebhookDeliveryState = (typeof webhookDeliveryMachine.states)[number];
 
-/** What a firing of a schedule does that finds the message of the one before still open. */
+/** What a firing of a schedule does if the previous message is still open. */
 export const overlapPolicies = ["skip", "allow", "replace"] as const;
 export type OverlapPolicy = (typeof overlapPolicies)[number];
 
-/** What came of a schedule's due time. */
+/** The outcome of a schedule's due time. */
 export const firingOutcomes = ["fired", "skipped", "missed", "failed"] as const;
 export type FiringOutcome = (typeof firingOutcomes)[number];
 
-/** Why a schedule is paused: somebody did it, or the platform because no firing could ever send again. */
+/** Why a schedule is paused: somebody paused it, or the platform did because no firing could ever send again. */
 export const schedulePauseReasons = ["manual", "agent_deleted", "session_ended", "unknown_times"] as const;
 export type SchedulePauseReason = (typeof schedulePauseReasons)[number];
 
-/** What a message does when it finds its session busy. */
+/** What a message does if its session is busy. */
 export const onBusyChoices = ["enqueue", "reject", "interrupt", "rollback", "merge"] as const;
 export type OnBusy = (typeof onBusyChoices)[number];
 

@@ -1,4 +1,4 @@
-// One wait for many things: the first one counts, all waiters see the end, and no listener is left.
+// One wait for many events: the first one decides, all waiters see the end, and no listener remains.
 
 import { expect, test } from "@jest/globals";
 import { untilEnd } from "./until-end.ts";

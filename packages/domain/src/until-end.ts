@@ -1,8 +1,10 @@
-// Waiting for many things, and for the one end that they share.
+// Waits for many events that share one end.
 
 /**
- * Answers a function that is `Promise.race([each, end])`, for many `each` and one `end` that comes much later. A race
- * would keep what every single `each` came to for as long as `end` is open.
+ *
+ * Returns a function like `Promise.race([each, end])`, for many `each` and one `end` that comes much later. A race
+ * would keep the result of every `each` in memory until `end` settles.
+ *
  */
 export function untilEnd<End>(end: Promise<End>): <Each>(each: Promise<Each>) => Promise<Each | End> {
   const waiting = new Set<() => void>();

@@ -1,4 +1,4 @@
-// Who listens for which wake-up inside one process. Shared by every notifier; knows no transport.
+// Listeners for notifications inside one process. Shared by every notifier; independent of transports.
 
 import { createListeners } from "./listeners.ts";
 import type { WakeTopic } from "./ports.ts";

@@ -1,11 +1,13 @@
-// When a delivery that failed is tried again: over days, further and further apart, never in step with others.
+// When a failed delivery is retried: over days, at growing intervals, and not in step with others.
 
 const minute = 60;
 const hour = 60 * minute;
 
 /**
+ *
  * Seconds between the attempts of one delivery: ten attempts over a little more than three days. A receiver that is
- * away for a weekend misses nothing.
+ * down for a weekend misses nothing.
+ *
  */
 export const webhookRetrySeconds: readonly number[] = [
   5,
@@ -19,15 +21,18 @@ export const webhookRetrySeconds: readonly number[] = [
   24 * hour,
 ];
 
-/** Attempts of one delivery, the first included. */
+/** Attempts of one delivery, including the first. */
 export const webhookAttemptsMax = webhookRetrySeconds.length + 1;
 
-/** What a receiver may ask for with `Retry-After`: seconds. */
+/** The longest `Retry-After` of a receiver that is followed. Seconds. */
 const retryAfterMax = 24 * hour;
 
 /**
- * Milliseconds until the attempt after the `attempt`-th, counted from 1; undefined when that was the last one. Between
- * nine and eleven tenths of the schedule's by `random` (0 to 1), and no sooner than the receiver asked for, in seconds.
+ *
+ * Milliseconds until the attempt after the `attempt`-th, counted from 1; undefined if that was the last one. The
+ * schedule's interval varies by 10 percent with `random` (0 to 1), and is never shorter than the receiver asked for, in
+ * seconds.
+ *
  */
 export function webhookRetryMs(attempt: number, random: number, retryAfterSeconds = 0): number | undefined {
   const seconds = webhookRetrySeconds[attempt - 1];

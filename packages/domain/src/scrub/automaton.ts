@@ -1,15 +1,15 @@
-// Finds many words in one pass (Aho-Corasick), one UTF-16 unit at a time, whatever the text. Knows nothing of secrets.
+// Finds many words in one pass (Aho-Corasick), one UTF-16 unit at a time. Independent of secrets.
 
 export interface Automaton {
-  /** The state after one more unit; 0 is the start, in which nothing of any word has been seen. */
+  /** The state after one more unit. 0 is the start, at which no part of any word has been seen. */
   step(state: number, unit: number): number;
-  /** Units at the end of the text that begin a word. At most 255. */
+  /** How many units at the end of the text begin a word. At most 255. */
   readonly depth: Uint8Array;
-  /** The longest word that ends here, counted from 1; 0: none. */
+  /** The longest word that ends here, counted from 1; 0 for none. */
   readonly hit: Int32Array;
-  /** A word that begins with what was seen, counted from 1. */
+  /** A word that begins with the units seen so far, counted from 1. */
   readonly through: Int32Array;
-  /** False where no word holds these two units next to each other within its first `window`. */
+  /** False if no word contains these two units in sequence within its first `window`. */
   mayHold(first: number, second: number): boolean;
 }
 
@@ -20,7 +20,7 @@ const narrow = 256;
 export function buildAutomaton(words: readonly string[], window: number): Automaton {
   const states = 1 + words.reduce((sum, word) => sum + word.length, 0);
   const mask = 2 ** Math.ceil(Math.log2(2 * states)) - 1;
-  // A state's way on is found by hashing it with the unit; a state holds the way that leads to it.
+  // A transition is found by hashing the state with the unit. A state stores the transition that leads to it.
   const slots = new Int32Array(mask + 1);
   const parent = new Int32Array(states);
   const unitOf = new Uint16Array(states);
@@ -84,7 +84,7 @@ function pairOf(first: number, second: number): number {
   return ((first << 6) ^ second) & (pairs - 1);
 }
 
-/** All states but the start, shallow ones first. */
+/** All states but the start, in order of depth. */
 function byDepth(depth: Uint8Array, count: number): Int32Array {
   const starts = new Int32Array(257);
   for (let state = 1; state < count; state += 1) starts[depth[state]! + 1]! += 1;

@@ -1,4 +1,4 @@
-// Secrets of several lines, and encodings that programs break into lines: whole, in every cut, and a line by itself.
+// Secrets of several lines, and encodings that programs break into lines: complete, cut anywhere, and single lines.
 
 import { expect, test } from "@jest/globals";
 import { generateKeyPairSync } from "node:crypto";
@@ -13,7 +13,7 @@ const makePem = (): string =>
   }).privateKey;
 const innerOf = (one: string): string[] => one.trim().split("\n").slice(1, -1);
 let pem = makePem();
-// A line of fewer signs is no secret by itself; numbers are now and then a byte shorter, and so the last line is.
+// A shorter line is not a secret by itself. The length of the numbers varies by a byte, and so does the last line's.
 while (innerOf(pem).at(-1)!.length < 16) pem = makePem();
 const lines = pem.trim().split("\n");
 const inner = innerOf(pem);
@@ -70,7 +70,7 @@ function shownOf(text: string, size: number): string {
   return shown + stream.end();
 }
 
-/** What may not be seen of a text: whatever 12 signs next to each other are in a line, or in its encodings. */
+/** What must not appear of a text: 12 consecutive characters of a line, or of its encodings. */
 function leaks(shown: string, encode: (text: string) => string = (text) => text): string[] {
   const bare = shown.replace(/\[redacted:[A-Z]+\]/g, "#").replace(/[^0-9A-Za-z+/=#]/g, "");
   const whole = encode(inner.join("\n")).replace(/[^0-9A-Za-z+/=]/g, "");

@@ -1,5 +1,5 @@
-// The shapes in which a secret may leave an agent. Every encoding here keeps prefixes: the encoding of a text's
-// beginning begins the encoding of the text.
+// The encodings in which a secret may leave an agent. Each keeps prefixes: the encoding of a text's beginning is the
+// beginning of the text's encoding.
 
 export type Encoding = (value: string) => string;
 
@@ -10,7 +10,7 @@ export const quotedEncodings: readonly Encoding[] = [
   (value) => json(json(value)),
   (value) => json(value).replaceAll("/", "\\/"),
   (value) => json(value).replace(/[\u007f-\uffff]/g, unicodeEscape),
-  // How Python and Node print a text within quotes of either kind.
+  // How Python and Node print a text within either kind of quotes.
   (value) => json(value).replaceAll('\\"', '"'),
   (value) => json(value).replaceAll('\\"', '"').replaceAll("'", "\\'"),
 ];
@@ -34,7 +34,7 @@ export const encodings: readonly Encoding[] = [
   ].flatMap((encode): Encoding[] => [encode, (value) => encode(value).replace(/%../g, (code) => code.toLowerCase())]),
 ];
 
-/** Which programs break into lines. */
+/** Encodings that programs break into lines. */
 export const brokenEncodings: readonly Encoding[] = [
   ...[0, 1, 2].map(
     (before): Encoding =>
@@ -46,8 +46,10 @@ export const brokenEncodings: readonly Encoding[] = [
 ];
 
 /**
- * What base64 always holds where `before` (0, 1 or 2) bytes of a group stand before the text: characters that depend
- * on neighbours as well are left out, at most one on either side.
+ *
+ * The base64 characters that do not depend on neighbours if `before` (0, 1 or 2) bytes of a group come before the text.
+ * At most one character on either side is left out.
+ *
  */
 function base64Core(value: string, before: number): string {
   const bytes = new TextEncoder().encode("\0".repeat(before) + value);

@@ -1,18 +1,18 @@
-// Finds what is to be covered in a text that comes in pieces. Knows where secrets are, not what is put in their place.
+// Finds the secrets in a text that arrives in pieces. The caller decides what replaces them.
 
 import type { Automaton } from "./automaton.ts";
 import { buildAutomaton } from "./automaton.ts";
 import { headUnitsMax, needleUnitsMin, type Needle } from "./needles.ts";
 import { isSeparator, separatorUnitsMax } from "./separators.ts";
 
-/** Units [start, end) that are covered. Runs of one text are in order and do not overlap. */
+/** Covered units [start, end). The runs of one text are in order and do not overlap. */
 export interface Run {
   start: number;
   end: number;
   name: string;
   /** The size of the match that gave it its name. */
   size: number;
-  /** What stands in its place has been written. */
+  /** Its replacement has been written. */
   isTagged: boolean;
 }
 
@@ -22,44 +22,44 @@ interface Rest {
   at: number;
 }
 
-/** Where a text stands. Positions count from what the caller has kept. */
+/** The reading position in a text. Positions count from the first unit that the caller has kept. */
 export interface Position {
   state: number;
   readonly runs: Run[];
   rests: Rest[];
-  /** Units that are covered unseen: more heads overlap than are followed. */
+  /** Units that are covered without a check: more heads overlap than are followed. */
   blindUnits: number;
-  /** Where separators are passed over. */
+  /** Set if separators are skipped. */
   readonly passed: Passed | undefined;
 }
 
-/** What was passed over, and where the units lie that were not. */
+/** The units that were not skipped, and their places. */
 interface Passed {
   /** For each of the last `headUnitsMax` units: how many units were emitted before it. */
   readonly places: Float64Array;
   count: number;
-  /** Units of the text that the caller has given up. */
+  /** Units of the text that the caller no longer keeps. */
   given: number;
   previous: number;
   separators: number;
 }
 
-/** Heads that overlap one another are a secret that repeats itself; more are covered without a look. */
+/** Overlapping heads come from a secret that repeats itself. More than this many are covered without a check. */
 const restsMax = 4;
 
 export interface Finder {
   start(): Position;
-  /** Reads `text` from `from` on; everything before was read at this position. */
+  /** Reads `text` from `from`; everything before was read at this position. */
   read(position: Position, text: string, from: number): void;
-  /** Where the end of the text begins that may yet turn out to begin a secret, or to lie within one. */
+  /** The start of the text's end that may turn out to begin a secret, or to be inside one. */
   openFrom(position: Position, end: number): number;
-  /** Positions count from `limit` afterwards. Not beyond what is open. */
+  /** Makes positions count from `limit`, which must not be beyond the open part. */
   giveUp(position: Position, limit: number): void;
-  /** Covers the beginning of a secret at the end, if it is one beyond doubt: for a text that was cut there. */
+  /** Covers an unambiguous beginning of a secret at the end of a text that was cut there. */
   coverOpen(position: Position, end: number): void;
 }
 
-/** `isBroken`: separators within a secret are passed over, and `needles` have none. */
+/** `isBroken`: separators within a secret are skipped, and `needles` contain none. */
 export function createFinder(needles: readonly Needle[], { isBroken = false } = {}): Finder {
   const heads = needles.map(({ head }) => head);
   const automaton = buildAutomaton(heads, needleUnitsMin);
@@ -100,7 +100,7 @@ export function createFinder(needles: readonly Needle[], { isBroken = false } = 
     openFrom(position, end) {
       const depth = automaton.depth[position.state]!;
       if (depth > 0) return startOf(position, depth, end);
-      // What parts the pieces of a secret is covered with them.
+      // The separators between the pieces of a secret are covered with it.
       return position.passed !== undefined && isFollowing(position) ? placeOf(position.passed, 1) + 1 : end;
     },
     giveUp,
@@ -120,7 +120,7 @@ function nothingPassed(): Passed {
   return { places: new Float64Array(headUnitsMax), count: 0, given: 0, previous: 0, separators: 0 };
 }
 
-/** Where the last `units` that were read begin. */
+/** The start of the last `units` that were read. */
 function startOf({ passed }: Position, units: number, end: number): number {
   return passed === undefined ? end - units : placeOf(passed, units);
 }
@@ -129,11 +129,11 @@ function placeOf({ places, count, given }: Passed, back: number): number {
   return places[(count - back) % headUnitsMax]! - given;
 }
 
-/** So many units of the text are looked at together. */
+/** How many units of the text are searched together. */
 const blockUnits = 4_096;
 const block = { units: new Uint16Array(blockUnits), places: new Int32Array(blockUnits) };
 
-/** Reads what is left of the text without its separators. */
+/** Reads the rest of the text without its separators. */
 function readBroken(
   { mayHold }: Automaton,
   position: Position,
@@ -165,7 +165,7 @@ function readBroken(
   }
 }
 
-/** Puts what is no separator into the block, up to where the separators are too many for one secret. */
+/** Adds non-separators to the block until there are too many separators for one secret. */
 function collect(passed: Passed, text: string, from: number, end: number): { length: number; next: number } {
   const { units, places } = block;
   let { previous, separators } = passed;
@@ -202,7 +202,7 @@ function giveUp(position: Position, limit: number): void {
   if (passed !== undefined) passed.given += limit;
 }
 
-/** The next place at which a needle can begin, as far as two units tell that lie at the end of the shortest one. */
+/** The next place at which a needle can begin, judged by the two units at the end of the shortest one. */
 function skip(automaton: Automaton, text: string, from: number): number {
   let at = from;
   const last = text.length - needleUnitsMin;
@@ -214,7 +214,7 @@ function skip(automaton: Automaton, text: string, from: number): number {
   return at;
 }
 
-/** Takes one unit in the needles that are being followed. */
+/** Advances the followed needles by one unit. */
 function follow(position: Position, unit: number, at: number): void {
   let isCovered = position.blindUnits > 0;
   if (isCovered) position.blindUnits -= 1;
@@ -234,7 +234,7 @@ function cover(position: Position, from: number, end: number, name: string): voi
   addRun(position.runs, { start: Math.max(0, from), end, name, size: end - from, isTagged: false });
 }
 
-/** Joins it with those at the end that it overlaps. */
+/** Merges the run with those at the end that it overlaps. */
 function addRun(runs: Run[], run: Run): void {
   for (let last = runs.at(-1); last !== undefined && last.end > run.start; last = runs.at(-1)) {
     runs.pop();
@@ -246,7 +246,7 @@ function addRun(runs: Run[], run: Run): void {
   runs.push(run);
 }
 
-/** The runs of several readings of one text, as one would have found them all. */
+/** Merges the runs of several readings of one text. */
 export function joinRuns(readings: readonly (readonly Run[])[]): Run[] {
   const found = readings.filter((runs) => runs.length > 0);
   if (found.length < 2) return [...(found[0] ?? [])];
@@ -255,7 +255,7 @@ export function joinRuns(readings: readonly (readonly Run[])[]): Run[] {
   return joined;
 }
 
-/** The whole needles that have a head; made when it is first seen. */
+/** Returns the whole needles that have a head; computed when it is first seen. */
 function followers(needles: readonly Needle[]): (head: string) => readonly string[] {
   const made = new Map<string, readonly string[]>();
   return (head) => {

@@ -1,28 +1,28 @@
-// What is looked for: each secret in each encoding. Long ones are found by their beginning.
+// The texts to search for: each secret in each encoding. Long ones are found by their beginning.
 
 import { brokenEncodings, encodings, quotedEncodings, type Encoding } from "./encodings.ts";
 import { piecesOf } from "./pieces.ts";
 import { withoutSeparators } from "./separators.ts";
 
-/** Shorter values are not looked for: they are in too many texts. UTF-16 units. */
+/** Shorter values are not searched for, because too many texts contain them. UTF-16 units. */
 export const needleUnitsMin = 8;
-/** A needle that is longer is found by so many first units; the rest is compared unit by unit. */
+/** A longer needle is found by this many first units; the rest is compared unit by unit. */
 export const headUnitsMax = 64;
-/** The most pieces of all secrets of a turn together. Each piece costs as much as a short secret. */
+/** The most pieces of all secrets of a turn. Each piece costs as much as a short secret. */
 const piecesMax = 2_048;
-/** A secret of fewer letters and digits is not looked for across lines as it is: they are in too many texts. */
+/** A secret with fewer letters and digits is not searched for across lines, because too many texts contain it. */
 const acrossLinesUnitsMin = 16;
 
 export interface Needle {
-  /** The secret's. */
+  /** The secret's name. */
   readonly name: string;
   /** `needleUnitsMin` to `headUnitsMax` units. */
   readonly head: string;
-  /** Undefined where the head is all of it; else made when it is asked for. */
+  /** Undefined if the head is the whole needle; otherwise computed on demand. */
   readonly whole: (() => string) | undefined;
 }
 
-/** Beyond the head by a surrogate pair, which a cut may break. */
+/** The head, plus a surrogate pair that a cut may break. */
 const beginningUnits = headUnitsMax + 6;
 
 type Secrets = Iterable<readonly [name: string, value: string]>;
@@ -35,7 +35,7 @@ function* valuesOf(secrets: Secrets): Generator<[name: string, value: string]> {
   }
 }
 
-/** For a text as it is: whole secrets, and those pieces of them that are secrets by themselves. */
+/** For an unchanged text: whole secrets, and those of their pieces that are secrets by themselves. */
 export function needlesOf(secrets: Secrets): Needle[] {
   const needles: Needle[] = [];
   let pieces = 0;
@@ -49,7 +49,7 @@ export function needlesOf(secrets: Secrets): Needle[] {
   return needles;
 }
 
-/** For a text without its separators: secrets, and encodings of them, that were broken into lines. */
+/** For a text without its separators: secrets and their encodings that were broken into lines. */
 export function brokenNeedlesOf(secrets: Secrets): Needle[] {
   const needles: Needle[] = [];
   for (const [name, value] of valuesOf(secrets)) {
@@ -59,10 +59,10 @@ export function brokenNeedlesOf(secrets: Secrets): Needle[] {
   return needles;
 }
 
-/** Enough for the head of anything that is not separators for the most part. */
+/** Enough for the head of any text that does not consist mostly of separators. */
 const brokenBeginningUnits = 1_024;
 
-/** None where too little is left without separators. */
+/** Undefined if too little remains without separators. */
 function brokenNeedle(name: string, value: string, encode: Encoding, unitsMin: number): Needle[] {
   const beginning = withoutSeparators(encode(value.slice(0, brokenBeginningUnits).toWellFormed()));
   const isWhole = value.length <= brokenBeginningUnits;

@@ -1,6 +1,6 @@
 // The parts of a secret that are printed by themselves: lines of a key file, texts of a JSON document.
 
-/** Shorter ones are in too many texts. UTF-16 units. */
+/** Too many texts contain shorter ones. UTF-16 units. */
 const pieceUnitsMin = 16;
 /** How many of a piece's units must be letters or digits. */
 const pieceSignsMin = 8;
@@ -8,7 +8,7 @@ const pieceSignsMin = 8;
 const marker = /^-----(BEGIN|END) [A-Z0-9 ]+-----$/;
 const lineEnds = /[\r\n\u2028\u2029]|\\[rn]/;
 
-/** Without the value itself, without what frames a key and is no secret, and each once. */
+/** Each piece once, without the value itself and without the frame of a key, which is not a secret. */
 export function piecesOf(value: string): Set<string> {
   const pieces = new Set<string>();
   for (const text of [value, ...textsOfJson(value)]) {
@@ -24,7 +24,7 @@ export function piecesOf(value: string): Set<string> {
   return pieces;
 }
 
-/** Returns the texts of a value that is a JSON document. Addresses are no secrets. */
+/** Returns the texts of a value that is a JSON document. Addresses are not secrets. */
 function textsOfJson(value: string): string[] {
   if (!/^[[{]/.test(value)) return [];
   const texts: string[] = [];

@@ -1,4 +1,4 @@
-// No secret gets through in any encoding and any cut, and nothing else is touched.
+// No secret passes in any encoding or any cut, and nothing else is changed.
 
 import { expect, test } from "@jest/globals";
 import { createScrubber } from "./scrubber.ts";
@@ -12,7 +12,7 @@ const python = (text: string): string =>
     .replaceAll("%2F", "/");
 const base64 = (before: string) => Buffer.from(`${before}${secret}tail`).toString("base64");
 
-/** What is said, and what is shown of it: of base64, at most a character on either side depends on the secret. */
+/** A text and what is shown of it. In base64, at most one character on either side depends on the secret. */
 const tag = "\\[redacted:API_KEY\\]";
 const unicode = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
 const said: [name: string, text: string, shown: string][] = [
@@ -154,7 +154,7 @@ test("every cut of random text over few letters gives what the whole gives", () 
       at += size;
     }
     shown += stream.end();
-    // A run's name may be told before its last match is known.
+    // A run's name may be written before its last match is known.
     const unnamed = (said: string): string => said.replace(/\[redacted:.\]/g, "#");
     expect(unnamed(shown)).toBe(unnamed(one.text(text)));
     for (const value of secrets.values()) expect(shown).not.toContain(value);

@@ -1,25 +1,29 @@
-// Takes secrets out of everything that is said about a turn. Knows their values and encodings, nothing of who reads.
+// Removes secrets from everything that is written about a turn.
 
 import { createFinder, joinRuns, type Finder, type Run } from "./finder.ts";
 import { brokenNeedlesOf, needlesOf } from "./needles.ts";
 
-/** A text that comes in pieces. */
+/** A text that arrives in pieces. */
 export interface ScrubStream {
   /**
-   * What can be shown by now. What may be the beginning of a secret waits for the next piece: at most 63 units, which
-   * is less than the longest secret, and what parts them where it may be broken into lines, at most 64 units each.
+   *
+   * Returns what can be shown so far. A possible beginning of a secret waits for the next piece: at most 63 units,
+   * which is less than the longest secret, plus the separators if it may be broken into lines, at most 64 units each.
+   *
    */
   write(piece: string): string;
-  /** What waited. Nothing may be written afterwards. */
+  /** Returns the rest. Nothing may be written afterwards. */
   end(): string;
 }
 
 export interface Scrubber {
-  /** With `[redacted:NAME]` in place of every secret. `isCut`: it may end within one, which is then covered too. */
+  /**
+   * Replaces every secret by `[redacted:NAME]`. `isCut`: the text may end inside a secret, which is then covered too.
+   */
   text(value: string, options?: { readonly isCut?: boolean }): string;
-  /** Texts that are read one after the other: a secret that lies across them goes as well. */
+  /** For texts that are read one after the other: also covers a secret that spans several of them. */
   pieces(values: readonly string[]): string[];
-  /** A copy without secrets of what JSON can hold: in texts, keys and numbers. However deep. */
+  /** A copy of a JSON value of any depth, without secrets in texts, keys and numbers. */
   json(value: unknown): unknown;
   stream(): ScrubStream;
 }
@@ -35,8 +39,10 @@ const untouched: Scrubber = {
 };
 
 /**
- * Values of fewer than 8 UTF-16 units are not looked for. Never throws on any text. The first text pays for the
- * automaton (about 0.1 ms a secret).
+ *
+ * Values of fewer than 8 UTF-16 units are not searched for. Never throws on any text. The first text pays for building
+ * the automaton (about 0.1 ms per secret).
+ *
  */
 export function createScrubber(
   secrets: ReadonlyMap<string, string> | readonly (readonly [name: string, value: string])[],
@@ -77,7 +83,7 @@ function findRuns(finders: readonly Finder[], text: string, isCut: boolean): Run
   return joinRuns(readings);
 }
 
-/** Units [from, to) of the text; a run is told where it starts. */
+/** Units [from, to) of the text; a replacement is written where its run starts. */
 function replaceRuns(text: string, runs: readonly Run[], from: number, to: number): string {
   let shown = "";
   let at = from;
@@ -123,7 +129,7 @@ function openStream(finders: readonly Finder[]): ScrubStream {
 
 type Container = unknown[] | Record<string, unknown>;
 
-/** Without recursion: what an agent emits may be as deep as its size allows. */
+/** Without recursion, because an agent's value can be as deep as its size allows. */
 function scrubJson(value: unknown, scrub: (text: string) => string): unknown {
   const waiting: { from: object; to: Container }[] = [];
   const copy = (one: unknown): unknown => {
@@ -144,7 +150,7 @@ function scrubJson(value: unknown, scrub: (text: string) => string): unknown {
     if (Array.isArray(from)) for (const one of from) (to as unknown[]).push(copy(one));
     else {
       for (const [key, one] of Object.entries(from)) {
-        // Defined, not assigned: `__proto__` is a key like any other.
+        // Defined, not assigned: `__proto__` must be a key like any other.
         const field = { value: copy(one), enumerable: true, writable: true, configurable: true };
         Object.defineProperty(to, scrub(key), field);
       }

@@ -1,18 +1,18 @@
-// What may stand between the pieces of a secret that was broken into lines: line ends, indentation, quotes, signs that
-// join, and line ends that are written as escapes.
+// What can be between the pieces of a secret that was broken into lines: line ends, indentation, quotes, joining
+// characters, and escaped line ends.
 
-/** More of them next to each other part two texts. UTF-16 units. */
+/** More consecutive separators mean two separate texts. UTF-16 units. */
 export const separatorUnitsMax = 64;
 
 const backslash = 0x5c;
 
-/** Letters that stand for a line end or a tab behind a backslash. */
+/** Letters that mean a line end or a tab after a backslash. */
 const escaped = new Set([..."nrt"].map((letter) => letter.charCodeAt(0)));
 
 const isKept = new Uint8Array(128);
 for (const sign of "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") isKept[sign.charCodeAt(0)] = 1;
 
-/** Letters, digits and everything beyond ASCII are the text itself. `previous`: the unit before, 0 at the start. */
+/** Letters, digits and all characters beyond ASCII are not separators. `previous`: the unit before, 0 at the start. */
 export function isSeparator(unit: number, previous: number): boolean {
   if (unit >= 128) return false;
   return isKept[unit] === 0 || (previous === backslash && escaped.has(unit));
