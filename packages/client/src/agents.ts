@@ -6,10 +6,10 @@ import { ConnectionError } from "./errors.ts";
 import { pause } from "./pause.ts";
 import type { CallOptions, Transport } from "./transport.ts";
 
-/** How often a version that is being built is looked at, in milliseconds. */
+/** The interval of the checks of a version that is being built. Milliseconds. */
 const lookEveryMs = 500;
 
-/** A followed log that breaks off is taken up again this often in a row. */
+/** How many times in a row a broken log stream is resumed. */
 const resumeAttempts = 5;
 
 export function agentCalls(transport: Transport) {
@@ -25,7 +25,7 @@ export function agentCalls(transport: Transport) {
     activateVersion: (agentId: string, versionId: string, options?: CallOptions) =>
       call("activateVersion", { path: { agent_id: agentId }, body: { version_id: versionId }, options }),
 
-    /** The build's log; with `follow`, piece by piece until the build ends, through broken connections. */
+    /** The build's log; with `follow`, piece by piece until the build ends, also through broken connections. */
     buildLogs: (versionId: string, options: CallOptions & { follow?: boolean } = {}): AsyncGenerator<string> =>
       readLog((follow) => {
         return open("getBuildLogs", { path: { version_id: versionId }, query: { follow }, options });

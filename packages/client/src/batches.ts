@@ -1,4 +1,4 @@
-// Calls about many sessions that are started together.
+// Calls about batches: many sessions that are started together.
 
 import type { BatchSessionRecord } from "@dari/contract";
 import type { PageQuery } from "./pages.ts";
@@ -15,10 +15,10 @@ export function batchCalls(transport: Transport) {
   return {
     ...derivedAll("listSessionBatches", "cancelSessionBatch"),
 
-    /** All sessions with their first messages, or none. */
+    /** Starts all sessions with their first messages, or none. */
     createSessionBatch: derived("createSessionBatch"),
 
-    /** With what has come of its messages so far. */
+    /** Includes the outcomes of its messages so far. */
     getSessionBatch: derived("getSessionBatch"),
 
     /** In the order of the call. */

@@ -1,4 +1,4 @@
-// Calls about caps on what turns may use, and the stop of all turns.
+// Calls about budgets of turns, and the stop of all turns.
 
 import { deriving } from "./derive.ts";
 import type { CallOptions, Transport } from "./transport.ts";
@@ -12,7 +12,7 @@ export function budgetCalls(transport: Transport) {
     /** Sets a budget of the organization, or of the agent or session that the body names. */
     putBudget: derived("putBudget"),
 
-    /** No turn begins, of any organization. For operators. */
+    /** Stops all organizations' turns from starting. For operators. */
     stopPlatform: (reason: string, options?: CallOptions) =>
       call("stopPlatform", { path: {}, body: { reason }, options }),
   };

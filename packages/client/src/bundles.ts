@@ -1,4 +1,4 @@
-// Calls about bundles: uploaded, checked, and read again.
+// Calls about bundles: upload, check, and read.
 
 import type { SourceSnapshotCreated } from "@dari/contract";
 import { deriving } from "./derive.ts";
@@ -10,7 +10,7 @@ export function bundleCalls(transport: Transport) {
   return {
     ...derivedAll("createSourceSnapshot", "finalizeSourceSnapshot", "deleteSourceSnapshot", "getVersionBundle"),
 
-    /** Uploads a bundle's bytes to the address that its reservation gave, without the key. */
+    /** Uploads a bundle's bytes to the address in its reservation, without the key. */
     async uploadBundle(to: SourceSnapshotCreated, body: Uint8Array | Blob, options?: CallOptions): Promise<void> {
       const content = body instanceof Blob ? body : new Uint8Array(body);
       const response = await raw({

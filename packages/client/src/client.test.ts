@@ -1,4 +1,4 @@
-// Tests the client over real HTTP on loopback: what it sends, how it fails, and what it repeats.
+// Tests the client over real HTTP on loopback: what it sends, how it fails, and what it retries.
 
 import { afterEach, describe, expect, test } from "@jest/globals";
 import type { MessageRecord } from "@dari/contract";
@@ -202,7 +202,7 @@ describe("repetition", () => {
     const { client } = await serve((_request, response) => {
       response.writeHead(200, { "content-type": "text/event-stream" });
       const writeFrom = (at: number): void => {
-        // In the middle of characters as well.
+        // Also splits inside characters.
         const end = at < 200 ? at + 1 : bytes.length;
         response.write(bytes.subarray(at, end), () => (end < bytes.length ? writeFrom(end) : response.end()));
       };

@@ -1,4 +1,5 @@
-// Methods that follow from their routes: ids in the order of the path, the body, the organization, the query.
+// Derives methods from routes: their arguments are the ids in the order of the path, the body, the organization, the
+// query.
 
 import { type ParametersOf, type ReplyOf, type RequestOf, type Route, type RouteName, routes } from "@dari/contract";
 import type { PageQuery } from "./pages.ts";
@@ -37,8 +38,10 @@ export type Derived<Name extends RouteName> = (
 ) => Promise<ReplyOf<Name>>;
 
 /**
- * Makes methods of JSON routes. The organization defaults to the key's own, an optional body to an empty one. Lists
- * take a page; routes with another query have a method of their own.
+ *
+ * Derives methods of JSON routes. The organization defaults to the key's own, an optional body to an empty one. Lists
+ * take a page. Routes with other queries have hand-written methods.
+ *
  */
 export function deriving({ call }: Transport) {
   const derived = <Name extends RouteName>(name: Name): Derived<Name> => {
@@ -56,7 +59,7 @@ export function deriving({ call }: Transport) {
       return call(name, { path, query: { ...query }, ...(body !== undefined && { body }), options } as Call<Name>);
     };
   };
-  /** Those of several routes, by their names. */
+  /** The methods of several routes, by name. */
   const derivedAll = <Names extends RouteName>(...names: readonly Names[]) =>
     Object.fromEntries(names.map((name) => [name, derived(name)])) as { [Name in Names]: Derived<Name> };
   return { derived, derivedAll };

@@ -1,4 +1,4 @@
-// Calls that move a file's bytes between the caller and the object store without the API.
+// Calls that transfer a file's bytes directly between the caller and the object store.
 
 import type { FileRecord } from "@dari/contract";
 import type { CallOptions, Transport } from "./transport.ts";
@@ -11,18 +11,18 @@ export interface DirectFileUpload {
   readonly sha256: string;
 }
 
-/** Milliseconds. The platform reads all that was uploaded before it answers. */
+/** The platform reads the whole upload before it answers. Milliseconds. */
 const completionMs = 3_600_000;
 
 export function directFileCalls(transport: Transport) {
   const { call, raw } = transport;
 
   return {
-    /** Where the bytes can be had from the object store for a while; refused (409) where clients cannot reach it. */
+    /** A temporary address of the bytes in the object store; refused (409) if clients cannot reach it. */
     getFileDownloadUrl: (id: string, expiresSeconds?: number, options?: CallOptions) =>
       call("getFileDownloadUrl", { path: { file_id: id }, query: { expires_seconds: expiresSeconds }, options }),
 
-    /** Uploads straight to the object store; refused (409) where clients cannot reach it. Takes as long as it takes. */
+    /** Uploads directly to the object store; refused (409) if clients cannot reach it. There is no time limit. */
     async uploadFileDirectly(file: DirectFileUpload, options?: CallOptions): Promise<FileRecord> {
       const { filename, content, contentType, sha256 } = file;
       const described = { filename, sha256, ...(contentType === undefined ? {} : { content_type: contentType }) };

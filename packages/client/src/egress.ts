@@ -8,7 +8,7 @@ export function egressCalls(transport: Transport) {
   return {
     ...derivedAll("getEgress", "deleteEgress"),
 
-    /** From the next turns on. Operators set the organization's bound. */
+    /** Takes effect from the next turn. Operators set the organization's limit. */
     putEgress: derived("putEgress"),
   };
 }

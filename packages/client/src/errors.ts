@@ -1,16 +1,16 @@
-// The two ways a call can fail: the platform refused it, or it was not reached. Knows no route.
+// The two ways in which a call can fail: the platform refused it, or could not be reached.
 
 import type { ErrorBody } from "@dari/contract";
 import type { AppErrorCode, FieldIssue } from "@dari/domain";
 
-/** The platform refused a call. Decide by `code`; `detail` is for people. */
+/** The platform refused a call. Programs use `code`; `detail` is for people. */
 export class ApiError extends Error {
   override readonly name = "ApiError";
   readonly status: number;
-  /** `unknown` when the reply did not come from the platform, for example from a proxy in between. */
+  /** `unknown` if the reply did not come from the platform, for example from a proxy in between. */
   readonly code: AppErrorCode | "unknown";
   readonly detail: string;
-  /** Every problem of a body or manifest; empty for other refusals. */
+  /** All problems of a body or manifest; empty for other refusals. */
   readonly errors: readonly FieldIssue[];
   readonly requestId: string | undefined;
   readonly retryAfterSeconds: number | undefined;
@@ -27,15 +27,15 @@ export class ApiError extends Error {
   }
 }
 
-/** Statuses of a proxy in front while the platform restarts or is busy. The platform has not read the call. */
+/** Statuses of a proxy while the platform behind it restarts or is busy. The platform has not read the call. */
 const inItsPlace: readonly number[] = [408, 502, 503, 504];
 
-/** Whether a refusal passes by itself, so that a read may be sent again. */
+/** Whether a refusal is temporary, so that a read can be retried. */
 export function isPassing({ code, status }: ApiError): boolean {
   return code === "unavailable" || (code === "unknown" && inItsPlace.includes(status));
 }
 
-/** The platform was not reached, or did not answer in time. Whether it did what was asked is unknown. */
+/** The platform was not reached, or did not answer in time. The call may or may not have had an effect. */
 export class ConnectionError extends Error {
   override readonly name = "ConnectionError";
   readonly timedOut: boolean;
@@ -46,7 +46,7 @@ export class ConnectionError extends Error {
   }
 }
 
-/** Reads a refusal. Anything but an error body becomes a detail of its own, cut to a readable length. */
+/** Parses a refusal. A body of another format becomes the detail, shortened to a readable length. */
 export async function toApiError(response: Response): Promise<ApiError> {
   const text = await response.text().catch(() => "");
   return new ApiError(response.status, parseErrorBody(text), response.headers);
@@ -59,7 +59,7 @@ function parseErrorBody(text: string): Partial<ErrorBody> {
       return body as Partial<ErrorBody>;
     }
   } catch {
-    // Not JSON: falls through to the text itself.
+    // Not JSON: use the text.
   }
   const excerpt = text.trim().slice(0, 500);
   return excerpt === "" ? {} : { detail: excerpt };

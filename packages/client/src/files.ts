@@ -1,4 +1,4 @@
-// Calls about uploaded files and the files of a session. Contents are streamed, never held.
+// Calls about uploaded files and the files of a session. Contents are streamed.
 
 import type { FileRecord, WorkspaceCommit } from "@dari/contract";
 import { multipart } from "./multipart.ts";
@@ -24,7 +24,7 @@ export function fileCalls(transport: Transport) {
   return {
     ...derivedAll("listFiles", "getFile", "deleteFile"),
 
-    /** Uploads a file; takes as long as it takes. */
+    /** Uploads a file. There is no time limit. */
     uploadFile: (file: FileUpload, options?: CallOptions): Promise<FileRecord> =>
       upload("uploadFile", file.content instanceof Blob ? formOf(file, file.content) : multipart(file), options),
 
@@ -33,7 +33,7 @@ export function fileCalls(transport: Transport) {
       return bodyOf(await open("getFileContent", { path: { file_id: id }, options }));
     },
 
-    /** One directory of a session's workspace, or with `recursive` everything below it. */
+    /** Lists one directory of a session's workspace, or with `recursive` everything below it. */
     listSessionFiles: (
       sessionId: string,
       query: { readonly path?: string; readonly recursive?: boolean } = {},
@@ -46,8 +46,10 @@ export function fileCalls(transport: Transport) {
     },
 
     /**
-     * Writes a file of a session's workspace while no turn of it runs; takes as long as it takes. `ifMatch`: only over
-     * the file with this ETag; `ifNoneMatch: "*"`: only where there is none.
+     *
+     * Writes a file of a session's workspace while no turn of it runs. There is no time limit. `ifMatch`: only replaces
+     * the file with this ETag; `ifNoneMatch: "*"`: only creates a file.
+     *
      */
     writeSessionFile: (
       sessionId: string,
@@ -72,7 +74,7 @@ export function fileCalls(transport: Transport) {
       options?: CallOptions,
     ) => call("deleteSessionFile", { path: { session_id: sessionId }, query: { path, ...query }, options }),
 
-    /** A session's workspace as one archive: all of it, or these paths. */
+    /** Returns a session's workspace as one archive: all of it, or these paths. */
     async readWorkspace(
       sessionId: string,
       { format, paths = [] }: { readonly format: "tar.gz" | "zip"; readonly paths?: readonly string[] },

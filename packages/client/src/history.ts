@@ -1,12 +1,12 @@
-// Calls that go back in a session's history: forks, rollbacks, diffs, and what failed attempts left behind; and those
-// that take a session elsewhere.
+// Calls that go back in a session's history: forks, rollbacks, diffs, and the files of failed attempts; and calls that
+// export and import sessions.
 
 import type { SessionRecord } from "@dari/contract";
 import type { CallOptions, HttpBody, Transport } from "./transport.ts";
 import { deriving } from "./derive.ts";
 import { bodyOf } from "./response-body.ts";
 
-/** An attempt as a message's record counts them. */
+/** Identifies an attempt by the number in its message's record. */
 export interface AttemptName {
   readonly messageId: string;
   readonly number: number;
@@ -16,26 +16,26 @@ export function historyCalls(transport: Transport) {
   const { call, open, upload } = transport;
   const { derived } = deriving(transport);
   return {
-    /** A new session with the conversation and the workspace as of a message; by default the last completed one. */
+    /** Creates a session with the conversation and the workspace as of a message; by default the last completed one. */
     forkSession: derived("forkSession"),
 
-    /** Takes an idle session back to what it was after a message. */
+    /** Returns an idle session to its state after a message. */
     rollBackSession: (id: string, messageId: string, options?: CallOptions) =>
       call("rollBackSession", { path: { session_id: id }, body: { message_id: messageId }, options }),
 
-    /** A turn's changes as a patch that `git apply` takes. */
+    /** A turn's changes as a patch for `git apply`. */
     async messageDiff(id: string, options?: CallOptions): Promise<string> {
       return (await open("getMessageDiff", { path: { message_id: id }, options })).text();
     },
 
-    /** One directory of what an unsuccessful attempt left behind, or with `recursive` everything below it. */
+    /** Lists one directory of an unsuccessful attempt's files, or with `recursive` everything below it. */
     listAttemptFiles: (
       attempt: AttemptName,
       query: { readonly path?: string; readonly recursive?: boolean } = {},
       options?: CallOptions,
     ) => call("listAttemptFiles", { path: pathOf(attempt), query: { ...query }, options }),
 
-    /** The bytes of a file that an unsuccessful attempt left behind. */
+    /** The bytes of a file of an unsuccessful attempt. */
     async readAttemptFile(
       attempt: AttemptName,
       path: string,
@@ -44,16 +44,19 @@ export function historyCalls(transport: Transport) {
       return bodyOf(await open("getAttemptFileContent", { path: pathOf(attempt), query: { path }, options }));
     },
 
-    /** Makes what an unsuccessful attempt left behind the session's workspace. */
+    /** Makes the files of an unsuccessful attempt the session's workspace. */
     promoteAttempt: (attempt: AttemptName, options?: CallOptions) =>
       call("promoteAttempt", { path: pathOf(attempt), options }),
 
-    /** A session as one file for another installation; takes as long as it takes. */
+    /** Exports a session as one file for another installation. There is no time limit. */
     async exportSession(id: string, options?: CallOptions): Promise<ReadableStream<Uint8Array>> {
       return bodyOf(await open("exportSession", { path: { session_id: id }, options }));
     },
 
-    /** Starts a session from an export, on the agent's version of the same bundle, any agent's, or a new agent's. */
+    /**
+     * Starts a session from an export, with an existing version of the same bundle, a version of any agent, or a new
+     * agent.
+     */
     importSession: (
       exported: HttpBody,
       { agentId, ...options }: CallOptions & { readonly agentId?: string } = {},

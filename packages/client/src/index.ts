@@ -20,9 +20,11 @@ import { usageCalls } from "./usage.ts";
 import { webhookCalls } from "./webhooks.ts";
 
 /**
- * A client of one platform. Calls throw `ApiError` when the platform refuses, `ConnectionError` when it is not
- * reached, and the signal's reason when that aborts. Only reads are repeated, a few times, when the platform is
- * not reached or says 503.
+ *
+ * Creates a client of one platform. Calls throw `ApiError` if the platform refuses, `ConnectionError` if it cannot be
+ * reached, and the signal's reason when that aborts. Only reads are retried, a few times, if the platform cannot be
+ * reached or answers 503.
+ *
  */
 export function createClient(options: ClientOptions) {
   const transport = createTransport(options);

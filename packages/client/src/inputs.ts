@@ -1,4 +1,4 @@
-// Answers to what messages wait for.
+// Answers to the inputs that messages wait for.
 
 import { deriving } from "./derive.ts";
 import type { Transport } from "./transport.ts";
@@ -7,8 +7,10 @@ export function inputCalls(transport: Transport) {
   const { derived } = deriving(transport);
   return {
     /**
-     * Answers what a message waits for (`inputs` of its record) and returns its record: its turn goes on. A message
-     * that waits has not ended: `waitForMessage` waits on, and tells `onRecord`.
+     *
+     * Answers an input of a message (`inputs` of its record) and returns the record; the turn then continues. A waiting
+     * message has not ended: `waitForMessage` keeps waiting, and reports it to `onRecord`.
+     *
      */
     answerInput: derived("answerInput"),
   };

@@ -1,4 +1,4 @@
-// Calls about people: members, invitations, sign-in, and command lines that people let in.
+// Calls about people: members, invitations, sign-in, and devices that people approve.
 
 import { deriving } from "./derive.ts";
 import type { CallOptions, Transport } from "./transport.ts";
@@ -12,16 +12,16 @@ export function memberCalls(transport: Transport) {
     /** Sign-ins and device keys of this person end at once. */
     removeMember: derived("removeMember"),
 
-    /** The link is in the reply's `url`, this once. */
+    /** The link is in the reply's `url`, only this once. */
     createSignInLink: derived("createSignInLink"),
 
-    /** The link to pass on is in the reply's `url`, this once. */
+    /** The link to pass on is in the reply's `url`, only this once. */
     createInvitation: derived("createInvitation"),
 
-    /** Ends the sign-in that the call is made with: a browser's cookie, or the key of a person's device. */
+    /** Ends the sign-in with which the call is made: a browser's cookie, or the key of a person's device. */
     signOut: derived("signOut"),
 
-    /** In a browser: the reply sets the cookie that signs it in. */
+    /** In a browser: the reply sets the session cookie. */
     openSignInLink: (token: string, options?: CallOptions) =>
       call("openSignInLink", { path: {}, body: { token }, options }),
 

@@ -1,4 +1,4 @@
-// Frames one stream of unknown length as multipart/form-data. Blobs have no need of it: FormData streams those.
+// Encodes one stream of unknown length as multipart/form-data. FormData does that for Blobs.
 
 import type { UploadBody } from "./transport.ts";
 
@@ -23,7 +23,7 @@ export function multipart(file: {
   };
 }
 
-/** `ReadableStream.from`, which browsers do not all have. */
+/** `ReadableStream.from`, which not all browsers have. */
 function streamOf(pieces: AsyncGenerator<Uint8Array>): ReadableStream<Uint8Array> {
   return new ReadableStream({
     async pull(controller) {
@@ -44,7 +44,7 @@ async function* frame(head: string, content: AsyncIterable<Uint8Array>, tail: st
   yield encoder.encode(tail);
 }
 
-/** Escapes a file's name in a form like browsers do. */
+/** Escapes a file's name in a form as browsers do. */
 function escapeQuoted(text: string): string {
   return text.replaceAll('"', "%22").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
 }

@@ -1,4 +1,4 @@
-// Calls about an organization as a whole, and about the installation. Operators reach every organization.
+// Calls about an organization as a whole, and about the installation. Operators can access every organization.
 
 import type { MessagesRetried, ResealRequest, RetryMessagesRequest, UpdateOrganizationRequest } from "@dari/contract";
 import { deriving } from "./derive.ts";
@@ -7,12 +7,12 @@ import type { CallOptions, Transport } from "./transport.ts";
 export interface Probe {
   /** The platform's release; undefined if it does not report one. */
   readonly release: string | undefined;
-  /** The platform's clock, to the second; undefined where the reply does not show it. */
+  /** The platform's clock, to the second; undefined if the reply does not contain it. */
   readonly serverTime: Date | undefined;
   readonly roundTripMs: number;
 }
 
-/** The platform reads every table for its health. Milliseconds. */
+/** The health check reads every table. Milliseconds. */
 const healthTimeoutMs = 300_000;
 
 export function operatorCalls(transport: Transport) {
@@ -23,7 +23,7 @@ export function operatorCalls(transport: Transport) {
   return {
     ...derivedAll("getOrganization", "listAuditLog"),
 
-    /** Whether the platform answers, without a key. */
+    /** Whether the platform answers; needs no key. */
     async probe(options?: CallOptions): Promise<Probe> {
       const startedAt = performance.now();
       const response = await open("getAuthConfig", { path: {}, options });
@@ -33,11 +33,11 @@ export function operatorCalls(transport: Transport) {
       return { release, serverTime: date === null ? undefined : new Date(date), roundTripMs };
     },
 
-    /** Sets limits; what is absent stays. For operators. */
+    /** Sets limits. Absent ones are not changed. For operators. */
     updateOrganization: (organizationId: string, body: UpdateOrganizationRequest, options?: CallOptions) =>
       call("updateOrganization", { path: of(organizationId), body, options }),
 
-    /** With all that it owns. For operators. */
+    /** Deletes the organization with everything that it owns. For operators. */
     deleteOrganization: (organizationId: string, options?: CallOptions) =>
       call("deleteOrganization", { path: of(organizationId), options }),
 
@@ -46,8 +46,10 @@ export function operatorCalls(transport: Transport) {
       call("getOperatorHealth", { path: {}, options: { timeoutMs: healthTimeoutMs, ...options } }),
 
     /**
-     * Looks whether stored objects are there and whole; `next` is the `after` of the next step. `deep` reads every byte
-     * of snapshots. For operators.
+     *
+     * Checks whether stored objects exist and are intact; `next` is the `after` of the next step. `deep` reads every
+     * byte of snapshots. For operators.
+     *
      */
     checkStore: (step: { after?: string; limit?: number; deep?: boolean } = {}, options?: CallOptions) =>
       call("checkStore", {
@@ -56,11 +58,13 @@ export function operatorCalls(transport: Transport) {
         options: { timeoutMs: healthTimeoutMs, ...options },
       }),
 
-    /** Seals stored secrets under the current master key; `next` is the `after` of the next step. For operators. */
+    /**
+     * Re-encrypts stored secrets with the current master key; `next` is the `after` of the next step. For operators.
+     */
     resealSecrets: (body: ResealRequest = {}, options?: CallOptions) =>
       call("resealSecrets", { path: {}, body, options: { timeoutMs: healthTimeoutMs, ...options } }),
 
-    /** Sends the failed messages that a filter names again, at most `limit`; `next` is the `after` of the next call. */
+    /** Retries the failed messages that match a filter, at most `limit`; `next` is the `after` of the next call. */
     retryMessages: (body: RetryMessagesRequest, options?: CallOptions): Promise<MessagesRetried> =>
       call("retryMessages", { path: {}, body, options }),
   };

@@ -17,10 +17,10 @@ export function organizationCalls(transport: Transport) {
       "deleteCredential",
     ),
 
-    /** The secret is in the reply's `api_key`, this once. */
+    /** The secret is in the reply's `api_key`, only this once. */
     createApiKey: derived("createApiKey"),
 
-    /** With `hosts` agents are given a placeholder. Absent: as before; null: they are given the value. */
+    /** With `hosts`, agents get a placeholder. Absent: not changed; null: they get the value. */
     putCredential: (
       name: string,
       value: string,

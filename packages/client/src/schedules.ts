@@ -1,4 +1,4 @@
-// Calls about messages that the platform sends by the clock.
+// Calls about messages that the platform sends on a schedule.
 
 import type { FiringRecord, ScheduleStatus } from "@dari/contract";
 import type { PageQuery } from "./pages.ts";
@@ -23,13 +23,13 @@ export function scheduleCalls(transport: Transport) {
     listSchedules: ({ agentId, ...query }: ScheduleQuery = {}, options?: CallOptions) =>
       call("listSchedules", { path: {}, query: { ...query, agent_id: agentId }, options }),
 
-    /** For an agent, a new session each time; or for one session. */
+    /** For an agent, with a new session each time; or for one session. */
     createSchedule: derived("createSchedule"),
 
-    /** What is absent stays; `status` pauses it and lets it go on. */
+    /** Absent fields are not changed; `status` pauses and resumes it. */
     updateSchedule: derived("updateSchedule"),
 
-    /** What came of each due time, newest first. */
+    /** The outcome of each due time, newest first. */
     listScheduleFirings: (id: string, query: FiringQuery = {}, options?: CallOptions) =>
       call("listScheduleFirings", { path: { schedule_id: id }, query: { ...query }, options }),
   };

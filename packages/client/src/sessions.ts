@@ -1,4 +1,4 @@
-// Calls about sessions, messages and events, and the waiting for a message's end.
+// Calls about sessions, messages and events, and waiting for a message's end.
 
 import type { MessageRecord, SendMessageRequest, SessionStatus } from "@dari/contract";
 import { deriving } from "./derive.ts";
@@ -6,23 +6,23 @@ import type { PageQuery } from "./pages.ts";
 import { pause } from "./pause.ts";
 import type { CallOptions, Query, Transport } from "./transport.ts";
 
-/** A message without its delivery, which the call's name says. */
+/** A message without its delivery, which follows from the call's name. */
 export type MessageContent = Omit<SendMessageRequest, "delivery">;
 
 export interface SessionFilter extends PageQuery {
   readonly agentId?: string;
-  /** Exactly this name. */
+  /** The exact name. */
   readonly name?: string;
   readonly status?: SessionStatus;
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
 export interface WaitOptions extends CallOptions {
-  /** Told of every record that is seen on the way. */
+  /** Called with every record that is read while waiting. */
   readonly onRecord?: (record: MessageRecord) => void;
 }
 
-/** A message is looked at after these many milliseconds; the pauses double from the first to the second. */
+/** The first and the longest pause between two reads of a message, in milliseconds. Pauses double. */
 const firstLookMs = 50;
 const lastLookMs = 1_000;
 
@@ -56,12 +56,14 @@ export function sessionCalls(transport: Transport) {
     /** Sends a message as an event, as clients of the hosted service do. */
     sendSessionEvent: derived("sendSessionEvent"),
 
-    /** Starts a session with its first message, both or neither. */
+    /** Starts a session with its first message; creates both or neither. */
     sendAgentMessage: derived("sendAgentMessage"),
 
     /**
-     * Sends a message and returns its terminal record. It sends asynchronously and then looks at the record:
-     * fetch gives up on a reply whose headers take 300 seconds, and a turn may take hours.
+     *
+     * Sends a message and returns its terminal record. It sends asynchronously and then polls the record, because fetch
+     * gives up on a reply whose headers take 300 seconds, and a turn may take hours.
+     *
      */
     async sendMessage(sessionId: string, body: MessageContent, options: WaitOptions = {}): Promise<MessageRecord> {
       return waitForMessage(await sendMessageAsync(sessionId, body, options), options);
@@ -82,7 +84,9 @@ function messageCalls(transport: Transport) {
   return {
     ...derivedAll("listMessages", "cancelMessage"),
 
-    /** Sends a failed message again, at its session's tail or in a fork, and returns the new one's queued record. */
+    /**
+     * Retries a failed message, at the end of its session or in a fork, and returns the new message's queued record.
+     */
     retryMessage: derived("retryMessage"),
 
     /** The conversation as a timeline. */
@@ -130,7 +134,7 @@ async function waitForEnd(
   }
 }
 
-/** True when a message's status can change no more. */
+/** True if a message's status can no longer change. */
 export function isTerminal(record: MessageRecord): boolean {
   return record.status === "completed" || record.status === "failed" || record.status === "cancelled";
 }

@@ -1,4 +1,4 @@
-// Watches the ledger as it grows, through broken connections.
+// Streams the ledger as it grows, through broken connections.
 
 import { isMessageEnd, type EventRecord, type PreviewEvent, type StreamedEvent } from "@dari/contract";
 import { createParser } from "eventsource-parser";
@@ -8,7 +8,7 @@ import type { CallOptions, Transport } from "./transport.ts";
 
 export type { PreviewEvent, StreamedEvent };
 
-/** True for what the ledger keeps; false for previews. */
+/** True for stored events; false for previews. */
 export function isLedgerEvent(event: StreamedEvent): event is EventRecord {
   return "sequence_number" in event;
 }
@@ -20,11 +20,11 @@ export interface StreamOptions extends CallOptions {
   readonly onConnection?: (isConnected: boolean) => void;
 }
 
-/** The stream is taken up again this often in a row without an event in between. */
+/** How many times in a row a stream is resumed without an event in between. */
 const resumeAttempts = 8;
 const firstPauseMs = 250;
 const longestPauseMs = 5_000;
-/** The status of a message's stream that has nothing after the place asked for. */
+/** The status of a message's stream that has nothing after the requested position. */
 const over = 204;
 
 export function streamCalls(transport: Transport) {
@@ -36,7 +36,9 @@ export function streamCalls(transport: Transport) {
         isLast: () => false,
       }),
 
-    /** A message's events to its last one; of a merged message, to the last one of that it became part of. */
+    /**
+     * A message's events to its last one; of a merged message, to the last one of the message that it was merged into.
+     */
     streamMessage: (messageId: string, options: StreamOptions = {}): AsyncGenerator<StreamedEvent> =>
       follow((query) => transport.open("streamMessage", { path: { message_id: messageId }, query, options }), {
         ...options,
@@ -65,18 +67,18 @@ async function* follow(
       for await (const event of eventsOf(response)) {
         failures = 0;
         if (isLedgerEvent(event)) {
-          // A message's stream that is taken up again starts at its acceptance at the earliest.
+          // A resumed message stream starts at the message's acceptance at the earliest.
           if (position !== undefined && event.sequence_number <= position) continue;
           position = event.sequence_number;
         }
         yield event;
         if (isLedgerEvent(event) && options.isLast(event)) return;
       }
-      // The platform ends a stream when it shuts down; what is left of it is another process's.
+      // The platform ends its streams when it shuts down; another process continues them.
       failures = failuresAfter(openedAt, failures);
     } catch (error) {
       if (options.signal?.aborted === true) throw error;
-      // What was there is deleted.
+      // It existed before, so it has been deleted.
       if (wasOpen && error instanceof ApiError && error.code === "not_found") return;
       if (!mayPass(error)) throw error;
       askedMs = error instanceof ApiError ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
@@ -90,7 +92,7 @@ async function* follow(
   }
 }
 
-/** A connection that lasted was good: proxies close those on which nothing happens for long. */
+/** A connection that lasted was good: proxies close idle ones. */
 function failuresAfter(openedAt: number, failures: number): number {
   return performance.now() - openedAt > longestPauseMs ? 1 : failures + 1;
 }
@@ -99,7 +101,7 @@ function mayPass(error: unknown): boolean {
   return !(error instanceof ApiError) || isPassing(error) || error.code === "limit_exceeded";
 }
 
-/** Without the streams that the parser's package offers: they cost several times what reading and parsing does. */
+/** Without the stream classes of the parser's package, which cost several times what reading and parsing does. */
 async function* eventsOf({ body }: Response): AsyncGenerator<StreamedEvent> {
   if (body === null) return;
   const decoder = new TextDecoder();

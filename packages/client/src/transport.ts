@@ -1,4 +1,4 @@
-// Carries one call over HTTP: address, key, time limit, retries of reads, refusals. Knows routes, no nouns.
+// Sends one call over HTTP: address, key, time limit, retries of reads, refusals. Knows the routes.
 
 import {
   fillPath,
@@ -13,10 +13,10 @@ import { ApiError, ConnectionError, isPassing, toApiError } from "./errors.ts";
 import { pause } from "./pause.ts";
 
 export interface ClientOptions {
-  /** Where the platform is, without `/v1`. */
+  /** The platform's address, without `/v1`. */
   readonly apiUrl: string;
   readonly apiKey?: string;
-  /** Milliseconds until a call without a limit of its own is given up; 60 000 when absent. Not for uploads. */
+  /** The time limit of a call without its own, in milliseconds (default: 60 000). Not for uploads. */
   readonly timeoutMs?: number;
   readonly userAgent?: string;
 }
@@ -28,7 +28,7 @@ export interface CallOptions {
   readonly idempotencyKey?: string;
 }
 
-/** A list is a parameter that comes once for each of its values. */
+/** A list is sent as one parameter for each of its values. */
 export type Query = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
 
 export interface Call<Name extends RouteName> {
@@ -38,7 +38,7 @@ export interface Call<Name extends RouteName> {
   readonly options?: CallOptions | undefined;
 }
 
-/** What fetch sends. */
+/** A body for fetch. */
 export type HttpBody = NonNullable<RequestInit["body"]>;
 
 export interface RawRequest {
@@ -46,7 +46,7 @@ export interface RawRequest {
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: HttpBody;
-  /** Absent: no time limit but the signal's. */
+  /** Absent: no time limit except the signal's. */
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -56,7 +56,7 @@ export interface Transport {
   call<Name extends RouteName>(name: Name, call: Call<Name>): Promise<ReplyOf<Name>>;
   /** Calls a route whose reply is text, bytes or a stream. */
   open<Name extends RouteName>(name: Name, call: Call<Name>): Promise<Response>;
-  /** Sends a body that is not JSON to a route. No time limit but the signal's. */
+  /** Sends a body that is not JSON to a route. There is no time limit except the signal's. */
   upload<Name extends RouteName>(name: Name, body: UploadBody, options?: CallOptions): Promise<ReplyOf<Name>>;
   /** Sends to any address, without the key. */
   raw(request: RawRequest): Promise<Response>;
@@ -70,7 +70,7 @@ export interface UploadBody {
 }
 
 const defaultTimeoutMs = 60_000;
-/** Reads are tried this often when the platform is not reached or says 503. */
+/** How many times a read is tried if the platform cannot be reached or answers 503. */
 const readAttempts = 4;
 const firstPauseMs = 100;
 const longestPauseMs = 5_000;
@@ -125,13 +125,13 @@ async function sendRepeatedly(request: RawRequest): Promise<Response> {
   }
 }
 
-/** True for what a moment may heal. A time limit was the caller's wish, so it is not stretched. */
+/** True for temporary errors. A time limit was the caller's choice, so it is not extended by a retry. */
 function mayPass(error: unknown): boolean {
   if (error instanceof ConnectionError) return !error.timedOut;
   return error instanceof ApiError && isPassing(error);
 }
 
-/** One exchange. The time limit ends with the headers: a followed log may take as long as it likes. */
+/** One exchange. The time limit ends with the headers, because a followed log may take any time. */
 async function send(request: RawRequest): Promise<Response> {
   const limit = new AbortController();
   const timer = request.timeoutMs === undefined ? undefined : setTimeout(() => limit.abort(), request.timeoutMs);
@@ -140,7 +140,7 @@ async function send(request: RawRequest): Promise<Response> {
     const response = await fetch(request.url, {
       method: request.method,
       headers: request.headers ?? {},
-      // The platform never redirects, and the key must not follow somebody else's redirect.
+      // The platform never redirects, and the key must not be sent to another server.
       redirect: "error",
       signal: AbortSignal.any(signals),
       ...(request.body === undefined ? {} : { body: request.body, duplex: "half" as const }),
@@ -157,7 +157,9 @@ async function send(request: RawRequest): Promise<Response> {
   }
 }
 
-/** fetch says only "fetch failed"; why is in its cause, and for a refused dual-stack connection in its causes. */
+/**
+ * fetch only says "fetch failed"; the reason is in its cause, and for a refused dual-stack connection in its causes.
+ */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { cause } = error;

@@ -1,4 +1,4 @@
-// Calls about what is used and what is going on.
+// Calls about usage and about current activity.
 
 import { deriving } from "./derive.ts";
 import type { CallOptions, Transport } from "./transport.ts";
@@ -11,10 +11,10 @@ export function usageCalls(transport: Transport) {
     getUsage: (days: number, organizationId = "current", options?: CallOptions) =>
       call("getUsage", { path: { organization_id: organizationId }, query: { days }, options }),
 
-    /** What a session's turns have used; money is not known. */
+    /** What a session's turns have used. It has no prices. */
     getSessionCost: derived("getSessionCost"),
 
-    /** Who waits, what runs, who works. For operators. */
+    /** Waiting turns, running turns and workers. For operators. */
     getFleet: derived("getFleet"),
   };
 }

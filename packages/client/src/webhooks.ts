@@ -23,19 +23,19 @@ export function webhookCalls(transport: Transport) {
       "resendWebhookDelivery",
     ),
 
-    /** Creates the agent's webhook, or changes and enables the one that it has. */
+    /** Creates the agent's webhook, or changes and enables the existing one. */
     putAgentWebhook: derived("putAgentWebhook"),
 
-    /** The old secret signs beside the new one for 24 hours. */
+    /** The old secret also signs for 24 hours. */
     rotateAgentWebhookSecret: derived("rotateAgentWebhookSecret"),
 
-    /** The secret is in the reply's `secret`, this once. */
+    /** The secret is in the reply's `secret`, only this once. */
     createWebhookEndpoint: derived("createWebhookEndpoint"),
 
-    /** What is absent stays. */
+    /** Absent fields are not changed. */
     updateWebhookEndpoint: derived("updateWebhookEndpoint"),
 
-    /** The new secret is in the reply's `secret`, this once; the old one signs beside it for a day. */
+    /** The new secret is in the reply's `secret`, only this once; the old one also signs for a day. */
     rotateWebhookSecret: derived("rotateWebhookSecret"),
 
     /** Has a `webhook.test` event delivered. */
