@@ -1,5 +1,5 @@
-// Ends servers at the exit of this process when nothing closed them: an exit that was forced, or an exception that
-// nobody caught. They run in sessions of their own and would live on.
+// Ends servers when this process exits without closing them, after a forced exit or an uncaught exception. The servers
+// have their own sessions and would live on.
 
 import { isSameProcessAlive, type ProcessIdentity } from "./process-identity.ts";
 
@@ -27,7 +27,7 @@ function endAll(): void {
     try {
       if (isSameProcessAlive(identity)) process.kill(identity.pid, signal);
     } catch {
-      // It has ended, or is another user's.
+      // It has ended, or belongs to another user.
     }
   }
 }

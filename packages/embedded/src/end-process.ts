@@ -5,11 +5,11 @@ import { poll } from "./poll.ts";
 
 export interface Step {
   readonly signal: NodeJS.Signals;
-  /** How long this signal is given before the next one is tried. */
+  /** How long to wait before the next signal is sent. */
   readonly waitMs: number;
 }
 
-/** Sends the signals in turn until the process is gone. Throws when it survives them all. */
+/** Sends the signals in turn until the process is gone. Throws if it survives all of them. */
 export async function endProcess(target: ProcessIdentity, steps: readonly Step[]): Promise<void> {
   for (const { signal, waitMs } of steps) {
     if (!isSameProcessAlive(target)) return;

@@ -1,13 +1,13 @@
-// Ports on the loopback interface. Knows nothing of the servers that want them.
+// Finds free ports on the loopback interface.
 
 import { createServer } from "node:net";
 
-/** True when nothing listens on `port` of 127.0.0.1 and we may. */
+/** True if nothing listens on `port` of 127.0.0.1 and this user may. */
 export async function isPortFree(port: number): Promise<boolean> {
   return (await tryListen(port)) !== undefined;
 }
 
-/** A port that was free a moment ago. Another process may take it first: be ready to ask again. */
+/** A port that was free a moment ago. Another process may take it first: be ready to call again. */
 export async function freePort(): Promise<number> {
   const port = await tryListen(0);
   if (port === undefined) throw new Error("No free port on 127.0.0.1");

@@ -1,17 +1,18 @@
-// One process at a time for a directory: a file that names its owner, taken in one step, left behind by none for long.
+// One process at a time for a directory: a file names its owner. It is taken atomically, and a dead owner's file is
+// replaced.
 
 import { linkSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { identifySelf, isSameProcessAlive, type ProcessIdentity } from "./process-identity.ts";
 import { readStateFile } from "./state-file.ts";
 
-/** The live process that has `file`; undefined when this process has it now. What a dead one left is taken over. */
+/** Returns the live owner of `file`; undefined if this process now owns it. A dead owner's file is taken over. */
 export function takeOwnerFile(file: string): ProcessIdentity | undefined {
   const draft = `${file}.${process.pid}`;
   writeFileSync(draft, `${JSON.stringify(identifySelf())}\n`, { mode: 0o600 });
   try {
     for (;;) {
       try {
-        // Fails when the file exists, and is never seen half-written.
+        // Fails if the file exists; nobody sees it half-written.
         linkSync(draft, file);
         return undefined;
       } catch (error) {

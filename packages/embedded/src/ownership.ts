@@ -1,4 +1,4 @@
-// Who may stop a server that outlives its parent: the process that started it or, once that is dead, the next one.
+// Which process may stop a server that outlives its parent: the one that started it or, after its death, the next one.
 
 import path from "node:path";
 import { identifySelf, isSameProcessAlive, type ProcessIdentity } from "./process-identity.ts";
@@ -8,12 +8,12 @@ const isIdentity = (value: Partial<ProcessIdentity>): boolean =>
   typeof value.pid === "number" && typeof value.startedAt === "string";
 
 export interface Ownership {
-  /** Makes this process the owner unless a living one is. Says whether we own it now. */
+  /** Makes this process the owner unless a live one is. Returns whether it is the owner now. */
   claim(): boolean;
   isOurs(): boolean;
 }
 
-/** Ownership of the server whose files are in `dir`, kept in `dir`/owner.json. */
+/** Ownership of the server whose files are in `dir`, stored in `dir`/owner.json. */
 export function ownershipOf(dir: string): Ownership {
   const file = path.join(dir, "owner.json");
   const self = identifySelf();

@@ -1,8 +1,8 @@
-// Waiting for a thing outside of this process that sends no signal, such as a file or another program's end.
+// Waits for something outside this process that sends no signal, such as a file or another program's end.
 
 import { setTimeout as delay } from "node:timers/promises";
 
-/** Asks `probe` every `everyMs` until it answers something; undefined after `timeoutMs`. */
+/** Calls `probe` every `everyMs` until it returns a value; undefined after `timeoutMs`. */
 export async function poll<T>(
   probe: () => T | undefined | Promise<T | undefined>,
   { timeoutMs, everyMs = 20 }: { readonly timeoutMs: number; readonly everyMs?: number },

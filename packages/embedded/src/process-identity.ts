@@ -1,15 +1,15 @@
-// Which process a number means. Process ids are reused, so a process is its id together with the time it started.
+// Identifies a process by its id and its start time, because process ids are reused.
 
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 
 export interface ProcessIdentity {
   readonly pid: number;
-  /** Opaque; differs for two processes that had the same id one after the other. */
+  /** Opaque; differs between two processes that had the same id one after the other. */
   readonly startedAt: string;
 }
 
-/** The process that has this id now; undefined when there is none (a zombie counts as none). */
+/** The process that has this id now; undefined if there is none. A zombie counts as none. */
 export function identifyProcess(pid: number): ProcessIdentity | undefined {
   const startedAt = process.platform === "linux" ? startOnLinux(pid) : startByPs(pid);
   return startedAt === undefined ? undefined : { pid, startedAt };
@@ -25,7 +25,7 @@ export function identifySelf(): ProcessIdentity {
   return self;
 }
 
-/** True when `pid` runs a program whose command line holds `text`. */
+/** True if the command line of `pid` contains `text`. */
 export function commandLineHolds(pid: number, text: string): boolean {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(text);
@@ -37,7 +37,8 @@ export function commandLineHolds(pid: number, text: string): boolean {
 function startOnLinux(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // The second field is the program's name in brackets and may hold anything, brackets and spaces included.
+    // The second field is the program's name in parentheses, and may contain any character, also parentheses and
+    // spaces.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     const [state, ticks] = [fields[0], fields[19]];
     return state === "Z" || state === "X" ? undefined : ticks;

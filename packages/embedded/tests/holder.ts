@@ -1,4 +1,4 @@
-// Another process that starts or attaches to a server, for the tests of what happens when its owner dies.
+// Another process that starts or attaches to a server, for tests of its owner's death.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -10,11 +10,11 @@ export interface Holder {
   readonly url: string;
   readonly pid: number;
   readonly attached: boolean;
-  /** kill -9, waited for. */
+  /** kill -9, then waits for the end. */
   kill(): Promise<void>;
   /** Makes it exit without stopping anything. */
   exit(): Promise<void>;
-  /** Lets it stop what it may and end. */
+  /** Makes it stop its servers and end. */
   end(): Promise<void>;
 }
 

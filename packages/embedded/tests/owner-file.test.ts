@@ -1,4 +1,4 @@
-// One owner at a time, also after one that died.
+// One owner at a time, also after one has died.
 
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

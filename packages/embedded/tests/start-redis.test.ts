@@ -1,4 +1,5 @@
-// A real Redis or Valkey: start, attach, take over after a crash. Skipped, with the line that installs one, without it.
+// A real Redis or Valkey: start, attach, take over after a crash. Skipped, with install advice, on machines without
+// one.
 
 import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { connect } from "node:net";

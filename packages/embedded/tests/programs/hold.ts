@@ -1,5 +1,5 @@
-// Starts a server as an own process would and holds it until it is killed or its input ends; input makes it exit
-// without stopping anything. Prints one JSON line when it is up.
+// Starts a server and holds it until it is killed or its input ends. Input makes it exit without stopping anything.
+// Prints one JSON line when it is up.
 
 import { startPostgres, startRedis } from "../../src/index.ts";
 
