@@ -1,4 +1,5 @@
-// Many organizations and long backlogs, made by a few statements: for measurements at sizes that no API call reaches.
+// Creates many organizations and long backlogs with a few statements, for measurements at sizes that no API call
+// reaches.
 
 import type { Database } from "@dari/db";
 import { createTestAgent, createTestOrganization } from "./factories.ts";
@@ -8,7 +9,7 @@ export interface TestAgent {
   readonly agentId: string;
 }
 
-/** Makes `count` organizations, each with an agent whose version is a copy of `versionId`, which is ready. */
+/** Creates `count` organizations, each with an agent whose version is a ready copy of `versionId`. */
 export async function createTestOrganizations(db: Database, count: number, versionId?: string): Promise<TestAgent[]> {
   const model = versionId ?? (await createTestAgent(db, (await createTestOrganization(db)).organizationId)).versionId;
   const more = `generate_series(1, $1) i, dari.versions v where v.id = $2`;
@@ -31,8 +32,10 @@ export async function createTestOrganizations(db: Database, count: number, versi
 }
 
 /**
- * Makes `messages` waiting messages, each alone in a session that is ready, one organization after the other; then
- * brings the statistics up to date. `text`: of each message.
+ *
+ * Creates `messages` waiting messages, each in its own ready session, distributed over the organizations; then updates
+ * the statistics. `text`: of each message.
+ *
  */
 export async function fillBacklog(
   db: Database,

@@ -1,4 +1,4 @@
-// Makes bundles for tests, well-formed and hostile ones. Knows tar headers and none of our rules.
+// Creates bundles for tests, well-formed and hostile ones. Knows tar headers and none of our rules.
 
 import { createWriteStream } from "node:fs";
 import { writeFile } from "node:fs/promises";
@@ -18,12 +18,12 @@ export async function writeBundle(file: string, members: readonly BundleEntry[])
   return file;
 }
 
-/** `{"src/agent.ts": "…"}` as members. */
+/** `{"src/agent.ts": "…"}` as entries. */
 export function filesOf(files: Record<string, string | Buffer>): BundleEntry[] {
   return Object.entries(files).map(([name, body]) => ({ name, body }));
 }
 
-/** A header block as tar writes it, for members that no honest packer would write. */
+/** A header block as tar writes it, for entries that no honest packer would write. */
 export function rawHeader(name: string | Buffer, sizeBytes: number, typeflag = "0"): Buffer {
   const block = Buffer.alloc(512);
   Buffer.from(name).copy(block, 0);

@@ -1,4 +1,4 @@
-// A PostgreSQL of a test's own that may be crashed: what is committed is on its disk, as in an installation.
+// A test's own PostgreSQL that can be crashed: committed data is on its disk, as in an installation.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,9 +7,9 @@ import { migrate } from "@dari/db";
 import { endProcess, identifyProcess, startPostgres, type EmbeddedPostgres } from "@dari/embedded";
 
 export interface CrashServer extends AsyncDisposable {
-  /** The superuser's, of a migrated database. Changes with every start. */
+  /** The superuser's URL of a migrated database. Changes with every start. */
   readonly url: string;
-  /** Ends every process of the server at once (SIGQUIT): what was not yet on disk is lost. Then starts it again. */
+  /** Ends every process of the server at once (SIGQUIT), so that unflushed data is lost. Then starts it again. */
   crash(): Promise<void>;
 }
 

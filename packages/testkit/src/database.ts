@@ -1,4 +1,4 @@
-// A database of its own for each test file, cloned from one that is migrated once per schema.
+// Creates a database for each test file, cloned from one that is migrated once per schema.
 
 import { createHash, randomBytes } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
@@ -19,8 +19,10 @@ export interface TestDatabase {
 const migratedDatabaseLock = 0x74657374;
 
 /**
- * Clones the migrated database; creates it first where the server has none of this schema. The server is the one that
- * the test run started, else the development server of this machine.
+ *
+ * Clones the migrated database; creates it first if the server has none of this schema. The server is the one that the
+ * test run started, or the development server of this machine.
+ *
  */
 export async function createTestDatabase(options: { poolMax?: number } = {}): Promise<TestDatabase> {
   const server = process.env["DARI_TEST_DATABASE_URL_RESOLVED"] ?? "postgres://dari@127.0.0.1:5999/postgres";
@@ -47,7 +49,7 @@ export async function createTestDatabase(options: { poolMax?: number } = {}): Pr
 async function ensureMigratedDatabase(client: ServerConnection, server: string, migrated: string): Promise<void> {
   const known = await client.query("select 1 from pg_database where datname = $1", [migrated]);
   if (known.rowCount === 1) return;
-  // Migrated under another name first: a run that dies half-way leaves no database that looks whole.
+  // Migrated under another name first, so that a run that dies leaves no database that looks complete.
   const draft = `${migrated}_draft`;
   await client.query(`drop database if exists ${draft} with (force)`);
   await client.query(`create database ${draft}`);

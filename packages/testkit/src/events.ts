@@ -1,4 +1,4 @@
-// Compares what the platform wrote with the contract's schemas of events, closed to fields that they do not name.
+// Compares the platform's events with the contract's schemas, without tolerance for additional fields.
 
 import { KnownEvent, KnownPreview, validate } from "@dari/contract";
 import type { Database } from "@dari/db";
@@ -47,7 +47,7 @@ export function describeFaults(event: { readonly type: string }): string[] {
   return validate(schema, event).map(({ path, message }) => `${event.type} ${path}: ${message}`);
 }
 
-/** The schema, with every object closed that names its fields. */
+/** The schema, with every object that names its fields closed to others. */
 function closed(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(closed);
   if (typeof schema !== "object" || schema === null) return schema;

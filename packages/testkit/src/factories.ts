@@ -1,4 +1,4 @@
-// Rows for tests, made through the same queries that the platform uses. Knows no verb and no HTTP.
+// Creates rows for tests through the same queries that the platform uses.
 
 import { createHash, randomBytes } from "node:crypto";
 import {
@@ -67,7 +67,7 @@ export interface TestVersionOptions {
   readonly state?: "building" | "ready" | "failed";
 }
 
-/** An agent with one version, which is ready and active unless said otherwise. */
+/** Creates an agent with one version, which is ready and active by default. */
 export async function createTestAgent(
   db: Database,
   organizationId: string,
@@ -81,7 +81,7 @@ export async function createTestAgent(
   return { agentId, versionId: version.id, sourceSnapshotId: version.sourceSnapshotId };
 }
 
-/** The agent's next version. */
+/** Creates the agent's next version. */
 export async function createTestVersion(
   db: Database,
   organizationId: string,
@@ -95,7 +95,7 @@ export async function createTestVersion(
   return { versionId: version.id, number: inserted.number };
 }
 
-/** Ends a build that no builder has claimed. False when it had ended before. */
+/** Ends a build that no builder has claimed. False if it had ended before. */
 export async function finishTestBuild(
   db: Database,
   versionId: string,
@@ -123,7 +123,7 @@ async function prepareVersion(
   return { id: newId("version"), organizationId, agentId, sourceSnapshotId, manifest, warnings: [] };
 }
 
-/** A ready bundle, of which only the row exists. */
+/** Creates the row of a ready bundle, without its object. */
 export async function createTestSourceSnapshot(
   db: Database,
   organizationId: string,
@@ -165,7 +165,7 @@ export async function createTestSession(
   return id;
 }
 
-/** An uploaded file, of which only the row exists. */
+/** Creates the row of an uploaded file, without its object. */
 export async function createTestFile(db: Database, organizationId: string, filename = "notes.txt"): Promise<string> {
   const id = newId("file");
   await files.insertFile(db, {
@@ -196,7 +196,7 @@ export async function createTestMessage(db: Database, organizationId: string, se
   return messageId;
 }
 
-/** A schedule of the agent that is paused. */
+/** Creates a paused schedule of the agent. */
 export async function createTestSchedule(db: Database, organizationId: string, agentId: string): Promise<string> {
   const id = newId("schedule");
   const schedule = {
@@ -219,7 +219,7 @@ export async function createTestSchedule(db: Database, organizationId: string, a
   return id;
 }
 
-/** A batch of one session, whose message waits. */
+/** Creates a batch of one session, whose message waits. */
 export async function createTestBatch(db: Database, organizationId: string, agentId: string): Promise<string> {
   const id = newId("sessionBatch");
   const item = {
@@ -246,7 +246,7 @@ export async function createTestBatch(db: Database, organizationId: string, agen
   return id;
 }
 
-/** An endpoint for the ends of messages with a test delivery, whose secret nobody can open. */
+/** Creates an endpoint for the ends of messages with a test delivery. Its secret cannot be decrypted. */
 export async function createTestWebhook(
   db: Database,
   organizationId: string,

@@ -1,38 +1,38 @@
-// A TCP proxy on loopback that misbehaves when told to: it holds, delays, cuts, refuses, and drops replies. It knows of
-// the protocols only how a reply ends.
+// A TCP proxy on loopback that misbehaves on request: it holds, delays, cuts, refuses, and drops replies. It knows only
+// how a protocol's reply ends.
 
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 
 export interface ReplyDrop {
-  /** The request whose reply is lost, known by a text in it. */
+  /** A text in the request whose reply is lost. */
   readonly request: string;
   /** Whether this is the end of the reply, given its last bytes. */
   readonly endsReply: (tail: Buffer) => boolean;
-  /** Then the connection is cut, or stays open and silent. */
+  /** Whether the connection is then cut, or stays open and silent. */
   readonly then: "cut" | "hold";
 }
 
 export interface FaultProxy extends AsyncDisposable {
   readonly port: number;
   readonly connections: number;
-  /** Lets everything through again; what was held comes late, as after a healed partition. */
+  /** Forwards everything again; held bytes arrive late, as after a network partition. */
   forward(): void;
-  /** Nothing passes in either direction and nothing is closed; who connects is accepted and hears nothing. */
+  /** Nothing passes in either direction and nothing is closed; new connections are accepted but get no data. */
   blackHole(): void;
   /** Breaks every connection; new ones work. */
   cut(): void;
-  /** Breaks every connection and each new one. */
+  /** Breaks every connection, including new ones. */
   refuse(): void;
-  /** Everything is this much later, in each direction. Milliseconds. */
+  /** Delays everything by this time in each direction. Milliseconds. */
   delay(ms: number): void;
-  /** Lets one request through and loses its reply. Resolves when that has happened; gives up when `signal` aborts. */
+  /** Forwards one request and loses its reply. Resolves when that has happened; gives up when `signal` aborts. */
   dropReply(drop: ReplyDrop, signal?: AbortSignal): Promise<void>;
-  /** Resolves when a client has sent something with this text in it. */
+  /** Resolves when a client has sent this text. */
   hears(text: string, signal?: AbortSignal): Promise<void>;
 }
 
-/** Where a reply of Postgres ends and nothing of it is in an open transaction: ReadyForQuery, idle. */
+/** Whether a reply of Postgres ends here, with no open transaction: ReadyForQuery, idle. */
 export function endsPostgresReply(tail: Buffer): boolean {
   return tail.subarray(-6).equals(Buffer.from([0x5a, 0, 0, 0, 5, 0x49]));
 }
@@ -57,12 +57,12 @@ interface State {
   mode: "forward" | "hold" | "refuse";
   delayMs: number;
   readonly lines: Set<Line>;
-  /** Accepted while nothing passes; connected once it does. */
+  /** Accepted while nothing passes, and connected later. */
   readonly waiting: Set<Socket>;
   readonly traps: Set<Trap>;
 }
 
-/** Listens on a free port and forwards to `target`, which need not be up. */
+/** Listens on a free port and forwards to `target`, which may be down. */
 export async function startFaultProxy(target: { readonly port: number }): Promise<FaultProxy> {
   const state: State = { mode: "forward", delayMs: 0, lines: new Set(), waiting: new Set(), traps: new Set() };
   const server = createServer((client) => accept(state, client, target.port));
@@ -149,7 +149,7 @@ function open(state: State, client: Socket, port: number): void {
   if (client.isPaused()) client.resume();
 }
 
-/** Passes on what `from` says, in order, as late as the proxy is told; `passes` may withhold a piece. */
+/** Forwards the data of `from`, in order and with the requested delay; `passes` can withhold a piece. */
 function pump(state: State, from: Socket, to: Socket, passes: (chunk: Buffer) => boolean): void {
   let late: Promise<void> | undefined;
   const write = (chunk: Buffer): void => {
@@ -205,7 +205,9 @@ function breakOff({ client, server }: Line): void {
 }
 
 /**
- * By a reset where that is possible: a socket that is being ended or is not yet connected cannot be, and would leak.
+ *
+ * Uses a reset if possible. A socket that is being ended or is not yet connected cannot be reset, and would leak.
+ *
  */
 function reset(socket: Socket): void {
   if (socket.writableEnded || socket.connecting) socket.destroy();

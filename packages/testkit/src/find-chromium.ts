@@ -1,11 +1,11 @@
-// The browser of this machine that tests can drive. It is only looked for: starting one takes a second.
+// Finds a browser that tests can use. It is not started, because that takes a second.
 
 import { accessSync, constants } from "node:fs";
 import path from "node:path";
 
 const names = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"];
 
-/** The first Chromium on the PATH, whole; undefined when there is none. */
+/** The absolute path of the first Chromium on the PATH; undefined if there is none. */
 export function findChromium(searchPath: string): string | undefined {
   const candidates = searchPath
     .split(path.delimiter)

@@ -1,4 +1,4 @@
-// Refuses changes of state that no machine declares. For tests and chaos runs; no program installs it.
+// Refuses state changes that no machine declares. For tests and chaos runs; no program installs it.
 
 import { messageMachine, scheduleMachine, type Machine } from "@dari/domain";
 
@@ -13,12 +13,14 @@ const guards: readonly Guard[] = [
   { table: "messages", column: "state", machine: messageMachine },
 ];
 
-/** The guard is off for the rest of a transaction that runs this, for tests that write a state by hand. */
+/** Disables the guard for the rest of the transaction, for tests that write a state directly. */
 export const unguardEdgesSql = "select set_config('dari.unguarded', 'on', true)";
 
 /**
+ *
  * Returns the statements that make the database refuse an undeclared edge. They can be repeated. The error has its own
- * code: functions that survive a broken row catch the usual ones.
+ * code, because functions that survive a broken row catch the usual ones.
+ *
  */
 export function edgeGuardSql(): string {
   return [refusal, ...guards.map(triggerOf)].join("\n");

@@ -1,4 +1,4 @@
-// Help for tests against real things: services of the run, a database per test file, waiting for conditions.
+// Helpers for tests on real services: the services of the run, a database per test file, waiting for conditions.
 
 export { createTestOrganizations, fillBacklog, type TestAgent } from "./backlog.ts";
 export { startCrashServer, type CrashServer } from "./crash-server.ts";

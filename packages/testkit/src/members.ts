@@ -1,4 +1,4 @@
-// People for tests: members, and browsers that are signed in as them.
+// People for tests: members, and their signed-in browsers.
 
 import { createHash, randomBytes } from "node:crypto";
 import { invitations, members, signIns, type Database } from "@dari/db";
@@ -21,7 +21,7 @@ export async function createTestMember(
   return { memberId: id, email };
 }
 
-/** A browser that is signed in as the member; its cookie's value is what the platform would have set. */
+/** Signs a browser in as the member, and returns the value of the cookie that the platform would set. */
 export async function signInTestMember(
   db: Database,
   organizationId: string,

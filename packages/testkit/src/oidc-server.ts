@@ -1,5 +1,5 @@
-// An identity provider on loopback that really signs: discovery, authorization code with PKCE, ID tokens, user info. A
-// test says who is at the browser, and may spoil what the provider answers.
+// An identity provider on loopback with real signatures: discovery, authorization code with PKCE, ID tokens, user info.
+// A test sets the user, and can corrupt the provider's answers.
 
 import { createHash, generateKeyPairSync, randomBytes, sign, type KeyObject } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
@@ -12,7 +12,7 @@ export interface OidcUser {
   readonly email_verified?: boolean;
 }
 
-/** What is not as it should be. */
+/** What is wrong with the answers. */
 export type OidcFault =
   "denied" | "wrong_nonce" | "wrong_audience" | "wrong_issuer" | "wrong_key" | "expired" | "other_subject" | "away";
 
@@ -20,9 +20,9 @@ export interface TestOidcServer extends AsyncDisposable {
   readonly issuer: string;
   readonly clientId: string;
   readonly clientSecret: string;
-  /** Who is at the browser. */
+  /** The person at the browser. */
   user: OidcUser;
-  /** True: the address is in the user info only, as some providers do. */
+  /** True: only the user info contains the address, as with some providers. */
   emailApart: boolean;
   fault: OidcFault | undefined;
 }

@@ -11,7 +11,7 @@ import { waitUntil } from "./wait-until.ts";
 
 const cached = fileURLToPath(new URL("../../../.cache/bin/versitygw", import.meta.url));
 
-/** The server's command: the one that was built into .cache/bin, else the one on the PATH. */
+/** The server's command: the one in .cache/bin, or the one on the PATH. */
 export function findS3Server(): string | undefined {
   const candidates = existsSync(cached) ? [cached, "versitygw"] : ["versitygw"];
   return candidates.find((command) => spawnSync(command, ["--version"], { stdio: "ignore" }).status === 0);
@@ -22,7 +22,7 @@ export interface TestS3Server extends AsyncDisposable {
   readonly identity: ProcessIdentity;
 }
 
-/** A server on a loopback port, a free one unless said otherwise, that keeps its objects and log under `dir`. */
+/** Starts a server on a loopback port, by default a free one, with its objects and log under `dir`. */
 export async function startS3Server(command: string, dir: string, fixedPort?: number): Promise<TestS3Server> {
   const port = fixedPort ?? (await freePort());
   const accessKeyId = "dari-test";

@@ -1,5 +1,5 @@
-// The services of one test run: given ones, else started ones, with a note of what was started, so that the next run
-// can clear up after one that was killed.
+// The services of one test run: given ones, or started ones. Started servers are recorded, so that the next run can end
+// those of a killed run.
 
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -44,8 +44,10 @@ const noteName = "run.json";
 const isNote = (note: Partial<RunNote>): boolean => typeof note.runner === "object" && Array.isArray(note.servers);
 
 /**
- * Finds or starts every service. Throws when one that DARI_TEST_REQUIRE names (a list with commas) cannot be had.
- * Disposing stops what was started and removes its files.
+ *
+ * Finds or starts every service. Throws if one that DARI_TEST_REQUIRE names (a comma-separated list) is not available.
+ * Disposing stops the started ones and removes their files.
+ *
  */
 export async function startServiceRun(env: Environment): Promise<ServiceRun> {
   await clearAbandonedRuns();
@@ -75,7 +77,7 @@ export async function startServiceRun(env: Environment): Promise<ServiceRun> {
 
 interface Place {
   readonly dir: string;
-  /** Writes down a server that must not outlive the run. */
+  /** Records a server that must not outlive the run. */
   readonly note: (pid: number) => void;
   readonly stack: AsyncDisposableStack;
 }
@@ -121,7 +123,7 @@ function assertRequired(services: FoundServices, required: string): void {
   }
 }
 
-/** Ends the servers of runs that were killed, and removes their files. */
+/** Ends the servers of killed runs, and removes their files. */
 async function clearAbandonedRuns(): Promise<void> {
   for (const name of readdirSync(tmpdir()).filter((entry) => entry.startsWith(dirPrefix))) {
     const dir = path.join(tmpdir(), name);

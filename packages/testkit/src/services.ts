@@ -1,11 +1,11 @@
-// The real services of this test run, as test files see them. Started once by jest's global set-up, never from here.
+// The real services of this test run for test files. Jest's global set-up starts them once.
 
 export interface Services {
-  /** A superuser's URL; a database per test file comes from createTestDatabase. */
+  /** A superuser's URL; createTestDatabase creates a database per test file. */
   readonly postgres: { readonly url: string };
-  /** One server for all test files: use a key prefix of your own. */
+  /** One server for all test files: use your own key prefix. */
   readonly redis: { readonly url: string };
-  /** One server for all test files: use a bucket or a prefix of your own. */
+  /** One server for all test files: use your own bucket or prefix. */
   readonly s3: {
     readonly endpoint: string;
     readonly region: string;
@@ -20,7 +20,7 @@ export interface Services {
 
 export type ServiceName = keyof Services;
 
-/** How a person gets a service that this machine lacks. */
+/** How to install a service that this machine lacks. */
 export const installAdvice: Readonly<Record<ServiceName, string>> = {
   postgres: "npm install with optional dependencies, or set DARI_TEST_DATABASE_URL",
   redis: "apt-get install redis-server, or brew install valkey, or set DARI_TEST_REDIS_URL",
@@ -32,7 +32,7 @@ export const installAdvice: Readonly<Record<ServiceName, string>> = {
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The services that an environment names: the user's own, or those that the global set-up told its workers of. */
+/** The services that an environment names: the user's own, or those of the global set-up. */
 export const givenServices: { readonly [N in ServiceName]: (env: Environment) => Services[N] | undefined } = {
   postgres: (env) => urlOf(env.DARI_TEST_DATABASE_URL_RESOLVED || env.DARI_TEST_DATABASE_URL),
   redis: (env) => urlOf(env.DARI_TEST_REDIS_URL),
@@ -52,7 +52,7 @@ export const givenServices: { readonly [N in ServiceName]: (env: Environment) =>
 
 const urlOf = (url: string | undefined): { readonly url: string } | undefined => (url ? { url } : undefined);
 
-/** The variables that name these services to `givenServices`. */
+/** The variables from which `givenServices` reads these services. */
 export function namesOf({ postgres, redis, s3, chromium }: Partial<Services>): Record<string, string> {
   return {
     ...(postgres && { DARI_TEST_DATABASE_URL_RESOLVED: postgres.url }),
@@ -70,19 +70,19 @@ export function namesOf({ postgres, redis, s3, chromium }: Partial<Services>): R
 
 export type TestStoreKind = "filesystem" | "s3";
 
-/** What tests keep objects in that run on any store: `DARI_TEST_STORE`, a folder by default. */
+/** The object store of tests that run on any store: `DARI_TEST_STORE`, a folder by default. */
 export function testStoreKind(env: Environment = process.env): TestStoreKind {
   const kind = env.DARI_TEST_STORE || "filesystem";
   if (kind === "filesystem" || kind === "s3") return kind;
   throw new Error(`DARI_TEST_STORE: expected 'filesystem' or 's3', got ${JSON.stringify(kind)}`);
 }
 
-/** The service of this run; undefined when the machine has none. */
+/** The service of this run; undefined if the machine has none. */
 export function findService<N extends ServiceName>(name: N): Services[N] | undefined {
   return givenServices[name](process.env);
 }
 
-/** The service of this run. Throws with the line that installs it when the machine has none. */
+/** The service of this run. Throws with install advice if the machine has none. */
 export function requireService<N extends ServiceName>(name: N): Services[N] {
   const service = findService(name);
   if (!service) throw new Error(`This test needs ${name}: ${installAdvice[name]}`);

@@ -1,5 +1,5 @@
-// Ties tests to the security table: a test declares what it shows, and each file checks that it shows all that the
-// table says of it.
+// Ties tests to the security table: a test declares what it shows, and each file checks that it shows everything that
+// the table attributes to it.
 
 import { describe, expect, test } from "@jest/globals";
 import {
@@ -11,7 +11,7 @@ import {
   type SandboxDriver,
 } from "@dari/sandbox";
 
-/** What the tests of this file show. A test file has this module to itself. */
+/** What the tests of this file show. Each test file loads this module separately. */
 const shown = new Set<string>();
 
 /** Returns jest's `test`, for a test that shows `guarantees` for this driver. */

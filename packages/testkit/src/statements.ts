@@ -1,8 +1,8 @@
-// What statements cost, from pg_stat_statements, which a server has to be started with. Names none of the statements.
+// The cost of statements, from pg_stat_statements, which the server must load at its start.
 
 import type { Database } from "@dari/db";
 
-/** The dearest statements, also those inside functions, shared over `turns`. */
+/** The most expensive statements, also those inside functions, per turn. */
 export async function dearestStatements(db: Database, turns: number): Promise<Record<string, unknown>[]> {
   const { rows } = await db.pool.query<Record<string, unknown>>(
     `select round(calls / $1::numeric, 3) as calls_per_turn, round((total_exec_time / $1)::numeric, 4) as ms_per_turn,

@@ -1,4 +1,4 @@
-// The object store of a test that does not care which: a folder, or with DARI_TEST_STORE=s3 the S3 server of the run.
+// The object store of a test that runs on any: a folder, or with DARI_TEST_STORE=s3 the S3 server of the run.
 
 import { randomUUID } from "node:crypto";
 import { createFilesystemBlobStore, createS3BlobStore, type BlobStore } from "@dari/blobs";
@@ -11,7 +11,7 @@ export function openTestStore(root: string): BlobStore {
   return createFilesystemBlobStore({ root, durable: false });
 }
 
-/** Makes the bucket, once for all tests of a run. Throws with what is missing. */
+/** Creates the bucket, once for all tests of a run. Throws with what is missing. */
 export async function prepareTestStore(s3: Services["s3"] | undefined): Promise<void> {
   if (s3 === undefined) throw new Error(`DARI_TEST_STORE=s3 needs a server: ${installAdvice.s3}`);
   const store = openTestS3Store(s3);
@@ -19,7 +19,7 @@ export async function prepareTestStore(s3: Services["s3"] | undefined): Promise<
   await store.close();
 }
 
-/** In a part of the bucket of its own. `publicUrl`: it is within clients' reach. */
+/** Uses a separate part of the bucket. `publicUrl`: clients can reach it. */
 export function openTestS3Store(s3: Services["s3"], options: { readonly publicUrl?: string } = {}): BlobStore {
   const secretAccessKey = new Redacted(s3.secretAccessKey);
   return createS3BlobStore({ ...s3, secretAccessKey, prefix: `test-${randomUUID()}`, ...options });

@@ -1,13 +1,13 @@
-// Rows of turns as measurements see them: how many a turn has written, how long it waited.
+// Reads rows of turns for measurements: how many a turn has written, how long it waited.
 
 import type { Database } from "@dari/db";
 
 const tables = ["messages", "attempts", "events", "snapshots", "attempt_logs"] as const;
 
-/** Rows of each table for each of `turns`, from a database in which nothing else has written them. */
+/** Rows of each table per turn, from a database in which only `turns` have written them. */
 export async function countTurnRows(db: Database, turns: number): Promise<Record<string, number>> {
   const counts = tables.map((table) => {
-    // A session's own beginning is no turn's.
+    // The event of a session's creation belongs to no turn.
     const where = table === "events" ? "where type <> 'session.created'" : "";
     return `(select count(*)::int from dari.${table} ${where}) as ${table}`;
   });
@@ -16,7 +16,7 @@ export async function countTurnRows(db: Database, turns: number): Promise<Record
   return Object.fromEntries(Object.entries(rows[0] ?? {}).map(([table, count]) => [table, perTurn(count)]));
 }
 
-/** Messages of each organization that have ended. */
+/** How many messages of each organization have ended. */
 export async function countEndedMessages(db: Database): Promise<Map<string, number>> {
   const { rows } = await db.pool.query<{ id: string; n: number }>(
     `select organization_id as id, count(*)::int as n from dari.messages where completed_at is not null group by 1`,
@@ -24,7 +24,7 @@ export async function countEndedMessages(db: Database): Promise<Map<string, numb
   return new Map(rows.map((row) => [row.id, row.n]));
 }
 
-/** How long the messages of these organizations waited from acceptance to their first start, milliseconds. */
+/** How long the messages of these organizations waited from acceptance to their first start. Milliseconds. */
 export async function listWaits(db: Database, organizationIds: readonly string[]): Promise<number[]> {
   const { rows } = await db.pool.query<{ ms: number }>(
     `select (extract(epoch from started_at - created_at) * 1000)::float8 as ms from dari.messages

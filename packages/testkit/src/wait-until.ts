@@ -1,18 +1,20 @@
-// Waiting for a condition, so that no test ever sleeps for a guessed time.
+// Waits for a condition, so that no test sleeps for a guessed time.
 
 const defaultTimeoutMs = 10_000;
 const everyMs = 20;
 
 export interface WaitOptions {
-  /** What is waited for, as the error says it: "the session to become idle". */
+  /** The condition's name in the error: "the session to become idle". */
   readonly what: string;
-  /** Default 10 s. */
+  /** Default: 10 s. */
   readonly timeoutMs?: number;
 }
 
 /**
- * Asks `condition` until it answers something other than undefined or false, and returns the answer.
- * Throws when it has not after `timeoutMs`; an error of the last try is its cause.
+ *
+ * Calls `condition` until it returns something other than undefined or false, and returns that. Throws if it has not
+ * after `timeoutMs`; an error of the last try is its cause.
+ *
  */
 export async function waitUntil<T>(
   condition: () => T | undefined | false | Promise<T | undefined | false>,

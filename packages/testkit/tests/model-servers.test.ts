@@ -1,4 +1,4 @@
-// The local model servers: what a script says, in each provider's wire format.
+// The local model servers: scripted replies in each provider's wire format.
 
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { startAnthropicServer, startOpenaiServer, type ModelReply, type ModelServer } from "../src/index.ts";
@@ -24,7 +24,7 @@ afterEach(async () => {
 const post = (server: ModelServer, path: string, body: object): Promise<Response> =>
   fetch(server.url + path, { method: "POST", body: JSON.stringify(body) });
 
-/** The data of each server-sent event, parsed where it is JSON. */
+/** The data of each server-sent event, parsed if it is JSON. */
 async function eventsOf(response: Response): Promise<Record<string, unknown>[]> {
   const lines = (await response.text()).split("\n").filter((line) => line.startsWith("data: {"));
   return lines.map((line) => JSON.parse(line.slice("data: ".length)) as Record<string, unknown>);

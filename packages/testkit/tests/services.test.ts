@@ -1,4 +1,4 @@
-// The bring-up of services itself: given ones are used, started ones are stopped, a killed run is cleared up after.
+// How services are started: given ones are used, started ones are stopped, and those of a killed run are removed.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";

@@ -1,4 +1,4 @@
-// Local model servers for the tests of agents: a provider's wire format on loopback, answers by script.
+// Local model servers for the tests of agents: a provider's wire format on loopback, with scripted answers.
 
 import { anthropicMessages } from "./anthropic-messages.ts";
 import { startModelServer, type ModelServer } from "./model-server.ts";

@@ -1,5 +1,5 @@
-// A local stand-in for a provider of models: real HTTP in the provider's wire format, answers by script, every request
-// kept. Knows no provider; each API is a row of `routes`.
+// A local replacement for a model provider: real HTTP in the provider's wire format, scripted answers, every request
+// recorded. Each API is a row of `routes`.
 
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -10,24 +10,24 @@ export interface ModelServer extends AsyncDisposable {
   /** `http://127.0.0.1:<port>`, without a path. */
   readonly url: string;
   readonly port: number;
-  /** All that arrived at an API, in order. */
+  /** All requests that arrived at an API, in order. */
   readonly requests: readonly ModelRequest[];
-  /** Replaces the script for the requests to come. */
+  /** Replaces the script for later requests. */
   play(script: ModelScript): void;
 }
 
-/** How one API writes what is said. */
+/** How one API encodes a reply. */
 export interface ModelRoute {
-  /** What the error of a script, or of a wrong request, looks like. */
+  /** The body of a script's error, or of the error for a wrong request. */
   errorBody(error: { type: string; message: string }): unknown;
   whole(said: Said, request: ModelRequest): Promise<unknown>;
-  /** Server-sent events: each `[name, data]`; no name, no `event:` line. */
+  /** Server-sent events, each `[name, data]`; without a name there is no `event:` line. */
   stream(said: Said, request: ModelRequest): AsyncGenerator<readonly [string | undefined, unknown], void>;
 }
 
 const requestBytesMax = 64 * 1024 * 1024;
 
-/** Listens on a free port of loopback. Requests to other paths than those of `routes` are answered with 404. */
+/** Listens on a free loopback port. Requests to paths that `routes` does not have are answered with 404. */
 export async function startModelServer(
   routes: Readonly<Record<string, ModelRoute>>,
   script: ModelScript,
@@ -39,7 +39,7 @@ export async function startModelServer(
     const route = incoming.method === "POST" ? routes[path] : undefined;
     if (route === undefined) return void response.writeHead(404).end("{}");
     void answer(incoming, response, { path, route, requests, script: (request) => playing(request) }).catch(
-      // The client went away, or the script threw: it sees a broken connection.
+      // The client went away, or the script threw; in that case the client sees a broken connection.
       () => response.destroy(),
     );
   });
@@ -86,6 +86,6 @@ async function answer(incoming: IncomingMessage, response: ServerResponse, o: An
 }
 
 function sendJson(response: ServerResponse, status: number, body: unknown): void {
-  // SDKs try again on their own after such an answer; scripts say what comes then.
+  // SDKs retry by themselves after such an answer; scripts define what comes then.
   response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
 }

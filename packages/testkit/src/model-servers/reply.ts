@@ -1,4 +1,4 @@
-// What a scripted model says, apart from any provider's wire format.
+// The reply of a scripted model, independent of a provider's wire format.
 
 /** One call of a model, as it arrived. */
 export interface ModelRequest {
@@ -6,7 +6,7 @@ export interface ModelRequest {
   readonly path: string;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly body: Readonly<Record<string, unknown>>;
-  /** The body as it was sent, to look for bytes in. */
+  /** The body as it was sent, for searching for bytes. */
   readonly text: string;
 }
 
@@ -18,7 +18,7 @@ export interface ModelUsage {
   readonly reasoningTokens?: number;
 }
 
-/** Text comes in pieces; a piece that is awaited holds the stream until the test has seen what came before it. */
+/** Text arrives in pieces; an awaited piece holds the stream until the test has seen the ones before it. */
 export type TextPieces = string | Iterable<string> | AsyncIterable<string>;
 
 export type ModelReply =
@@ -40,7 +40,7 @@ export const usageOf = (said: Said): ModelUsage => said.usage ?? { inputTokens: 
 
 export const toolCallsOf = (said: Said): readonly ToolCall[] => ("toolCalls" in said ? said.toolCalls : []);
 
-/** The pieces of what is said; a string is one. */
+/** The pieces of a reply's text; a string is one piece. */
 export async function* piecesOf(text: TextPieces | undefined): AsyncGenerator<string, void> {
   if (text === undefined) return;
   if (typeof text === "string") yield text;

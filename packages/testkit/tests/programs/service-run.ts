@@ -1,4 +1,4 @@
-// Brings a PostgreSQL up as a test run does and holds it until killed. Prints its process as one JSON line.
+// Starts a PostgreSQL as a test run does and holds it until killed. Prints its process as one JSON line.
 
 import { readdirSync } from "node:fs";
 import { createServer } from "node:net";
