@@ -5,9 +5,9 @@ import { createRequire, registerHooks } from "node:module";
 import { pathToFileURL } from "node:url";
 
 const [{ globalConfig, config, path: file }] = await once(process, "message");
-// The parent is gone, and so are the services.
+// The parent has ended, and with it the services.
 process.once("disconnect", () => process.exit(1));
-// More than Node's default of ten, because what a test awaits is often far below it.
+// More than Node's default of ten, because the failing call is often far below the test's own.
 Error.stackTraceLimit = 100;
 
 const names = ["afterAll", "afterEach", "beforeAll", "beforeEach", "describe", "expect", "it", "test"];
@@ -17,7 +17,7 @@ registerHooks({ resolve: (name, context, next) => (name === "@jest/globals" ? gl
 
 const require = createRequire(config.testRunner);
 
-/** What jest's framework asks of its runtime. It sets the globals before it imports the file. */
+/** What jest's framework needs of its runtime. It sets the globals before it imports the file. */
 const runtime = {
   requireInternalModule: require,
   requireModule: require,
@@ -36,7 +36,7 @@ async function run() {
   const ran = result.numPassingTests + result.numFailingTests;
   return {
     ...result,
-    // These hold the compared values, which cannot always be sent. The messages show them.
+    // These contain the compared values, which cannot always be sent. The messages show them.
     testResults: result.testResults.map((test) => ({ ...test, failureDetails: [] })),
     perfStats: { ...result.perfStats, start, end, runtime: end - start, slow: false },
     testFilePath: file,
@@ -49,5 +49,5 @@ const answer = await run().then(
   (result) => ({ result }),
   ({ message, stack }) => ({ error: { message, stack } }),
 );
-// What a test left open ends here.
+// Ends whatever a test left open.
 process.send(answer, () => process.exit());

@@ -5,7 +5,7 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 
 const program = new URL("native-process.mjs", import.meta.url);
-/** Start whole platforms, and are the longest. One that begins last keeps one core busy alone. */
+/** These start whole platforms and take longest. If one begins last, it keeps only one core busy. */
 const longest = /\/apps\/lab\/|\/packages\/sandbox\/|\/apps\/cli\//;
 
 export default class NativeRunner {
@@ -15,9 +15,9 @@ export default class NativeRunner {
     this.#globalConfig = globalConfig;
   }
 
-  /** Takes the files in jest's order, as many at a time as it has workers. */
+  /** Starts the files in jest's order, as many at a time as it has workers. */
   async runTests(tests, watcher, onStart, onResult, onFailure) {
-    // Where jest knows how long each took it has put them in that order; else in that of their sizes.
+    // Jest orders files by duration if it knows it, otherwise by size.
     const isEarly = ({ duration, path }) => duration === undefined && longest.test(path);
     const waiting = [...tests.filter(isEarly), ...tests.filter((test) => !isEarly(test))];
     const work = async () => {

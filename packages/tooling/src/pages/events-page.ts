@@ -58,7 +58,7 @@ function table(kinds: Readonly<Record<string, Kind>>): string[] {
   return ["| type | when | ids | `data` |", "| --- | --- | --- | --- |", ...rows];
 }
 
-/** An optional part of a schema carries a mark that no copy of it as JSON has. */
+/** An optional part of a schema has a mark that its JSON lacks. */
 function isOptional(schema: object): boolean {
   return "~optional" in schema;
 }

@@ -1,4 +1,4 @@
-// docs/metrics.md: every metric with its labels, by the program that has it.
+// docs/metrics.md: every metric with its labels, by program.
 
 import { metricsByPart } from "@dari/control/operations";
 import type { MetricCatalogue, MetricSpec } from "@dari/runtime";

@@ -1,4 +1,4 @@
-// The committed pages are what the code says today.
+// The committed pages equal what the code generates.
 
 import { readFile } from "node:fs/promises";
 import path from "node:path";

@@ -1,4 +1,4 @@
-// The pages of docs/ that are derived from the code, and what each is derived from.
+// The pages of docs/ that are generated from the code, each with its source.
 
 import { apiSettings } from "@dari/api";
 import { serviceSettings } from "@dari/control/assembly";
@@ -11,7 +11,7 @@ import { metricsPage } from "./metrics-page.ts";
 import { standaloneSettings } from "@dari/standalone";
 import { workerSettings } from "@dari/worker";
 
-/** File below docs/ to its whole text. */
+/** Each file below docs/ with its text. */
 export function renderPages(): Record<string, string> {
   return {
     "states.md": renderStatesMarkdown(),

@@ -5,7 +5,7 @@ import { cellOf, evidence, securityTable, tableDrivers, type Guarantee } from "@
 const begin = "<!-- Generated from packages/sandbox/src/security-table.ts. -->";
 const end = "<!-- End of the generated table. -->";
 
-/** Returns the page's text with the table of today. */
+/** Returns the page's text with the current table. */
 export function withSecurityTable(page: string): string {
   const [before, after] = [page.split(begin)[0], page.split(end)[1]];
   if (before === undefined || after === undefined) throw new Error(`the page has no "${begin}" and "${end}"`);

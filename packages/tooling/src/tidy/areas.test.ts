@@ -1,4 +1,4 @@
-// The areas of packages/control: which may import which, and that each is entered through its index only.
+// The areas of packages/control: which may import which, and that each is imported only through its index.
 
 import path from "node:path";
 import { describe, expect, test } from "@jest/globals";

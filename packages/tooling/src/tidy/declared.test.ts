@@ -1,4 +1,4 @@
-// What each package.json declares is imported somewhere, and what is shipped runs without development dependencies.
+// Every package in a package.json is imported somewhere, and shipped code runs without development dependencies.
 
 import { describe, expect, test } from "@jest/globals";
 import { isTest, packageOf, textFiles } from "./files.ts";

@@ -1,4 +1,5 @@
-// Who may import whom: the dependency table and the homes of vendors, held against every import and every package.json.
+// Which package may import which: checks the dependency table and the homes of vendors against every import and every
+// package.json.
 
 import { describe, expect, test } from "@jest/globals";
 import { packageOf, isTest, sourceFiles, textFiles } from "./files.ts";
@@ -34,7 +35,7 @@ const internal = (target: string): string | undefined => /^@dari\/(.+)$/.exec(ta
 const homesOf = (vendor: string): readonly string[] =>
   vendorHomes[vendor] ?? vendorHomes[vendor.replace(/\/.*/, "/*")] ?? [];
 
-/** Harness guests and bundles under test are other people's code: what they import is the point of the test. */
+/** Harness guests and bundles under test are user code, whose imports are the point of the test. */
 const isFixture = (file: string): boolean => /\/(tests\/programs|guest)\//.test(file);
 
 function show({ file, target }: Use): string {

@@ -1,4 +1,4 @@
-// The files of this repository that the laws are about: all that could be committed, nothing installed or generated.
+// The files of this repository that the laws cover: all that could be committed, nothing installed or generated.
 
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
@@ -34,7 +34,7 @@ export const textFiles: readonly RepositoryFile[] = walk("")
 const sourceFile = /^(apps|packages|scripts|examples)\/.*\.(tsx?|mjs|cjs|js|py)$/;
 const generated = /(^|\/)generated\//;
 
-/** Agents that tests deploy: other people's code, as bad as the test wants it. */
+/** Agents that tests deploy: user code, as bad as the test needs it. */
 const fixture = /\/(tests\/agents|fixtures)\//;
 
 /** Every file of code that is written for this repository. */

@@ -1,10 +1,10 @@
-// What a source file imports, read from its syntax tree. Knows no law.
+// What a source file imports, read from its syntax tree.
 
 import ts from "typescript";
 
 export interface Import {
   readonly specifier: string;
-  /** True when nothing of it is left at run time. */
+  /** True if nothing of it is left at run time. */
   readonly typeOnly: boolean;
 }
 
@@ -52,12 +52,12 @@ function isLoader(expression: ts.Expression): boolean {
   return ts.isIdentifier(expression) && /^(require|createRequire)$/.test(expression.text);
 }
 
-/** `import { type A } from` counts as a value: Node leaves `import {} from` of it, which loads the module. */
+/** `import { type A } from` counts as a value, because Node keeps `import {} from`, which loads the module. */
 function isTypeOnly(clause: ts.ImportClause | undefined): boolean {
   return clause?.phaseModifier === ts.SyntaxKind.TypeKeyword;
 }
 
-/** The package of a bare specifier: "@aws-sdk/x" of "@aws-sdk/x/y". Undefined for files and Node's own. */
+/** The package of a bare specifier: "@aws-sdk/x" of "@aws-sdk/x/y". Undefined for files and Node's own modules. */
 export function npmPackageOf(specifier: string): string | undefined {
   if (/^(\.|\/|node:|file:|data:)/.test(specifier)) return undefined;
   return specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");
@@ -69,7 +69,7 @@ export interface FunctionLength {
   readonly lines: number;
 }
 
-/** Every function with its length in lines, from its first to its last. */
+/** Every function with its length in lines, including the first and the last. */
 export function functionLengths(fileName: string, text: string): FunctionLength[] {
   const source = ts.createSourceFile(fileName, text, ts.ScriptTarget.ESNext, true);
   const found: FunctionLength[] = [];

@@ -1,4 +1,5 @@
-// How the platform ships, checked without a Docker engine: images are pinned, unprivileged and healthy, paths exist.
+// The shipped container files, checked without a Docker engine: images are pinned, unprivileged and healthy, paths
+// exist.
 
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";

@@ -1,9 +1,9 @@
-// Applies a law to files, without the exceptions that the law knows.
+// Applies a law to files, except for its known exceptions.
 
 import type { RepositoryFile } from "./files.ts";
 import { exceptions } from "./laws.ts";
 
-/** Returns what breaks the law in files that are no known exception, and each exception that no longer breaks it. */
+/** Returns what breaks the law outside the known exceptions, and each exception that no longer breaks it. */
 export function judge(
   law: string,
   files: readonly RepositoryFile[],

@@ -1,4 +1,4 @@
-// The Kubernetes files, checked without a cluster: what they name exists, and no program goes without its probes.
+// The Kubernetes files, checked without a cluster: everything they name exists, and every program has probes.
 
 import { readdirSync } from "node:fs";
 import path from "node:path";
@@ -66,7 +66,7 @@ describe.each(deployments)("the deployment $metadata.name", ({ metadata, spec })
 
   test("runs as nobody in particular, within bounds", () => {
     expect(pod).toMatchObject({ automountServiceAccountToken: false, securityContext: { runAsNonRoot: true } });
-    // newuidmap of the worker's image gets two capabilities, within the pod's own user namespace.
+    // newuidmap in the worker's image needs two capabilities, within the pod's own user namespace.
     const isWorker = metadata.name === "worker";
     const added = isWorker ? { add: ["SETUID", "SETGID"] } : {};
     expect(container?.securityContext).toMatchObject({ allowPrivilegeEscalation: isWorker });

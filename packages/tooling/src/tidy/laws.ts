@@ -1,4 +1,5 @@
-// The laws as data: who may import whom, where each vendor lives, how long things may be. The tests only apply them.
+// The laws as data: which package may import which, where each vendor is used, how long things may be. The tests only
+// apply them.
 
 const everyLibrary = [
   "blobs",
@@ -21,7 +22,7 @@ const everyLibrary = [
 export const dependencyTable: Readonly<Record<string, readonly string[]>> = {
   // Imports nothing.
   domain: [],
-  // Each quarantines one vendor or one concern; they never import one another.
+  // Each contains one vendor or one concern; they never import one another.
   blobs: ["domain"],
   contract: ["domain"],
   db: ["domain"],
@@ -40,11 +41,11 @@ export const dependencyTable: Readonly<Record<string, readonly string[]>> = {
   // It compares the events that tests caused with the schemas of the contract.
   testkit: ["blobs", "contract", "db", "domain", "embedded", "sandbox"],
   workspace: ["blobs", "domain", "native"],
-  // Knows agents and their sandboxes, and nothing of the database or the queue.
+  // Knows agents and their sandboxes, but not the database or the queue.
   "sandbox-pool": ["builder", "bundles", "domain", "harness", "native", "runtime", "sandbox"],
-  // Derives the generated pages from everything; not shipped.
+  // Generates pages from everything; not shipped.
   tooling: ["api", "contract", "control", "domain", "reconciler", "runtime", "sandbox", "standalone", "worker"],
-  // Programs. Only standalone joins the first three; console and cli know the HTTP client alone.
+  // Programs. Only standalone combines the first three; console and cli use only the HTTP client.
   api: ["blobs", "contract", "control", "db", "domain", "queue", "runtime", "workspace"],
   worker: [...everyLibrary, "embedded", "sandbox-pool"],
   reconciler: ["control", "db", "domain", "runtime"],
@@ -69,8 +70,10 @@ export const controlAreas = [
 ] as const;
 
 /**
- * Programs that never run an agent. They load nothing of these packages and vendors, not even through others: that code
+ *
+ * Programs that never run an agent. They load none of these packages and vendors, not even through others: that code
  * starts programs of tenants, and these programs hold the secrets of all tenants.
+ *
  */
 export const runsNoAgents: Readonly<Record<"programs" | "packages" | "vendors", readonly string[]>> = {
   programs: ["apps/api/src/main.ts", "apps/reconciler/src/main.ts"],
@@ -94,16 +97,18 @@ export const usedWithoutImport: Readonly<Record<string, Readonly<Record<string, 
   "packages/db/": { "kysely-codegen": "run by tests/schema.test.ts" },
 };
 
-/** What tests may import beyond their package's own row. */
+/** What tests may import in addition to their package's row. */
 export const testsMayImport: readonly string[] = ["client", "embedded", "testkit"];
 
-/** Programs meet these two only where their dependencies are assembled; types are free. */
+/** Programs import these two only where their dependencies are assembled; types may be imported anywhere. */
 export const assembledOnly: readonly string[] = ["blobs", "db"];
 export const assemblyFiles = /^apps\/[^/]+\/src\/(.*\/)?(main|assemble)\.ts$/;
 
 /**
- * Each vendor and the only packages that may import it. A package that is not listed may be imported nowhere. The lab
- * builds the queues that it measures beside ours from their own libraries, and forges jobs as a stranger would.
+ *
+ * Each vendor and the only packages that may import it. An unlisted package may not be imported at all. The lab builds
+ * the queues that it measures from their own libraries, and forges jobs as an attacker would.
+ *
  */
 export const vendorHomes: Readonly<Record<string, readonly string[]>> = {
   "@aws-sdk/*": ["blobs"],
@@ -146,21 +151,24 @@ export const vendorHomes: Readonly<Record<string, readonly string[]>> = {
   vite: ["console"],
 };
 
-/** What tests may import of vendors beyond their package's own. */
+/** The vendors that tests may import in addition to their package's own. */
 export const testVendors: readonly string[] = ["@jest/globals", "tar-stream"];
 
 export const fileLinesMax = 400;
 export const documentLinesMax = 200;
 export const functionLinesMax = 70;
 export const lineCharsMax = 120;
-/** Lines of documents that are longer, of all documents together. It may only become smaller. */
+/** The number of overlong lines in all documents. It may only become smaller. */
 export const documentLongLinesMax = 60;
 
-/** Where the environment may be met: once per program, and by what prepares a machine, a test run or other programs. */
+/**
+ * Where the environment may be read: once per program, and by code that prepares a machine, a test run or other
+ * programs.
+ */
 export const readsEnvironment =
   /^(apps\/[^/]+\/src\/(config|main|run-worker)\.ts|scripts\/|infra\/|packages\/(testkit|tooling)\/)/;
 
-/** Hosts that a clone must not depend on by name: which registry is used is the user's setting. */
+/** Hosts that a clone must not name: the registry is the user's setting. */
 export const registryHosts: readonly string[] = [
   ["registry", "npmjs", "org"],
   ["registry", "yarnpkg", "com"],
@@ -173,8 +181,10 @@ export const registryHosts: readonly string[] = [
 ].map((labels) => labels.join("."));
 
 /**
- * Files that break a law and are known to. This list may only shrink: a file that has become good must leave it, and
- * a new one needs a better idea instead.
+ *
+ * Files that are known to break a law. The list may only shrink: a file that has been fixed must be removed, and a new
+ * one needs a better idea instead.
+ *
  */
 export const exceptions: Readonly<Record<string, readonly string[]>> = {
   "file length": ["packages/native/programs/confine.c"],

@@ -1,4 +1,4 @@
-// Links between documents lead to a file, and to a heading that exists.
+// Links between documents lead to an existing file and heading.
 
 import { existsSync } from "node:fs";
 import path from "node:path";
@@ -8,7 +8,7 @@ import { root, textFiles, type RepositoryFile } from "./files.ts";
 const documents = textFiles.filter((file) => file.path.endsWith(".md"));
 const withoutCode = (text: string): string => text.replace(/```.*?```/gs, "");
 
-/** The anchor of a heading, as GitHub makes it. */
+/** The anchor of a heading, as GitHub generates it. */
 function anchorOf(heading: string): string {
   const text = heading.replace(/[`*]|\]\([^)]*\)|\[/g, "").trim();
   return text
@@ -24,7 +24,7 @@ const anchors = new Map(
   ]),
 );
 
-/** Returns the links of a document that lead nowhere. */
+/** Returns the broken links of a document. */
 function brokenLinks({ path: from, text }: RepositoryFile): string[] {
   return [...withoutCode(text).matchAll(/\]\(([^)\s]+)\)/g)].flatMap(([, link]) => {
     if (/^[a-z]+:/.test(link!)) return [];

@@ -1,4 +1,4 @@
-// Boards and alerts name metrics that exist; metrics are counted from lines that are written.
+// Boards and alerts name existing metrics; metrics are counted from log lines that are written.
 
 import { describe, expect, test } from "@jest/globals";
 import { createPlatformMetrics, eventMetrics, platformMetrics } from "@dari/control/operations";
@@ -13,7 +13,7 @@ const alertQueries = [...alerts.matchAll(/expr: (?:>-\n)?([\s\S]*?)\n {8}(?:for|
   (match) => match[1] ?? "",
 );
 
-/** Names of series as Prometheus has them: a histogram's are three. */
+/** The names of series in Prometheus: a histogram has three. */
 async function knownSeries(): Promise<Set<string>> {
   const metrics = createPlatformMetrics({ parts: ["api", "worker", "reconciler"], byOrganization: true });
   // The metrics of the process that exist now. Some appear only after the first garbage collection.
@@ -28,7 +28,7 @@ async function knownSeries(): Promise<Set<string>> {
 
 const namedIn = (query: string): string[] => query.match(/\b(?:dari|process|nodejs)_\w+/g) ?? [];
 
-/** What a query's braces and groups name of labels, with the metric that they stand at where it is one. */
+/** The labels in a query's braces and groups, with their metric if they follow one. */
 function labelsOf(query: string): [metric: string, label: string][] {
   return [...query.matchAll(/(dari_\w+)\{([^}]*)\}/g)].flatMap(([, metric = "", selectors = ""]) =>
     [...selectors.matchAll(/(\w+)\s*(?:=~|!~|!=|=)/g)].map(([, label = ""]): [string, string] => [metric, label]),

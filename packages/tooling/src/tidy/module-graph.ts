@@ -1,4 +1,4 @@
-// Which module of this repository imports which, what a program loads, and where imports form a ring. Knows no law.
+// Which module of this repository imports which, what a program loads, and where imports form a ring.
 
 import path from "node:path";
 import { sourceFiles, textFiles, type RepositoryFile } from "./files.ts";
@@ -47,9 +47,9 @@ function graphOf(isEdge: (item: Import) => boolean): Graph {
   return new Map(edges);
 }
 
-/** What is loaded at run time. */
+/** The modules that are loaded at run time. */
 export const loads: Graph = graphOf(({ typeOnly }) => !typeOnly);
-/** The same and what is imported for its types only. */
+/** The same, plus those that are imported only for their types. */
 export const reads: Graph = graphOf(() => true);
 
 /** Returns every module that is loaded with `entry`. `stopAt`: modules that are included, but not followed. */

@@ -1,4 +1,4 @@
-// Every package of this repository introduces itself the same way in its README and its package.json.
+// Every package has a README and a package.json of the same form.
 
 import { describe, expect, test } from "@jest/globals";
 import { textFiles } from "./files.ts";

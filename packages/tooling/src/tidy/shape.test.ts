@@ -1,4 +1,4 @@
-// The shape of every file: lengths, headers, and the words and calls that have no place here.
+// The form of every file: lengths, headers, and refused words and calls.
 
 import { describe, expect, test } from "@jest/globals";
 import { isTest, otherTexts, sourceFiles, textFiles, type RepositoryFile } from "./files.ts";
@@ -22,7 +22,7 @@ const outsideTidy = (files: readonly RepositoryFile[]): RepositoryFile[] =>
 
 const lineCount = (text: string): number => text.replace(/\n$/, "").split("\n").length;
 
-/** Lines of the file that match, as "path:line". */
+/** The lines of the file that match, as "path:line". */
 function linesThat(file: RepositoryFile, pattern: RegExp): string[] {
   return file.text.split("\n").flatMap((line, index) => (pattern.test(line) ? [`${file.path}:${index + 1}`] : []));
 }
@@ -30,7 +30,7 @@ function linesThat(file: RepositoryFile, pattern: RegExp): string[] {
 const measured = [...sourceFiles, ...otherTexts];
 const tooLong = new RegExp(`.{${lineCharsMax + 1}}`, "u");
 const isDocument = ({ path }: RepositoryFile): boolean => path.endsWith(".md");
-/** Rows of tables and lines with a link, which Markdown cannot break or which are worse to read broken. */
+/** Table rows and lines with a link, which Markdown cannot break or which are worse to read broken. */
 const isUnbreakable = (line: string): boolean => /^\s*\||\]\(|:\/\//.test(line);
 
 /** Functions of C, which begin with a line at the margin that ends in a brace and end with a brace at the margin. */
@@ -64,7 +64,7 @@ describe("length", () => {
   });
 
   test(`functions have at most ${functionLinesMax} lines`, () => {
-    // A suite is a list of tests, not a function that someone must hold in the head.
+    // A suite is a list of tests, not a function that a reader must understand as a whole.
     const candidates = modules.filter(({ path }) => !isTest(path));
     const long = judge("function length", candidates, ({ path, text }) =>
       functionLengths(path, text)

@@ -1,4 +1,4 @@
-// The words that give unclear text away. No file may use them.
+// Words that indicate unclear text. No file may use them.
 
 import type { RepositoryFile } from "./files.ts";
 

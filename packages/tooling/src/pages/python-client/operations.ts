@@ -1,4 +1,4 @@
-// Each operation of the OpenAPI document as a Python method, once for the blocking client and once for the other one.
+// Each operation of the OpenAPI document as a Python method, once for the blocking client and once for the async one.
 
 import { componentOf, type JsonSchema, type PythonTypes } from "./types.ts";
 
@@ -30,16 +30,16 @@ export interface Place {
 interface Argument {
   readonly name: string;
   readonly type: string;
-  /** Absent: it must be given. */
+  /** Absent: the argument is required. */
   readonly fallback?: string;
 }
 
-/** How the reply is read: a whole JSON value, a text, bytes as they come, or events as they come. */
+/** How the reply is read: as JSON, as text, as streamed bytes, or as streamed events. */
 type Reading = "json" | "text" | "content" | "events";
 
 const events = "text/event-stream";
 
-/** Those that answer when a turn has ended. */
+/** Operations that answer when a turn has ended. */
 const answersLate = ["sendMessage", "sendMessageSync"];
 
 /** `createSession` → `create_session` */
@@ -94,7 +94,7 @@ function parameterArgument(parameter: Parameter, types: PythonTypes): Argument {
   return parameter.required ? { name, type } : { name, type: `${type} | None`, fallback: "None" };
 }
 
-/** `0`, `1`, `true` and `false` are how a query spells a boolean. */
+/** A query spells a boolean as `0`, `1`, `true` or `false`. */
 function isSwitch({ schema }: Parameter): boolean {
   return Array.isArray(schema["enum"]) && schema["enum"].join() === "0,1,true,false";
 }
@@ -132,7 +132,7 @@ function resultType(reading: Reading, type: string, isAsync: boolean): string {
   return reading === "content" && isAsync ? "AsyncBody" : type;
 }
 
-/** JSON is of any type; here it gets the one that the document gives it. */
+/** Parsed JSON has any type; here it gets the document's type. */
 function resultLines(reading: Reading, type: string, read: string): string[] {
   if (reading !== "json") return [`        return ${read}`];
   return [`        reply: ${type} = ${read}`, "        return reply"];

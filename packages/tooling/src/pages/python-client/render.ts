@@ -1,5 +1,5 @@
-// The generated half of the Python client, from the same document that the API serves: an operation of the platform
-// that the client lacks makes this text differ from the committed one.
+// The generated half of the Python client, from the document that the API serves. If the client lacks an operation,
+// this text differs from the committed one.
 
 import { buildOpenApi } from "@dari/contract";
 import { methodOf, type Operation, type Place } from "./operations.ts";
@@ -15,7 +15,7 @@ interface Document {
 const folder = "packages/client-python/src/dari_client/generated";
 const origin = "Generated from the platform's OpenAPI document; not edited by hand.";
 
-/** File, from the root of the repository, to its whole text. */
+/** Each file, by its path from the root of the repository, with its text. */
 export function renderPythonClient(): Record<string, string> {
   const document = buildOpenApi({ version: "1", serverUrl: "http://127.0.0.1:4870" }) as unknown as Document;
   const types = pythonTypes(document.components.schemas);
@@ -32,7 +32,7 @@ export function renderPythonClient(): Record<string, string> {
   };
 }
 
-/** `/v1/deployments…` is another way to the same operations. */
+/** `/v1/deployments…` is another path to the same operations. */
 function placesOf({ paths }: Document): Place[] {
   return Object.entries(paths).flatMap(([path, item]) =>
     Object.entries(item)

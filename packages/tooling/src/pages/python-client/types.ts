@@ -6,9 +6,9 @@ export interface JsonSchema {
 
 /** Collects the TypedDicts that expressions name. */
 export interface PythonTypes {
-  /** The type of a schema. `name` is what an object without a name of its own is called. */
+  /** The type of a schema. `name` is for an object without its own name. */
   expression(schema: JsonSchema, name: string): string;
-  /** Every class that was named so far, in the order of their names. */
+  /** All classes defined so far, ordered by name. */
   classes(): string;
 }
 
@@ -17,7 +17,7 @@ export function pythonTypes(components: Readonly<Record<string, JsonSchema>>): P
   const expression = (schema: JsonSchema, name: string): string => expressionOf(schema, name, define);
   const define = (name: string, schema: JsonSchema): string => {
     if (!classes.has(name)) {
-      // Before its members, which may name it.
+      // Added before its fields, which may refer to it.
       classes.set(name, "");
       classes.set(name, classOf(name, schema, expression));
     }
@@ -38,8 +38,10 @@ export function pythonTypes(components: Readonly<Record<string, JsonSchema>>): P
 }
 
 /**
- * Adds to each arm of a union the fields that only other arms have, as fields that are never there. Without them,
- * `event.get("message_id")` of a union is of type `object`.
+ *
+ * Adds to each arm of a union the fields that only other arms have, as fields that are never present. Without them,
+ * `event.get("message_id")` of a union has type `object`.
+ *
  */
 function withAbsentFields(components: Readonly<Record<string, JsonSchema>>): Readonly<Record<string, JsonSchema>> {
   const filled: Record<string, JsonSchema> = { ...components };
@@ -61,19 +63,19 @@ export function componentOf(reference: string): string {
   return reference.slice(reference.lastIndexOf("/") + 1);
 }
 
-/** Aliases after classes: they are evaluated where they stand. */
+/** Aliases come after classes, because they are evaluated in order. */
 function byKindAndName([left, leftText]: [string, string], [right, rightText]: [string, string]): number {
   const rank = (text: string): number => (text.startsWith("class ") ? 0 : 1);
   return rank(leftText) - rank(rightText) || (left < right ? -1 : 1);
 }
 
-/** Names in quotes: an alias may stand before those that it names. */
+/** Names are quoted, because an alias may come before the types that it names. */
 function aliasOf(name: string, alternatives: string): string {
   const arms = alternatives.split(" | ").map((arm) => JSON.stringify(arm));
   return `${name} = Union[${arms.join(", ")}]\n`;
 }
 
-/** An object whose members are known by name. */
+/** An object whose fields are known by name. */
 function isRecord(schema: JsonSchema): boolean {
   return schema["type"] === "object" && typeof schema["properties"] === "object";
 }
@@ -85,7 +87,7 @@ function expressionOf(schema: JsonSchema, name: string, define: Define): string 
   const alternatives = schema["anyOf"] ?? schema["oneOf"];
   const inner = (part: JsonSchema, as: string): string => expressionOf(part, as, define);
   if (typeof reference === "string") return componentOf(reference);
-  // Any string but the types of the other arms, or nothing at all.
+  // Any string except the types of the other arms, or no value.
   if ("not" in schema) return type === "string" ? "UnknownType" : "Never";
   if (Array.isArray(words)) return `Literal[${words.map((word) => JSON.stringify(word)).join(", ")}]`;
   if ("const" in schema) return `Literal[${schema["const"] === true ? "True" : JSON.stringify(schema["const"])}]`;
@@ -113,7 +115,7 @@ function mapOf(schema: JsonSchema, name: string, inner: (part: JsonSchema, as: s
   return `dict[str, ${typeof values === "object" && values !== null ? inner(values as JsonSchema, name) : "Any"}]`;
 }
 
-/** Lists are all alike: a page of rows. */
+/** All lists are a page of rows. */
 function pageOf(schema: JsonSchema, name: string, define: Define): string | undefined {
   const properties = schema["properties"] as Record<string, JsonSchema>;
   const { data, has_more: more, next } = properties;
@@ -121,7 +123,7 @@ function pageOf(schema: JsonSchema, name: string, define: Define): string | unde
   return `Page[${expressionOf((data["items"] ?? {}) as JsonSchema, `${name}Row`, define)}]`;
 }
 
-/** `Text` for `{type: "text", …}`, else a number. */
+/** `Text` for `{type: "text", …}`, otherwise a number. */
 function armName(schema: JsonSchema, index: number): string {
   const properties = (schema["properties"] ?? {}) as Record<string, JsonSchema>;
   const words = (properties["type"]?.["enum"] ?? properties["kind"]?.["enum"]) as string[] | undefined;
