@@ -1,4 +1,4 @@
-"""What the client does about refusals that pass and streams that break off, against small servers that misbehave."""
+"""How the client handles temporary refusals and broken streams, with small misbehaving servers."""
 
 import json
 import threading
@@ -12,7 +12,7 @@ Answer = Callable[[BaseHTTPRequestHandler, int], None]
 
 
 class Misbehaving:
-    """Answers each request by its turn, and keeps what was asked."""
+    """Gives each request the next answer, and records the requests."""
 
     def __init__(self, *answers: Answer) -> None:
         self.seen: list[tuple[str, str, dict[str, str], bytes]] = []
@@ -57,7 +57,7 @@ def hang_up(request: BaseHTTPRequestHandler, _: int) -> None:
 
 
 def events(*numbers: int, last: str | None = None) -> Answer:
-    """Sends these events and ends, as a platform does that shuts down."""
+    """Sends these events and ends the stream, as a platform does when it shuts down."""
 
     def answer(request: BaseHTTPRequestHandler, _: int) -> None:
         request.send_response(200)

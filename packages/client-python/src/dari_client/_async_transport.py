@@ -1,4 +1,4 @@
-"""Carries calls over httpx without blocking. `generated/transport.py` is made from this file."""
+"""Sends calls over httpx without blocking. `generated/transport.py` is generated from this file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .generated.streams import AnyStreamedEvent
 
 
 class AsyncBody:
-    """The bytes of a reply as they come. Read it once: whole, piece by piece, or into a file."""
+    """The bytes of a reply. Read it once: all of it, piece by piece, or into a file."""
 
     def __init__(self, response: httpx.Response) -> None:
         self._response = response
@@ -72,7 +72,7 @@ class AsyncTransport:
         await self._http.aclose()
 
     async def _send(self, call: Call, *, streams: bool = False) -> httpx.Response:
-        """One exchange: the reply with its body unread. Raises `ApiError`, `UnreachableError`."""
+        """Sends one request and returns the reply with its body unread. Raises `ApiError`, `UnreachableError`."""
         arguments = request_arguments(call, self._api_key, self._timeout, streams=streams)
         if call.filename is not None:
             arguments["files"] = {"file": (call.filename, call.content, call.content_type)}
@@ -102,7 +102,7 @@ class AsyncTransport:
             attempt += 1
 
     async def _read(self, call: Call) -> bytes:
-        """The whole reply; what breaks off on the way counts as not reached."""
+        """The complete reply. If it breaks off, the platform counts as unreachable."""
         attempt = 1
         while True:
             response = await self._open(call)

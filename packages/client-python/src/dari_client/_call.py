@@ -1,4 +1,4 @@
-"""One call as data: what is sent where, and whether it may be sent again."""
+"""One call as data: its address and content, and whether it can be retried."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 PIECE_BYTES = 64 * 1024
 
-#: What is uploaded. Files are read piece by piece; `AsyncClient` also takes asynchronous iterators.
+#: The content of an upload. Files are read piece by piece; `AsyncClient` also takes asynchronous iterators.
 Content = Union[bytes, BinaryIO, Iterable[bytes], AsyncIterable[bytes]]
 Query = Mapping[str, Union[str, int, float, bool, list[str], None]]
 
@@ -23,34 +23,34 @@ class Call:
     headers: Mapping[str, str | None] = field(default_factory=dict)
     json: Any = None
     content: Content | None = None
-    #: With a name the content is sent as a form with one file.
+    #: If set, the content is sent as a form with one file of this name.
     filename: str | None = None
     content_type: str = "application/octet-stream"
     idempotency_key: str | None = None
     timeout: float | None = None
-    #: Answers when a turn has ended, however long that takes.
+    #: Answers when a turn has ended; there is no time limit.
     waits: bool = False
     #: The address itself authorizes: the key is not sent.
     keyless: bool = False
 
     @property
     def is_safe_to_repeat(self) -> bool:
-        """Whether a call of which nobody knows if it arrived may be sent again."""
+        """Whether the call can be retried if it may have arrived."""
         return self.is_replayable and (self.method == "GET" or self.idempotency_key is not None)
 
     @property
     def is_replayable(self) -> bool:
-        """Whether its body can be sent a second time."""
+        """Whether its body can be sent again."""
         return self.content is None or isinstance(self.content, bytes) or _is_seekable(self.content)
 
     def rewind(self) -> None:
-        """Prepares the body for being sent again."""
+        """Prepares the body for a retry."""
         if not isinstance(self.content, bytes) and _is_seekable(self.content):
             self.content.seek(0)  # type: ignore[union-attr]
 
 
 def new_key() -> str:
-    """An `Idempotency-Key`: a creation that is sent twice with it happens once."""
+    """An `Idempotency-Key`: a creation that is sent twice with the same key happens once."""
     return str(uuid.uuid4())
 
 

@@ -1,4 +1,4 @@
-"""The two clients: every operation by name, and what takes more than one call."""
+"""The two clients: every operation by name, and helpers that make several calls."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Client(Operations):
         return self.wait_for_message(self.send_message_async(session_id, message_body(text, ids, more))["id"])
 
     def wait_for_message(self, message_id: str) -> Message:
-        """The message once it has ended; of a merged one, the message that it became part of."""
+        """Waits until the message has ended and returns it; for a merged one, the message that it was merged into."""
         for event in self.stream_message(message_id):
             record = ended_record(event)
             if record is not None:
@@ -53,14 +53,14 @@ class AsyncClient(AsyncOperations):
         await self.close()
 
     async def send(self, session_id: str, text: str, *, files: Sequence[NamedFile] = (), **more: Any) -> Message:
-        """As `Client.send`."""
+        """Like `Client.send`."""
         uploads = (self.upload_file(content, name) for name, content in files)
         ids = [file["id"] for file in await asyncio.gather(*uploads)]
         sent = await self.send_message_async(session_id, message_body(text, ids, more))
         return await self.wait_for_message(sent["id"])
 
     async def wait_for_message(self, message_id: str) -> Message:
-        """As `Client.wait_for_message`."""
+        """Like `Client.wait_for_message`."""
         async for event in self.stream_message(message_id):
             record = ended_record(event)
             if record is not None:
@@ -80,7 +80,7 @@ def each_row(load: Callable[..., Page[Row]], *args: Any, **filters: Any) -> Iter
 
 
 async def each_row_async(load: Callable[..., Awaitable[Page[Row]]], *args: Any, **filters: Any) -> AsyncIterator[Row]:
-    """As `each_row`, of an `AsyncClient`'s list."""
+    """Like `each_row`, for a list of an `AsyncClient`."""
     after: str | None = None
     while True:
         page = await load(*args, **filters, after=after)

@@ -1,4 +1,4 @@
-"""Streams of the ledger: what is read, and how a stream that broke off goes on. Reads nothing itself."""
+"""Streams of the ledger: parses events, and decides how a broken stream is resumed."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ._retry import PASSING, backoff
 from ._streamed_event import StreamedEvent
 from .generated.streams import AnyStreamedEvent
 
-#: A stream is taken up again this often in a row without an event in between.
+#: How many times in a row a stream is resumed without an event in between.
 RESUME_ATTEMPTS = 8
 
 
 class EventLines:
-    """Puts the lines of a stream together to events."""
+    """Assembles events from the lines of a stream."""
 
     def __init__(self) -> None:
         self._data: list[str] = []
@@ -45,7 +45,7 @@ def event_of(read: Mapping[str, Any]) -> AnyStreamedEvent:
 
 
 class Following:
-    """Where a stream stands, over all of its connections."""
+    """The position in a stream, across all of its connections."""
 
     def __init__(self, call: Call, operation: str) -> None:
         self._call = call
@@ -56,10 +56,10 @@ class Following:
         self._failures = 0
 
     def next_call(self) -> Call:
-        """The call that goes on after what was seen."""
+        """The call that continues after the last event."""
         call = self._call
         if self._operation == "sendMessageStream" and self._message_id is not None:
-            # Sent: only watched from here on.
+            # The message was sent, so only its stream is needed.
             call = Call("GET", f"/v1/messages/{segment(self._message_id)}/stream", timeout=call.timeout)
         if self._position is None:
             return call
@@ -70,7 +70,7 @@ class Following:
         self._was_open = True
 
     def accepts(self, event: AnyStreamedEvent) -> bool:
-        """False for what was seen before the stream broke off."""
+        """False for events that were seen before the stream broke."""
         self._failures = 0
         if event.message_id is not None:
             self._message_id = self._message_id or event.message_id
@@ -85,7 +85,7 @@ class Following:
         return self._operation != "streamSession" and not event.is_preview and event.ends_message
 
     def pause(self, error: Exception | None) -> float | None:
-        """Seconds until the next connection; None: what was watched is gone. Raises what no new connection heals."""
+        """Seconds until the next connection, or None if the session or message is deleted. Raises permanent errors."""
         if isinstance(error, ApiError):
             if self._was_open and error.status == 404:
                 return None

@@ -12,13 +12,13 @@ import httpx
 from ._call import Call, query_pairs
 from ._errors import UnreachableError
 
-#: The platform sends a comment every 15 seconds, so that a silent stream is a broken one.
+#: The platform sends a comment every 15 seconds, so a silent stream is broken.
 STREAM_SILENCE_SECONDS = 45.0
 USER_AGENT = "dari-client-python/0.1.0"
 
 
 def request_arguments(call: Call, api_key: str | None, timeout: float, *, streams: bool) -> dict[str, Any]:
-    """What httpx is given of a call, without its body."""
+    """The arguments of a call for httpx, without its body."""
     headers = {name: value for name, value in call.headers.items() if value is not None}
     if api_key is not None and not call.keyless:
         headers["Authorization"] = f"Bearer {api_key}"
@@ -27,7 +27,7 @@ def request_arguments(call: Call, api_key: str | None, timeout: float, *, stream
     if call.content is not None and call.filename is None:
         headers["Content-Type"] = call.content_type
     limit = timeout if call.timeout is None else call.timeout
-    # The answer to an upload comes when all of it is stored.
+    # An upload is answered after all of it is stored.
     takes_its_time = call.timeout is None and (call.waits or call.content is not None)
     read = STREAM_SILENCE_SECONDS if streams else (None if takes_its_time else limit)
     return {
@@ -49,13 +49,13 @@ def decoded(text: bytes) -> Any:
 
 
 def client_arguments(api_url: str) -> dict[str, Any]:
-    """The platform never redirects, and the key must not follow somebody else's redirect."""
+    """The platform never redirects, and the key must not be sent to another server."""
     return {"base_url": api_url.rstrip("/"), "follow_redirects": False, "headers": {"User-Agent": USER_AGENT}}
 
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """httpx's errors as ours."""
+    """Translates errors of httpx."""
     try:
         yield
     except (httpx.TransportError, httpx.StreamError) as error:

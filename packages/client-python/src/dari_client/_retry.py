@@ -1,4 +1,4 @@
-"""When a call is sent again, and after how long. Decides; waits for nothing."""
+"""Decides whether a call is retried, and after how long."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ PASSING = frozenset({408, 502, 503, 504})
 
 @dataclass(frozen=True)
 class RetryRules:
-    #: A call is sent at most once more than this.
+    #: The most retries of a call.
     max_retries: int = 4
-    #: Who asks for a longer pause is not waited for: the error is raised, with its `retry_after`.
+    #: If a longer pause is asked for, the error is raised, with its `retry_after`.
     longest_retry_after: float = 60.0
 
     def pause(self, call: Call, error: Exception, attempt: int) -> float | None:
-        """Seconds until the call may be sent again, or None: it may not. `attempt` counts from 1."""
+        """Seconds until the retry, or None for no retry. `attempt` counts from 1."""
         if attempt > self.max_retries or not may_pass(call, error):
             return None
         asked = error.retry_after if isinstance(error, ApiError) else None
@@ -32,7 +32,7 @@ class RetryRules:
 
 
 def may_pass(call: Call, error: Exception) -> bool:
-    """A refusal by a limit did nothing, so that anything may be sent again; otherwise only what happens once."""
+    """A call that a limit refused had no effect, so it can be retried; otherwise only an idempotent one."""
     if isinstance(error, ApiError):
         if error.status == 429:
             return call.is_replayable
@@ -41,6 +41,6 @@ def may_pass(call: Call, error: Exception) -> bool:
 
 
 def backoff(attempt: int) -> float:
-    """Doubles with each attempt; half of it is chance, so that many clients do not come back at once."""
+    """Doubles with each attempt; half of it is random, so that clients do not retry at the same time."""
     longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** (attempt - 1))
     return longest * (0.5 + random.random() / 2)

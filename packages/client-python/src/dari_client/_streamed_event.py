@@ -14,7 +14,7 @@ LAST_TYPES = frozenset({"message.completed", "message.failed", "message.cancelle
 
 @dataclass(frozen=True)
 class StreamedEvent(Generic[Type, Data]):
-    """An event of the ledger, or a preview: text as it comes, which has no number and may be lost."""
+    """An event of the ledger, or a preview: streamed text, which has no number and can be lost."""
 
     type: Type
     session_id: str

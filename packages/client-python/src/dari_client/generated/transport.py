@@ -1,4 +1,4 @@
-"""Carries calls over httpx and waits for each of them. Generated from `_async_transport.py`."""
+"""Sends calls over httpx and waits for each of them. Generated from `_async_transport.py`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .streams import AnyStreamedEvent
 
 
 class Body:
-    """The bytes of a reply as they come. Read it once: whole, piece by piece, or into a file."""
+    """The bytes of a reply. Read it once: all of it, piece by piece, or into a file."""
 
     def __init__(self, response: httpx.Response) -> None:
         self._response = response
@@ -72,7 +72,7 @@ class SyncTransport:
         self._http.close()
 
     def _send(self, call: Call, *, streams: bool = False) -> httpx.Response:
-        """One exchange: the reply with its body unread. Raises `ApiError`, `UnreachableError`."""
+        """Sends one request and returns the reply with its body unread. Raises `ApiError`, `UnreachableError`."""
         arguments = request_arguments(call, self._api_key, self._timeout, streams=streams)
         if call.filename is not None:
             arguments["files"] = {"file": (call.filename, call.content, call.content_type)}
@@ -102,7 +102,7 @@ class SyncTransport:
             attempt += 1
 
     def _read(self, call: Call) -> bytes:
-        """The whole reply; what breaks off on the way counts as not reached."""
+        """The complete reply. If it breaks off, the platform counts as unreachable."""
         attempt = 1
         while True:
             response = self._open(call)

@@ -7,7 +7,7 @@ const source = path.resolve(import.meta.dirname, "../../../../client-python/src/
 
 /** In this order. */
 const replacements: readonly (readonly [RegExp, string])[] = [
-  [/^""".*"""/, '"""Carries calls over httpx and waits for each of them. Generated from `_async_transport.py`."""'],
+  [/^""".*"""/, '"""Sends calls over httpx and waits for each of them. Generated from `_async_transport.py`."""'],
   [/\basync (?=def|with|for)|\bawait /g, ""],
   [/\basyncio\b/g, "time"],
   [/\bAsyncTransport\b/g, "SyncTransport"],
