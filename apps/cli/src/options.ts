@@ -48,6 +48,13 @@ export function parsePairs(pairs: readonly string[], option: string): Record<str
   );
 }
 
+/** Returns the fields that are given: a request has no field for an absent option. */
+export function given<Fields extends object>(
+  fields: Fields,
+): { [Name in keyof Fields]?: Exclude<Fields[Name], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never;
+}
+
 /** Returns the first rows of a list. */
 export async function take<Row>(rows: AsyncIterable<Row>, limit: number): Promise<Row[]> {
   const taken: Row[] = [];

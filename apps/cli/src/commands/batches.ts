@@ -8,7 +8,7 @@ import { text as readText } from "node:stream/consumers";
 import { createContext, type Io } from "../context.ts";
 import { showRows } from "../show-rows.ts";
 import { invalid } from "../exit.ts";
-import { collectOption, laneOption, limitOption, parseCount, parsePairs } from "../options.ts";
+import { collectOption, given, laneOption, limitOption, parseCount, parsePairs } from "../options.ts";
 import { systemErrorCode } from "../system-error.ts";
 
 interface CreateOptions {
@@ -54,10 +54,12 @@ function addCreateCommand(batches: Command, io: Io): void {
       const metadata = parsePairs(options.metadata, "--metadata");
       const body = {
         agent_id: options.agentId,
-        ...(options.versionId === undefined ? {} : { version_id: options.versionId }),
-        ...(options.name === undefined ? {} : { name: options.name }),
-        ...(options.lane === undefined ? {} : { lane: options.lane }),
-        ...(options.maxConcurrency === undefined ? {} : { max_concurrency: options.maxConcurrency }),
+        ...given({
+          version_id: options.versionId,
+          name: options.name,
+          lane: options.lane,
+          max_concurrency: options.maxConcurrency,
+        }),
         ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
         sessions: sessionsOf(await readLines(file, io)),
       };
@@ -123,11 +125,10 @@ function addLookCommands(batches: Command, io: Io): void {
       new Option("--status <status>", "only sessions whose message has this status").choices(messageMachine.states),
     )
     .addOption(limitOption())
-    .action(async (id: string, options: SessionsOptions, command: Command) => {
-      const status = options.status === undefined ? {} : { messageStatus: options.status };
-      await showRows(io, command, {
-        load: (api, page, call) => api.listBatchSessions(id, { ...page, ...status }, call),
-        limit: options.limit,
+    .action((id: string, { status, limit }: SessionsOptions, command: Command) =>
+      showRows(io, command, {
+        load: (api, page, call) => api.listBatchSessions(id, { ...page, ...given({ messageStatus: status }) }, call),
+        limit,
         headings: ["INDEX", "SESSION", "MESSAGE", "STATUS", "ERROR"],
         cells: (row) => [
           String(row.index),
@@ -136,8 +137,8 @@ function addLookCommands(batches: Command, io: Io): void {
           row.message_status ?? "(deleted)",
           row.error === null ? "" : `${row.error.code}: ${row.error.message}`,
         ],
-      });
-    });
+      }),
+    );
 }
 
 function renderBatch(record: SessionBatchRecord): string {

@@ -4,7 +4,7 @@ import { budgetPeriods, type BudgetRecord, type PutBudgetRequest } from "@dari/c
 import { type Command, Option } from "commander";
 import { createContext, type Io } from "../context.ts";
 import { showRows } from "../show-rows.ts";
-import { organizationOption, type OrganizationOption } from "../options.ts";
+import { given, organizationOption, type OrganizationOption } from "../options.ts";
 import { table } from "../output.ts";
 import { count } from "./limits.ts";
 
@@ -44,11 +44,13 @@ export function addBudgetCommands(org: Command, io: Io): void {
       const { output, client, signal } = createContext(io, command);
       const body = {
         period: options.period,
-        ...(options.agentId === undefined ? {} : { agent_id: options.agentId }),
-        ...(options.sessionId === undefined ? {} : { session_id: options.sessionId }),
-        ...(options.maxTurns === undefined ? {} : { max_turns: options.maxTurns }),
-        ...(options.maxTurnSeconds === undefined ? {} : { max_turn_seconds: options.maxTurnSeconds }),
-        ...(options.maxTokens === undefined ? {} : { max_tokens: options.maxTokens }),
+        ...given({
+          agent_id: options.agentId,
+          session_id: options.sessionId,
+          max_turns: options.maxTurns,
+          max_turn_seconds: options.maxTurnSeconds,
+          max_tokens: options.maxTokens,
+        }),
       };
       const record = await (await client()).putBudget(body, options.org, { signal });
       output.result(record, () => table(heads, [rowOf(record)]));

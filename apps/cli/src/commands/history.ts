@@ -3,6 +3,7 @@
 import type { Command } from "commander";
 import { Readable } from "node:stream";
 import { createContext, type Io } from "../context.ts";
+import { given } from "../options.ts";
 import { invalid } from "../exit.ts";
 import { saveTo, table } from "../output.ts";
 
@@ -13,8 +14,7 @@ export function addSessionHistoryCommands(session: Command, io: Io): void {
     .option("--message <id>", "the message (default: the last completed one)")
     .action(async (id: string, options: { readonly message?: string }, command: Command) => {
       const { output, client, signal } = createContext(io, command);
-      const body = options.message === undefined ? {} : { message_id: options.message };
-      const record = await (await client()).forkSession(id, body, { signal });
+      const record = await (await client()).forkSession(id, given({ message_id: options.message }), { signal });
       output.result(record, () => record.id);
     });
   session
@@ -50,7 +50,7 @@ export function addMessageHistoryCommands(message: Command, io: Io): void {
         await saveTo(options.output, Readable.from(await api.readAttemptFile(attempt, path, { signal })), io);
         return;
       }
-      const query = { ...(path === undefined ? {} : { path }), recursive: options.recursive ?? false };
+      const query = { ...given({ path }), recursive: options.recursive ?? false };
       const listing = await api.listAttemptFiles(attempt, query, { signal });
       output.result(listing, () => {
         const rows = listing.entries.map((entry) => [entry.path, entry.type, String(entry.size_bytes ?? "")]);

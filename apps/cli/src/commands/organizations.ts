@@ -4,7 +4,7 @@ import { type ApiKeyScope, apiKeyScopes } from "@dari/contract";
 import { type Command, Option } from "commander";
 import { createContext, type Io } from "../context.ts";
 import { showRows } from "../show-rows.ts";
-import { organizationOption, type OrganizationOption } from "../options.ts";
+import { given, organizationOption, type OrganizationOption } from "../options.ts";
 import { addBudgetCommands } from "./budgets.ts";
 import { addLimitCommands, count } from "./limits.ts";
 import { addMemberCommands } from "./members.ts";
@@ -116,17 +116,13 @@ function addApiKeyCommands(apiKeys: Command, io: Io): void {
       const { output, client, signal } = createContext(io, command);
       const body = {
         label,
-        ...(options.scope === undefined ? {} : { scopes: options.scope }),
-        ...(options.expiresAt === undefined ? {} : { expires_at: options.expiresAt }),
-        ...(options.maxRequestsPerMinute === undefined
-          ? {}
-          : { max_requests_per_minute: options.maxRequestsPerMinute }),
-        ...(options.maxMessagesPerMinute === undefined
-          ? {}
-          : { max_messages_per_minute: options.maxMessagesPerMinute }),
-        ...(options.maxUploadBytesPerHour === undefined
-          ? {}
-          : { max_upload_bytes_per_hour: options.maxUploadBytesPerHour }),
+        ...given({
+          scopes: options.scope,
+          expires_at: options.expiresAt,
+          max_requests_per_minute: options.maxRequestsPerMinute,
+          max_messages_per_minute: options.maxMessagesPerMinute,
+          max_upload_bytes_per_hour: options.maxUploadBytesPerHour,
+        }),
       };
       const reply = await (await client()).createApiKey(body, options.org, { signal });
       output.progress(`Created ${reply.id}; this is the only time its secret is shown.`);

@@ -7,7 +7,7 @@ import { type Command, Option } from "commander";
 import { randomUUID } from "node:crypto";
 import { createContext, type Io } from "../context.ts";
 import { invalid } from "../exit.ts";
-import { laneOption } from "../options.ts";
+import { given, laneOption } from "../options.ts";
 import { table } from "../output.ts";
 
 interface RetryOptions {
@@ -69,9 +69,7 @@ export function addRetryCommand(message: Command, io: Io): void {
       if (id === undefined) throw invalid("name a message, or say --all");
       const body = {
         ...(fork === true ? { fork } : {}),
-        ...(versionId === undefined ? {} : { version_id: versionId }),
-        ...(onBusy === undefined ? {} : { on_busy: onBusy }),
-        ...(lane === undefined ? {} : { lane }),
+        ...given({ version_id: versionId, on_busy: onBusy, lane }),
       };
       const record = await (await client()).retryMessage(id, body, { signal });
       output.result(record, () => (fork === true ? `${record.id} in ${record.session_id}` : record.id));

@@ -7,7 +7,7 @@ import { type Command, Option } from "commander";
 import { createContext, type Io } from "../context.ts";
 import { showRows } from "../show-rows.ts";
 import { invalid } from "../exit.ts";
-import { collectOption, laneOption, limitOption, parsePairs } from "../options.ts";
+import { collectOption, given, laneOption, limitOption, parsePairs } from "../options.ts";
 import { uploadPath } from "../upload.ts";
 
 interface ChangeOptions {
@@ -58,18 +58,14 @@ function addLookCommands(schedules: Command, io: Io): void {
     .option("--agent-id <id>", "only those of this agent")
     .addOption(new Option("--status <status>", "only in this status").choices(scheduleStatuses))
     .addOption(limitOption())
-    .action(async (options: ListOptions, command: Command) => {
-      const filter = {
-        ...(options.agentId === undefined ? {} : { agentId: options.agentId }),
-        ...(options.status === undefined ? {} : { status: options.status }),
-      };
-      await showRows(io, command, {
-        load: (api, page, call) => api.listSchedules({ ...filter, ...page }, call),
-        limit: options.limit,
+    .action(({ agentId, status, limit }: ListOptions, command: Command) =>
+      showRows(io, command, {
+        load: (api, page, call) => api.listSchedules({ ...given({ agentId, status }), ...page }, call),
+        limit,
         headings: ["SCHEDULE", "STATUS", "CRON", "TIME ZONE", "NEXT", "NAME"],
         cells: (row) => [row.id, statusOf(row), row.cron, row.time_zone, row.next_due_at ?? "", row.name ?? ""],
-      });
-    });
+      }),
+    );
   schedules
     .command("get <schedule>")
     .description("show a schedule")
@@ -111,8 +107,7 @@ function addCreateCommand(schedules: Command, io: Io): void {
     const body = {
       cron,
       parts: await partsOf(api, text, options, signal),
-      ...(agentId === undefined ? {} : { agent_id: agentId }),
-      ...(sessionId === undefined ? {} : { session_id: sessionId }),
+      ...given({ agent_id: agentId, session_id: sessionId }),
       ...(options.paused === true ? { status: "paused" as const } : {}),
       ...sharedFields(options),
     };
@@ -147,10 +142,7 @@ function addSetCommand(schedules: Command, io: Io): void {
 function sharedFields(options: ChangeOptions) {
   const metadata = parsePairs(options.metadata, "--metadata");
   return {
-    ...(options.name === undefined ? {} : { name: options.name }),
-    ...(options.timeZone === undefined ? {} : { time_zone: options.timeZone }),
-    ...(options.overlap === undefined ? {} : { overlap: options.overlap }),
-    ...(options.lane === undefined ? {} : { lane: options.lane }),
+    ...given({ name: options.name, time_zone: options.timeZone, overlap: options.overlap, lane: options.lane }),
     ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
   };
 }
@@ -199,18 +191,17 @@ function addFiringsCommand(schedules: Command, io: Io): void {
     .description("show the outcome of each due time, newest first")
     .addOption(new Option("--outcome <outcome>", "only with this outcome").choices(firingOutcomes))
     .addOption(limitOption())
-    .action(async (id: string, options: FiringsOptions, command: Command) => {
-      const outcome = options.outcome === undefined ? {} : { outcome: options.outcome };
-      await showRows(io, command, {
-        load: (api, page, call) => api.listScheduleFirings(id, { ...page, ...outcome }, call),
-        limit: options.limit,
+    .action((id: string, { outcome, limit }: FiringsOptions, command: Command) =>
+      showRows(io, command, {
+        load: (api, page, call) => api.listScheduleFirings(id, { ...page, ...given({ outcome }) }, call),
+        limit,
         headings: ["DUE", "OUTCOME", "MESSAGE", "STATUS", "WHY"],
         cells: (row) => {
           const said = row.reason === null ? "" : `${row.reason.code}: ${row.reason.message}`;
           return [row.due_at, row.outcome, row.message_id ?? "", row.message_status ?? "", said];
         },
-      });
-    });
+      }),
+    );
 }
 
 function statusOf({ status, paused_reason: reason }: ScheduleRecord): string {

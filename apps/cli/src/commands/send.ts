@@ -6,7 +6,7 @@ import { onBusyChoices, type Lane, type OnBusy } from "@dari/domain";
 import { type Command, Option } from "commander";
 import { createContext, type Io } from "../context.ts";
 import { CliError } from "../exit.ts";
-import { collectOption, laneOption, parsePairs } from "../options.ts";
+import { collectOption, given, laneOption, parsePairs } from "../options.ts";
 import { uploadPath } from "../upload.ts";
 import { watchMessage } from "../watch-message.ts";
 import { renderWaiting } from "./answer.ts";
@@ -41,8 +41,7 @@ export function addSendCommand(session: Command, io: Io): void {
       const content = {
         parts: [{ type: "text", text } as const, ...(await uploadParts(api, options, signal))],
         ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
-        ...(options.onBusy === undefined ? {} : { on_busy: options.onBusy }),
-        ...(options.lane === undefined ? {} : { lane: options.lane }),
+        ...given({ on_busy: options.onBusy, lane: options.lane }),
       };
       const queued = await api.sendMessageAsync(id, content, { signal });
       if (options.async === true) {

@@ -10,7 +10,7 @@ import { createContext, type Io } from "../context.ts";
 import { showRows } from "../show-rows.ts";
 import { findDeployedAgent } from "../deploy-state.ts";
 import { CliError, exitCodes, invalid } from "../exit.ts";
-import { collectOption, limitOption, parsePairs, take } from "../options.ts";
+import { collectOption, given, limitOption, parsePairs, take } from "../options.ts";
 import { saveTo, table } from "../output.ts";
 import { addSessionHistoryCommands } from "./history.ts";
 import { addSessionRecordCommands } from "./session-records.ts";
@@ -68,10 +68,8 @@ function addCreateCommand(session: Command, io: Io): void {
       if (agentId === undefined) throw invalid(notDeployed);
       const metadata = parsePairs(options.metadata, "--metadata");
       const body = {
-        ...(options.name === undefined ? {} : { name: options.name }),
-        ...(options.versionId === undefined ? {} : { version_id: options.versionId }),
+        ...given({ name: options.name, version_id: options.versionId, on_busy: options.onBusy }),
         ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
-        ...(options.onBusy === undefined ? {} : { on_busy: options.onBusy }),
       };
       const record = await (await client()).createSession(agentId, body, { signal });
       output.result(record, () => record.id);
@@ -92,8 +90,7 @@ function addListCommand(session: Command, io: Io): void {
     .action(async (options: ListOptions, command: Command) => {
       const filter = {
         metadata: parsePairs(options.metadata, "--metadata"),
-        ...(options.agentId === undefined ? {} : { agentId: options.agentId }),
-        ...(options.status === undefined ? {} : { status: options.status }),
+        ...given({ agentId: options.agentId, status: options.status }),
       };
       await showRows(io, command, {
         load: (api, page, call) => api.listSessions({ ...filter, ...page }, call),
@@ -119,7 +116,7 @@ function addFilesCommand(session: Command, io: Io): void {
         await saveTo(options.output, content, io);
         return;
       }
-      const query = { ...(path === undefined ? {} : { path }), recursive: options.recursive ?? false };
+      const query = { ...given({ path }), recursive: options.recursive ?? false };
       const listing = await api.listSessionFiles(id, query, { signal }).catch((error: unknown) => {
         const mayBeFile =
           error instanceof ApiError && error.code === "not_found" && error.detail.startsWith("directory ");

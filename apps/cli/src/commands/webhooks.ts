@@ -5,7 +5,7 @@ import { type Command, Option } from "commander";
 import { createContext, type Io } from "../context.ts";
 import { showRows } from "../show-rows.ts";
 import { invalid } from "../exit.ts";
-import { limitOption, organizationOption, type OrganizationOption } from "../options.ts";
+import { given, limitOption, organizationOption, type OrganizationOption } from "../options.ts";
 
 interface AddOptions extends OrganizationOption {
   readonly event?: EventType[];
@@ -63,9 +63,7 @@ function addEndpointCommands(webhooks: Command, io: Io): void {
       const { output, client, signal } = createContext(io, command);
       const body = {
         url,
-        ...(options.event === undefined ? {} : { event_types: options.event }),
-        ...(options.agentId === undefined ? {} : { agent_id: options.agentId }),
-        ...(options.description === undefined ? {} : { description: options.description }),
+        ...given({ event_types: options.event, agent_id: options.agentId, description: options.description }),
       };
       const reply = await (await client()).createWebhookEndpoint(body, options.org, { signal });
       output.progress(`Created ${reply.id}; this is the only time its secret is shown.`);
@@ -113,10 +111,7 @@ function changeOf(options: SetOptions): UpdateWebhookEndpointRequest {
   if (options.enable === true && options.disable === true) throw invalid("--enable and --disable: say one of them");
   const status = options.enable === true ? "enabled" : options.disable === true ? "disabled" : undefined;
   const change: UpdateWebhookEndpointRequest = {
-    ...(options.url === undefined ? {} : { url: options.url }),
-    ...(options.event === undefined ? {} : { event_types: options.event }),
-    ...(options.description === undefined ? {} : { description: options.description }),
-    ...(status === undefined ? {} : { status }),
+    ...given({ url: options.url, event_types: options.event, description: options.description, status }),
   };
   if (Object.keys(change).length === 0) throw invalid("say what to change: --url, --event, --enable …");
   return change;
@@ -138,18 +133,17 @@ function addDeliveryCommands(webhooks: Command, io: Io): void {
     .addOption(new Option("--status <status>", "only with this status").choices(deliveryStates))
     .addOption(organizationOption())
     .addOption(limitOption())
-    .action(async (id: string, options: DeliveriesOptions, command: Command) => {
-      const status = options.status === undefined ? {} : { status: options.status };
-      await showRows(io, command, {
-        load: (api, page, call) => api.listWebhookDeliveries(id, options.org, { ...page, ...status }, call),
-        limit: options.limit,
+    .action((id: string, { org, status, limit }: DeliveriesOptions, command: Command) =>
+      showRows(io, command, {
+        load: (api, page, call) => api.listWebhookDeliveries(id, org, { ...page, ...given({ status }) }, call),
+        limit,
         headings: ["DELIVERY", "CREATED", "TYPE", "STATUS", "ATTEMPTS", "RESPONSE", "ERROR"],
         cells: (row) => {
           const response = row.response_status === null ? "" : String(row.response_status);
           return [row.id, row.created_at, row.type, row.status, String(row.attempts), response, row.error ?? ""];
         },
-      });
-    });
+      }),
+    );
   webhooks
     .command("resend <id> <delivery>")
     .description("send a delivery again now, with a full set of attempts")
