@@ -75,7 +75,10 @@ interface Running {
   readonly pid: number;
 }
 
-/** Each attempt of the message loses its worker. After the last one it must fail and say why. */
+/**
+ * Each attempt of the message loses its worker. After the last one it must fail and say why. Returns how many workers
+ * were killed, or 0 if an attempt ended before its worker could be.
+ */
 async function killEachTime(scene: Scene, sent: Sent): Promise<number> {
   const [id] = sent.messageIds;
   const { stage } = scene;
@@ -85,6 +88,7 @@ async function killEachTime(scene: Scene, sent: Sent): Promise<number> {
       timeoutMs: 60_000,
     });
     if ("state" in next) {
+      if (next.state === "completed") return 0;
       // Other faults cancel open messages. The judge decides whether this one may be cancelled.
       if (next.code !== "worker_lost" && next.state !== "cancelled")
         scene.accuse(`after ${killed} lost workers ${id} is ${next.state}: ${next.code}`);
