@@ -223,7 +223,7 @@ describe("health", () => {
     // The fixture has several organizations.
     expect((await examine()).checks["isolation"]).toMatchObject({
       ok: false,
-      found: `several organizations share ${ids[2]}, where no control group bounds a turn`,
+      found: `several organizations share ${ids[2]}, where no control group limits a turn`,
       what_to_do: "run `systemd-run`",
     });
     // The operator chose this, so doctor states a fact, not a fault.
@@ -233,7 +233,7 @@ describe("health", () => {
     const said = (await examine()).checks["isolation"]!;
     expect([said.ok, said.found]).toEqual([
       true,
-      "agents run in bwrap (memory watched, processes per_sandbox, processors per_sandbox); no control group bounds " +
+      "agents run in bwrap (memory watched, processes per_sandbox, processors per_sandbox); no control group limits " +
         `a turn on ${ids[2]}, as DARI_MINIMUM_ISOLATION=watched allows; without control groups: run \`systemd-run\``,
     ]);
     await workers.deleteWorker(api.db, ids[2]!);

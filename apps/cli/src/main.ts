@@ -51,7 +51,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.invalid;
     if (!hasReader) return exitCodes.ok;
     if (interruption.signal.aborted) {
-      stderr.write("dari: interrupted; what was already sent goes on\n");
+      stderr.write("dari: interrupted; what was already sent continues\n");
       return exitCodes.interrupted;
     }
     createOutput(io, argv.includes("--json")).error(error);

@@ -67,7 +67,7 @@ function adviceFor(error: unknown): string[] {
   }
   if (error instanceof ConnectionError && !error.timedOut) {
     return [
-      "Does it run? (`npm start`) Somewhere else: --api-url, DARI_API_URL, DARI_CONNECTION_FILE or `dari login`.",
+      "Is it running (`npm start`)? Other address: --api-url, DARI_API_URL, DARI_CONNECTION_FILE or `dari login`.",
     ];
   }
   return [];

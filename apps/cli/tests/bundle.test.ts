@@ -175,7 +175,7 @@ describe("what is refused", () => {
     await using root = await temporaryTree({ ...tree, "vendor/lib/a.ts": "x" });
     git(root.path, "init", "--quiet");
     git(join(root.path, "vendor/lib"), "init", "--quiet");
-    await expect(buildBundle(root.path, environment)).rejects.toThrow("vendor/lib/: it is a git repository of its own");
+    await expect(buildBundle(root.path, environment)).rejects.toThrow("vendor/lib/: it is a separate git repository");
   });
 
   test("a directory without dari.yml at its root", async () => {

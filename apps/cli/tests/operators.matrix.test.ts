@@ -152,11 +152,11 @@ describe("dari org", () => {
   });
 
   test.each([
-    [["org", "limits", "set"], "say what to set"],
+    [["org", "limits", "set"], "give at least one limit"],
     [["org", "limits", "set", "--weight", "0"], "expected a positive number"],
     [["org", "limits", "set", "--max-backlog", "many"], "expected a positive number"],
-    [["message", "retry"], "name a message, or say --all"],
-    [["message", "retry", "msg_1", "--all"], "name a message, or say --all"],
+    [["message", "retry"], "give a message's id, or --all"],
+    [["message", "retry", "msg_1", "--all"], "give a message's id, or --all"],
     [["message", "retry", "msg_1", "--dry-run"], "go with --all"],
     [["message", "retry", "--all", "--on-busy", "merge"], "--on-busy go with one message"],
     [["message", "retry", "msg_1", "--on-busy", "push"], "Allowed choices"],
@@ -275,7 +275,7 @@ describe("dari doctor", () => {
 
   test("notices that there is no key, or one that does not work", async () => {
     const none = await run(["doctor"], platform({}), "");
-    expect(none).toMatchObject({ code: 1, stdout: expect.stringMatching(/key +PROBLEM +there is none/) });
+    expect(none).toMatchObject({ code: 1, stdout: expect.stringMatching(/key +PROBLEM +no key is set/) });
     const wrong = await run(["doctor"], ({ call }, response) => {
       if (call === "GET /v1/auth/config") reply(response, config);
       else reply(response, { detail: "Missing or invalid API key", code: "unauthenticated", request_id: "r" }, 401);
@@ -285,8 +285,8 @@ describe("dari doctor", () => {
 
   test.each([
     ["--pid goes with --kill-test", ["--pid", "1"]],
-    ["say which worker", ["--kill-test"]],
-    ["no worker", ["--kill-test", "--pid", String(process.pid)]],
+    ["name the worker", ["--kill-test"]],
+    ["not a worker", ["--kill-test", "--pid", String(process.pid)]],
     ["--turns is a whole number from 1 to 200", ["--kill-test", "--kill-command", "true", "--turns", "0"]],
   ])("asks nobody anything when the kill test cannot be: %s", async (says, args) => {
     const { code, stderr, seen } = await run(["doctor", ...args], platform({}));

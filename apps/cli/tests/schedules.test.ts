@@ -63,11 +63,11 @@ test("set sends what is given and nothing else", async () => {
 });
 
 test.each([
-  [["set", "sched_1"], "say what to change"],
+  [["set", "sched_1"], "give at least one change"],
   [["set", "sched_1", "--file", "x"], "need --text"],
   [["set", "sched_1", "--overlap", "queue"], "replace"],
-  [["create", "0 9 * * *", "hello"], "say one of"],
-  [["create", "0 9 * * *", "hello", "--agent-id", "agt_1", "--session-id", "sess_1"], "say one of"],
+  [["create", "0 9 * * *", "hello"], "give either"],
+  [["create", "0 9 * * *", "hello", "--agent-id", "agt_1", "--session-id", "sess_1"], "give either"],
   [["firings", "sched_1", "--outcome", "lost"], "missed"],
 ])("%j is wrong usage, and calls nothing", async (args, hint) => {
   const { code, stderr, calls } = await run({}, ...args);

@@ -50,8 +50,8 @@ test("set sends what is given and nothing else", async () => {
 });
 
 test.each([
-  [["set", "whep_1"], "say what to change"],
-  [["set", "whep_1", "--enable", "--disable"], "say one of them"],
+  [["set", "whep_1"], "give at least one change"],
+  [["set", "whep_1", "--enable", "--disable"], "give either"],
   [["add", "https://receiver.example", "--event", "log"], "message.completed"],
   [["deliveries", "whep_1", "--status", "lost"], "delivered"],
 ])("%j is wrong usage, and calls nothing", async (args, hint) => {

@@ -37,7 +37,7 @@ function doctor(...args: string[]): Promise<Run> {
 
 test("kills no process that is not a worker", async () => {
   const api = await doctor("--pid", String(fleet.api.pid));
-  expect(api).toMatchObject({ code: 2, stderr: expect.stringContaining("no worker") });
+  expect(api).toMatchObject({ code: 2, stderr: expect.stringContaining("not a worker") });
   const both = await doctor("--pid", String(fleet.api.pid), "--kill-command", "true");
   expect(both).toMatchObject({ code: 2, stderr: expect.stringContaining("--pid") });
   expect(fleet.api.isRunning).toBe(true);

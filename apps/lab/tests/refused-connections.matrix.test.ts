@@ -18,7 +18,7 @@ afterAll(async () => {
 }, 120_000);
 
 const own = (port: number): string =>
-  `egress: 127.0.0.1:${port} refused: nothing listens there in the sandbox, whose loopback is its own; ` +
+  `egress: 127.0.0.1:${port} refused: nothing listens there in the sandbox, which has its own loopback; ` +
   `operators open a port of their machine with DARI_EGRESS_ALLOW=127.0.0.1:${port}`;
 const direct = (where: string): string =>
   `egress: ${where} refused: the client did not use the sandbox's proxy (HTTPS_PROXY), ` +

@@ -78,7 +78,7 @@ test("an ordinary user's namespace: what allows it, or gives it ids", () => {
   const refused = { state: "refused", reason: "unshare: Operation not permitted", advice: "sudo sysctl …" } as const;
   expect(fixes({ isolated: true, disks, own: refused })).toEqual(["run `sudo sysctl …`"]);
   const [missing] = missingOf({ isolated: true, disks, own: refused });
-  expect(missing?.what).toContain("(no namespace of its own: unshare: Operation not permitted)");
+  expect(missing?.what).toContain("(no separate namespace: unshare: Operation not permitted)");
   const withoutIds = { state: "entered", reason: "no range", advice: "sudo usermod …" } as const;
   expect(fixes({ isolated: true, own: withoutIds })).toEqual(["run `sudo usermod …`"]);
   // Ids would not help there.

@@ -27,7 +27,7 @@ export function findMissing({ chosen, disks, lacksWarm, own, program }: Given, m
   const { guarantees, rejected = [] } = chosen;
   // A worker of an ordinary user mounts in its own namespace.
   const refused = own.state === "refused" ? own : { reason: "", advice: "" };
-  const cause = refused.reason === "" ? "" : ` (no namespace of its own: ${refused.reason})`;
+  const cause = refused.reason === "" ? "" : ` (no separate namespace: ${refused.reason})`;
   const byRoot = machine.isRoot ? "look at the log" : `run \`${program}\` as root`;
   // If the native programs cannot run, the reason ends with the remedy.
   const byHand = /dari-native|native programs/.test(refused.reason) ? refused.reason.split("; ").at(-1)! : byRoot;

@@ -115,7 +115,7 @@ export const agent = () => 1;`;
       ...supportAgent,
       "dari.yml": manifest("src/agent.ts:agent", `runtime: {version: "19"}\n`),
     });
-    expect(failed).toEqual({ code: "runtime_unavailable", message: expect.stringMatching(/"19".*can be had: /) });
+    expect(failed).toEqual({ code: "runtime_unavailable", message: expect.stringMatching(/"19".*available: /) });
   });
 
   test("an abort is thrown, not reported as the tenant's, and kills what runs", async () => {

@@ -52,7 +52,7 @@ describe("node", () => {
     const runtimes = createRuntimes({ cacheDir: temporary.path, env: hostEnvironment() });
     const refused = runtimes.resolve("typescript", version);
     await expect(refused).rejects.toBeInstanceOf(RuntimeUnavailableError);
-    await expect(refused).rejects.toThrow(/can be had: .*\b20\.\d+\.\d+.*\b22\.\d+\.\d+/);
+    await expect(refused).rejects.toThrow(/available: .*\b20\.\d+\.\d+.*\b22\.\d+\.\d+/);
   });
 
   test("an exact version that nobody published is refused with npm's reason", async () => {
@@ -139,7 +139,7 @@ describe("python", () => {
     expect(await runtimes.resolve("python", "3.11")).toMatchObject({ version: "3.11.4" });
     expect(await runtimes.resolve("python", "3.11.4")).toMatchObject({ version: "3.11.4" });
     expect(await runtimes.resolve("python", undefined)).toMatchObject({ version: "3.13.1" });
-    await expect(runtimes.resolve("python", "3.12")).rejects.toThrow(/can be had: 3\.11\.4, 3\.13\.1/);
+    await expect(runtimes.resolve("python", "3.12")).rejects.toThrow(/available: 3\.11\.4, 3\.13\.1/);
     await expect(runtimes.resolve("python", "3.9")).rejects.toBeInstanceOf(RuntimeUnavailableError);
   });
 
@@ -156,6 +156,6 @@ describe("python", () => {
   test("a machine without Python says so", async () => {
     const runtimes = createRuntimes({ cacheDir: temporary.path, env: { PATH: "/nowhere", HOME: "/nowhere" } });
     const refused = runtimes.resolve("python", undefined);
-    await expect(refused).rejects.toThrow("python is not available; none can be had here");
+    await expect(refused).rejects.toThrow("python is not available; this worker has none");
   });
 });

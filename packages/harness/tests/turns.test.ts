@@ -186,7 +186,7 @@ describe.each(findRuntimes())("$title", (runtime) => {
 
   test.each([
     [isNode ? "nowhere.mjs" : "nowhere.py", "entrypoint_not_found", /there is no file nowhere/],
-    ["../../turns.test.ts", "entrypoint_not_found", /lies outside/],
+    ["../../turns.test.ts", "entrypoint_not_found", /is outside/],
     [isNode ? "breaks.mjs" : "breaks.py", "agent_error", /top level trouble/],
     [isNode ? "misses.mjs" : "misses.py", "agent_error", /a.package.that.is.not.installed/],
   ])("%s fails with %s", async (file, code, message) => {

@@ -69,7 +69,7 @@ function problemOf(path: string, stats: Stats | undefined): string | undefined {
   if (Buffer.byteLength(path) > limits.bundlePathBytes) return `its path is over ${limits.bundlePathBytes} bytes long`;
   if (stats === undefined) return "it vanished";
   if (stats.isSymbolicLink()) return "it is a symbolic link";
-  if (stats.isDirectory()) return "it is a git repository of its own";
+  if (stats.isDirectory()) return "it is a separate git repository";
   return stats.isFile() ? undefined : "it is not a regular file";
 }
 

@@ -68,7 +68,7 @@ async function examine(api: Client, apiUrl: string, hasKey: boolean, signal: Abo
   const probe = await probeApi(api, apiUrl, signal);
   if (probe.seen === undefined) return [probe.check];
   const outside = [probe.check, checkRelease(probe.seen), checkClock(probe.seen)];
-  if (!hasKey) return [...outside, fault("key", "there is none", "set DARI_API_KEY, or run `dari login`")];
+  if (!hasKey) return [...outside, fault("key", "no key is set", "set DARI_API_KEY, or run `dari login`")];
   return [...outside, ...(await checkWithKey(api, signal))];
 }
 
@@ -82,7 +82,7 @@ async function probeApi(
     return { check: fine("api", `${apiUrl} answers after ${Math.round(seen.roundTripMs)} ms`), seen };
   } catch (error) {
     if (signal.aborted) throw error;
-    const whatToDo = "check the address, whether the platform runs, and what lies between";
+    const whatToDo = "check the address, whether the platform runs, and the network in between";
     return { check: fault("api", error instanceof Error ? error.message : String(error), whatToDo) };
   }
 }
@@ -117,7 +117,7 @@ async function checkWithKey(api: Client, signal: AbortSignal): Promise<HealthChe
       return [fault("key", error.detail, "set DARI_API_KEY, or run `dari login`")];
     }
     if (signal.aborted || !(error instanceof ApiError || error instanceof ConnectionError)) throw error;
-    return [fault("inside", error.message, "look at the API's log")];
+    return [fault("inside", error.message, "check the API's log")];
   }
 }
 
@@ -139,11 +139,11 @@ async function checkStore(
         if (problems.length < problemsShownMax) problems.push(`${what} ${key} is ${problem}: ${detail}`);
       }
       after = step.next ?? undefined;
-      if (after !== undefined) progress(`${checked} objects looked at, ${found} problems`);
+      if (after !== undefined) progress(`${checked} objects checked, ${found} problems`);
     }
   } catch (error) {
     if (signal.aborted || !(error instanceof ApiError || error instanceof ConnectionError)) throw error;
-    return fault("store", error.message, "use an operator's admin key, and look at the API's log");
+    return fault("store", error.message, "use an operator's admin key, and check the API's log");
   }
   if (found === 0) return fine("store", `${checked} objects are there${deep ? " and whole" : ""}`);
   const what = [`${found} of ${checked} objects are missing or damaged`, ...problems].join("\n  ");

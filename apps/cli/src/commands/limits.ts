@@ -19,11 +19,11 @@ const bounds: readonly (readonly [field: keyof Bounds, label: string, about: str
   ["max_requests_per_minute", "requests/minute", "requests of all keys together in a minute"],
   ["max_messages_per_minute", "messages/minute", "messages sent in a minute"],
   ["max_upload_bytes_per_hour", "upload bytes/hour", "bytes uploaded in an hour"],
-  ["max_storage_bytes", "storage bytes", "bytes of files and bundles", ": no bound"],
-  ["max_files", "files", "uploaded files", ": no bound"],
-  ["max_agents", "agents", "agents", ": no bound"],
-  ["max_sessions", "sessions", "sessions, ended ones included", ": no bound"],
-  ["max_api_keys", "API keys", "keys that may be used", ": no bound"],
+  ["max_storage_bytes", "storage bytes", "bytes of files and bundles", ": no limit"],
+  ["max_files", "files", "uploaded files", ": no limit"],
+  ["max_agents", "agents", "agents", ": no limit"],
+  ["max_sessions", "sessions", "sessions, ended ones included", ": no limit"],
+  ["max_api_keys", "API keys", "keys that may be used", ": no limit"],
 ];
 
 type SetOptions = OrganizationOption & Readonly<Record<string, unknown>>;
@@ -67,7 +67,8 @@ export function addLimitCommands(org: Command, io: Io): void {
       value === undefined ? [] : [[field, value === "default" ? null : value]],
     );
     const body = Object.fromEntries(set) as UpdateOrganizationRequest;
-    if (Object.keys(body).length === 0) throw invalid("say what to set: --weight, --max-concurrency, --max-backlog …");
+    if (Object.keys(body).length === 0)
+      throw invalid("give at least one limit: --weight, --max-concurrency, --max-backlog …");
     const record = await (await client()).updateOrganization(options.org, body, { signal });
     output.result(record, () => renderLimits(record));
   });

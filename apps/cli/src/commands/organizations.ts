@@ -136,7 +136,9 @@ function addApiKeyCommands(apiKeys: Command, io: Io): void {
       const { output, client, signal } = createContext(io, command);
       const reply = await (await client()).revokeApiKey(id, org, { signal });
       for (const schedule of reply.active_schedules) {
-        output.progress(`${schedule}, which it made or changed, goes on; to stop it: dari schedules pause ${schedule}`);
+        output.progress(
+          `${schedule}, which the key created or changed, continues; to stop it: dari schedules pause ${schedule}`,
+        );
       }
       output.result(reply, () => `revoked ${id}`);
     });

@@ -60,13 +60,13 @@ export function addRetryCommand(message: Command, io: Io): void {
         throw invalid("--fork and --on-busy go with one message, not with --all");
       }
       if (all === true) {
-        if (id !== undefined) throw invalid("name a message, or say --all");
+        if (id !== undefined) throw invalid("give a message's id, or --all");
         const result = await retryAll(await client(), options, signal, (line) => output.progress(line));
         output.result(result, () => renderRetried(result));
         return;
       }
       if (Object.keys(filters).length > 0) throw invalid(`these options go with --all`);
-      if (id === undefined) throw invalid("name a message, or say --all");
+      if (id === undefined) throw invalid("give a message's id, or --all");
       const body = {
         ...(fork === true ? { fork } : {}),
         ...given({ version_id: versionId, on_busy: onBusy, lane }),

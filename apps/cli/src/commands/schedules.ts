@@ -101,7 +101,7 @@ function addCreateCommand(schedules: Command, io: Io): void {
     .option("--paused", "create it paused");
   changeOptions(create).action(async (cron: string, text: string, options: CreateOptions, command: Command) => {
     const { agentId, sessionId } = options;
-    if ((agentId === undefined) === (sessionId === undefined)) throw invalid("say one of --agent-id and --session-id");
+    if ((agentId === undefined) === (sessionId === undefined)) throw invalid("give either --agent-id or --session-id");
     const { output, client, signal } = createContext(io, command);
     const api = await client();
     const body = {
@@ -133,7 +133,7 @@ function addSetCommand(schedules: Command, io: Io): void {
       ...(text === undefined ? {} : { parts: await partsOf(api, text, options, signal) }),
       ...sharedFields(options),
     };
-    if (Object.keys(body).length === 0) throw invalid("say what to change: --cron, --text, --overlap …");
+    if (Object.keys(body).length === 0) throw invalid("give at least one change: --cron, --text, --overlap …");
     const record = await api.updateSchedule(id, body, { signal });
     output.result(record, () => renderSchedule(record));
   });

@@ -102,6 +102,6 @@ function describeProgress(record: MessageRecord): string {
 function describeEnd(record: MessageRecord): string {
   const error = record.output?.error;
   const why = error === undefined ? "" : `: ${error.message} (${error.code})`;
-  const advice = `What it wrote: dari logs ${record.id}. Again: dari message retry ${record.id}`;
+  const advice = `Its output: dari logs ${record.id}. To send it again: dari message retry ${record.id}`;
   return `message ${record.id} ${record.status}${why}${record.status === "failed" ? `\n${advice}` : ""}`;
 }

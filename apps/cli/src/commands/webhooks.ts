@@ -108,12 +108,12 @@ function addChangeCommands(webhooks: Command, io: Io): void {
 }
 
 function changeOf(options: SetOptions): UpdateWebhookEndpointRequest {
-  if (options.enable === true && options.disable === true) throw invalid("--enable and --disable: say one of them");
+  if (options.enable === true && options.disable === true) throw invalid("give either --enable or --disable");
   const status = options.enable === true ? "enabled" : options.disable === true ? "disabled" : undefined;
   const change: UpdateWebhookEndpointRequest = {
     ...given({ url: options.url, event_types: options.event, description: options.description, status }),
   };
-  if (Object.keys(change).length === 0) throw invalid("say what to change: --url, --event, --enable …");
+  if (Object.keys(change).length === 0) throw invalid("give at least one change: --url, --event, --enable …");
   return change;
 }
 

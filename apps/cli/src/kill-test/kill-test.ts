@@ -126,10 +126,7 @@ function judge(watched: readonly Watched[], records: readonly MessageRecord[], k
   const found = `${records.length} messages, ${lost.length} turns were on the worker that was killed${longest}`;
   if (faults.length > 0) {
     const shown = [found, ...faults.slice(0, 20)].join("\n  ");
-    return fault(
-      shown,
-      "if they end when a worker is started, there was none left; else keep the database and the logs",
-    );
+    return fault(shown, "start a worker; if they do not end then, keep the database and the logs");
   }
   if (lost.length > 0) return { name, ok: true, found: `${found}; none was lost or doubled`, what_to_do: null };
   return fault(`${found}: this shows nothing`, "name a worker of this platform, or send more turns with --turns");

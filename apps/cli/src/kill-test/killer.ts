@@ -14,7 +14,7 @@ export interface KillOptions {
 
 export type Killer = () => Promise<void>;
 
-const ask = "say which worker: --pid <its process id on this machine>, or --kill-command <command that kills it>";
+const ask = "name the worker: --pid <its process id on this machine>, or --kill-command <command that kills it>";
 
 /** @throws CliError with code 2 if neither or both are given, or the process is not a worker. */
 export async function chooseKiller({ pid, killCommand }: KillOptions): Promise<Killer> {
@@ -32,7 +32,7 @@ export async function chooseKiller({ pid, killCommand }: KillOptions): Promise<K
 async function checkIsWorker(pid: number): Promise<void> {
   const line = await commandLineOf(pid);
   if (line.includes("apps/worker/")) return;
-  throw invalid(`process ${pid} is \`${line.slice(0, 200)}\`, no worker; use --kill-command to kill something else`);
+  throw invalid(`process ${pid} is \`${line.slice(0, 200)}\`, not a worker; use --kill-command to kill something else`);
 }
 
 async function commandLineOf(pid: number): Promise<string> {

@@ -47,7 +47,7 @@ const wait = {
   type: "integer",
   minimum: 0,
   maximum: waitSecondsMax,
-  description: `Seconds to wait for the message's end; ${waitSecondsDefault} when absent. It goes on after that.`,
+  description: `Seconds to wait for the message's end (default: ${waitSecondsDefault}). The message then continues.`,
 };
 
 function input(properties: InputSchema["properties"], required: readonly string[] = []): InputSchema {
@@ -76,7 +76,7 @@ export const tools: readonly Tool[] = [
   },
   {
     name: "list_sessions",
-    description: "List sessions, newest first: conversations with agents, each with a workspace of its own.",
+    description: "List sessions, newest first: conversations with agents, each with its own workspace.",
     inputSchema: input({ agent_id: text("Only of this agent."), limit }),
     readOnly: true,
     async run(call) {
@@ -96,17 +96,16 @@ export const tools: readonly Tool[] = [
   },
   {
     name: "send_message",
-    description:
-      "Send a text to a session's agent and wait for its answer. A message that takes longer goes on: use get_message.",
+    description: "Send a text to a session's agent and wait for its answer. If it takes longer, use get_message.",
     inputSchema: input(
       {
         session_id: sessionId,
-        text: text("What the agent is asked.", 1_000_000),
+        text: text("Text for the agent.", 1_000_000),
         on_busy: { type: "string", enum: onBusyChoices, description: "What to do while another message runs." },
         lane: {
           type: "string",
           enum: lanes,
-          description: "`background` for work that nobody waits for: interactive messages go first (the default).",
+          description: "`background` for work that no one waits for: interactive messages (the default) go first.",
         },
         wait_seconds: wait,
       },
@@ -132,8 +131,7 @@ export const tools: readonly Tool[] = [
   },
   {
     name: "answer_message",
-    description:
-      "Answer what a message waits for, when the person you work for has decided, and wait for the message's end.",
+    description: "Answer a message's input, once the person you work for has decided, and wait for the message's end.",
     inputSchema: input(
       {
         message_id: text("The message's id: msg_…"),

@@ -21,7 +21,7 @@ export function refuseTurn(
   // Only the proxy inserts the values, and agents without their own network bypass it.
   if (keptSecrets.length > 0 && guarantees.network !== "enforced") {
     const names = keptSecrets.map(({ name }) => name).join(", ");
-    const needed = "a sandbox with a network of its own";
+    const needed = "a sandbox with its own network";
     const reason = `${names}: kept for single hosts, which needs ${needed}, not ${driver.name}`;
     return refuse(`${reason}; or give agents the value (--no-hosts)`);
   }

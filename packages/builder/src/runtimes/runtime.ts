@@ -28,7 +28,7 @@ export class RuntimeUnavailableError extends Error {
 
   constructor(language: Language, requested: string | undefined, available: readonly string[], why?: string) {
     const wanted = requested === undefined ? language : `${language} ${JSON.stringify(requested)}`;
-    const list = available.length === 0 ? "none can be had here" : `can be had: ${available.join(", ")}`;
+    const list = available.length === 0 ? "this worker has none" : `available: ${available.join(", ")}`;
     super(`${wanted} is not available${why === undefined ? "" : ` (${why})`}; ${list}`);
     this.available = available;
   }

@@ -147,7 +147,7 @@ export const agentRoutes = {
     method: "GET",
     path: "/v1/versions/{version_id}/build-logs",
     scope: "read",
-    summary: "Get a version's build log. With `follow=1`, the reply goes on until the build ends.",
+    summary: "Get a version's build log. With `follow=1`, the reply continues until the build ends.",
     query: Type.Object({ follow: flag }),
     replyContent: "text/plain",
     status: 200,

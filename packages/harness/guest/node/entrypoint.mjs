@@ -102,7 +102,7 @@ function findModule(entry, imageDir) {
   const path = resolve(imageDir, entry.file);
   const inside = relative(imageDir, path);
   if (inside.startsWith("..") || isAbsolute(inside)) {
-    throw new TurnError("entrypoint_not_found", `${entry.file} lies outside the agent's source`);
+    throw new TurnError("entrypoint_not_found", `${entry.file} is outside the agent's source`);
   }
   const found = endings.map((ending) => path + ending).find((file) => existsSync(file) && statSync(file).isFile());
   if (found === undefined) throw new TurnError("entrypoint_not_found", `there is no file ${entry.file}`);

@@ -48,7 +48,7 @@ function destinationOf(address = "", port) {
 function reasonOf(address, port) {
   const opened = `DARI_EGRESS_ALLOW=${destinationOf(address, port)}`;
   if (isLoopback.test(address)) {
-    const own = "nothing listens there in the sandbox, whose loopback is its own";
+    const own = "nothing listens there in the sandbox, which has its own loopback";
     return `${own}; operators open a port of their machine with ${opened}`;
   }
   const direct = "the client did not use the sandbox's proxy (HTTPS_PROXY)";

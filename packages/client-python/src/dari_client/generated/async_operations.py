@@ -274,7 +274,7 @@ class AsyncOperations(AsyncTransport):
         follow: bool | None = None,
         timeout: float | None = None,
     ) -> str:
-        """Get a version's build log. With `follow=1`, the reply goes on until the build ends."""
+        """Get a version's build log. With `follow=1`, the reply continues until the build ends."""
         call = Call(
             "GET",
             f"/v1/versions/{segment(version_id)}/build-logs",

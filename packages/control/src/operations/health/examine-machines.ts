@@ -40,7 +40,7 @@ export function checkIsolation(workers: readonly health.SeenWorker[], hasSeveral
   }
   const [watched, unbounded] = withoutGroups(workers);
   if (hasSeveralOrganizations && unbounded.length > 0) {
-    const found = `several organizations share ${idsOf(unbounded)}, where no control group bounds a turn`;
+    const found = `several organizations share ${idsOf(unbounded)}, where no control group limits a turn`;
     return fault(found, fixesOf(unbounded) || "give the workers a control group in which they can make others");
   }
   const kinds = Map.groupBy(workers, kindOf);
@@ -51,7 +51,7 @@ export function checkIsolation(workers: readonly health.SeenWorker[], hasSeveral
   }
   if (workers.length === 0) return fine("no worker to ask");
   const lacks = [...new Set(workers.flatMap((worker) => detailsOf(worker).missing ?? []).map(sentenceOf))];
-  const chosen = `no control group bounds a turn on ${idsOf(watched)}, as DARI_MINIMUM_ISOLATION=watched allows`;
+  const chosen = `no control group limits a turn on ${idsOf(watched)}, as DARI_MINIMUM_ISOLATION=watched allows`;
   const facts = hasSeveralOrganizations && watched.length > 0 ? [chosen] : [];
   return fine([`agents run in ${summaryOf(workers[0]!)}`, ...facts, ...lacks].join("; "));
 }

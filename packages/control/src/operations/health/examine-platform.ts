@@ -23,18 +23,18 @@ export async function examinePlatform(control: Control): Promise<OperatorHealth>
   const alive = workers.filter(({ seenMsAgo }) => seenMsAgo <= workerSeenWithinMs);
   const violations: OperatorHealth["violations"] = [];
   const checks = [
-    await attempt("schema", "look at the API's log", () => checkSchema(db)),
-    await attempt("fence", "look at the API's log", () => checkRowSecurity(db)),
-    await attempt("workers", "look at the API's log", () => checkWorkers(db)),
-    await attempt("isolation", "look at the API's log", () =>
+    await attempt("schema", "check the API's log", () => checkSchema(db)),
+    await attempt("fence", "check the API's log", () => checkRowSecurity(db)),
+    await attempt("workers", "check the API's log", () => checkWorkers(db)),
+    await attempt("isolation", "check the API's log", () =>
       hasSeveralOrganizations(db).then((several) => checkIsolation(alive, several)),
     ),
-    await attempt("disks", "look at the API's log", () => Promise.resolve(checkDisks(alive))),
-    await attempt("clocks", "look at the API's log", () => checkClocks(db, alive)),
+    await attempt("disks", "check the API's log", () => Promise.resolve(checkDisks(alive))),
+    await attempt("clocks", "check the API's log", () => checkClocks(db, alive)),
     await attempt("services", "check REDIS_URL and the Redis server", () => checkServices(db, queue)),
-    await attempt("waiting", "look at the API's log", () => checkWaiting(db)),
-    await attempt("dispatcher", "look at the API's log", () => checkDispatcher(db)),
-    await attempt("queue", "check REDIS_URL and the Redis server; turns go by direct pull meanwhile", () =>
+    await attempt("waiting", "check the API's log", () => checkWaiting(db)),
+    await attempt("dispatcher", "check the API's log", () => checkDispatcher(db)),
+    await attempt("queue", "check REDIS_URL and the Redis server; turns use direct pull meanwhile", () =>
       checkQueue(control),
     ),
     await attempt("objects", "check the object store, its credentials' rights and its free space", () =>
@@ -103,7 +103,7 @@ async function checkRowSecurity(db: Database): Promise<Verdict> {
 async function checkWorkers(db: Database): Promise<Verdict> {
   const { workers, slots, inFlight } = await dispatch.getFleetLoad(db, workerSeenWithinMs);
   const found = `${workers} seen lately, ${slots} slots, ${inFlight} turns on them`;
-  return slots > 0 ? fine(found) : fault(found, "start a worker, or read why it says nothing in its log");
+  return slots > 0 ? fine(found) : fault(found, "start a worker, or read in its log why it is silent");
 }
 
 async function checkWaiting(db: Database): Promise<Verdict> {
@@ -121,7 +121,7 @@ async function checkWaiting(db: Database): Promise<Verdict> {
 async function checkDispatcher(db: Database): Promise<Verdict> {
   const leader = await health.findLeader(db, dispatcherLead);
   const whatToDo = "start a reconciler; workers dispatch for themselves meanwhile, and nothing repairs lost turns";
-  if (leader === undefined) return fault("nobody leads", whatToDo);
+  if (leader === undefined) return fault("no reconciler leads the dispatch", whatToDo);
   const found = `${leader.holder} leads, seen ${seconds(leader.seenMsAgo)} ago`;
   return leader.seenMsAgo <= leadSeenWithinMs ? fine(found) : fault(found, whatToDo);
 }
@@ -139,10 +139,11 @@ async function checkObjects({ blobs }: Control): Promise<Verdict> {
   const [key, content] = [`doctor/${randomUUID()}`, Buffer.from("written by dari doctor")];
   try {
     await blobs.put(key, content);
-    if (!(await blobs.read(key)).equals(content)) throw new Error("what was read is not what was written");
+    if (!(await blobs.read(key)).equals(content))
+      throw new Error("an object was read with other contents than written");
     const listed: string[] = [];
     for await (const { key: found } of blobs.list("doctor/")) listed.push(found);
-    if (!listed.includes(key)) throw new Error("what was written is not listed");
+    if (!listed.includes(key)) throw new Error("a written object is not listed");
   } finally {
     await blobs.delete([key]);
   }

@@ -98,7 +98,7 @@ export class Conversation {
     if (problem !== undefined) return problem;
     if (message.status === "cancelled") return undefined;
     const end = Date.parse(message.completed_at);
-    if (end < this.#lastEnd) return "completed_at: expected a time that is not before the messages before";
+    if (end < this.#lastEnd) return "completed_at: expected a time after those of the earlier messages";
     this.#lastEnd = end;
     return undefined;
   }

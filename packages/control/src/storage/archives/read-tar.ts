@@ -102,7 +102,7 @@ function describe(header: Header): Omit<TarEntry, "content"> {
   }
   for (const key of Object.keys(pax ?? {})) {
     if (key !== "path" && key !== "linkpath" && key !== "size") {
-      throw new ArchiveRefused("a header says something unknown");
+      throw new ArchiveRefused("a header has an unknown field");
     }
   }
   if (!Number.isSafeInteger(size)) throw new ArchiveRefused("an entry's size is not a number of bytes");

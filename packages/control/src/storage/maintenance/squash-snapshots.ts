@@ -49,7 +49,7 @@ export async function squashSnapshot(context: StorageContext, snapshot: DeepSnap
     chain.flatMap(({ objectKey }) => (objectKey === null ? [] : [{ objectKey }])),
   );
   if (treeHash(tree) !== snapshot.treeHash) {
-    throw new SnapshotDamagedError(snapshot.objectKey ?? snapshot.id, "its tree is not the one that was saved");
+    throw new SnapshotDamagedError(snapshot.objectKey ?? snapshot.id, "its tree differs from the saved one");
   }
   const uses = await squashes.listObjectUses(db, [...liveBytesOf(tree).keys()]);
   const repack = chooseRepack(tree, uses);

@@ -41,7 +41,7 @@ export function createTrees(context: { db: Database; blobs: BlobStore }): Trees 
       const tree = await loadTree(context.blobs, refs);
       // Never start an agent on an incomplete workspace.
       if (newest === undefined || treeHash(tree) !== newest.treeHash) {
-        throw new SnapshotDamagedError(newest?.objectKey ?? snapshotId, "its tree is not the one that was saved");
+        throw new SnapshotDamagedError(newest?.objectKey ?? snapshotId, "its tree differs from the saved one");
       }
       const loaded = { tree, deltaDepth: newest.deltaDepth };
       remember(snapshotId, loaded);

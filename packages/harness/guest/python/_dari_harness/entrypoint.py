@@ -121,7 +121,7 @@ def _find_module(file: str, image_dir: str) -> str:
     for name in (file, f"{file}.py", f"{dotted}.py", f"{file}/__init__.py", f"{dotted}/__init__.py"):
         path = os.path.normpath(os.path.join(image_dir, name))
         if os.path.commonpath([path, image_dir]) != os.path.normpath(image_dir):
-            raise TurnError("entrypoint_not_found", f"{file} lies outside the agent's source")
+            raise TurnError("entrypoint_not_found", f"{file} is outside the agent's source")
         if os.path.isfile(path):
             return path
     raise TurnError("entrypoint_not_found", f"there is no file {file}")

@@ -74,7 +74,7 @@ def _line_of(host: str, port: int) -> str:
 
     if _is_loopback(host):
         where = f"127.0.0.1:{port}"
-        own = "nothing listens there in the sandbox, whose loopback is its own"
+        own = "nothing listens there in the sandbox, which has its own loopback"
         advice = f"operators open a port of their machine with DARI_EGRESS_ALLOW={where}"
         return f"egress: {where} refused: {own}; {advice}\n"
     where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
