@@ -105,7 +105,7 @@ async function readConnectionFile(path: string, isRequired: boolean): Promise<Co
   const content = parseObject(text);
   const { api_url: apiUrl, api_key: apiKey } = content ?? {};
   if (typeof apiUrl !== "string" || typeof apiKey !== "string") {
-    throw invalid(`${path} is no connection file: it needs "api_url" and "api_key"`);
+    throw invalid(`${path} is not a connection file: it needs "api_url" and "api_key"`);
   }
   return { apiUrl: normalizeApiUrl(apiUrl), apiKey };
 }

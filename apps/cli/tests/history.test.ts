@@ -99,7 +99,7 @@ test("an archive of some paths, and a file of an attempt, are saved", async () =
 });
 
 test.each([
-  [["message", "retry", "msg_1", "--version-id", "ver_1"], "--version-id goes with --fork"],
+  [["message", "retry", "msg_1", "--version-id", "ver_1"], "--version-id requires --fork"],
   [["message", "retry", "--all", "--fork"], "go with one message"],
   [["message", "attempt", "msg_1", "zero"], "expected the number of an attempt"],
   [["session", "write", "sess_1", "none.txt", "/x"], "none.txt does not exist"],

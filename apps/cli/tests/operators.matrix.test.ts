@@ -284,7 +284,7 @@ describe("dari doctor", () => {
   });
 
   test.each([
-    ["--pid goes with --kill-test", ["--pid", "1"]],
+    ["--pid requires --kill-test", ["--pid", "1"]],
     ["name the worker", ["--kill-test"]],
     ["not a worker", ["--kill-test", "--pid", String(process.pid)]],
     ["--turns is a whole number from 1 to 200", ["--kill-test", "--kill-command", "true", "--turns", "0"]],

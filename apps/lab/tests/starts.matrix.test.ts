@@ -230,7 +230,7 @@ asRoot(
     const strict = { DARI_DATA_DIR: first.dataDir, DARI_MINIMUM_ISOLATION: "isolated" };
     await using refused = startAsUser(["start"], strict, "control groups");
     await refused.ended();
-    expect(refused.output).toContain("there is more than one organization, and no control group can be made here");
+    expect(refused.output).toContain("there is more than one organization, and no control group can be created here");
     expect(refused.output).toContain("set DARI_MINIMUM_ISOLATION=watched");
     const told = { ...strict, DARI_MINIMUM_ISOLATION: "watched" };
     await using accepted = startAsUser(["start"], told, "control groups");

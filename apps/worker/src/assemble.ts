@@ -184,7 +184,7 @@ async function assertBounded(
 ): Promise<void> {
   if (minimumIsolation !== "isolated" || boundsSandboxes(guarantees) || !(await hasSeveralOrganizations(db))) return;
   throw new StartError(
-    "there is more than one organization, and no control group can be made here that bounds the memory and processes " +
+    "there is more than one organization, and no control group can be created here to limit the memory and processes " +
       `of a turn: ${adviseOnGroups(program, machine)}. To run without them, set DARI_MINIMUM_ISOLATION=watched`,
   );
 }

@@ -28,7 +28,7 @@ export function findMissing({ chosen, disks, lacksWarm, own, program }: Given, m
   // A worker of an ordinary user mounts in its own namespace.
   const refused = own.state === "refused" ? own : { reason: "", advice: "" };
   const cause = refused.reason === "" ? "" : ` (no separate namespace: ${refused.reason})`;
-  const byRoot = machine.isRoot ? "look at the log" : `run \`${program}\` as root`;
+  const byRoot = machine.isRoot ? "check the log" : `run \`${program}\` as root`;
   // If the native programs cannot run, the reason ends with the remedy.
   const byHand = /dari-native|native programs/.test(refused.reason) ? refused.reason.split("; ").at(-1)! : byRoot;
   const mounts = refused.advice === "" ? byHand : `run \`${refused.advice}\``;
@@ -65,7 +65,7 @@ export function findMissing({ chosen, disks, lacksWarm, own, program }: Given, m
         ]),
     ...(own.state !== "entered" || own.advice === ""
       ? []
-      : [{ what: `host users of their own for sandboxes (${own.reason})`, fix: `run \`${own.advice}\`` }]),
+      : [{ what: `separate host users for sandboxes (${own.reason})`, fix: `run \`${own.advice}\`` }]),
   ];
 }
 

@@ -30,9 +30,9 @@ test.each<[string, Schema, RegExp]>([
   ["uniqueItems, which compares all with all", { uniqueItems: true }, /^schema\.uniqueItems is not supported/],
   ["a type that is none", { type: "text" }, /^the schema is not valid: data\/type must be/],
   ["a bound that is none", { minLength: -1 }, /^the schema is not valid: data\/minLength/],
-  ["properties that are none", { properties: [] }, /^schema\.properties is no map of schemas/],
-  ["a list that is none", { anyOf: {} }, /^schema\.anyOf is no list of schemas/],
-  ["a schema that is none", { items: [1] }, /^schema\.items is no schema/],
+  ["properties that are none", { properties: [] }, /^schema\.properties is not a map of schemas/],
+  ["a list that is none", { anyOf: {} }, /^schema\.anyOf is not a list of schemas/],
+  ["a schema that is none", { items: [1] }, /^schema\.items is not a schema/],
   ["the prototype", { properties: JSON.parse('{"__proto__": {}}') as unknown }, /__proto__/],
   ["too much text", { description: "x".repeat(limits.inputSchemaBytes) }, /more than 16384 bytes or 1000 values/],
   ["too many values", { enum: Array(1_000).fill(0) }, /more than 16384 bytes or 1000 values/],
@@ -90,7 +90,7 @@ describe("an answer", () => {
   });
 
   test("is refused where comparing it would take long, with how much may be compared", () => {
-    const message = "expected at most 51 values: more take too long to check by this schema";
+    const message = "expected at most 51 values: more take too long to check with this schema";
     expect(validateAnswer({ items: { enum: Array(975).fill(0) } }, Array(50).fill(0))).toEqual([]);
     expect(validateAnswer({ items: { enum: Array(975).fill(0) } }, Array(51).fill(0))).toEqual([
       { path: "value", message },

@@ -90,7 +90,9 @@ export function validateAnswer(schema: Readonly<Record<string, unknown>>, answer
   const steps = schemaValues * countJson(answer).values;
   if (steps > limits.inputAnswerSteps) {
     const most = Math.floor(limits.inputAnswerSteps / schemaValues);
-    return [{ path: "value", message: `expected at most ${most} values: more take too long to check by this schema` }];
+    return [
+      { path: "value", message: `expected at most ${most} values: more take too long to check with this schema` },
+    ];
   }
   const listsAll = steps <= listAllStepsMax;
   return withCheck(schema, listsAll ? "list all" : "find first", (check) => {
@@ -121,7 +123,7 @@ function withCheck<T>(
 
 function keywordProblem(schema: unknown, path: string): string | undefined {
   if (typeof schema === "boolean") return undefined;
-  if (!isMap(schema)) return `${path} is no schema`;
+  if (!isMap(schema)) return `${path} is not a schema`;
   for (const [keyword, value] of Object.entries(schema)) {
     const at = `${path}.${keyword}`;
     if (plainKeywords.has(keyword)) continue;
@@ -134,11 +136,11 @@ function keywordProblem(schema: unknown, path: string): string | undefined {
 function nestedProblem(keyword: string, value: unknown, at: string): string | undefined {
   if (schemaKeywords.has(keyword)) return keywordProblem(value, at);
   if (listKeywords.has(keyword)) {
-    if (!Array.isArray(value)) return `${at} is no list of schemas`;
+    if (!Array.isArray(value)) return `${at} is not a list of schemas`;
     return firstOf(value.map((one, index) => [one, `${at}[${index}]`]));
   }
   if (keyword !== mapKeyword) return `${at} is not supported; supported are ${inputSchemaKeywords.join(", ")}`;
-  if (!isMap(value)) return `${at} is no map of schemas`;
+  if (!isMap(value)) return `${at} is not a map of schemas`;
   if (Object.hasOwn(value, "__proto__")) return `${at} names __proto__`;
   return firstOf(Object.entries(value).map(([name, one]) => [one, `${at}.${name}`]));
 }

@@ -113,7 +113,7 @@ function checkRole(result: pg.QueryResult<{ role: string }> | undefined): void {
   if (role === tenantRole) return;
   throw new RowSecurityError(
     `a database connection for calls of organizations runs as ${role ?? "nobody"} and not as ${tenantRole}, ` +
-      `so nothing is read through it: let your pooler pass the startup parameter "options" on, or connect without one`,
+      `so nothing is read through it: make your pooler pass on the startup parameter "options", or connect without one`,
   );
 }
 

@@ -100,7 +100,7 @@ function checkClock({ serverTime, roundTripMs }: Probe): HealthCheck {
   const skewMs = middle - (serverTime.getTime() + 500);
   const found = `${(Math.abs(skewMs) / 1_000).toFixed(1)} s apart`;
   if (Math.abs(skewMs) <= skewMsMax + roundTripMs / 2) return fine("clock", found);
-  return fault("clock", found, "let both machines set their clocks by NTP");
+  return fault("clock", found, "synchronize the clocks of both machines with NTP");
 }
 
 async function checkWithKey(api: Client, signal: AbortSignal): Promise<HealthCheck[]> {
@@ -111,7 +111,7 @@ async function checkWithKey(api: Client, signal: AbortSignal): Promise<HealthChe
     return [key, ...(await api.operatorHealth({ signal })).checks];
   } catch (error) {
     if (error instanceof ApiError && error.code === "forbidden") {
-      return [fine("key", "works, and is no operator's admin key")];
+      return [fine("key", "works; it is not an operator's admin key")];
     }
     if (error instanceof ApiError && error.code === "unauthenticated") {
       return [fault("key", error.detail, "set DARI_API_KEY, or run `dari login`")];
@@ -145,7 +145,7 @@ async function checkStore(
     if (signal.aborted || !(error instanceof ApiError || error instanceof ConnectionError)) throw error;
     return fault("store", error.message, "use an operator's admin key, and check the API's log");
   }
-  if (found === 0) return fine("store", `${checked} objects are there${deep ? " and whole" : ""}`);
+  if (found === 0) return fine("store", `${checked} objects exist${deep ? " and are intact" : ""}`);
   const what = [`${found} of ${checked} objects are missing or damaged`, ...problems].join("\n  ");
   return fault("store", what, "bring them back from a backup of the store; sessions fall back to intact snapshots");
 }
@@ -153,7 +153,7 @@ async function checkStore(
 function refuseKillOptions({ pid, killCommand, turns }: DoctorOptions): void {
   const given = Object.entries({ "--pid": pid, "--kill-command": killCommand, "--turns": turns });
   const [alone] = given.find(([, value]) => value !== undefined) ?? [];
-  if (alone !== undefined) throw invalid(`${alone} goes with --kill-test`);
+  if (alone !== undefined) throw invalid(`${alone} requires --kill-test`);
 }
 
 function readTurns(text: string | undefined): number | undefined {

@@ -55,7 +55,7 @@ export function addRetryCommand(message: Command, io: Io): void {
     .action(async (id: string | undefined, options: RetryOptions, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const { all, fork, versionId, onBusy, lane, ...filters } = options;
-      if (fork === undefined && versionId !== undefined) throw invalid("--version-id goes with --fork");
+      if (fork === undefined && versionId !== undefined) throw invalid("--version-id requires --fork");
       if (all === true && (fork === true || onBusy !== undefined)) {
         throw invalid("--fork and --on-busy go with one message, not with --all");
       }

@@ -39,7 +39,7 @@ async function commandLineOf(pid: number): Promise<string> {
   try {
     return (await readFile(`/proc/${pid}/cmdline`, "utf8")).replaceAll("\0", " ").trim();
   } catch {
-    throw invalid(`there is no process ${pid} here that can be looked at; use --kill-command on other machines`);
+    throw invalid(`process ${pid} cannot be inspected on this machine; use --kill-command for another machine`);
   }
 }
 

@@ -59,7 +59,7 @@ async function callTool(request: CallToolRequest, call: Omit<ToolCall, "input">)
   const { name, arguments: input = {} } = request.params;
   const tool = tools.find((one) => one.name === name);
   if (tool === undefined)
-    return refusal(`there is no tool ${name}; there are ${tools.map((one) => one.name).join(", ")}`);
+    return refusal(`there is no tool ${name}; the tools are ${tools.map((one) => one.name).join(", ")}`);
   const issues = validate(tool.inputSchema, input);
   if (issues.length > 0) return refusal(issues.map(({ path, message }) => `${path}: ${message}`).join("\n"));
   try {

@@ -74,7 +74,8 @@ export function createNodeRuntimes(options: {
     if (cached !== undefined) return fetchedRuntime(nodeDir, cached);
     if (release === undefined) throw await unavailable(`npm has no Node for ${process.platform}-${process.arch}`);
     const found = await getNpm();
-    if (found === undefined) throw await unavailable("npm is not installed on this worker, so none can be fetched");
+    if (found === undefined)
+      throw await unavailable("npm is not installed on this worker, so no version can be downloaded");
     const pinned = release.releases[major];
     const specifiers = pinned !== undefined && satisfies(pinned, requested) ? [pinned, requested] : [requested];
     say?.(`node ${requested} is fetched; this worker keeps it for builds to come`);

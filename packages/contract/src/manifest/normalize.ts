@@ -147,7 +147,7 @@ function readLanguage(value: unknown, entrypoint: string, report: Report): Manif
   }
   const told = languageOfEntrypoint(entrypoint);
   if (told === undefined && entrypoint !== "") {
-    const why = "field is required where the entrypoint has no known suffix";
+    const why = "field is required if the entrypoint has no known suffix";
     report("runtime.language", `${why}; ${expectedOneOf(languages)}`);
   }
   return told;

@@ -13,8 +13,7 @@ const sdkWords =
   "agents of every other framework run as a function: export one that calls it, and set 'function'";
 const reference = "expected a '<module-or-path>:<export>' reference";
 const inside = "expected a path inside the repository: not absolute, without '..'";
-const askLanguage =
-  "field is required where the entrypoint has no known suffix; expected one of 'python', 'typescript'";
+const askLanguage = "field is required if the entrypoint has no known suffix; expected one of 'python', 'typescript'";
 const topLevel = "manifest: expected a top-level mapping";
 const threeRequired = ["name: field is required", "sdk: field is required", "entrypoint: field is required"];
 const secretList = "expected a list of secret names; secret values must not live in the manifest";

@@ -83,7 +83,7 @@ export const operatorRoutes = {
     method: "POST",
     path: "/v1/messages/retry",
     scope: "admin",
-    summary: "Send the failed messages that match a filter again, oldest failure first: all of them or none.",
+    summary: "Retry the failed messages that match a filter, oldest failure first: all of them or none.",
     request: operators.RetryMessagesRequest,
     reply: operators.MessagesRetried,
     status: 200,

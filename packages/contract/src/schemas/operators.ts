@@ -225,7 +225,7 @@ export const RetryMessagesRequest = Type.Object(
       Type.Integer({
         minimum: 1,
         maximum: limits.bulkRetryMax,
-        description: `Failed messages to look at (default ${limits.bulkRetryDefault}).`,
+        description: `Failed messages to examine (default ${limits.bulkRetryDefault}).`,
       }),
     ),
     after: Type.Optional(Type.String({ ...idInput("message"), description: "`next` of the previous reply." })),

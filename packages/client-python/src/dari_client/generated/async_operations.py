@@ -1616,7 +1616,7 @@ class AsyncOperations(AsyncTransport):
         idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> MessagesRetried:
-        """Send the failed messages that match a filter again, oldest failure first: all of them or none."""
+        """Retry the failed messages that match a filter, oldest failure first: all of them or none."""
         call = Call(
             "POST",
             "/v1/messages/retry",

@@ -35,7 +35,7 @@ export function checkIsolation(workers: readonly health.SeenWorker[], hasSeveral
   const open = workers.filter((worker) => detailsOf(worker).guarantees?.isolated === false);
   if (open.length > 0) {
     const advice =
-      "set DARI_SANDBOX=auto there and start it again: it says what the machine lacks; `process` is for development";
+      "set DARI_SANDBOX=auto there and restart it: it reports what the machine lacks; `process` is for development";
     return fault(`agents are not isolated on ${idsOf(open)}`, fixesOf(open) || advice);
   }
   const [watched, unbounded] = withoutGroups(workers);
@@ -107,7 +107,9 @@ export async function checkClocks(db: Database, workers: readonly health.SeenWor
   clocks.push({ of: "this API", skewMs: (askedAt + Date.now()) / 2 - databaseMs });
   const [worst] = clocks.sort((one, other) => Math.abs(other.skewMs) - Math.abs(one.skewMs));
   const found = `${(Math.abs(worst!.skewMs) / 1_000).toFixed(1)} s between the database and ${worst!.of}, at most`;
-  return Math.abs(worst!.skewMs) <= skewMsMax ? fine(found) : fault(found, "let every machine set its clock by NTP");
+  return Math.abs(worst!.skewMs) <= skewMsMax
+    ? fine(found)
+    : fault(found, "synchronize the clocks of all machines with NTP");
 }
 
 /** Checks the versions, and that Redis never evicts jobs. @throws the error of a service that cannot be reached. */

@@ -79,7 +79,7 @@ async function checkRowSecurity(db: Database): Promise<Verdict> {
   if (!isEnabled && runsAs !== null) {
     return fault(
       `connections for calls of organizations run as ${runsAs} and not as dari_tenant; such calls are refused`,
-      'let the pooler in front of PostgreSQL pass the startup parameter "options" on, or connect without one',
+      'make the pooler in front of PostgreSQL pass on the startup parameter "options", or connect without one',
     );
   }
   if (!isEnabled) {

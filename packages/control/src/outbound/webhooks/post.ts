@@ -40,7 +40,10 @@ export interface PostReply {
 export async function post(request: PostRequest, options: PostOptions): Promise<PostReply> {
   const { timeoutMs } = options;
   const limit = new AbortController();
-  const timer = setTimeout(() => limit.abort(new Error(`there was no whole reply within ${timeoutMs} ms`)), timeoutMs);
+  const timer = setTimeout(
+    () => limit.abort(new Error(`there was no complete reply within ${timeoutMs} ms`)),
+    timeoutMs,
+  );
   const signal = AbortSignal.any([options.signal, limit.signal]);
   const receiver = receiverOf(request.url);
   const sockets: Socket[] = [];

@@ -92,7 +92,7 @@ function endsEarly(): ArchiveRefused {
 }
 
 function tooMuch(): ArchiveRefused {
-  return new ArchiveRefused("something follows the archive's end, or a header is damaged or too large");
+  return new ArchiveRefused("there is data after the archive's end, or a header is damaged or too large");
 }
 
 function describe(header: Header): Omit<TarEntry, "content"> {

@@ -49,7 +49,7 @@ test("a receiver that never answers is given up in time and tried again", async 
     status: "pending",
     attempts: 1,
     response_status: null,
-    error: "there was no whole reply within 300 ms",
+    error: "there was no complete reply within 300 ms",
   });
   expect(delivery.duration_ms).toBeGreaterThanOrEqual(290);
   expect(delivery.duration_ms).toBeLessThan(5_000);
