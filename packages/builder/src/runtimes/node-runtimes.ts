@@ -3,7 +3,7 @@
 import { mkdir, mkdtemp, readdir, realpath, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { codeOf, messageOf } from "../errors.ts";
-import { HostCommandError, isOutOfTime, runHostCommand } from "./host-command.ts";
+import { HostCommandError, hasTimedOut, runHostCommand } from "./host-command.ts";
 import { nodeMajors, platformPackage } from "./node-releases.ts";
 import type { Npm } from "./npm.ts";
 import { compareVersions, RuntimeUnavailableError, satisfies, type Runtime, type RuntimeOffer } from "./runtime.ts";
@@ -183,7 +183,7 @@ async function installPackage(staging: string, specifier: string, options: Fetch
       ...(signal === undefined ? {} : { signal }),
     });
   await install(options.firstTryMs ?? firstTryMs).catch((error: unknown) => {
-    if (!isOutOfTime(error) || signal?.aborted === true) throw error;
+    if (!hasTimedOut(error) || signal?.aborted === true) throw error;
     return install(fetchTimeoutMs);
   });
 }
