@@ -5,42 +5,47 @@ import { failure, type Failure } from "@dari/domain";
 import type { Duplex } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { exitFailure, type ProcessExit } from "./exit-failure.ts";
-import { LineTooLongError, sendFrame } from "./frames.ts";
-import { ProtocolError, type Entry } from "./protocol.ts";
-import { guestFrames } from "./run-turn.ts";
+import { ignoreErrors, sendFrame } from "./frames.ts";
+import type { Entry } from "./protocol.ts";
+import { guestFrames, toProtocolFailure } from "./run-turn.ts";
 
-export type EntrypointCheck =
+export type EntrypointCheckResult =
+  /** `kind`: what the entrypoint exports, for example `function` or `async_generator`. */
   | { readonly ok: true; readonly kind: string }
   | { readonly ok: false; readonly failure: Failure; readonly stack?: string };
 
-/** `kind` is the export's kind: `function`, `async_generator`, … The caller kills the guest afterwards. */
+/** Loads the entrypoint in a started guest, and does not call it. The caller kills the guest afterwards. */
 export async function checkEntrypoint(o: {
   channel: Duplex;
   exited: Promise<ProcessExit>;
   entry: Entry;
-  /** Both paths are inside the sandbox. */
+  /** A path inside the sandbox. */
   imageDir: string;
+  /** A path inside the sandbox. */
   workspace: string;
+  /** The SDK in the manifest. */
   sdk: string;
   timeoutMs: number;
-}): Promise<EntrypointCheck> {
+}): Promise<EntrypointCheckResult> {
   const over = new AbortController();
-  o.channel.on("error", () => {});
+  ignoreErrors(o.channel);
   const late = delay(o.timeoutMs, undefined, { signal: over.signal });
   late.catch(() => {});
   const { entry, imageDir, workspace, sdk } = o;
   sendFrame(o.channel, { t: "check", entry, imageDir, workspace, sdk });
   try {
-    const answer = await Promise.race([ask(o), late]);
+    const answer = await Promise.race([readCheckResult(o), late]);
     if (answer !== undefined) return answer;
-    const message = `the entrypoint was not loaded within ${o.timeoutMs / 1000} seconds`;
+    const message =
+      `the entrypoint was not loaded within ${o.timeoutMs / 1000} seconds; ` +
+      "move slow work from the module's top level into the agent's function";
     return { ok: false, failure: failure("agent_error", message) };
   } finally {
     over.abort();
   }
 }
 
-async function ask(o: { channel: Duplex; exited: Promise<ProcessExit> }): Promise<EntrypointCheck> {
+async function readCheckResult(o: { channel: Duplex; exited: Promise<ProcessExit> }): Promise<EntrypointCheckResult> {
   try {
     for await (const frame of guestFrames(o.channel)) {
       if (frame.t === "checked") return { ok: true, kind: frame.kind };
@@ -50,9 +55,8 @@ async function ask(o: { channel: Duplex; exited: Promise<ProcessExit> }): Promis
     }
     return { ok: false, failure: exitFailure(await o.exited) };
   } catch (error) {
-    if (error instanceof ProtocolError || error instanceof LineTooLongError) {
-      return { ok: false, failure: failure("agent_error", error.message) };
-    }
-    throw error;
+    const found = toProtocolFailure(error);
+    if (found === undefined) throw error;
+    return { ok: false, failure: found };
   }
 }

@@ -1,7 +1,7 @@
 // The guest, which loads the entrypoint inside a sandbox and speaks a line protocol, and its host side.
 
 export { captureLogs } from "./capture-logs.ts";
-export { checkEntrypoint, type EntrypointCheck } from "./check-entrypoint.ts";
+export { checkEntrypoint, type EntrypointCheckResult } from "./check-entrypoint.ts";
 export { type ProcessExit } from "./exit-failure.ts";
 export { guestCommand, nodeGuestMain, type GuestCommand, type Language } from "./guest-command.ts";
 export { guestRuns, loadAhead } from "./load-ahead.ts";

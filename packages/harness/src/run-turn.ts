@@ -123,10 +123,16 @@ async function converse(o: RunTurnOptions, call: Call): Promise<TurnEnding> {
       if (ending !== undefined) return ending;
     }
   } catch (error) {
-    if (error instanceof ProtocolError) return { kind: "failed", failure: failure("agent_error", error.message) };
-    if (error instanceof LineTooLongError) return { kind: "failed", failure: failure("output_too_large") };
-    throw error;
+    const found = toProtocolFailure(error);
+    if (found === undefined) throw error;
+    return { kind: "failed", failure: found };
   }
+}
+
+/** Returns the failure if a guest broke the protocol or its limits; undefined for other errors. */
+export function toProtocolFailure(error: unknown): Failure | undefined {
+  if (error instanceof ProtocolError) return failure("agent_error", error.message);
+  return error instanceof LineTooLongError ? failure("output_too_large") : undefined;
 }
 
 async function takeFrame(

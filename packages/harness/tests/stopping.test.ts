@@ -9,7 +9,7 @@ import {
   runTurn,
   type DeltaFrame,
   type Entry,
-  type EntrypointCheck,
+  type EntrypointCheckResult,
   type EventFrame,
 } from "../src/index.ts";
 import { findRuntimes, play, requestFor, startGuest } from "./guest-fixture.ts";
@@ -103,7 +103,7 @@ describe.each(findRuntimes())("$title", (runtime) => {
     expect(await check({ file, export: "agent" })).toMatchObject(found);
   });
 
-  async function check(entry: Entry): Promise<EntrypointCheck> {
+  async function check(entry: Entry): Promise<EntrypointCheckResult> {
     const guest = await startGuest(runtime);
     try {
       const { channel, exited } = guest;

@@ -4,7 +4,7 @@ import { copyFile, lstat, mkdir, mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import type { Manifest } from "@dari/contract";
 import { limits, type Failure } from "@dari/domain";
-import { checkEntrypoint, guestCommand, type EntrypointCheck } from "@dari/harness";
+import { checkEntrypoint, guestCommand, type EntrypointCheckResult } from "@dari/harness";
 import type { Sandbox, SandboxSpec } from "@dari/sandbox";
 import type { Runtime } from "../runtimes/runtime.ts";
 import { BuildFailed } from "./build-failed.ts";
@@ -92,7 +92,7 @@ function guestSpec({
 }
 
 /** The sandbox is dead afterwards. @throws the signal's reason if it aborts */
-async function ask(running: Sandbox, { sandbox, entry, manifest }: EntryCheck): Promise<EntrypointCheck> {
+async function ask(running: Sandbox, { sandbox, entry, manifest }: EntryCheck): Promise<EntrypointCheckResult> {
   const { signal } = sandbox;
   const logged = logOutput(running, sandbox.onLine);
   const abort = (): void => void running.kill().catch(() => {});
