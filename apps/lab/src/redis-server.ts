@@ -26,7 +26,7 @@ export interface RedisServer extends AsyncDisposable {
 /** `ownDir`: directory of its append-only file (default: a temporary directory, which is removed with the server). */
 export async function startRedisServer(ownDir?: string): Promise<RedisServer> {
   const found = findRedisServer();
-  if (found === undefined) throw new Error(`no redis-server on the PATH: ${redisInstallAdvice}`);
+  if (found === undefined) throw new Error(`no redis-server on the PATH; ${redisInstallAdvice}`);
   const dir = ownDir ?? (await mkdtemp(path.join(tmpdir(), "dari-redis-")));
   await mkdir(dir, { recursive: true });
   const port = await freePort();

@@ -18,7 +18,7 @@ import {
 import { startHolder } from "./holder.ts";
 
 const server = findRedisServer();
-const title = server ? "startRedis" : `startRedis (needs a server: ${redisInstallAdvice})`;
+const title = server ? "startRedis" : `startRedis (needs a server; ${redisInstallAdvice})`;
 
 let dir: string;
 let running: EmbeddedRedis[];

@@ -57,7 +57,7 @@ export async function startRedis(options: StartRedisOptions): Promise<EmbeddedRe
     return handle(dir, running, true);
   }
   const server = options.server ?? findRedisServer();
-  if (!server) throw new Error(`No redis-server or valkey-server (6.2 or newer) on the PATH: ${redisInstallAdvice}`);
+  if (!server) throw new Error(`No redis-server or valkey-server (6.2 or newer) on the PATH; ${redisInstallAdvice}`);
   for (let tries = 1; ; tries++) {
     const started = await launch(dir, server);
     if (started) {
