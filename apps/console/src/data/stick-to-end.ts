@@ -3,18 +3,18 @@
 import { useEffect, useRef } from "react";
 
 /** The reader counts as being at the end within this many pixels. */
-const nearEnd = 160;
+const endTolerancePx = 160;
 
 /** Scrolls to the end at first, and when `content` changes, unless the reader has scrolled up. */
 export function useStickToEnd(content: unknown): void {
   const isAtEnd = useRef(true);
   useEffect(() => {
-    const look = (): void => {
+    const updateIsAtEnd = (): void => {
       const { scrollHeight, clientHeight, scrollTop } = document.documentElement;
-      isAtEnd.current = scrollHeight - clientHeight - scrollTop < nearEnd;
+      isAtEnd.current = scrollHeight - clientHeight - scrollTop < endTolerancePx;
     };
-    addEventListener("scroll", look, { passive: true });
-    return () => removeEventListener("scroll", look);
+    addEventListener("scroll", updateIsAtEnd, { passive: true });
+    return () => removeEventListener("scroll", updateIsAtEnd);
   }, []);
   useEffect(() => {
     if (isAtEnd.current) scrollTo(0, document.documentElement.scrollHeight);
