@@ -52,7 +52,8 @@ describe("scopes", () => {
       expect(reply.status).not.toBe(401);
       if (needed !== null && !hasScope([scope], needed)) {
         expect([reply.status, reply.json.code]).toEqual([403, "forbidden"]);
-        expect(reply.json.detail).toBe(`the API key does not have the scope '${needed}', which this request requires`);
+        const has = `the API key does not have the scope '${needed}', which this request requires (it has: ${scope})`;
+        expect(reply.json.detail).toBe(`${has}; use a key with that scope`);
       } else if (route.scope === "operator" || name === "createOrganization") {
         expect([reply.status, reply.json.detail]).toEqual([403, expect.stringContaining("only operators can do this")]);
       } else {

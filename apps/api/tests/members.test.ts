@@ -160,7 +160,8 @@ describe("a browser", () => {
     const refused = await by(cookie, "GET", `${own}/members`);
     expect([refused.status, refused.json.detail]).toEqual([
       403,
-      "your role does not have the scope 'admin', which this request requires",
+      "your role does not have the scope 'admin', which this request requires (it has: deploy, run, read); " +
+        "ask an admin of the organization",
     ]);
     const foreign = await by(cookie, "GET", `/v1/organizations/${api.stranger.organizationId}`);
     expect(foreign.status).toBe(404);

@@ -56,7 +56,7 @@ test("a key is shown once, stored as a hash, works, and is revoked", async () =>
   const forbidden = await api.call("GET", `${own}/api-keys`, { key });
   expect([forbidden.status, forbidden.json.detail]).toEqual([
     403,
-    "the API key does not have the scope 'admin', which this request requires",
+    "the API key does not have the scope 'admin', which this request requires (it has: run); use a key with that scope",
   ]);
 
   const list = await api.call("GET", "/v1/organizations/current/api-keys");

@@ -27,6 +27,10 @@ test("unknown routes, methods and bodies are refused in one shape", async () => 
     expect([path, [404, 422].includes(reply.status), reply.json.code !== undefined]).toEqual([path, true, true]);
   }
   expect((await api.call("GET", "/")).json.detail).toContain("the console is at /console");
+  const undecodable = await api.call("GET", "/v1/agents/%zz");
+  expectError(undecodable, 422, "invalid");
+  expect(undecodable.json.detail).toBe("the request cannot be read: Failed to decode param '%zz'");
+  expect(undecodable.json["errors"]).toBeUndefined();
   const patched = await api.call("PATCH", "/v1/agents");
   expectError(patched, 405, "not_found");
   expect(patched.headers.get("allow")).toBe("POST, GET");

@@ -6,15 +6,16 @@ import { quotaRefusal } from "@dari/control/tenants";
 import { AppError } from "@dari/domain";
 import { SnapshotDamagedError } from "@dari/workspace";
 import type { NextFunction, Request, Response } from "express";
-import multer from "multer";
 import { requestIdOf } from "./request-id.ts";
-import { unauthenticatedRefusal } from "./limit-unauthenticated.ts";
+import { countUnauthenticatedCall } from "./limit-unauthenticated.ts";
 
 /** HTTP requires this status if a known path does not have the method. The code stays `not_found`. */
 const methodNotAllowed = 405;
+/** When to send a request again that got a 429 or a 503, if the error does not say it. */
+const retryAfterSecondsDefault = 2;
 
 export function answerUnknownRoute(request: Request, response: Response): void {
-  // The page that a browser gets first when it opens the platform's address.
+  // A person who opens the platform's address in a browser gets this reply, so it names the pages for people.
   const hint = request.path === "/" ? "; the console is at /console, the API reference at /docs" : "";
   sendError(response, new AppError("not_found", `no such route: ${request.method} ${request.path}${hint}`));
 }
@@ -32,7 +33,8 @@ export function answerUnknownMethod(allowed: readonly string[]) {
 export function answerErrors(control: Control) {
   return (error: unknown, request: Request, response: Response, _next: NextFunction): void => {
     const found = toAppError(error);
-    const known = found.code === "unauthenticated" ? (unauthenticatedRefusal(response) ?? found) : found;
+    // Counts the call. An address over its limit gets a 429 instead of the 401.
+    const known = found.code === "unauthenticated" ? (countUnauthenticatedCall(response) ?? found) : found;
     const requestId = requestIdOf(response);
     if (response.destroyed) {
       control.log.debug({ err: error, request_id: requestId }, "client went away");
@@ -59,13 +61,18 @@ export function answerErrors(control: Control) {
 /** A range that contains no byte of the content. */
 export class RangeRefused extends AppError {
   constructor(sizeBytes: number) {
-    super("invalid", `the range is outside the content, which has ${sizeBytes} bytes`);
+    super(
+      "invalid",
+      `the range is outside the content, which has ${sizeBytes} bytes; request a range within it, or omit Range`,
+    );
   }
 }
 
 function sendError(response: Response, error: AppError, status: number = errorKinds[error.code].status): void {
-  if (status === 429 || status === 503) response.set("retry-after", String(error.retryAfterSeconds ?? 2));
+  if (status === 429 || status === 503)
+    response.set("retry-after", String(error.retryAfterSeconds ?? retryAfterSecondsDefault));
   if (status === 401) response.set("www-authenticate", "Bearer");
+  // The handler may have failed after it set this header. A browser would then save the error as the requested file.
   response.removeHeader("content-disposition");
   response.status(status).json(renderError({ ...pick(error), requestId: requestIdOf(response) }));
 }
@@ -76,13 +83,16 @@ function pick(error: AppError): Pick<AppError, "code" | "detail" | "issues"> {
 
 function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
-  if (error instanceof multer.MulterError) return fromMulter(error);
   if (isDatabasePassing(error)) {
-    const state = isDatabaseAway(error) ? "cannot be reached" : "is overloaded";
-    return new AppError("unavailable", `the database ${state}; retry in a few seconds`, { cause: error });
+    const state = isDatabaseAway(error) ? "cannot be reached" : "could not complete the request";
+    return new AppError("unavailable", `the database ${state}; retry in ${retryAfterSecondsDefault} s`, {
+      cause: error,
+    });
   }
   if (error instanceof SnapshotDamagedError) {
-    const detail = "the stored data of these files is damaged or missing, so nothing was sent";
+    const detail =
+      "the stored data of these files is damaged or missing, so nothing was sent; " +
+      "read another file, roll the session back, or publish the bundle again";
     return new AppError("snapshot_damaged", detail, { cause: error });
   }
   const quota = quotaRefusal(error);
@@ -93,14 +103,7 @@ function toAppError(error: unknown): AppError {
   );
 }
 
-function fromMulter(error: multer.MulterError): AppError {
-  if (error.code === "LIMIT_FILE_SIZE")
-    return new AppError("too_large", "the file exceeds its size limit", { cause: error });
-  const message = "expected a multipart body with exactly one part, a file named 'file'";
-  return new AppError("invalid", message, { issues: [{ path: "file", message }], cause: error });
-}
-
-/** Errors of Express and its body parser have a status; those of the parser also have a type. */
+/** Translates the errors of Express and its body parser. Both have a status, but only the parser's have a type. */
 function fromHttpError(error: unknown): AppError | undefined {
   if (!(error instanceof Error) || !("status" in error) || typeof error.status !== "number") return undefined;
   const type = "type" in error ? error.type : undefined;
@@ -108,11 +111,12 @@ function fromHttpError(error: unknown): AppError | undefined {
     const limit = "limit" in error ? ` of ${String(error.limit)} bytes` : "";
     return new AppError("too_large", `the body exceeds the limit${limit}`, { cause: error });
   }
-  if (type === "entity.parse.failed") return bodyRefused(`the body is not valid JSON: ${error.message}`, error);
+  if (type === "entity.parse.failed") return invalidBody(`the body is not valid JSON: ${error.message}`, error);
   if (error.status < 400 || error.status >= 500) return undefined;
-  return bodyRefused(`the request cannot be read: ${error.message}`, error);
+  const detail = `the request cannot be read: ${error.message}`;
+  return type === undefined ? new AppError("invalid", detail, { cause: error }) : invalidBody(detail, error);
 }
 
-function bodyRefused(detail: string, cause: Error): AppError {
+function invalidBody(detail: string, cause: Error): AppError {
   return new AppError("invalid", detail, { issues: [{ path: "body", message: detail }], cause });
 }

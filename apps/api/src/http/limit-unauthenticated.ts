@@ -58,14 +58,14 @@ function detailOf(perMinute: number): string {
   );
 }
 
-/** Returns the refusal of a call without a valid key if its address has sent too many of them. */
-export function unauthenticatedRefusal(response: Response): AppError | undefined {
+/** Counts a call without a valid key. Returns the error if its address is over the limit. */
+export function countUnauthenticatedCall(response: Response): AppError | undefined {
   return standings.get(response)?.refusal();
 }
 
 /** Counts a call that needs no key, before it writes anything. @throws AppError `limit_exceeded` */
-export function countUnauthenticated(response: Response): void {
-  const refusal = unauthenticatedRefusal(response);
+export function countPublicCall(response: Response): void {
+  const refusal = countUnauthenticatedCall(response);
   if (refusal !== undefined) throw refusal;
 }
 

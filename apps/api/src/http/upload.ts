@@ -20,7 +20,7 @@ export const envelopeBytes = 64 * 1024;
 
 /**
  * Stores the body's one part, a file named `file`. Leaves nothing behind on an error or if the client disconnects.
- * @throws AppError `invalid`, `too_large`; multer's errors are translated in errors.ts.
+ * @throws AppError `invalid`, `too_large`
  */
 export async function receiveFile(
   context: { control: Control; actor: Actor; fileBytes: number },
@@ -37,24 +37,24 @@ export async function receiveFile(
   const receive = multer(options).single("file");
   await new Promise<void>((resolve, reject) => {
     // The parser throws a plain error for a malformed multipart body.
-    receive(request, response, (error?: unknown) => (error === undefined ? resolve() : reject(asRefusal(error))));
+    receive(request, response, (error?: unknown) => (error === undefined ? resolve() : reject(translateError(error))));
   });
   const { file } = request;
   const stored = file === undefined ? undefined : storage.storedOf(file);
-  if (file === undefined || stored === undefined) throw noFile();
+  if (file === undefined || stored === undefined) throw invalidMultipart();
   return { stored, filename: file.originalname, contentType: file.mimetype };
 }
 
-function noFile(cause?: unknown): AppError {
+function invalidMultipart(cause?: unknown): AppError {
   const message = "expected a multipart body with exactly one part, a file named 'file'";
   return new AppError("invalid", message, { issues: [{ path: "file", message }], cause });
 }
 
-/** Busboy's errors about malformed bodies are recognizable only by their message. */
-function asRefusal(error: unknown): unknown {
+/** Translates what multer throws. Busboy's errors about malformed bodies are recognizable only by their message. */
+function translateError(error: unknown): unknown {
   const isMalformed =
     error instanceof Error && /^(Unexpected end of form|Malformed|Multipart: Boundary)/.test(error.message);
-  return isMalformed ? noFile(error) : error;
+  return isMalformed || error instanceof multer.MulterError ? invalidMultipart(error) : error;
 }
 
 interface UploadStorage extends multer.StorageEngine {

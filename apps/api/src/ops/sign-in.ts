@@ -4,7 +4,7 @@ import type { Control } from "@dari/control/context";
 import { AppError } from "@dari/domain";
 import express, { type Express, type Request, type Response } from "express";
 import { answerUnknownMethod } from "../http/errors.ts";
-import { unauthenticatedRefusal } from "../http/limit-unauthenticated.ts";
+import { countUnauthenticatedCall } from "../http/limit-unauthenticated.ts";
 import { requireSameOrigin } from "../http/same-origin.ts";
 import { operatorOfKey, protectPage } from "./door.ts";
 import { operatorOfCookies, signInCookie, signOutCookie } from "./session.ts";
@@ -42,7 +42,7 @@ async function signIn(control: Control, request: Request, response: Response): P
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     if (error.code === "unauthenticated") {
-      const refusal = unauthenticatedRefusal(response);
+      const refusal = countUnauthenticatedCall(response);
       if (refusal !== undefined) throw refusal;
       return showPage(response, 401, { problem: "This key is not valid." });
     }

@@ -23,7 +23,7 @@ import type { Handlers } from "../http/call.ts";
 import { readPage } from "../http/query.ts";
 import { requestIdOf } from "../http/request-id.ts";
 import { refuseOtherSites } from "../http/same-origin.ts";
-import { countUnauthenticated } from "../http/limit-unauthenticated.ts";
+import { countPublicCall } from "../http/limit-unauthenticated.ts";
 import { signInCookie, signOutCookie } from "../http/who-calls.ts";
 import { addressOf } from "../sign-in/address.ts";
 
@@ -96,7 +96,7 @@ export const memberHandlers: Handlers<
   async openSignInLink({ control, body, request, response }) {
     // Otherwise another site could sign a browser in as someone else.
     refuseOtherSites(control, request);
-    countUnauthenticated(response);
+    countPublicCall(response);
     await limitTries(control, "sign_in", addressOf(request));
     const signIn = await openSignInLink(control, body.token, requestIdOf(response));
     response.set("set-cookie", signInCookie(control, signIn));
@@ -104,14 +104,14 @@ export const memberHandlers: Handlers<
   },
 
   async startDevice({ control, body, request, response }) {
-    countUnauthenticated(response);
+    countPublicCall(response);
     const address = addressOf(request);
     await limitTries(control, "device", address);
     return startDevice(control, body.device_name, address);
   },
 
   async pollDevice({ control, body, response }) {
-    countUnauthenticated(response);
+    countPublicCall(response);
     return pollDevice(control, body.device_code);
   },
 };

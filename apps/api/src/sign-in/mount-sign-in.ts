@@ -8,7 +8,7 @@ import type { Express, Request, Response } from "express";
 import { cookieOf, noCookie, readCookie } from "../http/cookies.ts";
 import { answerUnknownMethod } from "../http/errors.ts";
 import { requestIdOf } from "../http/request-id.ts";
-import { countUnauthenticated } from "../http/limit-unauthenticated.ts";
+import { countPublicCall } from "../http/limit-unauthenticated.ts";
 import { signInCookie } from "../http/who-calls.ts";
 import { addressOf } from "./address.ts";
 import { newRound, type OidcPerson, type OidcProvider } from "./oidc-provider.ts";
@@ -48,7 +48,7 @@ async function start(
 ): Promise<void> {
   response.locals["route"] = startPath;
   const provider = required(configured);
-  countUnauthenticated(response);
+  countPublicCall(response);
   await limitTries(control, "sign_in", addressOf(request));
   const { return_to: wanted, organization } = request.query;
   const round = newRound();
@@ -77,7 +77,7 @@ async function finish(
 ): Promise<void> {
   response.locals["route"] = callbackPath;
   const provider = required(configured);
-  countUnauthenticated(response);
+  countPublicCall(response);
   await limitTries(control, "sign_in", addressOf(request));
   const state = openState(control, readCookie(control, request, cookieName));
   response.set("set-cookie", noCookie(control, cookieName));
