@@ -1,11 +1,10 @@
-// Reads a stream so that its reader may stop early without destroying it.
+// Iterates over a stream whose reader can stop early without destroying it.
 
 import type { Readable } from "node:stream";
 
 /**
- * Iterates over a stream. Stopping early does not destroy it. A plain `for await` destroys a stream that it does not
- * read to the end: for a request this cuts the connection before the refusal is sent, and for a part it hides the
- * reader's error behind an abort.
+ * Returns the stream's chunks. A reader that stops early leaves the stream open. A plain `for await` destroys it: on a
+ * request, the connection breaks before the error reply is sent.
  */
 export function leaveOpen(stream: Readable): AsyncIterable<Uint8Array> {
   return stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;

@@ -13,7 +13,7 @@ import { answerCreation, readIdempotencyKey } from "./idempotency.ts";
 import { readParams } from "./params.ts";
 import { spend, spendBody, spendUpload } from "./rates.ts";
 import { requestIdOf } from "./request-id.ts";
-import { checkEncoding, readQuery } from "./query.ts";
+import { checkQueryEncoding, readQuery } from "./query.ts";
 import { whoCalls } from "./who-calls.ts";
 
 export interface MountOptions {
@@ -38,21 +38,21 @@ export function mountRoutes(app: Express, options: MountOptions): void {
       const pattern = path.replace(/\{(\w+)\}/g, ":$1");
       const method = route.method.toLowerCase() as Lowercase<Route["method"]>;
       const mount = (): void => {
-        app[method](pattern, (request, response) => answer(options, route, handler, request, response));
+        app[method](pattern, (request, response) => handleCall(options, route, handler, request, response));
       };
       mounting.push({ pattern, mount });
       methods.set(pattern, [...(methods.get(pattern) ?? []), route.method]);
     }
   }
   // Literal paths go first, with all their methods: `/v1/files/uploads` is not a file with the id `uploads`.
-  for (const pattern of [...methods.keys()].sort(bySpecificity)) {
+  for (const pattern of [...methods.keys()].sort(compareSpecificity)) {
     for (const { mount } of mounting.filter((one) => one.pattern === pattern)) mount();
     app.all(pattern, answerUnknownMethod(methods.get(pattern) ?? []));
   }
 }
 
-/** Sorts a parameter after every literal segment in its place. */
-function bySpecificity(left: string, right: string): number {
+/** Sorts a parameter after every literal segment in its place. `~` sorts after all characters of a literal segment. */
+function compareSpecificity(left: string, right: string): number {
   const rank = (pattern: string): string => pattern.replace(/:\w+/g, "~");
   return rank(left) < rank(right) ? -1 : 1;
 }
@@ -61,7 +61,11 @@ function toHandler(route: Route, handler: AnyHandler | Creator<never>): AnyHandl
   return typeof handler === "function" ? handler : (call) => answerCreation(route, handler, call);
 }
 
-async function answer(
+/**
+ * Handles one call. The caller's rate limit comes before the body is read, so that a refused call costs little. An
+ * upload is counted before its bytes are received. Messages are counted after the body is read, which says how many.
+ */
+async function handleCall(
   options: MountOptions,
   route: Route,
   handler: AnyHandler,
@@ -72,29 +76,31 @@ async function answer(
   response.locals["route"] = route.path;
   const actor = await authorize(control, route, request, response);
   const idempotencyKey = readIdempotencyKey(route, request);
-  let leaving: AbortSignal | undefined;
+  let callSignal: AbortSignal | undefined;
   const { fileBytes, exportBytes } = options.settings;
-  const isAcross = await reachesAll(control, route, request, actor);
-  const restricted = restrictToOrganization(control, route, actor, isAcross);
-  const receiving = { control: restricted, actor: actor ?? nobody, fileBytes, exportBytes };
-  const params = readParams(request.params, actor, isAcross);
-  if (request.originalUrl.includes("?")) checkEncoding(request.originalUrl);
+  const isCrossOrganization = await pathNamesOtherOrganization(control, route, request, actor);
+  const restricted = restrictToOrganization(control, route, actor, isCrossOrganization);
+  const receiving = { control: restricted, actor: actor ?? unauthenticatedActor, fileBytes, exportBytes };
+  const params = readParams(request.params, actor, isCrossOrganization);
+  if (request.originalUrl.includes("?")) checkQueryEncoding(request.originalUrl);
   const query = readQuery(route, request.query);
-  if (route.spends === "upload") {
+  if (route.countsAs === "upload") {
     await spendUpload(control, receiving.actor, mostBytes(route, receiving), request, response);
   }
   const received = await readBody(route, receiving, request, response);
   await spendBody(control, receiving.actor, route, received, response);
+  // An operator's call for another organization that its body names runs without row-level security.
+  const isForOther = await bodyNamesOtherOrganization(control, route, actor, received);
   const result = await handler({
-    control: (await bodyNamesOtherOrganization(control, route, actor, received)) ? control : restricted,
-    actor: actor ?? nobody,
+    control: isForOther ? control : restricted,
+    actor: actor ?? unauthenticatedActor,
     params: params as Call<never>["params"],
     query,
     body: received as never,
     idempotencyKey,
     asDeployment: request.path.startsWith("/v1/deployments"),
     get signal() {
-      return (leaving ??= AbortSignal.any([goneSignal(response), options.draining]));
+      return (callSignal ??= AbortSignal.any([createEndSignal(response), options.draining]));
     },
     settings: options.settings,
     request,
@@ -106,19 +112,23 @@ async function answer(
 }
 
 /** Created once: aborting without a reason creates an error with a stack for every request. */
-const gone = new Error("the response has ended");
+const responseEnded = new Error("the response has ended");
 
 /** Aborts when the client disconnects or has its answer. */
-function goneSignal(response: Response): AbortSignal {
+function createEndSignal(response: Response): AbortSignal {
   const controller = new AbortController();
-  if (response.closed) controller.abort(gone);
-  else response.once("close", () => controller.abort(gone));
+  if (response.closed) controller.abort(responseEnded);
+  else response.once("close", () => controller.abort(responseEnded));
   return controller.signal;
 }
 
-const nobody: Actor = { organizationId: "", keyId: "", scopes: [] };
+/** The actor of a call that needs no key. It belongs to no organization and has no scope. */
+const unauthenticatedActor: Actor = { organizationId: "", keyId: "", scopes: [] };
 
-/** @throws AppError `unauthenticated`, `limit_exceeded`, or `forbidden` with the missing scope. */
+/**
+ * Counts the call and returns its actor, or undefined if the route needs no key.
+ * @throws AppError `unauthenticated`, `limit_exceeded`, or `forbidden` with the missing scope.
+ */
 async function authorize(
   control: Control,
   route: Route,
@@ -130,16 +140,22 @@ async function authorize(
   response.locals["organizationId"] = actor.organizationId;
   await spend(control, actor, { kind: "requests", amount: 1 }, response);
   const scope = route.scope === "operator" ? "admin" : route.scope;
-  if (!hasScope(actor.scopes, scope)) {
-    const what = actor.signInMethod === undefined ? "the API key" : "your role";
-    throw new AppError("forbidden", `${what} does not have the scope '${scope}', which this request requires`);
-  }
+  if (!hasScope(actor.scopes, scope)) throw missingScope(actor, scope);
   if (route.scope === "operator") await requireOperator(control, actor);
   return actor;
 }
 
-/** Returns whether the caller may name another organization than its own in the path of this route. */
-async function reachesAll(
+function missingScope({ signInMethod, scopes }: Actor, scope: string): AppError {
+  const [owner, advice] =
+    signInMethod === undefined
+      ? ["the API key", "use a key with that scope"]
+      : ["your role", "ask an admin of the organization"];
+  const detail = `${owner} does not have the scope '${scope}', which this request requires`;
+  return new AppError("forbidden", `${detail} (it has: ${scopes.join(", ") || "none"}); ${advice}`);
+}
+
+/** Returns whether the path names another organization than the caller's, and the caller is allowed to. */
+async function pathNamesOtherOrganization(
   control: Control,
   route: Route,
   request: Request,
@@ -148,6 +164,6 @@ async function reachesAll(
   const named = request.params["organization_id"];
   if (typeof named !== "string" || actor === undefined) return false;
   if (named === "current" || named === actor.organizationId) return false;
-  if (route.creatorToo === true) return hasCreatedOrganization(control, actor, named);
-  return route.operatorsToo === true && isOperator(control, actor);
+  if (route.allowsCreator === true) return hasCreatedOrganization(control, actor, named);
+  return route.allowsOperators === true && isOperator(control, actor);
 }

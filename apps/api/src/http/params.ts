@@ -23,21 +23,25 @@ const kinds: Readonly<Record<string, { kind: IdKind; noun: string; otherPrefix?:
 };
 
 /**
- * Returns the parameters in the form that operations take. If `reachesAll`, the caller may name any organization.
+ * Returns the parameters in the form that operations take. The caller may name any organization if
+ * `isCrossOrganization`.
  * @throws AppError `invalid` for a wrong prefix, with the right one; `not_found` for what cannot be an id, and for
  *   another organization than the caller's.
  */
 export function readParams(
   raw: Readonly<Record<string, unknown>>,
   actor: Actor | undefined,
-  reachesAll: boolean,
+  isCrossOrganization: boolean,
 ): Record<string, string> {
-  const read = Object.entries(raw).map(([name, value]) => [name, readParam(name, String(value), actor, reachesAll)]);
+  const read = Object.entries(raw).map(([name, value]) => [
+    name,
+    readParam(name, String(value), actor, isCrossOrganization),
+  ]);
   return Object.fromEntries(read) as Record<string, string>;
 }
 
-function readParam(name: string, value: string, actor: Actor | undefined, reachesAll: boolean): string {
-  if (name === "organization_id") return readOrganization(value, actor, reachesAll);
+function readParam(name: string, value: string, actor: Actor | undefined, isCrossOrganization: boolean): string {
+  if (name === "organization_id") return readOrganization(value, actor, isCrossOrganization);
   if (name === "name") return readCredentialName(value);
   if (name === "attempt_number") return readAttemptNumber(value);
   const known = kinds[name];
@@ -56,11 +60,11 @@ function readId(name: string, value: string, known: { kind: IdKind; noun: string
 }
 
 /** A key belongs to one organization. For all keys but an operator's, other organizations do not exist. */
-function readOrganization(value: string, actor: Actor | undefined, reachesAll: boolean): string {
+function readOrganization(value: string, actor: Actor | undefined, isCrossOrganization: boolean): string {
   if (actor === undefined) throw new Error("a route that names an organization needs a key");
   if (value === "current") return actor.organizationId;
   const id = readId("organization_id", value, { kind: "organization", noun: "organization" });
-  if (id !== actor.organizationId && !reachesAll) throw notFound("organization");
+  if (id !== actor.organizationId && !isCrossOrganization) throw notFound("organization");
   return id;
 }
 

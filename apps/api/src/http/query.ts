@@ -44,7 +44,7 @@ export function readRepeated(request: Request, name: string): string[] {
  *
  * @throws AppError `invalid`
  */
-export function checkEncoding(url: string): void {
+export function checkQueryEncoding(url: string): void {
   const query = url.slice(url.indexOf("?") + 1);
   const isText = [...query.matchAll(/(?:%[0-9a-f]{2})+/gi)].every(([bytes]) => isUtf8(decodeBytes(bytes)));
   if (!isText) throw invalidField("query", "expected UTF-8, percent-encoded");

@@ -101,12 +101,12 @@ export async function spendBody(
   body: unknown,
   response: Response,
 ): Promise<void> {
-  if (route.spends === "messages") await spend(control, actor, { kind: "messages", amount: 1 }, response);
-  if (route.spends === "batch") {
+  if (route.countsAs === "messages") await spend(control, actor, { kind: "messages", amount: 1 }, response);
+  if (route.countsAs === "batch") {
     const { sessions, items = sessions } = body as Partial<Record<"sessions" | "items", readonly unknown[]>>;
     await spend(control, actor, { kind: "messages", amount: items?.length ?? 0 }, response);
   }
-  if (route.spends !== "reservation") return;
+  if (route.countsAs !== "reservation") return;
   const { size_bytes: amount } = body as { readonly size_bytes: number };
   if (amount > 0) await spend(control, actor, { kind: "upload_bytes", amount }, response);
 }

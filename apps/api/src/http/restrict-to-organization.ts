@@ -18,15 +18,15 @@ const across: ReadonlySet<Route> = new Set(routesAcrossOrganizations.map((name) 
 
 /**
  * Returns what a call works with. Its queries see only its organization's rows. Calls without a key, and operators'
- * calls that reach beyond their own organization (`reachesAll`), see everything and authorize by other means.
+ * calls that reach beyond their own organization (`isCrossOrganization`), see everything and authorize by other means.
  */
 export function restrictToOrganization(
   control: Control,
   route: Route,
   actor: Actor | undefined,
-  reachesAll: boolean,
+  isCrossOrganization: boolean,
 ): Control {
-  if (actor === undefined || reachesAll || route.scope === "operator" || across.has(route)) return control;
+  if (actor === undefined || isCrossOrganization || route.scope === "operator" || across.has(route)) return control;
   const db = control.db.forOrganization(actor.organizationId);
   return { ...control, db, trees: control.trees.readBy(db) };
 }

@@ -48,9 +48,9 @@ export function renderReference(document: ReferenceDocument): string {
 ${[...document.groups].map(([tag, routes]) => renderLinks(tag, routes)).join("\n")}
 </nav>
 <main>
-<p>All paths are at <code>${escapeHtml(document.serverUrl)}</code>. Calls show a key as
-<code>Authorization: Bearer dari_…</code>. The same for machines: <code>/openapi.json</code>.</p>
-<p id="none" role="status" hidden>No route holds all of these words.</p>
+<p>All paths are at <code>${escapeHtml(document.serverUrl)}</code>. Send an API key as
+<code>Authorization: Bearer dari_…</code>. The same reference as OpenAPI: <code>/openapi.json</code>.</p>
+<p id="none" role="status" hidden>No route contains all of these words.</p>
 ${groups.join("\n")}
 <section id="schemas">
 <h2>Schemas</h2>
@@ -66,7 +66,8 @@ ${Object.entries(document.schemas).map(renderNamedSchema).join("\n")}
 function renderLinks(tag: string, routes: readonly ReferenceRoute[]): string {
   const items = routes.map(({ method, path, operation: { operationId } }) => {
     const id = escapeHtml(operationId);
-    return `<li><a href="#${id}" data-route="${id}"><b>${method}</b> ${escapeHtml(path.replace("/v1", ""))}</a></li>`;
+    const label = `<b>${escapeHtml(method)}</b> ${escapeHtml(path.replace("/v1", ""))}`;
+    return `<li><a href="#${id}" data-route="${id}">${label}</a></li>`;
   });
   return `<div data-list><h3>${escapeHtml(tag)}</h3><ul>${items.join("")}</ul></div>`;
 }
@@ -80,9 +81,9 @@ function renderRoute(route: ReferenceRoute, document: ReferenceDocument): string
   const { method, path, operation } = route;
   const words = [method, path, operation.operationId, operation.summary, ...operation.tags].join(" ").toLowerCase();
   return `<article id="${escapeHtml(operation.operationId)}" data-words="${escapeHtml(words)}">
-<h3><span class="method">${method}</span> <code>${escapeHtml(path)}</code></h3>
+<h3><span class="method">${escapeHtml(method)}</span> <code>${escapeHtml(path)}</code></h3>
 <p>${escapeHtml(operation.summary)}</p>
-<p class="meta">${permission(operation)} · <code>${escapeHtml(operation.operationId)}</code></p>
+<p class="meta">${describePermission(operation)} · <code>${escapeHtml(operation.operationId)}</code></p>
 ${renderParameters(operation.parameters ?? [])}
 ${renderBody(operation)}
 ${renderResponses(operation)}
@@ -90,7 +91,7 @@ ${renderResponses(operation)}
 </article>`;
 }
 
-function permission(operation: Operation): string {
+function describePermission(operation: Operation): string {
   if (operation.security !== undefined) return "no key";
   const scope = operation["x-scope"];
   if (scope === "operator") return "an operator's admin key";
@@ -115,14 +116,14 @@ function renderBody({ requestBody }: Operation): string {
 
 function renderResponses({ responses }: Operation): string {
   const successes = Object.entries(responses).filter(([status]) => status < "400");
-  const refusals = Object.keys(responses).filter((status) => status >= "400");
+  const errors = Object.keys(responses).filter((status) => status >= "400");
   const shown = successes.map(([status, { content = {} }]) => {
     const kinds = Object.entries(content).map(([type, { schema }]) => renderContent(type, schema));
     return `<h4>${escapeHtml(status)}</h4>${kinds.join("")}`;
   });
-  const refused = `<p class="meta">Refusals: ${refusals.map(escapeHtml).join(", ")}, each with
+  const errorList = `<p class="meta">Errors: ${errors.map(escapeHtml).join(", ")}, each with
 <a href="#schema-Error"><code>Error</code></a>.</p>`;
-  return `<div>${shown.join("")}${refusals.length > 0 ? refused : ""}</div>`;
+  return `<div>${shown.join("")}${errors.length > 0 ? errorList : ""}</div>`;
 }
 
 function renderContent(type: string, schema: Schema | undefined): string {

@@ -5,8 +5,8 @@ import { checkAccepting } from "@dari/control/turns";
 import { checkHealth, type HealthChecks } from "@dari/runtime";
 import type { Express } from "express";
 
-/** Probes are frequent, so whether messages can be accepted is checked at most this often, in milliseconds. */
-const acceptingForMs = 2_000;
+/** How long the result of the check `accepting` is reused, in milliseconds, because probes are frequent. */
+const acceptingCheckReuseMs = 2_000;
 
 export function mountHealth(app: Express, control: Control, draining: AbortSignal): void {
   const checks = readinessOf(control, draining);
@@ -17,32 +17,32 @@ export function mountHealth(app: Express, control: Control, draining: AbortSigna
     const { ok, checks: found } = await checkHealth(checks);
     // Health is public. The reason of a failure names machines and users, so it is only logged.
     if (!ok) control.log.warn({ checks: found }, "api.not_ready");
-    const told = Object.entries(found).map(([name, text]) => [name, text === "ok" ? text : "failed"]);
-    response.status(ok ? 200 : 503).json({ ok, checks: Object.fromEntries(told) });
+    const shown = Object.entries(found).map(([name, text]) => [name, text === "ok" ? text : "failed"]);
+    response.status(ok ? 200 : 503).json({ ok, checks: Object.fromEntries(shown) });
   });
 }
 
-/** Checks whether messages can be accepted here, now and in the next moments. */
+/** Returns the checks of `/readyz`. They pass while this server can accept messages and is not draining. */
 export function readinessOf(control: Control, draining: AbortSignal): HealthChecks {
   return {
     database: async () => void (await control.db.pool.query("select 1")),
-    accepting: remember(acceptingForMs, () => checkAccepting(control.db)),
+    accepting: reuseResult(acceptingCheckReuseMs, () => checkAccepting(control.db)),
     serving: async () => {
-      if (draining.aborted) throw new Error("the server is about to stop");
+      if (draining.aborted) throw new Error("the server is draining before it stops; send new requests to another API");
     },
   };
 }
 
-/** Answers all calls within `forMs` with one result, also while it is being computed. */
-function remember(forMs: number, check: () => Promise<void>): () => Promise<void> {
-  let askedAt = -Infinity;
-  let answer: Promise<void> = Promise.resolve();
+/** Returns a function that runs `check` at most once in `reuseMs`. Calls in between share the last run's result. */
+function reuseResult(reuseMs: number, check: () => Promise<void>): () => Promise<void> {
+  let startedAt = -Infinity;
+  let result: Promise<void> = Promise.resolve();
   return () => {
-    if (performance.now() - askedAt > forMs) {
-      askedAt = performance.now();
-      answer = check();
-      answer.catch(() => undefined);
+    if (performance.now() - startedAt > reuseMs) {
+      startedAt = performance.now();
+      result = check();
+      result.catch(() => undefined);
     }
-    return answer;
+    return result;
   };
 }

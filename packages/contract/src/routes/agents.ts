@@ -17,7 +17,7 @@ export const agentRoutes = {
     request: snapshots.CreateSourceSnapshotRequest,
     reply: snapshots.SourceSnapshotCreated,
     status: 201,
-    spends: "reservation",
+    countsAs: "reservation",
     idempotent: true,
   },
   uploadBundle: {

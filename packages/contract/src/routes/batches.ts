@@ -15,7 +15,7 @@ export const batchRoutes = {
     request: batches.CreateSessionBatchRequest,
     reply: batches.SessionBatchCreated,
     status: 201,
-    spends: "batch",
+    countsAs: "batch",
     idempotent: true,
   },
   listSessionBatches: {

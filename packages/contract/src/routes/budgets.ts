@@ -10,7 +10,7 @@ export const budgetRoutes = {
     method: "GET",
     path: "/v1/organizations/{organization_id}/budgets",
     scope: "admin",
-    operatorsToo: true,
+    allowsOperators: true,
     summary: "List the organization's budgets and how much of each is used, newest first.",
     query: Type.Object(listQuery),
     reply: listOf("budgets", budgets.BudgetRecord),
@@ -20,7 +20,7 @@ export const budgetRoutes = {
     method: "PUT",
     path: "/v1/organizations/{organization_id}/budgets",
     scope: "admin",
-    operatorsToo: true,
+    allowsOperators: true,
     summary:
       "Set a budget: what the turns of an organization, an agent or a session may use per period. When it is used " +
       "up, messages wait; they continue when you raise it or the next period starts.",
@@ -32,7 +32,7 @@ export const budgetRoutes = {
     method: "DELETE",
     path: "/v1/organizations/{organization_id}/budgets/{budget_id}",
     scope: "admin",
-    operatorsToo: true,
+    allowsOperators: true,
     summary: "Delete a budget. Messages that waited for it continue. Only operators delete budgets that operators set.",
     reply: Deleted,
     status: 200,

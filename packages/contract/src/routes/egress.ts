@@ -10,7 +10,7 @@ export const egressRoutes = {
     method: "GET",
     path,
     scope: "admin",
-    operatorsToo: true,
+    allowsOperators: true,
     summary: "Get which hosts the organization's agents may connect to.",
     reply: egress.EgressRecord,
     status: 200,
@@ -19,7 +19,7 @@ export const egressRoutes = {
     method: "PUT",
     path,
     scope: "admin",
-    operatorsToo: true,
+    allowsOperators: true,
     summary:
       "Set which hosts the organization's agents may connect to, from their next turns on. Operators' rules are " +
       "stored separately, and the organization cannot change them: both must allow a host.",
@@ -31,7 +31,7 @@ export const egressRoutes = {
     method: "DELETE",
     path,
     scope: "admin",
-    operatorsToo: true,
+    allowsOperators: true,
     summary: "Remove the rules: an operator's key removes the operators' rules, an admin key the organization's own.",
     reply: egress.EgressRecord,
     status: 200,

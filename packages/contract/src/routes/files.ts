@@ -23,7 +23,7 @@ export const fileRoutes = {
     requestContent: "multipart/form-data",
     reply: files.FileRecord,
     status: 201,
-    spends: "upload",
+    countsAs: "upload",
     idempotent: true,
   },
   listFiles: {
@@ -74,7 +74,7 @@ export const fileRoutes = {
     request: files.ReserveFileUploadRequest,
     reply: files.FileUploadReserved,
     status: 200,
-    spends: "reservation",
+    countsAs: "reservation",
   },
   completeFileUpload: {
     method: "POST",
@@ -124,7 +124,7 @@ export const fileRoutes = {
     bodyOptional: true,
     reply: WorkspaceCommit,
     status: 200,
-    spends: "upload",
+    countsAs: "upload",
     alsoStatus: [201],
     conditional: true,
   },

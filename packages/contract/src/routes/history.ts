@@ -85,7 +85,7 @@ export const historyRoutes = {
     requestContent: "application/gzip",
     reply: SessionRecord,
     status: 201,
-    spends: "upload",
+    countsAs: "upload",
     idempotent: true,
   },
   promoteAttempt: {

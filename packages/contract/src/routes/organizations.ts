@@ -76,7 +76,7 @@ export const organizationRoutes = {
     method: "POST",
     path: "/v1/organizations/{organization_id}/managed-cli-key/ensure",
     scope: "admin",
-    creatorToo: true,
+    allowsCreator: true,
     summary: "Create an API key for a device. It replaces the device's earlier key.",
     request: orgs.EnsureManagedKeyRequest,
     reply: orgs.ManagedKey,

@@ -12,9 +12,9 @@ export interface Route {
   /** Scope that the key must have. `operator`: an operator's admin key. Null: no key is needed. */
   readonly scope: ApiKeyScope | "operator" | null;
   /** Operators may name any organization in the path; other callers only their own. */
-  readonly operatorsToo?: boolean;
+  readonly allowsOperators?: boolean;
   /** The key that created the organization in the path may name it as well. */
-  readonly creatorToo?: boolean;
+  readonly allowsCreator?: boolean;
   readonly summary: string;
   /**
    * Query parameters: strings, or lists of strings if they can be repeated. `metadata.<key>` is not in the schema.
@@ -45,7 +45,7 @@ export interface Route {
    * What rate limits count besides the request: one message, the messages of `sessions` or `items` in the body, the
    * bytes of the body, or the `size_bytes` that the body reserves.
    */
-  readonly spends?: "messages" | "batch" | "upload" | "reservation";
+  readonly countsAs?: "messages" | "batch" | "upload" | "reservation";
   /** Accepts `Idempotency-Key`. */
   readonly idempotent?: boolean;
 }

@@ -29,7 +29,7 @@ const sendMessage = {
   scope: "run",
   request: messages.SendMessageRequest,
   reply: messages.MessageRecord,
-  spends: "messages",
+  countsAs: "messages",
   idempotent: true,
 } as const;
 
@@ -38,7 +38,7 @@ const sendEvent = {
   scope: "run",
   reply: sent.SentEvent,
   status: 202,
-  spends: "messages",
+  countsAs: "messages",
   idempotent: true,
 } as const;
 
@@ -170,7 +170,7 @@ export const sessionRoutes = {
     bodyOptional: true,
     reply: messages.MessageRecord,
     status: 202,
-    spends: "messages",
+    countsAs: "messages",
     idempotent: true,
   },
   answerInput: {

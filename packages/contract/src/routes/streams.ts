@@ -22,7 +22,7 @@ export const streamRoutes = {
     request: messages.SendMessageRequest,
     replyContent: "text/event-stream",
     status: 200,
-    spends: "messages",
+    countsAs: "messages",
     idempotent: true,
   },
   streamMessage: {

@@ -9,7 +9,7 @@ export const usageRoutes = {
     method: "GET",
     path: "/v1/organizations/{organization_id}/usage",
     scope: "read",
-    operatorsToo: true,
+    allowsOperators: true,
     summary:
       "Get what the organization's turns used on the last days, what it stores, and what holds its sessions back.",
     query: usageQuery,
