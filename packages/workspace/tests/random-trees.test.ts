@@ -7,7 +7,7 @@ import { openFixture } from "./fixture.ts";
 import { runCase } from "./random-case.ts";
 
 // Each case has a dozen objects, and requests would take most of the time.
-const cases = testStoreKind() === "s3" ? 30 : 300;
+const cases = testStoreKind() === "s3" ? 30 : 100;
 
 const fixture = openFixture();
 afterAll(() => fixture[Symbol.dispose]());
