@@ -6,7 +6,7 @@ import type { MetricsPage } from "@dari/runtime";
 import express, { type Express, type NextFunction, type Request, type Response } from "express";
 import { mountConsole } from "./console.ts";
 import type { CallSettings, Handlers } from "./http/call.ts";
-import { answerErrors, answerUnknownRoute } from "./http/errors.ts";
+import { createErrorHandler, refuseUnknownRoute } from "./http/errors.ts";
 import { mountRoutes } from "./http/mount.ts";
 import { assignRequestId, requestIdOf } from "./http/request-id.ts";
 import { limitUnauthenticated } from "./http/limit-unauthenticated.ts";
@@ -98,8 +98,8 @@ export function createApp(control: Control, options: AppOptions = {}): Express {
   mountOps(app, { control, metrics: options.metrics, queue: options.queue });
   mountSignIn(app, control, options.oidc && createOidcProvider(options.oidc));
   mountConsole(app, options.consoleDir);
-  app.use(answerUnknownRoute);
-  app.use(answerErrors(control));
+  app.use(refuseUnknownRoute);
+  app.use(createErrorHandler(control));
   return app;
 }
 

@@ -93,13 +93,13 @@ export const apiSettings = {
 export type ApiConfig = ConfigOf<typeof apiSettings>;
 
 /** Returns the configured provider, or undefined. */
-export function oidcSettingsOf({ oidc }: Pick<ApiConfig, "oidc">): OidcSettings | undefined {
+export function readOidcSettings({ oidc }: Pick<ApiConfig, "oidc">): OidcSettings | undefined {
   const { issuer, clientId, clientSecret, name, email } = oidc;
   return issuer === undefined || clientId === undefined ? undefined : { issuer, clientId, clientSecret, name, email };
 }
 
 /** Checks combinations of the sign-in settings. */
-export function oidcProblems({ oidc, publicUrl }: Pick<ApiConfig, "oidc" | "publicUrl">): ConfigProblem[] {
+export function checkOidcSettings({ oidc, publicUrl }: Pick<ApiConfig, "oidc" | "publicUrl">): ConfigProblem[] {
   const { issuer, clientId, clientSecret } = oidc;
   if (issuer === undefined) {
     const isHalf = clientId !== undefined || clientSecret !== undefined;
@@ -124,6 +124,6 @@ export function oidcProblems({ oidc, publicUrl }: Pick<ApiConfig, "oidc" | "publ
 /** @throws ConfigError with every problem at once. */
 export function readApiConfig(env: Environment = process.env): ApiConfig {
   return readConfig(apiSettings, env, {
-    check: (config) => [...checkServiceSettings(config), ...oidcProblems(config)],
+    check: (config) => [...checkServiceSettings(config), ...checkOidcSettings(config)],
   });
 }

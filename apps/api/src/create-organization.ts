@@ -5,7 +5,7 @@
 // Wrong arguments print the usage and exit with code 2.
 
 import { parseArgs } from "node:util";
-import { controlOf, openServices } from "@dari/control/assembly";
+import { createControl, openServices } from "@dari/control/assembly";
 import { setUpOrganization } from "@dari/control/tenants";
 import { createLogger, runMain } from "@dari/runtime";
 import { readApiConfig } from "./config.ts";
@@ -53,7 +53,7 @@ async function create(request: OrganizationRequest, stack: AsyncDisposableStack)
   const config = readApiConfig();
   const log = createLogger({ name: "create-organization", level: "warn" });
   const services = await openServices(config, { program: "create-organization", log }, stack);
-  const control = controlOf(services, config, config.publicUrl ?? `http://${config.host}:${config.port}`);
+  const control = createControl(services, config, config.publicUrl ?? `http://${config.host}:${config.port}`);
   const { id, slug, is_operator, api_key } = await setUpOrganization(control, request);
   process.stdout.write(`${JSON.stringify({ id, name: request.name, slug, is_operator, api_key }, null, 2)}\n`);
 }

@@ -1,4 +1,4 @@
 // What other programs start in their own process.
 
 export { startApi, type RunningApi } from "./server.ts";
-export { apiSettings, oidcProblems, oidcSettingsOf } from "./config.ts";
+export { apiSettings, checkOidcSettings, readOidcSettings } from "./config.ts";

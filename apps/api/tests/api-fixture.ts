@@ -8,8 +8,8 @@ import { expect } from "@jest/globals";
 import type { BlobStore } from "@dari/blobs";
 import type { Control } from "@dari/control/context";
 import type { PlatformMetrics } from "@dari/control/operations";
-import { createSessionFeeds, createStreamGate } from "@dari/control/outbound";
-import { createTrees } from "@dari/control/storage";
+import { createSessionFeeds, createStreamLimiter } from "@dari/control/outbound";
+import { createSnapshotTrees } from "@dari/control/storage";
 import { createRateLimiter, createSealer, type RateDefaults } from "@dari/control/tenants";
 import { createBacklog, readEvents } from "@dari/control/turns";
 import { createScratchSpace } from "@dari/runtime";
@@ -106,10 +106,10 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
     blobs,
     notifier,
     feeds: createSessionFeeds({ db, notifier, previews, log: logger }),
-    streams: createStreamGate(),
+    streams: createStreamLimiter(),
     scratch: createScratchSpace(),
     sealer: createSealer(new Redacted(randomBytes(32))),
-    trees: createTrees({ db, blobs }),
+    trees: createSnapshotTrees({ db, blobs }),
     delivery: { available: false, deliver: () => Promise.reject(new Error("there is no queue")) },
     admission: { mayDispatch: () => false },
     backlog: createBacklog(),

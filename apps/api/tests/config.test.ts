@@ -3,7 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { expect, test } from "@jest/globals";
 import { masterKeyOf } from "@dari/control/assembly";
-import { oidcSettingsOf, readApiConfig } from "../src/config.ts";
+import { readOidcSettings, readApiConfig } from "../src/config.ts";
 
 const key = randomBytes(32);
 const least = {
@@ -40,11 +40,11 @@ test("an identity provider needs its client, our own address, and encryption bey
   const provider = { DARI_OIDC_ISSUER: "https://id.example", DARI_OIDC_CLIENT_ID: "dari" };
   const home = { DARI_PUBLIC_URL: "https://dari.example" };
   const config = readApiConfig({ ...least, ...home, ...provider, DARI_OIDC_CLIENT_SECRET: "s3cret" });
-  expect(oidcSettingsOf(config)).toMatchObject({ issuer: "https://id.example", clientId: "dari", email: "verified" });
+  expect(readOidcSettings(config)).toMatchObject({ issuer: "https://id.example", clientId: "dari", email: "verified" });
   expect(JSON.stringify(config)).not.toContain("s3cret");
-  expect(oidcSettingsOf(readApiConfig(least))).toBeUndefined();
+  expect(readOidcSettings(readApiConfig(least))).toBeUndefined();
   const local = { ...provider, DARI_OIDC_ISSUER: "http://127.0.0.1:9000" };
-  expect(oidcSettingsOf(readApiConfig({ ...least, ...home, ...local }))).toMatchObject({ clientSecret: undefined });
+  expect(readOidcSettings(readApiConfig({ ...least, ...home, ...local }))).toMatchObject({ clientSecret: undefined });
   const refused = (settings: Record<string, string>) => (): unknown => readApiConfig({ ...least, ...settings });
   expect(refused(provider)).toThrow(/DARI_PUBLIC_URL/);
   expect(refused({ ...home, DARI_OIDC_ISSUER: "https://id.example" })).toThrow(/DARI_OIDC_CLIENT_ID/);

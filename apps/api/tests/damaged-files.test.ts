@@ -2,7 +2,7 @@
 // intact files stay readable, and if the list of files itself is damaged, the last intact snapshot is read.
 
 import { randomBytes } from "node:crypto";
-import { createTrees } from "@dari/control/storage";
+import { createSnapshotTrees } from "@dari/control/storage";
 import { createTestAgent, createTestMessage, createTestSession } from "@dari/testkit";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { startTestApi, type TestApi, type TestReply } from "./api-fixture.ts";
@@ -71,7 +71,7 @@ async function damage(how: Damage): Promise<Damaged> {
   const bytes = how(await api.control.blobs.read(head.key), other);
   await api.control.blobs.delete([head.key]);
   if (bytes !== undefined) await api.control.blobs.put(head.key, bytes);
-  Object.assign(api.control, { trees: createTrees({ db: api.db, blobs: api.control.blobs }) });
+  Object.assign(api.control, { trees: createSnapshotTrees({ db: api.db, blobs: api.control.blobs }) });
   return { sessionId, headId: head.id, olderId: older.id };
 }
 
@@ -127,7 +127,7 @@ test("without any whole snapshot a read says so", async () => {
   const sessionId = await createTestSession(api.db, api.org.organizationId, agentId);
   const head = await turn(sessionId, first);
   await api.control.blobs.delete([head.key]);
-  Object.assign(api.control, { trees: createTrees({ db: api.db, blobs: api.control.blobs }) });
+  Object.assign(api.control, { trees: createSnapshotTrees({ db: api.db, blobs: api.control.blobs }) });
   for (const path of ["files", "files/content?path=/first.bin", "workspace.zip", "workspace.tar.gz"]) {
     const reply = await api.call("GET", `/v1/sessions/${sessionId}/${path}`);
     expect([reply.status, reply.json.code]).toEqual([500, "snapshot_damaged"]);

@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { routes, validate } from "@dari/contract";
-import { boundTo, dispatch, organizations, turns, withTransaction } from "@dari/db";
+import { withinTransaction, dispatch, organizations, turns, withTransaction } from "@dari/db";
 import { newId } from "@dari/domain";
 import { createTestAgent, createTestOrganization, createTestSession, waitUntil } from "@dari/testkit";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
@@ -73,7 +73,9 @@ test("a key is shown once, stored as a hash, works, and is revoked", async () =>
 test("a key that is being made while its organization is deleted opens nothing", async () => {
   const { organizationId, apiKey } = await createTestOrganization(api.db);
   const creating = await withTransaction(api.db, async (tx) => {
-    expect(await organizations.deleteOrganizationIfTenant(boundTo(api.db, tx), organizationId)).toBe("deleted");
+    expect(await organizations.deleteOrganizationIfTenant(withinTransaction(api.db, tx), organizationId)).toBe(
+      "deleted",
+    );
     const call = api.call("POST", "/v1/organizations/current/api-keys", { key: apiKey, body: { label: "late" } });
     const waits = async (): Promise<boolean> => {
       const { rows } = await api.db.pool.query(`select 1 from pg_locks l join pg_stat_activity a on a.pid = l.pid

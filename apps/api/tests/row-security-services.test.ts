@@ -5,7 +5,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { controlOf, openServices } from "@dari/control/assembly";
+import { createControl, openServices } from "@dari/control/assembly";
 import type { Control } from "@dari/control/context";
 import { examinePlatform } from "@dari/control/operations";
 import { openDatabase } from "@dari/db";
@@ -31,7 +31,7 @@ beforeAll(async () => {
     DARI_MASTER_KEY: randomBytes(32).toString("base64"),
   });
   const services = await openServices(settings, { program: "api", log, answersCalls: true }, stack);
-  control = controlOf(services, settings, "http://127.0.0.1");
+  control = createControl(services, settings, "http://127.0.0.1");
 });
 afterAll(() => stack.disposeAsync());
 

@@ -3,7 +3,7 @@
 import { createClient } from "@dari/client";
 import { turns, type ClaimedTurn } from "@dari/db";
 import { createTestAgent, createTestKey, createTestMessage, createTestSession, waitUntil } from "@dari/testkit";
-import { createStreamGate } from "@dari/control/outbound";
+import { createStreamLimiter } from "@dari/control/outbound";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { connect } from "node:net";
 import { startTestApi, type TestApi } from "./api-fixture.ts";
@@ -124,7 +124,7 @@ test("a reader that takes nothing is cut off, and its place is free again", asyn
   await newMessage(sessionId);
   const turn = await claimIn(api, sessionId);
   await addBigEvents(api, turn);
-  Object.assign(api.control, { streams: createStreamGate({ perProcess: 1, perOrganization: 1 }) });
+  Object.assign(api.control, { streams: createStreamLimiter({ perProcess: 1, perOrganization: 1 }) });
   const socket = connect(api.api.port, "127.0.0.1");
   socket.pause().on("error", () => undefined);
   socket.write(`GET ${streamOf(sessionId)} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${api.org.apiKey}\r\n\r\n`);
@@ -140,12 +140,12 @@ test("a reader that takes nothing is cut off, and its place is free again", asyn
   expect((await api.call("GET", streamOf(sessionId))).status).toBe(429);
   await waitUntil(() => isFree(sessionId), { what: "the reader to be cut off" });
   socket.destroy();
-  Object.assign(api.control, { streams: createStreamGate() });
+  Object.assign(api.control, { streams: createStreamLimiter() });
 });
 
 test("a slow reader is cut off when too much waits for slow readers already", async () => {
   await using own = await startTestApi({ settings: { heartbeatMs: 100, stalledMs: 60_000 } });
-  const streams = createStreamGate({ perProcess: 1, perOrganization: 1 }, { perProcess: 0, perOrganization: 0 });
+  const streams = createStreamLimiter({ perProcess: 1, perOrganization: 1 }, { perProcess: 0, perOrganization: 0 });
   Object.assign(own.control, { streams });
   const { agentId: ownAgent } = await createTestAgent(own.db, own.org.organizationId);
   const sessionId = await createTestSession(own.db, own.org.organizationId, ownAgent);
@@ -164,11 +164,11 @@ test("a message that cannot be watched is not sent", async () => {
   const send = (headers: Record<string, string>) =>
     api.call("POST", `/v1/sessions/${sessionId}/messages/stream`, { body: hello, headers });
   expect((await send({ "last-event-id": "x" })).status).toBe(422);
-  Object.assign(api.control, { streams: createStreamGate({ perProcess: 10, perOrganization: 0 }) });
+  Object.assign(api.control, { streams: createStreamLimiter({ perProcess: 10, perOrganization: 0 }) });
   const refused = await send({});
   expect(refused).toMatchObject({ status: 429, json: { code: "limit_exceeded" } });
   expect(refused.headers.get("retry-after")).toBe("5");
-  Object.assign(api.control, { streams: createStreamGate() });
+  Object.assign(api.control, { streams: createStreamLimiter() });
   expect((await client().listMessages(sessionId)).data).toEqual([]);
 });
 
@@ -178,7 +178,7 @@ test("a send that is repeated opens no stream past the bound", async () => {
   const headers = { "idempotency-key": "the same" };
   const first = { body: hello, headers: { ...headers, prefer: "respond-async" } };
   expect((await api.call("POST", path, first)).status).toBe(202);
-  Object.assign(api.control, { streams: createStreamGate({ perProcess: 10, perOrganization: 0 }) });
+  Object.assign(api.control, { streams: createStreamLimiter({ perProcess: 10, perOrganization: 0 }) });
   const again = fetch(`${api.url}${path}`, {
     method: "POST",
     headers: { ...headers, authorization: `Bearer ${api.org.apiKey}`, accept: "text/event-stream" },
@@ -186,7 +186,7 @@ test("a send that is repeated opens no stream past the bound", async () => {
     signal: AbortSignal.timeout(30_000),
   });
   expect((await again).status).toBe(429);
-  Object.assign(api.control, { streams: createStreamGate() });
+  Object.assign(api.control, { streams: createStreamLimiter() });
 });
 
 test("a stream that the client follows ends when its session is deleted", async () => {
@@ -199,10 +199,10 @@ test("a stream that the client follows ends when its session is deleted", async 
 
 test("a HEAD request opens no stream", async () => {
   const sessionId = await newSession();
-  Object.assign(api.control, { streams: createStreamGate({ perProcess: 1, perOrganization: 1 }) });
+  Object.assign(api.control, { streams: createStreamLimiter({ perProcess: 1, perOrganization: 1 }) });
   expect(await api.call("HEAD", streamOf(sessionId))).toMatchObject({ status: 200, text: "" });
   await waitUntil(() => isFree(sessionId), { what: "its place to be free again" });
-  Object.assign(api.control, { streams: createStreamGate() });
+  Object.assign(api.control, { streams: createStreamLimiter() });
 });
 
 test("a server that drains ends its streams and leaves no connection behind", async () => {

@@ -56,7 +56,7 @@ export function given<Fields extends object>(
 }
 
 /** Returns the first rows of a list. */
-export async function take<Row>(rows: AsyncIterable<Row>, limit: number): Promise<Row[]> {
+export async function collectRows<Row>(rows: AsyncIterable<Row>, limit: number): Promise<Row[]> {
   const taken: Row[] = [];
   for await (const row of rows) {
     taken.push(row);

@@ -3,7 +3,7 @@
 import { eachRow, type Client, type Page, type PageQuery } from "@dari/client";
 import type { Command } from "commander";
 import { createContext, type Io } from "./context.ts";
-import { take } from "./options.ts";
+import { collectRows } from "./options.ts";
 import { table } from "./output.ts";
 
 export interface RowsToShow<Row> {
@@ -19,7 +19,7 @@ export interface RowsToShow<Row> {
 export async function showRows<Row>(io: Io, command: Command, o: RowsToShow<Row>): Promise<void> {
   const { output, client, signal } = createContext(io, command);
   const api = await client();
-  const rows = await take(
+  const rows = await collectRows(
     eachRow((page) => o.load(api, page, { signal })),
     o.limit ?? Infinity,
   );

@@ -54,7 +54,7 @@ export interface FleetRemains {
   readonly badEnds: readonly string[];
 }
 
-export const nothing: FleetRemains = {
+export const noRemains: FleetRemains = {
   violations: [],
   undescribedEvents: [],
   directories: [],

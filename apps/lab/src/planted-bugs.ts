@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { startPostgres } from "@dari/embedded";
 import { machineEnvironment } from "./config.ts";
 import { describeMachine } from "./machine.ts";
-import { plantInto, type Plant, type TestName } from "./planted-bugs/plant.ts";
+import { applyPlant, type Plant, type TestName } from "./planted-bugs/plant.ts";
 import { plainTurn, plants } from "./planted-bugs/plants.ts";
 import { runTests } from "./planted-bugs/run-tests.ts";
 import { makeScratchCheckout } from "./planted-bugs/scratch-checkout.ts";
@@ -77,7 +77,7 @@ async function judge(plant: Plant): Promise<Verdict> {
   const says = (isCaught: boolean, evidence: string): Verdict => ({ plant: plant.name, isCaught, caughtBy, evidence });
   let takeOut: () => void;
   try {
-    takeOut = plantInto(root, plant);
+    takeOut = applyPlant(root, plant);
   } catch (error) {
     return says(false, `the plant does not apply: ${error instanceof Error ? error.message : String(error)}`);
   }

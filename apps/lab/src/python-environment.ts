@@ -22,15 +22,15 @@ export async function pythonEnvironment(name: string, packages: readonly string[
     process.stderr.write(`installing ${packages.join(" ")} into ${home}\n`);
     await rm(home, { recursive: true, force: true });
     await mkdir(path.dirname(home), { recursive: true });
-    await succeed("python3", ["-m", "venv", home]);
-    await succeed(path.join(home, "bin", "pip"), ["install", "--quiet", ...packages]);
+    await runOrThrow("python3", ["-m", "venv", home]);
+    await runOrThrow(path.join(home, "bin", "pip"), ["install", "--quiet", ...packages]);
     await writeFile(whole, "");
   }
   return { program: (program) => path.join(home, "bin", program) };
 }
 
 /** Runs a program that must succeed. @throws with its output */
-export async function succeed(
+export async function runOrThrow(
   command: string,
   args: readonly string[],
   options: Parameters<typeof run>[2] = {},

@@ -39,7 +39,7 @@ export function scriptAgent(manifest: ScriptManifest = {}): BundleFiles {
 }
 
 /** Plays the steps in a turn and returns its record, whatever its end. */
-export function play(
+export function playScript(
   platform: Platform,
   sessionId: string,
   steps: readonly Step[],

@@ -5,9 +5,9 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { findService, waitUntil } from "@dari/testkit";
 import type { BundleFiles } from "../src/bundle.ts";
 import { deploy, ended, manifestFile, post, send, textOf, uploadText } from "../src/conversation.ts";
-import { nothing, startFleet, type Fleet } from "../src/fleet.ts";
+import { noRemains, startFleet, type Fleet } from "../src/fleet.ts";
 import { openRendezvous, type Rendezvous } from "../src/rendezvous.ts";
-import { play, resultsOf, scriptAgent, start } from "../src/script.ts";
+import { playScript, resultsOf, scriptAgent, start } from "../src/script.ts";
 
 let fleet: Fleet;
 let meeting: Rendezvous;
@@ -21,7 +21,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await meeting[Symbol.asyncDispose]();
-  expect(await fleet.close()).toEqual(nothing);
+  expect(await fleet.close()).toEqual(noRemains);
 }, 120_000);
 
 async function newSession(agentId = scripted): Promise<string> {
@@ -101,7 +101,7 @@ describe("TypeScript and JavaScript", () => {
     "Node %s when the manifest asks for it",
     async (version) => {
       const { agentId } = await deploy(fleet, scriptAgent({ version }));
-      const [running] = resultsOf(await play(fleet, await newSession(agentId), [["version"]]));
+      const [running] = resultsOf(await playScript(fleet, await newSession(agentId), [["version"]]));
       expect(running).toMatch(new RegExp(`^v${version}\\.`));
     },
     300_000,
@@ -213,9 +213,9 @@ describe("the context", () => {
 
   test("holds the conversation so far, without failed turns", async () => {
     const session = await newSession();
-    await play(fleet, session, [["attempt"]]);
-    expect((await play(fleet, session, [["throw", "not told"]])).status).toBe("failed");
-    const [history] = resultsOf(await play(fleet, session, [["history"]]));
+    await playScript(fleet, session, [["attempt"]]);
+    expect((await playScript(fleet, session, [["throw", "not told"]])).status).toBe("failed");
+    const [history] = resultsOf(await playScript(fleet, session, [["history"]]));
     expect(history).toEqual([
       { role: "user", parts: [{ type: "text", text: '[["attempt"]]' }] },
       { role: "assistant", parts: [{ type: "text", text: "[1]" }] },
@@ -266,7 +266,7 @@ describe("environment and secrets", () => {
 
   test("a secret without a value fails the message before anything runs", async () => {
     const { agentId } = await deploy(fleet, scriptAgent({ secrets: ["LAB_MISSING"] }));
-    const record = await play(fleet, await newSession(agentId), [["meet", meeting.urlOf("never")]]);
+    const record = await playScript(fleet, await newSession(agentId), [["meet", meeting.urlOf("never")]]);
     expect(record).toMatchObject({ status: "failed", output: { error: { code: "missing_secret" } } });
     expect(record.output?.error?.message).toContain("LAB_MISSING");
     expect(meeting.arrivals("never")).toBe(0);
@@ -276,7 +276,7 @@ describe("environment and secrets", () => {
     await fleet.client.putCredential("LAB_TOKEN", "s3cr3t-value");
     const { agentId } = await deploy(fleet, scriptAgent(manifest));
     const session = await newSession(agentId);
-    const record = await play(fleet, session, [
+    const record = await playScript(fleet, session, [
       ["environment", "APP_ENV", "LAB_TOKEN"],
       ["environmentDigests", "LAB_TOKEN"],
       ["environmentNames"],
@@ -295,23 +295,23 @@ describe("environment and secrets", () => {
     const own = await fleet.client.createSession(agentId, { secrets: { LAB_TOKEN: "of the session" } });
     await fleet.client.putCredential("LAB_TOKEN", "second value");
     const digests = [["environmentDigests", "LAB_TOKEN"]] as const;
-    expect(resultsOf(await play(fleet, session, digests))).toEqual([[digestOf("second value")]]);
-    expect(resultsOf(await play(fleet, own.id, digests))).toEqual([[digestOf("of the session")]]);
+    expect(resultsOf(await playScript(fleet, session, digests))).toEqual([[digestOf("second value")]]);
+    expect(resultsOf(await playScript(fleet, own.id, digests))).toEqual([[digestOf("of the session")]]);
     expect(JSON.stringify(own)).not.toContain("of the session");
   });
 });
 
 test("HOME keeps its files over turns, of this session only, and is neither listed nor counted", async () => {
   const [session, other] = [await newSession(), await newSession()];
-  const first = await play(fleet, session, [["writeHome", "memory.json", "remembered"]]);
+  const first = await playScript(fleet, session, [["writeHome", "memory.json", "remembered"]]);
   expect(first.files_changed).toEqual([]);
-  expect(resultsOf(await play(fleet, session, [["readHome", "memory.json"]]))).toEqual(["remembered"]);
-  expect(resultsOf(await play(fleet, other, [["readHome", "memory.json"]]))).toEqual(["no: ENOENT"]);
+  expect(resultsOf(await playScript(fleet, session, [["readHome", "memory.json"]]))).toEqual(["remembered"]);
+  expect(resultsOf(await playScript(fleet, other, [["readHome", "memory.json"]]))).toEqual(["no: ENOENT"]);
   expect((await fleet.client.listSessionFiles(session, { recursive: true })).entries).toEqual([]);
 });
 
 test("an agent answers with files it wrote", async () => {
-  const record = await play(fleet, await newSession(), [
+  const record = await playScript(fleet, await newSession(), [
     ["write", "output/a.txt", "x"],
     ["answer", "parts"],
   ]);

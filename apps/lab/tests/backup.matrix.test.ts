@@ -16,7 +16,7 @@ import { machineEnvironment } from "../src/config.ts";
 import { deploy, ended, type Platform } from "../src/conversation.ts";
 import { runDari } from "../src/curl.ts";
 import { checkout } from "../src/program.ts";
-import { play, resultsOf, scriptAgent, start } from "../src/script.ts";
+import { playScript, resultsOf, scriptAgent, start } from "../src/script.ts";
 import { startStandalone, type StandaloneProcess } from "../src/standalone-process.ts";
 
 const run = promisify(execFile);
@@ -58,7 +58,7 @@ test("a backup that is taken under load restores everything that was acknowledge
     const { id } = await before.client.createSession(agentId);
     const large = String(n).repeat(400_000);
     resultsOf(
-      await play(before, id, [
+      await playScript(before, id, [
         ["write", "large.txt", large],
         ["append", "log", "1 "],
         ["mkdir", "empty"],
@@ -94,7 +94,7 @@ test("a backup that is taken under load restores everything that was acknowledge
       ["read", "log"],
       ["environment", "TOKEN"],
     ] as const;
-    const [, log, token] = resultsOf(await play(after, id, steps));
+    const [, log, token] = resultsOf(await playScript(after, id, steps));
     expect([log, token]).toEqual(["1 2 ", ["[redacted:TOKEN]"]]);
   }
   // Messages that were running during the backup were accepted, so they end.

@@ -4,14 +4,14 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { createClient } from "@dari/client";
 import { createTestOrganization, findService } from "@dari/testkit";
 import { deploy, manifestFile, submit, type Platform, type Submitted } from "../src/conversation.ts";
-import { nothing, startFleet, type Fleet } from "../src/fleet.ts";
+import { noRemains, startFleet, type Fleet } from "../src/fleet.ts";
 
 let fleet: Fleet;
 beforeAll(async () => {
   fleet = await startFleet({ redisUrl: findService("redis")?.url });
 }, 120_000);
 afterAll(async () => {
-  expect(await fleet.close()).toEqual(nothing);
+  expect(await fleet.close()).toEqual(noRemains);
 }, 120_000);
 
 const agent = manifestFile({ entrypoint: "agent.mjs:agent" });

@@ -2,8 +2,8 @@
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { deploy, manifestFile } from "../src/conversation.ts";
-import { nothing, startFleet, type Fleet } from "../src/fleet.ts";
-import { play, resultsOf, scriptAgent, type Step } from "../src/script.ts";
+import { noRemains, startFleet, type Fleet } from "../src/fleet.ts";
+import { playScript, resultsOf, scriptAgent, type Step } from "../src/script.ts";
 
 const shown = {
   "CLAUDE.md": "Be brief.\n",
@@ -20,12 +20,12 @@ beforeAll(async () => {
   ({ agentId } = await deploy(fleet, { ...scriptAgent(), ...shown }));
 }, 120_000);
 afterAll(async () => {
-  expect(await fleet.close()).toEqual(nothing);
+  expect(await fleet.close()).toEqual(noRemains);
 }, 120_000);
 
 let agentId: string;
 async function did(session: string, ...steps: Step[]): Promise<{ results: unknown[]; changed: unknown[] }> {
-  const record = await play(fleet, session, steps);
+  const record = await playScript(fleet, session, steps);
   return { results: resultsOf(record), changed: (record.files_changed ?? []).map(({ path }) => path) };
 }
 
@@ -69,7 +69,7 @@ test("a process that serves several turns of a session sees them in each", async
 
 test("a failed turn keeps none of them beside its own files", async () => {
   const { id } = await fleet.client.createSession(agentId);
-  const failed = await play(fleet, id, [
+  const failed = await playScript(fleet, id, [
     ["write", "own.txt", "1"],
     ["throw", "on purpose"],
   ]);

@@ -4,9 +4,9 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type { OnBusy } from "@dari/domain";
 import { findService } from "@dari/testkit";
 import { deploy, ended, textPart, uploadText } from "../src/conversation.ts";
-import { nothing, startFleet, type Fleet } from "../src/fleet.ts";
+import { noRemains, startFleet, type Fleet } from "../src/fleet.ts";
 import { openRendezvous, type Rendezvous } from "../src/rendezvous.ts";
-import { play, resultsOf, scriptAgent, start, type Step } from "../src/script.ts";
+import { playScript, resultsOf, scriptAgent, start, type Step } from "../src/script.ts";
 
 let fleet: Fleet;
 let meeting: Rendezvous;
@@ -20,7 +20,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await meeting[Symbol.asyncDispose]();
-  expect(await fleet.close()).toEqual(nothing);
+  expect(await fleet.close()).toEqual(noRemains);
 }, 120_000);
 
 /** A session whose first turn wrote a file and waits at `point`. */
@@ -82,12 +82,12 @@ test("a failed message runs again with its file in its place", async () => {
     ["chmod", "gate.txt", "644"],
     ["list", "input"],
   ];
-  const failed = await play(fleet, session, steps, [file]);
+  const failed = await playScript(fleet, session, steps, [file]);
   expect(failed).toMatchObject({ status: "failed" });
   const again = await fleet.client.retryMessage(failed.id);
   expect(again).toMatchObject({ retry_of: failed.id, parts: failed.parts });
   expect(await ended(fleet, again.id)).toMatchObject({ status: "failed" });
-  await play(fleet, session, [["write", "gate.txt", ""]]);
+  await playScript(fleet, session, [["write", "gate.txt", ""]]);
   const third = await ended(fleet, (await fleet.client.retryMessage(again.id)).id);
   expect(resultsOf(third)[0]).toBe("remember");
   expect(await fleet.client.getMessage(failed.id)).toMatchObject({ status: "failed" });

@@ -15,7 +15,7 @@ import { curl, dari, replyOf } from "../src/curl.ts";
 import { processesMarked } from "../src/processes.ts";
 import { checkout, startProgram, type Program } from "../src/program.ts";
 import { openRendezvous, rendezvousEndpoint } from "../src/rendezvous.ts";
-import { play, resultsOf, scriptAgent, start } from "../src/script.ts";
+import { playScript, resultsOf, scriptAgent, start } from "../src/script.ts";
 
 interface Connection {
   readonly api_url: string;
@@ -194,7 +194,7 @@ test("after kill -9 a second start has the same key and data, and ends what was 
   const before = connection;
   const { agentId } = await deploy(platform(), scriptAgent({ max_attempts: 3 }));
   const session = await platform().client.createSession(agentId);
-  await play(platform(), session.id, [["write", "kept.txt", "kept"]]);
+  await playScript(platform(), session.id, [["write", "kept.txt", "kept"]]);
   const running = await start(platform(), session.id, [["meet", meeting.urlOf("running")], ["attempt"]]);
   const queued = await start(platform(), session.id, [["attempt"], ["read", "kept.txt"]]);
   await meeting.arrived("running");
@@ -211,14 +211,14 @@ test("after kill -9 a second start has the same key and data, and ends what was 
 test("after its servers were killed with it, everything that was answered is still there", async () => {
   const { agentId } = await deploy(platform(), scriptAgent());
   const session = await platform().client.createSession(agentId);
-  const sent = await play(platform(), session.id, [["write", "answered.txt", "yes"]]);
+  const sent = await playScript(platform(), session.id, [["write", "answered.txt", "yes"]]);
   await program.kill();
   for (const line of processesMarked(dataDir)) kill9(Number(line.split(" ")[0]));
   await waitUntil(() => processesMarked(dataDir).length === 0, { what: "the servers to be gone" });
 
   await startPlatform();
   expect(await platform().client.getMessage(sent.id)).toMatchObject({ status: "completed" });
-  expect(resultsOf(await play(platform(), session.id, [["read", "answered.txt"]]))).toEqual(["yes"]);
+  expect(resultsOf(await playScript(platform(), session.id, [["read", "answered.txt"]]))).toEqual(["yes"]);
 });
 
 /** The process may have ended together with its parent. */
@@ -247,6 +247,6 @@ test("without a queue the same data is there, and turns are pulled from the data
   expect(data.map((agent) => agent.name).sort()).toEqual(["lab", "lab", "support-agent", "support-agent"]);
   const agent = data.find((one) => one.name === "lab")!;
   const session = await platform().client.createSession(agent.id);
-  expect(resultsOf(await play(platform(), session.id, [["attempt"]]))).toEqual([1]);
+  expect(resultsOf(await playScript(platform(), session.id, [["attempt"]]))).toEqual([1]);
   expect(await program.stop("SIGINT")).toEqual({ code: 0, signal: null });
 });

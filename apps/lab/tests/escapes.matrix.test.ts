@@ -10,9 +10,9 @@ import { join } from "node:path";
 import type { MessageRecord } from "@dari/contract";
 import { createBwrapDriver, createLandlockDriver, createOciDriver } from "@dari/sandbox";
 import { findService } from "@dari/testkit";
-import { candidateOf, showing, testShowsAll } from "@dari/testkit/showing";
+import { probeCandidate, testGuarantee, testCoversSecurityTable } from "@dari/testkit/test-guarantee";
 import { deploy, filesOf, manifestFile, send, textOf, textPart } from "../src/conversation.ts";
-import { nothing, startFleet, type Fleet } from "../src/fleet.ts";
+import { noRemains, startFleet, type Fleet } from "../src/fleet.ts";
 import { processesMarked } from "../src/processes.ts";
 import { checkout } from "../src/program.ts";
 
@@ -94,7 +94,7 @@ suite("under $name", ({ name, hidden, unreached, sealed }) => {
     ({ agentId } = await deploy(fleet, hostile()));
   }, 120_000);
 
-  afterAll(async () => expect(await fleet.close()).toEqual(nothing), 120_000);
+  afterAll(async () => expect(await fleet.close()).toEqual(noRemains), 120_000);
 
   test("the worker took it, and stores what it gives", async () => {
     const record = await play(await newSession(), "read");
@@ -111,7 +111,7 @@ suite("under $name", ({ name, hidden, unreached, sealed }) => {
     expect(await did(mine, "read", "private-notes.txt")).toEqual([secret]);
   });
 
-  showing("files", name)("the host's files and the worker's directory are nowhere", async () => {
+  testGuarantee("files", name)("the host's files and the worker's directory are nowhere", async () => {
     const ours = [fleet.dir, join(fleet.dir, "worker-1", "worker.json"), join(checkout, "package.json")];
     const paths = ["/etc/shadow", "/root/.profile", "/home", ...ours];
     expect(existsSync(paths[0]!)).toBe(true);
@@ -120,7 +120,7 @@ suite("under $name", ({ name, hidden, unreached, sealed }) => {
     expect(await did(await newSession(), "find", "dari-fleet-")).toEqual([]);
   });
 
-  showing("processes", name)("no process and no environment but its own is seen", async () => {
+  testGuarantee("processes", name)("no process and no environment but its own is seen", async () => {
     const worker = readFileSync(`/proc/${fleet.workers[0]!.pid}/environ`, "utf8");
     expect(worker).toMatch(/DARI_MASTER_KEY/);
     const { processes, text } = (await did(await newSession(), "spy")) as { processes: number; text: string };
@@ -128,7 +128,7 @@ suite("under $name", ({ name, hidden, unreached, sealed }) => {
     expect(text.replaceAll("DARI_BUNDLE_DIR", "")).not.toMatch(/DARI_|DATABASE_URL|REDIS_URL|S3_|main\.ts/);
   });
 
-  showing("services", name)("no service of the platform, of the host or of the cloud is reached", async () => {
+  testGuarantee("services", name)("no service of the platform, of the host or of the cloud is reached", async () => {
     const services = [
       findService("postgres")?.url,
       findService("redis")?.url,
@@ -209,7 +209,7 @@ suite("under $name", ({ name, hidden, unreached, sealed }) => {
     }
   });
 
-  showing("tmp", name).each([
+  testGuarantee("tmp", name).each([
     ["a fork bomb", "forkBomb", "too_many_processes"],
     ["a memory bomb of several processes", "memoryBomb", "out_of_memory"],
     ["a program that fills the workspace", "fillDisk", "disk_full"],
@@ -238,7 +238,7 @@ suite("under $name", ({ name, hidden, unreached, sealed }) => {
     expect(await did(await newSession(), "ptrace")).toBe("EPERM");
   });
 
-  showing("links", name)("links lead nowhere but into the sandbox, for it and for the platform", async () => {
+  testGuarantee("links", name)("links lead nowhere but into the sandbox, for it and for the platform", async () => {
     const session = await newSession();
     const host = join(fleet.dir, "host-secret.txt");
     const said = (await did(session, "links", host)) as string[];
@@ -264,13 +264,13 @@ suite("under $name", ({ name, hidden, unreached, sealed }) => {
     }
   });
 
-  showing("image", name)("the image is as it was", async () => {
+  testGuarantee("image", name)("the image is as it was", async () => {
     const said = (await did(await newSession(), "writeImage")) as string[];
     expect(said.filter((word) => !sealed.test(word))).toEqual([]);
     expect(await did(await newSession(), "write", "a", "b")).toBe("done");
   });
 
-  showing("output", name)(
+  testGuarantee("output", name)(
     "a flood of output is read to its end and kept in part",
     async () => {
       const session = await newSession();
@@ -296,4 +296,4 @@ suite("under $name", ({ name, hidden, unreached, sealed }) => {
   }, 120_000);
 });
 
-testShowsAll("escapes", await Promise.all(drivers.map((driver) => candidateOf(driver))));
+testCoversSecurityTable("escapes", await Promise.all(drivers.map((driver) => probeCandidate(driver))));

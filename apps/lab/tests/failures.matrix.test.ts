@@ -5,10 +5,10 @@ import { openTurnQueue } from "@dari/queue";
 import { createBwrapDriver, createLandlockDriver } from "@dari/sandbox";
 import { describeWith, findService, waitUntil } from "@dari/testkit";
 import { deploy, ended, manifestFile, publish, send, type Published } from "../src/conversation.ts";
-import { attemptDirectories, nothing, startFleet, type Fleet } from "../src/fleet.ts";
+import { attemptDirectories, noRemains, startFleet, type Fleet } from "../src/fleet.ts";
 import { processesMarked } from "../src/processes.ts";
 import { openRendezvous, type Rendezvous } from "../src/rendezvous.ts";
-import { play, resultsOf, scriptAgent, start, type ScriptManifest, type Step } from "../src/script.ts";
+import { playScript, resultsOf, scriptAgent, start, type ScriptManifest, type Step } from "../src/script.ts";
 
 let fleet: Fleet;
 let meeting: Rendezvous;
@@ -25,7 +25,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await meeting[Symbol.asyncDispose]();
-  expect(await fleet.close()).toEqual(nothing);
+  expect(await fleet.close()).toEqual(noRemains);
 }, 120_000);
 
 /** Starts a session of a script agent with this manifest. Each manifest is deployed once. */
@@ -94,7 +94,7 @@ const rows: readonly Row[] = [
 
 test.each(rows)("an agent that $name fails with $code", async ({ manifest, steps, code, says }) => {
   const session = await sessionOf(manifest);
-  const failed = await play(fleet, session, [["write", "half-done.txt", "x"], ...steps]);
+  const failed = await playScript(fleet, session, [["write", "half-done.txt", "x"], ...steps]);
   expect(failed).toMatchObject({
     status: "failed",
     attempt: 1,
@@ -104,7 +104,7 @@ test.each(rows)("an agent that $name fails with $code", async ({ manifest, steps
   expect(failed.output?.error?.message).toMatch(says);
   await nothingRuns();
 
-  const next = await play(fleet, session, [["attempt"]]);
+  const next = await playScript(fleet, session, [["attempt"]]);
   expect(resultsOf(next)).toEqual([1]);
   expect((await fleet.client.listSessionFiles(session)).entries).toEqual([]);
   expect((await fleet.client.getSession(session)).status).toBe("idle");
@@ -112,7 +112,7 @@ test.each(rows)("an agent that $name fails with $code", async ({ manifest, steps
 
 test("100 MB of output complete the turn, and the log is cut with a word about it", async () => {
   const session = await sessionOf();
-  const record = await play(fleet, session, [
+  const record = await playScript(fleet, session, [
     ["print", 100 * 1024 * 1024],
     ["say", "last of stdout", "last of stderr"],
   ]);
@@ -124,7 +124,7 @@ test("100 MB of output complete the turn, and the log is cut with a word about i
 });
 
 test("logs keep both streams, also of a failed turn", async () => {
-  const record = await play(fleet, await sessionOf(), [
+  const record = await playScript(fleet, await sessionOf(), [
     ["say", "to stdout", "to stderr"],
     ["throw", "after both"],
   ]);
@@ -187,7 +187,7 @@ describe("retries", () => {
     { name: "exits", steps: [["exitUntil", 3, 1]] },
   ])("an agent that $name twice completes with its third attempt", async ({ steps }) => {
     const session = await sessionOf(three);
-    const record = await play(fleet, session, [["write", "once.txt", "x"], ...steps, ["attempt"]]);
+    const record = await playScript(fleet, session, [["write", "once.txt", "x"], ...steps, ["attempt"]]);
     expect(record).toMatchObject({ status: "completed", attempt: 3, max_attempts: 3 });
     expect(resultsOf(record).at(-1)).toBe(3);
     expect(record.files_changed).toEqual([{ path: "/once.txt", change: "created", size_bytes: 1 }]);
@@ -198,9 +198,9 @@ describe("retries", () => {
 
   test("an agent that always throws uses all its attempts, then the next message runs", async () => {
     const session = await sessionOf(three);
-    const record = await play(fleet, session, [["throw", "always"]]);
+    const record = await playScript(fleet, session, [["throw", "always"]]);
     expect(record).toMatchObject({ status: "failed", attempt: 3, output: { error: { code: "agent_error" } } });
-    expect(resultsOf(await play(fleet, session, [["attempt"]]))).toEqual([1]);
+    expect(resultsOf(await playScript(fleet, session, [["attempt"]]))).toEqual([1]);
   });
 
   test("code that fails while it is loaded uses an attempt like any other failure", async () => {
@@ -215,7 +215,7 @@ describe("retries", () => {
   });
 
   test("a timeout is not tried again", async () => {
-    const record = await play(fleet, await sessionOf({ ...three, ...short }), [["forever"]]);
+    const record = await playScript(fleet, await sessionOf({ ...three, ...short }), [["forever"]]);
     expect(record).toMatchObject({ status: "failed", attempt: 1, output: { error: { code: "timeout" } } });
   });
 
@@ -291,7 +291,7 @@ describe.each(["auto", "process"])("with the sandbox %s", (sandbox) => {
 
   test("a daemon is gone when its turn ran into its time limit", async () => {
     const mark = `late-${sandbox}-${process.pid}`;
-    const record = await play(fleet, await sessionOf(short), [["daemon", mark, "ticks.txt"], ["busy"]]);
+    const record = await playScript(fleet, await sessionOf(short), [["daemon", mark, "ticks.txt"], ["busy"]]);
     expect(record.output?.error?.code).toBe("timeout");
     expect(processesMarked(mark)).toEqual([]);
   });

@@ -5,11 +5,11 @@ import type { MessageRecord } from "@dari/contract";
 import { openTurnQueue } from "@dari/queue";
 import { describeWith, findService, waitUntil, type Services } from "@dari/testkit";
 import { deploy, ended, textOf } from "../src/conversation.ts";
-import { attemptDirectories, nothing, startFleet, type Fleet, type FleetWorker } from "../src/fleet.ts";
+import { attemptDirectories, noRemains, startFleet, type Fleet, type FleetWorker } from "../src/fleet.ts";
 import { processesMarked } from "../src/processes.ts";
 import { startRedisServer, type RedisServer } from "../src/redis-server.ts";
 import { openRendezvous, type Rendezvous } from "../src/rendezvous.ts";
-import { play, resultsOf, scriptAgent, start, type Step } from "../src/script.ts";
+import { playScript, resultsOf, scriptAgent, start, type Step } from "../src/script.ts";
 
 let meeting: Rendezvous;
 
@@ -32,7 +32,7 @@ async function moveSession(fleet: Fleet): Promise<void> {
   const { agentId } = await deploy(fleet, scriptAgent());
   const session = await sessionOf(fleet, agentId);
   const large = "x".repeat(300_000);
-  await play(fleet, session, [
+  await playScript(fleet, session, [
     ["write", "output/small.txt", "small"],
     ["write", "large.txt", large],
     ["write", "tool.sh", "#!/bin/sh"],
@@ -42,7 +42,7 @@ async function moveSession(fleet: Fleet): Promise<void> {
   ]);
   for (const worker of living(fleet)) expect(await worker.stop()).toEqual({ code: 0, signal: null });
   await fleet.startWorker();
-  const record = await play(fleet, session, [
+  const record = await playScript(fleet, session, [
     ["read", "output/small.txt"],
     ["read", "large.txt"],
     ["mode", "tool.sh"],
@@ -67,7 +67,7 @@ describe("a fleet", () => {
   }, 120_000);
 
   afterAll(async () => {
-    expect(await fleet.close()).toEqual(nothing);
+    expect(await fleet.close()).toEqual(noRemains);
   }, 120_000);
 
   test("continues a session on a worker with empty caches, objects in a directory", () => moveSession(fleet));
@@ -75,7 +75,7 @@ describe("a fleet", () => {
   test("runs twenty messages of one session over three workers one after the other, in order", async () => {
     await Promise.all([fleet.startWorker(), fleet.startWorker()]);
     const session = await sessionOf(fleet, agentId);
-    await play(fleet, session, [["write", "log", ""]]);
+    await playScript(fleet, session, [["write", "log", ""]]);
     const sent: MessageRecord[] = [];
     for (let n = 1; n <= 20; n++)
       sent.push(
@@ -189,7 +189,7 @@ describeWith("s3", "on S3", (s3: Services["s3"]) => {
     try {
       await moveSession(fleet);
     } finally {
-      expect(await fleet.close()).toEqual(nothing);
+      expect(await fleet.close()).toEqual(noRemains);
     }
   });
 });
@@ -207,7 +207,7 @@ describeWith("redis", "when Redis fails", () => {
 
   afterAll(async () => {
     try {
-      expect(await fleet.close()).toEqual(nothing);
+      expect(await fleet.close()).toEqual(noRemains);
     } finally {
       await redis[Symbol.asyncDispose]();
     }
@@ -253,7 +253,7 @@ describeWith("redis", "when Redis fails", () => {
     try {
       await waitUntil(
         async () => {
-          played.add((await play(fleet, session, [["attempt"]])).id);
+          played.add((await playScript(fleet, session, [["attempt"]])).id);
           return (await queue.jobs("completed")).some((job) => played.has(job.messageId));
         },
         { what: "a turn that was a job", timeoutMs: 30_000 },

@@ -4,11 +4,11 @@ import { existsSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { findService, waitUntil } from "@dari/testkit";
 import { deploy, ended } from "../src/conversation.ts";
-import { attemptDirectories, nothing, startFleet, type Fleet } from "../src/fleet.ts";
+import { attemptDirectories, noRemains, startFleet, type Fleet } from "../src/fleet.ts";
 import { processesMarked } from "../src/processes.ts";
 import { mountsBelow } from "../src/remove-directory.ts";
 import { openRendezvous, type Rendezvous } from "../src/rendezvous.ts";
-import { play, resultsOf, scriptAgent, start } from "../src/script.ts";
+import { playScript, resultsOf, scriptAgent, start } from "../src/script.ts";
 
 let fleet: Fleet;
 let meeting: Rendezvous;
@@ -23,7 +23,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await meeting[Symbol.asyncDispose]();
-  expect(await fleet.close()).toEqual(nothing);
+  expect(await fleet.close()).toEqual(noRemains);
 }, 120_000);
 
 /** Everything that is recorded of the session. */
@@ -70,7 +70,7 @@ test("it writes nothing, ends its agent, and goes on with new work", async () =>
   expect(await other.stop()).toEqual({ code: 0, signal: null });
   expect(await recordsOf(session)).toEqual(before);
 
-  const next = await play(fleet, session, [["read", "once.txt"], ["attempt"]]);
+  const next = await playScript(fleet, session, [["read", "once.txt"], ["attempt"]]);
   expect(resultsOf(next)).toEqual(["x", 1]);
   const { rows } = await fleet.db.pool.query<{ worker: string; outcome: string }>(
     "select worker_id as worker, outcome from attempts where session_id = $1 order by fence",
@@ -90,6 +90,6 @@ test("a fleet is closed with a worker that stands still, and nothing of it stays
   ]);
   await meeting.arrived("standing");
   other.workers[0]!.signal("SIGSTOP");
-  expect(await other.close()).toEqual(nothing);
+  expect(await other.close()).toEqual(noRemains);
   expect([await mountsBelow(other.dir), existsSync(other.dir)]).toEqual([[], false]);
 }, 120_000);

@@ -4,8 +4,8 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { findService } from "@dari/testkit";
 import { deploy } from "../src/conversation.ts";
-import { nothing, startFleet, type Fleet } from "../src/fleet.ts";
-import { play, resultsOf, scriptAgent, type Step } from "../src/script.ts";
+import { noRemains, startFleet, type Fleet } from "../src/fleet.ts";
+import { playScript, resultsOf, scriptAgent, type Step } from "../src/script.ts";
 
 let fleet: Fleet;
 let agentId: string;
@@ -16,7 +16,7 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(async () => {
-  expect(await fleet.close()).toEqual(nothing);
+  expect(await fleet.close()).toEqual(noRemains);
 }, 120_000);
 
 async function newSession(): Promise<string> {
@@ -25,7 +25,7 @@ async function newSession(): Promise<string> {
 
 async function read(session: string, ...paths: string[]): Promise<unknown[]> {
   return resultsOf(
-    await play(
+    await playScript(
       fleet,
       session,
       paths.map((path): Step => ["read", path]),
@@ -36,17 +36,17 @@ async function read(session: string, ...paths: string[]): Promise<unknown[]> {
 test("a fork and its origin go their own ways; a rollback takes files and conversation back", async () => {
   const { client } = fleet;
   const session = await newSession();
-  const first = await play(fleet, session, [["write", "a.txt", "one"]]);
-  const second = await play(fleet, session, [
+  const first = await playScript(fleet, session, [["write", "a.txt", "one"]]);
+  const second = await playScript(fleet, session, [
     ["write", "a.txt", "two"],
     ["write", "b.txt", "b"],
   ]);
   const fork = await client.forkSession(session, { message_id: first.id });
-  await play(fleet, fork.id, [["append", "a.txt", " and more"]]);
+  await playScript(fleet, fork.id, [["append", "a.txt", " and more"]]);
   expect(await read(fork.id, "a.txt", "b.txt")).toEqual(["one and more", "no: ENOENT"]);
   expect(await read(session, "a.txt", "b.txt")).toEqual(["two", "b"]);
   await client.rollBackSession(session, first.id);
-  const back = await play(fleet, session, [["read", "a.txt"], ["read", "b.txt"], ["history"]]);
+  const back = await playScript(fleet, session, [["read", "a.txt"], ["read", "b.txt"], ["history"]]);
   const [a, b, history] = resultsOf(back);
   expect([a, b, JSON.stringify(history).includes("two")]).toEqual(["one", "no: ENOENT", false]);
   expect(await client.messageDiff(second.id)).toContain("-one\n\\ No newline at end of file\n+two");
@@ -55,8 +55,8 @@ test("a fork and its origin go their own ways; a rollback takes files and conver
 test("a failed message is retried in a fork on another version, and its work can be promoted", async () => {
   const { client } = fleet;
   const session = await newSession();
-  await play(fleet, session, [["write", "a.txt", "before"]]);
-  const failed = await play(fleet, session, [
+  await playScript(fleet, session, [["write", "a.txt", "before"]]);
+  const failed = await playScript(fleet, session, [
     ["write", "a.txt", "half done"],
     ["throw", "no more"],
   ]);
@@ -68,7 +68,7 @@ test("a failed message is retried in a fork on another version, and its work can
   expect(await read(session, "a.txt")).toEqual(["before"]);
 
   const other = await newSession();
-  const lost = await play(fleet, other, [
+  const lost = await playScript(fleet, other, [
     ["write", "kept.txt", "half done"],
     ["exit", 3],
   ]);

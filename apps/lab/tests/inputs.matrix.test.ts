@@ -7,10 +7,10 @@ import { findService, waitUntil } from "@dari/testkit";
 import { join } from "node:path";
 import { deploy, ended, filesOf, post, textOf, textPart, uploadText } from "../src/conversation.ts";
 import { dari, runDari } from "../src/curl.ts";
-import { nothing, startFleet, type Fleet } from "../src/fleet.ts";
+import { noRemains, startFleet, type Fleet } from "../src/fleet.ts";
 import { checkout } from "../src/program.ts";
 import { openRendezvous, type Rendezvous } from "../src/rendezvous.ts";
-import { play, resultsOf, scriptAgent, start, type Step } from "../src/script.ts";
+import { playScript, resultsOf, scriptAgent, start, type Step } from "../src/script.ts";
 
 const redisUrl = findService("redis")?.url;
 const approve: Step = ["ask", "approve", { type: "boolean" }, { prompt: "Pay 20 EUR?" }];
@@ -29,7 +29,7 @@ describe.each([
   }, 120_000);
   afterAll(async () => {
     await meeting[Symbol.asyncDispose]();
-    expect(await fleet.close()).toEqual(nothing);
+    expect(await fleet.close()).toEqual(noRemains);
   }, 120_000);
 
   const newSession = async (): Promise<string> => (await fleet.client.createSession(agentId)).id;
@@ -56,7 +56,7 @@ describe.each([
   test("the answer is what the agent is given, and the turn's changes count from before the message", async () => {
     const { client } = fleet;
     const session = await newSession();
-    await play(fleet, session, [["write", "old.txt", "old\n"]]);
+    await playScript(fleet, session, [["write", "old.txt", "old\n"]]);
     const file = await uploadText(fleet, "bill.txt", "20 EUR\n");
     const steps: Step[] = [
       ["append", "old.txt", "more\n"],
@@ -192,7 +192,7 @@ describe.each([
 
   test("an agent that asks for what cannot be asked fails with the reason", async () => {
     const session = await newSession();
-    const record = await play(fleet, session, [["ask", "a", { type: "string", pattern: "(a+)+$" }]]);
+    const record = await playScript(fleet, session, [["ask", "a", { type: "string", pattern: "(a+)+$" }]]);
     expect(record).toMatchObject({ status: "failed", output: { error: { code: "agent_error" } } });
     expect(record.output?.error?.message).toMatch(/^requestInput: schema\.pattern is not supported/);
   });
@@ -204,7 +204,7 @@ describe("in other words", () => {
     fleet = await startFleet();
   }, 120_000);
   afterAll(async () => {
-    expect(await fleet.close()).toEqual(nothing);
+    expect(await fleet.close()).toEqual(noRemains);
   }, 120_000);
 
   test("a Python agent waits and goes on", async () => {

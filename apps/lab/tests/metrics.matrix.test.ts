@@ -3,8 +3,8 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { findService, waitUntil } from "@dari/testkit";
 import { deploy, ended } from "../src/conversation.ts";
-import { nothing, startFleet, type Fleet } from "../src/fleet.ts";
-import { play, scriptAgent, start } from "../src/script.ts";
+import { noRemains, startFleet, type Fleet } from "../src/fleet.ts";
+import { playScript, scriptAgent, start } from "../src/script.ts";
 
 let fleet: Fleet;
 
@@ -14,7 +14,7 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(async () => {
-  expect(await fleet.close()).toEqual(nothing);
+  expect(await fleet.close()).toEqual(noRemains);
 }, 120_000);
 
 interface Sample {
@@ -61,9 +61,9 @@ test("turns counted are turns recorded, in whatever way they ended", async () =>
   const { agentId } = await deploy(fleet, scriptAgent({ max_attempts: 2 }));
   const sessions = await Promise.all(Array.from({ length: 6 }, () => fleet.client.createSession(agentId)));
   const turns = sessions.flatMap(({ id }) => [
-    play(fleet, id, [["write", "a.txt", "a"]]),
-    play(fleet, id, [["throw", "no"]]),
-    play(fleet, id, [["read", "a.txt"]]),
+    playScript(fleet, id, [["write", "a.txt", "a"]]),
+    playScript(fleet, id, [["throw", "no"]]),
+    playScript(fleet, id, [["read", "a.txt"]]),
   ]);
   expect(await Promise.all(turns)).toHaveLength(18);
   const [first] = sessions;

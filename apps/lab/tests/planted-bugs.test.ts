@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
-import { edited, type Edit } from "../src/planted-bugs/plant.ts";
+import { applyEdit, type Edit } from "../src/planted-bugs/plant.ts";
 import { plainTurn, plants } from "../src/planted-bugs/plants.ts";
 import { checkout } from "../src/program.ts";
 
@@ -11,7 +11,7 @@ test.each(plants)("$name", ({ edits, caughtBy }) => {
   const texts = new Map<string, string>();
   for (const edit of edits) {
     const text = texts.get(edit.file) ?? readFileSync(join(checkout, edit.file), "utf8");
-    texts.set(edit.file, edited(text, edit));
+    texts.set(edit.file, applyEdit(text, edit));
   }
   expect(readFileSync(join(checkout, caughtBy.file), "utf8").length).toBeGreaterThan(0);
 });
@@ -26,11 +26,11 @@ create or replace function two() as $$ a = b $$;`;
 const edit: Edit = { file: "x.sql", sqlFunction: "one", find: "a = b and c", replace: "a = b" };
 
 test("a text is found whatever its line breaks, and in its function only", () => {
-  expect(edited(source, edit)).toContain("one() as $$ a = b $$;");
-  expect(() => edited(source, { ...edit, sqlFunction: "two" })).toThrow("x.sql has 0 places of: a = b and c");
+  expect(applyEdit(source, edit)).toContain("one() as $$ a = b $$;");
+  expect(() => applyEdit(source, { ...edit, sqlFunction: "two" })).toThrow("x.sql has 0 places of: a = b and c");
 });
 
 test("a text that stands there more than once, or a function that is gone, is refused", () => {
-  expect(() => edited(source, { file: "x.sql", find: "a = b", replace: "" })).toThrow("2 places");
-  expect(() => edited(source, { ...edit, sqlFunction: "three" })).toThrow("x.sql has no function three");
+  expect(() => applyEdit(source, { file: "x.sql", find: "a = b", replace: "" })).toThrow("2 places");
+  expect(() => applyEdit(source, { ...edit, sqlFunction: "three" })).toThrow("x.sql has no function three");
 });

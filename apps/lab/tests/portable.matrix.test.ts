@@ -4,8 +4,8 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { findService } from "@dari/testkit";
 import { deploy, uploadText } from "../src/conversation.ts";
-import { nothing, startFleet, type Fleet } from "../src/fleet.ts";
-import { play, resultsOf, scriptAgent, type Step } from "../src/script.ts";
+import { noRemains, startFleet, type Fleet } from "../src/fleet.ts";
+import { playScript, resultsOf, scriptAgent, type Step } from "../src/script.ts";
 
 let here: Fleet;
 let there: Fleet;
@@ -16,7 +16,7 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(async () => {
-  expect([await here.close(), await there.close()]).toEqual([nothing, nothing]);
+  expect([await here.close(), await there.close()]).toEqual([noRemains, noRemains]);
 }, 120_000);
 
 test("the next turn in the other installation runs with history and files", async () => {
@@ -27,13 +27,13 @@ test("the next turn in the other installation runs with history and files", asyn
     ["write", "out/a.txt", "from here"],
     ["writeHome", "memory", "remembered"],
   ];
-  const first = await play(here, id, steps, [fileId]);
+  const first = await playScript(here, id, steps, [fileId]);
   expect(first.status).toBe("completed");
   const exported = await new Response(await here.client.exportSession(id)).blob();
 
   const imported = await there.client.importSession(exported);
   expect(imported).toMatchObject({ name: "moved", status: "idle" });
-  const next = await play(there, imported.id, [
+  const next = await playScript(there, imported.id, [
     ["read", "out/a.txt"],
     ["read", "input/notes.txt"],
     ["readHome", "memory"],
@@ -53,6 +53,6 @@ test("the next turn in the other installation runs with history and files", asyn
     await new Response(await there.client.exportSession(imported.id)).blob(),
   );
   expect(home.agent_id).toBe(agentId);
-  const last = await play(here, home.id, [["read", "out/b.txt"]]);
+  const last = await playScript(here, home.id, [["read", "out/b.txt"]]);
   expect(resultsOf(last)).toEqual(["from there"]);
 }, 120_000);

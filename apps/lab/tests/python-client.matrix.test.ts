@@ -8,7 +8,7 @@ import { manifestFile } from "../src/conversation.ts";
 import { run, type ProgramOutput } from "../src/curl.ts";
 import { deployFiles } from "../src/deploy-files.ts";
 import { checkout } from "../src/program.ts";
-import { pythonEnvironment, succeed, type PythonEnvironment } from "../src/python-environment.ts";
+import { pythonEnvironment, runOrThrow, type PythonEnvironment } from "../src/python-environment.ts";
 import { startStandalone, type StandaloneProcess } from "../src/standalone-process.ts";
 
 const packageDir = join(checkout, "packages/client-python");
@@ -29,7 +29,7 @@ let platform: StandaloneProcess;
 beforeAll(async () => {
   python = await pythonEnvironment("client", ["httpx==0.28.1", "mypy==2.4.1", "hatchling==1.33.0"]);
   const install = ["install", "--quiet", "--no-deps", "--no-build-isolation", "--no-cache-dir", "--target", dir];
-  await succeed(python.program("pip"), [...install, packageDir]);
+  await runOrThrow(python.program("pip"), [...install, packageDir]);
   platform = await startStandalone();
 }, 300_000);
 

@@ -4,7 +4,7 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { createBwrapDriver } from "@dari/sandbox";
 import { deploy, manifestFile, send } from "../src/conversation.ts";
-import { nothing, startFleet, type Fleet } from "../src/fleet.ts";
+import { noRemains, startFleet, type Fleet } from "../src/fleet.ts";
 
 const isIsolated = (await createBwrapDriver().probe()).ok;
 const isolated = isIsolated ? test : test.skip;
@@ -14,7 +14,7 @@ beforeAll(async () => {
   fleet = await startFleet({ env: { DARI_EGRESS_ALLOW: "", ...(isIsolated ? { DARI_SANDBOX: "bwrap" } : {}) } });
 }, 120_000);
 afterAll(async () => {
-  expect(await fleet.close()).toEqual(nothing);
+  expect(await fleet.close()).toEqual(noRemains);
 }, 120_000);
 
 const own = (port: number): string =>

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { startAnthropicServer, type ModelReply, type ModelRequest, type ModelServer } from "@dari/testkit";
 import { testsEverySdk } from "../src/config.ts";
 import { deploy, manifestFile, send, textOf, textPart } from "../src/conversation.ts";
-import { nothing, type Fleet } from "../src/fleet.ts";
+import { noRemains, type Fleet } from "../src/fleet.ts";
 import {
   exampleAgent,
   moveToAnotherWorker,
@@ -30,7 +30,7 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(async () => {
-  expect(await fleet.close()).toEqual(nothing);
+  expect(await fleet.close()).toEqual(noRemains);
   await server[Symbol.asyncDispose]();
 }, 120_000);
 

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { startAnthropicServer, startOpenaiServer, type ModelServer } from "@dari/testkit";
 import { testsEverySdk } from "../src/config.ts";
 import { deploy, send, textOf } from "../src/conversation.ts";
-import { nothing, type Fleet } from "../src/fleet.ts";
+import { noRemains, type Fleet } from "../src/fleet.ts";
 import { exampleAgent, startFleetWith } from "../src/sdk-agents.ts";
 
 /** Run by `npm run lab -- every-sdk`: the packages have hundreds of megabytes. */
@@ -19,7 +19,7 @@ beforeAll(async () => {
   fleet = await startFleetWith([anthropic, openai], ["ANTHROPIC_API_KEY", "OPENAI_API_KEY"]);
 }, 120_000);
 afterAll(async () => {
-  expect(await fleet.close()).toEqual(nothing);
+  expect(await fleet.close()).toEqual(noRemains);
   await anthropic[Symbol.asyncDispose]();
   await openai[Symbol.asyncDispose]();
 }, 120_000);

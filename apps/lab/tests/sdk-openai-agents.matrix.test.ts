@@ -6,7 +6,7 @@ import type { MessageRecord } from "@dari/contract";
 import { startOpenaiServer, waitUntil, type ModelReply, type ModelRequest, type ModelServer } from "@dari/testkit";
 import { testsEverySdk } from "../src/config.ts";
 import { deploy, ended, manifestFile, post, send, textOf, textPart } from "../src/conversation.ts";
-import { nothing, type Fleet } from "../src/fleet.ts";
+import { noRemains, type Fleet } from "../src/fleet.ts";
 import { exampleAgent, moveToAnotherWorker, pixel, startFleetWith, upload, watchTurn } from "../src/sdk-agents.ts";
 import { jsShapes, pythonShapes } from "../src/sdk-shapes.ts";
 
@@ -24,7 +24,7 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(async () => {
-  expect(await fleet.close()).toEqual(nothing);
+  expect(await fleet.close()).toEqual(noRemains);
   await server[Symbol.asyncDispose]();
 }, 120_000);
 

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import type { StreamedEvent } from "@dari/client";
 import { describeWith } from "@dari/testkit";
 import { deploy, ended, filesOf, manifestFile, textPart } from "../src/conversation.ts";
-import { nothing, startFleet, type Fleet } from "../src/fleet.ts";
+import { noRemains, startFleet, type Fleet } from "../src/fleet.ts";
 import { startRedisServer, type RedisServer } from "../src/redis-server.ts";
 
 const newSecret = (): string => `sk/${randomBytes(8).toString("hex")}+"é ${randomBytes(4).toString("hex")}`;
@@ -47,7 +47,7 @@ describeWith("redis", "secrets", () => {
   }, 120_000);
 
   afterAll(async () => {
-    expect(await fleet.close()).toEqual(nothing);
+    expect(await fleet.close()).toEqual(noRemains);
     await redis[Symbol.asyncDispose]();
   }, 120_000);
 

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { freePort } from "@dari/embedded";
 import { describeWith, startFaultProxy, waitUntil, type FaultProxy } from "@dari/testkit";
 import { deploy, ended } from "../src/conversation.ts";
-import { nothing, startFleet, type Fleet } from "../src/fleet.ts";
+import { noRemains, startFleet, type Fleet } from "../src/fleet.ts";
 import { openRendezvous, type Rendezvous } from "../src/rendezvous.ts";
 import { scriptAgent, start } from "../src/script.ts";
 
@@ -36,7 +36,7 @@ describeWith("redis", "a fleet with a silent Redis", (redis) => {
 
   afterAll(async () => {
     // Redis is still silent, and every program ends nevertheless.
-    expect(await fleet.close()).toEqual(nothing);
+    expect(await fleet.close()).toEqual(noRemains);
     await proxy[Symbol.asyncDispose]();
     await meeting[Symbol.asyncDispose]();
   }, 120_000);

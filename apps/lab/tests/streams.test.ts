@@ -5,7 +5,7 @@ import { isLedgerEvent, type StreamedEvent } from "@dari/client";
 import { findService, waitUntil } from "@dari/testkit";
 import { describeFaults } from "@dari/testkit/events";
 import { deploy, manifestFile, textPart, type Published } from "../src/conversation.ts";
-import { nothing, startFleet, type Fleet } from "../src/fleet.ts";
+import { noRemains, startFleet, type Fleet } from "../src/fleet.ts";
 import { openRendezvous, type Rendezvous } from "../src/rendezvous.ts";
 
 /** Sends half of its answer, calls the address in its prompt, and sends the rest. */
@@ -36,7 +36,7 @@ describe.each([
 
   afterAll(async () => {
     await meeting[Symbol.asyncDispose]();
-    expect(await fleet.close()).toEqual(nothing);
+    expect(await fleet.close()).toEqual(noRemains);
   }, 120_000);
 
   test("the first half is seen while the agent waits, and the stream ends with the record", async () => {

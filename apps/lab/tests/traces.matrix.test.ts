@@ -5,11 +5,11 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { json } from "node:stream/consumers";
-import { traceOf } from "@dari/control/operations";
+import { traceIdsFor } from "@dari/control/operations";
 import { waitUntil } from "@dari/testkit";
 import { deploy } from "../src/conversation.ts";
-import { nothing, startFleet, type Fleet } from "../src/fleet.ts";
-import { play, resultsOf, scriptAgent } from "../src/script.ts";
+import { noRemains, startFleet, type Fleet } from "../src/fleet.ts";
+import { playScript, resultsOf, scriptAgent } from "../src/script.ts";
 
 interface Span {
   readonly traceId: string;
@@ -62,7 +62,7 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(async () => {
-  expect(await fleet.close()).toEqual(nothing);
+  expect(await fleet.close()).toEqual(noRemains);
   collector.close();
 }, 120_000);
 
@@ -71,7 +71,7 @@ function valueOf(of: { readonly attributes: Span["attributes"] }, key: string): 
 }
 
 async function spansOf(messageId: string, turns: number): Promise<Span[]> {
-  const { traceId } = traceOf(messageId);
+  const { traceId } = traceIdsFor(messageId);
   return waitUntil(
     () => {
       const found = spans.filter((span) => span.traceId === traceId);
@@ -84,7 +84,7 @@ async function spansOf(messageId: string, turns: number): Promise<Span[]> {
 
 test("a message is one trace from its acceptance to its commit, with the agent's run in it", async () => {
   const { id: session } = await fleet.client.createSession(agentId);
-  const record = await play(fleet, session, [["write", "secret.txt", "what the user said"], ["context"]]);
+  const record = await playScript(fleet, session, [["write", "secret.txt", "what the user said"], ["context"]]);
   const found = await spansOf(record.id, 1);
   const one = (name: string): Span => {
     const [span, ...others] = found.filter((candidate) => candidate.name === name);
@@ -92,7 +92,7 @@ test("a message is one trace from its acceptance to its commit, with the agent's
     return span!;
   };
   const [root, turn, agent] = [one("accept message"), one("turn"), one("invoke_agent")];
-  expect(root).toMatchObject({ spanId: traceOf(record.id).spanId, service: "dari-api" });
+  expect(root).toMatchObject({ spanId: traceIdsFor(record.id).spanId, service: "dari-api" });
   expect(turn).toMatchObject({ parentSpanId: root.spanId, service: "dari-worker" });
   const phases = ["queue", "image", "restore", "start", "invoke_agent", "kill", "save", "commit"];
   for (const name of phases) expect(one(name).parentSpanId).toBe(turn.spanId);
@@ -118,7 +118,7 @@ test("a message is one trace from its acceptance to its commit, with the agent's
 
 test("each attempt of a message is a turn of the same trace, and says how it failed", async () => {
   const { id: session } = await fleet.client.createSession(agentId);
-  const record = await play(fleet, session, [["throw", "no luck"]]);
+  const record = await playScript(fleet, session, [["throw", "no luck"]]);
   expect(record.status).toBe("failed");
   const turns = (await spansOf(record.id, 2)).filter(({ name }) => name === "turn");
   expect(turns.map((turn) => valueOf(turn, "dari.turn.recorded")).sort()).toEqual(["failed", "retry"]);
@@ -127,5 +127,5 @@ test("each attempt of a message is a turn of the same trace, and says how it fai
 
 test("a build is a trace of its own", async () => {
   const built = await waitUntil(() => spans.find(({ name }) => name === "build version"), { what: "the build's span" });
-  expect(built.traceId).toBe(traceOf(valueOf(built, "dari.version.id") ?? "").traceId);
+  expect(built.traceId).toBe(traceIdsFor(valueOf(built, "dari.version.id") ?? "").traceId);
 });

@@ -9,7 +9,7 @@ import { picturesDir, startBrowser } from "../src/browser.ts";
 import { deploy } from "../src/conversation.ts";
 import { startFleet, type Fleet } from "../src/fleet.ts";
 import { openRendezvous, type Rendezvous } from "../src/rendezvous.ts";
-import { play, scriptAgent, start } from "../src/script.ts";
+import { playScript, scriptAgent, start } from "../src/script.ts";
 
 const slots = 2;
 const perOrganization = 16;
@@ -60,7 +60,7 @@ describeWith("redis", "turns that wait", ({ url: redisUrl }) => {
     operator = { ...created, client: createClient({ ...created, apiUrl: fleet.apiUrl }) };
     const point = randomBytes(6).toString("hex");
     const failing = await deploy(fleet, scriptAgent());
-    await play(fleet, (await fleet.client.createSession(failing.agentId)).id, [["throw", "no"]]);
+    await playScript(fleet, (await fleet.client.createSession(failing.agentId)).id, [["throw", "no"]]);
     const isThere = async (): Promise<boolean> => (await board("status=failed")).counts["failed"] === 1;
     await waitUntil(isThere, { what: "a job that failed", timeoutMs: 60_000 });
     for (const platform of [fleet, { ...fleet, ...operator }]) {

@@ -6,8 +6,8 @@ import { createHash } from "node:crypto";
 import type { MessageRecord } from "@dari/contract";
 import { findService } from "@dari/testkit";
 import { deploy, uploadText } from "../src/conversation.ts";
-import { nothing, startFleet, type Fleet } from "../src/fleet.ts";
-import { play, resultsOf, scriptAgent, type Step } from "../src/script.ts";
+import { noRemains, startFleet, type Fleet } from "../src/fleet.ts";
+import { playScript, resultsOf, scriptAgent, type Step } from "../src/script.ts";
 
 let fleet: Fleet;
 let agentId: string;
@@ -18,7 +18,7 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(async () => {
-  expect(await fleet.close()).toEqual(nothing);
+  expect(await fleet.close()).toEqual(noRemains);
 }, 120_000);
 
 async function newSession(): Promise<string> {
@@ -27,7 +27,7 @@ async function newSession(): Promise<string> {
 
 /** Runs steps that must complete. */
 async function did(session: string, ...steps: Step[]): Promise<MessageRecord & { results: unknown[] }> {
-  const record = await play(fleet, session, steps);
+  const record = await playScript(fleet, session, steps);
   return { ...record, results: resultsOf(record) };
 }
 
@@ -146,7 +146,7 @@ describe("a failed turn", () => {
   test("changes nothing, in the workspace and in HOME", async () => {
     const session = await newSession();
     await did(session, ["write", "a.txt", "good"], ["writeHome", "note", "good"]);
-    const failed = await play(fleet, session, [
+    const failed = await playScript(fleet, session, [
       ["write", "a.txt", "bad"],
       ["write", "b.txt", "bad"],
       ["writeHome", "note", "bad"],
@@ -163,7 +163,7 @@ describe("a failed turn", () => {
     const file = await uploadText(fleet, "ticket.txt", "the ticket");
     expect(
       (
-        await play(
+        await playScript(
           fleet,
           session,
           [
@@ -185,7 +185,7 @@ describe("uploaded files", () => {
   test("stand in /input before the turn and never count as changed by it", async () => {
     const session = await newSession();
     const file = await uploadText(fleet, "notes.txt", "notes");
-    const record = await play(fleet, session, [["read", "input/notes.txt"]], [file]);
+    const record = await playScript(fleet, session, [["read", "input/notes.txt"]], [file]);
     expect(resultsOf(record)).toEqual(["notes"]);
     expect(record.files_changed).toEqual([]);
     expect(record.parts[1]).toMatchObject({ type: "file", file_id: file, path: "/input/notes.txt" });
@@ -197,7 +197,7 @@ describe("uploaded files", () => {
     const session = await newSession();
     await did(session, ["remove", "input"], ["write", "input", "not a folder"]);
     const file = await uploadText(fleet, "notes.txt", "notes");
-    const record = await play(fleet, session, [["read", "input-2/notes.txt"]], [file]);
+    const record = await playScript(fleet, session, [["read", "input-2/notes.txt"]], [file]);
     expect(resultsOf(record)).toEqual(["notes"]);
     expect(record.parts[1]).toMatchObject({ path: "/input-2/notes.txt" });
     expect((await did(session, ["read", "input"])).results).toEqual(["not a folder"]);
@@ -206,8 +206,8 @@ describe("uploaded files", () => {
   test("of the longest name may be sent twice", async () => {
     const session = await newSession();
     const file = await uploadText(fleet, `${"n".repeat(251)}.txt`, "long");
-    await play(fleet, session, [["list", "input"]], [file]);
-    const second = await play(fleet, session, [["list", "input"]], [file]);
+    await playScript(fleet, session, [["list", "input"]], [file]);
+    const second = await playScript(fleet, session, [["list", "input"]], [file]);
     expect(second.status).toBe("completed");
     expect(resultsOf(second)[0]).toHaveLength(2);
   });
@@ -216,7 +216,12 @@ describe("uploaded files", () => {
     const session = await newSession();
     await did(session, ["write", "input/a.txt", "the agent's"]);
     const [one, two] = await Promise.all([uploadText(fleet, "a.txt", "one"), uploadText(fleet, "a.txt", "two")]);
-    const record = await play(fleet, session, [["list", "input"], ["read", "input/a.txt"], ["context"]], [one, two]);
+    const record = await playScript(
+      fleet,
+      session,
+      [["list", "input"], ["read", "input/a.txt"], ["context"]],
+      [one, two],
+    );
     const [names, own, context] = resultsOf(record) as [string[], string, { parts: { local_path?: string }[] }];
     expect(names).toHaveLength(3);
     expect(own).toBe("the agent's");

@@ -1,8 +1,8 @@
 // The reconciler as a separate program.
 
 import { openServices } from "@dari/control/assembly";
-import { createPlatformMetrics, createPlatformTraces, observing } from "@dari/control/operations";
-import { aborted, createLogger, runMain, serveHealth } from "@dari/runtime";
+import { createPlatformMetrics, createPlatformTraces, combineObservers } from "@dari/control/operations";
+import { waitForAbort, createLogger, runMain, serveHealth } from "@dari/runtime";
 import { readReconcilerConfig } from "./config.ts";
 import { startReconciler } from "./reconciler.ts";
 
@@ -10,7 +10,7 @@ await runMain(async (signal, stack) => {
   const config = readReconcilerConfig();
   const metrics = createPlatformMetrics({ parts: ["reconciler"], byOrganization: config.metricsByOrganization });
   const traces = stack.adopt(await createPlatformTraces("reconciler", config.traces), (opened) => opened.close());
-  const log = createLogger({ name: "reconciler", level: config.logLevel, observe: observing(metrics, traces) });
+  const log = createLogger({ name: "reconciler", level: config.logLevel, observe: combineObservers(metrics, traces) });
   const services = await openServices(config, { program: "reconciler", log }, stack);
   metrics.watchServices(services);
   metrics.watchSchedule(services);
@@ -27,5 +27,5 @@ await runMain(async (signal, stack) => {
     );
   }
   log.info("reconciler.started");
-  await aborted(signal);
+  await waitForAbort(signal);
 });

@@ -7,7 +7,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { controlOf, openServices, serviceSettings, type Services } from "@dari/control/assembly";
+import { createControl, openServices, serviceSettings, type Services } from "@dari/control/assembly";
 import type { Control } from "@dari/control/context";
 import { createPlatformMetrics } from "@dari/control/operations";
 import { createWebhookEndpoint } from "@dari/control/outbound";
@@ -50,7 +50,7 @@ beforeAll(async () => {
     DARI_WEBHOOK_ALLOW: `127.0.0.1:${port}`,
   });
   services = await openServices(settings, { program: "reconciler", log }, stack);
-  control = controlOf(services, settings, "http://127.0.0.1");
+  control = createControl(services, settings, "http://127.0.0.1");
 });
 
 afterAll(() => stack.disposeAsync());

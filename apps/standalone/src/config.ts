@@ -3,7 +3,7 @@
 
 import path from "node:path";
 import type { Redacted } from "@dari/domain";
-import { apiSettings, oidcProblems } from "@dari/api";
+import { apiSettings, checkOidcSettings } from "@dari/api";
 import { serviceSettings, type ServiceSettings } from "@dari/control/assembly";
 import {
   oneOf,
@@ -70,13 +70,13 @@ export type StandaloneConfig = ConfigOf<typeof standaloneSettings> & { readonly 
 /** `directory`: the base of a relative data directory. */
 export function readStandaloneConfig(directory: string, environment: Environment = process.env): StandaloneConfig {
   const config = readConfig(standaloneSettings, environment, {
-    check: (found) => [...checkWorkerSettings(found), ...oidcProblems(found)],
+    check: (found) => [...checkWorkerSettings(found), ...checkOidcSettings(found)],
   });
   return { ...config, dataDir: path.resolve(directory, config.dataDir), environment };
 }
 
 /** The shared settings, with the addresses of the embedded services. */
-export function serviceSettingsOf(
+export function toServiceSettings(
   config: StandaloneConfig,
   found: { databaseUrl: string; redisUrl: string | undefined; masterKey: Redacted },
 ): ServiceSettings {

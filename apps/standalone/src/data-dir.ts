@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { chmod, link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { Redacted } from "@dari/domain";
-import { leaveOwnerFile, takeOwnerFile } from "@dari/embedded";
+import { removeOwnerFile, takeOwnerFile } from "@dari/embedded";
 import { StartError } from "@dari/runtime";
 
 export interface Connection {
@@ -22,7 +22,7 @@ export class DataDirInUseError extends StartError {
 }
 
 /** Takes the directory for this process, also from a dead one. Returns the function that releases it. */
-export async function takeDataDir(dir: string): Promise<() => Promise<void>> {
+export async function lockDataDir(dir: string): Promise<() => Promise<void>> {
   // Only a directory created here is closed to others; an existing one may be shared on purpose.
   const made = await mkdir(dir, { recursive: true, mode: 0o700 });
   if (made !== undefined) await chmod(dir, 0o700);
@@ -34,7 +34,7 @@ export async function takeDataDir(dir: string): Promise<() => Promise<void>> {
     );
   }
   return () => {
-    leaveOwnerFile(file);
+    removeOwnerFile(file);
     return Promise.resolve();
   };
 }
@@ -57,7 +57,7 @@ export async function writeConnection(dir: string, connection: Connection): Prom
 }
 
 /** The key that encrypts credentials: from the environment, or created once and kept in the data directory. */
-export async function masterKey(dir: string, given: string | undefined): Promise<Redacted> {
+export async function readOrCreateMasterKey(dir: string, given: string | undefined): Promise<Redacted> {
   if (given !== undefined && given.trim() !== "") return new Redacted(given.trim());
   const file = path.join(dir, "master.key");
   const draft = `${file}.${process.pid}`;

@@ -3,17 +3,17 @@
 import { createWriteStream } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
-import { oidcSettingsOf, startApi } from "@dari/api";
-import { controlOf, openServices, type ServiceSettings } from "@dari/control/assembly";
+import { readOidcSettings, startApi } from "@dari/api";
+import { createControl, openServices, type ServiceSettings } from "@dari/control/assembly";
 import type { Control } from "@dari/control/context";
-import { createPlatformMetrics, createPlatformTraces, observing } from "@dari/control/operations";
+import { createPlatformMetrics, createPlatformTraces, combineObservers } from "@dari/control/operations";
 import { limits } from "@dari/domain";
 import { findRedisServer, freePort, startPostgres, startRedis } from "@dari/embedded";
 import { startReconciler } from "@dari/reconciler";
 import { createLogger, serveHealth } from "@dari/runtime";
 import { assembleWorker } from "@dari/worker";
-import { serviceSettingsOf, type StandaloneConfig } from "./config.ts";
-import { masterKey, readConnection, takeDataDir, writeConnection, type Connection } from "./data-dir.ts";
+import { toServiceSettings, type StandaloneConfig } from "./config.ts";
+import { readOrCreateMasterKey, readConnection, lockDataDir, writeConnection, type Connection } from "./data-dir.ts";
 import { ensureAdminKey } from "./first-key.ts";
 
 export interface Platform {
@@ -42,7 +42,7 @@ export async function startPlatform(
   { signal, stopNow }: { readonly signal: AbortSignal; readonly stopNow: AbortSignal },
 ): Promise<Platform> {
   const step = stepper(signal, say);
-  stack.defer(await takeDataDir(config.dataDir));
+  stack.defer(await lockDataDir(config.dataDir));
   const logDir = path.join(config.dataDir, "logs");
   await mkdir(logDir, { recursive: true });
   const logFile = path.join(logDir, "dari.log");
@@ -52,7 +52,7 @@ export async function startPlatform(
   const parts = ["api", "worker", "reconciler"] as const;
   const metrics = createPlatformMetrics({ parts, byOrganization: settings.metricsByOrganization });
   const traces = stack.adopt(await createPlatformTraces("standalone", settings.traces), (opened) => opened.close());
-  const observe = observing(metrics, traces);
+  const observe = combineObservers(metrics, traces);
   const log = createLogger({ name: "dari", level: settings.logLevel, destination, observe });
 
   step("opening the database and the object store");
@@ -61,7 +61,7 @@ export async function startPlatform(
   metrics.watchSchedule(services);
   const port = config.port === 0 ? await freePort() : config.port;
   const apiUrl = config.publicUrl ?? `http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${port}`;
-  const control = controlOf(services, settings, apiUrl);
+  const control = createControl(services, settings, apiUrl);
   const reconciler = startReconciler(services, { leaseMs: settings.leaseMs, reapEveryMs: limits.reapEveryMs }, log);
   stack.defer(() => reconciler.stop());
   step("starting the worker");
@@ -125,7 +125,7 @@ async function keepConnection(config: StandaloneConfig, control: Control, apiUrl
 
 function appOptionsOf(config: StandaloneConfig) {
   const { consoleDir, trustedProxies, unauthenticatedPerMinute } = config;
-  return { consoleDir, oidc: oidcSettingsOf(config), settings: { trustedProxies, unauthenticatedPerMinute } };
+  return { consoleDir, oidc: readOidcSettings(config), settings: { trustedProxies, unauthenticatedPerMinute } };
 }
 
 /** Other machines cannot reach it: both its own and its published address are on loopback. */
@@ -155,6 +155,6 @@ async function startServices(
     stack.defer(() => redis.stop());
     redisUrl = redis.url;
   }
-  const key = await masterKey(config.dataDir, config.environment["DARI_MASTER_KEY"]);
-  return serviceSettingsOf(config, { databaseUrl, redisUrl, masterKey: key });
+  const key = await readOrCreateMasterKey(config.dataDir, config.environment["DARI_MASTER_KEY"]);
+  return toServiceSettings(config, { databaseUrl, redisUrl, masterKey: key });
 }

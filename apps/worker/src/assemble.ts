@@ -1,12 +1,12 @@
 // Builds a worker from its services and settings.
 
 import { bundleNodeGuest, createRuntimes, openImageCache } from "@dari/builder";
-import { controlOf, openSource, type Services, type ServiceSettings } from "@dari/control/assembly";
+import { createControl, openTurnSourceIfQueued, type Services, type ServiceSettings } from "@dari/control/assembly";
 import { promoteJob, retryJob } from "@dari/control/operations";
 import type { WorkspaceContext } from "@dari/control/storage";
 import { hasSeveralOrganizations } from "@dari/control/tenants";
 import { limits, newId } from "@dari/domain";
-import { ownNamespace } from "@dari/native";
+import { getNamespaceState } from "@dari/native";
 import { parseEgressRules } from "@dari/network";
 import {
   adviseOnGroups,
@@ -33,15 +33,15 @@ import {
 } from "@dari/sandbox-pool";
 import { StartError, type Logger } from "@dari/runtime";
 import { openDisks, type Disks } from "@dari/workspace";
-import { reservedBytesOf, type OwnConfig } from "./config.ts";
+import { getReservedBytes, type OwnWorkerConfig } from "./config.ts";
 import type { WorkerContext, WorkerSettings } from "./context.ts";
-import { boundsSandboxes, findMissing } from "./missing.ts";
-import { networkOf } from "./steps/egress-policy.ts";
-import { takeWorkDir, type WorkDir } from "./work-dir.ts";
+import { canBoundSandboxes, findMissingCapabilities } from "./missing-capabilities.ts";
+import { networkMode } from "./steps/egress-policy.ts";
+import { lockWorkDir, type WorkDir } from "./work-dir.ts";
 import { startWorker, type Worker } from "./worker.ts";
 
 /** The worker's settings, and what the program that runs it adds. */
-export interface WorkerAssembly extends OwnConfig {
+export interface WorkerAssembly extends OwnWorkerConfig {
   /** The command line that starts this program, for advice. */
   readonly program: string;
   /** Aborts when the grace period at shutdown is over. */
@@ -68,7 +68,7 @@ export async function assembleWorker(
   log: Logger,
   stack: AsyncDisposableStack,
 ): Promise<Worker> {
-  const workDir = await takeWorkDir(assembly.workDir);
+  const workDir = await lockWorkDir(assembly.workDir);
   stack.defer(() => workDir.leave());
   const machine = readMachine();
   const chosen = assembly.driver ?? (await findDriver(services.db, assembly, machine, log));
@@ -79,13 +79,13 @@ export async function assembleWorker(
     ? await openGuestScript({ dir: workDir.guest, bundle: bundleNodeGuest, log })
     : noGuestScript;
   const { hostUserOf, guarantees } = openUsers(chosen, workDir, log);
-  const source = openSource(settings);
+  const source = openTurnSourceIfQueued(settings);
   const memory = planTurns(assembly, log);
   const { pool, isMissing: lacksWarm } = await openPool(assembly, chosen, memory, workDir, log, stack);
   const { program } = assembly;
-  const missing = findMissing({ chosen, disks, lacksWarm, own: ownNamespace(), program }, machine);
+  const missing = findMissingCapabilities({ chosen, disks, lacksWarm, own: getNamespaceState(), program }, machine);
   for (const each of missing) log.warn(each, "machine.missing");
-  const control = controlOf(services, settings, "");
+  const control = createControl(services, settings, "");
   const workerSettings = workerSettingsOf(assembly, settings, memory, workDir);
   const worker = await startWorker(
     {
@@ -97,7 +97,7 @@ export async function assembleWorker(
       workspaces: { db: services.db, blobs: services.blobs, trees: services.trees, disks, hostUserOf },
       driver: chosen.driver,
       hostUserOf,
-      networkOf: (turn) => networkOf(workerSettings.egress, turn),
+      networkOf: (turn) => networkMode(workerSettings.egress, turn),
       guarantees,
       missing,
       minimumIsolation: assembly.minimumIsolation,
@@ -182,7 +182,7 @@ async function assertBounded(
   { guarantees }: Pick<ChosenDriver, "guarantees">,
   machine: Machine,
 ): Promise<void> {
-  if (minimumIsolation !== "isolated" || boundsSandboxes(guarantees) || !(await hasSeveralOrganizations(db))) return;
+  if (minimumIsolation !== "isolated" || canBoundSandboxes(guarantees) || !(await hasSeveralOrganizations(db))) return;
   throw new StartError(
     "there is more than one organization, and no control group can be created here to limit the memory and processes " +
       `of a turn: ${adviseOnGroups(program, machine)}. To run without them, set DARI_MINIMUM_ISOLATION=watched`,
@@ -276,7 +276,7 @@ function planTurns(assembly: WorkerAssembly, log: Logger): MemoryPlan {
     {
       slots: assembly.slots,
       memoryBytes: assembly.memoryMb === undefined ? undefined : assembly.memoryMb * 1024 ** 2,
-      reservedBytes: reservedBytesOf(assembly),
+      reservedBytes: getReservedBytes(assembly),
     },
     createMemoryReader(memoryReadEveryMs),
   );

@@ -22,7 +22,7 @@ import type { BuildClaim, BuildJob } from "@dari/db";
 import { limits } from "@dari/domain";
 import { loop, type Loop } from "@dari/runtime";
 import { removeTree } from "@dari/native";
-import { asHostUser } from "@dari/sandbox";
+import { withHostUser } from "@dari/sandbox";
 import type { WorkerContext } from "./context.ts";
 
 const lookEveryMs = 1_000;
@@ -133,7 +133,7 @@ async function attemptBuild(
     runtimes: context.runtimes,
     sandboxLimits: programLimits,
     egress: context.settings.buildEgress,
-    driver: asHostUser(context.driver, context.workspaces.hostUserOf?.(build.organizationId)),
+    driver: withHostUser(context.driver, context.workspaces.hostUserOf?.(build.organizationId)),
     workDir,
     log: (text) => void log(text),
     signal,

@@ -172,7 +172,7 @@ export const ownWorkerSettings = {
 
 export const workerSettings = { ...serviceSettings, ...ownWorkerSettings } as const;
 
-export type OwnConfig = ConfigOf<typeof ownWorkerSettings>;
+export type OwnWorkerConfig = ConfigOf<typeof ownWorkerSettings>;
 
 export type WorkerConfig = ConfigOf<typeof workerSettings>;
 
@@ -193,12 +193,12 @@ export function checkWorkerSettings(settings: CheckedSettings): ConfigProblem[] 
 }
 
 /** Returns the memory that is reserved for each turn, in bytes. */
-export function reservedBytesOf(settings: { turnReservedMb: number | undefined; turnMemoryBytes: number }): number {
+export function getReservedBytes(settings: { turnReservedMb: number | undefined; turnMemoryBytes: number }): number {
   return settings.turnReservedMb === undefined ? settings.turnMemoryBytes : settings.turnReservedMb * 1024 ** 2;
 }
 
 function checkMemory(settings: CheckedSettings): ConfigProblem[] {
-  if (settings.memoryMb === undefined || settings.memoryMb * 1024 ** 2 >= reservedBytesOf(settings)) return [];
+  if (settings.memoryMb === undefined || settings.memoryMb * 1024 ** 2 >= getReservedBytes(settings)) return [];
   const message = "expected at least what one turn has set aside, DARI_TURN_RESERVED_MB or DARI_TURN_MEMORY_BYTES";
   return [{ env: "DARI_WORKER_MEMORY_MB", message }];
 }

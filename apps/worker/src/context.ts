@@ -11,7 +11,7 @@ import type { Guarantees } from "@dari/sandbox";
 import type { Previews } from "@dari/domain";
 import type { Logger } from "@dari/runtime";
 import type { AgentContext, AgentSettings, MemoryPlan, SandboxPool, TurnDirectories } from "@dari/sandbox-pool";
-import type { Missing } from "./missing.ts";
+import type { MissingCapability } from "./missing-capabilities.ts";
 
 /** The worker's settings as its parts use them. */
 export interface WorkerSettings extends AgentSettings {
@@ -46,8 +46,8 @@ export interface WorkerContext extends FinishContext, BuildContext, AgentContext
   readonly sealer: Sealer;
   readonly workspaces: WorkspaceContext;
   readonly guarantees: Guarantees;
-  /** See `findMissing`. */
-  readonly missing?: readonly Missing[];
+  /** See `findMissingCapabilities`. */
+  readonly missing?: readonly MissingCapability[];
   /** DARI_MINIMUM_ISOLATION, for `dari doctor`. */
   readonly minimumIsolation?: string;
   readonly memory: Pick<MemoryPlan, "hasFreeMemory" | "freeMemory">;

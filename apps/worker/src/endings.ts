@@ -8,7 +8,7 @@ interface EndingContext {
   readonly settings: { readonly backoffFirstMs: number };
 }
 
-export function endingOfFailure(context: EndingContext, claimed: ClaimedTurn, cause: Failure): FinishInput {
+export function toFailureEnding(context: EndingContext, claimed: ClaimedTurn, cause: Failure): FinishInput {
   if (!isRetryable(cause.code)) return { ending: "failed", failure: cause };
   const policy = { ...defaultBackoff, firstMs: context.settings.backoffFirstMs };
   // Claims that failed in the platform before the call count for the backoff too.
@@ -21,7 +21,7 @@ export function endingOfFailure(context: EndingContext, claimed: ClaimedTurn, ca
  * claimed the turn, the database ignores this ending. If the reaper has not seen the lost lease yet, the attempt
  * counts, as it does for the reaper, and its retry backs off.
  */
-export function stopInput(context: EndingContext, claimed: ClaimedTurn, lease: HeldLease): FinishInput | undefined {
+export function toStopEnding(context: EndingContext, claimed: ClaimedTurn, lease: HeldLease): FinishInput | undefined {
   if (!lease.signal.aborted) return undefined;
   switch (lease.signal.reason as StopReason) {
     case "cancelled":
@@ -29,6 +29,6 @@ export function stopInput(context: EndingContext, claimed: ClaimedTurn, lease: H
     case "released":
       return { ending: "released" };
     case "lost":
-      return endingOfFailure(context, claimed, failure("worker_lost"));
+      return toFailureEnding(context, claimed, failure("worker_lost"));
   }
 }

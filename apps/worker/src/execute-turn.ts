@@ -7,13 +7,13 @@ import type { ClaimedTurn, FinishInput, FinishResult } from "@dari/db";
 import type { Attempt, RestoredAttempt } from "./attempt.ts";
 import { classifyFailure } from "./classify-failure.ts";
 import type { WorkerContext } from "./context.ts";
-import { endingOfFailure, stopInput } from "./endings.ts";
+import { toFailureEnding, toStopEnding } from "./endings.ts";
 import type { HeldLease } from "./lease-keeper.ts";
 import { lendBundleFiles } from "./steps/lend-bundle-files.ts";
 import { refuseTurn } from "./steps/refuse-turn.ts";
 import { runAgent } from "./steps/run-agent.ts";
 import { saveTurn } from "./steps/save-turn.ts";
-import { scrubbedLogger, scrubEnding } from "./steps/scrub-turn.ts";
+import { createScrubbedLogger, scrubEnding } from "./steps/scrub-turn.ts";
 import { startStopwatch } from "./stopwatch.ts";
 
 export interface TurnResult extends FinishResult {
@@ -56,8 +56,11 @@ async function carryOut(attempt: Attempt): Promise<FinishInput> {
   // Clients that follow the session see that its message is running.
   attempt.context.notifier.notify("session", claimed.sessionId);
   const turn = (attempt.turn = await loadTurn(attempt.context, claimed));
-  const context = (attempt.context = { ...attempt.context, log: scrubbedLogger(attempt.context.log, turn.scrubber) });
-  const early = refuseTurn(context, turn) ?? stopInput(context, turn, lease);
+  const context = (attempt.context = {
+    ...attempt.context,
+    log: createScrubbedLogger(attempt.context.log, turn.scrubber),
+  });
+  const early = refuseTurn(context, turn) ?? toStopEnding(context, turn, lease);
   if (early !== undefined) return early;
 
   const image = await context.images.ensure(turn.image);
@@ -86,7 +89,7 @@ async function restore(attempt: Attempt, turn: Turn, imageDir: string): Promise<
 
 function inputOfError({ context, claimed, lease }: Attempt, error: unknown): FinishInput {
   context.log.error({ err: error, session: claimed.sessionId, message: claimed.messageId }, "turn.step_failed");
-  return stopInput(context, claimed, lease) ?? endingOfFailure(context, claimed, classifyFailure(error));
+  return toStopEnding(context, claimed, lease) ?? toFailureEnding(context, claimed, classifyFailure(error));
 }
 
 /** Records the end of the turn in one transaction. */

@@ -2,7 +2,7 @@
 
 import { expect, test } from "@jest/globals";
 import { adviseOnNamespaces, type Guarantees, type Machine } from "@dari/sandbox";
-import { findMissing, type Given } from "./missing.ts";
+import { findMissingCapabilities, type MachineState } from "./missing-capabilities.ts";
 
 const limits = { memory: "watched", processes: "watched" } as Guarantees["limits"];
 const bounded = { memory: "per_sandbox", processes: "per_sandbox" } as Guarantees["limits"];
@@ -16,7 +16,7 @@ const machine: Machine = {
 const own = { state: "unneeded", reason: "", advice: "" } as const;
 const overlay = { kind: "overlay" } as const;
 
-interface Case extends Partial<Given> {
+interface Case extends Partial<MachineState> {
   readonly isolated: boolean;
   readonly limits?: Guarantees["limits"];
 }
@@ -25,7 +25,7 @@ function missingOf(given: Case, found: Partial<Machine> = {}) {
   const guarantees = { isolated: given.isolated, limits: given.limits ?? bounded } as Guarantees;
   const chosen = { guarantees, rejected: [{ name: "bwrap", reason: "bwrap: No permissions to create a namespace" }] };
   const rest = { disks: overlay, lacksWarm: false, own, program: "npm start", ...given };
-  return findMissing({ ...rest, chosen }, { ...machine, ...found });
+  return findMissingCapabilities({ ...rest, chosen }, { ...machine, ...found });
 }
 
 function fixes(...given: Parameters<typeof missingOf>): string[] {

@@ -1,7 +1,7 @@
 // Gets turns directly from the database: while the queue is unavailable, while no process leads the dispatch, and on
 // request.
 
-import { isDispatchLed, pullTurn } from "@dari/control/turns";
+import { hasDispatchLeader, pullTurn } from "@dari/control/turns";
 import { loop } from "@dari/runtime";
 import type { FeedContext, TurnFeedParts } from "./turn-feed-parts.ts";
 
@@ -25,7 +25,7 @@ export function startPulling(context: FeedContext, parts: TurnFeedParts, signal:
     if (source === undefined || !source.available || isTold) return true;
     // A working queue does not help while no process fills it.
     if (performance.now() - ledSeenAt < leadCheckEveryMs) return false;
-    const led = await isDispatchLed(context.db);
+    const led = await hasDispatchLeader(context.db);
     if (led) ledSeenAt = performance.now();
     return !led;
   };

@@ -1,9 +1,9 @@
 // Runs the worker until a signal stops it.
 
 import { openServices } from "@dari/control/assembly";
-import { createPlatformMetrics, createPlatformTraces, observing } from "@dari/control/operations";
+import { createPlatformMetrics, createPlatformTraces, combineObservers } from "@dari/control/operations";
 import { limits } from "@dari/domain";
-import { aborted, createLogger, runMain, serveHealth } from "@dari/runtime";
+import { waitForAbort, createLogger, runMain, serveHealth } from "@dari/runtime";
 import { assembleWorker } from "./assemble.ts";
 import { readWorkerConfig } from "./config.ts";
 
@@ -18,7 +18,7 @@ await runMain(
     graceMs = config.shutdownGraceMs;
     const metrics = createPlatformMetrics({ parts: ["worker"], byOrganization: config.metricsByOrganization });
     const traces = stack.adopt(await createPlatformTraces("worker", config.traces), (opened) => opened.close());
-    const log = createLogger({ name: "worker", level: config.logLevel, observe: observing(metrics, traces) });
+    const log = createLogger({ name: "worker", level: config.logLevel, observe: combineObservers(metrics, traces) });
     const services = await openServices(config, { program: "worker", log }, stack);
     metrics.watchServices(services);
     const giveUp = (reason: string): void => {
@@ -38,7 +38,7 @@ await runMain(
     if (config.healthPort !== undefined) {
       stack.use(await serveHealth({ port: config.healthPort, host: "0.0.0.0", checks: worker.checks, metrics }));
     }
-    await aborted(signal);
+    await waitForAbort(signal);
   },
   {
     // Read when the signal arrives, because the settings are known by then.

@@ -2,7 +2,7 @@
 
 import { mkdir, realpath, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { leaveOwnerFile, takeOwnerFile } from "@dari/embedded";
+import { removeOwnerFile, takeOwnerFile } from "@dari/embedded";
 import { removeTree } from "@dari/native";
 import { sweepMounts, sweepMountsAtExit } from "@dari/workspace";
 
@@ -23,7 +23,7 @@ export interface WorkDir {
 }
 
 /** @throws if another worker uses the directory: its caches have one owner. */
-export async function takeWorkDir(dir: string): Promise<WorkDir> {
+export async function lockWorkDir(dir: string): Promise<WorkDir> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const { uid } = await stat(dir);
   if (process.getuid !== undefined && uid !== process.getuid()) {
@@ -58,7 +58,7 @@ export async function takeWorkDir(dir: string): Promise<WorkDir> {
       await sweepMounts(dir);
       for (const each of [turns, warm, guest]) await removeTree(each);
       process.off("exit", sweepAtExit);
-      leaveOwnerFile(file);
+      removeOwnerFile(file);
     },
   };
 }

@@ -11,9 +11,9 @@ import type { WorkerContext } from "./context.ts";
 import { executeTurn, type TurnResult } from "./execute-turn.ts";
 import { createGate, type Gate } from "./gate.ts";
 import { createLeaseKeeper, type LeaseKeeper } from "./lease-keeper.ts";
-import { settleRetry } from "./settle-retry.ts";
+import { toRetrySettlement } from "./retry-settlement.ts";
 import { watchMemory } from "./memory-watch.ts";
-import type { Missing } from "./missing.ts";
+import type { MissingCapability } from "./missing-capabilities.ts";
 import { startTurnFeed } from "./turn-feed.ts";
 import type { TurnRun } from "./turn-feed-parts.ts";
 
@@ -23,7 +23,7 @@ export interface Worker {
   readonly offered: number;
   /** For people: the sandbox and whether it isolates. */
   readonly isolation: string;
-  readonly missing: readonly Missing[];
+  readonly missing: readonly MissingCapability[];
   /** Checks whether turns would arrive and be recorded. One check per part, for readiness probes. */
   readonly checks: HealthChecks;
   /** Takes nothing more, lets turns end within the grace period, and releases the rest without counting an attempt. */
@@ -145,7 +145,7 @@ function settlementOf(result: TurnResult | undefined): TurnSettlement {
 async function retryTicket(context: WorkerContext, ticket: TurnTicket): Promise<TurnSettlement> {
   const retry = await context.retryJob(ticket);
   context.log.info({ org: ticket.organizationId, message: ticket.messageId, ...retry }, "job.retry");
-  return settleRetry(retry);
+  return toRetrySettlement(retry);
 }
 
 async function promoteTicket(context: WorkerContext, ticket: TurnTicket): Promise<boolean> {

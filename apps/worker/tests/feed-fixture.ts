@@ -4,7 +4,13 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { controlOf, openServices, openSource, serviceSettings, type Services } from "@dari/control/assembly";
+import {
+  createControl,
+  openServices,
+  openTurnSourceIfQueued,
+  serviceSettings,
+  type Services,
+} from "@dari/control/assembly";
 import type { Control } from "@dari/control/context";
 import { promoteJob, retryJob } from "@dari/control/operations";
 import { finishTurn } from "@dari/control/turns";
@@ -17,7 +23,7 @@ import { createTestSession, requireService, startFaultProxy, waitUntil, type Fau
 import { createGate, type Gate } from "../src/gate.ts";
 import { startTurnFeed } from "../src/turn-feed.ts";
 import type { TurnFeedParts, TurnRun } from "../src/turn-feed-parts.ts";
-import { settleRetry } from "../src/settle-retry.ts";
+import { toRetrySettlement } from "../src/retry-settlement.ts";
 
 export interface FeedScene extends AsyncDisposable {
   readonly db: Database;
@@ -64,9 +70,9 @@ export async function openFeedScene(): Promise<FeedScene> {
   const log = createLogger({ name: "feed", level: "silent" });
   const services = await openServices(settings, { program: "feed", log }, opening);
   const { db, queue } = services;
-  const source = openSource(settings);
+  const source = openTurnSourceIfQueued(settings);
   if (queue === undefined || source === undefined) throw new Error("no queue");
-  const control = controlOf(services, settings, "");
+  const control = createControl(services, settings, "");
   const { organizationId } = await createTestOrganization(db);
   const { agentId } = await createTestAgent(db, organizationId);
   // Hold the lead of the dispatch, because otherwise workers also pull.
@@ -100,7 +106,7 @@ export async function openFeedScene(): Promise<FeedScene> {
         { db, log, notifier: services.notifier, claimant },
         {
           ...{ gate, source, run },
-          retry: async (ticket) => settleRetry(await retryJob(control, ticket)),
+          retry: async (ticket) => toRetrySettlement(await retryJob(control, ticket)),
           promote: (ticket) => promoteJob(control, ticket),
           giveUp: (reason) => void gaveUp.push(reason),
           ...parts,

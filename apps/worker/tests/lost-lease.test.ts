@@ -10,7 +10,7 @@ import { createLogger } from "@dari/runtime";
 import { createTestAgent, createTestDatabase, createTestMessage, createTestOrganization } from "@dari/testkit";
 import { createTestSession, endsPostgresReply, startFaultProxy, waitUntil } from "@dari/testkit";
 import type { FaultProxy, TestDatabase } from "@dari/testkit";
-import { endingOfFailure, stopInput } from "../src/endings.ts";
+import { toFailureEnding, toStopEnding } from "../src/endings.ts";
 import type { StopReason } from "../src/lease-keeper.ts";
 
 let database: TestDatabase;
@@ -48,7 +48,7 @@ async function called(maxAttempts: number): Promise<ClaimedTurn> {
 
 /** Ends the turn like a worker whose turn was stopped for `reason`. Returns what was recorded, and the message. */
 async function stop(turn: ClaimedTurn, reason: StopReason): Promise<object> {
-  const input = stopInput({ settings }, turn, { signal: AbortSignal.abort(reason), release: () => undefined });
+  const input = toStopEnding({ settings }, turn, { signal: AbortSignal.abort(reason), release: () => undefined });
   if (input === undefined) throw new Error("the turn goes on");
   const result = await finishTurn({ db: database.db, notifier, log }, turn, turn.organizationId, input);
   const { rows } = await database.db.pool.query<object>(
@@ -75,9 +75,9 @@ test("a turn that is given back uses none, and one that is cancelled is over", a
 test("a turn that nobody stopped has no such ending; what cannot be retried has no second attempt", async () => {
   const turn = await called(3);
   const lease = { signal: new AbortController().signal, release: () => undefined };
-  expect(stopInput({ settings }, turn, lease)).toBeUndefined();
+  expect(toStopEnding({ settings }, turn, lease)).toBeUndefined();
   const timeout = { code: "timeout", message: "too slow" } as const;
-  expect(endingOfFailure({ settings }, turn, timeout)).toEqual({ ending: "failed", failure: timeout });
+  expect(toFailureEnding({ settings }, turn, timeout)).toEqual({ ending: "failed", failure: timeout });
 });
 
 describe("a claim that is committed while its answer is lost", () => {
@@ -114,7 +114,7 @@ describe("a claim that is committed while its answer is lost", () => {
     if (turn === undefined) throw new Error("nothing was claimed");
     expect(await countAttempt(database.db, turn)).toBe(true);
     // A turn that was called is not claimed again.
-    expect(await turns.claimAgainIfHeld(database.db, turn.attemptId, claimant)).toBeUndefined();
+    expect(await turns.findHeldClaim(database.db, turn.attemptId, claimant)).toBeUndefined();
     expect(await stop(turn, "released")).toMatchObject({ recorded: "released", attempts: 0 });
   });
 
@@ -152,10 +152,10 @@ describe("a claim that is committed while its answer is lost", () => {
     const turn = await claimByJob(database.db, sessionId);
     if (turn === undefined) throw new Error("nothing was claimed");
     const another = { ...claimant, workerId: newId("worker") };
-    expect(await turns.claimAgainIfHeld(database.db, turn.attemptId, another)).toBeUndefined();
-    expect(await turns.claimAgainIfHeld(database.db, newId("attempt"), claimant)).toBeUndefined();
-    expect(await turns.claimAgainIfHeld(database.db, turn.attemptId, claimant)).toMatchObject({ token: turn.token });
+    expect(await turns.findHeldClaim(database.db, turn.attemptId, another)).toBeUndefined();
+    expect(await turns.findHeldClaim(database.db, newId("attempt"), claimant)).toBeUndefined();
+    expect(await turns.findHeldClaim(database.db, turn.attemptId, claimant)).toMatchObject({ token: turn.token });
     await stop(turn, "released");
-    expect(await turns.claimAgainIfHeld(database.db, turn.attemptId, claimant)).toBeUndefined();
+    expect(await turns.findHeldClaim(database.db, turn.attemptId, claimant)).toBeUndefined();
   });
 });

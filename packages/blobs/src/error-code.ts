@@ -1,7 +1,7 @@
 // Reads the code of a system error without trusting its type.
 
 /** `ENOENT`, `ECONNRESET`, …, or undefined. */
-export function errorCode(error: unknown): string | undefined {
+export function getErrorCode(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | null | undefined)?.code;
   return typeof code === "string" ? code : undefined;
 }

@@ -15,10 +15,10 @@ import {
   type PutOptions,
   type PutResult,
 } from "./blob-store.ts";
-import { errorCode } from "./error-code.ts";
+import { getErrorCode } from "./error-code.ts";
 import { assertKey, assertPrefix, assertRange } from "./key.ts";
 import { listFiles } from "./list-files.ts";
-import { measure } from "./measured.ts";
+import { measureBody } from "./measure-body.ts";
 
 export interface FilesystemBlobStoreOptions {
   /** Created if missing. It contains `objects`, and `incoming` for incomplete objects. */
@@ -45,7 +45,7 @@ export function createFilesystemBlobStore(options: FilesystemBlobStoreOptions): 
     const file = fileOf(key);
     const draft = join(incoming, randomUUID());
     try {
-      const result = await writeDraft(draft, measure(key, body, maxBytes), durable);
+      const result = await writeDraft(draft, measureBody(key, body, maxBytes), durable);
       await publish(draft, file);
       if (durable) await syncFolder(dirname(file));
       return result;
@@ -102,7 +102,7 @@ export function createFilesystemBlobStore(options: FilesystemBlobStoreOptions): 
   return { put, get, read, fileOf, head, list, delete: deleteKeys, check, close: async () => {} };
 }
 
-async function writeDraft(draft: string, body: ReturnType<typeof measure>, durable: boolean): Promise<PutResult> {
+async function writeDraft(draft: string, body: ReturnType<typeof measureBody>, durable: boolean): Promise<PutResult> {
   await using handle = await openDraft(draft);
   for await (const piece of body.stream) await writeAll(handle, piece);
   if (durable) await handle.datasync();
@@ -113,7 +113,7 @@ async function openDraft(draft: string): Promise<FileHandle> {
   try {
     return await open(draft, "wx", 0o600);
   } catch (error) {
-    if (errorCode(error) !== "ENOENT") throw error;
+    if (getErrorCode(error) !== "ENOENT") throw error;
     await mkdir(dirname(draft), { recursive: true });
     return await open(draft, "wx", 0o600);
   }
@@ -131,9 +131,9 @@ async function publish(draft: string, file: string): Promise<void> {
     try {
       return await rename(draft, file);
     } catch (error) {
-      if (errorCode(error) !== "ENOENT" || round === 20) throw error;
+      if (getErrorCode(error) !== "ENOENT" || round === 20) throw error;
       await mkdir(dirname(file), { recursive: true }).catch((failed: unknown) => {
-        if (errorCode(failed) !== "ENOENT") throw failed;
+        if (getErrorCode(failed) !== "ENOENT") throw failed;
       });
     }
   }
@@ -151,7 +151,7 @@ async function syncFolder(folder: string): Promise<void> {
 
 async function openObject(key: string, file: string): Promise<FileHandle> {
   const handle = await open(file, "r").catch((cause: unknown) => {
-    const code = errorCode(cause);
+    const code = getErrorCode(cause);
     if (code === "ENOENT" || code === "ENOTDIR") throw new BlobNotFoundError(key, { cause });
     throw cause;
   });
@@ -175,7 +175,7 @@ async function readRange(handle: FileHandle, start: number, end: number): Promis
 async function deleteFile(file: string, top: string): Promise<void> {
   await unlink(file).catch((error: unknown) => {
     // A folder of other objects is not an object: Linux reports EISDIR, macOS EPERM.
-    if (!["EISDIR", "EPERM"].includes(errorCode(error) ?? "")) undefinedIfMissing(error);
+    if (!["EISDIR", "EPERM"].includes(getErrorCode(error) ?? "")) undefinedIfMissing(error);
   });
   for (let folder = dirname(file); folder !== top; folder = dirname(folder)) {
     const emptied = await rmdir(folder).then(
@@ -195,6 +195,6 @@ async function removeAbandoned(incoming: string, olderThanMs: number): Promise<v
 }
 
 function undefinedIfMissing(error: unknown): undefined {
-  const code = errorCode(error);
+  const code = getErrorCode(error);
   if (code !== "ENOENT" && code !== "ENOTDIR") throw error;
 }

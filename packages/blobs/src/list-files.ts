@@ -4,7 +4,7 @@ import type { Dirent } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { BlobInfo } from "./blob-store.ts";
-import { errorCode } from "./error-code.ts";
+import { getErrorCode } from "./error-code.ts";
 
 /**
  * Yields files below `top` as keys that start with `prefix` and come after `after`. Skips files that disappear
@@ -40,6 +40,6 @@ async function namesInKeyOrder(folder: string): Promise<string[]> {
 }
 
 function undefinedIfGone(error: unknown): undefined {
-  const code = errorCode(error);
+  const code = getErrorCode(error);
   if (code !== "ENOENT" && code !== "ENOTDIR") throw error;
 }

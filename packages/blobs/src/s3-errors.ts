@@ -1,6 +1,6 @@
 // What an error of the S3 client means.
 
-import { errorCode } from "./error-code.ts";
+import { getErrorCode } from "./error-code.ts";
 
 const brokenCodes = new Set(["ECONNRESET", "ECONNREFUSED", "EPIPE", "ETIMEDOUT", "ERR_STREAM_PREMATURE_CLOSE"]);
 
@@ -13,5 +13,7 @@ export function httpStatus(error: unknown): number | undefined {
 /** True if the connection ended before the answer did. */
 export function isBrokenConnection(error: unknown): boolean {
   const name = (error as Error | null)?.name ?? "";
-  return brokenCodes.has(errorCode(error) ?? "") || name === "TimeoutError" || (error as Error).message === "aborted";
+  return (
+    brokenCodes.has(getErrorCode(error) ?? "") || name === "TimeoutError" || (error as Error).message === "aborted"
+  );
 }

@@ -13,7 +13,7 @@ const attemptsMax = 8;
 const backoff: BackoffPolicy = { firstMs: 100, maxMs: 5_000 };
 
 /** Retries every failure that the caller did not cause, each request independently. */
-export const patientRetries: StrategyV2 = {
+export const s3RetryStrategy: StrategyV2 = {
   async acquireInitialRetryToken() {
     return tokenOf(0, 0);
   },

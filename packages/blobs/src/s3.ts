@@ -27,9 +27,9 @@ import {
   type PutResult,
 } from "./blob-store.ts";
 import { assertKey, assertPrefix, assertRange } from "./key.ts";
-import { isBytes, measure } from "./measured.ts";
+import { isBytes, measureBody } from "./measure-body.ts";
 import { httpStatus, isBrokenConnection } from "./s3-errors.ts";
-import { patientRetries } from "./s3-retry.ts";
+import { s3RetryStrategy } from "./s3-retry.ts";
 import { signS3Urls } from "./s3-signed-urls.ts";
 
 export interface S3BlobStoreOptions {
@@ -102,7 +102,7 @@ async function put(place: Place, key: string, body: BlobBody, { maxBytes }: PutO
     await client.send(new PutObjectCommand({ Bucket, Key, Body: body }));
     return { sizeBytes: body.byteLength, sha256: createHash("sha256").update(body).digest("hex") };
   }
-  const measured = measure(key, body, maxBytes);
+  const measured = measureBody(key, body, maxBytes);
   const upload = new Upload({
     client,
     params: { Bucket, Key, Body: Readable.from(cutInto(measured.stream, partBytes), { objectMode: false }) },
@@ -191,7 +191,7 @@ function clientConfig(options: S3BlobStoreOptions): S3ClientConfig {
     forcePathStyle: options.forcePathStyle ?? endpoint !== undefined,
     requestChecksumCalculation: mode,
     responseChecksumValidation: mode,
-    retryStrategy: patientRetries,
+    retryStrategy: s3RetryStrategy,
     requestHandler: { connectionTimeout: 5_000, socketTimeout: 60_000 },
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(accessKeyId === undefined || secretAccessKey === undefined

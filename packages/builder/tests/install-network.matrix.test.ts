@@ -5,7 +5,7 @@ import { createServer as createHttpServer } from "node:http";
 import { createServer, type AddressInfo, type Server } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { parseEgressRules } from "@dari/network";
-import { createRegistries, rulesOf } from "../src/registries/registry-rules.ts";
+import { createRegistries, toEgressRules } from "../src/registries/registry-rules.ts";
 import { manifest, openBuilds, type Files } from "./build-fixture.ts";
 import { hostEnvironment } from "./host.ts";
 
@@ -114,10 +114,10 @@ describe("registries", () => {
     ["http://localhost:4873/", { kind: "endpoint", address: "127.0.0.1", port: 4873 }],
     ["http://[::1]:4873/", { kind: "endpoint", address: "::1", port: 4873 }],
     ["http://10.1.2.3/simple\n", { kind: "endpoint", address: "10.1.2.3", port: 80 }],
-  ])("%s is exactly its host and port", (address, rule) => expect(rulesOf([address])).toEqual([rule]));
+  ])("%s is exactly its host and port", (address, rule) => expect(toEgressRules([address])).toEqual([rule]));
 
   test.each(["", "/opt/wheels", "file:///opt/wheels", "undefined"])("%j is no registry", (address) => {
-    expect(rulesOf([address])).toEqual([]);
+    expect(toEgressRules([address])).toEqual([]);
   });
 
   test("are those of the environment, and where a package index says that its files are", async () => {
@@ -159,7 +159,7 @@ describe("registries", () => {
 
   test("what could not be found is asked for again", async () => {
     const registries = createRegistries({ env: {}, getNpm: () => Promise.resolve(undefined) });
-    const rules = rulesOf(["https://yarn.example/"]);
+    const rules = toEgressRules(["https://yarn.example/"]);
     expect(await registries.remembered("yarn", () => Promise.reject(new Error("away")))).toEqual([]);
     expect(await registries.remembered("yarn", () => Promise.resolve(rules))).toEqual(rules);
     expect(await registries.remembered("yarn", () => Promise.reject(new Error("asked twice")))).toEqual(rules);

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { filesOf, writeBundle } from "@dari/testkit/bundles";
 import { callNode, manifest, openBuilds, type Builds, type Choices, type Files, type Image } from "./build-fixture.ts";
 import type { Runtimes } from "../src/index.ts";
-import { placeInTree } from "../src/build/place-in-tree.ts";
+import { prepareFilePath } from "../src/build/prepare-file-path.ts";
 
 let builds: Builds;
 beforeAll(async () => {
@@ -192,11 +192,11 @@ test("this process writes no file through a link of a tree", async () => {
   await mkdir(outside);
   await writeFile(join(outside, "kept"), "kept");
   await symlink(join(outside, "kept"), join(tree, "src/agent.dari.cache"));
-  await writeFile(await placeInTree(tree, "src/agent.dari.cache"), "new");
+  await writeFile(await prepareFilePath(tree, "src/agent.dari.cache"), "new");
   expect(await readFile(join(outside, "kept"), "utf8")).toBe("kept");
   expect(await readFile(join(tree, "src/agent.dari.cache"), "utf8")).toBe("new");
   await symlink(outside, join(tree, "away"));
-  await expect(placeInTree(tree, "away/kept")).rejects.toThrow("away leads out of the bundle");
+  await expect(prepareFilePath(tree, "away/kept")).rejects.toThrow("away leads out of the bundle");
   expect(existsSync(join(outside, "kept"))).toBe(true);
 });
 

@@ -1,7 +1,7 @@
 // Distinguishes a damaged archive from a failing disk or store.
 
 /** For errors that gunzip, zstd and tar-stream throw about their input; undefined for every other error. */
-export function archiveFault(thrown: unknown): "ends too early" | "not compressed" | "not tar" | undefined {
+export function findArchiveFault(thrown: unknown): "ends too early" | "not compressed" | "not tar" | undefined {
   const error = Object(thrown) as { code?: unknown; message?: unknown };
   const code = typeof error.code === "string" ? error.code : "";
   const message = typeof error.message === "string" ? error.message : "";

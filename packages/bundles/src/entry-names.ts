@@ -10,7 +10,7 @@ export type EntryName = { ok: true; name: string } | { ok: false; reason: string
  * are not UTF-8, and names over `pathBytesMax`.
  */
 export function normalizeEntryName(raw: string, pathBytesMax: number): EntryName {
-  const shown = showName(raw);
+  const shown = quoteName(raw);
   const refuse = (why: string): EntryName => ({ ok: false, reason: `the path ${shown} ${why}` });
   if (raw.includes("\0")) return refuse("contains NUL");
   if (hasControlCharacter(raw)) return refuse("contains a control character");
@@ -39,7 +39,7 @@ function hasControlCharacter(text: string): boolean {
 }
 
 /** Shortens and quotes a hostile name for a message. */
-export function showName(raw: string): string {
+export function quoteName(raw: string): string {
   return JSON.stringify(raw.length > 120 ? `${raw.slice(0, 117)}...` : raw);
 }
 
@@ -57,7 +57,7 @@ export class NameRegistry {
   add(name: string, kind: "file" | "directory"): string | undefined {
     const key = name.normalize("NFC");
     if (this.#files.has(key)) {
-      return kind === "file" ? `duplicate path ${showName(name)}` : clash(name);
+      return kind === "file" ? `duplicate path ${quoteName(name)}` : clash(name);
     }
     if (kind === "file" && this.#directories.has(key)) return clash(name);
     for (let slash = key.lastIndexOf("/"); slash > 0; slash = key.lastIndexOf("/", slash - 1)) {
@@ -72,5 +72,5 @@ export class NameRegistry {
 }
 
 function clash(name: string): string {
-  return `the path ${showName(name)} is both a file and a directory`;
+  return `the path ${quoteName(name)} is both a file and a directory`;
 }

@@ -1,6 +1,12 @@
 // Checks an uploaded bundle without unpacking it, and returns its dari.yml. Does not parse the manifest.
 
-import { BundleRefused, readBundle, defaultBundleLimits, type BundleLimits, type BundleEntry } from "./read-bundle.ts";
+import {
+  BundleRefusedError,
+  readBundle,
+  defaultBundleLimits,
+  type BundleLimits,
+  type BundleEntry,
+} from "./read-bundle.ts";
 
 export type BundleInspection =
   | { ok: true; manifest: string; entries: BundleEntry[]; unpackedBytes: number; warnings: string[] }
@@ -34,7 +40,7 @@ export async function inspectBundle(options: {
     if (manifest === undefined) return { ok: false, reason: missingManifest(entries) };
     return { ok: true, manifest, entries: entries, unpackedBytes, warnings };
   } catch (error) {
-    if (error instanceof BundleRefused) return { ok: false, reason: error.reason };
+    if (error instanceof BundleRefusedError) return { ok: false, reason: error.reason };
     throw error;
   }
 }
@@ -42,13 +48,13 @@ export async function inspectBundle(options: {
 type Content = AsyncIterable<Uint8Array>;
 
 async function readText(entry: BundleEntry, content: Content, maxBytes: number): Promise<string> {
-  if (entry.sizeBytes > maxBytes) throw new BundleRefused(`${entry.path} is larger than ${maxBytes} bytes`);
+  if (entry.sizeBytes > maxBytes) throw new BundleRefusedError(`${entry.path} is larger than ${maxBytes} bytes`);
   const chunks: Uint8Array[] = [];
   for await (const chunk of content) chunks.push(chunk);
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks));
   } catch {
-    throw new BundleRefused(`${entry.path} is not valid UTF-8`);
+    throw new BundleRefusedError(`${entry.path} is not valid UTF-8`);
   }
 }
 

@@ -8,8 +8,8 @@ import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { limits } from "@dari/domain";
 import { extract, type Header } from "tar-stream";
-import { archiveFault } from "./archive-fault.ts";
-import { NameRegistry, normalizeEntryName, showName } from "./entry-names.ts";
+import { findArchiveFault } from "./archive-fault.ts";
+import { NameRegistry, normalizeEntryName, quoteName } from "./entry-names.ts";
 
 /** The limits of one bundle, in bytes and counts. */
 export interface BundleLimits {
@@ -36,8 +36,8 @@ export interface BundleEntry {
 }
 
 /** Why a bundle is refused; `reason` is for the tenant. Every other error is a fault of the platform. */
-export class BundleRefused extends Error {
-  override readonly name = "BundleRefused";
+export class BundleRefusedError extends Error {
+  override readonly name = "BundleRefusedError";
   readonly reason: string;
 
   constructor(reason: string) {
@@ -54,7 +54,7 @@ const blockBytes = 512;
  * Calls `onFile` for each regular file in the archive's order; `onFile` consumes the stream or leaves it.
  * Directories are checked and skipped; `.env` and `.dari/` are skipped with a warning.
  * Stops at the first refusal, having inflated at most the limit and one buffer.
- * @throws BundleRefused with a reason for the tenant; the error of `onFile` as it is.
+ * @throws BundleRefusedError with a reason for the tenant; the error of `onFile` as it is.
  */
 export async function readBundle(options: {
   file: string;
@@ -64,8 +64,8 @@ export async function readBundle(options: {
 }): Promise<{ warnings: string[]; unpackedBytes: number }> {
   const bounds = options.limits ?? defaultBundleLimits;
   const { size } = await stat(options.file);
-  if (size === 0) throw new BundleRefused("the bundle is empty");
-  if (size > bounds.bundleBytes) throw new BundleRefused(`the bundle is larger than ${bounds.bundleBytes} bytes`);
+  if (size === 0) throw new BundleRefusedError("the bundle is empty");
+  if (size > bounds.bundleBytes) throw new BundleRefusedError(`the bundle is larger than ${bounds.bundleBytes} bytes`);
   const gate = new MemberGate(bounds);
   const budget = new InflationBudget();
   const archive = extract();
@@ -88,7 +88,7 @@ export async function readBundle(options: {
   } catch (error) {
     throw explain(error);
   }
-  if (gate.count === 0) throw new BundleRefused("the bundle is not a tar archive, or it is empty");
+  if (gate.count === 0) throw new BundleRefusedError("the bundle is not a tar archive, or it is empty");
   return { warnings: gate.warnings, unpackedBytes: gate.unpackedBytes };
 }
 
@@ -109,28 +109,28 @@ class MemberGate {
   /** @returns the entry to pass on, or undefined if it is skipped. */
   admit(header: Header): BundleEntry | undefined {
     this.count += 1;
-    if (this.count > this.#bounds.entries) throw new BundleRefused(`more than ${this.#bounds.entries} entries`);
+    if (this.count > this.#bounds.entries) throw new BundleRefusedError(`more than ${this.#bounds.entries} entries`);
     const checked = normalizeEntryName(header.name, this.#bounds.pathBytes);
-    if (!checked.ok) throw new BundleRefused(checked.reason);
+    if (!checked.ok) throw new BundleRefusedError(checked.reason);
     const { name } = checked;
     const kind = memberKind(header);
     if (kind === "directory") {
       const clash = name === "" ? undefined : this.#names.add(name, "directory");
-      if (clash !== undefined) throw new BundleRefused(clash);
+      if (clash !== undefined) throw new BundleRefusedError(clash);
       return undefined;
     }
     if (name === "" || header.name.endsWith("/")) {
-      throw new BundleRefused(`${showName(header.name)} is not a file name`);
+      throw new BundleRefusedError(`${quoteName(header.name)} is not a file name`);
     }
     const clash = this.#names.add(name, "file");
-    if (clash !== undefined) throw new BundleRefused(clash);
+    if (clash !== undefined) throw new BundleRefusedError(clash);
     const sizeBytes = header.size ?? 0;
     this.unpackedBytes += sizeBytes;
     if (this.unpackedBytes > this.#bounds.unpackedBytes) {
-      throw new BundleRefused(`the unpacked bundle is larger than ${this.#bounds.unpackedBytes} bytes`);
+      throw new BundleRefusedError(`the unpacked bundle is larger than ${this.#bounds.unpackedBytes} bytes`);
     }
     if (name.startsWith(".dari/") || name === ".env" || name.endsWith("/.env")) {
-      this.warnings.push(`${showName(name)} is ignored: it never belongs in a bundle`);
+      this.warnings.push(`${quoteName(name)} is ignored: it never belongs in a bundle`);
       return undefined;
     }
     return { path: name, sizeBytes, mode: ((header.mode ?? 0) & 0o111) === 0 ? 0o644 : 0o755 };
@@ -150,7 +150,7 @@ function memberKind(header: Header): "file" | "directory" {
           : type === "character-device" || type === "block-device"
             ? "a device"
             : "of an unsupported type";
-  throw new BundleRefused(`${showName(header.name)} is ${what}; only regular files are allowed`);
+  throw new BundleRefusedError(`${quoteName(header.name)} is ${what}; only regular files are allowed`);
 }
 
 /** Counts inflated bytes between entries, so that headers cannot grow without limit. */
@@ -164,7 +164,7 @@ class InflationBudget {
       transform: (chunk: Buffer, _encoding, done) => {
         this.#inflated += chunk.length;
         if (this.#inflated <= this.#allowed) done(null, chunk);
-        else done(new BundleRefused("the archive's headers are too large, or it has trailing data"));
+        else done(new BundleRefusedError("the archive's headers are too large, or it has trailing data"));
       },
     });
   }
@@ -177,13 +177,13 @@ class InflationBudget {
 
 /** Turns errors of gunzip and tar-stream into a reason. Errors of the platform pass through. */
 function explain(error: unknown): unknown {
-  switch (archiveFault(error)) {
+  switch (findArchiveFault(error)) {
     case "ends too early":
-      return new BundleRefused("the bundle ends too early");
+      return new BundleRefusedError("the bundle ends too early");
     case "not compressed":
-      return new BundleRefused("the bundle is not a gzip archive, or it is damaged");
+      return new BundleRefusedError("the bundle is not a gzip archive, or it is damaged");
     case "not tar":
-      return new BundleRefused("the bundle is not a tar archive, or it is damaged");
+      return new BundleRefusedError("the bundle is not a tar archive, or it is damaged");
     case undefined:
       return error;
   }

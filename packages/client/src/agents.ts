@@ -1,7 +1,7 @@
 // Calls about agents and versions.
 
 import type { VersionRecord } from "@dari/contract";
-import { deriving } from "./derive.ts";
+import { createDeriver } from "./derive-methods.ts";
 import { ConnectionError } from "./errors.ts";
 import { pause } from "./pause.ts";
 import type { CallOptions, Transport } from "./transport.ts";
@@ -14,7 +14,7 @@ const resumeAttempts = 5;
 
 export function agentCalls(transport: Transport) {
   const { call, open } = transport;
-  const { derived, derivedAll } = deriving(transport);
+  const { derived, derivedAll } = createDeriver(transport);
   const getVersion = derived("getVersion");
 
   return {

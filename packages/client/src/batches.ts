@@ -2,7 +2,7 @@
 
 import type { BatchSessionRecord } from "@dari/contract";
 import type { PageQuery } from "./pages.ts";
-import { deriving } from "./derive.ts";
+import { createDeriver } from "./derive-methods.ts";
 import type { CallOptions, Transport } from "./transport.ts";
 
 export interface BatchSessionQuery extends PageQuery {
@@ -11,7 +11,7 @@ export interface BatchSessionQuery extends PageQuery {
 
 export function batchCalls(transport: Transport) {
   const { call } = transport;
-  const { derived, derivedAll } = deriving(transport);
+  const { derived, derivedAll } = createDeriver(transport);
   return {
     ...derivedAll("listSessionBatches", "cancelSessionBatch"),
 

@@ -1,11 +1,11 @@
 // Calls about budgets of turns, and the stop of all turns.
 
-import { deriving } from "./derive.ts";
+import { createDeriver } from "./derive-methods.ts";
 import type { CallOptions, Transport } from "./transport.ts";
 
 export function budgetCalls(transport: Transport) {
   const { call } = transport;
-  const { derived, derivedAll } = deriving(transport);
+  const { derived, derivedAll } = createDeriver(transport);
   return {
     ...derivedAll("listBudgets", "deleteBudget", "getPlatformStop", "resumePlatform"),
 

@@ -1,12 +1,12 @@
 // Calls about bundles: upload, check, and read.
 
 import type { SourceSnapshotCreated } from "@dari/contract";
-import { deriving } from "./derive.ts";
+import { createDeriver } from "./derive-methods.ts";
 import type { CallOptions, Transport } from "./transport.ts";
 
 export function bundleCalls(transport: Transport) {
   const { call, raw } = transport;
-  const { derived, derivedAll } = deriving(transport);
+  const { derived, derivedAll } = createDeriver(transport);
   return {
     ...derivedAll("createSourceSnapshot", "finalizeSourceSnapshot", "deleteSourceSnapshot", "getVersionBundle"),
 

@@ -1,10 +1,10 @@
 // Calls about what an organization's agents may connect to.
 
-import { deriving } from "./derive.ts";
+import { createDeriver } from "./derive-methods.ts";
 import type { Transport } from "./transport.ts";
 
 export function egressCalls(transport: Transport) {
-  const { derived, derivedAll } = deriving(transport);
+  const { derived, derivedAll } = createDeriver(transport);
   return {
     ...derivedAll("getEgress", "deleteEgress"),
 

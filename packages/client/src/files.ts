@@ -3,7 +3,7 @@
 import type { FileRecord, WorkspaceCommit } from "@dari/contract";
 import { multipart } from "./multipart.ts";
 import { bodyOf } from "./response-body.ts";
-import { deriving } from "./derive.ts";
+import { createDeriver } from "./derive-methods.ts";
 import type { CallOptions, HttpBody, Transport } from "./transport.ts";
 
 export interface FileUpload {
@@ -20,7 +20,7 @@ export interface FileConditions {
 
 export function fileCalls(transport: Transport) {
   const { call, open, upload } = transport;
-  const { derivedAll } = deriving(transport);
+  const { derivedAll } = createDeriver(transport);
   return {
     ...derivedAll("listFiles", "getFile", "deleteFile"),
 

@@ -3,7 +3,7 @@
 
 import type { SessionRecord } from "@dari/contract";
 import type { CallOptions, HttpBody, Transport } from "./transport.ts";
-import { deriving } from "./derive.ts";
+import { createDeriver } from "./derive-methods.ts";
 import { bodyOf } from "./response-body.ts";
 
 /** Identifies an attempt by the number in its message's record. */
@@ -14,7 +14,7 @@ export interface AttemptName {
 
 export function historyCalls(transport: Transport) {
   const { call, open, upload } = transport;
-  const { derived } = deriving(transport);
+  const { derived } = createDeriver(transport);
   return {
     /** Creates a session with the conversation and the workspace as of a message; by default the last completed one. */
     forkSession: derived("forkSession"),

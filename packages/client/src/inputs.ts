@@ -1,10 +1,10 @@
 // Answers to the inputs that messages wait for.
 
-import { deriving } from "./derive.ts";
+import { createDeriver } from "./derive-methods.ts";
 import type { Transport } from "./transport.ts";
 
 export function inputCalls(transport: Transport) {
-  const { derived } = deriving(transport);
+  const { derived } = createDeriver(transport);
   return {
     /**
      *

@@ -1,11 +1,11 @@
 // Calls about people: members, invitations, sign-in, and devices that people approve.
 
-import { deriving } from "./derive.ts";
+import { createDeriver } from "./derive-methods.ts";
 import type { CallOptions, Transport } from "./transport.ts";
 
 export function memberCalls(transport: Transport) {
   const { call } = transport;
-  const { derived, derivedAll } = deriving(transport);
+  const { derived, derivedAll } = createDeriver(transport);
   return {
     ...derivedAll("listMembers", "updateMember", "listInvitations", "deleteInvitation", "getMe"),
 

@@ -1,7 +1,7 @@
 // Calls about an organization as a whole, and about the installation. Operators can access every organization.
 
 import type { MessagesRetried, ResealRequest, RetryMessagesRequest, UpdateOrganizationRequest } from "@dari/contract";
-import { deriving } from "./derive.ts";
+import { createDeriver } from "./derive-methods.ts";
 import type { CallOptions, Transport } from "./transport.ts";
 
 export interface Probe {
@@ -17,7 +17,7 @@ const healthTimeoutMs = 300_000;
 
 export function operatorCalls(transport: Transport) {
   const { call, open } = transport;
-  const { derivedAll } = deriving(transport);
+  const { derivedAll } = createDeriver(transport);
   const of = (organizationId: string) => ({ organization_id: organizationId });
 
   return {

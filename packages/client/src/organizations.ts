@@ -1,11 +1,11 @@
 // Calls about organizations, keys and credentials. `current` is the key's own organization.
 
-import { deriving } from "./derive.ts";
+import { createDeriver } from "./derive-methods.ts";
 import type { CallOptions, Transport } from "./transport.ts";
 
 export function organizationCalls(transport: Transport) {
   const { call } = transport;
-  const { derived, derivedAll } = deriving(transport);
+  const { derived, derivedAll } = createDeriver(transport);
   return {
     ...derivedAll(
       "getAuthConfig",

@@ -2,7 +2,7 @@
 
 import type { FiringRecord, ScheduleStatus } from "@dari/contract";
 import type { PageQuery } from "./pages.ts";
-import { deriving } from "./derive.ts";
+import { createDeriver } from "./derive-methods.ts";
 import type { CallOptions, Transport } from "./transport.ts";
 
 export interface ScheduleQuery extends PageQuery {
@@ -16,7 +16,7 @@ export interface FiringQuery extends PageQuery {
 
 export function scheduleCalls(transport: Transport) {
   const { call } = transport;
-  const { derived, derivedAll } = deriving(transport);
+  const { derived, derivedAll } = createDeriver(transport);
   return {
     ...derivedAll("getSchedule", "deleteSchedule"),
 

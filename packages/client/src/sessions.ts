@@ -1,7 +1,7 @@
 // Calls about sessions, messages and events, and waiting for a message's end.
 
 import type { MessageRecord, SendMessageRequest, SessionStatus } from "@dari/contract";
-import { deriving } from "./derive.ts";
+import { createDeriver } from "./derive-methods.ts";
 import type { PageQuery } from "./pages.ts";
 import { pause } from "./pause.ts";
 import type { CallOptions, Query, Transport } from "./transport.ts";
@@ -28,7 +28,7 @@ const lastLookMs = 1_000;
 
 export function sessionCalls(transport: Transport) {
   const { call } = transport;
-  const { derived, derivedAll } = deriving(transport);
+  const { derived, derivedAll } = createDeriver(transport);
   const getMessage = derived("getMessage");
   const sendMessageAsync = (sessionId: string, body: MessageContent, options?: CallOptions) =>
     call("sendMessageAsync", { path: { session_id: sessionId }, body, options });
@@ -80,7 +80,7 @@ export function sessionCalls(transport: Transport) {
 
 function messageCalls(transport: Transport) {
   const { call, open } = transport;
-  const { derived, derivedAll } = deriving(transport);
+  const { derived, derivedAll } = createDeriver(transport);
   return {
     ...derivedAll("listMessages", "cancelMessage"),
 

@@ -1,11 +1,11 @@
 // Calls about usage and about current activity.
 
-import { deriving } from "./derive.ts";
+import { createDeriver } from "./derive-methods.ts";
 import type { CallOptions, Transport } from "./transport.ts";
 
 export function usageCalls(transport: Transport) {
   const { call } = transport;
-  const { derived } = deriving(transport);
+  const { derived } = createDeriver(transport);
   return {
     /** Returns the usage of today and the days before, in UTC. */
     getUsage: (days: number, organizationId = "current", options?: CallOptions) =>

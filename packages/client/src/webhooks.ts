@@ -1,7 +1,7 @@
 // Calls about webhook endpoints and their deliveries. `current` is the key's own organization.
 
 import type { WebhookDeliveryRecord } from "@dari/contract";
-import { deriving } from "./derive.ts";
+import { createDeriver } from "./derive-methods.ts";
 import type { PageQuery } from "./pages.ts";
 import type { CallOptions, Transport } from "./transport.ts";
 
@@ -11,7 +11,7 @@ export interface DeliveryQuery extends PageQuery {
 
 export function webhookCalls(transport: Transport) {
   const { call } = transport;
-  const { derived, derivedAll } = deriving(transport);
+  const { derived, derivedAll } = createDeriver(transport);
 
   return {
     ...derivedAll(

@@ -58,7 +58,7 @@ export {
   FileUploadReserved,
   ReserveFileUploadRequest,
 } from "./schemas/files.ts";
-export { inputSchemaProblem, validateAnswer } from "./input-schema.ts";
+export { findInputSchemaProblem, validateAnswer } from "./input-schema.ts";
 export {
   AnswerInputRequest,
   FileChange,
@@ -129,10 +129,10 @@ export {
   portableFormat,
   portableFormatVersion,
   PortableInput,
-  portableMarks,
+  eventsWithoutPayload,
   PortableMessage,
   PortableSession,
-  portableTales,
+  eventsWithPayload,
 } from "./schemas/portable.ts";
 export {
   AgentWebhook,

@@ -26,7 +26,7 @@ interface Cost {
 }
 
 /** Returns why checking against this schema takes too long, or undefined. For schemas with supported keywords only. */
-export function costProblem(schema: unknown): string | undefined {
+export function findCostProblem(schema: unknown): string | undefined {
   const { inputSchemaRules, inputSchemaLengthBounds, inputSchemaDepth } = limits;
   const cost: Cost = { rules: 0, lengths: 0, depth: 0 };
   addCost(cost, schema, 1);

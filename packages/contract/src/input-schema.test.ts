@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "@jest/globals";
 import { limits } from "@dari/domain";
-import { inputSchemaProblem, validateAnswer } from "./input-schema.ts";
+import { findInputSchemaProblem, validateAnswer } from "./input-schema.ts";
 
 type Schema = Readonly<Record<string, unknown>>;
 
@@ -19,7 +19,7 @@ test.each<[string, Schema]>([
   ["another dialect's name", { $schema: "http://json-schema.org/draft-07/schema#", type: "number" }],
   ["annotations", { title: "t", description: "d", default: 1, examples: [1], format: "email", $comment: "c" }],
 ])("%s may be asked for", (_title, schema) => {
-  expect(inputSchemaProblem(schema)).toBeUndefined();
+  expect(findInputSchemaProblem(schema)).toBeUndefined();
 });
 
 test.each<[string, Schema, RegExp]>([
@@ -45,7 +45,7 @@ test.each<[string, Schema, RegExp]>([
   ["a bound beyond all numbers", JSON.parse('{"maximum": 1e999}') as Schema, /^the schema is not valid: data\/maximum/],
   ["a name that is stored as another", { required: ["a\0"] }, /^the schema's required\[0\] must not contain NUL/],
 ])("%s is refused", (_title, schema, problem) => {
-  expect(inputSchemaProblem(schema)).toMatch(problem);
+  expect(findInputSchemaProblem(schema)).toMatch(problem);
 });
 
 describe("an answer", () => {

@@ -3,7 +3,7 @@
 
 import { limits, type FieldIssue } from "@dari/domain";
 import { Ajv2020 } from "ajv/dist/2020.js";
-import { costProblem } from "./input-schema-cost.ts";
+import { findCostProblem } from "./input-schema-cost.ts";
 import { countJson, isWithin } from "./json-size.ts";
 import { findUnstorableText } from "./unstorable-text.ts";
 import { toIssues } from "./validate.ts";
@@ -66,7 +66,7 @@ function checkerOf(use: Use): Ajv2020 {
 }
 
 /** Returns why answers cannot be checked against this schema, for the agent's author; undefined if they can. */
-export function inputSchemaProblem(schema: Readonly<Record<string, unknown>>): string | undefined {
+export function findInputSchemaProblem(schema: Readonly<Record<string, unknown>>): string | undefined {
   const { inputSchemaBytes: bytes, inputSchemaValues: values, agentJsonDepth: depth } = limits;
   if (!isWithin(schema, { bytes, values, depth })) {
     return `the schema has more than ${bytes} bytes or ${values} values, or is nested deeper than ${depth} levels`;
@@ -74,7 +74,7 @@ export function inputSchemaProblem(schema: Readonly<Record<string, unknown>>): s
   // Unstorable text would be replaced when stored, and names could become equal.
   const [unstorable] = findUnstorableText(schema);
   if (unstorable !== undefined) return `the schema's ${unstorable.path} ${unstorable.message}`;
-  const problem = keywordProblem(schema, "schema") ?? costProblem(schema);
+  const problem = keywordProblem(schema, "schema") ?? findCostProblem(schema);
   if (problem !== undefined) return problem;
   try {
     withCheck(schema, "examine", () => undefined);

@@ -1,8 +1,8 @@
 // Coalesces reads: callers that ask during a read share the next one. A caller alone does not wait.
 
-import { settledWithin, sharedPatienceMs } from "@dari/domain";
+import { waitUntilSettled, sharedWaitMs } from "@dari/domain";
 import type { Database } from "./database.ts";
-import { isDatabaseAway } from "./errors.ts";
+import { isDatabaseUnreachable } from "./errors.ts";
 
 /** Reads the values of the keys. Missing keys are left out. */
 export type ReadMany<T> = (db: Database, group: string, keys: readonly string[]) => Promise<ReadonlyMap<string, T>>;
@@ -42,7 +42,7 @@ export function coalesceReads<T>(
   };
   const gather = (db: Database, group: string, after: UnderWay<T>): Gathered<T> => {
     const keys = new Set<string>();
-    return { keys, found: settledWithin(sharedPatienceMs, after.ended).then(() => begin(db, group, [...keys])) };
+    return { keys, found: waitUntilSettled(sharedWaitMs, after.ended).then(() => begin(db, group, [...keys])) };
   };
 
   return async (db, group, key) => {
@@ -54,7 +54,7 @@ export function coalesceReads<T>(
     try {
       return (await next.found).get(key);
     } catch (error) {
-      if (next.keys.size === 1 || isDatabaseAway(error)) throw error;
+      if (next.keys.size === 1 || isDatabaseUnreachable(error)) throw error;
       return (await read(db, group, [key])).get(key);
     }
   };

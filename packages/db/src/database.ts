@@ -3,7 +3,7 @@
 import { Kysely, PostgresDialect, sql, type Transaction } from "kysely";
 import pg from "pg";
 import type { DB } from "./generated/schema.ts";
-import { preparing } from "./prepared.ts";
+import { withPreparedStatements } from "./prepared-statements.ts";
 import { createTenants, type Tenants } from "./tenants.ts";
 
 /** The pool, or one open transaction. */
@@ -69,7 +69,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   const { tenants: share } = options;
   const tenants =
     typeof share === "number" ? createTenants(openPool({ ...options, role: "dari_tenant" }, share)) : undefined;
-  const kysely = new Kysely<DB>({ dialect: new PostgresDialect({ pool: preparing(pool) }) });
+  const kysely = new Kysely<DB>({ dialect: new PostgresDialect({ pool: withPreparedStatements(pool) }) });
   let closed: Promise<void> | undefined;
   const database: Database = {
     kysely,
@@ -143,6 +143,6 @@ export async function withSavepoint<T>(db: Database, work: () => Promise<T>): Pr
 }
 
 /** Returns the database bound to one transaction: every query joins it, including those that would open their own. */
-export function boundTo(db: Database, tx: Transaction<DB>): Database {
+export function withinTransaction(db: Database, tx: Transaction<DB>): Database {
   return { ...db, kysely: tx };
 }

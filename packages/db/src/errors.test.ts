@@ -1,7 +1,7 @@
 // After which errors a statement can be repeated.
 
 import { expect, test } from "@jest/globals";
-import { isDatabaseAway, isDatabaseDown, isDatabasePassing } from "./errors.ts";
+import { isDatabaseUnreachable, isDatabaseDown, isDatabaseErrorTransient } from "./errors.ts";
 
 test.each([
   ["serialization", "40001", { passing: true, away: false, down: false }],
@@ -13,6 +13,10 @@ test.each([
   ["an error of our own", undefined, { passing: false, away: false, down: false }],
 ])("%s (%s)", (_what, code, expected) => {
   const error = Object.assign(new Error("it failed"), code === undefined ? {} : { code });
-  const seen = { passing: isDatabasePassing(error), away: isDatabaseAway(error), down: isDatabaseDown(error) };
+  const seen = {
+    passing: isDatabaseErrorTransient(error),
+    away: isDatabaseUnreachable(error),
+    down: isDatabaseDown(error),
+  };
   expect(seen).toEqual(expected);
 });

@@ -44,7 +44,7 @@ export function isDatabaseDown(error: unknown): boolean {
  * Returns whether the database was unreachable or the connection broke: the statement may or may not have had its
  * effect.
  */
-export function isDatabaseAway(error: unknown): boolean {
+export function isDatabaseUnreachable(error: unknown): boolean {
   const code = codeOf(error);
   if (downCodes.has(code) || unreachableCodes.has(code)) return true;
   // Errors can come from another realm, where instanceof does not work.
@@ -52,8 +52,8 @@ export function isDatabaseAway(error: unknown): boolean {
 }
 
 /** Returns whether repeating an idempotent statement may help. */
-export function isDatabasePassing(error: unknown): boolean {
-  return isDatabaseAway(error) || passingCodes.has(codeOf(error));
+export function isDatabaseErrorTransient(error: unknown): boolean {
+  return isDatabaseUnreachable(error) || passingCodes.has(codeOf(error));
 }
 
 function codeOf(error: unknown): string {

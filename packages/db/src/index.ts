@@ -21,7 +21,7 @@ import * as messageInputs from "./queries/message-inputs.ts";
 import * as messages from "./queries/messages.ts";
 import * as objects from "./queries/objects.ts";
 import * as organizations from "./queries/organizations.ts";
-import * as purges from "./queries/purges.ts";
+import * as purges from "./queries/purge-deleted.ts";
 import * as rateWindows from "./queries/rate-windows.ts";
 import * as retention from "./queries/retention.ts";
 import * as scheduleFirings from "./queries/schedule-firings.ts";
@@ -43,7 +43,7 @@ import * as signIns from "./queries/sign-ins.ts";
 import * as sideSnapshots from "./queries/side-snapshots.ts";
 import * as snapshots from "./queries/snapshots.ts";
 import * as squashes from "./queries/squashes.ts";
-import * as takeovers from "./queries/takeovers.ts";
+import * as takeovers from "./queries/worker-by-pid.ts";
 import * as readiness from "./queries/readiness.ts";
 import * as turnDetails from "./queries/turn-details.ts";
 import * as turnJobs from "./queries/turn-jobs.ts";
@@ -110,7 +110,7 @@ export {
   versions,
 };
 export { coalesceReads } from "./coalesce-reads.ts";
-export { boundTo, openDatabase, withSavepoint, withTransaction, type Database } from "./database.ts";
+export { withinTransaction, openDatabase, withSavepoint, withTransaction, type Database } from "./database.ts";
 export { getRowSecurityState } from "./row-security.ts";
 export { migrate, newestMigration } from "./migrate.ts";
 export { createPgNotifier } from "./notifier.ts";
@@ -122,9 +122,9 @@ export type { EgressSetter, EgressSettingRow } from "./queries/egress-settings.t
 export type { BudgetRow, NewBudget } from "./queries/budgets.ts";
 export type { BuildClaim, BuildJob } from "./queries/builds.ts";
 export type { DependencyLayerClaimant } from "./queries/dependency-layers.ts";
-export type { FleetLoad, GivenShare, OrganizationShare, ReapedSession } from "./queries/dispatch.ts";
+export type { FleetLoad, SlotGrant, OrganizationShare, ReapedSession } from "./queries/dispatch.ts";
 export type { WaitingTurn } from "./queries/fleet.ts";
-export type { NamedObject, StoredObject } from "./queries/objects.ts";
+export type { ReferencedObject, StoredObject } from "./queries/objects.ts";
 export type { DeepSnapshot, ObjectUse } from "./queries/squashes.ts";
 export type { SentAttachment } from "./queries/side-snapshots.ts";
 export type { AttachmentToPlace, PlacedAttachment, TurnEgress, TurnResume } from "./queries/turn-details.ts";
@@ -153,25 +153,25 @@ export type { FileRow } from "./queries/files.ts";
 export type { ForkOutcome, HeadWrite, RollbackOutcome, WriteOutcome } from "./queries/heads.ts";
 export type { ApprovedDevice } from "./queries/device-requests.ts";
 export type { InvitationRow } from "./queries/invitations.ts";
-export type { MemberRefusal, MemberRow, ProvenPerson } from "./queries/members.ts";
+export type { MemberRefusal, MemberRow, VerifiedPerson } from "./queries/members.ts";
 export type { AnsweredInput } from "./queries/message-inputs.ts";
 export type { AskedInput, MessageRow } from "./queries/messages.ts";
 export type { OrganizationRow, WorkspaceBounds } from "./queries/organizations.ts";
-export type { Listed, Page } from "./queries/page.ts";
+export type { ListPage, Page } from "./queries/page.ts";
 export type { DueSchedule, FiringRow } from "./queries/schedule-firings.ts";
-export type { ScheduleFilter, SchedulePlace, ScheduleRow } from "./queries/schedules.ts";
+export type { ScheduleFilter, ScheduleKey, ScheduleRow } from "./queries/schedules.ts";
 export {
   correctCount,
-  listCountsDue,
+  listCountsToCorrect,
   quotaRefusalOf,
   type CorrectedCount,
-  type CountPlace,
+  type CountKey,
   type QuotaKind,
 } from "./queries/quotas.ts";
-export type { RateKind, RateTake, RateTaken } from "./queries/rate-windows.ts";
+export type { RateKind, RateRequest, RateGrant } from "./queries/rate-windows.ts";
 export type {
   BatchItemRow,
-  BatchPlace,
+  BatchKey,
   BatchProgress,
   BatchRow,
   InsertedBatch,
@@ -183,7 +183,7 @@ export type { SessionEnding, SessionRow } from "./queries/sessions.ts";
 export type { SourceSnapshotRow } from "./queries/source-snapshots.ts";
 export type { VersionRow } from "./queries/versions.ts";
 export type { WebhookDeliveryRow } from "./queries/webhook-deliveries.ts";
-export type { WebhookEndpointPlace, WebhookEndpointRow } from "./queries/webhook-endpoints.ts";
+export type { WebhookEndpointKey, WebhookEndpointRow } from "./queries/webhook-endpoints.ts";
 export type { AttemptResult, ClaimedDelivery } from "./queries/webhook-outbox.ts";
-export { isDatabaseAway, isDatabaseDown, isDatabasePassing } from "./errors.ts";
+export { isDatabaseUnreachable, isDatabaseDown, isDatabaseErrorTransient } from "./errors.ts";
 export { retryThroughOutage } from "./retry-through-outage.ts";

@@ -2,7 +2,7 @@
 
 import type { Log } from "@dari/domain";
 import { setTimeout as sleep } from "node:timers/promises";
-import { isDatabasePassing } from "./errors.ts";
+import { isDatabaseErrorTransient } from "./errors.ts";
 
 const retryEveryMs = 250;
 /** After this time the lease has expired and another worker has the work. In milliseconds. */
@@ -23,7 +23,7 @@ export async function retryThroughOutage<T>(
       return await work();
     } catch (error) {
       const late = performance.now() - startedAt > giveUpAfterMs || signal?.aborted === true;
-      if (late || !isDatabasePassing(error)) throw error;
+      if (late || !isDatabaseErrorTransient(error)) throw error;
       context.log.warn({ err: error }, "database.passing_failure");
       await sleep(retryEveryMs);
     }

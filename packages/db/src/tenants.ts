@@ -5,7 +5,12 @@ import { Kysely, PostgresDialect, type PostgresQueryResult } from "kysely";
 import pg from "pg";
 import { createConnectionLimit } from "./connection-limit.ts";
 import type { DB } from "./generated/schema.ts";
-import { createNames, preparing, type Send, type SentStatement } from "./prepared.ts";
+import {
+  createStatementNames,
+  withPreparedStatements,
+  type SendStatement,
+  type SentStatement,
+} from "./prepared-statements.ts";
 
 export const tenantRole = "dari_tenant";
 
@@ -34,7 +39,7 @@ export interface Tenants {
 export function createTenants(pool: pg.Pool): Tenants {
   const known = new Map<string, Kysely<DB>>();
   // All organizations share the names, because a connection serves all of them.
-  const names = createNames();
+  const names = createStatementNames();
   const limit = createConnectionLimit(Math.max(connectionsMin, Math.floor(pool.options.max * connectionsPart)), waitMs);
   return {
     pool,
@@ -42,8 +47,8 @@ export function createTenants(pool: pg.Pool): Tenants {
       const key = ahead ? `${organizationId} ahead` : organizationId;
       const kept = known.get(key);
       if (kept !== undefined) return kept;
-      const sendOn = (client: pg.PoolClient): Send => sendFor(client, organizationId);
-      const shared = preparing(pool, names, sendOn, () => limit.acquire(organizationId, ahead));
+      const sendOn = (client: pg.PoolClient): SendStatement => sendFor(client, organizationId);
+      const shared = withPreparedStatements(pool, names, sendOn, () => limit.acquire(organizationId, ahead));
       // Closed with the pool.
       const dialect = new PostgresDialect({ pool: { ...shared, end: () => Promise.resolve() } });
       const made = new Kysely<DB>({ dialect });
@@ -56,7 +61,7 @@ export function createTenants(pool: pg.Pool): Tenants {
 }
 
 /** A transaction names its organization when it begins. A single statement names it in its own message. */
-function sendFor(client: pg.PoolClient, organizationId: string): Send {
+function sendFor(client: pg.PoolClient, organizationId: string): SendStatement {
   return async (statement) => {
     if (isBeginning(statement.text)) return begin(client, statement.text, organizationId);
     const status = client.getTransactionStatus();

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { newId } from "@dari/domain";
 import { sql } from "kysely";
 import {
-  boundTo,
+  withinTransaction,
   budgets,
   dispatch,
   purges,
@@ -52,7 +52,7 @@ test("two that dispatch at the same time begin no more turns than there is room 
   await put({ maxTurns: 1 });
   await withTransaction(scene.db, async (tx) => {
     const first = await dispatch.dispatchIfReady(
-      boundTo(scene.db, tx),
+      withinTransaction(scene.db, tx),
       [{ organizationId: scene.organizationId, count: 1 }],
       60_000,
     );
@@ -185,7 +185,7 @@ test("what an agent's or the organization's budget holds is looked at once, howe
   await put({ scope: "agent", targetId: await agentOf(other), maxTurns: 0 });
   await put({ scope: "session", targetId: first, maxTurns: 0 });
   const released: string[] = [];
-  let after: budgets.HeldPlace | undefined;
+  let after: budgets.HeldSessionKey | undefined;
   do {
     const pass = await budgets.resumeIfWithinBudget(scene.db, scene.organizationId, after, 2);
     released.push(...pass.released.map(({ sessionId }) => sessionId!));

@@ -54,7 +54,7 @@ test("the fleet's load is counted by organization", async () => {
 
 test("ended attempts are read once, with the seconds that they held a slot", async () => {
   const bounds = { settlingMs: 0, limit: 1 };
-  const start = await dispatch.readEndedSeconds(scene.db, undefined, bounds);
+  const start = await dispatch.readSlotUsage(scene.db, undefined, bounds);
   expect(start.ended).toEqual([]);
   for (const seconds of [3, 4]) {
     const session = await scene.session();
@@ -67,12 +67,12 @@ test("ended attempts are read once, with the seconds that they held a slot", asy
   }
   let { until } = start;
   for (const seconds of [3, 4]) {
-    const read = await dispatch.readEndedSeconds(scene.db, until, bounds);
+    const read = await dispatch.readSlotUsage(scene.db, until, bounds);
     expect(read.ended).toMatchObject([{ organizationId: scene.organizationId, weight: 1, turns: 1 }]);
     expect(read.ended[0]?.seconds).toBeCloseTo(seconds, 0);
     until = read.until;
   }
-  expect(await dispatch.readEndedSeconds(scene.db, until, bounds)).toEqual({ until, ended: [] });
+  expect(await dispatch.readSlotUsage(scene.db, until, bounds)).toEqual({ until, ended: [] });
 });
 
 test("open messages are counted no further than the bound", async () => {

@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => scene.close());
 
-const { listFailedMessages, lockAndListRetried } = failedMessages;
+const { listFailedMessages, lockSessionsAndListRetried } = failedMessages;
 
 test("a failed message is found by what it has in common with others", async () => {
   const find = async (filter: object): Promise<unknown> => {
@@ -56,7 +56,7 @@ test("the cost does not grow with the messages that did not fail", async () => {
 });
 
 test("what was retried meanwhile is known once the sessions are held", async () => {
-  expect(await lockAndListRetried(scene.db, [sessionId], [failedId])).toEqual(new Set());
+  expect(await lockSessionsAndListRetried(scene.db, [sessionId], [failedId])).toEqual(new Set());
   await scene.accept(sessionId, { retryOf: failedId });
-  expect(await lockAndListRetried(scene.db, [sessionId], [failedId])).toEqual(new Set([failedId]));
+  expect(await lockSessionsAndListRetried(scene.db, [sessionId], [failedId])).toEqual(new Set([failedId]));
 });

@@ -150,7 +150,7 @@ test("attempts that fail after an answer begin where it was suspended, and count
   const turn = await scene.claim(session);
   await turns.markCalledIfHeld(scene.db, turn);
   await turns.finishIfHeld(scene.db, turn, { ending: "retry", failure });
-  await dispatch.readyDueRetries(scene.db, 10);
+  await dispatch.makeDueRetriesReady(scene.db, 10);
   const next = await scene.claim(session);
   expect([next.attemptNumber, next.details?.resume?.snapshotId]).toEqual([2, snapshotId]);
   await turns.markCalledIfHeld(scene.db, next);

@@ -23,7 +23,7 @@ beforeAll(async () => {
     const failure = ending === "completed" ? undefined : ({ code: "agent_error", message: "it threw" } as const);
     await turns.finishIfHeld(scene.db, turn, { ending, failure, snapshot, output: { parts: [] } });
     head = snapshot?.id ?? head;
-    await dispatch.readyDueRetries(scene.db, 10);
+    await dispatch.makeDueRetriesReady(scene.db, 10);
   }
 });
 afterAll(() => scene.close());

@@ -4,11 +4,11 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { newId } from "@dari/domain";
 import { sql } from "kysely";
 import {
-  boundTo,
+  withinTransaction,
   correctCount,
   files,
   heads,
-  listCountsDue,
+  listCountsToCorrect,
   organizations,
   sessionImports,
   sessions,
@@ -33,7 +33,7 @@ afterEach(async () => {
 
 async function correctAll(everyMs: number): Promise<CorrectedCount[]> {
   const corrected: CorrectedCount[] = [];
-  for (const place of await listCountsDue(scene.db, { everyMs, limit: 100 })) {
+  for (const place of await listCountsToCorrect(scene.db, { everyMs, limit: 100 })) {
     const one = await correctCount(scene.db, place);
     if (one !== undefined) corrected.push(one);
   }
@@ -42,7 +42,9 @@ async function correctAll(everyMs: number): Promise<CorrectedCount[]> {
 
 async function bound(limits: { max_sessions?: number | null; max_storage_bytes?: number | null }): Promise<void> {
   const { db, organizationId } = scene;
-  await withTransaction(db, (tx) => organizations.updateOrganizationLimits(boundTo(db, tx), organizationId, limits));
+  await withTransaction(db, (tx) =>
+    organizations.updateOrganizationLimits(withinTransaction(db, tx), organizationId, limits),
+  );
 }
 
 async function kept(kind: string): Promise<number | undefined> {
@@ -106,7 +108,7 @@ test("what others are adding or deleting while a bound is set is counted once", 
   const gone = await scene.session();
   let setting: Promise<void> | undefined;
   await withTransaction(scene.db, async (tx) => {
-    const inside = boundTo(scene.db, tx);
+    const inside = withinTransaction(scene.db, tx);
     await create(inside);
     await sql`update sessions set deleted_at = now() where id = ${gone}`.execute(tx);
     setting = bound({ max_sessions: 10 });
@@ -126,7 +128,7 @@ test("who adds while bounds are changed never waits for them in a circle", async
     await sql`select ${lock}`.execute(tx);
     setting = bound({ max_sessions: null, max_storage_bytes: 1_000 });
     await untilWaiting(db, 1);
-    await create(boundTo(db, tx));
+    await create(withinTransaction(db, tx));
   });
   await setting;
   // The scene's bundle has one byte.
@@ -152,7 +154,7 @@ test("what is added takes as many reads at many sessions as at few", async () =>
       `.execute(place.db.kysely);
       const { id, agent, version } = rows[0]!;
       await withTransaction(place.db, (tx) =>
-        organizations.updateOrganizationLimits(boundTo(place.db, tx), id, { max_sessions: 1_000_000 }),
+        organizations.updateOrganizationLimits(withinTransaction(place.db, tx), id, { max_sessions: 1_000_000 }),
       );
       reads.push(
         await countRowsRead(place.db, (inside) =>
@@ -259,7 +261,7 @@ test("an import, an upload and a deletion never wait for each other in a circle"
   const session = { id: newId("session"), organizationId, versionId, ...settings };
   let others: Promise<unknown> | undefined;
   await withTransaction(db, async (tx) => {
-    const inside = boundTo(db, tx);
+    const inside = withinTransaction(db, tx);
     await sessionImports.insertReadyBundle(inside, bundle);
     others = Promise.all([
       files.insertFile(db, { ...file, id: newId("file"), objectKey: "k2" }),

@@ -13,7 +13,7 @@ import {
 } from "@dari/testkit";
 import {
   agents,
-  boundTo,
+  withinTransaction,
   dispatch,
   findViolations,
   health,
@@ -167,7 +167,7 @@ test("what waits for a full bound keeps nothing else waiting, and is passed at o
 test("a batch waits for a slot until its max_concurrency is reached", async () => {
   await batch(3, 2);
   for (const waits of [true, true, false]) {
-    expect((await health.getWaiting(db)).oldestMs !== null).toBe(waits);
+    expect((await health.getQueueWait(db)).oldestMs !== null).toBe(waits);
     await give(1);
   }
 });
@@ -176,7 +176,7 @@ test("two that dispatch at the same time begin no more turns than a max_concurre
   const capped = await batch(5, 2);
   const share = { organizationId, count: 1 };
   await withTransaction(db, async (tx) => {
-    expect(await dispatch.dispatchIfReady(boundTo(db, tx), [share], 60_000)).toHaveLength(1);
+    expect(await dispatch.dispatchIfReady(withinTransaction(db, tx), [share], 60_000)).toHaveLength(1);
     expect(await give(2)).toEqual([]);
   });
   expect(await give(2)).toHaveLength(1);

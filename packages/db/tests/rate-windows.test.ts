@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { sql } from "kysely";
-import { rateWindows, withTransaction, type RateTake } from "../src/index.ts";
+import { rateWindows, withTransaction, type RateRequest } from "../src/index.ts";
 import { openScene, type Scene } from "./scene.ts";
 import { untilWaiting } from "./until-waiting.ts";
 
@@ -13,11 +13,11 @@ beforeAll(async () => {
 afterAll(() => scene.close());
 
 test("keys of an organization without a bound of its own are taken from in one order", async () => {
-  const takeOf = (keyId: string): RateTake => ({
+  const takeOf = (keyId: string): RateRequest => ({
     ...{ organizationId: scene.organizationId, keyId, kind: "requests", seconds: 60, want: 1, whole: true, spare: 0 },
     ...{ quota: undefined, keyQuota: 10 },
   });
-  const take = (...keys: string[]) => rateWindows.takeFromWindows(scene.db, keys.map(takeOf));
+  const take = (...keys: string[]) => rateWindows.takeFromRateWindows(scene.db, keys.map(takeOf));
   await take("key_1", "key_2");
   const taken: ReturnType<typeof take>[] = [];
   await withTransaction(scene.db, async (tx) => {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { newId } from "@dari/domain";
 import { createTestAgent, createTestDatabase, createTestOrganization, type TestDatabase } from "@dari/testkit";
 import { sql } from "kysely";
-import { agents, boundTo, openDatabase, withTransaction, type Database } from "../src/index.ts";
+import { agents, withinTransaction, openDatabase, withTransaction, type Database } from "../src/index.ts";
 
 let database: TestDatabase;
 let own: string;
@@ -146,7 +146,7 @@ describe("on one connection", () => {
     expect(await ownersSeenBy(one.forOrganization(own))).toHaveLength(2);
     expect(await seenByNobody()).toBe(0);
     await withTransaction(one.forOrganization(own), async (tx) => {
-      expect(await ownersSeenBy(boundTo(one.forOrganization(own), tx))).toHaveLength(2);
+      expect(await ownersSeenBy(withinTransaction(one.forOrganization(own), tx))).toHaveLength(2);
     });
     expect(await seenByNobody()).toBe(0);
     await expect(sql`select 1 / 0`.execute(one.forOrganization(own).kysely)).rejects.toThrow("division");
@@ -163,7 +163,9 @@ describe("on one connection", () => {
       const organizationId = i % 2 === 0 ? own : foreign;
       const db = one.forOrganization(organizationId);
       const seen =
-        i % 3 === 0 ? await withTransaction(db, (tx) => ownersSeenBy(boundTo(db, tx))) : await ownersSeenBy(db);
+        i % 3 === 0
+          ? await withTransaction(db, (tx) => ownersSeenBy(withinTransaction(db, tx)))
+          : await ownersSeenBy(db);
       expect(new Set(seen)).toEqual(new Set([organizationId]));
       return seen.length;
     });
@@ -172,7 +174,7 @@ describe("on one connection", () => {
 
   test("a transaction sees through its organization's eyes to its end", async () => {
     await withTransaction(one.forOrganization(foreign), async (tx) => {
-      const db = boundTo(one.forOrganization(foreign), tx);
+      const db = withinTransaction(one.forOrganization(foreign), tx);
       await sql`savepoint here`.execute(tx);
       await sql`select 1 / 0`.execute(tx).catch(() => undefined);
       await sql`rollback to savepoint here`.execute(tx);

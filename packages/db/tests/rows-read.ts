@@ -2,7 +2,7 @@
 
 import { sql } from "kysely";
 import pg from "pg";
-import { boundTo, withTransaction, type Database } from "../src/index.ts";
+import { withinTransaction, withTransaction, type Database } from "../src/index.ts";
 
 /** Counts the rows that `work` reads in one transaction, from all tables or the given ones. */
 export function countRowsRead(
@@ -19,7 +19,7 @@ export function countRowsRead(
       return result.rows[0]?.n ?? 0;
     };
     const before = await read();
-    await work(boundTo(db, tx));
+    await work(withinTransaction(db, tx));
     return (await read()) - before;
   });
 }

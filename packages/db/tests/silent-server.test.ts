@@ -5,7 +5,7 @@ import { createTestDatabase, type TestDatabase } from "@dari/testkit";
 import { Kysely, PostgresDialect, sql } from "kysely";
 import pg from "pg";
 import { clientConfig } from "../src/database.ts";
-import { preparing } from "../src/prepared.ts";
+import { withPreparedStatements } from "../src/prepared-statements.ts";
 import { createTenants } from "../src/tenants.ts";
 
 let database: TestDatabase;
@@ -15,7 +15,8 @@ beforeAll(async () => {
 afterAll(() => database.close());
 
 const ways = {
-  dari_app: (pool: pg.Pool) => new Kysely<never>({ dialect: new PostgresDialect({ pool: preparing(pool) }) }),
+  dari_app: (pool: pg.Pool) =>
+    new Kysely<never>({ dialect: new PostgresDialect({ pool: withPreparedStatements(pool) }) }),
   dari_tenant: (pool: pg.Pool) => createTenants(pool).of("org_none"),
 };
 

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { newId } from "@dari/domain";
 import { unguardEdgesSql } from "@dari/testkit";
 import { sql } from "kysely";
-import { boundTo, budgets, dispatch, turns, withTransaction, type Database } from "../src/index.ts";
+import { withinTransaction, budgets, dispatch, turns, withTransaction, type Database } from "../src/index.ts";
 import { openScene, type Scene } from "./scene.ts";
 import { untilWaiting } from "./until-waiting.ts";
 
@@ -49,7 +49,7 @@ test.each(ways)("a stop waits for the claim of %s that was made just before it",
   const order: string[] = [];
   let stopping: Promise<void> | undefined;
   await withTransaction(scene.db, async (tx) => {
-    expect(await claim(boundTo(scene.db, tx), dispatchNumber)).toBe(true);
+    expect(await claim(withinTransaction(scene.db, tx), dispatchNumber)).toBe(true);
     stopping = stop(scene.db).then(() => void order.push("stopped"));
     await untilWaiting(scene.db, 1);
     order.push("begun");
@@ -62,7 +62,7 @@ test.each(ways)("the claim of %s that meets a stop waits for it, and begins noth
   const dispatchNumber = await scene.dispatchOnly(session);
   let claiming: Promise<boolean> | undefined;
   await withTransaction(scene.db, async (tx) => {
-    await stop(boundTo(scene.db, tx));
+    await stop(withinTransaction(scene.db, tx));
     claiming = claim(scene.db, dispatchNumber);
     await untilWaiting(scene.db, 1);
   });

@@ -1,7 +1,7 @@
 // The vocabulary and the rules of the platform. Imports no other package of this repository.
 
 export { AppError, appErrorCodes, type AppErrorCode, type FieldIssue } from "./app-error.ts";
-export { createBell, type Bell } from "./bell.ts";
+export { createWakeSignal, type WakeSignal } from "./wake-signal.ts";
 export {
   egressHostChars,
   egressHostExpected,
@@ -20,7 +20,7 @@ export { limits } from "./limits.ts";
 export { type Machine } from "./machine.ts";
 export { leafFilename, normalizeWorkspacePath, numberedFilename } from "./paths.ts";
 export { Redacted } from "./redacted.ts";
-export { found, invalidField, notFound } from "./refusals.ts";
+export { requireFound, invalidField, notFound } from "./not-found.ts";
 export { createScrubber, type Scrubber, type ScrubStream } from "./scrub/scrubber.ts";
 export { backoffMs, defaultBackoff, type BackoffPolicy } from "./retry.ts";
 export {
@@ -54,9 +54,9 @@ export {
 export { createListeners, type Listeners } from "./listeners.ts";
 export type { Admission, DispatchedTurn, Log, Notifier, Preview, Previews, TurnDelivery, WakeTopic } from "./ports.ts";
 export { decodePreview, encodePreview } from "./preview.ts";
-export { settledWithin, sharedPatienceMs } from "./settled-within.ts";
+export { waitUntilSettled, sharedWaitMs } from "./wait-until-settled.ts";
 export { createSharedCount, type SharedBounds } from "./shared-count.ts";
-export { untilEnd } from "./until-end.ts";
+export { createRaceWith } from "./race-with.ts";
 export { createWakeRegistry } from "./wake-registry.ts";
 export { renderStatesMarkdown } from "./states-page.ts";
 export { webhookAttemptsMax, webhookRetryMs, webhookRetrySeconds } from "./webhooks.ts";

@@ -1,13 +1,13 @@
 // One wait for many events: the first one decides, all waiters see the end, and no listener remains.
 
 import { expect, test } from "@jest/globals";
-import { untilEnd } from "./until-end.ts";
+import { createRaceWith } from "./race-with.ts";
 
 const never = new Promise<never>(() => {});
 
 test("each is what it comes to, an error too, until the end comes first; afterwards who is late loses", async () => {
   const { promise: end, resolve } = Promise.withResolvers<string>();
-  const until = untilEnd(end);
+  const until = createRaceWith(end);
   expect(await until(Promise.resolve(1))).toBe(1);
   await expect(until(Promise.reject(new Error("its own")))).rejects.toThrow("its own");
   const waiting = [until(never), until(never)];
@@ -18,7 +18,7 @@ test("each is what it comes to, an error too, until the end comes first; afterwa
 
 test("an end that is an error is told as one", async () => {
   const { promise: end, reject } = Promise.withResolvers<never>();
-  const until = untilEnd(end);
+  const until = createRaceWith(end);
   const waiting = until(never);
   reject(new Error("the end"));
   await expect(waiting).rejects.toThrow("the end");

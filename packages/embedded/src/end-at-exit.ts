@@ -11,13 +11,13 @@ interface Server {
 /** By the directory of their files. */
 const servers = new Map<string, Server>();
 
-/** Sends `signal` to the server of `dir` when this process exits, until `forgetAtExit(dir)`. */
+/** Sends `signal` to the server of `dir` when this process exits, until `cancelEndAtExit(dir)`. */
 export function endAtExit(dir: string, server: Server): void {
   if (servers.size === 0) process.on("exit", endAll);
   servers.set(dir, server);
 }
 
-export function forgetAtExit(dir: string): void {
+export function cancelEndAtExit(dir: string): void {
   servers.delete(dir);
   if (servers.size === 0) process.off("exit", endAll);
 }

@@ -3,7 +3,7 @@
 export { freePort, isPortFree } from "./free-port.ts";
 export { startPostgres, type EmbeddedPostgres } from "./postgres/start-postgres.ts";
 export { copyBinaries, findBinaries } from "./postgres/binaries.ts";
-export { leaveOwnerFile, takeOwnerFile } from "./owner-file.ts";
+export { removeOwnerFile, takeOwnerFile } from "./owner-file.ts";
 export { endProcess } from "./end-process.ts";
 export { identifyProcess, identifySelf, isSameProcessAlive, type ProcessIdentity } from "./process-identity.ts";
 export { findRedisServer, redisInstallAdvice } from "./redis/find-redis-server.ts";

@@ -27,7 +27,7 @@ export function takeOwnerFile(file: string): ProcessIdentity | undefined {
   }
 }
 
-export function leaveOwnerFile(file: string): void {
+export function removeOwnerFile(file: string): void {
   rmSync(file, { force: true });
 }
 

@@ -26,7 +26,7 @@ export function identifySelf(): ProcessIdentity {
 }
 
 /** True if the command line of `pid` contains `text`. */
-export function commandLineHolds(pid: number, text: string): boolean {
+export function commandLineContains(pid: number, text: string): boolean {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(text);
   } catch {

@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { leaveOwnerFile, takeOwnerFile } from "../src/index.ts";
+import { removeOwnerFile, takeOwnerFile } from "../src/index.ts";
 
 let dir: string;
 beforeEach(() => {
@@ -18,6 +18,6 @@ test("a live owner is named, a dead one is replaced, and nothing else is left be
   expect(takeOwnerFile(file)).toBeUndefined();
   expect(takeOwnerFile(file)).toMatchObject({ pid: process.pid });
   expect(readdirSync(dir)).toEqual(["owner.json"]);
-  leaveOwnerFile(file);
+  removeOwnerFile(file);
   expect(takeOwnerFile(file)).toBeUndefined();
 });

@@ -1,7 +1,7 @@
 // Captured output: never blocks the program, keeps whole characters, stops at its limit.
 
 import { expect, test } from "@jest/globals";
-import { everyDriver, showingForAll, testShowsAll } from "@dari/testkit/showing";
+import { everyDriver, testGuaranteeForAllDrivers, testCoversSecurityTable } from "@dari/testkit/test-guarantee";
 import { PassThrough, Readable } from "node:stream";
 import { captureLogs, type LogStream } from "./capture-logs.ts";
 
@@ -28,7 +28,7 @@ test("joins characters that were cut between chunks", async () => {
   expect(texts.every(([, text]) => !text.includes("\uFFFD"))).toBe(true);
 });
 
-showingForAll("output")("stores up to the cap, says so once, and reads on", async () => {
+testGuaranteeForAllDrivers("output")("stores up to the cap, says so once, and reads on", async () => {
   const { texts, captured } = capture([Buffer.from("ää"), Buffer.alloc(5_000_000, 120)], [], 3);
   expect(await captured.done).toEqual({ stdoutBytes: 5_000_004, stderrBytes: 0, storedBytes: 2, truncated: true });
   expect(texts).toEqual([
@@ -58,4 +58,4 @@ test("is left in bounded time by a program that writes on", async () => {
   expect((await captured.done).stdoutBytes).toBeLessThan(2 * 1024 ** 2);
 });
 
-testShowsAll("capture-logs", everyDriver);
+testCoversSecurityTable("capture-logs", everyDriver);

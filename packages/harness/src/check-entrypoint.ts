@@ -4,10 +4,10 @@
 import { failure, type Failure } from "@dari/domain";
 import type { Duplex } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
-import { exitFailure, type ProcessExit } from "./exit-failure.ts";
+import { toExitFailure, type ProcessExit } from "./exit-failure.ts";
 import { ignoreErrors, sendFrame } from "./frames.ts";
 import type { Entry } from "./protocol.ts";
-import { guestFrames, toProtocolFailure } from "./run-turn.ts";
+import { readGuestFrames, toProtocolFailure } from "./run-turn.ts";
 
 export type EntrypointCheckResult =
   /** `kind`: what the entrypoint exports, for example `function` or `async_generator`. */
@@ -47,13 +47,13 @@ export async function checkEntrypoint(o: {
 
 async function readCheckResult(o: { channel: Duplex; exited: Promise<ProcessExit> }): Promise<EntrypointCheckResult> {
   try {
-    for await (const frame of guestFrames(o.channel)) {
+    for await (const frame of readGuestFrames(o.channel)) {
       if (frame.t === "checked") return { ok: true, kind: frame.kind };
       if (frame.t !== "error") continue;
       const found = failure(frame.code, frame.message);
       return { ok: false, failure: found, ...(frame.stack === "" ? {} : { stack: frame.stack }) };
     }
-    return { ok: false, failure: exitFailure(await o.exited) };
+    return { ok: false, failure: toExitFailure(await o.exited) };
   } catch (error) {
     const found = toProtocolFailure(error);
     if (found === undefined) throw error;

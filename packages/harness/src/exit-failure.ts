@@ -16,7 +16,7 @@ const outOfMemorySigns = /heap out of memory|Reached heap limit|Fatal process ou
  * Returns `out_of_memory` if the end of stderr says so, `internal_error` for a program that never ran, otherwise
  * `agent_exit`.
  */
-export function exitFailure(exit: ProcessExit, stderrTail = ""): Failure {
+export function toExitFailure(exit: ProcessExit, stderrTail = ""): Failure {
   if (exit.startError !== undefined) {
     return failure("internal_error", `the agent's process could not be started: ${exit.startError}`);
   }

@@ -7,7 +7,7 @@ const comma = 0x2c;
 const backslash = 0x5c;
 
 /** Returns what is wrong with the shape of the JSON in `line`, for its author; undefined if it can be parsed. */
-export function shapeProblem(line: string): string | undefined {
+export function findShapeProblem(line: string): string | undefined {
   let depth = 0;
   let values = 0;
   for (let at = 0; at < line.length; at += 1) {

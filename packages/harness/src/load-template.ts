@@ -4,7 +4,7 @@ import { limits } from "@dari/domain";
 import type { Duplex } from "node:stream";
 import { ignoreErrors, sendFrame } from "./frames.ts";
 import { protocolVersion, type Entry } from "./protocol.ts";
-import { aborted, ended, guestFrames } from "./run-turn.ts";
+import { waitForAbort, turnEndedReason, readGuestFrames } from "./run-turn.ts";
 
 /** A started guest that will be forked, and the program that controls it. */
 export interface UnloadedTemplate {
@@ -41,16 +41,16 @@ export async function loadTemplate(
   try {
     const why = await Promise.race([
       readLoaded(channel),
-      aborted(late, over.signal).then(() => "it was not loaded in time"),
+      waitForAbort(late, over.signal).then(() => "it was not loaded in time"),
     ]);
     return why ?? (await template.hold(() => sendFrame(channel, { t: "fork" })));
   } finally {
-    over.abort(ended);
+    over.abort(turnEndedReason);
   }
 }
 
 async function readLoaded(channel: Duplex): Promise<string | undefined> {
-  const frames = guestFrames(channel);
+  const frames = readGuestFrames(channel);
   try {
     const ready = await frames.next();
     if (ready.value?.t !== "ready" || ready.value.protocol !== protocolVersion) return "it does not start";

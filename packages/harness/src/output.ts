@@ -6,14 +6,14 @@ import { AppError, failure, limits, normalizeWorkspacePath, type Failure } from 
 export type OutputPart =
   { readonly type: "text"; readonly text: string } | { readonly type: "file"; readonly path: string };
 
-export type ReadParts =
+export type ReadPartsResult =
   { readonly ok: true; readonly parts: OutputPart[] } | { readonly ok: false; readonly failure: Failure };
 
 /**
  * @param workspace the workspace as the agent sees it; file paths can be relative to it, begin with it, or be rooted at
  *   it. The caller must check whether a file exists.
  */
-export function readParts(value: unknown, workspace: string): ReadParts {
+export function readParts(value: unknown, workspace: string): ReadPartsResult {
   if (!Array.isArray(value)) return invalid("parts: expected a list");
   if (value.length > limits.outputPartsMax) return tooLarge(`more than ${limits.outputPartsMax} parts`);
   const parts: OutputPart[] = [];
@@ -53,10 +53,10 @@ function clientPath(path: string, workspace: string): string | undefined {
   }
 }
 
-function invalid(message: string): ReadParts {
+function invalid(message: string): ReadPartsResult {
   return { ok: false, failure: failure("invalid_output", `the agent's result is invalid: ${message}`) };
 }
 
-function tooLarge(what: string): ReadParts {
+function tooLarge(what: string): ReadPartsResult {
   return { ok: false, failure: failure("output_too_large", `the agent's result has ${what}`) };
 }

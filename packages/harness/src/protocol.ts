@@ -2,7 +2,7 @@
 // runs untrusted code and can send anything.
 
 import { isInputKey, limits, type FailureCode } from "@dari/domain";
-import { shapeProblem } from "./frame-shape.ts";
+import { findShapeProblem } from "./frame-shape.ts";
 
 export const protocolVersion = 1;
 
@@ -185,7 +185,7 @@ export function parseGuestFrame(line: string): GuestFrame {
 }
 
 function parseObject(line: string): Record<string, unknown> {
-  const problem = shapeProblem(line);
+  const problem = findShapeProblem(line);
   if (problem !== undefined) throw new ProtocolError(`what the agent sent ${problem}`);
   let value: unknown;
   try {

@@ -3,7 +3,7 @@
 import { expect, test } from "@jest/globals";
 import { limits } from "@dari/domain";
 import { duplexPair } from "node:stream";
-import { guestRuns } from "./load-ahead.ts";
+import { waitForGuest } from "./preload-agent.ts";
 import { runTurn, type RunTurnOptions, type TurnEnding } from "./run-turn.ts";
 
 /** Runs a turn whose guest sends these lines, collects `heard`, and sends `lastLine` when it must stop. */
@@ -110,7 +110,7 @@ test("a turn that is cancelled before the call is counted is not called", async 
 test("who waits for a guest to run waits no longer than its signal says", async () => {
   const [silent, guest] = duplexPair();
   const stop = new AbortController();
-  const runs = guestRuns(silent, stop.signal);
+  const runs = waitForGuest(silent, stop.signal);
   stop.abort();
   expect(await runs).toBe(false);
   guest.end();

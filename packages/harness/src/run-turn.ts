@@ -1,9 +1,9 @@
 // The host's side of one turn: request, handshake, frames, ending. It never kills the process: the caller does, after
 // the ending.
 
-import { failure, limits, untilEnd, type Failure } from "@dari/domain";
+import { failure, limits, createRaceWith, type Failure } from "@dari/domain";
 import type { Duplex } from "node:stream";
-import { exitFailure, type ProcessExit } from "./exit-failure.ts";
+import { toExitFailure, type ProcessExit } from "./exit-failure.ts";
 import { ignoreErrors, LineTooLongError, readLines, sendFrame } from "./frames.ts";
 import { readParts, type OutputPart } from "./output.ts";
 import {
@@ -37,12 +37,12 @@ export type TurnEnding =
     }
   | { readonly kind: "failed"; readonly failure: Failure; readonly stack?: string; readonly usage?: Usage }
   /** The turn waits for an answer. What the agent does after asking is ignored. */
-  | { readonly kind: "suspended"; readonly asked: Asked; readonly usage?: Usage }
+  | { readonly kind: "suspended"; readonly asked: AskedInput; readonly usage?: Usage }
   /** The usage that the agent reported after it was asked to stop. */
   | { readonly kind: "timeout"; readonly usage?: Usage }
   | { readonly kind: "cancelled"; readonly usage?: Usage };
 
-export type Asked = Omit<AskFrame, "t" | "usage">;
+export type AskedInput = Omit<AskFrame, "t" | "usage">;
 
 export interface RunTurnOptions {
   readonly channel: Duplex;
@@ -89,7 +89,7 @@ export async function runTurn(o: RunTurnOptions): Promise<TurnEnding> {
   const counts: Counts = { events: 0, deltaBytes: 0, steps: new Set(), reported: undefined };
   const answer = converse(o, { onCalled: called.resolve, counts, over: over.signal });
   const stopped = Promise.race([
-    aborted(o.signal, over.signal).then(() => "cancelled" as const),
+    waitForAbort(o.signal, over.signal).then(() => "cancelled" as const),
     elapsed(o, called.promise, over.signal),
   ]);
   // The loser of a race may still reject.
@@ -106,15 +106,15 @@ export async function runTurn(o: RunTurnOptions): Promise<TurnEnding> {
     const late = await Promise.race([answer, after(graceMs, over.signal)]);
     return { kind: first, ...used(late?.usage ?? counts.reported) };
   } finally {
-    over.abort(ended);
+    over.abort(turnEndedReason);
   }
 }
 
 /** Reads frames up to the answer, or to the end of the process. */
 async function converse(o: RunTurnOptions, call: Call): Promise<TurnEnding> {
   const { over } = call;
-  const frames = guestFrames(o.channel);
-  const untilGone = untilEnd(o.exited.then(() => after(lastWordsMs, over)));
+  const frames = readGuestFrames(o.channel);
+  const untilGone = createRaceWith(o.exited.then(() => after(lastWordsMs, over)));
   try {
     for (;;) {
       const next = await untilGone(frames.next());
@@ -236,14 +236,14 @@ async function endOfProcess(o: RunTurnOptions, over: AbortSignal): Promise<TurnE
     const message = "the agent closed file descriptors that are not its own, and with them the way to answer";
     return { kind: "failed", failure: failure("agent_error", message) };
   }
-  return { kind: "failed", failure: exitFailure(exit, await o.stderrTail?.()) };
+  return { kind: "failed", failure: toExitFailure(exit, await o.stderrTail?.()) };
 }
 
 /** Kept between turns: what was already read from a channel belongs to the next turn. */
 const framesOf = new WeakMap<Duplex, AsyncGenerator<GuestFrame, void>>();
 
 /** Reads the frames of an untrusted guest; also used by the entrypoint check. */
-export function guestFrames(channel: Duplex): AsyncGenerator<GuestFrame, void> {
+export function readGuestFrames(channel: Duplex): AsyncGenerator<GuestFrame, void> {
   const known = framesOf.get(channel);
   if (known !== undefined) return known;
   const frames = readFrames(channel);
@@ -268,7 +268,7 @@ async function elapsed(
 }
 
 /** Created once: aborting without a reason creates an error with a stack for every turn. */
-export const ended = "the turn has ended";
+export const turnEndedReason = "the turn has ended";
 
 /** Resolves after `ms`, but never once `over` has aborted. It only loses a race then, so an error would be a waste. */
 function after(ms: number, over: AbortSignal): Promise<undefined> {
@@ -280,7 +280,7 @@ function after(ms: number, over: AbortSignal): Promise<undefined> {
 }
 
 /** Never resolves once `over` has aborted. */
-export function aborted(signal: AbortSignal, over: AbortSignal): Promise<void> {
+export function waitForAbort(signal: AbortSignal, over: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve();
     else signal.addEventListener("abort", () => resolve(), { once: true, signal: over });

@@ -5,7 +5,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import {
   checkEntrypoint,
-  loadAhead,
+  preloadAgent,
   runTurn,
   type DeltaFrame,
   type Entry,
@@ -56,7 +56,7 @@ describe.each(findRuntimes())("$title", (runtime) => {
     const { channel, exited } = guest;
     const workspace = join(guest.workspace, "late");
     const request = { ...requestFor(runtime, guest, "again"), workspace };
-    loadAhead({ channel, ...request });
+    preloadAgent({ channel, ...request });
     try {
       const ending = await runTurn({
         channel,

@@ -3,7 +3,7 @@
 import { readlinkSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
 import { limits } from "@dari/domain";
-import { captureLogs, guestRuns, runTurn } from "../src/index.ts";
+import { captureLogs, waitForGuest, runTurn } from "../src/index.ts";
 import { findRuntimes, play, requestFor, sampleContext, startGuest, type Guest } from "./guest-fixture.ts";
 
 const emoji = "\u{1F600}";
@@ -220,7 +220,7 @@ describe.each(findRuntimes())("$title", (runtime) => {
   test("a process that may serve again keeps what is its own, and says nothing for a turn that is over", async () => {
     const guest = await startGuest(runtime);
     try {
-      expect(await guestRuns(guest.channel)).toBe(true);
+      expect(await waitForGuest(guest.channel)).toBe(true);
       const said: { answer: unknown; events: unknown[]; log: string }[] = [];
       const heard = new Set<number>();
       for (const prompt of ["one", "two"]) {

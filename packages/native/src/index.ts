@@ -2,7 +2,7 @@
 
 export { openMounter, type MountCommand, type Mounter } from "./mounter.ts";
 export { startWithCapabilities, withholdCapabilities } from "./namespace/capabilities.ts";
-export { enterOwnNamespace, ownNamespace, type OwnNamespace } from "./namespace/enter.ts";
-export { firstSubordinateId, mappedIds, type IdRange } from "./namespace/mapped-ids.ts";
+export { enterOwnNamespace, getNamespaceState, type NamespaceState } from "./namespace/enter.ts";
+export { firstSubordinateId, readMappedIds, type IdRange } from "./namespace/mapped-ids.ts";
 export { nativeCommand, nativeFile, nativeProblem, type NativeProgram } from "./native-program.ts";
 export { removeTree } from "./remove-tree.ts";

@@ -4,7 +4,7 @@
 import { lookup as lookUp, Resolver } from "node:dns/promises";
 import { connect, isIP, isIPv6, type LookupFunction, type Socket } from "node:net";
 import { isPublicAddress } from "./private-addresses.ts";
-import { advised, decide, normalHost, type EgressPolicy } from "./policy.ts";
+import { withAdvice, decideEgress, normalizeHost, type EgressPolicy } from "./policy.ts";
 
 /** Returns the addresses of a name; rejects or returns nothing if it has none. */
 export type Resolve = (name: string) => Promise<readonly string[]>;
@@ -51,7 +51,7 @@ export async function dial(policy: EgressPolicy, host: string, port: number, res
     else callback(null, found[0]!.address, found[0]!.family);
   };
   // `lookup` returns the checked addresses. An IP address is not looked up.
-  const socket = connect({ host: normalHost(host), port, lookup, autoSelectFamily: true, allowHalfOpen: true });
+  const socket = connect({ host: normalizeHost(host), port, lookup, autoSelectFamily: true, allowHalfOpen: true });
   socket.setTimeout(connectWithinMs, () => socket.destroy(new Error("it did not answer in time")));
   await new Promise<void>((connected, failed) => {
     socket.once("connect", connected);
@@ -68,18 +68,18 @@ async function permittedAddresses(
   port: number,
   resolve: Resolve,
 ): Promise<readonly string[]> {
-  const decision = decide(policy, host, port);
+  const decision = decideEgress(policy, host, port);
   if (!decision.allowed) throw new EgressRefusedError(decision.reason);
-  const name = normalHost(host);
+  const name = normalizeHost(host);
   if (decision.exact) return isIP(name) === 0 ? await findService(name) : [name];
   if (isIP(name) !== 0) {
     if (isPublicAddress(name)) return [name];
-    throw new EgressRefusedError(advised(policy, "its address is not a public one"));
+    throw new EgressRefusedError(withAdvice(policy, "its address is not a public one"));
   }
   const addresses = (await resolve(name).catch(() => [])).slice(0, addressesMax);
   // One private address among public ones is an attack, or a name that is meant for another network.
   if (addresses.length > 0 && addresses.every(isPublicAddress)) return addresses;
-  throw new NoPublicAddressError(advised(policy, "its name has no public address"));
+  throw new NoPublicAddressError(withAdvice(policy, "its name has no public address"));
 }
 
 /** Resolves a name like every program of this machine, with its hosts file and search domains. */

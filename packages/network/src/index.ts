@@ -3,10 +3,10 @@
 export { isPublicAddress } from "./private-addresses.ts";
 export { dial, EgressRefusedError, resolveName, publicReason, UntrustedHostError, type Resolve } from "./dial.ts";
 export {
-  decide,
+  decideEgress,
   egressHosts,
   EgressRuleError,
-  normalHost,
+  normalizeHost,
   parseEgressRules,
   type EgressBound,
   type EgressPolicy,

@@ -73,16 +73,16 @@ export function egressHosts(written: readonly string[]): EgressHost[] {
   return written.flatMap((host) => parseEgressHost(host) ?? []);
 }
 
-export function decide(policy: EgressPolicy, host: string, port: number): EgressDecision {
-  const name = normalHost(host);
+export function decideEgress(policy: EgressPolicy, host: string, port: number): EgressDecision {
+  const name = normalizeHost(host);
   const decision = decideUnbounded(policy, name, port);
-  if (!decision.allowed) return { allowed: false, reason: advised(policy, decision.reason) };
+  if (!decision.allowed) return { allowed: false, reason: withAdvice(policy, decision.reason) };
   const closed = policy.bounds?.find((bound) => !isWithin(bound, name, port));
   return closed === undefined ? decision : { allowed: false, reason: closed.advice };
 }
 
 /** Adds the advice to a reason. */
-export function advised({ advice }: EgressPolicy, reason: string): string {
+export function withAdvice({ advice }: EgressPolicy, reason: string): string {
   return advice === undefined ? reason : `${reason}; ${advice}`;
 }
 
@@ -101,7 +101,7 @@ function isWithin({ mode, hosts }: EgressBound, name: string, port: number): boo
 }
 
 /** Lower case, without brackets and the final dot. */
-export function normalHost(host: string): string {
+export function normalizeHost(host: string): string {
   return unbracketed(host).toLowerCase().replace(/\.$/, "");
 }
 

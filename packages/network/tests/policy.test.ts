@@ -3,7 +3,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { networkInterfaces } from "node:os";
 import {
-  decide,
+  decideEgress,
   egressHosts,
   EgressRuleError,
   isPublicAddress,
@@ -67,12 +67,12 @@ describe("an allow-list", () => {
     ["[fd00::5]:8000", "[fd00::5]", 8000, true],
     ["example.com", "example.com", 25, false],
   ])("%s and %s:%i", (allow, host, port, allowed) => {
-    expect(decide(policy("allow", allow), host, port).allowed).toBe(allowed);
+    expect(decideEgress(policy("allow", allow), host, port).allowed).toBe(allowed);
   });
 
   test("of an allow-list, only an endpoint by its address is exempt from the look at its address", () => {
-    expect(decide(policy("open", "10.0.0.5:80"), "10.0.0.5", 80)).toEqual({ allowed: true, exact: true });
-    expect(decide(policy("open", "a.example:80"), "a.example", 80)).toEqual({ allowed: true, exact: false });
+    expect(decideEgress(policy("open", "10.0.0.5:80"), "10.0.0.5", 80)).toEqual({ allowed: true, exact: true });
+    expect(decideEgress(policy("open", "a.example:80"), "a.example", 80)).toEqual({ allowed: true, exact: false });
   });
 
   test("each bound must allow a destination as well, and the one that does not says what to do", () => {
@@ -81,24 +81,24 @@ describe("an allow-list", () => {
     };
     const bounds = [bound("open", [], "ask us"), bound("allow", ["*.example.com", "10.0.0.5:80"], "ask the admin")];
     const bounded = { ...policy("open", "10.0.0.5:80, 10.0.0.6:80"), bounds: [...bounds] };
-    expect(decide(bounded, "A.example.com", 443)).toEqual({ allowed: true, exact: false });
-    expect(decide(bounded, "10.0.0.5", 80)).toEqual({ allowed: true, exact: true });
+    expect(decideEgress(bounded, "A.example.com", 443)).toEqual({ allowed: true, exact: false });
+    expect(decideEgress(bounded, "10.0.0.5", 80)).toEqual({ allowed: true, exact: true });
     for (const host of ["example.com", "10.0.0.6"]) {
-      expect(decide(bounded, host, 80)).toEqual({ allowed: false, reason: "ask the admin" });
+      expect(decideEgress(bounded, host, 80)).toEqual({ allowed: false, reason: "ask the admin" });
     }
     bounded.bounds.push(bound("off", [], "deploy again"));
-    expect(decide(bounded, "a.example.com", 443)).toEqual({ allowed: false, reason: "deploy again" });
+    expect(decideEgress(bounded, "a.example.com", 443)).toEqual({ allowed: false, reason: "deploy again" });
     const closed = { ...policy("allow", "a.example.com"), advice: "ask its operators", bounds };
     const reason = "it is not on the allow-list; ask its operators";
-    expect(decide(closed, "b.example.com", 443)).toEqual({ allowed: false, reason });
+    expect(decideEgress(closed, "b.example.com", 443)).toEqual({ allowed: false, reason });
   });
 
   test("a service is exactly its name and port, in every mode, wherever it lies", () => {
     for (const mode of ["off", "allow"] as const) {
       const rules = [{ kind: "service", name: "registry.example", port: 4873 }] as const;
-      expect(decide({ mode, rules }, "Registry.example.", 4873)).toEqual({ allowed: true, exact: true });
-      expect(decide({ mode, rules }, "registry.example", 443).allowed).toBe(false);
-      expect(decide({ mode, rules }, "a.registry.example", 4873).allowed).toBe(false);
+      expect(decideEgress({ mode, rules }, "Registry.example.", 4873)).toEqual({ allowed: true, exact: true });
+      expect(decideEgress({ mode, rules }, "registry.example", 443).allowed).toBe(false);
+      expect(decideEgress({ mode, rules }, "a.registry.example", 4873).allowed).toBe(false);
     }
   });
 

@@ -3,7 +3,7 @@
 // through a worker. The fields are those of BullMQ 5.
 
 import type { Redis } from "ioredis";
-import { failedTrace, toJob, turnJobId, type TurnJobData } from "./turn-job.ts";
+import { failureTrace, toBullJob, turnJobId, type TurnJobData } from "./turn-job.ts";
 
 export interface FailedTurn extends Omit<TurnJobData, "dispatchNumber"> {
   readonly reason: string;
@@ -76,7 +76,7 @@ export function openFailedJobs({ redis, mark, key, jobOptions, remove, keepMax }
 function fieldsOf(turn: FailedTurn, jobOptions: object): { jobId: string; failedAt: number; fields: object } {
   const { organizationId, sessionId, messageId } = turn;
   const named = { organizationId, sessionId, messageId, dispatchNumber: rebuiltNumber };
-  const job = toJob({ ...named, attemptsLeft: turn.attempts });
+  const job = toBullJob({ ...named, attemptsLeft: turn.attempts });
   const failedAt = turn.failedAt.getTime();
   const fields = {
     name: job.name,
@@ -88,7 +88,7 @@ function fieldsOf(turn: FailedTurn, jobOptions: object): { jobId: string; failed
     atm: turn.attempts,
     ats: turn.attempts,
     failedReason: turn.reason,
-    stacktrace: JSON.stringify([failedTrace(turn.reason)]),
+    stacktrace: JSON.stringify([failureTrace(turn.reason)]),
     processedOn: failedAt,
     finishedOn: failedAt,
   };

@@ -2,7 +2,7 @@
 
 import { createWakeRegistry, type Notifier, type WakeTopic } from "@dari/domain";
 import type { Redis } from "ioredis";
-import { takePulse } from "./pulse.ts";
+import { startLivenessCheck } from "./liveness-check.ts";
 import { connectFailingFast, connectWaiting, disconnect } from "./redis.ts";
 
 export interface RedisNotifier extends Notifier {
@@ -12,9 +12,9 @@ export interface RedisNotifier extends Notifier {
 export function createRedisNotifier(redisUrl: string, prefix: string): RedisNotifier {
   const publisher = connectFailingFast(redisUrl);
   const subscriber = connectWaiting(redisUrl);
-  const pulse = takePulse(publisher, { startsFresh: false });
+  const pulse = startLivenessCheck(publisher, { startsFresh: false });
   // Replaces a subscription whose connection is dead.
-  const hearing = takePulse(subscriber, { startsFresh: false });
+  const hearing = startLivenessCheck(subscriber, { startsFresh: false });
   const registry = createWakeRegistry();
   const channelOf = (topic: WakeTopic): string => `${prefix}:wake:${topic}`;
   const heard = new Set<WakeTopic>();

@@ -2,7 +2,7 @@
 
 import { createListeners, decodePreview, encodePreview, type Preview, type Previews } from "@dari/domain";
 import type { Redis } from "ioredis";
-import { takePulse, type Pulse } from "./pulse.ts";
+import { startLivenessCheck, type LivenessCheck } from "./liveness-check.ts";
 import { connectFailingFast, connectWaiting, disconnect } from "./redis.ts";
 
 export interface RedisPreviews extends Previews {
@@ -11,10 +11,10 @@ export interface RedisPreviews extends Previews {
 
 export function createRedisPreviews(redisUrl: string, prefix: string): RedisPreviews {
   const publisher = connectFailingFast(redisUrl);
-  const pulse = takePulse(publisher, { startsFresh: false });
+  const pulse = startLivenessCheck(publisher, { startsFresh: false });
   const channelPrefix = `${prefix}:preview:`;
   let subscriber: Redis | undefined;
-  let hearing: Pulse | undefined;
+  let hearing: LivenessCheck | undefined;
   const listeners = createListeners<Preview>({
     onFirst: (sessionId) =>
       void subscribing()
@@ -31,7 +31,7 @@ export function createRedisPreviews(redisUrl: string, prefix: string): RedisPrev
     if (subscriber !== undefined) return subscriber;
     subscriber = connectWaiting(redisUrl);
     // Replaces a subscription whose connection is dead.
-    hearing = takePulse(subscriber, { startsFresh: false });
+    hearing = startLivenessCheck(subscriber, { startsFresh: false });
     subscriber.on("message", (channel: string, text: string) => {
       const preview = decodePreview(text);
       if (preview !== undefined) listeners.call(channel.slice(channelPrefix.length), preview);

@@ -72,17 +72,17 @@ export class ConsumerRedis extends HeardRedis {
  * before there is a listener: a Redis that is silent until then would end the process.
  *
  */
-export function keepListening(connection: RedisConnection): void {
+export function keepSubscribed(connection: RedisConnection): void {
   const removeAll = connection.removeAllListeners.bind(connection);
   connection.removeAllListeners = (event) => removeAll(event).on("error", ignore);
   connection.on("error", ignore);
 }
 
-/** For queues and consumers: see `keepListening`. */
+/** For queues and consumers: see `keepSubscribed`. */
 export class BullConnection extends RedisConnection {
   constructor(...options: ConstructorParameters<typeof RedisConnection>) {
     super(...options);
-    keepListening(this);
+    keepSubscribed(this);
   }
 }
 

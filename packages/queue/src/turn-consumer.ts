@@ -1,12 +1,12 @@
 // One BullMQ worker with its own connections, from opening to disposal. Settlement is elsewhere.
 
 import { randomUUID } from "node:crypto";
-import { untilEnd } from "@dari/domain";
+import { createRaceWith } from "@dari/domain";
 import { Worker, type Job, type JobJsonRaw, type RedisConnection, type WorkerOptions } from "bullmq";
-import { takePulse } from "./pulse.ts";
-import { BullConnection, ConsumerRedis, keepListening } from "./redis.ts";
+import { startLivenessCheck } from "./liveness-check.ts";
+import { BullConnection, ConsumerRedis, keepSubscribed } from "./redis.ts";
 import { backoffStrategy, jobDataCharsMax, queueName, type QueueLocation, type TurnJobData } from "./turn-job.ts";
-import { timeout } from "./within.ts";
+import { timeout } from "./timeout.ts";
 
 export interface FetchedJob {
   readonly job: Job<TurnJobData>;
@@ -39,7 +39,7 @@ const stalledCheckMs = 5_000;
 
 export function openTurnConsumer(location: QueueLocation, options: { lockMs: number }): TurnConsumer {
   const redis = new ConsumerRedis(location.redisUrl);
-  const pulse = takePulse(redis, { startsFresh: true });
+  const pulse = startLivenessCheck(redis, { startsFresh: true });
   const checkMs = Math.min(options.lockMs, stalledCheckMs);
   const opts: WorkerOptions = {
     connection: redis,
@@ -56,7 +56,7 @@ export function openTurnConsumer(location: QueueLocation, options: { lockMs: num
   const worker = new TurnWorker(queueName(location.pool), null, opts, BullConnection);
   worker.on("error", () => undefined);
   const closed = Promise.withResolvers<undefined>();
-  const untilClosed = untilEnd(closed.promise);
+  const untilClosed = createRaceWith(closed.promise);
   // BullMQ's own timer may outlive its worker, because a running check starts the next one.
   const checking = setInterval(() => void worker.redeliverStalled(), checkMs);
   checking.unref();
@@ -93,7 +93,7 @@ export function openTurnConsumer(location: QueueLocation, options: { lockMs: num
 class TurnWorker extends Worker<TurnJobData> {
   constructor(...options: ConstructorParameters<typeof Worker<TurnJobData>>) {
     super(...options);
-    keepListening(blockingConnectionOf(this));
+    keepSubscribed(blockingConnectionOf(this));
   }
 
   protected override createJob(raw: JobJsonRaw, jobId: string): Job<TurnJobData> {

@@ -31,7 +31,7 @@ export function turnJobId(turn: Pick<TurnJobData, "messageId" | "dispatchNumber"
 }
 
 /** The job that is added for a turn. */
-export function toJob(turn: DispatchedTurn, delayMs = 0): TurnJob {
+export function toBullJob(turn: DispatchedTurn, delayMs = 0): TurnJob {
   const { organizationId, sessionId, messageId, dispatchNumber } = turn;
   return {
     name: "turn",
@@ -106,7 +106,7 @@ export class TurnFailed extends UnrecoverableError {
   }
 }
 
-export function failedTrace(reason: string): string {
+export function failureTrace(reason: string): string {
   return `${failedMark}${reason}`;
 }
 
@@ -141,7 +141,7 @@ const skewMs = 2_000;
  * takes it, so with a correct clock it never comes early by itself.
  *
  */
-export function cameEarly(job: { stacktrace: unknown; timestamp: number; opts: { delay?: number } }): boolean {
+export function wasPromoted(job: { stacktrace: unknown; timestamp: number; opts: { delay?: number } }): boolean {
   const last: unknown = Array.isArray(job.stacktrace) ? job.stacktrace.at(-1) : undefined;
   const retry =
     typeof last === "string" && last.startsWith(retryMark) ? /\ndue (\d{1,16})$/.exec(last)?.[1] : undefined;

@@ -3,11 +3,11 @@
 import type { DispatchedTurn, TurnDelivery } from "@dari/domain";
 import { Queue, type QueueOptions } from "bullmq";
 import { openFailedJobs, type FailedJobs } from "./failed-jobs.ts";
-import { takePulse } from "./pulse.ts";
+import { startLivenessCheck } from "./liveness-check.ts";
 import { BullConnection, connectFailingFast, disconnect } from "./redis.ts";
 import { createJobScan, type ScannedJob } from "./scan-jobs.ts";
-import { queueName, toJob, turnJobId, type QueueLocation, type TurnJobData } from "./turn-job.ts";
-import { timeout } from "./within.ts";
+import { queueName, toBullJob, turnJobId, type QueueLocation, type TurnJobData } from "./turn-job.ts";
+import { timeout } from "./timeout.ts";
 
 export interface DelayedTurn extends DispatchedTurn {
   /** Milliseconds; 0 is due at once. */
@@ -60,7 +60,7 @@ const jobOptions = {
 
 export function openTurnQueue(location: QueueLocation): TurnQueue {
   const redis = connectFailingFast(location.redisUrl);
-  const pulse = takePulse(redis, { startsFresh: false });
+  const pulse = startLivenessCheck(redis, { startsFresh: false });
   const opts: QueueOptions = {
     connection: redis,
     prefix: location.prefix,
@@ -89,7 +89,7 @@ export function openTurnQueue(location: QueueLocation): TurnQueue {
       return isAvailable();
     },
     async deliver(turns) {
-      const jobs = turns.map((turn) => toJob(turn));
+      const jobs = turns.map((turn) => toBullJob(turn));
       // A single job needs no transaction.
       await ask<unknown>(() =>
         jobs.length === 1 ? queue.add(jobs[0]!.name, jobs[0]!.data, jobs[0]!.opts) : queue.addBulk(jobs),
@@ -106,7 +106,7 @@ export function openTurnQueue(location: QueueLocation): TurnQueue {
       return turns.filter((_turn, index) => answers[index]?.[1] === 0);
     },
     async deliverLater(turns) {
-      if (turns.length > 0) await ask(() => queue.addBulk(turns.map((turn) => toJob(turn, turn.waitMs))));
+      if (turns.length > 0) await ask(() => queue.addBulk(turns.map((turn) => toBullJob(turn, turn.waitMs))));
     },
     scan: createJobScan(redis, key),
     remove,

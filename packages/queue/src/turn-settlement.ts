@@ -2,7 +2,7 @@
 
 import type { Job } from "bullmq";
 import { TurnFailed, TurnRetry, type TurnJobData } from "./turn-job.ts";
-import { timeout } from "./within.ts";
+import { timeout } from "./timeout.ts";
 
 /** Postgres has already decided; this makes the board agree. */
 export type TurnSettlement =

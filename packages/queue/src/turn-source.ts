@@ -2,7 +2,7 @@
 
 import type { Job } from "bullmq";
 import { openTurnConsumer, type FetchedJob, type TurnConsumer } from "./turn-consumer.ts";
-import { cameEarly, readTurnJob, wasFailed, type QueueLocation, type TurnJobData } from "./turn-job.ts";
+import { wasPromoted, readTurnJob, wasFailed, type QueueLocation, type TurnJobData } from "./turn-job.ts";
 import { settleJob, settleWithin, type TurnSettlement } from "./turn-settlement.ts";
 
 export interface TurnTicket extends TurnJobData {
@@ -59,7 +59,7 @@ export function openTurnSource(location: QueueLocation, options: { lockMs: numbe
       jobId,
       attemptsMade: found.job.attemptsMade,
       wasFailed: wasFailed(found.job.stacktrace),
-      cameEarly: cameEarly(found.job),
+      cameEarly: wasPromoted(found.job),
       settle(settlement) {
         locks.delete(one);
         const settling = locks.current(one).then(({ job, token }) => settleJob(job, token, settlement));

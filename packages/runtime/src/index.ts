@@ -29,5 +29,5 @@ export { openSpans, type EndedSpan, type Spans } from "./traces.ts";
 export { isSecretKey, redactFields } from "./redact.ts";
 export { clearScratch, createScratchSpace, type Scratch, type ScratchSpace } from "./scratch.ts";
 export { StartError } from "./start-error.ts";
-export { aborted, runMain } from "./run-main.ts";
+export { waitForAbort, runMain } from "./run-main.ts";
 export { writeHashed } from "./write-hashed.ts";

@@ -1,6 +1,6 @@
 // Runs a task repeatedly until told to stop: never two runs at once, on a fixed grid, with errors logged and counted.
 
-import { createBell, type Bell } from "@dari/domain";
+import { createWakeSignal, type WakeSignal } from "@dari/domain";
 import type { Logger } from "./log.ts";
 
 export interface LoopOptions {
@@ -40,7 +40,7 @@ const failureLogEveryMs = 10_000;
 export function loop(options: LoopOptions): Loop {
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
-  const bell = createBell();
+  const bell = createWakeSignal();
   signal.addEventListener("abort", bell.ring, { once: true });
   const counts = { runs: 0, failures: 0, failuresInARow: 0, succeededAt: performance.now() };
   const done = run(options, signal, bell, counts);
@@ -57,7 +57,7 @@ export function loop(options: LoopOptions): Loop {
 
 type Counts = { runs: number; failures: number; failuresInARow: number; succeededAt: number };
 
-async function run(options: LoopOptions, signal: AbortSignal, bell: Bell, counts: Counts): Promise<void> {
+async function run(options: LoopOptions, signal: AbortSignal, bell: WakeSignal, counts: Counts): Promise<void> {
   const log = options.log.child({ loop: options.name });
   const startedAt = performance.now();
   let loggedAt = Number.NEGATIVE_INFINITY;

@@ -97,7 +97,7 @@ function listenForStops({ options, draining, stopNow }: Life, startWatchdog: (af
 }
 
 /** Resolves when the signal aborts; at once if it already has. */
-export async function aborted(signal: AbortSignal): Promise<void> {
+export async function waitForAbort(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
   const { promise, resolve } = Promise.withResolvers<void>();
   signal.addEventListener("abort", () => resolve(), { once: true });

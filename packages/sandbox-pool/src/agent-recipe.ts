@@ -1,11 +1,11 @@
 // The pool's recipe for an agent: which turns can use the same sandbox, and how it is started.
 
 import { createHash, randomBytes } from "node:crypto";
-import { loadAhead } from "@dari/harness";
+import { preloadAgent } from "@dari/harness";
 import { agentTemplate } from "./agent-template.ts";
 import type { AgentContext, AgentTurn } from "./agent-turn.ts";
 import type { SandboxRecipe, StartedSandbox } from "./recipe.ts";
-import { agentSpec, reportConnections } from "./start-agent.ts";
+import { createAgentSpec, reportConnections } from "./start-agent.ts";
 
 /** Returns the recipe for the turn's agent. It holds nothing of the turn itself. */
 export function agentRecipe<T extends AgentTurn>(context: AgentContext<T>, turn: T): SandboxRecipe {
@@ -20,11 +20,11 @@ export function agentRecipe<T extends AgentTurn>(context: AgentContext<T>, turn:
       const image = await context.images.ensure(turn.image);
       try {
         const { onConnection, assignTo } = reportConnections(context, turn);
-        const spec = await agentSpec(context, turn, { ...slot, imageDir: image.dir, onConnection });
+        const spec = await createAgentSpec(context, turn, { ...slot, imageDir: image.dir, onConnection });
         const sandbox = await context.driver.prepare(spec);
         const { channel, paths } = sandbox;
         if (isPreload) {
-          loadAhead({ channel, entry: turn.image.entry, imageDir: paths.image, sdk: turn.manifest.sdk });
+          preloadAgent({ channel, entry: turn.image.entry, imageDir: paths.image, sdk: turn.manifest.sdk });
         }
         return { sandbox, assignTo, release: () => image.release() };
       } catch (error) {

@@ -5,7 +5,7 @@ import type { SandboxTemplate } from "@dari/sandbox";
 import type { AgentContext, AgentTurn } from "./agent-turn.ts";
 import { collectImportOutput, type ImportOutput } from "./import-output.ts";
 import type { SandboxRecipe, Slot, StartedSandbox, Template } from "./recipe.ts";
-import { agentSpec, reportConnections } from "./start-agent.ts";
+import { createAgentSpec, reportConnections } from "./start-agent.ts";
 
 /** Returns nothing for an agent that cannot be forked, or that must be loaded for every turn. */
 export function agentTemplate<T extends AgentTurn>(
@@ -38,7 +38,7 @@ async function startTemplate<T extends AgentTurn>(
   try {
     const { onConnection } = reportConnections(context, turn);
     const place = { ...slot, imageDir: image.dir, onConnection };
-    sandbox = await context.driver.prepareTemplate(await agentSpec(context, turn, place, { isTemplate: true }));
+    sandbox = await context.driver.prepareTemplate(await createAgentSpec(context, turn, place, { isTemplate: true }));
     const output = sandbox === undefined ? undefined : collectImportOutput(sandbox);
     const why = await whyUnforkable(turn, slot, sandbox, signal);
     if (why === undefined) return templateOf(context, turn, { sandbox: sandbox!, output: output!, end });

@@ -6,7 +6,7 @@ import type { AgentContext, AgentTurn } from "./agent-turn.ts";
 import type { TurnReports } from "./recipe.ts";
 
 /** Where a sandbox is started. `mounts` is given for a slot of the pool. */
-export interface AgentPlace {
+export interface AgentStart {
   readonly imageDir: string;
   readonly slotDir: string;
   readonly mounts?: SlotMounts;
@@ -17,16 +17,16 @@ export interface AgentPlace {
 export async function startAgent<T extends AgentTurn>(
   context: AgentContext<T>,
   turn: T,
-  place: AgentPlace,
+  place: AgentStart,
 ): Promise<Sandbox> {
-  return context.driver.prepare(await agentSpec(context, turn, place));
+  return context.driver.prepare(await createAgentSpec(context, turn, place));
 }
 
 /** Returns how a sandbox for the turn's agent is started. `isTemplate`: it is forked and serves no turn itself. */
-export async function agentSpec<T extends AgentTurn>(
+export async function createAgentSpec<T extends AgentTurn>(
   context: AgentContext<T>,
   turn: T,
-  { imageDir, onConnection, slotDir, mounts }: AgentPlace,
+  { imageDir, onConnection, slotDir, mounts }: AgentStart,
   { isTemplate = false }: { readonly isTemplate?: boolean } = {},
 ): Promise<SandboxSpec> {
   const { runtime, entry } = turn.image;

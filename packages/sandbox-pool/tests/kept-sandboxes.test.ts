@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/gl
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { guestCommand, guestRuns, loadAhead, loadTemplate, runTurn } from "@dari/harness";
+import { guestCommand, waitForGuest, preloadAgent, loadTemplate, runTurn } from "@dari/harness";
 import { createLogger } from "@dari/runtime";
 import { createBwrapDriver, openSlotMounts, type SandboxTemplate, type SlotMounts } from "@dari/sandbox";
 import { waitUntil } from "@dari/testkit";
@@ -172,7 +172,7 @@ function recipe(o: Asked = {}): SandboxRecipe & { session: NonNullable<SandboxRe
       const env = { SECRET: secret };
       const spec = { argv, env, imageDir, readOnlyPaths, network: "none", limits: {} } as const;
       const sandbox = await driver.prepare({ ...spec, ...slot });
-      if (isPreload) loadAhead({ channel: sandbox.channel, ...entryOf(file) });
+      if (isPreload) preloadAgent({ channel: sandbox.channel, ...entryOf(file) });
       return { sandbox, ...rest };
     },
   };
@@ -197,7 +197,7 @@ async function serve(o: Asked = {}): Promise<Served> {
   const turnDir = join(root, `turn-${(turnDirs += 1)}`);
   for (const folder of ["workspace", "state"]) mkdirSync(join(turnDir, folder), { recursive: true });
   writeFileSync(join(turnDir, "workspace", o.head ?? "first"), "");
-  expect(await guestRuns(sandbox.channel)).toBe(true);
+  expect(await waitForGuest(sandbox.channel)).toBe(true);
   await sandbox.claim(turnDir);
   const { file = "agent.mjs", prompt = "tell" } = o;
   const context = { sessionId: "s", messageId: "m", attempt: 1, parts: [], metadata: {}, history: [], answers: {} };

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { guestCommand, loadAhead, runTurn, type TurnEnding } from "@dari/harness";
+import { guestCommand, preloadAgent, runTurn, type TurnEnding } from "@dari/harness";
 import { createLogger } from "@dari/runtime";
 import { createBwrapDriver, openSlotMounts, type SlotMounts } from "@dari/sandbox";
 import { waitUntil } from "@dari/testkit";
@@ -88,7 +88,7 @@ function recipe(
         network: "none",
         limits: {},
       });
-      loadAhead({ channel: sandbox.channel, entry: { file, export: name }, imageDir: "/agent", sdk: "pi" });
+      preloadAgent({ channel: sandbox.channel, entry: { file, export: name }, imageDir: "/agent", sdk: "pi" });
       return { sandbox, assignTo: () => {}, release: () => void (held -= 1) };
     },
   };

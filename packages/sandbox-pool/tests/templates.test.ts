@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createRuntimes } from "@dari/builder";
-import { guestCommand, loadAhead, loadTemplate, runTurn } from "@dari/harness";
+import { guestCommand, preloadAgent, loadTemplate, runTurn } from "@dari/harness";
 import { createLogger } from "@dari/runtime";
 import { createBwrapDriver, openSlotMounts, type SlotMounts } from "@dari/sandbox";
 import { waitUntil } from "@dari/testkit";
@@ -98,7 +98,7 @@ function recipe(
     async start(slot) {
       const { guest, readOnlyPaths } = await commands(o.version);
       const sandbox = await driver.prepare({ ...usual, readOnlyPaths, argv: guest.argv, ...slot });
-      loadAhead({ ...what, channel: sandbox.channel });
+      preloadAgent({ ...what, channel: sandbox.channel });
       return { sandbox, assignTo: () => {}, release: () => {} };
     },
     async startTemplate(slot, signal) {

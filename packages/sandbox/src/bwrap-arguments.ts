@@ -6,7 +6,7 @@ import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { devicePaths } from "./device-nodes.ts";
 import { egressEnvironment } from "./egress/egress.ts";
-import { enterBind } from "./enter-program.ts";
+import { enterBind } from "./enter-input.ts";
 import { diskTmpOf, programEnvironment } from "./slot.ts";
 import type { SandboxPaths, SandboxSpec } from "./types.ts";
 
@@ -23,7 +23,7 @@ const rootfs = fileURLToPath(new URL("../rootfs", import.meta.url));
 export const memoryDirs: readonly string[] = ["/tmp", "/dev/shm"];
 export const defaultTmpBytes = 1024 * 1024 * 1024;
 /** The user inside. Not 0, because some programs refuse to run as root. */
-export const innerId = "1000";
+export const userIdInside = "1000";
 
 /** What name resolution, TLS, time zones and Debian's links need. None contains a secret. */
 export const etcPaths = [
@@ -53,10 +53,10 @@ export const etcPaths = [
 ].map((name) => `/etc/${name}`);
 
 /** Our own files in /etc. */
-export const etcAdded = { passwd: `${rootfs}/etc/passwd`, group: `${rootfs}/etc/group` };
+export const ownEtcFiles = { passwd: `${rootfs}/etc/passwd`, group: `${rootfs}/etc/group` };
 
 /** Options for every sandbox of this machine. `devicesDir`: nodes that replace the host's. */
-export function machineArguments(o: { disableUserNamespaces: boolean; devicesDir: string | undefined }): string[] {
+export function commonBwrapArguments(o: { disableUserNamespaces: boolean; devicesDir: string | undefined }): string[] {
   const { devicesDir } = o;
   return [
     "--unshare-user",
@@ -70,9 +70,9 @@ export function machineArguments(o: { disableUserNamespaces: boolean; devicesDir
     "--cap-drop",
     "ALL",
     "--uid",
-    innerId,
+    userIdInside,
     "--gid",
-    innerId,
+    userIdInside,
     ...systemDirectories().flatMap(({ path, target }) =>
       target === undefined ? ["--ro-bind", path, path] : ["--symlink", target, path],
     ),
@@ -91,7 +91,7 @@ export function machineArguments(o: { disableUserNamespaces: boolean; devicesDir
  * Host root may write kernel settings without any capability. So the sandbox of a root worker could set
  * kernel.core_pattern and run a program on the host. Also hides what reveals the host.
  */
-export function guardedPaths(): Record<"readOnly" | "emptied" | "hidden", readonly string[]> {
+export function protectedProcPaths(): Record<"readOnly" | "emptied" | "hidden", readonly string[]> {
   const existing = (names: readonly string[]): string[] =>
     names.map((name) => `/proc/${name}`).filter((path) => existsSync(path));
   return {
@@ -113,7 +113,7 @@ export function guardedPaths(): Record<"readOnly" | "emptied" | "hidden", readon
 }
 
 function guardedProc(): string[] {
-  const { readOnly, emptied, hidden } = guardedPaths();
+  const { readOnly, emptied, hidden } = protectedProcPaths();
   return [
     ...readOnly.flatMap((path) => ["--ro-bind", path, path]),
     ...emptied.flatMap((path) => ["--tmpfs", path, "--remount-ro", path]),
@@ -124,14 +124,14 @@ function guardedProc(): string[] {
   ];
 }
 
-export const scriptInside = "/.sandbox/script.cjs";
+export const scriptPathInside = "/.sandbox/script.cjs";
 
 /** Returns the path inside the sandbox of a file in `argv` or `readOnlyPaths`. */
-export function insidePathOf(spec: Pick<SandboxSpec, "script">, path: string): string {
-  return path === spec.script ? scriptInside : path;
+export function toPathInside(spec: Pick<SandboxSpec, "script">, path: string): string {
+  return path === spec.script ? scriptPathInside : path;
 }
 
-export const trustInside = "/.sandbox/trust";
+export const trustPathInside = "/.sandbox/trust";
 
 /**
  * Returns the machine's options for a sandbox with its own host user: the first program in it must become that user,
@@ -144,8 +144,8 @@ export function hostUserArguments(machineArgs: readonly string[]): string[] {
 }
 
 /** Maps this process's id to root of the sandbox, which owns the read-only files, and `id` to its user. */
-export function hostUserMap(id: number): string {
-  return `0 ${process.getuid!()} 1\n${innerId} ${id} 1\n`;
+export function hostUserIdMap(id: number): string {
+  return `0 ${process.getuid!()} 1\n${userIdInside} ${id} 1\n`;
 }
 
 /**
@@ -157,11 +157,11 @@ export function sandboxArguments(spec: SandboxSpec, etcDir: string, trustDir: st
   const diskTmp = diskTmpOf(spec);
   const inside = insidePaths;
   const isProxied = typeof spec.network === "object";
-  const trust = trustDir === undefined ? undefined : trustInside;
+  const trust = trustDir === undefined ? undefined : trustPathInside;
   const proxied = isProxied ? egressEnvironment(undefined, trust) : {};
   const env = { ...programEnvironment(spec, { home: inside.state, tmp: "/tmp" }), ...proxied };
   const readable = spec.readOnlyPaths.filter((path) => !isSystemPath(path));
-  const binds = [enterBind, ...readable.map((path) => [path, insidePathOf(spec, path)] as const)];
+  const binds = [enterBind, ...readable.map((path) => [path, toPathInside(spec, path)] as const)];
   return [
     ...(spec.network === "open" ? [] : ["--unshare-net"]),
     "--ro-bind",
@@ -171,7 +171,7 @@ export function sandboxArguments(spec: SandboxSpec, etcDir: string, trustDir: st
     ...(diskTmp === undefined ? memoryDirectory("/tmp", tmpBytes) : ["--bind", diskTmp.dir, "/tmp"]),
     ...openParents(binds.map(([, inner]) => inner)),
     ...binds.flatMap(([path, inner]) => ["--ro-bind", path, inner]),
-    ...(trustDir === undefined ? [] : ["--ro-bind", trustDir, trustInside]),
+    ...(trustDir === undefined ? [] : ["--ro-bind", trustDir, trustPathInside]),
     "--ro-bind",
     spec.imageDir,
     inside.image,

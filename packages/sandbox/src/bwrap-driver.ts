@@ -8,33 +8,33 @@ import { text } from "node:stream/consumers";
 import { nativeProblem } from "@dari/native";
 import { createBackground, type Background } from "./background.ts";
 import {
-  etcAdded,
+  ownEtcFiles,
   etcPaths,
   hostUserArguments,
-  hostUserMap,
-  innerId,
-  insidePathOf,
-  machineArguments,
+  hostUserIdMap,
+  userIdInside,
+  toPathInside,
+  commonBwrapArguments,
   sandboxArguments,
 } from "./bwrap-arguments.ts";
-import { launcherPipes, mappedArguments, startLauncher, type Launcher } from "./bwrap-launcher.ts";
-import { boundsTree, findGroupPlaces, groupCandidates, type GroupPlaces } from "./control-groups.ts";
+import { launcherPipes, mappedUserArguments, startLauncher, type Launcher } from "./bwrap-launcher.ts";
+import { canBoundTree, findControlGroupDirs, groupCandidates, type ControlGroupDirs } from "./control-groups.ts";
 import { openDeviceNodes } from "./device-nodes.ts";
 import { openEgress, type Egress } from "./egress/egress.ts";
-import { enterWords } from "./enter-program.ts";
-import { namespacedSandbox } from "./namespaced-sandbox.ts";
+import { encodeEnterInput } from "./enter-input.ts";
+import { createNamespacedSandbox } from "./namespaced-sandbox.ts";
 import { openNamespaceShares, type NamespaceShares } from "./namespace-shares.ts";
 import { findProgram, tryTimeoutMs } from "./programs.ts";
 import { keepLauncherReady, type ReadyLauncher } from "./ready-launcher.ts";
-import { isHostRoot, processesOfUser, processLimits } from "./rlimits.ts";
+import { isHostRoot, countProcessesOfUser, processLimits } from "./rlimits.ts";
 import { supervisedFilter } from "./seccomp/filter.ts";
 import { hostUserRange } from "./host-users.ts";
 import { checkSpec } from "./slot.ts";
 import type { Starter } from "./launch.ts";
-import { openSlotGiver, type SlotGiver } from "./slot-giver.ts";
-import { findStarter, noStarter } from "./starter.ts";
+import { openSlotOwnerChanger, type SlotOwnerChanger } from "./slot-owner-changer.ts";
+import { findStarter, starterUnavailable } from "./starter.ts";
 import { openSystemFiles, type SystemFiles } from "./system-files.ts";
-import { templateSandbox } from "./template/template.ts";
+import { createTemplateSandbox } from "./template/template.ts";
 import {
   SandboxStartError,
   type Guarantees,
@@ -45,19 +45,19 @@ import {
   type SandboxSpec,
   type SandboxTemplate,
 } from "./types.ts";
-import { within } from "./within.ts";
+import { withTimeout } from "./with-timeout.ts";
 
 interface Means {
   readonly bwrap: string;
   readonly machineArgs: readonly string[];
   readonly systemFiles: SystemFiles;
   readonly starter: Starter;
-  readonly groups: GroupPlaces | undefined;
+  readonly groups: ControlGroupDirs | undefined;
   readonly shares: NamespaceShares;
   /** The directory of device nodes that replace the host's. */
   readonly devicesDir: string | undefined;
   /** Gives slots to host users; undefined if sandboxes run as this process's user. */
-  readonly giveSlot: SlotGiver | undefined;
+  readonly giveSlot: SlotOwnerChanger | undefined;
 }
 
 type Found = { readonly means: Means; readonly guarantees: Guarantees } | { readonly reason: string };
@@ -163,12 +163,12 @@ async function startTemplate(
   const giveSlot = async (slotDir: string): Promise<void> => {
     if (hostUser !== undefined) await means.giveSlot?.({ slotDir }, hostUser);
   };
-  return templateSandbox({ base, init, spec, hostUser, giveSlot, starter, groups, egress, background, onHeld });
+  return createTemplateSandbox({ base, init, spec, hostUser, giveSlot, starter, groups, egress, background, onHeld });
 }
 
 async function start(spec: SandboxSpec, means: Means, launchers: Launchers, background: Background): Promise<Sandbox> {
   const launcher = await launchers.take(spec.limits);
-  const processes = processesOfUser(spec.limits, hostUserOf(spec, means));
+  const processes = countProcessesOfUser(spec.limits, hostUserOf(spec, means));
   const onEnd = (): void => launchers.rest?.();
   // Children of a template have their own limits, and their usage also counts for the template's namespace.
   void launcher.init.then((init) => init !== undefined && means.shares.apply(init.pid));
@@ -186,25 +186,25 @@ async function runIn(
   try {
     if (hostUser !== undefined) await means.giveSlot?.(spec, hostUser);
     const machineArgs =
-      hostUser === undefined ? means.machineArgs : [...hostUserArguments(means.machineArgs), ...mappedArguments];
+      hostUser === undefined ? means.machineArgs : [...hostUserArguments(means.machineArgs), ...mappedUserArguments];
     egress ??= typeof spec.network === "object" ? openEgress(spec.network, spec.slotDir) : undefined;
     launcher.run({
       options: [...machineArgs, ...sandboxArguments(spec, means.systemFiles.dir, egress?.trustDir)],
-      words: enterWords({
+      words: encodeEnterInput({
         ports: egress?.ports ?? [],
         limits: processLimits(spec.limits, { processes }),
-        user: hostUser === undefined ? undefined : innerId,
+        user: hostUser === undefined ? undefined : userIdInside,
         argv: insideArgv(spec),
       }),
-      idMap: hostUser === undefined ? undefined : hostUserMap(hostUser),
+      idMap: hostUser === undefined ? undefined : hostUserIdMap(hostUser),
       onServer: (port, server) => egress?.serve(port, server),
     });
-    return namespacedSandbox(spec, {
+    return createNamespacedSandbox(spec, {
       program: launcher,
       egress,
       background,
       hostUser,
-      isBounded: boundsTree(means.groups),
+      isBounded: canBoundTree(means.groups),
       name: "bubblewrap",
       unwatched: o.unwatched,
       ...(o.onEnd === undefined ? {} : { onEnd: o.onEnd }),
@@ -221,7 +221,7 @@ function hostUserOf({ hostUser }: SandboxSpec, { giveSlot }: Means): number | un
   return giveSlot === undefined ? undefined : hostUser;
 }
 
-const insideArgv = (spec: SandboxSpec): string[] => spec.argv.map((word) => insidePathOf(spec, word));
+const insideArgv = (spec: SandboxSpec): string[] => spec.argv.map((word) => toPathInside(spec, word));
 
 async function findMeans(o: BwrapOptions): Promise<Found> {
   const problem = nativeProblem();
@@ -230,14 +230,14 @@ async function findMeans(o: BwrapOptions): Promise<Found> {
   if (bwrap === undefined) return { reason: "the program bwrap was not found; install the package bubblewrap" };
   const [starter, groups, devicesDir] = await Promise.all([
     findStarter({ pipes: launcherPipes, isFollowed: true }),
-    o.controlGroups === false ? undefined : findGroupPlaces(),
+    o.controlGroups === false ? undefined : findControlGroupDirs(),
     isHostRoot() ? openDeviceNodes() : undefined,
   ]);
-  if (starter === undefined) return { reason: noStarter };
+  if (starter === undefined) return { reason: starterUnavailable };
   const shares = openNamespaceShares();
   let systemFiles: SystemFiles;
   try {
-    systemFiles = await openSystemFiles(etcPaths, etcAdded);
+    systemFiles = await openSystemFiles(etcPaths, ownEtcFiles);
   } catch (error) {
     return { reason: `the files of /etc cannot be copied: ${(error as Error).message}` };
   }
@@ -245,7 +245,7 @@ async function findMeans(o: BwrapOptions): Promise<Found> {
   const reasons: string[] = [];
   for (const disableUserNamespaces of [true, false]) {
     for (const candidate of groupCandidates(groups)) {
-      const machineArgs = machineArguments({ disableUserNamespaces, devicesDir });
+      const machineArgs = commonBwrapArguments({ disableUserNamespaces, devicesDir });
       const found = { bwrap, systemFiles, starter, devicesDir, shares, machineArgs };
       const base = { ...found, groups: candidate };
       const reason = await tryOut({ ...base, giveSlot: undefined }, withinMs);
@@ -260,10 +260,10 @@ async function findMeans(o: BwrapOptions): Promise<Found> {
 }
 
 /** Returns what gives slots to host users, if a sandbox with a host user works; otherwise undefined. */
-async function findHostUsers(means: Omit<Means, "giveSlot">, withinMs: number): Promise<SlotGiver | undefined> {
+async function findHostUsers(means: Omit<Means, "giveSlot">, withinMs: number): Promise<SlotOwnerChanger | undefined> {
   const range = hostUserRange();
   if (range === undefined) return undefined;
-  const giveSlot = await openSlotGiver();
+  const giveSlot = await openSlotOwnerChanger();
   const reason = await tryOut({ ...means, giveSlot }, withinMs, range.first);
   return reason === undefined ? giveSlot : undefined;
 }
@@ -291,7 +291,7 @@ async function tryOut(means: Means, withinMs: number, hostUser?: number): Promis
       background,
     );
     sandbox.stdout.resume();
-    const ended = await within(withinMs, Promise.all([text(sandbox.stderr), sandbox.exited]));
+    const ended = await withTimeout(withinMs, Promise.all([text(sandbox.stderr), sandbox.exited]));
     await sandbox.kill();
     await background.done();
     if (ended === undefined) return `bwrap did not end within ${withinMs} ms`;
@@ -322,7 +322,7 @@ function describe(means: Means): Guarantees {
     },
     notes: [
       "the kernel is shared with the host, behind a filter of system calls",
-      ...(boundsTree(means.groups)
+      ...(canBoundTree(means.groups)
         ? []
         : ["no control groups can be made here: memory and processes are looked at five times a second instead"]),
       ...(means.groups?.cpu === undefined

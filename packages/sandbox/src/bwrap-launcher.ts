@@ -2,16 +2,16 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import type { Duplex, Readable } from "node:stream";
-import type { ControlGroup, GroupPlaces } from "./control-groups.ts";
-import { enterInside } from "./enter-program.ts";
+import type { ControlGroup, ControlGroupDirs } from "./control-groups.ts";
+import { enterCommandInside } from "./enter-input.ts";
 import { launchInGroup } from "./group-launch.ts";
-import type { Launched, OnServer, Starter } from "./launch.ts";
+import type { LaunchedProcess, ServerHandler, Starter } from "./launch.ts";
 import { readProcess, type ProcessIdentity } from "./proc.ts";
 import { systemCallFilter } from "./seccomp/filter.ts";
 import type { SandboxLimits } from "./types.ts";
 
 export interface Launcher {
-  readonly launched: Launched;
+  readonly launched: LaunchedProcess;
   readonly group: ControlGroup | undefined;
   /** The first process of the sandbox; undefined if bubblewrap ended without creating one. */
   readonly init: Promise<ProcessIdentity | undefined>;
@@ -20,14 +20,14 @@ export interface Launcher {
   readonly isGone: boolean;
   /**
    * Starts the program. `options`: bubblewrap's. `words`: the input of `enter`. `onServer`: gets the sockets that
-   * `enter` hands over. `idMap`: written for the sandbox's user namespace; with `mappedArguments` among the options,
-   * bubblewrap waits for it. Call it once.
+   * `enter` hands over. `idMap`: written for the sandbox's user namespace; with `mappedUserArguments` among the
+   * options, bubblewrap waits for it. Call it once.
    */
   run(o: {
     options: readonly string[];
     words: string;
     idMap?: string | undefined;
-    onServer?: OnServer | undefined;
+    onServer?: ServerHandler | undefined;
   }): void;
   /** Ends an unused launcher with its group. Never rejects. */
   discard(): Promise<void>;
@@ -40,20 +40,20 @@ export const launcherPipes = 8;
  * Bubblewrap's options for a sandbox whose ids are mapped from outside: it waits for one byte before `enter`'s words.
  * That requires `--info-fd`, which reports the same as the status pipe.
  */
-export const mappedArguments = ["--userns-block-fd", "6"] as const;
+export const mappedUserArguments = ["--userns-block-fd", "6"] as const;
 
 /** @throws SandboxStartError */
 export async function startLauncher(o: {
   bwrap: string;
   /** Has `launcherPipes`. */
   starter: Starter;
-  groups: GroupPlaces | undefined;
+  groups: ControlGroupDirs | undefined;
   limits: SandboxLimits;
   /** Default: the filter of a sandbox that starts no others. */
   filter?: Buffer | undefined;
 }): Promise<Launcher> {
   const { filter = systemCallFilter() } = o;
-  let onServer: OnServer | undefined;
+  let onServer: ServerHandler | undefined;
   let isGone = false;
   const { launched, group } = await launchInGroup(o.groups, o.limits, {
     command: o.bwrap,
@@ -61,7 +61,7 @@ export async function startLauncher(o: {
       // A host name needs a namespace, which only the later options create. So if this process dies before it sends the
       // options, bubblewrap fails instead of starting a sandbox without options.
       ...["--hostname", "sandbox", "--args", "5", "--json-status-fd", "4", "--info-fd", String(launcherPipes)],
-      ...["--seccomp", "7", "--", ...enterInside, "6"],
+      ...["--seccomp", "7", "--", ...enterCommandInside, "6"],
     ],
     // Options are sent through a pipe: bubblewrap must not see the program's environment (it would obey LD_PRELOAD
     // outside the sandbox), and every user of the host can read a command line.
@@ -111,7 +111,7 @@ const unmapped = new Set<number>();
 
 let endsUnmapped = false;
 
-function awaitMaps({ pid, exited }: Launched): void {
+function awaitMaps({ pid, exited }: LaunchedProcess): void {
   if (!endsUnmapped) process.once("exit", endUnmapped);
   endsUnmapped = true;
   unmapped.add(pid);

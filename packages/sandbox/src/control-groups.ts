@@ -4,11 +4,11 @@ import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { leaveRootGroup } from "./leave-root-group.ts";
-import { isLeftBehind, ownName } from "./proc.ts";
+import { isOrphanName, createOwnedName } from "./proc.ts";
 import type { SandboxLimits } from "./types.ts";
 
 /** Where groups are created: one directory per kind of limit. In version 2 they are the same. */
-export interface GroupPlaces {
+export interface ControlGroupDirs {
   readonly version: 1 | 2;
   readonly memory: string | undefined;
   readonly processes: string | undefined;
@@ -66,7 +66,7 @@ const removeWithinMs = 10_000;
 const removeRestMaxMs = 50;
 
 /** Returns undefined if no group with any limit can be created. */
-export async function findGroupPlaces(): Promise<GroupPlaces | undefined> {
+export async function findControlGroupDirs(): Promise<ControlGroupDirs | undefined> {
   const [own, mounts] = await Promise.all([readOrEmpty("/proc/self/cgroup"), readOrEmpty("/proc/self/mountinfo")]);
   const places = (await placesOfVersion2(own, mounts)) ?? (await placesOfVersion1(own, mounts));
   if (places === undefined) return undefined;
@@ -75,12 +75,12 @@ export async function findGroupPlaces(): Promise<GroupPlaces | undefined> {
 }
 
 /** Returns whether they limit memory and processes of a whole sandbox. */
-export function boundsTree(groups: GroupPlaces | undefined): boolean {
+export function canBoundTree(groups: ControlGroupDirs | undefined): boolean {
   return groups?.memory !== undefined && groups.processes !== undefined;
 }
 
 /** Returns what to try, best first: a group that cannot be entered must not prevent a sandbox. */
-export function groupCandidates(groups: GroupPlaces | undefined): readonly (GroupPlaces | undefined)[] {
+export function groupCandidates(groups: ControlGroupDirs | undefined): readonly (ControlGroupDirs | undefined)[] {
   if (groups === undefined) return [undefined];
   const withoutCpu = { ...groups, cpu: undefined, cpuUse: groups.version === 2 ? groups.cpuUse : undefined };
   return groups.cpu === undefined && groups.cpuUse === withoutCpu.cpuUse
@@ -89,8 +89,8 @@ export function groupCandidates(groups: GroupPlaces | undefined): readonly (Grou
 }
 
 /** Nothing exists before its steps are run. `remove` also removes what some of the steps have created. */
-export function planGroup(places: GroupPlaces, limits: SandboxLimits): ControlGroup {
-  const name = ownName();
+export function planControlGroup(places: ControlGroupDirs, limits: SandboxLimits): ControlGroup {
+  const name = createOwnedName();
   const names = files[places.version];
   const below = (place: string): string => join(place, name);
   const [memory, processes, cpu, cpuUse] = [places.memory, places.processes, places.cpu, places.cpuUse].map((place) =>
@@ -128,7 +128,7 @@ export function planGroup(places: GroupPlaces, limits: SandboxLimits): ControlGr
   };
 }
 
-function dirsOf(places: GroupPlaces, dirOf: (place: string) => string): string[] {
+function dirsOf(places: ControlGroupDirs, dirOf: (place: string) => string): string[] {
   const { memory, processes, cpu, cpuUse } = places;
   return [...new Set([memory, processes, cpu, cpuUse])].filter((place) => place !== undefined).map(dirOf);
 }
@@ -177,7 +177,7 @@ async function removeGroup(dir: string): Promise<void> {
 /** Kills what runs in groups of a dead process, and removes them. */
 async function sweep(place: string): Promise<void> {
   for (const name of await readdir(place).catch(() => [])) {
-    if (!(await isLeftBehind(name))) continue;
+    if (!(await isOrphanName(name))) continue;
     const members = (await readOrEmpty(join(place, name, "cgroup.procs"))).split("\n").filter(Boolean);
     for (const pid of members) killQuietly(Number(pid));
     await (members.length > 0 ? removeGroup(join(place, name)) : rmdir(join(place, name)).catch(ignore));
@@ -192,7 +192,7 @@ function killQuietly(pid: number): void {
   }
 }
 
-async function placesOfVersion1(own: string, mounts: string): Promise<GroupPlaces | undefined> {
+async function placesOfVersion1(own: string, mounts: string): Promise<ControlGroupDirs | undefined> {
   const placeOf = async (controller: string): Promise<string | undefined> => {
     const path = own
       .split("\n")
@@ -215,9 +215,9 @@ async function placesOfVersion1(own: string, mounts: string): Promise<GroupPlace
  * A group with processes in it cannot delegate controllers. So groups are created in this process's own group if that
  * is the root, otherwise in the one above it, as service managers delegate it.
  */
-async function placesOfVersion2(own: string, mounts: string): Promise<GroupPlaces | undefined> {
+async function placesOfVersion2(own: string, mounts: string): Promise<ControlGroupDirs | undefined> {
   const path = /^0::(.*)$/m.exec(own)?.[1];
-  const root = mountOfVersion2(mounts);
+  const root = findCgroup2Mount(mounts);
   if (path === undefined || root === undefined) return undefined;
   if (path === "/") await leaveRootGroup(root);
   for (const dir of new Set([join(root, path), dirname(join(root, path))])) {
@@ -235,7 +235,7 @@ async function placesOfVersion2(own: string, mounts: string): Promise<GroupPlace
 }
 
 /** Returns where version 2 is mounted, from a text like /proc/self/mountinfo. */
-export function mountOfVersion2(mounts: string): string | undefined {
+export function findCgroup2Mount(mounts: string): string | undefined {
   const mount = mounts.split("\n").find((line) => line.includes(" - cgroup2 "));
   return mount?.split(" ")[4];
 }
@@ -243,7 +243,7 @@ export function mountOfVersion2(mounts: string): string | undefined {
 /** Returns the first directory in which a group can be created. */
 async function firstUsable(dirs: readonly string[]): Promise<string | undefined> {
   for (const dir of dirs) {
-    const trial = join(dir, ownName());
+    const trial = join(dir, createOwnedName());
     const made = await mkdir(trial).then(
       () => true,
       () => false,

@@ -5,7 +5,7 @@ import { closeSync, lstatSync, openSync } from "node:fs";
 import { chmod, chown, mkdtemp, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { findProgram, succeeds } from "./programs.ts";
+import { findProgram, exitsSuccessfully } from "./programs.ts";
 
 /** The devices in each sandbox's /dev, with their numbers. */
 const devices = { null: [1, 3], zero: [1, 5], full: [1, 7], random: [1, 8], urandom: [1, 9], tty: [5, 0] } as const;
@@ -36,7 +36,7 @@ async function makeNodes(mknod: string, dir: string): Promise<boolean> {
   try {
     for (const [name, numbers] of Object.entries(devices)) {
       const path = join(fresh, name);
-      if (!(await succeeds([mknod, path, "c", ...numbers.map(String)]))) return false;
+      if (!(await exitsSuccessfully([mknod, path, "c", ...numbers.map(String)]))) return false;
       await chown(path, nobody, nobody);
       await chmod(path, everybodys);
     }

@@ -22,7 +22,7 @@ const asDirectory = constants.O_RDONLY | constants.O_DIRECTORY;
  * walk, so each is opened first, and read only if it is still inside the original directory. A directory that is too
  * deep for a path counts as too much, because its contents cannot be measured.
  */
-export async function measureUse(dirs: readonly string[], bounds: DiskBounds): Promise<DiskUse> {
+export async function measureDiskUse(dirs: readonly string[], bounds: DiskBounds): Promise<DiskUse> {
   const use = { bytes: 0, files: 0, linked: new Set<number>() };
   for (const dir of dirs) {
     const root = await openDirectory(Buffer.from(dir), asDirectory);
@@ -124,7 +124,7 @@ export function watchDisk(
 
   async function lookClosely(full: DiskUse, now: readonly string[]): Promise<void> {
     const start = performance.now();
-    named = await measureUse(now, bounds);
+    named = await measureDiskUse(now, bounds);
     const { disk, underWay, isPartial } = await openFiles();
     unnamed = disk;
     unexplainedFrom = underWay === 0 && !isPartial ? undefined : (unexplainedFrom ?? fullThen?.bytes ?? full.bytes);
@@ -140,7 +140,7 @@ export function watchDisk(
       const full = await howFull(now);
       fullThen ??= full;
       if (watched !== now.join("\0")) {
-        named = await measureUse(now, bounds);
+        named = await measureDiskUse(now, bounds);
         watched = now.join("\0");
         // Numbers from other directories and file systems do not apply to these.
         unnamed = { bytes: 0, files: 0 };

@@ -2,8 +2,8 @@
 // program.
 
 import { nativeCommand } from "@dari/native";
-import { planGroup, type ControlGroup, type GroupPlaces } from "./control-groups.ts";
-import { launch, type Launched, type LaunchOptions } from "./launch.ts";
+import { planControlGroup, type ControlGroup, type ControlGroupDirs } from "./control-groups.ts";
+import { launch, type LaunchedProcess, type LaunchOptions } from "./launch.ts";
 import type { SandboxLimits } from "./types.ts";
 
 export interface GroupLaunchOptions extends LaunchOptions {
@@ -12,7 +12,7 @@ export interface GroupLaunchOptions extends LaunchOptions {
 }
 
 export interface LaunchedInGroup {
-  readonly launched: Launched;
+  readonly launched: LaunchedProcess;
   /** The caller removes it once the program has ended. */
   readonly group: ControlGroup | undefined;
 }
@@ -23,13 +23,13 @@ export interface LaunchedInGroup {
  * @throws SandboxStartError; nothing is left then
  */
 export async function launchInGroup(
-  places: GroupPlaces | undefined,
+  places: ControlGroupDirs | undefined,
   limits: SandboxLimits,
   o: GroupLaunchOptions,
 ): Promise<LaunchedInGroup> {
   if (places === undefined) return { launched: await launch(o), group: undefined };
-  const group = planGroup(places, limits);
-  const [command, ...args] = groupCommand(group.steps, o.complaintsTo, [o.command, ...o.args]);
+  const group = planControlGroup(places, limits);
+  const [command, ...args] = inGroupCommand(group.steps, o.complaintsTo, [o.command, ...o.args]);
   try {
     return { launched: await launch({ ...o, command: command!, args }), group };
   } catch (error) {
@@ -39,7 +39,7 @@ export async function launchInGroup(
 }
 
 /** Returns the command line that runs `steps` and becomes `program`. */
-export function groupCommand(
+export function inGroupCommand(
   steps: ControlGroup["steps"],
   complaintsTo: number,
   program: readonly string[],

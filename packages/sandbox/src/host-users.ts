@@ -5,7 +5,7 @@
 import { randomInt } from "node:crypto";
 import { chownSync, closeSync, lstatSync, mkdirSync, openSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { firstSubordinateId, mappedIds, type IdRange } from "@dari/native";
+import { firstSubordinateId, readMappedIds, type IdRange } from "@dari/native";
 import type { SandboxDriver } from "./types.ts";
 
 /** Chooses the host user of an organization's sandboxes. */
@@ -24,7 +24,7 @@ const wideRange: IdRange = { first: 1_900_000_000, count: 1_048_576 };
 const narrowCountMax = 3_000;
 
 /** Returns the ids for host users among `mapped`, those of this process's namespace; undefined if there are none. */
-export function hostUserRange(mapped: readonly IdRange[] = mappedIds()): IdRange | undefined {
+export function hostUserRange(mapped: readonly IdRange[] = readMappedIds()): IdRange | undefined {
   if (mapped.some((ids) => countFrom(ids, wideRange.first) >= wideRange.count)) return wideRange;
   const count = Math.min(narrowCountMax, Math.max(0, ...mapped.map((ids) => countFrom(ids, firstSubordinateId))));
   return count > 0 ? { first: firstSubordinateId, count } : undefined;
@@ -70,7 +70,7 @@ export function openHostUsers(dir: string, range: IdRange): HostUsers {
 }
 
 /** Returns a driver whose sandboxes all run as `hostUser`. */
-export function asHostUser(driver: SandboxDriver, hostUser: number | undefined): SandboxDriver {
+export function withHostUser(driver: SandboxDriver, hostUser: number | undefined): SandboxDriver {
   return {
     ...driver,
     prepare: (spec) => driver.prepare({ ...spec, hostUser }),

@@ -3,13 +3,13 @@
 export { createBwrapDriver } from "./bwrap-driver.ts";
 export { chooseDriver, NoSandboxDriverError, type ChosenDriver } from "./choose-driver.ts";
 export { adviseOnGroups, adviseOnNamespaces, readMachine, type Machine } from "./machine-advice.ts";
-export { asHostUser, hostUserRange, openHostUsers } from "./host-users.ts";
+export { withHostUser, hostUserRange, openHostUsers } from "./host-users.ts";
 export { createLandlockDriver } from "./landlock/landlock-driver.ts";
 export { createOciDriver } from "./oci/oci-driver.ts";
 export { createProcessDriver } from "./process-driver.ts";
 export type { EgressOptions, EgressRecord } from "./egress/traffic.ts";
 export {
-  cellOf,
+  renderCell,
   guaranteesOf,
   evidence,
   securityTable,

@@ -10,13 +10,13 @@ const bytesPerDescriptor = 4_096;
 /** Used if the kernel does not report the size of a socket's buffer. */
 const defaultBufferBytes = 212_992;
 
-export interface KernelMemory {
+export interface KernelMemoryMeter {
   /** Returns the maximum number of bytes that the processes `pids` can hold. */
   bytes(pids: readonly number[]): Promise<number>;
 }
 
 /** `init`: a process in the sockets' network namespace, if that is not the host's. */
-export function kernelMemoryOf(init: number): KernelMemory {
+export function createKernelMemoryMeter(init: number): KernelMemoryMeter {
   let perSocket: Promise<number> | undefined;
   let isOwnNetwork: Promise<boolean> | undefined;
   return {

@@ -9,7 +9,7 @@ import { withholdCapabilities } from "@dari/native";
 import { inheritedDescriptorMasks } from "./inherited-descriptors.ts";
 import { SandboxStartError, type SandboxExit } from "./types.ts";
 
-export interface Launched {
+export interface LaunchedProcess {
   readonly pid: number;
   readonly stdout: Readable;
   readonly stderr: Readable;
@@ -20,7 +20,7 @@ export interface Launched {
 }
 
 /** Called with each listening socket that the program hands over. */
-export type OnServer = (port: number, server: Server) => void;
+export type ServerHandler = (port: number, server: Server) => void;
 
 /** Untrusted programs get a lower priority than the worker, which must renew the leases of all turns. */
 function giveWay(pid: number | undefined): void {
@@ -40,7 +40,7 @@ export interface LaunchOptions {
   readonly cwd: string;
   readonly launcherPipes?: number;
   /** Opens Node's own channel after the launcher's pipes. Its descriptor is in NODE_CHANNEL_FD. */
-  readonly onServer?: OnServer;
+  readonly onServer?: ServerHandler;
   /**
    * Starts the program instead of this process. It must have the same number of pipes, and the environment must be
    * empty.
@@ -62,11 +62,11 @@ export interface Starter {
    * Like `launch`, with as many pipes as the starter was opened for and an empty environment.
    * @throws SandboxStartError
    */
-  launch(o: StartOptions): Promise<Launched>;
+  launch(o: StartOptions): Promise<LaunchedProcess>;
 }
 
 /** Executes `command` in a new session. Throws SandboxStartError if it cannot be executed. */
-export async function launch(o: LaunchOptions): Promise<Launched> {
+export async function launch(o: LaunchOptions): Promise<LaunchedProcess> {
   if (o.starter !== undefined) return o.starter.launch(o);
   await withholdCapabilities();
   const pipes = o.launcherPipes ?? 0;
@@ -80,7 +80,7 @@ export async function launch(o: LaunchOptions): Promise<Launched> {
       "pipe",
       ...Array.from({ length: 3 + pipes }, () => "pipe" as const),
       ...ipc,
-      ...masksFrom(4 + pipes + ipc.length),
+      ...stdioMasksFrom(4 + pipes + ipc.length),
     ],
   });
   child.stdin?.destroy();
@@ -109,7 +109,7 @@ export async function launch(o: LaunchOptions): Promise<Launched> {
 }
 
 /** Returns the stdio of a program from the descriptor `first` on, without anything that this process inherited. */
-export function masksFrom(first: number): ("ignore" | number)[] {
+export function stdioMasksFrom(first: number): ("ignore" | number)[] {
   const masks = inheritedDescriptorMasks();
   const last = Math.max(first - 1, ...masks.keys());
   return Array.from({ length: last - first + 1 }, (_, i) => masks.get(first + i) ?? "ignore");
@@ -130,7 +130,7 @@ export const signalNames: ReadonlyMap<number, NodeJS.Signals> = new Map(
 );
 
 /** Converts a launcher's report of a death by signal n, exit code 128 + n, back into the signal. */
-export function exitThroughLauncher(exit: SandboxExit): SandboxExit {
+export function decodeLauncherExit(exit: SandboxExit): SandboxExit {
   const signal = exit.code === null ? undefined : signalNames.get(exit.code - 128);
   return signal === undefined ? exit : { ...exit, code: null, signal };
 }

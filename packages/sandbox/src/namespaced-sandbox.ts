@@ -5,14 +5,14 @@ import { insidePaths, memoryDirs } from "./bwrap-arguments.ts";
 import type { Launcher } from "./bwrap-launcher.ts";
 import type { Background } from "./background.ts";
 import type { Egress } from "./egress/egress.ts";
-import { exitThroughLauncher } from "./launch.ts";
-import { namespaceTree } from "./process-tree.ts";
-import { bringToRest, type Resting } from "./rest.ts";
-import { diskTmpOf, removeDiskTmp, workingFolders } from "./slot.ts";
+import { decodeLauncherExit } from "./launch.ts";
+import { createNamespaceTree } from "./process-tree.ts";
+import { stopProcesses, type StoppedSandbox } from "./stop-processes.ts";
+import { diskTmpOf, removeDiskTmp, openWorkingFolders } from "./slot.ts";
 import type { Exceeded, Sandbox, SandboxExit, SandboxLimits, SandboxSpec, SandboxUsage, SlotMounts } from "./types.ts";
-import { watchSandbox, type Watch } from "./watch.ts";
+import { watchSandbox, type Watch } from "./watch-sandbox.ts";
 
-export interface Held {
+export interface SandboxResources {
   readonly program: Pick<Launcher, "launched" | "group" | "init" | "programRan">;
   readonly egress: Egress | undefined;
   readonly background: Background;
@@ -35,12 +35,12 @@ export interface Held {
   onEnd?(): void;
 }
 
-export function namespacedSandbox(spec: SandboxSpec, held: Held): Sandbox {
+export function createNamespacedSandbox(spec: SandboxSpec, held: SandboxResources): Sandbox {
   const { egress, background, hostUser } = held;
   const { launched, group, init, programRan } = held.program;
-  const tree = namespaceTree({ launcherPid: launched.pid, launcherExited: launched.exited, init });
+  const tree = createNamespaceTree({ launcherPid: launched.pid, launcherExited: launched.exited, init });
   let dir = spec.slotDir;
-  let folders = workingFolders(dir, hostUser);
+  let folders = openWorkingFolders(dir, hostUser);
   const watch = watchHeld(
     spec,
     held,
@@ -48,7 +48,7 @@ export function namespacedSandbox(spec: SandboxSpec, held: Held): Sandbox {
     () => void tree.kill().catch(() => {}),
   );
   let usage: SandboxUsage = {};
-  let resting: Resting | undefined;
+  let resting: StoppedSandbox | undefined;
   async function readUsage(): Promise<void> {
     const [exceeded, peakMemoryBytes] = await Promise.all([group?.exceeded(), group?.peakMemoryBytes()]);
     usage = { exceeded: exceeded ?? watch.exceeded() ?? held.exceeded?.(), peakMemoryBytes };
@@ -68,7 +68,7 @@ export function namespacedSandbox(spec: SandboxSpec, held: Held): Sandbox {
     if (turnDir !== spec.slotDir) {
       if (spec.mounts === undefined) throw new TypeError("only a sandbox with mounts can be claimed for a directory");
       dir = turnDir;
-      folders = workingFolders(turnDir, hostUser);
+      folders = openWorkingFolders(turnDir, hostUser);
       attaching = spec.mounts.attach(turnDir, spec.slotDir);
     }
     const [attached, made] = await Promise.allSettled([attaching, folders.create()]);
@@ -79,7 +79,7 @@ export function namespacedSandbox(spec: SandboxSpec, held: Held): Sandbox {
   }
   async function rest(mounts: SlotMounts, kept: number | undefined): Promise<string | undefined> {
     const { mountsBelow = 0 } = held;
-    const came = await bringToRest({ init: await init, mounts, slotDir: spec.slotDir, mountsBelow, kept });
+    const came = await stopProcesses({ init: await init, mounts, slotDir: spec.slotDir, mountsBelow, kept });
     if (typeof came === "string") return came;
     resting = came;
     egress?.settle();
@@ -102,7 +102,7 @@ export function namespacedSandbox(spec: SandboxSpec, held: Held): Sandbox {
   };
 }
 
-function watchHeld(spec: SandboxSpec, held: Held, dir: () => string, onExceeded: () => void): Watch {
+function watchHeld(spec: SandboxSpec, held: SandboxResources, dir: () => string, onExceeded: () => void): Watch {
   const { mounts, limits, slotDir } = spec;
   const watch = watchSandbox({
     slotDir: dir,
@@ -126,16 +126,16 @@ function watchHeld(spec: SandboxSpec, held: Held, dir: () => string, onExceeded:
  * program.
  */
 function restOf(
-  { watched }: Held,
+  { watched }: SandboxResources,
   mounts: SlotMounts | undefined,
   rest: (mounts: SlotMounts, kept?: number) => Promise<string | undefined>,
-  resting: () => Resting | undefined,
+  resting: () => StoppedSandbox | undefined,
 ): Pick<Sandbox, "rest" | "isStill"> {
   if (mounts === undefined || watched !== undefined) return {};
   return { rest: (kept) => rest(mounts, kept), isStill: () => resting()?.isStill() ?? Promise.resolve(true) };
 }
 
 function describeExit(exit: SandboxExit, programRan: boolean, name: string): SandboxExit {
-  if (programRan || exit.signal !== null || exit.code === null || exit.code > 128) return exitThroughLauncher(exit);
+  if (programRan || exit.signal !== null || exit.code === null || exit.code > 128) return decodeLauncherExit(exit);
   return { ...exit, startError: `${name} could not set up the sandbox or execute the program; its stderr says why` };
 }

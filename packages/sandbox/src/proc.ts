@@ -62,7 +62,7 @@ export async function childrenOf(pid: number): Promise<number[]> {
         .map(Number);
 }
 
-export async function environmentHolds(pid: number, mark: string): Promise<boolean> {
+export async function environmentContains(pid: number, mark: string): Promise<boolean> {
   return (await readQuietly(`/proc/${pid}/environ`))?.includes(mark) ?? false;
 }
 
@@ -75,7 +75,7 @@ export async function listProcesses(): Promise<ProcessRow[]> {
 let ownStartTime: string | undefined;
 
 /** Returns a name for what would stay if this process died: its pid, its start time, and a unique part. */
-export function ownName(): string {
+export function createOwnedName(): string {
   ownStartTime ??= rowOf(process.pid, readFileSync("/proc/self/stat", "latin1")).startTime;
   return `dari-${process.pid}-t${ownStartTime}-${randomUUID()}`;
 }
@@ -84,7 +84,7 @@ export function ownName(): string {
  * Returns whether something with this name belongs to a dead process. A pid alone is not enough: in containers the next
  * process has the same.
  */
-export async function isLeftBehind(name: string): Promise<boolean> {
+export async function isOrphanName(name: string): Promise<boolean> {
   const [, pid, startTime] = /^dari-(\d+)-t(\d+)-/.exec(name) ?? [];
   return pid !== undefined && (await readProcess(Number(pid)))?.startTime !== startTime;
 }

@@ -5,12 +5,12 @@ import { randomUUID } from "node:crypto";
 import { access, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { exitThroughLauncher, launch, type Launched } from "./launch.ts";
+import { decodeLauncherExit, launch, type LaunchedProcess } from "./launch.ts";
 import { childrenOf, readProcess, type ProcessIdentity } from "./proc.ts";
-import { groupTree, markedTree, namespaceTree, type ProcessTree } from "./process-tree.ts";
-import { findProgram, succeeds } from "./programs.ts";
+import { createGroupTree, createMarkedTree, createNamespaceTree, type ProcessTree } from "./process-tree.ts";
+import { findProgram, exitsSuccessfully } from "./programs.ts";
 import { isHostRoot, prlimitArguments } from "./rlimits.ts";
-import { checkSpec, programEnvironment, workingFolders } from "./slot.ts";
+import { checkSpec, programEnvironment, openWorkingFolders } from "./slot.ts";
 import type { Guarantees, Sandbox, SandboxDriver, SandboxSpec } from "./types.ts";
 
 /** How the tree is tracked. `enter` is the command that creates the namespace with an init. */
@@ -66,9 +66,9 @@ async function start(spec: SandboxSpec, { hold, prlimit }: Means): Promise<Sandb
   if (hold.kind === "tracked") env[markName] = mark;
 
   const launched = await launch({ command: command!, args, env, cwd: workspace });
-  const exited = hold.kind === "namespace" ? launched.exited.then(exitThroughLauncher) : launched.exited;
+  const exited = hold.kind === "namespace" ? launched.exited.then(decodeLauncherExit) : launched.exited;
   const tree = holdTree(launched, hold, mark);
-  const folders = workingFolders(spec.slotDir);
+  const folders = openWorkingFolders(spec.slotDir);
   let killed: Promise<void> | undefined;
   return {
     channel: launched.channel,
@@ -83,15 +83,20 @@ async function start(spec: SandboxSpec, { hold, prlimit }: Means): Promise<Sandb
   };
 }
 
-function holdTree(launched: Launched, hold: Hold, mark: string): ProcessTree {
+function holdTree(launched: LaunchedProcess, hold: Hold, mark: string): ProcessTree {
   const { pid, exited } = launched;
   switch (hold.kind) {
     case "namespace":
-      return namespaceTree({ launcherPid: pid, launcherExited: exited, init: onlyChild(pid, exited), gently: true });
+      return createNamespaceTree({
+        launcherPid: pid,
+        launcherExited: exited,
+        init: onlyChild(pid, exited),
+        gently: true,
+      });
     case "tracked":
-      return markedTree({ pid, exited, mark: `${markName}=${mark}` });
+      return createMarkedTree({ pid, exited, mark: `${markName}=${mark}` });
     case "group":
-      return groupTree({ pid, exited });
+      return createGroupTree({ pid, exited });
   }
 }
 
@@ -127,7 +132,7 @@ async function findHold(): Promise<Hold> {
       ];
   for (const userNamespace of candidates) {
     const enter = [unshare, ...userNamespace, ...init];
-    if (await succeeds([...enter, nothing])) {
+    if (await exitsSuccessfully([...enter, nothing])) {
       return { kind: "namespace", enter, ownUserNamespace: userNamespace.length > 0 };
     }
   }

@@ -3,14 +3,14 @@
 import { setTimeout as delay } from "node:timers/promises";
 import {
   childrenOf,
-  environmentHolds,
+  environmentContains,
   isAlive,
   listProcesses,
   readProcess,
   type ProcessIdentity,
   type ProcessRow,
 } from "./proc.ts";
-import { within } from "./within.ts";
+import { withTimeout } from "./with-timeout.ts";
 
 const killDeadlineMs = 30_000;
 const pollMs = 1;
@@ -27,7 +27,7 @@ export interface ProcessTree {
  * death completes, so waiting for init is waiting for all. `init` resolves to undefined if the launcher ended without
  * creating one.
  */
-export function namespaceTree(o: {
+export function createNamespaceTree(o: {
   launcherPid: number;
   launcherExited: Promise<unknown>;
   init: Promise<ProcessIdentity | undefined>;
@@ -38,12 +38,12 @@ export function namespaceTree(o: {
   void o.launcherExited.then(() => (launcherIsGone = true));
 
   async function kill(): Promise<void> {
-    const init = await within(initKnownWithinMs, o.init);
+    const init = await withTimeout(initKnownWithinMs, o.init);
     if (init === undefined && !launcherIsGone) await killLauncher();
     if (init !== undefined && o.gently !== true && (await isAlive(init))) {
       signalQuietly(init.pid, "SIGKILL");
       // The launcher is init's parent and waits for it, so no polling is needed.
-      await within(killDeadlineMs, o.launcherExited);
+      await withTimeout(killDeadlineMs, o.launcherExited);
     }
     // A launcher that was killed reports nothing about init.
     if (init !== undefined) await killInit(init);
@@ -77,7 +77,7 @@ export function namespaceTree(o: {
 }
 
 /** Finds a tree by a mark in the environment, by sessions and by parents: all that /proc shows. */
-export function markedTree(o: { pid: number; exited: Promise<unknown>; mark: string }): ProcessTree {
+export function createMarkedTree(o: { pid: number; exited: Promise<unknown>; mark: string }): ProcessTree {
   const sessions = new Set([o.pid]);
   const known = new Set([o.pid]);
 
@@ -86,7 +86,7 @@ export function markedTree(o: { pid: number; exited: Promise<unknown>; mark: str
     const members = new Set<ProcessRow>();
     await Promise.all(
       rows.map(async (row) => {
-        if (await environmentHolds(row.pid, o.mark)) members.add(row);
+        if (await environmentContains(row.pid, o.mark)) members.add(row);
       }),
     );
     for (let grew = true; grew;) {
@@ -122,7 +122,7 @@ export function markedTree(o: { pid: number; exited: Promise<unknown>; mark: str
 }
 
 /** A process group: all that a system without /proc offers. Does not find a process that left the group. */
-export function groupTree(o: { pid: number; exited: Promise<unknown> }): ProcessTree {
+export function createGroupTree(o: { pid: number; exited: Promise<unknown> }): ProcessTree {
   async function kill(): Promise<void> {
     await killUntil(
       () => Promise.resolve(!signalQuietly(-o.pid, "SIGKILL")),

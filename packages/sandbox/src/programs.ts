@@ -25,7 +25,10 @@ export async function isExecutable(path: string): Promise<boolean> {
 }
 
 /** Runs a command to its end, by default with an empty environment. Returns whether it exits with 0. */
-export function succeeds(argv: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<boolean> {
+export function exitsSuccessfully(
+  argv: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<boolean> {
   return new Promise((resolve) => {
     const options = { env, stdio: "ignore", timeout: tryTimeoutMs, killSignal: "SIGKILL" } as const;
     const child = spawn(argv[0]!, argv.slice(1), options);

@@ -25,7 +25,7 @@ const sharesOfUser = {
 let shares: Readonly<Record<keyof typeof sharesOfUser, number>> | undefined;
 
 /** Returns the share of each limit that the kernel counts per user; at most this process's own. */
-export function userShares(): Readonly<Record<keyof typeof sharesOfUser, number>> {
+export function userLimitShares(): Readonly<Record<keyof typeof sharesOfUser, number>> {
   if (shares !== undefined) return shares;
   const text = process.platform === "linux" ? readFileSync("/proc/self/limits", "latin1") : "";
   const shareOf = ({ share, inProc }: { share: number; inProc: string }): number => {
@@ -51,7 +51,7 @@ export function processLimits(
     fsize: fileBytes,
     cpu: processCpuSeconds(limits),
     nproc: o.processes,
-    ...(o.hasOwnKernel === true ? {} : userShares()),
+    ...(o.hasOwnKernel === true ? {} : userLimitShares()),
   };
   const set = Object.entries(all).filter(([, value]) => value !== undefined);
   return ["core=0", ...set.map(([name, value]) => `${name}=${value}`)];
@@ -73,7 +73,7 @@ const hostUserFactor = 4;
  * Returns how many processes the kernel allows a sandbox by RLIMIT_NPROC, which it counts per user and namespace;
  * undefined if it does not count them.
  */
-export function processesOfUser({ processes }: SandboxLimits, hostUser: number | undefined): number | undefined {
+export function countProcessesOfUser({ processes }: SandboxLimits, hostUser: number | undefined): number | undefined {
   if (processes === undefined) return undefined;
   if (hostUser !== undefined) return processes * hostUserFactor;
   return isHostRoot() ? undefined : processes;

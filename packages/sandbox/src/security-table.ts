@@ -1,5 +1,5 @@
 // The table of docs/security-isolation.md: what stops what, by driver, and the test file that proves it. A cell without
-// a test says "not stopped". Tests declare what they prove by `showing` of @dari/testkit.
+// a test says "not stopped". Tests declare what they prove by `testGuarantee` of @dari/testkit.
 
 /** The test files by their names on the page. */
 export const evidence = {
@@ -231,7 +231,7 @@ export const securityTable = {
 
 export type Guarantee = keyof typeof securityTable;
 
-export function cellOf(guarantee: Guarantee, driver: TableDriver): Cell {
+export function renderCell(guarantee: Guarantee, driver: TableDriver): Cell {
   const row: Row = securityTable[guarantee];
   return driver === "oci" ? (row.oci ?? row.bwrap) : row[driver];
 }
@@ -239,7 +239,7 @@ export function cellOf(guarantee: Guarantee, driver: TableDriver): Cell {
 /** Returns what the table says that this file proves. */
 export function guaranteesOf(file: Evidence): { guarantee: Guarantee; driver: TableDriver; needsHostUsers: boolean }[] {
   const all = (Object.keys(securityTable) as Guarantee[]).flatMap((guarantee) =>
-    tableDrivers.map((driver) => ({ guarantee, driver, cell: cellOf(guarantee, driver) })),
+    tableDrivers.map((driver) => ({ guarantee, driver, cell: renderCell(guarantee, driver) })),
   );
   return all
     .filter(({ cell }) => cell.by === file)

@@ -15,7 +15,7 @@ export interface SessionWeights {
   lower(pids: readonly number[]): Promise<void>;
 }
 
-export function sessionWeights(): SessionWeights {
+export function createSessionWeights(): SessionWeights {
   return {
     async lower(pids) {
       // A program that this process has started is in its own session; this process's session is never lowered.

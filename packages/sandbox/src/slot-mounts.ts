@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { openMounter, removeTree, type Mounter } from "@dari/native";
 import { findProgram, tryTimeoutMs } from "./programs.ts";
 import type { Sandbox, SandboxDriver, SandboxExit, SlotMounts } from "./types.ts";
-import { within } from "./within.ts";
+import { withTimeout } from "./with-timeout.ts";
 
 const folders = ["workspace", "state"] as const;
 
@@ -36,7 +36,7 @@ async function tryOut(mounts: SlotMounts, driver: SandboxDriver): Promise<void> 
     const spec = { argv, env: {}, imageDir: turnDir, readOnlyPaths: [], network: "none", limits: {} } as const;
     const sandbox = await driver.prepare({ ...spec, slotDir, mounts });
     try {
-      const exit = await within(tryTimeoutMs, claimOnceUp(sandbox, turnDir));
+      const exit = await withTimeout(tryTimeoutMs, claimOnceUp(sandbox, turnDir));
       if (exit?.code !== 0) throw new Error("a mount does not arrive in a running sandbox");
     } finally {
       await sandbox.kill();

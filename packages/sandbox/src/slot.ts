@@ -77,7 +77,7 @@ export interface WorkingFolders {
 }
 
 /** `owner`: user and group of created folders (default: this process's). */
-export function workingFolders(slotDir: string, owner?: number): WorkingFolders {
+export function openWorkingFolders(slotDir: string, owner?: number): WorkingFolders {
   const created: string[] = [];
   return {
     async create() {

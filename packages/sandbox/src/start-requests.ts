@@ -2,9 +2,9 @@
 
 import { connect, type Server, type Socket } from "node:net";
 import { getSystemErrorName } from "node:util";
-import { signalNames, type Launched, type OnServer } from "./launch.ts";
+import { signalNames, type LaunchedProcess, type ServerHandler } from "./launch.ts";
 import { SandboxStartError } from "./types.ts";
-import { within } from "./within.ts";
+import { withTimeout } from "./with-timeout.ts";
 
 /** What starts.h reads of one request, with some reserve. */
 const requestBytesMax = 32 * 1024;
@@ -12,13 +12,13 @@ const requestBytesMax = 32 * 1024;
 const answerWithinMs = 60_000;
 
 /** A running program that starts others, as its client sees it. */
-export interface Receiver {
+export interface StarterConnection {
   /** The name of its socket. */
   readonly name: string;
   /** Number of pipes of each start, from descriptor 1 on; at least 3. */
   readonly pipes: number;
   /** Called with the sockets that starts hand over, by the number of the start. */
-  readonly onServers: Map<number, OnServer>;
+  readonly onServers: Map<number, ServerHandler>;
   /** Number of requested starts. */
   count: number;
   /** For each start without an answer, a function that ends it. */
@@ -35,7 +35,7 @@ export interface StartRequest {
   readonly words: readonly string[];
   /** Its name in errors. */
   readonly name: string;
-  readonly onServer?: OnServer | undefined;
+  readonly onServer?: ServerHandler | undefined;
   /**
    * Time limit of the start. If it takes longer, everything that the receiver has started is ended (default: a minute).
    */
@@ -43,13 +43,13 @@ export interface StartRequest {
 }
 
 /** `name`: the socket's name, as the program reported it. */
-export function receiverOf(o: { name: string; pipes: number; kill: () => void }): Receiver {
+export function createStarterConnection(o: { name: string; pipes: number; kill: () => void }): StarterConnection {
   const { name, pipes, kill } = o;
   return { name: `\0${name}`, pipes, onServers: new Map(), count: 0, asked: new Set(), alive: 0, isFit: true, kill };
 }
 
 /** Passes on a socket that the start with this number has handed over. */
-export function passOn(receiver: Receiver, number: number, port: number, server: Server): void {
+export function deliverServer(receiver: StarterConnection, number: number, port: number, server: Server): void {
   const onServer = receiver.onServers.get(number);
   if (onServer === undefined) server.close();
   else onServer(port, server);
@@ -59,7 +59,7 @@ export function passOn(receiver: Receiver, number: number, port: number, server:
  * Connections may be left that belong to no program, and the next one would get another's pipes. Running programs
  * continue.
  */
-function loseCount(receiver: Receiver): void {
+function loseCount(receiver: StarterConnection): void {
   receiver.isFit = false;
   for (const giveUp of receiver.asked) giveUp();
   if (receiver.alive === 0) receiver.kill();
@@ -69,7 +69,7 @@ function loseCount(receiver: Receiver): void {
  * Returns undefined if it cannot be used: it has ended, or its connections are out of step.
  * @throws SandboxStartError
  */
-export async function requestStart(receiver: Receiver, o: StartRequest): Promise<Launched | undefined> {
+export async function requestStart(receiver: StarterConnection, o: StartRequest): Promise<LaunchedProcess | undefined> {
   if (!receiver.isFit) return undefined;
   const number = (receiver.count += 1);
   const request = Buffer.from([String(number), ...o.words].map((word) => `${word}\0`).join(""));
@@ -87,7 +87,7 @@ export async function requestStart(receiver: Receiver, o: StartRequest): Promise
   receiver.asked.add(giveUp);
   try {
     const withinMs = o.withinMs ?? answerWithinMs;
-    const started = await within(withinMs, pid);
+    const started = await withTimeout(withinMs, pid);
     if (started === undefined) {
       receiver.kill();
       throw new SandboxStartError(`the program that starts others has not answered within ${withinMs} ms`);
@@ -107,7 +107,7 @@ export async function requestStart(receiver: Receiver, o: StartRequest): Promise
  * The control connection first. All without an await, because only their order distinguishes them. The request is sent
  * once all are connected.
  */
-function connectAll(receiver: Receiver, request: Buffer): Socket[] {
+function connectAll(receiver: StarterConnection, request: Buffer): Socket[] {
   const all = Array.from({ length: receiver.pipes + 1 }, () => connect({ path: receiver.name }));
   let connected = 0;
   for (const stream of all) {
@@ -128,9 +128,9 @@ function connectAll(receiver: Receiver, request: Buffer): Socket[] {
 class NoAnswerError extends SandboxStartError {}
 
 /** Reads what is reported about the program. Its pid is not reused until the connection is closed. */
-function follow(control: Socket, name: string): { pid: Promise<number>; exited: Launched["exited"] } {
+function follow(control: Socket, name: string): { pid: Promise<number>; exited: LaunchedProcess["exited"] } {
   const pid = Promise.withResolvers<number>();
-  const exited = Promise.withResolvers<Awaited<Launched["exited"]>>();
+  const exited = Promise.withResolvers<Awaited<LaunchedProcess["exited"]>>();
   const answers: Readonly<Record<string, (value: number) => void>> = {
     // A signal to any other number would go to all processes.
     pid: (number) => (number > 0 ? pid.resolve(number) : control.destroy()),
@@ -142,7 +142,7 @@ function follow(control: Socket, name: string): { pid: Promise<number>; exited: 
     exit: (code) => end({ code, signal: null }),
     signal: (signal) => end({ code: null, signal: signalNames.get(signal) ?? "SIGKILL" }),
   };
-  function end(exit: Awaited<Launched["exited"]>): void {
+  function end(exit: Awaited<LaunchedProcess["exited"]>): void {
     exited.resolve(exit);
     control.destroy();
   }

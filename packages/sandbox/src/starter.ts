@@ -5,13 +5,13 @@ import { once } from "node:events";
 import { Server } from "node:net";
 import { createInterface } from "node:readline";
 import { nativeCommand, startWithCapabilities, withholdCapabilities } from "@dari/native";
-import { masksFrom, type Launched, type Starter, type StartOptions } from "./launch.ts";
+import { stdioMasksFrom, type LaunchedProcess, type Starter, type StartOptions } from "./launch.ts";
 import { findProgram, tryTimeoutMs } from "./programs.ts";
-import { passOn, receiverOf, requestStart } from "./start-requests.ts";
+import { deliverServer, createStarterConnection, requestStart } from "./start-requests.ts";
 import { SandboxStartError } from "./types.ts";
 
 /** Why a driver that needs a starter cannot be used, and the remedy. */
-export const noStarter =
+export const starterUnavailable =
   "dari-native cannot start programs here; restore its file from the repository and allow its execution";
 
 export interface StarterKind {
@@ -57,12 +57,12 @@ export async function findStarter(kind: StarterKind): Promise<Starter | undefine
 
 interface Running {
   /** Returns undefined if it cannot be used: it has ended, or its connections are out of step. */
-  launch(o: StartOptions): Promise<Launched | undefined>;
+  launch(o: StartOptions): Promise<LaunchedProcess | undefined>;
 }
 
 /** Returns undefined if it does not run. Rejects if no process can be created. */
 async function run(kind: StarterKind): Promise<Running | undefined> {
-  const stdio = ["ignore" as const, "pipe" as const, "ignore" as const, "ipc" as const, ...masksFrom(4)];
+  const stdio = ["ignore" as const, "pipe" as const, "ignore" as const, "ipc" as const, ...stdioMasksFrom(4)];
   // A signal to this process and its group is not meant for its programs, which may end normally.
   await withholdCapabilities();
   const options: SpawnOptions = { env: {}, stdio, detached: true };
@@ -73,11 +73,11 @@ async function run(kind: StarterKind): Promise<Running | undefined> {
   const [name] = (await Promise.race([once(said, "line"), once(said, "close")])) as [string?];
   child.stdout!.destroy();
   if (name === undefined) return undefined;
-  const receiver = receiverOf({ name, pipes: kind.pipes, kill: () => void child.kill("SIGKILL") });
+  const receiver = createStarterConnection({ name, pipes: kind.pipes, kill: () => void child.kill("SIGKILL") });
   child.once("exit", () => (receiver.isFit = false));
   child.on("message", (message, server) => {
     const [number, port] = message as unknown as [number, number];
-    if (server instanceof Server) passOn(receiver, number, port, server);
+    if (server instanceof Server) deliverServer(receiver, number, port, server);
   });
   // It ends when its channel does.
   child.unref();

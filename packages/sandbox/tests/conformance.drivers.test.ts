@@ -2,7 +2,13 @@
 
 import { afterAll, afterEach, beforeEach, expect, test } from "@jest/globals";
 import { waitUntil } from "@dari/testkit";
-import { candidateOf, describeEach, showing, testShowsAll, waysOfThisRun } from "@dari/testkit/showing";
+import {
+  probeCandidate,
+  describeEach,
+  testGuarantee,
+  testCoversSecurityTable,
+  waysOfThisRun,
+} from "@dari/testkit/test-guarantee";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -101,7 +107,7 @@ describeEach(inRun)("$title", ({ driver }) => {
     });
   });
 
-  showing("descriptors", driver.name)("hands the program descriptors 0 to 3 and nothing of ours", async () => {
+  testGuarantee("descriptors", driver.name)("hands the program descriptors 0 to 3 and nothing of ours", async () => {
     // The shell's descriptor for reading the list is already closed when it checks each entry.
     const isOurs = 'test -e "$fd" && ! test "$fd" -gt 3 -a "$fd" -ef /dev/null';
     const argv = ["/bin/sh", "-c", `cd /proc/self/fd; for fd in *; do ${isOurs} && echo "$fd"; done`];
@@ -139,7 +145,7 @@ describeEach(inRun)("$title", ({ driver }) => {
     });
   });
 
-  showing("daemons", driver.name)("leaves no daemon behind when the program ends by itself", async () => {
+  testGuarantee("daemons", driver.name)("leaves no daemon behind when the program ends by itself", async () => {
     const seconds = `5000.${process.hrtime.bigint()}`;
     await withSandbox(driver, specFor(slot, ["leaveDaemons", seconds]), async (sandbox) => {
       expect(await sandbox.exited).toEqual({ code: 0, signal: null });
@@ -169,7 +175,7 @@ describeEach(inRun)("$title", ({ driver }) => {
     await expect(start).rejects.toThrow(message);
   });
 
-  showing("huge-file", driver.name)("bounds the size of a file when it says so", async () => {
+  testGuarantee("huge-file", driver.name)("bounds the size of a file when it says so", async () => {
     const probe = await driver.probe();
     const bounded = probe.ok && probe.guarantees.limits.fileSize === "per_process";
     const argv = ["/usr/bin/dd", "if=/dev/zero", "of=big", "bs=4096", "count=16"];
@@ -179,7 +185,7 @@ describeEach(inRun)("$title", ({ driver }) => {
     });
   });
 
-  showing("open-files", driver.name)("bounds the descriptors of each process when it says so", async () => {
+  testGuarantee("open-files", driver.name)("bounds the descriptors of each process when it says so", async () => {
     const probe = await driver.probe();
     const bounded = probe.ok && probe.guarantees.limits.openFiles === "per_process";
     const argv = ["/bin/sh", "-c", "ulimit -n 200 2> /dev/null; ulimit -n"];
@@ -210,4 +216,4 @@ test("keeps a file that took an input folder's name", async () => {
   expect((await readdir(join(slot.slotDir, "workspace"))).sort()).toEqual(["input"]);
 });
 
-testShowsAll("conformance", await Promise.all(drivers.map(({ driver }) => candidateOf(driver))), inRun);
+testCoversSecurityTable("conformance", await Promise.all(drivers.map(({ driver }) => probeCandidate(driver))), inRun);

@@ -5,7 +5,7 @@ import { renameSync, symlinkSync } from "node:fs";
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { measureUse } from "../src/disk-use.ts";
+import { measureDiskUse } from "../src/disk-use.ts";
 
 let dir: string;
 beforeEach(async () => {
@@ -17,11 +17,11 @@ test("a measure of a directory follows no link, counts a file once, and stops wh
   await mkdir(join(dir, "sub"));
   await writeFile(join(dir, "sub", "file"), Buffer.alloc(100_000, 1));
   await symlink("/usr", join(dir, "usr"));
-  const use = await measureUse([dir], { bytes: Infinity, files: Infinity });
+  const use = await measureDiskUse([dir], { bytes: Infinity, files: Infinity });
   expect(use.files).toBe(3);
   expect(use.bytes).toBeGreaterThanOrEqual(100_000);
   expect(use.bytes).toBeLessThan(200_000);
-  expect((await measureUse([dir, "/usr"], { bytes: Infinity, files: 10 })).files).toBeLessThan(1_000);
+  expect((await measureDiskUse([dir, "/usr"], { bytes: Infinity, files: 10 })).files).toBeLessThan(1_000);
 });
 
 test.each([
@@ -45,7 +45,7 @@ test.each([
       return Infinity;
     },
   };
-  const use = await measureUse([root], bounds);
+  const use = await measureDiskUse([root], bounds);
   expect(listings).toBeGreaterThanOrEqual(afterListings);
   expect(use.files).toBe(afterListings);
   expect(use.bytes).toBeLessThan(100_000);
@@ -55,7 +55,7 @@ test("files below a directory whose name is not UTF-8 are counted", async () => 
   const name = Buffer.concat([Buffer.from(`${dir}/`), Buffer.from([0xff])]);
   await mkdir(name);
   await writeFile(Buffer.concat([name, Buffer.from("/file")]), Buffer.alloc(100_000, 1));
-  const use = await measureUse([dir], { bytes: Infinity, files: Infinity });
+  const use = await measureDiskUse([dir], { bytes: Infinity, files: Infinity });
   expect(use.files).toBe(2);
   expect(use.bytes).toBeGreaterThanOrEqual(100_000);
 });

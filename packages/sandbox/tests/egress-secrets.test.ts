@@ -13,7 +13,7 @@ import { createServer as createTlsServer, type TlsOptions, type TLSSocket } from
 import { fileURLToPath } from "node:url";
 import { parseEgressHost, Redacted } from "@dari/domain";
 import { createAuthority } from "../src/egress/authority.ts";
-import { substitute } from "../src/egress/substitute.ts";
+import { insertSecrets } from "../src/egress/substitute.ts";
 import {
   createBwrapDriver,
   createLandlockDriver,
@@ -284,7 +284,7 @@ test("values go into headers that carry credentials, each for its own placeholde
     ...Object.fromEntries(stored.map((name) => [name, "dari_a"])),
     "sec-websocket-key": "dari_a",
   };
-  expect(substitute(headers, secrets)).toEqual({
+  expect(insertSecrets(headers, secrets)).toEqual({
     ...headers,
     authorization: "$& of dari_a $& of dari_b",
     "x-goog-api-key": "$& of dari_a",

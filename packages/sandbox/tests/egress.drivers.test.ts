@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/
 import type { EgressMode } from "@dari/domain";
 import { parseEgressRules } from "@dari/network";
 import { waitUntil } from "@dari/testkit";
-import { describeEach, waysOfThisRun } from "@dari/testkit/showing";
+import { describeEach, waysOfThisRun } from "@dari/testkit/test-guarantee";
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import { createServer as createTcpServer, type AddressInfo } from "node:net";

@@ -6,18 +6,23 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { findGroupPlaces, mountOfVersion2, type ControlGroup, type GroupPlaces } from "../src/control-groups.ts";
+import {
+  findControlGroupDirs,
+  findCgroup2Mount,
+  type ControlGroup,
+  type ControlGroupDirs,
+} from "../src/control-groups.ts";
 import { launchInGroup } from "../src/group-launch.ts";
-import type { Launched } from "../src/launch.ts";
+import type { LaunchedProcess } from "../src/launch.ts";
 import type { SandboxLimits } from "../src/index.ts";
 
-const places = await findGroupPlaces();
+const places = await findControlGroupDirs();
 
 async function start(
-  where: GroupPlaces | undefined,
+  where: ControlGroupDirs | undefined,
   limits: SandboxLimits,
   script: string,
-): Promise<{ launched: Launched; group: ControlGroup | undefined }> {
+): Promise<{ launched: LaunchedProcess; group: ControlGroup | undefined }> {
   const how = { command: "/bin/sh", args: ["-c", script], env: {}, cwd: "/", complaintsTo: 3 };
   return launchInGroup(where, limits, how);
 }
@@ -76,6 +81,6 @@ test("where version 2 is mounted is the place of the mount, not what of it is mo
     "31 24 0:26 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory",
     "30 24 0:27 / /sys/fs/cgroup/unified rw,nosuid,relatime shared:9 - cgroup2 cgroup2 rw,nsdelegate",
   ];
-  expect(mountOfVersion2(table.join("\n"))).toBe("/sys/fs/cgroup/unified");
-  expect(mountOfVersion2(table[0]!)).toBeUndefined();
+  expect(findCgroup2Mount(table.join("\n"))).toBe("/sys/fs/cgroup/unified");
+  expect(findCgroup2Mount(table[0]!)).toBeUndefined();
 });

@@ -5,14 +5,14 @@ import { chownSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
-  asHostUser,
+  withHostUser,
   createBwrapDriver,
   hostUserRange,
   openHostUsers,
   type Sandbox,
   type SandboxDriver,
 } from "../src/index.ts";
-import { candidateOf, showing, testShowsAll } from "@dari/testkit/showing";
+import { probeCandidate, testGuarantee, testCoversSecurityTable } from "@dari/testkit/test-guarantee";
 import { createChildDriver } from "./child-driver.ts";
 import { descendantsOf, makeSlot, nextSaid, specFor } from "./sandbox-fixture.ts";
 
@@ -68,7 +68,7 @@ async function start(driver: SandboxDriver, hostUser: number, code: string): Pro
   const slot = await makeSlot();
   slots.push(slot);
   const argv = ["/usr/bin/python3", "-I", "-S", "-c", code];
-  const sandbox = await asHostUser(driver, hostUser).prepare(specFor(slot, [], { argv }));
+  const sandbox = await withHostUser(driver, hostUser).prepare(specFor(slot, [], { argv }));
   sandboxes.push(sandbox);
   return sandbox;
 }
@@ -120,7 +120,7 @@ for (const { title, driver } of drivers) {
     expect(counts).toEqual(counts.map(() => counts[0]));
   });
 
-  const testCounts = isOwn ? showing("kernel-counts", driver.name) : test.skip;
+  const testCounts = isOwn ? testGuarantee("kernel-counts", driver.name) : test.skip;
   testCounts(`${title}: descriptors that one has under way are not counted against another`, async () => {
     const [one, other] = [range!.first + 6, range!.first + 7];
     const hog = await start(driver, one, inFlight(1_000_000));
@@ -141,4 +141,4 @@ function statusOf(pid: number): string {
 }
 
 const isOff = (): boolean => range === undefined;
-testShowsAll("host-users", await Promise.all(drivers.map(({ driver }) => candidateOf(driver, isOff))));
+testCoversSecurityTable("host-users", await Promise.all(drivers.map(({ driver }) => probeCandidate(driver, isOff))));

@@ -1,7 +1,7 @@
 // What isolation means, tested with each driver of this machine that claims it; and the choice of a driver.
 
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { candidateOf, showing, testShowsAll, waysOfThisRun } from "@dari/testkit/showing";
+import { probeCandidate, testGuarantee, testCoversSecurityTable, waysOfThisRun } from "@dari/testkit/test-guarantee";
 import { once } from "node:events";
 import { chmodSync, chownSync, readlinkSync, statSync } from "node:fs";
 import { readdir } from "node:fs/promises";
@@ -53,7 +53,7 @@ afterAll(() => children.close?.());
 const inRun = waysOfThisRun(isolating);
 if (inRun.length > 0) {
   describe.each(inRun)("$title", ({ driver, isShared, isOwnKernel }) => {
-    showing("sysctl", driver.name)("writes to its workspace, its state and /tmp only", async () => {
+    testGuarantee("sysctl", driver.name)("writes to its workspace, its state and /tmp only", async () => {
       const writable = ["/workspace/a", "/output/b", "/state/c", "/tmp/d", "/dev/shm/e"];
       const system = ["/x", "/etc/x", "/usr/x", "/dev/x", "/proc/sys/kernel/core_pattern"];
       // /proc of a separate kernel belongs to that kernel.
@@ -75,7 +75,7 @@ if (inRun.length > 0) {
       else expect(said).toBe("");
     });
 
-    showing("modes", driver.name)("has devices, of which it cannot change the host's", async () => {
+    testGuarantee("modes", driver.name)("has devices, of which it cannot change the host's", async () => {
       const changes = `for node in ${devices.join(" ")} /proc/self/fd/*; do chmod g+x $node; done 2> /dev/null`;
       const uses = "echo > /dev/null && head -c 2 /dev/zero | wc -c && head -c 3 /dev/urandom | wc -c";
       const spec = specFor(slot, [], { argv: ["/bin/sh", "-c", `${changes}; ${uses}`] });
@@ -131,7 +131,7 @@ if (inRun.length > 0) {
       }
     });
 
-    showing("unix-sockets", driver.name)("reaches no UNIX socket of the host, named or abstract", async () => {
+    testGuarantee("unix-sockets", driver.name)("reaches no UNIX socket of the host, named or abstract", async () => {
       const places = [join(slot.slotDir, "service.sock"), `\0isolation-test-${process.pid}`];
       const servers = places.map((path) => createServer().listen(path));
       try {
@@ -144,13 +144,13 @@ if (inRun.length > 0) {
       }
     });
 
-    showing("signals", driver.name)("sends no signal to a process of the host", async () => {
+    testGuarantee("signals", driver.name)("sends no signal to a process of the host", async () => {
       const argv = [process.execPath, escapes, JSON.stringify([["signal", process.pid]])];
       expect(await withSandbox(driver, specFor(slot, [], { argv }), nextSaid)).toEqual(["ESRCH"]);
     });
 
     // A separate kernel numbers its namespaces differently.
-    (isOwnKernel ? test.skip : showing("ipc", driver.name))("has an ipc namespace of its own", async () => {
+    (isOwnKernel ? test.skip : testGuarantee("ipc", driver.name))("has an ipc namespace of its own", async () => {
       const spec = specFor(slot, [], { argv: ["/usr/bin/readlink", "/proc/self/ns/ipc"] });
       const said = await withSandbox(driver, spec, async (sandbox) => await text(sandbox.stdout));
       expect(said).toMatch(/^ipc:\[\d+\]\n$/);
@@ -213,8 +213,10 @@ describe("chooseDriver", () => {
   });
 });
 
-testShowsAll(
+testCoversSecurityTable(
   "isolation",
-  await Promise.all([createBwrapDriver(), createOciDriver(ociOptions)].map((driver) => candidateOf(driver, hasKernel))),
+  await Promise.all(
+    [createBwrapDriver(), createOciDriver(ociOptions)].map((driver) => probeCandidate(driver, hasKernel)),
+  ),
   inRun,
 );

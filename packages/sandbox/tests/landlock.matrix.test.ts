@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { waitUntil } from "@dari/testkit";
-import { candidateOf, showing, testShowsAll } from "@dari/testkit/showing";
+import { probeCandidate, testGuarantee, testCoversSecurityTable } from "@dari/testkit/test-guarantee";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
@@ -89,7 +89,7 @@ async function listening(server: Server, where: ListenOptions): Promise<AddressI
 }
 
 (probe.ok ? describe : describe.skip)("files", () => {
-  showing("modes", "landlock")("another session's are not to be read, changed or looked at", async () => {
+  testGuarantee("modes", "landlock")("another session's are not to be read, changed or looked at", async () => {
     const other = await makeSlot();
     try {
       await withSandbox(driver, specFor(other, ["echo"]), async (sandbox) => {
@@ -116,7 +116,7 @@ async function listening(server: Server, where: ListenOptions): Promise<AddressI
     expect(await answers(list)).toEqual(all(list, "EACCES"));
   });
 
-  const showsSysctl = showing("sysctl", "landlock");
+  const showsSysctl = testGuarantee("sysctl", "landlock");
   showsSysctl("the image is read and run, and nothing is changed but the program's own directories", async () => {
     const image = join(slot.imageDir, "agent.txt");
     const places = ["/tmp/x", "/dev/shm/x", "/var/tmp/x", "/usr/x", "/etc/x", "/dev/x", join(slot.slotDir, "x")];
@@ -169,7 +169,7 @@ async function listening(server: Server, where: ListenOptions): Promise<AddressI
 });
 
 (probe.ok ? describe : describe.skip)("processes", () => {
-  const showsUser = showing(["signals", "kernel-counts"], "landlock");
+  const showsUser = testGuarantee(["signals", "kernel-counts"], "landlock");
   showsUser("a program has a user of its own, no capability, and no way to signal another", async () => {
     const other = await makeSlot();
     try {
@@ -262,7 +262,7 @@ async function probeBy(launcher: readonly string[]): Promise<unknown> {
 }
 
 (probe.ok ? describe : describe.skip)("the network", () => {
-  const showsSockets = showing("unix-sockets", "landlock");
+  const showsSockets = testGuarantee("unix-sockets", "landlock");
   showsSockets("nothing that listens on the host is reached, by TCP, by datagrams or by a path", async () => {
     const servers = [createServer(), createServer(), createServer()] as const;
     const path = join(slot.imageDir, "service.sock");
@@ -329,4 +329,4 @@ async function probeBy(launcher: readonly string[]): Promise<unknown> {
   expect(probe.ok && probe.guarantees.notes.join("; ")).toMatch(/Landlock \d+.*no namespaces/);
 });
 
-testShowsAll("landlock", [await candidateOf(driver)]);
+testCoversSecurityTable("landlock", [await probeCandidate(driver)]);

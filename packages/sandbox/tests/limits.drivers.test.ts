@@ -2,13 +2,19 @@
 
 import { afterAll, afterEach, beforeEach, expect, test } from "@jest/globals";
 import { waitUntil } from "@dari/testkit";
-import { candidateOf, describeEach, showing, testShowsAll, waysOfThisRun } from "@dari/testkit/showing";
+import {
+  probeCandidate,
+  describeEach,
+  testGuarantee,
+  testCoversSecurityTable,
+  waysOfThisRun,
+} from "@dari/testkit/test-guarantee";
 import { existsSync, readFileSync } from "node:fs";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
-import { findGroupPlaces } from "../src/control-groups.ts";
+import { findControlGroupDirs } from "../src/control-groups.ts";
 import { watchDisk } from "../src/disk-use.ts";
 import {
   createBwrapDriver,
@@ -30,7 +36,7 @@ import {
 } from "./sandbox-fixture.ts";
 
 const MiB = 1024 ** 2;
-const places = await findGroupPlaces();
+const places = await findControlGroupDirs();
 const ways: { title: string; driver: SandboxDriver; hasGroups: boolean; isOwnKernel: boolean }[] = [];
 for (const controlGroups of places === undefined ? [false] : [true, false]) {
   const inNamespaces = createBwrapDriver({ controlGroups });
@@ -77,7 +83,7 @@ async function run(driver: SandboxDriver, argv: string[], limits: SandboxLimits)
 
 const inRun = waysOfThisRun(ways);
 describeEach(inRun)("$title", ({ driver, hasGroups, isOwnKernel }) => {
-  showing("memory", driver.name)(
+  testGuarantee("memory", driver.name)(
     "processes that together take too much memory are ended",
     async () => {
       const { usage, signal } = await run(driver, inNode("manySmall"), { memoryBytes: 1024 * MiB });
@@ -96,7 +102,7 @@ describeEach(inRun)("$title", ({ driver, hasGroups, isOwnKernel }) => {
     if (hasGroups) expect(ending.code).toBe(9);
   }, 30_000);
 
-  showing("forks", driver.name)(
+  testGuarantee("forks", driver.name)(
     "a fork bomb that goes on at the bound is ended",
     async () => {
       const ending = await run(driver, inPython("forksForever"), { processes: 60 });
@@ -137,7 +143,7 @@ describeEach(inRun)("$title", ({ driver, hasGroups, isOwnKernel }) => {
     });
   }
 
-  showing("disk", driver.name).each([
+  testGuarantee("disk", driver.name).each([
     ["large files", "largeFiles", { diskBytes: 32 * MiB }],
     ["many files", "manyFiles", { diskFiles: 1_000 }],
     ["files where no path leads", "deepFile", { diskBytes: 32 * MiB, diskFiles: 1_000 }],
@@ -181,7 +187,7 @@ describeEach(inRun)("$title", ({ driver, hasGroups, isOwnKernel }) => {
     expect(ending).toMatchObject({ signal: "SIGKILL", usage: { exceeded: "memory" } });
   });
 
-  showing("cpu", driver.name)(
+  testGuarantee("cpu", driver.name)(
     "processes that together take too much processor time are ended",
     async () => {
       const ending = await run(driver, inPython("busy"), { cpuSeconds: 2 });
@@ -254,4 +260,4 @@ test("what was held in the directories of one turn does not count in those of th
 });
 
 const candidates = [createBwrapDriver(), createOciDriver(ociOptions), createLandlockDriver()];
-testShowsAll("limits", await Promise.all(candidates.map((driver) => candidateOf(driver))), inRun);
+testCoversSecurityTable("limits", await Promise.all(candidates.map((driver) => probeCandidate(driver))), inRun);

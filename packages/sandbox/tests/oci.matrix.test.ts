@@ -13,7 +13,7 @@ import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { nativeFile, nativeProblem } from "@dari/native";
 import { createOciDriver, openSlotMounts } from "../src/index.ts";
-import { serveRelay } from "../src/oci/own-kernel.ts";
+import { listenForRelay } from "../src/oci/guest-kernel.ts";
 import { deleteContainer, findRuntimes, sweepContainers, type Runtime } from "../src/oci/runtimes.ts";
 import {
   commandOf,
@@ -84,7 +84,7 @@ test("the way out of one is removed at its end, and nobody else's", async () => 
   for (const one of [mine, others]) await mkdir(one);
   const served: Server[] = [];
   const serve = (_port: number, server: Server): void => void served.push(server);
-  await serveRelay(mine, { ports: [3128], serve });
+  await listenForRelay(mine, { ports: [3128], serve });
   expect(await readdir(mine)).toEqual(["3128"]);
   await writeFile(join(others, "3128"), "");
   // It has the lowest free number.

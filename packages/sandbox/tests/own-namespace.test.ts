@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { mappedIds } from "@dari/native";
+import { readMappedIds } from "@dari/native";
 
 const program = fileURLToPath(new URL("./programs/own-namespace.ts", import.meta.url));
 const endWithParent = pathToFileURL(resolve(import.meta.dirname, "../../../scripts/end-with-parent.mjs")).href;
@@ -128,7 +128,7 @@ const hasOtherRoots = isRoot && spawnSync("unshare", ["--mount", "true"]).status
 });
 
 test("ids besides the own one are those that are mapped as users and as groups", () => {
-  const ids = mappedIds();
+  const ids = readMappedIds();
   if (process.platform !== "linux" || !isRoot) return;
   expect(ids[0]).toMatchObject({ first: 1 });
 });

@@ -4,7 +4,7 @@ import { expect, test } from "@jest/globals";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { waitUntil } from "@dari/testkit";
-import { namespaceTree } from "../src/process-tree.ts";
+import { createNamespaceTree } from "../src/process-tree.ts";
 import { countSleepers } from "./sandbox-fixture.ts";
 
 test("what a silent launcher has started is ended with it", async () => {
@@ -13,6 +13,6 @@ test("what a silent launcher has started is ended with it", async () => {
   const launcherExited = once(launcher, "exit");
   await waitUntil(() => countSleepers(seconds) === 1, { what: "the launcher's child" });
   const never = new Promise<undefined>(() => {});
-  await namespaceTree({ launcherPid: launcher.pid!, launcherExited, init: never }).kill();
+  await createNamespaceTree({ launcherPid: launcher.pid!, launcherExited, init: never }).kill();
   expect(countSleepers(seconds)).toBe(0);
 });

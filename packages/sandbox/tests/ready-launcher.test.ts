@@ -5,14 +5,14 @@ import { waitUntil } from "@dari/testkit";
 import { readdirSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import { launcherPipes, startLauncher } from "../src/bwrap-launcher.ts";
-import { findGroupPlaces } from "../src/control-groups.ts";
+import { findControlGroupDirs } from "../src/control-groups.ts";
 import { createBwrapDriver, type SandboxSpec } from "../src/index.ts";
 import { findProgram } from "../src/programs.ts";
 import { openStarter } from "../src/starter.ts";
 import { childrenOf, commandOf, makeSlot, specFor, withSandbox } from "./sandbox-fixture.ts";
 
 const driver = createBwrapDriver({ ahead: true });
-const places = await findGroupPlaces();
+const places = await findControlGroupDirs();
 const isUsable = (await driver.probe()).ok;
 const testUsable = isUsable ? test : test.skip;
 

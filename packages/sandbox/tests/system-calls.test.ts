@@ -1,7 +1,7 @@
 // The system call filter: the committed bytes match the list, and what it refuses in a sandbox.
 
 import { afterAll, afterEach, beforeEach, expect, test } from "@jest/globals";
-import { candidateOf, showing, testShowsAll } from "@dari/testkit/showing";
+import { probeCandidate, testGuarantee, testCoversSecurityTable } from "@dari/testkit/test-guarantee";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { findProgram } from "../src/programs.ts";
@@ -128,7 +128,7 @@ for (const [title, driver, list] of [
   ["landlock", landlock, [...calls, ...sharedCalls]],
 ] as const) {
   const shown = ["calls", "leases", "attributes", ...(driver === landlock ? (["ipc"] as const) : [])] as const;
-  const testShown = (await sees(driver)) ? showing(shown, driver.name) : test.skip;
+  const testShown = (await sees(driver)) ? testGuarantee(shown, driver.name) : test.skip;
   testShown(`${title} refuses what a sandbox has no need of`, async () => {
     const asked = JSON.stringify(list.map(([, number, args]) => [number, args]));
     const argv = [python!, "-I", "-c", program, asked];
@@ -139,4 +139,7 @@ for (const [title, driver, list] of [
 }
 
 const isOff = (): boolean => python === undefined || process.arch !== "x64";
-testShowsAll("system-calls", await Promise.all([bwrap, oci, landlock].map((driver) => candidateOf(driver, isOff))));
+testCoversSecurityTable(
+  "system-calls",
+  await Promise.all([bwrap, oci, landlock].map((driver) => probeCandidate(driver, isOff))),
+);

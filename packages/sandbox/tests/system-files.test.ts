@@ -4,14 +4,14 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { existsSync, mkdtempSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { etcAdded, etcPaths } from "../src/bwrap-arguments.ts";
+import { ownEtcFiles, etcPaths } from "../src/bwrap-arguments.ts";
 import { copySystemFiles } from "../src/system-files.ts";
 
 let added: Record<string, string>;
 let root: string;
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), "system-files-"));
-  added = { ...etcAdded, own: join(root, "own") };
+  added = { ...ownEtcFiles, own: join(root, "own") };
   writeFileSync(join(root, "own"), root);
 });
 afterEach(() => rmSync(root, { recursive: true }));
@@ -19,7 +19,7 @@ afterEach(() => rmSync(root, { recursive: true }));
 test("holds what was named and is there, our own users, and nothing else; everybody may read them", async () => {
   const dir = await copySystemFiles(etcPaths, added);
   expect(readFileSync(join(dir, "hosts"), "utf8")).toBe(readFileSync("/etc/hosts", "utf8"));
-  expect(readFileSync(join(dir, "passwd"), "utf8")).toBe(readFileSync(etcAdded.passwd, "utf8"));
+  expect(readFileSync(join(dir, "passwd"), "utf8")).toBe(readFileSync(ownEtcFiles.passwd, "utf8"));
   expect(existsSync(join(dir, "shadow"))).toBe(false);
   expect(existsSync(join(dir, "hostname"))).toBe(false);
   expect(statSync(dir).mode & 0o777).toBe(0o755);

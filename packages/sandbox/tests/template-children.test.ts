@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseEgressHost, Redacted } from "@dari/domain";
 import { createAuthority } from "../src/egress/authority.ts";
-import { findGroupPlaces } from "../src/control-groups.ts";
+import { findControlGroupDirs } from "../src/control-groups.ts";
 import { listening } from "./egress-fixture.ts";
 import { childrenOf, commandOf } from "./sandbox-fixture.ts";
 import { noTemplates, openTemplates, type Child, type Template, type Templates } from "./template-fixture.ts";
@@ -219,7 +219,7 @@ describeHere(`what lasts as long as the template${because}`, () => {
   });
 });
 
-const hasGroups = (await findGroupPlaces()) !== undefined;
+const hasGroups = (await findControlGroupDirs()) !== undefined;
 
 describeHere.each(hasGroups ? [true, false] : [false])(
   `bounds of children, control groups: %s${because}`,

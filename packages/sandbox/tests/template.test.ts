@@ -6,14 +6,14 @@ import { randomUUID } from "node:crypto";
 import { finished } from "node:stream/promises";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { findGroupPlaces } from "../src/control-groups.ts";
+import { findControlGroupDirs } from "../src/control-groups.ts";
 import { SandboxStartError } from "../src/index.ts";
 import { readProcess } from "../src/proc.ts";
 import { forked } from "./child-driver.ts";
 import { commandOf, descendantsOf } from "./sandbox-fixture.ts";
 import { noTemplates, openTemplates, type Templates } from "./template-fixture.ts";
 
-const places = await findGroupPlaces();
+const places = await findControlGroupDirs();
 /** The call numbers in this file are x86_64's. */
 const isX64 = process.arch === "x64";
 const libc = "import ctypes; libc = ctypes.CDLL(None, use_errno=True)";

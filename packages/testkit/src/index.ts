@@ -34,6 +34,6 @@ export {
 export { startOidcServer, type OidcFault, type TestOidcServer } from "./oidc-server.ts";
 export { findS3Server, startS3Server, type TestS3Server } from "./s3-server.ts";
 export { findService, installAdvice, requireService, testStoreKind, type Services } from "./services.ts";
-export { dearestStatements } from "./statements.ts";
+export { listCostliestStatements } from "./statements.ts";
 export { countEndedMessages, countTurnRows, listWaits, setTestWeight } from "./turn-rows.ts";
 export { waitUntil } from "./wait-until.ts";

@@ -3,18 +3,18 @@
 
 import { nativeProblem } from "@dari/native";
 import { mkdir } from "node:fs/promises";
-import { openCopies } from "./copies.ts";
+import { openCopies } from "./copied-disks.ts";
 import type { Disk, Disks, DisksOptions, OpenDisk, PlainDisks } from "./disk.ts";
-import { openOverlays, probeOverlays } from "./overlays.ts";
+import { openOverlays, probeOverlays } from "./overlay-disks.ts";
 import { openMounts } from "./mounts.ts";
 import type { Tree } from "./tree.ts";
 import { treeHash } from "./tree-hash.ts";
-import { holdThreads } from "./write-threads.ts";
+import { startWriteThreads } from "./write-threads.ts";
 
 /** @throws if `kind` is `overlay` and overlays are not available. */
 export async function openDisks(options: DisksOptions): Promise<Disks> {
   await mkdir(options.dir, { recursive: true, mode: 0o700 });
-  return withAnnouncements(await openKind(options), holdThreads());
+  return withAnnouncements(await openKind(options), startWriteThreads());
 }
 
 async function openKind({ dir, maxBytes, kind = "auto", onSquashfsUnused }: DisksOptions): Promise<PlainDisks> {

@@ -2,7 +2,7 @@
 
 import { AppError } from "@dari/domain";
 import { pathProblem } from "./path-rules.ts";
-import { isTreeRoot, parentOf, treeOf, type Tree, type TreeEntry } from "./tree.ts";
+import { isTreeRoot, parentOf, createTree, type Tree, type TreeEntry } from "./tree.ts";
 
 const directoryMode = 0o755;
 
@@ -11,7 +11,10 @@ const directoryMode = 0o755;
  * finds the content in its `dir` at the same path.
  * @throws AppError `invalid` for an invalid path; `conflict` for an existing directory, or a parent that is not one.
  */
-export function withFile(tree: Tree, file: { path: string; mode: number; sizeBytes: number; sha256: string }): Tree {
+export function addFileToTree(
+  tree: Tree,
+  file: { path: string; mode: number; sizeBytes: number; sha256: string },
+): Tree {
   const problem = pathProblem(file.path);
   if (problem !== undefined) throw new AppError("invalid", problem);
   if (tree.get(file.path)?.type === "directory") throw new AppError("conflict", "this path is a directory");
@@ -21,11 +24,11 @@ export function withFile(tree: Tree, file: { path: string; mode: number; sizeByt
     if (parent === undefined) added.push({ path, type: "directory", mode: directoryMode, sizeBytes: 0 });
     else if (parent.type !== "directory") throw new AppError("conflict", "a parent of this path is not a directory");
   }
-  return treeOf([...tree.values(), ...added]);
+  return createTree([...tree.values(), ...added]);
 }
 
 /** Returns the tree without this path and everything below it, or undefined if nothing is there. */
-export function withoutPath(tree: Tree, path: string): Tree | undefined {
+export function removePathFromTree(tree: Tree, path: string): Tree | undefined {
   if (!tree.has(path)) return undefined;
-  return treeOf([...tree.values()].filter((entry) => entry.path !== path && !entry.path.startsWith(`${path}/`)));
+  return createTree([...tree.values()].filter((entry) => entry.path !== path && !entry.path.startsWith(`${path}/`)));
 }

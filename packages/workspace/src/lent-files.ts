@@ -85,7 +85,7 @@ export async function lendFiles(
  * Removes the files that `lendFiles` copied, if their content is unchanged. Changed files stay, with their folders, and
  * belong to the session from now on. Nothing may write to `dir`: the sandbox is dead or has no access.
  */
-export async function takeBackFiles(dir: string, { files, folders, leftovers }: LentFiles): Promise<void> {
+export async function removeLentFiles(dir: string, { files, folders, leftovers }: LentFiles): Promise<void> {
   const root = join(dir, "workspace");
   // An agent may have replaced a folder by a link. Never follow one out of the directory.
   const known = new Map<string, boolean>();

@@ -6,10 +6,10 @@ import { setSquashfsBase, type SquashfsBase } from "./squashfs.ts";
 import type { SnapshotManifest } from "./snapshot-manifest.ts";
 import { parseSnapshotManifest } from "./parse-snapshot-manifest.ts";
 import { treeProblem } from "./path-rules.ts";
-import { forEachLimited } from "./pool.ts";
+import { forEachLimited } from "./for-each-limited.ts";
 import { referencesOf, type ObjectReference } from "./references.ts";
 import { headerBytes, readHead } from "./snapshot-object.ts";
-import { emptyTree, treeOf, type Tree, type TreeEntry } from "./tree.ts";
+import { emptyTree, createTree, type Tree, type TreeEntry } from "./tree.ts";
 import { treeHash } from "./tree-hash.ts";
 
 /** One object of a chain. */
@@ -44,7 +44,7 @@ export async function loadTree(store: BlobStore, chain: readonly SnapshotRef[]):
     if (manifest.kind === "full") base = isLast ? undefined : squashfsBaseAt(manifest, entries);
   }
   // The entries of one manifest are sorted.
-  const tree = manifests.length === 1 ? entries : treeOf(entries.values());
+  const tree = manifests.length === 1 ? entries : createTree(entries.values());
   const problem = treeProblem(tree) ?? (treeHash(tree) === hash ? undefined : "its tree has another hash than it says");
   if (problem !== undefined) throw new SnapshotDamagedError(chain.at(-1)?.objectKey ?? "", problem);
   const squashfs = manifests.at(-1)?.squashfs;

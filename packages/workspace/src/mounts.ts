@@ -20,10 +20,10 @@ export interface OverlayMount {
 }
 
 /** Where overlays store their marks. `user` is for a process that is root only in a user namespace. */
-export type Marks = "trusted" | "user";
+export type WhiteoutMarks = "trusted" | "user";
 
 export interface Mounts {
-  readonly marks: Marks;
+  readonly marks: WhiteoutMarks;
   /**
    * Mounts `volatile`: nothing is flushed at the unmount, which would flush the whole file system. Does not clean up
    * after an error.
@@ -42,7 +42,7 @@ export interface Mounts {
 const options = "volatile,redirect_dir=nofollow,metacopy=off,index=off,xino=off";
 
 /** @throws if the native programs cannot run here */
-export async function openMounts(marks: Marks = "trusted"): Promise<Mounts> {
+export async function openMounts(marks: WhiteoutMarks = "trusted"): Promise<Mounts> {
   const mounter = await openMounter();
   const mount = async (what: string, command: MountCommand): Promise<void> => {
     await mounter.run(command).catch((error: Error) => {
@@ -75,7 +75,10 @@ export async function openMounts(marks: Marks = "trusted"): Promise<Mounts> {
   };
 }
 
-function overlayOptions({ lower, upper, work }: Omit<OverlayMount, "cwd" | "target" | "owner">, marks: Marks): string {
+function overlayOptions(
+  { lower, upper, work }: Omit<OverlayMount, "cwd" | "target" | "owner">,
+  marks: WhiteoutMarks,
+): string {
   const all = marks === "user" ? `${options},userxattr` : options;
   return `lowerdir=${lower.join(":")},upperdir=${upper},workdir=${work},${all}`;
 }

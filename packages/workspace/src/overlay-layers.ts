@@ -6,7 +6,7 @@ import { lstatSync, mkdirSync } from "node:fs";
 import { lstat, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { removeTree } from "@dari/native";
-import type { Marks } from "./mounts.ts";
+import type { WhiteoutMarks } from "./mounts.ts";
 import { assertOrganizationId } from "./path-rules.ts";
 
 export interface OverlayLayer {
@@ -63,7 +63,7 @@ export class OverlayLayerStore {
    * Finds what an earlier process left. What an earlier boot left may not have reached the disk, and is removed. So are
    * layers with other `marks`, which would show deleted files.
    */
-  async load(marks: Marks = "trusted"): Promise<void> {
+  async load(marks: WhiteoutMarks = "trusted"): Promise<void> {
     const boot = await readFile("/proc/sys/kernel/random/boot_id", "utf8").catch(() => "");
     this.#bootId = boot === "" || marks === "trusted" ? boot : `${boot} ${marks}`;
     for (const organizationId of await readdir(this.#dir)) {

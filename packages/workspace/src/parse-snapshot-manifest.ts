@@ -4,7 +4,7 @@ import { SnapshotDamagedError } from "./errors.ts";
 import { chunkBytes, frameBytesMax } from "./frame.ts";
 import type { SquashfsRef } from "./squashfs.ts";
 import type { SnapshotManifest } from "./snapshot-manifest.ts";
-import { pathProblem, quoted, targetProblem } from "./path-rules.ts";
+import { pathProblem, quotePath, targetProblem } from "./path-rules.ts";
 import { comparePaths, emptySha256, type ChunkLocation, type Frame, type TreeEntry } from "./tree.ts";
 
 const sha256Pattern = /^[0-9a-f]{64}$/;
@@ -37,7 +37,7 @@ export function parseSnapshotManifest(json: string, place: ManifestPlace): Snaps
     if (kind === "full" && (outer.base !== null || deleted.length > 0)) fail("a full manifest has a base");
     const listed = new Set(deleted);
     const both = entries.find((entry) => listed.has(entry.path));
-    if (both !== undefined) fail(`${quoted(both.path)} is both there and deleted`);
+    if (both !== undefined) fail(`${quotePath(both.path)} is both there and deleted`);
     const base = kind === "full" ? null : sha256Of(outer.base);
     const squashfs = kind === "full" ? squashfsOf(outer.image) : undefined;
     return { kind, base, tree: sha256Of(outer.tree), entries, deleted, squashfs };

@@ -37,10 +37,10 @@ function problemOf(path: string): string | undefined {
   if (!path.isWellFormed()) return "a path is not Unicode";
   if (Buffer.byteLength(path) > limits.workspacePathBytes) return "a path is too long";
   const [root, ...names] = path.split("/");
-  if (root === undefined || !isTreeRoot(root)) return `a path is outside the two trees: ${quoted(path)}`;
+  if (root === undefined || !isTreeRoot(root)) return `a path is outside the two trees: ${quotePath(path)}`;
   if (names.length === 0) return "a root is listed as an entry";
   for (const name of names) {
-    if (name === "" || name === "." || name === "..") return `a path is not normal: ${quoted(path)}`;
+    if (name === "" || name === "." || name === "..") return `a path is not normal: ${quotePath(path)}`;
     if (name.length > nameBytesMax / 3 && Buffer.byteLength(name) > nameBytesMax) return "a name is too long";
   }
   return undefined;
@@ -61,7 +61,7 @@ export function treeProblem(tree: Tree): string | undefined {
   if (sound.has(tree)) return undefined;
   let [lastParent, isLastGood] = ["", false];
   for (const [path, entry] of tree) {
-    if (path !== entry.path) return `an entry lies under another path: ${quoted(path)}`;
+    if (path !== entry.path) return `an entry lies under another path: ${quotePath(path)}`;
     const problem = pathProblem(path) ?? (entry.target === undefined ? undefined : targetProblem(entry.target));
     if (problem !== undefined) return problem;
     const parent = parentOf(path);
@@ -69,7 +69,7 @@ export function treeProblem(tree: Tree): string | undefined {
       lastParent = parent;
       isLastGood = isTreeRoot(parent) || tree.get(parent)?.type === "directory";
     }
-    if (!isLastGood) return `no directory holds ${quoted(path)}`;
+    if (!isLastGood) return `no directory holds ${quotePath(path)}`;
   }
   sound.add(tree);
   return undefined;
@@ -82,6 +82,6 @@ export function assertOrganizationId(organizationId: string): void {
   }
 }
 
-export function quoted(path: string): string {
+export function quotePath(path: string): string {
   return JSON.stringify(path.length > 200 ? `${path.slice(0, 200)}…` : path);
 }

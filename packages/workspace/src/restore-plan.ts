@@ -17,7 +17,7 @@ export interface WantedFrame {
 }
 
 /** Adjacent frames of one object, read with one request. */
-export interface Fetch {
+export interface FrameFetch {
   readonly objectKey: string;
   readonly offset: number;
   readonly sizeBytes: number;
@@ -32,7 +32,7 @@ const gapBytesMax = 64 * 1024;
 /**
  * Returns the fetches for these files' contents, each frame once. Each fetch has at most `bytesMax`, or is one frame.
  */
-export function planFetches(files: Iterable<TreeEntry>, bytesMax = fetchBytesMax): Fetch[] {
+export function planFetches(files: Iterable<TreeEntry>, bytesMax = fetchBytesMax): FrameFetch[] {
   const byObject = new Map<string, Map<number, WantedFrame>>();
   for (const entry of files) {
     let fileOffset = 0;
@@ -54,9 +54,9 @@ function wantedFrame(byObject: Map<string, Map<number, WantedFrame>>, frame: Fra
   return wanted;
 }
 
-function joinFrames(objectKey: string, frames: WantedFrame[], bytesMax: number): Fetch[] {
+function joinFrames(objectKey: string, frames: WantedFrame[], bytesMax: number): FrameFetch[] {
   frames.sort((a, b) => a.frame.offset - b.frame.offset);
-  const fetches: Fetch[] = [];
+  const fetches: FrameFetch[] = [];
   let run: WantedFrame[] = [];
   let [start, end] = [0, 0];
   const close = (): void => {

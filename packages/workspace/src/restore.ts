@@ -18,13 +18,13 @@ import { setImmediate as nextTick } from "node:timers/promises";
 import { errorCode, SnapshotDamagedError } from "./errors.ts";
 import { treeProblem } from "./path-rules.ts";
 import { PermissionLoan } from "./permission-loan.ts";
-import { forEachLimited } from "./pool.ts";
+import { forEachLimited } from "./for-each-limited.ts";
 import { hashFile } from "./read-disk.ts";
 import { readObject } from "./read-object.ts";
-import { planFetches, type Fetch } from "./restore-plan.ts";
+import { planFetches, type FrameFetch } from "./restore-plan.ts";
 import { treeRoots, type Tree, type TreeEntry } from "./tree.ts";
 import { createFlags, writeJobOf } from "./write-pieces.ts";
-import { isWorthThread, writeFromFile, writeInThread } from "./write-threads.ts";
+import { shouldUseThread, writeFromFile, writeInThread } from "./write-threads.ts";
 
 export interface RestoreOptions {
   readonly store: BlobStore;
@@ -120,9 +120,9 @@ function fetchBytesOf({ fileOf }: BlobStore): number | undefined {
   return fileOf === undefined ? undefined : localFetchBytes;
 }
 
-async function writeFetch(store: BlobStore, fetch: Fetch, dir: string): Promise<void> {
+async function writeFetch(store: BlobStore, fetch: FrameFetch, dir: string): Promise<void> {
   const job = writeJobOf(fetch, dir);
-  const file = isWorthThread(fetch.sizeBytes) ? store.fileOf?.(fetch.objectKey) : undefined;
+  const file = shouldUseThread(fetch.sizeBytes) ? store.fileOf?.(fetch.objectKey) : undefined;
   if (file !== undefined) return await writeFromFile(job, file);
   await writeInThread(job, await readObject(store, fetch.objectKey, fetch.offset, fetch.sizeBytes));
 }

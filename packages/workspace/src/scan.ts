@@ -6,10 +6,10 @@ import { setImmediate as nextTick } from "node:timers/promises";
 import { WorkspaceUnreadableError } from "./errors.ts";
 import { editTree, type TreeEdit } from "./folder.ts";
 import { PermissionLoan } from "./permission-loan.ts";
-import { forEachLimited } from "./pool.ts";
+import { forEachLimited } from "./for-each-limited.ts";
 import { hashFile } from "./read-disk.ts";
-import { emptySha256, sameEntry, treeOf, type Tree, type TreeEntry } from "./tree.ts";
-import { assertHoleBytes, statOf, walk, type Found, type Ignored, type Stat } from "./walk.ts";
+import { emptySha256, sameEntry, createTree, type Tree, type TreeEntry } from "./tree.ts";
+import { assertHoleBytes, toStat, walk, type WalkedEntry, type Ignored, type Stat } from "./walk.ts";
 import { defaultWorkspaceLimits, type WorkspaceLimits } from "./workspace-limits.ts";
 
 export interface Scan {
@@ -22,10 +22,10 @@ export interface Scan {
   readonly filesHashed: number;
   /** Every later change has a ctime at or after this, in milliseconds since 1970. */
   readonly takenAtMs: number;
-  readonly seen: ReadonlyMap<string, Seen>;
+  readonly seen: ReadonlyMap<string, ScannedEntry>;
 }
 
-export interface Seen {
+export interface ScannedEntry {
   readonly stat: Stat;
   readonly entry: TreeEntry;
 }
@@ -56,7 +56,7 @@ export async function scan(dir: string, options: ScanOptions = {}): Promise<Scan
   const { base, restored, limits = defaultWorkspaceLimits } = options;
   const takenAtMs = Date.now() - tickMs;
   using loan = new PermissionLoan();
-  const seen = new Map<string, Seen>();
+  const seen = new Map<string, ScannedEntry>();
   const fresh: string[] = [];
   const unknown: string[] = [];
   let totalBytes = 0;
@@ -66,7 +66,7 @@ export async function scan(dir: string, options: ScanOptions = {}): Promise<Scan
     const old = base === undefined ? undefined : seenBefore(base, path, found);
     if (old !== undefined) return void seen.set(path, old);
     const entry = entryOf(path, found, hashOfRestored(restored, path, found.stat));
-    seen.set(path, { stat: statOf(found.stat), entry });
+    seen.set(path, { stat: toStat(found.stat), entry });
     fresh.push(path);
     if (entry.type !== "file" || entry.sha256 !== undefined) return;
     unknown.push(path);
@@ -77,7 +77,7 @@ export async function scan(dir: string, options: ScanOptions = {}): Promise<Scan
   await forEachLimited(unknown, hashesAtOnce, async (path, index) => {
     if (index % hashesPerTick === 0) await nextTick();
     const place = join(dir, path);
-    const { stat, entry } = seen.get(path) as Seen;
+    const { stat, entry } = seen.get(path) as ScannedEntry;
     const sha256 = await hashFile(path, place, entry.sizeBytes, loan);
     // Changing the file's permissions changed its ctime.
     const now = (stat.mode & 0o400) === 0 ? statAgain(path, place) : stat;
@@ -91,18 +91,18 @@ export async function scan(dir: string, options: ScanOptions = {}): Promise<Scan
 function treeFrom(
   before: Tree | undefined,
   found: {
-    readonly seen: ReadonlyMap<string, Seen>;
+    readonly seen: ReadonlyMap<string, ScannedEntry>;
     readonly fresh: readonly string[];
     /** Contains the paths of `before`. */
-    readonly seenBefore: ReadonlyMap<string, Seen> | undefined;
+    readonly seenBefore: ReadonlyMap<string, ScannedEntry> | undefined;
   },
 ): Tree {
   const { seen, fresh } = found;
-  if (before === undefined) return treeOf([...seen.values()].map(({ entry }) => entry));
+  if (before === undefined) return createTree([...seen.values()].map(({ entry }) => entry));
   const edits: TreeEdit[] = [];
   let added = 0;
   for (const path of fresh) {
-    const { entry } = seen.get(path) as Seen;
+    const { entry } = seen.get(path) as ScannedEntry;
     const old = before.get(path);
     if (old === undefined) added++;
     if (old === undefined || !sameEntry(old, entry)) edits.push({ path, entry });
@@ -114,7 +114,7 @@ function treeFrom(
 }
 
 // Returns the earlier entry if it was not changed since.
-function seenBefore(base: Scan, path: string, { type, stat, target }: Found): Seen | undefined {
+function seenBefore(base: Scan, path: string, { type, stat, target }: WalkedEntry): ScannedEntry | undefined {
   const old = base.seen.get(path);
   if (old === undefined || old.entry.type !== type) return undefined;
   if (type === "file") return isUntouched(base, old.stat, stat) ? old : undefined;
@@ -140,7 +140,7 @@ function hashOfRestored(restored: Tree | undefined, path: string, stat: Stat): s
   return entry?.type === "file" && entry.sizeBytes === stat.size ? entry.sha256 : undefined;
 }
 
-function entryOf(path: string, { type, stat, target }: Found, sha256: string | undefined): TreeEntry {
+function entryOf(path: string, { type, stat, target }: WalkedEntry, sha256: string | undefined): TreeEntry {
   const mode = stat.mode & 0o777;
   if (type === "directory") return { path, type, mode, sizeBytes: 0 };
   if (type === "symlink") {
@@ -152,7 +152,7 @@ function entryOf(path: string, { type, stat, target }: Found, sha256: string | u
 
 function statAgain(path: string, place: string): Stat {
   try {
-    return statOf(lstatSync(place));
+    return toStat(lstatSync(place));
   } catch (cause) {
     throw new WorkspaceUnreadableError(path, { cause });
   }

@@ -11,9 +11,9 @@ import { chunkBytes } from "./frame.ts";
 import { getSquashfsBase, squashfsEntry, type SquashfsBase, type SquashfsRef } from "./squashfs.ts";
 import type { OverlayBase, OverlayLayerStore } from "./overlay-layers.ts";
 import type { Mounts } from "./mounts.ts";
-import { forEachLimited } from "./pool.ts";
+import { forEachLimited } from "./for-each-limited.ts";
 import { fetchFile, restore } from "./restore.ts";
-import { isTreeRoot, parentOf, treeOf, type Tree, type TreeEntry } from "./tree.ts";
+import { isTreeRoot, parentOf, createTree, type Tree, type TreeEntry } from "./tree.ts";
 import { treeHash } from "./tree-hash.ts";
 import { checkInThread } from "./write-threads.ts";
 
@@ -154,7 +154,7 @@ function partOf(tree: Tree, changes: readonly Change[]): Tree {
       if (entry !== undefined) entries.set(at, entry);
     }
   }
-  return treeOf(entries.values());
+  return createTree(entries.values());
 }
 
 /** Returns deleted paths whose parent still is a directory. Elsewhere nothing shows through. */

@@ -47,7 +47,7 @@ export const emptyTree: Tree = new Map();
 export const emptySha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 /** Returns a sorted tree of these entries. If a path occurs twice, the last entry counts. */
-export function treeOf(entries: Iterable<TreeEntry>): Tree {
+export function createTree(entries: Iterable<TreeEntry>): Tree {
   const byPath = new Map<string, TreeEntry>();
   for (const entry of entries) byPath.set(entry.path, entry);
   const tree = new Map<string, TreeEntry>();

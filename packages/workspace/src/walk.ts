@@ -5,7 +5,7 @@ import { lstatSync, opendirSync, readdirSync, readlinkSync, statfsSync } from "n
 import { join } from "node:path";
 import { setImmediate as nextTick } from "node:timers/promises";
 import { errorCode, WorkspaceLimitError, WorkspaceUnreadableError } from "./errors.ts";
-import { quoted } from "./path-rules.ts";
+import { quotePath } from "./path-rules.ts";
 import type { PermissionLoan } from "./permission-loan.ts";
 import { treeRoots } from "./tree.ts";
 import type { WorkspaceLimits } from "./workspace-limits.ts";
@@ -29,9 +29,9 @@ export interface Stat {
   readonly ctimeMs: number;
 }
 
-export interface Found {
+export interface WalkedEntry {
   readonly type: "file" | "directory" | "symlink";
-  /** The system's full result. Store only `statOf` it. */
+  /** The system's full result. Store only `toStat` it. */
   readonly stat: Stat;
   readonly target?: string;
   readonly holeBytes?: number;
@@ -48,7 +48,7 @@ const entriesPerTick = 256;
 export async function walk(
   dir: string,
   { limits, loan }: { limits: WorkspaceLimits; loan: PermissionLoan },
-  visit: (path: string, found: Found) => void,
+  visit: (path: string, found: WalkedEntry) => void,
 ): Promise<Ignored[]> {
   const ignored: Ignored[] = [];
   const state = { names: 0, bytes: 0 };
@@ -59,9 +59,9 @@ export async function walk(
     else if (stat !== undefined) ignored.push({ path: root, reason: "root_not_a_directory" });
   }
   for (let folder = pending.pop(); folder !== undefined; folder = pending.pop()) {
-    for (const name of namesIn(dir, folder, loan, ignored)) {
+    for (const name of readEntryNames(dir, folder, loan, ignored)) {
       const path = `${folder}/${name}`;
-      if (++state.names > limits.files) throw tooMany(limits);
+      if (++state.names > limits.files) throw tooManyFilesError(limits);
       if (state.names % entriesPerTick === 0) await nextTick();
       assertPathBytes(path, limits);
       const found = look(dir, path, ignored);
@@ -75,7 +75,12 @@ export async function walk(
 }
 
 // Returns names one by one, so that a directory of millions of names exceeds the limit before it fills the memory.
-export function* namesIn(dir: string, folder: string, loan: PermissionLoan, ignored: Ignored[]): Generator<string> {
+export function* readEntryNames(
+  dir: string,
+  folder: string,
+  loan: PermissionLoan,
+  ignored: Ignored[],
+): Generator<string> {
   let odd = 0;
   for (const name of readNames(dir, folder, loan)) {
     // Invalid UTF-8 decodes to U+FFFD, which can also be in a valid name. The bytes decide below.
@@ -123,7 +128,7 @@ function opened<T>(folder: string, open: () => T): T {
   }
 }
 
-function look(dir: string, path: string, ignored: Ignored[]): Found | undefined {
+function look(dir: string, path: string, ignored: Ignored[]): WalkedEntry | undefined {
   const place = `${dir}/${path}`;
   try {
     const stat = lstatSync(place);
@@ -145,7 +150,7 @@ function look(dir: string, path: string, ignored: Ignored[]): Found | undefined 
 }
 
 /** Returns the part of a stat that a scan stores. */
-export function statOf({ size, mode, ino, mtimeMs, ctimeMs }: Stat): Stat {
+export function toStat({ size, mode, ino, mtimeMs, ctimeMs }: Stat): Stat {
   return { size, mode, ino, mtimeMs, ctimeMs };
 }
 
@@ -157,7 +162,7 @@ function sizeWithinLimits(path: string, stat: Stat, before: number, limits: Work
 
 export function assertFileBytes(path: string, { size }: { size: number | bigint }, limits: WorkspaceLimits): void {
   if (size <= limits.fileBytes) return;
-  const message = `the file ${quoted(path)} has ${size} bytes; the limit is ${limits.fileBytes} bytes per file`;
+  const message = `the file ${quotePath(path)} has ${size} bytes; the limit is ${limits.fileBytes} bytes per file`;
   throw new WorkspaceLimitError("file_bytes", message, path);
 }
 
@@ -183,11 +188,11 @@ export function assertPathBytes(path: string, limits: WorkspaceLimits): void {
   if (Buffer.byteLength(path) > limits.pathBytes) throw pathTooLong(path, limits);
 }
 
-export function tooMany(limits: WorkspaceLimits): WorkspaceLimitError {
+export function tooManyFilesError(limits: WorkspaceLimits): WorkspaceLimitError {
   return new WorkspaceLimitError("files", `the workspace exceeds the limit of ${limits.files} files and directories`);
 }
 
 function pathTooLong(path: string, limits: WorkspaceLimits | undefined): WorkspaceLimitError {
   const bound = limits === undefined ? "the limit of the system" : `the limit of ${limits.pathBytes} bytes`;
-  return new WorkspaceLimitError("path_bytes", `the path ${quoted(path)} exceeds ${bound}`, path);
+  return new WorkspaceLimitError("path_bytes", `the path ${quotePath(path)} exceeds ${bound}`, path);
 }

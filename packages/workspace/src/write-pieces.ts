@@ -7,7 +7,7 @@ import { SnapshotDamagedError } from "./errors.ts";
 import { decodeFrameSync } from "./frame.ts";
 import { withObjectFile } from "./object-file.ts";
 import { PermissionLoan } from "./permission-loan.ts";
-import type { Fetch, WantedFrame } from "./restore-plan.ts";
+import type { FrameFetch, WantedFrame } from "./restore-plan.ts";
 import type { Frame } from "./tree.ts";
 
 export interface WriteJob {
@@ -39,7 +39,7 @@ export const createFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
 const rewriteFlags = O_WRONLY | O_NOFOLLOW;
 
 /** Returns what a thread needs to know about a fetch. @throws SnapshotDamagedError if the tree names other content. */
-export function writeJobOf(fetch: Fetch, dir: string): WriteJob {
+export function writeJobOf(fetch: FrameFetch, dir: string): WriteJob {
   const { objectKey, offset } = fetch;
   return { dir, objectKey, frames: fetch.frames.map((wanted) => frameJobOf(wanted, offset, objectKey)) };
 }

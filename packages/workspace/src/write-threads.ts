@@ -25,7 +25,7 @@ let idle: NodeJS.Timeout | undefined;
 let holders = 0;
 
 /** Starts the threads, and keeps them until the returned function is called. */
-export function holdThreads(): () => void {
+export function startWriteThreads(): () => void {
   holders++;
   while (lanes.size < lanesMax) openLane();
   return () => {
@@ -39,7 +39,7 @@ export function holdThreads(): () => void {
  * @throws SnapshotDamagedError, or the disk's error.
  */
 export async function writeInThread(job: WriteJob, bytes: Buffer): Promise<void> {
-  if (!isWorthThread(bytes.length)) return writePieces(job, bytes);
+  if (!shouldUseThread(bytes.length)) return writePieces(job, bytes);
   await run({ kind: "write", job, bytes }, isAlone(bytes) ? [bytes.buffer as ArrayBuffer] : []);
 }
 
@@ -52,7 +52,7 @@ export async function writeFromFile(job: WriteJob, file: string): Promise<void> 
 }
 
 /** Returns whether this many stored bytes are worth a thread. */
-export function isWorthThread(storedBytes: number): boolean {
+export function shouldUseThread(storedBytes: number): boolean {
   return storedBytes > aloneBytesMax;
 }
 

@@ -1,14 +1,22 @@
 // A tree as clients see it.
 
 import { expect, test } from "@jest/globals";
-import { emptyTree, findClientPath, listDirectory, resolvePath, treeOf, withFile, withoutPath } from "../src/index.ts";
+import {
+  emptyTree,
+  findClientPath,
+  listDirectory,
+  resolvePath,
+  createTree,
+  addFileToTree,
+  removePathFromTree,
+} from "../src/index.ts";
 import type { TreeEntry } from "../src/index.ts";
 
 const dir = (path: string): TreeEntry => ({ path, type: "directory", mode: 0o755, sizeBytes: 0 });
 const file = (path: string): TreeEntry => ({ path, type: "file", mode: 0o644, sizeBytes: 3, sha256: "0".repeat(64) });
 const linkMeta = { type: "symlink", mode: 0o777, sizeBytes: 1 } as const;
 const link = (path: string, target: string): TreeEntry => ({ path, ...linkMeta, target });
-const tree = treeOf([
+const tree = createTree([
   dir("workspace/output"),
   file("workspace/output/b"),
   file("workspace/output/a"),
@@ -82,14 +90,14 @@ test("paths of trees and clients are each other's", () => {
 });
 
 test("edits refuse what cannot be", () => {
-  const at = (path: string) => () => withFile(tree, { path, mode: 0o644, sizeBytes: 0, sha256: "0".repeat(64) });
+  const at = (path: string) => () => addFileToTree(tree, { path, mode: 0o644, sizeBytes: 0, sha256: "0".repeat(64) });
   expect(at("workspace/output")).toThrow("this path is a directory");
   expect(at("workspace/output/a/x")).toThrow("a parent of this path is not a directory");
   expect(at("workspace/abs/x")).toThrow("a parent of this path is not a directory");
   expect(at("workspace/../x")).toThrow("a path is not normal");
   const made = [...at("workspace/new/deep/x")().keys()];
   expect(made).toEqual(expect.arrayContaining(["workspace/new", "workspace/new/deep", "workspace/new/deep/x"]));
-  expect(withoutPath(tree, "workspace/none")).toBeUndefined();
-  expect(withoutPath(tree, "workspace/output")?.has("workspace/output/sub/deep")).toBe(false);
-  expect(withoutPath(tree, "workspace/output")?.has("workspace/output-2")).toBe(true);
+  expect(removePathFromTree(tree, "workspace/none")).toBeUndefined();
+  expect(removePathFromTree(tree, "workspace/output")?.has("workspace/output/sub/deep")).toBe(false);
+  expect(removePathFromTree(tree, "workspace/output")?.has("workspace/output-2")).toBe(true);
 });

@@ -12,7 +12,7 @@ import {
   restore,
   SnapshotDamagedError,
   treeHash,
-  treeOf,
+  createTree,
   type Tree,
   type TreeEntry,
 } from "../src/index.ts";
@@ -170,7 +170,7 @@ test("a restore checks the tree it is handed, and writes into an empty place onl
   const climbing: TreeEntry = { ...below, path: "workspace/../../y" };
   for (const entries of [[link, below], [climbing], [below]]) {
     const dir = fixture.fresh();
-    await expect(restore({ store, tree: treeOf(entries), dir })).rejects.toThrow(SnapshotDamagedError);
+    await expect(restore({ store, tree: createTree(entries), dir })).rejects.toThrow(SnapshotDamagedError);
     expect(existsSync(dir)).toBe(false);
   }
   const used = fixture.fresh();
@@ -191,17 +191,17 @@ test("contents that are swapped, missing or cut are found by restore and by read
   const swap = (tree: Tree): Tree => {
     const [a, c] = [tree.get("workspace/a"), tree.get("state/c")];
     if (a?.location === undefined || c?.location === undefined) throw new Error("the files are gone");
-    return treeOf([...tree.values(), { ...a, location: c.location }]);
+    return createTree([...tree.values(), { ...a, location: c.location }]);
   };
   await expect(restore({ store, tree: swap(saved.tree), dir: fixture.fresh() })).rejects.toThrow(SnapshotDamagedError);
 
   const large = saved.tree.get("workspace/large");
   if (large?.location === undefined) throw new Error("the file is gone");
-  const turned = treeOf([...saved.tree.values(), { ...large, location: large.location.toReversed() }]);
+  const turned = createTree([...saved.tree.values(), { ...large, location: large.location.toReversed() }]);
   await expect(restore({ store, tree: turned, dir: fixture.fresh() })).rejects.toThrow("do not make up its content");
 
   const movedTo = (objectKey: string): Tree =>
-    treeOf(
+    createTree(
       [...saved.tree.values()].map((entry) => {
         const location = entry.location?.map((chunk) => ({ ...chunk, frame: { ...chunk.frame, objectKey } }));
         return location === undefined ? entry : { ...entry, location };

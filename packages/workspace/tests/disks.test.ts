@@ -1,7 +1,7 @@
 // Session directories of both kinds: the same promises, and the special cases of overlays.
 
 import { afterAll, describe, expect, test } from "@jest/globals";
-import { everyDriver, showingForAll, testShowsAll } from "@dari/testkit/showing";
+import { everyDriver, testGuaranteeForAllDrivers, testCoversSecurityTable } from "@dari/testkit/test-guarantee";
 import { execFileSync } from "node:child_process";
 import {
   chmodSync,
@@ -174,7 +174,7 @@ describe.each(kinds)("%s", (kind) => {
     await cold.close();
   });
 
-  const showsTimes = showingForAll("times");
+  const showsTimes = testGuaranteeForAllDrivers("times");
   showsTimes("times that one turn sets are not seen in the next, in whichever session that is", async () => {
     const disks = await open(kind);
     const changed = ["workspace/a.txt", "workspace/new", "workspace/sub/f", "workspace/link", "workspace/sub", "state"];
@@ -385,4 +385,4 @@ test("what a killed process left mounted is found and undone, and what it kept i
   await later.close();
 });
 
-testShowsAll("disks", everyDriver);
+testCoversSecurityTable("disks", everyDriver);

@@ -1,7 +1,7 @@
 // Files with holes: unwritten parts are stored as one frame, up to a limit.
 
 import { afterAll, expect } from "@jest/globals";
-import { everyDriver, showingForAll, testShowsAll } from "@dari/testkit/showing";
+import { everyDriver, testGuaranteeForAllDrivers, testCoversSecurityTable } from "@dari/testkit/test-guarantee";
 import { createHash } from "node:crypto";
 import { truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -50,7 +50,7 @@ function sha256OfZeros(mebibytes: number): string {
   return hash.digest("hex");
 }
 
-const showsHoles = showingForAll("holes");
+const showsHoles = testGuaranteeForAllDrivers("holes");
 showsHoles.each(kinds)(
   "%s: sparse files beyond the bound are refused before they are read",
   async (kind) => {
@@ -73,4 +73,4 @@ showsHoles.each(kinds)(
   120_000,
 );
 
-testShowsAll("holes", everyDriver);
+testCoversSecurityTable("holes", everyDriver);

@@ -22,7 +22,7 @@ import {
   lendFiles,
   openDisks,
   sweepMounts,
-  takeBackFiles,
+  removeLentFiles,
   type Disk,
   type Disks,
   type LentFile,
@@ -83,7 +83,7 @@ async function lend(disks: Disks, before: Tree = emptyTree): Promise<Case> {
     before,
     at: (path) => join(dir, "workspace", path),
     async changes() {
-      await takeBackFiles(dir, lent);
+      await removeLentFiles(dir, lent);
       const scanned = await disk.scan();
       await disk.close();
       return diff(before, scanned.tree).map(({ path }) => path);
@@ -112,7 +112,7 @@ describe.each(all)("$kind", (disks) => {
     const disk = await disks.open({ ...options, dir });
     const lent = await lendFiles(dir, files);
     writeFileSync(join(dir, "workspace/new.txt"), "new");
-    await takeBackFiles(dir, lent);
+    await removeLentFiles(dir, lent);
     const after = (await disk.scan()).tree;
     expect(diff(tree, after).map(({ path }) => path)).toEqual(["workspace/new.txt"]);
     await disk.keep(after);
@@ -183,7 +183,7 @@ test.each([
   const before = lstatSync(join(dir, "workspace/.claude")).mode;
   const lent = await lendFiles(dir, files);
   expect(lent.files.map(({ path }) => path)).toContain("CLAUDE.md");
-  await takeBackFiles(dir, lent);
+  await removeLentFiles(dir, lent);
   expect(lstatSync(join(dir, "workspace/.claude")).mode).toBe(before);
   expect(existsSync(join(dir, "workspace/CLAUDE.md"))).toBe(false);
 });

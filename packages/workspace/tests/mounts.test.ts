@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync
 import { join } from "node:path";
 import { nativeProblem } from "@dari/native";
 import { openMounts, sweepMounts, type Mounts } from "../src/mounts.ts";
-import { probeOverlays } from "../src/overlays.ts";
+import { probeOverlays } from "../src/overlay-disks.ts";
 import { openFixture } from "./fixture.ts";
 
 const fixture = openFixture();

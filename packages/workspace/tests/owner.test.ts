@@ -8,7 +8,7 @@ import {
   defaultWorkspaceLimits as limits,
   emptyTree,
   openDisks,
-  rewrite,
+  rewriteSnapshot,
   save,
   sweepMounts,
   type Disk,
@@ -103,7 +103,7 @@ const hasTools = spawnSync("mksquashfs", ["-version"], { stdio: "ignore" }).erro
   writeFiles(large, Object.fromEntries(Array.from({ length: 2_100 }, (_, i) => [`workspace/f-${i % 9}/${i}`, `${i}`])));
   mkdirSync(join(large, "state"), { recursive: true });
   const saved = await saveDir(fixture, large, emptyTree);
-  const cut = await rewrite({ store: fixture.store, keyPrefix: "s", tree: saved.tree, repack: new Set() });
+  const cut = await rewriteSnapshot({ store: fixture.store, keyPrefix: "s", tree: saved.tree, repack: new Set() });
   const disks = await open("overlay");
   const disk = await openTree(disks, cut.tree);
   expect({ unused: disks.squashfsUnused, owners: ownersIn(disk.dir) }).toEqual({ unused: 0, owners: [owner] });

@@ -6,7 +6,17 @@ import { chmodSync, closeSync, mkdirSync, openSync, readFileSync, rmSync, symlin
 import { writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
-import { diff, emptyTree, loadTree, readFile, restore, save, scan, withFile, withoutPath } from "../src/index.ts";
+import {
+  diff,
+  emptyTree,
+  loadTree,
+  readFile,
+  restore,
+  save,
+  scan,
+  addFileToTree,
+  removePathFromTree,
+} from "../src/index.ts";
 import type { Tree } from "../src/index.ts";
 import { counting, openFixture, picture, saveDir, writeFiles } from "./fixture.ts";
 
@@ -157,8 +167,8 @@ test("a client's write and delete are saved without the rest of the directory", 
   const upload = fixture.fresh();
   writeFiles(upload, { "workspace/new/deep/file": "written" });
   const sha256 = createHash("sha256").update("written").digest("hex");
-  const written = withFile(first.tree, { path: "workspace/new/deep/file", mode: 0o644, sizeBytes: 7, sha256 });
-  const after = withoutPath(written, "workspace/drop") ?? written;
+  const written = addFileToTree(first.tree, { path: "workspace/new/deep/file", mode: 0o644, sizeBytes: 7, sha256 });
+  const after = removePathFromTree(written, "workspace/drop") ?? written;
   const second = await save({ store, keyPrefix: "edit", dir: upload, before: first.tree, after });
   const copy = await restored(await loadTree(store, [first, second]));
   expect(

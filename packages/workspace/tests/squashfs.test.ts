@@ -22,7 +22,7 @@ import {
   emptyTree,
   loadTree,
   openDisks,
-  rewrite,
+  rewriteSnapshot,
   save,
   scan,
   SnapshotDamagedError,
@@ -36,7 +36,7 @@ import {
 import { getSquashfsBase, setSquashfsBase } from "../src/squashfs.ts";
 import { parseSnapshotManifest } from "../src/parse-snapshot-manifest.ts";
 import { openMounts } from "../src/mounts.ts";
-import { openOverlays, probeOverlays } from "../src/overlays.ts";
+import { openOverlays, probeOverlays } from "../src/overlay-disks.ts";
 import { counting, openFixture, picture, saveDir, writeFiles } from "./fixture.ts";
 
 const fixture = openFixture();
@@ -72,7 +72,7 @@ chmodSync(join(source, nameOf(0)), 0o755);
 chmodSync(join(source, nameOf(1)), 0o400);
 chmodSync(join(source, "workspace/empty"), 0o555);
 const saved = await saveDir(fixture, source, emptyTree);
-const cut = await rewrite({ store, keyPrefix: "s", tree: saved.tree, repack: new Set() });
+const cut = await rewriteSnapshot({ store, keyPrefix: "s", tree: saved.tree, repack: new Set() });
 const imageKey = cut.references.find(({ objectKey }) => objectKey.endsWith(".squashfs"))?.objectKey ?? "";
 
 function nameOf(i: number): string {

@@ -6,7 +6,7 @@ import type { Actor, Control } from "@dari/control/context";
 import { receiveExport, type ReceivedExport } from "@dari/control/outbound";
 import { agentIdFromWire, AppError, invalidField, limits } from "@dari/domain";
 import express, { type Request, type Response } from "express";
-import { leaveOpen } from "./leave-open.ts";
+import { iterateWithoutDestroy } from "./iterate-without-destroy.ts";
 import { envelopeBytes, receiveFile } from "./upload.ts";
 
 const parserOf = (bytes: number) => express.json({ limit: bytes, strict: false, type: () => true });
@@ -16,7 +16,7 @@ const parseUnauthenticatedJson = parserOf(16 * 1024);
 /** Far above any valid body, and far below what 1 MB of brackets and commas expands to. */
 const jsonValuesMax = 300_000;
 
-export interface Receiving {
+export interface BodyContext {
   readonly control: Control;
   readonly actor: Actor;
   readonly fileBytes: number;
@@ -29,7 +29,7 @@ export interface Receiving {
  */
 export async function readBody(
   route: Route,
-  receiving: Receiving,
+  receiving: BodyContext,
   request: Request,
   response: Response,
 ): Promise<unknown> {
@@ -44,18 +44,18 @@ export async function readBody(
 }
 
 /** The maximum size of a body that is not JSON, in bytes. */
-export function mostBytes(route: Route, { fileBytes, exportBytes }: Receiving): number {
+export function maxBodyBytes(route: Route, { fileBytes, exportBytes }: BodyContext): number {
   return route.requestContent === "application/gzip" ? exportBytes : fileBytes + envelopeBytes;
 }
 
-function readExport({ control, actor, exportBytes: maxBytes }: Receiving, request: Request): Promise<ReceivedExport> {
+function readExport({ control, actor, exportBytes: maxBytes }: BodyContext, request: Request): Promise<ReceivedExport> {
   // If the client announces the size, refuse before the bytes are sent.
   if (Number(request.get("content-length") ?? 0) > maxBytes) {
     throw new AppError("too_large", `the export exceeds the limit of ${maxBytes} bytes`);
   }
   const agentId = request.query["agent_id"] as string | undefined;
   const upload = { agentId: agentId === undefined ? undefined : agentIdFromWire(agentId), maxBytes };
-  return receiveExport(control, actor, { ...upload, body: leaveOpen(request) });
+  return receiveExport(control, actor, { ...upload, body: iterateWithoutDestroy(request) });
 }
 
 /**

@@ -3,7 +3,7 @@
 import { pipeline } from "node:stream/promises";
 import type { OpenedContent } from "@dari/control/storage";
 import type { Request, Response } from "express";
-import { RangeRefused } from "./errors.ts";
+import { RangeNotSatisfiableError } from "./errors.ts";
 
 interface ByteRange {
   readonly start: number;
@@ -13,7 +13,7 @@ interface ByteRange {
 /**
  * Sends the content as an attachment, so that no browser renders it under the API's origin. Answers 200, 206 for a
  * range, or 304 for an ETag that the client has.
- * @throws RangeRefused (416)
+ * @throws RangeNotSatisfiableError (416)
  */
 export async function sendContent(content: OpenedContent, request: Request, response: Response): Promise<void> {
   const etag = `"${content.sha256}"`;
@@ -23,12 +23,12 @@ export async function sendContent(content: OpenedContent, request: Request, resp
   const isEmpty = isKnown || request.method === "HEAD" || length === 0;
   // Read the first bytes before any header is sent: if they cannot be read, the reply is an error.
   const body = isEmpty ? undefined : await readAhead(await content.open(range), 1);
-  noteRestored(response, content.restoredFrom);
+  setRestoredHeader(response, content.restoredFrom);
   response.set({
     etag,
     "accept-ranges": "bytes",
     "cache-control": "private, no-cache",
-    "content-disposition": attachment(content.filename),
+    "content-disposition": contentDisposition(content.filename),
   });
   if (isKnown) {
     response.status(304).end();
@@ -45,7 +45,7 @@ export async function sendContent(content: OpenedContent, request: Request, resp
 }
 
 /** Tells the client that it reads an older snapshot because the session's head is damaged. */
-export function noteRestored(response: Response, snapshotId: string | undefined): void {
+export function setRestoredHeader(response: Response, snapshotId: string | undefined): void {
   if (snapshotId !== undefined) response.set("dari-restored-from", snapshotId);
 }
 
@@ -87,7 +87,7 @@ function readRange(request: Request, etag: string, sizeBytes: number, response: 
   const range = boundsOf(match[1] ?? "", match[2] ?? "", sizeBytes);
   if (range.start < sizeBytes && range.start <= range.end) return range;
   response.set("content-range", `bytes */${sizeBytes}`);
-  throw new RangeRefused(sizeBytes);
+  throw new RangeNotSatisfiableError(sizeBytes);
 }
 
 function boundsOf(first: string, last: string, sizeBytes: number): ByteRange {
@@ -96,7 +96,7 @@ function boundsOf(first: string, last: string, sizeBytes: number): ByteRange {
 }
 
 /** RFC 6266: an ASCII name for old clients, and the real name in UTF-8. */
-export function attachment(filename: string): string {
+export function contentDisposition(filename: string): string {
   const plain = filename.replace(/[^\x20-\x7e]|["\\%]/g, "_");
   const encoded = encodeURIComponent(filename.toWellFormed()).replace(
     /['()*]/g,

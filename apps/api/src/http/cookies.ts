@@ -13,15 +13,15 @@ export interface CookieOptions {
 }
 
 /** Returns the `Set-Cookie` of a value that scripts cannot read and other sites cannot send. */
-export function cookieOf(control: Control, name: string, value: string, options: CookieOptions): string {
+export function serializeCookie(control: Control, name: string, value: string, options: CookieOptions): string {
   const secure = isSecure(control) ? "; Secure" : "";
   const rest = `Path=/; HttpOnly; SameSite=${options.sameSite}; Max-Age=${options.seconds}${secure}`;
   return `${fullName(control, name)}=${value}; ${rest}`;
 }
 
 /** Returns the `Set-Cookie` that deletes the cookie. */
-export function noCookie(control: Control, name: string): string {
-  return cookieOf(control, name, "", { seconds: 0, sameSite: "Strict" });
+export function serializeExpiredCookie(control: Control, name: string): string {
+  return serializeCookie(control, name, "", { seconds: 0, sameSite: "Strict" });
 }
 
 /** Returns undefined if the request has no cookie of this name, or one longer than ours can be. */

@@ -6,7 +6,7 @@ import type { Control } from "@dari/control/context";
 import { SnapshotDamagedError } from "@dari/workspace";
 import { expect, test } from "@jest/globals";
 import express from "express";
-import { answerErrors, RangeRefused } from "./errors.ts";
+import { createErrorHandler, RangeNotSatisfiableError } from "./errors.ts";
 
 const log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
@@ -21,7 +21,7 @@ async function replyTo(error: Error): Promise<Reply> {
   app.get("/", () => {
     throw error;
   });
-  app.use(answerErrors({ log } as unknown as Control));
+  app.use(createErrorHandler({ log } as unknown as Control));
   const server = app.listen(0, "127.0.0.1");
   await once(server, "listening");
   try {
@@ -50,7 +50,7 @@ test("stored data is damaged", async () => {
 });
 
 test("a range is outside the content", async () => {
-  const { status, detail } = await replyTo(new RangeRefused(10));
+  const { status, detail } = await replyTo(new RangeNotSatisfiableError(10));
   expect(status).toBe(416);
   expect(detail).toMatch(/10 bytes; request a range within it, or omit Range$/);
 });

@@ -1,8 +1,8 @@
 // Translates every error into a reply. Operations and routes throw; nothing else writes an error.
 
 import { errorKinds, renderError } from "@dari/contract";
-import { isDatabaseAway, isDatabasePassing, type Control } from "@dari/control/context";
-import { quotaRefusal } from "@dari/control/tenants";
+import { isDatabaseUnreachable, isDatabaseErrorTransient, type Control } from "@dari/control/context";
+import { toQuotaError } from "@dari/control/tenants";
 import { AppError } from "@dari/domain";
 import { SnapshotDamagedError } from "@dari/workspace";
 import type { NextFunction, Request, Response } from "express";
@@ -14,13 +14,13 @@ const methodNotAllowed = 405;
 /** When to send a request again that got a 429 or a 503, if the error does not say it. */
 const retryAfterSecondsDefault = 2;
 
-export function answerUnknownRoute(request: Request, response: Response): void {
+export function refuseUnknownRoute(request: Request, response: Response): void {
   // A person who opens the platform's address in a browser gets this reply, so it names the pages for people.
   const hint = request.path === "/" ? "; the console is at /console, the API reference at /docs" : "";
   sendError(response, new AppError("not_found", `no such route: ${request.method} ${request.path}${hint}`));
 }
 
-export function answerUnknownMethod(allowed: readonly string[]) {
+export function refuseUnknownMethod(allowed: readonly string[]) {
   return (request: Request, response: Response): void => {
     const methods = allowed.join(", ");
     const error = new AppError("not_found", `this path does not allow ${request.method}; use ${methods}`);
@@ -30,7 +30,7 @@ export function answerUnknownMethod(allowed: readonly string[]) {
 }
 
 /** Express's error handler, recognized by its four parameters. */
-export function answerErrors(control: Control) {
+export function createErrorHandler(control: Control) {
   return (error: unknown, request: Request, response: Response, _next: NextFunction): void => {
     const found = toAppError(error);
     // Counts the call. An address over its limit gets a 429 instead of the 401.
@@ -54,12 +54,12 @@ export function answerErrors(control: Control) {
     if (response.headersSent) return void response.destroy();
     // Read and drop the rest of the body: the client reads no reply before it has sent everything.
     request.resume();
-    sendError(response, known, known instanceof RangeRefused ? 416 : undefined);
+    sendError(response, known, known instanceof RangeNotSatisfiableError ? 416 : undefined);
   };
 }
 
 /** A range that contains no byte of the content. */
-export class RangeRefused extends AppError {
+export class RangeNotSatisfiableError extends AppError {
   constructor(sizeBytes: number) {
     super(
       "invalid",
@@ -83,8 +83,8 @@ function pick(error: AppError): Pick<AppError, "code" | "detail" | "issues"> {
 
 function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
-  if (isDatabasePassing(error)) {
-    const state = isDatabaseAway(error) ? "cannot be reached" : "could not complete the request";
+  if (isDatabaseErrorTransient(error)) {
+    const state = isDatabaseUnreachable(error) ? "cannot be reached" : "could not complete the request";
     return new AppError("unavailable", `the database ${state}; retry in ${retryAfterSecondsDefault} s`, {
       cause: error,
     });
@@ -95,7 +95,7 @@ function toAppError(error: unknown): AppError {
       "read another file, roll the session back, or publish the bundle again";
     return new AppError("snapshot_damaged", detail, { cause: error });
   }
-  const quota = quotaRefusal(error);
+  const quota = toQuotaError(error);
   if (quota !== undefined) return quota;
   return (
     fromHttpError(error) ??

@@ -1,7 +1,7 @@
 // Answers creating calls: one resource per `Idempotency-Key`, and the same resource for each repeated call.
 
 import type { Route } from "@dari/contract";
-import { fingerprintOf, idempotently, isDatabaseAway } from "@dari/control/context";
+import { createFingerprint, withIdempotencyKey, isDatabaseUnreachable } from "@dari/control/context";
 import { invalidField, limits } from "@dari/domain";
 import type { Request } from "express";
 import { Reply, type Call, type Creator } from "./call.ts";
@@ -22,7 +22,7 @@ export function readIdempotencyKey(route: Route, request: Request): string | und
 export async function answerCreation(route: Route, creator: Creator<never>, call: Call<never>): Promise<object | void> {
   const creation = await create(route, creator, call).catch(async (error: unknown) => {
     // If the answer to the commit was lost, the commit may have succeeded: keep what it may refer to.
-    if (!isDatabaseAway(error)) await discard(creator, call);
+    if (!isDatabaseUnreachable(error)) await discard(creator, call);
     throw error;
   });
   if (!creation.replayed) return creation.made.reply ?? creator.read(call, creation.made.resourceId, { isNew: true });
@@ -47,9 +47,12 @@ async function create(route: Route, creator: Creator<never>, call: Call<never>) 
   const { control, actor, request } = call;
   const key = keyOf(creator, call);
   if (key === undefined) return { replayed: false, made: await creator.create(call) } as const;
-  const fingerprint = fingerprintOf(control, creator.identify === undefined ? call.body : creator.identify(call.body));
+  const fingerprint = createFingerprint(
+    control,
+    creator.identify === undefined ? call.body : creator.identify(call.body),
+  );
   const keyed = { method: route.method, path: request.path, key, fingerprint, status: route.status };
-  return idempotently(control, actor, keyed, (inside) => creator.create({ ...call, control: inside }));
+  return withIdempotencyKey(control, actor, keyed, (inside) => creator.create({ ...call, control: inside }));
 }
 
 /** @throws AppError `invalid` when header and body name different keys. */

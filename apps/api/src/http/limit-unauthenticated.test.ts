@@ -1,7 +1,7 @@
 // Tests which part of an address identifies a customer.
 
 import { expect, test } from "@jest/globals";
-import { networkOf } from "./limit-unauthenticated.ts";
+import { addressPrefix } from "./limit-unauthenticated.ts";
 
 test.each([
   ["192.0.2.1", "192.0.2.1"],
@@ -12,5 +12,5 @@ test.each([
   ["::1", "0:0:0:0::/64"],
   ["", ""],
 ])("the network of %s is %s", (address, network) => {
-  expect(networkOf(address)).toBe(network);
+  expect(addressPrefix(address)).toBe(network);
 });

@@ -6,7 +6,7 @@ import { isKnownKey, unauthenticated } from "@dari/control/tenants";
 import { AppError } from "@dari/domain";
 import { isIPv6 } from "node:net";
 import type { NextFunction, Request, Response } from "express";
-import { bearerOf } from "./bearer.ts";
+import { readBearerToken } from "./bearer.ts";
 
 /** Addresses remembered. Above this number, the address that was silent for longest is forgotten. */
 const addressesMax = 50_000;
@@ -32,7 +32,7 @@ export function limitUnauthenticated(control: Control, { perMinute }: Unauthenti
   const buckets = createBuckets(perMinute);
   return (request: Request, response: Response, next: NextFunction): Promise<void> | void => {
     if (perMinute === 0) return next();
-    const addressOf = (): string => networkOf(request.ip ?? "");
+    const addressOf = (): string => addressPrefix(request.ip ?? "");
     standings.set(response, {
       refusal() {
         const wait = buckets.take(addressOf());
@@ -40,7 +40,7 @@ export function limitUnauthenticated(control: Control, { perMinute }: Unauthenti
         return new AppError("limit_exceeded", detailOf(perMinute), { retryAfterSeconds: wait });
       },
     });
-    const secret = buckets.isEmpty() || !buckets.isSpent(addressOf()) ? undefined : bearerOf(request);
+    const secret = buckets.isEmpty() || !buckets.isSpent(addressOf()) ? undefined : readBearerToken(request);
     return secret === undefined ? next() : passIfKnown(control, secret, next);
   };
 }
@@ -99,7 +99,7 @@ function createBuckets(perMinute: number): Buckets {
 }
 
 /** Returns an IPv4 address, or the /64 prefix of an IPv6 one, which usually belongs to one customer. */
-export function networkOf(address: string): string {
+export function addressPrefix(address: string): string {
   const v4 = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
   if (v4 !== undefined || !isIPv6(address)) return v4 ?? address;
   const [head = "", tail] = (address.split("%")[0] ?? "").split("::");

@@ -6,15 +6,15 @@ import { hasCreatedOrganization, isOperator, requireOperator } from "@dari/contr
 import { AppError } from "@dari/domain";
 import type { Express, Request, Response } from "express";
 import { restrictToOrganization, bodyNamesOtherOrganization } from "./restrict-to-organization.ts";
-import { mostBytes, readBody } from "./body.ts";
+import { maxBodyBytes, readBody } from "./body.ts";
 import { Reply, type Call, type CallSettings, type Creator, type Handlers } from "./call.ts";
-import { answerUnknownMethod } from "./errors.ts";
+import { refuseUnknownMethod } from "./errors.ts";
 import { answerCreation, readIdempotencyKey } from "./idempotency.ts";
 import { readParams } from "./params.ts";
-import { spend, spendBody, spendUpload } from "./rates.ts";
+import { chargeRate, chargeBody, chargeUpload } from "./charge-rates.ts";
 import { requestIdOf } from "./request-id.ts";
 import { checkQueryEncoding, readQuery } from "./query.ts";
-import { whoCalls } from "./who-calls.ts";
+import { authenticateRequest } from "./authenticate-request.ts";
 
 export interface MountOptions {
   readonly control: Control;
@@ -47,7 +47,7 @@ export function mountRoutes(app: Express, options: MountOptions): void {
   // Literal paths go first, with all their methods: `/v1/files/uploads` is not a file with the id `uploads`.
   for (const pattern of [...methods.keys()].sort(compareSpecificity)) {
     for (const { mount } of mounting.filter((one) => one.pattern === pattern)) mount();
-    app.all(pattern, answerUnknownMethod(methods.get(pattern) ?? []));
+    app.all(pattern, refuseUnknownMethod(methods.get(pattern) ?? []));
   }
 }
 
@@ -85,10 +85,10 @@ async function handleCall(
   if (request.originalUrl.includes("?")) checkQueryEncoding(request.originalUrl);
   const query = readQuery(route, request.query);
   if (route.countsAs === "upload") {
-    await spendUpload(control, receiving.actor, mostBytes(route, receiving), request, response);
+    await chargeUpload(control, receiving.actor, maxBodyBytes(route, receiving), request, response);
   }
   const received = await readBody(route, receiving, request, response);
-  await spendBody(control, receiving.actor, route, received, response);
+  await chargeBody(control, receiving.actor, route, received, response);
   // An operator's call for another organization that its body names runs without row-level security.
   const isForOther = await bodyNamesOtherOrganization(control, route, actor, received);
   const result = await handler({
@@ -136,9 +136,9 @@ async function authorize(
   response: Response,
 ): Promise<Actor | undefined> {
   if (route.scope === null) return undefined;
-  const actor = { ...(await whoCalls(control, request)), requestId: requestIdOf(response) };
+  const actor = { ...(await authenticateRequest(control, request)), requestId: requestIdOf(response) };
   response.locals["organizationId"] = actor.organizationId;
-  await spend(control, actor, { kind: "requests", amount: 1 }, response);
+  await chargeRate(control, actor, { kind: "requests", amount: 1 }, response);
   const scope = route.scope === "operator" ? "admin" : route.scope;
   if (!hasScope(actor.scopes, scope)) throw missingScope(actor, scope);
   if (route.scope === "operator") await requireOperator(control, actor);

@@ -65,6 +65,6 @@ export function readLimit(query: Query): number {
 }
 
 /** Accepts `?cancel=1` and similar values. */
-export function isOn(value: string | undefined): boolean {
+export function isFlagSet(value: string | undefined): boolean {
   return value === "1" || value === "true";
 }

@@ -6,7 +6,7 @@ import { discardUpload, storeUpload, type StoredUpload } from "@dari/control/sto
 import { AppError } from "@dari/domain";
 import type { Request, Response } from "express";
 import multer from "multer";
-import { leaveOpen } from "./leave-open.ts";
+import { iterateWithoutDestroy } from "./iterate-without-destroy.ts";
 
 export interface ReceivedFile {
   readonly stored: StoredUpload;
@@ -67,7 +67,7 @@ function createStorage(context: { control: Control; actor: Actor; fileBytes: num
   const uploads = new Map<string, StoredUpload>();
   return {
     _handleFile(_request, file, done) {
-      storeUpload(context.control, context.actor, leaveOpen(file.stream), context.fileBytes).then(
+      storeUpload(context.control, context.actor, iterateWithoutDestroy(file.stream), context.fileBytes).then(
         (stored) => {
           uploads.set(stored.objectKey, stored);
           done(null, { path: stored.objectKey, size: stored.sizeBytes });

@@ -16,7 +16,7 @@ const statuses: readonly JobStatus[] = ["active", "waiting", "completed", "faile
 const waiting = statuses[1]!;
 
 /** The organization of the operator who looks. Only its messages can be opened in the console. */
-export const lookingOrganization = new AsyncLocalStorage<string>();
+export const viewerOrganization = new AsyncLocalStorage<string>();
 
 export class TurnBoardAdapter extends BullMQAdapter {
   override readonly allowCompletedRetries = false;
@@ -92,7 +92,7 @@ function readable(job: Job): Job {
 function toJob(turn: WaitingTurn): Job {
   const { organizationId, organization, sessionId, messageId, readyAt } = turn;
   const lane = turn.isBackground ? "background" : "interactive";
-  const refuse = (): Promise<never> => Promise.reject(new AppError("conflict", waitsForSlot));
+  const refuse = (): Promise<never> => Promise.reject(new AppError("conflict", waitsForSlotMessage));
   const job = {
     opts: {},
     promote: refuse,
@@ -115,12 +115,12 @@ function toJob(turn: WaitingTurn): Job {
   return job as unknown as Job;
 }
 
-export const waitsForSlot = "this turn waits for a slot; the dispatcher starts it when one is free";
+export const waitsForSlotMessage = "this turn waits for a slot; the dispatcher starts it when one is free";
 
 /** Links to the message if the viewer is allowed to open it, otherwise to the Fleet page. */
 function linkOf(data: unknown): { displayText: string; href: string } {
   const { organizationId, messageId } = (data ?? {}) as { readonly organizationId?: unknown; messageId?: unknown };
-  const isOwn = organizationId !== undefined && organizationId === lookingOrganization.getStore();
+  const isOwn = organizationId !== undefined && organizationId === viewerOrganization.getStore();
   return isOwn && typeof messageId === "string" && isId("message", messageId)
     ? { displayText: "Message", href: `/console/messages/${messageId}` }
     : { displayText: "Fleet", href: "/console/fleet" };

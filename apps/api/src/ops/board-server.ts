@@ -7,7 +7,7 @@ import type { Express, NextFunction, Request, Response } from "express";
 type ApiRoute = Parameters<ExpressAdapter["setApiRoutes"]>[0][number];
 type EntryRoute = Parameters<ExpressAdapter["setEntryRoute"]>[0];
 
-export const silent = "the queue does not answer; check Redis";
+export const queueSilentMessage = "the queue does not answer; check Redis";
 
 /** Time limit for all Redis and PostgreSQL calls of one board call, in milliseconds. */
 const boardMs = 5_000;
@@ -16,7 +16,7 @@ export class BoardServer extends ExpressAdapter {
   override setApiRoutes(given: ApiRoute[]): this {
     const bounded = (route: ApiRoute): ApiRoute => ({
       ...route,
-      handler: (request) => inTime(async () => route.handler(request)),
+      handler: (request) => withBoardTimeout(async () => route.handler(request)),
     });
     super.setApiRoutes(given.map(bounded));
     return this;
@@ -26,7 +26,10 @@ export class BoardServer extends ExpressAdapter {
   override setErrorHandler(): this {
     // The board's types allow only its own statuses.
     const status = errorKinds.unavailable.status as number as 500;
-    return super.setErrorHandler(() => ({ status, body: { error: silent, message: silent, details: "" } }));
+    return super.setErrorHandler(() => ({
+      status,
+      body: { error: queueSilentMessage, message: queueSilentMessage, details: "" },
+    }));
   }
 
   override setEntryRoute({ route, handler }: EntryRoute): this {
@@ -60,9 +63,9 @@ function adaptPage(html: string): string {
 }
 
 /** Rejects if `ask` has not ended in time. It is not cancelled and may still take effect. */
-export async function inTime<T>(ask: () => Promise<T>): Promise<T> {
+export async function withBoardTimeout<T>(ask: () => Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error(silent)), boardMs);
+  const timer = setTimeout(() => late.reject(new Error(queueSilentMessage)), boardMs);
   try {
     return await Promise.race([ask(), late.promise]);
   } finally {

@@ -6,10 +6,10 @@ import type { Control } from "@dari/control/context";
 import { AppError, isId } from "@dari/domain";
 import type { TurnBoard, TurnQueue } from "@dari/queue";
 import type { Express, Request } from "express";
-import { answerUnknownMethod } from "../http/errors.ts";
-import { lookingOrganization, TurnBoardAdapter, waitsForSlot } from "./board-adapter.ts";
-import { BoardServer, inTime, silent } from "./board-server.ts";
-import { operatorOf, protectPage } from "./door.ts";
+import { refuseUnknownMethod } from "../http/errors.ts";
+import { viewerOrganization, TurnBoardAdapter, waitsForSlotMessage } from "./board-adapter.ts";
+import { BoardServer, withBoardTimeout, queueSilentMessage } from "./board-server.ts";
+import { authenticateOperator, setPageSecurityHeaders } from "./authenticate-operator.ts";
 
 const basePath = "/ops/queues";
 
@@ -26,19 +26,19 @@ export type BoardQueue = Pick<TurnQueue, "available" | "board" | "counts">;
 export function mountBoard(app: Express, control: Control, queue: BoardQueue | undefined): void {
   app.use(basePath, async (request, response, next) => {
     response.locals["route"] = basePath;
-    protectPage(response);
-    const actor = await operatorOf(control, request).catch((error: unknown) => {
+    setPageSecurityHeaders(response);
+    const actor = await authenticateOperator(control, request).catch((error: unknown) => {
       if (!isVisit(request) || !(error instanceof AppError) || error.code !== "unauthenticated") throw error;
     });
     if (actor === undefined) return response.redirect(303, "/ops/sign-in");
     response.locals["organizationId"] = actor.organizationId;
     if (queue === undefined) throw new AppError("not_found", "no queue is configured; workers pull from the database");
     // BullMQ waits for a Redis that it has never reached. A person gets an error instead.
-    if (request.path.startsWith("/api/") && !queue.available) throw new AppError("unavailable", silent);
-    const show = (): void => lookingOrganization.run(actor.organizationId, next);
+    if (request.path.startsWith("/api/") && !queue.available) throw new AppError("unavailable", queueSilentMessage);
+    const show = (): void => viewerOrganization.run(actor.organizationId, next);
     if (request.method === "GET" || request.method === "HEAD") return show();
     const isAllowed = request.method === "PUT" && (await isWish(queue.board, request.path));
-    if (!isAllowed) return answerUnknownMethod(["GET", "HEAD"])(request, response);
+    if (!isAllowed) return refuseUnknownMethod(["GET", "HEAD"])(request, response);
     control.log.info({ org: actor.organizationId, key_id: actor.keyId, wish: request.path }, "ops.board_wish");
     show();
   });
@@ -51,12 +51,12 @@ export function mountBoard(app: Express, control: Control, queue: BoardQueue | u
  */
 async function isWish(board: TurnBoard, path: string): Promise<boolean> {
   const promoted = decode(/\/([^/]+)\/promote$/.exec(path)?.[1] ?? "");
-  if (isId("message", promoted)) throw new AppError("conflict", waitsForSlot);
+  if (isId("message", promoted)) throw new AppError("conflict", waitsForSlotMessage);
   if (wishes.some((pattern) => pattern.test(path))) return true;
   const jobId = retryOne.exec(path)?.[1];
   if (jobId === undefined) return false;
   const name = decode(jobId);
-  const state = await inTime(() => board.getJobState(name)).catch(blameQueue);
+  const state = await withBoardTimeout(() => board.getJobState(name)).catch(blameQueue);
   if (state !== "failed") throw new AppError("conflict", `the job is ${state}; only failed jobs can be retried`);
   return true;
 }
@@ -104,7 +104,7 @@ type BoardReply = Parameters<NonNullable<BoardHooks["after"]>>[1];
 
 /** Redis can be unavailable at any time. */
 function blameQueue(error: unknown): never {
-  throw new AppError("unavailable", silent, { cause: error });
+  throw new AppError("unavailable", queueSilentMessage, { cause: error });
 }
 
 /** @throws AppError `not_found` for text that is not percent-encoded. */

@@ -3,9 +3,9 @@
 import type { Control } from "@dari/control/context";
 import type { MetricsPage } from "@dari/runtime";
 import type { Express } from "express";
-import { answerUnknownMethod } from "../http/errors.ts";
+import { refuseUnknownMethod } from "../http/errors.ts";
 import { mountBoard, type BoardQueue } from "./board.ts";
-import { operatorOf } from "./door.ts";
+import { authenticateOperator } from "./authenticate-operator.ts";
 import { mountSignIn } from "./sign-in.ts";
 
 export interface Ops {
@@ -18,10 +18,10 @@ export function mountOps(app: Express, { control, metrics, queue }: Ops): void {
   if (metrics !== undefined) {
     app.get("/metrics", async (request, response) => {
       response.locals["route"] = "/metrics";
-      await operatorOf(control, request);
+      await authenticateOperator(control, request);
       response.set("content-type", metrics.contentType).end(await metrics.read());
     });
-    app.all("/metrics", answerUnknownMethod(["GET"]));
+    app.all("/metrics", refuseUnknownMethod(["GET"]));
   }
   app.get("/ops", (_request, response) => response.redirect(303, "/ops/queues"));
   mountSignIn(app, control);

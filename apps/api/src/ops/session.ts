@@ -16,7 +16,7 @@ interface SignedIn {
 }
 
 /** Returns the `Set-Cookie` of an operator's sign-in. */
-export function signInCookie(control: Control, actor: Actor): string {
+export function createOpsCookie(control: Control, actor: Actor): string {
   const { organizationId, keyId } = actor;
   const signedIn: SignedIn = { organizationId, keyId, until: Date.now() + sessionSeconds * 1_000 };
   const text = Buffer.from(JSON.stringify(signedIn)).toString("base64url");
@@ -24,12 +24,12 @@ export function signInCookie(control: Control, actor: Actor): string {
 }
 
 /** Returns the `Set-Cookie` that deletes the sign-in. */
-export function signOutCookie(control: Control): string {
+export function clearOpsCookie(control: Control): string {
   return cookie(control, "", 0);
 }
 
 /** Returns the operator that is signed in by the request's cookies, or undefined. */
-export async function operatorOfCookies(control: Control, cookies: string | undefined): Promise<Actor | undefined> {
+export async function readOpsCookies(control: Control, cookies: string | undefined): Promise<Actor | undefined> {
   const signedIn = readSession(control, valueOf(cookies));
   if (signedIn === undefined || signedIn.until <= Date.now()) return undefined;
   return resumeOperator(control, signedIn);

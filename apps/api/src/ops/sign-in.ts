@@ -3,28 +3,28 @@
 import type { Control } from "@dari/control/context";
 import { AppError } from "@dari/domain";
 import express, { type Express, type Request, type Response } from "express";
-import { answerUnknownMethod } from "../http/errors.ts";
+import { refuseUnknownMethod } from "../http/errors.ts";
 import { countUnauthenticatedCall } from "../http/limit-unauthenticated.ts";
 import { requireSameOrigin } from "../http/same-origin.ts";
-import { operatorOfKey, protectPage } from "./door.ts";
-import { operatorOfCookies, signInCookie, signOutCookie } from "./session.ts";
+import { authenticateOperatorKey, setPageSecurityHeaders } from "./authenticate-operator.ts";
+import { readOpsCookies, createOpsCookie, clearOpsCookie } from "./session.ts";
 
 const readForm = express.urlencoded({ extended: false, limit: 2_048, parameterLimit: 10 });
 
 export function mountSignIn(app: Express, control: Control): void {
   app.get("/ops/sign-in", async (request, response) => {
     response.locals["route"] = "/ops/sign-in";
-    const isSignedIn = (await operatorOfCookies(control, request.get("cookie"))) !== undefined;
+    const isSignedIn = (await readOpsCookies(control, request.get("cookie"))) !== undefined;
     showPage(response, 200, { isSignedIn });
   });
   app.post("/ops/sign-in", readForm, (request, response) => signIn(control, request, response));
-  app.all("/ops/sign-in", answerUnknownMethod(["GET", "POST"]));
+  app.all("/ops/sign-in", refuseUnknownMethod(["GET", "POST"]));
   app.post("/ops/sign-out", (request, response) => {
     response.locals["route"] = "/ops/sign-out";
     requireSameOrigin(control, request);
-    response.set("set-cookie", signOutCookie(control)).redirect(303, "/ops/sign-in");
+    response.set("set-cookie", clearOpsCookie(control)).redirect(303, "/ops/sign-in");
   });
-  app.all("/ops/sign-out", answerUnknownMethod(["POST"]));
+  app.all("/ops/sign-out", refuseUnknownMethod(["POST"]));
 }
 
 async function signIn(control: Control, request: Request, response: Response): Promise<void> {
@@ -36,9 +36,9 @@ async function signIn(control: Control, request: Request, response: Response): P
     return showPage(response, 422, { problem: "An API key is needed." });
   }
   try {
-    const actor = await operatorOfKey(control, key.trim());
+    const actor = await authenticateOperatorKey(control, key.trim());
     control.log.info({ org: actor.organizationId, key_id: actor.keyId }, "ops.signed_in");
-    response.set("set-cookie", signInCookie(control, actor)).redirect(303, "/ops/queues");
+    response.set("set-cookie", createOpsCookie(control, actor)).redirect(303, "/ops/queues");
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     if (error.code === "unauthenticated") {
@@ -58,7 +58,7 @@ interface PageContent {
 }
 
 function showPage(response: Response, status: number, { problem, isSignedIn = false }: PageContent): void {
-  protectPage(response);
+  setPageSecurityHeaders(response);
   const signOut = `<p>You are signed in. <a href="/ops/queues">Queues</a></p>
 <form method="post" action="/ops/sign-out"><button>Sign out</button></form>`;
   response.status(status).type("html").send(`<!doctype html>

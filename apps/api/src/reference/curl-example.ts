@@ -1,7 +1,7 @@
 // A curl command that works once its ids are replaced: method, address, key and the required body.
 
 import type { ReferenceDocument, ReferenceRoute, Schema } from "./document.ts";
-import { nameOf } from "./render-schema.ts";
+import { schemaName } from "./render-schema.ts";
 
 const depthMax = 6;
 
@@ -22,7 +22,7 @@ export function curlExample({ method, path, operation }: ReferenceRoute, documen
 
 /** Returns the minimal valid value: only required fields. */
 function exampleOf(schema: Schema, document: ReferenceDocument, depth = 0): unknown {
-  const name = nameOf(schema);
+  const name = schemaName(schema);
   if (name !== undefined) return depth > depthMax ? null : exampleOf(document.schemas[name] ?? {}, document, depth + 1);
   if ("const" in schema) return schema["const"];
   if ("default" in schema) return schema["default"];

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { buildOpenApi } from "@dari/contract";
 import type { Control } from "@dari/control/context";
 import type { Express } from "express";
-import { answerUnknownMethod } from "../http/errors.ts";
+import { refuseUnknownMethod } from "../http/errors.ts";
 import { readDocument } from "./document.ts";
 import { renderReference, searchScript } from "./render.ts";
 
@@ -38,5 +38,5 @@ export function mountReference(app: Express, control: Control): void {
     });
     response.type("html").send(reference().page);
   });
-  for (const path of ["/openapi.json", "/docs"]) app.all(path, answerUnknownMethod(["GET"]));
+  for (const path of ["/openapi.json", "/docs"]) app.all(path, refuseUnknownMethod(["GET"]));
 }

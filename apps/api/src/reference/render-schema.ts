@@ -38,7 +38,7 @@ export function renderSchema(schema: Schema, depth = 0): string {
 }
 
 function renderType(schema: Schema, depth: number): string {
-  const name = nameOf(schema);
+  const name = schemaName(schema);
   if (name !== undefined) return `<a href="#schema-${escapeHtml(name)}"><code>${escapeHtml(name)}</code></a>`;
   if ("const" in schema) return `<code>${escapeHtml(JSON.stringify(schema["const"]))}</code>`;
   const listed = schema["enum"];
@@ -72,7 +72,7 @@ function renderFields(schema: Schema, depth: number): string {
 }
 
 /** Returns the name that a reference refers to, or undefined if the schema is no reference. */
-export function nameOf(schema: Schema): string | undefined {
+export function schemaName(schema: Schema): string | undefined {
   const reference = schema["$ref"];
   return typeof reference === "string" ? reference.split("/").at(-1) : undefined;
 }

@@ -18,7 +18,7 @@ import {
 } from "@dari/control/publishing";
 import { deploymentIdOf } from "@dari/domain";
 import type { Handlers } from "../http/call.ts";
-import { isOn, readPage } from "../http/query.ts";
+import { isFlagSet, readPage } from "../http/query.ts";
 import { sendText } from "../http/text.ts";
 
 export const agentHandlers: Handlers<
@@ -93,7 +93,7 @@ export const agentHandlers: Handlers<
   },
 
   async getBuildLogs({ control, actor, params, query, signal, response }) {
-    const follow = isOn(query["follow"]);
+    const follow = isFlagSet(query["follow"]);
     await sendText(await readBuildLogs(control, actor, { versionId: params.version_id, follow, signal }), response);
   },
 };

@@ -5,8 +5,8 @@ import {
   cancelBatch,
   createBatch,
   getBatch,
-  getHostedBatch,
-  isHosted,
+  getBatchInItemOrder,
+  hasItems,
   listBatches,
   listBatchSessions,
 } from "@dari/control/automation";
@@ -28,7 +28,7 @@ export const batchHandlers: Handlers<
     },
     async read({ control, actor, body }, batchId) {
       const place = { organizationId: actor.organizationId, batchId };
-      return isHosted(body) ? getHostedBatch(control, place, body) : getBatch(control, place);
+      return hasItems(body) ? getBatchInItemOrder(control, place, body) : getBatch(control, place);
     },
     keyIn: (body) => body.idempotency_key,
   },

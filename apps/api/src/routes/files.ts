@@ -15,8 +15,8 @@ import {
   reserveUpload,
 } from "@dari/control/storage";
 import type { Handlers } from "../http/call.ts";
-import { attachment, noteRestored, sendContent } from "../http/content.ts";
-import { isOn, readPage } from "../http/query.ts";
+import { contentDisposition, setRestoredHeader, sendContent } from "../http/content.ts";
+import { isFlagSet, readPage } from "../http/query.ts";
 
 export const fileHandlers: Handlers<
   | "uploadFile"
@@ -55,7 +55,7 @@ export const fileHandlers: Handlers<
   async getFileDownloadUrl({ control, actor, params, query }) {
     const given = query["expires_seconds"];
     const seconds = given === undefined ? undefined : Number(given);
-    return getDownloadUrl(control, actor, { fileId: params.file_id, seconds, disposition: attachment });
+    return getDownloadUrl(control, actor, { fileId: params.file_id, seconds, disposition: contentDisposition });
   },
 
   async reserveFileUpload({ control, actor, body, settings }) {
@@ -74,9 +74,9 @@ export const fileHandlers: Handlers<
     const { listing, restoredFrom } = await listSessionFiles(control, actor, {
       sessionId: params.session_id,
       path: query["path"] ?? "/",
-      recursive: isOn(query["recursive"]),
+      recursive: isFlagSet(query["recursive"]),
     });
-    noteRestored(response, restoredFrom);
+    setRestoredHeader(response, restoredFrom);
     return listing;
   },
 

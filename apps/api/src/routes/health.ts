@@ -1,7 +1,7 @@
 // Health checks for operators, outside of /v1.
 
 import type { Control } from "@dari/control/context";
-import { checkAccepting } from "@dari/control/turns";
+import { checkMessagesAccepted } from "@dari/control/turns";
 import { checkHealth, type HealthChecks } from "@dari/runtime";
 import type { Express } from "express";
 
@@ -9,7 +9,7 @@ import type { Express } from "express";
 const acceptingCheckReuseMs = 2_000;
 
 export function mountHealth(app: Express, control: Control, draining: AbortSignal): void {
-  const checks = readinessOf(control, draining);
+  const checks = createReadiness(control, draining);
   app.get("/healthz", (_request, response) => {
     response.json({ ok: true });
   });
@@ -23,10 +23,10 @@ export function mountHealth(app: Express, control: Control, draining: AbortSigna
 }
 
 /** Returns the checks of `/readyz`. They pass while this server can accept messages and is not draining. */
-export function readinessOf(control: Control, draining: AbortSignal): HealthChecks {
+export function createReadiness(control: Control, draining: AbortSignal): HealthChecks {
   return {
     database: async () => void (await control.db.pool.query("select 1")),
-    accepting: reuseResult(acceptingCheckReuseMs, () => checkAccepting(control.db)),
+    accepting: reuseResult(acceptingCheckReuseMs, () => checkMessagesAccepted(control.db)),
     serving: async () => {
       if (draining.aborted) throw new Error("the server is draining before it stops; send new requests to another API");
     },

@@ -7,7 +7,7 @@ import { diffMessage, getAttemptFile, listAttemptFiles, promoteAttempt } from "@
 import { forkSession, getSession, rollBackSession } from "@dari/control/turns";
 import type { Handlers } from "../http/call.ts";
 import { sendContent } from "../http/content.ts";
-import { isOn } from "../http/query.ts";
+import { isFlagSet } from "../http/query.ts";
 import { sendText } from "../http/text.ts";
 
 export const historyHandlers: Handlers<
@@ -40,7 +40,7 @@ export const historyHandlers: Handlers<
     return listAttemptFiles(control, actor, {
       ...attemptOf(params),
       path: query["path"] ?? "/",
-      recursive: isOn(query["recursive"]),
+      recursive: isFlagSet(query["recursive"]),
     });
   },
 

@@ -9,7 +9,7 @@ import {
   getDeviceRequest,
   getInvitation,
   getMe,
-  limitTries,
+  limitSignInTries,
   listInvitations,
   listMembers,
   openSignInLink,
@@ -24,8 +24,8 @@ import { readPage } from "../http/query.ts";
 import { requestIdOf } from "../http/request-id.ts";
 import { refuseOtherSites } from "../http/same-origin.ts";
 import { countPublicCall } from "../http/limit-unauthenticated.ts";
-import { signInCookie, signOutCookie } from "../http/who-calls.ts";
-import { addressOf } from "../sign-in/address.ts";
+import { setSignInCookie, clearSignInCookie } from "../http/authenticate-request.ts";
+import { getClientPrefix } from "../sign-in/client-prefix.ts";
 
 export const memberHandlers: Handlers<
   | "listMembers"
@@ -81,7 +81,7 @@ export const memberHandlers: Handlers<
 
   async signOut({ control, actor, response }) {
     const done = await signOut(control, actor);
-    response.set("set-cookie", signOutCookie(control));
+    response.set("set-cookie", clearSignInCookie(control));
     return done;
   },
 
@@ -97,16 +97,16 @@ export const memberHandlers: Handlers<
     // Otherwise another site could sign a browser in as someone else.
     refuseOtherSites(control, request);
     countPublicCall(response);
-    await limitTries(control, "sign_in", addressOf(request));
+    await limitSignInTries(control, "sign_in", getClientPrefix(request));
     const signIn = await openSignInLink(control, body.token, requestIdOf(response));
-    response.set("set-cookie", signInCookie(control, signIn));
+    response.set("set-cookie", setSignInCookie(control, signIn));
     return signIn.signedIn;
   },
 
   async startDevice({ control, body, request, response }) {
     countPublicCall(response);
-    const address = addressOf(request);
-    await limitTries(control, "device", address);
+    const address = getClientPrefix(request);
+    await limitSignInTries(control, "device", address);
     return startDevice(control, body.device_name, address);
   },
 

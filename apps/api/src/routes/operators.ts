@@ -10,10 +10,10 @@ import {
   resealSecrets,
   updateOrganization,
 } from "@dari/control/tenants";
-import { getRetried, retryMessages } from "@dari/control/turns";
+import { getBulkRetryReply, retryMessages } from "@dari/control/turns";
 import { limits } from "@dari/domain";
 import type { Handlers } from "../http/call.ts";
-import { isOn, readPage } from "../http/query.ts";
+import { isFlagSet, readPage } from "../http/query.ts";
 
 /** What an `Idempotency-Key` stores for a dry run. It changed nothing, so a repeated call runs again. */
 const dryRun = "dry_run";
@@ -53,7 +53,7 @@ export const operatorHandlers: Handlers<
     const { checked, problems, next } = await checkStore(control, {
       after: query["after"],
       limit,
-      deep: isOn(query["deep"]),
+      deep: isFlagSet(query["deep"]),
     });
     return { checked, problems: [...problems], next: next ?? null };
   },
@@ -68,7 +68,7 @@ export const operatorHandlers: Handlers<
       return { resourceId: entryId ?? dryRun, reply };
     },
     async read({ control, actor, body }, entryId) {
-      if (entryId !== dryRun) return getRetried(control, actor, entryId);
+      if (entryId !== dryRun) return getBulkRetryReply(control, actor, entryId);
       return (await retryMessages(control, actor, body)).reply;
     },
   },

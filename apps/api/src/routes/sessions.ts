@@ -12,7 +12,7 @@ import {
 } from "@dari/control/turns";
 import { agentIdFromWire, limits } from "@dari/domain";
 import type { Handlers } from "../http/call.ts";
-import { isOn, readLimit, readPage } from "../http/query.ts";
+import { isFlagSet, readLimit, readPage } from "../http/query.ts";
 import { readSequenceNumber } from "../http/sequence-number.ts";
 
 export const sessionHandlers: Handlers<
@@ -49,11 +49,11 @@ export const sessionHandlers: Handlers<
   },
 
   async completeSession({ control, actor, params, query }) {
-    return completeSession(control, actor, { sessionId: params.session_id, cancel: isOn(query["cancel"]) });
+    return completeSession(control, actor, { sessionId: params.session_id, cancel: isFlagSet(query["cancel"]) });
   },
 
   async deleteSession({ control, actor, params, query }) {
-    return deleteSession(control, actor, { sessionId: params.session_id, cancel: isOn(query["cancel"]) });
+    return deleteSession(control, actor, { sessionId: params.session_id, cancel: isFlagSet(query["cancel"]) });
   },
 
   async listEvents({ control, actor, params, query }) {

@@ -9,7 +9,7 @@ import {
   uploadBundle,
 } from "@dari/control/publishing";
 import type { Handlers } from "../http/call.ts";
-import { leaveOpen } from "../http/leave-open.ts";
+import { iterateWithoutDestroy } from "../http/iterate-without-destroy.ts";
 
 export const sourceSnapshotHandlers: Handlers<
   | "createSourceSnapshot"
@@ -31,7 +31,7 @@ export const sourceSnapshotHandlers: Handlers<
       sourceSnapshotId: params.source_snapshot_id,
       expires: query["expires"] ?? "",
       signature: query["signature"] ?? "",
-      body: leaveOpen(request),
+      body: iterateWithoutDestroy(request),
     });
   },
 

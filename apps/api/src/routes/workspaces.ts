@@ -6,9 +6,9 @@ import { archiveSession, deleteSessionFile, putSessionFile } from "@dari/control
 import { AppError } from "@dari/domain";
 import type { Request, Response } from "express";
 import { Reply, type Call, type Handlers } from "../http/call.ts";
-import { noteRestored, readAhead } from "../http/content.ts";
-import { leaveOpen } from "../http/leave-open.ts";
-import { isOn, readRepeated } from "../http/query.ts";
+import { setRestoredHeader, readAhead } from "../http/content.ts";
+import { iterateWithoutDestroy } from "../http/iterate-without-destroy.ts";
+import { isFlagSet, readRepeated } from "../http/query.ts";
 
 export const workspaceHandlers: Handlers<
   "putSessionFile" | "deleteSessionFile" | "getWorkspaceTarGz" | "getWorkspaceZip"
@@ -23,7 +23,7 @@ export const workspaceHandlers: Handlers<
       sessionId: params.session_id,
       path: query["path"] ?? "",
       conditions: conditionsOf(request),
-      body: leaveOpen(request),
+      body: iterateWithoutDestroy(request),
       maxBytes,
     });
     response.set("etag", `"${sha256}"`);
@@ -35,7 +35,7 @@ export const workspaceHandlers: Handlers<
       sessionId: params.session_id,
       path: query["path"] ?? "",
       conditions: conditionsOf(request),
-      recursive: isOn(query["recursive"]),
+      recursive: isFlagSet(query["recursive"]),
     });
     return { deleted: true };
   },
@@ -66,7 +66,7 @@ async function sendArchive(
   const isHead = request.method === "HEAD";
   const packed = format === "tar" ? gzip(archive.bytes) : archive.bytes;
   const body = isHead ? undefined : await readAhead(packed, archiveAheadBytes);
-  noteRestored(response, archive.restoredFrom);
+  setRestoredHeader(response, archive.restoredFrom);
   response.setHeader("content-type", type);
   response.set({
     "content-disposition": `attachment; filename="${params.session_id}.${suffix}"`,

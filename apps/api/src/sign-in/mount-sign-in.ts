@@ -2,24 +2,24 @@
 // contract's routes never redirect.
 
 import type { Control } from "@dari/control/context";
-import { limitTries, signInProvenPerson, type NoSignIn } from "@dari/control/tenants";
+import { limitSignInTries, signInVerifiedPerson, type SignInProblem } from "@dari/control/tenants";
 import { AppError, isId } from "@dari/domain";
 import type { Express, Request, Response } from "express";
-import { cookieOf, noCookie, readCookie } from "../http/cookies.ts";
-import { answerUnknownMethod } from "../http/errors.ts";
+import { serializeCookie, serializeExpiredCookie, readCookie } from "../http/cookies.ts";
+import { refuseUnknownMethod } from "../http/errors.ts";
 import { requestIdOf } from "../http/request-id.ts";
 import { countPublicCall } from "../http/limit-unauthenticated.ts";
-import { signInCookie } from "../http/who-calls.ts";
-import { addressOf } from "./address.ts";
-import { newRound, type OidcPerson, type OidcProvider } from "./oidc-provider.ts";
-import { openState, placeOf, roundSeconds, sealState, type OidcState } from "./oidc-state.ts";
+import { setSignInCookie } from "../http/authenticate-request.ts";
+import { getClientPrefix } from "./client-prefix.ts";
+import { createOidcAttempt, type OidcPerson, type OidcProvider } from "./oidc-provider.ts";
+import { openState, safeConsolePath, attemptSeconds, sealState, type OidcState } from "./oidc-state.ts";
 
 const startPath = "/auth/oidc/start";
 const callbackPath = "/auth/oidc/callback";
 const cookieName = "dari_oidc";
 
 /** Why a sign-in failed. The console's page has the texts. */
-type Problem = "expired" | "refused" | "unavailable" | "no_email" | NoSignIn;
+type Problem = "expired" | "refused" | "unavailable" | "no_email" | SignInProblem;
 
 export function mountSignIn(app: Express, control: Control, provider: OidcProvider | undefined): void {
   app.get("/device", (request, response) => {
@@ -28,11 +28,11 @@ export function mountSignIn(app: Express, control: Control, provider: OidcProvid
     const known = typeof code === "string" && /^[A-Za-z-]{8,20}$/.test(code) ? `?code=${code}` : "";
     response.redirect(303, `/console/device${known}`);
   });
-  app.all("/device", answerUnknownMethod(["GET"]));
+  app.all("/device", refuseUnknownMethod(["GET"]));
   app.get(startPath, (request, response) => start(control, provider, request, response));
-  app.all(startPath, answerUnknownMethod(["GET"]));
+  app.all(startPath, refuseUnknownMethod(["GET"]));
   app.get(callbackPath, (request, response) => finish(control, provider, request, response));
-  app.all(callbackPath, answerUnknownMethod(["GET"]));
+  app.all(callbackPath, refuseUnknownMethod(["GET"]));
 }
 
 function required(provider: OidcProvider | undefined): OidcProvider {
@@ -49,9 +49,9 @@ async function start(
   response.locals["route"] = startPath;
   const provider = required(configured);
   countPublicCall(response);
-  await limitTries(control, "sign_in", addressOf(request));
+  await limitSignInTries(control, "sign_in", getClientPrefix(request));
   const { return_to: wanted, organization } = request.query;
-  const round = newRound();
+  const round = createOidcAttempt();
   // Another site must not sign a browser in to an organization that it chose: anyone can invite a person.
   const site = request.get("sec-fetch-site") ?? "none";
   const isOwnWish = site === "none" || site === "same-origin";
@@ -59,9 +59,9 @@ async function start(
   const organizationId = isOwnWish && isAsked ? organization : undefined;
   try {
     const url = await provider.begin(redirectUri(control), round);
-    const state = sealState(control, { ...round, returnTo: placeOf(wanted), organizationId });
+    const state = sealState(control, { ...round, returnTo: safeConsolePath(wanted), organizationId });
     // `Lax`, because the browser must send it when the provider redirects back.
-    const cookie = cookieOf(control, cookieName, state, { seconds: roundSeconds, sameSite: "Lax" });
+    const cookie = serializeCookie(control, cookieName, state, { seconds: attemptSeconds, sameSite: "Lax" });
     response.set("set-cookie", cookie).redirect(303, url.href);
   } catch (error) {
     control.log.warn({ err: error, request_id: requestIdOf(response) }, "oidc.provider_away");
@@ -78,18 +78,18 @@ async function finish(
   response.locals["route"] = callbackPath;
   const provider = required(configured);
   countPublicCall(response);
-  await limitTries(control, "sign_in", addressOf(request));
+  await limitSignInTries(control, "sign_in", getClientPrefix(request));
   const state = openState(control, readCookie(control, request, cookieName));
-  response.set("set-cookie", noCookie(control, cookieName));
+  response.set("set-cookie", serializeExpiredCookie(control, cookieName));
   if (state === undefined) return giveUp(response, "expired");
   const person = await identify(control, provider, state, request, response);
   if (person === undefined) return giveUp(response, "refused");
   if (person.email === undefined) return giveUp(response, "no_email");
   const { organizationId, returnTo } = state;
   const proven = { ...person, email: person.email };
-  const signIn = await signInProvenPerson(control, proven, { organizationId, requestId: requestIdOf(response) });
+  const signIn = await signInVerifiedPerson(control, proven, { organizationId, requestId: requestIdOf(response) });
   if (typeof signIn === "string") return giveUp(response, signIn);
-  response.set("set-cookie", [noCookie(control, cookieName), signInCookie(control, signIn)]);
+  response.set("set-cookie", [serializeExpiredCookie(control, cookieName), setSignInCookie(control, signIn)]);
   response.redirect(303, returnTo);
 }
 

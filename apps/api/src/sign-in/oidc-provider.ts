@@ -15,7 +15,7 @@ export interface OidcSettings {
 }
 
 /** What the browser stores until it returns. */
-export interface OidcRound {
+export interface OidcAttempt {
   readonly state: string;
   readonly nonce: string;
   readonly codeVerifier: string;
@@ -31,9 +31,9 @@ export interface OidcPerson {
 export interface OidcProvider {
   readonly name: string;
   /** Returns where to redirect the browser. Rejects if the provider cannot be reached. */
-  begin(redirectUri: string, round: OidcRound): Promise<URL>;
+  begin(redirectUri: string, round: OidcAttempt): Promise<URL>;
   /** Returns who signed in, from the whole address that the browser returned to. Rejects if anything in it is wrong. */
-  finish(url: URL, round: OidcRound): Promise<OidcPerson>;
+  finish(url: URL, round: OidcAttempt): Promise<OidcPerson>;
 }
 
 /** Time limit of one call to the provider, in seconds. */
@@ -41,7 +41,7 @@ const timeoutSeconds = 10;
 /** How long the provider's metadata is cached, in milliseconds. */
 const believedMs = 3_600_000;
 
-export function newRound(): OidcRound {
+export function createOidcAttempt(): OidcAttempt {
   return {
     state: openid.randomState(),
     nonce: openid.randomNonce(),

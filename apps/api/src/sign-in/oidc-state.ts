@@ -2,12 +2,12 @@
 
 import { createHmac, timingSafeEqual } from "node:crypto";
 import type { Control } from "@dari/control/context";
-import type { OidcRound } from "./oidc-provider.ts";
+import type { OidcAttempt } from "./oidc-provider.ts";
 
 /** How long a person may take at the provider, in seconds. */
-export const roundSeconds = 600;
+export const attemptSeconds = 600;
 
-export interface OidcState extends OidcRound {
+export interface OidcState extends OidcAttempt {
   /** A path of the console. */
   readonly returnTo: string;
   readonly organizationId: string | undefined;
@@ -16,7 +16,7 @@ export interface OidcState extends OidcRound {
 }
 
 export function sealState(control: Control, state: Omit<OidcState, "until">): string {
-  const whole = { ...state, until: Date.now() + roundSeconds * 1_000 };
+  const whole = { ...state, until: Date.now() + attemptSeconds * 1_000 };
   const text = Buffer.from(JSON.stringify(whole)).toString("base64url");
   return `${text}.${sign(control, text).toString("base64url")}`;
 }
@@ -39,7 +39,7 @@ const startPlace = "/console";
 const placeCharsMax = 500;
 
 /** Returns where to go after the sign-in: always a path of the console. */
-export function placeOf(wanted: unknown): string {
+export function safeConsolePath(wanted: unknown): string {
   if (typeof wanted !== "string" || wanted.length > placeCharsMax) return startPlace;
   // Browsers treat a backslash as a slash, drop line breaks, and resolve `..`. Our paths contain none of them.
   return !wanted.includes("..") && /^\/console(\/[\w./-]*)?(\?[\w=&%.~-]*)?$/.test(wanted) ? wanted : startPlace;

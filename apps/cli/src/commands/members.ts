@@ -6,7 +6,7 @@ import { Argument, Option, type Command } from "commander";
 import { createContext, type Io } from "../context.ts";
 import { showRows } from "../show-rows.ts";
 import { invalid } from "../exit.ts";
-import { organizationOption, take, type OrganizationOption } from "../options.ts";
+import { organizationOption, collectRows, type OrganizationOption } from "../options.ts";
 import { table } from "../output.ts";
 
 export function addMemberCommands(org: Command, io: Io): void {
@@ -118,7 +118,7 @@ function addInvitationCommands(org: Command, io: Io): void {
 }
 
 async function listAll(api: Client, organizationId: string, signal: AbortSignal): Promise<MemberRecord[]> {
-  return take(
+  return collectRows(
     eachRow((page) => api.listMembers(organizationId, page, { signal })),
     Infinity,
   );

@@ -5,7 +5,7 @@ import type { MessagePart, MessageRecord, OutputPart, TranscriptEntry } from "@d
 import type { Command } from "commander";
 import { createContext, type Io } from "../context.ts";
 import { showRows } from "../show-rows.ts";
-import { limitOption, take } from "../options.ts";
+import { limitOption, collectRows } from "../options.ts";
 
 interface EndOptions {
   readonly cancel?: boolean;
@@ -32,7 +32,7 @@ export function addSessionRecordCommands(session: Command, io: Io): void {
       const { output, client, signal } = createContext(io, command);
       const api = await client();
       const load = eachRow((page) => api.getTranscript(id, page, { signal }));
-      const entries = await take(load, options.limit);
+      const entries = await collectRows(load, options.limit);
       output.result(entries, () => entries.map(renderEntry).join("\n"));
     });
   session

@@ -10,7 +10,7 @@ import { createContext, type Io } from "../context.ts";
 import { showRows } from "../show-rows.ts";
 import { findDeployedAgent } from "../deploy-state.ts";
 import { CliError, exitCodes, invalid } from "../exit.ts";
-import { collectOption, given, limitOption, parsePairs, take } from "../options.ts";
+import { collectOption, given, limitOption, parsePairs, collectRows } from "../options.ts";
 import { saveTo, table } from "../output.ts";
 import { addSessionHistoryCommands } from "./history.ts";
 import { addSessionRecordCommands } from "./session-records.ts";
@@ -152,7 +152,7 @@ function addEventsCommand(session: Command, io: Io): void {
       const load = eachRow((page) => {
         return api.listEvents(id, page.after === undefined ? { ...from, ...page } : page, { signal });
       });
-      const events = await take(load, options.limit);
+      const events = await collectRows(load, options.limit);
       output.result(events, () => {
         return table(["SEQ", "TIME", "TYPE", "MESSAGE"], events.map(eventRow));
       });

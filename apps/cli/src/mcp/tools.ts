@@ -4,7 +4,7 @@ import { eachRow, isTerminal, type Client } from "@dari/client";
 import type { MessageRecord } from "@dari/contract";
 import { lanes, limits, onBusyChoices } from "@dari/domain";
 import { setTimeout as pause } from "node:timers/promises";
-import { take } from "../options.ts";
+import { collectRows } from "../options.ts";
 import { readText } from "./read-text.ts";
 
 /** A JSON Schema of an object, in MCP's form. */
@@ -70,7 +70,7 @@ export const tools: readonly Tool[] = [
     readOnly: true,
     async run(call) {
       const load = eachRow((page) => call.client.listAgents(page, { signal: call.signal }));
-      const agents = await take(load, rows(call));
+      const agents = await collectRows(load, rows(call));
       return { agents: agents.map(({ id, name, active_version_id }) => ({ id, name, active_version_id })) };
     },
   },
@@ -82,7 +82,7 @@ export const tools: readonly Tool[] = [
     async run(call) {
       const filter = optional(call, "agent_id", "agentId");
       const load = eachRow((page) => call.client.listSessions({ ...filter, ...page }, { signal: call.signal }));
-      return { sessions: await take(load, rows(call)) };
+      return { sessions: await collectRows(load, rows(call)) };
     },
   },
   {
@@ -156,7 +156,7 @@ export const tools: readonly Tool[] = [
     async run(call) {
       const id = given(call, "session_id");
       const load = eachRow((page) => call.client.listMessages(id, page, { signal: call.signal }));
-      return { messages: (await take(load, rows(call))).map(describeMessage) };
+      return { messages: (await collectRows(load, rows(call))).map(describeMessage) };
     },
   },
   {

@@ -35,14 +35,14 @@ export async function signIn(apiKey: string): Promise<Account> {
 }
 
 /** Signs in with the secret behind a sign-in link's `#`. The platform's answer sets the cookie. */
-export async function openLink(token: string): Promise<Account> {
+export async function signInWithLink(token: string): Promise<Account> {
   await createClient({ apiUrl: location.origin }).openSignInLink(token);
   sessionStorage.removeItem(storedAs);
   return enterBy({});
 }
 
 /** Returns the account of this tab's key or of the cookie, or undefined without a sign-in. */
-export async function resume(): Promise<Account | undefined> {
+export async function resumeAccount(): Promise<Account | undefined> {
   const apiKey = storedKey();
   try {
     return await enterBy(apiKey === undefined ? {} : { apiKey });

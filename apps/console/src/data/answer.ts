@@ -14,7 +14,7 @@ export interface AnswerField {
 const fieldsMax = 12;
 
 /** Returns the fields of a flat object, required ones first, or undefined if the answer must be JSON. */
-export function fieldsOf(schema: Schema): readonly AnswerField[] | undefined {
+export function answerFields(schema: Schema): readonly AnswerField[] | undefined {
   const properties = Object.entries((schema["properties"] ?? {}) as Readonly<Record<string, Schema>>);
   if (schema["type"] !== "object" || properties.length === 0 || properties.length > fieldsMax) return undefined;
   const required = (schema["required"] ?? []) as readonly string[];
@@ -37,7 +37,7 @@ function fieldOf(name: string, schema: Schema, isRequired: boolean): AnswerField
 }
 
 /** Returns the entered values as the JSON that the agent asked for, without empty optional fields. */
-export function answerOf(fields: readonly AnswerField[], entered: Readonly<Record<string, string>>): unknown {
+export function buildAnswer(fields: readonly AnswerField[], entered: Readonly<Record<string, string>>): unknown {
   const pairs = fields.flatMap((field): [string, unknown][] => {
     const text = entered[field.name] ?? "";
     if (text === "" && !(field.isRequired && field.kind === "text")) return [];

@@ -20,7 +20,7 @@ const labels: Readonly<Record<string, string>> = {
 };
 
 /** The phases that the platform measures, in the order of a turn. Unknown ones come last. */
-export function phasesOf(timings: MessageRecord["timings"]): Phase[] {
+export function listPhases(timings: MessageRecord["timings"]): Phase[] {
   const order = Object.keys(labels);
   const rank = (name: string): number => (order.includes(name) ? order.indexOf(name) : order.length);
   return Object.entries(timings)
@@ -37,8 +37,8 @@ export interface Timeline {
 }
 
 /** Returns the phases since the message's acceptance. Time outside of all phases is a phase too. */
-export function timelineOf(record: MessageRecord): Timeline {
-  const measured = withAnswers(phasesOf(record.timings), record.inputs ?? []);
+export function buildTimeline(record: MessageRecord): Timeline {
+  const measured = withAnswers(listPhases(record.timings), record.inputs ?? []);
   const sumMs = measured.reduce((sum, { ms }) => sum + ms, 0);
   const endedAt = record.completed_at === null ? undefined : Date.parse(record.completed_at);
   const totalMs = Math.max(sumMs, endedAt === undefined ? 0 : endedAt - Date.parse(record.created_at));

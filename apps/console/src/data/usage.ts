@@ -19,7 +19,7 @@ const nothing = { messages: 0, failed: 0, turns: 0, turn_seconds: 0, tokens: 0 }
 const dayMs = 86_400_000;
 
 /** Returns the days of the span up to today in UTC, oldest first. */
-export function everyDay({ days }: Pick<UsageRecord, "days">, span: number, now = Date.now()): Day[] {
+export function fillMissingDays({ days }: Pick<UsageRecord, "days">, span: number, now = Date.now()): Day[] {
   const known = new Map(days.map((day) => [day.date, day]));
   return Array.from({ length: span }, (_, index) => {
     const date = new Date(now - (span - 1 - index) * dayMs).toISOString().slice(0, 10);
@@ -27,6 +27,6 @@ export function everyDay({ days }: Pick<UsageRecord, "days">, span: number, now 
   });
 }
 
-export function sumOf({ days }: Pick<UsageRecord, "days">, measure: Measure): number {
+export function sumMeasure({ days }: Pick<UsageRecord, "days">, measure: Measure): number {
   return days.reduce((sum, day) => sum + day[measure], 0);
 }

@@ -2,13 +2,13 @@
 
 import { describe, expect, test } from "@jest/globals";
 import type { MessageRecord } from "@dari/contract";
-import { answerOf, fieldsOf } from "./answer.ts";
-import { changed } from "./changed.ts";
+import { buildAnswer, answerFields } from "./answer.ts";
+import { changedFields } from "./changed-fields.ts";
 import { readDiff } from "./diff.ts";
 import { agoText, countText, durationText, shortId, sizeText } from "./format.ts";
 import { readRoute } from "./route.ts";
-import { phasesOf, timelineOf, waitText } from "./timeline.ts";
-import { everyDay, sumOf } from "./usage.ts";
+import { listPhases, buildTimeline, waitText } from "./timeline.ts";
+import { fillMissingDays, sumMeasure } from "./usage.ts";
 
 test.each([
   [0, "0 B"],
@@ -36,13 +36,13 @@ test("a moment is said by how long ago it is", () => {
 
 test("of a form that was filled, what was changed is sent and nothing else", () => {
   const before = { cron: "0 9 * * *", parts: [{ type: "text", text: "hello" }] };
-  expect(changed(before, structuredClone(before))).toBeUndefined();
-  expect(changed<object>(before, { ...before, name: "daily" })).toEqual({ name: "daily" });
-  expect(changed(before, { ...before, parts: [] })).toEqual({ parts: [] });
+  expect(changedFields(before, structuredClone(before))).toBeUndefined();
+  expect(changedFields<object>(before, { ...before, name: "daily" })).toEqual({ name: "daily" });
+  expect(changedFields(before, { ...before, parts: [] })).toEqual({ parts: [] });
 });
 
 test("phases come in the order of a turn, unknown ones last", () => {
-  const phases = phasesOf({ later_ms: 1, save_ms: 4, queue_ms: 2, agent_ms: 3, attempts: 7 });
+  const phases = listPhases({ later_ms: 1, save_ms: 4, queue_ms: 2, agent_ms: 3, attempts: 7 });
   expect(phases.map(({ name }) => name)).toEqual(["queue_ms", "agent_ms", "save_ms", "later_ms"]);
 });
 
@@ -96,7 +96,7 @@ describe("a timeline", () => {
       timings: { queue_ms: 100, agent_ms: 600, save_ms: 200 },
       ...fields,
     }) as MessageRecord;
-  const shown = (of: MessageRecord) => timelineOf(of).phases.map(({ name, ms, startMs }) => [name, startMs, ms]);
+  const shown = (of: MessageRecord) => buildTimeline(of).phases.map(({ name, ms, startMs }) => [name, startMs, ms]);
 
   test("places phases one after the other, and ends with the commit", () => {
     const single = [
@@ -106,7 +106,7 @@ describe("a timeline", () => {
       ["commit", 900, 100],
     ];
     expect(shown(record({}))).toEqual(single);
-    expect(timelineOf(record({})).totalMs).toBe(1_000);
+    expect(buildTimeline(record({})).totalMs).toBe(1_000);
   });
 
   test("of a message that was tried again has the earlier attempts before the last one's phases", () => {
@@ -127,7 +127,7 @@ describe("a timeline", () => {
       ["agent_ms", twoDays + 250, 600],
       ["save_ms", twoDays + 850, 200],
     ]);
-    expect(timelineOf(waited).phases.find(({ name }) => name === "input_wait")?.label).toBe("waited for an answer");
+    expect(buildTimeline(waited).phases.find(({ name }) => name === "input_wait")?.label).toBe("waited for an answer");
     // A message that still waits has no measured phases.
     const open = [inputs[0]!].map((input) => ({ ...input, ended_at: null }));
     const names = shown(record({ inputs: open, completed_at: null })).map(([name]) => name);
@@ -142,13 +142,13 @@ describe("a timeline", () => {
 test("every day of a span is there, also one on which nothing happened", () => {
   const used = { messages: 1, failed: 0, turns: 2, turn_seconds: 3, tokens: 4 };
   const days = [{ date: "2026-11-24", ...used }];
-  const shown = everyDay({ days }, 3, Date.parse("2026-11-25T00:00:00Z"));
+  const shown = fillMissingDays({ days }, 3, Date.parse("2026-11-25T00:00:00Z"));
   expect(shown.map(({ date, turns }) => [date, turns])).toEqual([
     ["2026-11-23", 0],
     ["2026-11-24", 2],
     ["2026-11-25", 0],
   ]);
-  expect(sumOf({ days }, "tokens")).toBe(4);
+  expect(sumMeasure({ days }, "tokens")).toBe(4);
 });
 
 describe("what an agent asks for", () => {
@@ -164,15 +164,15 @@ describe("what an agent asks for", () => {
   };
 
   test("is a form where its schema is flat, and its answer what was entered", () => {
-    const fields = fieldsOf(schema) ?? [];
+    const fields = answerFields(schema) ?? [];
     expect(fields.map(({ label, kind }) => [label, kind])).toEqual([
       ["Sure?", "yes_no"],
       ["why", "text"],
       ["amount", "number"],
       ["speed", "choice"],
     ]);
-    expect(answerOf(fields, { sure: "no", speed: "fast" })).toEqual({ sure: false, why: "", speed: "fast" });
-    expect(answerOf(fields, { sure: "yes", amount: "1.5" })).toEqual({ sure: true, why: "", amount: 1.5 });
+    expect(buildAnswer(fields, { sure: "no", speed: "fast" })).toEqual({ sure: false, why: "", speed: "fast" });
+    expect(buildAnswer(fields, { sure: "yes", amount: "1.5" })).toEqual({ sure: true, why: "", amount: 1.5 });
   });
 
   test.each([
@@ -181,6 +181,6 @@ describe("what an agent asks for", () => {
     { type: "object", properties: { inner: { type: "object" } } },
     { type: "object", properties: { odd: { enum: [1, null] } } },
   ])("is written as JSON where it is %j", (other) => {
-    expect(fieldsOf(other)).toBeUndefined();
+    expect(answerFields(other)).toBeUndefined();
   });
 });

@@ -1,7 +1,7 @@
 // Opens an invitation or a sign-in link. It works once, so a person must click: a link preview must not use it up.
 
 import { useEffect, useState } from "react";
-import { openLink, type Account } from "../data/account.ts";
+import { signInWithLink, type Account } from "../data/account.ts";
 import { useAction } from "../data/action.ts";
 import { goTo, hrefOf } from "../data/route.ts";
 import { ErrorNote } from "../parts/notes.tsx";
@@ -14,7 +14,7 @@ export function JoinPage({ onSignedIn }: { readonly onSignedIn: (account: Accoun
     history.replaceState(null, "", hrefOf("/join"));
   }, []);
   const open = useAction(async () => {
-    onSignedIn(await openLink(token));
+    onSignedIn(await signInWithLink(token));
     goTo("/agents", { replace: true });
   });
   return (

@@ -7,8 +7,8 @@ import { useAccount } from "../data/account.ts";
 import { durationText } from "../data/format.ts";
 import { followThroughOutages } from "../data/follow.ts";
 import { useLoaded, useReloadOn } from "../data/load.ts";
-import { namesOfRuns, usageOfRuns } from "../data/runs.ts";
-import { timelineOf, waitText } from "../data/timeline.ts";
+import { listRunNames, sumRunUsage } from "../data/run-usage.ts";
+import { buildTimeline, waitText } from "../data/timeline.ts";
 import { addEvent, emptyTranscript, type Attempt, type Turn } from "../data/transcript.ts";
 import { CopyButton, Id } from "../parts/copyable.tsx";
 import { Head } from "../parts/head.tsx";
@@ -18,9 +18,9 @@ import { ErrorNote, Loading } from "../parts/notes.tsx";
 import { Page, Pending } from "../parts/page.tsx";
 import { Status } from "../parts/status.tsx";
 import { Ago } from "../parts/time.tsx";
-import { Asked } from "./session/asked.tsx";
+import { Asked } from "./session/asked-input.tsx";
 import { Diff } from "./session/changes.tsx";
-import { Said } from "./session/said.tsx";
+import { Said } from "./session/message-parts.tsx";
 import { TurnActions } from "./session/turn-actions.tsx";
 
 /** How often a message that has not ended is loaded again, in milliseconds. */
@@ -98,7 +98,7 @@ interface FactsProps {
 function Facts({ record, attempts }: FactsProps) {
   const { id, retry_of: retryOf, merged_into: mergedInto, output } = record;
   // Events of older releases have no usage.
-  const used = usageOfRuns(attempts) ?? { runs: 1, usage: output?.usage ?? {} };
+  const used = sumRunUsage(attempts) ?? { runs: 1, usage: output?.usage ?? {} };
   return (
     <>
       <p className="facts">
@@ -121,7 +121,7 @@ function Facts({ record, attempts }: FactsProps) {
 }
 
 function TimelineView({ record }: { readonly record: MessageRecord }) {
-  const { phases, totalMs } = timelineOf(record);
+  const { phases, totalMs } = buildTimeline(record);
   const waits = waitText(record);
   const part = (ms: number): string => `${totalMs === 0 ? 0 : (ms / totalMs) * 100}%`;
   return (
@@ -154,7 +154,7 @@ function TimelineView({ record }: { readonly record: MessageRecord }) {
 
 function Attempts({ attempts }: { readonly attempts: readonly Attempt[] }) {
   if (attempts.length === 0) return <p className="faint">None has started.</p>;
-  const names = namesOfRuns(attempts);
+  const names = listRunNames(attempts);
   return (
     <table aria-label="Attempts">
       <Head titles={["Attempt", "Outcome", ["Took", "number"], "Error", ["Started", "minor"]]} />

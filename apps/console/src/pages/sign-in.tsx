@@ -2,7 +2,7 @@
 
 import { createClient } from "@dari/client";
 import { useEffect, useState, type FormEvent } from "react";
-import { resume, signIn, type Account } from "../data/account.ts";
+import { resumeAccount, signIn, type Account } from "../data/account.ts";
 import { useAction } from "../data/action.ts";
 import { useLoaded } from "../data/load.ts";
 import { Copyable } from "../parts/copyable.tsx";
@@ -15,7 +15,7 @@ export function SignInPage({ onSignedIn }: { readonly onSignedIn: (account: Acco
   const enter = useAction(async (apiKey: string) => onSignedIn(await signIn(apiKey)));
   useEffect(() => {
     document.title = "Sign in · Dari";
-    resume().then(
+    resumeAccount().then(
       (account) => (account === undefined ? setResuming(false) : onSignedIn(account)),
       (error: unknown) => {
         setAway(error);

@@ -5,7 +5,7 @@ import { useState } from "react";
 import { useAccount } from "../data/account.ts";
 import { countText, durationText, momentText, sizeText } from "../data/format.ts";
 import { useLoaded } from "../data/load.ts";
-import { everyDay, measures, sumOf, type Measure } from "../data/usage.ts";
+import { fillMissingDays, measures, sumMeasure, type Measure } from "../data/usage.ts";
 import { Days } from "../parts/days.tsx";
 import { Link } from "../parts/link.tsx";
 import { Empty, ErrorNote, Loading } from "../parts/notes.tsx";
@@ -53,7 +53,7 @@ function Shown({ usage, span }: { readonly usage: UsageRecord; readonly span: nu
 function Breakdown({ usage, span }: { readonly usage: UsageRecord; readonly span: number }) {
   const [measure, setMeasure] = useState<Measure>("turns");
   const { say, label } = measures[measure];
-  const days = everyDay(usage, span);
+  const days = fillMissingDays(usage, span);
   return (
     <>
       <div className="section-head">
@@ -81,11 +81,11 @@ function Breakdown({ usage, span }: { readonly usage: UsageRecord; readonly span
 
 function Summary({ usage }: { readonly usage: UsageRecord }) {
   const { kept, now } = usage;
-  const messages = sumOf(usage, "messages");
-  const failed = sumOf(usage, "failed");
+  const messages = sumMeasure(usage, "messages");
+  const failed = sumMeasure(usage, "failed");
   const share = messages === 0 ? 0 : failed / messages;
-  const turns = sumOf(usage, "turns");
-  const seconds = sumOf(usage, "turn_seconds");
+  const turns = sumMeasure(usage, "turns");
+  const seconds = sumMeasure(usage, "turn_seconds");
   return (
     <Tiles>
       <Tile label="Messages" value={countText(messages)} says={`${countText(now.open_messages)} open now`} />
@@ -95,7 +95,7 @@ function Summary({ usage }: { readonly usage: UsageRecord }) {
         value={durationText(seconds * 1_000)}
         says={turns === 0 ? undefined : `${durationText((seconds * 1_000) / turns)} a turn`}
       />
-      <Tile label="Tokens" value={countText(sumOf(usage, "tokens"))} says="as SDKs report them" />
+      <Tile label="Tokens" value={countText(sumMeasure(usage, "tokens"))} says="as SDKs report them" />
       <Tile
         label="Failed"
         value={countText(failed)}

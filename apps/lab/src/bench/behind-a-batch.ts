@@ -3,7 +3,7 @@
 import { Agent } from "node:http";
 import { countEndedMessages } from "@dari/testkit";
 import { startPlatform } from "./platform.ts";
-import { spreadOf, type Spread } from "./statistics.ts";
+import { summarizeSpread, type Spread } from "./statistics.ts";
 import { post, sendTurns } from "./turn-load.ts";
 
 export interface BatchParameters {
@@ -27,7 +27,7 @@ export async function measureBehindABatch({ slots, turnMs, batch, messages }: Ba
   await using platform = await startPlatform({ sessions: 20, env: { DARI_WORKER_SLOTS: String(slots) } });
   const text = String(turnMs);
   const ask = async (): Promise<Spread> =>
-    spreadOf(await sendTurns(platform, { connections: 1, turns: messages, text }));
+    summarizeSpread(await sendTurns(platform, { connections: 1, turns: messages, text }));
   const idle = await ask();
   const http = new Agent({ keepAlive: true });
   const sessions = Array.from({ length: batch }, () => ({ parts: [{ type: "text", text }] }));

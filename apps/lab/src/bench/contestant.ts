@@ -34,7 +34,7 @@ export interface ContestantOptions {
 export const slots = 50;
 
 /** Opens it in its own directory, which is removed when the contestant is disposed. */
-export async function opened<T extends object>(
+export async function openContestant<T extends object>(
   name: string,
   open: (dir: string, stack: AsyncDisposableStack) => Promise<T>,
 ): Promise<T & { readonly name: string } & AsyncDisposable> {
@@ -57,7 +57,7 @@ export async function makeDir(name: string, stack: AsyncDisposableStack): Promis
 }
 
 /** Ended with SIGTERM, because a profile is written only at a regular end. */
-export async function startStoppable(stack: AsyncDisposableStack, options: ProgramOptions): Promise<Program> {
+export async function startProgramOnStack(stack: AsyncDisposableStack, options: ProgramOptions): Promise<Program> {
   const program = await startProgram(options);
   stack.defer(async () => {
     if (program.isRunning) await program.stop();
@@ -86,7 +86,7 @@ export function programEnvironment(servers: Servers): Record<string, string> {
   };
 }
 
-export function profiling(options: ContestantOptions, name: string): Record<string, string> {
+export function profilingEnvironment(options: ContestantOptions, name: string): Record<string, string> {
   if (options.profileDir === undefined) return {};
   const dir = path.join(options.profileDir, name);
   return { NODE_OPTIONS: `--cpu-prof --cpu-prof-interval=500 --cpu-prof-dir=${dir}` };

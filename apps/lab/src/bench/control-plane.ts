@@ -6,13 +6,13 @@
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { countTurnRows, dearestStatements } from "@dari/testkit";
+import { countTurnRows, listCostliestStatements } from "@dari/testkit";
 import type { Contestant } from "./contestant.ts";
 import { cpuMsOf } from "./cpu-time.ts";
 import { startPeer } from "./peer-programs.ts";
 import { startPlatform } from "./platform.ts";
 import { collectStatistics } from "./servers.ts";
-import { spreadOf } from "./statistics.ts";
+import { summarizeSpread } from "./statistics.ts";
 import { sendTurns } from "./turn-load.ts";
 import { gate, medianOf, report, type Gate } from "./verdict.ts";
 import { readFlags } from "../flags.ts";
@@ -71,10 +71,10 @@ function summary(rounds: readonly Round[]) {
     cpu_ms_per_turn_by_process: Object.fromEntries(names.map((name) => [name, median((one) => one.cpuMs[name] ?? 0)])),
     cpu_ms_per_turn_rounds: rounds.map((round) => Math.round(round.cpuMsAll * 1_000) / 1_000),
     turns_per_second: median((round) => round.turnsPerSecond),
-    loaded_p50_ms: median((round) => spreadOf(round.loadedMs).p50),
-    loaded_p99_ms: median((round) => spreadOf(round.loadedMs).p99),
-    idle_p50_ms: median((round) => spreadOf(round.idleMs).p50),
-    idle_p99_ms: median((round) => spreadOf(round.idleMs).p99),
+    loaded_p50_ms: median((round) => summarizeSpread(round.loadedMs).p50),
+    loaded_p99_ms: median((round) => summarizeSpread(round.loadedMs).p99),
+    idle_p50_ms: median((round) => summarizeSpread(round.idleMs).p50),
+    idle_p99_ms: median((round) => summarizeSpread(round.idleMs).p99),
   };
 }
 
@@ -101,7 +101,7 @@ for (const one of contestants) {
   const rows_per_turn = await countTurnRows(one.servers.db, turnsSent);
   result[one.name] = { ...summary(rounds.get(one.name) ?? []), rows_per_turn };
   if (profileDir === undefined) continue;
-  const statements = await dearestStatements(one.servers.db, turnsSent);
+  const statements = await listCostliestStatements(one.servers.db, turnsSent);
   writeFileSync(path.join(profileDir, `${one.name}.sql.json`), JSON.stringify(statements, null, 1));
 }
 

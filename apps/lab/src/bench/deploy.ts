@@ -15,9 +15,9 @@ import { createClient } from "@dari/client";
 import { machineEnvironment } from "../config.ts";
 import { readFlags } from "../flags.ts";
 import { startStandalone } from "../standalone-process.ts";
-import { opened } from "./contestant.ts";
+import { openContestant } from "./contestant.ts";
 import { startBareProcess } from "./one-turn.ts";
-import { spreadOf, timed } from "./statistics.ts";
+import { summarizeSpread, measureMs } from "./statistics.ts";
 import { gate, report } from "./verdict.ts";
 
 const cli = path.resolve(import.meta.dirname, "../../../cli/bin/dari.mjs");
@@ -82,8 +82,8 @@ async function measure(dir: string, api: { apiUrl: string; apiKey: string }) {
     cold_ms: cold.total,
     // Sent as soon as the cold one is ready, while the worker may still finish work for that.
     first_again_ms: again[0]!.total,
-    again_ms: spreadOf(again.map(({ total }) => total)),
-    again_build_ms: spreadOf(again.map(({ build }) => build)),
+    again_ms: summarizeSpread(again.map(({ total }) => total)),
+    again_build_ms: summarizeSpread(again.map(({ build }) => build)),
   };
 }
 
@@ -114,12 +114,12 @@ async function hasDependencies(dir: string): Promise<boolean> {
   return /"dependencies"\s*:/.test(await read("package.json")) || (await read("requirements.txt")).trim() !== "";
 }
 
-await using bench = await opened("deploy", async (dir, stack) => {
+await using bench = await openContestant("deploy", async (dir, stack) => {
   const platform = stack.use(await startStandalone());
   const agents: Record<string, Awaited<ReturnType<typeof measure>>> = {};
   for (const name of await collectAgents(dir)) agents[name] = await measure(path.join(dir, name), platform);
   const bare: number[] = [];
-  for (let i = 0; i < 10; i++) bare.push(await timed(() => startBareProcess(process.execPath, ["-e", "0"])));
+  for (let i = 0; i < 10; i++) bare.push(await measureMs(() => startBareProcess(process.execPath, ["-e", "0"])));
   return { agents, bare };
 });
 const { agents, bare } = bench;
@@ -127,7 +127,7 @@ report({
   name: "deploy",
   parameters: { rounds },
   // `bare_node_ms` shows the machine's current speed: 25 ms if nothing else runs.
-  result: { bare_node_ms: spreadOf(bare), agents },
+  result: { bare_node_ms: summarizeSpread(bare), agents },
   gates: Object.entries(agents).map(([name, { again_ms }]) =>
     gate(`${name}: slowest redeploy, ms`, again_ms.max, againTargetMs),
   ),

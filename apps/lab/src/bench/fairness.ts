@@ -22,7 +22,7 @@ import { measureBehindABatch } from "./behind-a-batch.ts";
 import { createSessions, slots, type Contestant } from "./contestant.ts";
 import { startPeer } from "./peer-programs.ts";
 import { startPlatform } from "./platform.ts";
-import { spreadOf, type Spread } from "./statistics.ts";
+import { summarizeSpread, type Spread } from "./statistics.ts";
 import { post, sendTurns } from "./turn-load.ts";
 import { gate, report, type Gate } from "./verdict.ts";
 import { readFlags } from "../flags.ts";
@@ -81,7 +81,7 @@ async function waitsOf(one: Contestant, senders: readonly Sender[]): Promise<Spr
     const waits = await listWaits(db, ids);
     return waits.length === before + sent ? waits.slice(before) : undefined;
   };
-  return spreadOf(await waitUntil(started, { what: "the last of them to start", timeoutMs: drainMs }));
+  return summarizeSpread(await waitUntil(started, { what: "the last of them to start", timeoutMs: drainMs }));
 }
 
 async function underFlood(one: Contestant, flooder: TestAgent, senders: readonly Sender[]) {

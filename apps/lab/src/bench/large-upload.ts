@@ -12,7 +12,7 @@ import { freePort } from "@dari/embedded";
 import { createTestOrganization, findS3Server, installAdvice, startS3Server, waitUntil } from "@dari/testkit";
 import { machineEnvironment } from "../config.ts";
 import type { Program } from "../program.ts";
-import { opened, startStoppable } from "./contestant.ts";
+import { openContestant, startProgramOnStack } from "./contestant.ts";
 import { startServers, type Servers } from "./servers.ts";
 import { gate, report } from "./verdict.ts";
 import { readFlags } from "../flags.ts";
@@ -127,7 +127,7 @@ async function measure(name: StoreName, dir: string, servers: Servers): Promise<
   await using stack = new AsyncDisposableStack();
   const { storeDir, env } = await openStore(name, dir, stack);
   const port = await freePort();
-  const api = await startStoppable(stack, {
+  const api = await startProgramOnStack(stack, {
     name: `api-${name}`,
     entry: "apps/api/src/main.ts",
     dir,
@@ -158,7 +158,7 @@ async function measure(name: StoreName, dir: string, servers: Servers): Promise<
   };
 }
 
-await using bench = await opened("large-upload", async (dir, stack) => {
+await using bench = await openContestant("large-upload", async (dir, stack) => {
   const servers = await startServers(dir, stack, { redis: false });
   return { filesystem: await measure("filesystem", dir, servers), s3: await measure("s3", dir, servers) };
 });

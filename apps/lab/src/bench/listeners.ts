@@ -19,7 +19,7 @@ import { judgeListener, listen, type Listener } from "../ship/listeners.ts";
 import type { Contestant } from "./contestant.ts";
 import { cpuMsOf } from "./cpu-time.ts";
 import { startPlatform } from "./platform.ts";
-import { spreadOf } from "./statistics.ts";
+import { summarizeSpread } from "./statistics.ts";
 import { gate, report } from "./verdict.ts";
 
 const flags = readFlags({
@@ -92,14 +92,14 @@ await Promise.all(watchers.map(({ listener }) => listener.ended));
 for (const problem of problems.slice(0, 20)) process.stderr.write(`${problem}\n`);
 
 const delays = watchers.flatMap(delaysOf);
-const undisturbed = spreadOf(delays.filter(({ isNearCut }) => !isNearCut).map(({ ms }) => ms));
+const undisturbed = summarizeSpread(delays.filter(({ isNearCut }) => !isNearCut).map(({ ms }) => ms));
 const perListener = (memory.idle - memory.without) / watchers.length;
 const result = {
   events_heard: delays.length,
   connections_broken: cuts.reduce((sum, { connections }) => sum + connections, 0),
   problems: problems.length,
   delay_ms: undisturbed,
-  delay_with_reconnecting_ms: spreadOf(delays.map(({ ms }) => ms)),
+  delay_with_reconnecting_ms: summarizeSpread(delays.map(({ ms }) => ms)),
   /** The lag of the process with all listeners, which is part of each delay. */
   listeners_own_lag_ms: { p50: lag.percentile(50) / 1e6, p99: lag.percentile(99) / 1e6 },
   api_resident_mib: { without: memory.without / 1_024, idle: memory.idle / 1_024, peak: memory.peak / 1_024 },

@@ -17,7 +17,7 @@ import { readFlags } from "../flags.ts";
 import { checkout } from "../program.ts";
 import { startStandalone } from "../standalone-process.ts";
 import { attacks, type Attack } from "./neighbours/attacks.ts";
-import { spreadOf, timed, type Spread } from "./statistics.ts";
+import { summarizeSpread, measureMs, type Spread } from "./statistics.ts";
 import { gate, report, type Gate } from "./verdict.ts";
 
 const flags = readFlags({
@@ -73,7 +73,7 @@ async function watch(victim: Party, goesOn: (turns: number) => boolean, prompt: 
   let isOver = false;
   const calling = (async () => {
     for (; !isOver; await sleep(callEveryMs)) {
-      const call = timed(() => client.getSession(session.id));
+      const call = measureMs(() => client.getSession(session.id));
       await call.then(
         (ms) => calls.push(ms),
         (error: unknown) => failed.push(`call: ${String(error)}`),
@@ -81,12 +81,12 @@ async function watch(victim: Party, goesOn: (turns: number) => boolean, prompt: 
     }
   })();
   try {
-    while (goesOn(turns.length)) turns.push(await timed(() => oneTurn(victim, session.id, prompt, failed)));
+    while (goesOn(turns.length)) turns.push(await measureMs(() => oneTurn(victim, session.id, prompt, failed)));
   } finally {
     isOver = true;
     await calling;
   }
-  return { turn_ms: spreadOf(turns), call_ms: spreadOf(calls), failed };
+  return { turn_ms: summarizeSpread(turns), call_ms: summarizeSpread(calls), failed };
 }
 
 async function oneTurn(victim: Party, sessionId: string, prompt: string, failed: string[]): Promise<void> {

@@ -7,30 +7,30 @@ import { createTestAgent, createTestOrganization } from "@dari/testkit";
 import type { Program } from "../program.ts";
 import {
   createSessions,
-  opened,
-  profiling,
+  openContestant,
+  profilingEnvironment,
   programEnvironment,
   slots,
-  startStoppable,
+  startProgramOnStack,
   type Contestant,
   type ContestantOptions,
 } from "./contestant.ts";
 import { startServers } from "./servers.ts";
 
 export async function startPeer(options: ContestantOptions = {}): Promise<Contestant> {
-  return opened("bullmq", async (dir, stack) => {
+  return openContestant("bullmq", async (dir, stack) => {
     const servers = await startServers(dir, stack, { counting: options.profileDir !== undefined });
     await servers.db.pool.query(await readFile(path.join(import.meta.dirname, "peers/plain.sql"), "utf8"));
     const { organizationId, apiKey } = await createTestOrganization(servers.db);
     const { agentId, versionId } = await createTestAgent(servers.db, organizationId);
     const port = await freePort();
     const program = (role: "api" | "worker"): Promise<Program> =>
-      startStoppable(stack, {
+      startProgramOnStack(stack, {
         name: role,
         entry: "apps/lab/src/bench/peers/main.ts",
         env: {
           ...programEnvironment(servers),
-          ...profiling(options, `bullmq-${role}`),
+          ...profilingEnvironment(options, `bullmq-${role}`),
           PEER_PROGRAM: role,
           PEER_SLOTS: String(slots),
           PORT: String(port),

@@ -7,11 +7,11 @@ import { deployFiles } from "../deploy-files.ts";
 import type { Program } from "../program.ts";
 import {
   createSessions,
-  opened,
+  openContestant,
   platformEnvironment,
-  profiling,
+  profilingEnvironment,
   slots,
-  startStoppable,
+  startProgramOnStack,
   type Contestant,
   type ContestantOptions,
 } from "./contestant.ts";
@@ -31,22 +31,26 @@ const noAgent = {
 };
 
 export async function startPlatform(options: PlatformOptions = {}): Promise<Contestant> {
-  return opened("dari", async (dir, stack) => {
+  return openContestant("dari", async (dir, stack) => {
     const servers = await startServers(dir, stack, { counting: options.profileDir !== undefined });
     const port = await freePort();
     const env = { ...environmentOf(dir, servers, port), ...options.env };
     const program = (name: string, entry: string, own: Readonly<Record<string, string>> = {}): Promise<Program> => {
       const how = { name, entry, env: { ...env, ...own }, dir, readyWhen: /\.started/ };
-      return startStoppable(stack, how);
+      return startProgramOnStack(stack, how);
     };
     const { organizationId, apiKey } = await createTestOrganization(servers.db);
-    const api = await program("api", "apps/api/src/main.ts", profiling(options, "api"));
-    const reconciler = await program("reconciler", "apps/reconciler/src/main.ts", profiling(options, "reconciler"));
+    const api = await program("api", "apps/api/src/main.ts", profilingEnvironment(options, "api"));
+    const reconciler = await program(
+      "reconciler",
+      "apps/reconciler/src/main.ts",
+      profilingEnvironment(options, "reconciler"),
+    );
     const apiUrl = `http://127.0.0.1:${port}`;
     const { agentId, versionId } = await deployWithRealWorker({ apiUrl, apiKey }, () =>
       program("builder", "apps/worker/src/main.ts", { DARI_WORK_DIR: path.join(dir, "builder-work") }),
     );
-    const settings = { ...profiling(options, "worker"), DARI_WORK_DIR: path.join(dir, "worker-work") };
+    const settings = { ...profilingEnvironment(options, "worker"), DARI_WORK_DIR: path.join(dir, "worker-work") };
     const worker = await program("worker", "apps/lab/src/bench/null-agent/null-worker.ts", settings);
     const owner = { organizationId, agentId };
     const sessionIds = await createSessions(servers, owner, options.sessions ?? 0);

@@ -12,7 +12,7 @@ import { createTestOrganization } from "@dari/testkit";
 import { deployFiles } from "../deploy-files.ts";
 import { readFlags } from "../flags.ts";
 import type { Program } from "../program.ts";
-import { createSessions, opened, platformEnvironment, startStoppable } from "./contestant.ts";
+import { createSessions, openContestant, platformEnvironment, startProgramOnStack } from "./contestant.ts";
 import { cpuMsOf } from "./cpu-time.ts";
 import { collectStatistics, startServers, type Servers } from "./servers.ts";
 import { sendTurns } from "./turn-load.ts";
@@ -128,12 +128,12 @@ function cpuOf(): Record<string, number> {
 }
 
 function startFleet(): Promise<Fleet & AsyncDisposable> {
-  return opened("scale", async (dir, stack) => {
+  return openContestant("scale", async (dir, stack) => {
     const servers = await startServers(dir, stack);
     const port = await freePort();
     const env = environmentOf(dir, servers, port);
     const start = (name: string, kind: string, own: Readonly<Record<string, string>> = {}): Promise<Program> =>
-      startStoppable(stack, {
+      startProgramOnStack(stack, {
         ...{ name, entry: `apps/${kind}/src/main.ts`, dir, readyWhen: /\.started/ },
         env: { ...env, ...own },
       });

@@ -9,7 +9,7 @@ export interface Spread {
   readonly max: number;
 }
 
-export function spreadOf(samples: readonly number[]): Spread {
+export function summarizeSpread(samples: readonly number[]): Spread {
   const sorted = [...samples].sort((a, b) => a - b);
   return {
     n: sorted.length,
@@ -30,7 +30,7 @@ function round(value: number | undefined): number {
 }
 
 /** Runs `work` and returns how long it took. */
-export async function timed(work: () => Promise<unknown>): Promise<number> {
+export async function measureMs(work: () => Promise<unknown>): Promise<number> {
   const startedAt = performance.now();
   await work();
   return performance.now() - startedAt;

@@ -14,7 +14,7 @@ import { deployFiles } from "../deploy-files.ts";
 import { readFlags } from "../flags.ts";
 import { startStandalone } from "../standalone-process.ts";
 import { sendTurn, startBareProcess, type Api } from "./one-turn.ts";
-import { spreadOf, timed } from "./statistics.ts";
+import { summarizeSpread, measureMs } from "./statistics.ts";
 import { report } from "./verdict.ts";
 
 const { smoke } = readFlags({ smoke: { type: "boolean", default: false } }).values;
@@ -40,11 +40,11 @@ async function loaded(api: Api, client: Client, agentId: string) {
   await Promise.all(
     Array.from({ length: clients }, async () => {
       const session = await client.createSession(agentId);
-      for (let i = 0; i < perClient; i++) samples.push(await timed(() => sendTurn(api, session.id)));
+      for (let i = 0; i < perClient; i++) samples.push(await measureMs(() => sendTurn(api, session.id)));
     }),
   );
   const seconds = (performance.now() - startedAt) / 1_000;
-  return { ...spreadOf(samples), turns_per_second: Math.round((samples.length / seconds) * 10) / 10 };
+  return { ...summarizeSpread(samples), turns_per_second: Math.round((samples.length / seconds) * 10) / 10 };
 }
 
 await using platform = await startStandalone({ DARI_LOG_LEVEL: "info" });
@@ -82,12 +82,12 @@ async function coldSession(files: Record<string, string>): Promise<string> {
 
 for (let i = -2; i < rounds; i++) {
   const round = {
-    node_bare: await timed(() => startBareProcess(process.execPath, ["-e", "0"])),
-    javascript_warm: await timed(() => sendTurn(api, sessions.js)),
-    javascript_cold: await timed(() => sendTurn(cold, sessions.coldJs)),
-    python_bare: await timed(() => startBareProcess(python, ["-c", "pass"])),
-    python_warm: await timed(() => sendTurn(api, sessions.py)),
-    python_cold: await timed(() => sendTurn(cold, sessions.coldPy)),
+    node_bare: await measureMs(() => startBareProcess(process.execPath, ["-e", "0"])),
+    javascript_warm: await measureMs(() => sendTurn(api, sessions.js)),
+    javascript_cold: await measureMs(() => sendTurn(cold, sessions.coldJs)),
+    python_bare: await measureMs(() => startBareProcess(python, ["-c", "pass"])),
+    python_warm: await measureMs(() => sendTurn(api, sessions.py)),
+    python_cold: await measureMs(() => sendTurn(cold, sessions.coldPy)),
   };
   await sleep(refillMs);
   // The first rounds warm caches and are not counted.
@@ -106,7 +106,7 @@ async function stepsOf(dataDir: string): Promise<Record<string, number>> {
       if (name.endsWith("_ms")) all.set(name, [...(all.get(name) ?? []), Number(ms)]);
     }
   }
-  return Object.fromEntries([...all].map(([name, samples]) => [name, spreadOf(samples).p50]));
+  return Object.fromEntries([...all].map(([name, samples]) => [name, summarizeSpread(samples).p50]));
 }
 
 const atOnce = { javascript: await loaded(api, client, js.agentId), python: await loaded(api, client, py.agentId) };
@@ -116,7 +116,7 @@ report({
   parameters: { rounds, clients, per_client: perClient },
   result: {
     steps_ms: steps,
-    turns_ms: Object.fromEntries(Object.entries(series).map(([name, samples]) => [name, spreadOf(samples)])),
+    turns_ms: Object.fromEntries(Object.entries(series).map(([name, samples]) => [name, summarizeSpread(samples)])),
     [`at_${clients}_clients_ms`]: atOnce,
   },
   gates: [],

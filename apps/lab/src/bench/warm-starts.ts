@@ -33,7 +33,7 @@ import { enterOwnNamespace } from "@dari/native";
 import { createBwrapDriver, openSlotMounts } from "@dari/sandbox";
 import { makeDir } from "./contestant.ts";
 import { startBareProcess } from "./one-turn.ts";
-import { spreadOf, timed } from "./statistics.ts";
+import { summarizeSpread, measureMs } from "./statistics.ts";
 import { gate, medianOf, report, type Gate } from "./verdict.ts";
 import { agentNames, buildAgents, type Agent, type AgentName } from "./warm-starts/agents.ts";
 import { measureBlocked, type Blocked } from "./warm-starts/blocked.ts";
@@ -89,9 +89,9 @@ async function playRound(stage: Stage, contestants: readonly Contestant[], serie
     add(series, "sdk-js/unbundled/first_byte", (await startBare(stage, source, agent.sourceEntry)).firstByte);
   }
   await sleep(restMs);
-  add(series, "node/bare/end", await timed(() => startBareProcess(process.execPath, ["-e", "0"])));
+  add(series, "node/bare/end", await measureMs(() => startBareProcess(process.execPath, ["-e", "0"])));
   await sleep(restMs);
-  add(series, "node/sandbox/end", await timed(() => nodeInSandbox(stage)));
+  add(series, "node/sandbox/end", await measureMs(() => nodeInSandbox(stage)));
 }
 
 const plainDriver = createBwrapDriver();
@@ -177,9 +177,9 @@ try {
     name: "warm-starts",
     parameters,
     result: {
-      ...Object.fromEntries([...series].map(([name, samples]) => [name, spreadOf(samples)])),
-      blocked: spreadOf(blocked.starts),
-      blocked_idle: spreadOf(blocked.idle),
+      ...Object.fromEntries([...series].map(([name, samples]) => [name, summarizeSpread(samples)])),
+      blocked: summarizeSpread(blocked.starts),
+      blocked_idle: summarizeSpread(blocked.idle),
     },
     gates: gatesOf(series, blocked),
     smoke,

@@ -8,7 +8,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { openDisks, sweepMounts } from "@dari/workspace";
-import { spreadOf, type Spread } from "./statistics.ts";
+import { summarizeSpread, type Spread } from "./statistics.ts";
 import { gate, medianOf, report, type Gate } from "./verdict.ts";
 import type { Requests } from "./workspace/counted-store.ts";
 import { openDari, type Contestant, type Timings } from "./workspace/dari.ts";
@@ -134,7 +134,7 @@ function resultOf(entries: readonly Entry[]): unknown {
   return entries.map(({ name, size, samples, requests }) => ({
     name,
     ...size,
-    ms: Object.fromEntries([...samples].map(([step, all]): [string, Spread] => [step, spreadOf(all)])),
+    ms: Object.fromEntries([...samples].map(([step, all]): [string, Spread] => [step, summarizeSpread(all)])),
     ...(requests === undefined ? {} : { turn: requests }),
   }));
 }

@@ -28,7 +28,7 @@ const openMax = 18;
 /** Faults that a short run is likely to show: each is over within seconds. */
 const smokeFaults = ["worker-killed", "redis-flushed", "api-killed", "postgres-restarted", "jobs-forged", "cancels"];
 
-export function plansOf(choice: Choice): Plan[] {
+export function choosePlans(choice: Choice): Plan[] {
   if (choice.isSmoke) return [smoke(choice)];
   const alone = choice.isAll ? faults.map(({ name }) => name) : choice.faults;
   const together = choice.isAll || choice.isPairs ? pairs : choice.pairs.map((one) => one.split("+"));

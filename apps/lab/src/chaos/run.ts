@@ -12,12 +12,12 @@
 //            --stretch N  the bounds times N, on a machine that others use
 
 import { writeFileSync } from "node:fs";
-import { reportOfNone, type Report } from "./check/report.ts";
+import { emptyReport, type Report } from "./check/report.ts";
 import { UnknownFaultError } from "./faults/index.ts";
 import { summarize, summarizeAll, totalOf } from "./check/summary.ts";
-import { plansOf, type Choice } from "./plans.ts";
+import { choosePlans, type Choice } from "./plans.ts";
 import type { Plan } from "./plan.ts";
-import { play } from "./play.ts";
+import { runPlan } from "./run-plan.ts";
 import { startStage, type Stage } from "./stage/stage.ts";
 import { readFlags } from "../flags.ts";
 
@@ -86,7 +86,7 @@ if (reports.length > 1) process.stdout.write(`${summarizeAll(reports, totalOf(re
 
 function planned(): Plan[] {
   try {
-    return plansOf(choice);
+    return choosePlans(choice);
   } catch (error) {
     if (error instanceof UnknownFaultError) return flags.refuse(error.message);
     throw error;
@@ -101,12 +101,12 @@ function deliveryOf(text: string): "queue" | "pull" {
 async function playNext(plan: Plan, say: (line: string) => void): Promise<Report> {
   try {
     const stage = await (staging ??= startStage(plan));
-    const result = await play(plan, stage, say);
+    const result = await runPlan(plan, stage, say);
     if (!result.ok || stage.programs.some(({ program }) => !program.isRunning)) await leaveStage();
     return result;
   } catch (error) {
     await leaveStage();
-    return reportOfNone(plan, String(error));
+    return emptyReport(plan, String(error));
   }
 }
 

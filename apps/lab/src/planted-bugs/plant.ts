@@ -33,13 +33,13 @@ export interface TestName {
 /**
  * Puts the bug into the checkout at `root`. Returns a function that removes it. Throws unless each text occurs once.
  */
-export function plantInto(root: string, plant: Plant): () => void {
+export function applyPlant(root: string, plant: Plant): () => void {
   const before = new Map<string, string>();
   for (const edit of plant.edits) {
     const path = join(root, edit.file);
     const text = readFileSync(path, "utf8");
     if (!before.has(path)) before.set(path, text);
-    writeFileSync(path, edited(text, edit));
+    writeFileSync(path, applyEdit(text, edit));
   }
   return () => {
     for (const [path, text] of before) writeFileSync(path, text);
@@ -47,7 +47,7 @@ export function plantInto(root: string, plant: Plant): () => void {
 }
 
 /** Throws unless the text occurs once: the sources have changed and the planted bug must be updated. */
-export function edited(text: string, edit: Edit): string {
+export function applyEdit(text: string, edit: Edit): string {
   const { start, end } = edit.sqlFunction === undefined ? { start: 0, end: text.length } : spanOf(text, edit);
   const part = text.slice(start, end);
   const places = [...part.matchAll(patternOf(edit.find))];

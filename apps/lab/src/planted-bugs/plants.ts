@@ -230,12 +230,12 @@ const locks: readonly Plant[] = [
     says: "a death between the two leaves a key without its message, and the repeated call never makes it",
     edits: [
       {
-        file: "packages/control/src/context/idempotency/idempotently.ts",
+        file: "packages/control/src/context/idempotency/with-idempotency-key.ts",
         find: "return inOneTransaction(control, async (inside)",
         replace: "return ((work: (inside: Control) => Promise<Creation<Made>>) => work(control))(async (inside)",
       },
       {
-        file: "packages/control/src/context/idempotency/idempotently.ts",
+        file: "packages/control/src/context/idempotency/with-idempotency-key.ts",
         find: 'import { inOneTransaction } from "../in-one-transaction.ts";',
         replace: "",
       },

@@ -22,7 +22,7 @@ import { checkout } from "../program.ts";
 import { makeBaseImages, readPinnedImages } from "./images/base-images.ts";
 import { missingPackages, startEngine, type Engine } from "./images/engine.ts";
 import { rehearse } from "./images/rehearsal.ts";
-import { leaveEarlyWith } from "./leave-early.ts";
+import { exitOnSignal } from "./exit-on-signal.ts";
 
 const flags = readFlags({
   workers: { type: "string", default: "2" },
@@ -53,7 +53,7 @@ const result: Record<string, unknown> = { seconds };
 const problems: string[] = [];
 
 const stack = new AsyncDisposableStack();
-leaveEarlyWith(stack);
+exitOnSignal(stack);
 const { keep } = flags.values;
 if (!keep) stack.defer(() => rmSync(dir, { recursive: true, force: true }));
 try {

@@ -1,7 +1,7 @@
 // Tests that what reads differently after an upgrade is found, and that additional fields are allowed.
 
 import { expect, test } from "@jest/globals";
-import { differences } from "./readable.ts";
+import { differences } from "./readable-sessions.ts";
 
 const before = { session: { id: "sess_1", status: "idle" }, messages: [{ id: "msg_1", output: null }], files: {} };
 

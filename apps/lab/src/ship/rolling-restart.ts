@@ -16,7 +16,7 @@ import { listRemains } from "../chaos/check/remains.ts";
 import { startSending } from "../chaos/load/generator.ts";
 import { openJournal } from "../chaos/load/journal.ts";
 import { openTenants, type Tenant } from "../chaos/load/tenants.ts";
-import { countOpen } from "../chaos/play.ts";
+import { countOpen } from "../chaos/run-plan.ts";
 import { seededRandom } from "../chaos/seeded-random.ts";
 import type { StageProgram } from "../chaos/stage/stage-program.ts";
 import { startStage, type ApiProgram, type Stage } from "../chaos/stage/stage.ts";
@@ -24,7 +24,7 @@ import { readFlags } from "../flags.ts";
 import { describeMachine } from "../machine.ts";
 import { failedAnswers, startBalancer, type Balancer } from "./balancer.ts";
 import { judgeRehearsal } from "./judgement.ts";
-import { leaveEarlyWith } from "./leave-early.ts";
+import { exitOnSignal } from "./exit-on-signal.ts";
 import { judgeListener, listen, type Listener } from "./listeners.ts";
 
 const flags = readFlags({
@@ -52,7 +52,7 @@ const startedAt = performance.now();
 const problems: string[] = [];
 const exits: { kind: string; ms: number }[] = [];
 await using stack = new AsyncDisposableStack();
-leaveEarlyWith(stack);
+exitOnSignal(stack);
 const stage = stack.use(await startStage({ workers, slots, delivery: "queue" }));
 const balancer = stack.use(await startBalancer(stage.apis.map(({ url }) => url)));
 const effectsFile = path.join(stage.dir, "effects.jsonl");

@@ -6,10 +6,10 @@ import path from "node:path";
 /** Returns how much of `relative`, a path below the copied root, to copy. */
 export type Selection = (relative: string) => "all" | "nothing" | "directory alone";
 
-export const everything: Selection = () => "all";
+export const selectAll: Selection = () => "all";
 
 /** Returns the number of files. Copies only files and directories, because the platform creates nothing else. */
-export async function copyTree(from: string, to: string, select: Selection = everything, below = ""): Promise<number> {
+export async function copyTree(from: string, to: string, select: Selection = selectAll, below = ""): Promise<number> {
   if (!(await copyDirectory(path.join(from, below), path.join(to, below)))) return 0;
   let files = 0;
   for (const entry of await readdir(path.join(from, below), { withFileTypes: true }).catch(emptyWhereGone)) {

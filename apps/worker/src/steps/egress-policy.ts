@@ -15,12 +15,12 @@ const advice = {
 } as const;
 
 /** Returns the turn's network rules, and the credentials that the proxy inserts. */
-export function networkOf(platform: EgressPolicy, turn: Turn): Pick<EgressOptions, "policy" | "secrets"> {
+export function networkMode(platform: EgressPolicy, turn: Turn): Pick<EgressOptions, "policy" | "secrets"> {
   const secrets = turn.keptSecrets.map((secret) => ({ ...secret, hosts: egressHosts(secret.hosts) }));
-  return { policy: egressPolicyOf(platform, turn), secrets };
+  return { policy: createEgressPolicy(platform, turn), secrets };
 }
 
-export function egressPolicyOf(platform: EgressPolicy, turn: Pick<Turn, "egress" | "manifest">): EgressPolicy {
+export function createEgressPolicy(platform: EgressPolicy, turn: Pick<Turn, "egress" | "manifest">): EgressPolicy {
   const { operator, organization, session } = turn.egress;
   const { egress: hosts } = turn.manifest;
   const bounds = [

@@ -1,7 +1,7 @@
 // A failure at a limit names the limit and its value.
 
 import { expect, test } from "@jest/globals";
-import { exceededFailure } from "./exceeded-failure.ts";
+import { toExceededFailure } from "./exceeded-failure.ts";
 
 const limits = {
   memoryBytes: 4 * 1024 ** 3,
@@ -19,10 +19,10 @@ test.each([
   ["tmp", "disk_full", "the agent exceeded the limit of /tmp (1536 MiB)"],
   ["cpu", "cpu_limit", "the agent exceeded its limit of processor time (60 s)"],
 ] as const)("%s", (exceeded, code, message) => {
-  expect(exceededFailure(exceeded, limits)).toEqual({ code, message });
+  expect(toExceededFailure(exceeded, limits)).toEqual({ code, message });
 });
 
 test("a limit without a value is named without it", () => {
-  expect(exceededFailure("cpu", {}).message).toBe("the agent exceeded its limit of processor time");
-  expect(exceededFailure("processes", {}).message).toBe("the agent exceeded its limit of processes and threads");
+  expect(toExceededFailure("cpu", {}).message).toBe("the agent exceeded its limit of processor time");
+  expect(toExceededFailure("processes", {}).message).toBe("the agent exceeded its limit of processes and threads");
 });

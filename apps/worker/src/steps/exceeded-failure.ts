@@ -7,7 +7,7 @@ const GiB = 1024 ** 3;
 const MiB = 1024 ** 2;
 
 /** Returns the failure of an attempt that exceeded a limit of its sandbox, whatever error the agent reports. */
-export function exceededFailure(exceeded: Exceeded, limits: SandboxLimits): Failure {
+export function toExceededFailure(exceeded: Exceeded, limits: SandboxLimits): Failure {
   switch (exceeded) {
     case "memory":
       return failure("out_of_memory", `the agent exceeded its memory limit${size(limits.memoryBytes)}`);

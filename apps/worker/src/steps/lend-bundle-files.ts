@@ -8,7 +8,7 @@ const imagesMax = 1_000;
 /** Files of unpacked images by their directories. Cached, because an image never changes. */
 const listed = new WeakMap<ImageCache, Map<string, Promise<readonly SdkFile[]>>>();
 
-/** Copies them into the turn's directory. `takeBackFiles` removes them. */
+/** Copies them into the turn's directory. `removeLentFiles` removes them. */
 export async function lendBundleFiles(
   { images, workspaces }: Pick<WorkerContext, "images" | "workspaces">,
   organizationId: string,

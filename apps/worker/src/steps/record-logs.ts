@@ -18,7 +18,7 @@ export interface LogRecorder {
 
 const flushEveryMs = 500;
 
-export function recordLogsOf(context: { db: Database; log: Logger }, claim: Claim): LogRecorder {
+export function startLogRecorder(context: { db: Database; log: Logger }, claim: Claim): LogRecorder {
   const lost = new Set<string>();
   let pending: LogLine[] = [];
   let next = 1;

@@ -3,18 +3,25 @@
 import { retryThroughOutage } from "@dari/control/context";
 import { countAttempt } from "@dari/control/turns";
 import { failure, limits, type Failure } from "@dari/domain";
-import { captureLogs, guestRuns, type Asked, type OutputPart, type TurnEnding, type Usage } from "@dari/harness";
+import {
+  captureLogs,
+  waitForGuest,
+  type AskedInput,
+  type OutputPart,
+  type TurnEnding,
+  type Usage,
+} from "@dari/harness";
 import type { Exceeded, Sandbox } from "@dari/sandbox";
 import { agentRecipe, showImportOutput, startAgent, type ServingSandbox } from "@dari/sandbox-pool";
 import type { RestoredAttempt } from "../attempt.ts";
 import { callAgent, type AgentCall } from "./call-agent.ts";
 import { createTextCollector } from "./collect-text.ts";
-import { exceededFailure } from "./exceeded-failure.ts";
+import { toExceededFailure } from "./exceeded-failure.ts";
 import { logEgress } from "./log-egress.ts";
-import { noteUnreachable } from "./note-unreachable.ts";
-import { recordLogsOf } from "./record-logs.ts";
-import { scrubbedStack } from "./scrub-turn.ts";
-import { sendPreviewsOf } from "./send-previews.ts";
+import { logUnreachableHosts } from "./log-unreachable-hosts.ts";
+import { startLogRecorder } from "./record-logs.ts";
+import { scrubStack } from "./scrub-turn.ts";
+import { startPreviewSender } from "./send-previews.ts";
 
 export type AgentEnding =
   | {
@@ -25,7 +32,7 @@ export type AgentEnding =
       readonly lostConnections: readonly string[];
     }
   | { readonly kind: "failed"; readonly failure: Failure; readonly usage?: Usage }
-  | { readonly kind: "suspended"; readonly asked: Asked; readonly usage?: Usage }
+  | { readonly kind: "suspended"; readonly asked: AskedInput; readonly usage?: Usage }
   /** Cancelled, superseded or released: the lease's signal says which. `said`: the agent's output so far. */
   | { readonly kind: "stopped"; readonly said: readonly OutputPart[]; readonly usage?: Usage };
 
@@ -33,8 +40,8 @@ export type AgentEnding =
 export async function runAgent(attempt: RestoredAttempt, imageDir: string): Promise<AgentEnding> {
   const { context, turn, lease } = attempt;
   if (lease.signal.aborted) return { kind: "stopped", said: [] };
-  const logs = recordLogsOf(context, turn);
-  const previews = sendPreviewsOf(context.previews, turn);
+  const logs = startLogRecorder(context, turn);
+  const previews = startPreviewSender(context.previews, turn);
   const said = createTextCollector(turn.scrubber.stream(), (text) => previews.delta(text));
   const call: AgentCall = { attempt, logs, previews, said };
   try {
@@ -110,7 +117,7 @@ async function runInPooled(
   const canRest = servesSession && sandbox.rest !== undefined;
   async function mountFiles(): Promise<void> {
     // A directory that is mounted before the guest runs cannot be unmounted at the end of the turn.
-    const isRunning = !canRest || (await guestRuns(sandbox.channel, signal));
+    const isRunning = !canRest || (await waitForGuest(sandbox.channel, signal));
     // A stopped turn does not wait for an agent that loads slowly.
     if (signal.aborted) return;
     if (!isRunning) throw new MountError("the guest does not run");
@@ -183,7 +190,7 @@ async function runIn(call: AgentCall, running: RunningSandbox): Promise<RunResul
     watch.lap("kill_ms");
   }
   await (isResting ? captured.leave() : captured.done);
-  if (ending.kind === "failed") noteUnreachable(context, turn, logs, captured.tail("stderr"));
+  if (ending.kind === "failed") logUnreachableHosts(context, turn, logs, captured.tail("stderr"));
   const isLoaded = isCalled || ending.kind !== "failed";
   return { ending, isLoaded, isResting, exceeded: (await sandbox.collect()).exceeded };
 }
@@ -204,7 +211,7 @@ async function countFailedLoad({ attempt }: AgentCall, ending: TurnEnding): Prom
 }
 
 function endingOf({ attempt, logs, said }: AgentCall, { ending: unscrubbed, exceeded }: RunResult): AgentEnding {
-  const ending = scrubbedStack(attempt.turn.scrubber, unscrubbed);
+  const ending = scrubStack(attempt.turn.scrubber, unscrubbed);
   const used = ending.usage === undefined ? {} : { usage: ending.usage };
   switch (ending.kind) {
     case "completed": {
@@ -221,7 +228,7 @@ function endingOf({ attempt, logs, said }: AgentCall, { ending: unscrubbed, exce
       const { stack } = ending;
       if (stack !== undefined) logs.add("platform", `${stack}\n`);
       const cause =
-        exceeded === undefined ? ending.failure : exceededFailure(exceeded, attempt.context.settings.limits);
+        exceeded === undefined ? ending.failure : toExceededFailure(exceeded, attempt.context.settings.limits);
       return { kind: "failed", failure: cause, ...used };
     }
   }

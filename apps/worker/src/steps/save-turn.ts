@@ -2,15 +2,15 @@
 
 import { retryThroughOutage } from "@dari/control/context";
 import { saveWorkspace, type SavedWorkspace } from "@dari/control/storage";
-import { recordLogs, refuseAsked } from "@dari/control/turns";
+import { recordLogs, checkAskedInput } from "@dari/control/turns";
 import type { FinishInput } from "@dari/db";
 import { failure, type Failure } from "@dari/domain";
 import type { OutputPart } from "@dari/harness";
-import { resolvePath, takeBackFiles, type Tree } from "@dari/workspace";
+import { resolvePath, removeLentFiles, type Tree } from "@dari/workspace";
 import type { RestoredAttempt } from "../attempt.ts";
-import { endingOfFailure, stopInput } from "../endings.ts";
+import { toFailureEnding, toStopEnding } from "../endings.ts";
 import type { AgentEnding } from "./run-agent.ts";
-import { ignoredLine } from "./scrub-turn.ts";
+import { renderIgnoredFile } from "./scrub-turn.ts";
 
 /** Maximum number of paths in the log. */
 const ignoredShownMax = 100;
@@ -20,9 +20,9 @@ export async function saveTurn(attempt: RestoredAttempt, ending: AgentEnding): P
   if (ending.kind === "stopped") return { ...stopped(attempt), ...usageOf(ending, ending.said) };
   const saving = save(attempt);
   if (ending.kind === "failed") return await fail(attempt, ending, ending.failure, saving);
-  const refused = ending.kind === "suspended" ? refuseAsked(attempt.turn, ending.asked) : undefined;
+  const refused = ending.kind === "suspended" ? checkAskedInput(attempt.turn, ending.asked) : undefined;
   if (refused !== undefined) return await fail(attempt, ending, refused, saving);
-  const saved = await Promise.race([saving, aborted(attempt.lease.signal)]);
+  const saved = await Promise.race([saving, rejectOnAbort(attempt.lease.signal)]);
   // If the turn stops first, no one waits for the save, and no row refers to its object.
   saving.catch(() => undefined);
   attempt.watch.lap("save_ms");
@@ -36,7 +36,7 @@ export async function saveTurn(attempt: RestoredAttempt, ending: AgentEnding): P
   const missing = ending.parts.find((part) => part.type === "file" && !hasFile(saved.tree, part.path));
   if (missing?.type === "file") {
     const reason = failure("invalid_output", `the result names ${missing.path}, which is not a file of the workspace`);
-    return { ...endingOfFailure(attempt.context, attempt.turn, reason), snapshot: saved.snapshot, ...usageOf(ending) };
+    return { ...toFailureEnding(attempt.context, attempt.turn, reason), snapshot: saved.snapshot, ...usageOf(ending) };
   }
   makeHead(attempt, saved);
   return {
@@ -48,7 +48,7 @@ export async function saveTurn(attempt: RestoredAttempt, ending: AgentEnding): P
 }
 
 async function save({ context, turn, opened, lease, lent }: RestoredAttempt): Promise<SavedWorkspace> {
-  if (lent !== undefined) await takeBackFiles(opened.dir, lent);
+  if (lent !== undefined) await removeLentFiles(opened.dir, lent);
   return saveWorkspace({ ...context.workspaces, log: context.log }, turn, opened, lease.signal);
 }
 
@@ -63,7 +63,7 @@ async function fail(
     context.log.warn({ err: error, attempt: turn.attemptId }, "turn.side_snapshot_lost");
     return undefined;
   });
-  return { ...endingOfFailure(context, turn, cause), snapshot: side?.snapshot, ...usageOf(ending) };
+  return { ...toFailureEnding(context, turn, cause), snapshot: side?.snapshot, ...usageOf(ending) };
 }
 
 /** Prepares the session's next turn on this worker, which starts from the snapshot. */
@@ -90,7 +90,7 @@ function usageOf({ usage }: Pick<AgentEnding, "usage">, said?: readonly OutputPa
 }
 
 function stopped({ context, turn, lease }: RestoredAttempt): FinishInput {
-  return stopInput(context, turn, lease) ?? { ending: "released" };
+  return toStopEnding(context, turn, lease) ?? { ending: "released" };
 }
 
 /** Tells the agent's author what is not saved: names that are not UTF-8, sockets, devices. */
@@ -99,12 +99,12 @@ async function logIgnored({ context, turn, lease }: RestoredAttempt, { ignored }
     // After everything that the turn itself has written.
     sequenceNumber: 1_000_000_000 + index,
     stream: "platform" as const,
-    text: ignoredLine(turn.scrubber, one),
+    text: renderIgnoredFile(turn.scrubber, one),
   }));
   await retryThroughOutage(context, () => recordLogs(context.db, turn, lines), lease.signal);
 }
 
-function aborted(signal: AbortSignal): Promise<undefined> {
+function rejectOnAbort(signal: AbortSignal): Promise<undefined> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve(undefined);
     else signal.addEventListener("abort", () => resolve(undefined), { once: true });

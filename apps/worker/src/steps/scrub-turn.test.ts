@@ -2,7 +2,7 @@
 
 import { expect, test } from "@jest/globals";
 import { createScrubber, limits } from "@dari/domain";
-import { ignoredLine, scrubEnding } from "./scrub-turn.ts";
+import { renderIgnoredFile, scrubEnding } from "./scrub-turn.ts";
 
 test("an answer that is too large without its secrets fails the turn, which is charged all the same", () => {
   const scrubber = createScrubber([["TOKEN", "a secret value"]]);
@@ -17,6 +17,6 @@ test("an answer that is too large without its secrets fails the turn, which is c
 
 test("the name of a socket that is not kept shows no secret", () => {
   const scrubber = createScrubber([["TOKEN", "a-secret-value"]]);
-  const line = ignoredLine(scrubber, { path: "workspace/a-secret-value.sock", reason: "special_file" });
+  const line = renderIgnoredFile(scrubber, { path: "workspace/a-secret-value.sock", reason: "special_file" });
   expect(line).toBe("not saved: workspace/[redacted:TOKEN].sock: special_file\n");
 });

@@ -38,18 +38,18 @@ function scrubAsked(scrubber: Scrubber, asked: InputAsked): InputAsked {
 }
 
 /** The stack is written to the attempt's log before the end is recorded. */
-export function scrubbedStack(scrubber: Scrubber, ending: TurnEnding): TurnEnding {
+export function scrubStack(scrubber: Scrubber, ending: TurnEnding): TurnEnding {
   if (ending.kind !== "failed" || ending.stack === undefined) return ending;
   return { ...ending, stack: scrubber.text(ending.stack, { isCut: ending.stack.length >= stackUnits }) };
 }
 
 /** Returns a line of the attempt's log. The agent chose the path, so it can contain secrets. */
-export function ignoredLine(scrubber: Scrubber, { path, reason }: SavedWorkspace["ignored"][number]): string {
+export function renderIgnoredFile(scrubber: Scrubber, { path, reason }: SavedWorkspace["ignored"][number]): string {
   return `not saved: ${scrubber.text(path)}: ${reason}\n`;
 }
 
 /** Returns a logger that removes the turn's secrets from its lines. */
-export function scrubbedLogger(target: Logger, scrubber: Scrubber): Logger {
+export function createScrubbedLogger(target: Logger, scrubber: Scrubber): Logger {
   const method =
     (level: "debug" | "info" | "warn" | "error"): LogMethod =>
     (first: object | string, message?: string) => {
@@ -62,7 +62,7 @@ export function scrubbedLogger(target: Logger, scrubber: Scrubber): Logger {
     info: method("info"),
     warn: method("warn"),
     error: method("error"),
-    child: (fields) => scrubbedLogger(target.child(scrubber.json(redactFields(fields)) as object), scrubber),
+    child: (fields) => createScrubbedLogger(target.child(scrubber.json(redactFields(fields)) as object), scrubber),
   };
 }
 

@@ -2,7 +2,7 @@
 
 import type { Preview } from "@dari/domain";
 import { expect, test } from "@jest/globals";
-import { sendPreviewsOf } from "./send-previews.ts";
+import { startPreviewSender } from "./send-previews.ts";
 
 function start() {
   const sent: Preview[] = [];
@@ -11,7 +11,7 @@ function start() {
     follow: () => () => undefined,
     close: () => Promise.resolve(),
   };
-  const sender = sendPreviewsOf(previews, { sessionId: "sess_1", messageId: "msg_1", attemptId: "att_1" });
+  const sender = startPreviewSender(previews, { sessionId: "sess_1", messageId: "msg_1", attemptId: "att_1" });
   return { sender, sent, dataOf: () => sent.map(({ data }) => data) };
 }
 

@@ -19,7 +19,7 @@ const piecesPerFlushMax = 100;
 /** Log text of one attempt that is shown live. The attempt's log has everything that is stored. */
 const logUnitsMax = 256 * 1024;
 
-export function sendPreviewsOf(
+export function startPreviewSender(
   previews: Previews,
   turn: { readonly sessionId: string; readonly messageId: string; readonly attemptId: string },
 ): PreviewSender {

@@ -3,7 +3,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Manifest } from "@dari/contract";
-import { BuildFailed } from "./build-failed.ts";
+import { BuildFailedError } from "./build-failed.ts";
 import { readOptional } from "./installer.ts";
 
 const dependencies = { "@opencode-ai/sdk": "1.19.3", "opencode-ai": "1.18.33" };
@@ -13,7 +13,7 @@ const dependencies = { "@opencode-ai/sdk": "1.19.3", "opencode-ai": "1.18.33" };
  * @returns whether it did: then try the build again.
  */
 export async function addOpencode(tree: string, manifest: Manifest, error: unknown): Promise<boolean> {
-  if (manifest.sdk !== "opencode" || !(error instanceof BuildFailed)) return false;
+  if (manifest.sdk !== "opencode" || !(error instanceof BuildFailedError)) return false;
   const { code, message } = error.failure;
   if (code !== "unsupported_export" || !message.includes("@opencode-ai/sdk")) return false;
   if ((await readOptional(tree, "package.json")) !== undefined) return false;

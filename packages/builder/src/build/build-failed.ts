@@ -4,8 +4,8 @@ import { failure, type Failure, type FailureCode } from "@dari/domain";
 
 const messageCharsMax = 8000;
 
-export class BuildFailed extends Error {
-  override readonly name = "BuildFailed";
+export class BuildFailedError extends Error {
+  override readonly name = "BuildFailedError";
   readonly failure: Failure;
 
   constructor(message: string, code: FailureCode = "build_failed") {

@@ -3,25 +3,25 @@
 import { mkdir, mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import type { BlobStore } from "@dari/blobs";
-import { BundleRefused, unpackBundle, type ImageRef, type DependencyLayerRegistry } from "@dari/bundles";
+import { BundleRefusedError, unpackBundle, type ImageRef, type DependencyLayerRegistry } from "@dari/bundles";
 import type { Manifest } from "@dari/contract";
 import { failure, limits, type Failure } from "@dari/domain";
 import type { SandboxDriver, SandboxLimits } from "@dari/sandbox";
 import type { ImageCache } from "../image/image-cache.ts";
 import { ImageTooLargeError, packImage } from "../image/pack-image.ts";
 import { listSdkFiles } from "../image/sdk-files.ts";
-import { storeOnce } from "../image/store-once.ts";
+import { storeIfMissing } from "../image/store-if-missing.ts";
 import { provideDependencyLayer, type LinkedDependencyLayer } from "../dependency-layer/provide-dependency-layer.ts";
 import { RuntimeUnavailableError, type Runtime } from "../runtimes/runtime.ts";
 import type { Runtimes } from "../runtimes/runtimes.ts";
-import { BuildFailed } from "./build-failed.ts";
+import { BuildFailedError } from "./build-failed.ts";
 import { createBuildLog, type BuildLog } from "./build-log.ts";
 import { addOpencode } from "./add-opencode.ts";
 import { checkEntry, type EntryCheck } from "./check-entry.ts";
 import { compileNode, compilePython, type CompiledAgent } from "./compile.ts";
 import { chooseInstaller } from "./choose-installer.ts";
 import { defaultBuildEgress, type BuildEgress } from "./install-network.ts";
-import { placeInTree } from "./place-in-tree.ts";
+import { prepareFilePath } from "./prepare-file-path.ts";
 import { findUnreadRequirements } from "./python-installers.ts";
 import { describeUnpinned } from "./python-pins.ts";
 import { resolveEntry, type Entry } from "./resolve-entry.ts";
@@ -73,7 +73,7 @@ export async function buildImage(options: BuildOptions): Promise<BuildResult> {
   } catch (error) {
     options.signal.throwIfAborted();
     const failed = deadline.aborted
-      ? new BuildFailed([tooLong(timeoutMs, log.currentStep), ...log.lastLines].join("\n")).failure
+      ? new BuildFailedError([tooLong(timeoutMs, log.currentStep), ...log.lastLines].join("\n")).failure
       : tenantFailure(error, log.currentStep);
     if (failed === undefined) throw error;
     log.line(`build failed: ${unsaid(failed.message, log.lastLines)}`);
@@ -120,7 +120,7 @@ async function build(options: BuildOptions, dir: string, log: BuildLog): Promise
   const packed = await log.step("pack", () => packImage({ dir: tree, file, except: provided?.roots ?? [], signal }));
   for (const omitted of packed.omitted) log.warn(`left out of the image: ${omitted}`);
   const place = `${options.keyPrefix}/images/${packed.digest}`;
-  const objectKey = await log.step("store", () => storeOnce(options.store, place, file));
+  const objectKey = await log.step("store", () => storeIfMissing(options.store, place, file));
   log.line(`image ${packed.digest}: ${packed.entries} entries, ${packed.sizeBytes} bytes packed`);
   const { language, version } = runtime;
   const image = { digest: packed.digest, objectKey, runtime: { language, version }, entry };
@@ -185,11 +185,11 @@ async function check(given: EntryCheck, compiled: CompiledAgent, log: BuildLog):
   const { whole, entry } = compiled;
   if (whole !== undefined) {
     try {
-      const codeCache = await placeInTree(given.tree, whole.cache);
+      const codeCache = await prepareFilePath(given.tree, whole.cache);
       await checkEntry({ ...given, entry: whole.entry, codeCache });
       return whole.entry;
     } catch (error) {
-      if (!(error instanceof BuildFailed)) throw error;
+      if (!(error instanceof BuildFailedError)) throw error;
       // Whatever the error is, the unbundled agent decides.
       log.line("packages are loaded one by one: the agent does not load as one script");
     }
@@ -199,8 +199,8 @@ async function check(given: EntryCheck, compiled: CompiledAgent, log: BuildLog):
 }
 
 function tenantFailure(error: unknown, step: string): Failure | undefined {
-  if (error instanceof BuildFailed) return error.failure;
-  if (error instanceof BundleRefused) return failure("build_failed", `the bundle was refused: ${error.reason}`);
+  if (error instanceof BuildFailedError) return error.failure;
+  if (error instanceof BundleRefusedError) return failure("build_failed", `the bundle was refused: ${error.reason}`);
   if (error instanceof RuntimeUnavailableError) return failure("runtime_unavailable", error.message);
   if (error instanceof ImageTooLargeError) return failure("build_failed", `${step}: ${error.message}`);
   return undefined;

@@ -7,10 +7,10 @@ import { limits, type Failure } from "@dari/domain";
 import { checkEntrypoint, guestCommand, type EntrypointCheckResult } from "@dari/harness";
 import type { Sandbox, SandboxSpec } from "@dari/sandbox";
 import type { Runtime } from "../runtimes/runtime.ts";
-import { BuildFailed } from "./build-failed.ts";
+import { BuildFailedError } from "./build-failed.ts";
 import { printable } from "./build-log.ts";
 import { packagesWithScripts } from "./install-scripts.ts";
-import { adviseMissing } from "./missing-packages.ts";
+import { adviseMissingPackages } from "./missing-packages.ts";
 import type { Entry } from "./resolve-entry.ts";
 import { describeBound, logOutput, type BuildSandbox } from "./sandbox-program.ts";
 
@@ -42,8 +42,8 @@ const codeCacheName = "dari-code-cache";
 const codeCacheBytesMax = 64 * 1024 * 1024;
 
 /**
- * @throws BuildFailed: `entrypoint_not_found` or `unsupported_export`, from the guest; `build_failed` if the module
- *   throws, exits, or does not load within `limits.entrypointCheckMs`.
+ * @throws BuildFailedError: `entrypoint_not_found` or `unsupported_export`, from the guest; `build_failed` if the
+ * module throws, exits, or does not load within `limits.entrypointCheckMs`.
  */
 export async function checkEntry(options: EntryCheck): Promise<void> {
   const { sandbox, codeCache } = options;
@@ -124,11 +124,11 @@ async function explain(
   found: Failure,
   stack: string | undefined,
   o: EntryCheck & { imageDir: string },
-): Promise<BuildFailed> {
+): Promise<BuildFailedError> {
   const relative = (text: string): string =>
     printable(text).replaceAll(`file://${o.imageDir}/`, "").replaceAll(`${o.imageDir}/`, "");
   if (found.code === "entrypoint_not_found" || found.code === "unsupported_export") {
-    return new BuildFailed(relative(found.message).replaceAll(o.entry.file, o.source.file), found.code);
+    return new BuildFailedError(relative(found.message).replaceAll(o.entry.file, o.source.file), found.code);
   }
   const lines = (stack ?? "").split("\n").filter((line) => line.trim() !== "" && !foreignFrame.test(line));
   // The cause is in Python's last lines, and in Node's first ones.
@@ -140,6 +140,6 @@ async function explain(
     (name) => `install scripts do not run, and ${name} has one: it may be incomplete`,
   );
   // The compiler's warnings may already name the missing package.
-  const said = [...details, ...adviseMissing(details.join("\n")), ...notRun, ...o.suspicions];
-  return new BuildFailed(relative([`${o.source.file} could not be loaded:`, ...new Set(said)].join("\n")));
+  const said = [...details, ...adviseMissingPackages(details.join("\n")), ...notRun, ...o.suspicions];
+  return new BuildFailedError(relative([`${o.source.file} could not be loaded:`, ...new Set(said)].join("\n")));
 }

@@ -7,7 +7,7 @@ import { choosePythonInstaller } from "./python-installers.ts";
 
 /**
  * @returns undefined if the bundle has no dependencies: such an agent needs neither installer nor network.
- * @throws BuildFailed for an unreadable package.json, or if the worker has no installer for it.
+ * @throws BuildFailedError for an unreadable package.json, or if the worker has no installer for it.
  */
 export function chooseInstaller(
   root: string,

@@ -4,11 +4,11 @@ import { access, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Runtime } from "../runtimes/runtime.ts";
-import { BuildFailed } from "./build-failed.ts";
+import { BuildFailedError } from "./build-failed.ts";
 import type { BuildLog } from "./build-log.ts";
 import { findEsbuild, type Esbuild } from "./find-esbuild.ts";
 import { pythonDependencyDir } from "./installer.ts";
-import { adviseMissing } from "./missing-packages.ts";
+import { adviseMissingPackages } from "./missing-packages.ts";
 import type { Entry } from "./resolve-entry.ts";
 import { describeEnding, runInSandbox, succeeded, type BuildSandbox } from "./sandbox-program.ts";
 
@@ -34,7 +34,7 @@ type Compilation =
   | { ok: false; errors: string[] };
 
 /** The agent with its packages as one script, preferred if it passes the check. */
-export interface WholeAgent {
+export interface BundledAgent {
   readonly entry: Entry;
   /** The path of the code cache, relative to the tree. The first run creates it. */
   readonly cache: string;
@@ -44,14 +44,14 @@ export interface CompiledAgent {
   readonly entry: Entry;
   /** Warnings about sources that may still run (JavaScript only). */
   readonly suspicions: readonly string[];
-  readonly whole?: WholeAgent;
+  readonly whole?: BundledAgent;
 }
 
 /**
  * Bundles the entrypoint's own sources if any of them is TypeScript: `src/agent.ts` → `src/agent.dari.mjs` beside it,
  * so that files are found relative to a source. JavaScript stays unchanged. If packages are installed, also bundles
  * everything into one script if possible.
- * @throws BuildFailed with file and line of the source.
+ * @throws BuildFailedError with file and line of the source.
  */
 export async function compileNode(
   sandbox: BuildSandbox,
@@ -78,10 +78,10 @@ export async function compileNode(
     return { entry: { ...entry, file: result.file }, suspicions: [], ...(described && { whole: described }) };
   }
   for (const error of result.errors) log.line(`error: ${error}`);
-  const shown = [...result.errors.slice(0, errorsShown), ...adviseMissing(result.errors.join("\n"))];
+  const shown = [...result.errors.slice(0, errorsShown), ...adviseMissingPackages(result.errors.join("\n"))];
   // For JavaScript Node decides: what esbuild cannot resolve may be created at run time.
   if (/\.[cm]?js$/.test(entry.file)) return { entry, suspicions: shown };
-  throw new BuildFailed(`TypeScript does not compile:\n${shown.join("\n")}`);
+  throw new BuildFailedError(`TypeScript does not compile:\n${shown.join("\n")}`);
 }
 
 async function runCompiler(sandbox: BuildSandbox, esbuild: Esbuild, request: object): Promise<Compilation> {
@@ -95,7 +95,7 @@ async function runCompiler(sandbox: BuildSandbox, esbuild: Esbuild, request: obj
   });
   if (!succeeded(ending)) {
     const ended = `the compiler ended with ${describeEnding(ending, sandbox)}`;
-    throw new BuildFailed([ended, ...ending.lastLines].join("\n"));
+    throw new BuildFailedError([ended, ...ending.lastLines].join("\n"));
   }
   return JSON.parse(ending.stdout) as Compilation;
 }
@@ -104,7 +104,7 @@ function describeWhole(
   whole: (Compilation & { ok: true })["whole"],
   entry: Entry,
   log: BuildLog,
-): WholeAgent | undefined {
+): BundledAgent | undefined {
   if (whole === undefined) return undefined;
   if ("reason" in whole) {
     log.line(`packages are loaded one by one: ${whole.reason}`);
@@ -136,7 +136,7 @@ async function runPython(sandbox: BuildSandbox, runtime: Runtime, args: readonly
     network: "none",
   });
   // Files that do not compile (templates, other Python versions) are not errors unless they are imported.
-  if (ending.exit.startError !== undefined) throw new BuildFailed(describeEnding(ending, sandbox));
+  if (ending.exit.startError !== undefined) throw new BuildFailedError(describeEnding(ending, sandbox));
 }
 
 async function exists(path: string): Promise<boolean> {

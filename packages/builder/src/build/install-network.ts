@@ -5,7 +5,7 @@ import { mkdir, mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import type { EgressPolicy, EgressRule } from "@dari/network";
 import type { EgressOptions, EgressRecord, SandboxSpec } from "@dari/sandbox";
-import { rulesOf, type Registries } from "../registries/registry-rules.ts";
+import { toEgressRules, type Registries } from "../registries/registry-rules.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
 import type { BuildLog } from "./build-log.ts";
 import type { Installer } from "./installer.ts";
@@ -93,5 +93,5 @@ async function askInstaller(
   const quiet = { ...sandbox, slotDir, onLine: () => {} };
   const env = installEnvironment(installer, network);
   const ending = await runInSandbox(quiet, { ...installer, argv, env, network });
-  return succeeded(ending) ? rulesOf(ending.stdout.split("\n").slice(-3)) : [];
+  return succeeded(ending) ? toEgressRules(ending.stdout.split("\n").slice(-3)) : [];
 }

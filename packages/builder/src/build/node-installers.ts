@@ -1,7 +1,7 @@
 // Chooses npm, pnpm or Yarn by the bundle's lockfile.
 
 import type { Runtime } from "../runtimes/runtime.ts";
-import { BuildFailed } from "./build-failed.ts";
+import { BuildFailedError } from "./build-failed.ts";
 import { installHooks } from "./install-scripts.ts";
 import { readOptional, type Installer, type InstallTools } from "./installer.ts";
 
@@ -33,7 +33,7 @@ export async function chooseNodeInstaller(
   if (!hasDependencies(manifest)) return undefined;
   const { npm } = tools;
   if (npm === undefined) {
-    throw new BuildFailed("npm is not installed on this worker, so dependencies cannot be installed");
+    throw new BuildFailedError("npm is not installed on this worker, so dependencies cannot be installed");
   }
   const locks = new Map<string, string>();
   for (const name of [...lockfiles, "pnpm-workspace.yaml"]) {
@@ -120,9 +120,9 @@ function parsePackage(text: string): PackageManifest {
     const parsed: unknown = JSON.parse(text.replace(/^\uFEFF/, ""));
     if (typeof parsed === "object" && parsed !== null) return parsed;
   } catch (error) {
-    throw new BuildFailed(`package.json is not valid JSON: ${(error as Error).message}`);
+    throw new BuildFailedError(`package.json is not valid JSON: ${(error as Error).message}`);
   }
-  throw new BuildFailed("package.json is not a JSON object");
+  throw new BuildFailedError("package.json is not a JSON object");
 }
 
 function hasDependencies(manifest: PackageManifest): boolean {

@@ -4,9 +4,9 @@ import { readdir } from "node:fs/promises";
 import { join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Runtime } from "../runtimes/runtime.ts";
-import { BuildFailed } from "./build-failed.ts";
+import { BuildFailedError } from "./build-failed.ts";
 import { pythonDependencyDir, readOptional, type Installer, type InstallTools } from "./installer.ts";
-import { pinsOf } from "./python-pins.ts";
+import { readPins } from "./python-pins.ts";
 
 const scriptsDir = fileURLToPath(new URL("../../guest/install", import.meta.url));
 // In these patterns, `\s` after `^` would match line breaks too, and take quadratic time for a file of empty lines.
@@ -91,7 +91,7 @@ async function installerOf(command: Command, { root, folder, files, runtime, too
     leftovers: [`${pythonDependencyDir}/.lock`],
     reads: isLocal ? undefined : command.reads.map((name) => posix.join(folder, name)),
     locked: command.locked,
-    ...(requirements && { pins: await pinsOf(root, posix.join(folder, "requirements.txt")) }),
+    ...(requirements && { pins: await readPins(root, posix.join(folder, "requirements.txt")) }),
   };
 }
 
@@ -128,7 +128,7 @@ function chooseCommand(files: ReadonlyMap<string, string>, target: string): Comm
   }
   if (fromPoetry) {
     const advice = "add poetry.lock, export them to requirements.txt, or list them under [project]";
-    throw new BuildFailed(`pyproject.toml keeps its dependencies in Poetry's own table; ${advice}`);
+    throw new BuildFailedError(`pyproject.toml keeps its dependencies in Poetry's own table; ${advice}`);
   }
   if (!projectDependencies.test(pyproject)) return undefined;
   const warnings = ["there is no uv.lock, so each build may install other versions"];

@@ -9,7 +9,7 @@ const includesMax = 5;
 const namesShown = 5;
 
 /** Returns the packages that a requirements file and the files it includes pin, by normalized name. */
-export async function pinsOf(root: string, file: string): Promise<ReadonlySet<string>> {
+export async function readPins(root: string, file: string): Promise<ReadonlySet<string>> {
   const pins = new Set<string>();
   // Each file is read once, because files can include each other many times.
   const read = new Set<string>();

@@ -4,7 +4,7 @@ import { lstat, readdir } from "node:fs/promises";
 import { join, posix } from "node:path";
 import { normalizeEntryName } from "@dari/bundles";
 import type { Language, Manifest } from "@dari/contract";
-import { BuildFailed } from "./build-failed.ts";
+import { BuildFailedError } from "./build-failed.ts";
 
 export interface Entry {
   /** Relative to the bundle's root, POSIX. */
@@ -18,7 +18,7 @@ const suggestionsMax = 8;
 /**
  * `src/agent.ts:agent` names a file. A module without suffix (`src/agent`, for Python also `pkg.agent`) is searched as
  * Node and Python would; `agent.js` can mean `agent.ts`, as in TypeScript.
- * @throws BuildFailed `entrypoint_not_found` with similar files.
+ * @throws BuildFailedError `entrypoint_not_found` with similar files.
  */
 export async function resolveEntry(root: string, manifest: Manifest): Promise<Entry> {
   const [reference = "", exported = ""] = manifest.entrypoint.split(":");
@@ -26,14 +26,14 @@ export async function resolveEntry(root: string, manifest: Manifest): Promise<En
   const checked = normalizeEntryName(reference.trim(), 1024);
   if (!checked.ok || checked.name === "") {
     const message = `the entrypoint ${JSON.stringify(reference)} is not a path in the bundle`;
-    throw new BuildFailed(message, "entrypoint_not_found");
+    throw new BuildFailedError(message, "entrypoint_not_found");
   }
   for (const file of candidates(checked.name, language)) {
     if (await isFile(join(root, file))) return { file, export: exported.trim() };
   }
   const there = await suggestions(root, language);
   const hint = there.length === 0 ? `the bundle has no ${language} file` : `the bundle has ${there.join(", ")}`;
-  throw new BuildFailed(`the entrypoint's file ${checked.name} does not exist; ${hint}`, "entrypoint_not_found");
+  throw new BuildFailedError(`the entrypoint's file ${checked.name} does not exist; ${hint}`, "entrypoint_not_found");
 }
 
 function candidates(name: string, language: Language): string[] {

@@ -42,7 +42,7 @@ function libc(): string {
 }
 
 /** Returns every file below `root`, with relative POSIX paths. */
-export async function filesBelow(root: string): Promise<string[]> {
+export async function listFilesBelow(root: string): Promise<string[]> {
   const entries = await readdir(root, { recursive: true, withFileTypes: true });
   return entries
     .filter((entry) => entry.isFile())

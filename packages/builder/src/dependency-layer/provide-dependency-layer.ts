@@ -4,7 +4,7 @@ import { chmod, cp, mkdir, readdir, rm, rmdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { BlobStore } from "@dari/blobs";
 import type { DependencyLayerRef, DependencyLayerRegistry } from "@dari/bundles";
-import { BuildFailed } from "../build/build-failed.ts";
+import { BuildFailedError } from "../build/build-failed.ts";
 import type { BuildLog } from "../build/build-log.ts";
 import { compileDependencyLayer } from "../build/compile.ts";
 import { installEnvironment, installNetwork, type BuildEgress } from "../build/install-network.ts";
@@ -12,10 +12,10 @@ import type { Installer } from "../build/installer.ts";
 import { describeEnding, runInSandbox, succeeded, type BuildSandbox } from "../build/sandbox-program.ts";
 import type { ImageCache, ImageLease } from "../image/image-cache.ts";
 import { packImage, type PackedImage } from "../image/pack-image.ts";
-import { storeOnce } from "../image/store-once.ts";
+import { storeIfMissing } from "../image/store-if-missing.ts";
 import type { Registries } from "../registries/registry-rules.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
-import { filesBelow, dependencyLayerKey } from "./dependency-layer-key.ts";
+import { listFilesBelow, dependencyLayerKey } from "./dependency-layer-key.ts";
 import { dependencyFolders, linkDependencyLayer } from "./link-dependency-layer.ts";
 
 export interface DependencyLayerRequest {
@@ -39,11 +39,11 @@ export interface LinkedDependencyLayer {
   readonly roots: readonly string[];
 }
 
-/** Puts the layer into the build's tree. @throws BuildFailed with the installer's last lines. */
+/** Puts the layer into the build's tree. @throws BuildFailedError with the installer's last lines. */
 export async function provideDependencyLayer(request: DependencyLayerRequest): Promise<LinkedDependencyLayer> {
   const { sandbox, installer, runtime, registry, cache, log } = request;
   const tree = join(sandbox.slotDir, "workspace");
-  const paths = (await filesBelow(tree)).filter((path) => reads(installer, path));
+  const paths = (await listFilesBelow(tree)).filter((path) => reads(installer, path));
   const today = new Date().toISOString().slice(0, 10);
   const key = await dependencyLayerKey({ root: tree, paths, installer, runtime, today });
   const slotDir = join(request.dir, "layer");
@@ -89,7 +89,7 @@ async function makeLayer(
     const ending = await runInSandbox(sandbox, { ...installer, network, env: installEnvironment(installer, network) });
     if (succeeded(ending)) return;
     const failed = `${installer.name} failed with ${describeEnding(ending, sandbox)}`;
-    throw new BuildFailed([failed, ...ending.lastLines, ...explainRefusals(refused)].join("\n"));
+    throw new BuildFailedError([failed, ...ending.lastLines, ...explainRefusals(refused)].join("\n"));
   });
   // First remove links out of the tree: an installer's code may have replaced its folders by links.
   await pruneToLayer(root);
@@ -102,7 +102,7 @@ async function makeLayer(
   log.line(`dependencies: ${packed.entries} entries, ${packed.sizeBytes} bytes packed`);
   try {
     const place = `${request.keyPrefix}/layers/${packed.digest}`;
-    const objectKey = await log.step("store dependencies", () => storeOnce(store, place, file));
+    const objectKey = await log.step("store dependencies", () => storeIfMissing(store, place, file));
     return { layer: { digest: packed.digest, objectKey }, lease };
   } catch (error) {
     lease.release();

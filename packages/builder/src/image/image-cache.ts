@@ -10,7 +10,7 @@ import { removeTree } from "@dari/native";
 import { codeOf } from "../errors.ts";
 import { linkDependencyLayer } from "../dependency-layer/link-dependency-layer.ts";
 import type { PackedImage } from "./pack-image.ts";
-import { Shelf } from "./shelf.ts";
+import { LruCache } from "./lru-cache.ts";
 import { unpackImage } from "./unpack-image.ts";
 
 export interface ImageLease {
@@ -32,7 +32,7 @@ export interface ImageCache {
    * build program can reach it, and calls `pack`, which takes it over. If `pack` fails, nothing remains. A tree on
    * another file system must already be unreachable: it is packed in place.
    */
-  adopt<P extends PackedTree>(tree: string, pack: (dir: string) => Promise<P>): Promise<Adopted<P>>;
+  adopt<P extends PackedTree>(tree: string, pack: (dir: string) => Promise<P>): Promise<AdoptedImage<P>>;
   /** Waits for running work. Images stay for the next start. */
   close(): Promise<void>;
 }
@@ -43,7 +43,7 @@ export type CachedImage = Pick<ImageRef, "digest" | "objectKey" | "layer">;
 /** The result of packing a directory. */
 export type PackedTree = Pick<PackedImage, "digest" | "unpackedBytes">;
 
-export interface Adopted<P extends PackedTree> {
+export interface AdoptedImage<P extends PackedTree> {
   readonly packed: P;
   readonly lease: ImageLease;
 }
@@ -84,12 +84,12 @@ export function openImageCache(options: ImageCacheOptions): ImageCache {
 class DirectoryImageCache implements ImageCache {
   readonly #options: ImageCacheOptions;
   readonly #removals = new Set<Promise<void>>();
-  readonly #shelf: Shelf<Unpacked>;
+  readonly #shelf: LruCache<Unpacked>;
   #opened: Promise<void> | undefined;
 
   constructor(options: ImageCacheOptions) {
     this.#options = options;
-    this.#shelf = new Shelf<Unpacked>(options.maxBytes, (name) => {
+    this.#shelf = new LruCache<Unpacked>(options.maxBytes, (name) => {
       const removal = discard(options.dir, name)
         .catch(() => {})
         .finally(() => this.#removals.delete(removal));
@@ -106,7 +106,7 @@ class DirectoryImageCache implements ImageCache {
     return this.#use(name, () => this.#fetch(name, image));
   }
 
-  async adopt<P extends PackedTree>(tree: string, pack: (dir: string) => Promise<P>): Promise<Adopted<P>> {
+  async adopt<P extends PackedTree>(tree: string, pack: (dir: string) => Promise<P>): Promise<AdoptedImage<P>> {
     const { dir } = this.#options;
     await this.#open();
     const staging = await mkdtemp(join(dir, ".adopt-"));

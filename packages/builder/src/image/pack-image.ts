@@ -11,7 +11,7 @@ import { pack, type Header, type Pack } from "tar-stream";
 import { compressFrames } from "./compress-frames.ts";
 import { ImageEntryNames } from "./image-entry-names.ts";
 import { linkStaysInside } from "./link-target.ts";
-import { openTakenOver, removeEntry, takeOverDirectory, takeOverLink } from "./take-over.ts";
+import { openTakenOver, removeEntry, takeOverDirectory, takeOverLink } from "./take-ownership.ts";
 
 const epoch = new Date(0);
 const readOnly = constants.O_RDONLY | constants.O_NOFOLLOW;

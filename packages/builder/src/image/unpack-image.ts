@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { Transform, type Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createZstdDecompress } from "node:zlib";
-import { archiveFault } from "@dari/bundles";
+import { findArchiveFault } from "@dari/bundles";
 import { limits } from "@dari/domain";
 import { extract, type Header } from "tar-stream";
 import { messageOf } from "../errors.ts";
@@ -64,7 +64,7 @@ export async function unpackImage(options: {
   } catch (error) {
     await unpacker.settle();
     // Errors of the store and the disk are not the image's fault.
-    if (!(error instanceof MemberRefused) && archiveFault(error) === undefined) throw error;
+    if (!(error instanceof MemberRefused) && findArchiveFault(error) === undefined) throw error;
     throw new ImageDamagedError(`image ${digest} cannot be unpacked: ${messageOf(error)}`, { cause: error });
   }
   if (hash.digest("hex") !== digest) throw new ImageDamagedError(`image ${digest} does not have its digest`);

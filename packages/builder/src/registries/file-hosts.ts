@@ -6,7 +6,7 @@ const answerWithinMs = 10_000;
 const hostsMax = 8;
 
 /** Returns names of https hosts, without the index's own. Empty if the index does not answer. Never rejects. */
-export async function fileHostsOf(index: string): Promise<string[]> {
+export async function findFileHosts(index: string): Promise<string[]> {
   const url = URL.parse(page, index.endsWith("/") ? index : `${index}/`);
   if (url === null || !/^https?:$/.test(url.protocol)) return [];
   const own = url.hostname;

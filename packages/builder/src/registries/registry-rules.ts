@@ -5,7 +5,7 @@ import { isIP } from "node:net";
 import type { EgressRule } from "@dari/network";
 import { runHostCommand } from "../runtimes/host-command.ts";
 import type { Npm } from "../runtimes/npm.ts";
-import { fileHostsOf } from "./file-hosts.ts";
+import { findFileHosts } from "./file-hosts.ts";
 
 export interface Registries {
   /** npm's registry. Empty if unknown, for example without npm. */
@@ -36,7 +36,7 @@ export function createRegistries(o: {
     return found;
   };
   return {
-    npm: () => remembered("npm", async () => rulesOf([await npmRegistry(o.env, await o.getNpm())])),
+    npm: () => remembered("npm", async () => toEgressRules([await npmRegistry(o.env, await o.getNpm())])),
     python: (command) => remembered(`python ${command}`, () => pythonRules(o.env, command)),
     remembered,
   };
@@ -56,15 +56,15 @@ async function pythonRules(env: Readonly<Record<string, string>>, command: strin
   const extra = words(variable(env, "pip_extra_index_url"));
   const local = words(variable(env, "pip_find_links"));
   const configured = [...(index === undefined ? [] : [index]), ...extra];
-  const files = await Promise.all(configured.map(fileHostsOf));
+  const files = await Promise.all(configured.map(findFileHosts));
   const asked = { env: { ...env }, timeoutMs: askWithinMs, cwd: "/" };
   const own = index === undefined ? words(await runHostCommand(command, ["-I", "-c", pipDefaults], asked)) : [];
   const learned = files.flat().map((name) => ({ kind: "name", name, subdomains: false, port: 443 }) as const);
-  return [...rulesOf([...configured, ...local, ...own]), ...learned];
+  return [...toEgressRules([...configured, ...local, ...own]), ...learned];
 }
 
 /** Returns rules for exactly the hosts and ports of these URLs. Ignores other text. */
-export function rulesOf(addresses: readonly string[]): EgressRule[] {
+export function toEgressRules(addresses: readonly string[]): EgressRule[] {
   const urls = addresses.map((address) => URL.parse(address.trim()));
   return urls.filter((url) => url !== null && /^https?:$/.test(url.protocol)).map((url) => ruleOf(url!));
 }

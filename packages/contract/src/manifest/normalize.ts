@@ -8,7 +8,7 @@ export type ManifestResult =
   | { readonly ok: false; readonly issues: readonly FieldIssue[] };
 
 /** A float of a YAML document with its original text. */
-export class WrittenFloat {
+export class YamlFloat {
   readonly source: string;
 
   constructor(source: string) {
@@ -49,7 +49,7 @@ export function normalizeManifest(value: unknown): ManifestResult {
 
 function isMapping(value: unknown): value is Fields {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
-  return !(value instanceof WrittenFloat);
+  return !(value instanceof YamlFloat);
 }
 
 function refuseUnknown(fields: Fields, known: readonly string[], prefix: string, report: Report): void {
@@ -166,7 +166,7 @@ function readChoice<T extends string>(
 
 function readVersion(value: unknown, report: Report): string | undefined {
   if (value === undefined || value === null) return undefined;
-  const bare = value instanceof WrittenFloat ? value.source : typeof value === "number" ? String(value) : undefined;
+  const bare = value instanceof YamlFloat ? value.source : typeof value === "number" ? String(value) : undefined;
   if (bare !== undefined) {
     report("runtime.version", `expected a non-empty string: quote the version, as in "${bare}"`);
     return undefined;

@@ -2,15 +2,15 @@
 
 import { limits, type FieldIssue } from "@dari/domain";
 import { CORE_SCHEMA, defineScalarTag, floatCoreTag, loadAll, NOT_RESOLVED, YAMLException } from "js-yaml";
-import { normalizeManifest, WrittenFloat, type ManifestResult } from "./normalize.ts";
+import { normalizeManifest, YamlFloat, type ManifestResult } from "./normalize.ts";
 
 /** Keeps the text of a float, so that the error for an unquoted `3.10` can say "3.10" and not 3.1. */
-const writtenFloatTag = defineScalarTag<WrittenFloat>("tag:yaml.org,2002:float", {
+const writtenFloatTag = defineScalarTag<YamlFloat>("tag:yaml.org,2002:float", {
   implicit: true,
   implicitFirstChars: floatCoreTag.implicitFirstChars,
   resolve: (source, isExplicit, tagName) =>
-    floatCoreTag.resolve(source, isExplicit, tagName) === NOT_RESOLVED ? NOT_RESOLVED : new WrittenFloat(source),
-  identify: (value) => value instanceof WrittenFloat,
+    floatCoreTag.resolve(source, isExplicit, tagName) === NOT_RESOLVED ? NOT_RESOLVED : new YamlFloat(source),
+  identify: (value) => value instanceof YamlFloat,
 });
 
 const schema = CORE_SCHEMA.withTags(writtenFloatTag);

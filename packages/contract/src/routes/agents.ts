@@ -3,7 +3,7 @@
 import Type from "typebox";
 import type { Route } from "./route.ts";
 import * as agents from "../schemas/agents.ts";
-import { Deleted, flag, listBeside, listOf, listQuery } from "../schemas/common.ts";
+import { Deleted, flagQuery, listWithFields, listOf, listQuery } from "../schemas/common.ts";
 import * as snapshots from "../schemas/source-snapshots.ts";
 
 const page = Type.Object(listQuery);
@@ -106,7 +106,7 @@ export const agentRoutes = {
     scope: "read",
     summary: "List an agent's versions, newest first.",
     query: page,
-    reply: listBeside("versions", agents.VersionRecord, { agent: agents.AgentRecord }),
+    reply: listWithFields("versions", agents.VersionRecord, { agent: agents.AgentRecord }),
     status: 200,
   },
   getVersion: {
@@ -148,7 +148,7 @@ export const agentRoutes = {
     path: "/v1/versions/{version_id}/build-logs",
     scope: "read",
     summary: "Get a version's build log. With `follow=1`, the reply continues until the build ends.",
-    query: Type.Object({ follow: flag }),
+    query: Type.Object({ follow: flagQuery }),
     replyContent: "text/plain",
     status: 200,
   },

@@ -3,7 +3,7 @@
 import { limits } from "@dari/domain";
 import Type from "typebox";
 import type { Route } from "./route.ts";
-import { Deleted, flag, integerText, listOf, listQuery } from "../schemas/common.ts";
+import { Deleted, flagQuery, integerText, listOf, listQuery } from "../schemas/common.ts";
 import * as files from "../schemas/files.ts";
 import { WorkspaceCommit } from "../schemas/workspaces.ts";
 
@@ -98,7 +98,7 @@ export const fileRoutes = {
     path: "/v1/sessions/{session_id}/files",
     scope: "read",
     summary: "List a directory of the session's workspace. With `recursive=1`, list everything below it.",
-    query: Type.Object({ path: Type.Optional(workspacePath), recursive: flag }),
+    query: Type.Object({ path: Type.Optional(workspacePath), recursive: flagQuery }),
     reply: files.DirectoryListing,
     status: 200,
     mayBeOlder: true,
@@ -135,7 +135,7 @@ export const fileRoutes = {
     summary:
       "Delete a file or link in the session's workspace or, with `recursive=1`, a directory. 409 while a turn runs. " +
       "Accepts `If-Match`.",
-    query: Type.Object({ path: workspacePath, recursive: flag }),
+    query: Type.Object({ path: workspacePath, recursive: flagQuery }),
     reply: Deleted,
     status: 200,
     conditional: true,

@@ -3,7 +3,7 @@
 import { limits } from "@dari/domain";
 import Type from "typebox";
 import type { Route } from "./route.ts";
-import { flag, idInput } from "../schemas/common.ts";
+import { flagQuery, idInput } from "../schemas/common.ts";
 import * as files from "../schemas/files.ts";
 import { SessionRecord } from "../schemas/sessions.ts";
 import * as workspaces from "../schemas/workspaces.ts";
@@ -50,7 +50,7 @@ export const historyRoutes = {
     summary:
       "List a directory of the workspace as an unsuccessful attempt left it. With `recursive=1`, list everything " +
       "below it.",
-    query: Type.Object({ path: Type.Optional(path), recursive: flag }),
+    query: Type.Object({ path: Type.Optional(path), recursive: flagQuery }),
     reply: files.DirectoryListing,
     status: 200,
   },

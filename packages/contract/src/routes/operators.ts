@@ -3,7 +3,7 @@
 import { limits } from "@dari/domain";
 import Type from "typebox";
 import type { Route } from "./route.ts";
-import { Deleted, flag, integerText, listOf, listQuery } from "../schemas/common.ts";
+import { Deleted, flagQuery, integerText, listOf, listQuery } from "../schemas/common.ts";
 import * as operators from "../schemas/operators.ts";
 import { OrganizationRecord } from "../schemas/organizations.ts";
 
@@ -64,7 +64,7 @@ export const operatorRoutes = {
       limit: Type.Optional(
         integerText(1, limits.storeCheckMax, `Objects per step (default ${limits.storeCheckDefault}).`),
       ),
-      deep: flag,
+      deep: flagQuery,
     }),
     reply: operators.StoreCheck,
     status: 200,

@@ -3,13 +3,13 @@
 import { limits } from "@dari/domain";
 import Type from "typebox";
 import type { Route } from "./route.ts";
-import { Deleted, flag, idInput, integerText, listOf, listQuery, oneOf } from "../schemas/common.ts";
+import { Deleted, flagQuery, idInput, integerText, listOf, listQuery, oneOf } from "../schemas/common.ts";
 import { EventRecord } from "../schemas/events.ts";
 import * as messages from "../schemas/messages.ts";
 import * as sent from "../schemas/sent-events.ts";
 import * as sessions from "../schemas/sessions.ts";
 
-const cancelQuery = Type.Object({ cancel: flag });
+const cancelQuery = Type.Object({ cancel: flagQuery });
 
 const sequenceNumber = integerText(0, Number.MAX_SAFE_INTEGER, "Only events after this sequence number.");
 

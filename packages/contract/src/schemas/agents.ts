@@ -2,7 +2,7 @@
 
 import { failureCodes, limits, versionMachine, type FailureCode } from "@dari/domain";
 import Type, { type Static } from "typebox";
-import { idInput, idOutput, name, nullable, oneOf, strict, timestamp } from "./common.ts";
+import { idInput, idOutput, name, nullable, oneOf, noOtherFields, timestamp } from "./common.ts";
 
 /** `dari.yml` as an object. `normalizeManifest` checks it and names problems by their place in the manifest. */
 const manifestInput = Type.Optional(Type.Unsafe<Record<string, unknown>>({ type: "object" }));
@@ -11,12 +11,12 @@ const bundleReference = {
   manifest: manifestInput,
   source_snapshot_id: Type.Optional(idInput("sourceSnapshot")),
   source: Type.Optional(
-    Type.Object({ type: oneOf(["upload"]), source_snapshot_id: idInput("sourceSnapshot") }, strict),
+    Type.Object({ type: oneOf(["upload"]), source_snapshot_id: idInput("sourceSnapshot") }, noOtherFields),
   ),
 };
 
 const exactlyOneBundle = {
-  ...strict,
+  ...noOtherFields,
   oneOf: [{ required: ["source_snapshot_id"] }, { required: ["source"] }],
   "x-expected": "either source_snapshot_id or source",
 };
@@ -45,7 +45,7 @@ export function sourceSnapshotIdOf(request: CreateAgentRequest | CreateVersionRe
 
 export const ActivateVersionRequest = Type.Object(
   { version_id: idInput("version") },
-  { ...strict, title: "ActivateVersionRequest" },
+  { ...noOtherFields, title: "ActivateVersionRequest" },
 );
 export type ActivateVersionRequest = Static<typeof ActivateVersionRequest>;
 

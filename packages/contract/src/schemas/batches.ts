@@ -3,7 +3,7 @@
 import { lanes, limits, messageMachine, onBusyChoices } from "@dari/domain";
 import Type, { type Static } from "typebox";
 import { FailureRecord } from "./agents.ts";
-import { idInput, idOutput, metadata, name, nullable, oneOf, strict, timestamp } from "./common.ts";
+import { idInput, idOutput, metadata, name, nullable, oneOf, noOtherFields, timestamp } from "./common.ts";
 import { laneInput, messageParts } from "./messages.ts";
 import { sessionSecrets } from "./sessions.ts";
 
@@ -17,7 +17,7 @@ const BatchItem = Type.Object(
     metadata: Type.Optional(metadata),
     secrets: Type.Optional(sessionSecrets),
   },
-  strict,
+  noOtherFields,
 );
 
 const OwnBatch = Type.Object(
@@ -41,7 +41,7 @@ const OwnBatch = Type.Object(
       description: "One session per entry: the parts of its first message, and metadata for both.",
     }),
   },
-  strict,
+  noOtherFields,
 );
 
 /** An item in the form of the hosted service's later clients. */
@@ -54,9 +54,9 @@ const HostedItem = Type.Object(
     ),
     metadata: Type.Optional(metadata),
     secrets: Type.Optional(sessionSecrets),
-    message: Type.Object({ content: messageParts }, strict),
+    message: Type.Object({ content: messageParts }, noOtherFields),
   },
-  strict,
+  noOtherFields,
 );
 
 const hostedFields = {
@@ -77,7 +77,7 @@ const hostedFields = {
 
 type OwnBatch = Static<typeof OwnBatch> & { readonly idempotency_key?: string };
 const { agent_id: _agent, version_id: _version, sessions: _sessions, ...common } = OwnBatch.properties;
-const HostedBatch = Type.Object({ ...common, ...hostedFields }, strict);
+const HostedBatch = Type.Object({ ...common, ...hostedFields }, noOtherFields);
 
 const { items, idempotency_key } = hostedFields;
 
@@ -85,7 +85,7 @@ const { items, idempotency_key } = hostedFields;
 export const CreateSessionBatchRequest = Type.Unsafe<OwnBatch | Static<typeof HostedBatch>>({
   title: "CreateSessionBatchRequest",
   type: "object",
-  ...strict,
+  ...noOtherFields,
   properties: { ...OwnBatch.properties, idempotency_key, items },
   if: { required: ["items"] },
   then: { properties: { agent_id: false, version_id: false, sessions: false } },

@@ -2,7 +2,7 @@
 
 import { limits } from "@dari/domain";
 import Type, { type Static } from "typebox";
-import { idInput, idOutput, nullable, oneOf, strict, timestamp } from "./common.ts";
+import { idInput, idOutput, nullable, oneOf, noOtherFields, timestamp } from "./common.ts";
 
 export const budgetPeriods = ["day", "month", "total"] as const;
 export const budgetScopes = ["organization", "agent", "session"] as const;
@@ -22,7 +22,7 @@ export const PutBudgetRequest = Type.Object(
     max_turn_seconds: cap("Seconds that attempts hold a slot, added up. Null or absent: no limit."),
     max_tokens: cap("Tokens that agents' SDKs report. Null or absent: no limit."),
   },
-  { ...strict, title: "PutBudgetRequest" },
+  { ...noOtherFields, title: "PutBudgetRequest" },
 );
 export type PutBudgetRequest = Static<typeof PutBudgetRequest>;
 
@@ -48,7 +48,7 @@ export type BudgetRecord = Static<typeof BudgetRecord>;
 
 export const StopPlatformRequest = Type.Object(
   { reason: Type.String({ minLength: 1, maxLength: 500 }) },
-  { ...strict, title: "StopPlatformRequest" },
+  { ...noOtherFields, title: "StopPlatformRequest" },
 );
 export type StopPlatformRequest = Static<typeof StopPlatformRequest>;
 

@@ -32,10 +32,10 @@ export function nullable<S extends TSchema>(schema: S) {
 }
 
 /** Options of a request body: unknown fields are refused. */
-export const strict = { additionalProperties: false } as const;
+export const noOtherFields = { additionalProperties: false } as const;
 
 /** A limit in a request, or null for its default. Replies use `nullable`. */
-export function bound(maximum: number, description: string) {
+export function limitInput(maximum: number, description: string) {
   return Type.Unsafe<number | null>({ type: ["integer", "null"], minimum: 1, maximum, description });
 }
 
@@ -74,11 +74,11 @@ export function listOf<S extends TSchema, const Noun extends string>(
   noun: Noun,
   item: S,
 ): TUnsafe<List<Noun, Static<S>>> {
-  return listBeside(noun, item, {});
+  return listWithFields(noun, item, {});
 }
 
 /** A page of rows with further fields beside them. */
-export function listBeside<S extends TSchema, const Noun extends string, Fields extends Record<string, TSchema>>(
+export function listWithFields<S extends TSchema, const Noun extends string, Fields extends Record<string, TSchema>>(
   noun: Noun,
   item: S,
   fields: Fields,
@@ -109,7 +109,7 @@ export const listQuery = {
 };
 
 /** A switch in a query: `?follow=1`. */
-export const flag = Type.Optional(oneOf(["0", "1", "true", "false"]));
+export const flagQuery = Type.Optional(oneOf(["0", "1", "true", "false"]));
 
 /** The reply of every DELETE. */
 export const Deleted = Type.Object(

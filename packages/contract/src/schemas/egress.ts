@@ -2,7 +2,7 @@
 
 import { egressHostChars, egressHostExpected, egressHostPattern, egressModes, limits } from "@dari/domain";
 import Type, { type Static } from "typebox";
-import { nullable, oneOf, strict, timestamp } from "./common.ts";
+import { nullable, oneOf, noOtherFields, timestamp } from "./common.ts";
 
 /** Hosts in a request. */
 export function egressHosts(description: string) {
@@ -21,7 +21,7 @@ export const PutEgressRequest = Type.Object(
     mode,
     hosts: Type.Optional(egressHosts("Hosts that mode `allow` permits. Absent or empty in the other modes.")),
   },
-  { ...strict, title: "PutEgressRequest" },
+  { ...noOtherFields, title: "PutEgressRequest" },
 );
 export type PutEgressRequest = Static<typeof PutEgressRequest>;
 

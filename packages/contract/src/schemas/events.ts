@@ -210,7 +210,7 @@ function arm(type: string, when: string, fields: Readonly<Record<string, TSchema
   return Type.Object({ ...fields, type: oneOf([type]) }, { title: `${pascal(type)}Event`, description: when });
 }
 
-export function discriminated<T>(title: string, arms: readonly TSchema[]) {
+export function discriminatedUnion<T>(title: string, arms: readonly TSchema[]) {
   return Type.Unsafe<T>({
     title,
     type: "object",
@@ -225,7 +225,7 @@ export function unknownType(known: readonly string[]) {
   return Type.Unsafe<UnknownEventType>({ type: "string", not: { enum: known } });
 }
 
-export const KnownEvent = discriminated<KnownEvent>(
+export const KnownEvent = discriminatedUnion<KnownEvent>(
   "KnownEvent",
   Object.entries<EventKind>(eventKinds).map(([type, { when, ids, data }]) =>
     arm(type, when, { ...eventHead, ...ids, data }),
@@ -293,7 +293,7 @@ export type PreviewEvent =
 
 const previewHead = { session_id: eventHead.session_id, ...ofAttempt };
 
-export const KnownPreview = discriminated<KnownPreview>(
+export const KnownPreview = discriminatedUnion<KnownPreview>(
   "KnownPreview",
   Object.entries<EventKind>(previewKinds).map(([type, { when, data }]) => arm(type, when, { ...previewHead, data })),
 );

@@ -2,7 +2,7 @@
 
 import Type, { type Static } from "typebox";
 import { limits } from "@dari/domain";
-import { idOutput, nullable, oneOf, sha256, strict, timestamp } from "./common.ts";
+import { idOutput, nullable, oneOf, sha256, noOtherFields, timestamp } from "./common.ts";
 
 export const FileRecord = Type.Object(
   {
@@ -33,7 +33,7 @@ export const ReserveFileUploadRequest = Type.Object(
     size_bytes: Type.Integer({ minimum: 0, maximum: limits.fileBytes }),
     sha256,
   },
-  { ...strict, title: "ReserveFileUploadRequest" },
+  { ...noOtherFields, title: "ReserveFileUploadRequest" },
 );
 export type ReserveFileUploadRequest = Static<typeof ReserveFileUploadRequest>;
 
@@ -50,7 +50,7 @@ export type FileUploadReserved = Static<typeof FileUploadReserved>;
 
 export const CompleteFileUploadRequest = Type.Object(
   { upload_id: Type.String({ minLength: 1, maxLength: 4096 }) },
-  { ...strict, title: "CompleteFileUploadRequest" },
+  { ...noOtherFields, title: "CompleteFileUploadRequest" },
 );
 export type CompleteFileUploadRequest = Static<typeof CompleteFileUploadRequest>;
 

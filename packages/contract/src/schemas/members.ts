@@ -2,7 +2,7 @@
 
 import { limits } from "@dari/domain";
 import Type, { type Static } from "typebox";
-import { idOutput, nullable, oneOf, strict, timestamp } from "./common.ts";
+import { idOutput, nullable, oneOf, noOtherFields, timestamp } from "./common.ts";
 import { apiKeyScopes, OrganizationRecord, roles, type ApiKeyScope, type Role } from "./organizations.ts";
 
 /** The scopes of each role. Owners and admins differ only in that owners manage owners. */
@@ -24,12 +24,15 @@ export const MemberRecord = Type.Object(
 );
 export type MemberRecord = Static<typeof MemberRecord>;
 
-export const UpdateMemberRequest = Type.Object({ role: oneOf(roles) }, { ...strict, title: "UpdateMemberRequest" });
+export const UpdateMemberRequest = Type.Object(
+  { role: oneOf(roles) },
+  { ...noOtherFields, title: "UpdateMemberRequest" },
+);
 export type UpdateMemberRequest = Static<typeof UpdateMemberRequest>;
 
 export const CreateInvitationRequest = Type.Object(
   { email: Type.String({ format: "email", maxLength: 254 }), role: oneOf(roles) },
-  { ...strict, title: "CreateInvitationRequest" },
+  { ...noOtherFields, title: "CreateInvitationRequest" },
 );
 export type CreateInvitationRequest = Static<typeof CreateInvitationRequest>;
 
@@ -91,7 +94,7 @@ export const OpenLinkRequest = Type.Object(
       description: "The part of the link after `#`.",
     }),
   },
-  { ...strict, title: "OpenLinkRequest" },
+  { ...noOtherFields, title: "OpenLinkRequest" },
 );
 export type OpenLinkRequest = Static<typeof OpenLinkRequest>;
 
@@ -113,7 +116,10 @@ const deviceName = Type.String({
   "x-expected": "a non-empty string without control characters or characters that change the text direction",
 });
 
-export const StartDeviceRequest = Type.Object({ device_name: deviceName }, { ...strict, title: "StartDeviceRequest" });
+export const StartDeviceRequest = Type.Object(
+  { device_name: deviceName },
+  { ...noOtherFields, title: "StartDeviceRequest" },
+);
 export type StartDeviceRequest = Static<typeof StartDeviceRequest>;
 
 export const DeviceStarted = Type.Object(
@@ -131,7 +137,7 @@ export type DeviceStarted = Static<typeof DeviceStarted>;
 
 export const PollDeviceRequest = Type.Object(
   { device_code: Type.String({ minLength: 1, maxLength: limits.signInTokenChars }) },
-  { ...strict, title: "PollDeviceRequest" },
+  { ...noOtherFields, title: "PollDeviceRequest" },
 );
 export type PollDeviceRequest = Static<typeof PollDeviceRequest>;
 
@@ -179,7 +185,7 @@ export const userCode = Type.String({
 
 export const DecideDeviceRequest = Type.Object(
   { user_code: userCode, decision: oneOf(["approve", "deny"]) },
-  { ...strict, title: "DecideDeviceRequest" },
+  { ...noOtherFields, title: "DecideDeviceRequest" },
 );
 export type DecideDeviceRequest = Static<typeof DecideDeviceRequest>;
 

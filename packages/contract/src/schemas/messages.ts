@@ -12,12 +12,12 @@ import {
 } from "@dari/domain";
 import Type, { type Static, type TUnsafe } from "typebox";
 import { FailureRecord } from "./agents.ts";
-import { idInput, idOutput, metadata, nullable, oneOf, strict, timestamp } from "./common.ts";
+import { idInput, idOutput, metadata, nullable, oneOf, noOtherFields, timestamp } from "./common.ts";
 
 const text = Type.String({ "x-max-bytes": limits.messageTextBytes });
 
-const TextInput = Type.Object({ type: oneOf(["text"]), text }, strict);
-const FileInput = Type.Object({ type: oneOf(["file", "image"]), file_id: idInput("file") }, strict);
+const TextInput = Type.Object({ type: oneOf(["text"]), text }, noOtherFields);
+const FileInput = Type.Object({ type: oneOf(["file", "image"]), file_id: idInput("file") }, noOtherFields);
 
 type MessagePartInput = Static<typeof TextInput> | Static<typeof FileInput>;
 
@@ -68,7 +68,7 @@ export const SendMessageRequest = Type.Object(
     on_busy: Type.Optional(onBusyInput("the session's `on_busy`")),
     lane: Type.Optional(laneInput("interactive")),
   },
-  { ...strict, title: "SendMessageRequest" },
+  { ...noOtherFields, title: "SendMessageRequest" },
 );
 export type SendMessageRequest = Static<typeof SendMessageRequest>;
 export type { MessagePartInput };
@@ -88,7 +88,7 @@ export const RetryMessageRequest = Type.Object(
     on_busy: Type.Optional(onBusyInput("`enqueue`")),
     lane: Type.Optional(laneInput("the failed message's")),
   },
-  { ...strict, title: "RetryMessageRequest" },
+  { ...noOtherFields, title: "RetryMessageRequest" },
 );
 export type RetryMessageRequest = Static<typeof RetryMessageRequest>;
 
@@ -110,7 +110,7 @@ export const AnswerInputRequest = Type.Object(
       },
     }),
   },
-  { ...strict, title: "AnswerInputRequest" },
+  { ...noOtherFields, title: "AnswerInputRequest" },
 );
 export type AnswerInputRequest = Static<typeof AnswerInputRequest>;
 

@@ -2,7 +2,7 @@
 
 import { limits } from "@dari/domain";
 import Type, { type Static } from "typebox";
-import { bound, idInput, idOutput, nullable, oneOf, strict, timestamp } from "./common.ts";
+import { limitInput, idInput, idOutput, nullable, oneOf, noOtherFields, timestamp } from "./common.ts";
 import { laneInput } from "./messages.ts";
 import { limitMeanings } from "./organizations.ts";
 
@@ -15,26 +15,32 @@ export const UpdateOrganizationRequest = Type.Object(
         description: limitMeanings.weight,
       }),
     ),
-    max_concurrency: Type.Optional(bound(limits.organizationConcurrencyMax, limitMeanings.max_concurrency)),
-    max_backlog: Type.Optional(bound(limits.organizationBacklogMax, limitMeanings.max_backlog)),
-    max_workspace_bytes: Type.Optional(bound(limits.workspaceBytes, limitMeanings.max_workspace_bytes)),
-    max_workspace_files: Type.Optional(bound(limits.workspaceFiles, limitMeanings.max_workspace_files)),
-    max_workspace_file_bytes: Type.Optional(bound(limits.workspaceFileBytes, limitMeanings.max_workspace_file_bytes)),
+    max_concurrency: Type.Optional(limitInput(limits.organizationConcurrencyMax, limitMeanings.max_concurrency)),
+    max_backlog: Type.Optional(limitInput(limits.organizationBacklogMax, limitMeanings.max_backlog)),
+    max_workspace_bytes: Type.Optional(limitInput(limits.workspaceBytes, limitMeanings.max_workspace_bytes)),
+    max_workspace_files: Type.Optional(limitInput(limits.workspaceFiles, limitMeanings.max_workspace_files)),
+    max_workspace_file_bytes: Type.Optional(
+      limitInput(limits.workspaceFileBytes, limitMeanings.max_workspace_file_bytes),
+    ),
     session_retention_days: Type.Optional(
-      bound(limits.organizationRetentionDaysMax, limitMeanings.session_retention_days),
+      limitInput(limits.organizationRetentionDaysMax, limitMeanings.session_retention_days),
     ),
-    max_requests_per_minute: Type.Optional(bound(limits.organizationRateMax, limitMeanings.max_requests_per_minute)),
-    max_messages_per_minute: Type.Optional(bound(limits.organizationRateMax, limitMeanings.max_messages_per_minute)),
+    max_requests_per_minute: Type.Optional(
+      limitInput(limits.organizationRateMax, limitMeanings.max_requests_per_minute),
+    ),
+    max_messages_per_minute: Type.Optional(
+      limitInput(limits.organizationRateMax, limitMeanings.max_messages_per_minute),
+    ),
     max_upload_bytes_per_hour: Type.Optional(
-      bound(limits.organizationUploadBytesMax, limitMeanings.max_upload_bytes_per_hour),
+      limitInput(limits.organizationUploadBytesMax, limitMeanings.max_upload_bytes_per_hour),
     ),
-    max_storage_bytes: Type.Optional(bound(limits.organizationStorageBytesMax, limitMeanings.max_storage_bytes)),
-    max_files: Type.Optional(bound(limits.organizationKeptMax, limitMeanings.max_files)),
-    max_agents: Type.Optional(bound(limits.organizationKeptMax, limitMeanings.max_agents)),
-    max_sessions: Type.Optional(bound(limits.organizationKeptMax, limitMeanings.max_sessions)),
-    max_api_keys: Type.Optional(bound(limits.organizationKeptMax, limitMeanings.max_api_keys)),
+    max_storage_bytes: Type.Optional(limitInput(limits.organizationStorageBytesMax, limitMeanings.max_storage_bytes)),
+    max_files: Type.Optional(limitInput(limits.organizationKeptMax, limitMeanings.max_files)),
+    max_agents: Type.Optional(limitInput(limits.organizationKeptMax, limitMeanings.max_agents)),
+    max_sessions: Type.Optional(limitInput(limits.organizationKeptMax, limitMeanings.max_sessions)),
+    max_api_keys: Type.Optional(limitInput(limits.organizationKeptMax, limitMeanings.max_api_keys)),
   },
-  { ...strict, minProperties: 1, title: "UpdateOrganizationRequest" },
+  { ...noOtherFields, minProperties: 1, title: "UpdateOrganizationRequest" },
 );
 export type UpdateOrganizationRequest = Static<typeof UpdateOrganizationRequest>;
 
@@ -182,7 +188,7 @@ export const ResealRequest = Type.Object(
       }),
     ),
   },
-  { ...strict, title: "ResealRequest" },
+  { ...noOtherFields, title: "ResealRequest" },
 );
 export type ResealRequest = Static<typeof ResealRequest>;
 
@@ -215,7 +221,7 @@ const FailedFilter = Type.Object(
     failed_after: Type.Optional(Type.String({ format: "date-time" })),
     failed_before: Type.Optional(Type.String({ format: "date-time" })),
   },
-  strict,
+  noOtherFields,
 );
 
 export const RetryMessagesRequest = Type.Object(
@@ -237,7 +243,7 @@ export const RetryMessagesRequest = Type.Object(
       Type.Boolean({ description: "Return what would be retried, and retry nothing (default false)." }),
     ),
   },
-  { ...strict, title: "RetryMessagesRequest" },
+  { ...noOtherFields, title: "RetryMessagesRequest" },
 );
 export type RetryMessagesRequest = Static<typeof RetryMessagesRequest>;
 

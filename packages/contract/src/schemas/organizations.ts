@@ -2,7 +2,7 @@
 
 import { limits } from "@dari/domain";
 import Type, { type Static } from "typebox";
-import { bound, idOutput, name, nullable, oneOf, strict, timestamp } from "./common.ts";
+import { limitInput, idOutput, name, nullable, oneOf, noOtherFields, timestamp } from "./common.ts";
 import { egressHosts } from "./egress.ts";
 import { environmentName } from "./sessions.ts";
 
@@ -80,7 +80,7 @@ export const CreateOrganizationRequest = Type.Object(
       }),
     ),
   },
-  { ...strict, title: "CreateOrganizationRequest" },
+  { ...noOtherFields, title: "CreateOrganizationRequest" },
 );
 export type CreateOrganizationRequest = Static<typeof CreateOrganizationRequest>;
 
@@ -110,13 +110,17 @@ export const CreateApiKeyRequest = Type.Object(
       }),
     ),
     expires_at: Type.Optional(Type.String({ format: "date-time" })),
-    max_requests_per_minute: Type.Optional(bound(limits.organizationRateMax, keyLimitMeanings.max_requests_per_minute)),
-    max_messages_per_minute: Type.Optional(bound(limits.organizationRateMax, keyLimitMeanings.max_messages_per_minute)),
+    max_requests_per_minute: Type.Optional(
+      limitInput(limits.organizationRateMax, keyLimitMeanings.max_requests_per_minute),
+    ),
+    max_messages_per_minute: Type.Optional(
+      limitInput(limits.organizationRateMax, keyLimitMeanings.max_messages_per_minute),
+    ),
     max_upload_bytes_per_hour: Type.Optional(
-      bound(limits.organizationUploadBytesMax, keyLimitMeanings.max_upload_bytes_per_hour),
+      limitInput(limits.organizationUploadBytesMax, keyLimitMeanings.max_upload_bytes_per_hour),
     ),
   },
-  { ...strict, title: "CreateApiKeyRequest" },
+  { ...noOtherFields, title: "CreateApiKeyRequest" },
 );
 export type CreateApiKeyRequest = Static<typeof CreateApiKeyRequest>;
 
@@ -194,7 +198,7 @@ export const PutCredentialRequest = Type.Object(
       }),
     ),
   },
-  { ...strict, title: "PutCredentialRequest" },
+  { ...noOtherFields, title: "PutCredentialRequest" },
 );
 export type PutCredentialRequest = Static<typeof PutCredentialRequest>;
 
@@ -233,7 +237,7 @@ export type Bootstrap = Static<typeof Bootstrap>;
 
 export const EnsureManagedKeyRequest = Type.Object(
   { device_name: name },
-  { ...strict, title: "EnsureManagedKeyRequest" },
+  { ...noOtherFields, title: "EnsureManagedKeyRequest" },
 );
 export type EnsureManagedKeyRequest = Static<typeof EnsureManagedKeyRequest>;
 

@@ -2,7 +2,7 @@
 
 import { limits, onBusyChoices } from "@dari/domain";
 import Type, { type Static, type TSchema } from "typebox";
-import { idInput, metadata, name, nullable, oneOf, sha256, strict, timestamp } from "./common.ts";
+import { idInput, metadata, name, nullable, oneOf, sha256, noOtherFields, timestamp } from "./common.ts";
 import { eventKinds } from "./events.ts";
 import { FileChange, MessageOutput, MessagePart } from "./messages.ts";
 
@@ -25,15 +25,15 @@ export const PortableSession = Type.Object(
         ),
         created_at: timestamp,
       },
-      strict,
+      noOtherFields,
     ),
     version: Type.Object(
       { id: idInput("version"), number: Type.Integer(), bundle_sha256: sha256, bundle_size_bytes: Type.Integer() },
-      strict,
+      noOtherFields,
     ),
-    workspace: Type.Object({ tree_hash: sha256 }, strict),
+    workspace: Type.Object({ tree_hash: sha256 }, noOtherFields),
   },
-  { ...strict, title: "PortableSession" },
+  { ...noOtherFields, title: "PortableSession" },
 );
 export type PortableSession = Static<typeof PortableSession>;
 
@@ -52,7 +52,7 @@ export const PortableInput = Type.Object(
     size_bytes: Type.Integer({ minimum: 0 }),
     sha256,
   },
-  { ...strict, title: "PortableInput" },
+  { ...noOtherFields, title: "PortableInput" },
 );
 export type PortableInput = Static<typeof PortableInput>;
 
@@ -77,12 +77,12 @@ export const PortableMessage = Type.Object(
     interrupted_by: Type.Optional(idInput("message")),
     at_head: Type.Boolean({ description: "True: the exported workspace is the one after this message." }),
   },
-  { ...strict, title: "PortableMessage" },
+  { ...noOtherFields, title: "PortableMessage" },
 );
 export type PortableMessage = Static<typeof PortableMessage>;
 
 /** Events whose payload the message's record contains. */
-export const portableMarks = [
+export const eventsWithoutPayload = [
   "user.message",
   "assistant.message_completed",
   "workspace.committed",
@@ -92,7 +92,7 @@ export const portableMarks = [
 ] as const;
 
 /** Events whose payload is only in the ledger. */
-export const portableTales = [
+export const eventsWithPayload = [
   "agent.event",
   "tool.call_requested",
   "tool.call_completed",
@@ -109,16 +109,16 @@ export const PortableEvent: TSchema = Type.Unsafe<PortableEvent>({
   discriminator: { propertyName: "type" },
   required: ["type"],
   oneOf: [
-    Type.Object({ ...eventHead, type: oneOf(portableMarks) }, strict),
+    Type.Object({ ...eventHead, type: oneOf(eventsWithoutPayload) }, noOtherFields),
     // Once imported, they are events like any other, so their payloads have the same schemas.
-    ...portableTales.map((type) =>
-      Type.Object({ ...eventHead, type: oneOf([type]), data: eventKinds[type].data }, strict),
+    ...eventsWithPayload.map((type) =>
+      Type.Object({ ...eventHead, type: oneOf([type]), data: eventKinds[type].data }, noOtherFields),
     ),
   ],
 });
 
 export interface PortableEvent {
-  readonly type: (typeof portableMarks)[number] | (typeof portableTales)[number];
+  readonly type: (typeof eventsWithoutPayload)[number] | (typeof eventsWithPayload)[number];
   readonly message: number;
   readonly created_at: string;
   readonly data?: Readonly<Record<string, unknown>>;

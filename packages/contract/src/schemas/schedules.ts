@@ -10,7 +10,7 @@ import {
   type OverlapPolicy,
 } from "@dari/domain";
 import Type, { type Static } from "typebox";
-import { idInput, idOutput, metadata, name, nullable, oneOf, strict, timestamp } from "./common.ts";
+import { idInput, idOutput, metadata, name, nullable, oneOf, noOtherFields, timestamp } from "./common.ts";
 import { laneInput, MessagePart, messageParts } from "./messages.ts";
 
 export const scheduleStatuses = ["active", "paused"] as const;
@@ -76,7 +76,7 @@ export const CreateScheduleRequest = Type.Object(
     lane: Type.Optional(laneInput("background")),
     status: Type.Optional(oneOf(scheduleStatuses)),
   },
-  { ...strict, title: "CreateScheduleRequest" },
+  { ...noOtherFields, title: "CreateScheduleRequest" },
 );
 export type CreateScheduleRequest = Static<typeof CreateScheduleRequest>;
 
@@ -91,7 +91,7 @@ export const UpdateScheduleRequest = Type.Object(
     lane: Type.Optional(laneInput("unchanged")),
     status: Type.Optional(oneOf(scheduleStatuses)),
   },
-  { ...strict, minProperties: 1, title: "UpdateScheduleRequest" },
+  { ...noOtherFields, minProperties: 1, title: "UpdateScheduleRequest" },
 );
 export type UpdateScheduleRequest = Static<typeof UpdateScheduleRequest>;
 

@@ -1,7 +1,7 @@
 // Messages in the form of the hosted service's later clients: sent as an event, or together with a new session.
 
 import Type, { type Static } from "typebox";
-import { metadata, oneOf, strict } from "./common.ts";
+import { metadata, oneOf, noOtherFields } from "./common.ts";
 import { EventRecord } from "./events.ts";
 import { MessageRecord, messageParts } from "./messages.ts";
 import { CreateSessionRequest, SessionRecord } from "./sessions.ts";
@@ -12,12 +12,12 @@ const userMessage = {
   metadata: Type.Optional(metadata),
 };
 
-export const SendSessionEventRequest = Type.Object(userMessage, { ...strict, title: "SendSessionEventRequest" });
+export const SendSessionEventRequest = Type.Object(userMessage, { ...noOtherFields, title: "SendSessionEventRequest" });
 export type SendSessionEventRequest = Static<typeof SendSessionEventRequest>;
 
 export const SendAgentMessageRequest = Type.Object(
   { ...userMessage, session: Type.Optional(CreateSessionRequest) },
-  { ...strict, title: "SendAgentMessageRequest" },
+  { ...noOtherFields, title: "SendAgentMessageRequest" },
 );
 export type SendAgentMessageRequest = Static<typeof SendAgentMessageRequest>;
 

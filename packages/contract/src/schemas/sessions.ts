@@ -2,7 +2,7 @@
 
 import { limits, onBusyChoices } from "@dari/domain";
 import Type, { type Static } from "typebox";
-import { idInput, idOutput, metadata, name, nullable, oneOf, strict, timestamp } from "./common.ts";
+import { idInput, idOutput, metadata, name, nullable, oneOf, noOtherFields, timestamp } from "./common.ts";
 import { messageStatus, onBusyInput } from "./messages.ts";
 
 /** Names of secrets and environment variables. */
@@ -41,7 +41,7 @@ export const CreateSessionRequest = Type.Object(
       }),
     ),
   },
-  { ...strict, title: "CreateSessionRequest" },
+  { ...noOtherFields, title: "CreateSessionRequest" },
 );
 export type CreateSessionRequest = Static<typeof CreateSessionRequest>;
 

@@ -2,7 +2,7 @@
 
 import { limits, sourceSnapshotMachine } from "@dari/domain";
 import Type, { type Static } from "typebox";
-import { idOutput, nullable, oneOf, sha256, strict, timestamp } from "./common.ts";
+import { idOutput, nullable, oneOf, sha256, noOtherFields, timestamp } from "./common.ts";
 
 export const CreateSourceSnapshotRequest = Type.Object(
   {
@@ -18,7 +18,7 @@ export const CreateSourceSnapshotRequest = Type.Object(
       }),
     ),
   },
-  { ...strict, title: "CreateSourceSnapshotRequest" },
+  { ...noOtherFields, title: "CreateSourceSnapshotRequest" },
 );
 export type CreateSourceSnapshotRequest = Static<typeof CreateSourceSnapshotRequest>;
 

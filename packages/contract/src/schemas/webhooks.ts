@@ -2,8 +2,8 @@
 
 import { limits, webhookAttemptsMax, webhookDeliveryMachine } from "@dari/domain";
 import Type, { type Static } from "typebox";
-import { idInput, idOutput, nullable, oneOf, strict, timestamp } from "./common.ts";
-import { discriminated, eventTypes, openObject, unknownType, type EventType } from "./events.ts";
+import { idInput, idOutput, nullable, oneOf, noOtherFields, timestamp } from "./common.ts";
+import { discriminatedUnion, eventTypes, openObject, unknownType, type EventType } from "./events.ts";
 
 /** Event types of an endpoint that does not choose any. */
 export const defaultWebhookEventTypes: readonly EventType[] = [
@@ -35,7 +35,7 @@ export const CreateWebhookEndpointRequest = Type.Object(
     agent_id: Type.Optional(idInput("agent", ["dep"])),
     description: Type.Optional(description),
   },
-  { ...strict, title: "CreateWebhookEndpointRequest" },
+  { ...noOtherFields, title: "CreateWebhookEndpointRequest" },
 );
 export type CreateWebhookEndpointRequest = Static<typeof CreateWebhookEndpointRequest>;
 
@@ -48,13 +48,13 @@ export const UpdateWebhookEndpointRequest = Type.Object(
     ),
     status: Type.Optional(oneOf(["enabled", "disabled"])),
   },
-  { ...strict, minProperties: 1, title: "UpdateWebhookEndpointRequest" },
+  { ...noOtherFields, minProperties: 1, title: "UpdateWebhookEndpointRequest" },
 );
 export type UpdateWebhookEndpointRequest = Static<typeof UpdateWebhookEndpointRequest>;
 
 export const PutAgentWebhookRequest = Type.Object(
   { webhook_url: url, event_types: Type.Optional(chosenTypes) },
-  { ...strict, title: "PutAgentWebhookRequest" },
+  { ...noOtherFields, title: "PutAgentWebhookRequest" },
 );
 export type PutAgentWebhookRequest = Static<typeof PutAgentWebhookRequest>;
 
@@ -170,5 +170,5 @@ export type WebhookPayload = Static<typeof WebhookEvent> | Static<typeof Webhook
 /** The body of a delivery: says what happened and where to read it, without its contents. */
 export const WebhookPayload = Type.Unsafe<WebhookPayload>({
   title: "WebhookPayload",
-  anyOf: [discriminated("KnownWebhook", [WebhookEvent, WebhookTest]), UnknownWebhook],
+  anyOf: [discriminatedUnion("KnownWebhook", [WebhookEvent, WebhookTest]), UnknownWebhook],
 });

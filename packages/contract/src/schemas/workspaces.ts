@@ -1,7 +1,7 @@
 // Requests that go back in a session's history or change its workspace without a turn.
 
 import Type, { type Static } from "typebox";
-import { idInput, idOutput, strict } from "./common.ts";
+import { idInput, idOutput, noOtherFields } from "./common.ts";
 import { FileChange } from "./messages.ts";
 
 export const ForkSessionRequest = Type.Object(
@@ -10,13 +10,13 @@ export const ForkSessionRequest = Type.Object(
       Type.String({ ...idInput("message"), description: "Default: the last completed message." }),
     ),
   },
-  { ...strict, title: "ForkSessionRequest" },
+  { ...noOtherFields, title: "ForkSessionRequest" },
 );
 export type ForkSessionRequest = Static<typeof ForkSessionRequest>;
 
 export const RollbackSessionRequest = Type.Object(
   { message_id: idInput("message") },
-  { ...strict, title: "RollbackSessionRequest" },
+  { ...noOtherFields, title: "RollbackSessionRequest" },
 );
 export type RollbackSessionRequest = Static<typeof RollbackSessionRequest>;
 

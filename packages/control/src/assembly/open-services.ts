@@ -1,9 +1,9 @@
 // Opens the services of a program in order, on a stack that closes them in reverse.
 
 import { createFilesystemBlobStore, createS3BlobStore, type BlobStore } from "@dari/blobs";
-import type { Backlog, Control, RateLimiter, ReceiverPolicy, Sealer, Trees } from "@dari/control/context";
-import { createSessionFeeds, createStreamGate, receiverPolicyOf } from "@dari/control/outbound";
-import { createTrees } from "@dari/control/storage";
+import type { Backlog, Control, RateLimiter, ReceiverPolicy, Sealer, SnapshotTrees } from "@dari/control/context";
+import { createSessionFeeds, createStreamLimiter, parseReceiverPolicy } from "@dari/control/outbound";
+import { createSnapshotTrees } from "@dari/control/storage";
 import { createRateLimiter, createSealer, deriveKey, type RateDefaults } from "@dari/control/tenants";
 import { createAdmission, createBacklog, workerSeenWithinMs } from "@dari/control/turns";
 import { createPgNotifier, createPgPreviews, migrate, openDatabase, type Database } from "@dari/db";
@@ -19,7 +19,7 @@ import {
 } from "@dari/queue";
 import { clearScratch, createScratchSpace } from "@dari/runtime";
 import type { Log } from "@dari/domain";
-import { joinNotifiers, joinPreviews } from "./join-fallback.ts";
+import { joinNotifiers, joinPreviews } from "./with-fallback.ts";
 import { masterKeyOf, oldMasterKeysOf, type ServiceSettings } from "./service-settings.ts";
 
 export interface Services {
@@ -33,7 +33,7 @@ export interface Services {
   readonly backlog: Backlog;
   readonly rates: RateLimiter;
   readonly sealer: Sealer;
-  readonly trees: Trees;
+  readonly trees: SnapshotTrees;
   readonly webhookReceivers: ReceiverPolicy;
   readonly log: Log;
 }
@@ -81,8 +81,8 @@ export async function openServices(
     backlog: createBacklog(),
     rates: createRateLimiter(db, rateDefaultsOf(settings)),
     sealer: createSealer(masterKeyOf(settings), oldMasterKeysOf(settings)),
-    trees: createTrees({ db, blobs }),
-    webhookReceivers: receiverPolicyOf(settings.webhookAllow),
+    trees: createSnapshotTrees({ db, blobs }),
+    webhookReceivers: parseReceiverPolicy(settings.webhookAllow),
     log: options.log,
   };
 }
@@ -102,12 +102,12 @@ function shareConnections(
 }
 
 /** Returns the API's view of the services. */
-export function controlOf(services: Services, settings: ServiceSettings, publicUrl: string): Control {
+export function createControl(services: Services, settings: ServiceSettings, publicUrl: string): Control {
   return {
     ...services,
     admission: createAdmission(services.db, { workerSeenWithinMs, notifier: services.notifier }),
     feeds: createSessionFeeds(services),
-    streams: createStreamGate(),
+    streams: createStreamLimiter(),
     scratch: createScratchSpace(settings.scratchBytes),
     organizationCreation: settings.organizationCreation,
     publicUrl,
@@ -132,7 +132,7 @@ function openPreviews(db: Database, location: QueueLocation | undefined, program
 }
 
 /** The worker's job source; undefined without Redis. */
-export function openSource(settings: ServiceSettings): TurnSource | undefined {
+export function openTurnSourceIfQueued(settings: ServiceSettings): TurnSource | undefined {
   const location = queueLocation(settings);
   return location === undefined ? undefined : openTurnSource(location, { lockMs: settings.leaseMs });
 }

@@ -1,7 +1,7 @@
 // Settings that all programs share: addresses of services, the master key, limits, traces and logs.
 
 import { readFileSync } from "node:fs";
-import { receiverPolicyOf } from "@dari/control/outbound";
+import { parseReceiverPolicy } from "@dari/control/outbound";
 import { limits, Redacted } from "@dari/domain";
 import {
   boolean,
@@ -229,7 +229,7 @@ function masterKeyProblems(settings: ServiceSettings): ConfigProblem[] {
 
 function webhookProblems({ webhookAllow }: ServiceSettings): ConfigProblem[] {
   try {
-    receiverPolicyOf(webhookAllow);
+    parseReceiverPolicy(webhookAllow);
     return [];
   } catch (error) {
     return [{ env: "DARI_WEBHOOK_ALLOW", message: (error as Error).message }];

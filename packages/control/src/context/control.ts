@@ -5,13 +5,21 @@ import type { Database } from "@dari/db";
 import type { Admission, Log, Notifier, TurnDelivery } from "@dari/domain";
 import type { TurnQueue } from "@dari/queue";
 import type { ScratchSpace } from "@dari/runtime";
-import type { Backlog, RateLimiter, ReceiverPolicy, Sealer, SessionFeeds, StreamGate, Trees } from "./services.ts";
+import type {
+  Backlog,
+  RateLimiter,
+  ReceiverPolicy,
+  Sealer,
+  SessionFeeds,
+  StreamLimiter,
+  SnapshotTrees,
+} from "./services.ts";
 
 export interface Control {
   readonly db: Database;
   readonly blobs: BlobStore;
   readonly sealer: Sealer;
-  readonly trees: Trees;
+  readonly trees: SnapshotTrees;
   readonly notifier: Notifier;
   readonly delivery: TurnDelivery;
   /** Undefined without Redis. */
@@ -21,7 +29,7 @@ export interface Control {
   readonly rates: RateLimiter;
   /** The events that this process's open streams read, and the limits on streams. */
   readonly feeds: SessionFeeds;
-  readonly streams: StreamGate;
+  readonly streams: StreamLimiter;
   /** Temporary directories on this machine's disk. */
   readonly scratch: ScratchSpace;
   readonly log: Log;

@@ -1,6 +1,6 @@
 // A `Control` whose writes are one transaction, and whose notifications are sent after its commit.
 
-import { boundTo, withTransaction } from "@dari/db";
+import { withinTransaction, withTransaction } from "@dari/db";
 import type { DispatchedTurn, WakeTopic } from "@dari/domain";
 import type { Control } from "./control.ts";
 import { deliverTurns } from "./deliver-turns.ts";
@@ -21,7 +21,7 @@ export async function inOneTransaction<T, Part extends Transacting = Control>(
   const result = await withTransaction(control.db, (tx) =>
     work({
       ...control,
-      db: boundTo(control.db, tx),
+      db: withinTransaction(control.db, tx),
       notifier: {
         notify: (topic, id) => void wakes.push([topic, id]),
         subscribe: (topic, id, listener) => notifier.subscribe(topic, id, listener),

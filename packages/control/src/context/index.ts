@@ -3,24 +3,24 @@
 export type { Actor, Person } from "./actor.ts";
 export type { Control } from "./control.ts";
 export { deliverTurns, type DeliveryContext } from "./deliver-turns.ts";
-export { fingerprintOf } from "./idempotency/fingerprint.ts";
-export { idempotently, type KeyedCall } from "./idempotency/idempotently.ts";
+export { createFingerprint } from "./idempotency/fingerprint.ts";
+export { withIdempotencyKey, type KeyedCall } from "./idempotency/with-idempotency-key.ts";
 export { sweepIdempotencyKeys } from "./idempotency/sweep.ts";
 export { inOneTransaction } from "./in-one-transaction.ts";
 export { renderPage, type PageOf } from "./page.ts";
 export type {
   Backlog,
   LoadedTree,
-  PlacedPreview,
+  PositionedPreview,
   RateDecision,
   RateLimiter,
-  RateStanding,
+  RateLimitState,
   ReceiverPolicy,
   SealContext,
   Sealer,
   SessionFeed,
   SessionFeeds,
-  StreamGate,
-  Trees,
+  StreamLimiter,
+  SnapshotTrees,
 } from "./services.ts";
-export { isDatabaseAway, isDatabaseDown, isDatabasePassing, retryThroughOutage } from "@dari/db";
+export { isDatabaseUnreachable, isDatabaseDown, isDatabaseErrorTransient, retryThroughOutage } from "@dari/db";

@@ -39,11 +39,11 @@ export interface RateLimiter {
 export interface RateDecision {
   readonly granted: boolean;
   /** Empty if the caller has no rate limits. */
-  readonly standings: RateStanding[];
+  readonly standings: RateLimitState[];
 }
 
 /** One rate limit, as it is after a call. */
-export interface RateStanding {
+export interface RateLimitState {
   readonly of: "organization" | "key";
   readonly kind: RateKind;
   readonly quota: number;
@@ -62,7 +62,7 @@ export interface Backlog {
   admit(db: Database, organizationId: string, count?: number): Promise<void>;
 }
 
-export interface Trees {
+export interface SnapshotTrees {
   /**
    * Returns the tree of a snapshot, and how far away its newest full manifest is. `null`: a session without a snapshot.
    */
@@ -70,7 +70,7 @@ export interface Trees {
   /** Caches a tree that was just saved, so that the session's next turn does not read it. */
   remember(snapshotId: string, loaded: LoadedTree): void;
   /** Returns the same trees, where those not in the cache are read through another view of the database. */
-  readBy(db: Database): Trees;
+  readBy(db: Database): SnapshotTrees;
 }
 
 export interface LoadedTree {
@@ -105,17 +105,17 @@ export interface SessionFeed {
   forget(before: number): void;
   markDeleted(): void;
   readonly changes: Listeners<void>;
-  readonly previews: Listeners<PlacedPreview>;
+  readonly previews: Listeners<PositionedPreview>;
   takePreview(preview: Preview): void;
 }
 
 /** A preview, and the number of the event that it follows. */
-export interface PlacedPreview {
+export interface PositionedPreview {
   readonly preview: Preview;
   readonly afterSequenceNumber: number;
 }
 
-export interface StreamGate {
+export interface StreamLimiter {
   /** @throws AppError `limit_exceeded` if the organization has its maximum of streams. */
   check(organizationId: string): void;
   /**

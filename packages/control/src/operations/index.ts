@@ -11,6 +11,6 @@ export { retryJob, type JobRetry, type RetriedJob } from "./jobs/retry-job.ts";
 export { metricsByPart, platformMetrics } from "./metrics/catalogue.ts";
 export { eventMetrics } from "./metrics/event-metrics.ts";
 export { createPlatformMetrics, type PlatformMetrics } from "./metrics/platform-metrics.ts";
-export { createPlatformTraces, observing } from "./traces/platform-traces.ts";
-export { traceOf, traceparentOf } from "./traces/trace-ids.ts";
+export { createPlatformTraces, combineObservers } from "./traces/platform-traces.ts";
+export { traceIdsFor, traceparentOf } from "./traces/trace-ids.ts";
 export { createInvariantRounds, findViolations } from "@dari/db";

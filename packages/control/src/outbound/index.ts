@@ -6,7 +6,7 @@ export { discardExport, receiveExport, type ReceivedExport } from "./exports/rec
 export { followMessage } from "./streams/follow-message.ts";
 export { followSession, type StreamItem } from "./streams/follow-session.ts";
 export { createSessionFeeds } from "./streams/session-feeds.ts";
-export { createStreamGate } from "./streams/stream-gate.ts";
+export { createStreamLimiter } from "./streams/stream-limiter.ts";
 export {
   deleteAgentWebhook,
   getAgentWebhook,
@@ -22,7 +22,7 @@ export {
   sendWebhookTest,
 } from "./webhooks/delivery-log.ts";
 export { getWebhookEndpoint, listWebhookEndpoints } from "./webhooks/get-endpoint.ts";
-export { receiverPolicyOf } from "./webhooks/receivers.ts";
+export { parseReceiverPolicy } from "./webhooks/receivers.ts";
 export { rotateWebhookSecret } from "./webhooks/rotate-secret.ts";
 export {
   createWebhookSender,

@@ -1,7 +1,7 @@
 // Data in the object store: workspaces and their snapshots, uploaded files, and the maintenance of the store.
 
 export type { ArchiveEntry } from "./archives/entry.ts";
-export { ArchiveRefused, readTar, type TarEntry } from "./archives/read-tar.ts";
+export { ArchiveRefusedError, readTar, type TarEntry } from "./archives/read-tar.ts";
 export { writeTar } from "./archives/tar.ts";
 export { completeUpload } from "./signed-urls/complete-upload.ts";
 export { getDownloadUrl } from "./signed-urls/get-download-url.ts";
@@ -29,8 +29,8 @@ export { sweepStore } from "./maintenance/sweep-store.ts";
 export type { OpenedWorkspace, WorkspaceContext } from "./workspaces/open-snapshot.ts";
 export { openWorkspace } from "./workspaces/open-workspace.ts";
 export { uploadFolder } from "./workspaces/place-attachment.ts";
-export { rememberReads } from "./workspaces/remembered-reads.ts";
+export { cacheReads } from "./workspaces/cache-reads.ts";
 export { saveWorkspace, type SavedWorkspace } from "./workspaces/save-workspace.ts";
 export { storeSnapshot } from "./workspaces/store-snapshot.ts";
-export { createTrees } from "./workspaces/trees.ts";
-export { overLimitAsRefusal, workspaceLimitsOf } from "./workspaces/workspace-limits.ts";
+export { createSnapshotTrees } from "./workspaces/snapshot-trees.ts";
+export { toWorkspaceLimitError, getWorkspaceLimits } from "./workspaces/workspace-limits.ts";

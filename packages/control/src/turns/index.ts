@@ -1,6 +1,6 @@
 // The engine of turns: sessions, messages, dispatch, claims, and inputs that agents ask for.
 
-export { claimTurn, isDispatchLed, pullTurn, type TurnClaim } from "./claims/claim-turn.ts";
+export { claimTurn, hasDispatchLeader, pullTurn, type TurnClaim } from "./claims/claim-turn.ts";
 export { finishTurn, type FinishContext } from "./claims/finish-turn.ts";
 export {
   announceWorker,
@@ -10,7 +10,7 @@ export {
   recordLogs,
   removeWorker,
   renewClaims,
-} from "./claims/hold-turn.ts";
+} from "./claims/held-turn.ts";
 export { loadTurn, type Turn, type TurnPart } from "./claims/load-turn.ts";
 export { createReaper } from "./claims/reap.ts";
 export { createAdmission } from "./dispatch/admission.ts";
@@ -18,15 +18,15 @@ export { createBacklog } from "./dispatch/backlog.ts";
 export { createDispatcher, dispatcherLead } from "./dispatch/dispatcher.ts";
 export { workerSeenWithinMs } from "./dispatch/slot-limits.ts";
 export { answerInput } from "./inputs/answer-input.ts";
-export { refuseAsked } from "./inputs/check-asked.ts";
+export { checkAskedInput } from "./inputs/check-asked-input.ts";
 export { expireInputs } from "./inputs/expire-inputs.ts";
 export { cancelMessage } from "./messages/cancel-message.ts";
-export { checkAccepting } from "./messages/check-accepting.ts";
+export { checkMessagesAccepted } from "./messages/check-messages-accepted.ts";
 export { getMessage } from "./messages/get-message.ts";
 export { listMessages } from "./messages/list-messages.ts";
 export { readMessageLogs } from "./messages/read-message-logs.ts";
 export { retryMessage } from "./messages/retry-message.ts";
-export { getRetried, retryMessages } from "./messages/retry-messages.ts";
+export { getBulkRetryReply, retryMessages } from "./messages/retry-messages.ts";
 export { sendAgain } from "./messages/send-again.ts";
 export { planFirstAttachments, sendMessage, type MessagePartToSend } from "./messages/send-message.ts";
 export { getSentEvent, sendAgentMessage } from "./messages/sent-event.ts";
@@ -34,12 +34,12 @@ export { waitForMessage } from "./messages/wait-for-message.ts";
 export { completeSession } from "./sessions/complete-session.ts";
 export { createSession } from "./sessions/create-session.ts";
 export { deleteSession } from "./sessions/delete-session.ts";
-export { settleEnding } from "./sessions/end-session.ts";
+export { handleSessionEnding } from "./sessions/handle-session-ending.ts";
 export { forkSession } from "./sessions/fork-session.ts";
 export { getSessionCost } from "./sessions/get-session-cost.ts";
 export { getSession } from "./sessions/get-session.ts";
 export { getTranscript } from "./sessions/get-transcript.ts";
-export { listEvents, readEvents, readEventsTogether } from "./sessions/list-events.ts";
+export { listEvents, readEvents, readEventsCoalesced } from "./sessions/list-events.ts";
 export { listAgentSessions, listSessions } from "./sessions/list-sessions.ts";
 export { rollBackSession } from "./sessions/roll-back-session.ts";
-export { laneOf } from "./views/message.ts";
+export { requestedLane } from "./views/message.ts";

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { createBatch, finishBatchCancels, sweepBatches } from "@dari/control/automation";
 import type { Control } from "@dari/control/context";
 import { emptyDeletedOrganizations } from "@dari/control/storage";
-import { boundTo, organizations, sessionBatches, withTransaction } from "@dari/db";
+import { withinTransaction, organizations, sessionBatches, withTransaction } from "@dari/db";
 import { createTestBatch } from "@dari/testkit";
 import { openScheduleScene, type ScheduleScene } from "./schedules/scene.ts";
 
@@ -18,7 +18,7 @@ const sessions = Array.from({ length: 5 }, (_, n) => ({ parts: [{ type: "text" a
 
 test("a connection that is lost before the commit leaves nothing", async () => {
   const lost = withTransaction(scene.database.db, async (tx) => {
-    const inside = { ...scene.control, db: boundTo(scene.database.db, tx) } as Control;
+    const inside = { ...scene.control, db: withinTransaction(scene.database.db, tx) } as Control;
     await createBatch(inside, scene.actor, { agent_id: scene.agentId, sessions });
     const backends = await scene.rows<{ pid: number }>(`select pid from pg_stat_activity
       where datname = current_database() and state = 'idle in transaction'`);

@@ -1,11 +1,11 @@
 // One creation per key if its calls meet; notifications only after the commit.
 
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
-import { idempotently, type Actor, type Control, type KeyedCall } from "@dari/control/context";
+import { withIdempotencyKey, type Actor, type Control, type KeyedCall } from "@dari/control/context";
 import { apiKeys } from "@dari/db";
 import { AppError, newId } from "@dari/domain";
 import { createTestDatabase, createTestOrganization, waitUntil, type TestDatabase } from "@dari/testkit";
-import type { Creation } from "../../src/context/idempotency/idempotently.ts";
+import type { IdempotentResult } from "../../src/context/idempotency/with-idempotency-key.ts";
 import { inOneTransaction } from "../../src/context/in-one-transaction.ts";
 
 let database: TestDatabase;
@@ -69,7 +69,7 @@ async function count(): Promise<number> {
 async function meet(end: () => void, fingerprint?: string) {
   const reached = Promise.withResolvers<void>();
   const mayEnd = Promise.withResolvers<void>();
-  const first = idempotently(control(), actor, keyedCall(), async (inside) => {
+  const first = withIdempotencyKey(control(), actor, keyedCall(), async (inside) => {
     const made = await make(inside);
     reached.resolve();
     await mayEnd.promise;
@@ -77,7 +77,7 @@ async function meet(end: () => void, fingerprint?: string) {
     return made;
   });
   await reached.promise;
-  const second = idempotently(control(), actor, keyedCall(fingerprint), make);
+  const second = withIdempotencyKey(control(), actor, keyedCall(fingerprint), make);
   await waitUntil(
     async () => {
       const { rows } = await database.db.pool.query<{ waits: boolean }>(
@@ -92,7 +92,7 @@ async function meet(end: () => void, fingerprint?: string) {
   return Promise.allSettled([first, second] as const);
 }
 
-type Made = Creation<{ resourceId: string }>;
+type Made = IdempotentResult<{ resourceId: string }>;
 
 test("a call that meets an equal one waits for its end, and answers with what that made", async () => {
   const [first, second] = await meet(silent);

@@ -97,12 +97,12 @@ test("the object of a layer is kept by its row, and is not named once it is bein
   const objectKey = `${organizationId}/layers/d`;
   const stored = [{ key: objectKey, sizeBytes: 1 }];
   await worker().obtain("k", () => Promise.resolve({ digest: "d", objectKey }), never);
-  expect(await objects.markUnnamed(database.db, stored)).toBe(0);
-  const named = await objects.listNamed(database.db, organizationId, 10);
+  expect(await objects.markUnreferenced(database.db, stored)).toBe(0);
+  const named = await objects.listReferenced(database.db, organizationId, 10);
   expect(named).toContainEqual({ key: objectKey, what: "layer", sizeBytes: null });
   await dependencyLayers.purgeLayers(database.db, 0, 100);
-  expect(await objects.markUnnamed(database.db, stored)).toBe(1);
-  expect(await objects.doomMarked(database.db, { afterMs: 0, limit: 10 })).toEqual([objectKey]);
+  expect(await objects.markUnreferenced(database.db, stored)).toBe(1);
+  expect(await objects.scheduleMarkedForDeletion(database.db, { afterMs: 0, limit: 10 })).toEqual([objectKey]);
   const again = worker().obtain("k", () => Promise.resolve({ digest: "d", objectKey }), never);
   await expect(again).rejects.toThrow("is being deleted");
 });

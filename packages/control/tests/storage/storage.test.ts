@@ -5,7 +5,7 @@ import { afterAll, beforeEach, expect, test } from "@jest/globals";
 import {
   checkStore,
   createSquasher,
-  createTrees,
+  createSnapshotTrees,
   purgeDeleted,
   recordReferences,
   squashSnapshot,
@@ -74,7 +74,7 @@ const write = (path: string, body: string | Uint8Array) => (dir: string) =>
 
 /** Returns the tree from the store alone, restored and scanned independently. */
 async function treeOnDisk(snapshotId: string): Promise<Tree> {
-  const { tree } = await createTrees(context).load(fixture.organizationId, snapshotId);
+  const { tree } = await createSnapshotTrees(context).load(fixture.organizationId, snapshotId);
   const dir = join(fixture.top, newId("attempt"));
   mkdirSync(dir);
   await restore({ store: fixture.blobs, tree, dir });
@@ -113,13 +113,13 @@ test("what is named again loses its mark, and what is doomed cannot be named", a
   const { organizationId, blobs } = fixture;
   const key = (name: string): string => `${organizationId}/snapshots/${name}`;
   for (const name of ["marked", "doomed"]) await blobs.put(key(name), Buffer.from(name));
-  await objects.markUnnamed(db, [{ key: key("marked"), sizeBytes: 6 }]);
+  await objects.markUnreferenced(db, [{ key: key("marked"), sizeBytes: 6 }]);
   const leaning = { objectKey: key("new"), sizeBytes: 1, references: [{ objectKey: key("marked"), storedBytes: 1 }] };
   await recordObject(context, organizationId, leaning);
-  expect(await objects.doomMarked(db, { afterMs: -1, limit: 10 })).toEqual([]);
+  expect(await objects.scheduleMarkedForDeletion(db, { afterMs: -1, limit: 10 })).toEqual([]);
 
-  await objects.markUnnamed(db, [{ key: key("doomed"), sizeBytes: 6 }]);
-  expect(await objects.doomMarked(db, { afterMs: -1, limit: 10 })).toEqual([key("doomed")]);
+  await objects.markUnreferenced(db, [{ key: key("doomed"), sizeBytes: 6 }]);
+  expect(await objects.scheduleMarkedForDeletion(db, { afterMs: -1, limit: 10 })).toEqual([key("doomed")]);
   const late = { ...leaning, objectKey: key("late"), references: [{ objectKey: key("doomed"), storedBytes: 1 }] };
   await expect(recordObject(context, organizationId, late)).rejects.toThrow("being deleted");
   // Also if the object is missing for a while, and also for a snapshot's own object.
@@ -129,7 +129,7 @@ test("what is named again loses its mark, and what is doomed cannot be named", a
       files, total_bytes)
     values ('snap_x', $1, 'sess_x', 'write', $2, '', 0, 0)`;
   await expect(db.pool.query(insert, [organizationId, key("doomed")])).rejects.toThrow("is being deleted");
-  await objects.noteDeleted(db, [], -1);
+  await objects.recordDeletedObjects(db, [], -1);
   await recordObject(context, organizationId, late);
 });
 

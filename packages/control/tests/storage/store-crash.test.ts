@@ -3,7 +3,7 @@
 
 import { afterAll, describe, expect, test } from "@jest/globals";
 import { createS3BlobStore, type BlobBody, type BlobStore } from "@dari/blobs";
-import { checkStore, createTrees } from "@dari/control/storage";
+import { checkStore, createSnapshotTrees } from "@dari/control/storage";
 import { findViolations } from "@dari/db";
 import { Redacted } from "@dari/domain";
 import { findS3Server, startS3Server, type TestS3Server } from "@dari/testkit";
@@ -105,7 +105,7 @@ afterAll(async () => {
     expect(server.deaths).toBe(9);
 
     // Reads only the store, without cached data.
-    const fresh = createTrees(fixture);
+    const fresh = createSnapshotTrees(fixture);
     for (const [id, hash] of trees) {
       const { tree } = await fresh.load(fixture.organizationId, id);
       expect(treeHash(tree)).toBe(hash);

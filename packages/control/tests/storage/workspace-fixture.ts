@@ -2,7 +2,7 @@
 
 import type { BlobStore } from "@dari/blobs";
 import {
-  createTrees,
+  createSnapshotTrees,
   openWorkspace,
   saveWorkspace,
   type OpenedWorkspace,
@@ -119,7 +119,7 @@ export async function openWorkspaceFixture(given?: BlobStore): Promise<Workspace
     async newWorker(kind = "auto") {
       const disks = await openDisks({ dir: mkdtempSync(join(top, "disks-")), maxBytes: 1024 ** 3, kind });
       opened.push(disks);
-      return { db, blobs, trees: createTrees({ db, blobs }), disks };
+      return { db, blobs, trees: createSnapshotTrees({ db, blobs }), disks };
     },
     play,
     turn: async (worker, sessionId, edit, ending) =>

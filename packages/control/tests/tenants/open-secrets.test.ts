@@ -9,7 +9,7 @@ import { egressSettings, turnDetails, type ClaimedTurn } from "@dari/db";
 import { createTestAgent, createTestDatabase, createTestMessage } from "@dari/testkit";
 import { createTestOrganization, createTestSession } from "@dari/testkit";
 import type { TestDatabase } from "@dari/testkit";
-import { openSecrets } from "../../src/tenants/secrets/open-secrets.ts";
+import { decryptSecrets } from "../../src/tenants/secrets/decrypt-secrets.ts";
 
 const sealer = createSealer(new Redacted(randomBytes(32)));
 let database: TestDatabase;
@@ -51,8 +51,8 @@ test("a session's own secrets are told apart from credentials, and are nobody el
       { ...own, name: "GUESSED", sealed: seal("GUESSED", "our GUESSED") },
     ])
     .execute();
-  const open = (sessionId: string): ReturnType<typeof openSecrets> =>
-    openSecrets({ db, sealer }, organizationId, sessionId, ["SHARED", "KEY", "MISSING"]);
+  const open = (sessionId: string): ReturnType<typeof decryptSecrets> =>
+    decryptSecrets({ db, sealer }, organizationId, sessionId, ["SHARED", "KEY", "MISSING"]);
   const [ofMine, ofOther] = [await open(mine), await open(other)];
   expect(Object.fromEntries(ofMine.values)).toEqual({ SHARED: "our SHARED", KEY: "my KEY" });
   expect([...ofMine.ofSession]).toEqual(["KEY"]);
@@ -78,7 +78,7 @@ test("a session's own secrets are told apart from credentials, and are nobody el
   expect((await open(other)).kept[0]!.placeholder).not.toBe(ofOther.kept[0]!.placeholder);
   // A placeholder does not show a session whether it has guessed the credential's value.
   const guessed = async (sessionId: string): Promise<string> =>
-    (await openSecrets({ db, sealer }, organizationId, sessionId, ["GUESSED"])).kept[0]!.placeholder;
+    (await decryptSecrets({ db, sealer }, organizationId, sessionId, ["GUESSED"])).kept[0]!.placeholder;
   expect(await guessed(mine)).not.toBe(await guessed(other));
 });
 
@@ -91,6 +91,6 @@ test("rules of egress that a claim did not bring along are read, whatever functi
   const { rows } = await db.pool.query("select * from turn_details($1, 10, 1000)", [messageId]);
   const { egress, ...before } = rows[0] as turnDetails.TurnDetailsRow;
   expect(egress).toEqual({ operator: setting });
-  const claimed = { messageId, sessionId, details: turnDetails.detailsOf(before) } as ClaimedTurn;
+  const claimed = { messageId, sessionId, details: turnDetails.toTurnDetails(before) } as ClaimedTurn;
   expect((await loadTurn({ db, sealer }, claimed)).egress).toEqual({ operator: setting });
 });

@@ -11,7 +11,7 @@ import {
   createTestSession,
   type TestDatabase,
 } from "@dari/testkit";
-import { readEvents, readEventsTogether } from "../../src/turns/sessions/list-events.ts";
+import { readEvents, readEventsCoalesced } from "../../src/turns/sessions/list-events.ts";
 
 let database: TestDatabase;
 let organizationId: string;
@@ -60,7 +60,7 @@ async function readAll(db: Database, sessionId: string, from = 0): Promise<Event
   const all: EventRecord[] = [];
   for (let more = true; more;) {
     const afterSequenceNumber = all.at(-1)?.sequence_number ?? from;
-    const found = await readEventsTogether(db, { organizationId, sessionId, afterSequenceNumber, limit: 200 });
+    const found = await readEventsCoalesced(db, { organizationId, sessionId, afterSequenceNumber, limit: 200 });
     all.push(...found.events);
     more = found.more;
     if (more) expect(found.events.length).toBeGreaterThan(0);
@@ -111,5 +111,5 @@ test("nobody else's events are read", async () => {
   const stranger = await createTestOrganization(database.db);
   const sessionId = await sessionWith(1);
   const of = { organizationId: stranger.organizationId, sessionId, afterSequenceNumber: 0, limit: 200 };
-  expect(await readEventsTogether(database.db, of)).toEqual({ events: [], more: false });
+  expect(await readEventsCoalesced(database.db, of)).toEqual({ events: [], more: false });
 });

@@ -3,7 +3,7 @@
 import { sql, type Selection } from "kysely";
 import type { Database } from "../database.ts";
 import type { DB } from "../generated/schema.ts";
-import { listNewestFirst, type Listed, type Page } from "./page.ts";
+import { listNewestFirst, type ListPage, type Page } from "./page.ts";
 
 const columns = ["id", "name", "active_version_id as activeVersionId", "created_at as createdAt"] as const;
 
@@ -21,7 +21,7 @@ export async function findAgent(db: Database, organizationId: string, agentId: s
 }
 
 /** Newest first (index agents_by_organization). */
-export function listAgents(db: Database, organizationId: string, page: Page): Promise<Listed<AgentRow> | undefined> {
+export function listAgents(db: Database, organizationId: string, page: Page): Promise<ListPage<AgentRow> | undefined> {
   const query = db.kysely
     .selectFrom("agents")
     .where("organization_id", "=", organizationId)

@@ -4,8 +4,8 @@ import { sql, type Selection } from "kysely";
 import { withTransaction, type Database } from "../database.ts";
 import type { DB } from "../generated/schema.ts";
 import { statement } from "../statement.ts";
-import { listNewestFirst, type Listed, type Page } from "./page.ts";
-import { countedIn } from "./quotas.ts";
+import { listNewestFirst, type ListPage, type Page } from "./page.ts";
+import { organizationWithinQuota } from "./quotas.ts";
 
 /** The key's own rate limits; null: none. */
 export interface KeyRates {
@@ -60,7 +60,7 @@ async function insertWith(kysely: Database["kysely"], key: NewApiKey): Promise<A
     .insertInto("api_keys")
     .values({
       id: key.id,
-      organization_id: countedIn(key.organizationId, "api_keys", 1),
+      organization_id: organizationWithinQuota(key.organizationId, "api_keys", 1),
       label: key.label,
       secret_hash: key.secretHash,
       scopes: [...key.scopes],
@@ -156,7 +156,11 @@ export async function findApiKey(db: Database, organizationId: string, keyId: st
 }
 
 /** Lists keys that are not revoked, newest first (index api_keys_by_organization). */
-export function listApiKeys(db: Database, organizationId: string, page: Page): Promise<Listed<ApiKeyRow> | undefined> {
+export function listApiKeys(
+  db: Database,
+  organizationId: string,
+  page: Page,
+): Promise<ListPage<ApiKeyRow> | undefined> {
   const query = db.kysely
     .selectFrom("api_keys")
     .where("organization_id", "=", organizationId)

@@ -2,7 +2,7 @@
 
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
-import { toPage, type Listed, type Page } from "./page.ts";
+import { toPage, type ListPage, type Page } from "./page.ts";
 
 export interface NewAuditEntry {
   readonly id: string;
@@ -52,7 +52,7 @@ export async function listAuditEntries(
   db: Database,
   organizationId: string,
   page: Page,
-): Promise<Listed<AuditEntryRow> | undefined> {
+): Promise<ListPage<AuditEntryRow> | undefined> {
   let query = db.kysely.selectFrom("audit_entries").where("organization_id", "=", organizationId);
   if (page.after !== undefined) {
     const cursor = await query.where("id", "=", page.after).select("id").executeTakeFirst();

@@ -2,7 +2,7 @@
 
 import { sql, type InferResult } from "kysely";
 import { withTransaction, type Database } from "../database.ts";
-import { listNewestFirst, type Listed, type Page } from "./page.ts";
+import { listNewestFirst, type ListPage, type Page } from "./page.ts";
 
 export interface NewBudget {
   readonly id: string;
@@ -36,13 +36,14 @@ function selectBudgets(db: Database, organizationId: string) {
 export type BudgetRow = Readonly<InferResult<ReturnType<typeof selectBudgets>>[number]>;
 
 /** `full`: the organization, or the operators, have set the maximum number. */
-export type PutBudget = { readonly outcome: "put"; readonly id: string } | { readonly outcome: "no_target" | "full" };
+export type PutBudgetResult =
+  { readonly outcome: "put"; readonly id: string } | { readonly outcome: "no_target" | "full" };
 
 /**
  * Sets a budget's limits and keeps its usage. Refuses a new one if the same role has set `max` others. Locks the
  * organization's row, so calls of one organization run one after the other (unique index).
  */
-export async function putBudgetIfBelow(db: Database, budget: NewBudget, max: number): Promise<PutBudget> {
+export async function putBudgetIfBelow(db: Database, budget: NewBudget, max: number): Promise<PutBudgetResult> {
   const { organizationId, scope, targetId, setBy } = budget;
   const there = {
     organization: sql`select 1 from organizations where id = ${targetId} and id = ${organizationId}
@@ -82,7 +83,11 @@ export async function findBudget(db: Database, organizationId: string, id: strin
 }
 
 /** Newest first. */
-export function listBudgets(db: Database, organizationId: string, page: Page): Promise<Listed<BudgetRow> | undefined> {
+export function listBudgets(
+  db: Database,
+  organizationId: string,
+  page: Page,
+): Promise<ListPage<BudgetRow> | undefined> {
   const query = selectBudgets(db, organizationId);
   return listNewestFirst(db, { table: "budgets", organizationId, page, id: "b.id" }, query);
 }
@@ -100,7 +105,7 @@ export async function deleteBudgetIfAllowed(
 }
 
 /** A held session; without `sessionId`, all held sessions of an agent. */
-export interface HeldPlace {
+export interface HeldSessionKey {
   readonly organizationId: string;
   readonly agentId: string;
   readonly sessionId: string | null;
@@ -113,10 +118,10 @@ export interface HeldPlace {
 export async function resumeIfWithinBudget(
   db: Database,
   organizationId: string | undefined,
-  after: HeldPlace | undefined,
+  after: HeldSessionKey | undefined,
   looks: number,
-): Promise<{ released: HeldPlace[]; next: HeldPlace | undefined }> {
-  const result = await sql<HeldPlace & { isReleased: boolean }>`
+): Promise<{ released: HeldSessionKey[]; next: HeldSessionKey | undefined }> {
+  const result = await sql<HeldSessionKey & { isReleased: boolean }>`
     select organization_id as "organizationId", agent_id as "agentId", session_id as "sessionId",
       is_released as "isReleased"
     from release_held_sessions(p_organization => ${organizationId ?? null},

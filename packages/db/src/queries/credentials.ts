@@ -2,7 +2,7 @@
 
 import { sql } from "kysely";
 import { withTransaction, type Database } from "../database.ts";
-import { listNewestFirst, type Listed, type Page } from "./page.ts";
+import { listNewestFirst, type ListPage, type Page } from "./page.ts";
 
 export interface CredentialRow {
   readonly id: string;
@@ -71,7 +71,7 @@ export function listCredentials(
   db: Database,
   organizationId: string,
   page: Page,
-): Promise<Listed<CredentialRow> | undefined> {
+): Promise<ListPage<CredentialRow> | undefined> {
   const query = db.kysely
     .selectFrom("credentials")
     .where("organization_id", "=", organizationId)

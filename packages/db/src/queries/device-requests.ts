@@ -113,7 +113,7 @@ export interface PolledDevice {
  * Records a poll. A poll that comes too early makes the interval longer by `stepSeconds`. Returns undefined if the
  * request has expired, was taken, or never existed (primary key).
  */
-export async function notePoll(
+export async function recordPoll(
   db: Database,
   deviceHash: Buffer,
   stepSeconds: number,

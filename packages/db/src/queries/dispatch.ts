@@ -63,19 +63,19 @@ export async function listShares(
  * Returns whether a due retry may continue ahead of waiting sessions. Call it in the transaction that claims the retry:
  * no other one asks until that has ended.
  */
-export async function mayPassDispatcher(db: Database): Promise<boolean> {
+export async function canRetryBypassDispatcher(db: Database): Promise<boolean> {
   const result = await sql<{ may: boolean }>`select may_pass_dispatcher() as may`.execute(db.kysely);
   return result.rows[0]?.may ?? false;
 }
 
 /** Makes due retries `ready`, past locked ones (SKIP LOCKED). Returns how many. */
-export async function readyDueRetries(db: Database, limit: number): Promise<number> {
+export async function makeDueRetriesReady(db: Database, limit: number): Promise<number> {
   const result = await sql`select from ready_due_retries(p_limit => ${limit}, p_overdue_ms => 0)`.execute(db.kysely);
   return result.rows.length;
 }
 
 /** Turns that one organization may start now. */
-export interface GivenShare {
+export interface SlotGrant {
   readonly organizationId: string;
   readonly count: number;
   /** How many of `count` the background lane gets before the interactive lane (default: 0). */
@@ -88,7 +88,7 @@ export interface GivenShare {
  */
 export async function dispatchIfReady(
   db: Database,
-  shares: readonly GivenShare[],
+  shares: readonly SlotGrant[],
   ttlMs: number,
 ): Promise<(DispatchedTurn & { readonly isBackground: boolean })[]> {
   if (shares.length === 0) return [];
@@ -163,7 +163,7 @@ interface FleetLoadRow {
   readonly maxConcurrency: number | null;
 }
 
-export interface EndedSeconds {
+export interface SlotUsage {
   readonly organizationId: string;
   readonly weight: number;
   readonly turns: number;
@@ -175,12 +175,12 @@ export interface EndedSeconds {
  * Returns how long ended attempts held slots since `since`, the `until` of the last call (index events_attempt_ended);
  * without it, from now on. Reads at most `limit` attempts; the next call continues.
  */
-export async function readEndedSeconds(
+export async function readSlotUsage(
   db: Database,
   since: string | undefined,
   bounds: { settlingMs: number; limit: number },
-): Promise<{ until: string | undefined; ended: EndedSeconds[] }> {
-  const result = await sql<{ until: string; organizationId: string | null } & Omit<EndedSeconds, "organizationId">>`
+): Promise<{ until: string | undefined; ended: SlotUsage[] }> {
+  const result = await sql<{ until: string; organizationId: string | null } & Omit<SlotUsage, "organizationId">>`
     select until, organization_id as "organizationId", weight, turns, seconds
     from ended_seconds(p_since => ${since ?? null}::timestamptz, p_settling_ms => ${bounds.settlingMs},
       p_limit => ${bounds.limit})`.execute(db.kysely);

@@ -3,7 +3,7 @@
 import { limits } from "@dari/domain";
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
-import { countWithin } from "./page.ts";
+import { countRowsWithin } from "./page.ts";
 
 export interface EventRow {
   readonly sequenceNumber: number;
@@ -44,7 +44,7 @@ export async function listEvents(db: Database, of: EventsAfter): Promise<{ rows:
       and e.sequence_number > ${afterSequenceNumber}
        and (${types ?? null}::text[] is null or e.type = any(${types ?? null}))
     order by e.sequence_number limit ${limit + 1}`.execute(db.kysely);
-  const shown = found.rows.slice(0, Math.min(limit, countWithin(found.rows, maxBytes)));
+  const shown = found.rows.slice(0, Math.min(limit, countRowsWithin(found.rows, maxBytes)));
   const last = shown.at(-1);
   if (last === undefined) return { rows: [], more: false };
   let query = db.kysely

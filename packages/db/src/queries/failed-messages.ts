@@ -96,7 +96,7 @@ async function isFailed(db: Database, organizationId: string | undefined, messag
  * Locks the sessions in one order, so that no one adds a message to them before this transaction ends. Then returns
  * which of the messages have been retried: in a second statement, which sees what was committed before the locks.
  */
-export async function lockAndListRetried(
+export async function lockSessionsAndListRetried(
   db: Database,
   sessionIds: readonly string[],
   messageIds: readonly string[],

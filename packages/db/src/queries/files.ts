@@ -3,8 +3,8 @@
 import { sql, type Selection } from "kysely";
 import type { Database } from "../database.ts";
 import type { DB } from "../generated/schema.ts";
-import { listNewestFirst, type Listed, type Page } from "./page.ts";
-import { countedIn } from "./quotas.ts";
+import { listNewestFirst, type ListPage, type Page } from "./page.ts";
+import { organizationWithinQuota } from "./quotas.ts";
 
 const columns = [
   "id",
@@ -35,7 +35,11 @@ export async function insertFileIfNew(db: Database, file: NewFile): Promise<File
 function insertion(db: Database, file: NewFile) {
   return db.kysely.insertInto("files").values({
     id: file.id,
-    organization_id: countedIn(countedIn(file.organizationId, "storage_bytes", file.sizeBytes), "files", 1),
+    organization_id: organizationWithinQuota(
+      organizationWithinQuota(file.organizationId, "storage_bytes", file.sizeBytes),
+      "files",
+      1,
+    ),
     filename: file.filename,
     content_type: file.contentType,
     size_bytes: file.sizeBytes,
@@ -56,7 +60,7 @@ export async function findFile(db: Database, organizationId: string, fileId: str
 }
 
 /** Newest first (partial index files_by_organization). */
-export function listFiles(db: Database, organizationId: string, page: Page): Promise<Listed<FileRow> | undefined> {
+export function listFiles(db: Database, organizationId: string, page: Page): Promise<ListPage<FileRow> | undefined> {
   const query = db.kysely
     .selectFrom("files")
     .where("organization_id", "=", organizationId)

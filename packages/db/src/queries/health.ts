@@ -27,7 +27,7 @@ export async function listWorkers(db: Database): Promise<SeenWorker[]> {
 }
 
 /** By the database's clock, in milliseconds since 1970. */
-export async function getClockMs(db: Database): Promise<number> {
+export async function getDatabaseTimeMs(db: Database): Promise<number> {
   const result = await sql<{ ms: number }>`
     select extract(epoch from clock_timestamp())::float8 * 1000 as ms`.execute(db.kysely);
   return result.rows[0]!.ms;
@@ -51,7 +51,7 @@ export async function findLeader(
   return result.rows[0];
 }
 
-export interface Waiting {
+export interface QueueWait {
   /** The longest wait of all ready sessions; null if none is ready. */
   readonly oldestMs: number | null;
   /** The longest wait among organizations without a slot, which no limit can hold back. */
@@ -62,8 +62,8 @@ export interface Waiting {
  * Returns how long sessions have been ready, without those that wait for the `max_concurrency` of their agent or batch.
  * By organization, from the partial indexes sessions_ready and sessions_in_flight.
  */
-export async function getWaiting(db: Database): Promise<Waiting> {
-  const result = await sql<Waiting>`
+export async function getQueueWait(db: Database): Promise<QueueWait> {
+  const result = await sql<QueueWait>`
     select max(ms) as "oldestMs", max(ms) filter (where not holds) as "oldestWithoutSlotMs" from (
       select extract(epoch from clock_timestamp() - oldest_ready_at(r.id))::float8 * 1000 as ms, r.id in (
           select organization_id from sessions where schedule in ('dispatched', 'leased')) as holds
@@ -83,7 +83,7 @@ export interface ScheduleCounts {
  * Counts sessions by their schedule state, without idle ones. Each count reads its own partial index: sessions_ready,
  * sessions_in_flight, sessions_retry_wait, sessions_blocked.
  */
-export async function countSchedule(db: Database): Promise<ScheduleCounts> {
+export async function countSessionsBySchedule(db: Database): Promise<ScheduleCounts> {
   const result = await sql<ScheduleCounts>`
     select (select count(*) from sessions where schedule = 'ready')::float8 as ready,
       (select count(*) from sessions where schedule = 'retry_wait')::float8 as retry_wait,

@@ -1,7 +1,7 @@
 // Checks the invariants periodically on a database of any size: recent changes, and gradually everything.
 
 import { sql, type RawBuilder } from "kysely";
-import { boundTo, withTransaction, type Database } from "../database.ts";
+import { withinTransaction, withTransaction, type Database } from "../database.ts";
 import { findViolationsWith, type Violation } from "./invariants.ts";
 
 export interface InvariantRounds {
@@ -23,7 +23,7 @@ export function createInvariantRounds(db: Database): InvariantRounds {
   return {
     next() {
       return withTransaction(db, async (tx) => {
-        const bound = boundTo(db, tx);
+        const bound = withinTransaction(db, tx);
         // Without statistics, or with those of small tables, whole tables look cheaper than 500 sessions.
         await sql`select set_config('enable_seqscan', 'off', true)`.execute(tx);
         const { ids, last } = await chooseSessions(bound, after);

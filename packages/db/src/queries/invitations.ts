@@ -2,7 +2,7 @@
 
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
-import { toPage, type Listed, type Page } from "./page.ts";
+import { toPage, type ListPage, type Page } from "./page.ts";
 
 export interface InvitationRow {
   readonly id: string;
@@ -75,7 +75,7 @@ export async function listInvitations(
   db: Database,
   organizationId: string,
   page: Page,
-): Promise<Listed<InvitationRow> | undefined> {
+): Promise<ListPage<InvitationRow> | undefined> {
   if (page.after !== undefined && (await findInvitation(db, organizationId, page.after)) === undefined)
     return undefined;
   const result = await sql<InvitationRow>`select ${columns} from invitations

@@ -3,7 +3,7 @@
 import { sql, type Transaction } from "kysely";
 import { withTransaction, type Database } from "../database.ts";
 import type { DB } from "../generated/schema.ts";
-import { toPage, type Listed, type Page } from "./page.ts";
+import { toPage, type ListPage, type Page } from "./page.ts";
 
 export interface MemberRow {
   readonly id: string;
@@ -31,7 +31,7 @@ export async function listMembers(
   db: Database,
   organizationId: string,
   page: Page,
-): Promise<Listed<MemberRow> | undefined> {
+): Promise<ListPage<MemberRow> | undefined> {
   if (page.after !== undefined && (await findMember(db, organizationId, page.after)) === undefined) return undefined;
   const result = await sql<MemberRow>`select ${memberColumns} from members
     where organization_id = ${organizationId} and id > ${page.after ?? ""}
@@ -127,7 +127,7 @@ function refusalOf(role: string | undefined, outranked: boolean): MemberRefusal 
   return outranked ? "outranked" : "last_owner";
 }
 
-export interface ProvenPerson {
+export interface VerifiedPerson {
   readonly issuer: string;
   readonly subject: string;
   /** In lower case, and verified to be the person's. */
@@ -148,7 +148,7 @@ export interface Membership {
  */
 export async function listMembershipsOf(
   db: Database,
-  person: ProvenPerson,
+  person: VerifiedPerson,
   organizationId?: string,
 ): Promise<Membership[]> {
   const { issuer, subject, email } = person;
@@ -166,7 +166,7 @@ export async function listMembershipsOf(
 export async function bindMemberToSubjectIfFree(
   db: Database,
   memberId: string,
-  person: ProvenPerson,
+  person: VerifiedPerson,
 ): Promise<boolean> {
   const result = await sql`update members set issuer = ${person.issuer}, subject = ${person.subject}
     where id = ${memberId} and (issuer is distinct from ${person.issuer} or subject = ${person.subject})`.execute(

@@ -5,7 +5,7 @@ import { sql, type ExpressionBuilder } from "kysely";
 import type { Database, Queryable } from "../database.ts";
 import type { DB } from "../generated/schema.ts";
 import { statement } from "../statement.ts";
-import { countWithin, type Listed, type Page } from "./page.ts";
+import { countRowsWithin, type ListPage, type Page } from "./page.ts";
 
 export interface MessageRow {
   readonly id: string;
@@ -160,7 +160,7 @@ export async function listMessages(
   organizationId: string,
   sessionId: string,
   page: Page,
-): Promise<Listed<MessageRow> | undefined> {
+): Promise<ListPage<MessageRow> | undefined> {
   let ids = db.kysely
     .selectFrom("messages")
     .where("session_id", "=", sessionId)
@@ -179,7 +179,7 @@ export async function listMessages(
     .orderBy("sequence_number")
     .limit(page.limit + 1)
     .execute();
-  const shown = found.slice(0, Math.min(page.limit, countWithin(found, limits.pageBytes)));
+  const shown = found.slice(0, Math.min(page.limit, countRowsWithin(found, limits.pageBytes)));
   const rows = await listMessagesByIds(
     db,
     organizationId,

@@ -10,7 +10,11 @@ export interface StoredObject {
 }
 
 /** Returns false if an object that this one references is being deleted: then no row may refer to it. Idempotent. */
-export async function recordIfKept(db: Database, organizationId: string, object: StoredObject): Promise<boolean> {
+export async function recordObjectIfReferencesKept(
+  db: Database,
+  organizationId: string,
+  object: StoredObject,
+): Promise<boolean> {
   const references = object.references.map(({ objectKey, storedBytes }) => ({ key: objectKey, bytes: storedBytes }));
   const result = await sql<{ kept: boolean }>`
     select record_object(p_organization => ${organizationId}, p_key => ${object.objectKey},
@@ -19,7 +23,7 @@ export async function recordIfKept(db: Database, organizationId: string, object:
 }
 
 /** Snapshots whose object's references are not recorded (index snapshots_unrecorded). */
-export async function listUnrecorded(
+export async function listSnapshotsWithoutReferences(
   db: Database,
   limit: number,
 ): Promise<{ organizationId: string; objectKey: string }[]> {
@@ -33,7 +37,7 @@ export async function listUnrecorded(
  * Marks the objects that no row refers to, and returns how many are newly marked. A key that begins with the id of no
  * organization of this installation belongs to something else, and is not marked.
  */
-export async function markUnnamed(
+export async function markUnreferenced(
   db: Database,
   objects: readonly { readonly key: string; readonly sizeBytes: number }[],
 ): Promise<number> {
@@ -60,7 +64,10 @@ export async function markUnnamed(
  * Dooms objects that were marked `afterMs` ago and are still unreferenced: from here on no row can refer to them.
  * Unmarks objects that are referenced again. Returns every doomed object that is not deleted yet.
  */
-export async function doomMarked(db: Database, o: { afterMs: number; limit: number }): Promise<string[]> {
+export async function scheduleMarkedForDeletion(
+  db: Database,
+  o: { afterMs: number; limit: number },
+): Promise<string[]> {
   await sql`
     with due as (
       select object_key from tombstones where deleted_at is null and doomed_at is null
@@ -85,7 +92,7 @@ export async function doomMarked(db: Database, o: { afterMs: number; limit: numb
  * object, an image and a layer are remembered for `keepMs`: a running turn or build may have started with one. Other
  * keys can be forgotten.
  */
-export async function noteDeleted(db: Database, keys: readonly string[], keepMs: number): Promise<void> {
+export async function recordDeletedObjects(db: Database, keys: readonly string[], keepMs: number): Promise<void> {
   await sql`update tombstones set deleted_at = clock_timestamp() where object_key = any(${keys}::text[])
     and doomed_at is not null`.execute(db.kysely);
   await sql`delete from snapshot_objects where object_key = any(${keys}::text[])`.execute(db.kysely);
@@ -110,7 +117,7 @@ export async function setCursor(db: Database, name: string, cursor: string | und
   );
 }
 
-export interface NamedObject {
+export interface ReferencedObject {
   readonly key: string;
   readonly what: "snapshot" | "content" | "file" | "bundle" | "image" | "layer";
   /** Null if no row has it. */
@@ -118,8 +125,8 @@ export interface NamedObject {
 }
 
 /** Lists objects that rows refer to, in the database's order of their keys, starting after `after`. */
-export async function listNamed(db: Database, after: string, limit: number): Promise<NamedObject[]> {
-  const result = await sql<NamedObject>`
+export async function listReferenced(db: Database, after: string, limit: number): Promise<ReferencedObject[]> {
+  const result = await sql<ReferencedObject>`
     select key, min(what) as what, max(size)::float8 as "sizeBytes" from (
       (select s.object_key as key, 'snapshot' as what, o.size_bytes as size
         from snapshots s left join snapshot_objects o on o.object_key = s.object_key

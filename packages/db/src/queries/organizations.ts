@@ -3,8 +3,8 @@
 import { sql, type Selectable } from "kysely";
 import type { Database } from "../database.ts";
 import type { DB } from "../generated/schema.ts";
-import { toPage, type Listed, type Page } from "./page.ts";
-import { countIfBounded } from "./quotas.ts";
+import { toPage, type ListPage, type Page } from "./page.ts";
+import { startOrStopCounting } from "./quotas.ts";
 
 const limitColumns = [
   "weight",
@@ -98,7 +98,7 @@ export async function isCreator(db: Database, keyId: string, organizationId: str
  * As `isCreator`, in a transaction: until it ends, neither the calling key nor the organization's first key can be
  * revoked, and the organization cannot be deleted. Returns false also if one of these has just happened.
  */
-export async function holdIfCreator(db: Database, keyId: string, organizationId: string): Promise<boolean> {
+export async function lockIfCreator(db: Database, keyId: string, organizationId: string): Promise<boolean> {
   // A person's sign-in has no row in api_keys. A membership that ends during the call is handled by its inviters' lock.
   const caller = await sql<{ ended: boolean }>`select revoked_at is not null or expires_at <= clock_timestamp() as ended
     from api_keys where id = ${keyId} for share`.execute(db.kysely);
@@ -125,7 +125,7 @@ export async function listOrganizationsOf(
   db: Database,
   { organizationId, keyId }: Caller,
   page: Page,
-): Promise<Listed<OrganizationRow> | undefined> {
+): Promise<ListPage<OrganizationRow> | undefined> {
   const isOwn = sql<boolean>`(id = ${organizationId})`;
   const reachable = db.kysely
     .selectFrom("organizations")
@@ -170,8 +170,8 @@ export async function updateOrganizationLimits(
     .where("id", "=", organizationId)
     .returning(columns)
     .executeTakeFirstOrThrow();
-  await countIfBounded(db, organizationId, "sessions", after.max_sessions);
-  await countIfBounded(db, organizationId, "storage_bytes", after.max_storage_bytes);
+  await startOrStopCounting(db, organizationId, "sessions", after.max_sessions);
+  await startOrStopCounting(db, organizationId, "storage_bytes", after.max_storage_bytes);
   return { before, after };
 }
 

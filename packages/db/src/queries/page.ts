@@ -13,7 +13,7 @@ export interface Page {
 }
 
 /** A page of rows; `undefined` instead if the cursor names no row of this list. */
-export interface Listed<Row> {
+export interface ListPage<Row> {
   readonly rows: Row[];
   /** The cursor of the next page, or null at the end. */
   readonly next: string | null;
@@ -62,18 +62,18 @@ export async function listNewestFirst<Schema, Tables extends keyof Schema, Row e
   db: Database,
   { table, organizationId, page, id = "id", bytes }: ListOptions,
   query: SelectQueryBuilder<Schema, Tables, Row>,
-): Promise<Listed<Row> | undefined> {
+): Promise<ListPage<Row> | undefined> {
   if (!(await isKnownCursor(db, table, organizationId, page))) return undefined;
   const after = page.after === undefined ? query : query.where(sql<boolean>`${sql.ref(id)} < ${page.after}`);
   const ordered = after.orderBy(sql.ref(id), "desc");
   const measure = (size: RawBuilder<number>, limit: number) =>
     ordered.clearSelect().select(size.as("bytes")).$castTo<{ bytes: number }>().limit(limit).execute();
-  const fitting = bytes === undefined ? page : await pageWithin(page, (limit) => measure(bytes, limit));
+  const fitting = bytes === undefined ? page : await limitPageBytes(page, (limit) => measure(bytes, limit));
   return toPage(await ordered.limit(fitting.limit + 1).execute(), fitting);
 }
 
 /** Cuts `limit + 1` rows to a page. */
-export function toPage<Row extends { readonly id: string }>(rows: Row[], page: Page): Listed<Row> {
+export function toPage<Row extends { readonly id: string }>(rows: Row[], page: Page): ListPage<Row> {
   const shown = rows.slice(0, page.limit);
   return { rows: shown, next: rows.length > page.limit ? (shown.at(-1)?.id ?? null) : null };
 }
@@ -82,16 +82,16 @@ export function toPage<Row extends { readonly id: string }>(rows: Row[], page: P
  * Shortens a page so that its rows have at most `limits.pageBytes`. `measure` returns the sizes of the page's first
  * rows. As many rows as a list shows by default are not measured: a row has at most some hundred kilobytes.
  */
-export async function pageWithin(
+export async function limitPageBytes(
   page: Page,
   measure: (limit: number) => Promise<readonly { readonly bytes: number }[]>,
 ): Promise<Page> {
   if (page.limit <= limits.listLimitDefault) return page;
-  return { ...page, limit: Math.max(1, countWithin(await measure(page.limit), limits.pageBytes)) };
+  return { ...page, limit: Math.max(1, countRowsWithin(await measure(page.limit), limits.pageBytes)) };
 }
 
 /** Returns how many rows, from the first on, have at most `maxBytes` together; at least one if there is any. */
-export function countWithin(rows: readonly { readonly bytes: number }[], maxBytes: number): number {
+export function countRowsWithin(rows: readonly { readonly bytes: number }[], maxBytes: number): number {
   let total = 0;
   let count = 0;
   for (const { bytes } of rows) {

@@ -11,7 +11,7 @@ export type QuotaKind = (typeof quotaKinds)[number];
  * Returns the organization's id as a value for the inserted row. The statement fails if the organization may not store
  * that many more; `quotaRefusalOf` reads the failure.
  */
-export function countedIn(
+export function organizationWithinQuota(
   organizationId: string | RawBuilder<string>,
   kind: QuotaKind,
   more: number,
@@ -42,7 +42,7 @@ export type CountedKind = "sessions" | "storage_bytes";
  * Starts the total if there is a limit, and deletes it if there is none. Runs in the transaction that sets the limit
  * and locks the organization's row.
  */
-export async function countIfBounded(
+export async function startOrStopCounting(
   db: Database,
   organizationId: string,
   kind: CountedKind,
@@ -59,12 +59,12 @@ export async function countIfBounded(
   }
 }
 
-export interface CountPlace {
+export interface CountKey {
   readonly organizationId: string;
   readonly kind: CountedKind;
 }
 
-export interface CorrectedCount extends CountPlace {
+export interface CorrectedCount extends CountKey {
   /** The former total; null if there was none. */
   readonly was: number | null;
   readonly now: number;
@@ -74,12 +74,12 @@ export interface CorrectedCount extends CountPlace {
  * Lists up to `limit` totals that were not checked for `everyMs`, or that are missing, by organization and kind,
  * starting after `after`.
  */
-export async function listCountsDue(
+export async function listCountsToCorrect(
   db: Database,
-  o: { readonly everyMs: number; readonly after?: CountPlace | undefined; readonly limit: number },
-): Promise<CountPlace[]> {
+  o: { readonly everyMs: number; readonly after?: CountKey | undefined; readonly limit: number },
+): Promise<CountKey[]> {
   const { organizationId = "", kind = "" } = o.after ?? {};
-  const result = await sql<CountPlace>`
+  const result = await sql<CountKey>`
     select b.id as "organizationId", b.kind
     from (select id, 'sessions' as kind from organizations where max_sessions is not null and deleted_at is null
       union all select id, 'storage_bytes' from organizations
@@ -95,7 +95,7 @@ export async function listCountsDue(
  * Checks one total, and corrects it if it is wrong or missing; undefined: it is right. One statement reads the total
  * and what it counts, so both are of one moment.
  */
-export async function correctCount(db: Database, place: CountPlace): Promise<CorrectedCount | undefined> {
+export async function correctCount(db: Database, place: CountKey): Promise<CorrectedCount | undefined> {
   const { organizationId, kind } = place;
   const at = sql`organization_id = ${organizationId} and kind = ${kind}`;
   const held = await sql<{ was: number | null; now: number }>`

@@ -7,7 +7,7 @@ export const rateKinds = ["requests", "messages", "upload_bytes"] as const;
 export type RateKind = (typeof rateKinds)[number];
 
 /** An amount to take from an organization's window, and from its key's if that has its own quota. */
-export interface RateTake {
+export interface RateRequest {
   readonly organizationId: string;
   readonly keyId: string;
   readonly kind: RateKind;
@@ -27,7 +27,7 @@ export interface RateTake {
   readonly keyQuota: number | undefined;
 }
 
-export interface RateTaken {
+export interface RateGrant {
   /** Includes the spare amount. */
   readonly granted: number;
   /** Null if the organization has no limit. */
@@ -44,11 +44,11 @@ export interface RateTaken {
  * Returns one result per take, in order. Exact across processes: each row is changed under its lock, which is held for
  * this statement (primary key; the order of the takes by organization, kind and key prevents deadlocks).
  */
-export async function takeFromWindows(db: Database, takes: readonly RateTake[]): Promise<RateTaken[]> {
+export async function takeFromRateWindows(db: Database, takes: readonly RateRequest[]): Promise<RateGrant[]> {
   if (takes.length === 0) return [];
   const order = takes.map((_, index) => index).sort((left, right) => compare(takes[left]!, takes[right]!));
   const sorted = order.map((index) => takes[index]!);
-  const result = await sql<RateTaken>`
+  const result = await sql<RateGrant>`
     select granted, quota, remaining, reset_ms as "resetMs", key_remaining as "keyRemaining",
       key_reset_ms as "keyResetMs"
     from take_from_windows(p_organizations => ${sorted.map((take) => take.organizationId)}::text[],
@@ -59,13 +59,13 @@ export async function takeFromWindows(db: Database, takes: readonly RateTake[]):
       p_spares => ${sorted.map((take) => take.spare)}::bigint[],
       p_quotas => ${sorted.map((take) => take.quota ?? null)}::bigint[],
       p_key_quotas => ${sorted.map((take) => take.keyQuota ?? null)}::bigint[])`.execute(db.kysely);
-  const taken: RateTaken[] = new Array<RateTaken>(takes.length);
+  const taken: RateGrant[] = new Array<RateGrant>(takes.length);
   for (const [position, index] of order.entries()) taken[index] = result.rows[position]!;
   return taken;
 }
 
-function compare(left: RateTake, right: RateTake): number {
-  const key = ({ organizationId, kind, keyId }: RateTake): string => `${organizationId} ${kind} ${keyId}`;
+function compare(left: RateRequest, right: RateRequest): number {
+  const key = ({ organizationId, kind, keyId }: RateRequest): string => `${organizationId} ${kind} ${keyId}`;
   return key(left) < key(right) ? -1 : key(left) > key(right) ? 1 : 0;
 }
 

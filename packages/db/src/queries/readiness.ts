@@ -4,7 +4,7 @@ import { sql } from "kysely";
 import type { Database } from "../database.ts";
 
 /** Returns false for a standby, or a server that refuses writes. */
-export async function takesWrites(db: Database): Promise<boolean> {
+export async function acceptsWrites(db: Database): Promise<boolean> {
   const result = await sql<{ takes: boolean }>`
     select not pg_is_in_recovery() and current_setting('transaction_read_only') = 'off' as takes`.execute(db.kysely);
   return result.rows[0]?.takes === true;

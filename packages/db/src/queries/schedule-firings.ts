@@ -3,8 +3,8 @@
 import type { FiringOutcome, MessageState, OverlapPolicy, SchedulePauseReason } from "@dari/domain";
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
-import { toPage, type Listed, type Page } from "./page.ts";
-import type { SchedulePlace } from "./schedules.ts";
+import { toPage, type ListPage, type Page } from "./page.ts";
+import type { ScheduleKey } from "./schedules.ts";
 
 /**
  * Lists due schedules, except those already seen: of each organization the longest due first, and organizations in
@@ -59,7 +59,7 @@ export async function lockScheduleIfDue(db: Database, scheduleId: string): Promi
   return result.rows[0];
 }
 
-export interface FiringScene {
+export interface FiringConditions {
   /** Whether this due time already has a record, from before a clock was set back. */
   readonly isRecorded: boolean;
   readonly isAgentDeleted: boolean;
@@ -71,9 +71,13 @@ export interface FiringScene {
 }
 
 /** Reads what a firing needs, under the schedule's lock, by primary keys and the unique index of due times. */
-export async function findFiringScene(db: Database, schedule: DueSchedule, dueAt: Date): Promise<FiringScene> {
+export async function findFiringConditions(
+  db: Database,
+  schedule: DueSchedule,
+  dueAt: Date,
+): Promise<FiringConditions> {
   const { id, organizationId, agentId, sessionId, lastMessageId } = schedule;
-  const result = await sql<FiringScene>`
+  const result = await sql<FiringConditions>`
     select exists (select 1 from schedule_firings where schedule_id = ${id} and due_at = ${dueAt}) as "isRecorded",
       not exists (select 1 from agents where id = ${agentId} and deleted_at is null) as "isAgentDeleted",
       ${sessionId}::text is not null and not exists (select 1 from sessions where id = ${sessionId}
@@ -144,9 +148,9 @@ export interface FiringRow {
  */
 export async function listFirings(
   db: Database,
-  { organizationId, scheduleId }: SchedulePlace,
+  { organizationId, scheduleId }: ScheduleKey,
   page: Page & { readonly outcome?: FiringOutcome | undefined },
-): Promise<Listed<FiringRow> | undefined> {
+): Promise<ListPage<FiringRow> | undefined> {
   let query = db.kysely
     .selectFrom("schedule_firings as f")
     .leftJoin("messages as m", "m.id", "f.message_id")

@@ -4,7 +4,7 @@ import { limits, type OverlapPolicy, type SchedulePauseReason } from "@dari/doma
 import { sql, type Transaction } from "kysely";
 import { withTransaction, type Database } from "../database.ts";
 import type { DB } from "../generated/schema.ts";
-import { countWithin, isKnownCursor, type Listed, type Page } from "./page.ts";
+import { countRowsWithin, isKnownCursor, type ListPage, type Page } from "./page.ts";
 
 export interface ScheduleRow {
   readonly id: string;
@@ -29,7 +29,7 @@ export interface ScheduleRow {
   readonly updatedAt: Date;
 }
 
-export interface SchedulePlace {
+export interface ScheduleKey {
   readonly organizationId: string;
   readonly scheduleId: string;
 }
@@ -131,7 +131,7 @@ async function findAgentOf(
 }
 
 /** By primary key. */
-export async function findSchedule(db: Database, place: SchedulePlace): Promise<ScheduleRow | undefined> {
+export async function findSchedule(db: Database, place: ScheduleKey): Promise<ScheduleRow | undefined> {
   return selectSchedules(db, place.organizationId).where("id", "=", place.scheduleId).executeTakeFirst();
 }
 
@@ -150,7 +150,7 @@ export async function listSchedules(
   organizationId: string,
   filter: ScheduleFilter,
   page: Page,
-): Promise<Listed<ScheduleRow> | undefined> {
+): Promise<ListPage<ScheduleRow> | undefined> {
   if (!(await isKnownCursor(db, "schedules", organizationId, page))) return undefined;
   let ids = db.kysely.selectFrom("schedules").where("organization_id", "=", organizationId);
   if (page.after !== undefined) ids = ids.where("id", "<", page.after);
@@ -161,7 +161,7 @@ export async function listSchedules(
     .orderBy("id", "desc")
     .limit(page.limit + 1)
     .execute();
-  const shown = found.slice(0, Math.min(page.limit, countWithin(found, limits.pageBytes))).map(({ id }) => id);
+  const shown = found.slice(0, Math.min(page.limit, countRowsWithin(found, limits.pageBytes))).map(({ id }) => id);
   if (shown.length === 0) return { rows: [], next: null };
   const rows = await selectSchedules(db, organizationId).where("id", "in", shown).orderBy("id", "desc").execute();
   return { rows, next: found.length > shown.length ? (shown.at(-1) ?? null) : null };
@@ -186,7 +186,7 @@ export interface ScheduleChange {
  */
 export async function updateScheduleIfFound(
   db: Database,
-  { organizationId, scheduleId }: SchedulePlace,
+  { organizationId, scheduleId }: ScheduleKey,
   change: ScheduleChange,
   nextDueAt: (times: { cron: string; timeZone: string }, now: Date) => Date,
 ): Promise<"updated" | "missing" | "agent_deleted" | "session_ended"> {
@@ -238,7 +238,7 @@ export async function updateScheduleIfFound(
 /** Deletes it with its firings. Returns false if there is none. */
 export async function deleteScheduleIfFound(
   db: Database,
-  { organizationId, scheduleId }: SchedulePlace,
+  { organizationId, scheduleId }: ScheduleKey,
 ): Promise<boolean> {
   const result = await sql`delete from schedules
     where id = ${scheduleId} and organization_id = ${organizationId}`.execute(db.kysely);

@@ -18,7 +18,7 @@ export interface SealedValue {
  * before secrets of sessions, and those before secrets of webhooks, as their ids do (primary keys of the first two
  * tables).
  */
-export async function listSealedOtherwise(
+export async function listSealedWithOtherKey(
   db: Database,
   prefix: Buffer,
   after: { readonly ownerId: string; readonly name: string },
@@ -45,7 +45,7 @@ export async function listSealedOtherwise(
 }
 
 /** Returns false if the value was replaced or deleted in the meantime. */
-export async function replaceSealedIfSame(db: Database, value: SealedValue, sealed: Buffer): Promise<boolean> {
+export async function replaceSealedIfUnchanged(db: Database, value: SealedValue, sealed: Buffer): Promise<boolean> {
   const { ownerId, name } = value;
   const result = await sql<{ done: boolean }>`
     with credential as (

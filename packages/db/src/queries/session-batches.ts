@@ -2,12 +2,12 @@
 
 import { limits, type MessageState, type OnBusy } from "@dari/domain";
 import { sql, type Transaction } from "kysely";
-import { boundTo, withTransaction, type Database } from "../database.ts";
+import { withinTransaction, withTransaction, type Database } from "../database.ts";
 import type { DB } from "../generated/schema.ts";
 import { countOpenMessages } from "./dispatch.ts";
-import { listNewestFirst, type Listed, type Page } from "./page.ts";
-import { countedIn } from "./quotas.ts";
-import { findPin } from "./sessions.ts";
+import { listNewestFirst, type ListPage, type Page } from "./page.ts";
+import { organizationWithinQuota } from "./quotas.ts";
+import { findPinnedVersion } from "./sessions.ts";
 import type { AttachedFile } from "./turns.ts";
 
 export interface NewBatchItem {
@@ -63,10 +63,14 @@ export async function insertBatch(db: Database, batch: NewBatch): Promise<Insert
   try {
     return await withTransaction(db, async (tx): Promise<InsertedBatch> => {
       await sql`select pg_advisory_xact_lock(hashtext('dari batches'), hashtext(${batch.organizationId}))`.execute(tx);
-      const room = await countOpenMessages(boundTo(db, tx), batch.organizationId, limits.backlogPerOrganization);
+      const room = await countOpenMessages(
+        withinTransaction(db, tx),
+        batch.organizationId,
+        limits.backlogPerOrganization,
+      );
       if (room === undefined) return { outcome: "agent_gone" };
       if (room.open + batch.items.length > room.max) return { outcome: "backlog_full", ...room };
-      const pin = await findPin(tx, batch);
+      const pin = await findPinnedVersion(tx, batch);
       if (pin === undefined) return { outcome: "agent_gone" };
       if (pin.versionId === null) {
         return { outcome: batch.versionId === undefined ? "no_version" : "version_not_ready" };
@@ -104,7 +108,7 @@ async function insertRows(tx: Transaction<DB>, batch: NewBatch, versionId: strin
   const rows = itemsJson(batch);
   await sql`
     insert into session_batches (id, organization_id, agent_id, name, metadata, total, is_background, max_concurrency)
-      values (${id}, ${countedIn(organizationId, "sessions", items.length)}, ${agentId}, ${batch.name},
+      values (${id}, ${organizationWithinQuota(organizationId, "sessions", items.length)}, ${agentId}, ${batch.name},
         ${JSON.stringify(batch.metadata)}::jsonb, ${items.length}, ${batch.isBackground},
         ${batch.maxConcurrency})`.execute(tx);
   await sql`
@@ -161,7 +165,7 @@ export interface BatchRow {
   readonly cancelRequestedAt: Date | null;
 }
 
-export interface BatchPlace {
+export interface BatchKey {
   readonly organizationId: string;
   readonly batchId: string;
 }
@@ -176,12 +180,12 @@ function selectBatches(db: Database, organizationId: string) {
 }
 
 /** By primary key. */
-export async function findBatch(db: Database, { organizationId, batchId }: BatchPlace): Promise<BatchRow | undefined> {
+export async function findBatch(db: Database, { organizationId, batchId }: BatchKey): Promise<BatchRow | undefined> {
   return selectBatches(db, organizationId).where("id", "=", batchId).executeTakeFirst();
 }
 
 /** Newest first (index session_batches_by_organization). A large page has at most `limits.pageBytes`. */
-export function listBatches(db: Database, organizationId: string, page: Page): Promise<Listed<BatchRow> | undefined> {
+export function listBatches(db: Database, organizationId: string, page: Page): Promise<ListPage<BatchRow> | undefined> {
   const bytes = sql<number>`octet_length(metadata::text)`;
   const query = selectBatches(db, organizationId);
   return listNewestFirst(db, { table: "session_batches", organizationId, page, bytes }, query);
@@ -195,7 +199,7 @@ export interface BatchProgress {
 }
 
 /** By primary keys, one read per message. */
-export async function findBatchProgress(db: Database, { organizationId, batchId }: BatchPlace): Promise<BatchProgress> {
+export async function findBatchProgress(db: Database, { organizationId, batchId }: BatchKey): Promise<BatchProgress> {
   const result = await sql<{ state: MessageState | "deleted"; count: number; last: Date | null }>`
     select coalesce(m.state, 'deleted') as state, count(*)::int as count, max(m.completed_at) as last
     from session_batch_items i
@@ -224,9 +228,9 @@ export interface BatchItemRow {
 /** In order (primary key). Returns undefined if the cursor names no session of the batch. */
 export async function listBatchItems(
   db: Database,
-  { organizationId, batchId }: BatchPlace,
+  { organizationId, batchId }: BatchKey,
   page: Page & { readonly state?: MessageState | undefined },
-): Promise<Listed<BatchItemRow> | undefined> {
+): Promise<ListPage<BatchItemRow> | undefined> {
   let query = db.kysely
     .selectFrom("session_batch_items as i")
     .leftJoin("sessions as s", (join) => join.onRef("s.id", "=", "i.session_id").on("s.deleted_at", "is", null))
@@ -252,7 +256,7 @@ export async function listBatchItems(
 /** `again`: it was requested before. */
 export async function requestBatchCancelIfFound(
   db: Database,
-  { organizationId, batchId }: BatchPlace,
+  { organizationId, batchId }: BatchKey,
 ): Promise<"requested" | "again" | "missing"> {
   const result = await sql`update session_batches set cancel_requested_at = clock_timestamp()
     where id = ${batchId} and organization_id = ${organizationId} and cancel_requested_at is null`.execute(db.kysely);
@@ -272,7 +276,7 @@ export interface CancelledItem {
  */
 export async function cancelOpenItems(
   db: Database,
-  { organizationId, batchId }: BatchPlace,
+  { organizationId, batchId }: BatchKey,
   limit: number,
 ): Promise<CancelledItem[]> {
   const result = await sql<CancelledItem>`
@@ -291,8 +295,8 @@ export async function cancelOpenItems(
 }
 
 /** Returns batches with an unfinished cancellation (index session_batches_to_cancel). */
-export async function listBatchesToCancel(db: Database, limit: number): Promise<BatchPlace[]> {
-  const result = await sql<BatchPlace>`
+export async function listBatchesToCancel(db: Database, limit: number): Promise<BatchKey[]> {
+  const result = await sql<BatchKey>`
     select organization_id as "organizationId", id as "batchId" from session_batches
     where cancel_requested_at is not null and cancelled_at is null order by cancel_requested_at limit ${limit}`.execute(
     db.kysely,

@@ -3,7 +3,7 @@
 import { limits } from "@dari/domain";
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
-import { countWithin } from "./page.ts";
+import { countRowsWithin } from "./page.ts";
 
 /** The messages of the conversation, as a fork copies them. */
 const isKept = sql`m.merged_into is null and m.rolled_back_at is null and m.rolled_back_by is null`;
@@ -81,7 +81,7 @@ export async function listMessages(
     from messages m where session_id = ${exported.id} and sequence_number > ${after}
       and sequence_number <= ${exported.through} and ${isKept}
     order by sequence_number limit ${limits.listLimitMax}`.execute(db.kysely);
-  const last = found.rows[countWithin(found.rows, limits.pageBytes) - 1];
+  const last = found.rows[countRowsWithin(found.rows, limits.pageBytes) - 1];
   if (last === undefined) return { rows: [], more: false };
   const page = await sql<ExportedMessage>`
     select m.id, m.sequence_number as "sequenceNumber", m.state, m.parts, m.metadata, m.output,

@@ -2,7 +2,7 @@
 
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
-import { countedIn } from "./quotas.ts";
+import { organizationWithinQuota } from "./quotas.ts";
 import type { TurnSnapshot } from "./turns.ts";
 
 /** Finds a version with these bundle bytes, of a live agent: a ready one first, then the newest. */
@@ -36,7 +36,7 @@ export async function insertReadyBundle(
     .insertInto("source_snapshots")
     .values({
       id: bundle.id,
-      organization_id: countedIn(bundle.organizationId, "storage_bytes", bundle.sizeBytes),
+      organization_id: organizationWithinQuota(bundle.organizationId, "storage_bytes", bundle.sizeBytes),
       sha256: bundle.sha256,
       size_bytes: bundle.sizeBytes,
       object_key: bundle.objectKey,
@@ -174,7 +174,7 @@ export async function insertEvents(db: Database, session: Place, rows: readonly 
 }
 
 /** Sets the sequence numbers with which the session continues. */
-export async function setCounters(
+export async function setSessionCounters(
   db: Database,
   session: Place,
   last: { readonly messages: number; readonly events: number; readonly messageId: string | null },

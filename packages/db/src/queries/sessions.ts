@@ -4,8 +4,8 @@ import { sessionMachine, type OnBusy, type SessionState } from "@dari/domain";
 import { sql, type InferResult, type Transaction } from "kysely";
 import { withTransaction, type Database } from "../database.ts";
 import type { DB } from "../generated/schema.ts";
-import { listNewestFirst, type Listed, type Page } from "./page.ts";
-import { countedIn } from "./quotas.ts";
+import { listNewestFirst, type ListPage, type Page } from "./page.ts";
+import { organizationWithinQuota } from "./quotas.ts";
 
 export interface NewSession {
   readonly id: string;
@@ -27,14 +27,14 @@ export async function insertSessionIfAgentLive(
   session: NewSession,
 ): Promise<"created" | "agent_gone" | "version_not_ready" | "no_version"> {
   return withTransaction(db, async (tx) => {
-    const pin = await findPin(tx, session);
+    const pin = await findPinnedVersion(tx, session);
     if (pin === undefined) return "agent_gone";
     if (pin.versionId === null) return session.versionId === undefined ? "no_version" : "version_not_ready";
     await tx
       .insertInto("sessions")
       .values({
         id: session.id,
-        organization_id: countedIn(session.organizationId, "sessions", 1),
+        organization_id: organizationWithinQuota(session.organizationId, "sessions", 1),
         agent_id: session.agentId,
         version_id: pin.versionId,
         name: session.name,
@@ -65,7 +65,7 @@ export async function insertSessionIfAgentLive(
 }
 
 /** Finds the version for a session of a live agent, by unique index versions (agent_id, number). */
-export async function findPin(
+export async function findPinnedVersion(
   tx: Transaction<DB>,
   session: Pick<NewSession, "organizationId" | "agentId" | "versionId">,
 ): Promise<{ versionId: string | null } | undefined> {
@@ -156,7 +156,7 @@ export function listSessions(
   organizationId: string,
   filter: SessionFilter,
   page: Page,
-): Promise<Listed<SessionRow> | undefined> {
+): Promise<ListPage<SessionRow> | undefined> {
   let query = selectSessions(db, organizationId);
   if (filter.agentId !== undefined) query = query.where("s.agent_id", "=", filter.agentId);
   if (filter.name !== undefined) query = query.where("s.name", "=", filter.name);

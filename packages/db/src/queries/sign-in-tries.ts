@@ -3,7 +3,7 @@
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
 
-export interface Tried {
+export interface TryCount {
   readonly used: number;
   /** Seconds until the window ends. */
   readonly resetSeconds: number;
@@ -13,10 +13,10 @@ export interface Tried {
 export async function countTry(
   db: Database,
   attempt: { readonly kind: string; readonly subject: string; readonly windowSeconds: number },
-): Promise<Tried> {
+): Promise<TryCount> {
   const { kind, subject, windowSeconds } = attempt;
   const length = sql`${windowSeconds} * interval '1 second'`;
-  const result = await sql<Tried>`
+  const result = await sql<TryCount>`
     insert into sign_in_tries as t (kind, subject, started_at, used) values (${kind}, ${subject}, clock_timestamp(), 1)
     on conflict (kind, subject) do update set
       started_at = case when t.started_at + ${length} <= clock_timestamp() then clock_timestamp() else t.started_at end,

@@ -78,7 +78,7 @@ export interface NewSignInLink {
 }
 
 /** A person who creates an invitation or a link, with a browser or the key of a device. */
-export interface Maker {
+export interface Inviter {
   readonly by: "sign_ins" | "api_keys";
   readonly id: string;
   /** The person's role when the call was authenticated. */
@@ -90,7 +90,7 @@ export interface Maker {
  * or device. Until the transaction ends, neither the role nor the sign-in changes. Returns undefined if one has changed
  * (primary keys).
  */
-export async function holdMaker(db: Database, maker: Maker): Promise<string[] | undefined> {
+export async function lockInviter(db: Database, maker: Inviter): Promise<string[] | undefined> {
   const result = await sql<{ invitedBy: string[] }>`
     select array_append(array_remove(b.let_in_by, m.id), m.id) as "invitedBy"
     from ${sql.table(maker.by)} b join members m on m.id = b.member_id

@@ -4,7 +4,7 @@ import { sourceSnapshotMachine } from "@dari/domain";
 import type { Selection } from "kysely";
 import type { Database } from "../database.ts";
 import type { DB } from "../generated/schema.ts";
-import { countedIn } from "./quotas.ts";
+import { organizationWithinQuota } from "./quotas.ts";
 import { isForeignKeyViolation } from "./violations.ts";
 
 const columns = [
@@ -36,7 +36,7 @@ export async function insertSourceSnapshot(
     .insertInto("source_snapshots")
     .values({
       id: snapshot.id,
-      organization_id: countedIn(snapshot.organizationId, "storage_bytes", snapshot.sizeBytes),
+      organization_id: organizationWithinQuota(snapshot.organizationId, "storage_bytes", snapshot.sizeBytes),
       sha256: snapshot.sha256,
       size_bytes: snapshot.sizeBytes,
       metadata: JSON.stringify(snapshot.metadata),

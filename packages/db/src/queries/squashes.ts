@@ -19,7 +19,7 @@ export async function listDeepSnapshots(db: Database, limit: number): Promise<De
 }
 
 /** Moves the snapshot to another object, which contains its whole manifest, if no one else has moved it. */
-export async function moveIfAt(
+export async function moveSnapshotIfUnmoved(
   db: Database,
   snapshot: DeepSnapshot,
   to: { objectKey: string; sizeBytes: number },

@@ -91,7 +91,7 @@ export interface TurnDetailsRow {
   readonly egress?: TurnEgress | null;
 }
 
-export function detailsOf(row: TurnDetailsRow): TurnDetails {
+export function toTurnDetails(row: TurnDetailsRow): TurnDetails {
   return {
     organizationId: row.organization_id,
     agentId: row.agent_id,
@@ -123,7 +123,7 @@ export async function getTurnDetails(db: Database, messageId: string, bounds: Hi
       p_history_bytes => ${bounds.bytes})`.execute(db.kysely);
   const row = result.rows[0];
   if (row === undefined) throw new Error(`there is no message ${messageId}`);
-  return detailsOf(row);
+  return toTurnDetails(row);
 }
 
 /** Lists earlier messages of the conversation, oldest first: the newest ones within both limits. */

@@ -10,7 +10,7 @@ export interface DueTurn extends DispatchedTurn {
 }
 
 /** Where a page ends, in the order of its index. */
-export interface DuePlace {
+export interface DueCursor {
   /** PostgreSQL's text of the time, with microseconds. */
   readonly at: string;
   readonly sessionId: string;
@@ -19,19 +19,19 @@ export interface DuePlace {
 export interface DuePage {
   readonly turns: readonly DueTurn[];
   /** Where the next page begins; undefined after the last one. */
-  readonly next: DuePlace | undefined;
+  readonly next: DueCursor | undefined;
 }
 
 interface DueBounds {
   /** Default: the beginning. */
-  readonly after: DuePlace | undefined;
+  readonly after: DueCursor | undefined;
   readonly limit: number;
 }
 
 /**
  * Lists turns that were dispatched at least `waitedMs` ago and are unclaimed, page by page (index sessions_in_flight).
  */
-export async function listDispatchedFor(
+export async function listUnclaimedDispatches(
   db: Database,
   bounds: DueBounds & { readonly waitedMs: number; readonly dispatchTtlMs: number },
 ): Promise<DuePage> {
@@ -56,7 +56,7 @@ export async function listRetriesWaiting(db: Database, { after, limit }: DueBoun
   );
 }
 
-function isAfter(column: RawBuilder<unknown>, place: DuePlace | undefined): RawBuilder<unknown> {
+function isAfter(column: RawBuilder<unknown>, place: DueCursor | undefined): RawBuilder<unknown> {
   if (place === undefined) return sql`true`;
   return sql`(${column}, id) > (${place.at}::timestamptz, ${place.sessionId})`;
 }
@@ -105,7 +105,7 @@ export async function listJobsInUse(
 }
 
 /** Returns those of the messages that have failed: their jobs can be an operator's retries. */
-export async function listFailedAmong(db: Database, messageIds: readonly string[]): Promise<string[]> {
+export async function filterFailedMessages(db: Database, messageIds: readonly string[]): Promise<string[]> {
   if (messageIds.length === 0) return [];
   const rows = await db.kysely
     .selectFrom("messages")
@@ -131,7 +131,7 @@ export interface FailedMessage {
  * Returns the time up to which all failed messages are visible: `settlingMs` ago, because later ones may have a job
  * that is just ending. By the database's clock, in milliseconds.
  */
-export async function readFailedUntil(db: Database, settlingMs: number): Promise<number> {
+export async function getFailedListEnd(db: Database, settlingMs: number): Promise<number> {
   const { rows } = await sql<{ until: number }>`
     select floor(extract(epoch from clock_timestamp()) * 1000 - ${settlingMs}::int)::float8 as until`.execute(
     db.kysely,
@@ -146,7 +146,7 @@ export interface FailedWindow {
   readonly days: number;
 }
 
-export interface FailedPlace {
+export interface FailedCursor {
   /** PostgreSQL's text of the time, with microseconds. */
   readonly at: string;
   readonly messageId: string;
@@ -156,11 +156,11 @@ export interface FailedPlace {
  * Lists messages that failed in the window and were not sent again, newest first, page by page. `next`: where the next
  * page begins; undefined after the last one.
  */
-export async function listFailedIn(
+export async function listFailedMessagesWithin(
   db: Database,
   window: FailedWindow,
-  page: { readonly before: FailedPlace | undefined; readonly limit: number },
-): Promise<{ failed: FailedMessage[]; next: FailedPlace | undefined }> {
+  page: { readonly before: FailedCursor | undefined; readonly limit: number },
+): Promise<{ failed: FailedMessage[]; next: FailedCursor | undefined }> {
   const { since = 0, until, days } = window;
   const { before, limit } = page;
   const isBefore =
@@ -194,7 +194,7 @@ const overlapMs = 5_000;
  * Makes the session's retry due now, if it still waits with that dispatch (primary key). Returns the message; undefined
  * if nothing waits.
  */
-export async function endWaitIfWaiting(
+export async function makeRetryDueIfWaiting(
   db: Database,
   job: { organizationId: string; sessionId: string; dispatchNumber: number },
 ): Promise<string | undefined> {

@@ -4,8 +4,8 @@
 import { limits, type Failure, type Lane, type OnBusy } from "@dari/domain";
 import { sql, type RawBuilder } from "kysely";
 import type { Database, Queryable } from "../database.ts";
-import { json } from "../storable-json.ts";
-import { detailsOf, type PlacedAttachment, type TurnDetails, type TurnDetailsRow } from "./turn-details.ts";
+import { toJsonb } from "../jsonb.ts";
+import { toTurnDetails, type PlacedAttachment, type TurnDetails, type TurnDetailsRow } from "./turn-details.ts";
 
 /** A worker's claim on a session. Every write for a running turn proves all three values. */
 export interface Claim {
@@ -61,8 +61,8 @@ export async function acceptMessage(
     sql`select outcome, sequence_number as "sequenceNumber", schedule, dispatch_number as "dispatchNumber",
       max_attempts as "maxAttempts", ended, stopping, detail
       from accept_message(p_organization => ${input.organizationId}, p_session => ${input.sessionId},
-        p_message => ${input.messageId}, p_parts => ${json(input.parts)}, p_metadata => ${json(input.metadata)},
-        p_inputs => ${json(attachments)}, p_dispatch_ttl_ms => ${input.dispatchTtlMs ?? null}::int,
+        p_message => ${input.messageId}, p_parts => ${toJsonb(input.parts)}, p_metadata => ${toJsonb(input.metadata)},
+        p_inputs => ${toJsonb(attachments)}, p_dispatch_ttl_ms => ${input.dispatchTtlMs ?? null}::int,
         p_on_busy => ${input.onBusy ?? null}, p_retry_of => ${input.retryOf ?? null},
         p_merge_parts => ${limits.mergedPartsMax}, p_merge_bytes => ${limits.mergedPartsBytes},
         p_background => ${input.lane === "background"})`,
@@ -157,7 +157,7 @@ async function claimByJob(
     sql`select c.outcome, c.wait_ms, c.organization_id as claimed_organization_id, ${columns}
       from claim_turn(p_session => ${job.sessionId}, p_dispatch_number => ${job.dispatchNumber},
         p_worker => ${claimant.workerId}, p_attempt => ${attemptId}, p_lease_ms => ${claimant.leaseMs},
-        p_guarantees => ${json(claimant.guarantees)}, p_retry => ${retry}) c ${join}`,
+        p_guarantees => ${toJsonb(claimant.guarantees)}, p_retry => ${retry}) c ${join}`,
   );
   switch (row.outcome) {
     case "claimed":
@@ -177,7 +177,7 @@ async function claimByJob(
 export function claimNextIfAny(db: Database, attemptId: string, claimant: Claimant): Promise<ClaimedTurn | undefined> {
   const { workerId, leaseMs, guarantees } = claimant;
   const claims = sql`claim_next_turn(p_worker => ${workerId}, p_attempt => ${attemptId}, p_lease_ms => ${leaseMs},
-    p_guarantees => ${json(guarantees)})`;
+    p_guarantees => ${toJsonb(guarantees)})`;
   return claimBy(db, claims, attemptId, claimant);
 }
 
@@ -185,7 +185,7 @@ export function claimNextIfAny(db: Database, attemptId: string, claimant: Claima
  * Returns the claim that began this attempt again; undefined if there is none, or it is over. `sessionId`, if known:
  * waits for a claim of it that still runs at the server.
  */
-export function claimAgainIfHeld(
+export function findHeldClaim(
   db: Database,
   attemptId: string,
   claimant: Claimant,
@@ -216,7 +216,7 @@ function claimedTurn(row: ClaimRow, sessionId: string, attemptId: string, askedA
     attemptNumber: row.attempt_number,
     uncountedClaims: row.uncounted_claims,
     askedAt,
-    details: row.manifest === undefined ? undefined : detailsOf(row as ClaimRow & TurnDetailsRow),
+    details: row.manifest === undefined ? undefined : toTurnDetails(row as ClaimRow & TurnDetailsRow),
   };
 }
 
@@ -225,7 +225,7 @@ export async function markCalledIfHeld(db: Database, claim: Claim, parts?: reado
   const row = await callOne<{ held: boolean }>(
     db.kysely,
     sql`select mark_called(p_session => ${claim.sessionId}, p_fence => ${claim.fence}, p_token => ${claim.token},
-      p_parts => ${json(parts ?? null)}) as held`,
+      p_parts => ${toJsonb(parts ?? null)}) as held`,
   );
   return row.held;
 }
@@ -305,14 +305,14 @@ export interface FinishResult {
 
 /** Records how a turn ended. Returns undefined if the claim no longer holds the session: nothing was written. */
 export async function finishIfHeld(db: Database, claim: Claim, input: FinishInput): Promise<FinishResult | undefined> {
-  const snapshot = input.snapshot === undefined ? null : snapshotJson(input.snapshot);
+  const snapshot = toJsonb(input.snapshot === undefined ? null : snapshotJson(input.snapshot));
   const result = await sql<FinishResult>`
     select recorded, again, more from finish_turn(p_session => ${claim.sessionId}, p_fence => ${claim.fence},
-      p_token => ${claim.token}, p_ending => ${input.ending}, p_failure => ${json(input.failure ?? null)},
-      p_output => ${json(input.output ?? null)}, p_files_changed => ${json(input.filesChanged ?? [])},
-      p_snapshot => ${json(snapshot)}, p_timings => ${json(input.timings ?? {})}, p_wait_ms => ${input.waitMs ?? 0},
+      p_token => ${claim.token}, p_ending => ${input.ending}, p_failure => ${toJsonb(input.failure ?? null)},
+      p_output => ${toJsonb(input.output ?? null)}, p_files_changed => ${toJsonb(input.filesChanged ?? [])},
+      p_snapshot => ${snapshot}, p_timings => ${toJsonb(input.timings ?? {})}, p_wait_ms => ${input.waitMs ?? 0},
       p_uncounted_max => ${limits.platformRetriesMax},
-      p_input => ${json(input.asked === undefined ? null : askedJson(input.asked))})`.execute(db.kysely);
+      p_input => ${toJsonb(input.asked === undefined ? null : askedJson(input.asked))})`.execute(db.kysely);
   return result.rows[0];
 }
 
@@ -349,7 +349,7 @@ export async function appendEventIfHeld(
   const row = await callOne<{ held: boolean }>(
     db.kysely,
     sql`select append_attempt_event(p_session => ${claim.sessionId}, p_fence => ${claim.fence},
-      p_token => ${claim.token}, p_type => ${type}, p_data => ${json(data)},
+      p_token => ${claim.token}, p_type => ${type}, p_data => ${toJsonb(data)},
       p_number => ${number ?? null}::int) as held`,
   );
   return row.held;
@@ -372,7 +372,7 @@ export async function appendLogsIfHeld(db: Database, claim: Claim, lines: readon
   const row = await callOne<{ held: boolean }>(
     db.kysely,
     sql`select append_attempt_logs(p_session => ${claim.sessionId}, p_fence => ${claim.fence},
-      p_token => ${claim.token}, p_lines => ${json(rows)}) as held`,
+      p_token => ${claim.token}, p_lines => ${toJsonb(rows)}) as held`,
   );
   return row.held;
 }

@@ -126,7 +126,7 @@ export async function sumSessionUsage(
   return { ...sums, byName: byName ?? {}, isCut: looked > most };
 }
 
-export interface Kept {
+export interface StoredCounts {
   readonly storageBytes: number;
   readonly files: number;
   readonly agents: number;
@@ -138,8 +138,8 @@ export interface Kept {
  * Counts each kind up to `most`, by its index on the organization; bytes as their quota counts them: files, bundles,
  * and the heads of sessions.
  */
-export async function getKept(db: Database, organizationId: string, most: number): Promise<Kept> {
-  const result = await sql<Kept>`
+export async function getStoredCounts(db: Database, organizationId: string, most: number): Promise<StoredCounts> {
+  const result = await sql<StoredCounts>`
     select (select count(*)::int from (select 1 from files where organization_id = ${organizationId}
         and deleted_at is null limit ${most}) f) as files,
       (select count(*)::int from (select 1 from agents where organization_id = ${organizationId}
@@ -159,14 +159,14 @@ export async function getKept(db: Database, organizationId: string, most: number
   return result.rows[0]!;
 }
 
-export interface UseNow {
+export interface CurrentUsage {
   readonly openMessages: number;
   readonly turns: number;
 }
 
 /** Uses messages_open_by_organization, counted up to `most`, and sessions_in_flight. */
-export async function getUseNow(db: Database, organizationId: string, most: number): Promise<UseNow> {
-  const result = await sql<UseNow>`
+export async function getCurrentUsage(db: Database, organizationId: string, most: number): Promise<CurrentUsage> {
+  const result = await sql<CurrentUsage>`
     select (select count(*)::int from (select 1 from messages m where m.organization_id = ${organizationId}
         and coalesce(m.completed_at, 'infinity') = 'infinity' limit ${most}) x) as "openMessages",
       (select count(*)::int from sessions where schedule in ('dispatched', 'leased')

@@ -4,8 +4,8 @@ import type { Failure, VersionState } from "@dari/domain";
 import { sql, type Transaction } from "kysely";
 import { withTransaction, type Database } from "../database.ts";
 import type { DB } from "../generated/schema.ts";
-import { pageWithin, toPage, type Listed, type Page } from "./page.ts";
-import { countedIn } from "./quotas.ts";
+import { limitPageBytes, toPage, type ListPage, type Page } from "./page.ts";
+import { organizationWithinQuota } from "./quotas.ts";
 
 export interface VersionRow {
   readonly id: string;
@@ -49,7 +49,7 @@ export async function insertAgentWithVersion(
       .insertInto("agents")
       .values({
         id: version.agentId,
-        organization_id: countedIn(version.organizationId, "agents", 1),
+        organization_id: organizationWithinQuota(version.organizationId, "agents", 1),
         name: agent.name,
         next_version_number: 2,
       })
@@ -151,7 +151,7 @@ export async function listVersions(
   organizationId: string,
   agentId: string,
   page: Page,
-): Promise<Listed<VersionRow> | undefined> {
+): Promise<ListPage<VersionRow> | undefined> {
   let query = selectVersions(db, organizationId).where("v.agent_id", "=", agentId);
   if (page.after !== undefined) {
     const cursor = await query.where("v.id", "=", page.after).executeTakeFirst();
@@ -160,6 +160,6 @@ export async function listVersions(
   }
   const ordered = query.orderBy("v.number", "desc");
   const size = sql<number>`octet_length(v.manifest::text)`.as("bytes");
-  const fitting = await pageWithin(page, (limit) => ordered.clearSelect().select(size).limit(limit).execute());
+  const fitting = await limitPageBytes(page, (limit) => ordered.clearSelect().select(size).limit(limit).execute());
   return toPage(await ordered.limit(fitting.limit + 1).execute(), fitting);
 }

@@ -4,8 +4,8 @@ import type { WebhookDeliveryState } from "@dari/domain";
 import { sql, type Selection } from "kysely";
 import type { Database } from "../database.ts";
 import type { DB } from "../generated/schema.ts";
-import { toPage, type Listed, type Page } from "./page.ts";
-import type { WebhookEndpointPlace } from "./webhook-endpoints.ts";
+import { toPage, type ListPage, type Page } from "./page.ts";
+import type { WebhookEndpointKey } from "./webhook-endpoints.ts";
 
 const columns = [
   "id",
@@ -29,7 +29,7 @@ const columns = [
 
 export type WebhookDeliveryRow = Readonly<Selection<DB, "webhook_deliveries", (typeof columns)[number]>>;
 
-function ofEndpoint(db: Database, { organizationId, endpointId }: WebhookEndpointPlace) {
+function ofEndpoint(db: Database, { organizationId, endpointId }: WebhookEndpointKey) {
   return db.kysely
     .selectFrom("webhook_deliveries")
     .where("organization_id", "=", organizationId)
@@ -39,7 +39,7 @@ function ofEndpoint(db: Database, { organizationId, endpointId }: WebhookEndpoin
 /** By primary key. */
 export async function findDelivery(
   db: Database,
-  place: WebhookEndpointPlace,
+  place: WebhookEndpointKey,
   deliveryId: string,
 ): Promise<WebhookDeliveryRow | undefined> {
   return ofEndpoint(db, place).where("id", "=", deliveryId).select(columns).executeTakeFirst();
@@ -51,9 +51,9 @@ export async function findDelivery(
  */
 export async function listDeliveries(
   db: Database,
-  place: WebhookEndpointPlace,
+  place: WebhookEndpointKey,
   page: Page & { readonly state?: WebhookDeliveryState | undefined },
-): Promise<Listed<WebhookDeliveryRow> | undefined> {
+): Promise<ListPage<WebhookDeliveryRow> | undefined> {
   let query = ofEndpoint(db, place);
   if (page.after !== undefined) {
     if ((await findDelivery(db, place, page.after)) === undefined) return undefined;
@@ -72,7 +72,7 @@ export async function listDeliveries(
 /** Inserts a delivery without an event. Returns false unless the endpoint is enabled. */
 export async function insertTestIfEnabled(
   db: Database,
-  { organizationId, endpointId }: WebhookEndpointPlace,
+  { organizationId, endpointId }: WebhookEndpointKey,
   test: { readonly id: string; readonly eventId: string },
 ): Promise<boolean> {
   const result = await sql`
@@ -88,7 +88,7 @@ export async function insertTestIfEnabled(
  */
 export async function resendIfIdle(
   db: Database,
-  { organizationId, endpointId }: WebhookEndpointPlace,
+  { organizationId, endpointId }: WebhookEndpointKey,
   deliveryId: string,
 ): Promise<"due" | "busy" | "disabled" | "missing"> {
   const result = await sql<{ found: boolean; enabled: boolean; due: boolean }>`

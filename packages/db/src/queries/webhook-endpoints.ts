@@ -3,7 +3,7 @@
 import { sql, type Transaction, type InferResult } from "kysely";
 import { withTransaction, type Database } from "../database.ts";
 import type { DB } from "../generated/schema.ts";
-import { listNewestFirst, type Listed, type Page } from "./page.ts";
+import { listNewestFirst, type ListPage, type Page } from "./page.ts";
 
 export interface NewWebhookEndpoint {
   readonly id: string;
@@ -16,7 +16,7 @@ export interface NewWebhookEndpoint {
   readonly sealed: Buffer;
 }
 
-export interface WebhookEndpointPlace {
+export interface WebhookEndpointKey {
   readonly organizationId: string;
   readonly endpointId: string;
 }
@@ -84,7 +84,7 @@ export async function insertEndpointIfBelow(
 
 async function insertSecret(
   tx: Transaction<DB>,
-  { organizationId, endpointId }: WebhookEndpointPlace,
+  { organizationId, endpointId }: WebhookEndpointKey,
   number: number,
   sealed: Buffer,
 ): Promise<void> {
@@ -97,7 +97,7 @@ async function insertSecret(
 /** By primary key. Does not find deleted ones. */
 export async function findEndpoint(
   db: Database,
-  { organizationId, endpointId }: WebhookEndpointPlace,
+  { organizationId, endpointId }: WebhookEndpointKey,
 ): Promise<WebhookEndpointRow | undefined> {
   return select(db.kysely, organizationId).where("w.id", "=", endpointId).executeTakeFirst();
 }
@@ -107,7 +107,7 @@ export function listEndpoints(
   db: Database,
   organizationId: string,
   page: Page,
-): Promise<Listed<WebhookEndpointRow> | undefined> {
+): Promise<ListPage<WebhookEndpointRow> | undefined> {
   const query = select(db.kysely, organizationId);
   return listNewestFirst(db, { table: "webhook_endpoints", organizationId, page, id: "w.id" }, query);
 }
@@ -139,7 +139,7 @@ export interface WebhookEndpointChange {
  */
 export async function updateEndpointIfLive(
   db: Database,
-  { organizationId, endpointId }: WebhookEndpointPlace,
+  { organizationId, endpointId }: WebhookEndpointKey,
   change: WebhookEndpointChange,
 ): Promise<boolean> {
   const { url = null, eventTypes = null, description = null, status = null } = change;
@@ -160,7 +160,7 @@ export async function updateEndpointIfLive(
 /** Deletes the endpoint and its secrets; its deliveries are removed later. Returns false if there is none. */
 export async function deleteEndpointIfLive(
   db: Database,
-  { organizationId, endpointId }: WebhookEndpointPlace,
+  { organizationId, endpointId }: WebhookEndpointKey,
 ): Promise<boolean> {
   const result = await sql<{ n: number }>`
     with gone as (
@@ -177,7 +177,7 @@ export async function deleteEndpointIfLive(
  */
 export async function addSecretIfBelow(
   db: Database,
-  place: WebhookEndpointPlace,
+  place: WebhookEndpointKey,
   { sealed, oldMs, max }: { sealed: Buffer; oldMs: number; max: number },
 ): Promise<"added" | "missing" | "too_many"> {
   const { organizationId, endpointId } = place;

@@ -3,7 +3,7 @@
 import { sql, type RawBuilder } from "kysely";
 import { withTransaction, type Database } from "../database.ts";
 
-export interface Expansion {
+export interface OutboxExpansion {
   readonly notes: number;
   readonly deliveries: number;
 }
@@ -19,8 +19,8 @@ const eventsPerNoteMax = 1_000;
  * events that were committed with a note. Copies in a fork or an import are not delivered. Safe to run concurrently:
  * each call skips locked notes. Events are read by primary key, whatever the planner guesses.
  */
-export async function expandNotes(db: Database, limit: number): Promise<Expansion> {
-  const result = await sql<Expansion>`
+export async function createDeliveriesFromOutbox(db: Database, limit: number): Promise<OutboxExpansion> {
+  const result = await sql<OutboxExpansion>`
     with noted as (
       delete from webhook_outbox where id in (
         select id from webhook_outbox order by id limit ${limit} for update skip locked)
@@ -136,7 +136,7 @@ export interface AttemptResult {
   readonly error: string | null;
 }
 
-export interface Settlement {
+export interface DeliveryOutcome {
   readonly delivery: Pick<ClaimedDelivery, "id" | "endpointId" | "token">;
   readonly result: AttemptResult;
   /** Milliseconds until the next attempt; undefined: there is none. */
@@ -147,7 +147,7 @@ export interface Settlement {
   readonly disableAfter: { readonly ms: number; readonly failures: number };
 }
 
-export interface Settled {
+export interface SettlementResult {
   /** False if the claim was no longer held, and nothing was changed. */
   readonly held: boolean;
   /** Why this settlement disabled the endpoint; null if it did not. */
@@ -155,7 +155,7 @@ export interface Settled {
 }
 
 /** Records an attempt's result at the delivery and its endpoint, in one transaction, if the claim is still held. */
-export async function settleIfHeld(db: Database, settlement: Settlement): Promise<Settled> {
+export async function settleIfHeld(db: Database, settlement: DeliveryOutcome): Promise<SettlementResult> {
   return withTransaction(db, async (tx) => {
     const { delivery, result, retryMs, isGone, disableAfter } = settlement;
     const state = result.ok ? "delivered" : retryMs === undefined ? "failed" : "pending";
@@ -211,7 +211,7 @@ export interface OverfullEndpoint {
  * Lists enabled endpoints with more than `max` pending deliveries. Reads at most `max` entries of
  * webhook_deliveries_pending per endpoint.
  */
-export async function listOverfull(db: Database, max: number): Promise<OverfullEndpoint[]> {
+export async function listOverfullEndpoints(db: Database, max: number): Promise<OverfullEndpoint[]> {
   const result = await sql<OverfullEndpoint>`
     with recursive ${waitingEndpoints}
     select p.id, p.organization_id as "organizationId" from waiting w join webhook_endpoints p on p.id = w.id
@@ -234,7 +234,7 @@ function hasMorePending(max: number): RawBuilder<boolean> {
 }
 
 /** Ends pending deliveries of disabled or deleted endpoints, except those being sent. */
-export async function cancelUnwanted(db: Database, limit: number): Promise<number> {
+export async function cancelDeliveriesOfDisabledEndpoints(db: Database, limit: number): Promise<number> {
   const result = await sql`
     update webhook_deliveries set state = 'cancelled', due_at = null, claim_token = null, ended_at = clock_timestamp(),
       error = coalesce(error, 'the endpoint was disabled before this was sent')

@@ -247,7 +247,7 @@ function addRun(runs: Run[], run: Run): void {
 }
 
 /** Merges the runs of several readings of one text. */
-export function joinRuns(readings: readonly (readonly Run[])[]): Run[] {
+export function mergeRuns(readings: readonly (readonly Run[])[]): Run[] {
   const found = readings.filter((runs) => runs.length > 0);
   if (found.length < 2) return [...(found[0] ?? [])];
   const joined: Run[] = [];

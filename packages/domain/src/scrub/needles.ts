@@ -1,7 +1,7 @@
 // The texts to search for: each secret in each encoding. Long ones are found by their beginning.
 
 import { brokenEncodings, encodings, quotedEncodings, type Encoding } from "./encodings.ts";
-import { piecesOf } from "./pieces.ts";
+import { splitIntoPieces } from "./split-into-pieces.ts";
 import { withoutSeparators } from "./separators.ts";
 
 /** Shorter values are not searched for, because too many texts contain them. UTF-16 units. */
@@ -36,12 +36,12 @@ function* valuesOf(secrets: Secrets): Generator<[name: string, value: string]> {
 }
 
 /** For an unchanged text: whole secrets, and those of their pieces that are secrets by themselves. */
-export function needlesOf(secrets: Secrets): Needle[] {
+export function createNeedles(secrets: Secrets): Needle[] {
   const needles: Needle[] = [];
   let pieces = 0;
   for (const [name, value] of valuesOf(secrets)) {
     needles.push(...inEach(encodings, name, value));
-    for (const piece of piecesOf(value)) {
+    for (const piece of splitIntoPieces(value)) {
       if ((pieces += 1) > piecesMax) break;
       needles.push(...inEach(quotedEncodings, name, piece));
     }
@@ -50,7 +50,7 @@ export function needlesOf(secrets: Secrets): Needle[] {
 }
 
 /** For a text without its separators: secrets and their encodings that were broken into lines. */
-export function brokenNeedlesOf(secrets: Secrets): Needle[] {
+export function createBrokenNeedles(secrets: Secrets): Needle[] {
   const needles: Needle[] = [];
   for (const [name, value] of valuesOf(secrets)) {
     if (/\s|\\[nr]/.test(value)) needles.push(...brokenNeedle(name, value, (text) => text, acrossLinesUnitsMin));

@@ -1,7 +1,7 @@
 // Removes secrets from everything that is written about a turn.
 
-import { createFinder, joinRuns, type Finder, type Run } from "./finder.ts";
-import { brokenNeedlesOf, needlesOf } from "./needles.ts";
+import { createFinder, mergeRuns, type Finder, type Run } from "./finder.ts";
+import { createBrokenNeedles, createNeedles } from "./needles.ts";
 
 /** A text that arrives in pieces. */
 export interface ScrubStream {
@@ -47,11 +47,11 @@ const untouched: Scrubber = {
 export function createScrubber(
   secrets: ReadonlyMap<string, string> | readonly (readonly [name: string, value: string])[],
 ): Scrubber {
-  const needles = needlesOf(secrets);
+  const needles = createNeedles(secrets);
   if (needles.length === 0) return untouched;
   let made: readonly Finder[] | undefined;
   const finders = (): readonly Finder[] =>
-    (made ??= [createFinder(needles), createFinder(brokenNeedlesOf(secrets), { isBroken: true })]);
+    (made ??= [createFinder(needles), createFinder(createBrokenNeedles(secrets), { isBroken: true })]);
   const text: Scrubber["text"] = (value, { isCut = false } = {}) => {
     const runs = findRuns(finders(), value, isCut);
     return runs.length === 0 ? value : replaceRuns(value, runs, 0, value.length);
@@ -80,7 +80,7 @@ function findRuns(finders: readonly Finder[], text: string, isCut: boolean): Run
     if (isCut) finder.coverOpen(position, text.length);
     return position.runs;
   });
-  return joinRuns(readings);
+  return mergeRuns(readings);
 }
 
 /** Units [from, to) of the text; a replacement is written where its run starts. */
@@ -103,7 +103,7 @@ function tagOf(run: Run): string {
 
 function openStream(finders: readonly Finder[]): ScrubStream {
   const readings = finders.map((finder) => ({ finder, position: finder.start() }));
-  const runs = (): Run[] => joinRuns(readings.map(({ position }) => position.runs));
+  const runs = (): Run[] => mergeRuns(readings.map(({ position }) => position.runs));
   let held = "";
   return {
     write(piece) {

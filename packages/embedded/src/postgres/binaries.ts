@@ -37,7 +37,7 @@ interface Link {
  * two processes do it concurrently. Returns false if this user may not write there.
  *
  */
-export function hydrate(root: string): boolean {
+export function createMissingLinks(root: string): boolean {
   const list = path.join(root, "pg-symlinks.json");
   if (!existsSync(list)) return true;
   const links = JSON.parse(readFileSync(list, "utf8")) as Link[];
@@ -73,7 +73,7 @@ export function copyBinaries(binaries: Binaries, parent: string): string {
   if (existsSync(root)) return root;
   const temporary = path.join(home, `copy-${process.pid}`, "native");
   cpSync(binaries.root, temporary, { recursive: true, verbatimSymlinks: true });
-  hydrate(temporary);
+  createMissingLinks(temporary);
   try {
     renameSync(temporary, root);
   } catch (error) {

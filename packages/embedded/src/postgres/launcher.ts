@@ -7,7 +7,7 @@ import { once } from "node:events";
 import { chownSync, lstatSync, mkdirSync, statSync } from "node:fs";
 import path from "node:path";
 import { text } from "node:stream/consumers";
-import { copyBinaries, findBinaries, hydrate, type Binaries } from "./binaries.ts";
+import { copyBinaries, findBinaries, createMissingLinks, type Binaries } from "./binaries.ts";
 
 /** How the programs are started, depending on what the machine allows. */
 export type LaunchMode = "as-is" | "user-namespace" | "other-user";
@@ -48,7 +48,7 @@ export function createLauncher(dataDir: string, mode?: LaunchMode): Launcher {
   if (process.getuid && uid !== process.getuid()) {
     throw new Error(`${dataDir} belongs to user ${uid}: run as that user, or choose another data directory.`);
   }
-  const root = hydrate(binaries.root) ? binaries.root : copyBinaries(binaries, dataDir);
+  const root = createMissingLinks(binaries.root) ? binaries.root : copyBinaries(binaries, dataDir);
   const wrap = chosen === "user-namespace" ? namespaceWrap : [];
   return makeLauncher({ mode: chosen, home: dataDir, binaries, root, wrap });
 }
@@ -57,14 +57,14 @@ function chooseMode(dataDir: string, binaries: Binaries): LaunchMode {
   if (process.getuid?.() !== 0) return "as-is";
   // Created by an ordinary user, or by an earlier run under another id: keep that owner.
   if (statSync(dataDir).uid !== 0) return "other-user";
-  hydrate(binaries.root);
+  createMissingLinks(binaries.root);
   const [command = "", ...args] = [...namespaceWrap, path.join(binaries.root, "bin", "postgres"), "--version"];
   return spawnSync(command, args, { env, stdio: "ignore" }).status === 0 ? "user-namespace" : "other-user";
 }
 
 function launcherAsOtherUser(dataDir: string, binaries: Binaries): Launcher {
   const ids = otherUser(dataDir);
-  const usable = hydrate(binaries.root) && mayRun(path.join(binaries.root, "bin", "postgres"), ids);
+  const usable = createMissingLinks(binaries.root) && mayRun(path.join(binaries.root, "bin", "postgres"), ids);
   const root = usable ? binaries.root : copyBinaries(binaries, sharedParent);
   const home = mayEnter(dataDir, ids) ? dataDir : relocated(dataDir);
   chownSync(home, ids.uid, ids.gid);

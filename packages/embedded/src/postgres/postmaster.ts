@@ -2,7 +2,7 @@
 
 import { readFileSync, rmSync } from "node:fs";
 import path from "node:path";
-import { commandLineHolds, identifyProcess, type ProcessIdentity } from "../process-identity.ts";
+import { commandLineContains, identifyProcess, type ProcessIdentity } from "../process-identity.ts";
 
 export interface Postmaster {
   readonly identity: ProcessIdentity;
@@ -26,7 +26,7 @@ export function findPostmaster(clusterDir: string): Postmaster | undefined {
   if (!Number.isSafeInteger(pid) || pid <= 0) return undefined;
   const identity = identifyProcess(pid);
   if (!identity) return undefined;
-  if (!commandLineHolds(pid, clusterDir)) {
+  if (!commandLineContains(pid, clusterDir)) {
     rmSync(file, { force: true });
     return undefined;
   }

@@ -3,9 +3,9 @@
 import { closeSync, existsSync, openSync, readFileSync, renameSync, statSync } from "node:fs";
 import path from "node:path";
 import { endProcess } from "../end-process.ts";
-import { endAtExit, forgetAtExit } from "../end-at-exit.ts";
+import { endAtExit, cancelEndAtExit } from "../end-at-exit.ts";
 import { freePort, isPortFree } from "../free-port.ts";
-import { ownershipOf, type Ownership } from "../ownership.ts";
+import { openOwnership, type Ownership } from "../server-ownership.ts";
 import { poll } from "../poll.ts";
 import { identifyProcess } from "../process-identity.ts";
 import { initialDatabase, openCluster, superuser, type Cluster } from "./cluster.ts";
@@ -146,9 +146,9 @@ interface HandleParts {
 }
 
 function handle({ running, attached, cluster, launcher }: HandleParts): EmbeddedPostgres {
-  const ownership = ownershipOf(launcher.home);
+  const ownership = openOwnership(launcher.home);
   if (ownership.claim()) endAtExit(cluster.dir, { identity: running.identity, signal: fastShutdown });
-  else forgetAtExit(cluster.dir);
+  else cancelEndAtExit(cluster.dir);
   openHandles.set(cluster.dir, (openHandles.get(cluster.dir) ?? 0) + 1);
   const { password } = cluster.readState();
   let stopped = false;
@@ -173,7 +173,7 @@ async function release(cluster: Cluster, ownership: Ownership): Promise<void> {
   const others = (openHandles.get(cluster.dir) ?? 1) - 1;
   openHandles.set(cluster.dir, others);
   if (others > 0 || !ownership.isOurs()) return;
-  forgetAtExit(cluster.dir);
+  cancelEndAtExit(cluster.dir);
   const postmaster = findPostmaster(cluster.dir);
   if (!postmaster) return;
   await endProcess(postmaster.identity, [

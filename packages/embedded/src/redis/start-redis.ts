@@ -5,10 +5,10 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
 import path from "node:path";
-import { endAtExit, forgetAtExit } from "../end-at-exit.ts";
+import { endAtExit, cancelEndAtExit } from "../end-at-exit.ts";
 import { endProcess } from "../end-process.ts";
 import { freePort } from "../free-port.ts";
-import { ownershipOf, type Ownership } from "../ownership.ts";
+import { openOwnership, type Ownership } from "../server-ownership.ts";
 import { poll } from "../poll.ts";
 import { identifyProcess, isSameProcessAlive, type ProcessIdentity } from "../process-identity.ts";
 import { readStateFile, writeStateFile } from "../state-file.ts";
@@ -117,9 +117,9 @@ function settings(dir: string, port: number, password: string): string {
 }
 
 function handle(dir: string, state: RedisState, attached: boolean): EmbeddedRedis {
-  const ownership = ownershipOf(dir);
+  const ownership = openOwnership(dir);
   if (ownership.claim()) endAtExit(dir, { identity: state.server, signal: "SIGTERM" });
-  else forgetAtExit(dir);
+  else cancelEndAtExit(dir);
   openHandles.set(dir, (openHandles.get(dir) ?? 0) + 1);
   let stopped = false;
   const stop = async (): Promise<void> => {
@@ -141,7 +141,7 @@ async function release(dir: string, state: RedisState, ownership: Ownership): Pr
   const others = (openHandles.get(dir) ?? 1) - 1;
   openHandles.set(dir, others);
   if (others > 0 || !ownership.isOurs()) return;
-  forgetAtExit(dir);
+  cancelEndAtExit(dir);
   await endProcess(state.server, [
     { signal: "SIGTERM", waitMs: 5_000 },
     { signal: "SIGKILL", waitMs: 5_000 },

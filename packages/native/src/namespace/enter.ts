@@ -9,7 +9,7 @@ import { hasMountCapability, loadNativeModule, withholdCapabilities } from "./ca
 import { firstSubordinateId, subordinateIdsMax } from "./mapped-ids.ts";
 
 /** What this machine allows an ordinary user, and what would allow more. */
-export interface OwnNamespace {
+export interface NamespaceState {
   /** `unneeded`: as root, or not on Linux. `refused`: this process runs outside, as it was started. */
   readonly state: "unneeded" | "entered" | "refused";
   /** Why it was refused, or why it contains no subordinate ids; otherwise "". */
@@ -23,17 +23,17 @@ const tryWithinMs = 10_000;
 /** The descriptor of scripts/end-with-parent.mjs, which Node would close when it executes another program. */
 const parentPipe = 3;
 
-let state: OwnNamespace = { state: "unneeded", reason: "", advice: "" };
+let state: NamespaceState = { state: "unneeded", reason: "", advice: "" };
 
 /** Returns the result of `enterOwnNamespace`. */
-export function ownNamespace(): OwnNamespace {
+export function getNamespaceState(): NamespaceState {
   return state;
 }
 
 /**
  * Replaces this process by the same program in its own namespace and does not return, if an ordinary user runs it on
- * Linux and the machine allows it. Otherwise, and inside the namespace, it returns; `ownNamespace` then says which.
- * Call it before anything is opened or started.
+ * Linux and the machine allows it. Otherwise, and inside the namespace, it returns; `getNamespaceState` then says
+ * which. Call it before anything is opened or started.
  */
 export async function enterOwnNamespace(): Promise<void> {
   if (process.platform !== "linux" || process.geteuid!() === 0) return;

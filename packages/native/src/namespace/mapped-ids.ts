@@ -17,7 +17,7 @@ export const firstSubordinateId = 58_000;
  * range of its user namespace for root in a pod, and the range of /etc/subuid and /etc/subgid for an ordinary user in
  * its own namespace. Only a process with CAP_SETUID and CAP_CHOWN can use them.
  */
-export function mappedIds(): IdRange[] {
+export function readMappedIds(): IdRange[] {
   if (process.platform !== "linux") return [];
   const users = withoutOwn(rangesOf(readFileSync("/proc/self/uid_map", "latin1")), process.geteuid!());
   const groups = withoutOwn(rangesOf(readFileSync("/proc/self/gid_map", "latin1")), process.getegid!());

@@ -3,7 +3,8 @@
 import { Redacted } from "@dari/domain";
 
 /** The result of parsing a text: the value, or a sentence that says what was expected. */
-export type Reading<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly expected: string };
+export type FieldResult<T> =
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly expected: string };
 
 type Unset<T> = { readonly as: "default"; readonly value: T } | { readonly as: "absent" } | { readonly as: "problem" };
 
@@ -20,7 +21,7 @@ export interface Field<T> {
   readonly secret: boolean;
   /** For an integer with a unit: the required ending of its key, for example "Ms". */
   readonly keyEnding: string | undefined;
-  read(text: string): Reading<T>;
+  read(text: string): FieldResult<T>;
 }
 
 export interface FieldOptions<T> {
@@ -36,7 +37,7 @@ export type ValueOf<T, O> = O extends { readonly optional: true } ? T | undefine
 
 interface Kind<T> {
   readonly kind: string;
-  readonly read: (text: string) => Reading<T>;
+  readonly read: (text: string) => FieldResult<T>;
   readonly secret?: boolean;
   readonly keyEnding?: string;
 }
@@ -59,14 +60,14 @@ function makeField<T, O extends FieldOptions<T>>(options: O, kind: Kind<T>): Fie
   return Object.freeze(field) as Field<ValueOf<T, O>>;
 }
 
-const good = <T>(value: T): Reading<T> => ({ ok: true, value });
-const bad = (expected: string): Reading<never> => ({ ok: false, expected });
+const good = <T>(value: T): FieldResult<T> => ({ ok: true, value });
+const bad = (expected: string): FieldResult<never> => ({ ok: false, expected });
 
 export function string<const O extends FieldOptions<string> & { readonly pattern?: RegExp }>(
   options: O,
 ): Field<ValueOf<string, O>> {
   const { pattern } = options;
-  const read = (text: string): Reading<string> =>
+  const read = (text: string): FieldResult<string> =>
     pattern && !pattern.test(text) ? bad(`expected text that matches ${pattern}`) : good(text);
   return makeField<string, O>(options, { kind: "string", read });
 }
@@ -84,7 +85,7 @@ export interface IntegerOptions extends FieldOptions<number> {
 export function integer<const O extends IntegerOptions>(options: O): Field<ValueOf<number, O>> {
   const { min = 0, max = Number.MAX_SAFE_INTEGER, unit } = options;
   const bounds = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
-  const read = (text: string): Reading<number> => {
+  const read = (text: string): FieldResult<number> => {
     const value = /^-?\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
     return value >= min && value <= max ? good(value) : bad(`expected a whole number ${bounds}`);
   };
@@ -96,7 +97,7 @@ const yes = new Set(["1", "true", "yes", "on"]);
 const no = new Set(["0", "false", "no", "off"]);
 
 export function boolean<const O extends FieldOptions<boolean>>(options: O): Field<ValueOf<boolean, O>> {
-  const read = (text: string): Reading<boolean> => {
+  const read = (text: string): FieldResult<boolean> => {
     const word = text.toLowerCase();
     if (yes.has(word)) return good(true);
     return no.has(word) ? good(false) : bad("expected true or false");
@@ -120,14 +121,14 @@ export function oneOf<const W extends string, const O extends FieldOptions<W>>(
   options: O,
 ): Field<ValueOf<W, O>> {
   const list = words.map((word) => `'${word}'`).join(", ");
-  const read = (text: string): Reading<W> => {
+  const read = (text: string): FieldResult<W> => {
     const found = words.find((word) => word === text);
     return found === undefined ? bad(`expected one of ${list}`) : good(found);
   };
   return makeField<W, O>(options, { kind: `one of ${list}`, read });
 }
 
-function readUrl(text: string, protocols: readonly string[]): Reading<string> {
+function readUrl(text: string, protocols: readonly string[]): FieldResult<string> {
   const expected = `expected a URL that starts with ${protocols.map((p) => `${p}://`).join(" or ")}`;
   if (!URL.canParse(text)) return bad(expected);
   return protocols.includes(new URL(text).protocol.slice(0, -1)) ? good(text) : bad(expected);
@@ -141,14 +142,14 @@ export interface UrlOptions<T> extends FieldOptions<T> {
 /** A URL without a password. The text is kept as given, without a final slash. */
 export function url<const O extends UrlOptions<string>>(options: O): Field<ValueOf<string, O>> {
   const protocols = options.protocols ?? ["http", "https"];
-  const read = (text: string): Reading<string> => readUrl(text.replace(/\/+$/, ""), protocols);
+  const read = (text: string): FieldResult<string> => readUrl(text.replace(/\/+$/, ""), protocols);
   return makeField<string, O>(options, { kind: "url", read });
 }
 
 /** A URL that may hold a password, such as DATABASE_URL. */
 export function secretUrl<const O extends UrlOptions<Redacted>>(options: O): Field<ValueOf<Redacted, O>> {
   const protocols = options.protocols ?? ["http", "https"];
-  const read = (text: string): Reading<Redacted> => {
+  const read = (text: string): FieldResult<Redacted> => {
     const reading = readUrl(text, protocols);
     return reading.ok ? good(new Redacted(reading.value)) : reading;
   };
@@ -160,7 +161,7 @@ export function secret<const O extends FieldOptions<Redacted> & { readonly minCh
   options: O,
 ): Field<ValueOf<Redacted, O>> {
   const { minChars = 1 } = options;
-  const read = (text: string): Reading<Redacted> =>
+  const read = (text: string): FieldResult<Redacted> =>
     text.length < minChars ? bad(`expected at least ${minChars} characters`) : good(new Redacted(text));
   return makeField<Redacted, O>(options, { kind: "secret", read, secret: true });
 }

@@ -1,7 +1,7 @@
 // A program for the tests of runMain: its first argument selects its behaviour. Prints what happens to it.
 
 import { createServer } from "node:net";
-import { aborted, ConfigError, runMain } from "../../src/index.ts";
+import { waitForAbort, ConfigError, runMain } from "../../src/index.ts";
 
 const behaviour = process.argv[2];
 
@@ -13,11 +13,11 @@ await runMain(
     if (behaviour === "config") throw new ConfigError([{ env: "PORT", message: "is required" }]);
     if (behaviour === "returns") return;
     console.log("ready");
-    await aborted(signal);
+    await waitForAbort(signal);
     console.log("draining");
     if (behaviour === "stuck") await Promise.withResolvers<void>().promise;
-    if (behaviour === "patient") await aborted(new AbortController().signal);
-    if (behaviour === "forgets-a-timer") void aborted(new AbortController().signal);
+    if (behaviour === "patient") await waitForAbort(new AbortController().signal);
+    if (behaviour === "forgets-a-timer") void waitForAbort(new AbortController().signal);
     if (behaviour === "leaks") createServer().listen(0, "127.0.0.1");
     if (behaviour === "stuck-in-close") stack.defer(() => Promise.withResolvers<void>().promise);
     if (behaviour === "rethrows") signal.throwIfAborted();

@@ -2,7 +2,7 @@
 // were made inside the sandbox, and opens only those that the policy allows.
 
 import type { Server, Socket } from "node:net";
-import { decide, type EgressPolicy } from "@dari/network";
+import { decideEgress, type EgressPolicy } from "@dari/network";
 import { createAuthority, type Authority } from "./authority.ts";
 import { createProxy } from "./proxy.ts";
 import { createTerminator } from "./terminator.ts";
@@ -107,6 +107,6 @@ function loopbackPorts(policy: EgressPolicy): number[] {
   const ports = policy.rules.flatMap((rule) =>
     rule.kind === "endpoint" && rule.address === "127.0.0.1" ? [rule.port] : [],
   );
-  const isOpen = (port: number): boolean => decide(policy, "127.0.0.1", port).allowed;
+  const isOpen = (port: number): boolean => decideEgress(policy, "127.0.0.1", port).allowed;
   return [...new Set(ports)].filter((port) => port !== proxyPort && port >= firstOpenPort && isOpen(port));
 }

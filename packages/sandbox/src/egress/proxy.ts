@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { EgressRefusedError, publicReason } from "@dari/network";
-import { answer, relay, requestHeaders, without } from "./relay.ts";
+import { sendAnswer, relayResponse, requestHeaders, withoutHeaders } from "./relay.ts";
 import type { Terminator } from "./terminator.ts";
 import type { Target, Traffic } from "./traffic.ts";
 
@@ -46,7 +46,7 @@ async function tunnel(
 
 async function forward(traffic: Traffic, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
   const url = URL.canParse(incoming.url ?? "") ? new URL(incoming.url!) : undefined;
-  if (url?.protocol !== "http:") return answer(response, 400, "this is a proxy: expected a URL of http://");
+  if (url?.protocol !== "http:") return sendAnswer(response, 400, "this is a proxy: expected a URL of http://");
   const target = { host: url.hostname, port: Number(url.port || 80) };
   let upstream: Socket | undefined;
   try {
@@ -56,13 +56,15 @@ async function forward(traffic: Traffic, incoming: IncomingMessage, response: Se
       createConnection: () => opened,
       path: `${url.pathname}${url.search}`,
       // The host is the allowed one, whatever the program's header says.
-      headers: { ...without(incoming.headers, requestHeaders), host: url.host },
+      headers: { ...withoutHeaders(incoming.headers, requestHeaders), host: url.host },
     };
     response.once("close", () => opened.destroy());
-    relay(traffic, incoming, response, options, () => answer(response, 502, `${target.host}: the connection broke`));
+    relayResponse(traffic, incoming, response, options, () =>
+      sendAnswer(response, 502, `${target.host}: the connection broke`),
+    );
   } catch (error) {
     upstream?.destroy();
-    answer(response, statusOf(error), describeRefusal(target, error));
+    sendAnswer(response, statusOf(error), describeRefusal(target, error));
   }
 }
 

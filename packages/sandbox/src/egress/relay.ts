@@ -19,7 +19,7 @@ export const responseHeaders = [...connectionHeaders, "proxy-authenticate", "tra
  * `onBroken` is called if the exchange breaks; what was already sent of the response stays.
  * @throws for headers that cannot be sent
  */
-export function relay(
+export function relayResponse(
   traffic: Traffic,
   incoming: IncomingMessage,
   response: ServerResponse,
@@ -31,7 +31,7 @@ export function relay(
   sent.once("response", (received) => {
     isAnswered = true;
     try {
-      response.writeHead(received.statusCode ?? 502, without(received.headers, responseHeaders));
+      response.writeHead(received.statusCode ?? 502, withoutHeaders(received.headers, responseHeaders));
       // A stream of events can be silent for a long time.
       response.flushHeaders();
     } catch {
@@ -74,11 +74,11 @@ function carryBody(traffic: Traffic, incoming: IncomingMessage, sent: ClientRequ
   });
 }
 
-export function without<T extends object>(headers: T, names: readonly string[]): T {
+export function withoutHeaders<T extends object>(headers: T, names: readonly string[]): T {
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !names.includes(name))) as T;
 }
 
-export function answer(response: ServerResponse, status: number, text: string): void {
+export function sendAnswer(response: ServerResponse, status: number, text: string): void {
   if (response.headersSent) return void response.destroy();
   response.writeHead(status, { "content-type": "text/plain; charset=utf-8", connection: "close" }).end(`${text}\n`);
 }

@@ -12,7 +12,7 @@ export interface EgressSecret {
 }
 
 /** `name`: in lower case, without a trailing dot. */
-export function secretsFor(secrets: readonly EgressSecret[], name: string, port: number): EgressSecret[] {
+export function secretsForHost(secrets: readonly EgressSecret[], name: string, port: number): EgressSecret[] {
   return secrets.filter(({ hosts }) => hosts.some((host) => isEgressHost(host, name, port)));
 }
 
@@ -37,7 +37,7 @@ const carriesCredentials = new Set([
 ]);
 
 /** Never throws. A value that a header cannot contain is refused when the headers are sent. */
-export function substitute(headers: IncomingHttpHeaders, secrets: readonly EgressSecret[]): IncomingHttpHeaders {
+export function insertSecrets(headers: IncomingHttpHeaders, secrets: readonly EgressSecret[]): IncomingHttpHeaders {
   const put = (text: string): string =>
     secrets.reduce((all, { placeholder, value }) => all.replaceAll(placeholder, () => value.reveal()), text);
   const changed = Object.entries(headers).map(([name, value]): [string, string | string[] | undefined] => {

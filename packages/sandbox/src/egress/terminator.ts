@@ -6,10 +6,10 @@ import { Agent, createServer, request as httpRequest, type IncomingMessage, type
 import { isIP, type Socket } from "node:net";
 import { pipeline, type Duplex } from "node:stream";
 import { connect as connectTls, TLSSocket } from "node:tls";
-import { normalHost, UntrustedHostError } from "@dari/network";
+import { normalizeHost, UntrustedHostError } from "@dari/network";
 import type { Authority } from "./authority.ts";
-import { answer, relay, requestHeaders, without } from "./relay.ts";
-import { secretsFor, substitute, type EgressSecret } from "./substitute.ts";
+import { sendAnswer, relayResponse, requestHeaders, withoutHeaders } from "./relay.ts";
+import { secretsForHost, insertSecrets, type EgressSecret } from "./substitute.ts";
 import type { Target, Traffic } from "./traffic.ts";
 
 export interface Terminator {
@@ -54,13 +54,13 @@ export function createTerminator(
     upgrade(traffic, tunnels.get(client)!, incoming, client, head);
   });
   server.on("clientError", (_error, client) => client.destroy());
-  const secretsOf = ({ host, port }: Target): EgressSecret[] => secretsFor(secrets, normalHost(host), port);
+  const secretsOf = ({ host, port }: Target): EgressSecret[] => secretsForHost(secrets, normalizeHost(host), port);
   return {
-    isFor: (target) => isIP(normalHost(target.host)) === 0 && secretsOf(target).length > 0,
-    open: (target) => traffic.openSecured(target, (plain) => verified(plain, normalHost(target.host), trusted)),
+    isFor: (target) => isIP(normalizeHost(target.host)) === 0 && secretsOf(target).length > 0,
+    open: (target) => traffic.openSecured(target, (plain) => verified(plain, normalizeHost(target.host), trusted)),
     take(client, head, target, upstream) {
       if (client.destroyed) return void upstream.destroy();
-      const name = normalHost(target.host);
+      const name = normalizeHost(target.host);
       if (head.length > 0) client.unshift(head);
       const secureContext = authority.contextFor(name);
       const inner = new TLSSocket(client, { isServer: true, secureContext, ALPNProtocols: protocols });
@@ -129,15 +129,16 @@ function serve(traffic: Traffic, tunnel: Tunnel, incoming: IncomingMessage, resp
     if (tunnel.upstream.destroyed) socket.end();
   });
   const refusal = refusalOf(incoming);
-  if (refusal !== undefined) return answer(response, ...refusal);
-  const headers = headersOf(tunnel, without(incoming.headers, requestHeaders));
-  if (charsOf(headers) > headerCharsMax) return answer(response, 431, "the headers are too large with their values");
+  if (refusal !== undefined) return sendAnswer(response, ...refusal);
+  const headers = headersOf(tunnel, withoutHeaders(incoming.headers, requestHeaders));
+  if (charsOf(headers) > headerCharsMax)
+    return sendAnswer(response, 431, "the headers are too large with their values");
   try {
     // A broken connection closes the other one, as without a proxy, so clients notice it.
     const onBroken = (): void => void socket.destroy();
-    relay(traffic, incoming, response, { agent: tunnel.agent, path: incoming.url, headers }, onBroken);
+    relayResponse(traffic, incoming, response, { agent: tunnel.agent, path: incoming.url, headers }, onBroken);
   } catch {
-    answer(response, 502, "the sandbox's proxy cannot send the value of a credential in a header");
+    sendAnswer(response, 502, "the sandbox's proxy cannot send the value of a credential in a header");
   }
 }
 
@@ -156,7 +157,7 @@ function isWebSocket({ method, headers }: IncomingMessage): boolean {
 
 /** The host is the verified one, whatever the program says: other hosts may have the same address. */
 function headersOf({ host, secrets }: Tunnel, headers: IncomingMessage["headers"]): IncomingMessage["headers"] {
-  return { ...substitute(headers, secrets), host };
+  return { ...insertSecrets(headers, secrets), host };
 }
 
 function charsOf(headers: IncomingMessage["headers"]): number {
@@ -167,7 +168,7 @@ function charsOf(headers: IncomingMessage["headers"]): number {
  * Waits for the host's response before it reads from `client`. Disconnects a client that sends data or closes earlier.
  */
 function upgrade(traffic: Traffic, tunnel: Tunnel, incoming: IncomingMessage, client: Socket, head: Buffer): void {
-  const headers = headersOf(tunnel, without(incoming.headers, notUpgraded));
+  const headers = headersOf(tunnel, withoutHeaders(incoming.headers, notUpgraded));
   const isRefused = refusalOf(incoming) !== undefined || charsOf(headers) > headerCharsMax;
   if (isRefused || head.length > 0 || tunnel.open >= openRequestsMax) return void client.destroy();
   tunnel.open += 1;

@@ -3,31 +3,31 @@
 
 import { once } from "node:events";
 import type { Duplex } from "node:stream";
-import type { Launched } from "../launch.ts";
+import type { LaunchedProcess } from "../launch.ts";
 import type { ProcessTree } from "../process-tree.ts";
-import { within } from "../within.ts";
-import { sweep } from "./confine.ts";
+import { withTimeout } from "../with-timeout.ts";
+import { killProcessesOfUser } from "./run-native.ts";
 
 /** Longer than the program's own time limit. */
 const killDeadlineMs = 30_000;
 /** Its exit code if something survived. */
 const leftOver = 124;
 
-export function confinedTree(o: { launched: Launched; control: Duplex; user: number }): ProcessTree {
+export function createConfinedTree(o: { launched: LaunchedProcess; control: Duplex; user: number }): ProcessTree {
   const { launched, control, user } = o;
   return {
     async kill() {
       const closed: Promise<unknown> = control.closed ? Promise.resolve() : once(control, "close");
       control.end();
-      const exit = await within(killDeadlineMs, launched.exited);
+      const exit = await withTimeout(killDeadlineMs, launched.exited);
       // It has killed everything, unless it was killed itself.
       if (exit?.signal === null && exit.code !== leftOver) return;
       if (exit === undefined) process.kill(launched.pid, "SIGKILL");
       await launched.exited;
       // If its starter died, the exit is only assumed. Until it has really ended, it kills all processes of this user.
-      await within(killDeadlineMs, closed);
+      await withTimeout(killDeadlineMs, closed);
       control.destroy();
-      await sweep(user);
+      await killProcessesOfUser(user);
     },
   };
 }

@@ -3,9 +3,9 @@
 import { realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { etcPaths } from "../bwrap-arguments.ts";
-import { processCpuSeconds, userShares } from "../rlimits.ts";
+import { processCpuSeconds, userLimitShares } from "../rlimits.ts";
 import type { SandboxSpec } from "../types.ts";
-import type { Place } from "./places.ts";
+import type { UserAndPorts } from "./user-and-ports.ts";
 
 /** Programs, libraries and the files in `etcPaths`, as in a sandbox with its own file system. */
 const systemPaths = [
@@ -26,7 +26,7 @@ const processesFactor = 4;
 export interface Confinement {
   readonly spec: SandboxSpec;
   readonly env: Readonly<Record<string, string>>;
-  readonly place: Place;
+  readonly place: UserAndPorts;
   /** The newest Landlock version that is used. */
   readonly version: number;
   readonly workspace: string;
@@ -38,7 +38,7 @@ export interface Confinement {
 }
 
 /** Returns pairs of name and value, each terminated by NUL, after eight digits with their length. */
-export async function confinementWords(o: Confinement): Promise<Buffer> {
+export async function encodeConfinement(o: Confinement): Promise<Buffer> {
   const { spec, place } = o;
   // A rule applies to the file that a path leads to, so a link needs a rule for its target.
   const readable = await Promise.all([o.imageDir, ...spec.readOnlyPaths].map((path) => realpath(path)));
@@ -72,12 +72,12 @@ function limitPairs({ limits }: SandboxSpec): (readonly [string, number])[] {
     fileBytes,
     cpu: processCpuSeconds(limits),
     processes: processes === undefined ? undefined : processes * processesFactor,
-    ...userShares(),
+    ...userLimitShares(),
   };
   return Object.entries(bounds).flatMap(([name, bound]) => (bound === undefined ? [] : [[name, bound] as const]));
 }
 
 /** Returns the program's directories. `tmp` is beside the others and removed with the sandbox. */
-export function directoriesOf(slotDir: string): Pick<Confinement, "workspace" | "state" | "tmp"> {
+export function confinedDirectories(slotDir: string): Pick<Confinement, "workspace" | "state" | "tmp"> {
   return { workspace: join(slotDir, "workspace"), state: join(slotDir, "state"), tmp: join(slotDir, "tmp") };
 }

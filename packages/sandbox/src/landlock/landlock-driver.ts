@@ -7,15 +7,15 @@ import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { text } from "node:stream/consumers";
 import { nativeCommand, nativeProblem, removeTree } from "@dari/native";
-import { findGroupPlaces, groupCandidates, type ControlGroup, type GroupPlaces } from "../control-groups.ts";
+import { findControlGroupDirs, groupCandidates, type ControlGroup, type ControlGroupDirs } from "../control-groups.ts";
 import { egressEnvironment } from "../egress/egress.ts";
 import { launchInGroup } from "../group-launch.ts";
-import { exitThroughLauncher, type Launched, type Starter } from "../launch.ts";
+import { decodeLauncherExit, type LaunchedProcess, type Starter } from "../launch.ts";
 import { findProgram, tryTimeoutMs } from "../programs.ts";
 import { isHostRoot } from "../rlimits.ts";
 import { supervisedFilter } from "../seccomp/filter.ts";
-import { checkSpec, diskTmpOf, programEnvironment, workingFolders } from "../slot.ts";
-import { findStarter, noStarter } from "../starter.ts";
+import { checkSpec, diskTmpOf, programEnvironment, openWorkingFolders } from "../slot.ts";
+import { findStarter, starterUnavailable } from "../starter.ts";
 import {
   SandboxStartError,
   type Guarantees,
@@ -26,14 +26,14 @@ import {
   type SandboxSpec,
   type SandboxUsage,
 } from "../types.ts";
-import { watchSandbox } from "../watch.ts";
-import { within } from "../within.ts";
-import { ask, giveTo } from "./confine.ts";
-import { confinedTree } from "./confined-tree.ts";
-import { confinementWords, directoriesOf } from "./confinement.ts";
-import { takePlace, type Place } from "./places.ts";
-import { openWayIn } from "./way-in.ts";
-import { openWayOut, type WayOut } from "./way-out.ts";
+import { watchSandbox } from "../watch-sandbox.ts";
+import { withTimeout } from "../with-timeout.ts";
+import { runNative, changeOwner } from "./run-native.ts";
+import { createConfinedTree } from "./confined-tree.ts";
+import { encodeConfinement, confinedDirectories } from "./confinement.ts";
+import { takeUserAndPorts, type UserAndPorts } from "./user-and-ports.ts";
+import { makeAncestorsSearchable } from "./searchable-ancestors.ts";
+import { openLandlockEgress, type LandlockEgress } from "./landlock-egress.ts";
 
 /** For the input, and for the system call filter. */
 const launcherPipes = 2;
@@ -44,7 +44,7 @@ interface Means {
   readonly ownDir: string;
   /** The Landlock version. */
   readonly version: number;
-  readonly groups: GroupPlaces | undefined;
+  readonly groups: ControlGroupDirs | undefined;
 }
 
 type Found = { readonly means: Means; readonly guarantees: Guarantees } | { readonly reason: string };
@@ -92,17 +92,18 @@ export function createLandlockDriver(o: LandlockOptions = {}): SandboxDriver {
 
 /** What one sandbox holds until it is killed. */
 interface Holds {
-  readonly place: Place;
-  readonly wayOut: WayOut | undefined;
+  readonly place: UserAndPorts;
+  readonly wayOut: LandlockEgress | undefined;
 }
 
 async function start(spec: SandboxSpec, means: Means): Promise<Sandbox> {
-  const place = await takePlace();
+  const place = await takeUserAndPorts();
   if (place === undefined)
     throw new SandboxStartError("no user and no ports are left on this machine for one more sandbox of landlock");
   const undo: (() => unknown)[] = [() => place.leave()];
   try {
-    const wayOut = typeof spec.network === "object" ? await openWayOut(spec.network, spec.slotDir, place) : undefined;
+    const wayOut =
+      typeof spec.network === "object" ? await openLandlockEgress(spec.network, spec.slotDir, place) : undefined;
     undo.push(() => wayOut?.close());
     return await startIn(spec, means, { place, wayOut });
   } catch (error) {
@@ -113,11 +114,11 @@ async function start(spec: SandboxSpec, means: Means): Promise<Sandbox> {
 
 async function startIn(spec: SandboxSpec, means: Means, holds: Holds): Promise<Sandbox> {
   const { slotDir } = spec;
-  const { workspace, state, tmp } = directoriesOf(slotDir);
+  const { workspace, state, tmp } = confinedDirectories(slotDir);
   const { launched, group, complaint } = await launchIn(spec, means, holds);
   const { user } = holds.place;
-  const tree = confinedTree({ launched, control: launched.launcherPipes[0]!, user });
-  const folders = workingFolders(slotDir);
+  const tree = createConfinedTree({ launched, control: launched.launcherPipes[0]!, user });
+  const folders = openWorkingFolders(slotDir);
   const watch = watchSandbox({
     slotDir: () => slotDir,
     folders: ["workspace", "state", ...(spec.diskTmpBytes === undefined ? ["tmp"] : [])],
@@ -147,7 +148,7 @@ async function startIn(spec: SandboxSpec, means: Means, holds: Holds): Promise<S
   async function claim(turnDir = slotDir): Promise<void> {
     if (turnDir !== slotDir) throw new TypeError("a sandbox of landlock has its slot's directories and no others");
     await folders.create();
-    await giveTo(user, [workspace, state]);
+    await changeOwner(user, [workspace, state]);
   }
   let killed: Promise<void> | undefined;
   return {
@@ -168,17 +169,17 @@ async function launchIn(
   asked: SandboxSpec,
   means: Means,
   { place, wayOut }: Holds,
-): Promise<{ launched: Launched; group: ControlGroup | undefined; complaint: Promise<string> }> {
+): Promise<{ launched: LaunchedProcess; group: ControlGroup | undefined; complaint: Promise<string> }> {
   const trust = wayOut?.trustDir === undefined ? [] : [wayOut.trustDir];
   const spec = { ...asked, readOnlyPaths: [...asked.readOnlyPaths, ...trust] };
-  const { workspace, state, tmp } = directoriesOf(spec.slotDir);
+  const { workspace, state, tmp } = confinedDirectories(spec.slotDir);
   await mkdir(tmp, { recursive: true, mode: 0o700 });
   await Promise.all([
-    openWayIn([spec.slotDir, spec.imageDir, ...spec.readOnlyPaths], means.ownDir),
+    makeAncestorsSearchable([spec.slotDir, spec.imageDir, ...spec.readOnlyPaths], means.ownDir),
     chmod(spec.slotDir, 0o700),
   ]);
   const proxied = wayOut === undefined ? {} : egressEnvironment(wayOut.port, wayOut.trustDir);
-  const words = await confinementWords({
+  const words = await encodeConfinement({
     spec,
     env: { ...programEnvironment(spec, { home: state, tmp }), ...proxied },
     place,
@@ -204,7 +205,7 @@ async function launchIn(
 }
 
 function describeExit(exit: SandboxExit, complaint: string): SandboxExit {
-  if (complaint === "") return exitThroughLauncher(exit);
+  if (complaint === "") return decodeLauncherExit(exit);
   const hint = complaint.includes("ermission denied")
     ? "; the sandbox's user must be allowed to enter every directory above it (chmod o+x)"
     : "";
@@ -215,16 +216,16 @@ async function findMeans(o: LandlockOptions): Promise<Found> {
   const problem = nativeProblem();
   if (problem !== undefined) return { reason: problem };
   if (!isHostRoot()) return { reason: "each sandbox has a user of its own, for which the worker must run as root" };
-  const kernels = Number(await ask("confine", ["abi"]));
+  const kernels = Number(await runNative("confine", ["abi"]));
   if (kernels < versionMin) {
     const has = kernels === 0 ? "has no Landlock, or none is allowed here" : `has version ${kernels} of Landlock`;
     return { reason: `the kernel ${has}; at least version ${versionMin} is needed (Linux 6.7)` };
   }
   const version = Math.min(kernels, o.versionMax ?? versionMax);
-  const groups = o.controlGroups === false ? undefined : await findGroupPlaces();
+  const groups = o.controlGroups === false ? undefined : await findControlGroupDirs();
   // Its programs end by themselves when this process is gone: a killed one could not kill the rest.
   const starter = await findStarter({ pipes: 3 + launcherPipes, isFollowed: false });
-  if (starter === undefined) return { reason: noStarter };
+  if (starter === undefined) return { reason: starterUnavailable };
   const reasons: string[] = [];
   for (const candidate of groupCandidates(groups)) {
     const means = { starter, version, groups: candidate, ownDir: o.ownDir ?? tmpdir() };
@@ -251,7 +252,7 @@ async function tryOut(means: Means): Promise<string | undefined> {
     const sandbox = await start(spec, means);
     try {
       for (const said of [sandbox.stdout, sandbox.stderr]) said.resume();
-      const exit = await within(tryTimeoutMs, sandbox.exited);
+      const exit = await withTimeout(tryTimeoutMs, sandbox.exited);
       if (exit === undefined) return `its program did not end within ${tryTimeoutMs} ms`;
       if (exit.code !== 0) return exit.startError ?? `its program ended with ${exit.code ?? exit.signal}`;
     } finally {

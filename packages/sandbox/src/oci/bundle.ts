@@ -8,28 +8,28 @@ import { basename, dirname, join } from "node:path";
 import { nativeFile } from "@dari/native";
 import {
   defaultTmpBytes,
-  guardedPaths,
-  innerId,
-  insidePathOf,
+  protectedProcPaths,
+  userIdInside,
+  toPathInside,
   insidePaths,
   isSystemPath,
-  scriptInside,
+  scriptPathInside,
   systemDirectories,
-  trustInside,
+  trustPathInside,
 } from "../bwrap-arguments.ts";
 import { devicePaths } from "../device-nodes.ts";
-import { enterInside, nativeInside } from "../enter-program.ts";
-import { ownName } from "../proc.ts";
+import { enterCommandInside, nativePathInside } from "../enter-input.ts";
+import { createOwnedName } from "../proc.ts";
 import { terminals } from "../namespace-shares.ts";
 import { isHostRoot } from "../rlimits.ts";
 import { diskTmpOf } from "../slot.ts";
 import { systemCallFilter } from "../seccomp/filter.ts";
 import type { Egress } from "../egress/egress.ts";
 import type { SandboxSpec } from "../types.ts";
-import { limitsInKernel } from "./own-kernel.ts";
+import { limitsForGuestKernel } from "./guest-kernel.ts";
 import type { Runtime } from "./runtimes.ts";
 
-const toolsInside = dirname(nativeInside);
+const toolsInside = dirname(nativePathInside);
 const filterInside = `${toolsInside}/filter`;
 /** The same path as in relay.c of @dari/native. */
 const portsInside = `${toolsInside}/ports`;
@@ -41,20 +41,20 @@ const portsInside = `${toolsInside}/ports`;
 const spareId = 4_294_967_293;
 
 /** Returns the directory of our own programs for containers. It is created below `dir`, once for equal contents. */
-export async function openTools(dir: string): Promise<string> {
+export async function installTools(dir: string): Promise<string> {
   const files = {
-    [basename(nativeInside)]: await readFile(nativeFile),
+    [basename(nativePathInside)]: await readFile(nativeFile),
     filter: systemCallFilter(),
     // Where the spec's script is mounted.
-    [basename(scriptInside)]: Buffer.of(),
+    [basename(scriptPathInside)]: Buffer.of(),
   };
   const digest = createHash("sha256");
   for (const [name, bytes] of Object.entries(files)) digest.update(name).update(bytes);
   const tools = join(dir, `tools-${digest.digest("hex").slice(0, 16)}`);
   if (existsSync(tools)) return tools;
-  const fresh = join(dir, ownName());
+  const fresh = join(dir, createOwnedName());
   // Where an egress's certificates and sockets are mounted.
-  for (const path of [trustInside, portsInside]) await mkdir(join(fresh, basename(path)), { recursive: true });
+  for (const path of [trustPathInside, portsInside]) await mkdir(join(fresh, basename(path)), { recursive: true });
   for (const [name, bytes] of Object.entries(files)) await writeFile(join(fresh, name), bytes, { mode: 0o700 });
   // If another process was faster, keep its files.
   await rename(fresh, tools).catch(() => rm(fresh, { recursive: true }));
@@ -63,7 +63,7 @@ export async function openTools(dir: string): Promise<string> {
 
 export interface BundleOptions {
   readonly spec: SandboxSpec;
-  /** See `openTools`. */
+  /** See `installTools`. */
   readonly toolsDir: string;
   /** Replaces /etc. */
   readonly etcDir: string;
@@ -73,7 +73,7 @@ export interface BundleOptions {
 }
 
 /** Returns the directory of a bundle with a listening socket for each relayed port. */
-export function portsDirOf(dir: string): string {
+export function socketDirOf(dir: string): string {
   return join(dir, "ports");
 }
 
@@ -81,7 +81,7 @@ export function portsDirOf(dir: string): string {
 export async function writeBundle(dir: string, o: BundleOptions): Promise<void> {
   const root = join(dir, "rootfs");
   await mkdir(root, { recursive: true, mode: 0o700 });
-  await mkdir(portsDirOf(dir), { mode: 0o700 });
+  await mkdir(socketDirOf(dir), { mode: 0o700 });
   const links = [
     ...systemDirectories().flatMap(({ path, target }) => (target === undefined ? [] : [[target, path] as const])),
     ["workspace/input", insidePaths.input] as const,
@@ -94,26 +94,26 @@ export async function writeBundle(dir: string, o: BundleOptions): Promise<void> 
 }
 
 /** A worker that is not root can be only one user inside, which must be root for the runtime. */
-export function innerUser(hasUserNamespace: boolean): number {
-  return hasUserNamespace && isHostRoot() ? Number(innerId) : 0;
+export function containerUser(hasUserNamespace: boolean): number {
+  return hasUserNamespace && isHostRoot() ? Number(userIdInside) : 0;
 }
 
 function configOf(dir: string, o: BundleOptions): object {
   const { spec, hasUserNamespace } = o;
-  const user = innerUser(hasUserNamespace);
-  const guarded = guardedPaths();
+  const user = containerUser(hasUserNamespace);
+  const guarded = protectedProcPaths();
   const namespaces = ["pid", "ipc", "uts", "mount", "cgroup"];
   if (hasUserNamespace) namespaces.push("user");
   if (spec.network !== "open") namespaces.push("network");
-  const full = o.runtime.kind.sharesKernel ? 0 : (limitsInKernel(spec.limits, o.egress).processes ?? 0);
+  const full = o.runtime.kind.sharesKernel ? 0 : (limitsForGuestKernel(spec.limits, o.egress).processes ?? 0);
   const relayed = relayedPorts(o);
-  const relay = relayed.length === 0 ? [] : [nativeInside, "relay", relayed.join(",")];
+  const relay = relayed.length === 0 ? [] : [nativePathInside, "relay", relayed.join(",")];
   return {
     ociVersion: "1.0.2",
     process: {
       terminal: false,
       user: { uid: user, gid: user },
-      args: [nativeInside, "container", "inside", filterInside, String(full), ...relay, ...enterInside, "5"],
+      args: [nativePathInside, "container", "inside", filterInside, String(full), ...relay, ...enterCommandInside, "5"],
       env: [],
       cwd: insidePaths.workspace,
       capabilities: { bounding: [], effective: [], inheritable: [], permitted: [], ambient: [] },
@@ -177,9 +177,9 @@ function mountsOf(dir: string, o: BundleOptions): object[] {
     diskTmp === undefined ? inMemory("/tmp", [...closed, "mode=1777", size]) : writable(diskTmp.dir, "/tmp"),
     readOnly(etcDir, "/etc"),
     readOnly(toolsDir, toolsInside),
-    ...(trustDir === undefined ? [] : [readOnly(trustDir, trustInside)]),
-    ...(relayedPorts(o).length === 0 ? [] : [readOnly(portsDirOf(dir), portsInside)]),
-    ...spec.readOnlyPaths.filter((path) => !isSystemPath(path)).map((path) => readOnly(path, insidePathOf(spec, path))),
+    ...(trustDir === undefined ? [] : [readOnly(trustDir, trustPathInside)]),
+    ...(relayedPorts(o).length === 0 ? [] : [readOnly(socketDirOf(dir), portsInside)]),
+    ...spec.readOnlyPaths.filter((path) => !isSystemPath(path)).map((path) => readOnly(path, toPathInside(spec, path))),
     readOnly(spec.imageDir, insidePaths.image),
     writable(join(spec.slotDir, "workspace"), insidePaths.workspace),
     writable(join(spec.slotDir, "state"), insidePaths.state),

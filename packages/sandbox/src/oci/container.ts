@@ -4,15 +4,15 @@ import type { Duplex } from "node:stream";
 import { join } from "node:path";
 import { nativeCommand } from "@dari/native";
 import type { Launcher } from "../bwrap-launcher.ts";
-import { planGroup, type ControlGroup, type GroupPlaces } from "../control-groups.ts";
+import { planControlGroup, type ControlGroup, type ControlGroupDirs } from "../control-groups.ts";
 import type { Egress } from "../egress/egress.ts";
-import { groupCommand } from "../group-launch.ts";
-import { launch, type Launched } from "../launch.ts";
-import { ownName, readProcess, type ProcessIdentity } from "../proc.ts";
+import { inGroupCommand } from "../group-launch.ts";
+import { launch, type LaunchedProcess } from "../launch.ts";
+import { createOwnedName, readProcess, type ProcessIdentity } from "../proc.ts";
 import type { SandboxLimits, SandboxSpec } from "../types.ts";
-import { portsDirOf, writeBundle } from "./bundle.ts";
-import { limitsOfKernel, serveRelay } from "./own-kernel.ts";
-import { deleteContainer, rootOf, runtimeEnvironment, type Runtime } from "./runtimes.ts";
+import { socketDirOf, writeBundle } from "./bundle.ts";
+import { limitsForHost, listenForRelay } from "./guest-kernel.ts";
+import { deleteContainer, rootOption, runtimeEnvironment, type Runtime } from "./runtimes.ts";
 
 export interface Container extends Omit<Launcher, "isGone" | "run" | "discard"> {
   /** Sends the environment to its first process, and `words` to `enter`. */
@@ -25,13 +25,13 @@ export interface Container extends Omit<Launcher, "isGone" | "run" | "discard"> 
   remove(): Promise<void>;
 }
 
-export interface ContainerMeans {
+export interface ContainerOptions {
   readonly runtime: Runtime;
   readonly toolsDir: string;
   readonly etcDir: string;
   readonly egress: Egress | undefined;
   readonly hasUserNamespace: boolean;
-  readonly groups: GroupPlaces | undefined;
+  readonly groups: ControlGroupDirs | undefined;
 }
 
 /** Pipes besides stdout, stderr and the channel: control, words, and the channel that hands over sockets. */
@@ -39,21 +39,21 @@ const pipes = 2;
 const handOverFd = 4 + pipes;
 
 /** @throws SandboxStartError, or the system's error if bundle or group cannot be created; nothing is left then */
-export async function startContainer(spec: SandboxSpec, means: ContainerMeans): Promise<Container> {
+export async function startContainer(spec: SandboxSpec, means: ContainerOptions): Promise<Container> {
   const { runtime, egress } = means;
-  const id = ownName();
+  const id = createOwnedName();
   const bundle = join(runtime.dir, id);
   const group = groupOf(means, spec.limits);
   try {
     await writeBundle(bundle, { spec, ...means });
-    if (egress !== undefined && !runtime.kind.sharesKernel) await serveRelay(portsDirOf(bundle), egress);
+    if (egress !== undefined && !runtime.kind.sharesKernel) await listenForRelay(socketDirOf(bundle), egress);
     const pidFile = join(bundle, "pid");
     const program = [
       ...[...nativeCommand("container"), "outside", pidFile, ...(group?.inside ?? []), "--"],
-      ...[runtime.program, ...runtime.kind.globalOptions, ...rootOf(runtime), "run", "--detach"],
+      ...[runtime.program, ...runtime.kind.globalOptions, ...rootOption(runtime), "run", "--detach"],
       ...["--bundle", bundle, "--pid-file", pidFile, id],
     ];
-    const command = group === undefined ? program : groupCommand(group.outside, 2, program);
+    const command = group === undefined ? program : inGroupCommand(group.outside, 2, program);
     const launched = await launch({
       command: command[0]!,
       args: command.slice(1),
@@ -70,7 +70,11 @@ export async function startContainer(spec: SandboxSpec, means: ContainerMeans): 
   }
 }
 
-function containerOf(launched: Launched, group: ControlGroup | undefined, remove: () => Promise<void>): Container {
+function containerOf(
+  launched: LaunchedProcess,
+  group: ControlGroup | undefined,
+  remove: () => Promise<void>,
+): Container {
   const [control, wordsPipe] = launched.launcherPipes as [Duplex, Duplex];
   return {
     launched,
@@ -97,9 +101,9 @@ interface GroupWords {
 /**
  * The runtime and its many threads are not in the group, unless it has its own kernel, which is what must be limited.
  */
-function groupOf({ groups, runtime }: ContainerMeans, limits: SandboxLimits): GroupWords | undefined {
+function groupOf({ groups, runtime }: ContainerOptions, limits: SandboxLimits): GroupWords | undefined {
   if (groups === undefined) return undefined;
-  const group = planGroup(groups, runtime.kind.sharesKernel ? limits : limitsOfKernel(limits));
+  const group = planControlGroup(groups, runtime.kind.sharesKernel ? limits : limitsForHost(limits));
   const isInside = (step: string): boolean => step === "enter" && runtime.kind.sharesKernel;
   return {
     group,

@@ -7,13 +7,13 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { nativeProblem } from "@dari/native";
 import { createBackground, type Background } from "../background.ts";
-import { etcAdded, etcPaths, insidePathOf, insidePaths, trustInside } from "../bwrap-arguments.ts";
-import { boundsTree, findGroupPlaces, groupCandidates } from "../control-groups.ts";
+import { ownEtcFiles, etcPaths, toPathInside, insidePaths, trustPathInside } from "../bwrap-arguments.ts";
+import { canBoundTree, findControlGroupDirs, groupCandidates } from "../control-groups.ts";
 import { egressEnvironment, openEgress } from "../egress/egress.ts";
-import { enterWords } from "../enter-program.ts";
-import { namespacedSandbox } from "../namespaced-sandbox.ts";
+import { encodeEnterInput } from "../enter-input.ts";
+import { createNamespacedSandbox } from "../namespaced-sandbox.ts";
 import { findProgram, tryTimeoutMs } from "../programs.ts";
-import { isHostRoot, processesOfUser, processLimits } from "../rlimits.ts";
+import { isHostRoot, countProcessesOfUser, processLimits } from "../rlimits.ts";
 import { checkSpec, programEnvironment } from "../slot.ts";
 import { openSystemFiles, type SystemFiles } from "../system-files.ts";
 import {
@@ -24,14 +24,14 @@ import {
   type SandboxDriver,
   type SandboxSpec,
 } from "../types.ts";
-import { within } from "../within.ts";
+import { withTimeout } from "../with-timeout.ts";
 import { openNamespaceShares, type NamespaceShares } from "../namespace-shares.ts";
-import { innerUser, openTools } from "./bundle.ts";
-import { startContainer, type Container, type ContainerMeans } from "./container.ts";
-import { limitsInKernel, limitsOfKernel } from "./own-kernel.ts";
+import { containerUser, installTools } from "./bundle.ts";
+import { startContainer, type Container, type ContainerOptions } from "./container.ts";
+import { limitsForGuestKernel, limitsForHost } from "./guest-kernel.ts";
 import { findRuntimes, sweepContainers, type Runtime } from "./runtimes.ts";
 
-interface Means extends Omit<ContainerMeans, "etcDir" | "egress"> {
+interface Means extends Omit<ContainerOptions, "etcDir" | "egress"> {
   readonly systemFiles: SystemFiles;
   readonly shares: NamespaceShares | undefined;
 }
@@ -86,30 +86,30 @@ async function start(
   const egress = typeof network === "object" ? openEgress(network, slotDir) : undefined;
   const trustDir = egress?.trustDir;
   const { sharesKernel } = means.runtime.kind;
-  const limits = sharesKernel ? spec.limits : limitsInKernel(spec.limits, egress);
+  const limits = sharesKernel ? spec.limits : limitsForGuestKernel(spec.limits, egress);
   try {
     const container = await startContainer(spec, { ...means, etcDir: means.systemFiles.dir, egress });
     container.run(
       {
         ...programEnvironment(spec, { home: insidePaths.state, tmp: "/tmp" }),
-        ...(egress === undefined ? {} : egressEnvironment(undefined, trustDir && trustInside)),
+        ...(egress === undefined ? {} : egressEnvironment(undefined, trustDir && trustPathInside)),
       },
-      enterWords({
+      encodeEnterInput({
         ports: sharesKernel ? (egress?.ports ?? []) : [],
         limits: processLimits(limits, {
-          processes: sharesKernel ? processesOfUser(limits, undefined) : limits.processes,
+          processes: sharesKernel ? countProcessesOfUser(limits, undefined) : limits.processes,
           hasOwnKernel: !sharesKernel,
         }),
-        argv: spec.argv.map((word) => insidePathOf(spec, word)),
+        argv: spec.argv.map((word) => toPathInside(spec, word)),
       }),
     );
     void container.init.then((init) => init !== undefined && means.shares?.apply(init.pid));
-    const sandbox = namespacedSandbox(spec, {
+    const sandbox = createNamespacedSandbox(spec, {
       program: container,
       egress,
       background,
-      isBounded: boundsTree(means.groups),
-      ...(sharesKernel ? {} : { watched: { pid: container.launched.pid, limits: limitsOfKernel(spec.limits) } }),
+      isBounded: canBoundTree(means.groups),
+      ...(sharesKernel ? {} : { watched: { pid: container.launched.pid, limits: limitsForHost(spec.limits) } }),
       name: means.runtime.program,
       exceeded: () => (container.isFull() ? "processes" : undefined),
       onKill: () => container.hangUp(),
@@ -128,7 +128,7 @@ async function findMeans(o: OciOptions): Promise<Found> {
   try {
     const runtimes = await findRuntimes(o.runtime);
     if (runtimes.length === 0) return { reason: `the program ${o.runtime ?? "crun or runc"} was not found` };
-    const systemFiles = await openSystemFiles(etcPaths, etcAdded);
+    const systemFiles = await openSystemFiles(etcPaths, ownEtcFiles);
     const reasons: string[] = [];
     for (const runtime of runtimes) {
       const found = await findMeansOf(runtime, systemFiles, o);
@@ -142,8 +142,8 @@ async function findMeans(o: OciOptions): Promise<Found> {
 }
 
 async function findMeansOf(runtime: Runtime, systemFiles: SystemFiles, o: OciOptions): Promise<Found> {
-  const toolsDir = await openTools(runtime.dir);
-  const groups = o.controlGroups === false ? undefined : await findGroupPlaces();
+  const toolsDir = await installTools(runtime.dir);
+  const groups = o.controlGroups === false ? undefined : await findControlGroupDirs();
   // A separate kernel has its own limits.
   const shares = runtime.kind.sharesKernel ? openNamespaceShares() : undefined;
   let reason: string | undefined;
@@ -232,7 +232,7 @@ async function tryOut(means: Means, withinMs: number): Promise<Failed | undefine
       background,
     );
     try {
-      const reason = await within(withinMs, judge(sandbox, container, means));
+      const reason = await withTimeout(withinMs, judge(sandbox, container, means));
       if (reason === undefined) return { reason: `it did not end within ${withinMs} ms`, isLate: true };
       return reason === "" ? undefined : { reason, isLate: false };
     } finally {
@@ -302,14 +302,14 @@ function describe(means: Means): Guarantees {
       sharesKernel
         ? "the kernel is shared with the host, behind a filter of system calls"
         : "the kernel is the runtime's",
-      ...(boundsTree(groups)
+      ...(canBoundTree(groups)
         ? []
         : ["no control groups can be made here: memory and processes are looked at five times a second instead"]),
       ...(groups?.cpu === undefined
         ? ["no control group shares out processor time here: an agent of many processes takes more of it than others"]
         : []),
       ...(isHostRoot() ? [`the worker runs as root: a program that escaped${fromKernel} would be root`] : []),
-      ...(innerUser(means.hasUserNamespace) === 0 ? ["programs are root inside, without any capability"] : []),
+      ...(containerUser(means.hasUserNamespace) === 0 ? ["programs are root inside, without any capability"] : []),
       ...(means.hasUserNamespace ? [] : ["no user namespace can be made here"]),
     ],
   };

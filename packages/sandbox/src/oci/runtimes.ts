@@ -5,8 +5,8 @@ import { existsSync } from "node:fs";
 import { lstat, mkdir, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, isAbsolute, join } from "node:path";
-import { isLeftBehind } from "../proc.ts";
-import { findProgram, succeeds } from "../programs.ts";
+import { isOrphanName } from "../proc.ts";
+import { findProgram, exitsSuccessfully } from "../programs.ts";
 
 export interface Runtime {
   /** Absolute. */
@@ -56,12 +56,15 @@ export async function findRuntimes(named: string | undefined): Promise<Runtime[]
   return found;
 }
 
-export const rootOf = (runtime: Runtime): string[] => ["--root", join(runtime.dir, "state")];
+export const rootOption = (runtime: Runtime): string[] => ["--root", join(runtime.dir, "state")];
 
 /** Kills and removes a container with the runtime's control groups. Never rejects. */
 export async function deleteContainer(runtime: Runtime, id: string): Promise<void> {
   const { program, kind, dir } = runtime;
-  await succeeds([program, ...kind.globalOptions, ...rootOf(runtime), "delete", "--force", id], runtimeEnvironment);
+  await exitsSuccessfully(
+    [program, ...kind.globalOptions, ...rootOption(runtime), "delete", "--force", id],
+    runtimeEnvironment,
+  );
   // gVisor cannot read a state file that it had only begun to write, and leaves it.
   const begun = ["state", "lock"].map((ending) => join("state", `${id}_sandbox:${id}.${ending}`));
   for (const path of [...begun, id]) await rm(join(dir, path), { recursive: true, force: true }).catch(() => {});
@@ -76,7 +79,7 @@ export async function sweepContainers(runtime: Runtime): Promise<void> {
   const names = await Promise.all(dirs.map((dir) => readdir(dir).catch(() => [])));
   // gVisor's file names end with their purpose.
   for (const id of new Set(names.flat().map((name) => name.replace(/_sandbox:.*$/, "")))) {
-    if (await isLeftBehind(id)) await deleteContainer(runtime, id);
+    if (await isOrphanName(id)) await deleteContainer(runtime, id);
   }
 }
 

@@ -3,15 +3,15 @@
 import { createInterface } from "node:readline";
 import { nativeFile } from "@dari/native";
 import type { Background } from "../background.ts";
-import { boundsTree, planGroup, type GroupPlaces } from "../control-groups.ts";
+import { canBoundTree, planControlGroup, type ControlGroupDirs } from "../control-groups.ts";
 import { openEgress, type Egress } from "../egress/egress.ts";
-import { namespacedSandbox } from "../namespaced-sandbox.ts";
-import type { Launched, Starter } from "../launch.ts";
+import { createNamespacedSandbox } from "../namespaced-sandbox.ts";
+import type { LaunchedProcess, Starter } from "../launch.ts";
 import { childrenOf, readProcess, type ProcessIdentity } from "../proc.ts";
-import { processesOfUser } from "../rlimits.ts";
-import { passOn, receiverOf, requestStart, type Receiver } from "../start-requests.ts";
+import { countProcessesOfUser } from "../rlimits.ts";
+import { deliverServer, createStarterConnection, requestStart, type StarterConnection } from "../start-requests.ts";
 import { SandboxStartError, type Sandbox, type SandboxSpec, type SandboxTemplate } from "../types.ts";
-import { childWords } from "./words.ts";
+import { encodeChildInput } from "./child-input.ts";
 
 /** Descriptors of each child. */
 const streams = 3;
@@ -25,7 +25,7 @@ const heldWithinMs = 5_000;
 /** The template's mounts at the two places of a turn. */
 const mountsBelow = 2;
 
-export interface TemplateMeans {
+export interface TemplateOptions {
   /** The template's own sandbox. */
   readonly base: Sandbox;
   readonly init: Promise<ProcessIdentity | undefined>;
@@ -35,15 +35,15 @@ export interface TemplateMeans {
   /** Makes the user the owner of a child's slot. */
   giveSlot(slotDir: string): Promise<void>;
   readonly starter: Starter;
-  readonly groups: GroupPlaces | undefined;
+  readonly groups: ControlGroupDirs | undefined;
   readonly egress: Egress | undefined;
   readonly background: Background;
   onHeld(): void;
 }
 
-export function templateSandbox(o: TemplateMeans): SandboxTemplate {
+export function createTemplateSandbox(o: TemplateOptions): SandboxTemplate {
   const { base } = o;
-  let receiver: Receiver | undefined;
+  let receiver: StarterConnection | undefined;
   return {
     channel: base.channel,
     stdout: base.stdout,
@@ -68,11 +68,11 @@ export function templateSandbox(o: TemplateMeans): SandboxTemplate {
 }
 
 /** Resolves with the reason as text if it cannot be controlled. */
-async function holdProgram(o: TemplateMeans, tell: () => void): Promise<Receiver | string> {
+async function holdProgram(o: TemplateOptions, tell: () => void): Promise<StarterConnection | string> {
   const init = await o.init;
   const program = init === undefined ? undefined : await readProcess((await childrenOf(init.pid))[0] ?? 0);
   if (program?.parentPid !== init?.pid || program === undefined) return "it has ended";
-  let receiver: Receiver | undefined;
+  let receiver: StarterConnection | undefined;
   const holder = await o.starter.launch({
     command: nativeFile,
     keepsCapabilities: true,
@@ -80,7 +80,7 @@ async function holdProgram(o: TemplateMeans, tell: () => void): Promise<Receiver
     cwd: "/",
     onServer(both, server) {
       if (receiver === undefined) server.close();
-      else passOn(receiver, Math.floor(both / portBits), both % portBits, server);
+      else deliverServer(receiver, Math.floor(both / portBits), both % portBits, server);
     },
   });
   for (const unused of [holder.stderr, holder.channel, ...holder.launcherPipes]) unused.resume();
@@ -90,7 +90,7 @@ async function holdProgram(o: TemplateMeans, tell: () => void): Promise<Receiver
     for await (const line of createInterface({ input: holder.stdout })) {
       if (line.startsWith("not ")) return line.slice(4);
       if (line === "held") tell();
-      else receiver = receiverOf({ name: line, pipes: streams, kill: ending.kill });
+      else receiver = createStarterConnection({ name: line, pipes: streams, kill: ending.kill });
       if (receiver !== undefined) break;
     }
   } finally {
@@ -103,7 +103,7 @@ async function holdProgram(o: TemplateMeans, tell: () => void): Promise<Receiver
 }
 
 /** Its pid may belong to another process once it has ended. */
-function killerOf({ pid, exited }: Launched): { kill: () => void; isKilled: () => boolean } {
+function killerOf({ pid, exited }: LaunchedProcess): { kill: () => void; isKilled: () => boolean } {
   let [isGone, isKilled] = [false, false];
   void exited.then(() => (isGone = true));
   const kill = (): void => {
@@ -115,35 +115,35 @@ function killerOf({ pid, exited }: Launched): { kill: () => void; isKilled: () =
 }
 
 async function forkOnce(
-  o: TemplateMeans,
-  receiver: Receiver,
+  o: TemplateOptions,
+  receiver: StarterConnection,
   { slotDir, mounts, onConnection }: Parameters<SandboxTemplate["fork"]>[0],
 ): Promise<Sandbox> {
   const { network, limits } = o.spec;
   const policy = typeof network === "object" ? { ...network, ...(onConnection && { onConnection }) } : network;
   const spec: SandboxSpec = { ...o.spec, network: policy, slotDir, ...(mounts && { mounts }) };
-  const group = o.groups === undefined ? undefined : planGroup(o.groups, limits);
+  const group = o.groups === undefined ? undefined : planControlGroup(o.groups, limits);
   await o.giveSlot(slotDir);
   const egress = typeof policy === "object" ? openEgress(policy, slotDir, o.egress?.trust) : undefined;
   try {
     const launched = await requestStart(receiver, {
-      words: childWords(spec, {
+      words: encodeChildInput(spec, {
         slotDir,
         ports: egress?.ports ?? [],
         group,
-        processes: processesOfUser(limits, o.hostUser),
+        processes: countProcessesOfUser(limits, o.hostUser),
       }),
       name: "a child of the template",
       onServer: (port, server) => egress?.serve(port, server),
       withinMs: forkedWithinMs,
     });
     if (launched === undefined) throw new SandboxStartError("the template has ended");
-    return namespacedSandbox(spec, {
+    return createNamespacedSandbox(spec, {
       program: { launched, group, init: readProcess(launched.pid), programRan: Promise.resolve(true) },
       egress,
       hostUser: o.hostUser,
       background: o.background,
-      isBounded: boundsTree(o.groups),
+      isBounded: canBoundTree(o.groups),
       mountsBelow,
       name: "the template",
     });

@@ -8,7 +8,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { enterOwnNamespace, mappedIds, ownNamespace } from "@dari/native";
+import { enterOwnNamespace, readMappedIds, getNamespaceState } from "@dari/native";
 
 await enterOwnNamespace();
 if (process.argv[2] === "wait") {
@@ -74,9 +74,9 @@ const mounts = await inDirectory(async (dir) => {
 
 const child = spawnSync(sayStatus[0]!, sayStatus.slice(1), { encoding: "utf8" }).stdout;
 const said = {
-  ...ownNamespace(),
+  ...getNamespaceState(),
   user: process.getuid!(),
-  ids: mappedIds(),
+  ids: readMappedIds(),
   arguments: process.argv.slice(2),
   own: capabilitiesIn(readFileSync("/proc/self/status", "latin1")),
   child: capabilitiesIn(child),

@@ -2,11 +2,11 @@
 
 import { randomBytes } from "node:crypto";
 import type { ModelRoute } from "./model-server.ts";
-import { joined, piecesOf, toolCallsOf, usageOf, type ModelRequest, type Said } from "./reply.ts";
+import { joinPieces, toPieces, toolCallsOf, usageOf, type ModelRequest, type AnsweredReply } from "./reply.ts";
 
 const id = (prefix: string): string => `${prefix}_${randomBytes(8).toString("hex")}`;
 
-function usage(said: Said) {
+function usage(said: AnsweredReply) {
   const { inputTokens, outputTokens, cachedInputTokens = 0 } = usageOf(said);
   return {
     input_tokens: inputTokens,
@@ -16,10 +16,10 @@ function usage(said: Said) {
   };
 }
 
-const toolUses = (said: Said) =>
+const toolUses = (said: AnsweredReply) =>
   toolCallsOf(said).map((call) => ({ type: "tool_use", id: id("toolu"), name: call.name, input: call.arguments }));
 
-const stopReason = (said: Said): string => (toolCallsOf(said).length > 0 ? "tool_use" : "end_turn");
+const stopReason = (said: AnsweredReply): string => (toolCallsOf(said).length > 0 ? "tool_use" : "end_turn");
 
 const head = (request: ModelRequest) => ({
   id: id("msg"),
@@ -34,7 +34,7 @@ export const anthropicMessages: ModelRoute = {
   errorBody,
 
   async whole(said, request) {
-    const text = await joined(said.text);
+    const text = await joinPieces(said.text);
     const content = [...(text === "" ? [] : [{ type: "text", text }]), ...toolUses(said)];
     return { ...head(request), content, stop_reason: stopReason(said), stop_sequence: null, usage: usage(said) };
   },
@@ -46,7 +46,7 @@ export const anthropicMessages: ModelRoute = {
     let index = 0;
     if (said.text !== undefined) {
       yield event("content_block_start", { index, content_block: { type: "text", text: "" } });
-      for await (const text of piecesOf(said.text)) {
+      for await (const text of toPieces(said.text)) {
         yield event("content_block_delta", { index, delta: { type: "text_delta", text } });
       }
       yield event("content_block_stop", { index });

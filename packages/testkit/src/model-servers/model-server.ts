@@ -4,7 +4,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text as textOf } from "node:stream/consumers";
-import type { ModelReply, ModelRequest, ModelScript, Said } from "./reply.ts";
+import type { ModelReply, ModelRequest, ModelScript, AnsweredReply } from "./reply.ts";
 
 export interface ModelServer extends AsyncDisposable {
   /** `http://127.0.0.1:<port>`, without a path. */
@@ -20,9 +20,9 @@ export interface ModelServer extends AsyncDisposable {
 export interface ModelRoute {
   /** The body of a script's error, or of the error for a wrong request. */
   errorBody(error: { type: string; message: string }): unknown;
-  whole(said: Said, request: ModelRequest): Promise<unknown>;
+  whole(said: AnsweredReply, request: ModelRequest): Promise<unknown>;
   /** Server-sent events, each `[name, data]`; without a name there is no `event:` line. */
-  stream(said: Said, request: ModelRequest): AsyncGenerator<readonly [string | undefined, unknown], void>;
+  stream(said: AnsweredReply, request: ModelRequest): AsyncGenerator<readonly [string | undefined, unknown], void>;
 }
 
 const requestBytesMax = 64 * 1024 * 1024;

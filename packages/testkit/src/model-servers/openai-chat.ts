@@ -2,11 +2,11 @@
 
 import { randomBytes } from "node:crypto";
 import type { ModelRoute } from "./model-server.ts";
-import { joined, piecesOf, toolCallsOf, usageOf, type ModelRequest, type Said } from "./reply.ts";
+import { joinPieces, toPieces, toolCallsOf, usageOf, type ModelRequest, type AnsweredReply } from "./reply.ts";
 
 const id = (prefix: string): string => `${prefix}${randomBytes(8).toString("hex")}`;
 
-function usage(said: Said) {
+function usage(said: AnsweredReply) {
   const { inputTokens, outputTokens, cachedInputTokens = 0, reasoningTokens = 0 } = usageOf(said);
   return {
     prompt_tokens: inputTokens,
@@ -17,7 +17,7 @@ function usage(said: Said) {
   };
 }
 
-function calls(said: Said) {
+function calls(said: AnsweredReply) {
   return toolCallsOf(said).map((call, index) => ({
     index,
     id: id("call_"),
@@ -26,7 +26,7 @@ function calls(said: Said) {
   }));
 }
 
-const finishReason = (said: Said): string => (toolCallsOf(said).length > 0 ? "tool_calls" : "stop");
+const finishReason = (said: AnsweredReply): string => (toolCallsOf(said).length > 0 ? "tool_calls" : "stop");
 
 const head = (request: ModelRequest, object: string) => ({
   id: id("chatcmpl-"),
@@ -39,7 +39,7 @@ export const openaiChat: ModelRoute = {
   errorBody: ({ type, message }) => ({ error: { type, message, code: type, param: null } }),
 
   async whole(said, request) {
-    const text = await joined(said.text);
+    const text = await joinPieces(said.text);
     const toolCalls = calls(said).map(({ index: _index, ...call }) => call);
     const message = {
       role: "assistant",
@@ -58,7 +58,7 @@ export const openaiChat: ModelRoute = {
       { ...start, choices: [{ index: 0, delta, logprobs: null, finish_reason: finish }], usage: null },
     ];
     yield chunk({ role: "assistant", content: "" });
-    for await (const content of piecesOf(said.text)) yield chunk({ content });
+    for await (const content of toPieces(said.text)) yield chunk({ content });
     for (const call of calls(said)) yield chunk({ tool_calls: [call] });
     yield chunk({}, finishReason(said));
     const options = request.body["stream_options"] as { include_usage?: boolean } | undefined;

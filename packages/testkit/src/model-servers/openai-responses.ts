@@ -2,7 +2,7 @@
 
 import { randomBytes } from "node:crypto";
 import type { ModelRoute } from "./model-server.ts";
-import { joined, piecesOf, toolCallsOf, usageOf, type ModelRequest, type Said } from "./reply.ts";
+import { joinPieces, toPieces, toolCallsOf, usageOf, type ModelRequest, type AnsweredReply } from "./reply.ts";
 
 const id = (prefix: string): string => `${prefix}_${randomBytes(8).toString("hex")}`;
 
@@ -13,7 +13,7 @@ function messageItem(itemId: string, text: string, status = "completed"): Item {
   return { id: itemId, type: "message", role: "assistant", status, content };
 }
 
-function callItems(said: Said): Item[] {
+function callItems(said: AnsweredReply): Item[] {
   return toolCallsOf(said).map((call) => ({
     id: id("fc"),
     type: "function_call",
@@ -24,7 +24,11 @@ function callItems(said: Said): Item[] {
   }));
 }
 
-function responseOf(request: ModelRequest, said: Said, o: { id: string; output: readonly Item[]; isDone: boolean }) {
+function responseOf(
+  request: ModelRequest,
+  said: AnsweredReply,
+  o: { id: string; output: readonly Item[]; isDone: boolean },
+) {
   const { inputTokens, outputTokens, cachedInputTokens = 0, reasoningTokens = 0 } = usageOf(said);
   const usage = {
     input_tokens: inputTokens,
@@ -55,7 +59,7 @@ export const openaiResponses: ModelRoute = {
   errorBody: ({ type, message }) => ({ error: { type, message, code: type, param: null } }),
 
   async whole(said, request) {
-    const text = await joined(said.text);
+    const text = await joinPieces(said.text);
     const output = [...(text === "" ? [] : [messageItem(id("msg"), text)]), ...callItems(said)];
     return responseOf(request, said, { id: id("resp"), output, isDone: true });
   },
@@ -78,7 +82,7 @@ export const openaiResponses: ModelRoute = {
       yield event("response.output_item.added", { output_index, item: messageItem(at.item_id, "", "in_progress") });
       yield event("response.content_part.added", { ...at, part: part("") });
       const pieces: string[] = [];
-      for await (const delta of piecesOf(said.text)) {
+      for await (const delta of toPieces(said.text)) {
         pieces.push(delta);
         yield event("response.output_text.delta", { ...at, delta, logprobs: [] });
       }

@@ -34,21 +34,21 @@ export interface ToolCall {
 /** Decides what the model answers. */
 export type ModelScript = (request: ModelRequest) => ModelReply | Promise<ModelReply>;
 
-export type Said = Exclude<ModelReply, { readonly error: unknown }>;
+export type AnsweredReply = Exclude<ModelReply, { readonly error: unknown }>;
 
-export const usageOf = (said: Said): ModelUsage => said.usage ?? { inputTokens: 10, outputTokens: 5 };
+export const usageOf = (said: AnsweredReply): ModelUsage => said.usage ?? { inputTokens: 10, outputTokens: 5 };
 
-export const toolCallsOf = (said: Said): readonly ToolCall[] => ("toolCalls" in said ? said.toolCalls : []);
+export const toolCallsOf = (said: AnsweredReply): readonly ToolCall[] => ("toolCalls" in said ? said.toolCalls : []);
 
 /** The pieces of a reply's text; a string is one piece. */
-export async function* piecesOf(text: TextPieces | undefined): AsyncGenerator<string, void> {
+export async function* toPieces(text: TextPieces | undefined): AsyncGenerator<string, void> {
   if (text === undefined) return;
   if (typeof text === "string") yield text;
   else yield* text;
 }
 
-export async function joined(text: TextPieces | undefined): Promise<string> {
+export async function joinPieces(text: TextPieces | undefined): Promise<string> {
   const pieces: string[] = [];
-  for await (const piece of piecesOf(text)) pieces.push(piece);
+  for await (const piece of toPieces(text)) pieces.push(piece);
   return pieces.join("");
 }

@@ -1,6 +1,6 @@
 // The table of docs/security-isolation.md, between its two markers.
 
-import { cellOf, evidence, securityTable, tableDrivers, type Guarantee } from "@dari/sandbox";
+import { renderCell, evidence, securityTable, tableDrivers, type Guarantee } from "@dari/sandbox";
 
 const begin = "<!-- Generated from packages/sandbox/src/security-table.ts. -->";
 const end = "<!-- End of the generated table. -->";
@@ -14,7 +14,7 @@ export function withSecurityTable(page: string): string {
 
 function renderTable(): string {
   const rows = (Object.keys(securityTable) as Guarantee[]).map((guarantee) => {
-    const [bwrap, oci, landlock, process] = tableDrivers.map((driver) => cellOf(guarantee, driver));
+    const [bwrap, oci, landlock, process] = tableDrivers.map((driver) => renderCell(guarantee, driver));
     const shared = bwrap === oci ? bwrap!.says : `\`bwrap\`: ${bwrap!.says}. \`oci\`: ${oci!.says}`;
     const files = [bwrap, oci, landlock, process].flatMap((cell) => (cell?.by === undefined ? [] : [cell.by]));
     const links = [...new Set(files)].map((file) => `[${file}](../${evidence[file]})`);

@@ -4,7 +4,7 @@ import type { ScheduleRecord } from "@dari/contract";
 import { useAccount } from "../../data/account.ts";
 import { useAction } from "../../data/action.ts";
 import { useAgentNames } from "../../data/agents.ts";
-import { changed } from "../../data/changed.ts";
+import { changedFields } from "../../data/changed-fields.ts";
 import { minuteText, shortId } from "../../data/format.ts";
 import { useLoaded } from "../../data/load.ts";
 import { goTo } from "../../data/route.ts";
@@ -14,7 +14,7 @@ import { Link } from "../../parts/link.tsx";
 import { ErrorNote } from "../../parts/notes.tsx";
 import { Page, Pending } from "../../parts/page.tsx";
 import { Ago } from "../../parts/time.tsx";
-import { Parts } from "../session/said.tsx";
+import { Parts } from "../session/message-parts.tsx";
 import { Firings } from "./firings.tsx";
 import { draftOf, overlaps, ScheduleForm, timesOf, type ScheduleDraft } from "./schedule-form.tsx";
 import { ScheduleStatusView } from "./schedules.tsx";
@@ -157,7 +157,7 @@ function Edit({ schedule, onChanged }: ActionsProps) {
   const { client } = useAccount();
   const fieldsOf = (draft: ScheduleDraft) => ({ ...timesOf(draft), parts: partsOf(schedule, draft.text) });
   const save = async (draft: ScheduleDraft, first: ScheduleDraft): Promise<void> => {
-    const fields = changed(fieldsOf(first), fieldsOf(draft));
+    const fields = changedFields(fieldsOf(first), fieldsOf(draft));
     if (fields !== undefined) await client.updateSchedule(schedule.id, fields);
     onChanged();
   };

@@ -1,13 +1,13 @@
 // One turn: its conversation, its changed files, and its actions.
 
-import { namesOfRuns } from "../../data/runs.ts";
+import { listRunNames } from "../../data/run-usage.ts";
 import type { Turn } from "../../data/transcript.ts";
 import { Link } from "../../parts/link.tsx";
 import { Status } from "../../parts/status.tsx";
 import { Ago } from "../../parts/time.tsx";
-import { Asked } from "./asked.tsx";
+import { Asked } from "./asked-input.tsx";
 import { Changes } from "./changes.tsx";
-import { Said } from "./said.tsx";
+import { Said } from "./message-parts.tsx";
 import { TurnActions } from "./turn-actions.tsx";
 
 interface TurnProps {
@@ -32,7 +32,7 @@ export function TurnView({ turn, sessionId, isAway }: TurnProps) {
         </Link>
         {turn.status !== "completed" && <Status of={isUnknown ? "reconnecting" : turn.status} />}
         {turn.isRolledBack && <span className="status off">rolled back</span>}
-        {turn.attempts.length > 1 && <span className="faint">attempt {namesOfRuns(turn.attempts).at(-1)}</span>}
+        {turn.attempts.length > 1 && <span className="faint">attempt {listRunNames(turn.attempts).at(-1)}</span>}
         <span className="faint">
           <Ago time={turn.createdAt} />
         </span>

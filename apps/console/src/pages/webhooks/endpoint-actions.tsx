@@ -4,7 +4,7 @@ import type { WebhookEndpointRecord } from "@dari/contract";
 import { useState } from "react";
 import { useAccount } from "../../data/account.ts";
 import { useAction } from "../../data/action.ts";
-import { changed } from "../../data/changed.ts";
+import { changedFields } from "../../data/changed-fields.ts";
 import { goTo } from "../../data/route.ts";
 import { ConfirmButton, DialogButton } from "../../parts/dialog.tsx";
 import { ErrorNote } from "../../parts/notes.tsx";
@@ -62,7 +62,7 @@ export function EndpointActions({ endpoint, onChanged, onTested }: EndpointActio
 function Edit({ endpoint, onChanged }: Pick<EndpointActionsProps, "endpoint" | "onChanged">) {
   const { client } = useAccount();
   const save = async (draft: EndpointDraft, first: EndpointDraft): Promise<void> => {
-    const fields = changed(fieldsOf(first), fieldsOf(draft));
+    const fields = changedFields(fieldsOf(first), fieldsOf(draft));
     if (fields !== undefined) await client.updateWebhookEndpoint(endpoint.id, fields);
     onChanged();
   };

@@ -1,7 +1,7 @@
 // The worker program without agents and mounts: apps/worker's assembly with the null driver and null disks.
 
 import { checkServiceSettings, openServices } from "@dari/control/assembly";
-import { aborted, createLogger, readConfig, runMain } from "@dari/runtime";
+import { waitForAbort, createLogger, readConfig, runMain } from "@dari/runtime";
 import { assembleWorker, workerSettings } from "@dari/worker";
 import { programEnvironment } from "../../config.ts";
 import { createNullDisks } from "./null-disks.ts";
@@ -16,5 +16,5 @@ await runMain(async (signal, stack) => {
   const disks = createNullDisks();
   const assembly = { ...config, program: "null-worker", allowNearestPython: false, environment, driver, disks };
   await assembleWorker(services, config, assembly, log, stack);
-  await aborted(signal);
+  await waitForAbort(signal);
 });

@@ -3,7 +3,7 @@
 import { Queue, Worker } from "bullmq";
 import { Redis } from "ioredis";
 import type pg from "pg";
-import { accept, carryOut, type NewTurn, type TurnJob } from "./rows.ts";
+import { acceptTurn, runTurn, type NewTurn, type TurnJob } from "./rows.ts";
 
 const queueName = "turns";
 const channel = "done";
@@ -23,7 +23,7 @@ export async function openProducer(
   await listener.subscribe(channel);
   listener.on("message", (_channel, id) => onDone(id));
   return async (turn) => {
-    await accept(pool, turn);
+    await acceptTurn(pool, turn);
     await queue.add("turn", { id: turn.id, session: turn.session });
   };
 }
@@ -32,7 +32,7 @@ export async function openProducer(
 export async function startConsumer(pool: pg.Pool, redisUrl: string, slots: number): Promise<void> {
   const publisher = new Redis(redisUrl);
   const run = async ({ data }: { data: TurnJob }): Promise<void> => {
-    await carryOut(pool, data);
+    await runTurn(pool, data);
     await publisher.publish(channel, data.id);
   };
   const connection = new Redis(redisUrl, { maxRetriesPerRequest: null });

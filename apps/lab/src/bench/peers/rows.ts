@@ -33,7 +33,7 @@ export async function authenticate(pool: pg.Pool, secret: string): Promise<strin
   return rows[0]?.organization_id;
 }
 
-export async function accept(pool: pg.Pool, turn: NewTurn): Promise<void> {
+export async function acceptTurn(pool: pg.Pool, turn: NewTurn): Promise<void> {
   const { rows } = await pool.query<{ ok: boolean }>({
     name: "accept",
     text: "select plain.accept($1, $2, $3, $4, $5) as ok",
@@ -43,7 +43,7 @@ export async function accept(pool: pg.Pool, turn: NewTurn): Promise<void> {
 }
 
 /** Runs a turn from start to end, with an agent that does nothing. */
-export async function carryOut(pool: pg.Pool, job: TurnJob): Promise<void> {
+export async function runTurn(pool: pg.Pool, job: TurnJob): Promise<void> {
   const attempt = newId("attempt");
   const started = await pool.query<{ parts: [{ text: string }] }>({
     name: "start",

@@ -4,7 +4,7 @@ import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { createBwrapDriver } from "@dari/sandbox";
 import type { Agent } from "./agents.ts";
-import { requestOf, specOf, turnIn, type Stage } from "./starts.ts";
+import { createRequest, createSpec, runTurnIn, type Stage } from "./starts.ts";
 
 export interface Blocked {
   /** The longest standstills in milliseconds: one per start, and as many of equal times without a start. */
@@ -26,11 +26,11 @@ export async function measureBlocked(stage: Stage, agent: Agent, rounds: number,
     for (const name of ["workspace", "state"]) await mkdir(path.join(slotDir, name), { recursive: true });
     const startedAt = performance.now();
     const probe = watchLoop();
-    const sandbox = await driver.prepare(specOf(agent, slotDir));
+    const sandbox = await driver.prepare(createSpec(agent, slotDir));
     for (const said of [sandbox.stdout, sandbox.stderr]) said.resume();
     await sandbox.claim();
     const { workspace, image: imageDir } = sandbox.paths;
-    await turnIn(sandbox, requestOf(agent, { imageDir, workspace }));
+    await runTurnIn(sandbox, createRequest(agent, { imageDir, workspace }));
     const longest = probe.stop();
     const tookMs = performance.now() - startedAt;
     await sandbox.kill();

@@ -6,7 +6,7 @@ import path from "node:path";
 import type { Duplex, Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createFilesystemBlobStore, type BlobStore } from "@dari/blobs";
-import { loadAhead, loadTemplate, runTurn, type Entry, type ProcessExit, type RunRequest } from "@dari/harness";
+import { preloadAgent, loadTemplate, runTurn, type Entry, type ProcessExit, type RunRequest } from "@dari/harness";
 import type { Sandbox, SandboxDriver, SandboxSpec, SandboxTemplate, SlotMounts } from "@dari/sandbox";
 import { defaultWorkspaceLimits, emptyTree, openDisks, save, type Disk, type Disks, type Tree } from "@dari/workspace";
 import type { Agent } from "./agents.ts";
@@ -50,8 +50,8 @@ export async function startBare(stage: Stage, agent: Agent, entry: Entry = agent
   });
   const [, stdout, stderr, channel] = child.stdio as unknown as [null, Readable, Readable, Duplex];
   for (const said of [stdout, stderr]) said.resume();
-  const request = requestOf(agent, { imageDir: agent.imageDir, workspace, entry });
-  const firstByte = (await turnIn({ channel, exited }, request)) - startedAt;
+  const request = createRequest(agent, { imageDir: agent.imageDir, workspace, entry });
+  const firstByte = (await runTurnIn({ channel, exited }, request)) - startedAt;
   channel.destroy();
   await exited;
   const end = performance.now() - startedAt;
@@ -86,7 +86,7 @@ export function openConversation(stage: Stage, agent: Agent): Conversation {
     const disk = await openDisk(stage, head);
     const { sandbox, claimed } = await obtain(disk.dir);
     const { workspace, image: imageDir } = sandbox.paths;
-    const firstByte = (await turnIn(sandbox, requestOf(agent, { imageDir, workspace }), claimed)) - startedAt;
+    const firstByte = (await runTurnIn(sandbox, createRequest(agent, { imageDir, workspace }), claimed)) - startedAt;
     await sandbox.kill();
     head = await store(stage, disk, head);
     const end = performance.now() - startedAt;
@@ -97,7 +97,7 @@ export function openConversation(stage: Stage, agent: Agent): Conversation {
   return {
     cold: () =>
       turn(performance.now(), async (slotDir) => {
-        const sandbox = await stage.driver.prepare(specOf(agent, slotDir));
+        const sandbox = await stage.driver.prepare(createSpec(agent, slotDir));
         await drained(sandbox).claim();
         return { sandbox };
       }),
@@ -143,8 +143,8 @@ export function openConversation(stage: Stage, agent: Agent): Conversation {
 }
 
 async function startAhead(stage: Stage, agent: Agent, slotDir: string): Promise<Sandbox> {
-  const sandbox = drained(await stage.driver.prepare({ ...specOf(agent, slotDir), mounts: stage.mounts }));
-  loadAhead({ channel: sandbox.channel, entry: agent.entry, imageDir: sandbox.paths.image, sdk: agent.sdk });
+  const sandbox = drained(await stage.driver.prepare({ ...createSpec(agent, slotDir), mounts: stage.mounts }));
+  preloadAgent({ channel: sandbox.channel, entry: agent.entry, imageDir: sandbox.paths.image, sdk: agent.sdk });
   return sandbox;
 }
 
@@ -156,7 +156,7 @@ interface Template {
 /** @throws if the agent cannot be forked */
 async function openTemplate(stage: Stage, agent: Agent): Promise<Template> {
   const slotDir = await stage.mounts.make(String(count++));
-  const spec = { ...specOf(agent, slotDir), argv: agent.templateGuest!.argv, mounts: stage.mounts };
+  const spec = { ...createSpec(agent, slotDir), argv: agent.templateGuest!.argv, mounts: stage.mounts };
   const sandbox = await stage.driver.prepareTemplate(spec);
   if (sandbox === undefined) throw new Error("this machine has no way to fork an agent");
   const end = async (): Promise<void> => {
@@ -172,7 +172,7 @@ async function openTemplate(stage: Stage, agent: Agent): Promise<Template> {
 }
 
 /** Returns the spec of a worker with default settings. */
-export function specOf(agent: Agent, slotDir: string): SandboxSpec {
+export function createSpec(agent: Agent, slotDir: string): SandboxSpec {
   return {
     argv: agent.guest.argv,
     env: {},
@@ -210,7 +210,7 @@ async function store(stage: Stage, disk: Disk, before: Tree): Promise<Tree> {
 }
 
 /** Runs the turn to its end, the agent once `claimed`. Resolves with the time of its first output. */
-export async function turnIn(
+export async function runTurnIn(
   guest: { readonly channel: Duplex; readonly exited: Promise<ProcessExit> },
   request: RunRequest,
   claimed: Promise<void> = Promise.resolve(),
@@ -229,7 +229,7 @@ export async function turnIn(
   return firstAt;
 }
 
-export function requestOf(agent: Agent, at: { imageDir: string; workspace: string; entry?: Entry }): RunRequest {
+export function createRequest(agent: Agent, at: { imageDir: string; workspace: string; entry?: Entry }): RunRequest {
   return {
     entry: agent.entry,
     sdk: agent.sdk,

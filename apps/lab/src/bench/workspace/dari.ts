@@ -6,7 +6,7 @@ import {
   emptyTree,
   loadTree,
   openDisks,
-  rewrite,
+  rewriteSnapshot,
   save,
   scan,
   type Disks,
@@ -14,7 +14,7 @@ import {
 } from "@dari/workspace";
 import { mkdirSync, rmSync } from "node:fs";
 import path from "node:path";
-import { timed } from "../statistics.ts";
+import { measureMs } from "../statistics.ts";
 import { medianOf } from "../verdict.ts";
 import { countedStore, type CountedStore, type Requests } from "./counted-store.ts";
 import { changeThree, type Size } from "./make-files.ts";
@@ -102,7 +102,12 @@ interface Bench {
 
 /** Adds an image as the background squash does: an object with the whole manifest, which names the image. */
 async function addImage(store: BlobStore, tree: Tree): Promise<string> {
-  const { objectKey, references } = await rewrite({ store, keyPrefix: "org/snapshots", tree, repack: new Set() });
+  const { objectKey, references } = await rewriteSnapshot({
+    store,
+    keyPrefix: "org/snapshots",
+    tree,
+    repack: new Set(),
+  });
   if (references.length < 2) throw new Error("no image was made; are squashfs-tools installed?");
   return objectKey;
 }
@@ -149,7 +154,7 @@ async function playTurn(
   const saved = await save({ store: bench.counted.store, keyPrefix: "org/snapshots", dir: disk.dir, before, after });
   const stored = performance.now();
   const written = bench.counted.take();
-  const keep = await timed(() => disk.keep(saved.tree));
+  const keep = await measureMs(() => disk.keep(saved.tree));
   session.head = saved.tree;
   return {
     timings: { restore_warm, scan: scanned - started, save: stored - scanned, scan_and_save: stored - started, keep },

@@ -5,7 +5,7 @@ import { cpSync, mkdirSync, rmSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
 import { machineEnvironment } from "../../config.ts";
-import { timed } from "../statistics.ts";
+import { measureMs } from "../statistics.ts";
 import type { Contestant } from "./dari.ts";
 import { changeThree, type Size } from "./make-files.ts";
 
@@ -23,7 +23,7 @@ export function openTar(dir: string, size: Size): Contestant {
     string,
   ];
   const shell = (command: string) => run("/bin/sh", ["-c", command], { env: machineEnvironment() });
-  const pack = () => timed(() => shell(`tar -C '${source}' -cf - . | zstd -q -1 -f -o '${archive}'`));
+  const pack = () => measureMs(() => shell(`tar -C '${source}' -cf - . | zstd -q -1 -f -o '${archive}'`));
   return {
     async saveAll(from) {
       mkdirSync(dir, { recursive: true });
@@ -34,7 +34,7 @@ export function openTar(dir: string, size: Size): Contestant {
       changeThree(source, size, turn);
       const save_all = await pack();
       mkdirSync(target);
-      const restore_cold = await timed(() => shell(`zstd -q -d -c '${archive}' | tar -C '${target}' -xf -`));
+      const restore_cold = await measureMs(() => shell(`zstd -q -d -c '${archive}' | tar -C '${target}' -xf -`));
       rmSync(target, { recursive: true });
       return { save_all, restore_cold };
     },
@@ -52,12 +52,12 @@ export function openRestic(dir: string, size: Size): Contestant {
       mkdirSync(dir, { recursive: true });
       cpSync(from, source, { recursive: true });
       await restic("init");
-      return { save_all: await timed(() => restic("backup", ".")) };
+      return { save_all: await measureMs(() => restic("backup", ".")) };
     },
     async round(turn) {
       changeThree(source, size, turn);
-      const scan_and_save = await timed(() => restic("backup", "."));
-      const restore_cold = await timed(() => restic("restore", "latest", "--target", target));
+      const scan_and_save = await measureMs(() => restic("backup", "."));
+      const restore_cold = await measureMs(() => restic("restore", "latest", "--target", target));
       rmSync(target, { recursive: true });
       return { scan_and_save, restore_cold };
     },

@@ -113,7 +113,7 @@ export async function report(run: {
 }
 
 /** Returns the report of a run that could not start. */
-export function reportOfNone({ name, seed }: Plan, why: string): Report {
+export function emptyReport({ name, seed }: Plan, why: string): Report {
   const promises = { lost: 0, doubled: 0, out_of_order: 0, stuck: 0, wrong: 0, invariant_rows: 0, left_behind: 0 };
   const figures = { takeover_ms: spread([]), takeovers_ms: [], longest_gap_ms: 0, seconds: 0 };
   return { ok: false, name, seed, acknowledged: 0, ...promises, ...figures, strikes: {}, skipped: [], broken: [why] };

@@ -8,7 +8,7 @@ import type { StageProgram } from "../stage/stage-program.ts";
 import type { Stage } from "../stage/stage.ts";
 import type { Fault, Heal, Scene } from "./fault.ts";
 import { withoutQueue } from "./redis.ts";
-import { succeeds } from "./sightings.ts";
+import { settlesWithoutError } from "./observations.ts";
 
 /** The lead's time to live, the other's next check, and some reserve. In milliseconds. */
 const leadMs = 2_000;
@@ -29,7 +29,7 @@ export const controlFaults: readonly Fault[] = [
       let isCaught = true;
       if (round % 2 === 1) {
         const committed = { request: "accept_message", endsReply: endsPostgresReply, then: "hold" } as const;
-        isCaught = await succeeds(api.database.dropReply(committed, soon(scene)));
+        isCaught = await settlesWithoutError(api.database.dropReply(committed, soon(scene)));
       }
       await api.program.kill();
       if (isCaught) scene.seen();
@@ -141,7 +141,7 @@ async function readLead(stage: Stage): Promise<string> {
 async function measureSuccession(scene: Scene, from: string): Promise<boolean> {
   const lostAt = performance.now();
   const succeeded = async (): Promise<boolean> => (await readLead(scene.stage)) !== from;
-  const isSucceeded = await succeeds(waitUntil(succeeded, { what: "another leader", timeoutMs: 15_000 }));
+  const isSucceeded = await settlesWithoutError(waitUntil(succeeded, { what: "another leader", timeoutMs: 15_000 }));
   scene.measure("leader_takeover_ms", performance.now() - lostAt, leadMs);
   return isSucceeded;
 }

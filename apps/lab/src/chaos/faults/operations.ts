@@ -6,7 +6,7 @@ import { migrate } from "@dari/db";
 import { waitUntil } from "@dari/testkit";
 import { descendantsOf } from "../../processes.ts";
 import type { Fault, Heal, Scene } from "./fault.ts";
-import { databaseNow, hasFailedForThePlatform } from "./sightings.ts";
+import { databaseNow, hasInternalFailure } from "./observations.ts";
 import { drain } from "./workers.ts";
 
 export const operationFaults: readonly Fault[] = [
@@ -93,6 +93,6 @@ async function fillObjects({ stage, seen, accuse }: Scene): Promise<Heal> {
       if (!worker.program.isRunning) accuse(`${worker.name} did not outlive a full disk`);
       await worker.restart();
     }
-    if (await hasFailedForThePlatform(stage, since)) seen();
+    if (await hasInternalFailure(stage, since)) seen();
   };
 }

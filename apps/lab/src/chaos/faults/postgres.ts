@@ -6,7 +6,7 @@ import { endsHttpReply, endsPostgresReply } from "@dari/testkit";
 import { pick } from "../load/generator.ts";
 import { timing, type Stage } from "../stage/stage.ts";
 import type { Fault, Heal, Scene } from "./fault.ts";
-import { someoneWaitsForALock } from "./sightings.ts";
+import { isLockAwaited } from "./observations.ts";
 
 /** After it is back: connections, one lease of grace before anything is reaped, and dispatch. In milliseconds. */
 const gapMs = 5_000;
@@ -106,7 +106,7 @@ async function lockSession(scene: Scene): Promise<Heal> {
   const unlock = await holdTransaction(scene.stage, `select 1 from dari.sessions where id = '${sessionId}' for update`);
   void scene.sending.send(tenant, { sessionId });
   return async () => {
-    if (await someoneWaitsForALock(scene.stage)) scene.seen();
+    if (await isLockAwaited(scene.stage)) scene.seen();
     await unlock();
   };
 }

@@ -9,7 +9,7 @@ import type { Sent } from "../load/journal.ts";
 import { queuePrefix, type Stage } from "../stage/stage.ts";
 import type { Fault, Heal, Scene } from "./fault.ts";
 import { withoutQueue } from "./redis.ts";
-import { succeeds } from "./sightings.ts";
+import { settlesWithoutError } from "./observations.ts";
 import { killWorker } from "./workers.ts";
 
 const floodTurns = { alone: 400, mixed: 60 };
@@ -172,7 +172,9 @@ async function forgeJobs(stage: Stage, random: () => number): Promise<number> {
       const waiting = await Promise.all(ids.map(isWaiting));
       return waiting.filter((one) => !one).length;
     };
-    await succeeds(waitUntil(async () => (await countTaken()) === ids.length, { what: "forged jobs to be taken" }));
+    await settlesWithoutError(
+      waitUntil(async () => (await countTaken()) === ids.length, { what: "forged jobs to be taken" }),
+    );
     return await countTaken();
   } finally {
     await queue.close();

@@ -8,7 +8,7 @@ import type { StageProgram } from "../stage/stage-program.ts";
 import { blockLoop } from "../stage/debugger.ts";
 import { timing } from "../stage/stage.ts";
 import type { Fault, Scene } from "./fault.ts";
-import { lookAt, seeAttempts, seeItCarryOn } from "./sightings.ts";
+import { findWorkerNow, waitForAttempt, checkWorkerResumes } from "./observations.ts";
 
 /** Expiry, reaping, dispatch and a second of reserve. In milliseconds. */
 const takeoverMs = timing.leaseMs + 2_500;
@@ -55,10 +55,10 @@ export const workerFaults: readonly Fault[] = [
     bounds: { takeoverMs },
     async inject(scene) {
       const worker = await pickBusyWorker(scene);
-      const before = await lookAt(scene.stage, worker);
+      const before = await findWorkerNow(scene.stage, worker);
       await killWorker(scene, worker);
       return async () => {
-        await Promise.all([worker.restart(), seeAttempts(scene, before, "lost")]);
+        await Promise.all([worker.restart(), waitForAttempt(scene, before, "lost")]);
       };
     },
   },
@@ -72,13 +72,13 @@ export const workerFaults: readonly Fault[] = [
     bounds: { takeoverMs },
     async inject(scene) {
       const worker = await pickBusyWorker(scene);
-      const before = await lookAt(scene.stage, worker);
+      const before = await findWorkerNow(scene.stage, worker);
       await scene.lose(worker);
       worker.program.signal("SIGSTOP");
       return async () => {
-        await seeAttempts(scene, before, "lost");
+        await waitForAttempt(scene, before, "lost");
         worker.program.signal("SIGCONT");
-        await seeItCarryOn(scene, worker);
+        await checkWorkerResumes(scene, worker);
       };
     },
   },
@@ -92,12 +92,12 @@ export const workerFaults: readonly Fault[] = [
     bounds: { takeoverMs },
     async inject(scene, round) {
       const worker = await pickBusyWorker(scene);
-      const before = await lookAt(scene.stage, worker);
+      const before = await findWorkerNow(scene.stage, worker);
       await scene.lose(worker);
       await blockLoop(worker.program, this.lastsMs(scene, round));
       return async () => {
-        await seeAttempts(scene, before, "lost");
-        await seeItCarryOn(scene, worker);
+        await waitForAttempt(scene, before, "lost");
+        await checkWorkerResumes(scene, worker);
       };
     },
   },
@@ -111,10 +111,10 @@ export const workerFaults: readonly Fault[] = [
     bounds: { lostAttempts: 0 },
     async inject(scene, round) {
       const worker = await pickBusyWorker(scene);
-      const before = await lookAt(scene.stage, worker);
+      const before = await findWorkerNow(scene.stage, worker);
       if (round % 2 === 1) worker.redis.blackHole();
       await drain(scene, worker);
-      await seeAttempts(scene, before, "released");
+      await waitForAttempt(scene, before, "released");
       return () => {
         worker.redis.forward();
         return worker.restart();

@@ -31,11 +31,11 @@ export interface Sending {
   /** Resolves once everything is acknowledged. Continues beyond `turns` until `enough` is called. */
   enough(): Promise<void>;
   /** Sends one more message now. Resolves once it is acknowledged. */
-  send(tenant: Tenant, what?: Wish): Promise<Sent>;
+  send(tenant: Tenant, what?: SendRequest): Promise<Sent>;
 }
 
 /** What is not left to chance. */
-export interface Wish {
+export interface SendRequest {
   readonly task?: Task;
   /** How long its turn takes. */
   readonly ms?: number;
@@ -58,7 +58,7 @@ export function startSending(journal: Journal, tenants: readonly Tenant[], load:
   let isEnough = false;
   let open = 0;
   const outstanding = new Set<Promise<unknown>>();
-  const begin = (tenant: Tenant, what: Wish, cancelled: number): Promise<Sent> => {
+  const begin = (tenant: Tenant, what: SendRequest, cancelled: number): Promise<Sent> => {
     begun += 1;
     const sent = plan(begun, tenant, what, { random, choose: load.choose ?? chooseTask });
     journal.sent.push(sent);
@@ -103,7 +103,7 @@ interface Chances {
   readonly choose: (x: number) => Task;
 }
 
-function plan(number: number, tenant: Tenant, what: Wish, { random, choose }: Chances): Sent {
+function plan(number: number, tenant: Tenant, what: SendRequest, { random, choose }: Chances): Sent {
   const long = random() < 0.02;
   const ms = Math.round(long ? 1_500 : 10 + random() * 110);
   const chosen = choose(random());

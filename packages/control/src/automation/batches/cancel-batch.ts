@@ -3,7 +3,7 @@
 import type { SessionBatchRecord } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { withAuditEntry } from "@dari/control/tenants";
-import { sessionBatches, type BatchPlace, type Database } from "@dari/db";
+import { sessionBatches, type BatchKey, type Database } from "@dari/db";
 import { limits, notFound, type Notifier } from "@dari/domain";
 import { getBatch } from "./get-batch.ts";
 
@@ -39,7 +39,7 @@ export async function cancelBatch(control: Control, actor: Actor, batchId: strin
 }
 
 /** Returns how many messages were cancelled or asked to stop. */
-async function cancelOpen({ db, notifier }: CancelContext, place: BatchPlace): Promise<number> {
+async function cancelOpen({ db, notifier }: CancelContext, place: BatchKey): Promise<number> {
   let told = 0;
   for (;;) {
     const items = await sessionBatches.cancelOpenItems(db, place, perStatement);

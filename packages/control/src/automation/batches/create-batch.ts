@@ -6,7 +6,7 @@ import { planFirstAttachments } from "@dari/control/turns";
 import { sessionBatches, turnDetails, type InsertedBatch, type NewBatchItem } from "@dari/db";
 import { agentIdFromWire, AppError, invalidField, limits, newId, notFound } from "@dari/domain";
 import { getBatch } from "./get-batch.ts";
-import { getHostedBatch, isHosted, ownBatchOf, type OwnBatchRequest } from "./hosted-items.ts";
+import { getBatchInItemOrder, hasItems, toSessionsBatch, type SessionsBatchRequest } from "./items-batch.ts";
 
 /**
  * Runs in one transaction, so a crash leaves nothing. The dispatcher starts the messages by fair shares.
@@ -19,8 +19,8 @@ export async function createBatch(
   sent: CreateSessionBatchRequest,
 ): Promise<SessionBatchCreated> {
   const { organizationId } = actor;
-  const request = isHosted(sent) ? ownBatchOf(sent) : sent;
-  checkSecrets(request.sessions, isHosted(sent) ? "items" : "sessions");
+  const request = hasItems(sent) ? toSessionsBatch(sent) : sent;
+  checkSecrets(request.sessions, hasItems(sent) ? "items" : "sessions");
   const id = newId("sessionBatch");
   await control.backlog.admit(control.db, organizationId, request.sessions.length);
   const inserted = await sessionBatches.insertBatch(control.db, {
@@ -35,14 +35,14 @@ export async function createBatch(
     maxConcurrency: request.max_concurrency ?? null,
     items: await itemsOf(control, organizationId, request.sessions),
   });
-  if (inserted.outcome !== "created") throw refusal(inserted, request, isHosted(sent));
+  if (inserted.outcome !== "created") throw refusal(inserted, request, hasItems(sent));
   control.notifier.notify("ready", organizationId);
   control.log.info({ org: organizationId, batch: id, sessions: request.sessions.length }, "batch.created");
   const place = { organizationId, batchId: id };
-  return isHosted(sent) ? getHostedBatch(control, place, sent) : getBatch(control, place);
+  return hasItems(sent) ? getBatchInItemOrder(control, place, sent) : getBatch(control, place);
 }
 
-function checkSecrets(sessions: OwnBatchRequest["sessions"], field: string): void {
+function checkSecrets(sessions: SessionsBatchRequest["sessions"], field: string): void {
   const count = sessions.reduce((sum, { secrets = {} }) => sum + Object.keys(secrets).length, 0);
   const most = limits.batchSecretsMax;
   if (count <= most) return;
@@ -56,7 +56,7 @@ function checkSecrets(sessions: OwnBatchRequest["sessions"], field: string): voi
 async function itemsOf(
   control: Control,
   organizationId: string,
-  sessions: OwnBatchRequest["sessions"],
+  sessions: SessionsBatchRequest["sessions"],
 ): Promise<NewBatchItem[]> {
   const fileIds = sessions.flatMap(({ parts }) =>
     parts.flatMap((part) => (part.type === "text" ? [] : [part.file_id])),
@@ -80,7 +80,7 @@ const retryAfterSeconds = 5;
 
 function refusal(
   inserted: Exclude<InsertedBatch, { readonly outcome: "created" }>,
-  { version_id: versionId, sessions }: OwnBatchRequest,
+  { version_id: versionId, sessions }: SessionsBatchRequest,
   isOfItems: boolean,
 ): AppError {
   switch (inserted.outcome) {

@@ -2,13 +2,13 @@
 
 import type { BatchSessionRecord, SessionBatchRecord, SessionBatchSummary } from "@dari/contract";
 import { renderPage, type Actor, type Control, type PageOf } from "@dari/control/context";
-import { sessionBatches, type BatchPlace, type Page } from "@dari/db";
-import { found, type MessageState } from "@dari/domain";
+import { sessionBatches, type BatchKey, type Page } from "@dari/db";
+import { requireFound, type MessageState } from "@dari/domain";
 import { renderBatch, renderBatchItem, renderBatchSummary } from "../views/batch.ts";
 
 /** @throws AppError `not_found` */
-export async function getBatch(control: Pick<Control, "db">, place: BatchPlace): Promise<SessionBatchRecord> {
-  const row = found(await sessionBatches.findBatch(control.db, place), "session batch");
+export async function getBatch(control: Pick<Control, "db">, place: BatchKey): Promise<SessionBatchRecord> {
+  const row = requireFound(await sessionBatches.findBatch(control.db, place), "session batch");
   return renderBatch(row, await sessionBatches.findBatchProgress(control.db, place));
 }
 
@@ -20,9 +20,9 @@ export async function listBatches(control: Control, actor: Actor, page: Page): P
 /** @throws AppError `not_found`; `invalid` for an unknown cursor. */
 export async function listBatchSessions(
   control: Control,
-  place: BatchPlace,
+  place: BatchKey,
   page: Page & { readonly state?: MessageState | undefined },
 ): Promise<PageOf<BatchSessionRecord>> {
-  found(await sessionBatches.findBatch(control.db, place), "session batch");
+  requireFound(await sessionBatches.findBatch(control.db, place), "session batch");
   return renderPage(await sessionBatches.listBatchItems(control.db, place, page), renderBatchItem);
 }

@@ -5,7 +5,7 @@ import type { Actor, Control } from "@dari/control/context";
 import { withAuditEntry } from "@dari/control/tenants";
 import { schedules, turnDetails } from "@dari/db";
 import { agentIdFromWire, AppError, invalidField, isId, limits, newId, notFound } from "@dari/domain";
-import { checkTimeZone, nextDueAt, normalizeCron } from "./cron.ts";
+import { checkTimeZone, findNextDueTime, normalizeCron } from "./cron.ts";
 import { getSchedule } from "./get-schedule.ts";
 
 type Parts = CreateScheduleRequest["parts"];
@@ -48,7 +48,9 @@ export async function createSchedule(
     actor,
     async (inside) => {
       const most = limits.schedulesPerOrganization;
-      const outcome = await schedules.insertScheduleIfBelow(inside.db, schedule, most, (now) => nextDueAt(times, now));
+      const outcome = await schedules.insertScheduleIfBelow(inside.db, schedule, most, (now) =>
+        findNextDueTime(times, now),
+      );
       if (outcome !== "created") throw refusal(outcome);
     },
     () => ({
@@ -119,7 +121,7 @@ export async function updateSchedule(
     control,
     actor,
     async (inside) => {
-      const outcome = await schedules.updateScheduleIfFound(inside.db, place, change, nextDueAt);
+      const outcome = await schedules.updateScheduleIfFound(inside.db, place, change, findNextDueTime);
       if (outcome === "missing") throw notFound("schedule");
       if (outcome === "agent_deleted") throw new AppError("conflict", "the schedule's agent was deleted");
       if (outcome === "session_ended") throw new AppError("conflict", "the schedule's session has ended");

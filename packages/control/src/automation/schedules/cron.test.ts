@@ -1,14 +1,14 @@
 // When schedules are due: at both changes of the clock, and after a time without a check.
 
 import { describe, expect, test } from "@jest/globals";
-import { checkTimeZone, dueTimes, nextDueAt, normalizeCron } from "./cron.ts";
+import { checkTimeZone, findDueFirings, findNextDueTime, normalizeCron } from "./cron.ts";
 
 /** Returns the first due times after a moment, in UTC. */
 function after(cron: string, timeZone: string, from: string, count: number): string[] {
   const found: string[] = [];
   let at = new Date(from);
   for (let n = 0; n < count; n += 1) {
-    at = nextDueAt({ cron, timeZone }, at);
+    at = findNextDueTime({ cron, timeZone }, at);
     found.push(at.toISOString().replace(":00.000Z", "Z"));
   }
   return found;
@@ -108,7 +108,7 @@ test.each([
 });
 
 test("times that never come are refused", () => {
-  expect(() => nextDueAt({ cron: "0 0 30 2 *", timeZone: "UTC" }, new Date())).toThrow("these times never occur");
+  expect(() => findNextDueTime({ cron: "0 0 30 2 *", timeZone: "UTC" }, new Date())).toThrow("these times never occur");
 });
 
 test.each(["Mars/Base", "", "+02:00", "GMT+25"])("%j is no time zone", (timeZone) => {
@@ -118,7 +118,7 @@ test.each(["Mars/Base", "", "+02:00", "GMT+25"])("%j is no time zone", (timeZone
 describe("what is to be done when somebody looks", () => {
   const hourly = { cron: "0 * * * *", timeZone: "UTC" };
   const look = (dueAt: string, now: string, times = hourly) => {
-    const { fireAt, missed, nextDueAt: next } = dueTimes(times, new Date(dueAt), new Date(now), 300_000);
+    const { fireAt, missed, nextDueAt: next } = findDueFirings(times, new Date(dueAt), new Date(now), 300_000);
     return [fireAt?.toISOString() ?? null, missed, next.toISOString()];
   };
 

@@ -66,7 +66,7 @@ export function checkTimeZone(timeZone: string): void {
 /**
  * Returns the first due time after `after`. @throws AppError `invalid` for times that never occur, such as 30 February.
  */
-export function nextDueAt(times: CronTimes, after: Date): Date {
+export function findNextDueTime(times: CronTimes, after: Date): Date {
   return next(parse(times), after);
 }
 
@@ -80,7 +80,7 @@ function parse({ cron, timeZone }: CronTimes): Cron {
   return new Cron(cron, { timezone: timeZone, mode: "5-part", fixedTimeRule: "no-wildcard", paused: true });
 }
 
-export interface DueTimes {
+export interface DueFirings {
   /** The newest due time that has passed, unless it is too late for it. */
   readonly fireAt: Date | undefined;
   /** How many other due times have passed, counted up to `limits.scheduleMissedMax`. */
@@ -93,7 +93,12 @@ export interface DueTimes {
  * Returns what to do at `now` for a schedule that was due at `dueAt`: at most one firing. Missed times are not caught
  * up on.
  */
-export function dueTimes(times: CronTimes, dueAt: Date, now: Date, lateMs: number = limits.scheduleLateMs): DueTimes {
+export function findDueFirings(
+  times: CronTimes,
+  dueAt: Date,
+  now: Date,
+  lateMs: number = limits.scheduleLateMs,
+): DueFirings {
   const parsed = parse(times);
   let newest = dueAt;
   let following = next(parsed, newest);

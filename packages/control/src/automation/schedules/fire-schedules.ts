@@ -6,11 +6,11 @@
 
 import type { FiringReason } from "@dari/contract";
 import { inOneTransaction, type Control } from "@dari/control/context";
-import { quotaRefusal } from "@dari/control/tenants";
-import { laneOf, sendMessage, type MessagePartToSend } from "@dari/control/turns";
+import { toQuotaError } from "@dari/control/tenants";
+import { requestedLane, sendMessage, type MessagePartToSend } from "@dari/control/turns";
 import { auditEntries, scheduleFirings, sessions, turns, withSavepoint, type DueSchedule } from "@dari/db";
 import { AppError, limits, newId, type AppErrorCode, type FiringOutcome, type SchedulePauseReason } from "@dari/domain";
-import { dueTimes, type DueTimes } from "./cron.ts";
+import { findDueFirings, type DueFirings } from "./cron.ts";
 
 export type FiringContext = Pick<Control, "db" | "notifier" | "delivery" | "log" | "backlog" | "rates">;
 
@@ -67,9 +67,9 @@ async function fireIfDue(context: FiringContext, scheduleId: string): Promise<Fi
 }
 
 /** Returns undefined for times that this process cannot read, such as those of an abolished time zone. */
-function timesOf(schedule: DueSchedule): DueTimes | undefined {
+function timesOf(schedule: DueSchedule): DueFirings | undefined {
   try {
-    return dueTimes(schedule, schedule.nextDueAt, schedule.now);
+    return findDueFirings(schedule, schedule.nextDueAt, schedule.now);
   } catch {
     return undefined;
   }
@@ -125,7 +125,7 @@ const unknownTimes = failed(
 
 /** Returns undefined if this due time already has its record. */
 async function fire(inside: FiringContext, schedule: DueSchedule, dueAt: Date): Promise<Firing | undefined> {
-  const scene = await scheduleFirings.findFiringScene(inside.db, schedule, dueAt);
+  const scene = await scheduleFirings.findFiringConditions(inside.db, schedule, dueAt);
   if (scene.isRecorded) return undefined;
   if (scene.isAgentDeleted) return failed("agent_deleted", "the agent was deleted", "agent_deleted");
   if (scene.isSessionEnded) return failed("session_ended", "the session has ended or was deleted", "session_ended");
@@ -165,7 +165,7 @@ async function send(
     sessionId,
     parts,
     metadata,
-    lane: laneOf(schedule),
+    lane: requestedLane(schedule),
   });
   return { outcome: "fired", sessionId, messageId };
 }
@@ -202,7 +202,7 @@ const refusals: Partial<Record<AppErrorCode, (detail: string) => Firing>> = {
 
 /** Returns undefined for an error that is not a refusal: the next try may succeed. */
 function refusalOf(error: unknown): Firing | undefined {
-  const refused = error instanceof AppError ? error : quotaRefusal(error);
+  const refused = error instanceof AppError ? error : toQuotaError(error);
   return refused === undefined ? undefined : refusals[refused.code]?.(refused.detail);
 }
 

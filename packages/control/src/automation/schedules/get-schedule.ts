@@ -2,13 +2,13 @@
 
 import type { FiringRecord, ScheduleRecord } from "@dari/contract";
 import { renderPage, type Actor, type Control, type PageOf } from "@dari/control/context";
-import { scheduleFirings, schedules, type Page, type ScheduleFilter, type SchedulePlace } from "@dari/db";
-import { found, type FiringOutcome } from "@dari/domain";
+import { scheduleFirings, schedules, type Page, type ScheduleFilter, type ScheduleKey } from "@dari/db";
+import { requireFound, type FiringOutcome } from "@dari/domain";
 import { renderFiring, renderSchedule } from "../views/schedule.ts";
 
 /** @throws AppError `not_found` */
-export async function getSchedule(control: Pick<Control, "db">, place: SchedulePlace): Promise<ScheduleRecord> {
-  return renderSchedule(found(await schedules.findSchedule(control.db, place), "schedule"));
+export async function getSchedule(control: Pick<Control, "db">, place: ScheduleKey): Promise<ScheduleRecord> {
+  return renderSchedule(requireFound(await schedules.findSchedule(control.db, place), "schedule"));
 }
 
 /** @throws AppError `invalid` for an unknown cursor. */
@@ -24,9 +24,9 @@ export async function listSchedules(
 /** @throws AppError `not_found`; `invalid` for an unknown cursor. */
 export async function listScheduleFirings(
   control: Control,
-  place: SchedulePlace,
+  place: ScheduleKey,
   page: Page & { readonly outcome?: FiringOutcome | undefined },
 ): Promise<PageOf<FiringRecord>> {
-  found(await schedules.findSchedule(control.db, place), "schedule");
+  requireFound(await schedules.findSchedule(control.db, place), "schedule");
   return renderPage(await scheduleFirings.listFirings(control.db, place, page), renderFiring);
 }

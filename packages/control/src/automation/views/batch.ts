@@ -1,7 +1,7 @@
 // Renders batches for clients.
 
 import type { BatchSessionRecord, Metadata, SessionBatchRecord, SessionBatchSummary } from "@dari/contract";
-import { laneOf } from "@dari/control/turns";
+import { requestedLane } from "@dari/control/turns";
 import type { BatchItemRow, BatchProgress, BatchRow } from "@dari/db";
 
 export function renderBatchSummary(row: BatchRow): SessionBatchSummary {
@@ -10,7 +10,7 @@ export function renderBatchSummary(row: BatchRow): SessionBatchSummary {
     agent_id: row.agentId,
     name: row.name,
     metadata: row.metadata as Metadata,
-    lane: laneOf(row),
+    lane: requestedLane(row),
     max_concurrency: row.maxConcurrency,
     total: row.total,
     created_at: row.createdAt.toISOString(),

@@ -1,7 +1,7 @@
 // Renders schedules and their firings for clients.
 
 import type { FiringReason, FiringRecord, Metadata, ScheduleRecord } from "@dari/contract";
-import { laneOf } from "@dari/control/turns";
+import { requestedLane } from "@dari/control/turns";
 import type { FiringRow, ScheduleRow } from "@dari/db";
 
 export function renderSchedule(row: ScheduleRow): ScheduleRecord {
@@ -16,7 +16,7 @@ export function renderSchedule(row: ScheduleRow): ScheduleRecord {
     parts: row.parts as ScheduleRecord["parts"],
     metadata: row.metadata as Metadata,
     overlap: row.overlap,
-    lane: laneOf(row),
+    lane: requestedLane(row),
     status: row.status,
     paused_reason: row.pausedReason,
     next_due_at: row.nextDueAt?.toISOString() ?? null,

@@ -7,7 +7,7 @@ import type { Control } from "../control.ts";
  * Returns the SHA-256 of the body's canonical JSON, keyed because bodies contain secrets.
  * @throws AppError `invalid` for a body that is nested too deeply to be serialized.
  */
-export function fingerprintOf(control: Pick<Control, "sealer">, body: unknown): string {
+export function createFingerprint(control: Pick<Control, "sealer">, body: unknown): string {
   return control.sealer.fingerprint(canonicalJson(body));
 }
 

@@ -2,7 +2,7 @@
 
 import { health, type Database } from "@dari/db";
 import type { TurnQueue } from "@dari/queue";
-import { fault, fine, type Verdict } from "./verdict.ts";
+import { failedCheck, passedCheck, type CheckResult } from "./check-result.ts";
 
 /** Leases use the database's clock. Signed URLs and expiry times tolerate more than this. */
 const skewMsMax = 5_000;
@@ -31,29 +31,29 @@ interface WorkerDetails {
  * better, and workers without control groups whose operator chose `watched`. Faults: agents without isolation, other
  * workers without control groups if there are several organizations, and workers that differ.
  */
-export function checkIsolation(workers: readonly health.SeenWorker[], hasSeveralOrganizations: boolean): Verdict {
+export function checkIsolation(workers: readonly health.SeenWorker[], hasSeveralOrganizations: boolean): CheckResult {
   const open = workers.filter((worker) => detailsOf(worker).guarantees?.isolated === false);
   if (open.length > 0) {
     const advice =
       "set DARI_SANDBOX=auto there and restart it: it reports what the machine lacks; `process` is for development";
-    return fault(`agents are not isolated on ${idsOf(open)}`, fixesOf(open) || advice);
+    return failedCheck(`agents are not isolated on ${idsOf(open)}`, fixesOf(open) || advice);
   }
   const [watched, unbounded] = withoutGroups(workers);
   if (hasSeveralOrganizations && unbounded.length > 0) {
     const found = `several organizations share ${idsOf(unbounded)}, where no control group limits a turn`;
-    return fault(found, fixesOf(unbounded) || "give the workers a control group in which they can make others");
+    return failedCheck(found, fixesOf(unbounded) || "give the workers a control group in which they can make others");
   }
   const kinds = Map.groupBy(workers, kindOf);
   if (kinds.size > 1) {
     const found = [...kinds.values()].map((alike) => `${idsOf(alike)}: ${summaryOf(alike[0]!)}`);
     const advice = "set DARI_SANDBOX to the driver that all should have: a worker that cannot use it does not start";
-    return fault(`workers differ: ${found.join("; ")}`, fixesOf(workers) || advice);
+    return failedCheck(`workers differ: ${found.join("; ")}`, fixesOf(workers) || advice);
   }
-  if (workers.length === 0) return fine("no worker to ask");
+  if (workers.length === 0) return passedCheck("no worker to ask");
   const lacks = [...new Set(workers.flatMap((worker) => detailsOf(worker).missing ?? []).map(sentenceOf))];
   const chosen = `no control group limits a turn on ${idsOf(watched)}, as DARI_MINIMUM_ISOLATION=watched allows`;
   const facts = hasSeveralOrganizations && watched.length > 0 ? [chosen] : [];
-  return fine([`agents run in ${summaryOf(workers[0]!)}`, ...facts, ...lacks].join("; "));
+  return passedCheck([`agents run in ${summaryOf(workers[0]!)}`, ...facts, ...lacks].join("; "));
 }
 
 /** Returns the workers without control groups: those whose operator chose `watched`, and the others. */
@@ -84,51 +84,51 @@ function fixesOf(workers: readonly health.SeenWorker[]): string {
   return [...new Set(workers.flatMap((worker) => detailsOf(worker).missing ?? []).map(({ fix }) => fix))].join("; ");
 }
 
-export function checkDisks(workers: readonly health.SeenWorker[]): Verdict {
+export function checkDisks(workers: readonly health.SeenWorker[]): CheckResult {
   const known = workers.flatMap((worker) => {
     const bytes = detailsOf(worker).disk?.freeBytes;
     return bytes === undefined ? [] : [{ id: worker.id, bytes }];
   });
   const [least] = known.sort((one, other) => one.bytes - other.bytes);
-  if (least === undefined) return fine("no worker to ask");
+  if (least === undefined) return passedCheck("no worker to ask");
   const found = `${(least.bytes / 1e9).toFixed(1)} GB are free on ${least.id}, the least`;
-  if (least.bytes >= diskFreeMin) return fine(found);
-  return fault(found, "give DARI_WORK_DIR more room, or set DARI_CACHE_BYTES lower");
+  if (least.bytes >= diskFreeMin) return passedCheck(found);
+  return failedCheck(found, "give DARI_WORK_DIR more room, or set DARI_CACHE_BYTES lower");
 }
 
 /** Compares this process's clock and every worker's with the database's. */
-export async function checkClocks(db: Database, workers: readonly health.SeenWorker[]): Promise<Verdict> {
+export async function checkClocks(db: Database, workers: readonly health.SeenWorker[]): Promise<CheckResult> {
   const clocks = workers.flatMap((worker) => {
     const { clockMs } = detailsOf(worker);
     return clockMs === undefined ? [] : [{ of: worker.id, skewMs: clockMs - worker.seenAtMs }];
   });
   const askedAt = Date.now();
-  const databaseMs = await health.getClockMs(db);
+  const databaseMs = await health.getDatabaseTimeMs(db);
   clocks.push({ of: "this API", skewMs: (askedAt + Date.now()) / 2 - databaseMs });
   const [worst] = clocks.sort((one, other) => Math.abs(other.skewMs) - Math.abs(one.skewMs));
   const found = `${(Math.abs(worst!.skewMs) / 1_000).toFixed(1)} s between the database and ${worst!.of}, at most`;
   return Math.abs(worst!.skewMs) <= skewMsMax
-    ? fine(found)
-    : fault(found, "synchronize the clocks of all machines with NTP");
+    ? passedCheck(found)
+    : failedCheck(found, "synchronize the clocks of all machines with NTP");
 }
 
 /** Checks the versions, and that Redis never evicts jobs. @throws the error of a service that cannot be reached. */
-export async function checkServices(db: Database, queue: Pick<TurnQueue, "server"> | undefined): Promise<Verdict> {
+export async function checkServices(db: Database, queue: Pick<TurnQueue, "server"> | undefined): Promise<CheckResult> {
   const postgres = await health.getServerVersion(db);
   const redis = await queue?.server();
   const found = [`PostgreSQL ${postgres}`, ...(redis === undefined ? [] : [`${redis.name} ${redis.version}`])].join(
     ", ",
   );
   if (Number.parseInt(postgres, 10) < oldestPostgres) {
-    return fault(found, `use PostgreSQL ${oldestPostgres} or later`);
+    return failedCheck(found, `use PostgreSQL ${oldestPostgres} or later`);
   }
-  if (redis === undefined) return fine(found);
+  if (redis === undefined) return passedCheck(found);
   const [major = 0, minor = 0] = redis.version.split(".").map(Number);
   if (major < oldestRedis[0] || (major === oldestRedis[0] && minor < oldestRedis[1])) {
-    return fault(found, `use Redis ${oldestRedis.join(".")} or later, or Valkey`);
+    return failedCheck(found, `use Redis ${oldestRedis.join(".")} or later, or Valkey`);
   }
-  if (redis.evictionPolicy === undefined || redis.evictionPolicy === "noeviction") return fine(found);
-  return fault(
+  if (redis.evictionPolicy === undefined || redis.evictionPolicy === "noeviction") return passedCheck(found);
+  return failedCheck(
     `${found}, which evicts (${redis.evictionPolicy})`,
     "set maxmemory-policy to noeviction: the turn of an evicted job waits until the job is created again",
   );

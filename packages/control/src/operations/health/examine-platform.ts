@@ -7,7 +7,7 @@ import { hasSeveralOrganizations } from "@dari/control/tenants";
 import { dispatcherLead, workerSeenWithinMs } from "@dari/control/turns";
 import { dispatch, findViolations, getRowSecurityState, health, newestMigration, type Database } from "@dari/db";
 import { checkClocks, checkDisks, checkIsolation, checkServices } from "./examine-machines.ts";
-import { fault, fine, type Verdict } from "./verdict.ts";
+import { failedCheck, passedCheck, type CheckResult } from "./check-result.ts";
 import { countTurns } from "./waiting-turns.ts";
 
 /** A leader that was silent for longer counts as gone. */
@@ -56,85 +56,95 @@ export async function examinePlatform(control: Control): Promise<OperatorHealth>
   };
 }
 
-async function attempt(name: string, whatToDo: string, check: () => Promise<Verdict>): Promise<HealthCheck> {
+async function attempt(name: string, whatToDo: string, check: () => Promise<CheckResult>): Promise<HealthCheck> {
   try {
     return { name, ...(await check()) };
   } catch (error) {
-    return { name, ...fault(`could not be checked: ${error instanceof Error ? error.message : "?"}`, whatToDo) };
+    return { name, ...failedCheck(`could not be checked: ${error instanceof Error ? error.message : "?"}`, whatToDo) };
   }
 }
 
-async function checkSchema(db: Database): Promise<Verdict> {
+async function checkSchema(db: Database): Promise<CheckResult> {
   const [known, found] = [await newestMigration(), await health.findNewestMigration(db)];
-  if (found === known) return fine(found);
+  if (found === known) return passedCheck(found);
   if (found !== undefined && found > known) {
-    return fault(`${found}; this API knows ${known}`, "a newer release has prepared the database: update the API");
+    return failedCheck(
+      `${found}; this API knows ${known}`,
+      "a newer release has prepared the database: update the API",
+    );
   }
-  return fault(`${found ?? "none"}; this API needs ${known}`, "restart any program of this release: it migrates first");
+  return failedCheck(
+    `${found ?? "none"}; this API needs ${known}`,
+    "restart any program of this release: it migrates first",
+  );
 }
 
-async function checkRowSecurity(db: Database): Promise<Verdict> {
+async function checkRowSecurity(db: Database): Promise<CheckResult> {
   const { isEnabled, runsAs, isBypassed, tablesWithout, user } = await getRowSecurityState(db);
   const role = "the role dari_tenant";
   if (!isEnabled && runsAs !== null) {
-    return fault(
+    return failedCheck(
       `connections for calls of organizations run as ${runsAs} and not as dari_tenant; such calls are refused`,
       'make the pooler in front of PostgreSQL pass on the startup parameter "options", or connect without one',
     );
   }
   if (!isEnabled) {
     const make = `create role dari_tenant nologin; grant dari_tenant to "${user}"`;
-    return fault(
+    return failedCheck(
       "calls of organizations run without row-level security",
       `run \`${make}\` as an administrator of the database, once, and restart every program`,
     );
   }
   if (isBypassed) {
-    return fault(`${role} passes over row-level security`, "take SUPERUSER, BYPASSRLS and the role dari_app from it");
+    return failedCheck(
+      `${role} passes over row-level security`,
+      "take SUPERUSER, BYPASSRLS and the role dari_app from it",
+    );
   }
   if (tablesWithout.length > 0)
-    return fault(
+    return failedCheck(
       `tables without row-level security: ${tablesWithout.join(", ")}`,
       "restart any program: it migrates first",
     );
-  return fine("calls of organizations run behind row-level security");
+  return passedCheck("calls of organizations run behind row-level security");
 }
 
-async function checkWorkers(db: Database): Promise<Verdict> {
+async function checkWorkers(db: Database): Promise<CheckResult> {
   const { workers, slots, inFlight } = await dispatch.getFleetLoad(db, workerSeenWithinMs);
   const found = `${workers} seen lately, ${slots} slots, ${inFlight} turns on them`;
-  return slots > 0 ? fine(found) : fault(found, "start a worker, or read in its log why it is silent");
+  return slots > 0 ? passedCheck(found) : failedCheck(found, "start a worker, or read in its log why it is silent");
 }
 
-async function checkWaiting(db: Database): Promise<Verdict> {
-  const [load, waiting] = [await dispatch.getFleetLoad(db, workerSeenWithinMs), await health.getWaiting(db)];
-  const { ready } = await health.countSchedule(db);
-  if (ready === 0) return fine("no turn waits for a slot");
-  if (waiting.oldestMs === null) return fine(`${ready} turns wait for the max_concurrency of their agent or batch`);
+async function checkWaiting(db: Database): Promise<CheckResult> {
+  const [load, waiting] = [await dispatch.getFleetLoad(db, workerSeenWithinMs), await health.getQueueWait(db)];
+  const { ready } = await health.countSessionsBySchedule(db);
+  if (ready === 0) return passedCheck("no turn waits for a slot");
+  if (waiting.oldestMs === null)
+    return passedCheck(`${ready} turns wait for the max_concurrency of their agent or batch`);
   const found = `${ready} wait for a slot, the longest has waited ${seconds(waiting.oldestMs)}`;
   const isStuck = load.inFlight < load.slots && (waiting.oldestWithoutSlotMs ?? 0) > waitMsMax;
   return isStuck
-    ? fault(`${found}, although slots are free`, "read the logs of the reconciler and of the workers")
-    : fine(found);
+    ? failedCheck(`${found}, although slots are free`, "read the logs of the reconciler and of the workers")
+    : passedCheck(found);
 }
 
-async function checkDispatcher(db: Database): Promise<Verdict> {
+async function checkDispatcher(db: Database): Promise<CheckResult> {
   const leader = await health.findLeader(db, dispatcherLead);
   const whatToDo = "start a reconciler; workers dispatch for themselves meanwhile, and nothing repairs lost turns";
-  if (leader === undefined) return fault("no reconciler leads the dispatch", whatToDo);
+  if (leader === undefined) return failedCheck("no reconciler leads the dispatch", whatToDo);
   const found = `${leader.holder} leads, seen ${seconds(leader.seenMsAgo)} ago`;
-  return leader.seenMsAgo <= leadSeenWithinMs ? fine(found) : fault(found, whatToDo);
+  return leader.seenMsAgo <= leadSeenWithinMs ? passedCheck(found) : failedCheck(found, whatToDo);
 }
 
 /** @throws the error of Redis if it cannot be reached. */
-async function checkQueue({ db, queue }: Control): Promise<Verdict> {
-  if (queue === undefined) return fine("none is configured: workers pull from the database");
+async function checkQueue({ db, queue }: Control): Promise<CheckResult> {
+  if (queue === undefined) return passedCheck("none is configured: workers pull from the database");
   const counts = Object.entries(await countTurns(db, queue)).map(([state, count]) => `${count} ${state}`);
-  return fine(counts.join(", "));
+  return passedCheck(counts.join(", "));
 }
 
 /** @throws the error of the store if one of the four operations fails. */
-async function checkObjects({ blobs }: Control): Promise<Verdict> {
+async function checkObjects({ blobs }: Control): Promise<CheckResult> {
   await blobs.check();
   const [key, content] = [`doctor/${randomUUID()}`, Buffer.from("written by dari doctor")];
   try {
@@ -147,13 +157,13 @@ async function checkObjects({ blobs }: Control): Promise<Verdict> {
   } finally {
     await blobs.delete([key]);
   }
-  return fine("objects can be written, read, listed and deleted");
+  return passedCheck("objects can be written, read, listed and deleted");
 }
 
-function judge(violations: OperatorHealth["violations"]): Verdict {
-  if (violations.length === 0) return fine("all hold");
+function judge(violations: OperatorHealth["violations"]): CheckResult {
+  if (violations.length === 0) return passedCheck("all hold");
   const names = violations.map(({ invariant, rows }) => `${invariant} (${rows.join(", ")})`);
-  return fault(
+  return failedCheck(
     `violated: ${names.join("; ")}`,
     "keep the rows as they are and report them with the logs of the workers that held them",
   );

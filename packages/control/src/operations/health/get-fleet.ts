@@ -8,7 +8,7 @@ import { limits } from "@dari/domain";
 const most = limits.fleetRowsMax;
 
 export async function getFleet({ db }: Control): Promise<FleetRecord> {
-  const schedule = await health.countSchedule(db);
+  const schedule = await health.countSessionsBySchedule(db);
   const organizations = await fleet.listBusyOrganizations(db, { most, countMax: most * 100 });
   const turns = await fleet.listTurnsInFlight(db, most);
   const workers = await fleet.listBusyWorkers(db, most);

@@ -13,7 +13,7 @@ import type { TurnQueue } from "@dari/queue";
  */
 export async function countTurns(db: Database, queue: Pick<TurnQueue, "counts">): Promise<Record<string, number>> {
   const jobs = await queue.counts();
-  const { ready } = await health.countSchedule(db);
+  const { ready } = await health.countSessionsBySchedule(db);
   return { ...jobs, waiting: ready };
 }
 

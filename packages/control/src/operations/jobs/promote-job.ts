@@ -18,7 +18,7 @@ export interface PromotedJob {
 export async function promoteJob(control: Control, job: PromotedJob): Promise<boolean> {
   const actor: Actor = { organizationId: job.organizationId, keyId: "queue", scopes: ["admin"] };
   return inOneTransaction(control, async (inside) => {
-    const messageId = await turnJobs.endWaitIfWaiting(inside.db, job);
+    const messageId = await turnJobs.makeRetryDueIfWaiting(inside.db, job);
     if (messageId === undefined) return false;
     await recordChange(inside, actor, { action: "message.promote", target: messageId, details: { job_id: job.jobId } });
     return true;

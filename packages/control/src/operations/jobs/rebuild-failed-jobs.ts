@@ -19,12 +19,12 @@ export async function rebuildFailedJobs(
 ): Promise<number> {
   if (!queue.available) return 0;
   const since = await queue.failed.until();
-  const until = await turnJobs.readFailedUntil(db, options.settlingMs ?? settlingMs);
+  const until = await turnJobs.getFailedListEnd(db, options.settlingMs ?? settlingMs);
   let rebuilt = 0;
-  let before: turnJobs.FailedPlace | undefined;
+  let before: turnJobs.FailedCursor | undefined;
   for (let seen = 0; seen < queue.failed.keepMax; seen += perPage) {
     const page = { before, limit: Math.min(perPage, queue.failed.keepMax - seen) };
-    const { failed, next } = await turnJobs.listFailedIn(db, { since, until, days: rebuiltDays }, page);
+    const { failed, next } = await turnJobs.listFailedMessagesWithin(db, { since, until, days: rebuiltDays }, page);
     rebuilt += await queue.failed.add(failed);
     before = next;
     if (next === undefined) break;

@@ -31,7 +31,7 @@ export interface JobRepair {
 export function createJobRepair(context: JobContext): JobRepair {
   const { db } = context;
   const dispatched = createRound(context.queue, (after) =>
-    turnJobs.listDispatchedFor(db, { waitedMs, dispatchTtlMs: limits.dispatchTtlMs, after, limit: batch }),
+    turnJobs.listUnclaimedDispatches(db, { waitedMs, dispatchTtlMs: limits.dispatchTtlMs, after, limit: batch }),
   );
   const retries = createRound(context.queue, (after) => turnJobs.listRetriesWaiting(db, { after, limit: batch }));
 
@@ -49,9 +49,9 @@ export function createJobRepair(context: JobContext): JobRepair {
 /** Cycles over the turns that should have a job, one page per call. Continues at once while pages lack jobs. */
 function createRound(
   queue: TurnQueue,
-  list: (after: turnJobs.DuePlace | undefined) => Promise<turnJobs.DuePage>,
+  list: (after: turnJobs.DueCursor | undefined) => Promise<turnJobs.DuePage>,
 ): { addMissing(): Promise<number> } {
-  let after: turnJobs.DuePlace | undefined;
+  let after: turnJobs.DueCursor | undefined;
   return {
     async addMissing() {
       let added = 0;
@@ -80,7 +80,7 @@ async function removeUnmatched({ db, queue }: JobContext): Promise<number> {
   const unused = jobs.filter(({ turn }) => !turn || !used.has(`${turn.sessionId} ${turn.dispatchNumber}`));
   // A job that an operator retries waits for a worker like any other job.
   const failed = new Set(
-    await turnJobs.listFailedAmong(
+    await turnJobs.filterFailedMessages(
       db,
       unused.flatMap((job) => job.turn?.messageId ?? []),
     ),

@@ -1,7 +1,7 @@
 // An operator's retry of a failed job, from any queue board. Each request retries once.
 
 import type { MessageRecord } from "@dari/contract";
-import { fingerprintOf, idempotently, type Actor, type Control } from "@dari/control/context";
+import { createFingerprint, withIdempotencyKey, type Actor, type Control } from "@dari/control/context";
 import { recordChange } from "@dari/control/tenants";
 import { getMessage, sendAgain } from "@dari/control/turns";
 import { AppError } from "@dari/domain";
@@ -43,10 +43,10 @@ async function sendOnce(control: Control, actor: Actor, job: RetriedJob, failed:
     method: "RETRY",
     path: "/queue/jobs",
     key: `${job.jobId} ${job.attemptsMade}`,
-    fingerprint: fingerprintOf(control, job.messageId),
+    fingerprint: createFingerprint(control, job.messageId),
     status: 202,
   };
-  const creation = await idempotently(control, actor, call, async (inside) => {
+  const creation = await withIdempotencyKey(control, actor, call, async (inside) => {
     const { messageId } = await sendAgain(inside, actor, failed);
     const details = { new_message_id: messageId, job_id: job.jobId };
     await recordChange(inside, actor, { action: "message.retry", target: job.messageId, details });

@@ -4,7 +4,7 @@ import type { MetricLabels } from "@dari/runtime";
 import type { PlatformMetric } from "./catalogue.ts";
 
 /** Counts the metrics that a program has. Ignores others. */
-export interface Counting {
+export interface MetricRecorder {
   add(name: PlatformMetric, labels?: MetricLabels, by?: number): void;
   observe(name: PlatformMetric, value: number | undefined, labels?: MetricLabels): void;
   /** Returns the organization as a label: its name, or `other` if there are too many. */
@@ -15,7 +15,7 @@ type Fields = Readonly<Record<string, unknown>>;
 
 const phases = ["image", "restore", "start", "agent", "kill", "save"] as const;
 
-export const eventMetrics: Readonly<Record<string, (counting: Counting, fields: Fields) => void>> = {
+export const eventMetrics: Readonly<Record<string, (counting: MetricRecorder, fields: Fields) => void>> = {
   request(counting, fields) {
     const { method, org } = fields;
     // An unknown path must not become a label, because any client can choose it.
@@ -81,13 +81,13 @@ export const eventMetrics: Readonly<Record<string, (counting: Counting, fields: 
   "storage.swept": (counting, fields) => addStorage(counting, "swept", fields),
 };
 
-function addStorage(counting: Counting, step: string, fields: Fields): void {
+function addStorage(counting: MetricRecorder, step: string, fields: Fields): void {
   for (const [what, count] of Object.entries(fields)) {
     if (typeof count === "number") counting.add("dari_storage_total", { step, what }, count);
   }
 }
 
-function countEgress(counting: Counting, fields: Fields): void {
+function countEgress(counting: MetricRecorder, fields: Fields): void {
   counting.add("dari_egress_total", { verdict: textOf(fields["verdict"]) });
   counting.add("dari_egress_bytes_total", { direction: "sent" }, numberOf(fields["bytesSent"]));
   counting.add("dari_egress_bytes_total", { direction: "received" }, numberOf(fields["bytesReceived"]));

@@ -7,7 +7,7 @@ import type { TurnQueue } from "@dari/queue";
 import { createMetrics, otherLabel, type Metrics, type MetricsPage, type MetricSpec } from "@dari/runtime";
 import { countTurns } from "../health/waiting-turns.ts";
 import { metricsByPart, type PlatformMetric } from "./catalogue.ts";
-import { eventMetrics, type Counting } from "./event-metrics.ts";
+import { eventMetrics, type MetricRecorder } from "./event-metrics.ts";
 
 export type MetricsPart = "api" | "worker" | "reconciler";
 
@@ -77,7 +77,7 @@ export function createPlatformMetrics({ parts, byOrganization }: PlatformMetrics
 function countingOf(
   metrics: Metrics<PlatformMetric>,
   catalogue: Partial<Record<PlatformMetric, MetricSpec>>,
-): Counting {
+): MetricRecorder {
   const organizations = new Set<string>();
   return {
     add(name, labels, by) {
@@ -127,7 +127,7 @@ async function readSchedule(metrics: Metrics<PlatformMetric>, db: Database): Pro
   for (const name of ["dari_waiting_turns", "dari_waiting_oldest_seconds", "dari_sessions"] as const) {
     metrics.remove(name);
   }
-  const [schedule, waiting] = [await health.countSchedule(db), await health.getWaiting(db)];
+  const [schedule, waiting] = [await health.countSessionsBySchedule(db), await health.getQueueWait(db)];
   metrics.set("dari_waiting_turns", schedule.ready);
   metrics.set("dari_waiting_oldest_seconds", (waiting.oldestMs ?? 0) / 1_000);
   for (const [place, count] of Object.entries(schedule)) metrics.set("dari_sessions", count, { schedule: place });

@@ -1,7 +1,7 @@
 // The spans of each log line. Fields are read as they are logged; none contains a message's content.
 
 import type { EndedSpan } from "@dari/runtime";
-import { spanIdOf, traceOf } from "./trace-ids.ts";
+import { spanIdOf, traceIdsFor } from "./trace-ids.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -14,7 +14,7 @@ export const eventSpans: Readonly<Record<string, (fields: Fields, nowMs: number)
     const message = textOf(fields["message"]);
     return [
       {
-        ...traceOf(message),
+        ...traceIdsFor(message),
         name: "accept message",
         kind: "server",
         startMs: nowMs - numberOf(fields["ms"]),
@@ -28,7 +28,7 @@ export const eventSpans: Readonly<Record<string, (fields: Fields, nowMs: number)
     const version = textOf(fields["version"]);
     return [
       {
-        ...traceOf(version),
+        ...traceIdsFor(version),
         name: "build version",
         kind: "consumer",
         startMs: nowMs - numberOf(fields["ms"]),
@@ -44,7 +44,7 @@ export const eventSpans: Readonly<Record<string, (fields: Fields, nowMs: number)
 function turnSpans(fields: Fields, nowMs: number): EndedSpan[] {
   const message = textOf(fields["message"]);
   const attempt = textOf(fields["attempt"]);
-  const { traceId, spanId: rootId } = traceOf(message);
+  const { traceId, spanId: rootId } = traceIdsFor(message);
   const turnId = spanIdOf(attempt);
   const measured = phases.map((phase) => ({ phase, ms: numberOf(fields[`${phase}_ms`]) }));
   const workedMs = measured.reduce((sum, { ms }) => sum + ms, 0);

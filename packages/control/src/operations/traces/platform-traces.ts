@@ -47,7 +47,7 @@ function tracesOver(spans: Spans, percent: number): PlatformTraces {
 }
 
 /** Returns an observer for the logger that passes every line to all of `observers`. */
-export function observing(
+export function combineObservers(
   ...observers: readonly Pick<PlatformTraces, "observe">[]
 ): (fields: object, event: string) => void {
   return (fields, event) => {

@@ -10,7 +10,7 @@ export interface TraceIds {
   readonly spanId: string;
 }
 
-export function traceOf(id: string): TraceIds {
+export function traceIdsFor(id: string): TraceIds {
   const digest = digestOf(id);
   return { traceId: digest.slice(0, 32), spanId: digest.slice(32, 48) };
 }
@@ -22,5 +22,5 @@ export function spanIdOf(id: string, name = ""): string {
 
 /** Returns the W3C trace context for an agent, whose spans belong below its attempt's. */
 export function traceparentOf(messageId: string, attemptId: string): string {
-  return `00-${traceOf(messageId).traceId}-${spanIdOf(attemptId, "agent")}-01`;
+  return `00-${traceIdsFor(messageId).traceId}-${spanIdOf(attemptId, "agent")}-01`;
 }

@@ -3,17 +3,17 @@
 import {
   portableFormat,
   portableFormatVersion,
-  portableMarks,
-  portableTales,
+  eventsWithoutPayload,
+  eventsWithPayload,
   type PortableEvent,
   type PortableInput,
   type PortableMessage,
   type PortableSession,
 } from "@dari/contract";
 import type { Actor, Control, LoadedTree } from "@dari/control/context";
-import { rememberReads, writeTar, type ArchiveEntry } from "@dari/control/storage";
+import { cacheReads, writeTar, type ArchiveEntry } from "@dari/control/storage";
 import { events, sessionExports, type ExportedInput, type ExportedMessage, type ExportRow } from "@dari/db";
-import { AppError, found, limits } from "@dari/domain";
+import { AppError, requireFound, limits } from "@dari/domain";
 import { readFile, treeHash, type TreeEntry } from "@dari/workspace";
 import { bundleEntry, inputsEntry, ledgerEntry, messagesEntry, sessionEntry, uploadEntry } from "./entries.ts";
 
@@ -38,7 +38,7 @@ export async function exportSession(
   sessionId: string,
 ): Promise<AsyncIterable<Uint8Array>> {
   const { organizationId } = actor;
-  const row = found(await sessionExports.findExport(control.db, organizationId, sessionId), "session");
+  const row = requireFound(await sessionExports.findExport(control.db, organizationId, sessionId), "session");
   const inputs = await sessionExports.listInputs(control.db, row, limits.exportUploads + 1);
   if (inputs.length > limits.exportUploads) {
     throw new AppError(
@@ -59,7 +59,7 @@ async function* entriesOf(exported: Export): AsyncGenerator<ArchiveEntry> {
   yield linesEntry(inputsEntry, inputLines(exported, uploads));
   for (const [index, upload] of uploads.entries()) yield blobEntry(control, uploadEntry(index + 1), upload);
   yield* ledgerEntries(exported);
-  const store = rememberReads(control.blobs);
+  const store = cacheReads(control.blobs);
   for (const entry of workspace.tree.values()) yield treeEntry(entry, () => readFile(store, entry));
 }
 
@@ -141,7 +141,7 @@ function inputLines({ inputs, numbers }: Export, uploads: readonly ExportedInput
 }
 
 async function* ledgerEntries({ control, organizationId, row, numbers }: Export): AsyncGenerator<ArchiveEntry> {
-  const types = [...portableMarks, ...portableTales];
+  const types = [...eventsWithoutPayload, ...eventsWithPayload];
   for (let page = 1, after = 0; ;) {
     const from = { organizationId, sessionId: row.id, afterSequenceNumber: after };
     const found = await events.listEvents(control.db, { ...from, limit: limits.listLimitMax, types });
@@ -150,7 +150,7 @@ async function* ledgerEntries({ control, organizationId, row, numbers }: Export)
       if (message === undefined) return [];
       const type = event.type as PortableEvent["type"];
       const head = { type, message, created_at: event.createdAt.toISOString() };
-      const isTale = portableTales.some((tale) => tale === type);
+      const isTale = eventsWithPayload.some((tale) => tale === type);
       return [isTale ? { ...head, data: event.data as Record<string, unknown> } : head];
     });
     if (lines.length > 0) yield linesEntry(ledgerEntry(page++), lines);

@@ -89,7 +89,7 @@ async function insertConversation(
     await sessionImports.insertEvents(inside.db, session, rows);
   }
   const last = { messages: ids.length, events, messageId: ids.at(-1) ?? null };
-  await sessionImports.setCounters(inside.db, session, last);
+  await sessionImports.setSessionCounters(inside.db, session, last);
 }
 
 /** Maps ids of the export to new ones. */

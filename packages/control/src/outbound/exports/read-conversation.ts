@@ -4,7 +4,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PortableEvent, PortableMessage } from "@dari/contract";
-import { ArchiveRefused, type TarEntry } from "@dari/control/storage";
+import { ArchiveRefusedError, type TarEntry } from "@dari/control/storage";
 import { limits } from "@dari/domain";
 import { readLines } from "./read-lines.ts";
 
@@ -17,7 +17,7 @@ interface Known {
   told: Told;
 }
 
-export class Conversation {
+export class ConversationReceiver {
   readonly #dir: string;
   readonly #messages: Known[] = [];
   readonly #ids = new Set<string>();
@@ -36,13 +36,13 @@ export class Conversation {
     return this.#messages.map(({ id }) => id);
   }
 
-  /** Reads the next page of messages. @throws ArchiveRefused */
+  /** Reads the next page of messages. @throws ArchiveRefusedError */
   async takeMessages(entry: TarEntry): Promise<void> {
     this.#count(entry);
     const page: PortableMessage[] = [];
     for await (const { value, at } of readLines<PortableMessage>(entry, PortableMessage)) {
       const problem = this.#problemOf(value);
-      if (problem !== undefined) throw new ArchiveRefused(`${at}: ${problem}`);
+      if (problem !== undefined) throw new ArchiveRefusedError(`${at}: ${problem}`);
       this.#ids.add(value.id);
       this.#messages.push({ id: value.id, status: value.status, told: "nothing" });
       page.push(value);
@@ -50,22 +50,22 @@ export class Conversation {
     await writeFile(this.#file("messages", ++this.#messagePages), JSON.stringify(page));
   }
 
-  /** Reads the next page of events, after all messages. @throws ArchiveRefused */
+  /** Reads the next page of events, after all messages. @throws ArchiveRefusedError */
   async takeLedger(entry: TarEntry): Promise<void> {
     this.#count(entry);
     const page: PortableEvent[] = [];
     for await (const { value, at } of readLines<PortableEvent>(entry, PortableEvent)) {
       const problem = timeProblem(value.created_at) ?? this.#tell(value);
-      if (problem !== undefined) throw new ArchiveRefused(`${at}: ${problem}`);
+      if (problem !== undefined) throw new ArchiveRefusedError(`${at}: ${problem}`);
       page.push(value);
     }
     await writeFile(this.#file("ledger", ++this.#ledgerPages), JSON.stringify(page));
   }
 
-  /** @throws ArchiveRefused if the events do not cover each message from its beginning to its end. */
+  /** @throws ArchiveRefusedError if the events do not cover each message from its beginning to its end. */
   end(): void {
     const open = this.#messages.findIndex(({ told }) => told !== "ended");
-    if (open !== -1) throw new ArchiveRefused(`the ledger has no last event of message ${open + 1}`);
+    if (open !== -1) throw new ArchiveRefusedError(`the ledger has no last event of message ${open + 1}`);
   }
 
   async *readMessages(): AsyncGenerator<PortableMessage[]> {
@@ -83,7 +83,7 @@ export class Conversation {
   #count(entry: TarEntry): void {
     this.#bytes += entry.sizeBytes;
     if (this.#bytes > limits.exportConversationBytes) {
-      throw new ArchiveRefused(`the conversation has more than ${limits.exportConversationBytes} bytes`);
+      throw new ArchiveRefusedError(`the conversation has more than ${limits.exportConversationBytes} bytes`);
     }
   }
 

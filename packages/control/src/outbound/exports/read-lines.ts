@@ -2,7 +2,7 @@
 
 import { setImmediate } from "node:timers/promises";
 import { validate } from "@dari/contract";
-import { ArchiveRefused, type TarEntry } from "@dari/control/storage";
+import { ArchiveRefusedError, type TarEntry } from "@dari/control/storage";
 import { limits } from "@dari/domain";
 
 type Schema = Parameters<typeof validate>[0];
@@ -14,23 +14,23 @@ const valuesMax = 2_000_000;
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Returns the entry's text. @throws ArchiveRefused if it is too large, not a file, or not UTF-8. */
+/** Returns the entry's text. @throws ArchiveRefusedError if it is too large, not a file, or not UTF-8. */
 export async function readText(entry: TarEntry): Promise<string> {
   const { path, type, sizeBytes } = entry;
-  if (type !== "file") throw new ArchiveRefused(`${path} is not a file`);
+  if (type !== "file") throw new ArchiveRefusedError(`${path} is not a file`);
   if (sizeBytes > limits.exportMemberBytes) {
-    throw new ArchiveRefused(`${path} has more than ${limits.exportMemberBytes} bytes`);
+    throw new ArchiveRefusedError(`${path} has more than ${limits.exportMemberBytes} bytes`);
   }
   const pieces: Uint8Array[] = [];
   for await (const piece of entry.content) pieces.push(piece);
   try {
     return utf8.decode(Buffer.concat(pieces));
   } catch {
-    throw new ArchiveRefused(`${path} is not UTF-8`);
+    throw new ArchiveRefusedError(`${path} is not UTF-8`);
   }
 }
 
-/** Returns the value of each line, in order, with its place. @throws ArchiveRefused */
+/** Returns the value of each line, in order, with its place. @throws ArchiveRefusedError */
 export async function* readLines<Value>(entry: TarEntry, schema: Schema): AsyncGenerator<{ value: Value; at: string }> {
   const text = await readText(entry);
   let number = 0;
@@ -42,22 +42,22 @@ export async function* readLines<Value>(entry: TarEntry, schema: Schema): AsyncG
     const at = `${entry.path}, line ${++number}`;
     const shape = shapeOf(line);
     values += shape.values;
-    if (values > valuesMax) throw new ArchiveRefused(`${entry.path} has more than ${valuesMax} values`);
+    if (values > valuesMax) throw new ArchiveRefusedError(`${entry.path} has more than ${valuesMax} values`);
     yield { value: parseValue<Value>(line, schema, at, shape), at };
     // Lets other calls run in between.
     await setImmediate();
   }
 }
 
-/** @throws ArchiveRefused with the first problems. */
+/** @throws ArchiveRefusedError with the first problems. */
 export function parseValue<Value>(text: string, schema: Schema, at: string, shape = shapeOf(text)): Value {
-  if (shape.depth > depthMax) throw new ArchiveRefused(`${at}: expected less nesting`);
-  if (shape.values > valuesMax) throw new ArchiveRefused(`${at}: expected at most ${valuesMax} values`);
+  if (shape.depth > depthMax) throw new ArchiveRefusedError(`${at}: expected less nesting`);
+  if (shape.values > valuesMax) throw new ArchiveRefusedError(`${at}: expected at most ${valuesMax} values`);
   const value = parseJson(text, at);
   const issues = validate(schema, value);
   if (issues.length > 0) {
     const words = issues.slice(0, 3).map(({ path, message }) => `${path}: ${message}`);
-    throw new ArchiveRefused(`${at}: ${words.join("; ")}`);
+    throw new ArchiveRefusedError(`${at}: ${words.join("; ")}`);
   }
   return value as Value;
 }
@@ -66,7 +66,7 @@ function parseJson(text: string, at: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new ArchiveRefused(`${at}: expected JSON`);
+    throw new ArchiveRefusedError(`${at}: expected JSON`);
   }
 }
 

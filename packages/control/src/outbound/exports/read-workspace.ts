@@ -6,11 +6,11 @@ import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { ArchiveRefused, type TarEntry } from "@dari/control/storage";
+import { ArchiveRefusedError, type TarEntry } from "@dari/control/storage";
 import { AppError } from "@dari/domain";
-import { pathProblem, treeOf, treeProblem, type Tree, type TreeEntry, type WorkspaceLimits } from "@dari/workspace";
+import { pathProblem, createTree, treeProblem, type Tree, type TreeEntry, type WorkspaceLimits } from "@dari/workspace";
 
-export class ReceivedTree {
+export class WorkspaceReceiver {
   readonly #entries = new Map<string, TreeEntry>();
   readonly #dir: string;
   readonly #limits: WorkspaceLimits;
@@ -22,12 +22,12 @@ export class ReceivedTree {
     this.#limits = limits;
   }
 
-  /** @throws ArchiveRefused; AppError `too_large` */
+  /** @throws ArchiveRefusedError; AppError `too_large` */
   async take(entry: TarEntry): Promise<void> {
     const { path, type, mode, target } = entry;
     // Checked before anything is written. This is the only guard against paths that lead elsewhere.
     const problem = pathProblem(path) ?? this.#parentProblem(path);
-    if (problem !== undefined) throw new ArchiveRefused(problem);
+    if (problem !== undefined) throw new ArchiveRefusedError(problem);
     this.#keepLimits(entry);
     if (type === "directory") this.#entries.set(path, { path, type, mode, sizeBytes: 0 });
     else if (type === "symlink") {
@@ -35,11 +35,11 @@ export class ReceivedTree {
     } else this.#entries.set(path, { path, type, mode, ...(await this.#write(entry)) });
   }
 
-  /** @throws ArchiveRefused */
+  /** @throws ArchiveRefusedError */
   end(): Tree {
-    const tree = treeOf(this.#entries.values());
+    const tree = createTree(this.#entries.values());
     const problem = treeProblem(tree);
-    if (problem !== undefined) throw new ArchiveRefused(problem);
+    if (problem !== undefined) throw new ArchiveRefusedError(problem);
     return tree;
   }
 

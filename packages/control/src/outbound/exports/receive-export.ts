@@ -12,14 +12,14 @@ import { PortableInput, PortableSession } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { bundleKey } from "@dari/control/publishing";
 import {
-  ArchiveRefused,
+  ArchiveRefusedError,
   discardUpload,
-  overLimitAsRefusal,
+  toWorkspaceLimitError,
   readTar,
   storeSnapshot,
   storeUpload,
   uploadFolder,
-  workspaceLimitsOf,
+  getWorkspaceLimits,
   type StoredUpload,
   type TarEntry,
 } from "@dari/control/storage";
@@ -28,9 +28,9 @@ import { AppError, leafFilename, limits, newId } from "@dari/domain";
 import { emptyTree, treeHash } from "@dari/workspace";
 import { writeHashed, type Scratch } from "@dari/runtime";
 import { bundleEntry, inputsEntry, ledgerEntry, messagesEntry, sessionEntry, uploadEntry } from "./entries.ts";
-import { Conversation } from "./read-conversation.ts";
+import { ConversationReceiver } from "./read-conversation.ts";
 import { parseValue, readLines, readText } from "./read-lines.ts";
-import { ReceivedTree } from "./read-workspace.ts";
+import { WorkspaceReceiver } from "./read-workspace.ts";
 
 export interface ReceivedBundle {
   readonly id: string;
@@ -48,7 +48,7 @@ export interface ReceivedExport {
   readonly agentId: string | undefined;
   readonly session: PortableSession;
   readonly bundle: ReceivedBundle;
-  readonly conversation: Conversation;
+  readonly conversation: ConversationReceiver;
   readonly inputs: readonly PortableInput[];
   /** In the order of their numbers. */
   readonly uploads: readonly StoredUpload[];
@@ -115,7 +115,7 @@ async function read(receiving: Receiving, entries: Entries): Promise<Omit<Receiv
   const first = await entries.expect(sessionEntry);
   const session = parseValue<PortableSession>(await readText(first), PortableSession, sessionEntry);
   const bundle = await takeBundle(receiving, session, await entries.expect(bundleEntry));
-  const conversation = new Conversation(dir);
+  const conversation = new ConversationReceiver(dir);
   for (let page = 1, next; (next = await entries.takeIf(messagesEntry(page))) !== undefined; page++) {
     scratch.take(next.sizeBytes);
     await conversation.takeMessages(next);
@@ -128,14 +128,14 @@ async function read(receiving: Receiving, entries: Entries): Promise<Omit<Receiv
   }
   conversation.end();
   const root = join(dir, "tree");
-  const received = new ReceivedTree(root, await workspaceLimitsOf(control.db, actor.organizationId));
+  const received = new WorkspaceReceiver(root, await getWorkspaceLimits(control.db, actor.organizationId));
   for (let next; (next = await entries.takeIfAny()) !== undefined;) {
     scratch.take(next.sizeBytes);
     await received.take(next);
   }
   const after = received.end();
   if (treeHash(after) !== session.workspace.tree_hash) {
-    throw new ArchiveRefused("the workspace does not match the checksum in session.json");
+    throw new ArchiveRefusedError("the workspace does not match the checksum in session.json");
   }
   await mkdir(root, { recursive: true });
   const change = { dir: root, before: emptyTree, after, full: true };
@@ -150,7 +150,7 @@ async function read(receiving: Receiving, entries: Entries): Promise<Omit<Receiv
   return { agentId, session, bundle, conversation, inputs, uploads: stored.uploads, snapshot, scratch };
 }
 
-/** Stores the bundle if no version uses it yet. @throws ArchiveRefused if publishing would refuse it. */
+/** Stores the bundle if no version uses it yet. @throws ArchiveRefusedError if publishing would refuse it. */
 async function takeBundle(
   { control, actor, scratch, stored, agentId }: Receiving,
   { version }: PortableSession,
@@ -158,16 +158,16 @@ async function takeBundle(
 ): Promise<ReceivedBundle> {
   const { bundle_sha256: sha256, bundle_size_bytes: sizeBytes } = version;
   if (entry.sizeBytes !== sizeBytes)
-    throw new ArchiveRefused(`${entry.path} does not have the size that session.json gives`);
+    throw new ArchiveRefusedError(`${entry.path} does not have the size that session.json gives`);
   if (sizeBytes > limits.bundleBytes)
     throw new AppError("too_large", `the bundle exceeds the limit of ${limits.bundleBytes} bytes`);
   scratch.take(sizeBytes);
   const file = join(scratch.dir, "bundle.tar.gz");
   const written = await writeHashed(entry.content, file);
   if (written.sha256 !== sha256)
-    throw new ArchiveRefused(`${entry.path} does not have the checksum that session.json gives`);
+    throw new ArchiveRefusedError(`${entry.path} does not have the checksum that session.json gives`);
   const inspection = await inspectBundle({ file });
-  if (!inspection.ok) throw new ArchiveRefused(`${entry.path}: ${inspection.reason}`);
+  if (!inspection.ok) throw new ArchiveRefusedError(`${entry.path}: ${inspection.reason}`);
   const { organizationId } = actor;
   const id = newId("sourceSnapshot");
   if ((await sessionImports.findVersionOfBundle(control.db, organizationId, { sha256, agentId })) === undefined) {
@@ -183,7 +183,7 @@ async function takeInputs(entry: TarEntry, messages: number): Promise<PortableIn
   const paths = new Set<string>();
   const files: string[] = [];
   for await (const { value, at } of readLines<PortableInput>(entry, PortableInput)) {
-    const refuse = (why: string): ArchiveRefused => new ArchiveRefused(`${at}: ${why}`);
+    const refuse = (why: string): ArchiveRefusedError => new ArchiveRefusedError(`${at}: ${why}`);
     if (inputs.length >= limits.exportUploads) throw refuse(`more than ${limits.exportUploads} uploaded files`);
     if (value.message > messages) throw refuse(`message: there is no message ${value.message}`);
     if (value.path !== `${uploadFolder}/${leafFilename(value.path)}`) {
@@ -218,7 +218,7 @@ async function takeUploads(
     const upload = await storeUpload(control, actor, entry.content);
     stored.uploads.push(upload);
     if (upload.sha256 !== input.sha256 || upload.sizeBytes !== input.size_bytes) {
-      throw new ArchiveRefused(`${entry.path} does not match its size or checksum in ${inputsEntry}`);
+      throw new ArchiveRefusedError(`${entry.path} does not match its size or checksum in ${inputsEntry}`);
     }
   }
 }
@@ -235,7 +235,9 @@ class Entries {
   async expect(path: string): Promise<TarEntry> {
     const entry = await this.takeIf(path);
     if (entry !== undefined) return entry;
-    throw new ArchiveRefused(`expected ${path}${this.#next === undefined ? "" : `, found ${quoted(this.#next.path)}`}`);
+    throw new ArchiveRefusedError(
+      `expected ${path}${this.#next === undefined ? "" : `, found ${quoted(this.#next.path)}`}`,
+    );
   }
 
   async takeIf(path: string): Promise<TarEntry | undefined> {
@@ -273,7 +275,7 @@ async function* measured(
 function asRefusal(error: unknown): unknown {
   const code = (error as { code?: unknown }).code;
   const isDamaged = typeof code === "string" && code.startsWith("Z_");
-  if (!isDamaged && !(error instanceof ArchiveRefused)) return overLimitAsRefusal(error);
+  if (!isDamaged && !(error instanceof ArchiveRefusedError)) return toWorkspaceLimitError(error);
   const reason = isDamaged ? "it is damaged or not a gzip archive" : (error as Error).message;
   const message = `the file is not a complete export of a session: ${reason}`.toWellFormed().replaceAll("\0", "\u2400");
   return new AppError("invalid", message, { issues: [{ path: "body", message }], cause: error });

@@ -1,9 +1,9 @@
 // A session's events as an endless sequence, with previews between them.
 
 import type { EventRecord } from "@dari/contract";
-import type { Actor, Control, PlacedPreview, SessionFeed } from "@dari/control/context";
+import type { Actor, Control, PositionedPreview, SessionFeed } from "@dari/control/context";
 import { readEvents } from "@dari/control/turns";
-import { createBell, limits, notFound, type Preview } from "@dari/domain";
+import { createWakeSignal, limits, notFound, type Preview } from "@dari/domain";
 
 export type StreamItem =
   | { readonly kind: "event"; readonly event: EventRecord }
@@ -65,8 +65,8 @@ interface Watched {
 async function* items(watched: Watched, options: FollowOptions): AsyncGenerator<StreamItem, void, void> {
   const { feed, sessionId, readAfter } = watched;
   const { signal } = options;
-  const bell = createBell();
-  const waiting: PlacedPreview[] = [];
+  const bell = createWakeSignal();
+  const waiting: PositionedPreview[] = [];
   const stops = [
     feed.changes.add("", bell.ring),
     feed.previews.add("", (preview) => {
@@ -86,7 +86,7 @@ async function* items(watched: Watched, options: FollowOptions): AsyncGenerator<
   let shown = 0;
   const duePreviews = function* (): Generator<StreamItem> {
     while (waiting[0] !== undefined && waiting[0].afterSequenceNumber <= position) {
-      const { preview } = waiting.shift() as PlacedPreview;
+      const { preview } = waiting.shift() as PositionedPreview;
       shown += 1;
       yield { kind: "preview", sessionId, preview };
     }

@@ -1,7 +1,7 @@
 // What a feed passes to its listeners, in which order, and what it forgets.
 
 import type { EventRecord } from "@dari/contract";
-import type { PlacedPreview } from "@dari/control/context";
+import type { PositionedPreview } from "@dari/control/context";
 import type { Preview } from "@dari/domain";
 import { expect, test } from "@jest/globals";
 import { createSessionFeed } from "./session-feed.ts";
@@ -33,7 +33,7 @@ function startFeed() {
     readings.push({ after, end, fail: () => reject(new Error("away")) });
     return promise;
   });
-  const shown: PlacedPreview[] = [];
+  const shown: PositionedPreview[] = [];
   feed.previews.add("", (one) => shown.push(one));
   return { feed, readings, texts: () => shown.map(({ preview }) => preview.data["text"]), shown };
 }

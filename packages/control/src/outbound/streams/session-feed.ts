@@ -2,7 +2,7 @@
 // listener that is nearly up to date needs no query.
 
 import type { EventRecord } from "@dari/contract";
-import type { PlacedPreview, SessionFeed } from "@dari/control/context";
+import type { PositionedPreview, SessionFeed } from "@dari/control/context";
 import { createListeners, type Preview } from "@dari/domain";
 
 /** Limits of the buffer: events, and their size as JSON. */
@@ -20,7 +20,7 @@ export function createSessionFeed(
   const recent = createRecent(start);
   const attempts = createAttempts();
   const changes = createListeners<void>();
-  const previews = createListeners<PlacedPreview>();
+  const previews = createListeners<PositionedPreview>();
   let exists = true;
   let looking: Promise<void> | undefined;
   let lookAgain = false;

@@ -2,7 +2,7 @@
 // In between, notifications say which session to read.
 
 import type { SessionFeed, SessionFeeds } from "@dari/control/context";
-import { readEventsTogether } from "@dari/control/turns";
+import { readEventsCoalesced } from "@dari/control/turns";
 import { apiKeys, events, sessions, signIns, type Database } from "@dari/db";
 import { createListeners, isId, type Log, type Notifier, type Previews } from "@dari/domain";
 import { createSessionFeed } from "./session-feed.ts";
@@ -100,7 +100,7 @@ function openEntry(
   // Each query serves many listeners, and only one runs at a time, so it gets priority over queries of calls.
   const db = context.db.forOrganization(of.organizationId, { ahead: true });
   const feed = createSessionFeed(of.start, (after) =>
-    readEventsTogether(db, { ...of, afterSequenceNumber: after, limit: readLimit }),
+    readEventsCoalesced(db, { ...of, afterSequenceNumber: after, limit: readLimit }),
   );
   const look = (): void => void feed.look().catch((error: unknown) => noteFailure(context, error));
   const stops = [

@@ -1,10 +1,10 @@
 // Limits on event streams.
 
 import { expect, test } from "@jest/globals";
-import { createStreamGate } from "./stream-gate.ts";
+import { createStreamLimiter } from "./stream-limiter.ts";
 
 test("places are counted for the organization and for the process, and given back once", () => {
-  const gate = createStreamGate({ perProcess: 3, perOrganization: 2 });
+  const gate = createStreamLimiter({ perProcess: 3, perOrganization: 2 });
   const leave = gate.take("org_1");
   gate.take("org_1");
   expect(() => gate.check("org_1")).toThrow("limit of open event streams reached");
@@ -20,7 +20,7 @@ test("places are counted for the organization and for the process, and given bac
 });
 
 test("bytes that wait are held up to the bounds", () => {
-  const gate = createStreamGate(undefined, { perProcess: 100, perOrganization: 60 });
+  const gate = createStreamLimiter(undefined, { perProcess: 100, perOrganization: 60 });
   const release = gate.hold("org_1", 60);
   expect(release).toBeDefined();
   expect(gate.hold("org_1", 1)).toBeUndefined();

@@ -4,7 +4,7 @@
 import type { AgentWebhook, PutAgentWebhookRequest, WebhookEndpointCreated } from "@dari/contract";
 import { inOneTransaction, type Actor, type Control } from "@dari/control/context";
 import { agents, webhookEndpoints } from "@dari/db";
-import { AppError, found, limits, notFound } from "@dari/domain";
+import { AppError, requireFound, limits, notFound } from "@dari/domain";
 import { renderEndpoint } from "../views/webhook.ts";
 import { deleteWebhookEndpoint, updateWebhookEndpoint } from "./change-endpoint.ts";
 import { createWebhookEndpoint } from "./create-endpoint.ts";
@@ -57,7 +57,7 @@ export async function rotateAgentWebhookSecret(control: Control, actor: Actor, a
 
 async function findEndpoint(control: Control, actor: Actor, agentId: string) {
   const { organizationId } = actor;
-  found(await agents.findAgent(control.db, organizationId, agentId), "agent");
+  requireFound(await agents.findAgent(control.db, organizationId, agentId), "agent");
   const most = limits.webhookEndpointsPerOrganization;
   const rows = await webhookEndpoints.listAgentEndpoints(control.db, { organizationId, agentId }, most);
   if (rows.length > 1) {

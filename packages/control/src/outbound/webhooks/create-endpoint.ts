@@ -11,7 +11,7 @@ import { webhookEndpoints } from "@dari/db";
 import { agentIdFromWire, AppError, invalidField, limits, newId } from "@dari/domain";
 import { getWebhookEndpoint } from "./get-endpoint.ts";
 import { checkReceiver, publicReceivers } from "./receivers.ts";
-import { createWebhookSecret, webhookSealName } from "./signature.ts";
+import { createWebhookSecret, webhookSecretName } from "./signature.ts";
 
 /**
  * Events that are committed after the reply are delivered to it.
@@ -36,7 +36,7 @@ export async function createWebhookEndpoint(
     agentId,
     eventTypes,
     description: request.description ?? null,
-    sealed: control.sealer.seal(secret, { organizationId, name: webhookSealName(id) }),
+    sealed: control.sealer.seal(secret, { organizationId, name: webhookSecretName(id) }),
   };
   await withAuditEntry(
     control,

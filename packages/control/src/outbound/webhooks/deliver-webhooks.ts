@@ -4,7 +4,7 @@
 import { dariRelease } from "@dari/contract";
 import type { ReceiverPolicy, Sealer } from "@dari/control/context";
 import {
-  boundTo,
+  withinTransaction,
   webhookEndpoints,
   webhookOutbox,
   withTransaction,
@@ -17,8 +17,8 @@ import type { Resolve } from "@dari/network";
 import { renderPayload } from "./payload.ts";
 import { post } from "./post.ts";
 import { publicReceivers } from "./receivers.ts";
-import { recordDisabling } from "./record-disabling.ts";
-import { signaturesOf, webhookSealName } from "./signature.ts";
+import { recordEndpointDisabled } from "./record-endpoint-disabled.ts";
+import { signDelivery, webhookSecretName } from "./signature.ts";
 
 export interface WebhookContext {
   readonly db: Database;
@@ -134,7 +134,7 @@ async function giveBack({ db, log }: WebhookContext, claimed: readonly ClaimedDe
 async function expand(db: Database): Promise<number> {
   let made = 0;
   for (let batch = 0; batch < batchesMax; batch += 1) {
-    const { notes, deliveries } = await webhookOutbox.expandNotes(db, notesPerBatch);
+    const { notes, deliveries } = await webhookOutbox.createDeliveriesFromOutbox(db, notesPerBatch);
     made += deliveries;
     if (notes < notesPerBatch) break;
   }
@@ -188,7 +188,7 @@ async function send(
 function openSecrets(sealer: Sealer, delivery: ClaimedDelivery, sealed: readonly Buffer[]): string[] {
   const { organizationId, endpointId } = delivery;
   if (sealed.length === 0) throw new Error("the endpoint has no secret");
-  return sealed.map((one) => sealer.open(one, { organizationId, name: webhookSealName(endpointId) }));
+  return sealed.map((one) => sealer.open(one, { organizationId, name: webhookSecretName(endpointId) }));
 }
 
 interface Attempt extends AttemptResult {
@@ -211,7 +211,7 @@ async function attemptOnce(
     "user-agent": `Dari-Webhooks/${dariRelease}`,
     "webhook-id": id,
     "webhook-timestamp": String(timestamp),
-    "webhook-signature": signaturesOf({ id, timestamp, body }, secrets),
+    "webhook-signature": signDelivery({ id, timestamp, body }, secrets),
   };
   const { timeoutMs, resolve, ca } = settings;
   const policy = context.webhookReceivers ?? publicReceivers;
@@ -263,7 +263,7 @@ async function record(
 ): Promise<void> {
   const retryMs = webhookRetryMs(delivery.attempts, settings.random(), attempt.retryAfterSeconds);
   const { held, disabled } = await withTransaction(context.db, async (tx) => {
-    const inside = boundTo(context.db, tx);
+    const inside = withinTransaction(context.db, tx);
     const settled = await webhookOutbox.settleIfHeld(inside, {
       delivery,
       result: attempt,
@@ -272,7 +272,7 @@ async function record(
       disableAfter: { ms: settings.disableAfterMs, failures: webhookAttemptsMax },
     });
     if (settled.disabled !== null) {
-      await recordDisabling(inside, delivery, { reason: settled.disabled, last_delivery_id: delivery.id });
+      await recordEndpointDisabled(inside, delivery, { reason: settled.disabled, last_delivery_id: delivery.id });
     }
     return settled;
   });

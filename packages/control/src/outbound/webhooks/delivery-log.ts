@@ -3,15 +3,15 @@
 import type { WebhookDeliveryRecord } from "@dari/contract";
 import { renderPage, type Actor, type Control, type PageOf } from "@dari/control/context";
 import { withAuditEntry } from "@dari/control/tenants";
-import { webhookDeliveries, type Page, type WebhookEndpointPlace } from "@dari/db";
-import { AppError, found, newId, notFound, type WebhookDeliveryState } from "@dari/domain";
+import { webhookDeliveries, type Page, type WebhookEndpointKey } from "@dari/db";
+import { AppError, requireFound, newId, notFound, type WebhookDeliveryState } from "@dari/domain";
 import { renderDelivery } from "../views/webhook.ts";
 import { getWebhookEndpoint } from "./get-endpoint.ts";
 
 /** @throws AppError `not_found` for the endpoint; `invalid` for a cursor of another list. */
 export async function listWebhookDeliveries(
   control: Control,
-  place: WebhookEndpointPlace,
+  place: WebhookEndpointKey,
   page: Page & { readonly state?: WebhookDeliveryState | undefined },
 ): Promise<PageOf<WebhookDeliveryRecord>> {
   await getWebhookEndpoint(control, place);
@@ -21,11 +21,11 @@ export async function listWebhookDeliveries(
 /** @throws AppError `not_found` */
 export async function getWebhookDelivery(
   control: Control,
-  place: WebhookEndpointPlace,
+  place: WebhookEndpointKey,
   deliveryId: string,
 ): Promise<WebhookDeliveryRecord> {
   await getWebhookEndpoint(control, place);
-  return renderDelivery(found(await webhookDeliveries.findDelivery(control.db, place, deliveryId), "delivery"));
+  return renderDelivery(requireFound(await webhookDeliveries.findDelivery(control.db, place, deliveryId), "delivery"));
 }
 
 /** Returns the delivery's id. @throws AppError `not_found`, `conflict` if the endpoint is disabled. */
@@ -51,7 +51,7 @@ export async function sendWebhookTest(control: Control, actor: Actor, endpointId
  */
 export async function resendWebhookDelivery(
   control: Control,
-  place: WebhookEndpointPlace,
+  place: WebhookEndpointKey,
   actor: Actor,
   deliveryId: string,
 ) {

@@ -2,16 +2,16 @@
 
 import type { WebhookEndpointRecord } from "@dari/contract";
 import { renderPage, type Actor, type Control, type PageOf } from "@dari/control/context";
-import { webhookEndpoints, type Page, type WebhookEndpointPlace } from "@dari/db";
-import { found } from "@dari/domain";
+import { webhookEndpoints, type Page, type WebhookEndpointKey } from "@dari/db";
+import { requireFound } from "@dari/domain";
 import { renderEndpoint } from "../views/webhook.ts";
 
 /** @throws AppError `not_found` */
 export async function getWebhookEndpoint(
   control: Pick<Control, "db">,
-  place: WebhookEndpointPlace,
+  place: WebhookEndpointKey,
 ): Promise<WebhookEndpointRecord> {
-  return renderEndpoint(found(await webhookEndpoints.findEndpoint(control.db, place), "webhook endpoint"));
+  return renderEndpoint(requireFound(await webhookEndpoints.findEndpoint(control.db, place), "webhook endpoint"));
 }
 
 export async function listWebhookEndpoints(

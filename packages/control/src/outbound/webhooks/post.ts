@@ -6,7 +6,7 @@ import { dial, type Resolve, resolveName } from "@dari/network";
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
-import { receiverOf, type Receiver } from "./receivers.ts";
+import { parseReceiver, type Receiver } from "./receivers.ts";
 
 export interface PostRequest {
   readonly url: string;
@@ -45,7 +45,7 @@ export async function post(request: PostRequest, options: PostOptions): Promise<
     timeoutMs,
   );
   const signal = AbortSignal.any([options.signal, limit.signal]);
-  const receiver = receiverOf(request.url);
+  const receiver = parseReceiver(request.url);
   const sockets: Socket[] = [];
   const opened = async (opening: Promise<Socket>): Promise<Socket> => {
     const socket = await orAborted(opening, signal, (late) => late.destroy());

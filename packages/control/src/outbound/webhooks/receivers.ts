@@ -2,7 +2,14 @@
 // the same rules as agents' connections.
 
 import type { ReceiverPolicy } from "@dari/control/context";
-import { decide, EgressRuleError, isPublicAddress, normalHost, parseEgressRules, type EgressRule } from "@dari/network";
+import {
+  decideEgress,
+  EgressRuleError,
+  isPublicAddress,
+  normalizeHost,
+  parseEgressRules,
+  type EgressRule,
+} from "@dari/network";
 import { isIP } from "node:net";
 import { invalidField } from "@dari/domain";
 
@@ -12,7 +19,7 @@ export const publicReceivers: ReceiverPolicy = { mode: "open", rules: [] };
  * Reads `127.0.0.1:8080, hooks.internal:443`: receivers that can be private, each with its port.
  * @throws EgressRuleError for the wrong entry.
  */
-export function receiverPolicyOf(text: string): ReceiverPolicy {
+export function parseReceiverPolicy(text: string): ReceiverPolicy {
   return { mode: "open", rules: parseEgressRules(text).map(toExact) };
 }
 
@@ -37,11 +44,11 @@ const wantsTls = "expected https:// (for development, operators can allow the re
 export function checkReceiver(text: string, policy: ReceiverPolicy, field = "url"): Receiver {
   const refuse = (message: string): Error => invalidField(field, message);
   if (!URL.canParse(text)) throw refuse("expected a URL, for example https://example.com/hooks");
-  const receiver = receiverOf(text);
+  const receiver = parseReceiver(text);
   const { url, host, port } = receiver;
   if (url.username !== "" || url.password !== "") throw refuse("expected a URL without user name and password");
   if (url.hash !== "") throw refuse("expected a URL without a fragment");
-  const decision = decide(policy, host, port);
+  const decision = decideEgress(policy, host, port);
   const isExact = decision.allowed && decision.exact;
   if (url.protocol !== "https:" && !(isExact && url.protocol === "http:")) throw refuse(wantsTls);
   if (!decision.allowed) throw refuse(decision.reason);
@@ -50,9 +57,9 @@ export function checkReceiver(text: string, policy: ReceiverPolicy, field = "url
 }
 
 /** `text`: the URL of an existing or new endpoint. */
-export function receiverOf(text: string): Receiver {
+export function parseReceiver(text: string): Receiver {
   const url = new URL(text);
-  return { url, host: normalHost(url.hostname), port: Number(url.port || (url.protocol === "https:" ? 443 : 80)) };
+  return { url, host: normalizeHost(url.hostname), port: Number(url.port || (url.protocol === "https:" ? 443 : 80)) };
 }
 
 function mayBePublic(host: string): boolean {

@@ -6,7 +6,7 @@ import { withAuditEntry } from "@dari/control/tenants";
 import { webhookEndpoints } from "@dari/db";
 import { AppError, limits, notFound } from "@dari/domain";
 import { getWebhookEndpoint } from "./get-endpoint.ts";
-import { createWebhookSecret, webhookSealName } from "./signature.ts";
+import { createWebhookSecret, webhookSecretName } from "./signature.ts";
 
 /**
  * The old secret also signs for another day. @throws AppError `not_found`; `conflict` if too many secrets sign already.
@@ -18,7 +18,7 @@ export async function rotateWebhookSecret(
 ): Promise<WebhookEndpointCreated> {
   const place = { organizationId: actor.organizationId, endpointId };
   const secret = createWebhookSecret();
-  const name = webhookSealName(endpointId);
+  const name = webhookSecretName(endpointId);
   const sealed = control.sealer.seal(secret, { organizationId: actor.organizationId, name });
   await withAuditEntry(
     control,

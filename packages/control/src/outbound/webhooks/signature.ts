@@ -17,7 +17,7 @@ export interface SignedContent {
 }
 
 /** Returns the value of `webhook-signature`: one signature per secret, in order, separated by spaces. */
-export function signaturesOf({ id, timestamp, body }: SignedContent, secrets: readonly string[]): string {
+export function signDelivery({ id, timestamp, body }: SignedContent, secrets: readonly string[]): string {
   if (secrets.length === 0) throw new Error("a delivery without a secret cannot be signed");
   return secrets.map((secret) => `v1,${sign(secret, `${id}.${timestamp}.${body}`)}`).join(" ");
 }
@@ -28,6 +28,6 @@ function sign(secret: string, content: string): string {
 }
 
 /** The name that an endpoint's secrets are sealed under. */
-export function webhookSealName(endpointId: string): string {
+export function webhookSecretName(endpointId: string): string {
   return `webhook:${endpointId}`;
 }

@@ -1,8 +1,8 @@
 // Disables endpoints with too many waiting deliveries, ends deliveries that will not be sent, and deletes old ones.
 
-import { boundTo, webhookEndpoints, webhookOutbox, withTransaction, type Database } from "@dari/db";
+import { withinTransaction, webhookEndpoints, webhookOutbox, withTransaction, type Database } from "@dari/db";
 import { limits, type Log } from "@dari/domain";
-import { recordDisabling } from "./record-disabling.ts";
+import { recordEndpointDisabled } from "./record-endpoint-disabled.ts";
 
 const batchRows = 1_000;
 
@@ -35,7 +35,7 @@ export async function sweepWebhooks(
   const { db } = context;
   const { keepMs, pendingMax, passMs } = { ...sweepDefaults, ...given };
   const disabled = await disableOverfull(context, pendingMax);
-  const cancelled = await inBatches(passMs, () => webhookOutbox.cancelUnwanted(db, batchRows));
+  const cancelled = await inBatches(passMs, () => webhookOutbox.cancelDeliveriesOfDisabledEndpoints(db, batchRows));
   const purged = await inBatches(passMs, () => webhookOutbox.purgeDeliveries(db, keepMs, batchRows));
   await webhookEndpoints.purgeEndpoints(db, batchRows);
   return { disabled, cancelled, purged };
@@ -44,12 +44,12 @@ export async function sweepWebhooks(
 /** One transaction per endpoint, so that concurrent runs wait for at most one. */
 async function disableOverfull({ db, log }: { db: Database; log: Log }, pendingMax: number): Promise<number> {
   let disabled = 0;
-  for (const { id, organizationId } of await webhookOutbox.listOverfull(db, pendingMax)) {
+  for (const { id, organizationId } of await webhookOutbox.listOverfullEndpoints(db, pendingMax)) {
     const done = await withTransaction(db, async (tx) => {
-      const inside = boundTo(db, tx);
+      const inside = withinTransaction(db, tx);
       if (!(await webhookOutbox.disableIfOverfull(inside, id, pendingMax))) return false;
       const details = { reason: "backlog", pending_max: pendingMax };
-      await recordDisabling(inside, { organizationId, endpointId: id }, details);
+      await recordEndpointDisabled(inside, { organizationId, endpointId: id }, details);
       return true;
     });
     if (!done) continue;

@@ -6,7 +6,7 @@ import { withAuditEntry } from "@dari/control/tenants";
 import { versions } from "@dari/db";
 import { newId } from "@dari/domain";
 import { renderAgent } from "../views/agent.ts";
-import { notReady, readBundleManifest } from "../bundles/read-bundle-manifest.ts";
+import { snapshotNotReadyError, readBundleManifest } from "../bundles/read-bundle-manifest.ts";
 
 /** @throws AppError as `readBundleManifest`. */
 export async function createAgent(control: Control, actor: Actor, request: CreateAgentRequest): Promise<AgentCreated> {
@@ -32,7 +32,7 @@ export async function createAgent(control: Control, actor: Actor, request: Creat
         ? undefined
         : { action: "agent.create", target: agentId, details: { name, version_id: versionId } },
   );
-  if (typeof agent === "string") throw notReady();
+  if (typeof agent === "string") throw snapshotNotReadyError();
   control.notifier.notify("build", versionId);
   return {
     ...renderAgent(control.publicUrl, { id: agentId, name, activeVersionId: null, createdAt: agent.createdAt }),

@@ -3,11 +3,11 @@
 import type { AgentRecord } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { agents } from "@dari/db";
-import { found } from "@dari/domain";
+import { requireFound } from "@dari/domain";
 import { renderAgent } from "../views/agent.ts";
 
 /** @throws AppError `not_found` */
 export async function getAgent(control: Control, actor: Actor, agentId: string): Promise<AgentRecord> {
   const row = await agents.findAgent(control.db, actor.organizationId, agentId);
-  return renderAgent(control.publicUrl, found(row, "agent"));
+  return renderAgent(control.publicUrl, requireFound(row, "agent"));
 }

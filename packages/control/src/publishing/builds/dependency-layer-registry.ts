@@ -3,7 +3,7 @@
 import { randomUUID } from "node:crypto";
 import type { DependencyLayerRef, DependencyLayerRegistry } from "@dari/bundles";
 import { dependencyLayers, type DependencyLayerClaimant, retryThroughOutage } from "@dari/db";
-import { waitForWake } from "./wait-for-wake.ts";
+import { waitForNotification } from "./wait-for-notification.ts";
 import { buildLeaseMs, type BuildContext } from "./hold-build.ts";
 
 /** How often a build looks for another's layer: a notification can be lost, and a holder can die. */
@@ -22,7 +22,7 @@ export function createDependencyLayerRegistry(context: BuildContext, organizatio
         const claim = await dependencyLayers.claimLayerIfMissing(context.db, place, buildLeaseMs);
         if (typeof claim === "object") return claim.layer as DependencyLayerRef;
         if (claim === "claimed") return makeLayer(context, place, make, signal);
-        await waitForWake(context.notifier, "build", key, { timeoutMs: lookEveryMs, signal });
+        await waitForNotification(context.notifier, "build", key, { timeoutMs: lookEveryMs, signal });
       }
     },
   };

@@ -2,8 +2,8 @@
 
 import type { Actor, Control } from "@dari/control/context";
 import { buildLogs, versions } from "@dari/db";
-import { found } from "@dari/domain";
-import { waitForWake } from "./wait-for-wake.ts";
+import { requireFound } from "@dari/domain";
+import { waitForNotification } from "./wait-for-notification.ts";
 
 const rowsPerRead = 200;
 /** Notifications can be lost, so the log is also read this often. */
@@ -38,10 +38,10 @@ async function* follow(
       if (rows.length < rowsPerRead) break;
     }
     if (!input.follow || state !== "building" || input.signal.aborted) return;
-    await waitForWake(control.notifier, "build", input.versionId, { timeoutMs: pollMs, signal: input.signal });
+    await waitForNotification(control.notifier, "build", input.versionId, { timeoutMs: pollMs, signal: input.signal });
   }
 }
 
 async function findState(control: Control, actor: Actor, versionId: string): Promise<string> {
-  return found(await versions.findVersion(control.db, actor.organizationId, versionId), "version").state;
+  return requireFound(await versions.findVersion(control.db, actor.organizationId, versionId), "version").state;
 }

@@ -9,7 +9,7 @@ import {
 } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { credentials, sourceSnapshots } from "@dari/db";
-import { AppError, found, type FieldIssue } from "@dari/domain";
+import { AppError, requireFound, type FieldIssue } from "@dari/domain";
 
 export interface BundleManifest {
   readonly manifest: Manifest;
@@ -26,14 +26,14 @@ export async function readBundleManifest(
   sourceSnapshotId: string,
   sent: Readonly<Record<string, unknown>> | undefined,
 ): Promise<BundleManifest> {
-  const row = found(
+  const row = requireFound(
     await sourceSnapshots.findSourceSnapshot(control.db, actor.organizationId, sourceSnapshotId),
     "source snapshot",
   );
   if (row.state === "failed") {
     throw new AppError("conflict", `the source snapshot failed its check: ${row.failureReason}`);
   }
-  if (row.manifestText === null) throw notReady();
+  if (row.manifestText === null) throw snapshotNotReadyError();
   const parsed = parseManifest(row.manifestText);
   if (!parsed.ok) throw invalidManifest("dari.yml", parsed.issues);
   if (sent !== undefined) refuseDifference(sent, parsed.manifest);
@@ -53,7 +53,7 @@ function warningsOfUnset(names: readonly string[]): string[] {
   });
 }
 
-export function notReady(): AppError {
+export function snapshotNotReadyError(): AppError {
   return new AppError("conflict", "the source snapshot is not ready; upload the bundle and finalize it first");
 }
 

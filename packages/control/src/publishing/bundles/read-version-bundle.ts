@@ -2,11 +2,11 @@
 
 import { join } from "node:path";
 import { BlobNotFoundError } from "@dari/blobs";
-import { BundleRefused, inspectBundle, readBundleFile } from "@dari/bundles";
+import { BundleRefusedError, inspectBundle, readBundleFile } from "@dari/bundles";
 import type { VersionBundle, VersionBundleFile } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { sourceSnapshots, type SourceSnapshotRow } from "@dari/db";
-import { AppError, createSharedCount, found, invalidField, limits, notFound } from "@dari/domain";
+import { AppError, createSharedCount, requireFound, invalidField, limits, notFound } from "@dari/domain";
 import { writeHashed } from "@dari/runtime";
 import { SnapshotDamagedError } from "@dari/workspace";
 import { getVersion } from "../versions/get-version.ts";
@@ -80,7 +80,7 @@ async function withBundle<Result>(
 ): Promise<Result> {
   const { organizationId } = actor;
   const { source_snapshot_id: snapshotId } = await getVersion(control, actor, name);
-  const row = found(await sourceSnapshots.findSourceSnapshot(control.db, organizationId, snapshotId), "bundle");
+  const row = requireFound(await sourceSnapshots.findSourceSnapshot(control.db, organizationId, snapshotId), "bundle");
   using _place = takePlace(organizationId);
   await using scratch = await control.scratch.open("bundle", organizationId);
   scratch.take(row.sizeBytes);
@@ -90,7 +90,7 @@ async function withBundle<Result>(
     if (sha256 !== row.sha256) throw new SnapshotDamagedError(row.objectKey, "it is not the bundle that was accepted");
     return await read(file, row);
   } catch (cause) {
-    if (cause instanceof BundleRefused) throw new SnapshotDamagedError(row.objectKey, cause.message, { cause });
+    if (cause instanceof BundleRefusedError) throw new SnapshotDamagedError(row.objectKey, cause.message, { cause });
     if (cause instanceof BlobNotFoundError) throw new SnapshotDamagedError(row.objectKey, "it is missing", { cause });
     throw cause;
   }

@@ -7,9 +7,9 @@ import type { SourceSnapshotFinalized } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { stagingKey } from "@dari/control/storage";
 import { sourceSnapshots, type SourceSnapshotRow } from "@dari/db";
-import { AppError, found } from "@dari/domain";
+import { AppError, requireFound } from "@dari/domain";
 import { writeHashed } from "@dari/runtime";
-import { takeBundle } from "./upload-bundle.ts";
+import { storeBundleIfPending } from "./upload-bundle.ts";
 
 /** An upload that arrives during the check starts another round. No real client needs more rounds than this. */
 const roundsMax = 5;
@@ -27,7 +27,7 @@ export async function finalizeSourceSnapshot(
 ): Promise<SourceSnapshotFinalized> {
   const { organizationId } = actor;
   for (let round = 0; round < roundsMax; round++) {
-    const row = found(
+    const row = requireFound(
       await sourceSnapshots.findSourceSnapshot(control.db, organizationId, sourceSnapshotId),
       "source snapshot",
     );
@@ -62,7 +62,7 @@ async function adoptStaged(control: Control, organizationId: string, row: Source
   if (found === undefined || found.sizeBytes > row.sizeBytes) return false;
   const { id, sizeBytes } = row;
   try {
-    await takeBundle(control, { id, organizationId, sizeBytes }, await control.blobs.get(staged));
+    await storeBundleIfPending(control, { id, organizationId, sizeBytes }, await control.blobs.get(staged));
     await control.blobs.delete([staged]);
   } catch (error) {
     // A concurrent call to finalize has copied it.

@@ -3,7 +3,7 @@
 import type { SourceSnapshotCreated } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { sourceSnapshots } from "@dari/db";
-import { found } from "@dari/domain";
+import { requireFound } from "@dari/domain";
 import { renderReservation } from "./create-source-snapshot.ts";
 
 /** The upload URL is the original one. @throws AppError `not_found` */
@@ -13,5 +13,5 @@ export async function getSourceSnapshot(
   snapshotId: string,
 ): Promise<SourceSnapshotCreated> {
   const row = await sourceSnapshots.findSourceSnapshot(control.db, actor.organizationId, snapshotId);
-  return renderReservation(control, actor, found(row, "source snapshot"));
+  return renderReservation(control, actor, requireFound(row, "source snapshot"));
 }

@@ -5,7 +5,7 @@ import { BlobTooLargeError } from "@dari/blobs";
 import type { BundleUploaded } from "@dari/contract";
 import type { Control } from "@dari/control/context";
 import { sourceSnapshots } from "@dari/db";
-import { AppError, found } from "@dari/domain";
+import { AppError, requireFound } from "@dari/domain";
 import { bundleKey } from "../bundles/bundle-key.ts";
 import { checkUploadUrl } from "./upload-url.ts";
 
@@ -22,17 +22,17 @@ export interface BundleUpload {
  */
 export async function uploadBundle(control: Control, upload: BundleUpload): Promise<BundleUploaded> {
   checkUploadUrl(control, upload);
-  const row = found(
+  const row = requireFound(
     await sourceSnapshots.findSourceSnapshotForUpload(control.db, upload.sourceSnapshotId),
     "source snapshot",
   );
   if (row.state !== "pending_upload") throw finalizedAlready(row.state);
-  if (!(await takeBundle(control, row, upload.body))) throw finalizedAlready("finalized");
+  if (!(await storeBundleIfPending(control, row, upload.body))) throw finalizedAlready("finalized");
   return { source_snapshot_id: row.id, status: "pending_upload" };
 }
 
 /** Returns false and stores nothing if the snapshot was finalized in the meantime. @throws AppError `too_large` */
-export async function takeBundle(
+export async function storeBundleIfPending(
   control: Control,
   row: { readonly id: string; readonly organizationId: string; readonly sizeBytes: number },
   body: AsyncIterable<Uint8Array>,

@@ -4,7 +4,7 @@ import type { AgentRecord } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { withAuditEntry } from "@dari/control/tenants";
 import { agents, versions } from "@dari/db";
-import { AppError, found, notFound } from "@dari/domain";
+import { AppError, requireFound, notFound } from "@dari/domain";
 import { renderAgent } from "../views/agent.ts";
 
 /**
@@ -28,8 +28,8 @@ export async function activateVersion(
         : { action: "version.activate", target: versionId, details: { agent_id: agentId } },
   );
   if (agent !== undefined) return renderAgent(control.publicUrl, agent);
-  found(await agents.findAgent(control.db, organizationId, input.agentId), "agent");
-  const version = found(await versions.findVersion(control.db, organizationId, input.versionId), "version");
+  requireFound(await agents.findAgent(control.db, organizationId, input.agentId), "agent");
+  const version = requireFound(await versions.findVersion(control.db, organizationId, input.versionId), "version");
   if (version.agentId !== input.agentId) throw notFound("version");
   throw new AppError("conflict", `version ${version.id} is ${version.state}; only a ready version can be active`);
 }

@@ -4,9 +4,9 @@ import { sourceSnapshotIdOf, type CreateVersionRequest, type VersionCreated } fr
 import type { Actor, Control } from "@dari/control/context";
 import { withAuditEntry } from "@dari/control/tenants";
 import { agents, versions } from "@dari/db";
-import { found, newId, notFound } from "@dari/domain";
+import { requireFound, newId, notFound } from "@dari/domain";
 import { agentAddresses } from "../views/agent.ts";
-import { notReady, readBundleManifest } from "../bundles/read-bundle-manifest.ts";
+import { snapshotNotReadyError, readBundleManifest } from "../bundles/read-bundle-manifest.ts";
 
 /** @throws AppError as `readBundleManifest`; `not_found` for the agent. */
 export async function createVersion(
@@ -16,7 +16,7 @@ export async function createVersion(
   request: CreateVersionRequest,
 ): Promise<VersionCreated> {
   const { organizationId } = actor;
-  found(await agents.findAgent(control.db, organizationId, agentId), "agent");
+  requireFound(await agents.findAgent(control.db, organizationId, agentId), "agent");
   const sourceSnapshotId = sourceSnapshotIdOf(request);
   const { manifest, warnings } = await readBundleManifest(control, actor, sourceSnapshotId, request.manifest);
   const versionId = newId("version");
@@ -35,7 +35,7 @@ export async function createVersion(
           },
   );
   if (published === "agent_gone") throw notFound("agent");
-  if (published === "snapshot_gone") throw notReady();
+  if (published === "snapshot_gone") throw snapshotNotReadyError();
   control.notifier.notify("build", versionId);
   return {
     ...agentAddresses(control.publicUrl, agentId),

@@ -3,7 +3,7 @@
 import type { AgentCreated, VersionCreated } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { versions } from "@dari/db";
-import { found } from "@dari/domain";
+import { requireFound } from "@dari/domain";
 import { agentAddresses } from "../views/agent.ts";
 import { getAgent } from "../agents/get-agent.ts";
 
@@ -25,7 +25,7 @@ export async function getVersionPublication(
 }
 
 async function readPublication(control: Control, actor: Actor, versionId: string) {
-  const version = found(await versions.findVersion(control.db, actor.organizationId, versionId), "version");
+  const version = requireFound(await versions.findVersion(control.db, actor.organizationId, versionId), "version");
   return {
     agentId: version.agentId,
     version_id: version.id,

@@ -9,7 +9,7 @@ import { Readable } from "node:stream";
 import { expect, test } from "@jest/globals";
 import { pack } from "tar-stream";
 import type { ArchiveEntry } from "./entry.ts";
-import { ArchiveRefused, readTar } from "./read-tar.ts";
+import { ArchiveRefusedError, readTar } from "./read-tar.ts";
 import { writeTar } from "./tar.ts";
 
 function entry(path: string, text: string, more: Partial<ArchiveEntry> = {}): ArchiveEntry {
@@ -71,7 +71,7 @@ test("what another tar program wrote is read, but no extension of its own", asyn
       ["l", "symlink", 0o777, "f", ""],
     ]);
     writeFileSync(join(dir, "n".repeat(120)), "");
-    await expect(readAll(tar("-cf", "-", "--format=gnu", "n".repeat(120)))).rejects.toThrow(ArchiveRefused);
+    await expect(readAll(tar("-cf", "-", "--format=gnu", "n".repeat(120)))).rejects.toThrow(ArchiveRefusedError);
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
@@ -88,10 +88,10 @@ function withRecords(pax: Record<string, string>): Promise<Buffer> {
 test("every beginning of an archive is refused, and so is what follows its end", async () => {
   const bytes = await buffer(writeTar(entries.slice(0, 5)));
   for (let length = 0; length < bytes.length; length += 64) {
-    await expect(readAll(bytes.subarray(0, length))).rejects.toThrow(ArchiveRefused);
-    await expect(readAll(bytes.subarray(0, length), 100_000)).rejects.toThrow(ArchiveRefused);
+    await expect(readAll(bytes.subarray(0, length))).rejects.toThrow(ArchiveRefusedError);
+    await expect(readAll(bytes.subarray(0, length), 100_000)).rejects.toThrow(ArchiveRefusedError);
   }
-  await expect(readAll(Buffer.concat([bytes, Buffer.from("more")]))).rejects.toThrow(ArchiveRefused);
+  await expect(readAll(Buffer.concat([bytes, Buffer.from("more")]))).rejects.toThrow(ArchiveRefusedError);
   await expect(readAll(Buffer.concat([bytes, Buffer.alloc(200_000)]))).rejects.toThrow("after the archive's end");
   for (const more of [entries.slice(1, 2), entries.slice(4, 5)]) {
     const second = await buffer(writeTar(more));
@@ -106,7 +106,7 @@ test("a flipped bit of a header is refused, except in the filler of its checksum
     flipped[at] = (flipped[at] ?? 0) ^ 0x01;
     const reading = readAll(flipped);
     if (at >= 154 && at < 156) await expect(reading).resolves.toEqual([["a.txt", "file", 0o644, "", "hello"]]);
-    else await expect(reading).rejects.toThrow(ArchiveRefused);
+    else await expect(reading).rejects.toThrow(ArchiveRefusedError);
   }
 });
 
@@ -120,7 +120,7 @@ test("a name that is not UTF-8 is refused", async () => {
 });
 
 test.each([["-1"], ["-512"], ["x"], [String(2 ** 53)]])("the size %s is refused", async (size) => {
-  await expect(readAll(await withRecords({ size }))).rejects.toThrow(ArchiveRefused);
+  await expect(readAll(await withRecords({ size }))).rejects.toThrow(ArchiveRefusedError);
 });
 
 test("a header extension that is unknown or damaged, and one after another without an entry, are refused", async () => {

@@ -2,7 +2,7 @@
 // of entries and other header extensions. Holds one header in memory and no content.
 
 import { pipeline } from "node:stream/promises";
-import { archiveFault } from "@dari/bundles";
+import { findArchiveFault } from "@dari/bundles";
 import { extract, type Header } from "tar-stream";
 import type { ArchiveEntry } from "./entry.ts";
 
@@ -13,8 +13,8 @@ const endBytes = 2 * blockBytes;
 const slackBytes = 64 * 1024;
 
 /** A refused archive. The message is for its sender. */
-export class ArchiveRefused extends Error {
-  override readonly name = "ArchiveRefused";
+export class ArchiveRefusedError extends Error {
+  override readonly name = "ArchiveRefusedError";
 }
 
 export interface TarEntry extends Omit<ArchiveEntry, "open"> {
@@ -22,7 +22,7 @@ export interface TarEntry extends Omit<ArchiveEntry, "open"> {
   readonly content: AsyncIterable<Uint8Array>;
 }
 
-/** @throws ArchiveRefused, also if the archive ends without its end mark. */
+/** @throws ArchiveRefusedError, also if the archive ends without its end mark. */
 export async function* readTar(source: AsyncIterable<Uint8Array>): AsyncGenerator<TarEntry> {
   const archive = extract();
   const extent: Extent = { readBytes: 0, endOfEntry: 0, lastBytes: new Uint8Array() };
@@ -87,29 +87,29 @@ function roundUp(bytes: number): number {
   return Math.ceil(bytes / blockBytes) * blockBytes;
 }
 
-function endsEarly(): ArchiveRefused {
-  return new ArchiveRefused("the archive ends too early");
+function endsEarly(): ArchiveRefusedError {
+  return new ArchiveRefusedError("the archive ends too early");
 }
 
-function tooMuch(): ArchiveRefused {
-  return new ArchiveRefused("there is data after the archive's end, or a header is damaged or too large");
+function tooMuch(): ArchiveRefusedError {
+  return new ArchiveRefusedError("there is data after the archive's end, or a header is damaged or too large");
 }
 
 function describe(header: Header): Omit<TarEntry, "content"> {
   const { name, type, mode, size, linkname, pax } = header;
   if (type !== "file" && type !== "directory" && type !== "symlink") {
-    throw new ArchiveRefused("an entry is of an unsupported type");
+    throw new ArchiveRefusedError("an entry is of an unsupported type");
   }
   for (const key of Object.keys(pax ?? {})) {
     if (key !== "path" && key !== "linkpath" && key !== "size") {
-      throw new ArchiveRefused("a header has an unknown field");
+      throw new ArchiveRefusedError("a header has an unknown field");
     }
   }
-  if (!Number.isSafeInteger(size)) throw new ArchiveRefused("an entry's size is not a number of bytes");
-  if (type !== "file" && size !== 0) throw new ArchiveRefused("an entry without content has a size");
+  if (!Number.isSafeInteger(size)) throw new ArchiveRefusedError("an entry's size is not a number of bytes");
+  if (type !== "file" && size !== 0) throw new ArchiveRefusedError("an entry without content has a size");
   const target = (linkname as string | null) ?? "";
   // tar-stream replaces bytes that it cannot decode by this character.
-  if (`${name}${target}`.includes("\ufffd")) throw new ArchiveRefused("a name is not UTF-8");
+  if (`${name}${target}`.includes("\ufffd")) throw new ArchiveRefusedError("a name is not UTF-8");
   return { path: name.replace(/\/$/, ""), type, mode: mode & 0o777, sizeBytes: size, target };
 }
 
@@ -123,13 +123,13 @@ async function* contentOf(entry: AsyncIterable<Uint8Array>, feeding: Promise<voi
 
 /** Translates tar-stream's errors into refusals. Returns other errors unchanged. */
 async function refusalOf(error: unknown, feeding: Promise<void>): Promise<unknown> {
-  if (error instanceof ArchiveRefused) return error;
+  if (error instanceof ArchiveRefusedError) return error;
   // A reader of a destroyed stream gets no cause. The writer has it.
   const first: unknown = await feeding.then(
     () => error,
     (cause: unknown) => cause,
   );
-  const fault = archiveFault(first);
+  const fault = findArchiveFault(first);
   if (fault === "ends too early") return endsEarly();
-  return fault === "not tar" ? new ArchiveRefused("it is not a tar archive, or it is damaged") : first;
+  return fault === "not tar" ? new ArchiveRefusedError("it is not a tar archive, or it is damaged") : first;
 }

@@ -16,7 +16,7 @@ export async function createFile(
   upload: StoredUpload,
   described: { filename: string; contentType: string },
 ): Promise<FileRecord> {
-  const { filename, contentType } = describeFile(described);
+  const { filename, contentType } = normalizeFileDescription(described);
   const row = await files.insertFile(control.db, {
     id: upload.fileId,
     organizationId: actor.organizationId,
@@ -30,7 +30,7 @@ export async function createFile(
 }
 
 /** Sanitizes what a client says about a file. @throws AppError `invalid` for a name that a workspace cannot contain. */
-export function describeFile(given: { filename: string; contentType: string }): {
+export function normalizeFileDescription(given: { filename: string; contentType: string }): {
   filename: string;
   contentType: string;
 } {

@@ -5,12 +5,12 @@ import type { BlobRange } from "@dari/blobs";
 import type { FileRecord } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { files } from "@dari/db";
-import { found } from "@dari/domain";
+import { requireFound } from "@dari/domain";
 import { renderFile } from "../views/file.ts";
 
 /** @throws AppError `not_found` */
 export async function getFile(control: Control, actor: Actor, fileId: string): Promise<FileRecord> {
-  return renderFile(found(await files.findFile(control.db, actor.organizationId, fileId), "file"));
+  return renderFile(requireFound(await files.findFile(control.db, actor.organizationId, fileId), "file"));
 }
 
 export interface OpenedContent {
@@ -26,7 +26,7 @@ export interface OpenedContent {
 
 /** Reads nothing until `open` is called. @throws AppError `not_found` */
 export async function getFileContent(control: Control, actor: Actor, fileId: string): Promise<OpenedContent> {
-  const row = found(await files.findFile(control.db, actor.organizationId, fileId), "file");
+  const row = requireFound(await files.findFile(control.db, actor.organizationId, fileId), "file");
   const { filename, contentType, sizeBytes, sha256 } = row;
   return { filename, contentType, sizeBytes, sha256, open: (range) => control.blobs.get(row.objectKey, range) };
 }

@@ -1,12 +1,12 @@
 // Checks every object that rows refer to: present and intact. For `dari doctor --store`; changes nothing.
 
-import { objects, type NamedObject } from "@dari/db";
+import { objects, type ReferencedObject } from "@dari/db";
 import { checkSnapshotObject, SnapshotDamagedError } from "@dari/workspace";
 import type { StorageContext } from "./storage-context.ts";
 
 export interface StoreProblem {
   readonly key: string;
-  readonly what: NamedObject["what"];
+  readonly what: ReferencedObject["what"];
   readonly problem: "missing" | "damaged";
   readonly detail: string;
 }
@@ -30,7 +30,7 @@ const checksAtOnce = 8;
 
 /** Checks one bounded part of the objects, in the order of their keys. */
 export async function checkStore(context: StorageContext, input: StoreCheckInput): Promise<StoreCheck> {
-  const named = await objects.listNamed(context.db, input.after ?? "", input.limit);
+  const named = await objects.listReferenced(context.db, input.after ?? "", input.limit);
   const problems: StoreProblem[] = [];
   for (let i = 0; i < named.length; i += checksAtOnce) {
     const found = await Promise.all(
@@ -43,7 +43,7 @@ export async function checkStore(context: StorageContext, input: StoreCheckInput
 
 async function checkObject(
   { blobs }: StorageContext,
-  { key, what, sizeBytes }: NamedObject,
+  { key, what, sizeBytes }: ReferencedObject,
   deep: boolean,
 ): Promise<StoreProblem | undefined> {
   const found = await blobs.head(key);

@@ -1,6 +1,6 @@
 // Deletes what has expired: sessions by their organization's retention, and everything of deleted organizations.
 
-import { settleEnding } from "@dari/control/turns";
+import { handleSessionEnding } from "@dari/control/turns";
 import { objects, retention, sessions } from "@dari/db";
 import type { Notifier } from "@dari/domain";
 import { emptyDeletedOrganizations } from "./empty-organizations.ts";
@@ -34,7 +34,7 @@ export async function deleteExpired(
   for (const one of await retention.listSessionsOfDeleted(db, perPass)) {
     const ending = await sessions.softDeleteSessionIfIdle(db, { ...one, cancel: true });
     if (ending.outcome !== "done") continue;
-    settleEnding(context, one.sessionId, ending);
+    handleSessionEnding(context, one.sessionId, ending);
     deleted++;
   }
   const after = await objects.findCursor(db, cursorName);

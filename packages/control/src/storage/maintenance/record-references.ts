@@ -10,7 +10,7 @@ const perPass = 100;
 /** Bounded. The sweep skips an organization's snapshots until all are recorded. */
 export async function recordReferences(context: StorageContext): Promise<{ recorded: number; damaged: number }> {
   const counts = { recorded: 0, damaged: 0 };
-  for (const { organizationId, objectKey } of await objects.listUnrecorded(context.db, perPass)) {
+  for (const { organizationId, objectKey } of await objects.listSnapshotsWithoutReferences(context.db, perPass)) {
     try {
       const references = await readReferences(context.blobs, objectKey);
       const sizeBytes = (await context.blobs.head(objectKey))?.sizeBytes ?? 0;

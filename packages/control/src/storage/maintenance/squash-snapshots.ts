@@ -2,9 +2,9 @@
 // it. Ids and trees stay the same. Turns that run meanwhile build on the same tree.
 
 import { snapshots, squashes, type DeepSnapshot } from "@dari/db";
-import { loadTree, rewrite, SnapshotDamagedError, treeHash, type Tree } from "@dari/workspace";
+import { loadTree, rewriteSnapshot, SnapshotDamagedError, treeHash, type Tree } from "@dari/workspace";
 import { recordObject, snapshotPrefix } from "../workspaces/store-snapshot.ts";
-import { chooseRepack, liveBytesOf } from "./choose-repack.ts";
+import { chooseObjectsToRepack, countLiveBytes } from "./choose-objects-to-repack.ts";
 import type { StorageContext } from "./storage-context.ts";
 
 export interface SquashCounts {
@@ -51,9 +51,9 @@ export async function squashSnapshot(context: StorageContext, snapshot: DeepSnap
   if (treeHash(tree) !== snapshot.treeHash) {
     throw new SnapshotDamagedError(snapshot.objectKey ?? snapshot.id, "its tree differs from the saved one");
   }
-  const uses = await squashes.listObjectUses(db, [...liveBytesOf(tree).keys()]);
-  const repack = chooseRepack(tree, uses);
-  const written = await rewrite({ store: blobs, keyPrefix: snapshotPrefix(organizationId), tree, repack });
+  const uses = await squashes.listObjectUses(db, [...countLiveBytes(tree).keys()]);
+  const repack = chooseObjectsToRepack(tree, uses);
+  const written = await rewriteSnapshot({ store: blobs, keyPrefix: snapshotPrefix(organizationId), tree, repack });
   await recordObject(context, organizationId, written);
-  return await squashes.moveIfAt(db, snapshot, written);
+  return await squashes.moveSnapshotIfUnmoved(db, snapshot, written);
 }

@@ -44,9 +44,9 @@ export async function sweepStore(
 
 // If the process dies here, the next pass deletes the remaining objects.
 async function deleteDue({ db, blobs }: StorageContext, settings: SweepSettings): Promise<number> {
-  const keys = await objects.doomMarked(db, { afterMs: settings.afterMs, limit: deletesMax });
+  const keys = await objects.scheduleMarkedForDeletion(db, { afterMs: settings.afterMs, limit: deletesMax });
   if (keys.length > 0) await blobs.delete(keys);
-  await objects.noteDeleted(db, keys, settings.rememberMs);
+  await objects.recordDeletedObjects(db, keys, settings.rememberMs);
   return keys.length;
 }
 
@@ -63,7 +63,7 @@ async function markNext(
     last = key;
     if (++seen >= perPass) break;
   }
-  const marked = await objects.markUnnamed(db, old);
+  const marked = await objects.markUnreferenced(db, old);
   // Move the cursor only after the marks are stored, so that a failed pass is repeated.
   await objects.setCursor(db, cursorName, seen >= perPass ? last : undefined);
   return { seen, marked };

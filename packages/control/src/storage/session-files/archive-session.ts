@@ -7,7 +7,7 @@ import type { ArchiveEntry } from "../archives/entry.ts";
 import { writeTar } from "../archives/tar.ts";
 import { writeZip } from "../archives/zip.ts";
 import { loadSessionTree } from "./session-tree.ts";
-import { rememberReads } from "../workspaces/remembered-reads.ts";
+import { cacheReads } from "../workspaces/cache-reads.ts";
 import { findEntry } from "./workspace-path.ts";
 
 /**
@@ -22,7 +22,7 @@ export async function archiveSession(
 ): Promise<{ readonly bytes: AsyncIterable<Uint8Array>; readonly restoredFrom: string | undefined }> {
   const { tree, restoredFrom } = await loadSessionTree(control, actor, input.sessionId);
   const chosen = choose(tree, input.paths.map(normalizeWorkspacePath));
-  const store = rememberReads(control.blobs);
+  const store = cacheReads(control.blobs);
   const entries = function* (): Generator<ArchiveEntry> {
     for (const entry of chosen) yield toArchiveEntry(entry, () => readFile(store, entry));
   };

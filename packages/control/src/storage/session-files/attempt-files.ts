@@ -4,12 +4,12 @@ import type { DirectoryListing, WorkspaceCommit } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { getMessage } from "@dari/control/turns";
 import { sideSnapshots } from "@dari/db";
-import { AppError, found, newId, normalizeWorkspacePath, notFound } from "@dari/domain";
+import { AppError, requireFound, newId, normalizeWorkspacePath, notFound } from "@dari/domain";
 import { diff, listDirectory } from "@dari/workspace";
 import type { OpenedContent } from "../files/get-file.ts";
 import { openTreeFile } from "./get-session-file.ts";
-import { directoryOf } from "./workspace-path.ts";
-import { clientChangesOf } from "../workspaces/client-changes.ts";
+import { resolveDirectory } from "./workspace-path.ts";
+import { listClientChanges } from "../workspaces/client-changes.ts";
 import { writeHead } from "../workspaces/write-head.ts";
 
 /** Identifies an attempt. */
@@ -27,8 +27,8 @@ export async function listAttemptFiles(
   const path = normalizeWorkspacePath(input.path);
   const { snapshotId } = await findLeft(control, actor, input);
   const { tree } = await control.trees.load(actor.organizationId, snapshotId);
-  const entries = listDirectory(tree, directoryOf(tree, path), { recursive: input.recursive });
-  return { path, entries: found(entries, `directory ${path}`) };
+  const entries = listDirectory(tree, resolveDirectory(tree, path), { recursive: input.recursive });
+  return { path, entries: requireFound(entries, `directory ${path}`) };
 }
 
 /** See `getSessionFile`. @throws AppError `not_found`, also if the attempt left nothing; `invalid` */
@@ -52,10 +52,10 @@ export async function getAttemptFile(
 export async function promoteAttempt(control: Control, actor: Actor, name: AttemptName): Promise<WorkspaceCommit> {
   const { organizationId } = actor;
   const { sessionId, snapshotId } = await findLeft(control, actor, name);
-  const side = found(await sideSnapshots.findSnapshot(control.db, organizationId, snapshotId), "snapshot");
+  const side = requireFound(await sideSnapshots.findSnapshot(control.db, organizationId, snapshotId), "snapshot");
   const before = await control.trees.load(organizationId, side.parentId);
   const left = await control.trees.load(organizationId, side.id);
-  const filesChanged = clientChangesOf(diff(before.tree, left.tree));
+  const filesChanged = listClientChanges(diff(before.tree, left.tree));
   const snapshot = { ...side, id: newId("snapshot") };
   const { messageId } = name;
   const write = { organizationId, sessionId, snapshot, filesChanged, messageId, whileIdle: true };

@@ -6,14 +6,14 @@ import { dirname, join } from "node:path";
 import type { WorkspaceCommit } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { AppError, invalidField, normalizeWorkspacePath, notFound } from "@dari/domain";
-import { defaultWorkspaceLimits, withFile, withoutPath, type Tree, type TreeEntry } from "@dari/workspace";
+import { defaultWorkspaceLimits, addFileToTree, removePathFromTree, type Tree, type TreeEntry } from "@dari/workspace";
 import { writeHashed, type Scratch } from "@dari/runtime";
 import { loadSessionHead } from "./session-tree.ts";
 import { writeEditedTree } from "../workspaces/write-head.ts";
-import { findEntry, placeOf } from "./workspace-path.ts";
+import { findEntry, resolveWritePath } from "./workspace-path.ts";
 
 /** Preconditions, as in the headers of the same names. */
-export interface Conditions {
+export interface WritePreconditions {
   readonly ifMatch: string | undefined;
   readonly ifNoneMatch: string | undefined;
 }
@@ -21,7 +21,7 @@ export interface Conditions {
 interface FileWrite {
   readonly sessionId: string;
   readonly path: string;
-  readonly conditions: Conditions;
+  readonly conditions: WritePreconditions;
 }
 
 export interface WrittenFile extends WorkspaceCommit {
@@ -48,18 +48,18 @@ export async function putSessionFile(
   if (path === "/") throw invalidField("path", "expected the path of a file");
   // Check before the body is received, so that a refused body is not sent.
   const before = await loadSessionHead(control, actor, write.sessionId);
-  const place = placeOf(before.tree, path);
+  const place = resolveWritePath(before.tree, path);
   const { pathBytes } = defaultWorkspaceLimits;
   if (Buffer.byteLength(place) > pathBytes)
     throw new AppError("too_large", `the path exceeds the limit of ${pathBytes} bytes`);
   checkConditions(before.tree.get(place), write.conditions);
-  withFile(before.tree, { path: place, mode: fileMode, sizeBytes: 0, sha256: "" });
+  addFileToTree(before.tree, { path: place, mode: fileMode, sizeBytes: 0, sha256: "" });
   await using scratch = await control.scratch.open("write", actor.organizationId);
   const { dir } = scratch;
   const { sizeBytes, sha256 } = await receive(scratch, place, write.body, write.maxBytes);
   // Awaited here, so that the buffered body exists until it is saved.
   return await editHead(control, actor, write, (tree) => {
-    const at = placeOf(tree, path);
+    const at = resolveWritePath(tree, path);
     const entry = tree.get(at);
     checkConditions(entry, write.conditions);
     // A link has changed: the content would be stored at another path than the one it is saved from.
@@ -67,7 +67,7 @@ export async function putSessionFile(
     const created = entry === undefined;
     if (entry?.type === "file" && entry.sha256 === sha256) return { after: tree, dir, created, sha256 };
     const mode = entry?.type === "file" ? entry.mode : fileMode;
-    return { after: withFile(tree, { path: at, mode, sizeBytes, sha256 }), dir, created, sha256 };
+    return { after: addFileToTree(tree, { path: at, mode, sizeBytes, sha256 }), dir, created, sha256 };
   });
 }
 
@@ -89,7 +89,7 @@ export async function deleteSessionFile(
     if (entry.type === "directory" && !write.recursive) {
       throw new AppError("conflict", `${path} is a directory; use \`?recursive=1\` to delete it with everything in it`);
     }
-    return { after: withoutPath(tree, entry.path) ?? tree, dir: tmpdir() };
+    return { after: removePathFromTree(tree, entry.path) ?? tree, dir: tmpdir() };
   });
 }
 
@@ -116,7 +116,7 @@ async function editHead<Edit extends { readonly after: Tree; readonly dir: strin
 }
 
 /** @throws AppError `precondition_failed` */
-function checkConditions(entry: TreeEntry | undefined, { ifMatch, ifNoneMatch }: Conditions): void {
+function checkConditions(entry: TreeEntry | undefined, { ifMatch, ifNoneMatch }: WritePreconditions): void {
   const tag = entry?.type === "file" ? `"${entry.sha256 ?? ""}"` : undefined;
   const lists = (header: string): boolean =>
     header.trim() === "*" ? entry !== undefined : header.split(",").some((item) => item.trim() === tag);

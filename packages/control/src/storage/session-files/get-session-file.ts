@@ -5,7 +5,7 @@ import { normalizeWorkspacePath } from "@dari/domain";
 import { readFile, type Tree } from "@dari/workspace";
 import { loadSessionTree } from "./session-tree.ts";
 import type { OpenedContent } from "../files/get-file.ts";
-import { fileOf } from "./workspace-path.ts";
+import { findFileEntry } from "./workspace-path.ts";
 
 /**
  * Follows links inside the workspace. @throws AppError `not_found`, `invalid` (not a file, or a link out of the
@@ -23,7 +23,7 @@ export async function getSessionFile(
 
 /** Opens a file of any saved tree. `path` is normalized. @throws AppError as `getSessionFile`. */
 export function openTreeFile(control: Control, tree: Tree, path: string): OpenedContent {
-  const entry = fileOf(tree, path);
+  const entry = findFileEntry(tree, path);
   return {
     filename: path.slice(path.lastIndexOf("/") + 1),
     contentType: "application/octet-stream",

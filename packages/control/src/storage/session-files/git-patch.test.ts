@@ -6,7 +6,7 @@ import { symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, test } from "@jest/globals";
-import { renderNote, renderPatch, type PatchSide } from "./git-patch.ts";
+import { renderPatchNote, renderPatch, type PatchSide } from "./git-patch.ts";
 
 const file = (text: string, mode = 0o644): PatchSide => ({ type: "file", mode, text });
 const link = (text: string): PatchSide => ({ type: "symlink", mode: 0o777, text });
@@ -66,8 +66,8 @@ test.each(cases)("git applies %s", (_name, path, before, after) => {
   const dir = mkdtempSync(join(tmpdir(), "dari-patch-"));
   try {
     lay(dir, path, before);
-    const patch = renderNote("logo.png", "Binary files") + renderPatch(path, before, after);
-    writeFileSync(join(dir, "the.patch"), patch + renderNote("z.png", "Large files"));
+    const patch = renderPatchNote("logo.png", "Binary files") + renderPatch(path, before, after);
+    writeFileSync(join(dir, "the.patch"), patch + renderPatchNote("z.png", "Large files"));
     execFileSync("git", ["apply", "the.patch"], { cwd: dir });
     expect(look(dir, path)).toEqual(after);
   } finally {

@@ -32,7 +32,7 @@ export function renderPatch(path: string, before: PatchSide | undefined, after: 
 }
 
 /** A line that says that a path differs. Tools that apply the patch skip it. */
-export function renderNote(path: string, reason: string): string {
+export function renderPatchNote(path: string, reason: string): string {
   return `${reason} ${quoted(`a/${path}`)} and ${quoted(`b/${path}`)} differ\n`;
 }
 

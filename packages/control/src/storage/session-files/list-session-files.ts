@@ -2,10 +2,10 @@
 
 import type { DirectoryListing } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
-import { found, normalizeWorkspacePath } from "@dari/domain";
+import { requireFound, normalizeWorkspacePath } from "@dari/domain";
 import { listDirectory } from "@dari/workspace";
 import { loadSessionTree } from "./session-tree.ts";
-import { directoryOf } from "./workspace-path.ts";
+import { resolveDirectory } from "./workspace-path.ts";
 
 /**
  * Lists one level, or with `recursive` everything below. @throws AppError `not_found`, `invalid` for a path out of the
@@ -18,6 +18,6 @@ export async function listSessionFiles(
 ): Promise<{ readonly listing: DirectoryListing; readonly restoredFrom: string | undefined }> {
   const path = normalizeWorkspacePath(input.path);
   const { tree, restoredFrom } = await loadSessionTree(control, actor, input.sessionId);
-  const entries = listDirectory(tree, directoryOf(tree, path), { recursive: input.recursive });
-  return { listing: { path, entries: found(entries, `directory ${path}`) }, restoredFrom };
+  const entries = listDirectory(tree, resolveDirectory(tree, path), { recursive: input.recursive });
+  return { listing: { path, entries: requireFound(entries, `directory ${path}`) }, restoredFrom };
 }

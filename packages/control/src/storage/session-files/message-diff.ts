@@ -3,13 +3,13 @@
 import { buffer } from "node:stream/consumers";
 import type { BlobStore } from "@dari/blobs";
 import type { Actor, Control } from "@dari/control/context";
-import { scrubberOf } from "@dari/control/tenants";
+import { createSecretScrubber } from "@dari/control/tenants";
 import { sideSnapshots, type SentAttachment } from "@dari/db";
-import { AppError, found, limits, type Scrubber } from "@dari/domain";
+import { AppError, requireFound, limits, type Scrubber } from "@dari/domain";
 import { diff, readFile, treePathOf, type Tree, type TreeEntry } from "@dari/workspace";
-import { renderNote, renderPatch, type PatchSide } from "./git-patch.ts";
-import { clientChangesOf, type FileChange } from "../workspaces/client-changes.ts";
-import { rememberReads } from "../workspaces/remembered-reads.ts";
+import { renderPatchNote, renderPatch, type PatchSide } from "./git-patch.ts";
+import { listClientChanges, type FileChange } from "../workspaces/client-changes.ts";
+import { cacheReads } from "../workspaces/cache-reads.ts";
 
 /** The two trees, and where their contents are read. */
 interface Comparison {
@@ -34,7 +34,10 @@ const inputMode = 0o644;
  */
 export async function diffMessage(control: Control, actor: Actor, messageId: string): Promise<AsyncIterable<string>> {
   const { organizationId } = actor;
-  const message = found(await sideSnapshots.findMessageSnapshot(control.db, organizationId, messageId), "message");
+  const message = requireFound(
+    await sideSnapshots.findMessageSnapshot(control.db, organizationId, messageId),
+    "message",
+  );
   if (message.isImported) {
     throw new AppError(
       "not_found",
@@ -42,22 +45,22 @@ export async function diffMessage(control: Control, actor: Actor, messageId: str
     );
   }
   if (message.snapshotId === null) return noPieces();
-  const snapshot = found(
+  const snapshot = requireFound(
     await sideSnapshots.findSnapshot(control.db, organizationId, message.snapshotId),
     "snapshot of the message",
   );
   const before = (await control.trees.load(organizationId, snapshot.parentId)).tree;
   const after = (await control.trees.load(organizationId, snapshot.id)).tree;
-  const changes = clientChangesOf(diff(before, after));
+  const changes = listClientChanges(diff(before, after));
   const created = changes.filter(({ change }) => change === "created").map(({ path }) => path);
   const placed = await sideSnapshots.listSentAttachments(control.db, organizationId, message.sessionId, created);
   const attachments = new Map(placed.map((input) => [input.path, input]));
-  const scrubber = await scrubberOf(control, organizationId, message.sessionId);
+  const scrubber = await createSecretScrubber(control, organizationId, message.sessionId);
   const told = new Set((message.filesChanged as readonly FileChange[]).map(({ path }) => path));
   // An upload under another name is in the tree, but the turn did not change it.
   const shown = told.size === 0 ? changes : changes.filter(({ path }) => told.has(scrubber.text(path)));
   const paths = shown.map(({ path }) => path);
-  return renderAll({ store: rememberReads(control.blobs), before, after, attachments, scrubber }, paths);
+  return renderAll({ store: cacheReads(control.blobs), before, after, attachments, scrubber }, paths);
 }
 
 async function* noPieces(): AsyncGenerator<string> {}
@@ -84,9 +87,9 @@ async function renderFile(comparison: Comparison, path: string): Promise<string>
   const old = input === undefined ? await readSide(store, was) : await readAttachment(store, input);
   const now = await readSide(store, is);
   const name = scrubber.text(path.slice(1));
-  if ("note" in old) return renderNote(name, old.note);
+  if ("note" in old) return renderPatchNote(name, old.note);
   return "note" in now
-    ? renderNote(name, now.note)
+    ? renderPatchNote(name, now.note)
     : renderPatch(name, scrubSide(scrubber, old.side), scrubSide(scrubber, now.side));
 }
 

@@ -7,7 +7,7 @@ import { findClientPath, resolvePath, treePathOf, type Tree, type TreeEntry } fr
  * Returns the directory's path after following links. @throws AppError `not_found`, `invalid` for a link out of the
  * workspace.
  */
-export function directoryOf(tree: Tree, path: string): string {
+export function resolveDirectory(tree: Tree, path: string): string {
   const entry = resolve(tree, path, "directory");
   if (entry === "root") return "/";
   if (entry.type !== "directory") throw notFound(`directory ${path}`);
@@ -15,7 +15,7 @@ export function directoryOf(tree: Tree, path: string): string {
 }
 
 /** @throws AppError `not_found`, `invalid` if it is not a file, or for a link out of the workspace. */
-export function fileOf(tree: Tree, path: string): TreeEntry {
+export function findFileEntry(tree: Tree, path: string): TreeEntry {
   const entry = resolve(tree, path, "file");
   if (entry === "root" || entry.type !== "file") {
     const message = `${path} is a directory, not a file`;
@@ -28,7 +28,7 @@ export function fileOf(tree: Tree, path: string): TreeEntry {
  * Returns where a file that is written to this path is stored, after following links. The file need not exist.
  * @throws AppError `conflict` for a directory, `invalid` for a link out of the workspace, `not_found` below a file.
  */
-export function placeOf(tree: Tree, path: string): string {
+export function resolveWritePath(tree: Tree, path: string): string {
   const resolved = resolvePath(tree, path);
   if (resolved.kind === "root" || (resolved.kind === "found" && resolved.entry.type === "directory")) {
     throw new AppError("conflict", `${path} is a directory`);

@@ -3,7 +3,7 @@
 import type { FileDownloadUrl } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { files } from "@dari/db";
-import { found, limits } from "@dari/domain";
+import { requireFound, limits } from "@dari/domain";
 import { requireSignedUrls } from "./staging.ts";
 
 /**
@@ -15,7 +15,7 @@ export async function getDownloadUrl(
   actor: Actor,
   input: { readonly fileId: string; readonly seconds: number | undefined; disposition(filename: string): string },
 ): Promise<FileDownloadUrl> {
-  const row = found(await files.findFile(control.db, actor.organizationId, input.fileId), "file");
+  const row = requireFound(await files.findFile(control.db, actor.organizationId, input.fileId), "file");
   const seconds = input.seconds ?? limits.downloadUrlSecondsDefault;
   const expiresAt = new Date(Math.floor(Date.now() / 1000 + seconds) * 1000);
   const url = await requireSignedUrls(control).forDownload(row.objectKey, {

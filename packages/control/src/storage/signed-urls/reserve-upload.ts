@@ -3,7 +3,7 @@
 import type { FileUploadReserved, ReserveFileUploadRequest } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { AppError, limits, newId } from "@dari/domain";
-import { describeFile } from "../files/create-file.ts";
+import { normalizeFileDescription } from "../files/create-file.ts";
 import { requireSignedUrls, stagingKey } from "./staging.ts";
 import { writeTicket } from "./upload-ticket.ts";
 
@@ -17,7 +17,7 @@ export async function reserveUpload(
   const signedUrls = requireSignedUrls(control);
   const { size_bytes: sizeBytes, sha256, content_type: contentType = "" } = request;
   if (sizeBytes > maxBytes) throw new AppError("too_large", `the file exceeds the limit of ${maxBytes} bytes`);
-  const described = describeFile({ filename: request.filename, contentType });
+  const described = normalizeFileDescription({ filename: request.filename, contentType });
   const { organizationId } = actor;
   const fileId = newId("file");
   const seconds = limits.uploadUrlSeconds;

@@ -10,7 +10,7 @@ export interface FileChange {
 }
 
 /** Returns files and links below the workspace, without directories and the hidden state. */
-export function clientChangesOf(changes: readonly Change[]): FileChange[] {
+export function listClientChanges(changes: readonly Change[]): FileChange[] {
   return changes
     .filter((change) => change.path.startsWith("workspace/") && change.type !== "directory")
     .map((change) => ({

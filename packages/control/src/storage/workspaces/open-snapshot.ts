@@ -1,7 +1,7 @@
 // Restores one snapshot of a session to a directory, or the newest intact one before it.
 
 import type { BlobStore } from "@dari/blobs";
-import type { LoadedTree, Trees } from "@dari/control/context";
+import type { LoadedTree, SnapshotTrees } from "@dari/control/context";
 import type { Turn, TurnPart } from "@dari/control/turns";
 import { snapshots, type Database, type PlacedAttachment } from "@dari/db";
 import { SnapshotDamagedError, type Disk, type Disks, type Tree, type WorkspaceLimits } from "@dari/workspace";
@@ -9,7 +9,7 @@ import { SnapshotDamagedError, type Disk, type Disks, type Tree, type WorkspaceL
 export interface WorkspaceContext {
   readonly db: Database;
   readonly blobs: BlobStore;
-  readonly trees: Trees;
+  readonly trees: SnapshotTrees;
   readonly disks: Disks;
   /** The host user of an organization's sandboxes, who owns its workspaces (default: this process's user). */
   readonly hostUserOf?: ((organizationId: string) => number) | undefined;

@@ -74,7 +74,7 @@ async function loadHead(
 }
 
 /** Records an event: the message starts again at the head. */
-export async function noteLostSuspension(
+export async function recordLostSuspension(
   context: WorkspaceContext,
   turn: Turn,
   { snapshotId, damage }: Extract<OpenedSuspended, { kind: "damaged" }>,

@@ -5,9 +5,9 @@ import type { Turn } from "@dari/control/turns";
 import { turns, type PlacedAttachment } from "@dari/db";
 import { SnapshotDamagedError, type WorkspaceLimits } from "@dari/workspace";
 import { findIntactAncestor, openSnapshot, type OpenedWorkspace, type WorkspaceContext } from "./open-snapshot.ts";
-import { noteLostSuspension, openSuspended } from "./open-suspended.ts";
+import { recordLostSuspension, openSuspended } from "./open-suspended.ts";
 import { withPlacedPaths, placeAttachment } from "./place-attachment.ts";
-import { workspaceLimitsWithin } from "./workspace-limits.ts";
+import { capWorkspaceLimits } from "./workspace-limits.ts";
 
 /**
  * Placed files are in the baseline, so they do not count as changed by the turn. If the head is damaged or missing,
@@ -15,14 +15,14 @@ import { workspaceLimitsWithin } from "./workspace-limits.ts";
  * @throws SnapshotDamagedError if no snapshot of the session is intact.
  */
 export async function openWorkspace(context: WorkspaceContext, turn: Turn, dir: string): Promise<OpenedWorkspace> {
-  const limits = workspaceLimitsWithin(turn.workspaceBounds);
+  const limits = capWorkspaceLimits(turn.workspaceBounds);
   const suspended = await openSuspended(context, turn, dir, limits);
   if (suspended.kind === "opened") return suspended.workspace;
   const opened = await openHead(context, turn, dir, limits);
   try {
     // If the head is damaged, the event about it is recorded already.
     if (suspended.kind === "damaged" && opened.restoredFrom === undefined) {
-      await noteLostSuspension(context, turn, suspended);
+      await recordLostSuspension(context, turn, suspended);
     }
     const placed: PlacedAttachment[] = [];
     for (const input of turn.attachments) {

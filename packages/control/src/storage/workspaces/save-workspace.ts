@@ -4,7 +4,7 @@ import type { Turn } from "@dari/control/turns";
 import type { TurnSnapshot } from "@dari/db";
 import { newId, type Log } from "@dari/domain";
 import { diff, folderOf, treeHash, type Tree } from "@dari/workspace";
-import { clientChangesOf, type FileChange } from "./client-changes.ts";
+import { listClientChanges, type FileChange } from "./client-changes.ts";
 import type { OpenedWorkspace, WorkspaceContext } from "./open-snapshot.ts";
 import { storeSnapshot } from "./store-snapshot.ts";
 
@@ -45,7 +45,7 @@ export async function saveWorkspace(
     isFull: full,
     deltaDepth: full ? 0 : depth,
   };
-  const filesChanged = clientChangesOf(diff(baseline, after.tree));
+  const filesChanged = listClientChanges(diff(baseline, after.tree));
   if (!changedSinceHead && (!full || (head.tree.size === 0 && restoredFrom === undefined))) {
     const { files, bytes } = folderOf(head.tree);
     const counts = { files, totalBytes: bytes, treeHash: treeHash(head.tree) };

@@ -11,7 +11,7 @@ export interface StoreContext {
 }
 
 /** For a caller that prefers waiting for the database to storing the tree again. */
-export interface Patience {
+export interface StoreRetryOptions {
   readonly log: Log;
   readonly signal: AbortSignal | undefined;
 }
@@ -24,7 +24,7 @@ export async function storeSnapshot(
   context: StoreContext,
   organizationId: string,
   change: Omit<SaveOptions, "store" | "keyPrefix">,
-  patience?: Patience,
+  patience?: StoreRetryOptions,
 ): Promise<Saved> {
   const saved = await save({ ...change, store: context.blobs, keyPrefix: snapshotPrefix(organizationId) });
   const record = (): Promise<void> => recordObject(context, organizationId, saved);
@@ -33,7 +33,7 @@ export async function storeSnapshot(
 }
 
 export async function recordObject(context: StoreContext, organizationId: string, object: StoredObject): Promise<void> {
-  if (await objects.recordIfKept(context.db, organizationId, object)) return;
+  if (await objects.recordObjectIfReferencesKept(context.db, organizationId, object)) return;
   throw new Error(`object ${object.objectKey} leans on contents that are being deleted`);
 }
 

@@ -4,11 +4,11 @@ import { organizations, type Database, type WorkspaceBounds } from "@dari/db";
 import { AppError } from "@dari/domain";
 import { defaultWorkspaceLimits, WorkspaceLimitError, type WorkspaceLimits } from "@dari/workspace";
 
-export async function workspaceLimitsOf(db: Database, organizationId: string): Promise<WorkspaceLimits> {
-  return workspaceLimitsWithin(await organizations.findWorkspaceBounds(db, organizationId));
+export async function getWorkspaceLimits(db: Database, organizationId: string): Promise<WorkspaceLimits> {
+  return capWorkspaceLimits(await organizations.findWorkspaceBounds(db, organizationId));
 }
 
-export function workspaceLimitsWithin(own: WorkspaceBounds | undefined): WorkspaceLimits {
+export function capWorkspaceLimits(own: WorkspaceBounds | undefined): WorkspaceLimits {
   const least = (bound: number | null | undefined, platform: number): number => Math.min(bound ?? platform, platform);
   return {
     ...defaultWorkspaceLimits,
@@ -19,6 +19,6 @@ export function workspaceLimitsWithin(own: WorkspaceBounds | undefined): Workspa
 }
 
 /** Returns a limit error of saving a tree as the caller's error, and other errors unchanged. */
-export function overLimitAsRefusal(error: unknown): unknown {
+export function toWorkspaceLimitError(error: unknown): unknown {
   return error instanceof WorkspaceLimitError ? new AppError("too_large", error.message, { cause: error }) : error;
 }

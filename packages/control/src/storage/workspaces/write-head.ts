@@ -4,10 +4,10 @@ import type { Control, LoadedTree } from "@dari/control/context";
 import { heads, type HeadWrite, type TurnSnapshot, type WriteOutcome } from "@dari/db";
 import { AppError, newId, notFound } from "@dari/domain";
 import { diff, type Tree, type WorkspaceLimits } from "@dari/workspace";
-import { clientChangesOf, type FileChange } from "./client-changes.ts";
+import { listClientChanges, type FileChange } from "./client-changes.ts";
 import { chainLengthMax } from "./save-workspace.ts";
 import { storeSnapshot } from "./store-snapshot.ts";
-import { overLimitAsRefusal, workspaceLimitsOf } from "./workspace-limits.ts";
+import { toWorkspaceLimitError, getWorkspaceLimits } from "./workspace-limits.ts";
 
 export interface TreeEdit {
   readonly organizationId: string;
@@ -19,7 +19,7 @@ export interface TreeEdit {
   readonly dir: string;
 }
 
-export type Edited =
+export type EditedTree =
   | { readonly outcome: "written"; readonly snapshotId: string; readonly filesChanged: readonly FileChange[] }
   /** The head has changed: read it again. */
   | { readonly outcome: "moved" };
@@ -28,15 +28,15 @@ export type Edited =
  * Saves an edited tree and makes it the head, if the head is still the edited one.
  * @throws AppError `too_large`; errors of `refuseWrite`.
  */
-export async function writeEditedTree(control: Control, edit: TreeEdit): Promise<Edited> {
+export async function writeEditedTree(control: Control, edit: TreeEdit): Promise<EditedTree> {
   const { organizationId, sessionId, headId, head } = edit;
-  keepLimits(edit.after, await workspaceLimitsOf(control.db, organizationId));
+  keepLimits(edit.after, await getWorkspaceLimits(control.db, organizationId));
   const depth = headId === null ? chainLengthMax : head.deltaDepth + 1;
   const full = depth >= chainLengthMax;
-  const filesChanged = clientChangesOf(diff(head.tree, edit.after));
+  const filesChanged = listClientChanges(diff(head.tree, edit.after));
   const change = { dir: edit.dir, before: head.tree, after: edit.after, full };
   const saved = await storeSnapshot(control, organizationId, change).catch((error: unknown) => {
-    throw overLimitAsRefusal(error);
+    throw toWorkspaceLimitError(error);
   });
   const snapshot: TurnSnapshot = {
     id: newId("snapshot"),

@@ -3,7 +3,7 @@
 import type { Deleted } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { budgets } from "@dari/db";
-import { AppError, found } from "@dari/domain";
+import { AppError, requireFound } from "@dari/domain";
 import { withAuditEntry } from "../audit/record-change.ts";
 import { isOperator } from "../organizations/operators.ts";
 import { resumeHeldSessions } from "./resume-held-sessions.ts";
@@ -21,7 +21,7 @@ export async function deleteBudget(
     actor,
     async (inside) => {
       if (await budgets.deleteBudgetIfAllowed(inside.db, organizationId, budgetId, byOperator)) return;
-      found(await budgets.findBudget(inside.db, organizationId, budgetId), "budget");
+      requireFound(await budgets.findBudget(inside.db, organizationId, budgetId), "budget");
       throw new AppError("forbidden", "operators set this budget; only operators can change it");
     },
     () => ({ action: "budget.delete", target: budgetId, organizationId }),

@@ -3,7 +3,7 @@
 import type { BudgetRecord, PutBudgetRequest } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { budgets } from "@dari/db";
-import { agentIdFromWire, AppError, found, invalidField, limits, newId, notFound } from "@dari/domain";
+import { agentIdFromWire, AppError, requireFound, invalidField, limits, newId, notFound } from "@dari/domain";
 import { withAuditEntry } from "../audit/record-change.ts";
 import { isOperator } from "../organizations/operators.ts";
 import { renderBudget } from "../views/budget.ts";
@@ -40,7 +40,7 @@ export async function putBudget(
       } as const;
       const put = await budgets.putBudgetIfBelow(inside.db, budget, limits.budgetsPerOrganization);
       if (put.outcome !== "put") throw put.outcome === "full" ? tooMany(setBy) : notFound(target.scope);
-      return renderBudget(found(await budgets.findBudget(inside.db, organizationId, put.id), "budget"));
+      return renderBudget(requireFound(await budgets.findBudget(inside.db, organizationId, put.id), "budget"));
     },
     ({ id, scope, target_id }) => {
       return { action: "budget.put", target: id, organizationId, details: { scope, target_id, ...request } };

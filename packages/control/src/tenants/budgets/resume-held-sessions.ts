@@ -22,7 +22,7 @@ export interface HeldSessionResumer {
  * organizations.
  */
 export function createHeldSessionResumer({ db, notifier }: Context, organizationId?: string): HeldSessionResumer {
-  let after: budgets.HeldPlace | undefined;
+  let after: budgets.HeldSessionKey | undefined;
   return {
     async runOnce() {
       let count = 0;

@@ -3,7 +3,7 @@
 import type { Deleted } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { credentials } from "@dari/db";
-import { found } from "@dari/domain";
+import { requireFound } from "@dari/domain";
 import { withAuditEntry } from "../audit/record-change.ts";
 
 /** @throws AppError `not_found` */
@@ -15,5 +15,5 @@ export async function deleteCredential(control: Control, actor: Actor, name: str
     (deleted) =>
       deleted === undefined ? undefined : { action: "credential.delete", target: deleted, details: { name } },
   );
-  return { deleted: true, id: found(id, "credential") };
+  return { deleted: true, id: requireFound(id, "credential") };
 }

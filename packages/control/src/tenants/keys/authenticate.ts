@@ -4,7 +4,7 @@ import type { Role } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { apiKeys, coalesceReads } from "@dari/db";
 import { AppError } from "@dari/domain";
-import { scopesWithin } from "../members/scopes-within.ts";
+import { intersectScopes } from "../members/intersect-scopes.ts";
 import { hashKeySecret, isKeySecret } from "./key-secret.ts";
 
 /** Clients with many calls use one key: concurrent calls share one query. */
@@ -37,5 +37,5 @@ export async function authenticateKey(control: Control, secret: string | undefin
   const role = key.memberRole as Role;
   const person = { memberId: key.memberId, role };
   const managesOwners = key.managesOwners && role === "owner";
-  return { organizationId, keyId: id, scopes: scopesWithin(role, scopes), rates, person, managesOwners };
+  return { organizationId, keyId: id, scopes: intersectScopes(role, scopes), rates, person, managesOwners };
 }

@@ -42,7 +42,7 @@ export async function ensureManagedKey(
     async (inside) => {
       // The route checked this before the transaction. The first key may have been revoked since.
       if (organizationId !== actor.organizationId) {
-        const isCreator = await organizations.holdIfCreator(inside.db, actor.keyId, organizationId);
+        const isCreator = await organizations.lockIfCreator(inside.db, actor.keyId, organizationId);
         if (!isCreator) throw notFound("organization");
       }
       // The key follows its own person's membership and role in any case.

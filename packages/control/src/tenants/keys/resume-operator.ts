@@ -3,7 +3,7 @@
 import type { Role } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { apiKeys, members } from "@dari/db";
-import { scopesWithin } from "../members/scopes-within.ts";
+import { intersectScopes } from "../members/intersect-scopes.ts";
 import { isOperator } from "../organizations/operators.ts";
 
 /**
@@ -33,5 +33,5 @@ async function scopesOf(
 ): Promise<readonly string[]> {
   if (memberId === null) return scopes;
   const member = await members.findMember(control.db, organizationId, memberId);
-  return member === undefined ? [] : scopesWithin(member.role as Role, scopes);
+  return member === undefined ? [] : intersectScopes(member.role as Role, scopes);
 }

@@ -1,6 +1,6 @@
 // Compares the stored totals of organizations with a quota with what they really store.
 
-import { correctCount, listCountsDue, objects, type CountPlace, type Database } from "@dari/db";
+import { correctCount, listCountsToCorrect, objects, type CountKey, type Database } from "@dari/db";
 import type { Log } from "@dari/domain";
 
 /** How often each total is checked, in milliseconds. */
@@ -16,7 +16,7 @@ const cursorName = "kept_counts";
  */
 export async function correctKeptCounts({ db, log }: { readonly db: Database; readonly log: Log }): Promise<number> {
   const after = placeOf(await objects.findCursor(db, cursorName));
-  const due = await listCountsDue(db, { everyMs, after, limit: perPass });
+  const due = await listCountsToCorrect(db, { everyMs, after, limit: perPass });
   let corrected = 0;
   for (const place of due) {
     try {
@@ -32,7 +32,7 @@ export async function correctKeptCounts({ db, log }: { readonly db: Database; re
 
 async function correctOne(
   { db, log }: { readonly db: Database; readonly log: Log },
-  place: CountPlace,
+  place: CountKey,
 ): Promise<boolean> {
   const found = await correctCount(db, place);
   if (found === undefined) return false;
@@ -41,7 +41,7 @@ async function correctOne(
   return true;
 }
 
-function placeOf(cursor: string | undefined): CountPlace | undefined {
-  const [organizationId, kind] = (cursor ?? "").split("/") as [string, CountPlace["kind"]];
+function placeOf(cursor: string | undefined): CountKey | undefined {
+  const [organizationId, kind] = (cursor ?? "").split("/") as [string, CountKey["kind"]];
   return organizationId === "" ? undefined : { organizationId, kind };
 }

@@ -1,9 +1,9 @@
 // Rate limits of organizations and their keys. Postgres counts, one statement for many calls.
 
-import type { Actor, RateLimiter, RateStanding } from "@dari/control/context";
-import { rateWindows, type Database, type KeyRates, type RateKind, type RateTake, type RateTaken } from "@dari/db";
-import { settledWithin, sharedPatienceMs } from "@dari/domain";
-import { createTakenAhead, nameOf, standingsOf } from "./taken-ahead.ts";
+import type { Actor, RateLimiter, RateLimitState } from "@dari/control/context";
+import { rateWindows, type Database, type KeyRates, type RateKind, type RateRequest, type RateGrant } from "@dari/db";
+import { waitUntilSettled, sharedWaitMs } from "@dari/domain";
+import { createRatePrefetch, rateWindowKey, rateLimitStates } from "./rate-prefetch.ts";
 
 /** The default limits of organizations; undefined: no limit. */
 export type RateDefaults = Readonly<Record<RateKind, number | undefined>>;
@@ -16,27 +16,27 @@ const batchMax = 500;
 const statementsMax = 8;
 
 interface Waiting {
-  readonly take: RateTake;
-  readonly decide: (granted: boolean, standings: RateStanding[]) => void;
+  readonly take: RateRequest;
+  readonly decide: (granted: boolean, standings: RateLimitState[]) => void;
   readonly fail: (error: unknown) => void;
 }
 
 /**
  * Postgres counts before anything is granted, so all processes together never exceed a limit. Far from a limit, a
- * statement also takes some for calls that follow (see `createTakenAhead`). Calls that arrive during a statement share
- * the next one.
+ * statement also takes some for calls that follow (see `createRatePrefetch`). Calls that arrive during a statement
+ * share the next one.
  */
 export function createRateLimiter(db: Database, defaults: RateDefaults): RateLimiter {
   const waiting: Waiting[] = [];
   let isAsking = false;
   let underWay = 0;
-  const ahead = createTakenAhead();
+  const ahead = createRatePrefetch();
 
   const ask = async (): Promise<void> => {
     isAsking = true;
     while (waiting.length > 0 && underWay < statementsMax) {
       const groups = [...group(waiting.splice(0, batchMax).filter((one) => !isAnswered(one))).values()];
-      if (groups.length > 0) await settledWithin(sharedPatienceMs, askFor(groups));
+      if (groups.length > 0) await waitUntilSettled(sharedWaitMs, askFor(groups));
     }
     isAsking = false;
   };
@@ -52,7 +52,7 @@ export function createRateLimiter(db: Database, defaults: RateDefaults): RateLim
     const askedAtMs = performance.now();
     try {
       const takes = groups.map(({ take }) => ({ ...take, spare: ahead.spareOf(take) }));
-      const answers = await rateWindows.takeFromWindows(db, takes);
+      const answers = await rateWindows.takeFromRateWindows(db, takes);
       for (const [index, { take, members }] of groups.entries()) settle(take, members, answers[index]!, askedAtMs);
     } catch (error) {
       for (const { members } of groups) for (const { fail } of members) fail(error);
@@ -62,14 +62,14 @@ export function createRateLimiter(db: Database, defaults: RateDefaults): RateLim
     }
   };
 
-  const settle = (take: RateTake, members: readonly Waiting[], taken: RateTaken, askedAtMs: number): void => {
+  const settle = (take: RateRequest, members: readonly Waiting[], taken: RateGrant, askedAtMs: number): void => {
     let left = taken.granted + ahead.takeBack(take, taken, askedAtMs);
     const granted = members.map(({ take: { want } }) => {
       if (want > left) return false;
       left -= want;
       return true;
     });
-    const standings = standingsOf(take, taken, left);
+    const standings = rateLimitStates(take, taken, left);
     for (const [index, { decide }] of members.entries()) decide(granted[index]!, standings);
     ahead.keep(take, taken, left, askedAtMs);
   };
@@ -89,7 +89,7 @@ export function createRateLimiter(db: Database, defaults: RateDefaults): RateLim
 }
 
 interface Group {
-  take: RateTake;
+  take: RateRequest;
   readonly members: Waiting[];
 }
 
@@ -97,7 +97,7 @@ interface Group {
 function group(batch: readonly Waiting[]): Map<string, Group> {
   const groups = new Map<string, Group>();
   for (const [index, one] of batch.entries()) {
-    const name = one.take.want === 1 ? nameOf(one.take) : `alone ${index}`;
+    const name = one.take.want === 1 ? rateWindowKey(one.take) : `alone ${index}`;
     const known = groups.get(name);
     if (known === undefined) groups.set(name, { take: one.take, members: [one] });
     else {
@@ -108,7 +108,7 @@ function group(batch: readonly Waiting[]): Map<string, Group> {
   return groups;
 }
 
-function takeOf(actor: Actor, kind: RateKind, amount: number, quota: number | undefined): RateTake {
+function takeOf(actor: Actor, kind: RateKind, amount: number, quota: number | undefined): RateRequest {
   return {
     organizationId: actor.organizationId,
     keyId: actor.keyId,

@@ -5,7 +5,7 @@ import type { Actor, Control } from "@dari/control/context";
 import { members } from "@dari/db";
 import { withAuditEntry } from "../audit/record-change.ts";
 import { renderMember } from "../views/organization.ts";
-import { managesOwners, refusedChange } from "./owners.ts";
+import { canManageOwners, toMemberChangeError } from "./owners.ts";
 
 /**
  * Takes effect with the person's next call, from every browser and key.
@@ -22,14 +22,14 @@ export async function updateMember(
     organizationId: actor.organizationId,
     memberId,
     role: request.role,
-    managesOwners: managesOwners(actor),
+    managesOwners: canManageOwners(actor),
   };
   const { after } = await withAuditEntry(
     control,
     actor,
     async (inside) => {
       const changed = await members.setMemberRoleUnlessLastOwner(inside.db, change);
-      if (typeof changed === "string") throw refusedChange(changed);
+      if (typeof changed === "string") throw toMemberChangeError(changed);
       return changed;
     },
     ({ before, after: { email, role } }) => ({
@@ -43,13 +43,13 @@ export async function updateMember(
 
 /** Removes a member with all of the person's sign-ins and keys. @throws AppError as `updateMember` */
 export async function removeMember(control: Control, actor: Actor, memberId: string): Promise<Deleted> {
-  const change = { organizationId: actor.organizationId, memberId, managesOwners: managesOwners(actor) };
+  const change = { organizationId: actor.organizationId, memberId, managesOwners: canManageOwners(actor) };
   await withAuditEntry(
     control,
     actor,
     async (inside) => {
       const removed = await members.deleteMemberUnlessLastOwner(inside.db, change);
-      if (typeof removed === "string") throw refusedChange(removed);
+      if (typeof removed === "string") throw toMemberChangeError(removed);
       return removed;
     },
     ({ email, role }) => ({ action: "member.remove", target: memberId, details: { email, role } }),

@@ -3,13 +3,13 @@
 import type { CreateInvitationRequest, Deleted, InvitationCreated, InvitationRecord } from "@dari/contract";
 import { renderPage, type Actor, type Control, type PageOf } from "@dari/control/context";
 import { invitations, type Page } from "@dari/db";
-import { AppError, found, limits, newId, notFound } from "@dari/domain";
+import { AppError, requireFound, limits, newId, notFound } from "@dari/domain";
 import { withAuditEntry } from "../audit/record-change.ts";
 import { createSignInSecret } from "../sign-in/sign-in-secret.ts";
 import { lockInviters } from "../sign-in/lock-inviters.ts";
-import { linkOf } from "../sign-in/link-of.ts";
+import { joinLink } from "../sign-in/join-link.ts";
 import { renderInvitation } from "../views/organization.ts";
-import { managesOwners, outranked } from "./owners.ts";
+import { canManageOwners, ownerRequiredError } from "./owners.ts";
 
 /**
  * Creates an invitation. For an invited address, changes the role and replaces the link. `organizationId`: the caller's
@@ -23,7 +23,7 @@ export async function createInvitation(
   organizationId: string,
   request: CreateInvitationRequest,
 ): Promise<InvitationCreated> {
-  if (request.role === "owner" && !managesOwners(actor)) throw outranked();
+  if (request.role === "owner" && !canManageOwners(actor)) throw ownerRequiredError();
   const secret = createSignInSecret("invitation");
   const invitation = {
     id: newId("invitation"),
@@ -46,7 +46,7 @@ export async function createInvitation(
     },
     ({ id, email, role }) => ({ action: "invitation.create", target: id, organizationId, details: { email, role } }),
   );
-  return { ...renderInvitation(row), url: linkOf(control, secret.plaintext) };
+  return { ...renderInvitation(row), url: joinLink(control, secret.plaintext) };
 }
 
 const tooMany = `limit reached: ${limits.invitationsPerOrganization} open invitations per organization; revoke some`;
@@ -58,7 +58,7 @@ export async function getInvitation(
   invitationId: string,
 ): Promise<InvitationRecord> {
   return renderInvitation(
-    found(await invitations.findInvitation(control.db, organizationId, invitationId), "invitation"),
+    requireFound(await invitations.findInvitation(control.db, organizationId, invitationId), "invitation"),
   );
 }
 

@@ -6,17 +6,17 @@ import type { MemberRefusal } from "@dari/db";
 import { AppError, notFound } from "@dari/domain";
 
 /** For an actor with the scope `admin`. */
-export function managesOwners(actor: Actor): boolean {
+export function canManageOwners(actor: Actor): boolean {
   return actor.managesOwners ?? true;
 }
 
-export function outranked(): AppError {
+export function ownerRequiredError(): AppError {
   return new AppError("forbidden", "only owners can add, change or remove owners, or create their sign-in links");
 }
 
 /** Returns the error for a refused change of a member. */
-export function refusedChange(refusal: MemberRefusal): AppError {
+export function toMemberChangeError(refusal: MemberRefusal): AppError {
   if (refusal === "missing") return notFound("member");
-  if (refusal === "outranked") return outranked();
+  if (refusal === "outranked") return ownerRequiredError();
   return new AppError("conflict", "this is the last owner; make another member an owner first");
 }

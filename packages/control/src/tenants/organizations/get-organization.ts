@@ -3,7 +3,7 @@
 import type { OrganizationRecord } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { organizations } from "@dari/db";
-import { found } from "@dari/domain";
+import { requireFound } from "@dari/domain";
 import { renderOrganization } from "../views/organization.ts";
 
 /**
@@ -16,5 +16,5 @@ export async function getOrganization(
   organizationId: string,
 ): Promise<OrganizationRecord> {
   const row = await organizations.findOrganization(control.db, organizationId);
-  return renderOrganization(found(row, "organization"), actor);
+  return renderOrganization(requireFound(row, "organization"), actor);
 }

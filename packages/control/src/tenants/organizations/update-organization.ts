@@ -3,7 +3,7 @@
 import type { OrganizationRecord, UpdateOrganizationRequest } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { organizations } from "@dari/db";
-import { found } from "@dari/domain";
+import { requireFound } from "@dari/domain";
 import { withAuditEntry } from "../audit/record-change.ts";
 import { renderLimits, renderOrganization } from "../views/organization.ts";
 
@@ -22,7 +22,7 @@ export async function updateOrganization(
     actor,
     async (inside) => {
       const updated = await organizations.updateOrganizationLimits(inside.db, organizationId, request);
-      return found(updated, "organization");
+      return requireFound(updated, "organization");
     },
     (updated) => ({
       action: "organization.update",

@@ -20,7 +20,7 @@ const key = randomBytes(32);
  * another one after the value or its hosts change. `sessionId`: set for a session's own secret, to hide whether it
  * equals another's. Letters, digits and underscores only, so that nothing escapes them.
  */
-export function placeholderOf(
+export function createPlaceholder(
   of: readonly [organizationId: string, name: string, value: string, hosts: string, sessionId?: string],
 ): string {
   return `dari_placeholder_${createHmac("sha256", key).update(JSON.stringify(of)).digest("hex")}`;

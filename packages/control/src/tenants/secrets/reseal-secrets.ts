@@ -20,7 +20,7 @@ export async function resealSecrets(
 ): Promise<Resealed> {
   const { sealer } = control;
   const [ownerId = "", name = ""] = after.split(" ");
-  const values = await sealedValues.listSealedOtherwise(control.db, sealer.currentPrefix, { ownerId, name }, limit);
+  const values = await sealedValues.listSealedWithOtherKey(control.db, sealer.currentPrefix, { ownerId, name }, limit);
   let resealed = 0;
   const unopened: { organization_id: string; name: string; reason: string }[] = [];
   for (const value of values) {
@@ -33,7 +33,7 @@ export async function resealSecrets(
       unopened.push({ organization_id: value.organizationId, name: value.name, reason });
       continue;
     }
-    if (await sealedValues.replaceSealedIfSame(control.db, value, sealed)) resealed += 1;
+    if (await sealedValues.replaceSealedIfUnchanged(control.db, value, sealed)) resealed += 1;
   }
   if (resealed > 0) {
     const details = { key_id: sealer.keyId, resealed };

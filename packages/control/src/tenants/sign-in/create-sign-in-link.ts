@@ -5,9 +5,9 @@ import type { Actor, Control } from "@dari/control/context";
 import { signIns } from "@dari/db";
 import { limits } from "@dari/domain";
 import { withAuditEntry } from "../audit/record-change.ts";
-import { managesOwners, refusedChange } from "../members/owners.ts";
+import { canManageOwners, toMemberChangeError } from "../members/owners.ts";
 import { lockInviters } from "./lock-inviters.ts";
-import { linkOf } from "./link-of.ts";
+import { joinLink } from "./join-link.ts";
 import { createSignInSecret } from "./sign-in-secret.ts";
 
 /**
@@ -26,17 +26,17 @@ export async function createSignInLink(
     memberId,
     secretHash: secret.hash,
     validMs: limits.signInLinkMs,
-    managesOwners: managesOwners(actor),
+    managesOwners: canManageOwners(actor),
   };
   const { expiresAt } = await withAuditEntry(
     control,
     actor,
     async (inside) => {
       const put = await signIns.putSignInLink(inside.db, { ...link, invitedBy: await lockInviters(inside, actor) });
-      if (typeof put === "string") throw refusedChange(put);
+      if (typeof put === "string") throw toMemberChangeError(put);
       return put;
     },
     () => ({ action: "member.link", target: memberId, organizationId }),
   );
-  return { member_id: memberId, url: linkOf(control, secret.plaintext), expires_at: expiresAt.toISOString() };
+  return { member_id: memberId, url: joinLink(control, secret.plaintext), expires_at: expiresAt.toISOString() };
 }

@@ -17,10 +17,10 @@ import { apiKeys, deviceRequests, type ApprovedDevice } from "@dari/db";
 import { AppError, limits, newId } from "@dari/domain";
 import { withAuditEntry } from "../audit/record-change.ts";
 import { createKeySecret } from "../keys/key-secret.ts";
-import { managesOwners } from "../members/owners.ts";
-import { limitTries } from "./limit-tries.ts";
-import { byPerson } from "./sign-in.ts";
-import { createSignInSecret, hashSignInSecret, kindOfSignInSecret } from "./sign-in-secret.ts";
+import { canManageOwners } from "../members/owners.ts";
+import { limitSignInTries } from "./limit-sign-in-tries.ts";
+import { createPersonActor } from "./sign-in.ts";
+import { createSignInSecret, hashSignInSecret, parseSignInSecretKind } from "./sign-in-secret.ts";
 
 /** No vowels, so that no words appear, and no letters that look alike. */
 const codeLetters = "BCDFGHJKLMNPQRSTVWXZ";
@@ -70,9 +70,9 @@ function hashUserCode(control: Control, code: string): Buffer {
 /** @throws AppError `quota_exceeded` if the organization has its maximum of keys; the approval stays valid. */
 export async function pollDevice(control: Control, deviceCode: string): Promise<DevicePolled> {
   const interval = limits.devicePollSeconds;
-  if (kindOfSignInSecret(deviceCode) !== "device") return { status: "expired_token", interval };
+  if (parseSignInSecretKind(deviceCode) !== "device") return { status: "expired_token", interval };
   const hash = hashSignInSecret(deviceCode);
-  const polled = await deviceRequests.notePoll(control.db, hash, limits.devicePollSeconds);
+  const polled = await deviceRequests.recordPoll(control.db, hash, limits.devicePollSeconds);
   if (polled === undefined) return { status: "expired_token", interval };
   if (polled.isTooEarly) return { status: "slow_down", interval: polled.intervalSeconds };
   if (polled.state === "denied") return { status: "access_denied", interval: polled.intervalSeconds };
@@ -103,7 +103,7 @@ async function makeDeviceKey(inside: Control, approved: ApprovedDevice): Promise
   };
   await withAuditEntry(
     inside,
-    byPerson(organizationId, memberId),
+    createPersonActor(organizationId, memberId),
     (tx) => apiKeys.replaceApiKeyByLabel(tx.db, key),
     ({ id, label, scopes }) => ({
       action: "api_key.create",
@@ -126,7 +126,7 @@ async function makeDeviceKey(inside: Control, approved: ApprovedDevice): Promise
  *   code.
  */
 export async function getDeviceRequest(control: Control, actor: Actor, userCode: string): Promise<DeviceRequest> {
-  await limitTries(control, "user_code", requireBrowser(actor).memberId);
+  await limitSignInTries(control, "user_code", requireBrowser(actor).memberId);
   const row = await deviceRequests.findDeviceRequestIfPending(control.db, hashUserCode(control, userCode));
   if (row === undefined) throw nothingWaits();
   return {
@@ -144,10 +144,10 @@ export async function decideDeviceRequest(
   request: DecideDeviceRequest,
 ): Promise<DeviceDecided> {
   const { memberId } = requireBrowser(actor);
-  await limitTries(control, "user_code", memberId);
+  await limitSignInTries(control, "user_code", memberId);
   const { decision } = request;
   const { organizationId, keyId: signInId } = actor;
-  const approval = { organizationId, memberId, signInId, managesOwners: managesOwners(actor) };
+  const approval = { organizationId, memberId, signInId, managesOwners: canManageOwners(actor) };
   const approvedBy = decision === "approve" ? approval : undefined;
   const decided = await withAuditEntry(
     control,

@@ -3,7 +3,7 @@
 import type { ApiKeyScope, Me, SignedOut } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { apiKeys, members, organizations, signIns } from "@dari/db";
-import { AppError, found } from "@dari/domain";
+import { AppError, requireFound } from "@dari/domain";
 import { withAuditEntry } from "../audit/record-change.ts";
 import { unauthenticated } from "../keys/authenticate.ts";
 import { renderMember, renderOrganization } from "../views/organization.ts";
@@ -19,7 +19,7 @@ export async function getMe(control: Control, actor: Actor): Promise<Me> {
   return {
     method: actor.signInMethod ?? "key",
     scopes: [...actor.scopes] as ApiKeyScope[],
-    organization: renderOrganization(found(organization, "organization"), actor),
+    organization: renderOrganization(requireFound(organization, "organization"), actor),
     member: member === undefined ? null : renderMember(member),
   };
 }

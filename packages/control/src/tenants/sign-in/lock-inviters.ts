@@ -13,7 +13,7 @@ export async function lockInviters(inside: Control, actor: Actor): Promise<reado
   const { person, keyId, signInMethod } = actor;
   if (person === undefined) return [];
   const by = signInMethod === undefined ? "api_keys" : "sign_ins";
-  const members = await signIns.holdMaker(inside.db, { by, id: keyId, role: person.role });
+  const members = await signIns.lockInviter(inside.db, { by, id: keyId, role: person.role });
   if (members === undefined)
     throw new AppError("forbidden", "your role or sign-in changed during this request; send it again");
   return members;

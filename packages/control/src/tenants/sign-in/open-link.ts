@@ -4,8 +4,8 @@ import { inOneTransaction, type Control } from "@dari/control/context";
 import { invitations, members, signIns } from "@dari/db";
 import { AppError, newId } from "@dari/domain";
 import { recordChange } from "../audit/record-change.ts";
-import { byPerson, signInMember, type BrowserSignIn } from "./sign-in.ts";
-import { hashSignInSecret, kindOfSignInSecret } from "./sign-in-secret.ts";
+import { createPersonActor, signInMember, type BrowserSignIn } from "./sign-in.ts";
+import { hashSignInSecret, parseSignInSecretKind } from "./sign-in-secret.ts";
 
 /** The same error whatever is wrong, so that trying links reveals nothing. */
 function notValid(): AppError {
@@ -21,7 +21,7 @@ export async function openSignInLink(
   secret: string,
   requestId: string | undefined,
 ): Promise<BrowserSignIn> {
-  const kind = kindOfSignInSecret(secret);
+  const kind = parseSignInSecretKind(secret);
   if (kind !== "invitation" && kind !== "link") throw notValid();
   const hash = hashSignInSecret(secret);
   return inOneTransaction(control, async (inside) => {
@@ -47,7 +47,7 @@ async function acceptInvitation(
   const { id, organizationId, email, role } = invitation;
   const member = await members.insertMemberIfNew(inside.db, { id: newId("member"), organizationId, email, role });
   if (member === undefined) return undefined;
-  const actor = { ...byPerson(organizationId, member.id), requestId };
+  const actor = { ...createPersonActor(organizationId, member.id), requestId };
   await recordChange(inside, actor, { action: "invitation.accept", target: id, details: { email, role } });
   return { organizationId, memberId: member.id };
 }

@@ -18,7 +18,7 @@ export function hashSignInSecret(plaintext: string): Buffer {
 }
 
 /** Returns what this text could open, or undefined if it has no known form. */
-export function kindOfSignInSecret(text: string): SignInSecretKind | undefined {
+export function parseSignInSecretKind(text: string): SignInSecretKind | undefined {
   const [, prefix] = /^(d[a-z]{3})_[A-Za-z0-9_-]{43}$/.exec(text) ?? [];
   return (Object.keys(prefixes) as SignInSecretKind[]).find((kind) => prefixes[kind] === prefix);
 }

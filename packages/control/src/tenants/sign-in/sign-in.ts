@@ -6,7 +6,7 @@ import { signIns } from "@dari/db";
 import { limits, newId } from "@dari/domain";
 import { recordChange } from "../audit/record-change.ts";
 import { unauthenticated } from "../keys/authenticate.ts";
-import { createSignInSecret, hashSignInSecret, kindOfSignInSecret } from "./sign-in-secret.ts";
+import { createSignInSecret, hashSignInSecret, parseSignInSecretKind } from "./sign-in-secret.ts";
 
 /** The secret for the cookie, and the reply. */
 export interface BrowserSignIn {
@@ -41,20 +41,20 @@ export async function signInMember(
     invitedBy,
   });
   if (row === undefined) return undefined;
-  const actor = { ...byPerson(organizationId, memberId), requestId };
+  const actor = { ...createPersonActor(organizationId, memberId), requestId };
   await recordChange(inside, actor, { action: "member.sign_in", target: memberId, details: { method } });
   const signedIn = { member_id: memberId, organization_id: organizationId, expires_at: row.expiresAt.toISOString() };
   return { secret: secret.plaintext, validMs, signedIn };
 }
 
 /** The person as an actor, for the audit log only. */
-export function byPerson(organizationId: string, memberId: string): Actor {
+export function createPersonActor(organizationId: string, memberId: string): Actor {
   return { organizationId, keyId: "", scopes: [], person: { memberId, role: "member" } };
 }
 
 /** @throws AppError `unauthenticated`, with the same text whatever is wrong with the cookie. */
 export async function authenticateBrowser(control: Control, secret: string): Promise<Actor> {
-  if (kindOfSignInSecret(secret) !== "browser") throw unauthenticated();
+  if (parseSignInSecretKind(secret) !== "browser") throw unauthenticated();
   const row = await signIns.findSignInIfUsable(control.db, hashSignInSecret(secret));
   if (row === undefined) throw unauthenticated();
   const role = row.role as Role;

@@ -3,7 +3,7 @@
 import type { UsageRecord } from "@dari/contract";
 import type { Control } from "@dari/control/context";
 import { organizations, usage } from "@dari/db";
-import { found, limits, newId } from "@dari/domain";
+import { requireFound, limits, newId } from "@dari/domain";
 
 const dayMs = 86_400_000;
 /** Ids contain the clock of the process that made them. */
@@ -15,13 +15,13 @@ const clockMarginMs = 600_000;
  */
 export async function getUsage(control: Control, organizationId: string, days: number): Promise<UsageRecord> {
   const { db } = control;
-  const bounds = found(await organizations.findOrganization(db, organizationId), "organization");
+  const bounds = requireFound(await organizations.findOrganization(db, organizationId), "organization");
   const since = new Date((Math.floor(Date.now() / dayMs) - days + 1) * dayMs);
   const afterId = newId("message", Math.max(0, since.getTime() - clockMarginMs));
   const { usageMessagesMax: messages, usageAgentsMax: agents } = limits;
   const sums = await usage.sumUsage(db, organizationId, { since, afterId, messages, agents });
-  const kept = await usage.getKept(db, organizationId, limits.usageKeptMax);
-  const now = await usage.getUseNow(db, organizationId, limits.organizationBacklogMax);
+  const kept = await usage.getStoredCounts(db, organizationId, limits.usageKeptMax);
+  const now = await usage.getCurrentUsage(db, organizationId, limits.organizationBacklogMax);
   const held = await usage.listHeldSessions(db, organizationId, limits.usageHeldMax);
   return {
     since: (sums.isCut ? (sums.firstAt ?? since) : since).toISOString(),

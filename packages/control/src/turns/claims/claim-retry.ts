@@ -1,7 +1,15 @@
 // Decides whether a due retry continues at once, or waits for the dispatcher.
 
-import { boundTo, dispatch, turns, withTransaction, type Claimant, type ClaimResult, type Database } from "@dari/db";
-import { fleetOf, mayTakeSlot, workerSeenWithinMs } from "../dispatch/slot-limits.ts";
+import {
+  withinTransaction,
+  dispatch,
+  turns,
+  withTransaction,
+  type Claimant,
+  type ClaimResult,
+  type Database,
+} from "@dari/db";
+import { createFleet, canTakeSlot, workerSeenWithinMs } from "../dispatch/slot-limits.ts";
 
 /**
  * Claims a due retry in the job that waited for it, if no session waits for a slot and its organization may take one.
@@ -16,18 +24,18 @@ export function claimRetry(
   claimant: Claimant,
 ): Promise<ClaimResult> {
   return withTransaction(db, async (tx) => {
-    const bound = boundTo(db, tx);
+    const bound = withinTransaction(db, tx);
     const judgement = (await mayGoOn(bound, organizationId)) ? "take" : "yield";
     return turns.claimDueRetry(bound, job, attemptId, claimant, judgement);
   });
 }
 
 async function mayGoOn(db: Database, organizationId: string): Promise<boolean> {
-  if (!(await dispatch.mayPassDispatcher(db))) return false;
+  if (!(await dispatch.canRetryBypassDispatcher(db))) return false;
   const shares = await dispatch.listShares(db, [organizationId]);
   const load = await dispatch.getFleetLoad(db, workerSeenWithinMs);
-  const fleet = fleetOf(load, shares);
+  const fleet = createFleet(load, shares);
   const contender = fleet.contenders.find((one) => one.organizationId === organizationId);
   if (contender === undefined) return false;
-  return mayTakeSlot(fleet, contender, contender.inFlight, fleet.slots - load.inFlight);
+  return canTakeSlot(fleet, contender, contender.inFlight, fleet.slots - load.inFlight);
 }

@@ -2,7 +2,7 @@
 
 import {
   dispatch,
-  isDatabaseAway,
+  isDatabaseUnreachable,
   turns,
   retryThroughOutage,
   workers,
@@ -14,15 +14,15 @@ import {
 } from "@dari/db";
 import { limits, newId, type Log } from "@dari/domain";
 import { dispatcherLead } from "../dispatch/dispatcher.ts";
-import { isBackgroundFirst } from "../dispatch/lanes.ts";
-import { fleetOf, mayTakeSlot, workerSeenWithinMs, type Contender, type Fleet } from "../dispatch/slot-limits.ts";
+import { pickBackgroundFirst } from "../dispatch/lanes.ts";
+import { createFleet, canTakeSlot, workerSeenWithinMs, type Contender, type Fleet } from "../dispatch/slot-limits.ts";
 import { claimRetry } from "./claim-retry.ts";
 
 /** The result of a turn job. `stale`: there is nothing left to do for it. */
 export type TurnClaim = Exclude<ClaimResult, { outcome: "due" | "yielded" }>;
 
 /** For a worker that waits while the database is unreachable during its claim, until `signal` aborts. */
-export interface Waiting {
+export interface ClaimWaitOptions {
   readonly log: Log;
   readonly signal: AbortSignal;
   /** The session to claim, if known in advance. */
@@ -37,7 +37,7 @@ export async function claimTurn(
   db: Database,
   job: { sessionId: string; dispatchNumber: number },
   claimant: Claimant,
-  waiting?: Waiting,
+  waiting?: ClaimWaitOptions,
 ): Promise<TurnClaim> {
   const claim = async (attemptId: string, by: Claimant): Promise<ClaimResult> => {
     const first = await turns.claimIfDispatched(db, job, attemptId, by);
@@ -59,7 +59,7 @@ export async function claimTurn(
 async function evenIfUnanswered<T>(
   db: Database,
   claimant: Claimant,
-  waiting: Waiting | undefined,
+  waiting: ClaimWaitOptions | undefined,
   claim: (attemptId: string, claimant: Claimant) => Promise<T>,
   heldAs: (turn: ClaimedTurn) => T,
 ): Promise<T> {
@@ -67,9 +67,9 @@ async function evenIfUnanswered<T>(
   try {
     return await evenIfUnreadable(claimant, (by) => claim(attemptId, by));
   } catch (error) {
-    if (waiting === undefined || !isDatabaseAway(error)) throw error;
+    if (waiting === undefined || !isDatabaseUnreachable(error)) throw error;
     const again = (): Promise<ClaimedTurn | undefined> =>
-      evenIfUnreadable(claimant, (by) => turns.claimAgainIfHeld(db, attemptId, by, waiting.sessionId));
+      evenIfUnreadable(claimant, (by) => turns.findHeldClaim(db, attemptId, by, waiting.sessionId));
     const turn = await retryThroughOutage(waiting, again, waiting.signal);
     if (turn === undefined) throw error;
     return heldAs(turn);
@@ -84,7 +84,7 @@ async function evenIfUnreadable<T>(claimant: Claimant, claim: (claimant: Claiman
   try {
     return await claim(claimant);
   } catch (error) {
-    if (isDatabaseAway(error)) throw error;
+    if (isDatabaseUnreachable(error)) throw error;
     return claim({ ...claimant, withoutDetails: true });
   }
 }
@@ -93,7 +93,7 @@ async function evenIfUnreadable<T>(claimant: Claimant, claim: (claimant: Claiman
 const leaderlessMs = 1_500;
 
 /** Returns whether any process leads the dispatch. */
-export function isDispatchLed(db: Database): Promise<boolean> {
+export function hasDispatchLeader(db: Database): Promise<boolean> {
   return workers.hasLeader(db, dispatcherLead, leaderlessMs);
 }
 
@@ -108,23 +108,31 @@ const looked = new WeakMap<Database, string>();
  * Claims a dispatched turn without a queue. Due retries become ready. If no process leads the dispatch, dispatches for
  * the organizations that may take a slot, in random order, which is fair over time.
  */
-export async function pullTurn(db: Database, claimant: Claimant, waiting?: Waiting): Promise<ClaimedTurn | undefined> {
+export async function pullTurn(
+  db: Database,
+  claimant: Claimant,
+  waiting?: ClaimWaitOptions,
+): Promise<ClaimedTurn | undefined> {
   const turn = await claimNext(db, claimant, waiting);
   if (turn !== undefined) return turn;
-  await dispatch.readyDueRetries(db, dueRetriesMax);
-  if (await isDispatchLed(db)) return undefined;
+  await dispatch.makeDueRetriesReady(db, dueRetriesMax);
+  if (await hasDispatchLeader(db)) return undefined;
   const load = await dispatch.getFleetLoad(db, workerSeenWithinMs);
-  const fleet = fleetOf(load, await nextChoices(db));
+  const fleet = createFleet(load, await nextChoices(db));
   const chosen = chooseAnyOf(fleet, fleet.slots - load.inFlight);
   if (chosen === undefined) return undefined;
   const held = load.holders.find((holder) => holder.organizationId === chosen.organizationId);
-  const background = isBackgroundFirst(held ?? { inFlight: 0, background: 0 }, Math.random()) ? 1 : 0;
+  const background = pickBackgroundFirst(held ?? { inFlight: 0, background: 0 }, Math.random()) ? 1 : 0;
   const share = { organizationId: chosen.organizationId, count: 1, background };
   await dispatch.dispatchIfReady(db, [share], limits.dispatchTtlMs);
   return claimNext(db, claimant, waiting);
 }
 
-function claimNext(db: Database, claimant: Claimant, waiting: Waiting | undefined): Promise<ClaimedTurn | undefined> {
+function claimNext(
+  db: Database,
+  claimant: Claimant,
+  waiting: ClaimWaitOptions | undefined,
+): Promise<ClaimedTurn | undefined> {
   const claim = (attemptId: string, by: Claimant): Promise<ClaimedTurn | undefined> =>
     turns.claimNextIfAny(db, attemptId, by);
   return evenIfUnanswered(db, claimant, waiting, claim, (turn) => turn);
@@ -141,6 +149,6 @@ async function nextChoices(db: Database): Promise<OrganizationShare[]> {
 }
 
 function chooseAnyOf(fleet: Fleet, free: number): Contender | undefined {
-  const ready = fleet.contenders.filter((one) => one.isReady && mayTakeSlot(fleet, one, one.inFlight, free));
+  const ready = fleet.contenders.filter((one) => one.isReady && canTakeSlot(fleet, one, one.inFlight, free));
   return ready[Math.floor(Math.random() * ready.length)];
 }

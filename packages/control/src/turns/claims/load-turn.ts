@@ -4,7 +4,7 @@
 import type { Manifest } from "@dari/contract";
 import type { ImageRef } from "@dari/bundles";
 import type { Sealer } from "@dari/control/context";
-import { type KeptSecret, openSecrets } from "@dari/control/tenants";
+import { type KeptSecret, decryptSecrets } from "@dari/control/tenants";
 import {
   egressSettings,
   turnDetails,
@@ -67,7 +67,7 @@ const historyBounds = { messages: limits.historyMessages, bytes: limits.historyB
 export async function loadTurn(context: { db: Database; sealer: Sealer }, claimed: ClaimedTurn): Promise<Turn> {
   const details = claimed.details ?? (await turnDetails.getTurnDetails(context.db, claimed.messageId, historyBounds));
   const manifest = details.manifest as Manifest;
-  const opened = await openSecrets(context, details.organizationId, claimed.sessionId, manifest.secrets);
+  const opened = await decryptSecrets(context, details.organizationId, claimed.sessionId, manifest.secrets);
   const secrets = opened.values;
   const placeholders = opened.kept.map(({ name, placeholder }) => [name, placeholder] as const);
   const given = new Map([...secrets, ...placeholders]);

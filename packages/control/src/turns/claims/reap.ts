@@ -39,13 +39,13 @@ export function createReaper(
     async runOnce() {
       const wasAway = performance.now() - reachedAt > reapEveryMs + leaseMs / limits.leaseRenewals;
       if (wasAway) {
-        if (!(await readiness.takesWrites(context.db))) throw new Error("the database takes no writes");
+        if (!(await readiness.acceptsWrites(context.db))) throw new Error("the database takes no writes");
         heldUntil = performance.now() + leaseMs / 2;
         context.log.info({ held_ms: leaseMs / 2 }, "reaper.holds");
       }
       const isHeld = performance.now() < heldUntil;
       const reaped = isHeld ? [] : await reapSessions(context, { graceMs: leaseMs });
-      if (isHeld && !wasAway) await readiness.takesWrites(context.db);
+      if (isHeld && !wasAway) await readiness.acceptsWrites(context.db);
       reachedAt = performance.now();
       return reaped;
     },

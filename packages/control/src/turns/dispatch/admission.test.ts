@@ -1,14 +1,14 @@
 // What the API may take ahead of the dispatcher.
 
 import { expect, test } from "@jest/globals";
-import { createView } from "./admission.ts";
+import { createFleetView } from "./admission.ts";
 import type { Contender } from "./slot-limits.ts";
 
 function view(slots: number, ...contenders: Partial<Contender>[]) {
   const filled = contenders.map((given) => {
     return { organizationId: "a", weight: 1, maxConcurrency: null, inFlight: 0, isReady: false, ...given };
   });
-  return createView({ slots, isShared: true, contenders: filled });
+  return createFleetView({ slots, isShared: true, contenders: filled });
 }
 
 test("an organization's own bound holds", () => {
@@ -29,7 +29,7 @@ test("an organization unseen so far takes one turn until the next reading", () =
 test("an organization that holds nothing now takes what its bound was when it was last seen", () => {
   const fleet = { slots: 5, isShared: false, contenders: [] };
   const taken = (bound: number | null): number => {
-    const seen = createView(fleet, new Map([["a", bound]]));
+    const seen = createFleetView(fleet, new Map([["a", bound]]));
     return Array.from({ length: 6 }, () => seen.take("a")).filter(Boolean).length;
   };
   expect([taken(2), taken(null)]).toEqual([2, 5]);

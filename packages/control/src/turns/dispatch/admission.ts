@@ -2,7 +2,7 @@
 
 import { dispatch, type Database } from "@dari/db";
 import type { Admission, Notifier } from "@dari/domain";
-import { fleetOf, mayTakeSlot, type Contender, type Fleet } from "./slot-limits.ts";
+import { createFleet, canTakeSlot, type Contender, type Fleet } from "./slot-limits.ts";
 
 const freshMs = 250;
 /** The maximum age of the view after a refusal, so that later callers are not refused for a wait that is over. */
@@ -18,7 +18,7 @@ export function createAdmission(
   db: Database,
   options: { workerSeenWithinMs: number; notifier: Pick<Notifier, "subscribe"> },
 ): Admission {
-  let view: View | undefined;
+  let view: FleetView | undefined;
   let isListening = false;
   // Limits of organizations as last seen: an organization that holds nothing is in no refresh.
   const bounds = new Map<string, number | null>();
@@ -34,9 +34,9 @@ export function createAdmission(
         dispatch.listReadyBelowCap(db, waitingMax),
       ]);
       const waiting = ready.filter(({ canBegin }) => canBegin);
-      const fleet = fleetOf(load, waiting);
+      const fleet = createFleet(load, waiting);
       remember(bounds, fleet);
-      view = ready.length < waitingMax ? createView(fleet, bounds) : closedView;
+      view = ready.length < waitingMax ? createFleetView(fleet, bounds) : closedView;
       readAt = performance.now();
       wasRefused = false;
     } catch {
@@ -62,9 +62,9 @@ export function createAdmission(
 
 /** If this many organizations wait, only the dispatcher dispatches. */
 const waitingMax = 200;
-const closedView: View = { take: () => false, giveBack: () => undefined };
+const closedView: FleetView = { take: () => false, giveBack: () => undefined };
 
-export interface View {
+export interface FleetView {
   /** Takes a slot for the organization, if it may have one before the organizations that wait. */
   take(organizationId: string): boolean;
   /** Returns a slot of the organization. It is reserved for refused organizations, if there are any. */
@@ -79,12 +79,12 @@ function remember(bounds: Map<string, number | null>, fleet: Fleet): void {
 }
 
 /** The fleet as it was read, minus what was taken since. `bounds`: limits of organizations from earlier refreshes. */
-export function createView(fleet: Fleet, bounds: ReadonlyMap<string, number | null> = new Map()): View {
+export function createFleetView(fleet: Fleet, bounds: ReadonlyMap<string, number | null> = new Map()): FleetView {
   const held = new Map(fleet.contenders.map((contender) => [contender.organizationId, contender.inFlight]));
   const known = new Map(fleet.contenders.map((contender) => [contender.organizationId, contender]));
   let free = fleet.slots - fleet.contenders.reduce((sum, contender) => sum + contender.inFlight, 0);
   const isOpenTo = (contender: Contender): boolean =>
-    mayTakeSlot(fleet, contender, held.get(contender.organizationId) ?? 0, free);
+    canTakeSlot(fleet, contender, held.get(contender.organizationId) ?? 0, free);
   // Only an organization that waits because of its own limit may be passed.
   const isAwaited = fleet.contenders.some((contender) => contender.isReady && isOpenTo(contender));
   // These wait for the dispatcher, which knows whose turn it is.

@@ -2,11 +2,11 @@
 // fairer.
 
 import { deliverTurns, type DeliveryContext } from "@dari/control/context";
-import { dispatch, workers, type Database, type FleetLoad, type GivenShare, type OrganizationShare } from "@dari/db";
+import { dispatch, workers, type Database, type FleetLoad, type SlotGrant, type OrganizationShare } from "@dari/db";
 import { redispatchAll } from "./redispatch-all.ts";
 import { createLaneShares, type LaneShares } from "./lanes.ts";
 import { createReadyList } from "./ready-list.ts";
-import { fleetOf } from "./slot-limits.ts";
+import { createFleet } from "./slot-limits.ts";
 import { shareSlots, type Share } from "./shares.ts";
 import { createVirtualTimes, type VirtualTimes } from "./virtual-times.ts";
 
@@ -59,7 +59,7 @@ export function createDispatcher(context: DeliveryContext, settings: DispatcherS
     const short = new Set<string>();
     const load = await dispatch.getFleetLoad(context.db, settings.workerSeenWithinMs);
     if (load.slots <= load.inFlight) return { count: 0, short };
-    const shares = shareSlots(usage.times, fleetOf(load, waiting), perTickMax, performance.now());
+    const shares = shareSlots(usage.times, createFleet(load, waiting), perTickMax, performance.now());
     const turns = await dispatch.dispatchIfReady(context.db, withLanes(lanes, shares, load), settings.dispatchTtlMs);
     for (const { organizationId, count } of shares) {
       const begun = turns.filter((turn) => turn.organizationId === organizationId);
@@ -109,7 +109,7 @@ export function createDispatcher(context: DeliveryContext, settings: DispatcherS
 }
 
 /** Splits each organization's slots into those for its background lane and the others. */
-function withLanes(lanes: LaneShares, shares: readonly Share[], load: FleetLoad): GivenShare[] {
+function withLanes(lanes: LaneShares, shares: readonly Share[], load: FleetLoad): SlotGrant[] {
   const held = new Map(load.holders.map((holder) => [holder.organizationId, holder]));
   return shares.map(({ organizationId, count }) => {
     const background = lanes.backgroundFirst(organizationId, count, held.get(organizationId) ?? nothingHeld);
@@ -155,7 +155,7 @@ function createUsage(db: Database): { readonly times: VirtualTimes; chargeEnded(
       if (nowMs - chargedAtMs < chargeEveryMs) return false;
       chargedAtMs = nowMs;
       const bounds = { settlingMs: endedSettlingMs, limit: endedPerTickMax };
-      const { until, ended } = await dispatch.readEndedSeconds(db, chargedUntil, bounds);
+      const { until, ended } = await dispatch.readSlotUsage(db, chargedUntil, bounds);
       times.chargeEnded(ended, nowMs);
       chargedUntil = until;
       return true;

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "@jest/globals";
 import { limits } from "@dari/domain";
-import { createLaneShares, isBackgroundFirst } from "./lanes.ts";
+import { createLaneShares, pickBackgroundFirst } from "./lanes.ts";
 
 const share = 1 / limits.backgroundOneIn;
 
@@ -70,6 +70,6 @@ test("background work that comes after many interactive turns is due one turn, n
 
 test("where nobody remembers, chance decides, and never past its share of slots", () => {
   const free = { inFlight: 9, background: 1 };
-  expect([isBackgroundFirst(free, share - 0.01), isBackgroundFirst(free, share)]).toEqual([true, false]);
-  expect(isBackgroundFirst({ inFlight: 9, background: 2 }, 0)).toBe(false);
+  expect([pickBackgroundFirst(free, share - 0.01), pickBackgroundFirst(free, share)]).toEqual([true, false]);
+  expect(pickBackgroundFirst({ inFlight: 9, background: 2 }, 0)).toBe(false);
 });

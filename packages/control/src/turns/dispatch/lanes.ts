@@ -55,6 +55,6 @@ function backgroundSlotsLeft(count: number, { inFlight, background }: HeldSlots)
  * Decides for one slot, like `backgroundFirst`, but without credits: at random, which gives the same share over time.
  * `chance`: a random number from 0 to 1.
  */
-export function isBackgroundFirst(held: HeldSlots, chance: number): boolean {
+export function pickBackgroundFirst(held: HeldSlots, chance: number): boolean {
   return chance < share && backgroundSlotsLeft(1, held) > 0;
 }

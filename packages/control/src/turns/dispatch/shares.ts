@@ -1,8 +1,8 @@
 // Decides which organizations get the free slots: the ones with the least virtual time, within their limits. Pure,
 // except for the times it charges.
 
-import { createLeastFirst } from "./least-first.ts";
-import { mayTakeSlot, type Contender, type Fleet } from "./slot-limits.ts";
+import { createMinHeap } from "./min-heap.ts";
+import { canTakeSlot, type Contender, type Fleet } from "./slot-limits.ts";
 import type { VirtualTimes } from "./virtual-times.ts";
 
 export interface Share {
@@ -23,10 +23,10 @@ interface Waiting {
 export function shareSlots(times: VirtualTimes, fleet: Fleet, limit: number, nowMs: number): Share[] {
   const inFlight = fleet.contenders.reduce((sum, contender) => sum + contender.inFlight, 0);
   let free = fleet.slots - inFlight;
-  times.settle(fleet.contenders, (one) => mayTakeSlot(fleet, one, one.inFlight, Infinity), nowMs);
+  times.settle(fleet.contenders, (one) => canTakeSlot(fleet, one, one.inFlight, Infinity), nowMs);
 
   const ready = fleet.contenders.filter((contender) => contender.isReady);
-  const waiting = createLeastFirst<Waiting>(
+  const waiting = createMinHeap<Waiting>(
     (a, b) => compare(times, a, b) < 0,
     ready.map((contender) => ({ contender, held: contender.inFlight })),
   );
@@ -36,7 +36,7 @@ export function shareSlots(times: VirtualTimes, fleet: Fleet, limit: number, now
     if (next === undefined) break;
     const { contender } = next;
     // An organization that may not take a slot now may not take one later: `free` only falls and `held` only grows.
-    if (!mayTakeSlot(fleet, contender, next.held, free)) continue;
+    if (!canTakeSlot(fleet, contender, next.held, free)) continue;
     times.chargeAhead(contender);
     next.held += 1;
     free -= 1;

@@ -1,7 +1,14 @@
 // What one organization may hold of the fleet.
 
 import { describe, expect, test } from "@jest/globals";
-import { capOf, fleetOf, mayTakeSlot, reservedSlots, type Contender, type Fleet } from "./slot-limits.ts";
+import {
+  getConcurrencyCap,
+  createFleet,
+  canTakeSlot,
+  countReservedSlots,
+  type Contender,
+  type Fleet,
+} from "./slot-limits.ts";
 
 function contender(organizationId: string, given: Partial<Contender> = {}): Contender {
   return { organizationId, weight: 1, maxConcurrency: null, inFlight: 0, isReady: true, ...given };
@@ -19,8 +26,8 @@ test.each([
   [20, 2],
   [105, 10],
 ])("of %i slots %i are kept for those that hold none", (slots, reserved) => {
-  expect(reservedSlots({ slots, isShared: true })).toBe(reserved);
-  expect(reservedSlots({ slots, isShared: false })).toBe(0);
+  expect(countReservedSlots({ slots, isShared: true })).toBe(reserved);
+  expect(countReservedSlots({ slots, isShared: false })).toBe(0);
 });
 
 describe("the cap", () => {
@@ -33,7 +40,7 @@ describe("the cap", () => {
     ["its own, below the default", fleet(10, a), contender("a", { maxConcurrency: 3 }), 3],
     ["its own, above the default", fleet(10, a, contender("b")), contender("a", { maxConcurrency: 9 }), 9],
   ])("%s", (_, view, one, cap) => {
-    expect(capOf(view, one)).toBe(cap);
+    expect(getConcurrencyCap(view, one)).toBe(cap);
   });
 });
 
@@ -45,16 +52,16 @@ test.each([
   ["nothing is free", 0, 0, false],
 ])("%s", (_, held, free, may) => {
   const a = contender("a");
-  expect(mayTakeSlot(fleet(10, a, contender("b")), a, held, free)).toBe(may);
+  expect(canTakeSlot(fleet(10, a, contender("b")), a, held, free)).toBe(may);
 });
 
 test("those that hold slots and those that are ready are one view", () => {
   const known = { organizationId: "a", weight: 2, maxConcurrency: 5 };
   const load = { slots: 4, isShared: true, holders: [{ ...known, inFlight: 3 }] };
   const ready = [known, { organizationId: "b", weight: 1, maxConcurrency: null }];
-  expect(fleetOf(load, ready).contenders).toEqual([
+  expect(createFleet(load, ready).contenders).toEqual([
     { ...known, inFlight: 3, isReady: true },
     contender("b", { inFlight: 0 }),
   ]);
-  expect(fleetOf(load, []).contenders).toEqual([{ ...known, inFlight: 3, isReady: false }]);
+  expect(createFleet(load, []).contenders).toEqual([{ ...known, inFlight: 3, isReady: false }]);
 });

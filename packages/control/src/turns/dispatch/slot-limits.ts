@@ -29,7 +29,7 @@ const reserveFromSlots = 4;
 /**
  * Returns how many slots only organizations without a running turn can take, so that a first message finds a free slot.
  */
-export function reservedSlots(fleet: Pick<Fleet, "slots" | "isShared">): number {
+export function countReservedSlots(fleet: Pick<Fleet, "slots" | "isShared">): number {
   if (!fleet.isShared || fleet.slots < reserveFromSlots) return 0;
   return Math.max(1, Math.floor(fleet.slots * reservedPart));
 }
@@ -38,20 +38,20 @@ export function reservedSlots(fleet: Pick<Fleet, "slots" | "isShared">): number 
  * Returns how many turns may run at once: its own limit, otherwise most of the slots while others want or hold some,
  * otherwise all.
  */
-export function capOf(fleet: Fleet, contender: Contender): number {
+export function getConcurrencyCap(fleet: Fleet, contender: Contender): number {
   if (contender.maxConcurrency !== null) return contender.maxConcurrency;
   const isAlone = fleet.contenders.every((other) => other.organizationId === contender.organizationId);
   return isAlone ? fleet.slots : Math.max(1, Math.floor(fleet.slots * defaultCap));
 }
 
 /** Returns whether an organization that holds `held` slots may take one of the `free` ones. */
-export function mayTakeSlot(fleet: Fleet, contender: Contender, held: number, free: number): boolean {
-  if (free <= 0 || held >= capOf(fleet, contender)) return false;
-  return held === 0 || free > reservedSlots(fleet);
+export function canTakeSlot(fleet: Fleet, contender: Contender, held: number, free: number): boolean {
+  if (free <= 0 || held >= getConcurrencyCap(fleet, contender)) return false;
+  return held === 0 || free > countReservedSlots(fleet);
 }
 
 /** Combines the organizations that hold slots with those that are ready. */
-export function fleetOf(
+export function createFleet(
   load: { slots: number; isShared: boolean; holders: readonly Omit<Contender, "isReady">[] },
   ready: readonly Omit<Contender, "isReady" | "inFlight">[],
 ): Fleet {

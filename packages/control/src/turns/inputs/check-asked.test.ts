@@ -2,19 +2,19 @@
 
 import { describe, expect, test } from "@jest/globals";
 import { createScrubber, limits } from "@dari/domain";
-import { refuseAsked } from "./check-asked.ts";
+import { checkAskedInput } from "./check-asked-input.ts";
 
 const scrubber = createScrubber(new Map([["PIN", "12345678"]]));
 const fresh = { resume: undefined, scrubber };
 
-function answered(keys: readonly string[]): Parameters<typeof refuseAsked>[0] {
+function answered(keys: readonly string[]): Parameters<typeof checkAskedInput>[0] {
   const answers = Object.fromEntries(keys.map((key) => [key, true]));
   return { resume: { snapshotId: "snp_1", placed: [], answers }, scrubber };
 }
 
 test("what is new and plain may be asked for", () => {
-  expect(refuseAsked(fresh, { key: "a", schema: { minLength: 3 } })).toBeUndefined();
-  expect(refuseAsked(answered(["b"]), { key: "a", schema: {} })).toBeUndefined();
+  expect(checkAskedInput(fresh, { key: "a", schema: { minLength: 3 } })).toBeUndefined();
+  expect(checkAskedInput(answered(["b"]), { key: "a", schema: {} })).toBeUndefined();
 });
 
 describe("refused is", () => {
@@ -31,6 +31,9 @@ describe("refused is", () => {
       /not valid: data\/minLength/,
     ],
   ])("%s", (_title, turn, asked, message) => {
-    expect(refuseAsked(turn, asked)).toMatchObject({ code: "agent_error", message: expect.stringMatching(message) });
+    expect(checkAskedInput(turn, asked)).toMatchObject({
+      code: "agent_error",
+      message: expect.stringMatching(message),
+    });
   });
 });

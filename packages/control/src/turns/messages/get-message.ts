@@ -3,7 +3,7 @@
 import type { MessageRecord } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { messages, coalesceReads } from "@dari/db";
-import { found } from "@dari/domain";
+import { requireFound } from "@dari/domain";
 import { renderMessage } from "../views/message.ts";
 
 /** Small, because each message can have megabytes. */
@@ -22,5 +22,5 @@ const findMessage = coalesceReads(
 
 /** @throws AppError `not_found` */
 export async function getMessage(control: Control, actor: Actor, messageId: string): Promise<MessageRecord> {
-  return renderMessage(found(await findMessage(control.db, actor.organizationId, messageId), "message"));
+  return renderMessage(requireFound(await findMessage(control.db, actor.organizationId, messageId), "message"));
 }

@@ -8,7 +8,7 @@ import { agentIdFromWire, AppError, invalidField, limits, notFound, type AppErro
 import { renderMessage } from "../views/message.ts";
 import { sendAgain } from "./send-again.ts";
 
-/** `entryId`: the audit entry of the call, from which `getRetried` finds its reply; undefined for a dry run. */
+/** `entryId`: the audit entry of the call, from which `getBulkRetryReply` finds its reply; undefined for a dry run. */
 export interface BulkRetry {
   readonly entryId: string | undefined;
   readonly reply: MessagesRetried;
@@ -39,7 +39,7 @@ export async function retryMessages(control: Control, actor: Actor, request: Ret
 }
 
 /** Returns the reply of the call with the audit entry `entryId`. @throws AppError `not_found` */
-export async function getRetried(control: Control, actor: Actor, entryId: string): Promise<MessagesRetried> {
+export async function getBulkRetryReply(control: Control, actor: Actor, entryId: string): Promise<MessagesRetried> {
   const reply = await auditEntries.findAuditedReply(control.db, actor.organizationId, entryId);
   if (reply === undefined) throw notFound("record");
   return reply as MessagesRetried;
@@ -83,7 +83,7 @@ async function listPage(
 async function holdSessions(control: Control, rows: readonly FailedMessageRow[]): Promise<FailedMessageRow[]> {
   const sessionIds = [...new Set(rows.map((row) => row.sessionId))];
   const messageIds = rows.map((row) => row.id);
-  const retried = await failedMessages.lockAndListRetried(control.db, sessionIds, messageIds);
+  const retried = await failedMessages.lockSessionsAndListRetried(control.db, sessionIds, messageIds);
   return rows.map((row) => ({ ...row, isRetried: retried.has(row.id) }));
 }
 

@@ -2,7 +2,7 @@
 
 import type { MessageRecord } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
-import { createBell } from "@dari/domain";
+import { createWakeSignal } from "@dari/domain";
 import { getMessage } from "./get-message.ts";
 
 /** The maximum delay if a notification is lost, in milliseconds. */
@@ -43,7 +43,7 @@ async function waitForEnd(
   options: WaitOptions,
 ): Promise<MessageRecord> {
   const deadline = performance.now() + options.timeoutMs;
-  const bell = createBell();
+  const bell = createWakeSignal();
   // Subscribe before the first read, so that an end between the two is not missed.
   const unsubscribe = control.notifier.subscribe("message", messageId, bell.ring);
   options.signal?.addEventListener("abort", bell.ring);

@@ -3,7 +3,7 @@
 import type { SessionRecord } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { sessions } from "@dari/db";
-import { settleEnding } from "./end-session.ts";
+import { handleSessionEnding } from "./handle-session-ending.ts";
 import { getSession } from "./get-session.ts";
 
 /** `cancel`: cancels queued and running messages. @throws AppError `not_found`, `conflict` */
@@ -13,6 +13,6 @@ export async function completeSession(
   input: { sessionId: string; cancel: boolean },
 ): Promise<SessionRecord> {
   const ending = await sessions.completeSessionIfOpen(control.db, { organizationId: actor.organizationId, ...input });
-  settleEnding(control, input.sessionId, ending);
+  handleSessionEnding(control, input.sessionId, ending);
   return getSession(control, actor, input.sessionId);
 }

@@ -4,7 +4,7 @@ import type { Deleted } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { withAuditEntry } from "@dari/control/tenants";
 import { sessions } from "@dari/db";
-import { settleEnding } from "./end-session.ts";
+import { handleSessionEnding } from "./handle-session-ending.ts";
 
 /** `cancel`: cancels queued and running messages. @throws AppError `not_found`, `conflict` */
 export async function deleteSession(
@@ -18,7 +18,7 @@ export async function deleteSession(
     actor,
     async (inside) => {
       const ending = await sessions.softDeleteSessionIfIdle(inside.db, { organizationId, ...input });
-      settleEnding(inside, input.sessionId, ending);
+      handleSessionEnding(inside, input.sessionId, ending);
       return ending.cancelled.length;
     },
     (cancelled) => ({ action: "session.delete", target: input.sessionId, details: { cancelled } }),

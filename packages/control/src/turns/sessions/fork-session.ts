@@ -6,7 +6,7 @@ import { heads, type ForkOutcome } from "@dari/db";
 import { AppError, invalidField, newId, notFound } from "@dari/domain";
 import { getSession } from "./get-session.ts";
 
-export interface Fork {
+export interface ForkOptions {
   readonly sessionId: string;
   /** Default: the session's last completed message. */
   readonly messageId?: string | undefined;
@@ -21,7 +21,7 @@ export interface Fork {
  * @throws AppError `not_found`; `invalid` for a message of another session; `conflict` for a message that has not
  *   ended, was merged or rolled back, or was imported without its workspace, and if the agent is deleted.
  */
-export async function forkSession(control: Control, actor: Actor, fork: Fork): Promise<SessionRecord> {
+export async function forkSession(control: Control, actor: Actor, fork: ForkOptions): Promise<SessionRecord> {
   const sessionId = newId("session");
   const outcome = await heads.forkSession(control.db, {
     organizationId: actor.organizationId,
@@ -35,7 +35,7 @@ export async function forkSession(control: Control, actor: Actor, fork: Fork): P
   return getSession(control, actor, sessionId);
 }
 
-function refusal(outcome: Exclude<ForkOutcome, "forked">, fork: Fork): AppError {
+function refusal(outcome: Exclude<ForkOutcome, "forked">, fork: ForkOptions): AppError {
   switch (outcome) {
     case "not_found":
       return notFound("session");
@@ -50,12 +50,12 @@ function refusal(outcome: Exclude<ForkOutcome, "forked">, fork: Fork): AppError 
     case "merged":
     case "rolled_back":
     case "no_workspace":
-      return messageRefusal(outcome, fork.messageId ?? "the last completed message");
+      return toForkPointError(outcome, fork.messageId ?? "the last completed message");
   }
 }
 
 /** Returns why a session cannot be forked from, or rolled back to, this message. */
-export function messageRefusal(
+export function toForkPointError(
   outcome: "no_message" | "not_ended" | "merged" | "rolled_back" | "no_workspace",
   messageId: string,
 ): AppError {

@@ -3,10 +3,12 @@
 import type { SessionRecord } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { sessions } from "@dari/db";
-import { found } from "@dari/domain";
+import { requireFound } from "@dari/domain";
 import { renderSession } from "../views/session.ts";
 
 /** @throws AppError `not_found` */
 export async function getSession(control: Control, actor: Actor, sessionId: string): Promise<SessionRecord> {
-  return renderSession(found(await sessions.findSession(control.db, actor.organizationId, sessionId), "session"));
+  return renderSession(
+    requireFound(await sessions.findSession(control.db, actor.organizationId, sessionId), "session"),
+  );
 }

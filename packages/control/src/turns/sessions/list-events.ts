@@ -3,7 +3,7 @@
 import type { EventRecord, MessageRecord } from "@dari/contract";
 import type { Actor, Control, PageOf } from "@dari/control/context";
 import { events, messages, coalesceReads, type Database, type EventRow, type EventsAfter } from "@dari/db";
-import { messageShownBy, renderEvent } from "../views/event.ts";
+import { messageIdShownBy, renderEvent } from "../views/event.ts";
 import { renderMessage } from "../views/message.ts";
 import { getSession } from "./get-session.ts";
 
@@ -23,12 +23,12 @@ export async function readEvents(db: Database, of: EventsAfter): Promise<PageOf<
   const page = await events.listEvents(db, of);
   const records = await recordsShownBy(db, organizationId, page.rows);
   return {
-    rows: page.rows.map((row) => renderEvent(sessionId, row, records.get(messageShownBy(row) ?? ""))),
+    rows: page.rows.map((row) => renderEvent(sessionId, row, records.get(messageIdShownBy(row) ?? ""))),
     next: page.more ? String(page.rows.at(-1)?.sequenceNumber) : null,
   };
 }
 
-export interface EventsFound {
+export interface EventsRead {
   readonly events: readonly EventRecord[];
   readonly more: boolean;
 }
@@ -38,7 +38,7 @@ const together = { limit: 20, maxBytes: 32 * 1024 };
 /** With `together.maxBytes` each, they stay below `limits.pageBytes`. */
 const sessionsTogetherMax = 200;
 
-const findTogether = coalesceReads<EventsFound>(
+const findTogether = coalesceReads<EventsRead>(
   async (db, organizationId, keys) => {
     const positions = keys.map(positionOf);
     const pages = await events.listEventsOfSessions(db, organizationId, positions, together);
@@ -50,7 +50,7 @@ const findTogether = coalesceReads<EventsFound>(
     return new Map(
       pages.map(({ rows, more }, i) => {
         const rendered = rows.map((row) =>
-          renderEvent(positions[i]!.sessionId, row, records.get(messageShownBy(row) ?? "")),
+          renderEvent(positions[i]!.sessionId, row, records.get(messageIdShownBy(row) ?? "")),
         );
         return [keys[i]!, { events: rendered, more }];
       }),
@@ -63,7 +63,7 @@ const findTogether = coalesceReads<EventsFound>(
  * Reads some events after a number, in one query with other sessions that are requested at the same time: turns that
  * start or end together would otherwise wait for each other's statements.
  */
-export async function readEventsTogether(db: Database, of: EventsAfter): Promise<EventsFound> {
+export async function readEventsCoalesced(db: Database, of: EventsAfter): Promise<EventsRead> {
   const found = await findTogether(db, of.organizationId, keyOf(of));
   if (found === undefined) return { events: [], more: false };
   if (found.events.length > 0 || !found.more) return found;
@@ -85,7 +85,7 @@ async function recordsShownBy(
   organizationId: string,
   rows: readonly EventRow[],
 ): Promise<ReadonlyMap<string, MessageRecord>> {
-  const ids = rows.map(messageShownBy).filter((id) => id !== undefined);
+  const ids = rows.map(messageIdShownBy).filter((id) => id !== undefined);
   const found = await messages.listMessagesOfEvents(db, organizationId, ids);
   return new Map(found.map((row) => [row.id, renderMessage(row)]));
 }

@@ -3,7 +3,7 @@
 import type { SessionRecord, SessionStatus } from "@dari/contract";
 import { renderPage, type Actor, type Control, type PageOf } from "@dari/control/context";
 import { agents, sessions, type Page } from "@dari/db";
-import { found } from "@dari/domain";
+import { requireFound } from "@dari/domain";
 import { renderSession } from "../views/session.ts";
 
 export interface SessionQuery {
@@ -30,6 +30,6 @@ export async function listAgentSessions(
   query: SessionQuery & { readonly agentId: string },
   page: Page,
 ): Promise<PageOf<SessionRecord>> {
-  found(await agents.findAgent(control.db, actor.organizationId, query.agentId), "agent");
+  requireFound(await agents.findAgent(control.db, actor.organizationId, query.agentId), "agent");
   return listSessions(control, actor, query, page);
 }

@@ -4,7 +4,7 @@ import type { SessionRecord } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { heads, type RollbackOutcome } from "@dari/db";
 import { AppError, notFound } from "@dari/domain";
-import { messageRefusal } from "./fork-session.ts";
+import { toForkPointError } from "./fork-session.ts";
 import { getSession } from "./get-session.ts";
 
 /**
@@ -38,6 +38,6 @@ function refusal(outcome: Exclude<RollbackOutcome, "done">, messageId: string): 
     case "merged":
     case "rolled_back":
     case "no_workspace":
-      return messageRefusal(outcome, messageId);
+      return toForkPointError(outcome, messageId);
   }
 }

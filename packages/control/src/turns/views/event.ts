@@ -6,7 +6,7 @@ import type { EventRow } from "@dari/db";
 const lastEventTypes: readonly string[] = ["message.completed", "message.failed", "message.cancelled"];
 
 /** Returns the message whose record the event contains, if any. */
-export function messageShownBy(row: EventRow): string | undefined {
+export function messageIdShownBy(row: EventRow): string | undefined {
   return lastEventTypes.includes(row.type) && row.messageId !== null ? row.messageId : undefined;
 }
 

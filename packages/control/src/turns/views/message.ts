@@ -4,7 +4,7 @@ import { waitingReasons, type MessageInput, type MessageRecord, type WaitingReas
 import type { AskedInput, MessageRow } from "@dari/db";
 import type { Lane } from "@dari/domain";
 
-export function laneOf({ isBackground }: { readonly isBackground: boolean }): Lane {
+export function requestedLane({ isBackground }: { readonly isBackground: boolean }): Lane {
   return isBackground ? "background" : "interactive";
 }
 
@@ -15,7 +15,7 @@ export function renderMessage(row: MessageRow): MessageRecord {
     sequence_number: row.sequenceNumber,
     status: row.state,
     waiting_reason: waitingReasonOf(row),
-    lane: laneOf(row),
+    lane: requestedLane(row),
     // Stored in the contract's form by the operations and SQL functions.
     parts: row.parts as MessageRecord["parts"],
     metadata: row.metadata as MessageRecord["metadata"],

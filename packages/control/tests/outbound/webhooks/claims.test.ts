@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { sendWebhookTest } from "@dari/control/outbound";
-import { boundTo, openDatabase, webhookOutbox, withTransaction } from "@dari/db";
+import { withinTransaction, openDatabase, webhookOutbox, withTransaction } from "@dari/db";
 import { ok, openWebhookScene, startReceiver, type Receiver, type WebhookScene } from "./receiver.ts";
 
 let receiver: Receiver;
@@ -36,7 +36,7 @@ test("a claim locks no more than it takes, whatever else is due; what it holds i
   const { db } = scene.database;
   await dueEndpoints(5, 2);
   await withTransaction(db, async (tx) => {
-    const claimed = await webhookOutbox.claimDue(boundTo(db, tx), bounds);
+    const claimed = await webhookOutbox.claimDue(withinTransaction(db, tx), bounds);
     expect(claimed).toHaveLength(3);
     const free = await scene.rows<{ id: string }>(`with free as materialized (
       select id from webhook_deliveries where state = 'pending' for update skip locked) select id from free`);

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { createWebhookSecret, signaturesOf } from "../../../src/outbound/webhooks/signature.ts";
+import { createWebhookSecret, signDelivery } from "../../../src/outbound/webhooks/signature.ts";
 
 const page = join(import.meta.dirname, "..", "..", "..", "..", "..", "docs", "webhooks.md");
 let dir: string;
@@ -44,7 +44,7 @@ function deliver(options: { at?: number; secrets?: (own: string) => string[] } =
   const secret = createWebhookSecret();
   const [id, timestamp] = ["evt_1", options.at ?? Math.floor(Date.now() / 1_000)];
   const body = '{"type":"webhook.test","data":{"name":"Zoë"}}';
-  const signature = signaturesOf({ id, timestamp, body }, options.secrets?.(secret) ?? [secret]);
+  const signature = signDelivery({ id, timestamp, body }, options.secrets?.(secret) ?? [secret]);
   const headers = { "webhook-id": id, "webhook-timestamp": String(timestamp), "webhook-signature": signature };
   return [headers, body, secret] as const;
 }

@@ -12,7 +12,7 @@ import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import {
   createWebhookEndpoint,
   listWebhookDeliveries,
-  receiverPolicyOf,
+  parseReceiverPolicy,
   sendWebhookTest,
 } from "@dari/control/outbound";
 import { createTestAgent, createTestOrganization, waitUntil } from "@dari/testkit";
@@ -196,9 +196,9 @@ describe("private addresses", () => {
     await expect(createWebhookEndpoint(scene.control, scene.actor, other)).rejects.toMatchObject({ code: "invalid" });
     expect((await attempt({}, other.url)).error).toBe("its address is not a public one");
     expect(trap.connections()).toBe(0);
-    expect(() => receiverPolicyOf("*.internal:80")).toThrow("expected address:port");
-    expect(() => receiverPolicyOf("hooks.internal")).toThrow("expected address:port");
-    expect(() => receiverPolicyOf("10.0.0.1")).toThrow("needs a port");
+    expect(() => parseReceiverPolicy("*.internal:80")).toThrow("expected address:port");
+    expect(() => parseReceiverPolicy("hooks.internal")).toThrow("expected address:port");
+    expect(() => parseReceiverPolicy("10.0.0.1")).toThrow("needs a port");
   });
 });
 
@@ -251,7 +251,7 @@ test.each([
   const { key, cert } = await makeCertificate(altName);
   await using secure = await startReceiver(ok, (handle) => createSecureServer({ key, cert }, handle));
   const url = `https://127.0.0.1:${secure.port}/`;
-  const webhookReceivers = receiverPolicyOf(`127.0.0.1:${secure.port}`);
+  const webhookReceivers = parseReceiverPolicy(`127.0.0.1:${secure.port}`);
   const control = { ...scene.control, webhookReceivers };
   const { id, secret } = await createWebhookEndpoint(control, scene.actor, { url });
   await sendWebhookTest(control, scene.actor, id);

@@ -3,7 +3,7 @@
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { deleteWebhookEndpoint, updateWebhookEndpoint } from "@dari/control/outbound";
-import { boundTo, events, heads, turns, webhookOutbox, withTransaction } from "@dari/db";
+import { withinTransaction, events, heads, turns, webhookOutbox, withTransaction } from "@dari/db";
 import { newId } from "@dari/domain";
 import { createTestAgent, createTestMessage, createTestOrganization, createTestSession } from "@dari/testkit";
 import { renderEvent } from "../../../src/turns/views/event.ts";
@@ -24,7 +24,7 @@ async function cancelledMessage(sessionId: string, organizationId = scene.actor.
   return messageId;
 }
 
-const expand = () => webhookOutbox.expandNotes(scene.database.db, 1_000);
+const expand = () => webhookOutbox.createDeliveriesFromOutbox(scene.database.db, 1_000);
 const notes = () => scene.rows("select * from webhook_outbox order by id");
 const deliveries = (endpointId: string) =>
   scene.rows<{ type: string; event_id: string; sequence_number: number; session_id: string; agent_id: string }>(
@@ -115,7 +115,7 @@ test("a session's events that commit late are not skipped by those that were exp
   const { promise: mayCommit, resolve: commit } = Promise.withResolvers<void>();
   const { promise: written, resolve: hasWritten } = Promise.withResolvers<void>();
   const holding = withTransaction(db, async (tx) => {
-    await createTestMessage(boundTo(db, tx), scene.actor.organizationId, slow);
+    await createTestMessage(withinTransaction(db, tx), scene.actor.organizationId, slow);
     hasWritten();
     await mayCommit;
   });
@@ -135,7 +135,7 @@ test("what is taken back is not told", async () => {
   const sessionId = await scene.session();
   await expand();
   const lost = withTransaction(db, async (tx) => {
-    await createTestMessage(boundTo(db, tx), scene.actor.organizationId, sessionId);
+    await createTestMessage(withinTransaction(db, tx), scene.actor.organizationId, sessionId);
     throw new Error("taken back");
   });
   await expect(lost).rejects.toThrow("taken back");
@@ -146,7 +146,9 @@ test("any number of processes expand the same notes to one delivery each", async
   const { id } = await scene.endpoint(url, { eventTypes: everything });
   for (let session = 0; session < 5; session += 1) await cancelledMessage(await scene.session());
   const before = (await notes()).length;
-  const rounds = await Promise.all(Array.from({ length: 6 }, () => webhookOutbox.expandNotes(scene.database.db, 3)));
+  const rounds = await Promise.all(
+    Array.from({ length: 6 }, () => webhookOutbox.createDeliveriesFromOutbox(scene.database.db, 3)),
+  );
   let expanded = rounds.reduce((sum, round) => sum + round.notes, 0);
   expanded += (await expand()).notes;
   expect(expanded).toBe(before);

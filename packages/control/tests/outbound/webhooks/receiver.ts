@@ -8,7 +8,7 @@ import type { Actor, Control } from "@dari/control/context";
 import {
   createWebhookEndpoint,
   createWebhookSender,
-  receiverPolicyOf,
+  parseReceiverPolicy,
   type SenderSettings,
   type WebhookContext,
   type WebhookSender,
@@ -113,7 +113,7 @@ export async function openWebhookScene(allow: string): Promise<WebhookScene> {
     db,
     sealer: createSealer(new Redacted(randomBytes(32))),
     log: { debug: write, info: write, warn: write, error: write },
-    webhookReceivers: receiverPolicyOf(allow),
+    webhookReceivers: parseReceiverPolicy(allow),
     notifier: { notify: () => undefined, subscribe: () => () => undefined, close: async () => undefined },
     delivery: { available: false, deliver: () => Promise.reject(new Error("there is no queue")) },
     backlog: createBacklog(),

@@ -1,7 +1,7 @@
 // A sender in a separate process, for tests that kill it. Its sealer does not decrypt.
 
 import type { Sealer } from "@dari/control/context";
-import { createWebhookSender, receiverPolicyOf } from "@dari/control/outbound";
+import { createWebhookSender, parseReceiverPolicy } from "@dari/control/outbound";
 import { openDatabase } from "@dari/db";
 
 const { URL: url = "", RECEIVER: receiver = "" } = process.env;
@@ -11,7 +11,7 @@ const sender = createWebhookSender({
   db,
   sealer: { open: () => "whsec_dGVzdA==" } as unknown as Sealer,
   log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
-  webhookReceivers: receiverPolicyOf(receiver),
+  webhookReceivers: parseReceiverPolicy(receiver),
 });
 await sender.runOnce();
 await sender.idle();

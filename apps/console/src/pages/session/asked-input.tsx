@@ -1,0 +1,116 @@
+// An agent's question and the answer: a form if its schema is simple, else JSON.
+
+import type { MessageInput } from "@dari/contract";
+import { useState } from "react";
+import { useAccount } from "../../data/account.ts";
+import { useAction } from "../../data/action.ts";
+import { buildAnswer, answerFields, type AnswerField } from "../../data/answer.ts";
+import { useLoaded } from "../../data/load.ts";
+import { Form } from "../../parts/form.tsx";
+import { ErrorNote } from "../../parts/notes.tsx";
+import { Ago } from "../../parts/time.tsx";
+
+interface AskedProps {
+  readonly messageId: string;
+  /** Called when the question was answered and the turn continues. */
+  readonly onAnswered?: () => void;
+}
+
+/** The question of a message that waits for input. */
+export function Asked({ messageId, onAnswered }: AskedProps) {
+  const { client } = useAccount();
+  const message = useLoaded(messageId, (signal) => client.getMessage(messageId, { signal }));
+  const asked = message.value?.inputs?.find(({ status }) => status === "waiting");
+  if (asked === undefined) return <ErrorNote error={message.error} retry={message.reload} />;
+  return <AnswerForm key={asked.key} messageId={messageId} asked={asked} onAnswered={onAnswered ?? message.reload} />;
+}
+
+interface AnswerFormProps {
+  readonly messageId: string;
+  readonly asked: MessageInput;
+  readonly onAnswered: () => void;
+}
+
+function AnswerForm({ messageId, asked, onAnswered }: AnswerFormProps) {
+  const { client } = useAccount();
+  const fields = answerFields(asked.schema);
+  const [entered, setEntered] = useState<Readonly<Record<string, string>>>({});
+  const [json, setJson] = useState("");
+  const answer = useAction(async () => {
+    const value: unknown = fields === undefined ? JSON.parse(json) : buildAnswer(fields, entered);
+    await client.answerInput(messageId, { key: asked.key, value });
+    onAnswered();
+  });
+  return (
+    <Form className="answer stacked" onSubmit={answer.run} aria-label="What the agent asks for">
+      <p>
+        <strong>{asked.prompt ?? "The agent waits for an answer."}</strong>
+        <span className="faint">
+          <code>{asked.key}</code> · expires <Ago time={asked.expires_at} />
+        </span>
+      </p>
+      {fields?.map((field) => (
+        <Field
+          key={field.name}
+          field={field}
+          value={entered[field.name] ?? ""}
+          onChange={(value) => setEntered({ ...entered, [field.name]: value })}
+        />
+      ))}
+      {fields === undefined && (
+        <>
+          <details>
+            <summary>Schema</summary>
+            <pre className="log" tabIndex={0} role="region" aria-label="Schema of the answer">
+              {JSON.stringify(asked.schema, null, 2)}
+            </pre>
+          </details>
+          <label>
+            Answer as JSON
+            <textarea required rows={4} value={json} onChange={(event) => setJson(event.target.value)} />
+          </label>
+        </>
+      )}
+      <ErrorNote error={answer.error} />
+      <div className="actions">
+        <button type="submit" className="primary" disabled={answer.isRunning}>
+          Answer
+        </button>
+      </div>
+    </Form>
+  );
+}
+
+interface FieldProps {
+  readonly field: AnswerField;
+  readonly value: string;
+  readonly onChange: (value: string) => void;
+}
+
+function Field({ field: { label, kind, choices, isRequired }, value, onChange }: FieldProps) {
+  if (choices.length > 0) {
+    return (
+      <label>
+        {label}
+        <select required={isRequired} value={value} onChange={(event) => onChange(event.target.value)}>
+          <option value="">{isRequired ? "choose" : "leave open"}</option>
+          {choices.map((choice) => (
+            <option key={choice}>{choice}</option>
+          ))}
+        </select>
+      </label>
+    );
+  }
+  return (
+    <label>
+      {label}
+      <input
+        type={kind === "number" ? "number" : "text"}
+        step="any"
+        required={isRequired}
+        value={value}
+        onChange={(event) => onChange(event.target.value)}
+      />
+    </label>
+  );
+}

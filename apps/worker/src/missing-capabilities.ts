@@ -1,0 +1,78 @@
+// Lists what agents lack on this machine, in isolation and speed, each with its remedy. The output at the start, the
+// log and `dari doctor` show the list.
+
+import type { NamespaceState } from "@dari/native";
+import { adviseOnGroups, adviseOnNamespaces, type ChosenDriver, type Guarantees, type Machine } from "@dari/sandbox";
+import type { Disks } from "@dari/workspace";
+
+export interface MissingCapability {
+  readonly what: string;
+  /** What to do about it. */
+  readonly fix: string;
+}
+
+export interface MachineState {
+  readonly chosen: Pick<ChosenDriver, "guarantees"> & Partial<Pick<ChosenDriver, "rejected">>;
+  readonly disks: Pick<Disks, "kind">;
+  /** Whether sandboxes should be preloaded, but cannot be. */
+  readonly lacksWarm: boolean;
+  readonly own: NamespaceState;
+  /** The command line that starts the worker. */
+  readonly program: string;
+}
+
+const notAhead = "sandboxes started ahead: each turn loads its agent first, 60 ms in JavaScript, 2 s for a Python SDK";
+
+export function findMissingCapabilities(
+  { chosen, disks, lacksWarm, own, program }: MachineState,
+  machine: Machine,
+): MissingCapability[] {
+  const { guarantees, rejected = [] } = chosen;
+  // A worker of an ordinary user mounts in its own namespace.
+  const refused = own.state === "refused" ? own : { reason: "", advice: "" };
+  const cause = refused.reason === "" ? "" : ` (no separate namespace: ${refused.reason})`;
+  const byRoot = machine.isRoot ? "check the log" : `run \`${program}\` as root`;
+  // If the native programs cannot run, the reason ends with the remedy.
+  const byHand = /dari-native|native programs/.test(refused.reason) ? refused.reason.split("; ").at(-1)! : byRoot;
+  const mounts = refused.advice === "" ? byHand : `run \`${refused.advice}\``;
+  // Drivers are tried strongest first. Advice only helps with what keeps the strongest from working.
+  const refusal = rejected[0]?.reason;
+  const why = refusal === undefined ? "" : ` (${refusal})`;
+  return [
+    ...(guarantees.isolated
+      ? []
+      : [
+          {
+            what: `isolation: agents can read and change whatever this user can${why}`,
+            fix: refusal === undefined ? "set DARI_SANDBOX=auto" : adviseOnNamespaces(refusal, machine),
+          },
+        ]),
+    ...(!guarantees.isolated || canBoundSandboxes(guarantees)
+      ? []
+      : [
+          {
+            what: "control groups: memory and processes of a turn are only checked five times a second",
+            fix: adviseOnGroups(program, machine),
+          },
+        ]),
+    ...(disks.kind === "overlay"
+      ? []
+      : [{ what: `overlay mounts: each turn copies its workspace${cause}`, fix: mounts }]),
+    ...(!lacksWarm
+      ? []
+      : [
+          {
+            what: `${notAhead}${cause}`,
+            fix: mounts,
+          },
+        ]),
+    ...(own.state !== "entered" || own.advice === ""
+      ? []
+      : [{ what: `separate host users for sandboxes (${own.reason})`, fix: `run \`${own.advice}\`` }]),
+  ];
+}
+
+/** Returns whether the kernel limits memory and processes of a whole sandbox. */
+export function canBoundSandboxes({ limits }: Guarantees): boolean {
+  return limits.memory === "per_sandbox" && limits.processes === "per_sandbox";
+}

@@ -1,0 +1,42 @@
+// Logs for a failed turn which variables of dari.yml have an address that agents cannot reach. Programs that an agent
+// starts rarely say which address refused them.
+
+import { isIP } from "node:net";
+import type { Turn } from "@dari/control/turns";
+import { decideEgress, isPublicAddress } from "@dari/network";
+import type { WorkerContext } from "../context.ts";
+import { createEgressPolicy } from "./egress-policy.ts";
+import type { LogRecorder } from "./record-logs.ts";
+
+const valueCharsMax = 2_048;
+
+/** `said`: the end of the agent's stderr, which may already name its own connections. */
+export function logUnreachableHosts(
+  { settings, guarantees }: Pick<WorkerContext, "settings" | "guarantees">,
+  turn: Pick<Turn, "egress" | "manifest">,
+  logs: LogRecorder,
+  said: string,
+): void {
+  if (guarantees.network !== "enforced") return;
+  const policy = createEgressPolicy(settings.egress, turn);
+  for (const [name, value] of Object.entries(turn.manifest.env)) {
+    const target = privateTarget(value);
+    if (target === undefined || said.includes(`egress: ${target.host}:${target.port} refused`)) continue;
+    const { host, port } = target;
+    const decision = decideEgress(policy, host, port);
+    if (decision.allowed && decision.exact) continue;
+    const own = host === "127.0.0.1" ? "in a sandbox that is the sandbox itself" : "it is a private address";
+    const opened = `operators open it to agents with DARI_EGRESS_ALLOW=${host}:${port}`;
+    logs.add("platform", `egress: ${name} names ${host}:${port}: ${own}; ${opened}\n`);
+  }
+}
+
+/** Returns the target of a URL if it is loopback or another private address. */
+function privateTarget(value: string): { host: string; port: number } | undefined {
+  if (value.length > valueCharsMax || !/^[a-z][a-z0-9+.-]*:\/\//i.test(value) || !URL.canParse(value)) return undefined;
+  const { hostname, port, protocol } = new URL(value);
+  const host = hostname === "localhost" || hostname === "[::1]" ? "127.0.0.1" : hostname;
+  const number = Number(port || { "http:": 80, "https:": 443 }[protocol]);
+  if (Number.isNaN(number) || isIP(host) === 0 || isPublicAddress(host)) return undefined;
+  return { host, port: number };
+}

@@ -1,0 +1,22 @@
+// Checks whether the platform can accept messages.
+
+import { readiness, turns, type Database } from "@dari/db";
+import { newId } from "@dari/domain";
+
+/**
+ * Sends a message to a session that does not exist: the same statement with the same rights, which ends before it
+ * writes. @throws with the reason if messages cannot be accepted.
+ */
+export async function checkMessagesAccepted(db: Database): Promise<void> {
+  if (!(await readiness.acceptsWrites(db))) throw new Error("the database takes no writes");
+  const { outcome } = await turns.acceptMessage(db, {
+    organizationId: newId("organization"),
+    sessionId: newId("session"),
+    messageId: newId("message"),
+    parts: [],
+    metadata: {},
+    attachments: [],
+    dispatchTtlMs: undefined,
+  });
+  if (outcome !== "not_found") throw new Error(`a message to no session was answered ${outcome}`);
+}

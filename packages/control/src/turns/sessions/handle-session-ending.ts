@@ -1,0 +1,31 @@
+// Shared by completing and deleting a session: the refusals, and the notification of callers that wait for its
+// messages.
+
+import type { Control } from "@dari/control/context";
+import type { SessionEnding } from "@dari/db";
+import { AppError, notFound } from "@dari/domain";
+
+/** @throws AppError `not_found`, `conflict` */
+export function handleSessionEnding(
+  control: Pick<Control, "notifier">,
+  sessionId: string,
+  ending: SessionEnding,
+): void {
+  for (const { messageId, running } of ending.cancelled) {
+    control.notifier.notify(running ? "cancel" : "message", messageId);
+  }
+  switch (ending.outcome) {
+    case "done":
+      control.notifier.notify("session", sessionId);
+      return;
+    case "missing":
+      throw notFound("session");
+    case "open_messages":
+      throw new AppError(
+        "conflict",
+        "the session has messages that are queued or running; use `?cancel=1` to cancel them",
+      );
+    case "ended":
+      throw new AppError("conflict", "the session has already ended");
+  }
+}

@@ -1,0 +1,26 @@
+// The first program in a sandbox (enter.c of @dari/native): it opens the loopback ports of the proxy, sets the limits
+// of each process and becomes the agent's program.
+
+import { nativeFile } from "@dari/native";
+
+/** Path of the native programs in a sandbox. */
+export const nativePathInside = "/.sandbox/dari-native";
+
+/** The command inside. The number of the descriptor with `encodeEnterInput` follows. */
+export const enterCommandInside = [nativePathInside, "enter"] as const;
+
+/** The bind mount for `enterCommandInside`: path on the host, path inside. */
+export const enterBind = [nativeFile, nativePathInside] as const;
+
+/**
+ * Returns the input of `enter`: loopback ports to listen on, limits as `limit=number`, the user that it becomes
+ * (default: unchanged), and the program.
+ */
+export function encodeEnterInput(o: {
+  ports: readonly number[];
+  limits: readonly string[];
+  user?: string | undefined;
+  argv: readonly string[];
+}): string {
+  return [o.ports.join(","), o.limits.join(","), o.user ?? "", ...o.argv].map((word) => `${word}\0`).join("");
+}

@@ -1,0 +1,33 @@
+// Runs a native program for one task.
+
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { nativeCommand, type NativeProgram } from "@dari/native";
+import { tryTimeoutMs } from "../programs.ts";
+
+const run = promisify(execFile);
+
+/** Longer than the program's own time limit. */
+const sweepWithinMs = 60_000;
+/** Enough for the largest workspace on a slow disk, in milliseconds. */
+const giveWithinMs = 10 * 60_000;
+
+/** Returns its output. @throws with the output if it fails or does not end in time (default: 10 s) */
+export async function runNative(
+  name: NativeProgram,
+  args: readonly string[],
+  withinMs = tryTimeoutMs,
+): Promise<string> {
+  const [file, ...first] = nativeCommand(name);
+  return (await run(file, [...first, ...args], { env: {}, timeout: withinMs, killSignal: "SIGKILL" })).stdout.trim();
+}
+
+/** Gives directories with their contents to the user. Follows no links, even if one is added meanwhile. */
+export async function changeOwner(user: number, dirs: readonly string[]): Promise<void> {
+  await runNative("own", [String(user), ...dirs], giveWithinMs);
+}
+
+/** Resolves when no process of the user is alive. @throws if some cannot be killed */
+export async function killProcessesOfUser(user: number): Promise<void> {
+  await runNative("confine", ["sweep", String(user)], sweepWithinMs);
+}

@@ -1,0 +1,44 @@
+// The words for each child of a template, as template.c and child-mounts.h of @dari/native read them.
+
+import {
+  defaultTmpBytes,
+  protectedProcPaths,
+  userIdInside,
+  toPathInside,
+  insidePaths,
+  memoryDirs,
+} from "../bwrap-arguments.ts";
+import type { ControlGroup } from "../control-groups.ts";
+import type { SandboxSpec } from "../types.ts";
+
+/** Returns the words that follow the child's number. `slotDir`: the child's. `processes`: the maximum for its user. */
+export function encodeChildInput(
+  spec: SandboxSpec,
+  o: {
+    slotDir: string;
+    ports: readonly number[];
+    group: ControlGroup | undefined;
+    processes: number | undefined;
+  },
+): string[] {
+  const { readOnly, emptied, hidden } = protectedProcPaths();
+  const tmpBytes = String(spec.limits.tmpBytes ?? defaultTmpBytes);
+  return [
+    o.ports.join(","),
+    userIdInside,
+    String(o.processes ?? 0),
+    ...(o.group?.steps.flat() ?? []),
+    ...keptPaths(spec).flatMap((path) => ["keep", path]),
+    ...(["workspace", "state"] as const).flatMap((name) => ["slot", `${o.slotDir}/${name}`, insidePaths[name]]),
+    ...memoryDirs.flatMap((path) => ["memory", path, tmpBytes]),
+    ...readOnly.flatMap((path) => ["readonly", path]),
+    ...emptied.flatMap((path) => ["empty", path]),
+    ...hidden.flatMap((path) => ["hide", path]),
+  ];
+}
+
+/** Paths that the program needs in directories that each child has for itself. */
+function keptPaths(spec: SandboxSpec): string[] {
+  const paths = spec.readOnlyPaths.map((path) => toPathInside(spec, path));
+  return paths.filter((path) => memoryDirs.some((dir) => path.startsWith(`${dir}/`)));
+}
