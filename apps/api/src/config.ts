@@ -21,8 +21,8 @@ export const apiSettings = {
     env: "DARI_HOST",
     default: "127.0.0.1",
     about:
-      "Address that the API listens on. On other than loopback addresses, a standalone platform must isolate its " +
-      "agents.",
+      "Address that the API listens on. Unless this is a loopback address, npm start requires isolation (see " +
+      "DARI_MINIMUM_ISOLATION).",
   }),
   port: integer({
     env: "DARI_PORT",

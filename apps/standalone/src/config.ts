@@ -44,7 +44,9 @@ export const standaloneSettings = {
     env: "REDIS_URL",
     protocols: ["redis", "rediss"],
     optional: true,
-    about: "URL of a Redis server. Unset: a local one, if redis-server is installed.",
+    about:
+      "URL of a Redis server. Unset: npm start starts redis-server or valkey-server (6.2 or newer) from the PATH; " +
+      "without one, workers pull turns from the database.",
   }),
   queue: oneOf(["auto", "none"], {
     env: "DARI_QUEUE",

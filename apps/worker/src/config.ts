@@ -20,15 +20,17 @@ export const ownWorkerSettings = {
     min: 128,
     optional: true,
     about:
-      "Memory for all turns together, in MiB. Unset: the limit of the control group, else the machine's memory, " +
-      "minus 512.",
+      "Memory for all turns together, in MiB. Unset: 512 MiB less than the control group's limit, or than the " +
+      "machine's memory if there is none.",
   }),
   turnReservedMb: integer({
     env: "DARI_TURN_RESERVED_MB",
     unit: "MiB",
     min: 16,
     optional: true,
-    about: "Memory that the worker reserves for each turn, in MiB. Unset: DARI_TURN_MEMORY_BYTES.",
+    about:
+      "Memory that the worker reserves for each turn, in MiB. In a separate worker, unset means " +
+      "DARI_TURN_MEMORY_BYTES.",
   }),
   warmSandboxes: integer({
     env: "DARI_WARM_SANDBOXES",
@@ -62,14 +64,14 @@ export const ownWorkerSettings = {
     env: "DARI_CACHE_BYTES",
     unit: "bytes",
     default: 10 * 1024 ** 3,
-    about: "Disk space for cached images, and the same again for cached workspaces, in bytes.",
+    about: "Disk space for cached images, in bytes; cached workspaces get the same amount in addition.",
   }),
   sandbox: oneOf(["auto", "bwrap", "oci", "landlock", "process"], {
     env: "DARI_SANDBOX",
     default: "auto",
     about:
-      "How agents are isolated. auto uses the strongest way that works on this machine; any other value is required " +
-      "to work.",
+      "How agents are isolated. auto uses the strongest driver that works on this machine; with any other value, the " +
+      "worker does not start if that driver does not work.",
   }),
   ociRuntime: string({
     env: "DARI_OCI_RUNTIME",
@@ -79,29 +81,31 @@ export const ownWorkerSettings = {
   bwrap: string({
     env: "DARI_BWRAP",
     optional: true,
-    about: "Absolute path of bubblewrap. Unset: the installed one, else the one that set-up fetches.",
+    about: "Absolute path of bubblewrap. Unset: the installed one, else the one that npm start downloads.",
   }),
   minimumIsolation: oneOf(["isolated", "watched", "none"], {
     env: "DARI_MINIMUM_ISOLATION",
     default: "isolated",
     about:
-      "Isolation that the worker requires to start. isolated: agents are isolated, with control groups if there is " +
-      "more than one organization. watched: agents are isolated. none: no requirement; the default of npm start " +
-      "while only this machine reaches it.",
+      "Isolation that the worker requires to start. isolated: isolated agents, and control groups if there are " +
+      "several organizations. watched: isolated agents; without control groups, the worker enforces limits by " +
+      "reading /proc. none: no requirement (default of npm start if only this machine can reach the API).",
   }),
   turnProcesses: integer({
     env: "DARI_TURN_PROCESSES",
     min: 32,
     max: 100_000,
     default: 512,
-    about: "Processes and threads of one turn, counted together.",
+    about: "Maximum number of processes and threads of one turn, together.",
   }),
   turnDiskBytes: integer({
     env: "DARI_TURN_DISK_BYTES",
     unit: "bytes",
     min: 1024 ** 2,
     default: 10 * 1024 ** 3,
-    about: "Size of a turn's workspace while it runs, in bytes.",
+    about:
+      "Maximum size of a turn's workspace and home together while it runs, in bytes; also at most " +
+      `${limits.workspaceFiles.toLocaleString("en-US")} entries.`,
   }),
   turnCpus: integer({
     env: "DARI_TURN_CPUS",
@@ -121,27 +125,31 @@ export const ownWorkerSettings = {
     env: "DARI_EGRESS",
     default: "open",
     about:
-      "What agents in a sandbox with its own network can reach: the public internet (open), DARI_EGRESS_ALLOW " +
-      "(allow) or nothing (off).",
+      "What agents can reach. open: every public address except port 25. allow: only the hosts of DARI_EGRESS_ALLOW. " +
+      "off: only its address:port entries. The driver process ignores it.",
   }),
   egressAllow: string({
     env: "DARI_EGRESS_ALLOW",
     optional: true,
-    about: "Hosts that agents can reach, separated by commas: name, *.name, or address:port of one private endpoint.",
+    about:
+      "Host names that agents can reach with DARI_EGRESS=allow, and private endpoints that they can reach in any " +
+      "mode; comma-separated: name, *.name, name:port, address:port.",
   }),
   buildSlots: integer({
     env: "DARI_BUILD_SLOTS",
     min: 1,
     max: 64,
     default: 2,
-    about: "Versions that the worker builds at once. One more starts if one organization uses all of several slots.",
+    about:
+      "Versions that the worker builds at once. If one organization uses all of two or more slots, another " +
+      "organization's build gets an extra slot.",
   }),
   buildEgress: oneOf(["registries", "open", "off"], {
     env: "DARI_BUILD_EGRESS",
     default: "registries",
     about:
-      "What builds in a sandbox with its own network can reach: package registries, also the public internet (open) " +
-      "or nothing (off).",
+      "What builds can reach. registries: package registries. open: also every public address. off: nothing. The " +
+      "driver process ignores it.",
   }),
   buildEgressAllow: string({
     env: "DARI_BUILD_EGRESS_ALLOW",
@@ -160,7 +168,9 @@ export const ownWorkerSettings = {
     unit: "ms",
     min: 1,
     default: defaultBackoff.firstMs,
-    about: "Wait before the second attempt of a message, in milliseconds. Later waits grow from it.",
+    about:
+      "Longest wait before the second attempt of a message, in milliseconds (at least half of it). Each later wait " +
+      "doubles, up to 60 s.",
   }),
   shutdownGraceMs: integer({
     env: "DARI_SHUTDOWN_GRACE_MS",

@@ -50,8 +50,16 @@ export const serviceSettings = {
     about: "Name of the worker pool. Workers of a pool take turns from its queue.",
   }),
   blobs: {
-    dir: string({ env: "DARI_BLOBS_DIR", optional: true, about: "Directory to store objects in, instead of S3." }),
-    bucket: string({ env: "S3_BUCKET", optional: true, about: "S3 bucket to store objects in." }),
+    dir: string({
+      env: "DARI_BLOBS_DIR",
+      optional: true,
+      about: "Directory to store objects in. Set either this or S3_BUCKET.",
+    }),
+    bucket: string({
+      env: "S3_BUCKET",
+      optional: true,
+      about: "S3 bucket to store objects in. Set either this or DARI_BLOBS_DIR.",
+    }),
     endpoint: url({ env: "S3_ENDPOINT", optional: true, about: "URL of an S3 server other than AWS." }),
     region: string({ env: "S3_REGION", default: "us-east-1", about: "Region of the bucket." }),
     publicUrl: url({
@@ -80,7 +88,9 @@ export const serviceSettings = {
   organizationCreation: oneOf(["operators", "anyone"], {
     env: "DARI_ORGANIZATION_CREATION",
     default: "operators",
-    about: "Whose admin keys may create organizations. Each organization gets its own share of the fleet.",
+    about:
+      "Which admin keys can create organizations: only operators', or anyone's. Each organization gets its own share " +
+      "of the fleet.",
   }),
   rates: {
     requestsPerMinute: integer({
@@ -134,8 +144,8 @@ export const serviceSettings = {
     max: 600_000,
     default: limits.leaseMs,
     about:
-      "How long a worker holds a turn without renewing its lease, in milliseconds. Then the turn is given to another " +
-      "worker.",
+      "How long a claim is valid without renewal, in milliseconds. After that, another worker runs the turn again if " +
+      "it has an attempt left; otherwise it fails with worker_lost.",
   }),
   metricsByOrganization: boolean({
     env: "DARI_METRICS_BY_ORGANIZATION",
@@ -147,8 +157,8 @@ export const serviceSettings = {
     max: 65_535,
     optional: true,
     about:
-      "Port that serves /healthz, /readyz and /metrics without a key. API and standalone platform also serve them on " +
-      "DARI_HOST.",
+      "Port that serves /healthz, /readyz and /metrics without a key: on DARI_HOST for the API and npm start, on all " +
+      "addresses for a worker or reconciler.",
   }),
   traces: {
     endpoint: url({
@@ -171,7 +181,7 @@ export const serviceSettings = {
   logLevel: oneOf(logLevels, {
     env: "DARI_LOG_LEVEL",
     default: "info",
-    about: "Lowest level of log lines that are written.",
+    about: "Lowest log level to write.",
   }),
 } as const;
 

@@ -31,13 +31,23 @@ function failuresSection(): string {
   return [
     "## Why a message failed",
     "",
-    "Codes of `output.error.code`. A retried attempt counts towards the manifest's `max_attempts`.",
+    "Codes of `output.error.code`. *yes*: the turn is tried again while `retries.max_attempts` (default 1: no retry)",
+    "allows it. If the agent was not called yet, the lost attempt does not count.",
     "",
     "| code | means | retried |",
     "| --- | --- | --- |",
     ...rows,
     "",
   ].join("\n");
+}
+
+/** Returns a setting's default; one in bytes also in the largest unit that divides it: `5368709120 (5 GiB)`. */
+function withUnits({ env, fallback }: { readonly env: string; readonly fallback: string }): string {
+  const bytes = Number(fallback);
+  if (!env.includes("_BYTES") || !(bytes >= 1024)) return fallback;
+  const units = ["KiB", "MiB", "GiB", "TiB"];
+  const power = units.findLastIndex((_unit, index) => bytes % 1024 ** (index + 1) === 0);
+  return power < 0 ? fallback : `${fallback} (${bytes / 1024 ** (power + 1)} ${units[power]})`;
 }
 
 function configPage(): string {
@@ -61,7 +71,7 @@ function configPage(): string {
       "",
       "| variable | kind | default | meaning |",
       "| --- | --- | --- | --- |",
-      ...rows.map((row) => `| \`${row.env}\` | ${row.kind} | ${row.fallback} | ${row.about} |`),
+      ...rows.map((row) => `| \`${row.env}\` | ${row.kind} | ${withUnits(row)} | ${row.about} |`),
     ]),
     "",
   ].join("\n");
