@@ -60,11 +60,13 @@ export const errorKinds: Readonly<Record<AppErrorCode, ErrorKind>> = {
   limit_exceeded: {
     status: 429,
     title: "Limit reached",
-    whatToDo: "Wait for `Retry-After` seconds, then send the same request again.",
+    whatToDo:
+      "Wait for `Retry-After` seconds, then send the same request again, with the same `Idempotency-Key`. A batch " +
+      "larger than the limit of one minute is never accepted: split it.",
   },
   quota_exceeded: {
     status: 429,
-    title: "Storage quota reached",
+    title: "Quota reached: stored bytes, or number of sessions, files, agents or API keys",
     whatToDo: "Delete some of what `detail` names, or ask an operator to raise the organization's limit.",
   },
   unavailable: {
@@ -76,8 +78,9 @@ export const errorKinds: Readonly<Record<AppErrorCode, ErrorKind>> = {
     status: 500,
     title: "Stored files are damaged",
     whatToDo:
-      "Read another file, or roll the session back: its next turn starts from the last intact snapshot. If a " +
-      "version's bundle is damaged, publish it again. Operators find damage with `dari doctor --store --deep`.",
+      "Read another file, or send the next message: the turn starts from the newest intact snapshot without a " +
+      "rollback. If a version's bundle is damaged, publish it again. For operators: `dari doctor --store --deep` " +
+      "lists the damage.",
   },
   internal: {
     status: 500,

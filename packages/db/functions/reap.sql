@@ -59,7 +59,8 @@ language plpgsql as $$
 declare
   m messages%rowtype;
   a attempts%rowtype;
-  v_failure jsonb := '{"code": "worker_lost", "message": "the worker that ran the turn was lost"}';
+  v_failure jsonb := jsonb_build_object('code', 'worker_lost', 'message',
+    'the worker that ran the turn was lost; set retries.max_attempts in dari.yml, or send the message again');
 begin
   a := with_call(s.id, s.fence);
   select * into m from messages where id = a.message_id;

@@ -1,15 +1,35 @@
 // Why an attempt failed. AppError is separate: it says why a request was refused.
 
+const retryAdvice = "set retries.max_attempts in dari.yml, or send the message again";
+
 /** The codes of `output.error.code`, each with whether another attempt can succeed. */
 export const failureCodes = {
-  agent_error: { retryable: true, says: "the agent threw an error" },
-  agent_exit: { retryable: true, says: "the agent's process ended before it answered" },
-  out_of_memory: { retryable: true, says: "the agent exceeded its memory limit" },
-  too_many_processes: { retryable: false, says: "the agent exceeded its limit of processes and threads" },
-  disk_full: { retryable: false, says: "the agent exceeded its disk limit" },
-  cpu_limit: { retryable: false, says: "the agent exceeded its limit of processor time" },
-  worker_lost: { retryable: true, says: "the worker that ran the turn was lost" },
-  internal_error: { retryable: true, says: "the platform failed while it ran the turn" },
+  agent_error: { retryable: true, says: "the agent threw an error; read its output with `dari logs <message>`" },
+  agent_exit: {
+    retryable: true,
+    says: "the agent's process ended before it answered; read its output with `dari logs <message>`",
+  },
+  out_of_memory: {
+    retryable: true,
+    says: exceeded("its memory limit", "`DARI_TURN_MEMORY_BYTES`, default 4 GiB"),
+  },
+  too_many_processes: {
+    retryable: false,
+    says: exceeded("its limit of processes and threads", "`DARI_TURN_PROCESSES`, default 512"),
+  },
+  disk_full: { retryable: false, says: exceeded("its disk limit", "`DARI_TURN_DISK_BYTES`, default 10 GiB") },
+  cpu_limit: {
+    retryable: false,
+    says: exceeded("its limit of processor time", "`DARI_TURN_CPU_SECONDS`, default none"),
+  },
+  worker_lost: {
+    retryable: true,
+    says: `the worker that ran the turn was lost; ${retryAdvice}`,
+  },
+  internal_error: {
+    retryable: true,
+    says: `the platform failed while it ran the turn; ${retryAdvice}`,
+  },
   timeout: {
     retryable: false,
     says: "the agent exceeded its time limit; raise runtime.timeout_seconds in dari.yml",
@@ -17,19 +37,29 @@ export const failureCodes = {
   invalid_output: { retryable: false, says: "the agent's result cannot be written as JSON" },
   output_too_large: {
     retryable: false,
-    says: "the agent's result is larger than its limit; write large results to files",
+    says: "the agent's result is larger than 8 MiB; write large results to files",
   },
   workspace_limit: {
     retryable: false,
-    says: "the workspace exceeds its limit; delete files or ask an operator for more",
+    says:
+      "the workspace exceeds its limit (default: 10 GiB, 200,000 files, 5 GiB per file); delete files or ask an " +
+      "operator for more",
   },
   storage_quota: {
     retryable: false,
-    says: "the organization's storage quota is reached; delete files or sessions, or ask an operator for more",
+    says:
+      "the organization's storage quota is reached (default: none; see `dari org limits get`); delete files or " +
+      "sessions, or ask an operator for more",
   },
-  entrypoint_not_found: { retryable: false, says: "the entrypoint does not exist" },
-  unsupported_export: { retryable: false, says: "the entrypoint's export cannot be run" },
-  build_failed: { retryable: false, says: "the version could not be built" },
+  entrypoint_not_found: { retryable: false, says: "the entrypoint does not exist; correct entrypoint in dari.yml" },
+  unsupported_export: {
+    retryable: false,
+    says: "the entrypoint's export cannot be run; export a function, or an SDK object that docs/agents.md lists",
+  },
+  build_failed: {
+    retryable: false,
+    says: "the version could not be built; read `dari agents build-logs <version>`",
+  },
   missing_secret: {
     retryable: false,
     says: "a secret in the manifest has no value; add it with `dari credentials add`",
@@ -41,6 +71,11 @@ export const failureCodes = {
   input_expired: { retryable: false, says: "an input expired before it was answered; send the message again" },
   cancelled: { retryable: false, says: "the message was cancelled" },
 } as const;
+
+/** `limit`: the setting and its default. */
+function exceeded(what: string, limit: string): string {
+  return `the agent exceeded ${what} (${limit}); use less, or ask an operator to raise it`;
+}
 
 export type FailureCode = keyof typeof failureCodes;
 

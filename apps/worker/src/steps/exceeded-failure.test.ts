@@ -12,17 +12,23 @@ const limits = {
   cpuSeconds: 60,
 };
 
+const raise = "use less, or ask an operator to raise";
+
 test.each([
-  ["memory", "out_of_memory", "the agent exceeded its memory limit (4 GiB)"],
-  ["processes", "too_many_processes", "the agent exceeded its limit of 512 processes and threads"],
-  ["disk", "disk_full", "the agent exceeded its disk limit (10 GiB or 200000 files)"],
-  ["tmp", "disk_full", "the agent exceeded the limit of /tmp (1536 MiB)"],
-  ["cpu", "cpu_limit", "the agent exceeded its limit of processor time (60 s)"],
+  ["memory", "out_of_memory", `the agent exceeded its memory limit (4 GiB); ${raise} DARI_TURN_MEMORY_BYTES`],
+  [
+    "processes",
+    "too_many_processes",
+    `the agent exceeded its limit of 512 processes and threads; ${raise} DARI_TURN_PROCESSES`,
+  ],
+  ["disk", "disk_full", `the agent exceeded its disk limit (10 GiB or 200,000 files); ${raise} DARI_TURN_DISK_BYTES`],
+  ["tmp", "disk_full", "the agent exceeded the limit of /tmp (1536 MiB); write large files to the workspace"],
+  ["cpu", "cpu_limit", `the agent exceeded its limit of processor time (60 s); ${raise} DARI_TURN_CPU_SECONDS`],
 ] as const)("%s", (exceeded, code, message) => {
   expect(toExceededFailure(exceeded, limits)).toEqual({ code, message });
 });
 
 test("a limit without a value is named without it", () => {
-  expect(toExceededFailure("cpu", {}).message).toBe("the agent exceeded its limit of processor time");
-  expect(toExceededFailure("processes", {}).message).toBe("the agent exceeded its limit of processes and threads");
+  expect(toExceededFailure("cpu", {}).message).toMatch(/^the agent exceeded its limit of processor time;/);
+  expect(toExceededFailure("processes", {}).message).toMatch(/^the agent exceeded its limit of processes and threads;/);
 });

@@ -1,4 +1,4 @@
-// Names the limit that an attempt exceeded, with its value.
+// Names the limit that an attempt exceeded, with its value and the setting that raises it.
 
 import { failure, type Failure } from "@dari/domain";
 import type { Exceeded, SandboxLimits } from "@dari/sandbox";
@@ -10,21 +10,31 @@ const MiB = 1024 ** 2;
 export function toExceededFailure(exceeded: Exceeded, limits: SandboxLimits): Failure {
   switch (exceeded) {
     case "memory":
-      return failure("out_of_memory", `the agent exceeded its memory limit${size(limits.memoryBytes)}`);
+      return failure("out_of_memory", raising(`its memory limit${size(limits.memoryBytes)}`, "DARI_TURN_MEMORY_BYTES"));
     case "processes":
-      return failure("too_many_processes", `the agent exceeded its limit${count(limits.processes)}`);
+      return failure("too_many_processes", raising(`its limit${count(limits.processes)}`, "DARI_TURN_PROCESSES"));
     case "disk": {
       const { diskBytes, diskFiles } = limits;
-      const bound = diskBytes === undefined ? "" : ` (${inUnits(diskBytes)} or ${diskFiles ?? "any number of"} files)`;
-      return failure("disk_full", `the agent exceeded its disk limit${bound}`);
+      const bound =
+        diskBytes === undefined
+          ? ""
+          : ` (${inUnits(diskBytes)} or ${diskFiles?.toLocaleString("en-US") ?? "any number of"} files)`;
+      return failure("disk_full", raising(`its disk limit${bound}`, "DARI_TURN_DISK_BYTES"));
     }
     case "tmp":
-      return failure("disk_full", `the agent exceeded the limit of /tmp${size(limits.tmpBytes)}`);
+      return failure(
+        "disk_full",
+        `the agent exceeded the limit of /tmp${size(limits.tmpBytes)}; write large files to the workspace`,
+      );
     case "cpu": {
       const bound = limits.cpuSeconds === undefined ? "" : ` (${limits.cpuSeconds} s)`;
-      return failure("cpu_limit", `the agent exceeded its limit of processor time${bound}`);
+      return failure("cpu_limit", raising(`its limit of processor time${bound}`, "DARI_TURN_CPU_SECONDS"));
     }
   }
+}
+
+function raising(limit: string, setting: string): string {
+  return `the agent exceeded ${limit}; use less, or ask an operator to raise ${setting}`;
 }
 
 function size(bytes: number | undefined): string {
