@@ -104,4 +104,4 @@ function createProgram(io: Io): Command {
 
 const exitCodeHelp = `
 Exit codes: 0 done, 1 failed, 2 wrong usage or invalid input, 3 key missing or not allowed,
-4 not found, 5 conflict, 7 platform not reachable or busy, 130 interrupted.`;
+4 not found, 5 conflict, 7 platform not reachable or busy, or a limit or quota reached, 130 interrupted.`;

@@ -11,7 +11,9 @@ import { invalid } from "./exit.ts";
  * @throws CliError (exit code 2) if there is neither a terminal nor `fromStdin`, or nothing was entered.
  */
 export async function readSecret(io: Io, prompt: string, fromStdin: boolean): Promise<string> {
-  if (!fromStdin && !io.stdin.isTTY) throw invalid("no terminal to ask on: pass --value-stdin and pipe the value in");
+  if (!fromStdin && !io.stdin.isTTY) {
+    throw invalid("standard input is not a terminal; pipe the value in and pass --value-stdin");
+  }
   const value = fromStdin ? (await text(io.stdin)).replace(/\r?\n$/, "") : await ask(io, prompt);
   if (value === "") throw invalid("the value is empty");
   return value;

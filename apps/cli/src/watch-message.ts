@@ -38,5 +38,7 @@ export async function watchMessage(
       return { record: event.data, shownText };
     }
   }
-  throw new Error("the stream ended before the message; run the command again");
+  throw new Error(
+    `the stream ended before message ${messageId} did; see its status with: dari message get ${messageId}`,
+  );
 }

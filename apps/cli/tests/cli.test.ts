@@ -227,7 +227,7 @@ describe("the connection", () => {
     });
     expect(shell).toBe("http://127.0.0.1:9/it's dari_k");
     const none = await runDari(["env"], { cwd: root.path });
-    expect(none).toMatchObject({ code: 3, stdout: "", stderr: expect.stringContaining("no key is known for http") });
+    expect(none).toMatchObject({ code: 3, stdout: "", stderr: expect.stringContaining("no API key for http") });
   });
 
   test("login saves it for its owner only", async () => {

@@ -99,8 +99,8 @@ test("an archive of some paths, and a file of an attempt, are saved", async () =
 });
 
 test.each([
-  [["message", "retry", "msg_1", "--version-id", "ver_1"], "--version-id requires --fork"],
-  [["message", "retry", "--all", "--fork"], "go with one message"],
+  [["message", "retry", "msg_1", "--version-id", "ver_1"], "--version-id can only be used with --fork"],
+  [["message", "retry", "--all", "--fork"], "--fork and --on-busy cannot be used with --all"],
   [["message", "attempt", "msg_1", "zero"], "expected the number of an attempt"],
   [["session", "write", "sess_1", "none.txt", "/x"], "none.txt does not exist"],
   [["session", "archive", "sess_1"], "--output"],

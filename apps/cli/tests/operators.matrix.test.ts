@@ -155,10 +155,13 @@ describe("dari org", () => {
     [["org", "limits", "set"], "give at least one limit"],
     [["org", "limits", "set", "--weight", "0"], "expected a positive number"],
     [["org", "limits", "set", "--max-backlog", "many"], "expected a positive number"],
-    [["message", "retry"], "give a message's id, or --all"],
-    [["message", "retry", "msg_1", "--all"], "give a message's id, or --all"],
-    [["message", "retry", "msg_1", "--dry-run"], "go with --all"],
-    [["message", "retry", "--all", "--on-busy", "merge"], "--on-busy go with one message"],
+    [["message", "retry"], "give a message, or --all"],
+    [["message", "retry", "msg_1", "--all"], "give a message or --all, not both"],
+    [
+      ["message", "retry", "msg_1", "--dry-run", "--agent-id", "a"],
+      "--dry-run, --agent-id can only be used with --all",
+    ],
+    [["message", "retry", "--all", "--on-busy", "merge"], "--fork and --on-busy cannot be used with --all"],
     [["message", "retry", "msg_1", "--on-busy", "push"], "Allowed choices"],
   ])("%j is refused with exit code 2", async (args, message) => {
     const { code, stderr, seen } = await run(args, (_seen, response) => reply(response, {}));
@@ -171,15 +174,17 @@ describe("dari org", () => {
       id: "aud_1",
       action: "message.cancel",
       actor_key_id: "key_1",
+      actor_member_id: null,
       target: "msg_1",
       details: {},
       request_id: "r",
       created_at: "2026-01-01T00:00:00.000Z",
     };
-    const page = { data: [entry, { ...entry, actor_key_id: null }], has_more: false, next: null };
+    const byMember = { ...entry, actor_key_id: null, actor_member_id: "mem_1" };
+    const page = { data: [entry, byMember, { ...entry, actor_key_id: null }], has_more: false, next: null };
     const { code, stdout } = await run(["org", "audit-log"], (_seen, response) => reply(response, page));
     expect(code).toBe(0);
-    expect(stdout).toMatch(/message\.cancel +msg_1 +key_1\n.*\(set-up\)\n/);
+    expect(stdout).toMatch(/message\.cancel +msg_1 +key_1\n.* mem_1\n.* \(installation\)\n/);
   });
 });
 

@@ -10,7 +10,8 @@ import { createGzip } from "node:zlib";
 import { limits } from "@dari/domain";
 import { pack, type Pack } from "tar-stream";
 import { invalid } from "../exit.ts";
-import type { BundleFile } from "./select.ts";
+import { formatBytes } from "../output.ts";
+import { excludeAdvice, type BundleFile } from "./select.ts";
 
 export interface Archive {
   readonly sha256: string;
@@ -30,7 +31,8 @@ export async function writeArchive(root: string, files: readonly BundleFile[], t
   // The first failure has the cause; the second one is its consequence.
   await Promise.all([adding, writing]);
   if (meter.sizeBytes > limits.bundleBytes) {
-    throw invalid(`the bundle has ${meter.sizeBytes} bytes; the limit is ${limits.bundleBytes}`);
+    const [size, limit] = [formatBytes(meter.sizeBytes), formatBytes(limits.bundleBytes)];
+    throw invalid(`the bundle has ${size}, compressed; the limit is ${limit}; ${excludeAdvice}`);
   }
   return { sha256: meter.sha256(), size_bytes: meter.sizeBytes };
 }

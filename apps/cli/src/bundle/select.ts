@@ -5,6 +5,7 @@ import type { Stats } from "node:fs";
 import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { invalid } from "../exit.ts";
+import { formatBytes } from "../output.ts";
 import { systemErrorCode } from "../system-error.ts";
 import type { Git } from "./git.ts";
 
@@ -14,6 +15,8 @@ export interface BundleFile {
   readonly size_bytes: number;
   readonly mode: 0o644 | 0o755;
 }
+
+export const excludeAdvice = "exclude files with .gitignore (in a git repository)";
 
 const skippedNames = new Set([".git", ".dari", ".venv", "node_modules", "__pycache__", ".pytest_cache", ".DS_Store"]);
 
@@ -80,10 +83,11 @@ function toBundleFile(path: string, stats: Stats): BundleFile {
 function refuseTooMuch(files: readonly BundleFile[]): void {
   const total = files.reduce((sum, file) => sum + file.size_bytes, 0);
   if (files.length > limits.bundleEntries) {
-    throw invalid(`${files.length} files are too many for a bundle; the limit is ${limits.bundleEntries}`);
+    throw invalid(`the bundle has ${files.length} files; the limit is ${limits.bundleEntries}; ${excludeAdvice}`);
   }
   if (total > limits.bundleUnpackedBytes) {
-    throw invalid(`${total} bytes are too many for a bundle; the limit is ${limits.bundleUnpackedBytes}`);
+    const [size, limit] = [formatBytes(total), formatBytes(limits.bundleUnpackedBytes)];
+    throw invalid(`the bundle's files have ${size} together; the limit is ${limit}; ${excludeAdvice}`);
   }
 }
 

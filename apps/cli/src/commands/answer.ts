@@ -33,7 +33,9 @@ async function readAnswer(io: Io, { value, valueStdin = false }: AnswerOptions):
   for await (const chunk of io.stdin) {
     chunks.push(Buffer.from(chunk as Uint8Array));
     bytes += (chunk as Uint8Array).length;
-    if (bytes > limits.inputAnswerBytes) throw invalid(`an answer has at most ${limits.inputAnswerBytes} bytes`);
+    if (bytes > limits.inputAnswerBytes) {
+      throw invalid(`the answer is larger than ${limits.inputAnswerBytes / 1024} KiB; send a shorter one`);
+    }
   }
   return Buffer.concat(chunks).toString("utf8");
 }

@@ -24,8 +24,10 @@ export function addAuthCommands(program: Command, io: Io): void {
       const started = await api.startDevice(deviceName, { signal });
       output.progress(`Open ${started.verification_uri_complete}`);
       output.progress(`and compare the code: ${started.user_code}`);
-      const { api_key: apiKey, organization_id: organizationId } = await waitForDecision(api, started, signal);
-      if (apiKey === undefined) throw new CliError("the platform approved the device without giving it a key");
+      const { api_key: apiKey, organization_id: organizationId } = await waitForDecision(api, apiUrl, started, signal);
+      if (apiKey === undefined) {
+        throw new CliError("the sign-in was approved, but the platform returned no key; run the command again");
+      }
       const path = await saveConnection({ apiUrl, apiKey }, io.environment);
       output.result({ api_url: apiUrl, organization_id: organizationId, path }, () => {
         return `Signed in to ${apiUrl} (${organizationId ?? ""}); saved in ${path}`;
@@ -40,9 +42,12 @@ export function addAuthCommands(program: Command, io: Io): void {
       const ended = await endKey(await client(), signal);
       const path = await forgetConnection(apiUrl, io.environment);
       output.result({ api_url: apiUrl, ended, path: path ?? null }, () => {
-        const forgotten = path === undefined ? "nothing of it was saved" : "it was only forgotten";
-        const kept = `the key was not this device's: ${forgotten}`;
-        return `Signed out of ${apiUrl}${ended ? "" : ` (${kept})`}`;
+        if (ended) return `Signed out of ${apiUrl}`;
+        if (path === undefined) {
+          const why = "the key is an organization's or no longer valid, and none is saved here.";
+          return `Nothing to sign out of at ${apiUrl}: ${why}`;
+        }
+        return `Deleted the saved key for ${apiUrl}. It was not revoked: it is an organization's key, or no longer valid.`;
       });
     });
   auth
@@ -62,13 +67,21 @@ function describe(apiUrl: string, { organization, member, scopes }: Me): string 
 }
 
 /** @throws CliError (exit code 3) if the person refuses, or does not decide in time. */
-async function waitForDecision(api: Client, started: DeviceStarted, signal: AbortSignal): Promise<DevicePolled> {
+async function waitForDecision(
+  api: Client,
+  apiUrl: string,
+  started: DeviceStarted,
+  signal: AbortSignal,
+): Promise<DevicePolled> {
   let { interval } = started;
   for (const endsAt = Date.now() + started.expires_in * 1_000; ;) {
     await pause(interval * 1_000, undefined, { signal });
     const polled = await poll(api, started.device_code, signal);
     if (polled === undefined && Date.now() < endsAt) continue;
-    if (polled === undefined) throw new CliError("the platform cannot be reached", exitCodes.unavailable);
+    if (polled === undefined) {
+      const message = `cannot reach ${apiUrl}; check the address and run the command again`;
+      throw new CliError(message, exitCodes.unavailable);
+    }
     if (polled.status === "approved") return polled;
     if (polled.status === "access_denied") throw new CliError("the sign-in was denied", exitCodes.unauthorized);
     if (polled.status === "expired_token")

@@ -75,7 +75,12 @@ async function upload(client: Client, bundle: Bundle, signal: AbortSignal): Prom
   const reserved: SourceSnapshotCreated = await client.createSourceSnapshot(request, { signal });
   await client.uploadBundle(reserved, await openAsBlob(bundle.archivePath), { signal });
   const checked = await client.finalizeSourceSnapshot(reserved.source_snapshot_id, { signal });
-  if (checked.status === "failed") throw new CliError(`the bundle was refused: ${checked.failure_reason ?? ""}`);
+  if (checked.status === "failed") {
+    const reason = checked.failure_reason ?? "no reason given";
+    throw new CliError(
+      `the platform refused the bundle: ${reason}; run the command again, or report it to an operator`,
+    );
+  }
   return reserved.source_snapshot_id;
 }
 

@@ -11,7 +11,10 @@ export function addEnvCommand(program: Command, io: Io): void {
     .action(async (_options: unknown, command: Command) => {
       const { output, connection } = createContext(io, command);
       const { apiUrl, apiKey } = await connection();
-      if (apiKey === undefined) throw new CliError(`no key is known for ${apiUrl}`, exitCodes.unauthorized);
+      if (apiKey === undefined) {
+        const advice = "run `dari auth login` or `dari login`, set DARI_API_KEY, or pass --api-key";
+        throw new CliError(`no API key for ${apiUrl}; ${advice}`, exitCodes.unauthorized);
+      }
       output.result({ api_url: apiUrl, api_key: apiKey }, () => {
         return [`export DARI_API_URL=${quoted(apiUrl)}`, `export DARI_API_KEY=${quoted(apiKey)}`].join("\n");
       });

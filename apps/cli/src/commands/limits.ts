@@ -19,11 +19,11 @@ const bounds: readonly (readonly [field: keyof Bounds, label: string, about: str
   ["max_requests_per_minute", "requests/minute", "requests of all keys together in a minute"],
   ["max_messages_per_minute", "messages/minute", "messages sent in a minute"],
   ["max_upload_bytes_per_hour", "upload bytes/hour", "bytes uploaded in an hour"],
-  ["max_storage_bytes", "storage bytes", "bytes of files and bundles", ": no limit"],
-  ["max_files", "files", "uploaded files", ": no limit"],
-  ["max_agents", "agents", "agents", ": no limit"],
-  ["max_sessions", "sessions", "sessions, ended ones included", ": no limit"],
-  ["max_api_keys", "API keys", "keys that may be used", ": no limit"],
+  ["max_storage_bytes", "storage bytes", "bytes of files, bundles and workspaces together", ": no bound"],
+  ["max_files", "files", "uploaded files", ": no bound"],
+  ["max_agents", "agents", "agents", ": no bound"],
+  ["max_sessions", "sessions", "sessions, ended ones included", ": no bound"],
+  ["max_api_keys", "API keys", "keys that may be used", ": no bound"],
 ];
 
 type SetOptions = OrganizationOption & Readonly<Record<string, unknown>>;
@@ -104,16 +104,17 @@ function renderLimits(record: OrganizationRecord): string {
 function addAuditLogCommand(org: Command, io: Io): void {
   org
     .command("audit-log")
-    .description("show changes and the key that made each, newest first")
+    .description("show changes and who made each, newest first")
     .addOption(organizationOption())
     .addOption(limitOption())
     .action((options: OrganizationOption & { readonly limit: number }, command: Command) =>
       showRows(io, command, {
         load: (api, page, call) => api.listAuditLog(options.org, page, call),
         limit: options.limit,
-        headings: ["AT", "ACTION", "TARGET", "KEY"],
+        headings: ["AT", "ACTION", "TARGET", "BY"],
         cells: (entry) => {
-          return [entry.created_at, entry.action, entry.target, entry.actor_key_id ?? "(set-up)"];
+          const by = entry.actor_key_id ?? entry.actor_member_id ?? "(installation)";
+          return [entry.created_at, entry.action, entry.target, by];
         },
       }),
     );

@@ -31,10 +31,13 @@ export function addOperatorCommand(program: Command, io: Io): void {
         after = step.next;
         if (after !== null) output.progress(`${resealed} secrets so far`);
       }
-      output.result({ key_id: key, resealed, unopened }, () => `${resealed} secrets sealed again with key ${key}`);
+      output.result({ key_id: key, resealed, unopened }, () => {
+        return `${resealed} secrets encrypted with master key ${key}`;
+      });
       if (unopened.length > 0) {
         const reasons = unopened.map(({ reason }) => reason).join("\n");
-        throw new CliError(`${unopened.length} secrets do not open:\n${reasons}`);
+        const advice = "add the old key to DARI_MASTER_KEYS_OLD, or store their values again";
+        throw new CliError(`${unopened.length} secrets cannot be decrypted; ${advice}:\n${reasons}`);
       }
     });
 }

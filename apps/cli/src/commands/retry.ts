@@ -55,18 +55,21 @@ export function addRetryCommand(message: Command, io: Io): void {
     .action(async (id: string | undefined, options: RetryOptions, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const { all, fork, versionId, onBusy, lane, ...filters } = options;
-      if (fork === undefined && versionId !== undefined) throw invalid("--version-id requires --fork");
+      if (fork === undefined && versionId !== undefined) {
+        throw invalid("--version-id can only be used with --fork");
+      }
       if (all === true && (fork === true || onBusy !== undefined)) {
-        throw invalid("--fork and --on-busy go with one message, not with --all");
+        throw invalid("--fork and --on-busy cannot be used with --all");
       }
       if (all === true) {
-        if (id !== undefined) throw invalid("give a message's id, or --all");
+        if (id !== undefined) throw invalid("give a message or --all, not both");
         const result = await retryAll(await client(), options, signal, (line) => output.progress(line));
         output.result(result, () => renderRetried(result));
         return;
       }
-      if (Object.keys(filters).length > 0) throw invalid(`these options go with --all`);
-      if (id === undefined) throw invalid("give a message's id, or --all");
+      const names = Object.keys(filters).map(flagOf);
+      if (names.length > 0) throw invalid(`${names.join(", ")} can only be used with --all`);
+      if (id === undefined) throw invalid("give a message, or --all");
       const body = {
         ...(fork === true ? { fork } : {}),
         ...given({ version_id: versionId, on_busy: onBusy, lane }),
@@ -74,6 +77,11 @@ export function addRetryCommand(message: Command, io: Io): void {
       const record = await (await client()).retryMessage(id, body, { signal });
       output.result(record, () => (fork === true ? `${record.id} in ${record.session_id}` : record.id));
     });
+}
+
+/** `agentId` → `--agent-id` */
+function flagOf(name: string): string {
+  return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
 async function retryAll(

@@ -46,7 +46,9 @@ export async function runKillTest(test: KillTest): Promise<HealthCheck> {
     const make = (): Promise<Watched> => startSession(client, agentId, AbortSignal.any([signal, done.signal]));
     watched.push(...(await Promise.all(Array.from({ length: test.turns }, make))));
     const running = await awaitStarts(watched, signal);
-    if (running === 0) return fault("no turn began within a minute", "see `dari doctor`: are there workers with room?");
+    if (running === 0) {
+      return fault("no turn began within a minute", "run `dari doctor`: is a worker running, with free slots?");
+    }
     progress(`kill test: ${running} turns run; killing the worker`);
     await test.kill();
     const killedAt = performance.now();
@@ -117,7 +119,9 @@ function judge(watched: readonly Watched[], records: readonly MessageRecord[], k
       if (!isTerminal(record)) return [`${id} has not ended`];
       const expected = Array.from({ length: i + 1 }, (_, n) => `${n + 1}\n`).join("");
       if (record.status !== "completed") return [`${id} is ${record.status}: ${record.output?.error?.message ?? ""}`];
-      return textOf(record) === expected ? [] : [`${id} found the turns ${JSON.stringify(textOf(record))} before it`];
+      const text = textOf(record);
+      if (text === expected) return [];
+      return [`${id}: the workspace had ${JSON.stringify(text)}, expected ${JSON.stringify(expected)}`];
     }),
   );
   const lost = watched.filter(({ lostAttempts }) => lostAttempts > 0);
@@ -126,10 +130,17 @@ function judge(watched: readonly Watched[], records: readonly MessageRecord[], k
   const found = `${records.length} messages, ${lost.length} turns were on the worker that was killed${longest}`;
   if (faults.length > 0) {
     const shown = [found, ...faults.slice(0, 20)].join("\n  ");
-    return fault(shown, "start a worker; if they do not end then, keep the database and the logs");
+    return fault(
+      shown,
+      "start a worker: if the messages then end, no worker was left; otherwise keep the database and the logs, and " +
+        "report it",
+    );
   }
   if (lost.length > 0) return { name, ok: true, found: `${found}; none was lost or doubled`, what_to_do: null };
-  return fault(`${found}: this shows nothing`, "name a worker of this platform, or send more turns with --turns");
+  return fault(
+    `${found}: the killed worker ran no turn, so nothing was tested`,
+    "name a worker of this platform, or send more turns with --turns",
+  );
 }
 
 const name = "kill-test";

@@ -32,14 +32,14 @@ export async function chooseKiller({ pid, killCommand }: KillOptions): Promise<K
 async function checkIsWorker(pid: number): Promise<void> {
   const line = await commandLineOf(pid);
   if (line.includes("apps/worker/")) return;
-  throw invalid(`process ${pid} is \`${line.slice(0, 200)}\`, not a worker; use --kill-command to kill something else`);
+  throw invalid(`process ${pid} is not a worker: \`${line.slice(0, 200)}\`; pass a worker's id, or --kill-command`);
 }
 
 async function commandLineOf(pid: number): Promise<string> {
   try {
     return (await readFile(`/proc/${pid}/cmdline`, "utf8")).replaceAll("\0", " ").trim();
   } catch {
-    throw invalid(`process ${pid} cannot be inspected on this machine; use --kill-command for another machine`);
+    throw invalid(`cannot read process ${pid} on this machine; for another machine use --kill-command`);
   }
 }
 
@@ -48,5 +48,6 @@ async function runCommand(command: string): Promise<void> {
   const child = spawn("sh", ["-c", command], { stdio: ["ignore", "pipe", "inherit"] });
   child.stdout.pipe(process.stderr, { end: false });
   const [code] = (await once(child, "close")) as [number | null];
-  if (code !== 0) throw new CliError(`--kill-command ended with ${code ?? "a signal"}: ${command}`);
+  if (code === null) throw new CliError(`--kill-command was ended by a signal: ${command}`);
+  if (code !== 0) throw new CliError(`--kill-command failed with exit code ${code}: ${command}`);
 }
