@@ -51,7 +51,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.invalid;
     if (!hasReader) return exitCodes.ok;
     if (interruption.signal.aborted) {
-      stderr.write("dari: interrupted; what was already sent continues\n");
+      stderr.write("dari: interrupted; messages and builds that were already started continue\n");
       return exitCodes.interrupted;
     }
     createOutput(io, argv.includes("--json")).error(error);
@@ -74,7 +74,7 @@ function createProgram(io: Io): Command {
       writeOut: (text) => void io.stdout.write(text),
       writeErr: (text) => void io.stderr.write(text),
     })
-    .showHelpAfterError("(--help shows what is possible)")
+    .showHelpAfterError("(run with --help for usage)")
     .exitOverride()
     .addHelpText("after", exitCodeHelp);
   const visibleGlobalOptions = ({ parent }: Command) => (parent === null ? [] : globalOptions(program));

@@ -24,7 +24,7 @@ export function parseCount(text: string): number {
 
 /** Returns `--lane`. `fallback`: the platform's lane if the option is absent. */
 export function laneOption(fallback: string): Option {
-  const description = `interactive messages of the organization run before background ones; default: ${fallback}`;
+  const description = `priority within the organization: interactive runs before background (default: ${fallback})`;
   return new Option("--lane <lane>", description).choices(lanes);
 }
 

@@ -67,7 +67,8 @@ function adviceFor(error: unknown): string[] {
   }
   if (error instanceof ConnectionError && !error.timedOut) {
     return [
-      "Is it running (`npm start`)? Other address: --api-url, DARI_API_URL, DARI_CONNECTION_FILE or `dari login`.",
+      "Is the platform running? Start it with `npm start`. If it runs elsewhere, set its address with --api-url, " +
+        "DARI_API_URL, DARI_CONNECTION_FILE or `dari login`.",
     ];
   }
   return [];

@@ -48,7 +48,7 @@ test("create makes an item of each line that is not empty, and shows the id", as
 test.each([
   [["create", "questions.txt"], "--agent-id"],
   [["create", "missing.txt", "--agent-id", "agt_1"], "missing.txt cannot be read: ENOENT"],
-  [["create", "broken.jsonl", "--agent-id", "agt_1"], "line 1 begins with a brace and is not JSON"],
+  [["create", "broken.jsonl", "--agent-id", "agt_1"], "line 1 starts with { but is not valid JSON"],
   [["create", "none.txt", "--agent-id", "agt_1"], "sessions: expected at least 1 item"],
   [["create", "wrong.jsonl", "--agent-id", "agt_1"], "sessions[0].parts: field is required"],
   [["sessions", "batch_1", "--status", "lost"], "completed"],

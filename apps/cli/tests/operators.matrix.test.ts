@@ -104,7 +104,9 @@ describe("dari org", () => {
       const args = ["credentials", "add", "KEY", "--value-stdin", ...options];
       const stored = { id: "cred_1", name: "KEY", created: true, hosts: ["a.example"] };
       const { seen, stdout } = await run(args, (_seen, response) => reply(response, stored), "dari_test", "value");
-      expect(stdout).toContain("added KEY; agents get a placeholder, put in for a.example");
+      expect(stdout).toContain(
+        "added KEY; agents get a placeholder, replaced by the value only in HTTPS requests to a.example",
+      );
       return seen[0]!.body;
     };
     expect(await add("--hosts", "a.example", "*.b.example")).toEqual({
@@ -271,7 +273,7 @@ describe("dari doctor", () => {
 
   test.each([
     ["a clock that is wrong", { date: "Thu, 01 Jan 2004 00:00:00 GMT" }, /clock +PROBLEM/],
-    ["another release", { release: "9.9.9" }, /release +PROBLEM +the platform has 9\.9\.9/],
+    ["another release", { release: "9.9.9" }, /release +PROBLEM +the platform is release 9\.9\.9/],
   ])("notices %s", async (_what, options, shown) => {
     const { code, stdout } = await run(["doctor"], platform(options));
     expect(code).toBe(1);

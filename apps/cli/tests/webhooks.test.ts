@@ -51,7 +51,7 @@ test("set sends what is given and nothing else", async () => {
 
 test.each([
   [["set", "whep_1"], "give at least one change"],
-  [["set", "whep_1", "--enable", "--disable"], "give either"],
+  [["set", "whep_1", "--enable", "--disable"], "not both"],
   [["add", "https://receiver.example", "--event", "log"], "message.completed"],
   [["deliveries", "whep_1", "--status", "lost"], "delivered"],
 ])("%j is wrong usage, and calls nothing", async (args, hint) => {
@@ -74,8 +74,8 @@ test("deliveries shows what came of each, of one status where that is asked for"
 
 test.each([
   [["remove", "whep_1"], `DELETE ${at}/whep_1`, "removed whep_1\n"],
-  [["test", "whep_1"], `POST ${at}/whep_1/test`, "whdl_1 is on its way; see: dari webhooks deliveries whep_1\n"],
-  [["resend", "whep_1", "whdl_1"], `POST ${at}/whep_1/deliveries/whdl_1/resend`, "whdl_1 is sent again\n"],
+  [["test", "whep_1"], `POST ${at}/whep_1/test`, "whdl_1 queued; see: dari webhooks deliveries whep_1\n"],
+  [["resend", "whep_1", "whdl_1"], `POST ${at}/whep_1/deliveries/whdl_1/resend`, "whdl_1 queued again\n"],
 ])("%j makes one call and says what it did", async (args, call, said) => {
   const { code, stdout, calls } = await run(delivery, ...args);
   expect([code, stdout, calls]).toEqual([0, said, [[call]]]);

@@ -44,10 +44,11 @@ export function addAuthCommands(program: Command, io: Io): void {
       output.result({ api_url: apiUrl, ended, path: path ?? null }, () => {
         if (ended) return `Signed out of ${apiUrl}`;
         if (path === undefined) {
-          const why = "the key is an organization's or no longer valid, and none is saved here.";
-          return `Nothing to sign out of at ${apiUrl}: ${why}`;
+          const none = "the key is an organization's or no longer valid, and none is saved here.";
+          return `Nothing to sign out of at ${apiUrl}: ${none}`;
         }
-        return `Deleted the saved key for ${apiUrl}. It was not revoked: it is an organization's key, or no longer valid.`;
+        const why = "it is an organization's key, or no longer valid.";
+        return `Deleted the saved key for ${apiUrl}. It was not revoked: ${why}`;
       });
     });
   auth

@@ -31,7 +31,7 @@ export function addBatchCommands(program: Command, io: Io): void {
   addLookCommands(batches, io);
   batches
     .command("cancel <batch>")
-    .description("cancel a batch: its first messages that have not ended")
+    .description("cancel the messages of a batch that have not ended")
     .action(async (id: string, _options: unknown, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const record = await (await client()).cancelSessionBatch(id, { signal });
@@ -42,8 +42,10 @@ export function addBatchCommands(program: Command, io: Io): void {
 function addCreateCommand(batches: Command, io: Io): void {
   batches
     .command("create <file>")
-    .description("start a session for each line of a file, or of standard input (-): a text, or a JSON object")
-    .requiredOption("--agent-id <id>", "of this agent")
+    .description(
+      "start a session for each line of a file (- for standard input); a line is plain text or a JSON object",
+    )
+    .requiredOption("--agent-id <id>", "agent that runs the sessions")
     .option("--version-id <id>", "a ready version (default: the active one)")
     .option("--name <name>", "a name for the batch")
     .addOption(laneOption("background"))
@@ -92,7 +94,7 @@ function sessionsOf(lines: readonly string[]): unknown[] {
     try {
       return JSON.parse(line) as unknown;
     } catch {
-      throw invalid(`line ${index + 1} begins with a brace and is not JSON`);
+      throw invalid(`line ${index + 1} starts with { but is not valid JSON; fix it, or use {"parts": ...}`);
     }
   });
 }

@@ -18,7 +18,7 @@ interface SetOptions extends OrganizationOption {
 }
 
 export function addBudgetCommands(org: Command, io: Io): void {
-  const budgets = org.command("budgets").description("manage budgets: at a budget's cap messages wait");
+  const budgets = org.command("budgets").description("manage budgets; messages wait when a budget is used up");
   budgets
     .command("list")
     .description("list budgets and their use")
@@ -34,11 +34,21 @@ export function addBudgetCommands(org: Command, io: Io): void {
     .command("set")
     .description("set a budget of the organization, or of one agent or session")
     .addOption(new Option("--period <period>", "period of the budget").choices(budgetPeriods).default("month"))
-    .option("--agent-id <id>", "of this agent")
-    .option("--session-id <id>", "of this session")
-    .addOption(new Option("--max-turns <number>", "attempts that call the agent").argParser(count))
-    .addOption(new Option("--max-turn-seconds <number>", "seconds that turns hold a slot").argParser(count))
-    .addOption(new Option("--max-tokens <number>", "as agents' SDKs report them").argParser(count))
+    .option("--agent-id <id>", "limit this agent (default: the whole organization)")
+    .option("--session-id <id>", "limit this session")
+    .addOption(
+      new Option("--max-turns <number>", "maximum attempts that call the agent (default: no limit)").argParser(count),
+    )
+    .addOption(
+      new Option("--max-turn-seconds <number>", "maximum seconds that turns hold a slot (default: no limit)").argParser(
+        count,
+      ),
+    )
+    .addOption(
+      new Option("--max-tokens <number>", "maximum tokens, as reported by the SDKs (default: no limit)").argParser(
+        count,
+      ),
+    )
     .addOption(organizationOption())
     .action(async (options: SetOptions, command: Command) => {
       const { output, client, signal } = createContext(io, command);
@@ -78,7 +88,7 @@ export function addStopCommands(operator: Command, io: Io): void {
     .description("start turns again")
     .action(async (_options: unknown, command: Command) => {
       const { output, client, signal } = createContext(io, command);
-      output.result(await (await client()).resumePlatform({ signal }), () => "turns begin again");
+      output.result(await (await client()).resumePlatform({ signal }), () => "turns start again");
     });
 }
 

@@ -132,8 +132,7 @@ async function followBuild(
     output.result({ ...published, version_status: version.status, version, timings_ms: progress.timings }, () => "");
   // The log has just shown the rest. Programs read it in the result.
   const [first = "", ...more] = message.trim().split("\n");
-  const where =
-    more.length === 0 ? "" : `\nThe log above says more; to see it again: dari agents build-logs ${version.id}`;
+  const where = more.length === 0 ? "" : `\nSee the log above, or run: dari agents build-logs ${version.id}`;
   throw new CliError(`the build of ${version.id} failed: ${first.replace(/:$/, "")} (${code})${where}`);
 }
 

@@ -82,19 +82,25 @@ async function probeApi(
     return { check: fine("api", `${apiUrl} answers after ${Math.round(seen.roundTripMs)} ms`), seen };
   } catch (error) {
     if (signal.aborted) throw error;
-    const whatToDo = "check the address, whether the platform runs, and the network in between";
+    const whatToDo = "check the address, that the platform is running, and any proxy or firewall";
     return { check: fault("api", error instanceof Error ? error.message : String(error), whatToDo) };
   }
 }
 
 function checkRelease(seen: Probe): HealthCheck {
   if (seen.release === dariRelease) return fine("release", dariRelease);
-  const found = `the platform has ${seen.release ?? "an unknown one"}, this command ${dariRelease}`;
-  return fault("release", found, "use the command of the platform's release");
+  const found = `the platform is release ${seen.release ?? "unknown"}, this command is ${dariRelease}`;
+  return fault(
+    "release",
+    found,
+    seen.release === undefined
+      ? "install the command of the platform's release"
+      : `install the command of release ${seen.release}`,
+  );
 }
 
 function checkClock({ serverTime, roundTripMs }: Probe): HealthCheck {
-  if (serverTime === undefined) return fine("clock", "the platform does not show its own");
+  if (serverTime === undefined) return fine("clock", "not checked: the platform sent no time");
   // The reply was written at some time within the round trip. Its clock shows the start of the second.
   const middle = Date.now() - roundTripMs / 2;
   const skewMs = middle - (serverTime.getTime() + 500);
@@ -111,13 +117,13 @@ async function checkWithKey(api: Client, signal: AbortSignal): Promise<HealthChe
     return [key, ...(await api.operatorHealth({ signal })).checks];
   } catch (error) {
     if (error instanceof ApiError && error.code === "forbidden") {
-      return [fine("key", "works; it is not an operator's admin key")];
+      return [fine("key", "valid, but not an operator's admin key")];
     }
     if (error instanceof ApiError && error.code === "unauthenticated") {
       return [fault("key", error.detail, "set DARI_API_KEY, or run `dari login`")];
     }
     if (signal.aborted || !(error instanceof ApiError || error instanceof ConnectionError)) throw error;
-    return [fault("inside", error.message, "check the API's log")];
+    return [fault("platform", error.message, "check the API's log")];
   }
 }
 
@@ -147,7 +153,11 @@ async function checkStore(
   }
   if (found === 0) return fine("store", `${checked} objects exist${deep ? " and are intact" : ""}`);
   const what = [`${found} of ${checked} objects are missing or damaged`, ...problems].join("\n  ");
-  return fault("store", what, "bring them back from a backup of the store; sessions fall back to intact snapshots");
+  return fault(
+    "store",
+    what,
+    "restore them from a backup of the object store; sessions continue from intact snapshots",
+  );
 }
 
 function refuseKillOptions({ pid, killCommand, turns }: DoctorOptions): void {

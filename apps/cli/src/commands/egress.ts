@@ -11,7 +11,7 @@ export function addEgressCommands(program: Command, io: Io): void {
   const egress = program.command("egress").description("set which hosts agents can connect to");
   egress
     .command("show")
-    .description("show the settings of the organization and of the operators; both must allow a destination")
+    .description("show the rules of the organization and of the operators; a host must be allowed by both")
     .addOption(organizationOption())
     .action(async ({ org }: OrganizationOption, command: Command) => {
       const { output, client, signal } = createContext(io, command);
@@ -22,7 +22,10 @@ export function addEgressCommands(program: Command, io: Io): void {
     .command("set")
     .description("change the setting; applies from the next turn; dari.yml can narrow it further")
     .addArgument(
-      new Argument("<mode>", "off: nothing, allow: the hosts, open: every public address").choices(egressModes),
+      new Argument(
+        "<mode>",
+        "what agents can reach: off (nothing), allow (only the hosts), open (every public address)",
+      ).choices(egressModes),
     )
     .argument("[hosts...]", "for allow: api.example.com, '*.example.com', example.com:8443")
     .addOption(organizationOption())
@@ -33,7 +36,9 @@ export function addEgressCommands(program: Command, io: Io): void {
     });
   egress
     .command("reset")
-    .description("remove the setting")
+    .description(
+      "remove the organization's setting (with an operator's key: the operators'); the other rules still apply",
+    )
     .addOption(organizationOption())
     .action(async ({ org }: OrganizationOption, command: Command) => {
       const { output, client, signal } = createContext(io, command);

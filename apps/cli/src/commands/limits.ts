@@ -9,21 +9,23 @@ import { limitOption, organizationOption, type OrganizationOption } from "../opt
 
 type Bounds = Omit<UpdateOrganizationRequest, "weight">;
 
-/** Each limit: how it is set and shown, and what an unset one means. */
-const bounds: readonly (readonly [field: keyof Bounds, label: string, about: string, unset?: string])[] = [
-  ["max_concurrency", "max concurrency", "turns at once"],
-  ["max_backlog", "max backlog", "messages that wait or run"],
-  ["max_workspace_bytes", "workspace bytes", "of a workspace"],
-  ["max_workspace_files", "workspace files", "files of a workspace"],
-  ["max_workspace_file_bytes", "file bytes", "of one file of a workspace"],
-  ["max_requests_per_minute", "requests/minute", "requests of all keys together in a minute"],
-  ["max_messages_per_minute", "messages/minute", "messages sent in a minute"],
-  ["max_upload_bytes_per_hour", "upload bytes/hour", "bytes uploaded in an hour"],
-  ["max_storage_bytes", "storage bytes", "bytes of files, bundles and workspaces together", ": no bound"],
-  ["max_files", "files", "uploaded files", ": no bound"],
-  ["max_agents", "agents", "agents", ": no bound"],
-  ["max_sessions", "sessions", "sessions, ended ones included", ": no bound"],
-  ["max_api_keys", "API keys", "keys that may be used", ": no bound"],
+const noLimit = "or 'default' (no limit)";
+
+/** Each limit: how it is set and shown. */
+const bounds: readonly (readonly [field: keyof Bounds, label: string, about: string])[] = [
+  ["max_concurrency", "max concurrency", "maximum turns at once, or 'default'"],
+  ["max_backlog", "max backlog", "maximum messages that wait or run, or 'default' (10,000)"],
+  ["max_workspace_bytes", "workspace bytes", "maximum bytes of a workspace, or 'default' (10 GiB)"],
+  ["max_workspace_files", "workspace files", "maximum number of files of a workspace, or 'default' (200,000)"],
+  ["max_workspace_file_bytes", "file bytes", "maximum bytes of one file of a workspace, or 'default' (5 GiB)"],
+  ["max_requests_per_minute", "requests/minute", "maximum requests per minute of all keys together, or 'default'"],
+  ["max_messages_per_minute", "messages/minute", "maximum messages sent per minute, or 'default'"],
+  ["max_upload_bytes_per_hour", "upload bytes/hour", "maximum bytes uploaded per hour, or 'default'"],
+  ["max_storage_bytes", "storage bytes", `maximum bytes of files, bundles and workspaces together, ${noLimit}`],
+  ["max_files", "files", `maximum number of uploaded files, ${noLimit}`],
+  ["max_agents", "agents", `maximum number of agents, ${noLimit}`],
+  ["max_sessions", "sessions", `maximum number of sessions, including ended ones, ${noLimit}`],
+  ["max_api_keys", "API keys", `maximum number of usable API keys, ${noLimit}`],
 ];
 
 type SetOptions = OrganizationOption & Readonly<Record<string, unknown>>;
@@ -46,14 +48,14 @@ export function addLimitCommands(org: Command, io: Io): void {
       new Option("--weight <number>", "share of the slots relative to other waiting organizations").argParser(count),
     )
     .addOption(
-      new Option("--retention-days <number>", "days until an unused session expires, or 'default' (never)").argParser(
+      new Option("--retention-days <number>", "days until an unused session expires, or 'default' for never").argParser(
         countOrDefault,
       ),
     )
     .addOption(organizationOption());
-  for (const [field, , about, unset] of bounds) {
+  for (const [field, , about] of bounds) {
     const flags = `--${field.replaceAll("_", "-")} <number>`;
-    set.addOption(new Option(flags, `${about}, or 'default'${unset ?? ""}`).argParser(countOrDefault));
+    set.addOption(new Option(flags, about).argParser(countOrDefault));
   }
   set.action(async (options: SetOptions, command: Command) => {
     const { output, client, signal } = createContext(io, command);

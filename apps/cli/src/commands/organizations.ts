@@ -56,7 +56,7 @@ function addCredentialCommands(credentials: Command, io: Io): void {
     .action(({ org }: OrganizationOption, command: Command) =>
       showRows(io, command, {
         load: (api, page, call) => api.listCredentials(org, page, call),
-        headings: ["NAME", "UPDATED", "KEPT FOR"],
+        headings: ["NAME", "UPDATED", "HOSTS"],
         cells: (row) => [row.name, row.updated_at, row.hosts?.join(", ") ?? ""],
       }),
     );
@@ -75,7 +75,10 @@ function addCredentialCommands(credentials: Command, io: Io): void {
       const value = await readSecret(io, `Value of ${name}: `, options.valueStdin ?? false);
       const hosts = options.hosts === undefined ? {} : { hosts: options.hosts === false ? null : options.hosts };
       const reply = await (await client()).putCredential(name, value, options.org, { ...hosts, signal });
-      const kept = reply.hosts === null ? "" : `; agents get a placeholder, put in for ${reply.hosts.join(", ")}`;
+      const kept =
+        reply.hosts === null
+          ? ""
+          : `; agents get a placeholder, replaced by the value only in HTTPS requests to ${reply.hosts.join(", ")}`;
       output.result(reply, () => `${reply.created ? "added" : "replaced"} ${reply.name}${kept}`);
     });
   credentials
@@ -88,6 +91,8 @@ function addCredentialCommands(credentials: Command, io: Io): void {
       output.result(reply, () => `removed ${name}`);
     });
 }
+
+const onlyOrganization = "(default: only the organization's limit)";
 
 function addApiKeyCommands(apiKeys: Command, io: Io): void {
   apiKeys
@@ -106,11 +111,21 @@ function addApiKeyCommands(apiKeys: Command, io: Io): void {
   apiKeys
     .command("create <label>")
     .description("create a key; its secret is shown once, on standard output")
-    .addOption(new Option("--scope <scope...>", "what the key may do").choices(apiKeyScopes))
+    .addOption(
+      new Option("--scope <scope...>", "what the key can do (default: deploy, run, read)").choices(apiKeyScopes),
+    )
     .option("--expires-at <time>", "when the key expires, as an RFC 3339 time")
-    .addOption(new Option("--max-requests-per-minute <number>", "limit of this key").argParser(count))
-    .addOption(new Option("--max-messages-per-minute <number>", "limit of this key").argParser(count))
-    .addOption(new Option("--max-upload-bytes-per-hour <number>", "limit of this key").argParser(count))
+    .addOption(
+      new Option("--max-requests-per-minute <number>", `requests per minute ${onlyOrganization}`).argParser(count),
+    )
+    .addOption(
+      new Option("--max-messages-per-minute <number>", `messages per minute ${onlyOrganization}`).argParser(count),
+    )
+    .addOption(
+      new Option("--max-upload-bytes-per-hour <number>", `uploaded bytes per hour ${onlyOrganization}`).argParser(
+        count,
+      ),
+    )
     .addOption(organizationOption())
     .action(async (label: string, options: CreateKeyOptions, command: Command) => {
       const { output, client, signal } = createContext(io, command);
@@ -136,9 +151,8 @@ function addApiKeyCommands(apiKeys: Command, io: Io): void {
       const { output, client, signal } = createContext(io, command);
       const reply = await (await client()).revokeApiKey(id, org, { signal });
       for (const schedule of reply.active_schedules) {
-        output.progress(
-          `${schedule}, which the key created or changed, continues; to stop it: dari schedules pause ${schedule}`,
-        );
+        const stop = `stop it with: dari schedules pause ${schedule}`;
+        output.progress(`schedule ${schedule}, created or last changed with this key, stays active; ${stop}`);
       }
       output.result(reply, () => `revoked ${id}`);
     });

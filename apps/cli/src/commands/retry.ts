@@ -35,21 +35,19 @@ export function addRetryCommand(message: Command, io: Io): void {
   message
     .command("retry [message]")
     .description("send a failed message again, as a new message of its session; show the new one's id")
-    .option("--fork", "in a fork of the session, as it was before the failed message")
-    .option("--version-id <id>", "with --fork: on another ready version of the agent")
+    .option("--fork", "send it in a fork that starts before the failed message")
+    .option("--version-id <id>", "with --fork: run it on another ready version")
     .addOption(
-      new Option("--on-busy <choice>", "what to do while another message runs; enqueue when absent").choices(
-        onBusyChoices,
-      ),
+      new Option("--on-busy <choice>", "what to do if the session is busy (default: enqueue)").choices(onBusyChoices),
     )
     .addOption(laneOption("the failed message's; with --all: background"))
-    .option("--all", "every failed message that matches these options, once each")
-    .option("--agent-id <id>", "with --all: of this agent")
-    .option("--session-id <id>", "with --all: of this session")
+    .option("--all", "retry every failed message that matches the filters below, except those already retried")
+    .option("--agent-id <id>", "with --all: only messages of this agent")
+    .option("--session-id <id>", "with --all: only messages of this session")
     .option("--error-code <code>", "with --all: only messages that failed with this code")
-    .option("--failed-after <time>", "with --all: as an RFC 3339 time")
-    .option("--failed-before <time>", "with --all: as an RFC 3339 time")
-    .addOption(new Option("--org <id>", "with --all: of another organization, or 'all' (for operators)"))
+    .option("--failed-after <time>", "with --all: only messages that failed after this RFC 3339 time")
+    .option("--failed-before <time>", "with --all: only messages that failed before this RFC 3339 time")
+    .addOption(new Option("--org <id>", "with --all: messages of another organization, or 'all' (for operators)"))
     .option("--force", "with --all: also messages that were already retried")
     .option("--dry-run", "with --all: only list the messages")
     .action(async (id: string | undefined, options: RetryOptions, command: Command) => {

@@ -29,7 +29,11 @@ export function addSendCommand(session: Command, io: Io): void {
     .option("--file <path>", "attach a file; repeatable", collectOption, [])
     .option("--image <path>", "attach an image; repeatable", collectOption, [])
     .option("--metadata <key=value>", "add a metadata pair; repeatable", collectOption, [])
-    .addOption(new Option("--on-busy <choice>", "what happens while another message runs").choices(onBusyChoices))
+    .addOption(
+      new Option("--on-busy <choice>", "what to do if the session is busy (default: the session's)").choices(
+        onBusyChoices,
+      ),
+    )
     .addOption(laneOption("interactive"))
     .option("--async", "do not wait for the answer; show the message's id")
     .option("--stream", "show the answer and the agent's output as they arrive; default on a terminal")
@@ -102,6 +106,6 @@ function describeProgress(record: MessageRecord): string {
 function describeEnd(record: MessageRecord): string {
   const error = record.output?.error;
   const why = error === undefined ? "" : `: ${error.message} (${error.code})`;
-  const advice = `Its output: dari logs ${record.id}. To send it again: dari message retry ${record.id}`;
+  const advice = `Show its output: dari logs ${record.id}. Retry it: dari message retry ${record.id}`;
   return `message ${record.id} ${record.status}${why}${record.status === "failed" ? `\n${advice}` : ""}`;
 }

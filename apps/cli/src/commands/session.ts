@@ -60,7 +60,7 @@ function addCreateCommand(session: Command, io: Io): void {
     .option("--version-id <id>", "a ready version (default: the active one)")
     .option("--metadata <key=value>", "add a metadata pair; repeatable", collectOption, [])
     .addOption(
-      new Option("--on-busy <choice>", "what happens to a message while another one runs").choices(onBusyChoices),
+      new Option("--on-busy <choice>", "what to do if the session is busy (default: enqueue)").choices(onBusyChoices),
     )
     .action(async (agent: string | undefined, options: CreateOptions, command: Command) => {
       const { output, client, connection, signal } = createContext(io, command);
@@ -122,7 +122,10 @@ function addFilesCommand(session: Command, io: Io): void {
           error instanceof ApiError && error.code === "not_found" && error.detail.startsWith("directory ");
         // Programs get the platform's own error.
         if (!mayBeFile || output.isJson) throw error;
-        throw new CliError(`${error.detail}; of a file: --output <file>, or --output -`, exitCodes.notFound);
+        throw new CliError(
+          `${error.detail}; to download a file, add --output <file> (- for standard output)`,
+          exitCodes.notFound,
+        );
       });
       output.result(listing, () => {
         const rows = listing.entries.map((entry) => [entry.path, entry.type, String(entry.size_bytes ?? "")]);

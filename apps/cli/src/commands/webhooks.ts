@@ -34,7 +34,7 @@ export function addWebhookCommands(program: Command, io: Io): void {
 }
 
 function eventOption(): Option {
-  return new Option("--event <type...>", "event types (default: the ends of messages)").choices(eventTypes);
+  return new Option("--event <type...>", "event types (default: events that end a message)").choices(eventTypes);
 }
 
 function addEndpointCommands(webhooks: Command, io: Io): void {
@@ -97,7 +97,7 @@ function addChangeCommands(webhooks: Command, io: Io): void {
     });
   webhooks
     .command("rotate <id>")
-    .description("replace the secret and print it once; the old one also signs for 24 hours")
+    .description("replace the secret and print it once; deliveries are signed with both secrets for 24 hours")
     .addOption(organizationOption())
     .action(async (id: string, { org }: OrganizationOption, command: Command) => {
       const { output, client, signal } = createContext(io, command);
@@ -108,7 +108,7 @@ function addChangeCommands(webhooks: Command, io: Io): void {
 }
 
 function changeOf(options: SetOptions): UpdateWebhookEndpointRequest {
-  if (options.enable === true && options.disable === true) throw invalid("give either --enable or --disable");
+  if (options.enable === true && options.disable === true) throw invalid("pass --enable or --disable, not both");
   const status = options.enable === true ? "enabled" : options.disable === true ? "disabled" : undefined;
   const change: UpdateWebhookEndpointRequest = {
     ...given({ url: options.url, event_types: options.event, description: options.description, status }),
@@ -125,7 +125,7 @@ function addDeliveryCommands(webhooks: Command, io: Io): void {
     .action(async (id: string, { org }: OrganizationOption, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const reply = await (await client()).testWebhookEndpoint(id, org, { signal });
-      output.result(reply, () => `${reply.id} is on its way; see: dari webhooks deliveries ${id}`);
+      output.result(reply, () => `${reply.id} queued; see: dari webhooks deliveries ${id}`);
     });
   webhooks
     .command("deliveries <id>")
@@ -146,11 +146,11 @@ function addDeliveryCommands(webhooks: Command, io: Io): void {
     );
   webhooks
     .command("resend <id> <delivery>")
-    .description("send a delivery again now, with a full set of attempts")
+    .description("retry a delivery now, with ten new attempts")
     .addOption(organizationOption())
     .action(async (id: string, delivery: string, { org }: OrganizationOption, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const reply = await (await client()).resendWebhookDelivery(id, delivery, org, { signal });
-      output.result(reply, () => `${delivery} is sent again`);
+      output.result(reply, () => `${delivery} queued again`);
     });
 }
