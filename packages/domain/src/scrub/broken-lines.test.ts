@@ -134,8 +134,9 @@ test("what lies far apart is no secret, and what waits is bounded", () => {
 
 test("a secret of very many lines costs no more than many secrets", () => {
   const long = Array.from({ length: 60_000 }, (_, n) => `line ${n} of a secret`).join("\n");
-  const start = performance.now();
+  const start = process.cpuUsage();
   const shown = createScrubber(new Map([["LONG", long]])).text(long.slice(0, 10_000));
-  expect(performance.now() - start).toBeLessThan(2_000);
+  const { user, system } = process.cpuUsage(start);
+  expect((user + system) / 1000).toBeLessThan(2_000);
   expect(shown).toBe("[redacted:LONG]");
 });
