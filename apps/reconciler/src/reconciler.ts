@@ -106,10 +106,8 @@ export function startReconciler(services: Services, options: ReconcilerOptions, 
 }
 
 /**
- *
  * Repairs the queue. One process at a time is enough; several are safe. Returns the function that runs the repairs at
  * once, for turns that are due again and must not wait for their jobs.
- *
  */
 function startQueueLoops(
   context: Parameters<typeof createJobRepair>[0],

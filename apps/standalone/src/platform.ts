@@ -30,10 +30,8 @@ export interface Platform {
 const loopbackHosts = new Set(["127.0.0.1", "::1", "localhost"]);
 
 /**
- *
  * Starts everything in order on the stack, which stops it in reverse. `say` gets a line for each slow step. Throws the
  * reason of `signal` when it aborts before the end; `stopNow` ends the waits of the stack's close.
- *
  */
 export async function startPlatform(
   config: StandaloneConfig,

@@ -57,27 +57,21 @@ export interface SignedUrls {
   /** A URL for GET, also of a range. The object may not exist. */
   forDownload(key: string, terms: DownloadTerms): Promise<string>;
   /**
-   *
    * Returns a URL for a PUT of exactly these bytes, if the server enforces the signature. It can be used several times
    * until it expires. The caller checks what was uploaded.
-   *
    */
   forUpload(key: string, terms: UploadTerms): Promise<SignedUpload>;
 }
 
 /**
- *
  * Keys are `[A-Za-z0-9._/-]`, at most 900 bytes, with segments of 1 to 200 bytes that are never `.` or `..`; any other
  * key is a TypeError. A key is never both an object and the folder of another, because a disk cannot store that.
- *
  */
 export interface BlobStore {
   /**
-   *
    * Streams to storage. The object becomes visible only when it is complete; if the body throws, nothing remains. An
    * existing object is overwritten (keys name immutable content).
    * @throws BlobTooLargeError when the body is longer than `maxBytes`; nothing remains.
-   *
    */
   put(key: string, body: BlobBody, options?: PutOptions): Promise<PutResult>;
   /**
@@ -86,10 +80,8 @@ export interface BlobStore {
    */
   get(key: string, range?: BlobRange): Promise<Readable>;
   /**
-   *
    * Like `get`, but reads all of it into memory, and retries when the connection breaks.
    * @throws BlobNotFoundError
-   *
    */
   read(key: string, range?: BlobRange): Promise<Buffer>;
   /**

@@ -9,12 +9,10 @@ export interface DependencyLayerRef {
 
 export interface DependencyLayerRegistry {
   /**
-   *
    * Returns the layer of this key: an existing one, or the result of `make`. Of all concurrent callers in the
    * organization, on any machine, one makes it and the others wait; if that one fails or dies, another takes over.
    * `make` gets its own signal, which also aborts when the caller loses its claim on the layer.
    * @throws what `make` throws; the signal's reason.
-   *
    */
   obtain(
     key: string,

@@ -44,10 +44,8 @@ export function quoteName(raw: string): string {
 }
 
 /**
- *
  * Refuses two entries that would collide on a disk: equal names (also if equal only after Unicode NFC), or a file where
  * another entry needs a directory.
- *
  */
 export class NameRegistry {
   readonly #files = new Set<string>();

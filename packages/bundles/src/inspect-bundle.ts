@@ -15,11 +15,9 @@ export type BundleInspection =
 export const manifestFilename = "dari.yml";
 
 /**
- *
  * Reads a local tar.gz once, as a stream, and refuses hostile or oversized ones with a reason that is safe to show.
  * `manifest` is the text of dari.yml at the root.
  * @throws only for faults of the platform: a file that cannot be read, an abort.
- *
  */
 export async function inspectBundle(options: {
   file: string;

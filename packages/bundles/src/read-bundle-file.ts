@@ -19,10 +19,8 @@ class FileFound extends Error {
 }
 
 /**
- *
  * Returns the file at `path`, with or without a leading `/` or `./`; undefined if the bundle has no such file.
  * @throws BundleRefusedError for an archive that `inspectBundle` refuses, as far as it is read.
- *
  */
 export async function readBundleFile(options: {
   file: string;

@@ -5,11 +5,9 @@ import { dirname, join } from "node:path";
 import { readBundle, type BundleLimits, type BundleEntry } from "./read-bundle.ts";
 
 /**
- *
  * Writes the bundle's files below `dir`, which must not exist yet, so that nothing in it can be a link to elsewhere.
  * Files are created, never overwritten, with mode 0755 or 0644.
  * @throws BundleRefusedError as `readBundle` does; the caller removes the files written so far.
- *
  */
 export async function unpackBundle(options: {
   file: string;

@@ -38,10 +38,8 @@ export type Derived<Name extends RouteName> = (
 ) => Promise<ReplyOf<Name>>;
 
 /**
- *
  * Derives methods of JSON routes. The organization defaults to the key's own, an optional body to an empty one. Lists
  * take a page. Routes with other queries have hand-written methods.
- *
  */
 export function createDeriver({ call }: Transport) {
   const derived = <Name extends RouteName>(name: Name): Derived<Name> => {

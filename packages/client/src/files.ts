@@ -46,10 +46,8 @@ export function fileCalls(transport: Transport) {
     },
 
     /**
-     *
      * Writes a file of a session's workspace while no turn of it runs. There is no time limit. `ifMatch`: only replaces
      * the file with this ETag; `ifNoneMatch: "*"`: only creates a file.
-     *
      */
     writeSessionFile: (
       sessionId: string,

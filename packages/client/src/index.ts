@@ -20,11 +20,9 @@ import { usageCalls } from "./usage.ts";
 import { webhookCalls } from "./webhooks.ts";
 
 /**
- *
  * Creates a client of one platform. Calls throw `ApiError` if the platform refuses, `ConnectionError` if it cannot be
  * reached, and the signal's reason when that aborts. Only reads are retried, a few times, if the platform cannot be
  * reached or answers 503.
- *
  */
 export function createClient(options: ClientOptions) {
   const transport = createTransport(options);

@@ -7,10 +7,8 @@ export function inputCalls(transport: Transport) {
   const { derived } = createDeriver(transport);
   return {
     /**
-     *
      * Answers an input of a message (`inputs` of its record) and returns the record; the turn then continues. A waiting
      * message has not ended: `waitForMessage` keeps waiting, and reports it to `onRecord`.
-     *
      */
     answerInput: derived("answerInput"),
   };

@@ -46,10 +46,8 @@ export function operatorCalls(transport: Transport) {
       call("getOperatorHealth", { path: {}, options: { timeoutMs: healthTimeoutMs, ...options } }),
 
     /**
-     *
      * Checks whether stored objects exist and are intact; `next` is the `after` of the next step. `deep` reads every
      * byte of snapshots. For operators.
-     *
      */
     checkStore: (step: { after?: string; limit?: number; deep?: boolean } = {}, options?: CallOptions) =>
       call("checkStore", {

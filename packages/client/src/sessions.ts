@@ -60,10 +60,8 @@ export function sessionCalls(transport: Transport) {
     sendAgentMessage: derived("sendAgentMessage"),
 
     /**
-     *
      * Sends a message and returns its terminal record. It sends asynchronously and then polls the record, because fetch
      * gives up on a reply whose headers take 300 seconds, and a turn may take hours.
-     *
      */
     async sendMessage(sessionId: string, body: MessageContent, options: WaitOptions = {}): Promise<MessageRecord> {
       return waitForMessage(await sendMessageAsync(sessionId, body, options), options);

@@ -25,10 +25,8 @@ export interface FieldIssue {
 }
 
 /**
- *
  * A refusal that a caller may see. `detail` is public; `cause` is not and only goes to the log. `issues` lists all
  * problems of a body or manifest.
- *
  */
 export class AppError extends Error {
   override readonly name = "AppError";

@@ -35,10 +35,8 @@ const bodyLength = 26;
 const bodyPattern = /^[0-7][0-9a-hjkmnp-tv-z]{25}$/;
 
 /**
- *
  * Creates an id: 48 bits of milliseconds and 80 random bits in lower-case Crockford base 32, so that ids of one kind
  * sort by creation time to the millisecond.
- *
  */
 export function newId<K extends IdKind>(kind: K, nowMs: number = Date.now()): Id<K> {
   return `${idPrefixes[kind]}_${encodeTime(nowMs)}${encodeRandom()}`;

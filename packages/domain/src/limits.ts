@@ -111,10 +111,8 @@ export const limits = {
   /** How long the sessions that a call started can be read. Milliseconds. */
   batchKeepMs: 30 * 24 * 3_600_000,
   /**
-   *
    * While both lanes of an organization wait, one in this many of its turns is a background turn, and background turns
    * use at most the same part of its slots (at least one slot).
-   *
    */
   backgroundOneIn: 5,
   /** The highest `max_concurrency` of an agent or a batch. */
@@ -155,10 +153,8 @@ export const limits = {
   messagesPerMinute: 120_000,
   uploadBytesPerHour: 4 * 1024 ** 4,
   /**
-   *
    * Failed messages that one call retries. It is one transaction, which keeps their sessions' workers from renewing
    * leases.
-   *
    */
   bulkRetryMax: 200,
   bulkRetryDefault: 100,
@@ -166,10 +162,8 @@ export const limits = {
   /** Uploaded files. */
   fileBytes: 5 * GiB,
   /**
-   *
    * Disk space of one API process for workspace files, imports and bundles that are being checked. An organization may
    * use half of it.
-   *
    */
   scratchBytes: 32 * GiB,
   filenameBytes: 255,
@@ -199,10 +193,8 @@ export const limits = {
   workspaceFiles: 200_000,
   workspaceFileBytes: 5 * GiB,
   /**
-   *
    * The holes of all sparse files that a turn wrote. They use no disk, but the worker hashes and packs them like other
    * bytes.
-   *
    */
   workspaceHoleBytes: 1 * GiB,
   workspacePathBytes: 4096,

@@ -4,10 +4,8 @@ import { AppError } from "./app-error.ts";
 import { limits } from "./limits.ts";
 
 /**
- *
  * Normalizes a client's path: absolute, without a trailing slash, with `/workspace` read as `/`.
  * @throws AppError `invalid` for `..`, NUL, invalid UTF-8, or a path that is too long.
- *
  */
 export function normalizeWorkspacePath(input: string): string {
   if (input.includes("\0")) throw invalidPath("must not contain NUL");

@@ -19,10 +19,8 @@ export interface TurnDelivery {
 }
 
 /**
- *
  * `ready`: a session waits for dispatch. `slot`: a worker's slot is free. `dispatched`: a turn can be pulled.
  * `message`: that message's row has changed.
- *
  */
 export type WakeTopic = "ready" | "slot" | "dispatched" | "message" | "session" | "build" | "cancel";
 

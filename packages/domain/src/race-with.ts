@@ -1,10 +1,8 @@
 // Waits for many events that share one end.
 
 /**
- *
  * Returns a function like `Promise.race([each, end])`, for many `each` and one `end` that comes much later. A race
  * would keep the result of every `each` in memory until `end` settles.
- *
  */
 export function createRaceWith<End>(end: Promise<End>): <Each>(each: Promise<Each>) => Promise<Each | End> {
   const waiting = new Set<() => void>();

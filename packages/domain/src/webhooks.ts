@@ -4,10 +4,8 @@ const minute = 60;
 const hour = 60 * minute;
 
 /**
- *
  * Seconds between the attempts of one delivery: ten attempts over a little more than three days. A receiver that is
  * down for a weekend misses nothing.
- *
  */
 export const webhookRetrySeconds: readonly number[] = [
   5,
@@ -28,11 +26,9 @@ export const webhookAttemptsMax = webhookRetrySeconds.length + 1;
 const retryAfterMax = 24 * hour;
 
 /**
- *
  * Milliseconds until the attempt after the `attempt`-th, counted from 1; undefined if that was the last one. The
  * schedule's interval varies by 10 percent with `random` (0 to 1), and is never shorter than the receiver asked for, in
  * seconds.
- *
  */
 export function webhookRetryMs(attempt: number, random: number, retryAfterSeconds = 0): number | undefined {
   const seconds = webhookRetrySeconds[attempt - 1];

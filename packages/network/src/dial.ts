@@ -15,10 +15,8 @@ export class EgressRefusedError extends Error {
 }
 
 /**
- *
  * A name has no address, or none that is allowed. Message and status are the same for both; otherwise a tenant could
  * find out which names the operator's private DNS has.
- *
  */
 export class NoPublicAddressError extends Error {
   override readonly name = "NoPublicAddressError";

@@ -10,10 +10,8 @@ const disconnectMs = 200;
 /** For callers with a fallback, which must not wait long for a silent Redis. Milliseconds. */
 const promptMs = 1_000;
 /**
- *
  * For the non-blocking commands of a consumer. ioredis keeps the timers of commands that it meant to resend after a
  * lost connection, so a process cannot end sooner than this. Milliseconds.
- *
  */
 const consumerMs = 1_500;
 /** BullMQ blocks for up to ten seconds. */
@@ -30,11 +28,9 @@ export function connectWaiting(url: string): Redis {
 }
 
 /**
- *
  * ioredis sends its own commands, such as the subscriptions after a lost connection, and does not handle their
  * failures: a connection that is closed meanwhile would end the process. A caller that awaits a command still gets its
  * error.
- *
  */
 class HeardRedis extends Redis {
   override sendCommand(...command: Parameters<Redis["sendCommand"]>): unknown {
@@ -67,10 +63,8 @@ export class ConsumerRedis extends HeardRedis {
 }
 
 /**
- *
  * BullMQ's connection drops its listeners when it is closed, and may emit the error of its opening after that, or
  * before there is a listener: a Redis that is silent until then would end the process.
- *
  */
 export function keepSubscribed(connection: RedisConnection): void {
   const removeAll = connection.removeAllListeners.bind(connection);

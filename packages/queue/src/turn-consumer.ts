@@ -30,10 +30,8 @@ export interface TurnConsumer {
 const maxStalledCount = 1_000_000;
 const closeMs = 1_000;
 /**
- *
  * The interval between passes over the active jobs. A job whose lock has expired is redelivered by the second pass
  * after that. Every consumer may run the passes, also one with a long lock. Milliseconds.
- *
  */
 const stalledCheckMs = 5_000;
 

@@ -80,10 +80,8 @@ export function parseTurnJob(jobId: string, text: string | null): TurnJobData | 
 const retryMark = "TurnRetry: ";
 
 /**
- *
  * Thrown into BullMQ for another attempt, with the delay that the database has decided. The due time, by this machine's
  * clock, is in its stack, which is written in the same step that delays the job.
- *
  */
 export class TurnRetry extends Error {
   override readonly name = "TurnRetry";
@@ -122,10 +120,8 @@ export function describeTrace(trace: string): string {
 }
 
 /**
- *
  * Whether a taken job was `failed` before, so that somebody has retried it. A job that is redelivered because its
  * worker died was not, whatever the rows say: its last trace is that of a retry, or it has none.
- *
  */
 export function wasFailed(stacktrace: unknown): boolean {
   const last: unknown = Array.isArray(stacktrace) ? stacktrace.at(-1) : undefined;
@@ -136,10 +132,8 @@ export function wasFailed(stacktrace: unknown): boolean {
 const skewMs = 2_000;
 
 /**
- *
  * Returns whether a job came early because somebody promoted it. A job becomes due by the clock of the worker that
  * takes it, so with a correct clock it never comes early by itself.
- *
  */
 export function wasPromoted(job: { stacktrace: unknown; timestamp: number; opts: { delay?: number } }): boolean {
   const last: unknown = Array.isArray(job.stacktrace) ? job.stacktrace.at(-1) : undefined;

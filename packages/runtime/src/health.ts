@@ -41,11 +41,9 @@ export interface HealthServer extends AsyncDisposable {
 }
 
 /**
- *
  * Listens on `host` (default 127.0.0.1). GET /healthz: 200 while the process answers at all. GET /readyz: 200 while
  * every check passes, else 503, with the report and the counters as JSON. GET /metrics: for Prometheus. No key is
  * needed, because the port is for operators. Port 0 picks a free one.
- *
  */
 export async function serveHealth(options: {
   readonly port: number;

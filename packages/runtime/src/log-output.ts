@@ -58,10 +58,8 @@ interface Outlet {
 }
 
 /**
- *
  * Writes at once as much as the reader accepts, so that no write is ever pending. A blocking write to a pipe, on any
  * thread, would keep the process from ending until somebody reads.
- *
  */
 function toPipe(fd: 1 | 2, waiting: Backlog): Outlet {
   let piece: Buffer = Buffer.alloc(0);

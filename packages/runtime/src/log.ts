@@ -34,10 +34,8 @@ export interface LoggerOptions {
   /** Default: standard output. */
   readonly destination?: DestinationStream;
   /**
-   *
    * Called for every line, also below the level, with the line's own fields unchanged, so that one call is both an
    * event's line and its metric. Must not throw.
-   *
    */
   readonly observe?: (fields: object, event: string) => void;
 }

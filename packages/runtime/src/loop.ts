@@ -32,10 +32,8 @@ export interface Loop extends AsyncDisposable {
 const failureLogEveryMs = 10_000;
 
 /**
- *
  * Runs at once, then every `everyMs`, counted from the start. A slow run skips the runs it missed. Stops when `signal`
  * aborts or the loop is disposed.
- *
  */
 export function loop(options: LoopOptions): Loop {
   const stop = new AbortController();

@@ -18,10 +18,8 @@ export interface RunMainOptions {
 }
 
 /**
- *
  * Opens its resources on `stack`, works until `signal` aborts or the work is done, and returns. `stopNow` aborts at the
  * second signal: resources that are closed from then on no longer wait for running work.
- *
  */
 export type Main = (signal: AbortSignal, stack: AsyncDisposableStack, stopNow: AbortSignal) => Promise<void>;
 
@@ -32,13 +30,11 @@ const exitCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 type StopSignal = keyof typeof exitCodes;
 
 /**
- *
  * Runs `main` to its end. SIGTERM, SIGINT or SIGHUP aborts the signal (a drain, exit code 0), and so does an output
  * that has lost its reader. A second, deliberate signal aborts `stopNow`; a third exits at once. The resources on the
  * stack are closed in reverse order when `main` returns or throws. The process ends because nothing is left to run.
  * Otherwise the watchdog names on standard error what is open, and exits: with code 1, unless only timers are left.
  * ioredis leaves those of commands that it meant to repeat; nothing waits for them.
- *
  */
 export async function runMain(main: Main, options: RunMainOptions = {}): Promise<void> {
   const life: Life = { options, draining: new AbortController(), stopNow: new AbortController(), isClosed: false };

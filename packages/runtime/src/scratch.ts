@@ -21,11 +21,9 @@ export interface ScratchSpace {
 export interface Scratch extends AsyncDisposable {
   readonly dir: string;
   /**
-   *
    * Reserves this many more bytes, before they are written.
    * @throws AppError `too_large` if it could never fit; `limit_exceeded` while the organization's other calls use the
    *   space, `unavailable` while all calls together do.
-   *
    */
   take(bytes: number): void;
 }

@@ -5,10 +5,8 @@ import { createWriteStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
 
 /**
- *
  * Writes `source` to a new file and returns its size and SHA-256. `before` is called with each piece's bytes and the
  * total before the piece is written; if it throws, the writing ends. `mode`: of the file (default 0o600).
- *
  */
 export async function writeHashed(
   source: AsyncIterable<Uint8Array>,

@@ -32,10 +32,8 @@ export async function createTestOrganizations(db: Database, count: number, versi
 }
 
 /**
- *
  * Creates `messages` waiting messages, each in its own ready session, distributed over the organizations; then updates
  * the statistics. `text`: of each message.
- *
  */
 export async function fillBacklog(
   db: Database,

@@ -19,10 +19,8 @@ export interface TestDatabase {
 const migratedDatabaseLock = 0x74657374;
 
 /**
- *
  * Clones the migrated database; creates it first if the server has none of this schema. The server is the one that the
  * test run started, or the development server of this machine.
- *
  */
 export async function createTestDatabase(options: { poolMax?: number } = {}): Promise<TestDatabase> {
   const server = process.env["DARI_TEST_DATABASE_URL_RESOLVED"] ?? "postgres://dari@127.0.0.1:5999/postgres";

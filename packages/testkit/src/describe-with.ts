@@ -10,10 +10,8 @@ interface JestGlobals {
 }
 
 /**
- *
  * Declares a suite on a real service. If the machine lacks it, one skipped test says so and how to get it; a service
  * that DARI_TEST_REQUIRE names ends the run before any suite.
- *
  */
 export function describeWith<N extends ServiceName>(
   name: N,

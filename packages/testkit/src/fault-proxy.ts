@@ -204,11 +204,7 @@ function breakOff({ client, server }: Line): void {
   reset(server);
 }
 
-/**
- *
- * Uses a reset if possible. A socket that is being ended or is not yet connected cannot be reset, and would leak.
- *
- */
+/** Uses a reset if possible. A socket that is being ended or is not yet connected cannot be reset, and would leak. */
 function reset(socket: Socket): void {
   if (socket.writableEnded || socket.connecting) socket.destroy();
   else socket.resetAndDestroy();

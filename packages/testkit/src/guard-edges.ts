@@ -17,10 +17,8 @@ const guards: readonly Guard[] = [
 export const unguardEdgesSql = "select set_config('dari.unguarded', 'on', true)";
 
 /**
- *
  * Returns the statements that make the database refuse an undeclared edge. They can be repeated. The error has its own
  * code, because functions that survive a broken row catch the usual ones.
- *
  */
 export function edgeGuardSql(): string {
   return [refusal, ...guards.map(triggerOf)].join("\n");

@@ -11,10 +11,8 @@ export interface WaitOptions {
 }
 
 /**
- *
  * Calls `condition` until it returns something other than undefined or false, and returns that. Throws if it has not
  * after `timeoutMs`; an error of the last try is its cause.
- *
  */
 export async function waitUntil<T>(
   condition: () => T | undefined | false | Promise<T | undefined | false>,

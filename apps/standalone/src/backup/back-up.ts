@@ -41,11 +41,9 @@ const ofCluster: Selection = (relative) => {
 };
 
 /**
- *
  * Backs up `dataDir` into `target`, which must be missing or empty. First the database, then its objects: an object
  * that a row references is never rewritten, and is deleted one hour after its last reference at the earliest. Throws if
  * the database is not in the data directory.
- *
  */
 export async function backUp(
   { dataDir, target, withOnlineBackup }: BackupParts,

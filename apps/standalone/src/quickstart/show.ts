@@ -37,10 +37,8 @@ export interface CliOptions {
 }
 
 /**
- *
  * Runs the real `dari` command in front of the user and returns its output.
  * @throws when it fails, or the reason of the signal
- *
  */
 export async function dari(args: readonly string[], options: CliOptions): Promise<string> {
   command(`dari ${args.join(" ")}`);

@@ -75,10 +75,8 @@ function text(json: Record<string, unknown>, key: string): string {
 }
 
 /**
- *
  * Adds the credentials that both examples name, unless the organization already has them. The values are made up,
  * because the examples need no model.
- *
  */
 export async function addCredentials(options: Omit<SixSteps, "example" | "language">): Promise<void> {
   const { apiUrl, apiKey, checkout, environment, signal } = options;

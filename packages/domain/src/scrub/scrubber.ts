@@ -6,10 +6,8 @@ import { createBrokenNeedles, createNeedles } from "./needles.ts";
 /** A text that arrives in pieces. */
 export interface ScrubStream {
   /**
-   *
    * Returns what can be shown so far. A possible beginning of a secret waits for the next piece: at most 63 units,
    * which is less than the longest secret, plus the separators if it may be broken into lines, at most 64 units each.
-   *
    */
   write(piece: string): string;
   /** Returns the rest. Nothing may be written afterwards. */
@@ -39,10 +37,8 @@ const untouched: Scrubber = {
 };
 
 /**
- *
  * Values of fewer than 8 UTF-16 units are not searched for. Never throws on any text. The first text pays for building
  * the automaton (about 0.1 ms per secret).
- *
  */
 export function createScrubber(
   secrets: ReadonlyMap<string, string> | readonly (readonly [name: string, value: string])[],

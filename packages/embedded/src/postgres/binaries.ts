@@ -32,10 +32,8 @@ interface Link {
 }
 
 /**
- *
  * Creates the links that the package's install script would create (install scripts do not run). Idempotent, also when
  * two processes do it concurrently. Returns false if this user may not write there.
- *
  */
 export function createMissingLinks(root: string): boolean {
   const list = path.join(root, "pg-symlinks.json");
@@ -58,10 +56,8 @@ export function createMissingLinks(root: string): boolean {
 }
 
 /**
- *
  * Copies the binaries (61 MB) to `parent`, where any user can run them; once per version. For a checkout that
  * PostgreSQL's user cannot reach, or whose files this user may not complete.
- *
  */
 export function copyBinaries(binaries: Binaries, parent: string): string {
   const ownUid = process.getuid?.() ?? 0;

@@ -27,11 +27,9 @@ const stateName = "dari-launcher.json";
 const isState = (value: Partial<ClusterState>): boolean => typeof value.password === "string";
 
 /**
- *
  * Returns this launcher's cluster, created by initdb if there is none (0.7 s; longer when `sync` waits for the disk).
  * It works in a directory that is renamed at the end: a crash leaves no partial cluster, and of two concurrent starts
  * one wins.
- *
  */
 export async function openCluster(launcher: Launcher, options: { readonly sync: boolean }): Promise<Cluster> {
   const dir = path.join(launcher.home, "cluster");

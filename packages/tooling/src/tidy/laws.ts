@@ -70,10 +70,8 @@ export const controlAreas = [
 ] as const;
 
 /**
- *
  * Programs that never run an agent. They load none of these packages and vendors, not even through others: that code
  * starts programs of tenants, and these programs hold the secrets of all tenants.
- *
  */
 export const runsNoAgents: Readonly<Record<"programs" | "packages" | "vendors", readonly string[]>> = {
   programs: ["apps/api/src/main.ts", "apps/reconciler/src/main.ts"],
@@ -105,10 +103,8 @@ export const assembledOnly: readonly string[] = ["blobs", "db"];
 export const assemblyFiles = /^apps\/[^/]+\/src\/(.*\/)?(main|assemble)\.ts$/;
 
 /**
- *
  * Each vendor and the only packages that may import it. An unlisted package may not be imported at all. The lab builds
  * the queues that it measures from their own libraries, and forges jobs as an attacker would.
- *
  */
 export const vendorHomes: Readonly<Record<string, readonly string[]>> = {
   "@aws-sdk/*": ["blobs"],
@@ -181,10 +177,8 @@ export const registryHosts: readonly string[] = [
 ].map((labels) => labels.join("."));
 
 /**
- *
  * Files that are known to break a law. The list may only shrink: a file that has been fixed must be removed, and a new
  * one needs a better idea instead.
- *
  */
 export const exceptions: Readonly<Record<string, readonly string[]>> = {
   "file length": ["packages/native/programs/confine.c"],

@@ -38,10 +38,8 @@ export function pythonTypes(components: Readonly<Record<string, JsonSchema>>): P
 }
 
 /**
- *
  * Adds to each arm of a union the fields that only other arms have, as fields that are never present. Without them,
  * `event.get("message_id")` of a union has type `object`.
- *
  */
 function withAbsentFields(components: Readonly<Record<string, JsonSchema>>): Readonly<Record<string, JsonSchema>> {
   const filled: Record<string, JsonSchema> = { ...components };
