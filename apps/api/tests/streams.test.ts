@@ -52,7 +52,7 @@ test("events come without any notification", async () => {
   const watching = watch((signal) => client().streamSession(sessionId, { signal }));
   await waitUntil(() => watching.seen.length > 0, { what: "the stream to be open" });
   const turn = await claimIn(api, sessionId);
-  // Not with the fixture's finish, which notifies.
+  // The fixture's `finish` would notify, and this test is about the poll.
   await turns.finishIfHeld(api.db, turn, { ending: "failed", failure: { code: "agent_error", message: "no" } });
   await waitUntil(() => typesOf(watching.seen).includes("message.failed"), { what: "the poll to find it" });
   watching.stop();

@@ -34,7 +34,7 @@ export async function sendContent(content: OpenedContent, request: Request, resp
     response.status(304).end();
     return;
   }
-  // Not with Express's method: it would add a charset to text types, and the charset is unknown.
+  // Express's own method would add a charset to text types, and the charset is unknown.
   response.setHeader("content-type", content.contentType);
   response.setHeader("content-length", length);
   if (range !== undefined) {

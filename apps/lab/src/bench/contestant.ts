@@ -38,7 +38,7 @@ export async function openContestant<T extends object>(
   name: string,
   open: (dir: string, stack: AsyncDisposableStack) => Promise<T>,
 ): Promise<T & { readonly name: string } & AsyncDisposable> {
-  // Not moved on success, because later resources are added to the same stack.
+  // The stack stays open on success, because later resources are added to it.
   const stack = new AsyncDisposableStack();
   try {
     const dir = await makeDir(name, stack);
