@@ -11,12 +11,15 @@ export const manifestJsonSchema = {
   description: "The manifest of an agent, at the root of its repository.",
   type: "object",
   additionalProperties: false,
-  required: ["name", "sdk", "entrypoint"],
+  required: ["name", "entrypoint"],
   properties: {
     name: { type: "string", minLength: 1, maxLength: limits.nameChars, description: "The agent's name." },
     sdk: {
       enum: sdks,
-      description: "How the export is run. Use `function` for a plain function, whatever framework it uses.",
+      default: "function",
+      description:
+        "How the export is run. Leave it out for a plain function, whatever framework it uses. An exported `Agent` " +
+        "or options object needs the name of its SDK.",
     },
     entrypoint: {
       type: "string",

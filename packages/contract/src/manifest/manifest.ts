@@ -1,6 +1,6 @@
 // A parsed dari.yml with every default filled in.
 
-/** `function`: no SDK that the platform knows. Every SDK also allows functions. */
+/** `function`, the default: no SDK that the platform knows. Every SDK also allows functions. */
 export const sdks = ["openai-agents", "claude-agent-sdk", "opencode", "pi", "function"] as const;
 export type Sdk = (typeof sdks)[number];
 

@@ -1,6 +1,6 @@
 // The rules of dari.yml: turns a plain value into a Manifest, or into all of its issues.
 
-import { egressHostExpected, limits, parseEgressHost, type FieldIssue } from "@dari/domain";
+import { didYouMean, egressHostExpected, limits, parseEgressHost, type FieldIssue } from "@dari/domain";
 import { languageOfEntrypoint, languages, type Manifest, sdks } from "./manifest.ts";
 
 export type ManifestResult =
@@ -19,6 +19,13 @@ export class YamlFloat {
 type Report = (path: string, message: string) => void;
 type Fields = Readonly<Record<string, unknown>>;
 
+/** The fields of each level, by the prefix of their paths. */
+const knownFields = {
+  "": ["name", "sdk", "entrypoint", "runtime", "retries", "secrets", "env", "egress"],
+  "runtime.": ["language", "version", "timeout_seconds", "max_concurrency", "reuse", "load"],
+  "retries.": ["max_attempts"],
+} as const;
+
 const environmentName = /^[A-Z_][A-Z0-9_]*$/;
 
 /**
@@ -30,10 +37,10 @@ export function normalizeManifest(value: unknown): ManifestResult {
   const issues: FieldIssue[] = [];
   const report: Report = (path, message) => void issues.push({ path, message });
 
-  refuseUnknown(value, ["name", "sdk", "entrypoint", "runtime", "retries", "secrets", "env", "egress"], "", report);
+  refuseUnknown(value, knownFields[""], "", report);
   const name = requiredText(value, "name", report);
   if (name.length > limits.nameChars) report("name", `expected at most ${limits.nameChars} characters`);
-  const sdk = readSdk(value, report);
+  const sdk = readSdk(value["sdk"], report);
   const entrypoint = readEntrypoint(value, report);
   const runtime = readRuntime(value["runtime"], entrypoint, report);
   const retries = readRetries(value["retries"], report);
@@ -54,7 +61,16 @@ function isMapping(value: unknown): value is Fields {
 
 function refuseUnknown(fields: Fields, known: readonly string[], prefix: string, report: Report): void {
   const unknown = Object.keys(fields).filter((key) => !known.includes(key));
-  for (const key of unknown.sort()) report(`${prefix}${key}`, "unsupported field");
+  for (const key of unknown.sort()) {
+    report(`${prefix}${key}`, `unsupported field${placeElsewhere(key) || didYouMean(key, known)}`);
+  }
+}
+
+/** Returns a suggestion for a field that exists on another level. */
+function placeElsewhere(key: string): string {
+  const prefixes = Object.keys(knownFields) as (keyof typeof knownFields)[];
+  const prefix = prefixes.find((one) => knownFields[one].some((field) => field === key));
+  return prefix === undefined ? "" : `; did you mean '${prefix}${key}'?`;
 }
 
 /** Returns an empty string if the field is missing or wrong, and reports that. */
@@ -77,9 +93,11 @@ function isStorable(text: string): boolean {
   return text.isWellFormed() && !text.includes("\0");
 }
 
-function readSdk(fields: Fields, report: Report): Manifest["sdk"] | undefined {
-  const advice = "; agents of every other framework run as a function: export one that calls it, and set 'function'";
-  return oneOf("sdk", requiredText(fields, "sdk", report), sdks, (path, message) => report(path, message + advice));
+/** Without `sdk`, the export is a function. */
+function readSdk(value: unknown, report: Report): Manifest["sdk"] | undefined {
+  if (value === undefined || value === null) return "function";
+  const advice = "; agents of every other framework run as a function: export one that calls it, and leave out sdk";
+  return oneOf("sdk", nonEmptyText("sdk", value, report), sdks, (path, message) => report(path, message + advice));
 }
 
 function oneOf<const Words extends readonly string[]>(
@@ -115,8 +133,7 @@ function readEntrypoint(fields: Fields, report: Report): string {
 
 function readRuntime(value: unknown, entrypoint: string, report: Report): Manifest["runtime"] | undefined {
   const fields = optionalMapping("runtime", value, report);
-  const known = ["language", "version", "timeout_seconds", "max_concurrency", "reuse", "load"];
-  refuseUnknown(fields, known, "runtime.", report);
+  refuseUnknown(fields, knownFields["runtime."], "runtime.", report);
   const language = readLanguage(fields["language"], entrypoint, report);
   const version = readVersion(fields["version"], report);
   const timeout = optionalPositiveInteger("runtime.timeout_seconds", fields["timeout_seconds"], report);
@@ -180,7 +197,7 @@ function readVersion(value: unknown, report: Report): string | undefined {
 
 function readRetries(value: unknown, report: Report): Manifest["retries"] {
   const fields = optionalMapping("retries", value, report);
-  refuseUnknown(fields, ["max_attempts"], "retries.", report);
+  refuseUnknown(fields, knownFields["retries."], "retries.", report);
   const attempts = optionalPositiveInteger("retries.max_attempts", fields["max_attempts"], report);
   if (attempts !== undefined && attempts > limits.maxAttemptsMax) {
     report("retries.max_attempts", `expected at most ${limits.maxAttemptsMax}`);

@@ -10,12 +10,12 @@ import { formatManifestIssues, parseManifest } from "./parse.ts";
 const base = "name: demo\nsdk: openai-agents\nentrypoint: src/agent.ts:agent\n";
 const sdkWords =
   "expected one of 'openai-agents', 'claude-agent-sdk', 'opencode', 'pi', 'function'; " +
-  "agents of every other framework run as a function: export one that calls it, and set 'function'";
+  "agents of every other framework run as a function: export one that calls it, and leave out sdk";
 const reference = "expected a '<module-or-path>:<export>' reference";
 const inside = "expected a path inside the repository: not absolute, without '..'";
 const askLanguage = "field is required if the entrypoint has no known suffix; expected one of 'python', 'typescript'";
 const topLevel = "manifest: expected a top-level mapping";
-const threeRequired = ["name: field is required", "sdk: field is required", "entrypoint: field is required"];
+const bothRequired = ["name: field is required", "entrypoint: field is required"];
 const secretList = "expected a list of secret names; secret values must not live in the manifest";
 const quote = (version: string) =>
   `runtime.version: expected a non-empty string: quote the version, as in "${version}"`;
@@ -26,9 +26,9 @@ function with_(entrypoint: string): string {
 }
 
 const refused: [title: string, text: string, issues: string[]][] = [
-  ["an empty text", "", threeRequired],
-  ["only comments", "# later\n\n", threeRequired],
-  ["an empty mapping", "{}", threeRequired],
+  ["an empty text", "", bothRequired],
+  ["only comments", "# later\n\n", bothRequired],
+  ["an empty mapping", "{}", bothRequired],
   ["null", "null", [topLevel]],
   ["a tilde", "~", [topLevel]],
   ["a list", "- a", [topLevel]],
@@ -79,7 +79,19 @@ const refused: [title: string, text: string, issues: string[]][] = [
       "entrypoint: expected a non-empty string",
     ],
   ],
-  ["null required fields", "name:\nsdk: ~\nentrypoint: null", threeRequired],
+  [
+    "misspelled fields, and fields of another level",
+    `${base}runtme: {}\nlanguage: python\nretries: {attempts: 2}\nruntime: {timeout: 3, load_every: x, name: y}`,
+    [
+      "language: unsupported field; did you mean 'runtime.language'?",
+      "runtme: unsupported field; did you mean 'runtime'?",
+      "runtime.load_every: unsupported field; did you mean 'load'?",
+      "runtime.name: unsupported field; did you mean 'name'?",
+      "runtime.timeout: unsupported field; did you mean 'timeout_seconds'?",
+      "retries.attempts: unsupported field; did you mean 'max_attempts'?",
+    ],
+  ],
+  ["null required fields", "name:\nentrypoint: null", bothRequired],
   [
     "required fields of other types",
     "name: 1\nsdk: true\nentrypoint: [a]",
@@ -222,6 +234,10 @@ describe("a manifest that is accepted", () => {
       secrets: [],
       env: {},
     });
+  });
+
+  test.each(["", "sdk:\n", "sdk: ~\n", "sdk: function\n"])("is a function with %j", (line) => {
+    expect(parsed(`name: demo\n${line}entrypoint: agent.py:agent`).sdk).toBe("function");
   });
 
   test("keeps what it says", () => {
