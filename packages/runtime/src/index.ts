@@ -11,7 +11,13 @@ export {
   withDefault,
   withoutDefault,
 } from "./config/field.ts";
-export { ConfigError, readConfig, type ConfigProblem, type Environment } from "./config/read-config.ts";
+export {
+  ConfigError,
+  readConfig,
+  typingErrorsMax,
+  type ConfigProblem,
+  type Environment,
+} from "./config/read-config.ts";
 export { describeConfig, type ConfigOf, type ConfigSpec } from "./config/spec.ts";
 export { checkHealth, serveHealth, type HealthChecks, type HealthServer } from "./health.ts";
 export { createLogger, logLevels, type LogLevel, type LogMethod, type Logger } from "./log.ts";

@@ -56,6 +56,19 @@ describe("readConfig", () => {
     });
   });
 
+  test("a misspelled setting is refused, and other variables are ignored", () => {
+    const slots = integer({ env: "DARI_WORKER_SLOTS", default: 4 });
+    const own = { slots, port: integer({ env: "DARI_PORT", default: 1 }) };
+    const wrong = { DARI_WORKR_SLOTS: "8", DARI_WOKRER_SLOT: "8", DARI_PRT: "80" };
+    expect(() => readConfig(own, wrong)).toThrow(
+      "- DARI_WORKR_SLOTS: unknown setting; did you mean 'DARI_WORKER_SLOTS'?\n" +
+        "- DARI_WOKRER_SLOT: unknown setting; did you mean 'DARI_WORKER_SLOTS'?\n" +
+        "- DARI_PRT: unknown setting; did you mean 'DARI_PORT'?",
+    );
+    const others = { DARI_HOST: "0.0.0.0", DARI_BUILD_SLOTS: "2", DARI_API_KEY: "x", DARI_WORKR_SLOTS: "" };
+    expect(readConfig(own, { ...others, DARI_WORKER_SLOTS: "9" })).toEqual({ slots: 9, port: 1 });
+  });
+
   test("a setting with another default is the same otherwise", () => {
     const [port, endpoint] = [withDefault(spec.port, 80), withDefault(spec.s3.endpoint, "http://s3.local")];
     const other = { port, endpoint };

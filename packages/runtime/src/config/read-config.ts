@@ -1,7 +1,8 @@
 // Reads a whole specification from a given environment once. Reports all problems together.
 
+import { similarWord } from "@dari/domain";
 import { StartError } from "../start-error.ts";
-import { isField, type ConfigOf, type ConfigSpec } from "./spec.ts";
+import { describeConfig, isField, type ConfigOf, type ConfigSpec } from "./spec.ts";
 import type { Field } from "./field.ts";
 
 export interface ConfigProblem {
@@ -30,18 +31,38 @@ export interface ReadConfigOptions<S extends ConfigSpec> {
 
 /**
  * Reads `spec` from `env` into a deeply frozen object of the same shape. An empty variable counts as unset.
- * Throws one ConfigError that lists all problems.
+ * Throws one ConfigError that lists all problems, with variables whose name is almost that of a setting.
  */
 export function readConfig<const S extends ConfigSpec>(
   spec: S,
   env: Environment,
   options: ReadConfigOptions<S> = {},
 ): ConfigOf<S> {
-  const problems: ConfigProblem[] = [];
+  const problems: ConfigProblem[] = misspelledSettings(spec, env);
   const config = readGroup(spec, env, problems) as ConfigOf<S>;
   if (problems.length === 0) problems.push(...(options.check?.(config) ?? []));
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
+}
+
+/**
+ * Other variables are ignored: several programs can have the same environment. A test makes sure that the names of all
+ * settings differ by more than a typing error.
+ */
+function misspelledSettings(spec: ConfigSpec, env: Environment): ConfigProblem[] {
+  const known = describeConfig(spec).map((row) => row.env);
+  return Object.keys(env).flatMap((name) => {
+    if (!name.startsWith("DARI_") || env[name] === "" || known.includes(name)) return [];
+    const meant = similarWord(name, known, typingErrorsMax);
+    return meant === undefined ? [] : [{ env: name, message: `unknown setting; did you mean '${meant}'?` }];
+  });
+}
+
+const shortNameChars = 12;
+
+/** Returns how many typing errors a setting's name can have to be recognized. */
+export function typingErrorsMax(name: string): number {
+  return name.length < shortNameChars ? 1 : 2;
 }
 
 function readGroup(spec: ConfigSpec, env: Environment, problems: ConfigProblem[]): object {

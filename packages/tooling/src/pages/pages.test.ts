@@ -3,6 +3,8 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { expect, test } from "@jest/globals";
+import { similarWord } from "@dari/domain";
+import { typingErrorsMax } from "@dari/runtime";
 import { guaranteesOf, evidence, type Evidence } from "@dari/sandbox";
 import { renderPages } from "./pages.ts";
 import { renderPythonClient } from "./python-client/render.ts";
@@ -23,6 +25,17 @@ test.each(Object.entries(renderPythonClient()))(
     expect(await readFile(path.join(root, name), "utf8")).toBe(text);
   },
 );
+
+test("no setting can be taken for a misspelling of another", () => {
+  const page = renderPages()["config.md"] ?? "";
+  const names = [...new Set(page.match(/(?<=^\| `)DARI_\w+/gm))];
+  expect(names.length).toBeGreaterThan(40);
+  const alike = names.filter((name) => {
+    const others = names.filter((other) => other !== name);
+    return similarWord(name, others, typingErrorsMax) !== undefined;
+  });
+  expect(alike).toEqual([]);
+});
 
 test("docs/security-isolation.md has the table of today: node packages/tooling/src/pages/write.ts", async () => {
   const page = await readFile(path.join(root, "docs/security-isolation.md"), "utf8");

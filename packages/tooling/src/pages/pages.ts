@@ -64,7 +64,8 @@ function configPage(): string {
     "# Settings",
     "",
     "Generated from each program's `config.ts`. Settings are environment variables. A program reads them once, when it",
-    "starts, and reports all problems at once.",
+    "starts, and reports all problems at once. A `DARI_` variable whose name is almost that of a setting is a problem;",
+    "other unknown variables are ignored.",
     ...sections.flatMap(([title, rows]) => [
       "",
       `## ${title}`,
