@@ -95,7 +95,7 @@ describe("what ends a build early", () => {
       "a Python module that throws",
       { "dari.yml": manifest("agent.py:agent"), "agent.py": "import nowhere\ndef agent(p): return 1\n" },
       "build_failed",
-      /agent\.py could not be loaded:\n[^]*agent\.py", line 1[^]*No module named 'nowhere'/,
+      /could not be loaded:\n.*No module named 'nowhere'; add nowhere to requirements\.txt\n[^]*agent\.py", line 1/,
     ],
   ])("%s", async (_name, files, code, message) => {
     const failed = await builds.failureOf({ ...supportAgent, ...files });

@@ -5,6 +5,12 @@ const retryAdvice = "set retries.max_attempts in dari.yml, or send the message a
 /** The codes of `output.error.code`, each with whether another attempt can succeed. */
 export const failureCodes = {
   agent_error: { retryable: true, says: "the agent threw an error; read its output with `dari logs <message>`" },
+  credential_refused: {
+    retryable: false,
+    says:
+      "a service that the agent called, usually the model's, refused its credential (401 Unauthorized); replace the " +
+      "value with `dari credentials add`",
+  },
   agent_exit: {
     retryable: true,
     says: "the agent's process ended before it answered; read its output with `dari logs <message>`",

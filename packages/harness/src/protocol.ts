@@ -135,6 +135,7 @@ export class ProtocolError extends Error {
 /** The failure codes that a guest can report. Only the platform sets the others. */
 const guestCodes: ReadonlySet<string> = new Set<FailureCode>([
   "agent_error",
+  "credential_refused",
   "out_of_memory",
   "entrypoint_not_found",
   "unsupported_export",

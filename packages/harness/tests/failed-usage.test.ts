@@ -84,7 +84,7 @@ const pi = `export const SessionManager = { create: () => ({}) };
   const prompt = async () => void messages.push(
     { role: "user" },
     { ...said, stopReason: "toolUse", usage: { input: 10, cacheRead: 4, output: 5, cost: { total: 2 } } },
-    { ...said, stopReason: "error", errorMessage: "the model is away" });
+    { ...said, stopReason: "error", errorMessage: "the model is away, 401 Unauthorized" });
   export const createAgentSession = async () => ({ session: { messages, prompt, subscribe() {} } });`;
 
 const opencode = `let created;
@@ -104,15 +104,23 @@ const platform = `node_modules/opencode-${process.platform}-${process.arch}`;
 
 const used = { input_tokens: 14, output_tokens: 5, total_tokens: 19, cached_input_tokens: 4 };
 
-test.each<[string, Language, string, Record<string, string>, Record<string, number>]>([
-  ["Claude without a result", "typescript", "claude-agent-sdk", claude('throw new Error("the model is away");'), {}],
-  ["Claude with a result", "typescript", "claude-agent-sdk", claude(result), { cost_usd: 2 }],
+test.each<[string, Language, string, Record<string, string>, Record<string, number>, string]>([
+  [
+    "Claude without a result",
+    "typescript",
+    "claude-agent-sdk",
+    claude('throw new Error("the model is away");'),
+    {},
+    "agent_error",
+  ],
+  ["Claude with a result", "typescript", "claude-agent-sdk", claude(result), { cost_usd: 2 }, "agent_error"],
   [
     "Claude in Python",
     "python",
     "claude-agent-sdk",
     { "agent.py": "agent = {'model': 'm'}\n", "claude_agent_sdk.py": claudeInPython },
     {},
+    "agent_error",
   ],
   [
     "pi",
@@ -120,6 +128,7 @@ test.each<[string, Language, string, Record<string, string>, Record<string, numb
     "pi",
     { "agent.mjs": "export const agent = {};", ...modules("@earendil-works/pi-coding-agent", pi) },
     { requests: 2, cost_usd: 2 },
+    "credential_refused",
   ],
   [
     "OpenCode",
@@ -132,10 +141,11 @@ test.each<[string, Language, string, Record<string, string>, Record<string, numb
       [`${platform}/bin/opencode`]: server,
     },
     { reasoning_tokens: 0, cost_usd: 2 },
+    "agent_error",
   ],
-])("%s: what was used before the failure counts", async (_title, language, sdk, files, others) => {
+])("%s: what was used before the failure counts", async (_title, language, sdk, files, others, code) => {
   const ending = await play(language, sdk, files);
   const message = expect.stringContaining("the model is away");
-  expect(ending).toMatchObject({ kind: "failed", failure: { code: "agent_error", message } });
+  expect(ending).toMatchObject({ kind: "failed", failure: { code, message } });
   expect(ending).toHaveProperty("usage", { requests: 1, ...used, ...others });
 });

@@ -163,6 +163,8 @@ describe.each(findRuntimes())("$title", (runtime) => {
     ["tooLarge", "output_too_large", /8388608 bytes/],
     ["yieldsTooMuch", "output_too_large", /larger than|8388608/],
     ["throws", "agent_error", /^R\w+Error: no such luck/],
+    ["refused", "credential_refused", /no such key\n.*refused the agent's credential \(401 Unauthorized\).*dari cred/],
+    ["refusedInside", "credential_refused", /the model call failed\n/],
     ["exits", "agent_exit", /exited with code 3/],
     ["killed", "agent_exit", /ended by SIGKILL/],
     ["missing", "entrypoint_not_found", /has no \w+ "missing"; it \w+ .*text/],
@@ -188,7 +190,11 @@ describe.each(findRuntimes())("$title", (runtime) => {
     [isNode ? "nowhere.mjs" : "nowhere.py", "entrypoint_not_found", /there is no file nowhere/],
     ["../../turns.test.ts", "entrypoint_not_found", /is outside/],
     [isNode ? "breaks.mjs" : "breaks.py", "agent_error", /top level trouble/],
-    [isNode ? "misses.mjs" : "misses.py", "agent_error", /a.package.that.is.not.installed/],
+    [
+      isNode ? "misses.mjs" : "misses.py",
+      "agent_error",
+      isNode ? /a-package-that-is-not-installed/ : /'a_package_.*'; add a_package_\w+ to requirements.txt/,
+    ],
   ])("%s fails with %s", async (file, code, message) => {
     const { ending } = await play(runtime, "agent", { file });
     expect(ending).toMatchObject({ kind: "failed", failure: { code, message: expect.stringMatching(message) } });

@@ -62,7 +62,10 @@ export async function prepareRunner({ value, kind, file }, { entry, sdk }) {
   const prepare = shapes.find((shape) => shape.kind === kind)?.prepare;
   const runner = await prepare?.(found, file, sdk);
   if (runner !== undefined) return runner;
-  throw new TurnError("unsupported_export", `${found}, which cannot be run under sdk: ${sdk}; export a function`);
+  const named = kind === "object" ? `, or name its SDK in dari.yml (sdk: ${Object.keys(byOptions).join(", ")})` : "";
+  const advice = sdk === "function" ? named : "";
+  const message = `${found}, which cannot be run under sdk: ${sdk}; export a function${advice}`;
+  throw new TurnError("unsupported_export", message);
 }
 
 function describeKind(kind, value) {

@@ -11,18 +11,48 @@ export class TurnError extends Error {
   }
 }
 
+const refusedText = /\b401\b|\bauthentication[_ ]error\b|\b(invalid|incorrect)( x)?[ -]api[ -]key\b/i;
+const refusedAdvice =
+  "A service refused the agent's credential (401 Unauthorized). Check its value, and replace it with " +
+  "`dari credentials add`.";
+const causesMax = 5;
+
+/** Returns the failure for a model's error, which an SDK reports as text. */
+export function modelError(text) {
+  if (!refusedText.test(text)) return new TurnError("agent_error", text);
+  return new TurnError("credential_refused", withRefusedAdvice(text));
+}
+
+const withRefusedAdvice = (message) => `${message.slice(0, messageChars - 200)}\n${refusedAdvice}`;
+
 /** Returns code, message and stack of any thrown value. */
 export function describeError(error) {
   try {
-    const isError = error instanceof Error || (typeof error?.message === "string" && typeof error?.stack === "string");
-    const message = isError ? `${error.name}: ${error.message}` : `the agent threw ${String(error)}`;
-    const cause = isError && error.cause instanceof Error ? `\nCaused by: ${error.cause.stack}` : "";
-    const stack = isError ? `${error.stack}${cause}` : "";
-    const code = isError && lacksMemory(error) ? "out_of_memory" : "agent_error";
-    return { code, message: message.slice(0, messageChars), stack: stack.slice(0, stackChars) };
+    if (isRefused(error)) {
+      const { message, stack } = describeThrown(error);
+      return { code: "credential_refused", message: withRefusedAdvice(message), stack };
+    }
+    return describeThrown(error);
   } catch {
     return { code: "agent_error", message: "the agent threw a value that cannot be shown", stack: "" };
   }
+}
+
+/** Returns whether an HTTP client threw the error for a reply with status 401. */
+function isRefused(error) {
+  for (let at = error, i = 0; typeof at === "object" && at !== null && i < causesMax; at = at.cause, i += 1) {
+    if ([at.status, at.statusCode, at.response?.status].includes(401)) return true;
+  }
+  return false;
+}
+
+function describeThrown(error) {
+  const isError = error instanceof Error || (typeof error?.message === "string" && typeof error?.stack === "string");
+  const message = isError ? `${error.name}: ${error.message}` : `the agent threw ${String(error)}`;
+  const cause = isError && error.cause instanceof Error ? `\nCaused by: ${error.cause.stack}` : "";
+  const stack = isError ? `${error.stack}${cause}` : "";
+  const code = isError && lacksMemory(error) ? "out_of_memory" : "agent_error";
+  return { code, message: message.slice(0, messageChars), stack: stack.slice(0, stackChars) };
 }
 
 /** What Node and V8 throw if the sandbox has no memory for a buffer. */

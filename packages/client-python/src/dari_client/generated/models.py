@@ -463,7 +463,7 @@ class ErrorError(TypedDict):
 
 
 class Failure(TypedDict):
-    code: Literal["agent_error", "agent_exit", "out_of_memory", "too_many_processes", "disk_full", "cpu_limit", "worker_lost", "internal_error", "timeout", "invalid_output", "output_too_large", "workspace_limit", "storage_quota", "entrypoint_not_found", "unsupported_export", "build_failed", "missing_secret", "runtime_unavailable", "input_expired", "cancelled"]
+    code: Literal["agent_error", "credential_refused", "agent_exit", "out_of_memory", "too_many_processes", "disk_full", "cpu_limit", "worker_lost", "internal_error", "timeout", "invalid_output", "output_too_large", "workspace_limit", "storage_quota", "entrypoint_not_found", "unsupported_export", "build_failed", "missing_secret", "runtime_unavailable", "input_expired", "cancelled"]
     message: str
 
 

@@ -3,7 +3,7 @@
 import { existsSync, readdirSync, renameSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { TurnError } from "../errors.mjs";
+import { TurnError, modelError } from "../errors.mjs";
 import { createOutput } from "../output.mjs";
 import { readParts } from "./attachments.mjs";
 import { fingerprint, openMemory, unknownEntries } from "./memory.mjs";
@@ -134,7 +134,7 @@ function refuseFailure(result) {
   if (result === undefined) throw new TurnError("agent_error", "the session ended without a result");
   if (result.subtype === "success" && result.is_error !== true) return;
   const words = [result.errors ?? [], result.result ?? []].flat().join("\n");
-  throw new TurnError("agent_error", words === "" ? `the session ended with ${result.subtype}` : words);
+  throw modelError(words === "" ? `the session ended with ${result.subtype}` : words);
 }
 
 /** Returns the last result's totals of all models, including subagents. */

@@ -4,7 +4,7 @@
 import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { TurnError } from "../errors.mjs";
+import { TurnError, modelError } from "../errors.mjs";
 import { createOutput } from "../output.mjs";
 import { dataUrl, readParts } from "./attachments.mjs";
 import { fetchLoopback } from "./loopback-fetch.mjs";
@@ -68,7 +68,7 @@ async function runAgent(sdk, binDir, agent, turn) {
     );
     context.signal.throwIfAborted();
     await previews.end();
-    if (answer.info.error !== undefined) throw new TurnError("agent_error", wordsOf(answer.info.error));
+    if (answer.info.error !== undefined) throw modelError(wordsOf(answer.info.error));
     memory.save({ session, last: fingerprint(context.parts) });
     result = { parts: output.toParts(textOf(answer.parts)), usage: await usage() };
     isDone = true;

@@ -1,7 +1,7 @@
 // Runs an options object of pi: one pi session per session, stored in the session's state.
 
 import { basename, join } from "node:path";
-import { TurnError } from "../errors.mjs";
+import { modelError } from "../errors.mjs";
 import { createOutput } from "../output.mjs";
 import { readParts } from "./attachments.mjs";
 import { fingerprint, openMemory, unknownEntries } from "./memory.mjs";
@@ -45,7 +45,7 @@ async function runOptions(sdk, options, turn) {
   const said = answers();
   const last = said.at(-1);
   if (last === undefined || last.stopReason === "error" || last.stopReason === "aborted") {
-    throw new TurnError("agent_error", `pi: ${last?.errorMessage ?? "the model gave no answer"}`);
+    throw modelError(`pi: ${last?.errorMessage ?? "the model gave no answer"}`);
   }
   memory.save({ file: basename(session.sessionFile), last: fingerprint(context.parts) });
   return { parts: output.toParts(textOf(last)), usage: usageOf(said) };

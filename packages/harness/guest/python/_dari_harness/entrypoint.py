@@ -83,7 +83,9 @@ def prepare_runner(value, frame: dict):
     prepare = next((prepare for name, _, prepare in SHAPES if name == kind), None)
     runner = prepare and prepare(found, sdk)
     if runner is None:
-        message = f"{found}, which cannot be run under sdk: {sdk}; export a function"
+        named = ", or name its SDK in dari.yml (sdk: claude-agent-sdk)" if kind in ("options", "object") else ""
+        advice = named if sdk == "function" else ""
+        message = f"{found}, which cannot be run under sdk: {sdk}; export a function{advice}"
         raise TurnError("unsupported_export", message)
     return runner
 

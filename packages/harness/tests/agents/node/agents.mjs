@@ -125,6 +125,15 @@ export const tooLarge = () => "x".repeat(9 * 1024 * 1024);
 export function* yieldsTooMuch() {
   for (;;) yield "x".repeat(1024 * 1024);
 }
+export const refused = () => {
+  throw Object.assign(new Error("no such key"), { status: 401 });
+};
+
+export const refusedInside = async () => {
+  const cause = Object.assign(new Error("Unauthorized"), { response: { status: 401 } });
+  throw new Error("the model call failed", { cause });
+};
+
 export const throws = () => {
   throw new RangeError("no such luck");
 };

@@ -201,6 +201,21 @@ def yieldsTooMuch(prompt):
         yield "x" * (1024 * 1024)
 
 
+class Refused(Exception):
+    status_code = 401
+
+
+def refused(prompt):
+    raise Refused("no such key")
+
+
+async def refusedInside(prompt):
+    try:
+        raise Refused("Unauthorized")
+    except Refused as cause:
+        raise RuntimeError("the model call failed") from cause
+
+
 def throws(prompt):
     raise RuntimeError("no such luck")
 

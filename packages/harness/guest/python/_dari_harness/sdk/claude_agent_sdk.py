@@ -5,7 +5,7 @@ import dataclasses
 import os
 import re
 
-from ..errors import TurnError
+from ..errors import TurnError, model_error
 from ..output import Output
 from .attachments import base64_of, read_parts
 from .memory import Memory, fingerprint, unknown_entries
@@ -156,7 +156,7 @@ def _refuse_failure(results: list) -> None:
         raise TurnError("agent_error", "the session ended without a result")
     result = results[-1]
     if result.is_error:
-        raise TurnError("agent_error", result.result or f"the session ended with {result.subtype}")
+        raise model_error(result.result or f"the session ended with {result.subtype}")
 
 
 def _totals_of(results: list) -> dict:
