@@ -1,8 +1,8 @@
 // What each command runs once everything is installed.
 
 import { availableParallelism } from "node:os";
-import { buildConsoleInBackground, ensureConsole } from "./console.mjs";
 import { bubblewrapEnv } from "./bubblewrap.mjs";
+import { buildInBackground, consolePages, ensureBuilt, packages } from "./outputs.mjs";
 import { at } from "./paths.mjs";
 import { pnpmCommand } from "./install.mjs";
 import { homeEnv, runForeground, runNode } from "./spawn.mjs";
@@ -13,12 +13,16 @@ const commands = {
   quickstart: async (args) =>
     runNode(execPath, [at("apps/standalone/src/quickstart.ts"), ...args], { env: await bubblewrapEnv() }),
   start: async (args) => {
-    buildConsoleInBackground();
+    void buildInBackground([consolePages, packages]);
     return runNode(execPath, [at("apps/standalone/src/main.ts"), ...args], { env: await bubblewrapEnv() });
   },
   backup: (args) => runNode(execPath, [at("apps/standalone/src/backup/main.ts"), ...args]),
   console: async () => {
-    await ensureConsole();
+    await ensureBuilt(consolePages);
+    return 0;
+  },
+  packages: async () => {
+    await ensureBuilt(packages);
     return 0;
   },
   // npm changes to the checkout; paths that a user types mean the directory they typed them in.

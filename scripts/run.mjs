@@ -1,5 +1,5 @@
-// The one set-up command: `node scripts/run.mjs quickstart|start|backup|test|check|console|dari|lab [arguments]`.
-// Needs Node and npm, nothing else: fetches a current Node where this one is old, installs, then runs the real program.
+// The one set-up command: `node scripts/run.mjs COMMAND [arguments]`. Needs Node and npm, nothing else: fetches
+// a current Node where this one is old, installs, then runs the real program. scripts/commands.mjs has the commands.
 
 import { commandNames, runCommand } from "./commands.mjs";
 import { adviceFor, SetupError } from "./explain.mjs";

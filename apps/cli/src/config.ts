@@ -69,8 +69,7 @@ export async function forgetConnection(apiUrl: string, environment: Environment)
 
 /** Returns the address without trailing slashes, as agents are stored under it. */
 export function normalizeApiUrl(text: string): string {
-  const url = URL.parse(text.trim());
-  if (url === null || !["http:", "https:"].includes(url.protocol)) {
+  if (!URL.canParse(text.trim()) || !["http:", "https:"].includes(new URL(text.trim()).protocol)) {
     throw invalid(`the API address must start with http:// or https://, not ${JSON.stringify(text)}`);
   }
   return text.trim().replace(/\/+$/, "");

@@ -1,6 +1,6 @@
 // The `dari` command: parses arguments, runs one command, and turns its result into an exit code.
 
-import { dariRelease } from "@dari/contract";
+import { dariRelease } from "@dari/contract/vocabulary";
 import { Command, CommanderError } from "commander";
 import { addAgentCommands } from "./commands/agents.ts";
 import { addAuthCommands } from "./commands/auth.ts";

@@ -1,7 +1,7 @@
 // Shows a turn in the terminal while it runs: its answer on stdout, everything else on stderr.
 
-import type { Client } from "@dari/client";
-import { isMessageEnd, type MessageRecord } from "@dari/contract";
+import { type Client, isMessageEnd } from "@dari/client";
+import type { MessageRecord } from "@dari/contract";
 import type { Io } from "./context.ts";
 
 export interface WatchedEnd {

@@ -57,6 +57,6 @@ export type { Probe } from "./operators.ts";
 export { eachRow, type Page, type PageQuery } from "./pages.ts";
 export type { FiringQuery, ScheduleQuery } from "./schedules.ts";
 export { isTerminal, type MessageContent, type SessionFilter, type WaitOptions } from "./sessions.ts";
-export { isLedgerEvent, type PreviewEvent, type StreamedEvent, type StreamOptions } from "./streams.ts";
+export { isLedgerEvent, isMessageEnd, type PreviewEvent, type StreamedEvent, type StreamOptions } from "./streams.ts";
 export type { CallOptions, ClientOptions } from "./transport.ts";
 export type { DeliveryQuery } from "./webhooks.ts";

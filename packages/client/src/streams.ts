@@ -6,7 +6,7 @@ import { ApiError, ConnectionError, isPassing } from "./errors.ts";
 import { pause } from "./pause.ts";
 import type { CallOptions, Transport } from "./transport.ts";
 
-export type { PreviewEvent, StreamedEvent };
+export { isMessageEnd, type PreviewEvent, type StreamedEvent };
 
 /** True for stored events; false for previews. */
 export function isLedgerEvent(event: StreamedEvent): event is EventRecord {

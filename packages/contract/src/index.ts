@@ -7,7 +7,6 @@ export { type Language, type Manifest } from "./manifest/manifest.ts";
 export { normalizeManifest } from "./manifest/normalize.ts";
 export { formatManifestIssues, parseManifest } from "./manifest/parse.ts";
 export { buildOpenApi } from "./openapi.ts";
-export { dariRelease } from "./release.ts";
 export {
   fillPath,
   routePaths,
@@ -35,15 +34,12 @@ export { Deleted, renderList, type Metadata } from "./schemas/common.ts";
 export {
   eventKinds,
   EventRecord,
-  eventTypes,
-  isMessageEnd,
   KnownEvent,
   KnownPreview,
   previewKinds,
   StreamedEvent,
   TranscriptEntry,
   type EventData,
-  type EventType,
   type MessageEndEvent,
   type PreviewEvent,
   type PreviewEventType,
@@ -79,7 +75,6 @@ export {
   ApiKeyCreated,
   ApiKeyRevoked,
   ApiKeyRecord,
-  apiKeyScopes,
   AuthConfig,
   Bootstrap,
   CreateApiKeyRequest,
@@ -91,9 +86,6 @@ export {
   hasScope,
   ManagedKey,
   OrganizationRecord,
-  roles,
-  type ApiKeyScope,
-  type Role,
 } from "./schemas/organizations.ts";
 export {
   CreateInvitationRequest,
@@ -157,13 +149,11 @@ export {
   CreateScheduleRequest,
   FiringRecord,
   ScheduleRecord,
-  scheduleStatuses,
   UpdateScheduleRequest,
   type FiringReason,
-  type ScheduleStatus,
 } from "./schemas/schedules.ts";
 export { SendAgentMessageRequest, SendSessionEventRequest, SentEvent } from "./schemas/sent-events.ts";
-export { CreateSessionRequest, SessionRecord, sessionStatuses, type SessionStatus } from "./schemas/sessions.ts";
+export { CreateSessionRequest, SessionRecord } from "./schemas/sessions.ts";
 export {
   BundleUploaded,
   CreateSourceSnapshotRequest,
@@ -176,4 +166,19 @@ export { FleetRecord } from "./schemas/fleet.ts";
 export { SessionCost, UsageRecord } from "./schemas/usage.ts";
 export { EgressRecord, PutEgressRequest } from "./schemas/egress.ts";
 export { validate } from "./validate.ts";
-export { BudgetRecord, budgetPeriods, PlatformStop, PutBudgetRequest } from "./schemas/budgets.ts";
+export { BudgetRecord, PlatformStop, PutBudgetRequest } from "./schemas/budgets.ts";
+export { isMessageEnd } from "./schemas/message-end.ts";
+export {
+  apiKeyScopes,
+  budgetPeriods,
+  dariRelease,
+  eventTypes,
+  roles,
+  scheduleStatuses,
+  sessionStatuses,
+  type ApiKeyScope,
+  type EventType,
+  type Role,
+  type ScheduleStatus,
+  type SessionStatus,
+} from "./vocabulary.ts";

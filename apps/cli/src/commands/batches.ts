@@ -1,6 +1,6 @@
 // `dari batches …`: many sessions with a first message each, created by one call.
 
-import { CreateSessionBatchRequest, validate, type BatchSessionRecord, type SessionBatchRecord } from "@dari/contract";
+import type { BatchSessionRecord, CreateSessionBatchRequest, SessionBatchRecord } from "@dari/contract";
 import { messageMachine, type Lane } from "@dari/domain";
 import { type Command, Option } from "commander";
 import { readFile } from "node:fs/promises";
@@ -65,7 +65,9 @@ function addCreateCommand(batches: Command, io: Io): void {
         ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
         sessions: sessionsOf(await readLines(file, io)),
       };
-      const issues = validate(CreateSessionBatchRequest, body);
+      // Imported here, so that other commands start without the schemas.
+      const contract = await import("@dari/contract");
+      const issues = contract.validate(contract.CreateSessionBatchRequest, body);
       if (issues.length > 0) throw invalid(issues.map(({ path, message }) => `${path}: ${message}`).join("\n"));
       // The body was checked above.
       const record = await (await client()).createSessionBatch(body as CreateSessionBatchRequest, { signal });

@@ -1,6 +1,7 @@
 // `dari org budgets …`, `dari operator stop|resume`: limits on what turns use, and the stop of all turns.
 
-import { budgetPeriods, type BudgetRecord, type PutBudgetRequest } from "@dari/contract";
+import type { BudgetRecord, PutBudgetRequest } from "@dari/contract";
+import { budgetPeriods } from "@dari/contract/vocabulary";
 import { type Command, Option } from "commander";
 import { createContext, type Io } from "../context.ts";
 import { showRows } from "../show-rows.ts";

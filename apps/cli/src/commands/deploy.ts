@@ -4,7 +4,7 @@ import { type Client, ApiError } from "@dari/client";
 import type { Manifest, SourceSnapshotCreated, VersionRecord } from "@dari/contract";
 import type { Command } from "commander";
 import { openAsBlob } from "node:fs";
-import { type Bundle, buildBundle } from "../bundle/bundle.ts";
+import type { Bundle } from "../bundle/bundle.ts";
 import { type Context, createContext, type Io } from "../context.ts";
 import { deployStatePath, findDeployedAgent, rememberDeployedAgent } from "../deploy-state.ts";
 import { createDeployProgress, type DeployProgress } from "../deploy-progress.ts";
@@ -40,6 +40,8 @@ async function deploy(context: Context, root: string, options: DeployOptions): P
   const { output } = context;
   const progress = createDeployProgress(output);
   const manifest = await readManifest(root);
+  // Imported here, so that other commands start without it.
+  const { buildBundle } = await import("../bundle/bundle.ts");
   await using bundle = await buildBundle(root, context.io.environment);
   if (options.dryRun === true) {
     output.result(describeBundle(bundle, manifest), () => renderBundle(bundle));

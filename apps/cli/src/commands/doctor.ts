@@ -2,11 +2,11 @@
 // from outside.
 
 import { ApiError, ConnectionError, type Client, type Probe } from "@dari/client";
-import { dariRelease, type HealthCheck } from "@dari/contract";
+import type { HealthCheck } from "@dari/contract";
+import { dariRelease } from "@dari/contract/vocabulary";
 import type { Command } from "commander";
 import { createContext, type Io } from "../context.ts";
 import { CliError, invalid } from "../exit.ts";
-import { runKillTest } from "../kill-test/kill-test.ts";
 import { chooseKiller, type KillOptions } from "../kill-test/killer.ts";
 import { table } from "../output.ts";
 
@@ -46,6 +46,7 @@ export function addDoctorCommand(program: Command, io: Io): void {
       const checks = await examine(api, apiUrl, apiKey !== undefined, signal);
       if (options.store === true) checks.push(await checkStore(api, options.deep === true, output.progress, signal));
       if (kill !== undefined) {
+        const { runKillTest } = await import("../kill-test/kill-test.ts");
         const turns = asked ?? (await slotsOf(api, signal));
         checks.push(
           await runKillTest({

@@ -1,6 +1,6 @@
 // `dari manifest validate`, and reading a directory's dari.yml, which deploying shares.
 
-import { formatManifestIssues, type Manifest, parseManifest } from "@dari/contract";
+import type { Manifest } from "@dari/contract";
 import type { Command } from "commander";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -16,6 +16,7 @@ export function addManifestCommands(program: Command, io: Io): void {
     .action(async (root: string | undefined, _options: unknown, command: Command) => {
       const { output } = createContext(io, command);
       const path = join(root ?? ".", "dari.yml");
+      const { formatManifestIssues, parseManifest } = await loadParser();
       const result = parseManifest(await readManifestText(path));
       if (!result.ok && output.isJson) {
         output.result({ valid: false, path, errors: result.issues }, () => "");
@@ -35,10 +36,14 @@ export function addManifestCommands(program: Command, io: Io): void {
  */
 export async function readManifest(root: string): Promise<Manifest> {
   const path = join(root, "dari.yml");
+  const { formatManifestIssues, parseManifest } = await loadParser();
   const result = parseManifest(await readManifestText(path));
   if (!result.ok) throw invalid(formatManifestIssues(path, result.issues));
   return result.manifest;
 }
+
+/** Other commands start without the schemas. */
+const loadParser = () => import("@dari/contract");
 
 async function readManifestText(path: string): Promise<string> {
   try {

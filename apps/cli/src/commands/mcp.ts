@@ -1,6 +1,6 @@
 // `dari mcp`: agents, sessions and messages as tools for a model's program, over standard input and output.
 
-import { dariRelease } from "@dari/contract";
+import { dariRelease } from "@dari/contract/vocabulary";
 import type { Command } from "commander";
 import { createContext, type Io } from "../context.ts";
 

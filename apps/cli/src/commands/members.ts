@@ -1,7 +1,8 @@
 // `dari org …`: organizations, their members, invitations and sign-in links.
 
 import { eachRow, type Client } from "@dari/client";
-import { roles, type MemberRecord, type Role } from "@dari/contract";
+import type { MemberRecord } from "@dari/contract";
+import { roles, type Role } from "@dari/contract/vocabulary";
 import { Argument, Option, type Command } from "commander";
 import { createContext, type Io } from "../context.ts";
 import { showRows } from "../show-rows.ts";

@@ -1,6 +1,6 @@
 // `dari credentials …`, `dari org …`, `dari api-keys …`: what an organization owns besides agents.
 
-import { type ApiKeyScope, apiKeyScopes } from "@dari/contract";
+import { type ApiKeyScope, apiKeyScopes } from "@dari/contract/vocabulary";
 import { type Command, Option } from "commander";
 import { createContext, type Io } from "../context.ts";
 import { showRows } from "../show-rows.ts";

@@ -1,7 +1,8 @@
 // `dari schedules …`: messages that the platform sends at due times, and the result of each.
 
 import { type Client } from "@dari/client";
-import { scheduleStatuses, type MessagePartInput, type ScheduleRecord, type ScheduleStatus } from "@dari/contract";
+import type { MessagePartInput, ScheduleRecord } from "@dari/contract";
+import { scheduleStatuses, type ScheduleStatus } from "@dari/contract/vocabulary";
 import { firingOutcomes, overlapPolicies, type FiringOutcome, type Lane, type OverlapPolicy } from "@dari/domain";
 import { type Command, Option } from "commander";
 import { createContext, type Io } from "../context.ts";

@@ -2,7 +2,7 @@
 
 import { ApiError, eachRow, isLedgerEvent } from "@dari/client";
 import type { EventRecord, SessionRecord, SessionStatus } from "@dari/contract";
-import { sessionStatuses } from "@dari/contract";
+import { sessionStatuses } from "@dari/contract/vocabulary";
 import { onBusyChoices, type OnBusy } from "@dari/domain";
 import { type Command, Option } from "commander";
 import { Readable } from "node:stream";

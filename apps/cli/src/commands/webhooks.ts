@@ -1,6 +1,7 @@
 // `dari webhooks …`: receivers of events, and their deliveries.
 
-import { eventTypes, type EventType, type UpdateWebhookEndpointRequest } from "@dari/contract";
+import type { UpdateWebhookEndpointRequest } from "@dari/contract";
+import { eventTypes, type EventType } from "@dari/contract/vocabulary";
 import { type Command, Option } from "commander";
 import { createContext, type Io } from "../context.ts";
 import { showRows } from "../show-rows.ts";

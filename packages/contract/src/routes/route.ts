@@ -1,7 +1,7 @@
 // What a route declares; `routes.ts` collects all routes.
 
 import type { TSchema } from "typebox";
-import type { ApiKeyScope } from "../schemas/organizations.ts";
+import type { ApiKeyScope } from "../vocabulary.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 

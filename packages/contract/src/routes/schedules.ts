@@ -5,6 +5,7 @@ import Type from "typebox";
 import type { Route } from "./route.ts";
 import { Deleted, idInput, listOf, listQuery, oneOf } from "../schemas/common.ts";
 import * as schedules from "../schemas/schedules.ts";
+import { scheduleStatuses } from "../vocabulary.ts";
 
 export const scheduleRoutes = {
   listSchedules: {
@@ -15,7 +16,7 @@ export const scheduleRoutes = {
     query: Type.Object({
       ...listQuery,
       agent_id: Type.Optional(idInput("agent", ["dep"])),
-      status: Type.Optional(oneOf(schedules.scheduleStatuses)),
+      status: Type.Optional(oneOf(scheduleStatuses)),
     }),
     reply: listOf("schedules", schedules.ScheduleRecord),
     status: 200,

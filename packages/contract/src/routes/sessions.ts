@@ -8,6 +8,7 @@ import { EventRecord } from "../schemas/events.ts";
 import * as messages from "../schemas/messages.ts";
 import * as sent from "../schemas/sent-events.ts";
 import * as sessions from "../schemas/sessions.ts";
+import { sessionStatuses } from "../vocabulary.ts";
 
 const cancelQuery = Type.Object({ cancel: flagQuery });
 
@@ -15,7 +16,7 @@ const sequenceNumber = integerText(0, Number.MAX_SAFE_INTEGER, "Only events afte
 
 const sessionFilter = {
   ...listQuery,
-  status: Type.Optional(oneOf(sessions.sessionStatuses)),
+  status: Type.Optional(oneOf(sessionStatuses)),
   name: Type.Optional(
     Type.String({ maxLength: limits.nameChars, description: "Only sessions with exactly this name." }),
   ),

@@ -3,8 +3,8 @@
 import { limits } from "@dari/domain";
 import Type, { type Static } from "typebox";
 import { idInput, idOutput, nullable, oneOf, noOtherFields, timestamp } from "./common.ts";
+import { budgetPeriods } from "../vocabulary.ts";
 
-export const budgetPeriods = ["day", "month", "total"] as const;
 export const budgetScopes = ["organization", "agent", "session"] as const;
 
 function cap(description: string) {

@@ -3,15 +3,9 @@
 import { expect, test } from "@jest/globals";
 import { buildOpenApi } from "../openapi.ts";
 import { validate } from "../validate.ts";
-import {
-  eventTypes,
-  EventRecord,
-  KnownEvent,
-  previewEventTypes,
-  StreamedEvent,
-  type StreamedEvent as Streamed,
-} from "./events.ts";
+import { EventRecord, KnownEvent, previewEventTypes, StreamedEvent, type StreamedEvent as Streamed } from "./events.ts";
 import { WebhookPayload } from "./webhooks.ts";
+import { eventTypes } from "../vocabulary.ts";
 
 const head = { id: "evt_1", sequence_number: 7, session_id: "sess_1", created_at: "2026-01-01T00:00:00.000Z" };
 const ofAttempt = { message_id: "msg_1", attempt_id: "att_1" };

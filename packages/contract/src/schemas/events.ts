@@ -13,7 +13,7 @@ import {
   OutputPart,
   tokenUsage,
 } from "./messages.ts";
-import { sessionStatuses } from "./sessions.ts";
+import { eventTypes, sessionStatuses, type EventType } from "../vocabulary.ts";
 
 /** An object whose fields the platform does not define. */
 export const openObject = Type.Unsafe<Record<string, unknown>>({ type: "object" });
@@ -156,11 +156,9 @@ export const eventKinds = {
     ids: ofMessage,
     data: MessageRecord,
   },
-} as const satisfies Readonly<Record<string, EventKind>>;
+} as const satisfies Readonly<Record<EventType, EventKind>>;
 
 type EventKinds = typeof eventKinds;
-export type EventType = keyof EventKinds;
-export const eventTypes = Object.keys(eventKinds) as EventType[];
 
 /** The payload of each type. */
 export type EventData = { [T in EventType]: Static<EventKinds[T]["data"]> };
@@ -244,16 +242,6 @@ export type MessageEndEvent = Extract<
   KnownEvent,
   { readonly type: "message.completed" | "message.failed" | "message.cancelled" }
 >;
-
-const messageEndTypes: readonly string[] = [
-  "message.completed",
-  "message.failed",
-  "message.cancelled",
-] satisfies readonly MessageEndEvent["type"][];
-
-export function isMessageEnd(event: StreamedEvent): event is MessageEndEvent {
-  return messageEndTypes.includes(event.type);
-}
 
 /** Types that only streams carry. They have no number and are never stored. */
 export const previewKinds = {

@@ -3,7 +3,8 @@
 import { limits } from "@dari/domain";
 import Type, { type Static } from "typebox";
 import { idOutput, nullable, oneOf, noOtherFields, timestamp } from "./common.ts";
-import { apiKeyScopes, OrganizationRecord, roles, type ApiKeyScope, type Role } from "./organizations.ts";
+import { apiKeyScopes, roles, type ApiKeyScope, type Role } from "../vocabulary.ts";
+import { OrganizationRecord } from "./organizations.ts";
 
 /** The scopes of each role. Owners and admins differ only in that owners manage owners. */
 export const scopesOfRole: Readonly<Record<Role, readonly ApiKeyScope[]>> = {

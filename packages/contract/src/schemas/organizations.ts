@@ -5,9 +5,7 @@ import Type, { type Static } from "typebox";
 import { limitInput, idOutput, name, nullable, oneOf, noOtherFields, timestamp } from "./common.ts";
 import { egressHosts } from "./egress.ts";
 import { environmentName } from "./sessions.ts";
-
-export const roles = ["owner", "admin", "member"] as const;
-export type Role = (typeof roles)[number];
+import { roles, apiKeyScopes, type ApiKeyScope } from "../vocabulary.ts";
 
 /** What each limit of an organization bounds. */
 export const limitMeanings = {
@@ -85,8 +83,6 @@ export const CreateOrganizationRequest = Type.Object(
 export type CreateOrganizationRequest = Static<typeof CreateOrganizationRequest>;
 
 /** What a key allows. `admin` includes all scopes; every key allows reading. */
-export const apiKeyScopes = ["admin", "deploy", "run", "read"] as const;
-export type ApiKeyScope = (typeof apiKeyScopes)[number];
 
 /** Returns whether a key with the scopes `granted` may call a route that requires `needed`. */
 export function hasScope(granted: readonly string[], needed: ApiKeyScope): boolean {

@@ -12,9 +12,7 @@ import {
 import Type, { type Static } from "typebox";
 import { idInput, idOutput, metadata, name, nullable, oneOf, noOtherFields, timestamp } from "./common.ts";
 import { laneInput, MessagePart, messageParts } from "./messages.ts";
-
-export const scheduleStatuses = ["active", "paused"] as const;
-export type ScheduleStatus = (typeof scheduleStatuses)[number];
+import { scheduleStatuses } from "../vocabulary.ts";
 
 /** Why no message was sent at a due time. */
 export const firingReasons = [

@@ -4,12 +4,10 @@ import { limits, onBusyChoices } from "@dari/domain";
 import Type, { type Static } from "typebox";
 import { idInput, idOutput, metadata, name, nullable, oneOf, noOtherFields, timestamp } from "./common.ts";
 import { messageStatus, onBusyInput } from "./messages.ts";
+import { sessionStatuses } from "../vocabulary.ts";
 
 /** Names of secrets and environment variables. */
 export const environmentName = "^[A-Z_][A-Z0-9_]*$";
-
-export const sessionStatuses = ["idle", "active", "completed", "failed", "expired"] as const;
-export type SessionStatus = (typeof sessionStatuses)[number];
 
 /** Secrets of one session: values by name. */
 export const sessionSecrets = Type.Unsafe<Record<string, string>>({

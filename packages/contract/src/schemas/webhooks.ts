@@ -3,7 +3,8 @@
 import { limits, webhookAttemptsMax, webhookDeliveryMachine } from "@dari/domain";
 import Type, { type Static } from "typebox";
 import { idInput, idOutput, nullable, oneOf, noOtherFields, timestamp } from "./common.ts";
-import { discriminatedUnion, eventTypes, openObject, unknownType, type EventType } from "./events.ts";
+import { eventTypes, type EventType } from "../vocabulary.ts";
+import { discriminatedUnion, openObject, unknownType } from "./events.ts";
 
 /** Event types of an endpoint that does not choose any. */
 export const defaultWebhookEventTypes: readonly EventType[] = [

@@ -1,0 +1,40 @@
+// Words of the API that programs need without its schemas. The command starts faster without loading those.
+
+export { dariRelease } from "./release.ts";
+
+export const apiKeyScopes = ["admin", "deploy", "run", "read"] as const;
+export type ApiKeyScope = (typeof apiKeyScopes)[number];
+
+export const budgetPeriods = ["day", "month", "total"] as const;
+
+/** Every type that the ledger stores. */
+export const eventTypes = [
+  "session.created",
+  "session.status_changed",
+  "session.rolled_back",
+  "user.message",
+  "message.status_changed",
+  "attempt.started",
+  "attempt.ended",
+  "assistant.message_completed",
+  "tool.call_requested",
+  "tool.call_completed",
+  "agent.event",
+  "input.requested",
+  "input.submitted",
+  "workspace.committed",
+  "workspace.restored_from_older",
+  "message.completed",
+  "message.failed",
+  "message.cancelled",
+] as const;
+export type EventType = (typeof eventTypes)[number];
+
+export const roles = ["owner", "admin", "member"] as const;
+export type Role = (typeof roles)[number];
+
+export const scheduleStatuses = ["active", "paused"] as const;
+export type ScheduleStatus = (typeof scheduleStatuses)[number];
+
+export const sessionStatuses = ["idle", "active", "completed", "failed", "expired"] as const;
+export type SessionStatus = (typeof sessionStatuses)[number];
