@@ -11,6 +11,36 @@ beforeAll(async () => {
 });
 afterAll(() => builds[Symbol.asyncDispose]());
 
+describe("the package @dari/agent", () => {
+  const use = `defineAgent(() => {
+    try {
+      return emit("x");
+    } catch (error) {
+      return error.message;
+    }
+  })`;
+  test.each<[string, string, string]>([
+    [
+      "TypeScript",
+      "agent.ts",
+      `import { defineAgent, emit, type Context } from "@dari/agent";\nexport const agent = ${use};`,
+    ],
+    ["JavaScript", "agent.js", `import { defineAgent, emit } from "@dari/agent";\nexport const agent = ${use};`],
+    ["CommonJS", "agent.cjs", `const { defineAgent, emit } = require("@dari/agent");\nexports.agent = ${use};`],
+  ])("is part of an agent in %s that imports it, and is not installed", async (_title, file, source) => {
+    const { entry, dir } = await builds.imageOf({ "dari.yml": manifest(`${file}:agent`), [file]: source });
+    expect(callNode(entry)).toMatch(/^no turn is running/);
+    expect((await readdir(dir)).sort()).not.toContain("node_modules");
+    expect(await readFile(entry, "utf8")).not.toContain("packages/agent");
+  });
+
+  test("has a runner for tests, which is not for agents", async () => {
+    const source = `import { runLocally } from "@dari/agent/local";\nexport const agent = () => String(runLocally);`;
+    const failed = await builds.failureOf({ "dari.yml": manifest("agent.ts:agent"), "agent.ts": source });
+    expect(failed.message).toMatch(/agent\.ts:1:\d+: @dari\/agent\/local is for tests/);
+  });
+});
+
 describe("TypeScript", () => {
   test("sources are bundled beside the entrypoint and find their files", async () => {
     const { entry, dir } = await builds.imageOf(supportAgent);

@@ -83,6 +83,35 @@ def build_wheel(directory, *_):
   });
 });
 
+describe("the packages that the platform provides to agents", () => {
+  const address = "http://127.0.0.1:9/packages/dari-agent.tgz";
+  const files = (dependencies: object): Record<string, string> => ({
+    "dari.yml": manifest("agent.js:agent"),
+    "package.json": JSON.stringify({ type: "module", ...dependencies }),
+    "tiny/package.json": JSON.stringify({ name: "tiny", version: "1.0.0", main: "index.js" }),
+    "tiny/index.js": "exports.tiny = 'tiny';",
+    "agent.js": `import { operationKey } from "@dari/agent";
+import { tiny } from "tiny";
+export const agent = () => [tiny, typeof operationKey];`,
+  });
+
+  test.each(["dependencies", "devDependencies"])("are not asked for if they are in the %s", async (table) => {
+    const own = { dependencies: { tiny: "file:./tiny" } };
+    const table_ = { [table]: { ...(table === "dependencies" ? own.dependencies : {}), "@dari/agent": address } };
+    const { entry } = await builds.imageOf(files({ ...own, ...table_ }));
+    expect(callNode(entry)).toEqual(["tiny", "function"]);
+  });
+
+  test("are named if requirements ask for them", async () => {
+    const { message } = await builds.failureOf({
+      "dari.yml": manifest("agent.py:agent"),
+      "requirements.txt": "./dari_agent-0.1.0-py3-none-any.whl\n",
+      "agent.py": "def agent(prompt):\n    return prompt\n",
+    });
+    expect(message).toMatch(/\nthe platform provides dari_agent: remove it from the dependencies$/);
+  });
+});
+
 test("a build program that fills the disk is ended, and the failure says what it used up", async () => {
   if (builds.guarantees.limits.disk === "none") return;
   const { result } = await builds.build(

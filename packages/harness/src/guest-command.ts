@@ -12,6 +12,9 @@ export interface GuestCommand {
   readonly readOnlyPaths: string[];
 }
 
+/** The package that the Python guest provides to agents; see `agent_package.py`. */
+const agentPackageDir = fileURLToPath(new URL("../../agent-python/src/dari_agent", import.meta.url));
+
 const guestDir = fileURLToPath(new URL("../guest", import.meta.url));
 
 /** The main module of the guest for Node agents, from which one script of all its modules is built. */
@@ -68,7 +71,12 @@ export function guestCommand(
       join(dir, "main.py"),
       ...(o.isTemplate ? ["template"] : []),
     ],
-    readOnlyPaths: [...(isVirtual ? [environment] : []), ...(prefix === "/" || prefix === "/usr" ? [] : [prefix]), dir],
+    readOnlyPaths: [
+      ...(isVirtual ? [environment] : []),
+      ...(prefix === "/" || prefix === "/usr" ? [] : [prefix]),
+      dir,
+      agentPackageDir,
+    ],
   };
 }
 

@@ -5,6 +5,7 @@ import { failure, limits, createRaceWith, type Failure } from "@dari/domain";
 import type { Duplex } from "node:stream";
 import { toExitFailure, type ProcessExit } from "./exit-failure.ts";
 import { ignoreErrors, LineTooLongError, readLines, sendFrame } from "./frames.ts";
+import { guestLimits } from "./guest-limits.ts";
 import { readParts, type OutputPart } from "./output.ts";
 import {
   parseGuestFrame,
@@ -14,7 +15,6 @@ import {
   type DeltaFrame,
   type EventFrame,
   type GuestFrame,
-  type GuestLimits,
   type RunRequest,
   type Usage,
 } from "./protocol.ts";
@@ -63,17 +63,6 @@ export interface RunTurnOptions {
   /** Called if the process ended without an answer. */
   stderrTail?(): string | Promise<string>;
 }
-
-const guestLimits: GuestLimits = {
-  eventBytes: limits.agentEventBytes,
-  events: limits.agentEventsPerAttempt,
-  outputBytes: limits.outputBytes,
-  frameBytes: limits.harnessFrameBytes,
-  jsonDepth: limits.agentJsonDepth,
-  inputSchemaBytes: limits.inputSchemaBytes,
-  inputPromptChars: limits.inputPromptChars,
-  inputWaitSeconds: limits.inputWaitSecondsMax,
-};
 
 /**
  * Runs one turn in a started guest. Whatever the agent does becomes an ending; only `beforeCall` and `onFrame` can make

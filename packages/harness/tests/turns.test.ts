@@ -181,6 +181,12 @@ describe.each(findRuntimes())("$title", (runtime) => {
     expect(ending.failure.code).toBe(code);
   });
 
+  test("the package that agents import finds the context of the running turn", async () => {
+    const { ending, frames } = await play(runtime, "usesPackage");
+    expect(ending).toMatchObject({ kind: "completed", parts: [{ type: "text", text: "op_1.pay" }] });
+    expect(frames).toEqual([{ t: "event", name: "from the package", data: null }]);
+  });
+
   test("a thrown error carries its stack, which names the agent's file", async () => {
     const { ending } = await play(runtime, "throws");
     expect(ending.kind === "failed" && ending.stack).toMatch(new RegExp(runtime.file));

@@ -1,6 +1,6 @@
 // Compiles an agent's sources without running them. Runs inside a build sandbox, in the bundle's root, because esbuild
 // reads whatever a tenant's sources and tsconfig name. Prints one JSON line. argv: JSON {esbuild, entry, target,
-// packagesExternal, sharedPackages}
+// packagesExternal, sharedPackages, agentPackage}
 
 import { pathToFileURL } from "node:url";
 import { compileOwnSources } from "./own-sources.mjs";

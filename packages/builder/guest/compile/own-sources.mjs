@@ -3,6 +3,7 @@
 
 import { readFile, writeFile } from "node:fs/promises";
 import { dirname, extname, join, posix } from "node:path";
+import { isAgentPackage, provideAgentPackage } from "./agent-package.mjs";
 import { keepPlaces, placeBanners, placeDefines } from "./places.mjs";
 
 const typescriptSuffix = /\.(ts|mts|cts|tsx|jsx)$/;
@@ -19,7 +20,7 @@ async function moduleFormat(file) {
   }
 }
 
-async function bundle(esbuild, { entry, target, packagesExternal }, format) {
+async function bundle(esbuild, { entry, target, packagesExternal, agentPackage }, format) {
   const outfile = entry.replace(/\.[^./]+$/, "") + (format === "cjs" ? ".dari.cjs" : ".dari.mjs");
   const result = await esbuild.build({
     entryPoints: [entry],
@@ -37,25 +38,29 @@ async function bundle(esbuild, { entry, target, packagesExternal }, format) {
     logLevel: "silent",
     define: placeDefines,
     banner: { js: placeBanners[format] },
-    plugins: [keepPlaces(join(process.cwd(), dirname(entry)))],
+    plugins: [provideAgentPackage(agentPackage), keepPlaces(join(process.cwd(), dirname(entry)))],
   });
   return { result, outfile };
 }
 
-/** Writes the module if any source is TypeScript. `file` is what to run; `inputs` are esbuild's, by path. */
+/**
+ * Writes the module if any source is TypeScript, or imports the package that only the bundle has. `file` is what to
+ * run; `inputs` are esbuild's, by path.
+ */
 export async function compileOwnSources(esbuild, request) {
   const { entry } = request;
   let built = await bundle(esbuild, request, await moduleFormat(entry));
   const { inputs } = built.result.metafile;
   // Wrapped into an ES module, `module.exports` would lose its names.
   if (inputs[entry]?.format === "cjs" && built.outfile.endsWith(".mjs")) built = await bundle(esbuild, request, "cjs");
-  const sources = Object.keys(inputs).filter((path) => !path.includes("node_modules/"));
-  const typescript = sources.some((path) => typescriptSuffix.test(path));
-  if (typescript) {
+  const paths = Object.keys(inputs);
+  const sources = paths.filter((path) => !path.includes("node_modules/") && !isAgentPackage(path));
+  const isBundled = paths.some((path) => isAgentPackage(path)) || sources.some((path) => typescriptSuffix.test(path));
+  if (isBundled) {
     for (const { path, contents } of built.result.outputFiles) await writeFile(path, contents);
   }
   return {
-    file: typescript ? posix.normalize(built.outfile) : entry,
+    file: isBundled ? posix.normalize(built.outfile) : entry,
     sources: sources.length,
     warnings: built.result.warnings,
     inputs,

@@ -5,6 +5,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join, posix, relative } from "node:path";
 import { pathToFileURL } from "node:url";
+import { isAgentPackage, provideAgentPackage } from "./agent-package.mjs";
 import { keepOwnMappings } from "./own-map.mjs";
 import { keepPlaces, placeBanners, placeDefines } from "./places.mjs";
 
@@ -55,6 +56,8 @@ export async function bundleWhole(esbuild, request, ownInputs) {
     return { reason: reasonOf(error) };
   }
 }
+
+const isOwnSource = (path) => path !== entryName && !path.includes("node_modules/") && !isAgentPackage(path);
 
 /** What esbuild could not do, in one line. */
 function reasonOf(error) {
@@ -138,7 +141,7 @@ function build(esbuild, request, shared, onPackageFile) {
     outfile: join(dir, "bundle.cjs"),
     sourcemap: "linked",
     sourcesContent: false,
-    plugins: [keepPlaces(dir, { onPackageFile })],
+    plugins: [provideAgentPackage(request.agentPackage), keepPlaces(dir, { onPackageFile })],
   });
 }
 
@@ -157,10 +160,7 @@ async function write(esbuild, { outputFiles }, { entry }, shared) {
   const mapUrl = `//# sourceMappingURL=${encodeURIComponent(posix.basename(names.map))}\n`;
   const text = script.text.replace(/\/\/# sourceMappingURL=.*\n?$/, "") + mapUrl;
   await writeFile(names.script, asFunction(text));
-  await writeFile(
-    names.map,
-    keepOwnMappings(map.text, (source) => source !== entryName && !source.includes("node_modules/")),
-  );
+  await writeFile(names.map, keepOwnMappings(map.text, isOwnSource));
   const file = `${stem}.dari.load.cjs`;
   const given = { script: posix.basename(names.script), cache: posix.basename(names.cache), shared, mapUrl };
   const loader = await readFile(loaderTemplate, "utf8");

@@ -1,6 +1,6 @@
 // Compiles an agent's sources to what the guest runs: TypeScript bundled, JavaScript unchanged, Python to bytecode.
 
-import { access, realpath } from "node:fs/promises";
+import { access, readFile, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Runtime } from "../runtimes/runtime.ts";
@@ -13,6 +13,8 @@ import type { Entry } from "./resolve-entry.ts";
 import { describeEnding, runInSandbox, succeeded, type BuildSandbox } from "./sandbox-program.ts";
 
 const compilerDir = fileURLToPath(new URL("../../guest/compile", import.meta.url));
+/** It imports nothing at run time. */
+const agentPackageFile = fileURLToPath(import.meta.resolve("@dari/agent"));
 const errorsShown = 5;
 
 /** The runner of an exported object of these packages needs the same copy as the agent. */
@@ -67,6 +69,7 @@ export async function compileNode(
     target,
     packagesExternal: await exists(join(sandbox.slotDir, "workspace/node_modules")),
     sharedPackages,
+    agentPackage: await readFile(agentPackageFile, "utf8"),
   };
   const result = await runCompiler(sandbox, esbuild, request);
   if (result.ok) {

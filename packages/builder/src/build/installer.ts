@@ -28,6 +28,8 @@ export interface Installer {
   readonly leftovers: readonly string[];
   /** Paths of the bundle that it reads; a trailing slash means a folder. `undefined`: all of them. */
   readonly reads: readonly string[] | undefined;
+  /** Files that it gets with another content. */
+  readonly replaced?: Readonly<Record<string, string>>;
   /** Whether a lockfile pins all versions. */
   readonly locked: boolean;
   /** Packages whose versions the bundle pins, by normalized name, if there should be a warning about others. */

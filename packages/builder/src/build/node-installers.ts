@@ -3,6 +3,7 @@
 import type { Runtime } from "../runtimes/runtime.ts";
 import { BuildFailedError } from "./build-failed.ts";
 import { installHooks } from "./install-scripts.ts";
+import { providedPackages } from "./missing-packages.ts";
 import { readOptional, type Installer, type InstallTools } from "./installer.ts";
 
 const lockfiles = ["package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "yarn.lock"] as const;
@@ -66,8 +67,22 @@ export async function chooseNodeInstaller(
     leftovers: [".modules.yaml", ".pnpm-workspace-state-v1.json", ".yarn-integrity", ".yarn-state.yml"].map(
       (name) => `node_modules/${name}`,
     ),
+    ...(command.locked ? {} : { replaced: { "package.json": withoutAgentPackage(manifest) } }),
     reads: isLocal ? undefined : ["package.json", ...lockfiles, ...configuration],
   };
+}
+
+/**
+ * Without a lockfile, npm asks also for the packages that it does not install. The address of this one is a platform's,
+ * which builds cannot reach; the agent gets it when it is compiled.
+ */
+function withoutAgentPackage(manifest: PackageManifest): string {
+  const tables = ["dependencies", "devDependencies", "optionalDependencies", "peerDependencies"] as const;
+  const rest = tables.map((table) => {
+    const { [providedPackages.typescript]: _provided, ...others } = Object(manifest[table]) as Record<string, unknown>;
+    return [table, others] as const;
+  });
+  return JSON.stringify({ ...manifest, ...Object.fromEntries(rest) });
 }
 
 type Command = Pick<Installer, "name" | "flags" | "warnings" | "locked" | "asksRegistry">;
@@ -109,6 +124,7 @@ function chooseCommand(manifest: PackageManifest, locks: ReadonlyMap<string, str
 interface PackageManifest {
   readonly packageManager?: unknown;
   readonly dependencies?: unknown;
+  readonly devDependencies?: unknown;
   readonly optionalDependencies?: unknown;
   readonly peerDependencies?: unknown;
   readonly workspaces?: unknown;

@@ -1,6 +1,6 @@
 // Provides a build's dependencies: the existing layer of its lockfile, or one that is installed now.
 
-import { chmod, cp, mkdir, readdir, rm, rmdir } from "node:fs/promises";
+import { chmod, cp, mkdir, readdir, rm, rmdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { BlobStore } from "@dari/blobs";
 import type { DependencyLayerRef, DependencyLayerRegistry } from "@dari/bundles";
@@ -9,6 +9,7 @@ import type { BuildLog } from "../build/build-log.ts";
 import { compileDependencyLayer } from "../build/compile.ts";
 import { installEnvironment, installNetwork, type BuildEgress } from "../build/install-network.ts";
 import type { Installer } from "../build/installer.ts";
+import { adviseProvidedPackages } from "../build/missing-packages.ts";
 import { describeEnding, runInSandbox, succeeded, type BuildSandbox } from "../build/sandbox-program.ts";
 import type { ImageCache, ImageLease } from "../image/image-cache.ts";
 import { packImage, type PackedImage } from "../image/pack-image.ts";
@@ -81,7 +82,9 @@ async function makeLayer(
   for (const name of ["workspace", "state"]) await mkdir(join(sandbox.slotDir, name), { recursive: true });
   for (const path of from.paths) {
     await mkdir(dirname(join(root, path)), { recursive: true });
-    await cp(join(from.tree, path), join(root, path));
+    const text = installer.replaced?.[path];
+    if (text === undefined) await cp(join(from.tree, path), join(root, path));
+    else await writeFile(join(root, path), text);
   }
   log.line(`${installer.name} …`);
   await log.step(installer.name, async () => {
@@ -89,7 +92,8 @@ async function makeLayer(
     const ending = await runInSandbox(sandbox, { ...installer, network, env: installEnvironment(installer, network) });
     if (succeeded(ending)) return;
     const failed = `${installer.name} failed with ${describeEnding(ending, sandbox)}`;
-    throw new BuildFailedError([failed, ...ending.lastLines, ...explainRefusals(refused)].join("\n"));
+    const advice = [...explainRefusals(refused), ...adviseProvidedPackages(ending.lastLines.join("\n"))];
+    throw new BuildFailedError([failed, ...ending.lastLines, ...advice].join("\n"));
   });
   // First remove links out of the tree: an installer's code may have replaced its folders by links.
   await pruneToLayer(root);

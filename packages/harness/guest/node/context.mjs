@@ -4,6 +4,8 @@ import { TurnError } from "./errors.mjs";
 import { createRequestInput } from "./request-input.mjs";
 
 const { stringify } = JSON;
+/** Where the package @dari/agent finds the context of the running turn. */
+const contextSlot = Symbol.for("dari.agent.context");
 const eventNameChars = 200;
 
 /**
@@ -48,6 +50,11 @@ export function createContext(frame, channel, suspend, report) {
         new TurnError(reason, reason === "timeout" ? "the turn ran into its time limit" : "the turn was cancelled"),
       ),
   };
+}
+
+/** Lets code of the agent that did not get the context find it. Undefined: there is no turn. */
+export function exposeContext(context) {
+  Object.defineProperty(globalThis, contextSlot, { value: context, configurable: true, enumerable: false });
 }
 
 /** Returns whether JSON is nested deeper than `levels`. */

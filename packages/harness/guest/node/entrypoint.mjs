@@ -48,7 +48,7 @@ function isAgent(value) {
   return false;
 }
 
-function kindOf(value) {
+export function kindOf(value) {
   return shapes.find((shape) => shape.matches(value))?.kind ?? (value === null ? "null" : typeof value);
 }
 

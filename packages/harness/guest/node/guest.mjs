@@ -2,7 +2,7 @@
 
 import { getEventListeners } from "node:events";
 import { openTurn } from "./channel.mjs";
-import { createContext } from "./context.mjs";
+import { createContext, exposeContext } from "./context.mjs";
 import { findExport, prepareRunner } from "./entrypoint.mjs";
 import { TurnError, describeError } from "./errors.mjs";
 import { tellRefusedConnections } from "./own-network.mjs";
@@ -93,6 +93,7 @@ export class Guest {
       else void this.report({ t: "error", code: "agent_error", message: neverSettles, stack: "" });
     };
     process.on("beforeExit", noteEnd);
+    exposeContext(given.context);
     const result = await runner(found.value, given);
     channel.ref();
     process.off("beforeExit", noteEnd);
@@ -127,6 +128,7 @@ function nameBundle({ imageDir }) {
 /** Another turn may follow: this one can send nothing more, and its directory is released. */
 function leave(turn) {
   turn.end();
+  exposeContext(undefined);
   process.chdir("/");
 }
 

@@ -35,7 +35,9 @@ export const dependencyTable: Readonly<Record<string, readonly string[]>> = {
   queue: ["domain"],
   runtime: ["domain"],
   // Built on those.
-  builder: ["blobs", "bundles", "contract", "domain", "harness", "native", "network", "sandbox"],
+  agent: ["harness"],
+  // Bundles the package that agents import into them.
+  builder: ["agent", "blobs", "bundles", "contract", "domain", "harness", "native", "network", "sandbox"],
   bundles: ["contract", "domain"],
   client: ["contract", "domain"],
   control: ["blobs", "bundles", "contract", "db", "domain", "network", "queue", "runtime", "workspace"],
@@ -165,7 +167,7 @@ export const documentLongLinesMax = 60;
  * programs.
  */
 export const readsEnvironment =
-  /^(apps\/[^/]+\/src\/(config|main|run-worker)\.ts|scripts\/|infra\/|packages\/(testkit|tooling)\/)/;
+  /^(apps\/[^/]+\/src\/(config|main|run-worker)\.ts|scripts\/|infra\/|packages\/(agent\/src|testkit|tooling)\/)/;
 
 /** Hosts that a clone must not name: the registry is the user's setting. */
 export const registryHosts: readonly string[] = [

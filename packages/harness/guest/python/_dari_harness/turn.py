@@ -7,6 +7,7 @@ import threading
 from contextlib import contextmanager
 from types import SimpleNamespace
 
+from . import running
 from .channel import Channel, TurnChannel
 from .context import Context
 from .entrypoint import find_export, kind_of, prepare_runner
@@ -145,6 +146,7 @@ def _run(frame: dict, loaded: tuple, context: Context, allowed: threading.Event,
     # The directory that the process was started in may have been replaced by the turn's files.
     os.chdir(frame["workspace"])
     note_connections()
+    running.context = context
     try:
         result = run(value, turn)
     finally:
@@ -152,6 +154,7 @@ def _run(frame: dict, loaded: tuple, context: Context, allowed: threading.Event,
     if again:
         # Another turn may follow: this one can send nothing more, and its directory is released.
         own.end()
+        running.context = None
         os.chdir("/")
     return {"t": "result", **result, "usage": context._usage.with_used(result.get("usage"))}
 

@@ -125,6 +125,12 @@ export const tooLarge = () => "x".repeat(9 * 1024 * 1024);
 export function* yieldsTooMuch() {
   for (;;) yield "x".repeat(1024 * 1024);
 }
+export const usesPackage = async () => {
+  const { emit, operationKey } = globalThis[Symbol.for("dari.agent.context")];
+  await emit("from the package");
+  return `${operationKey}.pay`;
+};
+
 export const refused = () => {
   throw Object.assign(new Error("no such key"), { status: 401 });
 };

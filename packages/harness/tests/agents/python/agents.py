@@ -201,6 +201,13 @@ def yieldsTooMuch(prompt):
         yield "x" * (1024 * 1024)
 
 
+async def usesPackage(prompt):
+    import dari_agent
+
+    dari_agent.emit("from the package")
+    return dari_agent.operation_key("pay")
+
+
 class Refused(Exception):
     status_code = 401
 

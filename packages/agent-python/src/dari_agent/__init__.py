@@ -1,0 +1,223 @@
+# The package dari_agent. Its functions are those of the running turn's context, for code that does not get the context
+# as an argument. Standard library only, so that an agent can be imported and tested anywhere.
+
+import json
+import sys
+import threading
+import time
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, Generic, Literal, ParamSpec, Protocol, TypedDict, TypeVar, cast
+
+__all__ = [
+    "AgentFunction",
+    "Context",
+    "FilePart",
+    "HistoryEntry",
+    "Output",
+    "TextPart",
+    "Tool",
+    "cancelled",
+    "define_agent",
+    "emit",
+    "get_context",
+    "operation_key",
+    "report_usage",
+    "request_input",
+    "tool",
+]
+
+
+class TextPart(TypedDict):
+    type: Literal["text"]
+    text: str
+
+
+class _File(TypedDict):
+    type: Literal["file", "image"]
+    # Path in the workspace, for example /input/report.pdf.
+    path: str
+
+
+class FilePart(_File, total=False):
+    """A file or image of a message."""
+
+    # Absolute path to open. Only the parts of the running message have it.
+    local_path: str
+
+
+class HistoryEntry(TypedDict):
+    role: Literal["user", "assistant"]
+    parts: "list[TextPart | FilePart]"
+
+
+class Context(Protocol):
+    """The second argument of an agent's function."""
+
+    session_id: str
+    message_id: str
+    # 1 for the first attempt of the message.
+    attempt: int
+    # The message. The prompt is the text of its text parts.
+    parts: "list[TextPart | FilePart]"
+    metadata: dict[str, Any]
+    # The conversation before this message, oldest first.
+    history: list[HistoryEntry]
+    # Absolute path of the session's directory, which is also the working directory.
+    workspace: str
+    # The same in every attempt of the message: pass it to services that must not act twice.
+    operation_key: str
+    # W3C trace context of the attempt.
+    traceparent: str
+    # Set when the message is cancelled or its time limit is reached.
+    cancelled: threading.Event
+
+    def emit(self, type: str, data: Any = None) -> None:
+        """Records an event of the session. Raises TypeError or ValueError for what cannot be recorded."""
+
+    def report_usage(self, usage: dict[str, Any]) -> None:
+        """Adds to the turn's usage. Raises TypeError for what cannot be counted."""
+
+    def request_input(
+        self, key: str, schema: dict[str, Any], prompt: str | None = None, expires_in_seconds: int | None = None
+    ) -> Any:
+        """
+        Returns the stored answer for `key`. Without one, the process ends here and the message waits; after the answer,
+        the function runs again from its start.
+        """
+
+
+class _Parts(TypedDict):
+    parts: Sequence[Mapping[str, str]]
+
+
+class Output(_Parts, total=False):
+    """An answer with files, or with its usage."""
+
+    usage: dict[str, float]
+
+
+Answer = Any
+# What an entrypoint may be. A generator's yields are streamed; what it returns, if anything, is the answer.
+AgentFunction = Callable[[str, Context], "Answer | Awaitable[Answer] | AsyncIterable[Any] | Iterable[Any]"]
+
+_Agent = TypeVar("_Agent", bound=Callable[..., Any])
+_Given = ParamSpec("_Given")
+_Result = TypeVar("_Result")
+_COROUTINE = 0x80
+_SHOWN_CHARS = 4_000
+
+
+def define_agent(agent: _Agent) -> _Agent:
+    """Returns the function unchanged. It tells readers, and type checkers, that this is an entrypoint."""
+    return agent
+
+
+def get_context() -> Context:
+    """Returns the context of the running turn. Raises RuntimeError outside of one."""
+    for name in ("_dari_harness.running", "dari_agent._harness.running"):
+        context = getattr(sys.modules.get(name), "context", None)
+        if context is not None:
+            return cast(Context, context)
+    raise RuntimeError(
+        "no turn is running: call this inside the agent's function, and run it with run_locally in a test"
+    )
+
+
+def emit(type: str, data: Any = None) -> None:
+    """Records an event of the session."""
+    get_context().emit(type, data)
+
+
+def report_usage(usage: dict[str, Any]) -> None:
+    """Adds to the turn's usage, which budgets count: report_usage({"input_tokens": 10, "output_tokens": 5})."""
+    get_context().report_usage(usage)
+
+
+def request_input(
+    key: str, schema: dict[str, Any], prompt: str | None = None, expires_in_seconds: int | None = None
+) -> Any:
+    """Returns the answer to a question; see Context.request_input."""
+    return get_context().request_input(key, schema, prompt, expires_in_seconds)
+
+
+def operation_key(step: str | None = None) -> str:
+    """
+    Returns a key that is the same in every attempt of the message, for a service that must not act twice. `step` tells
+    several calls of one message apart.
+    """
+    key = get_context().operation_key
+    return key if step is None else f"{key}.{step}"
+
+
+def cancelled() -> threading.Event:
+    """Returns the event that is set when the message is cancelled or its time limit is reached."""
+    return get_context().cancelled
+
+
+class Tool(Generic[_Given, _Result]):
+    """A function with the description that models' APIs want. Each call is recorded as events."""
+
+    def __init__(self, function: Callable[_Given, _Result], definition: dict[str, Any]) -> None:
+        self.definition = definition
+        self._function = function
+        code = getattr(function, "__code__", None)
+        self._is_async = code is not None and bool(code.co_flags & _COROUTINE)
+
+    def __call__(self, *args: _Given.args, **kwargs: _Given.kwargs) -> _Result:
+        started = time.monotonic()
+        given: Any = {**kwargs, "args": list(args)} if args else kwargs
+        emit("tool.called", {"name": self.definition["name"], "input": _shown(given)})
+        try:
+            result = self._function(*args, **kwargs)
+        except BaseException as error:
+            self._failed(error, started)
+            raise
+        if self._is_async:
+            return cast(_Result, self._awaited(cast(Awaitable[Any], result), started))
+        self._returned(result, started)
+        return result
+
+    async def _awaited(self, result: Awaitable[Any], started: float) -> Any:
+        try:
+            value = await result
+        except BaseException as error:
+            self._failed(error, started)
+            raise
+        self._returned(value, started)
+        return value
+
+    def _returned(self, value: Any, started: float) -> None:
+        self._record("tool.returned", started, "result", _shown(value))
+
+    def _failed(self, error: BaseException, started: float) -> None:
+        # Anything else ends the turn, such as an input that it waits for.
+        if isinstance(error, Exception):
+            self._record("tool.failed", started, "error", _shown(f"{type(error).__name__}: {error}"))
+
+    def _record(self, event: str, started: float, field: str, value: Any) -> None:
+        ms = round((time.monotonic() - started) * 1000)
+        emit(event, {"name": self.definition["name"], field: value, "ms": ms})
+
+
+def tool(
+    *, parameters: dict[str, Any], name: str | None = None, description: str | None = None
+) -> Callable[[Callable[_Given, _Result]], Tool[_Given, _Result]]:
+    """
+    Makes a tool of a function: each call is recorded as the events tool.called and tool.returned or tool.failed.
+    `parameters`: JSON Schema of the input. `description`: default, the function's docstring.
+    """
+
+    def make(function: Callable[_Given, _Result]) -> Tool[_Given, _Result]:
+        words = description or (function.__doc__ or "").strip()
+        return Tool(function, {"name": name or function.__name__, "description": words, "parameters": parameters})
+
+    return make
+
+
+def _shown(value: Any) -> Any:
+    """Returns the value for an event: large ones are cut, because an event has a limit."""
+    try:
+        text = value if isinstance(value, str) else json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        value = text = repr(value)
+    return value if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}… ({len(text)} characters)"

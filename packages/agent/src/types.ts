@@ -1,0 +1,86 @@
+// The types of an agent's function: what it is called with, and what it may return.
+
+/** A value that JSON can express. */
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
+
+/** A JSON Schema, as an object. */
+export type JsonSchema = Readonly<Record<string, unknown>>;
+
+export interface TextPart {
+  readonly type: "text";
+  readonly text: string;
+}
+
+/** A file or image of a message. */
+export interface FilePart {
+  readonly type: "file" | "image";
+  /** Path in the workspace, for example `/input/report.pdf`. */
+  readonly path: string;
+  /** Absolute path to open. Only the parts of the running message have it. */
+  readonly local_path?: string;
+}
+
+export type Part = TextPart | FilePart;
+
+export interface HistoryEntry {
+  readonly role: "user" | "assistant";
+  readonly parts: readonly Part[];
+}
+
+/** Numbers by snake_case name, for example `{ input_tokens: 10, output_tokens: 5 }`. */
+export type Usage = Readonly<Record<string, number>>;
+
+export interface InputOptions {
+  /** The question for the person who answers, at most 2,000 characters. */
+  readonly prompt?: string;
+  /** How long the message waits, at most 30 days. Default: 7 days. */
+  readonly expiresInSeconds?: number;
+}
+
+/** The second argument of an agent's function. */
+export interface Context {
+  readonly sessionId: string;
+  readonly messageId: string;
+  /** 1 for the first attempt of the message. */
+  readonly attempt: number;
+  /** The message. The prompt is the text of its text parts. */
+  readonly parts: readonly Part[];
+  readonly metadata: Readonly<Record<string, unknown>>;
+  /** The conversation before this message, oldest first. */
+  readonly history: readonly HistoryEntry[];
+  /** Absolute path of the session's directory, which is also the working directory. */
+  readonly workspace: string;
+  /** The same in every attempt of the message: pass it to services that must not act twice. */
+  readonly operationKey: string;
+  /** W3C trace context of the attempt. */
+  readonly traceparent: string;
+  /** Aborts when the message is cancelled or its time limit is reached. */
+  readonly signal: AbortSignal;
+  /** Records an event of the session. Resolves when the platform accepts more. Throws above a limit. */
+  emit(type: string, data?: unknown): Promise<void>;
+  /** Adds to the turn's usage. Throws for what cannot be counted. */
+  reportUsage(usage: Usage): Promise<void>;
+  /**
+   * Resolves with the stored answer for `key`. Without one, the process ends here and the message waits; after the
+   * answer, the function runs again from its start.
+   */
+  requestInput<T = unknown>(key: string, schema: JsonSchema, options?: InputOptions): Promise<T>;
+}
+
+/** A part of an answer: text, or a file of the workspace. */
+export type OutputPart = TextPart | { readonly type: "file"; readonly path: string };
+
+/** An answer with files, or with its usage. */
+export interface Output {
+  readonly parts: readonly OutputPart[];
+  readonly usage?: Usage;
+}
+
+/** Text, an `Output`, nothing, or a value that becomes JSON. */
+export type Answer = string | Output | Json | void | undefined;
+
+/** What an entrypoint may be. A generator's yields are streamed; what it returns, if anything, is the answer. */
+export type AgentFunction = (
+  prompt: string,
+  context: Context,
+) => Answer | Promise<Answer> | AsyncIterable<Json> | Iterator<Json, Answer>;

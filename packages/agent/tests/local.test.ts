@@ -1,0 +1,157 @@
+// The package as its users have it: functions of the running turn, and the local runner, which follows the rules of a
+// worker.
+
+import { afterEach, describe, expect, test } from "@jest/globals";
+import { readFileSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { defineAgent, emit, getContext, operationKey, reportUsage, requestInput, signal, tool } from "../src/index.ts";
+import { runLocally } from "../src/local.ts";
+
+const cwd = process.cwd();
+const home = process.env["HOME"];
+afterEach(() => {
+  expect([process.cwd(), process.env["HOME"]]).toEqual([cwd, home]);
+});
+
+const approval = { type: "object", properties: { approved: { type: "boolean" } }, required: ["approved"] };
+
+describe("runLocally", () => {
+  test("streams what a generator yields, and joins it to the answer", async () => {
+    const agent = defineAgent(async function* (prompt, context) {
+      yield `${prompt} `;
+      yield String(context.attempt);
+    });
+    const streamed: string[] = [];
+    const turn = await runLocally(agent, "hi", { onText: (text) => streamed.push(text) });
+    expect(turn).toMatchObject({ status: "completed", text: "hi 1", parts: [{ type: "text", text: "hi 1" }] });
+    expect(streamed).toEqual(["hi ", "1"]);
+  });
+
+  test("gives files to the agent, and returns the files that it names", async () => {
+    const agent = defineAgent(async (_prompt, { parts }) => {
+      const [, file] = parts;
+      if (file?.type !== "file") throw new Error("no file");
+      await writeFile("copy.txt", await readFile(file.local_path ?? ""));
+      return {
+        parts: [
+          { type: "text", text: file.path },
+          { type: "file", path: "copy.txt" },
+        ],
+      };
+    });
+    const turn = await runLocally(agent, "copy", { files: { "a.txt": "content" } });
+    expect(turn.parts).toEqual([
+      { type: "text", text: "/input/a.txt" },
+      { type: "file", path: "/copy.txt" },
+    ]);
+    expect(readFileSync(join(turn.workspace, "copy.txt"), "utf8")).toBe("content");
+  });
+
+  test("ends at a question, and returns the answer when it runs again", async () => {
+    let runs = 0;
+    const agent = defineAgent(async (prompt) => {
+      runs += 1;
+      const { approved } = await requestInput<{ approved: boolean }>("go-on", approval, { prompt: "Go on?" });
+      return `${prompt}: ${approved}`;
+    });
+    const waiting = await runLocally(agent, "pay");
+    expect(waiting).toMatchObject({
+      status: "waiting_for_input",
+      input: { key: "go-on", schema: approval, prompt: "Go on?" },
+    });
+    const turn = await runLocally(agent, "pay", { answers: { "go-on": { approved: true } } });
+    expect([turn.text, runs]).toEqual(["pay: true", 2]);
+  });
+
+  test.each([
+    ["a thrown error", () => Promise.reject(new Error("no luck")), { code: "agent_error", message: "Error: no luck" }],
+    [
+      "a refused credential",
+      () => Promise.reject(Object.assign(new Error("no"), { status: 401 })),
+      { code: "credential_refused" },
+    ],
+    ["a value without JSON", () => 1n as never, { code: "invalid_output" }],
+    [
+      "a path outside of the workspace",
+      () => ({ parts: [{ type: "file" as const, path: "../x" }] }),
+      { code: "invalid_output" },
+    ],
+  ])("fails with the platform's code: %s", async (_title, agent, error) => {
+    expect(await runLocally(agent, "x")).toMatchObject({ status: "failed", error });
+  });
+
+  test("a value that nothing can run", async () => {
+    const turn = await runLocally({ model: "m" }, "x");
+    expect(turn.error).toMatchObject({ code: "unsupported_export", message: expect.stringMatching(/sdk: .*opencode/) });
+  });
+
+  test("stops a turn with a signal", async () => {
+    const stop = new AbortController();
+    const agent = defineAgent(async () => {
+      const stopped = new Promise((resolve) => signal().addEventListener("abort", resolve));
+      stop.abort();
+      await stopped;
+      return String(signal().aborted);
+    });
+    expect(await runLocally(agent, "x", { signal: stop.signal })).toMatchObject({ text: "true" });
+    const isAborted = defineAgent((_prompt, context) => String(context.signal.aborted));
+    expect(await runLocally(isAborted, "x", { signal: AbortSignal.abort() })).toMatchObject({ text: "true" });
+  });
+
+  test("finds the entrypoint as dari.yml names it", async () => {
+    const turn = await runLocally("packages/harness/tests/agents/node/agents.mjs:text", "hello");
+    expect(turn).toMatchObject({ status: "completed" });
+  });
+});
+
+describe("functions of the running turn", () => {
+  test("use its context", async () => {
+    const agent = defineAgent(async (_prompt, context) => {
+      await emit("progress", { percent: 50 });
+      await reportUsage({ input_tokens: 3 });
+      await reportUsage({ input_tokens: 4, output_tokens: 1 });
+      return [getContext() === context, operationKey() === context.operationKey, operationKey("pay")];
+    });
+    const turn = await runLocally(agent, "x");
+    expect(JSON.parse(turn.text)).toEqual([true, true, "msg_local.pay"]);
+    expect(turn).toMatchObject({
+      usage: { input_tokens: 7, output_tokens: 1 },
+      events: [{ type: "progress", data: { percent: 50 } }],
+    });
+  });
+
+  test("say outside of a turn that there is none", async () => {
+    for (const call of [() => emit("x"), () => reportUsage({}), () => operationKey(), () => signal()]) {
+      expect(call).toThrow("no turn is running");
+    }
+    await expect(runLocally(() => "x", "x")).resolves.toMatchObject({ text: "x" });
+    expect(() => getContext()).toThrow("no turn is running");
+  });
+
+  test("a tool records its calls", async () => {
+    const add = tool({
+      name: "add",
+      description: "Adds two numbers.",
+      parameters: { type: "object" },
+      run: ({ a, b }: { a: number; b: number }) => {
+        if (a < 0) throw new RangeError("negative");
+        return a + b;
+      },
+    });
+    const agent = defineAgent(async () => {
+      const sum: number = await add({ a: 1, b: 2 });
+      await add({ a: -1, b: 0 }).catch(() => {});
+      return [sum, add.definition.name];
+    });
+    const turn = await runLocally(agent, "x");
+    expect(JSON.parse(turn.text)).toEqual([3, "add"]);
+    const ms = expect.any(Number);
+    expect(turn.events).toEqual([
+      { type: "tool.called", data: { name: "add", input: { a: 1, b: 2 } } },
+      { type: "tool.returned", data: { name: "add", result: 3, ms } },
+      { type: "tool.called", data: { name: "add", input: { a: -1, b: 0 } } },
+      { type: "tool.failed", data: { name: "add", error: "RangeError: negative", ms } },
+    ]);
+  });
+});
