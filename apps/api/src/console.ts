@@ -37,6 +37,10 @@ const notBuilt = `<!doctype html><meta charset="utf-8"><title>Dari</title><h1>Th
  */
 export function mountConsole(app: Express, directory: string = checkoutsOwn): void {
   const assets = path.join(directory, "assets");
+  app.get("/", (request, response, next) => {
+    if (request.accepts("json", "html") !== "html") return next();
+    response.vary("accept").redirect(303, "/console");
+  });
   app.use("/console", setHeaders);
   const keep = (response: ServerResponse) => void response.setHeader("cache-control", forGood);
   app.get("/console/assets/:name", sendPacked(assets));

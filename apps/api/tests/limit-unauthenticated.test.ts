@@ -98,14 +98,10 @@ test.each([
   expect(rows).toEqual([]);
 });
 
-test("the sign-in of operators counts too", async () => {
+test("the sign-in with a key counts too", async () => {
   await start();
   const signIn = (): Promise<TestReply> =>
-    api.call("POST", "/ops/sign-in", {
-      key: null,
-      body: `key=${wrongKey}`,
-      headers: { "content-type": "application/x-www-form-urlencoded", origin: api.url, ...from("192.0.2.1") },
-    });
+    api.call("POST", "/v1/me/sign-in", { key: wrongKey, headers: { origin: api.url, ...from("192.0.2.1") } });
   for (let i = 0; i < perMinute; i++) expect((await signIn()).status).toBe(401);
   expect((await signIn()).status).toBe(429);
 });

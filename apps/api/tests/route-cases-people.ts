@@ -26,6 +26,8 @@ export const peopleCases = {
   deleteInvitation: {},
   getMe: {},
   signOut: {},
+  signInWithKey: {},
+  createKeySignInLink: {},
   getDeviceRequest: {},
   decideDeviceRequest: {
     valid: { user_code: "WDJB-MJHT", decision: "deny" },

@@ -6,6 +6,7 @@ import { addAgentCommands } from "./commands/agents.ts";
 import { addAuthCommands } from "./commands/auth.ts";
 import { addBatchCommands } from "./commands/batches.ts";
 import { addCompletionCommand } from "./commands/completion.ts";
+import { addConsoleCommand } from "./commands/console.ts";
 import { addDeployCommand } from "./commands/deploy.ts";
 import { addDoctorCommand } from "./commands/doctor.ts";
 import { addEgressCommands } from "./commands/egress.ts";
@@ -80,6 +81,7 @@ function createProgram(io: Io): Command {
   const visibleGlobalOptions = ({ parent }: Command) => (parent === null ? [] : globalOptions(program));
   program.configureHelp({ showGlobalOptions: true, visibleGlobalOptions });
   addInitCommand(program, io);
+  addConsoleCommand(program, io);
   addDeployCommand(program, io);
   addManifestCommands(program, io);
   addSessionCommands(program, io);

@@ -156,7 +156,8 @@ function isIn({ path: [first = "agents"] }: Route, to: string): boolean {
 
 /** Returns the page of a route. Its key resets the page's state when the route shows another object. */
 function Shown({ route }: { readonly route: Route }) {
-  const [noun = "agents", id, , under] = route.path;
+  const [first = "agents", id, , under] = route.path;
+  const noun = first === "sign-in" ? "agents" : first;
   if (noun === "agents" && under !== undefined) return <VersionPage key={under} agentId={id ?? ""} versionId={under} />;
   if (noun === "agents") return id === undefined ? <AgentsPage /> : <AgentPage key={id} agentId={id} />;
   if (noun === "sessions" && id === undefined) return <SessionsPage query={route.query} />;

@@ -68,7 +68,7 @@ describeWith("chromium", "the console", ({ command }) => {
     expect(assets.reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0)).toBeLessThan(assetBytesMax);
   });
 
-  test("a key that nobody knows is refused in words; the right one is kept by the tab", async () => {
+  test("a key that nobody knows is refused in words; the right one signs the browser in, in all tabs", async () => {
     await signIn(page, "dari_nobody");
     await page.getByRole("alert").getByText("The platform does not know this key").waitFor();
     expect(await inspect(page, "sign-in")).toEqual([]);
@@ -76,8 +76,10 @@ describeWith("chromium", "the console", ({ command }) => {
     await page.getByRole("heading", { name: "No agents yet" }).waitFor();
     await page.getByText("dari deploy .").waitFor();
     expect(await inspect(page, "agents-empty")).toEqual([]);
-    await page.reload();
-    await page.getByRole("heading", { name: "Agents", exact: true }).waitFor();
+    const another = await page.context().newPage();
+    await another.goto(`${platform.apiUrl}/`);
+    await another.getByRole("heading", { name: "Agents", exact: true }).waitFor();
+    await another.close();
   });
 
   test("an agent's page shows its versions and their build logs, and is reached by keys", async () => {

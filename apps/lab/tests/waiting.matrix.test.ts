@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { createClient, type Client } from "@dari/client";
 import { createTestOrganization, describeWith, waitUntil } from "@dari/testkit";
 import type { Browser, Page } from "playwright-core";
-import { picturesDir, startBrowser } from "../src/browser.ts";
+import { picturesDir, signIn, startBrowser } from "../src/browser.ts";
 import { deploy } from "../src/conversation.ts";
 import { startFleet, type Fleet } from "../src/fleet.ts";
 import { openRendezvous, type Rendezvous } from "../src/rendezvous.ts";
@@ -149,9 +149,8 @@ describeWith("redis", "turns that wait", ({ url: redisUrl }) => {
       page.on("response", (reply) => {
         if (reply.url().includes("/ops/queues") && reply.status() >= 400) refused.push(reply.url());
       });
-      await page.goto(`${fleet.apiUrl}/ops/sign-in`);
-      await page.locator("input[name=key]").fill(operator.apiKey);
-      await page.locator("button").first().click();
+      await page.goto(`${fleet.apiUrl}/ops/queues`);
+      await signIn(page, operator.apiKey);
       await page.getByText("turns-default").first().waitFor();
     }, 60_000);
     afterAll(async () => browser?.close());

@@ -7,6 +7,7 @@ import { readOidcSettings, startApi } from "@dari/api";
 import { createControl, openServices, type ServiceSettings } from "@dari/control/assembly";
 import type { Control } from "@dari/control/context";
 import { createPlatformMetrics, createPlatformTraces, combineObservers } from "@dari/control/operations";
+import { authenticateKey, createKeySignInLink } from "@dari/control/tenants";
 import { limits } from "@dari/domain";
 import { findRedisServer, freePort, startPostgres, startRedis } from "@dari/embedded";
 import { startReconciler } from "@dari/reconciler";
@@ -19,6 +20,8 @@ import { ensureAdminKey } from "./first-key.ts";
 export interface Platform {
   readonly connection: Connection;
   readonly connectionFile: string;
+  /** Creates a link that signs a browser in with the key of `connection`, once, within ten minutes. */
+  readonly createSignInLink: () => Promise<string>;
   readonly logFile: string;
   /** How turns reach the worker. */
   readonly delivery: string;
@@ -93,10 +96,8 @@ export async function startPlatform(
     stack.use(await serveHealth({ port, host, checks: { ...worker.checks, ...reconciler.checks }, metrics }));
   }
 
-  const { connection, connectionFile } = await keepConnection(config, control, apiUrl);
   return {
-    connection,
-    connectionFile,
+    ...(await keepConnection(config, control, apiUrl)),
     logFile,
     delivery: services.queue === undefined ? "direct pull from PostgreSQL" : "BullMQ on Redis",
     isolation: worker.isolation,
@@ -118,7 +119,13 @@ async function keepConnection(config: StandaloneConfig, control: Control, apiUrl
     api_key: await ensureAdminKey(control, known?.api_key),
     console_url: `${apiUrl}/console`,
   };
-  return { connection, connectionFile: await writeConnection(config.dataDir, connection) };
+  return {
+    connection,
+    connectionFile: await writeConnection(config.dataDir, connection),
+    async createSignInLink(): Promise<string> {
+      return (await createKeySignInLink(control, await authenticateKey(control, connection.api_key))).url;
+    },
+  };
 }
 
 function appOptionsOf(config: StandaloneConfig) {

@@ -19,6 +19,9 @@ await runMain(
     say(`Dari is ready after ${((performance.now() - startedAt) / 1_000).toFixed(1)} s`);
     say(`  API         ${platform.connection.api_url}`);
     say(`  console     ${platform.connection.console_url}`);
+    // Output that is not a terminal may be a log that others read, so it does not get the link.
+    if (process.stdout.isTTY) say(`  sign in     ${await platform.createSignInLink()} (once, within ten minutes)`);
+    else say("  sign in     with the link that `dari console` prints");
     say(`  key         in ${platform.connectionFile}`);
     say(`  log         ${platform.logFile}`);
     say(`  turns by    ${platform.delivery}`);

@@ -25,6 +25,12 @@ export function memberCalls(transport: Transport) {
     openSignInLink: (token: string, options?: CallOptions) =>
       call("openSignInLink", { path: {}, body: { token }, options }),
 
+    /** In a browser: signs it in with the client's key. The reply sets the session cookie. */
+    signInWithKey: derived("signInWithKey"),
+
+    /** The link is in the reply's `url`. It works once, for ten minutes. */
+    createKeySignInLink: derived("createKeySignInLink"),
+
     startDevice: (deviceName: string, options?: CallOptions) =>
       call("startDevice", { path: {}, body: { device_name: deviceName }, options }),
 

@@ -96,6 +96,7 @@ export {
   DeviceStarted,
   InvitationCreated,
   InvitationRecord,
+  KeySignInLink,
   Me,
   MemberRecord,
   scopesOfRole,

@@ -144,7 +144,7 @@ export type {
   TurnSnapshot,
 } from "./queries/turns.ts";
 export type { AgentRow } from "./queries/agents.ts";
-export type { ApiKeyRow, KeyRates } from "./queries/api-keys.ts";
+export type { ApiKeyRow, KeyRates, UsableApiKey } from "./queries/api-keys.ts";
 export type { AuditEntryRow } from "./queries/audit-entries.ts";
 export type { CredentialRow } from "./queries/credentials.ts";
 export type { EventRow, EventsAfter } from "./queries/events.ts";

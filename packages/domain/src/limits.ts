@@ -80,6 +80,12 @@ export const limits = {
   /** How long a browser stays signed in. Shorter with an identity provider, which then decides again. Milliseconds. */
   signInByLinkMs: 14 * 24 * 3_600_000,
   signInByProviderMs: 12 * 3_600_000,
+  /** How long a browser stays signed in with an API key, unless the key ends earlier. Milliseconds. */
+  signInByKeyMs: 30 * 24 * 3_600_000,
+  /** How long a link that signs a browser in with an API key is valid. Milliseconds. */
+  keySignInLinkMs: 600_000,
+  /** Browsers that are signed in with one API key. The next one signs the oldest one out. */
+  signInsPerKey: 50,
   /** How long the key of a person's device is valid. Milliseconds. */
   deviceKeyMs: 90 * 24 * 3_600_000,
   /** Seconds between two polls of a device. Each early poll adds as many. */

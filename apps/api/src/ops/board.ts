@@ -12,6 +12,8 @@ import { BoardServer, withBoardTimeout, queueSilentMessage } from "./board-serve
 import { authenticateOperator, setPageSecurityHeaders } from "./authenticate-operator.ts";
 
 const basePath = "/ops/queues";
+/** The console's sign-in page, which leads back to the board. */
+export const boardSignIn = `/console/sign-in?return_to=${encodeURIComponent(basePath)}`;
 
 /** The allowed actions: retry all failed jobs, promote all delayed ones, or one of them. */
 const wishes: readonly RegExp[] = [
@@ -30,7 +32,7 @@ export function mountBoard(app: Express, control: Control, queue: BoardQueue | u
     const actor = await authenticateOperator(control, request).catch((error: unknown) => {
       if (!isVisit(request) || !(error instanceof AppError) || error.code !== "unauthenticated") throw error;
     });
-    if (actor === undefined) return response.redirect(303, "/ops/sign-in");
+    if (actor === undefined) return response.redirect(303, boardSignIn);
     response.locals["organizationId"] = actor.organizationId;
     if (queue === undefined) throw new AppError("not_found", "no queue is configured; workers pull from the database");
     // BullMQ waits for a Redis that it has never reached. A person gets an error instead.
@@ -79,8 +81,8 @@ function serveBoard(control: Control, queue: BoardQueue): Express {
         hideRedisDetails: true,
         hideDocsLink: true,
         miscLinks: [
+          { text: "Console", url: "/console" },
           { text: "Fleet", url: "/console/fleet" },
-          { text: "Sign out", url: "/ops/sign-in" },
         ],
       },
       handlerHooks: { after: ({ route, request }, reply) => (route === listRoute ? asShown(request, reply) : reply) },

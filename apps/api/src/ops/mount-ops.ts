@@ -1,12 +1,11 @@
-// Routes for operators outside of /v1: metrics, the queue board, the sign-in for browsers.
+// Routes for operators outside of /v1: metrics and the queue board.
 
 import type { Control } from "@dari/control/context";
 import type { MetricsPage } from "@dari/runtime";
 import type { Express } from "express";
 import { refuseUnknownMethod } from "../http/errors.ts";
-import { mountBoard, type BoardQueue } from "./board.ts";
+import { boardSignIn, mountBoard, type BoardQueue } from "./board.ts";
 import { authenticateOperator } from "./authenticate-operator.ts";
-import { mountSignIn } from "./sign-in.ts";
 
 export interface Ops {
   readonly control: Control;
@@ -24,6 +23,7 @@ export function mountOps(app: Express, { control, metrics, queue }: Ops): void {
     app.all("/metrics", refuseUnknownMethod(["GET"]));
   }
   app.get("/ops", (_request, response) => response.redirect(303, "/ops/queues"));
-  mountSignIn(app, control);
+  // The address of releases that had a sign-in page of their own.
+  app.get("/ops/sign-in", (_request, response) => response.redirect(303, boardSignIn));
   mountBoard(app, control, queue);
 }

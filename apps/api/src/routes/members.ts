@@ -3,6 +3,7 @@
 import { renderList } from "@dari/contract";
 import {
   createInvitation,
+  createKeySignInLink,
   createSignInLink,
   decideDeviceRequest,
   deleteInvitation,
@@ -15,6 +16,7 @@ import {
   openSignInLink,
   pollDevice,
   removeMember,
+  signInWithKey,
   signOut,
   startDevice,
   updateMember,
@@ -37,6 +39,8 @@ export const memberHandlers: Handlers<
   | "deleteInvitation"
   | "getMe"
   | "signOut"
+  | "signInWithKey"
+  | "createKeySignInLink"
   | "getDeviceRequest"
   | "decideDeviceRequest"
   | "openSignInLink"
@@ -83,6 +87,18 @@ export const memberHandlers: Handlers<
     const done = await signOut(control, actor);
     response.set("set-cookie", clearSignInCookie(control));
     return done;
+  },
+
+  async signInWithKey({ control, actor, request, response }) {
+    // Otherwise another site could sign a browser in as someone else.
+    refuseOtherSites(control, request);
+    const signIn = await signInWithKey(control, actor);
+    response.set("set-cookie", setSignInCookie(control, signIn));
+    return signIn.signedIn;
+  },
+
+  async createKeySignInLink({ control, actor }) {
+    return createKeySignInLink(control, actor);
   },
 
   async getDeviceRequest({ control, actor, query }) {

@@ -1,4 +1,4 @@
-// The signed-in account, by a key that this tab keeps or by the browser's cookie, and its HTTP client.
+// The account that the browser's cookie is signed in to, and its HTTP client.
 
 import { ApiError, createClient, type Client } from "@dari/client";
 import type { Me, OrganizationRecord } from "@dari/contract";
@@ -15,56 +15,45 @@ export interface Account {
   readonly isOperator: boolean;
 }
 
-const storedAs = "dari.api_key";
-
-/** The key is stored for this tab only: another tab, or the next visit, signs in again. */
-function storedKey(): string | undefined {
-  return sessionStorage.getItem(storedAs) ?? undefined;
-}
-
-/** Signs in with a key and stores it. @throws Error with a message for the person if the key is refused. */
+/**
+ * Signs this browser in with a key. The platform's answer sets the cookie; the key itself is not kept.
+ * @throws Error with a message for the person if the key is refused.
+ */
 export async function signIn(apiKey: string): Promise<Account> {
   try {
-    const account = await enterBy({ apiKey });
-    sessionStorage.setItem(storedAs, apiKey);
-    return account;
+    await createClient({ apiUrl: location.origin, apiKey }).signInWithKey();
   } catch (error) {
     if (!isUnknown(error)) throw error;
     throw new Error("The platform does not know this key. It may be mistyped, revoked or expired.", { cause: error });
   }
+  return loadAccount();
 }
 
 /** Signs in with the secret behind a sign-in link's `#`. The platform's answer sets the cookie. */
 export async function signInWithLink(token: string): Promise<Account> {
   await createClient({ apiUrl: location.origin }).openSignInLink(token);
-  sessionStorage.removeItem(storedAs);
-  return enterBy({});
+  return loadAccount();
 }
 
-/** Returns the account of this tab's key or of the cookie, or undefined without a sign-in. */
+/** Returns the account of the browser's cookie, or undefined without a sign-in. */
 export async function resumeAccount(): Promise<Account | undefined> {
-  const apiKey = storedKey();
   try {
-    return await enterBy(apiKey === undefined ? {} : { apiKey });
+    return await loadAccount();
   } catch (error) {
     if (!isUnknown(error)) throw error;
-    sessionStorage.removeItem(storedAs);
     return undefined;
   }
 }
 
-/** Forgets the key, or ends the person's sign-in, which another tab may already have ended. */
+/** Ends this browser's sign-in, which another tab may already have ended. */
 export async function signOut({ client }: Account): Promise<void> {
-  if (storedKey() === undefined) {
-    await client.signOut().catch((error: unknown) => {
-      if (!isUnknown(error)) throw error;
-    });
-  }
-  sessionStorage.removeItem(storedAs);
+  await client.signOut().catch((error: unknown) => {
+    if (!isUnknown(error)) throw error;
+  });
 }
 
-async function enterBy(options: { readonly apiKey?: string }): Promise<Account> {
-  const client = createClient({ apiUrl: location.origin, ...options });
+async function loadAccount(): Promise<Account> {
+  const client = createClient({ apiUrl: location.origin });
   const [{ organization, member, scopes }, { release }] = await Promise.all([client.getMe(), client.probe()]);
   const isAdmin = scopes.includes("admin");
   return { client, organization, release, member, isAdmin, isOperator: isAdmin && organization.is_operator };

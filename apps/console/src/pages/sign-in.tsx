@@ -1,18 +1,26 @@
-// Signs in with an API key, which this tab keeps, or through an identity provider.
+// Signs in with an API key or through an identity provider, and leads back to the page that asked for it.
 
 import { createClient } from "@dari/client";
-import { useEffect, useState, type FormEvent } from "react";
+import { useCallback, useEffect, useState, type FormEvent } from "react";
 import { resumeAccount, signIn, type Account } from "../data/account.ts";
 import { useAction } from "../data/action.ts";
 import { useLoaded } from "../data/load.ts";
 import { Copyable } from "../parts/copyable.tsx";
 import { ErrorNote, Loading } from "../parts/notes.tsx";
 
-export function SignInPage({ onSignedIn }: { readonly onSignedIn: (account: Account) => void }) {
+export function SignInPage({ onSignedIn: show }: { readonly onSignedIn: (account: Account) => void }) {
+  const onSignedIn = useCallback(
+    (account: Account): void => {
+      if (!leaveForRequestedPage()) show(account);
+    },
+    [show],
+  );
   const [key, setKey] = useState("");
   const [isResuming, setResuming] = useState(true);
   const [away, setAway] = useState<unknown>();
-  const enter = useAction(async (apiKey: string) => onSignedIn(await signIn(apiKey)));
+  const enter = useAction(async (apiKey: string) => {
+    onSignedIn(await signIn(apiKey));
+  });
   useEffect(() => {
     document.title = "Sign in · Dari";
     resumeAccount().then(
@@ -52,12 +60,23 @@ export function SignInPage({ onSignedIn }: { readonly onSignedIn: (account: Acco
         </button>
       </form>
       <p id="key-help" className="faint">
-        The key stays in this tab and is forgotten when you close it. Where the platform runs by <code>npm start</code>,
-        an admin key is in
+        This browser stays signed in for 30 days, or until the key ends. The key itself is not stored. With the command
+        line signed in, this prints a link that needs no key:
       </p>
-      <Copyable text=".dari-data/connection.json" />
+      <Copyable text="dari console" />
     </main>
   );
+}
+
+/**
+ * Leaves for the platform's page outside the console that asked for the sign-in, such as the queue board. Returns
+ * whether there is one.
+ */
+function leaveForRequestedPage(): boolean {
+  const wanted = new URLSearchParams(location.search).get("return_to") ?? "";
+  if (!/^\/(ops|docs)(\/[\w/-]*)?$/.test(wanted)) return false;
+  location.replace(wanted);
+  return true;
 }
 
 /** The button for the identity provider, if the platform has one. */

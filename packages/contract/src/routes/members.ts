@@ -88,6 +88,24 @@ export const memberRoutes = {
     reply: people.SignedOut,
     status: 200,
   },
+  signInWithKey: {
+    method: "POST",
+    path: "/v1/me/sign-in",
+    scope: "read",
+    summary:
+      "Sign this browser in with the key of this request. The reply sets the cookie; it ends with the key, or after " +
+      "30 days.",
+    reply: people.SignedIn,
+    status: 200,
+  },
+  createKeySignInLink: {
+    method: "POST",
+    path: "/v1/me/sign-in-link",
+    scope: "read",
+    summary: "Create a link that signs a browser in with the key of this request, once, within ten minutes.",
+    reply: people.KeySignInLink,
+    status: 201,
+  },
   getDeviceRequest: {
     method: "GET",
     path: "/v1/me/device",

@@ -72,6 +72,15 @@ export const SignInLink = Type.Object(
 );
 export type SignInLink = Static<typeof SignInLink>;
 
+export const KeySignInLink = Type.Object(
+  {
+    url: Type.String({ description: "Link that signs a browser in with this key. Works once, for ten minutes." }),
+    expires_at: timestamp,
+  },
+  { title: "KeySignInLink" },
+);
+export type KeySignInLink = Static<typeof KeySignInLink>;
+
 /** How the caller signed in: by a link, through the identity provider, or with a key. */
 export const signInMethods = ["link", "oidc", "key"] as const;
 export type SignInMethod = (typeof signInMethods)[number];
@@ -100,8 +109,12 @@ export const OpenLinkRequest = Type.Object(
 export type OpenLinkRequest = Static<typeof OpenLinkRequest>;
 
 export const SignedIn = Type.Object(
-  { member_id: idOutput("member"), organization_id: idOutput("organization"), expires_at: timestamp },
-  { title: "SignedIn" },
+  {
+    member_id: nullable(idOutput("member")),
+    organization_id: idOutput("organization"),
+    expires_at: timestamp,
+  },
+  { title: "SignedIn", description: "`member_id` is null if the browser is signed in with an organization's key." },
 );
 export type SignedIn = Static<typeof SignedIn>;
 

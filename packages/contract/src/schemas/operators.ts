@@ -57,6 +57,8 @@ export const auditActions = [
   "member.link",
   "member.sign_in",
   "member.sign_out",
+  "api_key.sign_in",
+  "api_key.sign_out",
   "device.approve",
   "device.deny",
   "api_key.create",

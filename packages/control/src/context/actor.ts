@@ -13,6 +13,8 @@ export interface Actor {
   readonly person?: Person | undefined;
   /** How the person signed in with this browser; undefined if the call has a key. */
   readonly signInMethod?: "link" | "oidc" | undefined;
+  /** The sign-in of a browser with the key; undefined if the call itself has the key. */
+  readonly keySignInId?: string | undefined;
   /** Whether the caller may create, change and remove owners, within its scopes (default: true). */
   readonly managesOwners?: boolean | undefined;
   /** The key's own rate limits; undefined if it has none. */

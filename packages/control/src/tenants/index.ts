@@ -18,7 +18,6 @@ export { ensureManagedKey } from "./keys/ensure-managed-key.ts";
 export { getApiKey } from "./keys/get-api-key.ts";
 export { isKnownKey } from "./keys/is-known-key.ts";
 export { listApiKeys } from "./keys/list-api-keys.ts";
-export { resumeOperator } from "./keys/resume-operator.ts";
 export { revokeApiKey } from "./keys/revoke-api-key.ts";
 export { correctKeptCounts } from "./limits/correct-counts.ts";
 export { toQuotaError } from "./limits/quota-error.ts";
@@ -43,6 +42,7 @@ export { decideDeviceRequest, getDeviceRequest, pollDevice, startDevice } from "
 export { getMe, signOut } from "./sign-in/get-me.ts";
 export { limitSignInTries } from "./sign-in/limit-sign-in-tries.ts";
 export { openSignInLink } from "./sign-in/open-link.ts";
+export { createKeySignInLink, signInWithKey } from "./sign-in/sign-in-with-key.ts";
 export { signInVerifiedPerson, type SignInProblem } from "./sign-in/sign-in-verified-person.ts";
 export { authenticateBrowser, type BrowserSignIn } from "./sign-in/sign-in.ts";
 export { getUsage } from "./usage/get-usage.ts";

@@ -325,6 +325,21 @@ create table kept_counts (
 create policy platform on kept_counts for all to dari_app using (true);
 create policy tenant on kept_counts for all to dari_tenant using ((organization_id = current_setting('dari.organization_id'::text, true)));
 
+create table key_sign_in_links (
+  api_key_id text not null,
+  organization_id text not null,
+  secret_hash bytea not null,
+  expires_at timestamp with time zone not null,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  constraint key_sign_in_links_pkey PRIMARY KEY (api_key_id),
+  constraint key_sign_in_links_api_key_id_fkey FOREIGN KEY (api_key_id) REFERENCES api_keys(id) ON DELETE CASCADE,
+  constraint key_sign_in_links_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id) ON DELETE CASCADE,
+  constraint key_sign_in_links_secret_hash_key UNIQUE (secret_hash)
+);
+CREATE INDEX key_sign_in_links_by_expiry ON key_sign_in_links USING btree (expires_at);
+create policy platform on key_sign_in_links for all to dari_app using (true);
+create policy tenant on key_sign_in_links for all to dari_tenant using ((organization_id = current_setting('dari.organization_id'::text, true)));
+
 create table leaders (
   name text not null,
   holder text not null,
@@ -701,6 +716,7 @@ create table sessions (
   batch_id text,
   limit_group integer not null default 0,
   internet_access boolean,
+  created_by text,
   constraint sessions_pkey PRIMARY KEY (id),
   constraint sessions_agent_id_fkey FOREIGN KEY (agent_id) REFERENCES agents(id),
   constraint sessions_blocked_reason_check CHECK (blocked_reason = ANY (ARRAY['build'::text, 'budget'::text, 'paused'::text, 'input'::text])),
@@ -765,20 +781,24 @@ CREATE INDEX sign_in_tries_by_start ON sign_in_tries USING btree (started_at);
 create table sign_ins (
   id text not null,
   organization_id text not null,
-  member_id text not null,
+  member_id text,
   secret_hash bytea not null,
   method text not null,
   manages_owners boolean not null,
   expires_at timestamp with time zone not null,
   created_at timestamp with time zone not null default clock_timestamp(),
   let_in_by text[] not null default '{}'::text[],
+  api_key_id text,
   constraint sign_ins_pkey PRIMARY KEY (id),
+  constraint sign_ins_api_key_id_fkey FOREIGN KEY (api_key_id) REFERENCES api_keys(id) ON DELETE CASCADE,
   constraint sign_ins_member_id_fkey FOREIGN KEY (member_id) REFERENCES members(id) ON DELETE CASCADE,
-  constraint sign_ins_method_check CHECK (method = ANY (ARRAY['link'::text, 'oidc'::text])),
+  constraint sign_ins_method_check CHECK (method = ANY (ARRAY['link'::text, 'oidc'::text, 'key'::text])),
   constraint sign_ins_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id) ON DELETE CASCADE,
+  constraint sign_ins_owner_check CHECK (num_nonnulls(member_id, api_key_id) = 1),
   constraint sign_ins_secret_hash_key UNIQUE (secret_hash)
 );
 CREATE INDEX sign_ins_by_expiry ON sign_ins USING btree (expires_at);
+CREATE INDEX sign_ins_by_key ON sign_ins USING btree (api_key_id, created_at) WHERE api_key_id IS NOT NULL;
 CREATE INDEX sign_ins_by_let_in ON sign_ins USING gin (let_in_by);
 CREATE INDEX sign_ins_by_member ON sign_ins USING btree (member_id);
 create policy platform on sign_ins for all to dari_app using (true);

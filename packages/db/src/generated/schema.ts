@@ -222,6 +222,14 @@ export interface KeptCounts {
   organization_id: string;
 }
 
+export interface KeySignInLinks {
+  api_key_id: string;
+  created_at: Generated<Timestamp>;
+  expires_at: Timestamp;
+  organization_id: string;
+  secret_hash: Buffer;
+}
+
 export interface Leaders {
   holder: string;
   name: string;
@@ -413,6 +421,7 @@ export interface Sessions {
   blocked_reason: string | null;
   claim_token: string | null;
   created_at: Generated<Timestamp>;
+  created_by: string | null;
   deleted_at: Timestamp | null;
   dispatch_number: Generated<number>;
   ended_at: Timestamp | null;
@@ -458,12 +467,13 @@ export interface SignInLinks {
 }
 
 export interface SignIns {
+  api_key_id: string | null;
   created_at: Generated<Timestamp>;
   expires_at: Timestamp;
   id: string;
   let_in_by: Generated<string[]>;
   manages_owners: boolean;
-  member_id: string;
+  member_id: string | null;
   method: string;
   organization_id: string;
   secret_hash: Buffer;
@@ -635,6 +645,7 @@ export interface DB {
   idempotency_keys: IdempotencyKeys;
   invitations: Invitations;
   kept_counts: KeptCounts;
+  key_sign_in_links: KeySignInLinks;
   leaders: Leaders;
   members: Members;
   message_inputs: MessageInputs;

@@ -1,7 +1,7 @@
 // API keys by the hash of their secret. The secret itself is never stored.
 
 import { sql, type Selection } from "kysely";
-import { withTransaction, type Database } from "../database.ts";
+import { withTransaction, type Database, type Queryable } from "../database.ts";
 import type { DB } from "../generated/schema.ts";
 import { statement } from "../statement.ts";
 import { listNewestFirst, type ListPage, type Page } from "./page.ts";
@@ -97,6 +97,11 @@ export async function findApiKeyIfUsable(db: Database, secretHash: Buffer): Prom
   return (await selectUsableKey(db, { secretHash }))[0];
 }
 
+/** Finds a key that is still valid, by its id (primary key). */
+export async function findUsableApiKeyById(db: Database, keyId: string): Promise<UsableApiKey | undefined> {
+  return (await selectUsableKeyById(db, { keyId }))[0];
+}
+
 /** Returns those of the keys that are still valid (primary key). */
 export async function listUsableKeyIds(db: Database, keyIds: readonly string[]): Promise<ReadonlySet<string>> {
   const rows = await db.kysely
@@ -113,18 +118,24 @@ export async function listUsableKeyIds(db: Database, keyIds: readonly string[]):
 
 const useIsStale = sql<boolean>`(last_used_at is null or last_used_at < clock_timestamp() - interval '1 minute')`;
 
-const selectUsableKey = statement((kysely, by: { secretHash: Buffer }) =>
+const usableKeys = (kysely: Queryable) =>
   kysely
     .selectFrom("api_keys")
     .innerJoin("organizations as o", "o.id", "api_keys.organization_id")
     .leftJoin("members", "members.id", "api_keys.member_id")
-    .where("secret_hash", "=", by.secretHash)
     .where("o.deleted_at", "is", null)
     .where("revoked_at", "is", null)
     .where((eb) => eb.or([eb("expires_at", "is", null), eb("expires_at", ">", sql<Date>`clock_timestamp()`)]))
     .select(["api_keys.id", "api_keys.organization_id as organizationId", "scopes", ...rateColumns])
     .select(["manages_owners as managesOwners", "member_id as memberId", "members.role as memberRole"])
-    .select(useIsStale.as("useIsStale")),
+    .select(useIsStale.as("useIsStale"));
+
+const selectUsableKey = statement((kysely, by: { secretHash: Buffer }) =>
+  usableKeys(kysely).where("secret_hash", "=", by.secretHash),
+);
+
+const selectUsableKeyById = statement((kysely, by: { keyId: string }) =>
+  usableKeys(kysely).where("api_keys.id", "=", by.keyId),
 );
 
 /** Returns those of the hashes that belong to a key, valid or not (unique index on secret_hash). */

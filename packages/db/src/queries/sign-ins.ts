@@ -3,9 +3,10 @@
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
 
-export interface SignInRow {
+export interface MemberSignInRow {
   readonly id: string;
   readonly organizationId: string;
+  readonly apiKeyId: null;
   readonly memberId: string;
   readonly method: string;
   readonly role: string;
@@ -13,12 +14,21 @@ export interface SignInRow {
   readonly managesOwners: boolean;
 }
 
+/** A browser that is signed in with a key. Whether the key is still valid is not checked. */
+export interface KeySignInRow {
+  readonly id: string;
+  readonly apiKeyId: string;
+}
+
 /** Finds the sign-in with this secret, with the person's current role (unique index on secret_hash). */
-export async function findSignInIfUsable(db: Database, secretHash: Buffer): Promise<SignInRow | undefined> {
-  const result = await sql<SignInRow>`
-    select s.id, s.organization_id as "organizationId", s.member_id as "memberId", s.method, m.role,
-      s.manages_owners and m.role = 'owner' as "managesOwners"
-    from sign_ins s join members m on m.id = s.member_id join organizations o on o.id = s.organization_id
+export async function findSignInIfUsable(
+  db: Database,
+  secretHash: Buffer,
+): Promise<MemberSignInRow | KeySignInRow | undefined> {
+  const result = await sql<MemberSignInRow | KeySignInRow>`
+    select s.id, s.organization_id as "organizationId", s.api_key_id as "apiKeyId", s.member_id as "memberId", s.method,
+      m.role, s.manages_owners and m.role = 'owner' as "managesOwners"
+    from sign_ins s left join members m on m.id = s.member_id join organizations o on o.id = s.organization_id
     where s.secret_hash = ${secretHash} and s.expires_at > clock_timestamp() and o.deleted_at is null`.execute(
     db.kysely,
   );
@@ -56,6 +66,65 @@ export async function insertSignIn(db: Database, signIn: NewSignIn): Promise<{ e
     select ${id}, p.organization_id, p.id, ${secretHash}::bytea, ${method}, p.role = 'owner',
       clock_timestamp() + ${validMs} * interval '1 millisecond', ${[...invitedBy]}::text[] from person p
     returning expires_at as "expiresAt"`.execute(db.kysely);
+  return result.rows[0];
+}
+
+export interface NewKeySignIn {
+  readonly id: string;
+  readonly organizationId: string;
+  readonly apiKeyId: string;
+  readonly secretHash: Buffer;
+  readonly validMs: number;
+  /** How many browsers can be signed in with the key. The oldest ones are signed out. */
+  readonly keep: number;
+}
+
+/** Signs a browser in with a key (index sign_ins_by_key). Returns undefined if the key is no longer valid. */
+export async function insertKeySignIn(db: Database, signIn: NewKeySignIn): Promise<{ expiresAt: Date } | undefined> {
+  const { id, organizationId, apiKeyId, secretHash, validMs, keep } = signIn;
+  const result = await sql<{ expiresAt: Date }>`
+    with key as (
+      select k.id, k.organization_id, k.manages_owners,
+        least(k.expires_at, clock_timestamp() + ${validMs} * interval '1 millisecond') as expires_at
+      from api_keys k where k.id = ${apiKeyId} and k.organization_id = ${organizationId} and k.revoked_at is null
+        and (k.expires_at is null or k.expires_at > clock_timestamp()) for share),
+    surplus as (
+      delete from sign_ins where id in (select s.id from sign_ins s
+        where s.api_key_id = ${apiKeyId} order by s.created_at desc offset ${keep - 1}))
+    insert into sign_ins (id, organization_id, api_key_id, secret_hash, method, manages_owners, expires_at)
+    select ${id}, k.organization_id, k.id, ${secretHash}::bytea, 'key', k.manages_owners, k.expires_at from key k
+    returning expires_at as "expiresAt"`.execute(db.kysely);
+  return result.rows[0];
+}
+
+export interface NewKeySignInLink {
+  readonly organizationId: string;
+  readonly apiKeyId: string;
+  readonly secretHash: Buffer;
+  readonly validMs: number;
+}
+
+/** Replaces a key's link (primary key). Returns undefined if the key is no longer valid. */
+export async function putKeySignInLink(db: Database, link: NewKeySignInLink): Promise<{ expiresAt: Date } | undefined> {
+  const { organizationId, apiKeyId, secretHash, validMs } = link;
+  const result = await sql<{ expiresAt: Date }>`
+    insert into key_sign_in_links (api_key_id, organization_id, secret_hash, expires_at)
+    select k.id, k.organization_id, ${secretHash}::bytea, clock_timestamp() + ${validMs} * interval '1 millisecond'
+    from api_keys k where k.id = ${apiKeyId} and k.organization_id = ${organizationId} and k.revoked_at is null
+    on conflict (api_key_id) do update set secret_hash = excluded.secret_hash, expires_at = excluded.expires_at,
+      created_at = clock_timestamp()
+    returning expires_at as "expiresAt"`.execute(db.kysely);
+  return result.rows[0];
+}
+
+/** Takes the link that this secret opens; only one call gets it (unique index on secret_hash). */
+export async function takeKeySignInLinkIfValid(
+  db: Database,
+  secretHash: Buffer,
+): Promise<{ organizationId: string; apiKeyId: string } | undefined> {
+  const result = await sql<{ organizationId: string; apiKeyId: string }>`
+    delete from key_sign_in_links l where l.secret_hash = ${secretHash} and l.expires_at > clock_timestamp()
+    returning l.organization_id as "organizationId", l.api_key_id as "apiKeyId"`.execute(db.kysely);
   return result.rows[0];
 }
 
@@ -137,15 +206,19 @@ export async function takeSignInLinkIfValid(db: Database, secretHash: Buffer): P
   return result.rows[0];
 }
 
-/** Deletes expired sign-ins and links (indexes sign_ins_by_expiry, sign_in_links_by_expiry). Returns how many. */
+/** Deletes expired sign-ins and links (the indexes by expiry). Returns how many. */
 export async function purgeSignIns(db: Database, limit: number): Promise<number> {
-  const signIns = await sql`delete from sign_ins where id = any (array(select id from sign_ins
-    where expires_at < clock_timestamp() order by expires_at limit ${limit} for update skip locked))`.execute(
-    db.kysely,
-  );
-  const links = await sql`delete from sign_in_links where member_id = any (array(select member_id from sign_in_links
-    where expires_at < clock_timestamp() order by expires_at limit ${limit} for update skip locked))`.execute(
-    db.kysely,
-  );
-  return Number(signIns.numAffectedRows ?? 0) + Number(links.numAffectedRows ?? 0);
+  const expired = [
+    ["sign_ins", "id"],
+    ["sign_in_links", "member_id"],
+    ["key_sign_in_links", "api_key_id"],
+  ] as const;
+  let deleted = 0;
+  for (const [table, id] of expired) {
+    const result = await sql`delete from ${sql.table(table)} where ${sql.ref(id)} = any (array(
+      select ${sql.ref(id)} from ${sql.table(table)} where expires_at < clock_timestamp()
+      order by expires_at limit ${limit} for update skip locked))`.execute(db.kysely);
+    deleted += Number(result.numAffectedRows ?? 0);
+  }
+  return deleted;
 }

@@ -1413,6 +1413,34 @@ class Operations(SyncTransport):
         reply: SignedOut = self._json(call)
         return reply
 
+    def sign_in_with_key(
+        self,
+        *,
+        timeout: float | None = None,
+    ) -> SignedIn:
+        """Sign this browser in with the key of this request. The reply sets the cookie; it ends with the key, or after 30 days."""
+        call = Call(
+            "POST",
+            "/v1/me/sign-in",
+            timeout=timeout,
+        )
+        reply: SignedIn = self._json(call)
+        return reply
+
+    def create_key_sign_in_link(
+        self,
+        *,
+        timeout: float | None = None,
+    ) -> KeySignInLink:
+        """Create a link that signs a browser in with the key of this request, once, within ten minutes."""
+        call = Call(
+            "POST",
+            "/v1/me/sign-in-link",
+            timeout=timeout,
+        )
+        reply: KeySignInLink = self._json(call)
+        return reply
+
     def get_device_request(
         self,
         *,

@@ -2,7 +2,7 @@
 
 import type { Role } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
-import { apiKeys, coalesceReads } from "@dari/db";
+import { apiKeys, coalesceReads, type UsableApiKey } from "@dari/db";
 import { AppError } from "@dari/domain";
 import { intersectScopes } from "../members/intersect-scopes.ts";
 import { hashKeySecret, isKeySecret } from "./key-secret.ts";
@@ -25,12 +25,27 @@ export async function authenticateKey(control: Control, secret: string | undefin
   if (secret === undefined || !isKeySecret(secret)) throw unauthenticated();
   const key = await findKey(control.db, hashKeySecret(secret).toString("hex"), "");
   if (key === undefined) throw unauthenticated();
-  // Not awaited, and harmless if lost.
-  if (key.useIsStale) {
-    apiKeys.touchApiKeyIfStale(control.db, key.id).catch((err: unknown) => {
-      control.log.warn({ err, key_id: key.id }, "key use not recorded");
-    });
-  }
+  noteUse(control, key);
+  return toActor(key);
+}
+
+/** Authenticates a browser that is signed in with this key. @throws AppError `unauthenticated` */
+export async function authenticateKeyById(control: Control, keyId: string): Promise<Actor> {
+  const key = await apiKeys.findUsableApiKeyById(control.db, keyId);
+  if (key === undefined) throw unauthenticated();
+  noteUse(control, key);
+  return toActor(key);
+}
+
+/** Records the use of a key. Not awaited, and harmless if lost. */
+function noteUse(control: Control, { id, useIsStale }: UsableApiKey): void {
+  if (!useIsStale) return;
+  apiKeys.touchApiKeyIfStale(control.db, id).catch((err: unknown) => {
+    control.log.warn({ err, key_id: id }, "key use not recorded");
+  });
+}
+
+function toActor(key: UsableApiKey): Actor {
   const { id, organizationId, scopes, maxRequestsPerMinute, maxMessagesPerMinute, maxUploadBytesPerHour } = key;
   const rates = { maxRequestsPerMinute, maxMessagesPerMinute, maxUploadBytesPerHour };
   if (key.memberId === null) return { organizationId, keyId: id, scopes, rates, managesOwners: key.managesOwners };

@@ -29,7 +29,16 @@ export async function getMe(control: Control, actor: Actor): Promise<Me> {
  * @throws AppError `conflict` for the organization's own key, which others may use too.
  */
 export async function signOut(control: Control, actor: Actor): Promise<SignedOut> {
-  const { organizationId, keyId, person, signInMethod } = actor;
+  const { organizationId, keyId, person, signInMethod, keySignInId } = actor;
+  if (keySignInId !== undefined) {
+    await withAuditEntry(
+      control,
+      actor,
+      (inside) => signIns.deleteSignIn(inside.db, organizationId, keySignInId),
+      (ended) => (ended ? { action: "api_key.sign_out", target: keyId } : undefined),
+    );
+    return { signed_out: true };
+  }
   if (person === undefined) {
     throw new AppError("conflict", "this is a key of the organization, not of a sign-in; an admin can revoke it");
   }

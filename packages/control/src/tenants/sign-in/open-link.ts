@@ -5,6 +5,7 @@ import { invitations, members, signIns } from "@dari/db";
 import { AppError, newId } from "@dari/domain";
 import { recordChange } from "../audit/record-change.ts";
 import { createPersonActor, signInMember, type BrowserSignIn } from "./sign-in.ts";
+import { insertKeySignIn } from "./sign-in-with-key.ts";
 import { hashSignInSecret, parseSignInSecretKind } from "./sign-in-secret.ts";
 
 /** The same error whatever is wrong, so that trying links reveals nothing. */
@@ -22,9 +23,16 @@ export async function openSignInLink(
   requestId: string | undefined,
 ): Promise<BrowserSignIn> {
   const kind = parseSignInSecretKind(secret);
-  if (kind !== "invitation" && kind !== "link") throw notValid();
+  if (kind !== "invitation" && kind !== "link" && kind !== "keyLink") throw notValid();
   const hash = hashSignInSecret(secret);
   return inOneTransaction(control, async (inside) => {
+    if (kind === "keyLink") {
+      const link = await signIns.takeKeySignInLinkIfValid(inside.db, hash);
+      const withKey = link && { organizationId: link.organizationId, keyId: link.apiKeyId, requestId };
+      const entered = withKey && (await insertKeySignIn(inside, withKey));
+      if (entered === undefined) throw notValid();
+      return entered;
+    }
     const who =
       kind === "invitation"
         ? await acceptInvitation(inside, hash, requestId)

@@ -3,7 +3,7 @@
 
 import { createHash, randomBytes } from "node:crypto";
 
-const prefixes = { invitation: "dinv", link: "dlnk", browser: "dses", device: "ddev" } as const;
+const prefixes = { invitation: "dinv", link: "dlnk", keyLink: "dkln", browser: "dses", device: "ddev" } as const;
 export type SignInSecretKind = keyof typeof prefixes;
 
 /** Returns the plaintext for the holder, and the hash to store. */

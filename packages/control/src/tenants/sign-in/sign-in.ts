@@ -5,7 +5,7 @@ import type { Actor, Control } from "@dari/control/context";
 import { signIns } from "@dari/db";
 import { limits, newId } from "@dari/domain";
 import { recordChange } from "../audit/record-change.ts";
-import { unauthenticated } from "../keys/authenticate.ts";
+import { authenticateKeyById, unauthenticated } from "../keys/authenticate.ts";
 import { createSignInSecret, hashSignInSecret, parseSignInSecretKind } from "./sign-in-secret.ts";
 
 /** The secret for the cookie, and the reply. */
@@ -57,6 +57,7 @@ export async function authenticateBrowser(control: Control, secret: string): Pro
   if (parseSignInSecretKind(secret) !== "browser") throw unauthenticated();
   const row = await signIns.findSignInIfUsable(control.db, hashSignInSecret(secret));
   if (row === undefined) throw unauthenticated();
+  if (row.apiKeyId !== null) return { ...(await authenticateKeyById(control, row.apiKeyId)), keySignInId: row.id };
   const role = row.role as Role;
   return {
     organizationId: row.organizationId,
