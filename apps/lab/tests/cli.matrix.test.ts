@@ -66,7 +66,7 @@ test(
     const { code, stdout, stderr } = await ending("deploy", "greeter", "--json");
     const deployed = JSON.parse(stdout) as Record<string, string>;
     expect([code, deployed["version_status"]]).toEqual([0, "ready"]);
-    expect(stderr).toMatch(/Bundle: 2 files[\s\S]*building version[\s\S]*Ready after/);
+    expect(stderr).toMatch(/Bundle: 6 files[\s\S]*building version[\s\S]*Ready after/);
     const agent = deployed["agent_id"] ?? "";
     expect(await json("agents", "get", agent)).toMatchObject({ id: agent, active_version_id: deployed["version_id"] });
     expect(await cli("agents", "build-logs", deployed["version_id"] ?? "", "--follow")).not.toBe("");

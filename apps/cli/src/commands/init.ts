@@ -1,27 +1,29 @@
-// `dari init`: writes a small agent that runs without changes, a model or a key. Overwrites nothing.
+// `dari init`: writes a small agent with its types and a test. Overwrites nothing.
 
-import type { Command } from "commander";
+import { Option, type Command } from "commander";
 import { lstat, mkdir, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
+import { createInterface } from "node:readline/promises";
 import { createContext, type Io } from "../context.ts";
 import { invalid } from "../exit.ts";
-
-interface InitOptions {
-  readonly name?: string;
-  readonly python?: boolean;
-}
+import { chooseAgent, initKinds, initLanguages, type InitOptions } from "../init/kinds.ts";
+import { templateFiles } from "../init/templates.ts";
 
 export function addInitCommand(program: Command, io: Io): void {
   program
     .command("init [directory]")
     .description("write a small agent to start from")
-    .option("--name <name>", "the agent's name; otherwise the directory's")
-    .option("--python", "write it in Python instead of TypeScript")
-    .action(async (directory: string | undefined, options: InitOptions, command: Command) => {
-      const { output } = createContext(io, command);
+    .option("--name <name>", "the agent's name (default: the directory's)")
+    .addOption(new Option("--language <language>", "its language").choices(initLanguages))
+    .addOption(new Option("--kind <kind>", "a function, or an agent of an SDK").choices(initKinds))
+    .option("--python", "the same as --language python")
+    .action(async (directory: string | undefined, options: InitOptions & { name?: string }, command: Command) => {
+      const { output, connection } = createContext(io, command);
       const root = directory ?? ".";
       const name = options.name ?? (basename(resolve(root)) || "agent");
-      const files = options.python === true ? pythonFiles(name) : typescriptFiles(name);
+      const choice = await chooseAgent(options, io.stdin.isTTY && !output.isJson ? terminalOf(io) : undefined);
+      const { apiUrl } = await connection();
+      const files = templateFiles(name, choice, apiUrl);
       await refuseExisting(root, Object.keys(files));
       for (const [path, content] of Object.entries(files)) {
         await mkdir(dirname(join(root, path)), { recursive: true });
@@ -34,6 +36,18 @@ export function addInitCommand(program: Command, io: Io): void {
     });
 }
 
+/** Returns a function that asks at the terminal. */
+function terminalOf(io: Io): (question: string) => Promise<string> {
+  return async (question) => {
+    const reader = createInterface({ input: io.stdin, output: io.stderr });
+    try {
+      return await reader.question(question, { signal: io.signal });
+    } finally {
+      reader.close();
+    }
+  };
+}
+
 async function refuseExisting(root: string, paths: readonly string[]): Promise<void> {
   const existing: string[] = [];
   for (const path of paths) {
@@ -44,48 +58,4 @@ async function refuseExisting(root: string, paths: readonly string[]): Promise<v
     if (exists) existing.push(join(root, path));
   }
   if (existing.length > 0) throw invalid(`already there: ${existing.join(", ")}; nothing was written`);
-}
-
-function typescriptFiles(name: string): Record<string, string> {
-  return {
-    "dari.yml": manifestText(name, "src/agent.ts:agent"),
-    "src/agent.ts": `import { appendFile, readFile } from "node:fs/promises";
-
-// The working directory is the session's workspace: what is written there is still there in the next message.
-export async function agent(prompt: string): Promise<string> {
-  await appendFile("notes.txt", \`\${prompt}\\n\`);
-  const notes = (await readFile("notes.txt", "utf8")).trimEnd().split("\\n");
-  return \`You said: \${prompt}. I have \${notes.length} note(s) of this session.\`;
-}
-`,
-  };
-}
-
-function pythonFiles(name: string): Record<string, string> {
-  return {
-    "dari.yml": manifestText(name, "agent.py:agent"),
-    "agent.py": `from pathlib import Path
-
-
-# The working directory is the session's workspace: what is written there is still there in the next message.
-async def agent(prompt: str) -> str:
-    notes = Path("notes.txt")
-    with notes.open("a", encoding="utf-8") as file:
-        file.write(f"{prompt}\\n")
-    count = len(notes.read_text(encoding="utf-8").splitlines())
-    return f"You said: {prompt}. I have {count} note(s) of this session."
-`,
-  };
-}
-
-/** JSON strings are valid YAML. */
-function manifestText(name: string, entrypoint: string): string {
-  return `name: ${JSON.stringify(name)}
-sdk: function
-entrypoint: ${entrypoint}
-runtime:
-  timeout_seconds: 600
-retries:
-  max_attempts: 2
-`;
 }

@@ -164,10 +164,16 @@ export const documentLongLinesMax = 60;
 
 /**
  * Where the environment may be read: once per program, and by code that prepares a machine, a test run or other
- * programs.
+ * programs, and in the agents that `dari init` writes.
  */
-export const readsEnvironment =
-  /^(apps\/[^/]+\/src\/(config|main|run-worker)\.ts|scripts\/|infra\/|packages\/(agent\/src|testkit|tooling)\/)/;
+export const readsEnvironment = new RegExp(
+  [
+    "^apps/[^/]+/src/(config|main|run-worker)\\.ts",
+    "^apps/cli/src/init/",
+    "^(scripts|infra)/",
+    "^packages/(agent/src|testkit|tooling)/",
+  ].join("|"),
+);
 
 /** Hosts that a clone must not name: the registry is the user's setting. */
 export const registryHosts: readonly string[] = [
