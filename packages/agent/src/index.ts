@@ -9,6 +9,7 @@ export type {
   Context,
   FilePart,
   HistoryEntry,
+  ImagePart,
   InputOptions,
   Json,
   JsonSchema,

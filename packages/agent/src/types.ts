@@ -11,16 +11,22 @@ export interface TextPart {
   readonly text: string;
 }
 
-/** A file or image of a message. */
-export interface FilePart {
-  readonly type: "file" | "image";
+interface StoredPart {
   /** Path in the workspace, for example `/input/report.pdf`. */
   readonly path: string;
   /** Absolute path to open. Only the parts of the running message have it. */
   readonly local_path?: string;
 }
 
-export type Part = TextPart | FilePart;
+export interface FilePart extends StoredPart {
+  readonly type: "file";
+}
+
+export interface ImagePart extends StoredPart {
+  readonly type: "image";
+}
+
+export type Part = TextPart | FilePart | ImagePart;
 
 export interface HistoryEntry {
   readonly role: "user" | "assistant";
