@@ -2,7 +2,8 @@
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { limits } from "@dari/domain";
-import { invariants, findViolations } from "@dari/db";
+import { BatchResult, validate } from "@dari/contract";
+import { dispatch, invariants, findViolations } from "@dari/db";
 import { createTestAgent, createTestFile, createTestKey } from "@dari/testkit";
 import { startTestApi, type TestApi } from "./api-fixture.ts";
 import { claim, complete, fail } from "./turn.ts";
@@ -237,4 +238,35 @@ test("a thousand sessions are one transaction of a few statements", async () => 
   expect(await rowCounts()).toEqual({ sessions: 1_000, messages: 1_000, batches: 1, items: 1_000 });
   const { rows } = await api.db.pool.query("select count(distinct xmin::text)::int as n from messages");
   expect(rows).toEqual([{ n: 1 }]);
+});
+
+test("results are JSON lines in the order of the call; a retried message has its retry's result", async () => {
+  const made = await create([text("good"), text("bad"), text("waits")]);
+  const other = await create([text("another batch")]);
+  for (const end of [complete, fail]) {
+    await dispatch.dispatchIfReady(api.db, [{ organizationId: api.org.organizationId, count: 1 }], 60_000);
+    await end(api, await claim(api));
+  }
+  const results = async () => {
+    const reply = await api.call("GET", `${path}/${made.id}/results`);
+    expect([reply.status, reply.headers.get("content-type")]).toEqual([200, "application/x-ndjson; charset=utf-8"]);
+    const lines = reply.text
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    for (const line of lines) expect(validate(BatchResult, line)).toEqual([]);
+    return lines;
+  };
+  expect(await results()).toMatchObject([
+    { index: 0, prompt: "good", status: "completed", answer: "done", error: null, duration_ms: expect.any(Number) },
+    { index: 1, prompt: "bad", status: "failed", answer: null, error: { code: "timeout" } },
+    { index: 2, prompt: "waits", status: "queued", answer: null, duration_ms: null },
+  ]);
+  const retry = (id: unknown) => api.call("POST", "/v1/messages/retry", { body: { filter: { session_batch_id: id } } });
+  expect((await retry(other.id)).json).toMatchObject({ matched: 0 });
+  const retried = (await retry(made.id)).json["retried"] as { retry_message_id: string }[];
+  expect(retried).toHaveLength(1);
+  expect((await results())[1]).toMatchObject({ status: "queued", message_id: retried[0]!.retry_message_id });
+  const stranger = await api.call("GET", `${path}/${made.id}/results`, { key: api.stranger.apiKey });
+  expect(stranger.status).toBe(404);
 });

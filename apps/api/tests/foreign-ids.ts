@@ -133,6 +133,7 @@ export const elsewhere: Partial<Record<RouteName, (ids: Ids) => { readonly body?
     }),
     listSessionBatches: (ids) => ({ query: `?after=${ids["session_batch_id"]}` }),
     listBatchSessions: (ids) => ({ query: `?after=${ids["session_id"]}` }),
+    listSessionSummaries: (ids) => ({ query: `?agent_id=${ids["agent_id"]}` }),
     listSchedules: (ids) => ({ query: `?agent_id=${ids["agent_id"]}&after=${ids["schedule_id"]}` }),
     createWebhookEndpoint: (ids) => ({ body: { url: "https://receiver.example", agent_id: ids["agent_id"] } }),
     listWebhookEndpoints: (ids) => ({ query: `?after=${ids["webhook_endpoint_id"]}` }),

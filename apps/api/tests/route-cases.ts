@@ -72,6 +72,7 @@ export const routeCases: Readonly<Record<RouteName, RouteCase>> = {
   },
   listAgentSessions: {},
   listSessions: {},
+  listSessionSummaries: {},
   getSession: {},
   completeSession: {},
   deleteSession: {},
@@ -244,6 +245,7 @@ export const routeCases: Readonly<Record<RouteName, RouteCase>> = {
   getOperatorHealth: {},
   getFleet: {},
   getUsage: {},
+  getAgentUsage: {},
   getSessionCost: {},
   checkStore: {},
   resealSecrets: {

@@ -35,6 +35,7 @@ export const scheduleCases = {
   listSessionBatches: {},
   getSessionBatch: {},
   listBatchSessions: {},
+  getBatchResults: {},
   cancelSessionBatch: {},
   listSchedules: {},
   createSchedule: {

@@ -10,7 +10,7 @@ export interface BatchSessionQuery extends PageQuery {
 }
 
 export function batchCalls(transport: Transport) {
-  const { call } = transport;
+  const { call, open } = transport;
   const { derived, derivedAll } = createDeriver(transport);
   return {
     ...derivedAll("listSessionBatches", "cancelSessionBatch"),
@@ -20,6 +20,11 @@ export function batchCalls(transport: Transport) {
 
     /** Includes the outcomes of its messages so far. */
     getSessionBatch: derived("getSessionBatch"),
+
+    /** In the order of the call, as JSON lines: one `BatchResult` each. */
+    async getBatchResults(id: string, options?: CallOptions): Promise<string> {
+      return (await open("getBatchResults", { path: { session_batch_id: id }, options })).text();
+    },
 
     /** In the order of the call. */
     listBatchSessions: (id: string, { messageStatus, ...page }: BatchSessionQuery = {}, options?: CallOptions) =>

@@ -56,7 +56,13 @@ export type { AttemptName } from "./history.ts";
 export type { Probe } from "./operators.ts";
 export { eachRow, type Page, type PageQuery } from "./pages.ts";
 export type { FiringQuery, ScheduleQuery } from "./schedules.ts";
-export { isTerminal, type MessageContent, type SessionFilter, type WaitOptions } from "./sessions.ts";
+export {
+  isTerminal,
+  type MessageContent,
+  type SessionFilter,
+  type SummaryQuery,
+  type WaitOptions,
+} from "./sessions.ts";
 export { isLedgerEvent, isMessageEnd, type PreviewEvent, type StreamedEvent, type StreamOptions } from "./streams.ts";
 export type { CallOptions, ClientOptions } from "./transport.ts";
 export type { DeliveryQuery } from "./webhooks.ts";

@@ -1,6 +1,6 @@
 // Calls about sessions, messages and events, and waiting for a message's end.
 
-import type { MessageRecord, SendMessageRequest, SessionStatus } from "@dari/contract";
+import type { MessageRecord, SendMessageRequest, SessionStarter, SessionStatus } from "@dari/contract";
 import { createDeriver } from "./derive-methods.ts";
 import type { PageQuery } from "./pages.ts";
 import { pause } from "./pause.ts";
@@ -14,6 +14,16 @@ export interface SessionFilter extends PageQuery {
   /** The exact name. */
   readonly name?: string;
   readonly status?: SessionStatus;
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+export interface SummaryQuery extends PageQuery {
+  readonly agentId?: string;
+  readonly status?: SessionStatus;
+  /** `caller`: neither a schedule nor a batch. */
+  readonly startedBy?: SessionStarter;
+  /** Part of the name, the first or newest message, or the newest answer. */
+  readonly text?: string;
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
@@ -39,6 +49,14 @@ export function sessionCalls(transport: Transport) {
 
     listSessions: (filter: SessionFilter = {}, options?: CallOptions) =>
       call("listSessions", { path: {}, query: queryOf(filter), options }),
+
+    /** Sessions by their newest message, for lists that people read. With filters a page can be short. */
+    listSessionSummaries: ({ startedBy, text, ...filter }: SummaryQuery = {}, options?: CallOptions) =>
+      call("listSessionSummaries", {
+        path: {},
+        query: { ...queryOf(filter), started_by: startedBy, q: text },
+        options,
+      }),
 
     /** Like `listSessions` for this agent, but fails if the agent does not exist. */
     listAgentSessions: (agentId: string, filter: Omit<SessionFilter, "agentId"> = {}, options?: CallOptions) =>
@@ -93,8 +111,11 @@ function messageCalls(transport: Transport) {
     messageFiles: (id: string, options?: CallOptions) => call("getMessageFiles", { path: { message_id: id }, options }),
 
     /** What the attempts wrote to stdout and stderr. */
-    async messageLogs(id: string, options?: CallOptions): Promise<string> {
-      return (await open("getMessageLogs", { path: { message_id: id }, options })).text();
+    async messageLogs(
+      id: string,
+      { timestamps, ...options }: CallOptions & { readonly timestamps?: boolean } = {},
+    ): Promise<string> {
+      return (await open("getMessageLogs", { path: { message_id: id }, query: { timestamps }, options })).text();
     },
 
     listEvents: (

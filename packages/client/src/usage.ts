@@ -11,6 +11,10 @@ export function usageCalls(transport: Transport) {
     getUsage: (days: number, organizationId = "current", options?: CallOptions) =>
       call("getUsage", { path: { organization_id: organizationId }, query: { days }, options }),
 
+    /** How an agent's messages went: failures, durations and tokens by day. */
+    getAgentUsage: (agentId: string, days: number, options?: CallOptions) =>
+      call("getAgentUsage", { path: { agent_id: agentId }, query: { days }, options }),
+
     /** What a session's turns have used. It has no prices. */
     getSessionCost: derived("getSessionCost"),
 

@@ -141,6 +141,7 @@ export {
 } from "./schemas/webhooks.ts";
 export {
   SessionBatchCreated,
+  BatchResult,
   BatchSessionRecord,
   CreateSessionBatchRequest,
   SessionBatchRecord,
@@ -154,7 +155,7 @@ export {
   type FiringReason,
 } from "./schemas/schedules.ts";
 export { SendAgentMessageRequest, SendSessionEventRequest, SentEvent } from "./schemas/sent-events.ts";
-export { CreateSessionRequest, SessionRecord } from "./schemas/sessions.ts";
+export { CreateSessionRequest, SessionRecord, SessionSummary } from "./schemas/sessions.ts";
 export {
   BundleUploaded,
   CreateSourceSnapshotRequest,
@@ -164,7 +165,7 @@ export {
 } from "./schemas/source-snapshots.ts";
 export { ForkSessionRequest, WorkspaceCommit } from "./schemas/workspaces.ts";
 export { FleetRecord } from "./schemas/fleet.ts";
-export { SessionCost, UsageRecord } from "./schemas/usage.ts";
+export { AgentUsage, SessionCost, UsageRecord } from "./schemas/usage.ts";
 export { EgressRecord, PutEgressRequest } from "./schemas/egress.ts";
 export { validate } from "./validate.ts";
 export { BudgetRecord, PlatformStop, PutBudgetRequest } from "./schemas/budgets.ts";
@@ -176,10 +177,12 @@ export {
   eventTypes,
   roles,
   scheduleStatuses,
+  sessionStarters,
   sessionStatuses,
   type ApiKeyScope,
   type EventType,
   type Role,
   type ScheduleStatus,
+  type SessionStarter,
   type SessionStatus,
 } from "./vocabulary.ts";

@@ -203,7 +203,9 @@ function replyContent(route: Route, components: Map<string, Json>): JsonObject {
   }
   const content = route.replyContent ?? "application/octet-stream";
   if (content === "text/event-stream") return eventStream(components);
-  return { [content]: content === "text/plain" ? { schema: { type: "string" } } : {} };
+  return {
+    [content]: content === "text/plain" || content === "application/x-ndjson" ? { schema: { type: "string" } } : {},
+  };
 }
 
 /** OpenAPI 3.1 has no keyword for the items of a stream; 3.2 calls it `itemSchema`. */

@@ -38,3 +38,7 @@ export type ScheduleStatus = (typeof scheduleStatuses)[number];
 
 export const sessionStatuses = ["idle", "active", "completed", "failed", "expired"] as const;
 export type SessionStatus = (typeof sessionStatuses)[number];
+
+/** What starts sessions. `caller`: neither a schedule nor a batch. */
+export const sessionStarters = ["caller", "schedule", "batch"] as const;
+export type SessionStarter = (typeof sessionStarters)[number];

@@ -30,6 +30,7 @@ import * as sealedValues from "./queries/sealed-values.ts";
 import * as sessionBatches from "./queries/session-batches.ts";
 import * as sessionExports from "./queries/session-exports.ts";
 import * as sessionImports from "./queries/session-imports.ts";
+import * as sessionSummaries from "./queries/session-summaries.ts";
 import * as sessions from "./queries/sessions.ts";
 import * as sourceSnapshots from "./queries/source-snapshots.ts";
 import * as usage from "./queries/usage.ts";
@@ -103,6 +104,7 @@ export {
   sessionBatches,
   sessionExports,
   sessionImports,
+  sessionSummaries,
   sessions,
   sourceSnapshots,
   squashes,
@@ -144,6 +146,7 @@ export type {
   TurnSnapshot,
 } from "./queries/turns.ts";
 export type { AgentRow } from "./queries/agents.ts";
+export type { SessionSummaryRow, SummaryFilter } from "./queries/session-summaries.ts";
 export type { ApiKeyRow, KeyRates, UsableApiKey } from "./queries/api-keys.ts";
 export type { AuditEntryRow } from "./queries/audit-entries.ts";
 export type { CredentialRow } from "./queries/credentials.ts";
@@ -173,6 +176,7 @@ export type {
   BatchItemRow,
   BatchKey,
   BatchProgress,
+  BatchResultRow,
   BatchRow,
   InsertedBatch,
   NewBatchItem,

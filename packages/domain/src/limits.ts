@@ -145,6 +145,15 @@ export const limits = {
   usageDaysDefault: 7,
   usageDaysMax: 31,
   usageMessagesMax: 50_000,
+  /** Messages, and sessions, that one page of session summaries examines. */
+  summariesExamined: 3_000,
+  /** The newest messages and attempts of a session that its summary sums up. */
+  summaryTurns: 200,
+  /** Characters of a session's title and last words; message parts and answers above these bytes are left out. */
+  summaryTextChars: 300,
+  summaryTextBytes: 64 * KiB,
+  /** Characters of a text that sessions are searched for. */
+  searchTextChars: 200,
   usageAgentsMax: 100,
   usageHeldMax: 100,
   usageKeptMax: 100_000,

@@ -4,9 +4,13 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Response } from "express";
 
-/** Sends plain text. The headers are sent at once, so that a following client sees that it is connected. */
-export async function sendText(pieces: AsyncIterable<string>, response: Response): Promise<void> {
-  response.set({ "content-type": "text/plain; charset=utf-8", "x-accel-buffering": "no" });
+/** Sends text. The headers are sent at once, so that a following client sees that it is connected. */
+export async function sendText(
+  pieces: AsyncIterable<string>,
+  response: Response,
+  contentType: "text/plain" | "application/x-ndjson" = "text/plain",
+): Promise<void> {
+  response.set({ "content-type": `${contentType}; charset=utf-8`, "x-accel-buffering": "no" });
   response.flushHeaders();
   await pipeline(Readable.from(pieces, { objectMode: true }), encode, response);
 }

@@ -9,17 +9,24 @@ import {
   hasItems,
   listBatches,
   listBatchSessions,
+  readBatchResults,
 } from "@dari/control/automation";
 import { messageMachine } from "@dari/domain";
 import type { Call, Handlers } from "../http/call.ts";
 import { readPage } from "../http/query.ts";
+import { sendText } from "../http/text.ts";
 
 function placeOf({ actor, params }: Pick<Call<"getSessionBatch">, "actor" | "params">) {
   return { organizationId: actor.organizationId, batchId: params.session_batch_id };
 }
 
 export const batchHandlers: Handlers<
-  "createSessionBatch" | "listSessionBatches" | "getSessionBatch" | "listBatchSessions" | "cancelSessionBatch"
+  | "createSessionBatch"
+  | "listSessionBatches"
+  | "getSessionBatch"
+  | "listBatchSessions"
+  | "getBatchResults"
+  | "cancelSessionBatch"
 > = {
   createSessionBatch: {
     async create({ control, actor, body }) {
@@ -45,6 +52,10 @@ export const batchHandlers: Handlers<
     const { query } = call;
     const state = messageMachine.states.find((one) => one === query["message_status"]);
     return renderList("sessions", await listBatchSessions(call.control, placeOf(call), { ...readPage(query), state }));
+  },
+
+  async getBatchResults(call) {
+    await sendText(await readBatchResults(call.control, placeOf(call)), call.response, "application/x-ndjson");
   },
 
   async cancelSessionBatch({ control, actor, params }) {

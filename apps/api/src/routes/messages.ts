@@ -15,7 +15,7 @@ import {
 } from "@dari/control/turns";
 import type { Request, Response } from "express";
 import { Reply, type Call, type Handlers } from "../http/call.ts";
-import { readPage } from "../http/query.ts";
+import { isFlagSet, readPage } from "../http/query.ts";
 import { sendText } from "../http/text.ts";
 import { checkStream, streamMessageTo } from "./streams.ts";
 
@@ -93,7 +93,8 @@ export const messageHandlers: Handlers<
 
   async getMessageLogs({ control, actor, params, query, response }) {
     const attempt = query["attempt"] === undefined ? undefined : Number(query["attempt"]);
-    await sendText(await readMessageLogs(control, actor, { messageId: params.message_id, attempt }), response);
+    const logs = { messageId: params.message_id, attempt, hasTimes: isFlagSet(query["timestamps"]) };
+    await sendText(await readMessageLogs(control, actor, logs), response);
   },
 };
 

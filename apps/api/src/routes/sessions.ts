@@ -1,6 +1,6 @@
 // Sessions and their events.
 
-import { renderList, sessionStatuses } from "@dari/contract";
+import { renderList, sessionStarters, sessionStatuses } from "@dari/contract";
 import {
   completeSession,
   createSession,
@@ -9,6 +9,7 @@ import {
   listAgentSessions,
   listEvents,
   listSessions,
+  listSessionSummaries,
 } from "@dari/control/turns";
 import { agentIdFromWire, limits } from "@dari/domain";
 import type { Handlers } from "../http/call.ts";
@@ -19,6 +20,7 @@ export const sessionHandlers: Handlers<
   | "createSession"
   | "listAgentSessions"
   | "listSessions"
+  | "listSessionSummaries"
   | "getSession"
   | "completeSession"
   | "deleteSession"
@@ -36,6 +38,20 @@ export const sessionHandlers: Handlers<
     const agentId = query["agent_id"];
     const filter = { ...readFilter(query), agentId: agentId === undefined ? undefined : agentIdFromWire(agentId) };
     return renderList("sessions", await listSessions(control, actor, filter, readPage(query)));
+  },
+
+  async listSessionSummaries({ control, actor, query }) {
+    const agentId = query["agent_id"];
+    const { rows, next } = await listSessionSummaries(control, actor, {
+      agentId: agentId === undefined ? undefined : agentIdFromWire(agentId),
+      status: sessionStatuses.find((status) => status === query["status"]),
+      startedBy: sessionStarters.find((starter) => starter === query["started_by"]),
+      text: query["q"],
+      metadata: metadataFilters(query),
+      limit: readLimit(query),
+      after: query["after"],
+    });
+    return { data: rows, has_more: next !== null, next };
   },
 
   async listAgentSessions({ control, actor, params, query }) {

@@ -44,6 +44,16 @@ export const batchRoutes = {
     reply: listOf("sessions", batches.BatchSessionRecord),
     status: 200,
   },
+  getBatchResults: {
+    method: "GET",
+    path: "/v1/session-batches/{session_batch_id}/results",
+    scope: "read",
+    summary:
+      "Get a batch's results as JSON lines, in the order of the request: prompt, status, answer, error, duration. A " +
+      "retried message has the result of its newest retry.",
+    replyContent: "application/x-ndjson",
+    status: 200,
+  },
   cancelSessionBatch: {
     method: "POST",
     path: "/v1/session-batches/{session_batch_id}/cancel",

@@ -29,7 +29,13 @@ export interface Route {
   /** The JSON reply. Absent: `replyContent` is its content type. */
   readonly reply?: TSchema;
   readonly replyContent?:
-    "text/plain" | "application/octet-stream" | "text/event-stream" | "application/gzip" | "application/zip" | "*/*";
+    | "text/plain"
+    | "application/x-ndjson"
+    | "application/octet-stream"
+    | "text/event-stream"
+    | "application/gzip"
+    | "application/zip"
+    | "*/*";
   /** Replies with the JSON or, if the request asks for a stream, with events, of which the last carries it. */
   readonly mayStream?: boolean;
   readonly status: number;

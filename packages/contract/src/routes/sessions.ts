@@ -3,12 +3,12 @@
 import { limits } from "@dari/domain";
 import Type from "typebox";
 import type { Route } from "./route.ts";
-import { Deleted, flagQuery, idInput, integerText, listOf, listQuery, oneOf } from "../schemas/common.ts";
+import { Deleted, flagQuery, idInput, integerText, listOf, listQuery, nullable, oneOf } from "../schemas/common.ts";
 import { EventRecord } from "../schemas/events.ts";
 import * as messages from "../schemas/messages.ts";
 import * as sent from "../schemas/sent-events.ts";
 import * as sessions from "../schemas/sessions.ts";
-import { sessionStatuses } from "../vocabulary.ts";
+import { sessionStarters, sessionStatuses, type SessionStarter } from "../vocabulary.ts";
 
 const cancelQuery = Type.Object({ cancel: flagQuery });
 
@@ -71,6 +71,47 @@ export const sessionRoutes = {
     summary: "List sessions, newest first; `metadata.<key>=<value>` filters by metadata.",
     query: Type.Object({ ...sessionFilter, agent_id: Type.Optional(idInput("agent", ["dep"])) }),
     reply: listOf("sessions", sessions.SessionRecord),
+    status: 200,
+  },
+  listSessionSummaries: {
+    method: "GET",
+    path: "/v1/session-summaries",
+    scope: "read",
+    summary:
+      "List sessions by their newest message, with first and last words and sums; `metadata.<key>=<value>` filters " +
+      `by metadata. One page examines at most ${limits.summariesExamined} messages: with filters it can be short.`,
+    query: Type.Object({
+      limit: listQuery.limit,
+      after: Type.Optional(
+        Type.String({
+          pattern: "^[0-9a-z]{26}$",
+          "x-expected": "`next` of the previous page",
+          description: "`next` of the previous page.",
+        }),
+      ),
+      agent_id: Type.Optional(idInput("agent", ["dep"])),
+      status: Type.Optional(oneOf(sessionStatuses)),
+      started_by: Type.Optional(
+        Type.Unsafe<SessionStarter>({
+          ...oneOf(sessionStarters),
+          description: "`caller`: neither a schedule nor a batch.",
+        }),
+      ),
+      q: Type.Optional(
+        Type.String({
+          minLength: 1,
+          maxLength: limits.searchTextChars,
+          description:
+            "Part of the name, or of the text of the first or newest message or of the newest answer, in any case. " +
+            `Messages and answers above ${limits.summaryTextBytes} bytes are not searched.`,
+        }),
+      ),
+    }),
+    reply: Type.Object({
+      data: Type.Array(sessions.SessionSummary),
+      has_more: Type.Boolean(),
+      next: nullable(Type.String()),
+    }),
     status: 200,
   },
   getSession: {
@@ -197,7 +238,15 @@ export const sessionRoutes = {
     path: "/v1/messages/{message_id}/logs",
     scope: "read",
     summary: "Get what each attempt wrote to stdout and stderr.",
-    query: Type.Object({ attempt: Type.Optional(integerText(1, 1_000_000, "Only this attempt.")) }),
+    query: Type.Object({
+      attempt: Type.Optional(integerText(1, 1_000_000, "Only this attempt.")),
+      timestamps: Type.Optional(
+        Type.Unsafe<string>({
+          ...oneOf(["0", "1", "true", "false"]),
+          description: "Put the time at which the platform stored a line before the line.",
+        }),
+      ),
+    }),
     replyContent: "text/plain",
     status: 200,
   },

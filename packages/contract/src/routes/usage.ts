@@ -2,7 +2,7 @@
 
 import type { Route } from "./route.ts";
 import { FleetRecord } from "../schemas/fleet.ts";
-import { SessionCost, UsageRecord, usageQuery } from "../schemas/usage.ts";
+import { AgentUsage, SessionCost, UsageRecord, usageQuery } from "../schemas/usage.ts";
 
 export const usageRoutes = {
   getUsage: {
@@ -14,6 +14,15 @@ export const usageRoutes = {
       "Get what the organization's turns used on the last days, what it stores, and what holds its sessions back.",
     query: usageQuery,
     reply: UsageRecord,
+    status: 200,
+  },
+  getAgentUsage: {
+    method: "GET",
+    path: "/v1/agents/{agent_id}/usage",
+    scope: "read",
+    summary: "Get how an agent's messages went on the last days: failures, durations, tokens.",
+    query: usageQuery,
+    reply: AgentUsage,
     status: 200,
   },
   getSessionCost: {

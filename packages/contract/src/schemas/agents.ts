@@ -110,6 +110,9 @@ export const VersionRecord = Type.Object(
     source_snapshot_id: idOutput("sourceSnapshot"),
     archive_sha256: Type.String({ description: "SHA-256 of the uploaded bundle, in hexadecimal." }),
     size_bytes: Type.Integer({ description: "Size of the uploaded bundle, in bytes." }),
+    metadata: Type.Record(Type.String(), Type.Unknown(), {
+      description: "Metadata of the bundle, as uploaded. `dari deploy` sends the commit and who made it.",
+    }),
     manifest: Type.Unsafe<Record<string, unknown>>({ type: "object" }),
     runtime: nullable(Type.Object({ language: Type.String(), version: Type.String() })),
     warnings: Type.Array(Type.String()),

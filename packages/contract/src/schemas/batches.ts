@@ -179,7 +179,44 @@ export const BatchSessionRecord = Type.Object(
       }),
     ),
     error: nullable(FailureRecord),
+    newest_message_id: Type.String({ ...idOutput("message"), description: "The first message, or its newest retry." }),
+    newest_status: nullable(
+      Type.Unsafe<(typeof messageMachine.states)[number]>({
+        ...oneOf(messageMachine.states),
+        description: "Status of that message. Null: its session is deleted.",
+      }),
+    ),
+    prompt: nullable(
+      Type.String({ description: `Text of that message, at most ${limits.summaryTextChars} characters.` }),
+    ),
+    answer: nullable(Type.String({ description: "Text of its answer, shortened in the same way." })),
+    duration_ms: nullable(Type.Integer({ description: "From the start of its first attempt to its end." })),
   },
   { title: "BatchSession" },
 );
 export type BatchSessionRecord = Static<typeof BatchSessionRecord>;
+
+/** One line of a batch's results. */
+export const BatchResult = Type.Object(
+  {
+    index: Type.Integer({ description: "Position in the request, from 0." }),
+    session_id: idOutput("session"),
+    message_id: Type.String({ ...idOutput("message"), description: "The first message, or its newest retry." }),
+    name: nullable(Type.String()),
+    metadata: nullable(metadata),
+    prompt: nullable(Type.String({ description: "The texts of the message, joined by line breaks." })),
+    status: nullable(
+      Type.Unsafe<(typeof messageMachine.states)[number]>({
+        ...oneOf(messageMachine.states),
+        description: "Null: the session is deleted.",
+      }),
+    ),
+    answer: nullable(Type.String({ description: "The texts of the answer, joined by line breaks." })),
+    files: Type.Array(Type.String(), { description: "Paths of files in the answer." }),
+    error: nullable(FailureRecord),
+    attempts: Type.Integer(),
+    duration_ms: nullable(Type.Integer({ description: "From the start of the first attempt to the end." })),
+  },
+  { title: "BatchResult" },
+);
+export type BatchResult = Static<typeof BatchResult>;

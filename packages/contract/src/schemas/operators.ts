@@ -219,6 +219,9 @@ const FailedFilter = Type.Object(
     ),
     agent_id: Type.Optional(idInput("agent", ["dep"])),
     session_id: Type.Optional(idInput("session")),
+    session_batch_id: Type.Optional(
+      Type.String({ ...idInput("sessionBatch"), description: "First messages of this batch, and their retries." }),
+    ),
     error_code: Type.Optional(Type.String({ minLength: 1, maxLength: limits.nameChars, examples: ["worker_lost"] })),
     failed_after: Type.Optional(Type.String({ format: "date-time" })),
     failed_before: Type.Optional(Type.String({ format: "date-time" })),

@@ -72,3 +72,42 @@ export const SessionRecord = Type.Object(
   { title: "Session" },
 );
 export type SessionRecord = Static<typeof SessionRecord>;
+
+const words = (description: string) =>
+  nullable(Type.String({ description: `${description} At most ${limits.summaryTextChars} characters.` }));
+const summed = `Of the newest ${limits.summaryTurns} turns.`;
+
+export const SessionSummary = Type.Object(
+  {
+    id: idOutput("session"),
+    agent_id: idOutput("agent"),
+    agent_name: Type.String(),
+    name: nullable(Type.String()),
+    title: words("The name, or else the first message's text. Null: neither."),
+    last_words: words("The newest answer, the error, or else the newest message's text."),
+    status: oneOf(sessionStatuses),
+    last_message_id: nullable(idOutput("message")),
+    last_message_status: nullable(messageStatus),
+    created_by: nullable(
+      Type.Object(
+        {
+          type: oneOf(["member", "api_key", "schedule", "batch"]),
+          id: Type.String(),
+          name: nullable(Type.String({ description: "Address, label or name. Null: it has none, or is deleted." })),
+        },
+        { description: "Who started the session. Null: unknown, for example imported." },
+      ),
+    ),
+    messages: Type.Integer({ description: "All messages, also rolled back ones." }),
+    failed: Type.Integer({ description: `Failed messages. ${summed}` }),
+    tokens: Type.Integer({ description: `Tokens that the agent's SDK reported. ${summed}` }),
+    turn_seconds: Type.Number({ description: `Seconds that the agent ran. ${summed}` }),
+    created_at: timestamp,
+    last_activity_at: Type.String({
+      ...timestamp,
+      description: "When the newest message was accepted or ended; without messages, `created_at`.",
+    }),
+  },
+  { title: "SessionSummary" },
+);
+export type SessionSummary = Static<typeof SessionSummary>;

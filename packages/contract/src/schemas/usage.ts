@@ -66,6 +66,31 @@ export const UsageRecord = Type.Object(
 );
 export type UsageRecord = Static<typeof UsageRecord>;
 
+const durations = {
+  p50_seconds: nullable(Type.Number({ description: "Median seconds from start to end of completed messages." })),
+  p95_seconds: nullable(Type.Number({ description: "95th percentile of the same. Null: none completed." })),
+};
+
+export const AgentUsage = Type.Object(
+  {
+    agent_id: idOutput("agent"),
+    since: Type.String({
+      format: "date-time",
+      description:
+        "Messages accepted since then are counted. Later than the first day if the organization has more than " +
+        `${limits.usageMessagesMax} messages on these days.`,
+    }),
+    is_cut: Type.Boolean(),
+    ...used,
+    ...durations,
+    days: Type.Array(Type.Object({ date, ...used, ...durations }), {
+      description: "Days in UTC, oldest first, without days on which no message was accepted.",
+    }),
+  },
+  { title: "AgentUsage" },
+);
+export type AgentUsage = Static<typeof AgentUsage>;
+
 export const SessionCost = Type.Object(
   {
     scope_kind: oneOf(["session"]),

@@ -4,6 +4,7 @@ export { cancelBatch, finishBatchCancels, sweepBatches } from "./batches/cancel-
 export { createBatch } from "./batches/create-batch.ts";
 export { getBatch, listBatches, listBatchSessions } from "./batches/get-batch.ts";
 export { getBatchInItemOrder, hasItems } from "./batches/items-batch.ts";
+export { readBatchResults } from "./batches/read-batch-results.ts";
 export { createSchedule, deleteSchedule, updateSchedule } from "./schedules/change-schedule.ts";
 export { fireSchedules, type FiringCounts } from "./schedules/fire-schedules.ts";
 export { getSchedule, listScheduleFirings, listSchedules } from "./schedules/get-schedule.ts";

@@ -45,4 +45,5 @@ export { openSignInLink } from "./sign-in/open-link.ts";
 export { createKeySignInLink, signInWithKey } from "./sign-in/sign-in-with-key.ts";
 export { signInVerifiedPerson, type SignInProblem } from "./sign-in/sign-in-verified-person.ts";
 export { authenticateBrowser, type BrowserSignIn } from "./sign-in/sign-in.ts";
+export { getAgentUsage } from "./usage/get-agent-usage.ts";
 export { getUsage } from "./usage/get-usage.ts";

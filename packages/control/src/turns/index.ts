@@ -41,5 +41,6 @@ export { getSession } from "./sessions/get-session.ts";
 export { getTranscript } from "./sessions/get-transcript.ts";
 export { listEvents, readEvents, readEventsCoalesced } from "./sessions/list-events.ts";
 export { listAgentSessions, listSessions } from "./sessions/list-sessions.ts";
+export { listSessionSummaries } from "./sessions/list-session-summaries.ts";
 export { rollBackSession } from "./sessions/roll-back-session.ts";
 export { requestedLane } from "./views/message.ts";

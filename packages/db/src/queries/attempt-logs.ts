@@ -25,6 +25,7 @@ export interface AttemptLogRow {
   readonly sequenceNumber: number;
   readonly stream: string;
   readonly text: string;
+  readonly createdAt: Date;
 }
 
 /** Lists an attempt's rows after a number, in order, at most `limit` (primary key attempt_id, sequence_number). */
@@ -40,7 +41,7 @@ export async function listAttemptLogs(
     .where("attempt_id", "=", attemptId)
     .where("organization_id", "=", organizationId)
     .where("sequence_number", ">", afterSequenceNumber)
-    .select(["sequence_number as sequenceNumber", "stream", "text"])
+    .select(["sequence_number as sequenceNumber", "stream", "text", "created_at as createdAt"])
     .orderBy("sequence_number")
     .limit(limit)
     .execute();

@@ -9,6 +9,8 @@ export interface FailedFilter {
   readonly organizationId: string | undefined;
   readonly agentId?: string | undefined;
   readonly sessionId?: string | undefined;
+  /** Sessions of this batch. */
+  readonly batchId?: string | undefined;
   /** The code of the failure. */
   readonly errorCode?: string | undefined;
   /** Both bounds are exclusive. */
@@ -45,7 +47,7 @@ export async function listFailedMessages(
  * the planner from starting at the sessions, and from reading all messages for their retries.
  */
 export function selectFailedMessages(db: Database, filter: FailedFilter, page: Page) {
-  const { organizationId, agentId, sessionId, errorCode, failedAfter, failedBefore } = filter;
+  const { organizationId, agentId, sessionId, batchId, errorCode, failedAfter, failedBefore } = filter;
   let query = db.kysely
     .selectFrom("messages as m")
     .innerJoinLateral(
@@ -65,6 +67,12 @@ export function selectFailedMessages(db: Database, filter: FailedFilter, page: P
   if (organizationId !== undefined) query = query.where("m.organization_id", "=", organizationId);
   if (agentId !== undefined) query = query.where("s.agent_id", "=", agentId);
   if (sessionId !== undefined) query = query.where("m.session_id", "=", sessionId);
+  if (batchId !== undefined) {
+    query = query.where(
+      sql<boolean>`exists (select 1 from session_batch_items i where i.session_id = m.session_id
+        and i.batch_id = ${batchId} and (i.message_id = m.id or m.retry_of is not null) offset 0)`,
+    );
+  }
   if (errorCode !== undefined) query = query.where(sql`m.output -> 'error' ->> 'code'`, "=", errorCode);
   if (failedAfter !== undefined) query = query.where("m.failed_at", ">", failedAfter);
   if (failedBefore !== undefined) query = query.where("m.failed_at", "<", failedBefore);

@@ -1,12 +1,13 @@
 // Batches: many sessions with a first message each, created together. Their counts are computed from the messages.
 
 import { limits, type MessageState, type OnBusy } from "@dari/domain";
-import { sql, type Transaction } from "kysely";
+import { sql, type RawBuilder, type Transaction } from "kysely";
 import { withinTransaction, withTransaction, type Database } from "../database.ts";
 import type { DB } from "../generated/schema.ts";
 import { countOpenMessages } from "./dispatch.ts";
 import { listNewestFirst, type ListPage, type Page } from "./page.ts";
 import { organizationWithinQuota } from "./quotas.ts";
+import { wordsOf } from "./session-summaries.ts";
 import { findPinnedVersion } from "./sessions.ts";
 import type { AttachedFile } from "./turns.ts";
 
@@ -117,8 +118,10 @@ async function insertRows(tx: Transaction<DB>, batch: NewBatch, versionId: strin
       insert into session_batch_items (batch_id, number, organization_id, session_id, message_id)
         select ${id}, number, ${organizationId}, session_id, message_id from item),
     started as (
-      insert into sessions (id, organization_id, agent_id, version_id, name, metadata, on_busy, next_event_number)
-        select session_id, ${organizationId}, ${agentId}, ${versionId}, name, metadata, ${batch.onBusy}, 2 from item)
+      insert into sessions (id, organization_id, agent_id, version_id, name, metadata, on_busy, next_event_number,
+          created_by)
+        select session_id, ${organizationId}, ${agentId}, ${versionId}, name, metadata, ${batch.onBusy}, 2, ${id}
+        from item)
     insert into events (session_id, sequence_number, organization_id, type, data)
       select session_id, 1, ${organizationId}, 'session.created', jsonb_build_object('agent_id', ${agentId}::text,
         'version_id', ${versionId}::text, 'name', name, 'metadata', metadata)
@@ -215,6 +218,14 @@ export async function findBatchProgress(db: Database, { organizationId, batchId 
   };
 }
 
+/** The newest retry of a message in its session, or the message itself (index messages_by_retry_of). */
+function newestOf(messageId: RawBuilder<unknown>, sessionId: RawBuilder<unknown>) {
+  return sql<{ id: string }>`(with recursive chain as (
+    select ${messageId} as id
+    union all select r.id from chain c join messages r on r.retry_of = c.id and r.session_id = ${sessionId})
+    select max(id) as id from chain)`.as<"newest">(sql.ref("newest"));
+}
+
 export interface BatchItemRow {
   readonly number: number;
   readonly sessionId: string;
@@ -223,6 +234,12 @@ export interface BatchItemRow {
   /** Null if deleted with its session. */
   readonly messageState: MessageState | null;
   readonly error: unknown;
+  /** The message, or its newest retry. */
+  readonly newestId: string;
+  readonly newestState: MessageState | null;
+  readonly prompt: string | null;
+  readonly answer: string | null;
+  readonly durationMs: number | null;
 }
 
 /** In order (primary key). Returns undefined if the cursor names no session of the batch. */
@@ -246,11 +263,54 @@ export async function listBatchItems(
   const rows = await query
     .select(["i.number", "i.session_id as sessionId", "i.message_id as messageId", "s.name"])
     .select([sql<MessageState | null>`m.state`.as("messageState"), sql<unknown>`m.output -> 'error'`.as("error")])
+    .innerJoinLateral(newestOf(sql`i.message_id`, sql`i.session_id`), (join) => join.onTrue())
+    .leftJoin("messages as n", (join) => join.onRef("n.id", "=", "newest.id").on("s.id", "is not", null))
+    .select(["newest.id as newestId", sql<MessageState | null>`n.state`.as("newestState")])
+    .select(wordsOf(sql`n.parts`, sql`n.parts`).as("prompt"))
+    .select(wordsOf(sql`n.output`, sql`n.output -> 'parts'`).as("answer"))
+    .select(sql<number | null>`(extract(epoch from n.completed_at - n.started_at) * 1000)::float8`.as("durationMs"))
     .orderBy("i.number")
     .limit(page.limit + 1)
     .execute();
   const shown = rows.slice(0, page.limit);
   return { rows: shown, next: rows.length > page.limit ? (shown.at(-1)?.sessionId ?? null) : null };
+}
+
+/** The end of one session of a batch; all null if the session is deleted. */
+export interface BatchResultRow {
+  readonly number: number;
+  readonly sessionId: string;
+  readonly messageId: string;
+  readonly name: string | null;
+  readonly metadata: unknown;
+  readonly state: MessageState | null;
+  readonly parts: unknown;
+  readonly output: unknown;
+  readonly attempts: number | null;
+  readonly startedAt: Date | null;
+  readonly completedAt: Date | null;
+}
+
+/**
+ * Lists the results after the item `after`, in order, at most `limit` (primary keys, messages_by_retry_of). A message
+ * that was retried has the result of its newest retry.
+ */
+export async function listBatchResults(
+  db: Database,
+  { organizationId, batchId }: BatchKey,
+  after: number,
+  limit: number,
+): Promise<BatchResultRow[]> {
+  const result = await sql<BatchResultRow>`
+    select i.number, i.session_id as "sessionId", coalesce(m.id, i.message_id) as "messageId", s.name, s.metadata,
+      m.state, m.parts, m.output, m.attempts, m.started_at as "startedAt", m.completed_at as "completedAt"
+    from (select * from session_batch_items where batch_id = ${batchId} and organization_id = ${organizationId}
+        and number > ${after} order by number limit ${limit}) i
+      left join sessions s on s.id = i.session_id and s.deleted_at is null
+      cross join lateral ${newestOf(sql`i.message_id`, sql`i.session_id`)}
+      left join messages m on m.id = newest.id and s.id is not null
+    order by i.number`.execute(db.kysely);
+  return result.rows;
 }
 
 /** `again`: it was requested before. */

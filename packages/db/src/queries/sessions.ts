@@ -18,6 +18,8 @@ export interface NewSession {
   /** What its messages do while another one is open, unless they say otherwise (default: `enqueue`). */
   readonly onBusy?: OnBusy | undefined;
   readonly internetAccess?: boolean | undefined;
+  /** The member, API key or schedule that starts it. */
+  readonly createdBy?: string | null | undefined;
   readonly secrets: readonly { readonly name: string; readonly sealed: Buffer }[];
 }
 
@@ -42,6 +44,7 @@ export async function insertSessionIfAgentLive(
         on_busy: session.onBusy ?? "enqueue",
         internet_access: session.internetAccess ?? null,
         next_event_number: 2,
+        created_by: session.createdBy ?? null,
       })
       .execute();
     await insertSecrets(tx, session);

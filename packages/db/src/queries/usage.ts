@@ -79,6 +79,48 @@ export async function sumUsage(db: Database, organizationId: string, window: Usa
   };
 }
 
+export interface AgentUsageRow extends Used {
+  /** Null: all days together. */
+  readonly date: string | null;
+  /** Seconds from start to end of completed messages; null if none has completed. */
+  readonly p50: number | null;
+  readonly p95: number | null;
+  readonly firstAt: Date | null;
+  readonly looked: number;
+}
+
+/** Sums over an agent's messages among the organization's newest ones, by day and in total. See `sumUsage`. */
+export async function sumAgentUsage(
+  db: Database,
+  { organizationId, agentId }: { readonly organizationId: string; readonly agentId: string },
+  window: Omit<UsageWindow, "agents">,
+): Promise<AgentUsageRow[]> {
+  const result = await sql<AgentUsageRow>`
+    with looked as materialized (
+      select m.id, m.session_id, m.state, m.created_at, m.started_at, m.completed_at from messages m
+      where m.organization_id = ${organizationId} and m.id > ${window.afterId} and m.created_at >= ${window.since}
+        and m.copied_from is null
+      order by m.id desc limit ${window.messages + 1}),
+    counted as (
+      select l.created_at, l.state, extract(epoch from l.completed_at - l.started_at) as took, a.*
+      from (select * from looked order by id desc limit ${window.messages}) l
+      join sessions s on s.id = l.session_id and s.agent_id = ${agentId}
+      cross join lateral (
+        select count(*) as turns, sum(tokens) as tokens,
+          sum(greatest(0, extract(epoch from coalesce(ended_at, clock_timestamp()) - claimed_at))) as seconds
+        from attempts where message_id = l.id and called_at is not null) a)
+    select to_char(created_at at time zone 'UTC', 'YYYY-MM-DD') as date, count(*)::int as messages,
+      (count(*) filter (where state = 'failed'))::int as failed, coalesce(sum(turns), 0)::int as turns,
+      coalesce(sum(seconds), 0)::float8 as "turnSeconds", coalesce(sum(tokens), 0)::float8 as tokens,
+      (percentile_cont(0.5) within group (order by took) filter (where state = 'completed'))::float8 as p50,
+      (percentile_cont(0.95) within group (order by took) filter (where state = 'completed'))::float8 as p95,
+      min(created_at) as "firstAt", (select count(*)::int from looked) as looked
+    from counted
+    group by grouping sets ((to_char(created_at at time zone 'UTC', 'YYYY-MM-DD')), ())
+    order by date nulls last`.execute(db.kysely);
+  return result.rows;
+}
+
 export interface SessionUsage extends Used {
   /** Sums of the numbers in the attempts' usage. */
   readonly byName: Readonly<Record<string, number>>;

@@ -17,6 +17,8 @@ export interface VersionRow {
   /** Checksum and size of its bundle, as uploaded. */
   readonly archiveSha256: string;
   readonly archiveBytes: number;
+  /** Metadata of its bundle, as uploaded. */
+  readonly metadata: unknown;
   readonly manifest: unknown;
   readonly image: unknown;
   readonly failure: Failure | null;
@@ -122,6 +124,7 @@ function selectVersions(db: Database, organizationId: string) {
       "v.state",
       "v.source_snapshot_id as sourceSnapshotId",
       "b.sha256 as archiveSha256",
+      "b.metadata",
       "b.size_bytes as archiveBytes",
       "v.manifest",
       "v.image",

@@ -343,6 +343,27 @@ class AsyncOperations(AsyncTransport):
         reply: Page[Session] = await self._json(call)
         return reply
 
+    async def list_session_summaries(
+        self,
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        agent_id: str | None = None,
+        status: Literal["idle", "active", "completed", "failed", "expired"] | None = None,
+        started_by: Literal["caller", "schedule", "batch"] | None = None,
+        q: str | None = None,
+        timeout: float | None = None,
+    ) -> Page[SessionSummary]:
+        """List sessions by their newest message, with first and last words and sums; `metadata.<key>=<value>` filters by metadata. One page examines at most 3000 messages: with filters it can be short."""
+        call = Call(
+            "GET",
+            "/v1/session-summaries",
+            query={"limit": limit, "after": after, "agent_id": agent_id, "status": status, "started_by": started_by, "q": q},
+            timeout=timeout,
+        )
+        reply: Page[SessionSummary] = await self._json(call)
+        return reply
+
     async def get_session(
         self,
         session_id: str,
@@ -614,13 +635,14 @@ class AsyncOperations(AsyncTransport):
         message_id: str,
         *,
         attempt: int | None = None,
+        timestamps: bool | None = None,
         timeout: float | None = None,
     ) -> str:
         """Get what each attempt wrote to stdout and stderr."""
         call = Call(
             "GET",
             f"/v1/messages/{segment(message_id)}/logs",
-            query={"attempt": attempt},
+            query={"attempt": attempt, "timestamps": timestamps},
             timeout=timeout,
         )
         return await self._text(call)
@@ -1814,6 +1836,23 @@ class AsyncOperations(AsyncTransport):
         reply: Usage = await self._json(call)
         return reply
 
+    async def get_agent_usage(
+        self,
+        agent_id: str,
+        *,
+        days: int | None = None,
+        timeout: float | None = None,
+    ) -> AgentUsage:
+        """Get how an agent's messages went on the last days: failures, durations, tokens."""
+        call = Call(
+            "GET",
+            f"/v1/agents/{segment(agent_id)}/usage",
+            query={"days": days},
+            timeout=timeout,
+        )
+        reply: AgentUsage = await self._json(call)
+        return reply
+
     async def get_session_cost(
         self,
         session_id: str,
@@ -2240,6 +2279,20 @@ class AsyncOperations(AsyncTransport):
         )
         reply: Page[BatchSession] = await self._json(call)
         return reply
+
+    async def get_batch_results(
+        self,
+        session_batch_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> AsyncBody:
+        """Get a batch's results as JSON lines, in the order of the request: prompt, status, answer, error, duration. A retried message has the result of its newest retry."""
+        call = Call(
+            "GET",
+            f"/v1/session-batches/{segment(session_batch_id)}/results",
+            timeout=timeout,
+        )
+        return await self._content(call)
 
     async def cancel_session_batch(
         self,

@@ -63,6 +63,31 @@ class AgentEventEventData(TypedDict):
     data: Any
 
 
+class AgentUsage(TypedDict):
+    agent_id: str
+    since: str
+    is_cut: bool
+    messages: int
+    failed: int
+    turns: int
+    turn_seconds: float
+    tokens: int
+    p50_seconds: float | None
+    p95_seconds: float | None
+    days: list[AgentUsageDay]
+
+
+class AgentUsageDay(TypedDict):
+    date: str
+    messages: int
+    failed: int
+    turns: int
+    turn_seconds: float
+    tokens: int
+    p50_seconds: float | None
+    p95_seconds: float | None
+
+
 class AgentWebhook(TypedDict):
     webhook_url: str | None
     signing_enabled: bool
@@ -192,6 +217,11 @@ class BatchSession(TypedDict):
     name: str | None
     message_status: Literal["queued", "running", "waiting_for_input", "completed", "failed", "cancelled"] | None
     error: Failure | None
+    newest_message_id: str
+    newest_status: Literal["queued", "running", "waiting_for_input", "completed", "failed", "cancelled"] | None
+    prompt: str | None
+    answer: str | None
+    duration_ms: int | None
 
 
 class Bootstrap(TypedDict):
@@ -945,6 +975,7 @@ class RetryMessagesRequestFilter(TypedDict):
     organization_id: NotRequired[str]
     agent_id: NotRequired[str]
     session_id: NotRequired[str]
+    session_batch_id: NotRequired[str]
     error_code: NotRequired[str]
     failed_after: NotRequired[str]
     failed_before: NotRequired[str]
@@ -1202,6 +1233,30 @@ class SessionStatusChangedEvent(TypedDict):
 
 class SessionStatusChangedEventData(TypedDict):
     status: Literal["idle", "active", "completed", "failed", "expired"]
+
+
+class SessionSummary(TypedDict):
+    id: str
+    agent_id: str
+    agent_name: str
+    name: str | None
+    last_words: str | None
+    status: Literal["idle", "active", "completed", "failed", "expired"]
+    last_message_id: str | None
+    last_message_status: Literal["queued", "running", "waiting_for_input", "completed", "failed", "cancelled"] | None
+    created_by: SessionSummaryCreatedByMember | None
+    messages: int
+    failed: int
+    tokens: int
+    turn_seconds: float
+    created_at: str
+    last_activity_at: str
+
+
+class SessionSummaryCreatedByMember(TypedDict):
+    type: Literal["member", "api_key", "schedule", "batch"]
+    id: str
+    name: str | None
 
 
 class SignInLink(TypedDict):
@@ -1507,6 +1562,7 @@ class Version(TypedDict):
     source_snapshot_id: str
     archive_sha256: str
     size_bytes: int
+    metadata: dict[str, Any]
     manifest: dict[str, Any]
     runtime: VersionRuntime1 | None
     warnings: list[str]

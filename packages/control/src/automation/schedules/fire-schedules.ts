@@ -185,7 +185,16 @@ async function startSession(inside: FiringContext, schedule: DueSchedule): Promi
   const id = newId("session");
   const { organizationId, agentId, name } = schedule;
   const metadata = schedule.metadata as Record<string, unknown>;
-  const session = { id, organizationId, agentId, versionId: undefined, name, metadata, secrets: [] };
+  const session = {
+    id,
+    organizationId,
+    agentId,
+    versionId: undefined,
+    name,
+    metadata,
+    secrets: [],
+    createdBy: schedule.id,
+  };
   const outcome = await sessions.insertSessionIfAgentLive(inside.db, session);
   if (outcome === "created") return id;
   throw new AppError("conflict", "the agent has no version that is ready or being built");

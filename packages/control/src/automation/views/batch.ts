@@ -1,8 +1,16 @@
 // Renders batches for clients.
 
-import type { BatchSessionRecord, Metadata, SessionBatchRecord, SessionBatchSummary } from "@dari/contract";
+import type {
+  BatchResult,
+  BatchSessionRecord,
+  MessageOutput,
+  MessagePart,
+  Metadata,
+  SessionBatchRecord,
+  SessionBatchSummary,
+} from "@dari/contract";
 import { requestedLane } from "@dari/control/turns";
-import type { BatchItemRow, BatchProgress, BatchRow } from "@dari/db";
+import type { BatchItemRow, BatchProgress, BatchResultRow, BatchRow } from "@dari/db";
 
 export function renderBatchSummary(row: BatchRow): SessionBatchSummary {
   return {
@@ -45,5 +53,34 @@ export function renderBatchItem(row: BatchItemRow): BatchSessionRecord {
     name: row.name,
     message_status: row.messageState,
     error: (row.error ?? null) as BatchSessionRecord["error"],
+    newest_message_id: row.newestId,
+    newest_status: row.newestState,
+    prompt: row.prompt,
+    answer: row.answer,
+    duration_ms: row.durationMs === null ? null : Math.round(row.durationMs),
   };
+}
+
+export function renderBatchResult(row: BatchResultRow): BatchResult {
+  const output = row.output as MessageOutput | null;
+  const parts = row.parts as readonly MessagePart[] | null;
+  const duration = row.startedAt && row.completedAt && row.completedAt.getTime() - row.startedAt.getTime();
+  return {
+    index: row.number,
+    session_id: row.sessionId,
+    message_id: row.messageId,
+    name: row.name,
+    metadata: row.metadata as Metadata | null,
+    prompt: parts === null ? null : joinTexts(parts),
+    status: row.state,
+    answer: row.state === "completed" && output !== null ? joinTexts(output.parts) : null,
+    files: (output?.parts ?? []).flatMap((part) => (part.type === "text" ? [] : [part.path])),
+    error: output?.error ?? null,
+    attempts: row.attempts ?? 0,
+    duration_ms: duration,
+  };
+}
+
+function joinTexts(parts: readonly { readonly type: string; readonly text?: string }[]): string {
+  return parts.flatMap(({ text }) => text ?? []).join("\n");
 }

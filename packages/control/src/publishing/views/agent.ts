@@ -40,6 +40,7 @@ export function renderVersion(row: VersionRow): VersionRecord {
     is_active: row.active,
     source_snapshot_id: row.sourceSnapshotId,
     archive_sha256: row.archiveSha256,
+    metadata: row.metadata as VersionRecord["metadata"],
     size_bytes: row.archiveBytes,
     // Stored as the contract's parser returned it.
     manifest: row.manifest as Record<string, unknown>,

@@ -16,10 +16,9 @@ const clockMarginMs = 600_000;
 export async function getUsage(control: Control, organizationId: string, days: number): Promise<UsageRecord> {
   const { db } = control;
   const bounds = requireFound(await organizations.findOrganization(db, organizationId), "organization");
-  const since = new Date((Math.floor(Date.now() / dayMs) - days + 1) * dayMs);
-  const afterId = newId("message", Math.max(0, since.getTime() - clockMarginMs));
-  const { usageMessagesMax: messages, usageAgentsMax: agents } = limits;
-  const sums = await usage.sumUsage(db, organizationId, { since, afterId, messages, agents });
+  const window = windowOf(days);
+  const { since } = window;
+  const sums = await usage.sumUsage(db, organizationId, { ...window, agents: limits.usageAgentsMax });
   const kept = await usage.getStoredCounts(db, organizationId, limits.usageKeptMax);
   const now = await usage.getCurrentUsage(db, organizationId, limits.organizationBacklogMax);
   const held = await usage.listHeldSessions(db, organizationId, limits.usageHeldMax);
@@ -46,8 +45,15 @@ export async function getUsage(control: Control, organizationId: string, days: n
   };
 }
 
+/** Returns the window of the current day and those before it, in UTC. */
+export function windowOf(days: number): { since: Date; afterId: string; messages: number } {
+  const since = new Date((Math.floor(Date.now() / dayMs) - days + 1) * dayMs);
+  const afterId = newId("message", Math.max(0, since.getTime() - clockMarginMs));
+  return { since, afterId, messages: limits.usageMessagesMax };
+}
+
 type Sums = Awaited<ReturnType<typeof usage.sumUsage>>["days"][number];
 
-function renderUsed({ messages, failed, turns, turnSeconds, tokens }: Omit<Sums, "date">) {
+export function renderUsed({ messages, failed, turns, turnSeconds, tokens }: Omit<Sums, "date">) {
   return { messages, failed, turns, turn_seconds: Math.round(turnSeconds * 1_000) / 1_000, tokens };
 }

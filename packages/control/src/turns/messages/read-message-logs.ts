@@ -7,23 +7,32 @@ import { getMessage } from "./get-message.ts";
 
 const rowsPerRead = 200;
 
-/** `attempt`: only the attempt with this number. @throws AppError `not_found`, before the first piece. */
+export interface LogsInput {
+  readonly messageId: string;
+  /** Only the attempt with this number. */
+  readonly attempt: number | undefined;
+  /** Whether each line begins with the time at which it was stored, before the name of its stream. */
+  readonly hasTimes?: boolean;
+}
+
+/** @throws AppError `not_found`, before the first piece. */
 export async function readMessageLogs(
   control: Control,
   actor: Actor,
-  input: { messageId: string; attempt: number | undefined },
+  input: LogsInput,
 ): Promise<AsyncIterable<string>> {
   await getMessage(control, actor, input.messageId);
   const all = await attemptLogs.listAttempts(control.db, actor.organizationId, input.messageId);
   const chosen = all.filter((attempt) => input.attempt === undefined || attempt.number === input.attempt);
   if (input.attempt !== undefined && chosen.length === 0) throw notFound("attempt");
-  return readAttempts(control, actor, chosen);
+  return readAttempts(control, actor, chosen, input.hasTimes ?? false);
 }
 
 async function* readAttempts(
   control: Control,
   actor: Actor,
   attempts: readonly attemptLogs.LoggedAttempt[],
+  hasTimes: boolean,
 ): AsyncGenerator<string> {
   for (const [index, attempt] of attempts.entries()) {
     yield `== attempt ${nameOf(attempt, attempts[index - 1])}\n`;
@@ -32,7 +41,7 @@ async function* readAttempts(
     for (;;) {
       const rows = await attemptLogs.listAttemptLogs(control.db, actor.organizationId, attempt.id, after, rowsPerRead);
       for (const row of rows) {
-        yield labelLines(row, openStream);
+        yield labelLines(row, openStream, hasTimes);
         openStream = row.text.endsWith("\n") ? undefined : row.stream;
       }
       after = rows.at(-1)?.sequenceNumber ?? after;
@@ -49,8 +58,8 @@ function nameOf({ number }: attemptLogs.LoggedAttempt, before: attemptLogs.Logge
 }
 
 /** `openStream`: the stream whose last line has not ended yet. A row of it continues that line. */
-function labelLines(row: { stream: string; text: string }, openStream: string | undefined): string {
-  const label = `[${row.stream}] `;
+function labelLines(row: attemptLogs.AttemptLogRow, openStream: string | undefined, hasTimes: boolean): string {
+  const label = `${hasTimes ? `${row.createdAt.toISOString()} ` : ""}[${row.stream}] `;
   const lines = row.text.replace(/\n(?!$)/g, `\n${label}`);
   if (openStream === row.stream) return lines;
   return `${openStream === undefined ? "" : "\n"}${label}${lines}`;

@@ -55,6 +55,7 @@ async function filterOf(control: Control, actor: Actor, { filter }: RetryMessage
     organizationId: wanted === "all" ? undefined : wanted,
     agentId: filter.agent_id === undefined ? undefined : agentIdFromWire(filter.agent_id),
     sessionId: filter.session_id,
+    batchId: filter.session_batch_id,
     errorCode: filter.error_code,
     failedAfter: timeOf("failed_after", filter.failed_after),
     failedBefore: timeOf("failed_before", filter.failed_before),

@@ -4,6 +4,7 @@ import type { CreateSessionRequest, SessionRecord } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { sessions } from "@dari/db";
 import { AppError, newId, notFound } from "@dari/domain";
+import { creatorOf } from "./creator-of.ts";
 import { getSession } from "./get-session.ts";
 
 /**
@@ -27,6 +28,7 @@ export async function createSession(
     metadata: request.metadata ?? {},
     onBusy: request.on_busy,
     internetAccess: request.internet_access,
+    createdBy: creatorOf(actor),
     secrets: Object.entries(request.secrets ?? {}).map(([name, value]) => ({
       name,
       sealed: control.sealer.seal(value, { organizationId, name }),

@@ -1,9 +1,10 @@
 // Creates a session from the state of another one after a message. No file is copied: both have the same snapshot.
 
 import type { SessionRecord } from "@dari/contract";
-import type { Actor, Control } from "@dari/control/context";
-import { heads, type ForkOutcome } from "@dari/db";
+import { inOneTransaction, type Actor, type Control } from "@dari/control/context";
+import { heads, sessionSummaries, type ForkOutcome } from "@dari/db";
 import { AppError, invalidField, newId, notFound } from "@dari/domain";
+import { creatorOf } from "./creator-of.ts";
 import { getSession } from "./get-session.ts";
 
 export interface ForkOptions {
@@ -23,13 +24,17 @@ export interface ForkOptions {
  */
 export async function forkSession(control: Control, actor: Actor, fork: ForkOptions): Promise<SessionRecord> {
   const sessionId = newId("session");
-  const outcome = await heads.forkSession(control.db, {
-    organizationId: actor.organizationId,
-    sourceId: fork.sessionId,
-    messageId: fork.messageId,
-    without: fork.without ?? false,
-    sessionId,
-    versionId: fork.versionId,
+  const outcome = await inOneTransaction(control, async ({ db }) => {
+    const forked = await heads.forkSession(db, {
+      organizationId: actor.organizationId,
+      sourceId: fork.sessionId,
+      messageId: fork.messageId,
+      without: fork.without ?? false,
+      sessionId,
+      versionId: fork.versionId,
+    });
+    if (forked === "forked") await sessionSummaries.setSessionCreator(db, sessionId, creatorOf(actor));
+    return forked;
   });
   if (outcome !== "forked") throw refusal(outcome, fork);
   return getSession(control, actor, sessionId);

@@ -25,7 +25,7 @@ export function renderSession(row: SessionRow): SessionRecord {
   };
 }
 
-function statusOf(row: SessionRow): SessionStatus {
+export function statusOf(row: Pick<SessionRow, "state" | "pending">): SessionStatus {
   if (row.state !== "open") return row.state;
   return row.pending > 0 ? "active" : "idle";
 }
