@@ -29,7 +29,8 @@ export async function createTestDatabase(options: { poolMax?: number } = {}): Pr
   await onServer(server, async (client) => {
     await client.query("select pg_advisory_lock($1)", [migratedDatabaseLock]);
     await ensureMigratedDatabase(client, server, migrated);
-    await client.query(`create database ${name} template ${migrated}`);
+    // The default writes each page to the log as well; on a test server the copied files alone are twice as fast.
+    await client.query(`create database ${name} template ${migrated} strategy file_copy`);
   });
   const url = urlOf(server, name);
   const poolMax = options.poolMax ?? 8;
