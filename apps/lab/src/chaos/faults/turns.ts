@@ -75,18 +75,27 @@ interface Running {
   readonly pid: number;
 }
 
+interface Outcome {
+  readonly state: string;
+  readonly code: string;
+}
+
 /**
  * Each attempt of the message loses its worker. After the last one it must fail and say why. Returns how many workers
- * were killed, or 0 if an attempt ended before its worker could be.
+ * were killed, or 0 if an attempt ended before its worker could be, or was not seen to begin.
  */
 async function killEachTime(scene: Scene, sent: Sent): Promise<number> {
   const [id] = sent.messageIds;
   const { stage } = scene;
   for (let killed = 0; ; killed++) {
-    const next = await waitUntil(async () => (await stateOf(stage, id)) ?? (await runnerOf(stage, id)), {
-      what: "the next attempt of a turn that loses its worker",
-      timeoutMs: 60_000,
+    const look = async (): Promise<Outcome | Running | undefined> =>
+      (await stateOf(stage, id)) ?? (await runnerOf(stage, id));
+    const what = "the next attempt of a turn that loses its worker";
+    const next = await waitUntil(look, { what, timeoutMs: 60_000 }).catch((error: unknown) => {
+      if (scene.isAlone) throw error;
     });
+    // Other faults may keep the attempt from beginning. The judge requires that the message ends.
+    if (next === undefined) return 0;
     if ("state" in next) {
       if (next.state === "completed") return 0;
       // Other faults cancel open messages. The judge decides whether this one may be cancelled.
@@ -101,8 +110,8 @@ async function killEachTime(scene: Scene, sent: Sent): Promise<number> {
   }
 }
 
-async function stateOf(stage: Stage, id: string | undefined): Promise<{ state: string; code: string } | undefined> {
-  const result = await stage.ask<{ state: string; code: string }>(
+async function stateOf(stage: Stage, id: string | undefined): Promise<Outcome | undefined> {
+  const result = await stage.ask<Outcome>(
     "select state, output -> 'error' ->> 'code' as code from dari.messages where id = $1 and completed_at is not null",
     [id],
   );
