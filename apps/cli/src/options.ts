@@ -9,15 +9,15 @@ export function collectOption(value: string, earlier: readonly string[]): string
   return [...earlier, value];
 }
 
-/** `--limit`: the number of rows of a list. */
+/** Returns `--limit`: the number of rows of a list. */
 export function limitOption(): Option {
   return new Option("--limit <rows>", "maximum number of rows").default(100).argParser(parseCount);
 }
 
-/** Parses the value of an option that is a positive whole number. */
+/** Parses a whole number from 1 to 999,999. @throws InvalidArgumentError */
 export function parseCount(text: string): number {
   if (!/^[1-9][0-9]{0,5}$/.test(text)) {
-    throw new InvalidArgumentError("expected a positive number, at most 999,999");
+    throw new InvalidArgumentError("expected a whole number from 1 to 999,999");
   }
   return Number(text);
 }
@@ -32,12 +32,12 @@ export interface OrganizationOption {
   readonly org: string;
 }
 
-/** `--org`: default is the key's own organization. */
+/** Returns `--org`. Default: the organization of the key. */
 export function organizationOption(): Option {
   return new Option("--org <id>", "the organization").default("current");
 }
 
-/** `["a=b"]` → `{a: "b"}`; the value may have further equals signs. */
+/** Converts `["a=b"]` to `{a: "b"}`. A value can contain equals signs. @throws CliError (exit code 2) */
 export function parsePairs(pairs: readonly string[], option: string): Record<string, string> {
   return Object.fromEntries(
     pairs.map((pair) => {
@@ -48,7 +48,7 @@ export function parsePairs(pairs: readonly string[], option: string): Record<str
   );
 }
 
-/** Returns the fields that are given: a request has no field for an absent option. */
+/** Returns the fields that are not undefined: a request has no field for an absent option. */
 export function given<Fields extends object>(
   fields: Fields,
 ): { [Name in keyof Fields]?: Exclude<Fields[Name], undefined> } {

@@ -73,7 +73,7 @@ describe("dari auth login", () => {
     const run = await login(platform.url, home.path);
     expect([run.code, run.stderr]).toEqual([
       0,
-      "Open http://dari.example/device?code=WDJB-MJHT\nand compare the code: WDJB-MJHT\n",
+      "Open http://dari.example/device?code=WDJB-MJHT\nApprove the sign-in if the page shows this code: WDJB-MJHT\n",
     ]);
     expect(run.stdout).toMatch(/^Signed in to http:.* \(org_1\); saved in /);
     expect(run.stdout).not.toContain("dari_k");
@@ -132,9 +132,9 @@ test("dari auth status tells who is signed in and where", async () => {
   const person = await runDari(["auth", "status"], options);
   expect([person.code, person.stdout]).toEqual([
     0,
-    `${platform.url}\nOurs (org_1)\nann@people.example (member)\nmay: run, read\n`,
+    `${platform.url}\nOurs (org_1)\nann@people.example (member)\nscopes: run, read\n`,
   ]);
-  expect((await runDari(["auth", "status"], options)).stdout).toContain("\nthe organization's own key\n");
+  expect((await runDari(["auth", "status"], options)).stdout).toContain("\nsigned in with a key of the organization\n");
 });
 
 test.each([

@@ -46,10 +46,10 @@ describe("usage", () => {
     [["frobnicate"], "unknown command 'frobnicate'"],
     [["deploy", "--frob"], "unknown option '--frob'"],
     [["session", "send", "sess_1"], "missing required argument 'text'"],
-    [["session", "list", "--limit", "0"], "expected a positive number"],
+    [["session", "list", "--limit", "0"], "expected a whole number from 1 to 999,999"],
     [["session", "list", "--api-url", "ftp://x"], "must start with http:// or https://"],
     [["session", "create", "agt_1", "--metadata", "x"], "--metadata expects key=value"],
-    [["session", "create"], "name an agent"],
+    [["session", "create"], "this directory was not deployed to http"],
     [["credentials", "add", "KEY"], "pass --value-stdin"],
   ])("%j is refused with exit code 2", async (args, message) => {
     await using root = await temporaryTree({});
@@ -117,7 +117,7 @@ describe("dari manifest validate", () => {
     const asJson = await runDari(["manifest", "validate", "--json"], { cwd: root.path });
     expect(JSON.parse(asJson.stdout)).toMatchObject({ valid: false, errors: [{}, {}] });
     const missing = await runDari(["manifest", "validate", "nowhere"], { cwd: root.path });
-    expect(missing).toMatchObject({ code: 2, stderr: expect.stringContaining("there is no nowhere/dari.yml: ") });
+    expect(missing).toMatchObject({ code: 2, stderr: expect.stringContaining("there is no nowhere/dari.yml; ") });
   });
 });
 

@@ -60,7 +60,7 @@ async function run(...args: string[]): Promise<Run & { readonly seen: (readonly 
 test("invite prints the link alone, so that it can be piped", async () => {
   const { code, stdout, stderr, seen } = await run("invite", "bob@people.example", "--role", "admin");
   expect([code, stdout]).toEqual([0, "http://dari.example/console/join#dinv_x\n"]);
-  expect(stderr).toMatch(/^Invited bob@people\.example as admin\. The link opens once, until 2026-01-08/);
+  expect(stderr).toMatch(/^Invited bob@people\.example as admin\. The link can be used once, until 2026-01-08/);
   expect(seen).toEqual([[`POST ${invited}`, { email: "bob@people.example", role: "admin" }]]);
   expect((await run("invite", "bob@people.example", "--role", "root")).code).toBe(2);
 });
@@ -80,10 +80,10 @@ test("members are listed, and named by e-mail or id", async () => {
   expect((await run("remove", "mem_1")).stdout).toBe("removed ann@people.example\n");
   const link = await run("sign-in-link", "ann@people.example");
   expect(link.stdout).toBe("http://dari.example/console/join#dlnk_x\n");
-  expect(link.stderr).toMatch(/for anyone who has the link\.\n$/);
+  expect(link.stderr).toMatch(/^Anyone who has this link can sign in as ann@people\.example, once, until 2026-.*:\n$/);
   const nobody = await run("remove", "zoe@people.example");
   expect([nobody.code, nobody.stderr]).toEqual([
     2,
-    "dari: no member is zoe@people.example: `dari org members` lists them\n",
+    "dari: there is no member zoe@people.example; `dari org members` lists the members\n",
   ]);
 });

@@ -155,8 +155,8 @@ describe("dari org", () => {
 
   test.each([
     [["org", "limits", "set"], "give at least one limit"],
-    [["org", "limits", "set", "--weight", "0"], "expected a positive number"],
-    [["org", "limits", "set", "--max-backlog", "many"], "expected a positive number"],
+    [["org", "limits", "set", "--weight", "0"], "expected a whole number from 1"],
+    [["org", "limits", "set", "--max-backlog", "many"], "expected a whole number from 1"],
     [["message", "retry"], "give a message, or --all"],
     [["message", "retry", "msg_1", "--all"], "give a message or --all, not both"],
     [
@@ -273,7 +273,7 @@ describe("dari doctor", () => {
 
   test.each([
     ["a clock that is wrong", { date: "Thu, 01 Jan 2004 00:00:00 GMT" }, /clock +PROBLEM/],
-    ["another release", { release: "9.9.9" }, /release +PROBLEM +the platform is release 9\.9\.9/],
+    ["another release", { release: "9.9.9" }, /release +PROBLEM +the platform runs release 9\.9\.9/],
   ])("notices %s", async (_what, options, shown) => {
     const { code, stdout } = await run(["doctor"], platform(options));
     expect(code).toBe(1);
@@ -294,7 +294,7 @@ describe("dari doctor", () => {
     ["--pid requires --kill-test", ["--pid", "1"]],
     ["name the worker", ["--kill-test"]],
     ["not a worker", ["--kill-test", "--pid", String(process.pid)]],
-    ["--turns is a whole number from 1 to 200", ["--kill-test", "--kill-command", "true", "--turns", "0"]],
+    ["--turns expects a whole number from 1 to 200", ["--kill-test", "--kill-command", "true", "--turns", "0"]],
   ])("asks nobody anything when the kill test cannot be: %s", async (says, args) => {
     const { code, stderr, seen } = await run(["doctor", ...args], platform({}));
     expect({ code, stderr, seen }).toMatchObject({ code: 2, stderr: expect.stringContaining(says), seen: [] });

@@ -83,7 +83,11 @@ test("firings shows what came of each due time", async () => {
 
 test.each([
   [["pause", "sched_1"], ["PATCH /v1/schedules/sched_1", { status: "paused" }], "paused sched_1\n"],
-  [["resume", "sched_1"], ["PATCH /v1/schedules/sched_1", { status: "active" }], /^resumed sched_1; due at 2026/],
+  [
+    ["resume", "sched_1"],
+    ["PATCH /v1/schedules/sched_1", { status: "active" }],
+    /^resumed sched_1; the next message is due at 2026/,
+  ],
   [["delete", "sched_1"], ["DELETE /v1/schedules/sched_1"], "deleted sched_1\n"],
 ])("%j makes one call and says what it did", async (args, call, said) => {
   const { code, stdout, calls } = await run(schedule, ...args);

@@ -239,12 +239,12 @@ describeWith("chromium", "the console", ({ command }) => {
     await page.getByRole("button", { name: "Stop all turns" }).click();
     await page.getByLabel("Reason").fill("the provider is down");
     await page.getByRole("button", { name: "Stop them" }).click();
-    await page.getByText("All turns are stopped").waitFor();
+    await page.getByText("New turns are stopped").waitFor();
     const stopped = await client.createSession(published.agentId);
     const waiting = await client.sendMessageAsync(stopped.id, { parts: [{ type: "text", text: "hello" }] });
     expect(await inspect(page, "fleet-stopped")).toEqual([]);
     await page.getByRole("button", { name: "Let turns start again" }).click();
-    await page.getByText("Turns begin as slots come free").waitFor();
+    await page.getByText("Turns start when slots are free").waitFor();
     meeting.open("wait");
     expect((await client.waitForMessage(await client.getMessage(waiting.id))).status).toBe("completed");
     await turns.waitFor({ state: "detached" });

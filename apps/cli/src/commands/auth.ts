@@ -23,7 +23,7 @@ export function addAuthCommands(program: Command, io: Io): void {
       const api = createClient({ apiUrl, userAgent: "dari-cli" });
       const started = await api.startDevice(deviceName, { signal });
       output.progress(`Open ${started.verification_uri_complete}`);
-      output.progress(`and compare the code: ${started.user_code}`);
+      output.progress(`Approve the sign-in if the page shows this code: ${started.user_code}`);
       const { api_key: apiKey, organization_id: organizationId } = await waitForDecision(api, apiUrl, started, signal);
       if (apiKey === undefined) {
         throw new CliError("the sign-in was approved, but the platform returned no key; run the command again");
@@ -35,7 +35,7 @@ export function addAuthCommands(program: Command, io: Io): void {
     });
   auth
     .command("logout")
-    .description("revoke the key of this device and delete it here")
+    .description("revoke the key of this device and delete it from this machine")
     .action(async (_options: unknown, command: Command) => {
       const { output, client, connection, signal } = createContext(io, command);
       const { apiUrl } = await connection();
@@ -44,16 +44,16 @@ export function addAuthCommands(program: Command, io: Io): void {
       output.result({ api_url: apiUrl, ended, path: path ?? null }, () => {
         if (ended) return `Signed out of ${apiUrl}`;
         if (path === undefined) {
-          const none = "the key is an organization's or no longer valid, and none is saved here.";
-          return `Nothing to sign out of at ${apiUrl}: ${none}`;
+          const why = "the key in use belongs to the organization or is no longer valid";
+          return `Nothing to sign out of at ${apiUrl}: ${why}, and no key for this address is saved on this machine.`;
         }
-        const why = "it is an organization's key, or no longer valid.";
-        return `Deleted the saved key for ${apiUrl}. It was not revoked: ${why}`;
+        const why = "it belongs to the organization, or is no longer valid.";
+        return `Deleted the saved key for ${apiUrl}. The key was not revoked: ${why}`;
       });
     });
   auth
     .command("status")
-    .description("show who is signed in, and where")
+    .description("show the address, the organization, who is signed in, and the key's scopes")
     .action(async (_options: unknown, command: Command) => {
       const { output, client, connection, signal } = createContext(io, command);
       const { apiUrl } = await connection();
@@ -63,8 +63,8 @@ export function addAuthCommands(program: Command, io: Io): void {
 }
 
 function describe(apiUrl: string, { organization, member, scopes }: Me): string {
-  const who = member === null ? "the organization's own key" : `${member.email} (${member.role})`;
-  return [`${apiUrl}`, `${organization.name} (${organization.id})`, who, `may: ${scopes.join(", ")}`].join("\n");
+  const who = member === null ? "signed in with a key of the organization" : `${member.email} (${member.role})`;
+  return [`${apiUrl}`, `${organization.name} (${organization.id})`, who, `scopes: ${scopes.join(", ")}`].join("\n");
 }
 
 /** @throws CliError (exit code 3) if the person refuses, or does not decide in time. */
@@ -91,7 +91,7 @@ async function waitForDecision(
   }
 }
 
-/** Returns undefined after an error that may be temporary. */
+/** Returns undefined after an error that a later attempt may not meet: no connection, or a status of 500 or more. */
 async function poll(api: Client, deviceCode: string, signal: AbortSignal): Promise<DevicePolled | undefined> {
   try {
     return await api.pollDevice(deviceCode, { signal });
@@ -101,7 +101,7 @@ async function poll(api: Client, deviceCode: string, signal: AbortSignal): Promi
   }
 }
 
-/** Returns false for a key that is not a person's, or has already ended. */
+/** Returns false if the key belongs to the organization, or is already revoked or expired. */
 async function endKey(api: Client, signal: AbortSignal): Promise<boolean> {
   try {
     return (await api.signOut({ signal })).signed_out;

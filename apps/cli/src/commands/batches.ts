@@ -28,7 +28,7 @@ interface SessionsOptions {
 export function addBatchCommands(program: Command, io: Io): void {
   const batches = program.command("batches").description("start and manage batches of sessions");
   addCreateCommand(batches, io);
-  addLookCommands(batches, io);
+  addReadCommands(batches, io);
   batches
     .command("cancel <batch>")
     .description("cancel the messages of a batch that have not ended")
@@ -101,7 +101,7 @@ function sessionsOf(lines: readonly string[]): unknown[] {
   });
 }
 
-function addLookCommands(batches: Command, io: Io): void {
+function addReadCommands(batches: Command, io: Io): void {
   batches
     .command("list")
     .description("list batches, newest first")

@@ -1,4 +1,4 @@
-// `dari org budgets …`, `dari operator stop|resume`: limits on what turns use, and the stop of all turns.
+// `dari org budgets …`, `dari operator stop|resume`: limits on what turns use, and the stop of new turns.
 
 import type { BudgetRecord, PutBudgetRequest } from "@dari/contract";
 import { budgetPeriods } from "@dari/contract/vocabulary";
@@ -79,31 +79,34 @@ export function addBudgetCommands(org: Command, io: Io): void {
 export function addStopCommands(operator: Command, io: Io): void {
   operator
     .command("stop <reason>")
-    .description("stop starting turns of all organizations; running turns finish")
+    .description("start no new turns of any organization until `dari operator resume`; running turns finish")
     .action(async (reason: string, _options: unknown, command: Command) => {
       const { output, client, signal } = createContext(io, command);
-      output.result(await (await client()).stopPlatform(reason, { signal }), () => "turns are stopped");
+      output.result(
+        await (await client()).stopPlatform(reason, { signal }),
+        () => "no new turns start; running turns finish",
+      );
     });
   operator
     .command("resume")
-    .description("start turns again")
+    .description("end `dari operator stop`; new turns start again")
     .action(async (_options: unknown, command: Command) => {
       const { output, client, signal } = createContext(io, command);
-      output.result(await (await client()).resumePlatform({ signal }), () => "turns start again");
+      output.result(await (await client()).resumePlatform({ signal }), () => "new turns start again");
     });
 }
 
-const heads = ["BUDGET", "OF", "PERIOD", "TURNS", "SECONDS", "TOKENS", ""];
+const heads = ["BUDGET", "TARGET", "PERIOD", "TURNS", "SECONDS", "TOKENS", ""];
 
 function rowOf(record: BudgetRecord): string[] {
-  const of = (used: number, most: number | null): string => `${used}${most === null ? "" : `/${most}`}`;
+  const use = (used: number, max: number | null): string => `${used}${max === null ? "" : `/${max}`}`;
   return [
     record.id,
     record.target_id,
     record.period,
-    of(record.turns, record.max_turns),
-    of(Math.round(record.turn_seconds), record.max_turn_seconds),
-    of(record.tokens, record.max_tokens),
+    use(record.turns, record.max_turns),
+    use(Math.round(record.turn_seconds), record.max_turn_seconds),
+    use(record.tokens, record.max_tokens),
     record.is_exhausted ? "exhausted" : "",
   ];
 }

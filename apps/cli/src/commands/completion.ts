@@ -1,4 +1,4 @@
-// `dari completion`: prints the script for a shell's completion.
+// `dari completion`: prints the completion script of a shell.
 
 import { Argument, type Command } from "commander";
 import { completionScript, shells, type Shell } from "../completion/scripts.ts";

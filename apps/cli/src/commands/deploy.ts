@@ -8,7 +8,7 @@ import type { Bundle } from "../bundle/bundle.ts";
 import { type Context, createContext, type Io } from "../context.ts";
 import { deployStatePath, findDeployedAgent, rememberDeployedAgent } from "../deploy-state.ts";
 import { createDeployProgress, type DeployProgress } from "../deploy-progress.ts";
-import { CliError } from "../exit.ts";
+import { CliError, exitCodes } from "../exit.ts";
 import { formatBytes, table } from "../output.ts";
 import { readManifest } from "./manifest.ts";
 
@@ -55,7 +55,7 @@ async function deploy(context: Context, root: string, options: DeployOptions): P
   const snapshot = await upload(client, bundle, context.signal);
   progress.done("upload");
   const published = await publish(client, snapshot, manifest, agentId).catch((error: unknown) => {
-    throw explainUnknownAgent(error, root, options.agentId === undefined ? agentId : undefined);
+    throw explainUnknownAgent(error, { root, apiUrl, remembered: options.agentId === undefined ? agentId : undefined });
   });
   await rememberDeployedAgent(root, apiUrl, published.agent_id);
   progress.done("publish");
@@ -103,11 +103,18 @@ async function publish(
   }
 }
 
-/** The usual reason for a 404 is a remembered agent that was deleted, which the platform cannot know. */
-function explainUnknownAgent(error: unknown, root: string, remembered: string | undefined): unknown {
+/**
+ * Explains a 404 if the agent's id comes from this directory's deploy state. Usually the agent was deleted since. The
+ * platform's own error cannot say where the id comes from.
+ */
+function explainUnknownAgent(
+  error: unknown,
+  { root, apiUrl, remembered }: { root: string; apiUrl: string; remembered: string | undefined },
+): unknown {
   if (!(error instanceof ApiError) || error.status !== 404 || remembered === undefined) return error;
   const advice = `pass --agent-id, or remove ${deployStatePath(root)} to deploy a new agent`;
-  return new CliError(`${remembered}, which this directory was deployed as, does not exist there; ${advice}`, 4);
+  const found = `this directory was deployed as ${remembered}, which does not exist at ${apiUrl}`;
+  return new CliError(`${found}; ${advice}`, exitCodes.notFound);
 }
 
 async function followBuild(
@@ -132,7 +139,7 @@ async function followBuild(
   const { code, message } = version.failure ?? { code: "build_failed", message: "no reason was given" };
   if (output.isJson)
     output.result({ ...published, version_status: version.status, version, timings_ms: progress.timings }, () => "");
-  // The log has just shown the rest. Programs read it in the result.
+  // The log above already contains the other lines of the message. Programs get the whole message in the result.
   const [first = "", ...more] = message.trim().split("\n");
   const where = more.length === 0 ? "" : `\nSee the log above, or run: dari agents build-logs ${version.id}`;
   throw new CliError(`the build of ${version.id} failed: ${first.replace(/:$/, "")} (${code})${where}`);

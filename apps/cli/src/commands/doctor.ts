@@ -1,5 +1,5 @@
-// `dari doctor`: what is wrong with the platform, and what to do about it. Operators get internal checks; others check
-// from outside.
+// `dari doctor`: finds faults of the platform and says what to do. An operator's key also gets the platform's internal
+// checks.
 
 import { ApiError, ConnectionError, type Client, type Probe } from "@dari/client";
 import type { HealthCheck } from "@dari/contract";
@@ -23,7 +23,7 @@ interface DoctorOptions extends KillOptions {
 
 /** Maximum number of concurrent turns in a kill test. Each has its own session. */
 const turnsMax = 200;
-/** The number of turns if the key cannot see the number of slots. */
+/** The number of turns if the key is not an operator's, which alone can see the number of slots. */
 const turnsUnknown = 16;
 
 export function addDoctorCommand(program: Command, io: Io): void {
@@ -90,14 +90,12 @@ async function probeApi(
 
 function checkRelease(seen: Probe): HealthCheck {
   if (seen.release === dariRelease) return fine("release", dariRelease);
-  const found = `the platform is release ${seen.release ?? "unknown"}, this command is ${dariRelease}`;
-  return fault(
-    "release",
-    found,
-    seen.release === undefined
-      ? "install the command of the platform's release"
-      : `install the command of release ${seen.release}`,
-  );
+  const { release } = seen;
+  const own = `this \`dari\` command is release ${dariRelease}`;
+  if (release === undefined) {
+    return fault("release", `the platform did not report its release, ${own}`, "install the platform's release of it");
+  }
+  return fault("release", `the platform runs release ${release}, ${own}`, `install \`dari\` of release ${release}`);
 }
 
 function checkClock({ serverTime, roundTripMs }: Probe): HealthCheck {
@@ -113,7 +111,7 @@ function checkClock({ serverTime, roundTripMs }: Probe): HealthCheck {
 async function checkWithKey(api: Client, signal: AbortSignal): Promise<HealthCheck[]> {
   try {
     const { name, is_operator } = await api.getOrganization("current", { signal });
-    const key = fine("key", `of ${name}${is_operator ? ", an operator" : ""}`);
+    const key = fine("key", `valid, for the organization ${name}${is_operator ? " (operator)" : ""}`);
     if (!is_operator) return [key];
     return [key, ...(await api.operatorHealth({ signal })).checks];
   } catch (error) {
@@ -170,11 +168,11 @@ function refuseKillOptions({ pid, killCommand, turns }: DoctorOptions): void {
 function readTurns(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const turns = /^\d{1,4}$/.test(text) ? Number(text) : 0;
-  if (turns < 1 || turns > turnsMax) throw invalid(`--turns is a whole number from 1 to ${turnsMax}, not ${text}`);
+  if (turns < 1 || turns > turnsMax) throw invalid(`--turns expects a whole number from 1 to ${turnsMax}, not ${text}`);
   return turns;
 }
 
-/** Enough turns for every worker to have some. */
+/** Returns the number of slots of all workers, so that each worker runs turns. */
 async function slotsOf(api: Client, signal: AbortSignal): Promise<number> {
   try {
     const { workers } = await api.operatorHealth({ signal });

@@ -16,7 +16,7 @@ export function addEgressCommands(program: Command, io: Io): void {
     .action(async ({ org }: OrganizationOption, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const record = await (await client()).getEgress(org, { signal });
-      output.result(record, () => shown(record));
+      output.result(record, () => renderEgress(record));
     });
   egress
     .command("set")
@@ -32,22 +32,22 @@ export function addEgressCommands(program: Command, io: Io): void {
     .action(async (mode: PutEgressRequest["mode"], hosts: string[], { org }: OrganizationOption, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const record = await (await client()).putEgress({ mode, hosts }, org, { signal });
-      output.result(record, () => shown(record));
+      output.result(record, () => renderEgress(record));
     });
   egress
     .command("reset")
     .description(
-      "remove the organization's setting (with an operator's key: the operators'); the other rules still apply",
+      "remove the organization's setting, or with an operator's key the operators'; all other rules still apply",
     )
     .addOption(organizationOption())
     .action(async ({ org }: OrganizationOption, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const record = await (await client()).deleteEgress(org, { signal });
-      output.result(record, () => shown(record));
+      output.result(record, () => renderEgress(record));
     });
 }
 
-function shown({ organization, operator }: EgressRecord): string {
+function renderEgress({ organization, operator }: EgressRecord): string {
   const row = (who: string, setting: EgressRecord["operator"]): string[] => {
     return [who, setting?.mode ?? "not set", setting?.hosts.join(", ") ?? ""];
   };

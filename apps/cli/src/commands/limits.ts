@@ -82,9 +82,11 @@ function camelCase(field: string): string {
   return field.replace(/_(\w)/g, (_match, letter: string) => letter.toUpperCase());
 }
 
-/** @throws InvalidArgumentError unless it is a positive number. */
+/** Parses a whole number from 1 on. @throws InvalidArgumentError */
 export function count(text: string): number {
-  if (!/^[1-9][0-9]{0,14}$/.test(text)) throw new InvalidArgumentError("expected a positive number");
+  if (!/^[1-9][0-9]{0,14}$/.test(text)) {
+    throw new InvalidArgumentError("expected a whole number from 1 to 999,999,999,999,999");
+  }
   return Number(text);
 }
 

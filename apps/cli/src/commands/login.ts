@@ -19,7 +19,7 @@ export function addLoginCommand(program: Command, io: Io): void {
       const { organizations } = await createClient({ apiUrl, apiKey }).listOrganizations({}, { signal });
       const path = await saveConnection({ apiUrl, apiKey }, io.environment);
       output.result({ api_url: apiUrl, organizations, path }, () => {
-        return `Logged in to ${apiUrl} (${organizations.map(({ name }) => name).join(", ")}); saved in ${path}`;
+        return `Signed in to ${apiUrl} (${organizations.map(({ name }) => name).join(", ")}); saved in ${path}`;
       });
     });
 }

@@ -1,4 +1,4 @@
-// `dari logs`: the output of one message's agent, or of a session's while it runs.
+// `dari logs`: what the agent wrote in one message or in a session.
 
 import { isLedgerEvent, isTerminal, type Client } from "@dari/client";
 import type { MessageRecord } from "@dari/contract";
@@ -8,7 +8,7 @@ import { createContext, type Context, type Io } from "../context.ts";
 import { invalid } from "../exit.ts";
 
 /** How often the log of a running turn is read, in milliseconds. */
-const lookEveryMs = 500;
+const pollEveryMs = 500;
 
 export function addLogsCommand(program: Command, io: Io): void {
   program
@@ -24,8 +24,8 @@ export function addLogsCommand(program: Command, io: Io): void {
         if (newest === null) throw invalid("the session has no message yet");
         const logs = await api.messageLogs(newest, { signal });
         output.result({ message_id: newest, logs }, () => logs);
-        // The log contains only the headings of attempts.
-        if (!/^(?!== attempt )./m.test(logs)) output.progress(`(nothing was written in ${newest})`);
+        // A log without output has only the headings of attempts.
+        if (!/^(?!== attempt )./m.test(logs)) output.progress(`(the agent wrote nothing in ${newest})`);
       } else if (newest !== id) {
         await followSession(context, api, id, newest);
       } else {
@@ -35,7 +35,7 @@ export function addLogsCommand(program: Command, io: Io): void {
     });
 }
 
-/** Reads the stored log repeatedly: nothing is missed or shown twice. Resolves with the ended message. */
+/** Polls the stored log, so that no output is missed or shown twice. Resolves with the message once it has ended. */
 async function followMessage(context: Context, api: Client, messageId: string): Promise<MessageRecord> {
   const { io, output, signal } = context;
   let shown = 0;
@@ -47,7 +47,7 @@ async function followMessage(context: Context, api: Client, messageId: string): 
     if (!output.isJson) io.stdout.write(piece);
     else if (piece !== "") output.line({ message_id: messageId, logs: piece }, () => piece);
     if (isTerminal(record)) return record;
-    await pause(lookEveryMs, undefined, { signal });
+    await pause(pollEveryMs, undefined, { signal });
   }
 }
 

@@ -1,4 +1,4 @@
-// `dari manifest validate`, and reading a directory's dari.yml, which deploying shares.
+// `dari manifest validate`, and reading a directory's dari.yml, which `dari deploy` also does.
 
 import type { Manifest } from "@dari/contract";
 import type { Command } from "commander";
@@ -42,7 +42,7 @@ export async function readManifest(root: string): Promise<Manifest> {
   return result.manifest;
 }
 
-/** Other commands start without the schemas. */
+/** Imports the schemas only when they are needed, so that other commands start faster. */
 const loadParser = () => import("@dari/contract");
 
 async function readManifestText(path: string): Promise<string> {
@@ -50,7 +50,7 @@ async function readManifestText(path: string): Promise<string> {
     return await readFile(path, "utf8");
   } catch (error) {
     if (systemErrorCode(error) === "ENOENT") {
-      throw invalid(`there is no ${path}: name the agent's directory, or write an agent with \`dari init\``);
+      throw invalid(`there is no ${path}; pass the agent's directory, or write an agent with \`dari init\``);
     }
     throw invalid(`cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`);
   }

@@ -1,4 +1,5 @@
-// `dari mcp`: agents, sessions and messages as tools for a model's program, over standard input and output.
+// `dari mcp`: serves agents, sessions and messages as tools for programs that run a model, over standard input and
+// output.
 
 import { dariRelease } from "@dari/contract/vocabulary";
 import type { Command } from "commander";

@@ -78,7 +78,7 @@ function addPeopleCommands(org: Command, io: Io): void {
       const api = await client();
       const { id, email } = await findMember(api, who, options.org, signal);
       const link = await api.createSignInLink(id, options.org, { signal });
-      output.progress(`Signs in as ${email}, once, until ${link.expires_at}, for anyone who has the link.`);
+      output.progress(`Anyone who has this link can sign in as ${email}, once, until ${link.expires_at}:`);
       output.result(link, () => link.url);
     });
 }
@@ -93,7 +93,9 @@ function addInvitationCommands(org: Command, io: Io): void {
       const { output, client, signal } = createContext(io, command);
       const invitation = { email, role: options.role };
       const record = await (await client()).createInvitation(invitation, options.org, { signal });
-      output.progress(`Invited ${record.email} as ${record.role}. The link opens once, until ${record.expires_at}:`);
+      output.progress(
+        `Invited ${record.email} as ${record.role}. The link can be used once, until ${record.expires_at}:`,
+      );
       output.result(record, () => record.url ?? "");
     });
   org
@@ -134,6 +136,6 @@ async function findMember(
 ): Promise<{ readonly id: string; readonly email: string }> {
   const records = await listAll(api, organizationId, signal);
   const found = records.find(({ id, email }) => id === who || email === who.toLowerCase());
-  if (found === undefined) throw invalid(`no member is ${who}: \`dari org members\` lists them`);
+  if (found === undefined) throw invalid(`there is no member ${who}; \`dari org members\` lists the members`);
   return found;
 }

@@ -1,4 +1,4 @@
-// `dari message …`: shows messages, answers their inputs, cancels them, and sends failed ones again.
+// `dari message …`: shows messages, answers inputs, cancels messages, and retries failed messages.
 
 import type { MessageRecord } from "@dari/contract";
 import type { Command } from "commander";
@@ -59,7 +59,7 @@ function errorText({ code, message }: { readonly code: string; readonly message:
   return `${message} (${code})`;
 }
 
-/** Renders what the agent answered, and the files that its turn changed. */
+/** Renders the answer of a message, and the files that its turn changed. */
 export function renderOutput(record: MessageRecord): string {
   const parts = (record.output?.parts ?? []).map((part) => (part.type === "text" ? part.text : `[${part.path}]`));
   const files = record.files_changed.map((file) => `${file.change} ${file.path}`);

@@ -7,7 +7,7 @@ import { CliError } from "../exit.ts";
 import { addStopCommands } from "./budgets.ts";
 import { addFleetCommand } from "./usage.ts";
 
-/** Secrets per call. */
+/** Maximum number of secrets that one call encrypts again. */
 const perCall = 200;
 
 export function addOperatorCommand(program: Command, io: Io): void {

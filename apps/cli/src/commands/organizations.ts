@@ -44,7 +44,7 @@ export function addOrganizationCommands(program: Command, io: Io): void {
 
 interface AddCredentialOptions extends OrganizationOption {
   readonly valueStdin?: boolean;
-  /** Absent if neither option was given. */
+  /** False: `--no-hosts`. Absent if neither `--hosts` nor `--no-hosts` was given. */
   readonly hosts?: string[] | false;
 }
 

@@ -103,11 +103,14 @@ async function retryAll(
     result.skipped.push(...page.skipped);
     if (page.next === null) return result;
     after = page.next;
-    progress(`${result.matched} failed messages so far, ${result.retried.length} to be sent again`);
+    progress(`${result.matched} failed messages so far, ${result.retried.length} ${sentAgain(result)}`);
   }
 }
 
-/** By the platform's clock. Without an end time, messages that fail again would be found endlessly. */
+/**
+ * Returns the time of the platform's clock, as the end time of the filter. Without an end time, the loop would never
+ * end: it would also find the messages that failed again.
+ */
 async function nowAt(api: Client, signal: AbortSignal): Promise<string> {
   const { serverTime } = await api.probe({ signal });
   // The header has whole seconds.
@@ -132,12 +135,16 @@ function requestOf(options: RetryOptions, failedBefore: string): RetryMessagesRe
   };
 }
 
+function sentAgain({ dry_run: isDryRun }: Retried): string {
+  return isDryRun ? "would be sent again" : "sent again";
+}
+
 function renderRetried(result: Retried): string {
   const rows = [
     ...result.retried.map((row) => [row.message_id, row.retry_message_id ?? "would be sent again"]),
     ...result.skipped.map((row) => [row.message_id, `skipped: ${row.reason}`]),
   ];
-  const verb = result.dry_run ? "would be sent again" : "sent again";
-  const counts = `${result.matched} failed, ${result.retried.length} ${verb}, ${result.skipped.length} skipped`;
+  const sent = `${result.retried.length} ${sentAgain(result)}`;
+  const counts = `${result.matched} failed, ${sent}, ${result.skipped.length} skipped`;
   return rows.length === 0 ? counts : `${table(["FAILED MESSAGE", "NEW MESSAGE"], rows)}\n${counts}`;
 }

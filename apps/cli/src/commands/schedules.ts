@@ -45,19 +45,19 @@ interface FiringsOptions {
 
 export function addScheduleCommands(program: Command, io: Io): void {
   const schedules = program.command("schedules").description("manage messages that are sent on a schedule");
-  addLookCommands(schedules, io);
+  addReadCommands(schedules, io);
   addCreateCommand(schedules, io);
   addSetCommand(schedules, io);
   addStatusCommands(schedules, io);
   addFiringsCommand(schedules, io);
 }
 
-function addLookCommands(schedules: Command, io: Io): void {
+function addReadCommands(schedules: Command, io: Io): void {
   schedules
     .command("list")
     .description("list schedules, newest first")
-    .option("--agent-id <id>", "only those of this agent")
-    .addOption(new Option("--status <status>", "only in this status").choices(scheduleStatuses))
+    .option("--agent-id <id>", "only schedules of this agent")
+    .addOption(new Option("--status <status>", "only schedules with this status").choices(scheduleStatuses))
     .addOption(limitOption())
     .action(({ agentId, status, limit }: ListOptions, command: Command) =>
       showRows(io, command, {
@@ -113,7 +113,8 @@ function addCreateCommand(schedules: Command, io: Io): void {
       ...sharedFields(options),
     };
     const record = await api.createSchedule(body, { signal });
-    output.progress(record.next_due_at === null ? "It is paused." : `Due for the first time at ${record.next_due_at}.`);
+    const due = record.next_due_at;
+    output.progress(due === null ? "The schedule is paused." : `The first message is due at ${due}.`);
     output.result(record, () => record.id);
   });
 }
@@ -175,7 +176,7 @@ function addStatusCommands(schedules: Command, io: Io): void {
     .action(async (id: string, _options: unknown, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const record = await (await client()).updateSchedule(id, { status: "active" }, { signal });
-      output.result(record, () => `resumed ${id}; due at ${record.next_due_at ?? ""}`);
+      output.result(record, () => `resumed ${id}; the next message is due at ${record.next_due_at ?? "no time"}`);
     });
   schedules
     .command("delete <schedule>")

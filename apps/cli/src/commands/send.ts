@@ -73,7 +73,10 @@ async function uploadParts(api: Client, options: SendOptions, signal: AbortSigna
   return parts;
 }
 
-/** Returns what was not streamed to the terminal: the whole answer if it does not begin with the streamed text. */
+/**
+ * Returns the part of the answer that was not streamed to the terminal. Returns the whole answer if it does not begin
+ * with the streamed text.
+ */
 function renderRest(record: MessageRecord, shownText: string): string {
   const text = (record.output?.parts ?? []).map((part) => (part.type === "text" ? part.text : "")).join("");
   if (shownText === "") return renderOutput(record);
@@ -87,7 +90,7 @@ function isFile(part: { readonly type: string }): boolean {
   return part.type !== "text";
 }
 
-/** Calls `tell` only if a record contains something new. */
+/** Returns a function that calls `tell` only if the shown progress of the record has changed. */
 function onChange(tell: (record: MessageRecord) => void): (record: MessageRecord) => void {
   let last = "";
   return (record) => {

@@ -55,18 +55,18 @@ export function addSessionRecordCommands(session: Command, io: Io): void {
     });
 }
 
-/** Returns the first line of a message's text, cut to a readable length. */
+/** Returns the table row of a message. Its last cell is the first line of the text, at most 60 characters. */
 function messageRow(record: MessageRecord): string[] {
-  const [line = ""] = record.parts.map(renderAsked).join(" ").split("\n");
+  const [line = ""] = record.parts.map(renderMessagePart).join(" ").split("\n");
   return [record.id, record.status, record.created_at, line.length > 60 ? `${line.slice(0, 59)}…` : line];
 }
 
 function renderEntry(entry: TranscriptEntry): string {
   switch (entry.kind) {
     case "user":
-      return `> ${entry.parts.map(renderAsked).join(" ")}`;
+      return `> ${entry.parts.map(renderMessagePart).join(" ")}`;
     case "assistant":
-      return entry.parts.map(renderPart).join("\n");
+      return entry.parts.map(renderOutputPart).join("\n");
     case "files":
       return entry.files_changed.map((file) => `  ${file.change} ${file.path}`).join("\n");
     case "failure":
@@ -76,10 +76,10 @@ function renderEntry(entry: TranscriptEntry): string {
   }
 }
 
-function renderAsked(part: MessagePart): string {
+function renderMessagePart(part: MessagePart): string {
   return part.type === "text" ? part.text : `[${part.path ?? part.file_id}]`;
 }
 
-function renderPart(part: OutputPart): string {
+function renderOutputPart(part: OutputPart): string {
   return part.type === "text" ? part.text : `[${part.path}]`;
 }

@@ -64,8 +64,11 @@ function addCreateCommand(session: Command, io: Io): void {
     )
     .action(async (agent: string | undefined, options: CreateOptions, command: Command) => {
       const { output, client, connection, signal } = createContext(io, command);
-      const agentId = agent ?? (await findDeployedAgent(".", (await connection()).apiUrl));
-      if (agentId === undefined) throw invalid(notDeployed);
+      const { apiUrl } = await connection();
+      const agentId = agent ?? (await findDeployedAgent(".", apiUrl));
+      if (agentId === undefined) {
+        throw invalid(`this directory was not deployed to ${apiUrl}; name an agent: \`dari agents list\` shows them`);
+      }
       const metadata = parsePairs(options.metadata, "--metadata");
       const body = {
         ...given({ name: options.name, version_id: options.versionId, on_busy: options.onBusy }),
@@ -77,15 +80,13 @@ function addCreateCommand(session: Command, io: Io): void {
     });
 }
 
-const notDeployed = "name an agent (`dari agents list` shows them): this directory was not deployed to that platform";
-
 function addListCommand(session: Command, io: Io): void {
   session
     .command("list")
     .description("list sessions, newest first")
-    .option("--agent-id <id>", "only those of this agent")
-    .addOption(new Option("--status <status>", "only in this status").choices(sessionStatuses))
-    .option("--metadata <key=value>", "only with this pair; repeatable", collectOption, [])
+    .option("--agent-id <id>", "only sessions of this agent")
+    .addOption(new Option("--status <status>", "only sessions with this status").choices(sessionStatuses))
+    .option("--metadata <key=value>", "only sessions with this metadata pair; repeatable", collectOption, [])
     .addOption(limitOption())
     .action(async (options: ListOptions, command: Command) => {
       const filter = {
@@ -104,8 +105,8 @@ function addListCommand(session: Command, io: Io): void {
 function addFilesCommand(session: Command, io: Io): void {
   session
     .command("files <session> [path]")
-    .description("list a directory of the session's workspace, or get a file of it")
-    .option("--recursive", "list everything below it")
+    .description("list a directory of the session's workspace, or download a file")
+    .option("--recursive", "list everything below the directory")
     .option("--output <file>", "save the file to this path; - for standard output")
     .action(async (id: string, path: string | undefined, options: FilesOptions, command: Command) => {
       const { output, client, signal } = createContext(io, command);

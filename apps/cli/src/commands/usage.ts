@@ -64,8 +64,10 @@ function renderFleet({ organizations, turns, workers }: FleetRecord): string {
     return [row.id, row.pool, `${row.in_use}/${row.slots}`, seconds(row.seen_ms_ago), row.draining ? "draining" : ""];
   });
   return [
-    queue.length === 0 ? "No organization waits." : table(queueHeadings, queue),
-    running.length === 0 ? "No turn runs." : table(["MESSAGE", "STATE", "FOR", "LEASE LEFT", "WORKER"], running),
-    offered.length === 0 ? "No worker is there." : table(["WORKER", "POOL", "SLOTS", "SEEN AGO", ""], offered),
+    queue.length === 0 ? "No organization has waiting or running sessions." : table(queueHeadings, queue),
+    running.length === 0
+      ? "No turns are running."
+      : table(["MESSAGE", "STATE", "FOR", "LEASE LEFT", "WORKER"], running),
+    offered.length === 0 ? "No workers are registered." : table(["WORKER", "POOL", "SLOTS", "SEEN AGO", ""], offered),
   ].join("\n\n");
 }

@@ -85,7 +85,7 @@ function addChangeCommands(webhooks: Command, io: Io): void {
     .action(async (id: string, options: SetOptions, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const reply = await (await client()).updateWebhookEndpoint(id, changeOf(options), options.org, { signal });
-      output.result(reply, () => `changed ${id}; it is ${reply.status}`);
+      output.result(reply, () => `changed ${id}; status: ${reply.status}`);
     });
   webhooks
     .command("remove <id>")
@@ -103,7 +103,9 @@ function addChangeCommands(webhooks: Command, io: Io): void {
     .action(async (id: string, { org }: OrganizationOption, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const reply = await (await client()).rotateWebhookSecret(id, org, { signal });
-      output.progress(`The old secret of ${id} signs until ${reply.old_secret_expires_at ?? "now"}.`);
+      const until = reply.old_secret_expires_at;
+      const signed = until === null ? "only with the new secret" : `with the old and the new secret until ${until}`;
+      output.progress(`Deliveries to ${id} are signed ${signed}.`);
       output.result(reply, () => reply.secret ?? "");
     });
 }

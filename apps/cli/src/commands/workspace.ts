@@ -38,7 +38,7 @@ export function addWorkspaceCommands(session: Command, io: Io): void {
     });
 }
 
-/** Moves a whole session to another installation. */
+/** Adds the commands that move a whole session to another installation. */
 export function addPortableCommands(session: Command, io: Io): void {
   session
     .command("export <session>")

@@ -1,4 +1,4 @@
-// The operators' stop: no organization's turns start until an operator removes it.
+// The operators' stop: no new turns start in any organization until an operator ends the stop.
 
 import { useState } from "react";
 import { useAccount } from "../data/account.ts";
@@ -10,7 +10,7 @@ import { ErrorNote } from "./notes.tsx";
 import { Ago } from "./time.tsx";
 
 interface PlatformStopProps {
-  /** Called when turns were stopped or released. */
+  /** Called when the stop has started or ended. */
   readonly onChanged?: () => void;
 }
 
@@ -44,10 +44,10 @@ export function PlatformStop({ onChanged }: PlatformStopProps) {
         <span>
           {stopped ? (
             <>
-              <strong>All turns are stopped</strong> since <Ago time={since} />: {reason}
+              <strong>New turns are stopped</strong> since <Ago time={since} />: {reason}
             </>
           ) : (
-            "Turns begin as slots come free. A stop holds back the turns of every organization; those that run end."
+            "Turns start when slots are free. A stop prevents new turns of every organization; running turns finish."
           )}
         </span>
         {stopped ? (
@@ -75,7 +75,7 @@ function StopForm({ onClose, onStopped }: { readonly onClose: () => void; readon
   });
   return (
     <>
-      <p>No organization’s turns start. Running turns end, and messages are accepted and wait.</p>
+      <p>No new turns start in any organization. Running turns finish. New messages are accepted and wait.</p>
       <Form className="stacked" onSubmit={stop.run}>
         <label>
           Reason
