@@ -1,5 +1,5 @@
 // Limits calls without a valid key by their address. A call over the limit gets a 429 and costs this process almost
-// nothing. Calls with a valid key from the same address are never refused for them.
+// nothing. Calls with a valid key are never refused because of other calls from the same address.
 
 import type { Control } from "@dari/control/context";
 import { isKnownKey, unauthenticated } from "@dari/control/tenants";
@@ -8,7 +8,7 @@ import { isIPv6 } from "node:net";
 import type { NextFunction, Request, Response } from "express";
 import { readBearerToken } from "./bearer.ts";
 
-/** Addresses remembered. Above this number, the address that was silent for longest is forgotten. */
+/** Maximum number of addresses in memory. Above it, the address with the oldest last call is removed. */
 const addressesMax = 50_000;
 
 export interface UnauthenticatedLimit {
@@ -16,37 +16,37 @@ export interface UnauthenticatedLimit {
   readonly perMinute: number;
 }
 
-/** The limit of a call's address, stored with its response until the call turns out to have no valid key. */
-interface Standing {
-  /** Counts one call. Returns the refusal if the call exceeds the limit. */
-  refusal(): AppError | undefined;
+/** The counter of a call's address. It is stored with the response, and used only if the call has no valid key. */
+interface CallCounter {
+  /** Counts one call. Returns the error if the call exceeds the limit. */
+  countCall(): AppError | undefined;
 }
 
-const standings = new WeakMap<Response, Standing>();
+const counters = new WeakMap<Response, CallCounter>();
 
 /**
- * Runs before all routes. If an address has used up its calls, its unknown keys are refused here. Such keys are looked
- * up in batches, and a call with a valid key continues.
+ * Runs before all routes. If an address has used up its calls, calls with an unknown key are refused here. Keys are
+ * looked up in batches, and a call with a valid key continues.
  */
 export function limitUnauthenticated(control: Control, { perMinute }: UnauthenticatedLimit) {
   const buckets = createBuckets(perMinute);
   return (request: Request, response: Response, next: NextFunction): Promise<void> | void => {
     if (perMinute === 0) return next();
     const addressOf = (): string => addressPrefix(request.ip ?? "");
-    standings.set(response, {
-      refusal() {
-        const wait = buckets.take(addressOf());
+    counters.set(response, {
+      countCall() {
+        const wait = buckets.countCall(addressOf());
         if (wait === undefined) return undefined;
         return new AppError("limit_exceeded", detailOf(perMinute), { retryAfterSeconds: wait });
       },
     });
-    const secret = buckets.isEmpty() || !buckets.isSpent(addressOf()) ? undefined : readBearerToken(request);
-    return secret === undefined ? next() : passIfKnown(control, secret, next);
+    const secret = buckets.hasNoCalls() || !buckets.isSpent(addressOf()) ? undefined : readBearerToken(request);
+    return secret === undefined ? next() : continueIfKnown(control, secret, next);
   };
 }
 
-/** @throws AppError `unauthenticated` */
-async function passIfKnown(control: Control, secret: string, next: NextFunction): Promise<void> {
+/** Calls `next` if the key exists. @throws AppError `unauthenticated` */
+async function continueIfKnown(control: Control, secret: string, next: NextFunction): Promise<void> {
   if (!(await isKnownKey(control, secret))) throw unauthenticated();
   next();
 }
@@ -60,33 +60,34 @@ function detailOf(perMinute: number): string {
 
 /** Counts a call without a valid key. Returns the error if its address is over the limit. */
 export function countUnauthenticatedCall(response: Response): AppError | undefined {
-  return standings.get(response)?.refusal();
+  return counters.get(response)?.countCall();
 }
 
 /** Counts a call that needs no key, before it writes anything. @throws AppError `limit_exceeded` */
 export function countPublicCall(response: Response): void {
-  const refusal = countUnauthenticatedCall(response);
-  if (refusal !== undefined) throw refusal;
+  const error = countUnauthenticatedCall(response);
+  if (error !== undefined) throw error;
 }
 
 interface Buckets {
-  /** Whether every bucket is full. */
-  isEmpty(): boolean;
+  /** Returns whether no call was counted for any address since this process started. */
+  hasNoCalls(): boolean;
+  /** Returns whether the address has used up its calls. */
   isSpent(address: string): boolean;
-  /** Counts one call. Returns the seconds until the next one is allowed if this one is not. */
-  take(address: string): number | undefined;
+  /** Counts one call. If the call is not allowed, returns the seconds until the next call is. */
+  countCall(address: string): number | undefined;
 }
 
-/** Stores one number per address: when its bucket is full again. */
+/** Stores one number per address: the time at which its bucket is full again. */
 function createBuckets(perMinute: number): Buckets {
   const fullAt = new Map<string, number>();
   const eachMs = 60_000 / perMinute;
   const spentMs = 60_000 - eachMs;
   const missingMs = (address: string): number => Math.max(0, (fullAt.get(address) ?? 0) - performance.now());
   return {
-    isEmpty: () => fullAt.size === 0,
+    hasNoCalls: () => fullAt.size === 0,
     isSpent: (address) => missingMs(address) > spentMs,
-    take(address) {
+    countCall(address) {
       const missing = missingMs(address);
       if (missing > spentMs) return Math.ceil((missing - spentMs) / 1_000);
       // Moves the address to the end of the map, which is ordered by the last call.

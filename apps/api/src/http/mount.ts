@@ -154,7 +154,7 @@ function missingScope({ signInMethod, scopes }: Actor, scope: string): AppError 
   return new AppError("forbidden", `${detail} (it has: ${scopes.join(", ") || "none"}); ${advice}`);
 }
 
-/** Returns whether the path names another organization than the caller's, and the caller is allowed to. */
+/** Returns whether the path names another organization than the caller's, and the caller is allowed to use it. */
 async function pathNamesOtherOrganization(
   control: Control,
   route: Route,
