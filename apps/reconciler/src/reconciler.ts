@@ -7,7 +7,13 @@ import { sweepIdempotencyKeys } from "@dari/control/context";
 import { createInvariantRounds, createJobRepair, rebuildFailedJobs } from "@dari/control/operations";
 import { settleBuildWaiters } from "@dari/control/publishing";
 import { createHeldSessionResumer } from "@dari/control/tenants";
-import { createDispatcher, createReaper, expireInputs, forgetWorkers, workerSeenWithinMs } from "@dari/control/turns";
+import {
+  createDispatcher,
+  createReaper,
+  expireInputs,
+  deleteSilentWorkers,
+  workerSeenWithinMs,
+} from "@dari/control/turns";
 import { limits } from "@dari/domain";
 import { loop, type HealthChecks, type Loop, type Logger } from "@dari/runtime";
 import { createInvariantJudge, type InvariantCounters } from "./judge-invariants.ts";
@@ -30,7 +36,7 @@ export interface Reconciler {
 const dispatchEveryMs = 250;
 const leadTtlMs = 1_000;
 const invariantsEveryMs = 60_000;
-const forgetWorkersMs = 60_000;
+const deleteWorkersAfterMs = 60_000;
 const sweepEveryMs = 60_000;
 /** A new day can begin at any time. A change of a budget releases its sessions itself. */
 const releaseHeldEveryMs = 2_000;
@@ -74,7 +80,7 @@ export function startReconciler(services: Services, options: ReconcilerOptions, 
   start("release-held", releaseHeldEveryMs, async () => {
     if (leading) await heldRelease.runOnce();
   });
-  start("forget-workers", forgetWorkersMs, () => forgetWorkers(services.db, forgetWorkersMs));
+  start("forget-workers", deleteWorkersAfterMs, () => deleteSilentWorkers(services.db, deleteWorkersAfterMs));
   start("sweep-idempotency-keys", sweepEveryMs, () => sweepIdempotencyKeys(services.db));
   if (queue !== undefined) afterFlush = startQueueLoops({ ...services, queue }, start, () => leading);
   startStorageLoops(services, start, () => leading);
@@ -88,7 +94,7 @@ export function startReconciler(services: Services, options: ReconcilerOptions, 
   const stopListening = [
     services.notifier.subscribe("ready", undefined, () => dispatching.nudge()),
     services.notifier.subscribe("slot", undefined, () => {
-      if (dispatcher.isAwaited) dispatching.nudge();
+      if (dispatcher.hasWaitingSessions) dispatching.nudge();
     }),
   ];
 

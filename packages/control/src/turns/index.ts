@@ -5,7 +5,7 @@ export { finishTurn, type FinishContext } from "./claims/finish-turn.ts";
 export {
   announceWorker,
   countAttempt,
-  forgetWorkers,
+  deleteSilentWorkers,
   recordAgentEvent,
   recordLogs,
   removeWorker,

@@ -12,9 +12,9 @@ import {
 import { createFleet, canTakeSlot, workerSeenWithinMs } from "../dispatch/slot-limits.ts";
 
 /**
- * Claims a due retry in the job that waited for it, if no session waits for a slot and its organization may take one.
- * Otherwise the session becomes `ready`, at the place of its acceptance. Retries are decided one at a time, so that
- * several together cannot exceed a limit; a retry that meets another one becomes ready.
+ * Claims a due retry in the job that waited for it, if no session waits for a slot and the organization may take a
+ * slot. Otherwise the session becomes `ready`, at the place of its acceptance. A lock decides one retry at a time, so
+ * that several together cannot exceed a limit. A retry that finds the lock taken becomes `ready`.
  */
 export function claimRetry(
   db: Database,
@@ -25,12 +25,12 @@ export function claimRetry(
 ): Promise<ClaimResult> {
   return withTransaction(db, async (tx) => {
     const bound = withinTransaction(db, tx);
-    const judgement = (await mayGoOn(bound, organizationId)) ? "take" : "yield";
+    const judgement = (await canContinue(bound, organizationId)) ? "take" : "yield";
     return turns.claimDueRetry(bound, job, attemptId, claimant, judgement);
   });
 }
 
-async function mayGoOn(db: Database, organizationId: string): Promise<boolean> {
+async function canContinue(db: Database, organizationId: string): Promise<boolean> {
   if (!(await dispatch.canRetryBypassDispatcher(db))) return false;
   const shares = await dispatch.listShares(db, [organizationId]);
   const load = await dispatch.getFleetLoad(db, workerSeenWithinMs);

@@ -1,4 +1,4 @@
-// How a worker gets a turn: by a job that names it, or by pulling a dispatched one.
+// Claims a turn for a worker: the turn that a job names, or any dispatched turn.
 
 import {
   dispatch,
@@ -18,10 +18,10 @@ import { pickBackgroundFirst } from "../dispatch/lanes.ts";
 import { createFleet, canTakeSlot, workerSeenWithinMs, type Contender, type Fleet } from "../dispatch/slot-limits.ts";
 import { claimRetry } from "./claim-retry.ts";
 
-/** The result of a turn job. `stale`: there is nothing left to do for it. */
+/** The result of a turn job. `stale`: the job names no turn that can be claimed now. */
 export type TurnClaim = Exclude<ClaimResult, { outcome: "due" | "yielded" }>;
 
-/** For a worker that waits while the database is unreachable during its claim, until `signal` aborts. */
+/** Makes a claim wait while the database is unreachable, until `signal` aborts. */
 export interface ClaimWaitOptions {
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -30,8 +30,9 @@ export interface ClaimWaitOptions {
 }
 
 /**
- * Claims the session that a turn job names. Duplicate, late and forged jobs find nothing to claim. A retry that others
- * would wait for is dispatched again later, so its job ends.
+ * Claims the session that a turn job names. Duplicate, late and forged jobs find nothing to claim. If other sessions
+ * wait for a slot, a due retry does not continue in this job: the session becomes ready, and the dispatcher assigns it
+ * a slot.
  */
 export async function claimTurn(
   db: Database,
@@ -44,7 +45,7 @@ export async function claimTurn(
     return first.outcome === "due" ? claimRetry(db, job, first.organizationId, attemptId, by) : first;
   };
   const known = waiting === undefined ? undefined : { ...waiting, sessionId: job.sessionId };
-  const result = await evenIfUnanswered(db, claimant, known, claim, (turn): ClaimResult => ({
+  const result = await claimDespiteLostReply(db, claimant, known, claim, (turn): ClaimResult => ({
     outcome: "claimed",
     turn,
   }));
@@ -53,34 +54,38 @@ export async function claimTurn(
 
 /**
  * Claims under the id of a new attempt. If the connection breaks before the reply, the claim may have been committed.
- * It is looked up by that id once the database is back, so that the turn does not wait for the lease to expire, or lose
- * an attempt in which nothing ran. `heldAs`: such a claim.
+ * Once the database is back, looks up the claim by the attempt's id. Otherwise the turn would wait until the lease
+ * expires, and could lose an attempt in which nothing ran. `toResult`: converts a claim that was found in this way.
  */
-async function evenIfUnanswered<T>(
+async function claimDespiteLostReply<T>(
   db: Database,
   claimant: Claimant,
   waiting: ClaimWaitOptions | undefined,
   claim: (attemptId: string, claimant: Claimant) => Promise<T>,
-  heldAs: (turn: ClaimedTurn) => T,
+  toResult: (turn: ClaimedTurn) => T,
 ): Promise<T> {
   const attemptId = newId("attempt");
   try {
-    return await evenIfUnreadable(claimant, (by) => claim(attemptId, by));
+    return await claimDespiteUnreadableDetails(claimant, (by) => claim(attemptId, by));
   } catch (error) {
     if (waiting === undefined || !isDatabaseUnreachable(error)) throw error;
     const again = (): Promise<ClaimedTurn | undefined> =>
-      evenIfUnreadable(claimant, (by) => turns.findHeldClaim(db, attemptId, by, waiting.sessionId));
+      claimDespiteUnreadableDetails(claimant, (by) => turns.findHeldClaim(db, attemptId, by, waiting.sessionId));
     const turn = await retryThroughOutage(waiting, again, waiting.signal);
     if (turn === undefined) throw error;
-    return heldAs(turn);
+    return toResult(turn);
   }
 }
 
 /**
- * Claims. If the database answers with an error, claims again without the turn's details: if these are unreadable, the
- * turn fails under its claim, a bounded number of times. Otherwise the claim would be rolled back and tried forever.
+ * Claims. If the database answers with an error, claims again without the turn's details. If the details are
+ * unreadable, the turn then fails under this claim, a limited number of times. Without the second claim, the database
+ * would roll back each claim, and workers would retry forever.
  */
-async function evenIfUnreadable<T>(claimant: Claimant, claim: (claimant: Claimant) => Promise<T>): Promise<T> {
+async function claimDespiteUnreadableDetails<T>(
+  claimant: Claimant,
+  claim: (claimant: Claimant) => Promise<T>,
+): Promise<T> {
   try {
     return await claim(claimant);
   } catch (error) {
@@ -97,16 +102,19 @@ export function hasDispatchLeader(db: Database): Promise<boolean> {
   return workers.hasLeader(db, dispatcherLead, leaderlessMs);
 }
 
-/** Retries that one pull makes ready. */
+/** Maximum number of due retries that one pull makes ready. */
 const dueRetriesMax = 100;
-/** Organizations that one pull chooses from. */
-const choicesMax = 200;
-/** Where the last pull of each database ended, so that the next pull continues with the following organizations. */
-const looked = new WeakMap<Database, string>();
+/** Maximum number of organizations that one pull chooses from. */
+const candidatesMax = 200;
+/**
+ * The last organization that the previous pull of each database considered. The next pull continues with the
+ * organizations after it.
+ */
+const lastPulledOrganization = new WeakMap<Database, string>();
 
 /**
- * Claims a dispatched turn without a queue. Due retries become ready. If no process leads the dispatch, dispatches for
- * the organizations that may take a slot, in random order, which is fair over time.
+ * Claims a dispatched turn without a queue. Makes due retries ready. If no process leads the dispatch, dispatches one
+ * session itself, of a random organization that may take a slot. Random choices are fair over time.
  */
 export async function pullTurn(
   db: Database,
@@ -118,8 +126,8 @@ export async function pullTurn(
   await dispatch.makeDueRetriesReady(db, dueRetriesMax);
   if (await hasDispatchLeader(db)) return undefined;
   const load = await dispatch.getFleetLoad(db, workerSeenWithinMs);
-  const fleet = createFleet(load, await nextChoices(db));
-  const chosen = chooseAnyOf(fleet, fleet.slots - load.inFlight);
+  const fleet = createFleet(load, await nextCandidates(db));
+  const chosen = chooseRandom(fleet, fleet.slots - load.inFlight);
   if (chosen === undefined) return undefined;
   const held = load.holders.find((holder) => holder.organizationId === chosen.organizationId);
   const background = pickBackgroundFirst(held ?? { inFlight: 0, background: 0 }, Math.random()) ? 1 : 0;
@@ -135,20 +143,22 @@ function claimNext(
 ): Promise<ClaimedTurn | undefined> {
   const claim = (attemptId: string, by: Claimant): Promise<ClaimedTurn | undefined> =>
     turns.claimNextIfAny(db, attemptId, by);
-  return evenIfUnanswered(db, claimant, waiting, claim, (turn) => turn);
+  return claimDespiteLostReply(db, claimant, waiting, claim, (turn) => turn);
 }
 
-/** Returns the organizations after the last ones, or from the beginning if there are none. */
-async function nextChoices(db: Database): Promise<OrganizationShare[]> {
-  const after = looked.get(db) ?? "";
-  const next = await dispatch.listReadyOrganizations(db, { after, limit: choicesMax });
+/**
+ * Returns the ready organizations after the last pulled one. At the end of the list, starts again from its beginning.
+ */
+async function nextCandidates(db: Database): Promise<OrganizationShare[]> {
+  const after = lastPulledOrganization.get(db) ?? "";
+  const next = await dispatch.listReadyOrganizations(db, { after, limit: candidatesMax });
   const found =
-    next.length > 0 || after === "" ? next : await dispatch.listReadyOrganizations(db, { limit: choicesMax });
-  looked.set(db, found.length < choicesMax ? "" : (found.at(-1)?.organizationId ?? ""));
+    next.length > 0 || after === "" ? next : await dispatch.listReadyOrganizations(db, { limit: candidatesMax });
+  lastPulledOrganization.set(db, found.length < candidatesMax ? "" : (found.at(-1)?.organizationId ?? ""));
   return found;
 }
 
-function chooseAnyOf(fleet: Fleet, free: number): Contender | undefined {
+function chooseRandom(fleet: Fleet, free: number): Contender | undefined {
   const ready = fleet.contenders.filter((one) => one.isReady && canTakeSlot(fleet, one, one.inFlight, free));
   return ready[Math.floor(Math.random() * ready.length)];
 }

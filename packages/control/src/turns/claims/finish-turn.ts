@@ -1,4 +1,4 @@
-// Records how a turn ended. Waits if the database is unavailable for a while.
+// Records how a turn ended. While the database is unavailable, waits and retries.
 
 import { turns, retryThroughOutage, type Claim, type Database, type FinishInput, type FinishResult } from "@dari/db";
 import type { Log, Notifier } from "@dari/domain";
@@ -10,8 +10,8 @@ export interface FinishContext {
 }
 
 /**
- * Returns the result, or undefined if the claim was superseded and nothing was written. Safe to repeat: after a commit
- * whose reply was lost, the same result is returned.
+ * Records the end of the turn and returns the result. Returns undefined if the claim was superseded: nothing was
+ * written. Safe to repeat: if a reply was lost after the commit, the next call returns the same result.
  */
 export async function finishTurn(
   context: FinishContext,
@@ -22,7 +22,7 @@ export async function finishTurn(
   const result = await retryThroughOutage(context, () => turns.finishIfHeld(context.db, claim, input));
   context.notifier.notify("session", claim.sessionId);
   context.notifier.notify("message", claim.messageId);
-  // A slot is free in either case.
+  // Also after a superseded claim, the worker has a free slot.
   context.notifier.notify(result?.more === true ? "ready" : "slot", organizationId);
   return result;
 }

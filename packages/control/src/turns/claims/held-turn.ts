@@ -1,25 +1,25 @@
-// What a worker writes while it holds a turn. Every write is fenced by the claim: after it is superseded, nothing is
-// written.
+// What a worker writes while it holds a turn. Every write checks the claim's fence, so a superseded worker writes
+// nothing.
 
 import type { EventData } from "@dari/contract";
 import { turns, workers, type Claim, type Database, type LogLine, type RenewedLease } from "@dari/db";
 
-/** Renews the leases of a worker. A claim that is missing from the result is lost. */
+/** Renews the leases of a worker. If a claim is missing from the result, the worker has lost it. */
 export function renewClaims(db: Database, claims: readonly Claim[], leaseMs: number): Promise<RenewedLease[]> {
   return claims.length === 0 ? Promise.resolve([]) : turns.renewHeldLeases(db, claims, leaseMs);
 }
 
 /**
- * Counts the attempt. Call the entrypoint only if this returns true. `parts`: the message's parts, if a file had to be
- * stored under another name than its client was told.
+ * Counts the attempt. Call the entrypoint only if this returns true. `parts`: the message's parts, if a file was stored
+ * under another name than the one in the client's reply.
  */
 export function countAttempt(db: Database, claim: Claim, parts?: readonly unknown[]): Promise<boolean> {
   return turns.markCalledIfHeld(db, claim, parts);
 }
 
 /**
- * Stores an event of the agent. Returns false once the claim is superseded. `number`: from 1, in the order of the
- * attempt's events; a repeated number adds nothing.
+ * Stores an event of the agent. Returns false once the claim is superseded. `number`: the position among the attempt's
+ * events, from 1. A number that was stored before adds nothing.
  */
 export function recordAgentEvent(
   db: Database,
@@ -30,7 +30,7 @@ export function recordAgentEvent(
   return turns.appendEventIfHeld(db, claim, "agent.event", data, event.number);
 }
 
-/** Stores captured output. Returns false once the claim is superseded. */
+/** Stores output of the agent. Returns false once the claim is superseded. */
 export function recordLogs(db: Database, claim: Claim, lines: readonly LogLine[]): Promise<boolean> {
   return lines.length === 0 ? Promise.resolve(true) : turns.appendLogsIfHeld(db, claim, lines);
 }
@@ -43,7 +43,7 @@ export interface WorkerPresence {
   readonly details: unknown;
 }
 
-/** Reports that this worker is alive, and what it offers to the dispatcher. */
+/** Reports that this worker is alive, with its slots. */
 export function announceWorker(db: Database, presence: WorkerPresence): Promise<void> {
   return workers.upsertWorkerSeen(db, presence);
 }
@@ -52,7 +52,7 @@ export function removeWorker(db: Database, workerId: string): Promise<void> {
   return workers.deleteWorker(db, workerId);
 }
 
-/** Deletes workers that have been silent for this long. */
-export function forgetWorkers(db: Database, silentMs: number): Promise<number> {
+/** Deletes the rows of workers that have reported nothing for `silentMs`. Returns how many were deleted. */
+export function deleteSilentWorkers(db: Database, silentMs: number): Promise<number> {
   return workers.deleteWorkersUnseenFor(db, silentMs);
 }

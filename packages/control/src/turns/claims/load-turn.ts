@@ -1,5 +1,5 @@
-// Loads what a worker needs to run a claimed turn: the details from the claim, or from a query if the claim had none,
-// and its secrets, which are decrypted only in the worker's memory.
+// Loads what a worker needs to run a claimed turn: the details, which usually come with the claim, and the secrets,
+// which are decrypted only in the worker's memory.
 
 import type { Manifest } from "@dari/contract";
 import type { ImageRef } from "@dari/bundles";
@@ -17,7 +17,7 @@ import {
 } from "@dari/db";
 import { createScrubber, limits, Redacted, type Scrubber } from "@dari/domain";
 
-/** A stored part of a message. Files have their path in the workspace. */
+/** A stored part of a message. `path`: where the file is in the workspace. */
 export type TurnPart =
   | { readonly type: "text"; readonly text: string }
   | { readonly type: "file" | "image"; readonly file_id: string; readonly path: string };
@@ -37,7 +37,7 @@ export interface Turn extends ClaimedTurn {
   readonly history: readonly HistoryEntry[];
   readonly attachments: readonly AttachmentToPlace[];
   readonly headSnapshotId: string | null;
-  /** Set if an attempt of the message was suspended. */
+  /** The last suspended attempt of the message, if there is one. */
   readonly resume: TurnResume | undefined;
   /** The network rules of the organization, the operators and the session. */
   readonly egress: TurnEgress;
@@ -53,7 +53,7 @@ export interface Turn extends ClaimedTurn {
   readonly sessionSecrets: ReadonlySet<string>;
   /** Names that the manifest requires and for which no secret exists. */
   readonly missingSecrets: readonly string[];
-  /** Total size of all secrets' values. */
+  /** Total size of all secrets' values, in bytes. */
   readonly secretBytes: number;
   /** Removes the secrets' values from the turn's output. */
   readonly scrubber: Scrubber;
@@ -63,7 +63,7 @@ export interface Turn extends ClaimedTurn {
 
 const historyBounds = { messages: limits.historyMessages, bytes: limits.historyBytes };
 
-/** @throws the database's error if it cannot read the details. */
+/** Loads the turn of a claim. @throws the database's error if it cannot read the details */
 export async function loadTurn(context: { db: Database; sealer: Sealer }, claimed: ClaimedTurn): Promise<Turn> {
   const details = claimed.details ?? (await turnDetails.getTurnDetails(context.db, claimed.messageId, historyBounds));
   const manifest = details.manifest as Manifest;
@@ -83,7 +83,7 @@ export async function loadTurn(context: { db: Database; sealer: Sealer }, claime
     attachments: details.attachments,
     headSnapshotId: details.headSnapshotId,
     resume: details.resume,
-    egress: details.egress ?? (await egressOf(context.db, details.organizationId)),
+    egress: details.egress ?? (await loadEgress(context.db, details.organizationId)),
     maxAttempts: details.maxAttempts,
     cancelRequested: details.cancelRequested,
     queuedMs: details.startedAt.getTime() - details.createdAt.getTime(),
@@ -97,8 +97,8 @@ export async function loadTurn(context: { db: Database; sealer: Sealer }, claime
   };
 }
 
-/** For claims without the rules. An empty result would allow all connections. */
-async function egressOf(db: Database, organizationId: string): Promise<TurnEgress> {
+/** Loads the network rules for a claim without them. Without rules, all connections would be allowed. */
+async function loadEgress(db: Database, organizationId: string): Promise<TurnEgress> {
   const settings = await egressSettings.listEgressSettings(db, organizationId);
   return Object.fromEntries(settings.map(({ setBy, mode, hosts }) => [setBy, { mode, hosts }]));
 }

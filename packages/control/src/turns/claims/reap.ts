@@ -1,15 +1,16 @@
-// Repairs what a dead worker left. Run periodically by the reconciler: no input, bounded.
+// Ends the claims and dispatches that a dead worker left. The reconciler runs this periodically.
 
 import { dispatch, readiness, type Database, type ReapedSession } from "@dari/db";
 import { limits, type Log, type Notifier } from "@dari/domain";
 
 export interface ReapSettings {
-  /** How long after the database's start nothing is reaped: one lease, in milliseconds. */
+  /** Nothing is reaped for this long after the database's start: one lease, in milliseconds. */
   readonly graceMs: number;
 }
 
+/** Maximum number of sessions that one call reaps. */
 const batch = 200;
-/** The delivery of a retry that is overdue for this many milliseconds is lost. It is dispatched again. */
+/** If a retry is overdue for longer, its delivery was lost, and it becomes ready again. In milliseconds. */
 const overdueMs = 1_000;
 
 export interface ReapContext {
@@ -23,11 +24,11 @@ export interface Reaper {
 }
 
 /**
- * Reaps periodically, and detects that the database was unavailable, was unreachable, or was replaced by another
- * server. All leases then look expired, so live workers get time to renew theirs, which they do `limits.leaseRenewals`
- * times per lease.
+ * Reaps on each call of `runOnce`. If the database was unavailable, unreachable or replaced by another server, all
+ * leases look expired. The reaper then holds for half a lease, so that live workers can renew their leases, which they
+ * do `limits.leaseRenewals` times per lease.
  *
- * `reapEveryMs`: the expected interval, which is not taken for an absence.
+ * `reapEveryMs`: the expected time between two calls, which does not count as an absence of the database.
  */
 export function createReaper(
   context: ReapContext,
@@ -39,7 +40,7 @@ export function createReaper(
     async runOnce() {
       const wasAway = performance.now() - reachedAt > reapEveryMs + leaseMs / limits.leaseRenewals;
       if (wasAway) {
-        if (!(await readiness.acceptsWrites(context.db))) throw new Error("the database takes no writes");
+        if (!(await readiness.acceptsWrites(context.db))) throw new Error("the database accepts no writes");
         heldUntil = performance.now() + leaseMs / 2;
         context.log.info({ held_ms: leaseMs / 2 }, "reaper.holds");
       }

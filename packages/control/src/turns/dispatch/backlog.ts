@@ -4,30 +4,30 @@ import type { Backlog } from "@dari/control/context";
 import { dispatch, type Database } from "@dari/db";
 import { AppError, limits } from "@dari/domain";
 
-/**
- * The minimum time between two counts of an organization, and the minimum part of the count that must have been
- * accepted in between.
- */
+/** The minimum time between two counts of one organization, in milliseconds. */
 const countedForMs = 1_000;
+/** An organization is counted again once this process has accepted this part of the last count. */
 const countedForPart = 1 / 32;
 const retryAfterSeconds = 5;
-/** Organizations remembered. Above this number, the one counted longest ago is counted again at its next message. */
+/** Maximum number of organizations in memory. Above it, the organization that was counted longest ago is removed. */
 const rememberedMax = 10_000;
 
 interface Estimate {
   open: number;
   max: number;
-  /** The last count in the database, and the messages accepted here since. */
+  /** The last count in the database. */
   counted: number;
+  /** Messages that this process has accepted since the last count. */
   admitted: number;
   countedAt: number;
 }
 
 /**
- * Counts in the database and adds what this process accepts in between. So accepting costs the same however long the
- * backlog is: a count reads at most 32 rows for each message accepted since the last one, or follows a refusal. The
- * limit can be exceeded: by what other processes accept in between (at most a 32nd of the limit each), and by calls
- * during the first count. Ended messages count until the next count, so free room can be refused for a second.
+ * Counts open messages in the database, and adds what this process accepts between two counts. The cost of accepting a
+ * message does not depend on the length of the backlog: a count reads at most 32 rows for each message that was
+ * accepted since the last count, or follows a refusal. The limit can be exceeded by what other processes accept between
+ * two counts (at most a 32nd of the limit each), and by calls during the first count. Ended messages count as open
+ * until the next count, so a message can be refused for a second although the limit is no longer reached.
  */
 export function createBacklog(): Backlog {
   const estimates = new Map<string, Estimate>();

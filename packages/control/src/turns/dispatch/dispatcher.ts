@@ -1,5 +1,5 @@
-// The dispatcher's tick: assigns free slots to ready sessions by fair shares. Safe with any number of leaders; one is
-// fairer.
+// The dispatcher's tick: assigns free slots to ready sessions by fair shares. Several leaders at once are safe, but the
+// shares are fairer with a single leader.
 
 import { deliverTurns, type DeliveryContext } from "@dari/control/context";
 import { dispatch, workers, type Database, type FleetLoad, type SlotGrant, type OrganizationShare } from "@dari/db";
@@ -24,11 +24,11 @@ export interface DispatcherSettings {
 }
 
 export interface Dispatcher {
-  /** Runs one pass. Returns what it did; `leading: false` if another process leads. */
+  /** Runs one tick. Returns how many turns were dispatched; `leading: false` if another process leads. */
   tick(): Promise<{ leading: boolean; dispatched: number; redispatched: number }>;
-  /** Whether sessions waited at the last pass. If so, run another one when a slot becomes free. */
-  readonly isAwaited: boolean;
-  /** Gives up the lead, so that another process can take it at once. */
+  /** Whether sessions waited at the last tick. If so, run another tick when a slot becomes free. */
+  readonly hasWaitingSessions: boolean;
+  /** Gives up the lead, so that another process can lead at once. */
   resign(): Promise<void>;
 }
 
@@ -37,25 +37,25 @@ export const dispatcherLead = "dispatcher";
 const renewLeadEveryMs = 250;
 const renewalsPerTtl = 4;
 const perTickMax = 500;
-/** Passes per tick, if organizations cannot use the slots they are given. */
+/** Maximum number of passes in one tick. Another pass runs if organizations could not use all slots they were given. */
 const passesMax = 4;
-/** Ticks can follow each other faster than this. Ended attempts are read at most this often. */
+/** Minimum time between two reads of ended attempts, in milliseconds. Ticks can follow each other faster. */
 const chargeEveryMs = 250;
-/** Ended attempts that one tick reads. The next tick continues. */
+/** Maximum number of ended attempts that one tick reads. The next tick continues. */
 const endedPerTickMax = 5_000;
-/** Attempts that ended later may still be in uncommitted transactions. */
+/** Attempts that ended in the last milliseconds are left for the next read: some may not be committed yet. */
 const endedSettlingMs = 250;
 
 export function createDispatcher(context: DeliveryContext, settings: DispatcherSettings): Dispatcher {
   let usage = createUsage(context.db);
   const ready = createReadyList(context.db);
-  const stopListening = context.notifier.subscribe("ready", undefined, (id) => ready.look(id));
+  const stopListening = context.notifier.subscribe("ready", undefined, (id) => ready.reload(id));
   const lead = createLead(context.db, settings);
   const lanes = createLaneShares();
-  let isAwaited = false;
+  let hasWaitingSessions = false;
 
   /** Returns how many turns were dispatched, and the organizations that got fewer turns than slots. */
-  const giveSlots = async (waiting: readonly OrganizationShare[]): Promise<{ count: number; short: Set<string> }> => {
+  const assignSlots = async (waiting: readonly OrganizationShare[]): Promise<{ count: number; short: Set<string> }> => {
     const short = new Set<string>();
     const load = await dispatch.getFleetLoad(context.db, settings.workerSeenWithinMs);
     if (load.slots <= load.inFlight) return { count: 0, short };
@@ -65,36 +65,37 @@ export function createDispatcher(context: DeliveryContext, settings: DispatcherS
       const begun = turns.filter((turn) => turn.organizationId === organizationId);
       const background = begun.filter((turn) => turn.isBackground).length;
       lanes.record(organizationId, { interactive: begun.length - background, background });
-      usage.times.takeBack(organizationId, count - begun.length);
+      usage.times.undoCharge(organizationId, count - begun.length);
       if (begun.length < count) short.add(organizationId);
-      ready.look(organizationId);
+      ready.reload(organizationId);
     }
     await deliverTurns(context, turns);
     return { count: turns.length, short };
   };
 
   return {
-    get isAwaited() {
-      return isAwaited;
+    get hasWaitingSessions() {
+      return hasWaitingSessions;
     },
     async tick() {
       if (!(await lead.keep())) {
-        // A later leader starts with empty virtual times.
+        // If this process leads again, it starts with empty virtual times: it did not see the turns in between.
         usage = createUsage(context.db);
         return { leading: false, dispatched: 0, redispatched: 0 };
       }
-      const redispatched = (await flushNoticed(context, settings)) ? await redispatchAll(context, 10_000) : 0;
+      const redispatched = (await hasNoticedFlush(context, settings)) ? await redispatchAll(context, 10_000) : 0;
       if (redispatched > 0) context.log.warn({ redispatched }, "queue.flush_noticed");
 
       const isCharged = await usage.chargeEnded();
       let waiting = await ready.read(performance.now());
-      isAwaited = waiting.length > 0;
+      hasWaitingSessions = waiting.length > 0;
       if (waiting.length === 0 && !isCharged) return { leading: true, dispatched: 0, redispatched };
       let dispatched = 0;
-      // Slots that an organization cannot use, because its sessions wait for a max_concurrency, go to the others at
-      // once. It counts as not ready in the last pass, so it saves no credit for them.
+      // If an organization's sessions wait for a max_concurrency, the organization cannot use all its slots. The next
+      // pass gives these slots to other organizations. In that pass the organization counts as not ready, so it keeps
+      // no credit for the unused slots.
       for (let pass = 0; pass < passesMax && (pass === 0 || waiting.length > 0); pass++) {
-        const { count, short } = await giveSlots(waiting);
+        const { count, short } = await assignSlots(waiting);
         dispatched += count;
         if (short.size === 0) break;
         waiting = waiting.filter(({ organizationId }) => !short.has(organizationId));
@@ -119,30 +120,34 @@ function withLanes(lanes: LaneShares, shares: readonly Share[], load: FleetLoad)
 
 const nothingHeld = { inFlight: 0, background: 0 };
 
-/** Takes or renews the lead, as rarely as possible. Two leaders for a moment do no harm. */
+/**
+ * Takes or renews the lead, as rarely as possible. Two leaders for a moment do no harm. `keep` returns whether it
+ * leads.
+ */
 function createLead(db: Database, settings: DispatcherSettings): { keep(): Promise<boolean> } {
   const renewEveryMs = Math.min(renewLeadEveryMs, settings.leadTtlMs / renewalsPerTtl);
-  let askedAtMs = -Infinity;
+  let renewedAtMs = -Infinity;
   let leading = false;
   return {
     async keep() {
       const nowMs = performance.now();
-      if (leading && nowMs - askedAtMs < renewEveryMs) return true;
+      if (leading && nowMs - renewedAtMs < renewEveryMs) return true;
       leading = await workers.leadIfFree(db, dispatcherLead, settings.holder, settings.leadTtlMs);
-      askedAtMs = nowMs;
+      renewedAtMs = nowMs;
       return leading;
     },
   };
 }
 
-async function flushNoticed(context: DeliveryContext, settings: DispatcherSettings): Promise<boolean> {
+async function hasNoticedFlush(context: DeliveryContext, settings: DispatcherSettings): Promise<boolean> {
   if (settings.noticeFlush === undefined || !context.delivery.available) return false;
   // Redis may become unavailable between the two calls. The next tick tries again.
   return settings.noticeFlush().catch(() => false);
 }
 
 /**
- * Virtual times, and up to when ended attempts are charged to them. `chargeEnded` returns whether it was time to read.
+ * Holds the virtual times, and the time up to which ended attempts are charged. `chargeEnded` returns false if the last
+ * read was too recent.
  */
 function createUsage(db: Database): { readonly times: VirtualTimes; chargeEnded(): Promise<boolean> } {
   const times = createVirtualTimes();

@@ -1,5 +1,4 @@
-// Decides how many of an organization's turns go to its background lane while its interactive lane waits too. Pure,
-// except for the credits it keeps.
+// Decides how many of an organization's turns go to its background lane while its interactive lane waits too.
 
 import { limits } from "@dari/domain";
 
@@ -18,14 +17,14 @@ export interface HeldSlots {
   readonly background: number;
 }
 
-/** Organizations remembered. Above this number, all credits are reset. */
+/** Maximum number of organizations with a credit. Above it, all credits are reset. */
 const rememberedMax = 10_000;
 
 /**
- * Background work is due one in `limits.backgroundOneIn` turns: each turn of the organization adds that part to a
- * credit, and each background turn subtracts one. The credit is at most one turn, so that new background work does not
- * catch up on a time in which it did not wait. Long background turns are limited too: while they hold their share of
- * the organization's slots, or the one slot they may always have, none is due.
+ * Gives background work one in `limits.backgroundOneIn` turns. Each turn of the organization adds that part to a
+ * credit, and each background turn subtracts one. The credit is at most one turn, so background work gets nothing for a
+ * time in which none waited. Long background turns are limited too: while they hold their share of the organization's
+ * slots (at least one slot), no background turn is due.
  */
 export function createLaneShares(): LaneShares {
   const credits = new Map<string, number>();
@@ -43,7 +42,7 @@ export function createLaneShares(): LaneShares {
   };
 }
 
-/** Five times 0.2 must count as one. */
+/** Compensates for rounding: five times 0.2 must count as one. */
 const rounding = 1e-9;
 
 /** Returns how many slots background work can take before interactive work if the organization gets `count` more. */

@@ -1,45 +1,49 @@
-// The organizations with ready sessions, in the dispatcher's memory, so that a dispatch costs the same however many
-// organizations there are. The table is the truth: what is missed here is found on the next round through it.
+// The organizations with ready sessions, in the dispatcher's memory, so that the cost of a dispatch does not depend on
+// the number of organizations. The table is the source of truth: the list is corrected by reading the table page by
+// page.
 
 import { dispatch, type Database, type OrganizationShare } from "@dari/db";
 
 export interface ReadyList {
-  /** Reads this organization at the next call: its sessions may have become ready, or no longer be. */
-  look(organizationId: string): void;
+  /**
+   * Reads this organization again at the next `read`: its sessions may have become ready, or may no longer be ready.
+   */
+  reload(organizationId: string): void;
+  /** Returns the organizations that are known to have ready sessions. */
   read(nowMs: number): Promise<OrganizationShare[]>;
 }
 
-/** Up to this number, all are read on each call. */
+/** With at most this many known organizations, each call reads a page of the table. */
 const fewMax = 16;
-/** Above it: how often a part of the table is read, and how large the part is. */
-const roundEveryMs = 250;
-const roundMax = 500;
-/** Organizations that one call reads. The rest is for the next call. */
-const looksMax = 1_000;
-/** Organizations remembered for reading. Dropped ones are found on the round. */
-const looksKeptMax = 20_000;
+/** With more known organizations: the time between two pages, in milliseconds, and the organizations of one page. */
+const pageEveryMs = 250;
+const pageMax = 500;
+/** Maximum number of organizations that one call reloads. The next call reloads the others. */
+const reloadsMax = 1_000;
+/** Maximum number of organizations that wait for a reload. Others are found when their page of the table is read. */
+const reloadsKeptMax = 20_000;
 
 export function createReadyList(db: Database): ReadyList {
   const known = new Map<string, OrganizationShare>();
-  const looks = new Set<string>();
+  const reloads = new Set<string>();
   let after = "";
-  let wentRoundAtMs = -Infinity;
+  let pageReadAtMs = -Infinity;
 
-  const goOnRound = async (): Promise<void> => {
-    const isWhole = after === "";
-    const asked = [...looks].slice(0, looksMax);
-    const found = await dispatch.listReadyOrganizations(db, { after, limit: roundMax });
-    const end = found.length < roundMax ? undefined : found.at(-1)?.organizationId;
+  const readPage = async (): Promise<void> => {
+    const isFirst = after === "";
+    const pending = [...reloads].slice(0, reloadsMax);
+    const found = await dispatch.listReadyOrganizations(db, { after, limit: pageMax });
+    const end = found.length < pageMax ? undefined : found.at(-1)?.organizationId;
     for (const id of known.keys()) if (id > after && (end === undefined || id <= end)) known.delete(id);
     for (const one of found) known.set(one.organizationId, one);
     after = end ?? "";
-    // A round over the whole table has read these too.
-    if (isWhole && end === undefined) for (const id of asked) looks.delete(id);
+    // This page was the whole table, so these organizations are reloaded as well.
+    if (isFirst && end === undefined) for (const id of pending) reloads.delete(id);
   };
 
-  const takeLooks = async (): Promise<void> => {
-    const ids = [...looks].slice(0, looksMax);
-    for (const id of ids) looks.delete(id);
+  const reloadPending = async (): Promise<void> => {
+    const ids = [...reloads].slice(0, reloadsMax);
+    for (const id of ids) reloads.delete(id);
     for (const { isReady, ...share } of await dispatch.listShares(db, ids)) {
       if (isReady) known.set(share.organizationId, share);
       else known.delete(share.organizationId);
@@ -47,15 +51,15 @@ export function createReadyList(db: Database): ReadyList {
   };
 
   return {
-    look(organizationId) {
-      if (looks.size < looksKeptMax) looks.add(organizationId);
+    reload(organizationId) {
+      if (reloads.size < reloadsKeptMax) reloads.add(organizationId);
     },
     async read(nowMs) {
-      if (known.size <= fewMax || nowMs - wentRoundAtMs >= roundEveryMs) {
-        wentRoundAtMs = nowMs;
-        await goOnRound();
+      if (known.size <= fewMax || nowMs - pageReadAtMs >= pageEveryMs) {
+        pageReadAtMs = nowMs;
+        await readPage();
       }
-      if (looks.size > 0) await takeLooks();
+      if (reloads.size > 0) await reloadPending();
       return [...known.values()];
     },
   };

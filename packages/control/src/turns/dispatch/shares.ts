@@ -1,5 +1,5 @@
-// Decides which organizations get the free slots: the ones with the least virtual time, within their limits. Pure,
-// except for the times it charges.
+// Decides which organizations get the free slots: those with the least virtual time, within their limits. Its only
+// effect is that it charges virtual times.
 
 import { createMinHeap } from "./min-heap.ts";
 import { canTakeSlot, type Contender, type Fleet } from "./slot-limits.ts";
@@ -12,13 +12,14 @@ export interface Share {
 
 interface Waiting {
   readonly contender: Contender;
+  /** Slots that the organization holds, including those assigned so far. */
   held: number;
 }
 
 /**
- * Assigns free slots one by one, at most `limit`, to the ready organization with the least virtual time that may take
- * one, and charges its usual turn for each. With equal times, the organization that holds less for its weight goes
- * first.
+ * Assigns free slots one by one, at most `limit`. Each slot goes to the ready organization with the least virtual time
+ * that may take a slot, and is charged with the organization's usual turn time. If virtual times are equal, the
+ * organization that holds fewer slots for its weight is first.
  */
 export function shareSlots(times: VirtualTimes, fleet: Fleet, limit: number, nowMs: number): Share[] {
   const inFlight = fleet.contenders.reduce((sum, contender) => sum + contender.inFlight, 0);
@@ -35,7 +36,7 @@ export function shareSlots(times: VirtualTimes, fleet: Fleet, limit: number, now
     const next = waiting.pop();
     if (next === undefined) break;
     const { contender } = next;
-    // An organization that may not take a slot now may not take one later: `free` only falls and `held` only grows.
+    // An organization that may not take a slot now is dropped: `free` only falls and `held` only grows.
     if (!canTakeSlot(fleet, contender, next.held, free)) continue;
     times.chargeAhead(contender);
     next.held += 1;

@@ -1,20 +1,22 @@
-// How many slots one organization may hold: its limit, and the slots reserved for organizations that hold none. Pure.
+// Computes how many slots one organization may hold: its limit, and the slots that are reserved for organizations that
+// hold none.
 
 /** An organization that wants slots or holds some. */
 export interface Contender {
   readonly organizationId: string;
-  /** Its share relative to other waiting organizations. */
+  /** The organization's share relative to other waiting organizations. */
   readonly weight: number;
   /** Maximum number of turns at once; null: the default. */
   readonly maxConcurrency: number | null;
+  /** Slots that the organization holds. */
   readonly inFlight: number;
-  /** Whether it has a session that waits for dispatch. */
+  /** Whether the organization has a session that waits for dispatch. */
   readonly isReady: boolean;
 }
 
 export interface Fleet {
   readonly slots: number;
-  /** Whether the installation has several organizations. Nothing is reserved from a single one. */
+  /** Whether the installation has several organizations. With one organization, no slots are reserved. */
   readonly isShared: boolean;
   readonly contenders: readonly Contender[];
 }
@@ -22,8 +24,10 @@ export interface Fleet {
 /** Workers unseen for longer than this offer no slots, in milliseconds. */
 export const workerSeenWithinMs = 6_000;
 
+/** The part of the slots that an organization without a limit of its own may hold beside others. */
 const defaultCap = 0.8;
 const reservedPart = 0.1;
+/** A smaller fleet reserves no slots. */
 const reserveFromSlots = 4;
 
 /**
@@ -35,8 +39,8 @@ export function countReservedSlots(fleet: Pick<Fleet, "slots" | "isShared">): nu
 }
 
 /**
- * Returns how many turns may run at once: its own limit, otherwise most of the slots while others want or hold some,
- * otherwise all.
+ * Returns how many turns of the organization may run at once: its own limit. Without one, 80 % of the slots while other
+ * organizations want or hold slots, otherwise all slots.
  */
 export function getConcurrencyCap(fleet: Fleet, contender: Contender): number {
   if (contender.maxConcurrency !== null) return contender.maxConcurrency;

@@ -8,7 +8,7 @@ import { newId } from "@dari/domain";
  * writes. @throws with the reason if messages cannot be accepted.
  */
 export async function checkMessagesAccepted(db: Database): Promise<void> {
-  if (!(await readiness.acceptsWrites(db))) throw new Error("the database takes no writes");
+  if (!(await readiness.acceptsWrites(db))) throw new Error("the database accepts no writes");
   const { outcome } = await turns.acceptMessage(db, {
     organizationId: newId("organization"),
     sessionId: newId("session"),
