@@ -1,5 +1,5 @@
-// The bubblewrap driver: its own user, pid, mount, ipc, uts and (with network: none) network namespaces, no
-// capabilities.
+// The bubblewrap driver. Each sandbox has its own user, pid, mount, ipc and uts namespaces, unless its network is
+// `open` also its own network namespace, and no capabilities.
 
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -22,6 +22,7 @@ import { canBoundTree, findControlGroupDirs, groupCandidates, type ControlGroupD
 import { openDeviceNodes } from "./device-nodes.ts";
 import { openEgress, type Egress } from "./egress/egress.ts";
 import { encodeEnterInput } from "./enter-input.ts";
+import { noteMissingGroups, sharedDevicesNote, sharedKernelNote, sharedUserNote } from "./guarantee-notes.ts";
 import { createNamespacedSandbox } from "./namespaced-sandbox.ts";
 import { openNamespaceShares, type NamespaceShares } from "./namespace-shares.ts";
 import { findProgram, tryTimeoutMs } from "./programs.ts";
@@ -64,17 +65,19 @@ type Found = { readonly means: Means; readonly guarantees: Guarantees } | { read
 
 interface Launchers {
   take(limits: SandboxLimits): Promise<Launcher>;
-  /** Called after a sandbox has ended. */
-  rest?(): void;
+  /** Called after a sandbox has ended, with its processes dead. */
+  onSandboxEnded?(): void;
 }
 
 interface RunOptions {
   readonly background: Background;
   /** Default: one is opened if the spec has a policy. */
   readonly egress?: Egress | undefined;
-  /** Maximum number of processes of its user. */
+  /** Maximum number of processes of the sandbox's user. */
   readonly processes: number | undefined;
+  /** Once aborted, the sandbox's usage is no longer checked against its limits (default: always checked). */
   readonly unwatched?: AbortSignal;
+  /** Called after the sandbox has ended. */
   readonly onEnd?: () => void;
 }
 
@@ -134,8 +137,9 @@ function launchersOf({ bwrap, starter, groups }: Means): Launchers {
 }
 
 /**
- * Its children are in nested user namespaces. So the template's filter forbids what options forbid elsewhere, and each
- * child counts its own processes.
+ * Starts a template. Resolves with undefined if the sandbox has the host's network. A template's children are in nested
+ * user namespaces. So bubblewrap's option against nested user namespaces is left out, and the template's system call
+ * filter forbids what that option forbids. Each child has its own limit on processes.
  */
 async function startTemplate(
   spec: SandboxSpec,
@@ -169,7 +173,7 @@ async function startTemplate(
 async function start(spec: SandboxSpec, means: Means, launchers: Launchers, background: Background): Promise<Sandbox> {
   const launcher = await launchers.take(spec.limits);
   const processes = countProcessesOfUser(spec.limits, hostUserOf(spec, means));
-  const onEnd = (): void => launchers.rest?.();
+  const onEnd = (): void => launchers.onSandboxEnded?.();
   // Children of a template have their own limits, and their usage also counts for the template's namespace.
   void launcher.init.then((init) => init !== undefined && means.shares.apply(init.pid));
   return runIn(launcher, spec, means, { background, processes, onEnd });
@@ -256,7 +260,7 @@ async function findMeans(o: BwrapOptions): Promise<Found> {
       reasons.push(reason);
     }
   }
-  return { reason: `${reasons.at(-1)}; unprivileged user namespaces and mounts of /proc must be allowed here` };
+  return { reason: `${reasons.at(-1)}; allow unprivileged user namespaces and mounts of /proc on this machine` };
 }
 
 /** Returns what gives slots to host users, if a sandbox with a host user works; otherwise undefined. */
@@ -270,14 +274,14 @@ async function findHostUsers(means: Omit<Means, "giveSlot">, withinMs: number): 
 
 /** Runs `true` in a complete sandbox. Returns undefined if it works, otherwise bubblewrap's error. */
 async function tryOut(means: Means, withinMs: number, hostUser?: number): Promise<string | undefined> {
-  const nothing = (await findProgram("true")) ?? "/bin/true";
+  const trueProgram = (await findProgram("true")) ?? "/bin/true";
   const slotDir = await mkdtemp(join(tmpdir(), "sandbox-probe-"));
   const background = createBackground();
   try {
     for (const name of ["workspace", "state", "image"]) await mkdir(join(slotDir, name));
     const sandbox = await start(
       {
-        argv: [nothing],
+        argv: [trueProgram],
         env: {},
         imageDir: join(slotDir, "image"),
         readOnlyPaths: [],
@@ -295,8 +299,8 @@ async function tryOut(means: Means, withinMs: number, hostUser?: number): Promis
     await sandbox.kill();
     await background.done();
     if (ended === undefined) return `bwrap did not end within ${withinMs} ms`;
-    const [said, exit] = ended;
-    return exit.code === 0 ? undefined : said.trim() || `bwrap ended with ${exit.code ?? exit.signal}`;
+    const [stderr, exit] = ended;
+    return exit.code === 0 ? undefined : stderr.trim() || `bwrap ended with ${exit.code ?? exit.signal}`;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   } finally {
@@ -321,22 +325,13 @@ function describe(means: Means): Guarantees {
       disk: "watched",
     },
     notes: [
-      "the kernel is shared with the host, behind a filter of system calls",
-      ...(canBoundTree(means.groups)
-        ? []
-        : ["no control groups can be made here: memory and processes are looked at five times a second instead"]),
-      ...(means.groups?.cpu === undefined
-        ? ["no control group shares out processor time here: an agent of many processes takes more of it than others"]
-        : []),
-      ...(means.giveSlot === undefined
-        ? ["sandboxes share the worker's user, and with it what the kernel counts per user"]
-        : []),
+      sharedKernelNote,
+      ...noteMissingGroups(means.groups),
+      ...(means.giveSlot === undefined ? [sharedUserNote] : []),
       ...(isHostRoot() && means.giveSlot === undefined
-        ? ["the worker runs as root: a program that escaped would be root"]
+        ? ["the worker runs as root: a program that escapes its sandbox is root; run the worker as another user"]
         : []),
-      ...(isHostRoot() && means.devicesDir === undefined
-        ? ["no device nodes can be made here: an agent may change the mode of the host's /dev/null and its like"]
-        : []),
+      ...(isHostRoot() && means.devicesDir === undefined ? [sharedDevicesNote] : []),
     ],
   };
 }

@@ -1,27 +1,29 @@
-// Keeps one launcher ready for the next sandbox: starting a process with its own control group from a large process is
-// a good part of a sandbox's start.
+// Keeps one launcher ready for the next sandbox. A large part of a sandbox's start time is spent on starting a process
+// with its own control group.
 
 import type { Launcher } from "./bwrap-launcher.ts";
 import type { SandboxLimits } from "./types.ts";
 
 export interface ReadyLauncher {
-  /** Returns the ready launcher if it has the same limits, otherwise a new one. @throws as starting one does */
+  /** Returns the ready launcher if it has the same limits, otherwise a new launcher. @throws SandboxStartError */
   take(limits: SandboxLimits): Promise<Launcher>;
-  /** Called after a sandbox has ended: there may soon be time for the next launcher. */
-  rest(): void;
-  /** Ends the ready launcher. Later ones are not prepared. Idempotent. */
+  /** Call it after a sandbox has ended: the worker may soon be idle, which is the time to start the next launcher. */
+  onSandboxEnded(): void;
+  /** Ends the ready launcher, and prepares no others. Idempotent. */
   close(): Promise<void>;
 }
 
 /**
- * While sandboxes start and end continuously, preparing launchers would only slow them down, and cleaning up after a
- * sandbox takes a moment too. In milliseconds.
+ * The pause between the end of a sandbox and the start of the next launcher, in milliseconds. While sandboxes start and
+ * end continuously, starting launchers would only slow them down, and the cleanup after a sandbox takes a moment too.
  */
-const restMs = 25;
-/** After a start whose sandbox continues to run, in milliseconds. */
-const settledMs = 500;
+const afterEndMs = 25;
+/**
+ * The pause between the start of a sandbox that continues to run and the start of the next launcher, in milliseconds.
+ */
+const afterStartMs = 500;
 
-/** The next launcher is started when the worker is idle. It knows only the limits of its sandbox. */
+/** Starts the next launcher when the worker is idle, with the limits of the last sandbox. */
 export function keepLauncherReady(start: (limits: SandboxLimits) => Promise<Launcher>): ReadyLauncher {
   let ready: { key: string; launcher: Promise<Launcher | undefined> } | undefined;
   let isClosed = false;
@@ -31,7 +33,7 @@ export function keepLauncherReady(start: (limits: SandboxLimits) => Promise<Laun
 
   function startNext(): void {
     if (ready !== undefined || lastLimits === undefined) return;
-    // If it fails, the next sandbox reports the same error itself.
+    // If the start fails, the next sandbox starts a launcher itself and reports the same error.
     ready = { key: keyOf(lastLimits), launcher: start(lastLimits).catch(() => undefined) };
   }
 
@@ -47,15 +49,15 @@ export function keepLauncherReady(start: (limits: SandboxLimits) => Promise<Laun
   return {
     async take(limits) {
       lastLimits = limits;
-      startIn(settledMs);
-      const waited = ready;
+      startIn(afterStartMs);
+      const prepared = ready;
       ready = undefined;
-      const taken = waited?.key === keyOf(limits) ? await waited.launcher : undefined;
+      const taken = prepared?.key === keyOf(limits) ? await prepared.launcher : undefined;
       if (taken !== undefined && !taken.isGone) return taken;
-      discard(waited?.launcher);
+      discard(prepared?.launcher);
       return start(limits);
     },
-    rest: () => startIn(restMs),
+    onSandboxEnded: () => startIn(afterEndMs),
     async close() {
       isClosed = true;
       clearTimeout(timer);
@@ -66,7 +68,7 @@ export function keepLauncherReady(start: (limits: SandboxLimits) => Promise<Laun
   };
 }
 
-/** The limits with which a launcher's group was created. */
+/** Returns the limits of a launcher's control group as one text. */
 function keyOf({ memoryBytes, processes, cpus }: SandboxLimits): string {
   return `${memoryBytes}/${processes}/${cpus}`;
 }

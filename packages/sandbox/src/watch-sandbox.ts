@@ -1,4 +1,4 @@
-// Checks a running sandbox several times a second and ends it if it exceeds a limit.
+// Checks the usage of a running sandbox several times a second, and reports the first exceeded limit.
 
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -18,18 +18,20 @@ export interface Watch {
   stop(): void;
 }
 
-const lookEveryMs = 200;
+/** The pause between two checks of one kind, in milliseconds. */
+const checkEveryMs = 200;
 /**
- * A program that is refused processes in this many checks in a row is a fork bomb. One that copes with the limit is
- * not.
+ * A program counts as a fork bomb if the kernel refused it processes before this many checks in a row. A program that
+ * stops creating processes at the limit does not.
  */
-const refusedLooksMax = 5;
+const refusedChecksMax = 5;
 
 export interface WatchOptions {
+  /** Returns the directory whose folders are checked. It changes when a turn claims or leaves the sandbox. */
   slotDir: () => string;
   /** The folders of the slot that count for the disk limit (default: workspace and state). */
   readonly folders?: readonly string[];
-  /** A /tmp on the disk, which has its own limit. */
+  /** The directory of a /tmp on the disk, with its own limit. */
   readonly diskTmp?: { readonly dir: string; readonly bytes: number } | undefined;
   /** Other directories that count for the disk limit. */
   hiddenDirs?(): readonly string[];
@@ -39,16 +41,17 @@ export interface WatchOptions {
   /** The process whose descendants are watched. */
   readonly init: Promise<number | undefined>;
   /**
-   * Whether they are a separate kernel: its children hold the files it has open, and their threads share descriptors.
+   * Whether `init` runs a separate kernel. Open files of the sandbox are then files that the children of `init` hold,
+   * and all threads of a child share its descriptors (default: false).
    */
   readonly isKernel?: boolean;
   /** Whether control groups limit memory and processes. */
   readonly isBounded: boolean;
-  /** Processor time so far, if a control group counts it. */
+  /** Returns the processor time so far, in seconds; given if a control group counts it. */
   readonly cpuSeconds?: (() => Promise<number | undefined>) | undefined;
-  /** How many processes were refused so far, if a control group limits them. */
+  /** Returns how many processes the kernel refused so far; given if a control group limits processes. */
   readonly refusedProcesses?: (() => Promise<number>) | undefined;
-  /** Called at most once. */
+  /** Called at most once, when the first limit is exceeded. The caller ends the sandbox. */
   onExceeded(): void;
 }
 
@@ -64,23 +67,23 @@ export function watchSandbox(o: WatchOptions): Watch {
     const init = await o.init;
     const isDiskOver = diskWatchOf(o, init);
     const tree = init === undefined || !isTreeBound ? undefined : treeWatchOf(o, init);
-    // Independently, so that a slow check does not delay the others.
+    // Each check runs in its own loop, so that a slow check does not delay the others.
     await Promise.all([
-      keepLooking(tree?.ofProcesses),
-      keepLooking(o.limits.memoryBytes === undefined ? undefined : tree?.ofSharedMemory),
-      keepLooking(isCpuBound ? () => cpuExceeded(o, init) : undefined),
-      keepLooking(isDiskBound ? isDiskOver : undefined),
-      keepLooking(o.diskTmp === undefined ? undefined : tmpWatchOf(o.diskTmp)),
-      keepLooking(isForkBound ? forkWatchOf(o.refusedProcesses!) : undefined),
+      repeatCheck(tree?.ofProcesses),
+      repeatCheck(o.limits.memoryBytes === undefined ? undefined : tree?.ofSharedMemory),
+      repeatCheck(isCpuBound ? () => cpuExceeded(o, init) : undefined),
+      repeatCheck(isDiskBound ? isDiskOver : undefined),
+      repeatCheck(o.diskTmp === undefined ? undefined : tmpWatchOf(o.diskTmp)),
+      repeatCheck(isForkBound ? forkWatchOf(o.refusedProcesses!) : undefined),
     ]);
   }
 
-  async function keepLooking(look: Look | undefined): Promise<void> {
-    while (look !== undefined && found === undefined && !stopped.signal.aborted) {
-      // A failed check is repeated.
-      const seen = await look().catch(() => undefined);
+  async function repeatCheck(check: Check | undefined): Promise<void> {
+    while (check !== undefined && found === undefined && !stopped.signal.aborted) {
+      // If a check fails, the next one tries again.
+      const seen = await check().catch(() => undefined);
       if (seen !== undefined) return conclude(seen);
-      await delay(lookEveryMs, undefined, { ref: false, signal: stopped.signal }).catch(() => {});
+      await delay(checkEveryMs, undefined, { ref: false, signal: stopped.signal }).catch(() => {});
     }
   }
 
@@ -94,10 +97,13 @@ export function watchSandbox(o: WatchOptions): Watch {
   return { exceeded: () => found, stop: () => stopped.abort() };
 }
 
-type Look = () => Promise<Exceeded | undefined>;
+type Check = () => Promise<Exceeded | undefined>;
 
-/** The directories change when a waiting sandbox is claimed, and when it is stopped between turns. */
-function diskWatchOf(o: WatchOptions, init: number | undefined): Look {
+/**
+ * Returns the check of the disk. Its directories change when a turn claims a preloaded sandbox, and when the sandbox is
+ * stopped after the turn.
+ */
+function diskWatchOf(o: WatchOptions, init: number | undefined): Check {
   const { diskBytes = Infinity, diskFiles = Infinity } = o.limits;
   const folders = o.folders ?? ["workspace", "state"];
   const dirs = (): string[] => [...folders.map((name) => join(o.slotDir(), name)), ...(o.hiddenDirs?.() ?? [])];
@@ -110,8 +116,11 @@ function diskWatchOf(o: WatchOptions, init: number | undefined): Look {
   return async () => ((await disk.isOver()) ? "disk" : undefined);
 }
 
-/** Files without a name that processes hold open count for the disk. */
-function tmpWatchOf({ dir, bytes }: { readonly dir: string; readonly bytes: number }): Look {
+/**
+ * Returns the check of a /tmp on the disk. It counts only files that have a name: deleted files that a process holds
+ * open count for the disk limit instead.
+ */
+function tmpWatchOf({ dir, bytes }: { readonly dir: string; readonly bytes: number }): Check {
   const none = { disk: { bytes: 0, files: 0 }, underWay: 0, isPartial: false };
   const tmp = watchDisk(
     () => [dir],
@@ -121,8 +130,11 @@ function tmpWatchOf({ dir, bytes }: { readonly dir: string; readonly bytes: numb
   return async () => ((await tmp.isOver()) ? "tmp" : undefined);
 }
 
-/** The number of processes and their own memory are known soon. Measuring shared memory can take longer. */
-function treeWatchOf(o: WatchOptions, init: number): { ofProcesses: Look; ofSharedMemory: Look } {
+/**
+ * Returns two checks of the process tree. One measures the number of processes and their own memory, which is fast. The
+ * other measures shared memory, which can take longer. Both compare the sum of own, shared and kernel memory.
+ */
+function treeWatchOf(o: WatchOptions, init: number): { ofProcesses: Check; ofSharedMemory: Check } {
   const { memoryBytes = Infinity, processes = Infinity } = o.limits;
   const shared = watchSharedMemory(init, o.memoryDirs ?? [], memoryBytes);
   const weights = createSessionWeights();
@@ -149,15 +161,15 @@ function treeWatchOf(o: WatchOptions, init: number): { ofProcesses: Look; ofShar
   };
 }
 
-/** At its limit, a fork bomb keeps a processor busy with refusals. */
-function forkWatchOf(refusedProcesses: () => Promise<number>): Look {
+/** Returns the check for fork bombs, which keep a processor busy with refused system calls at their limit. */
+function forkWatchOf(refusedProcesses: () => Promise<number>): Check {
   let before = 0;
-  let looks = 0;
+  let refusedChecks = 0;
   return async () => {
     const now = await refusedProcesses();
-    looks = now > before ? looks + 1 : 0;
+    refusedChecks = now > before ? refusedChecks + 1 : 0;
     before = now;
-    return looks >= refusedLooksMax ? "processes" : undefined;
+    return refusedChecks >= refusedChecksMax ? "processes" : undefined;
   };
 }
 

@@ -18,11 +18,12 @@ import {
   NoSandboxDriverError,
   type SandboxDriver,
 } from "../src/index.ts";
+import { ownKernelNote } from "../src/guarantee-notes.ts";
 import { createChildDriver } from "./child-driver.ts";
 import { hasOwnKernel, makeSlot, nextSaid, ociOptions, specFor, withSandbox } from "./sandbox-fixture.ts";
 
 /** Not every test here applies to a driver with its own kernel. */
-const hasKernel = ({ notes }: { notes: readonly string[] }): boolean => notes.includes("the kernel is the runtime's");
+const hasKernel = ({ notes }: { notes: readonly string[] }): boolean => notes.includes(ownKernelNote);
 
 /** The host's, before any container. */
 const devices = ["null", "zero", "full", "random", "urandom", "tty"].map((name) => `/dev/${name}`);

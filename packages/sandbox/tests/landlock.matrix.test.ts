@@ -326,7 +326,7 @@ async function probeBy(launcher: readonly string[]): Promise<unknown> {
     processes: "user",
     network: "enforced",
   });
-  expect(probe.ok && probe.guarantees.notes.join("; ")).toMatch(/Landlock \d+.*no namespaces/);
+  expect(probe.ok && probe.guarantees.notes.join("; ")).toMatch(/Landlock version \d+.*no namespaces/);
 });
 
 testCoversSecurityTable("landlock", [await probeCandidate(driver)]);

@@ -9,6 +9,7 @@ import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { ownKernelNote } from "../src/guarantee-notes.ts";
 import type { OciOptions } from "../src/oci/oci-driver.ts";
 import { hostUserRange, type Sandbox, type SandboxDriver, type SandboxSpec } from "../src/index.ts";
 
@@ -53,10 +54,10 @@ export function specFor(
   };
 }
 
-/** Returns whether its programs are not processes of this kernel. */
+/** Returns whether the driver's programs run on another kernel than this process. */
 export async function hasOwnKernel(driver: SandboxDriver): Promise<boolean> {
   const found = await driver.probe();
-  return found.ok && found.guarantees.notes.includes("the kernel is the runtime's");
+  return found.ok && found.guarantees.notes.includes(ownKernelNote);
 }
 
 /** Starts a sandbox, runs `body`, and always kills it. */

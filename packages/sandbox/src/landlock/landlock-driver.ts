@@ -7,10 +7,17 @@ import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { text } from "node:stream/consumers";
 import { nativeCommand, nativeProblem, removeTree } from "@dari/native";
-import { findControlGroupDirs, groupCandidates, type ControlGroup, type ControlGroupDirs } from "../control-groups.ts";
+import {
+  canBoundTree,
+  findControlGroupDirs,
+  groupCandidates,
+  type ControlGroup,
+  type ControlGroupDirs,
+} from "../control-groups.ts";
 import { egressEnvironment } from "../egress/egress.ts";
 import { launchInGroup } from "../group-launch.ts";
 import { decodeLauncherExit, type LaunchedProcess, type Starter } from "../launch.ts";
+import { noteMissingGroups, sharedKernelNote } from "../guarantee-notes.ts";
 import { findProgram, tryTimeoutMs } from "../programs.ts";
 import { isHostRoot } from "../rlimits.ts";
 import { supervisedFilter } from "../seccomp/filter.ts";
@@ -31,7 +38,7 @@ import { withTimeout } from "../with-timeout.ts";
 import { runNative, changeOwner } from "./run-native.ts";
 import { createConfinedTree } from "./confined-tree.ts";
 import { encodeConfinement, confinedDirectories } from "./confinement.ts";
-import { takeUserAndPorts, type UserAndPorts } from "./user-and-ports.ts";
+import { portsPerPlace, takeUserAndPorts, type UserAndPorts } from "./user-and-ports.ts";
 import { makeAncestorsSearchable } from "./searchable-ancestors.ts";
 import { openLandlockEgress, type LandlockEgress } from "./landlock-egress.ts";
 
@@ -125,7 +132,7 @@ async function startIn(spec: SandboxSpec, means: Means, holds: Holds): Promise<S
     diskTmp: diskTmpOf(spec),
     limits: spec.limits,
     init: Promise.resolve(launched.pid),
-    isBounded: boundsTree(means),
+    isBounded: canBoundTree(means.groups),
     cpuSeconds: group?.cpuSeconds,
     refusedProcesses: group?.refusedProcesses,
     onExceeded: () => void tree.kill().catch(() => {}),
@@ -270,11 +277,6 @@ async function tryOut(means: Means): Promise<string | undefined> {
   }
 }
 
-/** Returns whether control groups limit memory and processes of a whole sandbox. */
-function boundsTree({ groups }: Means): boolean {
-  return groups?.memory !== undefined && groups.processes !== undefined;
-}
-
 function describe(means: Means, kernels: number): Guarantees {
   const { version, groups } = means;
   return {
@@ -293,17 +295,15 @@ function describe(means: Means, kernels: number): Guarantees {
       disk: "watched",
     },
     notes: [
-      `the kernel is shared with the host, behind a filter of system calls and Landlock ${version} of ${kernels}`,
-      "no namespaces: that a path, a process or a network interface of the machine exists can be seen",
-      "what listens on this machine's loopback device at a port that the operator opened is reached without the proxy",
-      ...(version < 6 ? ["this Landlock knows no signals: that they end at the sandbox is by its user alone"] : []),
-      ...(boundsTree(means)
-        ? []
-        : ["no control groups can be made here: memory and processes are looked at five times a second instead"]),
-      ...(groups?.cpu === undefined
-        ? ["no control group shares out processor time here: an agent of many processes takes more of it than others"]
+      sharedKernelNote,
+      `Landlock version ${version} restricts files and ports (the kernel has version ${kernels})`,
+      "no namespaces: agents can see which paths, processes and network interfaces exist on this machine",
+      "agents connect directly, without the proxy, to loopback ports that the operator opened",
+      ...(version < 6
+        ? ["this version of Landlock does not restrict signals: only the sandbox's separate user does"]
         : []),
-      "what begins to listen on the loopback device at one of its own 128 ports while it runs is reached",
+      ...noteMissingGroups(groups),
+      `agents can reach a server that starts to listen on one of the sandbox's ${portsPerPlace} loopback ports`,
     ],
   };
 }

@@ -15,7 +15,7 @@ export interface UserAndPorts {
 
 const firstUser = 58_000;
 /** Maximum number of connections and servers of a sandbox. */
-const portsPerPlace = 128;
+export const portsPerPlace = 128;
 const placesMax = 64;
 /** The share of the kernel's local port range that is used for places. */
 const portsShare = 0.5;

@@ -1,5 +1,5 @@
-// The driver for machines with an OCI runtime (runc, crun, ...): the runtime creates the namespaces, and their contents
-// are the same as with bubblewrap. A runtime's promises are tested.
+// The driver for machines with an OCI runtime (runc, crun, ...). The runtime creates the namespaces; a sandbox contains
+// the same as with bubblewrap. The first probe tests what the runtime promises.
 
 import { mkdir, mkdtemp, readlink, rm } from "node:fs/promises";
 import { release, tmpdir } from "node:os";
@@ -12,6 +12,7 @@ import { canBoundTree, findControlGroupDirs, groupCandidates } from "../control-
 import { egressEnvironment, openEgress } from "../egress/egress.ts";
 import { encodeEnterInput } from "../enter-input.ts";
 import { createNamespacedSandbox } from "../namespaced-sandbox.ts";
+import { noteMissingGroups, ownKernelNote, sharedKernelNote } from "../guarantee-notes.ts";
 import { findProgram, tryTimeoutMs } from "../programs.ts";
 import { isHostRoot, countProcessesOfUser, processLimits } from "../rlimits.ts";
 import { checkSpec, programEnvironment } from "../slot.ts";
@@ -281,7 +282,7 @@ function describe(means: Means): Guarantees {
   const { groups, runtime } = means;
   const { sharesKernel } = runtime.kind;
   const counted = groups?.processes === undefined ? "watched" : "per_sandbox";
-  const fromKernel = sharesKernel ? "" : " from that kernel, and from what opens files for it,";
+  const fromKernel = sharesKernel ? " its container" : " that kernel and the process that opens files for it";
   return {
     isolated: true,
     filesystem: "private",
@@ -298,19 +299,14 @@ function describe(means: Means): Guarantees {
       disk: "watched",
     },
     notes: [
-      `containers are made by ${runtime.program}`,
-      sharesKernel
-        ? "the kernel is shared with the host, behind a filter of system calls"
-        : "the kernel is the runtime's",
-      ...(canBoundTree(groups)
-        ? []
-        : ["no control groups can be made here: memory and processes are looked at five times a second instead"]),
-      ...(groups?.cpu === undefined
-        ? ["no control group shares out processor time here: an agent of many processes takes more of it than others"]
+      `containers are started by ${runtime.program}`,
+      sharesKernel ? sharedKernelNote : ownKernelNote,
+      ...noteMissingGroups(groups),
+      ...(isHostRoot() ? [`the worker runs as root: a program that escapes${fromKernel} is root`] : []),
+      ...(containerUser(means.hasUserNamespace) === 0
+        ? ["agents run as root inside their containers, without any capability"]
         : []),
-      ...(isHostRoot() ? [`the worker runs as root: a program that escaped${fromKernel} would be root`] : []),
-      ...(containerUser(means.hasUserNamespace) === 0 ? ["programs are root inside, without any capability"] : []),
-      ...(means.hasUserNamespace ? [] : ["no user namespace can be made here"]),
+      ...(means.hasUserNamespace ? [] : ["containers have no user namespace: root in a container is root on the host"]),
     ],
   };
 }
