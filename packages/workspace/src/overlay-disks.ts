@@ -1,5 +1,6 @@
-// Session directories as overlays: cached layers of the tree below, an empty directory for the changes above. Opening,
-// scanning and keeping cost as much as the turn changed. This process owns the mount, and sandboxes bind-mount it.
+// Session directories as overlays: cached layers of the tree at the bottom, an empty directory for the changes on top.
+// The cost of opening, scanning and keeping depends on what the turn changed, not on the size of the tree. This process
+// owns the mount, and sandboxes bind-mount it.
 
 import { chmodSync, lstatSync } from "node:fs";
 import { lstat, mkdir, mkdtemp, readdir, rm, unlink, writeFile } from "node:fs/promises";
@@ -20,21 +21,23 @@ import { treeHash } from "./tree-hash.ts";
 import { readOverlayChanges, type OverlayChanges } from "./overlay-changes.ts";
 import { assertTotalBytes, tooManyFilesError } from "./walk.ts";
 
-/** A base with more layers is folded into one if nothing else uses them. */
+/** The layers of a base with more layers are merged into one, if nothing else uses them. */
 const layersMax = 8;
-/** A base with more layers is not kept, because the list of a mount is limited. */
+/** A base with more layers is not kept: the kernel limits the length of a mount's list of layers. */
 const layersHardMax = 24;
 
 interface Overlays {
   readonly store: OverlayLayerStore;
   readonly mounts: Mounts;
-  /** Bases that are being loaded from the store, so that two turns load one once. */
-  readonly filling: Map<string, Promise<OverlayBase>>;
+  /** Bases that are being loaded from the object store, so that concurrent turns load each base only once. */
+  readonly loading: Map<string, Promise<OverlayBase>>;
   readonly onSquashfsUnused: DisksOptions["onSquashfsUnused"];
   squashfsUnused: number;
 }
 
-/** Returns why overlays cannot be mounted over `dir`, or undefined if they can. */
+const otherFileSystem = "use a directory on a file system that supports overlay upper layers, such as ext4 or xfs";
+
+/** Returns why overlays cannot be used below `dir`, and what to do; undefined if they can. */
 export async function probeOverlays(dir: string, mounts: Mounts): Promise<string | undefined> {
   const top = await mkdtemp(join(dir, "probe-"));
   try {
@@ -46,11 +49,13 @@ export async function probeOverlays(dir: string, mounts: Mounts): Promise<string
     try {
       await unlink(join(target, "a"));
       const mark = await lstat(join(top, "up", "a"));
-      if (!mark.isCharacterDevice()) return "a deletion leaves no mark in an overlay here";
+      if (!mark.isCharacterDevice())
+        return `deletions are not recorded as whiteouts in overlays below ${dir}; ${otherFileSystem}`;
       await rm(join(target, "dir"), { recursive: true });
       await mkdir(join(target, "dir"));
       const shown = await readdir(join(target, "dir"));
-      return shown.length === 0 ? undefined : "a recreated directory shows what is below it in an overlay here";
+      if (shown.length === 0) return undefined;
+      return `recreated directories are not marked opaque in overlays below ${dir}; ${otherFileSystem}`;
     } finally {
       await mounts.unmount(target);
     }
@@ -68,11 +73,11 @@ export async function openOverlays(o: {
   onSquashfsUnused?: DisksOptions["onSquashfsUnused"];
 }): Promise<PlainDisks> {
   const store = new OverlayLayerStore(o.dir, o.maxBytes, (target) => o.mounts.unmount(target));
-  // Left by a killed process.
+  // Unmounts what a killed process has left.
   await sweepMounts(o.dir);
   await store.load(o.mounts.marks);
   const { mounts, onSquashfsUnused } = o;
-  const overlays: Overlays = { store, mounts, filling: new Map(), onSquashfsUnused, squashfsUnused: 0 };
+  const overlays: Overlays = { store, mounts, loading: new Map(), onSquashfsUnused, squashfsUnused: 0 };
   return {
     kind: "overlay",
     reason: "",
@@ -95,7 +100,7 @@ async function open(overlays: Overlays, options: OpenDisk): Promise<PlainDisk> {
   const { organizationId, dir, owner } = options;
   const hash = treeHash(options.tree);
   const kept = store.hold({ organizationId, treeHash: hash, owner });
-  const base = kept ?? (await fill(overlays, options, hash));
+  const base = kept ?? (await loadBase(overlays, options, hash));
   const cwd = store.directory(organizationId);
   const upper = store.newLayerId(organizationId);
   const work = `${upper}.w`;
@@ -110,22 +115,22 @@ async function open(overlays: Overlays, options: OpenDisk): Promise<PlainDisk> {
   return diskOf(overlays, options, { base, cwd, upper, work, isWarm: kept !== undefined });
 }
 
-/** Returns the base from the store, held. Concurrent calls load it once. */
-async function fill(overlays: Overlays, options: OpenDisk, hash: string): Promise<OverlayBase> {
-  const { store, filling } = overlays;
+/** Loads the base from the object store, and holds it for the caller. Concurrent calls load a base only once. */
+async function loadBase(overlays: Overlays, options: OpenDisk, hash: string): Promise<OverlayBase> {
+  const { store, loading } = overlays;
   const { organizationId, owner } = options;
   const key = `${organizationId}/${hash}`;
-  for (let other = filling.get(key); other !== undefined; other = filling.get(key)) {
+  for (let other = loading.get(key); other !== undefined; other = loading.get(key)) {
     await other.catch(() => undefined);
     const base = store.hold({ organizationId, treeHash: hash, owner });
     if (base !== undefined) return base;
   }
   const mine = restoreBase(overlays, options, hash);
-  filling.set(key, mine);
+  loading.set(key, mine);
   try {
     return await mine;
   } finally {
-    filling.delete(key);
+    loading.delete(key);
   }
 }
 
@@ -145,7 +150,10 @@ async function restoreBase(overlays: Overlays, options: OpenDisk, hash: string):
   return await store.add({ organizationId, treeHash: hash, owner, layers: [{ id, bytes: folderOf(tree).bytes }] });
 }
 
-/** Returns undefined if the packs, which have the same contents, should be used. */
+/**
+ * Mounts the base as a squashfs image. Returns undefined if that is not possible: the caller then restores the base
+ * from the packs, which have the same contents.
+ */
 async function trySquashfsBase(overlays: Overlays, options: OpenDisk): Promise<OverlayBase | undefined> {
   const { store, mounts } = overlays;
   const { organizationId, tree } = options;
@@ -208,23 +216,26 @@ async function keep(
   const hash = treeHash(saved);
   const layers = [{ id: upper, bytes: last?.bytes ?? 0 }, ...base.layers];
   const isNew = hash !== base.treeHash && last !== undefined && layers.length <= layersHardMax;
-  if (!isNew || !(await isClean(options.dir, last))) return await end(overlays, options, opened);
+  if (!isNew || !(await removeUnsaved(options.dir, last))) return await end(overlays, options, opened);
   const isClosed = await mounts.unmount(options.dir);
   await removeAll(cwd, [work]);
   if (!isClosed) {
     await removeAll(cwd, [upper]);
     return await store.release(base);
   }
-  await tidyUpper(join(cwd, upper));
+  await removeNonRoots(join(cwd, upper));
   await setTimesToNow(join(cwd, upper), changedIn(join(cwd, upper), last));
   const { organizationId, owner } = options;
   const next = await store.add({ organizationId, treeHash: hash, owner, layers });
   await store.release(base);
-  await store.release(next.layers.length > layersMax ? await fold(store, next, saved) : next);
+  await store.release(next.layers.length > layersMax ? await mergeLayers(store, next, saved) : next);
 }
 
-/** Removes what snapshots do not store, through the mount. Returns whether the directory then is what was saved. */
-async function isClean(dir: string, { ignored, special }: OverlayChanges): Promise<boolean> {
+/**
+ * Removes through the mount what snapshots do not store. Returns false if the directory still differs from what was
+ * saved.
+ */
+async function removeUnsaved(dir: string, { ignored, special }: OverlayChanges): Promise<boolean> {
   if (ignored.some(({ reason }) => reason !== "special_file")) return false;
   try {
     for (const { path } of ignored) await unlink(join(dir, path));
@@ -245,15 +256,17 @@ function changedIn(upper: string, { edits }: OverlayChanges): { path: string; ty
   return [...roots.map((path) => ({ path, type: "directory" })), ...entries];
 }
 
-/** The sandbox driver may have used the top of the directory. */
-async function tidyUpper(upper: string): Promise<void> {
+/** Removes entries of the sandbox driver, which may have used the top of the directory. */
+async function removeNonRoots(upper: string): Promise<void> {
   const names = await readdir(upper);
-  const strange = names.filter((name) => !isTreeRoot(name));
-  await removeAll(upper, strange);
+  await removeAll(
+    upper,
+    names.filter((name) => !isTreeRoot(name)),
+  );
 }
 
-/** Folds the base's layers into one, unless something else uses them. Returns the base that is now held. */
-async function fold(store: OverlayLayerStore, base: OverlayBase, tree: Tree): Promise<OverlayBase> {
+/** Merges the base's layers into one, unless something else uses them. Returns the base that the caller then holds. */
+async function mergeLayers(store: OverlayLayerStore, base: OverlayBase, tree: Tree): Promise<OverlayBase> {
   await store.forgetRelatives(base);
   const bottom = base.layers.at(-1);
   if (bottom === undefined || bottom.isSquashfs === true || !store.isAlone(base)) return base;
