@@ -62,7 +62,7 @@ export const errorKinds: Readonly<Record<AppErrorCode, ErrorKind>> = {
     title: "Limit reached",
     whatToDo:
       "Wait for `Retry-After` seconds, then send the same request again, with the same `Idempotency-Key`. A batch " +
-      "larger than the limit of one minute is never accepted: split it.",
+      "with more messages than the limit per minute is never accepted: split it.",
   },
   quota_exceeded: {
     status: 429,
@@ -78,9 +78,9 @@ export const errorKinds: Readonly<Record<AppErrorCode, ErrorKind>> = {
     status: 500,
     title: "Stored files are damaged",
     whatToDo:
-      "Read another file, or send the next message: the turn starts from the newest intact snapshot without a " +
-      "rollback. If a version's bundle is damaged, publish it again. For operators: `dari doctor --store --deep` " +
-      "lists the damage.",
+      "Read another file, or send the next message. Its turn starts from the newest intact snapshot, so you need not " +
+      "roll back the session. If a version's bundle is damaged, publish it again. For operators: " +
+      "`dari doctor --store --deep` lists the damage.",
   },
   internal: {
     status: 500,

@@ -1,5 +1,7 @@
 // Why an attempt failed. AppError is separate: it says why a request was refused.
 
+import { limits } from "./limits.ts";
+
 const retryAdvice = "set retries.max_attempts in dari.yml, or send the message again";
 
 /** The codes of `output.error.code`, each with whether another attempt can succeed. */
@@ -17,16 +19,27 @@ export const failureCodes = {
   },
   out_of_memory: {
     retryable: true,
-    says: exceeded("its memory limit", "`DARI_TURN_MEMORY_BYTES`, default 4 GiB"),
+    says: exceeded("its memory limit", "`DARI_TURN_MEMORY_BYTES`, default 4 GiB", "use less memory"),
   },
   too_many_processes: {
     retryable: false,
-    says: exceeded("its limit of processes and threads", "`DARI_TURN_PROCESSES`, default 512"),
+    says: exceeded(
+      "its limit of processes and threads",
+      "`DARI_TURN_PROCESSES`, default 512",
+      "start fewer processes and threads",
+    ),
   },
-  disk_full: { retryable: false, says: exceeded("its disk limit", "`DARI_TURN_DISK_BYTES`, default 10 GiB") },
+  disk_full: {
+    retryable: false,
+    says: exceeded("its disk limit", "`DARI_TURN_DISK_BYTES`, default 10 GiB", "delete temporary files"),
+  },
   cpu_limit: {
     retryable: false,
-    says: exceeded("its limit of processor time", "`DARI_TURN_CPU_SECONDS`, default none"),
+    says: exceeded(
+      "its limit of processor time",
+      "`DARI_TURN_CPU_SECONDS`, default none",
+      "split the work into several messages",
+    ),
   },
   worker_lost: {
     retryable: true,
@@ -38,9 +51,14 @@ export const failureCodes = {
   },
   timeout: {
     retryable: false,
-    says: "the agent exceeded its time limit; raise runtime.timeout_seconds in dari.yml",
+    says:
+      `the agent exceeded its time limit (default ${limits.turnTimeoutSecondsDefault} s); raise ` +
+      `runtime.timeout_seconds in dari.yml, up to ${limits.turnTimeoutSecondsMax} s`,
   },
-  invalid_output: { retryable: false, says: "the agent's result cannot be written as JSON" },
+  invalid_output: {
+    retryable: false,
+    says: "the agent's result cannot be written as JSON; return text, or a value that JSON can represent",
+  },
   output_too_large: {
     retryable: false,
     says: "the agent's result is larger than 8 MiB; write large results to files",
@@ -78,9 +96,11 @@ export const failureCodes = {
   cancelled: { retryable: false, says: "the message was cancelled" },
 } as const;
 
-/** `limit`: the setting and its default. */
-function exceeded(what: string, limit: string): string {
-  return `the agent exceeded ${what} (${limit}); use less, or ask an operator to raise it`;
+/**
+ * Returns the text for an exceeded limit. `limit`: the setting and its default. `remedy`: what the agent can change.
+ */
+function exceeded(what: string, limit: string, remedy: string): string {
+  return `the agent exceeded ${what} (${limit}); ${remedy}, or ask an operator to raise the limit`;
 }
 
 export type FailureCode = keyof typeof failureCodes;

@@ -12,18 +12,33 @@ const limits = {
   cpuSeconds: 60,
 };
 
-const raise = "use less, or ask an operator to raise";
+const or = "or ask an operator to raise";
 
 test.each([
-  ["memory", "out_of_memory", `the agent exceeded its memory limit (4 GiB); ${raise} DARI_TURN_MEMORY_BYTES`],
+  [
+    "memory",
+    "out_of_memory",
+    `the agent exceeded its memory limit (4 GiB); use less memory, ${or} DARI_TURN_MEMORY_BYTES`,
+  ],
   [
     "processes",
     "too_many_processes",
-    `the agent exceeded its limit of 512 processes and threads; ${raise} DARI_TURN_PROCESSES`,
+    "the agent exceeded its limit of 512 processes and threads; " +
+      `start fewer processes and threads, ${or} DARI_TURN_PROCESSES`,
   ],
-  ["disk", "disk_full", `the agent exceeded its disk limit (10 GiB or 200,000 files); ${raise} DARI_TURN_DISK_BYTES`],
+  [
+    "disk",
+    "disk_full",
+    "the agent exceeded its disk limit (10 GiB or 200,000 files); " +
+      `delete temporary files, ${or} DARI_TURN_DISK_BYTES`,
+  ],
   ["tmp", "disk_full", "the agent exceeded the limit of /tmp (1536 MiB); write large files to the workspace"],
-  ["cpu", "cpu_limit", `the agent exceeded its limit of processor time (60 s); ${raise} DARI_TURN_CPU_SECONDS`],
+  [
+    "cpu",
+    "cpu_limit",
+    "the agent exceeded its limit of processor time (60 s); " +
+      `split the work into several messages, ${or} DARI_TURN_CPU_SECONDS`,
+  ],
 ] as const)("%s", (exceeded, code, message) => {
   expect(toExceededFailure(exceeded, limits)).toEqual({ code, message });
 });

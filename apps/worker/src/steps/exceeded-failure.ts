@@ -10,16 +10,25 @@ const MiB = 1024 ** 2;
 export function toExceededFailure(exceeded: Exceeded, limits: SandboxLimits): Failure {
   switch (exceeded) {
     case "memory":
-      return failure("out_of_memory", raising(`its memory limit${size(limits.memoryBytes)}`, "DARI_TURN_MEMORY_BYTES"));
+      return failure(
+        "out_of_memory",
+        exceeding(`its memory limit${size(limits.memoryBytes)}`, "use less memory", "DARI_TURN_MEMORY_BYTES"),
+      );
     case "processes":
-      return failure("too_many_processes", raising(`its limit${count(limits.processes)}`, "DARI_TURN_PROCESSES"));
+      return failure(
+        "too_many_processes",
+        exceeding(`its limit${count(limits.processes)}`, "start fewer processes and threads", "DARI_TURN_PROCESSES"),
+      );
     case "disk": {
       const { diskBytes, diskFiles } = limits;
       const bound =
         diskBytes === undefined
           ? ""
           : ` (${inUnits(diskBytes)} or ${diskFiles?.toLocaleString("en-US") ?? "any number of"} files)`;
-      return failure("disk_full", raising(`its disk limit${bound}`, "DARI_TURN_DISK_BYTES"));
+      return failure(
+        "disk_full",
+        exceeding(`its disk limit${bound}`, "delete temporary files", "DARI_TURN_DISK_BYTES"),
+      );
     }
     case "tmp":
       return failure(
@@ -28,13 +37,21 @@ export function toExceededFailure(exceeded: Exceeded, limits: SandboxLimits): Fa
       );
     case "cpu": {
       const bound = limits.cpuSeconds === undefined ? "" : ` (${limits.cpuSeconds} s)`;
-      return failure("cpu_limit", raising(`its limit of processor time${bound}`, "DARI_TURN_CPU_SECONDS"));
+      return failure(
+        "cpu_limit",
+        exceeding(
+          `its limit of processor time${bound}`,
+          "split the work into several messages",
+          "DARI_TURN_CPU_SECONDS",
+        ),
+      );
     }
   }
 }
 
-function raising(limit: string, setting: string): string {
-  return `the agent exceeded ${limit}; use less, or ask an operator to raise ${setting}`;
+/** `remedy`: what the agent can change. `setting`: what an operator can raise. */
+function exceeding(limit: string, remedy: string, setting: string): string {
+  return `the agent exceeded ${limit}; ${remedy}, or ask an operator to raise ${setting}`;
 }
 
 function size(bytes: number | undefined): string {

@@ -32,7 +32,7 @@ function failuresSection(): string {
     "## Why a message failed",
     "",
     "Codes of `output.error.code`. *yes*: the turn is tried again while `retries.max_attempts` (default 1: no retry)",
-    "allows it. If the agent was not called yet, the lost attempt does not count.",
+    "allows it. If a worker is lost before it called the agent, the attempt does not count.",
     "",
     "| code | means | retried |",
     "| --- | --- | --- |",
