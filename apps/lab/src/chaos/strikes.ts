@@ -1,4 +1,5 @@
-// Carries out the faults of a plan: alone until each of their kinds had its effect, two together, or any at any time.
+// Carries out the faults of a plan in one of three modes. alone: one fault after the other, until each kind of the
+// fault has had its effect. together: two faults at once. mixed: random faults at random times.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Figures } from "./check/report.ts";
@@ -7,9 +8,9 @@ import { pick } from "./load/generator.ts";
 import type { StrikePlan } from "./plan.ts";
 
 const betweenMs = { least: 500, more: 1_500 };
-/** The second fault of a pair strikes this long after the first, while that lasts. In milliseconds. */
+/** The pause between the two faults of a pair, in milliseconds. The first fault still lasts when the second starts. */
 const apartMs = 700;
-/** A strike without an effect is repeated this often before the run fails. */
+/** The run fails if a strike has had no effect this many times. */
 const triesMax = 3;
 
 type Strike = (fault: Fault, round: number) => Promise<boolean>;
@@ -65,18 +66,18 @@ async function strikeInRounds(
         seen.set(fault.name, (seen.get(fault.name) ?? 0) + 1);
         return;
       }
-      if (!together) scene.accuse(`${fault.name} ${round + 1} struck ${triesMax} times and was never seen to`);
+      if (!together) scene.accuse(`${fault.name} ${round + 1} was injected ${triesMax} times and never had its effect`);
     });
     await Promise.all(strikes);
     await pause();
   }
   if (!together) return;
-  for (const { name } of faults) if (!seen.has(name)) scene.accuse(`${name} was never seen to strike`);
+  for (const { name } of faults) if (!seen.has(name)) scene.accuse(`${name} was injected and never had its effect`);
 }
 
 const togetherRounds = 3;
 
-/** Any fault at any time, several at once if they use different resources, until everything is sent. */
+/** Injects random faults until all messages are sent. Faults that use different resources can overlap. */
 async function strikeMixed(
   plan: StrikePlan,
   scene: Omit<Scene, "seen">,
@@ -105,5 +106,5 @@ async function strikeMixed(
     await pause();
   }
   await Promise.all(strikes);
-  if (seen === 0) scene.accuse("no fault was seen to strike");
+  if (seen === 0) scene.accuse("no fault that was injected had its effect");
 }

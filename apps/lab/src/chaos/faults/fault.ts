@@ -38,7 +38,9 @@ export interface Scene {
   readonly signal: AbortSignal;
   /** From now on, what this worker runs is lost. Takeovers are measured from here. */
   lose(worker: StageProgram): Promise<void>;
-  /** The strike had its effect. A strike whose effect was never seen proves nothing, and fails its run. */
+  /**
+   * Call it when the strike's effect was observed. A strike without an observed effect proves nothing: the run fails.
+   */
   seen(): void;
   /** Opens another organization, for this run alone. */
   openTenant(sessions: number): Promise<Tenant>;
