@@ -1,5 +1,5 @@
-// One turn from its claim to its end, as docs/ARCHITECTURE.md describes it. A lost step leaves nothing, or an object
-// without a row, and the reaper ends the attempt when its lease expires.
+// Runs one turn from its claim to its end, as docs/ARCHITECTURE.md describes. If the worker dies in between, at most an
+// object without a row is left, and the reaper ends the attempt when its lease expires.
 
 import { openWorkspace } from "@dari/control/storage";
 import { finishTurn, loadTurn, type Turn } from "@dari/control/turns";
@@ -24,13 +24,13 @@ export interface TurnResult extends FinishResult {
 }
 
 export interface ExecutedTurn {
-  /** What was recorded. Undefined if the claim was superseded. */
+  /** The recorded result. Undefined if the claim was superseded. */
   readonly result: TurnResult | undefined;
   /** Resolves when the turn's disk is released. Only the slot's next turn waits for it. Never rejects. */
   readonly released: Promise<void>;
 }
 
-/** Rejects if nothing could be recorded, after it has released the turn's disk. */
+/** Executes a claimed turn. If nothing could be recorded, releases the turn's disk and rejects. */
 export async function executeTurn(
   worker: WorkerContext,
   claimed: ClaimedTurn,
@@ -38,7 +38,7 @@ export async function executeTurn(
 ): Promise<ExecutedTurn> {
   const attempt: Attempt = { context: worker, claimed, lease, watch: startStopwatch() };
   try {
-    const input = await carryOut(attempt).catch((error: unknown) => inputOfError(attempt, error));
+    const input = await runSteps(attempt).catch((error: unknown) => inputOfError(attempt, error));
     const result = await finish(attempt, input);
     const { saved, kept } = attempt;
     if (result?.recorded === "completed" && saved !== undefined) kept?.confirm(saved.snapshot.id);
@@ -51,9 +51,9 @@ export async function executeTurn(
 }
 
 /** Loads the claimed turn, restores its workspace, runs its agent and saves the workspace. */
-async function carryOut(attempt: Attempt): Promise<FinishInput> {
+async function runSteps(attempt: Attempt): Promise<FinishInput> {
   const { claimed, lease, watch } = attempt;
-  // Clients that follow the session see that its message is running.
+  // Tell clients that follow the session that its message is running.
   attempt.context.notifier.notify("session", claimed.sessionId);
   const turn = (attempt.turn = await loadTurn(attempt.context, claimed));
   const context = (attempt.context = {
@@ -117,7 +117,7 @@ async function finish(
     "turn.finished",
   );
   if (result === undefined) return undefined;
-  // Only the code: an agent's message can contain its secrets, and the queue stores the reason.
+  // The queue stores the reason. So use only the code: an agent's error text can contain secrets.
   const refused = input.ending === "completed" && result.recorded === "failed" ? "storage_quota" : "";
   return { ...result, reason: input.failure?.code ?? refused, waitMs: input.waitMs ?? 0 };
 }
@@ -129,8 +129,8 @@ async function releaseDisk(
 ): Promise<void> {
   kept?.discard();
   const attempt = claimed.attemptId;
-  const leaving = isCommitted && saved !== undefined ? opened?.disk.keep(saved.tree) : opened?.disk.close();
-  await leaving?.catch((error: unknown) => context.log.warn({ err: error, attempt }, "turn.disk_not_kept"));
+  const released = isCommitted && saved !== undefined ? opened?.disk.keep(saved.tree) : opened?.disk.close();
+  await released?.catch((error: unknown) => context.log.warn({ err: error, attempt }, "turn.disk_not_kept"));
   if (turnDir === undefined) return;
   await context.turnDirectories.release(turnDir).catch((error: unknown) => {
     context.log.warn({ err: error, attempt }, "turn.directory_left");

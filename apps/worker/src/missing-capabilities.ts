@@ -1,13 +1,14 @@
-// Lists what agents lack on this machine, in isolation and speed, each with its remedy. The output at the start, the
-// log and `dari doctor` show the list.
+// Lists capabilities that this machine does not give to sandboxes, with the effect of each and a remedy. The worker
+// shows the list when it starts and in its log, and `dari doctor` shows it too.
 
 import type { NamespaceState } from "@dari/native";
 import { adviseOnGroups, adviseOnNamespaces, type ChosenDriver, type Guarantees, type Machine } from "@dari/sandbox";
 import type { Disks } from "@dari/workspace";
 
 export interface MissingCapability {
+  /** The missing capability, and the effect on agents. */
   readonly what: string;
-  /** What to do about it. */
+  /** What an operator can do. */
   readonly fix: string;
 }
 
@@ -21,21 +22,22 @@ export interface MachineState {
   readonly program: string;
 }
 
-const notAhead = "sandboxes started ahead: each turn loads its agent first, 60 ms in JavaScript, 2 s for a Python SDK";
+const notPreloaded =
+  "preloaded sandboxes: each turn first loads its agent, which takes 60 ms for JavaScript and 2 s for a Python SDK";
 
 export function findMissingCapabilities(
   { chosen, disks, lacksWarm, own, program }: MachineState,
   machine: Machine,
 ): MissingCapability[] {
   const { guarantees, rejected = [] } = chosen;
-  // A worker of an ordinary user mounts in its own namespace.
+  // A worker that is not root mounts in its own namespace, if the machine allows one.
   const refused = own.state === "refused" ? own : { reason: "", advice: "" };
   const cause = refused.reason === "" ? "" : ` (no separate namespace: ${refused.reason})`;
-  const byRoot = machine.isRoot ? "check the log" : `run \`${program}\` as root`;
+  const withRoot = machine.isRoot ? "check the log" : `run \`${program}\` as root`;
   // If the native programs cannot run, the reason ends with the remedy.
-  const byHand = /dari-native|native programs/.test(refused.reason) ? refused.reason.split("; ").at(-1)! : byRoot;
+  const byHand = /dari-native|native programs/.test(refused.reason) ? refused.reason.split("; ").at(-1)! : withRoot;
   const mounts = refused.advice === "" ? byHand : `run \`${refused.advice}\``;
-  // Drivers are tried strongest first. Advice only helps with what keeps the strongest from working.
+  // Drivers are tried strongest first, so the first refusal says why the strongest driver does not work.
   const refusal = rejected[0]?.reason;
   const why = refusal === undefined ? "" : ` (${refusal})`;
   return [
@@ -43,7 +45,7 @@ export function findMissingCapabilities(
       ? []
       : [
           {
-            what: `isolation: agents can read and change whatever this user can${why}`,
+            what: `isolation: agents can read and change everything that this user can read and change${why}`,
             fix: refusal === undefined ? "set DARI_SANDBOX=auto" : adviseOnNamespaces(refusal, machine),
           },
         ]),
@@ -62,7 +64,7 @@ export function findMissingCapabilities(
       ? []
       : [
           {
-            what: `${notAhead}${cause}`,
+            what: `${notPreloaded}${cause}`,
             fix: mounts,
           },
         ]),
