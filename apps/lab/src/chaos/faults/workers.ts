@@ -105,7 +105,8 @@ export const workerFaults: readonly Fault[] = [
     number: 4,
     name: "worker-drained",
     says: "SIGTERM with turns that are longer than the grace, with Redis there and with Redis silent",
-    holds: ["worker", "redis"],
+    // The worker gives its turns back in the database. If that is down, it exits with 1 when its time is up.
+    holds: ["worker", "redis", "postgres"],
     rounds: 2,
     lastsMs: () => 0,
     bounds: { lostAttempts: 0 },
