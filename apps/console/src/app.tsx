@@ -1,35 +1,57 @@
 // The frame around every page: the navigation, the signed-in person, and the current page.
 
-import { useEffect, useMemo, useRef, useState } from "react";
+import { lazy, Suspense, useEffect, useMemo, useRef, useState, type ReactNode } from "react";
 import { AccountProvider, signOut, type Account } from "./data/account.ts";
 import { useAction } from "./data/action.ts";
 import { useRoute, type Route } from "./data/route.ts";
-import { AgentPage } from "./pages/agent.tsx";
+import { AgentPage } from "./pages/agent/agent.tsx";
 import { AgentsPage } from "./pages/agents.tsx";
-import { CredentialsPage } from "./pages/credentials.tsx";
-import { BudgetsPage } from "./pages/budgets/budgets.tsx";
-import { BatchPage } from "./pages/batches/batch.tsx";
-import { BatchesPage } from "./pages/batches/batches.tsx";
-import { DevicePage } from "./pages/device.tsx";
-import { EgressPage } from "./pages/egress/egress.tsx";
-import { FailedPage } from "./pages/failed.tsx";
-import { FleetPage } from "./pages/fleet/fleet.tsx";
 import { JoinPage } from "./pages/join.tsx";
-import { KeysPage } from "./pages/api-keys.tsx";
-import { MembersPage } from "./pages/members/members.tsx";
 import { MessagePage } from "./pages/message.tsx";
-import { SchedulePage } from "./pages/schedules/schedule.tsx";
-import { SchedulesPage } from "./pages/schedules/schedules.tsx";
 import { SessionPage } from "./pages/session/session.tsx";
-import { SessionsPage } from "./pages/sessions.tsx";
+import { SessionsPage } from "./pages/sessions/sessions.tsx";
 import { SignInPage } from "./pages/sign-in.tsx";
-import { UsagePage } from "./pages/usage.tsx";
-import { VersionPage } from "./pages/version.tsx";
-import { EndpointPage } from "./pages/webhooks/endpoint.tsx";
-import { WebhooksPage } from "./pages/webhooks/webhooks.tsx";
-import { Empty, ErrorNote } from "./parts/notes.tsx";
+import { Empty, ErrorNote, Loading } from "./parts/notes.tsx";
 import { Link } from "./parts/link.tsx";
-import { Shortcuts, type Place } from "./parts/shortcuts.tsx";
+import type { Place } from "./parts/place.ts";
+import { Shortcuts } from "./parts/shortcuts.tsx";
+
+// Pages that most visits do not open are loaded when they are first shown.
+const AuditPage = lazy(() => import("./pages/audit.tsx").then(({ AuditPage: page }) => ({ default: page })));
+const CredentialsPage = lazy(() =>
+  import("./pages/credentials.tsx").then(({ CredentialsPage: page }) => ({ default: page })),
+);
+const BudgetsPage = lazy(() =>
+  import("./pages/budgets/budgets.tsx").then(({ BudgetsPage: page }) => ({ default: page })),
+);
+const DevicePage = lazy(() => import("./pages/device.tsx").then(({ DevicePage: page }) => ({ default: page })));
+const EgressPage = lazy(() => import("./pages/egress/egress.tsx").then(({ EgressPage: page }) => ({ default: page })));
+const FailedPage = lazy(() => import("./pages/failed.tsx").then(({ FailedPage: page }) => ({ default: page })));
+const FleetPage = lazy(() => import("./pages/fleet/fleet.tsx").then(({ FleetPage: page }) => ({ default: page })));
+const KeysPage = lazy(() => import("./pages/api-keys.tsx").then(({ KeysPage: page }) => ({ default: page })));
+const MembersPage = lazy(() =>
+  import("./pages/members/members.tsx").then(({ MembersPage: page }) => ({ default: page })),
+);
+const SettingsPage = lazy(() => import("./pages/settings.tsx").then(({ SettingsPage: page }) => ({ default: page })));
+const UploadsPage = lazy(() => import("./pages/uploads.tsx").then(({ UploadsPage: page }) => ({ default: page })));
+const UsagePage = lazy(() => import("./pages/usage.tsx").then(({ UsagePage: page }) => ({ default: page })));
+const VersionPage = lazy(() => import("./pages/version.tsx").then(({ VersionPage: page }) => ({ default: page })));
+const EndpointPage = lazy(() =>
+  import("./pages/webhooks/endpoint.tsx").then(({ EndpointPage: page }) => ({ default: page })),
+);
+const WebhooksPage = lazy(() =>
+  import("./pages/webhooks/webhooks.tsx").then(({ WebhooksPage: page }) => ({ default: page })),
+);
+const SchedulePage = lazy(() =>
+  import("./pages/schedules/schedule.tsx").then(({ SchedulePage: page }) => ({ default: page })),
+);
+const SchedulesPage = lazy(() =>
+  import("./pages/schedules/schedules.tsx").then(({ SchedulesPage: page }) => ({ default: page })),
+);
+const BatchPage = lazy(() => import("./pages/batches/batch.tsx").then(({ BatchPage: page }) => ({ default: page })));
+const BatchesPage = lazy(() =>
+  import("./pages/batches/batches.tsx").then(({ BatchesPage: page }) => ({ default: page })),
+);
 
 interface Group {
   readonly label: string;
@@ -58,10 +80,13 @@ const groups: readonly Group[] = [
       { key: "c", to: "/credentials", label: "Credentials" },
       { key: "e", to: "/egress", label: "Egress" },
       { key: "k", to: "/keys", label: "API keys" },
+      { key: "i", to: "/uploads", label: "Uploaded files" },
+      { key: "l", to: "/audit", label: "Audit log" },
+      { key: "o", to: "/settings", label: "Settings" },
     ],
   },
 ];
-const adminPlaces = ["/failed", "/budgets", "/webhooks", "/members", "/credentials", "/egress", "/keys"];
+const adminPlaces = ["/failed", "/budgets", "/webhooks", "/members", "/credentials", "/egress", "/keys", "/audit"];
 const operators: Group = { label: "Operators", places: [{ key: "f", to: "/fleet", label: "Fleet" }] };
 
 export function App() {
@@ -78,8 +103,7 @@ export function App() {
 
 function Frame({ account, onSignedOut }: { readonly account: Account; readonly onSignedOut: () => void }) {
   const route = useRoute();
-  const { member, organization, isAdmin, isOperator } = account;
-  const { name } = organization;
+  const { isAdmin, isOperator } = account;
   const leave = useAction(async () => {
     await signOut(account);
     onSignedOut();
@@ -92,31 +116,62 @@ function Frame({ account, onSignedOut }: { readonly account: Account; readonly o
       <a className="skip" href="#main">
         Skip to the page
       </a>
-      <nav aria-label="Pages">
-        <span className="brand">Dari</span>
-        <span className="organization" title={name}>
-          {name}
-        </span>
-        {shown.map((group) => (
-          <Places key={group.label} group={group} route={route} />
-        ))}
-        <span className="space" />
-        {member && (
-          <span className="faint clip" title={member.email}>
-            {member.email}
-          </span>
-        )}
-        <span className="faint">release {account.release ?? "unknown"}</span>
+      <Navigation account={account} shown={shown} route={route}>
         <ErrorNote error={leave.error} />
         <button type="button" className="quiet" onClick={leave.run}>
           Sign out
         </button>
-      </nav>
+      </Navigation>
       <main id="main" ref={main} tabIndex={-1}>
-        <Shown route={route} />
+        <Suspense fallback={<Loading />}>
+          <Shown route={route} />
+        </Suspense>
       </main>
-      <Shortcuts places={places} />
+      <Shortcuts places={places} onSignOut={leave.run} />
     </div>
+  );
+}
+
+interface NavigationProps {
+  readonly account: Account;
+  readonly shown: readonly Group[];
+  readonly route: Route;
+  /** What follows the pages. */
+  readonly children: ReactNode;
+}
+
+/** In a narrow window, a button opens it. */
+function Navigation({ account: { member, organization, release }, shown, route, children }: NavigationProps) {
+  const { name } = organization;
+  const [isMenuOpen, setMenuOpen] = useState(false);
+  const place = route.path.join("/");
+  useEffect(() => setMenuOpen(false), [place]);
+  return (
+    <nav aria-label="Pages" className={isMenuOpen ? "open" : undefined}>
+      <span className="brand">Dari</span>
+      <span className="organization" title={name}>
+        {name}
+      </span>
+      <button
+        type="button"
+        className="menu"
+        aria-expanded={isMenuOpen}
+        onClick={() => setMenuOpen((wasOpen) => !wasOpen)}
+      >
+        Menu
+      </button>
+      {shown.map((group) => (
+        <Places key={group.label} group={group} route={route} />
+      ))}
+      <span className="space" />
+      {member && (
+        <span className="faint clip" title={member.email}>
+          {member.email}
+        </span>
+      )}
+      <span className="faint">release {release ?? "unknown"}</span>
+      {children}
+    </nav>
   );
 }
 
@@ -170,6 +225,9 @@ function Shown({ route }: { readonly route: Route }) {
   if (noun === "keys") return <KeysPage />;
   if (noun === "failed") return <FailedPage query={route.query} />;
   if (noun === "usage") return <UsagePage />;
+  if (noun === "uploads") return <UploadsPage />;
+  if (noun === "audit") return <AuditPage />;
+  if (noun === "settings") return <SettingsPage />;
   if (noun === "device") return <DevicePage query={route.query} />;
   if (noun === "members") return <MembersPage />;
   if (noun === "budgets") return <BudgetsPage />;

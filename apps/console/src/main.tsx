@@ -10,6 +10,8 @@ import "./style/parts.css";
 import "./style/pages.css";
 import "./style/forms.css";
 import "./style/data.css";
+import "./style/lists.css";
+import "./style/rich.css";
 
 makeStreamsIterable();
 const root = document.getElementById("root");

@@ -7,10 +7,23 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { createClient, type Client } from "@dari/client";
 import { describeWith } from "@dari/testkit";
 import type { Browser } from "playwright-core";
-import { openConsole, signIn, startBrowser } from "../src/browser.ts";
+import { inspect, openConsole, signIn, startBrowser } from "../src/browser.ts";
 import { machineEnvironment } from "../src/config.ts";
+import { deploy, manifestFile } from "../src/conversation.ts";
 import { checkout } from "../src/program.ts";
 import { startStandalone, type StandaloneProcess } from "../src/standalone-process.ts";
+
+/** Answers with a table, code and HTML. */
+const markdownAgent = {
+  ...manifestFile({ name: "accountant", entrypoint: "agent.mjs:agent" }),
+  "agent.mjs": `export async function agent(prompt, context) {
+    console.log("comparing");
+    console.error("WARNING: one invoice has no date");
+    return "## Result\\n\\n| invoice | sum |\\n| --- | ---: |\\n| 7 | 12.50 |\\n\\n" +
+      "- [x] **checked**\\n- [ ] paid\\n\\n" +
+      "\`\`\`js\\nconst sum = 12.5; // euros\\n\`\`\`\\n\\n<b>no HTML</b> <script>alert(1)</script>";
+  }`,
+};
 
 describeWith("chromium", "the console every day", ({ command }) => {
   let platform: StandaloneProcess;
@@ -45,5 +58,49 @@ describeWith("chromium", "the console every day", ({ command }) => {
     await other.getByRole("button", { name: "Sign in" }).click();
     expect(await other.getByRole("alert").innerText()).toContain("no longer works");
     await other.context().close();
+  });
+
+  test("a session is found by its words, with Ctrl-K and in the list, which updates itself", async () => {
+    const { page } = await openConsole(browser, platform.apiUrl);
+    await signIn(page, platform.apiKey);
+    const { agentId } = await deploy({ ...platform, client }, markdownAgent);
+    await page.goto(`${platform.apiUrl}/console/sessions`);
+    await page.getByRole("heading", { name: "No sessions yet" }).waitFor();
+    const session = await client.createSession(agentId);
+    await client.sendMessage(session.id, { parts: [{ type: "text", text: "Compare the two invoices" }] });
+    const row = page.getByRole("row", { name: /Compare the two invoices/ });
+    await row.getByText("completed").waitFor();
+    await page.goto(`${platform.apiUrl}/console/sessions?started_by=caller&q=INVOICES`);
+    await row.waitFor();
+    await page.getByRole("button", { name: "Save this filter" }).click();
+    await page.getByLabel("Name").fill("invoices");
+    await page.getByRole("button", { name: "Save", exact: true }).click();
+    await page.reload();
+    await page.getByRole("link", { name: "invoices", exact: true }).waitFor();
+    expect(await inspect(page, "sessions-found")).toEqual([]);
+    await page.keyboard.press("Control+k");
+    await page.keyboard.type("two invoices");
+    await page.getByRole("option", { name: /Compare the two invoices/ }).waitFor();
+    expect(await inspect(page, "palette")).toEqual([]);
+    await page.getByRole("option", { name: /Compare the two invoices/ }).click();
+    await page.getByRole("cell", { name: "12.50" }).waitFor();
+    expect(await page.locator(".markdown b, .markdown script").count()).toBe(0);
+    expect(await inspect(page, "session-markdown")).toEqual([]);
+    await page.setViewportSize({ width: 390, height: 844 });
+    await page.getByRole("button", { name: "Menu" }).click();
+    await page.getByRole("link", { name: "Settings" }).click();
+    await page.getByRole("table", { name: "Limits" }).waitFor();
+    expect(await inspect(page, "settings-narrow")).toEqual([]);
+    for (const place of ["agents", `agents/${agentId}`, "sessions", "uploads", "audit"]) {
+      await page.goto(`${platform.apiUrl}/console/${place}`);
+      await page.getByRole("heading", { level: 1 }).waitFor();
+      await page.locator(".loading").first().waitFor({ state: "detached" });
+      const name = place.replace(agentId, "one").replace("/", "-");
+      expect([place, await inspect(page, `${name}-narrow`)]).toEqual([place, []]);
+      await page.setViewportSize({ width: 1360, height: 860 });
+      expect([place, await inspect(page, `${name}-filled`)]).toEqual([place, []]);
+      await page.setViewportSize({ width: 390, height: 844 });
+    }
+    await page.context().close();
   });
 });

@@ -299,9 +299,9 @@ describeWith("chromium", "the console", ({ command }) => {
     const form = page.getByRole("form", { name: "What the agent asks for" });
     await form.getByText("Shall I send it?").waitFor();
     expect(await inspect(page, "session-asked")).toEqual([]);
-    await form.getByLabel("Are you sure?").selectOption("yes");
+    await form.getByText("Are you sure?").waitFor();
     await form.getByLabel("note").fill("but slowly");
-    await form.getByRole("button", { name: "Answer" }).click();
+    await form.getByRole("button", { name: "Approve" }).click();
     await page.getByText("You decided: true, but slowly").waitFor();
     await form.waitFor({ state: "detached" });
     await page.getByRole("link", { name: "Details of this message" }).click();

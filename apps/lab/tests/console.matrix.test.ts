@@ -106,7 +106,7 @@ describeWith("chromium", "the console", ({ command }) => {
     talk = page.url();
     const file = { name: "ticket.txt", mimeType: "text/plain", buffer: Buffer.from("charged twice\n") };
     await page.getByLabel("Files to attach").setInputFiles(file);
-    await page.keyboard.press("m");
+    // A new session has the focus in the message field.
     await page.keyboard.type("Draft a reply");
     await page.keyboard.press("Enter");
     // Text that is typed while a message is being sent is the next message.
@@ -119,12 +119,14 @@ describeWith("chromium", "the console", ({ command }) => {
     await page.getByText("You said: Draft a reply", { exact: true }).waitFor();
     await page.getByText("output/", { exact: true }).click();
     await page.getByRole("button", { name: "reply.md" }).click();
-    await page.getByRole("region", { name: "Content of reply.md" }).getByText("# Reply").waitFor();
-    await page.getByText("Diff", { exact: true }).click();
-    await page.getByRole("region", { name: "Diff" }).getByText("+# Reply").waitFor();
+    await page.getByRole("region", { name: "Content of reply.md" }).getByText("Reply", { exact: true }).waitFor();
     const download = page.waitForEvent("download");
     await page.getByRole("button", { name: "Download", exact: true }).click();
     expect((await download).suggestedFilename()).toBe("reply.md");
+    expect(await inspect(page, "session-file")).toEqual([]);
+    await page.keyboard.press("Escape");
+    await page.getByText("Diff", { exact: true }).click();
+    await page.getByRole("region", { name: "Diff" }).getByText("+# Reply").waitFor();
     expect(await inspect(page, "session")).toEqual([]);
   });
 
@@ -281,7 +283,7 @@ describeWith("chromium", "the console", ({ command }) => {
     await page.getByRole("link", { name: "waits" }).waitFor();
     await page.keyboard.press("Escape");
     await page.keyboard.press("/");
-    await page.keyboard.type("team=red");
+    await page.keyboard.type("nobody said this");
     await page.keyboard.press("Enter");
     await page.getByRole("heading", { name: "No session matches" }).waitFor();
     await page.keyboard.press("Escape");

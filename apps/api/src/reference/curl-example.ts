@@ -21,7 +21,7 @@ export function curlExample({ method, path, operation }: ReferenceRoute, documen
 }
 
 /** Returns the minimal valid value: only required fields. */
-function exampleOf(schema: Schema, document: ReferenceDocument, depth = 0): unknown {
+export function exampleOf(schema: Schema, document: ReferenceDocument, depth = 0): unknown {
   const name = schemaName(schema);
   if (name !== undefined) return depth > depthMax ? null : exampleOf(document.schemas[name] ?? {}, document, depth + 1);
   if ("const" in schema) return schema["const"];

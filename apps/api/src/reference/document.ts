@@ -29,6 +29,8 @@ export interface Operation {
 export interface ReferenceRoute {
   readonly method: string;
   readonly path: string;
+  /** Other paths of the same operation. */
+  readonly aliases: readonly string[];
   readonly operation: Operation;
 }
 
@@ -47,22 +49,32 @@ interface OpenApiDocument {
   readonly components: { readonly schemas: Readonly<Record<string, Schema>> };
 }
 
-/** Reads a document of `buildOpenApi`, so its shape is known. */
+const aliasStart = /^\/v1\/deployments(?=\/|$)/;
+const agentsStart = "/v1/agents";
+
+/** What newcomers call first. The other tags follow in the document's order. */
+const firstTags = ["agents", "sessions", "messages"];
+
+/** Reads a document of `buildOpenApi`, so its shape is known. A path below an alias is listed with its operation. */
 export function readDocument(made: object): ReferenceDocument {
   const document = made as OpenApiDocument;
-  const groups = new Map<string, ReferenceRoute[]>();
-  for (const [path, item] of Object.entries(document.paths)) {
+  const groups = new Map<string, readonly ReferenceRoute[]>(firstTags.map((tag) => [tag, []]));
+  const { paths } = document;
+  const isAlias = (path: string): boolean => path.replace(aliasStart, agentsStart) in paths && aliasStart.test(path);
+  for (const [path, item] of Object.entries(paths)) {
+    if (isAlias(path)) continue;
+    const alias = path.replace(/^\/v1\/agents(?=\/|$)/, "/v1/deployments");
+    const aliases = alias !== path && alias in paths ? [alias] : [];
     for (const [method, operation] of Object.entries(item)) {
       const tag = operation.tags[0] ?? "other";
       const group = groups.get(tag) ?? [];
-      group.push({ method: method.toUpperCase(), path, operation });
-      groups.set(tag, group);
+      groups.set(tag, [...group, { method: method.toUpperCase(), path, aliases, operation }]);
     }
   }
   return {
     title: document.info.title,
     serverUrl: document.servers[0]?.url ?? "",
-    groups,
+    groups: new Map([...groups].filter(([, routes]) => routes.length > 0)),
     schemas: document.components.schemas,
   };
 }

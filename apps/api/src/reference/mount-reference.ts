@@ -6,7 +6,7 @@ import type { Control } from "@dari/control/context";
 import type { Express } from "express";
 import { refuseUnknownMethod } from "../http/errors.ts";
 import { readDocument } from "./document.ts";
-import { renderReference, searchScript } from "./render.ts";
+import { pageScript, renderReference } from "./render.ts";
 
 const cachedSeconds = 300;
 
@@ -20,7 +20,7 @@ export function mountReference(app: Express, control: Control): void {
     known = { serverUrl, json: JSON.stringify(document), page: renderReference(readDocument(document)) };
     return known;
   };
-  const scriptHash = createHash("sha256").update(searchScript).digest("base64");
+  const scriptHash = createHash("sha256").update(pageScript).digest("base64");
 
   app.get("/openapi.json", (_request, response) => {
     response.locals["route"] = "/openapi.json";
@@ -34,6 +34,8 @@ export function mountReference(app: Express, control: Control): void {
       "cache-control": `public, max-age=${cachedSeconds}`,
       "content-security-policy":
         `default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${scriptHash}'; ` +
+        // Calls that a person tries go to this origin, with the cookie of the console's sign-in.
+        "connect-src 'self'; " +
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     });
     response.type("html").send(reference().page);

@@ -1,12 +1,13 @@
 // Renders the reference page: one document that loads nothing. It is readable without scripts; the script only
-// searches.
+// searches, and sends calls that a person tries.
 
 import type { Operation, Parameter, ReferenceDocument, ReferenceRoute, Schema } from "./document.ts";
 import { curlExample } from "./curl-example.ts";
 import { escapeHtml, renderSchema } from "./render-schema.ts";
+import { renderTry, tryScript } from "./render-try.ts";
 
 /** Hides the operations that do not contain all words of the search. `/` focuses the field. */
-export const searchScript = `
+const searchScript = `
 const field = document.querySelector("#search");
 const routes = [...document.querySelectorAll("article")].map((element) => [element, element.dataset.words]);
 const groups = [...document.querySelectorAll("section[data-group]")];
@@ -29,6 +30,9 @@ document.addEventListener("keydown", (event) => {
 search();
 `;
 
+/** The only script of the page. */
+export const pageScript = searchScript + tryScript;
+
 /** Everything from the document is escaped. */
 export function renderReference(document: ReferenceDocument): string {
   const groups = [...document.groups].map(([tag, routes]) => renderGroup(tag, routes, document));
@@ -49,7 +53,8 @@ ${[...document.groups].map(([tag, routes]) => renderLinks(tag, routes)).join("\n
 </nav>
 <main>
 <p>All paths are at <code>${escapeHtml(document.serverUrl)}</code>. Send an API key as
-<code>Authorization: Bearer dari_…</code>. The same reference as OpenAPI: <code>/openapi.json</code>.</p>
+<code>Authorization: Bearer dari_…</code>. A browser that is signed in to the console can
+try calls here. The same reference as OpenAPI: <code>/openapi.json</code>.</p>
 <p id="none" role="status" hidden>No route contains all of these words.</p>
 ${groups.join("\n")}
 <section id="schemas">
@@ -57,7 +62,7 @@ ${groups.join("\n")}
 ${Object.entries(document.schemas).map(renderNamedSchema).join("\n")}
 </section>
 </main>
-<script>${searchScript}</script>
+<script>${pageScript}</script>
 </body>
 </html>
 `;
@@ -79,16 +84,24 @@ function renderGroup(tag: string, routes: readonly ReferenceRoute[], document: R
 
 function renderRoute(route: ReferenceRoute, document: ReferenceDocument): string {
   const { method, path, operation } = route;
-  const words = [method, path, operation.operationId, operation.summary, ...operation.tags].join(" ").toLowerCase();
+  const words = [method, path, ...route.aliases, operation.operationId, operation.summary, ...operation.tags]
+    .join(" ")
+    .toLowerCase();
   return `<article id="${escapeHtml(operation.operationId)}" data-words="${escapeHtml(words)}">
 <h3><span class="method">${escapeHtml(method)}</span> <code>${escapeHtml(path)}</code></h3>
 <p>${escapeHtml(operation.summary)}</p>
-<p class="meta">${describePermission(operation)} · <code>${escapeHtml(operation.operationId)}</code></p>
+<p class="meta">${describePermission(operation)} · <code>${escapeHtml(operation.operationId)}</code>
+${renderAliases(route)}</p>
 ${renderParameters(operation.parameters ?? [])}
 ${renderBody(operation)}
 ${renderResponses(operation)}
 <details><summary>curl</summary><pre><code>${escapeHtml(curlExample(route, document))}</code></pre></details>
+${renderTry(route, document)}
 </article>`;
+}
+
+function renderAliases({ aliases }: ReferenceRoute): string {
+  return aliases.map((path) => ` · also at <code>${escapeHtml(path)}</code>`).join("");
 }
 
 function describePermission(operation: Operation): string {
@@ -152,6 +165,8 @@ article h3 { margin: .5rem 0; overflow-wrap: anywhere } h4 { margin: .75rem 0 .2
 .meta { color: light-dark(#555, #aab); font-size: .9rem }
 table { border-collapse: collapse; width: 100%; font-size: .9rem } caption { text-align: left; font-weight: bold }
 td { border-top: 1px solid var(--line); padding: .25rem .5rem .25rem 0; vertical-align: top }
+form label { display: block; font-size: .85rem; margin: .4rem 0 } textarea { width: 100%; box-sizing: border-box;
+  font: .85rem/1.4 ui-monospace, monospace }
 pre { overflow: auto; padding: .75rem; border: 1px solid var(--line); border-radius: .25rem }
 ul.fields { margin: .25rem 0; padding-left: 1rem; list-style: none; border-left: 1px solid var(--line) }
 @media (max-width: 50rem) { body { display: block } nav { position: static; height: auto; border: 0 } }

@@ -100,7 +100,33 @@ export function useReloadWhile<Row>(
   }, [isChanging, everyMs, rows, error, reload]);
 }
 
+/**
+ * Loads a list again, `everyMs` after the previous answer, while the page is visible. One open page costs the platform
+ * one query for each answer.
+ */
+export function useLive<Row>(everyMs: number, { rows, error, reload }: LoadedList<Row>): void {
+  useEffect(() => {
+    if (error !== undefined && !isPassing(error)) return;
+    let timer = setTimeout(look, everyMs);
+    function look(): void {
+      if (document.visibilityState === "visible") reload();
+    }
+    // A page that becomes visible again is old, so it does not wait.
+    const onShown = (): void => {
+      clearTimeout(timer);
+      timer = setTimeout(look, 0);
+    };
+    document.addEventListener("visibilitychange", onShown);
+    return () => {
+      clearTimeout(timer);
+      document.removeEventListener("visibilitychange", onShown);
+    };
+  }, [everyMs, rows, error, reload]);
+}
+
 const pageRows = 50;
+/** Calls for one page. A search can find nothing in several answers. */
+const callsMax = 10;
 
 /** Loads a list page by page. Going back shows the earlier rows at once, while they are loaded again. */
 export function useList<Row>(key: string, load: (page: PageQuery) => Promise<Page<Row>>): LoadedList<Row> {
@@ -149,11 +175,13 @@ async function loadPages<Row>(load: (page: PageQuery) => Promise<Page<Row>>, cou
   const rows: Row[] = [];
   const wanted = count * pageRows;
   let after: string | null = null;
+  let calls = 0;
   do {
     const limit = Math.min(wanted - rows.length, limits.listLimitMax);
     const page: Page<Row> = await load(after === null ? { limit } : { limit, after });
     rows.push(...page.data);
     after = page.next;
-  } while (after !== null && rows.length < wanted);
+    calls += 1;
+  } while (after !== null && rows.length < wanted && calls < callsMax * count);
   return { rows, pages: count, hasMore: after !== null };
 }

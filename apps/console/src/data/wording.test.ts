@@ -61,9 +61,15 @@ test("an address is read as the path below /console, also a broken one", () => {
 });
 
 test("a diff's heads are not taken for its changes", () => {
-  const patch = "diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-old\n+new\n same\n";
-  const kinds = readDiff(patch).map(({ kind }) => kind);
-  expect(kinds).toEqual(["file", "file", "file", "hunk", "removed", "added", "kept"]);
+  const first = "diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-old\n+new\n--- a rule\n same\n";
+  const second = "diff --git a/b c.txt b/b c.txt\ndeleted file mode 100644\n";
+  const files = readDiff(first + second);
+  expect(files).toMatchObject([
+    { name: "x", added: 1, removed: 2 },
+    { name: "b c.txt", added: 0, removed: 0 },
+  ]);
+  const kinds = files.map(({ lines }) => lines.map(({ kind }) => kind));
+  expect(kinds).toEqual([["hunk", "removed", "added", "removed", "kept"], ["file"]]);
 });
 
 test.each([

@@ -1,7 +1,7 @@
 // All agents of the organization.
 
 import { useAccount } from "../data/account.ts";
-import { useList } from "../data/load.ts";
+import { useList, useLive } from "../data/load.ts";
 import { Id } from "../parts/copyable.tsx";
 import { shortId } from "../data/format.ts";
 import { Link } from "../parts/link.tsx";
@@ -10,9 +10,13 @@ import { Page } from "../parts/page.tsx";
 import { Table } from "../parts/table.tsx";
 import { Ago } from "../parts/time.tsx";
 
+/** Pause between two answers while the page is visible, in milliseconds. */
+const updateEveryMs = 3_000;
+
 export function AgentsPage() {
   const { client } = useAccount();
   const list = useList("agents", (page) => client.listAgents(page));
+  useLive(updateEveryMs, list);
   return (
     <Page title="Agents">
       <Table

@@ -13,7 +13,7 @@ import { addEvent, emptyTranscript, type Attempt, type Turn } from "../data/tran
 import { CopyButton, Id } from "../parts/copyable.tsx";
 import { Head } from "../parts/head.tsx";
 import { Link } from "../parts/link.tsx";
-import { Log } from "../parts/log.tsx";
+import { LogView } from "../parts/log-view.tsx";
 import { ErrorNote, Loading } from "../parts/notes.tsx";
 import { Page, Pending } from "../parts/page.tsx";
 import { Status } from "../parts/status.tsx";
@@ -196,16 +196,21 @@ interface LogsProps {
 
 function Logs({ messageId, version, isGrowing }: LogsProps) {
   const { client } = useAccount();
-  const { value, error, reload } = useLoaded(messageId, (signal) => client.messageLogs(messageId, { signal }), {
-    againAfterMs: () => (isGrowing ? readLogsEveryMs : undefined),
-  });
+  const { value, error, reload } = useLoaded(
+    messageId,
+    (signal) => client.messageLogs(messageId, { signal, timestamps: true }),
+    {
+      againAfterMs: () => (isGrowing ? readLogsEveryMs : undefined),
+    },
+  );
   useReloadOn(version, reload);
   if (value === undefined && error === undefined) return <Loading />;
   return (
     <>
       <ErrorNote error={error} retry={reload} />
-      {value !== undefined && (
-        <Log text={value} label="Logs" empty="The agent has printed nothing." isGrowing={isGrowing} />
+      {value === "" && <p className="faint">The agent has printed nothing.</p>}
+      {value !== undefined && value !== "" && (
+        <LogView text={value} filename={`${messageId}.log`} isGrowing={isGrowing} />
       )}
     </>
   );

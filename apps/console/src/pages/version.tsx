@@ -1,5 +1,6 @@
 // One version: its live build log, and its dari.yml.
 
+import type { VersionRecord } from "@dari/contract";
 import { useEffect, useState } from "react";
 import { useAccount } from "../data/account.ts";
 import { useAgentNames } from "../data/agents.ts";
@@ -9,6 +10,8 @@ import { Log } from "../parts/log.tsx";
 import { ErrorNote, Loading } from "../parts/notes.tsx";
 import { Page, Pending } from "../parts/page.tsx";
 import { Status } from "../parts/status.tsx";
+import { Source } from "./agent/agent.tsx";
+import { SourceDiff } from "./agent/source-diff.tsx";
 
 /** How often a version is loaded again while it is built, in milliseconds. */
 const lookEveryMs = 1_000;
@@ -40,11 +43,20 @@ export function VersionPage({ agentId, versionId }: VersionProps) {
         </p>
       ))}
       <dl className="properties">
+        {Object.keys(version.value.metadata).length > 0 && (
+          <>
+            <dt>Source</dt>
+            <dd>
+              <Source of={version.value.metadata} />
+            </dd>
+          </>
+        )}
         <dt>Connects to</dt>
         <dd>
           <AgentHosts manifest={manifest} />
         </dd>
       </dl>
+      <Since agentId={agentId} version={version.value} />
       <h2>Build log</h2>
       <ErrorNote error={log.error ?? version.error} />
       {/* What stands below waits for it: it would be pushed down. */}
@@ -88,4 +100,15 @@ function useBuildLog(versionId: string): { readonly text: string | undefined; re
     return () => leaving.abort();
   }, [client, versionId]);
   return { text, error };
+}
+
+/** What changed in the source since the version before, if there is one. */
+function Since({ agentId, version }: { readonly agentId: string; readonly version: VersionRecord }) {
+  const { client } = useAccount();
+  const { value } = useLoaded(`before ${version.id}`, async (signal) => {
+    const { data } = await client.listVersions(agentId, { limit: 1, after: version.id }, { signal });
+    return { before: data[0] };
+  });
+  if (value?.before === undefined) return null;
+  return <SourceDiff agentId={agentId} from={value.before} to={version} />;
 }

@@ -32,12 +32,14 @@ export function Filter<Value extends string>({ label, values, value, onChange }:
 interface TextFilterProps {
   readonly label: string;
   readonly placeholder: string;
+  /** False if the shortcut / leads to another field of the page (default: true). */
+  readonly isMain?: boolean;
   readonly value: string;
   /** Called when Enter is pressed, and when the field is cleared. */
   readonly onChange: (value: string) => void;
 }
 
-export function TextFilter({ label, placeholder, value, onChange }: TextFilterProps) {
+export function TextFilter({ label, placeholder, isMain = true, value, onChange }: TextFilterProps) {
   const [draft, setDraft] = useState(value);
   useEffect(() => setDraft(value), [value]);
   const change = (text: string): void => {
@@ -48,7 +50,7 @@ export function TextFilter({ label, placeholder, value, onChange }: TextFilterPr
     <label>
       {label}
       <input
-        data-search
+        data-search={isMain ? "" : undefined}
         type="search"
         placeholder={placeholder}
         value={draft}

@@ -4,11 +4,12 @@ import { useId, useLayoutEffect, useRef, useState, type ReactNode } from "react"
 
 interface DialogProps {
   readonly title: string;
+  readonly className?: string;
   readonly onClose: () => void;
   readonly children: ReactNode;
 }
 
-export function Dialog({ title, onClose, children }: DialogProps) {
+export function Dialog({ title, className, onClose, children }: DialogProps) {
   const element = useRef<HTMLDialogElement>(null);
   const titleId = useId();
   // Close the dialog before it is removed, so that the browser restores the focus.
@@ -18,7 +19,7 @@ export function Dialog({ title, onClose, children }: DialogProps) {
     return () => shown?.close();
   }, []);
   return (
-    <dialog ref={element} aria-labelledby={titleId} onClose={onClose}>
+    <dialog ref={element} className={className} aria-labelledby={titleId} onClose={onClose}>
       <h2 id={titleId}>{title}</h2>
       {children}
     </dialog>

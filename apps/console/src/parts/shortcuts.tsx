@@ -1,20 +1,16 @@
-// Shortcuts, except in fields: j and k move in a list, g and a letter open a page, / opens the search.
+// Shortcuts: Ctrl-K opens the palette. Outside of fields, j and k move in a list, g and a letter open a page, and /
+// opens the search.
 
-import { useEffect, useState } from "react";
+import { lazy, Suspense, useEffect, useState } from "react";
 import { goTo } from "../data/route.ts";
 import { Dialog } from "./dialog.tsx";
-
-export interface Place {
-  /** The second key, after g. */
-  readonly key: string;
-  readonly to: string;
-  readonly label: string;
-}
+import type { Place } from "./place.ts";
 
 /** How long a shortcut waits for its second key, in milliseconds. */
 const pairMs = 1_200;
 
 const others = [
+  ["Ctrl K", "search pages, agents, sessions and actions"],
   ["j, k", "next and previous row; Enter opens it"],
   ["/", "to the search or filter"],
   ["m", "to the message field"],
@@ -22,12 +18,25 @@ const others = [
   ["?", "this list"],
 ] as const;
 
-export function Shortcuts({ places }: { readonly places: readonly Place[] }) {
+const Palette = lazy(() => import("./palette.tsx"));
+
+interface ShortcutsProps {
+  readonly places: readonly Place[];
+  readonly onSignOut: () => void;
+}
+
+export function Shortcuts({ places, onSignOut }: ShortcutsProps) {
   const [isShown, setShown] = useState(false);
+  const [hasPalette, setPalette] = useState(false);
   useEffect(() => {
     let pairedAt = -Infinity;
     const onKey = (event: KeyboardEvent): void => {
       if (event.key === "Escape" && isField(event.target)) (event.target as HTMLElement).blur();
+      if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey) {
+        event.preventDefault();
+        if (document.querySelector("dialog[open]") === null) setPalette(true);
+        return;
+      }
       if (event.metaKey || event.ctrlKey || event.altKey || isField(event.target)) return;
       if (document.querySelector("dialog[open]") !== null) return;
       const isSecond = performance.now() - pairedAt < pairMs;
@@ -41,6 +50,13 @@ export function Shortcuts({ places }: { readonly places: readonly Place[] }) {
     document.addEventListener("keydown", onKey);
     return () => document.removeEventListener("keydown", onKey);
   }, [places]);
+  if (hasPalette) {
+    return (
+      <Suspense fallback={null}>
+        <Palette places={places} onSignOut={onSignOut} onClose={() => setPalette(false)} />
+      </Suspense>
+    );
+  }
   if (!isShown) return null;
   return (
     <Dialog title="Keys" onClose={() => setShown(false)}>

@@ -28,7 +28,8 @@ export function Table<Row>({ label, list, columns, keyOf, empty }: TableProps<Ro
   const { rows, error, more, reload } = list;
   if (error !== undefined && rows === undefined) return <ErrorNote error={error} retry={reload} />;
   if (rows === undefined) return <Loading />;
-  if (rows.length === 0) return <>{empty}</>;
+  if (rows.length === 0 && more === undefined) return <>{empty}</>;
+  if (rows.length === 0) return <SearchOn more={more} />;
   return (
     <>
       <ErrorNote error={error} retry={reload} />
@@ -60,6 +61,18 @@ export function Table<Row>({ label, list, columns, keyOf, empty }: TableProps<Ro
         </button>
       )}
     </>
+  );
+}
+
+/** Nothing was found in the newest rows. */
+function SearchOn({ more }: { readonly more: (() => void) | undefined }) {
+  return (
+    <div className="empty">
+      <h2>Nothing found so far</h2>
+      <button type="button" onClick={more}>
+        Search further
+      </button>
+    </div>
   );
 }
 

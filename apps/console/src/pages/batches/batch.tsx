@@ -1,13 +1,14 @@
 // One batch: the results of its first messages so far, and its sessions.
 
-import type { BatchSessionRecord, SessionBatchRecord } from "@dari/contract";
+import type { BatchSessionRecord, MessagesRetried, SessionBatchRecord } from "@dari/contract";
 import { messageMachine } from "@dari/domain";
 import { useState } from "react";
 import { useAccount } from "../../data/account.ts";
 import { useAction } from "../../data/action.ts";
 import { useAgentNames } from "../../data/agents.ts";
-import { countText, sessionsText, shortId } from "../../data/format.ts";
-import { useList, useLoaded, useReloadOn } from "../../data/load.ts";
+import { countText, durationText, sessionsText, shortId } from "../../data/format.ts";
+import { useList, useLive, useLoaded, useReloadOn } from "../../data/load.ts";
+import { saveText } from "../../data/save-as.ts";
 import { Filter } from "../../parts/choice.tsx";
 import { Id } from "../../parts/copyable.tsx";
 import { ConfirmButton } from "../../parts/dialog.tsx";
@@ -21,6 +22,8 @@ import { Ago } from "../../parts/time.tsx";
 
 /** How often a batch that has not ended is loaded again, in milliseconds. */
 const lookEveryMs = 2_000;
+/** How often its sessions are loaded again, for retries. Milliseconds. */
+const updateEveryMs = 3_000;
 
 const above = { to: "/batches", label: "Batches" };
 
@@ -37,9 +40,16 @@ export function BatchPage({ batchId }: { readonly batchId: string }) {
       title={record.name ?? sessionsText(record.total)}
       beside={<Status of={record.status} />}
       above={above}
-      actions={record.status === "in_progress" && <Cancel batchId={batchId} onChanged={batch.reload} />}
+      actions={
+        <>
+          <Results batchId={batchId} />
+          {record.counts.failed > 0 && <RetryFailed batchId={batchId} onRetried={batch.reload} />}
+          {record.status === "in_progress" && <Cancel batchId={batchId} onChanged={batch.reload} />}
+        </>
+      }
     >
       <ErrorNote error={batch.error} retry={batch.reload} />
+      <Progress batch={record} />
       <Counts batch={record} />
       <dl className="properties">
         <dt>Agent</dt>
@@ -75,6 +85,68 @@ function Counts({ batch: { counts, total } }: { readonly batch: SessionBatchReco
         ([label, count]) => count > 0 && <Tile key={label} label={label} value={countText(count)} tone="wait" />,
       )}
     </Tiles>
+  );
+}
+
+/** The shares of the first messages that ended or run. */
+function Progress({ batch: { counts, total } }: { readonly batch: SessionBatchRecord }) {
+  const parts = ["completed", "failed", "cancelled", "running"] as const;
+  const ended = counts.completed + counts.failed + counts.cancelled + counts.deleted;
+  return (
+    <div
+      className="progress"
+      role="progressbar"
+      aria-label="Progress"
+      aria-valuemin={0}
+      aria-valuemax={total}
+      aria-valuenow={ended}
+    >
+      {parts.map((part) => (
+        <span key={part} className={part} style={{ width: `${(counts[part] / total) * 100}%` }} />
+      ))}
+    </div>
+  );
+}
+
+function Results({ batchId }: { readonly batchId: string }) {
+  const { client } = useAccount();
+  const download = useAction(async () => saveText(`${batchId}.jsonl`, await client.getBatchResults(batchId)));
+  return (
+    <>
+      <button type="button" onClick={download.run} disabled={download.isRunning}>
+        Download results
+      </button>
+      <ErrorNote error={download.error} />
+    </>
+  );
+}
+
+function RetryFailed({ batchId, onRetried }: { readonly batchId: string; readonly onRetried: () => void }) {
+  const { client, isAdmin } = useAccount();
+  const [done, setDone] = useState<MessagesRetried>();
+  const retry = useAction(async () => {
+    setDone(await client.retryMessages({ filter: { session_batch_id: batchId } }));
+    onRetried();
+  });
+  if (!isAdmin) return null;
+  return (
+    <>
+      <ConfirmButton
+        label="Retry failed"
+        isOff={retry.isRunning}
+        title="Retry the failed messages of this batch?"
+        says="Messages that were retried before are left out. Their usage counts again."
+        verb="Retry"
+        tone="primary"
+        onConfirm={retry.run}
+      />
+      {done && (
+        <span className="faint" role="status">
+          {done.retried.length} sent again, {done.skipped.length} skipped
+        </span>
+      )}
+      <ErrorNote error={retry.error} />
+    </>
   );
 }
 
@@ -115,6 +187,7 @@ function Sessions({ batchId, round }: SessionsProps) {
     client.listBatchSessions(batchId, { ...page, ...(status === undefined ? {} : { messageStatus: status }) }),
   );
   useReloadOn(round, list.reload);
+  useLive(updateEveryMs, list);
   return (
     <>
       <div className="section-head">
@@ -135,35 +208,46 @@ function Sessions({ batchId, round }: SessionsProps) {
 const columns = [
   { title: "Place", cell: ({ index }: BatchSessionRecord) => index + 1, isNumber: true },
   {
-    title: "Session",
-    cell: ({ session_id: id, name, message_status: status }: BatchSessionRecord) =>
+    title: "Prompt",
+    cell: ({ session_id: id, name, prompt, message_status: status }: BatchSessionRecord) =>
       status === null ? (
         <span className="faint">{name ?? shortId(id)}</span>
       ) : (
-        <Link data-row to={`/sessions/${id}`} title={id}>
-          {name ?? <code>{shortId(id)}</code>}
+        <Link data-row className="clip" to={`/sessions/${id}`} title={prompt ?? id}>
+          {name ?? prompt ?? shortId(id)}
         </Link>
       ),
   },
   {
-    title: "First message",
-    cell: ({ message_status: status, message_id: id }: BatchSessionRecord) =>
+    title: "Result",
+    cell: ({ newest_status: status, newest_message_id: id, message_id: firstId }: BatchSessionRecord) =>
       status === null ? (
         <span className="faint">deleted</span>
       ) : (
-        <Link to={`/messages/${id}`}>
-          <Status of={status} />
-        </Link>
+        <>
+          <Link to={`/messages/${id}`}>
+            <Status of={status} />
+          </Link>{" "}
+          {id !== firstId && <span className="faint">retried</span>}
+        </>
       ),
   },
   {
-    title: "Error",
-    cell: ({ error }: BatchSessionRecord) =>
-      error !== null && (
-        <>
-          <code>{error.code}</code> <span className="faint">{error.message}</span>
-        </>
+    title: "Answer",
+    cell: ({ answer, error, newest_status: status }: BatchSessionRecord) =>
+      error !== null && status === "failed" ? (
+        <span className="bad">
+          <code>{error.code}</code> {error.message}
+        </span>
+      ) : (
+        <span className="clip">{answer}</span>
       ),
+    isMinor: true,
+  },
+  {
+    title: "Took",
+    cell: ({ duration_ms: ms }: BatchSessionRecord) => (ms === null ? "" : durationText(ms)),
+    isNumber: true,
     isMinor: true,
   },
 ];

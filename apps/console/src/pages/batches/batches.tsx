@@ -4,7 +4,7 @@ import type { SessionBatchSummary } from "@dari/contract";
 import { useAccount } from "../../data/account.ts";
 import { useAgentNames } from "../../data/agents.ts";
 import { countText, shortId } from "../../data/format.ts";
-import { useList } from "../../data/load.ts";
+import { useList, useLive } from "../../data/load.ts";
 import { DialogButton } from "../../parts/dialog.tsx";
 import { Link } from "../../parts/link.tsx";
 import { Empty } from "../../parts/notes.tsx";
@@ -13,9 +13,13 @@ import { Table } from "../../parts/table.tsx";
 import { Ago } from "../../parts/time.tsx";
 import { BatchForm } from "./batch-form.tsx";
 
+/** Pause between two answers while the page is visible, in milliseconds. */
+const updateEveryMs = 3_000;
+
 export function BatchesPage() {
   const { client } = useAccount();
   const list = useList("batches", (page) => client.listSessionBatches(page));
+  useLive(updateEveryMs, list);
   const nameOf = useAgentNames();
   const add = (
     <DialogButton label="New batch" tone="primary" title="New batch">

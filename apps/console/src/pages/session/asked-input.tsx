@@ -1,7 +1,7 @@
 // An agent's question and the answer: a form if its schema is simple, else JSON.
 
 import type { MessageInput } from "@dari/contract";
-import { useState } from "react";
+import { useRef, useState } from "react";
 import { useAccount } from "../../data/account.ts";
 import { useAction } from "../../data/action.ts";
 import { buildAnswer, answerFields, type AnswerField } from "../../data/answer.ts";
@@ -34,10 +34,13 @@ interface AnswerFormProps {
 function AnswerForm({ messageId, asked, onAnswered }: AnswerFormProps) {
   const { client } = useAccount();
   const fields = answerFields(asked.schema);
+  const decision = decisionOf(fields);
   const [entered, setEntered] = useState<Readonly<Record<string, string>>>({});
   const [json, setJson] = useState("");
+  const decided = useRef("");
   const answer = useAction(async () => {
-    const value: unknown = fields === undefined ? JSON.parse(json) : buildAnswer(fields, entered);
+    const all = decision === undefined ? entered : { ...entered, [decision.name]: decided.current };
+    const value: unknown = fields === undefined ? JSON.parse(json) : buildAnswer(fields, all);
     await client.answerInput(messageId, { key: asked.key, value });
     onAnswered();
   });
@@ -49,14 +52,17 @@ function AnswerForm({ messageId, asked, onAnswered }: AnswerFormProps) {
           <code>{asked.key}</code> · expires <Ago time={asked.expires_at} />
         </span>
       </p>
-      {fields?.map((field) => (
-        <Field
-          key={field.name}
-          field={field}
-          value={entered[field.name] ?? ""}
-          onChange={(value) => setEntered({ ...entered, [field.name]: value })}
-        />
-      ))}
+      {decision !== undefined && decision.label !== decision.name && <p>{decision.label}</p>}
+      {fields
+        ?.filter((field) => field !== decision)
+        .map((field) => (
+          <Field
+            key={field.name}
+            field={field}
+            value={entered[field.name] ?? ""}
+            onChange={(value) => setEntered({ ...entered, [field.name]: value })}
+          />
+        ))}
       {fields === undefined && (
         <>
           <details>
@@ -73,12 +79,32 @@ function AnswerForm({ messageId, asked, onAnswered }: AnswerFormProps) {
       )}
       <ErrorNote error={answer.error} />
       <div className="actions">
-        <button type="submit" className="primary" disabled={answer.isRunning}>
-          Answer
-        </button>
+        {decision === undefined ? (
+          <button type="submit" className="primary" disabled={answer.isRunning}>
+            Answer
+          </button>
+        ) : (
+          (["yes", "no"] as const).map((choice) => (
+            <button
+              key={choice}
+              type="submit"
+              className={choice === "yes" ? "primary" : "danger"}
+              disabled={answer.isRunning}
+              onClick={() => void (decided.current = choice)}
+            >
+              {choice === "yes" ? "Approve" : "Reject"}
+            </button>
+          ))
+        )}
       </div>
     </Form>
   );
+}
+
+/** The only required yes-or-no field of a question. Two buttons answer it. */
+function decisionOf(fields: readonly AnswerField[] | undefined): AnswerField | undefined {
+  const choices = (fields ?? []).filter(({ kind, isRequired }) => kind === "yes_no" && isRequired);
+  return choices.length === 1 ? choices[0] : undefined;
 }
 
 interface FieldProps {

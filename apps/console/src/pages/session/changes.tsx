@@ -6,12 +6,14 @@ import { useAccount } from "../../data/account.ts";
 import { readDiff } from "../../data/diff.ts";
 import { sizeText } from "../../data/format.ts";
 import { useLoaded } from "../../data/load.ts";
+import { FileDiff } from "../../parts/file-diff.tsx";
 import { ErrorNote, Loading } from "../../parts/notes.tsx";
 
 const marks = { created: "+", modified: "~", deleted: "−" } as const;
-/** How many changed files are named, and how many lines of a diff are drawn. */
+/** How many changed files are named. */
 const filesShown = 20;
-const linesShown = 2_000;
+/** With more changed files, their diffs are folded at first. */
+const openAtMost = 3;
 
 interface ChangesProps {
   readonly messageId: string;
@@ -50,15 +52,12 @@ export function Diff({ messageId }: { readonly messageId: string }) {
   if (error !== undefined) return <ErrorNote error={error} retry={reload} />;
   if (value === undefined) return <Loading />;
   if (value === "") return <p className="faint">No text changed.</p>;
-  const lines = readDiff(value);
+  const files = readDiff(value);
   return (
-    <pre className="log diff" tabIndex={0} role="region" aria-label="Diff">
-      {lines.slice(0, linesShown).map(({ kind, text }, index) => (
-        <span key={index} className={kind}>
-          {text}
-        </span>
+    <div className="diff" role="region" aria-label="Diff">
+      {files.map((file) => (
+        <FileDiff key={file.name} file={file} isOpen={files.length <= openAtMost} />
       ))}
-      {lines.length > linesShown && <span className="faint">{`… ${lines.length - linesShown} more lines`}</span>}
-    </pre>
+    </div>
   );
 }

@@ -12,9 +12,11 @@ interface ComposerProps {
   readonly sessionId: string;
   /** True while a turn waits or runs, so that the next message waits. */
   readonly isBusy: boolean;
+  /** True in a session without messages: the field gets the focus. */
+  readonly isFirst: boolean;
 }
 
-export function Composer({ sessionId, isBusy }: ComposerProps) {
+export function Composer({ sessionId, isBusy, isFirst }: ComposerProps) {
   const { client } = useAccount();
   const [text, setText] = useState("");
   const [files, setFiles] = useState<readonly File[]>([]);
@@ -51,6 +53,7 @@ export function Composer({ sessionId, isBusy }: ComposerProps) {
       <textarea
         id="message"
         data-composer
+        autoFocus={isFirst}
         rows={3}
         placeholder="Enter sends, Shift+Enter starts a line"
         value={text}

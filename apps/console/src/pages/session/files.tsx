@@ -1,4 +1,4 @@
-// The session's workspace as a tree that opens folder by folder, with a preview of the chosen file.
+// The session's workspace as a tree that opens folder by folder.
 
 import type { DirectoryEntry } from "@dari/contract";
 import { useState } from "react";
@@ -8,17 +8,19 @@ import { sizeText } from "../../data/format.ts";
 import { useLoaded } from "../../data/load.ts";
 import { saveAs } from "../../data/save-as.ts";
 import { ErrorNote, Loading } from "../../parts/notes.tsx";
-import { Preview } from "./preview.tsx";
 
 interface FilesProps {
   readonly sessionId: string;
   /** Changes whenever the workspace may have changed. */
   readonly version: string;
+  /** The path of the file that is shown. */
+  readonly chosen: string | undefined;
+  readonly onChoose: (entry: DirectoryEntry) => void;
 }
 
-export function Files({ sessionId, version }: FilesProps) {
+export function Files(props: FilesProps) {
+  const { sessionId } = props;
   const { client } = useAccount();
-  const [chosen, setChosen] = useState<DirectoryEntry>();
   const download = useAction(async () => {
     await saveAs(`${sessionId}.zip`, await client.readWorkspace(sessionId, { format: "zip" }));
   });
@@ -31,24 +33,13 @@ export function Files({ sessionId, version }: FilesProps) {
         </button>
       </header>
       <ErrorNote error={download.error} />
-      <Folder sessionId={sessionId} path="/" version={version} chosen={chosen?.path} onChoose={setChosen} />
-      {chosen && (
-        <Preview
-          key={chosen.path}
-          sessionId={sessionId}
-          entry={chosen}
-          version={version}
-          onClose={() => setChosen(undefined)}
-        />
-      )}
+      <Folder {...props} path="/" />
     </aside>
   );
 }
 
 interface FolderProps extends FilesProps {
   readonly path: string;
-  readonly chosen: string | undefined;
-  readonly onChoose: (entry: DirectoryEntry) => void;
 }
 
 function Folder(props: FolderProps) {

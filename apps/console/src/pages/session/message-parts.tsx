@@ -4,6 +4,8 @@ import type { MessagePart } from "@dari/contract";
 import { useState } from "react";
 import { useAccount } from "../../data/account.ts";
 import { useLoaded } from "../../data/load.ts";
+import { CopyButton } from "../../parts/copyable.tsx";
+import { MarkdownText } from "../../parts/rich-text.tsx";
 import type { Step, Turn } from "../../data/transcript.ts";
 
 export function Said({ turn }: { readonly turn: Turn }) {
@@ -45,9 +47,10 @@ function Answer({ turn: { output, notes, preview, error, status } }: { readonly 
     <>
       {output.map((part, index) =>
         part.type === "text" ? (
-          <p key={index} className="said">
-            {part.text}
-          </p>
+          <div key={index} className="answer-text">
+            <MarkdownText text={part.text} />
+            <CopyButton text={part.text} of="the answer" />
+          </div>
         ) : (
           <span key={index} className="tag">
             {part.path}
@@ -59,7 +62,12 @@ function Answer({ turn: { output, notes, preview, error, status } }: { readonly 
           {note}
         </p>
       ))}
-      {isWorking && <p className={preview === "" ? "faint typing" : "said typing"}>{preview || "Working"}</p>}
+      {isWorking && preview === "" && <p className="faint typing">Working</p>}
+      {isWorking && preview !== "" && (
+        <div className="typing">
+          <MarkdownText text={preview} />
+        </div>
+      )}
       {error && (
         <p className="note bad">
           <code>{error.code}</code> {error.message}

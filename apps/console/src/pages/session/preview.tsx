@@ -9,10 +9,14 @@ import { sizeText } from "../../data/format.ts";
 import { useLoaded } from "../../data/load.ts";
 import { saveAs } from "../../data/save-as.ts";
 import { Log } from "../../parts/log.tsx";
+import { FileText, viewOf } from "../../parts/rich-text.tsx";
 import { ErrorNote, Loading } from "../../parts/notes.tsx";
 
 /** The most bytes of a preview. Larger files can only be downloaded. */
 const previewMax = 5_000_000;
+
+/** Longer texts are shown as they are. */
+const richCharsMax = 500_000;
 
 const pictures: Readonly<Record<string, string>> = {
   png: "image/png",
@@ -39,6 +43,19 @@ export function Preview({ sessionId, entry: { path, size_bytes: size }, version,
     if (!isSmall) return undefined;
     return new Response((await client.readSessionFile(sessionId, path, { signal })) as BodyInit).blob();
   });
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent): void => {
+      if (event.key === "Escape" && document.querySelector("dialog[open]") === null) onClose();
+    };
+    document.addEventListener("keydown", onKey);
+    return () => document.removeEventListener("keydown", onKey);
+  }, [onClose]);
+  // The preview takes the place of the conversation, which is shown again where it was.
+  useEffect(() => {
+    const place = scrollY;
+    scrollTo(0, 0);
+    return () => scrollTo(0, place);
+  }, []);
   return (
     <section className="preview" aria-label={`Preview of ${path}`}>
       <header>
@@ -47,7 +64,7 @@ export function Preview({ sessionId, entry: { path, size_bytes: size }, version,
           <button type="button" className="quiet" onClick={download.run} disabled={download.isRunning}>
             Download
           </button>
-          <button type="button" className="quiet" onClick={onClose} aria-label="Close the preview">
+          <button type="button" className="quiet" onClick={onClose} aria-label="Close the preview" title="Esc">
             Close
           </button>
         </span>
@@ -60,8 +77,12 @@ export function Preview({ sessionId, entry: { path, size_bytes: size }, version,
   );
 }
 
+function endingOf(name: string): string {
+  return name.slice(name.lastIndexOf(".") + 1).toLowerCase();
+}
+
 function Shown({ name, content }: { readonly name: string; readonly content: Blob }) {
-  const type = pictures[name.slice(name.lastIndexOf(".") + 1).toLowerCase()];
+  const type = pictures[endingOf(name)];
   if (type === undefined) return <Text content={content} name={name} />;
   return <Picture content={content} type={type} name={name} />;
 }
@@ -79,6 +100,7 @@ function Picture({ content, type, name }: { readonly content: Blob; readonly typ
 
 function Text({ content, name }: { readonly content: Blob; readonly name: string }) {
   const [text, setText] = useState<string>();
+  const [isRaw, setRaw] = useState(false);
   useEffect(() => {
     let isCurrent = true;
     content.text().then(
@@ -91,5 +113,25 @@ function Text({ content, name }: { readonly content: Blob; readonly name: string
   }, [content]);
   if (text === undefined) return <Loading />;
   if (text.includes("\0")) return <p className="faint">Not text. Download it to look inside.</p>;
-  return <Log text={text} label={`Content of ${name}`} empty="An empty file." />;
+  const ending = endingOf(name);
+  const view = viewOf(ending);
+  if (view === undefined || text === "" || text.length > richCharsMax)
+    return <Log text={text} label={`Content of ${name}`} empty="An empty file." />;
+  return (
+    <>
+      {view !== "code" && (
+        <label className="inline-choice">
+          <input type="checkbox" checked={isRaw} onChange={(event) => setRaw(event.target.checked)} />
+          Source
+        </label>
+      )}
+      {isRaw ? (
+        <Log text={text} label={`Content of ${name}`} />
+      ) : (
+        <div className="file-text" role="region" tabIndex={0} aria-label={`Content of ${name}`}>
+          <FileText text={text} ending={ending} view={view} />
+        </div>
+      )}
+    </>
+  );
 }

@@ -1,12 +1,12 @@
 // One session: its live conversation, the form for the next message, and its files.
 
-import type { SessionRecord } from "@dari/contract";
-import { useEffect, useState } from "react";
+import type { DirectoryEntry, SessionRecord } from "@dari/contract";
+import { useCallback, useEffect, useState } from "react";
 import { useAccount } from "../../data/account.ts";
 import { useAgentNames } from "../../data/agents.ts";
 import { useLoaded } from "../../data/load.ts";
 import { useStickToEnd } from "../../data/stick-to-end.ts";
-import type { Transcript } from "../../data/transcript.ts";
+import type { Transcript, Turn } from "../../data/transcript.ts";
 import { useTranscript, type LiveTranscript } from "../../data/use-transcript.ts";
 import { Id } from "../../parts/copyable.tsx";
 import { Link } from "../../parts/link.tsx";
@@ -15,6 +15,7 @@ import { Page, Pending } from "../../parts/page.tsx";
 import { Status } from "../../parts/status.tsx";
 import { Composer } from "./composer.tsx";
 import { Files } from "./files.tsx";
+import { Preview } from "./preview.tsx";
 import { SessionActions } from "./session-actions.tsx";
 import { TurnView } from "./turn.tsx";
 
@@ -29,6 +30,8 @@ export function SessionPage({ sessionId }: { readonly sessionId: string }) {
   const live = useTranscript(sessionId);
   const { reload, value } = session;
   const changes = changesOf(live.transcript);
+  const [chosen, setChosen] = useState<DirectoryEntry>();
+  const closePreview = useCallback(() => setChosen(undefined), []);
   // Scroll only after the page exists.
   useStickToEnd(value && live.transcript);
   // The event is newer than the record.
@@ -37,7 +40,7 @@ export function SessionPage({ sessionId }: { readonly sessionId: string }) {
   const isOpen = value.status === "idle" || value.status === "active";
   return (
     <Page
-      title={value.name ?? "Session"}
+      title={value.name ?? firstWords(live.transcript) ?? "Session"}
       beside={<Status of={live.isAway ? "reconnecting" : value.status} />}
       above={above}
       actions={<SessionActions session={value} onChanged={reload} />}
@@ -45,15 +48,22 @@ export function SessionPage({ sessionId }: { readonly sessionId: string }) {
       <Facts session={value} />
       {live.isAway ? <AwayNote /> : <ErrorNote error={live.error ?? session.error} retry={reload} />}
       <div className="session">
-        <section aria-label="Conversation">
+        {chosen && (
+          <Preview key={chosen.path} sessionId={sessionId} entry={chosen} version={changes} onClose={closePreview} />
+        )}
+        <section aria-label="Conversation" hidden={chosen !== undefined}>
           <Conversation live={live} session={value} />
           {isOpen ? (
-            <Composer sessionId={sessionId} isBusy={value.status === "active"} />
+            <Composer
+              sessionId={sessionId}
+              isBusy={value.status === "active"}
+              isFirst={value.last_message_id === null}
+            />
           ) : (
             <p className="note">This session is {value.status} and takes no more messages. A fork of it does.</p>
           )}
         </section>
-        <Files sessionId={sessionId} version={changes} />
+        <Files sessionId={sessionId} version={changes} chosen={chosen?.path} onChoose={setChosen} />
       </div>
     </Page>
   );
@@ -80,6 +90,26 @@ function Facts({ session }: { readonly session: SessionRecord }) {
       ))}
     </p>
   );
+}
+
+/** How many characters of the first message are a session's title. */
+const titleChars = 80;
+
+function firstWords({ turns }: Transcript): string | undefined {
+  const text = turns[0]?.parts.find((part) => part.type === "text")?.text.trim();
+  if (!text) return undefined;
+  return text.length <= titleChars ? text : `${text.slice(0, titleChars)}…`;
+}
+
+/** Divides turns into groups: rolled-back neighbours are one group, every other turn is its own. */
+function groupRolledBack(turns: readonly Turn[]): readonly (readonly Turn[])[] {
+  const groups: Turn[][] = [];
+  for (const turn of turns) {
+    const last = groups.at(-1);
+    if (turn.isRolledBack && last?.[0]?.isRolledBack === true) last.push(turn);
+    else groups.push([turn]);
+  }
+  return groups;
 }
 
 interface ConversationProps {
@@ -109,9 +139,21 @@ function Conversation({ live, session }: ConversationProps) {
           </button>
         </li>
       )}
-      {turns.slice(hidden).map((turn) => (
-        <TurnView key={turn.messageId} turn={turn} sessionId={session.id} isAway={live.isAway} />
-      ))}
+      {groupRolledBack(turns.slice(hidden)).map((group) => {
+        const [first] = group;
+        const shownTurns = group.map((turn) => (
+          <TurnView key={turn.messageId} turn={turn} sessionId={session.id} isAway={live.isAway} />
+        ));
+        if (first?.isRolledBack !== true) return shownTurns;
+        return (
+          <li key={`rolled back ${first.messageId}`} className="turn">
+            <details>
+              <summary>{group.length === 1 ? "1 turn was" : `${group.length} turns were`} rolled back</summary>
+              <ol className="turns">{shownTurns}</ol>
+            </details>
+          </li>
+        );
+      })}
     </ol>
   );
 }

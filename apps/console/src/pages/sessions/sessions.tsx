@@ -1,0 +1,131 @@
+// Sessions by their newest message. The address has the filters, so it can be shared. The list updates itself.
+
+import type { SummaryQuery } from "@dari/client";
+import { sessionStarters, sessionStatuses, type SessionSummary } from "@dari/contract";
+import { useAccount } from "../../data/account.ts";
+import { countText, durationText, shortId } from "../../data/format.ts";
+import { useList, useLive } from "../../data/load.ts";
+import { Link } from "../../parts/link.tsx";
+import { Empty } from "../../parts/notes.tsx";
+import { Page } from "../../parts/page.tsx";
+import { Status } from "../../parts/status.tsx";
+import { Table } from "../../parts/table.tsx";
+import { Ago } from "../../parts/time.tsx";
+import { Filters } from "./filters.tsx";
+
+/** Pause between two answers while the page is visible, in milliseconds. */
+const updateEveryMs = 1_000;
+
+export function SessionsPage({ query }: { readonly query: URLSearchParams }) {
+  const { client } = useAccount();
+  const filter = filterOf(query);
+  const list = useList(`sessions ${query.toString()}`, (page) => client.listSessionSummaries({ ...filter, ...page }));
+  useLive(updateEveryMs, list);
+  return (
+    <Page title="Sessions">
+      <Filters query={query} />
+      <Table
+        label="Sessions"
+        list={list}
+        keyOf={({ id }) => id}
+        columns={columns}
+        empty={<NoSessions isFiltered={query.size > 0} />}
+      />
+    </Page>
+  );
+}
+
+const columns = [
+  { title: "Session", cell: (row: SessionSummary) => <Title of={row} /> },
+  { title: "Status", cell: (row: SessionSummary) => <Status of={statusOf(row)} /> },
+  {
+    title: "Agent",
+    cell: ({ agent_name: name }: SessionSummary) => <span className="clip">{name}</span>,
+    isMinor: true,
+  },
+  { title: "Started by", cell: (row: SessionSummary) => <Starter of={row} />, isMinor: true },
+  {
+    title: "Messages",
+    cell: ({ messages, failed }: SessionSummary) => (
+      <>
+        {countText(messages)} {failed > 0 && <span className="bad">{countText(failed)} failed</span>}
+      </>
+    ),
+    isNumber: true,
+    isMinor: true,
+  },
+  {
+    title: "Tokens",
+    cell: ({ tokens }: SessionSummary) => (tokens === 0 ? "" : countText(tokens)),
+    isNumber: true,
+    isMinor: true,
+  },
+  {
+    title: "Ran",
+    cell: ({ turn_seconds: seconds }: SessionSummary) => (seconds === 0 ? "" : durationText(seconds * 1_000)),
+    isNumber: true,
+    isMinor: true,
+  },
+  {
+    title: "Last activity",
+    cell: ({ last_activity_at: time }: SessionSummary) => (
+      <span className="moment">
+        <Ago time={time} />
+      </span>
+    ),
+  },
+];
+
+function Title({ of: { id, title, last_words: words } }: { readonly of: SessionSummary }) {
+  return (
+    <span className="two-lines">
+      <Link data-row className="clip" to={`/sessions/${id}`} title={id}>
+        {title ?? <code>{shortId(id)}</code>}
+      </Link>
+      {words !== null && words !== title && <span className="faint clip">{words}</span>}
+    </span>
+  );
+}
+
+/** An open session has the status of its newest message: that says more than `idle`. */
+function statusOf({ status, last_message_status: message }: SessionSummary): string {
+  if (status === "active") return message ?? status;
+  return status === "idle" && message !== null ? message : status;
+}
+
+const creatorPlaces = { batch: "/batches/", schedule: "/schedules/" } as const;
+
+function Starter({ of: { created_by: creator } }: { readonly of: SessionSummary }) {
+  if (creator === null) return null;
+  const { type, id, name } = creator;
+  const text = name ?? shortId(id);
+  if (type === "member" || type === "api_key") return <span className="clip">{text}</span>;
+  return (
+    <Link className="clip" to={`${creatorPlaces[type]}${id}`}>
+      {name === null ? text : `${type}: ${name}`}
+    </Link>
+  );
+}
+
+function NoSessions({ isFiltered }: { readonly isFiltered: boolean }) {
+  if (isFiltered) return <Empty title="No session matches">Clear the filters to see all of them.</Empty>;
+  return (
+    <Empty title="No sessions yet" command="dari session create <agent id>">
+      Start one from an agent’s page, or from the terminal.
+    </Empty>
+  );
+}
+
+function filterOf(query: URLSearchParams): SummaryQuery {
+  const [agentId, metadata, text] = ["agent_id", "metadata", "q"].map((name) => query.get(name)?.trim() || undefined);
+  const status = sessionStatuses.find((one) => one === query.get("status"));
+  const startedBy = sessionStarters.find((one) => one === query.get("started_by"));
+  const [key = "", ...rest] = metadata?.split("=") ?? [];
+  return {
+    ...(agentId === undefined ? {} : { agentId }),
+    ...(status === undefined ? {} : { status }),
+    ...(startedBy === undefined ? {} : { startedBy }),
+    ...(text === undefined ? {} : { text }),
+    ...(key === "" ? {} : { metadata: { [key]: rest.join("=") } }),
+  };
+}
