@@ -111,7 +111,14 @@ describe("what is bundled", () => {
       "untracked.ts",
     ]);
     const commit = git(root.path, "rev-parse", "HEAD").trim();
-    expect(bundle.metadata).toEqual({ origin: "local_cli", git_commit_sha: commit, git_ref: "main", git_dirty: true });
+    expect(bundle.metadata).toEqual({
+      origin: "local_cli",
+      git_commit_sha: commit,
+      git_ref: "main",
+      git_author: git(root.path, "log", "-1", "--format=%an").trim(),
+      git_subject: "first",
+      git_dirty: true,
+    });
   });
 
   test("inside a folder of a repository: only that folder, and its own state", async () => {

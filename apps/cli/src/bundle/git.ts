@@ -16,6 +16,10 @@ export interface Git {
   listFiles(): Promise<Buffer>;
   commit(): Promise<string | undefined>;
   branch(): Promise<string | undefined>;
+  /** The name of the commit's author, without the address. */
+  author(): Promise<string | undefined>;
+  /** The first line of the commit's message. */
+  subject(): Promise<string | undefined>;
   /** Returns whether the root differs from the commit. */
   isDirty(): Promise<boolean | undefined>;
 }
@@ -48,6 +52,8 @@ export async function openGit(root: string, environment: Environment): Promise<G
     listFiles: () => git("ls-files", "--cached", "--others", "--exclude-standard", "-z"),
     commit: () => line("rev-parse", "--verify", "--quiet", "HEAD"),
     branch: () => line("symbolic-ref", "--quiet", "--short", "HEAD"),
+    author: () => line("log", "-1", "--format=%an"),
+    subject: () => line("log", "-1", "--format=%s"),
     async isDirty() {
       const status = await line("status", "--porcelain", "--untracked-files=normal", "-z", "--", ".");
       return status === undefined ? undefined : status !== "";

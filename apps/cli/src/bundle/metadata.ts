@@ -11,11 +11,20 @@ export async function collectMetadata(git: Git | undefined, environment: Environ
     origin: onGitHub || environment["CI"] === "true" ? "ci" : "local_cli",
     git_commit_sha: (await git?.commit()) ?? environment["GITHUB_SHA"],
     git_ref: (await git?.branch()) ?? environment["GITHUB_REF"],
+    git_author: cut(await git?.author()),
+    git_subject: cut(await git?.subject()),
     git_dirty: await git?.isDirty(),
     ...(onGitHub ? gitHubRun(environment) : {}),
   };
   const known = Object.entries(metadata).filter(([, value]) => value !== undefined && value !== "");
   return Object.fromEntries(known) as BundleMetadata;
+}
+
+const textChars = 200;
+
+/** Only for people to read, so it can be short. */
+function cut(text: string | undefined): string | undefined {
+  return text?.slice(0, textChars);
 }
 
 function gitHubRun(environment: Environment): Record<string, string | undefined> {
