@@ -79,7 +79,7 @@ describeWith("chromium", "the console every day", ({ command }) => {
     await page.getByRole("link", { name: "invoices", exact: true }).waitFor();
     expect(await inspect(page, "sessions-found")).toEqual([]);
     await page.keyboard.press("Control+k");
-    await page.keyboard.type("two invoices");
+    await page.getByRole("combobox", { name: "Page, agent, session or action" }).fill("two invoices");
     await page.getByRole("option", { name: /Compare the two invoices/ }).waitFor();
     expect(await inspect(page, "palette")).toEqual([]);
     await page.getByRole("option", { name: /Compare the two invoices/ }).click();
@@ -102,5 +102,5 @@ describeWith("chromium", "the console every day", ({ command }) => {
       await page.setViewportSize({ width: 390, height: 844 });
     }
     await page.context().close();
-  });
+  }, 240_000);
 });

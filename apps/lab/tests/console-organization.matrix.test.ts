@@ -270,7 +270,7 @@ describeWith("chromium", "the console", ({ command }) => {
     await hers.reload();
     await hers.getByRole("navigation").getByText("ada@example.com").waitFor();
     const places = await hers.getByRole("navigation").getByRole("link").allInnerTexts();
-    expect(places).toEqual(["Agents", "Sessions", "Schedules", "Batches", "Usage"]);
+    expect(places).toEqual(["Agents", "Sessions", "Schedules", "Batches", "Usage", "Uploaded files", "Settings"]);
     await hers.goto(`${platform.apiUrl}/console/webhooks`);
     await hers.getByRole("alert").getByText("does not have the scope").waitFor();
     await hers.goto(link);

@@ -39,8 +39,9 @@ export interface LogFilter {
   readonly level: LogLevel;
 }
 
-/** Headings stay if lines below them do. */
+/** While a filter is set, headings stay if lines below them do. */
 export function filterLogLines(lines: readonly LogLine[], { text, stream, level }: LogFilter): readonly LogLine[] {
+  if (text === "" && stream === "" && level === "plain") return lines;
   const wanted = text.toLowerCase();
   const isShown = (line: LogLine): boolean =>
     (stream === "" || line.stream === stream) &&

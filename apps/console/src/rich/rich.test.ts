@@ -96,6 +96,7 @@ test("log lines have time, stream and level, and a heading stays with its lines"
   expect(lines[2]).toEqual({ time: at, stream: "stderr", level: "warning", text: "WARNING: slow" });
   const shown = (filter: Partial<Parameters<typeof filterLogLines>[1]>) =>
     filterLogLines(lines, { text: "", stream: "", level: "plain", ...filter }).map((line) => line.text);
+  expect(filterLogLines(readLogLines("== attempt 1\n"), { text: "", stream: "", level: "plain" })).toHaveLength(1);
   expect(shown({ text: "HELLO" })).toEqual(["== attempt 1", "hello"]);
   expect(shown({ level: "warning" })).toEqual(["== attempt 1", "WARNING: slow", "== attempt 2", "an error"]);
   expect(shown({ stream: "platform" })).toEqual(["== attempt 2", "an error"]);

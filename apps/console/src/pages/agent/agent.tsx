@@ -82,7 +82,11 @@ function Health({ agentId }: { readonly agentId: string }) {
     <>
       <h2>Last {days} days</h2>
       <Tiles>
-        <Tile label="Messages" value={countText(messages)} says={`${countText(turns)} turns`} />
+        <Tile
+          label="Messages"
+          value={countText(messages)}
+          says={turns === 1 ? "1 turn" : `${countText(turns)} turns`}
+        />
         <Tile
           label="Failed"
           value={countText(failed)}

@@ -76,15 +76,25 @@ const columns = [
   },
 ];
 
-function Title({ of: { id, title, last_words: words } }: { readonly of: SessionSummary }) {
+function Title({ of: { id, title, last_words: last } }: { readonly of: SessionSummary }) {
+  const words = last === null ? "" : withoutMarkup(last);
   return (
     <span className="two-lines">
       <Link data-row className="clip" to={`/sessions/${id}`} title={id}>
         {title ?? <code>{shortId(id)}</code>}
       </Link>
-      {words !== null && words !== title && <span className="faint clip">{words}</span>}
+      {words !== "" && words !== title && <span className="faint clip">{words}</span>}
     </span>
   );
+}
+
+/** Returns the words of a Markdown text in one line. */
+function withoutMarkup(text: string): string {
+  return text
+    .replace(/^[ \t]*([#>]+|[-*+]|\d+[.)]|[-|: ]+$)[ \t]*/gm, "")
+    .replace(/[*`|~]+/g, " ")
+    .replace(/\s+/g, " ")
+    .trim();
 }
 
 /** An open session has the status of its newest message: that says more than `idle`. */
