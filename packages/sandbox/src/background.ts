@@ -1,4 +1,4 @@
-// Work that no caller waits for now, but one may later.
+// Collects work that runs in the background, so that `close` can wait for it later.
 
 export interface Background {
   /** Runs in the background. It must not reject. */
@@ -8,15 +8,15 @@ export interface Background {
 }
 
 export function createBackground(): Background {
-  const going = new Set<Promise<void>>();
+  const running = new Set<Promise<void>>();
   return {
     add(work) {
       if (work === undefined) return;
-      going.add(work);
-      void work.finally(() => going.delete(work));
+      running.add(work);
+      void work.finally(() => running.delete(work));
     },
     async done() {
-      while (going.size > 0) await Promise.all(going);
+      while (running.size > 0) await Promise.all(running);
     },
   };
 }

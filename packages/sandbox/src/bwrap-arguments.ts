@@ -1,5 +1,5 @@
-// A sandbox's view from inside, as bubblewrap options. Of the file system, reads only the layout of the host's system
-// directories.
+// Describes a sandbox's view from inside as bubblewrap options. Reads nothing of the file system but the layout of the
+// host's system directories.
 
 import { existsSync, lstatSync, readlinkSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -19,13 +19,13 @@ export const insidePaths: Required<SandboxPaths> = {
 };
 
 const rootfs = fileURLToPath(new URL("../rootfs", import.meta.url));
-/** In-memory file systems. */
+/** Directories of the sandbox that are in-memory file systems. */
 export const memoryDirs: readonly string[] = ["/tmp", "/dev/shm"];
 export const defaultTmpBytes = 1024 * 1024 * 1024;
-/** The user inside. Not 0, because some programs refuse to run as root. */
+/** The user id inside. It is not 0, because some programs refuse to run as root. */
 export const userIdInside = "1000";
 
-/** What name resolution, TLS, time zones and Debian's links need. None contains a secret. */
+/** Files that name resolution, TLS, time zones and Debian's links need. None of them contains a secret. */
 export const etcPaths = [
   "resolv.conf",
   "hosts",
@@ -55,7 +55,7 @@ export const etcPaths = [
 /** Our own files in /etc. */
 export const ownEtcFiles = { passwd: `${rootfs}/etc/passwd`, group: `${rootfs}/etc/group` };
 
-/** Options for every sandbox of this machine. `devicesDir`: nodes that replace the host's. */
+/** Returns the options for every sandbox of this machine. `devicesDir`: device nodes that replace the host's nodes. */
 export function commonBwrapArguments(o: { disableUserNamespaces: boolean; devicesDir: string | undefined }): string[] {
   const { devicesDir } = o;
   return [
@@ -88,8 +88,9 @@ export function commonBwrapArguments(o: { disableUserNamespaces: boolean; device
 }
 
 /**
- * Host root may write kernel settings without any capability. So the sandbox of a root worker could set
- * kernel.core_pattern and run a program on the host. Also hides what reveals the host.
+ * Returns the paths of /proc that a sandbox must not see or change. Host root may write kernel settings without any
+ * capability: the sandbox of a root worker could set kernel.core_pattern and run a program on the host. Other paths
+ * reveal facts about the host.
  */
 export function protectedProcPaths(): Record<"readOnly" | "emptied" | "hidden", readonly string[]> {
   const existing = (names: readonly string[]): string[] =>
@@ -99,7 +100,7 @@ export function protectedProcPaths(): Record<"readOnly" | "emptied" | "hidden", 
     emptied: existing(["acpi", "scsi"]),
     hidden: existing([
       "kcore",
-      // The host's boot parameters.
+      // Contains the host's boot parameters.
       "cmdline",
       "keys",
       "key-users",
@@ -149,8 +150,8 @@ export function hostUserIdMap(id: number): string {
 }
 
 /**
- * Returns the options of one sandbox, which follow the machine's. Later options override earlier ones. `trustDir`: of
- * its egress.
+ * Returns the options of one sandbox, which follow those of the machine. Later options override earlier ones.
+ * `trustDir`: the directory with the certificates of the sandbox's egress.
  */
 export function sandboxArguments(spec: SandboxSpec, etcDir: string, trustDir: string | undefined): string[] {
   const tmpBytes = String(spec.limits.tmpBytes ?? defaultTmpBytes);
@@ -187,7 +188,7 @@ export function sandboxArguments(spec: SandboxSpec, etcDir: string, trustDir: st
     "--symlink",
     "workspace/output",
     inside.output,
-    // Both are in-memory file systems without a size limit, so nothing may grow there.
+    // /dev and / are in-memory file systems without a size limit, so make both read-only.
     "--remount-ro",
     "/dev",
     "--remount-ro",
@@ -203,13 +204,13 @@ function memoryDirectory(path: string, bytes: string): string[] {
   return ["--perms", "1777", "--size", bytes, "--tmpfs", path];
 }
 
-/** Creates the parent directories of bind mounts, which bubblewrap would create for its own user only. */
+/** Returns options that create the parent directories of bind mounts. Bubblewrap would create them for its own user. */
 function openParents(paths: readonly string[]): string[] {
   const dirs = new Set(paths.map(dirname).filter((dir) => dir !== "/"));
   return [...dirs].flatMap((dir) => ["--perms", "0755", "--dir", dir]);
 }
 
-/** The host's system directories. A link has its target. */
+/** Returns the host's system directories. `target`: the target of a link. */
 export function systemDirectories(): { readonly path: string; readonly target?: string }[] {
   const found: { path: string; target?: string }[] = [{ path: "/usr" }];
   for (const path of ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"]) {

@@ -1,4 +1,4 @@
-// A started bubblewrap, already in its control group with limits, that waits for its options.
+// Starts bubblewrap in its control group with limits. The process waits for its options until `run` is called.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import type { Duplex, Readable } from "node:stream";
@@ -15,8 +15,9 @@ export interface Launcher {
   readonly group: ControlGroup | undefined;
   /** The first process of the sandbox; undefined if bubblewrap ended without creating one. */
   readonly init: Promise<ProcessIdentity | undefined>;
-  /** False if bubblewrap ended without executing the program. */
+  /** Resolves with false if bubblewrap ended without executing the program. */
   readonly programRan: Promise<boolean>;
+  /** Whether bubblewrap has ended. */
   readonly isGone: boolean;
   /**
    * Starts the program. `options`: bubblewrap's. `words`: the input of `enter`. `onServer`: gets the sockets that
@@ -33,7 +34,7 @@ export interface Launcher {
   discard(): Promise<void>;
 }
 
-/** Number of its pipes, from descriptor 1 on. */
+/** Number of the launcher's pipes, from descriptor 1 on. */
 export const launcherPipes = 8;
 
 /**
@@ -45,11 +46,11 @@ export const mappedUserArguments = ["--userns-block-fd", "6"] as const;
 /** @throws SandboxStartError */
 export async function startLauncher(o: {
   bwrap: string;
-  /** Has `launcherPipes`. */
+  /** A starter with `launcherPipes` pipes. */
   starter: Starter;
   groups: ControlGroupDirs | undefined;
   limits: SandboxLimits;
-  /** Default: the filter of a sandbox that starts no others. */
+  /** The system call filter (default: the filter of ordinary sandboxes). */
   filter?: Buffer | undefined;
 }): Promise<Launcher> {
   const { filter = systemCallFilter() } = o;
@@ -72,7 +73,7 @@ export async function startLauncher(o: {
     onServer: (port, server) => onServer?.(port, server),
   });
   void launched.exited.then(() => (isGone = true));
-  // Before any await, because the process may end meanwhile.
+  // Read the status before any await, because the process may end at any time.
   const status = readStatus(launched.launcherPipes[0]!);
   const [, optionsPipe, wordsPipe, filterPipe] = launched.launcherPipes as [Duplex, Duplex, Duplex, Duplex];
   filterPipe.end(filter);
@@ -85,9 +86,9 @@ export async function startLauncher(o: {
     get isGone() {
       return isGone;
     },
-    run(told) {
-      onServer = told.onServer;
-      const { idMap, words } = told;
+    run(input) {
+      onServer = input.onServer;
+      const { idMap, words } = input;
       if (idMap === undefined) wordsPipe.end(words);
       else {
         awaitMaps(launched);
@@ -96,7 +97,7 @@ export async function startLauncher(o: {
           unmapped.delete(launched.pid);
         });
       }
-      optionsPipe.end(told.options.map((option) => `${option}\0`).join(""));
+      optionsPipe.end(input.options.map((option) => `${option}\0`).join(""));
     },
     async discard() {
       if (!isGone) process.kill(launched.pid, "SIGKILL");
@@ -106,21 +107,22 @@ export async function startLauncher(o: {
   };
 }
 
-/** Launchers that wait for the id maps of the sandbox's first process, by that process's pid. */
+/** The pids of launchers whose sandbox's first process has no id maps yet. */
 const unmapped = new Set<number>();
 
-let endsUnmapped = false;
+let isExitHandled = false;
 
 function awaitMaps({ pid, exited }: LaunchedProcess): void {
-  if (!endsUnmapped) process.once("exit", endUnmapped);
-  endsUnmapped = true;
+  if (!isExitHandled) process.once("exit", endUnmapped);
+  isExitHandled = true;
   unmapped.add(pid);
   void exited.then(() => unmapped.delete(pid));
 }
 
 /**
- * Before it has its maps, that first process does not die with its launcher, and would wait forever after this process
- * is gone. If this process is killed and cannot end it, the next start does (`sweep` of groups).
+ * Kills the first processes of sandboxes without id maps when this process exits. Before it has its maps, such a
+ * process does not die with its launcher, and would wait forever. If this process is killed, the next start ends it
+ * (`sweep` of control groups).
  */
 function endUnmapped(): void {
   for (const pid of unmapped) {
@@ -129,12 +131,12 @@ function endUnmapped(): void {
       const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").split(" ").filter(Boolean);
       for (const child of [...children.map(Number), pid]) process.kill(child, "SIGKILL");
     } catch {
-      // It has ended.
+      // The process has ended.
     }
   }
 }
 
-/** Returns false if the maps cannot be written: bubblewrap then ends with the error that an id is not mapped. */
+/** Writes the id maps of a process. If this returns false, bubblewrap ends with the error that an id is not mapped. */
 function writeIdMaps(pid: number, idMap: string): boolean {
   try {
     for (const name of ["uid_map", "gid_map"]) writeFileSync(`/proc/${pid}/${name}`, idMap);
@@ -145,8 +147,8 @@ function writeIdMaps(pid: number, idMap: string): boolean {
 }
 
 interface Status extends Pick<Launcher, "init" | "programRan"> {
-  /** Called once the sandbox's first process has a pid. */
-  onPid(told: (pid: number) => void): void;
+  /** Calls `listener` once the sandbox's first process has a pid. */
+  onPid(listener: (pid: number) => void): void;
 }
 
 /** Bubblewrap reports an exit code on its status pipe only if it could execute the program. */
@@ -168,5 +170,5 @@ function readStatus(pipe: Readable): Status {
     if (!seen.includes('"child-pid"')) init.resolve(undefined);
     programRan.resolve(seen.includes('"exit-code"'));
   });
-  return { init: init.promise, programRan: programRan.promise, onPid: (told) => void (onPid = told) };
+  return { init: init.promise, programRan: programRan.promise, onPid: (listener) => void (onPid = listener) };
 }

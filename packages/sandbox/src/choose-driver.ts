@@ -1,4 +1,4 @@
-// Chooses this machine's driver: the first that works and meets the operator's minimum.
+// Chooses the driver for this machine: the strongest one that works and meets the operator's minimum.
 
 import { createBwrapDriver } from "./bwrap-driver.ts";
 import { createLandlockDriver } from "./landlock/landlock-driver.ts";
@@ -13,7 +13,7 @@ interface DriverOptions {
   readonly bwrapPath?: string;
 }
 
-/** Strongest first. */
+/** All drivers, the strongest first. */
 const drivers: Record<DriverName, (o: DriverOptions) => SandboxDriver> = {
   bwrap: createBwrapDriver,
   oci: createOciDriver,
@@ -24,11 +24,11 @@ const drivers: Record<DriverName, (o: DriverOptions) => SandboxDriver> = {
 export interface ChosenDriver {
   readonly driver: SandboxDriver;
   readonly guarantees: Guarantees;
-  /** Drivers that were tried before, with the reasons why they were rejected. */
+  /** Stronger drivers, with the reasons why they were rejected. */
   readonly rejected: readonly { readonly name: string; readonly reason: string }[];
 }
 
-/** No driver of this machine meets the minimum. The message lists each with its reason. */
+/** No driver works on this machine and meets the minimum. The message lists each driver with the reason. */
 export class NoSandboxDriverError extends Error {
   override readonly name = "NoSandboxDriverError";
 }
@@ -38,7 +38,7 @@ export class NoSandboxDriverError extends Error {
  * the driver may keep a process ready for the next sandbox, until it is closed. `ownDir`: where this process creates
  * the directories of sandboxes. `ociRuntime`: name or absolute path of the runtime for `oci`. `bwrapPath`: the
  * bubblewrap for `bwrap`.
- * @throws NoSandboxDriverError if there is none or `required` cannot be used
+ * @throws NoSandboxDriverError if there is none, or `required` cannot be used
  */
 export async function chooseDriver(o: {
   minimum: "none" | "isolated";
@@ -52,7 +52,7 @@ export async function chooseDriver(o: {
   const names = Object.keys(drivers) as DriverName[];
   const order = required === undefined ? names : names.filter((name) => name === required);
   if (order.length === 0) {
-    throw new NoSandboxDriverError(`there is no sandbox driver "${required}"; there are ${names.join(", ")}`);
+    throw new NoSandboxDriverError(`there is no sandbox driver "${required}"; the drivers are ${names.join(", ")}`);
   }
   const rejected: { name: string; reason: string }[] = [];
   for (const name of order) {
@@ -74,7 +74,7 @@ export async function chooseDriver(o: {
   const reasons = rejected.map(({ name, reason }) => `${name}: ${reason}`).join("; ");
   throw new NoSandboxDriverError(
     required === undefined
-      ? `no sandbox driver gives the minimum "${o.minimum}" (${reasons})`
-      : `the sandbox driver that was asked for cannot be used (${reasons})`,
+      ? `no sandbox driver meets the minimum "${o.minimum}" on this machine (${reasons})`
+      : `the required sandbox driver cannot be used (${reasons})`,
   );
 }

@@ -1,4 +1,5 @@
-// Control groups, version 1 or 2, if this process may create some: limits on a whole sandbox, and which were exceeded.
+// Control groups of version 1 or 2, if this process may create them: they limit a whole sandbox, and show which limit
+// was exceeded.
 
 import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -7,40 +8,41 @@ import { leaveRootGroup } from "./leave-root-group.ts";
 import { isOrphanName, createOwnedName } from "./proc.ts";
 import type { SandboxLimits } from "./types.ts";
 
-/** Where groups are created: one directory per kind of limit. In version 2 they are the same. */
+/** The directories in which groups are created, one per kind of limit. In version 2 they are the same. */
 export interface ControlGroupDirs {
   readonly version: 1 | 2;
   readonly memory: string | undefined;
   readonly processes: string | undefined;
-  /** Limits, shares and counts processor time. */
+  /** For limits and shares of processor time. */
   readonly cpu: string | undefined;
+  /** For counting processor time. */
   readonly cpuUse: string | undefined;
 }
 
-/** A step for a group before a program starts in it, as in steps.h of @dari/native. */
+/** A step that prepares a group for a program, or moves the program into it, as in steps.h of @dari/native. */
 export type GroupStep =
   | readonly ["make", dir: string]
   | readonly ["set" | "try", file: string, text: string]
-  /** The file of its members. Processes that a member starts later also belong to it. */
+  /** The file of the group's members. Processes that a member starts later also belong to the group. */
   | readonly ["enter", file: string];
 
 export interface ControlGroup {
   readonly steps: readonly GroupStep[];
-  /** Returns the limit that was exceeded so far. */
+  /** Returns the limit that was exceeded so far, if any. */
   exceeded(): Promise<"memory" | "processes" | undefined>;
   /** Returns how many processes and threads were refused so far. */
   refusedProcesses(): Promise<number>;
-  /** Returns the highest usage so far, in bytes. */
+  /** Returns the highest memory usage so far, in bytes. */
   peakMemoryBytes(): Promise<number | undefined>;
-  /** Returns the processor time of all its current and former processes. */
+  /** Returns the processor time of all current and former processes of the group, in seconds. */
   cpuSeconds(): Promise<number | undefined>;
-  /** Call it once no process is alive in it. Never rejects. */
+  /** Removes the group. Call it once no process in the group is alive. Never rejects. */
   remove(): Promise<void>;
 }
 
 const files = {
   1: {
-    // The file of threads: moving a single-threaded process there does not need to wait.
+    // The file of threads. Moving a single-threaded process by this file does not have to wait.
     members: "tasks",
     memory: "memory.limit_in_bytes",
     memoryAndSwap: ["memory.memsw.limit_in_bytes", undefined],
@@ -57,15 +59,16 @@ const files = {
     cpuShare: ["cpu.weight", "50"],
   },
 } as const;
-/** The period of a processor time quota. */
+/** The period of a processor time quota, in microseconds. */
 const cpuPeriodUs = 100_000;
 
 /** The launcher's own processes in the group: bubblewrap outside and inside, and the program that sets limits. */
 const launcherProcesses = 4;
 const removeWithinMs = 10_000;
-const removeRestMaxMs = 50;
+/** The longest pause between two attempts to remove a group, in milliseconds. */
+const removePauseMaxMs = 50;
 
-/** Returns undefined if no group with any limit can be created. */
+/** Finds the directories in which this process can create groups. Returns undefined if it can create none. */
 export async function findControlGroupDirs(): Promise<ControlGroupDirs | undefined> {
   const [own, mounts] = await Promise.all([readOrEmpty("/proc/self/cgroup"), readOrEmpty("/proc/self/mountinfo")]);
   const places = (await placesOfVersion2(own, mounts)) ?? (await placesOfVersion1(own, mounts));
@@ -74,12 +77,14 @@ export async function findControlGroupDirs(): Promise<ControlGroupDirs | undefin
   return places;
 }
 
-/** Returns whether they limit memory and processes of a whole sandbox. */
+/** Returns whether groups in these directories limit the memory and processes of a whole sandbox. */
 export function canBoundTree(groups: ControlGroupDirs | undefined): boolean {
   return groups?.memory !== undefined && groups.processes !== undefined;
 }
 
-/** Returns what to try, best first: a group that cannot be entered must not prevent a sandbox. */
+/**
+ * Returns the directories to try, best first. If a group cannot be entered, the sandbox must still start without it.
+ */
 export function groupCandidates(groups: ControlGroupDirs | undefined): readonly (ControlGroupDirs | undefined)[] {
   if (groups === undefined) return [undefined];
   const withoutCpu = { ...groups, cpu: undefined, cpuUse: groups.version === 2 ? groups.cpuUse : undefined };
@@ -88,7 +93,9 @@ export function groupCandidates(groups: ControlGroupDirs | undefined): readonly 
     : [groups, withoutCpu, undefined];
 }
 
-/** Nothing exists before its steps are run. `remove` also removes what some of the steps have created. */
+/**
+ * Plans a group. The group exists once its steps have been run. `remove` also works if only some of the steps were run.
+ */
 export function planControlGroup(places: ControlGroupDirs, limits: SandboxLimits): ControlGroup {
   const name = createOwnedName();
   const names = files[places.version];
@@ -149,8 +156,8 @@ function processBounds(dir: string, limit: number | undefined): GroupStep[] {
 }
 
 /**
- * Each sandbox has the same share, however many processes it has, and half the share of a service beside it: between
- * groups, the priority of processes has no effect.
+ * Returns the steps that limit processor time. Each sandbox has the same share, whatever the number of its processes,
+ * and half the share of a service beside it. Between groups, the priority of processes has no effect.
  */
 function cpuBounds(dir: string, version: 1 | 2, cpus: number | undefined): GroupStep[] {
   const share: GroupStep = ["set", join(dir, files[version].cpuShare[0]), files[version].cpuShare[1]];
@@ -164,17 +171,17 @@ function cpuBounds(dir: string, version: 1 | 2, cpus: number | undefined): Group
 /** Removes a group. The kernel frees it only a moment after its last process has died, so this retries. */
 async function removeGroup(dir: string): Promise<void> {
   const deadline = performance.now() + removeWithinMs;
-  for (let restMs = 1; ; restMs = Math.min(2 * restMs, removeRestMaxMs)) {
+  for (let pauseMs = 1; ; pauseMs = Math.min(2 * pauseMs, removePauseMaxMs)) {
     const code = await rmdir(dir).then(
       () => undefined,
       (error: NodeJS.ErrnoException) => error.code,
     );
     if (code !== "EBUSY" || performance.now() > deadline) return;
-    await delay(restMs);
+    await delay(pauseMs);
   }
 }
 
-/** Kills what runs in groups of a dead process, and removes them. */
+/** Kills all processes in groups of a dead worker, and removes these groups. */
 async function sweep(place: string): Promise<void> {
   for (const name of await readdir(place).catch(() => [])) {
     if (!(await isOrphanName(name))) continue;
@@ -188,7 +195,7 @@ function killQuietly(pid: number): void {
   try {
     process.kill(pid, "SIGKILL");
   } catch {
-    // It has ended.
+    // The process has ended.
   }
 }
 
@@ -212,8 +219,8 @@ async function placesOfVersion1(own: string, mounts: string): Promise<ControlGro
 }
 
 /**
- * A group with processes in it cannot delegate controllers. So groups are created in this process's own group if that
- * is the root, otherwise in the one above it, as service managers delegate it.
+ * Finds the directory for version 2. A group with processes in it cannot delegate controllers. So groups are created in
+ * this process's own group if that is the root, otherwise in the group above it, which service managers delegate.
  */
 async function placesOfVersion2(own: string, mounts: string): Promise<ControlGroupDirs | undefined> {
   const path = /^0::(.*)$/m.exec(own)?.[1];
@@ -225,10 +232,10 @@ async function placesOfVersion2(own: string, mounts: string): Promise<ControlGro
     const control = join(dir, "cgroup.subtree_control");
     await writeFile(control, "+memory +pids").catch(ignore);
     await writeFile(control, "+cpu").catch(ignore);
-    const handedOn = (await readOrEmpty(control)).trim().split(" ");
-    if (!handedOn.includes("memory") || !handedOn.includes("pids")) continue;
+    const delegated = (await readOrEmpty(control)).trim().split(" ");
+    if (!delegated.includes("memory") || !delegated.includes("pids")) continue;
     const place = await firstUsable([dir]);
-    const cpu = handedOn.includes("cpu") ? place : undefined;
+    const cpu = delegated.includes("cpu") ? place : undefined;
     if (place !== undefined) return { version: 2, memory: place, processes: place, cpu, cpuUse: place };
   }
   return undefined;
@@ -255,7 +262,7 @@ async function firstUsable(dirs: readonly string[]): Promise<string | undefined>
   return undefined;
 }
 
-/** `oom_kill 3` → 3. */
+/** Returns the number of a line such as `oom_kill 3`. */
 function countIn(text: string, key: string): number {
   return Number(new RegExp(`^${key} (\\d+)$`, "m").exec(text)?.[1] ?? 0);
 }

@@ -5,8 +5,8 @@ import { readFile } from "node:fs/promises";
 const ticksPerSecond = 100;
 
 /**
- * Returns the seconds of these processes, and of ended ones that they, or `root`, have waited for. Misses processes
- * that end between two calls and are not waited for.
+ * Returns the processor time, in seconds, of these processes, and of ended processes that they or `root` have waited
+ * for. Misses processes that end between two calls and that no process waits for.
  */
 export async function measureCpu(root: number, pids: readonly number[]): Promise<number> {
   const [, waitedFor] = await ticksOf(root);

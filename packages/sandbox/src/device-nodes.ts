@@ -1,5 +1,5 @@
-// Device nodes for sandboxes of a root worker. To the host, a program in them is root as well, and could change the
-// mode of the host's own nodes.
+// Device nodes for sandboxes of a root worker. For the host, a program in such a sandbox is root too, and could change
+// the mode of the host's own nodes.
 
 import { closeSync, lstatSync, openSync } from "node:fs";
 import { chmod, chown, mkdtemp, rename, rm } from "node:fs/promises";
@@ -41,7 +41,7 @@ async function makeNodes(mknod: string, dir: string): Promise<boolean> {
       await chmod(path, everybodys);
     }
     if (!areUsable(fresh)) return false;
-    // Remove nodes that are not as they should be. Keep those of a process that was faster.
+    // Remove unusable nodes. Keep usable nodes that another process has created in the meantime.
     if (!areUsable(dir)) await rm(dir, { recursive: true, force: true });
     await rename(fresh, dir).catch(() => {});
     return areUsable(dir);
@@ -52,7 +52,7 @@ async function makeNodes(mknod: string, dir: string): Promise<boolean> {
   }
 }
 
-/** Returns whether they exist, belong to nobody, and work on this file system. */
+/** Returns whether the nodes exist, belong to the user `nobody`, and work on this file system. */
 function areUsable(dir: string): boolean {
   try {
     const { uid, mode } = lstatSync(dir);
@@ -60,8 +60,8 @@ function areUsable(dir: string): boolean {
     closeSync(openSync(join(dir, "null"), "r+"));
     return Object.entries(devices).every(([name, [major, minor]]) => {
       const node = lstatSync(join(dir, name));
-      const isIt = node.isCharacterDevice() && node.rdev === major * 256 + minor;
-      return isIt && node.uid === nobody && (node.mode & 0o7777) === everybodys;
+      const isDevice = node.isCharacterDevice() && node.rdev === major * 256 + minor;
+      return isDevice && node.uid === nobody && (node.mode & 0o7777) === everybodys;
     });
   } catch {
     return false;

@@ -9,7 +9,7 @@ export interface DiskUse {
   readonly files: number;
 }
 
-/** Counting stops once either limit is exceeded. */
+/** The limits of a measurement, which stops once either is exceeded. */
 export interface DiskBounds {
   readonly bytes: number;
   readonly files: number;
@@ -19,8 +19,8 @@ const asDirectory = constants.O_RDONLY | constants.O_DIRECTORY;
 
 /**
  * Adds up disk blocks and directory entries below `dirs`. The program may replace any directory by a link during the
- * walk, so each is opened first, and read only if it is still inside the original directory. A directory that is too
- * deep for a path counts as too much, because its contents cannot be measured.
+ * walk. So each directory is opened first, and read only if it is still inside the original directory. A directory that
+ * is too deep for a path counts as over the limit, because its contents cannot be measured.
  */
 export async function measureDiskUse(dirs: readonly string[], bounds: DiskBounds): Promise<DiskUse> {
   const use = { bytes: 0, files: 0, linked: new Set<number>() };
@@ -43,7 +43,7 @@ async function measureBelow(
   bounds: DiskBounds,
 ): Promise<boolean> {
   const rootPath = await pathOf(root);
-  // Paths below the root, as bytes: a name need not be UTF-8.
+  // Paths below the root, as bytes, because a name may not be valid UTF-8.
   const left = [Buffer.from(".")];
   for (let name = left.pop(); name !== undefined; name = left.pop()) {
     const dir = await openDirectory(within(root, name), asDirectory | constants.O_NOFOLLOW);
@@ -90,17 +90,20 @@ export interface DiskWatch {
   isOver(): Promise<boolean>;
 }
 
-/** A walk takes at most one part in this many of the time. */
-const restPerWalk = 10;
+/** The pause after a walk, as a multiple of the walk's duration. */
+const pausePerWalk = 10;
 /** The longest pause between walks, which bounds what an agent gains by slowing them down. In milliseconds. */
-const restMaxMs = 3_000;
-/** While not all that processes hold can be measured, unexplained growth of this many times the limit is allowed. */
+const pauseMaxMs = 3_000;
+/**
+ * Allowed unexplained growth of the file system, as a multiple of the limit, while not everything that processes hold
+ * open can be measured.
+ */
 const unexplainedMax = 2;
 
 /**
- * Asks the file system how full it is, which costs nothing. Walks the directories only when it has filled up by as much
- * as they may still grow, and once after the first walk, because a program may have been quicker. `dirs`: can change
- * between calls. `openFiles`: of the processes that work in them.
+ * Asks the file system how full it is, which costs nothing. Walks the directories only if the file system has filled up
+ * by half of what they may still grow, and once after the first walk, because the program may have written during that
+ * walk. `dirs`: can change between calls. `openFiles`: measures the open files of the processes in the sandbox.
  */
 export function watchDisk(
   dirs: () => readonly string[],
@@ -110,19 +113,19 @@ export function watchDisk(
   let watched = "";
   let named: DiskUse = { bytes: 0, files: 0 };
   let unnamed: DiskUse = { bytes: 0, files: 0 };
-  /** At the last walk. */
+  /** How full the file system was at the last walk. */
   let fullThen: DiskUse | undefined;
   let notBefore = 0;
-  /** Whether the open files in these directories were never measured: short turns end before that. */
+  /** Whether the open files in these directories were not measured yet. Short turns end before that. */
   let isUnseen = false;
-  /** How full it was when everything could last be measured, while something cannot be. */
+  /** How full the file system was when everything could last be measured; undefined while everything can be. */
   let unexplainedFrom: number | undefined;
   let unexplained = 0;
 
   const isNear = (full: DiskUse, then: DiskUse, of: "bytes" | "files"): boolean =>
     full[of] - then[of] > (bounds[of] - named[of] - unnamed[of]) / 2;
 
-  async function lookClosely(full: DiskUse, now: readonly string[]): Promise<void> {
+  async function measureAll(full: DiskUse, now: readonly string[]): Promise<void> {
     const start = performance.now();
     named = await measureDiskUse(now, bounds);
     const { disk, underWay, isPartial } = await openFiles();
@@ -131,7 +134,7 @@ export function watchDisk(
     unexplained = full.bytes - (unexplainedFrom ?? full.bytes);
     fullThen = full;
     const end = performance.now();
-    notBefore = end + Math.min(restMaxMs, restPerWalk * (end - start));
+    notBefore = end + Math.min(pauseMaxMs, pausePerWalk * (end - start));
   }
 
   return {
@@ -142,13 +145,13 @@ export function watchDisk(
       if (watched !== now.join("\0")) {
         named = await measureDiskUse(now, bounds);
         watched = now.join("\0");
-        // Numbers from other directories and file systems do not apply to these.
+        // Earlier numbers are from other directories or file systems.
         unnamed = { bytes: 0, files: 0 };
         [fullThen, unexplainedFrom, unexplained] = [full, undefined, 0];
         isUnseen = true;
       } else {
         const mayHaveGrown = isNear(full, fullThen, "bytes") || isNear(full, fullThen, "files");
-        if (isUnseen || (mayHaveGrown && performance.now() >= notBefore)) await lookClosely(full, now);
+        if (isUnseen || (mayHaveGrown && performance.now() >= notBefore)) await measureAll(full, now);
         isUnseen = false;
       }
       return (
@@ -160,7 +163,7 @@ export function watchDisk(
   };
 }
 
-/** Returns the fullest file system of these directories. */
+/** Returns the usage of the fullest file system of these directories. */
 async function howFull(dirs: readonly string[]): Promise<DiskUse> {
   const all = await Promise.all(dirs.map((dir) => statfs(dir)));
   return {

@@ -1,12 +1,14 @@
-// The first program in a sandbox (enter.c of @dari/native): it opens the loopback ports of the proxy, sets the limits
-// of each process and becomes the agent's program.
+// The input of the first program in a sandbox (enter.c of @dari/native), which opens the loopback ports of the proxy,
+// sets the limits of each process and becomes the agent's program.
 
 import { nativeFile } from "@dari/native";
 
 /** Path of the native programs in a sandbox. */
 export const nativePathInside = "/.sandbox/dari-native";
 
-/** The command inside. The number of the descriptor with `encodeEnterInput` follows. */
+/**
+ * The command inside the sandbox. Its argument is the number of the descriptor with the result of `encodeEnterInput`.
+ */
 export const enterCommandInside = [nativePathInside, "enter"] as const;
 
 /** The bind mount for `enterCommandInside`: path on the host, path inside. */

@@ -7,19 +7,19 @@ import { launch, type LaunchedProcess, type LaunchOptions } from "./launch.ts";
 import type { SandboxLimits } from "./types.ts";
 
 export interface GroupLaunchOptions extends LaunchOptions {
-  /** The program's descriptor for the reason if it was not started. */
+  /** The descriptor to which the launcher writes the reason if the program was not started. */
   readonly complaintsTo: number;
 }
 
 export interface LaunchedInGroup {
   readonly launched: LaunchedProcess;
-  /** The caller removes it once the program has ended. */
+  /** The caller must remove the group once the program has ended. */
   readonly group: ControlGroup | undefined;
 }
 
 /**
- * Without `places` there is no group. If the group cannot be created or entered, the process writes the reason and
- * exits with 125.
+ * Starts a program in a new group, or without a group if `places` is undefined. If the group cannot be created or
+ * entered, the process writes the reason and exits with 125.
  * @throws SandboxStartError; nothing is left then
  */
 export async function launchInGroup(

@@ -1,6 +1,6 @@
-// A host user for the sandboxes of each organization. The kernel counts some resources per user (epoll watches,
-// descriptors in flight, pages of pipes) and lets the owner of a file hold a lease on it, so organizations must not
-// share one.
+// Chooses a host user for the sandboxes of each organization. The kernel counts some resources per user (epoll watches,
+// descriptors in flight, pages of pipes) and lets the owner of a file hold a lease on it. So organizations must not
+// share a user.
 
 import { randomInt } from "node:crypto";
 import { chownSync, closeSync, lstatSync, mkdirSync, openSync, readdirSync, rmSync } from "node:fs";
@@ -18,9 +18,9 @@ export interface HostUsers {
   idOf(organizationId: string): number;
 }
 
-/** Used if all ids are mapped: above those of containers and accounts, below those that systemd reserves. */
+/** The ids if all ids are mapped: above the ids of containers and accounts, below the ids that systemd reserves. */
 const wideRange: IdRange = { first: 1_900_000_000, count: 1_048_576 };
-/** Used if only some are mapped: the last ids that Debian leaves to accounts, below systemd's dynamic users. */
+/** The number of ids if only some are mapped: the last ones that Debian leaves to accounts, below systemd's users. */
 const narrowCountMax = 3_000;
 
 /** Returns the ids for host users among `mapped`, those of this process's namespace; undefined if there are none. */
@@ -41,11 +41,11 @@ export function openHostUsers(dir: string, range: IdRange): HostUsers {
   const known = new Map<string, number>();
   for (const name of readdirSync(dir)) {
     const { uid } = lstatSync(join(dir, name));
-    // A file owned by this process was created by a process that died before it changed the owner.
+    // A file that belongs to this process's user was created by a process that died before it changed the owner.
     if (isIn(range, uid)) known.set(name, uid);
   }
   const taken = new Set(known.values());
-  // Workers of one machine start at different ids, so that they rarely choose the same one.
+  // Start at a random id, so that workers of one machine rarely choose the same id.
   let next = randomInt(range.count);
   const choose = (): number => {
     for (let tries = 0; tries < range.count && taken.size < range.count; tries++) {
@@ -78,7 +78,7 @@ export function withHostUser(driver: SandboxDriver, hostUser: number | undefined
   };
 }
 
-/** Some network file systems refuse or lose other owners. */
+/** Checks that the file system stores owners: some network file systems refuse or lose them. @throws if not */
 function assertKeepsOwners(dir: string, id: number): void {
   const file = join(dir, `.probe-${process.pid}`);
   try {

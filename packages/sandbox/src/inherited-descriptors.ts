@@ -1,4 +1,4 @@
-// Descriptors that this process inherited, which its children would inherit too.
+// Finds the descriptors that this process inherited, which its children would inherit too.
 
 import { openSync, readdirSync, readFileSync } from "node:fs";
 
@@ -7,8 +7,9 @@ const closeOnExec = 0o2000000;
 let masks: ReadonlyMap<number, number> | undefined;
 
 /**
- * Returns each inherited descriptor with a descriptor of /dev/null to replace it. A directory left open by a supervisor
- * would otherwise be a way out of the sandbox. Read once: Node opens its own files with close-on-exec.
+ * Returns each inherited descriptor with a descriptor of /dev/null that replaces it. Otherwise a directory that a
+ * supervisor left open would be a way out of the sandbox. The list is read once, because Node opens its own files with
+ * close-on-exec.
  */
 export function inheritedDescriptorMasks(): ReadonlyMap<number, number> {
   masks ??= findInherited();

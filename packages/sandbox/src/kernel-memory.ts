@@ -1,11 +1,12 @@
-// Estimates the memory of sockets and pipes without control groups: the maximum for their number.
+// Estimates the kernel memory of sockets and pipes, for machines without control groups: the maximum that their number
+// can take.
 
 import { readFile, readlink, stat } from "node:fs/promises";
 
-/** Sockets and descriptors that are not counted: ordinary programs have this many and do not fill them. */
+/** This many sockets and descriptors are not counted: ordinary programs have them, and do not fill their buffers. */
 const socketsFree = 256;
 const descriptorsFree = 4_096;
-/** A pipe has two descriptors, and two pages once its user has many. */
+/** A pipe has two descriptors, and two pages if its user has many pipes. */
 const bytesPerDescriptor = 4_096;
 /** Used if the kernel does not report the size of a socket's buffer. */
 const defaultBufferBytes = 212_992;
@@ -15,7 +16,7 @@ export interface KernelMemoryMeter {
   bytes(pids: readonly number[]): Promise<number>;
 }
 
-/** `init`: a process in the sockets' network namespace, if that is not the host's. */
+/** Returns a meter. `init`: a process in the network namespace of the sandbox, whose sockets are counted. */
 export function createKernelMemoryMeter(init: number): KernelMemoryMeter {
   let perSocket: Promise<number> | undefined;
   let isOwnNetwork: Promise<boolean> | undefined;
@@ -41,13 +42,15 @@ async function countSockets(init: number): Promise<number> {
   return Number(/^sockets: used (\d+)$/m.exec(text)?.[1] ?? 0);
 }
 
-/** The kernel doubles the buffer size that a program sets. */
+/** Returns the maximum size of a socket's buffer. The kernel doubles the size that a program sets. */
 async function socketBytes(): Promise<number> {
   const text = await readFile("/proc/sys/net/core/wmem_max", "latin1").catch(() => "");
   return 2 * (Number(text) || defaultBufferBytes);
 }
 
-/** From Linux 6.2 on, the size of the directory is the number of descriptors; before it is 0. */
+/**
+ * Counts descriptors by the size of /proc/PID/fd, which is their number from Linux 6.2 on. On older kernels it is 0.
+ */
 async function countDescriptors(pids: readonly number[]): Promise<number> {
   const sizes = await Promise.all(
     pids.map((pid) =>

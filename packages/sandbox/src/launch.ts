@@ -1,4 +1,4 @@
-// Starts one program with pipes on 1, 2 and 3 and no other descriptor of ours.
+// Starts one program with pipes on descriptors 1, 2 and 3, and without any other descriptor of this process.
 
 import { spawn, type ChildProcess } from "node:child_process";
 import { constants as osConstants } from "node:os";
@@ -22,18 +22,18 @@ export interface LaunchedProcess {
 /** Called with each listening socket that the program hands over. */
 export type ServerHandler = (port: number, server: Server) => void;
 
-/** Untrusted programs get a lower priority than the worker, which must renew the leases of all turns. */
-function giveWay(pid: number | undefined): void {
+/** Lowers the priority of an untrusted program below that of the worker, which must renew the leases of all turns. */
+function lowerPriority(pid: number | undefined): void {
   if (pid === undefined) return;
   try {
     setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
   } catch {
-    // It has already ended.
+    // The program has already ended.
   }
 }
 
 export interface LaunchOptions {
-  /** Absolute. */
+  /** The absolute path of the program. */
   readonly command: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
@@ -49,7 +49,9 @@ export interface LaunchOptions {
 }
 
 export interface StartOptions extends Pick<LaunchOptions, "command" | "args" | "cwd" | "onServer"> {
-  /** Whether it keeps this process's capabilities, for a program of ours that enters namespaces (default: false). */
+  /**
+   * Whether the program keeps this process's capabilities, as our programs that enter namespaces do (default: false).
+   */
   readonly keepsCapabilities?: boolean;
   /**
    * Time limit of the start. If it takes longer, everything that this starter has started is ended (default: a minute).
@@ -65,7 +67,7 @@ export interface Starter {
   launch(o: StartOptions): Promise<LaunchedProcess>;
 }
 
-/** Executes `command` in a new session. Throws SandboxStartError if it cannot be executed. */
+/** Executes `command` in a new session. @throws SandboxStartError if the command cannot be executed */
 export async function launch(o: LaunchOptions): Promise<LaunchedProcess> {
   if (o.starter !== undefined) return o.starter.launch(o);
   await withholdCapabilities();
@@ -76,7 +78,7 @@ export async function launch(o: LaunchOptions): Promise<LaunchedProcess> {
     cwd: o.cwd,
     detached: true,
     stdio: [
-      // Not the host's /dev/null, whose mode and owner a program of the same user could change.
+      // Use a pipe instead of the host's /dev/null, whose mode and owner a program of the same user could change.
       "pipe",
       ...Array.from({ length: 3 + pipes }, () => "pipe" as const),
       ...ipc,
@@ -84,7 +86,7 @@ export async function launch(o: LaunchOptions): Promise<LaunchedProcess> {
     ],
   });
   child.stdin?.destroy();
-  giveWay(child.pid);
+  lowerPriority(child.pid);
   child.on("message", (port, server) => {
     if (typeof port === "number" && server instanceof Server) o.onServer?.(port, server);
   });
@@ -92,7 +94,7 @@ export async function launch(o: LaunchOptions): Promise<LaunchedProcess> {
     child.once("exit", (code, signal) => resolve({ code, signal }));
   });
   await executed(child, o.command);
-  // If a child dies while it hands over a socket, its channel reports that here. No caller needs it.
+  // If a child dies while it hands over a socket, its channel emits an error, which no caller needs.
   child.on("error", () => {});
   const streams = child.stdio as unknown as readonly Duplex[];
   // A pipe breaks when the program dies, which `exited` reports.
@@ -122,7 +124,7 @@ function executed(child: ChildProcess, command: string): Promise<void> {
   });
 }
 
-/** A signal with two names has the first, as in Node. */
+/** Signal names by number. For a signal with two names, this is the first one, as in Node. */
 export const signalNames: ReadonlyMap<number, NodeJS.Signals> = new Map(
   Object.entries(osConstants.signals)
     .map(([name, n]) => [n, name as NodeJS.Signals] as const)

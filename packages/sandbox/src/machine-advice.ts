@@ -1,4 +1,4 @@
-// Explains what keeps this machine from better sandboxes, with the command that changes it.
+// Advises operators how to get stronger sandboxes on this machine, with commands.
 
 import { existsSync, readFileSync } from "node:fs";
 import { isHostRoot } from "./rlimits.ts";
@@ -32,7 +32,7 @@ export function readMachine(): Machine {
   };
 }
 
-/** Returns what to do if bubblewrap cannot be used. `reason`: its driver's error. */
+/** Returns what to do if bubblewrap cannot be used. `reason`: the error of the bubblewrap driver. */
 export function adviseOnNamespaces(reason: string, machine: Machine): string {
   const { settings } = machine;
   // These reasons end with their remedy.
@@ -50,7 +50,7 @@ export function adviseOnNamespaces(reason: string, machine: Machine): string {
     const profile = "or load an AppArmor profile for bwrap that has the rule `userns,`";
     return `run \`sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0\`, ${profile}`;
   }
-  return "allow unprivileged user namespaces and mounts of /proc here";
+  return "allow unprivileged user namespaces and mounts of /proc on this machine";
 }
 
 /** Returns what to do if no control groups can be created. `program`: the command line that starts the worker. */

@@ -1,13 +1,13 @@
-// Limits on resources that the kernel counts per host user or per machine, if a namespace of the sandbox can have its
-// own limit.
+// Limits resources that the kernel counts per host user or per machine, as far as the sandbox's namespaces can have a
+// limit of their own.
 
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { nativeCommand } from "@dari/native";
 
-/** Inotify instances of one sandbox. The kernel allows a host user 128. */
+/** Maximum number of inotify instances of one sandbox. The kernel allows a host user 128. */
 export const inotifyInstances = 16;
-/** Pseudoterminals of one sandbox. The kernel allows all containers of a machine 3,072. */
+/** Maximum number of pseudoterminals of one sandbox. The kernel allows 3,072 for all containers of a machine. */
 export const terminals = 64;
 /** One sandbox gets at most one part in this many of a host user's inotify watches. */
 const watchesPart = 8;
@@ -17,7 +17,7 @@ export interface NamespaceShares {
   apply(pid: number): void;
 }
 
-/** The native program is started with the first call. */
+/** Opens the limits. The first call of `apply` starts the native program. */
 export function openNamespaceShares(): NamespaceShares {
   let program: ReturnType<typeof start> | undefined;
   return {
@@ -28,13 +28,13 @@ export function openNamespaceShares(): NamespaceShares {
   };
 }
 
-/** Returns the number of watches of one sandbox. */
+/** Returns the maximum number of inotify watches of one sandbox. */
 export function inotifyWatches(): number {
   return Math.floor(Number(readFileSync("/proc/sys/fs/inotify/max_user_watches", "latin1")) / watchesPart);
 }
 
 function start(): { write(line: string): void; isGone(): boolean } {
-  // Its input ends with this process, and then it ends.
+  // The program ends when its input ends, and so when this process ends.
   const [file, ...args] = nativeCommand("share");
   const child = spawn(file, args, { env: {}, stdio: ["pipe", "ignore", "ignore"], detached: true });
   let isGone = false;

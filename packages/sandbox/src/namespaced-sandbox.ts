@@ -1,4 +1,4 @@
-// A program in namespaces as a sandbox: claims, watches, kills and measures it, whichever driver created the
+// A sandbox around a program in namespaces: claims, watches, kills and measures it, whichever driver created the
 // namespaces.
 
 import { insidePaths, memoryDirs } from "./bwrap-arguments.ts";
@@ -20,18 +20,19 @@ export interface SandboxResources {
   readonly isBounded: boolean;
   /** The process whose descendants this kernel sees, and their limits (default: the first process, and the spec's). */
   readonly watched?: { readonly pid: number; readonly limits: SandboxLimits };
-  /** The host user that it runs as (default: this process's). */
+  /** The host user that the sandbox runs as (default: this process's user). */
   readonly hostUser?: number | undefined;
-  /** Mounts at the two places of a turn below any of the slot (default: 0). */
+  /** Number of mounts at `workspace` and `state` that are below the mounts of the slot (default: 0). */
   readonly mountsBelow?: number;
-  /** Aborted once its usage need not be watched. */
+  /** Once aborted, the sandbox's usage is no longer checked against its limits. */
   readonly unwatched?: AbortSignal | undefined;
-  /** The name in the error if the program was never executed. */
+  /** The launcher's name, for the error if the program was never executed. */
   readonly name: string;
   /** Returns an exceeded limit that only the driver knows. */
   exceeded?(): Exceeded | undefined;
-  /** Called before everything in it is killed, and once all is dead. */
+  /** Called before the processes of the sandbox are killed. */
   onKill?(): void;
+  /** Called once all processes of the sandbox are dead. */
   onEnd?(): void;
 }
 
@@ -72,20 +73,20 @@ export function createNamespacedSandbox(spec: SandboxSpec, held: SandboxResource
       attaching = spec.mounts.attach(turnDir, spec.slotDir);
     }
     const [attached, made] = await Promise.allSettled([attaching, folders.create()]);
-    // If a turn's directory is wrong, the first error explains it.
+    // If a turn's directory cannot be used, the first error explains why.
     for (const one of [attached, made]) if (one.status === "rejected") throw one.reason;
     await resting?.wake();
     resting = undefined;
   }
   async function rest(mounts: SlotMounts, kept: number | undefined): Promise<string | undefined> {
     const { mountsBelow = 0 } = held;
-    const came = await stopProcesses({ init: await init, mounts, slotDir: spec.slotDir, mountsBelow, kept });
-    if (typeof came === "string") return came;
-    resting = came;
+    const stopped = await stopProcesses({ init: await init, mounts, slotDir: spec.slotDir, mountsBelow, kept });
+    if (typeof stopped === "string") return stopped;
+    resting = stopped;
     egress?.settle();
     dir = spec.slotDir;
     await folders.removeUnused();
-    return (await group?.exceeded()) === undefined ? undefined : "it went over one of its limits";
+    return (await group?.exceeded()) === undefined ? undefined : "the sandbox exceeded one of its limits";
   }
   let killed: Promise<void> | undefined;
   return {
@@ -122,8 +123,8 @@ function watchHeld(spec: SandboxSpec, held: SandboxResources, dir: () => string,
 }
 
 /**
- * Only a turn's directory that was attached by mounts can be detached. A separate kernel is not stopped with its
- * program.
+ * Returns `rest` and `isStill`, if the sandbox can be kept: only a directory that was attached by mounts can be
+ * detached, and a separate kernel is not stopped together with its program.
  */
 function restOf(
   { watched }: SandboxResources,
@@ -137,5 +138,5 @@ function restOf(
 
 function describeExit(exit: SandboxExit, programRan: boolean, name: string): SandboxExit {
   if (programRan || exit.signal !== null || exit.code === null || exit.code > 128) return decodeLauncherExit(exit);
-  return { ...exit, startError: `${name} could not set up the sandbox or execute the program; its stderr says why` };
+  return { ...exit, startError: `${name} could not set up the sandbox or execute the program; see its stderr` };
 }

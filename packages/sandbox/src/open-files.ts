@@ -1,59 +1,65 @@
-// Measures files without a name that processes hold open, on disk or in memory: no directory shows them.
+// Measures deleted files that processes still hold open, on disk or in memory. No directory shows these files.
 
 import { open, readdir, readFile, stat, statfs } from "node:fs/promises";
 
 export interface OpenFiles {
-  /** On disks. */
+  /** Files on disks. */
   readonly disk: { readonly bytes: number; readonly files: number };
-  /** Files and segments in memory that are on no file system of `exceptDevices`, in bytes. */
+  /** Total size of files and segments in memory that are not on a file system of `exceptDevices`, in bytes. */
   readonly memoryBytes: number;
-  /** Descriptors in flight between processes: what they hold cannot be measured. */
+  /** Number of descriptors in flight between processes, whose files cannot be measured. */
   readonly underWay: number;
-  /** Whether there is more than one call measures. */
+  /** Whether the measurement stopped at its limit, before everything was examined. */
   readonly isPartial: boolean;
 }
 
 interface Found {
-  /** By device and inode. */
+  /** The measured files, by device and inode. */
   readonly sizes: Map<string, { bytes: number; isMemory: boolean }>;
-  /** Resident bytes of mappings that cannot be examined, each process's share. */
+  /** Resident bytes of mappings that cannot be examined: the sum of each process's share. */
   resident: { disk: number; memory: number };
   underWay: number;
-  /** How much may still be examined. Below zero, something was not. */
-  looksLeft: number;
+  /** How much may still be examined. If negative, something was not examined. */
+  examinationsLeft: number;
 }
 
-/** Descriptors and mappings that one call examines: one or two seconds' work. */
-const defaultLooksMax = 50_000;
-/** The cost of reading one part of a list of mappings, in descriptors. */
-const looksPerPart = 10;
+/** Maximum number of descriptors and mappings that one call examines, which takes one or two seconds. */
+const defaultExaminationsMax = 50_000;
+/** The cost of reading one part of a list of mappings, in examined descriptors. */
+const examinationsPerPart = 10;
 
 const memoryFileSystem = 0x01021994;
 
 /**
- * Counts each file once, however many processes hold it. A process that has ended holds nothing. Ignores files of
- * `exceptDevices`. `threads`: whether each can have its own descriptors.
+ * Counts each file once, however many processes hold it open. Ignores files of `exceptDevices`, and processes that have
+ * ended. `threads`: `apart` if each thread can have its own descriptors.
  */
 export async function measureOpenFiles(
   pids: readonly number[],
   exceptDevices: ReadonlySet<number> = new Set(),
-  looksMax = defaultLooksMax,
+  examinationsMax = defaultExaminationsMax,
   threads: "apart" | "as one" = "apart",
 ): Promise<OpenFiles> {
-  const found: Found = { sizes: new Map(), resident: { disk: 0, memory: 0 }, underWay: 0, looksLeft: looksMax };
+  const found: Found = {
+    sizes: new Map(),
+    resident: { disk: 0, memory: 0 },
+    underWay: 0,
+    examinationsLeft: examinationsMax,
+  };
   const others: string[] = [];
   const processes: { pid: number; threads: readonly string[] }[] = [];
   for (const pid of pids) {
     const tasks = await readdir(`/proc/${pid}/task`).catch(() => []);
     const [first, ...rest] = tasks.map((thread) => `/proc/${pid}/task/${thread}`);
-    if (first !== undefined) await lookAtDescriptors(first, found, exceptDevices);
+    if (first !== undefined) await examineDescriptors(first, found, exceptDevices);
     if (threads === "apart") for (const one of rest) others.push(one);
     processes.push({ pid, threads: tasks });
   }
-  // Mappings after open files: a file that is both is known by then, even if mappings are hidden.
-  for (const one of processes) await lookAtMappings(one.pid, one.threads, found, exceptDevices);
-  // A thread can have its own descriptors, but most share their process's.
-  for (const task of others) await lookAtDescriptors(task, found, exceptDevices);
+  // Examine mappings after open files: a file that is both is then known already, even if its mapping cannot be
+  // examined.
+  for (const one of processes) await examineMappings(one.pid, one.threads, found, exceptDevices);
+  // Examine other threads last: they can have their own descriptors, but most share those of their process.
+  for (const task of others) await examineDescriptors(task, found, exceptDevices);
   const sizes = [...found.sizes.values()];
   const sum = (isMemory: boolean): number =>
     sizes.reduce((bytes, one) => bytes + (one.isMemory === isMemory ? one.bytes : 0), 0);
@@ -61,59 +67,59 @@ export async function measureOpenFiles(
     disk: { bytes: sum(false) + found.resident.disk, files: sizes.filter(({ isMemory }) => !isMemory).length },
     memoryBytes: sum(true) + found.resident.memory,
     underWay: found.underWay,
-    isPartial: found.looksLeft < 0,
+    isPartial: found.examinationsLeft < 0,
   };
 }
 
-/** Returns whether something of that cost may be examined. */
-function mayLook(found: Found, cost = 1): boolean {
-  found.looksLeft -= cost;
-  return found.looksLeft >= 0;
+/** Subtracts a cost. Returns whether the examination may be made. */
+function mayExamine(found: Found, cost = 1): boolean {
+  found.examinationsLeft -= cost;
+  return found.examinationsLeft >= 0;
 }
 
-async function lookAtDescriptors(task: string, found: Found, except: ReadonlySet<number>): Promise<void> {
-  if (!mayLook(found)) return;
+async function examineDescriptors(task: string, found: Found, except: ReadonlySet<number>): Promise<void> {
+  if (!mayExamine(found)) return;
   for (const name of await readdir(`${task}/fd`).catch(() => [])) {
-    if (!mayLook(found)) return;
-    const kind = await lookAt(`${task}/fd/${name}`, found, except);
+    if (!mayExamine(found)) return;
+    const kind = await examineFile(`${task}/fd/${name}`, found, except);
     if (kind === "socket") found.underWay += await underWayTo(`${task}/fdinfo/${name}`);
   }
 }
 
-/** A mapping stays when its descriptor is closed. */
-async function lookAtMappings(
+/** Examines deleted files that a process has mapped. A mapping stays after its descriptor is closed. */
+async function examineMappings(
   pid: number,
   threads: readonly string[],
   found: Found,
   except: ReadonlySet<number>,
 ): Promise<void> {
-  // A first thread that has ended reports nothing.
+  // If the first thread has ended, its list is empty, so try the next thread.
   for (const thread of threads) {
-    if (!mayLook(found)) return;
+    if (!mayExamine(found)) return;
     const hidden = new Set<string>();
     const kinds = new Map<string, Kind>();
-    let isTold = false;
+    let hasLines = false;
     for await (const lines of linesOf(`/proc/${pid}/task/${thread}/maps`)) {
-      isTold = true;
-      if (!mayLook(found, looksPerPart)) return;
+      hasLines = true;
+      if (!mayExamine(found, examinationsPerPart)) return;
       for (const line of lines) {
         if (!line.endsWith(" (deleted)")) continue;
         const [range = "", , , device = "", inode = ""] = line.split(" ", 5);
-        // One file can be mapped tens of thousands of times.
+        // One file can be mapped tens of thousands of times, so examine it once.
         const file = `${device} ${inode}`;
-        if (!kinds.has(file) && !mayLook(found)) return;
-        const kind = kinds.get(file) ?? (await lookAt(mappingOf(pid, range), found, except));
+        if (!kinds.has(file) && !mayExamine(found)) return;
+        const kind = kinds.get(file) ?? (await examineFile(mappingOf(pid, range), found, except));
         kinds.set(file, kind);
         if (kind === "hidden" && !isCounted(numberOf(device), inode, found, except)) hidden.add(range);
       }
     }
-    if (!isTold) continue;
+    if (!hasLines) continue;
     if (hidden.size > 0) await addResident(`/proc/${pid}/task/${thread}/smaps`, hidden, found);
     return;
   }
 }
 
-/** Names there have no leading zeros. */
+/** Returns the path of a mapping's file in /proc, whose name has no leading zeros. */
 function mappingOf(pid: number, range: string): string {
   return `/proc/${pid}/map_files/${range.replace(/(^|-)0+(?=[0-9a-f])/g, "$1")}`;
 }
@@ -130,7 +136,7 @@ function numberOf(device: string): number {
 
 type Kind = "socket" | "hidden" | "other";
 
-async function lookAt(path: string, { sizes }: Found, except: ReadonlySet<number>): Promise<Kind> {
+async function examineFile(path: string, { sizes }: Found, except: ReadonlySet<number>): Promise<Kind> {
   try {
     const one = await stat(path);
     if (one.isSocket()) return "socket";
@@ -152,7 +158,7 @@ async function addResident(smaps: string, ranges: ReadonlySet<string>, found: Fo
   const { resident } = found;
   let kind: "disk" | "memory" | undefined;
   for await (const lines of linesOf(smaps)) {
-    if (!mayLook(found, looksPerPart)) return;
+    if (!mayExamine(found, examinationsPerPart)) return;
     for (const line of lines) {
       const range = /^[0-9a-f]+-[0-9a-f]+(?= )/.exec(line)?.[0];
       if (range !== undefined) kind = !ranges.has(range) ? undefined : memoryName.test(line) ? "memory" : "disk";
@@ -181,13 +187,13 @@ async function* linesOf(path: string): AsyncGenerator<string[], void> {
         ({ bytesRead }) => bytesRead,
         () => 0,
       );
-    let begun = "";
+    let lastLine = "";
     for (let length = await readPart(); length > 0; length = await readPart()) {
-      const lines = (begun + part.toString("latin1", 0, length)).split("\n");
-      begun = lines.pop()!;
+      const lines = (lastLine + part.toString("latin1", 0, length)).split("\n");
+      lastLine = lines.pop()!;
       yield lines;
     }
-    if (begun !== "") yield [begun];
+    if (lastLine !== "") yield [lastLine];
   } finally {
     await file.close();
   }

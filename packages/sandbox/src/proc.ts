@@ -1,4 +1,4 @@
-// Reads Linux's /proc. An ended process is never an error: readers return undefined or nothing.
+// Reads Linux's /proc. If a process has ended, the functions return undefined or nothing, never an error.
 
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -26,7 +26,7 @@ async function readQuietly(path: string): Promise<string | undefined> {
   }
 }
 
-/** One row of the process table. */
+/** Returns the row of a process in the process table; undefined if the process has ended. */
 export async function readProcess(pid: number): Promise<ProcessRow | undefined> {
   const stat = await readQuietly(`/proc/${pid}/stat`);
   return stat === undefined ? undefined : rowOf(pid, stat);
@@ -74,7 +74,10 @@ export async function listProcesses(): Promise<ProcessRow[]> {
 
 let ownStartTime: string | undefined;
 
-/** Returns a name for what would stay if this process died: its pid, its start time, and a unique part. */
+/**
+ * Returns a unique name for something that would remain if this process died. The name contains the process's pid and
+ * start time, so that a later process can recognize what a dead process has left.
+ */
 export function createOwnedName(): string {
   ownStartTime ??= rowOf(process.pid, readFileSync("/proc/self/stat", "latin1")).startTime;
   return `dari-${process.pid}-t${ownStartTime}-${randomUUID()}`;

@@ -1,5 +1,5 @@
-// The development driver: a child process with a clean environment, NOT ISOLATED. It guarantees only that the whole
-// process tree is dead after kill, by a pid namespace if the machine allows one.
+// The driver for development: a child process with a clean environment, NOT ISOLATED. It guarantees only that the whole
+// process tree is dead after `kill`, by a pid namespace if the machine allows one.
 
 import { randomUUID } from "node:crypto";
 import { access, mkdir } from "node:fs/promises";
@@ -26,7 +26,7 @@ interface Means {
 
 const markName = "SANDBOX_MARK";
 
-/** `hold` forces how the tree is tracked. Without it, the best way that works is chosen once. */
+/** Creates the driver. `hold`: how the process tree is tracked (default: the best way that works, chosen once). */
 export function createProcessDriver(o: { hold?: "tracked" | "group" } = {}): SandboxDriver {
   let means: Promise<Means> | undefined;
   const findMeans = (): Promise<Means> =>
@@ -100,7 +100,7 @@ function holdTree(launched: LaunchedProcess, hold: Hold, mark: string): ProcessT
   }
 }
 
-/** The launcher waits for its one child, so once the launcher has ended, the namespace is gone too. */
+/** Returns the launcher's only child. The launcher waits for it: when the launcher has ended, the namespace has too. */
 async function onlyChild(pid: number, exited: Promise<unknown>): Promise<ProcessIdentity | undefined> {
   let over = false;
   void exited.then(() => (over = true));
@@ -145,9 +145,9 @@ function countsOwnProcesses(hold: Hold): boolean {
 }
 
 const treeNotes = {
-  namespace: "processes run in their own pid namespace and die with it",
-  tracked: "no pid namespace here: processes are found by a mark in their environment, which a program could remove",
-  group: "no pid namespace here: a process that leaves its process group survives",
+  namespace: "each agent's processes are in a pid namespace and end with it",
+  tracked: "no pid namespace: processes are found by a mark in their environment, which a program can remove",
+  group: "no pid namespace: a process that leaves its process group is not killed",
 };
 
 function describe({ hold, prlimit }: Means): Guarantees {
@@ -170,8 +170,8 @@ function describe({ hold, prlimit }: Means): Guarantees {
     notes: [
       "NOT ISOLATED: agents run as this user and can read and change everything this user can; for development only",
       treeNotes[hold.kind],
-      ...(prlimit === undefined ? ["no resource limits: the program prlimit was not found"] : []),
-      "a read-only image, /input, /output, a private /tmp and network: none need another driver",
+      ...(prlimit === undefined ? ["no resource limits: the program prlimit was not found; install util-linux"] : []),
+      "no read-only image, no /input and /output, no private /tmp, no rules for the network: use another driver",
     ],
   };
 }

@@ -14,8 +14,11 @@ import { withTimeout } from "./with-timeout.ts";
 
 const killDeadlineMs = 30_000;
 const pollMs = 1;
+/** With `gently`, init itself is killed only after this time, in milliseconds. */
 const gentleMs = 250;
+/** How long to wait for the launcher to report init, in milliseconds. */
 const initKnownWithinMs = 2_000;
+/** How long to wait until a stopped launcher stands still, in milliseconds. */
 const stoppedWithinMs = 1_000;
 
 export interface ProcessTree {
@@ -45,16 +48,16 @@ export function createNamespaceTree(o: {
       // The launcher is init's parent and waits for it, so no polling is needed.
       await withTimeout(killDeadlineMs, o.launcherExited);
     }
-    // A launcher that was killed reports nothing about init.
+    // If the launcher was killed, it reported nothing about init, so check init itself.
     if (init !== undefined) await killInit(init);
     await o.launcherExited;
   }
 
-  /** Also kills an init that it started but has not reported. */
+  /** Kills the launcher, and an init that it has started but not reported. */
   async function killLauncher(): Promise<void> {
     signalQuietly(o.launcherPid, "SIGSTOP");
     const deadline = performance.now() + stoppedWithinMs;
-    // A stopped process starts nothing more.
+    // Wait until the launcher is stopped, so that it starts no more processes.
     while (/[^TZX]/.test((await readProcess(o.launcherPid))?.state ?? "X") && performance.now() < deadline) {
       await delay(pollMs);
     }
@@ -76,7 +79,7 @@ export function createNamespaceTree(o: {
   return { kill };
 }
 
-/** Finds a tree by a mark in the environment, by sessions and by parents: all that /proc shows. */
+/** Finds a tree in /proc: by a mark in the environment of processes, by their sessions and by their parents. */
 export function createMarkedTree(o: { pid: number; exited: Promise<unknown>; mark: string }): ProcessTree {
   const sessions = new Set([o.pid]);
   const known = new Set([o.pid]);
@@ -105,7 +108,7 @@ export function createMarkedTree(o: { pid: number; exited: Promise<unknown>; mar
   }
 
   async function kill(): Promise<void> {
-    // Two empty passes in a row: a process that forked while the table was read appears in the second.
+    // Require two empty passes in a row: a process that forked while the table was read appears in the second pass.
     let emptyPasses = 0;
     await killUntil(
       async () => {
@@ -121,7 +124,7 @@ export function createMarkedTree(o: { pid: number; exited: Promise<unknown>; mar
   return { kill };
 }
 
-/** A process group: all that a system without /proc offers. Does not find a process that left the group. */
+/** Finds a tree by its process group, for systems without /proc. Does not find a process that left the group. */
 export function createGroupTree(o: { pid: number; exited: Promise<unknown> }): ProcessTree {
   async function kill(): Promise<void> {
     await killUntil(
@@ -133,11 +136,11 @@ export function createGroupTree(o: { pid: number; exited: Promise<unknown> }): P
   return { kill };
 }
 
-async function killUntil(isDead: () => Promise<boolean>, strike: () => void | Promise<void>): Promise<void> {
+async function killUntil(isDead: () => Promise<boolean>, killOnce: () => void | Promise<void>): Promise<void> {
   const deadline = performance.now() + killDeadlineMs;
   while (!(await isDead())) {
-    await strike();
-    if (performance.now() > deadline) throw new Error(`a process survived SIGKILL for ${killDeadlineMs} ms`);
+    await killOnce();
+    if (performance.now() > deadline) throw new Error(`a process is still alive ${killDeadlineMs} ms after SIGKILL`);
     await delay(pollMs);
   }
 }

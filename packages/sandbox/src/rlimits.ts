@@ -1,13 +1,15 @@
-// Resource limits of each process: set by our own first program, or by util-linux's prlimit, which then becomes the
-// program.
+// Computes the resource limits of each process. Our own first program in the sandbox sets them, or util-linux's
+// prlimit.
 
 import { readFileSync } from "node:fs";
 import type { SandboxLimits } from "./types.ts";
 
-/** Above the limit, so that the watcher of the whole sandbox sees it first and reports it. */
+/**
+ * Added to the limit of each process, so that the watcher of the whole sandbox notices and reports the excess first.
+ */
 const cpuSecondsBeyond = 5;
 
-/** Processor time of each process, in seconds. */
+/** Returns the limit on the processor time of each process, in seconds. */
 export function processCpuSeconds({ cpuSeconds }: SandboxLimits): number | undefined {
   return cpuSeconds === undefined ? undefined : cpuSeconds + cpuSecondsBeyond;
 }
@@ -66,7 +68,7 @@ export function prlimitArguments(
   return [prlimit, ...processLimits(limits, o).map((limit) => `--${limit}`), "--"];
 }
 
-/** For a host user, the kernel refuses only above this, so that the watcher sees the exceeded limit first. */
+/** For a host user, the kernel's limit is this multiple, so that the watcher notices and reports the excess first. */
 const hostUserFactor = 4;
 
 /**
@@ -79,7 +81,7 @@ export function countProcessesOfUser({ processes }: SandboxLimits, hostUser: num
   return isHostRoot() ? undefined : processes;
 }
 
-/** The kernel exempts host root from RLIMIT_NPROC, in a user namespace too. */
+/** Returns whether this process is root on the host, which the kernel exempts from RLIMIT_NPROC. */
 export function isHostRoot(): boolean {
   return process.geteuid?.() === 0;
 }

@@ -1,5 +1,5 @@
-// Shares of processors without control groups. The kernel then schedules each session (setsid) as a group, in which the
-// priority of single processes has no effect; the group's priority does.
+// Lowers the processor share of sandboxes without control groups. The kernel then schedules each session (setsid) as a
+// group. Only the priority of the group has an effect, not that of its processes.
 
 import { open, readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
@@ -7,7 +7,7 @@ import { readProcess } from "./proc.ts";
 
 /** The nice value of sandbox processes: a ninth of the platform's own weight. */
 const sessionNice = "10";
-/** For users other than root, the kernel allows such a change at most ten times a second in total. */
+/** The pause before a retry. For users other than root, the kernel allows ten such changes a second in total. */
 const againAfterMs = 150;
 
 export interface SessionWeights {
@@ -18,10 +18,10 @@ export interface SessionWeights {
 export function createSessionWeights(): SessionWeights {
   return {
     async lower(pids) {
-      // A program that this process has started is in its own session; this process's session is never lowered.
+      // Skip this process's own session. Each program that this process starts has a session of its own.
       const lowered = new Set([0, (await readProcess(process.pid))?.session ?? 0]);
       for (const pid of pids) {
-        // Any process of a session leads to its group: the first one may have ended.
+        // Any process of a session identifies its group, because the first process may have ended.
         const session = (await readProcess(pid))?.session;
         if (session === undefined || lowered.has(session)) continue;
         if (!(await lowerSession(pid))) return;

@@ -10,16 +10,16 @@ export interface SharedMemory {
 }
 
 const memoryFileSystem = 0x01021994;
-/** A measurement takes at most one part in this many of the time. */
-const restPerLook = 10;
+/** The pause after a measurement, as a multiple of its duration. */
+const pausePerMeasurement = 10;
 /** The longest pause between measurements, which bounds what an agent gains by slowing them down. In milliseconds. */
-const restMaxMs = 3_000;
+const pauseMaxMs = 3_000;
 /**
  * Memory that other programs free can hide what a sandbox takes, so it is measured at least this often, in
  * milliseconds.
  */
-const lookAtLeastEveryMs = 2_000;
-/** While not all that processes hold can be measured, unexplained growth of this many times the limit is allowed. */
+const measureAtLeastEveryMs = 2_000;
+/** Allowed unexplained growth, as a multiple of the limit, while not everything that processes hold can be measured. */
 const unexplainedMax = 2;
 
 /**
@@ -29,12 +29,13 @@ const unexplainedMax = 2;
  */
 export function watchSharedMemory(root: number, dirs: readonly string[], boundBytes: number): SharedMemory {
   let known: number | undefined;
+  /** The shared memory of the machine at the last measurement. */
   let sharedThen = 0;
-  /** The least since then. */
+  /** The least shared memory of the machine since the last measurement. */
   let sharedLeast = 0;
   let notBefore = 0;
   let notAfter = 0;
-  /** What was shared when everything could last be measured, while something cannot be. */
+  /** The shared memory of the machine when everything could last be measured; undefined while everything can be. */
   let unexplainedFrom: number | undefined;
 
   async function measure(pids: readonly number[]): Promise<{ bytes: number; isWhole: boolean }> {
@@ -44,7 +45,7 @@ export function watchSharedMemory(root: number, dirs: readonly string[], boundBy
       const path = `/proc/${root}/root${dir}`;
       const own = await Promise.all([stat(path), statfs(path)]).catch(() => undefined);
       const hosts = await stat(dir).catch(() => undefined);
-      // A starting sandbox first has the machine's file system.
+      // Skip the machine's own file system, which a starting sandbox still has.
       if (own === undefined || own[1].type !== memoryFileSystem || own[0].dev === hosts?.dev) continue;
       if (devices.has(own[0].dev)) continue;
       devices.add(own[0].dev);
@@ -68,8 +69,8 @@ export function watchSharedMemory(root: number, dirs: readonly string[], boundBy
       sharedThen = shared;
       sharedLeast = shared;
       const end = performance.now();
-      notBefore = end + Math.min(restMaxMs, restPerLook * (end - start));
-      notAfter = end + lookAtLeastEveryMs;
+      notBefore = end + Math.min(pauseMaxMs, pausePerMeasurement * (end - start));
+      notAfter = end + measureAtLeastEveryMs;
       return known;
     },
   };

@@ -1,4 +1,4 @@
-// Slots of sandboxes that wait for their turn: what is mounted into such a slot appears in the running sandbox.
+// Slots of preloaded sandboxes: what is mounted into such a slot appears in the running sandbox.
 
 import { once } from "node:events";
 import { constants, fstatSync } from "node:fs";
@@ -12,7 +12,8 @@ import { withTimeout } from "./with-timeout.ts";
 const folders = ["workspace", "state"] as const;
 
 /**
- * `dir` is created if missing, and is a mount until `close`. Tests the mounts with a sandbox of `driver`.
+ * Opens slots in `dir`, which is created if missing and is a mount until `close`. Tests them with a sandbox of
+ * `driver`.
  * @throws with the reason if this process cannot mount, or mounts do not appear in the sandbox
  */
 export async function openSlotMounts(dir: string, driver: SandboxDriver): Promise<SlotMounts> {
@@ -26,7 +27,7 @@ export async function openSlotMounts(dir: string, driver: SandboxDriver): Promis
   return mounts;
 }
 
-/** Only a test shows whether a mount appears: the kernel and everything in between decide. */
+/** Tests whether a mount appears in a running sandbox, which depends on the kernel, the driver and its runtime. */
 async function tryOut(mounts: SlotMounts, driver: SandboxDriver): Promise<void> {
   const [turnDir, slotDir] = await Promise.all([mounts.make("probe-turn"), mounts.make("probe")]);
   try {
@@ -37,7 +38,7 @@ async function tryOut(mounts: SlotMounts, driver: SandboxDriver): Promise<void> 
     const sandbox = await driver.prepare({ ...spec, slotDir, mounts });
     try {
       const exit = await withTimeout(tryTimeoutMs, claimOnceUp(sandbox, turnDir));
-      if (exit?.code !== 0) throw new Error("a mount does not arrive in a running sandbox");
+      if (exit?.code !== 0) throw new Error("a mount does not appear in a running sandbox");
     } finally {
       await sandbox.kill();
     }
@@ -46,7 +47,7 @@ async function tryOut(mounts: SlotMounts, driver: SandboxDriver): Promise<void> 
   }
 }
 
-/** Wait for the program: a mount from before its start would appear in any sandbox. */
+/** Waits for the program before it claims: a mount from before the program's start would appear in any sandbox. */
 async function claimOnceUp(sandbox: Sandbox, turnDir: string): Promise<SandboxExit> {
   sandbox.stderr.resume();
   await Promise.race([once(sandbox.stdout, "data"), sandbox.exited]);
@@ -67,7 +68,7 @@ async function openMounts(given: string): Promise<SlotMounts> {
     throw error;
   }
   const attachments = createAttachments(mounter);
-  /** Directories that an attachment hides, opened before. */
+  /** Directories that an attachment can hide, opened when they were created. */
   const hidden = new Map<string, { readonly handle: FileHandle; readonly changedAt: bigint }>();
   const placesOf = (slotDir: string): string[] => folders.map((name) => join(slotDir, name));
   const isAsMade = (place: string): boolean => {
@@ -90,7 +91,7 @@ async function openMounts(given: string): Promise<SlotMounts> {
       return slotDir;
     },
     pathOf: (name) => join(dir, name),
-    // A turn waits for this, so an untouched directory is recognized without a thread.
+    // A turn waits for this, so recognize an untouched directory without an asynchronous call.
     async isUntouched(slotDir) {
       const touched = placesOf(slotDir).filter((place) => !isAsMade(place));
       return (await Promise.all(touched.map(isEmpty))).every(Boolean);
@@ -125,10 +126,7 @@ async function openMounts(given: string): Promise<SlotMounts> {
   };
 }
 
-/**
- * Does not read a full directory to its end. A directory that was filled and emptied is read, but not while all turns
- * wait.
- */
+/** Reads at most one entry. Asynchronous, because reading a directory that was filled and emptied can take long. */
 async function isEmpty(place: string): Promise<boolean> {
   const dir = await opendir(place);
   try {
@@ -138,26 +136,26 @@ async function isEmpty(place: string): Promise<boolean> {
   }
 }
 
-/** Changes with every change to the directory or its entries. Programs cannot set it. */
+/** Returns a time that changes with every change to the directory or its entries, and that programs cannot set. */
 function changedAt({ fd }: FileHandle): bigint {
   return fstatSync(fd, { bigint: true }).ctimeNs;
 }
 
 interface Attachments {
   make(from: string, place: string): Promise<void>;
-  /** Stays until it is really gone. */
+  /** Returns whether something is attached. True until the attachment is gone for certain. */
   has(place: string): boolean;
   undo(place: string): Promise<void>;
-  /** Returns false if it is in use. */
+  /** Undoes the attachment. Returns false if it is in use. */
   undoUnused(place: string): Promise<boolean>;
 }
 
 function createAttachments(mounter: Pick<Mounter, "run">): Attachments {
   const made = new Set<string>();
-  const going = new Map<string, Promise<void>>();
+  const detaching = new Map<string, Promise<void>>();
   async function detach(place: string): Promise<void> {
     await mounter.run(["detach", place]).catch(async (error: unknown) => {
-      // The mounter's answer may have been lost with it.
+      // The mounter may have ended after it detached the directory.
       if (await isMounted(place)) throw error;
     });
     made.delete(place);
@@ -173,8 +171,8 @@ function createAttachments(mounter: Pick<Mounter, "run">): Attachments {
     has: (place) => made.has(place),
     async undo(place) {
       if (!made.has(place)) return;
-      const undoing = going.get(place) ?? detach(place).finally(() => going.delete(place));
-      going.set(place, undoing);
+      const undoing = detaching.get(place) ?? detach(place).finally(() => detaching.delete(place));
+      detaching.set(place, undoing);
       await undoing;
     },
     async undoUnused(place) {
@@ -187,7 +185,7 @@ function createAttachments(mounter: Pick<Mounter, "run">): Attachments {
   };
 }
 
-/** @throws if the table cannot be read: then nothing may be removed */
+/** Returns the mount points of this process. @throws if the table cannot be read: then nothing may be removed */
 async function mountPoints(): Promise<string[]> {
   const table = await readFile("/proc/self/mountinfo", "utf8");
   return table.split("\n").map((line) => unescaped(line.split(" ")[4] ?? ""));
@@ -197,7 +195,7 @@ async function isMounted(place: string): Promise<boolean> {
   return (await mountPoints()).includes(place);
 }
 
-/** The table contains spaces and similar characters as `\\040`. */
+/** Decodes a path of the table, which contains spaces and similar characters as `\\040`. */
 function unescaped(field: string): string {
   return field.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }

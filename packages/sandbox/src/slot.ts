@@ -1,4 +1,4 @@
-// The directories of one sandbox, checked before a start and cleaned up after it.
+// The directories of one sandbox: checked before the sandbox starts, and cleaned up after it.
 
 import { lchown, mkdir, rmdir, stat } from "node:fs/promises";
 import { dirname, isAbsolute, join } from "node:path";
@@ -7,8 +7,8 @@ import { isExecutable } from "./programs.ts";
 import { SandboxStartError, type SandboxSpec } from "./types.ts";
 
 /**
- * Also creates a /tmp on the disk.
- * @throws SandboxStartError with what is wrong; a launcher would only say that something was not found
+ * Checks the paths of a spec, and creates a /tmp on the disk. @throws SandboxStartError that names the wrong path: a
+ * launcher would only report that something was not found
  */
 export async function checkSpec(spec: SandboxSpec): Promise<void> {
   const interpreter = spec.argv[0];
@@ -31,19 +31,21 @@ export async function checkSpec(spec: SandboxSpec): Promise<void> {
   if (tmp !== undefined) await mkdir(tmp.dir, { recursive: true, mode: 0o700 });
 }
 
-/** Refuses NUL. It ends a string for the kernel and an option for a launcher, so it could add options. */
+/**
+ * Refuses strings with NUL, which ends a string for the kernel and an option for a launcher, and so could add options.
+ */
 function checkStrings(spec: SandboxSpec): void {
   const paths = [spec.imageDir, spec.slotDir, ...spec.readOnlyPaths, ...spec.argv];
   if (paths.some((path) => path.includes("\0"))) throw new SandboxStartError("a path or an argument contains NUL");
   for (const [name, value] of Object.entries(spec.env)) {
     if (name === "" || /[=\0]/.test(name)) {
-      throw new SandboxStartError(`${JSON.stringify(name)} cannot name a variable`);
+      throw new SandboxStartError(`${JSON.stringify(name)} is not a valid name of a variable`);
     }
     if (value.includes("\0")) throw new SandboxStartError(`the value of the variable ${name} contains NUL`);
   }
 }
 
-/** Returns the environment of a program: the spec's own and four of the system's names, nothing of this process. */
+/** Returns the environment of a program: the spec's variables, PATH, LANG, TMPDIR and HOME. Nothing of this process. */
 export function programEnvironment(spec: SandboxSpec, o: { home: string; tmp: string }): Record<string, string> {
   return {
     PATH: `${dirname(spec.argv[0]!)}:/usr/local/bin:/usr/bin:/bin`,
@@ -54,7 +56,7 @@ export function programEnvironment(spec: SandboxSpec, o: { home: string; tmp: st
   };
 }
 
-/** Returns where /tmp is, if it is on the disk. */
+/** Returns the directory of /tmp and its limit, if /tmp is on the disk. */
 export function diskTmpOf({
   slotDir,
   diskTmpBytes,
@@ -68,8 +70,8 @@ export async function removeDiskTmp(spec: SandboxSpec): Promise<void> {
 }
 
 /**
- * `input/` and `output/` of a workspace: they exist while the program runs, and are removed afterwards unless something
- * is in them.
+ * The folders `input/` and `output/` of a workspace. They exist while the program runs, and are removed afterwards if
+ * they are empty.
  */
 export interface WorkingFolders {
   create(): Promise<void>;
@@ -83,7 +85,7 @@ export function openWorkingFolders(slotDir: string, owner?: number): WorkingFold
     async create() {
       const making = ["input", "output"].map(async (name) => {
         const path = join(slotDir, "workspace", name);
-        // Leave a file or a link of that name to the agent.
+        // If the agent has a file or a link with this name, keep it.
         const isMade = await mkdir(path).then(
           () => created.push(path) > 0,
           (error: NodeJS.ErrnoException) => {
@@ -91,7 +93,7 @@ export function openWorkingFolders(slotDir: string, owner?: number): WorkingFold
             return false;
           },
         );
-        // The agent may already run, and may have replaced it by a link.
+        // The agent may already run, and may have replaced the folder by a link, so do not follow links.
         if (isMade && owner !== undefined) await lchown(path, owner, owner);
       });
       await Promise.all(making);

@@ -1,4 +1,4 @@
-// The client of our native programs that start others: starts.h of @dari/native.
+// The client of our native programs that start other programs (starts.h of @dari/native).
 
 import { connect, type Server, type Socket } from "node:net";
 import { getSystemErrorName } from "node:util";
@@ -6,34 +6,34 @@ import { signalNames, type LaunchedProcess, type ServerHandler } from "./launch.
 import { SandboxStartError } from "./types.ts";
 import { withTimeout } from "./with-timeout.ts";
 
-/** What starts.h reads of one request, with some reserve. */
+/** Maximum size of a request: a little less than starts.h can read. */
 const requestBytesMax = 32 * 1024;
-/** A program that takes longer to answer never will, in milliseconds. */
+/** How long to wait for the answer to a request, in milliseconds. */
 const answerWithinMs = 60_000;
 
-/** A running program that starts others, as its client sees it. */
+/** The connection to a running program that starts other programs. */
 export interface StarterConnection {
-  /** The name of its socket. */
+  /** The name of the program's socket. */
   readonly name: string;
   /** Number of pipes of each start, from descriptor 1 on; at least 3. */
   readonly pipes: number;
-  /** Called with the sockets that starts hand over, by the number of the start. */
+  /** The handlers of sockets that started programs hand over, by the number of the start. */
   readonly onServers: Map<number, ServerHandler>;
-  /** Number of requested starts. */
+  /** Number of starts that were requested so far. */
   count: number;
-  /** For each start without an answer, a function that ends it. */
+  /** For each start that has no answer yet, a function that gives it up. */
   readonly asked: Set<() => void>;
   /** Number of running programs. */
   alive: number;
-  /** False if it must not be used any more. */
+  /** False if the connection must not be used any more. */
   isFit: boolean;
   kill(): void;
 }
 
 export interface StartRequest {
-  /** Follow the number; at least three. */
+  /** The words after the number of the start, at least three. */
   readonly words: readonly string[];
-  /** Its name in errors. */
+  /** The name of the started program in errors. */
   readonly name: string;
   readonly onServer?: ServerHandler | undefined;
   /**
@@ -48,7 +48,7 @@ export function createStarterConnection(o: { name: string; pipes: number; kill: 
   return { name: `\0${name}`, pipes, onServers: new Map(), count: 0, asked: new Set(), alive: 0, isFit: true, kill };
 }
 
-/** Passes on a socket that the start with this number has handed over. */
+/** Passes a socket to the handler of the start with this number. */
 export function deliverServer(receiver: StarterConnection, number: number, port: number, server: Server): void {
   const onServer = receiver.onServers.get(number);
   if (onServer === undefined) server.close();
@@ -56,17 +56,18 @@ export function deliverServer(receiver: StarterConnection, number: number, port:
 }
 
 /**
- * Connections may be left that belong to no program, and the next one would get another's pipes. Running programs
- * continue.
+ * Stops the use of a connection after an error. Some of its sockets may belong to no program, so the next program would
+ * get the wrong pipes. Running programs continue.
  */
-function loseCount(receiver: StarterConnection): void {
+function markUnfit(receiver: StarterConnection): void {
   receiver.isFit = false;
   for (const giveUp of receiver.asked) giveUp();
   if (receiver.alive === 0) receiver.kill();
 }
 
 /**
- * Returns undefined if it cannot be used: it has ended, or its connections are out of step.
+ * Requests a start. Returns undefined if the connection cannot be used: the program has ended, or its sockets are out
+ * of step.
  * @throws SandboxStartError
  */
 export async function requestStart(receiver: StarterConnection, o: StartRequest): Promise<LaunchedProcess | undefined> {
@@ -76,7 +77,7 @@ export async function requestStart(receiver: StarterConnection, o: StartRequest)
   if (request.length > requestBytesMax) throw new SandboxStartError(`the arguments of ${o.name} are too long`);
   const [control, ...streams] = connectAll(receiver, Buffer.concat([Buffer.from(`${request.length} `), request]));
   if (o.onServer !== undefined) receiver.onServers.set(number, o.onServer);
-  const { pid, exited } = follow(control!, o.name);
+  const { pid, exited } = readReports(control!, o.name);
   receiver.alive += 1;
   void exited.then(() => {
     receiver.onServers.delete(number);
@@ -90,7 +91,7 @@ export async function requestStart(receiver: StarterConnection, o: StartRequest)
     const started = await withTimeout(withinMs, pid);
     if (started === undefined) {
       receiver.kill();
-      throw new SandboxStartError(`the program that starts others has not answered within ${withinMs} ms`);
+      throw new SandboxStartError(`the program that starts sandboxes has not answered within ${withinMs} ms`);
     }
     const [stdout, stderr, channel, ...launcherPipes] = streams as [Socket, Socket, Socket, ...Socket[]];
     return { pid: started, stdout, stderr, channel, launcherPipes, exited };
@@ -104,8 +105,8 @@ export async function requestStart(receiver: StarterConnection, o: StartRequest)
 }
 
 /**
- * The control connection first. All without an await, because only their order distinguishes them. The request is sent
- * once all are connected.
+ * Opens the control connection and then the pipes. This must not await in between, because only the order distinguishes
+ * the connections. Sends the request once all are connected.
  */
 function connectAll(receiver: StarterConnection, request: Buffer): Socket[] {
   const all = Array.from({ length: receiver.pipes + 1 }, () => connect({ path: receiver.name }));
@@ -117,9 +118,9 @@ function connectAll(receiver: StarterConnection, request: Buffer): Socket[] {
       connected += 1;
       if (connected === all.length) all[0]!.write(request);
     });
-    // Later, a pipe breaks when its program dies.
+    // An error after the connection means that the program died, which `exited` reports.
     stream.on("error", () => {
-      if (!isConnected) loseCount(receiver);
+      if (!isConnected) markUnfit(receiver);
     });
   }
   return all;
@@ -127,8 +128,8 @@ function connectAll(receiver: StarterConnection, request: Buffer): Socket[] {
 
 class NoAnswerError extends SandboxStartError {}
 
-/** Reads what is reported about the program. Its pid is not reused until the connection is closed. */
-function follow(control: Socket, name: string): { pid: Promise<number>; exited: LaunchedProcess["exited"] } {
+/** Reads the reports about a started program. Its pid is not reused until the control connection is closed. */
+function readReports(control: Socket, name: string): { pid: Promise<number>; exited: LaunchedProcess["exited"] } {
   const pid = Promise.withResolvers<number>();
   const exited = Promise.withResolvers<Awaited<LaunchedProcess["exited"]>>();
   const answers: Readonly<Record<string, (value: number) => void>> = {
@@ -146,17 +147,17 @@ function follow(control: Socket, name: string): { pid: Promise<number>; exited: 
     exited.resolve(exit);
     control.destroy();
   }
-  let said = "";
+  let unread = "";
   control.setEncoding("latin1").on("data", (chunk: string) => {
-    const lines = (said + chunk).split("\n");
-    said = lines.pop()!;
+    const lines = (unread + chunk).split("\n");
+    unread = lines.pop()!;
     for (const line of lines) {
       const [word = "", value] = line.split(" ");
       answers[word]?.(Number(value));
     }
   });
   control.once("close", () => {
-    pid.reject(new NoAnswerError("the program that starts others has ended"));
+    pid.reject(new NoAnswerError("the program that starts sandboxes has ended"));
     exited.resolve({ code: null, signal: "SIGKILL" });
   });
   return { pid: pid.promise, exited: exited.promise };

@@ -1,4 +1,4 @@
-// A small native program that starts others, because a large Node process stands still while it forks.
+// A small native program that starts other programs, because a large Node process stands still while it forks.
 
 import { spawn, type ChildProcess, type SpawnOptions } from "node:child_process";
 import { once } from "node:events";
@@ -10,38 +10,38 @@ import { findProgram, tryTimeoutMs } from "./programs.ts";
 import { deliverServer, createStarterConnection, requestStart } from "./start-requests.ts";
 import { SandboxStartError } from "./types.ts";
 
-/** Why a driver that needs a starter cannot be used, and the remedy. */
+/** The reason why a driver that needs a starter cannot be used, with the remedy. */
 export const starterUnavailable =
-  "dari-native cannot start programs here; restore its file from the repository and allow its execution";
+  "dari-native cannot start programs on this machine; restore its file from the repository and make it executable";
 
 export interface StarterKind {
   /** Number of pipes of each program, from descriptor 1 on; at least 3. */
   readonly pipes: number;
   /**
-   * Whether its programs are killed when it ends, and so when this process does. Otherwise they must end by themselves.
-   * If the starter alone is killed, its programs count as killed.
+   * Whether the started programs are killed when the starter ends, and so when this process ends. Otherwise they must
+   * end by themselves. If only the starter is killed, its programs count as killed.
    */
   readonly isFollowed: boolean;
 }
 
-/** The native program is started with the first launch and ends with this process. */
+/** Opens a starter. The first launch starts the native program, which ends with this process. */
 export function openStarter(kind: StarterKind): Starter {
   let running: Promise<Running | undefined> | undefined;
   return {
     async launch(o) {
-      // If it has ended while idle, start another one.
+      // If the native program has ended while it was idle, start it again.
       for (let tries = 0; tries < 2; tries++) {
         const asked = (running ??= run(kind).catch(() => undefined));
         const launched = await asked.then((one) => one?.launch(o));
         if (launched !== undefined) return launched;
         if (running === asked) running = undefined;
       }
-      throw new SandboxStartError("the program that starts others does not run");
+      throw new SandboxStartError("the program that starts sandboxes does not run");
     },
   };
 }
 
-/** Returns a starter that has started something; undefined if it cannot. */
+/** Returns a starter that has started a program successfully; undefined if it cannot. */
 export async function findStarter(kind: StarterKind): Promise<Starter | undefined> {
   const starter = openStarter(kind);
   const command = (await findProgram("true")) ?? "/bin/true";
@@ -56,21 +56,21 @@ export async function findStarter(kind: StarterKind): Promise<Starter | undefine
 }
 
 interface Running {
-  /** Returns undefined if it cannot be used: it has ended, or its connections are out of step. */
+  /** Returns undefined if the native program has ended, or its connections are out of step. */
   launch(o: StartOptions): Promise<LaunchedProcess | undefined>;
 }
 
-/** Returns undefined if it does not run. Rejects if no process can be created. */
+/** Starts the native program. Returns undefined if it ends at once. Rejects if no process can be created. */
 async function run(kind: StarterKind): Promise<Running | undefined> {
   const stdio = ["ignore" as const, "pipe" as const, "ignore" as const, "ipc" as const, ...stdioMasksFrom(4)];
-  // A signal to this process and its group is not meant for its programs, which may end normally.
+  // Detach the program, so that it does not get signals that are sent to this process's group.
   await withholdCapabilities();
   const options: SpawnOptions = { env: {}, stdio, detached: true };
   const [file, ...args] = [...nativeCommand("start"), String(kind.pipes)];
   const child: ChildProcess = startWithCapabilities(() => spawn(file, args, options));
   child.on("error", () => {});
-  const said = createInterface({ input: child.stdout! });
-  const [name] = (await Promise.race([once(said, "line"), once(said, "close")])) as [string?];
+  const lines = createInterface({ input: child.stdout! });
+  const [name] = (await Promise.race([once(lines, "line"), once(lines, "close")])) as [string?];
   child.stdout!.destroy();
   if (name === undefined) return undefined;
   const receiver = createStarterConnection({ name, pipes: kind.pipes, kill: () => void child.kill("SIGKILL") });
@@ -79,7 +79,7 @@ async function run(kind: StarterKind): Promise<Running | undefined> {
     const [number, port] = message as unknown as [number, number];
     if (server instanceof Server) deliverServer(receiver, number, port, server);
   });
-  // It ends when its channel does.
+  // The program ends when its channel is closed, so it need not keep this process alive.
   child.unref();
   child.channel?.unref();
   return {

@@ -15,41 +15,42 @@ export interface StoppedSandbox {
   isStill(): Promise<boolean>;
 }
 
-/** Processes that the program has started may still be ending, in milliseconds. */
+/** How long to wait for processes of the program that are about to end, in milliseconds. */
 const endsWithinMs = 100;
-const lookEveryMs = 2;
-/** Threads may be in the middle of a system call, in milliseconds. */
+const pollEveryMs = 2;
+/** How long to wait until all threads are stopped: a thread may be in a system call. In milliseconds. */
 const stopsWithinMs = 1_000;
 
 const stillRuns = "a process that the agent has started still runs";
 const stillOpen = "something in the workspace or HOME is still open, or is the working directory";
 
 /**
- * Resolves with the reason as text if it cannot be stopped. What a stopped process may still do (a timer can wake it)
- * does not harm the turn, because it cannot reach the directory. No turn would pay for its processor time and traffic,
- * so the pool checks regularly whether it is stopped. `init` is the sandbox's first process, the program its only
- * child.
+ * Stops the processes. Resolves with the reason as text if that is not possible. If a stopped process runs again (a
+ * timer can wake it), it does no harm to the turn, because it cannot reach the directory. But no turn would pay for its
+ * processor time and traffic, so the pool checks regularly whether it is still stopped. `init` is the sandbox's first
+ * process, and the program is its only child.
  */
 export async function stopProcesses(o: {
   init: ProcessIdentity | undefined;
   mounts: Pick<SlotMounts, "leave">;
   slotDir: string;
-  /** At the two places of a turn, below the slot's. */
+  /** Number of mounts at `workspace` and `state` that are below the mounts of the slot. */
   mountsBelow: number;
   /** How many processes the program keeps for the next turn (default: 0). */
   kept?: number | undefined;
 }): Promise<StoppedSandbox | string> {
   const processes = o.init && (await processesOf(o.init.pid, 1 + (o.kept ?? 0)));
   if (o.init === undefined || processes === undefined) return stillRuns;
-  for (const one of processes) if (!(await stop(one))) return "the agent's process does not stand still";
-  // A process may have started another before it stopped.
+  for (const one of processes) if (!(await stop(one))) return "a process of the agent cannot be stopped";
+  // A process may have started another process before it stopped.
   const { pids } = await measureTree(o.init.pid);
   const known = new Set(processes.map(({ pid }) => pid));
   if (pids.length !== known.size || !pids.every((pid) => known.has(pid))) return stillRuns;
-  if ((await mountsAt(o.init.pid)) - o.mountsBelow !== attached) return "its directory was there before its program";
+  if ((await mountsAt(o.init.pid)) - o.mountsBelow !== attached)
+    return "the turn's directory was mounted before the program started";
   if (!(await o.mounts.leave(o.slotDir))) return stillOpen;
-  if ((await mountsAt(o.init.pid)) - o.mountsBelow !== left) return "its directory cannot be taken away";
-  const [atRest, init] = [await readAll(processes), o.init.pid];
+  if ((await mountsAt(o.init.pid)) - o.mountsBelow !== left) return "the turn's directory cannot be unmounted";
+  const [stoppedRows, init] = [await readAll(processes), o.init.pid];
   return {
     async wake() {
       // Continue the kept processes before the program, which talks to them.
@@ -58,7 +59,7 @@ export async function stopProcesses(o: {
     async isStill() {
       const [now, { pids: all }] = await Promise.all([readAll(processes), measureTree(init)]);
       const isSame = (row: ProcessRow | undefined, index: number): boolean =>
-        row?.startTime === processes[index]?.startTime && row?.cpuTicks === atRest[index]?.cpuTicks;
+        row?.startTime === processes[index]?.startTime && row?.cpuTicks === stoppedRows[index]?.cpuTicks;
       return now.every((row, index) => isSame(row, index) && row?.state === "T") && all.length === processes.length;
     },
   };
@@ -68,8 +69,8 @@ const readAll = (processes: readonly ProcessIdentity[]): Promise<(ProcessRow | u
   Promise.all(processes.map(({ pid }) => readProcess(pid)));
 
 /**
- * Returns exactly this many processes below `init`, its only child first; undefined if there are others, or it has more
- * children.
+ * Waits until `init` has exactly one child and `count` processes below it. Returns these processes, the child first;
+ * undefined if there are other processes.
  */
 async function processesOf(init: number, count: number): Promise<ProcessIdentity[] | undefined> {
   const deadline = performance.now() + endsWithinMs;
@@ -82,7 +83,7 @@ async function processesOf(init: number, count: number): Promise<ProcessIdentity
       return rows.every((row) => row !== undefined) ? rows : undefined;
     }
     if (pids.length === 0 || performance.now() > deadline) return undefined;
-    await delay(lookEveryMs);
+    await delay(pollEveryMs);
   }
 }
 
@@ -93,12 +94,13 @@ async function stop({ pid }: ProcessIdentity): Promise<boolean> {
     const state = (await readProcess(pid))?.state ?? "X";
     if (state === "T") return true;
     if (/[XZ]/.test(state) || performance.now() > deadline) return false;
-    await delay(lookEveryMs);
+    await delay(pollEveryMs);
   }
 }
 
-/** Mounts at the two places of a turn, inside the sandbox: the slot's, and the turn's over it. */
+/** The number of mounts at `workspace` and `state` inside the sandbox: of the slot, and of the turn over them. */
 const attached = 4;
+/** The number of mounts after the turn's mounts are undone. */
 const left = 2;
 
 async function mountsAt(pid: number): Promise<number> {

@@ -1,5 +1,5 @@
-// The host's /etc files for sandboxes, copied into one directory: binding each of them would cost a launcher two mounts
-// and a look at the table of mounts at every start.
+// Copies the host's /etc files for sandboxes into one directory. Otherwise each start of a sandbox would need two
+// mounts for each file, and would read the table of mounts for each.
 
 import { createHash, type Hash } from "node:crypto";
 import {
@@ -24,12 +24,14 @@ export interface SystemFiles {
   readonly dir: string;
 }
 
-/** Maximum age of a copy, so that sandboxes see changes of the host, and no copy is old enough to be cleaned up. */
+/**
+ * Maximum age of a copy. Sandboxes then see changes of the host, and no cleaner of temporary files removes the copy.
+ */
 const freshForMs = 10 * 60_000;
 
 /**
- * Copies `paths`, all in /etc, and adds `added` by name. Leaves out what is missing or unreadable. Links into /usr stay
- * links, as do those below a path; their targets are not read.
+ * Copies `paths`, all in /etc, and adds `added` by name. Leaves out missing and unreadable files. Links into /usr and
+ * links below a path stay links, and their targets are not read.
  * @throws the system's error if the first copy cannot be created; later ones are retried
  */
 export async function openSystemFiles(
@@ -65,9 +67,9 @@ export async function copySystemFiles(
     const digest = await digestOf(fresh);
     const dir = join(tmpdir(), `sandbox-system-${process.getuid?.()}-${digest}`);
     if ((await isOurs(dir)) && (await digestOf(dir)) !== digest) await rm(dir, { recursive: true, force: true });
-    // Does nothing if it exists already.
+    // If the directory exists already, this changes nothing.
     await rename(fresh, dir).catch(() => {});
-    if (!(await isOurs(dir))) throw new Error(`somebody else has made ${dir}`);
+    if (!(await isOurs(dir))) throw new Error(`${dir} belongs to another user or has other permissions; remove it`);
     return dir;
   } finally {
     await rm(fresh, { recursive: true, force: true });
@@ -85,7 +87,7 @@ async function copyPath(from: string, to: string): Promise<void> {
   await cp(real, to, { recursive: true, verbatimSymlinks: true, filter });
 }
 
-/** Independent of the umask. */
+/** Makes all files readable for every user, whatever the umask is. */
 async function openToAll(path: string): Promise<void> {
   const found = await lstat(path);
   if (found.isSymbolicLink()) return;

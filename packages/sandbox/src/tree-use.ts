@@ -1,12 +1,12 @@
-// Measures the processes below one together, for machines without control groups.
+// Measures all processes below one process, for machines without control groups.
 
 import { readdir, readFile } from "node:fs/promises";
 
 export interface TreeUse {
-  /** Their own memory, in bytes, without shared pages and files. */
+  /** The own memory of the processes, in bytes, without shared pages and files. */
   readonly memoryBytes: number;
   readonly pids: readonly number[];
-  /** Processes and threads. */
+  /** Number of processes and threads. */
   readonly processes: number;
 }
 
@@ -18,16 +18,16 @@ const pageBytes = 4096;
 const readsAtOnce = 64;
 
 /**
- * Does not count `root` itself. A process that has ended counts as nothing. Stops once there are more than
- * `processesMax`.
+ * Measures the processes below `root`, without `root` itself. Ignores processes that have ended. Stops once it has
+ * found more than `processesMax`.
  */
 export async function measureTree(root: number, processesMax = Infinity): Promise<TreeUse> {
   let memoryBytes = 0;
   let processes = 0;
   const pids: number[] = [];
-  const left = (await lookAt(root)).children;
+  const left = (await readThreads(root)).children;
   for (let pid = left.pop(); pid !== undefined && processes <= processesMax; pid = left.pop()) {
-    const { threads, children } = await lookAt(pid, processesMax - processes);
+    const { threads, children } = await readThreads(pid, processesMax - processes);
     pids.push(pid);
     processes += threads.length;
     memoryBytes += await ownMemoryOf(pid, threads);
@@ -36,7 +36,7 @@ export async function measureTree(root: number, processesMax = Infinity): Promis
   return { memoryBytes, processes, pids };
 }
 
-/** A first thread that has ended does not report the memory that the others still have. */
+/** Returns the own memory of a process. If the first thread has ended, it reports nothing, so ask the other threads. */
 async function ownMemoryOf(pid: number, threads: readonly string[]): Promise<number> {
   for (const thread of threads) {
     const [, resident = 0, shared = 0] = (await read(`/proc/${pid}/task/${thread}/statm`)).split(" ").map(Number);
@@ -45,8 +45,10 @@ async function ownMemoryOf(pid: number, threads: readonly string[]): Promise<num
   return 0;
 }
 
-/** Each thread has its own children. They are not read if there are more threads than `threadsMax`. */
-async function lookAt(pid: number, threadsMax = Infinity): Promise<{ threads: string[]; children: number[] }> {
+/**
+ * Returns the threads of a process and the children of each. With more threads than `threadsMax`, reads no children.
+ */
+async function readThreads(pid: number, threadsMax = Infinity): Promise<{ threads: string[]; children: number[] }> {
   const threads = await readdir(`/proc/${pid}/task`).catch(() => []);
   const children: number[] = [];
   if (threads.length > threadsMax) return { threads, children };

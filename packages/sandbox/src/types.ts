@@ -25,17 +25,17 @@ export interface SandboxLimits {
 }
 
 export interface SandboxSpec {
-  /** [interpreter, ...arguments]; the interpreter is an absolute host path. */
+  /** The interpreter, as an absolute host path, and its arguments. */
   readonly argv: readonly string[];
   /** The program's whole environment except PATH, LANG, TMPDIR (which it may set) and HOME (which it may not). */
   readonly env: Readonly<Record<string, string>>;
-  /** Read-only inside, if the driver can enforce it. */
+  /** The directory of the agent's image, read-only inside if the driver can enforce that. */
   readonly imageDir: string;
   /** Host paths that the program needs, visible read-only under the same name. */
   readonly readOnlyPaths: readonly string[];
   /**
-   * One of them, a file in `argv`: a driver with its own mounts shows it under another path, which hides where it is on
-   * the host.
+   * One of `readOnlyPaths`, a file in `argv`. A driver with its own mounts shows the file under another path, which
+   * hides the path on the host.
    */
   readonly script?: string | undefined;
   /** A new directory with `workspace/` and `state/` in it. */
@@ -47,8 +47,8 @@ export interface SandboxSpec {
    */
   readonly hostUser?: number | undefined;
   /**
-   * Given if `slotDir` is a slot of these: the sandbox can be started before its turn, and then claimed for a turn's
-   * directory.
+   * The mounts that `slotDir` is a slot of. With these, the sandbox can be started before its turn, and then claimed
+   * for a turn's directory.
    */
   readonly mounts?: SlotMounts;
   /** `open`: the host's network. An egress: only what its policy allows, through a proxy in this process. */
@@ -61,14 +61,14 @@ export interface SandboxSpec {
   readonly diskTmpBytes?: number | undefined;
 }
 
-/** What a driver really guarantees on this machine; stored with the turn, shown to operators. */
+/** What a driver guarantees on this machine. Stored with each attempt, and shown to operators. */
 export interface Guarantees {
   /** Whether the program can neither read nor change anything outside its own directories. */
   readonly isolated: boolean;
-  /** `rules`: the host's, of which it can open only its own directories and what it needs to run. */
+  /** `rules`: the host's file system, in which rules limit what the program can open. */
   readonly filesystem: "private" | "rules" | "host";
   /**
-   * The program's host user: `own` is the spec's `hostUser`; `shared` is this process's user, with which it shares the
+   * The program's host user. `own`: the spec's `hostUser`. `shared`: this process's user, so the program shares the
    * kernel's per-user counts and leases on files.
    */
   readonly users: "own" | "shared";
@@ -89,7 +89,7 @@ export interface Guarantees {
     /** Checked several times a second: a program can exceed it for a moment. */
     readonly disk: "watched" | "none";
   };
-  /** Sentences for people: what is missing, and why. */
+  /** Notes for operators: what is missing, its effect, and what to do. */
   readonly notes: readonly string[];
 }
 
@@ -136,22 +136,24 @@ export interface Sandbox {
   rest?(kept?: number): Promise<string | undefined>;
   /** Returns false if something in a stopped sandbox has run, until the next claim. Otherwise returns true. */
   isStill?(): Promise<boolean>;
-  /** Resolves when the whole process tree is dead, including daemons. Idempotent. Throws if it cannot be killed. */
+  /**
+   * Kills the whole process tree, including daemons. Resolves when all are dead. Idempotent. @throws if not possible
+   */
   kill(): Promise<void>;
-  /** Returns what the sandbox used; call it after `kill`. */
+  /** Returns what the sandbox used. Call it after `kill`. */
   collect(): Promise<SandboxUsage>;
 }
 
 /**
- * A sandbox whose program has loaded something once, and is forked for each later sandbox. These have it loaded from
- * the start, and share nothing else.
+ * A sandbox whose program has loaded an agent, and is forked for each later sandbox. The forks start with the agent
+ * loaded, and share nothing else.
  */
 export interface SandboxTemplate extends Pick<Sandbox, "channel" | "stdout" | "stderr" | "paths" | "exited"> {
   /**
-   * Takes control of its program, which waits until `tell` is called, and then must only fork: it runs no further than
-   * from one fork to the next. Each child is the first process of its sandbox and gets descriptors 1 to 3 as ancillary
-   * data from the socket with the abstract name `dari`. Resolves with the reason as text if it cannot be a template.
-   * Call it once.
+   * Takes control of the template's program. The program waits until `tell` is called. From then on it only forks: it
+   * is stopped between two forks. Each child is the first process of its sandbox and gets descriptors 1 to 3 as
+   * ancillary data from the socket with the abstract name `dari`. Resolves with the reason as text if it cannot be a
+   * template. Call it once.
    */
   hold(tell: () => void): Promise<string | undefined>;
   /**
@@ -163,7 +165,7 @@ export interface SandboxTemplate extends Pick<Sandbox, "channel" | "stdout" | "s
   kill(): Promise<void>;
 }
 
-/** `tmp`: a /tmp on the disk. */
+/** The limit that was exceeded. `tmp`: the limit of a /tmp on the disk. */
 export type Exceeded = "memory" | "processes" | "disk" | "tmp" | "cpu";
 
 export interface SandboxUsage {
@@ -178,7 +180,7 @@ export type ProbeResult =
   { readonly ok: true; readonly guarantees: Guarantees } | { readonly ok: false; readonly reason: string };
 
 export interface SandboxDriver {
-  /** For settings, logs and advice. The four fields below say what a driver can do. */
+  /** The driver's name in settings, logs and advice. The four fields below say what the driver can do. */
   readonly name: DriverName;
   /** Whether `prepareTemplate` can return a template. Only a try shows whether this machine allows it. */
   readonly canFork: boolean;
@@ -201,8 +203,8 @@ export interface SandboxDriver {
    */
   prepareTemplate(spec: SandboxSpec): Promise<SandboxTemplate | undefined>;
   /**
-   * Ends what is ready for the next sandbox, and resolves when what sandboxes have left is cleaned up. Running
-   * sandboxes belong to their owners. Idempotent.
+   * Ends processes that are ready for the next sandbox. Resolves when everything that ended sandboxes have left is
+   * cleaned up. Does not end running sandboxes. Idempotent.
    */
   close?(): Promise<void>;
 }
@@ -212,7 +214,7 @@ export class SandboxStartError extends Error {
   override readonly name = "SandboxStartError";
 }
 
-/** What a driver needs to give a running sandbox its turn's directories. */
+/** Slots into which a turn's directories can be mounted while the sandbox runs. */
 export interface SlotMounts {
   /**
    * Creates a slot and returns its absolute path: a directory with an empty `workspace/` and `state/`. `owner`: user
@@ -224,8 +226,8 @@ export interface SlotMounts {
   /** Returns false if something was written to the slot, which `attach` would hide. */
   isUntouched(slotDir: string): Promise<boolean>;
   /**
-   * Returns true if nothing is in the slot, and neither its contents nor modes and attributes were changed since it was
-   * created: the next program would find them.
+   * Returns whether the slot is as it was created: contents, modes and attributes. Otherwise the next program would
+   * find the changes.
    */
   isAsMade(slotDir: string): Promise<boolean>;
   /** Mounts `workspace/` and `state/` of `turnDir` over those of the slot, also for its sandbox. */

@@ -173,7 +173,7 @@ describeEach(waysOfThisRun(ways))("$title", ({ driver, isShared }) => {
     });
     expect((said as unknown[][])[0]).not.toContain(200);
     expect((said as unknown[][])[1]![0]).toBe(403);
-    expect(records.at(-1)).toMatchObject({ verdict: "refused", reason: "this turn has used up its traffic" });
+    expect(records.at(-1)).toMatchObject({ verdict: "refused", reason: "limit reached: 1000000 bytes in this turn" });
   });
 
   test("nothing of the way out is left in the program's hands", async () => {

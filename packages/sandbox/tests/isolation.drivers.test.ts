@@ -199,9 +199,9 @@ describe("chooseDriver", () => {
   test("takes no other in place of the required one", async () => {
     await expect(chooseDriver({ minimum: "isolated", required: "process" })).rejects.toThrow("it does not isolate");
     const missing = chooseDriver({ minimum: "none", required: "oci", ociRuntime: "no-such-runtime" });
-    await expect(missing).rejects.toThrow(/asked for cannot be used \(oci: .*no-such-runtime/);
+    await expect(missing).rejects.toThrow(/required sandbox driver cannot be used \(oci: .*no-such-runtime/);
     const broken = chooseDriver({ minimum: "none", required: "bwrap", bwrapPath: "/usr/bin/false" });
-    await expect(broken).rejects.toThrow("asked for cannot be used (bwrap: ");
+    await expect(broken).rejects.toThrow("required sandbox driver cannot be used (bwrap: ");
   });
 
   test("refuses a driver that does not exist", async () => {

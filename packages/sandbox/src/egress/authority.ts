@@ -1,5 +1,5 @@
 // A certificate authority for one sandbox, for tunnels whose TLS ends in the proxy. Its keys exist only in this
-// process's memory. Only that sandbox trusts it, for the names it was made for.
+// process's memory. Only this sandbox trusts the authority, and only for the host names of its secrets.
 
 import { createHash, generateKeyPairSync, randomBytes, sign, X509Certificate, type KeyObject } from "node:crypto";
 import { createSecureContext, type SecureContext } from "node:tls";
@@ -9,13 +9,15 @@ import * as x509 from "@peculiar/asn1-x509";
 export interface Authority {
   /** The authority's own certificate as PEM. */
   readonly certificate: string;
-  /** Returns the certificate of a server with this name, which must be one of the authority's or below one. */
+  /** Returns the certificate of a server. Its name must be one of the authority's names or below one of them. */
   contextFor(name: string): SecureContext;
 }
 
-/** A turn takes at most a day, and a sandbox can serve several turns of its session. */
+/**
+ * How long certificates are valid. A turn takes at most a day, and a sandbox can serve several turns of its session.
+ */
 const validForMs = 7 * 24 * 3_600_000;
-/** A program can ask for any name below one of its own, so the number is limited. */
+/** Maximum number of cached certificates: a program can ask for any name below one of the authority's names. */
 const contextsMax = 64;
 const clockSkewMs = 5 * 60_000;
 const ecdsaWithSha256 = "1.2.840.10045.4.3.2";
@@ -39,7 +41,7 @@ export function createAuthority(names: readonly string[]): Authority {
     extension(x509.id_ce_nameConstraints, constraints, true),
   ]);
   const key = serverKeys.privateKey.export({ type: "pkcs8", format: "pem" });
-  // The newest last.
+  // Cached certificates by name, the newest last.
   const contexts = new Map<string, SecureContext>();
   return {
     certificate,
@@ -76,7 +78,7 @@ function certificateOfServer(authority: KeyPair, name: string, publicKey: KeyObj
   ]);
 }
 
-/** Returns PEM. */
+/** Returns a signed certificate as PEM. */
 function signed(
   authority: KeyPair,
   subject: string,
@@ -118,7 +120,7 @@ function nameOf(text: string): x509.Name {
   return new x509.Name([new x509.RelativeDistinguishedName([one])]);
 }
 
-/** Copied, because a Buffer can be part of a larger one. */
+/** Copies a buffer's bytes, because a Buffer can be part of a larger one. */
 function bytesOf(buffer: Buffer): ArrayBuffer {
   return Uint8Array.from(buffer).buffer;
 }

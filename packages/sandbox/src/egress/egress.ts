@@ -1,5 +1,5 @@
-// The network access of one sandbox: a proxy, and the loopback ports that the operator opened. It gets connections that
-// were made inside the sandbox, and opens only those that the policy allows.
+// The network access of one sandbox: a proxy, and the loopback ports that the operator opened. Gets the connections
+// that programs in the sandbox make, and connects them only if the policy allows it.
 
 import type { Server, Socket } from "node:net";
 import { decideEgress, type EgressPolicy } from "@dari/network";
@@ -14,11 +14,11 @@ export interface Egress {
   readonly ports: readonly number[];
   /** The certificates that the program must trust, if there are secrets. */
   readonly trust: Trust | undefined;
-  /** The directory of `trust`. `close` removes it, unless it belongs to another egress. */
+  /** The directory of `trust`. `close` removes the directory, unless it belongs to another egress. */
   readonly trustDir: string | undefined;
   /** Serves connections to `port` in the sandbox. */
   serve(port: number, server: Server): void;
-  /** Ends a turn, which another may follow: reports what was transferred so far, and counts from zero. */
+  /** Ends a turn, after which another may follow: reports the bytes so far, and counts from zero again. */
   settle(): void;
   /** Closes every connection. Idempotent. */
   close(): void;
@@ -31,11 +31,11 @@ export interface Trust {
 }
 
 export const proxyPort = 3128;
-/** Lower ports need a capability. */
+/** The lowest port that a program without capabilities can listen on. */
 const firstOpenPort = 1024;
 
 /**
- * Returns the variables that name the proxy and the trusted certificates. The guest makes Node use the former.
+ * Returns the variables that name the proxy and the trusted certificates. The guest makes Node use the proxy.
  * `trustDir`: the path inside the sandbox.
  */
 export function egressEnvironment(port = proxyPort, trustDir?: string): Record<string, string> {
@@ -48,8 +48,9 @@ export function egressEnvironment(port = proxyPort, trustDir?: string): Record<s
 }
 
 /**
- * Listens on nothing until `serve` gets a server. `slotDir`: of the sandbox. `lent`: certificates of another egress
- * with the same secrets that is open for longer: a program that was started there trusts that one's authority.
+ * Opens an egress, which listens nowhere until `serve` gets a server. `slotDir`: the sandbox's slot. `lent`: the
+ * certificates of another egress with the same secrets, which must be open for longer. A program that was forked from a
+ * template trusts the authority of the template's egress.
  */
 export function openEgress(options: EgressOptions, slotDir: string, lent?: Trust): Egress {
   const traffic = createTraffic(options);
@@ -76,9 +77,9 @@ export function openEgress(options: EgressOptions, slotDir: string, lent?: Trust
       if (isClosed) return void server.close();
       servers.add(server);
       server.on("error", () => {});
-      // An accepted connection costs memory before it becomes a request.
+      // Limit connections here, because each takes memory before it sends a request.
       server.maxConnections = traffic.connectionsMax;
-      // A client that has finished sending may still receive.
+      // Keep a connection open after the client has finished sending, because the client may still receive.
       Object.assign(server, { allowHalfOpen: true });
       server.on("connection", (client: Socket) => {
         traffic.hold(client);
@@ -96,7 +97,7 @@ export function openEgress(options: EgressOptions, slotDir: string, lent?: Trust
   };
 }
 
-/** Undefined without secrets. */
+/** Creates the authority and its certificate files. Returns undefined if there are no secrets. */
 function openTrust({ secrets = [] }: EgressOptions, slotDir: string): Trust | undefined {
   if (secrets.length === 0) return undefined;
   const authority = createAuthority([...new Set(secrets.flatMap(({ hosts }) => hosts.map(({ name }) => name)))]);

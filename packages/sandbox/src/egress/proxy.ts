@@ -1,5 +1,5 @@
-// The HTTP proxy: CONNECT for tunnels, absolute URLs for plain HTTP. It listens nowhere: connections are passed to it
-// as `connection` events.
+// The HTTP proxy: CONNECT for tunnels, absolute URLs for plain HTTP. The proxy listens nowhere: connections are passed
+// to it as `connection` events.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
@@ -9,7 +9,7 @@ import { sendAnswer, relayResponse, requestHeaders, withoutHeaders } from "./rel
 import type { Terminator } from "./terminator.ts";
 import type { Target, Traffic } from "./traffic.ts";
 
-/** `terminator` handles the tunnels whose TLS ends here. */
+/** Creates the proxy. `terminator`: handles the tunnels whose TLS ends in the proxy. */
 export function createProxy(traffic: Traffic, terminator: Terminator | undefined): Server {
   const proxy = createServer((incoming, response) => void forward(traffic, incoming, response));
   proxy.on("connect", (incoming: IncomingMessage, client: Socket, head: Buffer) => {
@@ -33,7 +33,7 @@ async function tunnel(
     if (terminator?.isFor(target) === true) {
       const verified = await terminator.open(target);
       client.write(established);
-      return terminator.take(client, head, target, verified);
+      return terminator.serveTunnel(client, head, target, verified);
     }
     const upstream = await traffic.open(target);
     client.write(established);
@@ -55,7 +55,7 @@ async function forward(traffic: Traffic, incoming: IncomingMessage, response: Se
     const options = {
       createConnection: () => opened,
       path: `${url.pathname}${url.search}`,
-      // The host is the allowed one, whatever the program's header says.
+      // Send the host that the policy allowed, whatever the program's header contains.
       headers: { ...withoutHeaders(incoming.headers, requestHeaders), host: url.host },
     };
     response.once("close", () => opened.destroy());
@@ -78,7 +78,7 @@ function statusOf(error: unknown): number {
   return error instanceof EgressRefusedError ? 403 : 502;
 }
 
-/** Returns the text for the tenant; for a refusal, whose rule it was. */
+/** Returns the text for the tenant. For a refusal, it says whose rule refused the connection. */
 function describeRefusal({ host, port }: Target, error: unknown): string {
   return `the sandbox's proxy did not connect to ${host}:${port}: ${publicReason(error)}`;
 }

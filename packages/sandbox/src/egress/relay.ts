@@ -10,13 +10,14 @@ import {
 import { pipeline } from "node:stream";
 import type { Traffic } from "./traffic.ts";
 
-/** Headers of a connection, which are not forwarded. `Expect` is answered here, and trailers are dropped. */
+/** Headers that apply to one connection only, and are not forwarded. The proxy answers `Expect`, and drops trailers. */
 const connectionHeaders = ["connection", "keep-alive", "upgrade", "trailer"];
 export const requestHeaders = [...connectionHeaders, "proxy-connection", "proxy-authorization", "te", "expect"];
 export const responseHeaders = [...connectionHeaders, "proxy-authenticate", "transfer-encoding"];
 
 /**
- * `onBroken` is called if the exchange breaks; what was already sent of the response stays.
+ * Forwards one request and its response. `onBroken`: called if the exchange breaks, possibly after a part of the
+ * response was sent.
  * @throws for headers that cannot be sent
  */
 export function relayResponse(
@@ -32,10 +33,10 @@ export function relayResponse(
     isAnswered = true;
     try {
       response.writeHead(received.statusCode ?? 502, withoutHeaders(received.headers, responseHeaders));
-      // A stream of events can be silent for a long time.
+      // Send the headers now: a stream of events can be silent for a long time.
       response.flushHeaders();
     } catch {
-      // Node reads responses that it cannot write: a status of 000.
+      // Node accepts responses that it cannot write itself, such as the status 000.
       received.destroy();
       return onBroken();
     }
@@ -49,20 +50,20 @@ export function relayResponse(
     socket.destroy();
     onBroken();
   });
-  // After the response has begun, its own events report errors.
+  // Once the response has begun, the events of the response report errors.
   sent.on("error", () => {
     if (!isAnswered) onBroken();
     isAnswered = true;
   });
-  carryBody(traffic, incoming, sent);
+  forwardBody(traffic, incoming, sent);
   return sent;
 }
 
 /**
- * A host can respond before it has read the body, and close its side: forward its response, and drop the rest of the
- * body.
+ * Forwards the body of a request. If the host responds before it has read the body, and closes its side, drops the rest
+ * of the body.
  */
-function carryBody(traffic: Traffic, incoming: IncomingMessage, sent: ClientRequest): void {
+function forwardBody(traffic: Traffic, incoming: IncomingMessage, sent: ClientRequest): void {
   incoming.on("data", (chunk: Buffer) => traffic.count(chunk));
   incoming.pipe(sent);
   incoming.once("close", () => {

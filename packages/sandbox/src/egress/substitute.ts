@@ -3,7 +3,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { isEgressHost, type EgressHost, type Redacted } from "@dari/domain";
 
-/** A secret of which the program has a placeholder. */
+/** A secret for which the program has a placeholder. */
 export interface EgressSecret {
   readonly placeholder: string;
   readonly value: Redacted<string>;
@@ -11,14 +11,14 @@ export interface EgressSecret {
   readonly hosts: readonly EgressHost[];
 }
 
-/** `name`: in lower case, without a trailing dot. */
+/** Returns the secrets for a host. `name`: the host name in lower case, without a trailing dot. */
 export function secretsForHost(secrets: readonly EgressSecret[], name: string, port: number): EgressSecret[] {
   return secrets.filter(({ hosts }) => hosts.some((host) => isEgressHost(host, name, port)));
 }
 
 /**
- * Only in these headers: servers repeat others in their responses (`Origin`, `X-Request-Id`, the path in a redirect) or
- * store them (`X-Amz-Meta-Key`), and a program could read the value there.
+ * Placeholders are replaced only in these headers. Servers repeat other headers in their responses (`Origin`,
+ * `X-Request-Id`, the path in a redirect) or store them (`X-Amz-Meta-Key`), where a program could read the value.
  */
 const carriesCredentials = new Set([
   ...["authorization", "api-key", "apikey", "api-token", "api-secret", "app-key", "access-token", "auth-token"],
@@ -36,7 +36,7 @@ const carriesCredentials = new Set([
   "xi-api-key",
 ]);
 
-/** Never throws. A value that a header cannot contain is refused when the headers are sent. */
+/** Replaces placeholders in headers. Never throws: a value that a header cannot contain is refused when it is sent. */
 export function insertSecrets(headers: IncomingHttpHeaders, secrets: readonly EgressSecret[]): IncomingHttpHeaders {
   const put = (text: string): string =>
     secrets.reduce((all, { placeholder, value }) => all.replaceAll(placeholder, () => value.reveal()), text);
@@ -48,7 +48,7 @@ export function insertSecrets(headers: IncomingHttpHeaders, secrets: readonly Eg
   return Object.fromEntries(changed);
 }
 
-/** User and password are base64 together, so a placeholder in them must be decoded first. */
+/** Replaces placeholders in a Basic header, whose user and password are base64 together, so they are decoded first. */
 function inBasic(value: string, put: (text: string) => string): string | undefined {
   const [, scheme, coded] = /^(basic +)([A-Za-z0-9+/]+={0,2})$/i.exec(value) ?? [];
   if (coded === undefined) return undefined;

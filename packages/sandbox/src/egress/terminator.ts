@@ -1,5 +1,5 @@
-// Terminates TLS of tunnels to hosts that a secret is for, so that real values can be inserted. Each tunnel has one
-// connection to its host, whose certificate is verified as clients do. HTTP/1.1, including WebSockets.
+// Terminates the TLS of tunnels to hosts that a secret is for, so that the proxy can insert values. Each tunnel has one
+// connection to its host, whose certificate is verified. Supports HTTP/1.1, including WebSockets.
 
 import { once } from "node:events";
 import { Agent, createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
@@ -15,10 +15,10 @@ import type { Target, Traffic } from "./traffic.ts";
 export interface Terminator {
   /** Returns whether TLS to the target ends here. */
   isFor(target: Target): boolean;
-  /** Opens a connection to a host that has proved its identity. @throws like `Traffic.open`; UntrustedHostError */
+  /** Opens a connection and verifies the host's certificate. @throws like `Traffic.open`; UntrustedHostError */
   open(target: Target): Promise<TLSSocket>;
   /** Serves the tunnel, which uses TLS from now on. `head`: what was already received from it. */
-  take(client: Socket, head: Buffer, target: Target, upstream: TLSSocket): void;
+  serveTunnel(client: Socket, head: Buffer, target: Target, upstream: TLSSocket): void;
 }
 
 interface Tunnel {
@@ -26,11 +26,11 @@ interface Tunnel {
   readonly agent: Agent;
   readonly secrets: readonly EgressSecret[];
   readonly upstream: TLSSocket;
-  /** Requests without a complete response. */
+  /** Number of requests without a complete response. */
   open: number;
 }
 
-/** A client that sends more requests without waiting for responses is disconnected, because each takes memory. */
+/** Maximum number of requests without a response. A client that sends more is disconnected: each takes memory. */
 const openRequestsMax = 4;
 /** Maximum length of a request's headers after substitution. No server accepts more, so it is not sent. */
 const headerCharsMax = 80 * 1024;
@@ -44,8 +44,8 @@ export function createTerminator(
   trusted: readonly string[] | undefined,
 ): Terminator {
   const tunnels = new WeakMap<Duplex, Tunnel>();
-  // A request can take as long as its turn, and the traffic closes idle connections. Upgrades other than WebSockets are
-  // treated as ordinary requests.
+  // No time limits here: a request can take as long as its turn, and `Traffic` closes idle connections. Upgrades other
+  // than WebSockets are treated as ordinary requests.
   const options = { requestTimeout: 0, keepAliveTimeout: 0, shouldUpgradeCallback: isWebSocket };
   const server = createServer(options, (incoming, response) => {
     serve(traffic, tunnels.get(incoming.socket)!, incoming, response);
@@ -58,7 +58,7 @@ export function createTerminator(
   return {
     isFor: (target) => isIP(normalizeHost(target.host)) === 0 && secretsOf(target).length > 0,
     open: (target) => traffic.openSecured(target, (plain) => verified(plain, normalizeHost(target.host), trusted)),
-    take(client, head, target, upstream) {
+    serveTunnel(client, head, target, upstream) {
       if (client.destroyed) return void upstream.destroy();
       const name = normalizeHost(target.host);
       if (head.length > 0) client.unshift(head);
@@ -86,7 +86,7 @@ export function createTerminator(
   };
 }
 
-/** Always returns the given connection while it is open. */
+/** An agent with one connection, which it uses for all requests. */
 class OneConnection extends Agent {
   #socket: TLSSocket | undefined;
 
@@ -98,29 +98,31 @@ class OneConnection extends Agent {
   override createConnection(_options: object, done?: (error: Error | null, socket: Duplex) => void): undefined {
     const socket = this.#socket;
     this.#socket = undefined;
-    const isOver = socket === undefined || socket.destroyed;
-    done?.(isOver ? new Error("the connection is over") : null, socket as Duplex);
+    const isClosed = socket === undefined || socket.destroyed;
+    done?.(isClosed ? new Error("the connection is closed") : null, socket as Duplex);
   }
 }
 
 async function verified(plain: Socket, name: string, trusted: readonly string[] | undefined): Promise<TLSSocket> {
   const ca = trusted === undefined ? {} : { ca: [...trusted] };
   const to = { socket: plain, servername: name, host: name, ALPNProtocols: protocols };
-  // Even if the worker's environment allows unauthorized ones.
+  // Verify the certificate even if the worker's environment disables that (NODE_TLS_REJECT_UNAUTHORIZED).
   const secured = connectTls({ ...to, rejectUnauthorized: true, ...ca });
-  secured.setTimeout(handshakeWithinMs, () => secured.destroy(new Error("its TLS did not begin in time")));
+  secured.setTimeout(handshakeWithinMs, () =>
+    secured.destroy(new Error(`TLS took longer than ${handshakeWithinMs} ms`)),
+  );
   try {
     await once(secured, "secureConnect");
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    throw new UntrustedHostError(`its TLS cannot be trusted: ${code ?? message}`);
+    throw new UntrustedHostError(`its TLS connection cannot be trusted: ${code ?? message}`);
   }
   secured.setTimeout(0);
   return secured;
 }
 
 function serve(traffic: Traffic, tunnel: Tunnel, incoming: IncomingMessage, response: ServerResponse): void {
-  // Node removes it from the request once that is over.
+  // Read the socket now: Node removes it from the request once the request has ended.
   const { socket } = incoming;
   if (tunnel.open >= openRequestsMax) return void socket.destroy();
   tunnel.open += 1;
@@ -132,9 +134,9 @@ function serve(traffic: Traffic, tunnel: Tunnel, incoming: IncomingMessage, resp
   if (refusal !== undefined) return sendAnswer(response, ...refusal);
   const headers = headersOf(tunnel, withoutHeaders(incoming.headers, requestHeaders));
   if (charsOf(headers) > headerCharsMax)
-    return sendAnswer(response, 431, "the headers are too large with their values");
+    return sendAnswer(response, 431, `the headers with their values exceed ${headerCharsMax} characters`);
   try {
-    // A broken connection closes the other one, as without a proxy, so clients notice it.
+    // If one connection breaks, close the other one, so that clients notice it as they would without a proxy.
     const onBroken = (): void => void socket.destroy();
     relayResponse(traffic, incoming, response, { agent: tunnel.agent, path: incoming.url, headers }, onBroken);
   } catch {
@@ -142,11 +144,11 @@ function serve(traffic: Traffic, tunnel: Tunnel, incoming: IncomingMessage, resp
   }
 }
 
-/** Returns undefined for a request that is forwarded. */
+/** Returns why a request is refused, or undefined if it is forwarded. */
 function refusalOf({ method, url = "" }: IncomingMessage): [status: number, text: string] | undefined {
-  // A server's answer to TRACE contains the headers that it got.
-  if (method === "TRACE") return [405, "TRACE is not carried on"];
-  // An absolute URL names a host, and servers trust it more than the header.
+  // A server's response to TRACE repeats the request's headers, and so the values.
+  if (method === "TRACE") return [405, "the sandbox's proxy does not forward TRACE"];
+  // An absolute URL contains a host, which servers prefer to the header `Host`.
   if (!url.startsWith("/") && !(method === "OPTIONS" && url === "*")) return [400, "expected a path, not a whole URL"];
   return undefined;
 }
@@ -155,7 +157,7 @@ function isWebSocket({ method, headers }: IncomingMessage): boolean {
   return method === "GET" && headers.upgrade?.toLowerCase() === "websocket";
 }
 
-/** The host is the verified one, whatever the program says: other hosts may have the same address. */
+/** Returns the headers with values. The host is always the verified one, because other hosts may have its address. */
 function headersOf({ host, secrets }: Tunnel, headers: IncomingMessage["headers"]): IncomingMessage["headers"] {
   return { ...insertSecrets(headers, secrets), host };
 }
@@ -165,7 +167,8 @@ function charsOf(headers: IncomingMessage["headers"]): number {
 }
 
 /**
- * Waits for the host's response before it reads from `client`. Disconnects a client that sends data or closes earlier.
+ * Forwards an upgrade to a WebSocket. Waits for the host's response before it reads from `client`. Disconnects a client
+ * that sends data or closes earlier.
  */
 function upgrade(traffic: Traffic, tunnel: Tunnel, incoming: IncomingMessage, client: Socket, head: Buffer): void {
   const headers = headersOf(tunnel, withoutHeaders(incoming.headers, notUpgraded));

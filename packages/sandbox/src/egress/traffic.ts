@@ -1,4 +1,5 @@
-// The connections of one sandbox: opened as the policy allows, counted, reported, and closed together.
+// The connections of one sandbox. Opens them if the policy allows it, counts their bytes, reports them, and closes them
+// together.
 
 import type { Socket } from "node:net";
 import { pipeline, type Duplex } from "node:stream";
@@ -22,13 +23,13 @@ export interface EgressOptions {
   readonly policy: EgressPolicy;
   /** Maximum number of open connections; more are refused (default: 256). */
   readonly connectionsMax?: number;
-  /** Maximum number of bytes of both directions in one turn; above it all are closed (default: 64 GiB). */
+  /** Maximum number of bytes in both directions in one turn. Above it, all connections are closed (default: 64 GiB). */
   readonly bytesMax?: number;
-  /** Secrets of which the program has placeholders. The proxy inserts the values. */
+  /** Secrets for which the program has placeholders. The proxy inserts the values. */
   readonly secrets?: readonly EgressSecret[];
-  /** Root certificates for hosts of secrets, in PEM (default: those of this process). */
+  /** Root certificates for the hosts of secrets, in PEM (default: the root certificates of this process). */
   readonly trusted?: readonly string[];
-  /** Default: the machine's name servers. */
+  /** Resolves host names (default: with the machine's name servers). */
   readonly resolve?: Resolve;
   /** Called once per attempt, and once per turn in which an open connection transferred something. Must not throw. */
   onConnection?(record: EgressRecord): void;
@@ -41,17 +42,19 @@ export interface Target {
 
 export interface Traffic {
   readonly connectionsMax: number;
-  /** From now on the socket is closed with the traffic. */
+  /** Adds a socket, which `close` closes. */
   hold(socket: Duplex): void;
-  /** @throws like `dial` */
+  /** Opens a connection. @throws like `dial` */
   open(target: Target): Promise<Socket>;
   /** Like `open`, but the attempt also fails if `secure` fails. */
   openSecured<S>(target: Target, secure: (plain: Socket) => Promise<S>): Promise<S>;
+  /** Adds a transferred piece to the turn's bytes. */
   count(chunk: Buffer): void;
   /** Transfers bytes in both directions until either end closes. */
   join(client: Duplex, upstream: Socket): void;
   /** Ends a turn: reports the bytes of its open connections, and starts counting again. */
   settle(): void;
+  /** Closes all connections. */
   close(): void;
 }
 
@@ -61,7 +64,7 @@ const hostCharsMax = 255;
 export function createTraffic(options: EgressOptions): Traffic {
   const { policy, connectionsMax = 256, bytesMax = 64 * 1024 ** 3, resolve = resolveName } = options;
   const sockets = new Set<Duplex>();
-  const tellers = new Set<() => void>();
+  const reporters = new Set<() => void>();
   let bytes = 0;
   let connections = 0;
   let isClosed = false;
@@ -79,8 +82,9 @@ export function createTraffic(options: EgressOptions): Traffic {
     let plain: Socket | undefined;
     connections += 1;
     try {
-      if (connections > connectionsMax) throw new EgressRefusedError(`${connectionsMax} connections are open already`);
-      if (bytes > bytesMax) throw new EgressRefusedError("this turn has used up its traffic");
+      if (connections > connectionsMax)
+        throw new EgressRefusedError(`limit reached: ${connectionsMax} open connections; close some`);
+      if (bytes > bytesMax) throw new EgressRefusedError(`limit reached: ${bytesMax} bytes in this turn`);
       plain = await dial(policy, host, port, resolve);
       hold(plain);
       const secured = await secure(plain);
@@ -95,13 +99,13 @@ export function createTraffic(options: EgressOptions): Traffic {
 
     function reportWhenOver(upstream: Socket): void {
       upstream.setTimeout(idleMs, () => upstream.destroy());
-      const tell = tellerOf(upstream, report);
+      const reportBytes = createReporter(upstream, report);
       const over = (): void => {
         connections -= 1;
-        tellers.delete(tell);
-        tell();
+        reporters.delete(reportBytes);
+        reportBytes();
       };
-      tellers.add(tell);
+      reporters.add(reportBytes);
       if (upstream.destroyed) over();
       else upstream.once("close", over);
     }
@@ -113,7 +117,7 @@ export function createTraffic(options: EgressOptions): Traffic {
   }
 
   function settle(): void {
-    for (const tell of tellers) tell();
+    for (const reportBytes of reporters) reportBytes();
     bytes = 0;
   }
 
@@ -122,7 +126,7 @@ export function createTraffic(options: EgressOptions): Traffic {
     for (const socket of sockets) socket.destroy();
   }
   const open = (target: Target): Promise<Socket> => openSecured(target, (plain) => Promise.resolve(plain));
-  const join = (client: Duplex, upstream: Socket): void => carry(client, upstream, count);
+  const join = (client: Duplex, upstream: Socket): void => transfer(client, upstream, count);
   return { connectionsMax, hold, open, openSecured, count, join, settle, close };
 }
 
@@ -135,19 +139,19 @@ function whatFailed(error: Error): ConnectionResult {
   return { verdict, reason, ...(cause === reason ? {} : { cause }), bytesSent: 0, bytesReceived: 0 };
 }
 
-/** Each call reports what was transferred since the last one. The first call always reports. */
-function tellerOf(upstream: Socket, report: (result: ConnectionResult) => void): () => void {
-  let told: { readonly sent: number; readonly received: number } | undefined;
+/** Returns a function that reports the bytes since its last call. The first call always reports. */
+function createReporter(upstream: Socket, report: (result: ConnectionResult) => void): () => void {
+  let reported: { readonly sent: number; readonly received: number } | undefined;
   return () => {
     const { bytesWritten: sent, bytesRead: received } = upstream;
-    const [bytesSent, bytesReceived] = [sent - (told?.sent ?? 0), received - (told?.received ?? 0)];
-    if (told !== undefined && bytesSent + bytesReceived === 0) return;
-    told = { sent, received };
+    const [bytesSent, bytesReceived] = [sent - (reported?.sent ?? 0), received - (reported?.received ?? 0)];
+    if (reported !== undefined && bytesSent + bytesReceived === 0) return;
+    reported = { sent, received };
     report({ verdict: "connected", reason: "", bytesSent, bytesReceived });
   };
 }
 
-function carry(client: Duplex, upstream: Socket, count: (chunk: Buffer) => void): void {
+function transfer(client: Duplex, upstream: Socket, count: (chunk: Buffer) => void): void {
   client.on("data", count);
   upstream.on("data", count);
   pipeline(client, upstream, client, () => {

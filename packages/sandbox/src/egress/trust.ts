@@ -1,4 +1,5 @@
-// Makes the programs of a sandbox trust its authority: the certificate files, and the variables that name them.
+// Makes the programs of a sandbox trust its authority: writes the certificate files, and returns the variables that
+// name them.
 
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,8 +11,8 @@ const systemBundles = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs
 const [authorityFile, bundleFile] = ["authority.pem", "bundle.pem"];
 
 /**
- * Creates a world-readable directory in the slot, which is removed with it: the authority's certificate alone, and
- * together with the machine's. `removeTrust` removes it.
+ * Creates a world-readable directory in the slot with two files: the authority's certificate alone, and together with
+ * the machine's certificates. `removeTrust` removes the directory.
  */
 export function writeTrust(certificate: string, slotDir: string): string {
   const dir = mkdtempSync(join(slotDir, "trust-"));
@@ -30,7 +31,7 @@ export function removeTrust(dir: string): void {
   rmSync(dir, { recursive: true, force: true });
 }
 
-/** `dir`: the path inside the sandbox. */
+/** Returns the variables that name the certificate files. `dir`: the path inside the sandbox. */
 export function trustEnvironment(dir: string): Record<string, string> {
   const bundle = `${dir}/${bundleFile}`;
   return {
@@ -47,7 +48,7 @@ export function trustEnvironment(dir: string): Record<string, string> {
 
 let roots: string | undefined;
 
-/** Cached, because reading it costs more than the rest of a start. */
+/** Returns the machine's root certificates. Cached, because reading them takes longer than the rest of a start. */
 function machinesRoots(): string {
   return (roots ??= readFirst(systemBundles) ?? rootCertificates.join("\n"));
 }
@@ -57,7 +58,7 @@ function readFirst(paths: readonly string[]): string | undefined {
     try {
       return readFileSync(path, "utf8");
     } catch {
-      // A path of another distribution.
+      // This distribution has no file at this path.
     }
   }
   return undefined;

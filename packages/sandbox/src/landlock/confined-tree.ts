@@ -1,5 +1,5 @@
-// A process tree identified by its user: confine.c of @dari/native kills all of it on request, or when this process is
-// gone.
+// A process tree that is identified by its user. confine.c of @dari/native kills the whole tree on request, or when
+// this process has ended.
 
 import { once } from "node:events";
 import type { Duplex } from "node:stream";
@@ -10,7 +10,7 @@ import { killProcessesOfUser } from "./run-native.ts";
 
 /** Longer than the program's own time limit. */
 const killDeadlineMs = 30_000;
-/** Its exit code if something survived. */
+/** The native program's exit code if a process survived. */
 const leftOver = 124;
 
 export function createConfinedTree(o: { launched: LaunchedProcess; control: Duplex; user: number }): ProcessTree {
@@ -20,11 +20,12 @@ export function createConfinedTree(o: { launched: LaunchedProcess; control: Dupl
       const closed: Promise<unknown> = control.closed ? Promise.resolve() : once(control, "close");
       control.end();
       const exit = await withTimeout(killDeadlineMs, launched.exited);
-      // It has killed everything, unless it was killed itself.
+      // The native program has killed everything, unless it was killed itself.
       if (exit?.signal === null && exit.code !== leftOver) return;
       if (exit === undefined) process.kill(launched.pid, "SIGKILL");
       await launched.exited;
-      // If its starter died, the exit is only assumed. Until it has really ended, it kills all processes of this user.
+      // If the starter died, the exit is only assumed. The native program kills all processes of this user until it
+      // ends, so wait for its end.
       await withTimeout(killDeadlineMs, closed);
       control.destroy();
       await killProcessesOfUser(user);

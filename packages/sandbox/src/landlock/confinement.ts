@@ -1,4 +1,4 @@
-// The input of confine.c of @dari/native for one sandbox: allowed paths, ports and limits.
+// Encodes the input of confine.c of @dari/native for one sandbox: allowed paths, ports and limits.
 
 import { realpath } from "node:fs/promises";
 import { join } from "node:path";
@@ -12,15 +12,15 @@ const systemPaths = [
   ...["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"],
   ...etcPaths,
   ...["/etc/passwd", "/etc/group"],
-  // The files of /proc that describe the machine. Not those of processes, because everyone could read their command
-  // lines.
+  // The files of /proc that describe the machine. Files of processes are not allowed, because an agent could read the
+  // command lines of other processes.
   ...["cpuinfo", "filesystems", "loadavg", "meminfo", "stat", "sys", "uptime", "version"].map(
     (name) => `/proc/${name}`,
   ),
 ];
 const devices = ["null", "zero", "full", "random", "urandom"].map((name) => `/dev/${name}`);
 
-/** The kernel refuses only above this, so that the watcher of the sandbox's processes sees the exceeded limit first. */
+/** The kernel's limit is this multiple, so that the watcher of the sandbox notices and reports the excess first. */
 const processesFactor = 4;
 
 export interface Confinement {
@@ -33,7 +33,7 @@ export interface Confinement {
   readonly state: string;
   readonly tmp: string;
   readonly imageDir: string;
-  /** Loopback ports that may be connected to, besides the place's own. */
+  /** Loopback ports that the sandbox may connect to, besides its own ports. */
   readonly ports: readonly number[];
 }
 
@@ -77,7 +77,7 @@ function limitPairs({ limits }: SandboxSpec): (readonly [string, number])[] {
   return Object.entries(bounds).flatMap(([name, bound]) => (bound === undefined ? [] : [[name, bound] as const]));
 }
 
-/** Returns the program's directories. `tmp` is beside the others and removed with the sandbox. */
+/** Returns the program's directories. `tmp` is removed with the sandbox. */
 export function confinedDirectories(slotDir: string): Pick<Confinement, "workspace" | "state" | "tmp"> {
   return { workspace: join(slotDir, "workspace"), state: join(slotDir, "state"), tmp: join(slotDir, "tmp") };
 }

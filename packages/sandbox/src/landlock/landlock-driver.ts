@@ -1,5 +1,5 @@
-// The driver for machines without namespaces: a separate user, Landlock, a system call filter, and a small program
-// beside the agent's that opens its sockets and kills everything at the end (confine.c of @dari/native).
+// The driver for machines without namespaces. Isolates by a separate user, Landlock and a system call filter. A small
+// program beside the agent's opens its sockets, and kills all processes at the end (confine.c of @dari/native).
 
 import { chmod, lchown, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -42,7 +42,7 @@ import { portsPerPlace, takeUserAndPorts, type UserAndPorts } from "./user-and-p
 import { makeAncestorsSearchable } from "./searchable-ancestors.ts";
 import { openLandlockEgress, type LandlockEgress } from "./landlock-egress.ts";
 
-/** For the input, and for the system call filter. */
+/** Number of pipes: one for the input, one for the system call filter. */
 const launcherPipes = 2;
 
 interface Means {
@@ -56,18 +56,18 @@ interface Means {
 
 type Found = { readonly means: Means; readonly guarantees: Guarantees } | { readonly reason: string };
 
-/** The first version with rules for ports. Without these, everything that listens on loopback could be reached. */
+/** The first Landlock version with rules for ports. Without them, agents could reach all servers on loopback. */
 const versionMin = 4;
-/** The newest version whose rules this code knows. */
+/** The newest Landlock version whose rules this code knows. */
 const versionMax = 7;
 
 export interface LandlockOptions {
   /**
-   * A directory of this process in which it creates those of sandboxes. If a sandbox's user could not enter directories
-   * in it, they become searchable for everyone (default: the directory for temporary files).
+   * The directory in which this process creates the directories of sandboxes (default: the directory for temporary
+   * files). Directories in it that a sandbox's user could not enter become searchable for everyone.
    */
   readonly ownDir?: string;
-  /** Behaves as on a kernel with at most this Landlock version. */
+  /** Maximum Landlock version to use, for tests of older kernels. */
   readonly versionMax?: number;
   /** Whether to use control groups if possible (default: true). */
   readonly controlGroups?: boolean;
@@ -88,7 +88,8 @@ export function createLandlockDriver(o: LandlockOptions = {}): SandboxDriver {
     },
     async prepare(spec) {
       await checkSpec(spec);
-      if (spec.mounts !== undefined) throw new SandboxStartError("nothing can be mounted into a sandbox of landlock");
+      if (spec.mounts !== undefined)
+        throw new SandboxStartError("the driver landlock cannot mount a directory into a running sandbox");
       const result = await find();
       if ("reason" in result) throw new SandboxStartError(`landlock cannot be used: ${result.reason}`);
       return start(spec, result.means);
@@ -106,7 +107,9 @@ interface Holds {
 async function start(spec: SandboxSpec, means: Means): Promise<Sandbox> {
   const place = await takeUserAndPorts();
   if (place === undefined)
-    throw new SandboxStartError("no user and no ports are left on this machine for one more sandbox of landlock");
+    throw new SandboxStartError(
+      "limit reached: no user and ports are left for another sandbox of the driver landlock; run fewer turns at once",
+    );
   const undo: (() => unknown)[] = [() => place.leave()];
   try {
     const wayOut =
@@ -142,7 +145,7 @@ async function startIn(spec: SandboxSpec, means: Means, holds: Holds): Promise<S
     await tree.kill();
     watch.stop();
     holds.wayOut?.close();
-    // No other user can enter what is left. Release the place whatever else fails.
+    // Take the slot back, so that no other user can enter it. Release the user and ports even if that fails.
     await lchown(slotDir, process.getuid!(), process.getgid!()).finally(() => holds.place.leave());
     usage = {
       exceeded: (await group?.exceeded()) ?? watch.exceeded(),
@@ -153,7 +156,8 @@ async function startIn(spec: SandboxSpec, means: Means, holds: Holds): Promise<S
     await folders.removeUnused();
   }
   async function claim(turnDir = slotDir): Promise<void> {
-    if (turnDir !== slotDir) throw new TypeError("a sandbox of landlock has its slot's directories and no others");
+    if (turnDir !== slotDir)
+      throw new TypeError("a sandbox of the driver landlock cannot be claimed for another directory than its slot");
     await folders.create();
     await changeOwner(user, [workspace, state]);
   }
@@ -171,7 +175,7 @@ async function startIn(spec: SandboxSpec, means: Means, holds: Holds): Promise<S
   };
 }
 
-/** Launches a program that enters its group before it gets its command. */
+/** Launches the program. It enters its control group before it gets its command. */
 async function launchIn(
   asked: SandboxSpec,
   means: Means,
@@ -222,15 +226,17 @@ function describeExit(exit: SandboxExit, complaint: string): SandboxExit {
 async function findMeans(o: LandlockOptions): Promise<Found> {
   const problem = nativeProblem();
   if (problem !== undefined) return { reason: problem };
-  if (!isHostRoot()) return { reason: "each sandbox has a user of its own, for which the worker must run as root" };
+  if (!isHostRoot()) return { reason: "each sandbox needs a user of its own, so the worker must run as root" };
   const kernels = Number(await runNative("confine", ["abi"]));
   if (kernels < versionMin) {
-    const has = kernels === 0 ? "has no Landlock, or none is allowed here" : `has version ${kernels} of Landlock`;
+    const has =
+      kernels === 0 ? "has no Landlock, or does not allow it in this container" : `has version ${kernels} of Landlock`;
     return { reason: `the kernel ${has}; at least version ${versionMin} is needed (Linux 6.7)` };
   }
   const version = Math.min(kernels, o.versionMax ?? versionMax);
   const groups = o.controlGroups === false ? undefined : await findControlGroupDirs();
-  // Its programs end by themselves when this process is gone: a killed one could not kill the rest.
+  // The started programs end by themselves when this process has ended. If they were killed with the starter, they
+  // could not kill the agents' processes.
   const starter = await findStarter({ pipes: 3 + launcherPipes, isFollowed: false });
   if (starter === undefined) return { reason: starterUnavailable };
   const reasons: string[] = [];
@@ -243,7 +249,7 @@ async function findMeans(o: LandlockOptions): Promise<Found> {
   return { reason: reasons.at(-1)! };
 }
 
-/** What an agent may leave: a directory that only its user can enter. */
+/** Creates what an agent may leave: a directory that only its user can enter. */
 const locked = "umask 077 && mkdir locked && echo written > locked/file && chmod 0 locked";
 
 /** Runs a program in a complete sandbox. Returns undefined if everything works, otherwise the error. */
@@ -258,7 +264,7 @@ async function tryOut(means: Means): Promise<string | undefined> {
     const spec = { argv: [shell, "-c", locked], env: {}, imageDir, readOnlyPaths: [], slotDir, network, limits: {} };
     const sandbox = await start(spec, means);
     try {
-      for (const said of [sandbox.stdout, sandbox.stderr]) said.resume();
+      for (const stream of [sandbox.stdout, sandbox.stderr]) stream.resume();
       const exit = await withTimeout(tryTimeoutMs, sandbox.exited);
       if (exit === undefined) return `its program did not end within ${tryTimeoutMs} ms`;
       if (exit.code !== 0) return exit.startError ?? `its program ended with ${exit.code ?? exit.signal}`;
@@ -271,7 +277,9 @@ async function tryOut(means: Means): Promise<string | undefined> {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     const isDenied = code === "EACCES" || code === "EPERM";
-    return isDenied ? "what an agent's user locks is locked for the worker (DAC_OVERRIDE, FOWNER)" : message;
+    return isDenied
+      ? "the worker cannot read directories that an agent has locked; give it the capabilities DAC_OVERRIDE and FOWNER"
+      : message;
   } finally {
     await rm(root, { recursive: true, force: true }).catch(() => {});
   }

@@ -1,5 +1,5 @@
-// The network access of a sandbox on the host's network: a proxy on a loopback port, which only that sandbox may
-// connect to.
+// The network access of a sandbox on the host's network: a proxy on a loopback port that only this sandbox may connect
+// to.
 
 import { once } from "node:events";
 import { createServer, type Server } from "node:net";
@@ -10,9 +10,9 @@ import type { UserAndPorts } from "./user-and-ports.ts";
 export interface LandlockEgress {
   /** The proxy's port. */
   readonly port: number;
-  /** Loopback ports that the operator opened: they are this machine's own, so they need no proxy. */
+  /** Loopback ports that the operator opened. They are on this machine, so the sandbox connects to them directly. */
   readonly directPorts: readonly number[];
-  /** See `Egress`. */
+  /** See `Egress.trustDir`. */
   readonly trustDir: string | undefined;
   /** Closes every connection. Idempotent. */
   close(): void;
@@ -37,7 +37,7 @@ export async function openLandlockEgress(
   }
 }
 
-/** Listens on one of the place's own ports, which no other program uses. Skips ports of outgoing connections. */
+/** Listens on one of the sandbox's own ports. Skips ports that outgoing connections use. */
 async function listenWithin(server: Server, { firstPort, lastPort }: UserAndPorts): Promise<number> {
   for (let port = lastPort; ; port--) {
     try {

@@ -7,12 +7,14 @@ import { tryTimeoutMs } from "../programs.ts";
 
 const run = promisify(execFile);
 
-/** Longer than the program's own time limit. */
+/** Time limit of a sweep, in milliseconds: longer than the program's own time limit. */
 const sweepWithinMs = 60_000;
-/** Enough for the largest workspace on a slow disk, in milliseconds. */
-const giveWithinMs = 10 * 60_000;
+/** Time limit of a change of owners, in milliseconds: enough for the largest workspace on a slow disk. */
+const changeOwnerWithinMs = 10 * 60_000;
 
-/** Returns its output. @throws with the output if it fails or does not end in time (default: 10 s) */
+/**
+ * Runs a native program and returns its output. @throws with the output if it fails or takes too long (default: 10 s)
+ */
 export async function runNative(
   name: NativeProgram,
   args: readonly string[],
@@ -22,9 +24,9 @@ export async function runNative(
   return (await run(file, [...first, ...args], { env: {}, timeout: withinMs, killSignal: "SIGKILL" })).stdout.trim();
 }
 
-/** Gives directories with their contents to the user. Follows no links, even if one is added meanwhile. */
+/** Gives directories with their contents to the user. Follows no links, even if an agent adds one at the same time. */
 export async function changeOwner(user: number, dirs: readonly string[]): Promise<void> {
-  await runNative("own", [String(user), ...dirs], giveWithinMs);
+  await runNative("own", [String(user), ...dirs], changeOwnerWithinMs);
 }
 
 /** Resolves when no process of the user is alive. @throws if some cannot be killed */

@@ -1,4 +1,4 @@
-// What a sandbox without namespaces has for itself on this machine: a user, and loopback ports.
+// Assigns each sandbox without namespaces a user and loopback ports of its own on this machine.
 
 import { readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
@@ -6,26 +6,26 @@ import { createServer, type Server } from "node:net";
 export interface UserAndPorts {
   /** User and group; no other program of this machine uses them. */
   readonly user: number;
-  /** Loopback ports: of its proxy, and for its own servers. */
+  /** Loopback ports, for the sandbox's proxy and for its own servers. */
   readonly firstPort: number;
   readonly lastPort: number;
-  /** Call it once no process of the user is alive. */
+  /** Releases the user and ports. Call it once no process of the user is alive. */
   leave(): void;
 }
 
 const firstUser = 58_000;
-/** Maximum number of connections and servers of a sandbox. */
+/** Number of ports of one sandbox: the maximum number of its connections and servers. */
 export const portsPerPlace = 128;
 const placesMax = 64;
-/** The share of the kernel's local port range that is used for places. */
+/** The part of the kernel's local port range that sandboxes can use. */
 const portsShare = 0.5;
 
 /**
- * Takes a place that no other process of this machine has, and in whose ports no socket listens; undefined if there is
- * none. It is released when this process ends, however it ends.
+ * Takes a user and ports that no other process of this machine has, and on which no socket listens; undefined if there
+ * are none. They are released when this process ends, however it ends.
  */
 export async function takeUserAndPorts(): Promise<UserAndPorts | undefined> {
-  const [named, listening, any] = await Promise.all([namedUsers(), listeningPorts(), anyPorts()]);
+  const [named, listening, any] = await Promise.all([namedUsers(), listeningPorts(), localPortRange()]);
   const places = Math.min(placesMax, Math.floor(((any.to - any.from + 1) * portsShare) / portsPerPlace));
   for (let index = 0; index < places; index++) {
     const user = firstUser + index;
@@ -39,14 +39,14 @@ export async function takeUserAndPorts(): Promise<UserAndPorts | undefined> {
   return undefined;
 }
 
-/** The kernel chooses automatic ports from this range. A socket can narrow the range, but not leave it. */
-async function anyPorts(): Promise<{ from: number; to: number }> {
+/** Returns the range from which the kernel chooses automatic ports. A socket can narrow the range, but not leave it. */
+async function localPortRange(): Promise<{ from: number; to: number }> {
   const text = await readFile("/proc/sys/net/ipv4/ip_local_port_range", "latin1").catch(() => "32768 60999");
   const [from = 0, to = 0] = text.trim().split(/\s+/).map(Number);
   return { from, to };
 }
 
-/** An abstract socket name that only one socket can have. Sandboxes cannot create such sockets. */
+/** Takes a lock: an abstract socket name, which only one socket can have. Sandboxes cannot create such sockets. */
 function takeLock(name: string): Promise<Server | undefined> {
   return new Promise((resolve) => {
     const server = createServer((socket) => socket.destroy());
@@ -55,7 +55,7 @@ function takeLock(name: string): Promise<Server | undefined> {
   });
 }
 
-/** A user with a name may own files. */
+/** Returns the users with a name. They may own files, so no sandbox may run as one of them. */
 async function namedUsers(): Promise<ReadonlySet<number>> {
   const text = await readFile("/etc/passwd", "latin1").catch(() => "");
   return new Set(text.split("\n").map((line) => Number(line.split(":")[2])));

@@ -1,5 +1,5 @@
-// A container's view from inside, as an OCI runtime's config.json and the directory beside it. Without the program's
-// environment, because runtimes keep copies.
+// Describes a container's view from inside, as an OCI runtime's config.json and the directory beside it. The config
+// does not contain the program's environment, because runtimes keep copies of it.
 
 import { createHash } from "node:crypto";
 import { existsSync, statSync } from "node:fs";
@@ -35,17 +35,17 @@ const filterInside = `${toolsInside}/filter`;
 const portsInside = `${toolsInside}/ports`;
 
 /**
- * The host user that is the container's root: the runtime uses it for the setup, and no program runs as it. No account
- * and no file has it.
+ * The host user that is root in the container. The runtime uses it for the setup, and no program runs as this user. No
+ * account and no file has this id.
  */
 const spareId = 4_294_967_293;
 
-/** Returns the directory of our own programs for containers. It is created below `dir`, once for equal contents. */
+/** Installs our own programs for containers below `dir`, once for equal contents. Returns their directory. */
 export async function installTools(dir: string): Promise<string> {
   const files = {
     [basename(nativePathInside)]: await readFile(nativeFile),
     filter: systemCallFilter(),
-    // Where the spec's script is mounted.
+    // The mount point of the spec's script.
     [basename(scriptPathInside)]: Buffer.of(),
   };
   const digest = createHash("sha256");
@@ -53,7 +53,7 @@ export async function installTools(dir: string): Promise<string> {
   const tools = join(dir, `tools-${digest.digest("hex").slice(0, 16)}`);
   if (existsSync(tools)) return tools;
   const fresh = join(dir, createOwnedName());
-  // Where an egress's certificates and sockets are mounted.
+  // The mount points of an egress's certificates and sockets.
   for (const path of [trustPathInside, portsInside]) await mkdir(join(fresh, basename(path)), { recursive: true });
   for (const [name, bytes] of Object.entries(files)) await writeFile(join(fresh, name), bytes, { mode: 0o700 });
   // If another process was faster, keep its files.
@@ -72,7 +72,7 @@ export interface BundleOptions {
   readonly runtime: Pick<Runtime, "kind">;
 }
 
-/** Returns the directory of a bundle with a listening socket for each relayed port. */
+/** Returns the directory of a bundle that has a listening socket for each relayed port. */
 export function socketDirOf(dir: string): string {
   return join(dir, "ports");
 }
@@ -93,7 +93,7 @@ export async function writeBundle(dir: string, o: BundleOptions): Promise<void> 
   ]);
 }
 
-/** A worker that is not root can be only one user inside, which must be root for the runtime. */
+/** Returns the user id inside. A worker that is not root can map only one id, which must be root for the runtime. */
 export function containerUser(hasUserNamespace: boolean): number {
   return hasUserNamespace && isHostRoot() ? Number(userIdInside) : 0;
 }
@@ -126,18 +126,18 @@ function configOf(dir: string, o: BundleOptions): object {
       namespaces: namespaces.map((type) => ({ type })),
       ...(hasUserNamespace ? mappingsOf(user) : {}),
       maskedPaths: [...guarded.emptied, ...guarded.hidden],
-      // To the host, the program can be root, but it must not change the modes of the host's device nodes.
+      // For the host, the program can be root. It must not change the modes of the host's device nodes.
       readonlyPaths: [...guarded.readOnly, ...devicePaths],
     },
   };
 }
 
-/** Ports whose listening sockets cannot be handed over. */
+/** Returns the ports whose listening sockets the container cannot hand over, so that they are relayed. */
 function relayedPorts({ egress, runtime }: BundleOptions): readonly number[] {
   return runtime.kind.sharesKernel ? [] : (egress?.ports ?? []);
 }
 
-/** Files of this process's user belong to the program. Root inside is no user outside if this process can map that. */
+/** Returns the id maps: the program's user is this process's user outside. Root inside is an unused user outside. */
 function mappingsOf(user: number): object {
   const map = (hostID: number): object[] => [
     ...(user === 0 ? [] : [{ containerID: 0, hostID: spareId, size: 1 }]),
@@ -152,9 +152,10 @@ function mountsOf(dir: string, o: BundleOptions): object[] {
   const diskTmp = diskTmpOf(spec);
   const size = `size=${spec.limits.tmpBytes ?? defaultTmpBytes}`;
   const closed = ["nosuid", "nodev"];
-  // Read-only for the same reason as with bubblewrap. In a separate kernel, a program has no weight on the host.
+  // /proc is read-only for the same reason as with bubblewrap. With a separate kernel, this reason does not apply.
   const procOptions = [...closed, "noexec", ...(runtime.kind.sharesKernel ? ["ro"] : [])];
-  // crun accepts no `rro` for a file, below which nothing can be mounted, and gVisor has nothing mounted below.
+  // Use `rro` only for directories that can have mounts below: crun does not accept it for files, and gVisor has no
+  // such mounts.
   const isDeep = (source: string): boolean => runtime.kind.sharesKernel && statSync(source).isDirectory();
   const readOnly = (source: string, destination: string): object => ({
     destination,
@@ -162,7 +163,7 @@ function mountsOf(dir: string, o: BundleOptions): object[] {
     source,
     options: ["rbind", "ro", ...(isDeep(source) ? ["rro"] : []), ...closed],
   });
-  // What is mounted there later, for a sandbox that was started before its turn, appears inside.
+  // `rslave`: what is mounted later, for a preloaded sandbox, appears inside.
   const writable = (source: string, destination: string): object => ({
     destination,
     type: "bind",
@@ -186,7 +187,7 @@ function mountsOf(dir: string, o: BundleOptions): object[] {
   ];
 }
 
-/** A separate kernel has its own. */
+/** Returns the mounts of /dev. A separate kernel has its own devices. */
 function devices(): object[] {
   return [
     inMemory("/dev", ["nosuid", "noexec", "mode=755", "size=64k", "ro"]),

@@ -1,4 +1,4 @@
-// A started container, with our own program inside and outside, in our own control groups.
+// Starts a container in our own control groups, with our own programs inside and outside the container.
 
 import type { Duplex } from "node:stream";
 import { join } from "node:path";
@@ -15,13 +15,13 @@ import { limitsForHost, listenForRelay } from "./guest-kernel.ts";
 import { deleteContainer, rootOption, runtimeEnvironment, type Runtime } from "./runtimes.ts";
 
 export interface Container extends Omit<Launcher, "isGone" | "run" | "discard"> {
-  /** Sends the environment to its first process, and `words` to `enter`. */
+  /** Starts the program: sends the environment to the container's first process, and `words` to `enter`. */
   run(env: Readonly<Record<string, string>>, words: string): void;
-  /** Ends its first process, even one that is just starting. */
+  /** Ends the container's first process, even if it is just starting. */
   hangUp(): void;
-  /** Returns whether it had its maximum of processes, as a separate kernel reports it. */
+  /** Returns whether the container reached its limit of processes, as a separate kernel reports. */
   isFull(): boolean;
-  /** Removes the runtime's state of it. Never rejects. */
+  /** Removes the runtime's state of the container. Never rejects. */
   remove(): Promise<void>;
 }
 
@@ -92,14 +92,15 @@ function containerOf(
 
 interface GroupWords {
   readonly group: ControlGroup;
-  /** Run by the process outside. */
+  /** Steps that the process outside the container runs. */
   readonly outside: ControlGroup["steps"];
-  /** Files that the container's first process writes to. */
+  /** Files to which the container's first process writes to enter the group. */
   readonly inside: readonly string[];
 }
 
 /**
- * The runtime and its many threads are not in the group, unless it has its own kernel, which is what must be limited.
+ * Plans the control group. The runtime and its many threads are not in the group. If the runtime has its own kernel, it
+ * is in the group, because then the runtime is what must be limited.
  */
 function groupOf({ groups, runtime }: ContainerOptions, limits: SandboxLimits): GroupWords | undefined {
   if (groups === undefined) return undefined;
@@ -112,7 +113,7 @@ function groupOf({ groups, runtime }: ContainerOptions, limits: SandboxLimits): 
   };
 }
 
-/** A container that did not start reports nothing. */
+/** Reads the reports of the container's first process. A container that did not start reports nothing. */
 function readStatus(control: Duplex): Pick<Container, "init" | "programRan" | "isFull"> {
   const init = Promise.withResolvers<ProcessIdentity | undefined>();
   const programRan = Promise.withResolvers<boolean>();

@@ -6,23 +6,26 @@ import { createServer } from "node:net";
 import type { Egress } from "../egress/egress.ts";
 import type { SandboxLimits } from "../types.ts";
 
-/** Memory of the kernel besides the program, including the runtime during a start, in bytes. */
+/** Memory that the kernel needs besides the program, in bytes. Includes the runtime while it starts. */
 const kernelBytes = 128 * 1024 * 1024;
-/** For this machine, program and kernel are one process, so the program's processes are not counted here. */
+
+/**
+ * Returns the limits for the host's control group. The host sees kernel and program as one process, so it counts none.
+ */
 export function limitsForHost({ processes: _ofProgram, memoryBytes, ...others }: SandboxLimits): SandboxLimits {
   return memoryBytes === undefined ? others : { ...others, memoryBytes: memoryBytes + kernelBytes };
 }
 
 /**
- * Limits in that kernel, where the program's user also owns our processes: the first one, and relay.c of @dari/native
- * if it runs.
+ * Returns the limits inside the separate kernel. There the program's user also owns our processes: the first one, and
+ * relay.c of @dari/native if it runs.
  */
 export function limitsForGuestKernel(limits: SandboxLimits, egress: object | undefined): SandboxLimits {
   const ours = egress === undefined ? 1 : 2;
   return limits.processes === undefined ? limits : { ...limits, processes: limits.processes + ours };
 }
 
-/** Listens in `dir` for connections of the relay. By a descriptor, because a socket's name has at most 107 bytes. */
+/** Listens in `dir` for connections of the relay. Uses a short path by a descriptor: a socket's name has 107 bytes. */
 export async function listenForRelay(dir: string, egress: Pick<Egress, "ports" | "serve">): Promise<void> {
   const handle = await open(dir);
   const servers = egress.ports.map((port) => ({ port, server: createServer() }));

@@ -69,7 +69,9 @@ export function createOciDriver(o: OciOptions = {}): SandboxDriver {
       const result = await find();
       if ("reason" in result) throw new SandboxStartError(`no OCI runtime can be used: ${result.reason}`);
       if (spec.network === "open" && !result.means.runtime.kind.sharesKernel) {
-        throw new SandboxStartError("a container with a kernel of its own has no network of this machine's");
+        throw new SandboxStartError(
+          "a container with its own kernel cannot use this machine's network; use an egress policy",
+        );
       }
       return (await start(spec, result.means, background)).sandbox;
     },
@@ -145,7 +147,7 @@ async function findMeans(o: OciOptions): Promise<Found> {
 async function findMeansOf(runtime: Runtime, systemFiles: SystemFiles, o: OciOptions): Promise<Found> {
   const toolsDir = await installTools(runtime.dir);
   const groups = o.controlGroups === false ? undefined : await findControlGroupDirs();
-  // A separate kernel has its own limits.
+  // A separate kernel has its own counts, so these limits need not be set.
   const shares = runtime.kind.sharesKernel ? openNamespaceShares() : undefined;
   let reason: string | undefined;
   for (const hasUserNamespace of waysOf(runtime, o)) {
@@ -158,23 +160,23 @@ async function findMeansOf(runtime: Runtime, systemFiles: SystemFiles, o: OciOpt
       }
       // Keep the reason of the best way.
       reason ??= failed.reason;
-      // If one hangs, each further test would take as long, while the worker's start waits.
+      // If a test hangs, give up: each further test would take as long, and the worker's start waits for them.
       if (failed.isLate) return { reason };
     }
   }
-  return { reason: reason ?? "it needs a user namespace here" };
+  return { reason: reason ?? "the runtime needs a user namespace on this machine" };
 }
 
-/** Returns whether to use a user namespace, best first. In a separate kernel, root owns that kernel's devices. */
+/** Returns the ways to try, best first: with or without a user namespace. A separate kernel needs one. */
 function waysOf({ kind }: Runtime, o: OciOptions): boolean[] {
   return [...(o.userNamespace === false ? [] : [true]), ...(isHostRoot() && kind.sharesKernel ? [false] : [])];
 }
 
 /**
- * Checks a container from inside; each line of output is a fault. Its arguments: a directory of the host, and the
- * kernel release that must not be seen, or nothing. A separate kernel has its own settings and devices.
+ * A shell script that checks a container from inside. Each line of its output is a fault. Its arguments are a directory
+ * of the host, and for a separate kernel the host's kernel release, which must not be visible.
  */
-const look = `
+const inspection = `
 while read -r key value rest; do
   case "$key $value" in
     "CapPrm: 0000000000000000" | "CapEff: 0000000000000000" | "CapBnd: 0000000000000000") ;;
@@ -191,11 +193,11 @@ if test -n "$2"; then
   read -r name version release rest < /proc/version
   test "$release" != "$2" || echo "the kernel is this machine's"
 else
-  ! test -e /sys || echo "/sys is there"
+  ! test -e /sys || echo "/sys exists"
 fi
-for path in /root /home /var "$1"; do ! test -e "$path" || echo "$path is there"; done
+for path in /root /home /var "$1"; do ! test -e "$path" || echo "$path exists"; done
 set -- /proc/[0-9]*
-test $# -le 5 || echo "processes of others are seen"
+test $# -le 5 || echo "processes of other users are visible"
 for path in /workspace /state /tmp /dev/shm; do
   (: > "$path/.dari-trial") 2> /dev/null || echo "$path cannot be written to"
 done
@@ -205,7 +207,7 @@ read -r go <&3
 
 interface Failed {
   readonly reason: string;
-  /** The test exceeded its time limit. */
+  /** Whether the test exceeded its time limit. */
   readonly isLate: boolean;
 }
 
@@ -221,7 +223,7 @@ async function tryOut(means: Means, withinMs: number): Promise<Failed | undefine
     const hidden = means.runtime.kind.sharesKernel ? "" : release();
     const { sandbox, container } = await start(
       {
-        argv: [shell, "-c", look, shell, slotDir, hidden],
+        argv: [shell, "-c", inspection, shell, slotDir, hidden],
         env: {},
         imageDir: join(slotDir, "image"),
         readOnlyPaths: [process.execPath],

@@ -1,4 +1,4 @@
-// The programs that can start an OCI container: their differences, which ones this machine has, and cleaning up after a
+// The programs that can start an OCI container: how they differ, which ones this machine has, and the cleanup after a
 // container.
 
 import { existsSync } from "node:fs";
@@ -9,7 +9,7 @@ import { isOrphanName } from "../proc.ts";
 import { findProgram, exitsSuccessfully } from "../programs.ts";
 
 export interface Runtime {
-  /** Absolute. */
+  /** The absolute path of the program. */
   readonly program: string;
   readonly kind: RuntimeKind;
   /** The directory of this user and runtime, with one directory per container and the runtime's own state. */
@@ -27,7 +27,7 @@ export interface RuntimeKind {
 
 const usual: RuntimeKind = { globalOptions: [], sharesKernel: true };
 
-/** By program name. An unknown program is used like runc. */
+/** The kinds by program name. An unknown program is used like runc. */
 const kinds: Readonly<Record<string, RuntimeKind>> = {
   runc: usual,
   // Our own groups contain the container, so the runtime creates none.
@@ -39,7 +39,7 @@ const kinds: Readonly<Record<string, RuntimeKind>> = {
   },
 };
 
-/** Tried if the operator names none: those that our tests run, the faster one first. */
+/** The runtimes to try if the operator names none: the ones that our tests run, the faster one first. */
 const tried = ["crun", "runc"];
 
 /**
@@ -65,19 +65,19 @@ export async function deleteContainer(runtime: Runtime, id: string): Promise<voi
     [program, ...kind.globalOptions, ...rootOption(runtime), "delete", "--force", id],
     runtimeEnvironment,
   );
-  // gVisor cannot read a state file that it had only begun to write, and leaves it.
-  const begun = ["state", "lock"].map((ending) => join("state", `${id}_sandbox:${id}.${ending}`));
-  for (const path of [...begun, id]) await rm(join(dir, path), { recursive: true, force: true }).catch(() => {});
+  // gVisor leaves a state file that it has not written completely.
+  const incomplete = ["state", "lock"].map((ending) => join("state", `${id}_sandbox:${id}.${ending}`));
+  for (const path of [...incomplete, id]) await rm(join(dir, path), { recursive: true, force: true }).catch(() => {});
 }
 
-/** The runtime finds the programs that it starts in this PATH. */
+/** The environment of the runtime, which finds the programs that it starts in this PATH. */
 export const runtimeEnvironment = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" };
 
-/** Removes containers of dead processes: their first processes ended too, but not the rest. */
+/** Removes containers of dead workers. Their first processes have ended, but other processes may still run. */
 export async function sweepContainers(runtime: Runtime): Promise<void> {
   const dirs = [runtime.dir, join(runtime.dir, "state")];
   const names = await Promise.all(dirs.map((dir) => readdir(dir).catch(() => [])));
-  // gVisor's file names end with their purpose.
+  // The names of gVisor's files end with their purpose, so cut that off.
   for (const id of new Set(names.flat().map((name) => name.replace(/_sandbox:.*$/, "")))) {
     if (await isOrphanName(id)) await deleteContainer(runtime, id);
   }
@@ -89,5 +89,5 @@ async function privateDirectory(name: string): Promise<string> {
   await mkdir(dir, { mode: 0o700 }).catch(() => {});
   const found = await lstat(dir);
   if (found.isDirectory() && found.uid === uid && (found.mode & 0o077) === 0) return dir;
-  throw new Error(`somebody else has made ${dir}`);
+  throw new Error(`${dir} belongs to another user or has other permissions; remove it`);
 }

@@ -1,4 +1,4 @@
-// The words for each child of a template, as template.c and child-mounts.h of @dari/native read them.
+// Encodes the input for each child of a template, which template.c and child-mounts.h of @dari/native read.
 
 import {
   defaultTmpBytes,
@@ -11,7 +11,10 @@ import {
 import type { ControlGroup } from "../control-groups.ts";
 import type { SandboxSpec } from "../types.ts";
 
-/** Returns the words that follow the child's number. `slotDir`: the child's. `processes`: the maximum for its user. */
+/**
+ * Returns the words that follow the child's number. `slotDir`: the slot of the child. `processes`: the maximum number
+ * of processes of the child's user.
+ */
 export function encodeChildInput(
   spec: SandboxSpec,
   o: {
@@ -37,7 +40,7 @@ export function encodeChildInput(
   ];
 }
 
-/** Paths that the program needs in directories that each child has for itself. */
+/** Returns the paths that the program needs inside directories that each child has for itself. */
 function keptPaths(spec: SandboxSpec): string[] {
   const paths = spec.readOnlyPaths.map((path) => toPathInside(spec, path));
   return paths.filter((path) => memoryDirs.some((dir) => path.startsWith(`${dir}/`)));

@@ -1,4 +1,4 @@
-// A sandbox that is forked: template.c of @dari/native controls its program and makes each child a sandbox.
+// A template: a sandbox that is forked. template.c of @dari/native controls its program and makes each child a sandbox.
 
 import { createInterface } from "node:readline";
 import { nativeFile } from "@dari/native";
@@ -13,16 +13,16 @@ import { deliverServer, createStarterConnection, requestStart, type StarterConne
 import { SandboxStartError, type Sandbox, type SandboxSpec, type SandboxTemplate } from "../types.ts";
 import { encodeChildInput } from "./child-input.ts";
 
-/** Descriptors of each child. */
+/** Number of descriptors of each child. */
 const streams = 3;
-/** A number and a port are sent as one 32-bit number. */
+/** The number of a child and a port are sent as one 32-bit number. */
 const portBits = 65_536;
 export const forksMax = 32_000;
-/** Time limit of a native program for one child, while the parent is stopped. In milliseconds. */
-const forkedWithinMs = 10_000;
-/** Time limit of a fork on request, in milliseconds. */
-const heldWithinMs = 5_000;
-/** The template's mounts at the two places of a turn. */
+/** Time limit of one fork, in milliseconds. */
+const forkWithinMs = 10_000;
+/** Time limit for taking control of the program, in milliseconds. */
+const holdWithinMs = 5_000;
+/** Number of the template's mounts at `workspace` and `state`, which are below the mounts of each child. */
 const mountsBelow = 2;
 
 export interface TemplateOptions {
@@ -38,6 +38,7 @@ export interface TemplateOptions {
   readonly groups: ControlGroupDirs | undefined;
   readonly egress: Egress | undefined;
   readonly background: Background;
+  /** Called once the program is under control. */
   onHeld(): void;
 }
 
@@ -54,24 +55,27 @@ export function createTemplateSandbox(o: TemplateOptions): SandboxTemplate {
       const held = await holdProgram(o, tell);
       if (typeof held === "string") return held;
       receiver = held;
-      // It is stopped, and the processes below it belong to its children.
+      // The program is stopped, and all processes below it belong to its children.
       o.onHeld();
       return undefined;
     },
     async fork(child) {
-      if (receiver === undefined) throw new TypeError("a template is forked once it is held");
-      if (receiver.count >= forksMax) throw new SandboxStartError("the template has been forked as often as it can be");
+      if (receiver === undefined) throw new TypeError("a template can only be forked after `hold`");
+      if (receiver.count >= forksMax)
+        throw new SandboxStartError(
+          `limit reached: the template has been forked ${forksMax} times; a new template is needed`,
+        );
       return await forkOnce(o, receiver, child);
     },
     kill: () => base.kill(),
   };
 }
 
-/** Resolves with the reason as text if it cannot be controlled. */
+/** Takes control of the template's program. Resolves with the reason as text if that is not possible. */
 async function holdProgram(o: TemplateOptions, tell: () => void): Promise<StarterConnection | string> {
   const init = await o.init;
   const program = init === undefined ? undefined : await readProcess((await childrenOf(init.pid))[0] ?? 0);
-  if (program?.parentPid !== init?.pid || program === undefined) return "it has ended";
+  if (program?.parentPid !== init?.pid || program === undefined) return "the program has ended";
   let receiver: StarterConnection | undefined;
   const holder = await o.starter.launch({
     command: nativeFile,
@@ -85,7 +89,7 @@ async function holdProgram(o: TemplateOptions, tell: () => void): Promise<Starte
   });
   for (const unused of [holder.stderr, holder.channel, ...holder.launcherPipes]) unused.resume();
   const ending = killerOf(holder);
-  const late = setTimeout(ending.kill, heldWithinMs);
+  const late = setTimeout(ending.kill, holdWithinMs);
   try {
     for await (const line of createInterface({ input: holder.stdout })) {
       if (line.startsWith("not ")) return line.slice(4);
@@ -96,13 +100,14 @@ async function holdProgram(o: TemplateOptions, tell: () => void): Promise<Starte
   } finally {
     clearTimeout(late);
   }
-  if (receiver === undefined) return ending.isKilled() ? "it does not fork" : "it has ended";
+  if (receiver === undefined)
+    return ending.isKilled() ? `the program did not fork within ${holdWithinMs} ms` : "the program has ended";
   const known = receiver;
   void holder.exited.then(() => (known.isFit = false));
   return receiver;
 }
 
-/** Its pid may belong to another process once it has ended. */
+/** Returns a function that kills the process unless it has ended: then its pid may belong to another process. */
 function killerOf({ pid, exited }: LaunchedProcess): { kill: () => void; isKilled: () => boolean } {
   let [isGone, isKilled] = [false, false];
   void exited.then(() => (isGone = true));
@@ -135,7 +140,7 @@ async function forkOnce(
       }),
       name: "a child of the template",
       onServer: (port, server) => egress?.serve(port, server),
-      withinMs: forkedWithinMs,
+      withinMs: forkWithinMs,
     });
     if (launched === undefined) throw new SandboxStartError("the template has ended");
     return createNamespacedSandbox(spec, {
