@@ -294,7 +294,7 @@ test.each<[string, string, (member: Entry) => Entry[]]>([
     at("uploads.jsonl", (body) => body.replace('"message":1', '"message":9')),
   ],
   ["another workspace", "the workspace does not match", at("workspace/src/main.ts", () => "Main")],
-  ["a path outside", "a path is not normal", adding({ name: "workspace/../../evil", body: "x" })],
+  ["a path outside", "a path contains an empty name", adding({ name: "workspace/../../evil", body: "x" })],
   ["an absolute path", "outside the two trees", adding({ name: "/tmp/evil", body: "x" })],
   ["a path elsewhere", "outside the two trees", adding({ name: "evil/x", body: "x" })],
   [

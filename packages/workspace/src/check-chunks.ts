@@ -1,5 +1,5 @@
-// Checks whether a file on disk consists of these chunks. Synchronous and with plain values, so that it can run in a
-// thread.
+// Checks whether a file on disk consists of the given chunks. Synchronous and with plain values, so that it can run in
+// a thread.
 
 import { createHash } from "node:crypto";
 import { closeSync, constants, openSync, readSync } from "node:fs";
@@ -15,7 +15,7 @@ export interface CheckJob {
 /** Small enough to be still in the processor's cache when it is hashed. */
 const pieceBytes = 256 * 1024;
 
-/** @throws SnapshotDamagedError, or the disk's error. */
+/** Checks the file. @throws SnapshotDamagedError, or the disk's error */
 export function checkChunks({ file, objectKey, chunks }: CheckJob): void {
   const fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW);
   const buffer = Buffer.allocUnsafeSlow(pieceBytes);

@@ -10,7 +10,8 @@ import { readObject } from "./read-object.ts";
 import { planFetches } from "./restore-plan.ts";
 
 /**
- * Contents that lie in other objects are theirs; a squashfs image is checked with the snapshot that names it.
+ * Checks the contents that the object itself contains. Contents in other objects are checked with those objects, and a
+ * squashfs image with the snapshot that names it.
  * @throws SnapshotDamagedError
  */
 export async function checkSnapshotObject(store: BlobStore, objectKey: string): Promise<void> {

@@ -1,5 +1,5 @@
 // Session directories as copies, for machines without overlays. A turn's directory is kept for the session's next turn,
-// which checks it and restores nothing.
+// which checks the directory and restores nothing.
 
 import { randomUUID } from "node:crypto";
 import { lstatSync } from "node:fs";
@@ -21,7 +21,7 @@ interface KeptDirectory {
   readonly key: string;
   readonly dir: string;
   readonly bytes: number;
-  /** The scan from when it was kept. Files that differ from it are read again. */
+  /** The scan that was made when the directory was kept. Files that differ from this scan are read again. */
   readonly scan: Scan;
 }
 
@@ -57,7 +57,7 @@ async function open(copies: Copies, options: OpenDisk): Promise<PlainDisk> {
   try {
     await restore(options);
   } catch (error) {
-    // Clear the place for another snapshot.
+    // Empty the directory, so that another snapshot can be restored to it.
     await removeTree(options.dir);
     throw error;
   }
@@ -84,16 +84,16 @@ async function withTimesOfNow(dir: string, base: Scan, last: Scan): Promise<Scan
   return { ...last, seen, takenAtMs: Date.now() + tickMs };
 }
 
-/** Moves a kept directory into place and checks it. Returns undefined if none has the tree. */
+/** Moves a kept directory with the tree to `dir` and checks it. Returns undefined if there is none. */
 async function takeKept(copies: Copies, { dir, limits }: OpenDisk, key: string): Promise<Scan | undefined> {
   const found = [...copies.kept].findLast((one) => one.key === key);
   if (found === undefined) return undefined;
-  // Before the first await, so that only one turn gets the directory.
+  // Remove the entry before the first await, so that only one turn gets the directory.
   copies.kept.delete(found);
   copies.sizeBytes -= found.bytes;
   // Wait until a write gets a later ctime than keeping the directory gave its files.
-  const restMs = found.scan.takenAtMs - Date.now();
-  if (restMs > 0) await delay(restMs);
+  const waitMs = found.scan.takenAtMs - Date.now();
+  if (waitMs > 0) await delay(waitMs);
   try {
     await mkdir(dirname(dir), { recursive: true });
     await rmdir(dir).catch(() => undefined);
@@ -101,7 +101,7 @@ async function takeKept(copies: Copies, { dir, limits }: OpenDisk, key: string):
     const now = await scan(dir, { base: found.scan, limits });
     if (now.ignored.length === 0 && key.endsWith(`/${treeHash(now.tree)}`)) return now;
   } catch {
-    // A directory that cannot be used is restored instead.
+    // The directory cannot be used, so the caller restores the tree.
   }
   await removeTree(found.dir);
   await removeTree(dir);
@@ -130,9 +130,8 @@ async function keep(
 ): Promise<void> {
   const { bytes } = folderOf(tree);
   if (last.ignored.length > 0 || bytes > copies.maxBytes) return await removeTree(dir);
-  // The sandbox driver may have used the top of the directory.
-  const strange = (await readdir(dir)).filter((name) => !isTreeRoot(name));
-  for (const name of strange) await removeTree(join(dir, name));
+  // Remove entries of the sandbox driver, which may have used the top of the directory.
+  for (const name of await readdir(dir)) if (!isTreeRoot(name)) await removeTree(join(dir, name));
   const place = join(copies.dir, randomUUID());
   await rename(dir, place);
   // Keep the saved tree object, so that the next save shares its folders.

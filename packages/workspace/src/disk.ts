@@ -1,4 +1,4 @@
-// The interface of disks, which each kind implements. A disk is a session's directory on this machine.
+// The interface of disks, which both kinds implement. A disk is a session's directory on this machine.
 
 import type { BlobStore } from "@dari/blobs";
 import type { Tree } from "./tree.ts";
@@ -39,18 +39,18 @@ export interface OpenDisk {
 /** A directory with `workspace/` and `state/` for one turn. */
 export interface Disk {
   readonly dir: string;
-  /** Whether nothing was read from the store. */
+  /** Whether the disk was opened from cached data, without reading from the object store. */
   readonly isWarm: boolean;
   /**
-   * Announces that this disk will be kept as `tree`, or closed. An `open` of that tree waits for it and finds it warm.
-   * Call it before others can learn of the tree.
+   * Announces that this disk will be kept as `tree`, or closed. Until then, an `open` of that tree waits, so that it
+   * can use the cached data. Call it before other processes can learn of the tree.
    */
   announce(tree: Tree): void;
-  /** Returns the current tree. Nothing may write to the directory during the scan. @throws as `scan` does. */
+  /** Returns the current tree. Nothing may write to the directory during the scan. @throws like `scan` */
   scan(): Promise<DiskScan>;
   /**
    * Keeps the directory, which is unchanged since the last scan and contains exactly the saved `tree`, so that the next
-   * opening of that tree reads nothing from the store. Ends the disk.
+   * opening of that tree reads nothing from the object store. Ends the disk.
    */
   keep(tree: Tree): Promise<void>;
   /** Ends the disk: unmounts `dir` and removes its contents. Idempotent. */
@@ -66,18 +66,18 @@ export interface DiskScan {
 export interface DisksOptions {
   /** Created if missing. One process uses it at a time. */
   readonly dir: string;
-  /** Above this size, the least recently used data is evicted. */
+  /** Maximum size of the cached data, in bytes. Above it, the least recently used data is evicted. */
   readonly maxBytes: number;
   /** `auto` uses overlays if this process may mount them. */
   readonly kind?: "auto" | "overlay" | "copy";
-  /** Called if a disk is restored from packs because its squashfs image cannot be used. That only costs time. */
+  /** Called if a disk is restored from packs because its squashfs image cannot be used. This only costs time. */
   readonly onSquashfsUnused?: (unused: UnusedSquashfs) => void;
 }
 
 export interface UnusedSquashfs {
   readonly organizationId: string;
   readonly objectKey: string;
-  /** What is wrong with it, or the error of mounting. */
+  /** What is wrong with the squashfs image, or the error of mounting it. */
   readonly reason: string;
 }
 

@@ -1,5 +1,5 @@
-// Session directories on this machine: opened from cached data if possible, otherwise from the store. Two kinds with
-// one interface and one test suite: overlays, whose cost depends on the change, and copies.
+// Session directories on this machine: opened from cached data if possible, otherwise from the object store. There are
+// two kinds with one interface and one test suite: overlays, whose cost depends on the change, and copies.
 
 import { nativeProblem } from "@dari/native";
 import { mkdir } from "node:fs/promises";
@@ -11,14 +11,15 @@ import type { Tree } from "./tree.ts";
 import { treeHash } from "./tree-hash.ts";
 import { startWriteThreads } from "./write-threads.ts";
 
-/** @throws if `kind` is `overlay` and overlays are not available. */
+/** Opens the disks. @throws if `kind` is `overlay` and overlays are not available */
 export async function openDisks(options: DisksOptions): Promise<Disks> {
   await mkdir(options.dir, { recursive: true, mode: 0o700 });
   return withAnnouncements(await openKind(options), startWriteThreads());
 }
 
 async function openKind({ dir, maxBytes, kind = "auto", onSquashfsUnused }: DisksOptions): Promise<PlainDisks> {
-  if (kind === "copy") return await openCopies({ dir, maxBytes, reason: "copies were asked for" });
+  if (kind === "copy")
+    return await openCopies({ dir, maxBytes, reason: "the settings or the sandbox driver require copies" });
   let reason = nativeProblem() ?? "";
   for (const marks of reason === "" ? (["trusted", "user"] as const) : []) {
     const mounts = await openMounts(marks);
@@ -31,7 +32,7 @@ async function openKind({ dir, maxBytes, kind = "auto", onSquashfsUnused }: Disk
   return await openCopies({ dir, maxBytes, reason });
 }
 
-function withAnnouncements(disks: PlainDisks, letThreadsGo: () => void): Disks {
+function withAnnouncements(disks: PlainDisks, stopThreads: () => void): Disks {
   const announced = new Map<string, Promise<void>>();
   async function open(o: OpenDisk): Promise<Disk> {
     await announced.get(keyOf(o, o.tree));
@@ -62,7 +63,7 @@ function withAnnouncements(disks: PlainDisks, letThreadsGo: () => void): Disks {
     get squashfsUnused() {
       return disks.squashfsUnused;
     },
-    close: () => disks.close().finally(letThreadsGo),
+    close: () => disks.close().finally(stopThreads),
   };
 }
 

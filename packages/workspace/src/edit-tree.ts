@@ -9,7 +9,7 @@ const directoryMode = 0o755;
 /**
  * Returns the tree with this file and its missing parent directories. Replaces an existing file or symlink. `save`
  * finds the content in its `dir` at the same path.
- * @throws AppError `invalid` for an invalid path; `conflict` for an existing directory, or a parent that is not one.
+ * @throws AppError `invalid` for an invalid path; `conflict` if the path is a directory, or a parent is not.
  */
 export function addFileToTree(
   tree: Tree,
@@ -27,7 +27,7 @@ export function addFileToTree(
   return createTree([...tree.values(), ...added]);
 }
 
-/** Returns the tree without this path and everything below it, or undefined if nothing is there. */
+/** Returns the tree without this path and everything below it; undefined if the path does not exist. */
 export function removePathFromTree(tree: Tree, path: string): Tree | undefined {
   if (!tree.has(path)) return undefined;
   return createTree([...tree.values()].filter((entry) => entry.path !== path && !entry.path.startsWith(`${path}/`)));

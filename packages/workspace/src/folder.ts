@@ -1,5 +1,5 @@
-// A tree of immutable folders that trees share: an edit copies only the folders on its path, so that hashing and
-// comparing the result costs as much as the edit.
+// A tree of immutable folders, which several trees can share. An edit copies only the folders on its path, so the cost
+// of hashing and comparing the result depends on the edit, not on the size of the tree.
 
 import { hash } from "node:crypto";
 import { isTreeRoot, sortPaths, treeRoots, type Tree, type TreeEntry } from "./tree.ts";
@@ -39,7 +39,7 @@ const orders = new WeakMap<Folder, readonly string[]>();
 export function folderOf(tree: Tree): Folder {
   let top = tree instanceof FolderTree ? tree.top : folders.get(tree);
   if (top === undefined) {
-    top = edited(emptyTop, tree.values());
+    top = applyEdits(emptyTop, tree.values());
     folders.set(tree, top);
   }
   return top;
@@ -48,13 +48,13 @@ export function folderOf(tree: Tree): Folder {
 /** Returns `tree` with these edits: first the removals, then the rest in the order of their paths. */
 export function editTree(tree: Tree, edits: Iterable<TreeEdit>): Tree {
   const set = new Map<string, TreeEntry>();
-  const gone: string[] = [];
+  const removed: string[] = [];
   for (const { path, entry } of edits) {
-    if (entry === undefined) gone.push(path);
+    if (entry === undefined) removed.push(path);
     else set.set(path, entry);
   }
   const inOrder = sortPaths([...set.keys()]).flatMap((path) => set.get(path) ?? []);
-  return new FolderTree(edited(folderOf(tree), inOrder, gone));
+  return new FolderTree(applyEdits(folderOf(tree), inOrder, removed));
 }
 
 export function isFolder(child: FolderChild | undefined): child is Folder {
@@ -162,10 +162,10 @@ function emptyFolder(entry: TreeEntry | undefined, children: ReadonlyMap<string,
 
 const emptyTop = emptyFolder(undefined, new Map(treeRoots.map((root) => [root, emptyFolder(undefined)])));
 
-// Each folder comes before its contents.
-function edited(top: Folder, entries: Iterable<TreeEntry>, gone: readonly string[] = []): Folder {
+// Applies edits to a folder. `entries`: each folder must come before its contents.
+function applyEdits(top: Folder, entries: Iterable<TreeEntry>, removed: readonly string[] = []): Folder {
   const draft = draftOf(top);
-  for (const path of gone) {
+  for (const path of removed) {
     const parent = findParent(draft, path);
     parent?.children.delete(path.slice(path.lastIndexOf("/") + 1));
   }
@@ -175,7 +175,7 @@ function edited(top: Folder, entries: Iterable<TreeEntry>, gone: readonly string
     const name = entry.path.slice(entry.path.lastIndexOf("/") + 1);
     parent.children.set(name, entry.type === "directory" ? withEntry(parent.children.get(name), entry) : entry);
   }
-  return finished(draft);
+  return finishDraft(draft);
 }
 
 function draftOf(folder: Folder): Draft {
@@ -194,7 +194,7 @@ function isDraft(child: Draft | FolderChild): child is Draft {
   return "isDraft" in child;
 }
 
-// Makes the folders on the path drafts.
+// Returns the draft of the folder that contains the path. Converts the folders on the path into drafts.
 function findParent(top: Draft, path: string): Draft | undefined {
   let at = top;
   for (let start = 0, slash = path.indexOf("/"); slash >= 0; start = slash + 1, slash = path.indexOf("/", start)) {
@@ -213,12 +213,12 @@ function findParent(top: Draft, path: string): Draft | undefined {
   return at;
 }
 
-function finished(draft: Draft): Folder {
+function finishDraft(draft: Draft): Folder {
   const children = draft.children as Map<string, FolderChild>;
   let [entries, files, bytes] = [0, 0, 0];
   for (const [name, child] of draft.children) {
     let done: FolderChild;
-    if (isDraft(child)) children.set(name, (done = finished(child)));
+    if (isDraft(child)) children.set(name, (done = finishDraft(child)));
     else done = child;
     if (isFolder(done)) {
       entries += done.entries + (done.entry === undefined ? 0 : 1);
@@ -235,7 +235,8 @@ function finished(draft: Draft): Folder {
   return { entry: draft.entry, children, entries, files, bytes };
 }
 
-// A folder's contents sort after siblings that only begin with its name: `a`, `a-b`, `a/x`.
+// Returns a folder's names in the byte order of paths: the contents of a folder come after siblings whose names only
+// begin with the folder's name (`a`, `a-b`, `a/x`).
 function orderOf(folder: Folder): readonly string[] {
   let order = orders.get(folder);
   if (order === undefined) {
@@ -249,6 +250,7 @@ function orderOf(folder: Folder): readonly string[] {
   return order;
 }
 
+// Returns the line of an entry in the hash of its folder.
 function lineOf(name: string, child: FolderChild | undefined): string {
   const entry = child === undefined ? undefined : entryOfChild(child);
   if (child === undefined || entry === undefined) return "";

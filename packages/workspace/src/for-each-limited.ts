@@ -1,8 +1,8 @@
 // Runs work on many items with limited concurrency.
 
 /**
- * Calls `work` for each item, at most `limit` at a time. After a failure no item is started. The failure is thrown
- * after the running ones have ended, so that nothing continues in the background.
+ * Calls `work` for each item, at most `limit` calls at a time. After a failure, starts no more calls. Throws the
+ * failure once the running calls have ended, so that nothing continues in the background.
  */
 export async function forEachLimited<T>(
   items: readonly T[],

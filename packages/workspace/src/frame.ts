@@ -1,5 +1,5 @@
-// Frames: pieces of content in objects. Threads load this file, so it must not import the client of a store, which
-// would be most of what they load.
+// Frames: pieces of content in objects. Threads load this file, so it must not import the client of the object store,
+// which is large.
 
 import { hash } from "node:crypto";
 import { promisify } from "node:util";
@@ -19,7 +19,7 @@ export const chunkBytes = 4 * MiB;
 const compressZstd = promisify(zstdCompress);
 const decompressZstd = promisify(zstdDecompress);
 const compression = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
-/** zlib's minimum. zlib returns its result in pieces of this size, and many pieces cost a quarter of a restore. */
+/** The smallest output piece that zlib allows. With many small pieces, a restore takes a third longer. */
 export const pieceBytesMin = 64;
 
 /** Returns the stored form of `raw`: compressed, or unchanged if compression does not help. */
@@ -27,7 +27,7 @@ export async function encodeFrame(raw: Uint8Array): Promise<{ codec: Frame["code
   return smallerOf(raw, await compressZstd(raw, { ...compression, chunkSize: raw.byteLength + pieceBytesMin }));
 }
 
-/** Synchronous, for a thread without other work. */
+/** Like `encodeFrame`, but synchronous: for a thread without other work. */
 export function encodeFrameSync(raw: Uint8Array): { codec: Frame["codec"]; bytes: Uint8Array } {
   return smallerOf(raw, zstdCompressSync(raw, { ...compression, chunkSize: raw.byteLength + pieceBytesMin }));
 }
@@ -49,7 +49,7 @@ export async function decodeFrame(frame: Frame, bytes: Buffer): Promise<Buffer> 
   return wholeFrame(frame, raw);
 }
 
-/** Synchronous, for a thread without other work. */
+/** Like `decodeFrame`, but synchronous: for a thread without other work. */
 export function decodeFrameSync(frame: Frame, bytes: Buffer): Buffer {
   assertStored(frame, bytes);
   if (frame.codec === "stored") return bytes;

@@ -1,10 +1,10 @@
-// The contents that are already stored, so that saves reference them instead of storing them again.
+// The contents that are already stored. Saves reference these instead of storing them again.
 
 import type { ChunkLocation, Tree, TreeEntry } from "./tree.ts";
 
 /**
- * Where a tree and its descendants have each content: hints, always checked. All trees of a line share one index, so
- * that a save only adds what it stored.
+ * Where each content is in a tree and the trees that were made from it. The places are hints, which are always checked.
+ * All these trees share one index, so that a save only adds what it stored.
  */
 interface ContentIndex {
   readonly files: Map<string, string>;
@@ -49,8 +49,8 @@ export class KnownContent {
     this.#chunks.set(chunk.sha256, chunk);
   }
 
-  /** `tree` was made from this one with these entries: shares the index with it. */
-  passOn(tree: Tree, entries: Iterable<TreeEntry>): void {
+  /** Shares the index with `tree`, which was made from this tree by changing `entries`. */
+  shareIndex(tree: Tree, entries: Iterable<TreeEntry>): void {
     if (this.#index.files.size > tree.size * 2 + staleMax) return;
     for (const entry of entries) note(this.#index, entry);
     indexes.set(tree, this.#index);

@@ -9,7 +9,7 @@ import { chunkBytes, encodeFrameSync } from "./frame.ts";
 
 export type LargeFileJob = { readonly id: number } & (
   | { readonly kind: "open"; readonly place: string; readonly sizeBytes: number }
-  /** Reads the next chunk, which is part of the file's hash; `next` also hashes the chunk. */
+  /** Reads the next chunk and adds it to the file's hash; `next` also hashes the chunk itself. */
   | { readonly kind: "pass" | "next" }
   /** Compresses the last chunk that was read. */
   | { readonly kind: "encode" }
@@ -22,7 +22,7 @@ export interface LargeFileAnswer {
   readonly sha256?: string;
   readonly sizeBytes?: number;
   readonly encoded?: ReturnType<typeof encodeFrameSync>;
-  /** `changed`: it is not a file of the given size. */
+  /** Code `changed`: the path is not a file of the given size. */
   readonly error?: { readonly message: string; readonly code: string | undefined };
 }
 
@@ -39,7 +39,7 @@ interface OpenFile {
 }
 
 const files = new Map<number, OpenFile>();
-/** For chunks that are only hashed. */
+/** The buffer for chunks that are only hashed. */
 const passing = Buffer.allocUnsafeSlow(chunkBytes);
 const nothing = Buffer.alloc(0);
 const zeros = Buffer.alloc(chunkBytes);
@@ -73,7 +73,7 @@ function readChunk(file: OpenFile, buffer: Buffer): Buffer {
 }
 
 function hashOf(chunk: Buffer): string {
-  // Holes read as zeros, and a sparse file may have thousands of such chunks.
+  // Holes are read as zeros. A sparse file can have thousands of such chunks, so their hash is computed once.
   if (!chunk.equals(zeros)) return hash("sha256", chunk);
   return (zerosHash ??= hash("sha256", zeros));
 }
@@ -97,13 +97,13 @@ function answerTo(job: LargeFileJob): Omit<LargeFileAnswer, "id"> {
   return { sizeBytes: file.chunk.length, sha256: hashOf(file.chunk) };
 }
 
-/** An encoded chunk has its own memory, but a chunk stored unchanged shares the buffer. */
+/** Copies the bytes of an encoded chunk: a chunk that is stored unchanged would share the file's buffer. */
 function ownBytes(answer: Omit<LargeFileAnswer, "id">): Omit<LargeFileAnswer, "id"> {
   const { encoded } = answer;
   return encoded === undefined ? answer : { encoded: { ...encoded, bytes: Uint8Array.from(encoded.bytes) } };
 }
 
-// On Linux a thread has its own priority. 0 is the calling thread.
+// On Linux each thread has its own priority. The id 0 means the calling thread.
 setPriority(0, constants.priority.PRIORITY_BELOW_NORMAL);
 parentPort?.on("message", (job: LargeFileJob) => {
   try {

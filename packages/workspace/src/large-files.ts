@@ -28,7 +28,7 @@ interface Lane {
   files: number;
 }
 
-/** At most half of the processors work for turns that have ended. */
+/** Maximum number of threads: saving ended turns uses at most half of the processors. */
 const lanesMax = Math.min(4, Math.max(1, Math.floor(availableParallelism() / 2)));
 const idleMs = 30_000;
 
@@ -36,12 +36,10 @@ const lanes = new Set<Lane>();
 let idle: NodeJS.Timeout | undefined;
 let lastId = 0;
 
-/**
- * Returns the sha256 of a large file as lower-case hex. @throws WorkspaceChangedError unless it is a file of this size.
- */
+/** Returns the sha256 of a large file as lower-case hex. @throws WorkspaceChangedError if it has another size */
 export async function hashLargeFile(file: FileToRead): Promise<string> {
-  return await withFile(file, async (ask) => {
-    // Chunk by chunk, so that files that share a thread take turns.
+  return await withOpenFile(file, async (ask) => {
+    // Ask for one chunk at a time, so that files that share a thread take turns.
     for (;;) {
       const { sha256 = "", sizeBytes } = await ask("pass");
       if (sizeBytes === undefined) return sha256;
@@ -54,7 +52,7 @@ export async function hashLargeFile(file: FileToRead): Promise<string> {
  * @throws WorkspaceChangedError unless it is a file of this size
  */
 export async function readChunks(file: FileToRead, onChunk: (chunk: Chunk) => Promise<void>): Promise<string> {
-  return await withFile(file, async (ask) => {
+  return await withOpenFile(file, async (ask) => {
     for (;;) {
       const { sha256 = "", sizeBytes } = await ask("next");
       if (sizeBytes === undefined) return sha256;
@@ -65,16 +63,16 @@ export async function readChunks(file: FileToRead, onChunk: (chunk: Chunk) => Pr
 
 type Ask = (kind: "pass" | "next" | "encode") => Promise<LargeFileAnswer>;
 
-async function withFile(file: FileToRead, work: (ask: Ask) => Promise<string>): Promise<string> {
+async function withOpenFile(file: FileToRead, work: (ask: Ask) => Promise<string>): Promise<string> {
   const { path, place, sizeBytes, loan } = file;
   const id = ++lastId;
   const lane = takeLane();
   try {
-    const giveBack = loan.takeFile(place);
+    const restoreMode = loan.takeFile(place);
     try {
       await send(lane, path, { id, kind: "open", place, sizeBytes });
     } finally {
-      giveBack();
+      restoreMode();
     }
     try {
       return await work((kind) => send(lane, path, { id, kind }));

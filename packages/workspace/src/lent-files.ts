@@ -1,5 +1,5 @@
-// Files that a directory shows for one turn and that are not part of the session's tree. They are copied in where the
-// tree has nothing of that name, and removed again unless the agent changed them.
+// Files that a directory contains for one turn, and that are not part of the session's tree. They are copied to paths
+// at which the tree has no entry, and removed after the turn unless the agent changed them.
 
 import {
   closeSync,
@@ -87,7 +87,7 @@ export async function lendFiles(
  */
 export async function removeLentFiles(dir: string, { files, folders, leftovers }: LentFiles): Promise<void> {
   const root = join(dir, "workspace");
-  // An agent may have replaced a folder by a link. Never follow one out of the directory.
+  // An agent may have replaced a folder by a link. Never follow a link out of the directory.
   const known = new Map<string, boolean>();
   const isWithin = (folder: string): boolean => {
     let is = known.get(folder);
@@ -112,7 +112,7 @@ function isUnchanged(place: string, { source, sizeBytes }: LentFile): boolean {
     if (found === undefined || !found.isFile() || found.size !== sizeBytes) return false;
     return readFileSync(source).equals(readPlain(place));
   } catch {
-    // A file that this process cannot read has changed.
+    // This process cannot read the file, so the agent has changed it.
     return false;
   }
 }
@@ -126,7 +126,7 @@ function readPlain(place: string): Buffer {
   }
 }
 
-/** Returns false if an agent removed the permissions, or a folder is not empty: it stays. */
+/** Makes a change. Returns false if an agent removed the permissions for it, or a folder is not empty. */
 function succeeds(change: () => void): boolean {
   try {
     change();
@@ -138,7 +138,7 @@ function succeeds(change: () => void): boolean {
   }
 }
 
-/** Returns true also if it cannot be read. */
+/** Returns whether the path exists. A path that cannot be read counts as existing. */
 function exists(place: string): boolean {
   try {
     return lstatSync(place, { throwIfNoEntry: false }) !== undefined;

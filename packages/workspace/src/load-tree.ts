@@ -12,7 +12,7 @@ import { headerBytes, readHead } from "./snapshot-object.ts";
 import { emptyTree, createTree, type Tree, type TreeEntry } from "./tree.ts";
 import { treeHash } from "./tree-hash.ts";
 
-/** One object of a chain. */
+/** One snapshot object of a chain. */
 export interface SnapshotRef {
   readonly objectKey: string;
 }
@@ -52,7 +52,7 @@ export async function loadTree(store: BlobStore, chain: readonly SnapshotRef[]):
   return tree;
 }
 
-// Returns the squashfs image for later deltas, if it matches its declaration.
+// Returns the squashfs image of a full manifest, which later deltas use as their base, if it has the declared tree.
 function squashfsBaseAt(
   { squashfs, tree: hash }: SnapshotManifest,
   entries: ReadonlyMap<string, TreeEntry>,

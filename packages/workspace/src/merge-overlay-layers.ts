@@ -1,4 +1,5 @@
-// Merges several layers into one by renames, so that the cost depends on the upper ones. None of them may be mounted.
+// Merges several layers into one by renames, so that the cost depends on the size of the upper layers. No layer may be
+// mounted.
 
 import { chmodSync, chownSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync, type Stats } from "node:fs";
 import { join } from "node:path";
@@ -8,9 +9,8 @@ import { treeRoots, type Tree } from "./tree.ts";
 const entriesPerTick = 256;
 
 /**
- * Moves the contents of `uppers`, the lowest first, into `bottom`. `tree` is what all of them show together: what a
- * deletion or a recreated directory hides is not in it, and is removed from every directory that an upper layer
- * changes.
+ * Moves the contents of `uppers`, the lowest first, into `bottom`. `tree` is the tree that all layers show together.
+ * Entries that a whiteout or an opaque directory hides are not in the tree, and are removed from `bottom`.
  */
 export async function mergeOverlayLayers(o: { bottom: string; uppers: readonly string[]; tree: Tree }): Promise<void> {
   let moved = 0;
@@ -21,7 +21,7 @@ export async function mergeOverlayLayers(o: { bottom: string; uppers: readonly s
         const path = `${folder}/${entry.name}`;
         const is = o.tree.get(path)?.type;
         if (++moved % entriesPerTick === 0) await nextTick();
-        // A higher layer may have replaced or deleted it.
+        // A higher layer may have replaced or deleted the entry.
         if (entry.isDirectory() && is === "directory") {
           makeDirectory(join(o.bottom, path), lstatSync(join(upper, path)));
           pending.push(path);

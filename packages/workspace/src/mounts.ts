@@ -6,11 +6,11 @@ import { realpath } from "node:fs/promises";
 import { nativeCommand, openMounter, startWithCapabilities, type MountCommand } from "@dari/native";
 
 export interface OverlayMount {
-  /** The names below are relative to this, because the kernel limits the length of their list. */
+  /** The names below are relative to this directory, because the kernel limits the length of a mount's options. */
   readonly cwd: string;
-  /** Uppermost first. */
+  /** The lower layers, uppermost first. */
   readonly lower: readonly string[];
-  /** The mount creates this directory and the next one, which saves one call. */
+  /** The upper directory. The mount creates `upper` and `work`, which saves one call. */
   readonly upper: string;
   readonly work: string;
   /** Absolute; an empty directory, created if missing. */
@@ -19,7 +19,9 @@ export interface OverlayMount {
   readonly owner?: number | undefined;
 }
 
-/** Where overlays store their marks. `user` is for a process that is root only in a user namespace. */
+/**
+ * The extended attributes in which overlays store marks. `user`: for a process that is root only in a user namespace.
+ */
 export type WhiteoutMarks = "trusted" | "user";
 
 export interface Mounts {
@@ -31,14 +33,14 @@ export interface Mounts {
   overlay(mount: OverlayMount): Promise<void>;
   /** Mounts a squashfs of ours, read-only. `owner`: user and group of everything in it, as in an overlay. */
   image(mount: { file: string; target: string; owner?: number | undefined }): Promise<void>;
-  /** Creates the marks that hide these paths, relative to `cwd`, in the layers below. */
+  /** Creates whiteouts at these paths, relative to `cwd`: they hide the paths of the layers below. */
   whiteouts(cwd: string, paths: readonly string[]): Promise<void>;
-  /** Returns false if a process still has it open: it is then detached, but can still be written to. */
+  /** Returns false if a process still uses the mount. It is then detached, but can still be written to. */
   unmount(target: string): Promise<boolean>;
   close(): Promise<void>;
 }
 
-/** Disables kernel features with which a layer would need more than names and contents. */
+/** Disables kernel features that store more in a layer than names and contents. */
 const options = "volatile,redirect_dir=nofollow,metacopy=off,index=off,xino=off";
 
 /** @throws if the native programs cannot run here */
@@ -59,8 +61,8 @@ export async function openMounts(marks: WhiteoutMarks = "trusted"): Promise<Moun
     async whiteouts(cwd, paths) {
       // Wait for all of them before throwing, because the caller then removes the layer.
       const ends = await Promise.allSettled(paths.map((path) => mounter.run(["whiteout", cwd, path])));
-      // Their messages contain file names, which tenants choose.
-      if (ends.some(({ status }) => status === "rejected")) throw new Error("a deletion cannot be marked in a layer");
+      // Do not pass on the errors: they contain file names, which tenants choose.
+      if (ends.some(({ status }) => status === "rejected")) throw new Error("a whiteout cannot be created in a layer");
     },
     async unmount(target) {
       try {
@@ -83,7 +85,7 @@ function overlayOptions(
   return `lowerdir=${lower.join(":")},upperdir=${upper},workdir=${work},${all}`;
 }
 
-/** Unmounts what a killed process left below `dir`. Returns how many mounts; 0 on a machine without mounts. */
+/** Unmounts what a killed process left below `dir`. Returns the number of mounts; 0 on a machine without mounts. */
 export async function sweepMounts(dir: string): Promise<number> {
   const targets = mountsBelow(await realpath(dir).catch(() => dir));
   if (targets.length === 0) return 0;
@@ -96,7 +98,9 @@ export async function sweepMounts(dir: string): Promise<number> {
   return targets.length;
 }
 
-/** Like `sweepMounts`, but synchronous, for the exit of the process. Mounts in use end with their last user. */
+/**
+ * Like `sweepMounts`, but synchronous: for the exit of the process. Mounts in use end with the last process in them.
+ */
 export function sweepMountsAtExit(dir: string): void {
   const targets = mountsBelow(dir);
   if (targets.length === 0) return;
@@ -105,7 +109,7 @@ export function sweepMountsAtExit(dir: string): void {
   startWithCapabilities(() => spawnSync(file, args, { input, stdio: ["pipe", "ignore", "ignore"] }));
 }
 
-// Innermost first.
+// Returns the mounts below a directory, innermost first.
 function mountsBelow(dir: string): string[] {
   let table = "";
   try {

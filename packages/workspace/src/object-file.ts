@@ -3,11 +3,14 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { errorCode, SnapshotDamagedError } from "./errors.ts";
 
-/** Larger buffers are not reused. */
+/** Maximum size of the reused buffer. Larger reads get a buffer of their own. */
 const keptBytesMax = 1024 * 1024;
 let kept: Buffer | undefined;
 
-/** `read` returns bytes that are valid until its next call; fewer than requested at the file's end. */
+/**
+ * Opens the file for `work`. `read` returns bytes that are valid until its next call, and at the end of the file fewer
+ * bytes than requested.
+ */
 export function withObjectFile(
   file: string,
   objectKey: string,

@@ -1,4 +1,4 @@
-// Reads the changes from an overlay's upper directory, whose size is that of the change.
+// Reads a turn's changes from an overlay's upper directory. The cost depends on the changes, not on the tree.
 
 import { lstatSync, readlinkSync, type BigIntStats } from "node:fs";
 import { join } from "node:path";
@@ -37,7 +37,7 @@ interface Reading {
   readonly edits: TreeEdit[];
   readonly ignored: Ignored[];
   readonly special: string[];
-  /** Hashed after the walk has found no exceeded limit. */
+  /** Files to hash, once the walk has found no exceeded limit. */
   readonly files: { path: string; stat: BigIntStats }[];
   names: number;
 }
@@ -47,8 +47,8 @@ const hashesAtOnce = 4;
 const hashesPerTick = 32;
 
 /**
- * Compares the upper directory with the tree below it. Reads every file in it: they are known to be touched, and after
- * writes through a mapping their times prove nothing. Nothing writes to it: the sandbox is dead.
+ * Compares the upper directory with the tree below it. Reads every file in the upper directory, because the turn has
+ * touched each of them, and writes through a mapping may not change times. Nothing may write to the directory.
  */
 export async function readOverlayChanges(o: {
   upper: string;
@@ -99,7 +99,7 @@ async function readFolders(reading: Reading, root: string, below: Folder): Promi
       assertPathBytes(path, reading.limits);
       names.add(name);
       const child = base?.children.get(name);
-      if (look(reading, path, child !== undefined)) {
+      if (readEntry(reading, path, child !== undefined)) {
         pending.push({ folder: path, base: isFolder(child) ? child : undefined });
       }
     }
@@ -107,8 +107,9 @@ async function readFolders(reading: Reading, root: string, below: Folder): Promi
   }
 }
 
-// Returns true for a directory, which is read next. An entry that snapshots do not store still hides what was there.
-function look(reading: Reading, path: string, isBelow: boolean): boolean {
+// Records one entry of the upper directory. Returns true for a directory, which the caller reads next. An entry that
+// snapshots do not store still hides the entry below it.
+function readEntry(reading: Reading, path: string, isBelow: boolean): boolean {
   const place = join(reading.upper, path);
   const stat = lstatSync(place, { bigint: true });
   const mode = Number(stat.mode) & 0o777;
@@ -135,8 +136,9 @@ function look(reading: Reading, path: string, isBelow: boolean): boolean {
   return false;
 }
 
-// A directory that was removed and recreated is opaque: it shows nothing of the one below. Node cannot read the
-// attribute that marks it. But then none of the names below shows through, so testing one of them is enough.
+// Records what an opaque directory hides. A directory that was removed and recreated is opaque: nothing of the
+// directory below shows through. Node cannot read the attribute for this. But if one of the names below is not visible
+// in the mount, none of them is, so testing one name is enough.
 function noteHidden(reading: Reading, folder: string, base: Folder, names: ReadonlySet<string>): void {
   let isOpaque: boolean | undefined;
   for (const name of base.children.keys()) {

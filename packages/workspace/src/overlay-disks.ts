@@ -267,7 +267,7 @@ async function removeNonRoots(upper: string): Promise<void> {
 
 /** Merges the base's layers into one, unless something else uses them. Returns the base that the caller then holds. */
 async function mergeLayers(store: OverlayLayerStore, base: OverlayBase, tree: Tree): Promise<OverlayBase> {
-  await store.forgetRelatives(base);
+  await store.removeRelatives(base);
   const bottom = base.layers.at(-1);
   if (bottom === undefined || bottom.isSquashfs === true || !store.isAlone(base)) return base;
   const dir = store.directory(base.organizationId);

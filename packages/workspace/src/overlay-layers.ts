@@ -1,5 +1,5 @@
-// Layers: directories with trees or changes of trees, cached on this machine by the tree that they form. Bounded; the
-// least recently used ones that are not in use are evicted.
+// Overlay layers: directories with trees or changes of trees, cached on this machine by the hash of the tree that they
+// show. The size of the cache is limited: the least recently used layers that are not in use are evicted.
 
 import { hash, randomInt } from "node:crypto";
 import { lstatSync, mkdirSync } from "node:fs";
@@ -16,22 +16,23 @@ export interface OverlayLayer {
    */
   readonly id: string;
   readonly bytes: number;
-  /** Its directory is a mounted squashfs image, for the lifetime of this process. */
+  /** Whether the directory is a mounted squashfs image, which lasts only as long as this process. */
   readonly isSquashfs?: boolean;
-  /** The file of a downloaded squashfs image, beside the directory. The next process can use it. */
+  /** The name of a downloaded squashfs image's file, beside the directory. The next process can use the file. */
   readonly squashfsFile?: string;
 }
 
-/** Layers that show one tree, uppermost first. Never changed while held. */
+/** The layers that show one tree, uppermost first. They are never changed while the base is held. */
 export interface OverlayBase {
   readonly organizationId: string;
   readonly treeHash: string;
   readonly layers: readonly OverlayLayer[];
-  /** User and group of all their contents (default: this process's). */
+  /** User and group of all contents of the layers (default: this process's). */
   readonly owner?: number | undefined;
 }
 
 interface Kept extends OverlayBase {
+  /** Number of callers that hold the base. */
   held: number;
 }
 
@@ -60,8 +61,8 @@ export class OverlayLayerStore {
   }
 
   /**
-   * Finds what an earlier process left. What an earlier boot left may not have reached the disk, and is removed. So are
-   * layers with other `marks`, which would show deleted files.
+   * Finds the layers of an earlier process. Removes layers from before the last boot of the machine, because they may
+   * not have reached the disk completely, and layers with other `marks`, because they would show deleted files.
    */
   async load(marks: WhiteoutMarks = "trusted"): Promise<void> {
     const boot = await readFile("/proc/sys/kernel/random/boot_id", "utf8").catch(() => "");
@@ -92,7 +93,7 @@ export class OverlayLayerStore {
   /** Returns an unused name in the organization's directory. */
   newLayerId(organizationId: string): string {
     const dir = this.directory(organizationId);
-    // Synchronous: a restore waits for it, and each await costs a turn of the loop on a busy machine.
+    // Synchronous, because a restore waits for the name, and on a busy machine each await takes long.
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     for (;;) {
       const id = Array.from({ length: idLength }, () => randomInt(36).toString(36)).join("");
@@ -106,8 +107,8 @@ export class OverlayLayerStore {
   }
 
   /**
-   * The file of a squashfs image that an earlier process fetched: the caller's from then on, who believes nothing of
-   * it. Undefined when there is none.
+   * Returns the path of a squashfs image's file that an earlier process downloaded; undefined if there is none. The
+   * file then belongs to the caller, who must check its contents.
    */
   takeSpare(organizationId: string, objectKey: string): string | undefined {
     const key = `${organizationId}/${squashfsName(objectKey)}`;
@@ -118,14 +119,14 @@ export class OverlayLayerStore {
     return spare.place;
   }
 
-  /** Returns the layers of a tree that belong to `owner`, held until they are released; undefined if there are none. */
+  /** Holds the base of a tree with this owner until it is released, and returns it; undefined if there is none. */
   hold({ organizationId, treeHash, owner }: Omit<OverlayBase, "layers">): OverlayBase | undefined {
     const key = `${organizationId}/${treeHash}`;
     const kept = this.#bases.get(key);
     if (kept === undefined) return undefined;
     if (kept.owner !== owner) {
-      // Left by an earlier process that ran the organization as another user.
-      void this.#forget(kept).catch(() => undefined);
+      // An earlier process has left the base, and ran the organization as another user.
+      void this.#removeBase(kept).catch(() => undefined);
       return undefined;
     }
     kept.held++;
@@ -136,7 +137,7 @@ export class OverlayLayerStore {
 
   async release(base: OverlayBase): Promise<void> {
     const kept = this.#bases.get(keyOf(base));
-    if (kept === undefined || kept.held === 0) throw new Error("a base was released that nobody holds");
+    if (kept === undefined || kept.held === 0) throw new Error("a base was released that is not held");
     kept.held--;
     await this.evict();
   }
@@ -155,26 +156,26 @@ export class OverlayLayerStore {
     return base;
   }
 
-  /** Returns whether only this base, held once, uses its layers: then they may be changed. */
+  /** Returns whether the base is held once and no other base uses its layers, so that they may be changed. */
   isAlone(base: OverlayBase): boolean {
     const held = this.#bases.get(keyOf(base))?.held ?? 0;
     return held === 1 && base.layers.every((layer) => this.#uses.get(pathOf(base, layer))?.count === 1);
   }
 
-  /** Forgets unused bases that share a layer with this one. */
-  async forgetRelatives(base: OverlayBase): Promise<void> {
+  /** Removes unused bases that share a layer with this base. */
+  async removeRelatives(base: OverlayBase): Promise<void> {
     const ids = new Set(base.layers.map(({ id }) => id));
     for (const other of [...this.#bases.values()]) {
       const isRelative = other.organizationId === base.organizationId && other.layers.some(({ id }) => ids.has(id));
-      if (isRelative && other.held === 0 && other.treeHash !== base.treeHash) await this.#forget(other);
+      if (isRelative && other.held === 0 && other.treeHash !== base.treeHash) await this.#removeBase(other);
     }
   }
 
   /**
-   * Removes a base that only its holder uses from the store, and leaves its layers to the caller, who may change them.
+   * Removes the entry of a base that only the caller uses. The layers then belong to the caller, who may change them.
    */
   async withdraw(base: OverlayBase): Promise<void> {
-    if (!this.isAlone(base)) throw new Error("a base was withdrawn that somebody else uses");
+    if (!this.isAlone(base)) throw new Error("a base was withdrawn that another caller uses");
     this.#bases.delete(keyOf(base));
     await this.#removeRecord(base);
     for (const layer of base.layers) {
@@ -186,15 +187,16 @@ export class OverlayLayerStore {
   /** Unmounts all squashfs images. A base on one is valid for this process only. */
   async close(): Promise<void> {
     for (const [path, { isSquashfs }] of this.#uses) {
-      // A concurrent sweep may have removed it. If the mount stays, the next start removes it.
+      // A concurrent sweep may have unmounted the image. If the mount stays, the next start removes it.
       if (isSquashfs) await this.#unmount(join(this.#dir, path)).catch(() => undefined);
     }
     this.#uses.clear();
     this.#bases.clear();
   }
 
+  /** Removes unused data until the size is within the limit. */
   async evict(): Promise<void> {
-    // Not used since the process started.
+    // First files of squashfs images that this process has not used.
     for (const [key, { place, bytes }] of this.#spares) {
       if (this.sizeBytes <= this.#maxBytes) return;
       this.#spares.delete(key);
@@ -203,7 +205,7 @@ export class OverlayLayerStore {
     }
     for (const kept of [...this.#bases.values()]) {
       if (this.sizeBytes <= this.#maxBytes) return;
-      if (kept.held === 0) await this.#forget(kept);
+      if (kept.held === 0) await this.#removeBase(kept);
     }
   }
 
@@ -223,7 +225,7 @@ export class OverlayLayerStore {
     return kept;
   }
 
-  async #forget(kept: Kept): Promise<void> {
+  async #removeBase(kept: Kept): Promise<void> {
     this.#bases.delete(keyOf(kept));
     await this.#removeRecord(kept);
     for (const layer of kept.layers) {
@@ -233,14 +235,14 @@ export class OverlayLayerStore {
     await this.#removeUnused(kept);
   }
 
-  /** For the next process. On a full disk, that process does without this base. */
+  /** Records the base for the next process. If the disk is full, the next process cannot use the base. */
   async #writeRecord(base: OverlayBase): Promise<void> {
     const file = join(this.directory(base.organizationId), base.treeHash + record);
     const text = JSON.stringify({ boot: this.#bootId, owner: base.owner, layers: base.layers });
     await writeFile(file, text, { mode: 0o600 }).catch(() => removeTree(file));
   }
 
-  /** Called before its layers change: a record never names an incomplete layer. */
+  /** Called before the base's layers change, so that a record never names an incomplete layer. */
   async #removeRecord(base: OverlayBase): Promise<void> {
     await rm(join(this.directory(base.organizationId), base.treeHash + record), { force: true });
   }
@@ -289,7 +291,7 @@ export class OverlayLayerStore {
   }
 }
 
-// Short, and a valid file name for any squashfs image's key.
+// Returns a short, valid file name for the key of a squashfs image.
 function squashfsName(objectKey: string): string {
   return hash("sha256", objectKey).slice(0, 16);
 }

@@ -1,4 +1,4 @@
-// Packs the contents that a snapshot adds: small files combined into frames, large ones cut into chunks.
+// Packs the contents that a snapshot adds: combines small files into frames, and cuts large files into chunks.
 
 import { hash, randomUUID } from "node:crypto";
 import { join } from "node:path";
@@ -35,7 +35,7 @@ export class PackWriter {
     this.#spool = spool;
   }
 
-  /** For a new object: the prefix, a slash and a random name. */
+  /** Returns the key of a new object: the prefix, a slash and a random name. */
   static newKey(prefix: string): string {
     return `${prefix.replace(/\/+$/, "")}/${randomUUID()}`;
   }
@@ -79,7 +79,7 @@ export interface PackSource {
 }
 
 /**
- * Packs files in order. Packed content becomes known, so that equal files are stored once.
+ * Packs files in order, and adds their contents to `known`, so that equal files are stored once.
  * @throws WorkspaceChangedError if a file's content differs from its entry.
  */
 export async function packFiles(files: readonly TreeEntry[], source: PackSource, writer: PackWriter): Promise<void> {

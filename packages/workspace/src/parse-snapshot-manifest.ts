@@ -8,9 +8,9 @@ import { pathProblem, quotePath, targetProblem } from "./path-rules.ts";
 import { comparePaths, emptySha256, type ChunkLocation, type Frame, type TreeEntry } from "./tree.ts";
 
 const sha256Pattern = /^[0-9a-f]{64}$/;
-/** The keys that a BlobStore accepts. */
+/** Matches the keys that a BlobStore accepts. */
 const objectKeyPattern = /^(?=.{1,900}$)(?:(?!\.{1,2}(?:\/|$))[A-Za-z0-9._-]{1,200}(?:\/(?!$)|$))+$/;
-/** zstd can store incompressible content with a small overhead. A valid frame has no more than this. */
+/** Maximum size of a stored frame. zstd adds a small overhead to content that it cannot compress. */
 const storedBytesMax = frameBytesMax + 64 * 1024;
 
 /** The object that a manifest was read from. */
@@ -37,7 +37,7 @@ export function parseSnapshotManifest(json: string, place: ManifestPlace): Snaps
     if (kind === "full" && (outer.base !== null || deleted.length > 0)) fail("a full manifest has a base");
     const listed = new Set(deleted);
     const both = entries.find((entry) => listed.has(entry.path));
-    if (both !== undefined) fail(`${quotePath(both.path)} is both there and deleted`);
+    if (both !== undefined) fail(`${quotePath(both.path)} is listed as an entry and as deleted`);
     const base = kind === "full" ? null : sha256Of(outer.base);
     const squashfs = kind === "full" ? squashfsOf(outer.image) : undefined;
     return { kind, base, tree: sha256Of(outer.tree), entries, deleted, squashfs };
@@ -54,7 +54,7 @@ function fail(problem: string): never {
 }
 
 function record(value: unknown): Record<string, unknown> {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) fail("its manifest is no object");
+  if (typeof value !== "object" || value === null || Array.isArray(value)) fail("its manifest is not a JSON object");
   return value as Record<string, unknown>;
 }
 
@@ -76,7 +76,7 @@ function sha256Of(value: unknown): string {
 }
 
 function objectKeyOf(value: unknown): string {
-  return typeof value === "string" && objectKeyPattern.test(value) ? value : fail("an object key is not one");
+  return typeof value === "string" && objectKeyPattern.test(value) ? value : fail("an object key is invalid");
 }
 
 // Ignore squashfs images of another version: the packs have all contents.
@@ -112,7 +112,7 @@ function frameOf(value: unknown, hash: unknown, objects: readonly string[], plac
   const storedBytes = whole(stored, storedBytesMax);
   const sizeBytes = whole(size, frameBytesMax);
   const relative = whole(at, Number.MAX_SAFE_INTEGER - 2 * storedBytesMax);
-  if (index === 0 && relative + storedBytes > place.packBytes) fail("a frame lies outside the pack");
+  if (index === 0 && relative + storedBytes > place.packBytes) fail("a frame is outside the pack");
   if (storedBytes === 0 || sizeBytes === 0 || rest.length > 0) fail("a frame is empty or malformed");
   const isZstd = whole(codec, 1) === 1;
   if (!isZstd && storedBytes !== sizeBytes) fail("a stored frame has two sizes");
@@ -158,11 +158,12 @@ function fileOf(path: string, tuple: unknown[], frames: readonly Frame[]): TreeE
   const sizeBytes = whole(tuple[3], frameBytesMax);
   const sha256 = sha256Of(tuple[4]);
   const isEmpty = tuple.length === 5;
-  if (isEmpty !== (sizeBytes === 0) || (isEmpty && sha256 !== emptySha256)) fail("a file's content has no place");
+  if (isEmpty !== (sizeBytes === 0) || (isEmpty && sha256 !== emptySha256))
+    fail("a file's size does not match its location");
   if (isEmpty) return { path, type: "file", mode, sizeBytes, sha256, location: [] };
   const frame = frames[whole(tuple[5], frames.length)] ?? fail("a frame is missing");
   const offset = whole(tuple[6], frameBytesMax);
-  if (offset + sizeBytes > frame.sizeBytes) fail("a file lies outside its frame");
+  if (offset + sizeBytes > frame.sizeBytes) fail("a file is outside its frame");
   return { path, type: "file", mode, sizeBytes, sha256, location: [{ frame, offset, sizeBytes, sha256 }] };
 }
 
@@ -176,6 +177,7 @@ function chunkedFileOf(path: string, tuple: unknown[], frames: readonly Frame[])
     return { frame, offset: 0, sizeBytes: frame.sizeBytes, sha256: sha256Of(sha256) };
   });
   if (location.length < 2) fail("a chunked file has too few chunks");
-  if (location.reduce((sum, chunk) => sum + chunk.sizeBytes, 0) !== sizeBytes) fail("a file's chunks miss its size");
+  if (location.reduce((sum, chunk) => sum + chunk.sizeBytes, 0) !== sizeBytes)
+    fail("a file's chunks do not add up to its size");
   return { path, type: "file", mode, sizeBytes, sha256: sha256Of(tuple[4]), location };
 }

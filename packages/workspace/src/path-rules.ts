@@ -1,11 +1,11 @@
-// Checks which trees may be written to a disk. The only guard against malicious paths in a manifest.
+// Checks whether a tree may be written to a disk. This is the only guard against malicious paths in a manifest.
 
 import { limits } from "@dari/domain";
 import { isTreeRoot, parentOf, type Tree } from "./tree.ts";
 
 const nameBytesMax = 255;
 const [slash, dot, asciiMax] = [0x2f, 0x2e, 0x7f];
-/** Trees that passed the check. They never change. */
+/** Trees that passed the check. A tree never changes, so it is checked once. */
 const sound = new WeakSet<Tree>();
 
 /** Returns what is wrong with a path of a manifest, or undefined. */
@@ -13,8 +13,8 @@ export function pathProblem(path: string): string | undefined {
   return isPlainPath(path) ? undefined : problemOf(path);
 }
 
-// Recognizes nearly all valid paths in one pass over their letters, because a large tree has many. Doubtful paths get
-// the full check.
+// Recognizes nearly all valid paths in one pass over their characters, because a large tree has many paths. All other
+// paths get the full check.
 function isPlainPath(path: string): boolean {
   const start = path.startsWith("workspace/") ? "workspace/".length : "state/".length;
   if (start === "state/".length && !path.startsWith("state/")) return false;
@@ -33,21 +33,23 @@ function isPlainPath(path: string): boolean {
 }
 
 function problemOf(path: string): string | undefined {
-  if (path.includes("\0")) return "a path has a NUL";
+  if (path.includes("\0")) return "a path contains NUL";
   if (!path.isWellFormed()) return "a path is not Unicode";
   if (Buffer.byteLength(path) > limits.workspacePathBytes) return "a path is too long";
   const [root, ...names] = path.split("/");
   if (root === undefined || !isTreeRoot(root)) return `a path is outside the two trees: ${quotePath(path)}`;
   if (names.length === 0) return "a root is listed as an entry";
   for (const name of names) {
-    if (name === "" || name === "." || name === "..") return `a path is not normal: ${quotePath(path)}`;
+    if (name === "" || name === "." || name === "..")
+      return `a path contains an empty name, . or ..: ${quotePath(path)}`;
     if (name.length > nameBytesMax / 3 && Buffer.byteLength(name) > nameBytesMax) return "a name is too long";
   }
   return undefined;
 }
 
 /**
- * Returns what is wrong with a symlink's target, or undefined. It can point anywhere: it is stored and never followed.
+ * Returns what is wrong with a symlink's target, or undefined. A target can point anywhere, because links are stored
+ * and never followed.
  */
 export function targetProblem(target: string): string | undefined {
   if (target === "" || target.includes("\0") || !target.isWellFormed()) return "a symlink's target is not a path";
@@ -61,7 +63,7 @@ export function treeProblem(tree: Tree): string | undefined {
   if (sound.has(tree)) return undefined;
   let [lastParent, isLastGood] = ["", false];
   for (const [path, entry] of tree) {
-    if (path !== entry.path) return `an entry lies under another path: ${quotePath(path)}`;
+    if (path !== entry.path) return `an entry is listed under another path: ${quotePath(path)}`;
     const problem = pathProblem(path) ?? (entry.target === undefined ? undefined : targetProblem(entry.target));
     if (problem !== undefined) return problem;
     const parent = parentOf(path);
@@ -69,13 +71,13 @@ export function treeProblem(tree: Tree): string | undefined {
       lastParent = parent;
       isLastGood = isTreeRoot(parent) || tree.get(parent)?.type === "directory";
     }
-    if (!isLastGood) return `no directory holds ${quotePath(path)}`;
+    if (!isLastGood) return `the parent of ${quotePath(path)} is not a directory`;
   }
   sound.add(tree);
   return undefined;
 }
 
-/** @throws TypeError for an id that could name another folder than the organization's own. */
+/** Checks an id before it is used as the name of a folder. @throws TypeError for an id with other characters */
 export function assertOrganizationId(organizationId: string): void {
   if (!/^[A-Za-z0-9_-]{1,100}$/.test(organizationId)) {
     throw new TypeError(`not an organization id: ${organizationId}`);

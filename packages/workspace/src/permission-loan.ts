@@ -1,14 +1,15 @@
-// Makes what an agent locked (chmod 000) readable, and restores the permissions. Root needs none of this.
+// Makes files and directories readable that an agent has locked (chmod 000), and restores their permissions afterwards.
+// Does nothing for root, which can read them anyway.
 
 import { chmodSync, lstatSync } from "node:fs";
 import { errorCode } from "./errors.ts";
 
-/** Temporary permissions. Disposing restores all of them, the last first. */
+/** Temporary permissions. Disposing restores the original ones, in reverse order. */
 export class PermissionLoan implements Disposable {
   readonly #taken: { place: string; mode: number }[] = [];
   readonly #isRoot = process.geteuid?.() === 0;
 
-  /** Makes a directory listable and searchable. The caller has checked with lstat that it is one. */
+  /** Makes a directory listable and searchable. The caller has checked with lstat that the path is a directory. */
   takeFolder(place: string): void {
     this.#take(place, 0o500);
   }
@@ -37,14 +38,14 @@ export class PermissionLoan implements Disposable {
   #take(place: string, bits: number): void {
     if (this.#isRoot) return;
     const stat = lstatSync(place, { throwIfNoEntry: false });
-    // chmod follows symlinks, so do not touch a symlink that took this place.
+    // chmod follows symlinks, so do nothing if a symlink has replaced the entry.
     if (stat === undefined || stat.isSymbolicLink() || (stat.mode & bits) === bits) return;
     const mode = stat.mode & 0o7777;
     try {
       chmodSync(place, mode | bits);
       this.#taken.push({ place, mode });
     } catch (error) {
-      // Another user's file: opening it will show whether it can be read.
+      // The file belongs to another user. Opening it will show whether it can be read.
       if (errorCode(error) !== "EPERM") throw error;
     }
   }

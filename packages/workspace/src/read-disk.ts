@@ -13,9 +13,9 @@ const MiB = 1024 * 1024;
 export const smallFileBytes = 256 * 1024;
 const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
-/** Returns the whole of a small file. @throws WorkspaceChangedError unless it is a file of this size. */
+/** Returns the whole content of a small file. @throws WorkspaceChangedError unless it is a file of this size */
 export function readSmallFile(path: string, place: string, sizeBytes: number, loan: PermissionLoan): Buffer {
-  const giveBack = loan.takeFile(place);
+  const restoreMode = loan.takeFile(place);
   const fd = opened(path, () => openSync(place, flags));
   try {
     const stat = fstatSync(fd);
@@ -29,7 +29,7 @@ export function readSmallFile(path: string, place: string, sizeBytes: number, lo
     return bytes;
   } finally {
     closeSync(fd);
-    giveBack();
+    restoreMode();
   }
 }
 
@@ -41,12 +41,12 @@ export async function* readPieces(
   pieceBytes: number,
   loan: PermissionLoan,
 ): AsyncGenerator<Buffer> {
-  const giveBack = loan.takeFile(place);
+  const restoreMode = loan.takeFile(place);
   let handle: FileHandle;
   try {
     handle = await open(place, flags);
   } catch (cause) {
-    giveBack();
+    restoreMode();
     throw new WorkspaceUnreadableError(path, { cause });
   }
   try {
@@ -57,7 +57,7 @@ export async function* readPieces(
     }
   } finally {
     await handle.close();
-    giveBack();
+    restoreMode();
   }
 }
 

@@ -9,8 +9,8 @@ import { readObject } from "./read-object.ts";
 import type { ChunkLocation, TreeEntry } from "./tree.ts";
 
 /**
- * Streams a file's bytes, or a range (including `end`; empty past the end). Reads only the frames that it needs, one at
- * a time, and checks each: an altered one ends the stream with SnapshotDamagedError.
+ * Streams a file's bytes, or a range of them, including `end` (empty past the end of the file). Reads only the frames
+ * that it needs, one at a time, and checks each. An altered frame ends the stream with SnapshotDamagedError.
  * @throws TypeError unless `entry` is a file of a saved tree.
  */
 export async function readFile(store: BlobStore, entry: TreeEntry, range?: BlobRange): Promise<Readable> {

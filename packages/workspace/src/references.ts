@@ -1,11 +1,11 @@
-// The other objects that a manifest references.
+// Lists the other objects that a manifest references.
 
 import type { SnapshotManifest } from "./snapshot-manifest.ts";
 import type { ChunkLocation } from "./tree.ts";
 
 export interface ObjectReference {
   readonly objectKey: string;
-  /** Size of the needed frames. */
+  /** Stored size of the referenced frames, in bytes. */
   readonly storedBytes: number;
 }
 

@@ -1,4 +1,4 @@
-// Plans which bytes of which objects a restore reads, and where each piece goes. Pure.
+// Plans which bytes of which objects a restore reads, and which file gets each piece.
 
 import { comparePaths, type Frame, type TreeEntry } from "./tree.ts";
 
@@ -26,7 +26,7 @@ export interface FrameFetch {
 
 /** Maximum size of one request. */
 const fetchBytesMax = 4 * 1024 * 1024;
-/** Reading over a gap of this size is cheaper than another request. */
+/** Maximum gap between two frames of one request: reading such a gap is cheaper than another request. */
 const gapBytesMax = 64 * 1024;
 
 /**

@@ -60,15 +60,15 @@ export async function restore(options: RestoreOptions): Promise<Restored> {
   const files = entries.filter((entry) => entry.type === "file");
   await makeDirectories(dir, entries);
 
-  await makeUnpiecedFiles(files, dir);
+  await createOtherFiles(files, dir);
   let bytesFetched = 0;
   await forEachLimited(planFetches(files, fetchBytesOf(store)), concurrency, async (fetch) => {
     await writeFetch(store, fetch, dir);
     bytesFetched += fetch.sizeBytes;
   });
   await checkChunkedFiles(files, dir);
-  await finish(dir, entries);
-  if (options.owner !== undefined) await giveAway(dir, entries, options.owner);
+  await finishEntries(dir, entries);
+  if (options.owner !== undefined) await changeOwnerOfAll(dir, entries, options.owner);
   return { files: files.length, bytesFetched };
 }
 
@@ -89,13 +89,14 @@ function makeRoot(place: string): void {
   } catch (error) {
     if (errorCode(error) !== "EEXIST") throw error;
     if (!lstatSync(place).isDirectory() || readdirSync(place).length > 0) {
-      throw new Error(`a workspace is restored into an empty directory, and ${place} is not one`, { cause: error });
+      throw new Error(`${place} is not an empty directory, so no workspace can be restored to it`, { cause: error });
     }
   }
 }
 
-// Empty files have no pieces, and chunked files have several, which arrive in any order.
-async function makeUnpiecedFiles(files: readonly TreeEntry[], dir: string): Promise<void> {
+// Creates the files that do not consist of exactly one piece: empty files, and chunked files, whose pieces arrive in
+// any order.
+async function createOtherFiles(files: readonly TreeEntry[], dir: string): Promise<void> {
   for (const [index, { path, mode, sizeBytes, location }] of files.entries()) {
     if (location?.length === 1) continue;
     if (location === undefined) throw new TypeError(`${path} has no location: only a saved tree can be restored`);
@@ -108,14 +109,15 @@ async function makeUnpiecedFiles(files: readonly TreeEntry[], dir: string): Prom
 }
 
 /**
- * Restores one file without its tree, checking each piece. Nothing is at its place yet. @throws SnapshotDamagedError
+ * Restores one file without its tree, and checks each piece. The path must not exist yet. @throws SnapshotDamagedError
  */
 export async function fetchFile(store: BlobStore, entry: TreeEntry, dir: string, concurrency = 8): Promise<void> {
-  await makeUnpiecedFiles([entry], dir);
+  await createOtherFiles([entry], dir);
   await forEachLimited(planFetches([entry]), concurrency, (fetch) => writeFetch(store, fetch, dir));
 }
 
-// Threads that read local files do not wait for a network, and share many small jobs more evenly.
+// Returns the size of a fetch from local files. Small fetches share the work of threads more evenly, and there is no
+// network latency.
 function fetchBytesOf({ fileOf }: BlobStore): number | undefined {
   return fileOf === undefined ? undefined : localFetchBytes;
 }
@@ -127,7 +129,7 @@ async function writeFetch(store: BlobStore, fetch: FrameFetch, dir: string): Pro
   await writeInThread(job, await readObject(store, fetch.objectKey, fetch.offset, fetch.sizeBytes));
 }
 
-// Each chunk was checked when it arrived. This checks that they are the right ones in the right places.
+// Checks that chunked files consist of the right chunks in the right order. Each chunk was checked when it arrived.
 async function checkChunkedFiles(files: readonly TreeEntry[], dir: string): Promise<void> {
   const chunked = files.filter(({ location = [] }) => location.length > 1);
   using loan = new PermissionLoan();
@@ -139,8 +141,8 @@ async function checkChunkedFiles(files: readonly TreeEntry[], dir: string): Prom
   });
 }
 
-/** Only this process writes to the directory so far, and no link is followed. */
-async function giveAway(dir: string, entries: readonly TreeEntry[], owner: number): Promise<void> {
+/** Changes the owner of everything in the directory. No other process writes to it yet, and links are not followed. */
+async function changeOwnerOfAll(dir: string, entries: readonly TreeEntry[], owner: number): Promise<void> {
   for (const root of treeRoots) lchownSync(join(dir, root), owner, owner);
   let given = 0;
   for (const { path } of entries) {
@@ -149,8 +151,9 @@ async function giveAway(dir: string, entries: readonly TreeEntry[], owner: numbe
   }
 }
 
-// Runs last, so that no write goes through a symlink or into a read-only directory. Deepest first.
-async function finish(dir: string, entries: readonly TreeEntry[]): Promise<void> {
+// Creates symlinks and sets the modes of directories, deepest first. Runs last, so that no write goes through a symlink
+// or into a read-only directory.
+async function finishEntries(dir: string, entries: readonly TreeEntry[]): Promise<void> {
   let finished = 0;
   for (const { type, path, mode, target = "" } of entries.filter((entry) => entry.type !== "file").reverse()) {
     if (type === "symlink") symlinkSync(target, `${dir}/${path}`);

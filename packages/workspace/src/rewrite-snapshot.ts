@@ -1,4 +1,4 @@
-// Starts a new chain for a tree: one object with its whole manifest, and with the contents that are moved there. The
+// Starts a new chain for a tree: one object with the whole manifest and with the contents that are moved to it. The
 // tree itself does not change.
 
 import type { BlobStore } from "@dari/blobs";
@@ -21,12 +21,12 @@ export interface RewriteOptions {
   readonly keyPrefix: string;
   /** A saved tree, with locations. */
   readonly tree: Tree;
-  /** Objects whose contents of this tree are copied into the new one. Contents in other objects are referenced. */
+  /** Objects whose contents are copied into the new object. Contents in other objects are referenced. */
   readonly repack: ReadonlySet<string>;
 }
 
 /**
- * Uses one put, and one more for a large tree's squashfs image. Reads one fetch at a time and checks every piece.
+ * Stores the new object, and for a large tree also a squashfs image. Reads one fetch at a time and checks every piece.
  * @throws SnapshotDamagedError
  */
 export async function rewriteSnapshot({ store, keyPrefix, tree, repack }: RewriteOptions): Promise<Saved> {
@@ -54,7 +54,7 @@ function isIn({ frame }: ChunkLocation, objects: ReadonlySet<string>): boolean {
   return objects.has(frame.objectKey);
 }
 
-// Chunks of large files have their own frames; other contents share frames, as when they were saved.
+// Copies pieces into new frames. Each chunk of a large file gets a frame of its own. Other contents share frames.
 async function copyPieces(
   store: BlobStore,
   moving: readonly TreeEntry[],

@@ -17,9 +17,9 @@ import { treeHash } from "./tree-hash.ts";
 
 export interface SaveOptions {
   readonly store: BlobStore;
-  /** The object's key is this, a slash and a random name. */
+  /** The object's key consists of this prefix, a slash and a random name. */
   readonly keyPrefix: string;
-  /** Contains every file of `after` whose content is in no file of `before`. Other files are not read. */
+  /** The directory with every file of `after` whose content is in no file of `before`. Other files are not read. */
   readonly dir: string;
   /** The session's newest saved tree, with locations. */
   readonly before: Tree;
@@ -39,7 +39,10 @@ export interface Saved {
   readonly files: number;
   /** Total size of the tree's files. */
   readonly totalBytes: number;
-  /** Other objects that this one references: they must not be deleted before it. Does not repeat those of its base. */
+  /**
+   * Other objects that this object references. They must not be deleted before it. Does not repeat the references of
+   * the base.
+   */
   readonly references: readonly ObjectReference[];
 }
 
@@ -66,7 +69,7 @@ export async function save(options: SaveOptions): Promise<Saved> {
     ? { kind: "full", base: null, tree: hash, entries: [...tree.values()], deleted: [] }
     : { kind: "delta", base: treeHash(before), tree: hash, entries, deleted };
   const stored = await putObject({ store, objectKey, manifest, writer, spool });
-  known.passOn(tree, entries);
+  known.shareIndex(tree, entries);
   setSquashfsBase(tree, getSquashfsBase(before));
   const { files, bytes } = folderOf(tree);
   return { ...stored, treeHash: hash, tree, files, totalBytes: bytes };
@@ -82,7 +85,8 @@ export async function putObject(o: {
 }): Promise<Pick<Saved, "objectKey" | "sizeBytes" | "references">> {
   const { store, objectKey, manifest, writer, spool } = o;
   const head = await encodeHead(renderSnapshotManifest(manifest, objectKey), spool.sizeBytes);
-  // In the manifest, offsets of this object's frames are relative to the pack's start. From here on, to the object's.
+  // In the manifest, offsets of this object's frames are relative to the start of the pack. From here on, they are
+  // relative to the start of the object.
   for (const frame of writer.frames) frame.offset += head.length;
   async function* body(): AsyncGenerator<Uint8Array> {
     yield head;
@@ -108,7 +112,7 @@ async function packMissing(
   for (const { path } of missing) {
     for (let at = parentOf(path); at !== "" && !folders.has(at); at = parentOf(at)) folders.add(at);
   }
-  // A folder is unlocked before its subfolders.
+  // Unlock each folder before its subfolders.
   for (const folder of sortPaths([...folders])) loan.takeFolder(join(dir, folder));
   await packFiles(missing, { dir, loan, known }, writer);
 }

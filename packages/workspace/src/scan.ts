@@ -39,17 +39,18 @@ export interface ScanOptions {
 }
 
 /**
- * File times advance once per kernel tick, at most 10 ms. A file that was changed that shortly before is read again.
+ * File times advance once per kernel tick, at most 10 ms. A file that was changed less than this time before the last
+ * scan is read again. In milliseconds.
  */
 export const tickMs = 20;
 const hashesAtOnce = 4;
 const hashesPerTick = 32;
 
 /**
- * Reads both trees of a session's directory. Nothing may write to it: the sandbox is dead. Permissions that an agent
- * removed are added for the reading and removed again. Sockets, fifos, devices and names that are not UTF-8 are ignored
- * and reported; setuid, setgid and sticky bits are dropped. On tmpfs, a write through a memory mapping that was read
- * first does not change the times, so `base` hides it.
+ * Reads both trees of a session's directory, to which nothing may write during the scan. Permissions that an agent
+ * removed are added for the scan and removed again. Sockets, fifos, devices and names that are not UTF-8 are ignored
+ * and reported. Setuid, setgid and sticky bits are dropped. On tmpfs, a write through a memory mapping that was read
+ * first does not change the times, so a scan with `base` does not see it.
  * @throws WorkspaceLimitError before anything is read; WorkspaceUnreadableError; WorkspaceChangedError.
  */
 export async function scan(dir: string, options: ScanOptions = {}): Promise<Scan> {
@@ -79,7 +80,7 @@ export async function scan(dir: string, options: ScanOptions = {}): Promise<Scan
     const place = join(dir, path);
     const { stat, entry } = seen.get(path) as ScannedEntry;
     const sha256 = await hashFile(path, place, entry.sizeBytes, loan);
-    // Changing the file's permissions changed its ctime.
+    // The temporary read permission has changed the file's ctime, so read its times again.
     const now = (stat.mode & 0o400) === 0 ? statAgain(path, place) : stat;
     seen.set(path, { stat: now, entry: { ...entry, sha256 } });
   });
@@ -87,7 +88,8 @@ export async function scan(dir: string, options: ScanOptions = {}): Promise<Scan
   return { tree, ignored, totalBytes, filesHashed: unknown.length, takenAtMs, seen };
 }
 
-// A tree that is nearly the previous one shares its folders, so that comparing them costs as much as the difference.
+// Returns the tree of a scan. It shares unchanged folders with the tree before, so that the cost of comparing both
+// depends on the difference.
 function treeFrom(
   before: Tree | undefined,
   found: {
@@ -113,7 +115,7 @@ function treeFrom(
   return edits.length === 0 ? before : editTree(before, edits);
 }
 
-// Returns the earlier entry if it was not changed since.
+// Returns the entry of the base scan if it has not changed since.
 function seenBefore(base: Scan, path: string, { type, stat, target }: WalkedEntry): ScannedEntry | undefined {
   const old = base.seen.get(path);
   if (old === undefined || old.entry.type !== type) return undefined;
@@ -122,7 +124,8 @@ function seenBefore(base: Scan, path: string, { type, stat, target }: WalkedEntr
   return isSame && old.entry.target === target ? old : undefined;
 }
 
-// If both fall into one tick, a file may have changed after the base scan read it, without different times.
+// Returns whether a file is unchanged. If the last change was in the tick of the base scan, the file may have changed
+// again after it was read, without a change of its times.
 function isUntouched({ takenAtMs }: Scan, old: Stat, stat: Stat): boolean {
   return (
     old.ctimeMs < takenAtMs &&

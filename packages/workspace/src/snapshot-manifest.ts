@@ -1,4 +1,4 @@
-// A manifest and its JSON text, which parse-snapshot-manifest.ts reads and checks.
+// The manifest of a snapshot, and its JSON text, which parse-snapshot-manifest.ts reads and checks.
 
 import type { SquashfsRef } from "./squashfs.ts";
 import type { ChunkLocation, Frame, TreeEntry } from "./tree.ts";
@@ -59,7 +59,7 @@ function chunkTuple(chunk: ChunkLocation, tables: Tables): Tuple {
   return [tables.frameIndex(chunk.frame), chunk.sha256];
 }
 
-// Frames and object keys repeat often. Each is written once and referenced by its index.
+// Lists each frame and object key once. Entries reference them by their index, because they repeat often.
 class Tables {
   readonly objects: string[] = [];
   readonly frames: Tuple[] = [];

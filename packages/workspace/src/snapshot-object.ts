@@ -16,7 +16,7 @@ export const headerBytes = 64;
 const MiB = 1024 * 1024;
 /** Maximum size of the manifest's JSON, and of its compressed form. */
 export const manifestBytesMax = 256 * MiB;
-/** Nearly always contains a turn's whole manifest, so that reading it takes one request. */
+/** Size of the first read. It nearly always contains a turn's whole manifest, so that one request is enough. */
 const firstReadBytes = 128 * 1024;
 const onePieceBytesMax = 16 * MiB;
 
@@ -62,7 +62,7 @@ export function decodeHeader(objectKey: string, bytes: Buffer): SnapshotHeader {
   const packBytes = bytes.readBigUInt64BE(20);
   const lengthsAreGood = manifestStoredBytes <= manifestBytesMax && manifestBytes <= manifestBytesMax;
   if (!lengthsAreGood || manifestBytes === 0 || packBytes > BigInt(Number.MAX_SAFE_INTEGER)) {
-    throw damaged("its header gives lengths that cannot be");
+    throw damaged("its header contains impossible lengths");
   }
   const seal = bytes.subarray(sealedBytes, headerBytes);
   return { manifestStoredBytes, manifestBytes, packBytes: Number(packBytes), seal };
@@ -87,10 +87,11 @@ export async function decodeManifestText(objectKey: string, header: SnapshotHead
   const stored = bytes.subarray(headerBytes, headerBytes + header.manifestStoredBytes);
   const isWhole = stored.length === header.manifestStoredBytes;
   if (!isWhole) throw new SnapshotDamagedError(objectKey, "its manifest is cut off");
-  // Checked before decompression, so that only bytes that we wrote reach the decoder.
+  // Check the seal before decompression, so that only bytes that we wrote reach the decoder.
   if (!sealOf(bytes, stored).equals(header.seal)) throw new SnapshotDamagedError(objectKey, "its manifest was altered");
   const { manifestBytes } = header;
-  // In one piece, because pieces of the usual size are many for a large tree. Damaged data may claim any length.
+  // Decompress in one piece, because a large tree would have many pieces of the usual size. The piece is limited,
+  // because a damaged header can contain any length.
   const chunkSize = Math.min(manifestBytes + pieceBytesMin, onePieceBytesMax);
   const raw = await decompress(stored, { maxOutputLength: manifestBytes, chunkSize }).catch((cause: unknown) => {
     throw new SnapshotDamagedError(objectKey, "its manifest cannot be decompressed", { cause });

@@ -9,7 +9,7 @@ const MiB = 1024 * 1024;
 const memoryBytesMax = 64 * MiB;
 const readBytes = MiB;
 
-/** Append, then read once from the start. Always dispose. */
+/** Call `append`, then read `stream` once. Always dispose it, which removes the file. */
 export class Spool implements AsyncDisposable {
   #pieces: Uint8Array[] = [];
   #inMemory = 0;
@@ -56,7 +56,7 @@ export class Spool implements AsyncDisposable {
   }
 }
 
-// A file without a name disappears with the process, however that ends.
+// Opens a file without a name, which disappears with the process, however the process ends.
 async function openNameless(): Promise<FileHandle> {
   const place = join(tmpdir(), `dari-spool-${randomUUID()}`);
   const file = await open(place, "wx+", 0o600);

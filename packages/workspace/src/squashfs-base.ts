@@ -1,4 +1,5 @@
-// Makes a base from a stored squashfs image, mounted as the lowest layer, and a layer above with the differences.
+// Creates a base from a stored squashfs image: the mounted image is the lowest layer, and the layer above has the
+// differences.
 
 import type { BlobStore } from "@dari/blobs";
 import { mkdirSync } from "node:fs";
@@ -17,13 +18,13 @@ import { isTreeRoot, parentOf, createTree, type Tree, type TreeEntry } from "./t
 import { treeHash } from "./tree-hash.ts";
 import { checkInThread } from "./write-threads.ts";
 
-/** Each deletion needs a mark. With more than this, restoring is cheaper. */
+/** Maximum number of deleted paths, each of which needs a whiteout. With more, restoring the tree is cheaper. */
 const deletionsMax = 1_000;
 const checksAtOnce = 8;
 
 /**
- * A base of `tree`, held, from the squashfs image that it or its ancestor is stored as. Undefined where there is none,
- * or where too much has changed since. Throws what mounting says; the caller then lays the whole tree out.
+ * Creates and holds a base of the tree from its squashfs image, or from that of an ancestor. Returns undefined if there
+ * is no image, or if too much has changed since. @throws if the image cannot be used; the caller then restores the tree
  */
 export async function openSquashfsBase(
   store: OverlayLayerStore,
@@ -73,11 +74,11 @@ async function mountSquashfs(
   let isFetched: boolean;
   try {
     const spare = store.takeSpare(organizationId, squashfs.objectKey);
-    const isKept = spare !== undefined && (await takeOver(spare, squashfs, join(parent, file)));
-    isFetched = isKept || (await bring(blobs, squashfs, parent, file));
+    const isKept = spare !== undefined && (await reuseSpare(spare, squashfs, join(parent, file)));
+    isFetched = isKept || (await provideImageFile(blobs, squashfs, parent, file));
     mkdirSync(join(parent, id), { mode: 0o700 });
     await mounts.image({ file: join(parent, file), target: join(parent, id), owner });
-    // Once mounted, the file needs no name, and disappears with the mount.
+    // Once the file is mounted, it needs no name. It disappears with the mount.
     if (!isFetched) await rm(join(parent, file));
   } catch (error) {
     for (const name of [id, file]) await rm(join(parent, name), { recursive: true, force: true });
@@ -88,37 +89,45 @@ async function mountSquashfs(
 }
 
 /**
- * Brings a squashfs image to `parent/file`, every chunk checked: by a second name where the store is here, else
- * fetched. Says whether it was fetched.
+ * Provides a squashfs image at `parent/file`, and checks every chunk. If the object store is on this file system, the
+ * file is a hard link. Otherwise it is downloaded. Returns whether it was downloaded.
  */
-async function bring(blobs: BlobStore, squashfs: SquashfsRef, parent: string, file: string): Promise<boolean> {
+async function provideImageFile(
+  blobs: BlobStore,
+  squashfs: SquashfsRef,
+  parent: string,
+  file: string,
+): Promise<boolean> {
   const place = join(parent, file);
   if (await linkFromStore(blobs, squashfs, place)) {
-    await check(squashfs, place);
+    await checkImage(squashfs, place);
     return false;
   }
   await fetchFile(blobs, squashfsEntry(squashfs, file), parent);
   return true;
 }
 
-/** Moves an earlier process's file to `place` if it is the squashfs image, otherwise removes it. */
-async function takeOver(spare: string, squashfs: SquashfsRef, place: string): Promise<boolean> {
+/**
+ * Moves a file that an earlier process downloaded to `place`. Returns false and removes the file if it is not the
+ * image.
+ */
+async function reuseSpare(spare: string, squashfs: SquashfsRef, place: string): Promise<boolean> {
   try {
     await rename(spare, place);
     const found = await lstat(place);
-    if (!found.isFile() || found.size !== squashfs.sizeBytes) throw new Error("it is not whole");
-    await check(squashfs, place);
+    if (!found.isFile() || found.size !== squashfs.sizeBytes) throw new Error("the file is incomplete");
+    await checkImage(squashfs, place);
     return true;
   } catch {
-    // An unusable file only costs time.
+    // The file cannot be used, so the caller provides the image again.
     await rm(place, { force: true });
     return false;
   }
 }
 
 /** @throws SnapshotDamagedError */
-async function check({ objectKey, sizeBytes, chunks }: SquashfsRef, place: string): Promise<void> {
-  // One per thread at a time, so that the threads finish together.
+async function checkImage({ objectKey, sizeBytes, chunks }: SquashfsRef, place: string): Promise<void> {
+  // Check one chunk per job, so that all threads finish at about the same time.
   await forEachLimited(chunks, checksAtOnce, async (sha256, index) => {
     const offset = index * chunkBytes;
     const chunk = { offset, sizeBytes: Math.min(chunkBytes, sizeBytes - offset), sha256 };
@@ -126,15 +135,16 @@ async function check({ objectKey, sizeBytes, chunks }: SquashfsRef, place: strin
   });
 }
 
-// The local store never changes a file. A file that another user can write to is copied before it is checked, because
-// the kernel must parse what was checked.
+// Links the image's file from a local object store, which never changes a file. Returns false if another user could
+// write to the file: then it must be copied before it is checked, because the kernel must parse exactly what was
+// checked.
 async function linkFromStore(blobs: BlobStore, squashfs: SquashfsRef, place: string): Promise<boolean> {
   const stored = blobs.fileOf?.(squashfs.objectKey);
   if (stored === undefined) return false;
   try {
     await link(stored, place);
   } catch {
-    // It is on another file system, or missing; the download handles both.
+    // The file is on another file system, or missing. The download handles both cases.
     return false;
   }
   const found = await lstat(place);
@@ -157,7 +167,7 @@ function partOf(tree: Tree, changes: readonly Change[]): Tree {
   return createTree(entries.values());
 }
 
-/** Returns deleted paths whose parent still is a directory. Elsewhere nothing shows through. */
+/** Returns deleted paths whose parent is still a directory: only these would show through from the layer below. */
 function hiddenPaths(tree: Tree, changes: readonly Change[]): string[] {
   return changes.flatMap(({ path, change }) => {
     const parent = parentOf(path);

@@ -1,5 +1,5 @@
-// A whole tree as one squashfs file beside the snapshot's object, which the kernel mounts to restore large trees.
-// Optional: packs have the contents too, and workers that cannot mount it read those.
+// Stores a whole tree as one squashfs image beside the snapshot's object. The kernel mounts the image, which restores
+// large trees fast. Images are optional: packs have the same contents, and workers that cannot mount images read packs.
 
 import type { BlobStore } from "@dari/blobs";
 import { execFile } from "node:child_process";
@@ -29,10 +29,10 @@ export interface SquashfsBase {
 }
 
 const MiB = 1024 * 1024;
-/** A smaller tree is restored about as fast as its squashfs image is downloaded and mounted. */
+/** Smaller trees get no squashfs image: restoring them from packs is about as fast. */
 const worthFiles = 2_000;
 const worthBytes = 32 * MiB;
-/** Larger trees would need too much space in the temporary directory. */
+/** Larger trees get no squashfs image: creating it would need too much space in the temporary directory. */
 const treeBytesMax = 4096 * MiB;
 const toolTimeoutMs = 600_000;
 const suffix = ".squashfs";
@@ -66,8 +66,9 @@ export function squashfsEntry({ objectKey, sizeBytes, chunks }: SquashfsRef, pat
 }
 
 /**
- * Stores a squashfs image of a saved tree where that is worth it and this machine has squashfs-tools; else undefined.
- * It is unpacked again before it is stored, and must hold the same tree.
+ * Stores a squashfs image of a saved tree. Returns undefined if the tree is too small or too large for an image, or if
+ * this machine has no squashfs-tools. The image is unpacked before it is stored, to check that it contains the same
+ * tree.
  */
 export async function storeSquashfs(o: {
   store: BlobStore;
@@ -81,15 +82,15 @@ export async function storeSquashfs(o: {
     const file = join(top, "image");
     const source = join(top, "tree");
     await restore({ store: o.store, tree: o.tree, dir: source });
-    if (!(await pack(source, file, top, treeHash(o.tree)))) return undefined;
-    return await put(o.store, `${o.keyPrefix.replace(/\/+$/, "")}/${randomUUID()}${suffix}`, file);
+    if (!(await createImage(source, file, top, treeHash(o.tree)))) return undefined;
+    return await putImage(o.store, `${o.keyPrefix.replace(/\/+$/, "")}/${randomUUID()}${suffix}`, file);
   } finally {
     await rm(top, { recursive: true, force: true });
   }
 }
 
-// If the tools cannot read or represent something, there is no squashfs image; that is not an error.
-async function pack(source: string, file: string, top: string, hash: string): Promise<boolean> {
+// Creates and checks the image. Returns false if the tools cannot read or represent a file: that is not an error.
+async function createImage(source: string, file: string, top: string, hash: string): Promise<boolean> {
   const unpacked = join(top, "unpacked");
   const options = ["-comp", "zstd", "-Xcompression-level", "1", "-all-root", "-no-xattrs", "-no-exports"];
   const quiet = ["-noappend", "-exit-on-error", "-quiet", "-no-progress"];
@@ -104,7 +105,7 @@ async function pack(source: string, file: string, top: string, hash: string): Pr
   }
 }
 
-async function put(store: BlobStore, objectKey: string, file: string): Promise<SquashfsRef> {
+async function putImage(store: BlobStore, objectKey: string, file: string): Promise<SquashfsRef> {
   const chunks: string[] = [];
   await using handle = await open(file, "r");
   async function* body(): AsyncGenerator<Uint8Array> {

@@ -3,11 +3,11 @@
 /** A compressed piece of an object, the smallest unit that can be read from storage. */
 export interface Frame {
   readonly objectKey: string;
-  /** From the object's first byte. */
+  /** Position in the object, from its first byte. */
   readonly offset: number;
-  /** Bytes in the object. */
+  /** Size in the object, in bytes. */
   readonly storedBytes: number;
-  /** Bytes when decompressed. */
+  /** Size of the decompressed content, in bytes. */
   readonly sizeBytes: number;
   readonly codec: "stored" | "zstd";
   /** The hash of the stored bytes. Older objects have none. */
@@ -24,7 +24,7 @@ export interface ChunkLocation {
 }
 
 export interface TreeEntry {
-  /** Relative, POSIX, below `workspace/` or `state/`. */
+  /** The relative POSIX path, below `workspace/` or `state/`. */
   readonly path: string;
   readonly type: "file" | "directory" | "symlink";
   /** Permission bits, 0 to 0o777. Always 0o777 for a symlink. */
@@ -86,12 +86,13 @@ export function comparePaths(a: string, b: string): number {
   return a.length - b.length;
 }
 
-/** Sorts in place, in byte order. */
+/** Sorts the array itself, in byte order, and returns it. */
 export function sortPaths(paths: string[]): string[] {
   return paths.some((path) => /[\ud800-\uffff]/.test(path)) ? paths.sort(comparePaths) : paths.sort();
 }
 
-// Surrogates stand for code points above U+FFFF, so they come after U+E000 to U+FFFF.
+// Returns the rank of a UTF-16 unit in the byte order of UTF-8. Surrogates encode code points above U+FFFF, so they
+// come after U+E000 to U+FFFF.
 function utf8Rank(unit: number): number {
   if (unit >= 0xe000) return unit - 0x800;
   return unit >= 0xd800 ? unit + 0x2000 : unit;

@@ -12,14 +12,14 @@ import type { WorkspaceLimits } from "./workspace-limits.ts";
 
 /** Something on disk that a snapshot cannot store. The turn continues without it. */
 export interface Ignored {
-  /** Bytes that are not UTF-8 show as U+FFFD. */
+  /** The path. Bytes that are not UTF-8 are replaced by U+FFFD. */
   readonly path: string;
   readonly reason: "special_file" | "name_not_utf8" | "target_not_utf8" | "root_not_a_directory";
 }
 
 /**
- * Shows whether something was changed. Small, because a scan stores one per path, and with plain numbers, which take a
- * fifth less time than exact ones: times are precise to 1 µs, and a scan needs 10 ms.
+ * The part of a stat that shows whether an entry was changed. It is small, because a scan stores one per path. Plain
+ * numbers are faster than BigInts, and their precision of 1 µs is enough: a scan needs 10 ms.
  */
 export interface Stat {
   readonly size: number;
@@ -31,17 +31,20 @@ export interface Stat {
 
 export interface WalkedEntry {
   readonly type: "file" | "directory" | "symlink";
-  /** The system's full result. Store only `toStat` it. */
+  /** The system's full result. Before storing it, shorten it with `toStat`. */
   readonly stat: Stat;
   readonly target?: string;
   readonly holeBytes?: number;
 }
 
-/** Magic numbers of btrfs, ZFS, bcachefs and F2FS. */
+/** Magic numbers of file systems that compress: btrfs, ZFS, bcachefs and F2FS. */
 const compressing: ReadonlySet<number> = new Set([0x9123683e, 0x2fc12fc1, 0xca451a4e, 0xf2f52010]);
-/** Directories up to this size are read at once, twice as fast as name by name. */
+/** Directories up to this size are read with one call, which is twice as fast as reading name by name. */
 const namesAtOnceMax = 256 * 1024;
-/** lstat calls are synchronous, three times as fast as asynchronous ones. After this many, other work can run. */
+/**
+ * Number of entries after which other work can run: the lstat calls are synchronous, which is three times as fast as
+ * asynchronous calls.
+ */
 const entriesPerTick = 256;
 
 /** Walks both roots of `dir`. A missing root is empty. Returns what a snapshot cannot store. */
@@ -64,7 +67,7 @@ export async function walk(
       if (++state.names > limits.files) throw tooManyFilesError(limits);
       if (state.names % entriesPerTick === 0) await nextTick();
       assertPathBytes(path, limits);
-      const found = look(dir, path, ignored);
+      const found = readEntry(dir, path, ignored);
       if (found === undefined) continue;
       visit(path, found);
       if (found.type === "directory") pending.push(path);
@@ -81,13 +84,13 @@ export function* readEntryNames(
   loan: PermissionLoan,
   ignored: Ignored[],
 ): Generator<string> {
-  let odd = 0;
+  let uncertain = 0;
   for (const name of readNames(dir, folder, loan)) {
-    // Invalid UTF-8 decodes to U+FFFD, which can also be in a valid name. The bytes decide below.
-    if (name.includes("\ufffd")) odd++;
+    // Invalid UTF-8 is decoded as U+FFFD, which a valid name can contain too. The bytes decide below.
+    if (name.includes("\ufffd")) uncertain++;
     else yield name;
   }
-  if (odd === 0) return;
+  if (uncertain === 0) return;
   const listing = opendirSync(Buffer.from(join(dir, folder)) as unknown as string, { encoding: "buffer" as "utf8" });
   try {
     for (let entry = listing.readSync(); entry !== null; entry = listing.readSync()) {
@@ -105,7 +108,7 @@ export function* readEntryNames(
 function* readNames(dir: string, folder: string, loan: PermissionLoan): Generator<string> {
   const place = join(dir, folder);
   const isSmall = opened(folder, () => {
-    // Listing needs the r permission, and lstat of the entries needs x. Add missing ones now.
+    // Listing needs the r permission, and lstat of the entries needs x. Add missing permissions now.
     loan.takeFolder(place);
     // No file system has more names in a directory than the directory has bytes.
     return lstatSync(place).size <= namesAtOnceMax;
@@ -128,7 +131,7 @@ function opened<T>(folder: string, open: () => T): T {
   }
 }
 
-function look(dir: string, path: string, ignored: Ignored[]): WalkedEntry | undefined {
+function readEntry(dir: string, path: string, ignored: Ignored[]): WalkedEntry | undefined {
   const place = `${dir}/${path}`;
   try {
     const stat = lstatSync(place);
@@ -171,7 +174,7 @@ export function assertTotalBytes(bytes: number, limits: WorkspaceLimits): void {
   throw new WorkspaceLimitError("bytes", `the workspace exceeds the limit of ${limits.bytes} bytes`);
 }
 
-/** Returns the number of bytes in a file that were never written. On compressing file systems, blocks do not tell. */
+/** Returns how many bytes of a file were never written. On compressing file systems, the result means nothing. */
 export function holeBytesOf({ size, blocks }: { size: number | bigint; blocks: number | bigint }): number {
   return Math.max(0, Number(size) - Number(blocks) * 512);
 }

@@ -12,9 +12,7 @@ export interface WorkspaceLimits {
   readonly pathBytes: number;
 }
 
-/**
- * Linux allows 4,096 bytes for a whole path. This much is reserved for the directory that a workspace is restored to.
- */
+/** Linux allows 4,096 bytes for a whole path. This part is reserved for the directory of the restored workspace. */
 const pathReserveBytes = 1024;
 
 export const defaultWorkspaceLimits: WorkspaceLimits = {

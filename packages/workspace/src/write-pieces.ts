@@ -22,7 +22,7 @@ interface FrameJob extends Omit<Frame, "objectKey"> {
   readonly pieces: readonly PieceJob[];
 }
 
-/** A tuple, because the member names of an object would be most of what is sent to the thread. */
+/** One piece to write. A tuple, because the member names of an object would take most of the message to the thread. */
 type PieceJob = readonly [
   path: string,
   /** -1 for a piece of a file that was created before, with its mode. */
@@ -38,7 +38,7 @@ const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
 export const createFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
 const rewriteFlags = O_WRONLY | O_NOFOLLOW;
 
-/** Returns what a thread needs to know about a fetch. @throws SnapshotDamagedError if the tree names other content. */
+/** Returns the job for a thread that writes a fetch. @throws SnapshotDamagedError if the tree names other content. */
 export function writeJobOf(fetch: FrameFetch, dir: string): WriteJob {
   const { objectKey, offset } = fetch;
   return { dir, objectKey, frames: fetch.frames.map((wanted) => frameJobOf(wanted, offset, objectKey)) };
@@ -50,14 +50,14 @@ function frameJobOf({ frame, pieces }: WantedFrame, fetchOffset: number, objectK
     const { entry, sha256, frameOffset, fileOffset } = piece;
     const isWhole = entry.location?.length === 1;
     if (isWhole && (piece.sizeBytes !== entry.sizeBytes || sha256 !== entry.sha256)) {
-      throw new SnapshotDamagedError(objectKey, `the place of ${JSON.stringify(entry.path)} holds another content`);
+      throw new SnapshotDamagedError(objectKey, `the location of ${JSON.stringify(entry.path)} has other content`);
     }
     return [entry.path, isWhole ? entry.mode : -1, sha256, frameOffset, fileOffset, piece.sizeBytes];
   });
   return { ...rest, start: frame.offset - fetchOffset, pieces: jobs };
 }
 
-/** @throws SnapshotDamagedError, or the disk's error. */
+/** Writes the pieces of a fetch. @throws SnapshotDamagedError, or the disk's error */
 export function writePieces(job: WriteJob, bytes: Buffer): void {
   writeFrames(job, ({ start, storedBytes }) => bytes.subarray(start, start + storedBytes));
 }
@@ -70,7 +70,7 @@ export function writePiecesOf(job: WriteJob, file: string): void {
 }
 
 function writeFrames({ dir, objectKey, frames }: WriteJob, storedOf: (frame: FrameJob) => Buffer): void {
-  // Restores the mode bits that the umask removes from a new file; almost always none.
+  // The umask can remove mode bits of a new file. If it does, restore them.
   const mask = process.umask();
   for (const frame of frames) {
     const raw = decodeFrameSync({ ...frame, objectKey }, storedOf(frame));

@@ -1,5 +1,5 @@
-// The thread of write-threads.ts: runs one job after another and answers each. Each thread pays for what this file
-// imports.
+// The thread of write-threads.ts: runs one job after another and answers each. Each thread loads what this file
+// imports, so it imports little.
 
 import { parentPort } from "node:worker_threads";
 import { checkChunks, type CheckJob } from "./check-chunks.ts";
@@ -11,7 +11,7 @@ export type ThreadJob =
   | { readonly kind: "write_from"; readonly job: WriteJob; readonly file: string }
   | { readonly kind: "check"; readonly job: CheckJob };
 
-/** An error in a form that threads can exchange; classes are lost. */
+/** The result of a job. Threads cannot exchange error classes, so an error is sent as plain values. */
 export interface ThreadAnswer {
   readonly damage?: string;
   readonly error?: { readonly message: string; readonly code: string | undefined };

@@ -1,6 +1,6 @@
-// Threads that unpack, check and write, shared by all restores of the process. Open disks hold them, because a thread
-// takes 0.1 s to start, as long as an average restore. Otherwise they start when there is much to do and end after a
-// while without work. They do not keep a process alive.
+// Threads that unpack, check and write, shared by all restores of the process. While disks are open, the threads keep
+// running, because the start of a thread takes 0.1 s, as long as an average restore. Otherwise threads start when there
+// is enough work, and end after a while without work. They do not keep the process alive.
 
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
@@ -11,7 +11,7 @@ import { writePieces, type WriteJob } from "./write-pieces.ts";
 
 const lanesMax = Math.min(4, availableParallelism());
 const idleMs = 30_000;
-/** Writing less than this is faster without a thread. */
+/** Up to this size, writing is faster without a thread. */
 const aloneBytesMax = 256 * 1024;
 
 interface Lane {
@@ -35,12 +35,12 @@ export function startWriteThreads(): () => void {
 }
 
 /**
- * Writes the contents of `bytes`, which belong to the thread from then on.
+ * Writes the contents of `bytes`. The caller must not use `bytes` afterwards.
  * @throws SnapshotDamagedError, or the disk's error.
  */
 export async function writeInThread(job: WriteJob, bytes: Buffer): Promise<void> {
   if (!shouldUseThread(bytes.length)) return writePieces(job, bytes);
-  await run({ kind: "write", job, bytes }, isAlone(bytes) ? [bytes.buffer as ArrayBuffer] : []);
+  await run({ kind: "write", job, bytes }, ownsMemory(bytes) ? [bytes.buffer as ArrayBuffer] : []);
 }
 
 /**
@@ -68,8 +68,8 @@ async function run(asked: ThreadJob, transfer: ArrayBuffer[]): Promise<void> {
   throw Object.assign(new Error(answer.error.message), { code: answer.error.code });
 }
 
-// Small buffers share their memory with others.
-function isAlone({ buffer, byteLength }: Buffer): boolean {
+// Returns whether the buffer has its own memory, which can be moved to a thread. Small buffers share their memory.
+function ownsMemory({ buffer, byteLength }: Buffer): boolean {
   return buffer instanceof ArrayBuffer && buffer.byteLength === byteLength;
 }
 
@@ -99,7 +99,7 @@ function openLane(): Lane {
 async function send(lane: Lane, job: ThreadJob, transfer: ArrayBuffer[]): Promise<ThreadAnswer> {
   clearTimeout(idle);
   const answer = new Promise<ThreadAnswer>((resolve, reject) => lane.waiting.push({ resolve, reject }));
-  // While a caller waits for it, the thread keeps the process alive.
+  // While a caller waits for the answer, the thread keeps the process alive.
   lane.thread.ref();
   lane.thread.postMessage(job, transfer);
   try {

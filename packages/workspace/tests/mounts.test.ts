@@ -62,7 +62,7 @@ describeHere("mounts", () => {
     await mounts.unmount(target);
     // One exists already.
     const names = ["a file", ...Array.from({ length: 50 }, (_, i) => `mark ${i}`)];
-    await expect(mounts.whiteouts(join(dir, "marks"), names)).rejects.toThrow("a deletion cannot be marked");
+    await expect(mounts.whiteouts(join(dir, "marks"), names)).rejects.toThrow("a whiteout cannot be created");
     // Nothing writes to the layer any more.
     const left = readdirSync(join(dir, "marks"));
     await mounts.unmount(target).catch(() => undefined);
