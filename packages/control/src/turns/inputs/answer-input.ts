@@ -1,4 +1,4 @@
-// Answers an input: the message's turn continues at once with the answer.
+// Answers an input. The message's turn then continues with the answer.
 
 import { validateAnswer } from "@dari/contract";
 import { deliverTurns, type Actor, type Control } from "@dari/control/context";
@@ -14,9 +14,9 @@ export interface AnswerInput {
 }
 
 /**
- * The audit log records who answered; the answer itself is in the session's events.
- * @throws AppError `not_found`; `conflict` if the message does not wait for that key, or no longer does; `invalid` with
- *   all problems of the value.
+ * Stores the answer. The audit log records who answered; the answer itself is in the session's events.
+ * @throws AppError `not_found`; `conflict` if the message does not wait, or no longer waits, for this key; `invalid`
+ *   with all problems of the value.
  */
 export async function answerInput(
   control: Control,
@@ -42,7 +42,7 @@ export async function answerInput(
         dispatchTtlMs,
       });
       if (result.outcome !== "answered") throw refusal(result.outcome, key);
-      passOn(inside, actor, messageId, result);
+      notifyAnswered(inside, actor, messageId, result);
       return result;
     },
     () => ({ action: "message.answer", target: messageId, details: { key } }),
@@ -50,7 +50,7 @@ export async function answerInput(
   control.log.info({ org: organizationId, session: answered.sessionId, message: messageId, key }, "input.answered");
 }
 
-/** An input's schema never changes, so the answer can be checked before the row is locked. */
+/** Checks the answer before the row is locked, which is possible because an input's schema never changes. */
 function checkAnswer(schema: Readonly<Record<string, unknown>>, value: unknown): void {
   const issues = validateAnswer(schema, value);
   if (issues.length === 0) return;
@@ -58,8 +58,8 @@ function checkAnswer(schema: Readonly<Record<string, unknown>>, value: unknown):
   throw new AppError("invalid", `${first?.path}: ${first?.message}`, { issues });
 }
 
-/** Delivered when the transaction commits: before that, the turn could not be claimed. */
-function passOn(inside: Control, { organizationId }: Actor, messageId: string, answered: AnsweredInput): void {
+/** Notifies and delivers when the transaction commits: before that, no worker can claim the turn. */
+function notifyAnswered(inside: Control, { organizationId }: Actor, messageId: string, answered: AnsweredInput): void {
   const { sessionId, schedule, dispatchNumber, attemptsLeft } = answered;
   inside.notifier.notify("session", sessionId);
   inside.notifier.notify("message", messageId);

@@ -1,4 +1,4 @@
-// Checks what an agent asks for during its turn. Agents are untrusted.
+// Checks an input that an agent asks for during its turn, because agents are not trusted.
 
 import { findInputSchemaProblem } from "@dari/contract";
 import { failure, limits, type Failure, type Scrubber } from "@dari/domain";
@@ -15,14 +15,14 @@ export function checkAskedInput(
   { key, schema }: AskedInput,
 ): Failure | undefined {
   const answers = turn.resume?.answers ?? {};
-  // Our guest does not ask for an answered key, so this guest was replaced by the agent.
+  // Our guest never asks for an answered key, so the agent has replaced the guest.
   if (Object.hasOwn(answers, key)) return refused(`"${key}" is answered already`);
   if (Object.keys(answers).length >= limits.inputsPerMessage) {
     return refused(`a message asks for at most ${limits.inputsPerMessage} inputs`);
   }
-  // Scrubbing would change the key.
-  if (turn.scrubber.text(key) !== key) return refused("the key holds the value of a secret");
-  // Check the scrubbed schema: tags instead of secrets can make it invalid, and then no answer would match.
+  // Removing the secret would change the key.
+  if (turn.scrubber.text(key) !== key) return refused("the key contains the value of a secret; use another key");
+  // Check the scrubbed schema: if secrets are replaced in it, it can be invalid, and then no answer would match.
   const problem = findInputSchemaProblem(turn.scrubber.json(schema) as AskedInput["schema"]);
   return problem === undefined ? undefined : refused(problem);
 }

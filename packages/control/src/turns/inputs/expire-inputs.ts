@@ -1,11 +1,12 @@
-// Fails messages whose inputs were not answered in time. Run periodically by the reconciler: no input, bounded.
+// Fails messages whose inputs were not answered in time. The reconciler runs this periodically.
 
 import { messageInputs, type Database } from "@dari/db";
 import type { Log, Notifier } from "@dari/domain";
 
+/** Maximum number of inputs that one call expires. */
 const batch = 200;
 
-/** Returns how many inputs expired. */
+/** Fails the messages of overdue inputs. Returns how many inputs expired. */
 export async function expireInputs(context: { db: Database; notifier: Notifier; log: Log }): Promise<number> {
   const expired = await messageInputs.expireOverdue(context.db, batch);
   for (const { organizationId, sessionId, messageId } of expired) {

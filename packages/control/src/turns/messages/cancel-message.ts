@@ -1,4 +1,4 @@
-// Cancels a message: a queued one at once, a running one by asking its worker to stop.
+// Cancels a message. A queued message ends at once. For a running message, the worker is asked to stop.
 
 import type { Actor, Control } from "@dari/control/context";
 import { withAuditEntry } from "@dari/control/tenants";
@@ -6,8 +6,8 @@ import { turns } from "@dari/db";
 import { AppError } from "@dari/domain";
 
 /**
- * Idempotent: cancelling an ended message changes nothing. A running message stays `running` until its worker has
- * stopped it.
+ * Cancels a message. Idempotent: cancelling an ended message changes nothing. A running message stays `running` until
+ * its worker has stopped the turn.
  * @throws AppError `not_found`.
  */
 export async function cancelMessage(control: Control, actor: Actor, messageId: string): Promise<void> {

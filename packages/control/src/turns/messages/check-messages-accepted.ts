@@ -4,8 +4,8 @@ import { readiness, turns, type Database } from "@dari/db";
 import { newId } from "@dari/domain";
 
 /**
- * Sends a message to a session that does not exist: the same statement with the same rights, which ends before it
- * writes. @throws with the reason if messages cannot be accepted.
+ * Sends a message to a session that does not exist. This runs the usual statement with the usual rights, but writes
+ * nothing. @throws with the reason if messages cannot be accepted
  */
 export async function checkMessagesAccepted(db: Database): Promise<void> {
   if (!(await readiness.acceptsWrites(db))) throw new Error("the database accepts no writes");

@@ -1,4 +1,4 @@
-// Reads a message, in one query with others of the organization that are requested at the same time.
+// Reads a message. Messages of one organization that are requested at the same time are read with one query.
 
 import type { MessageRecord } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -6,7 +6,7 @@ import { messages, coalesceReads } from "@dari/db";
 import { requireFound } from "@dari/domain";
 import { renderMessage } from "../views/message.ts";
 
-/** Small, because each message can have megabytes. */
+/** Maximum number of messages of one query. It is small, because each message can have megabytes. */
 const togetherMax = 20;
 
 const findMessage = coalesceReads(
@@ -20,7 +20,7 @@ const findMessage = coalesceReads(
   { keysMax: togetherMax },
 );
 
-/** @throws AppError `not_found` */
+/** Returns a message. @throws AppError `not_found` */
 export async function getMessage(control: Control, actor: Actor, messageId: string): Promise<MessageRecord> {
   return renderMessage(requireFound(await findMessage(control.db, actor.organizationId, messageId), "message"));
 }

@@ -6,7 +6,7 @@ import { messages, type Page } from "@dari/db";
 import { getSession } from "../sessions/get-session.ts";
 import { renderMessage } from "../views/message.ts";
 
-/** @throws AppError `not_found` */
+/** Returns a page of a session's messages. @throws AppError `not_found` */
 export async function listMessages(
   control: Control,
   actor: Actor,

@@ -1,4 +1,4 @@
-// Reads the output of a message's attempts as text; every line names its stream.
+// Reads the output of a message's attempts as text. Every line begins with the name of its stream.
 
 import type { Actor, Control } from "@dari/control/context";
 import { attemptLogs } from "@dari/db";
@@ -9,13 +9,13 @@ const rowsPerRead = 200;
 
 export interface LogsInput {
   readonly messageId: string;
-  /** Only the attempt with this number. */
+  /** Reads only the attempt with this number (default: all attempts). */
   readonly attempt: number | undefined;
   /** Whether each line begins with the time at which it was stored, before the name of its stream. */
   readonly hasTimes?: boolean;
 }
 
-/** @throws AppError `not_found`, before the first piece. */
+/** Returns the text in pieces. @throws AppError `not_found`, before the first piece */
 export async function readMessageLogs(
   control: Control,
   actor: Actor,
@@ -51,13 +51,17 @@ async function* readAttempts(
   }
 }
 
-/** An attempt that does not count shares its number with the next one, so its heading says why. */
+/**
+ * Returns an attempt's heading. If the attempt before did not count, both have the same number, so this one is marked.
+ */
 function nameOf({ number }: attemptLogs.LoggedAttempt, before: attemptLogs.LoggedAttempt | undefined): string {
   if (before?.number !== number) return String(number);
   return `${number}, ${before.outcome === "suspended" ? "continued" : "again"}`;
 }
 
-/** `openStream`: the stream whose last line has not ended yet. A row of it continues that line. */
+/**
+ * Labels the lines of a row. `openStream`: the stream whose last line has not ended; its next row continues the line.
+ */
 function labelLines(row: attemptLogs.AttemptLogRow, openStream: string | undefined, hasTimes: boolean): string {
   const label = `${hasTimes ? `${row.createdAt.toISOString()} ` : ""}[${row.stream}] `;
   const lines = row.text.replace(/\n(?!$)/g, `\n${label}`);

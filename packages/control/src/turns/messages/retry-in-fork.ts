@@ -7,10 +7,10 @@ import { forkSession } from "../sessions/fork-session.ts";
 import { sendAgain } from "./send-again.ts";
 
 /**
- * The fork has the conversation and the workspace from before the message, because a failed message changes nothing.
- * `versionId` pins another ready version of the agent. Runs in a transaction, so that no fork stays without its
+ * Creates a fork with the conversation and the workspace from before the failed message, and sends the message there.
+ * `versionId`: pins another ready version of the agent. Runs in one transaction, so that there is no fork without its
  * message.
- * @throws AppError as `forkSession` and `sendAgain`.
+ * @throws AppError like `forkSession` and `sendAgain`
  */
 export async function retryInFork(
   inside: Control,

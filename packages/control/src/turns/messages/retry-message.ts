@@ -9,8 +9,8 @@ import { retryInFork } from "./retry-in-fork.ts";
 import { sendAgain } from "./send-again.ts";
 
 /**
- * Sends the same parts and metadata as a new message: at the session's end, with the call's `on_busy`, or in a fork
- * from before the failed message, also on another ready version.
+ * Sends the same parts and metadata as a new message: at the end of the session, or in a fork that starts before the
+ * failed message. A fork can use another ready version.
  * @throws AppError `not_found`; `conflict` if the message has not failed, its session accepts no messages, or the
  *   version is not ready; `session_busy`; `invalid` if one of its files is deleted, and for a version without a fork.
  */

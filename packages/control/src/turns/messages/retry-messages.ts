@@ -1,4 +1,4 @@
-// Sends many failed messages again: all that match a filter, oldest failure first, each at its session's end.
+// Sends all failed messages again that match a filter, the oldest failure first, each at the end of its session.
 
 import type { MessageRecord, MessagesRetried, RetryMessagesRequest, SkipReason } from "@dari/contract";
 import { inOneTransaction, type Actor, type Control } from "@dari/control/context";
@@ -8,16 +8,19 @@ import { agentIdFromWire, AppError, invalidField, limits, notFound, type AppErro
 import { renderMessage } from "../views/message.ts";
 import { sendAgain } from "./send-again.ts";
 
-/** `entryId`: the audit entry of the call, from which `getBulkRetryReply` finds its reply; undefined for a dry run. */
+/**
+ * The result of a bulk retry. `entryId`: the audit entry of the call, with which `getBulkRetryReply` finds the reply
+ * again; undefined for a dry run.
+ */
 export interface BulkRetry {
   readonly entryId: string | undefined;
   readonly reply: MessagesRetried;
 }
 
 /**
- * Runs in one transaction: all messages are sent again, or none. Skips a message that was retried before unless
- * `force`, also if two calls run at once: both lock the sessions first. The dispatcher starts the new messages by fair
- * shares.
+ * Sends all matching messages of one page again, or none: the call is one transaction. Without `force`, skips messages
+ * that were retried before. Two calls at once do not retry a message twice, because both lock the sessions first. The
+ * dispatcher starts the new messages by fair shares.
  * @throws AppError `forbidden` for other organizations than the actor's, unless it is an operator's; `invalid`.
  */
 export async function retryMessages(control: Control, actor: Actor, request: RetryMessagesRequest): Promise<BulkRetry> {
@@ -30,9 +33,9 @@ export async function retryMessages(control: Control, actor: Actor, request: Ret
       const wouldBe = retried.map(({ id }) => ({ message_id: id, retry_message_id: null }));
       return { entryId: undefined, reply: render(rows, wouldBe, skipped, next, true) };
     }
-    const { retried, skipped } = sort(await holdSessions(inside, rows), force);
+    const { retried, skipped } = sort(await lockSessions(inside, rows), force);
     const lane = request.lane ?? "background";
-    const done = await sendAll({ ...inside, admission: neverAtOnce }, actor, retried, lane);
+    const done = await sendAll({ ...inside, admission: neverDispatch }, actor, retried, lane);
     const reply = render(rows, done.retried, [...skipped, ...done.skipped], next, false);
     return { entryId: await record(inside, actor, request, done.sentOf, reply), reply };
   });
@@ -45,8 +48,8 @@ export async function getBulkRetryReply(control: Control, actor: Actor, entryId:
   return reply as MessagesRetried;
 }
 
-/** Sent by the dispatcher only: hundreds at once would take all free slots. */
-const neverAtOnce = { mayDispatch: () => false };
+/** Leaves the new messages to the dispatcher: if hundreds started at once, they would take all free slots. */
+const neverDispatch = { mayDispatch: () => false };
 
 async function filterOf(control: Control, actor: Actor, { filter }: RetryMessagesRequest): Promise<FailedFilter> {
   const wanted = filter.organization_id ?? actor.organizationId;
@@ -80,8 +83,8 @@ async function listPage(
   return { rows, next: found.length > limit ? (rows.at(-1)?.id ?? null) : null };
 }
 
-/** From here on, no other call retries a message of these sessions, and the rows are current. */
-async function holdSessions(control: Control, rows: readonly FailedMessageRow[]): Promise<FailedMessageRow[]> {
+/** Locks the sessions, so that no other call retries their messages, and returns the current rows. */
+async function lockSessions(control: Control, rows: readonly FailedMessageRow[]): Promise<FailedMessageRow[]> {
   const sessionIds = [...new Set(rows.map((row) => row.sessionId))];
   const messageIds = rows.map((row) => row.id);
   const retried = await failedMessages.lockSessionsAndListRetried(control.db, sessionIds, messageIds);
@@ -113,11 +116,11 @@ function reasonToSkip(row: FailedMessageRow, force: boolean): SkipReason | undef
 interface Sent {
   readonly retried: { readonly message_id: string; readonly retry_message_id: string }[];
   readonly skipped: Skipped[];
-  /** The number per organization. */
+  /** The number of sent messages by organization. */
   readonly sentOf: Map<string, number>;
 }
 
-/** Few, because one message with its output can have megabytes. */
+/** Number of messages that are read together. It is small, because a message with its output can have megabytes. */
 const readTogether = 8;
 
 async function sendAll(control: Control, actor: Actor, rows: readonly FailedMessageRow[], lane: Lane): Promise<Sent> {
@@ -142,7 +145,7 @@ async function sendAll(control: Control, actor: Actor, rows: readonly FailedMess
   return sent;
 }
 
-/** Reads each organization's messages with a query of its own. */
+/** Reads the contents of messages, with one query for each organization. */
 async function readContents(
   control: Control,
   rows: readonly FailedMessageRow[],
@@ -157,7 +160,7 @@ async function readContents(
   return contents;
 }
 
-/** A refusal concerns one message; any other error ends the call. */
+/** Sends one message. If it is refused, returns the reason. Any other error ends the call. */
 async function sendOne(
   control: Control,
   actor: Actor,

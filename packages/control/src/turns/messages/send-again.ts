@@ -11,8 +11,8 @@ export interface SendAgainOptions {
 }
 
 /**
- * `onBusy` replaces the session's own setting. `lane`: default is the failed message's. A failed message never changes,
- * so the copy is exact.
+ * Sends the content of a failed message again. `onBusy`: replaces the session's setting. `lane`: default is the lane of
+ * the failed message.
  * @throws AppError `conflict` if it has not failed, or its session accepts no messages; `session_busy` if `onBusy` is
  *   `reject`; `invalid` if one of its files is deleted; `limit_exceeded`.
  */

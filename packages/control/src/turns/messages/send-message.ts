@@ -18,21 +18,22 @@ export interface SendMessageInput {
   /** Default: interactive. */
   readonly lane?: Lane | undefined;
   readonly retryOf?: FailedMessage | undefined;
-  /** The request's name for the parts, used in errors (default: `parts`). */
+  /** The name of the parts in the request, for errors (default: `parts`). */
   readonly partsField?: string;
 }
 
-/** A message that is sent again. Its files keep their paths if these still contain them. */
+/** A failed message that is sent again. Each file keeps its path if the path still has this file. */
 export interface FailedMessage {
   readonly messageId: string;
   /** The stored parts, in the order of the new message's parts. */
   readonly parts: readonly { readonly path?: string }[];
 }
 
-/** Two messages can choose the same file name at once. The second tries again. */
+/** Maximum number of attempts: if two messages choose the same file name at once, the second one tries again. */
 const clashRetriesMax = 8;
 
 /**
+ * Accepts a message.
  * @throws AppError `not_found`, `conflict` (session ended, version cannot start), `session_busy`, `invalid` (unknown
  *   file), `limit_exceeded` (backlog).
  */
@@ -46,7 +47,7 @@ export async function sendMessage(
   const messageId = newId("message");
   const fileIds = input.parts.flatMap((part) => (part.type === "text" ? [] : [part.file_id]));
   const filenames = await turnDetails.listFilenames(control.db, actor.organizationId, fileIds);
-  // A background message waits for the dispatcher, which knows what else waits.
+  // A background message waits for the dispatcher, which knows which other messages wait.
   const dispatchAtOnce = input.lane !== "background" && control.admission.mayDispatch(actor.organizationId);
   for (let i = 0; i < clashRetriesMax; i++) {
     const { parts, attachments } = await placeParts(control, input, filenames);
@@ -64,7 +65,7 @@ export async function sendMessage(
     });
     if (accepted.outcome === "input_clash") continue;
     if (accepted.outcome !== "accepted") throw refusal(accepted, input);
-    passOn(control, actor, input.sessionId, messageId, accepted);
+    notifyAccepted(control, actor, input.sessionId, messageId, accepted);
     const ms = Math.round(performance.now() - startedAt);
     control.log.debug(
       { org: actor.organizationId, session: input.sessionId, message: messageId, ms },
@@ -152,12 +153,12 @@ function refusal(accepted: AcceptedMessage, input: SendMessageInput): AppError {
     }
     case "accepted":
     case "input_clash":
-      return new AppError("internal", "a message was refused without a reason");
+      return new AppError("internal", "the message was refused without a reason");
   }
 }
 
-/** Runs after the commit and is not awaited: it only decides how soon the turn starts. */
-function passOn(
+/** Notifies after the commit. It is not awaited, because it only decides how soon the turn starts. */
+function notifyAccepted(
   control: SendingControl,
   actor: Pick<Actor, "organizationId">,
   sessionId: string,

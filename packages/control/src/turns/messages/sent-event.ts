@@ -1,4 +1,4 @@
-// Messages that are sent as events. The reply is the event that accepted the message.
+// Sends messages for clients of events: the reply is the event that accepted the message.
 
 import type { SendAgentMessageRequest, SentEvent } from "@dari/contract";
 import { inOneTransaction, type Actor, type Control } from "@dari/control/context";
@@ -12,7 +12,7 @@ import { sendMessage } from "./send-message.ts";
 
 /**
  * Creates a session and sends its first message in one commit. A refused message leaves no session.
- * @throws AppError as `createSession` and `sendMessage`.
+ * @throws AppError like `createSession` and `sendMessage`
  */
 export async function sendAgentMessage(
   control: Control,

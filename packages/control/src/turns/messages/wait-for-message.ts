@@ -1,11 +1,11 @@
-// Waits until a message has ended. The row decides; a notification only says when to read it.
+// Waits until a message has ended. The row decides. A notification only says when to read the row.
 
 import type { MessageRecord } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { createWakeSignal } from "@dari/domain";
 import { getMessage } from "./get-message.ts";
 
-/** The maximum delay if a notification is lost, in milliseconds. */
+/** How often the row is read without a notification, in milliseconds: the delay if a notification is lost. */
 const pollMs = 1_000;
 
 export interface WaitOptions {
@@ -16,8 +16,9 @@ export interface WaitOptions {
 }
 
 /**
- * Returns the record once the message has ended (a merged message: the record of the one it was merged into). Returns
- * it earlier if it waits for an input, which the caller may have to answer, after `timeoutMs`, or when `signal` aborts.
+ * Returns the record once the message has ended. For a merged message, waits for the message that it was merged into.
+ * Returns earlier if the message waits for an input, which the caller may have to answer, after `timeoutMs`, or when
+ * `signal` aborts.
  * @throws AppError `not_found`.
  */
 export async function waitForMessage(
@@ -43,22 +44,22 @@ async function waitForEnd(
   options: WaitOptions,
 ): Promise<MessageRecord> {
   const deadline = performance.now() + options.timeoutMs;
-  const bell = createWakeSignal();
-  // Subscribe before the first read, so that an end between the two is not missed.
-  const unsubscribe = control.notifier.subscribe("message", messageId, bell.ring);
-  options.signal?.addEventListener("abort", bell.ring);
+  const wakeSignal = createWakeSignal();
+  // Subscribe before the first read, so that an end between read and subscription is not missed.
+  const unsubscribe = control.notifier.subscribe("message", messageId, wakeSignal.ring);
+  options.signal?.addEventListener("abort", wakeSignal.ring);
   try {
-    // The message is new and its end is notified, so there is no need to read it first.
-    if (options.isNew === true) await bell.wait(Math.min(options.timeoutMs, pollMs));
+    // A new message has not ended yet, so wait for the first notification instead of reading the row.
+    if (options.isNew === true) await wakeSignal.wait(Math.min(options.timeoutMs, pollMs));
     for (;;) {
       const record = await getMessage(control, actor, messageId);
       const left = deadline - performance.now();
       if (isSettled(record.status) || left <= 0 || options.signal?.aborted === true) return record;
-      await bell.wait(Math.min(left, pollMs));
+      await wakeSignal.wait(Math.min(left, pollMs));
     }
   } finally {
     unsubscribe();
-    options.signal?.removeEventListener("abort", bell.ring);
+    options.signal?.removeEventListener("abort", wakeSignal.ring);
   }
 }
 

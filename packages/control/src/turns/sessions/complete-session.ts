@@ -1,4 +1,4 @@
-// Completes a session: its record, files and events stay, but it accepts no messages.
+// Completes a session. Its record, files and events stay, but the session accepts no more messages.
 
 import type { SessionRecord } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -6,7 +6,7 @@ import { sessions } from "@dari/db";
 import { handleSessionEnding } from "./handle-session-ending.ts";
 import { getSession } from "./get-session.ts";
 
-/** `cancel`: cancels queued and running messages. @throws AppError `not_found`, `conflict` */
+/** Completes a session. `cancel`: cancels queued and running messages. @throws AppError `not_found`, `conflict` */
 export async function completeSession(
   control: Control,
   actor: Actor,

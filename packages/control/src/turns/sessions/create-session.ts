@@ -8,8 +8,9 @@ import { creatorOf } from "./creator-of.ts";
 import { getSession } from "./get-session.ts";
 
 /**
- * Uses the requested version, otherwise the agent's active one, otherwise the newest that is being built.
- * @throws AppError `not_found` for the agent; `conflict` if there is no such version.
+ * Creates a session of the requested version. Default: the agent's active version, or else the newest version that is
+ * being built.
+ * @throws AppError `not_found` for the agent; `conflict` if there is no such version
  */
 export async function createSession(
   control: Control,

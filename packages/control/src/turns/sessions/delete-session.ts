@@ -1,4 +1,4 @@
-// Deletes a session for its clients. Its stored data is deleted later.
+// Deletes a session. Clients no longer see it. Its stored data is deleted later.
 
 import type { Deleted } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -6,7 +6,7 @@ import { withAuditEntry } from "@dari/control/tenants";
 import { sessions } from "@dari/db";
 import { handleSessionEnding } from "./handle-session-ending.ts";
 
-/** `cancel`: cancels queued and running messages. @throws AppError `not_found`, `conflict` */
+/** Deletes a session. `cancel`: cancels queued and running messages. @throws AppError `not_found`, `conflict` */
 export async function deleteSession(
   control: Control,
   actor: Actor,

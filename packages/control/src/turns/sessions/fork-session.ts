@@ -1,4 +1,4 @@
-// Creates a session from the state of another one after a message. No file is copied: both have the same snapshot.
+// Creates a session from the state of another session after a message. Copies no files: both have the same snapshot.
 
 import type { SessionRecord } from "@dari/contract";
 import { inOneTransaction, type Actor, type Control } from "@dari/control/context";
@@ -9,16 +9,16 @@ import { getSession } from "./get-session.ts";
 
 export interface ForkOptions {
   readonly sessionId: string;
-  /** Default: the session's last completed message. */
+  /** The message after which the fork starts (default: the session's last completed message). */
   readonly messageId?: string | undefined;
-  /** Forks before the message, with the workspace from before it. The message must have changed nothing. */
+  /** Whether the fork starts before the message instead. The message must have changed nothing (default: false). */
   readonly without?: boolean;
   /** A ready version of the agent (default: the session's). */
   readonly versionId?: string | undefined;
 }
 
 /**
- * The fork gets the version, name, metadata, secrets and policy of its session.
+ * Forks a session. The fork gets the version, name, metadata, secrets and policy of the session.
  * @throws AppError `not_found`; `invalid` for a message of another session; `conflict` for a message that has not
  *   ended, was merged or rolled back, or was imported without its workspace, and if the agent is deleted.
  */

@@ -1,4 +1,4 @@
-// What a session's turns have used.
+// Computes what a session's turns have used.
 
 import type { SessionCost } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -6,12 +6,15 @@ import { usage } from "@dari/db";
 import { limits } from "@dari/domain";
 import { getSession } from "./get-session.ts";
 
-/** Returns no amounts of money: the platform does not know the prices of models. @throws AppError `not_found` */
+/**
+ * Returns the usage without amounts of money, because the platform does not know the prices of models. @throws AppError
+ * `not_found`
+ */
 export async function getSessionCost(control: Control, actor: Actor, sessionId: string): Promise<SessionCost> {
   await getSession(control, actor, sessionId);
   const { organizationId } = actor;
-  const most = limits.usageMessagesMax;
-  const sums = await usage.sumSessionUsage(control.db, { organizationId, sessionId }, most);
+  const max = limits.usageMessagesMax;
+  const sums = await usage.sumSessionUsage(control.db, { organizationId, sessionId }, max);
   return {
     scope_kind: "session",
     scope_id: sessionId,

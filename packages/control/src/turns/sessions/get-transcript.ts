@@ -1,4 +1,4 @@
-// A session's events as a timeline for people: messages, what the agent reported, how turns ended.
+// Renders a session's events as a timeline for people: messages, events of the agent, and the ends of turns.
 
 import type { EventRecord, TranscriptEntry } from "@dari/contract";
 import type { Actor, Control, PageOf } from "@dari/control/context";
@@ -6,7 +6,7 @@ import { failure } from "@dari/domain";
 import { getSession } from "./get-session.ts";
 import { readEvents } from "./list-events.ts";
 
-/** Types that become entries. */
+/** The types of events that are shown as entries. */
 const shownTypes = [
   "user.message",
   "assistant.message_completed",
@@ -22,7 +22,8 @@ const shownTypes = [
 ] as const;
 
 /**
- * Returns entries after an event's number, in order; `next` is the number of the last one. @throws AppError `not_found`
+ * Returns the entries after an event's number, in order. `next`: the number of the last entry.
+ * @throws AppError `not_found`
  */
 export async function getTranscript(
   control: Control,
@@ -35,7 +36,7 @@ export async function getTranscript(
   return { rows: page.rows.flatMap(renderEntries), next: page.next };
 }
 
-/** Returns nothing for a turn that changed no file. */
+/** Returns the entries of an event. A turn that changed no file has no entry for files. */
 function renderEntries(event: EventRecord): TranscriptEntry[] {
   const { sequence_number, created_at, message_id } = event;
   const head = { sequence_number, created_at, ...(message_id === undefined ? {} : { message_id }) };

@@ -1,11 +1,11 @@
-// Shared by completing and deleting a session: the refusals, and the notification of callers that wait for its
-// messages.
+// The common part of completing and deleting a session: throws refusals, and notifies callers that wait for the
+// session's messages.
 
 import type { Control } from "@dari/control/context";
 import type { SessionEnding } from "@dari/db";
 import { AppError, notFound } from "@dari/domain";
 
-/** @throws AppError `not_found`, `conflict` */
+/** Handles the outcome. @throws AppError `not_found`, `conflict` */
 export function handleSessionEnding(
   control: Pick<Control, "notifier">,
   sessionId: string,

@@ -7,7 +7,7 @@ import { messageIdShownBy, renderEvent } from "../views/event.ts";
 import { renderMessage } from "../views/message.ts";
 import { getSession } from "./get-session.ts";
 
-/** Returns events after a number, in order. `next` is the number of the last one. @throws AppError `not_found` */
+/** Returns the events after a number, in order. `next`: the number of the last event. @throws AppError `not_found` */
 export async function listEvents(
   control: Control,
   actor: Actor,
@@ -33,9 +33,9 @@ export interface EventsRead {
   readonly more: boolean;
 }
 
-/** Limits per session if several are read at once. Most have one or two events. */
+/** Limits for each session if several sessions are read with one query. Most have one or two new events. */
 const together = { limit: 20, maxBytes: 32 * 1024 };
-/** With `together.maxBytes` each, they stay below `limits.pageBytes`. */
+/** Maximum number of sessions of one query. With `together.maxBytes` each, they stay below `limits.pageBytes`. */
 const sessionsTogetherMax = 200;
 
 const findTogether = coalesceReads<EventsRead>(
@@ -60,8 +60,8 @@ const findTogether = coalesceReads<EventsRead>(
 );
 
 /**
- * Reads some events after a number, in one query with other sessions that are requested at the same time: turns that
- * start or end together would otherwise wait for each other's statements.
+ * Reads events after a number. Sessions that are requested at the same time are read with one query. Otherwise many
+ * turns that start or end at once would wait for each other's queries.
  */
 export async function readEventsCoalesced(db: Database, of: EventsAfter): Promise<EventsRead> {
   const found = await findTogether(db, of.organizationId, keyOf(of));

@@ -1,4 +1,4 @@
-// Lists an organization's sessions, filtered.
+// Lists an organization's sessions that match a filter.
 
 import type { SessionRecord, SessionStatus } from "@dari/contract";
 import { renderPage, type Actor, type Control, type PageOf } from "@dari/control/context";

@@ -8,7 +8,7 @@ import { toForkPointError } from "./fork-session.ts";
 import { getSession } from "./get-session.ts";
 
 /**
- * Later messages are kept and marked, and agents no longer see them. Idempotent.
+ * Rolls a session back. Later messages are kept and marked, and agents no longer see them. Idempotent.
  * @throws AppError `not_found`; `invalid` for a message of another session; `session_busy` while messages wait or run;
  *   `conflict` for an ended session, and for a message that was merged, rolled back or imported without its workspace.
  */

@@ -10,7 +10,7 @@ export function messageIdShownBy(row: EventRow): string | undefined {
   return lastEventTypes.includes(row.type) && row.messageId !== null ? row.messageId : undefined;
 }
 
-/** Events are stored in the contract's form: tests validate every event that they cause. */
+/** Renders an event. Events are stored in the contract's form, and tests validate every event that they cause. */
 export function renderEvent(sessionId: string, row: EventRow, message: MessageRecord | undefined): EventRecord {
   const event = {
     id: eventId(sessionId, row.sequenceNumber),
@@ -25,7 +25,7 @@ export function renderEvent(sessionId: string, row: EventRow, message: MessageRe
   return event as EventRecord;
 }
 
-/** An event is identified by its session and number. Its id contains both, and sorts within the session. */
+/** Returns the id of an event, which contains session and number. Ids of a session sort in the order of its events. */
 function eventId(sessionId: string, sequenceNumber: number): string {
   return `evt_${sessionId.slice(sessionId.indexOf("_") + 1)}${String(sequenceNumber).padStart(10, "0")}`;
 }

@@ -16,7 +16,7 @@ export function renderMessage(row: MessageRow): MessageRecord {
     status: row.state,
     waiting_reason: waitingReasonOf(row),
     lane: requestedLane(row),
-    // Stored in the contract's form by the operations and SQL functions.
+    // Operations and SQL functions store these fields in the contract's form.
     parts: row.parts as MessageRecord["parts"],
     metadata: row.metadata as MessageRecord["metadata"],
     output: row.output as MessageRecord["output"],
@@ -48,7 +48,7 @@ function renderInput({ key, state, schema, prompt, ...times }: AskedInput): Mess
   };
 }
 
-/** Only the session's next message waits for something other than its predecessors. */
+/** Returns why a message waits; null if it does not wait, or only for earlier messages of its session. */
 function waitingReasonOf(row: MessageRow): WaitingReason | null {
   if (row.state === "waiting_for_input") return "input";
   if (row.schedule === "retry_wait") return "retry";
