@@ -92,9 +92,9 @@ isolated("of a variable that a program of a failed turn may have used", async ()
     "agent.mjs": `export const agent = () => { throw new Error("Unable to connect"); };`,
   });
   expect(lines.sort()).toEqual([
-    "egress: NEAR names 192.168.1.2:8080: it is a private address; " +
-      "operators open it to agents with DARI_EGRESS_ALLOW=192.168.1.2:8080",
-    "egress: OLLAMA names 127.0.0.1:11434: in a sandbox that is the sandbox itself; " +
-      "operators open it to agents with DARI_EGRESS_ALLOW=127.0.0.1:11434",
+    "egress: NEAR names 192.168.1.2:8080: this is a private address; " +
+      "an operator can allow it with DARI_EGRESS_ALLOW=192.168.1.2:8080",
+    "egress: OLLAMA names 127.0.0.1:11434: in a sandbox, this is the sandbox itself; " +
+      "an operator can allow it with DARI_EGRESS_ALLOW=127.0.0.1:11434",
   ]);
 });

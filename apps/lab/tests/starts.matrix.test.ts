@@ -173,8 +173,8 @@ test("an agent that is not isolated is read without the package.json above the d
 test("a runtime that was named is required: without it nothing starts", async () => {
   await using start = startAsUser(["start"], { DARI_SANDBOX: "oci", DARI_OCI_RUNTIME: "no-such-runtime" });
   await start.ended();
-  expect(start.output).toContain("DARI_SANDBOX=oci: the sandbox driver that was asked for cannot be used (oci: ");
-  expect(start.output).toContain("set DARI_SANDBOX=auto to take what works here");
+  expect(start.output).toContain("DARI_SANDBOX=oci: the required sandbox driver cannot be used (oci: ");
+  expect(start.output).toContain("set DARI_SANDBOX=auto to use a driver that works on this machine");
   await leavesNothing(start);
 }, 120_000);
 
@@ -230,7 +230,7 @@ asRoot(
     const strict = { DARI_DATA_DIR: first.dataDir, DARI_MINIMUM_ISOLATION: "isolated" };
     await using refused = startAsUser(["start"], strict, "control groups");
     await refused.ended();
-    expect(refused.output).toContain("there is more than one organization, and no control group can be created here");
+    expect(refused.output).toContain("there is more than one organization, and this machine allows no control groups");
     expect(refused.output).toContain("set DARI_MINIMUM_ISOLATION=watched");
     const told = { ...strict, DARI_MINIMUM_ISOLATION: "watched" };
     await using accepted = startAsUser(["start"], told, "control groups");

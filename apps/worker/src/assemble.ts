@@ -40,7 +40,7 @@ import { networkMode } from "./steps/egress-policy.ts";
 import { lockWorkDir, type WorkDir } from "./work-dir.ts";
 import { startWorker, type Worker } from "./worker.ts";
 
-/** The worker's settings, and what the program that runs it adds. */
+/** The worker's settings, and what the program that runs the worker adds. */
 export interface WorkerAssembly extends OwnWorkerConfig {
   /** The command line that starts this program, for advice. */
   readonly program: string;
@@ -50,7 +50,7 @@ export interface WorkerAssembly extends OwnWorkerConfig {
   readonly allowNearestPython: boolean;
   /** Replaces this machine's sandbox, for benchmarks of everything else. */
   readonly driver?: Pick<ChosenDriver, "driver" | "guarantees">;
-  /** Replaces this machine's workspaces, for the same purpose. */
+  /** Replaces the session directories on this machine, for the same benchmarks. */
   readonly disks?: Disks;
   /** Called when the worker cannot recover without a restart (default: it continues as well as it can). */
   readonly giveUp?: (reason: string) => void;
@@ -60,7 +60,7 @@ export interface WorkerAssembly extends OwnWorkerConfig {
 
 const memoryReadEveryMs = 50;
 
-/** Opens caches, chooses the sandbox, and starts the worker. The stack drains it. */
+/** Opens caches, chooses the sandbox driver, and starts the worker. Disposing `stack` drains the worker. */
 export async function assembleWorker(
   services: Services,
   settings: ServiceSettings,
@@ -74,7 +74,7 @@ export async function assembleWorker(
   const chosen = assembly.driver ?? (await findDriver(services.db, assembly, machine, log));
   stack.defer(() => chosen.driver.close?.());
   const { images, disks } = await openCaches(services, assembly, chosen, workDir, log, stack);
-  // Agents without isolation could overwrite the worker's files, and so each other's guest.
+  // Without isolation, an agent could overwrite the shared file of the guest, so each sandbox gets its own.
   const guestScript = chosen.guarantees.isolated
     ? await openGuestScript({ dir: workDir.guest, bundle: bundleNodeGuest, log })
     : noGuestScript;
@@ -164,7 +164,7 @@ async function findDriver(
     ...(bwrapPath === undefined ? {} : { bwrapPath }),
   }).catch((error: unknown) => {
     if (!(error instanceof NoSandboxDriverError)) throw error;
-    const advice = sandbox === "auto" ? "" : `; set DARI_SANDBOX=auto to take what works here`;
+    const advice = sandbox === "auto" ? "" : `; set DARI_SANDBOX=auto to use a driver that works on this machine`;
     throw new StartError(`DARI_SANDBOX=${sandbox}: ${error.message}${advice}`, { cause: error });
   });
   for (const { name, reason } of chosen.rejected) log.warn({ sandbox: name, reason }, "sandbox.not_possible");
@@ -184,12 +184,16 @@ async function assertBounded(
 ): Promise<void> {
   if (minimumIsolation !== "isolated" || canBoundSandboxes(guarantees) || !(await hasSeveralOrganizations(db))) return;
   throw new StartError(
-    "there is more than one organization, and no control group can be created here to limit the memory and processes " +
-      `of a turn: ${adviseOnGroups(program, machine)}. To run without them, set DARI_MINIMUM_ISOLATION=watched`,
+    "there is more than one organization, and this machine allows no control groups, which limit the memory and " +
+      `processes of a turn: ${adviseOnGroups(program, machine)}. To run without control groups, set ` +
+      "DARI_MINIMUM_ISOLATION=watched",
   );
 }
 
-/** Without `hostUserOf` if sandboxes run as this process's user, or if the driver picks their users itself. */
+/**
+ * Opens the host users of organizations. The result has no `hostUserOf` if sandboxes run as this process's user, or if
+ * the driver picks a user for each sandbox itself.
+ */
 function openUsers(
   { driver, guarantees }: Pick<ChosenDriver, "driver" | "guarantees">,
   workDir: WorkDir,
@@ -207,8 +211,8 @@ function openUsers(
 }
 
 /**
- * Returns no pool if none is configured, or if nothing can be mounted into a running sandbox. `isMissing`: a pool is
- * configured, but this machine does not support it.
+ * Opens the pool. Returns no pool if the settings disable preloaded and kept sandboxes, or if nothing can be mounted
+ * into a running sandbox. `isMissing`: the settings ask for a pool, but this machine does not support one.
  */
 async function openPool(
   assembly: WorkerAssembly,
@@ -265,12 +269,15 @@ async function openCaches(
     }));
   stack.defer(() => disks.close());
   if (disks.kind !== "overlay") {
-    log.warn({ reason: disks.reason }, "workspaces are copied: each turn costs what its workspace holds");
+    log.warn(
+      { reason: disks.reason },
+      "workspaces are copied: the cost of a turn depends on the size of its workspace",
+    );
   }
   return { images, disks };
 }
 
-/** Plans the configured number of turns, or as many as there is memory for. */
+/** Plans the memory of the configured number of turns. If memory is too small for them, plans fewer turns. */
 function planTurns(assembly: WorkerAssembly, log: Logger): MemoryPlan {
   const memory = planMemory(
     {

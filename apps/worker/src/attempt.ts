@@ -1,4 +1,4 @@
-// One attempt of a turn, and what it holds until it ends.
+// One attempt of a turn, with the resources that it holds until it ends.
 
 import type { OpenedWorkspace, SavedWorkspace } from "@dari/control/storage";
 import type { Turn } from "@dari/control/turns";
@@ -10,7 +10,7 @@ import type { HeldLease } from "./lease-keeper.ts";
 import type { Stopwatch } from "./stopwatch.ts";
 
 export interface Attempt {
-  /** Once the turn is loaded, its logger removes the turn's secrets. */
+  /** Once the turn is loaded, the context's logger removes the turn's secrets. */
   context: WorkerContext;
   readonly claimed: ClaimedTurn;
   readonly lease: HeldLease;
@@ -22,7 +22,7 @@ export interface Attempt {
   lent?: LentFiles;
   /** Set if the snapshot becomes the session's head, so that the disk is kept for the session's next turn. */
   saved?: SavedWorkspace;
-  /** Set if the sandbox is kept for the session's next turn, once this one is recorded. */
+  /** Set if the sandbox will be kept for the session's next turn, once the end of this turn is recorded. */
   kept?: PendingKeep;
 }
 

@@ -1,5 +1,6 @@
-// Builds published versions, a few at a time per worker, each under a lease. One organization can use all places while
-// no other waits. One extra place is for organizations without a build here, so that none waits for another.
+// Builds published versions, a few at a time per worker, each under a lease. One organization can use all build slots
+// while no other organization waits. One extra slot is for organizations without a running build on this worker, so
+// that an organization does not wait for another one's builds.
 
 import { createHash } from "node:crypto";
 import { createWriteStream } from "node:fs";
@@ -25,9 +26,9 @@ import { removeTree } from "@dari/native";
 import { withHostUser } from "@dari/sandbox";
 import type { WorkerContext } from "./context.ts";
 
-const lookEveryMs = 1_000;
+const claimEveryMs = 1_000;
 
-/** Limits of each program of a build. An installer unpacks much, and has its cache beside it. */
+/** Limits of each program of a build. The disk limit includes what an installer unpacks, and the installer's cache. */
 const programLimits = {
   memoryBytes: limits.buildMemoryBytes,
   processes: 512,
@@ -38,7 +39,7 @@ const programLimits = {
 };
 
 export interface BuildFeed {
-  /** Claims no more builds, and releases those that run. */
+  /** Stops claiming builds, and releases the running builds, so that other workers can run them. */
   stop(): Promise<void>;
 }
 
@@ -46,9 +47,9 @@ export function startBuildFeed(context: WorkerContext): BuildFeed {
   const { workerId, buildSlots } = context.settings;
   const stopping = new AbortController();
   const running = new Map<Promise<void>, string>();
-  const looking: Loop = loop({
+  const claiming: Loop = loop({
     name: "build-versions",
-    everyMs: lookEveryMs,
+    everyMs: claimEveryMs,
     signal: stopping.signal,
     log: context.log,
     async runOnce(signal) {
@@ -60,26 +61,27 @@ export function startBuildFeed(context: WorkerContext): BuildFeed {
         if (build === undefined) return;
         const run = runBuild(context, build, stopping.signal).finally(() => {
           running.delete(run);
-          looking.nudge();
+          claiming.nudge();
         });
         running.set(run, build.organizationId);
       }
     },
   });
-  const unsubscribe = context.notifier.subscribe("build", undefined, () => looking.nudge());
+  const unsubscribe = context.notifier.subscribe("build", undefined, () => claiming.nudge());
   return {
     async stop() {
       unsubscribe();
       stopping.abort();
-      await looking.done;
+      await claiming.done;
       await Promise.all(running.keys());
     },
   };
 }
 
 /**
- * Claims the build to start next. `organizations`: one entry for each running build. Organizations without a running
- * build go first, and while one organization has all of several slots, one of them may start beyond the slots.
+ * Claims the build to start next. `organizations`: the organization of each running build. Organizations without a
+ * running build are first. If one organization has all slots, and there are several slots, another organization's build
+ * may start in an extra slot.
  */
 export async function claimNext<Build>(
   organizations: readonly string[],
@@ -102,7 +104,7 @@ async function runBuild(context: WorkerContext, build: BuildClaim & BuildJob, st
   const log = createBuildLog(context, build);
   const startedAt = performance.now();
   try {
-    const result = await attemptBuild(context, build, workDir, signal, log);
+    const result = await buildVersion(context, build, workDir, signal, log);
     if (stop.aborted) await releaseBuild(context, build);
     else if (!lost.signal.aborted) await record(context, build, result, { log, startedAt });
   } catch (error) {
@@ -114,8 +116,8 @@ async function runBuild(context: WorkerContext, build: BuildClaim & BuildJob, st
   }
 }
 
-/** @throws if the platform failed to build it; the tenant's errors are a result */
-async function attemptBuild(
+/** Builds the version. Errors of the tenant's code are a result. @throws if the platform fails */
+async function buildVersion(
   context: WorkerContext,
   build: BuildClaim & BuildJob,
   workDir: string,
@@ -154,7 +156,7 @@ async function record(
   );
   const ms = Math.round(performance.now() - startedAt);
   context.log.info({ org: build.organizationId, version: build.versionId, ok: result.ok, ms }, "build.finished");
-  // The first turn and the next build find it unpacked here. If this fails, they report the error.
+  // Unpacks the image for the first turn and the next build. If this fails, the turn or build reports the error.
   if (result.ok) {
     void context.images.ensure(result.image).then(
       (lease) => lease.release(),
@@ -164,9 +166,9 @@ async function record(
 }
 
 async function keepBuild(context: WorkerContext, build: BuildClaim, lost: AbortController): Promise<void> {
-  // Ignore an unavailable database: the lease decides once it is back.
+  // While the database is unavailable, assume that the build is held. Its lease decides once the database is back.
   const held = await renewBuild(context, build).catch(() => true);
-  if (!held) lost.abort(new Error("another worker has the build"));
+  if (!held) lost.abort(new Error("the lease of the build expired, and another worker has claimed the build"));
 }
 
 async function fetchBundle(context: WorkerContext, build: BuildJob, workDir: string): Promise<string> {

@@ -1,4 +1,4 @@
-// Translates a thrown error into a failure for the tenant. An unknown error is the platform's, and is retried.
+// Converts a thrown error into a failure for the tenant. An unknown error counts as the platform's, and is retried.
 
 import { failure, type Failure } from "@dari/domain";
 import { SnapshotDamagedError, WorkspaceLimitError, WorkspaceUnreadableError } from "@dari/workspace";

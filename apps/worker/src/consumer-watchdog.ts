@@ -1,5 +1,5 @@
-// Detects that no jobs arrive although turns wait: consumers have been seen to stop without an error. Measures progress
-// by the rows, not by the queue.
+// Detects that no jobs arrive although turns wait: BullMQ consumers sometimes stop without an error. Measures progress
+// by the rows of the database, not by the queue.
 
 import { hasWaitingDispatch } from "@dari/control/operations";
 import { loop } from "@dari/runtime";
@@ -12,20 +12,22 @@ export interface WatchedConsumer {
   readonly source: TurnSource;
   /** Pulls turns without the queue. */
   pull(): void;
+  /** Called when the worker cannot recover without a restart. */
   giveUp(reason: string): void;
+  /** How long turns may wait without a job being fetched, in milliseconds (default: 10 s). */
   readonly silentMs?: number;
 }
 
-const lookEveryMs = 500;
+const checkEveryMs = 500;
 /** A turn that waits this long despite free slots and a working queue is overdue, in milliseconds. */
 const waitedMs = 1_000;
 const defaultSilentMs = 10_000;
 
 /**
- * While this worker has free slots and turns are overdue, they are pulled, so a silent queue costs about a second. If a
- * turn still waits ten seconds later, without a job in between, the consumer gets new connections. If that happens
- * again while the queue contains jobs, the process gives up. A queue without jobs, paused or emptied, is not the
- * consumer's fault.
+ * While this worker has free slots, pulls overdue turns from the database, so a silent queue costs about a second. If a
+ * turn still waits ten seconds later, and no job arrived in between, reopens the consumer's connections. If the same
+ * happens again while the queue contains jobs, calls `giveUp`. It does not give up if the queue is paused or empty:
+ * that is not the consumer's fault.
  */
 export function watchConsumer(
   context: FeedContext,
@@ -37,7 +39,7 @@ export function watchConsumer(
   let silentSince: number | undefined;
   let hasReopened = false;
 
-  const judge = async (): Promise<void> => {
+  const reactToSilence = async (): Promise<void> => {
     silentSince ??= performance.now();
     if (performance.now() - silentSince < silentMs) return;
     silentSince = undefined;
@@ -49,11 +51,11 @@ export function watchConsumer(
     }
     const hasJobs = await source.hasWaiting();
     context.log.error({ silent_ms: silentMs, jobs_wait: hasJobs }, "consumer.silent");
-    if (hasJobs) watched.giveUp("jobs wait that this worker does not get");
+    if (hasJobs) watched.giveUp("jobs wait in the queue, but this worker does not receive them");
   };
   return loop({
     name: "watch-consumer",
-    everyMs: lookEveryMs,
+    everyMs: checkEveryMs,
     signal,
     log: context.log,
     async runOnce() {
@@ -63,14 +65,14 @@ export function watchConsumer(
         hasReopened = false;
         return;
       }
-      // Without free slots there is nothing to fetch. Without Redis, everything is pulled anyway.
+      // Without free slots, the worker fetches nothing. Without Redis, it pulls all turns anyway.
       if (gate.free === 0 || !source.available) {
         silentSince = undefined;
         return;
       }
       if (!(await hasWaitingDispatch(context.db, waitedMs))) return;
       watched.pull();
-      await judge();
+      await reactToSilence();
     },
   });
 }

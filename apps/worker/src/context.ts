@@ -1,4 +1,4 @@
-// What the parts of a worker share.
+// The context that all parts of a worker share.
 
 import type { BuildEgress, ImageCache, Runtimes } from "@dari/builder";
 import type { Sealer } from "@dari/control/context";
@@ -17,7 +17,7 @@ import type { MissingCapability } from "./missing-capabilities.ts";
 export interface WorkerSettings extends AgentSettings {
   readonly workerId: string;
   readonly pool: string;
-  /** Turns at once: as many as configured, or as there is memory for. */
+  /** Maximum number of turns at once: the configured number, or fewer if memory is too small. */
   readonly slots: number;
   readonly leaseMs: number;
   readonly renewMs: number;
@@ -35,7 +35,7 @@ export interface WorkerSettings extends AgentSettings {
   readonly buildSlots: number;
   /** What the installers of builds can connect to. */
   readonly buildEgress: BuildEgress;
-  /** The parent of the directories of running turns and builds. Emptied at the start. */
+  /** The parent of the directories of running turns and builds. It is emptied when the worker starts. */
   readonly workDir: string;
 }
 
@@ -48,7 +48,7 @@ export interface WorkerContext extends FinishContext, BuildContext, AgentContext
   readonly guarantees: Guarantees;
   /** See `findMissingCapabilities`. */
   readonly missing?: readonly MissingCapability[];
-  /** DARI_MINIMUM_ISOLATION, for `dari doctor`. */
+  /** The value of DARI_MINIMUM_ISOLATION, which `dari doctor` shows. */
   readonly minimumIsolation?: string;
   readonly memory: Pick<MemoryPlan, "hasFreeMemory" | "freeMemory">;
   /** Absent: each turn starts its own sandbox. */

@@ -1,4 +1,4 @@
-// How a turn ends that did not complete: after a failure, or because it was stopped.
+// Computes how a turn ends that did not complete: after a failure, or because it was stopped.
 
 import type { ClaimedTurn, FinishInput } from "@dari/db";
 import { backoffMs, defaultBackoff, failure, isRetryable, type Failure } from "@dari/domain";
@@ -8,10 +8,11 @@ interface EndingContext {
   readonly settings: { readonly backoffFirstMs: number };
 }
 
+/** Returns how a turn ends after a failure: retryable failures end in a retry with its backoff. */
 export function toFailureEnding(context: EndingContext, claimed: ClaimedTurn, cause: Failure): FinishInput {
   if (!isRetryable(cause.code)) return { ending: "failed", failure: cause };
   const policy = { ...defaultBackoff, firstMs: context.settings.backoffFirstMs };
-  // Claims that failed in the platform before the call count for the backoff too.
+  // Claims that ended before the agent was called count for the backoff too.
   const tries = claimed.attemptNumber + claimed.uncountedClaims;
   return { ending: "retry", failure: cause, waitMs: backoffMs(tries, policy, Math.random()) };
 }
@@ -19,7 +20,7 @@ export function toFailureEnding(context: EndingContext, claimed: ClaimedTurn, ca
 /**
  * Returns how a stopped turn ends, or undefined if nothing stopped it. If the lease was lost and another worker has
  * claimed the turn, the database ignores this ending. If the reaper has not seen the lost lease yet, the attempt
- * counts, as it does for the reaper, and its retry backs off.
+ * counts, as it would in the reaper, and the retry waits for its backoff.
  */
 export function toStopEnding(context: EndingContext, claimed: ClaimedTurn, lease: HeldLease): FinishInput | undefined {
   if (!lease.signal.aborted) return undefined;

@@ -1,8 +1,8 @@
-// Limits how many turns run at once, by slots and memory. Feeds ask before they fetch work, so that nothing waits here
-// that another worker could run.
+// Limits how many turns run at once, by slots and memory. Feeds fetch work only if a slot is free, so that no turn
+// waits in this worker while another worker could run it.
 
 export interface GateOptions {
-  /** Maximum number of turns at once. There is memory for all of them. */
+  /** Maximum number of turns at once. The machine's memory must be enough for all of them. */
   readonly slots: number;
   /** Whether this machine has memory for one more turn now. Called before each turn. Default: always. */
   readonly hasFreeMemory?: () => boolean;
@@ -13,20 +13,20 @@ export interface Gate {
   readonly free: number;
   /** Slots with a turn. */
   readonly taken: number;
-  /** Slots that this worker reports, taken and free. */
+  /** The sum of taken and free slots, which the worker reports to the dispatcher. */
   readonly offered: number;
   /** Resolves once a slot is free, or when the gate closes. */
   opened(): Promise<void>;
   /** Takes a slot if one is free, and returns the function that releases it. */
   tryEnter(): (() => void) | undefined;
-  /** Gives no more slots and releases waiting callers. */
+  /** Gives no more slots. Callers that wait for a slot continue. */
   close(): void;
   readonly closed: boolean;
   /** Resolves when no slot is taken. */
   emptied(): Promise<void>;
 }
 
-/** How often memory is read while it is short, in milliseconds: there is no notification. */
+/** How often memory is read while it is short, in milliseconds. The system sends no notification. */
 const readMemoryEveryMs = 250;
 
 export function createGate({ slots, hasFreeMemory = () => true }: GateOptions): Gate {
@@ -67,10 +67,10 @@ export function createGate({ slots, hasFreeMemory = () => true }: GateOptions): 
     tryEnter() {
       if (free() === 0) return undefined;
       taken += 1;
-      let left = false;
+      let isReleased = false;
       return () => {
-        if (left) return;
-        left = true;
+        if (isReleased) return;
+        isReleased = true;
         taken -= 1;
         wake();
       };

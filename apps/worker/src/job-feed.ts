@@ -1,4 +1,4 @@
-// Gets turns from the queue: takes a job when a slot is free, claims its turn, and settles the job by the turn's end.
+// Gets turns from the queue: fetches a job when a slot is free, claims its turn, runs the turn, and settles the job.
 
 import { claimTurn, type TurnClaim } from "@dari/control/turns";
 import type { TurnSettlement, TurnSource, TurnTicket } from "@dari/queue";
@@ -7,41 +7,46 @@ import type { FeedContext, TurnFeedParts, TurnRun } from "./turn-feed-parts.ts";
 
 const errorPauseMs = 500;
 /** How long a job that cannot run yet is delayed, in milliseconds. */
-const lookAgainMs = 100;
+const retryJobAfterMs = 100;
 
 type JobFeedParts = TurnFeedParts & { readonly source: TurnSource };
 
 export interface JobFeed {
-  /** When a fetch last returned, or the gate was closed, by the process's own clock in milliseconds. */
-  readonly turnedAt: number;
+  /** When the loop last made progress: a fetch returned, or the gate opened. By `performance.now()`. */
+  readonly progressAt: number;
   readonly done: Promise<void>;
 }
 
 export function fetchJobs(context: FeedContext, parts: JobFeedParts, signal: AbortSignal): JobFeed {
-  const feed = { turnedAt: performance.now() };
-  const done = run(context, parts, signal, () => (feed.turnedAt = performance.now()));
+  const feed = { progressAt: performance.now() };
+  const done = run(context, parts, signal, () => (feed.progressAt = performance.now()));
   return {
-    get turnedAt() {
-      return feed.turnedAt;
+    get progressAt() {
+      return feed.progressAt;
     },
     done,
   };
 }
 
-async function run(context: FeedContext, parts: JobFeedParts, signal: AbortSignal, turned: () => void): Promise<void> {
+async function run(
+  context: FeedContext,
+  parts: JobFeedParts,
+  signal: AbortSignal,
+  onProgress: () => void,
+): Promise<void> {
   const { gate, source } = parts;
   while (!signal.aborted) {
     await gate.opened();
-    turned();
+    onProgress();
     if (signal.aborted) return;
     try {
       const ticket = await source.next();
-      turned();
+      onProgress();
       if (ticket === undefined) continue;
       const leave = signal.aborted ? undefined : gate.tryEnter();
       if (leave === undefined) {
-        // Direct pull has taken the slot, or this worker stops. Another worker may have a slot.
-        await ticket.settle({ kind: "later", delayMs: signal.aborted ? 1 : lookAgainMs });
+        // A direct pull has taken the slot, or this worker stops. Return the job: another worker may have a free slot.
+        await ticket.settle({ kind: "later", delayMs: signal.aborted ? 1 : retryJobAfterMs });
         continue;
       }
       void runTicket(context, ticket, parts, signal).finally(leave);
@@ -60,16 +65,16 @@ async function runTicket(
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    const { settlement, released } = await runOf(context, ticket, parts, signal);
+    const { settlement, released } = await claimAndRun(context, ticket, parts, signal);
     await Promise.all([ticket.settle(settlement), released]);
   } catch (error) {
-    // The job is tried again. If this claim does exist, its lease expires and the reaper ends it.
+    // Retry the job. If the claim was committed although the call failed, its lease expires and the reaper ends it.
     context.log.warn({ err: error, session: ticket.sessionId }, "feed.claim_failed");
     await ticket.settle({ kind: "later", delayMs: errorPauseMs });
   }
 }
 
-async function runOf(
+async function claimAndRun(
   context: FeedContext,
   ticket: TurnTicket,
   parts: JobFeedParts,
@@ -93,7 +98,7 @@ async function settlementOf(
     case "early":
     case "held":
       // The row decides when a retry is due: another machine's clock may have released the job too early.
-      return { kind: "later", delayMs: Math.max(claim.waitMs, lookAgainMs) };
+      return { kind: "later", delayMs: Math.max(claim.waitMs, retryJobAfterMs) };
     case "stale":
       return ticket.wasFailed ? parts.retry(ticket) : { kind: "obsolete" };
   }

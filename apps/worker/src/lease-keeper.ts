@@ -6,23 +6,27 @@ import type { Claim, Database, RenewedLease } from "@dari/db";
 import { setTimeout as sleep } from "node:timers/promises";
 import { loop, type Loop, type Logger } from "@dari/runtime";
 
-/** Why a turn must stop: its claim is gone, its message was cancelled, or the worker shuts down. */
+/** Why a turn must stop: its claim was lost, its message was cancelled, or the worker shuts down. */
 export type StopReason = "lost" | "cancelled" | "released";
 
 export interface HeldLease {
-  /** Aborts with a StopReason as its reason. */
+  /** Aborts when the turn must stop, with a StopReason as its reason. */
   readonly signal: AbortSignal;
+  /** Stops the renewal of the claim. Call it once the turn's end is recorded. */
   release(): void;
 }
 
 export interface LeaseKeeper {
-  /** `askedAt`: just before the claim was requested, by `performance.now()`. Its reply may have come much later. */
+  /**
+   * Renews the claim until it is released. `askedAt`: the time just before the claim was requested, by
+   * `performance.now()`, because the reply may have arrived much later.
+   */
   hold(claim: Claim & { readonly askedAt: number }): HeldLease;
   /** Renews now, because a cancel was requested. */
   nudge(): void;
-  /** Rejects with the reason if leases are not being renewed. */
+  /** Rejects with the reason if leases have not been renewed for the length of a lease. */
   check(): Promise<void>;
-  /** Stops every running turn, and those that are held from now on, because their claims were in progress. */
+  /** Stops every running turn, and every turn whose claim is still in progress, as soon as it is held. */
   stopAll(reason: StopReason): void;
   close(): Promise<void>;
 }
@@ -30,7 +34,10 @@ export interface LeaseKeeper {
 interface Entry {
   readonly claim: Claim;
   readonly controller: AbortController;
-  /** From before the claim, or the last successful renewal, was requested. Local and monotonic, in milliseconds. */
+  /**
+   * When the lease expires, counted from the time just before the claim or its last successful renewal was requested.
+   * By `performance.now()`.
+   */
   deadline: number;
 }
 
@@ -45,26 +52,26 @@ interface KeeperOptions {
 const downPatienceMs = 120_000;
 
 /**
- * Interval of the checks of local deadlines, in milliseconds. They need no reply, so a process that was suspended past
- * its lease stops its turns as soon as it wakes, before it asks the database.
+ * Interval of the checks of local deadlines, in milliseconds. The checks need no reply of the database. So a process
+ * that was suspended for longer than its leases stops its turns as soon as it continues.
  */
-const lookEveryMs = 100;
+const checkEveryMs = 100;
 
 export function createLeaseKeeper(options: KeeperOptions): LeaseKeeper {
   const keeping: Keeping = {
     entries: new Map(),
     renewedAt: performance.now(),
     sharedPatienceMs: 0,
-    hasPassedOver: false,
+    hasSkippedLocked: false,
     log: options.log,
   };
   const { entries } = keeping;
   let stopped: StopReason | undefined;
   const closing = new AbortController();
-  const looking = setInterval(() => {
+  const checking = setInterval(() => {
     stopOverdue(keeping);
-    if (keeping.hasPassedOver) renewal.nudge();
-  }, lookEveryMs);
+    if (keeping.hasSkippedLocked) renewal.nudge();
+  }, checkEveryMs);
   const renewal: Loop = loop({
     name: "renew-leases",
     everyMs: options.renewMs,
@@ -93,7 +100,7 @@ export function createLeaseKeeper(options: KeeperOptions): LeaseKeeper {
     },
     async close() {
       closing.abort();
-      clearInterval(looking);
+      clearInterval(checking);
       await renewal.done;
     },
   };
@@ -101,18 +108,18 @@ export function createLeaseKeeper(options: KeeperOptions): LeaseKeeper {
 
 interface Keeping {
   readonly entries: Map<string, Entry>;
-  /** When all leases were last renewed. Local and monotonic, in milliseconds. */
+  /** When all leases were last renewed, by `performance.now()`. */
   renewedAt: number;
-  /** How long turns may currently continue past their deadline. */
+  /** How long turns may currently continue after their deadline, in milliseconds. */
   sharedPatienceMs: number;
-  /** Whether a lease was not renewed because its session's row was locked: the next check tries again. */
-  hasPassedOver: boolean;
+  /** Whether a lease was not renewed because the session's row was locked. The next check then renews again. */
+  hasSkippedLocked: boolean;
   readonly log: Logger;
 }
 
 /**
- * One worker can hold two claims of a session, of which the first is lost, for example if the database's clock was
- * changed.
+ * Returns the key of a claim. The fence is part of it, because one worker can hold two claims of a session, for example
+ * after a change of the database's clock. The first claim is then lost.
  */
 function keyOf({ sessionId, fence }: Pick<Claim, "sessionId" | "fence">): string {
   return `${sessionId} ${fence}`;
@@ -120,10 +127,10 @@ function keyOf({ sessionId, fence }: Pick<Claim, "sessionId" | "fence">): string
 
 function stopOverdue({ entries, sharedPatienceMs, log }: Keeping): void {
   const now = performance.now();
-  for (const entry of entries.values()) if (now > entry.deadline + sharedPatienceMs) lose(entry, log);
+  for (const entry of entries.values()) if (now > entry.deadline + sharedPatienceMs) stopLost(entry, log);
 }
 
-function lose({ claim, controller }: Entry, log: Logger): void {
+function stopLost({ claim, controller }: Entry, log: Logger): void {
   if (controller.signal.aborted) return;
   controller.abort("lost");
   log.warn({ session: claim.sessionId, fence: claim.fence }, "lease.lost");
@@ -131,20 +138,20 @@ function lose({ claim, controller }: Entry, log: Logger): void {
 
 async function renewAll(options: KeeperOptions, keeping: Keeping): Promise<void> {
   stopOverdue(keeping);
-  // Turns that are being stopped are held until their end is recorded.
+  // Turns that are being stopped keep their leases until their end is recorded.
   const held = [...keeping.entries.values()].filter((entry) => entry.controller.signal.reason !== "lost");
   const before = performance.now();
-  keeping.hasPassedOver = false;
+  keeping.hasSkippedLocked = false;
   try {
     const claims = held.map((entry) => entry.claim);
     const renewed = await within(options.renewMs, renewClaims(options.db, claims, options.leaseMs));
-    settle(held, new Map(renewed.map((one) => [keyOf(one), one])), before + options.leaseMs, options.log);
-    keeping.hasPassedOver = renewed.some(({ isRenewed }) => !isRenewed);
+    applyRenewals(held, new Map(renewed.map((one) => [keyOf(one), one])), before + options.leaseMs, options.log);
+    keeping.hasSkippedLocked = renewed.some(({ isRenewed }) => !isRenewed);
     keeping.sharedPatienceMs = 0;
     keeping.renewedAt = performance.now();
   } catch (error) {
-    // While the database is down, no worker can claim, so the turns continue for a while. Any other error may mean that
-    // only this worker is disconnected: then the local deadline counts.
+    // While the database is down, no worker can claim, so the turns continue for a while. After any other error, only
+    // this worker may be disconnected, so the local deadlines apply.
     keeping.sharedPatienceMs = isDatabaseDown(error) ? downPatienceMs : 0;
     options.log.warn({ err: error, claims: held.length }, "leases.not_renewed");
     stopOverdue(keeping);
@@ -166,7 +173,7 @@ async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   }
 }
 
-function settle(
+function applyRenewals(
   held: readonly Entry[],
   answers: ReadonlyMap<string, RenewedLease>,
   deadline: number,
@@ -174,7 +181,7 @@ function settle(
 ): void {
   for (const entry of held) {
     const answer = answers.get(keyOf(entry.claim));
-    if (answer === undefined) lose(entry, log);
+    if (answer === undefined) stopLost(entry, log);
     else if (answer.cancelRequested) entry.controller.abort("cancelled");
     else if (answer.isRenewed) entry.deadline = deadline;
   }

@@ -14,12 +14,12 @@ test("it is logged with its numbers and fails the check, until there is memory a
   const hasFreeMemory = (): boolean => availableBytes >= 1_000;
   const gate = createGate({ slots: 2, hasFreeMemory });
   const freeMemory = () => ({ availableBytes, neededBytes: 1_000 });
-  const watch = watchMemory({ gate, freeMemory, log, shortMs: 100, lookEveryMs: 10 });
+  const watch = watchMemory({ gate, freeMemory, log, shortMs: 100, checkEveryMs: 10 });
   const health = async () => (await checkHealth({ memory: () => watch.check() })).checks["memory"];
   try {
     expect(await health()).toBe("ok");
     await waitUntil(async () => (await health()) !== "ok", { what: "the check to fail" });
-    expect(await health()).toMatch(/^no memory for a single turn for \d+ s: 1000 bytes must be free, 900 are$/);
+    expect(await health()).toMatch(/^no memory for a single turn for \d+ s: a turn needs 1000 bytes, 900 are free$/);
     const short = { level: "warn", msg: "worker.no_room_for_a_turn", available_bytes: 900, needed_bytes: 1_000 };
     expect(lines).toEqual([expect.objectContaining(short)]);
     expect(lines[0]?.["short_ms"]).toBeGreaterThanOrEqual(100);

@@ -1,4 +1,4 @@
-// Reports a worker without memory for a single turn. It then offers no slots, and nothing else would say why.
+// Reports that this worker has no memory for a single turn. The worker then offers no slots, and nothing else says why.
 
 import { loop, type Logger } from "@dari/runtime";
 import type { Gate } from "./gate.ts";
@@ -16,22 +16,22 @@ interface MemoryWatchOptions {
   readonly log: Logger;
   /** How long memory may be short before it is reported, in milliseconds (default: 30 s). */
   readonly shortMs?: number;
-  /** In milliseconds (default: 1 s). */
-  readonly lookEveryMs?: number;
+  /** How often memory is checked, in milliseconds (default: 1 s). */
+  readonly checkEveryMs?: number;
 }
 
 const defaultShortMs = 30_000;
-const defaultLookEveryMs = 1_000;
+const defaultCheckEveryMs = 1_000;
 
 /** Logs once when memory has been short for too long, and once when there is memory again. */
 export function watchMemory(options: MemoryWatchOptions): MemoryWatch {
-  const { gate, freeMemory, log, shortMs = defaultShortMs, lookEveryMs = defaultLookEveryMs } = options;
+  const { gate, freeMemory, log, shortMs = defaultShortMs, checkEveryMs = defaultCheckEveryMs } = options;
   const stopping = new AbortController();
   let shortSince: number | undefined;
   let isReported = false;
   const shortForMs = (): number => (shortSince === undefined ? 0 : performance.now() - shortSince);
-  const look = (): void => {
-    // Running turns have their memory, and a closed gate offers nothing for another reason.
+  const checkMemory = (): void => {
+    // Running turns have their memory. A closed gate offers nothing because the worker stops.
     if (gate.offered > 0 || gate.closed) {
       if (isReported) log.info({}, "worker.has_room_again");
       shortSince = undefined;
@@ -47,24 +47,24 @@ export function watchMemory(options: MemoryWatchOptions): MemoryWatch {
       "worker.no_room_for_a_turn",
     );
   };
-  const looking = loop({
+  const checking = loop({
     name: "watch-memory",
-    everyMs: lookEveryMs,
+    everyMs: checkEveryMs,
     signal: stopping.signal,
     log,
-    runOnce: () => Promise.resolve(look()),
+    runOnce: () => Promise.resolve(checkMemory()),
   });
   return {
     check() {
       if (!isReported) return Promise.resolve();
       const { availableBytes, neededBytes } = freeMemory();
       const seconds = Math.round(shortForMs() / 1_000);
-      const why = `${neededBytes} bytes must be free, ${availableBytes} are`;
+      const why = `a turn needs ${neededBytes} bytes, ${availableBytes} are free`;
       return Promise.reject(new Error(`no memory for a single turn for ${seconds} s: ${why}`));
     },
     async stop() {
       stopping.abort();
-      await looking.done;
+      await checking.done;
     },
   };
 }

@@ -1,5 +1,5 @@
-// Gets turns directly from the database: while the queue is unavailable, while no process leads the dispatch, and on
-// request.
+// Gets turns directly from the database: while the queue is unavailable, while no process leads the dispatch, and when
+// `pull` is called.
 
 import { hasDispatchLeader, pullTurn } from "@dari/control/turns";
 import { loop } from "@dari/runtime";
@@ -9,25 +9,25 @@ const pullEveryMs = 250;
 const leadCheckEveryMs = 1_000;
 
 export interface PullFeed {
-  /** Pulls now, whatever the queue does. */
+  /** Pulls now, even if the queue works. */
   pull(): void;
-  /** When a pull last ended without an error, by the process's own clock in milliseconds. */
-  readonly turnedAt: number;
+  /** When a pull last ended without an error, by `performance.now()`. */
+  readonly progressAt: number;
   readonly done: Promise<void>;
 }
 
 export function startPulling(context: FeedContext, parts: TurnFeedParts, signal: AbortSignal): PullFeed {
   const { gate, source, run } = parts;
-  let told = false;
-  let turnedAt = performance.now();
-  let ledSeenAt = performance.now();
-  const mayPull = async (isTold: boolean): Promise<boolean> => {
-    if (source === undefined || !source.available || isTold) return true;
-    // A working queue does not help while no process fills it.
-    if (performance.now() - ledSeenAt < leadCheckEveryMs) return false;
-    const led = await hasDispatchLeader(context.db);
-    if (led) ledSeenAt = performance.now();
-    return !led;
+  let isRequested = false;
+  let progressAt = performance.now();
+  let leaderSeenAt = performance.now();
+  const mayPull = async (wasRequested: boolean): Promise<boolean> => {
+    if (source === undefined || !source.available || wasRequested) return true;
+    // If no process leads the dispatch, a working queue stays empty.
+    if (performance.now() - leaderSeenAt < leadCheckEveryMs) return false;
+    const hasLeader = await hasDispatchLeader(context.db);
+    if (hasLeader) leaderSeenAt = performance.now();
+    return !hasLeader;
   };
   const pullAll = async (): Promise<void> => {
     while (!signal.aborted) {
@@ -51,28 +51,28 @@ export function startPulling(context: FeedContext, parts: TurnFeedParts, signal:
     signal,
     log: context.log,
     async runOnce() {
-      // Read first: a request that arrives during this pull is for the next one.
-      const isTold = told;
-      told = false;
+      // Reset the request before the pull: a request that arrives during the pull is for the next one.
+      const wasRequested = isRequested;
+      isRequested = false;
       try {
-        if (await mayPull(isTold)) await pullAll();
+        if (await mayPull(wasRequested)) await pullAll();
       } catch (error) {
-        told ||= isTold;
+        isRequested ||= wasRequested;
         throw error;
       }
-      turnedAt = performance.now();
+      progressAt = performance.now();
     },
   });
   const pull = (): void => {
-    told = true;
+    isRequested = true;
     pulling.nudge();
   };
   const unsubscribe = context.notifier.subscribe("dispatched", undefined, pull);
   void pulling.done.then(unsubscribe);
   return {
     pull,
-    get turnedAt() {
-      return turnedAt;
+    get progressAt() {
+      return progressAt;
     },
     done: pulling.done,
   };

@@ -1,4 +1,4 @@
-// What a board shows for a job that an operator retried.
+// Decides how the queue's board shows a job that an operator retried.
 
 import type { JobRetry } from "@dari/control/operations";
 import type { TurnSettlement } from "@dari/queue";

@@ -7,7 +7,7 @@ import { waitForAbort, createLogger, runMain, serveHealth } from "@dari/runtime"
 import { assembleWorker } from "./assemble.ts";
 import { readWorkerConfig } from "./config.ts";
 
-/** Time to kill, record and remove released turns after their grace period, in milliseconds. */
+/** Time after the grace period to kill and record the turns that still run, in milliseconds. */
 const afterGraceMs = 15_000;
 const program = "node apps/worker/src/main.ts";
 let graceMs: number = limits.shutdownGraceMs;
@@ -41,7 +41,7 @@ await runMain(
     await waitForAbort(signal);
   },
   {
-    // Read when the signal arrives, because the settings are known by then.
+    // A getter, because the settings are not known yet when `runMain` is called.
     get graceMs() {
       return graceMs + afterGraceMs;
     },

@@ -3,6 +3,7 @@
 export interface Stopwatch {
   /** Records the time since the last lap under this name. */
   lap(name: string): void;
+  /** Returns the recorded times by name. Laps with the same name are added up. */
   laps(): Record<string, number>;
 }
 

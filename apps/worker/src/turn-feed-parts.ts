@@ -1,4 +1,4 @@
-// What the two feeds of turns, from the queue and by direct pull, need from their worker.
+// What the worker gives to its two feeds of turns, which fetch jobs from the queue and pull turns from the database.
 
 import type { Claimant, ClaimedTurn } from "@dari/db";
 import type { TurnSettlement, TurnSource, TurnTicket } from "@dari/queue";
@@ -6,9 +6,9 @@ import type { WorkerContext } from "./context.ts";
 import type { Gate } from "./gate.ts";
 
 export interface TurnRun {
-  /** How the turn's job is settled. */
+  /** How to settle the turn's job. */
   readonly settlement: TurnSettlement;
-  /** Resolves when the slot is free for another turn. The job does not wait for that. */
+  /** Resolves when the slot is free for another turn, which can be later than the end of the job. */
   readonly released: Promise<void>;
 }
 

@@ -1,4 +1,5 @@
-// Brings turns to free slots: from the queue while it answers, otherwise by direct pull. Both share one gate.
+// Gets turns for free slots: from the queue while Redis answers, otherwise directly from the database. Both feeds share
+// one gate.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { watchConsumer } from "./consumer-watchdog.ts";
@@ -7,16 +8,16 @@ import { startPulling } from "./pull-feed.ts";
 import type { FeedContext, TurnFeedParts } from "./turn-feed-parts.ts";
 
 export interface TurnFeed {
-  /** Rejects with the reason if turns do not arrive although they could. */
+  /** Rejects with the reason if one of the feeds has made no progress for too long. */
   check(): Promise<void>;
-  /** Fetches nothing more. Running jobs keep their locks. */
+  /** Stops both feeds. Running jobs keep their locks. */
   stop(): Promise<void>;
   /** Closes the queue once no job runs. */
   close(): Promise<void>;
 }
 
 /** A fetch that takes longer than this is stuck: BullMQ blocks for up to ten seconds. */
-const turnedWithinMs = 30_000;
+const fetchedWithinMs = 30_000;
 const pulledWithinMs = 10_000;
 
 export function startTurnFeed(context: FeedContext, parts: TurnFeedParts): TurnFeed {
@@ -29,11 +30,12 @@ export function startTurnFeed(context: FeedContext, parts: TurnFeedParts): TurnF
     source === undefined ? undefined : watchConsumer(context, { ...parts, source, pull: pulling.pull }, signal);
   return {
     check() {
-      const pulledAgoMs = performance.now() - pulling.turnedAt;
-      if (pulledAgoMs > pulledWithinMs) return Promise.reject(new Error("the database was not asked for turns lately"));
+      const pulledAgoMs = performance.now() - pulling.progressAt;
+      if (pulledAgoMs > pulledWithinMs)
+        return Promise.reject(new Error(`no pull of turns has succeeded for ${Math.round(pulledAgoMs)} ms`));
       const isFetching = source?.available === true && gate.free > 0 && fetching !== undefined;
-      if (isFetching && performance.now() - fetching.turnedAt > turnedWithinMs) {
-        return Promise.reject(new Error("no fetch from the queue has come back lately"));
+      if (isFetching && performance.now() - fetching.progressAt > fetchedWithinMs) {
+        return Promise.reject(new Error(`no fetch from the queue has returned for ${fetchedWithinMs} ms`));
       }
       return Promise.resolve();
     },
@@ -43,7 +45,7 @@ export function startTurnFeed(context: FeedContext, parts: TurnFeedParts): TurnF
     },
     async close() {
       await source?.close();
-      // Do not wait longer for a fetch: the closed source delivers nothing.
+      // Wait only briefly for a running fetch: the closed source delivers nothing more.
       await Promise.race([fetching?.done, sleep(1_000, undefined, { ref: false })]);
     },
   };

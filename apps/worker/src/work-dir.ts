@@ -1,4 +1,4 @@
-// The worker's directory on this machine. One process uses it at a time, and clears what a dead one left.
+// The worker's directory on this machine. One process uses it at a time, and removes what a dead process left.
 
 import { mkdir, realpath, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -13,26 +13,31 @@ export interface WorkDir {
   readonly warm: string;
   /** For files that guests are started from; empty at the start. */
   readonly guest: string;
-  /** Workspaces of sessions that had turns here. */
+  /** Cached workspaces of sessions that had turns on this machine. */
   readonly disks: string;
   readonly images: string;
   readonly runtimes: string;
-  /** Which host user belongs to which organization. */
+  /** The list of host users: which one belongs to which organization. */
   readonly users: string;
+  /** Removes temporary files and releases the directory. */
   leave(): Promise<void>;
 }
 
-/** @throws if another worker uses the directory: its caches have one owner. */
+/** Takes the directory for this process. @throws if another worker uses it, because caches have one owner */
 export async function lockWorkDir(dir: string): Promise<WorkDir> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const { uid } = await stat(dir);
   if (process.getuid !== undefined && uid !== process.getuid()) {
-    throw new Error(`${dir} belongs to another user, who could change the agents in it; set DARI_WORK_DIR`);
+    throw new Error(
+      `${dir} belongs to another user, who could change the agents in it; set DARI_WORK_DIR to another directory`,
+    );
   }
   const file = join(dir, "worker.json");
   const owner = takeOwnerFile(file);
   if (owner !== undefined) {
-    throw new Error(`a worker (process ${owner.pid}) uses ${dir} already; give each its own with DARI_WORK_DIR`);
+    throw new Error(
+      `another worker (process ${owner.pid}) uses ${dir}; set DARI_WORK_DIR to another directory for this worker`,
+    );
   }
   const [turns, warm, guest] = [join(dir, "turns"), join(dir, "warm"), join(dir, "guest")];
   // A killed worker leaves its turns' workspaces mounted.

@@ -1,4 +1,4 @@
-// A worker: offers slots, runs turns in them, builds versions, and shuts down without losing a turn.
+// The worker: offers slots, runs turns in its slots, builds versions, and shuts down without losing a turn.
 
 import { announceWorker, removeWorker } from "@dari/control/turns";
 import type { ClaimedTurn } from "@dari/db";
@@ -19,22 +19,25 @@ import type { TurnRun } from "./turn-feed-parts.ts";
 
 export interface Worker {
   readonly running: number;
-  /** Slots that it reports, taken and free. */
+  /** The number of slots that the worker reports, taken and free. */
   readonly offered: number;
-  /** For people: the sandbox and whether it isolates. */
+  /** The sandbox driver, and whether it isolates, as a text for operators. */
   readonly isolation: string;
   readonly missing: readonly MissingCapability[];
-  /** Checks whether turns would arrive and be recorded. One check per part, for readiness probes. */
+  /** Readiness checks, one per part: whether turns can arrive, run and be recorded. */
   readonly checks: HealthChecks;
-  /** Takes nothing more, lets turns end within the grace period, and releases the rest without counting an attempt. */
+  /**
+   * Takes no more turns, and waits for running turns until the grace period is over. Then stops and releases the other
+   * turns, whose attempts do not count.
+   */
   drain(): Promise<void>;
 }
 
 const announceEveryMs = 2_000;
-/** Time for stopped turns to be killed, recorded and removed, in milliseconds. */
+/** Time to kill and record stopped turns, in milliseconds. */
 const stopWithinMs = 10_000;
 
-/** Announcements that may be missed before the dispatcher ignores this worker, in milliseconds. */
+/** If the last announcement is older, the dispatcher ignores this worker. In milliseconds. */
 const announcedWithinMs = 3 * announceEveryMs;
 
 export async function startWorker(context: WorkerContext, source: TurnSource | undefined): Promise<Worker> {
@@ -46,7 +49,7 @@ export async function startWorker(context: WorkerContext, source: TurnSource | u
     renewMs: settings.renewMs,
     log: context.log,
   });
-  const presence = announce(context, gate);
+  const presence = startPresence(context, gate);
   await presence.announced;
   const stopListening = context.notifier.subscribe("cancel", undefined, () => leases.nudge());
   const { workerId, leaseMs } = settings;
@@ -133,7 +136,7 @@ function settlementOf(result: TurnResult | undefined): TurnSettlement {
       return { kind: "failed", reason: result.reason };
     case "retry":
       return { kind: "retry", reason: result.reason, delayMs: result.waitMs };
-    // The session waits for an input. Its answer dispatches it again.
+    // A suspended session is dispatched again once its input is answered.
     case "suspended":
     case "released":
     case undefined:
@@ -141,7 +144,9 @@ function settlementOf(result: TurnResult | undefined): TurnSettlement {
   }
 }
 
-/** Settles the board's job. Rejects only if the platform fails, not for any state of the message or session. */
+/**
+ * Retries a failed job for an operator. Rejects only if the platform fails, whatever state the message or session has.
+ */
 async function retryTicket(context: WorkerContext, ticket: TurnTicket): Promise<TurnSettlement> {
   const retry = await context.retryJob(ticket);
   context.log.info({ org: ticket.organizationId, message: ticket.messageId, ...retry }, "job.retry");
@@ -164,16 +169,16 @@ interface Presence {
   /** Resolves with the first announcement. */
   readonly announced: Promise<void>;
   nudge(): void;
-  /** Rejects if the dispatcher may not know about this worker. */
+  /** Rejects if the last announcement is so old that the dispatcher ignores this worker. */
   check(): Promise<void>;
   stop(): Promise<void>;
 }
 
-function announce(context: WorkerContext, gate: Gate): Presence {
+function startPresence(context: WorkerContext, gate: Gate): Presence {
   const { settings } = context;
   const stopping = new AbortController();
-  let saidAt = performance.now();
-  const say = async (): Promise<void> => {
+  let announcedAt = performance.now();
+  const announceNow = async (): Promise<void> => {
     await announceWorker(context.db, {
       id: settings.workerId,
       pool: settings.pool,
@@ -190,25 +195,25 @@ function announce(context: WorkerContext, gate: Gate): Presence {
         disk: { freeBytes: await freeBytesOf(settings.workDir) },
       },
     });
-    saidAt = performance.now();
+    announcedAt = performance.now();
   };
-  const saying: Loop = loop({
+  const announcing: Loop = loop({
     name: "announce-worker",
     everyMs: announceEveryMs,
     signal: stopping.signal,
     log: context.log,
-    runOnce: say,
+    runOnce: announceNow,
   });
   return {
-    announced: say(),
-    nudge: () => saying.nudge(),
+    announced: announceNow(),
+    nudge: () => announcing.nudge(),
     check() {
-      if (performance.now() - saidAt <= announcedWithinMs) return Promise.resolve();
-      return Promise.reject(new Error("the worker could not announce itself in the database lately"));
+      if (performance.now() - announcedAt <= announcedWithinMs) return Promise.resolve();
+      return Promise.reject(new Error(`the worker has not reported to the database for ${announcedWithinMs} ms`));
     },
     async stop() {
       stopping.abort();
-      await saying.done;
+      await announcing.done;
       await removeWorker(context.db, settings.workerId).catch(() => undefined);
     },
   };

@@ -11,11 +11,12 @@ import type { TextCollector } from "./collect-text.ts";
 import type { LogRecorder } from "./record-logs.ts";
 import type { PreviewSender } from "./send-previews.ts";
 
-/** An attempt whose agent is called, and where its output goes. */
+/** An attempt whose agent is called, and the receivers of the agent's output. */
 export interface AgentCall {
   readonly attempt: RestoredAttempt;
   readonly logs: LogRecorder;
   readonly previews: PreviewSender;
+  /** Collects the agent's text. */
   readonly said: TextCollector;
 }
 
@@ -25,7 +26,7 @@ export function callAgent(
   o: {
     /** Resolves when the turn's files are mounted. */
     readonly filesMounted: Promise<void>;
-    /** Whether the guest should wait for another turn afterwards. */
+    /** Whether the guest should wait for another turn after this one. */
     readonly canRest: boolean;
     /** Called when the attempt is counted, just before the agent is called. */
     onCall(): void;
@@ -53,7 +54,7 @@ export function callAgent(
   });
 }
 
-/** Returns what records the agent's events and shows its text. */
+/** Returns the handler of the guest's frames: it records the agent's events and collects its text. */
 function frameRecorder({ attempt, said, previews }: AgentCall): RunTurnOptions["onFrame"] {
   const { context, turn, lease } = attempt;
   let events = 0;
@@ -61,7 +62,7 @@ function frameRecorder({ attempt, said, previews }: AgentCall): RunTurnOptions["
     if (frame.t === "delta") return said.add(frame.text);
     events += 1;
     const event = { number: events, name: turn.scrubber.text(frame.name), data: turn.scrubber.json(frame.data) };
-    // Text from before the event is shown before it.
+    // Show the text that the agent wrote before the event, so that viewers get both in order.
     previews.flush();
     const record = () => recordAgentEvent(context.db, turn, event);
     if (!(await retryThroughOutage(context, record, lease.signal))) {

@@ -1,5 +1,5 @@
-// What a turn's agent can connect to: allowed by this worker, the platform's operators, the organization, the agent's
-// dari.yml, and the session.
+// Combines the network rules of a turn: of this worker, the platform's operators, the organization, the agent's
+// dari.yml and the session. All must allow a host.
 
 import type { Turn } from "@dari/control/turns";
 import type { EgressSetting } from "@dari/domain";
@@ -7,9 +7,9 @@ import { egressHosts, type EgressBound, type EgressPolicy } from "@dari/network"
 import type { EgressOptions } from "@dari/sandbox";
 
 const advice = {
-  platform: "ask the platform's operators for it (DARI_EGRESS_ALLOW)",
-  operator: "the platform's operators do not let this organization reach it; ask them for it",
-  organization: "the organization does not allow it; an admin changes that with `dari egress set`",
+  platform: "ask the platform's operators to allow it (DARI_EGRESS_ALLOW)",
+  operator: "the platform's operators do not allow it for this organization; ask them to allow it",
+  organization: "the organization does not allow it; an admin can allow it with `dari egress set`",
   session: "the session was created with internet_access: false; create a session without it",
   manifest: "the agent's dari.yml does not name it under `egress`; add it there and deploy again",
 } as const;

@@ -1,14 +1,14 @@
-// Shows a turn the files of its agent's bundle that SDKs read from the working directory.
+// Copies the files of an agent's bundle that SDKs read from the working directory into the turn's workspace.
 
 import { listSdkFiles, sdkLeftovers, type ImageCache, type SdkFile } from "@dari/builder";
 import { lendFiles, type LentFiles } from "@dari/workspace";
 import type { WorkerContext } from "../context.ts";
 
 const imagesMax = 1_000;
-/** Files of unpacked images by their directories. Cached, because an image never changes. */
+/** The files of each unpacked image, by its directory. An image never changes, so the list is cached. */
 const listed = new WeakMap<ImageCache, Map<string, Promise<readonly SdkFile[]>>>();
 
-/** Copies them into the turn's directory. `removeLentFiles` removes them. */
+/** Copies the files into the turn's directory. `removeLentFiles` removes them again. */
 export async function lendBundleFiles(
   { images, workspaces }: Pick<WorkerContext, "images" | "workspaces">,
   organizationId: string,

@@ -1,5 +1,5 @@
-// Logs for a failed turn which variables of dari.yml have an address that agents cannot reach. Programs that an agent
-// starts rarely say which address refused them.
+// If a turn failed, logs which variables of dari.yml contain an address that agents cannot reach. Programs that an
+// agent starts rarely report which address refused their connection.
 
 import { isIP } from "node:net";
 import type { Turn } from "@dari/control/turns";
@@ -10,7 +10,7 @@ import type { LogRecorder } from "./record-logs.ts";
 
 const valueCharsMax = 2_048;
 
-/** `said`: the end of the agent's stderr, which may already name its own connections. */
+/** `said`: the end of the agent's stderr. Addresses that it already reports as refused are not logged again. */
 export function logUnreachableHosts(
   { settings, guarantees }: Pick<WorkerContext, "settings" | "guarantees">,
   turn: Pick<Turn, "egress" | "manifest">,
@@ -25,9 +25,9 @@ export function logUnreachableHosts(
     const { host, port } = target;
     const decision = decideEgress(policy, host, port);
     if (decision.allowed && decision.exact) continue;
-    const own = host === "127.0.0.1" ? "in a sandbox that is the sandbox itself" : "it is a private address";
-    const opened = `operators open it to agents with DARI_EGRESS_ALLOW=${host}:${port}`;
-    logs.add("platform", `egress: ${name} names ${host}:${port}: ${own}; ${opened}\n`);
+    const reason = host === "127.0.0.1" ? "in a sandbox, this is the sandbox itself" : "this is a private address";
+    const remedy = `an operator can allow it with DARI_EGRESS_ALLOW=${host}:${port}`;
+    logs.add("platform", `egress: ${name} names ${host}:${port}: ${reason}; ${remedy}\n`);
   }
 }
 

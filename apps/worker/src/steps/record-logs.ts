@@ -1,4 +1,5 @@
-// Writes a turn's output to its attempt's log, in batches, fenced by its claim.
+// Writes a turn's output to the log of its attempt, in batches. The database refuses a batch if the claim was
+// superseded.
 
 import { limits } from "@dari/domain";
 import { recordLogs } from "@dari/control/turns";
@@ -9,10 +10,11 @@ export interface LogRecorder {
   add(stream: LogLine["stream"], text: string): void;
   /** Adds a line about a connection that was refused or failed. */
   addLostConnection(line: string): void;
-  /** Returns the first distinct lines of these, at most `limits.outputNotesConnections`. */
+  /** Returns the first distinct lines that were added, at most `limits.outputNotesConnections`. */
   lostConnections(): readonly string[];
-  /** Resolves when everything so far is written, or cannot be written. */
+  /** Resolves when everything that was added is written, or writing it has failed. */
   flush(): Promise<void>;
+  /** Stops the periodic writes. */
   stop(): void;
 }
 

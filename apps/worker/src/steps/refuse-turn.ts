@@ -1,4 +1,5 @@
-// Turns that end before their agent is started: credentials that are missing, too large, or cannot be kept secret here.
+// Ends turns before their agent is started: if credentials are missing or too large, or if this worker cannot keep a
+// credential out of the sandbox.
 
 import type { Turn } from "@dari/control/turns";
 import type { FinishInput } from "@dari/db";
@@ -15,20 +16,19 @@ export function refuseTurn(
     return refuse(`no value for ${missingSecrets.join(", ")}; add it with \`dari credentials add <name>\``);
   }
   if (secretBytes > limits.turnSecretBytes) {
-    const reason = `the secrets of a turn have at most ${limits.turnSecretBytes} bytes together, not ${secretBytes}`;
-    return refuse(`${reason}; give large ones as files`);
+    const reason = `the secrets of this turn have ${secretBytes} bytes; the limit is ${limits.turnSecretBytes} bytes`;
+    return refuse(`${reason}; pass large values as files`);
   }
-  // Only the proxy inserts the values, and agents without their own network bypass it.
+  // Only the proxy inserts the values, and without a network of its own an agent bypasses the proxy.
   if (keptSecrets.length > 0 && guarantees.network !== "enforced") {
     const names = keptSecrets.map(({ name }) => name).join(", ");
-    const needed = "a sandbox with its own network";
-    const reason = `${names}: kept for single hosts, which needs ${needed}, not ${driver.name}`;
-    return refuse(`${reason}; or give agents the value (--no-hosts)`);
+    const reason = `the driver ${driver.name} of this worker cannot keep ${names} out of the sandbox`;
+    return refuse(`${reason}; use an isolating driver, or give agents the value (--no-hosts)`);
   }
   const keptHosts = new Set(keptSecrets.flatMap(({ hosts }) => hosts)).size;
   if (keptHosts > limits.turnKeptHostsMax) {
-    const most = `at most ${limits.turnKeptHostsMax} hosts together, not ${keptHosts}`;
-    return refuse(`the kept credentials of a turn have ${most}; name those below one as *.example.com`);
+    const count = `the kept credentials of this turn have ${keptHosts} hosts together`;
+    return refuse(`${count}; the limit is ${limits.turnKeptHostsMax} hosts; combine hosts as *.example.com`);
   }
   return cancelRequested ? { ending: "cancelled" } : undefined;
 }

@@ -1,4 +1,4 @@
-// Runs a turn's agent in a sandbox: one of the pool, or a new one.
+// Runs a turn's agent in a sandbox of the pool, or in a new sandbox.
 
 import { retryThroughOutage } from "@dari/control/context";
 import { countAttempt } from "@dari/control/turns";
@@ -36,7 +36,10 @@ export type AgentEnding =
   /** Cancelled, superseded or released: the lease's signal says which. `said`: the agent's output so far. */
   | { readonly kind: "stopped"; readonly said: readonly OutputPart[]; readonly usage?: Usage };
 
-/** When it returns, no process of the agent runs: it is dead, or stopped without access to the turn's files. */
+/**
+ * Runs the agent. When it returns, no process of the agent runs: each one is dead, or stopped without access to the
+ * turn's files.
+ */
 export async function runAgent(attempt: RestoredAttempt, imageDir: string): Promise<AgentEnding> {
   const { context, turn, lease } = attempt;
   if (lease.signal.aborted) return { kind: "stopped", said: [] };
@@ -45,11 +48,11 @@ export async function runAgent(attempt: RestoredAttempt, imageDir: string): Prom
   const said = createTextCollector(turn.scrubber.stream(), (text) => previews.delta(text));
   const call: AgentCall = { attempt, logs, previews, said };
   try {
-    const run = await runSomewhere(call, imageDir);
+    const run = await runInAnySandbox(call, imageDir);
     said.end();
     return endingOf(call, run);
   } finally {
-    // Nothing of an attempt is shown after its end is recorded.
+    // Flush now: no preview of an attempt may be shown after its end is recorded.
     previews.flush();
     logs.stop();
     await logs.flush();
@@ -62,22 +65,22 @@ interface RunResult {
   readonly exceeded: Exceeded | undefined;
   /** False if the agent failed before it was called. */
   readonly isLoaded: boolean;
-  /** Whether the sandbox is alive and at rest, for the session's next turn. */
+  /** Whether the sandbox is kept for the session's next turn, with its processes stopped. */
   readonly isResting: boolean;
 }
 
-async function runSomewhere(call: AgentCall, imageDir: string): Promise<RunResult> {
+async function runInAnySandbox(call: AgentCall, imageDir: string): Promise<RunResult> {
   const { attempt } = call;
   const { context, turn } = attempt;
   const { pool } = context;
-  if (pool === undefined) return await runInOwn(call, imageDir);
+  if (pool === undefined) return await runInNewSandbox(call, imageDir);
   const recipe = agentRecipe(context, turn);
   const serving = await pool.beginTurn(recipe, attempt.lease.signal);
   let isPreloadable = true;
   try {
-    const pooled = serving && (await runInPooled(call, serving, recipe.session !== undefined));
-    // The failure may come from preloading, so the agent is started again for this turn alone.
-    const run = pooled ?? (await runInOwn(call, imageDir));
+    const pooled = serving && (await runInPooledSandbox(call, serving, recipe.session !== undefined));
+    // The failure may come from preloading, so start the agent again in a new sandbox.
+    const run = pooled ?? (await runInNewSandbox(call, imageDir));
     isPreloadable = run.isLoaded && (serving === undefined) === (pooled === undefined);
     if (pooled?.isResting === true) attempt.kept = pool.keep(serving!, turn);
     return run;
@@ -86,11 +89,11 @@ async function runSomewhere(call: AgentCall, imageDir: string): Promise<RunResul
   }
 }
 
-async function runInOwn(call: AgentCall, imageDir: string): Promise<RunResult> {
+async function runInNewSandbox(call: AgentCall, imageDir: string): Promise<RunResult> {
   const { context, turn, turnDir } = call.attempt;
   const onConnection = logEgress(context, turn, call.logs);
   const sandbox = await startAgent(context, turn, { imageDir, slotDir: turnDir, onConnection });
-  const run = await runIn(call, {
+  const run = await runInSandbox(call, {
     sandbox,
     isAgentLoaded: false,
     canRest: false,
@@ -102,7 +105,7 @@ async function runInOwn(call: AgentCall, imageDir: string): Promise<RunResult> {
 }
 
 /** Resolves to undefined if the agent failed before it was called. */
-async function runInPooled(
+async function runInPooledSandbox(
   call: AgentCall,
   { pooled, started }: ServingSandbox,
   servesSession: boolean,
@@ -118,7 +121,7 @@ async function runInPooled(
   async function mountFiles(): Promise<void> {
     // A directory that is mounted before the guest runs cannot be unmounted at the end of the turn.
     const isRunning = !canRest || (await waitForGuest(sandbox.channel, signal));
-    // A stopped turn does not wait for an agent that loads slowly.
+    // If the turn was stopped, do not wait for an agent that loads slowly.
     if (signal.aborted) return;
     if (!isRunning) throw new MountError("the guest does not run");
     await sandbox.claim(turnDir).catch((cause: unknown) => {
@@ -128,7 +131,7 @@ async function runInPooled(
   }
   try {
     const { isAgentLoaded, end } = pooled;
-    const run = await runIn(call, { sandbox, isAgentLoaded, canRest, mountFiles, end });
+    const run = await runInSandbox(call, { sandbox, isAgentLoaded, canRest, mountFiles, end });
     if (run.isLoaded) return run;
   } catch (error) {
     if (!(error instanceof MountError)) throw error;
@@ -142,19 +145,19 @@ class MountError extends Error {
   override readonly name = "MountError";
 }
 
-/** A started sandbox, as a turn uses it. */
+/** A started sandbox, and what a turn does with it. */
 interface RunningSandbox {
   readonly sandbox: Sandbox;
-  /** Whether the agent loads without the turn's files. Otherwise they are mounted before it loads. */
+  /** Whether the agent loads without the turn's files. Otherwise the files are mounted before the agent loads. */
   readonly isAgentLoaded: boolean;
-  /** Whether it may be kept for the session's next turn. */
+  /** Whether the sandbox may be kept for the session's next turn. */
   readonly canRest: boolean;
   mountFiles(): Promise<void>;
-  /** Resolves when all its processes are dead. */
+  /** Ends the sandbox. Resolves when all its processes are dead. */
   end(): Promise<void>;
 }
 
-async function runIn(call: AgentCall, running: RunningSandbox): Promise<RunResult> {
+async function runInSandbox(call: AgentCall, running: RunningSandbox): Promise<RunResult> {
   const { logs, previews, attempt } = call;
   const { context, turn, watch } = attempt;
   const { sandbox } = running;
@@ -173,7 +176,7 @@ async function runIn(call: AgentCall, running: RunningSandbox): Promise<RunResul
   let isResting = false;
   const filesMounted = running.mountFiles();
   try {
-    // The guest reads its turn while the files are being mounted. The agent is called once they are mounted.
+    // The guest reads its turn while the files are being mounted. The agent is called once the files are mounted.
     if (running.isAgentLoaded) filesMounted.catch(() => {});
     else await filesMounted;
     ending = await callAgent(call, sandbox, {
@@ -185,7 +188,7 @@ async function runIn(call: AgentCall, running: RunningSandbox): Promise<RunResul
   } finally {
     await filesMounted.catch(() => {});
     watch.lap("agent_ms");
-    isResting = running.canRest && ending?.kind === "completed" && (await bringToRest(call, sandbox, ending.kept));
+    isResting = running.canRest && ending?.kind === "completed" && (await tryToRest(call, sandbox, ending.kept));
     if (!isResting) await running.end();
     watch.lap("kill_ms");
   }
@@ -195,18 +198,18 @@ async function runIn(call: AgentCall, running: RunningSandbox): Promise<RunResul
   return { ending, isLoaded, isResting, exceeded: (await sandbox.collect()).exceeded };
 }
 
-/** If the sandbox cannot be kept, tells the agent's author why. */
-async function bringToRest({ logs }: AgentCall, sandbox: Sandbox, kept?: number): Promise<boolean> {
+/** Stops the sandbox for the session's next turn. If that is not possible, writes the reason to the attempt's log. */
+async function tryToRest({ logs }: AgentCall, sandbox: Sandbox, kept?: number): Promise<boolean> {
   const why = await sandbox.rest!(kept).catch((error: unknown) => String(error));
-  if (why !== undefined) logs.add("platform", `this process does not serve the session's next turn: ${why}\n`);
+  if (why !== undefined) logs.add("platform", `this process is not kept for the session's next turn: ${why}\n`);
   return why === undefined;
 }
 
-/** Code that fails while it loads is the agent's failure, and counts as an attempt. */
+/** Counts the attempt if the agent failed while it loaded: that is a failure of the agent's code. */
 async function countFailedLoad({ attempt }: AgentCall, ending: TurnEnding): Promise<void> {
   const { context, turn, lease } = attempt;
   if (ending.kind !== "failed" || ending.failure.code === "internal_error") return;
-  // An attempt that was counted at the call is not counted again.
+  // The database does not count an attempt again that was counted at the call.
   await retryThroughOutage(context, () => countAttempt(context.db, turn), lease.signal);
 }
 

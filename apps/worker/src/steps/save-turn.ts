@@ -12,24 +12,24 @@ import { toFailureEnding, toStopEnding } from "../endings.ts";
 import type { AgentEnding } from "./run-agent.ts";
 import { renderIgnoredFile } from "./scrub-turn.ts";
 
-/** Maximum number of paths in the log. */
+/** Maximum number of ignored paths that are written to the attempt's log. */
 const ignoredShownMax = 100;
 
-/** Returns what is recorded of the turn. */
+/** Saves the workspace, and returns how the turn ends. */
 export async function saveTurn(attempt: RestoredAttempt, ending: AgentEnding): Promise<FinishInput> {
   if (ending.kind === "stopped") return { ...stopped(attempt), ...usageOf(ending, ending.said) };
   const saving = save(attempt);
   if (ending.kind === "failed") return await fail(attempt, ending, ending.failure, saving);
   const refused = ending.kind === "suspended" ? checkAskedInput(attempt.turn, ending.asked) : undefined;
   if (refused !== undefined) return await fail(attempt, ending, refused, saving);
-  const saved = await Promise.race([saving, rejectOnAbort(attempt.lease.signal)]);
-  // If the turn stops first, no one waits for the save, and no row refers to its object.
+  const saved = await Promise.race([saving, resolveOnAbort(attempt.lease.signal)]);
+  // If the turn was stopped, nothing waits for the save any more, and no row refers to the saved object.
   saving.catch(() => undefined);
   attempt.watch.lap("save_ms");
   if (saved === undefined) return { ...stopped(attempt), ...usageOf(ending) };
   await logIgnored(attempt, saved);
   if (ending.kind === "suspended") {
-    makeHead(attempt, saved);
+    prepareNextTurn(attempt, saved);
     const asked = { ...ending.asked, placed: attempt.opened.placed };
     return { ending: "suspended", asked, snapshot: saved.snapshot, ...usageOf(ending) };
   }
@@ -38,7 +38,7 @@ export async function saveTurn(attempt: RestoredAttempt, ending: AgentEnding): P
     const reason = failure("invalid_output", `the result names ${missing.path}, which is not a file of the workspace`);
     return { ...toFailureEnding(attempt.context, attempt.turn, reason), snapshot: saved.snapshot, ...usageOf(ending) };
   }
-  makeHead(attempt, saved);
+  prepareNextTurn(attempt, saved);
   return {
     ending: "completed",
     output: { parts: ending.parts, usage: ending.usage, ...notesOf(ending, saved) },
@@ -52,7 +52,7 @@ async function save({ context, turn, opened, lease, lent }: RestoredAttempt): Pr
   return saveWorkspace({ ...context.workspaces, log: context.log }, turn, opened, lease.signal);
 }
 
-/** Saves a failed attempt's files as a side snapshot. If that fails as well, only the first failure is recorded. */
+/** Waits for the side snapshot of a failed attempt. If saving fails as well, only the first failure is recorded. */
 async function fail(
   { context, turn }: RestoredAttempt,
   ending: AgentEnding,
@@ -66,15 +66,15 @@ async function fail(
   return { ...toFailureEnding(context, turn, cause), snapshot: side?.snapshot, ...usageOf(ending) };
 }
 
-/** Prepares the session's next turn on this worker, which starts from the snapshot. */
-function makeHead(attempt: RestoredAttempt, saved: SavedWorkspace): void {
+/** Prepares this worker for the session's next turn, which starts from this snapshot. */
+function prepareNextTurn(attempt: RestoredAttempt, saved: SavedWorkspace): void {
   const { tree, snapshot } = saved;
   attempt.saved = saved;
   attempt.opened.disk.announce(tree);
   attempt.context.workspaces.trees.remember(snapshot.id, { tree, deltaDepth: snapshot.deltaDepth });
 }
 
-/** Returns what may explain an answer without content. */
+/** Returns notes that explain an answer without content. */
 function notesOf(
   { parts, lostConnections }: Extract<AgentEnding, { kind: "completed" }>,
   { filesChanged }: SavedWorkspace,
@@ -84,7 +84,7 @@ function notesOf(
   return { notes: ["the agent answered without text and changed no file", ...lostConnections] };
 }
 
-/** Returns what the attempt used. An attempt without an answer is charged as well. */
+/** Returns the attempt's usage, which also counts if the attempt has no answer. */
 function usageOf({ usage }: Pick<AgentEnding, "usage">, said?: readonly OutputPart[]): Pick<FinishInput, "output"> {
   return usage === undefined && said === undefined ? {} : { output: { parts: said ?? [], usage } };
 }
@@ -93,10 +93,10 @@ function stopped({ context, turn, lease }: RestoredAttempt): FinishInput {
   return toStopEnding(context, turn, lease) ?? { ending: "released" };
 }
 
-/** Tells the agent's author what is not saved: names that are not UTF-8, sockets, devices. */
+/** Writes to the attempt's log which files were not saved: names that are not UTF-8, sockets, devices. */
 async function logIgnored({ context, turn, lease }: RestoredAttempt, { ignored }: SavedWorkspace): Promise<void> {
   const lines = ignored.slice(0, ignoredShownMax).map((one, index) => ({
-    // After everything that the turn itself has written.
+    // A number after all lines that the turn itself has written.
     sequenceNumber: 1_000_000_000 + index,
     stream: "platform" as const,
     text: renderIgnoredFile(turn.scrubber, one),
@@ -104,7 +104,7 @@ async function logIgnored({ context, turn, lease }: RestoredAttempt, { ignored }
   await retryThroughOutage(context, () => recordLogs(context.db, turn, lines), lease.signal);
 }
 
-function rejectOnAbort(signal: AbortSignal): Promise<undefined> {
+function resolveOnAbort(signal: AbortSignal): Promise<undefined> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve(undefined);
     else signal.addEventListener("abort", () => resolve(undefined), { once: true });

@@ -1,4 +1,4 @@
-// Removes a turn's secrets from what is recorded of its end, and from what this worker logs.
+// Removes a turn's secrets from the recorded end of the turn, and from this worker's log lines.
 
 import type { FinishInput, InputAsked } from "@dari/db";
 import type { SavedWorkspace } from "@dari/control/storage";
@@ -6,7 +6,7 @@ import { failure, limits, type Scrubber } from "@dari/domain";
 import type { OutputPart, TurnEnding } from "@dari/harness";
 import { redactFields, type LogMethod, type Logger } from "@dari/runtime";
 
-/** A guest's error is cut at these lengths, possibly within a secret. In UTF-16 units. */
+/** The guest cuts messages and stacks of errors at these lengths, possibly within a secret. In UTF-16 units. */
 const messageUnits = 8_000;
 const stackUnits = 32_000;
 
@@ -28,7 +28,7 @@ export function scrubEnding(scrubber: Scrubber, input: FinishInput): FinishInput
   };
 }
 
-/** Its key contains no secret: such a key is refused. */
+/** Scrubs schema and prompt. The key contains no secret, because `checkAskedInput` refuses such keys. */
 function scrubAsked(scrubber: Scrubber, asked: InputAsked): InputAsked {
   return {
     ...asked,
@@ -37,7 +37,7 @@ function scrubAsked(scrubber: Scrubber, asked: InputAsked): InputAsked {
   };
 }
 
-/** The stack is written to the attempt's log before the end is recorded. */
+/** Scrubs an error's stack, which is written to the attempt's log before the turn's end is recorded. */
 export function scrubStack(scrubber: Scrubber, ending: TurnEnding): TurnEnding {
   if (ending.kind !== "failed" || ending.stack === undefined) return ending;
   return { ...ending, stack: scrubber.text(ending.stack, { isCut: ending.stack.length >= stackUnits }) };
@@ -54,7 +54,7 @@ export function createScrubbedLogger(target: Logger, scrubber: Scrubber): Logger
     (level: "debug" | "info" | "warn" | "error"): LogMethod =>
     (first: object | string, message?: string) => {
       if (typeof first === "string") target[level](scrubber.text(first));
-      // Errors are rendered first, with their causes.
+      // `redactFields` renders errors with their causes, so that these are scrubbed too.
       else target[level](scrubber.json(redactFields(first)) as object, scrubber.text(message ?? ""));
     };
   return {

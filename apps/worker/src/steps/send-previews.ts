@@ -1,12 +1,14 @@
-// Sends a running turn's text and logs to viewers of its session. Nothing depends on it.
+// Sends a running turn's text and logs to viewers of its session. Previews can be lost: the result does not depend on
+// them.
 
 import type { Previews } from "@dari/domain";
 
 export interface PreviewSender {
-  /** Text of the answer, in order. */
+  /** Adds text of the answer, in order. */
   delta(text: string): void;
+  /** Adds output of the agent. */
   log(stream: "stdout" | "stderr", text: string): void;
-  /** Sends what waits. Later text waits for the next flush. */
+  /** Sends all waiting text now. */
   flush(): void;
 }
 
@@ -16,7 +18,7 @@ const flushEveryMs = 40;
 const pieceUnits = 1_200;
 /** Maximum number of pieces per flush. More are dropped, so that a flood does not delay the previews of others. */
 const piecesPerFlushMax = 100;
-/** Log text of one attempt that is shown live. The attempt's log has everything that is stored. */
+/** Maximum length of an attempt's output in previews, in UTF-16 units. The attempt's log can contain more. */
 const logUnitsMax = 256 * 1024;
 
 export function startPreviewSender(
@@ -68,7 +70,7 @@ export function startPreviewSender(
   };
 }
 
-/** Cut between characters, never inside a surrogate pair. */
+/** Cuts text into pieces between characters, never inside a surrogate pair. */
 function* piecesOf(text: string): Generator<{ piece: string; start: number }> {
   for (let start = 0; start < text.length;) {
     let end = Math.min(text.length, start + pieceUnits);
