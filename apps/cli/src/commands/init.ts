@@ -57,5 +57,7 @@ async function refuseExisting(root: string, paths: readonly string[]): Promise<v
     );
     if (exists) existing.push(join(root, path));
   }
-  if (existing.length > 0) throw invalid(`already there: ${existing.join(", ")}; nothing was written`);
+  if (existing.length === 0) return;
+  const found = `${existing.join(", ")} ${existing.length === 1 ? "exists" : "exist"} already`;
+  throw invalid(`${found}; nothing was written; name another directory, or remove what exists`);
 }
