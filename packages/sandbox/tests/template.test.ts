@@ -94,8 +94,8 @@ const refused: [title: string, code: string, why: string][] = [
     "starts processes",
   ],
   ["a filter of its own", ownFilter, "filters of system calls"],
-  ["an end", "told = lambda: os._exit(0)", "the program has ended"],
-  ["a death", "told = lambda: os.abort()", "the program has ended"],
+  ["an end", "told = lambda: os._exit(0)", "has ended"],
+  ["a death", "told = lambda: os.abort()", "has ended"],
   ["no fork", "told = lambda: os.read(3, 1)", "the program did not fork within 5000 ms"],
 ];
 
