@@ -4,6 +4,8 @@ import { builds } from "@dari/db";
 import { createTestAgent, createTestVersion, finishTestBuild } from "@dari/testkit";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { startTestApi, type TestApi, type TestReply } from "./api-fixture.ts";
+import { agentBundle } from "./bundle.ts";
+import { bring } from "./publish.ts";
 
 let api: TestApi;
 beforeAll(async () => {
@@ -40,6 +42,20 @@ test("builds that finish at the same time leave the newest version active", asyn
     await Promise.all(versions.map((version) => finishTestBuild(api.db, version, "ready")));
     expect(await activeOf(agentId)).toBe(versions[2]);
   }
+});
+
+test("a version that was published with activate: false becomes active only by request", async () => {
+  const { agentId, versionId: first } = await createTestAgent(api.db, api.org.organizationId);
+  const { id } = await bring(api, agentBundle());
+  const body = { source_snapshot_id: id, activate: false };
+  const published = await api.call("POST", `/v1/agents/${agentId}/versions`, { body });
+  const versionId = String(published.json["version_id"]);
+  await finishTestBuild(api.db, versionId, "ready");
+  expect(await activeOf(agentId)).toBe(first);
+  const session = await api.call("POST", `/v1/agents/${agentId}/sessions`, { body: { version_id: versionId } });
+  expect([session.status, session.json["version_id"]]).toEqual([201, versionId]);
+  await activate(agentId, versionId);
+  expect(await activeOf(agentId)).toBe(versionId);
 });
 
 test("a failed build leaves the former version active and cannot be activated", async () => {

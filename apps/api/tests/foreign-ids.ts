@@ -115,7 +115,7 @@ export const elsewhere: Partial<Record<RouteName, (ids: Ids) => { readonly body?
     sendAgentMessage: (ids) => ({ body: { ...eventWithFile(ids), session: { version_id: ids["version_id"] } } }),
     retryMessage: (ids) => ({ body: { fork: true, version_id: ids["version_id"] } }),
     putBudget: (ids) => ({ body: { period: "day", max_turns: 1, agent_id: ids["agent_id"] } }),
-    forkSession: (ids) => ({ body: { message_id: ids["message_id"] } }),
+    forkSession: (ids) => ({ body: { message_id: ids["message_id"], version_id: ids["version_id"] } }),
     rollBackSession: (ids) => ({ body: { message_id: ids["message_id"] } }),
     importSession: (ids) => ({ query: `?agent_id=${ids["agent_id"]}` }),
     listAgentSessions: (ids) => ({ query: `?after=${ids["session_id"]}` }),

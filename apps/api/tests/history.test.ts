@@ -96,6 +96,19 @@ test("a fork outlives the session that it comes from", async () => {
   expect((await fork()).status).toBe(404);
 });
 
+test("a fork can continue on another version that is ready", async () => {
+  const message = await run({ "a.txt": "one" });
+  const next = await createTestVersion(api.db, api.org.organizationId, agentId, { manifest: oneAttempt });
+  const forked = await fork({ version_id: next.versionId });
+  const from = { session_id: sessionId, message_id: message };
+  expect(forked.json).toMatchObject({ version_id: next.versionId, forked_from: from });
+  expect(await pathsOf(String(forked.json["id"]))).toEqual(["/a.txt"]);
+  const building = await createTestVersion(api.db, api.org.organizationId, agentId, { state: "building" });
+  expect((await fork({ version_id: building.versionId })).status).toBe(409);
+  const other = await createTestAgent(api.db, api.org.organizationId);
+  expect((await fork({ version_id: other.versionId })).status).toBe(409);
+});
+
 test("a repeated fork with one key makes one session", async () => {
   await run();
   const headers = { "idempotency-key": newId("message") };

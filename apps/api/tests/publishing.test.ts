@@ -147,7 +147,7 @@ describe("a hostile bundle", () => {
 
 describe("an agent", () => {
   test("is created from a ready bundle, under both names", async () => {
-    const { id } = await bring(api, agentBundle());
+    const { id } = await bring(api, agentBundle(manifestText.replace("support-agent", "first-agent")));
     const created = await api.call("POST", "/v1/agents", { body: { source_snapshot_id: id } });
     expect(created.status).toBe(201);
     expect(validate(routes.createAgent.reply, created.json)).toEqual([]);
@@ -156,7 +156,7 @@ describe("an agent", () => {
     expect(deploymentId).toBe(agentId.replace("agt_", "dep_"));
     expect(created.json).toMatchObject({
       agent_id: agentId,
-      name: "support-agent",
+      name: "first-agent",
       active_version_id: null,
       version_status: "building",
     });

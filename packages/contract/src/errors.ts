@@ -36,6 +36,13 @@ export const errorKinds: Readonly<Record<AppErrorCode, ErrorKind>> = {
     title: "Conflict with the current state",
     whatToDo: "Read the resource again; `detail` says what the conflict is.",
   },
+  agent_name_taken: {
+    status: 409,
+    title: "Another agent has this name",
+    whatToDo:
+      "Publish a version of the agent that `detail` names, or choose another name. `on_name_conflict` decides it in " +
+      "the same request.",
+  },
   precondition_failed: {
     status: 412,
     title: "The file does not match the request's condition",

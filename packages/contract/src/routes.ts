@@ -17,7 +17,7 @@ import { sessionRoutes } from "./routes/sessions.ts";
 import { streamRoutes } from "./routes/streams.ts";
 import { usageRoutes } from "./routes/usage.ts";
 import { webhookRoutes } from "./routes/webhooks.ts";
-import { idInput, integerText } from "./schemas/common.ts";
+import { agentInput, idInput, integerText } from "./schemas/common.ts";
 import { credentialName } from "./schemas/organizations.ts";
 
 export const routes = {
@@ -61,14 +61,14 @@ export function routePaths(route: Route): string[] {
 }
 
 /** `sourceSnapshot` → "Id of the source snapshot." */
-function idOf(kind: IdKind, alternatives: readonly string[] = []): TSchema {
+function idOf(kind: Exclude<IdKind, "agent">): TSchema {
   const noun = kind.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`).replace("api ", "API ");
-  return Type.String({ ...idInput(kind, alternatives), description: `Id of the ${noun}.` });
+  return Type.String({ ...idInput(kind), description: `Id of the ${noun}.` });
 }
 
 /** The schema of each path parameter. An id of the wrong kind is refused before it is looked up. */
 const pathParameters: Readonly<Record<string, TSchema>> = {
-  agent_id: idOf("agent", ["dep"]),
+  agent_id: agentInput,
   api_key_id: idOf("apiKey"),
   budget_id: idOf("budget"),
   attempt_number: integerText(1, 1_000_000, "Number of the attempt, as the message's record counts them."),

@@ -174,11 +174,8 @@ const rows: Row[] = [
   [
     "a mixed-up path",
     pathSchema(routes.getVersion),
-    { agent_id: "sess_1", version_id: "agt_1" },
-    [
-      "agent_id: expected an id that starts with 'agt_' or 'dep_'",
-      "version_id: expected an id that starts with 'ver_'",
-    ],
+    { agent_id: "x".repeat(201), version_id: "agt_1" },
+    ["agent_id: expected at most 200 characters", "version_id: expected an id that starts with 'ver_'"],
   ],
   ["the current organization", pathSchema(routes.listMembers), { organization_id: "current" }, []],
 ];

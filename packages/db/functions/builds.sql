@@ -39,7 +39,8 @@ begin
   if not found then return false; end if;
   if v.state = 'ready' then
     -- Only forward, and only if nobody has chosen a version since this one was published.
-    update agents a set active_version_id = v.id where a.id = v.agent_id and v.number > a.activation_floor
+    update agents a set active_version_id = v.id
+      where a.id = v.agent_id and v.activates_itself and v.number > a.activation_floor
       and (a.active_version_id is null
         or v.number > (select x.number from versions x where x.id = a.active_version_id));
   end if;

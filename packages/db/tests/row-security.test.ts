@@ -114,7 +114,7 @@ describe("a statement of an organization's call", () => {
     const db = database.db.forOrganization(own);
     for (let i = 0; i < 12; i++) {
       const listed = await agents.listAgents(db, own, { limit: 10 });
-      expect(listed?.rows.map((row) => row.name)).toEqual(["test-agent", "test-agent"]);
+      expect(listed?.rows.map((row) => row.name)).toEqual(["test-agent-2", "test-agent"]);
     }
   });
 

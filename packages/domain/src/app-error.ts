@@ -6,6 +6,7 @@ export const appErrorCodes = [
   "not_found",
   "invalid",
   "conflict",
+  "agent_name_taken",
   "precondition_failed",
   "session_busy",
   "idempotency_key_reused",

@@ -1,5 +1,6 @@
 // The vocabulary and the rules of the platform. Imports no other package of this repository.
 
+export { agentNameExpected, agentNamePattern, isAgentName, looksLikeAgentId } from "./agent-name.ts";
 export { AppError, appErrorCodes, type AppErrorCode, type FieldIssue } from "./app-error.ts";
 export { didYouMean, similarWord } from "./did-you-mean.ts";
 export { createWakeSignal, type WakeSignal } from "./wake-signal.ts";

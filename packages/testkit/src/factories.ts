@@ -75,7 +75,7 @@ export async function createTestAgent(
 ): Promise<{ agentId: string; versionId: string; sourceSnapshotId: string }> {
   const agentId = newId("agent");
   const version = await prepareVersion(db, organizationId, agentId, options);
-  const inserted = await versions.insertAgentWithVersion(db, { name: "test-agent" }, version);
+  const inserted = await versions.insertAgentWithVersion(db, { name: "test-agent", mayNumber: true }, version);
   if (typeof inserted === "string") throw new Error(inserted);
   await finishTestBuild(db, version.id, options.state ?? "ready");
   return { agentId, versionId: version.id, sourceSnapshotId: version.sourceSnapshotId };
@@ -90,7 +90,7 @@ export async function createTestVersion(
 ): Promise<{ versionId: string; number: number }> {
   const version = await prepareVersion(db, organizationId, agentId, options);
   const inserted = await versions.insertVersionIfAgentLive(db, version);
-  if (typeof inserted === "string") throw new Error(inserted);
+  if (typeof inserted === "string" || "sameAs" in inserted) throw new Error(JSON.stringify(inserted));
   await finishTestBuild(db, version.id, options.state ?? "ready");
   return { versionId: version.id, number: inserted.number };
 }

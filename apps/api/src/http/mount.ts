@@ -5,12 +5,13 @@ import type { Actor, Control } from "@dari/control/context";
 import { hasCreatedOrganization, isOperator, requireOperator } from "@dari/control/tenants";
 import { AppError } from "@dari/domain";
 import type { Express, Request, Response } from "express";
-import { restrictToOrganization, bodyNamesOtherOrganization } from "./restrict-to-organization.ts";
+import { restrictToOrganization, otherOrganizationInBody } from "./restrict-to-organization.ts";
 import { maxBodyBytes, readBody } from "./body.ts";
 import { Reply, type Call, type CallSettings, type Creator, type Handlers } from "./call.ts";
 import { refuseUnknownMethod } from "./errors.ts";
 import { answerCreation, readIdempotencyKey } from "./idempotency.ts";
 import { readParams } from "./params.ts";
+import { resolveAgentNames } from "./resolve-agents.ts";
 import { chargeRate, chargeBody, chargeUpload } from "./charge-rates.ts";
 import { requestIdOf } from "./request-id.ts";
 import { checkQueryEncoding, readQuery } from "./query.ts";
@@ -84,15 +85,19 @@ async function handleCall(
   const params = readParams(request.params, actor, isCrossOrganization);
   if (request.originalUrl.includes("?")) checkQueryEncoding(request.originalUrl);
   const query = readQuery(route, request.query);
+  const organizationId = params["organization_id"] ?? receiving.actor.organizationId;
+  await resolveAgentNames(restricted, organizationId, params, namesAgent(route.query) ? query : undefined);
   if (route.countsAs === "upload") {
     await chargeUpload(control, receiving.actor, maxBodyBytes(route, receiving), request, response);
   }
   const received = await readBody(route, receiving, request, response);
   await chargeBody(control, receiving.actor, route, received, response);
   // An operator's call for another organization that its body names runs without row-level security.
-  const isForOther = await bodyNamesOtherOrganization(control, route, actor, received);
+  const other = await otherOrganizationInBody(control, route, actor, received);
+  const working = other === undefined ? restricted : control;
+  if (route.request !== undefined) await resolveAgentNames(working, other ?? organizationId, received);
   const result = await handler({
-    control: isForOther ? control : restricted,
+    control: working,
     actor: actor ?? unauthenticatedActor,
     params: params as Call<never>["params"],
     query,
@@ -109,6 +114,11 @@ async function handleCall(
   if (result === undefined) return;
   const { status, body } = result instanceof Reply ? result : { status: route.status, body: result };
   response.status(status).json(body);
+}
+
+/** Returns whether a query has the parameter `agent_id`. Others are not read. */
+function namesAgent(query: Route["query"]): boolean {
+  return query !== undefined && "agent_id" in ((query as { readonly properties?: object }).properties ?? {});
 }
 
 /** Created once: aborting without a reason creates an error with a stack for every request. */

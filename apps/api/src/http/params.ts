@@ -2,15 +2,23 @@
 
 import { credentialName, validate } from "@dari/contract";
 import type { Actor } from "@dari/control/context";
-import { agentIdFromWire, idPrefixes, invalidField, isId, notFound, type IdKind } from "@dari/domain";
+import {
+  agentIdFromWire,
+  idPrefixes,
+  invalidField,
+  isAgentName,
+  isId,
+  looksLikeAgentId,
+  notFound,
+  type IdKind,
+} from "@dari/domain";
 
-const kinds: Readonly<Record<string, { kind: IdKind; noun: string; otherPrefix?: string }>> = {
+const kinds: Readonly<Record<string, { kind: IdKind; noun: string }>> = {
   organization_id: { kind: "organization", noun: "organization" },
   member_id: { kind: "member", noun: "member" },
   invitation_id: { kind: "invitation", noun: "invitation" },
   api_key_id: { kind: "apiKey", noun: "API key" },
   budget_id: { kind: "budget", noun: "budget" },
-  agent_id: { kind: "agent", noun: "agent", otherPrefix: "dep" },
   version_id: { kind: "version", noun: "version" },
   source_snapshot_id: { kind: "sourceSnapshot", noun: "source snapshot" },
   schedule_id: { kind: "schedule", noun: "schedule" },
@@ -44,18 +52,23 @@ function readParam(name: string, value: string, actor: Actor | undefined, isCros
   if (name === "organization_id") return readOrganization(value, actor, isCrossOrganization);
   if (name === "name") return readCredentialName(value);
   if (name === "attempt_number") return readAttemptNumber(value);
+  if (name === "agent_id") return readAgent(value);
   const known = kinds[name];
   if (known === undefined) throw new Error(`no rule reads the path parameter ${name}`);
   return readId(name, value, known);
 }
 
-function readId(name: string, value: string, known: { kind: IdKind; noun: string; otherPrefix?: string }): string {
-  const prefixes = [idPrefixes[known.kind], ...(known.otherPrefix === undefined ? [] : [known.otherPrefix])];
-  if (!prefixes.some((prefix) => value.startsWith(`${prefix}_`))) {
-    throw invalidField(name, `expected an id that starts with ${prefixes.map((p) => `'${p}_'`).join(" or ")}`);
-  }
-  const id = known.kind === "agent" ? agentIdFromWire(value) : value;
-  if (!isId(known.kind, id)) throw notFound(known.noun);
+function readId(name: string, value: string, { kind, noun }: { kind: IdKind; noun: string }): string {
+  const prefix = `${idPrefixes[kind]}_`;
+  if (!value.startsWith(prefix)) throw invalidField(name, `expected an id that starts with '${prefix}'`);
+  if (!isId(kind, value)) throw notFound(noun);
+  return value;
+}
+
+/** Returns an id in its `agt_` form, or a name, which `resolveAgentNames` replaces. */
+function readAgent(value: string): string {
+  const id = agentIdFromWire(value);
+  if (looksLikeAgentId(value) ? !isId("agent", id) : !isAgentName(value)) throw notFound("agent");
   return id;
 }
 

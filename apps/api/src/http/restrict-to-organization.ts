@@ -31,14 +31,15 @@ export function restrictToOrganization(
   return { ...control, db, trees: control.trees.readBy(db) };
 }
 
-/** Returns whether the body names another organization than the caller's, and the caller is allowed to. */
-export async function bodyNamesOtherOrganization(
+/** Returns the other organization (or `all`) that the body names, if the caller is allowed to. */
+export async function otherOrganizationInBody(
   control: Control,
   route: Route,
   actor: Actor | undefined,
   body: unknown,
-) {
-  if (route !== routes.retryMessages || actor === undefined) return false;
+): Promise<string | undefined> {
+  if (route !== routes.retryMessages || actor === undefined) return undefined;
   const named = (body as { readonly filter: { readonly organization_id?: string } }).filter.organization_id;
-  return named !== undefined && named !== actor.organizationId && isOperator(control, actor);
+  if (named === undefined || named === actor.organizationId) return undefined;
+  return (await isOperator(control, actor)) ? named : undefined;
 }

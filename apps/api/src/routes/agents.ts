@@ -17,7 +17,7 @@ import {
   readBuildLogs,
 } from "@dari/control/publishing";
 import { deploymentIdOf } from "@dari/domain";
-import type { Handlers } from "../http/call.ts";
+import { Reply, type Handlers } from "../http/call.ts";
 import { isFlagSet, readPage } from "../http/query.ts";
 import { sendText } from "../http/text.ts";
 
@@ -63,7 +63,7 @@ export const agentHandlers: Handlers<
   createVersion: {
     async create({ control, actor, params, body }) {
       const created = await createVersion(control, actor, params.agent_id, body);
-      return { resourceId: created.version_id, reply: created };
+      return { resourceId: created.version_id, reply: created.unchanged ? new Reply(200, created) : created };
     },
     read: ({ control, actor }, versionId) => getVersionPublication(control, actor, versionId),
   },

@@ -22,7 +22,8 @@ export const historyHandlers: Handlers<
 > = {
   forkSession: {
     async create({ control, actor, params, body }) {
-      const fork = await forkSession(control, actor, { sessionId: params.session_id, messageId: body.message_id });
+      const { message_id: messageId, version_id: versionId } = body;
+      const fork = await forkSession(control, actor, { sessionId: params.session_id, messageId, versionId });
       return { resourceId: fork.id, reply: fork };
     },
     read: ({ control, actor }, sessionId) => getSession(control, actor, sessionId),

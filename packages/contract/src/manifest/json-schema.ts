@@ -1,6 +1,6 @@
 // The JSON Schema of dari.yml for editors: completion and hints. normalize.ts has the rules that apply.
 
-import { egressHostPattern, limits } from "@dari/domain";
+import { agentNamePattern, egressHostPattern, limits } from "@dari/domain";
 import { languages, sdks } from "./manifest.ts";
 
 const environmentName = "^[A-Z_][A-Z0-9_]*$";
@@ -13,7 +13,12 @@ export const manifestJsonSchema = {
   additionalProperties: false,
   required: ["name", "entrypoint"],
   properties: {
-    name: { type: "string", minLength: 1, maxLength: limits.nameChars, description: "The agent's name." },
+    name: {
+      type: "string",
+      maxLength: limits.nameChars,
+      pattern: agentNamePattern,
+      description: "The agent's name, unique in its organization.",
+    },
     sdk: {
       enum: sdks,
       default: "function",

@@ -1,6 +1,14 @@
 // The rules of dari.yml: turns a plain value into a Manifest, or into all of its issues.
 
-import { didYouMean, egressHostExpected, limits, parseEgressHost, type FieldIssue } from "@dari/domain";
+import {
+  agentNameExpected,
+  didYouMean,
+  egressHostExpected,
+  isAgentName,
+  limits,
+  parseEgressHost,
+  type FieldIssue,
+} from "@dari/domain";
 import { languageOfEntrypoint, languages, type Manifest, sdks } from "./manifest.ts";
 
 export type ManifestResult =
@@ -40,6 +48,7 @@ export function normalizeManifest(value: unknown): ManifestResult {
   refuseUnknown(value, knownFields[""], "", report);
   const name = requiredText(value, "name", report);
   if (name.length > limits.nameChars) report("name", `expected at most ${limits.nameChars} characters`);
+  else if (name !== "" && !isAgentName(name)) report("name", `expected ${agentNameExpected}`);
   const sdk = readSdk(value["sdk"], report);
   const entrypoint = readEntrypoint(value, report);
   const runtime = readRuntime(value["runtime"], entrypoint, report);

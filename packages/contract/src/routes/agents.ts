@@ -59,7 +59,8 @@ export const agentRoutes = {
     method: "POST",
     path: "/v1/agents",
     scope: "deploy",
-    summary: "Create an agent from a bundle and build its first version.",
+    summary:
+      "Create an agent from a bundle and build its first version. If the name is taken, `on_name_conflict` decides.",
     request: agents.CreateAgentRequest,
     reply: agents.AgentCreated,
     status: 201,
@@ -98,6 +99,7 @@ export const agentRoutes = {
     request: agents.CreateVersionRequest,
     reply: agents.VersionCreated,
     status: 201,
+    alsoStatus: [200],
     idempotent: true,
   },
   listVersions: {

@@ -3,7 +3,7 @@
 import { limits } from "@dari/domain";
 import Type from "typebox";
 import type { Route } from "./route.ts";
-import { flagQuery, idInput } from "../schemas/common.ts";
+import { flagQuery, agentInput } from "../schemas/common.ts";
 import * as files from "../schemas/files.ts";
 import { SessionRecord } from "../schemas/sessions.ts";
 import * as workspaces from "../schemas/workspaces.ts";
@@ -81,7 +81,7 @@ export const historyRoutes = {
     summary:
       "Start a session from an export. It runs on a version with the same bundle: of the agent `agent_id`, else of " +
       "any agent, else of a new agent.",
-    query: Type.Object({ agent_id: Type.Optional(idInput("agent", ["dep"])) }),
+    query: Type.Object({ agent_id: Type.Optional(agentInput) }),
     requestContent: "application/gzip",
     reply: SessionRecord,
     status: 201,

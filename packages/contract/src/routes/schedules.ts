@@ -3,7 +3,7 @@
 import { firingOutcomes } from "@dari/domain";
 import Type from "typebox";
 import type { Route } from "./route.ts";
-import { Deleted, idInput, listOf, listQuery, oneOf } from "../schemas/common.ts";
+import { Deleted, agentInput, listOf, listQuery, oneOf } from "../schemas/common.ts";
 import * as schedules from "../schemas/schedules.ts";
 import { scheduleStatuses } from "../vocabulary.ts";
 
@@ -15,7 +15,7 @@ export const scheduleRoutes = {
     summary: "List schedules, newest first.",
     query: Type.Object({
       ...listQuery,
-      agent_id: Type.Optional(idInput("agent", ["dep"])),
+      agent_id: Type.Optional(agentInput),
       status: Type.Optional(oneOf(scheduleStatuses)),
     }),
     reply: listOf("schedules", schedules.ScheduleRecord),

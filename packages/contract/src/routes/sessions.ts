@@ -3,7 +3,7 @@
 import { limits } from "@dari/domain";
 import Type from "typebox";
 import type { Route } from "./route.ts";
-import { Deleted, flagQuery, idInput, integerText, listOf, listQuery, nullable, oneOf } from "../schemas/common.ts";
+import { Deleted, agentInput, flagQuery, integerText, listOf, listQuery, nullable, oneOf } from "../schemas/common.ts";
 import { EventRecord } from "../schemas/events.ts";
 import * as messages from "../schemas/messages.ts";
 import * as sent from "../schemas/sent-events.ts";
@@ -69,7 +69,7 @@ export const sessionRoutes = {
     path: "/v1/sessions",
     scope: "read",
     summary: "List sessions, newest first; `metadata.<key>=<value>` filters by metadata.",
-    query: Type.Object({ ...sessionFilter, agent_id: Type.Optional(idInput("agent", ["dep"])) }),
+    query: Type.Object({ ...sessionFilter, agent_id: Type.Optional(agentInput) }),
     reply: listOf("sessions", sessions.SessionRecord),
     status: 200,
   },
@@ -89,7 +89,7 @@ export const sessionRoutes = {
           description: "`next` of the previous page.",
         }),
       ),
-      agent_id: Type.Optional(idInput("agent", ["dep"])),
+      agent_id: Type.Optional(agentInput),
       status: Type.Optional(oneOf(sessionStatuses)),
       started_by: Type.Optional(
         Type.Unsafe<SessionStarter>({

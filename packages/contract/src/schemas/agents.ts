@@ -1,8 +1,15 @@
 // Agents (also called deployments) and their immutable versions.
 
-import { failureCodes, limits, versionMachine, type FailureCode } from "@dari/domain";
+import {
+  agentNameExpected,
+  agentNamePattern,
+  failureCodes,
+  limits,
+  versionMachine,
+  type FailureCode,
+} from "@dari/domain";
 import Type, { type Static } from "typebox";
-import { idInput, idOutput, name, nullable, oneOf, noOtherFields, timestamp } from "./common.ts";
+import { idInput, idOutput, nullable, oneOf, noOtherFields, timestamp } from "./common.ts";
 
 /** `dari.yml` as an object. `normalizeManifest` checks it and names problems by their place in the manifest. */
 const manifestInput = Type.Optional(Type.Unsafe<Record<string, unknown>>({ type: "object" }));
@@ -21,16 +28,53 @@ const exactlyOneBundle = {
   "x-expected": "either source_snapshot_id or source",
 };
 
+/** What to do if another agent of the organization has the name. */
+export const nameConflictChoices = ["number", "refuse", "new_version"] as const;
+
 export const CreateAgentRequest = Type.Object(
-  { name: Type.Optional(name), ...bundleReference },
+  {
+    name: Type.Optional(
+      Type.String({
+        maxLength: limits.nameChars,
+        pattern: agentNamePattern,
+        "x-expected": agentNameExpected,
+        description: "Default: the manifest's name.",
+      }),
+    ),
+    on_name_conflict: Type.Optional(
+      Type.Unsafe<(typeof nameConflictChoices)[number]>({
+        ...oneOf(nameConflictChoices),
+        description:
+          "What to do if another agent has the name. `number` (default): create the agent as `name-2`, `name-3`, …. " +
+          "`refuse`: 409 `agent_name_taken`. `new_version`: publish the bundle as that agent's next version.",
+      }),
+    ),
+    ...bundleReference,
+  },
   { ...exactlyOneBundle, title: "CreateAgentRequest" },
 );
 export type CreateAgentRequest = Static<typeof CreateAgentRequest>;
 
-export const CreateVersionRequest = Type.Object(bundleReference, {
-  ...exactlyOneBundle,
-  title: "CreateVersionRequest",
-});
+export const CreateVersionRequest = Type.Object(
+  {
+    ...bundleReference,
+    activate: Type.Optional(
+      Type.Boolean({
+        description:
+          "False: the version does not become active when it is ready. Sessions that name it can use it, and " +
+          "`activate` makes it active. Default: true.",
+      }),
+    ),
+    only_if_changed: Type.Optional(
+      Type.Boolean({
+        description:
+          "True: publish nothing if the version that is active, or is being built to become active, has the same " +
+          "bundle and manifest. The reply names that version. Default: false.",
+      }),
+    ),
+  },
+  { ...exactlyOneBundle, title: "CreateVersionRequest" },
+);
 export type CreateVersionRequest = Static<typeof CreateVersionRequest>;
 
 /**
@@ -55,7 +99,7 @@ const agentFields = {
   id: idOutput("agent"),
   agent_id: idOutput("agent"),
   deployment_id: Type.String({ examples: ["dep_01jx5m0k8c3f7q2v9t4w6y8z1a"] }),
-  name: Type.String(),
+  name: Type.String({ description: "Unique in the organization." }),
   agent_url: Type.String(),
   deployment_url: Type.String(),
   active_version_id: nullable(idOutput("version")),
@@ -83,6 +127,11 @@ export const VersionCreated = Type.Object(
     agent_url: agentFields.agent_url,
     deployment_url: agentFields.deployment_url,
     ...publication,
+    unchanged: Type.Optional(
+      Type.Literal(true, {
+        description: "Nothing was published: `version_id` is an earlier version with the same bundle and manifest.",
+      }),
+    ),
   },
   { title: "VersionCreated" },
 );

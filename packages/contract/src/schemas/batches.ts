@@ -3,7 +3,7 @@
 import { lanes, limits, messageMachine, onBusyChoices } from "@dari/domain";
 import Type, { type Static } from "typebox";
 import { FailureRecord } from "./agents.ts";
-import { idInput, idOutput, metadata, name, nullable, oneOf, noOtherFields, timestamp } from "./common.ts";
+import { agentInput, idInput, idOutput, metadata, name, nullable, oneOf, noOtherFields, timestamp } from "./common.ts";
 import { laneInput, messageParts } from "./messages.ts";
 import { sessionSecrets } from "./sessions.ts";
 
@@ -22,7 +22,7 @@ const BatchItem = Type.Object(
 
 const OwnBatch = Type.Object(
   {
-    agent_id: idInput("agent", ["dep"]),
+    agent_id: agentInput,
     version_id: Type.Optional(idInput("version")),
     name: Type.Optional(name),
     metadata: Type.Optional(metadata),
@@ -47,7 +47,7 @@ const OwnBatch = Type.Object(
 /** An item in the form of the hosted service's later clients. */
 const HostedItem = Type.Object(
   {
-    agent_id: idInput("agent", ["dep"]),
+    agent_id: agentInput,
     version_id: Type.Optional(idInput("version")),
     llm_id: Type.Optional(
       Type.String({ maxLength: limits.nameChars, description: "Not accepted: the agent's code chooses its model." }),

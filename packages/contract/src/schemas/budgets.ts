@@ -2,7 +2,7 @@
 
 import { limits } from "@dari/domain";
 import Type, { type Static } from "typebox";
-import { idInput, idOutput, nullable, oneOf, noOtherFields, timestamp } from "./common.ts";
+import { agentInput, idInput, idOutput, nullable, oneOf, noOtherFields, timestamp } from "./common.ts";
 import { budgetPeriods } from "../vocabulary.ts";
 
 export const budgetScopes = ["organization", "agent", "session"] as const;
@@ -15,7 +15,7 @@ function cap(description: string) {
 
 export const PutBudgetRequest = Type.Object(
   {
-    agent_id: Type.Optional(idInput("agent", ["dep"])),
+    agent_id: Type.Optional(agentInput),
     session_id: Type.Optional(idInput("session")),
     period: oneOf(budgetPeriods),
     max_turns: cap("Attempts whose entrypoint is called. Null or absent: no limit."),

@@ -5,16 +5,19 @@ import Type, { type Static, type TSchema, type TUnsafe } from "typebox";
 
 /**
  * An id in a request. Its prefix is checked, so an id of the wrong kind is refused with the right prefix in the error.
- * `alternatives` are further prefixes of the same resource (`dep_` for agents).
+ * For agents, use `agentInput`.
  */
-export function idInput(kind: IdKind, alternatives: readonly string[] = []) {
-  const prefixes = [idPrefixes[kind], ...alternatives];
-  return Type.String({
-    pattern: `^(${prefixes.join("|")})_`,
-    maxLength: 64,
-    "x-expected": `an id that starts with ${prefixes.map((prefix) => `'${prefix}_'`).join(" or ")}`,
-  });
+export function idInput(kind: Exclude<IdKind, "agent">) {
+  const prefix = `${idPrefixes[kind]}_`;
+  return Type.String({ pattern: `^${prefix}`, maxLength: 64, "x-expected": `an id that starts with '${prefix}'` });
 }
+
+/** An agent in a request: its `agt_` or `dep_` id, or its name. The API replaces a name by the id. */
+export const agentInput = Type.String({
+  minLength: 1,
+  maxLength: limits.nameChars,
+  description: "Id or name of the agent.",
+});
 
 /** An id in a reply. */
 export function idOutput(kind: IdKind) {

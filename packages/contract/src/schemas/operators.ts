@@ -2,7 +2,7 @@
 
 import { limits } from "@dari/domain";
 import Type, { type Static } from "typebox";
-import { limitInput, idInput, idOutput, nullable, oneOf, noOtherFields, timestamp } from "./common.ts";
+import { limitInput, agentInput, idInput, idOutput, nullable, oneOf, noOtherFields, timestamp } from "./common.ts";
 import { laneInput } from "./messages.ts";
 import { limitMeanings } from "./organizations.ts";
 
@@ -217,7 +217,7 @@ const FailedFilter = Type.Object(
         description: "Default: the key's own organization. Only operators may name another one or `all`.",
       }),
     ),
-    agent_id: Type.Optional(idInput("agent", ["dep"])),
+    agent_id: Type.Optional(agentInput),
     session_id: Type.Optional(idInput("session")),
     session_batch_id: Type.Optional(
       Type.String({ ...idInput("sessionBatch"), description: "First messages of this batch, and their retries." }),

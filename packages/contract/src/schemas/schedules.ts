@@ -10,7 +10,7 @@ import {
   type OverlapPolicy,
 } from "@dari/domain";
 import Type, { type Static } from "typebox";
-import { idInput, idOutput, metadata, name, nullable, oneOf, noOtherFields, timestamp } from "./common.ts";
+import { agentInput, idInput, idOutput, metadata, name, nullable, oneOf, noOtherFields, timestamp } from "./common.ts";
 import { laneInput, MessagePart, messageParts } from "./messages.ts";
 import { scheduleStatuses } from "../vocabulary.ts";
 
@@ -58,7 +58,7 @@ export const CreateScheduleRequest = Type.Object(
   {
     name: Type.Optional(name),
     agent_id: Type.Optional(
-      Type.String({ ...idInput("agent", ["dep"]), description: "Agent that gets a new session at each due time." }),
+      Type.String({ ...agentInput, description: "Id or name of the agent that gets a new session at each due time." }),
     ),
     session_id: Type.Optional(
       Type.String({

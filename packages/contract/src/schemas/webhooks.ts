@@ -2,7 +2,7 @@
 
 import { limits, webhookAttemptsMax, webhookDeliveryMachine } from "@dari/domain";
 import Type, { type Static } from "typebox";
-import { idInput, idOutput, nullable, oneOf, noOtherFields, timestamp } from "./common.ts";
+import { agentInput, idOutput, nullable, oneOf, noOtherFields, timestamp } from "./common.ts";
 import { eventTypes, type EventType } from "../vocabulary.ts";
 import { discriminatedUnion, openObject, unknownType } from "./events.ts";
 
@@ -33,7 +33,7 @@ export const CreateWebhookEndpointRequest = Type.Object(
   {
     url,
     event_types: Type.Optional(chosenTypes),
-    agent_id: Type.Optional(idInput("agent", ["dep"])),
+    agent_id: Type.Optional(agentInput),
     description: Type.Optional(description),
   },
   { ...noOtherFields, title: "CreateWebhookEndpointRequest" },

@@ -9,6 +9,9 @@ export const ForkSessionRequest = Type.Object(
     message_id: Type.Optional(
       Type.String({ ...idInput("message"), description: "Default: the last completed message." }),
     ),
+    version_id: Type.Optional(
+      Type.String({ ...idInput("version"), description: "A ready version of the agent. Default: the session's." }),
+    ),
   },
   { ...noOtherFields, title: "ForkSessionRequest" },
 );

@@ -16,10 +16,12 @@ create table agents (
   constraint agents_active_version_id_fkey FOREIGN KEY (active_version_id) REFERENCES versions(id) ON DELETE SET NULL,
   constraint agents_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id) ON DELETE CASCADE
 );
+CREATE UNIQUE INDEX agents_by_name ON agents USING btree (organization_id, name) WHERE deleted_at IS NULL;
 CREATE INDEX agents_by_organization ON agents USING btree (organization_id, id);
 CREATE INDEX agents_deleted ON agents USING btree (deleted_at) WHERE deleted_at IS NOT NULL;
 CREATE INDEX agents_limited ON agents USING btree (organization_id) WHERE max_concurrency IS NOT NULL;
 CREATE TRIGGER follow_active_version BEFORE INSERT OR UPDATE OF active_version_id ON agents FOR EACH ROW EXECUTE FUNCTION follow_active_version();
+CREATE TRIGGER number_agent_name BEFORE INSERT ON agents FOR EACH ROW EXECUTE FUNCTION number_agent_name();
 create policy platform on agents for all to dari_app using (true);
 create policy tenant on agents for all to dari_tenant using ((organization_id = current_setting('dari.organization_id'::text, true)));
 
@@ -908,6 +910,7 @@ create table versions (
   build_lease_until timestamp with time zone,
   created_at timestamp with time zone not null default clock_timestamp(),
   finished_at timestamp with time zone,
+  activates_itself boolean not null default true,
   constraint versions_pkey PRIMARY KEY (id),
   constraint versions_agent_id_fkey FOREIGN KEY (agent_id) REFERENCES agents(id) ON DELETE CASCADE,
   constraint versions_agent_id_number_key UNIQUE (agent_id, number),
@@ -1094,6 +1097,7 @@ create table workers (
 -- function merge_waiting(p_session text, p_message text, p_parts_max integer, p_bytes_max integer) returns text[]
 -- function new_id(p_prefix text) returns text
 -- function note_webhook_events() returns trigger
+-- function number_agent_name() returns trigger
 -- function oldest_ready_at(p_organization text) returns timestamp with time zone
 -- function open_messages(p_organization text, p_default_max integer) returns TABLE(open_messages integer, max_backlog integer)
 -- function pause_session(p_session text) returns void

@@ -542,6 +542,7 @@ export interface Tombstones {
 }
 
 export interface Versions {
+  activates_itself: Generated<boolean>;
   agent_id: string;
   build_fence: Generated<number>;
   build_lease_until: Timestamp | null;

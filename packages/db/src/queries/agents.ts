@@ -20,6 +20,22 @@ export async function findAgent(db: Database, organizationId: string, agentId: s
     .executeTakeFirst();
 }
 
+/** Returns the ids of the live agents with these names, by name (unique index agents_by_name). */
+export async function findAgentIdsByName(
+  db: Database,
+  organizationId: string,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const rows = await db.kysely
+    .selectFrom("agents")
+    .where("organization_id", "=", organizationId)
+    .where("name", "in", names)
+    .where("deleted_at", "is", null)
+    .select(["name", "id"])
+    .execute();
+  return new Map(rows.map(({ name, id }) => [name, id]));
+}
+
 /** Newest first (index agents_by_organization). */
 export function listAgents(db: Database, organizationId: string, page: Page): Promise<ListPage<AgentRow> | undefined> {
   const query = db.kysely

@@ -11,7 +11,7 @@ export interface NewSession {
   readonly id: string;
   readonly organizationId: string;
   readonly agentId: string;
-  /** Pins this version, which must be ready (default: the active one, otherwise the newest that is building). */
+  /** Pins this version, which must be ready. Default: the active one, or the newest that will activate itself. */
   readonly versionId: string | undefined;
   readonly name: string | null;
   readonly metadata: Readonly<Record<string, unknown>>;
@@ -75,7 +75,7 @@ export async function findPinnedVersion(
   const chosen =
     session.versionId === undefined
       ? sql<string | null>`coalesce(a.active_version_id, (select v.id from versions v
-          where v.agent_id = a.id and v.state = 'building' order by v.number desc limit 1))`
+          where v.agent_id = a.id and v.state = 'building' and v.activates_itself order by v.number desc limit 1))`
       : sql<string | null>`(select v.id from versions v
           where v.id = ${session.versionId} and v.agent_id = a.id and v.state = 'ready')`;
   return tx

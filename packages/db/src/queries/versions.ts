@@ -34,53 +34,107 @@ export interface NewVersion {
   readonly sourceSnapshotId: string;
   readonly manifest: unknown;
   readonly warnings: readonly string[];
+  /** Whether it becomes active when it is ready (default: true). */
+  readonly activatesItself?: boolean;
 }
 
 /** `snapshot_gone`: the bundle is not ready, or was just deleted. */
 export type Publication<Done> = Done | "agent_gone" | "snapshot_gone";
 
-/** Inserts an agent with its first version, in one transaction. */
+export interface NewAgent {
+  readonly name: string;
+  /** If another agent has the name: true numbers this one's, false inserts nothing. */
+  readonly mayNumber: boolean;
+}
+
+/**
+ * Inserts an agent with its first version, in one transaction. Of two at the same time with the same new name, the
+ * unique index agents_by_name lets one win.
+ */
 export async function insertAgentWithVersion(
   db: Database,
-  agent: { name: string },
+  agent: NewAgent,
   version: NewVersion,
-): Promise<Publication<{ createdAt: Date }>> {
+): Promise<Publication<{ name: string; createdAt: Date }> | "name_taken"> {
   return withTransaction(db, async (tx) => {
     if (!(await holdReadySnapshot(tx, version))) return "snapshot_gone";
-    const row = await tx
-      .insertInto("agents")
-      .values({
-        id: version.agentId,
-        organization_id: organizationWithinQuota(version.organizationId, "agents", 1),
-        name: agent.name,
-        next_version_number: 2,
-      })
-      .returning("created_at as createdAt")
-      .executeTakeFirstOrThrow();
-    await insertVersion(tx, version, 1);
-    return row;
+    // Only a concurrent insert of the same name makes a numbered insert fail. The next one sees that agent's row.
+    for (let left = agent.mayNumber ? numberAttempts : 1; left > 0; left--) {
+      const row = await insertAgent(tx, agent, version);
+      if (row === undefined) continue;
+      await insertVersion(tx, version, 1);
+      return row;
+    }
+    return "name_taken";
   });
 }
 
-/** Inserts the next version of a live agent. Its number comes from one conditional update of the agent's row. */
+const numberAttempts = 5;
+
+/** Returns undefined if the name is taken. The trigger number_agent_name numbers it then; that row is deleted again. */
+async function insertAgent(tx: Transaction<DB>, { name, mayNumber }: NewAgent, version: NewVersion) {
+  const inserted = await tx
+    .insertInto("agents")
+    .values({
+      id: version.agentId,
+      organization_id: organizationWithinQuota(version.organizationId, "agents", 1),
+      name,
+      next_version_number: 2,
+    })
+    .onConflict((on) => on.columns(["organization_id", "name"]).where("deleted_at", "is", null).doNothing())
+    .returning(["name", "created_at as createdAt"])
+    .executeTakeFirst();
+  if (inserted === undefined || mayNumber || inserted.name === name) return inserted;
+  await tx.deleteFrom("agents").where("id", "=", version.agentId).execute();
+  return undefined;
+}
+
+/**
+ * Inserts the next version of a live agent. Its number comes from one conditional update of the agent's row. If
+ * `onlyIfChanged` and the agent's current version is the same, inserts nothing and returns that version's id.
+ */
 export async function insertVersionIfAgentLive(
   db: Database,
   version: NewVersion,
-): Promise<Publication<{ number: number }>> {
+  { onlyIfChanged = false }: { readonly onlyIfChanged?: boolean } = {},
+): Promise<Publication<{ number: number } | { sameAs: string }>> {
   return withTransaction(db, async (tx) => {
     if (!(await holdReadySnapshot(tx, version))) return "snapshot_gone";
+    const same = selectSameVersion(version);
     const row = await tx
-      .updateTable("agents")
+      .updateTable("agents as a")
       .set({ next_version_number: sql<number>`next_version_number + 1` })
-      .where("id", "=", version.agentId)
-      .where("organization_id", "=", version.organizationId)
-      .where("deleted_at", "is", null)
+      .where("a.id", "=", version.agentId)
+      .where("a.organization_id", "=", version.organizationId)
+      .where("a.deleted_at", "is", null)
+      .$if(onlyIfChanged, (query) => query.where(sql<boolean>`not exists (${same})`))
       .returning(sql<number>`next_version_number - 1`.as("number"))
       .executeTakeFirst();
-    if (row === undefined) return "agent_gone";
-    await insertVersion(tx, version, row.number);
-    return row;
+    if (row !== undefined) {
+      await insertVersion(tx, version, row.number);
+      return row;
+    }
+    if (!onlyIfChanged) return "agent_gone";
+    const { rows } = await sql<{ id: string }>`select same.id from agents a cross join lateral (${same}) same
+      where a.id = ${version.agentId} and a.organization_id = ${version.organizationId}
+        and a.deleted_at is null`.execute(tx);
+    return rows[0] === undefined ? "agent_gone" : { sameAs: rows[0].id };
   });
+}
+
+/**
+ * Selects the version of agent `a` that is active, or that is being built and will be, if it has the new version's
+ * bundle and manifest.
+ */
+function selectSameVersion({ sourceSnapshotId, manifest }: NewVersion) {
+  return sql`select current.id from (
+      select v.id, v.source_snapshot_id, v.manifest from versions v
+      where v.agent_id = a.id and (v.id = a.active_version_id
+        or (v.state = 'building' and v.activates_itself and v.number > a.activation_floor))
+      order by v.number desc limit 1) current
+    join source_snapshots before on before.id = current.source_snapshot_id
+    join source_snapshots next on next.id = ${sourceSnapshotId}
+    where before.sha256 = next.sha256 and current.manifest = ${JSON.stringify(manifest)}::jsonb`;
 }
 
 /** Locks the bundle against deletion until the version refers to it. */
@@ -107,6 +161,7 @@ async function insertVersion(tx: Transaction<DB>, version: NewVersion, number: n
       source_snapshot_id: version.sourceSnapshotId,
       manifest: JSON.stringify(version.manifest),
       warnings: JSON.stringify(version.warnings),
+      activates_itself: version.activatesItself ?? true,
     })
     .execute();
 }

@@ -259,6 +259,7 @@ class CompleteFileUploadRequest(TypedDict):
 
 class CreateAgentRequest(TypedDict):
     name: NotRequired[str]
+    on_name_conflict: NotRequired[Literal["number", "refuse", "new_version"]]
     manifest: NotRequired[dict[str, Any]]
     source_snapshot_id: NotRequired[str]
     source: NotRequired[CreateAgentRequestSource]
@@ -385,6 +386,8 @@ class CreateVersionRequest(TypedDict):
     manifest: NotRequired[dict[str, Any]]
     source_snapshot_id: NotRequired[str]
     source: NotRequired[CreateVersionRequestSource]
+    activate: NotRequired[bool]
+    only_if_changed: NotRequired[bool]
 
 
 class CreateVersionRequestSource(TypedDict):
@@ -482,7 +485,7 @@ class EnsureManagedKeyRequest(TypedDict):
 
 class Error(TypedDict):
     detail: str
-    code: Literal["unauthenticated", "forbidden", "not_found", "invalid", "conflict", "precondition_failed", "session_busy", "idempotency_key_reused", "too_large", "limit_exceeded", "quota_exceeded", "unavailable", "snapshot_damaged", "internal"]
+    code: Literal["unauthenticated", "forbidden", "not_found", "invalid", "conflict", "agent_name_taken", "precondition_failed", "session_busy", "idempotency_key_reused", "too_large", "limit_exceeded", "quota_exceeded", "unavailable", "snapshot_damaged", "internal"]
     request_id: str
     errors: NotRequired[list[ErrorError]]
 
@@ -574,6 +577,7 @@ class FleetWorker(TypedDict):
 
 class ForkSessionRequest(TypedDict):
     message_id: NotRequired[str]
+    version_id: NotRequired[str]
 
 
 class HealthCheck(TypedDict):
@@ -1594,6 +1598,7 @@ class VersionCreated(TypedDict):
     version_id: str
     version_status: Literal["building", "ready", "failed"]
     warnings: list[str]
+    unchanged: NotRequired[Literal[True]]
 
 
 class VersionRuntime1(TypedDict):

@@ -105,7 +105,7 @@ class Operations(SyncTransport):
         idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> AgentCreated:
-        """Create an agent from a bundle and build its first version."""
+        """Create an agent from a bundle and build its first version. If the name is taken, `on_name_conflict` decides."""
         call = Call(
             "POST",
             "/v1/agents",

@@ -1,4 +1,4 @@
-// Reads an agent.
+// Reads an agent; finds agents by name.
 
 import type { AgentRecord } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -10,4 +10,13 @@ import { renderAgent } from "../views/agent.ts";
 export async function getAgent(control: Control, actor: Actor, agentId: string): Promise<AgentRecord> {
   const row = await agents.findAgent(control.db, actor.organizationId, agentId);
   return renderAgent(control.publicUrl, requireFound(row, "agent"));
+}
+
+/** Returns the ids of the organization's agents with these names, by name. */
+export function findAgentIdsByName(
+  control: Control,
+  organizationId: string,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  return agents.findAgentIdsByName(control.db, organizationId, names);
 }

@@ -6,9 +6,13 @@ import { withAuditEntry } from "@dari/control/tenants";
 import { agents, versions } from "@dari/db";
 import { requireFound, newId, notFound } from "@dari/domain";
 import { agentAddresses } from "../views/agent.ts";
+import { getVersionPublication } from "./get-publication.ts";
 import { snapshotNotReadyError, readBundleManifest } from "../bundles/read-bundle-manifest.ts";
 
-/** @throws AppError as `readBundleManifest`; `not_found` for the agent. */
+/**
+ * With `only_if_changed`, returns the current version if it is the same.
+ * @throws AppError as `readBundleManifest`; `not_found` for the agent.
+ */
 export async function createVersion(
   control: Control,
   actor: Actor,
@@ -20,13 +24,15 @@ export async function createVersion(
   const sourceSnapshotId = sourceSnapshotIdOf(request);
   const { manifest, warnings } = await readBundleManifest(control, actor, sourceSnapshotId, request.manifest);
   const versionId = newId("version");
-  const version = { id: versionId, organizationId, agentId, sourceSnapshotId, manifest, warnings };
+  const activatesItself = request.activate ?? true;
+  const version = { id: versionId, organizationId, agentId, sourceSnapshotId, manifest, warnings, activatesItself };
+  const onlyIfChanged = request.only_if_changed ?? false;
   const published = await withAuditEntry(
     control,
     actor,
-    (inside) => versions.insertVersionIfAgentLive(inside.db, version),
+    (inside) => versions.insertVersionIfAgentLive(inside.db, version, { onlyIfChanged }),
     (inserted) =>
-      typeof inserted === "string"
+      typeof inserted === "string" || "sameAs" in inserted
         ? undefined
         : {
             action: "version.publish",
@@ -36,6 +42,9 @@ export async function createVersion(
   );
   if (published === "agent_gone") throw notFound("agent");
   if (published === "snapshot_gone") throw snapshotNotReadyError();
+  if ("sameAs" in published) {
+    return { ...(await getVersionPublication(control, actor, published.sameAs)), unchanged: true };
+  }
   control.notifier.notify("build", versionId);
   return {
     ...agentAddresses(control.publicUrl, agentId),
