@@ -86,7 +86,8 @@ function isLoopback(apiUrl: string): boolean {
   return ["127.0.0.1", "[::1]", "localhost"].includes(new URL(apiUrl).hostname);
 }
 
-function configDirectory(environment: Environment): string {
+/** Returns the directory of the command's own files. */
+export function configDirectory(environment: Environment): string {
   const own = nonEmpty(environment["DARI_CONFIG_DIR"]);
   if (own !== undefined) return own;
   const home = nonEmpty(environment["HOME"]) ?? homedir();

@@ -44,7 +44,7 @@ async function readState(root: string): Promise<DeployState> {
   } catch {
     // Invalid JSON is refused below, because guessing would deploy a second agent.
   }
-  throw invalid(`${path} cannot be read; remove it, and pass --agent-id to continue with an existing agent`);
+  throw invalid(`${path} cannot be read; remove it, and pass --agent to continue with an existing agent`);
 }
 
 function isDeployState(value: unknown): value is DeployState {

@@ -26,6 +26,7 @@ import { addWebhookCommands } from "./commands/webhooks.ts";
 import { processEnvironment } from "./config.ts";
 import type { Io } from "./context.ts";
 import { exitCodeOf, exitCodes } from "./exit.ts";
+import { resolveLast } from "./last-used.ts";
 import { globalOptions } from "./options.ts";
 import { createOutput } from "./output.ts";
 
@@ -80,6 +81,7 @@ function createProgram(io: Io): Command {
     .addHelpText("after", exitCodeHelp);
   const visibleGlobalOptions = ({ parent }: Command) => (parent === null ? [] : globalOptions(program));
   program.configureHelp({ showGlobalOptions: true, visibleGlobalOptions });
+  program.hook("preAction", async (_program, command) => resolveLast(io, command));
   addInitCommand(program, io);
   addConsoleCommand(program, io);
   addDeployCommand(program, io);

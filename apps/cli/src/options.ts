@@ -9,6 +9,11 @@ export function collectOption(value: string, earlier: readonly string[]): string
   return [...earlier, value];
 }
 
+/** Returns `--agent`, also called `--agent-id`: an agent by its id or name. The value is `agentId`. */
+export function agentOption(description: string): Option {
+  return new Option("--agent, --agent-id <agent>", `${description}; its id or name, @last: the last one`);
+}
+
 /** Returns `--limit`: the number of rows of a list. */
 export function limitOption(): Option {
   return new Option("--limit <rows>", "maximum number of rows").default(100).argParser(parseCount);

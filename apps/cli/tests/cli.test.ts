@@ -158,19 +158,54 @@ describe("dari deploy", () => {
     ]);
     const state: unknown = JSON.parse(await readFile(join(root.path, ".dari/deploy-state.json"), "utf8"));
     expect(state).toEqual({ version: 1, agents: { [url]: "agt_1" } });
-    const second = await runDari(["deploy"], { cwd: root.path, environment });
+    const second = await runDari(["deploy", "--force"], { cwd: root.path, environment });
     expect(second.stdout).toBe("Deployed demo as agt_1, version 1 (ver_1)\n");
+    expect(second.stderr).toContain(`Console: ${url}/console/agents/agt_1\n`);
     expect(second.stderr).toMatch(/^\[ +\d+\.\d s\] installing\n\[ +\d+\.\d s\] built\n\[ +\d+\.\d s\] Ready after/m);
     const publishing = ["POST /v1/source-snapshots", "PUT /upload", "POST /v1/source-snapshots/src_1/finalize"];
     const building = ["GET /v1/versions/ver_1/build-logs?follow=1", "GET /v1/agents/agt_1/versions/ver_1"];
     expect(calls).toEqual([
       ...publishing,
       "POST /v1/agents",
+      "GET /v1/me",
       ...building,
       ...publishing,
       "POST /v1/agents/agt_1/versions",
+      "GET /v1/me",
       ...building,
     ]);
+  });
+
+  test("what has not changed is not published again, unless with --force", async () => {
+    await using root = await temporaryTree({ "dari.yml": manifest, "src/agent.ts": "x" });
+    const { url, bodies } = await serveRecorded((call) =>
+      call === "POST /v1/agents/weather/versions" ? [200, { ...published, unchanged: true }] : undefined,
+    );
+    const environment = { DARI_API_URL: url, DARI_API_KEY: "dari_test" };
+    const same = await runDari(["deploy", "--agent", "weather"], { cwd: root.path, environment });
+    expect(same).toMatchObject({ code: 0, stdout: expect.stringContaining("Nothing has changed: demo as agt_1") });
+    expect(bodies["POST /v1/agents/weather/versions"]).toMatchObject({ only_if_changed: true });
+    expect(Object.keys(bodies)).toContain("DELETE /v1/source-snapshots/src_1");
+    await runDari(["deploy", "--agent", "weather", "--force"], { cwd: root.path, environment });
+    expect(bodies["POST /v1/agents/weather/versions"]).not.toHaveProperty("only_if_changed");
+  });
+
+  test("a name that another agent has is refused without a terminal, with what to do", async () => {
+    await using root = await temporaryTree({ "dari.yml": manifest, "src/agent.ts": "x" });
+    const taken = { detail: "agent agt_9 already has the name", code: "agent_name_taken", request_id: "r" };
+    const { url, bodies } = await serveRecorded((call, body) =>
+      call === "POST /v1/agents" && body["name"] !== "fresh" ? [409, taken] : undefined,
+    );
+    const options = { cwd: root.path, environment: { DARI_API_URL: url, DARI_API_KEY: "dari_test" } };
+    const refused = await runDari(["deploy"], options);
+    expect(refused).toMatchObject({ code: 5, stdout: "" });
+    const why = `an agent with the name "demo" exists at ${url}, and this directory was not deployed as it`;
+    expect(refused.stderr).toContain(`dari: ${why}; --agent <name> publishes`);
+    expect(Object.keys(bodies)).toContain("DELETE /v1/source-snapshots/src_1");
+    expect((await runDari(["deploy", "--new", "demo-2"], options)).code).toBe(5);
+    expect((await runDari(["deploy", "--new", "a", "--agent", "b"], options)).code).toBe(2);
+    expect((await runDari(["deploy", "--new", "fresh"], options)).code).toBe(0);
+    expect(bodies["POST /v1/agents"]).toMatchObject({ name: "fresh", on_name_conflict: "refuse" });
   });
 
   test("a failed build is exit code 1, with its reason", async () => {
@@ -255,6 +290,30 @@ describe("the connection", () => {
   });
 });
 
+const published = { agent_id: "agt_1", deployment_id: "dep_1", version_id: "ver_1", version_status: "building" };
+
+/** Serves a platform to deploy to. `reply` can replace its replies; `bodies` has the last body of each call. */
+async function serveRecorded(
+  special: (call: string, body: Readonly<Record<string, unknown>>) => [number, unknown] | undefined,
+): Promise<{ url: string; bodies: Record<string, unknown> }> {
+  const bodies: Record<string, unknown> = {};
+  const url = await serve((request, response) => {
+    void (async () => {
+      const call = `${request.method ?? ""} ${request.url ?? ""}`;
+      if (request.headers["content-type"] !== "application/json") {
+        bodies[call] = undefined;
+        return answer(request, response, [], () => url, "ready");
+      }
+      const body = JSON.parse((await buffer(request)).toString() || "{}") as Record<string, unknown>;
+      bodies[call] = body;
+      const replaced = special(call, body);
+      if (replaced !== undefined) return reply(response, ...replaced);
+      return answer(request, response, [], () => url, "ready");
+    })();
+  });
+  return { url, bodies };
+}
+
 /** Enough of a platform to deploy to. */
 async function answer(
   request: Parameters<RequestListener>[0],
@@ -266,7 +325,6 @@ async function answer(
   const body = await buffer(request);
   const call = `${request.method ?? ""} ${request.url ?? ""}`;
   calls.push(call);
-  const published = { agent_id: "agt_1", deployment_id: "dep_1", version_id: "ver_1", version_status: "building" };
   const failure = status === "failed" ? { code: "build_failed", message: "no such package" } : null;
   switch (call) {
     case "POST /v1/source-snapshots":

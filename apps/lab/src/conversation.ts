@@ -10,7 +10,7 @@ import {
   type SendMessageRequest,
   type VersionRecord,
 } from "@dari/contract";
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { packBundle, type BundleFiles } from "./bundle.ts";
 import { waitUntil } from "@dari/testkit";
 
@@ -66,9 +66,9 @@ export async function deploy(platform: Platform, files: BundleFiles, agentId?: s
   return published;
 }
 
-/** A manifest as a bundle's dari.yml; JSON is YAML. */
+/** A manifest as a bundle's dari.yml; JSON is YAML. Its name is unique unless given. */
 export function manifestFile(manifest: Readonly<Record<string, unknown>>): { "dari.yml": string } {
-  return { "dari.yml": JSON.stringify({ name: "lab", sdk: "opencode", ...manifest }) };
+  return { "dari.yml": JSON.stringify({ name: `lab-${randomUUID().slice(0, 8)}`, sdk: "opencode", ...manifest }) };
 }
 
 /** Returns the files of a directory by relative path. */

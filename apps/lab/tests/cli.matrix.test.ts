@@ -71,7 +71,9 @@ test(
     expect(await json("agents", "get", agent)).toMatchObject({ id: agent, active_version_id: deployed["version_id"] });
     expect(await cli("agents", "build-logs", deployed["version_id"] ?? "", "--follow")).not.toBe("");
     const again = JSON.parse(await cli("deploy", "greeter", "--json")) as Record<string, string>;
-    expect(again["agent_id"]).toBe(agent);
+    expect(again).toMatchObject({ agent_id: agent, version_id: deployed["version_id"], unchanged: true });
+    const forced = JSON.parse(await cli("deploy", "greeter", "--force", "--json")) as Record<string, string>;
+    expect(forced["agent_id"]).toBe(agent);
     expect(await json<Named[]>("agents", "versions", agent)).toHaveLength(2);
     expect(await cli("agents", "activate", agent, deployed["version_id"] ?? "")).toContain("now runs");
     expect(await cli("agents", "delete", agent)).toBe(`deleted ${agent}\n`);
@@ -87,6 +89,8 @@ test(
     await cli("init", "workspace/agent");
     const made = JSON.parse(await cli("deploy", "workspace/agent", "--json")) as Record<string, string>;
     rmSync(join(workspace, "agent/.dari"), { recursive: true });
+    // A directory without changes publishes nothing.
+    writeFileSync(join(workspace, "agent", "CHANGES.md"), "one\n");
     // Stands for `npm run --prefix dari dari -- …` in a checkout.
     writeFileSync(join(workspace, "npm"), `#!/bin/sh\nshift 6\nexec "${process.execPath}" "${dariCommand[1]}" "$@"\n`, {
       mode: 0o755,

@@ -8,7 +8,7 @@ import { text as readText } from "node:stream/consumers";
 import { createContext, type Io } from "../context.ts";
 import { showRows } from "../show-rows.ts";
 import { invalid } from "../exit.ts";
-import { collectOption, given, laneOption, limitOption, parseCount, parsePairs } from "../options.ts";
+import { agentOption, collectOption, given, laneOption, limitOption, parseCount, parsePairs } from "../options.ts";
 import { systemErrorCode } from "../system-error.ts";
 
 interface CreateOptions {
@@ -45,7 +45,7 @@ function addCreateCommand(batches: Command, io: Io): void {
     .description(
       "start a session for each line of a file (- for standard input); a line is plain text or a JSON object",
     )
-    .requiredOption("--agent-id <id>", "agent that runs the sessions")
+    .addOption(agentOption("agent that runs the sessions").makeOptionMandatory())
     .option("--version-id <id>", "a ready version (default: the active one)")
     .option("--name <name>", "a name for the batch")
     .addOption(laneOption("background"))

@@ -5,7 +5,7 @@ import { budgetPeriods } from "@dari/contract/vocabulary";
 import { type Command, Option } from "commander";
 import { createContext, type Io } from "../context.ts";
 import { showRows } from "../show-rows.ts";
-import { given, organizationOption, type OrganizationOption } from "../options.ts";
+import { agentOption, given, organizationOption, type OrganizationOption } from "../options.ts";
 import { table } from "../output.ts";
 import { count } from "./limits.ts";
 
@@ -35,7 +35,7 @@ export function addBudgetCommands(org: Command, io: Io): void {
     .command("set")
     .description("set a budget of the organization, or of one agent or session")
     .addOption(new Option("--period <period>", "period of the budget").choices(budgetPeriods).default("month"))
-    .option("--agent-id <id>", "limit this agent (default: the whole organization)")
+    .addOption(agentOption("limit this agent (default: the whole organization)"))
     .option("--session-id <id>", "limit this session")
     .addOption(
       new Option("--max-turns <number>", "maximum attempts that call the agent (default: no limit)").argParser(count),

@@ -3,6 +3,7 @@
 import type { Command } from "commander";
 import { Readable } from "node:stream";
 import { createContext, type Io } from "../context.ts";
+import { rememberLast } from "../last-used.ts";
 import { given } from "../options.ts";
 import { invalid } from "../exit.ts";
 import { saveTo, table } from "../output.ts";
@@ -13,8 +14,10 @@ export function addSessionHistoryCommands(session: Command, io: Io): void {
     .description("copy a session as it was after a message; show the copy's id")
     .option("--message <id>", "the message (default: the last completed one)")
     .action(async (id: string, options: { readonly message?: string }, command: Command) => {
-      const { output, client, signal } = createContext(io, command);
+      const context = createContext(io, command);
+      const { output, client, signal } = context;
       const record = await (await client()).forkSession(id, given({ message_id: options.message }), { signal });
+      await rememberLast(context, { session: record.id });
       output.result(record, () => record.id);
     });
   session

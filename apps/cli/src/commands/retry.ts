@@ -7,7 +7,7 @@ import { type Command, Option } from "commander";
 import { randomUUID } from "node:crypto";
 import { createContext, type Io } from "../context.ts";
 import { invalid } from "../exit.ts";
-import { given, laneOption } from "../options.ts";
+import { agentOption, given, laneOption } from "../options.ts";
 import { table } from "../output.ts";
 
 interface RetryOptions {
@@ -42,7 +42,7 @@ export function addRetryCommand(message: Command, io: Io): void {
     )
     .addOption(laneOption("the failed message's; with --all: background"))
     .option("--all", "retry every failed message that matches the filters below, except those already retried")
-    .option("--agent-id <id>", "with --all: only messages of this agent")
+    .addOption(agentOption("with --all: only messages of this agent"))
     .option("--session-id <id>", "with --all: only messages of this session")
     .option("--error-code <code>", "with --all: only messages that failed with this code")
     .option("--failed-after <time>", "with --all: only messages that failed after this RFC 3339 time")

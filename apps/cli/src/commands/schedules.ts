@@ -8,7 +8,7 @@ import { type Command, Option } from "commander";
 import { createContext, type Io } from "../context.ts";
 import { showRows } from "../show-rows.ts";
 import { invalid } from "../exit.ts";
-import { collectOption, given, laneOption, limitOption, parsePairs } from "../options.ts";
+import { agentOption, collectOption, given, laneOption, limitOption, parsePairs } from "../options.ts";
 import { uploadPath } from "../upload.ts";
 
 interface ChangeOptions {
@@ -56,7 +56,7 @@ function addReadCommands(schedules: Command, io: Io): void {
   schedules
     .command("list")
     .description("list schedules, newest first")
-    .option("--agent-id <id>", "only schedules of this agent")
+    .addOption(agentOption("only schedules of this agent"))
     .addOption(new Option("--status <status>", "only schedules with this status").choices(scheduleStatuses))
     .addOption(limitOption())
     .action(({ agentId, status, limit }: ListOptions, command: Command) =>
@@ -97,12 +97,12 @@ function addCreateCommand(schedules: Command, io: Io): void {
   const create = schedules
     .command("create <cron> <text>")
     .description("send a text on a schedule, for example: '30 9 * * MON-FRI' 'What is new?'")
-    .option("--agent-id <id>", "send to a new session of this agent each time")
+    .addOption(agentOption("send to a new session of this agent each time"))
     .option("--session-id <id>", "send to this session each time")
     .option("--paused", "create it paused");
   changeOptions(create).action(async (cron: string, text: string, options: CreateOptions, command: Command) => {
     const { agentId, sessionId } = options;
-    if ((agentId === undefined) === (sessionId === undefined)) throw invalid("give either --agent-id or --session-id");
+    if ((agentId === undefined) === (sessionId === undefined)) throw invalid("give either --agent or --session-id");
     const { output, client, signal } = createContext(io, command);
     const api = await client();
     const body = {

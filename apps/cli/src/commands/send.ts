@@ -4,9 +4,10 @@ import type { Client } from "@dari/client";
 import type { MessagePartInput, MessageRecord } from "@dari/contract";
 import { onBusyChoices, type Lane, type OnBusy } from "@dari/domain";
 import { type Command, Option } from "commander";
-import { createContext, type Io } from "../context.ts";
+import { createContext, type Context, type Io } from "../context.ts";
 import { CliError } from "../exit.ts";
 import { collectOption, given, laneOption, parsePairs } from "../options.ts";
+import { rememberLast } from "../last-used.ts";
 import { uploadPath } from "../upload.ts";
 import { watchMessage } from "../watch-message.ts";
 import { renderWaiting } from "./answer.ts";
@@ -39,7 +40,8 @@ export function addSendCommand(session: Command, io: Io): void {
     .option("--stream", "show the answer and the agent's output as they arrive; default on a terminal")
     .option("--no-stream", "show the answer when it is complete")
     .action(async (id: string, text: string, options: SendOptions, command: Command) => {
-      const { output, client, signal } = createContext(io, command);
+      const context = createContext(io, command);
+      const { output, client, signal } = context;
       const api = await client();
       const metadata = parsePairs(options.metadata, "--metadata");
       const content = {
@@ -48,25 +50,44 @@ export function addSendCommand(session: Command, io: Io): void {
         ...given({ on_busy: options.onBusy, lane: options.lane }),
       };
       const queued = await api.sendMessageAsync(id, content, { signal });
+      await rememberLast(context, { session: id });
       if (options.async === true) {
         output.result(queued, () => queued.id);
         return;
       }
       output.progress(`Message ${queued.id}`);
-      if (!output.isJson && (options.stream ?? io.stdout.isTTY === true)) {
-        const { record, shownText } = await watchMessage(api, queued.id, { io, signal, logs: true });
-        output.result(record, () => renderRest(record, shownText));
-        if (record.status !== "completed") throw new CliError(describeEnd(record));
-        return;
-      }
-      const onRecord = onChange((record) => output.progress(describeProgress(record)));
-      const ended = await api.waitForMessage(queued, { signal, onRecord });
-      output.result(ended, () => renderOutput(ended));
-      if (ended.status !== "completed") throw new CliError(describeEnd(ended));
+      failUnlessCompleted(await showTurn(context, api, queued, options));
     });
 }
 
-async function uploadParts(api: Client, options: SendOptions, signal: AbortSignal): Promise<MessagePartInput[]> {
+/** Shows a message's answer: as it streams if `stream`, otherwise when it is complete. Resolves with its end. */
+export async function showTurn(
+  { io, output, signal }: Context,
+  api: Client,
+  queued: MessageRecord,
+  { stream = io.stdout.isTTY === true }: { readonly stream?: boolean },
+): Promise<MessageRecord> {
+  if (!output.isJson && stream) {
+    const { record, shownText } = await watchMessage(api, queued.id, { io, signal, logs: true });
+    output.result(record, () => renderRest(record, shownText));
+    return record;
+  }
+  const onRecord = onChange((record) => output.progress(describeProgress(record)));
+  const ended = await api.waitForMessage(queued, { signal, onRecord });
+  output.result(ended, () => renderOutput(ended));
+  return ended;
+}
+
+/** @throws CliError that says how the message ended, unless it has completed */
+export function failUnlessCompleted(record: MessageRecord): void {
+  if (record.status !== "completed") throw new CliError(describeEnd(record));
+}
+
+export async function uploadParts(
+  api: Client,
+  options: Pick<SendOptions, "file" | "image">,
+  signal: AbortSignal,
+): Promise<MessagePartInput[]> {
   const parts: MessagePartInput[] = [];
   for (const path of options.file) parts.push({ type: "file", file_id: (await uploadPath(api, path, signal)).id });
   for (const path of options.image) parts.push({ type: "image", file_id: (await uploadPath(api, path, signal)).id });

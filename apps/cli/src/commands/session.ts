@@ -7,10 +7,12 @@ import { onBusyChoices, type OnBusy } from "@dari/domain";
 import { type Command, Option } from "commander";
 import { Readable } from "node:stream";
 import { createContext, type Io } from "../context.ts";
+import { sessionAddress } from "../console-address.ts";
+import { rememberLast } from "../last-used.ts";
 import { showRows } from "../show-rows.ts";
 import { findDeployedAgent } from "../deploy-state.ts";
 import { CliError, exitCodes, invalid } from "../exit.ts";
-import { collectOption, given, limitOption, parsePairs, collectRows } from "../options.ts";
+import { agentOption, collectOption, given, limitOption, parsePairs, collectRows } from "../options.ts";
 import { saveTo, table } from "../output.ts";
 import { addSessionHistoryCommands } from "./history.ts";
 import { addSessionRecordCommands } from "./session-records.ts";
@@ -63,7 +65,8 @@ function addCreateCommand(session: Command, io: Io): void {
       new Option("--on-busy <choice>", "what to do if the session is busy (default: enqueue)").choices(onBusyChoices),
     )
     .action(async (agent: string | undefined, options: CreateOptions, command: Command) => {
-      const { output, client, connection, signal } = createContext(io, command);
+      const context = createContext(io, command);
+      const { output, client, connection, signal } = context;
       const { apiUrl } = await connection();
       const agentId = agent ?? (await findDeployedAgent(".", apiUrl));
       if (agentId === undefined) {
@@ -75,8 +78,10 @@ function addCreateCommand(session: Command, io: Io): void {
         ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
       };
       const record = await (await client()).createSession(agentId, body, { signal });
+      await rememberLast(context, { session: record.id, agent: record.agent_id });
       output.result(record, () => record.id);
-      output.hint(`dari session send ${record.id} "Hello"`);
+      if (!output.isJson) output.progress(`Console: ${sessionAddress(apiUrl, record.id)}`);
+      output.hint('dari session send - "Hello"');
     });
 }
 
@@ -84,7 +89,7 @@ function addListCommand(session: Command, io: Io): void {
   session
     .command("list")
     .description("list sessions, newest first")
-    .option("--agent-id <id>", "only sessions of this agent")
+    .addOption(agentOption("only sessions of this agent"))
     .addOption(new Option("--status <status>", "only sessions with this status").choices(sessionStatuses))
     .option("--metadata <key=value>", "only sessions with this metadata pair; repeatable", collectOption, [])
     .addOption(limitOption())

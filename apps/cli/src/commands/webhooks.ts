@@ -6,7 +6,7 @@ import { type Command, Option } from "commander";
 import { createContext, type Io } from "../context.ts";
 import { showRows } from "../show-rows.ts";
 import { invalid } from "../exit.ts";
-import { given, limitOption, organizationOption, type OrganizationOption } from "../options.ts";
+import { agentOption, given, limitOption, organizationOption, type OrganizationOption } from "../options.ts";
 
 interface AddOptions extends OrganizationOption {
   readonly event?: EventType[];
@@ -57,7 +57,7 @@ function addEndpointCommands(webhooks: Command, io: Io): void {
     .command("add <url>")
     .description("deliver events to a URL; prints the secret once, on standard output")
     .addOption(eventOption())
-    .option("--agent-id <id>", "events of this agent only")
+    .addOption(agentOption("events of this agent only"))
     .option("--description <text>", "a note for people")
     .addOption(organizationOption())
     .action(async (url: string, options: AddOptions, command: Command) => {

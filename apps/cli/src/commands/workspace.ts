@@ -4,6 +4,7 @@
 import type { Command } from "commander";
 import { Readable } from "node:stream";
 import { createContext, type Io } from "../context.ts";
+import { agentOption } from "../options.ts";
 import { saveTo } from "../output.ts";
 import { openFile } from "../upload.ts";
 
@@ -52,7 +53,7 @@ export function addPortableCommands(session: Command, io: Io): void {
   session
     .command("import <file>")
     .description("start a session from an export; creates an agent if none has the version")
-    .option("--agent-id <id>", "agent to use; it must have a version with the same bundle")
+    .addOption(agentOption("agent to use; it must have a version with the same bundle"))
     .action(async (file: string, options: { readonly agentId?: string }, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const content = await openFile(file);

@@ -77,7 +77,7 @@ export const tools: readonly Tool[] = [
   {
     name: "list_sessions",
     description: "List sessions, newest first: conversations with agents, each with its own workspace.",
-    inputSchema: input({ agent_id: text("Only of this agent."), limit }),
+    inputSchema: input({ agent_id: text("Only of this agent: its id or name."), limit }),
     readOnly: true,
     async run(call) {
       const filter = optional(call, "agent_id", "agentId");
@@ -88,7 +88,7 @@ export const tools: readonly Tool[] = [
   {
     name: "create_session",
     description: "Start a session with an agent. Messages of one session share a conversation and a workspace.",
-    inputSchema: input({ agent_id: text("The agent's id: agt_…"), name: text("A name for people.", 200) }, [
+    inputSchema: input({ agent_id: text("The agent's id or name."), name: text("A name for people.", 200) }, [
       "agent_id",
     ]),
     readOnly: false,

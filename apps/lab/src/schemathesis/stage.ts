@@ -52,7 +52,7 @@ export async function setStage(): Promise<Stage> {
   const own = { apiUrl: platform.apiUrl, apiKey: organization.api_key ?? "" };
   const client = createClient(own);
   const kept = await deployFiles(own, agentFiles);
-  const spare = await deployFiles(own, agentFiles);
+  const spare = await deployFiles(own, { ...agentFiles, "dari.yml": agentFiles["dari.yml"].replace("echo", "spare") });
   const ownKey = (await client.listApiKeys()).data[0]?.id ?? "";
   const ids = {
     agent_id: [kept.agentId, kept.deploymentId, spare.agentId],

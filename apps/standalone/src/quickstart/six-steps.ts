@@ -1,9 +1,8 @@
 // The six steps of the quickstart with one example agent.
 
 import path from "node:path";
-import { createClient, eachRow } from "@dari/client";
+import { ApiError, createClient, eachRow } from "@dari/client";
 import type { Environment } from "@dari/runtime";
-import { forgetLostAgent } from "./forget-lost-agent.ts";
 import { createHttp } from "./http.ts";
 import { dari, heading, say } from "./show.ts";
 
@@ -31,8 +30,10 @@ export async function sixSteps(options: SixSteps): Promise<void> {
   const http = createHttp(options);
 
   heading(`${options.language} 1/6  Deploy the agent in ${options.example}`);
-  await forgetLostAgent(path.join(options.checkout, options.example), apiUrl, apiKey);
-  const deployed = await dari(["deploy", options.example, "--json"], {
+  // The example's folder may have been deployed to another platform, and its agent from another checkout.
+  const name = path.basename(options.example);
+  const target = (await isAgentThere(options, name)) ? ["--agent", name] : ["--new", name];
+  const deployed = await dari(["deploy", options.example, ...target, "--json"], {
     apiUrl,
     apiKey,
     cwd: options.checkout,
@@ -66,6 +67,17 @@ export async function sixSteps(options: SixSteps): Promise<void> {
   const files = changed["files_changed"] as { path: string }[];
   if (!files.some((one) => one.path === "/output/reply.md"))
     throw new Error("the agent did not write /output/reply.md");
+  say(`\nThe session in the console: ${apiUrl}/console/sessions/${session}`);
+}
+
+async function isAgentThere({ apiUrl, apiKey, signal }: SixSteps, name: string): Promise<boolean> {
+  try {
+    await createClient({ apiUrl, apiKey }).getAgent(name, { signal });
+    return true;
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return false;
+    throw error;
+  }
 }
 
 function text(json: Record<string, unknown>, key: string): string {
