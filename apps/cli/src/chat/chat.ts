@@ -1,0 +1,118 @@
+// A conversation in the terminal: reads lines, and runs a turn or a command for each.
+
+import { ApiError } from "@dari/client";
+import type { Context } from "../context.ts";
+import { rememberLast } from "../last-used.ts";
+import { attachFiles } from "./attach.ts";
+import { chatCommands } from "./commands.ts";
+import { createInterrupts, type Interrupts } from "./interrupts.ts";
+import { openLines } from "./lines.ts";
+import { paint } from "./markdown.ts";
+import { parseLine, type ChatLine } from "./parse-line.ts";
+import { UsageError, type Chat } from "./state.ts";
+import { runTurn } from "./turn.ts";
+
+export interface ChatOptions {
+  readonly sessionId: string;
+  /** Whether the agent's stdout and stderr are shown. */
+  readonly logs: boolean;
+  /** Called before each turn. Resolves with the session to send to. */
+  readonly beforeTurn?: (sessionId: string) => Promise<string>;
+}
+
+export interface OpenChat extends Disposable {
+  /** Shows a line, above the prompt if there is one. */
+  note(text: string): void;
+  /** Runs until the person leaves or the input ends. */
+  run(): Promise<void>;
+}
+
+/** The turn that runs now. */
+interface Running {
+  isTurn: boolean;
+  messageId: string | undefined;
+}
+
+interface Conversation {
+  readonly chat: Chat;
+  readonly running: Running;
+  readonly interrupts: Interrupts;
+  readonly leaving: AbortSignal;
+  readonly options: ChatOptions;
+  note(text: string): void;
+}
+
+export async function openChat(context: Context, options: ChatOptions): Promise<OpenChat> {
+  const { io, signal } = context;
+  const api = await context.client();
+  const interrupts = createInterrupts();
+  const running: Running = { isTurn: false, messageId: undefined };
+  const leaving = new AbortController();
+  const lines = openLines(io, () => {
+    const what = interrupts.press(running.isTurn);
+    if (what === "hint") return lines.above("Press Ctrl-C again, or Ctrl-D, to leave.\n");
+    if (what === "leave") {
+      leaving.abort();
+      return lines.close();
+    }
+    lines.above("\nCancelling…\n");
+    if (running.messageId !== undefined) void api.cancelMessage(running.messageId).catch(() => undefined);
+  });
+  const isStyled = io.stdout.isTTY === true && (io.environment["NO_COLOR"] ?? "") === "";
+  const view = {
+    api,
+    lines,
+    signal: AbortSignal.any([signal, leaving.signal]),
+    write: (text: string) => void io.stdout.write(text),
+    note: (text: string) => void (lines.isTerminal ? io.stdout : io.stderr).write(text),
+    isStyled,
+    logs: options.logs,
+  };
+  const chat = { api, context, view, sessionId: options.sessionId };
+  const note = (text: string): void => lines.above(`${isStyled ? paint("dim", text) : text}\n`);
+  const conversation = { chat, running, interrupts, leaving: leaving.signal, options, note };
+  await rememberLast(context, { session: options.sessionId });
+  return { note, run: () => converse(conversation), [Symbol.dispose]: () => lines[Symbol.dispose]() };
+}
+
+async function converse(conversation: Conversation): Promise<void> {
+  const { chat, interrupts, leaving } = conversation;
+  for (;;) {
+    const line = await chat.view.lines.next("> ");
+    interrupts.reset();
+    if (line === undefined) return;
+    const parsed = parseLine(line);
+    if (parsed.kind === "command" && (parsed.name === "exit" || parsed.name === "quit")) return;
+    try {
+      await handleLine(conversation, parsed);
+    } catch (error) {
+      if (leaving.aborted && !chat.context.signal.aborted) return;
+      if (!(error instanceof ApiError || error instanceof UsageError)) throw error;
+      chat.view.note(`${error.message}\n`);
+    }
+  }
+}
+
+async function handleLine(conversation: Conversation, line: ChatLine): Promise<void> {
+  if (line.kind === "message") return sendLine(conversation, line.text, line.paths);
+  if (line.kind === "empty") return;
+  const command = Object.hasOwn(chatCommands, line.name) ? chatCommands[line.name] : undefined;
+  if (command === undefined) throw new UsageError(`there is no command /${line.name}; /help lists all`);
+  await command.run(conversation.chat, line.argument);
+}
+
+async function sendLine(conversation: Conversation, text: string, paths: readonly string[]): Promise<void> {
+  const { chat, running, interrupts, options, note } = conversation;
+  const { api, view } = chat;
+  const { parts, missing } = await attachFiles(api, paths, view.signal);
+  for (const path of missing) note(`${path} is not a file here; it is sent as text`);
+  if (options.beforeTurn !== undefined) chat.sessionId = await options.beforeTurn(chat.sessionId);
+  running.isTurn = true;
+  try {
+    const content = { parts: [{ type: "text", text } as const, ...parts] };
+    await runTurn(view, chat.sessionId, content, (messageId) => (running.messageId = messageId));
+  } finally {
+    Object.assign(running, { isTurn: false, messageId: undefined });
+    interrupts.reset();
+  }
+}

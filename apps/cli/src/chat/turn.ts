@@ -1,0 +1,133 @@
+// One turn of a chat: sends a message, shows the answer while it streams, and asks for what the agent wants to know.
+
+import { isMessageEnd, type Client, type MessageContent } from "@dari/client";
+import type { MessageRecord, StreamedEvent } from "@dari/contract";
+import { composeAnswer, fieldsOf } from "./answer.ts";
+import type { Lines } from "./lines.ts";
+import { createMarkdown, paint, withoutControls } from "./markdown.ts";
+
+export interface TurnView {
+  readonly api: Client;
+  readonly lines: Lines;
+  readonly signal: AbortSignal;
+  /** Writes to the terminal, or to stdout. */
+  readonly write: (text: string) => void;
+  /** Writes what is not part of the answer. */
+  readonly note: (text: string) => void;
+  readonly isStyled: boolean;
+  readonly logs: boolean;
+}
+
+type Input = Extract<StreamedEvent, { type: "input.requested" }>["data"];
+
+/** `onSent` is called with the message's id. Resolves with the final record. */
+export async function runTurn(
+  view: TurnView,
+  sessionId: string,
+  content: MessageContent,
+  onSent: (messageId: string) => void,
+): Promise<MessageRecord> {
+  const { api, signal } = view;
+  const queued = await api.sendMessageAsync(sessionId, content, { signal });
+  onSent(queued.id);
+  const answer = createAnswerView(view);
+  for await (const event of api.streamMessage(queued.id, { signal })) {
+    if (event.type === "assistant.text_delta") answer.push(event.data.text);
+    else if (event.type === "log") answer.log(event.data.text);
+    else if (event.type === "agent.event") answer.event(event.data.name, event.data.data);
+    else if (event.type === "input.requested") await askAndAnswer(view, queued.id, event.data, answer);
+    else if (event.type === "attempt.ended" && event.data.outcome !== "completed")
+      answer.endAttempt(event.data.outcome);
+    else if (isMessageEnd(event) && event.data.merged_into === undefined) {
+      answer.finish(event.data);
+      return event.data;
+    }
+  }
+  throw new Error(`the stream ended before message ${queued.id} did; see it with: dari message get ${queued.id}`);
+}
+
+type AnswerView = ReturnType<typeof createAnswerView>;
+
+function createAnswerView({ write, note, isStyled, logs }: TurnView) {
+  const dim = (text: string): string => (isStyled ? paint("dim", text) : text);
+  let markdown = createMarkdown({ isStyled });
+  let shown = "";
+  let isMidLine = false;
+  const put = (text: string): void => {
+    if (text === "") return;
+    write(text);
+    isMidLine = !text.endsWith("\n");
+  };
+  const endLine = (): void => {
+    put(markdown.end());
+    markdown = createMarkdown({ isStyled });
+    if (isMidLine) put("\n");
+  };
+  const aside = (text: string): void => {
+    endLine();
+    note(`${dim(withoutControls(text))}\n`);
+  };
+  return {
+    endLine,
+    aside,
+    push(text: string): void {
+      shown += text;
+      put(markdown.push(text));
+    },
+    log: (text: string): void => (logs ? aside(text.replace(/\n$/, "")) : undefined),
+    event: (name: string, data: unknown): void => aside(`${name} ${shorten(JSON.stringify(data) ?? "")}`),
+    endAttempt(outcome: string): void {
+      endLine();
+      shown = "";
+      if (outcome !== "suspended") aside(`attempt ended: ${outcome}`);
+    },
+    /** Shows what was not streamed, the files, and why a turn did not complete. */
+    finish(record: MessageRecord): void {
+      const text = (record.output?.parts ?? []).map((part) => (part.type === "text" ? part.text : "")).join("");
+      if (text.startsWith(shown)) put(markdown.push(text.slice(shown.length)));
+      else {
+        endLine();
+        put(markdown.push(text));
+      }
+      endLine();
+      for (const { change, path } of record.files_changed) aside(`${change} ${path}`);
+      const error = record.output?.error;
+      if (record.status !== "completed") {
+        aside(`${record.status}${error === undefined ? "" : `: ${error.message} (${error.code})`}`);
+      }
+    },
+  };
+}
+
+/** Without a terminal, says how to answer; the turn continues when somebody does. */
+async function askAndAnswer(view: TurnView, messageId: string, input: Input, answer: AnswerView): Promise<void> {
+  const { api, lines, signal } = view;
+  const { key, prompt } = input;
+  answer.aside(`The agent asks (${key})${prompt === null ? "" : `: ${prompt}`}`);
+  if (!lines.isTerminal) {
+    answer.aside(`answer with: dari message answer ${messageId} ${key} --value <json>`);
+    return;
+  }
+  const fields = fieldsOf(input.schema);
+  for (;;) {
+    const texts: string[] = [];
+    for (const field of fields) {
+      const text = await lines.next(`  ${field.prompt}`);
+      if (text === undefined) return;
+      texts.push(text);
+    }
+    try {
+      await api.answerInput(messageId, { key, value: composeAnswer(fields, texts) }, { signal });
+      return;
+    } catch (error) {
+      if (signal.aborted) throw error;
+      answer.aside(error instanceof Error ? error.message : String(error));
+    }
+  }
+}
+
+const asideChars = 200;
+
+function shorten(text: string): string {
+  return text.length <= asideChars ? text : `${text.slice(0, asideChars)}…`;
+}
