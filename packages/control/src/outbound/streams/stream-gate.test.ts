@@ -7,16 +7,18 @@ test("places are counted for the organization and for the process, and given bac
   const gate = createStreamLimiter({ perProcess: 3, perOrganization: 2 });
   const leave = gate.take("org_1");
   gate.take("org_1");
-  expect(() => gate.check("org_1")).toThrow("limit of open event streams reached");
+  expect(() => gate.check("org_1")).toThrow(
+    "limit reached: 2 open event streams of the organization in this process; close some",
+  );
   gate.take("org_2");
-  expect(() => gate.check("org_3")).toThrow("limit of open event streams reached");
+  expect(() => gate.check("org_3")).toThrow("limit reached: 3 open event streams of this process; close some");
   leave();
   leave();
   gate.check("org_1");
   // A promised stream is opened above the limit, and counted.
   gate.take("org_1");
   gate.take("org_1");
-  expect(() => gate.check("org_2")).toThrow("limit of open event streams reached");
+  expect(() => gate.check("org_2")).toThrow("limit reached: 3 open event streams of this process; close some");
 });
 
 test("bytes that wait are held up to the bounds", () => {

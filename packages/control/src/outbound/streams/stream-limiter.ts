@@ -14,10 +14,11 @@ export function createStreamLimiter(
   const bytes = createSharedCount(waiting);
   return {
     check(organizationId) {
-      if (places.over(organizationId, 1) === undefined) return;
-      throw new AppError("limit_exceeded", "limit of open event streams reached; close some, or retry later", {
-        retryAfterSeconds: 5,
-      });
+      const over = places.over(organizationId, 1);
+      if (over === undefined) return;
+      const whose = over === "perOrganization" ? "the organization in this process" : "this process";
+      const detail = `limit reached: ${streams[over]} open event streams of ${whose}; close some, or retry later`;
+      throw new AppError("limit_exceeded", detail, { retryAfterSeconds: 5 });
     },
     take: (organizationId) => places.add(organizationId, 1),
     hold(organizationId, n) {
