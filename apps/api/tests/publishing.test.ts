@@ -218,6 +218,28 @@ describe("an agent", () => {
     );
   });
 
+  test("is refused when it asks for more than the installation allows", async () => {
+    const { id } = await bring(
+      api,
+      agentBundle("name: big\nentrypoint: src/agent.js:agent\nruntime: {memory: 8GiB, cpus: 4}\n"),
+    );
+    const create = () => api.call("POST", "/v1/agents", { body: { source_snapshot_id: id } });
+    Object.assign(api.control, { turnBounds: { memoryMaxBytes: 4 * 1024 ** 3, cpusMax: 2 } });
+    const refused = await create();
+    expect(refused).toMatchObject({ status: 422, json: { code: "invalid" } });
+    const advice = "; ask for less, or ask an operator to raise";
+    expect(refused.json["errors"]).toEqual([
+      {
+        path: "runtime.memory",
+        message: `8GiB is more than this installation allows (4 GiB)${advice} DARI_TURN_MEMORY_MAX_BYTES`,
+      },
+      { path: "runtime.cpus", message: `4 is more than this installation allows (2)${advice} DARI_TURN_CPUS_MAX` },
+    ]);
+    Object.assign(api.control, { turnBounds: { memoryMaxBytes: 8 * 1024 ** 3, cpusMax: 4 } });
+    expect((await create()).status).toBe(201);
+    Object.assign(api.control, { turnBounds: undefined });
+  });
+
   test("is refused when the manifest sent along differs, naming the fields", async () => {
     const { id } = await bring(api, agentBundle());
     const manifest = { name: "other", sdk: "opencode", entrypoint: "src/agent.js:agent", env: { A: "1" } };

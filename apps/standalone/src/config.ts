@@ -86,6 +86,9 @@ export function toServiceSettings(
     ...config.environment,
     DATABASE_URL: found.databaseUrl,
     REDIS_URL: found.redisUrl,
+    // Here the API knows what the worker gives by default.
+    DARI_TURN_MEMORY_MAX_BYTES: config.environment["DARI_TURN_MEMORY_MAX_BYTES"] ?? String(config.turnMemoryBytes),
+    DARI_TURN_CPUS_MAX: config.environment["DARI_TURN_CPUS_MAX"] ?? config.turnCpus?.toString(),
     // A named file takes precedence over the key in the data directory.
     ...(config.environment["DARI_MASTER_KEY_FILE"] === undefined ? { DARI_MASTER_KEY: found.masterKey.reveal() } : {}),
     DARI_BLOBS_DIR: config.bucket === undefined ? path.join(config.dataDir, "objects") : undefined,

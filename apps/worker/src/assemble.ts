@@ -80,7 +80,7 @@ export async function assembleWorker(
     : noGuestScript;
   const { hostUserOf, guarantees } = openUsers(chosen, workDir, log);
   const source = openTurnSourceIfQueued(settings);
-  const memory = planTurns(assembly, log);
+  const memory = planTurns(assembly, settings.turnBounds, log);
   const { pool, isMissing: lacksWarm } = await openPool(assembly, chosen, memory, workDir, log, stack);
   const { program } = assembly;
   const missing = findMissingCapabilities({ chosen, disks, lacksWarm, own: getNamespaceState(), program }, machine);
@@ -138,6 +138,7 @@ function workerSettingsOf(
     stopNow: assembly.stopNow,
     backoffFirstMs: assembly.backoffFirstMs,
     limits: turnLimits(assembly),
+    bounds: settings.turnBounds,
     keepMs: assembly.sessionIdleSeconds * 1_000,
     usesTemplates: assembly.templates === "auto",
     egress: { mode: assembly.egress, rules: parseEgressRules(assembly.egressAllow ?? "") },
@@ -277,13 +278,15 @@ async function openCaches(
   return { images, disks };
 }
 
+type TurnBounds = ServiceSettings["turnBounds"];
+
 /** Plans the memory of the configured number of turns. If memory is too small for them, plans fewer turns. */
-function planTurns(assembly: WorkerAssembly, log: Logger): MemoryPlan {
+function planTurns(assembly: WorkerAssembly, { memoryMaxBytes }: TurnBounds, log: Logger): MemoryPlan {
   const memory = planMemory(
     {
       slots: assembly.slots,
       memoryBytes: assembly.memoryMb === undefined ? undefined : assembly.memoryMb * 1024 ** 2,
-      reservedBytes: getReservedBytes(assembly),
+      reservedBytes: getReservedBytes(assembly, memoryMaxBytes),
     },
     createMemoryReader(memoryReadEveryMs),
   );

@@ -29,8 +29,8 @@ export const ownWorkerSettings = {
     min: 16,
     optional: true,
     about:
-      "Memory that the worker reserves for each turn, in MiB. In a separate worker, unset means " +
-      "DARI_TURN_MEMORY_BYTES.",
+      "Memory that the worker reserves for each turn, in MiB. In a separate worker, unset means the larger of " +
+      "DARI_TURN_MEMORY_BYTES and DARI_TURN_MEMORY_MAX_BYTES.",
   }),
   warmSandboxes: integer({
     env: "DARI_WARM_SANDBOXES",
@@ -112,7 +112,9 @@ export const ownWorkerSettings = {
     min: 1,
     max: 4_096,
     optional: true,
-    about: "Processors that one turn can use. Unset: all, shared equally by the running turns.",
+    about:
+      "Processors that one turn can use, unless its agent asks for others with runtime.cpus. Unset: all, shared " +
+      "equally by the running turns.",
   }),
   turnCpuSeconds: integer({
     env: "DARI_TURN_CPU_SECONDS",
@@ -159,9 +161,11 @@ export const ownWorkerSettings = {
   turnMemoryBytes: integer({
     env: "DARI_TURN_MEMORY_BYTES",
     unit: "bytes",
-    min: 128 * 1024 ** 2,
-    default: 4 * 1024 ** 3,
-    about: "Memory limit of a turn with control groups, otherwise of each of its processes, in bytes.",
+    min: limits.turnMemoryBytesMin,
+    default: limits.turnMemoryBytesDefault,
+    about:
+      "Memory limit of a turn with control groups, otherwise of each of its processes, in bytes. An agent can ask " +
+      "for another one with runtime.memory.",
   }),
   backoffFirstMs: integer({
     env: "DARI_BACKOFF_FIRST_MS",
@@ -202,9 +206,13 @@ export function checkWorkerSettings(settings: CheckedSettings): ConfigProblem[] 
   return [...checkMemory(settings), ...checkEgress(settings), ...checkRuntime(settings)];
 }
 
-/** Returns the memory that is reserved for each turn, in bytes. */
-export function getReservedBytes(settings: { turnReservedMb: number | undefined; turnMemoryBytes: number }): number {
-  return settings.turnReservedMb === undefined ? settings.turnMemoryBytes : settings.turnReservedMb * 1024 ** 2;
+/** Returns the memory that is reserved for each turn, in bytes. `memoryMaxBytes`: what an agent can ask for. */
+export function getReservedBytes(
+  settings: { turnReservedMb: number | undefined; turnMemoryBytes: number },
+  memoryMaxBytes = 0,
+): number {
+  if (settings.turnReservedMb !== undefined) return settings.turnReservedMb * 1024 ** 2;
+  return Math.max(settings.turnMemoryBytes, memoryMaxBytes);
 }
 
 function checkMemory(settings: CheckedSettings): ConfigProblem[] {

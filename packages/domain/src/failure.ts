@@ -19,7 +19,9 @@ export const failureCodes = {
   },
   out_of_memory: {
     retryable: true,
-    says: exceeded("its memory limit", "`DARI_TURN_MEMORY_BYTES`, default 4 GiB", "use less memory"),
+    says:
+      "the agent exceeded its memory limit (`runtime.memory` in dari.yml, default `DARI_TURN_MEMORY_BYTES`: 4 GiB); " +
+      "use less memory, or raise it, up to what an operator allows (`DARI_TURN_MEMORY_MAX_BYTES`)",
   },
   too_many_processes: {
     retryable: false,

@@ -121,6 +121,12 @@ export const limits = {
    * use at most the same part of its slots (at least one slot).
    */
   backgroundOneIn: 5,
+  /** What an agent can ask for in `runtime.memory` and `runtime.cpus`. Operators allow less. */
+  turnMemoryBytesMin: 128 * MiB,
+  turnMemoryBytesDefault: 4 * GiB,
+  turnMemoryBytesMax: 1024 * GiB,
+  turnCpusMin: 0.1,
+  turnCpusMax: 4_096,
   /** The highest `max_concurrency` of an agent or a batch. */
   maxConcurrencyMax: 10_000,
   /** Waiting and running messages; more are refused. An organization's own limit is in its row. */

@@ -15,7 +15,12 @@ export interface AgentTurn extends SessionTurn {
   readonly image: ImageRef;
   readonly manifest: {
     readonly sdk: string;
-    readonly runtime: { readonly load?: "every_turn"; readonly reuse?: "session" };
+    readonly runtime: {
+      readonly load?: "every_turn";
+      readonly reuse?: "session";
+      readonly memory?: string;
+      readonly cpus?: number;
+    };
   };
   readonly environment: Redacted<Record<string, string>>;
   /** The variables whose values belong to this session only. */
@@ -39,7 +44,10 @@ export interface AgentContext<T extends AgentTurn = AgentTurn> {
 }
 
 export interface AgentSettings {
+  /** The limits of an agent that asks for nothing. */
   readonly limits: SandboxLimits & { readonly memoryBytes: number };
+  /** The most that an agent can ask for. Absent: as much as `limits` has. */
+  readonly bounds?: { readonly memoryMaxBytes?: number | undefined; readonly cpusMax?: number | undefined };
   /** How long a sandbox is kept for its session's next turn, in milliseconds; 0: none is kept. */
   readonly keepMs: number;
   /** Whether agents are loaded once and forked, if they and the driver allow it. */

@@ -3,6 +3,7 @@
 import { guestCommand } from "@dari/harness";
 import type { EgressOptions, EgressRecord, Sandbox, SandboxSpec, SlotMounts } from "@dari/sandbox";
 import type { AgentContext, AgentTurn } from "./agent-turn.ts";
+import { limitsOf } from "./limits-of.ts";
 import type { TurnReports } from "./recipe.ts";
 
 /** Where a sandbox is started. `mounts` is given for a slot of the pool. */
@@ -30,7 +31,7 @@ export async function createAgentSpec<T extends AgentTurn>(
   { isTemplate = false }: { readonly isTemplate?: boolean } = {},
 ): Promise<SandboxSpec> {
   const { runtime, entry } = turn.image;
-  const { limits } = context.settings;
+  const limits = limitsOf(context.settings, turn);
   const interpreter = await context.runtimes.resolve(runtime.language, runtime.version);
   const script = context.guestScript.path();
   const guest = guestCommand(runtime.language, interpreter.command, {

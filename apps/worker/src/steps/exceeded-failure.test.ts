@@ -1,7 +1,7 @@
 // A failure at a limit names the limit and its value.
 
 import { expect, test } from "@jest/globals";
-import { toExceededFailure } from "./exceeded-failure.ts";
+import { toExceededFailure, withMemoryLimit } from "./exceeded-failure.ts";
 
 const limits = {
   memoryBytes: 4 * 1024 ** 3,
@@ -18,7 +18,7 @@ test.each([
   [
     "memory",
     "out_of_memory",
-    `the agent exceeded its memory limit (4 GiB); use less memory, ${or} DARI_TURN_MEMORY_BYTES`,
+    `the agent exceeded its memory limit (4 GiB); use less memory, ${or} DARI_TURN_MEMORY_MAX_BYTES`,
   ],
   [
     "processes",
@@ -40,10 +40,31 @@ test.each([
       `split the work into several messages, ${or} DARI_TURN_CPU_SECONDS`,
   ],
 ] as const)("%s", (exceeded, code, message) => {
-  expect(toExceededFailure(exceeded, limits)).toEqual({ code, message });
+  expect(toExceededFailure(exceeded, limits, limits.memoryBytes)).toEqual({ code, message });
 });
 
 test("a limit without a value is named without it", () => {
-  expect(toExceededFailure("cpu", {}).message).toMatch(/^the agent exceeded its limit of processor time;/);
-  expect(toExceededFailure("processes", {}).message).toMatch(/^the agent exceeded its limit of processes and threads;/);
+  expect(toExceededFailure("cpu", {}, 1).message).toMatch(/^the agent exceeded its limit of processor time;/);
+  expect(toExceededFailure("processes", {}, 1).message).toMatch(
+    /^the agent exceeded its limit of processes and threads;/,
+  );
+});
+
+test("a memory limit below the operators' bound can be raised in dari.yml", () => {
+  expect(toExceededFailure("memory", { memoryBytes: 512 * 1024 ** 2 }, 8 * 1024 ** 3).message).toBe(
+    "the agent exceeded its memory limit (512 MiB); use less memory, " +
+      "or raise runtime.memory in dari.yml, up to 8 GiB here",
+  );
+});
+
+test("an agent's own report that it lacks memory gets the limit", () => {
+  const found = { code: "out_of_memory", message: "MemoryError: " } as const;
+  expect(withMemoryLimit(found, limits, limits.memoryBytes).message).toBe(
+    "MemoryError: \nThe turn's memory limit is 4 GiB; ask an operator to raise DARI_TURN_MEMORY_MAX_BYTES.",
+  );
+  expect(withMemoryLimit(found, limits, 8 * 1024 ** 3).message).toContain(
+    "raise runtime.memory in dari.yml, up to 8 GiB",
+  );
+  const other = { code: "agent_error", message: "no luck" } as const;
+  expect(withMemoryLimit(other, limits, 1)).toBe(other);
 });

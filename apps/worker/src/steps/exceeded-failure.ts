@@ -1,19 +1,13 @@
 // Names the limit that an attempt exceeded, with its value and the setting that raises it.
 
-import { failure, type Failure } from "@dari/domain";
+import { failure, showMemorySize, type Failure } from "@dari/domain";
 import type { Exceeded, SandboxLimits } from "@dari/sandbox";
 
-const GiB = 1024 ** 3;
-const MiB = 1024 ** 2;
-
 /** Returns the failure of an attempt that exceeded a limit of its sandbox, whatever error the agent reports. */
-export function toExceededFailure(exceeded: Exceeded, limits: SandboxLimits): Failure {
+export function toExceededFailure(exceeded: Exceeded, limits: SandboxLimits, memoryMaxBytes: number): Failure {
   switch (exceeded) {
     case "memory":
-      return failure(
-        "out_of_memory",
-        exceeding(`its memory limit${size(limits.memoryBytes)}`, "use less memory", "DARI_TURN_MEMORY_BYTES"),
-      );
+      return failure("out_of_memory", memoryExceeded(limits.memoryBytes, memoryMaxBytes));
     case "processes":
       return failure(
         "too_many_processes",
@@ -24,7 +18,7 @@ export function toExceededFailure(exceeded: Exceeded, limits: SandboxLimits): Fa
       const bound =
         diskBytes === undefined
           ? ""
-          : ` (${inUnits(diskBytes)} or ${diskFiles?.toLocaleString("en-US") ?? "any number of"} files)`;
+          : ` (${showMemorySize(diskBytes)} or ${diskFiles?.toLocaleString("en-US") ?? "any number of"} files)`;
       return failure(
         "disk_full",
         exceeding(`its disk limit${bound}`, "delete temporary files", "DARI_TURN_DISK_BYTES"),
@@ -49,19 +43,34 @@ export function toExceededFailure(exceeded: Exceeded, limits: SandboxLimits): Fa
   }
 }
 
+/** Adds the limit to an agent's own report that it lacks memory. Other failures stay as they are. */
+export function withMemoryLimit(found: Failure, { memoryBytes }: SandboxLimits, memoryMaxBytes: number): Failure {
+  if (found.code !== "out_of_memory" || memoryBytes === undefined) return found;
+  const raise =
+    memoryBytes < memoryMaxBytes
+      ? `raise runtime.memory in dari.yml, up to ${showMemorySize(memoryMaxBytes)} here`
+      : "ask an operator to raise DARI_TURN_MEMORY_MAX_BYTES";
+  return failure(found.code, `${found.message}\nThe turn's memory limit is ${showMemorySize(memoryBytes)}; ${raise}.`);
+}
+
+/** Within the operators' bound, the agent's author can raise the limit. */
+function memoryExceeded(bytes: number | undefined, maxBytes: number): string {
+  const limit = `its memory limit${size(bytes)}`;
+  if (bytes === undefined || bytes >= maxBytes)
+    return exceeding(limit, "use less memory", "DARI_TURN_MEMORY_MAX_BYTES");
+  const raise = `raise runtime.memory in dari.yml, up to ${showMemorySize(maxBytes)} here`;
+  return `the agent exceeded ${limit}; use less memory, or ${raise}`;
+}
+
 /** `remedy`: what the agent can change. `setting`: what an operator can raise. */
 function exceeding(limit: string, remedy: string, setting: string): string {
   return `the agent exceeded ${limit}; ${remedy}, or ask an operator to raise ${setting}`;
 }
 
 function size(bytes: number | undefined): string {
-  return bytes === undefined ? "" : ` (${inUnits(bytes)})`;
+  return bytes === undefined ? "" : ` (${showMemorySize(bytes)})`;
 }
 
 function count(processes: number | undefined): string {
   return processes === undefined ? " of processes and threads" : ` of ${processes} processes and threads`;
-}
-
-function inUnits(bytes: number): string {
-  return bytes % GiB === 0 ? `${bytes / GiB} GiB` : `${Math.round(bytes / MiB)} MiB`;
 }

@@ -12,11 +12,18 @@ import {
   type Usage,
 } from "@dari/harness";
 import type { Exceeded, Sandbox } from "@dari/sandbox";
-import { agentRecipe, showImportOutput, startAgent, type ServingSandbox } from "@dari/sandbox-pool";
+import {
+  agentRecipe,
+  limitsOf,
+  memoryMaxOf,
+  showImportOutput,
+  startAgent,
+  type ServingSandbox,
+} from "@dari/sandbox-pool";
 import type { RestoredAttempt } from "../attempt.ts";
 import { callAgent, type AgentCall } from "./call-agent.ts";
 import { createTextCollector } from "./collect-text.ts";
-import { toExceededFailure } from "./exceeded-failure.ts";
+import { toExceededFailure, withMemoryLimit } from "./exceeded-failure.ts";
 import { logEgress } from "./log-egress.ts";
 import { logUnreachableHosts } from "./log-unreachable-hosts.ts";
 import { startLogRecorder } from "./record-logs.ts";
@@ -230,8 +237,10 @@ function endingOf({ attempt, logs, said }: AgentCall, { ending: unscrubbed, exce
     case "failed": {
       const { stack } = ending;
       if (stack !== undefined) logs.add("platform", `${stack}\n`);
+      const { settings } = attempt.context;
+      const [own, most] = [limitsOf(settings, attempt.turn), memoryMaxOf(settings)];
       const cause =
-        exceeded === undefined ? ending.failure : toExceededFailure(exceeded, attempt.context.settings.limits);
+        exceeded === undefined ? withMemoryLimit(ending.failure, own, most) : toExceededFailure(exceeded, own, most);
       return { kind: "failed", failure: cause, ...used };
     }
   }
@@ -240,6 +249,7 @@ function endingOf({ attempt, logs, said }: AgentCall, { ending: unscrubbed, exce
 function timeout(seconds: number): Failure {
   return failure(
     "timeout",
-    `the agent exceeded its time limit (${seconds} s); raise runtime.timeout_seconds in dari.yml`,
+    `the agent exceeded its time limit (${seconds} s); raise runtime.timeout_seconds in dari.yml, up to ` +
+      `${limits.turnTimeoutSecondsMax} s`,
   );
 }

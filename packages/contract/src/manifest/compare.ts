@@ -21,6 +21,8 @@ function flatten(manifest: Manifest): Map<string, string | number | undefined> {
     ["runtime.language", manifest.runtime.language],
     ["runtime.version", manifest.runtime.version],
     ["runtime.timeout_seconds", manifest.runtime.timeout_seconds],
+    ["runtime.memory", manifest.runtime.memory],
+    ["runtime.cpus", manifest.runtime.cpus],
     ["runtime.max_concurrency", manifest.runtime.max_concurrency],
     ["runtime.reuse", manifest.runtime.reuse],
     ["runtime.load", manifest.runtime.load],

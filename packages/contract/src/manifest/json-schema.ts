@@ -1,6 +1,6 @@
 // The JSON Schema of dari.yml for editors: completion and hints. normalize.ts has the rules that apply.
 
-import { agentNamePattern, egressHostPattern, limits } from "@dari/domain";
+import { agentNamePattern, egressHostPattern, limits, memorySizePattern } from "@dari/domain";
 import { languages, sdks } from "./manifest.ts";
 
 const environmentName = "^[A-Z_][A-Z0-9_]*$";
@@ -49,6 +49,20 @@ export const manifestJsonSchema = {
           maximum: limits.turnTimeoutSecondsMax,
           default: limits.turnTimeoutSecondsDefault,
           description: "Time limit of one attempt of a message, in seconds.",
+        },
+        memory: {
+          type: "string",
+          pattern: memorySizePattern,
+          description: "Memory limit of a turn, up to what the platform allows. Default: the platform's.",
+          examples: ["512MiB", "2GiB"],
+        },
+        cpus: {
+          type: "number",
+          minimum: limits.turnCpusMin,
+          maximum: limits.turnCpusMax,
+          description:
+            "Processors that a turn can use at once, up to what the platform allows. Default: the platform's.",
+          examples: [0.5, 2],
         },
         max_concurrency: {
           type: "integer",

@@ -17,6 +17,10 @@ export interface Manifest {
     /** Default: the newest that the workers have. */
     readonly version?: string;
     readonly timeout_seconds: number;
+    /** Such as `512MiB` or `2GiB`. Absent: the platform's default. */
+    readonly memory?: string;
+    /** Processors that a turn can use at once. Absent: the platform's default. */
+    readonly cpus?: number;
     /** Maximum number of concurrent turns of the agent, over all of its sessions. Absent: no limit of its own. */
     readonly max_concurrency?: number;
     /** `session`: the process of a session's turn may run its next one. Absent: each turn has its own process. */

@@ -7,6 +7,8 @@ import {
   isAgentName,
   limits,
   parseEgressHost,
+  parseMemorySize,
+  showMemorySize,
   type FieldIssue,
 } from "@dari/domain";
 import { languageOfEntrypoint, languages, type Manifest, sdks } from "./manifest.ts";
@@ -30,7 +32,7 @@ type Fields = Readonly<Record<string, unknown>>;
 /** The fields of each level, by the prefix of their paths. */
 const knownFields = {
   "": ["name", "sdk", "entrypoint", "runtime", "retries", "secrets", "env", "egress"],
-  "runtime.": ["language", "version", "timeout_seconds", "max_concurrency", "reuse", "load"],
+  "runtime.": ["language", "version", "timeout_seconds", "memory", "cpus", "max_concurrency", "reuse", "load"],
   "retries.": ["max_attempts"],
 } as const;
 
@@ -149,6 +151,8 @@ function readRuntime(value: unknown, entrypoint: string, report: Report): Manife
   if (timeout !== undefined && timeout > limits.turnTimeoutSecondsMax) {
     report("runtime.timeout_seconds", `expected at most ${limits.turnTimeoutSecondsMax}`);
   }
+  const memory = readMemory(fields["memory"], report);
+  const cpus = readCpus(fields["cpus"], report);
   const concurrency = optionalPositiveInteger("runtime.max_concurrency", fields["max_concurrency"], report);
   if (concurrency !== undefined && concurrency > limits.maxConcurrencyMax) {
     report("runtime.max_concurrency", `expected at most ${limits.maxConcurrencyMax}`);
@@ -160,10 +164,32 @@ function readRuntime(value: unknown, entrypoint: string, report: Report): Manife
     language,
     ...(version === undefined ? {} : { version }),
     timeout_seconds: timeout ?? limits.turnTimeoutSecondsDefault,
+    ...(memory === undefined ? {} : { memory }),
+    ...(cpus === undefined ? {} : { cpus }),
     ...(concurrency === undefined ? {} : { max_concurrency: concurrency }),
     ...(reuse === undefined ? {} : { reuse }),
     ...(load === undefined ? {} : { load }),
   };
+}
+
+function readMemory(value: unknown, report: Report): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  const text = typeof value === "string" ? value.trim().replace(" ", "") : "";
+  const bytes = parseMemorySize(text);
+  const { turnMemoryBytesMin: min, turnMemoryBytesMax: max } = limits;
+  if (bytes !== undefined && bytes >= min && bytes <= max) return text;
+  const bounds = `from ${showMemorySize(min)} to ${showMemorySize(max)}`;
+  report("runtime.memory", `expected an amount ${bounds}, such as '512MiB' or '2GiB'`);
+  return undefined;
+}
+
+function readCpus(value: unknown, report: Report): number | undefined {
+  if (value === undefined || value === null) return undefined;
+  const cpus = value instanceof YamlFloat ? Number(value.source) : value;
+  const { turnCpusMin: min, turnCpusMax: max } = limits;
+  if (typeof cpus === "number" && cpus >= min && cpus <= max) return cpus;
+  report("runtime.cpus", `expected a number from ${min} to ${max}`);
+  return undefined;
 }
 
 /** Takes an absent language from the entrypoint's suffix. Reports it as missing only if the suffix is unknown. */

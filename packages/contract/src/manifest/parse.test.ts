@@ -62,11 +62,11 @@ const refused: [title: string, text: string, issues: string[]][] = [
   ],
   [
     "unknown keys at every level",
-    `${base}zeta: 1\nalpha: 1\nruntime: {memory: 1}\nretries: {delay: 1}`,
+    `${base}zeta: 1\nalpha: 1\nruntime: {memry: 1}\nretries: {delay: 1}`,
     [
       "alpha: unsupported field",
       "zeta: unsupported field",
-      "runtime.memory: unsupported field",
+      "runtime.memry: unsupported field; did you mean 'memory'?",
       "retries.delay: unsupported field",
     ],
   ],
@@ -138,6 +138,16 @@ const refused: [title: string, text: string, issues: string[]][] = [
     `${base}runtime: {timeout_seconds: 86401}`,
     ["runtime.timeout_seconds: expected at most 86400"],
   ],
+  ...["1", "4GB", "100MiB", "0GiB", "1025GiB", "[1GiB]", "true", "1.5GiB"].map((value): [string, string, string[]] => [
+    `a memory of ${value}`,
+    `${base}runtime: {memory: ${value}}`,
+    ["runtime.memory: expected an amount from 128 MiB to 1024 GiB, such as '512MiB' or '2GiB'"],
+  ]),
+  ...["0", "0.05", "-1", "4097", "'2'", ".nan"].map((value): [string, string, string[]] => [
+    `${value} processors`,
+    `${base}runtime: {cpus: ${value}}`,
+    ["runtime.cpus: expected a number from 0.1 to 4096"],
+  ]),
   [
     "too many turns at once",
     `${base}runtime: {max_concurrency: 10001}`,
@@ -245,7 +255,8 @@ describe("a manifest that is accepted", () => {
 name: "  demo "
 sdk: claude-agent-sdk
 entrypoint: " agent.py : agent "
-runtime: {language: python, version: "3.11", timeout_seconds: 60, max_concurrency: 4, reuse: session, load: every_turn}
+runtime: {language: python, version: "3.11", timeout_seconds: 60, memory: 512 MiB, cpus: 1.5,
+  max_concurrency: 4, reuse: session, load: every_turn}
 retries: {max_attempts: 3}
 secrets: [OPENAI_API_KEY, _X1]
 env: {MODE: " kept ", FLAG: yes}
@@ -258,6 +269,8 @@ env: {MODE: " kept ", FLAG: yes}
         language: "python",
         version: "3.11",
         timeout_seconds: 60,
+        memory: "512MiB",
+        cpus: 1.5,
         max_concurrency: 4,
         reuse: "session",
         load: "every_turn",

@@ -7,7 +7,7 @@ import { createSnapshotTrees } from "@dari/control/storage";
 import { createRateLimiter, createSealer, deriveKey, type RateDefaults } from "@dari/control/tenants";
 import { createAdmission, createBacklog, workerSeenWithinMs } from "@dari/control/turns";
 import { createPgNotifier, createPgPreviews, migrate, openDatabase, type Database } from "@dari/db";
-import type { Notifier, Previews, TurnDelivery } from "@dari/domain";
+import { limits, type Notifier, type Previews, type TurnDelivery } from "@dari/domain";
 import {
   createRedisNotifier,
   createRedisPreviews,
@@ -110,6 +110,10 @@ export function createControl(services: Services, settings: ServiceSettings, pub
     streams: createStreamLimiter(),
     scratch: createScratchSpace(settings.scratchBytes),
     organizationCreation: settings.organizationCreation,
+    turnBounds: {
+      memoryMaxBytes: settings.turnBounds.memoryMaxBytes ?? limits.turnMemoryBytesDefault,
+      cpusMax: settings.turnBounds.cpusMax,
+    },
     publicUrl,
     urlSigningKey: deriveKey(masterKeyOf(settings), "upload-urls"),
   };

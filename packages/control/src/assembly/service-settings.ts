@@ -109,6 +109,27 @@ export const serviceSettings = {
       about: "Bytes that one organization uploads per hour, unless operators set its own limit; 0 disables the limit.",
     }),
   },
+  turnBounds: {
+    memoryMaxBytes: integer({
+      env: "DARI_TURN_MEMORY_MAX_BYTES",
+      unit: "bytes",
+      min: limits.turnMemoryBytesMin,
+      max: limits.turnMemoryBytesMax,
+      optional: true,
+      about:
+        "Most memory that an agent can ask for with runtime.memory, in bytes. More is refused when it is published. " +
+        "Set it for the API and the workers. Unset: DARI_TURN_MEMORY_BYTES on workers, and its default on the API.",
+    }),
+    cpusMax: integer({
+      env: "DARI_TURN_CPUS_MAX",
+      min: 1,
+      max: limits.turnCpusMax,
+      optional: true,
+      about:
+        "Most processors that an agent can ask for with runtime.cpus. More is refused when it is published. Set it " +
+        "for the API and the workers. Unset: DARI_TURN_CPUS on workers, and no bound on the API.",
+    }),
+  },
   scratchBytes: integer({
     env: "DARI_SCRATCH_BYTES",
     min: 1024 ** 2,

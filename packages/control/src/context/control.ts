@@ -15,6 +15,11 @@ import type {
   SnapshotTrees,
 } from "./services.ts";
 
+export interface TurnBounds {
+  readonly memoryMaxBytes: number;
+  readonly cpusMax: number | undefined;
+}
+
 export interface Control {
   readonly db: Database;
   readonly blobs: BlobStore;
@@ -35,6 +40,8 @@ export interface Control {
   readonly log: Log;
   /** Whose admin keys can create organizations. */
   readonly organizationCreation: "operators" | "anyone";
+  /** What agents can ask for in dari.yml (default: no bound but the manifest's own). */
+  readonly turnBounds?: TurnBounds | undefined;
   /** The address of the API for clients, without a trailing slash. Upload URLs start with it. */
   readonly publicUrl: string;
   /** Which private addresses webhooks can be sent to (default: none). */

@@ -1,7 +1,7 @@
 // What every operation gets: the services (`Control`), the caller (`Actor`), one transaction, idempotency keys, pages.
 
 export type { Actor, Person } from "./actor.ts";
-export type { Control } from "./control.ts";
+export type { Control, TurnBounds } from "./control.ts";
 export { deliverTurns, type DeliveryContext } from "./deliver-turns.ts";
 export { createFingerprint } from "./idempotency/fingerprint.ts";
 export { withIdempotencyKey, type KeyedCall } from "./idempotency/with-idempotency-key.ts";

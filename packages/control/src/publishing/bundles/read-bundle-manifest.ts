@@ -7,9 +7,9 @@ import {
   parseManifest,
   type Manifest,
 } from "@dari/contract";
-import type { Actor, Control } from "@dari/control/context";
+import type { Actor, Control, TurnBounds } from "@dari/control/context";
 import { credentials, sourceSnapshots } from "@dari/db";
-import { AppError, requireFound, type FieldIssue } from "@dari/domain";
+import { AppError, parseMemorySize, requireFound, showMemorySize, type FieldIssue } from "@dari/domain";
 
 export interface BundleManifest {
   readonly manifest: Manifest;
@@ -38,11 +38,33 @@ export async function readBundleManifest(
   if (!parsed.ok) throw invalidManifest("dari.yml", parsed.issues);
   if (sent !== undefined) refuseDifference(sent, parsed.manifest);
   const { manifest } = parsed;
+  const beyond = issuesBeyond(manifest, control.turnBounds);
+  if (beyond.length > 0) throw invalidManifest("dari.yml", beyond);
   const known = await credentials.listKnownNames(control.db, actor.organizationId, manifest.secrets);
   return {
     manifest,
     warnings: [...parsed.warnings, ...warningsOfUnset(manifest.secrets.filter((n) => !known.has(n)))],
   };
+}
+
+/** Returns what the manifest asks for and the installation does not allow. */
+function issuesBeyond({ runtime }: Manifest, bounds: TurnBounds | undefined): FieldIssue[] {
+  if (bounds === undefined) return [];
+  const { memoryMaxBytes, cpusMax = Infinity } = bounds;
+  const issues: FieldIssue[] = [];
+  if (runtime.memory !== undefined && (parseMemorySize(runtime.memory) ?? 0) > memoryMaxBytes) {
+    const most = `${runtime.memory} is more than this installation allows (${showMemorySize(memoryMaxBytes)})`;
+    const message = `${most}; ask for less, or ask an operator to raise DARI_TURN_MEMORY_MAX_BYTES`;
+    issues.push({ path: "runtime.memory", message });
+  }
+  if (runtime.cpus !== undefined && runtime.cpus > cpusMax) {
+    const most = `${runtime.cpus} is more than this installation allows (${cpusMax})`;
+    issues.push({
+      path: "runtime.cpus",
+      message: `${most}; ask for less, or ask an operator to raise DARI_TURN_CPUS_MAX`,
+    });
+  }
+  return issues;
 }
 
 /** Only a warning, because a session can bring its own value. */

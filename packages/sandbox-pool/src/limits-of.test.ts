@@ -1,0 +1,36 @@
+// What an agent asks for in dari.yml becomes the limit of its sandbox, within the operators' bounds.
+
+import { expect, test } from "@jest/globals";
+import { limitsOf, memoryMaxOf } from "./limits-of.ts";
+
+const GiB = 1024 ** 3;
+const settings = { keepMs: 0, usesTemplates: false, limits: { memoryBytes: 4 * GiB, processes: 512, cpus: 2 } };
+const asking = (runtime: { memory?: string; cpus?: number }) => ({ manifest: { sdk: "function", runtime } });
+
+test.each([
+  ["nothing", {}, undefined, { memoryBytes: 4 * GiB, cpus: 2 }],
+  ["less", { memory: "512MiB", cpus: 0.5 }, undefined, { memoryBytes: GiB / 2, cpus: 0.5 }],
+  ["more without bounds", { memory: "8GiB", cpus: 3 }, undefined, { memoryBytes: 4 * GiB, cpus: 2 }],
+  [
+    "more within bounds",
+    { memory: "8GiB", cpus: 3 },
+    { memoryMaxBytes: 9 * GiB, cpusMax: 4 },
+    { memoryBytes: 8 * GiB, cpus: 3 },
+  ],
+  [
+    "too much",
+    { memory: "16GiB", cpus: 8 },
+    { memoryMaxBytes: 9 * GiB, cpusMax: 4 },
+    { memoryBytes: 9 * GiB, cpus: 4 },
+  ],
+  ["nothing within bounds", {}, { memoryMaxBytes: 9 * GiB, cpusMax: 4 }, { memoryBytes: 4 * GiB, cpus: 2 }],
+])("an agent that asks for %s", (_title, runtime, bounds, limits) => {
+  const given = bounds === undefined ? settings : { ...settings, bounds };
+  expect(limitsOf(given, asking(runtime))).toEqual({ ...settings.limits, ...limits });
+});
+
+test("without a limit on processors, an agent gets what it asks for", () => {
+  const { cpus: _cpus, ...limits } = settings.limits;
+  expect(limitsOf({ ...settings, limits }, asking({ cpus: 3 }))).toMatchObject({ cpus: 3 });
+  expect(memoryMaxOf(settings)).toBe(4 * GiB);
+});
