@@ -34,10 +34,13 @@ export const packages = {
   sources: [
     "pnpm-lock.yaml",
     "apps/cli",
+    "packages/agent",
+    "packages/agent-python",
     "packages/client",
     "packages/client-python",
     "packages/contract/src",
     "packages/domain/src",
+    "packages/harness",
     "packages/packaging/src",
   ],
   args: (draft) => [at("packages/packaging/src/main.ts"), draft],

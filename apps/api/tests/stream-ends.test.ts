@@ -78,9 +78,7 @@ test("a message's stream that is resumed after its last event is over", async ()
   const headers = { "last-event-id": String(last.sequence_number) };
   const reply = await api.call("GET", `/v1/messages/${messageId}/stream`, { headers });
   expect(reply).toMatchObject({ status: 204, text: "" });
-  const seen = watch((signal) =>
-    client().streamMessage(messageId, { signal, afterSequenceNumber: last.sequence_number }),
-  );
+  const seen = watch((signal) => client().streamMessage(messageId, { after_seq: last.sequence_number }, { signal }));
   await seen.done;
   expect(seen.seen).toEqual([]);
 });
@@ -95,7 +93,7 @@ test("a merged message's stream that is resumed after the merge goes on with the
     (event) => event.message_id === merged && event.type === "message.completed",
   )!;
   const watching = watch((signal) =>
-    client().streamMessage(merged, { signal, afterSequenceNumber: mergedEnd.sequence_number }),
+    client().streamMessage(merged, { after_seq: mergedEnd.sequence_number }, { signal }),
   );
   await complete(api, turn);
   await complete(api, await claimIn(api, sessionId));
@@ -191,7 +189,7 @@ test("a send that is repeated opens no stream past the bound", async () => {
 
 test("a stream that the client follows ends when its session is deleted", async () => {
   const sessionId = await newSession();
-  const watching = watch((signal) => client().streamSession(sessionId, { signal }));
+  const watching = watch((signal) => client().streamSession(sessionId, {}, { signal }));
   await waitUntil(() => watching.seen.length > 0, { what: "the stream to be open" });
   expect((await api.call("DELETE", `/v1/sessions/${sessionId}`)).status).toBe(200);
   await watching.done;

@@ -1,6 +1,7 @@
 // Streams of events: in order, without gap or repeat, over reconnects, with previews in place.
 
-import { createClient, isLedgerEvent, type StreamedEvent } from "@dari/client";
+import { createClient, isLedgerEvent } from "@dari/client";
+import type { StreamedEvent } from "@dari/contract";
 import { routes, validate, type EventRecord } from "@dari/contract";
 import { turns } from "@dari/db";
 import { createTestAgent, createTestMessage, createTestSession, startFaultProxy, waitUntil } from "@dari/testkit";
@@ -35,7 +36,7 @@ async function ledgerOf(sessionId: string): Promise<EventRecord[]> {
 
 test("a session's stream shows the ledger's own events, then what is new, in order and once", async () => {
   const { sessionId } = await queued();
-  const watching = watch((signal) => client().streamSession(sessionId, { signal }));
+  const watching = watch((signal) => client().streamSession(sessionId, {}, { signal }));
   await waitUntil(() => watching.seen.length >= 2, { what: "what is there already" });
   await complete(api, await claimIn(api, sessionId));
   api.control.notifier.notify("session", sessionId);
@@ -49,7 +50,7 @@ test("a session's stream shows the ledger's own events, then what is new, in ord
 
 test("events come without any notification", async () => {
   const { sessionId } = await queued();
-  const watching = watch((signal) => client().streamSession(sessionId, { signal }));
+  const watching = watch((signal) => client().streamSession(sessionId, {}, { signal }));
   await waitUntil(() => watching.seen.length > 0, { what: "the stream to be open" });
   const turn = await claimIn(api, sessionId);
   // The fixture's `finish` would notify, and this test is about the poll.
@@ -113,7 +114,7 @@ test("a message that is sent as a stream ends with its record, and previews stan
 
 test("a preview comes after its attempt's start, and none after its end", async () => {
   const { sessionId } = await queued();
-  const watching = watch((signal) => client().streamSession(sessionId, { signal }));
+  const watching = watch((signal) => client().streamSession(sessionId, {}, { signal }));
   await waitUntil(() => watching.seen.length > 0, { what: "the stream to be open" });
   const turn = await claimIn(api, sessionId);
   // Send it repeatedly, because a listener can miss the first one: previews are not stored.
@@ -148,7 +149,7 @@ test("a preview comes after its attempt's start, and none after its end", async 
 test("many listeners of one session each get every event once", async () => {
   const { sessionId } = await queued();
   const watchings = Array.from({ length: 40 }, (_, i) =>
-    watch((signal) => client().streamSession(sessionId, { signal, afterSequenceNumber: i % 3 })),
+    watch((signal) => client().streamSession(sessionId, { after_seq: i % 3 }, { signal })),
   );
   await complete(api, await claimIn(api, sessionId));
   api.control.notifier.notify("session", sessionId);
@@ -167,7 +168,7 @@ test("listeners that are cut off again and again see every event once and in ord
   const { sessionId } = await queued();
   await using proxy = await startFaultProxy({ port: api.api.port });
   const far = createClient({ apiUrl: `http://127.0.0.1:${proxy.port}`, apiKey: api.org.apiKey });
-  const watchings = Array.from({ length: 20 }, () => watch((signal) => far.streamSession(sessionId, { signal })));
+  const watchings = Array.from({ length: 20 }, () => watch((signal) => far.streamSession(sessionId, {}, { signal })));
   const turn = await claimIn(api, sessionId);
   for (let number = 1; number <= 200; number++) {
     await turns.appendEventIfHeld(api.db, turn, "agent.event", { name: "step", data: number }, number);

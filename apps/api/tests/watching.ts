@@ -1,6 +1,6 @@
 // Watches streams as clients do, and runs the watched turns.
 
-import type { StreamedEvent } from "@dari/client";
+import type { StreamedEvent } from "@dari/contract";
 import { dispatch, type ClaimedTurn } from "@dari/db";
 import type { Preview } from "@dari/domain";
 import { waitUntil } from "@dari/testkit";

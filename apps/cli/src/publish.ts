@@ -25,7 +25,7 @@ export async function uploadBundle(client: Client, bundle: Bundle, signal: Abort
   const { sha256, size_bytes, metadata } = bundle;
   const request = { format: "tar.gz", sha256, size_bytes, metadata } as const;
   const reserved: SourceSnapshotCreated = await client.createSourceSnapshot(request, { signal });
-  await client.uploadBundle(reserved, await openAsBlob(bundle.archivePath), { signal });
+  await client.uploadReservedBundle(reserved, await openAsBlob(bundle.archivePath), { signal });
   const checked = await client.finalizeSourceSnapshot(reserved.source_snapshot_id, { signal });
   if (checked.status === "failed") {
     const reason = checked.failure_reason ?? "no reason given";
@@ -88,7 +88,7 @@ export async function followBuild(
   signal: AbortSignal,
 ): Promise<VersionRecord> {
   let rest = "";
-  for await (const text of client.buildLogs(published.version_id, { follow: true, signal })) {
+  for await (const text of client.followBuildLogs(published.version_id, { signal })) {
     const end = (rest + text).lastIndexOf("\n") + 1;
     if (end > 0) show((rest + text).slice(0, end));
     rest = (rest + text).slice(end);

@@ -2,7 +2,6 @@
 
 import { ApiError, type Client } from "@dari/client";
 import type { FileRecord } from "@dari/contract";
-import { createHash } from "node:crypto";
 import { openAsBlob } from "node:fs";
 import { stat } from "node:fs/promises";
 import { basename, extname } from "node:path";
@@ -40,6 +39,7 @@ async function uploadDirectly(
   file: { readonly filename: string; readonly content: Blob; readonly contentType: string },
   signal: AbortSignal,
 ): Promise<FileRecord | undefined> {
+  const { createHash } = await import("node:crypto");
   const hash = createHash("sha256");
   for await (const piece of file.content.stream()) hash.update(piece);
   try {

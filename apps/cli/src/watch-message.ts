@@ -18,7 +18,7 @@ export async function watchMessage(
 ): Promise<WatchedEnd> {
   const { io, signal } = options;
   let shownText = "";
-  for await (const event of api.streamMessage(messageId, { signal })) {
+  for await (const event of api.streamMessage(messageId, {}, { signal })) {
     if (event.type === "assistant.text_delta") {
       shownText += event.data.text;
       io.stdout.write(event.data.text);

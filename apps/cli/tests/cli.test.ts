@@ -250,7 +250,7 @@ describe("the connection", () => {
   });
 
   test("login saves it for its owner only", async () => {
-    const url = await serve((_request, response) => reply(response, 200, { organizations: [{ name: "Ours" }] }));
+    const url = await serve((_request, response) => reply(response, 200, { data: [{ name: "Ours" }] }));
     await using root = await temporaryTree({});
     const options = { cwd: root.path, environment: { DARI_CONFIG_DIR: join(root.path, "config") }, input: "dari_k\n" };
     const { code } = await runDari(["login", "--api-url", url, "--value-stdin"], options);

@@ -62,7 +62,7 @@ test("mean the last ones of the key's organization, for every command", async ()
 test("stand in options as well, and - stays standard output in --output", async () => {
   calls = [];
   await dari("dari_a1", "session", "list", "--agent", "@last", "--json");
-  expect(calls).toEqual(["GET /v1/sessions?limit=100&agent_id=agt_a1"]);
+  expect(calls).toEqual(["GET /v1/sessions?agent_id=agt_a1&limit=100"]);
   calls = [];
   const file = await dari("dari_a1", "session", "files", "-", "/x", "--output", "-");
   expect(file.stdout).toContain("sess_a1");

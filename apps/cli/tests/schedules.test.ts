@@ -48,7 +48,7 @@ test("create sends what was said, tells when it is first due, and shows the id",
 test("list and get show when it is due, and why it is paused", async () => {
   const paused = { ...schedule, status: "paused", paused_reason: "agent_deleted", next_due_at: null };
   const listed = await run(page([schedule, paused]), "list", "--status", "active", "--agent-id", "agt_1");
-  expect(listed.calls).toEqual([["GET /v1/schedules?status=active&limit=100&agent_id=agt_1"]]);
+  expect(listed.calls).toEqual([["GET /v1/schedules?agent_id=agt_1&status=active&limit=100"]]);
   expect(listed.stdout).toMatch(/sched_1 +active +30 9 \* \* MON-FRI +Europe\/Berlin +2026-11-26T08:30:00.000Z +daily/);
   expect(listed.stdout).toMatch(/paused \(agent_deleted\)/);
   const got = await run(schedule, "get", "sched_1");

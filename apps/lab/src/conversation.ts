@@ -37,7 +37,7 @@ export async function submit({ client }: Platform, files: BundleFiles, agentId?:
   const bundle = packBundle(files);
   const sha256 = createHash("sha256").update(bundle).digest("hex");
   const reserved = await client.createSourceSnapshot({ format: "tar.gz", sha256, size_bytes: bundle.length });
-  await client.uploadBundle(reserved, bundle);
+  await client.uploadReservedBundle(reserved, bundle);
   const checked = await client.finalizeSourceSnapshot(reserved.source_snapshot_id);
   if (checked.status !== "ready") throw new Error(`the bundle was refused: ${checked.failure_reason}`);
   const body = { source_snapshot_id: reserved.source_snapshot_id };

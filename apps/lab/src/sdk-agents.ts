@@ -36,7 +36,7 @@ function envLines(env: Readonly<Record<string, string>>): string {
 export async function startFleetWith(servers: readonly ModelServer[], secrets: readonly string[]): Promise<Fleet> {
   const allowed = servers.map(({ port }) => `127.0.0.1:${port}`).join(",");
   const fleet = await startFleet({ env: { DARI_EGRESS_ALLOW: allowed, DARI_LEASE_MS: "15000" } });
-  for (const name of secrets) await fleet.client.putCredential(name, "sk-of-a-test");
+  for (const name of secrets) await fleet.client.putCredential(name, { value: "sk-of-a-test" });
   return fleet;
 }
 

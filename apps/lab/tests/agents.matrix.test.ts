@@ -273,7 +273,7 @@ describe("environment and secrets", () => {
   });
 
   test("an agent sees its variables and secrets, and nothing of the platform's", async () => {
-    await fleet.client.putCredential("LAB_TOKEN", "s3cr3t-value");
+    await fleet.client.putCredential("LAB_TOKEN", { value: "s3cr3t-value" });
     const { agentId } = await deploy(fleet, scriptAgent(manifest));
     const session = await newSession(agentId);
     const record = await playScript(fleet, session, [
@@ -293,7 +293,7 @@ describe("environment and secrets", () => {
     const { agentId } = await deploy(fleet, scriptAgent(manifest));
     const session = await newSession(agentId);
     const own = await fleet.client.createSession(agentId, { secrets: { LAB_TOKEN: "of the session" } });
-    await fleet.client.putCredential("LAB_TOKEN", "second value");
+    await fleet.client.putCredential("LAB_TOKEN", { value: "second value" });
     const digests = [["environmentDigests", "LAB_TOKEN"]] as const;
     expect(resultsOf(await playScript(fleet, session, digests))).toEqual([[digestOf("second value")]]);
     expect(resultsOf(await playScript(fleet, own.id, digests))).toEqual([[digestOf("of the session")]]);
@@ -356,7 +356,7 @@ describe("runtime.reuse: session", () => {
   let agentId: string;
 
   beforeAll(async () => {
-    await fleet.client.putCredential("LAB_REUSED", "first value");
+    await fleet.client.putCredential("LAB_REUSED", { value: "first value" });
     agentId = (await deploy(fleet, files)).agentId;
   });
 
@@ -367,8 +367,8 @@ describe("runtime.reuse: session", () => {
     expect(said.map(textOf)).toEqual(["turn 1", "turn 1", "turn 2"]);
     const last = said[2]!;
     expect(last.files_changed).toEqual([{ path: "/turn-2", change: "created", size_bytes: 11 }]);
-    expect(await fleet.client.messageLogs(last.id)).toContain("log of turn 2");
-    expect(await fleet.client.messageLogs(last.id)).not.toContain("log of turn 1");
+    expect(await fleet.client.getMessageLogs(last.id)).toContain("log of turn 2");
+    expect(await fleet.client.getMessageLogs(last.id)).not.toContain("log of turn 1");
     const { entries } = await fleet.client.listSessionFiles(session, { recursive: true });
     expect(entries.map(({ path }) => path)).toEqual(["/turn-1", "/turn-2"]);
   });
@@ -377,10 +377,10 @@ describe("runtime.reuse: session", () => {
     const session = await newSession(agentId);
     await fleet.client.putBudget({ session_id: session, period: "total", max_tokens: 999 });
     expect(textOf(await send(fleet, session, "hi"))).toBe("turn 1");
-    if (how === "a changed credential") await fleet.client.putCredential("LAB_REUSED", "second value");
+    if (how === "a changed credential") await fleet.client.putCredential("LAB_REUSED", { value: "second value" });
     else if (how === "a cancel") {
       const { id } = await post(fleet, session, "hang");
-      const isCalled = async (): Promise<boolean> => (await fleet.client.messageLogs(id)).includes("log of turn 2");
+      const isCalled = async (): Promise<boolean> => (await fleet.client.getMessageLogs(id)).includes("log of turn 2");
       await waitUntil(isCalled, { what: "the agent to run" });
       await fleet.client.cancelMessage(id);
       expect((await ended(fleet, id)).status).toBe("cancelled");

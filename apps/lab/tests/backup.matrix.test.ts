@@ -52,7 +52,7 @@ async function seenOf(
 test("a backup that is taken under load restores everything that was acknowledged before it", async () => {
   const before = await startOn();
   const { agentId } = await deploy(before, scriptAgent({ max_attempts: 3, secrets: ["TOKEN"] }));
-  await before.client.putCredential("TOKEN", "s3cret-value");
+  await before.client.putCredential("TOKEN", { value: "s3cret-value" });
   const sessions: string[] = [];
   for (let n = 0; n < 4; n++) {
     const { id } = await before.client.createSession(agentId);

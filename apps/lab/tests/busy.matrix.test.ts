@@ -64,7 +64,7 @@ test("merge: one turn is shown everything that waited, and answers everybody", a
   const { session, running } = await hold("merged");
   const first = await fleet.client.sendMessageAsync(session, { parts: [textPart('[["attempt"],')] });
   const last = fleet.client.sendMessage(session, { parts: [textPart('["list", "."]]')], on_busy: "merge" });
-  const answered = fleet.client.waitForMessage(first);
+  const answered = fleet.client.waitForMessage(first.id);
   meeting.open("merged");
   const record = await last;
   expect(record.parts).toMatchObject([{ text: '[["attempt"],' }, { text: '["list", "."]]' }]);

@@ -163,7 +163,7 @@ describeWith("chromium", "the console", ({ command }) => {
     await page.getByRole("button", { name: "Delete the budget of each month" }).click();
     await page.getByRole("button", { name: "Delete it" }).click();
     await page.getByText("no message waits for a budget").waitFor();
-    expect((await client.waitForMessage(await client.getMessage(held.id))).status).toBe("completed");
+    expect((await client.waitForMessage(held.id)).status).toBe("completed");
   });
 
   test("egress is set, narrowed to hosts and reset: by operators as a bound, by admins for their own", async () => {
@@ -211,7 +211,7 @@ describeWith("chromium", "the console", ({ command }) => {
     await page.keyboard.press("u");
     const agents = page.getByRole("table", { name: "Usage by agent" });
     await agents.getByRole("link", { name: "worker" }).waitFor();
-    const { days } = await client.getUsage(7);
+    const { days } = await client.getUsage();
     const turns = days.reduce((sum, day) => sum + day.turns, 0);
     expect(turns).toBeGreaterThanOrEqual(4);
     await agents
@@ -246,7 +246,7 @@ describeWith("chromium", "the console", ({ command }) => {
     await page.getByRole("button", { name: "Let turns start again" }).click();
     await page.getByText("Turns start when slots are free").waitFor();
     meeting.open("wait");
-    expect((await client.waitForMessage(await client.getMessage(waiting.id))).status).toBe("completed");
+    expect((await client.waitForMessage(waiting.id)).status).toBe("completed");
     await turns.waitFor({ state: "detached" });
   });
 

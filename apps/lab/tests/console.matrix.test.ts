@@ -351,7 +351,7 @@ describeWith("chromium", "the console", ({ command }) => {
     const hostsOf = async () => (await client.listCredentials()).data.map(({ hosts }) => hosts);
     expect(await hostsOf()).toEqual([["api.example.com", "*.example.com"]]);
     // Hosts that were set after the page was loaded are kept.
-    await client.putCredential("INTERNAL_API_TOKEN", "another", "current", { hosts: ["later.example.com"] });
+    await client.putCredential("INTERNAL_API_TOKEN", { value: "another", hosts: ["later.example.com"] });
     await page.getByRole("button", { name: "Replace INTERNAL_API_TOKEN" }).click();
     await form.getByRole("textbox", { name: "Value", exact: true }).fill("a-newer-value");
     await form.getByRole("button", { name: "Store" }).click();

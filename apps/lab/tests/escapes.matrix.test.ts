@@ -175,7 +175,7 @@ suite("under $name", ({ name, hidden, unreached, sealed }) => {
     await fleet.client.putEgress({ mode: "allow", hosts: ["api.example.com"] });
     const record = await play(session, "reach", target);
     expect(JSON.parse(textOf(record))).toMatchObject([[expect.any(String), 403]]);
-    const logs = await fleet.client.messageLogs(record.id);
+    const logs = await fleet.client.getMessageLogs(record.id);
     expect(logs).toContain(
       "[platform] egress: closed.invalid:443 refused: the organization does not allow it; an admin",
     );
@@ -194,7 +194,7 @@ suite("under $name", ({ name, hidden, unreached, sealed }) => {
 
   test("a credential that is kept for a host is nowhere in the sandbox", async () => {
     const value = `kept-${"value".repeat(4)}`;
-    await fleet.client.putCredential("KEPT", value, "current", { hosts: ["api.example.com"] });
+    await fleet.client.putCredential("KEPT", { value, hosts: ["api.example.com"] });
     const code = `import { readFileSync } from "node:fs";
       const { KEPT, NODE_EXTRA_CA_CERTS: file } = process.env;
       const isPlaceholder = /^dari_placeholder_[0-9a-f]{64}$/.test(KEPT);
@@ -276,7 +276,7 @@ suite("under $name", ({ name, hidden, unreached, sealed }) => {
       const session = await newSession();
       const record = await play(session, "flood", 10 * GiB);
       expect(JSON.parse(textOf(record))).toBe("0");
-      expect((await fleet.client.messageLogs(record.id)).length).toBeLessThan(1.3 * MiB);
+      expect((await fleet.client.getMessageLogs(record.id)).length).toBeLessThan(1.3 * MiB);
     },
     300_000,
   );

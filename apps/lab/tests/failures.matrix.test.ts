@@ -135,7 +135,7 @@ test("100 MB of output complete the turn, and the log is cut with a word about i
     ["say", "last of stdout", "last of stderr"],
   ]);
   expect(resultsOf(record)).toEqual([100 * 1024 * 1024, null]);
-  const logs = await fleet.client.messageLogs(record.id);
+  const logs = await fleet.client.getMessageLogs(record.id);
   expect(logs.length).toBeGreaterThan(900_000);
   expect(logs.length).toBeLessThan(1_300_000);
   expect(logs).toMatch(/log was cut here/);
@@ -146,7 +146,7 @@ test("logs keep both streams, also of a failed turn", async () => {
     ["say", "to stdout", "to stderr"],
     ["throw", "after both"],
   ]);
-  const logs = await fleet.client.messageLogs(record.id);
+  const logs = await fleet.client.getMessageLogs(record.id);
   expect(logs).toMatch(/\[stdout\] to stdout/);
   expect(logs).toMatch(/\[stderr\] to stderr/);
   expect(logs).toMatch(/after both/);
@@ -181,7 +181,7 @@ describe("publishing", () => {
     const { version } = await publish(fleet, files);
     expect(version).toMatchObject({ status: "failed", failure: { code } });
     let log = "";
-    for await (const text of fleet.client.buildLogs(version.id)) log += text;
+    log += await fleet.client.getBuildLogs(version.id);
     // The log does not repeat what the failure's message says.
     for (const line of version.failure!.message.split("\n")) expect(log).toContain(line);
     expect(await nothingRuns()).toBe(true);

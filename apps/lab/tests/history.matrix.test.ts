@@ -45,11 +45,11 @@ test("a fork and its origin go their own ways; a rollback takes files and conver
   await playScript(fleet, fork.id, [["append", "a.txt", " and more"]]);
   expect(await read(fork.id, "a.txt", "b.txt")).toEqual(["one and more", "no: ENOENT"]);
   expect(await read(session, "a.txt", "b.txt")).toEqual(["two", "b"]);
-  await client.rollBackSession(session, first.id);
+  await client.rollBackSession(session, { message_id: first.id });
   const back = await playScript(fleet, session, [["read", "a.txt"], ["read", "b.txt"], ["history"]]);
   const [a, b, history] = resultsOf(back);
   expect([a, b, JSON.stringify(history).includes("two")]).toEqual(["one", "no: ENOENT", false]);
-  expect(await client.messageDiff(second.id)).toContain("-one\n\\ No newline at end of file\n+two");
+  expect(await client.getMessageDiff(second.id)).toContain("-one\n\\ No newline at end of file\n+two");
 });
 
 test("a failed message is retried in a fork on another version, and its work can be promoted", async () => {
@@ -63,7 +63,7 @@ test("a failed message is retried in a fork on another version, and its work can
   expect(failed.status).toBe("failed");
   const { version } = await deploy(fleet, scriptAgent({ timeout_seconds: 30 }), agentId);
   const retried = await client.retryMessage(failed.id, { fork: true, version_id: version.id });
-  expect((await client.waitForMessage(retried)).status).toBe("failed");
+  expect((await client.waitForMessage(retried.id)).status).toBe("failed");
   expect((await client.getSession(retried.session_id)).version_id).toBe(version.id);
   expect(await read(session, "a.txt")).toEqual(["before"]);
 
@@ -72,8 +72,8 @@ test("a failed message is retried in a fork on another version, and its work can
     ["write", "kept.txt", "half done"],
     ["exit", 3],
   ]);
-  const commit = await client.promoteAttempt({ messageId: lost.id, number: 1 });
+  const commit = await client.promoteAttempt(lost.id, 1);
   expect(commit.files_changed).toEqual([{ path: "/kept.txt", change: "created", size_bytes: 9 }]);
-  await client.writeSessionFile(other, "/mine.txt", "by a client");
+  await client.putSessionFile(other, "by a client", { path: "/mine.txt" });
   expect(await read(other, "kept.txt", "mine.txt")).toEqual(["half done", "by a client"]);
 });

@@ -80,7 +80,7 @@ describe.each([
     await expect(client.answerInput(sent.id, { key: "other", value: true })).rejects.toMatchObject({
       code: "conflict",
     });
-    await expect(client.writeSessionFile(session, "/old.txt", new Blob(["mine"]))).rejects.toMatchObject({
+    await expect(client.putSessionFile(session, new Blob(["mine"]), { path: "/old.txt" })).rejects.toMatchObject({
       code: "session_busy",
     });
     expect(await client.answerInput(sent.id, { key: "approve", value: true })).toMatchObject({ id: sent.id });
@@ -92,7 +92,7 @@ describe.each([
       { path: "/old.txt", change: "modified", size_bytes: 14 },
       { path: "/paid.txt", change: "created", size_bytes: 4 },
     ]);
-    expect(await client.messageDiff(sent.id)).toContain(" old\n+more\n+more\n");
+    expect(await client.getMessageDiff(sent.id)).toContain(" old\n+more\n+more\n");
     await expect(client.answerInput(sent.id, { key: "approve", value: true })).rejects.toMatchObject({
       code: "conflict",
     });

@@ -45,7 +45,7 @@ test("the next turn in the other installation runs with history and files", asyn
   expect([made, notes, memory]).toEqual(["from here", "the notes", "remembered"]);
   expect(JSON.stringify(history)).toContain("out/a.txt");
   expect(next.files_changed).toEqual([{ path: "/out/b.txt", change: "created", size_bytes: 10 }]);
-  const diff = await there.client.messageDiff(next.id);
+  const diff = await there.client.getMessageDiff(next.id);
   expect(diff).toContain("+++ b/out/b.txt\n@@ -0,0 +1,1 @@\n+from there");
 
   // A second export and import, back to the platform that already has the version.

@@ -28,7 +28,7 @@ async function linesOf(files: Record<string, string>): Promise<string[]> {
   const { agentId } = await deploy(fleet, files);
   const { id: session } = await fleet.client.createSession(agentId);
   const { id } = await send(fleet, session, "go");
-  const logs = await fleet.client.messageLogs(id);
+  const logs = await fleet.client.getMessageLogs(id);
   return [...logs.matchAll(/egress: .*/g)].map(([line]) => line);
 }
 

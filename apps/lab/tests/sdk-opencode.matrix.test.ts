@@ -128,7 +128,7 @@ whole(
     const second = await send(fleet, session, "Who runs you, B");
     const parent = textOf(first);
     expect(textOf(second)).toBe(`${parent},${parent}`);
-    expect(await fleet.client.messageLogs(second.id)).not.toContain("is not kept for the session's next turn");
+    expect(await fleet.client.getMessageLogs(second.id)).not.toContain("is not kept for the session's next turn");
 
     // HOME also holds a part of its memory.
     await moveToAnotherWorker(fleet);

@@ -5,7 +5,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { join } from "node:path";
-import type { StreamedEvent } from "@dari/client";
+import type { StreamedEvent } from "@dari/contract";
 import { describeWith } from "@dari/testkit";
 import { deploy, ended, filesOf, manifestFile, textPart } from "../src/conversation.ts";
 import { noRemains, startFleet, type Fleet } from "../src/fleet.ts";
@@ -43,7 +43,7 @@ describeWith("redis", "secrets", () => {
   beforeAll(async () => {
     redis = await startRedisServer();
     fleet = await startFleet({ redisUrl: redis.url, env: { DARI_LOG_LEVEL: "debug" } });
-    await fleet.client.putCredential("API_SECRET", credential);
+    await fleet.client.putCredential("API_SECRET", { value: credential });
   }, 120_000);
 
   afterAll(async () => {

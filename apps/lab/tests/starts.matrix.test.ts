@@ -69,7 +69,7 @@ test("npm run quickstart replaces no credential", async () => {
   await using platform = startAsUser(["start"]);
   await platform.says(ready);
   const client = createClient(await connectionOf(platform));
-  await client.putCredential("QUICKSTART_API_TOKEN", "mine");
+  await client.putCredential("QUICKSTART_API_TOKEN", { value: "mine" });
   const before = (await client.listCredentials()).data;
   await using quickstart = startAsUser(["run", "quickstart"], { DARI_DATA_DIR: platform.dataDir });
   await quickstart.says(/1\/6 {2}Deploy the agent/);

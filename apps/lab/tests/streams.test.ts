@@ -1,7 +1,8 @@
 // Turns that are watched while they run: streamed text and logs, with previews from the queue and from the database.
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { isLedgerEvent, type StreamedEvent } from "@dari/client";
+import { isLedgerEvent } from "@dari/client";
+import type { StreamedEvent } from "@dari/contract";
 import { findService, waitUntil } from "@dari/testkit";
 import { describeFaults } from "@dari/testkit/events";
 import { deploy, manifestFile, textPart, type Published } from "../src/conversation.ts";

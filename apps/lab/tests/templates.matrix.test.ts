@@ -9,7 +9,7 @@ let fleet: Fleet;
 
 beforeAll(async () => {
   fleet = await startFleet({ redisUrl: findService("redis")?.url });
-  await fleet.client.putCredential("LAB_TEMPLATE", "a secret of the template");
+  await fleet.client.putCredential("LAB_TEMPLATE", { value: "a secret of the template" });
 }, 120_000);
 
 afterAll(async () => {
@@ -64,11 +64,11 @@ test("turns of several sessions are copies of one, each with its own files, memo
   const other = await turn(hers);
   expect(other.loaded).toBe(copied.loaded);
   expect([copied.rest, other.rest]).toEqual(Array(2).fill("1 ['input', 'output', 'turn-1']"));
-  const log = await fleet.client.messageLogs(other.messageId);
+  const log = await fleet.client.getMessageLogs(other.messageId);
   expect(log).toContain("loaded with");
   expect(log).not.toContain("a secret of the template");
   expect((await fleet.client.listSessionFiles(hers, { recursive: true })).entries).toMatchObject([{ size_bytes: 1 }]);
-  await fleet.client.putCredential("LAB_TEMPLATE", "another secret of the template");
+  await fleet.client.putCredential("LAB_TEMPLATE", { value: "another secret of the template" });
   expect((await turn(his)).loaded).not.toBe(copied.loaded);
 });
 

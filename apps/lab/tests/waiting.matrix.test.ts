@@ -86,7 +86,7 @@ describeWith("redis", "turns that wait", ({ url: redisUrl }) => {
     const count = 2 * perOrganization - slots;
     const { counts, statuses } = await board("status=waiting");
     const shown = await operator.client.getFleet();
-    const health = await operator.client.operatorHealth();
+    const health = await operator.client.getOperatorHealth();
     const said = (name: string): string | undefined => health.checks.find((check) => check.name === name)?.found;
     // The reconciler reads the schedule at most once in five seconds.
     await waitUntil(async () => (await metric("dari_waiting_turns")) === count, { what: "the next look" });

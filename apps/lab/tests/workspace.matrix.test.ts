@@ -54,7 +54,7 @@ describe("files_changed", () => {
     expect(first.files_changed).toEqual([created("/a/b.txt", 5), created("/keep.txt", 1), created("/z.txt", 1)]);
     const second = await did(session, ["append", "z.txt", "234"], ["remove", "a/b.txt"], ["write", "n.txt", ""]);
     expect(second.files_changed).toEqual([deleted("/a/b.txt"), created("/n.txt", 0), modified("/z.txt", 4)]);
-    const files = await fleet.client.messageFiles(second.id);
+    const files = await fleet.client.getMessageFiles(second.id);
     expect(files).toEqual({ message_id: second.id, session_id: session, files_changed: second.files_changed });
     expect((await did(session, ["read", "z.txt"])).files_changed).toEqual([]);
   });

@@ -15,7 +15,7 @@ beforeAll(async () => {
     redisUrl: findService("redis")?.url,
     env: { DARI_EGRESS_ALLOW: new URL(model.url).host },
   });
-  await fleet.client.putCredential("OPENAI_API_KEY", "sk-page");
+  await fleet.client.putCredential("OPENAI_API_KEY", { value: "sk-page" });
 }, 120_000);
 
 afterAll(async () => {

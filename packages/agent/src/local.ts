@@ -1,10 +1,10 @@
 // Runs an agent's entrypoint in this process, without a platform: for tests and for a first try.
 
-import { guestLimits, readParts, runInProcess, type LocalFrame, type OutputPart } from "@dari/harness/local";
+import { guestLimits, readParts, runInProcess, type LocalFrame } from "@dari/harness/local";
 import { mkdirSync, mkdtempSync, realpathSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
-import type { AgentFunction, HistoryEntry, JsonSchema, Part, Usage } from "./types.ts";
+import type { AgentFunction, HistoryEntry, JsonSchema, OutputPart, Part, Usage } from "./types.ts";
 
 export interface LocalOptions {
   /** Answers to `requestInput`, by key. */

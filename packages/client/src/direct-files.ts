@@ -1,7 +1,9 @@
-// Calls that transfer a file's bytes directly between the caller and the object store.
+// Uploads a file's bytes directly from the caller to the object store.
 
-import type { FileRecord } from "@dari/contract";
-import type { CallOptions, Transport } from "./transport.ts";
+import type { CallOptions } from "./call.ts";
+import type { File } from "./generated/models.ts";
+import type { Operations } from "./generated/operations.ts";
+import type { Transport } from "./transport.ts";
 
 export interface DirectFileUpload {
   readonly filename: string;
@@ -11,27 +13,17 @@ export interface DirectFileUpload {
   readonly sha256: string;
 }
 
-/** The platform reads the whole upload before it answers. Milliseconds. */
-const completionMs = 3_600_000;
-
-export function directFileCalls(transport: Transport) {
-  const { call, raw } = transport;
-
+export function directFileMethods(api: Operations, transport: Transport) {
   return {
-    /** A temporary address of the bytes in the object store; refused (409) if clients cannot reach it. */
-    getFileDownloadUrl: (id: string, expiresSeconds?: number, options?: CallOptions) =>
-      call("getFileDownloadUrl", { path: { file_id: id }, query: { expires_seconds: expiresSeconds }, options }),
-
     /** Uploads directly to the object store; refused (409) if clients cannot reach it. There is no time limit. */
-    async uploadFileDirectly(file: DirectFileUpload, options?: CallOptions): Promise<FileRecord> {
+    async uploadFileDirectly(file: DirectFileUpload, options: CallOptions = {}): Promise<File> {
       const { filename, content, contentType, sha256 } = file;
       const described = { filename, sha256, ...(contentType === undefined ? {} : { content_type: contentType }) };
-      const body = { ...described, size_bytes: content.size };
-      const to = await call("reserveFileUpload", { path: {}, body, options });
-      const request = { method: "PUT", url: to.upload_url, headers: to.upload_headers, body: content };
-      await (await raw({ ...request, signal: options?.signal })).arrayBuffer();
-      const completion = { path: {}, body: { upload_id: to.upload_id } };
-      return call("completeFileUpload", { ...completion, options: { timeoutMs: completionMs, ...options } });
+      const to = await api.reserveFileUpload({ ...described, size_bytes: content.size }, options);
+      const { upload_url: url, upload_headers: headers } = to;
+      const request = { method: "PUT", url, headers, body: content, timeoutMs: 0, signal: options.signal };
+      await transport.send({ ...request, canResend: true, isIdempotent: true }, (response) => response.arrayBuffer());
+      return api.completeFileUpload({ upload_id: to.upload_id }, options);
     },
   };
 }

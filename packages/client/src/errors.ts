@@ -1,17 +1,16 @@
 // The two ways in which a call can fail: the platform refused it, or could not be reached.
 
-import type { ErrorBody } from "@dari/contract";
-import type { AppErrorCode, FieldIssue } from "@dari/domain";
+import type { Error as ErrorBody } from "./generated/models.ts";
 
 /** The platform refused a call. Programs use `code`; `detail` is for people. */
 export class ApiError extends Error {
   override readonly name = "ApiError";
   readonly status: number;
   /** `unknown` if the reply did not come from the platform, for example from a proxy in between. */
-  readonly code: AppErrorCode | "unknown";
+  readonly code: ErrorBody["code"] | "unknown";
   readonly detail: string;
   /** All problems of a body or manifest; empty for other refusals. */
-  readonly errors: readonly FieldIssue[];
+  readonly errors: NonNullable<ErrorBody["errors"]>;
   readonly requestId: string | undefined;
   readonly retryAfterSeconds: number | undefined;
 

@@ -1,68 +1,43 @@
-// A typed HTTP client over the contract: one method per route. Runs in Node and in a browser; keeps no state.
+// A typed HTTP client with one method for each operation. Runs wherever fetch does; keeps no state.
 
-import { agentCalls } from "./agents.ts";
-import { batchCalls } from "./batches.ts";
-import { budgetCalls } from "./budgets.ts";
-import { bundleCalls } from "./bundles.ts";
-import { egressCalls } from "./egress.ts";
-import { directFileCalls } from "./direct-files.ts";
-import { fileCalls } from "./files.ts";
-import { historyCalls } from "./history.ts";
-import { inputCalls } from "./inputs.ts";
-import { memberCalls } from "./members.ts";
-import { operatorCalls } from "./operators.ts";
-import { organizationCalls } from "./organizations.ts";
-import { scheduleCalls } from "./schedules.ts";
-import { sessionCalls } from "./sessions.ts";
-import { streamCalls } from "./streams.ts";
+import { buildMethods } from "./builds.ts";
+import { directFileMethods } from "./direct-files.ts";
+import type { Operations } from "./generated/operations.ts";
+import { messageMethods } from "./messages.ts";
+import { createOperations } from "./operations.ts";
+import { probeMethods } from "./probe.ts";
 import { type ClientOptions, createTransport } from "./transport.ts";
-import { usageCalls } from "./usage.ts";
-import { webhookCalls } from "./webhooks.ts";
+
+/** What a client can do: every operation of the API, and helpers that make several calls. */
+export type Client = Operations &
+  ReturnType<typeof messageMethods> &
+  ReturnType<typeof buildMethods> &
+  ReturnType<typeof directFileMethods> &
+  ReturnType<typeof probeMethods>;
 
 /**
  * Creates a client of one platform. Calls throw `ApiError` if the platform refuses, `ConnectionError` if it cannot be
- * reached, and the signal's reason when that aborts. Only reads are retried, a few times, if the platform cannot be
- * reached or answers 503.
+ * reached, and the signal's reason when that aborts.
  */
-export function createClient(options: ClientOptions) {
+export function createClient(options: ClientOptions): Client {
   const transport = createTransport(options);
+  const api = createOperations(transport);
   return {
-    ...agentCalls(transport),
-    ...bundleCalls(transport),
-    ...sessionCalls(transport),
-    ...streamCalls(transport),
-    ...fileCalls(transport),
-    ...directFileCalls(transport),
-    ...historyCalls(transport),
-    ...inputCalls(transport),
-    ...organizationCalls(transport),
-    ...memberCalls(transport),
-    ...operatorCalls(transport),
-    ...budgetCalls(transport),
-    ...egressCalls(transport),
-    ...usageCalls(transport),
-    ...webhookCalls(transport),
-    ...scheduleCalls(transport),
-    ...batchCalls(transport),
+    ...api,
+    ...messageMethods(api),
+    ...buildMethods(api, transport),
+    ...directFileMethods(api, transport),
+    ...probeMethods(transport),
   };
 }
 
-export type Client = ReturnType<typeof createClient>;
-
-export type { BatchSessionQuery } from "./batches.ts";
+export type { CallOptions, Content, FileUpload, StreamOptions } from "./call.ts";
+export type { DirectFileUpload } from "./direct-files.ts";
 export { ApiError, ConnectionError } from "./errors.ts";
-export type { FileConditions, FileUpload } from "./files.ts";
-export type { AttemptName } from "./history.ts";
-export type { Probe } from "./operators.ts";
-export { eachRow, type Page, type PageQuery } from "./pages.ts";
-export type { FiringQuery, ScheduleQuery } from "./schedules.ts";
-export {
-  isTerminal,
-  type MessageContent,
-  type SessionFilter,
-  type SummaryQuery,
-  type WaitOptions,
-} from "./sessions.ts";
-export { isLedgerEvent, isMessageEnd, type PreviewEvent, type StreamedEvent, type StreamOptions } from "./streams.ts";
-export type { CallOptions, ClientOptions } from "./transport.ts";
-export type { DeliveryQuery } from "./webhooks.ts";
+export type * from "./generated/models.ts";
+export type { Operations } from "./generated/operations.ts";
+export { isTerminal, type MessageContent, type SendOptions, type WaitOptions } from "./messages.ts";
+export { eachRow, type PageQuery } from "./pages.ts";
+export type { Probe } from "./probe.ts";
+export { isLedgerEvent, isMessageEnd, type MessageEndEvent } from "./streams.ts";
+export type { ClientOptions } from "./transport.ts";

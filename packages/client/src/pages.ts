@@ -1,9 +1,6 @@
 // Walks a list from page to page.
 
-export interface Page<Row> {
-  readonly data: readonly Row[];
-  readonly next: string | null;
-}
+import type { Page } from "./generated/models.ts";
 
 export interface PageQuery {
   readonly limit?: number;
@@ -11,10 +8,13 @@ export interface PageQuery {
 }
 
 /** Every row of a list: `for await (const agent of eachRow((page) => client.listAgents(page)))`. */
-export async function* eachRow<Row>(load: (page: PageQuery) => Promise<Page<Row>>, limit = 100): AsyncGenerator<Row> {
+export async function* eachRow<Row>(
+  load: (page: PageQuery) => Promise<Pick<Page<Row>, "data" | "next">>,
+  limit = 100,
+): AsyncGenerator<Row> {
   let after: string | null = null;
   do {
-    const page: Page<Row> = await load(after === null ? { limit } : { limit, after });
+    const page: Pick<Page<Row>, "data" | "next"> = await load(after === null ? { limit } : { limit, after });
     yield* page.data;
     after = page.next;
   } while (after !== null);

@@ -1,156 +1,104 @@
-// Sends one call over HTTP: address, key, time limit, retries of reads, refusals. Knows the routes.
+// Sends calls over HTTP: address, key, time limit, retries, refusals. Does not know the operations.
 
-import {
-  fillPath,
-  type ParametersOf,
-  type ReplyOf,
-  type RequestOf,
-  type Route,
-  type RouteName,
-  routes,
-} from "@dari/contract";
-import { ApiError, ConnectionError, isPassing, toApiError } from "./errors.ts";
+import { ApiError, ConnectionError, toApiError } from "./errors.ts";
 import { pause } from "./pause.ts";
+import { retryPause, type Repeatable } from "./retry.ts";
 
 export interface ClientOptions {
   /** The platform's address, without `/v1`. */
   readonly apiUrl: string;
   readonly apiKey?: string;
-  /** The time limit of a call without its own, in milliseconds (default: 60 000). Not for uploads. */
+  /** The time limit of a call without its own, in milliseconds (default 60,000; 0: none). Not for uploads. */
   readonly timeoutMs?: number;
+  /** How often a call is retried (default 4; 0: never). */
+  readonly maxRetries?: number;
   readonly userAgent?: string;
 }
 
-export interface CallOptions {
-  readonly signal?: AbortSignal;
-  readonly timeoutMs?: number;
-  /** Makes a repeated creation return what the first one created. */
-  readonly idempotencyKey?: string;
-}
-
-/** A list is sent as one parameter for each of its values. */
-export type Query = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
-
-export interface Call<Name extends RouteName> {
-  readonly path: ParametersOf<Name>;
-  readonly query?: Query;
-  readonly body?: RequestOf<Name>;
-  readonly options?: CallOptions | undefined;
-}
-
-/** A body for fetch. */
-export type HttpBody = NonNullable<RequestInit["body"]>;
-
-export interface RawRequest {
+export interface HttpRequest extends Repeatable {
   readonly method: string;
+  /** Path and query, or another address, which does not get the key. */
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: HttpBody;
-  /** Absent: no time limit except the signal's. */
+  readonly body?: NonNullable<RequestInit["body"]>;
+  /** 0: no time limit except the signal's. Absent: the client's. */
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  readonly isKeyless?: boolean;
 }
 
 export interface Transport {
-  /** Calls a JSON route. */
-  call<Name extends RouteName>(name: Name, call: Call<Name>): Promise<ReplyOf<Name>>;
-  /** Calls a route whose reply is text, bytes or a stream. */
-  open<Name extends RouteName>(name: Name, call: Call<Name>): Promise<Response>;
-  /** Sends a body that is not JSON to a route. There is no time limit except the signal's. */
-  upload<Name extends RouteName>(name: Name, body: UploadBody, options?: CallOptions): Promise<ReplyOf<Name>>;
-  /** Sends to any address, without the key. */
-  raw(request: RawRequest): Promise<Response>;
-}
-
-export interface UploadBody {
-  readonly path?: Readonly<Record<string, string>>;
-  readonly query?: Query;
-  readonly body: HttpBody;
-  readonly headers?: Readonly<Record<string, string>>;
+  /** Sends a request and reads its reply, with retries. */
+  send<Reply>(request: HttpRequest, read: (response: Response) => Promise<Reply>): Promise<Reply>;
+  /** Sends a request once and returns its reply with the body unread. */
+  open(request: HttpRequest): Promise<Response>;
 }
 
 const defaultTimeoutMs = 60_000;
-/** How many times a read is tried if the platform cannot be reached or answers 503. */
-const readAttempts = 4;
-const firstPauseMs = 100;
-const longestPauseMs = 5_000;
+const defaultMaxRetries = 4;
 
 export function createTransport(client: ClientOptions): Transport {
   const base = client.apiUrl.replace(/\/+$/, "");
-  const headersOf = (options: CallOptions | undefined): Record<string, string> => ({
-    ...(client.apiKey === undefined ? {} : { authorization: `Bearer ${client.apiKey}` }),
-    ...(client.userAgent === undefined ? {} : { "user-agent": client.userAgent }),
-    ...(options?.idempotencyKey === undefined ? {} : { "idempotency-key": options.idempotencyKey }),
-  });
-
-  async function open<Name extends RouteName>(name: Name, call: Call<Name>): Promise<Response> {
-    const route: Route = routes[name];
-    const json = call.body === undefined ? undefined : JSON.stringify(call.body);
-    const request: RawRequest = {
-      method: route.method,
-      url: `${base}${fillPath(route.path, call.path)}${renderQuery(call.query ?? {})}`,
-      headers: { ...headersOf(call.options), ...(json === undefined ? {} : { "content-type": "application/json" }) },
-      ...(json === undefined ? {} : { body: json }),
-      timeoutMs: call.options?.timeoutMs ?? client.timeoutMs ?? defaultTimeoutMs,
-      signal: call.options?.signal,
+  const open = (request: HttpRequest): Promise<Response> => {
+    const isOwn = request.url.startsWith("/");
+    const hasKey = isOwn && client.apiKey !== undefined && request.isKeyless !== true;
+    const headers = {
+      ...(hasKey ? { authorization: `Bearer ${client.apiKey}` } : {}),
+      ...(isOwn && client.userAgent !== undefined ? { "user-agent": client.userAgent } : {}),
+      ...request.headers,
     };
-    return route.method === "GET" ? sendRepeatedly(request) : send(request);
-  }
-
+    const timeoutMs = request.timeoutMs ?? client.timeoutMs ?? defaultTimeoutMs;
+    return exchange({ ...request, url: isOwn ? base + request.url : request.url, headers, timeoutMs });
+  };
+  const maxRetries = client.maxRetries ?? defaultMaxRetries;
   return {
     open,
-    async call<Name extends RouteName>(name: Name, call: Call<Name>): Promise<ReplyOf<Name>> {
-      return readJson(await open(name, call));
+    async send<Reply>(request: HttpRequest, read: (response: Response) => Promise<Reply>): Promise<Reply> {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await read(await open(request));
+        } catch (error) {
+          const pauseMs = retryPause(request, error, attempt, maxRetries);
+          if (pauseMs === undefined) throw error;
+          await pause(pauseMs, request.signal);
+        }
+      }
     },
-    async upload<Name extends RouteName>(name: Name, sent: UploadBody, options?: CallOptions) {
-      const route: Route = routes[name];
-      const { body, path = {}, query = {} } = sent;
-      const headers = { ...headersOf(options), ...sent.headers };
-      const url = `${base}${fillPath(route.path, path)}${renderQuery(query)}`;
-      return readJson<ReplyOf<Name>>(await send({ method: route.method, url, headers, body, signal: options?.signal }));
-    },
-    raw: send,
   };
 }
 
-async function sendRepeatedly(request: RawRequest): Promise<Response> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await send(request);
-    } catch (error) {
-      if (attempt === readAttempts || !mayPass(error)) throw error;
-      const asked = error instanceof ApiError ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
-      await pause(Math.min(longestPauseMs, Math.max(asked, firstPauseMs * 2 ** attempt)), request.signal);
-    }
-  }
-}
-
-/** True for temporary errors. A time limit was the caller's choice, so it is not extended by a retry. */
-function mayPass(error: unknown): boolean {
-  if (error instanceof ConnectionError) return !error.timedOut;
-  return error instanceof ApiError && isPassing(error);
-}
-
 /** One exchange. The time limit ends with the headers, because a followed log may take any time. */
-async function send(request: RawRequest): Promise<Response> {
+async function exchange(request: HttpRequest): Promise<Response> {
+  const { signal, timeoutMs = 0 } = request;
+  // `AbortSignal.any` is missing in Node 18.
   const limit = new AbortController();
-  const timer = request.timeoutMs === undefined ? undefined : setTimeout(() => limit.abort(), request.timeoutMs);
-  const signals = request.signal === undefined ? [limit.signal] : [limit.signal, request.signal];
+  let timedOut = false;
+  const expire = (): void => {
+    timedOut = true;
+    limit.abort();
+  };
+  const timer = timeoutMs === 0 ? undefined : setTimeout(expire, timeoutMs);
+  const onAbort = (): void => limit.abort(signal?.reason);
+  if (signal?.aborted === true) onAbort();
+  // The listener stays after the headers, because the signal also ends the body.
+  signal?.addEventListener("abort", onAbort, { once: true });
   try {
     const response = await fetch(request.url, {
       method: request.method,
       headers: request.headers ?? {},
       // The platform never redirects, and the key must not be sent to another server.
       redirect: "error",
-      signal: AbortSignal.any(signals),
+      signal: limit.signal,
       ...(request.body === undefined ? {} : { body: request.body, duplex: "half" as const }),
     });
     if (response.ok) return response;
     throw await toApiError(response);
   } catch (error) {
-    if (error instanceof ApiError || request.signal?.aborted === true) throw error;
+    signal?.removeEventListener("abort", onAbort);
+    if (error instanceof ApiError) throw error;
+    signal?.throwIfAborted();
     const { origin } = new URL(request.url);
-    if (limit.signal.aborted) throw new ConnectionError(`no answer from ${origin} in time`, { timedOut: true });
+    if (timedOut) throw new ConnectionError(`no answer from ${origin} in time`, { timedOut: true });
     throw new ConnectionError(`cannot reach ${origin}: ${reasonOf(error)}`, { cause: error });
   } finally {
     clearTimeout(timer);
@@ -165,24 +113,4 @@ function reasonOf(error: unknown): string {
   const { cause } = error;
   if (cause instanceof AggregateError && cause.errors.length > 0) return reasonOf(cause.errors[0]);
   return cause instanceof Error ? cause.message : error.message;
-}
-
-async function readJson<Reply>(response: Response): Promise<Reply> {
-  try {
-    return (await response.json()) as Reply;
-  } catch (error) {
-    throw new ConnectionError("the reply broke off or is not JSON", { cause: error });
-  }
-}
-
-function renderQuery(query: Query): string {
-  const pairs = Object.entries(query).filter(([, value]) => value !== undefined && value !== false);
-  if (pairs.length === 0) return "";
-  const texts = pairs.flatMap(([name, value]): [string, string][] =>
-    Array.isArray(value)
-      ? value.map((one: string): [string, string] => [name, one])
-      : [[name, value === true ? "1" : String(value)]],
-  );
-  if (texts.length === 0) return "";
-  return `?${new URLSearchParams(texts).toString()}`;
 }

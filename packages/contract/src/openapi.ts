@@ -228,8 +228,10 @@ function reference(schema: unknown, components: Map<string, Json>): Json {
     const { "x-json": _bounds, ...described } = schema as JsonObject;
     return described;
   }
-  const { title, ...rest } = schema as { title?: unknown; [name: string]: unknown };
+  const { title, ...untitled } = schema as { title?: unknown; [name: string]: unknown };
   const named = typeof title === "string";
+  // Among properties, `title` is the name of one, with its schema.
+  const rest = named || title === undefined ? untitled : { title, ...untitled };
   if (named && components.has(title)) return { $ref: `#/components/schemas/${title}` };
   const members = Object.entries(rest).map(([name, member]): [string, Json] => [name, reference(member, components)]);
   const plain: JsonObject = Object.fromEntries(members);

@@ -4,6 +4,8 @@ import { createHash } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { buildCommand } from "./build-command.ts";
+import { buildLibrary } from "./build-library.ts";
+import { buildWheel } from "./build-wheel.ts";
 import { packages, type PackageFile, type PackageSource } from "./packages.ts";
 
 /** One row of `index.json`, which the API reads. */
@@ -18,6 +20,8 @@ export interface BuiltPackage {
 
 const builders: Readonly<Record<PackageSource["kind"], (folder: string) => Promise<PackageFile>>> = {
   command: buildCommand,
+  library: buildLibrary,
+  wheel: buildWheel,
 };
 
 /** Builds all packages of the repository `root` into `directory`. */

@@ -2,7 +2,7 @@
 
 export interface PackageSource {
   /** How it is built. */
-  readonly kind: "command";
+  readonly kind: "command" | "library" | "wheel";
   /** Its folder in this repository. */
   readonly folder: string;
 }
@@ -15,4 +15,10 @@ export interface PackageFile {
   readonly content: Uint8Array;
 }
 
-export const packages: readonly PackageSource[] = [{ kind: "command", folder: "apps/cli" }];
+export const packages: readonly PackageSource[] = [
+  { kind: "command", folder: "apps/cli" },
+  { kind: "library", folder: "packages/client" },
+  { kind: "wheel", folder: "packages/client-python" },
+  { kind: "library", folder: "packages/agent" },
+  { kind: "wheel", folder: "packages/agent-python" },
+];

@@ -36,7 +36,7 @@ export const chatCommands: Readonly<Record<string, ChatCommand>> = {
     async run(chat) {
       const { api, view } = chat;
       const last = (await messagesOf(chat)).at(-1);
-      const diff = last === undefined ? "" : await api.messageDiff(last.id, { signal: view.signal });
+      const diff = last === undefined ? "" : await api.getMessageDiff(last.id, { signal: view.signal });
       view.write(diff === "" ? "(the last turn changed no file)\n" : colourDiff(withoutControls(diff), view.isStyled));
     },
   },
@@ -54,7 +54,7 @@ export const chatCommands: Readonly<Record<string, ChatCommand>> = {
       const before = messages.at(-2);
       if (messages.length === 0) return void view.write("(there is no message to undo)\n");
       if (before !== undefined) {
-        await api.rollBackSession(sessionId, before.id, { signal: view.signal });
+        await api.rollBackSession(sessionId, { message_id: before.id }, { signal: view.signal });
         return void view.write("The last message and its changes of files are undone.\n");
       }
       // A session cannot go back to before its first message.

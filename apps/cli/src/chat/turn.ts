@@ -31,7 +31,7 @@ export async function runTurn(
   const queued = await api.sendMessageAsync(sessionId, content, { signal });
   onSent(queued.id);
   const answer = createAnswerView(view);
-  for await (const event of api.streamMessage(queued.id, { signal })) {
+  for await (const event of api.streamMessage(queued.id, {}, { signal })) {
     if (event.type === "assistant.text_delta") answer.push(event.data.text);
     else if (event.type === "log") answer.log(event.data.text);
     else if (event.type === "agent.event") answer.event(event.data.name, event.data.data);

@@ -38,7 +38,7 @@ export function addAgentCommands(program: Command, io: Io): void {
     .description("make a ready version the active one, for example to roll back")
     .action(async (id: string, versionId: string, _options: unknown, command: Command) => {
       const { output, client, signal } = createContext(io, command);
-      const record = await (await client()).activateVersion(id, versionId, { signal });
+      const record = await (await client()).activateVersion(id, { version_id: versionId }, { signal });
       output.result(record, () => `${record.id} now runs ${record.active_version_id ?? "no version"}`);
     });
   addOneAgentCommands(agents, io);
@@ -67,7 +67,9 @@ function addOneAgentCommands(agents: Command, io: Io): void {
     .action(async (id: string, options: { readonly follow?: boolean }, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const api = await client();
-      for await (const text of api.buildLogs(id, { ...options, signal })) {
+      const logs =
+        options.follow === true ? api.followBuildLogs(id, { signal }) : [await api.getBuildLogs(id, {}, { signal })];
+      for await (const text of logs) {
         if (output.isJson) output.line({ version_id: id, logs: text }, () => text);
         else io.stdout.write(text);
       }

@@ -21,7 +21,7 @@ export function addAuthCommands(program: Command, io: Io): void {
       // Do not use an existing key: it may be the reason for the new sign-in.
       const { apiUrl } = await findConnection(given, io.environment);
       const api = createClient({ apiUrl, userAgent: "dari-cli" });
-      const started = await api.startDevice(deviceName, { signal });
+      const started = await api.startDevice({ device_name: deviceName }, { signal });
       output.progress(`Open ${started.verification_uri_complete}`);
       output.progress(`Approve the sign-in if the page shows this code: ${started.user_code}`);
       const { api_key: apiKey, organization_id: organizationId } = await waitForDecision(api, apiUrl, started, signal);
@@ -94,7 +94,7 @@ async function waitForDecision(
 /** Returns undefined after an error that a later attempt may not meet: no connection, or a status of 500 or more. */
 async function poll(api: Client, deviceCode: string, signal: AbortSignal): Promise<DevicePolled | undefined> {
   try {
-    return await api.pollDevice(deviceCode, { signal });
+    return await api.pollDevice({ device_code: deviceCode }, { signal });
   } catch (error) {
     if (error instanceof ConnectionError || (error instanceof ApiError && error.status >= 500)) return undefined;
     throw error;

@@ -131,7 +131,7 @@ function addReadCommands(batches: Command, io: Io): void {
     .addOption(limitOption())
     .action((id: string, { status, limit }: SessionsOptions, command: Command) =>
       showRows(io, command, {
-        load: (api, page, call) => api.listBatchSessions(id, { ...page, ...given({ messageStatus: status }) }, call),
+        load: (api, page, call) => api.listBatchSessions(id, { ...page, ...given({ message_status: status }) }, call),
         limit,
         headings: ["INDEX", "SESSION", "MESSAGE", "STATUS", "ERROR"],
         cells: (row) => [

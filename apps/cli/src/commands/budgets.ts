@@ -83,7 +83,7 @@ export function addStopCommands(operator: Command, io: Io): void {
     .action(async (reason: string, _options: unknown, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       output.result(
-        await (await client()).stopPlatform(reason, { signal }),
+        await (await client()).stopPlatform({ reason }, { signal }),
         () => "no new turns start; running turns finish",
       );
     });

@@ -7,7 +7,7 @@ import { dariRelease } from "@dari/contract/vocabulary";
 import type { Command } from "commander";
 import { createContext, type Io } from "../context.ts";
 import { CliError, invalid } from "../exit.ts";
-import { chooseKiller, type KillOptions } from "../kill-test/killer.ts";
+import type { Killer, KillOptions } from "../kill-test/killer.ts";
 import { table } from "../output.ts";
 
 /** The reply's clock has whole seconds. Signed URLs and expiry times tolerate more than this. */
@@ -65,6 +65,12 @@ export function addDoctorCommand(program: Command, io: Io): void {
     });
 }
 
+async function chooseKiller(options: KillOptions): Promise<Killer> {
+  // Imported here, so that other commands start without it.
+  const killer = await import("../kill-test/killer.ts");
+  return killer.chooseKiller(options);
+}
+
 async function examine(api: Client, apiUrl: string, hasKey: boolean, signal: AbortSignal): Promise<HealthCheck[]> {
   const probe = await probeApi(api, apiUrl, signal);
   if (probe.seen === undefined) return [probe.check];
@@ -113,7 +119,7 @@ async function checkWithKey(api: Client, signal: AbortSignal): Promise<HealthChe
     const { name, is_operator } = await api.getOrganization("current", { signal });
     const key = fine("key", `valid, for the organization ${name}${is_operator ? " (operator)" : ""}`);
     if (!is_operator) return [key];
-    return [key, ...(await api.operatorHealth({ signal })).checks];
+    return [key, ...(await api.getOperatorHealth({ signal })).checks];
   } catch (error) {
     if (error instanceof ApiError && error.code === "forbidden") {
       return [fine("key", "valid, but not an operator's admin key")];
@@ -175,7 +181,7 @@ function readTurns(text: string | undefined): number | undefined {
 /** Returns the number of slots of all workers, so that each worker runs turns. */
 async function slotsOf(api: Client, signal: AbortSignal): Promise<number> {
   try {
-    const { workers } = await api.operatorHealth({ signal });
+    const { workers } = await api.getOperatorHealth({ signal });
     const slots = workers.reduce((sum, worker) => sum + worker.slots, 0);
     return Math.min(turnsMax, Math.max(1, slots));
   } catch (error) {

@@ -41,7 +41,7 @@ export function addFileCommands(program: Command, io: Io): void {
       const { output, client, signal } = createContext(io, command);
       const api = await client();
       if (options.output !== undefined) {
-        await saveTo(options.output, Readable.from(await api.readFile(id, { signal })), io);
+        await saveTo(options.output, Readable.from(await api.getFileContent(id, { signal })), io);
         return;
       }
       const record = await api.getFile(id, { signal });

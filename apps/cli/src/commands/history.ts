@@ -25,7 +25,7 @@ export function addSessionHistoryCommands(session: Command, io: Io): void {
     .description("return a session to its state after a message; later messages are kept and marked")
     .action(async (id: string, message: string, _options: unknown, command: Command) => {
       const { output, client, signal } = createContext(io, command);
-      const record = await (await client()).rollBackSession(id, message, { signal });
+      const record = await (await client()).rollBackSession(id, { message_id: message }, { signal });
       output.result(record, () => `${record.id} is back at ${message}`);
     });
 }
@@ -36,7 +36,7 @@ export function addMessageHistoryCommands(message: Command, io: Io): void {
     .description("show what the turn changed, as a patch for `git apply`")
     .action(async (id: string, _options: unknown, command: Command) => {
       const { output, client, signal } = createContext(io, command);
-      const diff = await (await client()).messageDiff(id, { signal });
+      const diff = await (await client()).getMessageDiff(id, { signal });
       output.result({ message_id: id, diff }, () => diff);
     });
   message
@@ -46,15 +46,19 @@ export function addMessageHistoryCommands(message: Command, io: Io): void {
     .option("--output <file>", "save the file to this path; - for standard output")
     .action(async (id: string, number: string, path: string | undefined, options: AttemptOptions, command: Command) => {
       const { output, client, signal } = createContext(io, command);
-      const attempt = attemptOf(id, number);
+      const attempt = parseAttempt(number);
       const api = await client();
       if (options.output !== undefined) {
         if (path === undefined) throw invalid("--output needs the path of a file");
-        await saveTo(options.output, Readable.from(await api.readAttemptFile(attempt, path, { signal })), io);
+        await saveTo(
+          options.output,
+          Readable.from(await api.getAttemptFileContent(id, attempt, { path }, { signal })),
+          io,
+        );
         return;
       }
       const query = { ...given({ path }), recursive: options.recursive ?? false };
-      const listing = await api.listAttemptFiles(attempt, query, { signal });
+      const listing = await api.listAttemptFiles(id, attempt, query, { signal });
       output.result(listing, () => {
         const rows = listing.entries.map((entry) => [entry.path, entry.type, String(entry.size_bytes ?? "")]);
         return table(["PATH", "TYPE", "BYTES"], rows);
@@ -65,7 +69,7 @@ export function addMessageHistoryCommands(message: Command, io: Io): void {
     .description("make the files of an unsuccessful attempt the session's workspace")
     .action(async (id: string, number: string, _options: unknown, command: Command) => {
       const { output, client, signal } = createContext(io, command);
-      const commit = await (await client()).promoteAttempt(attemptOf(id, number), { signal });
+      const commit = await (await client()).promoteAttempt(id, parseAttempt(number), { signal });
       output.result(commit, () => commit.files_changed.map((file) => `${file.change} ${file.path}`).join("\n"));
     });
 }
@@ -75,7 +79,7 @@ interface AttemptOptions {
   readonly output?: string;
 }
 
-function attemptOf(messageId: string, number: string) {
+function parseAttempt(number: string): number {
   if (!/^[1-9][0-9]{0,6}$/.test(number)) throw invalid(`expected the number of an attempt, not ${number}`);
-  return { messageId, number: Number(number) };
+  return Number(number);
 }

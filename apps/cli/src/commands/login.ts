@@ -16,7 +16,7 @@ export function addLoginCommand(program: Command, io: Io): void {
       const given = command.optsWithGlobals<ConnectionOptions>();
       const { apiUrl } = await findConnection(given, io.environment);
       const apiKey = given.apiKey ?? (await readSecret(io, "API key: ", options.valueStdin ?? false));
-      const { organizations } = await createClient({ apiUrl, apiKey }).listOrganizations({}, { signal });
+      const { data: organizations } = await createClient({ apiUrl, apiKey }).listOrganizations({}, { signal });
       const path = await saveConnection({ apiUrl, apiKey }, io.environment);
       output.result({ api_url: apiUrl, organizations, path }, () => {
         return `Signed in to ${apiUrl} (${organizations.map(({ name }) => name).join(", ")}); saved in ${path}`;

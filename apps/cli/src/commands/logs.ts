@@ -22,7 +22,7 @@ export function addLogsCommand(program: Command, io: Io): void {
       const newest = id.startsWith("sess_") ? (await api.getSession(id, { signal })).last_message_id : id;
       if (options.follow !== true) {
         if (newest === null) throw invalid("the session has no message yet");
-        const logs = await api.messageLogs(newest, { signal });
+        const logs = await api.getMessageLogs(newest, {}, { signal });
         output.result({ message_id: newest, logs }, () => logs);
         // A log without output has only the headings of attempts.
         if (!/^(?!== attempt )./m.test(logs)) output.progress(`(the agent wrote nothing in ${newest})`);
@@ -41,7 +41,7 @@ async function followMessage(context: Context, api: Client, messageId: string): 
   let shown = 0;
   for (;;) {
     const record = await api.getMessage(messageId, { signal });
-    const logs = await api.messageLogs(messageId, { signal });
+    const logs = await api.getMessageLogs(messageId, {}, { signal });
     const piece = logs.slice(shown);
     shown = logs.length;
     if (!output.isJson) io.stdout.write(piece);
@@ -55,7 +55,7 @@ async function followSession(context: Context, api: Client, sessionId: string, n
   const { signal } = context;
   const followed = new Set<string>();
   let isPast = newest !== null;
-  for await (const event of api.streamSession(sessionId, { signal })) {
+  for await (const event of api.streamSession(sessionId, {}, { signal })) {
     if (!isLedgerEvent(event) || event.message_id === undefined) continue;
     if (event.message_id === newest) isPast = false;
     if (isPast || event.type !== "attempt.started" || followed.has(event.message_id)) continue;

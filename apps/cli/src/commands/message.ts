@@ -33,7 +33,7 @@ export function addMessageCommands(program: Command, io: Io): void {
     .description("show what the agent wrote to stdout and stderr")
     .action(async (id: string, _options: unknown, command: Command) => {
       const { output, client, signal } = createContext(io, command);
-      const logs = await (await client()).messageLogs(id, { signal });
+      const logs = await (await client()).getMessageLogs(id, {}, { signal });
       output.result({ message_id: id, logs }, () => logs);
     });
 }

@@ -74,7 +74,7 @@ function addCredentialCommands(credentials: Command, io: Io): void {
       const { output, client, signal } = createContext(io, command);
       const value = await readSecret(io, `Value of ${name}: `, options.valueStdin ?? false);
       const hosts = options.hosts === undefined ? {} : { hosts: options.hosts === false ? null : options.hosts };
-      const reply = await (await client()).putCredential(name, value, options.org, { ...hosts, signal });
+      const reply = await (await client()).putCredential(name, { value, ...hosts }, options.org, { signal });
       const kept =
         reply.hosts === null
           ? ""

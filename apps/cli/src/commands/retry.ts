@@ -4,7 +4,6 @@ import type { Client } from "@dari/client";
 import type { MessagesRetried, RetryMessagesRequest } from "@dari/contract";
 import { onBusyChoices, type Lane, type OnBusy } from "@dari/domain";
 import { type Command, Option } from "commander";
-import { randomUUID } from "node:crypto";
 import { createContext, type Io } from "../context.ts";
 import { invalid } from "../exit.ts";
 import { agentOption, given, laneOption } from "../options.ts";
@@ -97,7 +96,7 @@ async function retryAll(
   const request = requestOf(options, options.failedBefore ?? (await nowAt(api, signal)));
   for (let after: string | undefined; ;) {
     const body = { ...request, limit: perCall, ...(after === undefined ? {} : { after }) };
-    const page = await api.retryMessages(body, { signal, idempotencyKey: randomUUID() });
+    const page = await api.retryMessages(body, { signal });
     result.matched += page.matched;
     result.retried.push(...page.retried);
     result.skipped.push(...page.skipped);

@@ -70,7 +70,11 @@ async function saveFiles(api: Client, record: MessageRecord, directory: string, 
     // The platform's paths have no `..`; another server may send anything.
     if (!target.startsWith(join(directory, sep))) throw invalid(`${path} is not below the workspace`);
     await mkdir(dirname(target), { recursive: true });
-    await saveTo(target, Readable.from(await api.readSessionFile(record.session_id, path, { signal: io.signal })), io);
+    await saveTo(
+      target,
+      Readable.from(await api.getSessionFileContent(record.session_id, { path }, { signal: io.signal })),
+      io,
+    );
     saved.push(target);
   }
   return saved;

@@ -61,7 +61,7 @@ function addReadCommands(schedules: Command, io: Io): void {
     .addOption(limitOption())
     .action(({ agentId, status, limit }: ListOptions, command: Command) =>
       showRows(io, command, {
-        load: (api, page, call) => api.listSchedules({ ...given({ agentId, status }), ...page }, call),
+        load: (api, page, call) => api.listSchedules({ ...given({ agent_id: agentId, status }), ...page }, call),
         limit,
         headings: ["SCHEDULE", "STATUS", "CRON", "TIME ZONE", "NEXT", "NAME"],
         cells: (row) => [row.id, statusOf(row), row.cron, row.time_zone, row.next_due_at ?? "", row.name ?? ""],

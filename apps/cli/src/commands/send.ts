@@ -73,7 +73,7 @@ export async function showTurn(
     return record;
   }
   const onRecord = onChange((record) => output.progress(describeProgress(record)));
-  const ended = await api.waitForMessage(queued, { signal, onRecord });
+  const ended = await api.waitForMessage(queued.id, { signal, onRecord });
   output.result(ended, () => renderOutput(ended));
   return ended;
 }

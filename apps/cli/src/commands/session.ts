@@ -96,7 +96,7 @@ function addListCommand(session: Command, io: Io): void {
     .action(async (options: ListOptions, command: Command) => {
       const filter = {
         metadata: parsePairs(options.metadata, "--metadata"),
-        ...given({ agentId: options.agentId, status: options.status }),
+        ...given({ agent_id: options.agentId, status: options.status }),
       };
       await showRows(io, command, {
         load: (api, page, call) => api.listSessions({ ...filter, ...page }, call),
@@ -118,7 +118,7 @@ function addFilesCommand(session: Command, io: Io): void {
       const api = await client();
       if (options.output !== undefined) {
         if (path === undefined) throw invalid("--output needs the path of a file");
-        const content = Readable.from(await api.readSessionFile(id, path, { signal }));
+        const content = Readable.from(await api.getSessionFileContent(id, { path }, { signal }));
         await saveTo(options.output, content, io);
         return;
       }
@@ -151,13 +151,12 @@ function addEventsCommand(session: Command, io: Io): void {
       const { output, client, signal } = createContext(io, command);
       const api = await client();
       if (options.follow === true) {
-        const after = options.afterSeq === undefined ? {} : { afterSequenceNumber: options.afterSeq };
-        for await (const event of api.streamSession(id, { ...after, signal })) {
+        for await (const event of api.streamSession(id, { after_seq: options.afterSeq }, { signal })) {
           if (isLedgerEvent(event)) output.line(event, () => eventRow(event).join("  "));
         }
         return;
       }
-      const from = options.afterSeq === undefined ? {} : { afterSequenceNumber: options.afterSeq };
+      const from = { after_seq: options.afterSeq };
       const load = eachRow((page) => {
         return api.listEvents(id, page.after === undefined ? { ...from, ...page } : page, { signal });
       });

@@ -19,7 +19,7 @@ export function addUsageCommand(org: Command, io: Io): void {
     .addOption(organizationOption())
     .action(async ({ days, org: organization }: UsageOptions, command: Command) => {
       const { output, client, signal } = createContext(io, command);
-      const usage = await (await client()).getUsage(days, organization, { signal });
+      const usage = await (await client()).getUsage(organization, { days }, { signal });
       output.result(usage, () => renderUsage(usage));
     });
 }

@@ -15,7 +15,7 @@ export function addWorkspaceCommands(session: Command, io: Io): void {
     .action(async (id: string, file: string, path: string, _options: unknown, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const content = await openFile(file);
-      const commit = await (await client()).writeSessionFile(id, path, content, { signal });
+      const commit = await (await client()).putSessionFile(id, content, { path }, { signal });
       output.result(commit, () => commit.files_changed.map(({ change, path }) => `${change} ${path}`).join("\n"));
     });
   session
@@ -24,7 +24,7 @@ export function addWorkspaceCommands(session: Command, io: Io): void {
     .option("--recursive", "delete a directory with everything in it")
     .action(async (id: string, path: string, options: { readonly recursive?: boolean }, command: Command) => {
       const { output, client, signal } = createContext(io, command);
-      const deleted = await (await client()).deleteSessionFile(id, path, { ...options }, { signal });
+      const deleted = await (await client()).deleteSessionFile(id, { path, recursive: options.recursive }, { signal });
       output.result(deleted, () => `deleted ${path}`);
     });
   session
@@ -33,8 +33,9 @@ export function addWorkspaceCommands(session: Command, io: Io): void {
     .requiredOption("--output <file>", "file to write: ZIP if its name ends with .zip, else .tar.gz")
     .action(async (id: string, paths: string[], options: { readonly output: string }, command: Command) => {
       const { client, signal } = createContext(io, command);
-      const format = options.output.endsWith(".zip") ? "zip" : "tar.gz";
-      const archive = await (await client()).readWorkspace(id, { format, paths }, { signal });
+      const api = await client();
+      const read = options.output.endsWith(".zip") ? api.getWorkspaceZip : api.getWorkspaceTarGz;
+      const archive = await read(id, { path: paths }, { signal });
       await saveTo(options.output, Readable.from(archive), io);
     });
 }
@@ -57,7 +58,7 @@ export function addPortableCommands(session: Command, io: Io): void {
     .action(async (file: string, options: { readonly agentId?: string }, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const content = await openFile(file);
-      const record = await (await client()).importSession(content, { ...options, signal });
+      const record = await (await client()).importSession(content, { agent_id: options.agentId }, { signal });
       output.result(record, () => record.id);
     });
 }

@@ -76,7 +76,7 @@ async function startSession(client: Client, agentId: string, signal: AbortSignal
 
 /** Ends with the first message, or with the signal. What it misses is missing in the figures, not in the verdict. */
 async function watch(client: Client, watched: Watched, signal: AbortSignal): Promise<void> {
-  for await (const event of client.streamMessage(watched.messageIds[0]!, { signal })) {
+  for await (const event of client.streamMessage(watched.messageIds[0]!, {}, { signal })) {
     if (event.type === "attempt.started") watched.starts.push(performance.now());
     if (event.type === "attempt.ended" && event.data.outcome === "lost") watched.lostAttempts += 1;
   }

@@ -42,7 +42,7 @@ export async function publishThrowawayAgent(
     await using bundle = await buildBundle(root, environment);
     const { sha256, size_bytes } = bundle;
     const reserved = await client.createSourceSnapshot({ format: "tar.gz", sha256, size_bytes }, { signal });
-    await client.uploadBundle(reserved, await openAsBlob(bundle.archivePath), { signal });
+    await client.uploadReservedBundle(reserved, await openAsBlob(bundle.archivePath), { signal });
     await client.finalizeSourceSnapshot(reserved.source_snapshot_id, { signal });
     const made = await client.createAgent({ source_snapshot_id: reserved.source_snapshot_id }, { signal });
     const version = await client.waitForVersion(made.agent_id, made.version_id, { signal });

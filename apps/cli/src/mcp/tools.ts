@@ -80,7 +80,7 @@ export const tools: readonly Tool[] = [
     inputSchema: input({ agent_id: text("Only of this agent: its id or name."), limit }),
     readOnly: true,
     async run(call) {
-      const filter = optional(call, "agent_id", "agentId");
+      const filter = optional(call, "agent_id");
       const load = eachRow((page) => call.client.listSessions({ ...filter, ...page }, { signal: call.signal }));
       return { sessions: await collectRows(load, rows(call)) };
     },
@@ -178,7 +178,7 @@ export const tools: readonly Tool[] = [
     async run(call) {
       const path = given(call, "path");
       return readText(
-        await call.client.readSessionFile(given(call, "session_id"), path, { signal: call.signal }),
+        await call.client.getSessionFileContent(given(call, "session_id"), { path }, { signal: call.signal }),
         path,
       );
     },

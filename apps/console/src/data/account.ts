@@ -31,7 +31,7 @@ export async function signIn(apiKey: string): Promise<Account> {
 
 /** Signs in with the secret behind a sign-in link's `#`. The platform's answer sets the cookie. */
 export async function signInWithLink(token: string): Promise<Account> {
-  await createClient({ apiUrl: location.origin }).openSignInLink(token);
+  await createClient({ apiUrl: location.origin }).openSignInLink({ token });
   return loadAccount();
 }
 

@@ -1,6 +1,7 @@
 // Follows a stream through outages of any length, and reports whether it is connected.
 
-import type { StreamedEvent, StreamOptions } from "@dari/client";
+import type { StreamOptions } from "@dari/client";
+import type { StreamedEvent } from "@dari/contract";
 import { isPassing } from "./load.ts";
 
 /** Pause before the next try, after the client has tried for about half a minute. Milliseconds. */
@@ -19,7 +20,7 @@ interface Following {
 
 /** Resolves at the stream's end, or when the signal aborts. Rejects if the platform refuses the stream. */
 export async function followThroughOutages(
-  open: (options: StreamOptions) => AsyncIterable<StreamedEvent>,
+  open: (query: { after_seq: number }, options: StreamOptions) => AsyncIterable<StreamedEvent>,
   { signal, position, onEvent, onAway }: Following,
 ): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -33,7 +34,7 @@ export async function followThroughOutages(
   };
   while (!signal.aborted) {
     try {
-      for await (const event of open({ signal, afterSequenceNumber: position(), onConnection })) onEvent(event);
+      for await (const event of open({ after_seq: position() }, { signal, onConnection })) onEvent(event);
       return;
     } catch (error) {
       if (signal.aborted) return;

@@ -1,7 +1,7 @@
 // The transcript is computed from events: previews grow and disappear, attempts end, rollbacks mark messages.
 
 import { expect, test } from "@jest/globals";
-import type { StreamedEvent } from "@dari/client";
+import type { StreamedEvent } from "@dari/contract";
 import { addEvent, emptyTranscript, type Transcript } from "./transcript.ts";
 
 let lastNumber = 0;

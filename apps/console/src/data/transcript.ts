@@ -1,6 +1,6 @@
 // Computes a session's conversation from its stream: events and previews in, turns out. Draws nothing.
 
-import { isLedgerEvent, type PreviewEvent, type StreamedEvent } from "@dari/client";
+import { isLedgerEvent, type PreviewEvent, type StreamItem } from "@dari/client";
 import {
   isMessageEnd,
   type EventRecord,
@@ -72,7 +72,7 @@ const noPreview = { preview: "", previewEnd: 0 };
 export const emptyTranscript: Transcript = { turns: [], lastSequenceNumber: 0 };
 
 /** Returns the transcript after one more event. Unknown types change nothing. */
-export function addEvent(transcript: Transcript, event: StreamedEvent): Transcript {
+export function addEvent(transcript: Transcript, event: StreamItem): Transcript {
   if (!isLedgerEvent(event)) return addPreview(transcript, event);
   if (event.sequence_number <= transcript.lastSequenceNumber) return transcript;
   return { turns: turnsAfter(transcript.turns, event), lastSequenceNumber: event.sequence_number };

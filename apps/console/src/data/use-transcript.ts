@@ -29,7 +29,7 @@ export function useTranscript(sessionId: string): LiveTranscript {
     };
     setError(undefined);
     setIsAway(false);
-    followThroughOutages((options) => client.streamSession(sessionId, options), {
+    followThroughOutages((query, options) => client.streamSession(sessionId, query, options), {
       signal,
       position: () => current.lastSequenceNumber,
       onEvent(event) {

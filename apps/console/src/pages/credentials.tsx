@@ -107,7 +107,7 @@ function CredentialForm({ replaced, onStored, onClose }: CredentialFormProps) {
     const hosts = hostsOf(text);
     // Unchanged hosts are not sent, so hosts that somebody else has set meanwhile stay.
     const changed = hosts.join("\n") === before ? {} : { hosts: hosts.length > 0 ? hosts : null };
-    await client.putCredential(name, value, "current", changed);
+    await client.putCredential(name, { value, ...changed });
     onClose();
     onStored();
   });

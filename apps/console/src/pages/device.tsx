@@ -50,10 +50,10 @@ function CodeForm() {
 
 function Decision({ code }: { readonly code: string }) {
   const { client, member } = useAccount();
-  const device = useLoaded(code, (signal) => client.getDeviceRequest(code, { signal }));
+  const device = useLoaded(code, (signal) => client.getDeviceRequest({ user_code: code }, { signal }));
   const [decided, setDecided] = useState<DeviceDecided>();
   const decide = useAction(async (decision: "approve" | "deny") => {
-    setDecided(await client.decideDeviceRequest(code, decision));
+    setDecided(await client.decideDeviceRequest({ user_code: code, decision }));
   });
   if (decided !== undefined) {
     return (

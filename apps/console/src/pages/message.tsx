@@ -76,7 +76,7 @@ function useTurn(messageId: string): Turn | undefined {
     const leaving = new AbortController();
     let transcript = emptyTranscript;
     // The record, which is loaded separately, shows the error.
-    followThroughOutages((options) => client.streamMessage(messageId, options), {
+    followThroughOutages((query, options) => client.streamMessage(messageId, query, options), {
       signal: leaving.signal,
       position: () => transcript.lastSequenceNumber,
       onEvent(event) {
@@ -198,7 +198,7 @@ function Logs({ messageId, version, isGrowing }: LogsProps) {
   const { client } = useAccount();
   const { value, error, reload } = useLoaded(
     messageId,
-    (signal) => client.messageLogs(messageId, { signal, timestamps: true }),
+    (signal) => client.getMessageLogs(messageId, { timestamps: true }, { signal }),
     {
       againAfterMs: () => (isGrowing ? readLogsEveryMs : undefined),
     },

@@ -38,7 +38,7 @@ export function SettingsPage() {
   const loaded = useLoaded("settings", async (signal) => {
     const [organization, usage] = await Promise.all([
       client.getOrganization("current", { signal }),
-      client.getUsage(1, "current", { signal }),
+      client.getUsage("current", { days: 1 }, { signal }),
     ]);
     return { organization, usage };
   });

@@ -20,7 +20,7 @@ export function UploadsPage() {
   const { client } = useAccount();
   const list = useList("files", (page) => client.listFiles(page));
   useLive(updateEveryMs, list);
-  const download = useAction(async ({ id, filename }: FileRecord) => saveAs(filename, await client.readFile(id)));
+  const download = useAction(async ({ id, filename }: FileRecord) => saveAs(filename, await client.getFileContent(id)));
   const remove = useAction(async ({ id }: FileRecord) => {
     await client.deleteFile(id);
     list.reload();

@@ -18,7 +18,7 @@ const names = Object.keys(measures) as Measure[];
 export function UsagePage() {
   const { client } = useAccount();
   const [span, setSpan] = useState<number>(spans[0]);
-  const usage = useLoaded(`usage of ${span} days`, (signal) => client.getUsage(span, "current", { signal }));
+  const usage = useLoaded(`usage of ${span} days`, (signal) => client.getUsage("current", { days: span }, { signal }));
   const choice = (
     <div className="segments" role="group" aria-label="Days shown">
       {spans.map((days) => (

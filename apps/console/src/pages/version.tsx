@@ -89,7 +89,7 @@ function useBuildLog(versionId: string): { readonly text: string | undefined; re
     const leaving = new AbortController();
     const read = async (): Promise<void> => {
       setText(undefined);
-      for await (const piece of client.buildLogs(versionId, { follow: true, signal: leaving.signal })) {
+      for await (const piece of client.followBuildLogs(versionId, { signal: leaving.signal })) {
         setText((sofar = "") => sofar + piece);
       }
       setText((sofar = "") => sofar);

@@ -103,7 +103,7 @@ function useSessions(text: string): readonly SessionSummary[] {
     return () => clearTimeout(timer);
   }, [text]);
   const { value } = useLoaded(`palette ${searched}`, (signal) =>
-    client.listSessionSummaries({ limit: sessionsShown, ...(searched === "" ? {} : { text: searched }) }, { signal }),
+    client.listSessionSummaries({ limit: sessionsShown, ...(searched === "" ? {} : { q: searched }) }, { signal }),
   );
   return value?.data ?? [];
 }

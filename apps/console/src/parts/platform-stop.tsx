@@ -69,7 +69,7 @@ function StopForm({ onClose, onStopped }: { readonly onClose: () => void; readon
   const { client } = useAccount();
   const [reason, setReason] = useState("");
   const stop = useAction(async () => {
-    await client.stopPlatform(reason);
+    await client.stopPlatform({ reason });
     onClose();
     onStopped();
   });

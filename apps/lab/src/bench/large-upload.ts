@@ -59,7 +59,7 @@ async function upload({ client }: Subject): Promise<{ fileId: string; sha256: st
 async function download({ client }: Subject, fileId: string, sha256: string): Promise<number> {
   const hash = createHash("sha256");
   const startedAt = performance.now();
-  for await (const piece of await client.readFile(fileId)) hash.update(piece);
+  for await (const piece of await client.getFileContent(fileId)) hash.update(piece);
   if (hash.digest("hex") !== sha256) throw new Error("what came back is not what was sent");
   return (performance.now() - startedAt) / 1_000;
 }

@@ -99,7 +99,7 @@ async function fillOrganization(client: Client): Promise<Record<string, string[]
   const keys = [];
   for (let count = 0; count < 6; count++) {
     keys.push((await client.createApiKey({ label: `spare ${count}`, scopes: ["read"] })).id);
-    await client.putCredential(`SECRET_${count}`, "value");
+    await client.putCredential(`SECRET_${count}`, { value: "value" });
   }
   return { api_key_id: keys, name: ["SECRET_0", "SECRET_1"], organization_id: ["current"] };
 }
@@ -130,7 +130,7 @@ async function fillBundles(client: Client): Promise<string[]> {
     const bundle = packBundle({ ...agentFiles, "note.txt": String(count) });
     const sha256 = createHash("sha256").update(bundle).digest("hex");
     const reserved = await client.createSourceSnapshot({ format: "tar.gz", sha256, size_bytes: bundle.length });
-    await client.uploadBundle(reserved, bundle);
+    await client.uploadReservedBundle(reserved, bundle);
     const checked = await client.finalizeSourceSnapshot(reserved.source_snapshot_id);
     if (checked.status !== "ready") throw new Error(`the bundle was refused: ${checked.failure_reason}`);
     ids.push(reserved.source_snapshot_id);

@@ -25,7 +25,7 @@ export function listen(client: Client, sessionId: string, signal: AbortSignal): 
   let problem: string | undefined;
   const ended = (async (): Promise<void> => {
     try {
-      for await (const event of client.streamSession(sessionId, { signal })) {
+      for await (const event of client.streamSession(sessionId, {}, { signal })) {
         if (!isLedgerEvent(event)) continue;
         numbers.push(event.sequence_number);
         times.push({ writtenAt: Date.parse(event.created_at), heardAt: Date.now() });

@@ -24,7 +24,7 @@ async function readSession(client: Client, id: string): Promise<ReadableSessions
   const { entries } = await client.listSessionFiles(id, { path: "/", recursive: true });
   for (const { path, type } of entries) {
     if (type !== "file") continue;
-    const bytes = await new Response(await client.readSessionFile(id, path)).bytes();
+    const bytes = await new Response(await client.getSessionFileContent(id, { path })).bytes();
     files[path] = createHash("sha256").update(bytes).digest("hex");
   }
   return { session: await client.getSession(id), messages, transcript, files };

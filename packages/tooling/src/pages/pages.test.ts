@@ -9,6 +9,7 @@ import { guaranteesOf, evidence, type Evidence } from "@dari/sandbox";
 import { renderPages } from "./pages.ts";
 import { renderPythonClient } from "./python-client/render.ts";
 import { withSecurityTable } from "./security-table.ts";
+import { renderTypeScriptClient } from "./typescript-client/render.ts";
 
 const root = path.resolve(import.meta.dirname, "../../../..");
 
@@ -19,7 +20,7 @@ test.each(Object.entries(renderPages()))(
   },
 );
 
-test.each(Object.entries(renderPythonClient()))(
+test.each(Object.entries({ ...renderPythonClient(), ...renderTypeScriptClient() }))(
   "%s has every operation: node packages/tooling/src/pages/write.ts",
   async (name, text) => {
     expect(await readFile(path.join(root, name), "utf8")).toBe(text);

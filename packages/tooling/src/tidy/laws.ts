@@ -30,7 +30,7 @@ export const dependencyTable: Readonly<Record<string, readonly string[]>> = {
   harness: ["domain"],
   native: [],
   // Bundles files of other packages, but imports none.
-  packaging: ["cli"],
+  packaging: ["agent", "cli", "client"],
   network: ["domain"],
   queue: ["domain"],
   runtime: ["domain"],
@@ -39,7 +39,7 @@ export const dependencyTable: Readonly<Record<string, readonly string[]>> = {
   // Bundles the package that agents import into them.
   builder: ["agent", "blobs", "bundles", "contract", "domain", "harness", "native", "network", "sandbox"],
   bundles: ["contract", "domain"],
-  client: ["contract", "domain"],
+  client: [],
   control: ["blobs", "bundles", "contract", "db", "domain", "network", "queue", "runtime", "workspace"],
   sandbox: ["domain", "native", "network"],
   // It compares the events that tests caused with the schemas of the contract.
@@ -96,7 +96,13 @@ export const usedWithoutImport: Readonly<Record<string, Readonly<Record<string, 
     prettier: "run by check:format",
     turbo: "run by scripts/commands.mjs",
   },
-  "packages/packaging/": { "@dari/cli": "bundled by its path" },
+  "packages/packaging/": {
+    "@dari/agent": "bundled by its path",
+    "@dari/cli": "bundled by its path",
+    "@dari/client": "bundled by its path",
+    "@types/node": "types of the libraries that it builds",
+    typescript: "run by build-library.ts",
+  },
   "packages/db/": { "kysely-codegen": "run by tests/schema.test.ts" },
 };
 
@@ -133,6 +139,7 @@ export const vendorHomes: Readonly<Record<string, readonly string[]>> = {
   esbuild: ["builder", "packaging"],
   "eventsource-parser": ["client"],
   express: ["api", "lab"],
+  fflate: ["packaging"],
   ioredis: ["lab", "queue"],
   "js-yaml": ["contract", "tooling"],
   kysely: ["db"],
@@ -146,9 +153,10 @@ export const vendorHomes: Readonly<Record<string, readonly string[]>> = {
   "playwright-core": ["lab"],
   react: ["console"],
   "react-dom": ["console"],
+  "smol-toml": ["packaging"],
   "tar-stream": ["builder", "bundles", "cli", "control", "packaging", "testkit"],
   typebox: ["contract"],
-  typescript: ["tooling"],
+  typescript: ["packaging", "tooling"],
   vite: ["console"],
 };
 

@@ -31,7 +31,7 @@ export function AgentPage({ agentId }: { readonly agentId: string }) {
   useLive(updateEveryMs, versions);
   const start = useAction(async () => goTo(`/sessions/${(await client.createSession(agentId)).id}`));
   const activate = useAction(async (version: string) => {
-    await client.activateVersion(agentId, version);
+    await client.activateVersion(agentId, { version_id: version });
     versions.reload();
   });
   if (agent.value === undefined) return <Pending of={agent} title="Agent" above={above} />;
@@ -73,7 +73,7 @@ export function AgentPage({ agentId }: { readonly agentId: string }) {
 function Health({ agentId }: { readonly agentId: string }) {
   const { client } = useAccount();
   const { value, error, reload } = useLoaded(`usage of ${agentId}`, (signal) =>
-    client.getAgentUsage(agentId, days, { signal }),
+    client.getAgentUsage(agentId, { days }, { signal }),
   );
   if (value === undefined) return <ErrorNote error={error} retry={reload} />;
   const { messages, failed, turns, tokens, p95_seconds: p95, p50_seconds: p50 } = value;
@@ -184,7 +184,9 @@ function Activation({ version: { id, number, active, status }, activate }: Activ
 
 function Schedules({ agentId }: { readonly agentId: string }) {
   const { client } = useAccount();
-  const { value } = useLoaded(`schedules of ${agentId}`, (signal) => client.listSchedules({ agentId }, { signal }));
+  const { value } = useLoaded(`schedules of ${agentId}`, (signal) =>
+    client.listSchedules({ agent_id: agentId }, { signal }),
+  );
   if (value === undefined || value.data.length === 0) return null;
   return (
     <>

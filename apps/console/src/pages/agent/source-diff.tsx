@@ -40,7 +40,7 @@ function Changed({ agentId, from, to }: SourceDiffProps) {
       const file = bundle.files.find((one) => one.path === path);
       if (file === undefined || file.size_bytes > fileBytesMax) return undefined;
       // A file that is no text is refused: it is then only named.
-      return client.getVersionBundleFile(agentId, id, path, { signal }).then(
+      return client.getVersionBundleFile(agentId, id, { path }, { signal }).then(
         ({ content }) => content,
         () => undefined,
       );

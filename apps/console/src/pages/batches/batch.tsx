@@ -184,7 +184,7 @@ function Sessions({ batchId, round }: SessionsProps) {
   const { client } = useAccount();
   const [status, setStatus] = useState<MessageStatus>();
   const list = useList(`sessions of ${batchId} ${status}`, (page) =>
-    client.listBatchSessions(batchId, { ...page, ...(status === undefined ? {} : { messageStatus: status }) }),
+    client.listBatchSessions(batchId, { ...page, ...(status === undefined ? {} : { message_status: status }) }),
   );
   useReloadOn(round, list.reload);
   useLive(updateEveryMs, list);

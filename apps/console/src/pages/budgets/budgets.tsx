@@ -22,7 +22,7 @@ export function BudgetsPage() {
   const { client, isOperator } = useAccount();
   const list = useList("budgets", (page) => client.listBudgets("current", page));
   // One day is enough: stored bytes and held sessions are the same for every range.
-  const usage = useLoaded("usage of a day", (signal) => client.getUsage(1, "current", { signal }));
+  const usage = useLoaded("usage of a day", (signal) => client.getUsage("current", { days: 1 }, { signal }));
   const nameOf = useAgentNames();
   const reload = (): void => {
     list.reload();

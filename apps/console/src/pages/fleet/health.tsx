@@ -8,7 +8,7 @@ import { ErrorNote } from "../../parts/notes.tsx";
 
 export function Health() {
   const { client } = useAccount();
-  const health = useLoaded("health", (signal) => client.operatorHealth({ signal }));
+  const health = useLoaded("health", (signal) => client.getOperatorHealth({ signal }));
   const { value, error, reload } = health;
   return (
     <>

@@ -48,7 +48,7 @@ export function Changes({ messageId, filesChanged, canDiff }: ChangesProps) {
 /** A turn's unified diff. */
 export function Diff({ messageId }: { readonly messageId: string }) {
   const { client } = useAccount();
-  const { value, error, reload } = useLoaded(messageId, (signal) => client.messageDiff(messageId, { signal }));
+  const { value, error, reload } = useLoaded(messageId, (signal) => client.getMessageDiff(messageId, { signal }));
   if (error !== undefined) return <ErrorNote error={error} retry={reload} />;
   if (value === undefined) return <Loading />;
   if (value === "") return <p className="faint">No text changed.</p>;

@@ -22,7 +22,7 @@ export function Files(props: FilesProps) {
   const { sessionId } = props;
   const { client } = useAccount();
   const download = useAction(async () => {
-    await saveAs(`${sessionId}.zip`, await client.readWorkspace(sessionId, { format: "zip" }));
+    await saveAs(`${sessionId}.zip`, await client.getWorkspaceZip(sessionId));
   });
   return (
     <aside className="files" aria-label="Files">

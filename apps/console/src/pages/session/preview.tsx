@@ -37,11 +37,11 @@ interface PreviewProps {
 export function Preview({ sessionId, entry: { path, size_bytes: size }, version, onClose }: PreviewProps) {
   const { client } = useAccount();
   const name = path.slice(path.lastIndexOf("/") + 1);
-  const download = useAction(async () => saveAs(name, await client.readSessionFile(sessionId, path)));
+  const download = useAction(async () => saveAs(name, await client.getSessionFileContent(sessionId, { path })));
   const isSmall = (size ?? 0) <= previewMax;
   const content = useLoaded(`${path} ${version}`, async (signal) => {
     if (!isSmall) return undefined;
-    return new Response((await client.readSessionFile(sessionId, path, { signal })) as BodyInit).blob();
+    return new Response((await client.getSessionFileContent(sessionId, { path }, { signal })) as BodyInit).blob();
   });
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {

@@ -23,7 +23,7 @@ export function TurnActions({ turn, sessionId, isAlone = false }: TurnActionsPro
     if (isAlone) goTo(`/messages/${id}`);
   });
   const rollBack = useAction(async () => {
-    await client.rollBackSession(sessionId, messageId);
+    await client.rollBackSession(sessionId, { message_id: messageId });
     if (isAlone) goTo(`/sessions/${sessionId}`);
   });
   const fork = useAction(async () => {

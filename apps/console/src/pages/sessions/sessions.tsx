@@ -1,6 +1,6 @@
 // Sessions by their newest message. The address has the filters, so it can be shared. The list updates itself.
 
-import type { SummaryQuery } from "@dari/client";
+import type { Client } from "@dari/client";
 import { sessionStarters, sessionStatuses, type SessionSummary } from "@dari/contract";
 import { useAccount } from "../../data/account.ts";
 import { countText, durationText, shortId } from "../../data/format.ts";
@@ -126,16 +126,16 @@ function NoSessions({ isFiltered }: { readonly isFiltered: boolean }) {
   );
 }
 
-function filterOf(query: URLSearchParams): SummaryQuery {
+function filterOf(query: URLSearchParams): NonNullable<Parameters<Client["listSessionSummaries"]>[0]> {
   const [agentId, metadata, text] = ["agent_id", "metadata", "q"].map((name) => query.get(name)?.trim() || undefined);
   const status = sessionStatuses.find((one) => one === query.get("status"));
   const startedBy = sessionStarters.find((one) => one === query.get("started_by"));
   const [key = "", ...rest] = metadata?.split("=") ?? [];
   return {
-    ...(agentId === undefined ? {} : { agentId }),
+    ...(agentId === undefined ? {} : { agent_id: agentId }),
     ...(status === undefined ? {} : { status }),
-    ...(startedBy === undefined ? {} : { startedBy }),
-    ...(text === undefined ? {} : { text }),
+    ...(startedBy === undefined ? {} : { started_by: startedBy }),
+    ...(text === undefined ? {} : { q: text }),
     ...(key === "" ? {} : { metadata: { [key]: rest.join("=") } }),
   };
 }

@@ -39,14 +39,14 @@ export async function rehearse(stage: Stage): Promise<Rehearsal> {
   const client = createClient({ apiUrl, apiKey });
   const seen = await waitUntil(
     async () => {
-      const health = await client.operatorHealth();
+      const health = await client.getOperatorHealth();
       return health.workers.length >= workers && health.workers;
     },
     { what: `${workers} workers`, timeoutMs: workersSeenWithinMs },
   );
   say("an example agent");
   const secrets = ["QUICKSTART_MODEL_KEY", "QUICKSTART_API_TOKEN"];
-  for (const name of secrets) await client.putCredential(name, `value of ${name}`);
+  for (const name of secrets) await client.putCredential(name, { value: `value of ${name}` });
   const begunAt = performance.now();
   const agent = await deployFiles({ apiUrl, apiKey }, filesOf(path.join(checkout, "examples/support-agent-ts")));
   const deploySeconds = secondsSince(begunAt);
@@ -83,7 +83,7 @@ async function oneTurn(client: Client, agentId: string): Promise<string[]> {
   ];
   const record = await client.sendMessage(session.id, { parts }, { signal: AbortSignal.timeout(turnWithinMs) });
   if (record.status !== "completed") return [`the example's turn ended as ${record.status}`, JSON.stringify(record)];
-  const changed = (await client.messageFiles(record.id)).files_changed.map((one) => one.path);
+  const changed = (await client.getMessageFiles(record.id)).files_changed.map((one) => one.path);
   return changed.includes("/output/reply.md") ? [] : [`the example changed ${changed.join(", ")}`];
 }
 

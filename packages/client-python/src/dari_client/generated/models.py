@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, Literal, Never, NotRequired, TypedDict, TypeVar, Union
+import sys
+from typing import Any, Generic, Literal, TypeVar, Union
+
+if sys.version_info >= (3, 11):
+    from typing import Never, NotRequired, TypedDict
+else:
+    from typing_extensions import Never, NotRequired, TypedDict
 
 Row = TypeVar("Row")
 
@@ -1240,6 +1246,7 @@ class SessionStatusChangedEventData(TypedDict):
 
 
 class SessionSummary(TypedDict):
+    title: str | None
     id: str
     agent_id: str
     agent_name: str

@@ -1,31 +1,7 @@
 // Each operation of the OpenAPI document as a Python method, once for the blocking client and once for the async one.
 
-import { componentOf, type JsonSchema, type PythonTypes } from "./types.ts";
-
-export interface Operation {
-  readonly operationId: string;
-  readonly summary: string;
-  readonly parameters?: readonly Parameter[];
-  readonly requestBody?: { readonly required: boolean; readonly content: Content };
-  readonly responses: Readonly<Record<string, { readonly content?: Content }>>;
-  /** Empty: no key is needed. */
-  readonly security?: readonly unknown[];
-}
-
-interface Parameter {
-  readonly name: string;
-  readonly in: "path" | "query" | "header";
-  readonly required: boolean;
-  readonly schema: JsonSchema;
-}
-
-type Content = Readonly<Record<string, { readonly schema?: JsonSchema }>>;
-
-export interface Place {
-  readonly method: string;
-  readonly path: string;
-  readonly operation: Operation;
-}
+import { componentOf, isSwitch, type Operation, type Parameter, type Place } from "../api-document.ts";
+import type { PythonTypes } from "./types.ts";
 
 interface Argument {
   readonly name: string;
@@ -92,11 +68,6 @@ function parameterArgument(parameter: Parameter, types: PythonTypes): Argument {
   const name = argumentName(parameter.name);
   const type = isSwitch(parameter) ? "bool" : types.expression(parameter.schema, name);
   return parameter.required ? { name, type } : { name, type: `${type} | None`, fallback: "None" };
-}
-
-/** A query spells a boolean as `0`, `1`, `true` or `false`. */
-function isSwitch({ schema }: Parameter): boolean {
-  return Array.isArray(schema["enum"]) && schema["enum"].join() === "0,1,true,false";
 }
 
 function bodyArguments({ operationId, requestBody }: Operation): Argument[] {

@@ -1,44 +1,29 @@
 // The generated half of the Python client, from the document that the API serves. If the client lacks an operation,
 // this text differs from the committed one.
 
-import { buildOpenApi } from "@dari/contract";
-import { methodOf, type Operation, type Place } from "./operations.ts";
+import { readApiDocument } from "../api-document.ts";
+import { methodOf } from "./operations.ts";
 import { streamsModule } from "./streams.ts";
 import { blockingTransport } from "./transport.ts";
-import { pythonTypes, type JsonSchema } from "./types.ts";
-
-interface Document {
-  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
-  readonly components: { readonly schemas: Readonly<Record<string, JsonSchema>> };
-}
+import { pythonTypes } from "./types.ts";
 
 const folder = "packages/client-python/src/dari_client/generated";
 const origin = "Generated from the platform's OpenAPI document; not edited by hand.";
 
 /** Each file, by its path from the root of the repository, with its text. */
 export function renderPythonClient(): Record<string, string> {
-  const document = buildOpenApi({ version: "1", serverUrl: "http://127.0.0.1:4870" }) as unknown as Document;
-  const types = pythonTypes(document.components.schemas);
-  const places = placesOf(document);
+  const { places, schemas } = readApiDocument();
+  const types = pythonTypes(schemas);
   const blocking = places.map((place) => methodOf(place, types, false));
   const waiting = places.map((place) => methodOf(place, types, true));
   return {
     [`${folder}/__init__.py`]: `"""${origin}"""\n`,
     [`${folder}/models.py`]: modelsModule(types.classes()),
-    [`${folder}/streams.py`]: streamsModule(document.components.schemas, types, origin),
+    [`${folder}/streams.py`]: streamsModule(schemas, types, origin),
     [`${folder}/transport.py`]: blockingTransport(),
     [`${folder}/operations.py`]: operationsModule("Operations", "SyncTransport", blocking),
     [`${folder}/async_operations.py`]: operationsModule("AsyncOperations", "AsyncTransport", waiting),
   };
-}
-
-/** `/v1/deployments…` is another path to the same operations. */
-function placesOf({ paths }: Document): Place[] {
-  return Object.entries(paths).flatMap(([path, item]) =>
-    Object.entries(item)
-      .filter(([, { operationId }]) => !operationId.endsWith("AsDeployment"))
-      .map(([method, operation]) => ({ method: method.toUpperCase(), path, operation })),
-  );
 }
 
 function modelsModule(classes: string): string {
@@ -46,7 +31,13 @@ function modelsModule(classes: string): string {
 
 from __future__ import annotations
 
-from typing import Any, Generic, Literal, Never, NotRequired, TypedDict, TypeVar, Union
+import sys
+from typing import Any, Generic, Literal, TypeVar, Union
+
+if sys.version_info >= (3, 11):
+    from typing import Never, NotRequired, TypedDict
+else:
+    from typing_extensions import Never, NotRequired, TypedDict
 
 Row = TypeVar("Row")
 

@@ -1,6 +1,7 @@
 // The events of a stream as one Python type: a union of `StreamedEvent`, each with its type and its payload.
 
-import { componentOf, type JsonSchema, type PythonTypes } from "./types.ts";
+import { componentOf, type JsonSchema } from "../api-document.ts";
+import type { PythonTypes } from "./types.ts";
 
 /** The module's text. `schemas`: the components of the OpenAPI document. */
 export function streamsModule(

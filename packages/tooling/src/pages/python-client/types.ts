@@ -1,8 +1,6 @@
 // JSON Schemas as Python types: each object becomes a TypedDict, and everything else a type expression.
 
-export interface JsonSchema {
-  readonly [keyword: string]: unknown;
-}
+import { componentOf, isRecord, rowsOf, valuesOf, withAbsentFields, type JsonSchema } from "../api-document.ts";
 
 /** Collects the TypedDicts that expressions name. */
 export interface PythonTypes {
@@ -37,30 +35,6 @@ export function pythonTypes(components: Readonly<Record<string, JsonSchema>>): P
   };
 }
 
-/**
- * Adds to each arm of a union the fields that only other arms have, as fields that are never present. Without them,
- * `event.get("message_id")` of a union has type `object`.
- */
-function withAbsentFields(components: Readonly<Record<string, JsonSchema>>): Readonly<Record<string, JsonSchema>> {
-  const filled: Record<string, JsonSchema> = { ...components };
-  for (const { discriminator, oneOf } of Object.values(components)) {
-    if (discriminator === undefined) continue;
-    const names = (oneOf as JsonSchema[]).flatMap(({ $ref }) => (typeof $ref === "string" ? [componentOf($ref)] : []));
-    const fields = names.map((name) => Object.keys(filled[name]?.["properties"] ?? {}));
-    const absent = Object.fromEntries(fields.flat().map((field) => [field, { not: {} }]));
-    for (const name of names) {
-      const schema = filled[name]!;
-      filled[name] = { ...schema, properties: { ...absent, ...(schema["properties"] as object) } };
-    }
-  }
-  return filled;
-}
-
-/** `#/components/schemas/Event` → `Event` */
-export function componentOf(reference: string): string {
-  return reference.slice(reference.lastIndexOf("/") + 1);
-}
-
 /** Aliases come after classes, because they are evaluated in order. */
 function byKindAndName([left, leftText]: [string, string], [right, rightText]: [string, string]): number {
   const rank = (text: string): number => (text.startsWith("class ") ? 0 : 1);
@@ -71,11 +45,6 @@ function byKindAndName([left, leftText]: [string, string], [right, rightText]: [
 function aliasOf(name: string, alternatives: string): string {
   const arms = alternatives.split(" | ").map((arm) => JSON.stringify(arm));
   return `${name} = Union[${arms.join(", ")}]\n`;
-}
-
-/** An object whose fields are known by name. */
-function isRecord(schema: JsonSchema): boolean {
-  return schema["type"] === "object" && typeof schema["properties"] === "object";
 }
 
 type Define = (name: string, schema: JsonSchema) => string;
@@ -108,17 +77,14 @@ const plainTypes: Readonly<Record<string, string>> = {
 };
 
 function mapOf(schema: JsonSchema, name: string, inner: (part: JsonSchema, as: string) => string): string {
-  const patterns = Object.values((schema["patternProperties"] ?? {}) as Record<string, JsonSchema>);
-  const values = patterns[0] ?? schema["additionalProperties"];
-  return `dict[str, ${typeof values === "object" && values !== null ? inner(values as JsonSchema, name) : "Any"}]`;
+  const values = valuesOf(schema);
+  return `dict[str, ${values === undefined ? "Any" : inner(values, name)}]`;
 }
 
 /** All lists are a page of rows. */
 function pageOf(schema: JsonSchema, name: string, define: Define): string | undefined {
-  const properties = schema["properties"] as Record<string, JsonSchema>;
-  const { data, has_more: more, next } = properties;
-  if (data === undefined || more === undefined || next === undefined) return undefined;
-  return `Page[${expressionOf((data["items"] ?? {}) as JsonSchema, `${name}Row`, define)}]`;
+  const rows = rowsOf(schema);
+  return rows && `Page[${expressionOf(rows, `${name}Row`, define)}]`;
 }
 
 /** `Text` for `{type: "text", …}`, otherwise a number. */

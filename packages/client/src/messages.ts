@@ -1,0 +1,76 @@
+// Sending a message and waiting for its end, in one call. Waiting reads events, so that the end is known at once.
+
+import type { CallOptions, FileUpload } from "./call.ts";
+import { ConnectionError } from "./errors.ts";
+import type { Message, SendMessageRequest, StreamItem } from "./generated/models.ts";
+import type { Operations } from "./generated/operations.ts";
+import { isLedgerEvent, isMessageEnd } from "./streams.ts";
+
+/** A message without its delivery, which follows from the method. */
+export type MessageContent = Omit<SendMessageRequest, "delivery">;
+
+export interface WaitOptions extends CallOptions {
+  /** Called with the message's record when it has changed. */
+  readonly onRecord?: (record: Message) => void;
+}
+
+export interface SendOptions extends WaitOptions, Omit<MessageContent, "parts"> {
+  /** Uploaded and sent with the text. */
+  readonly files?: readonly FileUpload[];
+}
+
+/** Events after which a message's record is different. */
+const changes: readonly string[] = ["message.status_changed", "attempt.started", "attempt.ended", "input.requested"];
+
+export function messageMethods(api: Operations) {
+  /** Reads a message's events to its end, and returns its record. */
+  async function awaitEnd(events: AsyncIterable<StreamItem>, options: WaitOptions, id?: string): Promise<Message> {
+    const { onRecord, ...call } = options;
+    let current = id;
+    for await (const event of events) {
+      if (isMessageEnd(event)) {
+        onRecord?.(event.data);
+        if (event.data.merged_into === undefined) return event.data;
+      } else if (isLedgerEvent(event) && event.message_id !== undefined) {
+        const isChanged = current !== event.message_id || changes.includes(event.type);
+        current = event.message_id;
+        if (isChanged && onRecord !== undefined) onRecord(await api.getMessage(current, call));
+      }
+    }
+    if (current === undefined) throw new ConnectionError("the stream ended before the message did");
+    const record = await api.getMessage(current, call);
+    return record.merged_into === undefined ? record : waitForMessage(record.merged_into, options);
+  }
+
+  /** Waits for a message's end; for a merged message, for the end of the one that it was merged into. */
+  const waitForMessage = (messageId: string, options: WaitOptions = {}): Promise<Message> =>
+    awaitEnd(api.streamMessage(messageId, {}, callOf(options)), options, messageId);
+
+  /** Sends a message and returns its record when it has ended, completed or not. It takes as long as the turn. */
+  const sendMessage = (sessionId: string, body: MessageContent, options: WaitOptions = {}): Promise<Message> =>
+    awaitEnd(api.sendMessageStream(sessionId, body, callOf(options)), options);
+
+  return {
+    waitForMessage,
+    sendMessage,
+    /** Sends a text, with files, and returns the message's record when it has ended. */
+    async send(sessionId: string, text: string, options: SendOptions = {}): Promise<Message> {
+      const { files = [], signal, timeoutMs, idempotencyKey, onRecord, ...fields } = options;
+      const call = { ...(signal && { signal }), ...(timeoutMs !== undefined && { timeoutMs }) };
+      const uploaded = await Promise.all(files.map((file) => api.uploadFile(file, call)));
+      const parts = uploaded.map(({ id }) => ({ type: "file" as const, file_id: id }));
+      const body = { parts: [{ type: "text" as const, text }, ...parts], ...fields };
+      const wait = { ...call, ...(idempotencyKey !== undefined && { idempotencyKey }), ...(onRecord && { onRecord }) };
+      return sendMessage(sessionId, body, wait);
+    },
+  };
+}
+
+function callOf({ onRecord: _, ...call }: WaitOptions): CallOptions {
+  return call;
+}
+
+/** True if a message's status can no longer change. */
+export function isTerminal(record: Pick<Message, "status">): boolean {
+  return record.status === "completed" || record.status === "failed" || record.status === "cancelled";
+}
