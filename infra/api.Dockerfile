@@ -10,12 +10,13 @@ WORKDIR /app
 # npm ci verifies the hash of pnpm.
 COPY infra/pnpm /opt/pnpm
 RUN npm ci --prefix /opt/pnpm --ignore-scripts && ln -s /opt/pnpm/node_modules/@pnpm/exe.*/pnpm /usr/local/bin/pnpm
-COPY package.json pnpm-lock.yaml pnpm-workspace.yaml tsconfig.base.json ./
+COPY package.json pnpm-lock.yaml pnpm-workspace.yaml tsconfig.base.json LICENSE ./
 COPY apps ./apps
 COPY packages ./packages
-# The console is built first, because its build tools are not part of the API's packages.
-RUN pnpm install --frozen-lockfile --filter "@dari/console..." \
+# The console and the packages that users install are built first, because their build tools are not part of the API.
+RUN pnpm install --frozen-lockfile --filter "@dari/console..." --filter "@dari/packaging..." \
   && NODE_ENV=production node apps/console/node_modules/vite/bin/vite.js build apps/console \
+  && node packages/packaging/src/main.ts \
   && rm -rf node_modules apps/*/node_modules packages/*/node_modules
 RUN pnpm install --frozen-lockfile --prod --filter "@dari/api..."
 

@@ -120,11 +120,15 @@ function fingerprint({ sources }) {
   return `${hash.digest("hex")}\n`;
 }
 
-/** The file, or every file below the directory that is in the repository, in one order. */
+const skipped = new Set(["node_modules", "__pycache__", ".mypy_cache", ".venv"]);
+
+/** The file, or every file below the directory, in one order. Does not follow links, and skips what is installed. */
 function filesOf(name) {
   if (statSync(at(name)).isFile()) return [name];
-  const entries = readdirSync(at(name), { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => path.join(entry.parentPath, entry.name));
-  const relative = files.map((file) => path.relative(at(), file));
-  return relative.filter((file) => !/(^|\/)(node_modules|__pycache__|\.mypy_cache|\.venv)\//.test(file)).sort();
+  const entries = readdirSync(at(name), { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
+  return entries.flatMap((entry) => {
+    const inside = `${name}/${entry.name}`;
+    if (entry.isDirectory()) return skipped.has(entry.name) ? [] : filesOf(inside);
+    return entry.isFile() ? [inside] : [];
+  });
 }

@@ -12,6 +12,7 @@ import { assignRequestId, requestIdOf } from "./http/request-id.ts";
 import { limitUnauthenticated } from "./http/limit-unauthenticated.ts";
 import type { BoardQueue } from "./ops/board.ts";
 import { mountOps } from "./ops/mount-ops.ts";
+import { mountPackages } from "./packages.ts";
 import { mountReference } from "./reference/mount-reference.ts";
 import { agentHandlers } from "./routes/agents.ts";
 import { apiKeyHandlers } from "./routes/api-keys.ts";
@@ -71,6 +72,8 @@ export interface AppOptions {
   readonly oidc?: OidcSettings | undefined;
   /** Directory of the built console, served at /console (default: where this checkout builds it). */
   readonly consoleDir?: string | undefined;
+  /** Directory of the built packages, served at /packages (default: where this checkout builds them). */
+  readonly packagesDir?: string | undefined;
 }
 
 export function createApp(control: Control, options: AppOptions = {}): Express {
@@ -98,6 +101,7 @@ export function createApp(control: Control, options: AppOptions = {}): Express {
   mountOps(app, { control, metrics: options.metrics, queue: options.queue });
   mountSignIn(app, control, options.oidc && createOidcProvider(options.oidc));
   mountConsole(app, options.consoleDir);
+  mountPackages(app, control, options.packagesDir);
   app.use(refuseUnknownRoute);
   app.use(createErrorHandler(control));
   return app;

@@ -76,6 +76,8 @@ export interface TestApiOptions {
   readonly queue?: BoardQueue;
   /** Served at /console. */
   readonly consoleDir?: string;
+  /** Served at /packages. */
+  readonly packagesDir?: string;
   /** The identity provider. */
   readonly oidc?: OidcSettings;
 }
@@ -134,6 +136,7 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
       settings: options.settings ?? {},
       queue: options.queue,
       consoleDir: options.consoleDir,
+      packagesDir: options.packagesDir,
       oidc: options.oidc,
       ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
     },

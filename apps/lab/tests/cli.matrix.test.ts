@@ -91,17 +91,16 @@ test(
     rmSync(join(workspace, "agent/.dari"), { recursive: true });
     // A directory without changes publishes nothing.
     writeFileSync(join(workspace, "agent", "CHANGES.md"), "one\n");
-    // Stands for `npm run --prefix dari dari -- …` in a checkout.
-    writeFileSync(join(workspace, "npm"), `#!/bin/sh\nshift 6\nexec "${process.execPath}" "${dariCommand[1]}" "$@"\n`, {
-      mode: 0o755,
-    });
+    // Stands for the installed command, which packages.matrix.test.ts tests.
+    const program = `#!/bin/sh\nexec "${process.execPath}" "${dariCommand[1]}" "$@"\n`;
+    writeFileSync(join(workspace, "dari"), program, { mode: 0o755 });
     const summary = join(workspace, "summary.md");
     const env = {
       PATH: `${workspace}:${machineEnvironment()["PATH"]}`,
       CI: "true",
       GITHUB_ACTIONS: "true",
       GITHUB_RUN_ID: "42",
-      GITHUB_WORKSPACE: workspace,
+      RUNNER_TEMP: workspace,
       GITHUB_STEP_SUMMARY: summary,
       DARI_API_URL: platform.apiUrl,
       DARI_API_KEY: platform.apiKey,
@@ -111,7 +110,10 @@ test(
     const steps = [...workflow.matchAll(/ {8}run: \|\n((?: {10}.*\n)+)/g)].map(([, text = ""]) => text);
     expect(steps).toHaveLength(2);
     for (const step of steps) {
-      const { code, stderr } = await run("bash", ["-euo", "pipefail", "-c", step], { cwd: workspace, env });
+      const { code, stderr } = await run("bash", ["-euo", "pipefail", "-c", step], {
+        cwd: join(workspace, "agent"),
+        env,
+      });
       expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
     }
     const [newest] = await json<Named[]>("agents", "versions", made["agent_id"] ?? "");

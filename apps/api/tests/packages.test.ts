@@ -1,0 +1,68 @@
+// The packages as the API serves them: to everyone, found even if they are built later, and nothing else.
+
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { startTestApi, type TestApi } from "./api-fixture.ts";
+
+const wheel = "dari_client-0.1.0-py3-none-any.whl";
+let dir: string;
+let api: TestApi;
+
+beforeAll(async () => {
+  dir = await mkdtemp(path.join(tmpdir(), "dari-packages-"));
+  api = await startTestApi({ packagesDir: path.join(dir, "dist") });
+});
+
+afterAll(async () => {
+  await api[Symbol.asyncDispose]();
+  await rm(dir, { recursive: true, force: true });
+});
+
+test("packages that are not built say how to build them, and are there as soon as they are", async () => {
+  for (const place of ["/install.sh", "/packages", "/packages/dari-cli.tgz"]) {
+    const missing = await api.call("GET", place, { key: null });
+    expect([place, missing.status, missing.text]).toEqual([place, 503, expect.stringContaining("npm run packages")]);
+  }
+  await mkdir(path.join(dir, "dist"));
+  await writeFile(path.join(dir, "secret.txt"), "of another");
+  await writeFile(path.join(dir, "dist", "dari-cli.tgz"), "an archive");
+  await writeFile(path.join(dir, "dist", wheel), "a wheel");
+  const rows = ["dari-cli.tgz", wheel].map((file) => ({
+    name: "n",
+    version: "0.1.0",
+    file,
+    sizeBytes: 1,
+    sha256: `hash of ${file}`,
+  }));
+  await writeFile(path.join(dir, "dist", "index.json"), JSON.stringify(rows));
+  const archive = await api.call("GET", "/packages/dari-cli.tgz", { key: null });
+  expect([archive.status, archive.text]).toEqual([200, "an archive"]);
+});
+
+test("they need no key, and can be cached", async () => {
+  const types = { "dari-cli.tgz": "application/gzip", [wheel]: "application/octet-stream" };
+  for (const [file, type] of Object.entries(types)) {
+    const { status, headers } = await api.call("GET", `/packages/${file}`, { key: null });
+    expect([status, headers.get("content-type")]).toEqual([200, type]);
+    expect(headers.get("cache-control")).toBe("public, max-age=300");
+    expect(headers.get("etag")).toBe(`"hash of ${file}"`);
+  }
+  const index = await api.call("GET", "/packages", { key: null });
+  expect(index.text).toContain(`<a href="/packages/${wheel}">`);
+});
+
+test("nothing else in the directory or beside it is served", async () => {
+  for (const file of ["index.json", "gone.tgz", "%2e%2e%2fsecret.txt", "..%2fsecret.txt"]) {
+    expect([file, (await api.call("GET", `/packages/${file}`, { key: null })).status]).toEqual([file, 404]);
+  }
+});
+
+test("the script names the address that its caller uses, but no text that a shell would run", async () => {
+  const { text, headers } = await api.call("GET", "/install.sh", { key: null });
+  expect(headers.get("content-type")).toBe("text/x-shellscript; charset=utf-8");
+  expect(headers.get("vary")?.toLowerCase()).toContain("host");
+  expect(text).toContain(`platform='${api.url}'`);
+  expect(text.trimEnd().endsWith("\nmain")).toBe(true);
+});
