@@ -42,6 +42,7 @@ export async function buildLibrary(folder: string): Promise<PackageFile> {
   ]);
   const published = {
     ...manifest,
+    type: "module",
     engines: { node: `>=${oldestNode}` },
     sideEffects: false,
     types: "./types/index.d.ts",

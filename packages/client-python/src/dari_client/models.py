@@ -1,0 +1,3 @@
+"""The schemas of the API, as `TypedDict`s."""
+
+from .generated.models import *  # noqa: F403
