@@ -212,7 +212,8 @@ describe("the Python client", () => {
     writeFileSync(join(target, "served.whl"), Buffer.from(await served.arrayBuffer()));
     const script = `import sys, zipfile
 for path in sys.argv[1:]:
-    print(sorted(name for name in zipfile.ZipFile(path).namelist() if not name.endswith(("RECORD", "WHEEL", "LICENSE"))))`;
+    names = zipfile.ZipFile(path).namelist()
+    print(sorted(name for name in names if not name.endswith(("RECORD", "WHEEL", "LICENSE"))))`;
     const { stdout } = await runOrThrow(program("python"), ["-c", script, "served.whl", wheel], { cwd: target });
     const [ours, theirs] = stdout.trim().split("\n");
     expect(ours).toBe(theirs);
