@@ -139,12 +139,13 @@ test("one page examines a bounded number of messages, and says where to go on", 
   expect([idsOf(second), second.next]).toEqual([[old], null]);
 });
 
-test.each(["?limit=0", "?q=", "?after=x", "?started_by=me", "?status=open", "?agent_id=x"])(
-  "%s is refused",
-  async (query) => {
-    expect((await api.call("GET", `/v1/session-summaries${query}`)).status).toBe(422);
-  },
-);
+test.each(["?limit=0", "?q=", "?after=x", "?started_by=me", "?status=open"])("%s is refused", async (query) => {
+  expect((await api.call("GET", `/v1/session-summaries${query}`)).status).toBe(422);
+});
+
+test("an agent's name that does not exist is not found", async () => {
+  expect((await api.call("GET", "/v1/session-summaries?agent_id=x")).status).toBe(404);
+});
 
 test("an agent's usage has outcomes, durations and tokens by day", async () => {
   const session = await start();
