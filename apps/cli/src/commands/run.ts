@@ -4,11 +4,11 @@ import type { Client } from "@dari/client";
 import type { MessageRecord } from "@dari/contract";
 import type { Command } from "commander";
 import { mkdir } from "node:fs/promises";
-import { dirname, join, sep } from "node:path";
+import { dirname, join, resolve, sep } from "node:path";
 import { Readable } from "node:stream";
 import { text as readAll } from "node:stream/consumers";
 import { sessionAddress } from "../console-address.ts";
-import { createContext, type Io } from "../context.ts";
+import { createContext, type Context, type Io } from "../context.ts";
 import { invalid } from "../exit.ts";
 import { rememberLast } from "../last-used.ts";
 import { agentOption, collectOption, given } from "../options.ts";
@@ -52,30 +52,47 @@ export function addRunCommand(program: Command, io: Io): void {
       output.progress(`Session ${session.id}: ${sessionAddress((await context.connection()).apiUrl, session.id)}`);
       const queued = await api.sendMessageAsync(session.id, { parts }, { signal });
       const record = await showTurn(context, api, queued, options);
-      if (options.files !== undefined) {
-        for (const path of await saveFiles(api, record, options.files, io)) output.progress(`Saved ${path}`);
-      }
+      if (options.files !== undefined) await saveFiles(context, api, record, options.files);
       failUnlessCompleted(record);
     });
 }
 
-/** Saves what the turn created or modified below `directory`. Resolves with the paths of the saved files. */
-async function saveFiles(api: Client, record: MessageRecord, directory: string, io: Io): Promise<string[]> {
-  const saved: string[] = [];
+/** Saves what the turn created or modified below `directory`. */
+async function saveFiles(
+  { io, output, signal }: Context,
+  api: Client,
+  record: MessageRecord,
+  directory: string,
+): Promise<void> {
   await mkdir(directory, { recursive: true });
   for (const { path, change, size_bytes: size } of record.files_changed) {
     // Links have no size.
     if (change === "deleted" || size === null) continue;
-    const target = join(directory, path);
-    // The platform's paths have no `..`; another server may send anything.
-    if (!target.startsWith(join(directory, sep))) throw invalid(`${path} is not below the workspace`);
+    if (isInGit(path)) {
+      output.progress(`Did not save ${path}: files in .git can run commands on this machine`);
+      continue;
+    }
+    const target = targetOf(directory, path);
     await mkdir(dirname(target), { recursive: true });
-    await saveTo(
-      target,
-      Readable.from(await api.getSessionFileContent(record.session_id, { path }, { signal: io.signal })),
-      io,
-    );
-    saved.push(target);
+    const content = await api.getSessionFileContent(record.session_id, { path }, { signal });
+    await saveTo(target, Readable.from(content), io);
+    output.progress(`Saved ${target}`);
   }
-  return saved;
+}
+
+/**
+ * Returns where a file of the workspace is saved. The platform's paths have no `..`; another server may send anything.
+ *
+ * @throws CliError if the path leaves the directory
+ */
+export function targetOf(directory: string, path: string): string {
+  const root = resolve(directory);
+  const isBelow = join(root, path).startsWith(root.endsWith(sep) ? root : root + sep);
+  if (!isBelow) throw invalid(`${path} is not below the workspace`);
+  return join(directory, path);
+}
+
+/** A git configuration or hook runs commands, and an agent must not choose those of the user's repository. */
+export function isInGit(path: string): boolean {
+  return path.split(/[\\/]/).some((segment) => segment.toLowerCase() === ".git");
 }
