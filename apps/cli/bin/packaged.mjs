@@ -8,7 +8,8 @@ if (major < 20) {
   process.stderr.write(`dari needs Node 20 or newer; this is ${found}. Run: npx --yes --package=node@22 -- dari\n`);
   process.exitCode = 2;
 } else {
-  // `await using` needs it, and not every Node 20 has it.
+  // `using` and `await using` need them, and not every Node 20 has them.
+  Symbol.dispose ??= Symbol.for("Symbol.dispose");
   Symbol.asyncDispose ??= Symbol.for("Symbol.asyncDispose");
   import("../src/main.ts")
     .then(({ main }) => main(process.argv.slice(2)))
