@@ -13,7 +13,7 @@ const commands = {
   quickstart: async (args) =>
     runNode(execPath, [at("apps/standalone/src/quickstart.ts"), ...args], { env: await bubblewrapEnv() }),
   start: async (args) => {
-    void buildInBackground([consolePages, packages]);
+    buildInBackground([consolePages, packages]).catch(({ message }) => process.stderr.write(`${message}\n`));
     return runNode(execPath, [at("apps/standalone/src/main.ts"), ...args], { env: await bubblewrapEnv() });
   },
   backup: (args) => runNode(execPath, [at("apps/standalone/src/backup/main.ts"), ...args]),

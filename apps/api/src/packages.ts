@@ -48,7 +48,13 @@ export function mountPackages(app: Express, control: Control, directory: string 
     if (found === undefined) return next();
     setHeaders(response, found.file.endsWith(".tgz") ? "application/gzip" : "application/octet-stream");
     response.set("etag", `"${found.sha256}"`);
-    response.sendFile(found.file, { root: directory, cacheControl: false, dotfiles: "allow" });
+    response.sendFile(found.file, { root: directory, cacheControl: false, dotfiles: "allow" }, (error) => {
+      if (error === undefined || error === null || response.headersSent) return;
+      // A build has just replaced the directory.
+      response.removeHeader("etag");
+      response.removeHeader("cache-control");
+      next(new AppError("unavailable", notBuilt));
+    });
   });
 }
 
@@ -79,7 +85,8 @@ const plainHost = /^([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:\d{1,5})?$/;
 function platformUrl({ publicUrl }: Control, request: Request): string {
   const host = request.get("host") ?? "";
   if (!plainHost.test(host) || new URL(publicUrl).host === host) return publicUrl;
-  return `${request.protocol}://${host}`;
+  // Not request.protocol, which is what a client or a proxy has written into X-Forwarded-Proto.
+  return `${request.secure ? "https" : "http"}://${host}`;
 }
 
 function renderIndex(built: readonly BuiltPackage[], url: string): string {

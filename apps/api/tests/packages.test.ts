@@ -29,7 +29,7 @@ test("packages that are not built say how to build them, and are there as soon a
   await writeFile(path.join(dir, "secret.txt"), "of another");
   await writeFile(path.join(dir, "dist", "dari-cli.tgz"), "an archive");
   await writeFile(path.join(dir, "dist", wheel), "a wheel");
-  const rows = ["dari-cli.tgz", wheel].map((file) => ({
+  const rows = ["dari-cli.tgz", wheel, "lost.tgz"].map((file) => ({
     name: "n",
     version: "0.1.0",
     file,
@@ -53,6 +53,21 @@ test("they need no key, and can be cached", async () => {
   expect(index.text).toContain(`<a href="/packages/${wheel}">`);
 });
 
+test("a header of the caller's is not part of the script", async () => {
+  await using proxied = await startTestApi({ packagesDir: path.join(dir, "dist"), settings: { trustedProxies: 1 } });
+  const headers = { "x-forwarded-proto": "x'; echo taken; '" };
+  const url = proxied.url.replace("127.0.0.1", "localhost");
+  const { status, text } = await fetchText(`${url}/install.sh`, headers);
+  expect([status, text.includes("taken")]).toEqual([200, false]);
+  expect(text).toContain(`platform='${url}'`);
+});
+
+test("a file that a build has just replaced is not kept by caches, and its place is not shown", async () => {
+  const { status, text, headers } = await api.call("GET", "/packages/lost.tgz", { key: null });
+  expect([status, headers.get("etag"), headers.get("cache-control")]).toEqual([503, null, null]);
+  expect(text).not.toContain(dir);
+});
+
 test("nothing else in the directory or beside it is served", async () => {
   for (const file of ["index.json", "gone.tgz", "%2e%2e%2fsecret.txt", "..%2fsecret.txt"]) {
     expect([file, (await api.call("GET", `/packages/${file}`, { key: null })).status]).toEqual([file, 404]);
@@ -66,3 +81,8 @@ test("the script names the address that its caller uses, but no text that a shel
   expect(text).toContain(`platform='${api.url}'`);
   expect(text.trimEnd().endsWith("\nmain")).toBe(true);
 });
+
+async function fetchText(url: string, headers: Record<string, string>): Promise<{ status: number; text: string }> {
+  const reply = await fetch(url, { headers });
+  return { status: reply.status, text: await reply.text() };
+}

@@ -7,6 +7,7 @@ import { createStreamLimiter } from "@dari/control/outbound";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { connect } from "node:net";
 import { startTestApi, type TestApi } from "./api-fixture.ts";
+import { cookieOf } from "./people.ts";
 import { complete } from "./turn.ts";
 import { claimIn, preview, watch, watchRaw } from "./watching.ts";
 
@@ -115,6 +116,20 @@ test("the streams of a key end when it is revoked", async () => {
   expect(revoked.text()).not.toContain("user.message");
   other.stop();
   await other.done;
+});
+
+test("the streams of a browser that a key signed in end at its sign-out, and with the key", async () => {
+  const sessionId = await newSession();
+  const { keyId, apiKey } = await createTestKey(api.db, api.org.organizationId, ["read"]);
+  const signIn = async (): Promise<string> => cookieOf(await api.call("POST", "/v1/me/sign-in", { key: apiKey }));
+  const [first, second] = [await signIn(), await signIn()];
+  const follow = (cookie: string) => watchRaw(api, streamOf(sessionId), { key: null, headers: { cookie } });
+  const [signedOut, revoked] = [await follow(first), await follow(second)];
+  const headers = { cookie: first, origin: api.url };
+  expect((await api.call("DELETE", "/v1/me/sign-in", { key: null, headers })).status).toBe(200);
+  await signedOut.done;
+  await api.call("DELETE", `/v1/organizations/current/api-keys/${keyId}`);
+  await revoked.done;
 });
 
 test("a reader that takes nothing is cut off, and its place is free again", async () => {

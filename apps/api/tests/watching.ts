@@ -38,11 +38,12 @@ export interface RawWatching {
 export async function watchRaw(
   api: TestApi,
   path: string,
-  options: { readonly key?: string; readonly headers?: Record<string, string> } = {},
+  options: { readonly key?: string | null; readonly headers?: Record<string, string> } = {},
 ): Promise<RawWatching> {
   const over = new AbortController();
+  const { key = api.org.apiKey } = options;
   const response = await fetch(`${api.url}${path}`, {
-    headers: { authorization: `Bearer ${options.key ?? api.org.apiKey}`, ...options.headers },
+    headers: { ...(key !== null && { authorization: `Bearer ${key}` }), ...options.headers },
     signal: over.signal,
   });
   let text = "";

@@ -1,10 +1,7 @@
 -- Why: an agent's name is accepted wherever its id is, so it is unique among the agents of its organization that are
 -- not deleted. Existing duplicates are numbered: the oldest agent keeps the name, the next one becomes name-2.
--- Also: a version can be published without becoming active.
--- Locks: agents against writes while duplicates are numbered and the index is built; versions for a moment.
+-- Locks: agents against writes while duplicates are numbered and the index is built.
 -- Breaking for the release before: no. If a name is taken, its new agent gets a numbered one, too.
-
-alter table versions add column activates_itself boolean not null default true;
 
 lock table agents in share row exclusive mode;
 create index agents_by_name_before on agents (organization_id, name) where deleted_at is null;

@@ -34,7 +34,7 @@ describe("the migration", () => {
   test("numbers duplicates, oldest first, around names that are taken, and ignores deleted agents", async () => {
     const [one, two] = [await createTestOrganization(database.db), await createTestOrganization(database.db)];
     await owner.query(`begin; drop trigger number_agent_name on agents; drop function number_agent_name;
-      drop index agents_by_name; alter table versions drop column activates_itself`);
+      drop index agents_by_name`);
     const long = "x".repeat(200);
     const rows = [
       [one, "support", false],

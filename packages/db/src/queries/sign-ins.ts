@@ -38,8 +38,9 @@ export async function findSignInIfUsable(
 /** Returns those of the sign-ins that are still valid (primary key). */
 export async function listUsableSignInIds(db: Database, ids: readonly string[]): Promise<ReadonlySet<string>> {
   const result = await sql<{ id: string }>`select s.id from sign_ins s join organizations o on o.id = s.organization_id
-    where s.id = any (${[...ids]}::text[]) and s.expires_at > clock_timestamp()
-      and o.deleted_at is null`.execute(db.kysely);
+      left join api_keys k on k.id = s.api_key_id
+    where s.id = any (${[...ids]}::text[]) and s.expires_at > clock_timestamp() and o.deleted_at is null
+      and k.revoked_at is null and (k.expires_at is null or k.expires_at > clock_timestamp())`.execute(db.kysely);
   return new Set(result.rows.map(({ id }) => id));
 }
 

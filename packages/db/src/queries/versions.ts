@@ -101,6 +101,8 @@ export async function insertVersionIfAgentLive(
   return withTransaction(db, async (tx) => {
     if (!(await holdReadySnapshot(tx, version))) return "snapshot_gone";
     const same = selectSameVersion(version);
+    // The next statement sees the version of a publish that this one waited for.
+    if (onlyIfChanged) await sql`select 1 from agents where id = ${version.agentId} for no key update`.execute(tx);
     const row = await tx
       .updateTable("agents as a")
       .set({ next_version_number: sql<number>`next_version_number + 1` })

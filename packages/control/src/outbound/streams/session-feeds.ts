@@ -41,7 +41,7 @@ export function createSessionFeeds(context: FeedsContext): SessionFeeds {
   });
 
   return {
-    async watch(db, { organizationId, keyId }, sessionId, onRevoked) {
+    async watch(db, { organizationId, keyId, keySignInId }, sessionId, onRevoked) {
       let entry = entries.get(sessionId);
       // Check the organization: a session that others watch is not visible to everyone.
       if (entry !== undefined && !(entry.organizationId === organizationId && entry.feed.exists)) return undefined;
@@ -55,7 +55,7 @@ export function createSessionFeeds(context: FeedsContext): SessionFeeds {
       }
       const watched = entry;
       watched.watchers += 1;
-      const stopKey = revocations.add(keyId, onRevoked);
+      const stopKey = revocations.add(keySignInId ?? keyId, onRevoked);
       let released = false;
       return {
         feed: watched.feed,
