@@ -6,11 +6,12 @@ import sys
 import threading
 import unittest
 from pathlib import Path
+from typing import Any
 
 from dari_agent import (
     Context, cancelled, define_agent, emit, get_context, operation_key, report_usage, request_input, tool,
 )
-from dari_agent.local import LocalEvent, LocalInput, run_locally
+from dari_agent.local import _LIMITS, LocalEvent, LocalInput, run_locally
 
 APPROVAL = {"type": "object", "properties": {"approved": {"type": "boolean"}}, "required": ["approved"]}
 
@@ -136,6 +137,33 @@ class Locally(unittest.TestCase):
             ],
             events,
         )
+
+    def test_a_tool_that_has_run_does_not_fail_because_of_its_event(self) -> None:
+        deep: list[Any] = []
+        for _ in range(200):
+            deep = [deep]
+
+        @tool(parameters={"type": "object"})
+        def find() -> Any:
+            return deep
+
+        @tool(parameters={"type": "object"})
+        async def fill(left: int, fails: bool) -> str:
+            for _ in range(left):
+                emit("x")
+            if fails:
+                raise KeyError("after the last event")
+            return "filled"
+
+        async def agent(prompt: str) -> str:
+            found = find() is deep
+            # Besides, there are the events that both tools were called.
+            return f"{found} {await fill(_LIMITS['events'] - 2, fails=prompt == 'fails')}"
+
+        self.assertEqual("True filled", run_locally(agent, "x").text)
+        turn = run_locally(agent, "fails")
+        assert turn.error is not None
+        self.assertIn("KeyError: 'after the last event'", turn.error["message"])
 
 
 if __name__ == "__main__":

@@ -83,25 +83,44 @@ export function tool<Input, Result>(definition: ToolDefinition<Input, Result>): 
   const { name, description, parameters } = definition;
   const call = async (input: Input): Promise<Result> => {
     const startedAt = performance.now();
-    const ms = (): number => Math.round(performance.now() - startedAt);
+    // The function has run, so an event that is refused must not fail the call: a retry would run it again.
+    const record = async (type: string, data: () => Record<string, unknown>): Promise<void> => {
+      try {
+        await emit(type, { name, ...data(), ms: Math.round(performance.now() - startedAt) });
+      } catch {
+        // For example, the attempt has too many events.
+      }
+    };
     await emit("tool.called", { name, input: shown(input) });
+    let result: Result;
     try {
-      const result = await definition.run(input);
-      await emit("tool.returned", { name, result: shown(result), ms: ms() });
-      return result;
+      result = await definition.run(input);
     } catch (error) {
-      await emit("tool.failed", { name, error: shown(String(error)), ms: ms() });
+      await record("tool.failed", () => ({ error: shown(String(error)) }));
       throw error;
     }
+    await record("tool.returned", () => ({ result: shown(result) }));
+    return result;
   };
   return Object.assign(call, { definition: { name, description, parameters } });
 }
 
 const shownChars = 4_000;
 
-/** Returns the value for an event: large ones are cut, because an event has a limit. */
+/** Returns the value for an event, which has a limit: large ones are cut. Values without JSON become text. */
 function shown(value: unknown): unknown {
-  const text = typeof value === "string" ? value : (JSON.stringify(value) ?? null);
-  if (text === null || text.length <= shownChars) return value ?? null;
-  return `${text.slice(0, shownChars)}… (${text.length} characters)`;
+  if (value === undefined) return null;
+  const json = toJson(value);
+  const text = typeof value === "string" ? value : (json ?? String(value));
+  if (text.length > shownChars) return `${text.slice(0, shownChars)}… (${text.length} characters)`;
+  return json === undefined ? text : value;
+}
+
+/** Returns undefined for a value without JSON, such as a BigInt, a cycle or a function. */
+function toJson(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return undefined;
+  }
 }

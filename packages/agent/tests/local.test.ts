@@ -5,6 +5,7 @@ import { afterEach, describe, expect, test } from "@jest/globals";
 import { readFileSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { guestLimits } from "@dari/harness/local";
 import { defineAgent, emit, getContext, operationKey, reportUsage, requestInput, signal, tool } from "../src/index.ts";
 import { runLocally } from "../src/local.ts";
 
@@ -152,6 +153,46 @@ describe("functions of the running turn", () => {
       { type: "tool.returned", data: { name: "add", result: 3, ms } },
       { type: "tool.called", data: { name: "add", input: { a: -1, b: 0 } } },
       { type: "tool.failed", data: { name: "add", error: "RangeError: negative", ms } },
+    ]);
+  });
+
+  test("a tool that has run does not fail because of its event", async () => {
+    const cycle: { self?: unknown } = {};
+    cycle.self = cycle;
+    let deep: unknown = 0;
+    for (let level = 0; level < 200; level++) deep = [deep];
+    const results = new Map<string, unknown>([
+      ["bigint", 1n],
+      ["cycle", cycle],
+      ["deep", deep],
+    ]);
+    const description = "Returns what has no JSON.";
+    const parameters = { type: "object" };
+    const find = tool({ name: "find", description, parameters, run: (key: string) => results.get(key) });
+    const fill = tool({
+      name: "fill",
+      description,
+      parameters,
+      run: async (left: number) => {
+        for (let sent = 0; sent < left; sent++) await emit("x");
+        throw new Error("after the last event");
+      },
+    });
+    const agent = defineAgent(async () => {
+      const found: (boolean | string)[] = [];
+      for (const [key, result] of results) found.push((await find(key)) === result);
+      // Before, there are five events, and that of this call.
+      await fill(guestLimits.events - 6).catch((error: unknown) => found.push(String(error)));
+      return found;
+    });
+    const turn = await runLocally(agent, "x");
+    expect(turn.error).toBeUndefined();
+    expect(JSON.parse(turn.text)).toEqual([true, true, true, "Error: after the last event"]);
+    const returned = turn.events.filter(({ type }) => type.startsWith("tool.") && type !== "tool.called");
+    const ms = expect.any(Number);
+    expect(returned).toEqual([
+      { type: "tool.returned", data: { name: "find", result: "1", ms } },
+      { type: "tool.returned", data: { name: "find", result: "[object Object]", ms } },
     ]);
   });
 });

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Generic, Literal, ParamSpec, Protocol, TypedDict, TypeVar, cast
 
 __all__ = [
@@ -187,16 +188,18 @@ class Tool(Generic[_Given, _Result]):
         return value
 
     def _returned(self, value: Any, started: float) -> None:
-        self._record("tool.returned", started, "result", _shown(value))
+        self._record("tool.returned", started, "result", value)
 
     def _failed(self, error: BaseException, started: float) -> None:
         # Anything else ends the turn, such as an input that it waits for.
         if isinstance(error, Exception):
-            self._record("tool.failed", started, "error", _shown(f"{type(error).__name__}: {error}"))
+            self._record("tool.failed", started, "error", f"{type(error).__name__}: {error}")
 
     def _record(self, event: str, started: float, field: str, value: Any) -> None:
         ms = round((time.monotonic() - started) * 1000)
-        emit(event, {"name": self.definition["name"], field: value, "ms": ms})
+        # The function has run, so an event that is refused must not fail the call: a retry would run it again.
+        with suppress(Exception):
+            emit(event, {"name": self.definition["name"], field: _shown(value), "ms": ms})
 
 
 def tool(
