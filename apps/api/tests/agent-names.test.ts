@@ -111,6 +111,19 @@ describe("a new agent whose name is taken", () => {
     ]);
   });
 
+  test("is published or refused also when the organization has all agents that it may have", async () => {
+    const first = await create({ name: "full" });
+    const setMax = (max: string) =>
+      api.db.pool.query(`update organizations set max_agents = ${max} where id = $1`, [api.org.organizationId]);
+    await setMax("1");
+    const next = await create({ name: "full", on_name_conflict: "new_version" });
+    expect([next.status, next.json["id"]]).toEqual([201, first.json["id"]]);
+    const refused = await create({ name: "full", on_name_conflict: "refuse" });
+    expect([refused.status, refused.json.code]).toEqual([409, "agent_name_taken"]);
+    expect((await create({ name: "fuller", on_name_conflict: "new_version" })).status).toBe(429);
+    await setMax("null");
+  });
+
   test("of two at the same time, one is created and the other one gets a clear answer", async () => {
     const replies = await Promise.all([1, 2].map(() => create({ name: "twice", on_name_conflict: "refuse" })));
     expect(replies.map(({ status }) => status).sort()).toEqual([201, 409]);

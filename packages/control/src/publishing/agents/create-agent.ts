@@ -22,6 +22,11 @@ export async function createAgent(control: Control, actor: Actor, request: Creat
   const versionId = newId("version");
   const wanted = { name: request.name?.trim() ?? manifest.name, mayNumber: onNameConflict === "number" };
   const { organizationId } = actor;
+  if (!wanted.mayNumber) {
+    // A name that is taken needs no place in the quota of agents.
+    const existing = await findNamed(control, actor, wanted.name);
+    if (existing !== undefined) return publishOrRefuse(control, actor, request, { id: existing, name: wanted.name });
+  }
   const version = { id: versionId, organizationId, agentId, sourceSnapshotId, manifest, warnings };
   const agent = await withAuditEntry(
     control,
@@ -32,7 +37,13 @@ export async function createAgent(control: Control, actor: Actor, request: Creat
         ? undefined
         : { action: "agent.create", target: agentId, details: { name: inserted.name, version_id: versionId } },
   );
-  if (agent === "name_taken") return publishOrRefuse(control, actor, request, wanted.name);
+  if (agent === "name_taken") {
+    const existing = await findNamed(control, actor, wanted.name);
+    // The agent was deleted in the meantime.
+    if (existing === undefined)
+      throw new AppError("conflict", `the name "${wanted.name}" has just become free; try again`);
+    return publishOrRefuse(control, actor, request, { id: existing, name: wanted.name });
+  }
   if (typeof agent === "string") throw snapshotNotReadyError();
   control.notifier.notify("build", versionId);
   const { name, createdAt } = agent;
@@ -44,16 +55,17 @@ export async function createAgent(control: Control, actor: Actor, request: Creat
   };
 }
 
+async function findNamed(control: Control, { organizationId }: Actor, name: string): Promise<string | undefined> {
+  return (await agents.findAgentIdsByName(control.db, organizationId, [name])).get(name);
+}
+
 /** Handles a name that another agent has. */
 async function publishOrRefuse(
   control: Control,
   actor: Actor,
   request: CreateAgentRequest,
-  name: string,
+  { id: existing, name }: { readonly id: string; readonly name: string },
 ): Promise<AgentCreated> {
-  const existing = (await agents.findAgentIdsByName(control.db, actor.organizationId, [name])).get(name);
-  // The agent was deleted in the meantime.
-  if (existing === undefined) throw new AppError("conflict", `the name "${name}" has just become free; try again`);
   if (request.on_name_conflict !== "new_version") {
     const advice = `publish a version of it with POST /v1/agents/${existing}/versions, or choose another name`;
     throw new AppError("agent_name_taken", `agent ${existing} already has the name "${name}"; ${advice}`);
