@@ -57,6 +57,15 @@ test("a turn that began under such a release counts by its answer only if its la
   expect(await sum()).toMatchObject({ byName: { output_tokens: 999 } });
 });
 
+test("an agent's sums begin with the organization's oldest message that was looked at", async () => {
+  const messages = [await scene.send(sessionId), await scene.send(sessionId), await scene.send(sessionId)];
+  const { rows } = await scene.db.pool.query("select created_at from messages where id = $1", [messages[1]]);
+  const place = { organizationId: scene.organizationId, agentId: "agt_other" };
+  const window = { since: new Date(0), afterId: "msg_0", messages: 2 };
+  const sums = await usage.sumAgentUsage(scene.db, place, window);
+  expect(sums).toMatchObject([{ date: null, messages: 0, looked: 3, firstAt: rows[0].created_at }]);
+});
+
 test("turns of a release that kept no usage in attempts count by their answer", async () => {
   await scene.send(sessionId);
   await run("completed", { output_tokens: 20, requests: 2 });

@@ -85,6 +85,7 @@ export interface AgentUsageRow extends Used {
   /** Seconds from start to end of completed messages; null if none has completed. */
   readonly p50: number | null;
   readonly p95: number | null;
+  /** The oldest message that was looked at, of any agent; null if there is none. */
   readonly firstAt: Date | null;
   readonly looked: number;
 }
@@ -101,9 +102,10 @@ export async function sumAgentUsage(
       where m.organization_id = ${organizationId} and m.id > ${window.afterId} and m.created_at >= ${window.since}
         and m.copied_from is null
       order by m.id desc limit ${window.messages + 1}),
+    newest as materialized (select * from looked order by id desc limit ${window.messages}),
     counted as (
       select l.created_at, l.state, extract(epoch from l.completed_at - l.started_at) as took, a.*
-      from (select * from looked order by id desc limit ${window.messages}) l
+      from newest l
       join sessions s on s.id = l.session_id and s.agent_id = ${agentId}
       cross join lateral (
         select count(*) as turns, sum(tokens) as tokens,
@@ -114,7 +116,7 @@ export async function sumAgentUsage(
       coalesce(sum(seconds), 0)::float8 as "turnSeconds", coalesce(sum(tokens), 0)::float8 as tokens,
       (percentile_cont(0.5) within group (order by took) filter (where state = 'completed'))::float8 as p50,
       (percentile_cont(0.95) within group (order by took) filter (where state = 'completed'))::float8 as p95,
-      min(created_at) as "firstAt", (select count(*)::int from looked) as looked
+      (select min(created_at) from newest) as "firstAt", (select count(*)::int from looked) as looked
     from counted
     group by grouping sets ((to_char(created_at at time zone 'UTC', 'YYYY-MM-DD')), ())
     order by date nulls last`.execute(db.kysely);
