@@ -1,10 +1,11 @@
 // Batches whose process dies: none is created in part, and a started cancellation is finished.
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { createBatch, finishBatchCancels, sweepBatches } from "@dari/control/automation";
+import { createBatch, finishBatchCancels, readBatchResults, sweepBatches } from "@dari/control/automation";
 import type { Control } from "@dari/control/context";
 import { emptyDeletedOrganizations } from "@dari/control/storage";
 import { withinTransaction, organizations, sessionBatches, withTransaction } from "@dari/db";
+import { limits } from "@dari/domain";
 import { createTestBatch } from "@dari/testkit";
 import { openScheduleScene, type ScheduleScene } from "./schedules/scene.ts";
 
@@ -44,6 +45,16 @@ test("what a process began to cancel, the next pass finishes, once", async () =>
   expect(ended).toHaveLength(5);
   expect(await scene.rows("select 1 from session_batches where cancelled_at is not null")).toHaveLength(1);
   expect(await finishBatchCancels(scene.control)).toBe(0);
+});
+
+test("long answers are read in pieces of a page's bytes", async () => {
+  const { id } = await createBatch(scene.control, scene.actor, { agent_id: scene.agentId, sessions });
+  const output = JSON.stringify({ parts: [{ type: "text", text: "x".repeat(limits.pageBytes / 2) }] });
+  await scene.rows("update messages set output = $1::jsonb where parts -> 0 ->> 'text' < '3'", output);
+  const place = { organizationId: scene.actor.organizationId, batchId: id };
+  const pieces: number[] = [];
+  for await (const lines of await readBatchResults(scene.control, place)) pieces.push(lines.split("\n").length - 1);
+  expect(pieces).toEqual([1, 1, 3]);
 });
 
 test("batches are forgotten after their time, and with their organization; sessions stay", async () => {

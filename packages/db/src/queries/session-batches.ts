@@ -5,7 +5,7 @@ import { sql, type RawBuilder, type Transaction } from "kysely";
 import { withinTransaction, withTransaction, type Database } from "../database.ts";
 import type { DB } from "../generated/schema.ts";
 import { countOpenMessages } from "./dispatch.ts";
-import { listNewestFirst, type ListPage, type Page } from "./page.ts";
+import { countRowsWithin, listNewestFirst, type ListPage, type Page } from "./page.ts";
 import { organizationWithinQuota } from "./quotas.ts";
 import { wordsOf } from "./session-summaries.ts";
 import { findPinnedVersion } from "./sessions.ts";
@@ -292,8 +292,8 @@ export interface BatchResultRow {
 }
 
 /**
- * Lists the results after the item `after`, in order, at most `limit` (primary keys, messages_by_retry_of). A message
- * that was retried has the result of its newest retry.
+ * Lists the results after the item `after`, in order, at most `limit`, as many as fit into `limits.pageBytes` (primary
+ * keys, messages_by_retry_of). A message that was retried has the result of its newest retry.
  */
 export async function listBatchResults(
   db: Database,
@@ -301,15 +301,22 @@ export async function listBatchResults(
   after: number,
   limit: number,
 ): Promise<BatchResultRow[]> {
-  const result = await sql<BatchResultRow>`
-    select i.number, i.session_id as "sessionId", coalesce(m.id, i.message_id) as "messageId", s.name, s.metadata,
-      m.state, m.parts, m.output, m.attempts, m.started_at as "startedAt", m.completed_at as "completedAt"
-    from (select * from session_batch_items where batch_id = ${batchId} and organization_id = ${organizationId}
+  const results = sql`
+    (select * from session_batch_items where batch_id = ${batchId} and organization_id = ${organizationId}
         and number > ${after} order by number limit ${limit}) i
       left join sessions s on s.id = i.session_id and s.deleted_at is null
       cross join lateral ${newestOf(sql`i.message_id`, sql`i.session_id`)}
-      left join messages m on m.id = newest.id and s.id is not null
-    order by i.number`.execute(db.kysely);
+      left join messages m on m.id = newest.id and s.id is not null`;
+  const found = await sql<{ number: number; bytes: number }>`
+    select i.number, coalesce(octet_length(s.metadata::text), 0) + coalesce(octet_length(m.parts::text), 0)
+      + coalesce(octet_length(m.output::text), 0) as bytes
+    from ${results} order by i.number`.execute(db.kysely);
+  const last = found.rows[countRowsWithin(found.rows, limits.pageBytes) - 1];
+  if (last === undefined) return [];
+  const result = await sql<BatchResultRow>`
+    select i.number, i.session_id as "sessionId", coalesce(m.id, i.message_id) as "messageId", s.name, s.metadata,
+      m.state, m.parts, m.output, m.attempts, m.started_at as "startedAt", m.completed_at as "completedAt"
+    from ${results} where i.number <= ${last.number} order by i.number`.execute(db.kysely);
   return result.rows;
 }
 

@@ -6,7 +6,7 @@ import { sessionBatches, type BatchKey } from "@dari/db";
 import { requireFound } from "@dari/domain";
 import { renderBatchResult } from "../views/batch.ts";
 
-/** Few, because one answer can have megabytes. */
+/** A read can return fewer: at most `limits.pageBytes`. */
 const rowsPerRead = 20;
 
 /** @throws AppError `not_found`, before the first line. */
@@ -19,8 +19,8 @@ async function* readLines(control: Control, place: BatchKey): AsyncGenerator<str
   let after = -1;
   for (;;) {
     const rows = await sessionBatches.listBatchResults(control.db, place, after, rowsPerRead);
+    if (rows.length === 0) return;
     yield rows.map((row) => `${JSON.stringify(renderBatchResult(row) satisfies BatchResult)}\n`).join("");
-    if (rows.length < rowsPerRead) return;
     after = rows.at(-1)!.number;
   }
 }
