@@ -139,6 +139,20 @@ test("one page examines a bounded number of messages, and says where to go on", 
   expect([idsOf(second), second.next]).toEqual([[old], null]);
 });
 
+test("one page of a search reads the texts of a bounded number of sessions, and says where to go on", async () => {
+  const old = await start({ name: "needle" });
+  await api.db.pool.query(
+    `insert into sessions (id, organization_id, agent_id, version_id, name, metadata, on_busy)
+    select new_id('sess'), organization_id, agent_id, version_id, 'hay', '{}', on_busy
+    from sessions, generate_series(1, $2) where id = $1`,
+    [old, limits.summariesSearched],
+  );
+  const first = await list("?q=needle");
+  expect([idsOf(first), first.next]).toEqual([[], expect.any(String)]);
+  const second = await list(`?q=needle&after=${first.next}`);
+  expect([idsOf(second), second.next]).toEqual([[old], null]);
+});
+
 test.each(["?limit=0", "?q=", "?after=x", "?started_by=me", "?status=open"])("%s is refused", async (query) => {
   expect((await api.call("GET", `/v1/session-summaries${query}`)).status).toBe(422);
 });

@@ -153,6 +153,8 @@ export const limits = {
   usageMessagesMax: 50_000,
   /** Messages, and sessions, that one page of session summaries examines. */
   summariesExamined: 3_000,
+  /** Sessions whose texts one page of a search reads. */
+  summariesSearched: 200,
   /** The newest messages and attempts of a session that its summary sums up. */
   summaryTurns: 200,
   /** Characters of a session's title and last words; message parts and answers above these bytes are left out. */

@@ -169,7 +169,7 @@ export interface Operations {
   /** List sessions, newest first; `metadata.<key>=<value>` filters by metadata. */
   listSessions(query?: { limit?: number | undefined; after?: string | undefined; status?: "idle" | "active" | "completed" | "failed" | "expired" | undefined; name?: string | undefined; agent_id?: string | undefined; metadata?: Readonly<Record<string, string>> }, options?: CallOptions): Promise<Page<Session>>;
 
-  /** List sessions by their newest message, with first and last words and sums; `metadata.<key>=<value>` filters by metadata. One page examines at most 3000 messages: with filters it can be short. */
+  /** List sessions by their newest message, with first and last words and sums; `metadata.<key>=<value>` filters by metadata. One page examines at most 3000 messages, and with `q` the texts of 200 sessions: with filters it can be short. */
   listSessionSummaries(query?: { limit?: number | undefined; after?: string | undefined; agent_id?: string | undefined; status?: "idle" | "active" | "completed" | "failed" | "expired" | undefined; started_by?: "caller" | "schedule" | "batch" | undefined; q?: string | undefined; metadata?: Readonly<Record<string, string>> }, options?: CallOptions): Promise<Page<SessionSummary>>;
 
   /** Get a session. */

@@ -79,7 +79,8 @@ export const sessionRoutes = {
     scope: "read",
     summary:
       "List sessions by their newest message, with first and last words and sums; `metadata.<key>=<value>` filters " +
-      `by metadata. One page examines at most ${limits.summariesExamined} messages: with filters it can be short.`,
+      `by metadata. One page examines at most ${limits.summariesExamined} messages, and with \`q\` the ` +
+      `texts of ${limits.summariesSearched} sessions: with filters it can be short.`,
     query: Type.Object({
       limit: listQuery.limit,
       after: Type.Optional(

@@ -30,7 +30,8 @@ export interface FoundSessions {
 /**
  * Finds a page of sessions, newest message first; a session without messages counts from its creation. Ids contain
  * their time, so no index is needed but messages_by_organization and sessions_by_organization. Examines at most
- * `limits.summariesExamined` messages and as many sessions, so a page can end early, with `next`.
+ * `limits.summariesExamined` messages and as many sessions, and searches the texts of at most
+ * `limits.summariesSearched` sessions, so a page can end early, with `next`.
  */
 export async function findSessionsByActivity(
   db: Database,
@@ -39,8 +40,11 @@ export async function findSessionsByActivity(
   { limit, after }: SummaryPage,
 ): Promise<FoundSessions> {
   const examined = limits.summariesExamined;
-  const before = after ?? "~";
+  // Ids begin with a digit, which every collation sorts before letters.
+  const before = after ?? "z";
   const conditions = conditionsOf(filter);
+  const { text } = filter;
+  const matchedMax = text === undefined ? 2 * examined : limits.summariesSearched;
   const result = await sql<{ bound: string | null; id: string | null; place: string }>`
     with talked as materialized (
       select m.id, m.session_id, substr(m.id, 5) as place from messages m
@@ -50,17 +54,21 @@ export async function findSessionsByActivity(
       select s.id, substr(s.id, 6) as place from sessions s
       where s.organization_id = ${organizationId} and s.deleted_at is null and s.id < ${`sess_${before}`}
       order by s.id desc limit ${examined}),
-    bound as (
-      select nullif(greatest(
-        (select case when count(*) = ${examined} then min(place) else '' end from talked),
-        (select case when count(*) = ${examined} then min(place) else '' end from started)), '') as place),
-    found as (
-      select s.id, t.place from talked t
+    matched as materialized (
+      select s.id, s.name, s.last_message_id, t.place from talked t
         join sessions s on s.id = t.session_id and s.last_message_id = t.id and s.deleted_at is null
       where ${conditions}
       union all
-      select s.id, t.place from started t join sessions s on s.id = t.id and s.last_message_id is null
-      where ${conditions})
+      select s.id, s.name, s.last_message_id, t.place from started t
+        join sessions s on s.id = t.id and s.last_message_id is null
+      where ${conditions}
+      order by place desc limit ${matchedMax}),
+    bound as (
+      select nullif(greatest(
+        (select case when count(*) = ${matchedMax} then min(place) else '' end from matched),
+        (select case when count(*) = ${examined} then min(place) else '' end from talked),
+        (select case when count(*) = ${examined} then min(place) else '' end from started)), '') as place),
+    found as (select s.id, s.place from matched s where ${text === undefined ? sql`true` : textCondition(text)})
     select b.place as bound, f.id, f.place from bound b
       left join lateral (select * from found where found.place >= coalesce(b.place, '')
         order by found.place desc limit ${limit + 1}) f on true
@@ -71,7 +79,8 @@ export async function findSessionsByActivity(
   return { sessionIds: shown.map(({ id }) => id!), next };
 }
 
-function conditionsOf({ agentId, status, startedBy, text, metadata }: SummaryFilter): RawBuilder<boolean> {
+/** All conditions except the text. */
+function conditionsOf({ agentId, status, startedBy, metadata }: SummaryFilter): RawBuilder<boolean> {
   const all: RawBuilder<boolean>[] = [sql<boolean>`true`];
   if (agentId !== undefined) all.push(sql<boolean>`s.agent_id = ${agentId}`);
   if (status === "idle") all.push(sql<boolean>`s.state = 'open' and s.pending = 0`);
@@ -83,7 +92,6 @@ function conditionsOf({ agentId, status, startedBy, text, metadata }: SummaryFil
     all.push(sql<boolean>`s.created_by like ${`${startedBy === "schedule" ? "sched" : "batch"}\\_%`}`);
   }
   for (const [key, value] of metadata) all.push(sql<boolean>`s.metadata ->> ${key} = ${value}`);
-  if (text !== undefined) all.push(textCondition(text));
   return sql.join(all, sql` and `);
 }
 

@@ -354,7 +354,7 @@ class Operations(SyncTransport):
         q: str | None = None,
         timeout: float | None = None,
     ) -> Page[SessionSummary]:
-        """List sessions by their newest message, with first and last words and sums; `metadata.<key>=<value>` filters by metadata. One page examines at most 3000 messages: with filters it can be short."""
+        """List sessions by their newest message, with first and last words and sums; `metadata.<key>=<value>` filters by metadata. One page examines at most 3000 messages, and with `q` the texts of 200 sessions: with filters it can be short."""
         call = Call(
             "GET",
             "/v1/session-summaries",
