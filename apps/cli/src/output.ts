@@ -4,6 +4,7 @@ import { ApiError, ConnectionError } from "@dari/client";
 import { createWriteStream } from "node:fs";
 import type { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { textFor } from "./controls.ts";
 
 export interface Streams {
   readonly stdout: Writable & { readonly isTTY?: boolean };
@@ -20,26 +21,28 @@ export interface Output {
   progress(line: string): void;
   /** Prints the command that usually comes next, only to a terminal. */
   hint(command: string): void;
-  /** Prints a piece of a log unchanged. */
+  /** Prints a piece of a log. */
   log(text: string): void;
   error(error: unknown): void;
 }
 
 export function createOutput(streams: Streams, isJson: boolean): Output {
   const { stdout, stderr } = streams;
+  const show = (text: string): void => void stdout.write(textFor(stdout, text));
+  const tell = (text: string): void => void stderr.write(textFor(stderr, text));
   return {
     isJson,
     result(value, human) {
       const text = isJson ? JSON.stringify(value, null, 2) : human();
-      if (text !== "") stdout.write(text.endsWith("\n") ? text : `${text}\n`);
+      if (text !== "") show(text.endsWith("\n") ? text : `${text}\n`);
     },
-    line: (value, human) => void stdout.write(`${isJson ? JSON.stringify(value) : human()}\n`),
-    progress: (line) => void stderr.write(`${line}\n`),
+    line: (value, human) => show(`${isJson ? JSON.stringify(value) : human()}\n`),
+    progress: (line) => tell(`${line}\n`),
     hint: (command) => void (!isJson && stderr.isTTY === true && stderr.write(`Next: ${command}\n`)),
-    log: (text) => void stderr.write(text),
+    log: tell,
     error(error) {
       const described = describeError(error);
-      stderr.write(isJson ? `${JSON.stringify(described)}\n` : renderError(described, adviceFor(error)));
+      tell(isJson ? `${JSON.stringify(described)}\n` : renderError(described, adviceFor(error)));
     },
   };
 }

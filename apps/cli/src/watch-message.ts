@@ -3,6 +3,7 @@
 import { type Client, isMessageEnd } from "@dari/client";
 import type { MessageRecord } from "@dari/contract";
 import type { Io } from "./context.ts";
+import { textFor } from "./controls.ts";
 
 export interface WatchedEnd {
   readonly record: MessageRecord;
@@ -17,23 +18,25 @@ export async function watchMessage(
   options: { readonly io: Io; readonly signal: AbortSignal; readonly logs: boolean },
 ): Promise<WatchedEnd> {
   const { io, signal } = options;
+  const show = (text: string): void => void io.stdout.write(textFor(io.stdout, text));
+  const tell = (text: string): void => void io.stderr.write(textFor(io.stderr, text));
   let shownText = "";
   for await (const event of api.streamMessage(messageId, {}, { signal })) {
     if (event.type === "assistant.text_delta") {
       shownText += event.data.text;
-      io.stdout.write(event.data.text);
+      show(event.data.text);
     } else if (event.type === "log") {
-      if (options.logs) io.stderr.write(event.data.text);
+      if (options.logs) tell(event.data.text);
     } else if (event.type === "input.requested") {
       const { key, prompt } = event.data;
-      io.stderr.write(`waits for ${key}${prompt === null ? "" : `: ${prompt}`}\n`);
-      io.stderr.write(`answer with: dari message answer ${messageId} ${key} --value <json>\n`);
+      tell(`waits for ${key}${prompt === null ? "" : `: ${prompt}`}\n`);
+      tell(`answer with: dari message answer ${messageId} ${key} --value <json>\n`);
     } else if (event.type === "attempt.ended" && event.data.outcome !== "completed") {
-      if (shownText !== "" && !shownText.endsWith("\n")) io.stdout.write("\n");
+      if (shownText !== "" && !shownText.endsWith("\n")) show("\n");
       shownText = "";
-      io.stderr.write(`attempt ended: ${event.data.outcome}\n`);
+      tell(`attempt ended: ${event.data.outcome}\n`);
     } else if (event.type === "agent.event") {
-      io.stderr.write(`${event.data.name} ${JSON.stringify(event.data.data)}\n`);
+      tell(`${event.data.name} ${JSON.stringify(event.data.data)}\n`);
     } else if (isMessageEnd(event) && event.data.merged_into === undefined) {
       return { record: event.data, shownText };
     }

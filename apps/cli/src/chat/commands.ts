@@ -3,10 +3,10 @@
 import { eachRow } from "@dari/client";
 import type { MessageRecord } from "@dari/contract";
 import { sessionAddress } from "../console-address.ts";
+import { withoutControls } from "../controls.ts";
 import { rememberLast } from "../last-used.ts";
 import { table } from "../output.ts";
 import type { Chat } from "./state.ts";
-import { withoutControls } from "./markdown.ts";
 
 export interface ChatCommand {
   readonly description: string;

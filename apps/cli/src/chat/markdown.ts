@@ -1,6 +1,8 @@
 // Renders streamed Markdown for a terminal: headings, lists, quotes, code, bold, italic and links. Output only grows:
 // what may still become markup is held back, at most to the end of its line.
 
+import { withoutControls } from "../controls.ts";
+
 export interface MarkdownStream {
   /** Returns what can be shown now. */
   push(text: string): string;
@@ -20,12 +22,6 @@ const style = {
 export function paint(name: keyof typeof style, text: string): string {
   const [on, off] = style[name];
   return text === "" ? "" : `${on}${text}${off}`;
-}
-
-/** Agents' text must not move the cursor or change the terminal's title. */
-export function withoutControls(text: string): string {
-  // eslint-disable-next-line no-control-regex
-  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "");
 }
 
 /** Longer spans of markup are shown as they are written. */

@@ -2,9 +2,10 @@
 
 import { isMessageEnd, type Client, type MessageContent } from "@dari/client";
 import type { MessageRecord, StreamedEvent } from "@dari/contract";
+import { withoutControls } from "../controls.ts";
 import { composeAnswer, fieldsOf } from "./answer.ts";
 import type { Lines } from "./lines.ts";
-import { createMarkdown, paint, withoutControls } from "./markdown.ts";
+import { createMarkdown, paint } from "./markdown.ts";
 
 export interface TurnView {
   readonly api: Client;

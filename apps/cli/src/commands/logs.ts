@@ -5,6 +5,7 @@ import type { MessageRecord } from "@dari/contract";
 import type { Command } from "commander";
 import { setTimeout as pause } from "node:timers/promises";
 import { createContext, type Context, type Io } from "../context.ts";
+import { textFor } from "../controls.ts";
 import { invalid } from "../exit.ts";
 
 /** How often the log of a running turn is read, in milliseconds. */
@@ -44,7 +45,7 @@ async function followMessage(context: Context, api: Client, messageId: string): 
     const logs = await api.getMessageLogs(messageId, {}, { signal });
     const piece = logs.slice(shown);
     shown = logs.length;
-    if (!output.isJson) io.stdout.write(piece);
+    if (!output.isJson) io.stdout.write(textFor(io.stdout, piece));
     else if (piece !== "") output.line({ message_id: messageId, logs: piece }, () => piece);
     if (isTerminal(record)) return record;
     await pause(pollEveryMs, undefined, { signal });
