@@ -61,4 +61,10 @@ describe("while it streams", () => {
   test("without styles the text is unchanged", () => {
     expect(render(["# T\n**b** `c`"], false)).toBe("# T\n**b** `c`");
   });
+
+  test("markup that is too long is shown as it is written, also in a whole line", () => {
+    const long = "x".repeat(400);
+    for (const source of [`**${long}**`, `[${long}](y)`, `[a](${long})`])
+      expect(render([`${source}\n`])).toBe(`${source}\n`);
+  });
 });

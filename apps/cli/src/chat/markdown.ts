@@ -133,7 +133,7 @@ function inline(text: string, isWhole: boolean): { shown: string; held: string }
     if (next < 0) return { shown: shown + text.slice(at), held: "" };
     shown += text.slice(at, at + next);
     at += next;
-    const here = text.slice(at);
+    const here = text.slice(at, at + spanCharsMax);
     const mayGrow = !isWhole && here.length < spanCharsMax;
     const found = spans.map(([pattern, render]) => ({ match: pattern.exec(here), render })).find(({ match }) => match);
     // A span that ends with the text may go on: `*a*` can become `*a**`.
