@@ -1,5 +1,7 @@
 // Asks a person for an answer to an input, field by field, as its schema allows.
 
+import { ApiError } from "@dari/client";
+
 type Schema = Readonly<Record<string, unknown>>;
 
 export interface AnswerField {
@@ -28,6 +30,11 @@ export function composeAnswer(fields: readonly AnswerField[], texts: readonly st
   if (only?.field.name === undefined) return only?.field.parse(only.text);
   const given = values.filter(({ field, text }) => field.isRequired || text !== "");
   return Object.fromEntries(given.map(({ field, text }) => [field.name, field.parse(text)]));
+}
+
+/** Whether an answer was refused because nothing waits for it any more, and not for its value. */
+export function isNoLongerAsked(error: unknown): boolean {
+  return error instanceof ApiError && (error.code === "conflict" || error.code === "not_found");
 }
 
 function fieldOf(name: string | undefined, schema: Schema, isRequired: boolean): AnswerField {

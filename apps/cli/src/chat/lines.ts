@@ -8,6 +8,10 @@ export interface Lines extends Disposable {
   readonly isTerminal: boolean;
   /** Resolves with the next line; undefined at the end of the input. */
   next(prompt: string): Promise<string | undefined>;
+  /** Resolves with the line that answers this prompt. Lines that were entered before it stay for `next`. */
+  ask(prompt: string): Promise<string | undefined>;
+  /** Ends an `ask` that waits: it resolves with undefined. */
+  dismiss(): void;
   /** Shows text above the prompt, if there is one now. */
   above(text: string): void;
   /** Ends the input: `next` resolves with undefined. */
@@ -20,20 +24,15 @@ export function openLines(io: Io, onInterrupt: () => void): Lines {
   const isTerminal = stdin.isTTY && stderr.isTTY === true;
   const out = stdout.isTTY === true ? stdout : stderr;
   let isPrompting = false;
-  // What is typed during a turn is kept for the next prompt, and not shown within the answer.
-  const echo = new Writable({
-    write(chunk: Uint8Array, _encoding, done) {
-      if (isPrompting) out.write(chunk);
-      done();
-    },
-  });
-  Object.defineProperty(echo, "columns", { get: () => (out as { columns?: number }).columns });
+  let isAsking = false;
+  const echo = createEcho(out, () => isPrompting);
   const reader = createInterface({ input: stdin, output: isTerminal ? echo : undefined, terminal: isTerminal });
   const queue: string[] = [];
   let isClosed = false;
   let waiting: ((line: string | undefined) => void) | undefined;
   const settle = (line: string | undefined): void => {
     isPrompting = false;
+    isAsking = false;
     const resolve = waiting;
     waiting = undefined;
     resolve?.(line);
@@ -45,17 +44,31 @@ export function openLines(io: Io, onInterrupt: () => void): Lines {
     settle(undefined);
   });
   const close = (): void => reader.close();
+  const prompted = (prompt: string): Promise<string | undefined> => {
+    if (isClosed) return Promise.resolve(undefined);
+    isPrompting = true;
+    if (isTerminal) showPrompt(reader, prompt);
+    return new Promise((resolve) => (waiting = resolve));
+  };
   signal.addEventListener("abort", close, { once: true });
 
   return {
     isTerminal,
     next(prompt) {
       const line = queue.shift();
-      if (line !== undefined) return Promise.resolve(line);
-      if (isClosed) return Promise.resolve(undefined);
-      isPrompting = true;
-      if (isTerminal) showPrompt(reader, prompt);
-      return new Promise((resolve) => (waiting = resolve));
+      return line === undefined ? prompted(prompt) : Promise.resolve(line);
+    },
+    ask(prompt) {
+      isAsking = !isClosed;
+      return prompted(prompt);
+    },
+    dismiss() {
+      if (!isAsking) return;
+      settle(undefined);
+      out.write("\n");
+      // What was typed of the answer is no message.
+      reader.write(null, { ctrl: true, name: "e" });
+      reader.write(null, { ctrl: true, name: "u" });
     },
     above(text) {
       if (!isPrompting || !isTerminal) {
@@ -73,6 +86,17 @@ export function openLines(io: Io, onInterrupt: () => void): Lines {
       close();
     },
   };
+}
+
+/** What is typed during a turn is kept for the next prompt, and not shown within the answer. */
+function createEcho(out: Writable, isPrompting: () => boolean): Writable {
+  const echo = new Writable({
+    write(chunk: Uint8Array, _encoding, done) {
+      if (isPrompting()) out.write(chunk);
+      done();
+    },
+  });
+  return Object.defineProperty(echo, "columns", { get: () => (out as { columns?: number }).columns });
 }
 
 /** Keeps what was typed before the prompt. */

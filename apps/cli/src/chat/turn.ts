@@ -3,7 +3,8 @@
 import { isMessageEnd, type Client, type MessageContent } from "@dari/client";
 import type { MessageRecord, StreamedEvent } from "@dari/contract";
 import { withoutControls } from "../controls.ts";
-import { composeAnswer, fieldsOf } from "./answer.ts";
+import { CliError } from "../exit.ts";
+import { composeAnswer, fieldsOf, isNoLongerAsked } from "./answer.ts";
 import type { Lines } from "./lines.ts";
 import { createMarkdown, paint } from "./markdown.ts";
 
@@ -32,11 +33,20 @@ export async function runTurn(
   const queued = await api.sendMessageAsync(sessionId, content, { signal });
   onSent(queued.id);
   const answer = createAnswerView(view);
-  for await (const event of api.streamMessage(queued.id, {}, { signal })) {
+  try {
+    return await showEvents(view, queued.id, answer);
+  } finally {
+    answer.endLine();
+  }
+}
+
+async function showEvents(view: TurnView, messageId: string, answer: AnswerView): Promise<MessageRecord> {
+  const { api, signal } = view;
+  for await (const event of api.streamMessage(messageId, {}, { signal })) {
     if (event.type === "assistant.text_delta") answer.push(event.data.text);
     else if (event.type === "log") answer.log(event.data.text);
     else if (event.type === "agent.event") answer.event(event.data.name, event.data.data);
-    else if (event.type === "input.requested") await askAndAnswer(view, queued.id, event.data, answer);
+    else if (event.type === "input.requested") await askAndAnswer(view, messageId, event.data, answer);
     else if (event.type === "attempt.ended" && event.data.outcome !== "completed")
       answer.endAttempt(event.data.outcome);
     else if (isMessageEnd(event) && event.data.merged_into === undefined) {
@@ -44,7 +54,7 @@ export async function runTurn(
       return event.data;
     }
   }
-  throw new Error(`the stream ended before message ${queued.id} did; see it with: dari message get ${queued.id}`);
+  throw new CliError(`the stream ended before message ${messageId} did; see it with: dari message get ${messageId}`);
 }
 
 type AnswerView = ReturnType<typeof createAnswerView>;
@@ -100,7 +110,10 @@ function createAnswerView({ write, note, isStyled, logs }: TurnView) {
   };
 }
 
-/** Without a terminal, says how to answer; the turn continues when somebody does. */
+/**
+ * Asks until an answer is accepted or none is wanted any more. Without a terminal, says how to answer; the turn
+ * continues when somebody does.
+ */
 async function askAndAnswer(view: TurnView, messageId: string, input: Input, answer: AnswerView): Promise<void> {
   const { api, lines, signal } = view;
   const { key, prompt } = input;
@@ -113,7 +126,7 @@ async function askAndAnswer(view: TurnView, messageId: string, input: Input, ans
   for (;;) {
     const texts: string[] = [];
     for (const field of fields) {
-      const text = await lines.next(`  ${field.prompt}`);
+      const text = await lines.ask(`  ${withoutControls(field.prompt.replaceAll(/[\r\n]+/g, " "))}`);
       if (text === undefined) return;
       texts.push(text);
     }
@@ -123,6 +136,7 @@ async function askAndAnswer(view: TurnView, messageId: string, input: Input, ans
     } catch (error) {
       if (signal.aborted) throw error;
       answer.aside(error instanceof Error ? error.message : String(error));
+      if (isNoLongerAsked(error)) return;
     }
   }
 }
