@@ -1,7 +1,9 @@
 // A conversation in the terminal: reads lines, and runs a turn or a command for each.
 
-import { ApiError } from "@dari/client";
+import { ApiError, ConnectionError } from "@dari/client";
 import type { Context } from "../context.ts";
+import { withoutControls } from "../controls.ts";
+import { CliError } from "../exit.ts";
 import { rememberLast } from "../last-used.ts";
 import { attachFiles } from "./attach.ts";
 import { chatCommands } from "./commands.ts";
@@ -9,6 +11,7 @@ import { createInterrupts, type Interrupts } from "./interrupts.ts";
 import { openLines } from "./lines.ts";
 import { paint } from "./markdown.ts";
 import { parseLine, type ChatLine } from "./parse-line.ts";
+import { createRunningTurn, type RunningTurn } from "./running-turn.ts";
 import { UsageError, type Chat } from "./state.ts";
 import { runTurn } from "./turn.ts";
 
@@ -27,15 +30,9 @@ export interface OpenChat extends Disposable {
   run(): Promise<void>;
 }
 
-/** The turn that runs now. */
-interface Running {
-  isTurn: boolean;
-  messageId: string | undefined;
-}
-
 interface Conversation {
   readonly chat: Chat;
-  readonly running: Running;
+  readonly running: RunningTurn;
   readonly interrupts: Interrupts;
   readonly leaving: AbortSignal;
   readonly options: ChatOptions;
@@ -46,17 +43,26 @@ export async function openChat(context: Context, options: ChatOptions): Promise<
   const { io, signal } = context;
   const api = await context.client();
   const interrupts = createInterrupts();
-  const running: Running = { isTurn: false, messageId: undefined };
   const leaving = new AbortController();
+  const running = createRunningTurn((messageId) => {
+    api.cancelMessage(messageId).then(
+      () => lines.dismiss(),
+      (error: unknown) => {
+        if (leaving.signal.aborted || running.messageId !== messageId) return;
+        note(`Not cancelled: ${error instanceof Error ? error.message : String(error)}. Press Ctrl-C to try again.`);
+        interrupts.reset();
+      },
+    );
+  });
   const lines = openLines(io, () => {
-    const what = interrupts.press(running.isTurn);
+    const what = interrupts.press(running.isRunning);
     if (what === "hint") return lines.above("Press Ctrl-C again, or Ctrl-D, to leave.\n");
     if (what === "leave") {
       leaving.abort();
       return lines.close();
     }
     lines.above("\nCancelling…\n");
-    if (running.messageId !== undefined) void api.cancelMessage(running.messageId).catch(() => undefined);
+    running.cancel();
   });
   const isStyled = io.stdout.isTTY === true && (io.environment["NO_COLOR"] ?? "") === "";
   const view = {
@@ -69,7 +75,10 @@ export async function openChat(context: Context, options: ChatOptions): Promise<
     logs: options.logs,
   };
   const chat = { api, context, view, sessionId: options.sessionId };
-  const note = (text: string): void => lines.above(`${isStyled ? paint("dim", text) : text}\n`);
+  const note = (text: string): void => {
+    const shown = withoutControls(text);
+    lines.above(`${isStyled ? paint("dim", shown) : shown}\n`);
+  };
   const conversation = { chat, running, interrupts, leaving: leaving.signal, options, note };
   await rememberLast(context, { session: options.sessionId });
   return { note, run: () => converse(conversation), [Symbol.dispose]: () => lines[Symbol.dispose]() };
@@ -87,10 +96,16 @@ async function converse(conversation: Conversation): Promise<void> {
       await handleLine(conversation, parsed);
     } catch (error) {
       if (leaving.aborted && !chat.context.signal.aborted) return;
-      if (!(error instanceof ApiError || error instanceof UsageError)) throw error;
-      chat.view.note(`${error.message}\n`);
+      if (chat.context.signal.aborted || !isSurvivable(error, chat.view.lines.isTerminal)) throw error;
+      chat.view.note(`${withoutControls(error.message)}\n`);
     }
   }
+}
+
+/** A chat continues after a refusal and a wrong line; a person's chat also after a broken connection. */
+function isSurvivable(error: unknown, isTerminal: boolean): error is Error {
+  if (error instanceof ApiError || error instanceof UsageError) return true;
+  return isTerminal && (error instanceof ConnectionError || error instanceof CliError);
 }
 
 async function handleLine(conversation: Conversation, line: ChatLine): Promise<void> {
@@ -107,12 +122,12 @@ async function sendLine(conversation: Conversation, text: string, paths: readonl
   const { parts, missing } = await attachFiles(api, paths, view.signal);
   for (const path of missing) note(`${path} is not a file here; it is sent as text`);
   if (options.beforeTurn !== undefined) chat.sessionId = await options.beforeTurn(chat.sessionId);
-  running.isTurn = true;
+  running.begin();
   try {
     const content = { parts: [{ type: "text", text } as const, ...parts] };
-    await runTurn(view, chat.sessionId, content, (messageId) => (running.messageId = messageId));
+    await runTurn(view, chat.sessionId, content, running.sent);
   } finally {
-    Object.assign(running, { isTurn: false, messageId: undefined });
+    running.end();
     interrupts.reset();
   }
 }
