@@ -1,8 +1,8 @@
 // The versions of `dari dev`: publishes the directory after each save, without activating it, one build at a time.
 
 import type { Client } from "@dari/client";
-import type { VersionRecord } from "@dari/contract";
-import { buildBundle } from "../bundle/bundle.ts";
+import type { Manifest, VersionRecord } from "@dari/contract";
+import { buildBundle, type Bundle } from "../bundle/bundle.ts";
 import { readManifest } from "../commands/manifest.ts";
 import type { Context } from "../context.ts";
 import { CliError } from "../exit.ts";
@@ -104,13 +104,31 @@ async function publishOnce(
   follow: (paths: readonly string[]) => void,
 ): Promise<void> {
   const { root, say } = options;
-  const { signal } = context;
   const manifest = await readManifest(root);
   await using bundle = await buildBundle(root, context.io.environment);
   follow(bundle.files.map(({ path }) => path));
   if (bundle.sha256 === state.sha256) return;
   state.sha256 = bundle.sha256;
   say("Building…");
+  try {
+    await publishBundle(context, client, options, state, { bundle, manifest });
+  } catch (error) {
+    // The next save tries again, even if it changes nothing.
+    if (state.sha256 === bundle.sha256) state.sha256 = undefined;
+    throw error;
+  }
+}
+
+/** @throws if the bundle is not accepted, or its build fails */
+async function publishBundle(
+  context: Context,
+  client: Client,
+  options: DevOptions,
+  state: State,
+  { bundle, manifest }: { readonly bundle: Bundle; readonly manifest: Manifest },
+): Promise<void> {
+  const { signal } = context;
+  const { say } = options;
   const startedAt = performance.now();
   const source = { snapshotId: await uploadBundle(client, bundle, signal), manifest };
   const published: Published =
@@ -121,7 +139,8 @@ async function publishOnce(
   let log = "";
   const version = await followBuild(client, published, (text) => (log += text), signal);
   if (version.status !== "ready") throw new CliError(`${log}${describeFailedBuild(version)}`);
-  state.newest = version;
+  // The first build can end after that of a later save.
+  if (version.number > (state.newest?.number ?? 0)) state.newest = version;
   for (const warning of version.warnings) say(`Warning: ${warning}`);
   const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
   say(`Version ${version.number} is ready after ${seconds} s${version.active ? ", and active" : ""}`);
