@@ -46,7 +46,7 @@ export interface AgentContext<T extends AgentTurn = AgentTurn> {
 export interface AgentSettings {
   /** The limits of an agent that asks for nothing. */
   readonly limits: SandboxLimits & { readonly memoryBytes: number };
-  /** The most that an agent can ask for. Absent: as much as `limits` has. */
+  /** The most that an agent gets, also if it asks for nothing. Absent: as much as `limits` has. */
   readonly bounds?: { readonly memoryMaxBytes?: number | undefined; readonly cpusMax?: number | undefined };
   /** How long a sandbox is kept for its session's next turn, in milliseconds; 0: none is kept. */
   readonly keepMs: number;

@@ -23,6 +23,7 @@ test.each([
     { memoryMaxBytes: 9 * GiB, cpusMax: 4 },
     { memoryBytes: 9 * GiB, cpus: 4 },
   ],
+  ["nothing below its default", {}, { memoryMaxBytes: GiB, cpusMax: 1 }, { memoryBytes: GiB, cpus: 1 }],
   ["nothing within bounds", {}, { memoryMaxBytes: 9 * GiB, cpusMax: 4 }, { memoryBytes: 4 * GiB, cpus: 2 }],
 ])("an agent that asks for %s", (_title, runtime, bounds, limits) => {
   const given = bounds === undefined ? settings : { ...settings, bounds };
@@ -32,5 +33,7 @@ test.each([
 test("without a limit on processors, an agent gets what it asks for", () => {
   const { cpus: _cpus, ...limits } = settings.limits;
   expect(limitsOf({ ...settings, limits }, asking({ cpus: 3 }))).toMatchObject({ cpus: 3 });
+  expect(limitsOf({ ...settings, limits }, asking({}))).toEqual(limits);
+  expect(limitsOf({ ...settings, limits, bounds: { cpusMax: 1 } }, asking({}))).toMatchObject({ cpus: 1 });
   expect(memoryMaxOf(settings)).toBe(4 * GiB);
 });

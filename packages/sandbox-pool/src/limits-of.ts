@@ -3,16 +3,19 @@
 import { parseMemorySize } from "@dari/domain";
 import type { AgentSettings, AgentTurn } from "./agent-turn.ts";
 
-/** Returns the limits of a turn. What an agent asks for was checked when it was published; operators can lower it. */
+/**
+ * Returns the limits of a turn: what its agent asks for, or the default, at most the operators' bounds. They can be
+ * lower than when the agent was published.
+ */
 export function limitsOf(settings: AgentSettings, { manifest }: Pick<AgentTurn, "manifest">): AgentSettings["limits"] {
   const { limits, bounds } = settings;
   const { memory, cpus } = manifest.runtime;
   const askedBytes = memory === undefined ? undefined : parseMemorySize(memory);
-  const cpusMax = bounds?.cpusMax ?? limits.cpus ?? Infinity;
+  const turnCpus = Math.min(cpus ?? limits.cpus ?? Infinity, bounds?.cpusMax ?? limits.cpus ?? Infinity);
   return {
     ...limits,
-    ...(askedBytes === undefined ? {} : { memoryBytes: Math.min(askedBytes, memoryMaxOf(settings)) }),
-    ...(cpus === undefined ? {} : { cpus: Math.min(cpus, cpusMax) }),
+    memoryBytes: Math.min(askedBytes ?? limits.memoryBytes, memoryMaxOf(settings)),
+    ...(turnCpus === Infinity ? {} : { cpus: turnCpus }),
   };
 }
 

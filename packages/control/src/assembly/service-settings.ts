@@ -117,8 +117,9 @@ export const serviceSettings = {
       max: limits.turnMemoryBytesMax,
       optional: true,
       about:
-        "Most memory that an agent can ask for with runtime.memory, in bytes. More is refused when it is published. " +
-        "Set it for the API and the workers. Unset: DARI_TURN_MEMORY_BYTES on workers, and its default on the API.",
+        "Most memory of a turn, in bytes, also of an agent that asks for none. An agent that asks for more " +
+        "with runtime.memory is refused when it is published. Set it for the API and the workers. " +
+        "Unset: DARI_TURN_MEMORY_BYTES on workers, and its default on the API.",
     }),
     cpusMax: integer({
       env: "DARI_TURN_CPUS_MAX",
@@ -126,8 +127,9 @@ export const serviceSettings = {
       max: limits.turnCpusMax,
       optional: true,
       about:
-        "Most processors that an agent can ask for with runtime.cpus. More is refused when it is published. Set it " +
-        "for the API and the workers. Unset: DARI_TURN_CPUS on workers, and no bound on the API.",
+        "Most processors of a turn, also of an agent that asks for none. An agent that asks for more with " +
+        "runtime.cpus is refused when it is published. Set it for the API and the workers. " +
+        "Unset: DARI_TURN_CPUS on workers, and no bound on the API.",
     }),
   },
   scratchBytes: integer({
