@@ -57,13 +57,24 @@ export function messageMethods(api: Operations) {
     async send(sessionId: string, text: string, options: SendOptions = {}): Promise<Message> {
       const { files = [], signal, timeoutMs, idempotencyKey, onRecord, ...fields } = options;
       const call = { ...(signal && { signal }), ...(timeoutMs !== undefined && { timeoutMs }) };
-      const uploaded = await Promise.all(files.map((file) => api.uploadFile(file, call)));
+      const uploaded = await Promise.all(
+        files.map((file, index) => api.uploadFile(file, { ...call, ...uploadKey(idempotencyKey, index) })),
+      );
       const parts = uploaded.map(({ id }) => ({ type: "file" as const, file_id: id }));
       const body = { parts: [{ type: "text" as const, text }, ...parts], ...fields };
       const wait = { ...call, ...(idempotencyKey !== undefined && { idempotencyKey }), ...(onRecord && { onRecord }) };
       return sendMessage(sessionId, body, wait);
     },
   };
+}
+
+const keyCharsMax = 255;
+
+/** The key of an upload, which a repeated call derives again. A long key loses its start. */
+function uploadKey(key: string | undefined, index: number): Pick<CallOptions, "idempotencyKey"> {
+  if (key === undefined) return {};
+  const suffix = `.file-${index}`;
+  return { idempotencyKey: key.slice(-(keyCharsMax - suffix.length)) + suffix };
 }
 
 function callOf({ onRecord: _, ...call }: WaitOptions): CallOptions {

@@ -70,7 +70,6 @@ export function createTransport(client: ClientOptions): Transport {
 /** One exchange. The time limit ends with the headers, because a followed log may take any time. */
 async function exchange(request: HttpRequest): Promise<Response> {
   const { signal, timeoutMs = 0 } = request;
-  // `AbortSignal.any` is missing in Node 18.
   const limit = new AbortController();
   let timedOut = false;
   const expire = (): void => {
@@ -78,23 +77,20 @@ async function exchange(request: HttpRequest): Promise<Response> {
     limit.abort();
   };
   const timer = timeoutMs === 0 ? undefined : setTimeout(expire, timeoutMs);
-  const onAbort = (): void => limit.abort(signal?.reason);
-  if (signal?.aborted === true) onAbort();
-  // The listener stays after the headers, because the signal also ends the body.
-  signal?.addEventListener("abort", onAbort, { once: true });
+  // Stays in force after the headers, because the caller's signal also ends the body.
+  const either = joinSignals(limit, signal);
   try {
     const response = await fetch(request.url, {
       method: request.method,
       headers: request.headers ?? {},
       // The platform never redirects, and the key must not be sent to another server.
       redirect: "error",
-      signal: limit.signal,
+      signal: either,
       ...(request.body === undefined ? {} : { body: request.body, duplex: "half" as const }),
     });
     if (response.ok) return response;
     throw await toApiError(response);
   } catch (error) {
-    signal?.removeEventListener("abort", onAbort);
     if (error instanceof ApiError) throw error;
     signal?.throwIfAborted();
     const { origin } = new URL(request.url);
@@ -103,6 +99,16 @@ async function exchange(request: HttpRequest): Promise<Response> {
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Unlike a listener, `AbortSignal.any` leaves nothing on a signal of many calls. It is missing in Node 18. */
+function joinSignals(limit: AbortController, signal: AbortSignal | undefined): AbortSignal {
+  if (signal === undefined) return limit.signal;
+  if ("any" in AbortSignal) return AbortSignal.any([limit.signal, signal]);
+  const onAbort = (): void => limit.abort(signal.reason);
+  if (signal.aborted) onAbort();
+  else signal.addEventListener("abort", onAbort, { once: true });
+  return limit.signal;
 }
 
 /**

@@ -1,6 +1,7 @@
 // Tests the client over real HTTP on loopback: what it sends, how it fails, and what it retries.
 
 import { describe, expect, test } from "@jest/globals";
+import { getEventListeners } from "node:events";
 import { readFile } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import { text } from "node:stream/consumers";
@@ -118,6 +119,22 @@ describe("a call", () => {
     await expect(client.getAgent("agt_1", { timeoutMs: 20 })).rejects.toMatchObject({ timedOut: true });
     const signal = AbortSignal.abort(new Error("enough"));
     await expect(client.getAgent("agt_1", { signal })).rejects.toThrow("enough");
+  });
+
+  test("leaves no listener on the caller's signal", async () => {
+    const { client } = await serve((_request, response) => reply(response, 200, {}));
+    const { signal } = new AbortController();
+    await client.getAgent("agt_1", { signal });
+    await new Response(await client.getFileContent("file_1", { signal })).text();
+    expect(getEventListeners(signal, "abort")).toEqual([]);
+  });
+
+  test("ends its body at the caller's word", async () => {
+    const { client } = await serve((_request, response) => void response.writeHead(200).write("one"));
+    const stop = new AbortController();
+    const content = await client.getFileContent("file_1", { signal: stop.signal });
+    stop.abort(new Error("enough"));
+    await expect(new Response(content).text()).rejects.toThrow("enough");
   });
 
   test("names the address that cannot be reached", async () => {

@@ -78,4 +78,20 @@ describe("a sent message", () => {
     ];
     expect(sent).toEqual([{ parts, lane: "background" }]);
   });
+
+  test("is repeated with its files under the caller's key", async () => {
+    const keys: unknown[] = [];
+    const { client } = await serve((request, response) => {
+      keys.push(request.headers["idempotency-key"]);
+      request.resume().on("end", () => {
+        if (request.url === "/v1/files") reply(response, 201, { id: "file_1" });
+        else response.writeHead(200, stream).end(event(1, "message.completed", record({ status: "completed" })));
+      });
+    });
+    const files = [{ filename: "a.txt", content: "bytes" }];
+    const long = "k".repeat(254) + "!";
+    for (const idempotencyKey of ["order-7", "order-7", long])
+      await client.send("sess_1", "hi", { files, idempotencyKey });
+    expect(keys).toEqual(["order-7.file-0", "order-7", "order-7.file-0", "order-7", `${long.slice(7)}.file-0`, long]);
+  });
 });
