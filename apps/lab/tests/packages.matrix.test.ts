@@ -64,7 +64,8 @@ with Client(api_url, api_key) as client:
         client.get_agent("agt_unknown")
     except ApiError as error:
         code = error.code
-    print(json.dumps(["echo" in names, "You said: streamed".startswith(text), "completed", sent["status"], len(sent["parts"]), code]))
+    is_preview = "You said: streamed".startswith(text)
+    print(json.dumps(["echo" in names, is_preview, "completed", sent["status"], len(sent["parts"]), code]))
 `;
 const expected = JSON.stringify([true, true, "completed", "completed", 2, "not_found"]);
 
