@@ -67,7 +67,7 @@ test("an unknown shell is refused with the names of those that are known", async
 test("commands that pages and the console name are commands", async () => {
   await using root = await temporaryTree({});
   const { stdout } = await runDari(["completion", "bash"], { cwd: root.path });
-  const known = new Set([...stdout.matchAll(/" ([a-z-]+(?: [a-z-]+)*)"/g)].map(([, path]) => path));
+  const known = new Set([...stdout.matchAll(/" ([a-z][a-z-]*(?: [a-z][a-z-]*)*)"/g)].map(([, path]) => path));
   const top = new Set([...known].map((path) => path?.split(" ")[0]));
   const listed = execFileSync("git", ["ls-files", "*.md", "apps/console/src"], { cwd: checkout, encoding: "utf8" });
   const pages = listed.split("\n").filter((name) => /\.(md|tsx)$/.test(name) && existsSync(join(checkout, name)));

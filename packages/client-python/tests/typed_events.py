@@ -1,6 +1,8 @@
 """Not run: mypy checks that payloads narrow by the type of their event, in streams and in lists."""
 
-from typing import Any, Literal, assert_type
+from typing import Any, Literal
+
+from typing_extensions import assert_type
 
 from dari_client import AnyStreamedEvent, Client, each_row, models
 
