@@ -85,7 +85,7 @@ const plainHost = /^([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:\d{1,5})?$/;
 function platformUrl({ publicUrl }: Control, request: Request): string {
   const host = request.get("host") ?? "";
   if (!plainHost.test(host) || new URL(publicUrl).host === host) return publicUrl;
-  // Not request.protocol, which is what a client or a proxy has written into X-Forwarded-Proto.
+  // request.protocol is X-Forwarded-Proto as a client or a proxy wrote it, so it is not used here.
   return `${request.secure ? "https" : "http"}://${host}`;
 }
 

@@ -68,7 +68,7 @@ describeWith("chromium", "the console", ({ command }) => {
     expect(assets.reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0)).toBeLessThan(assetBytesMax);
   });
 
-  test("a key that nobody knows is refused in words; the right one signs the browser in, in all tabs", async () => {
+  test("an unknown key is refused in words; the right one signs the browser in, in all tabs", async () => {
     await signIn(page, "dari_nobody");
     await page.getByRole("alert").getByText("The platform does not know this key").waitFor();
     expect(await inspect(page, "sign-in")).toEqual([]);
