@@ -81,7 +81,8 @@ async function withTimesOfNow(dir: string, base: Scan, last: Scan): Promise<Scan
     const old = seen.get(path);
     if (old?.entry.type === "file") seen.set(path, { ...old, stat: toStat(lstatSync(place)) });
   });
-  return { ...last, seen, takenAtMs: Date.now() + tickMs };
+  // One more, because Date.now() drops the fraction of a millisecond that a ctime has.
+  return { ...last, seen, takenAtMs: Date.now() + tickMs + 1 };
 }
 
 /** Moves a kept directory with the tree to `dir` and checks it. Returns undefined if there is none. */

@@ -196,6 +196,18 @@ describe.each(kinds)("%s", (kind) => {
     await next.close();
   });
 
+  test("a directory is not read again, however short it was kept", async () => {
+    const disks = await open(kind);
+    const hashed: number[] = [];
+    for (let round = 0, head = tree; round < 12; round++) {
+      const disk = await openTree(disks, head);
+      if (round > 0) hashed.push((await disk.scan()).filesHashed);
+      writeFileSync(at(disk.dir, "a.txt"), `round ${round}`);
+      head = await keep(disk, head);
+    }
+    expect(hashed).toEqual(hashed.map(() => 0));
+  });
+
   test("a chain of turns stays right and of one size on the disk", async () => {
     const dir = fixture.fresh();
     const disks = await open(kind, dir);
