@@ -1,6 +1,6 @@
 // The script that installs the command for the user who runs it: `curl -fsSL <platform>/install.sh | sh`.
 
-/** `url`: the platform's address. It must have no quotes. */
+/** Renders the script. `url`: the platform's address. It must have no quotes. */
 export function renderInstallScript(url: string): string {
   return `#!/bin/sh
 # Installs the dari command of this platform for the current user: curl -fsSL ${url}/install.sh | sh

@@ -81,7 +81,10 @@ async function listPackages(directory: string): Promise<readonly BuiltPackage[]>
 /** Nothing in it has a meaning in a shell or in HTML. */
 const plainHost = /^([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:\d{1,5})?$/;
 
-/** The platform's address as this caller reaches it. `DARI_PUBLIC_URL` decides between http and https if it matches. */
+/**
+ * Returns the platform's address as this caller reaches it. `DARI_PUBLIC_URL` decides between http and https if it
+ * matches.
+ */
 function platformUrl({ publicUrl }: Control, request: Request): string {
   const host = request.get("host") ?? "";
   if (!plainHost.test(host) || new URL(publicUrl).host === host) return publicUrl;

@@ -77,7 +77,7 @@ async function listen(server: Server, { port, host }: StartApiOptions): Promise<
   await new Promise<void>((resolve, reject) => {
     const fail = (error: NodeJS.ErrnoException): void => {
       const isTaken = error.code === "EADDRINUSE";
-      reject(isTaken ? new StartError(`port ${port} of ${host} is taken: choose another by DARI_PORT`) : error);
+      reject(isTaken ? new StartError(`port ${port} of ${host} is taken: set DARI_PORT to another one`) : error);
     };
     server.once("error", fail);
     server.listen(port, host, () => {

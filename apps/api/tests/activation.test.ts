@@ -68,7 +68,7 @@ test("a failed build leaves the former version active and cannot be activated", 
   expect(shown.json).toMatchObject({ status: "failed", failure: { code: "build_failed" }, active: false });
 });
 
-test("who goes back stays back: only what is published later activates itself", async () => {
+test("after going back, only a version that is published later activates itself", async () => {
   const { agentId, versionId: first } = await createTestAgent(api.db, api.org.organizationId);
   const second = await publish(agentId);
   await finishTestBuild(api.db, second, "ready");
@@ -92,7 +92,7 @@ test("a build that ends while someone goes back gives one of the two orders, nev
   }
 });
 
-test("two activations at once both succeed and one of them holds", async () => {
+test("two concurrent activations both succeed, and one of them is active", async () => {
   const { agentId, versionId: first } = await createTestAgent(api.db, api.org.organizationId);
   const second = (await createTestVersion(api.db, api.org.organizationId, agentId)).versionId;
   const replies = await Promise.all([activate(agentId, first), activate(agentId, second)]);

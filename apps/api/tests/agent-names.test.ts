@@ -15,7 +15,7 @@ afterAll(async () => api[Symbol.asyncDispose]());
 /** The name of every agent that `createTestAgent` makes first in an organization. */
 const name = "test-agent";
 
-describe("a name in place of an id", () => {
+describe("a name instead of an id", () => {
   let agentId: string;
   let versionId: string;
   beforeAll(async () => {
@@ -111,7 +111,7 @@ describe("a new agent whose name is taken", () => {
     ]);
   });
 
-  test("is published or refused also when the organization has all agents that it may have", async () => {
+  test("is published or refused also when the organization has its maximum of agents", async () => {
     const first = await create({ name: "full" });
     const setMax = (max: string) =>
       api.db.pool.query(`update organizations set max_agents = ${max} where id = $1`, [api.org.organizationId]);

@@ -68,7 +68,7 @@ test("is set, read, changed, given another secret and cleared; it is the organiz
   expect([missing.status, missing.json.detail]).toEqual([404, "webhook not found"]);
 });
 
-test("that is set twice at once is one endpoint", async () => {
+test("set by two concurrent calls is one endpoint", async () => {
   const both = await Promise.all([set({ webhook_url: url }), set({ webhook_url: url })]);
   expect(new Set(both.map((one) => one["webhook_endpoint_id"])).size).toBe(1);
 });
@@ -90,7 +90,7 @@ test("of an agent with several endpoints is left to their own calls", async () =
   }
 });
 
-test("has the address and the event types that endpoints may have", async () => {
+test("has the address rules and the event types of endpoints", async () => {
   for (const [body, field] of [
     [{ webhook_url: "https://127.0.0.1/hooks" }, "webhook_url"],
     [{ webhook_url: url, event_types: ["session.completed"] }, "event_types[0]"],

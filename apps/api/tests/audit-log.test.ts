@@ -141,7 +141,7 @@ test("sessions that are deleted, with how many of their messages that cancelled"
   expect(await newest(500)).toHaveLength(before.length + 1);
 });
 
-test("what changed nothing is not recorded, nor is what was taken back", async () => {
+test("a call that changed nothing, or was rolled back, is not recorded", async () => {
   const failed = await createFailedMessage(api, api.org);
   const before = await newest(500);
   await api.call("POST", `/v1/messages/${failed.messageId}/cancel`);
@@ -151,7 +151,7 @@ test("what changed nothing is not recorded, nor is what was taken back", async (
   expect(await newest(500)).toEqual(before);
 });
 
-test("an operator's change stands in the log of the organization that it concerns", async () => {
+test("an operator's change is in the log of the organization that it concerns", async () => {
   const path = `/v1/organizations/${api.org.organizationId}`;
   await api.call("PATCH", path, { key: api.operator.apiKey, body: { weight: 4 } });
   expect(await newest(1)).toMatchObject([
@@ -181,7 +181,7 @@ test("pages go from the newest to the oldest, without gap or repeat", async () =
   expect([foreign.status, foreign.json["errors"]]).toMatchObject([422, [{ path: "after" }]]);
 });
 
-test("is read by the organization's admins and by operators, by nobody else", async () => {
+test("is read by the organization's admins and by operators only", async () => {
   const path = `/v1/organizations/${api.org.organizationId}/audit-log`;
   expect((await api.call("GET", path, { key: api.operator.apiKey })).status).toBe(200);
   expect((await api.call("GET", path, { key: api.stranger.apiKey })).status).toBe(404);

@@ -19,7 +19,7 @@ function send(api: TestApi, organization: TestOrganization, sessionId: string, k
   });
 }
 
-test("at its bound an organization is told to wait; another is not", async () => {
+test("at its limit, an organization is refused and others are not", async () => {
   await using api = await startTestApi();
   await api.db.pool.query("update organizations set max_backlog = 3 where id = $1", [api.org.organizationId]);
   const sessions = [await sessionOf(api, api.org), await sessionOf(api, api.org)] as const;
@@ -46,7 +46,7 @@ test("at its bound an organization is told to wait; another is not", async () =>
   expect((await send(api, api.stranger, await sessionOf(api, api.stranger))).status).toBe(202);
 });
 
-test("when messages end, sending goes on", async () => {
+test("when messages end, new ones are accepted", async () => {
   await using api = await startTestApi();
   await api.db.pool.query("update organizations set max_backlog = 1 where id = $1", [api.org.organizationId]);
   const sessionId = await sessionOf(api, api.org);

@@ -37,7 +37,7 @@ async function rowCounts(): Promise<unknown> {
   return rows[0];
 }
 
-test("each item becomes a session with its message, in the order of the call, as if each had been sent", async () => {
+test("each item becomes a session with its message, in the order of the call, as if each was sent alone", async () => {
   const fileId = await createTestFile(api.db, api.org.organizationId, "a.txt");
   const withFiles = { parts: [1, 2].map(() => ({ type: "file", file_id: fileId })), name: "files", metadata: { n: 2 } };
   const made = await create([text("one"), withFiles], { name: "both", metadata: { run: 7 }, on_busy: "reject" });
@@ -88,7 +88,7 @@ test("each item becomes a session with its message, in the order of the call, as
   expect(invariants.length).toBeGreaterThan(0);
 });
 
-test("made once however often it is asked for, also at the same time", async () => {
+test("repeated and concurrent calls with one key create one batch", async () => {
   const options = { body: { agent_id: agentId, sessions: texts(3) }, headers: { "idempotency-key": "one" } };
   const replies = await Promise.all(Array.from({ length: 4 }, () => api.call("POST", path, options)));
   expect(replies.map((reply) => reply.status)).toEqual([201, 201, 201, 201]);
@@ -149,7 +149,7 @@ test("429 before anything is written: the backlog, the messages per minute, the 
   expect(await rowCounts()).toEqual({ sessions: 5, messages: 5, batches: 2, items: 5 });
 });
 
-test("what has come of it is counted as it is now; the last end is its own", async () => {
+test("counts are current; the end is that of the last message", async () => {
   const made = await create(texts(3));
   await api.db.pool.query(`update sessions set schedule = 'dispatched', ready_at = null,
     lease_until = clock_timestamp() + interval '1 minute', dispatch_number = 1`);
@@ -177,7 +177,7 @@ test("what has come of it is counted as it is now; the last end is its own", asy
   expect(rows.find((row) => row["session_id"] === sessionId)).toMatchObject({ message_status: null });
 });
 
-test("cancelled: what waits at once, what runs when it stops; again changes nothing; on record once", async () => {
+test("cancel ends waiting messages immediately, running ones when they stop; a repeat changes nothing", async () => {
   const made = await create(texts(250));
   await api.db.pool.query(
     `update sessions set schedule = 'dispatched', ready_at = null,

@@ -67,7 +67,7 @@ async function run(
   await turns.finishIfHeld(api.db, claimed.turn, { ending: "completed", output, filesChanged: [], snapshot });
 }
 
-test("at its cap of turns messages wait, and a raised cap lets them go on at once", async () => {
+test("at the limit of turns messages wait, and a raised limit lets them run immediately", async () => {
   const made = await put({ period: "day", max_turns: 2 });
   expect(made.json).toMatchObject({ scope: "organization", set_by: "organization", turns: 0, is_exhausted: false });
   // One after the other, so that their order is known.
@@ -94,7 +94,7 @@ test("at its cap of turns messages wait, and a raised cap lets them go on at onc
   expect((await dispatchAll()).map((turn) => turn.messageId)).toEqual([waiting[1], later]);
 });
 
-test("seconds and tokens are charged as they are reported, to each budget that a turn is part of", async () => {
+test("seconds and tokens are charged as they are reported, to each budget that applies to the turn", async () => {
   const sessionId = await session();
   await put({ period: "month", max_tokens: 1_000, agent_id: agentId });
   await put({ period: "total", max_turn_seconds: 100, session_id: sessionId });
@@ -135,7 +135,7 @@ test("a new day is a new period, which the clock finds", async () => {
   expect((await api.call("GET", path)).json["budgets"]).toMatchObject([{ turns: 1, is_exhausted: true }]);
 });
 
-test("as many budgets as may be, and those of operators apart", async () => {
+test("the number of budgets is limited, separately from operators' budgets", async () => {
   const first = await put({ period: "day", max_turns: 1 });
   const { organizationId } = api.org;
   await api.db.pool.query(
@@ -177,7 +177,7 @@ test("what operators set, the organization does not change", async () => {
   expect(await dispatchAll()).toHaveLength(1);
 });
 
-test("a retry that falls due is held as well", async () => {
+test("a retry that becomes due is held as well", async () => {
   await send(await session());
   const [turn] = await dispatchAll();
   const claimant = { workerId: newId("worker"), leaseMs: 60_000, guarantees: {} };
@@ -193,7 +193,7 @@ test("a retry that falls due is held as well", async () => {
   expect(await look(turn!.messageId)).toEqual(["queued", "budget"]);
 });
 
-test("while turns are stopped none begins; then all go on", async () => {
+test("while turns are stopped none begins; then all continue", async () => {
   const before = await send(await session());
   const stop = (method: string, body?: object) =>
     api.call(method, "/v1/operator/stop", { key: api.operator.apiKey, ...(body === undefined ? {} : { body }) });

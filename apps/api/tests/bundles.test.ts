@@ -78,7 +78,7 @@ describe("the bundle of a version", () => {
     }
   });
 
-  test("refuses files that it has not, that are no text, and that are too large", async () => {
+  test("refuses files that do not exist, are not text, or are too large", async () => {
     const missing = await read("src");
     expect([missing.status, missing.json.detail]).toEqual([404, "file src not found"]);
     const binary = await read("logo.png");
@@ -88,7 +88,7 @@ describe("the bundle of a version", () => {
     expect((await api.call("GET", `${versions}/${version}/bundle/file`)).status).toBe(422);
   });
 
-  test("is read by two calls of an organization at once, and another call is told to retry", async () => {
+  test("can be read by two concurrent calls of an organization; a third gets 429", async () => {
     const { get } = api.control.blobs;
     const { promise: released, resolve: release } = Promise.withResolvers<void>();
     let reading = 0;

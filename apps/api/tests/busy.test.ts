@@ -80,7 +80,7 @@ describe("on_busy", () => {
     await clear(sessionId);
   });
 
-  test("a session's own default holds unless the message says otherwise", async () => {
+  test("a session's own default applies unless the message has another", async () => {
     const path = `/v1/agents/${agentId}/sessions`;
     const created = await api.call("POST", path, { body: { on_busy: "reject" } });
     expect(created.json).toMatchObject({ on_busy: "reject" });
@@ -109,7 +109,7 @@ describe("on_busy", () => {
     expect((await get(second.json["id"])).json).toMatchObject({ status: "completed" });
   });
 
-  test("rollback ends what is queued at once, for those who wait for it too", async () => {
+  test("rollback ends queued messages immediately, also for callers that wait for them", async () => {
     const { sessionId, messageId, turn } = await busy();
     const queued = await post(sessionId, say("queued"));
     const ended = listen("message", String(queued.json["id"]));
@@ -123,7 +123,7 @@ describe("on_busy", () => {
     await clear(sessionId);
   });
 
-  test("merge: who waits for a merged message gets the record of the one it became part of", async () => {
+  test("merge: a caller that waits for a merged message gets the record of the message it became part of", async () => {
     const { sessionId, turn } = await busy();
     const waiting = post(sessionId, say("one"), "/sync");
     const first = await waitUntil(
@@ -197,7 +197,7 @@ describe("retry", () => {
     expect((await get(messageId)).json).toMatchObject({ status: "completed" });
     const ended = await failed();
     await clear(ended.sessionId);
-    expect((await retry(ended.messageId)).json.detail).toContain("takes no more messages");
+    expect((await retry(ended.messageId)).json.detail).toContain("accepts no more messages");
     expect((await api.call("GET", `/v1/sessions/${sessionId}/messages`)).json.data).toHaveLength(1);
   });
 
@@ -216,7 +216,7 @@ describe("retry", () => {
     await clear(sessionId);
   });
 
-  test("in a fork it waits for nobody, while its session goes on with others", async () => {
+  test("in a fork it does not wait, while its session continues with others", async () => {
     const { sessionId, messageId } = await failed();
     const open = await post(sessionId, say("goes on"));
     const running = await claimReady();
@@ -246,7 +246,7 @@ describe("retry", () => {
     await clear(sessionId);
   });
 
-  test("a session that rejects busy ones takes it all the same; a file that was deleted since is refused", async () => {
+  test("a session with on_busy reject accepts a retry; a file that was deleted since is refused", async () => {
     const created = await api.call("POST", `/v1/agents/${agentId}/sessions`, { body: { on_busy: "reject" } });
     const sessionId = String(created.json["id"]);
     const file_id = await createTestFile(api.db, api.org.organizationId);
@@ -259,7 +259,7 @@ describe("retry", () => {
     await clear(sessionId);
   });
 
-  test("fifty equal retries at once under one key are one message", async () => {
+  test("fifty concurrent equal retries under one key are one message", async () => {
     const { sessionId, messageId } = await failed();
     const replies = await Promise.all(
       Array.from({ length: 50 }, () => retry(messageId, {}, { "idempotency-key": "k-retry" })),

@@ -27,7 +27,7 @@ test("the least settings give the documented defaults", () => {
   expect(JSON.stringify(config)).not.toContain("pw");
 });
 
-test("all problems are told at once, without the secrets", () => {
+test("all problems are reported together, without the secrets", () => {
   const read = (): unknown => readApiConfig({ DARI_PORT: "x", DARI_MASTER_KEY: "short-secret" });
   expect(read).toThrow(/DARI_PORT[^]*DATABASE_URL|DATABASE_URL[^]*DARI_PORT/);
   const combine = (): unknown =>

@@ -20,7 +20,7 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-test("a console that is not built says how to build it, and is there as soon as it is", async () => {
+test("a console that is not built says how to build it, and is served as soon as it is built", async () => {
   const missing = await api.call("GET", "/console", { key: null });
   expect([missing.status, missing.text]).toEqual([503, expect.stringContaining("npm run console")]);
 
@@ -39,7 +39,7 @@ test("a console that is not built says how to build it, and is there as soon as 
   }
 });
 
-test("hashed assets are kept for good; what is missing or elsewhere is not found", async () => {
+test("hashed assets are cached for a year; missing ones are not found", async () => {
   const asset = await api.call("GET", "/console/assets/index-1.js", { key: null });
   expect(asset.status).toBe(200);
   expect(asset.headers.get("cache-control")).toBe("public, max-age=31536000, immutable");

@@ -20,7 +20,7 @@ test.each([
   ["no name", [], "give the organization a name"],
   ["an empty name", ["  "], "give the organization a name"],
   ["a name without its quotes", ["Acme", "Corp"], "Corp"],
-])("%s is told with the usage and exit code 2", async (_what, words, says) => {
+])("%s is reported with the usage and exit code 2", async (_what, words, says) => {
   const { code, stdout, stderr } = await run(words);
   expect([code, stdout]).toEqual([2, ""]);
   expect(stderr.split("\n")[0]).toContain(says);
@@ -28,7 +28,7 @@ test.each([
   expect(stderr).not.toMatch(/^ +at /m);
 });
 
-test("help is no error", async () => {
+test("help is not an error", async () => {
   const { code, stdout, stderr } = await run(["--help"]);
   expect([code, stderr]).toEqual([0, ""]);
   expect(stdout).toMatch(/^Usage: /);

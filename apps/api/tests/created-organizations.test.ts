@@ -65,7 +65,7 @@ test("a list of organizations has pages, of which the first begins with the key'
   expect([foreign.status, foreign.json.code]).toEqual([422, "invalid"]);
 });
 
-test("no other key is let in, and that key only to these two calls", async () => {
+test("no other key is accepted, and that key only for these two calls", async () => {
   const key = await newKey();
   const { id, firstKey } = await create(key);
   for (const other of [await newKey(), api.org.apiKey, api.stranger.apiKey, api.operator.apiKey]) {
@@ -92,7 +92,7 @@ const keys = {
   "the caller's key": "id = (select creator_key_id from api_keys where organization_id = $1 and creator_key_id <> '')",
 };
 
-test.each(Object.entries(keys))("%s that is revoked during the call lets its creator in no more", async (_, which) => {
+test.each(Object.entries(keys))("%s that is revoked during the call ends its creator's access", async (_, which) => {
   const key = await newKey();
   const { id } = await create(key);
   const revoking = await api.db.pool.connect();

@@ -105,25 +105,28 @@ test.each(Object.entries(inContent))("%s: only the file that is damaged cannot b
   }
 });
 
-test.each(Object.entries(inManifest))("%s: the last whole snapshot is read, and the reply says so", async (_, how) => {
-  const at = await damage(how);
-  const listed = await get(at, "files");
-  expect([listed.status, from(listed)]).toEqual([200, at.olderId]);
-  expect((listed.json["entries"] as { path: string }[]).map(({ path }) => path)).toEqual(["/first.bin"]);
-  const reply = await contentOf(at, "first.bin");
-  expect([reply.status, from(reply), reply.text]).toEqual([200, at.olderId, first["first.bin"]]);
-  expect((await contentOf(at, "second.bin")).status).toBe(404);
-  for (const archive of ["workspace.tar.gz", "workspace.zip"]) {
-    const whole = await get(at, archive);
-    expect([whole.status, from(whole)]).toEqual([200, at.olderId]);
-  }
-  // A write would build on an unreadable snapshot. The session's next turn makes its head intact again.
-  const path = `/v1/sessions/${at.sessionId}/files/content?path=/new.txt`;
-  const written = await api.call("PUT", path, { body: Buffer.from("new") });
-  expect([written.status, written.json.code]).toEqual([500, "snapshot_damaged"]);
-});
+test.each(Object.entries(inManifest))(
+  "%s: the newest intact snapshot is read, and the reply says so",
+  async (_, how) => {
+    const at = await damage(how);
+    const listed = await get(at, "files");
+    expect([listed.status, from(listed)]).toEqual([200, at.olderId]);
+    expect((listed.json["entries"] as { path: string }[]).map(({ path }) => path)).toEqual(["/first.bin"]);
+    const reply = await contentOf(at, "first.bin");
+    expect([reply.status, from(reply), reply.text]).toEqual([200, at.olderId, first["first.bin"]]);
+    expect((await contentOf(at, "second.bin")).status).toBe(404);
+    for (const archive of ["workspace.tar.gz", "workspace.zip"]) {
+      const whole = await get(at, archive);
+      expect([whole.status, from(whole)]).toEqual([200, at.olderId]);
+    }
+    // A write would build on an unreadable snapshot. The session's next turn makes its head intact again.
+    const path = `/v1/sessions/${at.sessionId}/files/content?path=/new.txt`;
+    const written = await api.call("PUT", path, { body: Buffer.from("new") });
+    expect([written.status, written.json.code]).toEqual([500, "snapshot_damaged"]);
+  },
+);
 
-test("without any whole snapshot a read says so", async () => {
+test("without an intact snapshot, a read fails and says so", async () => {
   const sessionId = await createTestSession(api.db, api.org.organizationId, agentId);
   const head = await turn(sessionId, first);
   await api.control.blobs.delete([head.key]);

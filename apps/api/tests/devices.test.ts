@@ -95,7 +95,7 @@ test("nothing that opens anything is stored, logged or on record", async () => {
   }
 });
 
-test("an approval makes one key, for one of fifty polls; and is decided by one of fifty who decide", async () => {
+test("an approval creates one key, for one of fifty polls, and one of fifty decisions counts", async () => {
   const device = await start();
   const decisions = await Promise.all(
     Array.from({ length: 10 }, (_, index) => decide(device, index % 2 === 0 ? "approve" : "deny")),
@@ -121,7 +121,7 @@ const approveAnyhow = (): Promise<unknown> =>
     memberId,
   ]);
 
-test("who polls too often is told to slow down, each time for longer", async () => {
+test("a caller that polls too often gets slow_down, each time with a longer interval", async () => {
   const device = await start();
   expect(await poll(device)).toEqual({ status: "authorization_pending", interval: 5 });
   expect(await poll(device)).toEqual({ status: "slow_down", interval: 10 });
@@ -153,14 +153,14 @@ test("a denied, an expired and an unknown device get nothing", async () => {
   }
 });
 
-test("an approval ends with the membership of who gave it", async () => {
+test("an approval ends with the membership of the person who gave it", async () => {
   const device = await start();
   await decide(device, "approve");
   await api.db.pool.query("delete from members where id = $1", [memberId]);
   expect((await poll(device)).status).toBe("expired_token");
 });
 
-test("a browser that may not manage owners lets no device in that may", async () => {
+test("a browser that cannot manage owners cannot approve a device for an owner", async () => {
   // The browser's link may be from before its person became an owner.
   await api.db.pool.query("update members set role = 'owner' where id = $1", [memberId]);
   const invite = async (of: string): Promise<number> => {
@@ -198,7 +198,7 @@ test("codes cannot be tried one after the other", async () => {
   expect((await by(others, "GET", "/v1/me/device?user_code=BBBB-BBBB")).status).toBe(404);
 });
 
-test("so many devices begin from one address in a minute, and so many wait at the most", async () => {
+test("the number of device requests per address and minute, and of waiting ones, is limited", async () => {
   const begin = (): Promise<TestReply> =>
     api.call("POST", "/v1/auth/device", { key: null, body: { device_name: "x" } });
   const statuses = (await Promise.all(Array.from({ length: 61 }, begin))).map(({ status }) => status);
@@ -214,7 +214,7 @@ test("so many devices begin from one address in a minute, and so many wait at th
   expect((await begin()).status).toBe(200);
 });
 
-test("one address takes no more than its share of what may wait", async () => {
+test("one address can use at most its share of the waiting requests", async () => {
   await api.db.pool.query("delete from device_requests");
   const begin = async (): Promise<number> =>
     (await api.call("POST", "/v1/auth/device", { key: null, body: { device_name: "x" } })).status;
@@ -246,7 +246,7 @@ test.each(["Ann's laptop", "x", " Ännes Rechner ", "ラップトップ", "💻"
   },
 );
 
-test("an organization that keeps as many keys as it may gives no more, and the approval waits for room", async () => {
+test("at the limit of keys no key is created, and the approval waits for a free one", async () => {
   await api.db.pool.query("update organizations set max_api_keys = 1 where id = $1", [organizationId]);
   const device = await start();
   await decide(device, "approve");

@@ -68,7 +68,7 @@ function expectApplies(patch: string, before: TestWorkspace, after: TestWorkspac
   }
 }
 
-test("the patch of a turn makes of the workspace before the one after", async () => {
+test("the patch of a turn applied to the previous workspace gives the next one", async () => {
   const before: TestWorkspace = {
     files: {
       "src/main.ts": "one\ntwo\nthree\nfour\nfive\nsix\nseven\n",
@@ -142,7 +142,7 @@ test("a file that a message brought counts as there before the turn", async () =
   expectApplies(await diffOf(messageId), { files: { "input/notes.txt": "one\ntwo\n" } }, after);
 });
 
-test("a failed turn shows what its last attempt changed; one that has not ended shows nothing", async () => {
+test("a failed turn shows what its last attempt changed; a turn that has not ended shows nothing", async () => {
   const sessionId = await createTestSession(api.db, api.org.organizationId, agentId);
   const messageId = await createTestMessage(api.db, api.org.organizationId, sessionId);
   expect(await diffOf(messageId)).toBe("");

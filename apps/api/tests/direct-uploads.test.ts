@@ -9,7 +9,7 @@ import { agentBundle } from "./bundle.ts";
 
 const sha256Of = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
-test("where clients cannot reach the store, the API says so and takes the bytes itself", async () => {
+test("if clients cannot reach the store, the API says so and accepts the bytes itself", async () => {
   await using api = await startTestApi();
   const body = { filename: "a", size_bytes: 1, sha256: "0".repeat(64) };
   const reply = await api.call("POST", "/v1/files/uploads", { body });
@@ -50,7 +50,7 @@ describeWith("s3", "a store within clients' reach", (s3) => {
     return api.call("POST", "/v1/files/uploads/complete", { body, ...(key === undefined ? {} : { key }) });
   }
 
-  test("a file is agreed on, put, checked, and had back", async () => {
+  test("a file is reserved, uploaded, checked and downloaded", async () => {
     const reserved = await reserve();
     expect(validate(routes.reserveFileUpload.reply, reserved.json)).toEqual([]);
     expect((await complete(reserved)).status).toBe(409);
@@ -75,7 +75,7 @@ describeWith("s3", "a store within clients' reach", (s3) => {
     expect((await complete(reserved)).status).toBe(409);
   });
 
-  test("what is put again after it was judged changes nothing", async () => {
+  test("an upload that is repeated after its check changes nothing", async () => {
     const reserved = await reserve();
     await put(reserved);
     const { json } = await complete(reserved);
@@ -88,7 +88,7 @@ describeWith("s3", "a store within clients' reach", (s3) => {
     expect(text).toBe(content.subarray(0, 4).toString());
   });
 
-  test("other bytes than were announced are no file and are not kept", async () => {
+  test("bytes that differ from the announced ones are not kept as a file", async () => {
     for (const bytes of [Buffer.from(content).reverse(), randomBytes(10), randomBytes(300_000)]) {
       const earlier = new Set(await objects());
       const reserved = await reserve();
@@ -119,7 +119,7 @@ describeWith("s3", "a store within clients' reach", (s3) => {
     });
   });
 
-  test("a bundle goes straight to the store, is taken over and judged", async () => {
+  test("a bundle is uploaded directly to the store, accepted and checked", async () => {
     const { bytes: bundle } = agentBundle();
     const body = { format: "tar.gz", sha256: sha256Of(bundle), size_bytes: bundle.length };
     const reserved = await api.call("POST", "/v1/source-snapshots", { body });

@@ -42,7 +42,7 @@ describe("scopes", () => {
   });
 
   const table = names.flatMap((name) => apiKeyScopes.map((scope) => [name, scope] as const));
-  test.each(table)("%s with a key that may %s", async (name, scope) => {
+  test.each(table)("%s with a key that has the scope %s", async (name, scope) => {
     const route: Route = routes[name];
     for (const path of routePaths(route)) {
       // Ids that do not exist: who may call the route changes nothing.
@@ -64,7 +64,7 @@ describe("scopes", () => {
 });
 
 describe("another organization's ids", () => {
-  test("are answered as those that nobody has, wherever they are put", async () => {
+  test("are answered like unknown ids, in every parameter", async () => {
     const before = await rowsOf(api, api.stranger.organizationId);
     let looks = 0;
     for await (const { name, slot, isInPath, theirs, nobodys } of looksAt(api, own, foreign)) {
@@ -77,7 +77,7 @@ describe("another organization's ids", () => {
     expect(await rowsOf(api, api.stranger.organizationId)).toEqual(before);
   });
 
-  test("of every kind, in every place of a path, open nothing and show nothing", async () => {
+  test("of every kind, in every part of a path, show nothing", async () => {
     const before = await rowsOf(api, api.stranger.organizationId);
     for (const name of walkedRoutes) {
       const route: Route = routes[name];
@@ -93,7 +93,7 @@ describe("another organization's ids", () => {
     expect(await rowsOf(api, api.stranger.organizationId)).toEqual(before);
   });
 
-  test("are in this walk wherever a body or a query takes one", () => {
+  test("are tried here wherever a body or a query has one", () => {
     const missing = walkedRoutes.filter((name) => {
       const route: Route = routes[name];
       const text = JSON.stringify([route.request ?? {}, { ...(route.query as object), after: undefined }]);

@@ -24,7 +24,7 @@ async function objects(): Promise<string[]> {
   return (await api.objects()).sort();
 }
 
-test("a file goes in and comes out as it was", async () => {
+test("a file is uploaded and downloaded unchanged", async () => {
   const bytes = Buffer.from("the printer is on fire\n");
   const created = await upload("ticket.txt", bytes);
   expect(created.status).toBe(201);
@@ -94,7 +94,7 @@ test("an empty file is a file", async () => {
   expect([content.status, content.text]).toEqual([200, ""]);
 });
 
-test("a content type that is no content type is not sent back", async () => {
+test("an invalid content type is not sent back", async () => {
   const body = multipart("x.bin", "bytes", "text/html; <script>\tx");
   const created = await api.call("POST", "/v1/files", { body, headers: multipartHeaders });
   expect(created.json["content_type"]).not.toContain("<");
@@ -110,7 +110,7 @@ test("more bytes than the limit are refused, announced or not, and leave nothing
   expect((await upload("just right", Buffer.alloc(maxBytes))).status).toBe(201);
 });
 
-test("exactly one part named file is taken, anything else is refused and leaves nothing", async () => {
+test("exactly one part named file is accepted; anything else is refused and leaves nothing", async () => {
   const before = await objects();
   const two = new FormData();
   two.append("file", new Blob(["a"]), "a");
@@ -159,7 +159,7 @@ testWithDrafts("a client that goes away in the middle leaves nothing", async () 
   expect(await objects()).toEqual(before);
 });
 
-test("files are listed newest first and are gone once deleted", async () => {
+test("files are listed newest first, and are not found once deleted", async () => {
   const one = String((await upload("one", "1")).json["id"]);
   const two = String((await upload("two", "2")).json["id"]);
   const list = await api.call("GET", "/v1/files?limit=500");

@@ -58,7 +58,7 @@ async function messagesOf(session: string): Promise<Record<string, unknown>[]> {
   return (await api.call("GET", `/v1/sessions/${session}/messages`)).json.data as Record<string, unknown>[];
 }
 
-test("a fork shows the conversation and the workspace as of the message, and goes on alone", async () => {
+test("a fork shows the conversation and the workspace as of the message, and continues separately", async () => {
   const first = await run({ "a.txt": "one" });
   await run({ "a.txt": "two", "b.txt": "b" });
   const forked = await fork({ message_id: first });
@@ -87,7 +87,7 @@ test("a fork shows the conversation and the workspace as of the message, and goe
   expect((await messagesOf(sessionId)).length).toBe(2);
 });
 
-test("a fork outlives the session that it comes from", async () => {
+test("a fork outlives its source session", async () => {
   await run({ "a.txt": "one" });
   const id = String((await fork()).json["id"]);
   expect((await api.call("DELETE", `/v1/sessions/${sessionId}`)).status).toBe(200);
@@ -109,7 +109,7 @@ test("a fork can continue on another version that is ready", async () => {
   expect((await fork({ version_id: other.versionId })).status).toBe(409);
 });
 
-test("a repeated fork with one key makes one session", async () => {
+test("repeated forks with one key create one session", async () => {
   await run();
   const headers = { "idempotency-key": newId("message") };
   const replies = await Promise.all(Array.from({ length: 5 }, () => fork({}, headers)));
@@ -128,7 +128,7 @@ test("a fork needs an ended message of its session", async () => {
   expect((await fork({ message_id: queued })).status).toBe(201);
 });
 
-test("a failed message is sent again in a fork, on another version, and put on record", async () => {
+test("a failed message is sent again in a fork, on another version, and recorded in the audit log", async () => {
   const first = await run({ "a.txt": "one" });
   const failed = await runAndFail({ "half.txt": "half" });
   await run({ "later.txt": "later" });
@@ -165,7 +165,7 @@ test("a failed message is sent again in a fork, on another version, and put on r
   expect((await api.call("POST", `/v1/messages/${first}/retry`, { body: { fork: true } })).status).toBe(409);
 });
 
-test("a rollback takes files and conversation back, and marks what came later", async () => {
+test("a rollback restores files and conversation, and marks what came later", async () => {
   const first = await run({ "a.txt": "one" });
   const second = await run({ "b.txt": "two" });
   const rollBack = (message: string): Promise<TestReply> =>
@@ -217,7 +217,7 @@ test("what a failed attempt left behind is listed, read, and promoted while noth
   expect((await api.call("POST", `/v1/messages/${next}/attempts/1/promote`)).status).toBe(409);
 });
 
-test("an attempt that completed left nothing beside the workspace", async () => {
+test("a completed attempt left no side snapshot", async () => {
   const done = await run();
   expect((await api.call("GET", `/v1/messages/${done}/attempts/1/files`)).status).toBe(404);
   expect((await api.call("POST", `/v1/messages/${done}/attempts/1/promote`)).status).toBe(404);

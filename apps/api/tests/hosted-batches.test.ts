@@ -40,7 +40,7 @@ describe("a batch of items", () => {
     expect(rows).toEqual([{ session_id: first, name: "A_KEY" }]);
   });
 
-  test("is made once for one key, which its body may have", async () => {
+  test("is created once for one key, which can be in its body", async () => {
     const [first, again] = [await send([item("one")], key), await send([item("one")], key)];
     expect([again.status, again.headers.get("idempotent-replayed")]).toEqual([201, "true"]);
     expect(again.json).toEqual(first.json);

@@ -86,7 +86,7 @@ describe("a message that is sent to an agent", () => {
     expect((await api.call("GET", `/v1/agents/${agentId}/sessions`)).json["sessions"]).toHaveLength(1);
   });
 
-  test("takes a message of the organization's share, as every message does", async () => {
+  test("counts as a message of the organization, as every message does", async () => {
     await using bounded = await startTestApi({ rates: { messages: 1 } });
     const agent = await createTestAgent(bounded.db, bounded.org.organizationId);
     const send = () => bounded.call("POST", messagesOf(agent.agentId), { body: hello });

@@ -50,7 +50,7 @@ function expectOneCreation(replies: readonly TestReply[], status: number): void 
 
 const fifty = Array.from({ length: 50 });
 
-test("fifty equal sends at once are one message, told of once it can be read", async () => {
+test("fifty concurrent equal sends are one message, announced once it can be read", async () => {
   const sessionId = await session();
   const heard: Promise<number>[] = [];
   const stop = api.control.notifier.subscribe("session", sessionId, () => {
@@ -64,7 +64,7 @@ test("fifty equal sends at once are one message, told of once it can be read", a
   expect(await Promise.all(heard)).toEqual([1]);
 });
 
-test("fifty equal creations at once are one session", async () => {
+test("fifty concurrent equal creations are one session", async () => {
   const before = await count("sessions where agent_id = $1", agentId);
   const create = () => post(`/v1/agents/${agentId}/sessions`, "k-sessions", { name: "one", secrets: { PIN: "1234" } });
   expectOneCreation(await Promise.all(fifty.map(create)), 201);
@@ -138,7 +138,7 @@ test("a key counts for one organization and one path", async () => {
   ]);
 });
 
-test("a replay shows the resource as it is now, and what is gone as gone", async () => {
+test("a replay shows the current resource, and a deleted one as deleted", async () => {
   const sessionId = await session();
   const path = `/v1/sessions/${sessionId}/messages`;
   const first = await post(path, "k-now", hello, { prefer: "respond-async" });
@@ -162,7 +162,7 @@ test("a refused call leaves the key free", async () => {
   expect(isReplay(await post(path, "k-refused", hello))).toBe(true);
 });
 
-test("a connection that dies half way leaves neither key nor message, and the call may be repeated", async () => {
+test("a connection that breaks leaves neither key nor message, and the call can be repeated", async () => {
   const sessionId = await session();
   const path = `/v1/sessions/${sessionId}/messages/async`;
   const other = await api.db.pool.connect();
@@ -233,7 +233,7 @@ test("a secret is shown to the first call only", async () => {
   }
 });
 
-test("a publication is replayed with its version as it is now", async () => {
+test("a publication is replayed with the current state of its version", async () => {
   const sourceSnapshotId = await createTestSourceSnapshot(api.db, api.org.organizationId);
   const body = { source_snapshot_id: sourceSnapshotId };
   const agent = await post("/v1/agents", "k-agent", body);
@@ -252,7 +252,7 @@ test("a publication is replayed with its version as it is now", async () => {
   expect(await count("versions where agent_id = $1", String(agent.json["id"]))).toBe(2);
 });
 
-test("a reserved bundle is replayed with the address it had", async () => {
+test("a reserved bundle is replayed with its first address", async () => {
   const sha256 = createHash("sha256").update("x").digest("hex");
   const body = { format: "tar.gz", sha256, size_bytes: 1 };
   const first = await post("/v1/source-snapshots", "k-bundle", body);
@@ -262,7 +262,7 @@ test("a reserved bundle is replayed with the address it had", async () => {
   expect(validate(routes.createSourceSnapshot.reply, replay.json)).toEqual([]);
 });
 
-test("a key has 1 to 255 characters, and is looked at only where something is created", async () => {
+test("a key has 1 to 255 characters, and is read only by calls that create something", async () => {
   const path = `/v1/sessions/${await session()}/messages/async`;
   for (const key of ["", "k".repeat(256)]) {
     const reply = await post(path, key, hello);

@@ -83,7 +83,7 @@ test("the record says what is asked; an answer is accepted once, and is on recor
   );
 });
 
-test("an answer that does not satisfy the schema says where, and may be given again", async () => {
+test("an answer that does not satisfy the schema says where, and can be given again", async () => {
   const { messageId } = await suspend();
   const refused = await answer(messageId, { key: "approve", value: { ok: "yes" } });
   expect([refused.status, refused.json["errors"]]).toEqual([
@@ -105,7 +105,7 @@ test("equal calls under one Idempotency-Key answer once, another body under it i
   expect([other.status, other.json.code]).toEqual([409, "idempotency_key_reused"]);
 });
 
-test("only who may run turns of the organization answers", async () => {
+test("only callers with the scope run can answer", async () => {
   const { messageId } = await suspend();
   const { apiKey: key } = await createTestKey(api.db, api.org.organizationId, ["read"]);
   expect((await answer(messageId, approved, { key })).status).toBe(403);
@@ -114,7 +114,7 @@ test("only who may run turns of the organization answers", async () => {
   expect((await answer(newId("message"), approved)).status).toBe(404);
 });
 
-test("a message that was cancelled waits for nothing any more", async () => {
+test("a cancelled message no longer waits", async () => {
   const { messageId } = await suspend();
   const cancelled = await api.call("POST", `/v1/messages/${messageId}/cancel`);
   expect(cancelled.json).toMatchObject({ status: "cancelled", inputs: [{ status: "cancelled" }] });
@@ -122,7 +122,7 @@ test("a message that was cancelled waits for nothing any more", async () => {
   expect([late.status, late.json.code]).toEqual([409, "conflict"]);
 });
 
-test("the workspace of a session that waits is written by nobody else", async () => {
+test("the workspace of a session that waits cannot be changed by clients", async () => {
   const { sessionId } = await suspend();
   const written = await api.call("PUT", `/v1/sessions/${sessionId}/files/content?path=/a.txt`, {
     body: Buffer.from("x"),

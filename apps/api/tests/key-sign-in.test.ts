@@ -102,7 +102,7 @@ test("a link signs in once, also when it is opened twice at the same time", asyn
   expect((await api.call("POST", "/v1/me/sign-in-link", { key: apiKey })).status).toBe(401);
 });
 
-test("a browser that is signed in makes neither links nor further sign-ins", async () => {
+test("a signed-in browser cannot create links or further sign-ins", async () => {
   const { apiKey } = await createTestKey(api.db, api.org.organizationId, ["admin"]);
   const { organizationId } = api.org;
   const { memberId } = await createTestMember(api.db, organizationId, "admin");

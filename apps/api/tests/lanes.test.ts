@@ -31,7 +31,7 @@ test("a message is interactive unless it says otherwise", async () => {
   expect(await send({ lane: "background" })).toMatchObject({ lane: "background" });
 });
 
-test("a batch is background unless it says otherwise, and says how many of its turns run at once", async () => {
+test("a batch is background by default, and can limit its concurrent turns", async () => {
   const create = (more: object) =>
     call("POST", "/v1/session-batches", { agent_id: agentId, sessions: [{ parts }], ...more });
   const firstLane = async (batch: Record<string, unknown>): Promise<unknown> => {
@@ -58,7 +58,7 @@ test("a schedule is background unless it says otherwise", async () => {
   expect(await call("PATCH", path, { name: "daily" })).toMatchObject({ lane: "interactive" });
 });
 
-test("a retry has the lane of the failed message, many at once are background, and both may say another", async () => {
+test("a retry has the lane of the failed message, a bulk retry is background, and both can set another", async () => {
   const { messageId } = await createFailedMessage(api, api.org);
   const retry = (body: object) => call("POST", `/v1/messages/${messageId}/retry`, body);
   expect(await retry({})).toMatchObject({ lane: "interactive" });

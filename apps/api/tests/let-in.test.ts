@@ -1,5 +1,5 @@
-// Sessions that a person opened as somebody else, and links made for others, end with the person's membership or higher
-// role.
+// Sign-ins that a person opened as another person, and links made for others, end with the person's membership or
+// higher role.
 
 import type { DevicePolled, DeviceStarted } from "@dari/contract";
 import { createTestMember, signInTestMember } from "@dari/testkit";
@@ -59,38 +59,44 @@ const lower = (memberId: string) => people.call("PATCH", `${own}/members/${membe
 
 test.each([
   ["removed", remove],
-  ["made a mere member", lower],
-] as const)("who is %s keeps nothing that was opened or made as somebody else, at any remove", async (_how, end) => {
-  const bob = (await createTestMember(api.db, people.org.organizationId, "admin")).memberId;
-  const eve = (await createTestMember(api.db, people.org.organizationId, "member")).memberId;
-  const asBob = await become(admin.cookie, bob);
-  const asEve = await become(asBob, eve);
-  const [taken, waiting] = [await start(), await start()];
-  await approve(asBob, taken);
-  await approve(asBob, waiting);
-  const key = String((await poll(taken)).api_key);
-  const viaKey = await api.call("POST", `${own}/invitations`, { key, body: { email: "k@x.example", role: "member" } });
-  const unopened = [
-    await invite(admin.cookie, "one@x.example"),
-    await invite(asBob, "two@x.example"),
-    tokenOf(viaKey.json),
-    await link(asBob, bob),
-    await link(admin.cookie, eve),
-  ];
-  expect([await me(asBob), await me(asEve), (await api.call("GET", "/v1/me", { key })).status]).toEqual([
-    200, 200, 200,
-  ]);
-  expect((await end(admin.memberId)).status).toBe(200);
-  expect([await me(asBob), await me(asEve), (await api.call("GET", "/v1/me", { key })).status]).toEqual([
-    401, 401, 401,
-  ]);
-  expect((await poll(waiting)).status).toBe("expired_token");
-  expect(await Promise.all(unopened.map(async (token) => (await people.open(token)).status))).toEqual(
-    unopened.map(() => 404),
-  );
-});
+  ["given the role member", lower],
+] as const)(
+  "a person who is %s loses all sign-ins that were opened through others, directly or indirectly",
+  async (_how, end) => {
+    const bob = (await createTestMember(api.db, people.org.organizationId, "admin")).memberId;
+    const eve = (await createTestMember(api.db, people.org.organizationId, "member")).memberId;
+    const asBob = await become(admin.cookie, bob);
+    const asEve = await become(asBob, eve);
+    const [taken, waiting] = [await start(), await start()];
+    await approve(asBob, taken);
+    await approve(asBob, waiting);
+    const key = String((await poll(taken)).api_key);
+    const viaKey = await api.call("POST", `${own}/invitations`, {
+      key,
+      body: { email: "k@x.example", role: "member" },
+    });
+    const unopened = [
+      await invite(admin.cookie, "one@x.example"),
+      await invite(asBob, "two@x.example"),
+      tokenOf(viaKey.json),
+      await link(asBob, bob),
+      await link(admin.cookie, eve),
+    ];
+    expect([await me(asBob), await me(asEve), (await api.call("GET", "/v1/me", { key })).status]).toEqual([
+      200, 200, 200,
+    ]);
+    expect((await end(admin.memberId)).status).toBe(200);
+    expect([await me(asBob), await me(asEve), (await api.call("GET", "/v1/me", { key })).status]).toEqual([
+      401, 401, 401,
+    ]);
+    expect((await poll(waiting)).status).toBe("expired_token");
+    expect(await Promise.all(unopened.map(async (token) => (await people.open(token)).status))).toEqual(
+      unopened.map(() => 404),
+    );
+  },
+);
 
-test("a device's key that was asked for as somebody else ends with who made the link", async () => {
+test("a device key that was requested through a link ends with the person who made the link", async () => {
   const bob = (await createTestMember(api.db, people.org.organizationId, "admin")).memberId;
   const asBob = await become(admin.cookie, bob);
   const path = `${own}/managed-cli-key/ensure`;
@@ -115,7 +121,7 @@ test("what others have made stays, as do members whom the person has invited", a
   expect((await people.open(again)).status).toBe(200);
 });
 
-test("an operator's person lets nobody of another organization in any more either", async () => {
+test("an operator's person loses access to other organizations too", async () => {
   const { organizationId } = api.operator;
   const { memberId } = await createTestMember(api.db, organizationId, "admin");
   const { cookie } = await signInTestMember(api.db, organizationId, memberId);
@@ -126,7 +132,7 @@ test("an operator's person lets nobody of another organization in any more eithe
   expect([ended.status, await me(asAdmin), (await people.open(unopened)).status]).toEqual([200, 401, 404]);
 });
 
-test("a link that is being made while its maker is made a mere member opens nothing", async () => {
+test("a link that is being made while its maker loses the role opens nothing", async () => {
   const eve = (await createTestMember(api.db, people.org.organizationId, "member")).memberId;
   const makes = Array.from({ length: 10 }, () => people.by(admin.cookie, "POST", `${own}/members/${eve}/sign-in-link`));
   const [ended, ...made] = await Promise.all([lower(admin.memberId), ...makes]);

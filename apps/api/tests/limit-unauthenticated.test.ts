@@ -26,7 +26,7 @@ test.each([
   ["a key that nobody has", wrongKey],
   ["what is no key", "x"],
   ["no key", null],
-])("%s is refused past the bound with the time to wait", async (_what, key) => {
+])("%s is refused above the limit with the time to wait", async (_what, key) => {
   await start();
   await spend("192.0.2.1", key);
   const reply = await api.call("GET", "/v1/sessions", { key, headers: from("192.0.2.1") });
@@ -41,7 +41,7 @@ test.each([
   expect((await api.call("GET", "/v1/sessions", { key, headers: from("192.0.2.2") })).status).toBe(401);
 });
 
-test("a valid key goes on from an address that has used up its calls, also one never seen before", async () => {
+test("a valid key, even a new one, is accepted from an address that has used up its calls", async () => {
   await start();
   const headers = from("192.0.2.1");
   await spend("192.0.2.1");
@@ -54,7 +54,7 @@ test("a valid key goes on from an address that has used up its calls, also one n
   expect(new Set((await Promise.all(flood)).map(({ status }) => status))).toEqual(new Set([429]));
 });
 
-test("of many that come at once no more are answered than the bound says", async () => {
+test("of many concurrent calls, only as many are answered as the limit allows", async () => {
   await start();
   const flood = Array.from({ length: 50 }, (_, i) =>
     api.call("GET", "/v1/sessions", { key: `dari_${String(i).padStart(43, "y")}`, headers: from("192.0.2.1") }),
@@ -121,7 +121,7 @@ test("of what a client says of itself, only what the proxy in front has heard is
   expect((await api.call("GET", "/v1/sessions", { key: wrongKey, headers })).status).toBe(429);
 });
 
-test("without a bound nothing is counted", async () => {
+test("without a limit nothing is counted", async () => {
   api = await startTestApi({ settings: { unauthenticatedPerMinute: 0 } });
   const replies = Array.from({ length: 50 }, () => api.call("GET", "/v1/sessions", { key: wrongKey }));
   expect(new Set((await Promise.all(replies)).map(({ status }) => status))).toEqual(new Set([401]));

@@ -29,7 +29,7 @@ const open: People["open"] = (...args) => people.open(...args);
 const join: People["join"] = (...args) => people.join(...args);
 
 describe("an invitation", () => {
-  test("carries a link, and is listed without it; inviting again makes a new link and changes the role", async () => {
+  test("has a link, and is listed without it; inviting again creates a new link and changes the role", async () => {
     const first = await invite("member", "Ann@Example.com");
     expect(first).toMatchObject({ email: "ann@example.com", role: "member" });
     expect(first.url).toMatch(new RegExp(`^${api.url}/console/join#dinv_[\\w-]{43}$`));
@@ -47,7 +47,7 @@ describe("an invitation", () => {
     expect([again.status, again.json.code]).toEqual([409, "conflict"]);
   });
 
-  test("is made once per idempotency key, and shows its link once", async () => {
+  test("is created once per idempotency key, and shows its link once", async () => {
     const body = { email: "twice@people.example", role: "member" };
     const make = () => call("POST", `${own}/invitations`, { body, headers: { "idempotency-key": "k" } });
     const [first, second] = [await make(), await make()];
@@ -56,7 +56,7 @@ describe("an invitation", () => {
     expect((await open(tokenOf(first.json))).status).toBe(200);
   });
 
-  test("opens once, for one of fifty who try at the same time", async () => {
+  test("opens once, for one of fifty concurrent callers", async () => {
     const token = tokenOf(await invite("member"));
     const replies = await Promise.all(Array.from({ length: 50 }, () => open(token)));
     expect(replies.map(({ status }) => status).sort()).toEqual([200, ...Array.from({ length: 49 }, () => 404)]);
@@ -87,7 +87,7 @@ describe("an invitation", () => {
     expect(replies.map(({ headers }) => headers.get("set-cookie"))).toEqual(replies.map(() => null));
   });
 
-  test("is no way into the membership that its address has got meanwhile", async () => {
+  test("does not open a membership that its address got in the meantime", async () => {
     const token = tokenOf(await invite("member", "late@people.example"));
     const late = { id: newId("member"), organizationId: org.organizationId, email: "late@people.example" };
     await members.insertMemberIfNew(api.db, { ...late, role: "owner" });
@@ -108,7 +108,7 @@ describe("an invitation", () => {
     await invite("admin", "7@people.example");
   });
 
-  test("is an operator's to make for any organization, so that its first owner gets in", async () => {
+  test("can be created by an operator for any organization, so that its first owner can sign in", async () => {
     const body = { email: "first@people.example", role: "owner" };
     const stranger = await call("POST", `${own}/invitations`, { key: api.stranger.apiKey, body });
     expect(stranger.status).toBe(404);
@@ -146,7 +146,7 @@ describe("a browser", () => {
     expect([plain.status, prefixed.status]).toEqual([401, 200]);
   });
 
-  test("does what its person's role allows, and says who it is", async () => {
+  test("allows what the person's role allows, and says who the person is", async () => {
     const { cookie, memberId } = await join("member");
     const me = await by(cookie, "GET", "/v1/me");
     expect([me.status, validate(routes.getMe.reply, me.json)]).toEqual([200, []]);
@@ -230,7 +230,7 @@ describe("a browser", () => {
     const { memberId } = await createTestMember(api.db, organizationId, "admin");
     const { cookie } = await signInTestMember(api.db, organizationId, memberId);
     expect((await by(cookie, "GET", `${own}`)).json).toMatchObject({ id: org.organizationId });
-    // There is no queue here, which only operators are told.
+    // There is no queue here, and only operators see that.
     const board = async (of: string): Promise<number> => (await by(of, "GET", "/ops/queues")).status;
     expect([await board(cookie), await board((await join("owner")).cookie), await board("")]).toEqual([404, 403, 401]);
     const headers = { cookie, origin: "https://evil.example" };
@@ -242,7 +242,7 @@ describe("a sign-in link", () => {
   const makeLink = (memberId: string, options: CallOptions = {}): Promise<TestReply> =>
     call("POST", `${own}/members/${memberId}/sign-in-link`, options);
 
-  test("signs its member in, once; a new one takes the place of the one before", async () => {
+  test("signs its member in once; a new one replaces the previous one", async () => {
     const { memberId } = await join("member");
     const [first, second] = [await makeLink(memberId), await makeLink(memberId)];
     expect([first.status, validate(routes.createSignInLink.reply, first.json)]).toEqual([201, []]);
@@ -257,7 +257,7 @@ describe("a sign-in link", () => {
     expect((await open(tokenOf(late.json))).status).toBe(404);
   });
 
-  test("of an owner is for owners and the organization's key to make, of a stranger's member for nobody", async () => {
+  test("of an owner can be created by owners and the organization's key; across organizations by no one", async () => {
     const [owner, admin] = [await join("owner"), await join("admin")];
     const path = `${own}/members/${owner.memberId}/sign-in-link`;
     expect((await by(admin.cookie, "POST", path)).status).toBe(403);
@@ -279,7 +279,7 @@ test("a stream that a person watches ends when the person is removed", async () 
   expect(await signIns.listUsableSignInIds(api.db, [signInId])).toEqual(new Set());
 });
 
-test("tries are counted by address, and those who try too much are refused for a while", async () => {
+test("tries are counted by address, and an address with too many is refused for a while", async () => {
   const tries = Array.from({ length: 121 }, () => open("dlnk_nonsense"));
   const replies = await Promise.all(tries);
   const refused = replies.filter(({ status }) => status === 429);

@@ -69,7 +69,7 @@ async function signIn(query = ""): Promise<{ readonly reply: TestReply; readonly
 
 const me = async (cookie: string): Promise<Record<string, unknown>> => (await get("/v1/me", cookie)).json;
 
-describe("somebody who comes from the provider", () => {
+describe("a person who comes from the provider", () => {
   test("is signed in as the member with that address, and stays that member when the address changes", async () => {
     const memberId = await addMember("ann@people.example");
     Object.assign(provider.user, { email: "Ann@People.example" });
@@ -83,7 +83,7 @@ describe("somebody who comes from the provider", () => {
     expect(await me((await signIn()).cookie)).toMatchObject({ member: { id: memberId } });
   });
 
-  test("is not the member whose address the provider has given to somebody else", async () => {
+  test("is not the member whose address the provider has given to another person", async () => {
     const memberId = await addMember("passed-on@people.example");
     Object.assign(provider.user, { email: "passed-on@people.example" });
     expect(await me((await signIn()).cookie)).toMatchObject({ member: { id: memberId } });
@@ -98,7 +98,7 @@ describe("somebody who comes from the provider", () => {
     expect(await me((await signIn()).cookie)).toMatchObject({ member: { id: memberId } });
   });
 
-  test("is nobody without a verified address, and without a membership: an invitation alone is none", async () => {
+  test("is refused without a verified address, and without a membership: an invitation alone is not one", async () => {
     await addMember("unverified@people.example");
     Object.assign(provider.user, { email: "unverified@people.example", email_verified: false });
     expect(to((await signIn()).reply)).toBe("/console?problem=no_email");
@@ -115,7 +115,7 @@ describe("somebody who comes from the provider", () => {
     expect([to(reply), cookie]).toEqual(["/console?problem=no_member", ""]);
   });
 
-  test("comes into the organization that was last used, or into the one that is asked for", async () => {
+  test("is signed in to the organization that was used last, or to the requested one", async () => {
     const { organizationId: other } = await createTestOrganization(api.db);
     const [here, there] = [await addMember("both@people.example"), await addMember("both@people.example", other)];
     Object.assign(provider.user, { email: "both@people.example" });
@@ -126,7 +126,7 @@ describe("somebody who comes from the provider", () => {
     expect(to(strange.reply)).toBe("/console?problem=no_member");
   });
 
-  test("comes into the organization that is asked for, whatever others have made the address a member of", async () => {
+  test("is signed in to the requested organization, whatever others have made the address a member of", async () => {
     await api.db.pool.query(
       `insert into organizations (id, name, slug)
         select 'org_many' || i, 'x', 'many-' || i from generate_series(1, 100) i`,
@@ -140,7 +140,7 @@ describe("somebody who comes from the provider", () => {
     });
   });
 
-  test("is led by nobody's link at the first sign-in, where several organizations have the address", async () => {
+  test("is not led by another's link at the first sign-in, if several organizations have the address", async () => {
     const memberId = await addMember("first@people.example");
     const { organizationId: others } = await createTestOrganization(api.db);
     await signInTestMember(api.db, others, await addMember("first@people.example", others));
@@ -152,7 +152,7 @@ describe("somebody who comes from the provider", () => {
     expect(await me((await signIn()).cookie)).toMatchObject({ member: { id: memberId } });
   });
 
-  test("comes into what others have made this address a member of by asking for it only", async () => {
+  test("is signed in to an organization that added the address only by requesting it", async () => {
     const memberId = await addMember("ann@invited.example");
     Object.assign(provider.user, { email: "ann@invited.example" });
     expect(await me((await signIn()).cookie)).toMatchObject({ member: { id: memberId } });
@@ -170,7 +170,7 @@ describe("somebody who comes from the provider", () => {
     expect(await arrive(await asked("none"))).toMatchObject({ member: { id: there } });
   });
 
-  test("is nobody after the removal, and nobody of a deleted organization", async () => {
+  test("is refused after the removal, and for a deleted organization", async () => {
     const memberId = await addMember("gone@people.example");
     Object.assign(provider.user, { email: "gone@people.example" });
     const { cookie } = await signIn();
@@ -184,7 +184,7 @@ describe("somebody who comes from the provider", () => {
   });
 });
 
-describe("the way to the provider and back", () => {
+describe("the sign-in at the provider, and the way back", () => {
   test("carries a challenge and not its answer, a state and a nonce", async () => {
     const { at, cookie } = await leave();
     const url = new URL(at);
@@ -219,14 +219,14 @@ describe("the way to the provider and back", () => {
     expect([to(reply), cookie]).toEqual(["/console?problem=refused", ""]);
   });
 
-  test("ends nowhere when the user info is about somebody else", async () => {
+  test("fails if the user info is about another person", async () => {
     await addMember("other@people.example");
     Object.assign(provider.user, { email: "other@people.example" });
     Object.assign(provider, { fault: "other_subject", emailApart: true });
     expect(to((await signIn()).reply)).toBe("/console?problem=refused");
   });
 
-  test("says so when the provider is away, and asks again when it is back", async () => {
+  test("reports that the provider is unreachable, and asks again when it is back", async () => {
     const { issuer, clientId } = provider;
     const clientSecret = new Redacted(provider.clientSecret);
     await using late = await startTestApi({
@@ -240,7 +240,7 @@ describe("the way to the provider and back", () => {
     expect(to(back)).toContain(`${issuer}/authorize?`);
   });
 
-  test("is one browser's: another's cookie, a changed one, and a code that was used open nothing", async () => {
+  test("belongs to one browser: another cookie, a changed one, and a used code open nothing", async () => {
     await addMember("once@people.example");
     Object.assign(provider.user, { email: "once@people.example" });
     const [mine, others] = [await leave(), await leave()];
@@ -314,7 +314,7 @@ test("the platform says what people can sign in by, with a provider and without"
   }
 });
 
-test("the short address leads to the page that lets a device in", async () => {
+test("the short address leads to the page that approves a device", async () => {
   const at = async (query: string): Promise<string> => to(await get(`/device${query}`));
   expect(await at("")).toBe("/console/device");
   expect(await at("?code=WDJB-MJHT")).toBe("/console/device?code=WDJB-MJHT");

@@ -49,7 +49,7 @@ describe("limits", () => {
     });
   });
 
-  test("nobody else sets them, its own least of all", async () => {
+  test("no one else sets them, least of all the organization itself", async () => {
     const run = await createTestKey(api.db, api.operator.organizationId, ["run", "deploy"]);
     for (const key of [api.org.apiKey, api.stranger.apiKey, run.apiKey]) {
       const reply = await setLimits(api.org.organizationId, { weight: 1_000 }, key);
@@ -79,7 +79,7 @@ describe("limits", () => {
 });
 
 describe("deleting organizations", () => {
-  test("is for operators; keys end at once and the record stays", async () => {
+  test("is for operators; keys end immediately and the record stays", async () => {
     const { organizationId, apiKey } = await createTestOrganization(api.db);
     const remove = (key: string) => api.call("DELETE", pathOf(organizationId), { key });
     expect([(await remove(apiKey)).status, (await remove(api.stranger.apiKey)).status]).toEqual([403, 403]);
@@ -118,7 +118,7 @@ describe("the store", () => {
 });
 
 describe("creating organizations", () => {
-  test("is for operators, unless anyone may", async () => {
+  test("is for operators, unless the setting allows anyone", async () => {
     const create = () => api.call("POST", "/v1/organizations", { body: { name: "Mine" } });
     expect((await create()).json).toMatchObject({ code: "forbidden" });
     Object.assign(api.control, { organizationCreation: "anyone" });
@@ -130,7 +130,7 @@ describe("creating organizations", () => {
     }
   });
 
-  test("the set-up makes the first one an operator's, and others on request", async () => {
+  test("the setup makes the first one an operator's, and others on request", async () => {
     await using fresh = await startTestApi();
     await fresh.db.pool.query("update organizations set is_operator = false");
     const made = [
@@ -165,7 +165,7 @@ describe("health", () => {
     });
   });
 
-  test("is well when a worker offers slots and somebody leads", async () => {
+  test("is healthy when a worker offers slots and a reconciler leads", async () => {
     const worker = { id: newId("worker"), pool: "default", slots: 4, draining: false, details: {} };
     await workers.upsertWorkerSeen(api.db, worker);
     await workers.leadIfFree(api.db, "dispatcher", "here", 1_000);
@@ -174,7 +174,7 @@ describe("health", () => {
     await workers.deleteWorker(api.db, worker.id);
   });
 
-  test("says which worker isolates nothing, has no room, or another time, and what serves the platform", async () => {
+  test("names a worker that does not isolate, has too little memory or another time; and the services", async () => {
     const worker = { id: newId("worker"), pool: "default", slots: 4, draining: false };
     const well = { sandbox: "bwrap", guarantees: { isolated: true }, clockMs: Date.now(), disk: { freeBytes: 5e9 } };
     await workers.upsertWorkerSeen(api.db, { ...worker, details: well });
@@ -239,7 +239,7 @@ describe("health", () => {
     await workers.deleteWorker(api.db, ids[2]!);
   });
 
-  test("says that a turn waits beside free slots", async () => {
+  test("says that a turn waits although slots are free", async () => {
     const worker = { id: newId("worker"), pool: "default", slots: 4, draining: false, details: {} };
     await workers.upsertWorkerSeen(api.db, worker);
     const { agentId } = await createTestAgent(api.db, api.org.organizationId);

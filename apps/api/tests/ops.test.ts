@@ -66,7 +66,7 @@ describe("the sign-in of the console", () => {
   test("opens the board until the key, or the organization's right, ends", async () => {
     const { apiKey, keyId } = await createTestKey(api.db, api.operator.organizationId, ["admin"]);
     const cookie = await signIn(api, apiKey);
-    // There is no queue here, which only operators are told.
+    // There is no queue here, and only operators see that.
     expect(await look(cookie)).toBe(404);
     expect(await look(`${cookie}x`)).toBe(401);
     const own = [api.operator.organizationId];
@@ -78,7 +78,7 @@ describe("the sign-in of the console", () => {
     expect(await look(cookie)).toBe(401);
   });
 
-  test("opens nothing for a tenant's key, nor for a person's device once its person is no admin", async () => {
+  test("opens nothing for a tenant's key, nor for the device of a person who is no longer an admin", async () => {
     expect(await look(await signIn(api, api.org.apiKey))).toBe(403);
     const { organizationId } = api.operator;
     const { memberId } = await createTestMember(api.db, organizationId, "admin");
@@ -187,7 +187,7 @@ describeWith("redis", "the queue board", () => {
     expect([reply.status, await queue.board.isPaused()]).toEqual([405, false]);
   });
 
-  test("a cookie alone changes nothing: the wish must come from the platform's own page", async () => {
+  test("a cookie alone changes nothing: the request must come from the platform's own page", async () => {
     const cookie = await signIn(board);
     const wish = (more: Record<string, string>): Promise<TestReply> =>
       put(`/${failedId}/retry`, { key: null, headers: { cookie, ...more } });
@@ -215,7 +215,7 @@ describeWith("redis", "the queue board", () => {
 });
 
 describeWith("redis", "the queue board of a Redis that falls silent", () => {
-  test("says so within its bound, and shows the jobs again once Redis answers", async () => {
+  test("says so within its time limit, and shows the jobs again once Redis answers", async () => {
     const url = new URL(requireService("redis").url);
     await using proxy = await startFaultProxy({ port: Number(url.port) });
     url.port = String(proxy.port);
@@ -249,7 +249,7 @@ describeWith("redis", "the queue board of a Redis that falls silent", () => {
   });
 });
 
-test("a board whose Redis is away says so, and nothing of the inside", async () => {
+test("a board whose Redis is unreachable says so, without internals", async () => {
   const queue = openTurnQueue({ redisUrl: "redis://127.0.0.1:1", prefix: "ops-away", pool: "default" });
   const away = await startTestApi({ queue });
   try {

@@ -29,7 +29,7 @@ test("what a command line asks first", async () => {
   expect(list.json["organizations"]).toEqual(me.json["organizations"]);
 });
 
-test("a new organization comes with a key that opens it and nothing else", async () => {
+test("a new organization has a key that opens it and nothing else", async () => {
   const create = (body: unknown) => api.call("POST", "/v1/organizations", { key: api.operator.apiKey, body });
   const created = await create({ name: "Ünïted Widgets" });
   expect([created.status, created.json["slug"]]).toEqual([201, "united-widgets"]);
@@ -70,7 +70,7 @@ test("a key is shown once, stored as a hash, works, and is revoked", async () =>
   expect((await api.call("DELETE", `${own}/api-keys/${String(created.json["id"])}`)).status).toBe(404);
 });
 
-test("a key that is being made while its organization is deleted opens nothing", async () => {
+test("a key that is being created while its organization is deleted opens nothing", async () => {
   const { organizationId, apiKey } = await createTestOrganization(api.db);
   const creating = await withTransaction(api.db, async (tx) => {
     expect(await organizations.deleteOrganizationIfTenant(withinTransaction(api.db, tx), organizationId)).toBe(
@@ -106,7 +106,7 @@ test("a key expires, and its use is noted at most once a minute", async () => {
   expect((await api.call("GET", "/v1/sessions", { key })).status).toBe(401);
 });
 
-test("a device has one managed key; a new one takes the former's place", async () => {
+test("a device has one managed key; a new one replaces it", async () => {
   const ensure = async (device_name: string): Promise<string> => {
     const reply = await api.call("POST", `${own}/managed-cli-key/ensure`, { body: { device_name } });
     expect([reply.status, validate(routes.ensureManagedKey.reply, reply.json)]).toEqual([200, []]);
@@ -182,7 +182,7 @@ test("a credential that is kept for hosts stays so when its value changes, and m
   await api.call("DELETE", path);
 });
 
-test("egress is set by the organization within what operators set, read with the claim, and taken back", async () => {
+test("egress is set by the organization within the operators' setting, read with the claim, and reset", async () => {
   const path = "/v1/organizations/current/egress";
   const theirs = `/v1/organizations/${api.org.organizationId}/egress`;
   const asOperator = { key: api.operator.apiKey };

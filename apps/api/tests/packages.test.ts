@@ -20,7 +20,7 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-test("packages that are not built say how to build them, and are there as soon as they are", async () => {
+test("packages that are not built say how to build them, and are served as soon as they are built", async () => {
   for (const place of ["/install.sh", "/packages", "/packages/dari-cli.tgz"]) {
     const missing = await api.call("GET", place, { key: null });
     expect([place, missing.status, missing.text]).toEqual([place, 503, expect.stringContaining("npm run packages")]);
@@ -62,13 +62,13 @@ test("a header of the caller's is not part of the script", async () => {
   expect(text).toContain(`platform='${url}'`);
 });
 
-test("a file that a build has just replaced is not kept by caches, and its place is not shown", async () => {
+test("a file that a build has just replaced is not cached, and its directory is not shown", async () => {
   const { status, text, headers } = await api.call("GET", "/packages/lost.tgz", { key: null });
   expect([status, headers.get("etag"), headers.get("cache-control")]).toEqual([503, null, null]);
   expect(text).not.toContain(dir);
 });
 
-test("nothing else in the directory or beside it is served", async () => {
+test("no other file of the directory or next to it is served", async () => {
   for (const file of ["index.json", "gone.tgz", "%2e%2e%2fsecret.txt", "..%2fsecret.txt"]) {
     expect([file, (await api.call("GET", `/packages/${file}`, { key: null })).status]).toEqual([file, 404]);
   }

@@ -86,7 +86,7 @@ async function objects(): Promise<number> {
   return (await target.objects()).filter((key) => !key.includes("/snapshots/")).length;
 }
 
-test("a session goes on in another installation, with its history, its files and its version", async () => {
+test("a session continues in another installation, with its history, its files and its version", async () => {
   const imported = await bringIn(whole);
   expect([imported.status, validate(routes.importSession.reply, imported.json)]).toEqual([201, []]);
   expect(imported.json).toMatchObject({ status: "idle", name: "Help", metadata: { t: "a" }, internet_access: false });
@@ -124,7 +124,7 @@ test("a session goes on in another installation, with its history, its files and
   expect(changed.json["files_changed"]).toContainEqual({ path: "/new.txt", change: "created", size_bytes: 1 });
 });
 
-test("history is gone back in as far as the workspace came along", async () => {
+test("a rollback is possible as far as the workspace was imported", async () => {
   const id = String((await bringIn(whole)).json["id"]);
   const messages = (await target.call("GET", `/v1/sessions/${id}/messages`)).json.data as { id: string }[];
   const [first, , last] = messages.map((message) => message.id);
@@ -140,7 +140,7 @@ test("history is gone back in as far as the workspace came along", async () => {
   expect((await target.call("GET", `/v1/sessions/${id}/files/content?path=/src/main.ts`)).text).toBe("main");
 });
 
-test("one session gives the same bytes, one bundle is one version, and an agent is asked for by name", async () => {
+test("one session gives the same bytes, one bundle is one version, and an agent is chosen by name", async () => {
   expect((await exported()).equals(whole)).toBe(true);
   const [one, two] = [await bringIn(whole), await bringIn(whole)];
   expect(one.json["version_id"]).toBe(two.json["version_id"]);
@@ -315,7 +315,7 @@ test.each<[string, string, (member: Entry) => Entry[]]>([
   expect([await objects(), (await target.call("GET", "/v1/sessions")).text]).toEqual([before, sessions]);
 });
 
-test("what ends too early, is no archive, or is too large is refused", async () => {
+test("an export that is truncated, not an archive, or too large is refused", async () => {
   const tar = gunzipSync(whole);
   const halves = [1, 2, 3].map((part) => gzipSync(tar.subarray(0, Math.floor((tar.length * part) / 4))));
   const noEnd = gzipSync(tar.subarray(0, tar.lastIndexOf("main") + 512));
@@ -329,7 +329,7 @@ test("what ends too early, is no archive, or is too large is refused", async () 
   expect((await bringIn(padded)).status).toBe(422);
 });
 
-test("an organization's own bounds hold for what it imports", async () => {
+test("an organization's own limits apply to its imports", async () => {
   const { organizationId } = target.org;
   const bound = (files: number | null): Promise<unknown> =>
     target.db.pool.query("update organizations set max_workspace_files = $2 where id = $1", [organizationId, files]);
@@ -339,7 +339,7 @@ test("an organization's own bounds hold for what it imports", async () => {
   expect([reply.status, reply.json.code]).toEqual([413, "too_large"]);
 });
 
-test("what an import holds on the disk is bounded, and given back", async () => {
+test("the disk space of an import is limited, and released", async () => {
   const { scratch } = Object.assign(target.control, { scratch: createScratchSpace(100_000) });
   expect((await bringIn(whole)).status).toBe(201);
   await using all = await scratch.open("test", target.org.organizationId);
@@ -370,7 +370,7 @@ test("what an import says of other messages is nothing to those of other organiz
   expect(retry.json["retried"]).toContainEqual({ message_id: failed, retry_message_id: null });
 });
 
-test("what is not a name of ours among an imported message's timings is told in no header", async () => {
+test("unknown names among an imported message's timings are not sent in headers", async () => {
   const named = at(messages, (body) => body.replace('"timings":{', '"timings":{"a\\r\\nset-cookie: x_ms":1,'));
   const { json } = await bringIn(altered(named, await exportedBeginning()));
   const [message] = (await target.call("GET", `/v1/sessions/${String(json["id"])}/messages`)).json.data as {

@@ -72,7 +72,7 @@ describe("a bundle", () => {
     expect((await finalize(api, reserved.id)).json["status"]).toBe("ready");
   });
 
-  test("may be uploaded again until it is finalized; the last upload counts and no other is kept", async () => {
+  test("can be uploaded again until it is finalized; only the last upload counts and is kept", async () => {
     const bundle = agentBundle();
     const reserved = await reserve(api, bundle);
     const before = (await objects()).length;
@@ -135,7 +135,7 @@ describe("a hostile bundle", () => {
     ["no manifest", bundleOf([{ name: "agent.js", body: "x" }])],
     ["no archive", asBundle(Buffer.from("not a gzip stream"))],
     ["a bomb", asBundle(bomb)],
-  ])("with %s fails with a reason and makes no agent", async (_what, bundle) => {
+  ])("with %s fails with a reason and creates no agent", async (_what, bundle) => {
     const { id, verdict } = await bring(api, bundle);
     expect(verdict.status).toBe(200);
     expect(verdict.json).toMatchObject({ status: "failed", failure_reason: expect.stringMatching(/\w+/) });
@@ -178,7 +178,7 @@ describe("an agent", () => {
     expect(version.json["manifest"]).toMatchObject({ runtime: { language: "typescript", timeout_seconds: 1800 } });
   });
 
-  test("takes the other form of the request, a name of its own, and a manifest that agrees", async () => {
+  test("accepts the other form of the request, a name of its own, and a manifest that agrees", async () => {
     const { id } = await bring(api, agentBundle());
     const manifest = { name: "support-agent", sdk: "opencode", entrypoint: "src/agent.js:agent" };
     const body = { name: "  mine ", manifest, source: { type: "upload", source_snapshot_id: id } };
@@ -251,7 +251,7 @@ describe("an agent", () => {
     ]);
   });
 
-  test("is not made from a bundle that is pending, or another organization's", async () => {
+  test("is not created from a bundle that is pending, or another organization's", async () => {
     const pending = await reserve(api, agentBundle());
     const early = await api.call("POST", "/v1/agents", { body: { source_snapshot_id: pending.id } });
     expect(early.status).toBe(409);
@@ -263,7 +263,7 @@ describe("an agent", () => {
     expect(foreign.status).toBe(404);
   });
 
-  test("is listed newest first in pages, refuses unknown cursors, and is gone once deleted", async () => {
+  test("is listed newest first in pages, refuses unknown cursors, and is not found once deleted", async () => {
     const { id } = await bring(api, agentBundle());
     const made: string[] = [];
     for (let i = 0; i < 3; i++) {

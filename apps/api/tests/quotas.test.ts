@@ -91,7 +91,7 @@ test.each(kinds.map((kind) => [kind.limit, kind] as const))("%s", async (limit, 
   expect((await kind.create()).status).toBe(201);
 });
 
-test("bytes of files, bundles and workspaces are one bound", async () => {
+test("bytes of files, bundles and workspaces share one limit", async () => {
   const { rows } = await api.db.pool.query(
     `select (select coalesce(sum(size_bytes), 0) from files where organization_id = $1 and deleted_at is null)
       + (select coalesce(sum(size_bytes), 0) from source_snapshots where organization_id = $1) as bytes`,
@@ -116,7 +116,7 @@ test("bytes of files, bundles and workspaces are one bound", async () => {
   expect((await api.call("POST", "/v1/source-snapshots", { body: bundle })).status).toBe(201);
 });
 
-test("a client's write counts as what the workspace then holds, and is refused past the bound", async () => {
+test("a client's write counts as the workspace's new size, and is refused above the limit", async () => {
   const sessionId = await createTestSession(api.db, api.org.organizationId, agentId);
   const path = `/v1/sessions/${sessionId}/files/content?path=/a.bin`;
   const write = (bytes: number): Promise<TestReply> => api.call("PUT", path, { body: new Uint8Array(bytes) });
@@ -128,7 +128,7 @@ test("a client's write counts as what the workspace then holds, and is refused p
   expect((await write(999)).status).toBe(200);
 });
 
-test("a fork is a session, a repeated call finds what it made at the bound, a refused key is free", async () => {
+test("a fork counts as a session, a repeated call at the limit finds its result, a refused key is free", async () => {
   const sessionId = await createTestSession(api.db, api.org.organizationId, agentId);
   const create = (key: string) =>
     api.call("POST", `/v1/agents/${agentId}/sessions`, { body: {}, headers: { "idempotency-key": key } });

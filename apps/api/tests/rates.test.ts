@@ -23,7 +23,7 @@ async function age(api: TestApi, seconds: number): Promise<void> {
   await api.db.pool.query("update rate_windows set started_at = started_at - $1 * interval '1 second'", [seconds]);
 }
 
-test("as many requests as the bound, however many come at once; then 429 with how long to wait", async () => {
+test("exactly as many concurrent requests pass as the limit allows; then 429 with the time to wait", async () => {
   await using api = await startTestApi({ rates: { requests: 40 } });
   const list = () => api.call("GET", "/v1/sessions");
   const replies = await Promise.all(Array.from({ length: 64 }, list));
@@ -61,7 +61,7 @@ test("a window begins with the first request after the one before has passed", a
   expect([await granted(), await granted(), await granted()]).toEqual([true, true, false]);
 });
 
-test("operators set an organization's own bound, which counts at once", async () => {
+test("operators set an organization's own limit, which applies immediately", async () => {
   await using api = await startTestApi({ rates: { requests: 1_000 } });
   await setLimits(api, { max_requests_per_minute: 3 });
   const list = () => api.call("GET", "/v1/sessions");
@@ -71,7 +71,7 @@ test("operators set an organization's own bound, which counts at once", async ()
   expect(other.headers.get("ratelimit-policy")).toBe('"requests";q=1000;w=60');
 });
 
-test("a key with a quota of its own leaves the rest to the others", async () => {
+test("a key with its own limit leaves the rest to the others", async () => {
   await using api = await startTestApi({ rates: { requests: 30 } });
   const created = await api.call("POST", "/v1/organizations/current/api-keys", {
     body: { label: "ci", scopes: ["read"], max_requests_per_minute: 5 },
@@ -88,7 +88,7 @@ test("a key with a quota of its own leaves the rest to the others", async () => 
   expect(statuses(rest)).toEqual({ 200: 24, 429: 16 });
 });
 
-test("messages are counted beside requests", async () => {
+test("messages are counted separately from requests", async () => {
   await using api = await startTestApi({ rates: { messages: 2 } });
   const { agentId } = await createTestAgent(api.db, api.org.organizationId);
   const sessionId = await createTestSession(api.db, api.org.organizationId, agentId);
@@ -124,7 +124,7 @@ test("uploads are counted in bytes, before they are read", async () => {
   expect(never.json.detail).toBe("this request has 3001 upload bytes; the limit of the organization is 3000 per hour");
 });
 
-test("an upload that does not say its length gets back what did not come", async () => {
+test("an upload without a length gets back the part that was not used", async () => {
   await using api = await startTestApi({ rates: { upload_bytes: 10_000_000 }, settings: { fileBytes: 5_000_000 } });
   const { agentId } = await createTestAgent(api.db, api.org.organizationId);
   const sessionId = await createTestSession(api.db, api.org.organizationId, agentId);

@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(async () => api[Symbol.asyncDispose]());
 
-test("the document is the one that the schemas make, at this origin, for everybody", async () => {
+test("the document is generated from the schemas, names this origin, and is the same for everyone", async () => {
   const reply = await api.call("GET", "/openapi.json", { key: null });
   expect(reply.status).toBe(200);
   expect(reply.headers.get("access-control-allow-origin")).toBe("*");

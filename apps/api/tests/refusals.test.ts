@@ -87,7 +87,7 @@ test("every route of the contract has its cases", () => {
 describe.each(names)("%s", (name) => {
   const route: Route = routes[name];
 
-  test("refuses who shows no key, a wrong one, or one without the scope", async () => {
+  test("refuses a call with no key, a wrong one, or one without the scope", async () => {
     for (const path of pathsOf(route)) {
       for (const key of [null, "dari_wrong", `dari_${"x".repeat(43)}`]) {
         const reply = await api.call(route.method, path, { key, body: bodyOf(name) });
@@ -152,7 +152,7 @@ describe.each(names)("%s", (name) => {
   });
 });
 
-test("what one organization made is still its own after all of that", async () => {
+test("what one organization created still belongs to it after all of that", async () => {
   for (const path of [
     `/v1/agents/${ids["agent_id"]}`,
     `/v1/sessions/${ids["session_id"]}`,

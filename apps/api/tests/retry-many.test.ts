@@ -62,7 +62,7 @@ test("every failed message is sent again once, with its parts, at its session's 
   expect(await retriesOf(one.messageId)).toHaveLength(2);
 });
 
-test("ten calls at once retry nothing twice", async () => {
+test("ten concurrent calls retry nothing twice", async () => {
   const { agentId } = await createTestAgent(api.db, api.org.organizationId);
   const failed = [];
   for (let i = 0; i < 6; i++) failed.push(await createFailedMessage(api, api.org, { agentId }));
@@ -166,7 +166,7 @@ describe("other organizations", () => {
     expect(await log(api.operator)).toEqual([entry(1), entry(1), entry(0)]);
   });
 
-  test("see nothing of another's messages, whatever they name", async () => {
+  test("do not see another organization's messages, whatever they name", async () => {
     const mine = await createFailedMessage(api, api.org);
     for (const filter of [{ agent_id: mine.agentId }, { session_id: mine.sessionId }]) {
       expect((await retry({ filter, dry_run: true }, api.stranger)).matched).toBe(0);
@@ -176,7 +176,7 @@ describe("other organizations", () => {
   });
 });
 
-test("one call ends long before a lease that its sessions' workers hold", async () => {
+test("one call ends long before the lease of its sessions' workers", async () => {
   const { organizationId } = api.org;
   const { agentId } = await createTestAgent(api.db, organizationId);
   const sessionId = await createTestSession(api.db, organizationId, agentId);

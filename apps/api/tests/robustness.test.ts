@@ -50,7 +50,7 @@ test("unknown routes, methods and bodies are refused in one shape", async () => 
   expectError(await api.call("POST", "/v1/organizations", { body: "null" }), 422, "invalid");
 });
 
-test("a body of millions of values is not checked one by one, and a stranger's is short", async () => {
+test("a body of millions of values is not checked one by one, and a body without a key must be short", async () => {
   await using api = await startTestApi();
   const many = await api.call("POST", "/v1/agents", { body: `[${"{},".repeat(300_000)}{}]` });
   expectError(many, 422, "invalid");
@@ -61,7 +61,7 @@ test("a body of millions of values is not checked one by one, and a stranger's i
   }
 });
 
-test("what is spelled out is no id: its other methods are not allowed", async () => {
+test("an escaped path is not an id: its other methods are not allowed", async () => {
   await using api = await startTestApi();
   for (const path of ["/v1/files/uploads", "/v1/sessions/import", "/v1/messages/retry"]) {
     const reply = await api.call("GET", path);
@@ -70,7 +70,7 @@ test("what is spelled out is no id: its other methods are not allowed", async ()
   }
 });
 
-test("a body that may be left out is not null", async () => {
+test("a body that can be left out is not null", async () => {
   await using api = await startTestApi();
   const path = "/v1/me/bootstrap";
   expect((await api.call("POST", path, { body: "" })).status).toBe(200);
@@ -160,13 +160,13 @@ test("without its database the API answers 503 with Retry-After, and is not read
   await db.close();
 });
 
-test("a request that is no HTTP is closed without harm", async () => {
+test("a request that is not HTTP is closed without harm", async () => {
   await using api = await startTestApi();
   expect(await raw(api, "rubbish\r\n\r\n")).toMatch(/^HTTP\/1\.1 400/);
   expect((await api.call("GET", "/v1/agents")).status).toBe(200);
 });
 
-test("the drain answers who waits with the record so far, and then closes", async () => {
+test("the drain answers waiting callers with the record so far, and then closes", async () => {
   await using api = await startTestApi();
   const { organizationId } = api.org;
   const { agentId } = await createTestAgent(api.db, organizationId);
@@ -191,7 +191,7 @@ test("the drain answers who waits with the record so far, and then closes", asyn
   await expect(api.call("GET", "/healthz")).rejects.toThrow();
 });
 
-test("a connection that never asked does not hold up the drain", async () => {
+test("a connection that never sends a request does not delay the drain", async () => {
   await using api = await startTestApi();
   const server = await startApi({ control: api.control, host: "127.0.0.1", port: 0, graceMs: 60_000 });
   const silent = connect(server.port, "127.0.0.1");
@@ -201,11 +201,11 @@ test("a connection that never asked does not hold up the drain", async () => {
   await ended;
 });
 
-test("a port that is taken is told with what to do", async () => {
+test("a port that is taken is reported with what to do", async () => {
   await using api = await startTestApi();
   const { port } = api.api;
   const second = startApi({ control: api.control, host: "127.0.0.1", port });
-  await expect(second).rejects.toThrow(`port ${port} of 127.0.0.1 is taken: choose another by DARI_PORT`);
+  await expect(second).rejects.toThrow(`port ${port} of 127.0.0.1 is taken: set DARI_PORT to another one`);
 });
 
 test("a client that goes away ends its wait and not its message", async () => {

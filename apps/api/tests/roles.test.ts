@@ -35,7 +35,7 @@ describe("roles", () => {
     return who === undefined ? call("PATCH", path, { body: { role } }) : by(who, "PATCH", path, { role });
   };
 
-  test("are changed by admins and take effect with the next call; owners are for owners", async () => {
+  test("are changed by admins and take effect with the next call; only owners change owners", async () => {
     const [owner, admin, member] = [await join("owner"), await join("admin"), await join("member")];
     const raised = await setRole(admin.cookie, member.memberId, "admin");
     expect([raised.status, validate(routes.updateMember.reply, raised.json)]).toEqual([200, []]);
@@ -57,7 +57,7 @@ describe("roles", () => {
     expect((await by(admin.cookie, "GET", "/v1/me")).json).toMatchObject({ member: { role: "owner" } });
   });
 
-  test("an admin is no owner by way of a key that it makes", async () => {
+  test("an admin cannot become an owner through a key", async () => {
     const [owner, admin] = [await join("owner"), await join("admin")];
     const made = await by(admin.cookie, "POST", `${own}/api-keys`, { label: "mine", scopes: ["admin"] });
     const ensured = await by(admin.cookie, "POST", `${own}/managed-cli-key/ensure`, { device_name: "laptop" });
@@ -73,7 +73,7 @@ describe("roles", () => {
     }
   });
 
-  test("an admin is no owner by way of somebody who becomes one", async () => {
+  test("an admin cannot become an owner through another person who becomes one", async () => {
     const [owner, admin, member] = [await join("owner"), await join("admin"), await join("member")];
     const makeLink = (): Promise<TestReply> =>
       by(admin.cookie, "POST", `${own}/members/${member.memberId}/sign-in-link`);
@@ -87,7 +87,7 @@ describe("roles", () => {
     expect((await setRole(cookieOf(await open(tokenOf(link.json))), owner.memberId, "member")).status).toBe(200);
   });
 
-  test("the last owner stays one, also when two go at once", async () => {
+  test("the last owner stays, also when two owners are removed at the same time", async () => {
     const [ann, bob] = [await join("owner", "ann@people.example"), await join("owner", "bob@people.example")];
     const both = await Promise.all([
       setRole(undefined, ann.memberId, "member"),
@@ -113,7 +113,7 @@ describe("roles", () => {
   });
 });
 
-test("who is removed is out at once: browsers, links and device keys; the organization's keys stay", async () => {
+test("a removed member loses browsers, links and device keys immediately; the organization's keys stay", async () => {
   await join("owner");
   const gone = await join("admin");
   const ensured = await by(gone.cookie, "POST", `${own}/managed-cli-key/ensure`, { device_name: "laptop" });
@@ -154,7 +154,7 @@ test("a device key can do what its person can do now, is one per person and devi
   expect((await call("DELETE", "/v1/me/sign-in")).status).toBe(409);
 });
 
-test("every change is on record with the person who made it, and without a secret", async () => {
+test("every change is recorded with the person who made it, and without a secret", async () => {
   const owner = await join("owner");
   const guest = await join("member");
   await by(owner.cookie, "PATCH", `${own}/members/${guest.memberId}`, { role: "admin" });

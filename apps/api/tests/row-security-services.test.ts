@@ -41,7 +41,7 @@ async function verdict(of: Control) {
   return checks.find(({ name }) => name === "fence");
 }
 
-test("calls have connections of their own, and all together are no more than they may be", async () => {
+test("calls have their own connections, and all connections together stay within the pool's limit", async () => {
   const { pool, tenantPool } = control.db;
   expect((pool.options.max ?? 0) + (tenantPool?.options.max ?? 0)).toBe(7);
   const { organizationId } = await createTestOrganization(control.db);
@@ -59,7 +59,7 @@ test("a program that answers no calls has no connections for them", async () => 
   expect(() => db.forOrganization("org_nobody")).toThrow("without connections for calls");
 });
 
-test("an installation whose user may not have the role is told what to run", async () => {
+test("if the user cannot have the role, the check says what to run", async () => {
   const { url } = database;
   const db = openDatabase({ url, poolMax: 2, tenants: "unrestricted", role: "dari_app", applicationName: "dari-test" });
   try {

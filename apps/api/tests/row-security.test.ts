@@ -1,5 +1,5 @@
-// What row-level security stops by itself: every route with every id of a stranger, in an API whose queries have lost
-// their scoping. And that without it the same API shows everything, so that the scoping is really gone.
+// What row-level security alone stops: every route with every id of another organization, in an API whose queries have
+// lost their scoping. And that without it the same API shows everything, so that the scoping is really gone.
 
 import { fillPath, routes, type Route, type RouteName } from "@dari/contract";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
@@ -50,7 +50,7 @@ async function bothWays(name: RouteName): Promise<[theirs: unknown, nobodys: unk
   return [await answerTo(foreign), await answerTo(unknown)];
 }
 
-test("row-level security alone answers a stranger's ids as those that nobody has", async () => {
+test("row-level security alone answers another organization's ids like unknown ones", async () => {
   const before = await rowsOf(api, api.stranger.organizationId);
   let looks = 0;
   for await (const { name, slot, theirs, nobodys } of looksAt(api, own, foreign)) {
@@ -62,7 +62,7 @@ test("row-level security alone answers a stranger's ids as those that nobody has
   expect(await rowsOf(api, api.stranger.organizationId)).toEqual(before);
 });
 
-test("row-level security alone shows and changes nothing where a whole path is a stranger's", async () => {
+test("row-level security alone shows and changes nothing if the whole path is another organization's", async () => {
   const before = await rowsOf(api, api.stranger.organizationId);
   for (const name of named) {
     const [theirs, nobodys] = await bothWays(name);
@@ -71,7 +71,7 @@ test("row-level security alone shows and changes nothing where a whole path is a
   expect(await rowsOf(api, api.stranger.organizationId)).toEqual(before);
 });
 
-test("without row-level security, the same calls show and change what is a stranger's", async () => {
+test("without row-level security, the same calls show and change another organization's rows", async () => {
   await unscoped.lowerFence();
   const stopped = [];
   for (const path of ["/v1/sessions/{session_id}/stream", "/v1/messages/{message_id}/stream"]) {

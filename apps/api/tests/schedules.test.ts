@@ -33,7 +33,7 @@ async function rowsOf(query: string, noun = "schedules", base = path): Promise<R
   return reply.json[noun] as Row[];
 }
 
-test("who revokes a key is told which schedules of it go on", async () => {
+test("the call that revokes a key returns the schedules of the key that continue", async () => {
   const { keyId, apiKey: key } = await createTestKey(api.db, api.org.organizationId, ["run"]);
   const body = { agent_id: agentId, cron: "0 0 1 1 *", parts };
   const made = (await api.call("POST", path, { key, body })).json["id"] as string;
@@ -50,7 +50,7 @@ test("who revokes a key is told which schedules of it go on", async () => {
   expect(await rowsOf("?status=active")).toHaveLength(3);
 });
 
-test("made once however often it is asked for, with its first due time", async () => {
+test("repeated calls with one key create one schedule, with its first due time", async () => {
   const body = {
     agent_id: agentId.replace("agt_", "dep_"),
     cron: " 30  9 * * MON-FRI ",
@@ -117,7 +117,7 @@ test("a change keeps other fields; new times count from now; a paused schedule h
   for (const method of ["GET", "DELETE"]) expect((await api.call(method, `${path}/${made.id}`)).status).toBe(404);
 });
 
-test("one session gets every message; one that has ended is refused, also on the way back from a pause", async () => {
+test("one session gets every message; an ended session is refused, also at a resume", async () => {
   const sessionId = await createTestSession(api.db, api.org.organizationId, agentId);
   const made = await create({ session_id: sessionId });
   expect(made).toMatchObject({ session_id: sessionId, agent_id: agentId });
@@ -129,7 +129,7 @@ test("one session gets every message; one that has ended is refused, also on the
   expect([resumed.status, resumed.json.code]).toEqual([409, "conflict"]);
 });
 
-test("another organization's agent, session and file are no more than unknown ones", async () => {
+test("another organization's agent, session and file are answered like unknown ones", async () => {
   const { organizationId } = api.stranger;
   const theirs = await createTestAgent(api.db, organizationId);
   const theirSession = await createTestSession(api.db, organizationId, theirs.agentId);
@@ -158,7 +158,7 @@ test("another organization's agent, session and file are no more than unknown on
   }
 });
 
-test("what came of due times is listed newest first, by outcome and in pages", async () => {
+test("results of due times are listed newest first, by outcome and in pages", async () => {
   const { id } = await create();
   await api.db.pool.query("update schedules set next_due_at = now() - interval '5 hours' where id = $1", [id]);
   await fireSchedules(api.control);
@@ -185,7 +185,7 @@ test("what came of due times is listed newest first, by outcome and in pages", a
   }
 });
 
-test("an organization has so many schedules at most, also when they are asked for at once", async () => {
+test("the number of schedules of an organization is limited, also for concurrent calls", async () => {
   const most = limits.schedulesPerOrganization;
   await api.db.pool.query(
     `insert into schedules (id, organization_id, agent_id, cron, time_zone, parts, status, paused_reason)

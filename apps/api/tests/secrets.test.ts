@@ -70,7 +70,7 @@ test("an operator seals everything under the new key in steps, and what no key o
   expect(again.json).toMatchObject({ resealed: 0, unopened: [{ name: "LOST" }], next: null });
 });
 
-test("a key that is no operator's seals nothing", async () => {
+test("a key that is not an operator's reseals nothing", async () => {
   await using api = await startTestApi();
   expect((await api.call("POST", "/v1/operator/reseal")).status).toBe(403);
 });

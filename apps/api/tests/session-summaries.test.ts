@@ -79,7 +79,7 @@ test("the session with the newest message is first, with its words, sums and sta
   expect(await list("", api.stranger.apiKey)).toEqual({ rows: [], next: null });
 });
 
-test("pages go on where the page before ended, also while sessions are used", async () => {
+test("a page continues after the previous one, also while sessions are used", async () => {
   const ids: string[] = [];
   for (let i = 0; i < 5; i++) {
     ids.unshift(await start());
@@ -124,7 +124,7 @@ test("texts are found in names, first and newest messages and answers, literally
   expect(await find("nowhere")).toEqual([]);
 });
 
-test("one page examines a bounded number of messages, and says where to go on", async () => {
+test("one page reads a limited number of messages, and says where the next one starts", async () => {
   const old = await start({ name: "needle" });
   const busy = await start();
   await api.db.pool.query(
@@ -139,7 +139,7 @@ test("one page examines a bounded number of messages, and says where to go on", 
   expect([idsOf(second), second.next]).toEqual([[old], null]);
 });
 
-test("one page of a search reads the texts of a bounded number of sessions, and says where to go on", async () => {
+test("one page of a search reads the texts of a limited number of sessions, and names the next start", async () => {
   const old = await start({ name: "needle" });
   await api.db.pool.query(
     `insert into sessions (id, organization_id, agent_id, version_id, name, metadata, on_busy)

@@ -55,7 +55,7 @@ test("a session is created with no body at all, whatever the content type says",
   }
 });
 
-test("sessions are listed by agent, status and metadata, and nobody else sees them", async () => {
+test("sessions are listed by agent, status and metadata, and only to their organization", async () => {
   const mine = await start({ name: "mine", metadata: { team: "blue", n: 7, urgent: true } });
   const other = await createTestAgent(api.db, api.org.organizationId);
   const find = async (query: string, key?: string): Promise<string[]> => {
@@ -101,7 +101,7 @@ test("a page has few rows where they are large, and the pages together have all"
   await api.call("DELETE", `/v1/sessions/${made[0]}?cancel=1`);
 });
 
-test("an asynchronous message is accepted at once and numbered in order", async () => {
+test("an asynchronous message is accepted immediately and numbered in order", async () => {
   const sessionId = await start();
   const replies = [
     await post(sessionId, hello, "/async"),
@@ -233,7 +233,7 @@ test("a running message is asked to stop, and cancelling what has ended changes 
   }
 });
 
-test("a session ends once, keeps its record, and takes no more messages", async () => {
+test("a session ends once, keeps its record, and accepts no more messages", async () => {
   const sessionId = await start();
   const done = await api.call("POST", `/v1/sessions/${sessionId}/complete`);
   expect([done.status, done.json["status"]]).toEqual([200, "completed"]);

@@ -84,7 +84,7 @@ test("a message's stream that is resumed after its last event is over", async ()
   expect(seen.seen).toEqual([]);
 });
 
-test("a merged message's stream that is resumed after the merge goes on with the one it became part of", async () => {
+test("a merged message's stream that is resumed continues with the message it became part of", async () => {
   const sessionId = await newSession();
   await newMessage(sessionId);
   const turn = await claimIn(api, sessionId);
@@ -112,7 +112,7 @@ test("the streams of a key end when it is revoked", async () => {
   const again = await watchRaw(api, streamOf(sessionId), { key: apiKey });
   expect(again.response.status).toBe(401);
   await newMessage(sessionId);
-  await waitUntil(() => other.text().includes("user.message"), { what: "the other key's stream to go on" });
+  await waitUntil(() => other.text().includes("user.message"), { what: "the other key's stream to continue" });
   expect(revoked.text()).not.toContain("user.message");
   other.stop();
   await other.done;
@@ -132,7 +132,7 @@ test("the streams of a browser that a key signed in end at its sign-out, and wit
   await revoked.done;
 });
 
-test("a reader that takes nothing is cut off, and its place is free again", async () => {
+test("a client that reads nothing is disconnected, and its slot is free again", async () => {
   const sessionId = await newSession();
   await newMessage(sessionId);
   const turn = await claimIn(api, sessionId);
@@ -185,7 +185,7 @@ test("a message that cannot be watched is not sent", async () => {
   expect((await client().listMessages(sessionId)).data).toEqual([]);
 });
 
-test("a send that is repeated opens no stream past the bound", async () => {
+test("a repeated send opens no stream above the limit", async () => {
   const sessionId = await newSession();
   const path = `/v1/sessions/${sessionId}/messages`;
   const headers = { "idempotency-key": "the same" };

@@ -48,7 +48,7 @@ test("a session's stream shows the ledger's own events, then what is new, in ord
   await watching.done;
 });
 
-test("events come without any notification", async () => {
+test("events arrive without any notification", async () => {
   const { sessionId } = await queued();
   const watching = watch((signal) => client().streamSession(sessionId, {}, { signal }));
   await waitUntil(() => watching.seen.length > 0, { what: "the stream to be open" });
@@ -60,7 +60,7 @@ test("events come without any notification", async () => {
   await watching.done;
 });
 
-test("Last-Event-ID goes on where it broke off", async () => {
+test("Last-Event-ID continues at the interrupted place", async () => {
   const { sessionId } = await queued();
   await complete(api, await claimIn(api, sessionId));
   const ledger = await ledgerOf(sessionId);
@@ -85,7 +85,7 @@ test("Last-Event-ID goes on where it broke off", async () => {
   expect(text).toContain(`id: ${last.sequence_number}\nevent: ${last.type}\ndata: ${JSON.stringify(last)}\n\n`);
 });
 
-test("a message that is sent as a stream ends with its record, and previews stand between its own events", async () => {
+test("a message that is sent as a stream ends with its record, and its previews are between its events", async () => {
   const sessionId = await createTestSession(api.db, api.org.organizationId, agentId);
   const before = await createTestMessage(api.db, api.org.organizationId, sessionId);
   const response = await fetch(`${api.url}/v1/sessions/${sessionId}/messages`, {
@@ -112,7 +112,7 @@ test("a message that is sent as a stream ends with its record, and previews stan
   expect(validate(routes.getMessage.reply, events.at(-1)?.data)).toEqual([]);
 });
 
-test("a preview comes after its attempt's start, and none after its end", async () => {
+test("a preview arrives after its attempt's start, and none after its end", async () => {
   const { sessionId } = await queued();
   const watching = watch((signal) => client().streamSession(sessionId, {}, { signal }));
   await waitUntil(() => watching.seen.length > 0, { what: "the stream to be open" });
@@ -198,7 +198,7 @@ test("streams end when their session is deleted", async () => {
   expect(await reading).toContain("retry: ");
 });
 
-test("what asks for a place that is none is refused", async () => {
+test("an invalid position is refused", async () => {
   const { sessionId, messageId } = await queued();
   for (const path of [`/v1/sessions/${sessionId}/stream`, `/v1/messages/${messageId}/stream`]) {
     expect((await api.call("GET", path, { headers: { "last-event-id": "x" } })).status).toBe(422);

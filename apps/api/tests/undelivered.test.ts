@@ -4,7 +4,7 @@ import { createTestAgent, createTestSession } from "@dari/testkit";
 import { expect, test } from "@jest/globals";
 import { startTestApi } from "./api-fixture.ts";
 
-test("a message is accepted while the queue takes what it is given and never answers", async () => {
+test("a message is accepted while the queue accepts jobs and never answers", async () => {
   await using api = await startTestApi();
   const given: unknown[] = [];
   Object.assign(api.control, {

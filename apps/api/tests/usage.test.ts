@@ -85,7 +85,7 @@ test("turns count on the day and for the agent of their message, with seconds an
   expect(used.now).toEqual({ open_messages: 1, turns: 0 });
 });
 
-test("older days are left out, and asked for by number", async () => {
+test("older days are left out, and can be requested by number", async () => {
   await endWith(await begin(1), { total_tokens: 7 });
   await api.db.pool.query("update messages set created_at = created_at - interval '3 days'");
   expect((await look("?days=1")).days).toEqual([]);
@@ -106,7 +106,7 @@ test("a fork's copies cost nothing", async () => {
   expect((await look()).days).toEqual(before.days);
 });
 
-test("what is kept stands beside its bound, and is another organization's business only for operators", async () => {
+test("stored amounts are shown with their limits, to the organization and to operators only", async () => {
   await createTestFile(api.db, api.org.organizationId);
   const at = `/v1/organizations/${api.org.organizationId}`;
   await api.call("PATCH", at, { key: api.operator.apiKey, body: { max_files: 5, max_storage_bytes: 1_000_000 } });
@@ -120,7 +120,7 @@ test("what is kept stands beside its bound, and is another organization's busine
   expect((await look("", api.stranger.apiKey)).kept.files.kept).toBe(0);
 });
 
-test("sessions that a budget or operators hold back are named", async () => {
+test("sessions that a budget or operators hold back are listed", async () => {
   await api.call("PUT", "/v1/organizations/current/budgets", { body: { period: "day", max_turns: 0 } });
   const held = await send();
   expect((await look()).held_sessions).toMatchObject([
@@ -128,7 +128,7 @@ test("sessions that a budget or operators hold back are named", async () => {
   ]);
 });
 
-test("the fleet shows who waits, what runs, and the workers with their memory", async () => {
+test("the fleet shows waiting organizations, running turns, and the workers with their memory", async () => {
   const worker = { id: "wrk_test", pool: "default", slots: 4, draining: false };
   await workers.upsertWorkerSeen(api.db, { ...worker, details: {} });
   expect(await watchFleet()).toMatchObject({ workers: [{ in_use: 0, sandbox: null, memory_available_bytes: null }] });

@@ -49,7 +49,7 @@ test("the secret is shown once; a replay, a read and a list are without it", asy
   expect(JSON.stringify(api.log)).not.toContain(String(created.json["secret"]));
 });
 
-test("an agent's endpoint takes either of its names; one of a deleted agent is refused", async () => {
+test("an agent's endpoint accepts either of the agent's ids; an endpoint of a deleted agent is refused", async () => {
   const { agentId } = await createTestAgent(api.db, api.org.organizationId);
   const made = await create({ ...body, agent_id: agentId.replace("agt_", "dep_"), event_types: ["agent.event"] });
   expect(made).toMatchObject({ agent_id: agentId, event_types: ["agent.event"] });
@@ -58,7 +58,7 @@ test("an agent's endpoint takes either of its names; one of a deleted agent is r
   expect([late.status, late.json["errors"]]).toEqual([422, [{ path: "agent_id", message: "agent not found" }]]);
 });
 
-test("what a change does not name stays; a deleted endpoint is gone", async () => {
+test("fields that a change does not name stay; a deleted endpoint is not found", async () => {
   const { id, secret: _secret, ...made } = await create({ ...body, description: "ours" });
   const changed = await api.call("PATCH", `${path}/${id}`, { body: { status: "disabled", description: null } });
   expect(changed.json).toEqual({
@@ -121,7 +121,7 @@ test("deliveries are listed newest first, by state and in pages, and sent again"
   expect((await api.call("POST", `${path}/${other.id}/deliveries/${ids[1]}/resend`)).status).toBe(404);
 });
 
-test("an organization has so many endpoints at most, also when they are asked for at once", async () => {
+test("the number of endpoints of an organization is limited, also for concurrent calls", async () => {
   const most = limits.webhookEndpointsPerOrganization;
   const calls = Array.from({ length: most + 5 }, () => api.call("POST", path, { body }));
   const statuses = (await Promise.all(calls)).map((reply) => reply.status);

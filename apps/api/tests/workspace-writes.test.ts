@@ -81,7 +81,7 @@ test("a file is written, read, written again and deleted", async () => {
   expect((events.json.data as { type: string }[]).filter(({ type }) => type === "workspace.committed")).toHaveLength(3);
 });
 
-test("a turn starts from what was written and is not told to have changed it", async () => {
+test("a turn starts from the client's write, which does not count as the turn's change", async () => {
   await put("/data.csv", "1,2\n");
   await run({ files: { "data.csv": "1,2\n", "out.txt": "x" } });
   const { json } = await api.call("GET", `/v1/sessions/${sessionId}/messages`);
@@ -107,7 +107,7 @@ test("writes are refused while a turn runs and after the session's end, and leav
   expect([(await put("/b", "b")).status, (await content("DELETE", "/a")).status]).toEqual([409, 409]);
 });
 
-test("conditions decide who writes", async () => {
+test("conditions decide which write succeeds", async () => {
   expect((await put("/a", "1", { "if-match": "*" })).status).toBe(412);
   expect((await put("/a", "1", { "if-none-match": "*" })).status).toBe(201);
   const refused = await put("/a", "2", { "if-none-match": "*" });
@@ -122,7 +122,7 @@ test("conditions decide who writes", async () => {
   expect(many.map((reply) => reply.status).sort()).toEqual([201, 412, 412, 412, 412, 412]);
 });
 
-test("clients that write different files at once all succeed", async () => {
+test("concurrent writes of different files all succeed", async () => {
   const replies = await Promise.all(Array.from({ length: 6 }, (_, i) => put(`/f${i}`, `${i}`)));
   expect(replies.map((reply) => reply.status)).toEqual(Array(6).fill(201));
   expect(await paths()).toEqual(["/f0", "/f1", "/f2", "/f3", "/f4", "/f5"]);
@@ -196,7 +196,7 @@ test("a path that is not percent-encoded UTF-8 is refused, and not written under
   expect(await paths()).toEqual(["/\u00fc %\ufffd"]);
 });
 
-test("an organization's own bounds hold for what clients write, and each says what it is", async () => {
+test("an organization's own limits apply to clients' writes, and each error has its limit", async () => {
   await put("/one", "12345");
   const { organizationId } = api.org;
   for (const [column, bound, detail] of [
@@ -227,7 +227,7 @@ test("a body of unknown length is streamed, and cut off above the limit", async 
   expect((await content("GET", "/s", { headers: { range: "bytes=199998-" } })).text).toBe("\x07\x07");
 });
 
-test("what calls hold on the disk is bounded, in all and of one organization, and given back", async () => {
+test("the disk space of calls is limited, in all and for one organization, and released", async () => {
   const room = createScratchSpace(20);
   Object.assign(api.control, { scratch: room });
   const outcome = async (bytes: number): Promise<unknown[]> => {

@@ -12,7 +12,7 @@ export const ownWorkerSettings = {
     min: 1,
     max: 1_000,
     default: 4,
-    about: "Turns that the worker runs at once.",
+    about: "Maximum number of concurrent turns of the worker.",
   }),
   memoryMb: integer({
     env: "DARI_WORKER_MEMORY_MB",
@@ -143,7 +143,7 @@ export const ownWorkerSettings = {
     max: 64,
     default: 2,
     about:
-      "Versions that the worker builds at once. If one organization uses all of two or more slots, another " +
+      "Maximum number of concurrent builds of the worker. If one organization uses all of two or more slots, another " +
       "organization's build gets an extra slot.",
   }),
   buildEgress: oneOf(["registries", "open", "off"], {

@@ -7,8 +7,8 @@ import type { BlobInfo } from "./blob-store.ts";
 import { getErrorCode } from "./error-code.ts";
 
 /**
- * Yields files below `top` as keys that start with `prefix` and come after `after`. Skips files that disappear
- * meanwhile.
+ * Yields files below `top` as keys that start with `prefix` and come after `after`. Skips files that disappear during
+ * the listing.
  */
 export async function* listFiles(top: string, prefix: string, after: string | undefined): AsyncGenerator<BlobInfo> {
   const slash = prefix.lastIndexOf("/");

@@ -4,13 +4,13 @@ import { getErrorCode } from "./error-code.ts";
 
 const brokenCodes = new Set(["ECONNRESET", "ECONNREFUSED", "EPIPE", "ETIMEDOUT", "ERR_STREAM_PREMATURE_CLOSE"]);
 
-/** The status of the server's answer, or undefined if there was none. */
+/** Returns the status of the server's answer, or undefined if there was none. */
 export function httpStatus(error: unknown): number | undefined {
   const status = (error as { $metadata?: { httpStatusCode?: unknown } } | null)?.$metadata?.httpStatusCode;
   return typeof status === "number" ? status : undefined;
 }
 
-/** True if the connection ended before the answer did. */
+/** Returns whether the connection ended before the answer did. */
 export function isBrokenConnection(error: unknown): boolean {
   const name = (error as Error | null)?.name ?? "";
   return (

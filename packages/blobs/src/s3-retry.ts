@@ -19,7 +19,8 @@ export const s3RetryStrategy: StrategyV2 = {
   },
   async refreshRetryTokenForRetry(token, { error, errorType }) {
     const count = token.getRetryCount() + 1;
-    if (errorType === "CLIENT_ERROR" || count >= attemptsMax) throw error ?? new Error("the request failed for good");
+    if (errorType === "CLIENT_ERROR" || count >= attemptsMax)
+      throw error ?? new Error("the request failed and cannot be retried");
     return tokenOf(count, backoffMs(count, backoff, Math.random()));
   },
   recordSuccess() {},

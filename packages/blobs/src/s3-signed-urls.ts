@@ -89,7 +89,9 @@ async function sign(
   return `${request.protocol}//${host}${request.path}?${pairs.join("&")}`;
 }
 
-/** The signer of the client's own requests, which has its credentials. All signers of the SDK can also presign. */
+/**
+ * Returns the signer of the client's own requests, which has its credentials. All signers of the SDK can also presign.
+ */
 async function presignerOf(client: S3Client): Promise<Presigner> {
   return (await client.config.signer()) as unknown as Presigner;
 }

@@ -184,7 +184,7 @@ function clientConfig(options: S3BlobStoreOptions): S3ClientConfig {
   const mode = options.requestChecksums === "when_required" ? "WHEN_REQUIRED" : "WHEN_SUPPORTED";
   const { endpoint, accessKeyId, secretAccessKey } = options;
   if ((accessKeyId === undefined) !== (secretAccessKey === undefined)) {
-    throw new TypeError("accessKeyId and secretAccessKey are given together or not at all");
+    throw new TypeError("set both accessKeyId and secretAccessKey, or neither");
   }
   return {
     region: options.region,

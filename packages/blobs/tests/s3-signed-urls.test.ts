@@ -51,7 +51,7 @@ describeWith("s3", "signed URLs", (s3) => {
     return response.status;
   }
 
-  test("take exactly the bytes that were announced", async () => {
+  test("accept exactly the bytes that were announced", async () => {
     await store.check();
     const { url, headers } = await signed.forUpload("org/a", { ...upload, expiresAt: later() });
     const altered = Buffer.from(body);
@@ -67,7 +67,7 @@ describeWith("s3", "signed URLs", (s3) => {
     expect((await store.read("org/a")).equals(body)).toBe(true);
   });
 
-  test("give what is there, as it is named, also a part of it", async () => {
+  test("return the object under its name, also a part of it", async () => {
     await store.put("org/c", body);
     const url = await signed.forDownload("org/c", { ...download, expiresAt: later() });
     const whole = await fetch(url);

@@ -75,7 +75,7 @@ if (s3 !== undefined) {
       await raw.send(new DeleteBucketCommand({ Bucket: bucket }));
     });
 
-    test("puts and reads outlast a server that goes away and comes back", async () => {
+    test("puts and reads survive a server that stops and starts again", async () => {
       await using proxy = await startFaultyProxy(new URL(endpoint));
       const store = createS3BlobStore({ ...s3, endpoint: proxy.url, prefix: `${prefix}/d` });
       const body = randomBytes(20 * MiB);

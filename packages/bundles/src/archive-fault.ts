@@ -1,6 +1,8 @@
 // Distinguishes a damaged archive from a failing disk or store.
 
-/** For errors that gunzip, zstd and tar-stream throw about their input; undefined for every other error. */
+/**
+ * Returns the kind of an error that gunzip, zstd or tar-stream throws about its input; undefined for every other error.
+ */
 export function findArchiveFault(thrown: unknown): "ends too early" | "not compressed" | "not tar" | undefined {
   const error = Object(thrown) as { code?: unknown; message?: unknown };
   const code = typeof error.code === "string" ? error.code : "";

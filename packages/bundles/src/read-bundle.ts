@@ -109,7 +109,8 @@ class MemberGate {
   /** @returns the entry to pass on, or undefined if it is skipped. */
   admit(header: Header): BundleEntry | undefined {
     this.count += 1;
-    if (this.count > this.#bounds.entries) throw new BundleRefusedError(`more than ${this.#bounds.entries} entries`);
+    if (this.count > this.#bounds.entries)
+      throw new BundleRefusedError(`more than ${this.#bounds.entries} files and directories`);
     const checked = normalizeEntryName(header.name, this.#bounds.pathBytes);
     if (!checked.ok) throw new BundleRefusedError(checked.reason);
     const { name } = checked;
@@ -179,7 +180,7 @@ class InflationBudget {
 function explain(error: unknown): unknown {
   switch (findArchiveFault(error)) {
     case "ends too early":
-      return new BundleRefusedError("the bundle ends too early");
+      return new BundleRefusedError("the bundle is incomplete; upload it again");
     case "not compressed":
       return new BundleRefusedError("the bundle is not a gzip archive, or it is damaged");
     case "not tar":

@@ -47,7 +47,7 @@ const refusedMembers: [string, BundleEntry[], RegExp][] = [
   ["file as directory", filesOf({ a: "", "a/b": "" }), /both a file and a directory/],
   ["directory as file", filesOf({ "a/b": "", a: "" }), /both a file and a directory/],
   ["directory entry as file", [manifest, { name: "a", type: "directory" }, { name: "a", body: "x" }], /both a file/],
-  ["entries", filesOf({ "1": "", "2": "", "3": "", "4": "", "5": "" }), /more than 4 entries/],
+  ["entries", filesOf({ "1": "", "2": "", "3": "", "4": "", "5": "" }), /more than 4 files/],
   ["unpacked bytes", [manifest, { name: "a", body: "x".repeat(5000) }], /larger than 4096 bytes/],
   ["big manifest", [{ name: "dari.yml", body: "#".repeat(100) }], /dari\.yml is larger than 64 bytes/],
   ["no manifest", [{ name: "agent.py", body: "" }], /dari\.yml is missing at the root/],
@@ -66,8 +66,8 @@ describe("refused bundles", () => {
     ["empty file", Buffer.alloc(0), /is empty/],
     ["not gzip", Buffer.from("PK\x03\x04 not a tar.gz at all"), /not a gzip archive/],
     ["gzip but not tar", gzipSync("x".repeat(2000)), /not a tar archive/],
-    ["truncated gzip", gzipSync(rawHeader("dari.yml", 9)).subarray(0, 40), /ends too early/],
-    ["truncated tar", gzipSync(Buffer.concat([rawHeader("dari.yml", 60), Buffer.alloc(20)])), /ends too early/],
+    ["truncated gzip", gzipSync(rawHeader("dari.yml", 9)).subarray(0, 40), /is incomplete/],
+    ["truncated tar", gzipSync(Buffer.concat([rawHeader("dari.yml", 60), Buffer.alloc(20)])), /is incomplete/],
     ["over bundleBytes", Buffer.alloc(5000, 1), /larger than 4096 bytes/],
     ["unknown type", gzipSync(Buffer.concat([rawHeader("s", 0, "S"), Buffer.alloc(1024)])), /unsupported type/],
     ["not UTF-8", gzipSync(rawHeader(Buffer.from([0x61, 0xff]), 0)), /not valid UTF-8/],
@@ -78,7 +78,7 @@ describe("refused bundles", () => {
     expect(inspection).toEqual({ ok: false, reason: expect.stringMatching(reason) });
   });
 
-  test("an entry that claims far more than it may is refused by its header", async () => {
+  test("an entry whose header claims a size above the limit is refused by its header", async () => {
     const file = await writeRaw(freshPath(), [rawHeader("dari.yml", 2 ** 33 - 1)]);
     expect(await inspectBundle({ file })).toEqual({ ok: false, reason: expect.stringContaining("larger than") });
   });

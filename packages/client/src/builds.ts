@@ -77,7 +77,8 @@ async function* followLog(connect: () => Promise<Response>, signal?: AbortSignal
     } catch (error) {
       if (signal?.aborted === true) throw error;
       failures += 1;
-      if (failures > resumeAttempts) throw new ConnectionError("the log broke off", { cause: error });
+      if (failures > resumeAttempts)
+        throw new ConnectionError("the connection broke while the log was read", { cause: error });
     }
   }
 }

@@ -15,7 +15,7 @@ export function bytesOf(content: Content): Body {
   return content as Exclude<Content, Uint8Array> | Uint8Array<ArrayBuffer>;
 }
 
-/** A form with one file. A form of a stream is written piece by piece. */
+/** Returns a form with one file. A form of a stream is written piece by piece. */
 export function formOf(file: FileUpload): { readonly body: Body; readonly headers?: Record<string, string> } {
   const { content, contentType, filename } = file;
   if (content instanceof ReadableStream) return streamedForm(file, content);
@@ -61,7 +61,7 @@ async function* frame(head: string, content: ReadableStream<Uint8Array>, tail: s
   yield encoder.encode(tail);
 }
 
-/** The pieces of a stream. Not all browsers can iterate over one. Leaving the loop cancels the stream. */
+/** Returns the pieces of a stream. Not all browsers can iterate over one. Leaving the loop cancels the stream. */
 export async function* piecesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
   const reader = stream.getReader();
   let isRead = false;

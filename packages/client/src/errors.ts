@@ -29,7 +29,7 @@ export class ApiError extends Error {
 /** Statuses of a proxy while the platform behind it restarts or is busy. The platform has not read the call. */
 const inItsPlace: readonly number[] = [408, 502, 503, 504];
 
-/** Whether a refusal is temporary, so that a read can be retried. */
+/** Returns whether a refusal is temporary, so that a read can be retried. */
 export function isPassing({ code, status }: ApiError): boolean {
   return code === "unavailable" || (code === "unknown" && inItsPlace.includes(status));
 }

@@ -70,7 +70,7 @@ export function messageMethods(api: Operations) {
 
 const keyCharsMax = 255;
 
-/** The key of an upload, which a repeated call derives again. A long key loses its start. */
+/** Returns the key of an upload, which a repeated call derives again. A long key loses its start. */
 function uploadKey(key: string | undefined, index: number): Pick<CallOptions, "idempotencyKey"> {
   if (key === undefined) return {};
   const suffix = `.file-${index}`;
@@ -81,7 +81,7 @@ function callOf({ onRecord: _, ...call }: WaitOptions): CallOptions {
   return call;
 }
 
-/** True if a message's status can no longer change. */
+/** Returns whether a message's status can no longer change. */
 export function isTerminal(record: Pick<Message, "status">): boolean {
   return record.status === "completed" || record.status === "failed" || record.status === "cancelled";
 }

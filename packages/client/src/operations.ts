@@ -104,7 +104,7 @@ async function readJson(response: Response): Promise<unknown> {
   try {
     return await response.json();
   } catch (error) {
-    throw new ConnectionError("the reply broke off or is not JSON", { cause: error });
+    throw new ConnectionError("the reply is incomplete or is not JSON", { cause: error });
   }
 }
 
@@ -112,7 +112,7 @@ async function readText(response: Response): Promise<string> {
   try {
     return await response.text();
   } catch (error) {
-    throw new ConnectionError("the reply broke off", { cause: error });
+    throw new ConnectionError("the reply is incomplete", { cause: error });
   }
 }
 

@@ -7,7 +7,7 @@ export interface PageQuery {
   readonly after?: string;
 }
 
-/** Every row of a list: `for await (const agent of eachRow((page) => client.listAgents(page)))`. */
+/** Returns every row of a list: `for await (const agent of eachRow((page) => client.listAgents(page)))`. */
 export async function* eachRow<Row>(
   load: (page: PageQuery) => Promise<Pick<Page<Row>, "data" | "next">>,
   limit = 100,

@@ -15,7 +15,7 @@ export interface Probe {
 export function probeMethods(transport: Transport) {
   const { method, path: url } = operations.getAuthConfig;
   return {
-    /** Whether the platform answers; needs no key. */
+    /** Returns whether the platform answers; needs no key. */
     async probe(options: CallOptions = {}): Promise<Probe> {
       const startedAt = performance.now();
       const request = { method, url, ...options, isKeyless: true, canResend: true, isIdempotent: true };

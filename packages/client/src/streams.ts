@@ -15,7 +15,7 @@ import { pause } from "./pause.ts";
 import { backoffMs, retryAfterMs } from "./retry.ts";
 import type { HttpRequest, Transport } from "./transport.ts";
 
-/** True for stored events; false for previews. */
+/** Returns true for stored events, false for previews. */
 export function isLedgerEvent(event: StreamItem): event is Event {
   return "sequence_number" in event;
 }
@@ -46,7 +46,10 @@ const silenceMs = 45_000;
 /** The status of a message's stream that has nothing after the requested position. */
 const over = 204;
 
-/** Every event once, in order, with previews between them. Ends with the message, or when the session is deleted. */
+/**
+ * Returns every event once, in order, with previews between them. Ends with the message, or when the session is
+ * deleted.
+ */
 export async function* followEvents(transport: Transport, call: StreamCall): AsyncGenerator<StreamItem> {
   const { signal, onConnection } = call.options;
   const following = createFollowing(call);
@@ -75,7 +78,7 @@ export async function* followEvents(transport: Transport, call: StreamCall): Asy
       if (!mayPass(error)) throw error;
       askedMs = retryAfterMs(error);
       failures = failuresAfter(openedAt, failures);
-      if (failures > resumeAttempts) throw new ConnectionError("the stream broke off", { cause: error });
+      if (failures > resumeAttempts) throw new ConnectionError("the stream broke too many times", { cause: error });
     }
     onConnection?.(false);
     if (failures > resumeAttempts) throw new ConnectionError("the stream ends again and again");
@@ -83,13 +86,16 @@ export async function* followEvents(transport: Transport, call: StreamCall): Asy
   }
 }
 
-/** The position in a stream, across all of its connections. */
+/** Returns the position in a stream, across all of its connections. */
 function createFollowing({ request, path, query }: StreamCall) {
   const isSession = /^\/v1\/sessions\/[^/]+\/stream$/.test(path);
   let position = query["after_seq"] as number | undefined;
   let messageId: string | undefined;
   return {
-    /** The request that continues after the last event. A sent message is not sent again: only its stream is needed. */
+    /**
+     * Returns the request that continues after the last event. A sent message is not sent again: only its stream is
+     * needed.
+     */
     nextRequest(): HttpRequest {
       if (position === undefined || request.method === "GET" ? position === undefined : messageId === undefined) {
         return request;

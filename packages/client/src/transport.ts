@@ -67,7 +67,7 @@ export function createTransport(client: ClientOptions): Transport {
   };
 }
 
-/** One exchange. The time limit ends with the headers, because a followed log may take any time. */
+/** Runs one exchange. The time limit ends with the headers, because a followed log may take any time. */
 async function exchange(request: HttpRequest): Promise<Response> {
   const { signal, timeoutMs = 0 } = request;
   const limit = new AbortController();

@@ -101,7 +101,7 @@ describe("a call", () => {
     });
   });
 
-  test("says what somebody else answered", async () => {
+  test("reports an answer that is not the platform's", async () => {
     const { client } = await serve((_request, response) => void response.writeHead(502).end("bad gateway"));
     const expected = { status: 502, code: "unknown", detail: "bad gateway" };
     await expect(client.getAgent("agt_1")).rejects.toMatchObject(expected);
@@ -156,17 +156,20 @@ describe("repetition", () => {
     expect(calls).toBe(3);
   });
 
-  test.each([408, 502, 503, 504])("a read that is answered %i in the platform's place is repeated", async (status) => {
-    let calls = 0;
-    const { client } = await serve((_request, response) => {
-      calls += 1;
-      if (calls === 1) response.writeHead(status).end();
-      else reply(response, 200, { id: "agt_1" });
-    });
-    expect(await client.getAgent("agt_1")).toEqual({ id: "agt_1" });
-  });
+  test.each([408, 502, 503, 504])(
+    "a read that gets %i instead of the platform's answer is repeated",
+    async (status) => {
+      let calls = 0;
+      const { client } = await serve((_request, response) => {
+        calls += 1;
+        if (calls === 1) response.writeHead(status).end();
+        else reply(response, 200, { id: "agt_1" });
+      });
+      expect(await client.getAgent("agt_1")).toEqual({ id: "agt_1" });
+    },
+  );
 
-  test.each([408, 502, 504])("a stream whose next connection is answered %i is taken up again", async (status) => {
+  test.each([408, 502, 504])("a stream whose next connection gets %i is resumed", async (status) => {
     let calls = 0;
     const { client } = await serve((_request, response) => {
       calls += 1;
@@ -183,7 +186,7 @@ describe("repetition", () => {
     expect(seen).toEqual([1, 3]);
   });
 
-  test("a stream is read whatever pieces it comes in", async () => {
+  test("a stream is read, however its bytes are divided", async () => {
     const events = ["grün", "\u{1f600}", "x".repeat(100_000)].map((text, n) => {
       const type = n < 2 ? "agent.event" : "message.completed";
       return { sequence_number: n + 1, type, data: { text } };
@@ -225,7 +228,7 @@ describe("repetition", () => {
     expect(calls).toBe(3);
   });
 
-  test("a creation is repeated with the same key, which each call has of its own", async () => {
+  test("a creation is repeated with the same key, which is unique to the call", async () => {
     const keys: unknown[] = [];
     const { client } = await serve((request, response) => {
       keys.push(request.headers["idempotency-key"]);
@@ -239,7 +242,7 @@ describe("repetition", () => {
     expect(keys[3]).not.toBe(keys[0]);
   });
 
-  test("a change is not repeated when it may have arrived, but when a limit refused it", async () => {
+  test("a change is not repeated if it can have arrived, but it is if a limit refused it", async () => {
     let calls = 0;
     const { client } = await serve((request, response) => {
       calls += 1;
@@ -319,7 +322,7 @@ describe("contents", () => {
     expect(seen).toEqual([["PUT", "/put?signature=s", undefined, "b", "6", "bundle"]]);
   });
 
-  test("a followed log goes on where it broke off", async () => {
+  test("a followed log continues at the interrupted place", async () => {
     let calls = 0;
     const { client } = await serve((_request, response) => {
       calls += 1;

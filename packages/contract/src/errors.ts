@@ -29,7 +29,7 @@ export const errorKinds: Readonly<Record<AppErrorCode, ErrorKind>> = {
   invalid: {
     status: 422,
     title: "Invalid request",
-    whatToDo: "Fix what `errors` lists: it has every problem of the request.",
+    whatToDo: "Fix what `errors` lists. The list has every problem of the request, up to 100.",
   },
   conflict: {
     status: 409,
@@ -40,8 +40,8 @@ export const errorKinds: Readonly<Record<AppErrorCode, ErrorKind>> = {
     status: 409,
     title: "Another agent has this name",
     whatToDo:
-      "Publish a version of the agent that `detail` names, or choose another name. `on_name_conflict` decides it in " +
-      "the same request.",
+      "Publish a version of the agent that `detail` names, or choose another name. To decide this in the request, " +
+      "set `on_name_conflict`.",
   },
   precondition_failed: {
     status: 412,
@@ -126,7 +126,7 @@ export function renderError(error: {
   };
 }
 
-/** The page docs/errors.md, derived from the registry. */
+/** Returns the page docs/errors.md, derived from the registry. */
 export function renderErrorsMarkdown(): string {
   const rows = appErrorCodes.map((code) => {
     const kind = errorKinds[code];

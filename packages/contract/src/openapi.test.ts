@@ -11,7 +11,7 @@ const document = buildOpenApi({ version: "0.1.0", serverUrl: "http://127.0.0.1:4
 describe("the routes", () => {
   const table = Object.entries<Route>(routes);
 
-  test("are told apart by method and path", () => {
+  test("differ by method and path", () => {
     const keys = table.flatMap(([, route]) =>
       routePaths(route).map((path) => `${route.method} ${path.replace(/\{\w+\}/g, "{}")}`),
     );
@@ -74,7 +74,7 @@ describe("the OpenAPI document", () => {
     );
   });
 
-  test("describes what the text of a query stands for", () => {
+  test("describes the value that the text of a query represents", () => {
     expect(parametersOf("/v1/agents", "get")).toContainEqual(
       expect.objectContaining({
         name: "limit",

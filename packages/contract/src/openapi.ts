@@ -215,7 +215,7 @@ function eventStream(components: Map<string, Json>): JsonObject {
 
 /**
  * Returns a schema as JSON. A schema with a title becomes a component and a reference to it. Text in a query is
- * described as the value that it stands for.
+ * described as the value that it represents.
  */
 function reference(schema: unknown, components: Map<string, Json>): Json {
   if (Array.isArray(schema)) return schema.map((item: unknown) => reference(item, components));
@@ -246,7 +246,7 @@ interface Discriminated {
   readonly oneOf?: readonly { readonly properties?: Readonly<Record<string, { readonly enum?: readonly string[] }>> }[];
 }
 
-/** Adds which tag stands for which component. Without it, OpenAPI takes the component's name for the tag. */
+/** Adds the mapping from tags to components. Without it, OpenAPI uses the component's name as the tag. */
 function withMapping({ discriminator, oneOf = [] }: Discriminated, plain: JsonObject): Json {
   const tag = discriminator?.propertyName ?? "";
   const references = Array.isArray(plain["oneOf"]) ? plain["oneOf"] : [];

@@ -54,7 +54,7 @@ export type RequestOf<Name extends RouteName> = (typeof routes)[Name] extends {
 /** The path parameters of a route. */
 export type ParametersOf<Name extends RouteName> = PathParameters<(typeof routes)[Name]["path"]>;
 
-/** Every path a route is mounted at: `/v1/agents…` is also `/v1/deployments…`. */
+/** Returns every path a route is mounted at: `/v1/agents…` is also `/v1/deployments…`. */
 export function routePaths(route: Route): string[] {
   const alias = route.path.replace(/^\/v1\/agents(?=\/|$)/, "/v1/deployments");
   return alias === route.path ? [route.path] : [route.path, alias];
@@ -92,7 +92,7 @@ const pathParameters: Readonly<Record<string, TSchema>> = {
   webhook_endpoint_id: idOf("webhookEndpoint"),
 };
 
-/** The schema of a route's path parameters, for `validate`. Build it once per route. */
+/** Returns the schema of a route's path parameters, for `validate`. Build it once per route. */
 export function pathSchema(route: Route): TObject {
   const names = parameterNames(route.path);
   return Type.Object(Object.fromEntries(names.map((name) => [name, pathParameters[name] ?? Type.Never()])));
@@ -102,7 +102,7 @@ function parameterNames(path: string): string[] {
   return [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name ?? "");
 }
 
-/** A path with its parameters filled in and escaped. */
+/** Returns a path with its parameters filled in and escaped. */
 export function fillPath<const Path extends string>(path: Path, parameters: PathParameters<Path>): string {
   const values: Readonly<Record<string, string>> = parameters;
   return path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(values[name] ?? ""));

@@ -31,4 +31,4 @@ test.each([
   "a\nb",
   "a\u0000b",
   "a".repeat(limits.nameChars + 1),
-])("%j is no name", (name) => expect(isAgentName(name)).toBe(false));
+])("%j is not a name", (name) => expect(isAgentName(name)).toBe(false));

@@ -1,4 +1,4 @@
-// Finds the word that somebody probably meant, for messages about unknown names.
+// Finds the word that a person probably meant, for messages about unknown names.
 
 const prefixCharsMin = 4;
 

@@ -26,7 +26,7 @@ export interface EgressHost {
   readonly port: number | undefined;
 }
 
-/** Undefined for a text that is not a host. */
+/** Returns undefined for a text that is not a host. */
 export function parseEgressHost(text: string): EgressHost | undefined {
   const host = text.toLowerCase();
   if (host.length > egressHostChars || !pattern.test(host)) return undefined;

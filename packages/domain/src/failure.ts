@@ -21,7 +21,7 @@ export const failureCodes = {
     retryable: true,
     says:
       "the agent exceeded its memory limit (`runtime.memory` in dari.yml, default `DARI_TURN_MEMORY_BYTES`: 4 GiB); " +
-      "use less memory, or raise it, up to what an operator allows (`DARI_TURN_MEMORY_MAX_BYTES`)",
+      "use less memory, or raise the limit, up to `DARI_TURN_MEMORY_MAX_BYTES`, which an operator sets",
   },
   too_many_processes: {
     retryable: false,

@@ -42,7 +42,7 @@ export function newId<K extends IdKind>(kind: K, nowMs: number = Date.now()): Id
   return `${idPrefixes[kind]}_${encodeTime(nowMs)}${encodeRandom()}`;
 }
 
-/** True if `value` has the prefix and the shape of an id of this kind. */
+/** Returns whether `value` has the prefix and the shape of an id of this kind. */
 export function isId<K extends IdKind>(kind: K, value: string): value is Id<K> {
   const prefix = `${idPrefixes[kind]}_`;
   return value.startsWith(prefix) && bodyPattern.test(value.slice(prefix.length));
@@ -53,7 +53,7 @@ export function agentIdFromWire(value: string): string {
   return value.startsWith("dep_") ? `agt_${value.slice(4)}` : value;
 }
 
-/** The `dep_` name of an agent. */
+/** Returns the `dep_` name of an agent. */
 export function deploymentIdOf(agentId: string): string {
   return `dep_${agentId.slice(4)}`;
 }

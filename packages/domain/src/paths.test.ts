@@ -15,7 +15,7 @@ describe("numbered file names", () => {
   });
 
   test.each(["a".repeat(255), `${"ü".repeat(125)}.txt`, `x.${"y".repeat(253)}`])(
-    "never longer than a name may be",
+    "never longer than the limit of a name",
     (name) => {
       const numbered = numberedFilename(name, 12);
       expect(Buffer.byteLength(numbered)).toBeLessThanOrEqual(limits.filenameBytes);

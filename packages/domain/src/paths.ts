@@ -23,7 +23,7 @@ function invalidPath(message: string): AppError {
   return new AppError("invalid", `path ${message}`, { issues: [{ path: "path", message }] });
 }
 
-/** The last segment of a client's file name, with any separators; never empty, `.` or `..`. */
+/** Returns the last segment of a client's file name, with any separators; never empty, `.` or `..`. */
 export function leafFilename(input: string): string {
   const leaf =
     input

@@ -5,7 +5,7 @@ import type { Preview } from "./ports.ts";
 
 const types: readonly string[] = ["assistant.text_delta", "log"] satisfies readonly Preview["type"][];
 
-/** Undefined if it exceeds the limit of a preview. */
+/** Returns undefined if the text exceeds the limit of a preview. */
 export function encodePreview(preview: Preview): string | undefined {
   const text = JSON.stringify(preview);
   // One UTF-16 unit takes at most three bytes.
@@ -13,7 +13,7 @@ export function encodePreview(preview: Preview): string | undefined {
   return fits ? text : undefined;
 }
 
-/** Undefined for a text that is not a preview. */
+/** Returns undefined for a text that is not a preview. */
 export function decodePreview(text: string): Preview | undefined {
   try {
     const value = JSON.parse(text) as Partial<Preview> | null;

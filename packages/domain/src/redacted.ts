@@ -9,7 +9,7 @@ export class Redacted<T = string> {
     this.#value = value;
   }
 
-  /** The secret itself. Call it where it is used, never where it is logged. */
+  /** Returns the secret itself. Call it where it is used, never where it is logged. */
   reveal(): T {
     return this.#value;
   }

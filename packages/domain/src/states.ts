@@ -108,7 +108,7 @@ export type OverlapPolicy = (typeof overlapPolicies)[number];
 export const firingOutcomes = ["fired", "skipped", "missed", "failed"] as const;
 export type FiringOutcome = (typeof firingOutcomes)[number];
 
-/** Why a schedule is paused: somebody paused it, or the platform did because no firing could ever send again. */
+/** Why a schedule is paused: by a caller (`manual`), or by the platform because no firing could ever send again. */
 export const schedulePauseReasons = ["manual", "agent_deleted", "session_ended", "unknown_times"] as const;
 export type SchedulePauseReason = (typeof schedulePauseReasons)[number];
 

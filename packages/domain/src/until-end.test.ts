@@ -5,7 +5,7 @@ import { createRaceWith } from "./race-with.ts";
 
 const never = new Promise<never>(() => {});
 
-test("each is what it comes to, an error too, until the end comes first; afterwards who is late loses", async () => {
+test("each promise has its own result or error until the end comes; later results are ignored", async () => {
   const { promise: end, resolve } = Promise.withResolvers<string>();
   const until = createRaceWith(end);
   expect(await until(Promise.resolve(1))).toBe(1);
@@ -16,7 +16,7 @@ test("each is what it comes to, an error too, until the end comes first; afterwa
   expect([await until(never), await until(Promise.resolve(2))]).toEqual(["over", 2]);
 });
 
-test("an end that is an error is told as one", async () => {
+test("an end that is an error is reported as an error", async () => {
   const { promise: end, reject } = Promise.withResolvers<never>();
   const until = createRaceWith(end);
   const waiting = until(never);

@@ -18,7 +18,7 @@ test("jitter is a tenth both ways, and the last attempt is the last", () => {
   expect(webhookRetryMs(10, 0.5)).toBeUndefined();
 });
 
-test("a receiver may ask for more time, up to a day, and never for less", () => {
+test("a receiver can ask for more time, up to a day, and never for less", () => {
   expect(webhookRetryMs(1, 0.5, 120)).toBe(120_000);
   expect(webhookRetryMs(2, 0.5, 1)).toBe(300_000);
   expect(webhookRetryMs(1, 0.5, 1e9)).toBe(86_400_000);

@@ -12,7 +12,10 @@ export interface HealthReport {
   readonly checks: Readonly<Record<string, string>>;
 }
 
-/** Runs all checks at once; one that takes longer than `timeoutMs` (default 2 s) counts as failed. Never rejects. */
+/**
+ * Runs all checks concurrently. A check that takes longer than `timeoutMs` (default 2 s) counts as failed. Never
+ * rejects.
+ */
 export async function checkHealth(checks: HealthChecks, timeoutMs = 2_000): Promise<HealthReport> {
   const results = await Promise.all(
     Object.entries(checks).map(async ([name, check]) => [name, await outcome(check, timeoutMs)] as const),

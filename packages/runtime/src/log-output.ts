@@ -53,13 +53,13 @@ function createBacklog(): Backlog {
 interface Outlet {
   /** Called when bytes wait. */
   next(): void;
-  /** Writes the rest while the process exits, when no callback runs any more. */
+  /** Writes the rest while the process exits, when callbacks no longer run. */
   end(): void;
 }
 
 /**
  * Writes at once as much as the reader accepts, so that no write is ever pending. A blocking write to a pipe, on any
- * thread, would keep the process from ending until somebody reads.
+ * thread, would keep the process from ending until the pipe is read.
  */
 function toPipe(fd: 1 | 2, waiting: Backlog): Outlet {
   let piece: Buffer = Buffer.alloc(0);

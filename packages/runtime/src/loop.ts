@@ -1,4 +1,5 @@
-// Runs a task repeatedly until told to stop: never two runs at once, on a fixed grid, with errors logged and counted.
+// Runs a task repeatedly until told to stop: runs never overlap and start on a fixed grid, with errors logged and
+// counted.
 
 import { createWakeSignal, type WakeSignal } from "@dari/domain";
 import type { Logger } from "./log.ts";
@@ -21,7 +22,7 @@ export interface LoopStats {
 }
 
 export interface Loop extends AsyncDisposable {
-  /** Runs soon: now if idle, or once more right after the current run. Several nudges cause one run. */
+  /** Runs soon: now if idle, or again right after the current run. Several nudges cause one run. */
   nudge(): void;
   stats(): LoopStats;
   /** Resolves when the signal has aborted and any current run has ended. Never rejects. */

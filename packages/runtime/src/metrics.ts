@@ -33,7 +33,7 @@ export interface Metrics<Name extends string> extends MetricsPage {
   /** Leaves the gauge out until it is set again: no value is better than an old one. */
   remove(name: Name): void;
   /** Called before each read, all of them concurrently, for gauges that are not set in between. */
-  beforeRead(look: () => Promise<void> | void): void;
+  beforeRead(reader: () => Promise<void> | void): void;
 }
 
 export interface MetricsOptions {
@@ -61,7 +61,7 @@ export function createMetrics<Name extends string>(
   );
   const entryOf = (name: Name): Entry => entries.get(name)!;
   const max = options.labelSetsMax ?? 2_000;
-  const looks: (() => Promise<void> | void)[] = [];
+  const readers: (() => Promise<void> | void)[] = [];
   return {
     contentType: registry.contentType,
     add(name, labels = {}, by = 1) {
@@ -86,11 +86,11 @@ export function createMetrics<Name extends string>(
       // Without labels, prom-client's reset leaves a zero.
       if (labelNames.length === 0) metric.remove();
     },
-    beforeRead: (look) => void looks.push(look),
+    beforeRead: (reader) => void readers.push(reader),
     async read() {
       const { promise: late, resolve } = Promise.withResolvers<void>();
       const timer = setTimeout(resolve, options.lookMs ?? 3_000);
-      await Promise.race([late, Promise.allSettled(looks.map(async (look) => look()))]);
+      await Promise.race([late, Promise.allSettled(readers.map(async (reader) => reader()))]);
       clearTimeout(timer);
       return registry.metrics();
     },

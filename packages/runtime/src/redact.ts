@@ -13,7 +13,7 @@ const secretNames = new Set(["authorization", "cookie", "setcookie", "apikey", "
  */
 const secretEndings = ["password", "secret", "token", "apikey", "masterkey", "privatekey", "accesskey", "uploadurl"];
 
-/** True for a key whose value must not be printed. */
+/** Returns true for a key whose value must not be printed. */
 export function isSecretKey(key: string): boolean {
   const name = key.toLowerCase().replace(/[^a-z0-9]/g, "");
   return secretNames.has(name) || secretEndings.some((ending) => name.endsWith(ending));
@@ -46,9 +46,9 @@ function rowsInDatabaseErrors(error: Error): ReadonlySet<string> {
 
 function printableError(error: Error, depth: number): PrintableError {
   const own: Record<string, unknown> = {};
-  const told = rowsInDatabaseErrors(error);
+  const hiddenKeys = rowsInDatabaseErrors(error);
   for (const [key, value] of Object.entries(error))
-    if (key !== "name" && !told.has(key)) own[key] = redactAt(key, value, depth + 1);
+    if (key !== "name" && !hiddenKeys.has(key)) own[key] = redactAt(key, value, depth + 1);
   return {
     ...own,
     type: error.name,

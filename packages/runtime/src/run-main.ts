@@ -88,7 +88,7 @@ function listenForStops({ options, draining, stopNow }: Life, startWatchdog: (af
     countedAt ??= performance.now();
     drain(`received ${name}, forwarded`);
   });
-  process.stdout.on("error", () => drain("nobody reads the output any more"));
+  process.stdout.on("error", () => drain("the reader of the output has ended"));
   process.stderr.on("error", () => {});
 }
 
@@ -134,7 +134,9 @@ function giveUp(afterMs: number, before: ReadonlyMap<string, number>, isClosed: 
   process.exit(isDone ? process.exitCode : 1);
 }
 
-/** The number of open resources by type, including the standard streams, which Node opens at their first use. */
+/**
+ * Returns the number of open resources by type, including the standard streams, which Node opens at their first use.
+ */
 function openResources(): Map<string, number> {
   void [process.stdout, process.stderr];
   const counts = new Map<string, number>();

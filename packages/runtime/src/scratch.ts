@@ -28,7 +28,7 @@ export interface Scratch extends AsyncDisposable {
   take(bytes: number): void;
 }
 
-/** `perProcess`: the most bytes of this process on the disk at once, of which an organization may use half. */
+/** `perProcess`: the maximum bytes of this process on the disk, of which an organization may use half. */
 export function createScratchSpace(perProcess: number = limits.scratchBytes): ScratchSpace {
   const bounds = { perProcess, perOrganization: Math.floor(perProcess / 2) };
   const count = createSharedCount(bounds);
@@ -64,7 +64,7 @@ const spaceErrors = {
   perOrganization: () =>
     new AppError(
       "limit_exceeded",
-      "the organization's other uploads use its temporary disk space; send fewer at once",
+      "the organization's other uploads use its temporary disk space; send fewer at the same time",
       {
         retryAfterSeconds,
       },

@@ -88,12 +88,12 @@ describe("readConfig", () => {
     expect(databaseUrl.reveal()).toBe(database.DATABASE_URL);
   });
 
-  test("is frozen all the way down", () => {
+  test("is frozen at every depth", () => {
     const config = readConfig(spec, database);
     expect(Object.isFrozen(config) && Object.isFrozen(config.lease) && Object.isFrozen(config.s3)).toBe(true);
   });
 
-  test("reports every problem at once, in the order of the specification", () => {
+  test("reports all problems together, in the order of the specification", () => {
     const env = {
       PORT: "70000",
       SANDBOX: "vm",

@@ -28,7 +28,7 @@ test("readiness names the check that fails", async () => {
   });
 });
 
-test("liveness asks nobody", async () => {
+test("liveness checks no service", async () => {
   expect(await get({ leases: broken }, "/healthz")).toEqual({ status: 200, body: { ok: true } });
   expect(await get({}, "/other")).toEqual({ status: 404, body: undefined });
 });

@@ -60,7 +60,7 @@ describe("createLogger", () => {
     expect(JSON.stringify(lines[0])).not.toContain("abcdefghijkl");
   });
 
-  test("survives what JSON cannot hold", () => {
+  test("survives values that JSON cannot represent", () => {
     const { log, lines } = capture();
     const knot: Record<string, unknown> = { big: 10n, bytes: Buffer.from("abc") };
     knot.self = knot;
@@ -97,7 +97,7 @@ describe("createLogger", () => {
     }
   });
 
-  test("a program whose lines nobody reads ends all the same", async () => {
+  test("a program whose output is not read ends anyway", async () => {
     const program = new URL("programs/last-words.ts", import.meta.url).pathname;
     // More than the capacity of any pipe.
     const child = spawn(process.execPath, [program, "20000"], {

@@ -37,7 +37,7 @@ function gatedTask(): { runOnce: () => Promise<void>; nextRun: () => Promise<() 
 }
 
 describe("loop", () => {
-  test("runs at once and again after everyMs", async () => {
+  test("runs immediately and again after everyMs", async () => {
     const stop = new AbortController();
     const task = gatedTask();
     const subject = loop({ name: "t", everyMs: 1, signal: stop.signal, runOnce: task.runOnce, log: quietLog().log });
@@ -81,7 +81,7 @@ describe("loop", () => {
     expect(lines.filter((line) => line.includes("loop works again"))).toHaveLength(1);
   });
 
-  test("ends at once when idle", async () => {
+  test("ends immediately when idle", async () => {
     const task = gatedTask();
     const stop = new AbortController();
     const { log } = quietLog();

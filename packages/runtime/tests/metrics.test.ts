@@ -37,7 +37,7 @@ test("counters begin at zero for each value that is known, and count what is a n
   ]);
 });
 
-test("past their bound, label values are one", async () => {
+test("above their limit, label values are one", async () => {
   const metrics = createMetrics(catalogue, { process: false, labelSetsMax: 2 });
   for (const name of ["a", "b", "c", "d", "a"]) metrics.add("named_total", { name });
   expect((await lines(metrics)).filter((line) => line.startsWith("named"))).toEqual([
@@ -47,7 +47,7 @@ test("past their bound, label values are one", async () => {
   ]);
 });
 
-test("gauges are looked at when they are read; one that cannot be read shows nothing old", async () => {
+test("gauges are read when they are scraped; one that cannot be read shows no old value", async () => {
   const metrics = createMetrics(catalogue, { process: false });
   let isAway = false;
   metrics.beforeRead(async () => {
@@ -61,13 +61,13 @@ test("gauges are looked at when they are read; one that cannot be read shows not
   expect((await lines(metrics)).filter((line) => line.startsWith("waits"))).toEqual([]);
 });
 
-test("a look that does not come back holds nobody up", async () => {
+test("a read that does not return delays no one", async () => {
   const metrics = createMetrics(catalogue, { process: false, lookMs: 20 });
   metrics.beforeRead(() => new Promise(() => undefined));
   expect(await lines(metrics)).toContain("waits 0");
 });
 
-test("a line below the level is an event all the same, also of a child", () => {
+test("a line below the level is still an event, also of a child", () => {
   const events: [object, string][] = [];
   const written: string[] = [];
   const log = createLogger({

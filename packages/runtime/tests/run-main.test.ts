@@ -72,7 +72,7 @@ describe("runMain", () => {
     expect([code, err]).toEqual([1, "The settings cannot be used:\n- PORT: is required\n"]);
   });
 
-  test("a second signal exits at once", async () => {
+  test("a second signal exits immediately", async () => {
     const { child, says, ended } = start("patient");
     await says("ready");
     child.kill("SIGTERM");
@@ -95,7 +95,7 @@ describe("runMain", () => {
     expect(err).toMatch(/Not ended 300 ms after the stop\. Still open: .*TCP/);
   });
 
-  test("timers that nobody waits for are no failure once all is closed", async () => {
+  test("timers that no one waits for are not a failure once all is closed", async () => {
     const { code, err } = await runAndStop("forgets-a-timer");
     expect({ code, err }).toEqual({ code: 0, err: expect.stringMatching(/Still open: Timeout x 1\. Exiting/) });
   });

@@ -29,7 +29,7 @@ function loadFramework(config) {
   return require;
 }
 
-/** What jest's framework needs of its runtime. It sets the globals before it imports the file. */
+/** Returns what jest's framework needs of its runtime. It sets the globals before it imports the file. */
 const runtimeFor = (require) => ({
   requireInternalModule: require,
   requireModule: require,
@@ -63,7 +63,7 @@ const environment = { ...process.env };
 /** A connection that a test has closed takes a moment to be gone. */
 const leftoversWaitMs = 500;
 
-/** Whether the next file finds this process as this one did. What a test left open ends with the process. */
+/** Returns whether the next file finds this process as this one did. What a test left open ends with the process. */
 async function isClean() {
   const env = Object.entries(process.env);
   if (env.length !== Object.keys(environment).length) return false;

@@ -1,6 +1,6 @@
 // A jest runner that runs test files in Node processes of their own, with Node's loader. Jest's own runner loads and
-// compiles all modules again for each file, in a vm context. Here, a process that its file left clean goes on with the
-// next file of the same member.
+// compiles all modules again for each file, in a vm context. Here, if a file leaves its process clean, the process
+// continues with the next file of the same member.
 
 import { fork } from "node:child_process";
 import { once } from "node:events";
@@ -8,7 +8,7 @@ import { once } from "node:events";
 const program = new URL("native-process.mjs", import.meta.url);
 
 const memberOf = /\/(apps|packages)\/[^/]+\//;
-/** The files of these look at the children of their process. */
+/** Tests of these members read the children of their process. */
 const ownProcess = /\/(apps\/lab|apps\/cli|packages\/(sandbox|sandbox-pool|embedded))\//;
 /** The files of these start whole platforms and take longest. One that begins last would keep only one core busy. */
 const longest = /\/apps\/lab\/|\/packages\/sandbox\/|\/apps\/cli\//;

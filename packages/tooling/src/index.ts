@@ -1,1 +1,1 @@
-// The laws of this repository as data, for the tests beside them and for tools that ask where something belongs.
+// The laws of this repository as data, for the tests in this package and for tools that ask where code belongs.

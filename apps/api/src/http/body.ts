@@ -43,7 +43,7 @@ export async function readBody(
   return checkJsonBody(route.request, request.body);
 }
 
-/** The maximum size of a body that is not JSON, in bytes. */
+/** Returns the maximum size of a body that is not JSON, in bytes. */
 export function maxBodyBytes(route: Route, { fileBytes, exportBytes }: BodyContext): number {
   return route.requestContent === "application/gzip" ? exportBytes : fileBytes + envelopeBytes;
 }

@@ -74,16 +74,16 @@ export async function chargeUpload(
   request: Request,
   response: Response,
 ): Promise<void> {
-  const said = request.get("content-length");
-  const amount = said === undefined ? most : Number(said);
+  const contentLength = request.get("content-length");
+  const amount = contentLength === undefined ? most : Number(contentLength);
   // A body that is too large gets its own error.
   if (!(amount > 0) || amount > most) return;
   const { socket } = request;
   const before = socket.bytesRead - firstBytes;
   const advice = `an upload without Content-Length counts as ${most} bytes until it ends: send its length`;
-  const what = { kind: "upload_bytes", amount, advice: said === undefined ? advice : undefined } as const;
+  const what = { kind: "upload_bytes", amount, advice: contentLength === undefined ? advice : undefined } as const;
   await chargeRate(control, actor, what, response);
-  if (said !== undefined) return;
+  if (contentLength !== undefined) return;
   response.once("close", () => {
     const unused = amount - (socket.bytesRead - before);
     if (unused <= 0) return;

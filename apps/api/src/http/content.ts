@@ -95,7 +95,7 @@ function boundsOf(first: string, last: string, sizeBytes: number): ByteRange {
   return { start: Number(first), end: last === "" ? sizeBytes - 1 : Math.min(Number(last), sizeBytes - 1) };
 }
 
-/** RFC 6266: an ASCII name for old clients, and the real name in UTF-8. */
+/** Returns the header `Content-Disposition` (RFC 6266): an ASCII name for old clients, and the real name in UTF-8. */
 export function contentDisposition(filename: string): string {
   const plain = filename.replace(/[^\x20-\x7e]|["\\%]/g, "_");
   const encoded = encodeURIComponent(filename.toWellFormed()).replace(

@@ -1,4 +1,4 @@
-// Tests which part of an address identifies a customer.
+// Tests which part of an address identifies a client.
 
 import { expect, test } from "@jest/globals";
 import { addressPrefix } from "./limit-unauthenticated.ts";

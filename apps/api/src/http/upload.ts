@@ -61,7 +61,7 @@ interface UploadStorage extends multer.StorageEngine {
   storedOf(file: Express.Multer.File): StoredUpload | undefined;
 }
 
-/** The storage of one request. Multer calls `_removeFile` for a file it stored before it found an error. */
+/** Creates the storage of one request. Multer calls `_removeFile` for a file it stored before it found an error. */
 function createStorage(context: { control: Control; actor: Actor; fileBytes: number }): UploadStorage {
   // Multer copies the file object, but keeps the name that is set here.
   const uploads = new Map<string, StoredUpload>();

@@ -88,7 +88,9 @@ function readable(job: Job): Job {
   return job;
 }
 
-/** A turn that is ready in PostgreSQL, as a job with its message's id. Has only what the board uses of a job. */
+/**
+ * Returns a turn that is ready in PostgreSQL, as a job with its message's id. Has only what the board uses of a job.
+ */
 function toJob(turn: WaitingTurn): Job {
   const { organizationId, organization, sessionId, messageId, readyAt } = turn;
   const lane = turn.isBackground ? "background" : "interactive";

@@ -16,7 +16,7 @@ const basePath = "/ops/queues";
 export const boardSignIn = `/console/sign-in?return_to=${encodeURIComponent(basePath)}`;
 
 /** The allowed actions: retry all failed jobs, promote all delayed ones, or one of them. */
-const wishes: readonly RegExp[] = [
+const actionPaths: readonly RegExp[] = [
   /^\/api\/queues\/[^/]+\/retry\/failed$/,
   /^\/api\/queues\/[^/]+\/promote$/,
   /^\/api\/queues\/[^/]+\/[^/]+\/promote$/,
@@ -54,7 +54,7 @@ export function mountBoard(app: Express, control: Control, queue: BoardQueue | u
 async function isWish(board: TurnBoard, path: string): Promise<boolean> {
   const promoted = decode(/\/([^/]+)\/promote$/.exec(path)?.[1] ?? "");
   if (isId("message", promoted)) throw new AppError("conflict", waitsForSlotMessage);
-  if (wishes.some((pattern) => pattern.test(path))) return true;
+  if (actionPaths.some((pattern) => pattern.test(path))) return true;
   const jobId = retryOne.exec(path)?.[1];
   if (jobId === undefined) return false;
   const name = decode(jobId);
@@ -63,7 +63,7 @@ async function isWish(board: TurnBoard, path: string): Promise<boolean> {
   return true;
 }
 
-/** Whether a person opened a page, as opposed to a call by a program. */
+/** Returns whether a person opened a page, as opposed to a call by a program. */
 function isVisit(request: Request): boolean {
   return (
     request.method === "GET" && request.get("authorization") === undefined && request.accepts("json", "html") === "html"

@@ -1,4 +1,4 @@
-// People: members, invitations, sign-in, and the command lines that they authorize.
+// People: members, invitations, sign-in, and the devices that they approve.
 
 import { renderList } from "@dari/contract";
 import {

@@ -131,7 +131,7 @@ function sending(choose: (call: SendCall) => Delivery) {
   };
 }
 
-/** 200 with the final record, or 202 with the current one. */
+/** Answers 200 with the final record, or 202 with the current one. */
 function settled(response: Response, record: MessageRecord): Reply {
   const isTerminal = ["completed", "failed", "cancelled"].includes(record.status);
   return new Reply(isTerminal ? 200 : 202, timed(response, record));
@@ -143,8 +143,8 @@ const phaseName = /^[a-z_]{1,40}_ms$/;
 /** Sends the phases of the last attempt in the `Server-Timing` header. */
 function timed(response: Response, record: MessageRecord): MessageRecord {
   const phases = Object.entries(record.timings).filter(([name]) => phaseName.test(name));
-  const said = phases.map(([name, ms]) => `${name.slice(0, -"_ms".length)};dur=${ms}`);
-  if (said.length > 0) response.set("Server-Timing", said.join(", "));
+  const entries = phases.map(([name, ms]) => `${name.slice(0, -"_ms".length)};dur=${ms}`);
+  if (entries.length > 0) response.set("Server-Timing", entries.join(", "));
   return record;
 }
 

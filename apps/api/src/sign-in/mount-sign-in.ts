@@ -112,7 +112,7 @@ async function identify(
   }
 }
 
-/** Must equal the URI that is registered with the provider. */
+/** Returns the URI for the provider's redirect. It must equal the URI that is registered with the provider. */
 function redirectUri(control: Control): string {
   return `${control.publicUrl}${callbackPath}`;
 }

@@ -353,7 +353,7 @@ export interface CreateSessionBatchRequest {
   on_busy?: "enqueue" | "reject" | "interrupt" | "rollback" | "merge";
   /** An organization's interactive messages run before its background messages. Default: background. */
   lane?: "interactive" | "background";
-  /** Turns of the batch that run at once. Default: no limit. */
+  /** Maximum number of concurrent turns of the batch. Default: no limit. */
   max_concurrency?: number;
   /** One session per entry: the parts of its first message, and metadata for both. */
   sessions?: ({
@@ -582,7 +582,7 @@ export interface Fleet {
   schedule: {
     /** Sessions that wait for a slot. */
     ready: number;
-    /** Sessions on their way to a worker. */
+    /** Dispatched sessions, which no worker has claimed yet. */
     dispatched: number;
     /** Sessions whose turn runs. */
     leased: number;
@@ -600,10 +600,10 @@ export interface Fleet {
     /** Turns that wait for a slot, counted up to 10000. */
     ready: number;
     oldest_ready_ms: number | null;
-    /** Turns that hold a slot or are on their way to one. */
+    /** Dispatched and running turns. */
     in_flight: number;
   })[];
-  /** Turns on their way or running, the earliest end of the lease first; at most 100. */
+  /** Dispatched and running turns, the earliest end of the lease first; at most 100. */
   turns: ({
     organization_id: string;
     session_id: string;
@@ -612,7 +612,7 @@ export interface Fleet {
     worker_id: string | null;
     attempt: number | null;
     running_ms: number | null;
-    /** Time until the lease expires. Negative: it has expired, and the turn is taken back. */
+    /** Time until the lease expires. Negative: it has expired, and another worker can run the turn. */
     lease_left_ms: number;
   })[];
   /** Workers, the most recently seen first; at most 100. */
@@ -1065,7 +1065,7 @@ export interface RetryMessageRequest {
 
 export interface RetryMessagesRequest {
   filter: {
-    /** Default: the key's own organization. Only operators may name another one or `all`. */
+    /** Default: the key's own organization. Only operators can name another one or `all`. */
     organization_id?: string;
     /** Id or name of the agent. */
     agent_id?: string;
@@ -1153,7 +1153,7 @@ export interface SendMessageRequest {
     file_id: string;
   })[];
   metadata?: Record<string, string | number | boolean>;
-  /** `sync` waits until the message ends, `async` returns at once, `stream` sends its events. Default: what `Accept` and `Prefer` ask for, otherwise `sync`. */
+  /** `sync` waits until the message ends, `async` returns immediately, `stream` sends its events. Default: what `Accept` and `Prefer` ask for, otherwise `sync`. */
   delivery?: "sync" | "async" | "stream";
   /** If the session is busy: `enqueue` waits; `reject` refuses the message (409); `interrupt` cancels the running turn; `rollback` cancels all open messages and removes them from the conversation; `merge` takes over the parts of messages that have not started. Default: the session's `on_busy`. */
   on_busy?: "enqueue" | "reject" | "interrupt" | "rollback" | "merge";
@@ -1543,7 +1543,7 @@ export interface UpdateMemberRequest {
 export interface UpdateOrganizationRequest {
   /** Share of the fleet's slots, relative to other organizations that wait. */
   weight?: number;
-  /** Turns that run at once. Null: the platform's default. */
+  /** Maximum number of concurrent turns. Null: the platform's default. */
   max_concurrency?: number | null;
   /** Messages that wait or run. Null: the platform's default. */
   max_backlog?: number | null;
@@ -1640,7 +1640,7 @@ export interface Usage {
   now: {
     /** Messages that wait or run. */
     open_messages: number;
-    /** Turns that hold a slot or are on their way to one. */
+    /** Dispatched and running turns. */
     turns: number;
   };
   kept: {

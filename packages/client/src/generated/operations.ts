@@ -136,7 +136,7 @@ export interface Operations {
   /** Get an agent. */
   getAgent(agentId: string, options?: CallOptions): Promise<Agent>;
 
-  /** Delete an agent. It takes no new sessions; messages that run are finished. */
+  /** Delete an agent. It starts no new sessions; running messages finish. */
   deleteAgent(agentId: string, options?: CallOptions): Promise<Deleted>;
 
   /** Publish a bundle as the agent's next version. */
@@ -178,7 +178,7 @@ export interface Operations {
   /** Delete a session and its workspace. With `cancel=1`, also while messages are queued or running. */
   deleteSession(sessionId: string, query?: { cancel?: boolean | undefined }, options?: CallOptions): Promise<Deleted>;
 
-  /** Complete a session: it takes no more messages. With `cancel=1`, also while messages are queued or running. */
+  /** Complete a session: it accepts no more messages. With `cancel=1`, also while messages are queued or running. */
   completeSession(sessionId: string, query?: { cancel?: boolean | undefined }, options?: CallOptions): Promise<Session>;
 
   /** List a session's messages, oldest first. */
@@ -187,22 +187,22 @@ export interface Operations {
   /** Send a message and wait until it ends. 202 with the record so far when the wait takes too long. */
   sendMessageSync(sessionId: string, body: SendMessageRequest, options?: CallOptions): Promise<Message>;
 
-  /** Send a message and return at once. */
+  /** Send a message and return immediately. */
   sendMessageAsync(sessionId: string, body: SendMessageRequest, options?: CallOptions): Promise<Message>;
 
-  /** Send a message in the form of the hosted service's clients, and return at once. */
+  /** Send a message in the form of the hosted service's clients, and return immediately. */
   sendSessionEvent(sessionId: string, body: SendSessionEventRequest, options?: CallOptions): Promise<SentEvent>;
 
   /** List a session's events, oldest first. */
   listEvents(sessionId: string, query?: { limit?: number | undefined; after?: string | undefined; after_seq?: number | undefined }, options?: CallOptions): Promise<Page<Event>>;
 
-  /** Start a session with its first message and return at once. If one is refused, neither is created. */
+  /** Start a session with its first message and return immediately. If one is refused, neither is created. */
   sendAgentMessage(agentId: string, body: SendAgentMessageRequest, options?: CallOptions): Promise<SentEvent>;
 
   /** Get a message. */
   getMessage(messageId: string, options?: CallOptions): Promise<Message>;
 
-  /** Cancel a message: at once while it is queued, otherwise as soon as its turn stops. */
+  /** Cancel a message: immediately while it is queued, otherwise as soon as its turn stops. */
   cancelMessage(messageId: string, options?: CallOptions): Promise<Message>;
 
   /** Send a failed message again: as the session's newest message, or in a fork from before it, which can use another version. */
@@ -334,7 +334,7 @@ export interface Operations {
   /** Change a member's role. An organization keeps at least one owner. */
   updateMember(memberId: string, body: UpdateMemberRequest, organizationId?: string, options?: CallOptions): Promise<Member>;
 
-  /** Remove a member. The person's sign-ins, sign-in links and device keys end at once. */
+  /** Remove a member. The person's sign-ins, sign-in links and device keys end immediately. */
   removeMember(memberId: string, organizationId?: string, options?: CallOptions): Promise<Deleted>;
 
   /** Create a link that signs a member in once. It replaces the member's earlier link. */
@@ -382,7 +382,7 @@ export interface Operations {
   /** Set an organization's limits. Absent fields keep their values. */
   updateOrganization(organizationId: string, body: UpdateOrganizationRequest, options?: CallOptions): Promise<Organization>;
 
-  /** Delete an organization and everything that it owns. Its keys end at once; its audit log is kept. */
+  /** Delete an organization and everything that it owns. Its keys end immediately; its audit log is kept. */
   deleteOrganization(organizationId: string, options?: CallOptions): Promise<Deleted>;
 
   /** List changes in the organization, with the key that made each, newest first. */
@@ -418,7 +418,7 @@ export interface Operations {
   /** Allow turns to start again. */
   resumePlatform(options?: CallOptions): Promise<Deleted>;
 
-  /** Get which hosts the organization's agents may connect to. */
+  /** Get the hosts that the organization's agents can connect to. */
   getEgress(organizationId?: string, options?: CallOptions): Promise<Egress>;
 
   /** Set which hosts the organization's agents may connect to, from their next turns on. Operators' rules are stored separately, and the organization cannot change them: both must allow a host. */
@@ -430,7 +430,7 @@ export interface Operations {
   /** Get what the organization's turns used on the last days, what it stores, and what holds its sessions back. */
   getUsage(organizationId?: string, query?: { days?: number | undefined }, options?: CallOptions): Promise<Usage>;
 
-  /** Get how an agent's messages went on the last days: failures, durations, tokens. */
+  /** Get an agent's failures, durations and tokens of the last days. */
   getAgentUsage(agentId: string, query?: { days?: number | undefined }, options?: CallOptions): Promise<AgentUsage>;
 
   /** Get what a session's turns used, without its deleted and copied messages. Amounts of money are not known. */
@@ -511,7 +511,7 @@ export interface Operations {
   /** Get a batch's results as JSON lines, in the order of the request: prompt, status, answer, error, duration. A retried message has the result of its newest retry. */
   getBatchResults(sessionBatchId: string, options?: CallOptions): Promise<string>;
 
-  /** Cancel the first messages of a batch that have not ended: queued ones at once, running ones when their turns stop. */
+  /** Cancel the first messages of a batch that have not ended: queued ones immediately, running ones when their turns stop. */
   cancelSessionBatch(sessionBatchId: string, options?: CallOptions): Promise<SessionBatch>;
 }
 

@@ -61,7 +61,7 @@ export const manifestJsonSchema = {
           minimum: limits.turnCpusMin,
           maximum: limits.turnCpusMax,
           description:
-            "Processors that a turn can use at once, up to what the platform allows. Default: the platform's.",
+            "Maximum number of processors of a turn, up to what the platform allows. Default: the platform's.",
           examples: [0.5, 2],
         },
         max_concurrency: {
@@ -69,8 +69,8 @@ export const manifestJsonSchema = {
           minimum: 1,
           maximum: limits.maxConcurrencyMax,
           description:
-            "Turns of the agent that run at once. The active version's value applies to all sessions. Default: no " +
-            "limit.",
+            "Maximum number of concurrent turns of the agent. The active version's value applies to all sessions. " +
+            "Default: no limit.",
         },
         reuse: {
           enum: ["session"],

@@ -19,7 +19,7 @@ export interface Manifest {
     readonly timeout_seconds: number;
     /** Such as `512MiB` or `2GiB`. Absent: the platform's default. */
     readonly memory?: string;
-    /** Processors that a turn can use at once. Absent: the platform's default. */
+    /** Maximum number of processors of a turn. Absent: the platform's default. */
     readonly cpus?: number;
     /** Maximum number of concurrent turns of the agent, over all of its sessions. Absent: no limit of its own. */
     readonly max_concurrency?: number;

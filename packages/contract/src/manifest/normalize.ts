@@ -39,7 +39,7 @@ const knownFields = {
 const environmentName = /^[A-Z_][A-Z0-9_]*$/;
 
 /**
- * Checks a manifest that is already data, such as the one a client sends beside its bundle, and fills in the defaults.
+ * Checks a manifest that is already data, such as the one a client sends with its bundle, and fills in the defaults.
  * Null counts as absent. Strings are trimmed, except the values of `env`.
  */
 export function normalizeManifest(value: unknown): ManifestResult {
@@ -197,12 +197,12 @@ function readLanguage(value: unknown, entrypoint: string, report: Report): Manif
   if (value !== undefined && value !== null) {
     return oneOf("runtime.language", nonEmptyText("runtime.language", value, report), languages, report);
   }
-  const told = languageOfEntrypoint(entrypoint);
-  if (told === undefined && entrypoint !== "") {
+  const detected = languageOfEntrypoint(entrypoint);
+  if (detected === undefined && entrypoint !== "") {
     const why = "field is required if the entrypoint has no known suffix";
     report("runtime.language", `${why}; ${expectedOneOf(languages)}`);
   }
-  return told;
+  return detected;
 }
 
 /** Returns undefined if none is chosen. */

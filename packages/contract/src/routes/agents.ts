@@ -87,7 +87,7 @@ export const agentRoutes = {
     method: "DELETE",
     path: "/v1/agents/{agent_id}",
     scope: "deploy",
-    summary: "Delete an agent. It takes no new sessions; messages that run are finished.",
+    summary: "Delete an agent. It starts no new sessions; running messages finish.",
     reply: Deleted,
     status: 200,
   },

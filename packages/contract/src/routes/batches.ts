@@ -59,8 +59,8 @@ export const batchRoutes = {
     path: "/v1/session-batches/{session_batch_id}/cancel",
     scope: "run",
     summary:
-      "Cancel the first messages of a batch that have not ended: queued ones at once, running ones when their turns " +
-      "stop.",
+      "Cancel the first messages of a batch that have not ended: queued ones immediately, running ones when their " +
+      "turns stop.",
     reply: batches.SessionBatchRecord,
     status: 200,
   },

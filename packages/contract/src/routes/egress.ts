@@ -11,7 +11,7 @@ export const egressRoutes = {
     path,
     scope: "admin",
     allowsOperators: true,
-    summary: "Get which hosts the organization's agents may connect to.",
+    summary: "Get the hosts that the organization's agents can connect to.",
     reply: egress.EgressRecord,
     status: 200,
   },

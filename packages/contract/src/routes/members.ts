@@ -31,7 +31,7 @@ export const memberRoutes = {
     method: "DELETE",
     path: "/v1/organizations/{organization_id}/members/{member_id}",
     scope: "admin",
-    summary: "Remove a member. The person's sign-ins, sign-in links and device keys end at once.",
+    summary: "Remove a member. The person's sign-ins, sign-in links and device keys end immediately.",
     reply: Deleted,
     status: 200,
   },

@@ -32,7 +32,7 @@ export const operatorRoutes = {
     path: "/v1/organizations/{organization_id}",
     scope: "operator",
     allowsOperators: true,
-    summary: "Delete an organization and everything that it owns. Its keys end at once; its audit log is kept.",
+    summary: "Delete an organization and everything that it owns. Its keys end immediately; its audit log is kept.",
     reply: Deleted,
     status: 200,
   },

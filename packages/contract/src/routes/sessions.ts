@@ -128,7 +128,7 @@ export const sessionRoutes = {
     path: "/v1/sessions/{session_id}/complete",
     scope: "run",
     summary:
-      "Complete a session: it takes no more messages. With `cancel=1`, also while messages are queued or running.",
+      "Complete a session: it accepts no more messages. With `cancel=1`, also while messages are queued or running.",
     query: cancelQuery,
     reply: sessions.SessionRecord,
     status: 200,
@@ -162,19 +162,19 @@ export const sessionRoutes = {
   sendMessageAsync: {
     ...sendMessage,
     path: "/v1/sessions/{session_id}/messages/async",
-    summary: "Send a message and return at once.",
+    summary: "Send a message and return immediately.",
     status: 202,
   },
   sendSessionEvent: {
     ...sendEvent,
     path: "/v1/sessions/{session_id}/events",
-    summary: "Send a message in the form of the hosted service's clients, and return at once.",
+    summary: "Send a message in the form of the hosted service's clients, and return immediately.",
     request: sent.SendSessionEventRequest,
   },
   sendAgentMessage: {
     ...sendEvent,
     path: "/v1/agents/{agent_id}/messages",
-    summary: "Start a session with its first message and return at once. If one is refused, neither is created.",
+    summary: "Start a session with its first message and return immediately. If one is refused, neither is created.",
     request: sent.SendAgentMessageRequest,
   },
   listMessages: {
@@ -198,7 +198,7 @@ export const sessionRoutes = {
     method: "POST",
     path: "/v1/messages/{message_id}/cancel",
     scope: "run",
-    summary: "Cancel a message: at once while it is queued, otherwise as soon as its turn stops.",
+    summary: "Cancel a message: immediately while it is queued, otherwise as soon as its turn stops.",
     reply: messages.MessageRecord,
     status: 200,
   },

@@ -20,7 +20,7 @@ export const usageRoutes = {
     method: "GET",
     path: "/v1/agents/{agent_id}/usage",
     scope: "read",
-    summary: "Get how an agent's messages went on the last days: failures, durations, tokens.",
+    summary: "Get an agent's failures, durations and tokens of the last days.",
     query: usageQuery,
     reply: AgentUsage,
     status: 200,

@@ -32,7 +32,7 @@ const OwnBatch = Type.Object(
       Type.Integer({
         minimum: 1,
         maximum: limits.maxConcurrencyMax,
-        description: "Turns of the batch that run at once. Default: no limit.",
+        description: "Maximum number of concurrent turns of the batch. Default: no limit.",
       }),
     ),
     sessions: Type.Array(BatchItem, {
@@ -99,7 +99,9 @@ const summaryFields = {
   name: nullable(Type.String()),
   metadata,
   lane: oneOf(lanes),
-  max_concurrency: nullable(Type.Integer({ description: "Turns of the batch that run at once. Null: no limit." })),
+  max_concurrency: nullable(
+    Type.Integer({ description: "Maximum number of concurrent turns of the batch. Null: no limit." }),
+  ),
   total: Type.Integer({ description: "Sessions that the batch started." }),
   created_at: timestamp,
   cancel_requested_at: nullable(timestamp),

@@ -4,8 +4,8 @@ import { type IdKind, idPrefixes, limits } from "@dari/domain";
 import Type, { type Static, type TSchema, type TUnsafe } from "typebox";
 
 /**
- * An id in a request. Its prefix is checked, so an id of the wrong kind is refused with the right prefix in the error.
- * For agents, use `agentInput`.
+ * Returns the schema of an id in a request. Its prefix is checked, so an id of the wrong kind is refused with the right
+ * prefix in the error. For agents, use `agentInput`.
  */
 export function idInput(kind: Exclude<IdKind, "agent">) {
   const prefix = `${idPrefixes[kind]}_`;
@@ -19,17 +19,20 @@ export const agentInput = Type.String({
   description: "Id or name of the agent.",
 });
 
-/** An id in a reply. */
+/** Returns the schema of an id in a reply. */
 export function idOutput(kind: IdKind) {
   return Type.String({ examples: [`${idPrefixes[kind]}_01jx5m0k8c3f7q2v9t4w6y8z1a`] });
 }
 
-/** A string that is one of `words`. */
+/** Returns the schema of a string that is one of `words`. */
 export function oneOf<const Words extends readonly string[]>(words: Words): TUnsafe<Words[number]> {
   return Type.Unsafe<Words[number]>(Type.String({ enum: words }));
 }
 
-/** A value of `schema`, or null. For replies only: validation errors of a union name both branches. */
+/**
+ * Returns the schema of a value of `schema`, or null. For replies only: validation errors of a union name both
+ * branches.
+ */
 export function nullable<S extends TSchema>(schema: S) {
   return Type.Union([schema, Type.Null()]);
 }
@@ -37,7 +40,7 @@ export function nullable<S extends TSchema>(schema: S) {
 /** Options of a request body: unknown fields are refused. */
 export const noOtherFields = { additionalProperties: false } as const;
 
-/** A limit in a request, or null for its default. Replies use `nullable`. */
+/** Returns the schema of a limit in a request, or null for its default. Replies use `nullable`. */
 export function limitInput(maximum: number, description: string) {
   return Type.Unsafe<number | null>({ type: ["integer", "null"], minimum: 1, maximum, description });
 }
@@ -80,7 +83,7 @@ export function listOf<S extends TSchema, const Noun extends string>(
   return listWithFields(noun, item, {});
 }
 
-/** A page of rows with further fields beside them. */
+/** Returns the schema of a page of rows with further fields. */
 export function listWithFields<S extends TSchema, const Noun extends string, Fields extends Record<string, TSchema>>(
   noun: Noun,
   item: S,
@@ -100,7 +103,7 @@ export function renderList<const Noun extends string, Row>(
   return page as unknown as List<Noun, Row>;
 }
 
-/** An integer in a query, where every value is a string. */
+/** Returns the schema of an integer in a query, where every value is a string. */
 export function integerText(minimum: number, maximum: number, description: string) {
   return Type.String({ "x-integer-text": { minimum, maximum }, description });
 }

@@ -22,7 +22,7 @@ test("a known type has its ids and its payload", () => {
   expect(validate(EventRecord, { ...ended, data: {} })).not.toEqual([]);
 });
 
-test("a known type may have fields that a later platform added", () => {
+test("a known type can have fields that a later platform added", () => {
   const later = { ...ended, origin: "x", data: { outcome: "completed", reason: "y" } };
   expect(validate(EventRecord, later)).toEqual([]);
 });
@@ -41,7 +41,7 @@ test("a preview has no number", () => {
   expect(validate(StreamedEvent, { ...delta, data: { text: "a" } })).not.toEqual([]);
 });
 
-test("the payload narrows by type, also beside types that are not known", () => {
+test("the payload narrows by type, also among unknown types", () => {
   const outcomeOf = (event: Streamed): string | undefined => {
     if (event.type === "attempt.ended") return event.data.outcome;
     if (event.type === "assistant.text_delta") return event.data.text;

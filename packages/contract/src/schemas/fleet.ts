@@ -11,7 +11,7 @@ export const FleetRecord = Type.Object(
     schedule: Type.Object(
       {
         ready: Type.Integer({ description: "Sessions that wait for a slot." }),
-        dispatched: Type.Integer({ description: "Sessions on their way to a worker." }),
+        dispatched: Type.Integer({ description: "Dispatched sessions, which no worker has claimed yet." }),
         leased: Type.Integer({ description: "Sessions whose turn runs." }),
         retry_wait: Type.Integer({ description: "Sessions whose next attempt is not due yet." }),
         blocked: Type.Integer({ description: "Sessions that wait for a build, a budget, operators or an input." }),
@@ -28,7 +28,7 @@ export const FleetRecord = Type.Object(
         oldest_ready_ms: nullable(
           Type.Integer({ description: "How long the oldest of them has waited. Null: none waits." }),
         ),
-        in_flight: Type.Integer({ description: "Turns that hold a slot or are on their way to one." }),
+        in_flight: Type.Integer({ description: "Dispatched and running turns." }),
       }),
       { description: `Organizations with waiting or running turns, the longest wait first; at most ${most}.` },
     ),
@@ -42,10 +42,10 @@ export const FleetRecord = Type.Object(
         attempt: nullable(Type.Integer()),
         running_ms: nullable(Type.Integer({ description: "Time since the claim. Null: not claimed yet." })),
         lease_left_ms: Type.Integer({
-          description: "Time until the lease expires. Negative: it has expired, and the turn is taken back.",
+          description: "Time until the lease expires. Negative: it has expired, and another worker can run the turn.",
         }),
       }),
-      { description: `Turns on their way or running, the earliest end of the lease first; at most ${most}.` },
+      { description: `Dispatched and running turns, the earliest end of the lease first; at most ${most}.` },
     ),
     workers: Type.Array(
       Type.Object({

@@ -46,8 +46,8 @@ export function onBusyInput(fallback: string): TUnsafe<OnBusy> {
 const delivery = Type.Unsafe<Delivery>({
   ...oneOf(deliveries),
   description:
-    "`sync` waits until the message ends, `async` returns at once, `stream` sends its events. Default: what `Accept` " +
-    "and `Prefer` ask for, otherwise `sync`.",
+    "`sync` waits until the message ends, `async` returns immediately, `stream` sends its events. Default: what " +
+    "`Accept` and `Prefer` ask for, otherwise `sync`.",
 });
 
 export const messageParts = Type.Array(partInput, { minItems: 1, maxItems: limits.messagePartsMax });

@@ -214,7 +214,7 @@ const FailedFilter = Type.Object(
         pattern: "^(org_|all$)",
         maxLength: 64,
         "x-expected": "an id that starts with 'org_', or 'all'",
-        description: "Default: the key's own organization. Only operators may name another one or `all`.",
+        description: "Default: the key's own organization. Only operators can name another one or `all`.",
       }),
     ),
     agent_id: Type.Optional(agentInput),

@@ -10,7 +10,7 @@ import { roles, apiKeyScopes, type ApiKeyScope } from "../vocabulary.ts";
 /** What each limit of an organization bounds. */
 export const limitMeanings = {
   weight: "Share of the fleet's slots, relative to other organizations that wait.",
-  max_concurrency: "Turns that run at once. Null: the platform's default.",
+  max_concurrency: "Maximum number of concurrent turns. Null: the platform's default.",
   max_backlog: "Messages that wait or run. Null: the platform's default.",
   max_workspace_bytes: "Bytes in one workspace. Null: the platform's default, which is the maximum.",
   max_workspace_files: "Files and directories in one workspace. Null: the platform's default.",

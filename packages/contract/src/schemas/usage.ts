@@ -43,7 +43,7 @@ export const UsageRecord = Type.Object(
     }),
     now: Type.Object({
       open_messages: Type.Integer({ description: "Messages that wait or run." }),
-      turns: Type.Integer({ description: "Turns that hold a slot or are on their way to one." }),
+      turns: Type.Integer({ description: "Dispatched and running turns." }),
     }),
     kept: Type.Object({
       storage_bytes: kept("Bytes of uploaded files, bundles and workspaces together."),
@@ -68,7 +68,7 @@ export type UsageRecord = Static<typeof UsageRecord>;
 
 const durations = {
   p50_seconds: nullable(Type.Number({ description: "Median seconds from start to end of completed messages." })),
-  p95_seconds: nullable(Type.Number({ description: "95th percentile of the same. Null: none completed." })),
+  p95_seconds: nullable(Type.Number({ description: "95th percentile of these seconds. Null: none completed." })),
 };
 
 export const AgentUsage = Type.Object(

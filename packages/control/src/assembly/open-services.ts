@@ -39,8 +39,8 @@ export interface Services {
 }
 
 /**
- * Prepares the database (safe from several programs at once) and opens all services. `answersCalls`: this program
- * serves the API, whose calls get connections of their own. Its errors say what to do.
+ * Prepares the database (safe from several programs at the same time) and opens all services. `answersCalls`: this
+ * program serves the API, whose calls get connections of their own. Its errors say what to do.
  */
 export async function openServices(
   settings: ServiceSettings,
@@ -135,7 +135,7 @@ function openPreviews(db: Database, location: QueueLocation | undefined, program
   return joinPreviews(createRedisPreviews(location.redisUrl, location.prefix), fallback);
 }
 
-/** The worker's job source; undefined without Redis. */
+/** Returns the worker's job source; undefined without Redis. */
 export function openTurnSourceIfQueued(settings: ServiceSettings): TurnSource | undefined {
   const location = queueLocation(settings);
   return location === undefined ? undefined : openTurnSource(location, { lockMs: settings.leaseMs });

@@ -136,7 +136,7 @@ export const serviceSettings = {
     env: "DARI_SCRATCH_BYTES",
     min: 1024 ** 2,
     default: limits.scratchBytes,
-    about: "Bytes that the requests of one API process hold in TMPDIR at once: workspace files, imports, bundles.",
+    about: "Maximum bytes that the requests of one API process hold in TMPDIR: workspace files, imports, bundles.",
   }),
   masterKey: secret({
     env: "DARI_MASTER_KEY",
@@ -227,7 +227,7 @@ export function checkServiceSettings(settings: ServiceSettings): ConfigProblem[]
 /** @throws Error if there is no key, or the file cannot be read. */
 export function masterKeyOf(settings: ServiceSettings): Redacted<Buffer> {
   const key = decodeKey(masterKeyText(settings) ?? "");
-  if (key === undefined) throw new Error("the master key has not 32 bytes");
+  if (key === undefined) throw new Error("the master key must have 32 bytes");
   return new Redacted(key);
 }
 
@@ -235,7 +235,7 @@ export function masterKeyOf(settings: ServiceSettings): Redacted<Buffer> {
 export function oldMasterKeysOf(settings: ServiceSettings): Redacted<Buffer>[] {
   return oldKeyTexts(settings).map((text) => {
     const key = decodeKey(text);
-    if (key === undefined) throw new Error("an old master key has not 32 bytes");
+    if (key === undefined) throw new Error("an old master key must have 32 bytes");
     return new Redacted(key);
   });
 }

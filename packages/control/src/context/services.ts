@@ -18,11 +18,11 @@ export interface Sealer {
    *   sealing.
    */
   open(sealed: Buffer, context: SealContext): string;
-  /** Returns the same hex text for the same input. Without the master key, nobody can test guesses against it. */
+  /** Returns the same hex text for the same input. Guesses cannot be tested without the master key. */
   fingerprint(text: string): string;
 }
 
-/** Binds a sealed value to its place: it does not open if its row is copied to another organization or name. */
+/** Binds a sealed value to its row: a copy under another organization or name cannot be decrypted. */
 export interface SealContext {
   readonly organizationId: string;
   readonly name: string;

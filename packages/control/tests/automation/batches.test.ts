@@ -70,7 +70,7 @@ test("batches are forgotten after their time, and with their organization; sessi
   expect(await scene.rows("select 1 from session_batches")).toEqual([]);
 });
 
-test("many small batches are forgotten as fast as they may be made", async () => {
+test("many small batches are deleted as fast as they can be created", async () => {
   const { db } = scene.database;
   for (let n = 0; n < 41; n += 1) await createTestBatch(db, scene.actor.organizationId, scene.agentId);
   expect(await sweepBatches(db, 0)).toBe(41);

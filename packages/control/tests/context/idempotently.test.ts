@@ -94,7 +94,7 @@ async function meet(end: () => void, fingerprint?: string) {
 
 type Made = IdempotentResult<{ resourceId: string }>;
 
-test("a call that meets an equal one waits for its end, and answers with what that made", async () => {
+test("a call that meets an equal one waits for its end, and returns its result", async () => {
   const [first, second] = await meet(silent);
   const made = first.status === "fulfilled" && !first.value.replayed ? first.value.made.resourceId : "nothing";
   const replay: Made = { replayed: true, resourceId: made, status: 201 };
@@ -112,7 +112,7 @@ test("a call that meets an equal one that is refused does the work itself", asyn
   expect(await count()).toBe(1);
 });
 
-test("a call that meets another body under its key is refused once that one is made", async () => {
+test("a call that meets another body under its key is refused once that one is committed", async () => {
   const [first, second] = await meet(silent, "another");
   expect(first.status).toBe("fulfilled");
   expect(second).toMatchObject({ status: "rejected", reason: { code: "idempotency_key_reused" } });

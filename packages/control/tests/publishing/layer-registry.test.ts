@@ -82,7 +82,7 @@ test("a waiting build can be stopped", async () => {
   await expect(waiting).rejects.toThrow("shutdown");
 });
 
-test("a layer that nobody asked for goes; one that is being made stays", async () => {
+test("a layer that no build requested is deleted; one that is being made stays", async () => {
   await worker().obtain("old", () => Promise.resolve(layer), never);
   await dependencyLayers.claimLayerIfMissing(database.db, { organizationId, key: "new", holder: "h" }, 60_000);
   expect(await dependencyLayers.purgeLayers(database.db, 60_000, 10)).toBe(0);

@@ -124,7 +124,7 @@ describe.each(["auto", "copy"] as const)("with disks of kind %s", (kind) => {
     expect(await eventsOf(sessionId)).toMatchObject([{ snapshot_id: good, damaged_snapshot_id: bad }]);
   });
 
-  test("a turn that changes nothing on an older snapshot is stored all the same", async () => {
+  test("a turn that changes nothing on an older snapshot is stored anyway", async () => {
     const sessionId = await fixture.newSession();
     const worker = await fixture.newWorker(kind);
     await fixture.turn(worker, sessionId, write("a", "first"));
@@ -148,7 +148,7 @@ describe.each(["auto", "copy"] as const)("with disks of kind %s", (kind) => {
   });
 });
 
-test("an organization's own bounds hold within the platform's", async () => {
+test("an organization's own limits apply within the platform's", async () => {
   const sessionId = await fixture.newSession();
   const worker = await fixture.newWorker();
   await db.pool.query(

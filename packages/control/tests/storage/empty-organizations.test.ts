@@ -25,7 +25,7 @@ const empty = (): Promise<number> => emptyDeletedOrganizations(scene.control, 0,
 const remove = (id: string): Promise<unknown> => organizations.deleteOrganizationIfTenant(scene.database.db, id);
 const named = (): Promise<object[]> => scene.rows("select id from organizations where name <> ''");
 
-test("one that cannot be emptied holds up no other, and is tried again", async () => {
+test("an organization that cannot be emptied delays no other, and is tried again", async () => {
   const other = await createTestOrganization(scene.database.db);
   await alter(`create trigger refuse before delete on api_keys for each row
     when (old.organization_id = '${other.organizationId}') execute function refuse()`);
@@ -42,7 +42,7 @@ test("one that cannot be emptied holds up no other, and is tried again", async (
   expect(await empty()).toBe(0);
 });
 
-test("what is many goes in bounded pieces, over several passes where it takes more", async () => {
+test("many rows are deleted in limited pieces, over several passes if needed", async () => {
   const { id } = await scene.schedule();
   await scene.rows(
     `insert into schedule_firings (id, organization_id, schedule_id, due_at, outcome, reason, reason_code)

@@ -1,4 +1,4 @@
-// Expired sign-ins are removed for good, and nothing that still works.
+// Expired sign-ins are removed permanently, and valid ones are kept.
 
 import { purgeDefaults, purgeDeleted, type StorageContext } from "@dari/control/storage";
 import { invitations } from "@dari/db";
@@ -29,7 +29,7 @@ async function left(): Promise<unknown> {
   return rows[0];
 }
 
-test("one pass removes what has expired, as much as it may of each kind", async () => {
+test("one pass removes expired rows, up to its limit of each kind", async () => {
   const { db } = database;
   const { organizationId } = await createTestOrganization(db);
   const people = await Promise.all(Array.from({ length: 4 }, () => createTestMember(db, organizationId)));
@@ -63,7 +63,7 @@ test("one pass removes what has expired, as much as it may of each kind", async 
   expect(await invitations.findInvitation(db, organizationId, newId("invitation"))).toBeUndefined();
 });
 
-test("strangers cannot make rows faster than passes remove them", async () => {
+test("callers without a key cannot create rows faster than passes remove them", async () => {
   const { db } = database;
   await run(`insert into device_requests (device_hash, user_hash, device_name, interval_seconds, expires_at)
     select decode(md5('d' || i), 'hex'), decode(md5('u' || i), 'hex'), 'x', 5, clock_timestamp()

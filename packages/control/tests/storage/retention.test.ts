@@ -36,7 +36,7 @@ afterAll(async () => {
   await fixture[Symbol.asyncDispose]();
 });
 
-/** Every session in steps of two, and the first once more. */
+/** Every session in steps of two, and the first one twice. */
 async function expireAll(): Promise<ExpiryCounts> {
   said = [];
   const total = { expired: 0, deleted: 0, organizations: 0 };
@@ -164,7 +164,7 @@ test("a deleted organization leaves its row and its record of changes, and no by
   expect(await expireAll()).toEqual({ expired: 0, deleted: 0, organizations: 0 });
 });
 
-test("a pass takes no more of long sessions than one statement can delete, and the next goes on", async () => {
+test("a pass deletes at most what one statement can delete of long sessions, and the next one continues", async () => {
   const { organizationId } = await createTestOrganization(db);
   const { agentId } = await createTestAgent(db, organizationId);
   const long: string[] = [];

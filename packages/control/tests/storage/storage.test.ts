@@ -143,7 +143,7 @@ test("an image that a build found and that was deleted before its version names 
   await expect(db.pool.query(name, [key])).rejects.toThrow("is being deleted");
 });
 
-test("a squash cuts the chain, keeps ids and trees, and turns that run meanwhile go on", async () => {
+test("a squash cuts the chain, keeps ids and trees, and concurrent turns continue", async () => {
   const worker = await fixture.newWorker();
   const session = await fixture.newSession();
   const trees = new Map<string, string>();
@@ -175,7 +175,7 @@ const hasTools = spawnSync("mksquashfs", ["-version"], { stdio: "ignore" }).erro
 const testImages = hasTools ? test : test.skip;
 
 testImages(
-  "the image that a live snapshot names is kept and checked, and one that nothing names goes",
+  "the image that a live snapshot names is kept and checked, and one without a name is deleted",
   async () => {
     const { organizationId, blobs } = fixture;
     const worker = await fixture.newWorker();
@@ -216,7 +216,7 @@ testImages(
   60_000,
 );
 
-test("a deleted session goes for good, and its fork stands on its own", async () => {
+test("a deleted session is removed permanently, and its fork stays complete", async () => {
   const { organizationId } = fixture;
   const worker = await fixture.newWorker();
   const source = await fixture.newSession();

@@ -17,7 +17,7 @@ afterAll(async () => {
   await database.close();
 });
 
-test("counts that fail hold up no other, and are tried again", async () => {
+test("counts that fail delay no other, and are tried again", async () => {
   const { db } = database;
   const failed: unknown[] = [];
   const write = (fields: object, event: string): void => void failed.push([event, (fields as { org: string }).org]);

@@ -24,7 +24,7 @@ afterAll(() => database.close());
 
 const seal = (name: string, value: string): Buffer => sealer.seal(value, { organizationId, name });
 
-test("a session's own secrets are told apart from credentials, and are nobody else's", async () => {
+test("a session's own secrets are separate from credentials, and are used for no other session", async () => {
   const { db } = database;
   const [mine, other] = [
     await createTestSession(db, organizationId, agentId),

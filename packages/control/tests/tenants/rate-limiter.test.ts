@@ -60,7 +60,7 @@ async function used(keyId = ""): Promise<number> {
   return Number(rows[0]?.used);
 }
 
-test("far from the bound a statement takes for the calls that follow; what passes is exactly the bound", async () => {
+test("far from the limit, one statement reserves for the following calls; exactly the limit passes", async () => {
   const { db, statements } = counted();
   const limiters = [limiterOf(20_000, db), limiterOf(20_000, db)];
   expect(await grantedOf(10_000, limiters)).toBe(10_000);
@@ -69,7 +69,7 @@ test("far from the bound a statement takes for the calls that follow; what passe
   expect(await used()).toBe(20_000);
 });
 
-test("a key's own bound is as exact", async () => {
+test("a key's own limit is as exact", async () => {
   const keyed: Actor = {
     ...actor,
     rates: { maxRequestsPerMinute: 1_000, maxMessagesPerMinute: null, maxUploadBytesPerHour: null },
@@ -79,7 +79,7 @@ test("a key's own bound is as exact", async () => {
   expect(await used(keyed.keyId)).toBe(1_000);
 });
 
-test("from 256 left on each call is counted as it comes", async () => {
+test("from 256 left on, each call is counted when it arrives", async () => {
   const { db, statements } = counted();
   const limiter = limiterOf(256, db);
   for (let call = 1; call <= 3; call++) {
@@ -89,7 +89,7 @@ test("from 256 left on each call is counted as it comes", async () => {
   }
 });
 
-test("what is left is told as if each call were counted as it comes", async () => {
+test("the remaining number is reported as if each call were counted when it arrives", async () => {
   const limiter = limiterOf(2_561);
   for (let call = 1; call <= 30; call++) {
     const { standings } = await limiter.take(actor, "requests", 1);
@@ -97,7 +97,7 @@ test("what is left is told as if each call were counted as it comes", async () =
   }
 });
 
-test("nothing that was taken in one window is used in the next", async () => {
+test("a reservation of one window is not used in the next", async () => {
   const [idle, busy] = [limiterOf(2_561), limiterOf(2_561)];
   await limiterOf(2_561).take(actor, "requests", 1);
   await database.db.pool.query("update rate_windows set started_at = started_at - interval '59 seconds'");
@@ -111,7 +111,7 @@ test("nothing that was taken in one window is used in the next", async () => {
   expect(await grantedOf(5_000, [idle, busy])).toBe(2_560);
 });
 
-test("a bound that is lowered counts within a second", async () => {
+test("a lowered limit applies within a second", async () => {
   const limiter = limiterOf(300_000);
   expect((await limiter.take(actor, "requests", 1)).granted).toBe(true);
   await database.db.pool.query("update organizations set max_requests_per_minute = 1 where id = $1", [
@@ -121,7 +121,7 @@ test("a bound that is lowered counts within a second", async () => {
   await waitUntil(isRefused, { what: "the new bound", timeoutMs: 3_000 });
 });
 
-test("who nothing bounds is asked for once a second", async () => {
+test("a key without limits is looked up once a second", async () => {
   const { db, statements } = counted();
   const limiter = limiterOf(undefined, db);
   expect(await grantedOf(500, [limiter], 1)).toBe(500);
@@ -129,7 +129,7 @@ test("who nothing bounds is asked for once a second", async () => {
   expect(await limiter.take(actor, "requests", 1)).toEqual({ granted: true, standings: [] });
 });
 
-test("a statement that does not end holds up nobody but those whom it is for", async () => {
+test("a statement that does not end delays only its own callers", async () => {
   const { organizationId } = actor;
   const limiter = limiterOf(1);
   await limiter.take(actor, "requests", 1);

@@ -68,7 +68,7 @@ async function readAll(db: Database, sessionId: string, from = 0): Promise<Event
   return all;
 }
 
-test("what is asked for in one moment is read by two statements, however many sessions it is of", async () => {
+test("requests of one moment are read by two statements, however many sessions they concern", async () => {
   const sessionIds = await Promise.all(Array.from({ length: 30 }, () => sessionWith(2)));
   const db = counting();
   const found = await Promise.all(sessionIds.map((id) => readAll(db, id)));
@@ -76,7 +76,7 @@ test("what is asked for in one moment is read by two statements, however many se
   expect(statements).toBe(2);
 });
 
-test("each session's events are its own, from the number asked for, however many and large they are", async () => {
+test("each session's events are its own, from the requested number, however many and large they are", async () => {
   const ended = await createTestSession(database.db, organizationId, agentId);
   const messageId = await createTestMessage(database.db, organizationId, ended);
   await database.db.pool.query(
@@ -96,7 +96,7 @@ test("each session's events are its own, from the number asked for, however many
   }
 });
 
-test("two places of one session are not taken for each other", async () => {
+test("two positions of one session are kept apart", async () => {
   const sessionId = await sessionWith(5);
   const db = counting();
   const found = await Promise.all([0, 4, 2].map((from) => readAll(db, sessionId, from)));
@@ -107,7 +107,7 @@ test("two places of one session are not taken for each other", async () => {
   ]);
 });
 
-test("nobody else's events are read", async () => {
+test("no other session's events are read", async () => {
   const stranger = await createTestOrganization(database.db);
   const sessionId = await sessionWith(1);
   const of = { organizationId: stranger.organizationId, sessionId, afterSequenceNumber: 0, limit: 200 };

@@ -84,7 +84,7 @@ function pairOf(first: number, second: number): number {
   return ((first << 6) ^ second) & (pairs - 1);
 }
 
-/** All states but the start, in order of depth. */
+/** Returns all states but the start, in order of depth. */
 function byDepth(depth: Uint8Array, count: number): Int32Array {
   const starts = new Int32Array(257);
   for (let state = 1; state < count; state += 1) starts[depth[state]! + 1]! += 1;

@@ -91,7 +91,7 @@ test.each(said)("a key of several lines %s, whole and in pieces", (name, text) =
   for (const size of [1, 2, 7, 63, 64, 65, 200]) expect(shownOf(`before ${text} after`, size)).toBe(whole);
 });
 
-test("every line of a key by itself", () => {
+test("every single line of a key", () => {
   for (const line of inner.filter((one) => one.length >= 16)) {
     expect(scrubber.text(`at ${line}.`)).toBe("at [redacted:PEM].");
   }
@@ -123,7 +123,7 @@ test.each([0, 1, 2, 30, 40, 50, 60, 70])("a short secret in base64 in lines, %d 
   }
 });
 
-test("what lies far apart is no secret, and what waits is bounded", () => {
+test("lines that are far apart are not a secret, and the buffered text is limited", () => {
   const stream = scrubber.stream();
   const [first, rest] = [base64(key).slice(0, 20), base64(key).slice(20)];
   expect(stream.write(first)).toBe("");

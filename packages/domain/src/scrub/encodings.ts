@@ -46,8 +46,8 @@ export const brokenEncodings: readonly Encoding[] = [
 ];
 
 /**
- * The base64 characters that do not depend on neighbours if `before` (0, 1 or 2) bytes of a group come before the text.
- * At most one character on either side is left out.
+ * Returns the base64 characters that do not depend on neighbours if `before` (0, 1 or 2) bytes of a group come before
+ * the text. At most one character on either side is left out.
  */
 function base64Core(value: string, before: number): string {
   const bytes = new TextEncoder().encode("\0".repeat(before) + value);

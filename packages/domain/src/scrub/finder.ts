@@ -120,7 +120,7 @@ function nothingPassed(): Passed {
   return { places: new Float64Array(headUnitsMax), count: 0, given: 0, previous: 0, separators: 0 };
 }
 
-/** The start of the last `units` that were read. */
+/** Returns the start of the last `units` that were read. */
 function startOf({ passed }: Position, units: number, end: number): number {
   return passed === undefined ? end - units : placeOf(passed, units);
 }
@@ -202,7 +202,7 @@ function giveUp(position: Position, limit: number): void {
   if (passed !== undefined) passed.given += limit;
 }
 
-/** The next place at which a needle can begin, judged by the two units at the end of the shortest one. */
+/** Returns the next place at which a needle can begin, judged by the two units at the end of the shortest one. */
 function skip(automaton: Automaton, text: string, from: number): number {
   let at = from;
   const last = text.length - needleUnitsMin;

@@ -35,7 +35,9 @@ function* valuesOf(secrets: Secrets): Generator<[name: string, value: string]> {
   }
 }
 
-/** For an unchanged text: whole secrets, and those of their pieces that are secrets by themselves. */
+/**
+ * Returns the needles for an unchanged text: whole secrets, and those of their pieces that are secrets by themselves.
+ */
 export function createNeedles(secrets: Secrets): Needle[] {
   const needles: Needle[] = [];
   let pieces = 0;
@@ -49,7 +51,7 @@ export function createNeedles(secrets: Secrets): Needle[] {
   return needles;
 }
 
-/** For a text without its separators: secrets and their encodings that were broken into lines. */
+/** Returns the needles for a text without its separators: secrets and their encodings that were broken into lines. */
 export function createBrokenNeedles(secrets: Secrets): Needle[] {
   const needles: Needle[] = [];
   for (const [name, value] of valuesOf(secrets)) {
@@ -62,7 +64,7 @@ export function createBrokenNeedles(secrets: Secrets): Needle[] {
 /** Enough for the head of any text that does not consist mostly of separators. */
 const brokenBeginningUnits = 1_024;
 
-/** Undefined if too little remains without separators. */
+/** Returns undefined if too little remains without separators. */
 function brokenNeedle(name: string, value: string, encode: Encoding, unitsMin: number): Needle[] {
   const beginning = withoutSeparators(encode(value.slice(0, brokenBeginningUnits).toWellFormed()));
   const isWhole = value.length <= brokenBeginningUnits;

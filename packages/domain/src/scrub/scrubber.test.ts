@@ -45,7 +45,7 @@ test.each(said)("%s, whole and in every cut", (_name, text, expected) => {
   expect(units.join("") + stream.end()).toBe(shown);
 });
 
-test("what only begins like a secret is shown as it is, at the latest at the end", () => {
+test("text that only begins like a secret is shown unchanged, at the latest at the end", () => {
   const stream = scrubber.stream();
   const text = `I ${secret.slice(0, 9)}`;
   expect(stream.write(text)).toBe("I ");
@@ -54,7 +54,7 @@ test("what only begins like a secret is shown as it is, at the latest at the end
   expect(scrubber.text(text, { isCut: true })).toBe("I [redacted:API_KEY]");
 });
 
-test("values of fewer than eight characters are not looked for", () => {
+test("values of fewer than eight characters are not searched", () => {
   const short = createScrubber(new Map([["PIN", "1234567"]]));
   expect(short.text("1234567")).toBe("1234567");
 });
@@ -64,7 +64,7 @@ test("a line end around a value makes no difference", () => {
   expect(fromFile.text("key=sk-123456789;")).toBe("key=[redacted:KEY];");
 });
 
-test("secrets that overlap or hold one another are covered altogether", () => {
+test("secrets that overlap or contain one another are covered completely", () => {
   const two = createScrubber(
     new Map([
       ["INNER", "abcdefgh"],
@@ -130,7 +130,7 @@ test("without secrets every text is itself", () => {
   expect([none.text("a"), none.pieces(["a", "b"]), none.json({ a: 1 })]).toEqual(["a", ["a", "b"], { a: 1 }]);
 });
 
-test("text of any kind is taken: lone surrogates, controls, nothing", () => {
+test("text of any kind is accepted: lone surrogates, controls, nothing", () => {
   for (const text of ["", "\ud800", "\udc00\ud800", "\0", "\uffff".repeat(100)]) expect(scrubber.text(text)).toBe(text);
 });
 

@@ -8,7 +8,7 @@ const pieceSignsMin = 8;
 const marker = /^-----(BEGIN|END) [A-Z0-9 ]+-----$/;
 const lineEnds = /[\r\n\u2028\u2029]|\\[rn]/;
 
-/** Each piece once, without the value itself and without the frame of a key, which is not a secret. */
+/** Returns each piece once, without the value itself and without the frame of a key, which is not a secret. */
 export function splitIntoPieces(value: string): Set<string> {
   const pieces = new Set<string>();
   for (const text of [value, ...textsOfJson(value)]) {

@@ -81,7 +81,7 @@ export interface IntegerOptions extends FieldOptions<number> {
   readonly unit?: keyof typeof keyEndings;
 }
 
-/** A whole number in decimal notation, within bounds (default: 0 and up). */
+/** Defines a whole number in decimal notation, within bounds (default: 0 and up). */
 export function integer<const O extends IntegerOptions>(options: O): Field<ValueOf<number, O>> {
   const { min = 0, max = Number.MAX_SAFE_INTEGER, unit } = options;
   const bounds = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
@@ -105,17 +105,17 @@ export function boolean<const O extends FieldOptions<boolean>>(options: O): Fiel
   return makeField<boolean, O>(options, { kind: "boolean", read });
 }
 
-/** The same setting with another default, for a program in a different environment. */
+/** Returns the same setting with another default, for a program in a different environment. */
 export function withDefault<T>(field: Field<T>, value: NonNullable<T>): Field<NonNullable<T>> {
   return Object.freeze({ ...field, unset: { as: "default", value } }) as Field<NonNullable<T>>;
 }
 
-/** The same setting for a program that decides itself what unset means. */
+/** Returns the same setting for a program that decides itself what unset means. */
 export function withoutDefault<T>(field: Field<T>): Field<T | undefined> {
   return Object.freeze({ ...field, unset: { as: "absent" as const } });
 }
 
-/** One of a fixed set of words. */
+/** Defines one of a fixed set of words. */
 export function oneOf<const W extends string, const O extends FieldOptions<W>>(
   words: readonly W[],
   options: O,
@@ -139,14 +139,14 @@ export interface UrlOptions<T> extends FieldOptions<T> {
   readonly protocols?: readonly string[];
 }
 
-/** A URL without a password. The text is kept as given, without a final slash. */
+/** Defines a URL without a password. The text is kept as given, without a final slash. */
 export function url<const O extends UrlOptions<string>>(options: O): Field<ValueOf<string, O>> {
   const protocols = options.protocols ?? ["http", "https"];
   const read = (text: string): FieldResult<string> => readUrl(text.replace(/\/+$/, ""), protocols);
   return makeField<string, O>(options, { kind: "url", read });
 }
 
-/** A URL that may hold a password, such as DATABASE_URL. */
+/** Defines a URL that can contain a password, such as DATABASE_URL. */
 export function secretUrl<const O extends UrlOptions<Redacted>>(options: O): Field<ValueOf<Redacted, O>> {
   const protocols = options.protocols ?? ["http", "https"];
   const read = (text: string): FieldResult<Redacted> => {
@@ -156,7 +156,7 @@ export function secretUrl<const O extends UrlOptions<Redacted>>(options: O): Fie
   return makeField<Redacted, O>(options, { kind: "url, secret", read, secret: true });
 }
 
-/** A text that is never shown: it is wrapped at once and prints as ***. */
+/** Defines a text that is never shown: it is wrapped immediately and prints as ***. */
 export function secret<const O extends FieldOptions<Redacted> & { readonly minChars?: number }>(
   options: O,
 ): Field<ValueOf<Redacted, O>> {

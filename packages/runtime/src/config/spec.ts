@@ -23,7 +23,7 @@ export interface SettingRow {
   readonly about: string;
 }
 
-/** One row per setting, in the order of the specification: the source of the page of settings. */
+/** Returns one row per setting, in the order of the specification: the source of the page of settings. */
 export function describeConfig(spec: ConfigSpec): SettingRow[] {
   return Object.values(spec).flatMap((item) => {
     if (!isField(item)) return describeConfig(item);

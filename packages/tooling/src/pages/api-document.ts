@@ -49,7 +49,7 @@ export function readApiDocument(): ApiDocument {
   return { places: placesOf(paths), schemas: components.schemas };
 }
 
-/** `/v1/deployments…` is another path to the same operations. */
+/** Returns the paths of an operation. `/v1/deployments…` is another path to the same operations. */
 function placesOf(paths: OpenApi["paths"]): Place[] {
   return Object.entries(paths).flatMap(([path, item]) =>
     Object.entries(item)
@@ -63,7 +63,7 @@ export function componentOf(reference: string): string {
   return reference.slice(reference.lastIndexOf("/") + 1);
 }
 
-/** An object whose fields are known by name. */
+/** Returns whether a value is an object whose fields are known by name. */
 export function isRecord(schema: JsonSchema): boolean {
   return schema["type"] === "object" && typeof schema["properties"] === "object";
 }
@@ -73,14 +73,14 @@ export function isSwitch({ schema }: Parameter): boolean {
   return Array.isArray(schema["enum"]) && schema["enum"].join() === "0,1,true,false";
 }
 
-/** The schema of a page's rows; undefined if the schema is not a page. */
+/** Returns the schema of a page's rows; undefined if the schema is not a page. */
 export function rowsOf(schema: JsonSchema): JsonSchema | undefined {
   const { data, has_more: more, next } = schema["properties"] as Record<string, JsonSchema>;
   if (data === undefined || more === undefined || next === undefined) return undefined;
   return (data["items"] ?? {}) as JsonSchema;
 }
 
-/** The schema of a map's values; undefined if it allows any. */
+/** Returns the schema of a map's values; undefined if it allows any. */
 export function valuesOf(schema: JsonSchema): JsonSchema | undefined {
   const patterns = Object.values((schema["patternProperties"] ?? {}) as Record<string, JsonSchema>);
   const values = patterns[0] ?? schema["additionalProperties"];

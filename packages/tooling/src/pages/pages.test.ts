@@ -27,7 +27,7 @@ test.each(Object.entries({ ...renderPythonClient(), ...renderTypeScriptClient() 
   },
 );
 
-test("no setting can be taken for a misspelling of another", () => {
+test("no setting looks like a misspelling of another", () => {
   const page = renderPages()["config.md"] ?? "";
   const names = [...new Set(page.match(/(?<=^\| `)DARI_\w+/gm))];
   expect(names.length).toBeGreaterThan(40);

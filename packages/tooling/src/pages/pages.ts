@@ -11,7 +11,7 @@ import { metricsPage } from "./metrics-page.ts";
 import { standaloneSettings } from "@dari/standalone";
 import { workerSettings } from "@dari/worker";
 
-/** Each file below docs/ with its text. */
+/** Returns each file below docs/ with its text. */
 export function renderPages(): Record<string, string> {
   return {
     "states.md": renderStatesMarkdown(),
@@ -31,7 +31,7 @@ function failuresSection(): string {
   return [
     "## Why a message failed",
     "",
-    "Codes of `output.error.code`. *yes*: the turn is tried again while `retries.max_attempts` (default 1: no retry)",
+    "`output.error.code` is one of these. *yes*: the turn is tried again while `retries.max_attempts` (default 1)",
     "allows it. If a worker is lost before it called the agent, the attempt does not count.",
     "",
     "| code | means | retried |",
@@ -64,7 +64,7 @@ function configPage(): string {
     "# Settings",
     "",
     "Generated from each program's `config.ts`. Settings are environment variables. A program reads them once, when it",
-    "starts, and reports all problems at once. A `DARI_` variable whose name is almost that of a setting is a problem;",
+    "starts, and reports all problems. A `DARI_` variable whose name is almost that of a setting is a problem;",
     "other unknown variables are ignored.",
     ...sections.flatMap(([title, rows]) => [
       "",

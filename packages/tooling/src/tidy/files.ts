@@ -49,5 +49,5 @@ export const otherTexts: readonly RepositoryFile[] = textFiles.filter(
 
 export const isTest = (name: string): boolean => /\.test(-d)?\.ts$|\/(tests|conformance)\//.test(name);
 
-/** The package of this repository that a file belongs to: "db", "api" … */
+/** Returns the package of this repository that a file belongs to: "db", "api" … */
 export const packageOf = (name: string): string | undefined => /^(?:apps|packages)\/([^/]+)\//.exec(name)?.[1];

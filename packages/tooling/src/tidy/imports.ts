@@ -8,7 +8,7 @@ export interface Import {
   readonly typeOnly: boolean;
 }
 
-/** Every static and dynamic import and re-export with a literal specifier. */
+/** Returns every static and dynamic import and re-export with a literal specifier. */
 export function importsOf(fileName: string, text: string): Import[] {
   const kind = fileName.endsWith("x") ? ts.ScriptKind.TSX : ts.ScriptKind.TS;
   const source = ts.createSourceFile(fileName, text, ts.ScriptTarget.ESNext, false, kind);
@@ -57,7 +57,9 @@ function isTypeOnly(clause: ts.ImportClause | undefined): boolean {
   return clause?.phaseModifier === ts.SyntaxKind.TypeKeyword;
 }
 
-/** The package of a bare specifier: "@aws-sdk/x" of "@aws-sdk/x/y". Undefined for files and Node's own modules. */
+/**
+ * Returns the package of a bare specifier: "@aws-sdk/x" of "@aws-sdk/x/y". Undefined for files and Node's own modules.
+ */
 export function npmPackageOf(specifier: string): string | undefined {
   if (/^(\.|\/|node:|file:|data:)/.test(specifier)) return undefined;
   return specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");
@@ -69,7 +71,7 @@ export interface FunctionLength {
   readonly lines: number;
 }
 
-/** Every function with its length in lines, including the first and the last. */
+/** Returns every function with its length in lines, including the first and the last. */
 export function functionLengths(fileName: string, text: string): FunctionLength[] {
   const source = ts.createSourceFile(fileName, text, ts.ScriptTarget.ESNext, true);
   const found: FunctionLength[] = [];

@@ -64,7 +64,7 @@ describe.each(deployments)("the deployment $metadata.name", ({ metadata, spec })
     expect(container?.readinessProbe?.httpGet).toEqual({ path: "/readyz", port: "health" });
   });
 
-  test("runs as nobody in particular, within bounds", () => {
+  test("runs as a user without rights, within limits", () => {
     expect(pod).toMatchObject({ automountServiceAccountToken: false, securityContext: { runAsNonRoot: true } });
     // newuidmap in the worker's image needs two capabilities, within the pod's own user namespace.
     const isWorker = metadata.name === "worker";
@@ -87,7 +87,7 @@ describe.each(deployments)("the deployment $metadata.name", ({ metadata, spec })
   });
 });
 
-test("the example says which name it has and who stands in front of it", () => {
+test("the example says which name it has and which proxy is in front of it", () => {
   const api = deployments.find(({ metadata }) => metadata.name === "api");
   const names = api?.spec.template.spec.containers[0]?.env?.map(({ name }) => name) ?? [];
   const places = textOf("example/kustomization.yaml").matchAll(/containers\/0\/env\/(\d+)\/value\n\s+value: (\S+)/g);

@@ -74,7 +74,7 @@ test("every event that is counted is written somewhere", () => {
   expect(events.filter((event) => !written.includes(`"${event}"`))).toEqual([]);
 });
 
-test("no label names what there is no end of", () => {
+test("no label has an unlimited number of values", () => {
   const endless = /session|message|attempt|path|key|user/;
   const labels = Object.entries<MetricSpec>(platformMetrics).flatMap(([name, spec]) =>
     Object.keys(spec.labels ?? {}).map((label) => ({ name, label })),

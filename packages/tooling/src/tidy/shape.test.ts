@@ -123,7 +123,7 @@ describe("content", () => {
     ["leave notes to do something later", /\b(TODO|FIXME|XXX)\b/],
     ["use any", /(:|\bas|<|\|)\s*any\b(?!\w|[^;,)>\]|\s])/],
     ["focus a test", /\b(describe|test|it)\.only\b/],
-  ])("nobody may %s", (law, pattern) => {
+  ])("no file can %s", (law, pattern) => {
     expect(judge(law, outsideTidy(typescript), (file) => linesThat(file, pattern))).toEqual([]);
   });
 

@@ -8,7 +8,7 @@ const giveaways = /\b(whoever|anew|to be had|it is told)\b/gi;
 const fragment = /(^|\s)(\/\/|\/\*\*?|#|--) +(Of|As|Until) /;
 const commentLine = /^\s*(\/\/|\/\*\*?|\*|#|--)(\s|$)/;
 
-/** Every giveaway in a text, as "path:line: word". */
+/** Returns every giveaway in a text, as "path:line: word". */
 export function giveawaysIn({ path, text }: RepositoryFile): string[] {
   const isDocument = path.endsWith(".md");
   let isContinued = false;

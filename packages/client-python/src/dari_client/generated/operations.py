@@ -154,7 +154,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> Deleted:
-        """Delete an agent. It takes no new sessions; messages that run are finished."""
+        """Delete an agent. It starts no new sessions; running messages finish."""
         call = Call(
             "DELETE",
             f"/v1/agents/{segment(agent_id)}",
@@ -403,7 +403,7 @@ class Operations(SyncTransport):
         cancel: bool | None = None,
         timeout: float | None = None,
     ) -> Session:
-        """Complete a session: it takes no more messages. With `cancel=1`, also while messages are queued or running."""
+        """Complete a session: it accepts no more messages. With `cancel=1`, also while messages are queued or running."""
         call = Call(
             "POST",
             f"/v1/sessions/{segment(session_id)}/complete",
@@ -479,7 +479,7 @@ class Operations(SyncTransport):
         idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> Message:
-        """Send a message and return at once."""
+        """Send a message and return immediately."""
         call = Call(
             "POST",
             f"/v1/sessions/{segment(session_id)}/messages/async",
@@ -498,7 +498,7 @@ class Operations(SyncTransport):
         idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> SentEvent:
-        """Send a message in the form of the hosted service's clients, and return at once."""
+        """Send a message in the form of the hosted service's clients, and return immediately."""
         call = Call(
             "POST",
             f"/v1/sessions/{segment(session_id)}/events",
@@ -536,7 +536,7 @@ class Operations(SyncTransport):
         idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> SentEvent:
-        """Start a session with its first message and return at once. If one is refused, neither is created."""
+        """Start a session with its first message and return immediately. If one is refused, neither is created."""
         call = Call(
             "POST",
             f"/v1/agents/{segment(agent_id)}/messages",
@@ -568,7 +568,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> Message:
-        """Cancel a message: at once while it is queued, otherwise as soon as its turn stops."""
+        """Cancel a message: immediately while it is queued, otherwise as soon as its turn stops."""
         call = Call(
             "POST",
             f"/v1/messages/{segment(message_id)}/cancel",
@@ -1329,7 +1329,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> Deleted:
-        """Remove a member. The person's sign-ins, sign-in links and device keys end at once."""
+        """Remove a member. The person's sign-ins, sign-in links and device keys end immediately."""
         call = Call(
             "DELETE",
             f"/v1/organizations/{segment(organization_id)}/members/{segment(member_id)}",
@@ -1584,7 +1584,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> Deleted:
-        """Delete an organization and everything that it owns. Its keys end at once; its audit log is kept."""
+        """Delete an organization and everything that it owns. Its keys end immediately; its audit log is kept."""
         call = Call(
             "DELETE",
             f"/v1/organizations/{segment(organization_id)}",
@@ -1778,7 +1778,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> Egress:
-        """Get which hosts the organization's agents may connect to."""
+        """Get the hosts that the organization's agents can connect to."""
         call = Call(
             "GET",
             f"/v1/organizations/{segment(organization_id)}/egress",
@@ -1843,7 +1843,7 @@ class Operations(SyncTransport):
         days: int | None = None,
         timeout: float | None = None,
     ) -> AgentUsage:
-        """Get how an agent's messages went on the last days: failures, durations, tokens."""
+        """Get an agent's failures, durations and tokens of the last days."""
         call = Call(
             "GET",
             f"/v1/agents/{segment(agent_id)}/usage",
@@ -2300,7 +2300,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> SessionBatch:
-        """Cancel the first messages of a batch that have not ended: queued ones at once, running ones when their turns stop."""
+        """Cancel the first messages of a batch that have not ended: queued ones immediately, running ones when their turns stop."""
         call = Call(
             "POST",
             f"/v1/session-batches/{segment(session_batch_id)}/cancel",

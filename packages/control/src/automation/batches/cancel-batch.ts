@@ -22,8 +22,8 @@ const purgedTogether = 20;
 const purgeMs = 3_000;
 
 /**
- * Idempotent. Queued messages end at once. Running ones end when their workers have stopped them; until then the batch
- * is `cancelling`. @throws AppError `not_found`
+ * Cancels a batch. Idempotent. Queued messages end immediately. Running ones end when their workers have stopped them;
+ * until then the batch is `cancelling`. @throws AppError `not_found`
  */
 export async function cancelBatch(control: Control, actor: Actor, batchId: string): Promise<SessionBatchRecord> {
   const place = { organizationId: actor.organizationId, batchId };
@@ -40,7 +40,7 @@ export async function cancelBatch(control: Control, actor: Actor, batchId: strin
 
 /** Returns how many messages were cancelled or asked to stop. */
 async function cancelOpen({ db, notifier }: CancelContext, place: BatchKey): Promise<number> {
-  let told = 0;
+  let cancelledCount = 0;
   for (;;) {
     const items = await sessionBatches.cancelOpenItems(db, place, perStatement);
     for (const { outcome, messageId, sessionId } of items) {
@@ -49,21 +49,21 @@ async function cancelOpen({ db, notifier }: CancelContext, place: BatchKey): Pro
       notifier.notify("message", messageId);
       notifier.notify("session", sessionId);
     }
-    told += items.length;
+    cancelledCount += items.length;
     if (items.length === 0) break;
   }
   // Messages queued behind the first ones may be ready now.
-  if (told > 0) notifier.notify("ready", place.organizationId);
-  return told;
+  if (cancelledCount > 0) notifier.notify("ready", place.organizationId);
+  return cancelledCount;
 }
 
-/** Run periodically: finishes cancellations that a process began and did not finish. Safe to run concurrently. */
+/** Finishes cancellations that a process began and did not finish. Safe to run concurrently. */
 export async function finishBatchCancels(context: CancelContext): Promise<number> {
-  let told = 0;
+  let cancelledCount = 0;
   for (const place of await sessionBatches.listBatchesToCancel(context.db, perPass)) {
-    told += await cancelOpen(context, place);
+    cancelledCount += await cancelOpen(context, place);
   }
-  return told;
+  return cancelledCount;
 }
 
 /** Deletes batches after their retention; their sessions stay. Returns how many. */

@@ -67,7 +67,7 @@ export async function createSchedule(
   return getSchedule(control, { organizationId, scheduleId: id });
 }
 
-/** Null for a person in a browser. */
+/** Returns null for a person in a browser. */
 const keyOf = ({ keyId }: Actor): string | null => (isId("apiKey", keyId) ? keyId : null);
 
 function refusal(outcome: Exclude<schedules.InsertedSchedule, "created">): AppError {
@@ -77,7 +77,7 @@ function refusal(outcome: Exclude<schedules.InsertedSchedule, "created">): AppEr
     case "no_session":
       return invalidField("session_id", "session not found");
     case "session_ended":
-      return new AppError("conflict", "the session has ended and takes no more messages");
+      return new AppError("conflict", "the session has ended and accepts no more messages; choose another one");
     case "too_many":
       return new AppError(
         "conflict",

@@ -15,7 +15,7 @@ function after(cron: string, timeZone: string, from: string, count: number): str
 }
 
 describe("in spring, where 02:00 to 03:00 of 29 March 2026 does not exist in Berlin", () => {
-  test("a fixed time in the gap comes at its end, on the same day, once", () => {
+  test("a fixed time in the gap fires at its end, on the same day, once", () => {
     expect(after("30 2 * * *", "Europe/Berlin", "2026-03-28T12:00Z", 2)).toEqual([
       "2026-03-29T01:00Z",
       "2026-03-30T00:30Z",
@@ -33,7 +33,7 @@ describe("in spring, where 02:00 to 03:00 of 29 March 2026 does not exist in Ber
     ]);
   });
 
-  test("every quarter of an hour goes on every quarter of an hour", () => {
+  test("every quarter of an hour stays every quarter of an hour", () => {
     expect(after("*/15 * * * *", "Europe/Berlin", "2026-03-29T00:40Z", 3)).toEqual([
       "2026-03-29T00:45Z",
       "2026-03-29T01:00Z",
@@ -43,7 +43,7 @@ describe("in spring, where 02:00 to 03:00 of 29 March 2026 does not exist in Ber
 });
 
 describe("in autumn, where 02:00 to 03:00 of 25 October 2026 exists twice in Berlin", () => {
-  test("a fixed time comes once, at the first", () => {
+  test("a fixed time fires once, at the first", () => {
     expect(after("30 2 * * *", "Europe/Berlin", "2026-10-24T12:00Z", 2)).toEqual([
       "2026-10-25T00:30Z",
       "2026-10-26T01:30Z",
@@ -52,7 +52,7 @@ describe("in autumn, where 02:00 to 03:00 of 25 October 2026 exists twice in Ber
     expect(after("30 2 * * *", "Europe/Berlin", "2026-10-25T00:45Z", 1)).toEqual(["2026-10-26T01:30Z"]);
   });
 
-  test("what comes every hour or half an hour comes in both", () => {
+  test("a time every hour or half an hour fires in both", () => {
     expect(after("*/30 * * * *", "Europe/Berlin", "2026-10-24T23:50Z", 6)).toEqual([
       "2026-10-25T00:00Z",
       "2026-10-25T00:30Z",
@@ -107,7 +107,7 @@ test.each([
   expect(() => normalizeCron(cron)).toThrow(expect.objectContaining({ code: "invalid" }));
 });
 
-test("times that never come are refused", () => {
+test("times that never occur are refused", () => {
   expect(() => findNextDueTime({ cron: "0 0 30 2 *", timeZone: "UTC" }, new Date())).toThrow("these times never occur");
 });
 
@@ -115,7 +115,7 @@ test.each(["Mars/Base", "", "+02:00", "GMT+25"])("%j is no time zone", (timeZone
   expect(() => checkTimeZone(timeZone)).toThrow(expect.objectContaining({ code: "invalid" }));
 });
 
-describe("what is to be done when somebody looks", () => {
+describe("what to do at a given time", () => {
   const hourly = { cron: "0 * * * *", timeZone: "UTC" };
   const look = (dueAt: string, now: string, times = hourly) => {
     const { fireAt, missed, nextDueAt: next } = findDueFirings(times, new Date(dueAt), new Date(now), 300_000);

@@ -147,7 +147,7 @@ async function fire(inside: FiringContext, schedule: DueSchedule, dueAt: Date): 
   }
 }
 
-/** Sent by the dispatcher only: hundreds of firings at the full hour would take all free slots at once. */
+/** Leaves the turn to the dispatcher: hundreds of firings at the full hour would take all free slots. */
 const neverAtOnce = { mayDispatch: () => false };
 
 /** @throws AppError as `sendMessage`; `conflict` if the agent has no version. */

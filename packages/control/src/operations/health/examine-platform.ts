@@ -34,8 +34,10 @@ export async function examinePlatform(control: Control): Promise<OperatorHealth>
     await attempt("services", "check REDIS_URL and the Redis server", () => checkServices(db, queue)),
     await attempt("waiting", "check the API's log", () => checkWaiting(db)),
     await attempt("dispatcher", "check the API's log", () => checkDispatcher(db)),
-    await attempt("queue", "check REDIS_URL and the Redis server; turns use direct pull meanwhile", () =>
-      checkQueue(control),
+    await attempt(
+      "queue",
+      "check REDIS_URL and the Redis server; until then, workers fetch turns from PostgreSQL",
+      () => checkQueue(control),
     ),
     await attempt("objects", "check the object store, its credentials' rights and its free space", () =>
       checkObjects(control),
@@ -130,7 +132,7 @@ async function checkWaiting(db: Database): Promise<CheckResult> {
 
 async function checkDispatcher(db: Database): Promise<CheckResult> {
   const leader = await health.findLeader(db, dispatcherLead);
-  const whatToDo = "start a reconciler; workers dispatch for themselves meanwhile, and nothing repairs lost turns";
+  const whatToDo = "start a reconciler; until then, workers dispatch for themselves, and nothing repairs lost turns";
   if (leader === undefined) return failedCheck("no reconciler leads the dispatch", whatToDo);
   const found = `${leader.holder} leads, seen ${seconds(leader.seenMsAgo)} ago`;
   return leader.seenMsAgo <= leadSeenWithinMs ? passedCheck(found) : failedCheck(found, whatToDo);

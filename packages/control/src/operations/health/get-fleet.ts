@@ -45,7 +45,7 @@ function rounded(ms: number | null): number | null {
   return ms === null ? null : Math.round(ms);
 }
 
-/** What a worker reports. Workers of the previous release report less. */
+/** Returns what a worker reports. Workers of the previous release report less. */
 function renderDetails(details: unknown) {
   const { sandbox, memory } = (details ?? {}) as {
     readonly sandbox?: string;

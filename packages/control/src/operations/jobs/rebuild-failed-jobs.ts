@@ -10,7 +10,7 @@ const rebuiltDays = 7;
 const settlingMs = 10_000;
 
 /**
- * Creates a job for each newly failed turn that has none. If the queue does not know how far this was done, looks at
+ * Creates a job for each newly failed turn that has none. If the queue does not know how far this was done, reads
  * the last week. Creates at most as many jobs as the queue keeps, the newest. Returns how many.
  */
 export async function rebuildFailedJobs(

@@ -26,7 +26,7 @@ test("a turn's line counts its ending, its failure and where its time went", asy
   expect(await metrics.read("dari_organization")).toEqual([]);
 });
 
-test("lines that are no events, or another program's, count nothing", async () => {
+test("lines that are not events, or another program's, count nothing", async () => {
   const metrics = start();
   const before = (await metrics.read("dari_")).filter((line) => !line.startsWith("dari_build_info"));
   for (const event of ["toString", "__proto__", "anything", "session.reaped"]) metrics.observe({}, event);

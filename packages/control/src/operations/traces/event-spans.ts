@@ -40,7 +40,7 @@ export const eventSpans: Readonly<Record<string, (fields: Fields, nowMs: number)
   },
 };
 
-/** An attempt with its phases, placed end to end before the time of the line. */
+/** Returns an attempt with its phases, placed end to end before the time of the line. */
 function turnSpans(fields: Fields, nowMs: number): EndedSpan[] {
   const message = textOf(fields["message"]);
   const attempt = textOf(fields["attempt"]);

@@ -4,7 +4,7 @@ export const sessionEntry = "session.json";
 export const bundleEntry = "version/bundle.tar.gz";
 export const inputsEntry = "uploads.jsonl";
 
-/** An uploaded file, numbered from 1. */
+/** Returns the name of the archive entry of an uploaded file, numbered from 1. */
 export function uploadEntry(number: number): string {
   return `uploads/${number}`;
 }

@@ -10,8 +10,8 @@ import { AppError, newId, notFound } from "@dari/domain";
 import type { ReceivedExport } from "./receive-export.ts";
 
 /**
- * All or nothing. Its version is one with the same bundle, otherwise the first version of a new agent: an import never
- * changes what an agent runs.
+ * Imports a session in one transaction. Its version is one with the same bundle, otherwise the first version of a new
+ * agent: an import never changes what an agent runs.
  * @throws AppError `not_found` for the agent; `conflict` if it has no version with the bundle; `invalid` also for a
  *   manifest that publishing would refuse.
  */

@@ -31,7 +31,7 @@ export class ConversationReceiver {
     this.#dir = dir;
   }
 
-  /** The messages' ids in the other installation, in order. */
+  /** Returns the messages' ids in the other installation, in order. */
   get messageIds(): readonly string[] {
     return this.#messages.map(({ id }) => id);
   }

@@ -56,7 +56,7 @@ test("previews keep their order around the reading that finds their attempt", as
   expect(shown.every(({ afterSequenceNumber }) => afterSequenceNumber === 1)).toBe(true);
 });
 
-test("an attempt that began before the feed costs one look", async () => {
+test("an attempt that began before the feed costs one query", async () => {
   const { feed, readings, texts } = startFeed();
   for (const text of ["a", "b"]) {
     feed.takePreview(delta(text));
@@ -69,7 +69,7 @@ test("an attempt that began before the feed costs one look", async () => {
   expect(readings).toHaveLength(1);
 });
 
-test("an attempt that a failed reading did not find is looked for again", async () => {
+test("an attempt that a failed query did not find is searched again", async () => {
   const { feed, readings, texts } = startFeed();
   feed.takePreview(delta("lost"));
   readings[0]?.fail();

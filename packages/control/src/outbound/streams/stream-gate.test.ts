@@ -21,7 +21,7 @@ test("places are counted for the organization and for the process, and given bac
   expect(() => gate.check("org_2")).toThrow("limit reached: 3 open event streams of this process; close some");
 });
 
-test("bytes that wait are held up to the bounds", () => {
+test("waiting bytes are held up to the limits", () => {
   const gate = createStreamLimiter(undefined, { perProcess: 100, perOrganization: 60 });
   const release = gate.hold("org_1", 60);
   expect(release).toBeDefined();

@@ -9,7 +9,8 @@ import { getWebhookEndpoint } from "./get-endpoint.ts";
 import { checkReceiver, publicReceivers } from "./receivers.ts";
 
 /**
- * Waiting deliveries go to the new URL. Events that happen while an endpoint is disabled are not delivered to it.
+ * Changes an endpoint. Pending deliveries go to the new URL. Events that happen while an endpoint is disabled are not
+ * delivered to it.
  * @throws AppError `not_found`; `invalid` for a URL that is not allowed.
  */
 export async function updateWebhookEndpoint(

@@ -14,7 +14,7 @@ import { checkReceiver, publicReceivers } from "./receivers.ts";
 import { createWebhookSecret, webhookSecretName } from "./signature.ts";
 
 /**
- * Events that are committed after the reply are delivered to it.
+ * Creates an endpoint, which gets the events that are committed after the reply.
  * @throws AppError `invalid` for a URL or an agent that is not allowed; `conflict` if the organization has its maximum
  *   of endpoints.
  */

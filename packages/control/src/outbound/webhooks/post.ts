@@ -137,7 +137,7 @@ async function readReply(response: IncomingMessage, bytesMax: number): Promise<P
       if (bytes >= bytesMax) break;
     }
   } catch (cause) {
-    throw new Error(`the reply (${response.statusCode}) broke off`, { cause });
+    throw new Error(`the reply (${response.statusCode}) is incomplete`, { cause });
   }
   const text = Buffer.concat(chunks).subarray(0, bytesMax).toString("utf8");
   const asked = /^\d{1,9}$/.exec(response.headers["retry-after"] ?? "")?.[0] ?? "0";

@@ -9,7 +9,8 @@ import { getWebhookEndpoint } from "./get-endpoint.ts";
 import { createWebhookSecret, webhookSecretName } from "./signature.ts";
 
 /**
- * The old secret also signs for another day. @throws AppError `not_found`; `conflict` if too many secrets sign already.
+ * Replaces the secret. The old one also signs for another day. @throws AppError `not_found`; `conflict` if too many
+ * secrets sign already.
  */
 export async function rotateWebhookSecret(
   control: Control,

@@ -27,7 +27,7 @@ function sign(secret: string, content: string): string {
   return createHmac("sha256", key).update(content, "utf8").digest("base64");
 }
 
-/** The name that an endpoint's secrets are sealed under. */
+/** Returns the name that an endpoint's secrets are sealed under. */
 export function webhookSecretName(endpointId: string): string {
   return `webhook:${endpointId}`;
 }

@@ -41,7 +41,7 @@ export async function sweepWebhooks(
   return { disabled, cancelled, purged };
 }
 
-/** One transaction per endpoint, so that concurrent runs wait for at most one. */
+/** Disables each endpoint in its own transaction, so that concurrent runs wait for at most one. */
 async function disableOverfull({ db, log }: { db: Database; log: Log }, pendingMax: number): Promise<number> {
   let disabled = 0;
   for (const { id, organizationId } of await webhookOutbox.listOverfullEndpoints(db, pendingMax)) {

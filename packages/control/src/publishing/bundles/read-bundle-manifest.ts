@@ -1,4 +1,4 @@
-// Reads the manifest of a ready bundle. A manifest that is sent beside the bundle must agree with it.
+// Reads the manifest of a ready bundle. A manifest that is sent with the bundle must agree with it.
 
 import {
   compareManifests,

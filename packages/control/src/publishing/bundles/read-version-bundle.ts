@@ -103,12 +103,12 @@ function takePlace(organizationId: string): Disposable {
   const over = reads.over(organizationId, 1);
   if (over === "perOrganization") {
     const most = limits.bundleReadsPerOrganization;
-    const detail = `limit reached: the organization reads ${most} bundles at once; retry when one has ended`;
+    const detail = `limit reached: the organization already reads ${most} bundles; retry when one has ended`;
     throw new AppError("limit_exceeded", detail, { retryAfterSeconds });
   }
   if (over === "perProcess") {
     const most = limits.bundleReadsPerProcess;
-    const detail = `limit reached: this API process reads ${most} bundles at once; retry`;
+    const detail = `limit reached: this API process already reads ${most} bundles; retry in a few seconds`;
     throw new AppError("unavailable", detail, { retryAfterSeconds });
   }
   const leave = reads.add(organizationId, 1);

@@ -61,5 +61,5 @@ async function store(
 }
 
 function finalizedAlready(state: string): AppError {
-  return new AppError("conflict", `the source snapshot is ${state} and takes no more uploads`);
+  return new AppError("conflict", `the source snapshot is ${state} and accepts no upload; create a new one`);
 }

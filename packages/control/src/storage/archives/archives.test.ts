@@ -94,7 +94,7 @@ test("a ZIP of more entries than 16 bits count", async () => {
   expect(listed.trimEnd().split("\n")).toHaveLength(65_600);
 });
 
-test("a size that octal digits cannot hold is written in base 256", async () => {
+test("a size that does not fit into octal digits is written in base 256", async () => {
   const head = writeTar([entry("huge", { sizeBytes: 8 * 1024 ** 3 })]);
   const first = Buffer.from((await head.next()).value as Uint8Array);
   await head.return(undefined);

@@ -59,7 +59,7 @@ test.each([1, 511, 512, 100_000])("what was written is read, in pieces of %i byt
   expect(await readAll(bytes, length, true)).toHaveLength(entries.length);
 });
 
-test("what another tar program wrote is read, but no extension of its own", async () => {
+test("archives of another tar program are read, but none of its extensions", async () => {
   const dir = mkdtempSync(join(tmpdir(), "dari-read-tar-"));
   try {
     writeFileSync(join(dir, "f"), "file", { mode: 0o640 });

@@ -49,7 +49,7 @@ async function checkObject(
   const found = await blobs.head(key);
   if (found === undefined) return { key, what, problem: "missing", detail: "there is no such object" };
   if (sizeBytes !== null && sizeBytes > 0 && found.sizeBytes !== sizeBytes) {
-    const detail = `it has ${found.sizeBytes} bytes in place of ${sizeBytes}`;
+    const detail = `it has ${found.sizeBytes} bytes instead of ${sizeBytes}`;
     return { key, what, problem: "damaged", detail };
   }
   if (!deep || (what !== "snapshot" && what !== "content")) return undefined;

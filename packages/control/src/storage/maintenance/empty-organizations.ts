@@ -7,7 +7,7 @@ import type { Log } from "@dari/domain";
 const piecesMax = 100;
 
 /**
- * Runs one pass over organizations that were deleted `afterMs` ago. Returns how many own nothing any more. If one
+ * Runs one pass over organizations that were deleted `afterMs` ago. Returns how many are empty now. If one
  * fails, that is logged, the others continue, and the next pass tries again.
  */
 export async function emptyDeletedOrganizations(

@@ -1,4 +1,4 @@
-// Removes deleted rows for good. The sweep then removes the objects that they referred to.
+// Removes deleted rows permanently. The sweep then removes the objects that they referred to.
 
 import { dependencyLayers, deviceRequests, invitations, purges, rateWindows, signIns, signInTries } from "@dari/db";
 import type { StorageContext } from "./storage-context.ts";

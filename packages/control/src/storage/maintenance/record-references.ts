@@ -7,7 +7,9 @@ import type { StorageContext } from "./storage-context.ts";
 
 const perPass = 100;
 
-/** Bounded. The sweep skips an organization's snapshots until all are recorded. */
+/**
+ * Records a limited number of references per call. The sweep skips an organization's snapshots until all are recorded.
+ */
 export async function recordReferences(context: StorageContext): Promise<{ recorded: number; damaged: number }> {
   const counts = { recorded: 0, damaged: 0 };
   for (const { organizationId, objectKey } of await objects.listSnapshotsWithoutReferences(context.db, perPass)) {

@@ -1,5 +1,5 @@
 // Shortens long chains of snapshots in the background, so that reading a head stays bounded and turns do not pay for
-// it. Ids and trees stay the same. Turns that run meanwhile build on the same tree.
+// it. Ids and trees stay the same. Turns that run at the same time build on the same tree.
 
 import { snapshots, squashes, type DeepSnapshot } from "@dari/db";
 import { loadTree, rewriteSnapshot, SnapshotDamagedError, treeHash, type Tree } from "@dari/workspace";

@@ -1,4 +1,4 @@
-// Deletes objects that no row refers to: marked in one pass, deleted in a later one. Safe beside running turns and
+// Deletes objects that no row refers to: marked in one pass, deleted in a later one. Safe during running turns and
 // uploads: young objects are skipped, and an object that is referred to again loses its mark.
 
 import { objects } from "@dari/db";

@@ -60,7 +60,10 @@ export async function promoteAttempt(control: Control, actor: Actor, name: Attem
   const { messageId } = name;
   const write = { organizationId, sessionId, snapshot, filesChanged, messageId, whileIdle: true };
   if ((await writeHead(control, write)) === "moved") {
-    throw new AppError("conflict", "the workspace has changed since this attempt; its files cannot be promoted");
+    throw new AppError(
+      "conflict",
+      "the workspace has changed since this attempt; read the attempt's files and write the ones that you need",
+    );
   }
   control.trees.remember(snapshot.id, left);
   return { session_id: sessionId, snapshot_id: snapshot.id, files_changed: filesChanged };

@@ -75,6 +75,6 @@ test.each(cases)("git applies %s", (_name, path, before, after) => {
   }
 });
 
-test("what git does not see is no patch", () => {
+test("a change that git does not see gives no patch", () => {
   expect(renderPatch("a", file("x\n", 0o600), file("x\n", 0o644))).toBe("");
 });

@@ -31,7 +31,7 @@ export function renderPatch(path: string, before: PatchSide | undefined, after: 
   return `diff --git ${a} ${b}\n${modes}${names}${hunks}`;
 }
 
-/** A line that says that a path differs. Tools that apply the patch skip it. */
+/** Returns a line that says that a path differs. Tools that apply the patch skip it. */
 export function renderPatchNote(path: string, reason: string): string {
   return `${reason} ${quoted(`a/${path}`)} and ${quoted(`b/${path}`)} differ\n`;
 }

@@ -56,9 +56,9 @@ export async function diffMessage(control: Control, actor: Actor, messageId: str
   const placed = await sideSnapshots.listSentAttachments(control.db, organizationId, message.sessionId, created);
   const attachments = new Map(placed.map((input) => [input.path, input]));
   const scrubber = await createSecretScrubber(control, organizationId, message.sessionId);
-  const told = new Set((message.filesChanged as readonly FileChange[]).map(({ path }) => path));
+  const listed = new Set((message.filesChanged as readonly FileChange[]).map(({ path }) => path));
   // An upload under another name is in the tree, but the turn did not change it.
-  const shown = told.size === 0 ? changes : changes.filter(({ path }) => told.has(scrubber.text(path)));
+  const shown = listed.size === 0 ? changes : changes.filter(({ path }) => listed.has(scrubber.text(path)));
   const paths = shown.map(({ path }) => path);
   return renderAll({ store: cacheReads(control.blobs), before, after, attachments, scrubber }, paths);
 }

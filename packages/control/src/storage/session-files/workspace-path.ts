@@ -34,7 +34,7 @@ export function resolveWritePath(tree: Tree, path: string): string {
     throw new AppError("conflict", `${path} is a directory`);
   }
   if (resolved.kind === "found") return resolved.entry.path;
-  if (resolved.kind === "outside") throw leaves(path);
+  if (resolved.kind === "outside") throw leavesWorkspaceError(path);
   // A dangling link is replaced.
   return placeIn(tree, path);
 }
@@ -49,11 +49,11 @@ function placeIn(tree: Tree, path: string): string {
   const cut = path.lastIndexOf("/");
   const [parent, name] = [path.slice(0, cut), path.slice(cut + 1)];
   const resolved = resolvePath(tree, parent);
-  if (resolved.kind === "outside") throw leaves(path);
+  if (resolved.kind === "outside") throw leavesWorkspaceError(path);
   return resolved.kind === "found" ? `${resolved.entry.path}/${name}` : treePathOf(path);
 }
 
-function leaves(path: string): AppError {
+function leavesWorkspaceError(path: string): AppError {
   const message = `${path} leads out of the workspace`;
   return new AppError("invalid", message, { issues: [{ path: "path", message }] });
 }
@@ -68,6 +68,6 @@ function resolve(tree: Tree, path: string, noun: string): TreeEntry | "root" {
     case "missing":
       throw notFound(`${noun} ${path}`);
     case "outside":
-      throw leaves(path);
+      throw leavesWorkspaceError(path);
   }
 }

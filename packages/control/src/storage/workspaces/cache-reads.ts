@@ -4,7 +4,7 @@ import type { BlobStore } from "@dari/blobs";
 
 const rememberedBytes = 32 * 1024 * 1024;
 
-/** For one call that reads many files of a tree in order. */
+/** Caches reads for one call that reads many files of a tree in order. */
 export function cacheReads(store: BlobStore): BlobStore {
   const kept = new Map<string, Buffer>();
   let bytes = 0;

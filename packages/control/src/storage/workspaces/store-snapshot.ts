@@ -34,7 +34,7 @@ export async function storeSnapshot(
 
 export async function recordObject(context: StoreContext, organizationId: string, object: StoredObject): Promise<void> {
   if (await objects.recordObjectIfReferencesKept(context.db, organizationId, object)) return;
-  throw new Error(`object ${object.objectKey} leans on contents that are being deleted`);
+  throw new Error(`object ${object.objectKey} refers to contents that are being deleted`);
 }
 
 export function snapshotPrefix(organizationId: string): string {

@@ -18,8 +18,8 @@ export interface HeldSessionResumer {
 }
 
 /**
- * Run periodically: detects new periods, and sessions that were held while their budget changed. `undefined`: all
- * organizations.
+ * Returns a task for a periodic loop: it detects new periods, and sessions that were held while their budget changed.
+ * `undefined`: all organizations.
  */
 export function createHeldSessionResumer({ db, notifier }: Context, organizationId?: string): HeldSessionResumer {
   let after: budgets.HeldSessionKey | undefined;
@@ -38,7 +38,7 @@ export function createHeldSessionResumer({ db, notifier }: Context, organization
   };
 }
 
-/** Called after a budget changed: runs one pass from the beginning. */
+/** Runs one pass after a budget has changed, from the beginning. */
 export function resumeHeldSessions(context: Context, organizationId?: string): Promise<number> {
   return createHeldSessionResumer(context, organizationId).runOnce();
 }

@@ -20,12 +20,12 @@ export async function revokeApiKey(control: Control, actor: Actor, keyId: string
       (await apiKeys.revokeApiKeyIfLive(db, organizationId, keyId))
         ? schedules.listActiveSchedulesOfKey(db, organizationId, keyId)
         : undefined,
-    (ids) => (ids === undefined ? undefined : { action: "api_key.revoke", target: keyId, ...noted(ids) }),
+    (ids) => (ids === undefined ? undefined : { action: "api_key.revoke", target: keyId, ...detailsOf(ids) }),
   );
   if (left === undefined) throw notFound("API key");
   return { deleted: true, id: keyId, active_schedules: left };
 }
 
-function noted(ids: readonly string[]): { details?: { active_schedules: readonly string[] } } {
+function detailsOf(ids: readonly string[]): { details?: { active_schedules: readonly string[] } } {
   return ids.length === 0 ? {} : { details: { active_schedules: ids } };
 }

@@ -5,7 +5,7 @@ import type { Actor } from "@dari/control/context";
 import type { MemberRefusal } from "@dari/db";
 import { AppError, notFound } from "@dari/domain";
 
-/** For an actor with the scope `admin`. */
+/** Returns whether an actor with the scope `admin` can change owners. */
 export function canManageOwners(actor: Actor): boolean {
   return actor.managesOwners ?? true;
 }

@@ -1,4 +1,4 @@
-// Creates an organization with its first admin key, without which nobody could act in it.
+// Creates an organization with its first admin key. Without that key, no caller could use the organization.
 
 import type { CreateOrganizationRequest, OrganizationRecord } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -26,7 +26,8 @@ export async function createOrganization(
 }
 
 /**
- * For the installation's setup only: it has no actor. The first organization becomes an operator, others on request.
+ * Creates an organization without an actor, for the installation's setup only. The first organization becomes an
+ * operator, others on request.
  * @throws AppError as `createOrganization`.
  */
 export async function setUpOrganization(

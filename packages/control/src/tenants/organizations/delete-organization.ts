@@ -6,7 +6,7 @@ import { organizations } from "@dari/db";
 import { AppError, notFound } from "@dari/domain";
 import { withAuditEntry } from "../audit/record-change.ts";
 
-/** For operators. The audit log stays. @throws AppError `not_found`, `conflict` */
+/** Deletes an organization, for operators. The audit log stays. @throws AppError `not_found`, `conflict` */
 export async function deleteOrganization(control: Control, actor: Actor, organizationId: string): Promise<Deleted> {
   await withAuditEntry(
     control,

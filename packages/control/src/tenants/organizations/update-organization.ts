@@ -1,4 +1,4 @@
-// Sets an organization's limits for turns and storage. For operators only: nobody raises its own limits.
+// Sets an organization's limits for turns and storage. For operators only: no organization can raise its own limits.
 
 import type { OrganizationRecord, UpdateOrganizationRequest } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";

@@ -37,13 +37,16 @@ export function createSealer(masterKey: Redacted<Buffer>, oldKeys: readonly Reda
     open(sealed, context) {
       const version = sealed[0];
       if (version === formatWithoutKeyId) return openWithAny(keys, sealed.subarray(1), context);
-      if (version !== formatVersion) throw new Error("a secret is sealed in a format this release does not know");
+      if (version !== formatVersion)
+        throw new Error(`${placeOf(context)} has format ${version}, which this release cannot decrypt`);
       const id = sealed.subarray(1, 1 + keyIdBytes).toString("hex");
       const key = keys.find((one) => one.id === id);
       if (key === undefined) throw unknownKey(keys, context, `under master key ${id}`);
       const opened = tryOpen(key, sealed.subarray(1 + keyIdBytes), context);
       if (opened !== undefined) return opened;
-      throw new Error(`${placeOf(context)} does not open with master key ${id}: it is damaged, or not of this place`);
+      throw new Error(
+        `${placeOf(context)} cannot be decrypted with master key ${id}: it is damaged, or was copied here`,
+      );
     },
     fingerprint: (text) => createHmac("sha256", fingerprintKey).update(text, "utf8").digest("hex"),
   };
@@ -65,7 +68,7 @@ function openWithAny(keys: readonly MasterKey[], body: Buffer, context: SealCont
     const opened = tryOpen(key, body, context);
     if (opened !== undefined) return opened;
   }
-  throw unknownKey(keys, context, "by an earlier release, which noted no key");
+  throw unknownKey(keys, context, "by an earlier release, which stored no key id");
 }
 
 /** Returns undefined if the key, the context or the bytes are wrong. `body`: nonce, tag, ciphertext. */
@@ -87,7 +90,7 @@ function tryOpen({ key }: MasterKey, body: Buffer, context: SealContext): string
 function unknownKey(keys: readonly MasterKey[], context: SealContext, how: string): Error {
   const ours = keys.map(({ id }) => id).join(", ");
   const advice = "add its key to DARI_MASTER_KEYS_OLD, or store the secret again";
-  return new Error(`${placeOf(context)} is sealed ${how} and does not open here (keys: ${ours}); ${advice}`);
+  return new Error(`${placeOf(context)} was encrypted ${how}; this program has the keys ${ours}; ${advice}`);
 }
 
 function placeOf({ organizationId, name }: SealContext): string {

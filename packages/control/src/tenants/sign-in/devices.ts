@@ -61,7 +61,7 @@ function createUserCode(): string {
   return `${letters.slice(0, 4)}-${letters.slice(4)}`;
 }
 
-/** Keyed, because all codes can be tried in a minute. */
+/** Hashes a code with a key, because all codes can be tried in a minute. */
 function hashUserCode(control: Control, code: string): Buffer {
   const letters = code.toUpperCase().replace(/[^A-Z]/g, "");
   return createHmac("sha256", control.urlSigningKey).update(`device-user-code\0${letters}`).digest();

@@ -8,7 +8,7 @@ import { createPersonActor, signInMember, type BrowserSignIn } from "./sign-in.t
 import { insertKeySignIn } from "./sign-in-with-key.ts";
 import { hashSignInSecret, parseSignInSecretKind } from "./sign-in-secret.ts";
 
-/** The same error whatever is wrong, so that trying links reveals nothing. */
+/** Returns the same error whatever is wrong, so that trying links reveals nothing. */
 function notValid(): AppError {
   return new AppError(
     "not_found",

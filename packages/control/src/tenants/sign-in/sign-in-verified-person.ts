@@ -6,14 +6,14 @@ import { members, type VerifiedPerson } from "@dari/db";
 import { signInMember, type BrowserSignIn } from "./sign-in.ts";
 
 /**
- * `several_members`: several organizations have the address as a member, and this person has signed in to none of them.
+ * `several_members`: several organizations have a member with this address, and this person has signed in to none.
  */
 export type SignInProblem = "no_member" | "several_members";
 
 /**
- * Signs in to the wanted organization, otherwise the last used one, otherwise the only one. Any organization can add an
- * address, so if there are several, none is chosen. From then on the membership belongs to this subject: another
- * subject of the provider that gets the address later is someone else.
+ * Signs in to the requested organization, or else the last used one, or else the only one. Any organization can add an
+ * address, so if there are several, none is chosen. After that, the membership belongs to this subject: another subject
+ * of the provider that gets the address later is another person.
  */
 export async function signInVerifiedPerson(
   control: Control,

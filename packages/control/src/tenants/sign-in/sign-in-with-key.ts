@@ -1,4 +1,4 @@
-// Signs a browser in with an API key. The cookie stands for the key: it allows what the key allows, and ends with it.
+// Signs a browser in with an API key. The cookie allows what the key allows, and ends with the key.
 
 import type { KeySignInLink } from "@dari/contract";
 import { inOneTransaction, type Actor, type Control } from "@dari/control/context";

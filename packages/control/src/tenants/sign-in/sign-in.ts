@@ -47,7 +47,7 @@ export async function signInMember(
   return { secret: secret.plaintext, validMs, signedIn };
 }
 
-/** The person as an actor, for the audit log only. */
+/** Returns the person as an actor, for the audit log only. */
 export function createPersonActor(organizationId: string, memberId: string): Actor {
   return { organizationId, keyId: "", scopes: [], person: { memberId, role: "member" } };
 }

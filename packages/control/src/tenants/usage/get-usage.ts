@@ -1,4 +1,4 @@
-// What an organization has used recently and stores, beside its limits.
+// What an organization has used recently and stores, with its limits.
 
 import type { UsageRecord } from "@dari/contract";
 import type { Control } from "@dari/control/context";

@@ -80,7 +80,7 @@ async function scheduleOf(sessionId: string): Promise<string> {
   return rows[0]?.schedule ?? "missing";
 }
 
-test("goes on in its own job while nobody waits", async () => {
+test("continues in its own job while no organization waits", async () => {
   const place = await organization();
   const job = await due(place);
   expect(await claimTurn(db, job, claimant)).toMatchObject({ outcome: "claimed", turn: { attemptNumber: 2 } });
@@ -95,7 +95,7 @@ test("of an organization at its cap is ready again, and its job is over", async 
   expect(await claimTurn(db, job, claimant)).toEqual({ outcome: "stale" });
 });
 
-test("does not take the slots that are kept for those that hold none", async () => {
+test("does not take the slots that are reserved for organizations that hold none", async () => {
   const [place, other] = [await organization(), await organization()];
   const job = await due(place);
   for (let i = 0; i < 8; i++) await running(other);
@@ -111,7 +111,7 @@ test("does not pass others that wait", async () => {
   expect(await scheduleOf(job.sessionId)).toBe("ready");
 });
 
-test("goes on while another organization only waits for its own max_concurrency", async () => {
+test("continues while another organization only waits for its own max_concurrency", async () => {
   const other = await organization(1);
   await running(other);
   await waiting(other);
@@ -119,7 +119,7 @@ test("goes on while another organization only waits for its own max_concurrency"
   expect(await claimTurn(db, job, claimant)).toMatchObject({ outcome: "claimed" });
 });
 
-test("goes on while another organization only waits for the max_concurrency of its agent", async () => {
+test("continues while another organization only waits for the max_concurrency of its agent", async () => {
   const other = await organization(null, 1);
   await running(other);
   const sessionId = await waiting(other);
@@ -129,7 +129,7 @@ test("goes on while another organization only waits for the max_concurrency of i
   expect(await scheduleOf(sessionId)).toBe("ready");
 });
 
-test("forty that are due at once stay within the cap together", async () => {
+test("forty retries that are due together stay within the limit", async () => {
   const place = await organization(3);
   const jobs: { sessionId: string; dispatchNumber: number }[] = [];
   for (let i = 0; i < 40; i++) jobs.push(await due(place));
@@ -143,7 +143,7 @@ test("forty that are due at once stay within the cap together", async () => {
   expect(rows[0]?.n).toBe(40 - claimed);
 });
 
-test("a judgement that is under way makes others yield, not wait", async () => {
+test("a decision in progress makes others yield, not wait", async () => {
   const place = await organization();
   const job = await due(place);
   const other = await db.pool.connect();
@@ -158,7 +158,7 @@ test("a judgement that is under way makes others yield, not wait", async () => {
   expect(await scheduleOf(job.sessionId)).toBe("ready");
 });
 
-test("direct pull makes due retries ready and gives them slots as it does to all", async () => {
+test("direct pull makes due retries ready and gives them slots like all others", async () => {
   const place = await organization(1);
   const jobs = [await due(place), await due(place)];
   const first = await pullTurn(db, claimant);

@@ -11,7 +11,7 @@ function view(slots: number, ...contenders: Partial<Contender>[]) {
   return createFleetView({ slots, isShared: true, contenders: filled });
 }
 
-test("an organization's own bound holds", () => {
+test("an organization's own limit applies", () => {
   const a = view(10, { inFlight: 1, maxConcurrency: 3 });
   expect(Array.from({ length: 4 }, () => a.takeSlot("a"))).toEqual([true, true, false, false]);
 });
@@ -21,12 +21,12 @@ test("the reserve is for those with nothing in flight", () => {
   expect([a.takeSlot("a"), a.takeSlot("a"), a.takeSlot("b"), a.takeSlot("c")]).toEqual([true, false, true, false]);
 });
 
-test("an organization unseen so far takes one turn until the next reading", () => {
+test("an unknown organization gets one turn until the next reading", () => {
   const a = view(10);
   expect([a.takeSlot("new"), a.takeSlot("new")]).toEqual([true, false]);
 });
 
-test("an organization that holds nothing now takes what its bound was when it was last seen", () => {
+test("an organization that holds nothing now gets the limit that it had when it was last seen", () => {
   const fleet = { slots: 5, isShared: false, contenders: [] };
   const taken = (bound: number | null): number => {
     const seen = createFleetView(fleet, new Map([["a", bound]]));
@@ -35,14 +35,14 @@ test("an organization that holds nothing now takes what its bound was when it wa
   expect([taken(2), taken(null)]).toEqual([2, 5]);
 });
 
-test("nobody passes who waits for a free slot; who waits at its own cap is passed", () => {
+test("no one passes an organization that waits for a free slot; one that waits at its own limit is passed", () => {
   expect(view(10, { isReady: true }).takeSlot("b")).toBe(false);
   expect(view(10, { isReady: true, inFlight: 8 }).takeSlot("a")).toBe(false);
   const capped = view(10, { isReady: true, inFlight: 3, maxConcurrency: 3 });
   expect([capped.takeSlot("a"), capped.takeSlot("b")]).toEqual([false, true]);
 });
 
-test("a slot that came free may be taken again, unless somebody was refused one before", () => {
+test("a slot that became free can be taken again, unless another organization was refused one before", () => {
   const a = view(10, { inFlight: 1, maxConcurrency: 2 });
   expect(a.takeSlot("a")).toBe(true);
   a.returnSlot("a");
@@ -51,7 +51,7 @@ test("a slot that came free may be taken again, unless somebody was refused one 
   expect(a.takeSlot("a")).toBe(false);
 });
 
-test("what an organization does not hold, it does not give back", () => {
+test("an organization cannot return slots that it does not hold", () => {
   const a = view(5, { inFlight: 4, organizationId: "other" });
   a.returnSlot("a");
   expect([a.takeSlot("b"), a.takeSlot("c")]).toEqual([true, false]);

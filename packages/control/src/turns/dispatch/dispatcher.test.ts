@@ -105,7 +105,7 @@ function held(organizationId: string): number {
   return inFlight.filter((turn) => turn.organizationId === organizationId).length;
 }
 
-test("a first message is dispatched in the first tick with a free slot, beside a flood", async () => {
+test("a first message is dispatched in the first tick with a free slot, during a flood", async () => {
   const flood = await organization(500);
   await organization(0);
   // A worker that has not been seen for a while offers nothing.
@@ -125,7 +125,7 @@ test("a first message is dispatched in the first tick with a free slot, beside a
   expect(await findViolations(db)).toEqual([]);
 });
 
-test("turns of two organizations that always wait come to their weights", async () => {
+test("turns of two organizations that always wait are shared by their weights", async () => {
   const twice = await organization(250, { weight: 2 });
   const once = await organization(150);
   const dispatched: Record<string, number> = { [twice]: 0, [once]: 0 };
@@ -146,7 +146,7 @@ test("turns of two organizations that always wait come to their weights", async 
   expect(ratio).toBeLessThan(2.2);
 });
 
-test("bounds of an organization hold, its own and the default one", async () => {
+test("an organization's own limit and the default one apply", async () => {
   const bound = await organization(20, { maxConcurrency: 2 });
   const other = await organization(20);
   for (let i = 0; i < 5; i++) {
@@ -183,7 +183,7 @@ test("sessions that wait for a max_concurrency of their agent do not close the d
   await waitUntil(() => offer(10).then(() => !admission.mayDispatch(other)), { what: "the direct path to close" });
 });
 
-test("many organizations that wait are all known by and by, and a newcomer that is told of at once", async () => {
+test("many waiting organizations are all found after a while, and a new one immediately", async () => {
   for (let i = 0; i < 20; i++) await organization(1);
   await offer(4);
   await dispatcher.tick();
@@ -222,7 +222,7 @@ async function lanesOf(turns: number): Promise<Lane[]> {
   return lanes;
 }
 
-test("an interactive message comes next, and background work has its share in a flood of them", async () => {
+test("an interactive message comes next, and background work has its share during a flood of them", async () => {
   const id = await organization(40, { lane: "background" });
   const { rows } = await db.pool.query<{ id: string }>("select id from agents where organization_id = $1", [id]);
   const message = async (): Promise<void> => send(id, await createTestSession(db, id, rows[0]!.id), "interactive");

@@ -1,5 +1,5 @@
-// The dispatcher's tick: assigns free slots to ready sessions by fair shares. Several leaders at once are safe, but the
-// shares are fairer with a single leader.
+// The dispatcher's tick: assigns free slots to ready sessions by fair shares. Several leaders at the same time are
+// safe, but the shares are fairer with a single leader.
 
 import { deliverTurns, type DeliveryContext } from "@dari/control/context";
 import { dispatch, workers, type Database, type FleetLoad, type SlotGrant, type OrganizationShare } from "@dari/db";

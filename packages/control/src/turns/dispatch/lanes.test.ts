@@ -43,7 +43,7 @@ describe("while both lanes wait", () => {
     expect(ofTurns).toBeCloseTo(share, 2);
   });
 
-  test.each([10, 50])("long background turns hold no more than their share of %i slots", (slots) => {
+  test.each([10, 50])("long background turns hold at most their share of %i slots", (slots) => {
     const { ofSlots } = simulate({ slots, interactive: 1, background: 60, seconds: 3_000 });
     expect(ofSlots).toBeLessThanOrEqual(share);
     expect(ofSlots).toBeGreaterThan(share * 0.8);
@@ -61,14 +61,14 @@ test("background work that had every turn gives the next one to an interactive m
   expect(lanes.backgroundFirst("a", 1, { inFlight: 3, background: 3 })).toBe(0);
 });
 
-test("background work that comes after many interactive turns is due one turn, not all that it did not want", () => {
+test("background work that starts after many interactive turns is due one turn, not all earlier ones", () => {
   const lanes = createLaneShares();
   for (let i = 0; i < 100; i++) lanes.record("a", { interactive: 1, background: 0 });
   const held = { inFlight: 9, background: 0 };
   expect([lanes.backgroundFirst("a", 1, held), lanes.backgroundFirst("a", 4, held)]).toEqual([1, 1]);
 });
 
-test("where nobody remembers, chance decides, and never past its share of slots", () => {
+test("without a memory, chance decides, and never above its share of slots", () => {
   const free = { inFlight: 9, background: 1 };
   expect([pickBackgroundFirst(free, share - 0.01), pickBackgroundFirst(free, share)]).toEqual([true, false]);
   expect(pickBackgroundFirst({ inFlight: 9, background: 2 }, 0)).toBe(false);

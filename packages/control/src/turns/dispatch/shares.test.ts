@@ -36,12 +36,12 @@ describe("one round", () => {
     expect(share(createVirtualTimes(), slots, contenders)).toEqual(expected);
   });
 
-  test("no more than the limit", () => {
+  test("at most the limit", () => {
     expect(share(createVirtualTimes(), 100, [contender("a"), contender("b")], 10)).toEqual({ a: 5, b: 5 });
   });
 });
 
-test("who has had more waits, over many rounds", () => {
+test("an organization that has had more waits, over many rounds", () => {
   const times = createVirtualTimes();
   const total: Record<string, number> = { a: 0, b: 0 };
   for (let i = 0; i < 100; i++) {
@@ -112,7 +112,7 @@ describe("virtual time", () => {
     expect(share(times, 100, both, 10)).toEqual({ a: 5, late: 5 });
   });
 
-  test("who waits at its own bound saves up nothing", () => {
+  test("an organization that waits at its own limit saves up nothing", () => {
     const times = createVirtualTimes();
     const bound = contender("bound", { inFlight: 1, maxConcurrency: 1 });
     for (let i = 1; i <= 50; i++) share(times, 100, [contender("a", { inFlight: i }), bound], 1);

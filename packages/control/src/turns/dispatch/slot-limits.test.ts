@@ -25,7 +25,7 @@ test.each([
   [19, 1],
   [20, 2],
   [105, 10],
-])("of %i slots %i are kept for those that hold none", (slots, reserved) => {
+])("of %i slots, %i are reserved for organizations that hold none", (slots, reserved) => {
   expect(countReservedSlots({ slots, isShared: true })).toBe(reserved);
   expect(countReservedSlots({ slots, isShared: false })).toBe(0);
 });
@@ -55,7 +55,7 @@ test.each([
   expect(canTakeSlot(fleet(10, a, contender("b")), a, held, free)).toBe(may);
 });
 
-test("those that hold slots and those that are ready are one view", () => {
+test("organizations that hold slots and those that are ready are one view", () => {
   const known = { organizationId: "a", weight: 2, maxConcurrency: 5 };
   const load = { slots: 4, isShared: true, holders: [{ ...known, inFlight: 3 }] };
   const ready = [known, { organizationId: "b", weight: 1, maxConcurrency: null }];

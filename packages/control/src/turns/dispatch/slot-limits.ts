@@ -6,7 +6,7 @@ export interface Contender {
   readonly organizationId: string;
   /** The organization's share relative to other waiting organizations. */
   readonly weight: number;
-  /** Maximum number of turns at once; null: the default. */
+  /** Maximum number of concurrent turns; null: the default. */
   readonly maxConcurrency: number | null;
   /** Slots that the organization holds. */
   readonly inFlight: number;
@@ -24,7 +24,7 @@ export interface Fleet {
 /** Workers unseen for longer than this offer no slots, in milliseconds. */
 export const workerSeenWithinMs = 6_000;
 
-/** The part of the slots that an organization without a limit of its own may hold beside others. */
+/** The part of the slots that an organization without its own limit can hold while others wait or run. */
 const defaultCap = 0.8;
 const reservedPart = 0.1;
 /** A smaller fleet reserves no slots. */
@@ -39,8 +39,8 @@ export function countReservedSlots(fleet: Pick<Fleet, "slots" | "isShared">): nu
 }
 
 /**
- * Returns how many turns of the organization may run at once: its own limit. Without one, 80 % of the slots while other
- * organizations want or hold slots, otherwise all slots.
+ * Returns how many concurrent turns the organization can have: its own limit. Without one, 80 % of the slots while
+ * other organizations want or hold slots, otherwise all slots.
  */
 export function getConcurrencyCap(fleet: Fleet, contender: Contender): number {
   if (contender.maxConcurrency !== null) return contender.maxConcurrency;

@@ -12,7 +12,7 @@ function answered(keys: readonly string[]): Parameters<typeof checkAskedInput>[0
   return { resume: { snapshotId: "snp_1", placed: [], answers }, scrubber };
 }
 
-test("what is new and plain may be asked for", () => {
+test("a new and plain input is accepted", () => {
   expect(checkAskedInput(fresh, { key: "a", schema: { minLength: 3 } })).toBeUndefined();
   expect(checkAskedInput(answered(["b"]), { key: "a", schema: {} })).toBeUndefined();
 });
@@ -25,7 +25,7 @@ describe("refused is", () => {
     ["a key that is a secret", fresh, { key: "k12345678", schema: {} }, /the value of a secret/],
     ["a schema that holds for no answer", fresh, { key: "a", schema: { type: "x" } }, /not valid/],
     [
-      "a schema that is none any more without its secrets",
+      "a schema that is invalid without its secrets",
       fresh,
       { key: "a", schema: { minLength: 12345678 } },
       /not valid: data\/minLength/,

@@ -19,8 +19,8 @@ export interface BulkRetry {
 
 /**
  * Sends all matching messages of one page again, or none: the call is one transaction. Without `force`, skips messages
- * that were retried before. Two calls at once do not retry a message twice, because both lock the sessions first. The
- * dispatcher starts the new messages by fair shares.
+ * that were retried before. Two concurrent calls do not retry a message twice, because both lock the sessions first.
+ * The dispatcher starts the new messages by fair shares.
  * @throws AppError `forbidden` for other organizations than the actor's, unless it is an operator's; `invalid`.
  */
 export async function retryMessages(control: Control, actor: Actor, request: RetryMessagesRequest): Promise<BulkRetry> {
@@ -48,7 +48,7 @@ export async function getBulkRetryReply(control: Control, actor: Actor, entryId:
   return reply as MessagesRetried;
 }
 
-/** Leaves the new messages to the dispatcher: if hundreds started at once, they would take all free slots. */
+/** Leaves the new messages to the dispatcher: if hundreds started together, they would take all free slots. */
 const neverDispatch = { mayDispatch: () => false };
 
 async function filterOf(control: Control, actor: Actor, { filter }: RetryMessagesRequest): Promise<FailedFilter> {

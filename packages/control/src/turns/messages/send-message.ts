@@ -29,7 +29,7 @@ export interface FailedMessage {
   readonly parts: readonly { readonly path?: string }[];
 }
 
-/** Maximum number of attempts: if two messages choose the same file name at once, the second one tries again. */
+/** Maximum number of attempts: if two messages choose the same file name concurrently, the second one tries again. */
 const clashRetriesMax = 8;
 
 /**
@@ -135,7 +135,10 @@ function refusal(accepted: AcceptedMessage, input: SendMessageInput): AppError {
     case "not_found":
       return new AppError("not_found", `session ${input.sessionId} not found`);
     case "closed":
-      return new AppError("conflict", `the session is ${accepted.detail} and takes no more messages`);
+      return new AppError(
+        "conflict",
+        `the session is ${accepted.detail} and accepts no more messages; create or fork a session`,
+      );
     case "version_failed":
       return new AppError(
         "conflict",

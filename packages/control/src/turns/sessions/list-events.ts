@@ -17,7 +17,7 @@ export async function listEvents(
   return readEvents(control.db, { ...input, organizationId: actor.organizationId });
 }
 
-/** Like `listEvents`, for a session that is known to exist. */
+/** Lists events like `listEvents`, for a session that is known to exist. */
 export async function readEvents(db: Database, of: EventsAfter): Promise<PageOf<EventRecord>> {
   const { organizationId, sessionId } = of;
   const page = await events.listEvents(db, of);
@@ -61,7 +61,7 @@ const findTogether = coalesceReads<EventsRead>(
 
 /**
  * Reads events after a number. Sessions that are requested at the same time are read with one query. Otherwise many
- * turns that start or end at once would wait for each other's queries.
+ * turns that start or end together would wait for each other's queries.
  */
 export async function readEventsCoalesced(db: Database, of: EventsAfter): Promise<EventsRead> {
   const found = await findTogether(db, of.organizationId, keyOf(of));

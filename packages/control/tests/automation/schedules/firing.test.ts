@@ -70,7 +70,7 @@ test("skip: while the message before is open, nothing is sent; when it has ended
   expect((await scene.firings(id)).map((row) => row.outcome)).toEqual(["fired", "skipped", "fired"]);
 });
 
-test("allow: beside it; in one session, behind it", async () => {
+test("allow: concurrently; in one session, after it", async () => {
   const { id } = await scene.schedule({ overlap: "allow" });
   const first = await fireOnce(id);
   const second = await fireOnce(id);
@@ -114,7 +114,7 @@ test("a session that rejects while it is busy: skipped, and nothing of it stays"
   expect(await scene.rows("select cancel_requested_at from messages")).toEqual([{ cancel_requested_at: null }]);
 });
 
-test("what passed while nobody looked is missed, in one record; what is not too late is sent once", async () => {
+test("times that passed during a downtime are missed, in one record; a recent one is sent once", async () => {
   const { id } = await scene.schedule({ cron: "* * * * *" });
   expect(await fireOnce(id, 3_600)).toMatchObject({ outcome: "fired" });
   const [fired, missed, ...rest] = await scene.firings(id);
@@ -187,7 +187,7 @@ test("nothing is sent that would only wait: a stop of all turns, a budget that i
   expect(await fireOnce(id)).toMatchObject({ outcome: "fired" });
 });
 
-test("bounds are told as failures, and leave no session behind", async () => {
+test("limits are recorded as failures, and leave no session behind", async () => {
   const { id } = await scene.schedule({ overlap: "allow" });
   await scene.rows("update organizations set max_sessions = 1");
   await fireOnce(id);
@@ -221,7 +221,7 @@ test("messages per minute are spent as by a call", async () => {
   expect(await fireOnce(id)).toMatchObject({ outcome: "failed", reasonCode: "rate_limited" });
 });
 
-test("a file that was deleted meanwhile: failed, until the parts are changed", async () => {
+test("a file that was deleted in the meantime: failed, until the parts are changed", async () => {
   const fileId = await createTestFile(db, scene.actor.organizationId, "plan.txt");
   const { id } = await scene.schedule({ parts: [{ type: "file", file_id: fileId }], overlap: "allow" });
   const fired = await fireOnce(id);
@@ -231,7 +231,7 @@ test("a file that was deleted meanwhile: failed, until the parts are changed", a
   expect(await fireOnce(id)).toMatchObject({ outcome: "failed", reasonCode: "file_deleted" });
 });
 
-test("a paused schedule is not due, and its pause is not made up for", async () => {
+test("a paused schedule is not due, and its missed times are not sent later", async () => {
   const { id } = await scene.schedule({ cron: "* * * * *" });
   await updateSchedule(scene.control, scene.actor, id, { status: "paused" });
   expect(await scene.get(id)).toMatchObject({ status: "paused", paused_reason: "manual", next_due_at: null });
@@ -250,7 +250,7 @@ test("an organization that is deleted fires nothing more, and its schedules go w
   expect(await scene.rows("select id from schedules")).toEqual([]);
 });
 
-test("one that cannot be fired holds up no other, and stays due", async () => {
+test("a schedule that cannot be fired delays no other, and stays due", async () => {
   const broken = await scene.schedule();
   const whole = await scene.schedule();
   await scene.rows(`update schedules set parts = '"none"' where id = $1`, broken.id);
@@ -262,7 +262,7 @@ test("one that cannot be fired holds up no other, and stays due", async () => {
   expect(Date.parse((await scene.get(broken.id)).next_due_at!)).toBeLessThan(Date.now());
 });
 
-test("times that cannot be read any more: failed, and paused until they are changed", async () => {
+test("times that can no longer be read: failed, and paused until they are changed", async () => {
   const { id } = await scene.schedule();
   await scene.rows("update schedules set time_zone = 'Mars/Base' where id = $1", id);
   expect(await fireOnce(id)).toMatchObject({ outcome: "failed", reasonCode: "not_possible" });

@@ -18,7 +18,7 @@ async function counts(): Promise<unknown> {
   return row;
 }
 
-test("eight that fire at once send each of thirty due messages once", async () => {
+test("eight concurrent processes send each of thirty due messages once", async () => {
   const ids: string[] = [];
   for (let n = 0; n < 30; n += 1) ids.push((await scene.schedule()).id);
   for (const id of ids) await scene.makeDue(id);
@@ -28,7 +28,7 @@ test("eight that fire at once send each of thirty due messages once", async () =
   expect(await scene.fire()).toMatchObject({ fired: 0 });
 });
 
-test("one that is being fired is passed, and waited for by nobody", async () => {
+test("a schedule that is being fired is skipped without waiting", async () => {
   const { id } = await scene.schedule();
   await scene.makeDue(id);
   const client = await scene.database.db.pool.connect();
@@ -82,7 +82,7 @@ test("a process that is killed in the middle of a firing leaves nothing of it, a
   expect(await counts()).toEqual({ firings: 1, messages: 1, sessions: 1 });
 }, 240_000);
 
-test("an organization with many due schedules does not hold up another's", async () => {
+test("an organization with many due schedules does not delay another one", async () => {
   for (let n = 0; n < 60; n += 1) await scene.makeDue((await scene.schedule()).id, 60);
   const [other] = await createTestOrganizations(scene.database.db, 1);
   const { organizationId, agentId } = other!;

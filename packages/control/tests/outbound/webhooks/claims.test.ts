@@ -32,7 +32,7 @@ const bounds: webhookOutbox.ClaimBounds = {
   leaseMs: 60_000,
 };
 
-test("a claim locks no more than it takes, whatever else is due; what it holds is skipped", async () => {
+test("a claim locks only what it takes, whatever else is due; locked rows are skipped", async () => {
   const { db } = scene.database;
   await dueEndpoints(5, 2);
   await withTransaction(db, async (tx) => {

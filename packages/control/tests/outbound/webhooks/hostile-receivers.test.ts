@@ -55,7 +55,7 @@ test("a receiver that never answers is given up in time and tried again", async 
   expect(delivery.duration_ms).toBeLessThan(5_000);
 });
 
-test("the time limit is for the whole reply: one that begins well and stalls is tried again", async () => {
+test("the time limit is for the whole reply: a reply that stalls is tried again", async () => {
   receiver.answer = (_received, response) => void response.writeHead(200).write("one moment");
   expect(await attempt({ timeoutMs: 400 })).toMatchObject({
     status: "pending",
@@ -75,18 +75,18 @@ test.each([301, 302, 303, 307, 308])("a redirect (%i) is a failure and leads now
   expect([receiver.received.length, elsewhere.received.length]).toEqual([1, 0]);
 });
 
-describe("a receiver that lies", () => {
-  test("one that closes without a reply is tried again", async () => {
+describe("a receiver with a false certificate", () => {
+  test("a receiver that closes without a reply is tried again", async () => {
     receiver.answer = (_received, _response, socket) => void socket.destroy();
     expect(await attempt()).toMatchObject({ status: "pending", response_status: null, error: expect.any(String) });
   });
 
-  test("one that closes within its reply is tried again", async () => {
+  test("a receiver that closes within its reply is tried again", async () => {
     receiver.answer = (_received, response, socket) => {
       response.writeHead(200, { "content-length": "1000" });
       response.write("all is well", () => socket.destroy());
     };
-    expect(await attempt()).toMatchObject({ status: "pending", error: "the reply (200) broke off" });
+    expect(await attempt()).toMatchObject({ status: "pending", error: "the reply (200) is incomplete" });
   });
 
   test("one with an endless reply is cut off, and believed", async () => {
@@ -102,7 +102,7 @@ describe("a receiver that lies", () => {
     await waitUntil(() => closed, { what: "its connection to end" });
   });
 
-  test("one that answers bytes that nobody can store is recorded all the same", async () => {
+  test("a reply with bytes that cannot be stored is recorded anyway", async () => {
     receiver.answer = (_received, response) => void response.writeHead(200).end(Buffer.from([0, 65, 0xff, 0xd8, 0]));
     expect(await attempt()).toMatchObject({ status: "delivered", response_excerpt: "\uFFFDA\uFFFD\uFFFD\uFFFD" });
   });
@@ -112,7 +112,7 @@ describe("a receiver that lies", () => {
     ["endless headers", `HTTP/1.1 200 OK\r\n${"x-more: 1\r\n".repeat(10_000)}\r\n`],
     ["another protocol", "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: other\r\n\r\n"],
     ["a status alone", "HTTP/1.1 204 "],
-  ])("one that answers %s is tried again", async (_name, bytes) => {
+  ])("a receiver that answers %s is tried again", async (_name, bytes) => {
     receiver.answer = (_received, _response, socket) => void socket.end(bytes);
     expect(await attempt({ timeoutMs: 2_000 })).toMatchObject({ status: "pending", error: expect.any(String) });
   });
@@ -160,7 +160,7 @@ describe("private addresses", () => {
     ["IPv6 loopback", ["::1"]],
     ["IPv4 within IPv6", ["::ffff:127.0.0.1"]],
     ["one among public ones", ["93.184.216.34", "127.0.0.1"]],
-    ["nothing, which is told in the same words", []],
+    ["no address, with the same error", []],
   ])("a name that leads to %s is refused", async (_name, addresses) => {
     await using trap = await startTrap();
     const resolve = () => Promise.resolve(addresses);
@@ -202,7 +202,7 @@ describe("private addresses", () => {
   });
 });
 
-test("organizations whose receivers stall keep nobody else waiting", async () => {
+test("receivers that stall delay no other organization", async () => {
   const { db } = scene.database;
   receiver.answer = () => undefined;
   for (let endpoint = 0; endpoint < 4; endpoint += 1) {
@@ -245,8 +245,8 @@ async function makeCertificate(altName: string): Promise<{ key: string; cert: st
 
 test.each([
   ["who the URL says", "IP:127.0.0.1", true, "delivered"],
-  ["somebody else", "DNS:receiver.example", true, "pending"],
-  ["who the URL says, by an authority that nobody trusts", "IP:127.0.0.1", false, "pending"],
+  ["another host", "DNS:receiver.example", true, "pending"],
+  ["the host of the URL, by an untrusted authority", "IP:127.0.0.1", false, "pending"],
 ])("over TLS, a receiver that proves to be %s", async (_name, altName, isTrusted, status) => {
   const { key, cert } = await makeCertificate(altName);
   await using secure = await startReceiver(ok, (handle) => createSecureServer({ key, cert }, handle));

@@ -32,7 +32,7 @@ const deliveries = (endpointId: string) =>
     endpointId,
   );
 
-test("an organization without endpoints writes no row, also beside one with them", async () => {
+test("an organization without endpoints writes no row, also next to one with endpoints", async () => {
   const { db } = scene.database;
   await cancelledMessage(await scene.session());
   expect(await notes()).toEqual([]);
@@ -43,7 +43,7 @@ test("an organization without endpoints writes no row, also beside one with them
   expect(await notes()).toEqual([]);
 });
 
-test("an endpoint is told of what it chose, with the ids and numbers of the ledger, once", async () => {
+test("an endpoint gets the events that it chose, with the ids and numbers of the ledger, once", async () => {
   const ends = await scene.endpoint(url);
   const all = await scene.endpoint(url, { eventTypes: everything });
   const sessionId = await scene.session();
@@ -78,7 +78,7 @@ test("an endpoint is told of what it chose, with the ids and numbers of the ledg
   expect(chosen.length).toBeGreaterThan(4);
 });
 
-test("an agent's endpoint is told of that agent only", async () => {
+test("an agent's endpoint gets the events of that agent only", async () => {
   const { db } = scene.database;
   const other = await createTestAgent(db, scene.actor.organizationId);
   const { id } = await scene.endpoint(url, { agentId: scene.agentId });
@@ -90,7 +90,7 @@ test("an agent's endpoint is told of that agent only", async () => {
   expect(await deliveries(id)).toHaveLength(1);
 });
 
-test("nothing is told of what was before the endpoint, while it was disabled, and after it was deleted", async () => {
+test("an endpoint gets no events of a time when it did not exist or was disabled", async () => {
   const { control, actor } = scene;
   const sessionId = await scene.session();
   const earlier = await scene.endpoint(url);
@@ -108,7 +108,7 @@ test("nothing is told of what was before the endpoint, while it was disabled, an
   expect(await deliveries(late.id)).toHaveLength(1);
 });
 
-test("a session's events that commit late are not skipped by those that were expanded meanwhile", async () => {
+test("a session's events that commit late are not skipped by those that were expanded earlier", async () => {
   const { db } = scene.database;
   const { id } = await scene.endpoint(url, { eventTypes: ["user.message"] });
   const [slow, fast] = [await scene.session(), await scene.session()];
@@ -129,7 +129,7 @@ test("a session's events that commit late are not skipped by those that were exp
   expect((await deliveries(id)).map((one) => one.session_id).sort()).toEqual([slow, fast].sort());
 });
 
-test("what is taken back is not told", async () => {
+test("events that are rolled back are not delivered", async () => {
   const { db } = scene.database;
   await scene.endpoint(url, { eventTypes: everything });
   const sessionId = await scene.session();

@@ -95,7 +95,7 @@ test("an event arrives signed, thin, under its own id, and is recorded", async (
   expect(receiver.received).toHaveLength(1);
 });
 
-test("what fails is tried again by the schedule under the same id, and in the end fails for good", async () => {
+test("a failed delivery is tried again on schedule under the same id, and in the end fails permanently", async () => {
   const { id, secret } = await scene.endpoint(receiver.url);
   await sendWebhookTest(scene.control, scene.actor, id);
   receiver.answer = (_received, response) => void response.writeHead(500).end("not today");
@@ -204,7 +204,7 @@ test("an endpoint for which too much waits is disabled, on record, once, and wha
   expect(await sweepWebhooks(control, { pendingMax: 2 })).toEqual({ disabled: 0, cancelled: 0, purged: 0 });
 });
 
-test("a receiver that says it is gone is disabled at once", async () => {
+test("a receiver that answers 410 is disabled immediately", async () => {
   const { id } = await scene.endpoint(receiver.url);
   await sendWebhookTest(scene.control, scene.actor, id);
   receiver.answer = (_received, response) => void response.writeHead(410).end();
@@ -244,7 +244,7 @@ test("after a rotation both secrets sign for a day, then the new one alone; no r
   for (const one of [old, secret!]) expect(shown).not.toContain(one.slice("whsec_".length, 20));
 });
 
-test("what this process cannot sign is not sent, and waits for one that can", async () => {
+test("a delivery that this process cannot sign is not sent, and waits for a process that can", async () => {
   const { id } = await scene.endpoint(receiver.url);
   await sendWebhookTest(scene.control, scene.actor, id);
   const elsewhere = await openWebhookScene("");
@@ -279,7 +279,7 @@ test("many senders send each delivery once", async () => {
   expect(states).toEqual([{ state: "delivered", attempts: 1 }]);
 });
 
-test("while a claim holds nobody else sends; then another does, and the late one records nothing", async () => {
+test("while a claim is valid no other process sends; then another does, and the late one records nothing", async () => {
   const { id } = await scene.endpoint(receiver.url);
   await sendWebhookTest(scene.control, scene.actor, id);
   const { promise: mayAnswer, resolve: answerNow } = Promise.withResolvers<void>();
@@ -367,7 +367,7 @@ test("deliveries that have ended are forgotten after their time, those that wait
   expect(await webhookOutbox.getBacklog(scene.control.db)).toMatchObject({ pending: 1, notes: 0 });
 });
 
-test("the sweep keeps up with what ends at two thousand a second, beside its twins", async () => {
+test("the sweep keeps up with two thousand ended deliveries a second, next to other sweeps", async () => {
   const { id } = await scene.endpoint(receiver.url);
   const rows = 24_000;
   await scene.rows(

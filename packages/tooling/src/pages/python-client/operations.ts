@@ -23,11 +23,11 @@ export function snake(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`).replace(/^_/, "");
 }
 
-/** The name of a header or a query parameter as an argument. */
+/** Returns the name of a header or a query parameter as an argument. */
 const argumentName = (name: string): string =>
   snake(name.replace(/-([A-Za-z])/g, (_, letter: string) => `_${letter}`).toLowerCase());
 
-/** The method's text, indented for its class. */
+/** Returns the method's text, indented for its class. */
 export function methodOf(place: Place, types: PythonTypes, isAsync: boolean): string {
   const { operation } = place;
   const parameters = operation.parameters ?? [];

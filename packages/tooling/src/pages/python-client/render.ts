@@ -10,7 +10,7 @@ import { pythonTypes } from "./types.ts";
 const folder = "packages/client-python/src/dari_client/generated";
 const origin = "Generated from the platform's OpenAPI document; not edited by hand.";
 
-/** Each file, by its path from the root of the repository, with its text. */
+/** Returns each file, by its path from the root of the repository, with its text. */
 export function renderPythonClient(): Record<string, string> {
   const { places, schemas } = readApiDocument();
   const types = pythonTypes(schemas);

@@ -3,7 +3,7 @@
 import { componentOf, type JsonSchema } from "../api-document.ts";
 import type { PythonTypes } from "./types.ts";
 
-/** The module's text. `schemas`: the components of the OpenAPI document. */
+/** Returns the module's text. `schemas`: the components of the OpenAPI document. */
 export function streamsModule(
   schemas: Readonly<Record<string, JsonSchema>>,
   types: PythonTypes,

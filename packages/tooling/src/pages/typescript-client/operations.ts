@@ -22,7 +22,7 @@ export function isGenerated({ operation }: Place): boolean {
   return !handWritten.includes(operation.operationId);
 }
 
-/** One member of the interface of all operations. */
+/** Returns one member of the interface of all operations. */
 export function signatureOf(place: Place): string {
   const { operation } = place;
   const [reading, type] = replyOf(operation);
@@ -38,7 +38,7 @@ export function signatureOf(place: Place): string {
   return `${docComment(operation.summary, "  ")}  ${name}(${parameters.join(", ")}): ${result}<${type}>;\n`;
 }
 
-/** One row of the table that the methods are made of. */
+/** Returns one row of the table that the methods are made of. */
 export function rowOf(place: Place): string {
   const { method, path, operation } = place;
   const [reading] = replyOf(operation);
@@ -69,8 +69,8 @@ function pathParameters({ path }: Place): string[] {
 }
 
 /**
- * Whether the organization is an optional argument, the key's own by default. Not where the organization itself is
- * changed or deleted.
+ * Returns whether the organization is an optional argument, the key's own by default. Not where the organization itself
+ * is changed or deleted.
  */
 function hasDefaultOrganization(place: Place): boolean {
   const isTarget = place.path.endsWith("{organization_id}") && place.method !== "GET";

@@ -8,7 +8,7 @@ import { declarationsOf } from "./types.ts";
 const folder = "packages/client/src/generated";
 const origin = "Generated from the platform's OpenAPI document; not edited by hand.";
 
-/** Each file, by its path from the root of the repository, with its text. */
+/** Returns each file, by its path from the root of the repository, with its text. */
 export function renderTypeScriptClient(): Record<string, string> {
   const { places, schemas } = readApiDocument();
   const generated = places.filter(isGenerated);

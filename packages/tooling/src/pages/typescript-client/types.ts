@@ -2,7 +2,7 @@
 
 import { componentOf, isRecord, rowsOf, valuesOf, withAbsentFields, type JsonSchema } from "../api-document.ts";
 
-/** The declarations of all named schemas, ordered by name. */
+/** Returns the declarations of all named schemas, ordered by name. */
 export function declarationsOf(schemas: Readonly<Record<string, JsonSchema>>): string {
   return Object.entries(withAbsentFields(schemas))
     .sort(([left], [right]) => (left < right ? -1 : 1))
@@ -68,7 +68,7 @@ function recordOf(schema: JsonSchema, indent: string): string {
   return members.length === 0 ? "{}" : `{\n${members.join("")}${indent}}`;
 }
 
-/** The schema's description as a doc comment; empty if it has none. */
+/** Returns the schema's description as a doc comment; empty if it has none. */
 function commentOf({ description }: JsonSchema, indent: string): string {
   return typeof description === "string" ? docComment(description, indent) : "";
 }
