@@ -28,7 +28,7 @@ function stage(keysMax = 10) {
   return { ask, looks, answerNext };
 }
 
-test("one alone is looked at at once; who asks meanwhile is answered by the look after it", async () => {
+test("a single read starts immediately; callers during it are answered by the next read", async () => {
   const { ask, looks, answerNext } = stage();
   const first = ask(db, "org", "a");
   expect(looks).toHaveLength(1);
@@ -44,7 +44,7 @@ test("one alone is looked at at once; who asks meanwhile is answered by the look
   expect(await last).toBe("org/c");
 });
 
-test("other groups and other transactions wait for nobody", async () => {
+test("other groups and other transactions do not wait", async () => {
   const { ask, looks } = stage();
   const asked = [ask(db, "one", "a"), ask(db, "two", "a"), ask({ ...db }, "one", "a")];
   expect(looks).toHaveLength(3);
@@ -65,7 +65,7 @@ test("a key that cannot be read fails alone", async () => {
   await expect(bad).rejects.toThrow("damaged");
 });
 
-test("more than fit are looked at apart, and a look that hangs is not waited for", async () => {
+test("more callers than fit are read separately, and no one waits for a read that hangs", async () => {
   const { ask, looks, answerNext } = stage(2);
   const hanging = ask(db, "org", "a");
   const hung = looks.shift();

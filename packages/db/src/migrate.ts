@@ -199,13 +199,13 @@ async function replaceFunctions(db: Kysely<Record<string, never>>): Promise<void
   const texts = await Promise.all(names.map((name) => readFile(join(functionsDir, name), "utf8")));
   const digest = createHash("sha256").update(texts.join("\0")).digest("hex");
   await db.transaction().execute(async (tx) => {
-    const said = await sql<{ text: string | null; digest: string | null }>`
+    const stored = await sql<{ text: string | null; digest: string | null }>`
       select obj_description(${schemaName}::regnamespace, 'pg_namespace') as text,
         obj_description(${digestedTable}::regclass, 'pg_class') as digest`.execute(tx);
-    const installed = Number(/^functions (\d+)$/.exec(said.rows[0]?.text ?? "")?.[1] ?? 0);
+    const installed = Number(/^functions (\d+)$/.exec(stored.rows[0]?.text ?? "")?.[1] ?? 0);
     if (installed > functionsRelease) return;
     // Replacing functions breaks running calls, so equal ones are kept.
-    if (installed === functionsRelease && said.rows[0]?.digest === digest) return;
+    if (installed === functionsRelease && stored.rows[0]?.digest === digest) return;
     // A changed result type cannot be replaced in place, so drop all functions; no other transaction sees this. Trigger
     // functions belong to the migrations: dropping them needs a lock on their table.
     const old = await sql<{ name: string }>`

@@ -25,13 +25,13 @@ export interface SentStatement {
 
 /**
  * Wraps the pool for kysely and prepares its recurring statements. `names`: shared by all users of the pool; `sendOn`:
- * how statements are sent (default: plainly); `enter`: called before a connection is taken, returns what to call when
- * it is given back.
+ * how statements are sent (default: by pg's own protocol); `enter`: called before a connection is taken, returns what
+ * to call when it is given back.
  */
 export function withPreparedStatements(
   pool: pg.Pool,
   names: StatementNames = createStatementNames(),
-  sendOn: (client: pg.PoolClient) => SendStatement = plainly,
+  sendOn: (client: pg.PoolClient) => SendStatement = sendWithPg,
   enter: () => Promise<() => void> = enterFreely,
 ): PostgresPool {
   // kysely identifies a connection by its client.
@@ -59,7 +59,7 @@ async function enterFreely(): Promise<() => void> {
   return () => undefined;
 }
 
-function plainly(client: pg.PoolClient): SendStatement {
+function sendWithPg(client: pg.PoolClient): SendStatement {
   return (statement) => client.query({ ...statement }) as Promise<PostgresQueryResult<unknown>>;
 }
 

@@ -10,7 +10,7 @@ const channel = "dari_preview";
  */
 const sendingMax = 100;
 
-/** For installations without Redis, and while Redis is unavailable. */
+/** Creates previews for installations without Redis, and while Redis is unavailable. */
 export function createPgPreviews(db: Database, applicationName: string): Previews {
   const listeners = createListeners<Preview>();
   let sending = 0;

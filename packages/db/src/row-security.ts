@@ -20,9 +20,9 @@ const grants: Readonly<Record<string, string>> = {
 const ordinaryGrant = "select, insert, update, delete";
 
 /**
- * Puts every table that carries an organization behind row-level security, where it is not yet, each in a transaction
- * of its own. Safe beside what runs: `dari_app` is as free as before. False where this user can neither create
- * the role nor become it: then calls run without row-level security.
+ * Enables row-level security for every table with an organization that lacks it, each in its own transaction. Safe
+ * during running work, because `dari_app` keeps its rights. Returns false if this user can neither create the role nor
+ * become it. Calls then run without row-level security.
  */
 export async function enableRowSecurity(db: QueryExecutorProvider): Promise<boolean> {
   if (!(await ensureTenantRole(db))) return false;

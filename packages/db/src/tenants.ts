@@ -117,7 +117,7 @@ function checkRole(result: pg.QueryResult<{ role: string }> | undefined): void {
   const role = result?.rows[0]?.role;
   if (role === tenantRole) return;
   throw new RowSecurityError(
-    `a database connection for calls of organizations runs as ${role ?? "nobody"} and not as ${tenantRole}, ` +
+    `a database connection for calls of organizations runs as ${role ?? "no role"} and not as ${tenantRole}, ` +
       `so nothing is read through it: make your pooler pass on the startup parameter "options", or connect without one`,
   );
 }

@@ -47,7 +47,7 @@ async function ready(count: number): Promise<string[]> {
   return sessions;
 }
 
-test("two that dispatch at the same time begin no more turns than there is room for", async () => {
+test("two concurrent dispatches begin no more turns than the budget allows", async () => {
   const sessions = await ready(2);
   await put({ maxTurns: 1 });
   await withTransaction(scene.db, async (tx) => {
@@ -67,7 +67,7 @@ test("two that dispatch at the same time begin no more turns than there is room 
 test.each([
   [{ maxTurns: 5 }, "ready"],
   [{ maxTokens: 5 }, "dispatched"],
-])("a message under %j is %s at once", async (caps, expected) => {
+])("a message under %j is %s immediately", async (caps, expected) => {
   await put(caps);
   const accepted = await turns.acceptMessage(scene.db, {
     ...{ organizationId: scene.organizationId, sessionId: await scene.session(), messageId: newId("message") },
@@ -77,7 +77,7 @@ test.each([
   expect(accepted).toMatchObject({ outcome: "accepted", schedule: expected });
 });
 
-test("what an agent makes up does not add up to what cannot be kept", async () => {
+test("invalid usage of an agent does not add up to a number that cannot be stored", async () => {
   const id = await put({ maxTurns: 5 });
   await sql`update budgets set tokens = 9220000000000000000 where id = ${id}`.execute(scene.db.kysely);
   const [session] = await ready(1);
@@ -165,7 +165,7 @@ test("what was dispatched before turns were stopped does not begin after it", as
   expect(await dispatchTwo()).toHaveLength(2);
 });
 
-test("what an agent's or the organization's budget holds is looked at once, however much it is", async () => {
+test("any number of sessions that an agent's or the organization's budget holds is checked once", async () => {
   const [first, other, ...rest] = (await ready(8)) as [string, string, ...string[]];
   await moveToOtherAgent(other);
   const capped = await put({ maxTurns: 0 });

@@ -32,7 +32,7 @@ async function activeVersion(): Promise<string | null> {
 const image = { digest: "x" };
 
 describe("a build", () => {
-  test("is taken once, taken over when its lease has passed, and recorded by its holder only", async () => {
+  test("is claimed once, taken over when its lease has expired, and recorded only by its holder", async () => {
     const first = await builds.claimBuildIfAny(scene.db, "w1", { leaseMs: 0, lossesMax: 3 });
     const second = await builds.claimBuildIfAny(scene.db, "w2", { leaseMs: 60_000, lossesMax: 3 });
     if (first === undefined || second === undefined) throw new Error("nothing to build");
@@ -44,7 +44,7 @@ describe("a build", () => {
     expect(await activeVersion()).toBe(second.versionId);
   });
 
-  test("of an organization that is left out waits, and is taken by who leaves nobody out", async () => {
+  test("of an excluded organization waits, and is claimed by a worker that excludes none", async () => {
     const version = await publish(9);
     const { organizationId } = await builds.getBuildJob(scene.db, version);
     const lease = { leaseMs: 60_000, lossesMax: 3 };
@@ -69,7 +69,7 @@ describe("a build", () => {
     expect(await activeVersion()).toBe(newer);
   });
 
-  test("that ends after somebody chose a version leaves the choice alone", async () => {
+  test("that ends after a person chose a version leaves the choice unchanged", async () => {
     const late = await publish(4);
     await sql`update agents set active_version_id = ${scene.versionId}, activation_floor = 4
       where id = (select agent_id from versions where id = ${late})`.execute(scene.db.kysely);
@@ -103,7 +103,7 @@ test("messages wait for a build and fail with it", async () => {
   await own.close();
 });
 
-test("a build that loses its worker each time fails after a bound, a build that is given back does not", async () => {
+test("a build that loses its worker each time fails after a limit, a released build does not", async () => {
   const own = await openScene({ building: true });
   const session = await own.session();
   const message = await own.send(session);

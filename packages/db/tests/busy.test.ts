@@ -76,7 +76,7 @@ describe("reject", () => {
     expect(await drain()).not.toContain(first);
   });
 
-  test("of fifty that come at once exactly one is taken", async () => {
+  test("of fifty concurrent ones exactly one is accepted", async () => {
     const all = await Promise.all(Array.from({ length: 50 }, () => scene.accept(session, { onBusy: "reject" })));
     expect(all.filter((one) => one.outcome === "accepted")).toHaveLength(1);
     await drain();
@@ -107,7 +107,7 @@ describe("interrupt", () => {
     expect(await historyBefore(scene, session, 4)).toEqual(["one", "two", "(answer)", "three", "(answer)"]);
   });
 
-  test("what the turn had said so far stays in the conversation too", async () => {
+  test("the turn's text so far stays in the conversation too", async () => {
     const first = (await scene.accept(session, { text: "one" })).messageId;
     const turn = await begin();
     await scene.accept(session, { text: "two", onBusy: "interrupt" });
@@ -137,7 +137,7 @@ describe("interrupt", () => {
     await drain();
   });
 
-  test("ends at once a turn that waits for its retry", async () => {
+  test("immediately ends a turn that waits for its retry", async () => {
     const first = await scene.send(session);
     const failure = { code: "agent_error", message: "it threw" } as const;
     await turns.finishIfHeld(scene.db, await begin(), { ending: "retry", failure, waitMs: 600_000 });
@@ -149,14 +149,14 @@ describe("interrupt", () => {
     expect(await drain()).toEqual([second.messageId]);
   });
 
-  test("leaves what has not begun as it is", async () => {
+  test("leaves messages that have not begun unchanged", async () => {
     const first = await scene.send(session);
     const second = await scene.accept(session, { onBusy: "interrupt" });
     expect(second).toMatchObject({ ended: [], stopping: null });
     expect(await drain()).toEqual([first, second.messageId]);
   });
 
-  test("a worker that is lost meanwhile ends it too", async () => {
+  test("a worker that is lost at that time ends it too", async () => {
     const first = await scene.send(session);
     await scene.claim(session, 0);
     const second = await scene.accept(session, { onBusy: "interrupt" });
@@ -183,7 +183,7 @@ describe("rollback", () => {
     expect(await historyBefore(scene, session, 5)).toEqual(["kept", "(answer)", "three", "(answer)"]);
   });
 
-  test("holds also when the turn ends first: its work is no part of the session", async () => {
+  test("applies also when the turn ends first: its work is not part of the session", async () => {
     const first = await scene.send(session);
     const turn = await begin();
     await scene.accept(session, { onBusy: "rollback" });
@@ -204,7 +204,7 @@ describe("rollback", () => {
     expect(await drain()).toHaveLength(1);
   });
 
-  test("of many messages at once is as exact as of one", async () => {
+  test("of many concurrent messages is as exact as of one", async () => {
     const running = await scene.send(session);
     const turn = await begin();
     const waiting: string[] = [];
@@ -216,7 +216,7 @@ describe("rollback", () => {
     expect(await drain()).toEqual([last.messageId]);
   });
 
-  test("of five thousand that wait takes a moment, and the session's place is right after it", async () => {
+  test("of five thousand waiting messages takes a moment, and the session's place is right after it", async () => {
     const running = await scene.send(session);
     const turn = await begin();
     await sendMany(scene, session, 5_000);
@@ -231,7 +231,7 @@ describe("rollback", () => {
     expect(await findViolations(scene.db)).toEqual([]);
   }, 60_000);
 
-  test("of what waits for its dispatch makes the session ready for the new message", async () => {
+  test("of a message that waits for its dispatch makes the session ready for the new one", async () => {
     await scene.send(session);
     await scene.send(session);
     const dispatchNumber = await scene.dispatchOnly(session);
@@ -280,7 +280,7 @@ describe("ending a session with cancel", () => {
     expect(await scene.row(session)).toMatchObject({ schedule: "idle", pending: 0 });
   });
 
-  test("of five thousand that wait takes a moment", async () => {
+  test("of five thousand waiting messages takes a moment", async () => {
     await sendMany(scene, session, 5_000);
     const startedAt = performance.now();
     expect((await end()).cancelled).toHaveLength(5_000);
@@ -289,7 +289,7 @@ describe("ending a session with cancel", () => {
 });
 
 describe("merge", () => {
-  test("takes over the parts and files of what waits, in order, and leaves what runs", async () => {
+  test("takes over the parts and files of waiting messages, in order, and leaves the running one", async () => {
     const running = await scene.send(session);
     const turn = await begin();
     const one = (await scene.accept(session, { text: "one", attachments: [await input("/input/a")] })).messageId;
@@ -313,7 +313,7 @@ describe("merge", () => {
     expect(await historyBefore(scene, session, 5)).toEqual(["hello", "(answer)", "one", "two", "three", "(answer)"]);
   });
 
-  test("a dispatch for what was merged is stale, and the place of its acceptance is kept", async () => {
+  test("a dispatch for a merged message is stale, and the place of its acceptance is kept", async () => {
     const one = await scene.accept(session, { text: "one" });
     const dispatchNumber = await scene.dispatchOnly(session);
     const two = await scene.accept(session, { text: "two", onBusy: "merge" });
@@ -340,7 +340,7 @@ describe("merge", () => {
     expect(await drain()).toEqual([three.messageId]);
   });
 
-  test("a message that waits for its retry is not taken over, those behind it are", async () => {
+  test("a message that waits for its retry is not taken over, later ones are", async () => {
     const first = await scene.send(session);
     const failure = { code: "agent_error", message: "it threw" } as const;
     await turns.finishIfHeld(scene.db, await begin(), { ending: "retry", failure, waitMs: 0 });
@@ -351,7 +351,7 @@ describe("merge", () => {
     expect(await drain()).toEqual([first, third.messageId]);
   });
 
-  test("what does not fit stays a message of its own", async () => {
+  test("a message that does not fit stays separate", async () => {
     const big = "x".repeat(limits.mergedPartsBytes / 2);
     const one = (await scene.accept(session, { text: big })).messageId;
     const two = (await scene.accept(session, { text: "two" })).messageId;
@@ -360,7 +360,7 @@ describe("merge", () => {
     expect(await drain()).toEqual([one, three.messageId]);
   });
 
-  test("fifty at once are one message that says everything once", async () => {
+  test("fifty concurrent ones are one message with every text once", async () => {
     const names = Array.from({ length: 50 }, (_, i) => `m${i}`);
     await Promise.all(names.map((text) => scene.accept(session, { text, onBusy: "merge" })));
     const ran = await drain();
@@ -369,7 +369,7 @@ describe("merge", () => {
   });
 });
 
-test("a session that waits for its build goes on waiting, with what is left of its messages", async () => {
+test("a session that waits for its build keeps waiting, with the rest of its messages", async () => {
   const early = await openScene({ building: true });
   const waiting = await early.session();
   const one = await early.send(waiting);

@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => scene.close());
 
-test("what had become ready by then is dispatched", async () => {
+test("sessions that became ready by then are dispatched", async () => {
   const session = await scene.session();
   await scene.send(session);
   const later = sql`update sessions set ready_at = clock_timestamp() + interval '1 hour' where id = ${session}`;
@@ -20,7 +20,7 @@ test("what had become ready by then is dispatched", async () => {
   expect(await scene.dispatchOnly(session)).toBe(1);
 });
 
-test("nobody leads from a later time", async () => {
+test("no process leads from a later time", async () => {
   const { db } = scene;
   await workers.leadIfFree(db, "clock", "gone", 1_000);
   await sql`update leaders set seen_at = clock_timestamp() + interval '1 hour'`.execute(db.kysely);

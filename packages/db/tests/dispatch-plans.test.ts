@@ -75,7 +75,7 @@ test("ended attempts are read once, with the seconds that they held a slot", asy
   expect(await dispatch.readSlotUsage(scene.db, until, bounds)).toEqual({ until, ended: [] });
 });
 
-test("open messages are counted no further than the bound", async () => {
+test("open messages are counted only up to the limit", async () => {
   const session = await scene.session();
   const messages = [await scene.send(session), await scene.send(session), await scene.send(session)];
   const count = (max: number) => dispatch.countOpenMessages(scene.db, scene.organizationId, max);

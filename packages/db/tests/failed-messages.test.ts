@@ -55,7 +55,7 @@ test("the cost does not grow with the messages that did not fail", async () => {
   for (const rows of [...withoutStatistics, ...(await read())]) expect(rows).toBeLessThan(1_000);
 });
 
-test("what was retried meanwhile is known once the sessions are held", async () => {
+test("messages that were retried in the meantime are found once the sessions are locked", async () => {
   expect(await lockSessionsAndListRetried(scene.db, [sessionId], [failedId])).toEqual(new Set());
   await scene.accept(sessionId, { retryOf: failedId });
   expect(await lockSessionsAndListRetried(scene.db, [sessionId], [failedId])).toEqual(new Set([failedId]));

@@ -87,7 +87,7 @@ interface PlanRoot {
   readonly Plan: { readonly "Shared Hit Blocks": number; readonly "Shared Read Blocks": number };
 }
 
-test("a turn costs the same in front of a long backlog, and beside many organizations", async () => {
+test("a turn costs the same before a long backlog, and with many organizations", async () => {
   const costs = { small: await costsOf(small), large: await costsOf(large), wide: await costsOf(wide) };
   const { small: few, wide: many } = costs;
   const { "organizations that wait": waiting, "view of the direct path": view, "due retry": retry, ...steps } = few;

@@ -91,7 +91,7 @@ async function expectHealthy(): Promise<void> {
   expect(await findViolations(scene.db)).toEqual([]);
 }
 
-test("a fork has the conversation and the head as of the message, and goes its own way", async () => {
+test("a fork has the conversation and the head as of the message, and continues separately", async () => {
   const first = await run(session, "one");
   const failed = await fail(session);
   const second = await run(session, "two");
@@ -126,7 +126,7 @@ test("a fork has the conversation and the head as of the message, and goes its o
   await expectHealthy();
 });
 
-test("a fork stands when the session that it comes from is deleted for good", async () => {
+test("a fork stays complete when its source session is deleted permanently", async () => {
   const { snapshotId } = await run(session, "one");
   const { sessionId } = await fork();
   await sql`delete from sessions where id = ${session}`.execute(scene.db.kysely);
@@ -176,7 +176,7 @@ test("what cannot be forked or rolled back to is refused", async () => {
   await expectHealthy();
 });
 
-test("a rollback takes the head back, keeps what came later, and turns go on from there", async () => {
+test("a rollback moves the head back, keeps what came later, and turns continue from there", async () => {
   const first = await run(session, "one");
   const second = await run(session, "two");
   await write();
@@ -214,7 +214,7 @@ test("a rollback to the last message changes nothing but a later write", async (
   await expectHealthy();
 });
 
-test("a fork may be rolled back into the conversation that it copied", async () => {
+test("a fork can be rolled back into the conversation that it copied", async () => {
   const first = await run(session, "one");
   await run(session, "two");
   const { sessionId } = await fork();
@@ -226,7 +226,7 @@ test("a fork may be rolled back into the conversation that it copied", async () 
   await expectHealthy();
 });
 
-test("of writes on one head at once, one is made", async () => {
+test("of concurrent writes on one head, one succeeds", async () => {
   await run(session);
   const head = await headOf(session);
   const outcomes = await Promise.all(Array.from({ length: 8 }, () => write(session, emptySnapshot(head))));
@@ -234,7 +234,7 @@ test("of writes on one head at once, one is made", async () => {
   await expectHealthy();
 });
 
-test("ids that the database makes have the platform's form", async () => {
+test("ids that the database creates have the platform's form", async () => {
   const result = await sql<{ id: string }>`select new_id('msg') as id from generate_series(1, 50)`.execute(
     scene.db.kysely,
   );

@@ -51,7 +51,7 @@ async function violated(): Promise<string[]> {
   return all;
 }
 
-test("a session that a full budget holds is well, one that nothing holds any more is found in its time", async () => {
+test("a session that a full budget holds is valid, one that nothing holds is found in time", async () => {
   await put(0);
   await held();
   await settle();
@@ -90,7 +90,7 @@ test("a turn that begins though its budget has long been used up is found", asyn
   expect(await violated()).toEqual(["turns_begin_within_budgets"]);
 });
 
-test("more turns at once than a budget has room for are found; one that was lowered under them is not", async () => {
+test("more concurrent turns than a budget allows are found; a lowered budget is not a violation", async () => {
   for (let i = 0; i < 2; i++) {
     const session = await scene.session();
     await scene.send(session);
@@ -102,7 +102,7 @@ test("more turns at once than a budget has room for are found; one that was lowe
   expect(await violated()).toEqual(["turns_begin_within_budgets"]);
 });
 
-test("more turns of a batch at once than it allows are found", async () => {
+test("more concurrent turns of a batch than it allows are found", async () => {
   const { agentId } = await createTestAgent(scene.db, scene.organizationId);
   const batch = await createTestBatch(scene.db, scene.organizationId, agentId);
   await run(sql`update session_batches set max_concurrency = 1 where id = ${batch}`);
@@ -115,7 +115,7 @@ test("more turns of a batch at once than it allows are found", async () => {
   }
 });
 
-test("what is charged, held, released and ended in the usual way breaks neither", async () => {
+test("ordinary charges, holds, releases and ends violate neither", async () => {
   await put(2);
   for (const ending of ["failed", "released", "failed"] as const) {
     const session = await scene.session();

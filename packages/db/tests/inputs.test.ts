@@ -66,7 +66,7 @@ async function stateOf(messageId: string): Promise<string | undefined> {
   return (await messageInputs.findInput(scene.db, scene.organizationId, messageId, "approve"))?.state;
 }
 
-test("a suspended turn holds nothing, counts as no attempt, and says what it waits for", async () => {
+test("a suspended turn holds no slot, does not count as an attempt, and says what it waits for", async () => {
   const { session, messageId } = await waiting();
   expect(await scene.row(session)).toMatchObject({ schedule: "blocked", pending: 1 });
   expect(await scene.message(messageId)).toMatchObject({ state: "waiting_for_input", attempts: 0, output: null });
@@ -84,7 +84,7 @@ test("a suspended turn holds nothing, counts as no attempt, and says what it wai
   expect(held.rows).toEqual([{ worker: null, token: null, lease: null }]);
 });
 
-test("an answer makes the session ready in the place of its acceptance, and comes with the next claim", async () => {
+test("an answer makes the session ready at the place of its acceptance, and is part of the next claim", async () => {
   const { session, messageId, snapshotId } = await waiting();
   expect(await answer(messageId, { yes: [1] })).toMatchObject({
     outcome: "answered",
@@ -108,7 +108,7 @@ async function claimWithDetails(session: string): Promise<ClaimedTurn> {
   return turn;
 }
 
-test("an answer may dispatch at once, under the number that a job is delivered with", async () => {
+test("an answer can dispatch immediately, under the number that a job is delivered with", async () => {
   const { session, messageId } = await waiting();
   const answered = await answer(messageId, null, 5_000);
   expect(answered).toMatchObject({ outcome: "answered", schedule: "dispatched" });
@@ -121,7 +121,7 @@ test("an answer may dispatch at once, under the number that a job is delivered w
   expect(claimed).toMatchObject({ outcome: "claimed", turn: { details: { resume: { answers: { approve: null } } } } });
 });
 
-test("several inputs, one after the other: the newest side snapshot is where the message goes on", async () => {
+test("several inputs, one after the other: the message continues at the newest side snapshot", async () => {
   const { session, messageId } = await waiting();
   await answer(messageId);
   const second = await suspend(await scene.claim(session), "deploy");
@@ -182,7 +182,7 @@ describe("an answer is refused", () => {
   });
 });
 
-describe("what ends a message that waits lets the next one go on", () => {
+describe("the end of a waiting message lets the next one continue", () => {
   test("a cancel", async () => {
     const { session, messageId } = await waiting();
     await scene.send(session);
@@ -197,7 +197,7 @@ describe("what ends a message that waits lets the next one go on", () => {
     expect(await stateOf(messageId)).toBe("cancelled");
   });
 
-  test("its expiry, which is a failure of its own", async () => {
+  test("its expiry, which is its own failure code", async () => {
     const { session, messageId } = await waiting(1);
     await scene.send(session);
     await sql`update message_inputs set expires_at = clock_timestamp() - interval '1 second'
@@ -213,7 +213,7 @@ describe("what ends a message that waits lets the next one go on", () => {
     expect(await messageInputs.expireOverdue(scene.db, 10)).toEqual([]);
   });
 
-  test("its expiry, also behind one that cannot be ended", async () => {
+  test("its expiry, also after one that cannot be ended", async () => {
     const broken = await waiting();
     const { messageId } = await waiting();
     const move = (by: number) =>
@@ -271,7 +271,7 @@ describe("a message that waits is busy", () => {
   });
 });
 
-test("a cancel that was asked for while it ran wins over what it asks", async () => {
+test("a cancel that was requested while it ran wins over its question", async () => {
   const session = await scene.session();
   const messageId = await scene.send(session);
   const turn = await scene.claim(session);

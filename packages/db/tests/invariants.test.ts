@@ -112,7 +112,7 @@ async function rowsRead(prefix: string, sessions: number, isAnalyzed: boolean): 
   }
 }
 
-test("a round costs what is looked at, not what there is", async () => {
+test("a round costs what it reads, not what exists", async () => {
   const [few, many] = [await rowsRead("y", 2_000, true), await rowsRead("z", 30_000, true)];
   expect(few).toBeGreaterThan(1_000);
   expect(many / few).toBeLessThan(1.5);
@@ -140,6 +140,6 @@ test("a round that fails does not keep the next one from the sessions behind its
   }
 });
 
-test("each invariant has a name of its own", () => {
+test("each invariant has a unique name", () => {
   expect(new Set(invariants.map((one) => one.name)).size).toBe(invariants.length);
 });

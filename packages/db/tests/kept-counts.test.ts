@@ -75,7 +75,7 @@ async function runTurn(sessionId: string, totalBytes: number, head: string | nul
   return ended?.recorded === "completed" ? snapshot.id : undefined;
 }
 
-test("sessions are counted from when a bound is set, and no more once it is gone", async () => {
+test("sessions are counted from the time when a limit is set, and no longer once it is removed", async () => {
   const first = await scene.session();
   expect(await kept("sessions")).toBeUndefined();
   await bound({ max_sessions: 3 });
@@ -104,7 +104,7 @@ test("a statement that starts many sessions changes the count once", async () =>
   expect([changes, await kept("sessions")]).toEqual([1, 50]);
 });
 
-test("what others are adding or deleting while a bound is set is counted once", async () => {
+test("rows that others add or delete while a limit is set are counted once", async () => {
   const gone = await scene.session();
   let setting: Promise<void> | undefined;
   await withTransaction(scene.db, async (tx) => {
@@ -118,7 +118,7 @@ test("what others are adding or deleting while a bound is set is counted once", 
   expect(await kept("sessions")).toBe(1);
 });
 
-test("who adds while bounds are changed never waits for them in a circle", async () => {
+test("adding while limits are changed never deadlocks", async () => {
   const { db, organizationId } = scene;
   await bound({ max_sessions: 10 });
   let setting: Promise<void> | undefined;
@@ -143,7 +143,7 @@ test("a turn that changes its session's files locks no row of its organization",
   });
 });
 
-test("what is added takes as many reads at many sessions as at few", async () => {
+test("an addition takes as many reads at many sessions as at few", async () => {
   const reads: number[] = [];
   for (const count of [500, 20_000]) {
     const place = await openScene();
@@ -171,7 +171,7 @@ test("what is added takes as many reads at many sessions as at few", async () =>
   expect(reads[1]! / reads[0]!).toBeLessThan(1.5);
 }, 60_000);
 
-test("workspaces count with files and bundles, and give back what they no longer hold", async () => {
+test("workspaces count with files and bundles, and release what they no longer hold", async () => {
   await bound({ max_storage_bytes: 10_000 });
   const before = (await kept("storage_bytes"))!;
   const session = await scene.session();
@@ -193,7 +193,7 @@ test("workspaces count with files and bundles, and give back what they no longer
   expect(await kept("storage_bytes")).toBe(before);
 });
 
-test("a turn whose workspace may not be kept fails and leaves the head; one that shrinks it may save", async () => {
+test("a turn whose workspace exceeds the quota fails and leaves the head; one that shrinks it can save", async () => {
   const session = await scene.session();
   const head = await runTurn(session, 500, null);
   await bound({ max_storage_bytes: 600 });
@@ -217,7 +217,7 @@ test("a turn whose workspace may not be kept fails and leaves the head; one that
   expect(await runTurn(session, 499, head!)).toBeDefined();
 });
 
-test("a client's write and a fork are refused where their bytes may not be kept", async () => {
+test("a client's write and a fork are refused if they exceed the quota", async () => {
   const session = await scene.session();
   const head = await runTurn(session, 500, null);
   await bound({ max_storage_bytes: 600 });
@@ -231,7 +231,7 @@ test("a client's write and a fork are refused where their bytes may not be kept"
   expect(await kept("storage_bytes")).toBe(501);
 });
 
-test("a count that is wrong or missing is put right", async () => {
+test("a count that is wrong or missing is corrected", async () => {
   await bound({ max_sessions: 5, max_storage_bytes: 1_000 });
   await sql`update kept_counts set kept = kept + 3 where kind = 'sessions'`.execute(scene.db.kysely);
   await sql`delete from kept_counts where kind = 'storage_bytes'`.execute(scene.db.kysely);
@@ -240,7 +240,7 @@ test("a count that is wrong or missing is put right", async () => {
   expect(await correctAll(0)).toEqual([{ organizationId, kind: "sessions", was: 3, now: 0 }]);
 });
 
-test("who adds no bytes waits for nobody that does", async () => {
+test("a call that adds no bytes does not wait for one that does", async () => {
   await bound({ max_storage_bytes: 1_000, max_sessions: 10 });
   await withTransaction(scene.db, async (tx) => {
     await sql`select 1 from kept_counts where kind = 'storage_bytes' for update`.execute(tx);

@@ -102,7 +102,7 @@ test("background work gets the slots that are due to it first, and those that no
   expect(await lanes(5, 0)).toBe("iiibb");
 });
 
-test("an interactive message takes its session with it until that is idle", async () => {
+test("an interactive message moves its session to its lane until the session is idle", async () => {
   await batch(10);
   const { sessionId } = await send("background");
   await send("interactive", { sessionId });
@@ -111,7 +111,7 @@ test("an interactive message takes its session with it until that is idle", asyn
   expect((await db.pool.query(rows, [sessionId])).rows).toEqual([{ lanes: [true, false] }]);
 });
 
-test("the active version says how many turns of its agent run at once, for all its sessions", async () => {
+test("the active version limits the concurrent turns of its agent, for all its sessions", async () => {
   const capped = await cappedAgent(2);
   for (let i = 0; i < 5; i++) await send("interactive", { ofAgent: capped });
   expect(await give(10)).toHaveLength(2);
@@ -132,7 +132,7 @@ test("a message of an agent with a max_concurrency waits for the dispatcher", as
   expect(await send("interactive", { dispatchTtlMs: 60_000 })).toMatchObject({ schedule: "dispatched" });
 });
 
-test("a retry that is due goes on by itself only where no max_concurrency counts it", async () => {
+test("a due retry continues in its own job only if no max_concurrency counts it", async () => {
   const capped = await cappedAgent(1);
   for (const [ofAgent, outcome] of [
     [agentId, "claimed"],
@@ -150,7 +150,7 @@ test("a retry that is due goes on by itself only where no max_concurrency counts
   }
 });
 
-test("what waits for a full bound keeps nothing else waiting, and is passed at one look", async () => {
+test("sessions that wait for a full max_concurrency delay nothing else, and are skipped in one read", async () => {
   const capped = await cappedAgent(1);
   for (let i = 0; i < 3; i++) await batch(100, null, capped);
   await batch(100, 1);
@@ -172,7 +172,7 @@ test("a batch waits for a slot until its max_concurrency is reached", async () =
   }
 });
 
-test("two that dispatch at the same time begin no more turns than a max_concurrency allows", async () => {
+test("two concurrent dispatches begin no more turns than a max_concurrency allows", async () => {
   const capped = await batch(5, 2);
   const share = { organizationId, count: 1 };
   await withTransaction(db, async (tx) => {
@@ -207,7 +207,7 @@ async function drain(column: "agent_id" | "batch_id", id: string, total: number)
   return most;
 }
 
-test("a batch's max_concurrency is reached and never exceeded by programs that dispatch at once", async () => {
+test("a batch's max_concurrency is reached and never exceeded by concurrent dispatchers", async () => {
   const capped = await batch(40, 3);
   for (let i = 0; i < 10; i++) await send("interactive");
   expect(await drain("batch_id", capped, 50)).toBe(3);
@@ -223,7 +223,7 @@ test("an agent's max_concurrency is reached and never exceeded, over its batches
   expect(await findViolations(db)).toEqual([]);
 }, 60_000);
 
-test("more bounds than one look reads are all reached", async () => {
+test("more limits than one read covers are all reached", async () => {
   const total = 130;
   for (let i = 0; i < total; i++) await batch(1, 1);
   let given = 0;

@@ -19,7 +19,7 @@ afterAll(async () => {
   await database.close();
 });
 
-test("the application may use a new table in the transaction that makes it", async () => {
+test("the application can use a new table in the transaction that creates it", async () => {
   await owner.query("begin");
   await owner.query("create table dari.later (id int)");
   await owner.query("set local role dari_app");
@@ -29,7 +29,7 @@ test("the application may use a new table in the transaction that makes it", asy
   await owner.query("rollback");
 });
 
-test("whatever locks a table for all gives up where it would hold them up for long", async () => {
+test("a statement that locks a table for all gives up if it would delay them for long", async () => {
   const fresh = new URL(database.url);
   fresh.pathname += "_fresh";
   await owner.query(`create database "${fresh.pathname.slice(1)}"`);

@@ -5,7 +5,7 @@ import { newId } from "@dari/domain";
 import { createTestDatabase, waitUntil } from "@dari/testkit";
 import { createPgNotifier } from "../src/index.ts";
 
-test("a thousand ids at once are one statement, and each is heard once", async () => {
+test("a thousand concurrent ids are one statement, and each is heard once", async () => {
   await using stack = new AsyncDisposableStack();
   const { db } = stack.adopt(await createTestDatabase(), (opened) => opened.close());
   const notifier = stack.adopt(createPgNotifier(db, "dari-test-notifier"), (opened) => opened.close());

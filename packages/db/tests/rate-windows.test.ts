@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => scene.close());
 
-test("keys of an organization without a bound of its own are taken from in one order", async () => {
+test("keys of an organization without its own limit are counted in one order", async () => {
   const takeOf = (keyId: string): RateRequest => ({
     ...{ organizationId: scene.organizationId, keyId, kind: "requests", seconds: 60, want: 1, whole: true, spare: 0 },
     ...{ quota: undefined, keyQuota: 10 },

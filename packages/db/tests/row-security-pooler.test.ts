@@ -47,7 +47,7 @@ function passOn(client: net.Socket, server: net.Socket): void {
   for (const socket of [client, server]) socket.on("error", () => undefined);
 }
 
-test("no call is answered through it, and its operator is told", async () => {
+test("no call is answered through it, and the error tells the operator what to do", async () => {
   const inside = db.forOrganization(organizationId);
   for (let use = 0; use < 2; use += 1) {
     await expect(sql`select id from agents`.execute(inside.kysely)).rejects.toThrow(/and not as dari_tenant/);

@@ -1,5 +1,5 @@
-// Installations whose database user may not make roles: they work without row-level security until somebody makes the
-// role, and say so.
+// Installations whose database user cannot create roles: they work without row-level security until an admin creates
+// the role, and say so.
 
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
@@ -67,7 +67,7 @@ test("without the role the platform works without row-level security, and with i
   });
 });
 
-test("what an operator takes away is seen and put back", async () => {
+test("a right that an operator revokes is detected and restored", async () => {
   await admin.query(`grant dari_tenant to ${user}`);
   await migrate(url);
   const owner = new pg.Client({ connectionString: url });
@@ -85,7 +85,7 @@ test("what an operator takes away is seen and put back", async () => {
   await owner.end();
 });
 
-test("the creator of a role that cannot take it gets a grant", async () => {
+test("the creator of a role that cannot become it gets a grant", async () => {
   await admin.query(`revoke dari_tenant from ${user}`);
   const { rows } = await admin.query<{ version: number }>(
     "select current_setting('server_version_num')::int as version",

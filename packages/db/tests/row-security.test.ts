@@ -33,7 +33,7 @@ interface Table {
 }
 
 describe("the catalogue", () => {
-  test("every table that carries an organization has row-level security; calls may not touch the others", async () => {
+  test("every table with an organization has row-level security; calls cannot read the others", async () => {
     const { rows } = await database.db.pool.query<Table>(
       `select c.relname as name, c.relrowsecurity as "hasRowSecurity", c.relname = 'organizations' or exists (
           select 1 from pg_attribute a where a.attrelid = c.oid and a.attname = 'organization_id') as carries,
@@ -95,7 +95,7 @@ describe("a statement of an organization's call", () => {
     expect((await ownersSeenBy(database.db)).toSorted()).toEqual([own, own, foreign].toSorted());
   });
 
-  test("writes nobody else's", async () => {
+  test("writes no other organization's rows", async () => {
     const db = database.db.forOrganization(own).kysely;
     const changed = await sql`update agents set name = 'mine' where organization_id = ${foreign} returning id`.execute(
       db,
@@ -110,7 +110,7 @@ describe("a statement of an organization's call", () => {
     expect((await ownersSeenBy(database.db)).toSorted()).toEqual([own, own, foreign].toSorted());
   });
 
-  test("is as good when it comes again and is prepared", async () => {
+  test("is as strict when it is repeated and prepared", async () => {
     const db = database.db.forOrganization(own);
     for (let i = 0; i < 12; i++) {
       const listed = await agents.listAgents(db, own, { limit: 10 });

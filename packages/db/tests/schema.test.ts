@@ -87,7 +87,7 @@ test("the application's role owns no table and every tenant table carries its or
   expect(user.rows[0]?.name).toBe("dari_app");
 });
 
-test("twenty programs may prepare one database at once", async () => {
+test("twenty programs can prepare one database concurrently", async () => {
   const before = await functionIds();
   const results = await Promise.all(Array.from({ length: 20 }, () => migrate(database.url)));
   // Replacing a function breaks running calls.
@@ -95,7 +95,7 @@ test("twenty programs may prepare one database at once", async () => {
   expect(results.every((result) => result.applied.length === 0)).toBe(true);
 });
 
-test("programs that start at once on a database that is empty wait for one another", async () => {
+test("programs that start concurrently on an empty database wait for one another", async () => {
   const owner = new pg.Client({ connectionString: database.url });
   await owner.connect();
   const url = new URL(database.url);
@@ -117,7 +117,7 @@ async function functionIds(): Promise<string[]> {
   return result.rows.map(({ id }) => id);
 }
 
-test("a start grants what the one before it did not come to", async () => {
+test("a start grants what the previous one did not get to", async () => {
   const owner = new pg.Client({ connectionString: database.url });
   await owner.connect();
   await owner.query("create table dari.newest (id text primary key, organization_id text)");

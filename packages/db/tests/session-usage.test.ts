@@ -57,7 +57,7 @@ test("a turn that began under such a release counts by its answer only if its la
   expect(await sum()).toMatchObject({ byName: { output_tokens: 999 } });
 });
 
-test("an agent's sums begin with the organization's oldest message that was looked at", async () => {
+test("an agent's sums begin with the organization's oldest message that was read", async () => {
   const messages = [await scene.send(sessionId), await scene.send(sessionId), await scene.send(sessionId)];
   const { rows } = await scene.db.pool.query("select created_at from messages where id = $1", [messages[1]]);
   const place = { organizationId: scene.organizationId, agentId: "agt_other" };

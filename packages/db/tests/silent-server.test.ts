@@ -21,7 +21,7 @@ const ways = {
 };
 
 test.each(["dari_app", "dari_tenant"] as const)(
-  "nobody is given a connection whose transaction may begin late (%s)",
+  "no caller gets a connection whose transaction can begin late (%s)",
   async (role) => {
     const settings = clientConfig({ url: database.url, applicationName: "dari-test", role });
     const pool = new pg.Pool({ ...settings, max: 1, query_timeout: 300 });

@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => database.close());
 
-test("a query that needs a transaction joins the one it is bound to", async () => {
+test("a query that needs a transaction joins the one that it is bound to", async () => {
   const { db } = database;
   const { organizationId } = await createTestOrganization(db);
   const put = (to: typeof db, name: string) =>

@@ -35,7 +35,7 @@ test("history is the newest messages within a number and a size, oldest first", 
   await scene.close();
 });
 
-test("a session without internet access says so to its turns, and so do its forks", async () => {
+test("a session without internet access passes that on to its turns, and so do its forks", async () => {
   const scene = await openScene();
   const egressOf = async (internetAccess: boolean | undefined) => {
     const id = newId("session");

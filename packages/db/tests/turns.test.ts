@@ -105,7 +105,7 @@ describe("the fence", () => {
 });
 
 describe("claims by a job", () => {
-  test("a second job for a living claim is held, an old dispatch is stale", async () => {
+  test("a second job for a live claim is held, an old dispatch is stale", async () => {
     const session = await scene.session();
     await scene.send(session);
     const turn = await scene.claim(session);
@@ -134,7 +134,7 @@ describe("claims by a job", () => {
     await turns.finishIfHeld(scene.db, turn, { ending: "failed", failure: agentError });
   });
 
-  test("a retry is early until it is due, and then its own job claims it again where the caller says so", async () => {
+  test("a retry is early until it is due, and then its own job claims it again if the caller decides so", async () => {
     const session = await scene.session();
     await scene.send(session);
     const turn = await scene.claim(session);
@@ -153,7 +153,7 @@ describe("claims by a job", () => {
       await turns.finishIfHeld(scene.db, taken.turn, { ending: "failed", failure: agentError });
   });
 
-  test("a retry that yields is ready again in the place of its acceptance, and its job is stale", async () => {
+  test("a retry that yields is ready again at the place of its acceptance, and its job is stale", async () => {
     const session = await scene.session();
     const message = await scene.send(session);
     const turn = await scene.claim(session);
@@ -173,7 +173,7 @@ describe("claims by a job", () => {
     await turns.finishIfHeld(scene.db, again, { ending: "failed", failure: agentError });
   });
 
-  test("twenty workers that pull at once take each session once", async () => {
+  test("twenty concurrent pulling workers claim each session once", async () => {
     const sessions = await Promise.all(Array.from({ length: 12 }, () => scene.session()));
     for (const session of sessions) await scene.send(session);
     await dispatch.dispatchIfReady(scene.db, [{ organizationId: scene.organizationId, count: 12 }], 5_000);
@@ -205,7 +205,7 @@ describe("the reaper", () => {
     expect(await scene.row(session)).toMatchObject({ schedule: "idle", pending: 0 });
   });
 
-  test("claims lost before the call do not count, up to a bound", async () => {
+  test("claims lost before the call do not count, up to a limit", async () => {
     const session = await scene.session();
     const message = await scene.send(session);
     for (let i = 0; i < 2; i++) {
@@ -250,7 +250,7 @@ describe("the reaper", () => {
     });
   });
 
-  test("gives back a dispatch and a due retry that nobody came for", async () => {
+  test("releases a dispatch and a due retry that no worker claimed", async () => {
     const dispatched = await scene.session();
     await scene.send(dispatched);
     await scene.dispatchOnly(dispatched);
@@ -279,7 +279,7 @@ describe("the reaper", () => {
 });
 
 describe("cancel", () => {
-  test("a queued head: its dispatch is stale, the next message goes on", async () => {
+  test("a queued head: its dispatch is stale, the next message continues", async () => {
     const session = await scene.session();
     const first = await scene.send(session);
     const second = await scene.send(session);
@@ -293,7 +293,7 @@ describe("cancel", () => {
     await turns.finishIfHeld(scene.db, turn, { ending: "failed", failure: agentError });
   });
 
-  test("a running message: asked for, seen by the renewal, recorded as cancelled whatever the failure", async () => {
+  test("a running message: requested, seen by the renewal, recorded as cancelled whatever the failure", async () => {
     const session = await scene.session();
     const message = await scene.send(session);
     const turn = await scene.claim(session);
@@ -348,7 +348,7 @@ describe("cancel", () => {
   });
 });
 
-test("fifty messages sent at once are numbered without gap and run in order", async () => {
+test("fifty concurrent messages are numbered without a gap and run in order", async () => {
   const session = await scene.session();
   await Promise.all(Array.from({ length: 50 }, () => scene.send(session)));
   const seen: number[] = [];
@@ -367,7 +367,7 @@ test("fifty messages sent at once are numbered without gap and run in order", as
   expect(seen).toEqual(Array.from({ length: 50 }, (_, i) => i + 1));
 });
 
-test("a platform that fails before each call ends the message after a bound; a release counts nothing", async () => {
+test("a platform that fails before each call ends the message after a limit; a release does not count", async () => {
   const session = await scene.session();
   const message = await scene.send(session);
   const released = await scene.claim(session);
@@ -385,7 +385,7 @@ test("a platform that fails before each call ends the message after a bound; a r
   });
 });
 
-test("what agents say is stored even where it is not storable as it is", async () => {
+test("text of agents is stored even if it must be changed for that", async () => {
   const session = await scene.session();
   await scene.send(session);
   const turn = await scene.claim(session);

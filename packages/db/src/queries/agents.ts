@@ -9,7 +9,7 @@ const columns = ["id", "name", "active_version_id as activeVersionId", "created_
 
 export type AgentRow = Readonly<Selection<DB, "agents", (typeof columns)[number]>>;
 
-/** By primary key. Does not find deleted agents. */
+/** Finds an agent by primary key. Does not find deleted agents. */
 export async function findAgent(db: Database, organizationId: string, agentId: string): Promise<AgentRow | undefined> {
   return db.kysely
     .selectFrom("agents")
@@ -36,7 +36,7 @@ export async function findAgentIdsByName(
   return new Map(rows.map(({ name, id }) => [name, id]));
 }
 
-/** Newest first (index agents_by_organization). */
+/** Lists agents, newest first (index agents_by_organization). */
 export function listAgents(db: Database, organizationId: string, page: Page): Promise<ListPage<AgentRow> | undefined> {
   const query = db.kysely
     .selectFrom("agents")

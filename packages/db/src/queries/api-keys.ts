@@ -155,7 +155,7 @@ export async function touchApiKeyIfStale(db: Database, keyId: string): Promise<v
     .execute();
 }
 
-/** By primary key. Does not find revoked keys. */
+/** Finds a key by primary key. Does not find revoked keys. */
 export async function findApiKey(db: Database, organizationId: string, keyId: string): Promise<ApiKeyRow | undefined> {
   return db.kysely
     .selectFrom("api_keys")

@@ -47,7 +47,7 @@ export async function insertAuditEntry(db: Database, entry: NewAuditEntry): Prom
     .execute();
 }
 
-/** Newest first by the database's clock (index audit_entries_by_organization). */
+/** Lists entries, newest first by the database's clock (index audit_entries_by_organization). */
 export async function listAuditEntries(
   db: Database,
   organizationId: string,

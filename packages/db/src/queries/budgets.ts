@@ -22,7 +22,7 @@ function used(column: "turns" | "turn_seconds" | "tokens") {
   return sql<number>`case when ${isPast} then 0 else ${sql.ref(`b.${column}`)} end`;
 }
 
-/** By primary key of the budget or of its organization, and unique index. */
+/** Selects budgets by the primary key of the budget or of its organization, and by the unique index. */
 function selectBudgets(db: Database, organizationId: string) {
   return db.kysely
     .selectFrom("budgets as b")
@@ -77,12 +77,12 @@ export async function putBudgetIfBelow(db: Database, budget: NewBudget, max: num
   });
 }
 
-/** By primary key. */
+/** Finds a budget by primary key. */
 export async function findBudget(db: Database, organizationId: string, id: string): Promise<BudgetRow | undefined> {
   return selectBudgets(db, organizationId).where("b.id", "=", id).executeTakeFirst();
 }
 
-/** Newest first. */
+/** Lists budgets, newest first. */
 export function listBudgets(
   db: Database,
   organizationId: string,
@@ -112,7 +112,7 @@ export interface HeldSessionKey {
 }
 
 /**
- * Makes held sessions `ready` that nothing holds any more (SKIP LOCKED, index sessions_held), in at most `looks` steps
+ * Makes held sessions `ready` that nothing holds now (SKIP LOCKED, index sessions_held), in at most `looks` steps
  * after a place. `undefined`: all organizations, from the beginning. `next`: where to continue; undefined at the end.
  */
 export async function resumeIfWithinBudget(
@@ -131,12 +131,15 @@ export async function resumeIfWithinBudget(
   return { released, next: result.rows.length < looks ? undefined : result.rows.at(-1) };
 }
 
-/** The table has at most one row. */
+/** Returns the stop of all turns, if there is one. The table has at most one row. */
 export async function findPlatformStop(db: Database): Promise<{ reason: string; stoppedAt: Date } | undefined> {
   return db.kysely.selectFrom("platform_stops").select(["reason", "stopped_at as stoppedAt"]).executeTakeFirst();
 }
 
-/** A repeated call replaces the reason. Waits for running claims, so that no turn begins after the commit. */
+/**
+ * Stops all turns. A repeated call replaces the reason. Waits for running claims, so that no turn begins after the
+ * commit.
+ */
 export async function putPlatformStop(db: Database, reason: string): Promise<void> {
   await sql`select stop_turns(${reason})`.execute(db.kysely);
 }

@@ -7,7 +7,7 @@ export interface BuildLogRow {
   readonly text: string;
 }
 
-/** Rows after a number, in order, at most `limit` (primary key version_id, sequence_number). */
+/** Returns rows after a number, in order, at most `limit` (primary key version_id, sequence_number). */
 export async function listBuildLogs(
   db: Database,
   organizationId: string,

@@ -9,7 +9,7 @@ export interface OrganizationShare {
   readonly organizationId: string;
   /** Its share relative to other waiting organizations. */
   readonly weight: number;
-  /** Maximum number of turns at once; null: the platform's default. */
+  /** Maximum number of concurrent turns; null: the platform's default. */
   readonly maxConcurrency: number | null;
 }
 

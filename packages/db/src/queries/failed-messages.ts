@@ -1,4 +1,5 @@
-// Failed messages by common properties, for retrying many at once. Starts from the partial indexes of failed messages.
+// Failed messages by common properties, for retrying many in one call. Starts from the partial indexes of failed
+// messages.
 
 import { sql } from "kysely";
 import type { Database } from "../database.ts";

@@ -48,7 +48,7 @@ function insertion(db: Database, file: NewFile) {
   });
 }
 
-/** By primary key. Does not find deleted files. */
+/** Finds a file by primary key. Does not find deleted files. */
 export async function findFile(db: Database, organizationId: string, fileId: string): Promise<FileRow | undefined> {
   return db.kysely
     .selectFrom("files")
@@ -59,7 +59,7 @@ export async function findFile(db: Database, organizationId: string, fileId: str
     .executeTakeFirst();
 }
 
-/** Newest first (partial index files_by_organization). */
+/** Lists files, newest first (partial index files_by_organization). */
 export function listFiles(db: Database, organizationId: string, page: Page): Promise<ListPage<FileRow> | undefined> {
   const query = db.kysely
     .selectFrom("files")

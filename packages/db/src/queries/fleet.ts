@@ -53,7 +53,9 @@ export interface TurnInFlight {
   readonly leaseLeftMs: number;
 }
 
-/** The lease that ends soonest first (index sessions_in_flight; messages_open and attempts of each). */
+/**
+ * Lists the turns, the lease that ends soonest first (index sessions_in_flight; messages_open and attempts of each).
+ */
 export async function listTurnsInFlight(db: Database, most: number): Promise<TurnInFlight[]> {
   const result = await sql<TurnInFlight>`
     select s.organization_id as "organizationId", s.id as "sessionId", m.id as "messageId", s.schedule as state,

@@ -26,14 +26,14 @@ export async function listWorkers(db: Database): Promise<SeenWorker[]> {
     .execute();
 }
 
-/** By the database's clock, in milliseconds since 1970. */
+/** Returns the time of the database's clock, in milliseconds since 1970. */
 export async function getDatabaseTimeMs(db: Database): Promise<number> {
   const result = await sql<{ ms: number }>`
     select extract(epoch from clock_timestamp())::float8 * 1000 as ms`.execute(db.kysely);
   return result.rows[0]!.ms;
 }
 
-/** For example `18.4`. */
+/** Returns the server's version, for example `18.4`. */
 export async function getServerVersion(db: Database): Promise<string> {
   const result = await sql<{ version: string }>`
     select split_part(current_setting('server_version'), ' ', 1) as version`.execute(db.kysely);

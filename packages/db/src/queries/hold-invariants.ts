@@ -6,7 +6,7 @@ import type { Invariant } from "./invariant.ts";
 const budgetsOfSession = `b.organization_id = s.organization_id
         and b.target_id in (s.organization_id, s.agent_id, s.id)`;
 
-/** A budget's usage in its current period. */
+/** Returns a budget's usage in its current period. */
 function used(column: "turns" | "turn_seconds" | "tokens"): string {
   return `case when b.period_started_at < period_start(b.period) then 0 else b.${column} end`;
 }
@@ -18,7 +18,7 @@ function used(column: "turns" | "turn_seconds" | "tokens"): string {
 export const holdInvariants: readonly Invariant[] = [
   {
     name: "held_session_is_held",
-    says: "a session that is held back goes on within two minutes of the moment from which nothing holds it",
+    says: "a session that was held back continues within two minutes after nothing holds it",
     reads: "sessions that are held, with their budgets by index, and the organization's newest audit entries",
     query: `select s.id from sessions s
       where s.blocked_reason in ('budget', 'paused')
@@ -54,7 +54,7 @@ export const holdInvariants: readonly Invariant[] = [
   },
   {
     name: "batch_within_max_concurrency",
-    says: "a batch has no more turns at once than its max_concurrency",
+    says: "a batch has at most max_concurrency concurrent turns",
     reads: "sessions in flight, by index, with their batches",
     query: `select b.id from sessions s join dari.session_batches b on b.id = s.batch_id
       where s.schedule in ('dispatched', 'leased') group by b.id having count(*) > b.max_concurrency`,

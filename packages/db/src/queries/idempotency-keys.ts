@@ -43,7 +43,7 @@ export async function setIdempotencyKeyResource(
     .execute();
 }
 
-/** By primary key. */
+/** Finds an idempotency key by primary key. */
 export async function findIdempotencyKey(
   db: Database,
   scope: IdempotencyScope,

@@ -16,7 +16,7 @@ export interface InvariantRounds {
 const sessionsMax = 500;
 const eventsMax = 200_000;
 const eventsPerSessionMax = 50_000;
-const lately = sql`clock_timestamp() - interval '5 minutes'`;
+const fiveMinutesAgo = sql`clock_timestamp() - interval '5 minutes'`;
 
 export function createInvariantRounds(db: Database): InvariantRounds {
   let after = "";
@@ -40,7 +40,7 @@ async function chooseSessions(db: Database, after: string): Promise<{ ids: strin
   const result = await sql<{ ids: string[]; last: string | null }>`
     with flight as (select id from sessions where schedule in ('dispatched', 'leased') limit ${sessionsMax}),
     ended as (
-      select session_id as id from events where type = 'attempt.ended' and created_at > ${lately}
+      select session_id as id from events where type = 'attempt.ended' and created_at > ${fiveMinutesAgo}
       order by created_at desc limit ${sessionsMax}),
     next as (select id from sessions where id > ${after} order by id limit ${sessionsMax}),
     chosen as (
@@ -66,7 +66,7 @@ function tablesOf(ids: readonly string[]): RawBuilder<unknown> {
     attempts as not materialized (select * from dari.attempts where session_id = any ${chosen}),
     events as not materialized (select * from dari.events where session_id = any ${chosen}),
     message_inputs as not materialized (select * from dari.message_inputs where session_id = any ${chosen}),
-    idempotency_keys as not materialized (select * from dari.idempotency_keys where created_at > ${lately}),
+    idempotency_keys as not materialized (select * from dari.idempotency_keys where created_at > ${fiveMinutesAgo}),
     snapshots as not materialized (
       select * from dari.snapshots x where x.session_id = any ${chosen} or x.id in (
         select unnest(array[s.head_snapshot_id, s.base_snapshot_id]) from dari.sessions s where s.id = any ${chosen}

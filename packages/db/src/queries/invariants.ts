@@ -230,7 +230,7 @@ export const invariants: readonly Invariant[] = [
   },
   {
     name: "resumed_on_what_it_left",
-    says: "an open message goes on at its last suspended attempt's side snapshot, a child of its session's head",
+    says: "an open message continues at its last suspended attempt's side snapshot, a child of its session's head",
     reads: "each open message, with its last suspended attempt by index",
     query: `select m.id from messages m join sessions s on s.id = m.session_id left join lateral (
         select a.side_snapshot_id from attempts a where a.message_id = m.id and a.outcome = 'suspended'
@@ -259,7 +259,7 @@ export const invariants: readonly Invariant[] = [
   },
   {
     name: "nothing_is_overdue",
-    says: "whatever waits for a time or a lease is looked at within two minutes of it",
+    says: "a session that waits for a time or a lease is handled within two minutes of it",
     reads: "sessions in flight, and those that wait for a retry or an input, by index",
     query: `select id from sessions where schedule in ('dispatched', 'leased')
         and lease_until < clock_timestamp() - interval '2 minutes'

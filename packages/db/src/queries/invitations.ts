@@ -59,7 +59,7 @@ export async function putInvitationUnlessMember(
   return why.rows[0].member ? "member" : "full";
 }
 
-/** By primary key. */
+/** Finds an invitation by primary key. */
 export async function findInvitation(
   db: Database,
   organizationId: string,
@@ -70,7 +70,7 @@ export async function findInvitation(
   return result.rows[0];
 }
 
-/** In the order of their creation (unique index on organization_id, email). */
+/** Lists invitations in the order of their creation (unique index on organization_id, email). */
 export async function listInvitations(
   db: Database,
   organizationId: string,

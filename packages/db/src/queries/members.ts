@@ -26,7 +26,7 @@ export async function insertMemberIfNew(
   return result.rows[0];
 }
 
-/** In the order in which they joined (unique index on organization_id, email). */
+/** Lists members in the order in which they joined (unique index on organization_id, email). */
 export async function listMembers(
   db: Database,
   organizationId: string,
@@ -39,7 +39,7 @@ export async function listMembers(
   return toPage(result.rows, page);
 }
 
-/** By primary key. */
+/** Finds a member by primary key. */
 export async function findMember(
   db: Database,
   organizationId: string,
@@ -103,7 +103,7 @@ export async function deleteMemberUnlessLastOwner(
   });
 }
 
-/** Otherwise two owners could remove each other at the same time. */
+/** Locks the owners. Otherwise two owners could remove each other at the same time. */
 async function lockOwners(tx: Transaction<DB>, organizationId: string): Promise<void> {
   await sql`select 1 from organizations where id = ${organizationId} for no key update`.execute(tx);
 }

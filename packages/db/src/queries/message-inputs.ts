@@ -9,7 +9,7 @@ export interface MessageInputRow {
   readonly schema: Record<string, unknown>;
 }
 
-/** By primary key. Does not find inputs of deleted sessions. */
+/** Finds an input by primary key. Does not find inputs of deleted sessions. */
 export async function findInput(
   db: Database,
   organizationId: string,

@@ -48,7 +48,10 @@ export interface AskedInput {
   readonly endedAt: string | null;
 }
 
-/** By primary key, also without statistics: the index of undeleted sessions does not find a single one. */
+/**
+ * Finds a message's session by primary key, also without statistics: the index of undeleted sessions does not find a
+ * single one.
+ */
 function sessionOfMessage(eb: ExpressionBuilder<DB & { m: DB["messages"] }, "m">) {
   return eb
     .selectFrom("sessions")
@@ -58,7 +61,7 @@ function sessionOfMessage(eb: ExpressionBuilder<DB & { m: DB["messages"] }, "m">
     .as("s");
 }
 
-/** Rows with their session (primary key) and running attempt (unique index on session_id, fence). */
+/** Selects rows with their session (primary key) and running attempt (unique index on session_id, fence). */
 function selectMessages(kysely: Queryable, organizationId: string) {
   const isNext = sql<boolean>`m.state = 'queued' and m.id = (select x.id from messages x
     where x.session_id = m.session_id and x.completed_at is null order by x.sequence_number limit 1)`;
@@ -107,7 +110,7 @@ const selectMessage = statement((kysely, of: { organizationId: string; messageId
   selectMessages(kysely, of.organizationId).where("s.deleted_at", "is", null).where("m.id", "=", of.messageId),
 );
 
-/** By primary key. Does not find messages of deleted sessions. */
+/** Finds a message by primary key. Does not find messages of deleted sessions. */
 export async function findMessage(
   db: Database,
   organizationId: string,
@@ -128,7 +131,7 @@ const selectMessagesByIds = statement((kysely, of: Ids) => withIds(kysely, of).w
 
 const selectMessagesOfEvents = statement(withIds);
 
-/** By primary key, in no order. Leaves out messages that are not found. */
+/** Lists messages by primary key, in no order. Leaves out messages that are not found. */
 export async function listMessagesByIds(
   db: Database,
   organizationId: string,
@@ -139,8 +142,8 @@ export async function listMessagesByIds(
 }
 
 /**
- * As `listMessagesByIds`, but also of deleted sessions. A stream that is open when its session is deleted still shows
- * how messages ended, with their records.
+ * Lists messages as `listMessagesByIds` does, but also of deleted sessions. A stream that is open when its session is
+ * deleted still shows how messages ended, with their records.
  */
 export async function listMessagesOfEvents(
   db: Database,

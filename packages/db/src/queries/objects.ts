@@ -101,7 +101,7 @@ export async function recordDeletedObjects(db: Database, keys: readonly string[]
       or deleted_at < clock_timestamp() - ${keepMs} * interval '1 millisecond')`.execute(db.kysely);
 }
 
-/** Where a sweep continues; undefined: at the beginning. */
+/** Returns where a sweep continues; undefined: at the beginning. */
 export async function findCursor(db: Database, name: string): Promise<string | undefined> {
   const result = await sql<{ cursor: string | null }>`select cursor from sweeps where name = ${name}`.execute(
     db.kysely,

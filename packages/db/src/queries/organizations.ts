@@ -61,7 +61,7 @@ export async function insertOrganizationIfSlugFree(
     .executeTakeFirst();
 }
 
-/** By primary key. Does not find deleted ones. */
+/** Finds an organization by primary key. Does not find deleted ones. */
 export async function findOrganization(db: Database, organizationId: string): Promise<OrganizationRow | undefined> {
   return db.kysely
     .selectFrom("organizations")
@@ -95,8 +95,8 @@ export async function isCreator(db: Database, keyId: string, organizationId: str
 }
 
 /**
- * As `isCreator`, in a transaction: until it ends, neither the calling key nor the organization's first key can be
- * revoked, and the organization cannot be deleted. Returns false also if one of these has just happened.
+ * Checks as `isCreator` does, in a transaction: until it ends, neither the calling key nor the organization's first key
+ * can be revoked, and the organization cannot be deleted. Returns false also if one of these has just happened.
  */
 export async function lockIfCreator(db: Database, keyId: string, organizationId: string): Promise<boolean> {
   // A person's sign-in has no row in api_keys. A membership that ends during the call is handled by its inviters' lock.

@@ -43,10 +43,10 @@ export async function expireIdleSessions(
     order by id limit 1`.execute(db.kysely);
   const owner = found.rows[0];
   if (owner === undefined) return { expired: 0, deleted: 0, next: undefined };
-  const behind = owner.id === organizationId ? sessionId : "";
+  const afterSession = owner.id === organizationId ? sessionId : "";
   const result = await sql<{ seen: number; last: string | null; expired: number; deleted: number }>`
     with looked as (
-      select id from sessions where organization_id = ${owner.id} and deleted_at is null and id > ${behind}
+      select id from sessions where organization_id = ${owner.id} and deleted_at is null and id > ${afterSession}
       order by id limit ${o.limit}),
     idle as (
       select s.id, s.state, clock_timestamp() - greatest(s.created_at, m.completed_at, h.created_at) as unused
@@ -121,13 +121,13 @@ export async function emptyDeletedOrganization(db: Database, id: string, piecesM
     }
   }
   // False while rows are left that changed at the same time, or that a running call has added.
-  const isLeft = owned.map((each) => sql`exists (select 1 from ${sql.table(each.table)} where ${belongs(id, each)})`);
+  const isLeft = owned.map((each) => sql`exists (select 1 from ${sql.table(each.table)} where ${isOwnedBy(id, each)})`);
   const unnamed = await sql`update organizations set name = '', slug = id
     where id = ${id} and deleted_at is not null and not (${sql.join(isLeft, sql` or `)})`.execute(db.kysely);
   return unnamed.numAffectedRows === 1n;
 }
 
-function belongs(organizationId: string, { isMarked }: Owned): RawBuilder<unknown> {
+function isOwnedBy(organizationId: string, { isMarked }: Owned): RawBuilder<unknown> {
   const live = isMarked === true ? sql`and deleted_at is null` : sql``;
   return sql`organization_id = ${organizationId} ${live}`;
 }
@@ -137,6 +137,6 @@ async function takePiece(db: Database, organizationId: string, each: Owned): Pro
   const name = sql.table(each.table);
   const take = isMarked === true ? sql`update ${name} set deleted_at = clock_timestamp()` : sql`delete from ${name}`;
   const result = await sql`${take} where ctid = any (array (
-    select ctid from ${name} where ${belongs(organizationId, each)} limit ${rows}))`.execute(db.kysely);
+    select ctid from ${name} where ${isOwnedBy(organizationId, each)} limit ${rows}))`.execute(db.kysely);
   return Number(result.numAffectedRows ?? 0);
 }

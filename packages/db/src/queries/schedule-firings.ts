@@ -144,7 +144,8 @@ export interface FiringRow {
 }
 
 /**
- * The latest due time first (unique index of due times). Returns undefined for a cursor that is not of this schedule.
+ * Lists the firings, the latest due time first (unique index of due times). Returns undefined for a cursor that is not
+ * of this schedule.
  */
 export async function listFirings(
   db: Database,

@@ -130,7 +130,7 @@ async function findAgentOf(
   return row.state === "open" ? { agentId: row.agentId } : "session_ended";
 }
 
-/** By primary key. */
+/** Finds a schedule by primary key. */
 export async function findSchedule(db: Database, place: ScheduleKey): Promise<ScheduleRow | undefined> {
   return selectSchedules(db, place.organizationId).where("id", "=", place.scheduleId).executeTakeFirst();
 }
@@ -144,7 +144,10 @@ export interface ScheduleFilter {
   readonly status?: "active" | "paused" | undefined;
 }
 
-/** Newest first (index schedules_by_organization). A page ends early if its rows would exceed `limits.pageBytes`. */
+/**
+ * Lists schedules, newest first (index schedules_by_organization). A page ends early if its rows would exceed
+ * `limits.pageBytes`.
+ */
 export async function listSchedules(
   db: Database,
   organizationId: string,

@@ -33,7 +33,7 @@ export interface NewBatch {
   readonly metadata: unknown;
   readonly onBusy: OnBusy;
   readonly isBackground: boolean;
-  /** Maximum number of its turns at once; null: no limit of its own. */
+  /** Maximum number of its concurrent turns; null: no limit of its own. */
   readonly maxConcurrency: number | null;
   readonly items: readonly NewBatchItem[];
 }
@@ -153,7 +153,7 @@ async function acceptMessages(tx: Transaction<DB>, batch: NewBatch): Promise<voi
   const { number, outcome, detail } = refused;
   if (outcome === "unknown_file") throw new Refusal({ outcome, number, fileId: detail ?? "" });
   if (outcome === "version_failed") throw new Refusal({ outcome });
-  throw new Error(`a message of a session that nobody else knows was refused: ${outcome}`);
+  throw new Error(`the first message of a new session was refused: ${outcome}`);
 }
 
 export interface BatchRow {
@@ -182,12 +182,12 @@ function selectBatches(db: Database, organizationId: string) {
     .select("cancel_requested_at as cancelRequestedAt");
 }
 
-/** By primary key. */
+/** Finds a batch by primary key. */
 export async function findBatch(db: Database, { organizationId, batchId }: BatchKey): Promise<BatchRow | undefined> {
   return selectBatches(db, organizationId).where("id", "=", batchId).executeTakeFirst();
 }
 
-/** Newest first (index session_batches_by_organization). A large page has at most `limits.pageBytes`. */
+/** Lists batches, newest first (index session_batches_by_organization). A large page has at most `limits.pageBytes`. */
 export function listBatches(db: Database, organizationId: string, page: Page): Promise<ListPage<BatchRow> | undefined> {
   const bytes = sql<number>`octet_length(metadata::text)`;
   const query = selectBatches(db, organizationId);
@@ -201,7 +201,7 @@ export interface BatchProgress {
   readonly endedAt: Date | null;
 }
 
-/** By primary keys, one read per message. */
+/** Counts a batch's messages by status, with one read by primary key per message. */
 export async function findBatchProgress(db: Database, { organizationId, batchId }: BatchKey): Promise<BatchProgress> {
   const result = await sql<{ state: MessageState | "deleted"; count: number; last: Date | null }>`
     select coalesce(m.state, 'deleted') as state, count(*)::int as count, max(m.completed_at) as last
@@ -218,7 +218,7 @@ export async function findBatchProgress(db: Database, { organizationId, batchId 
   };
 }
 
-/** The newest retry of a message in its session, or the message itself (index messages_by_retry_of). */
+/** Returns the newest retry of a message in its session, or the message itself (index messages_by_retry_of). */
 function newestOf(messageId: RawBuilder<unknown>, sessionId: RawBuilder<unknown>) {
   return sql<{ id: string }>`(with recursive chain as (
     select ${messageId} as id
@@ -242,7 +242,7 @@ export interface BatchItemRow {
   readonly durationMs: number | null;
 }
 
-/** In order (primary key). Returns undefined if the cursor names no session of the batch. */
+/** Lists a batch's items in order (primary key). Returns undefined if the cursor names no session of the batch. */
 export async function listBatchItems(
   db: Database,
   { organizationId, batchId }: BatchKey,

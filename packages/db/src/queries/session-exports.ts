@@ -27,7 +27,10 @@ export interface ExportRow {
   readonly lastCompleted: number;
 }
 
-/** One statement, so that the head is the one that the message `through` left, or a client's write on it. */
+/**
+ * Reads everything in one statement, so that the head is the one that the message `through` left, or a client's write
+ * on it.
+ */
 export async function findExport(
   db: Database,
   organizationId: string,

@@ -79,7 +79,7 @@ export async function findSessionsByActivity(
   return { sessionIds: shown.map(({ id }) => id!), next };
 }
 
-/** All conditions except the text. */
+/** Returns all conditions except the text. */
 function conditionsOf({ agentId, status, startedBy, metadata }: SummaryFilter): RawBuilder<boolean> {
   const all: RawBuilder<boolean>[] = [sql<boolean>`true`];
   if (agentId !== undefined) all.push(sql<boolean>`s.agent_id = ${agentId}`);
@@ -104,13 +104,13 @@ function textCondition(text: string): RawBuilder<boolean> {
       and (${textOf(sql`x.parts`)} ilike ${pattern} or ${textOf(sql`x.output -> 'parts'`)} ilike ${pattern})))`;
 }
 
-/** The texts of message or answer parts, joined. */
+/** Returns the texts of message or answer parts, joined. */
 function textOf(parts: RawBuilder<unknown>): RawBuilder<string | null> {
   return sql<string | null>`(select string_agg(p ->> 'text', ' ') from jsonb_array_elements(
     case jsonb_typeof(${parts}) when 'array' then ${parts} else '[]' end) p)`;
 }
 
-/** The first characters of the texts, or null if the value is very large. */
+/** Returns the first characters of the texts, or null if the value is very large. */
 export function wordsOf(value: RawBuilder<unknown>, parts: RawBuilder<unknown>): RawBuilder<string | null> {
   return sql<string | null>`case when pg_column_size(${value}) < ${limits.summaryTextBytes}
     then left(${textOf(parts)}, ${limits.summaryTextChars}) end`;

@@ -132,7 +132,7 @@ function selectSessions(db: Database, organizationId: string) {
 
 export type SessionRow = Readonly<InferResult<ReturnType<typeof selectSessions>>[number]>;
 
-/** By primary key. Does not find deleted sessions. */
+/** Finds a session by primary key. Does not find deleted sessions. */
 export async function findSession(
   db: Database,
   organizationId: string,
@@ -151,7 +151,7 @@ export interface SessionFilter {
 }
 
 /**
- * Newest first (partial index sessions_by_organization; with a name, sessions_by_name; with an agent,
+ * Lists sessions, newest first (partial index sessions_by_organization; with a name, sessions_by_name; with an agent,
  * sessions_by_agent). A large page ends early if its rows would exceed `limits.pageBytes`.
  */
 export function listSessions(

@@ -33,7 +33,7 @@ export async function findAttemptSnapshot(
     .executeTakeFirst();
 }
 
-/** By primary key. */
+/** Finds a snapshot by primary key. */
 export async function findSnapshot(
   db: Database,
   organizationId: string,
@@ -66,7 +66,7 @@ export interface MessageSnapshot {
   readonly isImported: boolean;
 }
 
-/** The message by its primary key, its attempts by index attempts_by_message. */
+/** Finds the message by primary key, and its attempts by the index attempts_by_message. */
 export async function findMessageSnapshot(
   db: Database,
   organizationId: string,

@@ -46,7 +46,7 @@ export async function insertSourceSnapshot(
     .execute();
 }
 
-/** By primary key. */
+/** Finds a source snapshot by primary key. */
 export async function findSourceSnapshot(
   db: Database,
   organizationId: string,

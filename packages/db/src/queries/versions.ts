@@ -193,7 +193,7 @@ function selectVersions(db: Database, organizationId: string) {
     .select(sql<string[]>`v.warnings`.as("warnings"));
 }
 
-/** By primary key. */
+/** Finds a version by primary key. */
 export async function findVersion(
   db: Database,
   organizationId: string,

@@ -36,7 +36,7 @@ function ofEndpoint(db: Database, { organizationId, endpointId }: WebhookEndpoin
     .where("endpoint_id", "=", endpointId);
 }
 
-/** By primary key. */
+/** Finds a delivery by primary key. */
 export async function findDelivery(
   db: Database,
   place: WebhookEndpointKey,
@@ -46,7 +46,7 @@ export async function findDelivery(
 }
 
 /**
- * Newest first (index webhook_deliveries_by_endpoint; failed and cancelled ones, which are few, by
+ * Lists deliveries, newest first (index webhook_deliveries_by_endpoint; failed and cancelled ones, which are few, by
  * webhook_deliveries_undelivered).
  */
 export async function listDeliveries(

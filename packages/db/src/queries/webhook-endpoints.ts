@@ -94,7 +94,7 @@ async function insertSecret(
     .execute();
 }
 
-/** By primary key. Does not find deleted ones. */
+/** Finds an endpoint by primary key. Does not find deleted ones. */
 export async function findEndpoint(
   db: Database,
   { organizationId, endpointId }: WebhookEndpointKey,
@@ -102,7 +102,7 @@ export async function findEndpoint(
   return select(db.kysely, organizationId).where("w.id", "=", endpointId).executeTakeFirst();
 }
 
-/** Newest first (index webhook_endpoints_by_organization). */
+/** Lists endpoints, newest first (index webhook_endpoints_by_organization). */
 export function listEndpoints(
   db: Database,
   organizationId: string,
@@ -172,8 +172,8 @@ export async function deleteEndpointIfLive(
 }
 
 /**
- * Adds a secret; the earlier ones sign for `oldMs` more. `too_many`: `max` would sign at once. Locks the endpoint's
- * row, so calls run one after the other.
+ * Adds a secret; the earlier ones sign for `oldMs` more. `too_many`: more than `max` secrets would sign. Locks the
+ * endpoint's row, so calls run one after the other.
  */
 export async function addSecretIfBelow(
   db: Database,

@@ -141,7 +141,7 @@ export interface DeliveryOutcome {
   readonly result: AttemptResult;
   /** Milliseconds until the next attempt; undefined: there is none. */
   readonly retryMs: number | undefined;
-  /** Whether the receiver says that it is gone for good. */
+  /** Whether the receiver says that it is gone permanently (HTTP 410). */
   readonly isGone: boolean;
   /** For how long, and how often, every attempt must have failed before the endpoint is disabled. */
   readonly disableAfter: { readonly ms: number; readonly failures: number };

@@ -118,7 +118,7 @@ describe("a claim", () => {
     expect(await stateOfMessages()).toEqual(["cancelled", "running"]);
   });
 
-  test.each(eitherEnd)("of two by the same job one holds the session: %s", async (ended) => {
+  test.each(eitherEnd)("of two claims by the same job one gets the session: %s", async (ended) => {
     await accept(place, db);
     await dispatchOne(place, db);
     const { second } = await encounter.meet(
@@ -141,7 +141,7 @@ describe("a claim", () => {
     expect(second).toEqual({ outcome: "stale" });
   });
 
-  test("cancelled while it is being made is told to end by the cancel, not lost", async () => {
+  test("cancelled during the claim ends by the cancel, and is not lost", async () => {
     await accept(place, db);
     await dispatchOne(place, db);
     const { second, waited } = await encounter.meet(
@@ -166,7 +166,7 @@ describe("two dispatchers", () => {
     expect(await dispatchOne(place, db)).toHaveLength(ended === "commit" ? 0 : 1);
   });
 
-  test("the one that gives its dispatch back does not touch a claim, nor a later dispatch", async () => {
+  test("a process that releases its dispatch touches neither a claim nor a later dispatch", async () => {
     await accept(place, db);
     await dispatchOne(place, db);
     const { second } = await encounter.meet(
@@ -299,7 +299,7 @@ describe("endings", () => {
     expect(await read("attempts", "messages", "session_id = $1")).toEqual([1]);
   });
 
-  test("a rollback that the finish waited for holds", async () => {
+  test("a rollback that the finish waited for takes effect", async () => {
     await leased(1);
     const { second } = await encounter.meet(
       (at) => accept(place, at, { onBusy: "rollback" }),
@@ -320,7 +320,7 @@ describe("endings", () => {
     expect(second).toMatchObject({ recorded: "cancelled" });
   });
 
-  test("a cancel that comes after the end changes nothing", async () => {
+  test("a cancel that arrives after the end changes nothing", async () => {
     await leased(1);
     const { second, waited } = await encounter.meet(
       (at) => finish(place, at, "completed"),
@@ -344,7 +344,7 @@ describe("endings", () => {
 });
 
 describe("a session that rejects while busy", () => {
-  test.each(eitherEnd)("waits for who is sending: %s", async (ended) => {
+  test.each(eitherEnd)("waits for the sender: %s", async (ended) => {
     const { second, waited } = await encounter.meet(
       (at) => accept(place, at),
       ended,
@@ -358,7 +358,7 @@ describe("a session that rejects while busy", () => {
 });
 
 describe("an idempotency key", () => {
-  test.each(eitherEnd)("is taken once; who comes second waits to learn: %s", async (ended) => {
+  test.each(eitherEnd)("is taken once; the second caller waits to learn the result: %s", async (ended) => {
     const { organizationId } = place;
     const scope = { organizationId, method: "POST", path: "/v1/sessions", key: ended };
     const take = async (at: Database) => {
@@ -372,7 +372,7 @@ describe("an idempotency key", () => {
   });
 });
 
-test("leases of one worker are renewed together, past those that others hold, and only its own", async () => {
+test("leases of one worker are renewed together, past locked ones, and only its own", async () => {
   await leased(1);
   const other = await openPlace(db);
   await accept(other, db);

@@ -1,5 +1,5 @@
-// Clients, dispatchers, workers that die and freeze, and a reaper, all at once; and notes, outside the database, of
-// what each was told.
+// Clients, dispatchers, workers that die and freeze, and a reaper, concurrently. Records outside the database
+// what each was answered.
 
 import { newId } from "@dari/domain";
 import { dispatch, messageInputs, turns, type ClaimedTurn, type Database } from "../../src/index.ts";
@@ -13,7 +13,7 @@ export interface WorkloadOptions {
   readonly workers: number;
 }
 
-/** What each was told, and what must not have happened. */
+/** The answers that each got, and what must not have happened. */
 export interface Book {
   readonly places: readonly Place[];
   readonly accepted: Map<string, { sessionId: string; sequenceNumber: number }>;
