@@ -33,7 +33,7 @@ test("a broken frame is the agent's error", async () => {
   expect(await checkAfter("x\n")).toMatchObject({ ok: false, failure: { code: "agent_error" } });
 });
 
-test("an entrypoint that loads for too long is told what to move", async () => {
+test("an entrypoint that loads for too long gets an error that says what to move", async () => {
   const message =
     "the entrypoint was not loaded within 0.01 seconds; " +
     "move slow work from the module's top level into the agent's function";

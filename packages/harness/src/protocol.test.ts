@@ -13,7 +13,7 @@ test("usage is numbers by name", () => {
   });
 });
 
-test("an attempt that asks or fails may say what it has used, too", () => {
+test("an attempt that asks or fails can report its usage, too", () => {
   const usage = { input_tokens: 3 };
   const asked = { t: "ask", key: "a", schema: {}, prompt: "?", waitSeconds: 1 };
   const error = { t: "error", code: "agent_error", message: "", stack: "" };
@@ -34,7 +34,7 @@ test.each([
   expect(resultWith(usage)).toEqual({ t: "result", parts: [] });
 });
 
-test("no more than 32 numbers are taken", () => {
+test("at most 32 numbers are accepted", () => {
   const many = Object.fromEntries(Array.from({ length: 40 }, (_, n) => [`n${n}`, n]));
   const frame = resultWith(many);
   expect(frame.t === "result" && Object.keys(frame.usage ?? {})).toHaveLength(32);

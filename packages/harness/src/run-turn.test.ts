@@ -107,7 +107,7 @@ test("a turn that is cancelled before the call is counted is not called", async 
   expect(heard).not.toContain('"t":"go"');
 });
 
-test("who waits for a guest to run waits no longer than its signal says", async () => {
+test("a caller that waits for a guest waits only until its signal aborts", async () => {
   const [silent, guest] = duplexPair();
   const stop = new AbortController();
   const runs = waitForGuest(silent, stop.signal);

@@ -17,7 +17,7 @@ describe.each(runtimes.filter(({ language }) => language === "python"))("$title"
     expect((await play(runtime, name)).ending).toEqual({ kind: "completed", parts: [{ type: "text", text }] });
   });
 
-  test("os._exit and MemoryError are told apart", async () => {
+  test("os._exit and MemoryError are distinguished", async () => {
     expect((await play(runtime, "exitsHard")).ending).toMatchObject({ failure: { code: "agent_exit" } });
     expect((await play(runtime, "memoryError")).ending).toMatchObject({ failure: { code: "out_of_memory" } });
   });
@@ -29,7 +29,7 @@ describe.each(runtimes.filter(({ language }) => language === "typescript"))("$ti
     expect(ending).toMatchObject({ failure: { code: "agent_error", message: "Error: in the background" } });
   });
 
-  test("a promise that nothing can settle fails at once", async () => {
+  test("a promise that nothing can settle fails immediately", async () => {
     const { ending } = await play(runtime, "neverSettles");
     expect(ending).toMatchObject({ failure: { code: "agent_error", message: expect.stringMatching(/never happen/) } });
   });

@@ -48,7 +48,7 @@ test("models.json is written from the environment, and follows it", async () => 
   expect(await modelsAfterTurn({})).toEqual({ providers: {} });
 });
 
-test("a models.json that the agent or the session has made stays", async () => {
+test("an existing models.json of the agent or the session stays", async () => {
   await mkdir(dirname(file), { recursive: true });
   await writeFile(file, '{"providers":{"own":{}}}');
   expect(await modelsAfterTurn({ ANTHROPIC_BASE_URL: "http://one" })).toEqual({ providers: { own: {} } });

@@ -103,7 +103,7 @@ describe.each(nodes)("$title", ({ interpreter, title }) => {
     expect(seenByOthers).toBe(true);
   });
 
-  test("what the proxy refuses says so, in fetch and in https", async () => {
+  test("a connection that the proxy refuses is reported, in fetch and in https", async () => {
     const url = "https://closed.example/c";
     const { said } = await ask(interpreter, [
       ["request", url],

@@ -19,7 +19,7 @@ describe.each(findRuntimes())("$title", (runtime) => {
     expect((await play(runtime, "hangs", { timeoutMs: 200 })).ending).toEqual({ kind: "timeout" });
   });
 
-  test("a cancelled agent learns of it and may clean up", async () => {
+  test("a cancelled agent is informed and can clean up", async () => {
     const stop = new AbortController();
     const events: (DeltaFrame | EventFrame)[] = [];
     const { ending } = await play(runtime, "waits", {
@@ -36,7 +36,7 @@ describe.each(findRuntimes())("$title", (runtime) => {
     ]);
   });
 
-  test("a turn cancelled before it began is never asked for", async () => {
+  test("a turn cancelled before it began is never sent to the agent", async () => {
     const asked: string[] = [];
     const ending = play(runtime, "text", {
       signal: AbortSignal.abort(),
@@ -51,7 +51,7 @@ describe.each(findRuntimes())("$title", (runtime) => {
     await expect(refused).rejects.toThrow("the claim was lost");
   });
 
-  test("a loaded agent is told of its turn before its workspace is there, and called in it", async () => {
+  test("a loaded agent is informed of its turn before its workspace exists, and called in it", async () => {
     const guest = await startGuest(runtime);
     const { channel, exited } = guest;
     const workspace = join(guest.workspace, "late");

@@ -32,7 +32,7 @@ describe.each(findRuntimes())("$title", (runtime) => {
     expect(JSON.parse(await textOf("object"))).toEqual({ answer: [1, null, "ä"] });
   });
 
-  test("parts are taken as they are, with paths from the workspace's root", async () => {
+  test("parts are accepted unchanged, with paths from the workspace's root", async () => {
     expect((await play(runtime, "parts")).ending).toEqual({
       kind: "completed",
       parts: [
@@ -49,7 +49,7 @@ describe.each(findRuntimes())("$title", (runtime) => {
     expect(many.map((frame) => "text" in frame && frame.text)).toEqual(["a", "1", `b${emoji}`]);
   });
 
-  test("the context holds what the host gave", async () => {
+  test("the context has what the host sent", async () => {
     const { seen } = JSON.parse(await textOf("context"));
     const { answers: _hidden, ...shown } = sampleContext;
     expect(seen).toEqual({ ...shown, workspace: seen.workspace, emits: "function", aborted: false });
@@ -78,7 +78,7 @@ describe.each(findRuntimes())("$title", (runtime) => {
     expect(ending).toEqual({ kind: "completed", parts: [{ type: "text", text: "counted" }], usage });
   });
 
-  test("usage that is no numbers by name fails the turn, or the call", async () => {
+  test("usage that is not numbers by name fails the turn, or the call", async () => {
     const { ending } = await play(runtime, "returnsBadUsage");
     const message = expect.stringMatching(/usage: input_tokens: expected a snake_case name .* and a number/);
     expect(ending).toMatchObject({ kind: "failed", failure: { code: "invalid_output", message } });
@@ -103,11 +103,11 @@ describe.each(findRuntimes())("$title", (runtime) => {
     expect(ending).toEqual({ kind: "cancelled", usage: { input_tokens: 7 } });
   });
 
-  test("emit refuses what is over its limits, and the agent goes on", async () => {
+  test("emit refuses an event above its limits, and the agent continues", async () => {
     const { ending, frames } = await play(runtime, "emitsTooMuch");
     const part = ending.kind === "completed" ? ending.parts[0] : undefined;
     const answer = JSON.parse(part?.type === "text" ? part.text : "null");
-    expect(answer).toEqual({ count: 5, last: "emit: an attempt may emit at most 10000 events" });
+    expect(answer).toEqual({ count: 5, last: "emit: an attempt can emit at most 10000 events" });
     expect(frames).toHaveLength(10_000);
   });
 
@@ -118,13 +118,13 @@ describe.each(findRuntimes())("$title", (runtime) => {
     expect(frames).toEqual([{ t: "event", name: "known", data: { yes: true } }]);
   });
 
-  test("what is asked for without options waits as long as usual", async () => {
+  test("an input without options waits for the default time", async () => {
     const { ending } = await play(runtime, "asksPlainly");
     const asked = { key: "a", schema: {}, prompt: undefined, waitSeconds: limits.inputWaitSecondsDefault };
     expect(ending).toEqual({ kind: "suspended", asked });
   });
 
-  test("what cannot be asked is refused, and the agent goes on", async () => {
+  test("an invalid input is refused, and the agent continues", async () => {
     const refused = JSON.parse(await textOf("asksBadly")) as string[];
     expect(refused).toHaveLength(7);
     expect(refused.every((message) => /^request_?[iI]nput: /.test(message))).toBe(true);
@@ -143,7 +143,7 @@ describe.each(findRuntimes())("$title", (runtime) => {
     expect(asked[3]?.prompt).toHaveLength(isNode ? 2_000 : 1_000);
   });
 
-  test("servers are connected where nobody has, and let go again when one of them cannot be", async () => {
+  test("servers that are not connected are connected, and closed again if one of them fails", async () => {
     const calls = ["close broken", "close first", "connect broken", "connect first"];
     expect(JSON.parse(await textOf("servers"))).toEqual({ calls, error: "no such server" });
   });
@@ -229,7 +229,7 @@ describe.each(findRuntimes())("$title", (runtime) => {
     });
   }
 
-  test("a process that may serve again keeps what is its own, and says nothing for a turn that is over", async () => {
+  test("a process that can serve again keeps its memory, and sends nothing for a turn that has ended", async () => {
     const guest = await startGuest(runtime);
     try {
       expect(await waitForGuest(guest.channel)).toBe(true);

@@ -32,7 +32,7 @@ test("bin/ is of these sources (after a change: node packages/native/build.mjs)"
 const machines = { "linux-x64": 62, "linux-arm64": 183 };
 const interpreter = 3;
 
-test.each(Object.entries(machines))("%s: everybody may run it, and it needs no library", (name, machine) => {
+test.each(Object.entries(machines))("%s: every user can run it, and it needs no library", (name, machine) => {
   const file = join(bin, name, "dari-native");
   expect(lstatSync(file).mode & 0o7777 & ~0o022).toBe(0o755);
   const bytes = readFileSync(file);
@@ -78,7 +78,7 @@ describe.each(Object.entries(ways))("the program %s", (_title, way) => {
     expect(run(["enter", "0"], "cut off").stderr).toBe("sandbox: the worker hung up: Broken pipe\n");
   });
 
-  testHere("group takes its steps and becomes the program, or says which one failed", () => {
+  testHere("group performs its steps and becomes the program, or says which one failed", () => {
     withDirectory((dir) => {
       writeFileSync(join(dir, "max"), "");
       const steps = ["make", join(dir, "made"), "set", join(dir, "max"), "12", "try", join(dir, "none"), "x"];

@@ -16,7 +16,7 @@ for i in range(40):
 open("bottom", "w").close()
 `;
 
-test("nested deeper than a path may be long, closed to everybody, and with links to what is kept", async () => {
+test("nested deeper than a path can be long, closed to everybody, and with links to what is kept", async () => {
   const top = mkdtempSync(join(tmpdir(), "remove-tree-"));
   try {
     const [doomed, kept] = [join(top, "doomed"), join(top, "kept")];

@@ -27,10 +27,10 @@ export class UntrustedHostError extends Error {
   override readonly name = "UntrustedHostError";
 }
 
-/** What the tenant is told about a failed attempt, because the system's own messages contain addresses. */
+/** Returns the reason that tenants see for a failed attempt. The system's own messages contain addresses. */
 export function publicReason(error: unknown): string {
-  const isTold = [EgressRefusedError, NoPublicAddressError, UntrustedHostError].some((kind) => error instanceof kind);
-  return error instanceof Error && isTold ? error.message : "it could not be reached";
+  const isPublic = [EgressRefusedError, NoPublicAddressError, UntrustedHostError].some((kind) => error instanceof kind);
+  return error instanceof Error && isPublic ? error.message : "it could not be reached";
 }
 
 const connectWithinMs = 15_000;

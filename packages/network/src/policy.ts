@@ -100,7 +100,7 @@ function isWithin({ mode, hosts }: EgressBound, name: string, port: number): boo
   return mode === "open" || (mode === "allow" && hosts.some((host) => isEgressHost(host, name, port)));
 }
 
-/** Lower case, without brackets and the final dot. */
+/** Returns the host in lower case, without brackets and the final dot. */
 export function normalizeHost(host: string): string {
   return unbracketed(host).toLowerCase().replace(/\.$/, "");
 }

@@ -29,7 +29,7 @@ const closedIPv6 = ["2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"];
 const publicIPv6 = blockListOf(["2000::/3"], "ipv6");
 const closed = { ipv4: blockListOf(closedIPv4, "ipv4"), ipv6: blockListOf(closedIPv6, "ipv6") };
 
-/** False for an invalid address, and for this machine's own addresses, public or not. */
+/** Returns false for an invalid address, and for this machine's own addresses, public or not. */
 export function isPublicAddress(address: string): boolean {
   if (isIPv4(address)) return !closed.ipv4.check(address, "ipv4") && !isOwnAddress(address);
   if (!isIPv6(address) || address.includes("%")) return false;

@@ -70,12 +70,12 @@ describe("an allow-list", () => {
     expect(decideEgress(policy("allow", allow), host, port).allowed).toBe(allowed);
   });
 
-  test("of an allow-list, only an endpoint by its address is exempt from the look at its address", () => {
+  test("of an allow-list, only an endpoint by its address is exempt from the address check", () => {
     expect(decideEgress(policy("open", "10.0.0.5:80"), "10.0.0.5", 80)).toEqual({ allowed: true, exact: true });
     expect(decideEgress(policy("open", "a.example:80"), "a.example", 80)).toEqual({ allowed: true, exact: false });
   });
 
-  test("each bound must allow a destination as well, and the one that does not says what to do", () => {
+  test("each rule must allow a destination as well, and the one that does not says what to do", () => {
     const bound = (mode: "off" | "allow" | "open", hosts: string[], advice: string): EgressBound => {
       return { mode, hosts: egressHosts(hosts), advice };
     };
@@ -93,7 +93,7 @@ describe("an allow-list", () => {
     expect(decideEgress(closed, "b.example.com", 443)).toEqual({ allowed: false, reason });
   });
 
-  test("a service is exactly its name and port, in every mode, wherever it lies", () => {
+  test("a service is exactly its name and port, in every mode, whatever its address", () => {
     for (const mode of ["off", "allow"] as const) {
       const rules = [{ kind: "service", name: "registry.example", port: 4873 }] as const;
       expect(decideEgress({ mode, rules }, "Registry.example.", 4873)).toEqual({ allowed: true, exact: true });

@@ -5,7 +5,9 @@ export interface Demand {
   readonly running: number;
   turnStarted(key: string): void;
   turnEnded(key: string): void;
-  /** How many sandboxes to preload: as many as turns of this key ran at once recently; 0 while it is suspended. */
+  /**
+   * How many sandboxes to preload: as many as this key's maximum of concurrent turns recently; 0 while it is suspended.
+   */
   target(key: string): number;
   /** Whether turns used the key recently and it is not suspended. */
   isInDemand(key: string): boolean;
@@ -25,7 +27,7 @@ export interface Demand {
 interface KeyUse {
   running: number;
   turns: number;
-  /** The most turns at once recently, and when that was. */
+  /** The recent maximum of concurrent turns, and its time. */
   peak: number;
   peakAt: number;
   usedAt: number;

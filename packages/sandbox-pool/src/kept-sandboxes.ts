@@ -38,7 +38,7 @@ interface Entry {
   head?: string;
 }
 
-const spoilt = "it is dead, or something in it ran between the turns";
+const unusableReason = "it is dead, or something in it ran between the turns";
 const neverAborts = new AbortController().signal;
 
 export function createKeptSandboxes({ background, log }: { background: Background; log: Logger }): KeptSandboxes {
@@ -91,10 +91,10 @@ export function createKeptSandboxes({ background, log }: { background: Backgroun
       const { pooled } = entry;
       const isNext = entry.fence + 1 === fence && entry.head === headSnapshotId && pooled.recipe.key === recipe.key;
       const serving = isNext && pooled.state === "kept" ? await pooled.assign(neverAborts) : undefined;
-      if (serving === undefined) end(sessionId, entry, isNext ? spoilt : "the session has changed");
+      if (serving === undefined) end(sessionId, entry, isNext ? unusableReason : "the session has changed");
       return serving;
     },
-    endWhere: (matches) => endAll(({ pooled }) => matches(pooled.recipe), "it is not wanted any more"),
+    endWhere: (matches) => endAll(({ pooled }) => matches(pooled.recipe), "it is no longer needed"),
     shrinkTo(max) {
       for (const [sessionId, entry] of entries) {
         if (entries.size <= max) return;
@@ -103,10 +103,10 @@ export function createKeptSandboxes({ background, log }: { background: Backgroun
     },
     async review(keepMs) {
       endAll(({ keptAt }) => performance.now() - keptAt > keepMs, "no turn came");
-      const looks = [...entries.values()].map(async (entry) => ((await entry.pooled.isSpoilt()) ? entry : undefined));
+      const looks = [...entries.values()].map(async (entry) => ((await entry.pooled.isUnusable()) ? entry : undefined));
       const found = new Set(await Promise.all(looks));
       // A sandbox that a turn took in the meantime is no longer an entry. `assign` has checked it.
-      endAll((entry) => found.has(entry), spoilt);
+      endAll((entry) => found.has(entry), unusableReason);
     },
   };
 }

@@ -3,7 +3,7 @@
 import type { Memory } from "./memory.ts";
 
 export interface MemoryPlan {
-  /** Maximum number of turns at once: the configured slots, or as many as the memory allows; at least 1. */
+  /** Maximum number of concurrent turns: the configured slots, or as many as the memory allows; at least 1. */
   readonly slots: number;
   /** Memory of all turns together, in bytes. */
   readonly budgetBytes: number;

@@ -55,7 +55,7 @@ export interface SandboxPoolOptions {
   /** Maximum number of preloaded sandboxes. */
   readonly preloadMax: number;
   /**
-   * Maximum number of turns at once. Turns and kept sandboxes together never exceed it, so that each has its memory
+   * Maximum number of concurrent turns. Turns and kept sandboxes together never exceed it, so that each has its memory
    * reserved.
    */
   readonly turnsMax: number;
@@ -67,7 +67,7 @@ export interface SandboxPoolOptions {
   /** While this many turns run, nothing is preloaded (default: the number of processors). */
   readonly busyAtTurns?: number;
   /**
-   * A turn that has run for this long waits for something other than a processor, so one sandbox is preloaded beside
+   * A turn that has run for this long waits for something other than a processor, so one sandbox is preloaded during
    * it. In milliseconds (default: 1 s).
    */
   readonly longTurnMs?: number;
@@ -88,7 +88,7 @@ const defaultLongTurnMs = 1_000;
 const defaultRefillDelayMs = 20;
 const defaultReviewEveryMs = 1_000;
 /**
- * After memory was short, nothing is preloaded beside long turns for this long, in milliseconds: it would soon be short
+ * After memory was short, nothing is preloaded during long turns for this long, in milliseconds: it would soon be short
  * again.
  */
 const afterShortMs = 30_000;
@@ -224,7 +224,7 @@ function endTurn(
   refills.request(recipe);
 }
 
-/** Evicts what is idle or exceeds the free memory, and preloads sandboxes beside long turns. */
+/** Evicts sandboxes that are idle or exceed the free memory, and preloads sandboxes during long turns. */
 function reviewOf(parts: Parts): () => Promise<void> {
   const { o, demand, kept, running, refills } = parts;
   const { longTurnMs = defaultLongTurnMs } = o;

@@ -24,7 +24,7 @@ export interface PooledSandbox {
    * Whether it cannot serve a turn: it is dead, it has written to its empty slot, or something in it ran while it was
    * at rest.
    */
-  isSpoilt(): Promise<boolean>;
+  isUnusable(): Promise<boolean>;
   /** Kills it. Its files are removed in the background. Idempotent. */
   end(): Promise<void>;
 }
@@ -94,13 +94,13 @@ export function startPooledSandbox(
     async assign(signal) {
       holder.moveTo("serving");
       const sandbox = await startedOrAborted(started, signal);
-      return sandbox === undefined || (await pooled.isSpoilt()) ? undefined : { pooled, started: sandbox };
+      return sandbox === undefined || (await pooled.isUnusable()) ? undefined : { pooled, started: sandbox };
     },
     keep() {
       holder.moveTo("kept");
       hasServed = true;
     },
-    async isSpoilt() {
+    async isUnusable() {
       const { slotDir, mounts } = await slot;
       const isUntouched = await mounts.isUntouched(slotDir).catch(() => false);
       const isStill = (await (await started)?.sandbox.isStill?.()) ?? true;

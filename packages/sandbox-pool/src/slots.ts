@@ -17,7 +17,7 @@ export interface Slots {
   close(): Promise<void>;
 }
 
-/** Above this number, the oldest free slot is removed: its organization may have no turns any more. */
+/** Above this number, the oldest free slot is removed: its organization may have no more turns. */
 const freeMax = 32;
 
 export function createSlots(mounts: SlotMounts): Slots {

@@ -32,7 +32,7 @@ const defaultAgeMs = 5 * 60_000;
 const forksMax = 30_000;
 
 /**
- * Starts a template. `onReady` is called when it can be forked, and `onRetired` when it cannot be forked any more, with
+ * Starts a template. `onReady` is called when it can be forked, and `onRetired` when it can no longer be forked, with
  * the reason if its agent cannot be forked at all.
  */
 export function startTemplateProcess(

@@ -32,7 +32,7 @@ test("what a turn left is removed, and the next turn sees nothing of it", async 
   expect(readdirSync(directories.allocate())).toEqual([]);
 });
 
-test("directories nested deeper than a path may be long are removed", async () => {
+test("directories nested deeper than a path can be long are removed", async () => {
   const directories = createTurnDirectories(parent);
   const dir = directories.allocate();
   const before = process.cwd();

@@ -56,7 +56,7 @@ test("the target is the peak of the last half minute, then the turns that run", 
   expect(demand.target("one")).toBe(1);
 });
 
-test("a spare beside a long turn evicts no other, and none is started soon after memory was short", async () => {
+test("a spare sandbox for a long turn evicts no other, and none is started soon after memory was short", async () => {
   let [looks, hasFreeMemory] = [0, true];
   const started: string[] = [];
   const nothing = (): Promise<void> => Promise.resolve();

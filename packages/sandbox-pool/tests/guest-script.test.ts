@@ -128,7 +128,7 @@ const textOf = (ending: TurnEnding): string => {
   return ending.parts.map((part) => (part.type === "text" ? part.text : "")).join("");
 };
 
-test("an agent with little memory starts without that room", () => {
+test("an agent with little memory starts without that space", () => {
   const flagsWith = (memoryBytes: number): number =>
     guestCommand("typescript", process.execPath, { entryFile: "agent.dari.load.cjs", memoryBytes }).argv.length - 2;
   expect([flagsWith(512 * 1024 ** 2), flagsWith(4 * 1024 ** 3)]).toEqual([0, 2]);
@@ -145,7 +145,7 @@ describe.each(interpreters)("%s", (interpreter) => {
     expect(lines).toEqual([]);
   });
 
-  test("a bundled agent has room to load in, and sees nothing of what gives it to it", async () => {
+  test("a bundled agent has space to load in, and does not see where it comes from", async () => {
     const ending = await play(await openScript(), "startedWith", { interpreter, file: "agent.dari.load.cjs" });
     const { own, threads, ...seen } = JSON.parse(textOf(ending)) as Record<string, unknown>;
     const room = 48 * 1024 ** 2;

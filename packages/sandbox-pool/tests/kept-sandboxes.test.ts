@@ -265,7 +265,7 @@ test.each<[File, string, RegExp]>([
 test("a process that the guest keeps is stopped with it, and is there in the next turn", async () => {
   openPool({ reviewEveryMs: 10 });
   const first = await complete("a", { prompt: "keeps", kept: 1 });
-  expect(await first.taken.pooled.isSpoilt()).toBe(false);
+  expect(await first.taken.pooled.isUnusable()).toBe(false);
   const second = await complete("b", { prompt: "usesKept", kept: 1, fence: 2, head: "a" });
   expect(second.answer).toMatchObject({ pid: first.answer.pid, turns: 2 });
   // One process more than is kept, and one less.
@@ -290,7 +290,7 @@ test.each<File>(["agent.py", "forked.py"])(
     openPool();
     const { turnDir, taken } = await complete("a", { file, prompt: "alarm" });
     rmSync(join(turnDir, "workspace/late"), { force: true });
-    await waitUntil(() => taken.pooled.isSpoilt(), { what: "the agent to write where the next workspace would be" });
+    await waitUntil(() => taken.pooled.isUnusable(), { what: "the agent to write where the next workspace would be" });
     expect(readdirSync(join(turnDir, "workspace")).sort()).toEqual(["first", "turn"]);
     expect((await complete("b", { file, fence: 2, head: "a" })).answer.turns).toBe(1);
   },
@@ -307,17 +307,17 @@ test.each(["compute", "nap"])("a process that wakes itself is ended before a tur
 
 test.each<[string, Asked]>([
   ["a claim that came between", { fence: 3, head: "a" }],
-  ["a head that somebody has moved", { fence: 2, head: "moved" }],
+  ["a head that a client has moved", { fence: 2, head: "moved" }],
   ["a changed credential", { fence: 2, head: "a", secret: "new" }],
   ["another version", { fence: 2, head: "a", group: "next" }],
-])("after %s the session's next turn has a process of its own", async (_what, next) => {
+])("after %s the session's next turn has a new process", async (_what, next) => {
   openPool();
   const { taken } = await complete("a");
   expect((await complete("b", next)).answer).toMatchObject({ turns: 1, secret: next.secret ?? "one" });
   expect((await taken.started.sandbox.exited).signal).toBe("SIGKILL");
 });
 
-test("a replaced credential ends all kept sandboxes of the version that hold the old one", async () => {
+test("a replaced credential ends all kept sandboxes of the version that have the old one", async () => {
   openPool();
   const { taken } = await complete("a");
   await complete("x", { sessionId: "hers", secret: "new" });
@@ -362,7 +362,7 @@ test("a dead sandbox is forgotten, and none is kept while memory is short or for
   await waitUntil(() => pool.counts.kept === 0, { what: "the sandbox to have rested long enough" });
 });
 
-test("a sandbox that comes to rest after the pool was closed is ended", async () => {
+test("a sandbox that is paused after the pool was closed is ended", async () => {
   openPool();
   const serving = serve({ prompt: "tell" });
   await waitUntil(() => pool.counts.misses === 1, { what: "the turn to begin" });

@@ -162,7 +162,7 @@ test("a preloaded sandbox serves one turn, with the workspace and home of the tu
   expect(pool.counts).toMatchObject({ preloaded: 0, hits: 2, misses: 1 });
 });
 
-test("two turns at once have two sandboxes, and neither sees the other's files", async () => {
+test("two concurrent turns have two sandboxes, and neither sees the other's files", async () => {
   openPool();
   const wanted = recipe();
   await Promise.all([pool.beginTurn(wanted), pool.beginTurn(wanted)]);
@@ -223,7 +223,7 @@ test("a sandbox is preloaded a moment after the turn has ended", async () => {
   await (await pool.beginTurn(recipe()))!.pooled.end();
 });
 
-test("beside a long turn one is preloaded, and not with a credential that was replaced in the meantime", async () => {
+test("during a long turn one is preloaded, and not with a credential that was replaced in the meantime", async () => {
   openPool({ longTurnMs: 0, reviewEveryMs: 10 });
   expect(await pool.beginTurn(recipe())).toBeUndefined();
   await waitUntil(() => pool.counts.preloaded === 1, { what: "one to wait while the turn runs" });

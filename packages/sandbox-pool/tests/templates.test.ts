@@ -178,24 +178,21 @@ async function turn(wanted: SandboxRecipe, name?: string): Promise<Told> {
   return said;
 }
 
-test.each(pythons)(
-  "Python %s: an agent is loaded once, and each of its turns has a fork of its own",
-  async (version) => {
-    openPool();
-    const wanted = recipe({ name: "leave", version });
-    await coldTurn(wanted);
-    const [one, two, three] = [await turn(wanted), await turn(wanted), await turn(wanted)];
-    expect(new Set([one, two, three].map(({ loaded }) => loaded)).size).toBe(1);
-    expect(new Set([one, two, three].map(({ drawn }) => drawn)).size).toBe(3);
-    expect(new Set([one, two, three].map(({ pid }) => pid)).size).toBe(3);
-    for (const each of [one, two, three]) {
-      expect(each).toMatchObject({ now: ["input", "left", "output"], tmp: ["left"], threads: 2, own: true });
-    }
-    expect(pool.counts).toMatchObject({ hits: 3, misses: 1, templates: 1 });
-  },
-);
+test.each(pythons)("Python %s: an agent is loaded once, and each of its turns has its own fork", async (version) => {
+  openPool();
+  const wanted = recipe({ name: "leave", version });
+  await coldTurn(wanted);
+  const [one, two, three] = [await turn(wanted), await turn(wanted), await turn(wanted)];
+  expect(new Set([one, two, three].map(({ loaded }) => loaded)).size).toBe(1);
+  expect(new Set([one, two, three].map(({ drawn }) => drawn)).size).toBe(3);
+  expect(new Set([one, two, three].map(({ pid }) => pid)).size).toBe(3);
+  for (const each of [one, two, three]) {
+    expect(each).toMatchObject({ now: ["input", "left", "output"], tmp: ["left"], threads: 2, own: true });
+  }
+  expect(pool.counts).toMatchObject({ hits: 3, misses: 1, templates: 1 });
+});
 
-test("two turns at once are forked from one template", async () => {
+test("two concurrent turns are forked from one template", async () => {
   openPool();
   const wanted = recipe();
   await Promise.all([pool.beginTurn(wanted), pool.beginTurn(wanted)]);

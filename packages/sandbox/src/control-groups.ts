@@ -157,7 +157,7 @@ function processBounds(dir: string, limit: number | undefined): GroupStep[] {
 
 /**
  * Returns the steps that limit processor time. Each sandbox has the same share, whatever the number of its processes,
- * and half the share of a service beside it. Between groups, the priority of processes has no effect.
+ * and half the share of another service on the machine. Between groups, the priority of processes has no effect.
  */
 function cpuBounds(dir: string, version: 1 | 2, cpus: number | undefined): GroupStep[] {
   const share: GroupStep = ["set", join(dir, files[version].cpuShare[0]), files[version].cpuShare[1]];

@@ -11,7 +11,7 @@ import { findProgram, exitsSuccessfully } from "./programs.ts";
 const devices = { null: [1, 3], zero: [1, 5], full: [1, 7], random: [1, 8], urandom: [1, 9], tty: [5, 0] } as const;
 /** The user `nobody`, outside and inside. */
 const nobody = 65_534;
-const everybodys = 0o666;
+const readWriteForAll = 0o666;
 
 export const devicePaths: readonly string[] = Object.keys(devices).map((name) => `/dev/${name}`);
 
@@ -38,7 +38,7 @@ async function makeNodes(mknod: string, dir: string): Promise<boolean> {
       const path = join(fresh, name);
       if (!(await exitsSuccessfully([mknod, path, "c", ...numbers.map(String)]))) return false;
       await chown(path, nobody, nobody);
-      await chmod(path, everybodys);
+      await chmod(path, readWriteForAll);
     }
     if (!areUsable(fresh)) return false;
     // Remove unusable nodes. Keep usable nodes that another process has created in the meantime.
@@ -61,7 +61,7 @@ function areUsable(dir: string): boolean {
     return Object.entries(devices).every(([name, [major, minor]]) => {
       const node = lstatSync(join(dir, name));
       const isDevice = node.isCharacterDevice() && node.rdev === major * 256 + minor;
-      return isDevice && node.uid === nobody && (node.mode & 0o7777) === everybodys;
+      return isDevice && node.uid === nobody && (node.mode & 0o7777) === readWriteForAll;
     });
   } catch {
     return false;

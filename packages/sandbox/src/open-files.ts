@@ -174,7 +174,7 @@ async function underWayTo(fdinfo: string): Promise<number> {
 const partBytes = 64 * 1024;
 
 /**
- * Yields some lines at a time: a process can have so many mappings that their list has tens of megabytes. Yields
+ * Yields some lines at a time: the list of a process's mappings can have tens of megabytes. Yields
  * nothing for an ended process.
  */
 async function* linesOf(path: string): AsyncGenerator<string[], void> {

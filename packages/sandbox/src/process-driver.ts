@@ -139,7 +139,7 @@ async function findHold(): Promise<Hold> {
   return { kind: "tracked" };
 }
 
-/** RLIMIT_NPROC counts a user's processes; in a user namespace only those of the namespace. */
+/** Returns whether RLIMIT_NPROC counts only this sandbox's processes, as it does in a user namespace. */
 function countsOwnProcesses(hold: Hold): boolean {
   return hold.kind === "namespace" && hold.ownUserNamespace && !isHostRoot();
 }

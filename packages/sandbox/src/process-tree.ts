@@ -18,7 +18,7 @@ const pollMs = 1;
 const gentleMs = 250;
 /** How long to wait for the launcher to report init, in milliseconds. */
 const initKnownWithinMs = 2_000;
-/** How long to wait until a stopped launcher stands still, in milliseconds. */
+/** How long to wait until a launcher has stopped, in milliseconds. */
 const stoppedWithinMs = 1_000;
 
 export interface ProcessTree {
@@ -26,9 +26,9 @@ export interface ProcessTree {
 }
 
 /**
- * A tree in a pid namespace. When its init dies, the kernel kills and reaps everything in the namespace before the
- * death completes, so waiting for init is waiting for all. `init` resolves to undefined if the launcher ended without
- * creating one.
+ * Returns the tree of a pid namespace. When its init dies, the kernel kills and reaps everything in the namespace
+ * before the death completes, so waiting for init is waiting for all. `init` resolves to undefined if the launcher
+ * ended without creating one.
  */
 export function createNamespaceTree(o: {
   launcherPid: number;

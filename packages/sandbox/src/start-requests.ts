@@ -25,7 +25,7 @@ export interface StarterConnection {
   readonly asked: Set<() => void>;
   /** Number of running programs. */
   alive: number;
-  /** False if the connection must not be used any more. */
+  /** False if the connection must no longer be used. */
   isFit: boolean;
   kill(): void;
 }

@@ -1,4 +1,4 @@
-// A small native program that starts other programs, because a large Node process stands still while it forks.
+// A small native program that starts other programs, because a large Node process is blocked while it forks.
 
 import { spawn, type ChildProcess, type SpawnOptions } from "node:child_process";
 import { once } from "node:events";

@@ -15,7 +15,7 @@ export interface SandboxLimits {
   readonly fileBytes?: number;
   /** Processor time of each process, and of the whole sandbox if it is measured, in seconds. */
   readonly cpuSeconds?: number;
-  /** Processors that the whole sandbox can use at once; fractions are allowed. */
+  /** Maximum number of processors of the whole sandbox; fractions are allowed. */
   readonly cpus?: number;
   /** Size of the private /tmp, and of /dev/shm, in bytes. */
   readonly tmpBytes?: number;
@@ -80,7 +80,7 @@ export interface Guarantees {
     /** `watched`: checked several times a second, so that a program can exceed it for a moment. */
     readonly memory: "per_sandbox" | "watched" | "per_process" | "none";
     readonly processes: "per_sandbox" | "watched" | "none";
-    /** How processors are limited: a maximum in use at once, and the same share for each sandbox. */
+    /** How processors are limited: a maximum in use at the same time, and the same share for each sandbox. */
     readonly cpu: "per_sandbox" | "none";
     readonly openFiles: "per_process" | "none";
     readonly fileSize: "per_process" | "none";

@@ -130,7 +130,7 @@ describeEach(inRun)("$title", ({ driver }) => {
     expect(await readdir(join(slot.slotDir, "workspace"))).toEqual(["input"]);
   });
 
-  test("kills fifty detached grandchildren, and may be asked twice", async () => {
+  test("kills fifty detached grandchildren, and can be called twice", async () => {
     const seconds = `4000.${process.hrtime.bigint()}`;
     await withSandbox(driver, specFor(slot, ["daemons", seconds]), async (sandbox) => {
       expect(await nextSaid(sandbox)).toBe("started");

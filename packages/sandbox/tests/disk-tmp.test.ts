@@ -28,7 +28,7 @@ const write = (bytes: number, then: string): string[] => [
 ];
 
 describe.each(drivers)("$name", (driver) => {
-  test("a /tmp on the disk holds more than one in memory would, and is removed", async () => {
+  test("a /tmp on the disk holds more than one in memory could, and is removed", async () => {
     const spec = specFor(slot, [], { argv: write(4 * MiB, "true"), limits: { tmpBytes: MiB } });
     await withSandbox(driver, { ...spec, diskTmpBytes: 64 * MiB }, async (sandbox) => {
       expect(Number(await text(sandbox.stdout))).toBe(4 * MiB);

@@ -123,7 +123,7 @@ interface Said {
 const got = (what: string): Seen => seen.find((one) => one.what.startsWith(what))!;
 
 describe.each(ways)("%s", (_title, driver) => {
-  test("Node's requests carry the value to its host, which a placeholder stands for elsewhere", async () => {
+  test("Node's requests carry the value to its host, and a placeholder elsewhere", async () => {
     const { said, records } = await run(
       driver,
       [process.execPath, programOf("secret-calls.mjs")],
@@ -155,7 +155,7 @@ describe.each(ways)("%s", (_title, driver) => {
     expect(trustDirs()).toEqual([]);
   });
 
-  test("a host that cannot prove who it is gets nothing", async () => {
+  test("a host without a trusted certificate gets nothing", async () => {
     const { said, records } = await run(driver, [process.execPath, programOf("secret-calls.mjs")]);
     const failed = { host: here, port: ours, verdict: "failed", reason: expect.stringContaining("cannot be trusted") };
     expect(records[0]).toMatchObject(failed);

@@ -117,7 +117,7 @@ describeEach(waysOfThisRun(ways))("$title", ({ driver, isShared }) => {
     expect(told).toEqual(Array(5).fill({ verdict: "failed", reason: "its name has no public address" }));
   });
 
-  test("with an allow-list, what is not on it is not even looked up", async () => {
+  test("with an allow-list, a host that is not on it is not even looked up", async () => {
     const asked: string[] = [];
     const resolve = (name: string): Promise<string[]> => {
       asked.push(name);
@@ -134,7 +134,7 @@ describeEach(waysOfThisRun(ways))("$title", ({ driver, isShared }) => {
     expect(asked).toEqual(["api.example.com", "a.b.example.org"]);
   });
 
-  test("an endpoint that the operator opened is reached with and without the proxy, and told of", async () => {
+  test("an endpoint that the operator opened is reached with and without the proxy, and logged", async () => {
     const url = `http://127.0.0.1:${port}`;
     const { said, records } = await attempt(
       driver,
@@ -176,7 +176,7 @@ describeEach(waysOfThisRun(ways))("$title", ({ driver, isShared }) => {
     expect(records.at(-1)).toMatchObject({ verdict: "refused", reason: "limit reached: 1000000 bytes in this turn" });
   });
 
-  test("nothing of the way out is left in the program's hands", async () => {
+  test("the program gets no descriptor of the proxy", async () => {
     const network = { policy: { mode: "open", rules: [] } } as const;
     const script = "ls -l /proc/self/fd; env";
     const spec = specFor(slot, [], { argv: ["/bin/sh", "-c", script], network });
@@ -187,7 +187,7 @@ describeEach(waysOfThisRun(ways))("$title", ({ driver, isShared }) => {
     expect(said).not.toMatch(/NODE_CHANNEL/);
   });
 
-  test("can be killed while it opens its way out", async () => {
+  test("can be killed while it opens its connection to the proxy", async () => {
     const network = { policy: { mode: "open", rules: [] } } as const;
     const slots = await Promise.all(Array.from({ length: 8 }, makeSlot));
     const sandboxes = await Promise.all(slots.map((each) => driver.prepare(specFor(each, ["echo"], { network }))));
@@ -229,7 +229,7 @@ test("what the system says of a connection is not the tenant's to read", async (
   proxy.close();
 });
 
-test("an open connection is told of with each turn that has used it, and each turn has its own traffic", async () => {
+test("an open connection is logged with each turn that has used it, and each turn has its own traffic", async () => {
   const records: EgressRecord[] = [];
   const peer = createTcpServer((socket) => void socket.pipe(socket));
   const at = await listening(peer);

@@ -31,7 +31,7 @@ const madeBy = ({ steps }: ControlGroup): string[] => steps.flatMap(([step, path
 const read = "read -r go <&3; cat /proc/self/cgroup";
 
 (places === undefined ? describe.skip : describe)("a program in a group", () => {
-  test("it is in all of its group's directories, with its bounds, until it ends", async () => {
+  test("it is in all of its group's directories, with its limits, until it ends", async () => {
     const limits = { memoryBytes: 64 * 1024 ** 2, processes: 50, cpus: 0.5 };
     const { launched, group } = await start(places, limits, read);
     launched.channel.write("go\n");
@@ -47,7 +47,7 @@ const read = "read -r go <&3; cat /proc/self/cgroup";
     expect(dirs.filter((dir) => existsSync(dir))).toEqual([]);
   });
 
-  test("bounds that the kernel refuses start nothing and leave no group", async () => {
+  test("limits that the kernel refuses start nothing and leave no group", async () => {
     const limits = { processes: Number.NaN };
     const { launched, group } = await start(places, limits, "echo started");
     const [said, complaint, exit] = await Promise.all([text(launched.stdout), text(launched.channel), launched.exited]);
@@ -71,12 +71,12 @@ const read = "read -r go <&3; cat /proc/self/cgroup";
   });
 });
 
-test("without places there is no group", async () => {
+test("without directories there is no group", async () => {
   const { launched, group } = await start(undefined, {}, "echo started");
   expect([await text(launched.stdout), group]).toEqual(["started\n", undefined]);
 });
 
-test("where version 2 is mounted is the place of the mount, not what of it is mounted there", () => {
+test("the place of version 2 is the mount point, not the mounted path", () => {
   const table = [
     "31 24 0:26 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory",
     "30 24 0:27 / /sys/fs/cgroup/unified rw,nosuid,relatime shared:9 - cgroup2 cgroup2 rw,nsdelegate",

@@ -121,7 +121,7 @@ for (const { title, driver } of drivers) {
   });
 
   const testCounts = isOwn ? testGuarantee("kernel-counts", driver.name) : test.skip;
-  testCounts(`${title}: descriptors that one has under way are not counted against another`, async () => {
+  testCounts(`${title}: one organization's descriptors in flight do not count for another`, async () => {
     const [one, other] = [range!.first + 6, range!.first + 7];
     const hog = await start(driver, one, inFlight(1_000_000));
     const taken = (await nextSaid(hog)) as number;

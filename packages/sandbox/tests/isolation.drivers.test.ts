@@ -158,7 +158,7 @@ if (inRun.length > 0) {
       expect(said.trim()).not.toBe(readlinkSync("/proc/self/ns/ipc"));
     });
 
-    test("holds no capability and gains none", async () => {
+    test("has no capability and gains none", async () => {
       const argv = ["/usr/bin/grep", "-E", "Cap(Eff|Prm|Bnd)|NoNewPrivs", "/proc/self/status"];
       const spec = specFor(slot, [], { argv });
       await withSandbox(driver, spec, async (sandbox) => {
@@ -183,20 +183,20 @@ if (inRun.length > 0) {
 }
 
 describe("chooseDriver", () => {
-  test("takes the strongest, and says why others were passed over", async () => {
+  test("uses the strongest, and says why others were not used", async () => {
     const chosen = await chooseDriver({ minimum: "none" });
     const withoutNamespaces = hasLandlock ? "landlock" : "process";
     expect(chosen.driver.name).toBe(isolating[0]?.title ?? withoutNamespaces);
     expect(chosen.rejected.every(({ reason }) => reason !== "")).toBe(true);
   });
 
-  test("takes the required one when it gives the minimum", async () => {
+  test("uses the required one if it gives the minimum", async () => {
     expect((await chooseDriver({ minimum: "none", required: "process" })).driver.name).toBe("process");
     if (!hasLandlock) return;
     expect((await chooseDriver({ minimum: "isolated", required: "landlock" })).driver.name).toBe("landlock");
   });
 
-  test("takes no other in place of the required one", async () => {
+  test("does not use another one instead of the required one", async () => {
     await expect(chooseDriver({ minimum: "isolated", required: "process" })).rejects.toThrow("it does not isolate");
     const missing = chooseDriver({ minimum: "none", required: "oci", ociRuntime: "no-such-runtime" });
     await expect(missing).rejects.toThrow(/required sandbox driver cannot be used \(oci: .*no-such-runtime/);

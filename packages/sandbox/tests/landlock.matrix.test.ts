@@ -170,7 +170,7 @@ async function listening(server: Server, where: ListenOptions): Promise<AddressI
 
 (probe.ok ? describe : describe.skip)("processes", () => {
   const showsUser = testGuarantee(["signals", "kernel-counts"], "landlock");
-  showsUser("a program has a user of its own, no capability, and no way to signal another", async () => {
+  showsUser("a program has its own user, no capability, and cannot signal another", async () => {
     const other = await makeSlot();
     try {
       const argv = [process.execPath, program, JSON.stringify([["user"]])];
@@ -193,7 +193,7 @@ async function listening(server: Server, where: ListenOptions): Promise<AddressI
     });
   });
 
-  test("daemons die with their turn also when what stays beside them was killed", async () => {
+  test("daemons end with their turn even if the program that watches them was killed", async () => {
     const seconds = `4100.${process.hrtime.bigint()}`;
     await withSandbox(driver, specFor(slot, ["daemons", seconds]), async (sandbox) => {
       expect(await nextSaid(sandbox)).toBe("started");
@@ -301,7 +301,7 @@ async function probeBy(launcher: readonly string[]): Promise<unknown> {
     expect(said).toEqual(["lo", "lo", "EPERM", "lo", "EPERM"]);
   });
 
-  test("a program reaches a server of its own, which takes any free port, and no other's", async () => {
+  test("a program reaches its own server, which can use any free port, and no other program's", async () => {
     const list: Attempt[] = [["ownServer"], ["listenAt", 5432], ["listenAt", 6379], ["listenAt", 40_404]];
     expect(await attempts(list)).toEqual(["connected", "EACCES", "EACCES", "EACCES"]);
   });

@@ -84,7 +84,7 @@ async function run(driver: SandboxDriver, argv: string[], limits: SandboxLimits)
 const inRun = waysOfThisRun(ways);
 describeEach(inRun)("$title", ({ driver, hasGroups, isOwnKernel }) => {
   testGuarantee("memory", driver.name)(
-    "processes that together take too much memory are ended",
+    "processes that together use too much memory are ended",
     async () => {
       const { usage, signal } = await run(driver, inNode("manySmall"), { memoryBytes: 1024 * MiB });
       // A control group kills the process that asks for more; the watcher kills all.
@@ -103,7 +103,7 @@ describeEach(inRun)("$title", ({ driver, hasGroups, isOwnKernel }) => {
   }, 30_000);
 
   testGuarantee("forks", driver.name)(
-    "a fork bomb that goes on at the bound is ended",
+    "a fork bomb that continues at the limit is ended",
     async () => {
       const ending = await run(driver, inPython("forksForever"), { processes: 60 });
       expect(ending).toMatchObject({ signal: "SIGKILL", usage: { exceeded: "processes" } });
@@ -153,12 +153,12 @@ describeEach(inRun)("$title", ({ driver, hasGroups, isOwnKernel }) => {
   });
 
   test.each([
-    ["that has no name any more", "unnamedFile"],
+    ["that no longer has a name", "unnamedFile"],
     // gVisor does not support such a file.
     ...(isOwnKernel ? [] : [["that never had a name", "nameless"] as const]),
     ["that is only mapped", "mappedFile"],
     ["of a thread with descriptors of its own", "threadsFile"],
-    ["on their way to nobody", "filesUnderWay"],
+    ["in flight without a receiver", "filesUnderWay"],
     // It takes some seconds, and does not depend on groups.
     ...(hasGroups === (places !== undefined)
       ? [["among more than is looked at", "amongManyDescriptors"] as const]
@@ -188,7 +188,7 @@ describeEach(inRun)("$title", ({ driver, hasGroups, isOwnKernel }) => {
   });
 
   testGuarantee("cpu", driver.name)(
-    "processes that together take too much processor time are ended",
+    "processes that together use too much processor time are ended",
     async () => {
       const ending = await run(driver, inPython("busy"), { cpuSeconds: 2 });
       expect(ending).toMatchObject({ signal: "SIGKILL", usage: { exceeded: "cpu" } });
@@ -196,12 +196,12 @@ describeEach(inRun)("$title", ({ driver, hasGroups, isOwnKernel }) => {
     60_000,
   );
 
-  test("one process alone that takes too much processor time is ended for the same", async () => {
+  test("one process alone that uses too much processor time is ended for the same", async () => {
     const ending = await run(driver, inPython("busyAlone"), { cpuSeconds: 1 });
     expect(ending).toMatchObject({ signal: "SIGKILL", usage: { exceeded: "cpu" } });
   }, 60_000);
 
-  test("processors that are busy at once are bounded where control groups can", async () => {
+  test("processors in use at the same time are limited if control groups can", async () => {
     const bounds = hasGroups && places?.cpu !== undefined;
     const probe = await driver.probe();
     expect(probe.ok && probe.guarantees.limits.cpu).toBe(bounds ? "per_sandbox" : "none");
@@ -211,8 +211,8 @@ describeEach(inRun)("$title", ({ driver, hasGroups, isOwnKernel }) => {
     });
   });
 
-  test("what stays within its bounds is left alone, and no group is left behind", async () => {
-    // Groups of earlier drivers may be removed meanwhile.
+  test("a program within its limits is left alone, and no group is left behind", async () => {
+    // Groups of earlier drivers can be removed at the same time.
     const before = new Set(await groupsOf());
     const limits = { memoryBytes: 1024 * MiB, processes: 100, diskBytes: 64 * MiB, diskFiles: 100 };
     const ending = await run(driver, inNode("modest"), limits);
@@ -238,7 +238,7 @@ async function groupsOf(): Promise<string[]> {
   return names.flat().filter((name) => name.startsWith(`dari-${process.pid}-`));
 }
 
-test("what was held in the directories of one turn does not count in those of the next", async () => {
+test("files in the directories of one turn do not count in those of the next", async () => {
   const [first, second] = [join(slot.slotDir, "workspace"), join(slot.slotDir, "state")];
   const fill = (dir: string) => writeFile(join(dir, "file"), Buffer.alloc(MiB - 64 * 1024, 1), { flush: true });
   await fill(second);

@@ -60,7 +60,7 @@ async function refusalOf(run: (dir: string) => string, o: { tryWithinMs?: number
   }
 }
 
-test("a runtime that starts the program as it is, without a container, is not believed", async () => {
+test("a runtime that starts the program without a container is not trusted", async () => {
   // $8: the file for the pid of the container's first process; another shell takes its place.
   const first = 'echo "CapEff: there"; echo looked; read -r go <&3';
   const refusal = await refusalOf(() => `exec 3<&0\nsh -c '${first}' &\necho $! > "$8"`);
@@ -78,7 +78,7 @@ test("a runtime that hangs is tried once", async () => {
   }
 }, 30_000);
 
-test("the way out of one is removed at its end, and nobody else's", async () => {
+test("the connection of one sandbox is removed at its end, and no other one", async () => {
   const dir = await mkdtemp(join(tmpdir(), "sandbox-relay-"));
   const [mine, others] = [join(dir, "mine"), join(dir, "others")];
   for (const one of [mine, others]) await mkdir(one);
@@ -95,25 +95,22 @@ test("the way out of one is removed at its end, and nobody else's", async () => 
   await rm(dir, { recursive: true });
 });
 
-(nativeProblem() === undefined ? test : test.skip)(
-  "what carries connections out keeps nothing that others had open",
-  async () => {
-    // The last part makes it unique.
-    const name = `relay-${process.hrtime.bigint()}`;
-    const argv = ["relay", "0", "/bin/sh", "-c", "read -r go", name];
-    const program = spawn(nativeFile, argv, { stdio: Array.from({ length: 8 }, () => "pipe" as const) });
-    const isLeft = (pid: string): boolean => wordsOf(pid).startsWith(nativeFile) && wordsOf(pid).includes(name);
-    const left = (): string[] => readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && isLeft(pid));
-    try {
-      // The port that it listens on.
-      const isAlone = (pid: string): boolean => readdirSync(`/proc/${pid}/fd`).join() === "64";
-      await waitUntil(() => left().length === 1 && left().every(isAlone), { what: "all others to be closed" });
-    } finally {
-      for (const pid of left()) process.kill(Number(pid));
-      program.kill();
-    }
-  },
-);
+(nativeProblem() === undefined ? test : test.skip)("the relay keeps no descriptor that others had open", async () => {
+  // The last part makes it unique.
+  const name = `relay-${process.hrtime.bigint()}`;
+  const argv = ["relay", "0", "/bin/sh", "-c", "read -r go", name];
+  const program = spawn(nativeFile, argv, { stdio: Array.from({ length: 8 }, () => "pipe" as const) });
+  const isLeft = (pid: string): boolean => wordsOf(pid).startsWith(nativeFile) && wordsOf(pid).includes(name);
+  const left = (): string[] => readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && isLeft(pid));
+  try {
+    // The port that it listens on.
+    const isAlone = (pid: string): boolean => readdirSync(`/proc/${pid}/fd`).join() === "64";
+    await waitUntil(() => left().length === 1 && left().every(isAlone), { what: "all others to be closed" });
+  } finally {
+    for (const pid of left()) process.kill(Number(pid));
+    program.kill();
+  }
+});
 
 /** Returns the words of a process's command line; empty if the process has ended. */
 function wordsOf(pid: string): string {
@@ -181,7 +178,7 @@ function wordsOf(pid: string): string {
     expect((await readdir(join(dir, "state"))).filter((name) => name.startsWith(id))).toEqual([]);
   });
 
-  test("one that the runtime was told to delete is dead", async () => {
+  test("a sandbox that the runtime was asked to delete is dead", async () => {
     const seconds = `7000.${process.hrtime.bigint()}`;
     await withSandbox(driver, specFor(slot, ["daemons", seconds]), async (sandbox) => {
       expect(await nextSaid(sandbox)).toBe("started");

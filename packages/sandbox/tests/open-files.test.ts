@@ -49,7 +49,7 @@ async function startHolder(threads: number): Promise<number> {
   return child.pid!;
 }
 
-test("a file counts once, held open and mapped; and where that is more than is looked at, it is said", async () => {
+test("a file counts once, held open and mapped; if there are more than are read, it is reported", async () => {
   const pid = await startHolder(20);
   const all = await measureOpenFiles([pid]);
   expect(all).toMatchObject({ disk: { files: 1 }, isPartial: false });
@@ -70,12 +70,12 @@ async function measuredWithout(capabilities: string, pid: number): Promise<OpenF
 }
 
 const asRoot = process.getuid?.() === 0 ? test : test.skip;
-asRoot("a file that is held open counts once also where its mapping may not be looked at", async () => {
+asRoot("an open file counts once also if its mapping cannot be read", async () => {
   const pid = await startHolder(0);
   expect(await measuredWithout("-sys_admin,-checkpoint_restore", pid)).toEqual(await measureOpenFiles([pid]));
 });
 
-test("a measure of processes stops where there are more than may be, however many threads each has", async () => {
+test("a measurement of processes stops above its limit, however many threads each has", async () => {
   const threads = 1_000;
   await startHolder(threads);
   expect((await measureTree(process.pid)).processes).toBeGreaterThan(threads);

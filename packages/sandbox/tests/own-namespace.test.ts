@@ -81,7 +81,7 @@ describeHere("an ordinary user's program", () => {
     said = await run(["one", "two words"]);
   }, 120_000);
 
-  test("mounts in a namespace of its own, as the same user and with the same arguments", () => {
+  test("mounts in its own namespace, as the same user and with the same arguments", () => {
     expect(said).toMatchObject({ state: "entered", user, arguments: ["one", "two words"] });
     expect(said).toMatchObject({ mounts: "arrive", templates: "fork" });
     expect(said.own["Eff"]).not.toBe("0");

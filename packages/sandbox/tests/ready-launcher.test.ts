@@ -50,7 +50,7 @@ function answer(o: Partial<SandboxSpec> = {}): Promise<{ pid: number; said: stri
 
 const openFiles = (said: string): string | undefined => /^Max open files +(\d+)/m.exec(said)?.[1];
 
-testUsable("the next sandbox is started by the launcher that waited, with limits and network of its own", async () => {
+testUsable("the next sandbox is started by the waiting launcher, with its own limits and network", async () => {
   await answer();
   const first = await waiting();
   const limits = { openFiles: 77 };

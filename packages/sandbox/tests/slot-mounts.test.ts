@@ -87,7 +87,7 @@ describe.each(ways)("$title", ({ driver }) => {
     expect(existsSync(join(turnDir, "workspace", "whose"))).toBe(true);
   });
 
-  test("two that run at once see each their own, and neither what the other's slot is given", async () => {
+  test("two concurrent ones each see their own, and nothing of the other's slot", async () => {
     const [one, other] = await Promise.all([waiting("a", driver), waiting("b", driver)]);
     await one.claim(await makeTurn("first"));
     expect(await other.ask("ls -A /workspace /state")).toBe("/state:  /workspace:");
@@ -119,7 +119,7 @@ describe.each(ways)("$title", ({ driver }) => {
     await mounts.remove(sandbox.slotDir);
   });
 
-  test("a slot that its program has written to before the claim says so", async () => {
+  test("a slot that its program has written to before the claim is reported", async () => {
     const sandbox = await waiting("used", driver);
     await sandbox.ask("echo early > ~/.settings");
     expect(await mounts.isUntouched(sandbox.slotDir)).toBe(false);

@@ -31,7 +31,7 @@ afterEach(async () => {
 
 const sh = (script: string): StartOptions => ({ command: "/bin/sh", args: ["-c", script], cwd: "/usr" });
 
-testThere("a program has its pipes, directory, session and nothing else, and its end is told", async () => {
+testThere("a program has its pipes, directory, session and nothing else, and its end is reported", async () => {
   const starter = openStarter({ pipes: 4, isFollowed: true });
   const script = "read -r word <&4; echo $word $PWD; echo aside >&2; ls /proc/self/fd; env; cat /proc/$$/stat; exit 7";
   const { pid, stdout, stderr, launcherPipes, exited } = await starter.launch(sh(script));
@@ -48,7 +48,7 @@ testThere("a program has its pipes, directory, session and nothing else, and its
 });
 
 testThere(
-  "many at once are told apart; one that is killed says so, one that cannot be executed starts nothing",
+  "many concurrent ones are kept apart; a killed one is reported, one that cannot be executed starts nothing",
   async () => {
     const starter = openStarter({ pipes: 3, isFollowed: true });
     const all = Array.from({ length: 40 }, async (_, n) => {
@@ -90,7 +90,7 @@ testThere("other processes that find its socket are ignored", async () => {
   expect([stdout, during, await launch("after")]).toEqual(["closed\n".repeat(3), "during\n", "after\n"]);
 });
 
-testThere("where connections cannot be made nothing gets others' pipes, and what runs goes on", async () => {
+testThere("if connections cannot be made no program gets another's pipes, and running ones continue", async () => {
   const starter = openStarter({ pipes: 3, isFollowed: true });
   const runs = await starter.launch(sh("read -r word <&3; echo $word"));
   const [first] = starterPids();
@@ -128,7 +128,7 @@ async function withDescriptors(left: number, act: () => Promise<void>): Promise<
 }
 
 testThere(
-  "a signal to all of the worker's programs ends neither it nor what runs, but programs by themselves",
+  "a signal to all of the worker's programs ends neither it nor running programs, unlike a signal to one",
   async () => {
     const starter = openStarter({ pipes: 3, isFollowed: true });
     const runs = await starter.launch(sh("read -r word <&3; echo $word"));
@@ -151,7 +151,7 @@ testThere("one that does not run is not used", async () => {
   expect(await text((await starter.launch(sh("echo used"))).stdout)).toBe("used\n");
 });
 
-/** Returns what each of a process's descriptors is, without those that close meanwhile. */
+/** Returns what each of a process's descriptors is, without those that are closing. */
 function linksOf(pid: number): string[] {
   return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
     try {

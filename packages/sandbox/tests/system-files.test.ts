@@ -16,7 +16,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true }));
 
-test("holds what was named and is there, our own users, and nothing else; everybody may read them", async () => {
+test("has the named files that exist, our own users, and nothing else; everyone can read them", async () => {
   const dir = await copySystemFiles(etcPaths, added);
   expect(readFileSync(join(dir, "hosts"), "utf8")).toBe(readFileSync("/etc/hosts", "utf8"));
   expect(readFileSync(join(dir, "passwd"), "utf8")).toBe(readFileSync(ownEtcFiles.passwd, "utf8"));
@@ -25,14 +25,14 @@ test("holds what was named and is there, our own users, and nothing else; everyb
   expect(statSync(dir).mode & 0o777).toBe(0o755);
 });
 
-test("what a link leads to is copied where it was named, and not where it lies below", async () => {
+test("a link's target is copied to the link's path, and not to its own", async () => {
   const dir = await copySystemFiles(["/etc/os-release", "/etc/alternatives", "/etc/missing"], added);
   expect(readlinkSync(join(dir, "os-release"))).toBe("/usr/lib/os-release");
   expect(readlinkSync(join(dir, "alternatives", "awk"))).toBe(readlinkSync("/etc/alternatives/awk"));
   expect(existsSync(join(dir, "missing"))).toBe(false);
 });
 
-test("equal files are one directory, and one that lost a file is made again", async () => {
+test("equal files are one directory, and one that lost a file is created again", async () => {
   const dir = await copySystemFiles(etcPaths, added);
   expect(await copySystemFiles(etcPaths, added)).toBe(dir);
   rmSync(join(dir, "hosts"));

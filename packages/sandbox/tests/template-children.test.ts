@@ -162,7 +162,7 @@ function writable(pid: number): Map<string, string> {
 }
 
 describeHere(`what lasts as long as the template${because}`, () => {
-  test("is whom its children believe: a context of TLS from before the fork holds", async () => {
+  test("is trusted by its children: a TLS context from before the fork works", async () => {
     const templates = await openTemplates();
     const here = hostname().toLowerCase();
     const authority = createAuthority([here]);
@@ -222,13 +222,13 @@ describeHere(`what lasts as long as the template${because}`, () => {
 const hasGroups = (await findControlGroupDirs()) !== undefined;
 
 describeHere.each(hasGroups ? [true, false] : [false])(
-  `bounds of children, control groups: %s${because}`,
+  `limits of children, control groups: %s${because}`,
   (controlGroups) => {
     let templates: Templates;
     beforeAll(async () => void (templates = await openTemplates({ controlGroups })));
     afterAll(() => templates.close());
 
-    test("are each one's own: together they may use more", async () => {
+    test("are each child's own: together they can use more", async () => {
       const limits = {
         memoryBytes: 256 * 2 ** 20,
         processes: 20,

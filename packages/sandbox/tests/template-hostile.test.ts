@@ -41,11 +41,11 @@ describeHere(`hostile templates${noTemplates ? ` (${noTemplates})` : ""}`, () =>
   test.each([
     ["a file of its own", ofAFile],
     ["a file in memory", ofMemory],
-  ])("a program that is executed from %s is none: children would find its file", async (_title, code) => {
+  ])("a program that is executed from %s is not a template: children would find its file", async (_title, code) => {
     expect(await (await templates.make(code)).held()).toContain("its program can be written to");
   });
 
-  test("one that asks for its children's ends is none: nobody would take those away", async () => {
+  test("one that waits for its children's ends is not a template: they would be lost", async () => {
     const template = await templates.make("told = lambda: signal.signal(signal.SIGCHLD, signal.SIG_DFL)");
     expect(await template.held()).toContain("children that have ended");
   });
@@ -61,7 +61,7 @@ describeHere(`hostile templates${noTemplates ? ` (${noTemplates})` : ""}`, () =>
   test.each([
     ["its tracer", "TracerPid"],
     ["the template", "PPid"],
-  ])("with %s all children end, and are told to be dead", async (_title, who) => {
+  ])("with %s all children end, and are reported as dead", async (_title, who) => {
     const template = await templates.hold();
     const [one, other] = [await template.fork(), await template.fork()];
     process.kill(told(one.pid, who), "SIGKILL");
@@ -74,7 +74,7 @@ describeHere(`hostile templates${noTemplates ? ` (${noTemplates})` : ""}`, () =>
   testX64.each([
     ["fstat", "5, fd, room"],
     ["newfstatat", "262, fd, b'', room, 0x1000"],
-  ])("one that looks how many threads it has, by %s, is forked on", async (_title, fstat) => {
+  ])("one that counts its threads, by %s, can still be forked", async (_title, fstat) => {
     const template = await templates.hold(asksWith(fstat));
     for (let i = 0; i < 3; i++) expect(await (await template.fork()).ask("result = 1")).toBe(1);
   });
@@ -90,7 +90,7 @@ describeHere(`hostile templates${noTemplates ? ` (${noTemplates})` : ""}`, () =>
     await expect(template.fork()).rejects.toThrow("cannot execute");
   });
 
-  test("a child that is killed while it sends signals without end is told to be dead", async () => {
+  test("a child that is killed while it sends signals without end is reported as dead", async () => {
     // It is the only process, and so dies at once.
     const floods = "take = os.fork\ndef flood():\n if take(): return 1\n while True: os.kill(1, signal.SIGUSR1)\n";
     const template = await templates.hold(`${floods}os.fork = flood`);

@@ -105,7 +105,7 @@ const refused: [title: string, code: string, why: string][] = [
   afterAll(() => templates.close());
 
   test.each(refused.filter(([, code]) => isX64 || !code.includes("syscall(")))(
-    "a program with %s is none",
+    "a program with %s is not a template",
     async (_title, code, why) => {
       const template = await templates.make(code);
       expect(await template.held()).toContain(why);
@@ -122,7 +122,7 @@ const refused: [title: string, code: string, why: string][] = [
     expect(await child.ask("result = 2")).toBe(2);
   });
 
-  test("one that runs for ever after a fork does not keep its children's ends back", async () => {
+  test("one that runs for ever after a fork does not delay its children's ends", async () => {
     const spins = "me = os.getpid()\ndef spin():\n while os.getpid() == me: pass\n";
     const template = await templates.hold(`${spins}os.register_at_fork(after_in_parent=spin)`);
     const child = await template.fork();
@@ -142,7 +142,7 @@ const refused: [title: string, code: string, why: string][] = [
       { code: 5, signal: null },
     ],
     ["a stop and a start", "os.kill(1, 19); os.kill(1, 18); os._exit(6)", { code: 6, signal: null }],
-  ])("a child's end by %s is told", async (_title, code, exit) => {
+  ])("a child's end by %s is reported", async (_title, code, exit) => {
     const child = await (await templates.hold()).fork();
     child.channel.write(`${JSON.stringify(code)}\n`);
     expect(await child.exited).toEqual(exit);
@@ -156,7 +156,7 @@ const refused: [title: string, code: string, why: string][] = [
     expect(await (await template.fork()).ask("result = numbers")).toEqual([2, 2, 2, 0, expect.anything()]);
   });
 
-  (isX64 ? test : test.skip)("a child that goes on elsewhere never runs", async () => {
+  (isX64 ? test : test.skip)("a child that continues at another address never runs", async () => {
     const template = await templates.hold(elsewhere, { env: { GLIBC_TUNABLES: "glibc.pthread.rseq=0" } });
     expect(template.said).toBe(0);
     const fork = template.forkMute();
@@ -164,7 +164,7 @@ const refused: [title: string, code: string, why: string][] = [
     await expect(fork).rejects.toMatchObject({ cause: { message: "EPERM" } });
   });
 
-  describe("what lies where each child has its own", () => {
+  describe("a read-only path in a directory that each child has for itself", () => {
     // To the sandbox, it is in its own /tmp, whose directories belong to its program.
     const above = `/tmp/sandbox-kept-${randomUUID()}`;
     const dir = `${above}/dir`;
@@ -177,7 +177,7 @@ const refused: [title: string, code: string, why: string][] = [
 
     test.each([
       ["by itself", readOnlyPaths],
-      ["with a file of it once more", [...readOnlyPaths, `${dir}/file`]],
+      ["with one of its files twice", [...readOnlyPaths, `${dir}/file`]],
     ])("is there, and cannot be written to: %s", async (_title, paths) => {
       const child = await (await templates.hold("", { readOnlyPaths: paths })).fork();
       expect(await child.ask(`result = open('${dir}/file').read()`)).toBe("kept");
@@ -187,7 +187,7 @@ const refused: [title: string, code: string, why: string][] = [
     test.each([
       ["a directory of the template's", `os.makedirs('${dir}')`],
       ["a link", `os.symlink('/workspace', '${above}'); os.mkdir('/workspace/dir')`],
-    ])("is not %s in its place", async (_title, code) => {
+    ])("is not mounted over %s", async (_title, code) => {
       const template = await templates.hold(`os.rename('${above}', '/tmp/away')\n${code}`, { readOnlyPaths });
       await expect(template.fork()).rejects.toThrow(SandboxStartError);
     });

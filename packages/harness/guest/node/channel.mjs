@@ -46,7 +46,7 @@ export function openLines(onFrame) {
   };
 }
 
-/** The channel of one turn. After the turn has ended, nothing that still runs can send. */
+/** Returns the channel of one turn. After the turn has ended, nothing that still runs can send. */
 export function openTurn(channel) {
   let isOver = false;
   return {

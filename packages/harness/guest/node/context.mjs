@@ -26,12 +26,12 @@ export function createContext(frame, channel, suspend, report) {
     const line = stringify({ t: "event", name: type, data });
     if (stringify(data) === undefined) throw new TypeError("emit: the data cannot be written as JSON");
     if (Buffer.byteLength(line) > limits.eventBytes) {
-      throw new RangeError(`emit: an event may have at most ${limits.eventBytes} bytes`);
+      throw new RangeError(`emit: an event can have at most ${limits.eventBytes} bytes`);
     }
     if (isDeeper(line, limits.jsonDepth)) {
-      throw new RangeError(`emit: the data may be nested at most ${limits.jsonDepth - 1} levels deep`);
+      throw new RangeError(`emit: the data can be nested at most ${limits.jsonDepth - 1} levels deep`);
     }
-    if (events >= limits.events) throw new RangeError(`emit: an attempt may emit at most ${limits.events} events`);
+    if (events >= limits.events) throw new RangeError(`emit: an attempt can emit at most ${limits.events} events`);
     events += 1;
     return channel.sendLine(line);
   }

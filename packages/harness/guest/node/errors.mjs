@@ -55,7 +55,7 @@ function describeThrown(error) {
   return { code, message: message.slice(0, messageChars), stack: stack.slice(0, stackChars) };
 }
 
-/** What Node and V8 throw if the sandbox has no memory for a buffer. */
+/** Returns whether an error is one that Node and V8 throw if the sandbox has no memory for a buffer. */
 function lacksMemory({ code, name, message }) {
   if (code === "ERR_MEMORY_ALLOCATION_FAILED") return true;
   return name === "RangeError" && message === "Array buffer allocation failed";

@@ -27,7 +27,7 @@ function checkSchema(schema, limits) {
   const json = isMap(schema) ? stringify(schema) : undefined;
   if (json === undefined) throw new TypeError("requestInput: the schema must be a JSON Schema object");
   if (Buffer.byteLength(json) > limits.inputSchemaBytes) {
-    throw new RangeError(`requestInput: the schema may have at most ${limits.inputSchemaBytes} bytes`);
+    throw new RangeError(`requestInput: the schema can have at most ${limits.inputSchemaBytes} bytes`);
   }
   return schema;
 }

@@ -108,7 +108,7 @@ async function start(spec: SandboxSpec, means: Means): Promise<Sandbox> {
   const place = await takeUserAndPorts();
   if (place === undefined)
     throw new SandboxStartError(
-      "limit reached: no user and ports are left for another sandbox of the driver landlock; run fewer turns at once",
+      "limit reached: no user and ports are free for another sandbox of the driver landlock; run fewer turns",
     );
   const undo: (() => unknown)[] = [() => place.leave()];
   try {

@@ -252,12 +252,12 @@ async function tryOut(means: Means, withinMs: number): Promise<Failed | undefine
 /** Returns an empty text if everything is right. */
 async function judge(sandbox: Sandbox, container: Container, means: Means): Promise<string> {
   const complaints = text(sandbox.stderr);
-  let said = "";
+  let printed = "";
   for await (const chunk of sandbox.stdout.setEncoding("utf8")) {
-    said += String(chunk);
-    if (!said.endsWith("looked\n")) continue;
+    printed += String(chunk);
+    if (!printed.endsWith("looked\n")) continue;
     const shared = await sharedNamespaces((await container.init)?.pid, means);
-    return [...said.split("\n").slice(0, -2), ...shared].join(", ");
+    return [...printed.split("\n").slice(0, -2), ...shared].join(", ");
   }
   const exit = await sandbox.exited;
   return (await complaints).trim() || `it ended with ${exit.code ?? exit.signal}`;

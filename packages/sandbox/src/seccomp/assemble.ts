@@ -57,7 +57,7 @@ type Instruction = readonly [number, number, number, number];
 const load = (offset: number): Instruction => [0x20, 0, 0, offset];
 const number = load(0);
 const architecture = load(4);
-/** The lower half of argument `index`; both architectures are little-endian. */
+/** Returns the lower half of argument `index`; both architectures are little-endian. */
 const argument = (index: number): Instruction => load(16 + 8 * index);
 const skipUnlessEqual = (value: number, skip: number): Instruction => [0x15, 0, skip, value];
 const skipIfEqual = (value: number, skip: number): Instruction => [0x15, skip, 0, value];

@@ -53,7 +53,7 @@ function describeFile(path, type) {
 }
 
 function tooLarge(path) {
-  const limit = `a message's files may have at most ${attachedBytesMax} bytes together to be shown to a model`;
+  const limit = `a message's files can have at most ${attachedBytesMax} bytes together to be shown to a model`;
   return new TurnError("agent_error", `${path}: ${limit}; an agent that is a function reads larger ones itself`);
 }
 

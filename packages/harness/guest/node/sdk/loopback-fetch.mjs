@@ -8,7 +8,7 @@ import { Readable } from "node:stream";
 const agent = new Agent({ keepAlive: false });
 const bodyless = [204, 205, 304];
 
-/** Like `fetch`, without a time limit, over plain HTTP. `given.signal` aborts it. */
+/** Fetches like `fetch`, without a time limit, over plain HTTP. `given.signal` aborts it. */
 export async function fetchLoopback(input, init) {
   const given = new Request(input, init);
   const body = given.body === null ? undefined : Buffer.from(await given.arrayBuffer());

@@ -20,7 +20,7 @@ const decision = {
   additionalProperties: false,
 };
 
-/** What the memory stores of a waiting run. */
+/** Returns what the memory stores of a waiting run. */
 export const waitingRun = (stream, context) => ({ messageId: context.messageId, state: stream.state.toString() });
 
 /** Returns the state of the run that waits in this message; undefined if there is none. */

@@ -125,7 +125,7 @@ async function loadSqlite() {
   }
 }
 
-/** Where the server itself puts its database. */
+/** Returns where the server itself puts its database. */
 function homeDatabase() {
   const data = process.env.XDG_DATA_HOME || join(process.env.HOME ?? homedir(), ".local", "share");
   return join(data, "opencode", "opencode.db");
@@ -163,7 +163,10 @@ function saveDatabase({ sqlite, database }) {
   renameSync(copy, target);
 }
 
-/** Whether the server has child processes, such as MCP servers. They work in the workspace, and end with the server. */
+/**
+ * Returns whether the server has child processes, such as MCP servers. They work in the workspace, and end with the
+ * server.
+ */
 function hasChildren(pid) {
   const parentOf = (name) => {
     try {

@@ -51,7 +51,7 @@ async function runOptions(sdk, options, turn) {
   return { parts: output.toParts(textOf(last)), usage: usageOf(said) };
 }
 
-/** Images in pi's form; text files as its own command line shows them to a model, other files by their path. */
+/** Returns images in pi's form; text files as its own command line shows them to a model, other files by their path. */
 async function promptOf(context, missed) {
   const told = missed.map(({ role, parts }) => `${role}: ${parts.map((part) => part.text ?? part.path).join("\n")}`);
   const texts = told.length === 0 ? [] : [`<earlier_conversation>\n${told.join("\n\n")}\n</earlier_conversation>`];

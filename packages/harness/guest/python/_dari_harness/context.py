@@ -56,12 +56,12 @@ class Context:
             raise TypeError(f"emit: the type must be a string of 1 to {_EVENT_NAME_CHARS} characters")
         line = to_json({"t": "event", "name": type, "data": data})
         if len(line) > self._limits["eventBytes"]:
-            raise ValueError(f"emit: an event may have at most {self._limits['eventBytes']} bytes")
+            raise ValueError(f"emit: an event can have at most {self._limits['eventBytes']} bytes")
         if _is_deeper(line, self._limits["jsonDepth"]):
-            raise ValueError(f"emit: the data may be nested at most {self._limits['jsonDepth'] - 1} levels deep")
+            raise ValueError(f"emit: the data can be nested at most {self._limits['jsonDepth'] - 1} levels deep")
         with self._counting:
             if self._events >= self._limits["events"]:
-                raise ValueError(f"emit: an attempt may emit at most {self._limits['events']} events")
+                raise ValueError(f"emit: an attempt can emit at most {self._limits['events']} events")
             self._events += 1
         self._channel.send_line(line)
 

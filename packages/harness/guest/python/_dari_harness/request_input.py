@@ -22,7 +22,7 @@ def ask_frame(limits: dict, key: str, schema, prompt, expires_in_seconds, usage:
     if not isinstance(schema, dict):
         raise TypeError("request_input: the schema must be a JSON Schema, as a dict")
     if len(to_json(schema)) > limits["inputSchemaBytes"]:
-        raise ValueError(f"request_input: the schema may have at most {limits['inputSchemaBytes']} bytes")
+        raise ValueError(f"request_input: the schema can have at most {limits['inputSchemaBytes']} bytes")
     if prompt is not None:
         if not isinstance(prompt, str) or len(prompt.encode("utf-16-le", "replace")) // 2 > limits["inputPromptChars"]:
             most = limits["inputPromptChars"]

@@ -53,7 +53,7 @@ def _describe(path: str, kind: str) -> dict:
 
 
 def _too_large(path: str) -> TurnError:
-    limit = f"a message's files may have at most {_ATTACHED_BYTES_MAX} bytes together to be shown to a model"
+    limit = f"a message's files can have at most {_ATTACHED_BYTES_MAX} bytes together to be shown to a model"
     return TurnError("agent_error", f"{path}: {limit}; an agent that is a function reads larger ones itself")
 
 
