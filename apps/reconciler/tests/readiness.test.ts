@@ -31,7 +31,7 @@ beforeAll(async () => {
 
 afterAll(() => stack.disposeAsync());
 
-test("every loop is a check of its own; one that stands still is named", async () => {
+test("every loop is its own check; a blocked one is named", async () => {
   const reconciler = startReconciler(services, { leaseMs: 3_000, reapEveryMs: 100 }, log);
   stack.defer(() => reconciler.stop());
   const names = ["dispatch", "reap", "settle-builds", "forget-workers", "sweep-idempotency-keys", "invariants"];

@@ -77,7 +77,7 @@ export function readStandaloneConfig(directory: string, environment: Environment
   return { ...config, dataDir: path.resolve(directory, config.dataDir), environment };
 }
 
-/** The shared settings, with the addresses of the embedded services. */
+/** Returns the shared settings, with the addresses of the embedded services. */
 export function toServiceSettings(
   config: StandaloneConfig,
   found: { databaseUrl: string; redisUrl: string | undefined; masterKey: Redacted },
@@ -95,7 +95,7 @@ export function toServiceSettings(
   });
 }
 
-/** The caller's working directory before npm changed it. */
+/** Returns the caller's working directory before npm changed it. */
 export function callerDirectory(environment: Environment = process.env): string {
   return environment["INIT_CWD"] ?? process.cwd();
 }

@@ -56,7 +56,7 @@ export async function writeConnection(dir: string, connection: Connection): Prom
   return file;
 }
 
-/** The key that encrypts credentials: from the environment, or created once and kept in the data directory. */
+/** Returns the key that encrypts credentials: from the environment, or created once and kept in the data directory. */
 export async function readOrCreateMasterKey(dir: string, given: string | undefined): Promise<Redacted> {
   if (given !== undefined && given.trim() !== "") return new Redacted(given.trim());
   const file = path.join(dir, "master.key");

@@ -17,7 +17,7 @@ import type { MissingCapability } from "./missing-capabilities.ts";
 export interface WorkerSettings extends AgentSettings {
   readonly workerId: string;
   readonly pool: string;
-  /** Maximum number of turns at once: the configured number, or fewer if memory is too small. */
+  /** Maximum number of concurrent turns: the configured number, or fewer if memory is too small. */
   readonly slots: number;
   readonly leaseMs: number;
   readonly renewMs: number;

@@ -3,7 +3,7 @@
 import { expect, test } from "@jest/globals";
 import { createGate } from "./gate.ts";
 
-test("lets in as many as there are slots, and the next one when a slot comes free", async () => {
+test("admits one caller per slot, and the next one when a slot becomes free", async () => {
   const gate = createGate({ slots: 2 });
   const [first, second] = [gate.tryEnter(), gate.tryEnter()];
   expect([gate.tryEnter(), gate.free, gate.taken, gate.offered]).toEqual([undefined, 0, 2, 2]);
@@ -17,7 +17,7 @@ test("lets in as many as there are slots, and the next one when a slot comes fre
   await emptied;
 });
 
-test("while memory is short nobody gets in, what runs goes on, and the worker counts for that only", async () => {
+test("while memory is short no caller is admitted, running turns continue, and no free slot is offered", async () => {
   let hasFreeMemory = true;
   const gate = createGate({ slots: 3, hasFreeMemory: () => hasFreeMemory });
   const leave = gate.tryEnter();
@@ -31,7 +31,7 @@ test("while memory is short nobody gets in, what runs goes on, and the worker co
   leave?.();
 });
 
-test("closed, it lets nobody in and releases waiters", async () => {
+test("closed, it admits no one and releases waiters", async () => {
   const gate = createGate({ slots: 1 });
   const leave = gate.tryEnter();
   const opened = gate.opened();

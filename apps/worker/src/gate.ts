@@ -1,8 +1,8 @@
-// Limits how many turns run at once, by slots and memory. Feeds fetch work only if a slot is free, so that no turn
+// Limits the number of concurrent turns, by slots and memory. Feeds fetch work only if a slot is free, so that no turn
 // waits in this worker while another worker could run it.
 
 export interface GateOptions {
-  /** Maximum number of turns at once. The machine's memory must be enough for all of them. */
+  /** Maximum number of concurrent turns. The machine's memory must be enough for all of them. */
   readonly slots: number;
   /** Whether this machine has memory for one more turn now. Called before each turn. Default: always. */
   readonly hasFreeMemory?: () => boolean;

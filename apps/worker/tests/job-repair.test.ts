@@ -47,7 +47,7 @@ describeWith("redis", "the queue after a loss", () => {
       [sessionId, seconds],
     );
 
-  test("a dispatch that has stood for seconds gets its job; a new one is left to who dispatched it", async () => {
+  test("a dispatch that is seconds old gets its job; a new one is left to its dispatcher", async () => {
     const [lost, fresh] = [await scene.message(), await scene.message()];
     await setWaited(lost.sessionId, 3);
     const repair = createJobRepair(context);
@@ -57,7 +57,7 @@ describeWith("redis", "the queue after a loss", () => {
     expect(await repair.runOnce()).toEqual({ added: 0, removed: 0 });
   });
 
-  test("every dispatch is looked at in its turn, however many have their jobs before it", async () => {
+  test("every dispatch is checked in its turn, however many others have their jobs", async () => {
     await fill(450);
     const share = { organizationId: scene.organizationId, count: 450 };
     const turns = await dispatch.dispatchIfReady(scene.db, [share], limits.dispatchTtlMs);
@@ -132,7 +132,7 @@ describeWith("redis", "the queue after a loss", () => {
     expect(await board.stateOf(`${second.messageId}.0`)).toBe("failed");
   });
 
-  test("more failed turns than a page holds are all failed jobs, though they failed in the same moment", async () => {
+  test("more failed turns than a page has are all failed jobs, even if they failed in the same moment", async () => {
     await fill(2_300);
     await scene.db.pool.query("update sessions set schedule = 'idle', ready_at = null, pending = 0");
     await scene.db.pool.query(
@@ -144,7 +144,7 @@ describeWith("redis", "the queue after a loss", () => {
     expect(await rebuildFailedJobs(context, now)).toBe(0);
   });
 
-  test("a turn that fails where nobody holds its job is shown too; one that may be settled is left alone", async () => {
+  test("a turn that failed without a job gets one; a job that can still be settled is left alone", async () => {
     expect(await rebuildFailedJobs(context)).toBe(0);
     const { messageId } = await end("failed");
     expect(await rebuildFailedJobs(context)).toBe(0);

@@ -56,7 +56,7 @@ describeWith("redis", "an operator's retry", () => {
     ]);
   });
 
-  test("a job that is delivered twice is retried once; one that failed again, once more", async () => {
+  test("a job that is delivered twice is retried once; one that failed again, a second time", async () => {
     const { sessionId, messageId } = await scene.message();
     const claimant = { workerId: newId("worker"), leaseMs: 3_000, guarantees: {} };
     const claim = await claimTurn(scene.db, { sessionId, dispatchNumber: 1 }, claimant);
@@ -76,7 +76,7 @@ describeWith("redis", "an operator's retry", () => {
     expect(rows).toHaveLength(2);
   });
 
-  test("a job whose worker died between the commit and its end is not taken for a retry", async () => {
+  test("a job whose worker died between the commit and its end does not count as a retry", async () => {
     const { sessionId, messageId } = await scene.message();
     await scene.deliver({ sessionId, messageId });
     const ticket = await waitUntil(() => scene.source.next(), { what: "the job" });
@@ -137,15 +137,18 @@ describeWith("redis", "an operator's retry", () => {
     return { ...message, jobId };
   }
 
-  test.each([false, true])("a promoted retry runs at once, on record; job added again: %s", async (isAdded) => {
-    const { jobId, messageId } = await delayed(isAdded);
-    await board.promote(jobId);
-    await waitUntil(() => scene.ran.includes(messageId), { what: "the second attempt" });
-    const { rows } = await scene.db.pool.query("select action, target, details from audit_entries");
-    expect(rows).toEqual([{ action: "message.promote", target: messageId, details: { job_id: jobId } }]);
-  });
+  test.each([false, true])(
+    "a promoted retry runs immediately, with an audit entry; job added again: %s",
+    async (isAdded) => {
+      const { jobId, messageId } = await delayed(isAdded);
+      await board.promote(jobId);
+      await waitUntil(() => scene.ran.includes(messageId), { what: "the second attempt" });
+      const { rows } = await scene.db.pool.query("select action, target, details from audit_entries");
+      expect(rows).toEqual([{ action: "message.promote", target: messageId, details: { job_id: jobId } }]);
+    },
+  );
 
-  test("a job that another machine's clock lets go too soon waits for its time", async () => {
+  test("a job that another machine's clock releases too early waits for its time", async () => {
     const { jobId, messageId, sessionId } = await delayed();
     const before = scene.source.fetched;
     // This machine thought that it was due; the row says that it is not.

@@ -69,7 +69,7 @@ test("a process that was frozen past its lease stops its turns before it asks an
   expect(next.signal.aborted).toBe(false);
 });
 
-test("a claim whose answer came when its lease had passed is lost at once", async () => {
+test("a claim whose answer arrives after its lease has passed is lost immediately", async () => {
   const keeper = keep(database.db, 60_000, 20_000);
   const turn = await claimed();
   await keeper.check();
@@ -79,7 +79,7 @@ test("a claim whose answer came when its lease had passed is lost at once", asyn
   expect([late.signal.reason, inTime.signal.aborted]).toEqual(["lost", false]);
 });
 
-test("while the database is down turns go on, and the worker says that it renews nothing", async () => {
+test("while the database is down turns continue, and the worker reports that it renews nothing", async () => {
   const away = openDatabase({ url: "postgres://dari@127.0.0.1:9/none", poolMax: 1, applicationName: "away" });
   const keeper = keep(away, 300, 50);
   const held = keeper.hold(await claimed());
@@ -95,7 +95,7 @@ test("while the database is down turns go on, and the worker says that it renews
   await away.close();
 });
 
-test("a claim that was under way when everything was stopped is told to stop as well", async () => {
+test("a claim that was in progress when everything was stopped is stopped as well", async () => {
   const keeper = keep(database.db, 3_000, 1_000);
   const running = keeper.hold(await claimed());
   keeper.stopAll("released");
@@ -134,7 +134,7 @@ async function whileHeld(sessionId: string, work: () => Promise<unknown>): Promi
   }
 }
 
-test("a session whose row somebody holds for long costs no other session of the worker its lease", async () => {
+test("a session whose row is locked for long costs no other session of the worker its lease", async () => {
   const keeper = keep(database.db, 4_000, 1_000);
   const [first, second] = [await claimed(), await claimed()];
   const [blocked, free] = [keeper.hold(first), keeper.hold(second)];
@@ -144,7 +144,7 @@ test("a session whose row somebody holds for long costs no other session of the 
   expect([blocked.signal.reason, free.signal.aborted]).toEqual(["lost", false]);
 });
 
-test("a session whose row somebody holds for a while is renewed as soon as it is free", async () => {
+test("a session whose row is locked for a while is renewed as soon as it is free", async () => {
   const keeper = keep(database.db, 60_000, 20_000);
   const turn = await claimed();
   keeper.hold(turn);

@@ -49,7 +49,7 @@ async function called(maxAttempts: number): Promise<ClaimedTurn> {
 /** Ends the turn like a worker whose turn was stopped for `reason`. Returns what was recorded, and the message. */
 async function stop(turn: ClaimedTurn, reason: StopReason): Promise<object> {
   const input = toStopEnding({ settings }, turn, { signal: AbortSignal.abort(reason), release: () => undefined });
-  if (input === undefined) throw new Error("the turn goes on");
+  if (input === undefined) throw new Error("the turn continues");
   const result = await finishTurn({ db: database.db, notifier, log }, turn, turn.organizationId, input);
   const { rows } = await database.db.pool.query<object>(
     `select state, attempts, output -> 'error' ->> 'code' as code from messages where id = $1`,
@@ -65,14 +65,14 @@ test("it uses the attempt, and the last one fails with worker_lost", async () =>
   expect(last).toEqual({ recorded: "failed", state: "failed", attempts: 1, code: "worker_lost" });
 });
 
-test("a turn that is given back uses none, and one that is cancelled is over", async () => {
+test("a released turn uses no attempt, and a cancelled one has ended", async () => {
   const released = await stop(await called(1), "released");
   expect(released).toEqual({ recorded: "released", state: "queued", attempts: 0, code: null });
   const cancelled = await stop(await called(1), "cancelled");
   expect(cancelled).toEqual({ recorded: "cancelled", state: "cancelled", attempts: 1, code: "cancelled" });
 });
 
-test("a turn that nobody stopped has no such ending; what cannot be retried has no second attempt", async () => {
+test("a turn that was not stopped has no such ending; one that cannot be retried has no second attempt", async () => {
   const turn = await called(3);
   const lease = { signal: new AbortController().signal, release: () => undefined };
   expect(toStopEnding({ settings }, turn, lease)).toBeUndefined();
@@ -101,7 +101,7 @@ describe("a claim that is committed while its answer is lost", () => {
     return { proxy, db: stack.adopt(openDatabase(options), (opened) => opened.close()) };
   }
 
-  test.each(claims)("%s is answered again, and its attempt goes on", async (_how, request, claim) => {
+  test.each(claims)("%s is answered again, and its attempt continues", async (_how, request, claim) => {
     await using stack = new AsyncDisposableStack();
     const { proxy, db } = await openThroughProxy(stack);
     const sessionId = await createTestSession(database.db, place.organizationId, place.agentId);
@@ -146,7 +146,7 @@ describe("a claim that is committed while its answer is lost", () => {
     if (turn !== undefined) await stop(turn, "released");
   });
 
-  test("is for its own worker only, and only while it is held", async () => {
+  test("is only for its own worker, and only while it has the claim", async () => {
     const sessionId = await createTestSession(database.db, place.organizationId, place.agentId);
     await createTestMessage(database.db, place.organizationId, sessionId);
     const turn = await claimByJob(database.db, sessionId);

@@ -29,7 +29,7 @@ describeWith("redis", "direct pull", () => {
     await scene[Symbol.asyncDispose]();
   });
 
-  test("what is said while it asks who leads the dispatch is not forgotten", async () => {
+  test("a signal during the question who leads the dispatch is not lost", async () => {
     await waitUntil(() => scene.source.available, { what: "the queue" });
     const holder = await scene.db.pool.connect();
     try {

@@ -79,7 +79,7 @@ describeWith("redis", "a storm of retries", () => {
     every(500, "reap", () => reaper.runOnce());
   }
 
-  test("all of them run, each once, and no organization has more at once than it may", async () => {
+  test("all of them run, each once, and no organization exceeds its maximum of concurrent turns", async () => {
     await fillRetries();
     expect(await countSessions("retry_wait")).toBe(retries);
     const repair = createJobRepair({ db: scene.db, queue: scene.queue, log });

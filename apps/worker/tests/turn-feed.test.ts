@@ -140,7 +140,7 @@ describeWith("redis", "a worker's feeds", () => {
     await waitUntil(() => scene.gate.taken === 0, { what: "the slot" });
   });
 
-  test("a turn whose job is lost is pulled after a second, and a queue without jobs makes nobody give up", async () => {
+  test("a turn whose job is lost is pulled after a second, and a queue without jobs stops no worker", async () => {
     const scene = await open();
     scene.start({ silentMs: 100 });
     for (let n = 0; n < 3; n++) {

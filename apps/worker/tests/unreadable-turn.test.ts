@@ -109,7 +109,7 @@ test("a turn that its job brings is claimed, and its attempt ends with a reason"
   expect((await execute(claim.turn)).result).toMatchObject({ recorded: "retry", reason: "internal_error" });
 });
 
-test("a turn that is pulled fails for good after the tries that the platform gives itself", async () => {
+test("a pulled turn fails permanently after the platform's own retries", async () => {
   const { sessionId, messageId } = await message();
   const recorded: (string | undefined)[] = [];
   for (let tries = 0; tries <= limits.platformRetriesMax; tries++) {

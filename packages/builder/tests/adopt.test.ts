@@ -94,7 +94,7 @@ async function described(dir: string): Promise<string[]> {
   return lines;
 }
 
-describe("packing that takes the directory over", () => {
+describe("packing that takes over the directory", () => {
   test("leaves what unpacking gives: read-only, this process's, of one name each, and nothing else", async () => {
     const { dir, elsewhere } = await hostileTree();
     const whole = await packImage({ dir, file: fresh() });
@@ -123,7 +123,7 @@ describe("packing that takes the directory over", () => {
     ]);
   });
 
-  test("a link to what is not UTF-8 is left out: unpacking would make another of it", async () => {
+  test("a link to a target that is not UTF-8 is left out: unpacking would change it", async () => {
     const dir = await tree({ "node_modules/m.js": "m" });
     await symlink(Buffer.from([0x61, 0xff]), join(dir, "node_modules/odd"));
     const { omitted } = await packImage({ dir, file: fresh(), takeOver: true });
@@ -131,7 +131,7 @@ describe("packing that takes the directory over", () => {
     expect(await readdir(join(dir, "node_modules"))).toEqual(["m.js"]);
   });
 
-  test("a file of two names that is larger than an image may be is not copied", async () => {
+  test("a file with two names that is larger than the image limit is not copied", async () => {
     const dir = await tree({ "node_modules/m.js": "m" });
     const sparse = join(dir, "node_modules/sparse");
     await writeFile(sparse, "");
@@ -142,7 +142,7 @@ describe("packing that takes the directory over", () => {
     expect((await readdir(join(dir, "node_modules"))).sort()).toEqual(["m.js", "sparse"]);
   });
 
-  test("what lies deeper than a path may be long is left out", async () => {
+  test("paths that are too long are left out", async () => {
     const dir = await tree({ "node_modules/m.js": "m" });
     const step = "d".repeat(200);
     const script = `for i in {1..25}; do mkdir ${step} && cd -P ${step} && echo x > f || exit 1; done`;
@@ -154,7 +154,7 @@ describe("packing that takes the directory over", () => {
     expect(await described(dir)).toEqual(await described(out));
   });
 
-  test("what nobody may read or enter is read as well", async () => {
+  test("files without permissions are read as well", async () => {
     const dir = await tree({ "node_modules/closed/index.js": "x" });
     await chmod(join(dir, "node_modules/closed/index.js"), 0o100);
     await chmod(join(dir, "node_modules/closed"), 0);
@@ -167,7 +167,7 @@ describe("packing that takes the directory over", () => {
 describe("adopting into the cache", () => {
   const pack = (dir: string): ReturnType<typeof packImage> => packImage({ dir, file: fresh(), takeOver: true });
 
-  test("nothing is fetched, also after a restart; the directory is gone from where it was", async () => {
+  test("nothing is downloaded, also after a restart; the directory is no longer at its old path", async () => {
     const [dir, made] = [fresh(), await tree({ "node_modules/m.js": "m" })];
     const inode = (await lstat(join(made, "node_modules/m.js"))).ino;
     const cache = openImageCache({ dir, store, maxBytes: 1e6 });
@@ -181,7 +181,7 @@ describe("adopting into the cache", () => {
     expect((await lstat(join(again.dir, "node_modules/m.js"))).ino).toBe(inode);
   });
 
-  test("who still writes by the old path, or through an old name, reaches nothing", async () => {
+  test("a process that still writes by the old path, or through an old name, reaches nothing", async () => {
     const made = await tree({ "node_modules/m.js": "m", "node_modules/n.js": "n" });
     const [outer, path] = [`${made}-outer`, join(made, "node_modules/m.js")];
     await link(join(made, "node_modules/n.js"), outer);
@@ -215,7 +215,7 @@ describe("adopting into the cache", () => {
     expect(await readdir(dir)).toEqual([packed.digest]);
   });
 
-  test("the same image twice at once is kept once", async () => {
+  test("the same image built twice concurrently is kept once", async () => {
     const [dir, files] = [fresh(), { "node_modules/m.js": "m" }];
     const cache = openImageCache({ dir, store, maxBytes: 1e6 });
     const both = await Promise.all([cache.adopt(await tree(files), pack), cache.adopt(await tree(files), pack)]);
@@ -224,7 +224,7 @@ describe("adopting into the cache", () => {
     expect(await readdir(dir)).toEqual([both[0].packed.digest]);
   });
 
-  test("that it cannot be fetched meanwhile is no reason not to keep it", async () => {
+  test("an image is kept although it cannot be downloaded at that time", async () => {
     const answer = Promise.withResolvers<never>();
     const cache = openImageCache({ dir: fresh(), store: { ...store, get: () => answer.promise }, maxBytes: 1e6 });
     const files = { "node_modules/m.js": "m" };
@@ -240,7 +240,7 @@ describe("adopting into the cache", () => {
     expect(await readFile(join(lease.dir, "node_modules/m.js"), "utf8")).toBe("m");
   });
 
-  test("it counts to the bound: what is idle goes for it, and it goes in turn", async () => {
+  test("it counts towards the limit: idle images are evicted for it, and it is evicted later", async () => {
     const dir = fresh();
     const cache = openImageCache({ dir, store, maxBytes: 1_500 });
     const adopt = async (letter: string) => cache.adopt(await tree({ f: letter.repeat(1_000) }), pack);
@@ -272,7 +272,7 @@ describe("adopting into the cache", () => {
       expect(await described(lease.dir)).toEqual(await described(hostile));
     }));
 
-  test("from another file system no more is copied than an image may have", () =>
+  test("from another file system, at most the image limit is copied", () =>
     onAnotherFileSystem(async (far) => {
       const [dir, made] = [fresh(), await tree({ "node_modules/sparse": "" }, join(far, "made"))];
       await truncate(join(made, "node_modules/sparse"), 2 ** 40);

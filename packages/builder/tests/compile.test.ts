@@ -42,7 +42,7 @@ describe("the package @dari/agent", () => {
 });
 
 describe("TypeScript", () => {
-  test("sources are bundled beside the entrypoint and find their files", async () => {
+  test("sources are bundled next to the entrypoint and find their files", async () => {
     const { entry, dir } = await builds.imageOf(supportAgent);
     expect(entry).toBe(join(dir, "src/agent.dari.mjs"));
     expect(callNode(entry)).toEqual({ text: "HI", data: 7, policy: "be nice", dir: "src", tone: "kind" });
@@ -53,7 +53,7 @@ describe("TypeScript", () => {
     expect(await builds.digestOf(supportAgent)).toBe(await builds.digestOf(supportAgent));
   });
 
-  test("an image that is there is not sent again; one that was deleted never gets its former key", async () => {
+  test("an existing image is not sent again; a deleted one never gets its former key", async () => {
     const files = { ...supportAgent, "src/note.txt": "an image of its own" };
     const keyOf = async (): Promise<string> => {
       const { result } = await builds.build(files);
@@ -80,7 +80,7 @@ describe("TypeScript", () => {
     expect(failed.message).toMatch(/[ (]src\/agent\.ts:2:1\b/);
   });
 
-  test("CommonJS where the package says so, and where the source is written so", async () => {
+  test("CommonJS if the package says so, and if the source is written so", async () => {
     const source = `import { basename } from "node:path";
 export const agent = (prompt: string) => [prompt, basename(__filename), typeof module, require("./other").n];`;
     const other = { "src/other.ts": "export const n: number = 3;" };
@@ -129,7 +129,7 @@ describe("JavaScript", () => {
     expect(message.match(/add @no\/such-package to the dependencies of package\.json/g)).toHaveLength(1);
   });
 
-  test("runs as it is", async () => {
+  test("runs unchanged", async () => {
     const first = await builds.imageOf({
       "dari.yml": manifest("src/agent.js:agent"),
       "package.json": `{"type":"module"}`,

@@ -50,7 +50,7 @@ async function publishFile(file: string, digest: string): Promise<ImageRef> {
 }
 
 describe("pack and unpack", () => {
-  test("what comes out is what went in, read-only", async () => {
+  test("unpacking gives what was packed, read-only", async () => {
     const dir = await tree({ "a.txt": "a", "bin/run": "#!/bin/sh", "empty/x": "", "\u00fc/long": "x".repeat(200_000) });
     await chmod(join(dir, "bin/run"), 0o700);
     await mkdir(join(dir, "nothing"));
@@ -133,7 +133,7 @@ function flipped(bytes: Buffer, at: number): Buffer {
 }
 
 describe("the cache", () => {
-  test("ten callers at once unpack once; the image survives a restart", async () => {
+  test("ten concurrent callers unpack once; the image survives a restart", async () => {
     const image = await publish({ "a.py": "x = 1\n" });
     const dir = fresh();
     const cache = openImageCache({ dir, store, maxBytes: 1e9 });
@@ -149,7 +149,7 @@ describe("the cache", () => {
     expect(await readFile(join(again.dir, "a.py"), "utf8")).toBe("x = 1\n");
   });
 
-  test("what a crash left half unpacked is removed, and fetched when it is wanted", async () => {
+  test("an image that a crash left half unpacked is removed, and downloaded on demand", async () => {
     const image = await publish({ "b.py": "x = 2\n" });
     const dir = fresh();
     await mkdir(join(dir, ".unpack-dead/tree"), { recursive: true });
@@ -226,7 +226,7 @@ describe("an image with a layer", () => {
     return { ...(await publish(files)), layer: { digest: base.digest, objectKey: base.objectKey } };
   }
 
-  test("is put together from both, read-only, without a copy", async () => {
+  test("is combined from both, read-only, without a copy", async () => {
     const dir = fresh();
     await using cache = closing(openImageCache({ dir, store, maxBytes: 1e6 }));
     const files = { "src/a.js": "a", "packages/x/index.js": "x", "node_modules/stale/index.js": "stale" };
@@ -246,7 +246,7 @@ describe("an image with a layer", () => {
     expect(await Promise.all(modes)).toEqual(folders.map(() => 0o555));
   });
 
-  test("keeps its layer for as long as it is there, also over a restart", async () => {
+  test("keeps its layer for as long as it exists, also over a restart", async () => {
     const dir = fresh();
     const image = await withLayer({ "a.js": "a".repeat(400) }, { "node_modules/m.js": "m".repeat(400) });
     {
@@ -264,7 +264,7 @@ describe("an image with a layer", () => {
     expect((await readdir(dir)).filter((name) => /^[0-9a-f]{64}$/.test(name))).toHaveLength(1);
   });
 
-  test("the same files with another layer are another image; a layer that is gone is said so", async () => {
+  test("the same files with another layer are another image; a missing layer is reported", async () => {
     await using cache = closing(openImageCache({ dir: fresh(), store, maxBytes: 1e6 }));
     const one = await withLayer({ "a.js": "a" }, { "node_modules/m.js": "1" });
     const other = { ...one, layer: (await withLayer({ "a.js": "a" }, { "node_modules/m.js": "2" })).layer! };

@@ -147,7 +147,7 @@ describe("registries", () => {
     index.close();
   });
 
-  test("without settings, npm and pip say where they go by themselves", async () => {
+  test("without settings, npm and pip name their own registries", async () => {
     const { npm } = await builds.runtimes.installTools();
     const { command } = await builds.runtimes.resolve("python", undefined);
     const { PATH = "" } = hostEnvironment();
@@ -157,7 +157,7 @@ describe("registries", () => {
     expect(await registries.python(command)).toEqual([service, service]);
   });
 
-  test("what could not be found is asked for again", async () => {
+  test("a failed lookup is repeated", async () => {
     const registries = createRegistries({ env: {}, getNpm: () => Promise.resolve(undefined) });
     const rules = toEgressRules(["https://yarn.example/"]);
     expect(await registries.remembered("yarn", () => Promise.reject(new Error("away")))).toEqual([]);

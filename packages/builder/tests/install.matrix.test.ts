@@ -16,7 +16,7 @@ afterAll(() => builds[Symbol.asyncDispose]());
 const greet = (): Promise<Buffer> => builds.wheel("greet", { "greet.py": "hello = 'hello '\n" });
 
 describe("pip", () => {
-  test("requirements are installed beside the sources", async () => {
+  test("requirements are installed next to the sources", async () => {
     const { dir, log } = await builds.imageOf({
       "dari.yml": manifest("agent.py:agent"),
       "requirements.txt": "# one\n./wheels/greet-1.0-py3-none-any.whl\n",
@@ -72,7 +72,7 @@ def build_wheel(directory, *_):
     ]);
   });
 
-  test("a requirement that cannot be had fails the build with pip's words", async () => {
+  test("a requirement that cannot be installed fails the build with pip's message", async () => {
     const { code, message } = await builds.failureOf({
       "dari.yml": manifest("agent.py:agent"),
       "requirements.txt": "./missing-1.0-py3-none-any.whl\n",
@@ -208,7 +208,7 @@ describe("npm", () => {
     ]);
   });
 
-  test("what was just installed is not fetched again by the next build, nor by who runs it", async () => {
+  test("a layer that was just installed is not downloaded again by the next build or turn", async () => {
     const files = {
       "dari.yml": manifest("agent.mjs:agent"),
       "package.json": JSON.stringify({ dependencies: { greet: "file:vendor/greet-1.0.0.tgz" } }),
@@ -231,7 +231,7 @@ describe("npm", () => {
     expect(callNode(entry)).toBe("once hi");
   });
 
-  test("a package that cannot be had fails the build with npm's words", async () => {
+  test("a package that cannot be installed fails the build with npm's message", async () => {
     const { result, log } = await builds.build({
       "dari.yml": manifest("src/agent.ts:agent"),
       "package.json": JSON.stringify({ dependencies: { greet: "file:vendor/missing.tgz" } }),
@@ -243,7 +243,7 @@ describe("npm", () => {
     expect(log).toMatch(/missing\.tgz[^]*\nbuild failed: npm install failed with exit code \d+\n$/);
   });
 
-  test("an agent that does not load for want of an install script is told of it", async () => {
+  test("if an agent does not load without an install script, the error says so", async () => {
     const { message } = await builds.failureOf({
       "dari.yml": manifest("agent.mjs:agent"),
       "package.json": JSON.stringify({ dependencies: { native: "file:vendor/native-1.0.0.tgz" } }),

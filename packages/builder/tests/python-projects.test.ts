@@ -28,7 +28,7 @@ const pyproject = `[project]\nname = "mine"\nversion = "1"\ndependencies = ["gre
 test.each([
   ["requirements.txt", "greet==1.0\ntool==1.0\n", /pip install -r requirements\.txt in my_agent: done in/],
   ["pyproject.toml", pyproject, /pip install \(pyproject\.toml\) in my_agent: done in/],
-])("%s beside the entrypoint is used", async (name, text, said) => {
+])("%s next to the entrypoint is used", async (name, text, said) => {
   const { dir, log } = await builds.imageOf({
     "dari.yml": manifest("my_agent/agent.py:agent"),
     "pyproject.toml": `[project]\nname = "outer"\nversion = "1"\n`,
@@ -39,7 +39,7 @@ test.each([
   expect(log).toMatch(said);
 });
 
-test("requirements at the root win over those beside the entrypoint", async () => {
+test("requirements at the root win over those next to the entrypoint", async () => {
   const { log } = await builds.imageOf({
     "dari.yml": manifest("my_agent/agent.py:agent"),
     "requirements.txt": "greet==1.0\ntool==1.0\n",
@@ -71,7 +71,7 @@ test.each([
     "more.txt": "tool==1.0\n",
     "agent.py": agent,
   });
-  const advice = "so each build may install other versions; pin every package (pip freeze), or add uv.lock";
+  const advice = "so each build can install different versions; pin every package (pip freeze), or add uv.lock";
   expect(warnings).toEqual(loose === undefined ? [] : [`no file pins the versions of ${loose}, ${advice}`]);
 });
 

@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => builds[Symbol.asyncDispose]());
 
 describe("what ends a build early", () => {
-  test("an entrypoint that is no file", async () => {
+  test("an entrypoint that is not a file", async () => {
     const failed = await builds.failureOf({ ...supportAgent, "dari.yml": manifest("src/missing.ts:agent") });
     const message = expect.stringMatching(/src\/missing\.ts does not exist; the bundle has src\/agent\.ts/);
     expect(failed).toEqual({ code: "entrypoint_not_found", message });
@@ -110,7 +110,7 @@ export const agent = () => 1;`;
     expect(result).toMatchObject({ ok: true });
   });
 
-  test("a runtime that cannot be had", async () => {
+  test("a runtime that is not available", async () => {
     const failed = await builds.failureOf({
       ...supportAgent,
       "dari.yml": manifest("src/agent.ts:agent", `runtime: {version: "19"}\n`),
@@ -129,7 +129,7 @@ export const agent = () => 1;`;
     await closed;
   });
 
-  test("a build that takes too long fails with its step and what was said last", async () => {
+  test("a build that takes too long fails with its step and its last output", async () => {
     const { result } = await builds.build(
       {
         "dari.yml": manifest("agent.js:agent"),
@@ -141,7 +141,7 @@ export const agent = () => 1;`;
     expect(result).toEqual({ ok: false, failure: { code: "build_failed", message } });
   });
 
-  test("a build that takes too long names the installer that runs", async () => {
+  test("a build that takes too long names the running installer", async () => {
     await using registry = await silentRegistry();
     const { result, log } = await builds.build(registry.files, { timeoutMs: 1500, runtimes: registry.runtimes });
     const message = "the build took longer than 1.5 s; it was at: npm install";

@@ -27,13 +27,13 @@ describe("node", () => {
     await expect(access(join(temporary.path, "unused"))).rejects.toThrow();
   });
 
-  test("20 is fetched once for two builders at once, and is a real Node 20", async () => {
+  test("20 is downloaded once for two concurrent builders, and is a real Node 20", async () => {
     const cacheDir = join(temporary.path, "cache");
     const [a, b] = [1, 2].map(() => createRuntimes({ cacheDir, env: hostEnvironment() }));
     const said: string[] = [];
     const fetch = (runtimes: Runtimes) => runtimes.resolve("typescript", "20", undefined, (text) => said.push(text));
     const [first, second] = await Promise.all([fetch(a!), fetch(b!)]);
-    expect(said).toEqual(Array(2).fill(expect.stringMatching(/^node 20 is fetched/)));
+    expect(said).toEqual(Array(2).fill(expect.stringMatching(/^downloading node 20;/)));
     expect(second).toEqual(first);
     expect(first.version).toMatch(/^20\.\d+\.\d+$/);
     expect(first.command.startsWith(cacheDir)).toBe(true);
@@ -48,14 +48,14 @@ describe("node", () => {
     expect(offers).toContainEqual({ language: "typescript", version: first.version, source: "fetched" });
   }, 300_000);
 
-  test.each(["19", "lts", "20.x", "", "999.1"])("%p is refused with what can be had", async (version) => {
+  test.each(["19", "lts", "20.x", "", "999.1"])("%p is refused with the available versions", async (version) => {
     const runtimes = createRuntimes({ cacheDir: temporary.path, env: hostEnvironment() });
     const refused = runtimes.resolve("typescript", version);
     await expect(refused).rejects.toBeInstanceOf(RuntimeUnavailableError);
     await expect(refused).rejects.toThrow(/available: .*\b20\.\d+\.\d+.*\b22\.\d+\.\d+/);
   });
 
-  test("an exact version that nobody published is refused with npm's reason", async () => {
+  test("an exact version that was never published is refused with npm's reason", async () => {
     const runtimes = createRuntimes({ cacheDir: join(temporary.path, "none"), env: hostEnvironment() });
     await expect(runtimes.resolve("typescript", "20.99.99")).rejects.toThrow(/npm could not fetch it/);
     expect(await readdir(join(temporary.path, "none/node"))).toEqual([]);
@@ -77,7 +77,7 @@ describe("node", () => {
     server.close();
   });
 
-  test("a fetch that nobody waits for any more is ended, and one that somebody waits for goes on", async () => {
+  test("a download without waiting callers is stopped, and one with callers continues", async () => {
     const asked = Promise.withResolvers<void>();
     const hungUp = Promise.withResolvers<void>();
     const server = createServer((request) => {
@@ -133,7 +133,7 @@ describe("python", () => {
     expect(python.readOnlyPaths.length).toBeGreaterThan(0);
   });
 
-  test("the minor that is asked for, else the newest", async () => {
+  test("the requested minor version, or else the newest", async () => {
     const env = await machineWith(["3.11.4", "3.13.1", "3.9.1"]);
     const runtimes = createRuntimes({ cacheDir: temporary.path, env });
     expect(await runtimes.resolve("python", "3.11")).toMatchObject({ version: "3.11.4" });

@@ -38,7 +38,7 @@ async function withPackage(
 const packageOf = (more: object): string => JSON.stringify({ name: "pack", version: "1.0.0", type: "module", ...more });
 const esm = packageOf({ exports: "./index.js" });
 
-test("both are one script with a code cache, and files beside a module are found", async () => {
+test("both are one script with a code cache, and files next to a module are found", async () => {
   const index = [
     `import { readFileSync } from "node:fs";`,
     `export const word = readFileSync(new URL("./word.txt", import.meta.url), "utf8");`,
@@ -118,7 +118,7 @@ describe("a character that is not of ASCII", () => {
   });
 });
 
-describe("V8 takes the code cache", () => {
+describe("V8 accepts the code cache", () => {
   const nodes = [process.execPath, "/usr/bin/node", "/usr/local/bin/node"].filter((path) => existsSync(path));
   const interpreters = [...new Set(nodes.map((path) => realpathSync(path)))];
   const spy = `
@@ -242,7 +242,7 @@ describe("packages are loaded one by one", () => {
   });
 });
 
-test("a package that is a folder of the bundle is built as it is now, not as it was", async () => {
+test("a package that is a folder of the bundle is built from its current sources", async () => {
   const publish = (word: string): Promise<Image> =>
     builds.imageOf({
       "dari.yml": manifest("src/agent.ts:agent"),

@@ -2,12 +2,12 @@
 
 import { createServer } from "node:net";
 
-/** True if nothing listens on `port` of 127.0.0.1 and this user may. */
+/** Returns whether nothing listens on `port` of 127.0.0.1 and this user may listen there. */
 export async function isPortFree(port: number): Promise<boolean> {
   return (await tryListen(port)) !== undefined;
 }
 
-/** A port that was free a moment ago. Another process may take it first: be ready to call again. */
+/** Returns a port that was free a moment ago. Another process may take it first: be ready to call again. */
 export async function freePort(): Promise<number> {
   const port = await tryListen(0);
   if (port === undefined) throw new Error("No free port on 127.0.0.1");

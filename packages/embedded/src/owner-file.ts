@@ -12,7 +12,7 @@ export function takeOwnerFile(file: string): ProcessIdentity | undefined {
   try {
     for (;;) {
       try {
-        // Fails if the file exists; nobody sees it half-written.
+        // Fails if the file exists. No reader sees it half-written.
         linkSync(draft, file);
         return undefined;
       } catch (error) {
@@ -31,7 +31,10 @@ export function removeOwnerFile(file: string): void {
   rmSync(file, { force: true });
 }
 
-/** If two processes find a dead owner, one of them moves its file, and the other finds nothing to move. */
+/**
+ * Moves a dead owner's file away. If two processes find a dead owner, one of them moves its file, and the other finds
+ * nothing to move.
+ */
 function setAside(file: string): void {
   const aside = `${file}.dead-${process.pid}`;
   try {

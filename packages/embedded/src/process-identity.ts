@@ -9,7 +9,7 @@ export interface ProcessIdentity {
   readonly startedAt: string;
 }
 
-/** The process that has this id now; undefined if there is none. A zombie counts as none. */
+/** Returns the process that has this id now; undefined if there is none. A zombie counts as none. */
 export function identifyProcess(pid: number): ProcessIdentity | undefined {
   const startedAt = process.platform === "linux" ? startOnLinux(pid) : startByPs(pid);
   return startedAt === undefined ? undefined : { pid, startedAt };
@@ -25,7 +25,7 @@ export function identifySelf(): ProcessIdentity {
   return self;
 }
 
-/** True if the command line of `pid` contains `text`. */
+/** Returns whether the command line of `pid` contains `text`. */
 export function commandLineContains(pid: number, text: string): boolean {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(text);

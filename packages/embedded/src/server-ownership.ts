@@ -13,7 +13,7 @@ export interface Ownership {
   isOurs(): boolean;
 }
 
-/** Ownership of the server whose files are in `dir`, stored in `dir`/owner.json. */
+/** Returns the ownership of the server whose files are in `dir`, stored in `dir`/owner.json. */
 export function openOwnership(dir: string): Ownership {
   const file = path.join(dir, "owner.json");
   const self = identifySelf();

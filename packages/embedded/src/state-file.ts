@@ -9,7 +9,7 @@ export function writeStateFile(file: string, state: object): void {
   renameSync(temporary, file);
 }
 
-/** The object in `file`; undefined if it is missing, empty or damaged, as after a crash. */
+/** Returns the object in `file`; undefined if it is missing, empty or damaged, as after a crash. */
 export function readStateFile<T extends object>(file: string, isState: (value: Partial<T>) => boolean): T | undefined {
   try {
     const value = JSON.parse(readFileSync(file, "utf8")) as Partial<T> | null;

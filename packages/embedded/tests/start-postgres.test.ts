@@ -117,7 +117,7 @@ describe("startPostgres", () => {
     expect((await start()).attached).toBe(false);
   });
 
-  test("takes another port when the remembered one is taken", async () => {
+  test("uses another port when the remembered one is taken", async () => {
     const first = await start();
     await first.stop();
     const squatter = createServer();

@@ -86,7 +86,7 @@ async function kill(pid: number): Promise<void> {
     expect(identifyProcess(owner.pid)).toBeUndefined();
   });
 
-  test("after kill -9 of the server the next start makes a new one", async () => {
+  test("after kill -9 of the server the next start creates a new one", async () => {
     const first = await start();
     await kill(first.pid);
     const second = await start();

@@ -17,12 +17,12 @@ export function createRedisNotifier(redisUrl: string, prefix: string): RedisNoti
   const hearing = startLivenessCheck(subscriber, { startsFresh: false });
   const registry = createWakeRegistry();
   const channelOf = (topic: WakeTopic): string => `${prefix}:wake:${topic}`;
-  const heard = new Set<WakeTopic>();
+  const subscribedTopics = new Set<WakeTopic>();
   /** A process subscribes to a topic with its first listener, and stays subscribed because listeners come and go. */
   const hear = (topic: WakeTopic): void => {
-    if (heard.has(topic)) return;
-    heard.add(topic);
-    subscriber.subscribe(channelOf(topic)).catch(() => heard.delete(topic));
+    if (subscribedTopics.has(topic)) return;
+    subscribedTopics.add(topic);
+    subscriber.subscribe(channelOf(topic)).catch(() => subscribedTopics.delete(topic));
   };
   const outbox = createOutbox(publisher);
 

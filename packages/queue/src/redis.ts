@@ -17,20 +17,20 @@ const consumerMs = 1_500;
 /** BullMQ blocks for up to ten seconds. */
 const blockingMs = 12_000;
 
-/** For producers and notifiers: while Redis is away, commands fail at once instead of waiting in memory. */
+/** Connects producers and notifiers: while Redis is away, commands fail immediately instead of waiting in memory. */
 export function connectFailingFast(url: string): Redis {
   return connect(url, { enableOfflineQueue: false, maxRetriesPerRequest: 1, commandTimeout: promptMs });
 }
 
-/** For subscribers: subscriptions wait for Redis to come back. */
+/** Connects subscribers: subscriptions wait for Redis to come back. */
 export function connectWaiting(url: string): Redis {
   return connect(url, { maxRetriesPerRequest: null });
 }
 
 /**
  * ioredis sends its own commands, such as the subscriptions after a lost connection, and does not handle their
- * failures: a connection that is closed meanwhile would end the process. A caller that awaits a command still gets its
- * error.
+ * failures: a connection that is closed at that time would end the process. A caller that awaits a command still gets
+ * its error.
  */
 class HeardRedis extends Redis {
   override sendCommand(...command: Parameters<Redis["sendCommand"]>): unknown {

@@ -30,7 +30,7 @@ export function turnJobId(turn: Pick<TurnJobData, "messageId" | "dispatchNumber"
   return `${turn.messageId}.${turn.dispatchNumber}`;
 }
 
-/** The job that is added for a turn. */
+/** Returns the job that is added for a turn. */
 export function toBullJob(turn: DispatchedTurn, delayMs = 0): TurnJob {
   const { organizationId, sessionId, messageId, dispatchNumber } = turn;
   return {
@@ -67,7 +67,7 @@ export function readTurnJob(jobId: string, data: unknown): TurnJobData | undefin
   return turnJobId(turn) === jobId ? turn : undefined;
 }
 
-/** Like `readTurnJob`, for the text in Redis. */
+/** Parses a job like `readTurnJob`, from the text in Redis. */
 export function parseTurnJob(jobId: string, text: string | null): TurnJobData | undefined {
   if (text === null || text.length > jobDataCharsMax) return undefined;
   try {
@@ -120,8 +120,8 @@ export function describeTrace(trace: string): string {
 }
 
 /**
- * Whether a taken job was `failed` before, so that somebody has retried it. A job that is redelivered because its
- * worker died was not, whatever the rows say: its last trace is that of a retry, or it has none.
+ * Returns whether a taken job was `failed` before, so that an operator has retried it. A job that is redelivered
+ * because its worker died was not failed, whatever the rows say: its last trace is that of a retry, or it has none.
  */
 export function wasFailed(stacktrace: unknown): boolean {
   const last: unknown = Array.isArray(stacktrace) ? stacktrace.at(-1) : undefined;
@@ -132,8 +132,8 @@ export function wasFailed(stacktrace: unknown): boolean {
 const skewMs = 2_000;
 
 /**
- * Returns whether a job came early because somebody promoted it. A job becomes due by the clock of the worker that
- * takes it, so with a correct clock it never comes early by itself.
+ * Returns whether a job came early because an operator promoted it. A job becomes due by the clock of the worker that
+ * takes it, so with a correct clock it never comes early without a promotion.
  */
 export function wasPromoted(job: { stacktrace: unknown; timestamp: number; opts: { delay?: number } }): boolean {
   const last: unknown = Array.isArray(job.stacktrace) ? job.stacktrace.at(-1) : undefined;

@@ -33,7 +33,7 @@ export interface TurnQueue extends TurnDelivery {
   counts(): Promise<Record<string, number>>;
   /** Which server answers. */
   server(): Promise<RedisServer>;
-  /** The newest jobs in a state, at most 100, as operators see them. */
+  /** Returns the newest jobs in a state, at most 100, as operators see them. */
   jobs(state: JobState): Promise<{ messageId: string; attemptsMade: number }[]>;
   readonly board: TurnBoard;
   close(): Promise<void>;
@@ -128,9 +128,9 @@ export function openTurnQueue(location: QueueLocation): TurnQueue {
 
 /** Valkey reports a Redis version for old clients, and also its own. */
 function readServer(info: string): RedisServer {
-  const said = Object.fromEntries([...info.matchAll(/^(\w+):(.*?)\r?$/gm)].map(([, name, value]) => [name, value]));
-  const valkey = said["valkey_version"];
+  const fields = Object.fromEntries([...info.matchAll(/^(\w+):(.*?)\r?$/gm)].map(([, name, value]) => [name, value]));
+  const valkey = fields["valkey_version"];
   const name = valkey === undefined ? "Redis" : "Valkey";
-  const version = valkey ?? said["redis_version"] ?? "unknown";
-  return { name, version, evictionPolicy: said["maxmemory_policy"] };
+  const version = valkey ?? fields["redis_version"] ?? "unknown";
+  return { name, version, evictionPolicy: fields["maxmemory_policy"] };
 }

@@ -11,7 +11,7 @@ export type TurnSettlement =
   | { readonly kind: "retry"; readonly reason: string; readonly delayMs: number }
   /** Not due yet, or another lease is valid: check again later, without using an attempt. */
   | { readonly kind: "later"; readonly delayMs: number }
-  /** No row matches the job any more. */
+  /** No row matches the job now. */
   | { readonly kind: "obsolete" };
 
 /** Never rejects. */

@@ -9,9 +9,9 @@ export interface TurnTicket extends TurnJobData {
   readonly jobId: string;
   /** How often the job has ended. */
   readonly attemptsMade: number;
-  /** The job was `failed` before it was taken: somebody wants its turn to be retried. */
+  /** The job was `failed` before it was taken: an operator has retried it. */
   readonly wasFailed: boolean;
-  /** The job was taken before its due time: somebody does not want to wait. */
+  /** The job was taken before its due time: an operator has promoted it. */
   readonly cameEarly: boolean;
   /** Never rejects: a job that cannot be settled is redelivered, and its claim then finds nothing to do. */
   settle(settlement: TurnSettlement): Promise<void>;

@@ -53,7 +53,7 @@ describeWith("redis", "a silent Redis", () => {
     await expect(queue.deliver([turn()])).rejects.toThrow();
     await waitUntil(() => parts.every((one) => !one.available), { what: "the silence to be noticed" });
     expect(performance.now() - startedAt).toBeLessThan(noticeMs);
-    // A turn that ends meanwhile does not wait for its job.
+    // A turn that ends during the outage does not wait for its job.
     const settling = performance.now();
     await ticket.settle({ kind: "completed" });
     expect(performance.now() - settling).toBeLessThan(1_000);
@@ -69,7 +69,7 @@ describeWith("redis", "a silent Redis", () => {
     expect(found).toBe(true);
   });
 
-  test("a fetch under way ends, and closing takes no longer than its bound", async () => {
+  test("a running fetch ends, and closing takes no longer than its limit", async () => {
     const { proxy, url, prefix } = await behindProxy();
     const location = { redisUrl: url, prefix, pool: "default" };
     const [queue, source] = [openTurnQueue(location), openTurnSource(location, { lockMs: 3_000 })];
@@ -81,7 +81,7 @@ describeWith("redis", "a silent Redis", () => {
     expect(performance.now() - startedAt).toBeLessThan(5_000);
   });
 
-  test("a Redis that was silent from the start is not taken for one that answers", async () => {
+  test("a Redis that was silent from the start does not count as answering", async () => {
     const { proxy, url, prefix, stack } = await behindProxy();
     proxy.blackHole();
     const location = { redisUrl: url, prefix, pool: "default" };

@@ -89,7 +89,7 @@ describeWith("redis", "turn jobs", () => {
     await waitUntil(isForgotten, { what: "the first job to be forgotten" });
   });
 
-  test("a retry is seen as delayed with one attempt made, then the job comes again and completes", async () => {
+  test("a retry is seen as delayed with one attempt made, then the job is delivered again and completes", async () => {
     const { queue, source, board } = open();
     const one = turn();
     await deliver(queue, one);
@@ -119,7 +119,7 @@ describeWith("redis", "turn jobs", () => {
     expect(await (await board.getJob(turnJobId(one)))?.getState()).toBe("failed");
   });
 
-  test("a job that an operator promotes is known by having come early; one that was due is not", async () => {
+  test("a job that an operator promotes is recognized by its early delivery; one that was due is not", async () => {
     const { queue, source, board } = open();
     const [retried, added] = [turn(), turn()];
     await deliver(queue, retried);
@@ -155,7 +155,7 @@ describeWith("redis", "turn jobs", () => {
     expect(await board.getJob(turnJobId(one))).toBeUndefined();
   });
 
-  test("the job of a source that died comes to another, however often, and is never failed for it", async () => {
+  test("the job of a source that died is delivered to another, any number of times, and never fails", async () => {
     const { queue, board, redis } = open(500);
     const one = turn();
     await deliver(queue, one);
@@ -173,7 +173,7 @@ describeWith("redis", "turn jobs", () => {
     expect(redis.status).toBe("ready");
   });
 
-  test("a job that an operator retries is known by having failed; one that only comes again is not", async () => {
+  test("a job that an operator retries is recognized by its failure; a redelivered one is not", async () => {
     const { queue, source, board } = open();
     const one = turn(3);
     await deliver(queue, one);
@@ -192,7 +192,7 @@ describeWith("redis", "turn jobs", () => {
     expect([await done?.getState(), done?.returnvalue]).toEqual(["completed", "retried as msg_x"]);
   });
 
-  test("jobs that are none of ours are removed, and the next one comes", async () => {
+  test("jobs in another form are removed, and the next one is delivered", async () => {
     const { queue, source, board, redis } = open();
     const one = turn();
     const garbage: unknown[] = [
@@ -251,7 +251,7 @@ describeWith("redis", "turn jobs", () => {
     expect(await board.getJobCounts()).toMatchObject({ waiting: 4, delayed: 0 });
   });
 
-  test("failed jobs are rebuilt as they stood, once, and can be retried", async () => {
+  test("failed jobs are rebuilt unchanged, once, and can be retried", async () => {
     const { queue, source, board } = open();
     await waitUntil(() => queue.available, { what: "the queue's connection" });
     expect(await queue.failed.until()).toBeUndefined();
@@ -289,7 +289,7 @@ describeWith("redis", "turn jobs", () => {
     expect(await queue.noticeFlush()).toBe(true);
   });
 
-  test("a queue whose Redis is away says so at once", async () => {
+  test("a queue whose Redis is unreachable says so immediately", async () => {
     const queue = openTurnQueue({ redisUrl: "redis://127.0.0.1:1", prefix: "test", pool: "default" });
     opened.push(queue);
     expect(queue.available).toBe(false);

@@ -27,7 +27,7 @@ export async function encodeFrame(raw: Uint8Array): Promise<{ codec: Frame["code
   return smallerOf(raw, await compressZstd(raw, { ...compression, chunkSize: raw.byteLength + pieceBytesMin }));
 }
 
-/** Like `encodeFrame`, but synchronous: for a thread without other work. */
+/** Encodes like `encodeFrame`, but synchronously: for a thread without other work. */
 export function encodeFrameSync(raw: Uint8Array): { codec: Frame["codec"]; bytes: Uint8Array } {
   return smallerOf(raw, zstdCompressSync(raw, { ...compression, chunkSize: raw.byteLength + pieceBytesMin }));
 }
@@ -49,7 +49,7 @@ export async function decodeFrame(frame: Frame, bytes: Buffer): Promise<Buffer> 
   return wholeFrame(frame, raw);
 }
 
-/** Like `decodeFrame`, but synchronous: for a thread without other work. */
+/** Decodes like `decodeFrame`, but synchronously: for a thread without other work. */
 export function decodeFrameSync(frame: Frame, bytes: Buffer): Buffer {
   assertStored(frame, bytes);
   if (frame.codec === "stored") return bytes;

@@ -99,7 +99,8 @@ export async function sweepMounts(dir: string): Promise<number> {
 }
 
 /**
- * Like `sweepMounts`, but synchronous: for the exit of the process. Mounts in use end with the last process in them.
+ * Unmounts like `sweepMounts`, but synchronously: for the exit of the process. Mounts in use end with the last process
+ * in them.
  */
 export function sweepMountsAtExit(dir: string): void {
   const targets = mountsBelow(dir);

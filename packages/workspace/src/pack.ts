@@ -23,7 +23,7 @@ export interface DraftFrame extends Frame {
 
 const compressionsAtOnce = 4;
 
-/** Writes frames to a spool in order, and compresses several at once. */
+/** Writes frames to a spool in order, and compresses several concurrently. */
 export class PackWriter {
   readonly frames: DraftFrame[] = [];
   readonly #objectKey: string;

@@ -5,9 +5,9 @@ import { folderHash, folderOf, isFolder, type Folder } from "./folder.ts";
 import type { Tree } from "./tree.ts";
 
 /**
- * Merkle hash, lower-case hex sha256. A directory's hash covers its entries in byte order, each as `type mode size hash
- * name NUL`; the tree's covers the two roots. Covers permissions, not times or storage. For an edited tree, only the
- * directories on the edited paths are hashed again.
+ * Returns the Merkle hash as lower-case hex sha256. A directory's hash covers its entries in byte order, each as `type
+ * mode size hash name NUL`; the tree's covers the two roots. Covers permissions, not times or storage. For an edited
+ * tree, only the directories on the edited paths are hashed again.
  */
 export function treeHash(tree: Tree): string {
   const top = folderOf(tree);

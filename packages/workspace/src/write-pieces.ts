@@ -62,7 +62,7 @@ export function writePieces(job: WriteJob, bytes: Buffer): void {
   writeFrames(job, ({ start, storedBytes }) => bytes.subarray(start, start + storedBytes));
 }
 
-/** Like `writePieces`, for an object that is a local file. @throws SnapshotDamagedError, or the disk's error. */
+/** Writes like `writePieces`, for an object that is a local file. @throws SnapshotDamagedError, or the disk's error. */
 export function writePiecesOf(job: WriteJob, file: string): void {
   withObjectFile(file, job.objectKey, (read) =>
     writeFrames(job, ({ offset, storedBytes }) => read(offset, storedBytes)),

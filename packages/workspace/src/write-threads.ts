@@ -44,7 +44,7 @@ export async function writeInThread(job: WriteJob, bytes: Buffer): Promise<void>
 }
 
 /**
- * Like `writeInThread`, for an object that is the local file `file`: the thread reads it.
+ * Writes like `writeInThread`, for an object that is the local file `file`: the thread reads it.
  * @throws SnapshotDamagedError, or the disk's error.
  */
 export async function writeFromFile(job: WriteJob, file: string): Promise<void> {

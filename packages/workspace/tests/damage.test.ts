@@ -163,7 +163,7 @@ test.each<[string, unknown]>([
   expect(await use(await objectOf(manifest), key)).toBe("damaged");
 });
 
-test("a restore checks the tree it is handed, and writes into an empty place only", async () => {
+test("a restore checks the tree that it gets, and writes only into an empty directory", async () => {
   const link: TreeEntry = { path: "workspace/x", type: "symlink", mode: 0o777, sizeBytes: 1, target: fixture.top };
   const nothing = { sizeBytes: 0, sha256: empty, location: [] };
   const below: TreeEntry = { path: "workspace/x/y", type: "file", mode: 0o644, ...nothing };
@@ -248,7 +248,7 @@ test("headers of other versions and with absurd lengths are refused before anyth
   ).toThrow("impossible lengths");
 });
 
-test("names that are too long together are a limit that says so", async () => {
+test("names that are too long together exceed a named limit", async () => {
   const tooLong = encodeHead("x".repeat(manifestBytesMax + 1), 0);
   await expect(tooLong).rejects.toMatchObject({
     name: "WorkspaceLimitError",

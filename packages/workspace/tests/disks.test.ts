@@ -265,7 +265,7 @@ describe.each(kinds)("%s", (kind) => {
     }
   });
 
-  test("what one organization has is not another's", async () => {
+  test("one organization cannot use another one's base", async () => {
     const disks = await open(kind);
     const mine = await openTree(disks, tree, "org_a");
     await mine.scan();
@@ -276,7 +276,7 @@ describe.each(kinds)("%s", (kind) => {
     await expect(openTree(disks, tree, "../org_a")).rejects.toThrow();
   });
 
-  test("the bound is kept, the oldest goes first, and what is in use stays", async () => {
+  test("the limit is kept, the oldest is evicted first, and bases in use stay", async () => {
     const disks = await open(kind, fixture.fresh(), 25_000);
     const trees: Tree[] = [];
     const held = await openTree(disks, tree);

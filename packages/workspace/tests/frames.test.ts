@@ -21,7 +21,7 @@ function frameOf(stored: Buffer, sizeBytes: number, codec: Frame["codec"] = "zst
 
 const text = (bytes: number): Buffer => Buffer.alloc(bytes, randomBytes(997));
 
-test("frames of every size come back, one after another", () => {
+test("frames of every size are read back, one after another", () => {
   for (const size of [1, 100, 256 * 1024, 1024 * 1024, 1024 * 1024 + 1, frameBytesMax, 3]) {
     const raw = text(size);
     const stored = zstdCompressSync(raw);
@@ -30,7 +30,7 @@ test("frames of every size come back, one after another", () => {
   }
 });
 
-test("a frame that holds more or less than it says is damage, and the next one is itself", () => {
+test("a frame with more or less content than it says is damage, and the next one is intact", () => {
   const raw = text(50_000);
   const stored = zstdCompressSync(raw);
   const isDamage = (frame: Frame, bytes = stored): void =>
@@ -47,7 +47,7 @@ test("a frame that holds more or less than it says is damage, and the next one i
   isDamage(frameOf(stored, raw.length), stored.subarray(0, -1));
 });
 
-test("an object that is a file here and one that is elsewhere restore the same, and are missing alike", async () => {
+test("an object that is a local file and one that is elsewhere restore the same, and are missing alike", async () => {
   const source = fixture.fresh();
   const names = Array.from({ length: 40 }, (_, i) => `workspace/folder-${i % 3}/file-${i}`);
   writeFiles(source, Object.fromEntries(names.map((name) => [name, randomBytes(50_000)])));

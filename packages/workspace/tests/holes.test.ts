@@ -52,7 +52,7 @@ function sha256OfZeros(mebibytes: number): string {
 
 const showsHoles = testGuaranteeForAllDrivers("holes");
 showsHoles.each(kinds)(
-  "%s: sparse files beyond the bound are refused before they are read",
+  "%s: sparse files above the limit are refused before they are read",
   async (kind) => {
     const disk = await open(kind);
     const MiB = 1024 ** 2;

@@ -133,7 +133,7 @@ describe.each(all)("$kind", (disks) => {
     ]);
   });
 
-  test("what was added beside them is the session's; what was deleted is no change", async () => {
+  test("files that were added next to them are the session's; deleted ones are not a change", async () => {
     const { at, changes } = await lend(disks);
     unlinkSync(at("CLAUDE.md"));
     rmSync(at(".claude/skills"), { recursive: true });
@@ -141,7 +141,7 @@ describe.each(all)("$kind", (disks) => {
     expect(await changes()).toEqual(["workspace/.claude", "workspace/.claude/note"]);
   });
 
-  test("leftovers of programs go with the folder that was made, and stay in the session's own", async () => {
+  test("leftovers of programs are removed with the folder that was made, and stay in the session's own", async () => {
     for (const before of [emptyTree, tree]) {
       const { at, changes } = await lend(disks, before);
       const outside = fixture.fresh();
@@ -160,7 +160,7 @@ describe.each(all)("$kind", (disks) => {
     expect(await changes()).toEqual(["workspace/other.md"]);
   });
 
-  test("a link in place of a folder leads nowhere", async () => {
+  test("a link instead of a folder leads nowhere", async () => {
     const { at, changes } = await lend(disks);
     const outside = fixture.fresh();
     mkdirSync(join(outside, "skills/sum"), { recursive: true });
@@ -176,7 +176,7 @@ test.each([
   ["a file", (place: string) => writeFileSync(place, "x")],
   ["a link", (place: string) => symlinkSync(dirname(place), place)],
   ["a folder that nobody may enter", (place: string) => (mkdirSync(place), chmodSync(place, 0))],
-])("%s of the session in place of a folder stays", async (_title, make) => {
+])("%s of the session instead of a folder stays", async (_title, make) => {
   const dir = fixture.fresh();
   mkdirSync(join(dir, "workspace"), { recursive: true });
   make(join(dir, "workspace/.claude"));

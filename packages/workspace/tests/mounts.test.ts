@@ -41,7 +41,7 @@ function layered(): { dir: string; target: string; mount(mounts: Mounts): Promis
 const describeHere = problem === undefined ? describe : describe.skip;
 
 describeHere("mounts", () => {
-  test("an overlay shows what is below, takes changes and ends", async () => {
+  test("an overlay shows what is below, accepts changes and ends", async () => {
     const mounts = await openMounts();
     const { dir, target, mount } = layered();
     await mount(mounts);
@@ -63,14 +63,14 @@ describeHere("mounts", () => {
     // One exists already.
     const names = ["a file", ...Array.from({ length: 50 }, (_, i) => `mark ${i}`)];
     await expect(mounts.whiteouts(join(dir, "marks"), names)).rejects.toThrow("a whiteout cannot be created");
-    // Nothing writes to the layer any more.
+    // Nothing writes to the layer now.
     const left = readdirSync(join(dir, "marks"));
     await mounts.unmount(target).catch(() => undefined);
     expect(readdirSync(join(dir, "marks"))).toEqual(left);
     await mounts.close();
   });
 
-  test("what is in use is unmounted all the same, and said to be", async () => {
+  test("a mount in use is unmounted anyway, and reported", async () => {
     const mounts = await openMounts();
     const { target, mount } = layered();
     await mount(mounts);

@@ -1,4 +1,4 @@
-// The layers' store where its disk lets it down.
+// The store of layers when its disk fails.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import { openFixture } from "./fixture.ts";
 const fixture = openFixture();
 afterAll(() => fixture[Symbol.dispose]());
 
-test("a base whose record cannot be written is held like another, and the next process has it not", async () => {
+test("a base whose record cannot be written is used like another, and the next process does not have it", async () => {
   const dir = fixture.fresh();
   const store = new OverlayLayerStore(dir, 10, () => Promise.resolve());
   const id = store.newLayerId("org_a");

@@ -75,7 +75,7 @@ test("an edit of one byte in a 40 MiB file stores one chunk", async () => {
 });
 
 // 98 MB go to a store and back, which is slow on a busy machine.
-test("a pack beyond the memory bound goes through a file, and equal chunks are stored once", async () => {
+test("a pack above the memory limit goes through a file, and equal chunks are stored once", async () => {
   const dir = fixture.fresh();
   const block = randomBytes(4 * MiB);
   writeFiles(dir, { "workspace/noise": randomBytes(90 * MiB), "workspace/same": Buffer.concat(Array(6).fill(block)) });

@@ -156,7 +156,7 @@ testImage(
   },
 );
 
-testImage("what was changed since lies over the image: contents, modes, types, deletions", async () => {
+testImage("changes since then are shown over the image: contents, modes, types, deletions", async () => {
   const edited = await open("copy");
   const disk = await openTree(edited, saved.tree);
   const at = (path: string): string => join(disk.dir, "workspace", path);
@@ -192,7 +192,7 @@ testImage("what was changed since lies over the image: contents, modes, types, d
   expect(treeHash((await scan(again.dir)).tree)).toBe(kept.treeHash);
 });
 
-testImage("a damaged or missing image costs time and nothing else, is told, and a check finds it", async () => {
+testImage("a damaged or missing image costs only time, is reported, and a check finds it", async () => {
   await checkSnapshotObject(store, cut.objectKey);
   await checkSnapshotObject(store, imageKey);
   const bytes = await fixture.store.read(imageKey);
@@ -219,7 +219,7 @@ testImage("a damaged or missing image costs time and nothing else, is told, and 
   await fixture.store.put(imageKey, bytes);
 });
 
-testImage("an image that cannot be mounted is told, and the packs are used", async () => {
+testImage("an image that cannot be mounted is reported, and the packs are used", async () => {
   const noSquashfs = Buffer.alloc(4_096, "x");
   const key = "s/odd.squashfs";
   await fixture.store.put(key, noSquashfs);
@@ -242,7 +242,7 @@ testImage("an image that cannot be mounted is told, and the packs are used", asy
 /** From a store that is no local folder, an image is always downloaded. */
 const testLocalImage = fileOf === undefined ? test.skip : testImage;
 
-testLocalImage("an image that lies here is mounted as it lies, unless others may write to it", async () => {
+testLocalImage("a local image is mounted directly, unless others can write to it", async () => {
   const here = Object.assign(counting(stored), { fileOf });
   const tree = await loadTree(here, [cut]);
   const file = fileOf?.(imageKey) ?? "";

@@ -1,4 +1,4 @@
-// Copies a directory that is in use: files that disappear meanwhile are left out, owners and modes are kept.
+// Copies a directory that is in use: files that disappear during the copy are left out, owners and modes are kept.
 
 import { chmod, chown, constants, copyFile, lstat, mkdir, readdir } from "node:fs/promises";
 import path from "node:path";
@@ -30,7 +30,7 @@ async function copyDirectory(from: string, to: string): Promise<boolean> {
   const found = await lstat(from).catch(undefinedWhereGone);
   if (found === undefined) return false;
   await mkdir(to, { recursive: true });
-  await own(to, found);
+  await copyOwner(to, found);
   return true;
 }
 
@@ -38,7 +38,7 @@ async function copyOne(from: string, to: string): Promise<boolean> {
   try {
     const found = await lstat(from);
     await copyFile(from, to, constants.COPYFILE_FICLONE);
-    await own(to, found);
+    await copyOwner(to, found);
     return true;
   } catch (error) {
     if (isGone(error)) return false;
@@ -46,8 +46,10 @@ async function copyOne(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** Only root may change owners; the copies of other users are their own, as the originals were. */
-async function own(name: string, { uid, gid, mode }: { uid: number; gid: number; mode: number }): Promise<void> {
+/**
+ * Copies owner and mode. Only root can change owners: the copies of other users belong to them, as the originals did.
+ */
+async function copyOwner(name: string, { uid, gid, mode }: { uid: number; gid: number; mode: number }): Promise<void> {
   if (process.getuid?.() === 0) await chown(name, uid, gid);
   await chmod(name, mode & 0o7777);
 }

@@ -7,7 +7,7 @@ import { callerDirectory, readStandaloneConfig } from "../config.ts";
 import { backUp } from "./back-up.ts";
 
 const usage = `Usage: npm run backup -- DIRECTORY
-Copies the platform of DARI_DATA_DIR, which may run meanwhile, into a directory that is empty or not there yet.
+Copies the platform of DARI_DATA_DIR to a directory that is empty or does not exist. The platform can keep running.
 To restore: DARI_DATA_DIR=DIRECTORY npm start`;
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);

@@ -17,7 +17,7 @@ export interface AgentCall {
   readonly logs: LogRecorder;
   readonly previews: PreviewSender;
   /** Collects the agent's text. */
-  readonly said: TextCollector;
+  readonly partialText: TextCollector;
 }
 
 export function callAgent(
@@ -55,11 +55,11 @@ export function callAgent(
 }
 
 /** Returns the handler of the guest's frames: it records the agent's events and collects its text. */
-function frameRecorder({ attempt, said, previews }: AgentCall): RunTurnOptions["onFrame"] {
+function frameRecorder({ attempt, partialText, previews }: AgentCall): RunTurnOptions["onFrame"] {
   const { context, turn, lease } = attempt;
   let events = 0;
   return async (frame) => {
-    if (frame.t === "delta") return said.add(frame.text);
+    if (frame.t === "delta") return partialText.add(frame.text);
     events += 1;
     const event = { number: events, name: turn.scrubber.text(frame.name), data: turn.scrubber.json(frame.data) };
     // Show the text that the agent wrote before the event, so that viewers get both in order.

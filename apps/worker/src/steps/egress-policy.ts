@@ -32,6 +32,6 @@ export function createEgressPolicy(platform: EgressPolicy, turn: Pick<Turn, "egr
   return { ...platform, advice: advice.platform, bounds };
 }
 
-function boundOf(setting: EgressSetting | undefined, said: string): EgressBound[] {
-  return setting === undefined ? [] : [{ mode: setting.mode, hosts: egressHosts(setting.hosts), advice: said }];
+function boundOf(setting: EgressSetting | undefined, text: string): EgressBound[] {
+  return setting === undefined ? [] : [{ mode: setting.mode, hosts: egressHosts(setting.hosts), advice: text }];
 }

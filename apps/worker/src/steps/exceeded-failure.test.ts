@@ -50,7 +50,7 @@ test("a limit without a value is named without it", () => {
   );
 });
 
-test("a memory limit below the operators' bound can be raised in dari.yml", () => {
+test("a memory limit below the operators' maximum can be raised in dari.yml", () => {
   expect(toExceededFailure("memory", { memoryBytes: 512 * 1024 ** 2 }, 8 * 1024 ** 3).message).toBe(
     "the agent exceeded its memory limit (512 MiB); use less memory, " +
       "or raise runtime.memory in dari.yml, up to 8 GiB here",

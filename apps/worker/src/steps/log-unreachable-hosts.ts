@@ -10,18 +10,18 @@ import type { LogRecorder } from "./record-logs.ts";
 
 const valueCharsMax = 2_048;
 
-/** `said`: the end of the agent's stderr. Addresses that it already reports as refused are not logged again. */
+/** `stderrTail`: the end of the agent's stderr. Addresses that it already reports as refused are not logged again. */
 export function logUnreachableHosts(
   { settings, guarantees }: Pick<WorkerContext, "settings" | "guarantees">,
   turn: Pick<Turn, "egress" | "manifest">,
   logs: LogRecorder,
-  said: string,
+  stderrTail: string,
 ): void {
   if (guarantees.network !== "enforced") return;
   const policy = createEgressPolicy(settings.egress, turn);
   for (const [name, value] of Object.entries(turn.manifest.env)) {
     const target = privateTarget(value);
-    if (target === undefined || said.includes(`egress: ${target.host}:${target.port} refused`)) continue;
+    if (target === undefined || stderrTail.includes(`egress: ${target.host}:${target.port} refused`)) continue;
     const { host, port } = target;
     const decision = decideEgress(policy, host, port);
     if (decision.allowed && decision.exact) continue;

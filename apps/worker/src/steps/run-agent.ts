@@ -40,8 +40,8 @@ export type AgentEnding =
     }
   | { readonly kind: "failed"; readonly failure: Failure; readonly usage?: Usage }
   | { readonly kind: "suspended"; readonly asked: AskedInput; readonly usage?: Usage }
-  /** Cancelled, superseded or released: the lease's signal says which. `said`: the agent's output so far. */
-  | { readonly kind: "stopped"; readonly said: readonly OutputPart[]; readonly usage?: Usage };
+  /** Cancelled, superseded or released: the lease's signal says which. `partialParts`: the agent's output so far. */
+  | { readonly kind: "stopped"; readonly partialParts: readonly OutputPart[]; readonly usage?: Usage };
 
 /**
  * Runs the agent. When it returns, no process of the agent runs: each one is dead, or stopped without access to the
@@ -49,14 +49,14 @@ export type AgentEnding =
  */
 export async function runAgent(attempt: RestoredAttempt, imageDir: string): Promise<AgentEnding> {
   const { context, turn, lease } = attempt;
-  if (lease.signal.aborted) return { kind: "stopped", said: [] };
+  if (lease.signal.aborted) return { kind: "stopped", partialParts: [] };
   const logs = startLogRecorder(context, turn);
   const previews = startPreviewSender(context.previews, turn);
-  const said = createTextCollector(turn.scrubber.stream(), (text) => previews.delta(text));
-  const call: AgentCall = { attempt, logs, previews, said };
+  const partialText = createTextCollector(turn.scrubber.stream(), (text) => previews.delta(text));
+  const call: AgentCall = { attempt, logs, previews, partialText };
   try {
     const run = await runInAnySandbox(call, imageDir);
-    said.end();
+    partialText.end();
     return endingOf(call, run);
   } finally {
     // Flush now: no preview of an attempt may be shown after its end is recorded.
@@ -220,7 +220,7 @@ async function countFailedLoad({ attempt }: AgentCall, ending: TurnEnding): Prom
   await retryThroughOutage(context, () => countAttempt(context.db, turn), lease.signal);
 }
 
-function endingOf({ attempt, logs, said }: AgentCall, { ending: unscrubbed, exceeded }: RunResult): AgentEnding {
+function endingOf({ attempt, logs, partialText }: AgentCall, { ending: unscrubbed, exceeded }: RunResult): AgentEnding {
   const ending = scrubStack(attempt.turn.scrubber, unscrubbed);
   const used = ending.usage === undefined ? {} : { usage: ending.usage };
   switch (ending.kind) {
@@ -233,7 +233,7 @@ function endingOf({ attempt, logs, said }: AgentCall, { ending: unscrubbed, exce
     case "timeout":
       return { kind: "failed", failure: timeout(attempt.turn.manifest.runtime.timeout_seconds), ...used };
     case "cancelled":
-      return { kind: "stopped", said: said.parts(), ...used };
+      return { kind: "stopped", partialParts: partialText.parts(), ...used };
     case "failed": {
       const { stack } = ending;
       if (stack !== undefined) logs.add("platform", `${stack}\n`);

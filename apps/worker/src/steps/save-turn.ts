@@ -17,13 +17,13 @@ const ignoredShownMax = 100;
 
 /** Saves the workspace, and returns how the turn ends. */
 export async function saveTurn(attempt: RestoredAttempt, ending: AgentEnding): Promise<FinishInput> {
-  if (ending.kind === "stopped") return { ...stopped(attempt), ...usageOf(ending, ending.said) };
+  if (ending.kind === "stopped") return { ...stopped(attempt), ...usageOf(ending, ending.partialParts) };
   const saving = save(attempt);
   if (ending.kind === "failed") return await fail(attempt, ending, ending.failure, saving);
   const refused = ending.kind === "suspended" ? checkAskedInput(attempt.turn, ending.asked) : undefined;
   if (refused !== undefined) return await fail(attempt, ending, refused, saving);
   const saved = await Promise.race([saving, resolveOnAbort(attempt.lease.signal)]);
-  // If the turn was stopped, nothing waits for the save any more, and no row refers to the saved object.
+  // If the turn was stopped, nothing waits for the save, and no row refers to the saved object.
   saving.catch(() => undefined);
   attempt.watch.lap("save_ms");
   if (saved === undefined) return { ...stopped(attempt), ...usageOf(ending) };
@@ -85,8 +85,11 @@ function notesOf(
 }
 
 /** Returns the attempt's usage, which also counts if the attempt has no answer. */
-function usageOf({ usage }: Pick<AgentEnding, "usage">, said?: readonly OutputPart[]): Pick<FinishInput, "output"> {
-  return usage === undefined && said === undefined ? {} : { output: { parts: said ?? [], usage } };
+function usageOf(
+  { usage }: Pick<AgentEnding, "usage">,
+  partialParts?: readonly OutputPart[],
+): Pick<FinishInput, "output"> {
+  return usage === undefined && partialParts === undefined ? {} : { output: { parts: partialParts ?? [], usage } };
 }
 
 function stopped({ context, turn, lease }: RestoredAttempt): FinishInput {

@@ -4,7 +4,7 @@ import { expect, test } from "@jest/globals";
 import { createScrubber, limits } from "@dari/domain";
 import { renderIgnoredFile, scrubEnding } from "./scrub-turn.ts";
 
-test("an answer that is too large without its secrets fails the turn, which is charged all the same", () => {
+test("an answer that is too large without its secrets fails the turn, which is charged anyway", () => {
   const scrubber = createScrubber([["TOKEN", "a secret value"]]);
   const parts = [{ type: "text" as const, text: "x".repeat(limits.outputBytes + 1) }];
   const usage = { total_tokens: 9 };

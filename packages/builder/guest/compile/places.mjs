@@ -30,7 +30,7 @@ const mentionsPlace = /import\s*\.\s*meta|__filename|__dirname/;
 /** What can come before a directive. The directive must stay the first statement. */
 const strictDirective = /^(?:#!.*\n)?(?:\s|\/\/.*\n|\/\*[^]*?\*\/)*(["'])use strict\1;?/;
 
-/** An esbuild plugin. `onPackageFile` gets the files of packages, which otherwise stay unchanged. */
+/** Returns an esbuild plugin. `onPackageFile` gets the files of packages, which otherwise stay unchanged. */
 export function keepPlaces(outputDir, { onPackageFile } = {}) {
   return {
     name: "keep-places",

@@ -59,7 +59,7 @@ export async function bundleWhole(esbuild, request, ownInputs) {
 
 const isOwnSource = (path) => path !== entryName && !path.includes("node_modules/") && !isAgentPackage(path);
 
-/** What esbuild could not do, in one line. */
+/** Returns what esbuild could not do, in one line. */
 function reasonOf(error) {
   if (!Array.isArray(error?.errors)) return String(error?.message ?? error);
   const { text, location } = error.errors[0] ?? { text: "it cannot be bundled" };

@@ -76,15 +76,15 @@ export async function buildImage(options: BuildOptions): Promise<BuildResult> {
       ? new BuildFailedError([tooLong(timeoutMs, log.currentStep), ...log.lastLines].join("\n")).failure
       : tenantFailure(error, log.currentStep);
     if (failed === undefined) throw error;
-    log.line(`build failed: ${unsaid(failed.message, log.lastLines)}`);
+    log.line(`build failed: ${withoutLogged(failed.message, log.lastLines)}`);
     return { ok: false, failure: failed };
   }
 }
 
 /** Removes lines that the log has just shown. */
-function unsaid(message: string, said: readonly string[]): string {
+function withoutLogged(message: string, logged: readonly string[]): string {
   const [first, ...more] = message.split("\n");
-  const isNew = (line: string): boolean => !said.includes(line) && !said.includes(`error: ${line}`);
+  const isNew = (line: string): boolean => !logged.includes(line) && !logged.includes(`error: ${line}`);
   return [first, ...more.filter(isNew)].join("\n");
 }
 

@@ -140,6 +140,6 @@ async function explain(
     (name) => `install scripts do not run, and ${name} has one: it may be incomplete`,
   );
   // The compiler's warnings may already name the missing package.
-  const said = [...details, ...adviseMissingPackages(details.join("\n")), ...notRun, ...o.suspicions];
-  return new BuildFailedError(relative([`${o.source.file} could not be loaded:`, ...new Set(said)].join("\n")));
+  const problems = [...details, ...adviseMissingPackages(details.join("\n")), ...notRun, ...o.suspicions];
+  return new BuildFailedError(relative([`${o.source.file} could not be loaded:`, ...new Set(problems)].join("\n")));
 }

@@ -116,7 +116,7 @@ function chooseCommand(manifest: PackageManifest, locks: ReadonlyMap<string, str
     const flags = ["--frozen-lockfile", "--production", "--ignore-scripts", "--non-interactive", "--no-progress"];
     return throughYarn(yarnClassic, "registry", ...flags);
   }
-  const warnings = ["there is no package-lock.json, so each build may install other versions"];
+  const warnings = ["there is no package-lock.json, so each build can install different versions"];
   return { name: "npm install", flags: ["install", ...quiet, "--no-package-lock"], warnings, locked: false };
 }
 

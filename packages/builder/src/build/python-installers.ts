@@ -49,7 +49,7 @@ export async function findUnreadRequirements(root: string): Promise<readonly str
   return found.slice(0, shownMax);
 }
 
-/** The root first, then the entrypoint's folder and those above it. */
+/** Returns the folders to search: the root first, then the entrypoint's folder and those above it. */
 function foldersFor(entryFile: string): readonly string[] {
   const folders = [""];
   for (let at = posix.dirname(entryFile); at !== "." && at !== "/"; at = posix.dirname(at)) folders.push(at);
@@ -131,7 +131,7 @@ function chooseCommand(files: ReadonlyMap<string, string>, target: string): Comm
     throw new BuildFailedError(`pyproject.toml keeps its dependencies in Poetry's own table; ${advice}`);
   }
   if (!projectDependencies.test(pyproject)) return undefined;
-  const warnings = ["there is no uv.lock, so each build may install other versions"];
+  const warnings = ["there is no uv.lock, so each build can install different versions"];
   const reads = ["pyproject.toml"];
   const name = "pip install (pyproject.toml)";
   return { name, script: "pyproject.py", flags: pipFlags, reads, locked: false, warnings };
@@ -142,7 +142,7 @@ function withoutUrls(text: string): string {
   return text.replaceAll(/https?:\/\/[^\s"']+/g, "");
 }
 
-/** Whether each requirement has a hash: pip then refuses everything that is not listed. */
+/** Returns whether each requirement has a hash: pip then refuses everything that is not listed. */
 function hasHashes(requirements: string): boolean {
   const lines = requirements.replaceAll("\\\n", " ").split("\n");
   const named = lines.map((line) => line.trim()).filter((line) => line !== "" && !/^[#-]/.test(line));

@@ -45,7 +45,7 @@ export async function describeUnpinned(root: string, pins: ReadonlySet<string>):
   const shown = loose.sort().slice(0, namesShown).join(", ");
   const more = loose.length > namesShown ? `, and ${loose.length - namesShown} more` : "";
   const advice = "pin every package (pip freeze), or add uv.lock";
-  return `no file pins the versions of ${shown}${more}, so each build may install other versions; ${advice}`;
+  return `no file pins the versions of ${shown}${more}, so each build can install different versions; ${advice}`;
 }
 
 const normalized = (name: string): string => name.toLowerCase().replaceAll(/[-_.]+/g, "-");

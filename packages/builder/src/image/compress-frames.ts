@@ -1,4 +1,4 @@
-// Compresses zstd in several frames at once. Every zstd decompressor reads a sequence of frames as one stream.
+// Compresses zstd in several frames concurrently. Every zstd decompressor reads a sequence of frames as one stream.
 
 import { promisify } from "node:util";
 import { constants, zstdCompress } from "node:zlib";

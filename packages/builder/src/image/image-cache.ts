@@ -254,7 +254,7 @@ async function readMarker(dir: string): Promise<Marker | undefined> {
   }
 }
 
-/** Renamed first, so that a half-removed image is never used. */
+/** Removes an image. It is renamed first, so that a half-removed image is never used. */
 async function discard(dir: string, name: string): Promise<void> {
   const doomed = join(dir, `.evict-${name}`);
   await rename(join(dir, name), doomed).catch((error: unknown) => {

@@ -158,7 +158,7 @@ interface Found {
   readonly refused?: string;
 }
 
-/** Depth first, each directory sorted by the bytes of its names, a directory before its contents. */
+/** Yields entries depth first, each directory sorted by the bytes of its names, a directory before its contents. */
 async function* walk(tree: Tree, path: string, names: ImageEntryNames): AsyncGenerator<Found, void> {
   const dir = join(tree.root, path);
   if (tree.takeOver) {

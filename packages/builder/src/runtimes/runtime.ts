@@ -39,7 +39,7 @@ export function satisfies(version: string, requested: string): boolean {
   return version === requested || version.startsWith(`${requested}.`);
 }
 
-/** Ascending by numeric parts. */
+/** Compares versions by their numeric parts, ascending. */
 export function compareVersions(a: string, b: string): number {
   const [left, right] = [a, b].map((version) => version.split(".").map(Number));
   for (let i = 0; i < 3; i += 1) {

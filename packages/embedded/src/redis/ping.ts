@@ -4,7 +4,7 @@ import { connect } from "node:net";
 
 const timeoutMs = 2_000;
 
-/** True if the server on this loopback port accepts the password and answers PING. Never rejects. */
+/** Returns whether the server on this loopback port accepts the password and answers PING. Never rejects. */
 export async function ping(port: number, password: string): Promise<boolean> {
   const answer = Promise.withResolvers<boolean>();
   const socket = connect({ port, host: "127.0.0.1", timeout: timeoutMs });

@@ -47,7 +47,7 @@ const isState = (value: Partial<RedisState>): boolean =>
 /** Handles of this process per directory: only the last one to stop stops the server. */
 const openHandles = new Map<string, number>();
 
-/** A running Redis or Valkey (0.05 s). Throws with the command that installs one if the machine has none. */
+/** Returns a running Redis or Valkey (0.05 s). Throws with the command that installs one if the machine has none. */
 export async function startRedis(options: StartRedisOptions): Promise<EmbeddedRedis> {
   const dir = path.resolve(options.dir);
   mkdirSync(dir, { recursive: true, mode: 0o700 });
