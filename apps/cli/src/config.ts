@@ -38,7 +38,7 @@ export async function findConnection(options: ConnectionOptions, environment: En
   for (const path of connectionFiles(environment)) {
     const found = await readConnectionFile(path, path === environment["DARI_CONNECTION_FILE"]);
     if (found === undefined || (wanted !== undefined && wanted !== found.apiUrl)) continue;
-    // A platform with its data in this directory runs on this machine. Any other address was put there by someone else.
+    // A platform that stores its data in this directory has a loopback address. Another address is not to be trusted.
     if (path === localConnectionFile && !isLoopback(found.apiUrl)) continue;
     return { apiUrl: found.apiUrl, apiKey: apiKey ?? found.apiKey };
   }
@@ -78,7 +78,7 @@ export function normalizeApiUrl(text: string): string {
 function connectionFiles(environment: Environment): string[] {
   const named = nonEmpty(environment["DARI_CONNECTION_FILE"]);
   if (named !== undefined) return [named];
-  // What the user saved comes first: a directory can be someone else's repository.
+  // The user's saved connection comes first, because this directory can be someone else's repository.
   return [join(configDirectory(environment), "connection.json"), localConnectionFile];
 }
 

@@ -1,4 +1,4 @@
-// Where the console shows what a command has made.
+// The addresses of the console's pages for what a command has created.
 
 export function agentAddress(apiUrl: string, agentId: string): string {
   return `${apiUrl}/console/agents/${agentId}`;

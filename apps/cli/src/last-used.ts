@@ -30,7 +30,7 @@ export function isLast(text: unknown): boolean {
   return text === "-" || text === "@last";
 }
 
-/** Remembers what a command has used. Failures are ignored: the command itself has succeeded. */
+/** Stores what a command has used. Failures are ignored: the command itself has succeeded. */
 export async function rememberLast(context: Context, used: LastUsed): Promise<void> {
   try {
     const state = await readState(context.io.environment);
@@ -63,7 +63,7 @@ export async function resolveLast(io: Io, command: Command): Promise<void> {
     if (id !== undefined) return id;
     const { apiUrl } = await context.connection();
     const advice = noun === "session" ? "`dari session create` starts one" : "`dari agents list` shows all";
-    throw invalid(`no ${noun} was used from here at ${apiUrl} before; ${advice}`);
+    throw invalid(`no ${noun} was used at ${apiUrl} yet; ${advice}`);
   };
   for (const [index, argument] of command.registeredArguments.entries()) {
     const noun = nounOf(argument.name());

@@ -41,7 +41,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   process.once("SIGTERM", interrupt);
   const { stdin, stdout, stderr } = process;
   let hasReader = true;
-  // A reader that closes the pipe (`| head`) is not a failure. Ends what would go on writing.
+  // A reader that closes the pipe (`| head`) is not a failure. Interrupt the command, which would continue to write.
   const noticeClosedPipe = (error: NodeJS.ErrnoException): void => {
     if (error.code !== "EPIPE") throw error;
     hasReader = false;

@@ -22,7 +22,7 @@ interface Target extends PublishOptions {
   readonly activate?: boolean;
 }
 
-/** Publishes to the agent that is named or that the directory was deployed as, or to a new one; remembers which. */
+/** Publishes to the agent that is named, or that the directory was deployed as, or to a new one. Stores which. */
 export async function publishTo(context: Context, client: Client, source: Source, target: Target): Promise<Published> {
   const { apiUrl } = await context.connection();
   const published = await publish(context, client, source, target);
@@ -61,7 +61,7 @@ async function askForName({ io, output, connection }: Context, name: string, isN
   const choices = "--agent <name> publishes a version of an agent, --new <name> creates another one";
   const isTerminal = io.stdin.isTTY && io.stderr.isTTY === true && !output.isJson;
   if (!isTerminal) {
-    const why = isNew ? taken : `${taken}, and this directory was not deployed as it`;
+    const why = isNew ? taken : `${taken}, and this directory was not deployed as that agent`;
     throw new CliError(`${why}; ${choices}`, exitCodes.conflict);
   }
   const { createInterface } = await import("node:readline/promises");

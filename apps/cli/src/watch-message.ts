@@ -11,7 +11,7 @@ export interface WatchedEnd {
   readonly shownText: string;
 }
 
-/** Resolves with the message's final record; for a merged message, with that of the one it was merged into. */
+/** Resolves with the final record of the message, or of the message that it was merged into. */
 export async function watchMessage(
   api: Client,
   messageId: string,

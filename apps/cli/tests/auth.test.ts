@@ -100,7 +100,7 @@ describe("dari auth login", () => {
     expect(run.stderr).toContain(`dari: ${says}\n`);
   });
 
-  test("says so when the platform does not let devices wait", async () => {
+  test("reports that the platform lets no device wait", async () => {
     await using platform = await startPlatform({
       "POST /v1/auth/device": [[429, { detail: "too many command-line sign-ins wait", code: "limit_exceeded" }]],
     });
@@ -120,7 +120,7 @@ const me = {
   member: { id: "mem_1", email: "ann@people.example", role: "member" },
 };
 
-test("dari auth status tells who is signed in and where", async () => {
+test("dari auth status shows who is signed in and where", async () => {
   await using platform = await startPlatform({
     "GET /v1/me": [
       [200, me],
@@ -141,7 +141,7 @@ test.each([
   ["a person's key", [200, { signed_out: true }], true],
   ["an organization's key", [409, { detail: "own", code: "conflict" }], false],
   ["a key that has ended", [401, { detail: "Missing or invalid API key", code: "unauthenticated" }], false],
-] as const)("dari auth logout ends %s where it may, and forgets it", async (_what, [status, body], ended) => {
+] as const)("dari auth logout ends %s if it can, and deletes it", async (_what, [status, body], ended) => {
   await using platform = await startPlatform({ "DELETE /v1/me/sign-in": [[status, body]] });
   const saved = JSON.stringify({ api_url: platform.url, api_key: "dari_k" });
   await using home = await temporaryTree({ ".config/dari/connection.json": saved });

@@ -58,7 +58,7 @@ test.each([
   expect(stderr).toContain(hint);
 });
 
-test("get and cancel show what has come of it", async () => {
+test("get and cancel show the results", async () => {
   const got = await run(batch, "get", "batch_1");
   expect(got.calls).toEqual([["GET /v1/session-batches/batch_1"]]);
   expect(got.stdout).toMatch(/^sessions +3: 2 queued, 1 completed$/m);

@@ -148,7 +148,7 @@ describe("what is bundled", () => {
     });
   });
 
-  test("a folder that the repository around it ignores is taken as it is", async () => {
+  test("a folder that the surrounding repository ignores is bundled like one outside of a repository", async () => {
     await using root = await temporaryTree({ ".gitignore": "scratch/\n", "scratch/dari.yml": manifest });
     git(root.path, "init", "--quiet");
     expect(await bundledPaths(join(root.path, "scratch"))).toEqual(["dari.yml"]);
@@ -156,7 +156,7 @@ describe("what is bundled", () => {
 });
 
 describe("what is refused", () => {
-  test("links, by name and all at once", async () => {
+  test("links are listed by name, all together", async () => {
     await using root = await temporaryTree(tree);
     await symlink("/etc/passwd", join(root.path, "secrets"));
     await symlink("agent.ts", join(root.path, "src/link.ts"));
@@ -190,7 +190,7 @@ describe("what is refused", () => {
     await expect(buildBundle(root.path, environment)).rejects.toThrow("has no dari.yml at its root");
   });
 
-  test("a repository that git cannot read: nobody would know what is ignored", async () => {
+  test("a repository that git cannot read is refused, because ignored files are unknown", async () => {
     await using root = await temporaryTree({ ...tree, ".git/HEAD": "broken" });
     await expect(buildBundle(root.path, environment)).rejects.toThrow("cannot read the git repository");
     const without = { ...environment, PATH: "/nonexistent" };

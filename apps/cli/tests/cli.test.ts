@@ -65,7 +65,7 @@ describe("usage", () => {
     expect(stderr).toMatch(/^dari: cannot reach http:\/\/127\.0\.0\.1:1: .*\n.*--api-url, DARI_API_URL/);
   });
 
-  test("a single problem is told once, several are listed", async () => {
+  test("a single problem is shown once, several are listed", async () => {
     const one = { path: "agent_id", message: "expected an id that starts with 'agt_'" };
     const two = { path: "name", message: "expected a string" };
     let detail = `${one.path}: ${one.message}`;
@@ -122,7 +122,7 @@ describe("dari manifest validate", () => {
 });
 
 describe("dari deploy", () => {
-  test("--dry-run shows the bundle and talks to nobody", async () => {
+  test("--dry-run shows the bundle and sends nothing", async () => {
     await using root = await temporaryTree({ "dari.yml": manifest, "src/agent.ts": "x", ".env": "SECRET=1" });
     const options = { cwd: root.path, environment: { DARI_API_URL: "http://127.0.0.1:1" } };
     const { code, stdout } = await runDari(["deploy", "--dry-run", "--json"], options);
@@ -199,7 +199,7 @@ describe("dari deploy", () => {
     const options = { cwd: root.path, environment: { DARI_API_URL: url, DARI_API_KEY: "dari_test" } };
     const refused = await runDari(["deploy"], options);
     expect(refused).toMatchObject({ code: 5, stdout: "" });
-    const why = `an agent with the name "demo" exists at ${url}, and this directory was not deployed as it`;
+    const why = `an agent with the name "demo" exists at ${url}, and this directory was not deployed as that agent`;
     expect(refused.stderr).toContain(`dari: ${why}; --agent <name> publishes`);
     expect(Object.keys(bodies)).toContain("DELETE /v1/source-snapshots/src_1");
     expect((await runDari(["deploy", "--new", "demo-2"], options)).code).toBe(5);

@@ -62,7 +62,7 @@ test.each([
   expect([code, stderr, asked]).toEqual([0, "", [{ line, body }]]);
 });
 
-test("a patch is shown as it is", async () => {
+test("a patch is shown unchanged", async () => {
   await using root = await temporaryTree({});
   const { stdout, asked } = await ask(root, ["message", "diff", "msg_1"], "diff --git a/x b/x\n");
   expect([stdout, asked[0]?.line]).toEqual(["diff --git a/x b/x\n", "GET /v1/messages/msg_1/diff"]);

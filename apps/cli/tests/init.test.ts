@@ -64,7 +64,7 @@ describe("at a terminal", () => {
 
   test("offers only what there is", async () => {
     const { asked, ask } = answering("2", "9");
-    await expect(chooseAgent({}, ask)).rejects.toThrow('"9" is none of function, openai-agents, claude-agent-sdk');
+    await expect(chooseAgent({}, ask)).rejects.toThrow("expected one of function, openai-agents, claude-agent-sdk");
     expect(asked[0]).toBe("Language:\n  1) typescript\n  2) python\nNumber or name [1]: ");
   });
 });

@@ -39,7 +39,7 @@ const dari = (key: string, ...args: readonly string[]): Promise<Run> =>
 
 test("mean the last ones of the key's organization, for every command", async () => {
   const none = await dari("dari_a1", "session", "get", "-");
-  expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining("no session was used from here") });
+  expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining("no session was used at") });
   const created = await dari("dari_a1", "session", "create", "agt_x");
   expect(created).toMatchObject({ stdout: "sess_a1\n", stderr: `Console: ${url}/console/sessions/sess_a1\n` });
   calls = [];
@@ -59,7 +59,7 @@ test("mean the last ones of the key's organization, for every command", async ()
   expect((await dari("dari_b", "session", "get", "-")).code).toBe(2);
 });
 
-test("stand in options as well, and - stays standard output in --output", async () => {
+test("are accepted in options as well, and - stays standard output in --output", async () => {
   calls = [];
   await dari("dari_a1", "session", "list", "--agent", "@last", "--json");
   expect(calls).toEqual(["GET /v1/sessions?agent_id=agt_a1&limit=100"]);

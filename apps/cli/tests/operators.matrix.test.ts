@@ -72,7 +72,7 @@ describe("dari org", () => {
     expect(seen).toEqual([{ call: "PATCH /v1/organizations/org_1", body: { weight: 3, max_concurrency: null } }]);
   });
 
-  test("limits set takes every bound", async () => {
+  test("limits set accepts every limit", async () => {
     const args = ["--max-requests-per-minute", "60", "--max-sessions", "9", "--retention-days", "default"];
     const all = ["org", "limits", "set", ...args, "--org", "org_1", "--json"];
     const { seen } = await run(all, (_seen, response) => reply(response, organization));
@@ -93,7 +93,7 @@ describe("dari org", () => {
     expect(stdout).toMatch(/bud_1 +agt_1 +day +5\/5 +2 +7 +exhausted/);
   });
 
-  test("egress and the hosts of a credential are sent as they are written", async () => {
+  test("egress and the hosts of a credential are sent as written", async () => {
     const setting = { mode: "allow", hosts: ["a.example"], updated_at: organization.created_at };
     const egress = { organization: setting, operator: null };
     const set = await run(["egress", "set", "allow", "a.example"], (_seen, response) => reply(response, egress));
@@ -117,7 +117,7 @@ describe("dari org", () => {
     expect(await add()).toEqual({ value: "value" });
   });
 
-  test("usage is asked for by days and shown by day and by agent", async () => {
+  test("usage is requested by days and shown by day and by agent", async () => {
     const used = { messages: 3, failed: 1, turns: 4, turn_seconds: 12.4, tokens: 900 };
     const usage = {
       days: [{ date: "2026-11-25", ...used }],
@@ -129,7 +129,7 @@ describe("dari org", () => {
     expect(stdout).toMatch(/desk +3 +1 +4 +12 +900/);
   });
 
-  test("operator fleet shows who waits, what runs and who works", async () => {
+  test("operator fleet shows waiting organizations, running turns and workers", async () => {
     const fleet = {
       organizations: [{ organization_id: "org_1", ready: 12, oldest_ready_ms: 3_400, in_flight: 2, name: "Acme" }],
       turns: [
@@ -253,7 +253,7 @@ describe("dari doctor", () => {
       else reply(response, { ...organization, is_operator: options.operator === true });
     };
 
-  test("finds nothing wrong from outside, and asks for nothing that its key may not", async () => {
+  test("finds no problem from outside, and sends no call that its key does not allow", async () => {
     const { code, stdout, seen } = await run(["doctor"], platform({}));
     expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringMatching(/clock +ok/) });
     expect(seen.map((one) => one.call)).toEqual(["GET /v1/auth/config", "GET /v1/organizations/current"]);
@@ -280,7 +280,7 @@ describe("dari doctor", () => {
     expect(stdout).toMatch(shown);
   });
 
-  test("notices that there is no key, or one that does not work", async () => {
+  test("reports that there is no key, or one that does not work", async () => {
     const none = await run(["doctor"], platform({}), "");
     expect(none).toMatchObject({ code: 1, stdout: expect.stringMatching(/key +PROBLEM +no key is set/) });
     const wrong = await run(["doctor"], ({ call }, response) => {
@@ -295,7 +295,7 @@ describe("dari doctor", () => {
     ["name the worker", ["--kill-test"]],
     ["not a worker", ["--kill-test", "--pid", String(process.pid)]],
     ["--turns expects a whole number from 1 to 200", ["--kill-test", "--kill-command", "true", "--turns", "0"]],
-  ])("asks nobody anything when the kill test cannot be: %s", async (says, args) => {
+  ])("sends no request if the kill test cannot run: %s", async (says, args) => {
     const { code, stderr, seen } = await run(["doctor", ...args], platform({}));
     expect({ code, stderr, seen }).toMatchObject({ code: 2, stderr: expect.stringContaining(says), seen: [] });
   });

@@ -75,7 +75,7 @@ test.each([
   expect(stderr).toContain(hint);
 });
 
-test("firings shows what came of each due time", async () => {
+test("firings shows the result of each due time", async () => {
   const { stdout, calls } = await run(page([firing]), "firings", "sched_1", "--outcome", "skipped");
   expect(calls).toEqual([["GET /v1/schedules/sched_1/firings?limit=100&outcome=skipped"]]);
   expect(stdout).toMatch(/2026-11-25T08:30:00.000Z +skipped .*overlap: the previous message has not ended/);

@@ -98,7 +98,7 @@ test("Ctrl-C ends what follows, with the exit code of an interruption", async ()
   expect(await once(running, "exit")).toEqual([130, null]);
 });
 
-test("a reader that has seen enough ends what follows, and that is no failure", async () => {
+test("a reader that closes the pipe ends a followed command, which is not a failure", async () => {
   await using root = await temporaryTree({});
   const running = start(["session", "events", "sess_1", "-f"], await serve(endless), root.path);
   const stderr = buffer(running.stderr!);
@@ -123,7 +123,7 @@ test.each([
   expect(run).toMatchObject({ code: 0, stdout });
 });
 
-test("followed logs are lines of JSON where JSON is asked for", async () => {
+test("followed logs are lines of JSON with --json", async () => {
   await using root = await temporaryTree({});
   const apiUrl = await serve((response) => response.end());
   const args = ["logs", "msg_1", "-f", "--api-url", apiUrl, "--api-key", "dari_x"];

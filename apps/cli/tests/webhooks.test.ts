@@ -66,7 +66,7 @@ test("rotate shows the new secret, and says until when the old one signs", async
   expect([stdout, stderr]).toEqual(["whsec_y\n", expect.stringContaining(endpoint.old_secret_expires_at)]);
 });
 
-test("deliveries shows what came of each, of one status where that is asked for", async () => {
+test("deliveries shows the result of each, filtered by status", async () => {
   const { stdout, calls } = await run(page([delivery]), "deliveries", "whep_1", "--status", "failed");
   expect(calls).toEqual([[`GET ${at}/whep_1/deliveries?limit=100&status=failed`]]);
   expect(stdout).toMatch(/whdl_1 .*message.failed +failed +10 +503 +the receiver answered 503/);

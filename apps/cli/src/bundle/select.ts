@@ -69,8 +69,9 @@ function mayBeBundled(path: string): boolean {
 
 function problemOf(path: string, stats: Stats | undefined): string | undefined {
   if (path.includes("\ufffd")) return "its name is not UTF-8";
-  if (Buffer.byteLength(path) > limits.bundlePathBytes) return `its path is over ${limits.bundlePathBytes} bytes long`;
-  if (stats === undefined) return "it vanished";
+  if (Buffer.byteLength(path) > limits.bundlePathBytes)
+    return `its path is longer than ${limits.bundlePathBytes} bytes`;
+  if (stats === undefined) return "it was deleted while the bundle was made";
   if (stats.isSymbolicLink()) return "it is a symbolic link";
   if (stats.isDirectory()) return "it is a separate git repository";
   return stats.isFile() ? undefined : "it is not a regular file";

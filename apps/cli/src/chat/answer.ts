@@ -32,7 +32,7 @@ export function composeAnswer(fields: readonly AnswerField[], texts: readonly st
   return Object.fromEntries(given.map(({ field, text }) => [field.name, field.parse(text)]));
 }
 
-/** Whether an answer was refused because nothing waits for it any more, and not for its value. */
+/** Returns whether an answer was refused because its input no longer waits, and not because of its value. */
 export function isNoLongerAsked(error: unknown): boolean {
   return error instanceof ApiError && (error.code === "conflict" || error.code === "not_found");
 }

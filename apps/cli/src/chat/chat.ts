@@ -102,7 +102,7 @@ async function converse(conversation: Conversation): Promise<void> {
   }
 }
 
-/** A chat continues after a refusal and a wrong line; a person's chat also after a broken connection. */
+/** A chat continues after a refusal and an invalid line. In a terminal, it also continues after a broken connection. */
 function isSurvivable(error: unknown, isTerminal: boolean): error is Error {
   if (error instanceof ApiError || error instanceof UsageError) return true;
   return isTerminal && (error instanceof ConnectionError || error instanceof CliError);

@@ -19,7 +19,7 @@ export const chatCommands: Readonly<Record<string, ChatCommand>> = {
     async run({ view }) {
       const rows = Object.entries(chatCommands).map(([name, { description }]) => `/${name.padEnd(6)} ${description}`);
       const rest = ['@path   attach a file: @report.pdf, @"my file.pdf"', "Ctrl-C  cancel the turn; twice: leave"];
-      view.write(`${[...rows, "/exit   leave, as Ctrl-D", ...rest].join("\n")}\n`);
+      view.write(`${[...rows, "/exit   leave (also: Ctrl-D)", ...rest].join("\n")}\n`);
     },
   },
   files: {

@@ -1,4 +1,4 @@
-// What Ctrl-C does in a chat: it cancels the turn that runs, and pressed twice it leaves.
+// What Ctrl-C does in a chat: it cancels the running turn. Pressed twice, it ends the chat.
 
 export type Interrupted = "cancel" | "hint" | "leave";
 

@@ -45,7 +45,7 @@ test.each(cases.map(([source]) => [source]))("%j is the same however it is cut",
 });
 
 describe("while it streams", () => {
-  test("plain text is shown at once, and markup when it is decided", () => {
+  test("plain text is shown immediately, and markup when it is complete", () => {
     const markdown = createMarkdown({ isStyled: true });
     expect(markdown.push("Hello ")).toBe("Hello ");
     expect(markdown.push("**wor")).toBe("");
@@ -62,7 +62,7 @@ describe("while it streams", () => {
     expect(render(["# T\n**b** `c`"], false)).toBe("# T\n**b** `c`");
   });
 
-  test("markup that is too long is shown as it is written, also in a whole line", () => {
+  test("markup that is too long is shown as written, also in a whole line", () => {
     const long = "x".repeat(400);
     for (const source of [`**${long}**`, `[${long}](y)`, `[a](${long})`])
       expect(render([`${source}\n`])).toBe(`${source}\n`);

@@ -1,5 +1,5 @@
 // Renders streamed Markdown for a terminal: headings, lists, quotes, code, bold, italic and links. Output only grows:
-// what may still become markup is held back, at most to the end of its line.
+// text that can still become markup is held back, at most to the end of its line.
 
 import { withoutControls } from "../controls.ts";
 
@@ -125,7 +125,7 @@ function link(label: string, target: string): string {
   return label === target || label === "" ? paint("underline", target) : `${label} (${paint("underline", target)})`;
 }
 
-/** Renders spans. If the line is not whole, holds back from the first one that may still be closed. */
+/** Renders spans. If the line is incomplete, holds back from the first span that can still be closed. */
 function inline(text: string, isWhole: boolean): { shown: string; held: string } {
   let shown = "";
   for (let at = 0; at < text.length;) {
@@ -136,7 +136,7 @@ function inline(text: string, isWhole: boolean): { shown: string; held: string }
     const here = text.slice(at, at + spanCharsMax);
     const mayGrow = !isWhole && here.length < spanCharsMax;
     const found = spans.map(([pattern, render]) => ({ match: pattern.exec(here), render })).find(({ match }) => match);
-    // A span that ends with the text may go on: `*a*` can become `*a**`.
+    // A span that ends with the text can become longer: `*a*` can become `*a**`.
     if (mayGrow && (found === undefined || found.match![0].length === here.length)) return { shown, held: here };
     const length = found === undefined ? (/^(?:`+|\*+|.)/.exec(here)?.[0].length ?? 1) : found.match![0].length;
     shown += found === undefined ? here.slice(0, length) : found.render(found.match!);

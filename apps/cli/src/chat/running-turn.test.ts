@@ -3,7 +3,7 @@
 import { expect, test } from "@jest/globals";
 import { createRunningTurn } from "./running-turn.ts";
 
-test("a turn is cancelled at once, or as soon as its message is sent", () => {
+test("a turn is cancelled immediately, or as soon as its message is sent", () => {
   const cancelled: string[] = [];
   const running = createRunningTurn((messageId) => cancelled.push(messageId));
   running.begin();

@@ -8,11 +8,11 @@ export interface Chat {
   readonly api: Client;
   readonly context: Context;
   readonly view: TurnView;
-  /** Changes with `/fork`, and when `dari dev` goes on with a new version. */
+  /** Changes with `/fork`, and when `dari dev` continues with a new version. */
   sessionId: string;
 }
 
-/** A wrong line. The chat goes on. */
+/** An invalid line. The chat continues. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }

@@ -111,8 +111,8 @@ function createAnswerView({ write, note, isStyled, logs }: TurnView) {
 }
 
 /**
- * Asks until an answer is accepted or none is wanted any more. Without a terminal, says how to answer; the turn
- * continues when somebody does.
+ * Asks until an answer is accepted or the input no longer waits. Without a terminal, says how to answer; the turn
+ * continues after the answer.
  */
 async function askAndAnswer(view: TurnView, messageId: string, input: Input, answer: AnswerView): Promise<void> {
   const { api, lines, signal } = view;

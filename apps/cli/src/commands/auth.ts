@@ -91,7 +91,7 @@ async function waitForDecision(
   }
 }
 
-/** Returns undefined after an error that a later attempt may not meet: no connection, or a status of 500 or more. */
+/** Returns undefined after an error that can be temporary: no connection, or a status of 500 or more. */
 async function poll(api: Client, deviceCode: string, signal: AbortSignal): Promise<DevicePolled | undefined> {
   try {
     return await api.pollDevice({ device_code: deviceCode }, { signal });

@@ -49,7 +49,11 @@ function addCreateCommand(batches: Command, io: Io): void {
     .option("--version-id <id>", "a ready version (default: the active one)")
     .option("--name <name>", "a name for the batch")
     .addOption(laneOption("background"))
-    .option("--max-concurrency <turns>", "maximum number of its turns that run at once (default: no limit)", parseCount)
+    .option(
+      "--max-concurrency <turns>",
+      "maximum number of concurrent turns of the batch (default: no limit)",
+      parseCount,
+    )
     .option("--metadata <key=value>", "attach a pair to the batch; repeatable", collectOption, [])
     .action(async (file: string, options: CreateOptions, command: Command) => {
       const { output, client, signal } = createContext(io, command);
@@ -153,7 +157,7 @@ function renderBatch(record: SessionBatchRecord): string {
     `status    ${record.status}`,
     `sessions  ${record.total}: ${counts.map(([status, count]) => `${count} ${status}`).join(", ")}`,
     `lane      ${record.lane}`,
-    ...(record.max_concurrency === null ? [] : [`at once   ${record.max_concurrency} at most`]),
+    ...(record.max_concurrency === null ? [] : [`limit     ${record.max_concurrency} concurrent turns`]),
     `agent     ${record.agent_id}`,
     `created   ${record.created_at}`,
     `finished  ${record.finished_at ?? ""}`,

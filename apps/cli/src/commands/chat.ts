@@ -16,7 +16,7 @@ interface ChatCommandOptions {
 export function addChatCommand(program: Command, io: Io): void {
   program
     .command("chat [agent-or-session]")
-    .description("talk to an agent; default: the agent that this directory was deployed as, -: the last session")
+    .description("talk to an agent (default: the one this directory was deployed as; -: the last session)")
     .option("--version-id <id>", "a ready version for the new session (default: the active one)")
     .option("--logs", "show what the agent writes to stdout and stderr")
     .action(async (target: string | undefined, options: ChatCommandOptions, command: Command) => {
@@ -39,7 +39,7 @@ async function findSession(context: Context, target: string | undefined, version
   return session.id;
 }
 
-/** Returns the agent that a command names, otherwise the one that this directory was deployed as. */
+/** Returns the agent that a command names, or else the one that this directory was deployed as. */
 export async function chooseAgent(context: Context, named: string | undefined): Promise<string> {
   const agent = named ?? (await findDeployedAgent(".", (await context.connection()).apiUrl));
   if (agent !== undefined) return agent;

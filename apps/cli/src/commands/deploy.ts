@@ -77,8 +77,8 @@ async function showBuild(
     ? await client.waitForVersion(published.agent_id, published.version_id, { signal })
     : await followBuild(client, published, progress.log, signal);
   progress.done("build");
-  const said = new Set(published.warnings);
-  for (const warning of version.warnings.filter((one) => !said.has(one))) progress.say(`Warning: ${warning}`);
+  const logged = new Set(published.warnings);
+  for (const warning of version.warnings.filter((one) => !logged.has(one))) progress.say(`Warning: ${warning}`);
   if (version.status === "ready") return version;
   // The log has just shown the rest. Programs read it in the result.
   const result = { ...published, version_status: version.status, version, timings_ms: progress.timings };

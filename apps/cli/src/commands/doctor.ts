@@ -35,7 +35,7 @@ export function addDoctorCommand(program: Command, io: Io): void {
     .option("--kill-test", "kill a worker during turns of a temporary agent and check that none is lost")
     .option("--pid <id>", "with --kill-test: process id of the worker to kill, on this machine")
     .option("--kill-command <command>", "with --kill-test: command that kills a worker, instead of --pid")
-    .option("--turns <n>", `with --kill-test: turns at once (default: one per slot, or ${turnsUnknown})`)
+    .option("--turns <n>", `with --kill-test: concurrent turns (default: one per slot, or ${turnsUnknown})`)
     .action(async (options: DoctorOptions, command: Command) => {
       const { output, connection, client, signal } = createContext(io, command);
       if (options.killTest === undefined) refuseKillOptions(options);

@@ -14,8 +14,8 @@ export function addInitCommand(program: Command, io: Io): void {
     .command("init [directory]")
     .description("write a small agent to start from")
     .option("--name <name>", "the agent's name (default: the directory's)")
-    .addOption(new Option("--language <language>", "its language").choices(initLanguages))
-    .addOption(new Option("--kind <kind>", "a function, or an agent of an SDK").choices(initKinds))
+    .addOption(new Option("--language <language>", "the agent's language").choices(initLanguages))
+    .addOption(new Option("--kind <kind>", "kind of agent: a function, or an agent of an SDK").choices(initKinds))
     .option("--python", "the same as --language python")
     .action(async (directory: string | undefined, options: InitOptions & { name?: string }, command: Command) => {
       const { output, connection } = createContext(io, command);
@@ -58,6 +58,6 @@ async function refuseExisting(root: string, paths: readonly string[]): Promise<v
     if (exists) existing.push(join(root, path));
   }
   if (existing.length === 0) return;
-  const found = `${existing.join(", ")} ${existing.length === 1 ? "exists" : "exist"} already`;
-  throw invalid(`${found}; nothing was written; name another directory, or remove what exists`);
+  const found = `${existing.join(", ")} already ${existing.length === 1 ? "exists" : "exist"}`;
+  throw invalid(`${found}; nothing was written; pass another directory, or remove these files`);
 }

@@ -13,7 +13,7 @@ const noLimit = "or 'default' (no limit)";
 
 /** Each limit: how it is set and shown. */
 const bounds: readonly (readonly [field: keyof Bounds, label: string, about: string])[] = [
-  ["max_concurrency", "max concurrency", "maximum turns at once, or 'default'"],
+  ["max_concurrency", "max concurrency", "maximum number of concurrent turns, or 'default'"],
   ["max_backlog", "max backlog", "maximum messages that wait or run, or 'default' (10,000)"],
   ["max_workspace_bytes", "workspace bytes", "maximum bytes of a workspace, or 'default' (10 GiB)"],
   ["max_workspace_files", "workspace files", "maximum number of files of a workspace, or 'default' (200,000)"],

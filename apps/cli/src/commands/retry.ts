@@ -33,7 +33,7 @@ const perCall = 100;
 export function addRetryCommand(message: Command, io: Io): void {
   message
     .command("retry [message]")
-    .description("send a failed message again, as a new message of its session; show the new one's id")
+    .description("send a failed message again, as a new message of its session; show the new message's id")
     .option("--fork", "send it in a fork that starts before the failed message")
     .option("--version-id <id>", "with --fork: run it on another ready version")
     .addOption(

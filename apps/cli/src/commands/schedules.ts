@@ -199,8 +199,8 @@ function addFiringsCommand(schedules: Command, io: Io): void {
         limit,
         headings: ["DUE", "OUTCOME", "MESSAGE", "STATUS", "WHY"],
         cells: (row) => {
-          const said = row.reason === null ? "" : `${row.reason.code}: ${row.reason.message}`;
-          return [row.due_at, row.outcome, row.message_id ?? "", row.message_status ?? "", said];
+          const reasonText = row.reason === null ? "" : `${row.reason.code}: ${row.reason.message}`;
+          return [row.due_at, row.outcome, row.message_id ?? "", row.message_status ?? "", reasonText];
         },
       }),
     );

@@ -3,7 +3,7 @@
 import { expect, test } from "@jest/globals";
 import { debounce } from "./debounce.ts";
 
-/** Timers that run when they are told to. */
+/** Timers that the test runs. */
 function createTimers() {
   const due = new Map<number, () => void>();
   let last = 0;

@@ -1,7 +1,7 @@
 // Runs a task after changes have been quiet for a while, one run at a time.
 
 export interface Debounced extends Disposable {
-  /** Notes a change. The task runs `quietMs` after the last one; after a running task, if changes came meanwhile. */
+  /** Reports a change. The task runs `quietMs` after the last change, or after a running task has ended. */
   notify(): void;
 }
 

@@ -64,7 +64,7 @@ export async function openDevVersions(context: Context, client: Client, options:
   try {
     await publishOnce(context, client, options, state, watch.follow);
   } catch (error) {
-    // A build that fails can be mended by the next save.
+    // The next save can fix a build that failed.
     if (state.agentId === undefined) {
       dispose();
       throw error;
@@ -95,7 +95,7 @@ export async function openDevVersions(context: Context, client: Client, options:
   };
 }
 
-/** Publishes the directory unless it is as before. Resolves when the build has ended well. @throws if it has not */
+/** Publishes the directory if it has changed. Resolves when the build has succeeded. @throws if the build failed */
 async function publishOnce(
   context: Context,
   client: Client,

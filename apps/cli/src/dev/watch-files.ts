@@ -24,7 +24,7 @@ export function watchFiles(root: string, onChange: () => void): FileWatch {
       watcher.on("error", () => stop(directory));
       watched.set(directory, watcher);
     } catch {
-      // It vanished between the listing and now.
+      // The directory was deleted after it was listed.
     }
   };
   return {

@@ -36,8 +36,8 @@ export interface InitOptions {
 }
 
 /**
- * Asks for what the options leave open. Without `ask`, a function in TypeScript.
- * @throws CliError (exit code 2) for a combination that does not exist, or an answer that is none of the choices.
+ * Asks for what the options do not say. Without `ask`, the choice is a function in TypeScript.
+ * @throws CliError (exit code 2) for a combination that does not exist, or an answer that is not one of the choices.
  */
 export async function chooseAgent(
   options: InitOptions,
@@ -65,11 +65,11 @@ async function pick<T extends string>(
   words?: Readonly<Record<T, string>>,
 ): Promise<T> {
   const lines = choices.map((choice, index) => {
-    const said = words?.[choice];
-    return `  ${index + 1}) ${choice}${said === undefined ? "" : `: ${said}`}`;
+    const explanation = words?.[choice];
+    return `  ${index + 1}) ${choice}${explanation === undefined ? "" : `: ${explanation}`}`;
   });
   const answer = (await ask(`${[`${title}:`, ...lines].join("\n")}\nNumber or name [1]: `)).trim();
   const chosen = answer === "" ? choices[0] : (choices[Number(answer) - 1] ?? choices.find((one) => one === answer));
   if (chosen !== undefined) return chosen;
-  throw invalid(`${JSON.stringify(answer)} is none of ${choices.join(", ")}; nothing was written`);
+  throw invalid(`expected one of ${choices.join(", ")}, not ${JSON.stringify(answer)}; nothing was written`);
 }

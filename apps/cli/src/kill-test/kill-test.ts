@@ -74,7 +74,7 @@ async function startSession(client: Client, agentId: string, signal: AbortSignal
   return watched;
 }
 
-/** Ends with the first message, or with the signal. What it misses is missing in the figures, not in the verdict. */
+/** Ends with the first message, or with the signal. A missed event affects only the reported times, not the verdict. */
 async function watch(client: Client, watched: Watched, signal: AbortSignal): Promise<void> {
   for await (const event of client.streamMessage(watched.messageIds[0]!, {}, { signal })) {
     if (event.type === "attempt.started") watched.starts.push(performance.now());
@@ -82,7 +82,7 @@ async function watch(client: Client, watched: Watched, signal: AbortSignal): Pro
   }
 }
 
-/** Returns how many turns have started, once all have or no more do. */
+/** Returns how many turns have started, once all have started or no further one will. */
 async function awaitStarts(watched: readonly Watched[], signal: AbortSignal): Promise<number> {
   const begunAt = performance.now();
   for (;;) {

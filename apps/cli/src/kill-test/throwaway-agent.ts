@@ -1,4 +1,4 @@
-// The agent of the kill test: waits, and notes in its workspace which turns it has run.
+// The agent of the kill test: waits, and records in its workspace which turns it has run.
 
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -36,14 +36,14 @@ export async function serveMcp({ client, version, stdin, stdout, signal }: Servi
     })),
   }));
   server.setRequestHandler(CallToolRequestSchema, async (request, extra) => {
-    let told = 0;
+    let reports = 0;
     const token = request.params._meta?.progressToken;
     return callTool(request, {
       client,
       signal: AbortSignal.any([extra.signal, signal]),
       async progress(message) {
         if (token === undefined) return;
-        const params = { progressToken: token, progress: ++told, message };
+        const params = { progressToken: token, progress: ++reports, message };
         await extra.sendNotification({ method: "notifications/progress", params });
       },
     });

@@ -37,11 +37,11 @@ export interface Tool {
 const rowsMax = 200;
 const waitSecondsDefault = 45;
 const waitSecondsMax = 3_600;
-/** Interval of reading a message that is waited for, in milliseconds. */
+/** How often a message is read while a call waits for it, in milliseconds. */
 const lookEveryMs = 500;
 
 const text = (description: string, maxLength = 512) => ({ type: "string", minLength: 1, maxLength, description });
-const limit = { type: "integer", minimum: 1, maximum: rowsMax, description: "At most so many; 50 when absent." };
+const limit = { type: "integer", minimum: 1, maximum: rowsMax, description: "Maximum number of rows (default: 50)." };
 const sessionId = text("The session's id: sess_…");
 const wait = {
   type: "integer",
@@ -77,7 +77,7 @@ export const tools: readonly Tool[] = [
   {
     name: "list_sessions",
     description: "List sessions, newest first: conversations with agents, each with its own workspace.",
-    inputSchema: input({ agent_id: text("Only of this agent: its id or name."), limit }),
+    inputSchema: input({ agent_id: text("Only sessions of this agent: its id or name."), limit }),
     readOnly: true,
     async run(call) {
       const filter = optional(call, "agent_id");
@@ -162,7 +162,7 @@ export const tools: readonly Tool[] = [
   {
     name: "list_files",
     description: "List a directory of a session's workspace.",
-    inputSchema: input({ session_id: sessionId, path: text("Absolute; / when absent.", 4_096) }, ["session_id"]),
+    inputSchema: input({ session_id: sessionId, path: text("Absolute path (default: /).", 4_096) }, ["session_id"]),
     readOnly: true,
     run: (call) =>
       call.client.listSessionFiles(given(call, "session_id"), optional(call, "path"), { signal: call.signal }),
