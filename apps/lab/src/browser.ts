@@ -24,7 +24,7 @@ export interface Finding {
 
 /** Where pictures of pages and their figures are stored. */
 export const picturesDir = path.join(tmpdir(), "dari-console");
-const grave = ["serious", "critical"];
+const reportedImpacts = ["serious", "critical"];
 
 /** `command`: a Chromium of this machine. */
 export function startBrowser(command: string): Promise<Browser> {
@@ -66,6 +66,6 @@ async function examine(page: Page): Promise<Finding[]> {
   await page.evaluate(axe.source);
   const { violations } = (await page.evaluate("axe.run()")) as axe.AxeResults;
   return violations
-    .filter(({ impact }) => grave.includes(impact ?? ""))
+    .filter(({ impact }) => reportedImpacts.includes(impact ?? ""))
     .map(({ id, help, nodes }) => ({ rule: id, says: help, where: nodes.map(({ target }) => target.join(" ")) }));
 }

@@ -17,7 +17,7 @@ export function packBundle(files: BundleFiles): Buffer {
   return gzipSync(Buffer.concat([...blocks, Buffer.alloc(2 * blockBytes)]));
 }
 
-/** One ustar header of a regular file. */
+/** Returns one ustar header of a regular file. */
 function headerOf(path: string, sizeBytes: number): Buffer {
   if (Buffer.byteLength(path) > 100) throw new RangeError(`${path} is too long for a plain tar header`);
   const header = Buffer.alloc(blockBytes);

@@ -13,7 +13,7 @@ export function programEnvironment(): Readonly<Record<string, string | undefined
   return process.env;
 }
 
-/** Whether tests install and run every SDK in every promised version, which takes many minutes. */
+/** Returns whether tests install and run every SDK in every promised version, which takes many minutes. */
 export function testsEverySdk(): boolean {
   return process.env["DARI_TEST_SDKS"] === "all";
 }

@@ -66,7 +66,7 @@ export async function deploy(platform: Platform, files: BundleFiles, agentId?: s
   return published;
 }
 
-/** A manifest as a bundle's dari.yml; JSON is YAML. Its name is unique unless given. */
+/** Returns a manifest as a bundle's dari.yml; JSON is YAML. Its name is unique unless given. */
 export function manifestFile(manifest: Readonly<Record<string, unknown>>): { "dari.yml": string } {
   return { "dari.yml": JSON.stringify({ name: `lab-${randomUUID().slice(0, 8)}`, sdk: "opencode", ...manifest }) };
 }

@@ -57,7 +57,7 @@ function usageOf(options: Specification): string {
     return typeof standard === "string" && standard !== "" ? `[--${flag} ${standard}]` : `[--${flag} …]`;
   });
   const usage = `Usage: npm run lab -- ${[name, ...flags].join(" ")}`;
-  return `${usage}\nWhat they mean stands at the top of apps/lab/src/${name}.ts.`;
+  return `${usage}\nThe top of apps/lab/src/${name}.ts explains them.`;
 }
 
 function leave(code: number, text: string): never {

@@ -174,7 +174,7 @@ function placeOf(dir: string, database: TestDatabase, { redisUrl, s3, env }: Fle
   };
 }
 
-/** A separate bucket, which the first program creates. */
+/** Returns the environment for a separate bucket, which the first program creates. */
 function s3Environment(s3: Services["s3"], bucket: string): Record<string, string> {
   return {
     S3_ENDPOINT: s3.endpoint,

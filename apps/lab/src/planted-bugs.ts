@@ -27,7 +27,7 @@ interface Verdict {
   readonly evidence: string;
 }
 
-/** One line per bug for people, on stderr. The last line of stdout has the figures. */
+/** Writes one line per bug for people, on stderr. The last line of stdout has the figures. */
 const say = (...cells: string[]): void => void process.stderr.write(`${cells.join(" | ")}\n`);
 
 const startedAt = performance.now();
@@ -87,7 +87,7 @@ async function judge(plant: Plant): Promise<Verdict> {
   if (plain?.hasPassed !== true) return says(false, `a plain turn fails too: ${plain?.evidence ?? "it did not run"}`);
   const end = ends.get(plant.caughtBy.test);
   if (end === undefined) return says(false, "its test did not run");
-  return says(!end.hasPassed, end.hasPassed ? "its test passed all the same" : end.evidence);
+  return says(!end.hasPassed, end.hasPassed ? "its test passed" : end.evidence);
 }
 
 function nameOf({ file, test }: TestName): string {

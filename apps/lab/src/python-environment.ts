@@ -11,7 +11,7 @@ export interface PythonEnvironment {
 }
 
 /**
- * Returns the environment with exactly these packages, each as `name==version`. Two first calls at once conflict.
+ * Returns the environment with exactly these packages, each as `name==version`. Two concurrent first calls conflict.
  * @throws if Python or its venv module is missing, or a package cannot be installed.
  */
 export async function pythonEnvironment(name: string, packages: readonly string[]): Promise<PythonEnvironment> {

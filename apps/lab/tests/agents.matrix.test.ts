@@ -37,7 +37,7 @@ async function answerOf(entrypoint: string, source: string, others: BundleFiles 
 
 const es = (source: string): string => `export ${source}`;
 
-test("an answer without text and changed files says so, and one with either does not", async () => {
+test("an answer without text and changed files has a note, and one with either does not", async () => {
   const source = `import { writeFileSync } from "node:fs";
     export const agent = (prompt) => (prompt === "write" ? writeFileSync("a.txt", "a") : undefined);`;
   const { agentId } = await deploy(fleet, {
@@ -128,7 +128,7 @@ describe("Python", () => {
     expect(await answerOf("agent.py:agent", source)).toBe(answer);
   });
 
-  test("a module of a package, its context, and the version it asked for", async () => {
+  test("a module of a package, its context, and the requested version", async () => {
     const source = [
       "import json, sys",
       "from .words import WORD",
@@ -211,7 +211,7 @@ describe("the context", () => {
     expect(new Set(emitted.map((event) => event.attempt_id)).size).toBe(2);
   });
 
-  test("holds the conversation so far, without failed turns", async () => {
+  test("has the conversation so far, without failed turns", async () => {
     const session = await newSession();
     await playScript(fleet, session, [["attempt"]]);
     expect((await playScript(fleet, session, [["throw", "not told"]])).status).toBe("failed");
@@ -223,7 +223,7 @@ describe("the context", () => {
   });
 });
 
-test("events that an agent emits stand in the ledger while it runs, in order, without a gap", async () => {
+test("events that an agent emits are in the ledger while it runs, in order, without a gap", async () => {
   const session = await newSession();
   const { id } = await start(fleet, session, [
     ["emit", "step", { n: 1 }],
@@ -289,7 +289,7 @@ describe("environment and secrets", () => {
     expect(own).toEqual(["APP_ENV", "DARI_BUNDLE_DIR", "HOME", "LAB_TOKEN", "LANG", "PATH", "PWD", "TMPDIR"]);
   });
 
-  test("a new value counts from the next turn on; a session's own comes first", async () => {
+  test("a new value applies from the next turn on; a session's own value wins", async () => {
     const { agentId } = await deploy(fleet, scriptAgent(manifest));
     const session = await newSession(agentId);
     const own = await fleet.client.createSession(agentId, { secrets: { LAB_TOKEN: "of the session" } });

@@ -111,7 +111,7 @@ test("a backup that is taken under load restores everything that was acknowledge
   expect(await violationsOf(after.dataDir)).toEqual([]);
 }, 240_000);
 
-test("a backup into a directory that holds something is refused, and so is one of nothing", async () => {
+test("a backup into a directory that is not empty is refused, and so is a backup of an empty one", async () => {
   const attempt = async (dataDir: string, target: string): Promise<string> => {
     const env = { ...machineEnvironment(), DARI_DATA_DIR: dataDir };
     const result = await run(process.execPath, [join(checkout, "apps/standalone/src/backup/main.ts"), target], {

@@ -18,7 +18,7 @@ const agent = manifestFile({ entrypoint: "agent.mjs:agent" });
 const hanging = "Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);\nexport const agent = () => '';";
 const quick = "export const agent = (prompt) => prompt;";
 
-test("an organization's version is built while another's hang", async () => {
+test("an organization's version is built while another organization's builds hang", async () => {
   // Loading the entrypoint is a step of the build.
   const hang = (n: number): Promise<Submitted> => submit(fleet, { ...agent, "agent.mjs": `${hanging}\n// ${n}` });
   const stuck = [await hang(1), await hang(2)];

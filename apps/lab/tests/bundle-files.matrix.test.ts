@@ -29,7 +29,7 @@ async function did(session: string, ...steps: Step[]): Promise<{ results: unknow
   return { results: resultsOf(record), changed: (record.files_changed ?? []).map(({ path }) => path) };
 }
 
-test("each turn sees them, and the session has none of them", async () => {
+test("each turn sees them, and the session does not contain them", async () => {
   const { id } = await fleet.client.createSession(agentId);
   const files = ["CLAUDE.md", "AGENTS.md", skill, "skills/add/SKILL.md"] as const;
   const reads = files.map((path) => ["read", path] as const);
@@ -43,7 +43,7 @@ test("each turn sees them, and the session has none of them", async () => {
   expect((await did(id, ["list", "."])).results[0]).not.toContain("docs");
 });
 
-test("one that the agent changes is the session's own, also in a fork; one that it deletes comes back", async () => {
+test("a file that the agent changes is the session's own, also in a fork; one that it deletes returns", async () => {
   const { id } = await fleet.client.createSession(agentId);
   const first = await did(id, ["append", "CLAUDE.md", "And clear.\n"], ["remove", "AGENTS.md"]);
   expect(first.changed).toEqual(["/CLAUDE.md"]);
@@ -67,7 +67,7 @@ test("a process that serves several turns of a session sees them in each", async
   }
 });
 
-test("a failed turn keeps none of them beside its own files", async () => {
+test("a failed turn stores none of them with its own files", async () => {
   const { id } = await fleet.client.createSession(agentId);
   const failed = await playScript(fleet, id, [
     ["write", "own.txt", "1"],

@@ -73,7 +73,7 @@ test("merge: one turn is shown everything that waited, and answers everybody", a
   expect(await fleet.client.getMessage(running)).toMatchObject({ status: "completed" });
 });
 
-test("a failed message runs again with its file in its place", async () => {
+test("a failed message runs again with its file at its path", async () => {
   const session = (await fleet.client.createSession(agentId)).id;
   const file = await uploadText(fleet, "notes.txt", "remember");
   // Fails until the file that the next turn writes exists.

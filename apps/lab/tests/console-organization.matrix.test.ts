@@ -73,7 +73,7 @@ describeWith("chromium", "the console", ({ command }) => {
 
   test("pages of an organization that has done nothing say what to do", async () => {
     for (const [place, says] of [
-      ["/schedules", "Nothing is sent by the clock"],
+      ["/schedules", "There are no schedules yet"],
       ["/batches", "No batch yet"],
       ["/webhooks", "No webhooks yet"],
       ["/budgets", "No budget is set"],
@@ -139,7 +139,7 @@ describeWith("chromium", "the console", ({ command }) => {
     await page.getByText("Nothing is delivered.").waitFor({ state: "detached" });
   });
 
-  test("a budget is set, what it holds back is named, and deleting it lets that go on", async () => {
+  test("a budget is set, sessions that it holds are listed, and they continue when it is deleted", async () => {
     await page.keyboard.press("g");
     await page.keyboard.press("b");
     await page.getByRole("button", { name: "Set a budget" }).click();
@@ -166,13 +166,13 @@ describeWith("chromium", "the console", ({ command }) => {
     expect((await client.waitForMessage(held.id)).status).toBe("completed");
   });
 
-  test("egress is set, narrowed to hosts and reset: by operators as a bound, by admins for their own", async () => {
+  test("egress is set, narrowed to hosts and reset: by operators as a limit, by admins for their own", async () => {
     const { id } = await client.getOrganization();
     const made = await client.createOrganization({ name: "a customer" });
     const apiKey = made.api_key ?? "";
     await page.keyboard.press("g");
     await page.keyboard.press("e");
-    const table = page.getByRole("table", { name: "Who says what is reached" });
+    const table = page.getByRole("table", { name: "Who decides what agents can reach" });
     await page.getByRole("table", { name: "Agents" }).getByText("as the organization says").waitFor();
     await table.getByText("not set").nth(1).waitFor();
     await page.keyboard.press("/");
@@ -192,7 +192,7 @@ describeWith("chromium", "the console", ({ command }) => {
     await signIn(hers, apiKey);
     await hers.getByRole("link", { name: "Egress" }).click();
     await hers.getByRole("button", { name: "Set" }).click();
-    await hers.getByLabel("Agents may reach").selectOption("off");
+    await hers.getByLabel("Agents can reach").selectOption("off");
     await hers.getByRole("button", { name: "Set it" }).click();
     await hers.getByRole("cell", { name: "nothing", exact: true }).waitFor();
     expect(await inspect(hers, "egress")).toEqual([]);
@@ -205,7 +205,7 @@ describeWith("chromium", "the console", ({ command }) => {
     await hers.context().close();
   });
 
-  test("usage is shown by day and by agent, and kept things beside their bounds", async () => {
+  test("usage is shown by day and by agent, and stored amounts with their limits", async () => {
     await ask("please fail");
     await page.keyboard.press("g");
     await page.keyboard.press("u");
@@ -285,7 +285,7 @@ describeWith("chromium", "the console", ({ command }) => {
     await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
     await page.getByRole("heading", { name: "No members yet" }).waitFor();
     await hers.getByRole("link", { name: "Sessions" }).click();
-    await hers.getByRole("alert").getByText("not signed in any more").waitFor();
+    await hers.getByRole("alert").getByText("no longer signed in").waitFor();
     await hers.getByRole("button", { name: "Sign in again" }).click();
     await hers.getByLabel("API key").waitFor();
     expect(hers.url()).toBe(`${platform.apiUrl}/console/sessions`);
@@ -345,7 +345,7 @@ describeWith("chromium", "the console", ({ command }) => {
     ).toEqual(["undefined", 0]);
   });
 
-  test("every page is drawn soon, stays in its place, and answers to keys", async () => {
+  test("every page is drawn quickly, does not shift, and can be used with the keyboard", async () => {
     const [session] = (await client.listSessions()).data;
     const [endpoint] = (await client.listWebhookEndpoints()).data;
     const agent_id = published.agentId;

@@ -35,7 +35,7 @@ describeWith("chromium", "the console during an outage", ({ command }) => {
     await meeting?.[Symbol.asyncDispose]();
   }, 60_000);
 
-  test("a session says that it reconnects while the platform is away, and goes on by itself", async () => {
+  test("a session says that it reconnects while the platform is away, and continues without a reload", async () => {
     const slow = await deploy({ ...platform, client }, echoAgent("away", meeting.urlOf("away")));
     const { id } = await client.createSession(slow.agentId);
     await using proxy = await startFaultProxy({ port: Number(new URL(platform.apiUrl).port) });

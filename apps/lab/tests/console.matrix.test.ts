@@ -174,7 +174,7 @@ describeWith("chromium", "the console", ({ command }) => {
     await page.locator("[data-status=cancelled]").waitFor();
   });
 
-  test("a schedule is made by keys, changed, paused and deleted, and tells what came of its due times", async () => {
+  test("a schedule is created with the keyboard, changed, paused and deleted, and shows its results", async () => {
     await page.keyboard.press("g");
     await page.keyboard.press("t");
     await page.getByRole("button", { name: "New schedule" }).click();
@@ -217,7 +217,7 @@ describeWith("chromium", "the console", ({ command }) => {
     await page.getByRole("link", { name: "once a year" }).click();
     await page.getByRole("button", { name: "Delete" }).click();
     await page.getByRole("button", { name: "Delete it" }).click();
-    await page.getByRole("heading", { name: "Nothing is sent by the clock" }).waitFor();
+    await page.getByRole("heading", { name: "There are no schedules yet" }).waitFor();
   });
 
   test("a batch starts a session for each line, is followed to its end, and cancelled", async () => {
@@ -254,7 +254,7 @@ describeWith("chromium", "the console", ({ command }) => {
     expect(await inspect(page, "batches")).toEqual([]);
   });
 
-  test("a conversation that was cut off goes on where it was", async () => {
+  test("an interrupted conversation continues", async () => {
     await using proxy = await startFaultProxy({ port: Number(new URL(platform.apiUrl).port) });
     const { page: remote } = await openConsole(browser, `http://127.0.0.1:${proxy.port}`);
     await signIn(remote, platform.apiKey);
@@ -317,7 +317,7 @@ describeWith("chromium", "the console", ({ command }) => {
     expect(await inspect(page, "message")).toEqual([]);
   });
 
-  test("failed messages are found and sent again at once", async () => {
+  test("failed messages are found and retried together", async () => {
     const { data: sessions } = await client.listSessions({ status: "idle" });
     const failing = await client.createSession(sessions[0]?.agent_id ?? "");
     await client.sendMessage(failing.id, { parts: [{ type: "text", text: "please fail" }] });

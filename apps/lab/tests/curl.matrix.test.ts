@@ -172,7 +172,7 @@ describe.each(["support-agent-ts", "support-agent-python"])("the quickstart with
   });
 });
 
-test("calls without a key, to nobody's ids and with a broken body have the contract's errors", async () => {
+test("calls without a key, with unknown ids and with an invalid body have the contract's errors", async () => {
   const unknown = "/v1/sessions/sess_01jx5m0k8c3f7q2v9t4w6y8z1a";
   const answers = [
     await curl(`${connection.api_url}/v1/sessions`),

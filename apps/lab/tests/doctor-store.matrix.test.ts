@@ -37,7 +37,7 @@ function snapshotFile(): string {
   return join(dir, found[0] ?? "");
 }
 
-test("a whole store is fine; what is shorter, other or gone is named, and the command ends with 1", async () => {
+test("an intact store passes; missing, short and altered objects are named, and the command ends with 1", async () => {
   const client = createClient(platform);
   const { agentId } = await deployFiles(platform, writer);
   const { id } = await client.createSession(agentId);

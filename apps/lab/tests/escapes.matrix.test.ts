@@ -218,7 +218,7 @@ suite("under $name", ({ name, hidden, unreached, sealed }) => {
     ["a program that fills /tmp", "fillTmp", "agent_error"],
     ["a leak of descriptors", "leakDescriptors", "agent_error"],
   ])(
-    "%s ends with its own error, and the session goes on",
+    "%s ends with its own error, and the session continues",
     async (_title, verb, code) => {
       const session = await newSession();
       const failed = await play(session, verb);

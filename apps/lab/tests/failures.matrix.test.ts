@@ -165,7 +165,7 @@ describe("publishing", () => {
     { name: "a class", files: typescript("export class agent {}"), code: "unsupported_export" },
     { name: "source with an error", files: typescript("export function agent( {"), code: "build_failed" },
     {
-      name: "a Node that cannot be had",
+      name: "a Node that is not available",
       files: {
         ...manifestFile({ entrypoint: "src/agent.ts:agent", runtime: { language: "typescript", version: "18" } }),
         "src/agent.ts": good,
@@ -177,7 +177,7 @@ describe("publishing", () => {
       files: { ...manifestFile({ entrypoint: "agent.py:other" }), "agent.py": "def agent(prompt):\n  return ''\n" },
       code: "entrypoint_not_found",
     },
-  ])("$name fails the build with $code and says so in its log", async ({ files, code }) => {
+  ])("$name fails the build with $code, and the log says so", async ({ files, code }) => {
     const { version } = await publish(fleet, files);
     expect(version).toMatchObject({ status: "failed", failure: { code } });
     let log = "";
@@ -293,7 +293,7 @@ describe.each(["auto", "process"])("with the sandbox %s", (sandbox) => {
     await fleet.startWorker({ DARI_SANDBOX: sandbox });
   }, 120_000);
 
-  test("a daemon in a session of its own is gone when the turn has ended", async () => {
+  test("a daemon in its own session is gone when the turn has ended", async () => {
     const point = `daemon-${sandbox}`;
     const mark = `mark-${sandbox}-${process.pid}`;
     const { id } = await start(fleet, await sessionOf(), [
@@ -307,7 +307,7 @@ describe.each(["auto", "process"])("with the sandbox %s", (sandbox) => {
     expect(processesMarked(mark)).toEqual([]);
   });
 
-  test("a daemon is gone when its turn ran into its time limit", async () => {
+  test("a daemon is gone when its turn reached its time limit", async () => {
     const mark = `late-${sandbox}-${process.pid}`;
     const record = await playScript(fleet, await sessionOf(short), [["daemon", mark, "ticks.txt"], ["busy"]]);
     expect(record.output?.error?.code).toBe("timeout");

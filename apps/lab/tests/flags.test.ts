@@ -31,7 +31,7 @@ test.each([
   expect(failed).not.toMatch(/^\s+at /m);
 });
 
-test("help is no error; a run of nothing is one", () => {
+test("help is not an error; a run of nothing is one", () => {
   expect(run("chaos/run", "--help")).toMatchObject({
     code: 0,
     said: expect.stringContaining("Usage: npm run lab -- chaos/run"),

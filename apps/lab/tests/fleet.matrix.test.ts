@@ -104,7 +104,7 @@ describe("a fleet", () => {
     for (const { id } of sent) expect((await ended(fleet, id)).status).toBe("completed");
   });
 
-  test("a worker that is asked to stop lets its turn end within the grace", async () => {
+  test("a worker that is asked to stop lets its turn end within the grace period", async () => {
     const { worker, id } = await holdTurn("grace");
     const stopping = worker.stop();
     await waitUntil(isDraining, { what: "the worker to drain" });
@@ -144,7 +144,7 @@ describe("a fleet", () => {
     await next.stop();
   }, 120_000);
 
-  test("cancel ends a queued message at once and a running one by stopping it", async () => {
+  test("cancel ends a queued message immediately and a running one by stopping it", async () => {
     const { id: running, session } = await holdTurn("cancelled", {}, [["write", "half.txt", "x"]]);
     const queued = await start(fleet, session, [["attempt"]]);
     const after = await start(fleet, session, [["list", "."]]);

@@ -41,7 +41,7 @@ async function recordsOf(sessionId: string): Promise<unknown> {
   };
 }
 
-test("it writes nothing, ends its agent, and goes on with new work", async () => {
+test("it writes nothing, ends its agent, and continues with new work", async () => {
   using stack = new DisposableStack();
   const frozen = fleet.workers[0]!;
   const { id: session } = await fleet.client.createSession(agentId);
@@ -80,7 +80,7 @@ test("it writes nothing, ends its agent, and goes on with new work", async () =>
   expect(rows[2]?.worker).toBe(rows[0]?.worker);
 }, 120_000);
 
-test("a fleet is closed with a worker that stands still, and nothing of it stays mounted", async () => {
+test("a fleet with a stopped worker is closed, and nothing of it stays mounted", async () => {
   const other = await startFleet({ redisUrl: findService("redis")?.url, env: { DARI_SHUTDOWN_GRACE_MS: "1000" } });
   const deployed = await deploy(other, scriptAgent({ max_attempts: 3 }));
   const { id: session } = await other.client.createSession(deployed.agentId);

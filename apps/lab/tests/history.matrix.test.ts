@@ -33,7 +33,7 @@ async function read(session: string, ...paths: string[]): Promise<unknown[]> {
   );
 }
 
-test("a fork and its origin go their own ways; a rollback takes files and conversation back", async () => {
+test("a fork and its source are independent; a rollback restores files and conversation", async () => {
   const { client } = fleet;
   const session = await newSession();
   const first = await playScript(fleet, session, [["write", "a.txt", "one"]]);

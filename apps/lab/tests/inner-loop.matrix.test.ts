@@ -140,7 +140,7 @@ test(
 );
 
 test(
-  "dari chat in a terminal: Ctrl-C cancels the turn, approvals are answered in place, Ctrl-D leaves",
+  "dari chat in a terminal: Ctrl-C cancels the turn, approvals are answered in the chat, Ctrl-D ends it",
   async () => {
     await using meeting = await openRendezvous();
     await using chat = converse(["chat", "talker", "--logs"], true);

@@ -123,7 +123,7 @@ describe.each([
     expect(entries.filter((entry) => entry.kind === "event")).toHaveLength(4);
   });
 
-  test("a worker that dies while it waits, or when it goes on, changes nothing", async () => {
+  test("a worker that dies while it waits, or when it continues, changes nothing", async () => {
     const { client } = fleet;
     const session = await newSession();
     const point = `resumed-${url === undefined ? "pull" : "queue"}`;
@@ -160,7 +160,7 @@ describe.each([
     expect(resultsOf(await ended(fleet, next.id))[0]).not.toContain("half.txt");
   });
 
-  test("what nobody answers in time fails with a code of its own, and the next message starts", async () => {
+  test("an input without an answer in time fails with its own code, and the next message starts", async () => {
     const session = await newSession();
     const sent = await asking(session, ["ask", "approve", {}, { expiresInSeconds: 1 }]);
     const next = await asking(session, ["attempt"]);
@@ -169,7 +169,7 @@ describe.each([
     expect(resultsOf(await ended(fleet, next.id))).toEqual([1]);
   });
 
-  test("a sync call is answered when its message waits, a stream goes on", async () => {
+  test("a sync call is answered when its message waits, a stream continues", async () => {
     const { client, apiUrl, apiKey } = fleet;
     const session = await newSession();
     const response = await fetch(`${apiUrl}/v1/sessions/${session}/messages/sync`, {
@@ -207,7 +207,7 @@ describe("in other words", () => {
     expect(await fleet.close()).toEqual(noRemains);
   }, 120_000);
 
-  test("a Python agent waits and goes on", async () => {
+  test("a Python agent waits and continues", async () => {
     const { agentId } = await deploy(fleet, scriptAgent({ language: "python" }));
     const { id: session } = await fleet.client.createSession(agentId);
     const schema = { type: "object", properties: { ok: { type: "boolean" } }, required: ["ok"] };

@@ -70,7 +70,7 @@ async function json<Reply>(name: string, input: Record<string, unknown>): Promis
 const newSession = async (): Promise<string> =>
   (await json<{ id: string }>("create_session", { agent_id: agentId })).id;
 
-test("the tools say what they take", async () => {
+test("the tools describe their arguments", async () => {
   const { tools } = await client.listTools();
   expect(tools.map(({ name }) => name)).toEqual([
     "list_agents",
@@ -89,7 +89,7 @@ test("the tools say what they take", async () => {
   }
 });
 
-test("a message that waits for an input comes back at once, and goes on with the answer", async () => {
+test("a message that waits for an input returns immediately, and continues with the answer", async () => {
   const session = await newSession();
   const sent = await json<{ id: string }>("send_message", { session_id: session, text: "ask", wait_seconds: 60 });
   expect(sent).toMatchObject({ status: "waiting_for_input", waits_for: { key: "who", schema: { type: "string" } } });
@@ -128,7 +128,7 @@ test("a message goes to the lane that is named", async () => {
   expect(refused).toMatchObject({ isError: true, text: expect.stringContaining("lane") });
 });
 
-test("a message that takes longer than its caller waits is waited for again", async () => {
+test("a message that takes longer than its caller waits can be waited for again", async () => {
   await using meeting = await openRendezvous();
   const session = await newSession();
   const told: string[] = [];

@@ -57,7 +57,7 @@ async function countBy(query: string): Promise<Record<string, number>> {
   return Object.fromEntries(rows.map(({ key, count }) => [key, count]));
 }
 
-test("turns counted are turns recorded, in whatever way they ended", async () => {
+test("counted turns are recorded turns, however they ended", async () => {
   const { agentId } = await deploy(fleet, scriptAgent({ max_attempts: 2 }));
   const sessions = await Promise.all(Array.from({ length: 6 }, () => fleet.client.createSession(agentId)));
   const turns = sessions.flatMap(({ id }) => [

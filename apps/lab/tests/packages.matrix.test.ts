@@ -161,7 +161,7 @@ describe("the TypeScript client", () => {
   }, 300_000);
 
   test.each(["nodenext", "bundler"])(
-    "its types hold with --strict and --moduleResolution %s",
+    "its types pass --strict with --moduleResolution %s",
     async (resolution) => {
       const module = resolution === "bundler" ? "es2022" : "nodenext";
       const flags = ["--strict", "--target", "es2022", "--module", module, "--moduleResolution", resolution];

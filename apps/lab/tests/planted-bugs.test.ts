@@ -30,7 +30,7 @@ test("a text is found whatever its line breaks, and in its function only", () =>
   expect(() => applyEdit(source, { ...edit, sqlFunction: "two" })).toThrow("x.sql has 0 places of: a = b and c");
 });
 
-test("a text that stands there more than once, or a function that is gone, is refused", () => {
+test("a text that occurs more than once, or a missing function, is refused", () => {
   expect(() => applyEdit(source, { file: "x.sql", find: "a = b", replace: "" })).toThrow("2 places");
   expect(() => applyEdit(source, { ...edit, sqlFunction: "three" })).toThrow("x.sql has no function three");
 });

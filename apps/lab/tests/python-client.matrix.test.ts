@@ -45,7 +45,7 @@ function runTests(module: string, env: Readonly<Record<string, string>> = {}): P
   });
 }
 
-test("the types hold", async () => {
+test("the types pass", async () => {
   const { code, stdout } = await run(python.program("mypy"), ["--cache-dir", join(dir, ".mypy")], { cwd: packageDir });
   expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/^Success/) });
 }, 180_000);

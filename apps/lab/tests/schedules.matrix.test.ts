@@ -40,7 +40,7 @@ afterAll(async () => {
 const cli = (input: string | undefined, ...args: readonly string[]): Promise<string> =>
   dari(args, { ...platform, cwd: dir, ...(input === undefined ? {} : { input }) });
 
-test("a batch of lines runs to its end, each line in a session of its own", async () => {
+test("a batch of lines runs to its end, each line in its own session", async () => {
   const lines = [...Array.from({ length: 23 }, (_, n) => `line ${n}`), "fail"];
   const id = (await cli(lines.join("\n"), "batches", "create", "-", "--agent-id", agentId)).trim();
   const ended = await waitUntil(
@@ -58,7 +58,7 @@ test("a batch of lines runs to its end, each line in a session of its own", asyn
   expect(third.output?.parts).toEqual([{ type: "text", text: "line 3" }]);
 }, 240_000);
 
-test("the next minute sends a message, whose agent is told when it was due; then it is paused", async () => {
+test("the next minute sends a message, whose agent gets its due time; then it is paused", async () => {
   const id = (await cli(undefined, "schedules", "create", "* * * * *", "now", "--agent-id", agentId)).trim();
   const { next_due_at: dueAt } = await client.getSchedule(id);
   const firing = await waitUntil(

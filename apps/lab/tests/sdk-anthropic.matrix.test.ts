@@ -243,7 +243,7 @@ const functions = [
 ];
 
 whole.each(functions)(
-  "a function over $title runs as it stands",
+  "a function over $title runs",
   async ({ manifest, files }) => {
     const secrets = ["ANTHROPIC_API_KEY"];
     const { agentId } = await deploy(fleet, { ...manifestFile({ ...manifest, secrets, env }), ...files });

@@ -104,7 +104,7 @@ describe.each([
   );
 
   run(
-    "asks a person for each tool that needs approval, and goes on from there; what it used is counted",
+    "asks a person for each tool that needs approval, and continues from there; its usage is counted",
     async () => {
       const { agentId } = await deploy(fleet, exampleAgent(example, env));
       const { id: session } = await fleet.client.createSession(agentId);
@@ -211,7 +211,7 @@ whole(
 );
 
 whole(
-  "what was said in an interrupted turn is told to the model in the next",
+  "the model gets the text of an interrupted turn in the next one",
   async () => {
     const { agentId } = await deploy(fleet, exampleAgent("openai-agents-js", env));
     const { id: session } = await fleet.client.createSession(agentId);

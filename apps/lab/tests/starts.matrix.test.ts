@@ -205,7 +205,7 @@ asRoot(
 );
 
 asRoot(
-  "where no bubblewrap can be fetched, set-up says so and goes on",
+  "if bubblewrap cannot be fetched, setup says so and continues",
   async () => {
     const cached = path.join(checkout, ".cache", "bubblewrap");
     await rm(cached, { recursive: true, force: true });

@@ -125,7 +125,7 @@ test("each attempt of a message is a turn of the same trace, and says how it fai
   for (const turn of turns) expect(turn.status).toEqual({ code: 2, message: "agent_error" });
 });
 
-test("a build is a trace of its own", async () => {
+test("a build is its own trace", async () => {
   const built = await waitUntil(() => spans.find(({ name }) => name === "build version"), { what: "the build's span" });
   expect(built.traceId).toBe(traceIdsFor(valueOf(built, "dari.version.id") ?? "").traceId);
 });

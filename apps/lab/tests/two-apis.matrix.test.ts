@@ -13,7 +13,7 @@ import { removeDirectory } from "../src/remove-directory.ts";
 
 const clients = 64;
 
-test("64 clients over two processes get as many calls as the bound, and not one less", async () => {
+test("64 clients over two processes get exactly as many calls as the limit allows", async () => {
   await using stack = new AsyncDisposableStack();
   const dir = mkdtempSync(join(tmpdir(), "dari-two-apis-"));
   stack.defer(() => removeDirectory(dir));

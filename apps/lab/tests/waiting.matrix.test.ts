@@ -82,7 +82,7 @@ describeWith("redis", "turns that wait", ({ url: redisUrl }) => {
     await meeting?.[Symbol.asyncDispose]();
   }, 120_000);
 
-  test("are as many on the board, the Fleet page, in /metrics, for the doctor and in SQL", async () => {
+  test("have the same number on the board, the Fleet page, in /metrics, in dari doctor and in SQL", async () => {
     const count = 2 * perOrganization - slots;
     const { counts, statuses } = await board("status=waiting");
     const shown = await operator.client.getFleet();
@@ -103,7 +103,7 @@ describeWith("redis", "turns that wait", ({ url: redisUrl }) => {
     expect(statuses).toEqual(["latest", "active", "waiting", "completed", "failed", "delayed"]);
   });
 
-  test("are on the board's pages once each, by organization, with a link where the viewer may follow it", async () => {
+  test("are on the board's pages once each, by organization, with a link if the viewer can open it", async () => {
     const pages = [];
     const { pagination } = await board("status=waiting&jobsPerPage=7");
     for (let page = 1; page <= pagination.pageCount; page += 1) {

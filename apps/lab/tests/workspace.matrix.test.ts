@@ -75,7 +75,7 @@ describe("files_changed", () => {
     expect((await did(session, ["mode", "run.sh"], ["read", "turn/inner"])).results).toEqual(["755", "xy"]);
   });
 
-  test("leaves out a file that was written and put back", async () => {
+  test("leaves out a file that was changed and restored", async () => {
     const session = await newSession();
     await did(session, ["write", "a.txt", "old"]);
     const record = await did(
@@ -182,7 +182,7 @@ describe("a failed turn", () => {
 });
 
 describe("uploaded files", () => {
-  test("stand in /input before the turn and never count as changed by it", async () => {
+  test("are in /input before the turn and never count as changed by it", async () => {
     const session = await newSession();
     const file = await uploadText(fleet, "notes.txt", "notes");
     const record = await playScript(fleet, session, [["read", "input/notes.txt"]], [file]);
@@ -193,7 +193,7 @@ describe("uploaded files", () => {
     expect(changed.files_changed).toEqual([modified("/input/notes.txt", 6)]);
   });
 
-  test("are placed beside what the agent put in the place of /input, and no later turn fails for it", async () => {
+  test("are placed next to what the agent put at /input, and no later turn fails because of it", async () => {
     const session = await newSession();
     await did(session, ["remove", "input"], ["write", "input", "not a folder"]);
     const file = await uploadText(fleet, "notes.txt", "notes");
@@ -203,7 +203,7 @@ describe("uploaded files", () => {
     expect((await did(session, ["read", "input"])).results).toEqual(["not a folder"]);
   });
 
-  test("of the longest name may be sent twice", async () => {
+  test("of the longest name can be sent twice", async () => {
     const session = await newSession();
     const file = await uploadText(fleet, `${"n".repeat(251)}.txt`, "long");
     await playScript(fleet, session, [["list", "input"]], [file]);
@@ -228,7 +228,7 @@ describe("uploaded files", () => {
     expect(record.files_changed).toEqual([]);
     const paths = record.parts.slice(1).map((part) => ("path" in part ? part.path : undefined));
     expect(new Set(paths).size).toBe(2);
-    // The agent is told where the files are, and the client is told the same.
+    // The agent gets the paths of the files, and the client gets the same paths.
     expect(context.parts.slice(1).map((part) => part.local_path?.replace(/^.*\/input\//, "/input/"))).toEqual(paths);
     const texts = await Promise.all(paths.map(async (path) => (await content(session, path ?? "")).text()));
     expect(texts).toEqual(["one", "two"]);

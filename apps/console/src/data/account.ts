@@ -66,9 +66,9 @@ function isUnknown(error: unknown): boolean {
 const context = createContext<Account | undefined>(undefined);
 export const AccountProvider = context.Provider;
 
-/** The account of everything below the sign-in page. */
+/** Returns the account of everything below the sign-in page. */
 export function useAccount(): Account {
   const account = useContext(context);
-  if (account === undefined) throw new Error("nobody is signed in");
+  if (account === undefined) throw new Error("this browser is not signed in");
   return account;
 }

@@ -1,4 +1,4 @@
-// An action of a person: runs at most once at a time, and shows its error beside the control.
+// An action of a person: runs at most once at a time, and shows its error next to the control.
 
 import { useCallback, useRef, useState } from "react";
 

@@ -6,7 +6,7 @@ import { useAccount } from "./account.ts";
 import { shortId } from "./format.ts";
 import { useLoaded } from "./load.ts";
 
-/** The agents of the first page; empty until they are loaded. */
+/** Returns the agents of the first page; empty until they are loaded. */
 export function useAgents(): readonly AgentRecord[] {
   const { client } = useAccount();
   const { value } = useLoaded("agents", (signal) => client.listAgents({ limit: limits.listLimitMax }, { signal }));

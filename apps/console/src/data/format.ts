@@ -27,8 +27,9 @@ export function agoText(time: string, now = Date.now()): string {
   const distance = Math.abs(seconds);
   if (distance >= 86_400) return dayText(time);
   if (distance < 45) return seconds >= 0 ? "just now" : "in a moment";
-  const said = distance < 3_600 ? `${Math.max(1, Math.round(distance / 60))} min` : `${Math.round(distance / 3_600)} h`;
-  return seconds >= 0 ? `${said} ago` : `in ${said}`;
+  const distanceText =
+    distance < 3_600 ? `${Math.max(1, Math.round(distance / 60))} min` : `${Math.round(distance / 3_600)} h`;
+  return seconds >= 0 ? `${distanceText} ago` : `in ${distanceText}`;
 }
 
 /** `Nov 25, 2026`. */

@@ -61,7 +61,7 @@ export function useLoaded<Value>(
     : { value: undefined, error: undefined, reload };
 }
 
-/** Whether another try can succeed. A refusal is final. */
+/** Returns whether another try can succeed. A refusal is final. */
 export function isPassing(error: unknown): boolean {
   return !(error instanceof ApiError) || error.status >= 500 || error.status === 429;
 }

@@ -25,7 +25,7 @@ export function readLogLines(text: string): readonly LogLine[] {
     });
 }
 
-/** The level that a line names: in JSON, in brackets, or as its first words. */
+/** Returns the level that a line names: in JSON, in brackets, or as its first words. */
 function levelOf(text: string): LogLevel {
   const start = text.slice(0, 200);
   if (/\b(error|fatal|critical|exception|traceback)\b/i.test(start)) return "error";

@@ -19,7 +19,7 @@ const labels: Readonly<Record<string, string>> = {
   save_ms: "saved the workspace",
 };
 
-/** The phases that the platform measures, in the order of a turn. Unknown ones come last. */
+/** Returns the phases that the platform measures, in the order of a turn. Unknown ones come last. */
 export function listPhases(timings: MessageRecord["timings"]): Phase[] {
   const order = Object.keys(labels);
   const rank = (name: string): number => (order.includes(name) ? order.indexOf(name) : order.length);

@@ -30,7 +30,7 @@ function after(events: readonly StreamedEvent[], start: Transcript = emptyTransc
 const asked = (id = "msg_1") => event("user.message", { parts: [{ type: "text", text: "hi" }] }, id);
 const started = (id = "att_1") => event("attempt.started", { number: 1 }, "msg_1", id);
 
-test("text grows as it comes, and is replaced by the answer", () => {
+test("text grows as it arrives, and is replaced by the answer", () => {
   const running = after([asked(), event("message.status_changed", { status: "running" }), started()]);
   const halfway = after([delta("Hello, ", 0), delta("world", 7)], running);
   expect(halfway.turns).toMatchObject([{ status: "running", preview: "Hello, world", output: [] }]);
@@ -56,7 +56,7 @@ test("a viewer who joins in the middle sees a mark for missed text", () => {
   expect(broken.turns[0]?.preview).toBe("Hello, … nice one");
 });
 
-test("an attempt that failed takes its text with it, and late pieces of it are dropped", () => {
+test("an attempt that failed removes its text, and late pieces of it are dropped", () => {
   const error = { code: "agent_error", message: "no" };
   const retried = after([
     asked(),
@@ -72,7 +72,7 @@ test("an attempt that failed takes its text with it, and late pieces of it are d
   expect(retried.turns[0]?.attempts).toMatchObject([{ id: "att_1", outcome: "failed", error }, { id: "att_2" }]);
 });
 
-test("an event that comes again changes nothing", () => {
+test("an event that arrives twice changes nothing", () => {
   const first = asked();
   const once = after([first]);
   expect(addEvent(once, first)).toBe(once);
@@ -88,7 +88,7 @@ test("a rollback marks what came after its message", () => {
   ]);
 });
 
-test("types that nobody knows are passed over", () => {
+test("unknown types are ignored", () => {
   const before = after([asked()]);
   const { turns } = after([event("something.new", { a: 1 })], before);
   expect(turns).toEqual(before.turns);

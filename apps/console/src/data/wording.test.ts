@@ -41,7 +41,7 @@ test("of a form that was filled, what was changed is sent and nothing else", () 
   expect(changedFields(before, { ...before, parts: [] })).toEqual({ parts: [] });
 });
 
-test("phases come in the order of a turn, unknown ones last", () => {
+test("phases are in the order of a turn, unknown ones last", () => {
   const phases = listPhases({ later_ms: 1, save_ms: 4, queue_ms: 2, agent_ms: 3, attempts: 7 });
   expect(phases.map(({ name }) => name)).toEqual(["queue_ms", "agent_ms", "save_ms", "later_ms"]);
 });
@@ -60,7 +60,7 @@ test("an address is read as the path below /console, also a broken one", () => {
   expect(readRoute("/console").path).toEqual([]);
 });
 
-test("a diff's heads are not taken for its changes", () => {
+test("a diff's headings do not count as changes", () => {
   const first = "diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-old\n+new\n--- a rule\n same\n";
   const second = "diff --git a/b c.txt b/b c.txt\ndeleted file mode 100644\n";
   const files = readDiff(first + second);
@@ -76,7 +76,7 @@ test.each([
   [20_000, "in a moment"],
   [1_800_000, "in 30 min"],
   [7_200_000, "in 2 h"],
-])("a moment in %p milliseconds is said to come", (ms, said) => {
+])("a moment in %p milliseconds is shown as in the future", (ms, said) => {
   const now = Date.parse("2026-11-25T12:00:00Z");
   expect(agoText(new Date(now + ms).toISOString(), now)).toBe(said);
 });

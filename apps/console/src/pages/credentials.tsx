@@ -105,7 +105,7 @@ function CredentialForm({ replaced, onStored, onClose }: CredentialFormProps) {
   const [text, setText] = useState(before);
   const store = useAction(async () => {
     const hosts = hostsOf(text);
-    // Unchanged hosts are not sent, so hosts that somebody else has set meanwhile stay.
+    // Unchanged hosts are not sent, so hosts that another person has set since then stay.
     const changed = hosts.join("\n") === before ? {} : { hosts: hosts.length > 0 ? hosts : null };
     await client.putCredential(name, { value, ...changed });
     onClose();

@@ -42,7 +42,7 @@ function CodeForm() {
         />
       </label>
       <button type="submit" className="primary">
-        Go on
+        Continue
       </button>
     </form>
   );
@@ -60,7 +60,7 @@ function Decision({ code }: { readonly code: string }) {
       <p className="note" role="status">
         {decided.decision === "approve"
           ? `${decided.device_name} is signed in as ${member?.email ?? "you"}. You can close this page.`
-          : `${decided.device_name} was not let in.`}
+          : `You denied the sign-in of ${decided.device_name}.`}
       </p>
     );
   }

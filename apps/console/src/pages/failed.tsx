@@ -16,7 +16,7 @@ import { Empty, ErrorNote, Loading } from "../parts/notes.tsx";
 import { Page } from "../parts/page.tsx";
 import { Ago } from "../parts/time.tsx";
 
-/** How many failures are shown and retried at once. Each row loads its message. */
+/** How many failures are shown and retried together. Each row loads its message. */
 const batch = 50;
 
 export function FailedPage({ query }: { readonly query: URLSearchParams }) {
@@ -40,7 +40,7 @@ export function FailedPage({ query }: { readonly query: URLSearchParams }) {
           tone="primary"
           isOff={count === 0 || retry.isRunning}
           title={count === 1 ? "Retry this message?" : `Retry these ${count} messages?`}
-          says="All of them are sent again, or none. Their usage counts again."
+          says="All of them are retried, or none. Their usage counts again."
           verb="Retry"
           onConfirm={retry.run}
         />

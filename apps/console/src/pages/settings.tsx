@@ -17,7 +17,7 @@ interface Limit {
 
 const bytes = (amount: number): string => sizeText(amount);
 const limits: readonly Limit[] = [
-  { name: "max_concurrency", label: "Turns at once", say: countText },
+  { name: "max_concurrency", label: "Concurrent turns", say: countText },
   { name: "max_backlog", label: "Open messages", say: countText },
   { name: "max_storage_bytes", label: "Storage", say: bytes, kept: "storage_bytes" },
   { name: "max_files", label: "Uploaded files", say: countText, kept: "files" },

@@ -59,7 +59,7 @@ export function VersionPage({ agentId, versionId }: VersionProps) {
       <Since agentId={agentId} version={version.value} />
       <h2>Build log</h2>
       <ErrorNote error={log.error ?? version.error} />
-      {/* What stands below waits for it: it would be pushed down. */}
+      {/* The rest of the page waits for the log, which would otherwise push it down. */}
       {log.text === undefined ? (
         log.error === undefined && <Loading />
       ) : (

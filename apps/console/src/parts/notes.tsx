@@ -34,7 +34,7 @@ export function AwayNote() {
 function SignedOutNote() {
   return (
     <div className="note bad" role="alert">
-      <span>You are not signed in any more: the key or the sign-in was revoked, or has expired.</span>
+      <span>You are no longer signed in: the key or the sign-in was revoked, or has expired.</span>
       <button type="button" className="quiet" onClick={() => location.reload()}>
         Sign in again
       </button>

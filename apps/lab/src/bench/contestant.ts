@@ -30,7 +30,7 @@ export interface ContestantOptions {
   readonly profileDir?: string | undefined;
 }
 
-/** Turns at once per worker. */
+/** Concurrent turns per worker. */
 export const slots = 50;
 
 /** Opens it in its own directory, which is removed when the contestant is disposed. */

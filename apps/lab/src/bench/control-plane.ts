@@ -1,6 +1,6 @@
 // Measures what the control plane costs per turn if the agent costs nothing: processor time of all its processes,
-// including PostgreSQL and Redis, beside a plain BullMQ job per message that writes the same rows. Rounds of both
-// alternate in one run. Expected: 1.6 times the plain job, for the fence, the order and the fair shares.
+// including PostgreSQL and Redis, compared with a plain BullMQ job per message that writes the same rows. Rounds of
+// both alternate in one run. Expected: 1.6 times the plain job, for the fence, the order and the fair shares.
 //
 //   npm run lab -- bench/control-plane [--smoke] [--rounds 5] [--turns 3000] [--only dari,bullmq] [--profile <dir>]
 

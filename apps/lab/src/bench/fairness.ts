@@ -1,8 +1,8 @@
 // Measures what a flood of one organization costs the others: how long their messages wait for a worker alone and
-// during the flood, beside a first-in-first-out queue of BullMQ; whether two floods share the slots by their weights;
-// and what a batch costs the people of its own organization. Turns hold their slot and use no processor, so that slots
-// are scarce. Expected: a ratio near one while reserved slots are free; with first-in-first-out, all wait for the
-// flood. During its own organization's batch, a message waits for the next free slot: at most one turn.
+// during the flood, compared with a first-in-first-out queue of BullMQ; whether two floods share the slots by their
+// weights; and what a batch costs the people of its own organization. Turns hold their slot and use no processor, so
+// that slots are scarce. Expected: a ratio near one while reserved slots are free; with first-in-first-out, all wait
+// for the flood. During its own organization's batch, a message waits for the next free slot: at most one turn.
 //
 //   npm run lab -- bench/fairness [--smoke] [--flood 10000]
 
@@ -56,7 +56,7 @@ async function openSenders(one: Contestant, agents: readonly TestAgent[]): Promi
   return senders;
 }
 
-/** An open loop: sends on time, whatever happened to earlier messages. */
+/** Sends on time, whatever happened to earlier messages (an open loop). */
 async function sendNowAndThen(one: Contestant, sender: Sender, index: number): Promise<void> {
   const http = new Agent({ keepAlive: true });
   const everyMs = 1_000 / parameters.each_per_second;

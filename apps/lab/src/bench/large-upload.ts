@@ -1,6 +1,6 @@
 // Uploads a file of several gigabytes through the API, to a folder and to a real S3 server, and downloads it. Measures
 // the API's memory, and what an aborted upload leaves in the store. The memory's figures need Linux. Expected: memory
-// does not depend on the file's size; a few parts of 8 MiB at once for S3, a few pieces for a folder.
+// does not depend on the file's size; a few parts of 8 MiB at a time for S3, a few pieces for a folder.
 //
 //   npm run lab -- bench/large-upload [--smoke] [--gigabytes 3]
 

@@ -5,9 +5,10 @@
 //
 //   npm run lab -- bench/listeners [--listeners 2000] [--turns 100] [--seconds 20] [--events 20] [--smoke]
 //
-// --turns: sessions with one turn each, all at once; --seconds: how long a turn takes; --events: what each agent emits,
-// beside as many pieces of text and the platform's own events. Expected: nothing missed; about 50 KiB each; a few ms
-// for the commit and the notification, plus what 20 writes per event take on a processor shared with the listeners.
+// --turns: sessions with one turn each, all at the same time; --seconds: how long a turn takes; --events: what each
+// agent emits, with as many pieces of text and the platform's own events. Expected: nothing missed; about 50 KiB each;
+// a few ms for the commit and the notification, plus what 20 writes per event take on a processor shared with the
+// listeners.
 
 import { readFileSync } from "node:fs";
 import { monitorEventLoopDelay } from "node:perf_hooks";
@@ -38,7 +39,7 @@ const parameters = {
   /** Each listener connects through one of these. Breaking one breaks all its connections. */
   proxies: 10,
 };
-/** Number of listeners that connect at once. */
+/** Number of listeners that connect at the same time. */
 const connecting = 100;
 /** An event that was written this close to a broken connection does not count as late. */
 const aroundCutMs = { before: 250, after: 1_000 };
@@ -76,9 +77,9 @@ const content = `${parameters.turn_seconds * 1_000} ${parameters.events_of_each_
 const parts = [{ type: "text", text: content } as const];
 await Promise.all(sessionIds.map((id) => client.sendMessageAsync(id, { parts })));
 const cuts = await breakConnections();
-const lasts = await ledgersEnd(platform, sessionIds);
+const lastNumbers = await ledgersEnd(platform, sessionIds);
 const isOver = ({ listener: { numbers, problem, sessionId } }: Watcher): boolean =>
-  problem !== undefined || (numbers.at(-1) ?? 0) >= (lasts.get(sessionId) ?? 0);
+  problem !== undefined || (numbers.at(-1) ?? 0) >= (lastNumbers.get(sessionId) ?? 0);
 const waiting = waitUntil(() => watchers.every(isOver), { what: "the last event everywhere", timeoutMs: drainMs });
 // Missing events are judged below.
 await waiting.catch(() => undefined);
@@ -86,7 +87,7 @@ lag.disable();
 memory.peak = Math.max(memory.peak, residentKiB(platform));
 const seconds = (performance.now() - startedAt) / 1_000;
 const apiCores = (cpuMsOf(apiPid(platform)) - apiCpuMs) / 1_000 / seconds;
-const problems = watchers.flatMap(({ listener }) => judgeListener(listener, lasts.get(listener.sessionId) ?? 0));
+const problems = watchers.flatMap(({ listener }) => judgeListener(listener, lastNumbers.get(listener.sessionId) ?? 0));
 done.abort();
 await Promise.all(watchers.map(({ listener }) => listener.ended));
 for (const problem of problems.slice(0, 20)) process.stderr.write(`${problem}\n`);

@@ -1,7 +1,7 @@
 // Measures what agents of one organization cost another: 46 hostile agents, one after another, and busy processors in
-// all slots but one. Meanwhile, a victim's turns use a little of everything that can be taken away, and its calls are
-// timed. Expected: every turn of the victim completes; its slowest takes at most three times as long as the slowest on
-// an idle machine; 99 % of calls take less than 250 ms.
+// all slots but one. At the same time, a victim's turns use a little of everything that can be taken away, and its
+// calls are timed. Expected: every turn of the victim completes; its slowest takes at most three times as long as the
+// slowest on an idle machine; 99 % of calls take less than 250 ms.
 //
 //   npm run lab -- bench/neighbours [--smoke] [--only verb,...] [--seconds 5] [--slots 4] [--full]
 //
@@ -65,8 +65,8 @@ async function party(apiUrl: string, apiKey: string, file: string): Promise<Part
   return { apiUrl, apiKey, client, agentId };
 }
 
-/** Runs turns of the victim one after another, and calls beside them, while `goesOn`. */
-async function watch(victim: Party, goesOn: (turns: number) => boolean, prompt: string): Promise<Seen> {
+/** Runs turns of the victim one after another, with concurrent calls, while `isRunning` returns true. */
+async function watch(victim: Party, isRunning: (turns: number) => boolean, prompt: string): Promise<Seen> {
   const { client, agentId } = victim;
   const session = await client.createSession(agentId);
   const [turns, calls, failed]: [number[], number[], string[]] = [[], [], []];
@@ -81,7 +81,7 @@ async function watch(victim: Party, goesOn: (turns: number) => boolean, prompt: 
     }
   })();
   try {
-    while (goesOn(turns.length)) turns.push(await measureMs(() => oneTurn(victim, session.id, prompt, failed)));
+    while (isRunning(turns.length)) turns.push(await measureMs(() => oneTurn(victim, session.id, prompt, failed)));
   } finally {
     isOver = true;
     await calling;
@@ -98,8 +98,8 @@ async function oneTurn(victim: Party, sessionId: string, prompt: string, failed:
 async function attack({ verb, bound, full = bound, endsWith }: Attack, hostile: Party): Promise<MessageRecord> {
   const session = await hostile.client.createSession(hostile.agentId);
   // An attack that must be stopped runs until it is.
-  const lasts = endsWith === "too_many_processes" ? Math.max(seconds, bombSeconds) : seconds;
-  return await send(hostile, session.id, JSON.stringify([verb, values.full ? full : bound, lasts]));
+  const lastsSeconds = endsWith === "too_many_processes" ? Math.max(seconds, bombSeconds) : seconds;
+  return await send(hostile, session.id, JSON.stringify([verb, values.full ? full : bound, lastsSeconds]));
 }
 
 interface Outcome extends Seen {

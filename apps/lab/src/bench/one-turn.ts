@@ -1,4 +1,4 @@
-// One turn of a standalone platform, and the bare start of an interpreter beside it.
+// One turn of a standalone platform, and the bare start of an interpreter for comparison.
 
 import { spawn } from "node:child_process";
 

@@ -4,7 +4,7 @@
 //
 //   npm run lab -- bench/scale [--workers 1,2,4] [--slots 10] [--wait 2] [--for 15] [--smoke]
 //
-// --slots: turns at once per worker; --wait: seconds that an agent waits; --for: seconds of the measurement.
+// --slots: concurrent turns per worker; --wait: seconds that an agent waits; --for: seconds of the measurement.
 
 import path from "node:path";
 import { freePort } from "@dari/embedded";

@@ -1,5 +1,6 @@
-// Measures what a turn costs beside the bare start of its runtime: POST to reply of a no-op function, idle and with 32
-// clients. Idle twice: `warm` in a session with a preloaded agent; `cold` on a platform without preloading. Expected:
+// Measures what a turn costs compared with the bare start of its runtime: POST to reply of a no-op function, idle and
+// with 32 clients. Idle twice: `warm` in a session with a preloaded agent; `cold` on a platform without preloading.
+// Expected:
 // cold about two bare starts of Node (the guest's own start and the isolation around it), warm a fraction of one; with
 // 32 clients on few cores the starts queue up, so the rate is cores ÷ start time.
 //

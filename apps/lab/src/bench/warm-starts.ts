@@ -16,13 +16,13 @@
 //   node      `node -e 0` from spawn to end, and the same in a sandbox of bubblewrap with the filter of system calls,
 //             no network and nothing kept ready
 //   bundled   bare first byte of the JavaScript agent with an SDK; unbundled: of its source file as it was written
-//   blocked   the longest that the loop of this process stands still while it starts a sandbox and runs a turn in it,
+//   blocked   the longest time that this process's event loop is blocked while it starts a sandbox and runs a turn,
 //             with `ballast` MB touched; idle: while as much time passes without
 //
 // Where other programs keep the machine busy the shares say nothing: a sandbox has processor time of its own by its
 // control group, a bare start has not, and who is not running is blocked.
 //
-// Expected: warm two milliseconds beside bare starts of 35 (Node), 20 (Python) and several hundred with an SDK; cold a
+// Expected: warm two milliseconds, bare starts 35 (Node), 20 (Python) and several hundred with an SDK; cold a
 // bare start and 10 ms for namespaces, mounts and a second process; blocked a fraction of a millisecond, because only a
 // small process forks.
 
@@ -104,7 +104,7 @@ async function nodeInSandbox(stage: Stage): Promise<void> {
   const readOnlyPaths = [process.execPath];
   const spec = { argv, env: {}, imageDir: slotDir, readOnlyPaths, slotDir, network: "none", limits: {} } as const;
   const sandbox = await plainDriver.prepare(spec);
-  for (const said of [sandbox.stdout, sandbox.stderr]) said.resume();
+  for (const stream of [sandbox.stdout, sandbox.stderr]) stream.resume();
   const { code } = await sandbox.exited;
   await sandbox.kill();
   if (code !== 0) throw new Error(`node ended with ${code}`);

@@ -1,5 +1,5 @@
 // Measures what a workspace costs by its size if a turn changes three files: restore, scan, save, requests and bytes,
-// beside `tar | zstd` of everything and a backup program, in one run. On tmpfs, because 20,000 small files would
+// compared with `tar | zstd` of everything and a backup program, in one run. On tmpfs, because 20,000 small files would
 // measure the disk. Expected: with overlays the same for 20,000 files as for 10; otherwise a walk over all names.
 //
 //   npm run lab -- bench/workspace [--smoke] [--rounds 7] [--dir /dev/shm]

@@ -1,5 +1,5 @@
 // Carries out the faults of a plan in one of three modes. alone: one fault after the other, until each kind of the
-// fault has had its effect. together: two faults at once. mixed: random faults at random times.
+// fault has had its effect. together: two faults at the same time. mixed: random faults at random times.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Figures } from "./check/report.ts";

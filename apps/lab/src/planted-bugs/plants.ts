@@ -151,8 +151,8 @@ const locks: readonly Plant[] = [
     isSmoke: true,
   },
   {
-    name: "max_concurrency counted beside another dispatcher",
-    says: "two dispatchers both take the last turn that a batch may have at once",
+    name: "max_concurrency counted while another dispatcher runs",
+    says: "two dispatchers both take the last free turn of a batch's max_concurrency",
     edits: [
       {
         file: lanesSql,
@@ -163,7 +163,7 @@ const locks: readonly Plant[] = [
     ],
     caughtBy: {
       file: "packages/db/tests/lanes.test.ts",
-      test: "two that dispatch at the same time begin no more turns than a max_concurrency allows",
+      test: "two concurrent dispatches begin no more turns than a max_concurrency allows",
     },
   },
   {
@@ -178,7 +178,7 @@ const locks: readonly Plant[] = [
       },
     ],
     caughtBy: races(
-      "two dispatchers the one that gives its dispatch back does not touch a claim, nor a later dispatch",
+      "two dispatchers a process that releases its dispatch touches neither a claim nor a later dispatch",
     ),
   },
   {
@@ -194,11 +194,11 @@ const locks: readonly Plant[] = [
           select * into m from messages where id = p_message;`,
       },
     ],
-    caughtBy: races("a claim cancelled while it is being made is told to end by the cancel, not lost"),
+    caughtBy: races("a claim cancelled during the claim ends by the cancel, and is not lost"),
   },
   {
     name: "claim without the dispatch's number",
-    says: "a job that was given back claims all the same",
+    says: "a job that was given back still claims",
     edits: [
       { file: claimSql, sqlFunction: "claim_turn", find: "or s.dispatch_number <> p_dispatch_number", replace: "" },
     ],
@@ -222,7 +222,7 @@ const locks: readonly Plant[] = [
         replace: "check (true)",
       },
     ],
-    caughtBy: races("an idempotency key is taken once; who comes second waits to learn: commit"),
+    caughtBy: races("an idempotency key is taken once; the second caller waits to learn the result: commit"),
     isSmoke: true,
   },
   {
@@ -242,7 +242,7 @@ const locks: readonly Plant[] = [
     ],
     caughtBy: {
       file: "apps/api/tests/idempotency.test.ts",
-      test: "a connection that dies half way leaves neither key nor message, and the call may be repeated",
+      test: "a connection that breaks leaves neither key nor message, and the call can be repeated",
     },
   },
   {
@@ -337,7 +337,7 @@ begin
   },
   {
     name: "attempts without a limit",
-    says: "a turn that kills its worker each time goes on for ever",
+    says: "a turn that kills its worker each time is tried again for ever",
     edits: [
       {
         file: finishSql,
@@ -350,7 +350,7 @@ begin
   },
   {
     name: "a reaper that does not see the call",
-    says: "a turn that kills its worker in the moment of its call has one more try than it may",
+    says: "a turn that kills its worker in the moment of its call has one attempt too many",
     edits: [
       {
         file: finishSql,
@@ -372,7 +372,7 @@ begin
         replace: "if",
       },
     ],
-    caughtBy: races("endings a rollback that the finish waited for holds"),
+    caughtBy: races("endings a rollback that the finish waited for takes effect"),
   },
   {
     name: "a cancel that loses to a retry",

@@ -44,17 +44,17 @@ export async function runTests(
     ...new Set(tests.map(({ file }) => join(root, file))),
   ];
   const child = spawn(process.execPath, args, { cwd: root, env, stdio: ["ignore", "ignore", "pipe"] });
-  let said = "";
-  child.stderr.setEncoding("utf8").on("data", (text: string) => (said = (said + text).slice(-4_000)));
+  let stderr = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr = (stderr + text).slice(-4_000)));
   await once(child, "close");
-  return endsOf(readReport(report, said));
+  return endsOf(readReport(report, stderr));
 }
 
-function readReport(path: string, said: string): Report {
+function readReport(path: string, stderr: string): Report {
   try {
     return JSON.parse(readFileSync(path, "utf8")) as Report;
   } catch (cause) {
-    throw new Error(`jest gave no report:\n${said}`, { cause });
+    throw new Error(`jest gave no report:\n${stderr}`, { cause });
   }
 }
 
@@ -74,10 +74,10 @@ const colours = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, "g");
 /** Returns the error or, for a failed expectation, the expected and the received value. */
 function evidenceOf(messages: readonly string[]): string {
   const lines = (messages[0] ?? "").replaceAll(colours, "").split("\n");
-  const told = lines.filter(
+  const telling = lines.filter(
     (line) => /^\s*[-+] +\S|^(Expected|Received):/.test(line) && !/- Expected|\+ Rec/.test(line),
   );
   const first = lines.find((line) => line.trim() !== "") ?? "";
-  const text = (told.length > 0 ? told : [first]).map((line) => line.trim().replace(/\s+/g, " ")).join("  ");
+  const text = (telling.length > 0 ? telling : [first]).map((line) => line.trim().replace(/\s+/g, " ")).join("  ");
   return text.length > evidenceChars ? `${text.slice(0, evidenceChars)}…` : text;
 }

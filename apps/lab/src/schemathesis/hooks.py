@@ -1,5 +1,5 @@
-# What Schemathesis cannot know: how a gzip body is sent, how long a URL may be, what the run itself stands on, that
-# nobody outside of this machine may be told of events, and that messages wait for a budget.
+# What Schemathesis cannot know: how a gzip body is sent, how long a URL can be, what the run itself depends on, that
+# no event is sent to another machine, and that messages wait for a budget.
 
 import gzip
 import os
@@ -27,7 +27,7 @@ def filter_case(ctx, case):
 
 
 def nowhere_else(value):
-    """Whatever could be read as the address of a receiver becomes the one that the platform may tell, on loopback."""
+    """Replaces every value that could be a receiver's address with the address of the receiver on loopback."""
     text = re.sub(r"[\x00-\x20]", "", value).lower() if isinstance(value, str) else ""
     return RECEIVER if text.startswith("http") and len(value) <= WEBHOOK_URL_CHARS_MAX else value
 

@@ -106,7 +106,7 @@ function say(text: string): void {
   process.stderr.write(`${Math.round((performance.now() - startedAt) / 1_000)} s`.padStart(7) + ` ${text}\n`);
 }
 
-/** The secrets that infra/README.md writes to .env, and `env`. */
+/** Returns the secrets that infra/README.md writes to .env, and `env`. */
 function secretsAnd(env: Readonly<Record<string, string>>): Record<string, string> {
   const secret = (): string => randomBytes(24).toString("hex");
   return {

@@ -37,7 +37,7 @@ export async function judgeRehearsal(db: Database, run: Run, journal: Journal): 
     },
     sentences: [
       ...[...lost, ...doubled, ...disordered, ...stuck, ...wrong, ...journal.faults],
-      ...failedByPlatform.map((id) => `${id} failed for want of the platform`),
+      ...failedByPlatform.map((id) => `${id} failed, and the platform was the cause`),
       ...violations.map(({ invariant, rows }) => `${invariant}: ${rows.join(", ")}`),
       ...(isQuiet ? [] : ["messages were open in the end"]),
     ],

@@ -5,7 +5,7 @@ import { eachRow, type Client } from "@dari/client";
 
 export type ReadableSessions = Readonly<Record<string, unknown>>;
 
-/** One entry per session. */
+/** Returns one entry per session. */
 export async function readSessions(
   client: Client,
   sessionIds: readonly string[],

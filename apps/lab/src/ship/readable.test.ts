@@ -5,7 +5,7 @@ import { differences } from "./readable-sessions.ts";
 
 const before = { session: { id: "sess_1", status: "idle" }, messages: [{ id: "msg_1", output: null }], files: {} };
 
-test("what says the same, or more, is no difference", () => {
+test("equal or additional content is not a difference", () => {
   expect(differences(before, structuredClone(before))).toEqual([]);
   const more = { ...before, session: { ...before.session, pool: "default" } };
   expect(differences(before, more)).toEqual([]);
@@ -17,6 +17,6 @@ test.each([
   ["a message more", { ...before, messages: [...before.messages, { id: "msg_2" }] }, "/messages"],
   ["a message less", { ...before, messages: [] }, "/messages"],
   ["a value for null", { ...before, messages: [{ id: "msg_1", output: {} }] }, "/messages/0/output"],
-])("%s is named with its place", (_what, after, place) => {
+])("%s is named with its path", (_what, after, place) => {
   expect(differences(before, after)).toEqual([expect.stringContaining(place)]);
 });

@@ -1,4 +1,4 @@
-// The sources of another release beside this one's, installed by its own setup.
+// The sources of another release in a directory of their own, installed by its own setup.
 
 import { execFile } from "node:child_process";
 import path from "node:path";

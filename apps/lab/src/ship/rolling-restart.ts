@@ -57,7 +57,7 @@ const stage = stack.use(await startStage({ workers, slots, delivery: "queue" }))
 const balancer = stack.use(await startBalancer(stage.apis.map(({ url }) => url)));
 const effectsFile = path.join(stage.dir, "effects.jsonl");
 const opened = await openTenants(stage, effectsFile, { tenants: tenantsCount, sessions: sessionsEach });
-const tenants = opened.map((tenant) => behind(balancer, tenant));
+const tenants = opened.map((tenant) => throughBalancer(balancer, tenant));
 const journal = openJournal();
 const done = new AbortController();
 const listeners = tenants.map(({ endpoints, sessionIds }) => listen(endpoints[0]!.client, sessionIds[0]!, done.signal));
@@ -110,8 +110,8 @@ async function replace(member: StageProgram, api: ApiProgram | undefined): Promi
   balancer.putBack(api.url);
 }
 
-/** The same organization, whose clients know only the balancer. */
-function behind({ url: apiUrl }: Balancer, tenant: Tenant): Tenant {
+/** Returns the same organization, whose clients know only the balancer. */
+function throughBalancer({ url: apiUrl }: Balancer, tenant: Tenant): Tenant {
   const { apiKey } = tenant;
   return { ...tenant, endpoints: [{ apiUrl, apiKey, client: createClient({ apiUrl, apiKey }) }] };
 }

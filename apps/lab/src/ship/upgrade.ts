@@ -1,12 +1,12 @@
-// Upgrades an installation of an older release to this one without stopping it: the older release's programs make
-// data and go on while this release migrates the database, this release's programs start beside them, then the older
-// ones are told to stop. All the while clients send. Fails when a client saw a failed call, when a turn was lost,
-// doubled or out of order, or when anything reads differently afterwards from what it was.
+// Upgrades an installation of an older release to this one without stopping it. The older release's programs create
+// data and keep running while this release migrates the database. Then this release's programs start, and the older
+// ones stop. Clients send all the time. Fails if a call failed, if a turn was lost, doubled or out of order, or if
+// anything reads differently than before.
 //
 //   npm run lab -- ship/upgrade --from <commit> [--rate 4] [--history 0]
 //
-// The older release is checked out beside this one and installs itself: package registries must be within reach.
-// `--history` makes so many ended messages more before the upgrade, as a large installation has them.
+// The older release is checked out in a directory of its own and installs itself: package registries must be
+// reachable. `--history` creates that many ended messages before the upgrade, as a large installation has them.
 
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -93,7 +93,7 @@ await phase("older release on the new schema", soakMs);
 const newer = await startRelease({ ...place, name: "newer", checkout }, stack);
 endpoints.push(endpointOf(newer.apiUrl, tenant.apiKey));
 await phase("both releases", soakMs);
-// Clients are told first, as by a load balancer.
+// Clients leave first, as a load balancer would make them.
 endpoints.shift();
 await sleep(1_000);
 problems.push(...(await endPrograms(older)));
@@ -137,7 +137,7 @@ async function sendToResting(): Promise<void> {
   }
 }
 
-/** What agents of every release can do. */
+/** Returns what agents of every release can do. */
 function chooseKnownTask(x: number): Task {
   if (x < 0.01) return { do: "fail", times: 99 };
   return x < 0.06 ? { do: "fail", times: 2 } : { do: "work" };

@@ -163,7 +163,7 @@ function Cancel({ batchId, onChanged }: { readonly batchId: string; readonly onC
         tone="danger"
         isOff={cancel.isRunning}
         title="Cancel this batch?"
-        says="Waiting first messages end at once, running ones when they have stopped. The sessions stay."
+        says="Waiting first messages end immediately, running ones when they have stopped. The sessions stay."
         verb="Cancel it"
         onConfirm={cancel.run}
       />
@@ -199,7 +199,7 @@ function Sessions({ batchId, round }: SessionsProps) {
         list={list}
         keyOf={({ session_id: id }) => id}
         columns={columns}
-        empty={<Empty title="None has this status">Choose another status.</Empty>}
+        empty={<Empty title="No session has this status">Choose another status.</Empty>}
       />
     </>
   );

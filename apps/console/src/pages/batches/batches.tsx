@@ -27,7 +27,11 @@ export function BatchesPage() {
     </DialogButton>
   );
   return (
-    <Page title="Batches" actions={add} says="Many sessions of an agent, each with a first message, started at once.">
+    <Page
+      title="Batches"
+      actions={add}
+      says="Many sessions of an agent, each with a first message, started by one call."
+    >
       <Table
         label="Batches"
         list={list}

@@ -57,7 +57,7 @@ function boundsOf(organization: OrganizationRecord, { now, kept }: UsageRecord):
   const quota = { otherwise: "no limit", says: "creating more is refused" };
   return [
     {
-      label: "Turns at once",
+      label: "Concurrent turns",
       ...{ most: organization.max_concurrency, used: now.turns, otherwise: platforms, says: "messages wait" },
     },
     {

@@ -36,7 +36,7 @@ export function EgressForm({ organizationId, setting, onSaved, onClose }: Egress
     <Form className="stacked" onSubmit={save.run}>
       <p>It applies from an agent’s next turn on. Running turns keep their rules.</p>
       <label>
-        Agents may reach
+        Agents can reach
         <select
           autoFocus
           value={mode}

@@ -21,10 +21,7 @@ export function EgressPage({ query }: { readonly query: URLSearchParams }) {
   const { organization, isOperator } = useAccount();
   const asked = query.get("organization") ?? "";
   return (
-    <Page
-      title="Egress"
-      says="What agents can connect to. A destination is reached only if everybody in the list allows it."
-    >
+    <Page title="Egress" says="What agents can connect to. They reach a destination only if each rule below allows it.">
       {isOperator && (
         <Form className="filters" role="search">
           <TextFilter
@@ -50,7 +47,7 @@ interface Say {
 }
 
 function saysOf({ operator, organization }: EgressRecord): Say[] {
-  const workers = "as its workers are set up; no private address but those that they name";
+  const workers = "what its workers' settings allow; private addresses only if a setting names them";
   return [
     { who: "The platform", reached: <span className="faint">{workers}</span> },
     { who: "Its operators", reached: <Reached setting={operator} />, by: "operator", setting: operator },
@@ -84,7 +81,7 @@ function Settings({ organizationId: id }: { readonly organizationId: string }) {
             label="Reset"
             tone="quiet"
             title="Reset it?"
-            says="From their next turns on, agents can connect to everything that the others allow."
+            says="From their next turns on, agents can connect to everything that the other rules allow."
             verb="Reset it"
             onConfirm={reset.run}
           />
@@ -95,7 +92,7 @@ function Settings({ organizationId: id }: { readonly organizationId: string }) {
     <>
       <ErrorNote error={reset.error} />
       <Table
-        label="Who says what is reached"
+        label="Who decides what agents can reach"
         list={{ rows: value && saysOf(value), error, more: undefined, reload }}
         keyOf={({ who }) => who}
         columns={[

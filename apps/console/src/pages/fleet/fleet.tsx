@@ -73,7 +73,7 @@ function Summary({ fleet: { schedule, organizations, workers } }: { readonly fle
         says={oldestMs === null ? "none waits" : `the first for ${durationText(oldestMs)}`}
         tone={(oldestMs ?? 0) > longWaitMs ? "wait" : "plain"}
       />
-      <Tile label="Running" value={countText(running)} says={`${countText(schedule.dispatched)} on their way`} />
+      <Tile label="Running" value={countText(running)} says={`${countText(schedule.dispatched)} dispatched`} />
       <Tile
         label="Slots"
         value={countText(slots)}

@@ -25,7 +25,7 @@ export function Organizations({ organizations }: Pick<FleetRecord, "organization
             <td className="number">{countText(row.ready)}</td>
             <td className="number">{row.oldest_ready_ms === null ? "–" : durationText(row.oldest_ready_ms)}</td>
             <td>
-              <Gauge label="Turns at once" used={row.in_flight} most={row.max_concurrency} say={countText} />
+              <Gauge label="Concurrent turns" used={row.in_flight} most={row.max_concurrency} say={countText} />
             </td>
             <td className="number minor">{row.weight}</td>
           </tr>

@@ -55,7 +55,7 @@ const reasons: Readonly<Record<PauseReason, string>> = {
   manual: "A member paused it.",
   agent_deleted: "Its agent was deleted.",
   session_ended: "Its session has ended.",
-  unknown_times: "Its time zone is known no more. Choose another, then resume it.",
+  unknown_times: "Its time zone no longer exists. Choose another, then resume it.",
 };
 
 function Notice({ schedule: { status, paused_reason: reason } }: { readonly schedule: ScheduleRecord }) {
@@ -64,7 +64,8 @@ function Notice({ schedule: { status, paused_reason: reason } }: { readonly sche
   return (
     <p className={`note ${tone}`} role="status">
       <span>
-        <strong>Nothing is sent.</strong> {reasons[reason ?? "manual"]} What is due meanwhile is not sent later.
+        <strong>Nothing is sent.</strong> {reasons[reason ?? "manual"]} Messages that become due while it is paused are
+        never sent.
       </span>
     </p>
   );

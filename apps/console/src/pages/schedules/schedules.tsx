@@ -55,9 +55,9 @@ export function SchedulesPage() {
 
 function NoSchedules({ status }: { readonly status: ScheduleStatus | undefined }) {
   if (status !== undefined) return <Empty title={`No schedule is ${status}`}>Choose another status.</Empty>;
-  const command = "dari schedules create '30 9 * * MON-FRI' 'What is new?' --agent-id <agent id>";
+  const command = "dari schedules create '30 9 * * MON-FRI' 'What is new?' --agent <agent>";
   return (
-    <Empty title="Nothing is sent by the clock" command={command}>
+    <Empty title="There are no schedules yet" command={command}>
       Send an agent the same message at set times, in a new session each time or always in the same one.
     </Empty>
   );

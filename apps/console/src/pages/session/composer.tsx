@@ -22,7 +22,7 @@ export function Composer({ sessionId, isBusy, isFirst }: ComposerProps) {
   const [files, setFiles] = useState<readonly File[]>([]);
   const [lane, setLane] = useState<Lane>("interactive");
   const send = useAction(async () => {
-    // Text that is typed meanwhile belongs to the next message. Text that could not be sent is put before it.
+    // Text that is typed during the call belongs to the next message. Text that could not be sent is put before it.
     setText("");
     setFiles([]);
     try {

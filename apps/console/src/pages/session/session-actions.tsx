@@ -45,7 +45,7 @@ export function SessionActions({ session: { id, status }, onChanged }: ActionsPr
         tone="danger"
         isOff={remove.isRunning}
         title="Delete this session?"
-        says="Its conversation and files are deleted for good. Waiting and running messages are cancelled."
+        says="Its conversation and files are deleted permanently. Waiting and running messages are cancelled."
         verb="Delete it"
         onConfirm={remove.run}
       />

@@ -60,7 +60,7 @@ export function SessionPage({ sessionId }: { readonly sessionId: string }) {
               isFirst={value.last_message_id === null}
             />
           ) : (
-            <p className="note">This session is {value.status} and takes no more messages. A fork of it does.</p>
+            <p className="note">This session is {value.status} and accepts no more messages. Fork it to continue.</p>
           )}
         </section>
         <Files sessionId={sessionId} version={changes} chosen={chosen?.path} onChoose={setChosen} />

@@ -87,7 +87,7 @@ function Views({ query }: { readonly query: URLSearchParams }) {
             <button
               type="button"
               className="quiet"
-              aria-label={`Forget the filter ${name}`}
+              aria-label={`Delete the filter ${name}`}
               onClick={() => setSaved(forgetFilter(organization.id, name))}
             >
               ×

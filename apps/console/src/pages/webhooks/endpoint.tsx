@@ -50,7 +50,7 @@ function hostOf(url: string): string {
 const reasons: Readonly<Record<NonNullable<WebhookEndpointRecord["disabled_reason"]>, string>> = {
   manual: "A member disabled it.",
   failing: "Every attempt failed for five days. Check that the receiver answers, then enable it.",
-  gone: "Its receiver answered 410, which means that it wants no more events.",
+  gone: "Its receiver answered 410 Gone. If the receiver should get events again, enable it.",
   backlog: "Too many deliveries waited for it. Answer before the work is done, or choose fewer events.",
 };
 
@@ -66,8 +66,8 @@ function Notice({ endpoint, onChanged }: { readonly endpoint: WebhookEndpointRec
     return (
       <div className="note bad" role="status">
         <span>
-          <strong>Nothing is delivered.</strong> {reasons[reason ?? "manual"]} Events that happen meanwhile are not sent
-          later.
+          <strong>Nothing is delivered.</strong> {reasons[reason ?? "manual"]} Events that happen while it is disabled
+          are never sent.
         </span>
         <button type="button" onClick={enable.run} disabled={enable.isRunning}>
           Enable

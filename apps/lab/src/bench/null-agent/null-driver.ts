@@ -1,6 +1,6 @@
 // A sandbox driver without a sandbox: an agent that answers at once in the worker's process, so that a measurement
 // contains everything of a turn except its agent. The prompt can be a number of milliseconds to hold the slot for, and
-// how many events and pieces of text to send meanwhile, evenly spaced.
+// how many events and pieces of text to send during that time, evenly spaced.
 
 import { duplexPair, Readable, type Duplex } from "node:stream";
 import { createInterface } from "node:readline";
@@ -59,7 +59,7 @@ function startGuest(spec: SandboxSpec): Sandbox {
   };
 }
 
-/** The guest's side of the protocol, for turns that never fail. */
+/** Answers as the guest does in the protocol, for turns that never fail. */
 async function answer(channel: Duplex): Promise<void> {
   const say = (frame: unknown): void => void channel.write(`${JSON.stringify(frame)}\n`);
   let [holdMs, events] = [0, 0];

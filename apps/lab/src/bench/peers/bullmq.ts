@@ -28,7 +28,7 @@ export async function openProducer(
   };
 }
 
-/** Runs queued turns, at most `slots` at once. */
+/** Runs queued turns, at most `slots` at the same time. */
 export async function startConsumer(pool: pg.Pool, redisUrl: string, slots: number): Promise<void> {
   const publisher = new Redis(redisUrl);
   const run = async ({ data }: { data: TurnJob }): Promise<void> => {

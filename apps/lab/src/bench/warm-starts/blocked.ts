@@ -1,4 +1,4 @@
-// Measures for how long the event loop of a large process stands still while it starts a sandbox.
+// Measures for how long the event loop of a large process is blocked while it starts a sandbox.
 
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
@@ -27,7 +27,7 @@ export async function measureBlocked(stage: Stage, agent: Agent, rounds: number,
     const startedAt = performance.now();
     const probe = watchLoop();
     const sandbox = await driver.prepare(createSpec(agent, slotDir));
-    for (const said of [sandbox.stdout, sandbox.stderr]) said.resume();
+    for (const stream of [sandbox.stdout, sandbox.stderr]) stream.resume();
     await sandbox.claim();
     const { workspace, image: imageDir } = sandbox.paths;
     await runTurnIn(sandbox, createRequest(agent, { imageDir, workspace }));

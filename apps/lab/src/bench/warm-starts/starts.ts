@@ -49,7 +49,7 @@ export async function startBare(stage: Stage, agent: Agent, entry: Entry = agent
     child.once("error", reject).once("close", (code, signal) => resolve({ code, signal }));
   });
   const [, stdout, stderr, channel] = child.stdio as unknown as [null, Readable, Readable, Duplex];
-  for (const said of [stdout, stderr]) said.resume();
+  for (const stream of [stdout, stderr]) stream.resume();
   const request = createRequest(agent, { imageDir: agent.imageDir, workspace, entry });
   const firstByte = (await runTurnIn({ channel, exited }, request)) - startedAt;
   channel.destroy();
@@ -163,7 +163,7 @@ async function openTemplate(stage: Stage, agent: Agent): Promise<Template> {
     await sandbox.kill();
     await stage.mounts.remove(slotDir);
   };
-  for (const said of [sandbox.stdout, sandbox.stderr]) said.resume();
+  for (const stream of [sandbox.stdout, sandbox.stderr]) stream.resume();
   const what = { entry: agent.entry, imageDir: sandbox.paths.image, sdk: agent.sdk, signal: never };
   const why = await loadTemplate(sandbox, what);
   if (why === undefined) return { sandbox, end };
@@ -194,7 +194,7 @@ export function createSpec(agent: Agent, slotDir: string): SandboxSpec {
 }
 
 function drained(sandbox: Sandbox): Sandbox {
-  for (const said of [sandbox.stdout, sandbox.stderr]) said.resume();
+  for (const stream of [sandbox.stdout, sandbox.stderr]) stream.resume();
   return sandbox;
 }
 
@@ -252,11 +252,12 @@ export function createRequest(agent: Agent, at: { imageDir: string; workspace: s
 /** What the guest has sent so far stays for the turn to read. */
 async function untilLoaded(channel: Duplex): Promise<void> {
   const deadline = performance.now() + 60_000;
-  let said = Buffer.alloc(0);
-  while (!said.includes('"loaded"')) {
-    said = Buffer.concat([said, (channel.read() as Buffer | null) ?? Buffer.alloc(0)]);
-    if (said.includes('"error"') || performance.now() > deadline) throw new Error(`an agent was not loaded: ${said}`);
+  let received = Buffer.alloc(0);
+  while (!received.includes('"loaded"')) {
+    received = Buffer.concat([received, (channel.read() as Buffer | null) ?? Buffer.alloc(0)]);
+    if (received.includes('"error"') || performance.now() > deadline)
+      throw new Error(`an agent was not loaded: ${received}`);
     await sleep(1);
   }
-  channel.unshift(said);
+  channel.unshift(received);
 }

@@ -32,7 +32,7 @@ export interface Contestant {
   close(): Promise<void>;
 }
 
-/** A single turn is too short to measure beside other programs. */
+/** A single turn is too short to compare with other programs. */
 const turnsPerRound = 5;
 
 function medians(turns: readonly Timings[]): Timings {

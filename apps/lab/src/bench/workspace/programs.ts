@@ -42,7 +42,7 @@ export function openTar(dir: string, size: Size): Contestant {
   };
 }
 
-/** A backup after each turn, which stores only what is new, and a restore of everything. */
+/** Measures a backup after each turn, which stores only what is new, and a restore of everything. */
 export function openRestic(dir: string, size: Size): Contestant {
   const [source, target] = [path.join(dir, "source"), path.join(dir, "restored")];
   const env = { ...machineEnvironment(), RESTIC_PASSWORD: "bench", RESTIC_REPOSITORY: path.join(dir, "repository") };

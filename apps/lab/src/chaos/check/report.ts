@@ -149,7 +149,7 @@ function timingsOf(books: Books, journal: Journal, figures: Figures, guestIds: r
 }
 
 /** Returns the widest limit of the faults that struck: together they can do what the worst of them does. */
-function loosest(plan: Plan, bound: keyof Bounds): number | undefined {
+function loosestBound(plan: Plan, bound: keyof Bounds): number | undefined {
   const values = plan.faults.map(({ bounds }) => bounds[bound]);
   return values.every((value) => typeof value === "number") ? Math.max(...values) : undefined;
 }
@@ -163,17 +163,17 @@ function brokenBounds(plan: Plan, figures: Figures, timings: Timings, verdict: V
   const hold = (what: string, value: number, bound: number | undefined): void => {
     if (bound !== undefined && value > bound * plan.stretch) broken.push(`${what} is ${value}, of at most ${bound}`);
   };
-  hold("the longest takeover", timings.takeovers.max, loosest(plan, "takeoverMs"));
-  hold("the longest gap", timings.gapMs, loosest(plan, "gapMs"));
-  const acceptMs = loosest(plan, "acceptMs");
+  hold("the longest takeover", timings.takeovers.max, loosestBound(plan, "takeoverMs"));
+  hold("the longest gap", timings.gapMs, loosestBound(plan, "gapMs"));
+  const acceptMs = loosestBound(plan, "acceptMs");
   if (acceptMs !== undefined) hold("p99 of accepting", timings.accepts.p99, timings.calmAcceptMs + acceptMs);
   // A busy machine can starve a worker past its lease; then nothing is known of the fault.
   if (plan.stretch === 1)
-    hold("the number of attempts lost while they ran", timings.lostAttempts, loosest(plan, "lostAttempts"));
-  const startMs = loosest(plan, "startMs");
+    hold("the number of attempts lost while they ran", timings.lostAttempts, loosestBound(plan, "lostAttempts"));
+  const startMs = loosestBound(plan, "startMs");
   if (startMs !== undefined) hold("the latest start", timings.starts.max, timings.calmMs + startMs);
   if (!plan.faults.some(({ bounds }) => bounds.mayFailTurns === true)) {
-    broken.push(...verdict.failedByPlatform.map((id) => `${id} failed for want of the platform`));
+    broken.push(...verdict.failedByPlatform.map((id) => `${id} failed, and the platform was the cause`));
   }
   return broken;
 }

@@ -5,7 +5,7 @@ import type { Report } from "./report.ts";
 
 const promises = ["lost", "doubled", "out_of_order", "stuck", "wrong", "invariant_rows", "left_behind"] as const;
 
-/** The run in one line. Below it, every sentence for which it failed. */
+/** Returns the run in one line. Below it, every sentence for which it failed. */
 export function summarize(report: Report): string {
   const strikes = Object.values(report.strikes);
   const struck = sum(strikes.map(([count]) => count));

@@ -83,7 +83,7 @@ describe("the judge", () => {
     expect(verdict).toMatchObject({ acknowledged: 2, completed: 2, failed: 0, cancelled: 0 });
   });
 
-  test("a worker that could not renew its lease may write the loss down itself", () => {
+  test("a worker that could not renew its lease can record the loss itself", () => {
     const books = goodBooks();
     books.messages[1] = { ...books.messages[1]!, state: "failed", errorCode: "worker_lost", maxAttempts: 1, text: "" };
     books.attempts[2] = { ...books.attempts[2]!, outcome: "failed", failureCode: "worker_lost" };
@@ -168,7 +168,7 @@ describe("the judge", () => {
 describe("figures", () => {
   const books = booksOf(goodBooks());
 
-  test("a takeover counts from the loss, or from the claim that came after it", () => {
+  test("a takeover counts from the loss, or from the next claim", () => {
     expect(takeoverMs(books, [{ workerId: "wrk_1", at: 2_000 }])).toEqual([3_500]);
     expect(takeoverMs(books, [{ workerId: "wrk_1", at: 900 }])).toEqual([4_490]);
     expect(takeoverMs(books, [])).toEqual([]);

@@ -27,7 +27,7 @@ export function judge(books: Books): Verdict {
   const ended = messages.filter(({ state }) => terminal.has(state));
   const count = (state: string): number => ended.filter((one) => one.state === state).length;
   const perSent = books.sent.map((sent) => judgeSent(books, sent));
-  const strangers = strangersIn(books);
+  const unexpected = findUnexpected(books);
   return {
     acknowledged: books.sent.filter((sent) => sent.messageIds.size > 0).length,
     completed: count("completed"),
@@ -37,7 +37,7 @@ export function judge(books: Books): Verdict {
     doubled: [...perSent.flatMap(({ doubled }) => doubled), ...messages.flatMap((one) => judgeEffects(books, one))],
     disordered: [...judgeLedgers(messages), ...judgeSequences(books)],
     stuck: messages.filter(({ state }) => !terminal.has(state)).map(({ id, state }) => `${id} is ${state} still`),
-    wrong: [...perSent.flatMap(({ wrong }) => wrong), ...strangers],
+    wrong: [...perSent.flatMap(({ wrong }) => wrong), ...unexpected],
     failedByPlatform: messages.filter(({ errorCode }) => errorCode === "internal_error").map(({ id }) => id),
   };
 }
@@ -72,7 +72,7 @@ function judgeEnding(sent: Sent, message: MessageBook, attempts: readonly Attemp
   const { prompt, cancel } = sent;
   const says = (why: string): string[] => [`${prompt.key}: ${message.id} ended ${message.state}: ${why}`];
   if (cancel?.answered === "cancelled" && message.state !== "cancelled") return says("its cancel was acknowledged");
-  if (message.state === "cancelled") return cancel === undefined ? says("nobody cancelled it") : [];
+  if (message.state === "cancelled") return cancel === undefined ? says("no client cancelled it") : [];
   if (message.state === "completed") {
     return prompt.do === "work" || prompt.do === "ask" || (prompt.do === "fail" && prompt.times < 99)
       ? []
@@ -99,10 +99,12 @@ function judgeAnswer(sent: Sent, message: MessageBook): string[] {
   const part = answer.output?.parts[0];
   const text = part?.type === "text" ? part.text : "";
   if (answer.id === message.id && answer.status === message.state && text === message.text) return [];
-  return [`${sent.prompt.key}: a call was told ${answer.status} of ${answer.id}, the row says ${message.state}`];
+  return [`${sent.prompt.key}: a call got ${answer.status} for ${answer.id}, the row says ${message.state}`];
 }
 
-/** A message's calls: at least one if it completed, at most as many as were counted, none if its end forbids it. */
+/**
+ * Checks a message's calls: at least one if it completed, at most as many as were counted, none if its end forbids it.
+ */
 function judgeEffects(books: Books, message: MessageBook): string[] {
   const attempts = books.attempts.get(message.id) ?? [];
   const effects = books.effects.get(message.id) ?? [];
@@ -173,9 +175,9 @@ function judgeSequences(books: Books): string[] {
 }
 
 /** Nothing may exist that was not sent, and nothing may have run for another organization. */
-function strangersIn(books: Books): string[] {
+function findUnexpected(books: Books): string[] {
   const known = new Set(books.sent.flatMap(({ messageIds }) => [...messageIds]));
-  const faults = [...books.messages.keys()].filter((id) => !known.has(id)).map((id) => `nobody sent ${id}`);
+  const faults = [...books.messages.keys()].filter((id) => !known.has(id)).map((id) => `no client sent ${id}`);
   for (const [id, effects] of books.effects) {
     const message = books.messages.get(id);
     if (message === undefined) faults.push(`agents were called for ${id}, which is not there`);

@@ -119,7 +119,7 @@ function soon({ signal }: Scene): AbortSignal {
   return AbortSignal.any([signal, AbortSignal.timeout(5_000)]);
 }
 
-/** The reconciler whose connection sends the leader's name; undefined if none does so within 3 s. */
+/** Returns the reconciler whose connection sends the leader's name; undefined if none does so within 3 s. */
 export async function findLeader({ stage, signal }: Scene): Promise<StageProgram | undefined> {
   const holder = await readLead(stage);
   const done = new AbortController();

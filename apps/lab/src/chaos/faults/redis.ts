@@ -92,7 +92,7 @@ export const redisFaults: readonly Fault[] = [
   {
     number: 10,
     name: "redis-silent",
-    says: "Redis answers late, or stands still, or its network swallows everything",
+    says: "Redis answers late, or hangs, or its network drops everything",
     holds: ["redis"],
     rounds: 3,
     lastsMs: () => 8_000,
@@ -121,7 +121,7 @@ async function killRedis({ stage, seen }: Scene): Promise<void> {
 }
 
 export function withoutQueue({ delivery }: Stage): string | undefined {
-  return delivery === "pull" ? "nobody was told of Redis" : undefined;
+  return delivery === "pull" ? "no program used Redis" : undefined;
 }
 
 function restoreRedis(stage: Stage): void {

@@ -62,7 +62,7 @@ export const turnFaults: readonly Fault[] = [
   {
     number: 23,
     name: "cancels",
-    says: "cancels, by two clients at once, at every moment of a turn",
+    says: "cancels, by two clients at the same time, at every moment of a turn",
     holds: ["load"],
     rounds: 4,
     lastsMs: () => 4_000,

@@ -1,4 +1,4 @@
-// Workers that die, stand still, do not answer, or are asked to leave.
+// Workers that die, hang, do not answer, or are asked to stop.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { waitUntil } from "@dari/testkit";
@@ -85,7 +85,7 @@ export const workerFaults: readonly Fault[] = [
   {
     number: 3,
     name: "worker-blocked",
-    says: "a worker's event loop stands still for longer than its lease, while its agents go on",
+    says: "a worker's event loop is blocked for longer than its lease, while its agents continue",
     holds: ["worker"],
     rounds: 2,
     lastsMs: () => timing.leaseMs * 2.5,

@@ -42,7 +42,7 @@ export interface Answer {
 
 export const agentMaxAttempts = 3;
 
-/** The agent in JavaScript, with access to this machine's files. */
+/** Returns the agent in JavaScript, with access to this machine's files. */
 export function chaosAgent(effectsFile: string): Record<string, string> {
   return agentOf("chaos", {
     entrypoint: "agent.mjs:agent",
@@ -51,7 +51,7 @@ export function chaosAgent(effectsFile: string): Record<string, string> {
   });
 }
 
-/** The agent in Python, so that it is loaded once and forked for each turn. */
+/** Returns the agent in Python, so that it is loaded once and forked for each turn. */
 export function isolatedChaosAgent(effectsUrl: string): Record<string, string> {
   return agentOf("chaos-python", {
     entrypoint: "agent.py:agent",

@@ -155,9 +155,9 @@ function runLogged(
   args: readonly string[],
   options: CommandOptions,
 ): Promise<string> {
-  const said = `${command} ${args.join(" ")}`;
+  const commandLine = `${command} ${args.join(" ")}`;
   const isQuiet = args[0] === "ps" || args[0] === "healthcheck";
-  if (!isQuiet) appendFileSync(logFile, `\n$ ${said}\n`);
+  if (!isQuiet) appendFileSync(logFile, `\n$ ${commandLine}\n`);
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { ...options, stdio: ["ignore", "pipe", "pipe"] });
     let [out, all] = ["", ""];
@@ -173,7 +173,7 @@ function runLogged(
     child.once("error", reject);
     child.once("close", (code) => {
       if (code === 0) resolve(out.trim());
-      else reject(new Error(`${said} ended with ${code}:\n${all.slice(-shownChars)}`));
+      else reject(new Error(`${commandLine} ended with ${code}:\n${all.slice(-shownChars)}`));
     });
   });
 }

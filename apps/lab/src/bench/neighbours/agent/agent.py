@@ -354,7 +354,7 @@ def small_files(bound, end):
     return repeat(bound, one)
 
 
-# What files carry beside their bytes.
+# What files have in addition to their bytes.
 
 
 def attributes(bound, end):
