@@ -21,8 +21,8 @@ const packages = {
 const systemDirectories = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin"];
 
 /**
- * The environment by which a worker finds the fetched bubblewrap: empty where the system has its own, or where none can
- * be fetched. `directories`: where the system's programs are.
+ * Returns the environment by which a worker finds the fetched bubblewrap: empty where the system has its own, or where
+ * none can be fetched. `directories`: where the system's programs are.
  */
 export async function bubblewrapEnv(directories = systemDirectories) {
   const found = packages[`${process.platform}-${process.arch}`];
@@ -43,7 +43,7 @@ export async function bubblewrapEnv(directories = systemDirectories) {
   return { DARI_BWRAP: file };
 }
 
-/** Puts the program there whole or not at all. Throws when it is another than was pinned. */
+/** Installs the program with one rename. Throws if its hash is not the pinned one. */
 export function keepProgram(file, content, expected) {
   const actual = sha256(content);
   if (actual !== expected) throw new Error(`bubblewrap has the sha256 ${actual}; expected ${expected}`);

@@ -29,12 +29,12 @@ const causes = [
   [/EACCES|EPERM|EROFS/, "A directory is not writable. Use a checkout and a home directory that are yours."],
 ];
 
-/** The advice for this output; empty when it is none we know. */
+/** Returns the advice for this output; empty when it is none we know. */
 export function adviceFor(output) {
   return causes.find(([pattern]) => pattern.test(output))?.[1] ?? "";
 }
 
-/** The error for a step that ended badly, with the end of its output. */
+/** Returns the error for a step that ended badly, with the end of its output. */
 export function stepFailed(title, output) {
   const tail = output.trim().split("\n").slice(-25).join("\n");
   const advice = adviceFor(output);

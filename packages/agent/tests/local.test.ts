@@ -122,7 +122,7 @@ describe("functions of the running turn", () => {
     });
   });
 
-  test("say outside of a turn that there is none", async () => {
+  test("fail outside of a turn", async () => {
     for (const call of [() => emit("x"), () => reportUsage({}), () => operationKey(), () => signal()]) {
       expect(call).toThrow("no turn is running");
     }

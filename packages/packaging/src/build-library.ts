@@ -94,7 +94,7 @@ async function bundle(folder: string, entries: readonly Entry[]) {
   return { scripts, metafile };
 }
 
-/** The declarations of every module, which import each other by the names of their scripts. */
+/** Returns the declarations of every module, which import each other by the names of their scripts. */
 async function typesOf(folder: string, sources: readonly string[]): Promise<ArchivedFile[]> {
   const directory = await mkdtemp(path.join(tmpdir(), "dari-types-"));
   try {

@@ -58,7 +58,7 @@ export async function buildWheel(folder: string): Promise<PackageFile> {
   return { name, version, file: `${stem}-py3-none-any.whl`, content: zipSync(entries, { level: 9 }) };
 }
 
-/** Each folder, with its path in the wheel. */
+/** Returns each folder, with its path in the wheel. */
 function foldersOf({ packages, "force-include": included = {} }: Sources): (readonly [string, string])[] {
   return [...packages.map((source) => [source, path.basename(source)] as const), ...Object.entries(included)];
 }
@@ -69,7 +69,7 @@ function entryPointsOf(scripts: Readonly<Record<string, string>>): string {
     .join("")}`;
 }
 
-/** Every file of the package, sorted, without what Python caches. */
+/** Returns every file of the package, sorted, without what Python caches. */
 async function sourcesOf(folder: string): Promise<[string, Uint8Array][]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   const files = entries
@@ -102,7 +102,7 @@ Root-Is-Purelib: true
 Tag: py3-none-any
 `;
 
-/** The hash and the size of each file, except of the record itself. */
+/** Returns the hash and the size of each file, except of the record itself. */
 function recordOf(files: ReadonlyMap<string, Uint8Array>, record: string): string {
   const rows = [...files].map(([file, content]) => {
     const hash = createHash("sha256").update(content).digest("base64url");

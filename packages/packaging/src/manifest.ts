@@ -20,7 +20,7 @@ export function renderManifest(manifest: object): string {
   return `${JSON.stringify(manifest, null, 2)}\n`;
 }
 
-/** The README and the license, which every package has. */
+/** Returns the README and the license, which every package has. */
 export async function documentsOf(folder: string): Promise<readonly { path: string; content: string }[]> {
   const places = { "README.md": path.join(folder, "README.md"), LICENSE: path.join(folder, "../../LICENSE") };
   const documents = Object.entries(places).map(async ([name, place]) => ({

@@ -23,7 +23,7 @@ export function filesOf(files: Record<string, string | Buffer>): BundleEntry[] {
   return Object.entries(files).map(([name, body]) => ({ name, body }));
 }
 
-/** A header block as tar writes it, for entries that no honest packer would write. */
+/** Returns a header block as tar writes it, for entries that no honest packer would write. */
 export function rawHeader(name: string | Buffer, sizeBytes: number, typeflag = "0"): Buffer {
   const block = Buffer.alloc(512);
   Buffer.from(name).copy(block, 0);

@@ -47,7 +47,7 @@ export function describeFaults(event: { readonly type: string }): string[] {
   return validate(schema, event).map(({ path, message }) => `${event.type} ${path}: ${message}`);
 }
 
-/** The schema, with every object that names its fields closed to others. */
+/** Returns the schema, with every object that names its fields closed to others. */
 function closed(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(closed);
   if (typeof schema !== "object" || schema === null) return schema;

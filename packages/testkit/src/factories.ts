@@ -95,7 +95,7 @@ export async function createTestVersion(
   return { versionId: version.id, number: inserted.number };
 }
 
-/** Ends a build that no builder has claimed. False if it had ended before. */
+/** Ends a build that no builder has claimed. Returns false if it had ended before. */
 export async function finishTestBuild(
   db: Database,
   versionId: string,

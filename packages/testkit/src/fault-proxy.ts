@@ -32,7 +32,7 @@ export interface FaultProxy extends AsyncDisposable {
   hears(text: string, signal?: AbortSignal): Promise<void>;
 }
 
-/** Whether a reply of Postgres ends here, with no open transaction: ReadyForQuery, idle. */
+/** Returns whether a reply of Postgres ends here, with no open transaction: ReadyForQuery, idle. */
 export function endsPostgresReply(tail: Buffer): boolean {
   return tail.subarray(-6).equals(Buffer.from([0x5a, 0, 0, 0, 5, 0x49]));
 }

@@ -5,7 +5,7 @@ import path from "node:path";
 
 const names = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"];
 
-/** The absolute path of the first Chromium on the PATH; undefined if there is none. */
+/** Returns the absolute path of the first Chromium on the PATH; undefined if there is none. */
 export function findChromium(searchPath: string): string | undefined {
   const candidates = searchPath
     .split(path.delimiter)

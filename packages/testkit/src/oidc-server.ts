@@ -61,7 +61,7 @@ export async function startOidcServer(): Promise<TestOidcServer> {
       challenge === grant.query.get("code_challenge");
     if (!isGood) return json(response, 400, { error: "invalid_grant" });
     const accessToken = randomBytes(16).toString("hex");
-    tokens.set(accessToken, state.fault === "other_subject" ? { ...grant.user, sub: "somebody else" } : grant.user);
+    tokens.set(accessToken, state.fault === "other_subject" ? { ...grant.user, sub: "another person" } : grant.user);
     const claims = claimsOf(state, grant);
     const key = state.fault === "wrong_key" ? stranger.privateKey : keys.privateKey;
     json(response, 200, { access_token: accessToken, token_type: "bearer", id_token: signToken(claims, key) });

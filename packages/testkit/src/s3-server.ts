@@ -11,7 +11,7 @@ import { waitUntil } from "./wait-until.ts";
 
 const cached = fileURLToPath(new URL("../../../.cache/bin/versitygw", import.meta.url));
 
-/** The server's command: the one in .cache/bin, or the one on the PATH. */
+/** Returns the server's command: the one in .cache/bin, or the one on the PATH. */
 export function findS3Server(): string | undefined {
   const candidates = existsSync(cached) ? [cached, "versitygw"] : ["versitygw"];
   return candidates.find((command) => spawnSync(command, ["--version"], { stdio: "ignore" }).status === 0);

@@ -52,7 +52,7 @@ export const givenServices: { readonly [N in ServiceName]: (env: Environment) =>
 
 const urlOf = (url: string | undefined): { readonly url: string } | undefined => (url ? { url } : undefined);
 
-/** The variables from which `givenServices` reads these services. */
+/** Returns the variables from which `givenServices` reads these services. */
 export function namesOf({ postgres, redis, s3, chromium }: Partial<Services>): Record<string, string> {
   return {
     ...(postgres && { DARI_TEST_DATABASE_URL_RESOLVED: postgres.url }),
@@ -70,19 +70,19 @@ export function namesOf({ postgres, redis, s3, chromium }: Partial<Services>): R
 
 export type TestStoreKind = "filesystem" | "s3";
 
-/** The object store of tests that run on any store: `DARI_TEST_STORE`, a folder by default. */
+/** Returns the object store of tests that run on any store: `DARI_TEST_STORE`, a folder by default. */
 export function testStoreKind(env: Environment = process.env): TestStoreKind {
   const kind = env.DARI_TEST_STORE || "filesystem";
   if (kind === "filesystem" || kind === "s3") return kind;
   throw new Error(`DARI_TEST_STORE: expected 'filesystem' or 's3', got ${JSON.stringify(kind)}`);
 }
 
-/** The service of this run; undefined if the machine has none. */
+/** Returns the service of this run; undefined if the machine has none. */
 export function findService<N extends ServiceName>(name: N): Services[N] | undefined {
   return givenServices[name](process.env);
 }
 
-/** The service of this run. Throws with install advice if the machine has none. */
+/** Returns the service of this run. Throws with install advice if the machine has none. */
 export function requireService<N extends ServiceName>(name: N): Services[N] {
   const service = findService(name);
   if (!service) throw new Error(`This test needs ${name}: ${installAdvice[name]}`);

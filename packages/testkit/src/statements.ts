@@ -2,7 +2,7 @@
 
 import type { Database } from "@dari/db";
 
-/** The most expensive statements, also those inside functions, per turn. */
+/** Returns the most expensive statements, also those inside functions, per turn. */
 export async function listCostliestStatements(db: Database, turns: number): Promise<Record<string, unknown>[]> {
   const { rows } = await db.pool.query<Record<string, unknown>>(
     `select round(calls / $1::numeric, 3) as calls_per_turn, round((total_exec_time / $1)::numeric, 4) as ms_per_turn,

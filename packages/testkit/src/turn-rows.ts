@@ -4,7 +4,7 @@ import type { Database } from "@dari/db";
 
 const tables = ["messages", "attempts", "events", "snapshots", "attempt_logs"] as const;
 
-/** Rows of each table per turn, from a database in which only `turns` have written them. */
+/** Returns rows of each table per turn, from a database in which only `turns` have written them. */
 export async function countTurnRows(db: Database, turns: number): Promise<Record<string, number>> {
   const counts = tables.map((table) => {
     // The event of a session's creation belongs to no turn.
@@ -16,7 +16,7 @@ export async function countTurnRows(db: Database, turns: number): Promise<Record
   return Object.fromEntries(Object.entries(rows[0] ?? {}).map(([table, count]) => [table, perTurn(count)]));
 }
 
-/** How many messages of each organization have ended. */
+/** Returns how many messages of each organization have ended. */
 export async function countEndedMessages(db: Database): Promise<Map<string, number>> {
   const { rows } = await db.pool.query<{ id: string; n: number }>(
     `select organization_id as id, count(*)::int as n from dari.messages where completed_at is not null group by 1`,
@@ -24,7 +24,7 @@ export async function countEndedMessages(db: Database): Promise<Map<string, numb
   return new Map(rows.map((row) => [row.id, row.n]));
 }
 
-/** How long the messages of these organizations waited from acceptance to their first start. Milliseconds. */
+/** Returns how long the messages of these organizations waited from acceptance to their first start. Milliseconds. */
 export async function listWaits(db: Database, organizationIds: readonly string[]): Promise<number[]> {
   const { rows } = await db.pool.query<{ ms: number }>(
     `select (extract(epoch from started_at - created_at) * 1000)::float8 as ms from dari.messages

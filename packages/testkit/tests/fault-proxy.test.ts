@@ -50,7 +50,7 @@ describe("a fault proxy", () => {
     await hears(caller, "echo one");
   });
 
-  test("holds old and new connections, and lets what it held through", async () => {
+  test("holds old and new connections, and lets the held data through", async () => {
     const old = await call();
     old.socket.write("one");
     await hears(old, "echo one");
@@ -104,7 +104,7 @@ describe("a fault proxy", () => {
     expect(caller.heard()).toBe("echo begin");
   });
 
-  test("or leaves who waits for it waiting", async () => {
+  test("or leaves its callers waiting", async () => {
     const caller = await call();
     const lost = proxy.dropReply({ request: "commit", endsReply: () => true, then: "hold" });
     caller.socket.write("commit");

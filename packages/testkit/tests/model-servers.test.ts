@@ -66,7 +66,7 @@ describe("Chat Completions", () => {
     });
   });
 
-  test("streams chunks, with the usage only where it was asked for", async () => {
+  test("streams chunks, with the usage only if requested", async () => {
     const ask = async (options: object): Promise<Record<string, unknown>[]> =>
       eventsOf(await post(openai, "/v1/chat/completions", { model: "m", stream: true, ...options }));
     const chunks = await ask({ stream_options: { include_usage: true } });
@@ -104,7 +104,7 @@ describe("the Messages API", () => {
   });
 });
 
-test("errors have the provider's form, and the next script holds from the next request on", async () => {
+test("errors have the provider's form, and the next script applies from the next request on", async () => {
   openai.play(() => refusal);
   anthropic.play(() => refusal);
   const [ofOpenai, ofAnthropic] = [await post(openai, "/v1/responses", {}), await post(anthropic, "/v1/messages", {})];
@@ -115,7 +115,7 @@ test("errors have the provider's form, and the next script holds from the next r
   expect(await (await post(openai, "/v1/responses", {})).text()).toContain("now");
 });
 
-test("requests are kept as they came; other paths are none", async () => {
+test("requests are stored unchanged; other paths are not found", async () => {
   await post(openai, "/v1/responses", { input: "hi" });
   expect((await post(openai, "/v1/models", {})).status).toBe(404);
   expect(openai.requests).toMatchObject([{ path: "/v1/responses", body: { input: "hi" }, text: '{"input":"hi"}' }]);

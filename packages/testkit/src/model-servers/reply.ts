@@ -40,7 +40,7 @@ export const usageOf = (said: AnsweredReply): ModelUsage => said.usage ?? { inpu
 
 export const toolCallsOf = (said: AnsweredReply): readonly ToolCall[] => ("toolCalls" in said ? said.toolCalls : []);
 
-/** The pieces of a reply's text; a string is one piece. */
+/** Returns the pieces of a reply's text; a string is one piece. */
 export async function* toPieces(text: TextPieces | undefined): AsyncGenerator<string, void> {
   if (text === undefined) return;
   if (typeof text === "string") yield text;
