@@ -31,7 +31,7 @@ const streamOf = (sessionId: string) => `/v1/sessions/${sessionId}/stream`;
 async function addBigEvents(of: TestApi, turn: ClaimedTurn): Promise<void> {
   const data = "x".repeat(250_000);
   for (let number = 1; number <= 60; number++) {
-    await turns.appendEventIfHeld(of.db, turn, "agent.event", { name: "big", data }, number);
+    await turns.appendEventsIfHeld(of.db, turn, [{ type: "agent.event", data: { name: "big", data }, number }]);
   }
 }
 

@@ -171,7 +171,9 @@ test("listeners that are cut off again and again see every event once and in ord
   const watchings = Array.from({ length: 20 }, () => watch((signal) => far.streamSession(sessionId, {}, { signal })));
   const turn = await claimIn(api, sessionId);
   for (let number = 1; number <= 200; number++) {
-    await turns.appendEventIfHeld(api.db, turn, "agent.event", { name: "step", data: number }, number);
+    await turns.appendEventsIfHeld(api.db, turn, [
+      { type: "agent.event", data: { name: "step", data: number }, number },
+    ]);
     api.control.notifier.notify("session", sessionId);
     if (number % 40 !== 20) continue;
     await waitUntil(() => watchings.some(({ seen }) => seen.length > number / 2), { what: "some to see half" });

@@ -4,6 +4,7 @@ import { type Client, isMessageEnd } from "@dari/client";
 import type { MessageRecord } from "@dari/contract";
 import type { Io } from "./context.ts";
 import { textFor } from "./controls.ts";
+import { toolLine } from "./tool-line.ts";
 
 export interface WatchedEnd {
   readonly record: MessageRecord;
@@ -22,7 +23,9 @@ export async function watchMessage(
   const tell = (text: string): void => void io.stderr.write(textFor(io.stderr, text));
   let shownText = "";
   for await (const event of api.streamMessage(messageId, {}, { signal })) {
-    if (event.type === "assistant.text_delta") {
+    const line = toolLine(event);
+    if (line !== undefined) tell(`${line}\n`);
+    else if (event.type === "assistant.text_delta") {
       shownText += event.data.text;
       show(event.data.text);
     } else if (event.type === "log") {

@@ -114,6 +114,7 @@ describeWith("redis", "secrets", () => {
         expect(texts[`${ofMessage}/logs`]).toContain("[redacted:SESSION_SECRET]");
         const events = shown.filter((event) => event.type === "agent.event");
         expect(events).toHaveLength(6);
+        expect(shown.filter((event) => event.type.startsWith("tool."))).toHaveLength(24);
         if (prompt === "throw") {
           expect(record.output?.error?.message).toContain("[redacted:API_SECRET] ");
           return;

@@ -16,7 +16,7 @@ const talker = {
     console.log("printed");
     yield "first ";
     await context.emit("half", { done: 0.5 });
-    await (await fetch(prompt)).text();
+    await context.tool("meet", { prompt }, async () => (await fetch(prompt)).text());
     yield "second";
   }`,
 };
@@ -52,6 +52,8 @@ describe.each([
       seen.map((event) => (event.type === "assistant.text_delta" ? event.data.text : "")).join("");
     await waitUntil(() => shownText() === "first ", { what: "the first half of the answer" });
     await waitUntil(() => seen.some((event) => event.type === "agent.event"), { what: "the agent's event" });
+    await waitUntil(() => seen.some((event) => event.type === "tool.call_requested"), { what: "the call of its tool" });
+    expect(seen.some((event) => event.type === "tool.call_completed")).toBe(false);
     await waitUntil(() => seen.some((event) => event.type === "log"), { what: "what it printed" });
     meeting.open("half");
     await watching;
@@ -60,5 +62,8 @@ describe.each([
     expect(seen.filter(isLedgerEvent)).toEqual(ledger);
     expect(seen.flatMap(describeFaults)).toEqual([]);
     expect(seen.at(-1)).toMatchObject({ type: "message.completed", data: { status: "completed" } });
+    const { data: entries } = await fleet.client.getTranscript(session.id);
+    const told = entries.map((entry) => (entry.kind === "event" ? entry.type : entry.kind));
+    expect(told).toEqual(["user", "agent.event", "tool.call_requested", "tool.call_completed", "assistant"]);
   });
 });

@@ -11,7 +11,7 @@ from typing import Any
 from dari_agent import (
     Context, cancelled, define_agent, emit, get_context, operation_key, report_usage, request_input, tool,
 )
-from dari_agent.local import _LIMITS, LocalEvent, LocalInput, run_locally
+from dari_agent.local import LocalEvent, LocalInput, run_locally
 
 APPROVAL = {"type": "object", "properties": {"approved": {"type": "boolean"}}, "required": ["approved"]}
 
@@ -125,18 +125,34 @@ class Locally(unittest.TestCase):
 
         turn = run_locally(agent, "x")
         self.assertEqual("0.5 2 Divides two numbers.", turn.text)
-        events = [(event.type, {**event.data, "ms": 0}) for event in turn.events]
+        ids = [event.data.pop("call_id") for event in turn.events]
+        self.assertEqual([ids[0], ids[0], ids[2], ids[2], ids[4], ids[4]], ids)
+        for event in turn.events:
+            event.data.pop("duration_ms", None)
+        failed = "ZeroDivisionError: division by zero"
         self.assertEqual(
             [
-                ("tool.called", {"name": "divide", "input": {"b": 2, "args": [1]}, "ms": 0}),
-                ("tool.returned", {"name": "divide", "result": 0.5, "ms": 0}),
-                ("tool.called", {"name": "divide", "input": {"args": [1, 0]}, "ms": 0}),
-                ("tool.failed", {"name": "divide", "error": "ZeroDivisionError: division by zero", "ms": 0}),
-                ("tool.called", {"name": "later", "input": {"args": [1]}, "ms": 0}),
-                ("tool.returned", {"name": "later", "result": 2, "ms": 0}),
+                ("tool.call_requested", {"name": "divide", "kind": "function", "arguments": {"b": 2, "args": [1]}}),
+                ("tool.call_completed", {"name": "divide", "result": 0.5, "is_error": False}),
+                ("tool.call_requested", {"name": "divide", "kind": "function", "arguments": {"args": [1, 0]}}),
+                ("tool.call_completed", {"name": "divide", "result": failed, "is_error": True}),
+                ("tool.call_requested", {"name": "later", "kind": "function", "arguments": {"args": [1]}}),
+                ("tool.call_completed", {"name": "later", "result": 2, "is_error": False}),
             ],
-            events,
+            [(event.type, event.data) for event in turn.events],
         )
+
+    def test_a_call_is_recorded(self) -> None:
+        async def later(value: int) -> int:
+            return value + 1
+
+        async def agent(prompt: str, context: Context) -> str:
+            now = context.tool("now", {"value": 1}, lambda value: value)
+            return f"{now} {await context.tool('later', {'value': 1}, later)}"
+
+        turn = run_locally(agent, "x")
+        self.assertEqual("1 2", turn.text)
+        self.assertEqual(["now", "now", "later", "later"], [event.data["name"] for event in turn.events])
 
     def test_a_tool_that_has_run_does_not_fail_because_of_its_event(self) -> None:
         deep: list[Any] = []
@@ -147,23 +163,9 @@ class Locally(unittest.TestCase):
         def find() -> Any:
             return deep
 
-        @tool(parameters={"type": "object"})
-        async def fill(left: int, fails: bool) -> str:
-            for _ in range(left):
-                emit("x")
-            if fails:
-                raise KeyError("after the last event")
-            return "filled"
-
-        async def agent(prompt: str) -> str:
-            found = find() is deep
-            # Besides, there are the events that both tools were called.
-            return f"{found} {await fill(_LIMITS['events'] - 2, fails=prompt == 'fails')}"
-
-        self.assertEqual("True filled", run_locally(agent, "x").text)
-        turn = run_locally(agent, "fails")
-        assert turn.error is not None
-        self.assertIn("KeyError: 'after the last event'", turn.error["message"])
+        turn = run_locally(lambda prompt: str(find() is deep), "x")
+        self.assertEqual("True", turn.text)
+        self.assertEqual("[" * 201 + "]" * 201, turn.events[1].data["result"])
 
 
 if __name__ == "__main__":

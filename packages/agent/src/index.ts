@@ -78,49 +78,10 @@ export interface Tool<Input, Result> {
   readonly definition: { readonly name: string; readonly description: string; readonly parameters: JsonSchema };
 }
 
-/** Makes a tool of a function. Events record each call: `tool.called`, then `tool.returned` or `tool.failed`. */
+/** Makes a tool of a function. Events record each call, as with `Context.tool`. */
 export function tool<Input, Result>(definition: ToolDefinition<Input, Result>): Tool<Input, Result> {
   const { name, description, parameters } = definition;
-  const call = async (input: Input): Promise<Result> => {
-    const startedAt = performance.now();
-    // The function has run, so an event that is refused must not fail the call: a retry would run it again.
-    const record = async (type: string, data: () => Record<string, unknown>): Promise<void> => {
-      try {
-        await emit(type, { name, ...data(), ms: Math.round(performance.now() - startedAt) });
-      } catch {
-        // For example, the attempt has too many events.
-      }
-    };
-    await emit("tool.called", { name, input: shown(input) });
-    let result: Result;
-    try {
-      result = await definition.run(input);
-    } catch (error) {
-      await record("tool.failed", () => ({ error: shown(String(error)) }));
-      throw error;
-    }
-    await record("tool.returned", () => ({ result: shown(result) }));
-    return result;
-  };
+  const call = async (input: Input): Promise<Result> =>
+    await getContext().tool(name, input, (given: Input) => definition.run(given));
   return Object.assign(call, { definition: { name, description, parameters } });
-}
-
-const shownChars = 4_000;
-
-/** Returns the value for an event, which has a limit: large ones are cut. Values without JSON become text. */
-function shown(value: unknown): unknown {
-  if (value === undefined) return null;
-  const json = toJson(value);
-  const text = typeof value === "string" ? value : (json ?? String(value));
-  if (text.length > shownChars) return `${text.slice(0, shownChars)}… (${text.length} characters)`;
-  return json === undefined ? text : value;
-}
-
-/** Returns undefined for a value without JSON, such as a BigInt, a cycle or a function. */
-function toJson(value: unknown): string | undefined {
-  try {
-    return JSON.stringify(value);
-  } catch {
-    return undefined;
-  }
 }

@@ -66,8 +66,8 @@ export async function runLocally(
   const events: LocalEvent[] = [];
   const onFrame = (frame: LocalFrame): void => {
     if (frame.t === "delta") options.onText?.(String(frame["text"]));
-    if (frame.t !== "event") return;
-    const event = { type: String(frame["name"]), data: frame["data"] ?? null };
+    if (frame.t !== "event" && frame.t !== "activity") return;
+    const event = { type: String(frame["type"] ?? frame["name"]), data: frame["data"] ?? null };
     events.push(event);
     options.onEvent?.(event);
   };

@@ -64,6 +64,11 @@ export interface Context {
   readonly signal: AbortSignal;
   /** Records an event of the session. Resolves when the platform accepts more. Throws above a limit. */
   emit(type: string, data?: unknown): Promise<void>;
+  /**
+   * Calls `run(args)` and resolves with its result. Events of the session record the call, its result or error, and its
+   * duration. Arguments and results over 16 KiB are cut in the event.
+   */
+  tool<Args, Result>(name: string, args: Args, run: (args: Args) => Result | Promise<Result>): Promise<Result>;
   /** Adds to the turn's usage. Throws for what cannot be counted. */
   reportUsage(usage: Usage): Promise<void>;
   /**

@@ -1,5 +1,6 @@
 // The public wire: schemas and their types, routes, error codes, dari.yml. Runs in a browser; knows no transport.
 
+export { findActivityProblem, valueFieldOf } from "./check-activity.ts";
 export { ErrorBody, errorKinds, renderError, renderErrorsMarkdown } from "./errors.ts";
 export { compareManifests } from "./manifest/compare.ts";
 export { manifestJsonSchema } from "./manifest/json-schema.ts";
@@ -171,6 +172,7 @@ export { validate } from "./validate.ts";
 export { BudgetRecord, PlatformStop, PutBudgetRequest } from "./schemas/budgets.ts";
 export { isMessageEnd } from "./schemas/message-end.ts";
 export {
+  activityTypes,
   apiKeyScopes,
   budgetPeriods,
   dariRelease,
@@ -179,6 +181,7 @@ export {
   scheduleStatuses,
   sessionStarters,
   sessionStatuses,
+  type ActivityType,
   type ApiKeyScope,
   type EventType,
   type Role,

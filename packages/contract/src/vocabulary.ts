@@ -7,6 +7,21 @@ export type ApiKeyScope = (typeof apiKeyScopes)[number];
 
 export const budgetPeriods = ["day", "month", "total"] as const;
 
+/** What an agent does during a turn, as its SDK or its own code reports it. */
+export const activityTypes = [
+  "model.request_started",
+  "model.request_completed",
+  "reasoning.completed",
+  "assistant.message",
+  "tool.call_requested",
+  "tool.call_completed",
+  "agent.handoff",
+  "subagent.started",
+  "subagent.completed",
+  "plan.updated",
+] as const;
+export type ActivityType = (typeof activityTypes)[number];
+
 /** Every type that the ledger stores. */
 export const eventTypes = [
   "session.created",
@@ -17,8 +32,8 @@ export const eventTypes = [
   "attempt.started",
   "attempt.ended",
   "assistant.message_completed",
-  "tool.call_requested",
-  "tool.call_completed",
+  ...activityTypes,
+  "agent.events_omitted",
   "agent.event",
   "input.requested",
   "input.submitted",

@@ -217,24 +217,37 @@ begin
   return null;
 end $$;
 
--- Appends an event of a running attempt. False once superseded. p_number: the event's number within its attempt; a
--- number that was recorded before is ignored. Null: the call is never repeated.
-create or replace function append_attempt_event(
-  p_session text, p_fence bigint, p_token uuid, p_type text, p_data jsonb, p_number int default null
-) returns boolean language plpgsql as $$
+-- Appends events of a running attempt, [{number, type, data}], in this order. False once superseded. number: the
+-- event's number within its attempt; a number that was recorded before is ignored. Null: the call is never repeated.
+create or replace function append_attempt_events(p_session text, p_fence bigint, p_token uuid, p_events jsonb)
+returns boolean language plpgsql as $$
+declare
+  v_new int;
 begin
   if not hold_claim(p_session, p_fence, p_token) then return false; end if;
-  if p_number is not null then
-    update attempts set last_event_number = p_number
-      where session_id = p_session and fence = p_fence and last_event_number < p_number;
-    if not found then return true; end if;
-  end if;
   insert into events (session_id, sequence_number, organization_id, type, message_id, attempt_id, data)
-    select s.id, s.next_event_number, s.organization_id, p_type, a.message_id, a.id, p_data
-    from sessions s join attempts a on a.session_id = s.id and a.fence = p_fence where s.id = p_session;
-  update sessions set next_event_number = next_event_number + 1 where id = p_session;
+    select s.id, s.next_event_number - 1 + row_number() over (order by e.place), s.organization_id, e.type,
+      a.message_id, a.id, e.data
+    from sessions s join attempts a on a.session_id = s.id and a.fence = p_fence
+      cross join rows from (jsonb_to_recordset(p_events) as (number int, type text, data jsonb))
+        with ordinality as e (number, type, data, place)
+    where s.id = p_session and (e.number is null or e.number > a.last_event_number);
+  get diagnostics v_new = row_count;
+  if v_new = 0 then return true; end if;
+  update attempts set last_event_number = e.last
+    from (select max((e ->> 'number')::int) as last from jsonb_array_elements(p_events) e) e
+    where session_id = p_session and fence = p_fence and last_event_number < e.last;
+  update sessions set next_event_number = next_event_number + v_new where id = p_session;
   return true;
 end $$;
+
+-- For workers of the release before.
+create or replace function append_attempt_event(
+  p_session text, p_fence bigint, p_token uuid, p_type text, p_data jsonb, p_number int default null
+) returns boolean language sql as $$
+  select append_attempt_events(p_session, p_fence, p_token,
+    jsonb_build_array(jsonb_build_object('number', p_number, 'type', p_type, 'data', p_data)))
+$$;
 
 -- Appends captured output of a running attempt; lines that were recorded before are ignored. False once superseded.
 create or replace function append_attempt_logs(p_session text, p_fence bigint, p_token uuid, p_lines jsonb)

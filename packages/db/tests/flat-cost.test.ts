@@ -72,7 +72,7 @@ async function costsOf({ database, rows }: Place): Promise<Record<string, number
       );
       const held = claim[0]?.held ?? "";
       await run("mark called", `mark_called(${held}, null)`);
-      await run("event", `append_attempt_event(${held}, 'agent.event', '{}', 1)`);
+      await run("event", `append_attempt_events(${held}, '[{"number": 1, "type": "agent.event", "data": {}}]')`);
       const failure = `'{"code": "agent_error", "message": "x"}'`;
       await run("finish", `finish_turn(${held}, 'failed', ${failure}, null, '[]', null, '{}', 0, 10)`);
       await client.query("rollback");

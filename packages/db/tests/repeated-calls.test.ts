@@ -26,15 +26,28 @@ async function eventsOf(sessionId: string): Promise<unknown[]> {
 
 test("an event whose commit's reply was lost is recorded once", async () => {
   const append = (number: number) =>
-    turns.appendEventIfHeld(scene.db, turn, "agent.event", { name: `e${number}` }, number);
+    turns.appendEventsIfHeld(scene.db, turn, [{ type: "agent.event", data: { name: `e${number}` }, number }]);
   for (const number of [1, 1, 2, 2, 2, 3]) expect(await append(number)).toBe(true);
   expect(await eventsOf(turn.sessionId)).toEqual([{ name: "e1" }, { name: "e2" }, { name: "e3" }]);
 });
 
 test("ten calls for one event at the same time are one event", async () => {
-  const append = () => turns.appendEventIfHeld(scene.db, turn, "agent.event", { name: "e4" }, 4);
+  const e4 = { type: "agent.event", data: { name: "e4" }, number: 4 };
+  const append = () => turns.appendEventsIfHeld(scene.db, turn, [e4]);
   expect(await Promise.all(Array.from({ length: 10 }, append))).toEqual(Array.from({ length: 10 }, () => true));
   expect(await eventsOf(turn.sessionId)).toHaveLength(4);
+});
+
+test("events of one call are recorded in their order, and those that were recorded before are not", async () => {
+  const batch = (...numbers: number[]) =>
+    turns.appendEventsIfHeld(
+      scene.db,
+      turn,
+      numbers.map((number) => ({ type: "agent.event", data: { name: `e${number}` }, number })),
+    );
+  for (const numbers of [[5, 6], [5, 6, 7], [7]]) expect(await batch(...numbers)).toBe(true);
+  expect((await eventsOf(turn.sessionId)).slice(4)).toEqual([{ name: "e5" }, { name: "e6" }, { name: "e7" }]);
+  expect(await turns.appendEventsIfHeld(scene.db, { ...turn, fence: turn.fence + 1 }, [])).toBe(false);
 });
 
 test("log lines that are written again are there once", async () => {

@@ -77,7 +77,7 @@ describe("the fence", () => {
     const before = await scene.eventTypes(session);
 
     expect(await turns.markCalledIfHeld(scene.db, late)).toBe(false);
-    expect(await turns.appendEventIfHeld(scene.db, late, "agent.event", {})).toBe(false);
+    expect(await turns.appendEventsIfHeld(scene.db, late, [{ type: "agent.event", data: {} }])).toBe(false);
     expect(await turns.appendLogsIfHeld(scene.db, late, [{ sequenceNumber: 1, stream: "stdout", text: "x" }])).toBe(
       false,
     );
@@ -390,7 +390,7 @@ test("text of agents is stored even if it must be changed for that", async () =>
   await scene.send(session);
   const turn = await scene.claim(session);
   const said = { text: "a\0b \ud800 \\u0000 \u{1f600}" };
-  expect(await turns.appendEventIfHeld(scene.db, turn, "agent.event", said)).toBe(true);
+  expect(await turns.appendEventsIfHeld(scene.db, turn, [{ type: "agent.event", data: said }])).toBe(true);
   const row = await sql<{ data: unknown }>`select data from events where session_id = ${session}
     and type = 'agent.event'`.execute(scene.db.kysely);
   expect(row.rows[0]?.data).toEqual({ text: "a\u2400b \ufffd \\u0000 \u{1f600}" });

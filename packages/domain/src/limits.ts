@@ -256,6 +256,17 @@ export const limits = {
   outputNotesConnections: 10,
   agentEventBytes: 256 * KiB,
   agentEventsPerAttempt: 10_000,
+  /** Events of one attempt about model requests, tool calls and the like. The next ones are only counted. */
+  activityEventsPerAttempt: 10_000,
+  /** The arguments of a tool call, its result, or a text of the model, in one such event. Longer ones are cut. */
+  activityValueBytes: 16 * KiB,
+  /** The error of a model request in such an event. */
+  activityErrorChars: 2_000,
+  /** Numbers of a model request's usage. */
+  activityUsageNames: 32,
+  /** Todos of a plan, and the length of each. */
+  planItems: 50,
+  planItemChars: 500,
   /** Limits of one line of JSON from a sandbox, checked before it is parsed. */
   agentJsonDepth: 128,
   agentJsonValues: 300_000,

@@ -6,6 +6,8 @@ import type { GuestLimits } from "./protocol.ts";
 export const guestLimits: GuestLimits = {
   eventBytes: limits.agentEventBytes,
   events: limits.agentEventsPerAttempt,
+  activityEvents: limits.activityEventsPerAttempt,
+  activityValueBytes: limits.activityValueBytes,
   outputBytes: limits.outputBytes,
   frameBytes: limits.harnessFrameBytes,
   jsonDepth: limits.agentJsonDepth,

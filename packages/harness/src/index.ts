@@ -7,5 +7,5 @@ export { guestCommand, nodeGuestMain, type GuestCommand, type Language } from ".
 export { waitForGuest, preloadAgent } from "./preload-agent.ts";
 export { loadTemplate } from "./load-template.ts";
 export type { OutputPart } from "./output.ts";
-export type { DeltaFrame, Entry, EventFrame, RunRequest, TurnContext, Usage } from "./protocol.ts";
-export { runTurn, type AskedInput, type RunTurnOptions, type TurnEnding } from "./run-turn.ts";
+export type { ActivityFrame, DeltaFrame, Entry, EventFrame, RunRequest, TurnContext, Usage } from "./protocol.ts";
+export { runTurn, type AskedInput, type ReportFrame, type RunTurnOptions, type TurnEnding } from "./run-turn.ts";

@@ -46,6 +46,8 @@ export interface RunRequest {
 export interface GuestLimits {
   readonly eventBytes: number;
   readonly events: number;
+  readonly activityEvents: number;
+  readonly activityValueBytes: number;
   readonly outputBytes: number;
   readonly frameBytes: number;
   /** Maximum nesting of one line, including its own braces. */
@@ -83,6 +85,19 @@ export interface EventFrame {
   readonly data: unknown;
 }
 
+/** What the agent does, as its SDK or its own code reports it. The caller checks type and data. */
+export interface ActivityFrame {
+  readonly t: "activity";
+  readonly type: string;
+  readonly data: unknown;
+}
+
+/** How many activity frames over the limit were not sent so far. */
+export interface OmittedFrame {
+  readonly t: "omitted";
+  readonly count: number;
+}
+
 /** The total usage that the agent's code has reported so far. */
 export interface UsageFrame {
   readonly t: "usage";
@@ -111,6 +126,8 @@ export type GuestFrame =
   | { readonly t: "started" }
   | DeltaFrame
   | EventFrame
+  | ActivityFrame
+  | OmittedFrame
   | UsageFrame
   | AskFrame
   /** `kept`: how many processes the guest keeps for the session's next turn. */
@@ -164,6 +181,10 @@ export function parseGuestFrame(line: string): GuestFrame {
       return { t: "delta", text: string(frame, "text") };
     case "event":
       return { t: "event", name: string(frame, "name", nameChars), data: frame["data"] ?? null };
+    case "activity":
+      return { t: "activity", type: string(frame, "type", nameChars), data: frame["data"] ?? null };
+    case "omitted":
+      return { t: "omitted", count: count(frame["count"]) };
     case "usage":
       return { t: "usage", ...usageOf(frame["usage"]) };
     case "ask":
@@ -216,6 +237,11 @@ function string(frame: Record<string, unknown>, key: string, maxChars = Number.P
   const value = frame[key];
   if (typeof value !== "string") throw broken();
   return (value.length > maxChars ? value.slice(0, maxChars) : value).toWellFormed();
+}
+
+function count(value: unknown): number {
+  if (Number.isSafeInteger(value) && (value as number) > 0) return value as number;
+  throw broken();
 }
 
 /** Returns the numbers that can be usage. Ignores everything else. */

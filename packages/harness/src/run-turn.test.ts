@@ -52,6 +52,8 @@ async function endingAfter(
 
 const started = ['{"t":"ready","protocol":1,"runtime":"node"}', '{"t":"started"}'];
 const nested = (levels: number): string => `{"t":"event","name":"a","data":${"[".repeat(levels)}${"]".repeat(levels)}}`;
+const activity = (text: string): string =>
+  JSON.stringify({ t: "activity", type: "reasoning.completed", data: { text } });
 const result = '{"t":"result","parts":[]}';
 const completed = { kind: "completed", parts: [] };
 const agentError = (message: RegExp) => ({
@@ -67,6 +69,20 @@ test.each([
   ["an event before the call", [nested(1)], agentError(/spoke before it was called/)],
   ["text before the call", ['{"t":"delta","text":"a"}'], agentError(/spoke before it was called/)],
   ["a result before the call", [result], agentError(/spoke before it was called/)],
+  ["activity before the call", [activity("x")], agentError(/spoke before it was called/)],
+  ["activity", [...started, activity("x".repeat(20_000)), result], completed],
+  ["large activity", [...started, activity("x".repeat(200_000))], agentError(/reported more than a guest reports/)],
+  ["a count that is none", [...started, '{"t":"omitted","count":-1}'], agentError(/descriptor 3/)],
+  [
+    "activity without end",
+    [
+      ...started,
+      Array(limits.activityEventsPerAttempt + 65)
+        .fill(activity("x"))
+        .join("\n"),
+    ],
+    agentError(/reported more than a guest reports/),
+  ],
   [
     "millions of values",
     [...started, `{"t":"event","name":"a","data":[${"[],".repeat(2_000_000)}0]}`],

@@ -11,10 +11,12 @@ import {
   parseGuestFrame,
   ProtocolError,
   protocolVersion,
+  type ActivityFrame,
   type AskFrame,
   type DeltaFrame,
   type EventFrame,
   type GuestFrame,
+  type OmittedFrame,
   type RunRequest,
   type Usage,
 } from "./protocol.ts";
@@ -26,6 +28,11 @@ const timeoutGraceMs = 500;
 const lastWordsMs = 500;
 /** How long after its channel a process may end, in milliseconds. */
 const exitFollowsMs = 5_000;
+
+/** A guest reports at most once per power of two, and at its end, how much it has omitted. */
+const activityFramesMax = limits.activityEventsPerAttempt + 64;
+/** JSON writes some characters as six. The caller has the exact limits. */
+const activityBytesMax = 8 * limits.activityValueBytes;
 
 export type TurnEnding =
   | {
@@ -44,6 +51,9 @@ export type TurnEnding =
 
 export type AskedInput = Omit<AskFrame, "t" | "usage">;
 
+/** What an agent reports while it runs. */
+export type ReportFrame = DeltaFrame | EventFrame | ActivityFrame | OmittedFrame;
+
 export interface RunTurnOptions {
   readonly channel: Duplex;
   readonly exited: Promise<ProcessExit>;
@@ -59,7 +69,7 @@ export interface RunTurnOptions {
    */
   beforeCall(): Promise<void>;
   /** The next frame is read once this has ended. If it rejects, runTurn rejects. */
-  onFrame(frame: DeltaFrame | EventFrame): void | Promise<void>;
+  onFrame(frame: ReportFrame): void | Promise<void>;
   /** Called if the process ended without an answer. */
   stderrTail?(): string | Promise<string>;
 }
@@ -75,7 +85,7 @@ export async function runTurn(o: RunTurnOptions): Promise<TurnEnding> {
   void called.promise.then(() => (isCalled = true));
   const over = new AbortController();
   ignoreErrors(o.channel);
-  const counts: Counts = { events: 0, deltaBytes: 0, steps: new Set(), reported: undefined };
+  const counts: Counts = { events: 0, activity: 0, deltaBytes: 0, steps: new Set(), reported: undefined };
   const answer = converse(o, { onCalled: called.resolve, counts, over: over.signal });
   const stopped = Promise.race([
     waitForAbort(o.signal, over.signal).then(() => "cancelled" as const),
@@ -153,6 +163,12 @@ async function takeFrame(
       }
       await o.onFrame(frame);
       return undefined;
+    case "activity":
+    case "omitted":
+      onceStarted(counts);
+      countActivity(counts, frame);
+      await o.onFrame(frame);
+      return undefined;
     case "delta":
       onceStarted(counts);
       counts.deltaBytes += Buffer.byteLength(frame.text);
@@ -191,6 +207,7 @@ const used = (usage: Usage | undefined): { usage?: Usage } => (usage === undefin
 
 interface Counts {
   events: number;
+  activity: number;
   deltaBytes: number;
   readonly steps: Set<string>;
   /** The usage that the agent's code has reported, for a process that ends without an answer. */
@@ -207,6 +224,13 @@ interface Call {
 function once({ steps }: Counts, step: string): void {
   if (steps.has(step)) throw new ProtocolError(`the guest said twice that it is ${step}`);
   steps.add(step);
+}
+
+function countActivity(counts: Counts, frame: ActivityFrame | OmittedFrame): void {
+  counts.activity += 1;
+  const isTooLarge = frame.t === "activity" && bytesOf(frame.data) > activityBytesMax;
+  if (!isTooLarge && counts.activity <= activityFramesMax) return;
+  throw new ProtocolError("the agent reported more than a guest reports");
 }
 
 /** Code that is only loaded cannot send anything: no attempt is counted yet to which it could belong. */

@@ -11,10 +11,9 @@ import {
   captureLogs,
   guestCommand,
   runTurn,
-  type DeltaFrame,
-  type EventFrame,
   type Language,
   type ProcessExit,
+  type ReportFrame,
   type RunRequest,
   type RunTurnOptions,
   type TurnContext,
@@ -98,7 +97,7 @@ export async function startGuest(
 
 export interface Played {
   readonly ending: TurnEnding;
-  readonly frames: (DeltaFrame | EventFrame)[];
+  readonly frames: ReportFrame[];
   readonly logs: Record<"stdout" | "stderr", string>;
   readonly workspace: string;
 }
@@ -142,7 +141,7 @@ export async function play(
   o: Partial<RunTurnOptions> & { file?: string; prompt?: string; arguments?: readonly string[] } = {},
 ): Promise<Played> {
   const guest = await startGuest(runtime, o.arguments);
-  const frames: (DeltaFrame | EventFrame)[] = [];
+  const frames: ReportFrame[] = [];
   const logs = { stdout: "", stderr: "" };
   const captured = captureLogs({ ...guest, maxBytes: 1_000_000, onText: (stream, text) => (logs[stream] += text) });
   try {

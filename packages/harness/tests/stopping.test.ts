@@ -7,10 +7,9 @@ import {
   checkEntrypoint,
   preloadAgent,
   runTurn,
-  type DeltaFrame,
   type Entry,
   type EntrypointCheckResult,
-  type EventFrame,
+  type ReportFrame,
 } from "../src/index.ts";
 import { findRuntimes, play, requestFor, startGuest } from "./guest-fixture.ts";
 
@@ -21,7 +20,7 @@ describe.each(findRuntimes())("$title", (runtime) => {
 
   test("a cancelled agent is informed and can clean up", async () => {
     const stop = new AbortController();
-    const events: (DeltaFrame | EventFrame)[] = [];
+    const events: ReportFrame[] = [];
     const { ending } = await play(runtime, "waits", {
       signal: stop.signal,
       onFrame: (frame) => {

@@ -70,6 +70,48 @@ describe.each(findRuntimes())("$title", (runtime) => {
     ]);
   });
 
+  test("calls of tools are recorded with arguments, result and error, and cut if they are large", async () => {
+    const { ending, frames } = await play(runtime, "callsTools");
+    const part = ending.kind === "completed" ? ending.parts[0] : undefined;
+    const failure = `${isNode ? "Range" : "Value"}Error: no luck`;
+    const refused = "tool: the name must be a string of 1 to 200 characters";
+    expect(JSON.parse(part?.type === "text" ? part.text : "null")).toEqual([3, failure, 10_000, refused]);
+    const calls = frames.map((frame) => (frame.t === "activity" ? (frame.data as Record<string, unknown>) : {}));
+    const [requested, completed] = [calls.filter((_, i) => i % 2 === 0), calls.filter((_, i) => i % 2 === 1)];
+    expect(new Set(requested.map((one) => one["call_id"])).size).toBe(6);
+    expect(requested.map((one) => one["call_id"])).toEqual(completed.map((one) => one["call_id"]));
+    const none = isNode ? null : {};
+    expect(requested).toMatchObject([
+      { name: "add", kind: "function", arguments: { a: 1, b: 2 } },
+      { name: "fail", arguments: none },
+      { name: "read", arguments: expect.stringMatching(/^\{"path":"x{16375}$/), arguments_bytes: 20_011 },
+      { name: "odd", arguments: expect.any(String) },
+      { name: "deep", arguments: {} },
+      { name: "silent", arguments: {} },
+    ]);
+    const duration_ms = expect.any(Number);
+    expect(completed).toMatchObject([
+      { result: 3, is_error: false, duration_ms },
+      { result: failure, is_error: true },
+      { result: "é".repeat(limits.activityValueBytes / 2), result_bytes: 20_000, is_error: false },
+      { result: expect.any(String), is_error: false },
+      { result: expect.stringMatching(/^\[{127}\]{127}$/) },
+      { result: null },
+    ]);
+    for (const frame of frames) {
+      if (frame.t !== "activity") throw new Error(`sent ${frame.t}`);
+      expect(frame.type).toMatch(/^tool\.call_(requested|completed)$/);
+    }
+  });
+
+  test("activity over the limit is only counted", async () => {
+    const { ending, frames } = await play(runtime, "callsTooManyTools");
+    expect(ending.kind).toBe("completed");
+    expect(frames.filter((frame) => frame.t === "activity")).toHaveLength(limits.activityEventsPerAttempt);
+    const counts = frames.flatMap((frame) => (frame.t === "omitted" ? [frame.count] : []));
+    expect(counts).toEqual([1, 2, 4, 8, 16, 20]);
+  });
+
   test.each([
     ["countsUsage", { input_tokens: 111, output_tokens: 3, cost_usd: 0.5 }],
     ["yieldsAndCountsUsage", { output_tokens: 4 }],

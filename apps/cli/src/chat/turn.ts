@@ -4,6 +4,7 @@ import { isMessageEnd, type Client, type MessageContent } from "@dari/client";
 import type { MessageRecord, StreamedEvent } from "@dari/contract";
 import { withoutControls } from "../controls.ts";
 import { CliError } from "../exit.ts";
+import { shorten, toolLine } from "../tool-line.ts";
 import { composeAnswer, fieldsOf, isNoLongerAsked } from "./answer.ts";
 import type { Lines } from "./lines.ts";
 import { createMarkdown, paint } from "./markdown.ts";
@@ -43,7 +44,9 @@ export async function runTurn(
 async function showEvents(view: TurnView, messageId: string, answer: AnswerView): Promise<MessageRecord> {
   const { api, signal } = view;
   for await (const event of api.streamMessage(messageId, {}, { signal })) {
-    if (event.type === "assistant.text_delta") answer.push(event.data.text);
+    const line = toolLine(event);
+    if (line !== undefined) answer.aside(line);
+    else if (event.type === "assistant.text_delta") answer.push(event.data.text);
     else if (event.type === "log") answer.log(event.data.text);
     else if (event.type === "agent.event") answer.event(event.data.name, event.data.data);
     else if (event.type === "input.requested") await askAndAnswer(view, messageId, event.data, answer);
@@ -139,10 +142,4 @@ async function askAndAnswer(view: TurnView, messageId: string, input: Input, ans
       if (isNoLongerAsked(error)) return;
     }
   }
-}
-
-const asideChars = 200;
-
-function shorten(text: string): string {
-  return text.length <= asideChars ? text : `${text.slice(0, asideChars)}…`;
 }

@@ -16,8 +16,15 @@ type EventOf<T extends KnownEvent["type"]> = Extract<KnownEvent, { readonly type
 
 const stepTypes = [
   "agent.event",
-  "tool.call_requested",
+  "agent.events_omitted",
+  "agent.handoff",
+  "assistant.message",
+  "plan.updated",
+  "reasoning.completed",
+  "subagent.completed",
+  "subagent.started",
   "tool.call_completed",
+  "tool.call_requested",
   "input.requested",
   "input.submitted",
 ] as const;

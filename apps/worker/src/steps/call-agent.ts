@@ -3,11 +3,12 @@
 import { join } from "node:path";
 import { retryThroughOutage } from "@dari/control/context";
 import { traceparentOf } from "@dari/control/operations";
-import { countAttempt, recordAgentEvent, type TurnPart } from "@dari/control/turns";
+import { countAttempt, type TurnPart } from "@dari/control/turns";
 import { runTurn, type RunRequest, type RunTurnOptions, type TurnEnding } from "@dari/harness";
 import type { Sandbox } from "@dari/sandbox";
 import type { RestoredAttempt } from "../attempt.ts";
 import type { TextCollector } from "./collect-text.ts";
+import type { EventRecorder } from "./record-events.ts";
 import type { LogRecorder } from "./record-logs.ts";
 import type { PreviewSender } from "./send-previews.ts";
 
@@ -16,6 +17,7 @@ export interface AgentCall {
   readonly attempt: RestoredAttempt;
   readonly logs: LogRecorder;
   readonly previews: PreviewSender;
+  readonly events: EventRecorder;
   /** Collects the agent's text. */
   readonly partialText: TextCollector;
 }
@@ -55,20 +57,13 @@ export function callAgent(
 }
 
 /** Returns the handler of the guest's frames: it records the agent's events and collects its text. */
-function frameRecorder({ attempt, partialText, previews }: AgentCall): RunTurnOptions["onFrame"] {
-  const { context, turn, lease } = attempt;
-  let events = 0;
-  return async (frame) => {
+function frameRecorder({ partialText, previews, events }: AgentCall): RunTurnOptions["onFrame"] {
+  return (frame) => {
     if (frame.t === "delta") return partialText.add(frame.text);
-    events += 1;
-    const event = { number: events, name: turn.scrubber.text(frame.name), data: turn.scrubber.json(frame.data) };
+    if (frame.t === "omitted") return events.omit(frame.count);
     // Show the text that the agent wrote before the event, so that viewers get both in order.
     previews.flush();
-    const record = () => recordAgentEvent(context.db, turn, event);
-    if (!(await retryThroughOutage(context, record, lease.signal))) {
-      throw new Error("the claim was superseded during the call");
-    }
-    context.notifier.notify("session", turn.sessionId);
+    return frame.t === "event" ? events.emit(frame.name, frame.data) : events.add(frame);
   };
 }
 

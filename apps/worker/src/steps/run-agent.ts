@@ -26,6 +26,7 @@ import { createTextCollector } from "./collect-text.ts";
 import { toExceededFailure, withMemoryLimit } from "./exceeded-failure.ts";
 import { logEgress } from "./log-egress.ts";
 import { logUnreachableHosts } from "./log-unreachable-hosts.ts";
+import { createEventRecorder } from "./record-events.ts";
 import { startLogRecorder } from "./record-logs.ts";
 import { scrubStack } from "./scrub-turn.ts";
 import { startPreviewSender } from "./send-previews.ts";
@@ -53,14 +54,19 @@ export async function runAgent(attempt: RestoredAttempt, imageDir: string): Prom
   const logs = startLogRecorder(context, turn);
   const previews = startPreviewSender(context.previews, turn);
   const partialText = createTextCollector(turn.scrubber.stream(), (text) => previews.delta(text));
-  const call: AgentCall = { attempt, logs, previews, partialText };
+  const events = createEventRecorder(attempt, logs);
+  const call: AgentCall = { attempt, logs, previews, events, partialText };
   try {
     const run = await runInAnySandbox(call, imageDir);
     partialText.end();
+    const stored = events.end();
+    // The end of a stopped turn is recorded in any case.
+    await (lease.signal.aborted ? stored.catch(() => {}) : stored);
     return endingOf(call, run);
   } finally {
     // Flush now: no preview of an attempt may be shown after its end is recorded.
     previews.flush();
+    events.stop();
     logs.stop();
     await logs.flush();
   }

@@ -1,12 +1,9 @@
 # The package dari_agent. Its functions are those of the running turn's context, for code that does not get the context
 # as an argument. Standard library only, so that an agent can be imported and tested anywhere.
 
-import json
 import sys
 import threading
-import time
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, Generic, Literal, ParamSpec, Protocol, TypedDict, TypeVar, cast
 
 __all__ = [
@@ -75,6 +72,12 @@ class Context(Protocol):
     def emit(self, type: str, data: Any = None) -> None:
         """Records an event of the session. Raises TypeError or ValueError for what cannot be recorded."""
 
+    def tool(self, name: str, arguments: dict[str, Any] | None, function: Callable[..., Any]) -> Any:
+        """
+        Returns `function(**arguments)`; for an async function, an awaitable. Events of the session record the call, its
+        result or error, and its duration. Arguments and results over 16 KiB are cut in the event.
+        """
+
     def report_usage(self, usage: dict[str, Any]) -> None:
         """Adds to the turn's usage. Raises TypeError for what cannot be counted."""
 
@@ -104,8 +107,6 @@ AgentFunction = Callable[[str, Context], "Answer | Awaitable[Answer] | AsyncIter
 _Agent = TypeVar("_Agent", bound=Callable[..., Any])
 _Given = ParamSpec("_Given")
 _Result = TypeVar("_Result")
-_COROUTINE = 0x80
-_SHOWN_CHARS = 4_000
 
 
 def define_agent(agent: _Agent) -> _Agent:
@@ -161,52 +162,18 @@ class Tool(Generic[_Given, _Result]):
     def __init__(self, function: Callable[_Given, _Result], definition: dict[str, Any]) -> None:
         self.definition = definition
         self._function = function
-        code = getattr(function, "__code__", None)
-        self._is_async = code is not None and bool(code.co_flags & _COROUTINE)
 
     def __call__(self, *args: _Given.args, **kwargs: _Given.kwargs) -> _Result:
-        started = time.monotonic()
-        given: Any = {**kwargs, "args": list(args)} if args else kwargs
-        emit("tool.called", {"name": self.definition["name"], "input": _shown(given)})
-        try:
-            result = self._function(*args, **kwargs)
-        except BaseException as error:
-            self._failed(error, started)
-            raise
-        if self._is_async:
-            return cast(_Result, self._awaited(cast(Awaitable[Any], result), started))
-        self._returned(result, started)
-        return result
-
-    async def _awaited(self, result: Awaitable[Any], started: float) -> Any:
-        try:
-            value = await result
-        except BaseException as error:
-            self._failed(error, started)
-            raise
-        self._returned(value, started)
-        return value
-
-    def _returned(self, value: Any, started: float) -> None:
-        self._record("tool.returned", started, "result", value)
-
-    def _failed(self, error: BaseException, started: float) -> None:
-        # Anything else ends the turn, such as an input that it waits for.
-        if isinstance(error, Exception):
-            self._record("tool.failed", started, "error", f"{type(error).__name__}: {error}")
-
-    def _record(self, event: str, started: float, field: str, value: Any) -> None:
-        ms = round((time.monotonic() - started) * 1000)
-        # The function has run, so an event that is refused must not fail the call: a retry would run it again.
-        with suppress(Exception):
-            emit(event, {"name": self.definition["name"], field: _shown(value), "ms": ms})
+        shown: Any = {**kwargs, "args": list(args)} if args else kwargs
+        name = self.definition["name"]
+        return cast(_Result, get_context().tool(name, shown, lambda **_: self._function(*args, **kwargs)))
 
 
 def tool(
     *, parameters: dict[str, Any], name: str | None = None, description: str | None = None
 ) -> Callable[[Callable[_Given, _Result]], Tool[_Given, _Result]]:
     """
-    Makes a tool of a function: each call is recorded as the events tool.called and tool.returned or tool.failed.
+    Makes a tool of a function. Events record each call, as with Context.tool.
     `parameters`: JSON Schema of the input. `description`: default, the function's docstring.
     """
 
@@ -215,12 +182,3 @@ def tool(
         return Tool(function, {"name": name or function.__name__, "description": words, "parameters": parameters})
 
     return make
-
-
-def _shown(value: Any) -> Any:
-    """Returns the value for an event: large ones are cut, because an event has a limit."""
-    try:
-        text = value if isinstance(value, str) else json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError, RecursionError):
-        value = text = repr(value)
-    return value if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}… ({len(text)} characters)"

@@ -21,6 +21,8 @@ _GUEST = Path(__file__).resolve().parents[3] / "harness/guest/python"
 _LIMITS = {
     "eventBytes": 256 * 1024,
     "events": 10_000,
+    "activityEvents": 10_000,
+    "activityValueBytes": 16 * 1024,
     "outputBytes": 8 * 1024**2,
     "frameBytes": 16 * 1024**2,
     "jsonDepth": 128,
@@ -75,8 +77,8 @@ class _Channel:
 
     def send_line(self, line: str) -> None:
         frame = json.loads(line)
-        if frame["t"] == "event":
-            event = LocalEvent(frame["name"], frame["data"])
+        if frame["t"] in ("event", "activity"):
+            event = LocalEvent(frame["type" if frame["t"] == "activity" else "name"], frame["data"])
             self.events.append(event)
             if self._on_event is not None:
                 self._on_event(event)

@@ -64,6 +64,40 @@ export interface AgentEventEvent {
   attempt_id?: string;
 }
 
+/** The attempt had more events of model requests, tool calls and the like than are stored. */
+export interface AgentEventsOmittedEvent {
+  id: string;
+  /** Position in the session's ledger, from 1, without gaps. */
+  sequence_number: number;
+  session_id: string;
+  created_at: string;
+  data: {
+    /** How many were not stored, at least. */
+    count: number;
+  };
+  type: "agent.events_omitted";
+  message_id: string;
+  attempt_id?: string;
+}
+
+/** An agent hands the conversation to another agent. */
+export interface AgentHandoffEvent {
+  id: string;
+  /** Position in the session's ledger, from 1, without gaps. */
+  sequence_number: number;
+  session_id: string;
+  created_at: string;
+  data: {
+    /** Name of an agent. */
+    from: string;
+    /** Name of an agent. */
+    to: string;
+  };
+  type: "agent.handoff";
+  message_id: string;
+  attempt_id?: string;
+}
+
 export interface AgentUsage {
   agent_id: string;
   /** Messages accepted since then are counted. Later than the first day if the organization has more than 50000 messages on these days. */
@@ -104,7 +138,7 @@ export interface AgentWebhook {
   webhook_url: string | null;
   /** True: every delivery is signed. */
   signing_enabled: boolean;
-  event_types: ("session.created" | "session.status_changed" | "session.rolled_back" | "user.message" | "message.status_changed" | "attempt.started" | "attempt.ended" | "assistant.message_completed" | "tool.call_requested" | "tool.call_completed" | "agent.event" | "input.requested" | "input.submitted" | "workspace.committed" | "workspace.restored_from_older" | "message.completed" | "message.failed" | "message.cancelled")[];
+  event_types: ("session.created" | "session.status_changed" | "session.rolled_back" | "user.message" | "message.status_changed" | "attempt.started" | "attempt.ended" | "assistant.message_completed" | "model.request_started" | "model.request_completed" | "reasoning.completed" | "assistant.message" | "tool.call_requested" | "tool.call_completed" | "agent.handoff" | "subagent.started" | "subagent.completed" | "plan.updated" | "agent.events_omitted" | "agent.event" | "input.requested" | "input.submitted" | "workspace.committed" | "workspace.restored_from_older" | "message.completed" | "message.failed" | "message.cancelled")[];
   signing_secret: string | null;
   webhook_endpoint_id: string | null;
 }
@@ -159,6 +193,27 @@ export interface AssistantMessageCompletedEvent {
     output: MessageOutput;
   };
   type: "assistant.message_completed";
+  message_id: string;
+  attempt_id?: string;
+}
+
+/** Text that the model wrote before a tool call. It is not part of the answer. */
+export interface AssistantMessageEvent {
+  id: string;
+  /** Position in the session's ledger, from 1, without gaps. */
+  sequence_number: number;
+  session_id: string;
+  created_at: string;
+  data: {
+    text: string;
+    /** Size of the whole value. Only if it has more than 16 KiB: the event then has its beginning, as text. */
+    text_bytes?: number;
+    /** Name of the agent or subagent. */
+    agent?: string;
+    /** The tool call that runs the subagent. Absent: the agent itself. */
+    parent_call_id?: string;
+  };
+  type: "assistant.message";
   message_id: string;
   attempt_id?: string;
 }
@@ -430,7 +485,7 @@ export interface CreateWebhookEndpointRequest {
   /** https:// URL on a public address. Redirects are not followed. */
   url: string;
   /** Event types to deliver (default message.completed, message.failed, message.cancelled). */
-  event_types?: ("session.created" | "session.status_changed" | "session.rolled_back" | "user.message" | "message.status_changed" | "attempt.started" | "attempt.ended" | "assistant.message_completed" | "tool.call_requested" | "tool.call_completed" | "agent.event" | "input.requested" | "input.submitted" | "workspace.committed" | "workspace.restored_from_older" | "message.completed" | "message.failed" | "message.cancelled")[];
+  event_types?: ("session.created" | "session.status_changed" | "session.rolled_back" | "user.message" | "message.status_changed" | "attempt.started" | "attempt.ended" | "assistant.message_completed" | "model.request_started" | "model.request_completed" | "reasoning.completed" | "assistant.message" | "tool.call_requested" | "tool.call_completed" | "agent.handoff" | "subagent.started" | "subagent.completed" | "plan.updated" | "agent.events_omitted" | "agent.event" | "input.requested" | "input.submitted" | "workspace.committed" | "workspace.restored_from_older" | "message.completed" | "message.failed" | "message.cancelled")[];
   /** Id or name of the agent. */
   agent_id?: string;
   description?: string;
@@ -718,7 +773,7 @@ export interface KeySignInLink {
   expires_at: string;
 }
 
-export type KnownEvent = SessionCreatedEvent | SessionStatusChangedEvent | SessionRolledBackEvent | UserMessageEvent | MessageStatusChangedEvent | AttemptStartedEvent | AttemptEndedEvent | AssistantMessageCompletedEvent | ToolCallRequestedEvent | ToolCallCompletedEvent | AgentEventEvent | InputRequestedEvent | InputSubmittedEvent | WorkspaceCommittedEvent | WorkspaceRestoredFromOlderEvent | MessageCompletedEvent | MessageFailedEvent | MessageCancelledEvent;
+export type KnownEvent = SessionCreatedEvent | SessionStatusChangedEvent | SessionRolledBackEvent | UserMessageEvent | MessageStatusChangedEvent | AttemptStartedEvent | AttemptEndedEvent | AssistantMessageCompletedEvent | ModelRequestStartedEvent | ModelRequestCompletedEvent | ReasoningCompletedEvent | AssistantMessageEvent | ToolCallRequestedEvent | ToolCallCompletedEvent | AgentHandoffEvent | SubagentStartedEvent | SubagentCompletedEvent | PlanUpdatedEvent | AgentEventsOmittedEvent | AgentEventEvent | InputRequestedEvent | InputSubmittedEvent | WorkspaceCommittedEvent | WorkspaceRestoredFromOlderEvent | MessageCompletedEvent | MessageFailedEvent | MessageCancelledEvent;
 
 export type KnownPreview = AssistantTextDeltaEvent | LogEvent;
 
@@ -892,6 +947,60 @@ export interface MessagesRetried {
   dry_run: boolean;
 }
 
+/** The model has answered, or the request failed. */
+export interface ModelRequestCompletedEvent {
+  id: string;
+  /** Position in the session's ledger, from 1, without gaps. */
+  sequence_number: number;
+  session_id: string;
+  created_at: string;
+  data: {
+    /** Counts the attempt's model requests from 1. */
+    ordinal: number;
+    /** As the SDK names it. */
+    provider?: string;
+    /** As the SDK names it. */
+    model?: string;
+    /** Name of the agent or subagent. */
+    agent?: string;
+    /** The tool call that runs the subagent. Absent: the agent itself. */
+    parent_call_id?: string;
+    /** Tokens of this request. */
+    usage?: Record<string, number>;
+    duration_ms: number;
+    /** As the SDK names it. */
+    finish_reason?: string;
+    error?: string;
+  };
+  type: "model.request_completed";
+  message_id: string;
+  attempt_id?: string;
+}
+
+/** The agent asks a model. */
+export interface ModelRequestStartedEvent {
+  id: string;
+  /** Position in the session's ledger, from 1, without gaps. */
+  sequence_number: number;
+  session_id: string;
+  created_at: string;
+  data: {
+    /** Counts the attempt's model requests from 1. */
+    ordinal: number;
+    /** As the SDK names it. */
+    provider?: string;
+    /** As the SDK names it. */
+    model?: string;
+    /** Name of the agent or subagent. */
+    agent?: string;
+    /** The tool call that runs the subagent. Absent: the agent itself. */
+    parent_call_id?: string;
+  };
+  type: "model.request_started";
+  message_id: string;
+  attempt_id?: string;
+}
+
 export interface OpenLinkRequest {
   /** The part of the link after `#`. */
   token: string;
@@ -979,6 +1088,30 @@ export type OutputPart = {
   path: string;
 };
 
+export interface PlanItem {
+  text: string;
+  status: "pending" | "in_progress" | "completed" | "cancelled";
+}
+
+/** The agent changed its list of todos. */
+export interface PlanUpdatedEvent {
+  id: string;
+  /** Position in the session's ledger, from 1, without gaps. */
+  sequence_number: number;
+  session_id: string;
+  created_at: string;
+  data: {
+    items: PlanItem[];
+    /** Name of the agent or subagent. */
+    agent?: string;
+    /** The tool call that runs the subagent. Absent: the agent itself. */
+    parent_call_id?: string;
+  };
+  type: "plan.updated";
+  message_id: string;
+  attempt_id?: string;
+}
+
 export interface PlatformStop {
   /** True: no turn starts. Running turns finish. */
   stopped: boolean;
@@ -996,7 +1129,7 @@ export interface PutAgentWebhookRequest {
   /** https:// URL on a public address. Redirects are not followed. */
   webhook_url: string;
   /** Event types to deliver (default message.completed, message.failed, message.cancelled). */
-  event_types?: ("session.created" | "session.status_changed" | "session.rolled_back" | "user.message" | "message.status_changed" | "attempt.started" | "attempt.ended" | "assistant.message_completed" | "tool.call_requested" | "tool.call_completed" | "agent.event" | "input.requested" | "input.submitted" | "workspace.committed" | "workspace.restored_from_older" | "message.completed" | "message.failed" | "message.cancelled")[];
+  event_types?: ("session.created" | "session.status_changed" | "session.rolled_back" | "user.message" | "message.status_changed" | "attempt.started" | "attempt.ended" | "assistant.message_completed" | "model.request_started" | "model.request_completed" | "reasoning.completed" | "assistant.message" | "tool.call_requested" | "tool.call_completed" | "agent.handoff" | "subagent.started" | "subagent.completed" | "plan.updated" | "agent.events_omitted" | "agent.event" | "input.requested" | "input.submitted" | "workspace.committed" | "workspace.restored_from_older" | "message.completed" | "message.failed" | "message.cancelled")[];
 }
 
 export interface PutBudgetRequest {
@@ -1022,6 +1155,27 @@ export interface PutEgressRequest {
   mode: "off" | "allow" | "open";
   /** Hosts that mode `allow` permits. Absent or empty in the other modes. */
   hosts?: string[];
+}
+
+/** The model's reasoning, or its summary, if the SDK shows one. */
+export interface ReasoningCompletedEvent {
+  id: string;
+  /** Position in the session's ledger, from 1, without gaps. */
+  sequence_number: number;
+  session_id: string;
+  created_at: string;
+  data: {
+    text: string;
+    /** Size of the whole value. Only if it has more than 16 KiB: the event then has its beginning, as text. */
+    text_bytes?: number;
+    /** Name of the agent or subagent. */
+    agent?: string;
+    /** The tool call that runs the subagent. Absent: the agent itself. */
+    parent_call_id?: string;
+  };
+  type: "reasoning.completed";
+  message_id: string;
+  attempt_id?: string;
 }
 
 export interface ResealRequest {
@@ -1442,27 +1596,94 @@ export interface StoreProblem {
 
 export type StreamItem = Event | PreviewEvent;
 
-/** Reserved. This release does not write it. */
+/** A subagent has ended. */
+export interface SubagentCompletedEvent {
+  id: string;
+  /** Position in the session's ledger, from 1, without gaps. */
+  sequence_number: number;
+  session_id: string;
+  created_at: string;
+  data: {
+    /** Name of the subagent. */
+    name: string;
+    /** The tool call that runs the subagent. Absent: the agent itself. */
+    parent_call_id?: string;
+    is_error: boolean;
+    duration_ms?: number;
+  };
+  type: "subagent.completed";
+  message_id: string;
+  attempt_id?: string;
+}
+
+/** A subagent starts. */
+export interface SubagentStartedEvent {
+  id: string;
+  /** Position in the session's ledger, from 1, without gaps. */
+  sequence_number: number;
+  session_id: string;
+  created_at: string;
+  data: {
+    /** Name of the subagent. */
+    name: string;
+    /** The tool call that runs the subagent. Absent: the agent itself. */
+    parent_call_id?: string;
+  };
+  type: "subagent.started";
+  message_id: string;
+  attempt_id?: string;
+}
+
+/** The tool has returned, or failed. */
 export interface ToolCallCompletedEvent {
   id: string;
   /** Position in the session's ledger, from 1, without gaps. */
   sequence_number: number;
   session_id: string;
   created_at: string;
-  data: Record<string, unknown>;
+  data: {
+    /** The SDK's id of the call. Unique in its attempt. */
+    call_id: string;
+    /** Name of the tool. */
+    name: string;
+    result: unknown;
+    /** Size of the whole value. Only if it has more than 16 KiB: the event then has its beginning, as text. */
+    result_bytes?: number;
+    is_error: boolean;
+    duration_ms?: number;
+    /** Name of the agent or subagent. */
+    agent?: string;
+    /** The tool call that runs the subagent. Absent: the agent itself. */
+    parent_call_id?: string;
+  };
   type: "tool.call_completed";
   message_id: string;
   attempt_id?: string;
 }
 
-/** Reserved. This release does not write it. */
+/** The agent calls a tool. */
 export interface ToolCallRequestedEvent {
   id: string;
   /** Position in the session's ledger, from 1, without gaps. */
   sequence_number: number;
   session_id: string;
   created_at: string;
-  data: Record<string, unknown>;
+  data: {
+    /** The SDK's id of the call. Unique in its attempt. */
+    call_id: string;
+    /** Name of the tool. */
+    name: string;
+    kind: "function" | "mcp" | "shell" | "file" | "web" | "computer";
+    /** Name of the MCP server. */
+    server?: string;
+    arguments: unknown;
+    /** Size of the whole value. Only if it has more than 16 KiB: the event then has its beginning, as text. */
+    arguments_bytes?: number;
+    /** Name of the agent or subagent. */
+    agent?: string;
+    /** The tool call that runs the subagent. Absent: the agent itself. */
+    parent_call_id?: string;
+  };
   type: "tool.call_requested";
   message_id: string;
   attempt_id?: string;
@@ -1598,7 +1819,7 @@ export interface UpdateWebhookEndpointRequest {
   /** https:// URL on a public address. Redirects are not followed. */
   url?: string;
   /** Event types to deliver (default message.completed, message.failed, message.cancelled). */
-  event_types?: ("session.created" | "session.status_changed" | "session.rolled_back" | "user.message" | "message.status_changed" | "attempt.started" | "attempt.ended" | "assistant.message_completed" | "tool.call_requested" | "tool.call_completed" | "agent.event" | "input.requested" | "input.submitted" | "workspace.committed" | "workspace.restored_from_older" | "message.completed" | "message.failed" | "message.cancelled")[];
+  event_types?: ("session.created" | "session.status_changed" | "session.rolled_back" | "user.message" | "message.status_changed" | "attempt.started" | "attempt.ended" | "assistant.message_completed" | "model.request_started" | "model.request_completed" | "reasoning.completed" | "assistant.message" | "tool.call_requested" | "tool.call_completed" | "agent.handoff" | "subagent.started" | "subagent.completed" | "plan.updated" | "agent.events_omitted" | "agent.event" | "input.requested" | "input.submitted" | "workspace.committed" | "workspace.restored_from_older" | "message.completed" | "message.failed" | "message.cancelled")[];
   description?: string | null;
   status?: "enabled" | "disabled";
 }
@@ -1787,7 +2008,7 @@ export interface WebhookEndpoint {
   id: string;
   url: string;
   agent_id: string | null;
-  event_types: ("session.created" | "session.status_changed" | "session.rolled_back" | "user.message" | "message.status_changed" | "attempt.started" | "attempt.ended" | "assistant.message_completed" | "tool.call_requested" | "tool.call_completed" | "agent.event" | "input.requested" | "input.submitted" | "workspace.committed" | "workspace.restored_from_older" | "message.completed" | "message.failed" | "message.cancelled")[];
+  event_types: ("session.created" | "session.status_changed" | "session.rolled_back" | "user.message" | "message.status_changed" | "attempt.started" | "attempt.ended" | "assistant.message_completed" | "model.request_started" | "model.request_completed" | "reasoning.completed" | "assistant.message" | "tool.call_requested" | "tool.call_completed" | "agent.handoff" | "subagent.started" | "subagent.completed" | "plan.updated" | "agent.events_omitted" | "agent.event" | "input.requested" | "input.submitted" | "workspace.committed" | "workspace.restored_from_older" | "message.completed" | "message.failed" | "message.cancelled")[];
   description: string | null;
   status: "enabled" | "disabled";
   disabled_reason: "manual" | "failing" | "gone" | "backlog" | null;
@@ -1801,7 +2022,7 @@ export interface WebhookEndpointCreated {
   id: string;
   url: string;
   agent_id: string | null;
-  event_types: ("session.created" | "session.status_changed" | "session.rolled_back" | "user.message" | "message.status_changed" | "attempt.started" | "attempt.ended" | "assistant.message_completed" | "tool.call_requested" | "tool.call_completed" | "agent.event" | "input.requested" | "input.submitted" | "workspace.committed" | "workspace.restored_from_older" | "message.completed" | "message.failed" | "message.cancelled")[];
+  event_types: ("session.created" | "session.status_changed" | "session.rolled_back" | "user.message" | "message.status_changed" | "attempt.started" | "attempt.ended" | "assistant.message_completed" | "model.request_started" | "model.request_completed" | "reasoning.completed" | "assistant.message" | "tool.call_requested" | "tool.call_completed" | "agent.handoff" | "subagent.started" | "subagent.completed" | "plan.updated" | "agent.events_omitted" | "agent.event" | "input.requested" | "input.submitted" | "workspace.committed" | "workspace.restored_from_older" | "message.completed" | "message.failed" | "message.cancelled")[];
   description: string | null;
   status: "enabled" | "disabled";
   disabled_reason: "manual" | "failing" | "gone" | "backlog" | null;
@@ -1815,7 +2036,7 @@ export interface WebhookEndpointCreated {
 
 /** An event of the ledger; read its payload under its sequence number. */
 export interface WebhookEvent {
-  type: "session.created" | "session.status_changed" | "session.rolled_back" | "user.message" | "message.status_changed" | "attempt.started" | "attempt.ended" | "assistant.message_completed" | "tool.call_requested" | "tool.call_completed" | "agent.event" | "input.requested" | "input.submitted" | "workspace.committed" | "workspace.restored_from_older" | "message.completed" | "message.failed" | "message.cancelled";
+  type: "session.created" | "session.status_changed" | "session.rolled_back" | "user.message" | "message.status_changed" | "attempt.started" | "attempt.ended" | "assistant.message_completed" | "model.request_started" | "model.request_completed" | "reasoning.completed" | "assistant.message" | "tool.call_requested" | "tool.call_completed" | "agent.handoff" | "subagent.started" | "subagent.completed" | "plan.updated" | "agent.events_omitted" | "agent.event" | "input.requested" | "input.submitted" | "workspace.committed" | "workspace.restored_from_older" | "message.completed" | "message.failed" | "message.cancelled";
   timestamp: string;
   data: {
     id: string;

@@ -226,7 +226,7 @@ export interface Operations {
   /** Stream a session's events: each once, in order, with previews between them. */
   streamSession(sessionId: string, query?: { after_seq?: number | undefined }, options?: StreamOptions): AsyncGenerator<StreamItem>;
 
-  /** Get the conversation as a timeline: messages, answers, the agent's events, changed files and failures. */
+  /** Get the conversation as a timeline: messages, answers, what the agent did, changed files and failures. */
   getTranscript(sessionId: string, query?: { limit?: number | undefined; after?: string | undefined }, options?: CallOptions): Promise<Page<TranscriptEntry>>;
 
   /** Upload a file as multipart form data, in one part named `file`. */

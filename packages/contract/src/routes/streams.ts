@@ -49,7 +49,7 @@ export const streamRoutes = {
     method: "GET",
     path: "/v1/sessions/{session_id}/transcript",
     scope: "read",
-    summary: "Get the conversation as a timeline: messages, answers, the agent's events, changed files and failures.",
+    summary: "Get the conversation as a timeline: messages, answers, what the agent did, changed files and failures.",
     query: Type.Object(listQuery),
     reply: listOf("entries", TranscriptEntry),
     status: 200,

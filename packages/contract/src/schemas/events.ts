@@ -2,6 +2,7 @@
 
 import { attemptOutcomes } from "@dari/domain";
 import Type, { type Static, type TObject, type TSchema } from "typebox";
+import { activityKinds, anyJson, ofCopiedAttempt } from "./activity.ts";
 import { FailureRecord } from "./agents.ts";
 import { idOutput, metadata, nullable, oneOf, timestamp } from "./common.ts";
 import {
@@ -17,13 +18,10 @@ import { eventTypes, sessionStatuses, type EventType } from "../vocabulary.ts";
 
 /** An object whose fields the platform does not define. */
 export const openObject = Type.Unsafe<Record<string, unknown>>({ type: "object" });
-const anyJson = Type.Unsafe<unknown>({});
 
 const ofSession = {};
 const ofMessage = { message_id: idOutput("message") };
 const ofAttempt = { ...ofMessage, attempt_id: idOutput("attempt") };
-/** A fork or an import copies the event with its message, but without its attempt. */
-const ofCopiedAttempt = { ...ofMessage, attempt_id: Type.Optional(idOutput("attempt")) };
 /** A client's own write belongs to no message. */
 const ofWorkspace = {
   message_id: Type.Optional(idOutput("message")),
@@ -94,15 +92,11 @@ export const eventKinds = {
     ids: ofCopiedAttempt,
     data: Type.Object({ output: MessageOutput }),
   },
-  "tool.call_requested": {
-    when: "Reserved. This release does not write it.",
+  ...activityKinds,
+  "agent.events_omitted": {
+    when: "The attempt had more events of model requests, tool calls and the like than are stored.",
     ids: ofCopiedAttempt,
-    data: openObject,
-  },
-  "tool.call_completed": {
-    when: "Reserved. This release does not write it.",
-    ids: ofCopiedAttempt,
-    data: openObject,
+    data: Type.Object({ count: Type.Integer({ minimum: 1, description: "How many were not stored, at least." }) }),
   },
   "agent.event": {
     when: "The agent called `emit`.",

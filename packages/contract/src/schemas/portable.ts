@@ -5,6 +5,7 @@ import Type, { type Static, type TSchema } from "typebox";
 import { idInput, metadata, name, nullable, oneOf, sha256, noOtherFields, timestamp } from "./common.ts";
 import { eventKinds } from "./events.ts";
 import { FileChange, MessageOutput, MessagePart } from "./messages.ts";
+import { activityTypes } from "../vocabulary.ts";
 
 export const portableFormat = "dari.session";
 export const portableFormatVersion = 1;
@@ -94,8 +95,8 @@ export const eventsWithoutPayload = [
 /** Events whose payload is only in the ledger. */
 export const eventsWithPayload = [
   "agent.event",
-  "tool.call_requested",
-  "tool.call_completed",
+  "agent.events_omitted",
+  ...activityTypes,
   "input.requested",
   "input.submitted",
 ] as const;

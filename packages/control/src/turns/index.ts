@@ -6,10 +6,12 @@ export {
   announceWorker,
   countAttempt,
   deleteSilentWorkers,
-  recordAgentEvent,
   recordLogs,
+  recordTurnEvents,
   removeWorker,
   renewClaims,
+  type AgentEvent,
+  type NumberedEvent,
 } from "./claims/held-turn.ts";
 export { loadTurn, type Turn, type TurnPart } from "./claims/load-turn.ts";
 export { createReaper } from "./claims/reap.ts";

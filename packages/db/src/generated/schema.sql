@@ -1037,6 +1037,7 @@ create table workers (
 -- function accepted_at(p_session text) returns timestamp with time zone
 -- function answer_input(p_organization text, p_message text, p_key text, p_value jsonb, p_dispatch_ttl_ms integer) returns TABLE(outcome text, session_id text, schedule text, dispatch_number bigint, attempts_left integer)
 -- function append_attempt_event(p_session text, p_fence bigint, p_token uuid, p_type text, p_data jsonb, p_number integer DEFAULT NULL::integer) returns boolean
+-- function append_attempt_events(p_session text, p_fence bigint, p_token uuid, p_events jsonb) returns boolean
 -- function append_attempt_logs(p_session text, p_fence bigint, p_token uuid, p_lines jsonb) returns boolean
 -- function append_status_events(p_session text, p_organization text, p_message text, p_first bigint, p_status text, p_terminal boolean, p_idle boolean) returns void
 -- function cancel_message(p_organization text, p_message text) returns TABLE(outcome text, session_id text)

@@ -255,7 +255,8 @@ export const invariants: readonly Invariant[] = [
           partition by session_id, attempt_id order by sequence_number rows between unbounded preceding and 1 preceding
         ) as ended
         from events where attempt_id is not null) e
-      where ended and type in ('agent.event', 'attempt.started', 'attempt.ended')`,
+      where ended and (type in ('attempt.started', 'attempt.ended', 'assistant.message', 'plan.updated')
+        or split_part(type, '.', 1) in ('agent', 'model', 'reasoning', 'subagent', 'tool'))`,
   },
   {
     name: "nothing_is_overdue",

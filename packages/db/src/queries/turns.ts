@@ -335,22 +335,23 @@ export function snapshotJson(snapshot: TurnSnapshot): Record<string, unknown> {
   };
 }
 
-/**
- * Appends an event of the running attempt. Returns false once superseded. `number`: the event's number within its
- * attempt, from 1; a repeated number adds nothing.
- */
-export async function appendEventIfHeld(
+export interface AttemptEvent {
+  readonly type: string;
+  readonly data: unknown;
+  /** The event's number within its attempt, from 1. A repeated number adds nothing. */
+  readonly number?: number;
+}
+
+/** Appends events of the running attempt in one statement, in their order. Returns false once superseded. */
+export async function appendEventsIfHeld(
   db: Database,
   claim: Claim,
-  type: string,
-  data: unknown,
-  number?: number,
+  events: readonly AttemptEvent[],
 ): Promise<boolean> {
   const row = await callOne<{ held: boolean }>(
     db.kysely,
-    sql`select append_attempt_event(p_session => ${claim.sessionId}, p_fence => ${claim.fence},
-      p_token => ${claim.token}, p_type => ${type}, p_data => ${toJsonb(data)},
-      p_number => ${number ?? null}::int) as held`,
+    sql`select append_attempt_events(p_session => ${claim.sessionId}, p_fence => ${claim.fence},
+      p_token => ${claim.token}, p_events => ${toJsonb(events)}) as held`,
   );
   return row.held;
 }

@@ -122,7 +122,7 @@ export function markCalled(place: Place, db: Database): Promise<boolean> {
 }
 
 export function appendEvent(place: Place, db: Database): Promise<boolean> {
-  return turns.appendEventIfHeld(db, held(place), "agent.event", {});
+  return turns.appendEventsIfHeld(db, held(place), [{ type: "agent.event", data: {} }]);
 }
 
 /** Returns undefined if it was skipped because the session's row was locked. */

@@ -174,7 +174,7 @@ async function live(run: Run, turn: ClaimedTurn): Promise<void> {
   run.living.set(turn.sessionId, turn.fence);
   const isHeld =
     (await call(run, turn)) &&
-    (await turns.appendEventIfHeld(db, turn, "agent.event", {})) &&
+    (await turns.appendEventsIfHeld(db, turn, [{ type: "agent.event", data: {} }])) &&
     (await turns.renewHeldLeases(db, [turn], livingLeaseMs)).length === 1;
   const ending = pick(run, { retry: 0.15, failed: 0.05, released: 0.1, suspended: 0.1 }) ?? "completed";
   const input =
@@ -212,7 +212,7 @@ async function wakeTooLate(run: Run, turn: ClaimedTurn): Promise<void> {
   }
   const writes: Record<string, unknown> = {
     call: await turns.markCalledIfHeld(db, turn),
-    event: await turns.appendEventIfHeld(db, turn, "agent.event", {}),
+    event: await turns.appendEventsIfHeld(db, turn, [{ type: "agent.event", data: {} }]),
     renewal: (await turns.renewHeldLeases(db, [turn], livingLeaseMs)).length > 0,
     finish:
       (await turns.finishIfHeld(db, turn, { ending: "completed", ...(await completion(run, turn)) })) !== undefined,

@@ -1,6 +1,7 @@
 // The second argument of an agent's function.
 
 import { TurnError } from "./errors.mjs";
+import { isDeeper } from "./json-depth.mjs";
 import { createRequestInput } from "./request-input.mjs";
 
 const { stringify } = JSON;
@@ -10,9 +11,9 @@ const eventNameChars = 200;
 
 /**
  * Returns the context, and the function that aborts its signal. `suspend` sends the input that the agent asks for;
- * `report` receives usage.
+ * `report` receives usage; `activity` records tool calls.
  */
-export function createContext(frame, channel, suspend, report) {
+export function createContext(frame, channel, { suspend, report, activity }) {
   const controller = new AbortController();
   const { limits } = frame;
   const { answers, ...context } = frame.context;
@@ -41,6 +42,7 @@ export function createContext(frame, channel, suspend, report) {
       ...context,
       workspace: frame.workspace,
       emit,
+      tool: activity.tool,
       reportUsage: (usage) => report.add(usage),
       requestInput: createRequestInput(answers, limits, suspend),
       signal: controller.signal,
@@ -55,15 +57,4 @@ export function createContext(frame, channel, suspend, report) {
 /** Lets code of the agent that did not get the context find it. Undefined: there is no turn. */
 export function exposeContext(context) {
   Object.defineProperty(globalThis, contextSlot, { value: context, configurable: true, enumerable: false });
-}
-
-/** Returns whether JSON is nested deeper than `levels`. */
-function isDeeper(json, levels) {
-  let depth = 0;
-  for (const [token] of json.matchAll(/"(?:[^"\\]|\\.)*"|[[{\]}]/g)) {
-    if (token === "[" || token === "{") depth += 1;
-    else if (token === "]" || token === "}") depth -= 1;
-    if (depth > levels) return true;
-  }
-  return false;
 }

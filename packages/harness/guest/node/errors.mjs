@@ -60,3 +60,12 @@ function lacksMemory({ code, name, message }) {
   if (code === "ERR_MEMORY_ALLOCATION_FAILED") return true;
   return name === "RangeError" && message === "Array buffer allocation failed";
 }
+
+/** Objects of an SDK can change between its versions, and an agent can change them, so reading them can throw. */
+export function ignoringErrors(read) {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}

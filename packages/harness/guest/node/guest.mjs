@@ -1,10 +1,11 @@
 // Handles the frames of a channel: loads the entrypoint, and runs one turn after the other.
 
 import { getEventListeners } from "node:events";
+import { createActivity } from "./activity.mjs";
 import { openTurn } from "./channel.mjs";
 import { createContext, exposeContext } from "./context.mjs";
 import { findExport, prepareRunner } from "./entrypoint.mjs";
-import { TurnError, describeError } from "./errors.mjs";
+import { TurnError, describeError, ignoringErrors } from "./errors.mjs";
 import { tellRefusedConnections } from "./own-network.mjs";
 import { useProxyVariables } from "./proxy-variables.mjs";
 import { rehearse } from "./rehearse.mjs";
@@ -20,6 +21,8 @@ export class Guest {
   #canceller;
   /** Returns what the turn has used at its models so far, if known. */
   #usedByNow = () => undefined;
+  /** Returns the frame about activity over the limit, if there was any. */
+  #omitted = () => undefined;
   #reported = false;
 
   /** `loaded`: a promise of the export (default: the first `load` or `run` loads it). */
@@ -41,6 +44,8 @@ export class Guest {
     if (this.#reported) return;
     this.#reported = true;
     tellRefusedConnections();
+    const omitted = this.#omitted();
+    if (omitted !== undefined) await this.#channel.send(omitted);
     await this.#channel.send(frame);
   }
 
@@ -105,11 +110,14 @@ export class Guest {
   #give(frame, turn) {
     const suspend = (asked) => (turn.isOver ? undefined : this.#suspend(asked));
     const reported = createUsageReport(turn);
-    const { context, cancel } = createContext(frame, turn, suspend, reported);
+    const activity = createActivity(frame.limits, turn);
+    const { context, cancel } = createContext(frame, turn, { suspend, report: reported, activity });
     this.#canceller = cancel;
+    this.#omitted = activity.omittedFrame;
     this.#usedByNow = () => reported.with(undefined);
     const meter = (usage) => (this.#usedByNow = () => reported.with(ignoringErrors(usage)));
-    return { prompt: frame.prompt, context, limits: frame.limits, channel: turn, meter, reported, again: frame.again };
+    const { prompt, limits, again } = frame;
+    return { prompt, context, limits, channel: turn, activity, meter, reported, again };
   }
 }
 
@@ -130,13 +138,4 @@ function leave(turn) {
   turn.end();
   exposeContext(undefined);
   process.chdir("/");
-}
-
-/** The agent can change the SDK's objects, so reading them can throw. */
-function ignoringErrors(read) {
-  try {
-    return read();
-  } catch {
-    return undefined;
-  }
 }

@@ -1,6 +1,6 @@
 // docs/events.md: every type of event with when it is written, its ids and its payload.
 
-import { eventKinds, previewKinds } from "@dari/contract";
+import { activityTypes, eventKinds, previewKinds } from "@dari/contract";
 
 interface Schema {
   readonly type?: string;
@@ -39,7 +39,11 @@ export function eventsPage(): string {
   return [
     introduction,
     "",
-    ...table(eventKinds),
+    ...table(Object.fromEntries(Object.entries(eventKinds).filter(([type]) => !isActivity(type)))),
+    "",
+    activity,
+    "",
+    ...table(Object.fromEntries(Object.entries(eventKinds).filter(([type]) => isActivity(type)))),
     "",
     "## Previews",
     "",
@@ -49,6 +53,26 @@ export function eventsPage(): string {
     "",
   ].join("\n");
 }
+
+const isActivity = (type: string): boolean => (activityTypes as readonly string[]).includes(type);
+
+const activity = `## What an agent does
+
+These events tell what happens between a message and its answer. The platform writes them for exported agents of
+[openai-agents](sdks.md#openai-agents) and [opencode](sdks.md#opencode), and for functions that call \`context.tool\`
+([how](write-an-agent.md#report-progress-stop-and-test)). A function that runs an SDK itself has only those of
+\`context.tool\`.
+
+- Each has the \`attempt_id\` of its attempt. The events of a failed attempt stay.
+- \`call_id\` and \`ordinal\` are unique in their attempt. If a call waits for a person, the next attempt has its
+  result.
+- For a tool of an MCP server, \`server\` is the server and \`name\` the tool's name without it.
+- A value over 16 KiB (\`arguments\`, \`result\`, \`text\`) is cut. The event then has its beginning, as text, and its
+  size in \`<field>_bytes\`.
+- Secrets are replaced, as in logs.
+- An attempt stores at most 10,000 of these events. \`agent.events_omitted\` then counts the others.
+- They are stored every 200 ms, several in one statement. So a client can get several at once.
+- The transcript has them as entries of the kind \`event\`, without \`model.request_…\`.`;
 
 function table(kinds: Readonly<Record<string, Kind>>): string[] {
   const rows = Object.entries(kinds).map(([type, { when, ids, data }]) => {

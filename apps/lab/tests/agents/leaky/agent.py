@@ -38,6 +38,11 @@ def agent(prompt, context):
         yield piece
     for form in forms:
         context.emit(form, {form: ["deep", {"form": form}]})
+    for form in forms:
+        context.tool("leak", {form: ["deep", {"form": form}]}, lambda **_: form)
+    for form in forms:
+        # Cut within the secret.
+        context.tool("leak", {"text": "x" * 16_360 + form}, lambda text: text)
     with open("secret.txt", "w") as file:
         file.write("\n".join(forms))
     open(f"named-{forms[3]}.txt", "w").close()

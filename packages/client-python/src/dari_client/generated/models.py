@@ -69,6 +69,37 @@ class AgentEventEventData(TypedDict):
     data: Any
 
 
+class AgentEventsOmittedEvent(TypedDict):
+    id: str
+    sequence_number: int
+    session_id: str
+    created_at: str
+    data: AgentEventsOmittedEventData
+    type: Literal["agent.events_omitted"]
+    message_id: str
+    attempt_id: NotRequired[str]
+
+
+class AgentEventsOmittedEventData(TypedDict):
+    count: int
+
+
+class AgentHandoffEvent(TypedDict):
+    id: str
+    sequence_number: int
+    session_id: str
+    created_at: str
+    data: AgentHandoffEventData
+    type: Literal["agent.handoff"]
+    message_id: str
+    attempt_id: NotRequired[str]
+
+
+class AgentHandoffEventData(TypedDict):
+    from: str
+    to: str
+
+
 class AgentUsage(TypedDict):
     agent_id: str
     since: str
@@ -97,7 +128,7 @@ class AgentUsageDay(TypedDict):
 class AgentWebhook(TypedDict):
     webhook_url: str | None
     signing_enabled: bool
-    event_types: list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "attempt.started", "attempt.ended", "assistant.message_completed", "tool.call_requested", "tool.call_completed", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]
+    event_types: list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "attempt.started", "attempt.ended", "assistant.message_completed", "model.request_started", "model.request_completed", "reasoning.completed", "assistant.message", "tool.call_requested", "tool.call_completed", "agent.handoff", "subagent.started", "subagent.completed", "plan.updated", "agent.events_omitted", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]
     signing_secret: str | None
     webhook_endpoint_id: str | None
 
@@ -151,6 +182,24 @@ class AssistantMessageCompletedEvent(TypedDict):
 
 class AssistantMessageCompletedEventData(TypedDict):
     output: MessageOutput
+
+
+class AssistantMessageEvent(TypedDict):
+    id: str
+    sequence_number: int
+    session_id: str
+    created_at: str
+    data: AssistantMessageEventData
+    type: Literal["assistant.message"]
+    message_id: str
+    attempt_id: NotRequired[str]
+
+
+class AssistantMessageEventData(TypedDict):
+    text: str
+    text_bytes: NotRequired[int]
+    agent: NotRequired[str]
+    parent_call_id: NotRequired[str]
 
 
 class AssistantTextDeltaEvent(TypedDict):
@@ -403,7 +452,7 @@ class CreateVersionRequestSource(TypedDict):
 
 class CreateWebhookEndpointRequest(TypedDict):
     url: str
-    event_types: NotRequired[list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "attempt.started", "attempt.ended", "assistant.message_completed", "tool.call_requested", "tool.call_completed", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]]
+    event_types: NotRequired[list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "attempt.started", "attempt.ended", "assistant.message_completed", "model.request_started", "model.request_completed", "reasoning.completed", "assistant.message", "tool.call_requested", "tool.call_completed", "agent.handoff", "subagent.started", "subagent.completed", "plan.updated", "agent.events_omitted", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]]
     agent_id: NotRequired[str]
     description: NotRequired[str]
 
@@ -821,6 +870,48 @@ class MessagesRetriedSkipped(TypedDict):
     reason: Literal["already_retried", "backlog_full", "session_ended", "version_failed", "file_deleted", "not_possible"]
 
 
+class ModelRequestCompletedEvent(TypedDict):
+    id: str
+    sequence_number: int
+    session_id: str
+    created_at: str
+    data: ModelRequestCompletedEventData
+    type: Literal["model.request_completed"]
+    message_id: str
+    attempt_id: NotRequired[str]
+
+
+class ModelRequestCompletedEventData(TypedDict):
+    ordinal: int
+    provider: NotRequired[str]
+    model: NotRequired[str]
+    agent: NotRequired[str]
+    parent_call_id: NotRequired[str]
+    usage: NotRequired[dict[str, float]]
+    duration_ms: int
+    finish_reason: NotRequired[str]
+    error: NotRequired[str]
+
+
+class ModelRequestStartedEvent(TypedDict):
+    id: str
+    sequence_number: int
+    session_id: str
+    created_at: str
+    data: ModelRequestStartedEventData
+    type: Literal["model.request_started"]
+    message_id: str
+    attempt_id: NotRequired[str]
+
+
+class ModelRequestStartedEventData(TypedDict):
+    ordinal: int
+    provider: NotRequired[str]
+    model: NotRequired[str]
+    agent: NotRequired[str]
+    parent_call_id: NotRequired[str]
+
+
 class OpenLinkRequest(TypedDict):
     token: str
 
@@ -906,6 +997,28 @@ class OutputPartText(TypedDict):
     text: str
 
 
+class PlanItem(TypedDict):
+    text: str
+    status: Literal["pending", "in_progress", "completed", "cancelled"]
+
+
+class PlanUpdatedEvent(TypedDict):
+    id: str
+    sequence_number: int
+    session_id: str
+    created_at: str
+    data: PlanUpdatedEventData
+    type: Literal["plan.updated"]
+    message_id: str
+    attempt_id: NotRequired[str]
+
+
+class PlanUpdatedEventData(TypedDict):
+    items: list[PlanItem]
+    agent: NotRequired[str]
+    parent_call_id: NotRequired[str]
+
+
 class PlatformStop(TypedDict):
     stopped: bool
     reason: str | None
@@ -918,7 +1031,7 @@ class PollDeviceRequest(TypedDict):
 
 class PutAgentWebhookRequest(TypedDict):
     webhook_url: str
-    event_types: NotRequired[list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "attempt.started", "attempt.ended", "assistant.message_completed", "tool.call_requested", "tool.call_completed", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]]
+    event_types: NotRequired[list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "attempt.started", "attempt.ended", "assistant.message_completed", "model.request_started", "model.request_completed", "reasoning.completed", "assistant.message", "tool.call_requested", "tool.call_completed", "agent.handoff", "subagent.started", "subagent.completed", "plan.updated", "agent.events_omitted", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]]
 
 
 class PutBudgetRequest(TypedDict):
@@ -938,6 +1051,24 @@ class PutCredentialRequest(TypedDict):
 class PutEgressRequest(TypedDict):
     mode: Literal["off", "allow", "open"]
     hosts: NotRequired[list[str]]
+
+
+class ReasoningCompletedEvent(TypedDict):
+    id: str
+    sequence_number: int
+    session_id: str
+    created_at: str
+    data: ReasoningCompletedEventData
+    type: Literal["reasoning.completed"]
+    message_id: str
+    attempt_id: NotRequired[str]
+
+
+class ReasoningCompletedEventData(TypedDict):
+    text: str
+    text_bytes: NotRequired[int]
+    agent: NotRequired[str]
+    parent_call_id: NotRequired[str]
 
 
 class ResealRequest(TypedDict):
@@ -1332,15 +1463,60 @@ class StoreProblem(TypedDict):
     detail: str
 
 
+class SubagentCompletedEvent(TypedDict):
+    id: str
+    sequence_number: int
+    session_id: str
+    created_at: str
+    data: SubagentCompletedEventData
+    type: Literal["subagent.completed"]
+    message_id: str
+    attempt_id: NotRequired[str]
+
+
+class SubagentCompletedEventData(TypedDict):
+    name: str
+    parent_call_id: NotRequired[str]
+    is_error: bool
+    duration_ms: NotRequired[int]
+
+
+class SubagentStartedEvent(TypedDict):
+    id: str
+    sequence_number: int
+    session_id: str
+    created_at: str
+    data: SubagentStartedEventData
+    type: Literal["subagent.started"]
+    message_id: str
+    attempt_id: NotRequired[str]
+
+
+class SubagentStartedEventData(TypedDict):
+    name: str
+    parent_call_id: NotRequired[str]
+
+
 class ToolCallCompletedEvent(TypedDict):
     id: str
     sequence_number: int
     session_id: str
     created_at: str
-    data: dict[str, Any]
+    data: ToolCallCompletedEventData
     type: Literal["tool.call_completed"]
     message_id: str
     attempt_id: NotRequired[str]
+
+
+class ToolCallCompletedEventData(TypedDict):
+    call_id: str
+    name: str
+    result: Any
+    result_bytes: NotRequired[int]
+    is_error: bool
+    duration_ms: NotRequired[int]
+    agent: NotRequired[str]
+    parent_call_id: NotRequired[str]
 
 
 class ToolCallRequestedEvent(TypedDict):
@@ -1348,10 +1524,21 @@ class ToolCallRequestedEvent(TypedDict):
     sequence_number: int
     session_id: str
     created_at: str
-    data: dict[str, Any]
+    data: ToolCallRequestedEventData
     type: Literal["tool.call_requested"]
     message_id: str
     attempt_id: NotRequired[str]
+
+
+class ToolCallRequestedEventData(TypedDict):
+    call_id: str
+    name: str
+    kind: Literal["function", "mcp", "shell", "file", "web", "computer"]
+    server: NotRequired[str]
+    arguments: Any
+    arguments_bytes: NotRequired[int]
+    agent: NotRequired[str]
+    parent_call_id: NotRequired[str]
 
 
 class TranscriptEntryAssistant(TypedDict):
@@ -1466,7 +1653,7 @@ class UpdateScheduleRequestPartText(TypedDict):
 
 class UpdateWebhookEndpointRequest(TypedDict):
     url: NotRequired[str]
-    event_types: NotRequired[list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "attempt.started", "attempt.ended", "assistant.message_completed", "tool.call_requested", "tool.call_completed", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]]
+    event_types: NotRequired[list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "attempt.started", "attempt.ended", "assistant.message_completed", "model.request_started", "model.request_completed", "reasoning.completed", "assistant.message", "tool.call_requested", "tool.call_completed", "agent.handoff", "subagent.started", "subagent.completed", "plan.updated", "agent.events_omitted", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]]
     description: NotRequired[str | None]
     status: NotRequired[Literal["enabled", "disabled"]]
 
@@ -1637,7 +1824,7 @@ class WebhookEndpoint(TypedDict):
     id: str
     url: str
     agent_id: str | None
-    event_types: list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "attempt.started", "attempt.ended", "assistant.message_completed", "tool.call_requested", "tool.call_completed", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]
+    event_types: list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "attempt.started", "attempt.ended", "assistant.message_completed", "model.request_started", "model.request_completed", "reasoning.completed", "assistant.message", "tool.call_requested", "tool.call_completed", "agent.handoff", "subagent.started", "subagent.completed", "plan.updated", "agent.events_omitted", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]
     description: str | None
     status: Literal["enabled", "disabled"]
     disabled_reason: Literal["manual", "failing", "gone", "backlog"] | None
@@ -1651,7 +1838,7 @@ class WebhookEndpointCreated(TypedDict):
     id: str
     url: str
     agent_id: str | None
-    event_types: list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "attempt.started", "attempt.ended", "assistant.message_completed", "tool.call_requested", "tool.call_completed", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]
+    event_types: list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "attempt.started", "attempt.ended", "assistant.message_completed", "model.request_started", "model.request_completed", "reasoning.completed", "assistant.message", "tool.call_requested", "tool.call_completed", "agent.handoff", "subagent.started", "subagent.completed", "plan.updated", "agent.events_omitted", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]
     description: str | None
     status: Literal["enabled", "disabled"]
     disabled_reason: Literal["manual", "failing", "gone", "backlog"] | None
@@ -1663,7 +1850,7 @@ class WebhookEndpointCreated(TypedDict):
 
 
 class WebhookEvent(TypedDict):
-    type: Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "attempt.started", "attempt.ended", "assistant.message_completed", "tool.call_requested", "tool.call_completed", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]
+    type: Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "attempt.started", "attempt.ended", "assistant.message_completed", "model.request_started", "model.request_completed", "reasoning.completed", "assistant.message", "tool.call_requested", "tool.call_completed", "agent.handoff", "subagent.started", "subagent.completed", "plan.updated", "agent.events_omitted", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]
     timestamp: str
     data: WebhookEventData
 
@@ -1731,7 +1918,7 @@ class WorkspaceRestoredFromOlderEventData(TypedDict):
 Event = Union["KnownEvent", "UnknownEvent"]
 
 
-KnownEvent = Union["SessionCreatedEvent", "SessionStatusChangedEvent", "SessionRolledBackEvent", "UserMessageEvent", "MessageStatusChangedEvent", "AttemptStartedEvent", "AttemptEndedEvent", "AssistantMessageCompletedEvent", "ToolCallRequestedEvent", "ToolCallCompletedEvent", "AgentEventEvent", "InputRequestedEvent", "InputSubmittedEvent", "WorkspaceCommittedEvent", "WorkspaceRestoredFromOlderEvent", "MessageCompletedEvent", "MessageFailedEvent", "MessageCancelledEvent"]
+KnownEvent = Union["SessionCreatedEvent", "SessionStatusChangedEvent", "SessionRolledBackEvent", "UserMessageEvent", "MessageStatusChangedEvent", "AttemptStartedEvent", "AttemptEndedEvent", "AssistantMessageCompletedEvent", "ModelRequestStartedEvent", "ModelRequestCompletedEvent", "ReasoningCompletedEvent", "AssistantMessageEvent", "ToolCallRequestedEvent", "ToolCallCompletedEvent", "AgentHandoffEvent", "SubagentStartedEvent", "SubagentCompletedEvent", "PlanUpdatedEvent", "AgentEventsOmittedEvent", "AgentEventEvent", "InputRequestedEvent", "InputSubmittedEvent", "WorkspaceCommittedEvent", "WorkspaceRestoredFromOlderEvent", "MessageCompletedEvent", "MessageFailedEvent", "MessageCancelledEvent"]
 
 
 KnownPreview = Union["AssistantTextDeltaEvent", "LogEvent"]

@@ -705,7 +705,7 @@ class Operations(SyncTransport):
         after: str | None = None,
         timeout: float | None = None,
     ) -> Page[TranscriptEntry]:
-        """Get the conversation as a timeline: messages, answers, the agent's events, changed files and failures."""
+        """Get the conversation as a timeline: messages, answers, what the agent did, changed files and failures."""
         call = Call(
             "GET",
             f"/v1/sessions/{segment(session_id)}/transcript",

@@ -84,7 +84,7 @@ export async function recordLostSuspension(
     damaged_snapshot_id: snapshotId,
     reason: damage.message,
   };
-  await turns.appendEventIfHeld(context.db, turn, "workspace.restored_from_older", data);
+  await turns.appendEventsIfHeld(context.db, turn, [{ type: "workspace.restored_from_older", data }]);
 }
 
 /** Returns the head's tree with the uploads, as the message's first attempt started with it. */

@@ -70,6 +70,6 @@ async function openOlder(
     damaged_snapshot_id: turn.headSnapshotId,
     reason: damage.message,
   };
-  await turns.appendEventIfHeld(context.db, turn, "workspace.restored_from_older", data);
+  await turns.appendEventsIfHeld(context.db, turn, [{ type: "workspace.restored_from_older", data }]);
   return { ...found, restoredFrom: id };
 }

@@ -1,7 +1,7 @@
 // What a worker writes while it holds a turn. Every write checks the claim's fence, so a superseded worker writes
 // nothing.
 
-import type { EventData } from "@dari/contract";
+import type { ActivityType, EventData } from "@dari/contract";
 import { turns, workers, type Claim, type Database, type LogLine, type RenewedLease } from "@dari/db";
 
 /** Renews the leases of a worker. If a claim is missing from the result, the worker has lost it. */
@@ -17,17 +17,22 @@ export function countAttempt(db: Database, claim: Claim, parts?: readonly unknow
   return turns.markCalledIfHeld(db, claim, parts);
 }
 
+type AgentEventType = ActivityType | "agent.event" | "agent.events_omitted";
+
+/** An event that the agent's process caused. */
+export type AgentEvent = {
+  readonly [T in AgentEventType]: { readonly type: T; readonly data: EventData[T] };
+}[AgentEventType];
+
+/** `number`: the position among the attempt's events, from 1. */
+export type NumberedEvent = AgentEvent & { readonly number: number };
+
 /**
- * Stores an event of the agent. Returns false once the claim is superseded. `number`: the position among the attempt's
- * events, from 1. A number that was stored before adds nothing.
+ * Stores events in one statement, in their order. Returns false once the claim is superseded. A number that was stored
+ * before adds nothing.
  */
-export function recordAgentEvent(
-  db: Database,
-  claim: Claim,
-  event: { readonly number: number; readonly name: string; readonly data: unknown },
-): Promise<boolean> {
-  const data: EventData["agent.event"] = { name: event.name, data: event.data };
-  return turns.appendEventIfHeld(db, claim, "agent.event", data, event.number);
+export function recordTurnEvents(db: Database, claim: Claim, events: readonly NumberedEvent[]): Promise<boolean> {
+  return turns.appendEventsIfHeld(db, claim, events);
 }
 
 /** Stores output of the agent. Returns false once the claim is superseded. */

@@ -6,14 +6,21 @@ import { failure } from "@dari/domain";
 import { getSession } from "./get-session.ts";
 import { readEvents } from "./list-events.ts";
 
-/** The types of events that are shown as entries. */
+/** The types of events that are shown as entries. Requests to models are no part of the conversation. */
 const shownTypes = [
   "user.message",
   "assistant.message_completed",
   "workspace.committed",
   "agent.event",
-  "tool.call_requested",
+  "agent.events_omitted",
+  "agent.handoff",
+  "assistant.message",
+  "plan.updated",
+  "reasoning.completed",
+  "subagent.completed",
+  "subagent.started",
   "tool.call_completed",
+  "tool.call_requested",
   "input.requested",
   "input.submitted",
   "message.failed",

@@ -1,15 +1,15 @@
 # The second argument of an agent's function.
 
-import re
 import threading
 from contextlib import suppress
 
+from .activity import Activity
 from .channel import to_json
+from .json_depth import is_deeper
 from .request_input import ask_frame, check_key
 from .usage import UsageReport
 
 _EVENT_NAME_CHARS = 200
-_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{\]}]')
 
 
 class Context:
@@ -34,6 +34,7 @@ class Context:
         self._on_cancel = []
         self._answers = given["answers"]
         self._usage = UsageReport(channel)
+        self._activity = Activity(self._limits, channel)
         # Returns what the turn's runner has counted so far, if known.
         self._used_by_runner = dict
 
@@ -57,13 +58,19 @@ class Context:
         line = to_json({"t": "event", "name": type, "data": data})
         if len(line) > self._limits["eventBytes"]:
             raise ValueError(f"emit: an event can have at most {self._limits['eventBytes']} bytes")
-        if _is_deeper(line, self._limits["jsonDepth"]):
+        if is_deeper(line, self._limits["jsonDepth"]):
             raise ValueError(f"emit: the data can be nested at most {self._limits['jsonDepth'] - 1} levels deep")
         with self._counting:
             if self._events >= self._limits["events"]:
                 raise ValueError(f"emit: an attempt can emit at most {self._limits['events']} events")
             self._events += 1
         self._channel.send_line(line)
+
+    def tool(self, name: str, arguments: dict | None, function):
+        """
+        Calls function(**arguments), and records the call and its result. For an async function, returns an awaitable.
+        """
+        return self._activity.tool(name, arguments, function)
 
     def report_usage(self, usage: dict) -> None:
         """Adds to the turn's usage at its models. Raises TypeError for what cannot be counted."""
@@ -81,18 +88,7 @@ class Context:
         if key in self._answers:
             return self._answers[key]
         usage = self._used_by_now()
-        self._channel.send_line(ask_frame(self._limits, key, schema, prompt, expires_in_seconds, usage))
+        asked = ask_frame(self._limits, key, schema, prompt, expires_in_seconds, usage)
+        self._activity.send_omitted(self._channel)
+        self._channel.send_line(asked)
         threading.Event().wait()
-
-
-def _is_deeper(json: str, levels: int) -> bool:
-    """Returns whether JSON is nested deeper than `levels`."""
-    depth = 0
-    for token in _STRING_OR_BRACKET.findall(json):
-        if token in "[{":
-            depth += 1
-        elif token in "]}":
-            depth -= 1
-        if depth > levels:
-            return True
-    return False

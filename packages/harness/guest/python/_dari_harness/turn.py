@@ -64,6 +64,7 @@ def main(is_template: bool = False) -> None:
             answer = error_frame(error)
             if contexts:
                 answer["usage"] = contexts[0]._used_by_now()
+                contexts[0]._activity.send_omitted(channel)
             channel.send(answer)
             # The host reads the answer and ends this process.
             threading.Event().wait()
@@ -156,6 +157,7 @@ def _run(frame: dict, loaded: tuple, context: Context, allowed: threading.Event,
         own.end()
         running.context = None
         os.chdir("/")
+    context._activity.send_omitted(channel)
     return {"t": "result", **result, "usage": context._usage.with_used(result.get("usage"))}
 
 

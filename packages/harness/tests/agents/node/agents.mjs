@@ -43,6 +43,23 @@ export const emits = (_prompt, { emit }) => {
   emit("bare");
   return "done";
 };
+export const callsTools = async (_prompt, { tool }) => {
+  const cycle = {};
+  cycle.self = cycle;
+  const sum = await tool("add", { a: 1, b: 2 }, ({ a, b }) => a + b);
+  const failed = await tool("fail", null, () => Promise.reject(new RangeError("no luck"))).catch(String);
+  const long = await tool("read", { path: "x".repeat(20_000) }, async () => "é".repeat(10_000));
+  await tool("odd", 1n, () => cycle);
+  const deep = JSON.parse("[".repeat(127) + "]".repeat(127));
+  await tool("deep", {}, () => deep);
+  await tool("silent", {}, () => {});
+  const refused = await tool("", {}, () => 1).catch((error) => error.message);
+  return [sum, failed, long.length, refused];
+};
+export const callsTooManyTools = async (_prompt, { tool }) => {
+  for (let i = 0; i < 5_010; i++) await tool("many", {}, () => i);
+  return "done";
+};
 export const countsUsage = async (_prompt, { reportUsage }) => {
   reportUsage({ input_tokens: 1, cost_usd: 0.5 });
   await reportUsage({ input_tokens: 10 });

@@ -76,6 +76,40 @@ def emits(prompt, context):
     return "done"
 
 
+async def callsTools(_prompt, context):
+    async def fail():
+        raise ValueError("no luck")
+
+    async def read(path):
+        return "é" * 10_000
+
+    cycle = {}
+    cycle["self"] = cycle
+    total = context.tool("add", {"a": 1, "b": 2}, lambda a, b: a + b)
+    try:
+        failed = await context.tool("fail", None, fail)
+    except ValueError as error:
+        failed = f"ValueError: {error}"
+    long = await context.tool("read", {"path": "x" * 20_000}, read)
+    context.tool("odd", {"when": {1, 2}}, lambda when: cycle)
+    deep = []
+    for _ in range(126):
+        deep = [deep]
+    context.tool("deep", {}, lambda: deep)
+    context.tool("silent", {}, lambda: None)
+    try:
+        refused = context.tool("", {}, lambda: 1)
+    except TypeError as error:
+        refused = str(error)
+    return [total, failed, len(long), refused]
+
+
+def callsTooManyTools(_prompt, context):
+    for i in range(5_010):
+        context.tool("many", {}, lambda: i)
+    return "done"
+
+
 async def countsUsage(_prompt, context):
     context.report_usage({"input_tokens": 1, "cost_usd": 0.5})
     context.report_usage({"input_tokens": 10})

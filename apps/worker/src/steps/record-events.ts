@@ -1,0 +1,105 @@
+// Stores the events of a running agent: those that it emits at once, and what it does in batches. A flush is one
+// statement, and all events are stored in their order.
+
+import { findActivityProblem, valueFieldOf, type ActivityType } from "@dari/contract";
+import { retryThroughOutage } from "@dari/control/context";
+import { recordTurnEvents, type AgentEvent, type NumberedEvent } from "@dari/control/turns";
+import type { Scrubber } from "@dari/domain";
+import type { ActivityFrame } from "@dari/harness";
+import type { RestoredAttempt } from "../attempt.ts";
+import type { LogRecorder } from "./record-logs.ts";
+
+export interface EventRecorder {
+  /** Stores an event of `emit`. Resolves when it and everything before it is stored. */
+  emit(name: string, data: unknown): Promise<void>;
+  /** Adds what the agent does. Resolves when there is room for more. */
+  add(frame: Pick<ActivityFrame, "type" | "data">): Promise<void> | void;
+  /** Notes how many events over the limit there were so far. */
+  omit(count: number): void;
+  /** Stores everything that waits. Rejects if the claim was superseded. */
+  end(): Promise<void>;
+  /** Stops the periodic writes. */
+  stop(): void;
+}
+
+/** Activity that arrives within this time is stored together, in milliseconds. */
+const flushEveryMs = 200;
+const waitingMax = 50;
+/** More are only counted. */
+const refusedLogged = 5;
+
+export function createEventRecorder(
+  { context, turn, lease }: Pick<RestoredAttempt, "context" | "turn" | "lease">,
+  logs: Pick<LogRecorder, "add">,
+): EventRecorder {
+  let number = 0;
+  let waiting: NumberedEvent[] = [];
+  let overLimit = 0;
+  let refused = 0;
+  let timer: NodeJS.Timeout | undefined;
+  let tail = Promise.resolve();
+
+  async function store(events: readonly NumberedEvent[]): Promise<void> {
+    const record = () => recordTurnEvents(context.db, turn, events);
+    if (!(await retryThroughOutage(context, record, lease.signal))) {
+      throw new Error("the claim was superseded during the call");
+    }
+    context.notifier.notify("session", turn.sessionId);
+  }
+  function flush(): Promise<void> {
+    clearTimeout(timer);
+    timer = undefined;
+    const events = waiting;
+    if (events.length === 0) return tail;
+    waiting = [];
+    tail = tail.then(() => store(events));
+    // The next caller gets the error.
+    tail.catch(() => {});
+    return tail;
+  }
+  function push(event: AgentEvent): void {
+    number += 1;
+    waiting.push({ ...event, number });
+  }
+  function refuse(problem: string): void {
+    refused += 1;
+    if (refused > refusedLogged) return;
+    logs.add("platform", `an event was not recorded: ${turn.scrubber.text(problem)}\n`);
+  }
+
+  return {
+    emit(name, data) {
+      const { scrubber } = turn;
+      push({ type: "agent.event", data: { name: scrubber.text(name), data: scrubber.json(data) } });
+      return flush();
+    },
+    add({ type, data }) {
+      const problem = findActivityProblem(type, data);
+      if (problem !== undefined) return refuse(`${type}: ${problem}`);
+      push(scrubActivity(turn.scrubber, type as ActivityType, data as Record<string, unknown>));
+      if (waiting.length >= waitingMax) return flush();
+      timer ??= setTimeout(() => void flush(), flushEveryMs).unref();
+    },
+    omit(count) {
+      overLimit = Math.max(overLimit, count);
+    },
+    end() {
+      const count = overLimit + refused;
+      if (count > 0) push({ type: "agent.events_omitted", data: { count } });
+      return flush();
+    },
+    stop: () => clearTimeout(timer),
+  };
+}
+
+/** Returns the event without secrets. A value that was cut can end inside of one. */
+function scrubActivity(scrubber: Scrubber, type: ActivityType, data: Readonly<Record<string, unknown>>): AgentEvent {
+  const field = valueFieldOf(type);
+  const isCut = field !== undefined && `${field}_bytes` in data;
+  const scrubbed = Object.entries(data).map(([name, value]) => {
+    const shown = isCut && name === field ? scrubber.text(String(value), { isCut }) : scrubber.json(value);
+    return [name, shown];
+  });
+  // `findActivityProblem` has found none.
+  return { type, data: Object.fromEntries(scrubbed) } as AgentEvent;
+}

@@ -1,0 +1,97 @@
+// What the agent does, as events of the session: model requests, tool calls, handoffs. An event that cannot be recorded
+// never fails the agent.
+
+import { StringDecoder } from "node:string_decoder";
+import { isDeeper } from "./json-depth.mjs";
+
+const { parse, stringify } = JSON;
+const nameChars = 200;
+const errorChars = 2_000;
+/** The frame, its data, and the value in it. */
+const levelsAround = 2;
+
+export function createActivity(limits, channel) {
+  let recorded = 0;
+  let omitted = 0;
+
+  /** Resolves when the host accepts more. Undefined fields are left out. */
+  function record(type, data) {
+    if (recorded < limits.activityEvents) {
+      recorded += 1;
+      return channel.send({ t: "activity", type, data });
+    }
+    omitted += 1;
+    const isPowerOfTwo = (omitted & (omitted - 1)) === 0;
+    return isPowerOfTwo ? channel.send(omittedFrame()) : Promise.resolve();
+  }
+
+  const omittedFrame = () => ({ t: "omitted", count: omitted });
+
+  /** Returns `{[field]: value}`. A value over the limit becomes the beginning of its text, with its size beside it. */
+  function fit(field, value) {
+    if (value === undefined) return { [field]: null };
+    const json = typeof value === "string" ? undefined : toJson(value);
+    const text = typeof value === "string" ? value : (json ?? toText(value));
+    const bytes = Buffer.byteLength(text);
+    if (bytes > limits.activityValueBytes) {
+      return { [field]: beginningOf(text, limits.activityValueBytes), [`${field}_bytes`]: bytes };
+    }
+    const isShowable = json !== undefined && !isDeeper(json, limits.jsonDepth - levelsAround);
+    return { [field]: isShowable ? parse(json) : text };
+  }
+
+  /** Records a call of `run(args)` and its result. Resolves or rejects as the call does. */
+  async function tool(name, args, run) {
+    if (typeof name !== "string" || name === "" || name.length > nameChars) {
+      throw new TypeError(`tool: the name must be a string of 1 to ${nameChars} characters`);
+    }
+    if (typeof run !== "function") throw new TypeError("tool: the third argument must be a function");
+    const call = { call_id: newCallId(), name };
+    const startedAt = performance.now();
+    const complete = (is_error, result) =>
+      record("tool.call_completed", { ...call, ...fit("result", result), is_error, duration_ms: msSince(startedAt) });
+    await record("tool.call_requested", { ...call, kind: "function", ...fit("arguments", args) });
+    let result;
+    try {
+      result = await run(args);
+    } catch (error) {
+      await complete(true, toText(error));
+      throw error;
+    }
+    await complete(false, result);
+    return result;
+  }
+
+  return { record, fit, tool, omittedFrame: () => (omitted === 0 ? undefined : omittedFrame()) };
+}
+
+export const msSince = (startedAt) => Math.max(0, Math.round(performance.now() - startedAt));
+
+/** Returns a name for an event; undefined if there is none. */
+export const nameOf = (value) => (typeof value === "string" && value !== "" ? value.slice(0, nameChars) : undefined);
+
+export const errorOf = (error) => toText(error).slice(0, errorChars);
+
+function toText(value) {
+  try {
+    return String(value);
+  } catch {
+    return "a value that cannot be shown";
+  }
+}
+
+const newCallId = () => `call_${Buffer.from(crypto.getRandomValues(new Uint8Array(8))).toString("hex")}`;
+
+/** Returns undefined for a value without JSON, such as a BigInt, a cycle or a function. */
+function toJson(value) {
+  try {
+    return stringify(value);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Cuts between characters. */
+function beginningOf(text, bytes) {
+  return new StringDecoder("utf8").write(Buffer.from(text.slice(0, bytes)).subarray(0, bytes));
+}

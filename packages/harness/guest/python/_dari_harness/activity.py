@@ -1,0 +1,118 @@
+# What the agent does, as events of the session: model requests, tool calls, handoffs. An event that cannot be recorded
+# never fails the agent.
+
+import json
+import os
+import threading
+import time
+
+from .channel import to_json
+from .json_depth import is_deeper
+
+_NAME_CHARS = 200
+_ERROR_CHARS = 2_000
+# The frame, its data, and the value in it.
+_LEVELS_AROUND = 2
+
+
+class Activity:
+    def __init__(self, limits: dict, channel) -> None:
+        self._limits = limits
+        self._channel = channel
+        self._counting = threading.Lock()
+        self._recorded = 0
+        self._omitted = 0
+
+    def record(self, type: str, data: dict) -> None:
+        """Blocks while the host accepts no more. Fields that are None are left out, except a result."""
+        with self._counting:
+            if self._recorded < self._limits["activityEvents"]:
+                self._recorded += 1
+                given = {name: one for name, one in data.items() if one is not None or name in ("result", "arguments")}
+                frame = {"t": "activity", "type": type, "data": given}
+            else:
+                self._omitted += 1
+                is_power_of_two = self._omitted & (self._omitted - 1) == 0
+                frame = {"t": "omitted", "count": self._omitted} if is_power_of_two else None
+        if frame is not None:
+            self._channel.send_line(to_json(frame))
+
+    def send_omitted(self, channel) -> None:
+        """Sends how many events over the limit there were, if there were any."""
+        if self._omitted:
+            channel.send({"t": "omitted", "count": self._omitted})
+
+    def fit(self, field: str, value) -> dict:
+        """Returns {field: value}. A value over the limit becomes the beginning of its text, with its size beside it."""
+        as_json = None if isinstance(value, str) else _json_of(value)
+        text = value if isinstance(value, str) else _text_of(value) if as_json is None else as_json
+        data = text.encode("utf-8", "surrogatepass")
+        most = self._limits["activityValueBytes"]
+        if len(data) > most:
+            return {field: data[:most].decode("utf-8", "ignore"), f"{field}_bytes": len(data)}
+        is_showable = as_json is not None and not is_deeper(as_json, self._limits["jsonDepth"] - _LEVELS_AROUND)
+        return {field: json.loads(as_json) if is_showable else text}
+
+    def tool(self, name: str, arguments, function):
+        """
+        Records a call of `function(**arguments)` and its result. Returns or raises what the call does; for an async
+        function, returns an awaitable.
+        """
+        if not isinstance(name, str) or not 1 <= len(name) <= _NAME_CHARS:
+            raise TypeError(f"tool: the name must be a string of 1 to {_NAME_CHARS} characters")
+        if arguments is not None and not isinstance(arguments, dict):
+            raise TypeError("tool: the arguments must be a dict of keyword arguments")
+        given = arguments or {}
+        call = {"call_id": f"call_{os.urandom(8).hex()}", "name": name}
+        started = time.monotonic()
+        self.record("tool.call_requested", {**call, "kind": "function", **self.fit("arguments", given)})
+        try:
+            result = function(**given)
+        except Exception as error:
+            self._complete(call, started, error_of(error), is_error=True)
+            raise
+        if hasattr(result, "__await__"):
+            return self._awaited(result, call, started)
+        self._complete(call, started, result)
+        return result
+
+    async def _awaited(self, result, call: dict, started: float):
+        try:
+            value = await result
+        except Exception as error:
+            self._complete(call, started, error_of(error), is_error=True)
+            raise
+        self._complete(call, started, value)
+        return value
+
+    def _complete(self, call: dict, started: float, result, is_error: bool = False) -> None:
+        ended = {"is_error": is_error, "duration_ms": ms_since(started)}
+        self.record("tool.call_completed", {**call, **self.fit("result", result), **ended})
+
+
+def ms_since(started: float) -> int:
+    return max(0, round((time.monotonic() - started) * 1000))
+
+
+def name_of(value) -> str | None:
+    """Returns a name for an event; None if there is none."""
+    return value[:_NAME_CHARS] if isinstance(value, str) and value else None
+
+
+def error_of(error: BaseException) -> str:
+    return _text_of(error, lambda: f"{type(error).__name__}: {error}")[:_ERROR_CHARS]
+
+
+def _text_of(value, show=None) -> str:
+    try:
+        return show() if show else repr(value)
+    except Exception:
+        return "a value that cannot be shown"
+
+
+def _json_of(value) -> str | None:
+    """Returns None for a value without JSON, such as a set, a cycle or NaN."""
+    try:
+        return json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError):
+        return None
