@@ -9,9 +9,14 @@ import { join } from "node:path";
 import { programEnvironment } from "./config.ts";
 import { checkout } from "./program.ts";
 
-const files = ["sdk-openai-agents", "sdk-anthropic", "sdk-opencode", "sdk-bundle-files"].map(
-  (name) => `apps/lab/tests/${name}.matrix.test.ts`,
-);
+const files = [
+  "activity-openai-agents",
+  "activity-opencode",
+  "sdk-anthropic",
+  "sdk-bundle-files",
+  "sdk-openai-agents",
+  "sdk-opencode",
+].map((name) => `apps/lab/tests/${name}.matrix.test.ts`);
 const [pattern] = process.argv.slice(2);
 const jest = spawn(
   process.execPath,

@@ -20,7 +20,7 @@ const calls = (name: string, given: Record<string, unknown> = {}): ModelReply =>
 const hasCalled = ({ text }: ModelRequest): boolean => text.includes("function_call_output");
 
 /** An MCP server on stdin and stdout with one tool. */
-const nodeServer = `
+export const nodeServer = `
 import { createInterface } from "node:readline";
 const tool = { name: "lookup", description: "x", inputSchema: { type: "object", properties: {} } };
 const results = {
@@ -38,7 +38,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   console.log(JSON.stringify({ jsonrpc: "2.0", id, ...rest }));
 }`;
 
-const pythonServer = `
+export const pythonServer = `
 import json, sys
 TOOL = {"name": "lookup", "description": "x", "inputSchema": {"type": "object", "properties": {}}}
 RESULTS = {

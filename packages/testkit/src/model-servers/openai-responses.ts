@@ -13,6 +13,11 @@ function messageItem(itemId: string, text: string, status = "completed"): Item {
   return { id: itemId, type: "message", role: "assistant", status, content };
 }
 
+function reasoningItems({ reasoning }: AnsweredReply): Item[] {
+  if (reasoning === undefined) return [];
+  return [{ id: id("rs"), type: "reasoning", summary: [{ type: "summary_text", text: reasoning }] }];
+}
+
 function callItems(said: AnsweredReply): Item[] {
   return toolCallsOf(said).map((call) => ({
     id: id("fc"),
@@ -60,7 +65,8 @@ export const openaiResponses: ModelRoute = {
 
   async whole(said, request) {
     const text = await joinPieces(said.text);
-    const output = [...(text === "" ? [] : [messageItem(id("msg"), text)]), ...callItems(said)];
+    const message = text === "" ? [] : [messageItem(id("msg"), text)];
+    const output = [...reasoningItems(said), ...message, ...callItems(said)];
     return responseOf(request, said, { id: id("resp"), output, isDone: true });
   },
 
@@ -75,6 +81,12 @@ export const openaiResponses: ModelRoute = {
     const state = (isDone: boolean) => ({ response: responseOf(request, said, { id: responseId, output, isDone }) });
     yield event("response.created", state(false));
     yield event("response.in_progress", state(false));
+    for (const item of reasoningItems(said)) {
+      const output_index = output.length;
+      yield event("response.output_item.added", { output_index, item: { ...item, summary: [] } });
+      output.push(item);
+      yield event("response.output_item.done", { output_index, item });
+    }
     if (said.text !== undefined) {
       const at = { output_index: output.length, item_id: id("msg"), content_index: 0 };
       const part = (text: string) => ({ type: "output_text", text, annotations: [], logprobs: [] });

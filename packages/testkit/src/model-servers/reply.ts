@@ -21,9 +21,15 @@ export interface ModelUsage {
 /** Text arrives in pieces; an awaited piece holds the stream until the test has seen the ones before it. */
 export type TextPieces = string | Iterable<string> | AsyncIterable<string>;
 
+interface ReplyParts {
+  readonly usage?: ModelUsage;
+  /** The model's reasoning. Only the Responses API shows it. */
+  readonly reasoning?: string;
+}
+
 export type ModelReply =
-  | { readonly text: TextPieces; readonly usage?: ModelUsage }
-  | { readonly toolCalls: readonly ToolCall[]; readonly text?: TextPieces; readonly usage?: ModelUsage }
+  | ({ readonly text: TextPieces } & ReplyParts)
+  | ({ readonly toolCalls: readonly ToolCall[]; readonly text?: TextPieces } & ReplyParts)
   | { readonly error: { readonly status: number; readonly type: string; readonly message: string } };
 
 export interface ToolCall {

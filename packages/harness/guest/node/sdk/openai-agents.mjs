@@ -3,6 +3,7 @@
 import { createOutput } from "../output.mjs";
 import { dataUrl, readParts } from "./attachments.mjs";
 import { fingerprint, openMemory, unknownEntries } from "./memory.mjs";
+import { recordRun } from "./openai-activity.mjs";
 import { decide, resumeRun, waitingRun } from "./openai-approvals.mjs";
 import { connectServers } from "./openai-mcp.mjs";
 import { loadPackage } from "./resolve-package.mjs";
@@ -26,12 +27,18 @@ async function runAgent(sdk, agent, turn) {
   const waiting = await resumeRun(sdk, agent, known, context);
   const usedBefore = waiting === undefined ? {} : usageOf({ state: waiting });
   const output = createOutput(turn);
+  const runner = new sdk.Runner();
+  const activity = recordRun(sdk, runner, turn.activity);
+  const options = { stream: true, signal: context.signal, context, callModelInputFilter: activity.onRequest };
   let input = waiting ?? (await inputOf(known, context));
   for (;;) {
-    if (input instanceof sdk.RunState) await decide(input, context);
-    const stream = await sdk.run(agent, input, { stream: true, signal: context.signal, context });
+    if (input instanceof sdk.RunState) {
+      activity.resume(input);
+      await decide(input, context);
+    }
+    const stream = await runner.run(agent, input, options);
     turn.meter(() => usageOf(stream, usedBefore));
-    await readStream(stream, output, context);
+    await readStream(stream, { output, activity, context });
     if (!isInterrupted(stream)) {
       memory.save({ items: stream.history, last: fingerprint(context.parts) });
       return { parts: output.toParts(stream.finalOutput), usage: usageOf(stream, usedBefore) };
@@ -50,15 +57,24 @@ async function inputOf(known, context) {
 
 const isInterrupted = ({ interruptions }) => interruptions !== undefined && interruptions.length > 0;
 
-async function readStream(stream, output, context) {
-  for await (const event of stream) {
-    if (event.type === "raw_model_stream_event" && event.data.type === "output_text_delta") {
-      await output.add(event.data.delta);
+async function readStream(stream, { output, activity, context }) {
+  let failed;
+  try {
+    for await (const event of stream) {
+      await activity.take(event);
+      if (event.type === "raw_model_stream_event" && event.data.type === "output_text_delta") {
+        await output.add(event.data.delta);
+      }
     }
+    await stream.completed;
+    if (stream.error) throw stream.error;
+    context.signal.throwIfAborted();
+  } catch (error) {
+    failed = error;
+    throw error;
+  } finally {
+    await activity.end(failed);
   }
-  await stream.completed;
-  if (stream.error) throw stream.error;
-  context.signal.throwIfAborted();
 }
 
 async function toItem({ role, parts }, context) {

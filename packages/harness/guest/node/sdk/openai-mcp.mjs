@@ -10,6 +10,7 @@ export async function connectServers(agent) {
   const close = () => Promise.allSettled(connected.map((server) => server.close()));
   try {
     for (const server of serversOf(agent)) {
+      noteTools(server);
       if (!isUnconnected(server)) continue;
       connected.push(server);
       await server.connect();
@@ -31,3 +32,23 @@ function serversOf(agent, seen = new Set(), servers = new Set()) {
 
 /** The SDK's own servers are unconnected while their session is null. */
 const isUnconnected = (server) => (server.underlying ?? server).session === null;
+
+const toolNames = new WeakMap();
+
+/** Remembers the names of the server's tools whenever the SDK lists them. */
+function noteTools(server) {
+  if (toolNames.has(server) || typeof server.listTools !== "function" || Object.isFrozen(server)) return;
+  const names = new Set();
+  toolNames.set(server, names);
+  const { listTools } = server;
+  server.listTools = async function (...given) {
+    const tools = await listTools.apply(this, given);
+    for (const tool of tools ?? []) names.add(tool?.name);
+    return tools;
+  };
+}
+
+/** Returns the name of the agent's server that has this tool; undefined if none has. */
+export function serverOf(agent, tool) {
+  return (agent.mcpServers ?? []).find((server) => toolNames.get(server)?.has(tool))?.name;
+}

@@ -9,6 +9,7 @@ import { createOutput } from "../output.mjs";
 import { dataUrl, readParts } from "./attachments.mjs";
 import { fetchLoopback } from "./loopback-fetch.mjs";
 import { fingerprint, openMemory, unknownEntries } from "./memory.mjs";
+import { recordSession } from "./opencode-activity.mjs";
 import { takeServer } from "./opencode-server.mjs";
 import { usageSince } from "./opencode-usage.mjs";
 import { findPackageDir, loadPackage } from "./resolve-package.mjs";
@@ -59,7 +60,9 @@ async function runAgent(sdk, binDir, agent, turn) {
   try {
     session ??= (await must(client.session.create({ query, body: {} }))).id;
     const output = createOutput(turn);
-    const previews = await previewText(client, query, session, output);
+    const servers = Object.keys(agent.mcp ?? {});
+    const activity = recordSession(turn.activity, { session, servers, since: start });
+    const previews = await previewText(client, query, session, { output, activity });
     const parts = await partsOf(context, unknownEntries(context.history, known?.last));
     const abort = () => void client.session.abort({ path: { id: session }, query }).catch(() => {});
     context.signal.addEventListener("abort", abort, { once: true });
@@ -67,7 +70,8 @@ async function runAgent(sdk, binDir, agent, turn) {
       client.session.prompt({ path: { id: session }, query, body: { agent: agent.name, parts } }),
     );
     context.signal.throwIfAborted();
-    await previews.end();
+    const isWhole = await previews.end();
+    if (!isWhole) activity.complete(await must(client.session.messages({ path: { id: session }, query })));
     if (answer.info.error !== undefined) throw modelError(wordsOf(answer.info.error));
     memory.save({ session, last: fingerprint(context.parts) });
     result = { parts: output.toParts(textOf(answer.parts)), usage: await usage() };
@@ -101,12 +105,14 @@ function configOf({ name, instructions, permission, ...others }) {
   };
 }
 
-/** Sends the session's text from the server's events as previews. */
-async function previewText(client, query, session, output) {
+/** Sends the session's text from the server's events as previews, and records what the session does. */
+async function previewText(client, query, session, { output, activity }) {
   const controller = new AbortController();
   const { stream } = await client.event.subscribe({ query, signal: controller.signal });
   const kinds = new Map();
-  const take = async ({ type, properties = {} }) => {
+  const take = async (event) => {
+    activity.take(event);
+    const { type, properties = {} } = event;
     const { part } = properties;
     if (type === "message.part.updated" && part.sessionID === session) {
       kinds.set(part.id, part.type);
@@ -117,15 +123,17 @@ async function previewText(client, query, session, output) {
     return type === "session.idle" && properties.sessionID === session;
   };
   const done = (async () => {
-    for await (const event of stream) if (await take(event)) return;
+    for await (const event of stream) if (await take(event)) return true;
+    return false;
   })();
   // A broken stream loses previews, never the answer. Too much text is also detected there.
   done.catch(() => {});
   return {
-    /** Resolves when all previews are sent, or the server is silent. */
+    /** Resolves when all events are read, or the server is silent. Returns whether all were read. */
     async end() {
-      await Promise.race([done.catch(() => {}), silence()]);
+      const isWhole = await Promise.race([done.catch(() => false), silence().then(() => false)]);
       controller.abort();
+      return isWhole;
     },
   };
 }

@@ -22,7 +22,10 @@ def prepare(found: str):
         advice = 'add "openai-agents" to requirements.txt or pyproject.toml, and name no module of yours "agents"'
         raise TurnError("unsupported_export", f"{found}, which needs the package openai-agents; {advice}") from None
     _complete_usage()
-    return lambda agent, turn: _run_connected(Runner, agent, turn)
+    # Imports the SDK.
+    from .openai_activity import RecordedRun
+
+    return lambda agent, turn: _run_connected(Runner, RecordedRun, agent, turn)
 
 
 def _complete_usage() -> None:
@@ -43,12 +46,12 @@ def _complete_usage() -> None:
             details.model_rebuild(force=True)
 
 
-async def _run_connected(runner, agent, turn) -> dict:
+async def _run_connected(runner, recorded_run, agent, turn) -> dict:
     async with connected_servers(agent):
-        return await _run(runner, agent, turn)
+        return await _run(runner, agent, turn, recorded_run(turn.context._activity))
 
 
-async def _run(runner, agent, turn) -> dict:
+async def _run(runner, agent, turn, activity) -> dict:
     context = turn.context
     memory = Memory("openai-agents")
     known = memory.load() or {"items": [], "last": None}
@@ -57,11 +60,12 @@ async def _run(runner, agent, turn) -> dict:
     output = Output(turn.limits, turn.channel)
     while True:
         if waiting is not None:
+            activity.resume(waiting)
             decide(waiting, context)
         given = waiting or _input(known, context)
-        result = runner.run_streamed(agent, given, context=None if waiting else context)
+        result = runner.run_streamed(agent, given, context=None if waiting else context, hooks=activity)
         context._used_by_runner = lambda result=result: _usage_of(result.context_wrapper, before)
-        await _read(result, output, context)
+        await _read(result, output, activity, context)
         if not getattr(result, "interruptions", None):
             break
         memory.save({**known, "waiting": waiting_run(result.to_state(), context)})
@@ -78,12 +82,18 @@ def _input(known: dict, context) -> list:
     return [*known["items"], *missed, _to_item({"role": "user", "parts": context.parts}, context)]
 
 
-async def _read(result, output, context) -> None:
+async def _read(result, output, activity, context) -> None:
     loop = asyncio.get_running_loop()
     context._when_cancelled(lambda: loop.call_soon_threadsafe(result.cancel))
-    async for event in result.stream_events():
-        if event.type == "raw_response_event" and event.data.type == "response.output_text.delta":
-            output.add(event.data.delta)
+    try:
+        async for event in result.stream_events():
+            if event.type == "raw_response_event" and event.data.type == "response.output_text.delta":
+                output.add(event.data.delta)
+            elif event.type == "run_item_stream_event" and event.name == "tool_output":
+                activity.take_output(event.item)
+    except BaseException as error:
+        activity.fail(error)
+        raise
     if context.cancelled.is_set():
         raise TurnError("agent_error", "the turn was cancelled")
 

@@ -2,6 +2,9 @@
 # that the agent's code has connected stay unchanged.
 
 from contextlib import asynccontextmanager, suppress
+from weakref import WeakKeyDictionary
+
+_tool_names = WeakKeyDictionary()
 
 
 @asynccontextmanager
@@ -13,6 +16,7 @@ async def connected_servers(agent):
     connected = []
     try:
         for server in _servers_of(agent, set(), []):
+            _note_tools(server)
             if getattr(server, "session", server) is None:
                 connected.append(server)
                 await server.connect()
@@ -35,3 +39,27 @@ def _servers_of(agent, seen: set, servers: list) -> list:
         refer = getattr(handoff, "_agent_ref", None)
         _servers_of(refer() if callable(refer) else handoff, seen, servers)
     return servers
+
+
+def _note_tools(server) -> None:
+    """Remembers the names of the server's tools whenever the SDK lists them."""
+    list_tools = getattr(server, "list_tools", None)
+    with suppress(Exception):
+        if list_tools is None or server in _tool_names:
+            return
+
+        async def listing(*args, **kwargs):
+            tools = await list_tools(*args, **kwargs)
+            _tool_names[server] = {getattr(tool, "name", None) for tool in tools or []}
+            return tools
+
+        server.list_tools = listing
+        _tool_names[server] = set()
+
+
+def server_of(agent, tool: str) -> str | None:
+    """Returns the name of the agent's server that has this tool; None if none has."""
+    for server in getattr(agent, "mcp_servers", None) or []:
+        if tool in _tool_names.get(server, ()):
+            return getattr(server, "name", None)
+    return None

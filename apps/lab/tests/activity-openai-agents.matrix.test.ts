@@ -1,0 +1,201 @@
+// What an `Agent` of OpenAI's SDK does, in both languages: the session's events are the SDK's own record, call for
+// call, with reasoning, parallel calls, a failing tool, an MCP server, a refused approval and a handoff.
+
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { startOpenaiServer, waitUntil, type ModelReply, type ModelRequest, type ModelServer } from "@dari/testkit";
+import { activityOf, dataOf } from "../src/activity.ts";
+import { deploy, ended, manifestFile, post, send, textOf } from "../src/conversation.ts";
+import { noRemains, type Fleet } from "../src/fleet.ts";
+import { startFleetWith } from "../src/sdk-agents.ts";
+import { nodeServer, pythonServer } from "../src/sdk-shapes.ts";
+
+let fleet: Fleet;
+let server: ModelServer;
+let env: Record<string, string>;
+const secret = "sk-of-a-test";
+
+beforeAll(async () => {
+  server = await startOpenaiServer(() => ({ text: "unscripted" }));
+  fleet = await startFleetWith([server], ["OPENAI_API_KEY"]);
+  env = { OPENAI_BASE_URL: `${server.url}/v1`, OPENAI_AGENTS_DISABLE_TRACING: "1" };
+}, 120_000);
+
+afterAll(async () => {
+  expect(await fleet.close()).toEqual(noRemains);
+  await server[Symbol.asyncDispose]();
+}, 120_000);
+
+const typescript = {
+  "package.json": JSON.stringify({ type: "module", dependencies: { "@openai/agents": "0.20.0", zod: "4.6.7" } }),
+  "src/server.mjs": nodeServer,
+  "src/agent.ts": `import { Agent, MCPServerStdio, tool } from "@openai/agents";
+    import { fileURLToPath } from "node:url";
+    import { z } from "zod";
+    const pair = z.object({ a: z.number(), b: z.number() });
+    const add = tool({ name: "add", description: "x", parameters: pair, execute: ({ a, b }) => String(a + b) });
+    const divide = tool({ name: "divide", description: "x", parameters: pair, execute: () => {
+      throw new RangeError("division by zero");
+    } });
+    const pay = tool({ name: "pay", description: "x", parameters: z.object({}), needsApproval: true,
+      execute: () => "paid" });
+    const args = [fileURLToPath(new URL("./server.mjs", import.meta.url))];
+    const atlas = new MCPServerStdio({ name: "atlas", command: process.execPath, args });
+    const historian = new Agent({ name: "Historian", instructions: "Tell." });
+    export const agent = new Agent({ name: "Planner", model: "gpt-4.1", instructions: "Plan.",
+      tools: [add, divide, pay], mcpServers: [atlas], handoffs: [historian] });`,
+};
+
+const python = {
+  "requirements.txt": "openai-agents==0.24.0\n",
+  "server.py": pythonServer,
+  "agent.py": `
+import sys
+from pathlib import Path
+from agents import Agent, function_tool
+from agents.mcp import MCPServerStdio
+
+@function_tool
+def add(a: float, b: float) -> str:
+    return f"{a + b:g}"
+
+@function_tool
+def divide(a: float, b: float) -> str:
+    return str(a / b)
+
+@function_tool(needs_approval=True)
+def pay() -> str:
+    return "paid"
+
+args = [str(Path(__file__).parent / "server.py")]
+atlas = MCPServerStdio(name="atlas", params={"command": sys.executable, "args": args})
+historian = Agent(name="Historian", instructions="Tell.")
+agent = Agent(name="Planner", model="gpt-4.1", instructions="Plan.", tools=[add, divide, pay], mcp_servers=[atlas],
+    handoffs=[historian])
+`,
+};
+
+const usage = { inputTokens: 20, outputTokens: 9, cachedInputTokens: 4, reasoningTokens: 3 };
+const wire = { input_tokens: 20, cached_input_tokens: 4, output_tokens: 9, reasoning_tokens: 3 };
+const outputs = ({ text }: ModelRequest): number => text.split('"function_call_output"').length - 1;
+
+/** Calls three tools at once, hands over, and answers. */
+const handsOver =
+  (handoff: string) =>
+  (request: ModelRequest): ModelReply => {
+    if (outputs(request) === 0) {
+      const toolCalls = [
+        { name: "add", arguments: { a: 1, b: 2 } },
+        { name: "divide", arguments: { a: 1, b: 0 } },
+        { name: "lookup", arguments: {} },
+      ];
+      return { reasoning: `I think of ${secret}`, text: "Let me see.", toolCalls, usage };
+    }
+    if (outputs(request) === 3) return { toolCalls: [{ name: handoff, arguments: {} }], usage };
+    return { text: "Rome", usage };
+  };
+
+/** An approval that a person refuses. */
+const pays = (request: ModelRequest): ModelReply =>
+  outputs(request) === 0 ? { toolCalls: [{ name: "pay", arguments: {} }], usage } : { text: "Not paid", usage };
+
+const agents = [
+  { language: "typescript", version: "22", entrypoint: "src/agent.ts:agent", files: typescript, to: "Historian" },
+  { language: "python", version: "3.11", entrypoint: "agent.py:agent", files: python, to: "historian" },
+];
+
+test.each(agents)(
+  "in $language, the events are the SDK's record",
+  async ({ language, version, entrypoint, files, to }) => {
+    const secrets = ["OPENAI_API_KEY"];
+    const manifest = { sdk: "openai-agents", entrypoint, runtime: { language, version }, secrets, env };
+    const { agentId } = await deploy(fleet, { ...manifestFile(manifest), ...files });
+    const { id: session } = await fleet.client.createSession(agentId);
+    server.play(handsOver(`transfer_to_${to}`));
+    const record = await send(fleet, session, "Where to?");
+    expect(textOf(record)).toBe("Rome");
+
+    const events = await activityOf(fleet, session, record.id);
+    const types = events.map(({ type }) => type.replace("tool.call_", ""));
+    expect(types.slice(0, 4)).toEqual([
+      "model.request_started",
+      "model.request_completed",
+      "reasoning.completed",
+      "assistant.message",
+    ]);
+    // The calls run at the same time and end in any order.
+    expect(types.slice(4, 10)).toEqual([...Array(3).fill("requested"), ...Array(3).fill("completed")]);
+    expect(types.slice(10)).toEqual([
+      "model.request_started",
+      "model.request_completed",
+      "agent.handoff",
+      "model.request_started",
+      "model.request_completed",
+    ]);
+    const requests = dataOf(events, "model.request_completed");
+    const duration_ms = expect.any(Number);
+    const asked = (ordinal: number, agent: string) => ({ ordinal, agent, usage: wire, duration_ms });
+    expect(requests).toMatchObject([
+      { ...asked(1, "Planner"), model: "gpt-4.1" },
+      asked(2, "Planner"),
+      asked(3, "Historian"),
+    ]);
+    expect(dataOf(events, "reasoning.completed")).toMatchObject([{ text: "I think of [redacted:OPENAI_API_KEY]" }]);
+    expect(dataOf(events, "assistant.message")).toEqual([{ text: "Let me see.", agent: "Planner" }]);
+    expect(dataOf(events, "agent.handoff")).toEqual([{ from: "Planner", to: "Historian" }]);
+
+    const items = server.requests.at(-1)?.body["input"] as Record<string, unknown>[];
+    const called = items.filter((item) => item["type"] === "function_call" && item["name"] !== `transfer_to_${to}`);
+    const kinds = [{ kind: "function" }, { kind: "function" }, { kind: "mcp", server: "atlas" }];
+    expect(dataOf(events, "tool.call_requested")).toEqual(
+      called.map(({ call_id, name, arguments: given }, i) => {
+        return { call_id, name, arguments: JSON.parse(String(given)), agent: "Planner", ...kinds[i] };
+      }),
+    );
+    const results = new Map(dataOf(events, "tool.call_completed").map((one) => [one["name"], one]));
+    const done = { duration_ms, agent: "Planner" };
+    expect(results.get("add")).toMatchObject({ ...done, result: "3", is_error: false });
+    const failure = expect.stringMatching(/^An error occurred while running the tool/);
+    expect(results.get("divide")).toMatchObject({ ...done, result: failure, is_error: true });
+    expect(results.get("lookup")).toMatchObject({ ...done, is_error: false });
+    expect(JSON.stringify(results.get("lookup"))).toContain("found it");
+    for (const { call_id, output } of items.filter((item) => item["type"] === "function_call_output").slice(0, 3)) {
+      const recorded = [...results.values()].find((one) => one["call_id"] === call_id);
+      if (typeof output === "string") expect(recorded?.["result"]).toBe(output);
+    }
+    const shown = JSON.stringify((await fleet.client.getTranscript(session)).data);
+    for (const text of ["tool.call_requested", "Let me see.", "agent.handoff"]) expect(shown).toContain(text);
+    expect(shown).not.toContain(secret);
+
+    // A call that waits for a person belongs to the attempt that asked, its result to the one with the answer.
+    server.play(pays);
+    const { id: fork } = await fleet.client.createSession(agentId);
+    const waiting = await post(fleet, fork, "Pay");
+    const input = await waitUntil(async () => (await fleet.client.getMessage(waiting.id)).inputs?.[0], {
+      what: "the approval",
+      timeoutMs: 60_000,
+    });
+    await fleet.client.answerInput(waiting.id, { key: input.key, value: { approved: false } });
+    expect(textOf(await ended(fleet, waiting.id))).toBe("Not paid");
+    const paid = await activityOf(fleet, fork, waiting.id);
+    expect(paid.map(({ type }) => type)).toEqual([
+      "model.request_started",
+      "model.request_completed",
+      "tool.call_requested",
+      "tool.call_completed",
+      "model.request_started",
+      "model.request_completed",
+    ]);
+    expect(new Set(paid.map((event) => event.attempt_id)).size).toBe(2);
+    const [requested, completed] = [dataOf(paid, "tool.call_requested"), dataOf(paid, "tool.call_completed")];
+    expect(completed).toMatchObject([{ call_id: requested[0]?.["call_id"], name: "pay" }]);
+
+    // A refusal by the model is the request's error.
+    server.play(() => ({ error: { status: 400, type: "invalid_request_error", message: "the model is away" } }));
+    const failed = await send(fleet, session, "Again");
+    expect(failed.status).toBe("failed");
+    expect(dataOf(await activityOf(fleet, session, failed.id), "model.request_completed")).toMatchObject([
+      { ordinal: 1, error: expect.stringContaining("the model is away") },
+    ]);
+  },
+  400_000,
+);
