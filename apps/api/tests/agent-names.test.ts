@@ -138,6 +138,44 @@ describe("a new agent whose name is taken", () => {
   });
 });
 
+describe("a new name of an agent", () => {
+  const rename = (agent: string, wanted: unknown): Promise<TestReply> =>
+    api.call("PATCH", `/v1/agents/${agent}`, { body: { name: wanted } });
+  const createNamed = async (wanted: string): Promise<string> => {
+    const { agentId } = await createTestAgent(api.db, api.org.organizationId);
+    expect((await rename(agentId, wanted)).status).toBe(200);
+    return agentId;
+  };
+
+  test("replaces the old one, which is free again", async () => {
+    const agentId = await createNamed("old name");
+    const renamed = await rename("old name", " new name ");
+    expect([renamed.status, renamed.json]).toEqual([200, expect.objectContaining({ id: agentId, name: "new name" })]);
+    expect((await api.call("GET", "/v1/agents/new name")).json["id"]).toBe(agentId);
+    expect((await api.call("GET", "/v1/agents/old name")).status).toBe(404);
+    const deployment = await api.call("PATCH", "/v1/deployments/new name", { body: { name: "old name" } });
+    expect(deployment.json["id"]).toBe(agentId.replace("agt_", "dep_"));
+  });
+
+  test("that another agent has is refused, and its own name changes nothing", async () => {
+    const agentId = await createNamed("mine");
+    await createNamed("theirs");
+    const refused = await rename(agentId, "theirs");
+    expect([refused.status, refused.json.code]).toEqual([409, "agent_name_taken"]);
+    expect(refused.json.detail).toContain('"theirs"');
+    expect((await rename(agentId, "mine")).status).toBe(200);
+    // Another organization and deleted agents do not count.
+    expect((await api.call("DELETE", "/v1/agents/theirs")).status).toBe(200);
+    expect((await rename(agentId, "theirs")).status).toBe(200);
+  });
+
+  test("is given to one of several that want it at the same time", async () => {
+    const ids = await Promise.all([1, 2, 3, 4].map(() => createTestAgent(api.db, api.org.organizationId)));
+    const replies = await Promise.all(ids.map(({ agentId }) => rename(agentId, "wanted")));
+    expect(replies.map(({ status }) => status).toSorted()).toEqual([200, 409, 409, 409]);
+  });
+});
+
 describe("only_if_changed and activate", () => {
   test("the same bundle publishes nothing while it is current", async () => {
     const bundle = agentBundle();

@@ -99,6 +99,11 @@ test("agents and versions", async () => {
   expect(published.entry).toMatchObject({ action: "version.publish", target: published.reply.json["version_id"] });
   const created = await recorded("POST", "/v1/agents", body);
   expect(created.entry).toMatchObject({ action: "agent.create", target: created.reply.json["id"] });
+  expect((await recorded("PATCH", `/v1/agents/${agentId}`, { name: "renamed" })).entry).toMatchObject({
+    action: "agent.update",
+    target: agentId,
+    details: { before: expect.stringMatching(/^test-agent/), name: "renamed" },
+  });
   expect((await recorded("DELETE", `/v1/agents/${agentId}`)).entry).toMatchObject({
     action: "agent.delete",
     target: agentId,

@@ -47,6 +47,16 @@ export const routeCases: Readonly<Record<RouteName, RouteCase>> = {
   },
   listAgents: {},
   getAgent: {},
+  updateAgent: {
+    valid: { name: "x" },
+    invalid: [
+      [{}, "name"],
+      [{ name: " " }, "name"],
+      [{ name: "agt_x" }, "name"],
+      [{ name: "x".repeat(201) }, "name"],
+      [{ name: "x", active: true }, "active"],
+    ],
+  },
   deleteAgent: {},
   createVersion: { invalid: [[{ source_snapshot_id: "ver_1" }, "source_snapshot_id"]] },
   listVersions: {},

@@ -54,6 +54,7 @@ test.each([
     "DELETE /v1/sessions/sess_1/files/content?path=/a+b&recursive=1",
     "",
   ],
+  [["agents", "rename", "old", "new name"], "PATCH /v1/agents/old", '{"name":"new name"}'],
   [["message", "promote", "msg_1", "2"], "POST /v1/messages/msg_1/attempts/2/promote", ""],
 ] as const)("%j", async (args, line, body) => {
   await using root = await temporaryTree({});

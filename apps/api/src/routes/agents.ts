@@ -15,6 +15,7 @@ import {
   listAgents,
   listVersions,
   readBuildLogs,
+  renameAgent,
 } from "@dari/control/publishing";
 import { deploymentIdOf } from "@dari/domain";
 import { Reply, type Handlers } from "../http/call.ts";
@@ -25,6 +26,7 @@ export const agentHandlers: Handlers<
   | "createAgent"
   | "listAgents"
   | "getAgent"
+  | "updateAgent"
   | "deleteAgent"
   | "createVersion"
   | "listVersions"
@@ -53,6 +55,10 @@ export const agentHandlers: Handlers<
 
   async getAgent(call) {
     return named(call, await getAgent(call.control, call.actor, call.params.agent_id));
+  },
+
+  async updateAgent(call) {
+    return named(call, await renameAgent(call.control, call.actor, call.params.agent_id, call.body.name));
   },
 
   async deleteAgent(call) {

@@ -61,6 +61,14 @@ function addOneAgentCommands(agents: Command, io: Io): void {
       );
     });
   agents
+    .command("rename <agent> <name>")
+    .description("give an agent another name; its id, sessions and schedules stay")
+    .action(async (id: string, name: string, _options: unknown, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const record = await (await client()).updateAgent(id, { name }, { signal });
+      output.result(record, () => `${record.id} is now called ${record.name}`);
+    });
+  agents
     .command("build-logs <version>")
     .description("show the log of a version's build")
     .option("-f, --follow", "wait for further lines until the build ends")

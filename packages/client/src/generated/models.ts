@@ -267,7 +267,7 @@ export interface AttemptStartedEvent {
 
 export interface AuditEntry {
   id: string;
-  action: "organization.create" | "organization.update" | "organization.delete" | "invitation.create" | "invitation.accept" | "invitation.delete" | "member.update" | "member.remove" | "member.link" | "member.sign_in" | "member.sign_out" | "api_key.sign_in" | "api_key.sign_out" | "device.approve" | "device.deny" | "api_key.create" | "api_key.revoke" | "credential.put" | "credential.delete" | "egress.put" | "egress.delete" | "webhook.create" | "webhook.update" | "webhook.delete" | "webhook.rotate_secret" | "webhook.test" | "webhook.resend" | "webhook.disable" | "agent.create" | "agent.delete" | "version.publish" | "version.activate" | "secrets.reseal" | "budget.put" | "budget.delete" | "platform.stop" | "platform.resume" | "schedule.create" | "schedule.update" | "schedule.delete" | "schedule.pause" | "session_batch.cancel" | "session.delete" | "message.answer" | "message.cancel" | "message.promote" | "message.retry" | "message.retry_many";
+  action: "organization.create" | "organization.update" | "organization.delete" | "invitation.create" | "invitation.accept" | "invitation.delete" | "member.update" | "member.remove" | "member.link" | "member.sign_in" | "member.sign_out" | "api_key.sign_in" | "api_key.sign_out" | "device.approve" | "device.deny" | "api_key.create" | "api_key.revoke" | "credential.put" | "credential.delete" | "egress.put" | "egress.delete" | "webhook.create" | "webhook.update" | "webhook.delete" | "webhook.rotate_secret" | "webhook.test" | "webhook.resend" | "webhook.disable" | "agent.create" | "agent.update" | "agent.delete" | "version.publish" | "version.activate" | "secrets.reseal" | "budget.put" | "budget.delete" | "platform.stop" | "platform.resume" | "schedule.create" | "schedule.update" | "schedule.delete" | "schedule.pause" | "session_batch.cancel" | "session.delete" | "message.answer" | "message.cancel" | "message.promote" | "message.retry" | "message.retry_many";
   actor_key_id: string | null;
   actor_member_id: string | null;
   /** Id of the changed resource. */
@@ -1755,6 +1755,11 @@ export interface UnknownWebhook {
   type: UnknownType;
   timestamp: string;
   data: Record<string, unknown>;
+}
+
+export interface UpdateAgentRequest {
+  /** The new name. Unique in the organization. */
+  name: string;
 }
 
 export interface UpdateMemberRequest {

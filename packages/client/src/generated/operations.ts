@@ -95,6 +95,7 @@ import type {
   StoreCheck,
   StreamItem,
   TranscriptEntry,
+  UpdateAgentRequest,
   UpdateMemberRequest,
   UpdateOrganizationRequest,
   UpdateScheduleRequest,
@@ -135,6 +136,9 @@ export interface Operations {
 
   /** Get an agent. */
   getAgent(agentId: string, options?: CallOptions): Promise<Agent>;
+
+  /** Rename an agent. The old name becomes free. */
+  updateAgent(agentId: string, body: UpdateAgentRequest, options?: CallOptions): Promise<Agent>;
 
   /** Delete an agent. It starts no new sessions; running messages finish. */
   deleteAgent(agentId: string, options?: CallOptions): Promise<Deleted>;
@@ -524,6 +528,7 @@ export const operations = {
   createAgent: { method: "POST", path: "/v1/agents", body: "json", isKeyed: true },
   listAgents: { method: "GET", path: "/v1/agents", hasQuery: true },
   getAgent: { method: "GET", path: "/v1/agents/{agent_id}" },
+  updateAgent: { method: "PATCH", path: "/v1/agents/{agent_id}", body: "json" },
   deleteAgent: { method: "DELETE", path: "/v1/agents/{agent_id}" },
   createVersion: { method: "POST", path: "/v1/agents/{agent_id}/versions", body: "json", isKeyed: true },
   listVersions: { method: "GET", path: "/v1/agents/{agent_id}/versions", hasQuery: true },

@@ -83,6 +83,15 @@ export const agentRoutes = {
     reply: agents.AgentRecord,
     status: 200,
   },
+  updateAgent: {
+    method: "PATCH",
+    path: "/v1/agents/{agent_id}",
+    scope: "deploy",
+    summary: "Rename an agent. The old name becomes free.",
+    request: agents.UpdateAgentRequest,
+    reply: agents.AgentRecord,
+    status: 200,
+  },
   deleteAgent: {
     method: "DELETE",
     path: "/v1/agents/{agent_id}",

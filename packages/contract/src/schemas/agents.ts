@@ -28,19 +28,18 @@ const exactlyOneBundle = {
   "x-expected": "either source_snapshot_id or source",
 };
 
+const agentName = {
+  maxLength: limits.nameChars,
+  pattern: agentNamePattern,
+  "x-expected": agentNameExpected,
+};
+
 /** What to do if another agent of the organization has the name. */
 export const nameConflictChoices = ["number", "refuse", "new_version"] as const;
 
 export const CreateAgentRequest = Type.Object(
   {
-    name: Type.Optional(
-      Type.String({
-        maxLength: limits.nameChars,
-        pattern: agentNamePattern,
-        "x-expected": agentNameExpected,
-        description: "Default: the manifest's name.",
-      }),
-    ),
+    name: Type.Optional(Type.String({ ...agentName, description: "Default: the manifest's name." })),
     on_name_conflict: Type.Optional(
       Type.Unsafe<(typeof nameConflictChoices)[number]>({
         ...oneOf(nameConflictChoices),
@@ -54,6 +53,12 @@ export const CreateAgentRequest = Type.Object(
   { ...exactlyOneBundle, title: "CreateAgentRequest" },
 );
 export type CreateAgentRequest = Static<typeof CreateAgentRequest>;
+
+export const UpdateAgentRequest = Type.Object(
+  { name: Type.String({ ...agentName, description: "The new name. Unique in the organization." }) },
+  { ...noOtherFields, title: "UpdateAgentRequest" },
+);
+export type UpdateAgentRequest = Static<typeof UpdateAgentRequest>;
 
 export const CreateVersionRequest = Type.Object(
   {

@@ -75,6 +75,7 @@ export const auditActions = [
   "webhook.resend",
   "webhook.disable",
   "agent.create",
+  "agent.update",
   "agent.delete",
   "version.publish",
   "version.activate",

@@ -4,6 +4,7 @@ import { sql, type Selection } from "kysely";
 import type { Database } from "../database.ts";
 import type { DB } from "../generated/schema.ts";
 import { listNewestFirst, type ListPage, type Page } from "./page.ts";
+import { isUniqueViolation } from "./violations.ts";
 
 const columns = ["id", "name", "active_version_id as activeVersionId", "created_at as createdAt"] as const;
 
@@ -44,6 +45,43 @@ export function listAgents(db: Database, organizationId: string, page: Page): Pr
     .where("deleted_at", "is", null)
     .select(columns);
   return listNewestFirst(db, { table: "agents", organizationId, page }, query);
+}
+
+/**
+ * Renames a live agent. Returns undefined if there is none. `name_taken`: another live agent has the name; the unique
+ * index agents_by_name decides, so the transaction can only be rolled back.
+ */
+export async function renameAgentIfLive(
+  db: Database,
+  organizationId: string,
+  agentId: string,
+  name: string,
+): Promise<{ readonly agent: AgentRow; readonly before: string } | "name_taken" | undefined> {
+  try {
+    const row = await db.kysely
+      .with("old", (cte) =>
+        cte
+          .selectFrom("agents")
+          .where("id", "=", agentId)
+          .where("organization_id", "=", organizationId)
+          .where("deleted_at", "is", null)
+          .select(["id", "name"])
+          .forNoKeyUpdate(),
+      )
+      .updateTable("agents as a")
+      .from("old")
+      .set({ name })
+      .whereRef("a.id", "=", "old.id")
+      .returning(["a.id", "a.name", "a.active_version_id as activeVersionId", "a.created_at as createdAt"])
+      .returning("old.name as before")
+      .executeTakeFirst();
+    if (row === undefined) return undefined;
+    const { before, ...agent } = row;
+    return { agent, before };
+  } catch (error) {
+    if (isUniqueViolation(error)) return "name_taken";
+    throw error;
+  }
 }
 
 /** Returns false if there is no such agent, or it was deleted before. Its sessions continue. */

@@ -5,6 +5,11 @@ export function isForeignKeyViolation(error: unknown): boolean {
   return hasCode(error, "23503");
 }
 
+/** Another row has the same value in a unique index. */
+export function isUniqueViolation(error: unknown): boolean {
+  return hasCode(error, "23505");
+}
+
 function hasCode(error: unknown, code: string): boolean {
   return error instanceof Error && (error as { code?: unknown }).code === code;
 }

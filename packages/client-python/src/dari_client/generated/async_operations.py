@@ -148,6 +148,23 @@ class AsyncOperations(AsyncTransport):
         reply: Agent = await self._json(call)
         return reply
 
+    async def update_agent(
+        self,
+        agent_id: str,
+        body: UpdateAgentRequest,
+        *,
+        timeout: float | None = None,
+    ) -> Agent:
+        """Rename an agent. The old name becomes free."""
+        call = Call(
+            "PATCH",
+            f"/v1/agents/{segment(agent_id)}",
+            json=body,
+            timeout=timeout,
+        )
+        reply: Agent = await self._json(call)
+        return reply
+
     async def delete_agent(
         self,
         agent_id: str,

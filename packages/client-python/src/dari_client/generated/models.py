@@ -249,7 +249,7 @@ class AttemptStartedEventData(TypedDict):
 
 class AuditEntry(TypedDict):
     id: str
-    action: Literal["organization.create", "organization.update", "organization.delete", "invitation.create", "invitation.accept", "invitation.delete", "member.update", "member.remove", "member.link", "member.sign_in", "member.sign_out", "api_key.sign_in", "api_key.sign_out", "device.approve", "device.deny", "api_key.create", "api_key.revoke", "credential.put", "credential.delete", "egress.put", "egress.delete", "webhook.create", "webhook.update", "webhook.delete", "webhook.rotate_secret", "webhook.test", "webhook.resend", "webhook.disable", "agent.create", "agent.delete", "version.publish", "version.activate", "secrets.reseal", "budget.put", "budget.delete", "platform.stop", "platform.resume", "schedule.create", "schedule.update", "schedule.delete", "schedule.pause", "session_batch.cancel", "session.delete", "message.answer", "message.cancel", "message.promote", "message.retry", "message.retry_many"]
+    action: Literal["organization.create", "organization.update", "organization.delete", "invitation.create", "invitation.accept", "invitation.delete", "member.update", "member.remove", "member.link", "member.sign_in", "member.sign_out", "api_key.sign_in", "api_key.sign_out", "device.approve", "device.deny", "api_key.create", "api_key.revoke", "credential.put", "credential.delete", "egress.put", "egress.delete", "webhook.create", "webhook.update", "webhook.delete", "webhook.rotate_secret", "webhook.test", "webhook.resend", "webhook.disable", "agent.create", "agent.update", "agent.delete", "version.publish", "version.activate", "secrets.reseal", "budget.put", "budget.delete", "platform.stop", "platform.resume", "schedule.create", "schedule.update", "schedule.delete", "schedule.pause", "session_batch.cancel", "session.delete", "message.answer", "message.cancel", "message.promote", "message.retry", "message.retry_many"]
     actor_key_id: str | None
     actor_member_id: str | None
     target: str
@@ -1606,6 +1606,10 @@ class UnknownWebhook(TypedDict):
     type: UnknownType
     timestamp: str
     data: dict[str, Any]
+
+
+class UpdateAgentRequest(TypedDict):
+    name: str
 
 
 class UpdateMemberRequest(TypedDict):
