@@ -141,7 +141,7 @@ test("a deleted organization leaves its row and its record of changes, and no by
   ]);
   expect((await expireAll()).organizations).toBe(1);
   expect(said).toEqual(expect.arrayContaining([`session ${session}`, `message ${waiting}`]));
-  const purge = { afterMs: -1, abandonedMs: -1, unusedMs: 86_400_000, perPass: 50 };
+  const purge = { afterMs: -1, abandonedMs: -1, unusedMs: 86_400_000, devVersionsMs: 86_400_000, perPass: 50 };
   for (let pass = 0; pass < 3; pass++) await purgeDeleted(context, purge);
   const sweep = { youngMs: -60_000, afterMs: -1, rememberMs: -1, perPass: 1_000 };
   for (let pass = 0; pass < 3; pass++) await sweepStore(context, sweep);

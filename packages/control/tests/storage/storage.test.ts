@@ -38,7 +38,7 @@ afterAll(async () => {
 });
 
 const now = { youngMs: -60_000, afterMs: -1, rememberMs: 3_600_000, perPass: 3 };
-const purgeNow = { afterMs: -1, abandonedMs: -1, unusedMs: -1, perPass: 50 };
+const purgeNow = { afterMs: -1, abandonedMs: -1, unusedMs: -1, devVersionsMs: -1, perPass: 50 };
 
 /**
  * Runs passes until a whole round through the store found nothing to do. The first one continues the last call's round.

@@ -2,7 +2,7 @@
 // objects that the rows referred to.
 
 import { sql } from "kysely";
-import type { Database } from "../database.ts";
+import { withTransaction, type Database } from "../database.ts";
 
 async function count(db: Database, statement: ReturnType<typeof sql>): Promise<number> {
   return Number((await statement.execute(db.kysely)).numAffectedRows ?? 0);
@@ -73,6 +73,30 @@ export function purgeAgents(db: Database, afterMs: number, limit: number): Promi
       select a.id from agents a where a.deleted_at < clock_timestamp() - ${afterMs} * interval '1 millisecond'
         and not exists (select 1 from sessions s where s.agent_id = a.id) limit ${limit})`,
   );
+}
+
+/** A version of `dari dev` that nothing uses. */
+const unusedDevVersion = sql<boolean>`v.state <> 'building'
+  and exists (select 1 from source_snapshots b where b.id = v.source_snapshot_id and b.metadata @> '{"dari_dev": true}')
+  and not exists (select 1 from agents a where a.id = v.agent_id and a.active_version_id = v.id)
+  and not exists (select 1 from sessions s where s.agent_id = v.agent_id and s.version_id = v.id)`;
+
+/**
+ * Removes versions that `dari dev` published `afterMs` ago, if they are not active and no session uses them. The second
+ * statement sees what was committed before the first one locked the rows; after that, nothing can begin to use them.
+ */
+export function purgeDevVersions(db: Database, afterMs: number, limit: number): Promise<number> {
+  return withTransaction(db, async (tx) => {
+    const { rows } = await sql<{ id: string }>`select v.id from versions v
+      where v.created_at < clock_timestamp() - ${afterMs} * interval '1 millisecond' and ${unusedDevVersion}
+      order by v.created_at limit ${limit} for update of v skip locked`.execute(tx);
+    const ids = rows.map(({ id }) => id);
+    if (ids.length === 0) return 0;
+    const deleted = await sql`delete from versions v where v.id = any(${ids}::text[]) and ${unusedDevVersion}`.execute(
+      tx,
+    );
+    return Number(deleted.numAffectedRows ?? 0);
+  });
 }
 
 /**

@@ -12,6 +12,8 @@ export interface PurgeSettings {
   readonly abandonedMs: number;
   /** An unused bundle or layer is removed after this time, in milliseconds. */
   readonly unusedMs: number;
+  /** An unused version of `dari dev` is removed after this time, in milliseconds. */
+  readonly devVersionsMs: number;
   /** Rows of each kind per pass. */
   readonly perPass: number;
 }
@@ -20,6 +22,7 @@ export const purgeDefaults: PurgeSettings = {
   afterMs: hourMs,
   abandonedMs: 24 * hourMs,
   unusedMs: 30 * 24 * hourMs,
+  devVersionsMs: 7 * 24 * hourMs,
   perPass: 50,
 };
 
@@ -27,6 +30,7 @@ export interface PurgeCounts {
   readonly sessions: number;
   readonly snapshots: number;
   readonly agents: number;
+  readonly devVersions: number;
   readonly bundles: number;
   readonly files: number;
   readonly layers: number;
@@ -41,6 +45,9 @@ export interface PurgeCounts {
  */
 const unauthenticatedFactor = 100;
 
+/** PostgreSQL reads all sessions for each version that it deletes. */
+const devVersionsPerPass = 5;
+
 /**
  * Runs one bounded pass. A session's snapshots stay while a fork builds on them, or a fork's message refers to them.
  */
@@ -48,11 +55,12 @@ export async function purgeDeleted(
   { db }: StorageContext,
   settings: PurgeSettings = purgeDefaults,
 ): Promise<PurgeCounts> {
-  const { afterMs, abandonedMs, unusedMs, perPass } = settings;
+  const { afterMs, abandonedMs, unusedMs, devVersionsMs, perPass } = settings;
   return {
     sessions: await purges.purgeSessions(db, afterMs, perPass),
     snapshots: await purges.purgeSnapshots(db, perPass),
     agents: await purges.purgeAgents(db, afterMs, perPass),
+    devVersions: await purges.purgeDevVersions(db, devVersionsMs, Math.min(perPass, devVersionsPerPass)),
     bundles: await purges.purgeSourceSnapshots(db, { afterMs: abandonedMs, unusedMs, limit: perPass }),
     files: await purges.purgeFiles(db, afterMs, perPass),
     layers: await dependencyLayers.purgeLayers(db, unusedMs, perPass),
