@@ -16,12 +16,12 @@ export interface Bundle extends Archive, AsyncDisposable {
   readonly archivePath: string;
 }
 
-/** Builds the bundle of `root`. Dispose of it to remove its temporary file. */
-export async function buildBundle(root: string, environment: Environment): Promise<Bundle> {
+/** Builds the bundle of `root`, with `marks` in its metadata. Dispose of it to remove its temporary file. */
+export async function buildBundle(root: string, environment: Environment, marks: BundleMetadata = {}): Promise<Bundle> {
   const directory = resolve(root);
   const git = await openGit(directory, environment);
   const files = await selectFiles(directory, git);
-  const metadata = await collectMetadata(git, environment);
+  const metadata = { ...(await collectMetadata(git, environment)), ...marks };
   const temporary = await mkdtemp(join(tmpdir(), "dari-bundle-"));
   const remove = () => rm(temporary, { recursive: true, force: true });
   const archivePath = join(temporary, "bundle.tar.gz");

@@ -1,6 +1,7 @@
 // `dari dev`: publishes a directory on each save, without activating it, and talks to it in one conversation.
 
 import type { Command } from "commander";
+import { resolve } from "node:path";
 import { agentAddress, sessionAddress } from "../console-address.ts";
 import { createContext, type Io } from "../context.ts";
 import { invalid } from "../exit.ts";
@@ -21,8 +22,9 @@ export function addDevCommand(program: Command, io: Io): void {
     .option("--no-logs", "do not show what the agent writes to stdout and stderr")
     .action(async (root: string | undefined, options: DevCommandOptions, command: Command) => {
       if (options.new !== undefined && options.agentId !== undefined) throw invalid("give either --agent or --new");
-      const [{ openDevVersions }, { openChat }] = await Promise.all([
+      const [{ openDevVersions }, { createDevSessions }, { openChat }] = await Promise.all([
         import("../dev/versions.ts"),
+        import("../dev/sessions.ts"),
         import("../chat/chat.ts"),
       ]);
       const context = createContext(io, command);
@@ -30,29 +32,34 @@ export function addDevCommand(program: Command, io: Io): void {
       const { apiUrl } = await context.connection();
       const api = await context.client();
       let say = output.progress;
-      const place = { ...options, root: root ?? ".", say: (line: string) => say(line) };
+      // A relative path means nothing after the current directory was removed and made again.
+      const place = { ...options, root: resolve(root ?? "."), say: (line: string) => say(line) };
       using versions = await openDevVersions(context, api, place);
       output.progress(`Agent ${versions.agentId}: ${agentAddress(apiUrl, versions.agentId)}`);
       let inUse = await versions.untilReady();
-      const create = { version_id: inUse.id, name: "dari dev" };
-      const session = await api.createSession(versions.agentId, create, { signal });
-      output.progress(`Session ${session.id}: ${sessionAddress(apiUrl, session.id)}`);
+      const sessions = createDevSessions(api, signal);
+      const sessionId = await sessions.begin(versions.agentId, inUse.id);
+      output.progress(`Session ${sessionId}: ${sessionAddress(apiUrl, sessionId)}`);
       output.progress("Save a file to publish it; a line is a message. /help lists the commands.");
 
       /** Continues the conversation with the newest version, in a fork: a session keeps its version. */
-      const beforeTurn = async (sessionId: string): Promise<string> => {
+      const beforeTurn = async (current: string): Promise<string> => {
         await versions.settle();
         const { newest } = versions;
-        if (newest === undefined || newest.id === inUse.id) return sessionId;
-        const fork = await api.forkSession(sessionId, { version_id: newest.id }, { signal });
+        if (newest === undefined || newest.id === inUse.id) return current;
+        const fork = await sessions.move(current, newest.id);
         inUse = newest;
-        await rememberLast(context, { session: fork.id });
-        say(`Version ${newest.number} continues in ${fork.id}`);
-        return fork.id;
+        await rememberLast(context, { session: fork });
+        say(`Version ${newest.number} continues in ${fork}`);
+        return fork;
       };
-      using chat = await openChat(context, { sessionId: session.id, logs: options.logs, beforeTurn });
+      using chat = await openChat(context, { sessionId, logs: options.logs, beforeTurn });
       say = chat.note;
-      await chat.run();
-      output.progress(`\`dari deploy ${place.root}\` makes this directory's version the active one.`);
+      try {
+        await chat.run();
+      } finally {
+        await sessions.end(chat.sessionId);
+      }
+      output.progress(`\`dari deploy ${root ?? "."}\` makes this directory's version the active one.`);
     });
 }

@@ -95,6 +95,9 @@ export async function openDevVersions(context: Context, client: Client, options:
   };
 }
 
+/** The platform deletes unused versions with this mark after a week. */
+const devMark = { dari_dev: true };
+
 /** Publishes the directory if it has changed. Resolves when the build has succeeded. @throws if the build failed */
 async function publishOnce(
   context: Context,
@@ -105,7 +108,7 @@ async function publishOnce(
 ): Promise<void> {
   const { root, say } = options;
   const manifest = await readManifest(root);
-  await using bundle = await buildBundle(root, context.io.environment);
+  await using bundle = await buildBundle(root, context.io.environment, devMark);
   follow(bundle.files.map(({ path }) => path));
   if (bundle.sha256 === state.sha256) return;
   state.sha256 = bundle.sha256;
