@@ -158,12 +158,19 @@ test(
     // Bold, without its asterisks.
     await chat.shows("approved: true \u001b[1mfirst\u001b[22m second");
     await chat.shows("> ");
+    chat.type("ask\r");
+    await chat.shows("approved [y/n]");
+    const { id: asking } = (await json<{ id: string }[]>("session", "messages", "-")).at(-1)!;
+    await dari(["message", "answer", asking, "send", "--value", '{"approved":false}'], options());
+    await chat.shows("answered elsewhere");
+    await chat.shows("approved: false");
+    await chat.shows("> ");
     chat.type("\u0003");
     await chat.shows("Press Ctrl-C again");
     chat.type("\u0004");
     expect(await chat.ended).toBe(0);
     const messages = await json<{ status: string }[]>("session", "messages", "-");
-    expect(messages.map(({ status }) => status)).toEqual(["cancelled", "completed"]);
+    expect(messages.map(({ status }) => status)).toEqual(["cancelled", "completed", "completed"]);
   },
   patience,
 );
@@ -206,6 +213,10 @@ test(
     dev.end();
     expect(await dev.ended).toBe(0);
     expect(await json("agents", "get", "walker")).toMatchObject({ active_version_id: active });
+    // The conversation stays, and the sessions from which it was forked do not.
+    const left = await json<{ id: string }[]>("session", "list", "--agent", "walker");
+    expect(left).toEqual([expect.objectContaining({ id: expect.stringMatching(/^sess_/) })]);
+    expect(await json("session", "messages", "-")).toHaveLength(3);
     expect(existsSync(join(dir, "walker", ".dari", "deploy-state.json"))).toBe(true);
   },
   patience,

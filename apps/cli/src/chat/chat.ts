@@ -5,11 +5,11 @@ import type { Context } from "../context.ts";
 import { withoutControls } from "../controls.ts";
 import { CliError } from "../exit.ts";
 import { rememberLast } from "../last-used.ts";
+import { hasStyles, paint } from "../style.ts";
 import { attachFiles } from "./attach.ts";
 import { chatCommands } from "./commands.ts";
 import { createInterrupts, type Interrupts } from "./interrupts.ts";
 import { openLines } from "./lines.ts";
-import { paint } from "./markdown.ts";
 import { parseLine, type ChatLine } from "./parse-line.ts";
 import { createRunningTurn, type RunningTurn } from "./running-turn.ts";
 import { UsageError, type Chat } from "./state.ts";
@@ -24,6 +24,8 @@ export interface ChatOptions {
 }
 
 export interface OpenChat extends Disposable {
+  /** The session of the conversation now. */
+  readonly sessionId: string;
   /** Shows a line, above the prompt if there is one. */
   note(text: string): void;
   /** Runs until the person leaves or the input ends. */
@@ -64,7 +66,7 @@ export async function openChat(context: Context, options: ChatOptions): Promise<
     lines.above("\nCancelling…\n");
     running.cancel();
   });
-  const isStyled = io.stdout.isTTY === true && (io.environment["NO_COLOR"] ?? "") === "";
+  const isStyled = hasStyles(io);
   const view = {
     api,
     lines,
@@ -81,7 +83,14 @@ export async function openChat(context: Context, options: ChatOptions): Promise<
   };
   const conversation = { chat, running, interrupts, leaving: leaving.signal, options, note };
   await rememberLast(context, { session: options.sessionId });
-  return { note, run: () => converse(conversation), [Symbol.dispose]: () => lines[Symbol.dispose]() };
+  return {
+    get sessionId() {
+      return chat.sessionId;
+    },
+    note,
+    run: () => converse(conversation),
+    [Symbol.dispose]: () => lines[Symbol.dispose](),
+  };
 }
 
 async function converse(conversation: Conversation): Promise<void> {

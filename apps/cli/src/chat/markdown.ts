@@ -2,26 +2,13 @@
 // text that can still become markup is held back, at most to the end of its line.
 
 import { withoutControls } from "../controls.ts";
+import { paint, style } from "../style.ts";
 
 export interface MarkdownStream {
   /** Returns what can be shown now. */
   push(text: string): string;
   /** Returns the rest. */
   end(): string;
-}
-
-const esc = "\u001b[";
-const style = {
-  bold: [`${esc}1m`, `${esc}22m`],
-  dim: [`${esc}2m`, `${esc}22m`],
-  italic: [`${esc}3m`, `${esc}23m`],
-  underline: [`${esc}4m`, `${esc}24m`],
-  code: [`${esc}36m`, `${esc}39m`],
-} as const;
-
-export function paint(name: keyof typeof style, text: string): string {
-  const [on, off] = style[name];
-  return text === "" ? "" : `${on}${text}${off}`;
 }
 
 /** Longer spans of markup are shown as they are written. */

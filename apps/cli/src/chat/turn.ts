@@ -4,10 +4,12 @@ import { isMessageEnd, type Client, type MessageContent } from "@dari/client";
 import type { MessageRecord, StreamedEvent } from "@dari/contract";
 import { withoutControls } from "../controls.ts";
 import { CliError } from "../exit.ts";
+import { paint } from "../style.ts";
 import { shorten, toolLine } from "../tool-line.ts";
 import { composeAnswer, fieldsOf, isNoLongerAsked } from "./answer.ts";
 import type { Lines } from "./lines.ts";
-import { createMarkdown, paint } from "./markdown.ts";
+import { createMarkdown } from "./markdown.ts";
+import { readAhead } from "./read-ahead.ts";
 
 export interface TurnView {
   readonly api: Client;
@@ -42,14 +44,15 @@ export async function runTurn(
 }
 
 async function showEvents(view: TurnView, messageId: string, answer: AnswerView): Promise<MessageRecord> {
-  const { api, signal } = view;
-  for await (const event of api.streamMessage(messageId, {}, { signal })) {
+  const { api, signal, lines } = view;
+  const questions = createQuestions(lines);
+  for await (const event of readAhead(api.streamMessage(messageId, {}, { signal }), questions.notice)) {
     const line = toolLine(event);
     if (line !== undefined) answer.aside(line);
     else if (event.type === "assistant.text_delta") answer.push(event.data.text);
     else if (event.type === "log") answer.log(event.data.text);
     else if (event.type === "agent.event") answer.event(event.data.name, event.data.data);
-    else if (event.type === "input.requested") await askAndAnswer(view, messageId, event.data, answer);
+    else if (event.type === "input.requested") await askAndAnswer(view, messageId, event.data, { answer, questions });
     else if (event.type === "attempt.ended" && event.data.outcome !== "completed")
       answer.endAttempt(event.data.outcome);
     else if (isMessageEnd(event) && event.data.merged_into === undefined) {
@@ -113,11 +116,43 @@ function createAnswerView({ write, note, isStyled, logs }: TurnView) {
   };
 }
 
+/** What the stream says about the questions of a message. An event that settles the one on the screen removes it. */
+interface Questions {
+  notice(event: StreamedEvent): void;
+  /** The question is on the screen from now on. */
+  show(key: string): void;
+  /** `over`: the message has ended without an answer. */
+  stateOf(key: string): "open" | "answered" | "over";
+}
+
+function createQuestions(lines: Lines): Questions {
+  const answered = new Set<string>();
+  let shown: string | undefined;
+  let isEnded = false;
+  const stateOf: Questions["stateOf"] = (key) => (answered.has(key) ? "answered" : isEnded ? "over" : "open");
+  return {
+    stateOf,
+    show: (key) => void (shown = key),
+    notice(event) {
+      if (event.type === "input.submitted") answered.add(event.data.key);
+      isEnded ||= isMessageEnd(event);
+      if (shown === undefined || stateOf(shown) === "open") return;
+      shown = undefined;
+      lines.dismiss();
+    },
+  };
+}
+
 /**
  * Asks until an answer is accepted or the input no longer waits. Without a terminal, says how to answer; the turn
  * continues after the answer.
  */
-async function askAndAnswer(view: TurnView, messageId: string, input: Input, answer: AnswerView): Promise<void> {
+async function askAndAnswer(
+  view: TurnView,
+  messageId: string,
+  input: Input,
+  { answer, questions }: { readonly answer: AnswerView; readonly questions: Questions },
+): Promise<void> {
   const { api, lines, signal } = view;
   const { key, prompt } = input;
   answer.aside(`The agent asks (${key})${prompt === null ? "" : `: ${prompt}`}`);
@@ -126,11 +161,16 @@ async function askAndAnswer(view: TurnView, messageId: string, input: Input, ans
     return;
   }
   const fields = fieldsOf(input.schema);
+  questions.show(key);
   for (;;) {
     const texts: string[] = [];
     for (const field of fields) {
-      const text = await lines.ask(`  ${withoutControls(field.prompt.replaceAll(/[\r\n]+/g, " "))}`);
-      if (text === undefined) return;
+      const prompt = `  ${withoutControls(field.prompt.replaceAll(/[\r\n]+/g, " "))}`;
+      const text = questions.stateOf(key) === "open" ? await lines.ask(prompt) : undefined;
+      if (text === undefined) {
+        if (questions.stateOf(key) === "answered") answer.aside("answered elsewhere");
+        return;
+      }
       texts.push(text);
     }
     try {
