@@ -104,7 +104,7 @@ test(
       GITHUB_STEP_SUMMARY: summary,
       DARI_API_URL: platform.apiUrl,
       DARI_API_KEY: platform.apiKey,
-      DARI_AGENT_ID: made["agent_id"] ?? "",
+      DARI_AGENT: made["agent_id"] ?? "",
     };
     const workflow = readFileSync(join(checkout, "examples/ci/github-actions.yml"), "utf8");
     const steps = [...workflow.matchAll(/ {8}run: \|\n((?: {10}.*\n)+)/g)].map(([, text = ""]) => text);
@@ -140,6 +140,8 @@ test(
     );
     expect(await cli("message", "diff", sent.id)).toContain("+hello");
     expect(await cli("logs", sent.id)).toContain("printed hello");
+    expect(await cli("logs", agentId)).toBe(await cli("logs", session));
+    expect(await cli("logs", session, "--timestamps")).toMatch(/^20\d\d-.*Z \[stdout\] printed hello$/m);
     const fork = (await cli("session", "fork", session, "--message", sent.id)).trim();
     expect(await cli("session", "complete", fork)).toBe(`${fork} completed\n`);
     expect((await ending("session", "send", fork, "more")).code).toBe(5);

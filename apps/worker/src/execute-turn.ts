@@ -104,6 +104,7 @@ async function finish(
   context.log.info(
     {
       org: claimed.organizationId,
+      agent: turn?.agentId,
       session: claimed.sessionId,
       message: claimed.messageId,
       attempt: claimed.attemptId,

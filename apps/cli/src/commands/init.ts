@@ -31,7 +31,7 @@ export function addInitCommand(program: Command, io: Io): void {
       }
       output.result({ root, files: Object.keys(files) }, () => {
         const lines = Object.keys(files).map((path) => `wrote ${join(root, path)}`);
-        return [...lines, `Next: dari deploy ${root}`].join("\n");
+        return [...lines, `Next: dari dev ${root}`].join("\n");
       });
     });
 }
