@@ -7,7 +7,9 @@ import { readOidcSettings, startApi } from "@dari/api";
 import { createControl, openServices, type ServiceSettings } from "@dari/control/assembly";
 import type { Control } from "@dari/control/context";
 import { createPlatformMetrics, createPlatformTraces, combineObservers } from "@dari/control/operations";
+import { getAgent } from "@dari/control/publishing";
 import { authenticateKey, createKeySignInLink } from "@dari/control/tenants";
+import { getMessage } from "@dari/control/turns";
 import { limits } from "@dari/domain";
 import { findRedisServer, freePort, startPostgres, startRedis } from "@dari/embedded";
 import { startReconciler } from "@dari/reconciler";
@@ -16,6 +18,7 @@ import { assembleWorker } from "@dari/worker";
 import { toServiceSettings, type StandaloneConfig } from "./config.ts";
 import { readOrCreateMasterKey, readConnection, lockDataDir, writeConnection, type Connection } from "./data-dir.ts";
 import { ensureAdminKey } from "./first-key.ts";
+import { sayTurns, type TurnIds, type TurnNames } from "./turn-lines.ts";
 
 export interface Platform {
   readonly connection: Connection;
@@ -32,6 +35,13 @@ export interface Platform {
 
 const loopbackHosts = new Set(["127.0.0.1", "::1", "localhost"]);
 
+export interface StartOptions {
+  readonly signal: AbortSignal;
+  readonly stopNow: AbortSignal;
+  /** Gets a line for each turn. Default: none are read. */
+  readonly sayTurn?: (line: string) => void;
+}
+
 /**
  * Starts everything in order on the stack, which stops it in reverse. `say` gets a line for each slow step. Throws the
  * reason of `signal` when it aborts before the end; `stopNow` ends the waits of the stack's close.
@@ -40,20 +50,18 @@ export async function startPlatform(
   config: StandaloneConfig,
   say: (text: string) => void,
   stack: AsyncDisposableStack,
-  { signal, stopNow }: { readonly signal: AbortSignal; readonly stopNow: AbortSignal },
+  { signal, stopNow, sayTurn }: StartOptions,
 ): Promise<Platform> {
   const step = stepper(signal, say);
   stack.defer(await lockDataDir(config.dataDir));
-  const logDir = path.join(config.dataDir, "logs");
-  await mkdir(logDir, { recursive: true });
-  const logFile = path.join(logDir, "dari.log");
-  const destination = createWriteStream(logFile, { flags: "a", mode: 0o600 });
-  stack.defer(() => new Promise<void>((resolve) => destination.end(resolve)));
+  const { logFile, destination } = await openLogFile(config.dataDir, stack);
   const settings = await startServices(config, step, stack);
   const parts = ["api", "worker", "reconciler"] as const;
   const metrics = createPlatformMetrics({ parts, byOrganization: settings.metricsByOrganization });
   const traces = stack.adopt(await createPlatformTraces("standalone", settings.traces), (opened) => opened.close());
-  const observe = combineObservers(metrics, traces);
+  let readNames = (_ids: TurnIds): Promise<TurnNames> => Promise.reject(new Error("not started"));
+  const turns = sayTurn === undefined ? [] : [{ observe: sayTurns(sayTurn, (ids) => readNames(ids)) }];
+  const observe = combineObservers(metrics, traces, ...turns);
   const log = createLogger({ name: "dari", level: settings.logLevel, destination, observe });
 
   step("opening the database and the object store");
@@ -63,6 +71,7 @@ export async function startPlatform(
   const port = config.port === 0 ? await freePort() : config.port;
   const apiUrl = config.publicUrl ?? `http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${port}`;
   const control = createControl(services, settings, apiUrl);
+  readNames = (ids) => readTurnNames(control, ids);
   const reconciler = startReconciler(services, { leaseMs: settings.leaseMs, reapEveryMs: limits.reapEveryMs }, log);
   stack.defer(() => reconciler.stop());
   step("starting the worker");
@@ -105,11 +114,29 @@ export async function startPlatform(
   };
 }
 
+async function openLogFile(dataDir: string, stack: AsyncDisposableStack) {
+  const logDir = path.join(dataDir, "logs");
+  await mkdir(logDir, { recursive: true });
+  const logFile = path.join(logDir, "dari.log");
+  const destination = createWriteStream(logFile, { flags: "a", mode: 0o600 });
+  stack.defer(() => new Promise<void>((resolve) => destination.end(resolve)));
+  return { logFile, destination };
+}
+
 function stepper(signal: AbortSignal, say: (text: string) => void) {
   return (text: string): void => {
     signal.throwIfAborted();
     say(text);
   };
+}
+
+async function readTurnNames(control: Control, { org, agent, message }: TurnIds): Promise<TurnNames> {
+  const actor = { organizationId: org, keyId: "npm start", scopes: ["read"] };
+  const [{ name }, { sequence_number: number }] = await Promise.all([
+    getAgent(control, actor, agent),
+    getMessage(control, actor, message),
+  ]);
+  return { agent: name, number };
 }
 
 async function keepConnection(config: StandaloneConfig, control: Control, apiUrl: string) {

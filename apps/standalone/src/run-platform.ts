@@ -15,7 +15,9 @@ await runMain(
     const config = readStandaloneConfig(callerDirectory());
     graceMs = config.shutdownGraceMs;
     const startedAt = performance.now();
-    const platform = await startPlatform(config, (text) => say(`· ${text}`), stack, { signal, stopNow });
+    // Other output may be a file, and the log has the same.
+    const sayTurn = process.stdout.isTTY ? { sayTurn: say } : {};
+    const platform = await startPlatform(config, (text) => say(`· ${text}`), stack, { signal, stopNow, ...sayTurn });
     say(`Dari is ready after ${((performance.now() - startedAt) / 1_000).toFixed(1)} s`);
     say(`  API         ${platform.connection.api_url}`);
     say(`  console     ${platform.connection.console_url}`);
