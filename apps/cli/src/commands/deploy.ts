@@ -61,7 +61,7 @@ async function deploy(context: Context, root: string, options: DeployOptions): P
     return published.unchanged ? `${what} ${as}; publish it again with --force` : `${what} ${as}`;
   });
   if (!output.isJson) output.progress(`Console: ${console_url}`);
-  output.hint(`dari session create ${published.agent_id}`);
+  output.hint(root === "." ? "dari chat" : `cd ${root} && dari chat`);
 }
 
 async function showBuild(
