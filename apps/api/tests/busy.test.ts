@@ -201,7 +201,7 @@ describe("retry", () => {
     expect((await api.call("GET", `/v1/sessions/${sessionId}/messages`)).json.data).toHaveLength(1);
   });
 
-  test("waits behind others whatever its session says, unless the call says otherwise", async () => {
+  test("waits behind others whatever its session's default is, unless the call has another", async () => {
     const { sessionId, messageId } = await failed();
     await api.db.pool.query("update sessions set on_busy = 'reject' where id = $1", [sessionId]);
     const other = await post(sessionId, say("between"));
@@ -236,7 +236,7 @@ describe("retry", () => {
     await clear(forkId);
   });
 
-  test("another version needs a fork, and the two are said together", async () => {
+  test("another version needs a fork, and the call must name both", async () => {
     const { sessionId, messageId } = await failed();
     for (const body of [{ version_id: "ver_01jx5m0k8c3f7q2v9t4w6y8z1a" }, { version_id: "x", fork: true }]) {
       expect((await retry(messageId, body)).json["errors"]).toMatchObject([{ path: "version_id" }]);

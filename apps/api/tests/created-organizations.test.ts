@@ -54,7 +54,7 @@ test("the key that has created an organization lists it and gets a key for it", 
   expect((await api.call("GET", "/v1/me", { key: managed })).status).toBe(401);
 });
 
-test("a list of organizations has pages, of which the first begins with the key's own", async () => {
+test("the first page of organizations begins with the key's own", async () => {
   const key = await newKey();
   const [first, second] = [await create(key), await create(key)];
   expect(await list(key, "?limit=1")).toEqual([api.org.organizationId]);
@@ -78,7 +78,7 @@ test("no other key is accepted, and that key only for these two calls", async ()
   expect((await ensure(api.org.organizationId, firstKey)).status).toBe(404);
 });
 
-test("the creator is out once the organization has revoked its first key", async () => {
+test("the creator loses access once the organization has revoked its first key", async () => {
   const key = await newKey();
   const { id, firstKey } = await create(key);
   const keys = await api.call("GET", "/v1/organizations/current/api-keys", { key: firstKey });

@@ -78,7 +78,7 @@ test("a device waits, a person sees its name and approves, and the next poll get
   expect(rows).toEqual([{ label: "cli: Ann's laptop", long: true, bounded: true }]);
 });
 
-test("nothing that opens anything is stored, logged or on record", async () => {
+test("no secret is stored, logged or in the audit log", async () => {
   const device = await start();
   const { rows } = await api.db.pool.query("select row_to_json(d)::text as text from device_requests d");
   const letters = device.user_code.replace("-", "");
@@ -175,7 +175,7 @@ test("a browser that cannot manage owners cannot approve a device for an owner",
   expect(await invite(newCookie)).toBe(201);
 });
 
-test("keys let no device in, nor does a page of another site", async () => {
+test("keys cannot approve a device, nor can a page of another site", async () => {
   const device = await start();
   const { apiKey } = await createTestKey(api.db, organizationId, ["admin"]);
   const body = { user_code: device.user_code, decision: "approve" };

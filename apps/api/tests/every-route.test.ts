@@ -93,7 +93,7 @@ describe("another organization's ids", () => {
     expect(await rowsOf(api, api.stranger.organizationId)).toEqual(before);
   });
 
-  test("are tried here wherever a body or a query has one", () => {
+  test("are tried here in every body and query that has one", () => {
     const missing = walkedRoutes.filter((name) => {
       const route: Route = routes[name];
       const text = JSON.stringify([route.request ?? {}, { ...(route.query as object), after: undefined }]);

@@ -41,7 +41,7 @@ function answer(messageId: string, body: unknown, options: CallOptions = {}): Pr
   return api.call("POST", `/v1/messages/${messageId}/inputs`, { body, ...options });
 }
 
-test("runs of one attempt share its number in the logs and the events, and each says what it has used", async () => {
+test("runs of one attempt share its number in the logs and the events, and each reports its usage", async () => {
   const used = (tokens: number) => ({ usage: { requests: 1, input_tokens: tokens, output_tokens: 1 } });
   const { sessionId, messageId } = await suspend(used(7));
   expect((await answer(messageId, approved)).status).toBe(202);
@@ -60,7 +60,7 @@ test("runs of one attempt share its number in the logs and the events, and each 
   ]);
 });
 
-test("the record says what is asked; an answer is accepted once, and is on record", async () => {
+test("the record has the question; an answer is accepted once, and is in the audit log", async () => {
   const { sessionId, messageId } = await suspend();
   const waiting = await api.call("GET", `/v1/messages/${messageId}`);
   expect(validate(routes.getMessage.reply, waiting.json)).toEqual([]);

@@ -128,7 +128,7 @@ test("signing in and out is in the audit log", async () => {
   ]);
 });
 
-test("the address itself leads a browser to the console, and tells programs what there is", async () => {
+test("the root path leads browsers to the console, and lists the routes for programs", async () => {
   const visit = await api.call("GET", "/", { key: null, headers: { accept: "text/html,*/*;q=0.8" } });
   expect([visit.status, visit.headers.get("location")]).toEqual([303, "/console"]);
   const program = await api.call("GET", "/", { key: null, headers: { accept: "*/*" } });

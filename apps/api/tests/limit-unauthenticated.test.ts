@@ -64,7 +64,7 @@ test("of many concurrent calls, only as many are answered as the limit allows", 
   expect(statuses.filter((status) => status === 429)).toHaveLength(50 - perMinute);
 });
 
-test("what needs no key is answered whatever its address has sent", async () => {
+test("calls that need no key are answered whatever the address has sent", async () => {
   await start();
   await spend("192.0.2.1");
   const open = ["/v1/auth/config", "/healthz"].map((path) =>

@@ -68,7 +68,7 @@ describe("an invitation", () => {
     expect(rows).toEqual([{ people: 1, browsers: 1 }]);
   });
 
-  test("opens nothing once revoked, expired, or of a deleted organization: all in the same words", async () => {
+  test("opens nothing once revoked, expired, or of a deleted organization: all with the same error", async () => {
     const revoked = await invite("member", "revoked@people.example");
     expect((await call("DELETE", `${own}/invitations/${revoked.id}`)).json).toEqual({ deleted: true, id: revoked.id });
     expect((await call("DELETE", `${own}/invitations/${revoked.id}`)).status).toBe(404);
@@ -174,7 +174,7 @@ describe("a browser", () => {
     [{}],
     [{ origin: "own", "sec-fetch-site": "same-site" }],
     [{ origin: "own", "sec-fetch-site": "cross-site" }],
-  ])("changes nothing that another site asks for: %j", async (headers: Record<string, string>) => {
+  ])("changes nothing for a request of another site: %j", async (headers: Record<string, string>) => {
     const { cookie } = await join("owner");
     const sent = { ...headers, ...(headers["origin"] === "own" ? { origin: api.url } : {}), cookie };
     for (const [method, path] of [

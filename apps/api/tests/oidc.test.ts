@@ -302,7 +302,7 @@ describe("the sign-in at the provider, and the way back", () => {
   });
 });
 
-test("the platform says what people can sign in by, with a provider and without", async () => {
+test("the platform lists the ways to sign in, with a provider and without", async () => {
   const config = await get("/v1/auth/config");
   expect(config.json).toMatchObject({ sign_in: { oidc: true, oidc_name: "Example" } });
   await using without = await startTestApi();

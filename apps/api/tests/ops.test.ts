@@ -94,7 +94,7 @@ describe("the sign-in of the console", () => {
     expect(await look(cookie)).toBe(403);
   });
 
-  test("is where the former sign-in page leads", async () => {
+  test("is the target of the former sign-in page", async () => {
     const reply = await api.call("GET", "/ops/sign-in", { key: null });
     expect([reply.status, reply.headers.get("location")]).toEqual([303, boardSignIn]);
   });
@@ -196,7 +196,7 @@ describeWith("redis", "the queue board", () => {
     expect(await counts()).toMatchObject(before);
   });
 
-  test("only jobs that failed are retried, and only those that are there", async () => {
+  test("only existing failed jobs are retried", async () => {
     expect((await put(`/${delayed.messageId}.1/retry`)).status).toBe(409);
     expect((await put("/msg_none.1/retry")).status).toBe(409);
     expect((await put("/%E0%A4%A/retry")).status).toBe(404);

@@ -164,7 +164,7 @@ test("a credential is sealed, replaced, listed without its value, and deleted", 
   expect(JSON.stringify(api.log)).not.toMatch(/sk-(first|second)-value/);
 });
 
-test("a credential that is kept for hosts stays so when its value changes, and must fit into a header", async () => {
+test("a new value of a kept credential keeps the hosts, and must fit into a header", async () => {
   const path = `${own}/credentials/KEPT`;
   const put = (body: object) => api.call("PUT", path, { body });
   const hosts = ["api.example.com", "*.example.org:8443"];

@@ -355,7 +355,7 @@ async function exportedBeginning(): Promise<Buffer> {
   return exported(String(fork.json["id"]));
 }
 
-test("what an import says of other messages is nothing to those of other organizations", async () => {
+test("ids in an import never refer to messages of other organizations", async () => {
   const { organizationId } = target.org;
   const { agentId } = await createTestAgent(target.db, organizationId);
   const failed = await send(target, await createTestSession(target.db, organizationId, agentId), [text("one")]);
@@ -380,7 +380,7 @@ test("unknown names among an imported message's timings are not sent in headers"
   expect([reply.status, reply.headers.get("server-timing")]).toEqual([200, "run;dur=3"]);
 });
 
-test("an export says nothing that was rolled back or has not ended", async () => {
+test("an export contains no message that was rolled back or has not ended", async () => {
   const forked = await source.call("POST", `/v1/sessions/${sessionId}/fork`, { body: {} });
   const fork = String(forked.json["id"]);
   const [first] = (await source.call("GET", `/v1/sessions/${fork}/messages`)).json.data as { id: string }[];

@@ -103,7 +103,7 @@ test("pages reach every failed message, also past those that are skipped", async
   expect(seen).toEqual(failed.slice(2).map((one) => one.messageId));
 });
 
-test("what cannot be retried says why, and keeps nothing else from it", async () => {
+test("a message that cannot be retried says why, and does not prevent other retries", async () => {
   const { agentId } = await createTestAgent(api.db, api.org.organizationId);
   const ended = await createFailedMessage(api, api.org, { agentId });
   await api.call("POST", `/v1/sessions/${ended.sessionId}/complete`);
@@ -123,7 +123,7 @@ test("what cannot be retried says why, and keeps nothing else from it", async ()
   ]);
 });
 
-test("the same key is the same reply, and nothing is sent again", async () => {
+test("the same key gets the same reply, and nothing is sent again", async () => {
   const { messageId } = await createFailedMessage(api, api.org);
   const post = (body: unknown): Promise<TestReply> =>
     api.call("POST", "/v1/messages/retry", { body, headers: { "idempotency-key": "k-1" } });

@@ -122,7 +122,7 @@ test("authorization is understood in any case and refused in any other form", as
   }
 });
 
-test("an unexpected failure tells the log everything and the caller nothing", async () => {
+test("an unexpected failure is logged in full, and the caller gets no details", async () => {
   await using api = await startTestApi();
   await api.db.pool.query("select 1");
   Object.assign(api.control, {

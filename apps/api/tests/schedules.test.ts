@@ -198,7 +198,7 @@ test("the number of schedules of an organization is limited, also for concurrent
   expect(statuses.toSorted()).toEqual([201, 201, 201, 409, 409, 409, 409, 409]);
 });
 
-test("every change is on record, without what is sent", async () => {
+test("every change is in the audit log, without the message", async () => {
   const { id } = await create({ parts: [{ type: "text", text: "between us" }] });
   await api.call("PATCH", `${path}/${id}`, { body: { status: "paused" } });
   await api.call("DELETE", `${path}/${id}`);

@@ -79,7 +79,7 @@ test("a file is read whole, in ranges, and by its ETag", async () => {
   expect((await read("/output/reply.md", { "if-none-match": whole.headers.get("etag") ?? "" })).status).toBe(304);
 });
 
-test("what leaves the workspace is refused, what is missing is not found", async () => {
+test("a path that leaves the workspace is refused, a missing one is not found", async () => {
   for (const path of ["/../etc/passwd", "/output/../../x", "/evil", "/loop", "/a\0b"]) {
     expect([path, (await read(path)).status]).toEqual([path, 422]);
   }

@@ -78,7 +78,7 @@ test("sessions are listed by agent, status and metadata, and only to their organ
   expect((await api.call("GET", "/v1/sessions?metadata.a=%00")).status).toBe(422);
 });
 
-test("a page has few rows where they are large, and the pages together have all", async () => {
+test("a page has fewer rows if they are large, and all pages together have every row", async () => {
   const large = await createTestAgent(api.db, api.org.organizationId);
   const made = await Promise.all([1, 2].map(() => createTestSession(api.db, api.org.organizationId, large.agentId)));
   const sent = await post(made[0]!, hello, "/async");

@@ -129,7 +129,7 @@ test("the number of endpoints of an organization is limited, also for concurrent
   expect(statuses.filter((status) => status === 409)).toHaveLength(5);
 });
 
-test("every change is on record, without URLs and secrets", async () => {
+test("every change is in the audit log, without URLs and secrets", async () => {
   const { id, secret } = await create({ url: "https://receiver.example/hooks/its-own-secret" });
   await api.call("PATCH", `${path}/${id}`, { body: { url: "https://other.example/its-own-secret" } });
   await api.call("POST", `${path}/${id}/rotate-secret`);

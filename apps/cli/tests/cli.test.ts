@@ -88,7 +88,7 @@ describe("usage", () => {
     expect([help.includes("--json"), help.includes("--version")]).toEqual([true, false]);
   });
 
-  test("what is compiled is kept in the user's own directory, and never where others can write", async () => {
+  test("compiled code is stored in the user's own directory, and never where others can write", async () => {
     await using root = await temporaryTree({});
     const runsFrom = async (home: string): Promise<boolean> => {
       const environment = { HOME: home, NODE_COMPILE_CACHE: "" };
@@ -237,7 +237,7 @@ describe("the connection", () => {
     expect(keys).toEqual(["Bearer dari_local", undefined, ...others]);
   });
 
-  test("env shows it to a shell, whatever it contains", async () => {
+  test("env quotes any value for a shell", async () => {
     await using root = await temporaryTree({});
     const environment = { DARI_API_URL: "http://127.0.0.1:9/it's/", DARI_API_KEY: "dari_k" };
     const { stdout } = await runDari(["env"], { cwd: root.path, environment });

@@ -62,7 +62,7 @@ describe("at a terminal", () => {
     expect(asked).toHaveLength(answers.length);
   });
 
-  test("offers only what there is", async () => {
+  test("offers only what exists", async () => {
     const { asked, ask } = answering("2", "9");
     await expect(chooseAgent({}, ask)).rejects.toThrow("expected one of function, openai-agents, claude-agent-sdk");
     expect(asked[0]).toBe("Language:\n  1) typescript\n  2) python\nNumber or name [1]: ");

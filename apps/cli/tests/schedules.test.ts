@@ -30,7 +30,7 @@ const firing = {
 const page = (rows: unknown[]) => ({ data: rows, has_more: false, next: null });
 const sent = [{ type: "text", text: "What is new?" }];
 
-test("create sends what was said, tells when it is first due, and shows the id", async () => {
+test("create sends the options, shows the first due time, and shows the id", async () => {
   const args = ["create", schedule.cron, "What is new?", "--agent-id", "agt_1", "--time-zone", "Europe/Berlin"];
   const { code, stdout, stderr, calls } = await run(schedule, ...args, "--metadata", "a=b", "--overlap", "replace");
   const body = {

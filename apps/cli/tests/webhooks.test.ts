@@ -36,7 +36,7 @@ test("list shows each endpoint and why it is disabled", async () => {
   expect(stdout).toMatch(/whep_1 +disabled \(failing\) +\(all agents\) +message.completed,message.failed +https:/);
 });
 
-test("add sends what was said, and shows the secret alone on standard output", async () => {
+test("add sends the options, and shows only the secret on standard output", async () => {
   const args = ["add", endpoint.url, "--event", "message.failed", "user.message", "--agent-id", "agt_1"];
   const { stdout, stderr, calls } = await run({ ...endpoint, secret: "whsec_x" }, ...args);
   const body = { url: endpoint.url, event_types: ["message.failed", "user.message"], agent_id: "agt_1" };

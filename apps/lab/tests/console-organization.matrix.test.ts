@@ -192,7 +192,7 @@ describeWith("chromium", "the console", ({ command }) => {
     await signIn(hers, apiKey);
     await hers.getByRole("link", { name: "Egress" }).click();
     await hers.getByRole("button", { name: "Set" }).click();
-    await hers.getByLabel("Agents can reach").selectOption("off");
+    await hers.getByRole("combobox", { name: "Agents can reach" }).selectOption("off");
     await hers.getByRole("button", { name: "Set it" }).click();
     await hers.getByRole("cell", { name: "nothing", exact: true }).waitFor();
     expect(await inspect(hers, "egress")).toEqual([]);

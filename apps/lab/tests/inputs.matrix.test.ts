@@ -98,7 +98,7 @@ describe.each([
     });
   });
 
-  test("several inputs, one after the other; the ledger and the transcript tell of them", async () => {
+  test("several inputs, one after the other, in the ledger and the transcript", async () => {
     const { client } = fleet;
     const session = await newSession();
     const sent = await asking(session, approve, ["ask", "account", { type: "string" }], approve);

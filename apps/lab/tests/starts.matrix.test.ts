@@ -136,7 +136,7 @@ test.each([
   ["kill of the platform", (start: UserStart) => start.signal("platform", "SIGTERM")],
   ["Ctrl-C", pressCtrlC],
 ])(
-  "a second %s stops at once, gives the turns back and leaves nothing behind",
+  "a second %s stops immediately, releases the turns and leaves nothing behind",
   async (_name, end) => {
     await using meeting = await openRendezvous();
     await using start = await startBusy(meeting);

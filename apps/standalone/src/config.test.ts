@@ -5,7 +5,7 @@ import { apiSettings } from "@dari/api";
 import { workerSettings } from "@dari/worker";
 import { readStandaloneConfig, standaloneSettings } from "./config.ts";
 
-test("needs nothing, and has the defaults of a machine of one's own", () => {
+test("needs no setting, and has defaults for a person's own machine", () => {
   expect(readStandaloneConfig("/srv", {})).toMatchObject({
     dataDir: "/srv/.dari-data",
     port: 4870,

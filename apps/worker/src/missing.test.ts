@@ -32,7 +32,7 @@ function fixes(...given: Parameters<typeof missingOf>): string[] {
   return missingOf(...given).map(({ fix }) => fix);
 }
 
-test("nothing is missing where everything is given", () => {
+test("nothing is missing if the machine has everything", () => {
   expect(fixes({ isolated: true })).toEqual([]);
 });
 

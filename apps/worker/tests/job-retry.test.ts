@@ -40,7 +40,7 @@ describeWith("redis", "an operator's retry", () => {
 
   const actorOf = (organizationId: string) => ({ organizationId, keyId: "test", scopes: ["admin"] });
 
-  test("sends the message again at the tail, once, on record; the job says as what", async () => {
+  test("sends the message again at the end, once, with an audit entry; the job names the new message", async () => {
     scene.start();
     const { messageId, sessionId, jobId } = await failed();
     await board.retry(jobId);
@@ -92,7 +92,7 @@ describeWith("redis", "an operator's retry", () => {
     expect(await retriesOf(messageId)).toEqual([]);
   });
 
-  test("what cannot be retried says why, and a forged retry leaves nothing", async () => {
+  test("a job that cannot be retried says why, and a forged retry leaves nothing", async () => {
     scene.start();
     const { sessionId, jobId, messageId } = await failed();
     await scene.db.pool.query("update sessions set state = 'completed', ended_at = clock_timestamp() where id = $1", [

@@ -110,7 +110,7 @@ describe("packing that takes over the directory", () => {
     expect(await readFile(join(dir, "node_modules/linked"), "utf8")).toBe("linked");
   });
 
-  test("names that unpacking refuses are left out, and said", async () => {
+  test("names that unpacking refuses are left out and reported", async () => {
     const { dir } = await hostileTree();
     const { omitted } = await packImage({ dir, file: fresh() });
     expect(omitted).toEqual([

@@ -85,7 +85,7 @@ describe("pack and unpack", () => {
     expect(changed.digest).not.toBe(one.digest);
   });
 
-  test("an abort in the middle of a large file is thrown, and ends nothing else", async () => {
+  test("an abort in the middle of a large file is thrown, and affects nothing else", async () => {
     const [dir, file] = [await tree({}), fresh()];
     await writeFile(join(dir, "large"), randomBytes(64 * 1024 * 1024));
     const controller = new AbortController();

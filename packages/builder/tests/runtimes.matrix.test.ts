@@ -57,7 +57,7 @@ describe("node", () => {
 
   test("an exact version that was never published is refused with npm's reason", async () => {
     const runtimes = createRuntimes({ cacheDir: join(temporary.path, "none"), env: hostEnvironment() });
-    await expect(runtimes.resolve("typescript", "20.99.99")).rejects.toThrow(/npm could not fetch it/);
+    await expect(runtimes.resolve("typescript", "20.99.99")).rejects.toThrow(/npm could not download it/);
     expect(await readdir(join(temporary.path, "none/node"))).toEqual([]);
   });
 
@@ -72,7 +72,7 @@ describe("node", () => {
     const npmRegistry = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
     const env = { PATH: hostEnvironment().PATH! };
     const runtimes = createRuntimes({ cacheDir: temporary.path, env, npmRegistry, firstTryMs });
-    await expect(runtimes.resolve("typescript", "22.0.1")).rejects.toThrow(/npm could not fetch it: .*404/s);
+    await expect(runtimes.resolve("typescript", "22.0.1")).rejects.toThrow(/npm could not download it: .*404/s);
     server.closeAllConnections();
     server.close();
   });

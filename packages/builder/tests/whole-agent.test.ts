@@ -233,7 +233,7 @@ describe("packages are loaded one by one", () => {
     expect(callNode(entry)).toBe(1);
   });
 
-  test("where the script does not load although the sources do", async () => {
+  test("if the script does not load although the sources do", async () => {
     const own = `new Error().stack.includes("node_modules")`;
     const index = `if (!${own}) throw new Error("bundled");\nexport const n = 1;`;
     const { entry, log } = await withPackage({ "package.json": esm, "index.js": index }, agent);

@@ -58,7 +58,7 @@ describe("a call", () => {
     ]);
   });
 
-  test("puts the arguments of a method where its route wants them", async () => {
+  test("puts the arguments of a method into path, query and body as its route says", async () => {
     const seen: unknown[] = [];
     const { client } = await serve((request, response) => {
       void text(request).then((body) => {

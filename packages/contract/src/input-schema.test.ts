@@ -65,7 +65,7 @@ describe("an answer", () => {
     expect(validateAnswer({}, null)).toEqual([]);
   });
 
-  test("is not a number beyond all numbers, which is stored as none", () => {
+  test("is not an infinite number, which would be stored as null", () => {
     const issues = [{ path: "value", message: "expected a number" }];
     expect(validateAnswer({ type: "number" }, JSON.parse("1e999"))).toEqual(issues);
   });

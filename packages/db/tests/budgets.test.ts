@@ -90,7 +90,7 @@ test("invalid usage of an agent does not add up to a number that cannot be store
   expect(ended?.recorded).toBe("completed");
 });
 
-test("what an attempt has used is charged whatever it ends as", async () => {
+test("an attempt's usage is charged however it ends", async () => {
   await put({ maxTokens: 1_000 });
   const output = { parts: [], usage: { input_tokens: 30, output_tokens: 10 } };
   const asked = { key: "go", schema: {}, prompt: undefined, waitSeconds: 60, placed: [] };

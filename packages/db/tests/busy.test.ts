@@ -57,7 +57,7 @@ async function input(path: string): Promise<{ path: string; fileId: string }> {
 }
 
 describe("an idle session", () => {
-  test.each(["enqueue", "reject", "interrupt", "rollback", "merge"] as const)("accepts as ever: %s", async (onBusy) => {
+  test.each(["enqueue", "reject", "interrupt", "rollback", "merge"] as const)("still accepts: %s", async (onBusy) => {
     expect(await scene.accept(session, { onBusy })).toMatchObject({ outcome: "accepted", schedule: "ready" });
     expect(await drain()).toHaveLength(1);
   });

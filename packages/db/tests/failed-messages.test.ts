@@ -20,7 +20,7 @@ afterAll(() => scene.close());
 
 const { listFailedMessages, lockSessionsAndListRetried } = failedMessages;
 
-test("a failed message is found by what it has in common with others", async () => {
+test("a failed message is found by the properties that it shares with others", async () => {
   const find = async (filter: object): Promise<unknown> => {
     const all = { organizationId: scene.organizationId, ...filter };
     return (await listFailedMessages(scene.db, all, { limit: 10 }))?.map((row) => row.id);

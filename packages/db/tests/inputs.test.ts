@@ -280,7 +280,7 @@ test("a cancel that was requested while it ran wins over its question", async ()
   expect(await stateOf(messageId)).toBeUndefined();
 });
 
-test("a superseded claim asks for nothing; a repeated call is answered again", async () => {
+test("a superseded claim cannot ask; a repeated call is answered again", async () => {
   const session = await scene.session();
   const messageId = await scene.send(session);
   const turn = await scene.claim(session);

@@ -93,7 +93,7 @@ test("an interactive message is dispatched next, whatever background work waits 
   expect(await give(2)).toMatchObject([{ isBackground: true }, { isBackground: true }]);
 });
 
-test("background work gets the slots that are due to it first, and those that nothing interactive wants", async () => {
+test("background work gets the slots that are due to it first, and those that no interactive work needs", async () => {
   await batch(3);
   for (let i = 0; i < 5; i++) await send("interactive");
   const lanes = async (count: number, background: number) =>

@@ -33,7 +33,7 @@ test("a thousand concurrent ids are one statement, and each is heard once", asyn
   expect(heard.filter((id) => id !== "hello")).toEqual(ids);
 });
 
-test("what was said just before the end is sent", async () => {
+test("a notification just before the end is sent", async () => {
   await using stack = new AsyncDisposableStack();
   const { db } = stack.adopt(await createTestDatabase(), (opened) => opened.close());
   const listening = stack.adopt(createPgNotifier(db, "dari-test-listener"), (opened) => opened.close());

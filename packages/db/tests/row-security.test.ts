@@ -72,7 +72,7 @@ describe("the catalogue", () => {
     }
   });
 
-  test("the role of calls passes over nothing and owns nothing", async () => {
+  test("the role of calls bypasses nothing and owns nothing", async () => {
     const roles = await database.db.pool.query(`select rolsuper, rolbypassrls, rolcanlogin,
         pg_has_role(oid, 'dari_app', 'member') as is_platform,
         exists (select 1 from pg_class where relowner = r.oid) as owns
@@ -141,7 +141,7 @@ describe("on one connection", () => {
     return rows[0]!.n;
   }
 
-  test("nothing is seen without an organization's name, before and after those of some", async () => {
+  test("without an organization's name no row is visible, before and after transactions that name one", async () => {
     expect(await seenByNobody()).toBe(0);
     expect(await ownersSeenBy(one.forOrganization(own))).toHaveLength(2);
     expect(await seenByNobody()).toBe(0);

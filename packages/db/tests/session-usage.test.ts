@@ -38,7 +38,7 @@ test("the usage of every attempt counts, and no answer is read", async () => {
   expect(await sum()).toMatchObject({ turns: 2, tokens: 25, byName: { output_tokens: 25, requests: 3 } });
 });
 
-test("a turn that said nothing of its usage counts none, and its answer is not read", async () => {
+test("a turn that reported no usage counts none, and its answer is not read", async () => {
   await scene.send(sessionId);
   await run("completed");
   await forgeAnswers();

@@ -46,7 +46,7 @@ const bounds: webhookOutbox.ClaimBounds = {
 /** Enough calls for PostgreSQL to keep its plan. */
 const calls = 8;
 
-test.each(["without", "with"])("%s statistics, a claim reads what it may take and little else", async (statistics) => {
+test.each(["without", "with"])("%s statistics, a claim reads what it can take and little else", async (statistics) => {
   if (statistics === "with") await vacuumAnalyze(database.url);
   for (let call = 0; call < calls; call += 1) {
     const rows = await countRowsRead(database.db, async (bound) => {

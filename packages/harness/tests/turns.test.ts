@@ -24,7 +24,7 @@ describe.each(findRuntimes())("$title", (runtime) => {
     expect((await play(runtime, name)).ending).toEqual({ kind: "completed", parts: [{ type: "text", text }] });
   });
 
-  test("nothing answers with no part", async () => {
+  test("an agent that returns nothing answers without a part", async () => {
     expect((await play(runtime, "nothing")).ending).toEqual({ kind: "completed", parts: [] });
   });
 

@@ -71,7 +71,7 @@ describeWith("redis", "a process whose Redis falls silent", () => {
       `const one = queue.openTurnSource(location, { lockMs: 3_000 }); one.next().catch(() => undefined);
         return () => one.close();`,
     ],
-  ])("%s that has met nothing but silence closes, and the process ends well", async (_what, open) => {
+  ])("%s that never got an answer closes, and the process ends with exit code 0", async (_what, open) => {
     const { proxy, url } = await behindProxy();
     await using _ = proxy;
     proxy.blackHole();
@@ -80,7 +80,7 @@ describeWith("redis", "a process whose Redis falls silent", () => {
     expect(await program.close()).toEqual({ code: 0, said: "" });
   });
 
-  test("a source whose connections are ready, and hear nothing more, closes and the process ends well", async () => {
+  test("a source whose connections fall silent closes, and the process ends with exit code 0", async () => {
     const { proxy, url } = await behindProxy();
     await using _ = proxy;
     const hears = (): Promise<void> => proxy.hears(info);

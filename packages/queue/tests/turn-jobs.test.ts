@@ -106,7 +106,7 @@ describeWith("redis", "turn jobs", () => {
     expect(await (await board.getJob(turnJobId(one)))?.getState()).toBe("completed");
   });
 
-  test("a retry that the row grants is never a failed job, whatever the job has counted", async () => {
+  test("a retry that the row allows is never a failed job, whatever the job has counted", async () => {
     const { queue, source, board } = open();
     const one = turn(1);
     await deliver(queue, one);
@@ -272,7 +272,7 @@ describeWith("redis", "turn jobs", () => {
     expect((await board.getFailed()).map((one) => one.failedReason)).toEqual(["not retried: the session is completed"]);
   });
 
-  test.each(["", "later", "-1", "1e300", "[object Object]"])("a mark that says %j is none", async (text) => {
+  test.each(["", "later", "-1", "1e300", "[object Object]"])("%j is not a valid mark", async (text) => {
     const { queue, board, redis } = open();
     await waitUntil(() => queue.available, { what: "the queue's connection" });
     await redis.set(`${board.opts.prefix}:sentinel:default:failed`, text);

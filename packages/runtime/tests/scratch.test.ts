@@ -7,7 +7,7 @@ import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { clearScratch, makeScratch } from "../src/scratch.ts";
 
-test("directories of the dead go, those of the living stay", async () => {
+test("directories of dead processes are removed, those of running ones stay", async () => {
   const module = new URL("../src/scratch.ts", import.meta.url).href;
   const script = `const { makeScratch } = await import(${JSON.stringify(module)});
     process.stdout.write(await makeScratch("import"));

@@ -98,7 +98,7 @@ describeEach(waysOfThisRun(ways))("$title", ({ driver, isShared }) => {
     expect(seen).toEqual([]);
   });
 
-  test("a name is judged by where it leads", async () => {
+  test("a name is judged by its addresses", async () => {
     const led: Record<string, string[]> = {
       "inside.example": ["10.1.2.3"],
       "metadata.example": ["169.254.169.254"],

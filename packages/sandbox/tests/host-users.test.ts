@@ -43,7 +43,7 @@ describe("the record", () => {
     expect(chosen).toContain(next.idOf("org_d"));
   });
 
-  asRoot("chooses again where a process died before it gave the file away", () => {
+  asRoot("chooses again if a process died before it changed the file's owner", () => {
     const file = join(dir, "org_late");
     writeFileSync(file, "");
     chownSync(file, 0, 0);

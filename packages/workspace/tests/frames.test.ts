@@ -78,7 +78,7 @@ test("bytes that are not what was stored reach no decoder", async () => {
   await expect(decodeFrame(frame, altered)).rejects.toThrow("the frame at 0 is not what was stored");
 });
 
-test("a release that knows no hashes of frames reads the frames, and this one reads hashes within them", async () => {
+test("an older release without frame hashes reads the frames, and this one reads the hashes within them", async () => {
   const source = fixture.fresh();
   writeFiles(source, { "workspace/a.txt": text(40_000), "workspace/b.bin": randomBytes(40_000) });
   const saved = await saveDir(fixture, source, emptyTree);

@@ -83,7 +83,7 @@ describe.each((["overlay", "copy"] as const).map((kind) => ({ kind })))("$kind",
   });
 });
 
-asRoot("what an earlier process kept for another user is not shown", async () => {
+asRoot("files that an earlier process kept for another user are not shown", async () => {
   const dir = fixture.fresh();
   const before = await open("overlay", dir);
   const disk = await openTree(before, tree);

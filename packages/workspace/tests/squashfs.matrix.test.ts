@@ -106,7 +106,7 @@ testImage(
   },
 );
 
-testImage("in a user namespace, where none can be mounted, no image is fetched", async () => {
+testImage("in a user namespace, where images cannot be mounted, none is downloaded", async () => {
   const dir = fixture.fresh();
   mkdirSync(dir, { recursive: true });
   const disks = await openOverlays({ dir, maxBytes: 1024 ** 3, mounts: await openMounts("user") });

@@ -28,13 +28,13 @@ test.each([
   expect(durationText(ms)).toBe(said);
 });
 
-test("a moment is said by how long ago it is", () => {
+test("a moment is shown by how long ago it is", () => {
   const now = Date.parse("2026-11-25T12:00:00Z");
   const said = ["11:59:50", "11:55:00", "09:00:00"].map((time) => agoText(`2026-11-25T${time}Z`, now));
   expect(said).toEqual(["just now", "5 min ago", "3 h ago"]);
 });
 
-test("of a form that was filled, what was changed is sent and nothing else", () => {
+test("of a filled form, only changed fields are sent", () => {
   const before = { cron: "0 9 * * *", parts: [{ type: "text", text: "hello" }] };
   expect(changedFields(before, structuredClone(before))).toBeUndefined();
   expect(changedFields<object>(before, { ...before, name: "daily" })).toEqual({ name: "daily" });
@@ -145,7 +145,7 @@ describe("a timeline", () => {
   });
 });
 
-test("every day of a span is there, also one on which nothing happened", () => {
+test("every day of a span is listed, also days without usage", () => {
   const used = { messages: 1, failed: 0, turns: 2, turn_seconds: 3, tokens: 4 };
   const days = [{ date: "2026-11-24", ...used }];
   const shown = fillMissingDays({ days }, 3, Date.parse("2026-11-25T00:00:00Z"));
@@ -169,7 +169,7 @@ describe("what an agent asks for", () => {
     },
   };
 
-  test("is a form where its schema is flat, and its answer what was entered", () => {
+  test("is a form if its schema is flat, and the answer has the entered values", () => {
     const fields = answerFields(schema) ?? [];
     expect(fields.map(({ label, kind }) => [label, kind])).toEqual([
       ["Sure?", "yes_no"],
@@ -186,7 +186,7 @@ describe("what an agent asks for", () => {
     { type: "object" },
     { type: "object", properties: { inner: { type: "object" } } },
     { type: "object", properties: { odd: { enum: [1, null] } } },
-  ])("is written as JSON where it is %j", (other) => {
+  ])("is written as JSON if it is %j", (other) => {
     expect(answerFields(other)).toBeUndefined();
   });
 });

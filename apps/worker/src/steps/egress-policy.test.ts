@@ -8,7 +8,7 @@ const platform = { mode: "open", rules: [] } as const;
 const everything = { mode: "open", hosts: [] } as const;
 const nothing = { mode: "off", hosts: [] } as const;
 
-test("a session that was created without internet access reaches nothing, whatever everybody else allows", () => {
+test("a session that was created without internet access reaches nothing, whatever the other rules allow", () => {
   const manifest = { egress: ["api.example.com"] } as never;
   const allowed = createEgressPolicy(platform, { egress: { organization: everything }, manifest });
   expect(decideEgress(allowed, "api.example.com", 443)).toMatchObject({ allowed: true });

@@ -40,7 +40,7 @@ test("a surrogate pair is never cut", () => {
   expect(texts.join("")).toBe(text);
 });
 
-test("an agent that floods is shown in part, and where the rest belongs stays right", () => {
+test("of a flood only a part is shown, and offsets after it stay right", () => {
   const { sender, sent, dataOf } = start();
   const flood = "x".repeat(16 * 1024 * 1024);
   sender.delta(flood);

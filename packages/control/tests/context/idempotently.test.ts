@@ -131,7 +131,7 @@ test("word goes out after the commit, turns last", async () => {
   expect(said).toEqual([expect.stringMatching(/^session key_/), "1 turns"]);
 });
 
-test("nothing is said of what was not committed", async () => {
+test("no notification is sent for what was not committed", async () => {
   const failing = inOneTransaction(control(), async (inside) => {
     await make(inside);
     throw new Error("on second thoughts");

@@ -84,7 +84,7 @@ async function treeOnDisk(snapshotId: string): Promise<Tree> {
   return found;
 }
 
-test("a sweep deletes what nothing names, and nothing else, whatever became of the turns", async () => {
+test("a sweep deletes only objects that nothing names, however the turns ended", async () => {
   const { organizationId, blobs } = fixture;
   const worker = await fixture.newWorker();
   const session = await fixture.newSession();

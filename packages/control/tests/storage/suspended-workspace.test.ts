@@ -116,7 +116,7 @@ describe.each(["auto", "copy"] as const)("with disks of kind %s", (kind) => {
     expect([saved.snapshot.parentId, saved.filesChanged]).toMatchObject([null, [{ path: "/a", change: "created" }]]);
   });
 
-  test("an upload that took another name keeps it, and no run of the message counts it as changed", async () => {
+  test("an upload that got another name keeps it, and no run of the message counts it as changed", async () => {
     const sessionId = await fixture.newSession();
     await fixture.turn(await fixture.newWorker(kind), sessionId, (dir) => {
       mkdirSync(fileIn(dir, "input"));

@@ -82,7 +82,7 @@ test("a session's own secrets are separate from credentials, and are used for no
   expect(await guessed(mine)).not.toBe(await guessed(other));
 });
 
-test("rules of egress that a claim did not bring along are read, whatever functions the database has", async () => {
+test("egress rules that a claim did not return are read, whatever functions the database has", async () => {
   const { db } = database;
   const sessionId = await createTestSession(db, organizationId, agentId);
   const messageId = await createTestMessage(db, organizationId, sessionId);

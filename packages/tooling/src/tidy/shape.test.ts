@@ -101,7 +101,7 @@ describe("length", () => {
 });
 
 describe("content", () => {
-  test("every file opens by saying what it is for", () => {
+  test("every file begins with its purpose", () => {
     const header = /^(#!.*\n)?(\/\/ |\/\*|# |"""|'''|@)/;
     expect(judge("header", sourceFiles, ({ path, text }) => (header.test(text) ? [] : [path]))).toEqual([]);
   });

@@ -77,7 +77,7 @@ function charges(verdict: Verdict): Charge[] {
 }
 
 describe("the judge", () => {
-  test("finds nothing where all is well", () => {
+  test("finds nothing in intact books", () => {
     const verdict = judge(booksOf(goodBooks()));
     expect(charges(verdict)).toEqual([]);
     expect(verdict).toMatchObject({ acknowledged: 2, completed: 2, failed: 0, cancelled: 0 });
@@ -174,7 +174,7 @@ describe("figures", () => {
     expect(takeoverMs(books, [])).toEqual([]);
   });
 
-  test("a gap is time in which something is ready and nothing completes, less what is excused", () => {
+  test("a gap is time in which a session is ready and no turn completes, less the excused time", () => {
     const parts = goodBooks();
     // The second turn was ready at 6 000 and claimed late.
     parts.attempts[2] = attempt({ messageId: "msg_2", fence: 3, claimedAt: 6_800, endedAt: 7_000 });

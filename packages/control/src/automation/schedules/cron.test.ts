@@ -26,7 +26,7 @@ describe("in spring, where 02:00 to 03:00 of 29 March 2026 does not exist in Ber
     ]);
   });
 
-  test("a fixed time outside of it stays where the wall clock has it", () => {
+  test("a fixed time outside of it keeps its local time", () => {
     expect(after("0 9 * * *", "Europe/Berlin", "2026-03-28T00:00Z", 2)).toEqual([
       "2026-03-28T08:00Z",
       "2026-03-29T07:00Z",

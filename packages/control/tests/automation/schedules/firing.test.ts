@@ -59,7 +59,7 @@ test("a new session each time, with the message, its schedule and its due time",
   expect(await scene.fire()).toEqual({ fired: 0, skipped: 0, missed: 0, failed: 0 });
 });
 
-test("skip: while the message before is open, nothing is sent; when it has ended, it is", async () => {
+test("skip: while the previous message is open, nothing is sent; when it has ended, the next one is", async () => {
   const { id } = await scene.schedule();
   const first = await fireOnce(id);
   expect(await fireOnce(id)).toMatchObject({ outcome: "skipped", reasonCode: "overlap", messageId: null });
@@ -143,7 +143,7 @@ test("a due time that has its record is not fired again, whatever the clock says
   expect((await scene.get(id)).next_due_at).toMatch(/-01-01T/);
 });
 
-test("a deleted agent, an ended session: failed, and paused, on record", async () => {
+test("a deleted agent, an ended session: failed, and paused, with an audit entry", async () => {
   const sessionId = await createTestSession(db, scene.actor.organizationId, scene.agentId);
   const fixed = await scene.schedule({ session_id: sessionId });
   const each = await scene.schedule();
@@ -174,7 +174,7 @@ test("a deleted agent, an ended session: failed, and paused, on record", async (
   ]);
 });
 
-test("nothing is sent that would only wait: a stop of all turns, a budget that is used up", async () => {
+test("a message that would only wait is not sent: a stop of all turns, a budget that is used up", async () => {
   const { id } = await scene.schedule();
   await budgets.putPlatformStop(db, "maintenance");
   expect(await fireOnce(id)).toMatchObject({ outcome: "skipped", reasonCode: "paused" });

@@ -144,7 +144,7 @@ test("a receiver that asks for more time gets it", async () => {
   expect(Date.parse(delivery!.next_attempt_at!) - Date.now()).toBeGreaterThan(7_000_000);
 });
 
-test("an endpoint that fails for days is disabled, on record; what waits ends; enabled it starts again", async () => {
+test("an endpoint that fails for days is disabled with an audit entry; enabling it starts again", async () => {
   const { control, actor } = scene;
   const { id } = await scene.endpoint(receiver.url);
   await sendWebhookTest(control, actor, id);
@@ -180,7 +180,7 @@ test("an endpoint that fails for days is disabled, on record; what waits ends; e
   expect((await getWebhookDelivery(control, place(id), delivery!.id)).status).toBe("delivered");
 });
 
-test("an endpoint for which too much waits is disabled, on record, once, and what waits ends", async () => {
+test("an endpoint with too many pending deliveries is disabled once, with an audit entry, and they end", async () => {
   const { control, actor } = scene;
   const [full, fits] = [await scene.endpoint(receiver.url), await scene.endpoint(receiver.url)];
   for (const { id } of [full, full, full, fits, fits]) await sendWebhookTest(control, actor, id);
@@ -329,7 +329,7 @@ test("a process that is killed between the sending and its record: sent again, u
   expect((await listOf(id))[0]).toMatchObject({ status: "delivered", attempts: 2 });
 });
 
-test("a sender that is closed gives back what it has not finished, and counts no attempt", async () => {
+test("a sender that is closed releases unfinished attempts, and does not count them", async () => {
   const { id } = await scene.endpoint(receiver.url);
   await sendWebhookTest(scene.control, scene.actor, id);
   receiver.answer = () => undefined;
@@ -356,7 +356,7 @@ test("nothing is sent for a deleted endpoint or organization, and the sweep remo
   expect(await scene.rows("select endpoint_id from webhook_secrets")).toEqual([{ endpoint_id: second.id }]);
 });
 
-test("deliveries that have ended are forgotten after their time, those that wait are not", async () => {
+test("ended deliveries are deleted after their retention, pending ones are not", async () => {
   const { id } = await scene.endpoint(receiver.url);
   await sendWebhookTest(scene.control, scene.actor, id);
   await sendDue();
