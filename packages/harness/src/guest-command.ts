@@ -10,6 +10,8 @@ export interface GuestCommand {
   /** [interpreter, ...arguments]; absolute host paths. */
   readonly argv: string[];
   readonly readOnlyPaths: string[];
+  /** Memory that the interpreter reserves and does not use, in bytes. */
+  readonly reservedBytes: number;
 }
 
 /** The package that the Python guest provides to agents; see `agent_package.py`. */
@@ -23,38 +25,62 @@ export const nodeGuestMain = join(guestDir, "node", "main.mjs");
 /** The suffix of the file that loads an agent with all its packages. */
 const bundledEnding = ".dari.load.cjs";
 
+const MiB = 1024 ** 2;
+
 /**
  * V8 flags for a bundled agent: memory for everything that its packages create while they load. Most of it stays in
- * use, and with less memory it is copied several times, which takes a fifth of the start. The guest sets each flag to
- * 0, V8's own choice, before it loads the agent.
+ * use, and with less memory it is copied several times, which takes a fifth of the start.
  */
 const bundledAgentFlags: readonly string[] = ["--min-semi-space-size=48", "--max-semi-space-size=48"];
 /** Agents with less memory start without these flags: V8 can reserve this memory twice. In bytes. */
-const roomyBytes = 1024 ** 3;
+const roomyBytes = 1024 * MiB;
+/** V8 flag for agents with less than `roomyBytes`. By default, new objects can take 192 MiB in Node 24. */
+const smallAgentFlag = "--max-semi-space-size=16";
+/** Memory of a Node process outside the heap of old objects: new objects, code, buffers. In bytes. */
+const headroomBytes = { min: 96 * MiB, max: 512 * MiB };
+/** V8 reserves 512 MiB for compiled code (Node 24), and each of Node's threads has a stack of 8 MiB. */
+const nodeReservedBytes = 640 * MiB;
+
+/** Whether an agent's NODE_OPTIONS limit its heap. Node's arguments would override that. */
+const limitsHeap = /--max[-_]old[-_]space[-_]size/;
 
 /**
- * @param interpreter absolute path of a node (>= 20) or a python (>= 3.10), never a version manager's shim
- * @param o.entryFile the agent's file in its image (default: one that is not bundled)
- * @param o.memoryBytes the agent's memory limit (default: more than enough)
- * @param o.nodeScript absolute path of the Node guest as one script (default: its separate modules)
+ * Returns V8's flags. The guest sets each flag to 0, V8's own choice, before it loads the agent: they apply only to the
+ * heap of the agent's process, which exists by then.
  */
-export function guestCommand(
-  language: Language,
-  interpreter: string,
-  o: {
-    readonly entryFile?: string;
-    readonly memoryBytes?: number | undefined;
-    readonly nodeScript?: string | undefined;
-    /** Whether it will be forked for each turn (load-template.ts). Python only. */
-    readonly isTemplate?: boolean;
-  } = {},
-): GuestCommand {
+function heapFlags({ entryFile, memoryBytes, nodeOptions = "" }: GuestOptions): readonly string[] {
+  const isRoomy = memoryBytes === undefined || memoryBytes >= roomyBytes;
+  const loadFlags = isRoomy && entryFile?.endsWith(bundledEnding) === true ? bundledAgentFlags : [];
+  if (memoryBytes === undefined || limitsHeap.test(nodeOptions)) return loadFlags;
+  const headroom = Math.min(Math.max(memoryBytes / 4, headroomBytes.min), headroomBytes.max);
+  const heapBytes = Math.max(memoryBytes / 2, memoryBytes - headroom);
+  const heapFlag = `--max-old-space-size=${Math.floor(heapBytes / MiB)}`;
+  return [heapFlag, ...(isRoomy ? loadFlags : [smallAgentFlag])];
+}
+
+export interface GuestOptions {
+  /** The agent's file in its image (default: one that is not bundled). */
+  readonly entryFile?: string;
+  /** The agent's memory limit, from which Node's heap gets its limit (default: V8's own choice). */
+  readonly memoryBytes?: number | undefined;
+  /** The agent's NODE_OPTIONS. A limit of the heap in them is kept. */
+  readonly nodeOptions?: string | undefined;
+  /** Absolute path of the Node guest as one script (default: its separate modules). */
+  readonly nodeScript?: string | undefined;
+  /** Whether it will be forked for each turn (load-template.ts). Python only. */
+  readonly isTemplate?: boolean;
+}
+
+/** @param interpreter absolute path of a node (>= 20) or a python (>= 3.10), never a version manager's shim */
+export function guestCommand(language: Language, interpreter: string, o: GuestOptions = {}): GuestCommand {
   const real = realpathSync(interpreter);
   if (language === "typescript") {
     const main = o.nodeScript ?? nodeGuestMain;
-    const isRoomy = o.entryFile?.endsWith(bundledEnding) === true && (o.memoryBytes ?? Infinity) >= roomyBytes;
-    const flags = isRoomy ? bundledAgentFlags : [];
-    return { argv: [real, ...flags, main], readOnlyPaths: [real, o.nodeScript ?? dirname(nodeGuestMain)] };
+    return {
+      argv: [real, ...heapFlags(o), main],
+      readOnlyPaths: [real, o.nodeScript ?? dirname(nodeGuestMain)],
+      reservedBytes: nodeReservedBytes,
+    };
   }
   const dir = join(guestDir, "python");
   const prefix = prefixOf(real);
@@ -77,6 +103,7 @@ export function guestCommand(
       dir,
       agentPackageDir,
     ],
+    reservedBytes: 0,
   };
 }
 

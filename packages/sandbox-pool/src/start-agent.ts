@@ -34,15 +34,17 @@ export async function createAgentSpec<T extends AgentTurn>(
   const limits = limitsOf(context.settings, turn);
   const interpreter = await context.runtimes.resolve(runtime.language, runtime.version);
   const script = context.guestScript.path();
+  const env = turn.environment.reveal();
   const guest = guestCommand(runtime.language, interpreter.command, {
     entryFile: entry.file,
     memoryBytes: limits.memoryBytes,
+    nodeOptions: env["NODE_OPTIONS"],
     nodeScript: script,
     isTemplate,
   });
   return {
     argv: guest.argv,
-    env: turn.environment.reveal(),
+    env,
     imageDir,
     readOnlyPaths: [...guest.readOnlyPaths, ...interpreter.readOnlyPaths],
     script,
@@ -50,7 +52,7 @@ export async function createAgentSpec<T extends AgentTurn>(
     ...(mounts === undefined ? {} : { mounts }),
     hostUser: context.hostUserOf?.(turn.organizationId),
     network: { ...context.networkOf(turn), onConnection },
-    limits,
+    limits: { ...limits, reservedBytes: guest.reservedBytes },
   };
 }
 

@@ -7,10 +7,10 @@ import { realpathSync, renameSync, rmSync, symlinkSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bundleNodeGuest } from "@dari/builder";
-import { guestCommand, nodeGuestMain, runTurn, type TurnEnding } from "@dari/harness";
+import { guestCommand, nodeGuestMain, type TurnEnding } from "@dari/harness";
 import { createBwrapDriver } from "@dari/sandbox";
 import { noGuestScript, openGuestScript, type GuestScript } from "../src/guest-script.ts";
-import { turnContext } from "./turn-context.ts";
+import { playAgent, textOf, type Play } from "./play-agent.ts";
 
 const driver = createBwrapDriver();
 const root = mkdtempSync(join(tmpdir(), "guest-script-"));
@@ -81,58 +81,8 @@ beforeEach(() => {
 
 afterAll(() => rmSync(root, { recursive: true }));
 
-async function play(
-  script: GuestScript,
-  exportName: string,
-  o: { interpreter?: string; sdk?: string; file?: string } = {},
-): Promise<TurnEnding> {
-  const { file = "agent.mjs" } = o;
-  const slotDir = mkdtempSync(join(root, "slot-"));
-  for (const name of ["workspace", "state"]) mkdirSync(join(slotDir, name));
-  const given = { entryFile: file, nodeScript: script.path() };
-  const command = guestCommand("typescript", o.interpreter ?? process.execPath, given);
-  const policy = { mode: "allow" as const, rules: [] };
-  const sandbox = await driver.prepare({
-    ...command,
-    env: {},
-    imageDir,
-    slotDir,
-    network: { policy, onConnection: () => undefined },
-    limits: {},
-  });
-  for (const stream of [sandbox.stdout, sandbox.stderr]) stream.resume();
-  try {
-    return await runTurn({
-      channel: sandbox.channel,
-      exited: sandbox.exited,
-      request: {
-        entry: { file, export: exportName },
-        imageDir: sandbox.paths.image,
-        workspace: sandbox.paths.workspace,
-        sdk: o.sdk ?? "pi",
-        prompt: "hi",
-        context: turnContext,
-      },
-      timeoutMs: 20_000,
-      signal: new AbortController().signal,
-      beforeCall: () => Promise.resolve(),
-      onFrame: () => undefined,
-    });
-  } finally {
-    await sandbox.kill();
-  }
-}
-
-const textOf = (ending: TurnEnding): string => {
-  if (ending.kind !== "completed") throw new Error(JSON.stringify(ending));
-  return ending.parts.map((part) => (part.type === "text" ? part.text : "")).join("");
-};
-
-test("an agent with little memory starts without that space", () => {
-  const flagsWith = (memoryBytes: number): number =>
-    guestCommand("typescript", process.execPath, { entryFile: "agent.dari.load.cjs", memoryBytes }).argv.length - 2;
-  expect([flagsWith(512 * 1024 ** 2), flagsWith(4 * 1024 ** 3)]).toEqual([0, 2]);
-});
+const play = (script: GuestScript, exportName: string, o: Omit<Play, "exportName"> = {}): Promise<TurnEnding> =>
+  playAgent(driver, { root, imageDir }, { exportName, nodeScript: script.path(), sdk: "pi", ...o });
 
 describe.each(interpreters)("%s", (interpreter) => {
   test.each(["places", "streams", "asks"])("%s: an agent sees the same as with the guest's modules", async (name) => {

@@ -14,6 +14,11 @@ export function processCpuSeconds({ cpuSeconds }: SandboxLimits): number | undef
   return cpuSeconds === undefined ? undefined : cpuSeconds + cpuSecondsBeyond;
 }
 
+/** Returns the limit on the data segment of each process, in bytes. */
+export function processDataBytes({ memoryBytes, reservedBytes = 0 }: SandboxLimits): number | undefined {
+  return memoryBytes === undefined ? undefined : memoryBytes + reservedBytes;
+}
+
 /**
  * Limits on what the kernel counts per host user, so that one sandbox does not use up the worker's. `sigpending`:
  * queued signals and POSIX timers. `memlock`: locked shared memory, bytes. `inProc`: the limit's name in
@@ -46,9 +51,9 @@ export function processLimits(
   limits: SandboxLimits,
   o: { processes: number | undefined; hasOwnKernel?: boolean },
 ): string[] {
-  const { memoryBytes, openFiles, fileBytes } = limits;
+  const { openFiles, fileBytes } = limits;
   const all = {
-    data: memoryBytes,
+    data: processDataBytes(limits),
     nofile: openFiles,
     fsize: fileBytes,
     cpu: processCpuSeconds(limits),

@@ -7,6 +7,8 @@ import type { EgressOptions } from "./egress/traffic.ts";
 export interface SandboxLimits {
   /** Data segment of each process and, if the driver can limit it, memory of the whole sandbox, in bytes. */
   readonly memoryBytes?: number;
+  /** Memory that each process may reserve beyond `memoryBytes`, in bytes (default: 0). The kernel counts it as data. */
+  readonly reservedBytes?: number;
   /** Processes and threads of the whole sandbox. */
   readonly processes?: number;
   /** Open file descriptors of each process. */

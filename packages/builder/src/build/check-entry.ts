@@ -79,7 +79,11 @@ function guestSpec({
   codeCache,
 }: EntryCheck): Pick<SandboxSpec, "argv" | "env" | "readOnlyPaths" | "limits"> {
   const { memoryBytes } = sandbox.limits;
-  const guest = guestCommand(runtime.language, runtime.command, { entryFile: entry.file, memoryBytes });
+  const guest = guestCommand(runtime.language, runtime.command, {
+    entryFile: entry.file,
+    memoryBytes,
+    nodeOptions: manifest.env["NODE_OPTIONS"],
+  });
   const secrets = Object.fromEntries(manifest.secrets.map((name) => [name, placeholderSecret]));
   const making = codeCache === undefined ? {} : { DARI_CODE_CACHE: codeCacheName };
   return {
@@ -87,7 +91,7 @@ function guestSpec({
     // So that a stack shows the agent's sources and not the compiled code.
     env: { ...(runtime.language === "typescript" ? sourceMaps : {}), ...manifest.env, ...secrets, ...making },
     readOnlyPaths: [...runtime.readOnlyPaths, ...guest.readOnlyPaths],
-    limits: sandbox.limits,
+    limits: { ...sandbox.limits, reservedBytes: guest.reservedBytes },
   };
 }
 

@@ -3,7 +3,7 @@
 import { realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { etcPaths } from "../bwrap-arguments.ts";
-import { processCpuSeconds, userLimitShares } from "../rlimits.ts";
+import { processCpuSeconds, processDataBytes, userLimitShares } from "../rlimits.ts";
 import type { SandboxSpec } from "../types.ts";
 import type { UserAndPorts } from "./user-and-ports.ts";
 
@@ -64,10 +64,10 @@ export async function encodeConfinement(o: Confinement): Promise<Buffer> {
 }
 
 function limitPairs({ limits }: SandboxSpec): (readonly [string, number])[] {
-  const { memoryBytes, openFiles, fileBytes, processes } = limits;
+  const { openFiles, fileBytes, processes } = limits;
   const bounds = {
     core: 0,
-    data: memoryBytes,
+    data: processDataBytes(limits),
     openFiles,
     fileBytes,
     cpu: processCpuSeconds(limits),
