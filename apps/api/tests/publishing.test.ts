@@ -240,6 +240,35 @@ describe("an agent", () => {
     Object.assign(api.control, { turnBounds: undefined });
   });
 
+  test("is refused when it asks for more than its organization may have", async () => {
+    const manifest = "name: large\nentrypoint: src/agent.js:agent\nruntime: {memory: 2GiB, cpus: 1.5}\n";
+    const { id } = await bring(api, agentBundle(manifest));
+    const create = () => api.call("POST", "/v1/agents", { body: { source_snapshot_id: id } });
+    const setLimits = async (body: object) => {
+      const path = `/v1/organizations/${api.org.organizationId}`;
+      expect((await api.call("PATCH", path, { key: api.operator.apiKey, body })).json).toMatchObject(body);
+    };
+    await setLimits({ max_turn_memory_bytes: 1024 ** 3, max_turn_cpus: 0.5 });
+    const refused = await create();
+    expect(refused).toMatchObject({ status: 422, json: { code: "invalid" } });
+    const saying = (amounts: string, limit: string): string =>
+      `${amounts}; ask for less, or ask an operator to raise ${limit} (dari org limits set)`;
+    const memory = "2GiB is more than this organization allows (1 GiB)";
+    const cpus = "1.5 is more than this organization allows (0.5)";
+    expect(refused.json["errors"]).toEqual([
+      { path: "runtime.memory", message: saying(memory, "max_turn_memory_bytes") },
+      { path: "runtime.cpus", message: saying(cpus, "max_turn_cpus") },
+    ]);
+    Object.assign(api.control, { turnBounds: { memoryMaxBytes: 512 * 1024 ** 2, cpusMax: 1 } });
+    expect((await create()).json["errors"]).toMatchObject([
+      { message: expect.stringContaining("this installation allows (512 MiB)") },
+      { message: expect.stringContaining("this organization allows (0.5)") },
+    ]);
+    Object.assign(api.control, { turnBounds: undefined });
+    await setLimits({ max_turn_memory_bytes: null, max_turn_cpus: null });
+    expect((await create()).status).toBe(201);
+  });
+
   test("is refused when the manifest sent along differs, naming the fields", async () => {
     const { id } = await bring(api, agentBundle());
     const manifest = { name: "other", sdk: "opencode", entrypoint: "src/agent.js:agent", env: { A: "1" } };

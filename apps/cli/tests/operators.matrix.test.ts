@@ -74,9 +74,13 @@ describe("dari org", () => {
 
   test("limits set accepts every limit", async () => {
     const args = ["--max-requests-per-minute", "60", "--max-sessions", "9", "--retention-days", "default"];
-    const all = ["org", "limits", "set", ...args, "--org", "org_1", "--json"];
+    const ofTurns = ["--max-turn-memory-bytes", "1073741824", "--max-turn-cpus", "0.5"];
+    const all = ["org", "limits", "set", ...args, ...ofTurns, "--org", "org_1", "--json"];
     const { seen } = await run(all, (_seen, response) => reply(response, organization));
-    const body = { session_retention_days: null, max_requests_per_minute: 60, max_sessions: 9 };
+    const body = {
+      ...{ session_retention_days: null, max_requests_per_minute: 60, max_sessions: 9 },
+      ...{ max_turn_memory_bytes: 1_073_741_824, max_turn_cpus: 0.5 },
+    };
     expect(seen).toEqual([{ call: "PATCH /v1/organizations/org_1", body }]);
   });
 

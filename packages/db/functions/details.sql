@@ -3,12 +3,14 @@
 -- history: earlier messages of the conversation, oldest first: completed ones (without merged ones) and interrupted
 -- ones; the newest within both limits. inputs: files to place before the turn: of its message, and of messages since
 -- the last committed turn, whose turns failed with them. egress: the network rules, by who set them; null: none.
+-- max_…: the limits of the organization; null: the platform's.
 -- answers: to the inputs of the message, if an attempt of it was suspended; resume_…: where it continues.
 create or replace function turn_details(p_message text, p_history_messages int, p_history_bytes int)
 returns table (organization_id text, agent_id text, version_id text, manifest jsonb, image jsonb, parts jsonb,
   metadata jsonb, max_attempts int, head_snapshot_id text, cancel_requested boolean, created_at timestamptz,
   started_at timestamptz, max_bytes bigint, max_files int, max_file_bytes bigint, history json, inputs json,
-  resume_snapshot_id text, resume_inputs jsonb, answers json, egress json)
+  resume_snapshot_id text, resume_inputs jsonb, answers json, egress json, max_turn_memory_bytes bigint,
+  max_turn_cpus double precision)
 language plpgsql as $$
 #variable_conflict use_column
 begin
@@ -24,7 +26,8 @@ begin
       from message_inputs a where a.message_id = m.id) end,
     (select json_object_agg(e.set_by, json_build_object('mode', e.mode, 'hosts', e.hosts) order by e.set_by)
       from (select set_by, mode, hosts from egress_settings where organization_id = m.organization_id
-        union all select 'session', 'off', '{}' where s.internet_access is false) e)
+        union all select 'session', 'off', '{}' where s.internet_access is false) e),
+    o.max_turn_memory_bytes, o.max_turn_cpus
   from messages m join sessions s on s.id = m.session_id join versions v on v.id = s.version_id
     join organizations o on o.id = m.organization_id
   where m.id = p_message;

@@ -159,7 +159,7 @@ export type { InvitationRow } from "./queries/invitations.ts";
 export type { MemberRefusal, MemberRow, VerifiedPerson } from "./queries/members.ts";
 export type { AnsweredInput } from "./queries/message-inputs.ts";
 export type { AskedInput, MessageRow } from "./queries/messages.ts";
-export type { OrganizationRow, WorkspaceBounds } from "./queries/organizations.ts";
+export type { OrganizationRow, TurnBounds, WorkspaceBounds } from "./queries/organizations.ts";
 export type { ListPage, Page } from "./queries/page.ts";
 export type { DueSchedule, FiringRow } from "./queries/schedule-firings.ts";
 export type { ScheduleFilter, ScheduleKey, ScheduleRow } from "./queries/schedules.ts";

@@ -3,7 +3,7 @@
 import { expect, test } from "@jest/globals";
 import { newId } from "@dari/domain";
 import { createTestAgent, createTestFile } from "@dari/testkit";
-import { egressSettings, sessions, turnDetails, turns } from "../src/index.ts";
+import { egressSettings, organizations, sessions, turnDetails, turns } from "../src/index.ts";
 import { emptySnapshot, openScene } from "./scene.ts";
 
 test("history is the newest messages within a number and a size, oldest first", async () => {
@@ -32,6 +32,20 @@ test("history is the newest messages within a number and a size, oldest first", 
   expect(whole).toMatchObject({ headSnapshotId: head, attachments: [{ path, messageId }] });
   expect(whole.history).toEqual(await turnDetails.listHistoryBefore(scene.db, session, 7, 3, 1_000_000));
   expect(whole.attachments).toEqual(await turnDetails.listAttachmentsToPlace(scene.db, session, 7));
+  await scene.close();
+});
+
+test("the limits that operators set for an organization come with its turns", async () => {
+  const scene = await openScene();
+  const { messageId } = await scene.accept(await scene.session());
+  const boundsOf = async () => {
+    const details = await turnDetails.getTurnDetails(scene.db, messageId, { messages: 1, bytes: 1 });
+    return details.turnBounds;
+  };
+  expect(await boundsOf()).toEqual({ memoryBytes: null, cpus: null });
+  const limits = { max_turn_memory_bytes: 8 * 1024 ** 3, max_turn_cpus: 0.5 };
+  await organizations.updateOrganizationLimits(scene.db, scene.organizationId, limits);
+  expect(await boundsOf()).toEqual({ memoryBytes: 8 * 1024 ** 3, cpus: 0.5 });
   await scene.close();
 });
 

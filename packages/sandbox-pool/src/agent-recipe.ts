@@ -55,15 +55,16 @@ function digestOf(value: unknown): string {
 }
 
 function keyOf(turn: AgentTurn): readonly unknown[] {
-  const { organizationId, versionId, image, manifest, egress } = turn;
+  const { organizationId, versionId, image, manifest, egress, turnBounds } = turn;
   const environment = Object.entries(turn.environment.reveal()).sort(([one], [other]) => (one < other ? -1 : 1));
-  return [organizationId, versionId, image, manifest.sdk, egress, environment];
+  return [organizationId, versionId, image, manifest.sdk, egress, turnBounds, environment];
 }
 
 /** Returns digests of the values that all turns of the version share until one is changed. */
 function sharedValues(turn: AgentTurn): ReadonlyMap<string, string> {
   const shared = Object.entries(turn.environment.reveal()).filter(([name]) => !turn.sessionSecrets.has(name));
   const { session: _session, ...egress } = turn.egress;
-  // "egress" cannot clash: variables have names in upper case.
-  return new Map([["egress", egress] as const, ...shared].map(([name, value]) => [name, digestOf(value)]));
+  // These names cannot clash: variables have names in upper case.
+  const rules = [["egress", egress] as const, ["bounds", turn.turnBounds ?? null] as const];
+  return new Map([...rules, ...shared].map(([name, value]) => [name, digestOf(value)]));
 }

@@ -22,6 +22,8 @@ export interface AgentTurn extends SessionTurn {
       readonly cpus?: number;
     };
   };
+  /** The most that the organization's turns get; null: as much as the platform allows. */
+  readonly turnBounds?: { readonly memoryBytes: number | null; readonly cpus: number | null };
   readonly environment: Redacted<Record<string, string>>;
   /** The variables whose values belong to this session only. */
   readonly sessionSecrets: ReadonlySet<string>;

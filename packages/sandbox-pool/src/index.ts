@@ -3,7 +3,7 @@
 export { agentRecipe } from "./agent-recipe.ts";
 export { type AgentContext, type AgentSettings } from "./agent-turn.ts";
 export { noGuestScript, openGuestScript } from "./guest-script.ts";
-export { limitsOf, memoryMaxOf } from "./limits-of.ts";
+export { limitsOf, memoryBoundOf, type MemoryBound } from "./limits-of.ts";
 export { showImportOutput } from "./import-output.ts";
 export { type PendingKeep } from "./kept-sandboxes.ts";
 export { createMemoryReader } from "./memory.ts";

@@ -1,7 +1,7 @@
 // What an agent asks for in dari.yml becomes the limit of its sandbox, within the operators' bounds.
 
 import { expect, test } from "@jest/globals";
-import { limitsOf, memoryMaxOf } from "./limits-of.ts";
+import { limitsOf, memoryBoundOf } from "./limits-of.ts";
 
 const GiB = 1024 ** 3;
 const settings = { keepMs: 0, usesTemplates: false, limits: { memoryBytes: 4 * GiB, processes: 512, cpus: 2 } };
@@ -35,5 +35,25 @@ test("without a limit on processors, an agent gets what it asks for", () => {
   expect(limitsOf({ ...settings, limits }, asking({ cpus: 3 }))).toMatchObject({ cpus: 3 });
   expect(limitsOf({ ...settings, limits }, asking({}))).toEqual(limits);
   expect(limitsOf({ ...settings, limits, bounds: { cpusMax: 1 } }, asking({}))).toMatchObject({ cpus: 1 });
-  expect(memoryMaxOf(settings)).toBe(4 * GiB);
+});
+
+test("an organization's limits hold for what its agents ask for, and for the default", () => {
+  const bounded = { ...settings, bounds: { memoryMaxBytes: 9 * GiB, cpusMax: 4 } };
+  const turn = (runtime: { memory?: string; cpus?: number }, memoryBytes: number | null, cpus: number | null) => ({
+    ...asking(runtime),
+    turnBounds: { memoryBytes, cpus },
+  });
+  expect(limitsOf(bounded, turn({ memory: "8GiB", cpus: 3 }, GiB, 0.5))).toMatchObject({ memoryBytes: GiB, cpus: 0.5 });
+  expect(limitsOf(bounded, turn({}, GiB, 1))).toMatchObject({ memoryBytes: GiB, cpus: 1 });
+  expect(limitsOf(bounded, turn({}, 16 * GiB, 8))).toMatchObject({ memoryBytes: 4 * GiB, cpus: 2 });
+  expect(memoryBoundOf(bounded, turn({}, GiB, null))).toEqual({
+    bytes: GiB,
+    setting: "the organization's max_turn_memory_bytes",
+  });
+  for (const memoryBytes of [null, 16 * GiB]) {
+    expect(memoryBoundOf(bounded, turn({}, memoryBytes, null))).toEqual({
+      bytes: 9 * GiB,
+      setting: "DARI_TURN_MEMORY_MAX_BYTES",
+    });
+  }
 });

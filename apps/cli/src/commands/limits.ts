@@ -26,6 +26,8 @@ const bounds: readonly (readonly [field: keyof Bounds, label: string, about: str
   ["max_agents", "agents", `maximum number of agents, ${noLimit}`],
   ["max_sessions", "sessions", `maximum number of sessions, including ended ones, ${noLimit}`],
   ["max_api_keys", "API keys", `maximum number of usable API keys, ${noLimit}`],
+  ["max_turn_memory_bytes", "turn memory", "maximum bytes of memory of a turn, or 'default' (the platform's maximum)"],
+  ["max_turn_cpus", "turn processors", "maximum processors of a turn, such as 0.5, or 'default'"],
 ];
 
 type SetOptions = OrganizationOption & Readonly<Record<string, unknown>>;
@@ -55,7 +57,7 @@ export function addLimitCommands(org: Command, io: Io): void {
     .addOption(organizationOption());
   for (const [field, , about] of bounds) {
     const flags = `--${field.replaceAll("_", "-")} <number>`;
-    set.addOption(new Option(flags, about).argParser(countOrDefault));
+    set.addOption(new Option(flags, about).argParser(field === "max_turn_cpus" ? amountOrDefault : countOrDefault));
   }
   set.action(async (options: SetOptions, command: Command) => {
     const { output, client, signal } = createContext(io, command);
@@ -92,6 +94,13 @@ export function count(text: string): number {
 
 function countOrDefault(text: string): number | "default" {
   return text === "default" ? text : count(text);
+}
+
+/** Parses a number with at most two decimal places. @throws InvalidArgumentError */
+function amountOrDefault(text: string): number | "default" {
+  if (text === "default") return text;
+  if (!/^\d{1,4}(\.\d{1,2})?$/.test(text)) throw new InvalidArgumentError("expected a number, such as 0.5 or 2");
+  return Number(text);
 }
 
 function renderLimits(record: OrganizationRecord): string {

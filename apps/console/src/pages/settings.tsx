@@ -24,6 +24,8 @@ const limits: readonly Limit[] = [
   { name: "max_agents", label: "Agents", say: countText, kept: "agents" },
   { name: "max_sessions", label: "Sessions", say: countText, kept: "sessions" },
   { name: "max_api_keys", label: "API keys", say: countText, kept: "api_keys" },
+  { name: "max_turn_memory_bytes", label: "Memory of a turn", say: bytes },
+  { name: "max_turn_cpus", label: "Processors of a turn", say: String },
   { name: "max_workspace_bytes", label: "Workspace of a session", say: bytes },
   { name: "max_workspace_files", label: "Files in a workspace", say: countText },
   { name: "max_workspace_file_bytes", label: "One file of a workspace", say: bytes },

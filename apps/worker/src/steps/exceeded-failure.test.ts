@@ -3,6 +3,7 @@
 import { expect, test } from "@jest/globals";
 import { toExceededFailure, withMemoryLimit } from "./exceeded-failure.ts";
 
+const boundedAt = (bytes: number) => ({ bytes, setting: "DARI_TURN_MEMORY_MAX_BYTES" });
 const limits = {
   memoryBytes: 4 * 1024 ** 3,
   processes: 512,
@@ -40,18 +41,20 @@ test.each([
       `split the work into several messages, ${or} DARI_TURN_CPU_SECONDS`,
   ],
 ] as const)("%s", (exceeded, code, message) => {
-  expect(toExceededFailure(exceeded, limits, limits.memoryBytes)).toEqual({ code, message });
+  expect(toExceededFailure(exceeded, limits, boundedAt(limits.memoryBytes))).toEqual({ code, message });
 });
 
 test("a limit without a value is named without it", () => {
-  expect(toExceededFailure("cpu", {}, 1).message).toMatch(/^the agent exceeded its limit of processor time;/);
-  expect(toExceededFailure("processes", {}, 1).message).toMatch(
+  expect(toExceededFailure("cpu", {}, boundedAt(1)).message).toMatch(
+    /^the agent exceeded its limit of processor time;/,
+  );
+  expect(toExceededFailure("processes", {}, boundedAt(1)).message).toMatch(
     /^the agent exceeded its limit of processes and threads;/,
   );
 });
 
 test("a memory limit below the operators' maximum can be raised in dari.yml", () => {
-  expect(toExceededFailure("memory", { memoryBytes: 512 * 1024 ** 2 }, 8 * 1024 ** 3).message).toBe(
+  expect(toExceededFailure("memory", { memoryBytes: 512 * 1024 ** 2 }, boundedAt(8 * 1024 ** 3)).message).toBe(
     "the agent exceeded its memory limit (512 MiB); use less memory, " +
       "or raise runtime.memory in dari.yml, up to 8 GiB here",
   );
@@ -59,12 +62,12 @@ test("a memory limit below the operators' maximum can be raised in dari.yml", ()
 
 test("an agent's own report that it lacks memory gets the limit", () => {
   const found = { code: "out_of_memory", message: "MemoryError: " } as const;
-  expect(withMemoryLimit(found, limits, limits.memoryBytes).message).toBe(
+  expect(withMemoryLimit(found, limits, boundedAt(limits.memoryBytes)).message).toBe(
     "MemoryError: \nThe turn's memory limit is 4 GiB; ask an operator to raise DARI_TURN_MEMORY_MAX_BYTES.",
   );
-  expect(withMemoryLimit(found, limits, 8 * 1024 ** 3).message).toContain(
+  expect(withMemoryLimit(found, limits, boundedAt(8 * 1024 ** 3)).message).toContain(
     "raise runtime.memory in dari.yml, up to 8 GiB",
   );
   const other = { code: "agent_error", message: "no luck" } as const;
-  expect(withMemoryLimit(other, limits, 1)).toBe(other);
+  expect(withMemoryLimit(other, limits, boundedAt(1))).toBe(other);
 });

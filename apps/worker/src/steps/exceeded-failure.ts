@@ -2,12 +2,13 @@
 
 import { failure, showMemorySize, type Failure } from "@dari/domain";
 import type { Exceeded, SandboxLimits } from "@dari/sandbox";
+import type { MemoryBound } from "@dari/sandbox-pool";
 
 /** Returns the failure of an attempt that exceeded a limit of its sandbox, whatever error the agent reports. */
-export function toExceededFailure(exceeded: Exceeded, limits: SandboxLimits, memoryMaxBytes: number): Failure {
+export function toExceededFailure(exceeded: Exceeded, limits: SandboxLimits, most: MemoryBound): Failure {
   switch (exceeded) {
     case "memory":
-      return failure("out_of_memory", memoryExceeded(limits.memoryBytes, memoryMaxBytes));
+      return failure("out_of_memory", memoryExceeded(limits.memoryBytes, most));
     case "processes":
       return failure(
         "too_many_processes",
@@ -44,21 +45,20 @@ export function toExceededFailure(exceeded: Exceeded, limits: SandboxLimits, mem
 }
 
 /** Adds the limit to an agent's own report that it lacks memory. Other failures stay as they are. */
-export function withMemoryLimit(found: Failure, { memoryBytes }: SandboxLimits, memoryMaxBytes: number): Failure {
+export function withMemoryLimit(found: Failure, { memoryBytes }: SandboxLimits, most: MemoryBound): Failure {
   if (found.code !== "out_of_memory" || memoryBytes === undefined) return found;
   const raise =
-    memoryBytes < memoryMaxBytes
-      ? `raise runtime.memory in dari.yml, up to ${showMemorySize(memoryMaxBytes)} here`
-      : "ask an operator to raise DARI_TURN_MEMORY_MAX_BYTES";
+    memoryBytes < most.bytes
+      ? `raise runtime.memory in dari.yml, up to ${showMemorySize(most.bytes)} here`
+      : `ask an operator to raise ${most.setting}`;
   return failure(found.code, `${found.message}\nThe turn's memory limit is ${showMemorySize(memoryBytes)}; ${raise}.`);
 }
 
-/** Within the operators' bound, the agent's author can raise the limit. */
-function memoryExceeded(bytes: number | undefined, maxBytes: number): string {
+/** Within the bound, the agent's author can raise the limit. */
+function memoryExceeded(bytes: number | undefined, most: MemoryBound): string {
   const limit = `its memory limit${size(bytes)}`;
-  if (bytes === undefined || bytes >= maxBytes)
-    return exceeding(limit, "use less memory", "DARI_TURN_MEMORY_MAX_BYTES");
-  const raise = `raise runtime.memory in dari.yml, up to ${showMemorySize(maxBytes)} here`;
+  if (bytes === undefined || bytes >= most.bytes) return exceeding(limit, "use less memory", most.setting);
+  const raise = `raise runtime.memory in dari.yml, up to ${showMemorySize(most.bytes)} here`;
   return `the agent exceeded ${limit}; use less memory, or ${raise}`;
 }
 

@@ -15,7 +15,7 @@ import type { Exceeded, Sandbox } from "@dari/sandbox";
 import {
   agentRecipe,
   limitsOf,
-  memoryMaxOf,
+  memoryBoundOf,
   showImportOutput,
   startAgent,
   type ServingSandbox,
@@ -244,7 +244,7 @@ function endingOf({ attempt, logs, partialText }: AgentCall, { ending: unscrubbe
       const { stack } = ending;
       if (stack !== undefined) logs.add("platform", `${stack}\n`);
       const { settings } = attempt.context;
-      const [own, most] = [limitsOf(settings, attempt.turn), memoryMaxOf(settings)];
+      const [own, most] = [limitsOf(settings, attempt.turn), memoryBoundOf(settings, attempt.turn)];
       const cause =
         exceeded === undefined ? withMemoryLimit(ending.failure, own, most) : toExceededFailure(exceeded, own, most);
       return { kind: "failed", failure: cause, ...used };

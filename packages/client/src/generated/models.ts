@@ -1049,6 +1049,8 @@ export interface Organization {
   max_agents: number | null;
   max_sessions: number | null;
   max_api_keys: number | null;
+  max_turn_memory_bytes: number | null;
+  max_turn_cpus: number | null;
   created_at: string;
 }
 
@@ -1075,6 +1077,8 @@ export interface OrganizationCreated {
   max_agents: number | null;
   max_sessions: number | null;
   max_api_keys: number | null;
+  max_turn_memory_bytes: number | null;
+  max_turn_cpus: number | null;
   created_at: string;
   /** The new organization's admin key. Shown once. */
   api_key?: string;
@@ -1797,6 +1801,10 @@ export interface UpdateOrganizationRequest {
   max_sessions?: number | null;
   /** API keys that are neither revoked nor expired. Null: no limit. */
   max_api_keys?: number | null;
+  /** Bytes of memory of one turn. Null: the platform's maximum. */
+  max_turn_memory_bytes?: number | null;
+  /** Processors that one turn uses at once. Null: the platform's maximum. */
+  max_turn_cpus?: number | null;
 }
 
 export interface UpdateScheduleRequest {

@@ -41,8 +41,8 @@ export function nullable<S extends TSchema>(schema: S) {
 export const noOtherFields = { additionalProperties: false } as const;
 
 /** Returns the schema of a limit in a request, or null for its default. Replies use `nullable`. */
-export function limitInput(maximum: number, description: string) {
-  return Type.Unsafe<number | null>({ type: ["integer", "null"], minimum: 1, maximum, description });
+export function limitInput(maximum: number, description: string, minimum = 1) {
+  return Type.Unsafe<number | null>({ type: ["integer", "null"], minimum, maximum, description });
 }
 
 /** RFC 3339, UTC, with Z. */

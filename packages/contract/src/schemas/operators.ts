@@ -39,6 +39,17 @@ export const UpdateOrganizationRequest = Type.Object(
     max_agents: Type.Optional(limitInput(limits.organizationKeptMax, limitMeanings.max_agents)),
     max_sessions: Type.Optional(limitInput(limits.organizationKeptMax, limitMeanings.max_sessions)),
     max_api_keys: Type.Optional(limitInput(limits.organizationKeptMax, limitMeanings.max_api_keys)),
+    max_turn_memory_bytes: Type.Optional(
+      limitInput(limits.turnMemoryBytesMax, limitMeanings.max_turn_memory_bytes, limits.turnMemoryBytesMin),
+    ),
+    max_turn_cpus: Type.Optional(
+      Type.Unsafe<number | null>({
+        type: ["number", "null"],
+        minimum: limits.turnCpusMin,
+        maximum: limits.turnCpusMax,
+        description: limitMeanings.max_turn_cpus,
+      }),
+    ),
   },
   { ...noOtherFields, minProperties: 1, title: "UpdateOrganizationRequest" },
 );

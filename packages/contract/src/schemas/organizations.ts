@@ -25,6 +25,8 @@ export const limitMeanings = {
   max_agents: "Agents. Null: no limit.",
   max_sessions: "Sessions, including ended ones. Null: no limit.",
   max_api_keys: "API keys that are neither revoked nor expired. Null: no limit.",
+  max_turn_memory_bytes: "Bytes of memory of one turn. Null: the platform's maximum.",
+  max_turn_cpus: "Processors that one turn uses at once. Null: the platform's maximum.",
 } as const;
 
 function limitOf(field: keyof typeof limitMeanings) {
@@ -53,6 +55,8 @@ export const OrganizationRecord = Type.Object(
     max_agents: limitOf("max_agents"),
     max_sessions: limitOf("max_sessions"),
     max_api_keys: limitOf("max_api_keys"),
+    max_turn_memory_bytes: limitOf("max_turn_memory_bytes"),
+    max_turn_cpus: nullable(Type.Number({ description: limitMeanings.max_turn_cpus })),
     created_at: timestamp,
   },
   { title: "Organization" },

@@ -488,6 +488,8 @@ create table organizations (
   max_agents integer,
   max_sessions integer,
   max_api_keys integer,
+  max_turn_memory_bytes bigint,
+  max_turn_cpus double precision,
   constraint organizations_pkey PRIMARY KEY (id),
   constraint organizations_max_agents_check CHECK (max_agents > 0),
   constraint organizations_max_api_keys_check CHECK (max_api_keys > 0),
@@ -498,6 +500,8 @@ create table organizations (
   constraint organizations_max_requests_per_minute_check CHECK (max_requests_per_minute > 0),
   constraint organizations_max_sessions_check CHECK (max_sessions > 0),
   constraint organizations_max_storage_bytes_check CHECK (max_storage_bytes > 0),
+  constraint organizations_max_turn_cpus_check CHECK (max_turn_cpus > 0::double precision),
+  constraint organizations_max_turn_memory_bytes_check CHECK (max_turn_memory_bytes > 0),
   constraint organizations_max_upload_bytes_per_hour_check CHECK (max_upload_bytes_per_hour > 0),
   constraint organizations_max_workspace_bytes_check CHECK (max_workspace_bytes > 0),
   constraint organizations_max_workspace_file_bytes_check CHECK (max_workspace_file_bytes > 0),
@@ -1124,7 +1128,7 @@ create table workers (
 -- function take_from_window(p_organization text, p_key text, p_kind text, p_seconds integer, p_want bigint, p_whole boolean, p_spare bigint, p_quota bigint) returns TABLE(granted bigint, remaining bigint, reset_ms integer)
 -- function take_from_windows(p_organizations text[], p_keys text[], p_kinds text[], p_seconds integer[], p_wants bigint[], p_whole boolean[], p_spares bigint[], p_quotas bigint[], p_key_quotas bigint[]) returns TABLE(granted bigint, quota bigint, remaining bigint, reset_ms integer, key_remaining bigint, key_reset_ms integer)
 -- function tokens_of(p_usage jsonb) returns bigint
--- function turn_details(p_message text, p_history_messages integer, p_history_bytes integer) returns TABLE(organization_id text, agent_id text, version_id text, manifest jsonb, image jsonb, parts jsonb, metadata jsonb, max_attempts integer, head_snapshot_id text, cancel_requested boolean, created_at timestamp with time zone, started_at timestamp with time zone, max_bytes bigint, max_files integer, max_file_bytes bigint, history json, inputs json, resume_snapshot_id text, resume_inputs jsonb, answers json, egress json)
+-- function turn_details(p_message text, p_history_messages integer, p_history_bytes integer) returns TABLE(organization_id text, agent_id text, version_id text, manifest jsonb, image jsonb, parts jsonb, metadata jsonb, max_attempts integer, head_snapshot_id text, cancel_requested boolean, created_at timestamp with time zone, started_at timestamp with time zone, max_bytes bigint, max_files integer, max_file_bytes bigint, history json, inputs json, resume_snapshot_id text, resume_inputs jsonb, answers json, egress json, max_turn_memory_bytes bigint, max_turn_cpus double precision)
 -- function turn_timeout(p_session text) returns interval
 -- function turns_are_stopped() returns boolean
 -- function undispatch_sessions(p_sessions text[], p_dispatch_numbers bigint[]) returns integer

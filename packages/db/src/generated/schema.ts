@@ -317,6 +317,8 @@ export interface Organizations {
   max_requests_per_minute: number | null;
   max_sessions: number | null;
   max_storage_bytes: number | null;
+  max_turn_cpus: number | null;
+  max_turn_memory_bytes: number | null;
   max_upload_bytes_per_hour: number | null;
   max_workspace_bytes: number | null;
   max_workspace_file_bytes: number | null;

@@ -22,6 +22,8 @@ const limitColumns = [
   "max_agents",
   "max_sessions",
   "max_api_keys",
+  "max_turn_memory_bytes",
+  "max_turn_cpus",
 ] as const;
 
 /** The limits that operators set, under the names of their columns, which are those of the API. */
@@ -224,6 +226,21 @@ export interface WorkspaceBounds {
   readonly bytes: number | null;
   readonly files: number | null;
   readonly fileBytes: number | null;
+}
+
+/** The most that a turn of an organization gets; null: no limit of its own. */
+export interface TurnBounds {
+  readonly memoryBytes: number | null;
+  readonly cpus: number | null;
+}
+
+/** By primary key. */
+export async function findTurnBounds(db: Database, organizationId: string): Promise<TurnBounds | undefined> {
+  return db.kysely
+    .selectFrom("organizations")
+    .where("id", "=", organizationId)
+    .select(["max_turn_memory_bytes as memoryBytes", "max_turn_cpus as cpus"])
+    .executeTakeFirst();
 }
 
 /** Returns the organization's own limits of a workspace, by primary key; null: the platform's. */

@@ -3,7 +3,7 @@
 import type { EgressSetting } from "@dari/domain";
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
-import type { WorkspaceBounds } from "./organizations.ts";
+import type { TurnBounds, WorkspaceBounds } from "./organizations.ts";
 
 export interface TurnDetails {
   readonly organizationId: string;
@@ -22,6 +22,7 @@ export interface TurnDetails {
   readonly attachments: readonly AttachmentToPlace[];
   /** The organization's own limits; null: the platform's. */
   readonly workspaceBounds: WorkspaceBounds;
+  readonly turnBounds: TurnBounds;
   /** The network rules of the turn's agent, by who set them. Undefined: not read. */
   readonly egress: TurnEgress | undefined;
   /** Set if an attempt of the message was suspended: where the next ones begin, and the answers by key. */
@@ -89,6 +90,9 @@ export interface TurnDetailsRow {
   readonly answers: Record<string, unknown> | null;
   /** Absent in the result of the previous release's functions; null: nothing is set. */
   readonly egress?: TurnEgress | null;
+  /** Absent in the result of the previous release's functions. */
+  readonly max_turn_memory_bytes?: number | null;
+  readonly max_turn_cpus?: number | null;
 }
 
 export function toTurnDetails(row: TurnDetailsRow): TurnDetails {
@@ -108,6 +112,7 @@ export function toTurnDetails(row: TurnDetailsRow): TurnDetails {
     history: row.history ?? [],
     attachments: row.inputs ?? [],
     workspaceBounds: { bytes: row.max_bytes, files: row.max_files, fileBytes: row.max_file_bytes },
+    turnBounds: { memoryBytes: row.max_turn_memory_bytes ?? null, cpus: row.max_turn_cpus ?? null },
     egress: row.egress === null ? {} : row.egress,
     resume:
       row.resume_snapshot_id === null

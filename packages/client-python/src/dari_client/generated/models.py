@@ -959,6 +959,8 @@ class Organization(TypedDict):
     max_agents: int | None
     max_sessions: int | None
     max_api_keys: int | None
+    max_turn_memory_bytes: int | None
+    max_turn_cpus: float | None
     created_at: str
 
 
@@ -983,6 +985,8 @@ class OrganizationCreated(TypedDict):
     max_agents: int | None
     max_sessions: int | None
     max_api_keys: int | None
+    max_turn_memory_bytes: int | None
+    max_turn_cpus: float | None
     created_at: str
     api_key: NotRequired[str]
 
@@ -1632,6 +1636,8 @@ class UpdateOrganizationRequest(TypedDict):
     max_agents: NotRequired[int | None]
     max_sessions: NotRequired[int | None]
     max_api_keys: NotRequired[int | None]
+    max_turn_memory_bytes: NotRequired[int | None]
+    max_turn_cpus: NotRequired[float | None]
 
 
 class UpdateScheduleRequest(TypedDict):

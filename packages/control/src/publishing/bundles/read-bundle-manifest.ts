@@ -8,7 +8,7 @@ import {
   type Manifest,
 } from "@dari/contract";
 import type { Actor, Control, TurnBounds } from "@dari/control/context";
-import { credentials, sourceSnapshots } from "@dari/db";
+import { credentials, organizations, sourceSnapshots, type TurnBounds as OrganizationBounds } from "@dari/db";
 import { AppError, parseMemorySize, requireFound, showMemorySize, type FieldIssue } from "@dari/domain";
 
 export interface BundleManifest {
@@ -38,7 +38,8 @@ export async function readBundleManifest(
   if (!parsed.ok) throw invalidManifest("dari.yml", parsed.issues);
   if (sent !== undefined) refuseDifference(sent, parsed.manifest);
   const { manifest } = parsed;
-  const beyond = issuesBeyond(manifest, control.turnBounds);
+  const own = await organizations.findTurnBounds(control.db, actor.organizationId);
+  const beyond = issuesBeyond(manifest, control.turnBounds, own);
   if (beyond.length > 0) throw invalidManifest("dari.yml", beyond);
   const known = await credentials.listKnownNames(control.db, actor.organizationId, manifest.secrets);
   return {
@@ -47,24 +48,46 @@ export async function readBundleManifest(
   };
 }
 
-/** Returns what the manifest asks for and the installation does not allow. */
-function issuesBeyond({ runtime }: Manifest, bounds: TurnBounds | undefined): FieldIssue[] {
-  if (bounds === undefined) return [];
-  const { memoryMaxBytes, cpusMax = Infinity } = bounds;
+/** A limit, for an error. */
+interface Bound {
+  readonly amount: number;
+  readonly whose: "installation" | "organization";
+  /** What an operator can raise. */
+  readonly setting: string;
+}
+
+/** Returns what the manifest asks for and the installation or the organization does not allow. */
+function issuesBeyond(
+  { runtime }: Manifest,
+  installation: TurnBounds | undefined,
+  organization: OrganizationBounds | undefined,
+): FieldIssue[] {
+  const memory = lowest(
+    ["DARI_TURN_MEMORY_MAX_BYTES", installation?.memoryMaxBytes],
+    ["max_turn_memory_bytes", organization?.memoryBytes],
+  );
+  const cpus = lowest(["DARI_TURN_CPUS_MAX", installation?.cpusMax], ["max_turn_cpus", organization?.cpus]);
   const issues: FieldIssue[] = [];
-  if (runtime.memory !== undefined && (parseMemorySize(runtime.memory) ?? 0) > memoryMaxBytes) {
-    const most = `${runtime.memory} is more than this installation allows (${showMemorySize(memoryMaxBytes)})`;
-    const message = `${most}; ask for less, or ask an operator to raise DARI_TURN_MEMORY_MAX_BYTES`;
-    issues.push({ path: "runtime.memory", message });
+  if (runtime.memory !== undefined && (parseMemorySize(runtime.memory) ?? 0) > memory.amount) {
+    issues.push({ path: "runtime.memory", message: beyond(runtime.memory, showMemorySize(memory.amount), memory) });
   }
-  if (runtime.cpus !== undefined && runtime.cpus > cpusMax) {
-    const most = `${runtime.cpus} is more than this installation allows (${cpusMax})`;
-    issues.push({
-      path: "runtime.cpus",
-      message: `${most}; ask for less, or ask an operator to raise DARI_TURN_CPUS_MAX`,
-    });
+  if (runtime.cpus !== undefined && runtime.cpus > cpus.amount) {
+    issues.push({ path: "runtime.cpus", message: beyond(String(runtime.cpus), String(cpus.amount), cpus) });
   }
   return issues;
+}
+
+function lowest(
+  [setting, most = Infinity]: readonly [setting: string, most: number | undefined],
+  [column, own]: readonly [column: string, own: number | null | undefined],
+): Bound {
+  if ((own ?? Infinity) >= most) return { amount: most, whose: "installation", setting };
+  return { amount: own!, whose: "organization", setting: `${column} (dari org limits set)` };
+}
+
+function beyond(asked: string, allowed: string, { whose, setting }: Bound): string {
+  const excess = `${asked} is more than this ${whose} allows (${allowed})`;
+  return `${excess}; ask for less, or ask an operator to raise ${setting}`;
 }
 
 /** Only a warning, because a session can bring its own value. */

@@ -11,6 +11,7 @@ import {
   type ClaimedTurn,
   type Database,
   type AttachmentToPlace,
+  type TurnBounds,
   type TurnEgress,
   type TurnResume,
   type WorkspaceBounds,
@@ -59,6 +60,7 @@ export interface Turn extends ClaimedTurn {
   readonly scrubber: Scrubber;
   /** Limits of the organization. */
   readonly workspaceBounds: WorkspaceBounds;
+  readonly turnBounds: TurnBounds;
 }
 
 const historyBounds = { messages: limits.historyMessages, bytes: limits.historyBytes };
@@ -94,6 +96,7 @@ export async function loadTurn(context: { db: Database; sealer: Sealer }, claime
     secretBytes: [...secrets.values()].reduce((sum, value) => sum + Buffer.byteLength(value), 0),
     scrubber: createScrubber([...secrets, ...placeholders]),
     workspaceBounds: details.workspaceBounds,
+    turnBounds: details.turnBounds,
   };
 }
 
