@@ -4,6 +4,7 @@ import { routes, validate, type SessionSummary } from "@dari/contract";
 import { dispatch } from "@dari/db";
 import { limits } from "@dari/domain";
 import { createTestAgent, createTestKey } from "@dari/testkit";
+import { randomBytes } from "node:crypto";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { startTestApi, type TestApi } from "./api-fixture.ts";
 import { claim, complete, fail } from "./turn.ts";
@@ -122,6 +123,27 @@ test("texts are found in names, first and newest messages and answers, literally
   expect(await find("Done")).toEqual([asked]);
   expect(await find(asked)).toEqual([asked]);
   expect(await find("nowhere")).toEqual([]);
+});
+
+test("messages and answers are searched up to a number of bytes of text, however well they compress", async () => {
+  const random = randomBytes(limits.searchedTextBytes / 2).toString("hex");
+  const plain = "x".repeat(limits.searchedTextBytes);
+  const put = async (column: "parts" | "output", text: string): Promise<string> => {
+    const session = await start();
+    const message = await say(session, "short");
+    const parts = [{ type: "text", text: text.slice("needle".length) + "needle" }];
+    const value = JSON.stringify(column === "parts" ? parts : { parts });
+    await api.db.pool.query(`update messages set ${column} = $2 where id = $1`, [message, value]);
+    return session;
+  };
+  for (const column of ["parts", "output"] as const) {
+    for (const text of [plain, random]) {
+      const found = await put(column, text);
+      await put(column, `${text}x`);
+      expect(idsOf(await list("?q=needle"))).toEqual([found]);
+      await api.db.pool.query("update sessions set deleted_at = now()");
+    }
+  }
 });
 
 test("one page reads a limited number of messages, and says where the next one starts", async () => {

@@ -157,11 +157,12 @@ export const limits = {
   summariesSearched: 200,
   /** The newest messages and attempts of a session that its summary sums up. */
   summaryTurns: 200,
-  /** Characters of a session's title and last words; message parts and answers above these bytes are left out. */
+  /** Characters of a session's title and last words. Parts and answers with more compressed bytes are not read. */
   summaryTextChars: 300,
   summaryTextBytes: 64 * KiB,
-  /** Characters of a text that sessions are searched for. */
+  /** Characters of a text that sessions are searched for, and the longest message or answer that is searched. */
   searchTextChars: 200,
+  searchedTextBytes: 64 * KiB,
   usageAgentsMax: 100,
   usageHeldMax: 100,
   usageKeptMax: 100_000,

@@ -104,7 +104,7 @@ export const sessionRoutes = {
           maxLength: limits.searchTextChars,
           description:
             "Part of the name, or of the text of the first or newest message or of the newest answer, in any case. " +
-            `Messages and answers above ${limits.summaryTextBytes} bytes are not searched.`,
+            `Messages and answers with more than ${limits.searchedTextBytes} bytes of text are not searched.`,
         }),
       ),
     }),

@@ -95,22 +95,36 @@ function conditionsOf({ agentId, status, startedBy, metadata }: SummaryFilter): 
   return sql.join(all, sql` and `);
 }
 
-/** Very long messages are not searched: reading many of them would take seconds. */
 function textCondition(text: string): RawBuilder<boolean> {
   const pattern = `%${text.replace(/[\\%_]/g, "\\$&")}%`;
   return sql<boolean>`(s.name ilike ${pattern} or s.id = ${text} or exists (
-    select 1 from messages x where x.session_id = s.id and (x.sequence_number = 1 or x.id = s.last_message_id)
-      and pg_column_size(x.parts) + coalesce(pg_column_size(x.output), 0) < ${limits.summaryTextBytes}
-      and (${textOf(sql`x.parts`)} ilike ${pattern} or ${textOf(sql`x.output -> 'parts'`)} ilike ${pattern})))`;
+    select 1 from messages x
+    where x.session_id = s.id and (x.sequence_number = 1 or x.id = s.last_message_id)
+      and (${searchedTextOf(sql`x.parts`, sql`x.parts`)} ilike ${pattern}
+        or ${searchedTextOf(sql`x.output`, sql`x.output -> 'parts'`)} ilike ${pattern})))`;
+}
+
+/**
+ * Returns the texts of message or answer parts, or null if they have more than `limits.searchedTextBytes`: searching
+ * many of them would take seconds. Compressed values that are twice as large are not read.
+ */
+function searchedTextOf(value: RawBuilder<unknown>, parts: RawBuilder<unknown>): RawBuilder<string | null> {
+  const most = limits.searchedTextBytes;
+  return sql<string | null>`case when pg_column_size(${value}) < ${2 * most} then (
+    select string_agg(p ->> 'text', ' ') from ${elementsOf(parts)} p
+    having sum(octet_length(p ->> 'text')) <= ${most}) end`;
 }
 
 /** Returns the texts of message or answer parts, joined. */
 function textOf(parts: RawBuilder<unknown>): RawBuilder<string | null> {
-  return sql<string | null>`(select string_agg(p ->> 'text', ' ') from jsonb_array_elements(
-    case jsonb_typeof(${parts}) when 'array' then ${parts} else '[]' end) p)`;
+  return sql<string | null>`(select string_agg(p ->> 'text', ' ') from ${elementsOf(parts)} p)`;
 }
 
-/** Returns the first characters of the texts, or null if the value is very large. */
+function elementsOf(parts: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`jsonb_array_elements(case jsonb_typeof(${parts}) when 'array' then ${parts} else '[]' end)`;
+}
+
+/** Returns the first characters of the texts, or null if the compressed value is very large. */
 export function wordsOf(value: RawBuilder<unknown>, parts: RawBuilder<unknown>): RawBuilder<string | null> {
   return sql<string | null>`case when pg_column_size(${value}) < ${limits.summaryTextBytes}
     then left(${textOf(parts)}, ${limits.summaryTextChars}) end`;
