@@ -8,6 +8,9 @@ import { describe, expect, test } from "@jest/globals";
 import { root, textFiles } from "./files.ts";
 
 const programs = ["api", "reconciler", "worker"];
+const members = textFiles
+  .filter(({ path: name }) => /^(apps|packages)\/[^/]+\/package\.json$/.test(name))
+  .map(({ text }) => (JSON.parse(text) as { readonly name: string }).name);
 const textOf = (name: string): string => textFiles.find((file) => file.path === name)?.text ?? "";
 interface Locked {
   readonly version: string;
@@ -46,7 +49,32 @@ describe.each(programs)("the image of %s", (program) => {
     const sources = copied.flatMap((line) => line.split(" ").slice(0, -1));
     const [, command = ""] = /"node", "([^"]+)"/.exec(instruction("CMD").join()) ?? [];
     expect([...sources, command].filter((name) => !existsSync(path.join(root, name)))).toEqual([]);
+    const ignored = textOf(".dockerignore").trim().split("\n");
+    expect(sources.filter((name) => ignored.includes(name))).toEqual([]);
   });
+
+  test("installs packages and runs programs that exist", () => {
+    const filters = [...dockerfile.matchAll(/--filter "(@dari\/[a-z-]+)\.\.\."/g)].map((match) => match[1] ?? "");
+    expect(filters).toContain(`@dari/${program}`);
+    expect(filters.filter((name) => !members.includes(name))).toEqual([]);
+    const scripts = [...dockerfile.matchAll(/\bnode (\S+\/\S+\.m?[jt]s)/g)].map((match) => match[1] ?? "");
+    expect(scripts.filter((name) => !existsSync(path.join(root, name)))).toEqual([]);
+  });
+});
+
+test("the image of the API has what the packages for users are built from, and serves what is built", () => {
+  const dockerfile = textOf("infra/api.Dockerfile");
+  const build = textFiles.filter((file) => /^packages\/packaging\/src\/[a-z-]+\.ts$/.test(file.path));
+  const above = /"\.\.\/\.\.\/([A-Za-z][^"/]*)"/g;
+  const read = build.flatMap(({ text }) => [...text.matchAll(above)].map(([, name]) => name!));
+  const copied = /^COPY (package\.json .*) \.\/$/m.exec(dockerfile)?.[1]?.split(" ") ?? [];
+  expect([...new Set(read)].sort()).toEqual(["LICENSE", "tsconfig.base.json"]);
+  expect(copied).toEqual(expect.arrayContaining(read));
+  expect(dockerfile).toContain("vite.js build apps/console");
+  expect(textOf("apps/api/src/console.ts")).toContain('"../../console/dist"');
+  expect(dockerfile).toContain("node packages/packaging/src/main.ts");
+  expect(textOf("apps/api/src/packages.ts")).toContain('"../../../packages/packaging/dist"');
+  expect(dockerfile).not.toMatch(/rm -rf .*dist/);
 });
 
 const compose = textOf("docker-compose.yml");
