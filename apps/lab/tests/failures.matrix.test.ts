@@ -110,23 +110,35 @@ test.each(rows)("an agent that $name fails with $code", async ({ manifest, steps
   expect((await fleet.client.getSession(session)).status).toBe("idle");
 });
 
-test("the memory in dari.yml is the limit of the agent's turns, and the failure says how to raise it", async () => {
-  const source = `
+const fillers = {
+  "agent.py": `
 def agent(prompt):
     held = []
     while True:
         held.append(bytes(8 * 1024 ** 2))
-`;
-  const manifest = manifestFile({ entrypoint: "agent.py:agent", runtime: { memory: "192MiB", cpus: 0.5 } });
-  const { agentId } = await deploy(fleet, { ...manifest, "agent.py": source });
-  const failed = await send(fleet, (await fleet.client.createSession(agentId)).id, "fill it");
-  expect(failed.output?.error).toEqual({
-    code: "out_of_memory",
-    message: expect.stringMatching(
-      /memory limit (is 192 MiB|\(192 MiB\)); .*raise runtime\.memory .*, up to 4 GiB here/,
-    ),
-  });
-});
+`,
+  "agent.mjs": `
+export function agent() {
+  const held = [];
+  for (;;) held.push(Array.from({ length: 1000 }, (_, i) => ({ i, text: "object " + i })));
+}
+`,
+};
+
+test.each(Object.entries(fillers))(
+  "the memory in dari.yml is the limit of the turns of %s, and the failure says how to raise it",
+  async (file, source) => {
+    const manifest = manifestFile({ entrypoint: `${file}:agent`, runtime: { memory: "192MiB", cpus: 0.5 } });
+    const { agentId } = await deploy(fleet, { ...manifest, [file]: source });
+    const failed = await send(fleet, (await fleet.client.createSession(agentId)).id, "fill it");
+    expect(failed.output?.error).toEqual({
+      code: "out_of_memory",
+      message: expect.stringMatching(
+        /memory limit (is 192 MiB|\(192 MiB\)); .*raise runtime\.memory .*, up to 4 GiB here/,
+      ),
+    });
+  },
+);
 
 test("100 MB of output complete the turn, and the log is cut with a word about it", async () => {
   const session = await sessionOf();
