@@ -13,7 +13,7 @@ import path from "node:path";
 import { exitOnSignal } from "./ship/exit-on-signal.ts";
 import { readFlags } from "./flags.ts";
 import { describeMachine } from "./machine.ts";
-import { nodeDirectory } from "./node-versions.ts";
+import { nodeDirectory } from "./npm-programs.ts";
 import { checkout } from "./program.ts";
 import { runOrThrow } from "./python-environment.ts";
 import { startStandalone } from "./standalone-process.ts";

@@ -1,16 +1,20 @@
-// The packages as users install them: from a platform into empty directories, with several versions of Node and Python.
+// The packages as users install them: from a platform into empty directories, with several versions of Node and Python,
+// and the TypeScript client with Deno, Bun and a browser.
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
+import { describeWith } from "@dari/testkit";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
+import type { Browser } from "playwright-core";
+import { startBrowser } from "../src/browser.ts";
 import { machineEnvironment } from "../src/config.ts";
 import { manifestFile } from "../src/conversation.ts";
 import { run } from "../src/curl.ts";
 import { deployFiles } from "../src/deploy-files.ts";
-import { nodeDirectory, type NodeMajor } from "../src/node-versions.ts";
+import { bunProgram, denoProgram, nodeDirectory, type NodeMajor } from "../src/npm-programs.ts";
 import { checkout } from "../src/program.ts";
 import { pythonEnvironment, runOrThrow } from "../src/python-environment.ts";
 import { startStandalone, type StandaloneProcess } from "../src/standalone-process.ts";
@@ -182,6 +186,64 @@ describe("the TypeScript client", () => {
     300_000,
   );
 
+  test.each([
+    ["Deno", denoProgram, ["run", "--allow-net", "--no-prompt"]],
+    ["Bun", bunProgram, ["run"]],
+  ] as const)(
+    "it talks to the platform on %s",
+    async (_name, program, options) => {
+      const { apiUrl, apiKey } = platform;
+      const used = await run(await program(), [...options, "use.js", apiUrl, apiKey, agentId], {
+        cwd: project,
+        env: { DENO_DIR: join(dir, "deno"), DENO_NO_UPDATE_CHECK: "1" },
+      });
+      expect(used).toMatchObject({ code: 0, stdout: `${expected}\n` });
+    },
+    300_000,
+  );
+
+  describeWith("chromium", "in a browser", ({ command }) => {
+    let browser: Browser;
+    beforeAll(async () => {
+      browser = await startBrowser(command);
+    }, 60_000);
+    afterAll(() => browser?.close());
+
+    /** Opens a page of this origin that runs the program. Returns its first line, or the error that ended it. */
+    async function runPage(origin: string): Promise<string> {
+      const page = await browser.newPage();
+      const types = { html: "text/html", js: "text/javascript" };
+      await page.route(`${origin}/use/**`, async (route) => {
+        const name = new URL(route.request().url()).pathname.slice("/use/".length);
+        const contentType = types[name.endsWith(".html") ? "html" : "js"];
+        const place = name === "use.js" ? name : join("node_modules/@dari/client", name);
+        const body = name === "page.html" ? pageOf(platform) : readFileSync(join(project, place));
+        await route.fulfill({ contentType, body });
+      });
+      const said = new Promise<string>((resolve) => {
+        page.on("console", (message) => message.type() === "log" && resolve(message.text()));
+        page.on("pageerror", (error) => resolve(error.message));
+      });
+      await page.goto(`${origin}/use/page.html`);
+      return await said.finally(() => page.close());
+    }
+
+    const pageOf = ({ apiUrl, apiKey }: StandaloneProcess): string => `<!doctype html>
+<script>globalThis.process = { argv: ["", "", ${JSON.stringify([apiUrl, apiKey, agentId]).slice(1, -1)}] };</script>
+<script type="importmap">{ "imports": { "@dari/client": "/use/index.js" } }</script>
+<script type="module" src="/use/use.js"></script>`;
+
+    test("a page of the platform's origin talks to it", async () => {
+      expect(await runPage(platform.apiUrl)).toBe(expected);
+    }, 60_000);
+
+    test("a page of another origin is refused by the browser, because the API allows none", async () => {
+      const elsewhere = platform.apiUrl.replace("127.0.0.1", "localhost");
+      expect(elsewhere).not.toBe(platform.apiUrl);
+      expect(await runPage(elsewhere)).toMatch(/cannot reach http:\/\/127\.0\.0\.1:\d+: Failed to fetch/);
+    }, 60_000);
+  });
+
   test("npm packs what was installed, without sources and workspaces", async () => {
     const installed = join(project, "node_modules/@dari/client");
     const { stdout } = await runOrThrow("npm", ["pack", "--dry-run", "--json"], { cwd: installed });
@@ -221,6 +283,20 @@ for path in sys.argv[1:]:
     const [ours, theirs] = stdout.trim().split("\n");
     expect(ours).toBe(theirs);
   }, 300_000);
+
+  test.each(["3.10", "3.14"])(
+    "its types hold with --strict for Python %s",
+    async (version) => {
+      const { program } = await pythonEnvironment("client", ["httpx==0.28.1", "mypy==2.4.1", "hatchling==1.33.0"]);
+      const home = emptyDirectory(`types-${version}`);
+      writeFileSync(join(home, "use.py"), python);
+      const flags = ["--strict", "--cache-dir", join(home, ".mypy"), "--python-version", version];
+      const env = { MYPYPATH: join(checkout, "packages/client-python/src") };
+      const checked = await run(program("mypy"), [...flags, "use.py"], { cwd: home, env });
+      expect(checked).toMatchObject({ code: 0, stdout: expect.stringMatching(/^Success/) });
+    },
+    120_000,
+  );
 
   test.each(pythons)(
     "it talks to the platform on Python %s",
