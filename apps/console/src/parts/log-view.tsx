@@ -1,13 +1,12 @@
 // A message's logs: search, stream and level, wrapping, times, download. Follows the end while more is coming.
 
-import { useLayoutEffect, useMemo, useRef, useState, type UIEvent } from "react";
+import { useMemo, useState } from "react";
 import { filterLogLines, readLogLines, type LogLevel, type LogLine } from "../data/log-lines.ts";
 import { saveText } from "../data/save-as.ts";
+import { useBoxAtEnd } from "../data/stick-to-end.ts";
 
 /** Only the last lines are drawn: drawing more would be slow. The download has all. */
 const linesShown = 3_000;
-/** The reader counts as being at the end within this many pixels. */
-const nearEnd = 40;
 
 interface LogViewProps {
   /** The logs with times. */
@@ -100,24 +99,10 @@ interface LinesProps {
 }
 
 function Lines({ lines, hasTimes, isWrapped, isGrowing }: LinesProps) {
-  const element = useRef<HTMLPreElement>(null);
-  const isAtEnd = useRef(true);
-  useLayoutEffect(() => {
-    if (isGrowing && isAtEnd.current) element.current?.scrollTo(0, element.current.scrollHeight);
-  }, [lines, isGrowing]);
-  const look = ({ currentTarget: { scrollHeight, clientHeight, scrollTop } }: UIEvent): void => {
-    isAtEnd.current = scrollHeight - clientHeight - scrollTop < nearEnd;
-  };
+  const box = useBoxAtEnd(lines, isGrowing);
   const hidden = Math.max(0, lines.length - linesShown);
   return (
-    <pre
-      ref={element}
-      className={isWrapped ? "log" : "log unwrapped"}
-      tabIndex={0}
-      role="region"
-      aria-label="Logs"
-      onScroll={look}
-    >
+    <pre {...box} className={isWrapped ? "log" : "log unwrapped"} tabIndex={0} role="region" aria-label="Logs">
       {hidden > 0 && <span className="line faint">… {hidden} lines before</span>}
       {lines.slice(hidden).map(({ time, stream, level, text }, index) => (
         <span key={index} className={`line ${stream} level-${level}`}>

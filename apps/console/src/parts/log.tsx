@@ -1,10 +1,8 @@
 // Printed text in a box. A long text is cut at its beginning: only its last part is useful to read.
 
-import { useLayoutEffect, useRef, type UIEvent } from "react";
+import { useBoxAtEnd } from "../data/stick-to-end.ts";
 
 const shownChars = 200_000;
-/** The reader counts as being at the end within this many pixels. */
-const nearEnd = 40;
 
 interface LogProps {
   readonly text: string;
@@ -15,18 +13,11 @@ interface LogProps {
 }
 
 export function Log({ text, label, empty = "Nothing.", isGrowing = false }: LogProps) {
-  const element = useRef<HTMLPreElement>(null);
-  const isAtEnd = useRef(true);
-  useLayoutEffect(() => {
-    if (isGrowing && isAtEnd.current) element.current?.scrollTo(0, element.current.scrollHeight);
-  }, [text, isGrowing]);
-  const look = ({ currentTarget: { scrollHeight, clientHeight, scrollTop } }: UIEvent): void => {
-    isAtEnd.current = scrollHeight - clientHeight - scrollTop < nearEnd;
-  };
+  const box = useBoxAtEnd(text, isGrowing);
   if (text === "") return <p className="faint">{empty}</p>;
   const cut = text.length - shownChars;
   return (
-    <pre ref={element} className="log" tabIndex={0} role="region" aria-label={label} onScroll={look}>
+    <pre {...box} className="log" tabIndex={0} role="region" aria-label={label}>
       {cut > 0 && <span className="faint">{`… ${cut} characters before\n`}</span>}
       {cut > 0 ? text.slice(cut) : text}
     </pre>
