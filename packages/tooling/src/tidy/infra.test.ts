@@ -5,6 +5,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "@jest/globals";
+import { load } from "js-yaml";
 import { root, textFiles } from "./files.ts";
 
 const programs = ["api", "reconciler", "worker"];
@@ -15,6 +16,10 @@ const textOf = (name: string): string => textFiles.find((file) => file.path === 
 interface Locked {
   readonly version: string;
   readonly integrity?: string;
+}
+
+interface Scrape {
+  readonly scrape_configs: readonly [{ readonly dns_sd_configs: readonly [{ readonly names: readonly string[] }] }];
 }
 
 const pnpmVersion = /"pnpm@(\d+\.\d+\.\d+)"/.exec(textOf("scripts/install.mjs"))?.[1];
@@ -83,7 +88,7 @@ const secrets = ["POSTGRES_PASSWORD", "REDIS_PASSWORD", "S3_SECRET_ACCESS_KEY", 
 describe("docker-compose.yml", () => {
   test("pins every image", () => {
     const images = [...compose.matchAll(/^\s+image: (\S+)$/gm)].map((match) => match[1] ?? "");
-    expect(images).toHaveLength(3);
+    expect(images).toHaveLength(5);
     expect(images.filter((image) => !/:v?\d+\.\d+/.test(image))).toEqual([]);
   });
 
@@ -99,7 +104,29 @@ describe("docker-compose.yml", () => {
     const dockerfiles = [...compose.matchAll(/dockerfile: (\S+)/g)].map((match) => match[1] ?? "");
     expect(dockerfiles.sort()).toEqual(programs.map((program) => `infra/${program}.Dockerfile`));
     const ports = [...compose.matchAll(/ports:\n\s+- "([^"]+)"/g)].map((match) => match[1] ?? "");
+    expect(ports).toHaveLength(3);
     expect(ports.every((port) => port.startsWith("127.0.0.1:"))).toBe(true);
+  });
+
+  test("mounts files that exist", () => {
+    const mounted = [...compose.matchAll(/^\s+- (\.\/[^:]+):/gm)].map((match) => match[1] ?? "");
+    expect(mounted).toHaveLength(4);
+    expect(mounted.filter((name) => !existsSync(path.join(root, name)))).toEqual([]);
+  });
+
+  test("starts Prometheus and Grafana only with the profile, and shows the dashboard from the metrics", () => {
+    const { services } = load(compose) as { services: Record<string, { profiles?: string[] }> };
+    const optional = Object.entries(services).filter(([, { profiles }]) => profiles?.includes("monitoring"));
+    expect(optional.map(([name]) => name)).toEqual(["prometheus", "grafana"]);
+    const [source, folder] = ["datasources/prometheus.yml", "dashboards/dari.yml"].map((name) =>
+      textOf(`infra/grafana/provisioning/${name}`),
+    );
+    expect(load(source ?? "")).toMatchObject({ datasources: [{ type: "prometheus", url: "http://prometheus:9090" }] });
+    const [, target] = /infra\/grafana\/dari\.json:(\S+)\/dari\.json:ro/.exec(compose) ?? [];
+    expect(load(folder ?? "")).toMatchObject({ providers: [{ options: { path: target } }] });
+    const [job] = (load(textOf("infra/prometheus/scrape.yml")) as Scrape).scrape_configs;
+    expect(job.dns_sd_configs[0].names.toSorted()).toEqual(programs);
+    expect(programs.filter((name) => !(name in services))).toEqual([]);
   });
 
   const command = spawnSync("docker-compose", ["version"], { stdio: "ignore" }).status === 0;
@@ -107,7 +134,11 @@ describe("docker-compose.yml", () => {
   (command ? test : test.skip)(command ? title : `${title} (needs apt-get install docker-compose)`, () => {
     const env = { PATH: process.env.PATH, ...Object.fromEntries(secrets.map((name) => [name, "x"])) };
     const check = (environment: NodeJS.ProcessEnv): { status: number | null; stderr: string } =>
-      spawnSync("docker-compose", ["config", "-q"], { cwd: root, env: environment, encoding: "utf8" });
+      spawnSync("docker-compose", ["--profile", "monitoring", "config", "-q"], {
+        cwd: root,
+        env: environment,
+        encoding: "utf8",
+      });
     expect(check(env)).toMatchObject({ status: 0 });
     const refused = check({ ...env, DARI_MASTER_KEY: "" });
     expect(refused.status).not.toBe(0);
