@@ -1,10 +1,16 @@
 // A session with real turns is exported from one platform and continues in another: its agent is built there and finds
-// the conversation, the files and its own memory.
+// the conversation, the files and its own memory. Also by the commands of docs/cluster.md.
 
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { findService } from "@dari/testkit";
+import { machineEnvironment } from "../src/config.ts";
 import { deploy, uploadText } from "../src/conversation.ts";
+import { dariCommand, run } from "../src/curl.ts";
 import { noRemains, startFleet, type Fleet } from "../src/fleet.ts";
+import { checkout } from "../src/program.ts";
 import { playScript, resultsOf, scriptAgent, type Step } from "../src/script.ts";
 
 let here: Fleet;
@@ -55,4 +61,42 @@ test("the next turn in the other installation runs with history and files", asyn
   expect(home.agent_id).toBe(agentId);
   const last = await playScript(here, home.id, [["read", "out/b.txt"]]);
   expect(resultsOf(last)).toEqual(["from there"]);
+}, 120_000);
+
+test("the commands of docs/cluster.md move every session", async () => {
+  const agent = scriptAgent();
+  const { agentId } = await deploy(here, agent);
+  for (const name of ["first", "second"]) {
+    const { id } = await here.client.createSession(agentId, { name });
+    await playScript(here, id, [["write", "name.txt", name]]);
+  }
+  const { agentId: deployed } = await deploy(there, agent);
+  const dir = await mkdtemp(path.join(tmpdir(), "dari-move-"));
+  try {
+    const write = async (file: string, text: string, mode = 0o600): Promise<void> => {
+      await mkdir(path.dirname(path.join(dir, file)), { recursive: true });
+      await writeFile(path.join(dir, file), text, { mode });
+    };
+    const connectionOf = ({ apiUrl, apiKey }: Fleet): string => JSON.stringify({ api_url: apiUrl, api_key: apiKey });
+    await write(".dari-data/connection.json", connectionOf(here));
+    await write("config/connection.json", connectionOf(there));
+    const command = [process.execPath, ...dariCommand].map((word) => `'${word}'`).join(" ");
+    await write("bin/dari", `#!/bin/sh\nexec ${command} "$@"\n`, 0o700);
+    const searched = [path.join(dir, "bin"), path.dirname(process.execPath), machineEnvironment()["PATH"]];
+    const page = await readFile(path.join(checkout, "docs/cluster.md"), "utf8");
+    const [, block = ""] = /## 6\. Move sessions\n.*?```sh\n(.*?)```/s.exec(page) ?? [];
+    const env = { PATH: searched.join(path.delimiter), DARI_CONFIG_DIR: path.join(dir, "config") };
+    expect(await run("sh", ["-euc", block], { cwd: dir, env })).toMatchObject({ code: 0 });
+
+    const { data: sessions } = await here.client.listSessions({ limit: 100 });
+    expect(await readdir(path.join(dir, "moved"))).toHaveLength(sessions.length + 1);
+    const { data: moved } = await there.client.listSessions({ agent_id: deployed });
+    expect(moved.map(({ name }) => name).sort()).toEqual(["first", "second"]);
+    for (const { id, name } of moved) {
+      const turn = await playScript(there, id, [["read", "name.txt"]]);
+      expect(resultsOf(turn)).toEqual([name]);
+    }
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
 }, 120_000);

@@ -1,6 +1,6 @@
 // Replaces every process of a platform, one after the other, while clients send, wait and listen: two APIs, workers and
 // reconcilers each, on a Postgres and a Redis of their own, with a load balancer in front of the APIs. Each API leaves
-// the rotation a moment before it gets SIGTERM, as in the Kubernetes manifests (preStop). Fails when a client saw
+// the rotation a moment before it gets SIGTERM, as in the Helm chart (preStop). Fails when a client saw
 // a failed call, when a turn was lost, doubled or out of order, or when a listener missed an event.
 //
 //   npm run lab -- ship/rolling-restart [--rounds 2] [--rate 8] [--workers 2]
@@ -42,7 +42,7 @@ const slots = 4;
 /** Before the first process goes and after the last has come, in milliseconds. */
 const calmMs = 3_000;
 /**
- * Between leaving the rotation and the signal, in milliseconds. The Kubernetes manifests wait 5 s, because there the
+ * Between leaving the rotation and the signal, in milliseconds. The Helm chart waits 5 s, because there the
  * change takes longer to spread.
  */
 const preStopMs = 1_000;
