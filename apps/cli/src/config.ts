@@ -19,7 +19,6 @@ export interface ConnectionOptions {
 }
 
 const defaultApiUrl = "http://127.0.0.1:4870";
-const localConnectionFile = join(".dari-data", "connection.json");
 
 export function processEnvironment(): Environment {
   return process.env;
@@ -39,7 +38,7 @@ export async function findConnection(options: ConnectionOptions, environment: En
     const found = await readConnectionFile(path, path === environment["DARI_CONNECTION_FILE"]);
     if (found === undefined || (wanted !== undefined && wanted !== found.apiUrl)) continue;
     // A platform that stores its data in this directory has a loopback address. Another address is not to be trusted.
-    if (path === localConnectionFile && !isLoopback(found.apiUrl)) continue;
+    if (path === localConnectionFile(environment) && !isLoopback(found.apiUrl)) continue;
     return { apiUrl: found.apiUrl, apiKey: apiKey ?? found.apiKey };
   }
   return { apiUrl: wanted ?? defaultApiUrl, apiKey };
@@ -79,7 +78,12 @@ function connectionFiles(environment: Environment): string[] {
   const named = nonEmpty(environment["DARI_CONNECTION_FILE"]);
   if (named !== undefined) return [named];
   // The user's saved connection comes first, because this directory can be someone else's repository.
-  return [join(configDirectory(environment), "connection.json"), localConnectionFile];
+  return [join(configDirectory(environment), "connection.json"), localConnectionFile(environment)];
+}
+
+/** Returns where a platform saves its connection that was started in this directory, or with this DARI_DATA_DIR. */
+function localConnectionFile(environment: Environment): string {
+  return join(nonEmpty(environment["DARI_DATA_DIR"]) ?? ".dari-data", "connection.json");
 }
 
 function isLoopback(apiUrl: string): boolean {

@@ -26,6 +26,8 @@ export async function watchMessage(
     const line = toolLine(event);
     if (line !== undefined) tell(`${line}\n`);
     else if (event.type === "assistant.text_delta") {
+      // A preview can be lost. What follows it is shown with the end.
+      if (event.data.offset !== shownText.length) continue;
       shownText += event.data.text;
       show(event.data.text);
     } else if (event.type === "log") {

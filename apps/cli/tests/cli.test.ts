@@ -233,7 +233,9 @@ describe("the connection", () => {
     const environment = { DARI_CONNECTION_FILE: join(root.path, "named.json") };
     await runDari(["agents", "list"], { cwd: join(root.path, "elsewhere"), environment });
     await runDari(["agents", "list", "--api-key", "dari_other"], { cwd: root.path });
-    const others = ["Bearer dari_other", "Bearer dari_local", "Bearer dari_other"];
+    const data = { DARI_DATA_DIR: join(root.path, ".dari-data") };
+    await runDari(["agents", "list"], { cwd: join(root.path, "elsewhere"), environment: data });
+    const others = ["Bearer dari_other", "Bearer dari_local", "Bearer dari_other", "Bearer dari_local"];
     expect(keys).toEqual(["Bearer dari_local", undefined, ...others]);
   });
 

@@ -106,7 +106,7 @@ test.each([
 });
 
 test("a stream that ends too early is an error of one line, after the answer's end", async () => {
-  const chat = createView([{ type: "assistant.text_delta", data: { text: "half" } }], []);
+  const chat = createView([{ type: "assistant.text_delta", data: { text: "half", offset: 0 } }], []);
   await expect(chat.run()).rejects.toThrow(CliError);
   expect(chat.shown()).toBe("half\n");
 });

@@ -49,7 +49,7 @@ async function showEvents(view: TurnView, messageId: string, answer: AnswerView)
   for await (const event of readAhead(api.streamMessage(messageId, {}, { signal }), questions.notice)) {
     const line = toolLine(event);
     if (line !== undefined) answer.aside(line);
-    else if (event.type === "assistant.text_delta") answer.push(event.data.text);
+    else if (event.type === "assistant.text_delta") answer.push(event.data);
     else if (event.type === "log") answer.log(event.data.text);
     else if (event.type === "agent.event") answer.event(event.data.name, event.data.data);
     else if (event.type === "input.requested") await askAndAnswer(view, messageId, event.data, { answer, questions });
@@ -87,7 +87,9 @@ function createAnswerView({ write, note, isStyled, logs }: TurnView) {
   return {
     endLine,
     aside,
-    push(text: string): void {
+    push({ text, offset }: { readonly text: string; readonly offset: number }): void {
+      // A preview can be lost. What follows it is shown with the end.
+      if (offset !== shown.length) return;
       shown += text;
       put(markdown.push(text));
     },

@@ -12,7 +12,8 @@ export function addEnvCommand(program: Command, io: Io): void {
       const { output, connection } = createContext(io, command);
       const { apiUrl, apiKey } = await connection();
       if (apiKey === undefined) {
-        const advice = "run `dari auth login` or `dari login`, set DARI_API_KEY, or pass --api-key";
+        const advice =
+          "run `dari auth login` or `dari login`, run it where `npm start` runs, or set DARI_DATA_DIR or DARI_API_KEY";
         throw new CliError(`no API key for ${apiUrl}; ${advice}`, exitCodes.unauthorized);
       }
       output.result({ api_url: apiUrl, api_key: apiKey }, () => {

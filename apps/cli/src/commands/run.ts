@@ -29,7 +29,9 @@ interface RunOptions {
 export function addRunCommand(program: Command, io: Io): void {
   program
     .command("run <prompt>")
-    .description("send one message in a new session and show the answer; -: read the prompt from standard input")
+    .description(
+      "send one message in a new session, wait for the answer (also for inputs) and show it; -: standard input",
+    )
     .addOption(agentOption("the agent (default: the one this directory was deployed as)"))
     .option("--version-id <id>", "a ready version (default: the active one)")
     .option("--name <name>", "a name for the session")

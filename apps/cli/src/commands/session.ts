@@ -129,7 +129,7 @@ function addFilesCommand(session: Command, io: Io): void {
         // Programs get the platform's own error.
         if (!mayBeFile || output.isJson) throw error;
         throw new CliError(
-          `${error.detail}; to download a file, add --output <file> (- for standard output)`,
+          `there is no directory ${path ?? "/"}; download a file with --output <file> (- for standard output)`,
           exitCodes.notFound,
         );
       });
