@@ -175,7 +175,7 @@ test("a new value of a kept credential keeps the hosts, and must fit into a head
   const list = await api.call("GET", `${own}/credentials`);
   expect(validate(routes.listCredentials.reply, list.json)).toEqual([]);
   expect(list.json.data).toEqual([expect.objectContaining({ name: "KEPT", hosts })]);
-  for (const wrong of [[], ["https://api.example.com"], ["*"], "api.example.com"]) {
+  for (const wrong of [[], ["https://api.example.com"], ["*"], ["10.0.0.5:8000"], "api.example.com"]) {
     expect([wrong, (await put({ value: "x", hosts: wrong })).status]).toEqual([wrong, 422]);
   }
   expect((await put({ value: "third-value", hosts: null })).json).toMatchObject({ hosts: null });

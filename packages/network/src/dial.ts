@@ -77,7 +77,12 @@ async function permittedAddresses(
   const addresses = (await resolve(name).catch(() => [])).slice(0, addressesMax);
   // One private address among public ones is an attack, or a name that is meant for another network.
   if (addresses.length > 0 && addresses.every(isPublicAddress)) return addresses;
-  throw new NoPublicAddressError(withAdvice(policy, "its name has no public address"));
+  throw new NoPublicAddressError(`its name has no public address${noAddressAdvice(policy)}`);
+}
+
+/** Allowing the name would not help: a private service is allowed by its address. */
+function noAddressAdvice({ advice }: EgressPolicy): string {
+  return advice === undefined ? "" : "; the platform's operators can allow a private service by its address:port";
 }
 
 /** Resolves a name like every program of this machine, with its hosts file and search domains. */

@@ -4,6 +4,7 @@ import { describe, expect, test } from "@jest/globals";
 import { networkInterfaces } from "node:os";
 import {
   decideEgress,
+  dial,
   egressHosts,
   EgressRuleError,
   isPublicAddress,
@@ -100,6 +101,15 @@ describe("an allow-list", () => {
       expect(decideEgress({ mode, rules }, "registry.example", 443).allowed).toBe(false);
       expect(decideEgress({ mode, rules }, "a.registry.example", 4873).allowed).toBe(false);
     }
+  });
+
+  test("a name without a public address tells that only the address of a private service can be allowed", async () => {
+    const dialled = dial({ ...policy("open", ""), advice: "ask" }, "model.internal", 443, () =>
+      Promise.resolve(["10.0.0.5"]),
+    );
+    await expect(dialled).rejects.toThrow(
+      /^its name has no public address; .* allow a private service by its address:port$/,
+    );
   });
 
   test.each(["10.0.0.1", "example.com:0", "example.com:70000", "https://example.com", "*", "a b", "*.*.com"])(

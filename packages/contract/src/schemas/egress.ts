@@ -6,11 +6,17 @@ import { nullable, oneOf, noOtherFields, timestamp } from "./common.ts";
 
 /** Hosts in a request. */
 export function egressHosts(description: string) {
-  const host = Type.String({
-    pattern: egressHostPattern,
-    maxLength: egressHostChars,
-    "x-expected": egressHostExpected,
-  });
+  return hostList(egressHostPattern, egressHostExpected, description);
+}
+
+/** Hosts of a credential in a request. The proxy inserts values into requests to names, not to addresses. */
+export function credentialHosts(description: string) {
+  const pattern = egressHostPattern.replace("^", "^(?!([0-9]+\\.){3}[0-9]+(:|$))");
+  return hostList(pattern, `${egressHostExpected}, not an address`, description);
+}
+
+function hostList(pattern: string, expected: string, description: string) {
+  const host = Type.String({ pattern, maxLength: egressHostChars, "x-expected": expected });
   return Type.Array(host, { uniqueItems: true, maxItems: limits.egressHostsMax, description });
 }
 

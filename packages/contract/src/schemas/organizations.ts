@@ -3,7 +3,7 @@
 import { limits } from "@dari/domain";
 import Type, { type Static } from "typebox";
 import { limitInput, idOutput, name, nullable, oneOf, noOtherFields, timestamp } from "./common.ts";
-import { egressHosts } from "./egress.ts";
+import { credentialHosts } from "./egress.ts";
 import { environmentName } from "./sessions.ts";
 import { roles, apiKeyScopes, type ApiKeyScope } from "../vocabulary.ts";
 
@@ -189,7 +189,7 @@ export const PutCredentialRequest = Type.Object(
     value: Type.String({ minLength: 1, "x-max-bytes": limits.secretValueBytes }),
     hosts: Type.Optional(
       Type.Unsafe<string[] | null>({
-        ...egressHosts(
+        ...credentialHosts(
           "Agents get a placeholder, which is replaced by the value in the headers of HTTPS requests to these hosts. " +
             "Null: agents get the value. Absent: unchanged.",
         ),

@@ -14,7 +14,7 @@ export class TurnError extends Error {
 const refusedText = /\b401\b|\bauthentication[_ ]error\b|\b(invalid|incorrect)( x)?[ -]api[ -]key\b/i;
 const refusedAdvice =
   "A service refused the agent's credential (401 Unauthorized). Check its value, and replace it with " +
-  "`dari credentials add`.";
+  "`dari credentials add`. If it has hosts, only HTTPS requests to them carry the value.";
 const causesMax = 5;
 
 /** Returns the failure for a model's error, which an SDK reports as text. */

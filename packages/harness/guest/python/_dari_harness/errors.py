@@ -23,7 +23,7 @@ _REFUSED_TEXT = re.compile(
 )
 _REFUSED_ADVICE = (
     "A service refused the agent's credential (401 Unauthorized). Check its value, and replace it with"
-    " `dari credentials add`."
+    " `dari credentials add`. If it has hosts, only HTTPS requests to them carry the value."
 )
 _CAUSES_MAX = 5
 # Packages whose name on the registry is not the name that is imported.
