@@ -10,6 +10,7 @@ import { programEnvironment } from "./config.ts";
 import { checkout } from "./program.ts";
 
 const files = [
+  "activity-anthropic",
   "activity-openai-agents",
   "activity-opencode",
   "sdk-anthropic",

@@ -44,6 +44,14 @@ export const anthropicMessages: ModelRoute = {
     const start = { content: [], stop_reason: null, stop_sequence: null, usage: { ...usage(said), output_tokens: 1 } };
     yield event("message_start", { message: { ...head(request), ...start } });
     let index = 0;
+    if (said.reasoning !== undefined) {
+      yield event("content_block_start", { index, content_block: { type: "thinking", thinking: "", signature: "" } });
+      const delta = { type: "thinking_delta", thinking: said.reasoning };
+      yield event("content_block_delta", { index, delta });
+      yield event("content_block_delta", { index, delta: { type: "signature_delta", signature: "signed" } });
+      yield event("content_block_stop", { index });
+      index += 1;
+    }
     if (said.text !== undefined) {
       yield event("content_block_start", { index, content_block: { type: "text", text: "" } });
       for await (const text of toPieces(said.text)) {

@@ -23,7 +23,7 @@ export type TextPieces = string | Iterable<string> | AsyncIterable<string>;
 
 interface ReplyParts {
   readonly usage?: ModelUsage;
-  /** The model's reasoning. Only the Responses API shows it. */
+  /** The model's reasoning. Only the Responses API and streams of the Messages API show it. */
   readonly reasoning?: string;
 }
 

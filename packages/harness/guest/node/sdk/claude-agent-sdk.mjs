@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { TurnError, modelError } from "../errors.mjs";
 import { createOutput } from "../output.mjs";
 import { readParts } from "./attachments.mjs";
+import { recordSession } from "./claude-activity.mjs";
 import { fingerprint, openMemory, unknownEntries } from "./memory.mjs";
 import { loadPackage } from "./resolve-package.mjs";
 
@@ -39,13 +40,20 @@ async function runOptions(sdk, options, turn) {
   const results = [];
   const answers = countAnswers();
   turn.meter(() => usageOf(results, answers, known?.totals));
-  for await (const message of query) {
-    const text = textDelta(message);
-    if (text !== undefined) await output.add(text);
-    if (message.type === "result") results.push(message);
-    answers.note(message);
+  const activity = recordSession(turn.activity);
+  try {
+    for await (const message of query) {
+      await activity.take(message);
+      const text = textDelta(message);
+      if (text !== undefined) await output.add(text);
+      if (message.type === "result") results.push(message);
+      answers.note(message);
+    }
+    context.signal.throwIfAborted();
+  } catch (error) {
+    activity.fail(error);
+    throw error;
   }
-  context.signal.throwIfAborted();
   refuseFailure(results.at(-1));
   const { session_id: session } = results.at(-1);
   memory.save({ session, last: fingerprint(context.parts), totals: totalsOf(results) });

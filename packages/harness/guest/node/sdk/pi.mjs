@@ -5,6 +5,7 @@ import { modelError } from "../errors.mjs";
 import { createOutput } from "../output.mjs";
 import { readParts } from "./attachments.mjs";
 import { fingerprint, openMemory, unknownEntries } from "./memory.mjs";
+import { recordSession } from "./pi-activity.mjs";
 import { findPackageDir, loadPackage } from "./resolve-package.mjs";
 
 /** Versions up to 0.73 have the other name. */
@@ -28,7 +29,10 @@ async function runOptions(sdk, options, turn) {
   const { session } = await sdk.createAgentSession({ cwd: context.workspace, ...options, sessionManager });
   const output = createOutput(turn);
   let shown = Promise.resolve();
-  session.subscribe(({ type, assistantMessageEvent: said }) => {
+  const record = recordSession(turn.activity);
+  session.subscribe((event) => {
+    record(event);
+    const { type, assistantMessageEvent: said } = event;
     if (type === "message_update" && said.type === "text_delta") shown = shown.then(() => output.add(said.delta));
     // Too much text is detected when it is awaited.
     shown.catch(() => {});

@@ -4,10 +4,12 @@ import asyncio
 import dataclasses
 import os
 import re
+from typing import NamedTuple
 
 from ..errors import TurnError, model_error
 from ..output import Output
 from .attachments import base64_of, read_parts
+from .claude_activity import RecordedSession
 from .memory import Memory, fingerprint, unknown_entries
 
 _DOCUMENT_TYPES = ("application/pdf",)
@@ -41,29 +43,42 @@ async def _run(sdk, given, turn) -> dict:
     before = known and known.get("totals")
     results, answers = [], {}
     context._used_by_runner = lambda: _usage_of(results, answers, before)
-    running = asyncio.ensure_future(_ask(sdk, options, _content_of(context, missed), output, results, answers))
+    heard = _Heard(output, results, answers, RecordedSession(context._activity))
+    running = asyncio.ensure_future(_ask(sdk, options, _content_of(context, missed), heard))
     loop = asyncio.get_running_loop()
     context._when_cancelled(lambda: loop.call_soon_threadsafe(running.cancel))
     try:
         await running
     except asyncio.CancelledError:
         raise TurnError("agent_error", "the turn was cancelled") from None
+    except Exception as error:
+        heard.activity.fail(error)
+        raise
     _refuse_failure(results)
     last = fingerprint(context.parts)
     memory.save({"session": results[-1].session_id, "last": last, "totals": _totals_of(results)})
     return {"parts": output.to_parts(_answer_of(results)), "usage": _usage_of(results, answers, before)}
 
 
-async def _ask(sdk, options, content: list, output: Output, results: list, answers: dict) -> None:
+class _Heard(NamedTuple):
+    output: Output
+    results: list
+    answers: dict
+    activity: RecordedSession
+
+
+async def _ask(sdk, options, content: list, heard: _Heard) -> None:
     """
     Collects all results of the turn, and by its id what each answer of a model has used so far. There is more than one
     result if subagents end after the main conversation, or if the session reports a subagent of an earlier turn first.
     """
+    output, results, answers, activity = heard
     answered, current = asyncio.Event(), {}
     # Older versions close the channel for permission requests once the prompt has been read.
     prompt = _as_messages(content, answered if options.can_use_tool else None)
     try:
         async for message in sdk.query(prompt=prompt, options=options):
+            activity.take(message)
             if isinstance(message, sdk.types.StreamEvent):
                 _take_event(message, output, answers, current)
             elif isinstance(message, sdk.AssistantMessage) and message.model != _SYNTHETIC:

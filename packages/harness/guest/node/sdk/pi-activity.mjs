@@ -1,0 +1,81 @@
+// Records what a session of pi does, from its events.
+
+import { errorOf, msSince, nameOf } from "../activity.mjs";
+import { ignoringErrors } from "../errors.mjs";
+
+const kinds = { bash: "shell", edit: "file", find: "file", grep: "file", ls: "file", read: "file", write: "file" };
+
+/** Returns the listener of the session's events. */
+export function recordSession({ record, fit }) {
+  const calls = new Map();
+  let requests = 0;
+  let open;
+  let readySince = performance.now();
+
+  function start({ provider, model }) {
+    requests += 1;
+    open = { ordinal: requests, provider: nameOf(provider), model: nameOf(model) };
+    void record("model.request_started", open);
+  }
+
+  function end({ usage, stopReason, errorMessage, content }) {
+    const used = { usage: usageOf(usage ?? {}), finish_reason: nameOf(stopReason) };
+    const error = errorMessage && errorOf(errorMessage);
+    void record("model.request_completed", { ...open, ...used, error, duration_ms: msSince(readySince) });
+    open = undefined;
+    const calling = content.some(({ type }) => type === "toolCall");
+    for (const part of content) {
+      if (part.type === "thinking" && part.thinking) void record("reasoning.completed", fit("text", part.thinking));
+      if (part.type === "text" && calling && part.text) void record("assistant.message", fit("text", part.text));
+      if (part.type === "toolCall") takeCall(part);
+    }
+  }
+
+  function takeCall({ id, name, arguments: given }) {
+    calls.set(id, { since: performance.now() });
+    const call = { call_id: nameOf(id), name: nameOf(name), kind: kinds[name] ?? "function" };
+    void record("tool.call_requested", { ...call, ...fit("arguments", given ?? {}) });
+  }
+
+  function take(event) {
+    const { type, message } = event;
+    if (type === "turn_start") readySince = performance.now();
+    else if (type === "message_start" && message.role === "assistant") start(message);
+    else if (type === "message_end" && message.role === "assistant") {
+      if (open === undefined) start(message);
+      end(message);
+    } else if (type === "tool_execution_start") calls.set(event.toolCallId, { since: performance.now() });
+    else if (type === "tool_execution_end") {
+      const since = calls.get(event.toolCallId)?.since;
+      void record("tool.call_completed", {
+        call_id: nameOf(event.toolCallId),
+        name: nameOf(event.toolName),
+        ...fit("result", resultOf(event.result)),
+        is_error: event.isError === true,
+        duration_ms: since === undefined ? undefined : msSince(since),
+      });
+    }
+  }
+
+  return (event) => ignoringErrors(() => take(event));
+}
+
+function usageOf({ input = 0, output = 0, cacheRead = 0, cacheWrite = 0, reasoning }) {
+  const counts = {
+    input_tokens: input + cacheRead + cacheWrite,
+    cached_input_tokens: cacheRead,
+    output_tokens: output,
+  };
+  return reasoning === undefined ? counts : { ...counts, reasoning_tokens: reasoning };
+}
+
+/** Texts as one text. Of an image, its type and size. */
+function resultOf(result) {
+  const content = result?.content;
+  if (!Array.isArray(content)) return result;
+  if (content.every(({ type }) => type === "text")) return content.map(({ text }) => text).join("\n");
+  return content.map((part) => {
+    if (part.type !== "image") return part;
+    return { type: part.type, media_type: part.mimeType, bytes: Math.floor(part.data.length * 0.75) };
+  });
+}

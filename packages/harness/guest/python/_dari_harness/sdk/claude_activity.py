@@ -1,0 +1,200 @@
+# Records what a session of claude-agent-sdk does, from its messages. Messages of a subagent name the tool call that
+# runs it as their parent.
+
+import re
+import time
+from contextlib import suppress
+
+from ..activity import error_of, ms_since, name_of
+
+_KINDS = {
+    "Bash": "shell",
+    "BashOutput": "shell",
+    "KillBash": "shell",
+    "KillShell": "shell",
+    "bash_code_execution": "shell",
+    "code_execution": "shell",
+    "Edit": "file",
+    "Glob": "file",
+    "Grep": "file",
+    "LS": "file",
+    "MultiEdit": "file",
+    "NotebookEdit": "file",
+    "Read": "file",
+    "Write": "file",
+    "WebFetch": "web",
+    "WebSearch": "web",
+    "web_fetch": "web",
+    "web_search": "web",
+}
+_OF_SERVER = re.compile(r"mcp__(.+?)__(.+)", re.DOTALL)
+# The tool that runs a subagent, by its newer and its older name.
+_DELEGATES = ("Agent", "Task")
+_PLAN_ITEMS = 50
+_PLAN_ITEM_CHARS = 500
+# The model of messages that the SDK itself creates.
+_SYNTHETIC = "<synthetic>"
+
+
+class RecordedSession:
+    """Pass each message of the session to `take`, which never raises."""
+
+    def __init__(self, activity) -> None:
+        self._activity = activity
+        self._requests = 0
+        self._calls = {}
+        self._open = {}
+        # By parent: when its next request can begin, and text of which is not known whether a call follows.
+        self._ready = {}
+        self._said = {}
+        self._counted = set()
+        self._begun = time.monotonic()
+
+    def take(self, message) -> None:
+        with suppress(Exception):
+            parent = getattr(message, "parent_tool_use_id", None)
+            kind = type(message).__name__
+            if kind == "StreamEvent":
+                self._take_event(message.event, parent)
+            elif kind == "AssistantMessage":
+                self._take_answer(message, parent)
+            elif kind == "UserMessage" and isinstance(message.content, list):
+                for block in message.content:
+                    if type(block).__name__ == "ToolResultBlock":
+                        self._take_result(block, parent, getattr(message, "tool_use_result", None))
+            elif getattr(message, "subtype", None) == "task_notification":
+                self._end_subagent(message.data.get("tool_use_id"), message.data.get("status") != "completed")
+
+    def fail(self, error: BaseException) -> None:
+        """The session has failed."""
+        with suppress(Exception):
+            for parent in list(self._open):
+                self._end(parent, error=error_of(error))
+
+    def _origin_of(self, parent: str | None) -> dict:
+        return {"agent": self._calls.get(parent, {}).get("subagent"), "parent_call_id": name_of(parent)}
+
+    def _start(self, parent: str | None, id: str | None, model, usage: dict | None) -> None:
+        self._say_beforehand(parent)
+        self._counted.add(id)
+        self._requests += 1
+        names = {"ordinal": self._requests, "model": name_of(model), **self._origin_of(parent)}
+        since = self._ready.get(parent, self._begun)
+        self._open[parent] = {"names": names, "usage": dict(usage or {}), "since": since, "reason": None}
+        self._activity.record("model.request_started", names)
+
+    def _end(self, parent: str | None, error: str | None = None) -> None:
+        request = self._open.pop(parent)
+        used = {"usage": _usage_of(request["usage"]), "finish_reason": name_of(request["reason"]), "error": error}
+        names = {**request["names"], **used, "duration_ms": ms_since(request["since"])}
+        self._activity.record("model.request_completed", names)
+
+    def _say_beforehand(self, parent: str | None) -> None:
+        """Text that something follows is not the answer."""
+        text = self._said.pop(parent, "")
+        if text:
+            self._record("assistant.message", "text", text, **self._origin_of(parent))
+
+    def _take_event(self, event: dict, parent: str | None) -> None:
+        if event.get("type") == "message_start":
+            message = event["message"]
+            self._start(parent, message.get("id"), message.get("model"), message.get("usage"))
+        elif parent in self._open and event.get("type") == "message_delta":
+            counts = {name: count for name, count in (event.get("usage") or {}).items() if count}
+            self._open[parent]["usage"].update(counts)
+            self._open[parent]["reason"] = (event.get("delta") or {}).get("stop_reason")
+        elif parent in self._open and event.get("type") == "message_stop":
+            self._end(parent)
+
+    def _take_answer(self, message, parent: str | None) -> None:
+        if message.model == _SYNTHETIC:
+            return
+        id = getattr(message, "message_id", None)
+        # Not streamed: a subagent's, in some versions.
+        if id is not None and id not in self._counted:
+            self._start(parent, id, message.model, getattr(message, "usage", None))
+            self._open[parent]["reason"] = getattr(message, "stop_reason", None)
+            self._end(parent)
+        for block in message.content:
+            kind = type(block).__name__
+            if kind == "TextBlock":
+                self._said[parent] = self._said.get(parent, "") + block.text
+            elif kind == "ThinkingBlock" and block.thinking:
+                self._record("reasoning.completed", "text", block.thinking, **self._origin_of(parent))
+            elif kind.endswith("ToolUseBlock"):
+                self._take_call(block, parent)
+            elif kind.endswith("ToolResultBlock"):
+                self._take_result(block, parent, None)
+
+    def _take_call(self, block, parent: str | None) -> None:
+        self._say_beforehand(parent)
+        given = block.input or {}
+        found = _OF_SERVER.fullmatch(block.name)
+        server, name = found.groups() if found else (None, block.name)
+        subagent = None
+        if block.name in _DELEGATES:
+            subagent = name_of(given.get("subagent_type")) or "general-purpose"
+        call = {"name": name_of(name), "since": time.monotonic(), "subagent": subagent, "is_running": bool(subagent)}
+        self._calls[block.id] = {**call, "plan": _plan_of(given) if name == "TodoWrite" else None}
+        kind = "mcp" if server else _KINDS.get(name, "function")
+        shown = {"call_id": name_of(block.id), "name": name_of(name), "kind": kind, "server": name_of(server)}
+        self._record("tool.call_requested", "arguments", given, **shown, **self._origin_of(parent))
+        if subagent is not None:
+            self._activity.record("subagent.started", {"name": subagent, "parent_call_id": name_of(block.id)})
+
+    def _take_result(self, block, parent: str | None, output) -> None:
+        call = self._calls.get(block.tool_use_id)
+        if call is None:
+            return
+        self._ready[parent] = time.monotonic()
+        is_error = getattr(block, "is_error", None) is True
+        shown = {"call_id": name_of(block.tool_use_id), "name": call["name"], "is_error": is_error}
+        shown = {**shown, "duration_ms": ms_since(call["since"]), **self._origin_of(parent)}
+        self._record("tool.call_completed", "result", _result_of(block.content), **shown)
+        if call["plan"] is not None and not is_error:
+            self._activity.record("plan.updated", {"items": call["plan"], **self._origin_of(parent)})
+        # The result of a subagent in the background says only that it has started.
+        if not isinstance(output, dict) or output.get("status") != "async_launched":
+            self._end_subagent(block.tool_use_id, is_error)
+
+    def _end_subagent(self, id: str | None, is_error: bool) -> None:
+        call = self._calls.get(id)
+        if call is None or not call["is_running"]:
+            return
+        call["is_running"] = False
+        ended = {"name": call["subagent"], "parent_call_id": name_of(id), "is_error": is_error}
+        self._activity.record("subagent.completed", {**ended, "duration_ms": ms_since(call["since"])})
+
+    def _record(self, type: str, field: str, value, **others) -> None:
+        self._activity.record(type, {**others, **self._activity.fit(field, value)})
+
+
+def _usage_of(usage: dict) -> dict:
+    cached = usage.get("cache_read_input_tokens") or 0
+    return {
+        "input_tokens": (usage.get("input_tokens") or 0) + cached + (usage.get("cache_creation_input_tokens") or 0),
+        "cached_input_tokens": cached,
+        "output_tokens": usage.get("output_tokens") or 0,
+    }
+
+
+def _plan_of(given: dict) -> list:
+    todos = (given.get("todos") or [])[:_PLAN_ITEMS]
+    return [{"text": str(one.get("content"))[:_PLAN_ITEM_CHARS], "status": str(one.get("status"))} for one in todos]
+
+
+def _result_of(content):
+    """Texts as one text. Of an image or a document, its type and size."""
+    if not isinstance(content, list):
+        return content
+    if all(block.get("type") == "text" for block in content):
+        return "\n".join(block["text"] for block in content)
+    return [_sized(block) for block in content]
+
+
+def _sized(block: dict) -> dict:
+    source = block.get("source") or {}
+    data = source.get("data")
+    if not isinstance(data, str):
+        return block
+    return {"type": block.get("type"), "media_type": source.get("media_type"), "bytes": len(data) * 3 // 4}
