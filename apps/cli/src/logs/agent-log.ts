@@ -6,6 +6,8 @@ import { setTimeout as pause } from "node:timers/promises";
 
 /** How often the log of a running turn is read, in milliseconds. */
 const pollEveryMs = 500;
+/** How often an agent's sessions are looked at, in milliseconds. */
+const lookEveryMs = 1_000;
 /** Sessions of an agent that are followed at once: those with the newest messages. */
 const sessionsMax = 20;
 
@@ -82,7 +84,7 @@ export async function followAgent(reader: LogReader, agent: string): Promise<nev
   };
   for (let isFirst = true; ; isFirst = false) {
     await look(isFirst);
-    await pause(pollEveryMs, undefined, { signal });
+    await pause(lookEveryMs, undefined, { signal });
     failures.signal.throwIfAborted();
   }
 }
