@@ -54,9 +54,16 @@ http://localhost:4870
 {{- end -}}
 {{- end }}
 
-{{/* Entries of `env` from a map of strings, each on a line that it begins itself. */}}
+{{/*
+Entries of `env`, each on a line that it begins itself, from (dict "settings" map "elsewhere" names). Settings of a name
+in `elsewhere` are refused, because another value of the chart sets them.
+*/}}
 {{- define "dari.env" -}}
-{{- range $name, $value := . }}
+{{- $elsewhere := .elsewhere }}
+{{- range $name, $value := .settings }}
+{{- with get $elsewhere $name }}
+{{- fail (printf "%s cannot be in settings: set %s instead." $name .) }}
+{{- end }}
             - { name: {{ $name }}, value: {{ $value | quote }} }
 {{- end }}
 {{- end }}

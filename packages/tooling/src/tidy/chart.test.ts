@@ -114,6 +114,7 @@ describeChart("the values", () => {
     ["no registry", {}, /Dari has no public images/],
     ["an unknown name", { ...given, worker: { slot: 4 } }, /slot/],
     ["a setting that is a number", { ...given, settings: { DARI_LEASE_MS: 5_000 } }, /DARI_LEASE_MS/],
+    ["slots in settings", { ...given, worker: { settings: { DARI_WORKER_SLOTS: "8" } } }, /set worker\.slots instead/],
     ["an ingress without a host", { ...given, ingress: { enabled: true } }, /ingress\.host is empty/],
     [
       "two runtime classes",
@@ -240,7 +241,10 @@ describeChart("optional objects", () => {
 
   test("control groups come with the runtime class that the worker names", () => {
     const objects = render({ ...given, worker: { controlGroups: { enabled: true } } });
-    findObject(objects, "RuntimeClass", podOf(objects, "worker").runtimeClassName ?? "none");
+    // Runtime classes belong to the cluster.
+    const { runtimeClassName } = podOf(objects, "worker");
+    expect(runtimeClassName).toBe("theirs-ours-control-groups");
+    findObject(objects, "RuntimeClass", runtimeClassName!);
   });
 
   test("the alerts and the dashboard are those of infra/", () => {
