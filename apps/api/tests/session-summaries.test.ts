@@ -3,7 +3,7 @@
 import { routes, validate, type SessionSummary } from "@dari/contract";
 import { dispatch } from "@dari/db";
 import { limits } from "@dari/domain";
-import { createTestAgent, createTestKey } from "@dari/testkit";
+import { createTestAgent, createTestKey, createTestMember, signInTestMember } from "@dari/testkit";
 import { randomBytes } from "node:crypto";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { startTestApi, type TestApi } from "./api-fixture.ts";
@@ -78,6 +78,28 @@ test("the session with the newest message is first, with its words, sums and sta
   await endTurn(complete);
   expect((await list()).rows[0]).toMatchObject({ last_words: "done", status: "idle" });
   expect(await list("", api.stranger.apiKey)).toEqual({ rows: [], next: null });
+});
+
+test("members and admin keys see who started a session, other keys see only the kind", async () => {
+  const { organizationId } = api.org;
+  const robot = await createTestKey(api.db, organizationId, ["run", "read"]);
+  const byKey = await start({}, robot.apiKey);
+  const ann = await createTestMember(api.db, organizationId);
+  const { cookie } = await signInTestMember(api.db, organizationId, ann.memberId);
+  const asAnn = { key: null, headers: { cookie, origin: api.url, "sec-fetch-site": "same-origin" } };
+  const started = await api.call("POST", `/v1/agents/${agentId}/sessions`, { ...asAnn, body: {} });
+  const sessions = [{ parts: [{ type: "text", text: "one" }] }];
+  await api.call("POST", "/v1/session-batches", { body: { agent_id: agentId, name: "night", sessions } });
+  const starters = async (options: Parameters<TestApi["call"]>[2]) => {
+    const reply = await api.call("GET", "/v1/session-summaries", options);
+    const rows = reply.json["data"] as SessionSummary[];
+    return Object.fromEntries(rows.map(({ id, created_by: by }) => [by?.type === "batch" ? "batch" : id, by?.name]));
+  };
+  const known = { [String(started.json["id"])]: ann.email, [byKey]: "test", batch: "night" };
+  expect(await starters({ key: api.org.apiKey })).toEqual(known);
+  expect(await starters(asAnn)).toEqual(known);
+  const unknown = { [String(started.json["id"])]: null, [byKey]: null, batch: "night" };
+  expect(await starters({ key: robot.apiKey })).toEqual(unknown);
 });
 
 test("a page continues after the previous one, also while sessions are used", async () => {

@@ -93,7 +93,13 @@ export const SessionSummary = Type.Object(
         {
           type: oneOf(["member", "api_key", "schedule", "batch"]),
           id: Type.String(),
-          name: nullable(Type.String({ description: "Address, label or name. Null: it has none, or is deleted." })),
+          name: nullable(
+            Type.String({
+              description:
+                "A member's address, an API key's label, or a name. Null if there is none. Addresses and labels are " +
+                "also null unless the caller is a member or has the scope `admin`.",
+            }),
+          ),
         },
         { description: "Who started the session. Null: unknown, for example imported." },
       ),

@@ -18,19 +18,20 @@ export interface SummaryQuery {
 
 export async function listSessionSummaries(
   control: Control,
-  { organizationId }: Actor,
+  actor: Actor,
   { limit, after, status, ...query }: SummaryQuery,
 ): Promise<PageOf<SessionSummary>> {
+  const { organizationId } = actor;
   const filter = { ...query, status: status === "active" ? ("busy" as const) : status };
   const found = await sessionSummaries.findSessionsByActivity(control.db, organizationId, filter, { limit, after });
   const rows = await sessionSummaries.listSessionSummaries(control.db, organizationId, found.sessionIds);
   const byId = new Map(rows.map((row) => [row.id, row]));
   // A session that was deleted in between is left out.
   const shown = found.sessionIds.flatMap((id) => byId.get(id) ?? []);
-  return { rows: shown.map(render), next: found.next };
+  return { rows: shown.map((row) => render(row, actor)), next: found.next };
 }
 
-function render(row: SessionSummaryRow): SessionSummary {
+function render(row: SessionSummaryRow, actor: Actor): SessionSummary {
   const times = [row.createdAt, row.lastMessageAt, row.lastMessageEndedAt].map((time) => time?.getTime() ?? 0);
   return {
     id: row.id,
@@ -42,7 +43,7 @@ function render(row: SessionSummaryRow): SessionSummary {
     status: statusOf(row),
     last_message_id: row.lastMessageId,
     last_message_status: row.lastMessageState,
-    created_by: creatorOf(row),
+    created_by: creatorOf(row, actor),
     messages: row.messages,
     failed: row.failed,
     tokens: row.tokens,
@@ -54,9 +55,20 @@ function render(row: SessionSummaryRow): SessionSummary {
 
 const creatorTypes = { member: "member", api_key: "apiKey", schedule: "schedule", batch: "sessionBatch" } as const;
 
-function creatorOf({ createdBy: id, creatorName: name }: SessionSummaryRow): SessionSummary["created_by"] {
+function creatorOf(
+  { createdBy: id, creatorName: name }: SessionSummaryRow,
+  actor: Actor,
+): SessionSummary["created_by"] {
   if (id === null) return null;
   const types = Object.keys(creatorTypes) as (keyof typeof creatorTypes)[];
   const type = types.find((one) => isId(creatorTypes[one], id));
-  return type === undefined ? null : { type, id, name };
+  if (type === undefined) return null;
+  // Every key with the scope `read` can list schedules and batches, but not members and keys.
+  const isPublic = type === "schedule" || type === "batch";
+  return { type, id, name: isPublic || canReadPeople(actor) ? name : null };
+}
+
+/** Whether the caller learns the addresses of members and the labels of keys: members do, and keys of admins. */
+function canReadPeople({ person, scopes }: Actor): boolean {
+  return person !== undefined || scopes.includes("admin");
 }
