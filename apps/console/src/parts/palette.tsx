@@ -1,13 +1,12 @@
 // A palette over pages, agents, sessions and actions. Loaded when it is first opened.
 
-import type { SessionSummary } from "@dari/contract";
 import { useEffect, useId, useState, type KeyboardEvent } from "react";
 import { useAccount } from "../data/account.ts";
 import { useAction } from "../data/action.ts";
 import { useAgents } from "../data/agents.ts";
 import { agoText, shortId } from "../data/format.ts";
-import { useLoaded } from "../data/load.ts";
 import { goTo } from "../data/route.ts";
+import { searchSessions, type SessionsFound } from "../data/search-sessions.ts";
 import { Dialog } from "./dialog.tsx";
 import { ErrorNote } from "./notes.tsx";
 import type { Place } from "./place.ts";
@@ -30,14 +29,15 @@ const agentsShown = 6;
 const sessionsShown = 8;
 /** Pause in the typing after which sessions are searched, in milliseconds. */
 const searchAfterMs = 150;
+/** Calls of one search. The list of sessions searches the older ones. */
+const searchCallsMax = 20;
 
 export default function Palette({ places, onSignOut, onClose }: PaletteProps) {
   const [text, setText] = useState("");
   const [at, setAt] = useState(0);
   const listId = useId();
-  const wanted = text.trim().toLowerCase();
-  const sessions = useSessions(text.trim());
-  const choices = useChoices({ places, sessions, wanted, onSignOut });
+  const found = useSessions(text.trim());
+  const choices = useChoices({ places, found, text: text.trim(), onSignOut });
   const chosen = Math.min(at, choices.length - 1);
   const run = useAction(async (choice: Choice) => {
     await choice.run();
@@ -85,7 +85,9 @@ export default function Palette({ places, onSignOut, onClose }: PaletteProps) {
           </li>
         ))}
       </ul>
-      {choices.length === 0 && <p className="faint">Nothing found.</p>}
+      <p className="faint palette-state" role="status">
+        {found.isSearching ? "Searching sessions …" : choices.length === 0 && "Nothing found."}
+      </p>
     </Dialog>
   );
 }
@@ -94,29 +96,58 @@ function scrollIntoView(element: HTMLElement | null): void {
   element?.scrollIntoView({ block: "nearest" });
 }
 
+interface Found extends SessionsFound {
+  readonly isSearching: boolean;
+}
+
+const nothing: SessionsFound = { rows: [], hasMore: false };
+
 /** Finds sessions by their texts once the typing pauses; without a text, the newest. */
-function useSessions(text: string): readonly SessionSummary[] {
+function useSessions(text: string): Found {
   const { client } = useAccount();
-  const [searched, setSearched] = useState(text);
+  const [state, setState] = useState<{ readonly text?: string; readonly found: SessionsFound; isDone: boolean }>({
+    found: nothing,
+    isDone: false,
+  });
   useEffect(() => {
-    const timer = setTimeout(() => setSearched(text), searchAfterMs);
-    return () => clearTimeout(timer);
-  }, [text]);
-  const { value } = useLoaded(`palette ${searched}`, (signal) =>
-    client.listSessionSummaries({ limit: sessionsShown, ...(searched === "" ? {} : { q: searched }) }, { signal }),
-  );
-  return value?.data ?? [];
+    const leaving = new AbortController();
+    const { signal } = leaving;
+    const search = async (): Promise<void> => {
+      let found = nothing;
+      const options = { text, count: sessionsShown, callsMax: searchCallsMax };
+      for await (found of searchSessions((query) => client.listSessionSummaries(query, { signal }), options)) {
+        if (signal.aborted) return;
+        setState({ text, found, isDone: false });
+      }
+      setState({ text, found, isDone: true });
+    };
+    const timer = setTimeout(
+      () => {
+        // Pages, agents and actions can be chosen without sessions.
+        search().catch(() => signal.aborted || setState({ text, found: nothing, isDone: true }));
+      },
+      text === "" ? 0 : searchAfterMs,
+    );
+    return () => {
+      leaving.abort();
+      clearTimeout(timer);
+    };
+  }, [client, text]);
+  // What another text has found must not be chosen with Enter.
+  if (state.text !== text) return { ...nothing, isSearching: true };
+  return { ...state.found, isSearching: !state.isDone };
 }
 
 interface ChoicesInput {
   readonly places: readonly Place[];
-  readonly sessions: readonly SessionSummary[];
-  readonly wanted: string;
+  readonly found: SessionsFound;
+  readonly text: string;
   readonly onSignOut: () => void;
 }
 
-function useChoices({ places, sessions, wanted, onSignOut }: ChoicesInput): readonly Choice[] {
+function useChoices({ places, found, text, onSignOut }: ChoicesInput): readonly Choice[] {
   const { client, isOperator } = useAccount();
+  const wanted = text.toLowerCase();
   const has = (label: string): boolean => label.toLowerCase().includes(wanted);
   const agents = useAgents().filter(({ name }) => has(name));
   const go = (to: string) => (): void => goTo(to);
@@ -135,11 +166,18 @@ function useChoices({ places, sessions, wanted, onSignOut }: ChoicesInput): read
   return [
     ...places.filter(({ label }) => has(label)).map(({ to, label }) => choiceOf(to, label, "page", go(to))),
     ...agents.slice(0, agentsShown).map(({ id, name }) => choiceOf(id, name, "agent", go(`/agents/${id}`))),
-    ...sessions.map(({ id, title, last_activity_at: time }) =>
+    ...found.rows.map(({ id, title, last_activity_at: time }) =>
       choiceOf(id, title ?? shortId(id), `session, ${agoText(time)}`, go(`/sessions/${id}`)),
     ),
+    ...(text !== "" && found.hasMore
+      ? [choiceOf("all", `Search all sessions for “${text}”`, "page", go(`/sessions?${searchOf(text)}`))]
+      : []),
     ...actions.filter(({ label }) => has(label) && (wanted !== "" || label !== "Sign out")),
   ];
+}
+
+function searchOf(text: string): string {
+  return new URLSearchParams({ q: text }).toString();
 }
 
 function choiceOf(id: string, label: string, hint: string, run: () => void): Choice {
