@@ -40,16 +40,24 @@ const hiding = {
   "control groups": "mount -t tmpfs none /sys/fs/cgroup",
 } as const;
 
+/** `terminal`: the output is one, and npm is in a process group of its own. */
+type Surroundings = keyof typeof hiding | "terminal";
+
+function launcherOf(surroundings: Surroundings | undefined, command: readonly string[]): readonly string[] {
+  if (surroundings === undefined) return ["npm", ...command];
+  if (surroundings === "terminal") return ["script", "-qec", ["npm", ...command].join(" "), "/dev/null"];
+  return ["unshare", "--mount", "sh", "-c", `${hiding[surroundings]} && exec npm "$@"`, "sh", ...command];
+}
+
 /** `command`: what npm runs. Uses a free port and a new data directory, which is removed at the end. */
 export function startAsUser(
   command: readonly string[],
   environment: Record<string, string> = {},
-  hidden?: keyof typeof hiding,
+  surroundings?: Surroundings,
 ): UserStart {
   const dataDir = mkdtempSync(path.join(tmpdir(), "dari-start-"));
-  const [program, ...args] =
-    hidden === undefined ? ["npm"] : ["unshare", "--mount", "sh", "-c", `${hiding[hidden]} && exec npm "$@"`, "sh"];
-  const child = spawn(program!, [...args, ...command], {
+  const [program = "", ...args] = launcherOf(surroundings, command);
+  const child = spawn(program, args, {
     cwd: checkout,
     env: { ...machineEnvironment(), DARI_DATA_DIR: dataDir, DARI_PORT: "0", ...environment },
     stdio: ["ignore", "pipe", "pipe"],

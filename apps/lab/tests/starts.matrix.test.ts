@@ -65,6 +65,34 @@ test.each([
   120_000,
 );
 
+test("npm start prints on a terminal a link that signs one browser in; in other output it prints none", async () => {
+  await using shown = startAsUser(["start"], {}, "terminal");
+  await shown.says(ready);
+  const { apiUrl } = await connectionOf(shown);
+  const [, link = ""] = /sign in +(\S+) \(once, within ten minutes\)/.exec(shown.output) ?? [];
+  expect(link).toMatch(new RegExp(`^${apiUrl}/console/join#[\\w-]{40,}$`));
+  const open = () =>
+    fetch(`${apiUrl}/v1/auth/link`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ token: link.split("#")[1] }),
+    });
+  const opened = await open();
+  const cookie = String(opened.headers.get("set-cookie")?.split(";")[0]);
+  const me = await fetch(`${apiUrl}/v1/me`, { headers: { cookie } });
+  expect([opened.status, me.status]).toEqual([200, 200]);
+  expect((await me.json()) as object).toMatchObject({ member: null, scopes: expect.arrayContaining(["admin"]) });
+  expect((await open()).status).toBe(404);
+  shown.signal("platform", "SIGTERM");
+  await leavesNothing(shown);
+  await using logged = startAsUser(["start"]);
+  await logged.says(ready);
+  expect(logged.output).toContain("sign in     with the link that `dari console` prints");
+  expect(logged.output).not.toContain("#");
+  kill(logged);
+  await leavesNothing(logged);
+}, 120_000);
+
 test("npm run quickstart replaces no credential", async () => {
   await using platform = startAsUser(["start"]);
   await platform.says(ready);
