@@ -13,12 +13,20 @@ import { deploy, manifestFile } from "../src/conversation.ts";
 import { checkout } from "../src/program.ts";
 import { startStandalone, type StandaloneProcess } from "../src/standalone-process.ts";
 
-/** Answers with a table, code and HTML. */
+/** Answers with a table, code and HTML, and writes a table. Asks for an approval on request. */
 const markdownAgent = {
   ...manifestFile({ name: "accountant", entrypoint: "agent.mjs:agent" }),
-  "agent.mjs": `export async function agent(prompt, context) {
+  "agent.mjs": `import { mkdir, writeFile } from "node:fs/promises";
+export async function agent(prompt, context) {
+    if (prompt.includes("send it")) {
+      const schema = { type: "object", required: ["sure"], properties: { sure: { type: "boolean" } } };
+      const { sure } = await context.requestInput("sure", schema, { prompt: "Send both invoices?" });
+      return "You decided: " + sure;
+    }
     console.log("comparing");
     console.error("WARNING: one invoice has no date");
+    await mkdir("output", { recursive: true });
+    await writeFile("output/invoices.csv", "number,customer,sum\\n7,\\"Smith, Sons & Co\\",12.50\\n8,Nobody,3\\n");
     return "## Result\\n\\n| invoice | sum |\\n| --- | ---: |\\n| 7 | 12.50 |\\n\\n" +
       "- [x] **checked**\\n- [ ] paid\\n\\n" +
       "\`\`\`js\\nconst sum = 12.5; // euros\\n\`\`\`\\n\\n<b>no HTML</b> <script>alert(1)</script>";
@@ -103,4 +111,87 @@ describeWith("chromium", "the console every day", ({ command }) => {
     }
     await page.context().close();
   }, 240_000);
+
+  test("an agent opened by name shows its id, and changes of its source by file", async () => {
+    const { page } = await openConsole(browser, platform.apiUrl);
+    await signIn(page, platform.apiKey);
+    const [agent] = (await client.listAgents()).data;
+    const id = agent?.id ?? "";
+    await page.goto(`${platform.apiUrl}/console/agents/accountant`);
+    await page.locator(`.id code[title="${id}"]`).waitFor();
+    const sessions = page.getByRole("main").getByRole("link", { name: "Sessions", exact: true });
+    expect(await sessions.getAttribute("href")).toBe(`/console/sessions?agent_id=${id}`);
+    const changed = {
+      ...markdownAgent,
+      "agent.mjs": markdownAgent["agent.mjs"].replace("comparing", "comparing carefully"),
+      "rules.md": "# Rules\n\nNever guess a date.\n",
+    };
+    const { version } = await deploy({ ...platform, client }, changed, id);
+    await page.goto(`${platform.apiUrl}/console/agents/accountant/versions/${version.id}`);
+    await page.getByText("Source changes since version 1").click();
+    const source = page.getByRole("region", { name: "Source changes" });
+    await source.locator(".added", { hasText: "comparing carefully" }).waitFor();
+    await source.locator(".removed", { hasText: 'console.log("comparing");' }).waitFor();
+    await source.locator(".added", { hasText: "Never guess a date." }).waitFor();
+    expect(await source.locator("summary code").allInnerTexts()).toEqual(["agent.mjs", "rules.md"]);
+    expect(await page.getByRole("link", { name: "accountant", exact: true }).count()).toBe(1);
+    expect(await inspect(page, "version-source")).toEqual([]);
+    await page.context().close();
+  }, 120_000);
+
+  test("a table of an agent is shown as one, or as its source; a question is rejected with a button", async () => {
+    const { page } = await openConsole(browser, platform.apiUrl);
+    await signIn(page, platform.apiKey);
+    const session = await client.createSession("accountant");
+    await client.sendMessage(session.id, { parts: [{ type: "text", text: "Compare them" }] });
+    await page.goto(`${platform.apiUrl}/console/sessions/${session.id}`);
+    await page.getByText("output/", { exact: true }).click();
+    await page.getByRole("button", { name: "invoices.csv" }).click();
+    const content = page.getByRole("region", { name: "Content of invoices.csv" });
+    await content.getByRole("cell", { name: "Smith, Sons & Co", exact: true }).waitFor();
+    expect(await content.getByRole("columnheader").allInnerTexts()).toEqual(["number", "customer", "sum"]);
+    expect(await inspect(page, "session-table")).toEqual([]);
+    await page.getByLabel("Source").check();
+    await content.getByText('7,"Smith, Sons & Co",12.50').waitFor();
+    await page.keyboard.press("Escape");
+    await content.waitFor({ state: "detached" });
+    await client.sendMessageAsync(session.id, { parts: [{ type: "text", text: "send it" }] });
+    const form = page.getByRole("form", { name: "What the agent asks for" });
+    await form.getByText("Send both invoices?").waitFor();
+    expect(await inspect(page, "session-approval")).toEqual([]);
+    await form.getByRole("button", { name: "Reject" }).click();
+    await page.getByText("You decided: false").waitFor();
+    await page.context().close();
+  }, 120_000);
+
+  test("the API reference sends calls of a signed-in browser, and tells others to sign in", async () => {
+    const { page } = await openConsole(browser, platform.apiUrl);
+    await signIn(page, platform.apiKey);
+    await page.getByRole("link", { name: "accountant" }).waitFor();
+    await page.goto(`${platform.apiUrl}/docs`);
+    const list = page.locator("#listAgents");
+    await list.getByText("Try it").click();
+    await list.getByLabel("limit").fill("1");
+    await list.getByRole("button", { name: "Send" }).click();
+    await list.locator("output", { hasText: /^200\b/ }).waitFor();
+    expect(await list.locator("output").innerText()).toContain('"name": "accountant"');
+    const create = page.locator("#createSession");
+    await create.getByText("Try it").click();
+    await create.getByLabel("agent_id").fill("accountant");
+    await create.getByLabel("Body").fill('{"name": "from the reference"}');
+    const asked: string[] = [];
+    page.on("dialog", (dialog) => {
+      asked.push(dialog.message());
+      dialog.accept().catch(() => undefined);
+    });
+    await create.getByRole("button", { name: "Send" }).click();
+    await create.locator("output", { hasText: /^201\b/ }).waitFor();
+    expect(asked).toEqual(["Send POST to this platform, as the signed-in account?"]);
+    expect((await client.listSessions({ name: "from the reference" })).data).toHaveLength(1);
+    expect(await inspect(page, "reference")).toEqual([]);
+    await page.context().clearCookies();
+    await list.getByRole("button", { name: "Send" }).click();
+    await list.getByText("Sign in to the console first").waitFor();
+    await page.context().close();
+  }, 120_000);
 });

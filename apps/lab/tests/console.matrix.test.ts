@@ -91,7 +91,7 @@ describeWith("chromium", "the console", ({ command }) => {
     expect(await inspect(page, "agents")).toEqual([]);
     await page.keyboard.press("j");
     await page.keyboard.press("Enter");
-    await page.getByText("use this one").waitFor();
+    await page.getByRole("cell", { name: "active", exact: true }).waitFor();
     expect(await inspect(page, "agent")).toEqual([]);
     await page.getByRole("link", { name: "Version 1" }).click();
     await page.getByRole("region", { name: "Build log" }).waitFor();

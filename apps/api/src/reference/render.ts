@@ -150,8 +150,12 @@ ${renderSchema(schema)}</details>`;
 }
 
 const styles = `
-:root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif; --line: light-dark(#d8dce2, #3a404a) }
-body { margin: 0; display: grid; grid-template-columns: minmax(15rem, 20rem) minmax(0, 1fr) }
+:root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif; --line: light-dark(#d9dde3, #323a45);
+  --faint: light-dark(#59636f, #9aa5b3); --accent: light-dark(#2450c5, #8fb0ff);
+  --raised: light-dark(#f6f7f9, #1b2027) }
+body { margin: 0; display: grid; grid-template-columns: minmax(15rem, 20rem) minmax(0, 1fr);
+  background: light-dark(#fff, #13161b); color: light-dark(#1a1f27, #e6e9ee) } a, summary { color: var(--accent) }
+summary { cursor: pointer; width: fit-content }
 nav { position: sticky; top: 0; height: 100vh; overflow: auto; box-sizing: border-box; padding: 1rem;
   border-right: 1px solid var(--line); font-size: .85rem }
 nav h1 { font-size: 1.2rem; margin: 0 0 .5rem } nav h3 { margin: 1rem 0 .25rem } nav ul { list-style: none; padding: 0;
@@ -162,12 +166,17 @@ main { padding: 1rem 2rem; max-width: 60rem }
 article { border-top: 1px solid var(--line); padding: .5rem 0 1rem; scroll-margin-top: 1rem }
 article h3 { margin: .5rem 0; overflow-wrap: anywhere } h4 { margin: .75rem 0 .25rem }
 .method { font-size: .8rem; border: 1px solid var(--line); border-radius: .25rem; padding: .1rem .4rem }
-.meta { color: light-dark(#555, #aab); font-size: .9rem }
+.meta { color: var(--faint); font-size: .9rem }
 table { border-collapse: collapse; width: 100%; font-size: .9rem } caption { text-align: left; font-weight: bold }
 td { border-top: 1px solid var(--line); padding: .25rem .5rem .25rem 0; vertical-align: top }
 form label { display: block; font-size: .85rem; margin: .4rem 0 } textarea { width: 100%; box-sizing: border-box;
   font: .85rem/1.4 ui-monospace, monospace }
-pre { overflow: auto; padding: .75rem; border: 1px solid var(--line); border-radius: .25rem }
+input, textarea { background: transparent; color: inherit; border: 1px solid var(--faint); border-radius: .25rem }
+button { font: inherit; padding: .35rem .8rem; border: 1px solid var(--faint); border-radius: .25rem; cursor: pointer;
+  background: var(--raised); color: inherit } output:empty { display: none } pre:has(> output:empty) { display: none }
+pre { overflow: auto; padding: .75rem; border: 1px solid var(--line); border-radius: .25rem;
+  background: var(--raised) }
 ul.fields { margin: .25rem 0; padding-left: 1rem; list-style: none; border-left: 1px solid var(--line) }
-@media (max-width: 50rem) { body { display: block } nav { position: static; height: auto; border: 0 } }
+@media (max-width: 50rem) { body { display: block } main { padding: 1rem }
+  nav { position: static; height: auto; max-height: 45vh; border: 0; border-bottom: 1px solid var(--line) } }
 `;

@@ -1,7 +1,7 @@
 // The names of the organization's agents, for lists that have only ids, and for forms with a choice of agent.
 
 import type { AgentRecord } from "@dari/contract";
-import { limits } from "@dari/domain";
+import { limits, looksLikeAgentId } from "@dari/domain";
 import { useAccount } from "./account.ts";
 import { shortId } from "./format.ts";
 import { useLoaded } from "./load.ts";
@@ -13,8 +13,8 @@ export function useAgents(): readonly AgentRecord[] {
   return value?.data ?? [];
 }
 
-/** Returns the name of an agent, or its short id until the names are loaded. */
-export function useAgentNames(): (agentId: string) => string {
+/** Returns the name of an agent, or its short id until the names are loaded. A name is returned as it is. */
+export function useAgentNames(): (agent: string) => string {
   const agents = useAgents();
-  return (agentId) => agents.find(({ id }) => id === agentId)?.name ?? shortId(agentId);
+  return (agent) => agents.find(({ id }) => id === agent)?.name ?? (looksLikeAgentId(agent) ? shortId(agent) : agent);
 }

@@ -17,6 +17,7 @@ import { SourceDiff } from "./agent/source-diff.tsx";
 const lookEveryMs = 1_000;
 
 interface VersionProps {
+  /** An id or a name, as the address has it. */
   readonly agentId: string;
   readonly versionId: string;
 }
@@ -27,7 +28,7 @@ export function VersionPage({ agentId, versionId }: VersionProps) {
     againAfterMs: ({ status }) => (status === "building" ? lookEveryMs : undefined),
   });
   const log = useBuildLog(versionId);
-  const above = { to: `/agents/${agentId}`, label: useAgentNames()(agentId) };
+  const above = { to: `/agents/${agentId}`, label: useAgentNames()(version.value?.agent_id ?? agentId) };
   if (version.value === undefined) return <Pending of={version} title="Version" above={above} />;
   const { number, status, failure, warnings, manifest } = version.value;
   return (

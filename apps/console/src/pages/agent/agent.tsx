@@ -24,6 +24,7 @@ const days = 7;
 /** Pause between two answers while the page is visible, in milliseconds. */
 const updateEveryMs = 3_000;
 
+/** `agentId`: an id or a name, as the address has it. */
 export function AgentPage({ agentId }: { readonly agentId: string }) {
   const { client } = useAccount();
   const agent = useLoaded(agentId, (signal) => client.getAgent(agentId, { signal }));
@@ -42,7 +43,7 @@ export function AgentPage({ agentId }: { readonly agentId: string }) {
       above={above}
       actions={
         <>
-          <Link className="button" to={`/sessions?agent_id=${agentId}`}>
+          <Link className="button" to={`/sessions?agent_id=${agent.value.id}`}>
             Sessions
           </Link>
           <button type="button" className="primary" onClick={start.run} disabled={start.isRunning}>
@@ -52,7 +53,7 @@ export function AgentPage({ agentId }: { readonly agentId: string }) {
       }
     >
       <p>
-        <Id of={agentId} />
+        <Id of={agent.value.id} />
       </p>
       <ErrorNote error={start.error ?? activate.error} />
       {active && <Needs version={active} />}
@@ -138,7 +139,7 @@ function columnsOf(activate: (version: string) => void) {
       isMinor: true,
     },
     { title: "Published", cell: ({ created_at: time }: VersionRecord) => <Ago time={time} />, isMinor: true },
-    { title: "New sessions", cell: (version: VersionRecord) => <Activation version={version} activate={activate} /> },
+    { title: "Active", cell: (version: VersionRecord) => <Activation version={version} activate={activate} /> },
   ];
 }
 
@@ -168,7 +169,7 @@ interface ActivationProps {
 }
 
 function Activation({ version: { id, number, active, status }, activate }: ActivationProps) {
-  if (active) return <strong>use this one</strong>;
+  if (active) return <span className="status good">active</span>;
   if (status !== "ready") return null;
   return (
     <button

@@ -23,7 +23,7 @@ interface SourceDiffProps {
 export function SourceDiff({ agentId, from, to }: SourceDiffProps) {
   const [isOpen, setOpen] = useState(false);
   return (
-    <details onToggle={(event) => setOpen(event.currentTarget.open)}>
+    <details className="source-diff" onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>Source changes since version {from.number}</summary>
       {isOpen && <Changed agentId={agentId} from={from} to={to} />}
     </details>
