@@ -32,11 +32,21 @@ export interface Submitted {
   readonly versionId: string;
 }
 
+/** `agentId`: gets a new version; default: a new agent. `metadata`: what the version says about its source. */
+type Bundle = readonly [
+  files: BundleFiles,
+  agentId?: string | undefined,
+  metadata?: Readonly<Record<string, string | boolean>>,
+];
+
 /** Uploads and publishes a bundle. Its build begins when a worker claims it. */
-export async function submit({ client }: Platform, files: BundleFiles, agentId?: string): Promise<Submitted> {
+export async function submit({ client }: Platform, ...[files, agentId, metadata = {}]: Bundle): Promise<Submitted> {
   const bundle = packBundle(files);
   const sha256 = createHash("sha256").update(bundle).digest("hex");
-  const reserved = await client.createSourceSnapshot({ format: "tar.gz", sha256, size_bytes: bundle.length });
+  const reserved = await client.createSourceSnapshot({
+    ...{ format: "tar.gz", sha256, size_bytes: bundle.length },
+    metadata: { ...metadata },
+  });
   await client.uploadReservedBundle(reserved, bundle);
   const checked = await client.finalizeSourceSnapshot(reserved.source_snapshot_id);
   if (checked.status !== "ready") throw new Error(`the bundle was refused: ${checked.failure_reason}`);
@@ -46,8 +56,8 @@ export async function submit({ client }: Platform, files: BundleFiles, agentId?:
 }
 
 /** Like `submit`, but waits until the build has succeeded or failed. */
-export async function publish(platform: Platform, files: BundleFiles, to?: string): Promise<Published> {
-  const { agentId, deploymentId, versionId } = await submit(platform, files, to);
+export async function publish(platform: Platform, ...rest: Bundle): Promise<Published> {
+  const { agentId, deploymentId, versionId } = await submit(platform, ...rest);
   const version = await waitUntil(
     async () => {
       const found = await platform.client.getVersion(agentId, versionId);
@@ -59,8 +69,8 @@ export async function publish(platform: Platform, files: BundleFiles, to?: strin
 }
 
 /** Like `publish`, but throws if the build fails. */
-export async function deploy(platform: Platform, files: BundleFiles, agentId?: string): Promise<Published> {
-  const published = await publish(platform, files, agentId);
+export async function deploy(platform: Platform, ...rest: Bundle): Promise<Published> {
+  const published = await publish(platform, ...rest);
   const { status, failure } = published.version;
   if (status !== "ready") throw new Error(`the build failed: ${failure?.code}: ${failure?.message}`);
   return published;

@@ -1,7 +1,7 @@
 // One program of the platform as a separate process: starts it, waits until it is ready, signals and ends it by pid.
 
 import { spawn } from "node:child_process";
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { waitUntil } from "@dari/testkit";
 
@@ -51,6 +51,8 @@ const stopWithinMs = 30_000;
 /** Throws with the end of its log if it ends before it is ready. */
 export async function startProgram(options: ProgramOptions): Promise<Program> {
   const logFile = join(options.dir, `${options.name}.log`);
+  // A directory that is used again has the log of an earlier run.
+  const earlier = existsSync(logFile) ? readFileSync(logFile, "utf8").length : 0;
   const log = openSync(logFile, "a");
   const flags = ["--disable-warning=ExperimentalWarning", ...(options.nodeArguments ?? [])];
   const node = [process.execPath, ...flags, join(options.checkout ?? checkout, options.entry)];
@@ -66,7 +68,7 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
   child.once("exit", (code, signal) => end({ code, signal }));
   const program = handleOf({ name: options.name, pid: child.pid ?? -1, logFile, ended });
   const what = `${options.name} to be ready`;
-  const isReady = (): boolean => options.readyWhen.test(program.readLog());
+  const isReady = (): boolean => options.readyWhen.test(program.readLog().slice(earlier));
   try {
     await waitUntil(() => isReady() || !program.isRunning, { what, timeoutMs: readyWithinMs });
     if (program.isRunning) return program;

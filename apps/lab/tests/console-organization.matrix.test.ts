@@ -173,7 +173,7 @@ describeWith("chromium", "the console", ({ command }) => {
     await page.keyboard.press("g");
     await page.keyboard.press("e");
     const table = page.getByRole("table", { name: "Who decides what agents can reach" });
-    await page.getByRole("table", { name: "Agents" }).getByText("as the organization says").waitFor();
+    await page.getByRole("table", { name: "Agents" }).getByText("as the organization allows").waitFor();
     await table.getByText("not set").nth(1).waitFor();
     await page.keyboard.press("/");
     await page.keyboard.type(made.id);

@@ -20,6 +20,7 @@ export {
   testManifest,
   type TestOrganization,
 } from "./factories.ts";
+export { findChromium } from "./find-chromium.ts";
 export { edgeGuardSql, unguardEdgesSql } from "./guard-edges.ts";
 export { createTestInvitation, createTestMember, signInTestMember } from "./members.ts";
 export { endsHttpReply, endsPostgresReply, startFaultProxy, type FaultProxy } from "./fault-proxy.ts";

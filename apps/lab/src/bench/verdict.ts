@@ -17,6 +17,8 @@ export function gate(says: string, value: number, atMost: number): Gate {
 /** A smoke run shows that the benchmark works. Its figures are too few to judge, so they never make it fail. */
 export function report(bench: {
   readonly name: string;
+  /** Its path below apps/lab/src (default: bench/ and its name). */
+  readonly program?: string;
   readonly parameters: Readonly<Record<string, unknown>>;
   readonly result: unknown;
   readonly gates: readonly Gate[];
@@ -26,7 +28,7 @@ export function report(bench: {
   const line = {
     name: bench.name,
     machine: describeMachine(),
-    command: `npm run lab -- bench/${bench.name} ${process.argv.slice(2).join(" ")}`.trim(),
+    command: `npm run lab -- ${bench.program ?? `bench/${bench.name}`} ${process.argv.slice(2).join(" ")}`.trim(),
     parameters: bench.parameters,
     result: bench.result,
     gates: bench.gates,
