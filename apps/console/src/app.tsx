@@ -14,6 +14,7 @@ import { SignInPage } from "./pages/sign-in.tsx";
 import { Empty, ErrorNote, Loading } from "./parts/notes.tsx";
 import { Link } from "./parts/link.tsx";
 import type { Place } from "./parts/place.ts";
+import { Page } from "./parts/page.tsx";
 import { Shortcuts } from "./parts/shortcuts.tsx";
 
 // Pages that most visits do not open are loaded when they are first shown.
@@ -233,5 +234,9 @@ function Shown({ route }: { readonly route: Route }) {
   if (noun === "budgets") return <BudgetsPage />;
   if (noun === "webhooks") return id === undefined ? <WebhooksPage /> : <EndpointPage key={id} endpointId={id} />;
   if (noun === "fleet") return <FleetPage />;
-  return <Empty title="There is no such page">Press ? for a list of shortcuts to pages.</Empty>;
+  return (
+    <Page title="Not found">
+      <Empty title="There is no such page">Press ? for a list of shortcuts to pages.</Empty>
+    </Page>
+  );
 }

@@ -93,7 +93,7 @@ describeWith("chromium", "the console", ({ command }) => {
     const form = page.getByRole("dialog", { name: "New endpoint" });
     const { port } = receiver.address() as AddressInfo;
     await form.getByLabel("URL").fill(`http://127.0.0.1:${port}/hooks`);
-    await form.getByRole("checkbox", { name: "agent.event" }).check();
+    await form.getByRole("checkbox", { name: "agent.event", exact: true }).check();
     expect(await form.getByRole("checkbox", { name: "message.completed" }).isChecked()).toBe(true);
     expect(await inspect(page, "webhook-new")).toEqual([]);
     await form.getByRole("button", { name: "Add it" }).click();
@@ -126,7 +126,7 @@ describeWith("chromium", "the console", ({ command }) => {
     await page.getByText("signs beside the new one").waitFor();
     await page.getByRole("button", { name: "Edit" }).click();
     const form = page.getByRole("dialog", { name: "Edit the endpoint" });
-    await form.getByRole("checkbox", { name: "agent.event" }).uncheck();
+    await form.getByRole("checkbox", { name: "agent.event", exact: true }).uncheck();
     await form.getByLabel("Description").fill("tells the desk");
     await form.getByRole("button", { name: "Save" }).click();
     await page.getByText("tells the desk").waitFor();

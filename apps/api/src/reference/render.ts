@@ -177,6 +177,7 @@ button { font: inherit; padding: .35rem .8rem; border: 1px solid var(--faint); b
 pre { overflow: auto; padding: .75rem; border: 1px solid var(--line); border-radius: .25rem;
   background: var(--raised) }
 ul.fields { margin: .25rem 0; padding-left: 1rem; list-style: none; border-left: 1px solid var(--line) }
+main code, td { overflow-wrap: anywhere }
 @media (max-width: 50rem) { body { display: block } main { padding: 1rem }
   nav { position: static; height: auto; max-height: 45vh; border: 0; border-bottom: 1px solid var(--line) } }
 `;

@@ -60,6 +60,15 @@ export function sessionsText(count: number): string {
   return `${countText(count)} ${count === 1 ? "session" : "sessions"}`;
 }
 
+/** Returns the words of a Markdown text in one line. */
+export function plainText(markdown: string): string {
+  return markdown
+    .replace(/^[ \t]*([#>]+|[-*+]( \[[ xX]\])?|\d+[.)]|[-|: ]+$)[ \t]*/gm, "")
+    .replace(/[*`~]+/g, "")
+    .replace(/[\s|]+/g, " ")
+    .trim();
+}
+
 /** How many characters at the end of an id are shown. */
 const endChars = 6;
 

@@ -14,7 +14,10 @@ export interface Loaded<Value> {
 }
 
 interface LoadOptions<Value> {
-  /** Reload interval in milliseconds, also after a temporary failure; undefined: never. */
+  /**
+   * Pause before the value is loaded again while the page is visible, also after a temporary failure, in milliseconds;
+   * undefined: never.
+   */
   readonly againAfterMs?: (value: Value) => number | undefined;
 }
 
@@ -31,10 +34,10 @@ export function useLoaded<Value>(
   const held = useRef<{ readonly key: string; readonly value: Value } | undefined>(undefined);
   useEffect(() => {
     const leaving = new AbortController();
-    let timer: number | undefined;
+    let stop: (() => void) | undefined;
     const lookAgain = (value: Value): void => {
       const afterMs = latest.current.againAfterMs?.(value);
-      if (afterMs !== undefined) timer = window.setTimeout(() => setRound((count) => count + 1), afterMs);
+      if (afterMs !== undefined) stop = runVisible(afterMs, () => setRound((count) => count + 1));
     };
     latest.current.load(leaving.signal).then(
       (value) => {
@@ -52,7 +55,7 @@ export function useLoaded<Value>(
     );
     return () => {
       leaving.abort();
-      clearTimeout(timer);
+      stop?.();
     };
   }, [key, round]);
   const reload = useCallback(() => setRound((count) => count + 1), []);
@@ -107,21 +110,20 @@ export function useReloadWhile<Row>(
 export function useLive<Row>(everyMs: number, { rows, error, reload }: LoadedList<Row>): void {
   useEffect(() => {
     if (error !== undefined && !isPassing(error)) return;
-    let timer = setTimeout(look, everyMs);
-    function look(): void {
-      if (document.visibilityState === "visible") reload();
-    }
-    // A page that becomes visible again is old, so it does not wait.
-    const onShown = (): void => {
-      clearTimeout(timer);
-      timer = setTimeout(look, 0);
-    };
-    document.addEventListener("visibilitychange", onShown);
-    return () => {
-      clearTimeout(timer);
-      document.removeEventListener("visibilitychange", onShown);
-    };
+    return runVisible(everyMs, reload);
   }, [everyMs, rows, error, reload]);
+}
+
+/** Calls `look` after `ms`, or later, as soon as the page is visible. Returns a function that prevents the call. */
+function runVisible(ms: number, look: () => void): () => void {
+  const timer = setTimeout(() => {
+    if (document.visibilityState === "visible") look();
+    else document.addEventListener("visibilitychange", look, { once: true });
+  }, ms);
+  return () => {
+    clearTimeout(timer);
+    document.removeEventListener("visibilitychange", look);
+  };
 }
 
 const pageRows = 50;

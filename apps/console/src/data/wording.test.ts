@@ -5,7 +5,7 @@ import type { MessageRecord } from "@dari/contract";
 import { buildAnswer, answerFields } from "./answer.ts";
 import { changedFields } from "./changed-fields.ts";
 import { readDiff } from "./diff.ts";
-import { agoText, countText, durationText, shortId, sizeText } from "./format.ts";
+import { agoText, countText, durationText, plainText, shortId, sizeText } from "./format.ts";
 import { readRoute } from "./route.ts";
 import { listPhases, buildTimeline, waitText } from "./timeline.ts";
 import { fillMissingDays, sumMeasure } from "./usage.ts";
@@ -189,4 +189,11 @@ describe("what an agent asks for", () => {
   ])("is written as JSON if it is %j", (other) => {
     expect(answerFields(other)).toBeUndefined();
   });
+});
+
+test("an answer's words are shown in one line, without the marks of Markdown", () => {
+  expect(plainText("## Result\n\nThere are **36 records**, see `a.csv`.\n\n- [x] done\n1. first")).toBe(
+    "Result There are 36 records, see a.csv. done first",
+  );
+  expect(plainText("| a | b |\n| --- | ---: |\n| 1 | 2 |")).toBe("a b 1 2");
 });

@@ -28,7 +28,7 @@ export function AuditPage() {
           { title: "Action", cell: ({ action }) => <code>{action}</code> },
           { title: "By", cell: (entry) => <span className="clip">{nameOf(entry)}</span> },
           { title: "Changed", cell: ({ target }) => <Id of={target} />, isMinor: true },
-          { title: "Details", cell: ({ details }) => <Details of={details} />, isMinor: true },
+          { title: "Details", cell: ({ details }) => <Details of={details} />, isMinor: true, isWide: true },
           { title: "Time", cell: ({ created_at: time }) => <Ago time={time} /> },
         ]}
         empty={<Empty title="Nothing recorded yet">Changes to agents, keys, members and settings appear here.</Empty>}

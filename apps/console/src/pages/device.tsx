@@ -75,21 +75,21 @@ function Decision({ code }: { readonly code: string }) {
         <dd>
           <code>{shown}</code>
         </dd>
-        <dt>Calls itself</dt>
+        <dt>Device</dt>
         <dd>{name}</dd>
-        <dt>Asked</dt>
+        <dt>Requested</dt>
         <dd>
           <Ago time={askedAt} />
         </dd>
       </dl>
-      <p className="note wait">Let it in only if you started it yourself and it shows this very code.</p>
+      <p className="note wait">Approve it only if you started it yourself and it shows exactly this code.</p>
       <ErrorNote error={decide.error} />
       <div className="actions">
         <button type="button" className="primary" onClick={() => decide.run("approve")} disabled={decide.isRunning}>
-          Let it in
+          Approve
         </button>
         <button type="button" className="danger" onClick={() => decide.run("deny")} disabled={decide.isRunning}>
-          Do not
+          Deny
         </button>
       </div>
     </>

@@ -82,7 +82,9 @@ export function SettingsPage() {
               <tr key={limit.name}>
                 <th scope="row">{limit.label}</th>
                 <td className="number">{used === undefined ? "" : limit.say(used)}</td>
-                <td className="number">{most === null ? "platform’s default" : limit.say(most)}</td>
+                <td className="number">
+                  {most === null ? <span className="faint">the platform’s default</span> : limit.say(most)}
+                </td>
               </tr>
             );
           })}

@@ -33,7 +33,15 @@ export function UploadsPage() {
         list={list}
         keyOf={({ id }) => id}
         columns={[
-          { title: "Name", cell: ({ filename }) => <span className="clip">{filename}</span> },
+          {
+            title: "Name",
+            cell: ({ filename }) => (
+              <span className="clip" title={filename}>
+                {filename}
+              </span>
+            ),
+            isWide: true,
+          },
           { title: "Size", cell: ({ size_bytes: size }) => sizeText(size), isNumber: true },
           { title: "Type", cell: ({ content_type: type }) => <code>{type}</code>, isMinor: true },
           { title: "Id", cell: ({ id }) => <Id of={id} />, isMinor: true },

@@ -63,8 +63,8 @@ export function TextFilter({ label, placeholder, isMain = true, value, onChange 
 
 /** Explains each lane. */
 const laneTexts: Readonly<Record<Lane, string>> = {
-  interactive: "interactive: a person waits for the answer",
-  background: "background: after interactive messages",
+  interactive: "interactive: a person waits",
+  background: "background: after the others",
 };
 
 interface LaneFieldProps {
@@ -101,12 +101,14 @@ interface AgentFieldProps {
 
 export function AgentField({ label = "Agent", none, value, onChange }: AgentFieldProps) {
   const agents = useAgents();
+  // An address can name the agent.
+  const chosen = agents.find(({ id, name }) => id === value || name === value)?.id ?? value;
   return (
     <label>
       {label}
-      <select required={none === undefined} value={value} onChange={(event) => onChange(event.target.value)}>
+      <select required={none === undefined} value={chosen} onChange={(event) => onChange(event.target.value)}>
         <option value="">{none ?? "choose one"}</option>
-        {value !== "" && !agents.some(({ id }) => id === value) && <option value={value}>{shortId(value)}</option>}
+        {chosen !== "" && !agents.some(({ id }) => id === chosen) && <option value={chosen}>{shortId(chosen)}</option>}
         {agents.map(({ id, name }) => (
           <option key={id} value={id}>
             {name}

@@ -64,6 +64,6 @@ function Chips({ of }: { readonly of: readonly string[] }) {
 /** The hosts that a version's dari.yml allows. */
 export function AgentHosts({ manifest }: { readonly manifest: Readonly<Record<string, unknown>> }) {
   const hosts = manifest["egress"] as readonly string[] | undefined;
-  if (hosts === undefined) return "as the organization says";
+  if (hosts === undefined) return "as the organization allows";
   return hosts.length === 0 ? "nothing" : <Hosts of={hosts} />;
 }

@@ -11,6 +11,8 @@ export interface Column<Row> {
   readonly isMinor?: boolean;
   /** A column of numbers, aligned to the right. */
   readonly isNumber?: boolean;
+  /** Takes the width that the other columns leave. The texts of the cells after it are cut. */
+  readonly isWide?: boolean;
   /** A column of buttons, with its title only for screen readers. */
   readonly isAction?: boolean;
 }
@@ -33,7 +35,7 @@ export function Table<Row>({ label, list, columns, keyOf, empty }: TableProps<Ro
   return (
     <>
       <ErrorNote error={error} retry={reload} />
-      <table aria-label={label}>
+      <table aria-label={label} className={needsCards(columns) ? "cards" : undefined}>
         <thead>
           <tr>
             {columns.map((column) => (
@@ -47,7 +49,7 @@ export function Table<Row>({ label, list, columns, keyOf, empty }: TableProps<Ro
           {rows.map((row) => (
             <tr key={keyOf(row)}>
               {columns.map((column) => (
-                <td key={column.title} className={classOf(column)}>
+                <td key={column.title} className={classOf(column)} data-title={column.title}>
                   {column.cell(row)}
                 </td>
               ))}
@@ -64,6 +66,15 @@ export function Table<Row>({ label, list, columns, keyOf, empty }: TableProps<Ro
   );
 }
 
+/** Columns that fit beside each other in a narrow window. */
+const narrowColumns = 3;
+
+/** Whether a narrow window shows each row as a card, with a line for each cell. */
+function needsCards<Row>(columns: readonly Column<Row>[]): boolean {
+  const shown = columns.filter(({ isMinor }) => isMinor !== true);
+  return shown.length > narrowColumns || shown.some(({ isAction }) => isAction === true);
+}
+
 /** Nothing was found in the newest rows. */
 function SearchOn({ more }: { readonly more: (() => void) | undefined }) {
   return (
@@ -76,7 +87,12 @@ function SearchOn({ more }: { readonly more: (() => void) | undefined }) {
   );
 }
 
-function classOf<Row>({ isMinor, isNumber, isAction }: Column<Row>): string | undefined {
-  const classes = [isMinor && "minor", isNumber && "number", isAction && "action"].filter(Boolean);
+function classOf<Row>({ isMinor, isNumber, isWide, isAction }: Column<Row>): string | undefined {
+  const classes = [
+    isMinor === true && "minor",
+    isNumber === true && "number",
+    isWide === true && "wide-cell",
+    isAction === true && "action",
+  ].filter(Boolean);
   return classes.length === 0 ? undefined : classes.join(" ");
 }

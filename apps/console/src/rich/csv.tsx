@@ -6,13 +6,14 @@ const rowsMax = 500;
 
 export default function Csv({ text, separator }: { readonly text: string; readonly separator: "," | "\t" }) {
   const [head = [], ...rows] = parseCsv(text, separator, rowsMax + 2);
+  const classes = head.map((_, index) => (isNumeric(rows.map((cells) => cells[index] ?? "")) ? "number" : undefined));
   return (
     <>
       <table>
         <thead>
           <tr>
             {head.map((cell, index) => (
-              <th key={index} scope="col">
+              <th key={index} scope="col" className={classes[index]}>
                 {cell}
               </th>
             ))}
@@ -22,7 +23,9 @@ export default function Csv({ text, separator }: { readonly text: string; readon
           {rows.slice(0, rowsMax).map((cells, row) => (
             <tr key={row}>
               {cells.map((cell, index) => (
-                <td key={index}>{cell}</td>
+                <td key={index} className={classes[index]}>
+                  {cell}
+                </td>
               ))}
             </tr>
           ))}
@@ -31,4 +34,9 @@ export default function Csv({ text, separator }: { readonly text: string; readon
       {rows.length > rowsMax && <p className="faint">The first {rowsMax} rows. Download the file for the others.</p>}
     </>
   );
+}
+
+/** Whether a column has figures, and nothing else. */
+function isNumeric(cells: readonly string[]): boolean {
+  return cells.some((cell) => cell !== "") && cells.every((cell) => /^(-?[\d.,]+ ?%?)?$/.test(cell.trim()));
 }

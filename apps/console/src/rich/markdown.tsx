@@ -51,14 +51,14 @@ function drawItem({ isDone, of }: Item, index: number): ReactNode {
   );
 }
 
-function TableView({ head, rows }: Extract<Block, { readonly kind: "table" }>) {
+function TableView({ head, isRight, rows }: Extract<Block, { readonly kind: "table" }>) {
   return (
     <div className="wide-box" tabIndex={0} role="region" aria-label="Table">
       <table>
         <thead>
           <tr>
             {head.map((cell, index) => (
-              <th key={index} scope="col">
+              <th key={index} scope="col" className={isRight[index] === true ? "number" : undefined}>
                 {drawInline(cell)}
               </th>
             ))}
@@ -68,7 +68,9 @@ function TableView({ head, rows }: Extract<Block, { readonly kind: "table" }>) {
           {rows.map((cells, row) => (
             <tr key={row}>
               {cells.map((cell, index) => (
-                <td key={index}>{drawInline(cell)}</td>
+                <td key={index} className={isRight[index] === true ? "number" : undefined}>
+                  {drawInline(cell)}
+                </td>
               ))}
             </tr>
           ))}

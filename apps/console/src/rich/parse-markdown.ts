@@ -21,6 +21,8 @@ export type Block =
   | {
       readonly kind: "table";
       readonly head: readonly (readonly Inline[])[];
+      /** Whether each column is aligned to the right, as figures are. */
+      readonly isRight: readonly boolean[];
       readonly rows: readonly (readonly (readonly Inline[])[])[];
     }
   | { readonly kind: "rule" };
@@ -145,7 +147,9 @@ function readTable(lines: readonly string[], at: number): Read {
     const cells = cellsOf(line);
     return head.map((_, index) => cells[index] ?? []);
   });
-  return { block: { kind: "table", head, rows }, next: end };
+  const divider = (lines[at + 1] ?? "").split("|").filter((cell) => cell.includes("-"));
+  const isRight = divider.map((cell) => /^\s*-+:\s*$/.test(cell));
+  return { block: { kind: "table", head, isRight, rows }, next: end };
 }
 
 function cellsOf(line: string): (readonly Inline[])[] {

@@ -12,7 +12,7 @@ test("Markdown's blocks are read as people write them", () => {
   const blocks = parseMarkdown(
     "# Title\n\nSome *text*\nin two lines\n\n- one\n  - deep\n- [x] done\n\n1. first\n2. second\n\n> quoted\n\n" +
       "```ts\nlet a = 1;\n\n```\n\n" +
-      "| a | b |\n| --- | :-: |\n| 1 | `x\\|y` |\n\n---\nend",
+      "| a | b |\n| --- | --: |\n| 1 | `x\\|y` |\n\n---\nend",
   );
   expect(blocks).toMatchObject([
     { kind: "heading", level: 1, of: [text("Title")] },
@@ -25,7 +25,12 @@ test("Markdown's blocks are read as people write them", () => {
     { kind: "list", isOrdered: true, start: 1, items: [{}, {}] },
     { kind: "quote", of: [{ kind: "paragraph" }] },
     { kind: "code", language: "ts", text: "let a = 1;\n" },
-    { kind: "table", head: [[text("a")], [text("b")]], rows: [[[text("1")], [{ kind: "code", text: "x|y" }]]] },
+    {
+      kind: "table",
+      isRight: [false, true],
+      head: [[text("a")], [text("b")]],
+      rows: [[[text("1")], [{ kind: "code", text: "x|y" }]]],
+    },
     { kind: "rule" },
     { kind: "paragraph", of: [text("end")] },
   ]);

@@ -40,13 +40,25 @@ export async function measureFirstVisit(
   }
 }
 
+/** A display that takes longer ends the program. Milliseconds. */
+const shownWithinMs = 30_000;
+
 /** Resolves with the browser's time when the expression first holds, checked at every frame. */
-async function shownAt(page: Page, expression: string): Promise<number> {
-  const handle = await page.waitForFunction(`(${expression}) ? Date.now() : 0`, undefined, {
-    polling: "raf",
-    timeout: 30_000,
-  });
-  return Number(await handle.jsonValue());
+function shownAt(page: Page, expression: string): Promise<number> {
+  // Not page.waitForFunction: the page's own policy forbids it to evaluate texts.
+  const shown = `new Promise((resolve, reject) => {
+    const startedAt = Date.now();
+    const look = () => {
+      if (${expression}) resolve(Date.now());
+      else if (Date.now() - startedAt > ${shownWithinMs}) reject(new Error("the change is not shown"));
+      else requestAnimationFrame(look);
+    };
+    look();
+  })`;
+  const found = page.evaluate(shown).then(Number);
+  // Its caller awaits it later. Until then, a failure must not end the program before it has stopped the platform.
+  found.catch(() => undefined);
+  return found;
 }
 
 /** Sends messages to a session. Returns how long each took from its acceptance to its display, in milliseconds. */

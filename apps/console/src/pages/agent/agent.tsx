@@ -101,7 +101,12 @@ function Health({ agentId }: { readonly agentId: string }) {
         />
         <Tile label="Tokens" value={countText(tokens)} says="as the agent reports" />
       </Tiles>
-      {tokens > 0 && <Days label="Tokens by day" days={tokensByDay(value)} say={countText} />}
+      {tokens > 0 && (
+        <>
+          <h2>Tokens by day</h2>
+          <Days label="Tokens by day" days={tokensByDay(value)} say={countText} />
+        </>
+      )}
     </>
   );
 }

@@ -4,7 +4,8 @@ import type { VersionBundle, VersionRecord } from "@dari/contract";
 import { useState } from "react";
 import { useAccount } from "../../data/account.ts";
 import { diffLines } from "../../data/diff-lines.ts";
-import { useLoaded } from "../../data/load.ts";
+import type { DiffFile } from "../../data/diff.ts";
+import { isPassing, useLoaded } from "../../data/load.ts";
 import { FileDiff } from "../../parts/file-diff.tsx";
 import { ErrorNote, Loading } from "../../parts/notes.tsx";
 
@@ -33,26 +34,28 @@ export function SourceDiff({ agentId, from, to }: SourceDiffProps) {
 function Changed({ agentId, from, to }: SourceDiffProps) {
   const { client } = useAccount();
   const { value, error, reload } = useLoaded(`${from.id} ${to.id}`, async (signal) => {
-    const [before, after] = await Promise.all(
-      [from, to].map(({ id }) => client.getVersionBundle(agentId, id, { signal })),
-    );
+    // One call after the other: the platform reads few bundles of an organization at once.
+    const before = await client.getVersionBundle(agentId, from.id, { signal });
+    const after = await client.getVersionBundle(agentId, to.id, { signal });
     const read = async ({ id }: VersionRecord, bundle: VersionBundle, path: string): Promise<string | undefined> => {
       const file = bundle.files.find((one) => one.path === path);
       if (file === undefined || file.size_bytes > fileBytesMax) return undefined;
-      // A file that is no text is refused: it is then only named.
-      return client.getVersionBundleFile(agentId, id, { path }, { signal }).then(
-        ({ content }) => content,
-        () => undefined,
-      );
+      try {
+        return (await client.getVersionBundleFile(agentId, id, { path }, { signal })).content;
+      } catch (refused) {
+        // A file that is not text is left out.
+        if (isPassing(refused)) throw refused;
+        return undefined;
+      }
     };
-    const paths = [...new Set([...before!.files, ...after!.files].map(({ path }) => path))].sort().slice(0, filesMax);
-    const texts = await Promise.all(
-      paths.map(async (path) => {
-        const both = await Promise.all([read(from, before!, path), read(to, after!, path)]);
-        return { path, old: both[0] ?? "", now: both[1] ?? "" };
-      }),
-    );
-    return texts.filter(({ old, now }) => old !== now).map(({ path, old, now }) => diffLines(path, old, now));
+    const paths = [...new Set([...before.files, ...after.files].map(({ path }) => path))].sort().slice(0, filesMax);
+    const changed: DiffFile[] = [];
+    for (const path of paths) {
+      const old = (await read(from, before, path)) ?? "";
+      const now = (await read(to, after, path)) ?? "";
+      if (old !== now) changed.push(diffLines(path, old, now));
+    }
+    return changed;
   });
   if (error !== undefined) return <ErrorNote error={error} retry={reload} />;
   if (value === undefined) return <Loading />;

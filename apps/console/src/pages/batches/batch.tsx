@@ -6,7 +6,7 @@ import { useState } from "react";
 import { useAccount } from "../../data/account.ts";
 import { useAction } from "../../data/action.ts";
 import { useAgentNames } from "../../data/agents.ts";
-import { countText, durationText, sessionsText, shortId } from "../../data/format.ts";
+import { countText, durationText, plainText, sessionsText, shortId } from "../../data/format.ts";
 import { useList, useLive, useLoaded, useReloadOn } from "../../data/load.ts";
 import { saveText } from "../../data/save-as.ts";
 import { Filter } from "../../parts/choice.tsx";
@@ -20,8 +20,8 @@ import { Table } from "../../parts/table.tsx";
 import { Tile, Tiles } from "../../parts/tiles.tsx";
 import { Ago } from "../../parts/time.tsx";
 
-/** How often a batch that has not ended is loaded again, in milliseconds. */
-const lookEveryMs = 2_000;
+/** Pause before a batch that has not ended is loaded again, in milliseconds. */
+const lookEveryMs = 750;
 /** How often its sessions are loaded again, for retries. Milliseconds. */
 const updateEveryMs = 3_000;
 
@@ -240,7 +240,7 @@ const columns = [
           <code>{error.code}</code> {error.message}
         </span>
       ) : (
-        <span className="clip">{answer}</span>
+        <span className="clip">{answer && plainText(answer)}</span>
       ),
     isMinor: true,
   },

@@ -34,7 +34,7 @@ export function BudgetForm({ onSaved, onClose }: BudgetFormProps) {
   const isEmpty = caps.every(({ name }) => !values[name]);
   return (
     <Form className="stacked" onSubmit={save.run}>
-      <AgentField label="Of" none="the organization" value={agentId} onChange={setAgentId} />
+      <AgentField label="For" none="the organization" value={agentId} onChange={setAgentId} />
       <label>
         Period
         <select

@@ -71,7 +71,7 @@ function columnsOf(nameOf: (agentId: string) => string, isOperator: boolean, rem
   const seconds = (amount: number): string => durationText(amount * 1_000);
   return [
     {
-      title: "Of",
+      title: "For",
       cell: ({ scope, target_id: target }: BudgetRecord) => <Target scope={scope} target={target} nameOf={nameOf} />,
     },
     {

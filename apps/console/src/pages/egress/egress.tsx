@@ -56,7 +56,7 @@ function saysOf({ operator, organization }: EgressRecord): Say[] {
 }
 
 function Reached({ setting }: { readonly setting: EgressRecord["operator"] }) {
-  if (setting === null) return <span className="faint">not set: narrows nothing</span>;
+  if (setting === null) return <span className="faint">not set: no restriction</span>;
   if (setting.mode === "off") return "nothing";
   return setting.mode === "open" ? "every public address" : <Hosts of={setting.hosts} />;
 }
@@ -96,8 +96,8 @@ function Settings({ organizationId: id }: { readonly organizationId: string }) {
         list={{ rows: value && saysOf(value), error, more: undefined, reload }}
         keyOf={({ who }) => who}
         columns={[
-          { title: "Who says it", cell: ({ who }) => <strong>{who}</strong> },
-          { title: "Can be reached", cell: ({ reached }) => reached },
+          { title: "Set by", cell: ({ who }) => <strong>{who}</strong> },
+          { title: "Allowed", cell: ({ reached }) => reached },
           { title: "Changed", cell: ({ setting }) => setting && <Ago time={setting.updated_at} />, isMinor: true },
           { title: "Actions", isAction: true, cell: actionsOf },
         ]}

@@ -60,6 +60,11 @@ function Shown({ fleet }: { readonly fleet: FleetRecord }) {
   );
 }
 
+/** Says why no session is next although some wait. */
+function waitingText(ready: number): string {
+  return ready === 0 ? "none waits" : "held by a limit";
+}
+
 function Summary({ fleet: { schedule, organizations, workers } }: { readonly fleet: FleetRecord }) {
   const offered = workers.filter(({ draining }) => !draining);
   const slots = offered.reduce((sum, worker) => sum + worker.slots, 0);
@@ -70,7 +75,7 @@ function Summary({ fleet: { schedule, organizations, workers } }: { readonly fle
       <Tile
         label="Waiting"
         value={countText(schedule.ready)}
-        says={oldestMs === null ? "none waits" : `the first for ${durationText(oldestMs)}`}
+        says={oldestMs === null ? waitingText(schedule.ready) : `the first for ${durationText(oldestMs)}`}
         tone={(oldestMs ?? 0) > longWaitMs ? "wait" : "plain"}
       />
       <Tile label="Running" value={countText(running)} says={`${countText(schedule.dispatched)} dispatched`} />
@@ -82,7 +87,7 @@ function Summary({ fleet: { schedule, organizations, workers } }: { readonly fle
       />
       <Tile label="Workers" value={countText(workers.length)} says={`${workers.length - offered.length} draining`} />
       <Tile label="Between attempts" value={countText(schedule.retry_wait)} says="wait for their retry" />
-      <Tile label="Blocked" value={countText(schedule.blocked)} says="blocked" />
+      <Tile label="Blocked" value={countText(schedule.blocked)} says="by input, build or budget" />
     </Tiles>
   );
 }

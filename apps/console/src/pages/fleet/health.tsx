@@ -15,7 +15,7 @@ export function Health() {
       <div className="section-head">
         <h2>Checks {value && <Verdict ok={value.ok} />}</h2>
         <button type="button" className="quiet" onClick={reload}>
-          Look again
+          Check again
         </button>
       </div>
       <ErrorNote error={error} retry={reload} />

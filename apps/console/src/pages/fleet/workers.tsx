@@ -17,7 +17,14 @@ export function Workers({ workers }: Pick<FleetRecord, "workers">) {
   return (
     <table aria-label="Workers">
       <Head
-        titles={["Worker", "Slots taken", "Free memory", ["Pool", "minor"], ["Sandbox", "minor"], ["Seen", "number"]]}
+        titles={[
+          "Worker",
+          "Slots taken",
+          "Free memory",
+          ["Pool", "minor"],
+          ["Sandbox", "minor"],
+          ["Seen", "number minor"],
+        ]}
       />
       <tbody>
         {workers.map((worker) => (
@@ -33,7 +40,7 @@ export function Workers({ workers }: Pick<FleetRecord, "workers">) {
             </td>
             <td className="minor">{worker.pool}</td>
             <td className="minor">{worker.sandbox ?? "–"}</td>
-            <td className="number">{durationText(worker.seen_ms_ago)} ago</td>
+            <td className="number minor">{durationText(worker.seen_ms_ago)} ago</td>
           </tr>
         ))}
       </tbody>

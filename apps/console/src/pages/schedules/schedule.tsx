@@ -84,7 +84,7 @@ function Facts({ schedule }: { readonly schedule: ScheduleRecord }) {
       <dt>Next</dt>
       <dd>
         {next === null ? (
-          "not while paused"
+          "none while paused"
         ) : (
           <>
             {minuteText(next)}{" "}

@@ -86,7 +86,7 @@ function columnsOf(nameOf: (agentId: string) => string) {
     {
       title: "Next",
       cell: ({ next_due_at: next }: ScheduleRecord) =>
-        next === null ? <span className="faint">not while paused</span> : <Ago time={next} />,
+        next === null ? <span className="faint">none while paused</span> : <Ago time={next} />,
     },
     { title: "Last fired", cell: ({ last_fired_at: time }: ScheduleRecord) => <Ago time={time} />, isMinor: true },
   ];

@@ -24,7 +24,7 @@ export function Filters({ query }: { readonly query: URLSearchParams }) {
       <Form className="filters" role="search">
         <TextFilter
           label="Text"
-          placeholder="title, first or last words"
+          placeholder="title or words"
           value={query.get("q") ?? ""}
           onChange={(text) => change("q", text)}
         />

@@ -3,7 +3,7 @@
 import type { Client } from "@dari/client";
 import { sessionStarters, sessionStatuses, type SessionSummary } from "@dari/contract";
 import { useAccount } from "../../data/account.ts";
-import { countText, durationText, shortId } from "../../data/format.ts";
+import { countText, durationText, plainText, shortId } from "../../data/format.ts";
 import { useList, useLive } from "../../data/load.ts";
 import { Link } from "../../parts/link.tsx";
 import { Empty } from "../../parts/notes.tsx";
@@ -14,7 +14,7 @@ import { Ago } from "../../parts/time.tsx";
 import { Filters } from "./filters.tsx";
 
 /** Pause between two answers while the page is visible, in milliseconds. */
-const updateEveryMs = 1_000;
+const updateEveryMs = 750;
 
 export function SessionsPage({ query }: { readonly query: URLSearchParams }) {
   const { client } = useAccount();
@@ -36,20 +36,27 @@ export function SessionsPage({ query }: { readonly query: URLSearchParams }) {
 }
 
 const columns = [
-  { title: "Session", cell: (row: SessionSummary) => <Title of={row} /> },
+  { title: "Session", cell: (row: SessionSummary) => <Title of={row} />, isWide: true },
   { title: "Status", cell: (row: SessionSummary) => <Status of={statusOf(row)} /> },
   {
-    title: "Agent",
-    cell: ({ agent_name: name }: SessionSummary) => <span className="clip">{name}</span>,
+    title: "Agent, started by",
+    cell: (row: SessionSummary) => (
+      <span className="two-lines">
+        <span className="clip" title={row.agent_name}>
+          {row.agent_name}
+        </span>
+        <Starter of={row} />
+      </span>
+    ),
     isMinor: true,
   },
-  { title: "Started by", cell: (row: SessionSummary) => <Starter of={row} />, isMinor: true },
   {
     title: "Messages",
     cell: ({ messages, failed }: SessionSummary) => (
-      <>
-        {countText(messages)} {failed > 0 && <span className="bad">{countText(failed)} failed</span>}
-      </>
+      <span className="two-lines">
+        {countText(messages)}
+        {failed > 0 && <span className="bad">{countText(failed)} failed</span>}
+      </span>
     ),
     isNumber: true,
     isMinor: true,
@@ -77,7 +84,7 @@ const columns = [
 ];
 
 function Title({ of: { id, title, last_words: last } }: { readonly of: SessionSummary }) {
-  const words = last === null ? "" : withoutMarkup(last);
+  const words = last === null ? "" : plainText(last);
   return (
     <span className="two-lines">
       <Link data-row className="clip" to={`/sessions/${id}`} title={id}>
@@ -88,15 +95,6 @@ function Title({ of: { id, title, last_words: last } }: { readonly of: SessionSu
   );
 }
 
-/** Returns the words of a Markdown text in one line. */
-function withoutMarkup(text: string): string {
-  return text
-    .replace(/^[ \t]*([#>]+|[-*+]|\d+[.)]|[-|: ]+$)[ \t]*/gm, "")
-    .replace(/[*`|~]+/g, " ")
-    .replace(/\s+/g, " ")
-    .trim();
-}
-
 /** An open session has the status of its newest message: that says more than `idle`. */
 function statusOf({ status, last_message_status: message }: SessionSummary): string {
   if (status === "active") return message ?? status;
@@ -105,20 +103,36 @@ function statusOf({ status, last_message_status: message }: SessionSummary): str
 
 const creatorPlaces = { batch: "/batches/", schedule: "/schedules/" } as const;
 
+/** Shown instead of names that the signed-in key cannot read. */
+const creatorKinds = { member: "a member", api_key: "an API key" } as const;
+
 function Starter({ of: { created_by: creator } }: { readonly of: SessionSummary }) {
   if (creator === null) return null;
   const { type, id, name } = creator;
+  if (type === "member" || type === "api_key") {
+    const text = name ?? creatorKinds[type];
+    return (
+      <span className="faint clip" title={`${text}\n${id}`}>
+        {text}
+      </span>
+    );
+  }
   const text = name ?? shortId(id);
-  if (type === "member" || type === "api_key") return <span className="clip">{text}</span>;
   return (
-    <Link className="clip" to={`${creatorPlaces[type]}${id}`}>
-      {name === null ? text : `${type}: ${name}`}
+    <Link className="faint clip" to={`${creatorPlaces[type]}${id}`} title={text}>
+      {type}: {text}
     </Link>
   );
 }
 
 function NoSessions({ isFiltered }: { readonly isFiltered: boolean }) {
-  if (isFiltered) return <Empty title="No session matches">Clear the filters to see all of them.</Empty>;
+  if (isFiltered) {
+    return (
+      <Empty title="No session matches">
+        <Link to="/sessions">Show all sessions</Link>
+      </Empty>
+    );
+  }
   return (
     <Empty title="No sessions yet" command="dari session create <agent id>">
       Start one from an agent’s page, or from the terminal.

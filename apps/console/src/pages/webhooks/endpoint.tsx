@@ -112,7 +112,7 @@ function Facts({ endpoint }: { readonly endpoint: WebhookEndpointRecord }) {
           ))}
         </ul>
       </dd>
-      <dt>Of</dt>
+      <dt>Agent</dt>
       <dd>{agentId === null ? "every agent" : nameOf(agentId)}</dd>
       <dt>Id</dt>
       <dd>

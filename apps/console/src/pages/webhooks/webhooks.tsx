@@ -82,7 +82,7 @@ function columnsOf(nameOf: (agentId: string) => string) {
       isMinor: true,
     },
     {
-      title: "Of",
+      title: "Agent",
       cell: ({ agent_id: agentId }: WebhookEndpointRecord) => (agentId === null ? "every agent" : nameOf(agentId)),
       isMinor: true,
     },
