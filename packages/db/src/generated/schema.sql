@@ -749,6 +749,7 @@ CREATE INDEX sessions_held ON sessions USING btree (organization_id, agent_id, i
 CREATE INDEX sessions_in_flight ON sessions USING btree (lease_until) INCLUDE (organization_id) WHERE schedule = ANY (ARRAY['dispatched'::text, 'leased'::text]);
 CREATE INDEX sessions_ready ON sessions USING btree (organization_id, is_background, limit_group, ready_at) WHERE schedule = 'ready'::text;
 CREATE INDEX sessions_retry_wait ON sessions USING btree (ready_at) WHERE schedule = 'retry_wait'::text;
+CREATE INDEX sessions_version ON sessions USING btree (version_id);
 CREATE TRIGGER count_changed AFTER UPDATE OF deleted_at, head_snapshot_id ON sessions FOR EACH ROW WHEN (old.deleted_at IS DISTINCT FROM new.deleted_at OR new.deleted_at IS NULL AND old.head_snapshot_id IS DISTINCT FROM new.head_snapshot_id) EXECUTE FUNCTION count_session();
 CREATE TRIGGER count_gone AFTER DELETE ON sessions FOR EACH ROW WHEN (old.deleted_at IS NULL) EXECUTE FUNCTION count_session();
 CREATE TRIGGER count_made AFTER INSERT ON sessions REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION count_sessions_made();

@@ -45,9 +45,6 @@ export interface PurgeCounts {
  */
 const unauthenticatedFactor = 100;
 
-/** PostgreSQL reads all sessions for each version that it deletes. */
-const devVersionsPerPass = 5;
-
 /**
  * Runs one bounded pass. A session's snapshots stay while a fork builds on them, or a fork's message refers to them.
  */
@@ -60,7 +57,7 @@ export async function purgeDeleted(
     sessions: await purges.purgeSessions(db, afterMs, perPass),
     snapshots: await purges.purgeSnapshots(db, perPass),
     agents: await purges.purgeAgents(db, afterMs, perPass),
-    devVersions: await purges.purgeDevVersions(db, devVersionsMs, Math.min(perPass, devVersionsPerPass)),
+    devVersions: await purges.purgeDevVersions(db, devVersionsMs, perPass),
     bundles: await purges.purgeSourceSnapshots(db, { afterMs: abandonedMs, unusedMs, limit: perPass }),
     files: await purges.purgeFiles(db, afterMs, perPass),
     layers: await dependencyLayers.purgeLayers(db, unusedMs, perPass),
