@@ -104,7 +104,15 @@ test("no secret is stored, also if its value was cut within it", async () => {
   await recorder.add(call("a", { [secret]: [`key ${secret}`, Buffer.from(secret).toString("hex")] }));
   const cut = `${"x".repeat(limits.activityValueBytes - 12)}${secret.slice(0, 12)}`;
   await recorder.add({ type: "reasoning.completed", data: { text: cut, text_bytes: 20_000, agent: secret } });
+  const atLimit = (chars: number) => `${"x".repeat(chars - 12)}${secret.slice(0, 12)}`;
+  await recorder.add({
+    type: "model.request_completed",
+    data: { ordinal: 1, duration_ms: 1, error: atLimit(limits.activityErrorChars), agent: atLimit(limits.nameChars) },
+  });
+  const items = [{ text: atLimit(limits.planItemChars), status: "pending" }];
+  await recorder.add({ type: "plan.updated", data: { items } });
   await recorder.end();
+  expect(JSON.stringify((await events()).slice(2))).not.toContain(secret.slice(0, 12));
   const [first, second] = await events();
   const shown = "[redacted:KEY]";
   expect(first!.data).toMatchObject({ call_id: "a", arguments: { [shown]: [`key ${shown}`, shown] } });

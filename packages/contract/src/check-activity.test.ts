@@ -17,6 +17,7 @@ test.each([
   ["reasoning.completed", { text: "a\0b" }],
   ["model.request_completed", { ordinal: 1, usage: { input_tokens: 3 }, duration_ms: 0 }],
   ["plan.updated", { items: [{ text: "Write it", status: "pending" }] }],
+  ["plan.updated", { items: Array(50).fill({ text: "計".repeat(500), status: "in_progress" }) }],
 ])("%s can be stored", (type, data) => {
   expect(findActivityProblem(type, data)).toBeUndefined();
 });
@@ -31,12 +32,21 @@ test.each([
   ["tool.call_requested", { ...call, kind: "magic" }, /^kind: expected one of/],
   ["tool.call_requested", { ...call, name: "x".repeat(201) }, /^name: /],
   ["tool.call_requested", { ...call, more: 1 }, "more: unsupported field"],
-  ["tool.call_requested", { ...call, more: "x".repeat(3 * most) }, "its fields have more than 16384 bytes"],
+  ["tool.call_requested", { ...call, more: "x".repeat(5 * most) }, "its fields have more than 80000 bytes"],
   ["tool.call_completed", { ...done, duration_ms: -1 }, /^duration_ms: /],
   ["reasoning.completed", { text: 1 }, "text: field is required"],
   ["model.request_completed", { ordinal: 1, duration_ms: 1, usage: { "not a name": 1 } }, /usage/],
 ])("%s with %j is refused", (type, data, problem) => {
   expect(findActivityProblem(type, data)).toMatch(problem);
+});
+
+test("an event with thousands of problems is refused in a few milliseconds", () => {
+  const data = { items: Array(10_000).fill({}) };
+  findActivityProblem("plan.updated", { items: [{}] });
+  const startedAt = process.cpuUsage();
+  for (let i = 0; i < 20; i++) expect(findActivityProblem("plan.updated", data)).toMatch(/^items/);
+  // Listing all problems takes more than 100 ms each.
+  expect(process.cpuUsage(startedAt).user / 1_000 / 20).toBeLessThan(20);
 });
 
 test("every type is in the table, and every field that may be cut has its size beside it", () => {

@@ -3,11 +3,14 @@
 import { limits } from "@dari/domain";
 import type { TSchema } from "typebox";
 import { activityKinds, type ActivityKind } from "./schemas/activity.ts";
-import { validate } from "./validate.ts";
+import { findFirstIssue } from "./validate.ts";
 import { activityTypes, type ActivityType } from "./vocabulary.ts";
 
 /** A process counts as its language writes JSON, and may cut between other characters. */
 const valueBytesMax = 2 * limits.activityValueBytes;
+
+/** A plan is the largest: its characters take up to three bytes, and JSON adds names and quotes. */
+const restBytesMax = limits.planItems * (limits.planItemChars * 3 + 100);
 
 const encoder = new TextEncoder();
 const kinds: Readonly<Record<ActivityType, ActivityKind>> = activityKinds;
@@ -29,8 +32,8 @@ export function findActivityProblem(type: string, data: unknown): string | undef
     if (value === undefined || (field === "text" && typeof value !== "string")) return `${field}: field is required`;
     if (bytesOf(value) > valueBytesMax) return `${field} has more than ${limits.activityValueBytes} bytes`;
   }
-  if (bytesOf(rest) > valueBytesMax) return `its fields have more than ${limits.activityValueBytes} bytes`;
-  const [issue] = validate(strictSchemaOf(type), rest);
+  if (bytesOf(rest) > restBytesMax) return `its fields have more than ${restBytesMax} bytes`;
+  const issue = findFirstIssue(strictSchemaOf(type), rest);
   return issue && `${issue.path}: ${issue.message}`;
 }
 

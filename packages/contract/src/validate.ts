@@ -9,40 +9,47 @@ import { findUnstorableText } from "./unstorable-text.ts";
 
 const encoder = new TextEncoder();
 
-const ajv = new Ajv({ allErrors: true, discriminator: true, strict: false, verbose: true });
-addFormats.default(ajv, ["date-time", "email"]);
-ajv.addKeyword({
-  keyword: "x-max-bytes",
-  type: "string",
-  schemaType: "number",
-  error: { message: ({ schemaCode }) => `expected at most ${String(schemaCode)} bytes` },
-  // UTF-8 takes at most three bytes per UTF-16 unit, so most texts need no encoding.
-  validate: (max: number, text: string) => text.length * 3 <= max || encoder.encode(text).length <= max,
-});
+function createAjv(allErrors: boolean): Ajv {
+  const ajv = new Ajv({ allErrors, discriminator: true, strict: false, verbose: true });
+  addFormats.default(ajv, ["date-time", "email"]);
+  ajv.addKeyword({
+    keyword: "x-max-bytes",
+    type: "string",
+    schemaType: "number",
+    error: { message: ({ schemaCode }) => `expected at most ${String(schemaCode)} bytes` },
+    // UTF-8 takes at most three bytes per UTF-16 unit, so most texts need no encoding.
+    validate: (max: number, text: string) => text.length * 3 <= max || encoder.encode(text).length <= max,
+  });
+  ajv.addKeyword({
+    keyword: "x-integer-text",
+    type: "string",
+    schemaType: "object",
+    error: {
+      message: ({ schema }) => `expected an integer from ${String(schema.minimum)} to ${String(schema.maximum)}`,
+    },
+    validate: ({ minimum, maximum }: { minimum: number; maximum: number }, text: string) =>
+      /^(0|[1-9][0-9]{0,15})$/.test(text) && Number(text) >= minimum && Number(text) <= maximum,
+  });
+  ajv.addKeyword({
+    keyword: "x-json",
+    schemaType: "object",
+    error: {
+      message: ({ schema }) =>
+        `expected JSON of at most ${String(schema.bytes)} bytes and ${String(schema.values)} values, ` +
+        `nested at most ${String(schema.depth)} levels deep`,
+    },
+    validate: (bounds: JsonBounds, value: unknown) => isWithin(value, bounds),
+  });
+  return ajv;
+}
 
-ajv.addKeyword({
-  keyword: "x-integer-text",
-  type: "string",
-  schemaType: "object",
-  error: {
-    message: ({ schema }) => `expected an integer from ${String(schema.minimum)} to ${String(schema.maximum)}`,
-  },
-  validate: ({ minimum, maximum }: { minimum: number; maximum: number }, text: string) =>
-    /^(0|[1-9][0-9]{0,15})$/.test(text) && Number(text) >= minimum && Number(text) <= maximum,
-});
+interface Checker {
+  readonly ajv: Ajv;
+  readonly compiled: WeakMap<TSchema, ValidateFunction>;
+}
 
-ajv.addKeyword({
-  keyword: "x-json",
-  schemaType: "object",
-  error: {
-    message: ({ schema }) =>
-      `expected JSON of at most ${String(schema.bytes)} bytes and ${String(schema.values)} values, ` +
-      `nested at most ${String(schema.depth)} levels deep`,
-  },
-  validate: (bounds: JsonBounds, value: unknown) => isWithin(value, bounds),
-});
-
-const compiled = new WeakMap<TSchema, ValidateFunction>();
+const everyProblem: Checker = { ajv: createAjv(true), compiled: new WeakMap() };
+const firstProblem: Checker = { ajv: createAjv(false), compiled: new WeakMap() };
 
 /** More problems are not listed: a person reads a few, and a malicious body has thousands. */
 const issuesMax = 100;
@@ -52,12 +59,20 @@ const issuesMax = 100;
  * itself). Empty if the value is valid. Also refuses text that cannot be stored: NUL and lone surrogates.
  */
 export function validate(schema: TSchema, value: unknown): FieldIssue[] {
-  const check = compile(schema);
-  const issues = check(value) ? [] : toIssues(check.errors ?? []);
-  return [...issues, ...findUnstorableText(value)].slice(0, issuesMax);
+  return [...issuesBy(everyProblem, schema, value), ...findUnstorableText(value)].slice(0, issuesMax);
 }
 
-function compile(schema: TSchema): ValidateFunction {
+/** Returns one problem of `value`, in time that does not depend on how many there are; undefined if it is valid. */
+export function findFirstIssue(schema: TSchema, value: unknown): FieldIssue | undefined {
+  return issuesBy(firstProblem, schema, value)[0] ?? findUnstorableText(value)[0];
+}
+
+function issuesBy(checker: Checker, schema: TSchema, value: unknown): FieldIssue[] {
+  const check = compile(checker, schema);
+  return check(value) ? [] : toIssues(check.errors ?? []);
+}
+
+function compile({ ajv, compiled }: Checker, schema: TSchema): ValidateFunction {
   const known = compiled.get(schema);
   if (known !== undefined) return known;
   const fresh = ajv.compile(schema);

@@ -4,7 +4,7 @@
 import { findActivityProblem, valueFieldOf, type ActivityType } from "@dari/contract";
 import { retryThroughOutage } from "@dari/control/context";
 import { recordTurnEvents, type AgentEvent, type NumberedEvent } from "@dari/control/turns";
-import type { Scrubber } from "@dari/domain";
+import { limits, type Scrubber } from "@dari/domain";
 import type { ActivityFrame } from "@dari/harness";
 import type { RestoredAttempt } from "../attempt.ts";
 import type { LogRecorder } from "./record-logs.ts";
@@ -24,7 +24,8 @@ export interface EventRecorder {
 
 /** Activity that arrives within this time is stored together, in milliseconds. */
 const flushEveryMs = 200;
-const waitingMax = 50;
+/** From here on, the agent waits until they are stored. */
+const unstoredMax = 50;
 /** More are only counted. */
 const refusedLogged = 5;
 
@@ -34,6 +35,8 @@ export function createEventRecorder(
 ): EventRecorder {
   let number = 0;
   let waiting: NumberedEvent[] = [];
+  /** Events that are not stored yet, also those of a statement that runs. */
+  let unstored = 0;
   let overLimit = 0;
   let refused = 0;
   let timer: NodeJS.Timeout | undefined;
@@ -44,6 +47,7 @@ export function createEventRecorder(
     if (!(await retryThroughOutage(context, record, lease.signal))) {
       throw new Error("the claim was superseded during the call");
     }
+    unstored -= events.length;
     context.notifier.notify("session", turn.sessionId);
   }
   function flush(): Promise<void> {
@@ -59,6 +63,7 @@ export function createEventRecorder(
   }
   function push(event: AgentEvent): void {
     number += 1;
+    unstored += 1;
     waiting.push({ ...event, number });
   }
   function refuse(problem: string): void {
@@ -77,7 +82,7 @@ export function createEventRecorder(
       const problem = findActivityProblem(type, data);
       if (problem !== undefined) return refuse(`${type}: ${problem}`);
       push(scrubActivity(turn.scrubber, type as ActivityType, data as Record<string, unknown>));
-      if (waiting.length >= waitingMax) return flush();
+      if (unstored >= unstoredMax) return flush();
       timer ??= setTimeout(() => void flush(), flushEveryMs).unref();
     },
     omit(count) {
@@ -92,14 +97,23 @@ export function createEventRecorder(
   };
 }
 
-/** Returns the event without secrets. A value that was cut can end inside of one. */
+/** Guests cut texts to these lengths. A text of exactly that length can end inside of a secret. */
+const cutLengths = new Set<number>([limits.activityErrorChars, limits.nameChars, limits.planItemChars]);
+
+/** Returns the event without secrets. */
 function scrubActivity(scrubber: Scrubber, type: ActivityType, data: Readonly<Record<string, unknown>>): AgentEvent {
   const field = valueFieldOf(type);
   const isCut = field !== undefined && `${field}_bytes` in data;
+  const textOf = (text: string): string => scrubber.text(text, { isCut: cutLengths.has(text.length) });
   const scrubbed = Object.entries(data).map(([name, value]) => {
-    const shown = isCut && name === field ? scrubber.text(String(value), { isCut }) : scrubber.json(value);
-    return [name, shown];
+    if (name === field) return [name, isCut ? scrubber.text(String(value), { isCut }) : scrubber.json(value)];
+    if (name === "items") return [name, (value as PlanItem[]).map((item) => ({ ...item, text: textOf(item.text) }))];
+    return [name, typeof value === "string" ? textOf(value) : scrubber.json(value)];
   });
   // `findActivityProblem` has found none.
   return { type, data: Object.fromEntries(scrubbed) } as AgentEvent;
+}
+
+interface PlanItem {
+  readonly text: string;
 }
