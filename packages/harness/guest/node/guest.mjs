@@ -39,13 +39,13 @@ export class Guest {
     else if (frame.t === "check") this.#attempt(this.#check(frame));
   }
 
-  /** Sends the turn's last frame. */
+  /** Sends the turn's last frame. Writes it before it returns, because after a crash this process ends at once. */
   async report(frame) {
     if (this.#reported) return;
     this.#reported = true;
     tellRefusedConnections();
     const omitted = this.#omitted();
-    if (omitted !== undefined) await this.#channel.send(omitted);
+    if (omitted !== undefined) void this.#channel.send(omitted);
     await this.#channel.send(frame);
   }
 

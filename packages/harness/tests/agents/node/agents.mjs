@@ -60,6 +60,14 @@ export const callsTooManyTools = async (_prompt, { tool }) => {
   for (let i = 0; i < 5_010; i++) await tool("many", {}, () => i);
   return "done";
 };
+export const crashesAfterTooManyTools = async (prompt, context) => {
+  process.once("SIGUSR2", () => {
+    throw new RangeError("no such luck");
+  });
+  await context.emit("pid", process.pid);
+  await callsTooManyTools(prompt, context);
+  return new Promise(() => setInterval(() => {}, 1000));
+};
 export const countsUsage = async (_prompt, { reportUsage }) => {
   reportUsage({ input_tokens: 1, cost_usd: 0.5 });
   await reportUsage({ input_tokens: 10 });
