@@ -4,7 +4,7 @@ import { afterAll, expect, test } from "@jest/globals";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { runTurn, type Language, type TurnEnding } from "../src/index.ts";
+import { runTurn, type Language, type ReportFrame, type TurnEnding } from "../src/index.ts";
 import { findRuntimes, requestFor, sampleContext, startGuest } from "./guest-fixture.ts";
 
 const runtimes = findRuntimes();
@@ -13,7 +13,12 @@ afterAll(async () => {
   for (const dir of dirs) await rm(dir, { recursive: true, force: true });
 });
 
-async function play(language: Language, sdk: string, files: Record<string, string>): Promise<TurnEnding> {
+async function play(
+  language: Language,
+  sdk: string,
+  files: Record<string, string>,
+  onFrame: (frame: ReportFrame) => void = () => {},
+): Promise<TurnEnding> {
   const runtime = runtimes.find((one) => one.language === language)!;
   const imageDir = await mkdtemp(join(tmpdir(), "harness-test-usage-"));
   dirs.push(imageDir);
@@ -31,7 +36,7 @@ async function play(language: Language, sdk: string, files: Record<string, strin
       timeoutMs: 20_000,
       signal: new AbortController().signal,
       beforeCall: () => Promise.resolve(),
-      onFrame: () => {},
+      onFrame,
     });
   } finally {
     await guest.end();
@@ -97,10 +102,20 @@ const opencode = `let created;
     },
     messages: async () => ({ data: [{ info: { role: "assistant", time: { created }, tokens, cost: 2 } }] }),
   };
-  async function* events() { yield { type: "session.idle", properties: { sessionID: "s" } }; }
+  const properties = { part: { id: "p", sessionID: "s", messageID: "m", type: "step-start" } };
+  async function* events() {
+    yield { type: "message.part.updated", properties };
+    yield { type: "session.idle", properties: { sessionID: "s" } };
+  }
   export const createOpencodeClient = () => ({ session, event: { subscribe: async () => ({ stream: events() }) } });`;
 const server = "#!/bin/sh\necho opencode server listening on http://127.0.0.1:1\nexec sleep 1000\n";
 const platform = `node_modules/opencode-${process.platform}-${process.arch}`;
+const opencodeFiles = {
+  "agent.mjs": "export const agent = { name: 'a', instructions: 'b' };",
+  ...modules("@opencode-ai/sdk", opencode),
+  [`${platform}/package.json`]: "{}",
+  [`${platform}/bin/opencode`]: server,
+};
 
 const used = { input_tokens: 14, output_tokens: 5, total_tokens: 19, cached_input_tokens: 4 };
 
@@ -130,22 +145,20 @@ test.each<[string, Language, string, Record<string, string>, Record<string, numb
     { requests: 2, cost_usd: 2 },
     "credential_refused",
   ],
-  [
-    "OpenCode",
-    "typescript",
-    "opencode",
-    {
-      "agent.mjs": "export const agent = { name: 'a', instructions: 'b' };",
-      ...modules("@opencode-ai/sdk", opencode),
-      [`${platform}/package.json`]: "{}",
-      [`${platform}/bin/opencode`]: server,
-    },
-    { reasoning_tokens: 0, cost_usd: 2 },
-    "agent_error",
-  ],
+  ["OpenCode", "typescript", "opencode", opencodeFiles, { reasoning_tokens: 0, cost_usd: 2 }, "agent_error"],
 ])("%s: what was used before the failure counts", async (_title, language, sdk, files, others, code) => {
   const ending = await play(language, sdk, files);
   const message = expect.stringContaining("the model is away");
   expect(ending).toMatchObject({ kind: "failed", failure: { code, message } });
   expect(ending).toHaveProperty("usage", { requests: 1, ...used, ...others });
+});
+
+test("OpenCode: a model request without an answer is completed with the turn's error", async () => {
+  const frames: ReportFrame[] = [];
+  await play("typescript", "opencode", opencodeFiles, (frame) => frames.push(frame));
+  const error = "Error: OpenCode: the model is away";
+  expect(frames).toMatchObject([
+    { type: "model.request_started" },
+    { type: "model.request_completed", data: { ordinal: 1, error } },
+  ]);
 });

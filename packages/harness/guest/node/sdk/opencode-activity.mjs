@@ -1,7 +1,7 @@
 // Records what an OpenCode session and its subagents do, from the server's events. Every part of a message can be taken
 // several times, so parts whose events were lost can be taken from the session's messages at the end.
 
-import { msSince, nameOf } from "../activity.mjs";
+import { errorOf, msSince, nameOf } from "../activity.mjs";
 import { ignoringErrors } from "../errors.mjs";
 
 const kinds = {
@@ -33,6 +33,8 @@ export function recordSession(activity, { session, servers, since }) {
         const ofTurn = messages.filter(({ info }) => (info.time?.created ?? 0) >= since);
         for (const { info, parts } of ofTurn) recorder.takeMessage(info, parts);
       }),
+    /** The turn has failed. */
+    fail: (error) => void ignoringErrors(() => recorder.fail(error)),
   };
 }
 
@@ -55,7 +57,7 @@ class SessionRecorder {
   }
 
   take({ type, properties = {} }) {
-    if (type === "message.updated") this.#infos.set(properties.info.id, properties.info);
+    if (type === "message.updated") this.#takeInfo(properties.info);
     if (type === "message.part.updated") this.#takePart(properties.part);
     const origin = this.#origins.get(properties.sessionID);
     if (type !== "todo.updated" || origin === undefined) return;
@@ -65,6 +67,16 @@ class SessionRecorder {
   takeMessage(info, parts) {
     this.#infos.set(info.id, info);
     for (const part of parts) this.#takePart(part);
+    this.#takeInfo(info);
+  }
+
+  fail(error) {
+    for (const messageID of [...this.#open.keys()]) this.#endRequest(messageID, { error: errorOf(error) });
+  }
+
+  #takeInfo(info) {
+    this.#infos.set(info.id, info);
+    if (info.error) this.#endRequest(info.id, { error: errorOf(textOf(info.error)) });
   }
 
   #takePart(part) {
@@ -72,7 +84,7 @@ class SessionRecorder {
     // The person's own message has parts too.
     if (origin === undefined || this.#infos.get(part.messageID)?.role === "user") return;
     if (part.type === "step-start" && this.#once(part.id)) this.#startRequest(part, origin);
-    else if (part.type === "step-finish" && this.#once(part.id)) this.#endRequest(part);
+    else if (part.type === "step-finish" && this.#once(part.id)) this.#finishRequest(part);
     else if (part.type === "tool") this.#takeTool(part, origin);
     else if (part.type === "text" && !this.#done.has(part.id)) this.#texts.set(part.id, part);
     else if (part.type === "reasoning" && part.time?.end !== undefined && part.text && this.#once(part.id)) {
@@ -98,12 +110,16 @@ class SessionRecorder {
     void this.#activity.record("model.request_started", named);
   }
 
-  #endRequest({ messageID, tokens, reason }) {
+  #finishRequest({ messageID, tokens, reason }) {
+    this.#endRequest(messageID, { usage: usageOf(tokens), finish_reason: nameOf(reason) });
+  }
+
+  #endRequest(messageID, fields) {
     const request = this.#open.get(messageID);
     if (request === undefined) return;
     this.#open.delete(messageID);
-    const used = { usage: usageOf(tokens), finish_reason: nameOf(reason), duration_ms: msSince(request.since) };
-    void this.#activity.record("model.request_completed", { ...request.named, ...used });
+    const ended = { ...request.named, ...fields, duration_ms: msSince(request.since) };
+    void this.#activity.record("model.request_completed", ended);
   }
 
   #takeTool(part, origin) {
@@ -154,6 +170,8 @@ function usageOf({ input = 0, output = 0, reasoning = 0, cache = {} } = {}) {
     reasoning_tokens: reasoning,
   };
 }
+
+const textOf = ({ name, data }) => [name, data?.message].filter(Boolean).join(": ");
 
 function planOf(todos) {
   return todos.slice(0, planItems).map(({ content, status }) => {

@@ -53,6 +53,7 @@ async function runAgent(sdk, binDir, agent, turn) {
   let isDone = false;
   let result;
   let session = known?.session;
+  let activity;
   const client = sdk.createOpencodeClient({ baseUrl: server.url, fetch: fetchLoopback });
   const query = { directory: context.workspace };
   const start = Date.now();
@@ -61,7 +62,7 @@ async function runAgent(sdk, binDir, agent, turn) {
     session ??= (await must(client.session.create({ query, body: {} }))).id;
     const output = createOutput(turn);
     const servers = Object.keys(agent.mcp ?? {});
-    const activity = recordSession(turn.activity, { session, servers, since: start });
+    activity = recordSession(turn.activity, { session, servers, since: start });
     const previews = await previewText(client, query, session, { output, activity });
     const parts = await partsOf(context, unknownEntries(context.history, known?.last));
     const abort = () => void client.session.abort({ path: { id: session }, query }).catch(() => {});
@@ -77,6 +78,7 @@ async function runAgent(sdk, binDir, agent, turn) {
     result = { parts: output.toParts(textOf(answer.parts)), usage: await usage() };
     isDone = true;
   } catch (error) {
+    activity?.fail(error);
     // The server ends below, and only it knows what the turn has used so far.
     const used = session === undefined ? undefined : await Promise.race([usage().catch(() => {}), silence()]);
     turn.meter(() => used);
