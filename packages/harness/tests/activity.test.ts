@@ -1,11 +1,30 @@
 // What a guest reports about calls that fail, are cancelled or have much to say.
 
 import { describe, expect, test } from "@jest/globals";
+import { limits } from "@dari/domain";
 import type { ReportFrame } from "../src/index.ts";
 import { findRuntimes, play } from "./guest-fixture.ts";
 
 describe.each(findRuntimes())("$title", (runtime) => {
   const isNode = runtime.language === "typescript";
+
+  async function completedOf(name: string): Promise<object[]> {
+    const { ending, frames } = await play(runtime, name);
+    expect(ending).toEqual({ kind: "completed", parts: [{ type: "text", text: "done" }] });
+    return frames.flatMap((frame) =>
+      frame.t === "activity" && frame.type === "tool.call_completed" ? [frame.data as object] : [],
+    );
+  }
+
+  test("a large error of a call is cut as other results are", async () => {
+    const prefix = isNode ? "Error: " : "ValueError: ";
+    const [completed] = await completedOf("failsAtLength");
+    expect(completed).toMatchObject({
+      result: expect.stringMatching(new RegExp(`^${prefix}x{${limits.activityValueBytes - prefix.length}}$`)),
+      result_bytes: prefix.length + 20_000,
+      is_error: true,
+    });
+  });
 
   if (isNode) {
     test("a crash after too many events is reported with its error", async () => {

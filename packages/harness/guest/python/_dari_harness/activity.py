@@ -69,7 +69,7 @@ class Activity:
         try:
             result = function(**given)
         except Exception as error:
-            self._complete(call, started, error_of(error), is_error=True)
+            self._complete(call, started, _text_of_error(error), is_error=True)
             raise
         if hasattr(result, "__await__"):
             return self._awaited(result, call, started)
@@ -80,7 +80,7 @@ class Activity:
         try:
             value = await result
         except Exception as error:
-            self._complete(call, started, error_of(error), is_error=True)
+            self._complete(call, started, _text_of_error(error), is_error=True)
             raise
         self._complete(call, started, value)
         return value
@@ -100,7 +100,11 @@ def name_of(value) -> str | None:
 
 
 def error_of(error: BaseException) -> str:
-    return _text_of(error, lambda: f"{type(error).__name__}: {error}")[:_ERROR_CHARS]
+    return _text_of_error(error)[:_ERROR_CHARS]
+
+
+def _text_of_error(error: BaseException) -> str:
+    return _text_of(error, lambda: f"{type(error).__name__}: {error}")
 
 
 def _text_of(value, show=None) -> str:

@@ -60,6 +60,8 @@ export const callsTooManyTools = async (_prompt, { tool }) => {
   for (let i = 0; i < 5_010; i++) await tool("many", {}, () => i);
   return "done";
 };
+export const failsAtLength = (_prompt, { tool }) =>
+  tool("fail", {}, () => Promise.reject(new Error("x".repeat(20_000)))).catch(() => "done");
 export const crashesAfterTooManyTools = async (prompt, context) => {
   process.once("SIGUSR2", () => {
     throw new RangeError("no such luck");

@@ -110,6 +110,16 @@ def callsTooManyTools(_prompt, context):
     return "done"
 
 
+async def failsAtLength(_prompt, context):
+    def fail():
+        raise ValueError("x" * 20_000)
+
+    try:
+        context.tool("fail", {}, fail)
+    except ValueError:
+        return "done"
+
+
 async def countsUsage(_prompt, context):
     context.report_usage({"input_tokens": 1, "cost_usd": 0.5})
     context.report_usage({"input_tokens": 10})
