@@ -42,5 +42,14 @@ describe.each(findRuntimes())("$title", (runtime) => {
       expect(ending).toMatchObject({ kind: "failed", failure: { code: "agent_error", message } });
       expect(counts.at(-1)).toBe(20);
     });
+  } else {
+    test("a call that is cancelled is completed with its error", async () => {
+      const [completed] = await completedOf("cancelsTool");
+      expect(completed).toMatchObject({
+        name: "hang",
+        result: expect.stringMatching(/^CancelledError/),
+        is_error: true,
+      });
+    });
   }
 });

@@ -79,7 +79,8 @@ class Activity:
     async def _awaited(self, result, call: dict, started: float):
         try:
             value = await result
-        except Exception as error:
+        # Also a cancellation, which is no Exception.
+        except BaseException as error:
             self._complete(call, started, _text_of_error(error), is_error=True)
             raise
         self._complete(call, started, value)

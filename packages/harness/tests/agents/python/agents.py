@@ -120,6 +120,13 @@ async def failsAtLength(_prompt, context):
         return "done"
 
 
+async def cancelsTool(_prompt, context):
+    try:
+        await asyncio.wait_for(context.tool("hang", {}, asyncio.Event().wait), 0.01)
+    except asyncio.TimeoutError:
+        return "done"
+
+
 async def countsUsage(_prompt, context):
     context.report_usage({"input_tokens": 1, "cost_usd": 0.5})
     context.report_usage({"input_tokens": 10})
