@@ -26,6 +26,15 @@ describe.each(findRuntimes())("$title", (runtime) => {
     });
   });
 
+  test("names and errors are cut at their limits and stay valid Unicode", async () => {
+    const { ending } = await play(runtime, "cutsTexts");
+    const part = ending.kind === "completed" ? ending.parts[0] : undefined;
+    const { name, error } = JSON.parse(part?.type === "text" ? part.text : "null") as Record<string, string>;
+    expect(name).toBe(`${"x".repeat(limits.nameChars - 1)}\uFFFD`);
+    expect(error).toHaveLength(limits.activityErrorChars);
+    expect(error).toMatch(/xx\uFFFD$/);
+  });
+
   if (isNode) {
     test("a crash after too many events is reported with its error", async () => {
       let pid = 0;

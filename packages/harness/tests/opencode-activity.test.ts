@@ -2,6 +2,7 @@
 
 import { expect, test } from "@jest/globals";
 import { fileURLToPath } from "node:url";
+import { limits } from "@dari/domain";
 
 type Recorded = [type: string, data: Record<string, unknown>];
 interface Recorder {
@@ -55,4 +56,12 @@ test("a request without an answer is completed with the error of the turn", asyn
   for (const event of [updated(info), startEvent]) recorder.take(event);
   recorder.fail(new Error("the server ended"));
   expect(recorded.at(-1)).toMatchObject(["model.request_completed", { ...request, error: "Error: the server ended" }]);
+});
+
+test("todos are cut at their limit and stay valid Unicode", async () => {
+  const { recorder, recorded } = await open();
+  const content = `${"x".repeat(limits.planItemChars - 1)}\u{1F600}`;
+  recorder.take({ type: "todo.updated", properties: { sessionID: "s", todos: [{ content, status: "pending" }] } });
+  const text = `${"x".repeat(limits.planItemChars - 1)}\uFFFD`;
+  expect(recorded).toEqual([["plan.updated", { items: [{ text, status: "pending" }] }]]);
 });

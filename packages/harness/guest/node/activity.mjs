@@ -46,7 +46,7 @@ export function createActivity(limits, channel) {
       throw new TypeError(`tool: the name must be a string of 1 to ${nameChars} characters`);
     }
     if (typeof run !== "function") throw new TypeError("tool: the third argument must be a function");
-    const call = { call_id: newCallId(), name };
+    const call = { call_id: newCallId(), name: nameOf(name) };
     const startedAt = performance.now();
     const complete = (is_error, result) =>
       record("tool.call_completed", { ...call, ...fit("result", result), is_error, duration_ms: msSince(startedAt) });
@@ -67,10 +67,16 @@ export function createActivity(limits, channel) {
 
 export const msSince = (startedAt) => Math.max(0, Math.round(performance.now() - startedAt));
 
-/** Returns a name for an event; undefined if there is none. */
-export const nameOf = (value) => (typeof value === "string" && value !== "" ? value.slice(0, nameChars) : undefined);
+/**
+ * Returns a text of at most `chars` UTF-16 units. A pair of surrogates that the cut breaks becomes one U+FFFD, so that
+ * the worker accepts the text and sees by its length that it was cut.
+ */
+export const cutText = (text, chars) => text.slice(0, chars).toWellFormed();
 
-export const errorOf = (error) => toText(error).slice(0, errorChars);
+/** Returns a name for an event; undefined if there is none. */
+export const nameOf = (value) => (typeof value === "string" && value !== "" ? cutText(value, nameChars) : undefined);
+
+export const errorOf = (error) => cutText(toText(error), errorChars);
 
 function toText(value) {
   try {

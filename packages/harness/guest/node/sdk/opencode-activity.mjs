@@ -1,7 +1,7 @@
 // Records what an OpenCode session and its subagents do, from the server's events. Every part of a message can be taken
 // several times, so parts whose events were lost can be taken from the session's messages at the end.
 
-import { errorOf, msSince, nameOf } from "../activity.mjs";
+import { cutText, errorOf, msSince, nameOf } from "../activity.mjs";
 import { ignoringErrors } from "../errors.mjs";
 
 const kinds = {
@@ -175,6 +175,6 @@ const textOf = ({ name, data }) => [name, data?.message].filter(Boolean).join(":
 
 function planOf(todos) {
   return todos.slice(0, planItems).map(({ content, status }) => {
-    return { text: content.slice(0, planItemChars), status: planStatuses.includes(status) ? status : "pending" };
+    return { text: cutText(content, planItemChars), status: planStatuses.includes(status) ? status : "pending" };
   });
 }

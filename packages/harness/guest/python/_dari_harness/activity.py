@@ -63,7 +63,7 @@ class Activity:
         if arguments is not None and not isinstance(arguments, dict):
             raise TypeError("tool: the arguments must be a dict of keyword arguments")
         given = arguments or {}
-        call = {"call_id": f"call_{os.urandom(8).hex()}", "name": name}
+        call = {"call_id": f"call_{os.urandom(8).hex()}", "name": name_of(name)}
         started = time.monotonic()
         self.record("tool.call_requested", {**call, "kind": "function", **self.fit("arguments", given)})
         try:
@@ -97,15 +97,24 @@ def ms_since(started: float) -> int:
 
 def name_of(value) -> str | None:
     """Returns a name for an event; None if there is none."""
-    return value[:_NAME_CHARS] if isinstance(value, str) and value else None
+    return _cut_text(value, _NAME_CHARS) if isinstance(value, str) and value else None
 
 
 def error_of(error: BaseException) -> str:
-    return _text_of_error(error)[:_ERROR_CHARS]
+    return _cut_text(_text_of_error(error), _ERROR_CHARS)
 
 
 def _text_of_error(error: BaseException) -> str:
     return _text_of(error, lambda: f"{type(error).__name__}: {error}")
+
+
+def _cut_text(text: str, units: int) -> str:
+    """
+    Returns a text of at most `units` UTF-16 units. A pair of surrogates that the cut breaks becomes one U+FFFD, so that
+    the worker accepts the text and sees by its length that it was cut.
+    """
+    data = text[:units].encode("utf-16-le", "surrogatepass")
+    return data[: 2 * units].decode("utf-16-le", "replace")
 
 
 def _text_of(value, show=None) -> str:

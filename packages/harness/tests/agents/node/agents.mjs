@@ -1,6 +1,7 @@
 // Scripted agents: each export plays one case of the tests. agents.py beside it plays the same.
 import { spawnSync } from "node:child_process";
 import { closeSync, writeSync } from "node:fs";
+import { errorOf, nameOf } from "../../../guest/node/activity.mjs";
 import { decide } from "../../../guest/node/sdk/openai-approvals.mjs";
 import { connectServers } from "../../../guest/node/sdk/openai-mcp.mjs";
 
@@ -62,6 +63,10 @@ export const callsTooManyTools = async (_prompt, { tool }) => {
 };
 export const failsAtLength = (_prompt, { tool }) =>
   tool("fail", {}, () => Promise.reject(new Error("x".repeat(20_000)))).catch(() => "done");
+export const cutsTexts = () => ({
+  name: nameOf(`${"x".repeat(199)}\u{1F600}more`),
+  error: errorOf(`${"x".repeat(1_999)}\u{1F600}more`),
+});
 export const crashesAfterTooManyTools = async (prompt, context) => {
   process.once("SIGUSR2", () => {
     throw new RangeError("no such luck");

@@ -120,6 +120,13 @@ async def failsAtLength(_prompt, context):
         return "done"
 
 
+def cutsTexts(_prompt):
+    from _dari_harness.activity import error_of, name_of
+
+    error = ValueError("x" * (1_999 - len("ValueError: ")) + "\U0001F600more")
+    return {"name": name_of("x" * 199 + "\U0001F600more"), "error": error_of(error)}
+
+
 async def cancelsTool(_prompt, context):
     try:
         await asyncio.wait_for(context.tool("hang", {}, asyncio.Event().wait), 0.01)
