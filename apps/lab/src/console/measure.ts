@@ -61,11 +61,21 @@ function shownAt(page: Page, expression: string): Promise<number> {
   return found;
 }
 
-/** Sends messages to a session. Returns how long each took from its acceptance to its display, in milliseconds. */
-export async function measureMessages(page: Page, client: Client, sessionId: string, count: number): Promise<number[]> {
+/**
+ * Sends messages to the sessions that `sessionOf` returns. A list shows a session's first message and its newest answer
+ * only, so it needs a new session each time. Returns how long each took from its acceptance to its display, in
+ * milliseconds.
+ */
+export async function measureMessages(
+  page: Page,
+  client: Client,
+  sessionOf: () => Promise<string>,
+  count: number,
+): Promise<number[]> {
   const delays: number[] = [];
   for (let n = 0; n < count; n += 1) {
     const text = `Shown ${page.url().length}-${n}-${Date.now()}`;
+    const sessionId = await sessionOf();
     const shown = shownAt(page, `document.querySelector("main").innerText.includes(${JSON.stringify(text)})`);
     // The phase of the page's own clock must not repeat.
     await page.waitForTimeout((n * 137) % 700);

@@ -142,10 +142,11 @@ async function measureAll() {
   const { client } = platform;
   const go = (place: string): Promise<void> =>
     open(page, platform.apiUrl, { name: place, address: `/console${place}` });
+  const newSession = async (): Promise<string> => (await client.createSession(filled.agentIds[0] ?? "")).id;
   await go("/sessions");
-  const inList = await measureMessages(page, client, filled.empty, parameters.updates);
+  const inList = await measureMessages(page, client, newSession, parameters.updates);
   await go(`/sessions/${filled.empty}`);
-  const inSession = await measureMessages(page, client, filled.empty, parameters.updates);
+  const inSession = await measureMessages(page, client, () => Promise.resolve(filled.empty), parameters.updates);
   await go(`/batches/${batch.id}`);
   const ofBatch = await measureProgress(page, batch, parameters.updates);
   const paletteMs = await findOldest(page);

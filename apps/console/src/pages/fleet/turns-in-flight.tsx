@@ -25,7 +25,7 @@ export function TurnsInFlight({ turns, organizations }: TurnsInFlightProps) {
           "Message",
           "State",
           ["For", "number"],
-          ["Lease left", "number"],
+          ["Lease left", "number minor"],
           ["Organization", "minor"],
           ["Worker", "minor"],
         ]}
@@ -51,7 +51,9 @@ function Row({ turn, organization }: { readonly turn: TurnInFlight; readonly org
         <Status of={state === "leased" ? "running" : "dispatched"} />
       </td>
       <td className="number">{runningMs === null ? "–" : durationText(runningMs)}</td>
-      <td className={leaseMs < 0 ? "number bad" : "number"}>{leaseMs < 0 ? "expired" : durationText(leaseMs)}</td>
+      <td className={leaseMs < 0 ? "number minor bad" : "number minor"}>
+        {leaseMs < 0 ? "expired" : durationText(leaseMs)}
+      </td>
       <td className="minor">{organization ?? shortId(turn.organization_id)}</td>
       <td className="minor">{worker !== null && <code title={worker}>{shortId(worker)}</code>}</td>
     </tr>
