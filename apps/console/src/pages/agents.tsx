@@ -15,13 +15,18 @@ const updateEveryMs = 3_000;
 /** How many days the figures cover. */
 const days = 7;
 
+/** The figures are sums over all messages of these days. */
+const figuresEveryMs = 30_000;
+
 type AgentUse = UsageRecord["agents"][number];
 
 export function AgentsPage() {
   const { client } = useAccount();
   const list = useList("agents", (page) => client.listAgents(page));
   useLive(updateEveryMs, list);
-  const usage = useLoaded("usage by agent", (signal) => client.getUsage("current", { days }, { signal }));
+  const usage = useLoaded("usage by agent", (signal) => client.getUsage("current", { days }, { signal }), {
+    againAfterMs: () => figuresEveryMs,
+  });
   const used = new Map(usage.value?.agents.map((agent) => [agent.agent_id, agent]));
   return (
     <Page title="Agents" says={`Messages, failures and tokens are those of the last ${days} days.`}>

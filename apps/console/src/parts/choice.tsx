@@ -1,6 +1,6 @@
 // Filters above a list, and the choice of an agent, for filters and forms.
 
-import { lanes, type Lane } from "@dari/domain";
+import { lanes, looksLikeAgentId, type Lane } from "@dari/domain";
 import { useEffect, useState } from "react";
 import { useAgents } from "../data/agents.ts";
 import { shortId } from "../data/format.ts";
@@ -108,7 +108,9 @@ export function AgentField({ label = "Agent", none, value, onChange }: AgentFiel
       {label}
       <select required={none === undefined} value={chosen} onChange={(event) => onChange(event.target.value)}>
         <option value="">{none ?? "choose one"}</option>
-        {chosen !== "" && !agents.some(({ id }) => id === chosen) && <option value={chosen}>{shortId(chosen)}</option>}
+        {chosen !== "" && !agents.some(({ id }) => id === chosen) && (
+          <option value={chosen}>{looksLikeAgentId(chosen) ? shortId(chosen) : chosen}</option>
+        )}
         {agents.map(({ id, name }) => (
           <option key={id} value={id}>
             {name}

@@ -62,7 +62,7 @@ function Shown({ fleet }: { readonly fleet: FleetRecord }) {
 
 /** Says why no session is next although some wait. */
 function waitingText(ready: number): string {
-  return ready === 0 ? "none waits" : "held by a limit";
+  return ready === 0 ? "none waiting" : "held by a limit";
 }
 
 function Summary({ fleet: { schedule, organizations, workers } }: { readonly fleet: FleetRecord }) {

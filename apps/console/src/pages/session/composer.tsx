@@ -66,7 +66,7 @@ export function Composer({ sessionId, isBusy, isFirst }: ComposerProps) {
       <div className="actions">
         <FileButton add={add} />
         <LaneField className="inline-choice" value={lane} onChange={setLane} />
-        <span className="faint">{isBusy && "Waits for the open turn."}</span>
+        <span className="faint">{isBusy && "Your message starts after the current turn."}</span>
         <button type="submit" className="primary" disabled={send.isRunning || isEmpty}>
           {send.isRunning ? "Sending …" : "Send"}
         </button>
