@@ -86,7 +86,7 @@ async function follow(context: Context, api: Client, id: string, { timestamps = 
     },
   };
   if (isOfAgent) await followAgent(reader, id);
-  else if (id.startsWith("sess_")) await followSession(reader, id, await findNewest(api, id, signal));
+  else if (id.startsWith("sess_")) await followSession(reader, id);
   else await followMessage(reader, id);
 }
 

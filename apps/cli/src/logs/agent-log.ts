@@ -20,8 +20,17 @@ export interface LogReader {
   show(message: MessageRecord, piece: string): void;
 }
 
-/** Polls the stored log, so that no output is missed or shown twice. Resolves when the message has ended. */
-export async function followMessage(reader: LogReader, messageId: string): Promise<void> {
+/**
+ * Polls the stored log, so that no output is missed or shown twice. Resolves when the message has ended, and the one it
+ * was merged into. Skips messages in `followed`, and adds each that it follows.
+ */
+export async function followMessage(
+  reader: LogReader,
+  messageId: string,
+  followed: Set<string> = new Set(),
+): Promise<void> {
+  if (followed.has(messageId)) return;
+  followed.add(messageId);
   const { api, signal, timestamps } = reader;
   let shown = 0;
   for (;;) {
@@ -33,23 +42,28 @@ export async function followMessage(reader: LogReader, messageId: string): Promi
     shown = Math.max(shown, logs.length);
     if (isTerminal(record)) {
       if (record.merged_into === undefined) return;
-      return followMessage(reader, record.merged_into);
+      return followMessage(reader, record.merged_into, followed);
     }
     await pause(pollEveryMs, undefined, { signal });
   }
 }
 
-/** Follows the messages of a session from `newest` on; null: all. Resolves when the session is deleted. */
-export async function followSession(reader: LogReader, sessionId: string, newest: string | null): Promise<void> {
+/**
+ * Follows the messages of a session that have not ended, and all that are sent from now on. A session in which all have
+ * ended begins with its newest message. Resolves when the session is deleted.
+ */
+export async function followSession(reader: LogReader, sessionId: string): Promise<void> {
   const { api, signal } = reader;
-  const followed = new Set<string>();
-  let isPast = newest !== null;
+  const ended: string[] = [];
+  let isIdle = true;
+  for await (const message of eachRow((page) => api.listMessages(sessionId, page, { signal }))) {
+    if (isTerminal(message)) ended.push(message.id);
+    else isIdle = false;
+  }
+  const followed = new Set(isIdle ? ended.slice(0, -1) : ended);
   for await (const event of api.streamSession(sessionId, {}, { signal })) {
     if (!isLedgerEvent(event) || event.message_id === undefined) continue;
-    if (event.message_id === newest) isPast = false;
-    if (isPast || event.type !== "attempt.started" || followed.has(event.message_id)) continue;
-    followed.add(event.message_id);
-    await followMessage(reader, event.message_id);
+    if (event.type === "attempt.started") await followMessage(reader, event.message_id, followed);
   }
 }
 
@@ -59,32 +73,45 @@ export async function followSession(reader: LogReader, sessionId: string, newest
  */
 export async function followAgent(reader: LogReader, agent: string): Promise<never> {
   const { api, signal } = reader;
+  const followed = new Set<string>();
   /** The newest known message of each session. */
   const known = new Map<string, string>();
+  /** The agent's last activity before the first look, by the platform's clock. */
+  let start: string | undefined;
   const failures = new AbortController();
   const follow = (messageId: string): void => {
-    followMessage(reader, messageId).catch((error: unknown) => {
-      // Its session was deleted.
-      if (!(error instanceof ApiError && error.code === "not_found")) failures.abort(error);
-    });
+    followMessage(reader, messageId, followed)
+      .catch(ignoreDeleted)
+      .catch((error: unknown) => failures.abort(error));
   };
-  const look = async (isFirst: boolean): Promise<void> => {
+  const followIn = async (sessionId: string, before: string | undefined, since: string): Promise<void> => {
+    const first = before === undefined ? {} : { after: before };
+    for await (const message of eachRow((page) => api.listMessages(sessionId, { ...first, ...page }, { signal }))) {
+      const isNew = before !== undefined || message.created_at >= since;
+      if (isNew || !isTerminal(message)) follow(message.id);
+    }
+  };
+  for (;;) {
     const { data } = await api.listSessionSummaries({ agent_id: agent, limit: sessionsMax }, { signal });
-    for (const { id, status, last_message_id: last } of data) {
+    start ??= data.map((session) => session.last_activity_at).reduce(later, "");
+    for (const { id, status, last_message_id: last, last_activity_at: activity, created_at } of data) {
       const before = known.get(id);
       if (last === null || last === before) continue;
       known.set(id, last);
-      if (before === undefined) {
-        if (!isFirst || status === "active") follow(last);
-        continue;
-      }
-      const load = eachRow((page) => api.listMessages(id, { ...page, after: page.after ?? before }, { signal }));
-      for await (const message of load) follow(message.id);
+      const isPast = before === undefined && status !== "active" && activity <= start;
+      // A fork begins with copies of older messages.
+      if (!isPast) await followIn(id, before, later(start, created_at)).catch(ignoreDeleted);
     }
-  };
-  for (let isFirst = true; ; isFirst = false) {
-    await look(isFirst);
     await pause(lookEveryMs, undefined, { signal });
     failures.signal.throwIfAborted();
   }
+}
+
+function later(one: string, other: string): string {
+  return one > other ? one : other;
+}
+
+/** A session can be deleted while its messages are followed. */
+function ignoreDeleted(error: unknown): void {
+  if (!(error instanceof ApiError && error.code === "not_found")) throw error;
 }
