@@ -41,3 +41,9 @@ test("a turn whose agent is gone has the agent's id", async () => {
   const { lines } = await linesOf([["turn.finished", { recorded: "cancelled", agent_ms: 5 }]], gone);
   expect(lines).toEqual([" agt_1  sess_1  turn ?  cancelled  0.0 s"]);
 });
+
+test("a name cannot control the terminal", async () => {
+  const names = () => Promise.resolve({ agent: "no\u009b31mtes\u001b[0m", number: 3 });
+  const { lines } = await linesOf([["turn.finished", { recorded: "completed", agent_ms: 0 }]], names);
+  expect(lines).toEqual([" no31mtes[0m  sess_1  turn 3  completed  0.0 s"]);
+});

@@ -32,7 +32,8 @@ export function sayTurns(
     const { org, agent, session, message } = fields as Readonly<Record<string, string>>;
     const clock = new Date().toTimeString().slice(0, 8);
     const tell = (name: string, number: string): void => {
-      say(`${clock}  ${name}  ${session}  turn ${number}  ${outcome}  ${secondsOf(fields as Fields)}`);
+      const shown = name.replaceAll(/\p{Cc}/gu, "");
+      say(`${clock}  ${shown}  ${session}  turn ${number}  ${outcome}  ${secondsOf(fields as Fields)}`);
     };
     const ids = { org: org ?? "", agent: agent ?? "", message: message ?? "" };
     readNames(ids).then(
