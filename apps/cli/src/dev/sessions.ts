@@ -7,14 +7,18 @@ export interface DevSessions {
   begin(agentId: string, versionId: string): Promise<string>;
   /** Continues the conversation in a fork on another version. Returns the fork's id. */
   move(sessionId: string, versionId: string): Promise<string>;
-  /** Deletes what the conversation has left behind, and `current` if nothing was said in it. Never rejects. */
+  /**
+   * Deletes the sessions that the conversation has left, if their forks have all their messages, and `current` if it
+   * has no message. Never rejects.
+   */
   end(current: string): Promise<void>;
 }
 
 /** Sessions that a person made with `/fork`, and those that were forked from, stay. */
 export function createDevSessions(api: Client, signal: AbortSignal): DevSessions {
   const made = new Set<string>();
-  const left = new Set<string>();
+  /** The last message of each session that can be deleted, when it was forked. */
+  const left = new Map<string, string | null>();
   const remove = async (sessionId: string): Promise<void> => {
     // It has ended or was deleted, or the platform cannot be reached: the session stays.
     await api.deleteSession(sessionId).catch(() => undefined);
@@ -26,15 +30,21 @@ export function createDevSessions(api: Client, signal: AbortSignal): DevSessions
       return id;
     },
     async move(sessionId, versionId) {
+      const { last_message_id, last_message_status } = await api.getSession(sessionId, { signal });
       const { id } = await api.forkSession(sessionId, { version_id: versionId }, { signal });
-      if (made.has(sessionId)) left.add(sessionId);
+      // A fork ends with the last completed message.
+      const isWhole = last_message_status === null || last_message_status === "completed";
+      if (made.has(sessionId) && isWhole) left.set(sessionId, last_message_id);
       made.add(id);
       return id;
     },
     async end(current) {
-      const record = await api.getSession(current).catch(() => undefined);
-      if (made.has(current) && record?.last_message_id === null) left.add(current);
-      for (const sessionId of left) await remove(sessionId);
+      if (made.has(current)) left.set(current, null);
+      for (const [sessionId, last] of left) {
+        // Messages can also be sent elsewhere, for example in the console.
+        const record = await api.getSession(sessionId).catch(() => undefined);
+        if (record?.last_message_id === last) await remove(sessionId);
+      }
     },
   };
 }
