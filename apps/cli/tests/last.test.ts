@@ -68,3 +68,19 @@ test("are accepted in options as well, and - stays standard output in --output",
   expect(file.stdout).toContain("sess_a1");
   expect(calls).toEqual(["GET /v1/sessions/sess_a1/files/content?path=%2Fx"]);
 });
+
+test("a chat is the last session from its first message on", async () => {
+  const chat = (input: string): Promise<Run> =>
+    runDari(["chat", "sess_x"], {
+      cwd: root.path,
+      environment: { DARI_API_URL: url, DARI_API_KEY: "dari_c" },
+      input,
+    });
+  expect((await chat("")).code).toBe(0);
+  expect((await dari("dari_c", "session", "get", "-")).code).toBe(2);
+  // The message is accepted. Its stream has no end.
+  await chat("hello\n");
+  calls = [];
+  await dari("dari_c", "session", "get", "-");
+  expect(calls).toEqual(["GET /v1/sessions/sess_x"]);
+});

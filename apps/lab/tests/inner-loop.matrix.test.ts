@@ -218,6 +218,12 @@ test(
     expect(left).toEqual([expect.objectContaining({ id: expect.stringMatching(/^sess_/) })]);
     expect(await json("session", "messages", "-")).toHaveLength(3);
     expect(existsSync(join(dir, "walker", ".dari", "deploy-state.json"))).toBe(true);
+    await using unused = converse(["dev", "walker"]);
+    await unused.shows("/help lists the commands");
+    unused.end();
+    expect(await unused.ended).toBe(0);
+    expect(await json("session", "list", "--agent", "walker")).toEqual(left);
+    expect(await json("session", "get", "-")).toMatchObject({ id: left[0]!.id });
   },
   patience,
 );

@@ -82,7 +82,6 @@ export async function openChat(context: Context, options: ChatOptions): Promise<
     lines.above(`${isStyled ? paint("dim", shown) : shown}\n`);
   };
   const conversation = { chat, running, interrupts, leaving: leaving.signal, options, note };
-  await rememberLast(context, { session: options.sessionId });
   return {
     get sessionId() {
       return chat.sessionId;
@@ -134,7 +133,11 @@ async function sendLine(conversation: Conversation, text: string, paths: readonl
   running.begin();
   try {
     const content = { parts: [{ type: "text", text } as const, ...parts] };
-    await runTurn(view, chat.sessionId, content, running.sent);
+    await runTurn(view, chat.sessionId, content, (messageId) => {
+      running.sent(messageId);
+      // `dari dev` deletes a session without messages.
+      return rememberLast(chat.context, { session: chat.sessionId });
+    });
   } finally {
     running.end();
     interrupts.reset();

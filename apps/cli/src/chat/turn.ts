@@ -25,16 +25,16 @@ export interface TurnView {
 
 type Input = Extract<StreamedEvent, { type: "input.requested" }>["data"];
 
-/** `onSent` is called with the message's id. Resolves with the final record. */
+/** Calls `onSent` with the message's id, and waits for it. Resolves with the final record. */
 export async function runTurn(
   view: TurnView,
   sessionId: string,
   content: MessageContent,
-  onSent: (messageId: string) => void,
+  onSent: (messageId: string) => void | Promise<void>,
 ): Promise<MessageRecord> {
   const { api, signal } = view;
   const queued = await api.sendMessageAsync(sessionId, content, { signal });
-  onSent(queued.id);
+  await onSent(queued.id);
   const answer = createAnswerView(view);
   try {
     return await showEvents(view, queued.id, answer);

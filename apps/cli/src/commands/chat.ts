@@ -35,7 +35,7 @@ async function findSession(context: Context, target: string | undefined, version
   if (target?.startsWith("sess_")) return target;
   const agent = await chooseAgent(context, target);
   const session = await (await context.client()).createSession(agent, given({ version_id: versionId }), context);
-  await rememberLast(context, { agent: session.agent_id });
+  await rememberLast(context, { session: session.id, agent: session.agent_id });
   return session.id;
 }
 
