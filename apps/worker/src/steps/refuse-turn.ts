@@ -13,7 +13,8 @@ export function refuseTurn(
 ): FinishInput | undefined {
   const { missingSecrets, secretBytes, keptSecrets, cancelRequested } = turn;
   if (missingSecrets.length > 0) {
-    return refuse(`no value for ${missingSecrets.join(", ")}; add it with \`dari credentials add <name>\``);
+    const add = missingSecrets.map((name) => `\`dari credentials add ${name}\``).join(", ");
+    return refuse(`no value for ${missingSecrets.join(", ")}; add it with ${add}`);
   }
   if (secretBytes > limits.turnSecretBytes) {
     const reason = `the secrets of this turn have ${secretBytes} bytes; the limit is ${limits.turnSecretBytes} bytes`;

@@ -1,7 +1,7 @@
 // Records what a session of @anthropic-ai/claude-agent-sdk does, from its messages. Messages of a subagent name the
 // tool call that runs it as their parent.
 
-import { errorOf, msSince, nameOf } from "../activity.mjs";
+import { cutText, errorOf, msSince, nameOf } from "../activity.mjs";
 import { ignoringErrors } from "../errors.mjs";
 
 const kinds = {
@@ -191,7 +191,7 @@ function usageOf(usage) {
 
 function planOf({ todos = [] } = {}) {
   return todos.slice(0, planItems).map(({ content, status }) => {
-    return { text: String(content).slice(0, planItemChars), status: String(status) };
+    return { text: cutText(String(content), planItemChars), status: String(status) };
   });
 }
 

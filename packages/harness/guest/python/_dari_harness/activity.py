@@ -97,18 +97,18 @@ def ms_since(started: float) -> int:
 
 def name_of(value) -> str | None:
     """Returns a name for an event; None if there is none."""
-    return _cut_text(value, _NAME_CHARS) if isinstance(value, str) and value else None
+    return cut_text(value, _NAME_CHARS) if isinstance(value, str) and value else None
 
 
 def error_of(error: BaseException) -> str:
-    return _cut_text(_text_of_error(error), _ERROR_CHARS)
+    return cut_text(_text_of_error(error), _ERROR_CHARS)
 
 
 def _text_of_error(error: BaseException) -> str:
     return _text_of(error, lambda: f"{type(error).__name__}: {error}")
 
 
-def _cut_text(text: str, units: int) -> str:
+def cut_text(text: str, units: int) -> str:
     """
     Returns a text of at most `units` UTF-16 units. A pair of surrogates that the cut breaks becomes one U+FFFD, so that
     the worker accepts the text and sees by its length that it was cut.

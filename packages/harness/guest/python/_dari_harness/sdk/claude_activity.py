@@ -5,7 +5,7 @@ import re
 import time
 from contextlib import suppress
 
-from ..activity import error_of, ms_since, name_of
+from ..activity import cut_text, error_of, ms_since, name_of
 
 _KINDS = {
     "Bash": "shell",
@@ -180,7 +180,10 @@ def _usage_of(usage: dict) -> dict:
 
 def _plan_of(given: dict) -> list:
     todos = (given.get("todos") or [])[:_PLAN_ITEMS]
-    return [{"text": str(one.get("content"))[:_PLAN_ITEM_CHARS], "status": str(one.get("status"))} for one in todos]
+    return [
+        {"text": cut_text(str(one.get("content")), _PLAN_ITEM_CHARS), "status": str(one.get("status"))}
+        for one in todos
+    ]
 
 
 def _result_of(content):
