@@ -141,7 +141,7 @@ test.each(agents)(
     ]);
     expect(dataOf(events, "reasoning.completed")).toMatchObject([{ text: "I think of [redacted:OPENAI_API_KEY]" }]);
     expect(dataOf(events, "assistant.message")).toEqual([{ text: "Let me see.", agent: "Planner" }]);
-    expect(dataOf(events, "agent.handoff")).toEqual([{ from: "Planner", to: "Historian" }]);
+    expect(dataOf(events, "agent.handoff")).toEqual([{ from_agent: "Planner", to_agent: "Historian" }]);
 
     const items = server.requests.at(-1)?.body["input"] as Record<string, unknown>[];
     const called = items.filter((item) => item["type"] === "function_call" && item["name"] !== `transfer_to_${to}`);

@@ -89,9 +89,9 @@ export interface AgentHandoffEvent {
   created_at: string;
   data: {
     /** Name of an agent. */
-    from: string;
+    from_agent: string;
     /** Name of an agent. */
-    to: string;
+    to_agent: string;
   };
   type: "agent.handoff";
   message_id: string;

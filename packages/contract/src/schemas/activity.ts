@@ -122,7 +122,7 @@ export const activityKinds = {
   "agent.handoff": {
     when: "An agent hands the conversation to another agent.",
     ids,
-    data: Type.Object({ from: word("Name of an agent."), to: word("Name of an agent.") }),
+    data: Type.Object({ from_agent: word("Name of an agent."), to_agent: word("Name of an agent.") }),
   },
   "subagent.started": {
     when: "A subagent starts.",

@@ -125,6 +125,6 @@ const titles: Readonly<Record<Step["type"], string>> = {
 function labelOf(step: Step): string {
   if ("key" in step.data) return step.data.key;
   if (step.type === "tool.call_completed") return `${step.data.name}${step.data.is_error ? " failed" : ""}`;
-  if (step.type === "agent.handoff") return step.data.to;
+  if (step.type === "agent.handoff") return step.data.to_agent;
   return "name" in step.data ? step.data.name : "";
 }

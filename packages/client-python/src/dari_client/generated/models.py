@@ -96,8 +96,8 @@ class AgentHandoffEvent(TypedDict):
 
 
 class AgentHandoffEventData(TypedDict):
-    from: str
-    to: str
+    from_agent: str
+    to_agent: str
 
 
 class AgentUsage(TypedDict):

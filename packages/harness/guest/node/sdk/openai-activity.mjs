@@ -81,7 +81,7 @@ class RunRecorder {
 
   handOff(from, to) {
     return this.#after(() => {
-      return this.#activity.record("agent.handoff", { from: nameOf(from.name), to: nameOf(to.name) });
+      return this.#activity.record("agent.handoff", { from_agent: nameOf(from.name), to_agent: nameOf(to.name) });
     });
   }
 

@@ -101,9 +101,16 @@ export function pascal(name: string): string {
   return name.replace(/(?:^|[^A-Za-z0-9])([A-Za-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }
 
+const pythonKeywords = new Set(
+  `False None True and as assert async await break class continue def del elif else except finally for from global if
+  import in is lambda nonlocal not or pass raise return try while with yield`.split(/\s+/),
+);
+
+/** @throws Error for a member whose name is a keyword of Python */
 function classOf(name: string, schema: JsonSchema, expression: PythonTypes["expression"]): string {
   const required = (schema["required"] ?? []) as readonly string[];
   const members = Object.entries(schema["properties"] as Record<string, JsonSchema>).map(([member, part]) => {
+    if (pythonKeywords.has(member)) throw new Error(`${name}.${member}: a keyword of Python cannot be a member`);
     const type = expression(part, `${name}${pascal(member)}`);
     return `    ${member}: ${required.includes(member) ? type : `NotRequired[${type}]`}`;
   });

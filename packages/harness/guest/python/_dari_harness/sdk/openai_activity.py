@@ -72,7 +72,7 @@ class RecordedRun(RunHooks):
 
     async def on_handoff(self, context, from_agent, to_agent) -> None:
         with suppress(Exception):
-            handoff = {"from": name_of(from_agent.name), "to": name_of(to_agent.name)}
+            handoff = {"from_agent": name_of(from_agent.name), "to_agent": name_of(to_agent.name)}
             self._activity.record("agent.handoff", handoff)
 
     def resume(self, state) -> None:
