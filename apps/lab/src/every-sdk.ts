@@ -13,6 +13,7 @@ const files = [
   "activity-anthropic",
   "activity-openai-agents",
   "activity-opencode",
+  "init",
   "sdk-anthropic",
   "sdk-bundle-files",
   "sdk-openai-agents",
