@@ -1,0 +1,61 @@
+# Agents that call tools through the context.
+
+import asyncio
+
+
+async def callsTools(_prompt, context):
+    async def fail():
+        raise ValueError("no luck")
+
+    async def read(path):
+        return "é" * 10_000
+
+    cycle = {}
+    cycle["self"] = cycle
+    total = context.tool("add", {"a": 1, "b": 2}, lambda a, b: a + b)
+    try:
+        failed = await context.tool("fail", None, fail)
+    except ValueError as error:
+        failed = f"ValueError: {error}"
+    long = await context.tool("read", {"path": "x" * 20_000}, read)
+    context.tool("odd", {"when": {1, 2}}, lambda when: cycle)
+    deep = []
+    for _ in range(126):
+        deep = [deep]
+    context.tool("deep", {}, lambda: deep)
+    context.tool("silent", {}, lambda: None)
+    try:
+        refused = context.tool("", {}, lambda: 1)
+    except TypeError as error:
+        refused = str(error)
+    return [total, failed, len(long), refused]
+
+
+def callsTooManyTools(_prompt, context):
+    for i in range(5_010):
+        context.tool("many", {}, lambda: i)
+    return "done"
+
+
+async def failsAtLength(_prompt, context):
+    def fail():
+        raise ValueError("x" * 20_000)
+
+    try:
+        context.tool("fail", {}, fail)
+    except ValueError:
+        return "done"
+
+
+def cutsTexts(_prompt):
+    from _dari_harness.activity import error_of, name_of
+
+    error = ValueError("x" * (1_999 - len("ValueError: ")) + "\U0001F600more")
+    return {"name": name_of("x" * 199 + "\U0001F600more"), "error": error_of(error)}
+
+
+async def cancelsTool(_prompt, context):
+    try:
+        await asyncio.wait_for(context.tool("hang", {}, asyncio.Event().wait), 0.01)
+    except asyncio.TimeoutError:
+        return "done"
