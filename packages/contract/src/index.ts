@@ -181,6 +181,7 @@ export {
   scheduleStatuses,
   sessionStarters,
   sessionStatuses,
+  shownActivityTypes,
   type ActivityType,
   type ApiKeyScope,
   type EventType,

@@ -7,10 +7,8 @@ export type ApiKeyScope = (typeof apiKeyScopes)[number];
 
 export const budgetPeriods = ["day", "month", "total"] as const;
 
-/** What an agent does during a turn, as its SDK or its own code reports it. */
-export const activityTypes = [
-  "model.request_started",
-  "model.request_completed",
+/** The activity that a conversation shows. Requests to models are no part of it. */
+export const shownActivityTypes = [
   "reasoning.completed",
   "assistant.message",
   "tool.call_requested",
@@ -20,6 +18,9 @@ export const activityTypes = [
   "subagent.completed",
   "plan.updated",
 ] as const;
+
+/** What an agent does during a turn, as its SDK or its own code reports it. */
+export const activityTypes = ["model.request_started", "model.request_completed", ...shownActivityTypes] as const;
 export type ActivityType = (typeof activityTypes)[number];
 
 /** Every type that the ledger stores. */

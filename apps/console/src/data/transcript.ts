@@ -3,6 +3,7 @@
 import { isLedgerEvent, type PreviewEvent, type StreamItem } from "@dari/client";
 import {
   isMessageEnd,
+  shownActivityTypes,
   type EventRecord,
   type FailureRecord,
   type FileChange,
@@ -17,14 +18,7 @@ type EventOf<T extends KnownEvent["type"]> = Extract<KnownEvent, { readonly type
 const stepTypes = [
   "agent.event",
   "agent.events_omitted",
-  "agent.handoff",
-  "assistant.message",
-  "plan.updated",
-  "reasoning.completed",
-  "subagent.completed",
-  "subagent.started",
-  "tool.call_completed",
-  "tool.call_requested",
+  ...shownActivityTypes,
   "input.requested",
   "input.submitted",
 ] as const;

@@ -45,7 +45,7 @@ const shownWithinMs = 30_000;
 
 /** Resolves with the browser's time when the expression first holds, checked at every frame. */
 function shownAt(page: Page, expression: string): Promise<number> {
-  // Not page.waitForFunction: the page's own policy forbids it to evaluate texts.
+  // The page's own policy forbids page.waitForFunction to evaluate texts.
   const shown = `new Promise((resolve, reject) => {
     const startedAt = Date.now();
     const look = () => {

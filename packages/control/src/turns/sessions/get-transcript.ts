@@ -1,26 +1,19 @@
 // Renders a session's events as a timeline for people: messages, events of the agent, and the ends of turns.
 
-import type { EventRecord, TranscriptEntry } from "@dari/contract";
+import { shownActivityTypes, type EventRecord, type TranscriptEntry } from "@dari/contract";
 import type { Actor, Control, PageOf } from "@dari/control/context";
 import { failure } from "@dari/domain";
 import { getSession } from "./get-session.ts";
 import { readEvents } from "./list-events.ts";
 
-/** The types of events that are shown as entries. Requests to models are no part of the conversation. */
+/** The types of events that are shown as entries. */
 const shownTypes = [
   "user.message",
   "assistant.message_completed",
   "workspace.committed",
   "agent.event",
   "agent.events_omitted",
-  "agent.handoff",
-  "assistant.message",
-  "plan.updated",
-  "reasoning.completed",
-  "subagent.completed",
-  "subagent.started",
-  "tool.call_completed",
-  "tool.call_requested",
+  ...shownActivityTypes,
   "input.requested",
   "input.submitted",
   "message.failed",

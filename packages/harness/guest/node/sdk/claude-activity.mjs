@@ -120,7 +120,7 @@ class SessionRecorder {
 
   #takeAnswer({ id, model, usage, stop_reason, content }, parent) {
     if (model === synthetic) return;
-    // Not streamed: a subagent's, in some versions.
+    // Some versions do not stream a subagent's requests.
     if (id !== undefined && !this.#counted.has(id)) {
       void this.#start(parent, { id, model, usage });
       this.#open.get(parent).reason = stop_reason;

@@ -110,7 +110,7 @@ class RecordedSession:
         if message.model == _SYNTHETIC:
             return
         id = getattr(message, "message_id", None)
-        # Not streamed: a subagent's, in some versions.
+        # Some versions do not stream a subagent's requests.
         if id is not None and id not in self._counted:
             self._start(parent, id, message.model, getattr(message, "usage", None))
             self._open[parent]["reason"] = getattr(message, "stop_reason", None)
