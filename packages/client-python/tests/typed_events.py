@@ -10,6 +10,8 @@ from dari_client import AnyStreamedEvent, Client, each_row, models
 def of_a_stream(event: AnyStreamedEvent) -> None:
     if event.type == "assistant.text_delta":
         assert_type(event.data["text"], str)
+    elif event.type == "reasoning.delta":
+        assert_type(event.data["ordinal"], int)
     elif event.type == "message.failed":
         assert_type(event.data, models.Message)
     elif event.type == "agent.event":

@@ -265,6 +265,8 @@ export const limits = {
   activityErrorChars: 2_000,
   /** Numbers of a model request's usage. */
   activityUsageNames: 32,
+  /** Previews of reasoning and of tool calls' arguments that one attempt sends, as JSON. More are not sent. */
+  activityPreviewBytes: 8 * MiB,
   /** Todos of a plan, and the length of each. */
   planItems: 50,
   planItemChars: 500,

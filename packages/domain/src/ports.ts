@@ -37,7 +37,7 @@ export interface Notifier {
 
 /** A part of a stream that is shown but not stored. */
 export interface Preview {
-  readonly type: "assistant.text_delta" | "log";
+  readonly type: "assistant.text_delta" | "reasoning.delta" | "tool.arguments_delta" | "log";
   readonly messageId: string;
   readonly attemptId: string;
   readonly data: Readonly<Record<string, unknown>>;

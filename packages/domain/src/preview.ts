@@ -3,7 +3,12 @@
 import { limits } from "./limits.ts";
 import type { Preview } from "./ports.ts";
 
-const types: readonly string[] = ["assistant.text_delta", "log"] satisfies readonly Preview["type"][];
+const types: ReadonlySet<string> = new Set([
+  "assistant.text_delta",
+  "reasoning.delta",
+  "tool.arguments_delta",
+  "log",
+] satisfies readonly Preview["type"][]);
 
 /** Returns undefined if the text exceeds the limit of a preview. */
 export function encodePreview(preview: Preview): string | undefined {
@@ -17,7 +22,7 @@ export function encodePreview(preview: Preview): string | undefined {
 export function decodePreview(text: string): Preview | undefined {
   try {
     const value = JSON.parse(text) as Partial<Preview> | null;
-    if (typeof value !== "object" || value === null || !types.includes(value.type ?? "")) return undefined;
+    if (typeof value !== "object" || value === null || !types.has(value.type ?? "")) return undefined;
     const { messageId, attemptId, data } = value;
     const isWhole = typeof messageId === "string" && typeof attemptId === "string" && typeof data === "object";
     return isWhole && data !== null ? (value as Preview) : undefined;

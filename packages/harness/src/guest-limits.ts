@@ -8,6 +8,7 @@ export const guestLimits: GuestLimits = {
   events: limits.agentEventsPerAttempt,
   activityEvents: limits.activityEventsPerAttempt,
   activityValueBytes: limits.activityValueBytes,
+  activityPreviewBytes: limits.activityPreviewBytes,
   outputBytes: limits.outputBytes,
   frameBytes: limits.harnessFrameBytes,
   jsonDepth: limits.agentJsonDepth,

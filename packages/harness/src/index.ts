@@ -7,5 +7,14 @@ export { guestCommand, nodeGuestMain, type GuestCommand, type Language } from ".
 export { waitForGuest, preloadAgent } from "./preload-agent.ts";
 export { loadTemplate } from "./load-template.ts";
 export type { OutputPart } from "./output.ts";
-export type { ActivityFrame, DeltaFrame, Entry, EventFrame, RunRequest, TurnContext, Usage } from "./protocol.ts";
+export type {
+  ActivityFrame,
+  AgentPreview,
+  DeltaFrame,
+  Entry,
+  EventFrame,
+  RunRequest,
+  TurnContext,
+  Usage,
+} from "./protocol.ts";
 export { runTurn, type AskedInput, type ReportFrame, type RunTurnOptions, type TurnEnding } from "./run-turn.ts";

@@ -48,6 +48,8 @@ export interface GuestLimits {
   readonly events: number;
   readonly activityEvents: number;
   readonly activityValueBytes: number;
+  /** All previews of an attempt, as JSON. */
+  readonly activityPreviewBytes: number;
   readonly outputBytes: number;
   readonly frameBytes: number;
   /** Maximum nesting of one line, including its own braces. */
@@ -77,7 +79,19 @@ export type HostFrame =
 export interface DeltaFrame {
   readonly t: "delta";
   readonly text: string;
+  /** Number of the model request that writes the text, if the guest knows it. */
+  readonly ordinal?: number;
 }
+
+/** A piece of what a model writes besides text of the answer. It is shown but not stored. */
+export type PreviewFrame = { readonly t: "preview" } & AgentPreview;
+
+export type AgentPreview =
+  | { readonly type: "reasoning.delta"; readonly data: { readonly ordinal: number; readonly text: string } }
+  | {
+      readonly type: "tool.arguments_delta";
+      readonly data: { readonly call_id: string; readonly name: string; readonly text: string };
+    };
 
 export interface EventFrame {
   readonly t: "event";
@@ -125,6 +139,7 @@ export type GuestFrame =
   | { readonly t: "loaded"; readonly hasLeft: boolean }
   | { readonly t: "started" }
   | DeltaFrame
+  | PreviewFrame
   | EventFrame
   | ActivityFrame
   | OmittedFrame
@@ -178,7 +193,9 @@ export function parseGuestFrame(line: string): GuestFrame {
     case "started":
       return { t: "started" };
     case "delta":
-      return { t: "delta", text: string(frame, "text") };
+      return { t: "delta", text: string(frame, "text"), ...ordinalOf(frame["ordinal"]) };
+    case "preview":
+      return previewFrame(frame);
     case "event":
       return { t: "event", name: string(frame, "name", nameChars), data: frame["data"] ?? null };
     case "activity":
@@ -233,6 +250,23 @@ function askFrame(frame: Record<string, unknown>): AskFrame {
   return { t: "ask", ...asked, ...usageOf(frame["usage"]) };
 }
 
+/** Our guests send no other types. */
+function previewFrame({ type, data }: Record<string, unknown>): PreviewFrame {
+  if (typeof data !== "object" || data === null) throw broken();
+  const given = data as Record<string, unknown>;
+  const text = string(given, "text");
+  switch (type) {
+    case "reasoning.delta":
+      return { t: "preview", type, data: { ordinal: count(given["ordinal"]), text } };
+    case "tool.arguments_delta": {
+      const [call_id, name] = [string(given, "call_id", nameChars), string(given, "name", nameChars)];
+      return { t: "preview", type, data: { call_id, name, text } };
+    }
+    default:
+      throw broken();
+  }
+}
+
 function string(frame: Record<string, unknown>, key: string, maxChars = Number.POSITIVE_INFINITY): string {
   const value = frame[key];
   if (typeof value !== "string") throw broken();
@@ -242,6 +276,10 @@ function string(frame: Record<string, unknown>, key: string, maxChars = Number.P
 function count(value: unknown): number {
   if (Number.isSafeInteger(value) && (value as number) > 0) return value as number;
   throw broken();
+}
+
+function ordinalOf(value: unknown): { ordinal?: number } {
+  return value === undefined ? {} : { ordinal: count(value) };
 }
 
 /** Returns the numbers that can be usage. Ignores everything else. */

@@ -4,7 +4,7 @@ import { expect, test } from "@jest/globals";
 import { limits } from "@dari/domain";
 import { duplexPair } from "node:stream";
 import { waitForGuest } from "./preload-agent.ts";
-import { runTurn, type RunTurnOptions, type TurnEnding } from "./run-turn.ts";
+import { runTurn, type ReportFrame, type RunTurnOptions, type TurnEnding } from "./run-turn.ts";
 
 /** Runs a turn whose guest sends these lines, collects `heard`, and sends `lastLine` when it must stop. */
 async function endingAfter(
@@ -54,6 +54,8 @@ const started = ['{"t":"ready","protocol":1,"runtime":"node"}', '{"t":"started"}
 const nested = (levels: number): string => `{"t":"event","name":"a","data":${"[".repeat(levels)}${"]".repeat(levels)}}`;
 const activity = (text: string): string =>
   JSON.stringify({ t: "activity", type: "reasoning.completed", data: { text } });
+const preview = (text: string): string =>
+  JSON.stringify({ t: "preview", type: "reasoning.delta", data: { ordinal: 1, text } });
 const result = '{"t":"result","parts":[]}';
 const completed = { kind: "completed", parts: [] };
 const agentError = (message: RegExp) => ({
@@ -73,6 +75,14 @@ test.each([
   ["activity", [...started, activity("x".repeat(20_000)), result], completed],
   ["large activity", [...started, activity("x".repeat(200_000))], agentError(/reported more than a guest reports/)],
   ["a count that is none", [...started, '{"t":"omitted","count":-1}'], agentError(/descriptor 3/)],
+  ["a preview before the call", [preview("x")], agentError(/spoke before it was called/)],
+  ["previews of no known type", [...started, preview("x").replace("reasoning", "r")], agentError(/descriptor 3/)],
+  ["a preview without its number", [...started, preview("x").replace("1", "0")], agentError(/descriptor 3/)],
+  [
+    "text of a message without its number",
+    [...started, '{"t":"delta","text":"a","ordinal":"b"}'],
+    agentError(/descri/),
+  ],
   [
     "activity without end",
     [
@@ -101,6 +111,14 @@ test.each([
   ["text that does not end", ['{"t":"ready","runtime":"\\\\\\"'], agentError(/descriptor 3/)],
 ])("%s", async (_title, lines, ending) => {
   expect(await endingAfter(lines)).toMatchObject(ending);
+});
+
+test("a flood of previews does not fail the turn, and those over the limit are dropped", async () => {
+  const shown: ReportFrame[] = [];
+  const lines = [...started, preview("first"), ...Array<string>(20).fill(preview("x".repeat(1_000_000))), result];
+  expect(await endingAfter(lines, { onFrame: (frame) => void shown.push(frame) })).toMatchObject(completed);
+  expect(shown[0]).toEqual({ t: "preview", type: "reasoning.delta", data: { ordinal: 1, text: "first" } });
+  expect(shown).toHaveLength(1 + Math.floor(limits.activityPreviewBytes / 1_000_000));
 });
 
 test("what an agent says it has used while it is stopped is known", async () => {

@@ -17,6 +17,7 @@ import {
   type EventFrame,
   type GuestFrame,
   type OmittedFrame,
+  type PreviewFrame,
   type RunRequest,
   type Usage,
 } from "./protocol.ts";
@@ -52,7 +53,7 @@ export type TurnEnding =
 export type AskedInput = Omit<AskFrame, "t" | "usage">;
 
 /** What an agent reports while it runs. */
-export type ReportFrame = DeltaFrame | EventFrame | ActivityFrame | OmittedFrame;
+export type ReportFrame = DeltaFrame | PreviewFrame | EventFrame | ActivityFrame | OmittedFrame;
 
 export interface RunTurnOptions {
   readonly channel: Duplex;
@@ -85,7 +86,14 @@ export async function runTurn(o: RunTurnOptions): Promise<TurnEnding> {
   void called.promise.then(() => (isCalled = true));
   const over = new AbortController();
   ignoreErrors(o.channel);
-  const counts: Counts = { events: 0, activity: 0, deltaBytes: 0, steps: new Set(), reported: undefined };
+  const counts: Counts = {
+    events: 0,
+    activity: 0,
+    previewBytes: 0,
+    deltaBytes: 0,
+    steps: new Set(),
+    reported: undefined,
+  };
   const answer = converse(o, { onCalled: called.resolve, counts, over: over.signal });
   const stopped = Promise.race([
     waitForAbort(o.signal, over.signal).then(() => "cancelled" as const),
@@ -157,10 +165,7 @@ async function takeFrame(
       return undefined;
     case "event":
       onceStarted(counts);
-      counts.events += 1;
-      if (counts.events > limits.agentEventsPerAttempt || bytesOf(frame.data) > 2 * limits.agentEventBytes) {
-        throw new ProtocolError("the agent went over the limits of emit");
-      }
+      countEvent(counts, frame);
       await o.onFrame(frame);
       return undefined;
     case "activity":
@@ -168,6 +173,10 @@ async function takeFrame(
       onceStarted(counts);
       countActivity(counts, frame);
       await o.onFrame(frame);
+      return undefined;
+    case "preview":
+      onceStarted(counts);
+      if (isShown(counts, frame)) await o.onFrame(frame);
       return undefined;
     case "delta":
       onceStarted(counts);
@@ -208,6 +217,7 @@ const used = (usage: Usage | undefined): { usage?: Usage } => (usage === undefin
 interface Counts {
   events: number;
   activity: number;
+  previewBytes: number;
   deltaBytes: number;
   readonly steps: Set<string>;
   /** The usage that the agent's code has reported, for a process that ends without an answer. */
@@ -224,6 +234,18 @@ interface Call {
 function once({ steps }: Counts, step: string): void {
   if (steps.has(step)) throw new ProtocolError(`the guest said twice that it is ${step}`);
   steps.add(step);
+}
+
+function countEvent(counts: Counts, { data }: EventFrame): void {
+  counts.events += 1;
+  if (counts.events <= limits.agentEventsPerAttempt && bytesOf(data) <= 2 * limits.agentEventBytes) return;
+  throw new ProtocolError("the agent went over the limits of emit");
+}
+
+/** Previews can be lost, so a flood of them does not fail the turn. */
+function isShown(counts: Counts, { data }: PreviewFrame): boolean {
+  counts.previewBytes += bytesOf(data);
+  return counts.previewBytes <= limits.activityPreviewBytes;
 }
 
 function countActivity(counts: Counts, frame: ActivityFrame | OmittedFrame): void {

@@ -52,6 +52,18 @@ describe.each(findRuntimes())("$title", (runtime) => {
       expect(counts.at(-1)).toBe(20);
     });
   } else {
+    test("previews are sent up to their limit", async () => {
+      const { ending, frames } = await play(runtime, "showsPieces");
+      expect(ending).toMatchObject({ kind: "completed" });
+      expect(frames.slice(0, 2)).toEqual([
+        { t: "preview", type: "reasoning.delta", data: { ordinal: 1, text: "I think\uFFFD" } },
+        { t: "preview", type: "tool.arguments_delta", data: { call_id: "a", name: "add", text: "{}" } },
+      ]);
+      const shown = frames.reduce((sum, frame) => sum + (frame.t === "preview" ? frame.data.text.length : 0), 0);
+      expect(shown).toBeGreaterThan(0.9 * limits.activityPreviewBytes);
+      expect(shown).toBeLessThan(limits.activityPreviewBytes);
+    });
+
     test("a call that is cancelled is completed with its error", async () => {
       const [completed] = await completedOf("cancelsTool");
       expect(completed).toMatchObject({

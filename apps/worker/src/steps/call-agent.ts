@@ -10,6 +10,7 @@ import type { RestoredAttempt } from "../attempt.ts";
 import type { TextCollector } from "./collect-text.ts";
 import type { EventRecorder } from "./record-events.ts";
 import type { LogRecorder } from "./record-logs.ts";
+import type { PieceScrubber } from "./scrub-pieces.ts";
 import type { PreviewSender } from "./send-previews.ts";
 
 /** An attempt whose agent is called, and the receivers of the agent's output. */
@@ -20,6 +21,8 @@ export interface AgentCall {
   readonly events: EventRecorder;
   /** Collects the agent's text. */
   readonly partialText: TextCollector;
+  /** Shows what the model writes besides text. */
+  readonly pieces: PieceScrubber;
 }
 
 export function callAgent(
@@ -57,9 +60,10 @@ export function callAgent(
 }
 
 /** Returns the handler of the guest's frames: it records the agent's events and collects its text. */
-function frameRecorder({ partialText, previews, events }: AgentCall): RunTurnOptions["onFrame"] {
+function frameRecorder({ partialText, pieces, previews, events }: AgentCall): RunTurnOptions["onFrame"] {
   return (frame) => {
-    if (frame.t === "delta") return partialText.add(frame.text);
+    if (frame.t === "delta") return partialText.add(frame.text, frame.ordinal);
+    if (frame.t === "preview") return pieces.add(frame);
     if (frame.t === "omitted") return events.omit(frame.count);
     // Show the text that the agent wrote before the event, so that viewers get both in order.
     previews.flush();

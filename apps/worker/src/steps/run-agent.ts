@@ -28,6 +28,7 @@ import { logEgress } from "./log-egress.ts";
 import { logUnreachableHosts } from "./log-unreachable-hosts.ts";
 import { createEventRecorder } from "./record-events.ts";
 import { startLogRecorder } from "./record-logs.ts";
+import { createPieceScrubber } from "./scrub-pieces.ts";
 import { scrubStack } from "./scrub-turn.ts";
 import { startPreviewSender } from "./send-previews.ts";
 
@@ -53,9 +54,10 @@ export async function runAgent(attempt: RestoredAttempt, imageDir: string): Prom
   if (lease.signal.aborted) return { kind: "stopped", partialParts: [] };
   const logs = startLogRecorder(context, turn);
   const previews = startPreviewSender(context.previews, turn);
-  const partialText = createTextCollector(turn.scrubber.stream(), (text) => previews.delta(text));
+  const partialText = createTextCollector(turn.scrubber, previews.delta);
+  const pieces = createPieceScrubber(turn.scrubber, previews.piece);
   const events = createEventRecorder(attempt, logs);
-  const call: AgentCall = { attempt, logs, previews, events, partialText };
+  const call: AgentCall = { attempt, logs, previews, events, partialText, pieces };
   try {
     const run = await runInAnySandbox(call, imageDir);
     partialText.end();

@@ -23,6 +23,7 @@ _LIMITS = {
     "events": 10_000,
     "activityEvents": 10_000,
     "activityValueBytes": 16 * 1024,
+    "activityPreviewBytes": 8 * 1024**2,
     "outputBytes": 8 * 1024**2,
     "frameBytes": 16 * 1024**2,
     "jsonDepth": 128,

@@ -227,6 +227,8 @@ export interface AssistantTextDeltaEvent {
     text: string;
     /** Where the piece begins in the attempt's text, in UTF-16 units. */
     offset: number;
+    /** The `ordinal` of the model request that writes it. So each message of the model has its own. */
+    ordinal?: number;
   };
   type: "assistant.text_delta";
 }
@@ -775,7 +777,7 @@ export interface KeySignInLink {
 
 export type KnownEvent = SessionCreatedEvent | SessionStatusChangedEvent | SessionRolledBackEvent | UserMessageEvent | MessageStatusChangedEvent | AttemptStartedEvent | AttemptEndedEvent | AssistantMessageCompletedEvent | ModelRequestStartedEvent | ModelRequestCompletedEvent | ReasoningCompletedEvent | AssistantMessageEvent | ToolCallRequestedEvent | ToolCallCompletedEvent | AgentHandoffEvent | SubagentStartedEvent | SubagentCompletedEvent | PlanUpdatedEvent | AgentEventsOmittedEvent | AgentEventEvent | InputRequestedEvent | InputSubmittedEvent | WorkspaceCommittedEvent | WorkspaceRestoredFromOlderEvent | MessageCompletedEvent | MessageFailedEvent | MessageCancelledEvent;
 
-export type KnownPreview = AssistantTextDeltaEvent | LogEvent;
+export type KnownPreview = AssistantTextDeltaEvent | ReasoningDeltaEvent | ToolArgumentsDeltaEvent | LogEvent;
 
 export type KnownWebhook = WebhookEvent | WebhookTest;
 
@@ -1180,6 +1182,19 @@ export interface ReasoningCompletedEvent {
   type: "reasoning.completed";
   message_id: string;
   attempt_id?: string;
+}
+
+/** A piece of the model's reasoning, or of its summary, if the SDK shows one. */
+export interface ReasoningDeltaEvent {
+  session_id: string;
+  message_id: string;
+  attempt_id: string;
+  data: {
+    /** The `ordinal` of the model request that writes it. So each message of the model has its own. */
+    ordinal: number;
+    text: string;
+  };
+  type: "reasoning.delta";
 }
 
 export interface ResealRequest {
@@ -1636,6 +1651,21 @@ export interface SubagentStartedEvent {
   type: "subagent.started";
   message_id: string;
   attempt_id?: string;
+}
+
+/** A piece of a tool call's arguments, as the model writes them. Joined, they are JSON. */
+export interface ToolArgumentsDeltaEvent {
+  session_id: string;
+  message_id: string;
+  attempt_id: string;
+  data: {
+    /** As in `tool.call_requested`. */
+    call_id: string;
+    /** As in `tool.call_requested`. */
+    name: string;
+    text: string;
+  };
+  type: "tool.arguments_delta";
 }
 
 /** The tool has returned, or failed. */

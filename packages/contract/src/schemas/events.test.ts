@@ -3,7 +3,14 @@
 import { expect, test } from "@jest/globals";
 import { buildOpenApi } from "../openapi.ts";
 import { validate } from "../validate.ts";
-import { EventRecord, KnownEvent, previewEventTypes, StreamedEvent, type StreamedEvent as Streamed } from "./events.ts";
+import {
+  EventRecord,
+  KnownEvent,
+  KnownPreview,
+  previewEventTypes,
+  StreamedEvent,
+  type StreamedEvent as Streamed,
+} from "./events.ts";
 import { WebhookPayload } from "./webhooks.ts";
 import { eventTypes } from "../vocabulary.ts";
 
@@ -39,6 +46,11 @@ test("a preview has no number", () => {
   expect(validate(StreamedEvent, delta)).toEqual([]);
   expect(validate(StreamedEvent, { ...delta, type: "assistant.thought", data: {} })).toEqual([]);
   expect(validate(StreamedEvent, { ...delta, data: { text: "a" } })).not.toEqual([]);
+  const reasoning = { ...delta, type: "reasoning.delta", data: { ordinal: 1, text: "I think" } };
+  expect(validate(KnownPreview, reasoning)).toEqual([]);
+  expect(validate(KnownPreview, { ...reasoning, data: { text: "I think" } })).not.toEqual([]);
+  const given = { ...delta, type: "tool.arguments_delta", data: { call_id: "a", name: "add", text: '{"a"' } };
+  expect(validate(KnownPreview, given)).toEqual([]);
 });
 
 test("the payload narrows by type, also among unknown types", () => {

@@ -1,6 +1,6 @@
 // The events of a session: the type, ids and payload of each, as the ledger lists them and streams send them.
 
-import { attemptOutcomes } from "@dari/domain";
+import { attemptOutcomes, type Preview } from "@dari/domain";
 import Type, { type Static, type TObject, type TSchema } from "typebox";
 import { activityKinds, anyJson, ofCopiedAttempt } from "./activity.ts";
 import { FailureRecord } from "./agents.ts";
@@ -237,6 +237,11 @@ export type MessageEndEvent = Extract<
   { readonly type: "message.completed" | "message.failed" | "message.cancelled" }
 >;
 
+const ordinalOfRequest = Type.Integer({
+  minimum: 1,
+  description: "The `ordinal` of the model request that writes it. So each message of the model has its own.",
+});
+
 /** Types that only streams carry. They have no number and are never stored. */
 export const previewKinds = {
   "assistant.text_delta": {
@@ -245,6 +250,21 @@ export const previewKinds = {
     data: Type.Object({
       text: Type.String(),
       offset: Type.Integer({ description: "Where the piece begins in the attempt's text, in UTF-16 units." }),
+      ordinal: Type.Optional(ordinalOfRequest),
+    }),
+  },
+  "reasoning.delta": {
+    when: "A piece of the model's reasoning, or of its summary, if the SDK shows one.",
+    ids: ofAttempt,
+    data: Type.Object({ ordinal: ordinalOfRequest, text: Type.String() }),
+  },
+  "tool.arguments_delta": {
+    when: "A piece of a tool call's arguments, as the model writes them. Joined, they are JSON.",
+    ids: ofAttempt,
+    data: Type.Object({
+      call_id: Type.String({ description: "As in `tool.call_requested`." }),
+      name: Type.String({ description: "As in `tool.call_requested`." }),
+      text: Type.String(),
     }),
   },
   log: {
@@ -252,7 +272,7 @@ export const previewKinds = {
     ids: ofAttempt,
     data: Type.Object({ stream: oneOf(["stdout", "stderr", "platform"]), text: Type.String() }),
   },
-} as const satisfies Readonly<Record<string, EventKind>>;
+} as const satisfies Readonly<Record<Preview["type"], EventKind>>;
 
 type PreviewKinds = typeof previewKinds;
 export type PreviewEventType = keyof PreviewKinds;

@@ -213,6 +213,7 @@ class AssistantTextDeltaEvent(TypedDict):
 class AssistantTextDeltaEventData(TypedDict):
     text: str
     offset: int
+    ordinal: NotRequired[int]
 
 
 class AttemptEndedEvent(TypedDict):
@@ -1075,6 +1076,19 @@ class ReasoningCompletedEventData(TypedDict):
     parent_call_id: NotRequired[str]
 
 
+class ReasoningDeltaEvent(TypedDict):
+    session_id: str
+    message_id: str
+    attempt_id: str
+    data: ReasoningDeltaEventData
+    type: Literal["reasoning.delta"]
+
+
+class ReasoningDeltaEventData(TypedDict):
+    ordinal: int
+    text: str
+
+
 class ResealRequest(TypedDict):
     after: NotRequired[str]
     limit: NotRequired[int]
@@ -1499,6 +1513,20 @@ class SubagentStartedEvent(TypedDict):
 class SubagentStartedEventData(TypedDict):
     name: str
     parent_call_id: NotRequired[str]
+
+
+class ToolArgumentsDeltaEvent(TypedDict):
+    session_id: str
+    message_id: str
+    attempt_id: str
+    data: ToolArgumentsDeltaEventData
+    type: Literal["tool.arguments_delta"]
+
+
+class ToolArgumentsDeltaEventData(TypedDict):
+    call_id: str
+    name: str
+    text: str
 
 
 class ToolCallCompletedEvent(TypedDict):
@@ -1931,7 +1959,7 @@ Event = Union["KnownEvent", "UnknownEvent"]
 KnownEvent = Union["SessionCreatedEvent", "SessionStatusChangedEvent", "SessionRolledBackEvent", "UserMessageEvent", "MessageStatusChangedEvent", "AttemptStartedEvent", "AttemptEndedEvent", "AssistantMessageCompletedEvent", "ModelRequestStartedEvent", "ModelRequestCompletedEvent", "ReasoningCompletedEvent", "AssistantMessageEvent", "ToolCallRequestedEvent", "ToolCallCompletedEvent", "AgentHandoffEvent", "SubagentStartedEvent", "SubagentCompletedEvent", "PlanUpdatedEvent", "AgentEventsOmittedEvent", "AgentEventEvent", "InputRequestedEvent", "InputSubmittedEvent", "WorkspaceCommittedEvent", "WorkspaceRestoredFromOlderEvent", "MessageCompletedEvent", "MessageFailedEvent", "MessageCancelledEvent"]
 
 
-KnownPreview = Union["AssistantTextDeltaEvent", "LogEvent"]
+KnownPreview = Union["AssistantTextDeltaEvent", "ReasoningDeltaEvent", "ToolArgumentsDeltaEvent", "LogEvent"]
 
 
 KnownWebhook = Union["WebhookEvent", "WebhookTest"]

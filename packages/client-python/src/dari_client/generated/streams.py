@@ -37,6 +37,8 @@ AnyStreamedEvent = Union[
     StreamedEvent[Literal["message.failed"], Message],
     StreamedEvent[Literal["message.cancelled"], Message],
     StreamedEvent[Literal["assistant.text_delta"], AssistantTextDeltaEventData],
+    StreamedEvent[Literal["reasoning.delta"], ReasoningDeltaEventData],
+    StreamedEvent[Literal["tool.arguments_delta"], ToolArgumentsDeltaEventData],
     StreamedEvent[Literal["log"], LogEventData],
     StreamedEvent[UnknownType, dict[str, Any]],
 ]

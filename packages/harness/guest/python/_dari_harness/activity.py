@@ -11,6 +11,7 @@ from .json_depth import is_deeper
 
 _NAME_CHARS = 200
 _ERROR_CHARS = 2_000
+_PREVIEW_CHARS = 64 * 1024
 # The frame, its data, and the value in it.
 _LEVELS_AROUND = 2
 
@@ -22,6 +23,20 @@ class Activity:
         self._counting = threading.Lock()
         self._recorded = 0
         self._omitted = 0
+        self._previewed_bytes = 0
+
+    def preview(self, type: str, data: dict) -> None:
+        """
+        Shows a piece of text without storing it: `reasoning.delta` with {ordinal, text}, or `tool.arguments_delta` with
+        {call_id, name, text}. Pieces over the limit are not sent. Blocks while the host accepts no more.
+        """
+        for at in range(0, len(data["text"]), _PREVIEW_CHARS):
+            piece = to_json({**data, "text": data["text"][at:at + _PREVIEW_CHARS]})
+            with self._counting:
+                self._previewed_bytes += len(piece)
+                fits = self._previewed_bytes <= self._limits["activityPreviewBytes"]
+            if fits:
+                self._channel.send_line(f'{{"t":"preview","type":"{type}","data":{piece}}}')
 
     def record(self, type: str, data: dict) -> None:
         """Blocks while the host accepts no more. Fields that are None are left out, except a result."""

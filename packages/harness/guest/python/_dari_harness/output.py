@@ -14,14 +14,18 @@ class Output:
         self._pieces = []
         self._bytes = 0
 
-    def add(self, text: str) -> None:
-        """Sends a piece of text as a preview and stores it. Blocks while the host accepts no more."""
+    def add(self, text: str, ordinal: int | None = None) -> None:
+        """
+        Sends a piece of text as a preview and stores it. `ordinal`: the number of the model request that writes it.
+        Blocks while the host accepts no more.
+        """
         self._bytes += len(text.encode("utf-8", "surrogatepass"))
         if self._bytes > self._limits["outputBytes"]:
             raise self._too_large()
         self._pieces.append(text)
         for at in range(0, len(text), _DELTA_CHARS):
-            self._channel.send({"t": "delta", "text": text[at:at + _DELTA_CHARS]})
+            frame = {"t": "delta", "text": text[at:at + _DELTA_CHARS]}
+            self._channel.send(frame if ordinal is None else {**frame, "ordinal": ordinal})
 
     def joined(self) -> str:
         return "".join(self._pieces)

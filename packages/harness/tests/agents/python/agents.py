@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 
-from tool_agents import callsTools, callsTooManyTools, cancelsTool, cutsTexts, failsAtLength
+from tool_agents import callsTools, callsTooManyTools, cancelsTool, cutsTexts, failsAtLength, showsPieces
 
 
 def text(prompt):

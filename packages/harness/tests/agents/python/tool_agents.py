@@ -54,6 +54,15 @@ def cutsTexts(_prompt):
     return {"name": name_of("x" * 199 + "\U0001F600more"), "error": error_of(error)}
 
 
+def showsPieces(_prompt, context):
+    show = context._activity.preview
+    show("reasoning.delta", {"ordinal": 1, "text": "I think\ud800"})
+    show("tool.arguments_delta", {"call_id": "a", "name": "add", "text": "{}"})
+    for _ in range(200):
+        show("reasoning.delta", {"ordinal": 1, "text": "x" * 100_000})
+    return "done"
+
+
 async def cancelsTool(_prompt, context):
     try:
         await asyncio.wait_for(context.tool("hang", {}, asyncio.Event().wait), 0.01)
