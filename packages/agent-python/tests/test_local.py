@@ -54,6 +54,21 @@ class Locally(unittest.TestCase):
 
         self.assertEqual("hi!", run_locally(agent, "hi").text)
 
+    def test_messages_wait_in_the_inbox(self) -> None:
+        def agent(prompt: str, context: Context):
+            waiting = context.inbox.is_waiting
+            return [waiting, [message["text"] for message in context.inbox.take()], context.inbox.take()]
+
+        turn = run_locally(agent, "go", inbox=["no, the other file"])
+        self.assertEqual('[true,["no, the other file"],[]]', turn.text.replace(", [", ",[").replace(": ", ":"))
+
+        async def later(prompt: str, context: Context) -> str:
+            async for message in context.inbox:
+                return f"{message['id']} {message['text']} {await context.inbox.take()}"
+            return "none"
+
+        self.assertEqual("msg_local_1 stop []", run_locally(later, "go", inbox=["stop"]).text)
+
     def test_files_come_and_go(self) -> None:
         def agent(prompt: str, context: Context):
             file = context.parts[1]

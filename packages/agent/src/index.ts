@@ -10,6 +10,8 @@ export type {
   FilePart,
   HistoryEntry,
   ImagePart,
+  Inbox,
+  InboxMessage,
   InputOptions,
   Json,
   JsonSchema,

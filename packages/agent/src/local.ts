@@ -13,6 +13,8 @@ export interface LocalOptions {
   readonly files?: Readonly<Record<string, string | Uint8Array>>;
   readonly metadata?: Readonly<Record<string, unknown>>;
   readonly history?: readonly HistoryEntry[];
+  /** Messages that steer the turn. They wait from its start. */
+  readonly inbox?: readonly string[];
   /** The session's directory. Default: a new temporary one. */
   readonly workspace?: string;
   /** The agent's HOME, where SDKs keep their memory. Default: a new temporary one. */
@@ -76,7 +78,7 @@ export async function runLocally(
   process.env["HOME"] = home;
   try {
     const request = { ...requestOf(prompt, workspace, options), entry, imageDir: before.cwd };
-    const last = await runInProcess(request, { found, signal: options.signal, onFrame });
+    const last = await runInProcess(request, { found, signal: options.signal, inbox: inboxOf(options), onFrame });
     return { ...endOf(last, workspace), events, workspace };
   } finally {
     process.chdir(before.cwd);
@@ -119,6 +121,10 @@ function requestOf(prompt: string, workspace: string, options: LocalOptions): ob
     answers: options.answers ?? {},
   };
   return { prompt, context, workspace: resolve(workspace), sdk: options.sdk ?? "function", limits: guestLimits };
+}
+
+function inboxOf({ inbox = [] }: LocalOptions): { id: string; parts: { type: "text"; text: string }[] }[] {
+  return inbox.map((text, index) => ({ id: `msg_local_${index + 1}`, parts: [{ type: "text", text }] }));
 }
 
 type LocalEnd = Omit<LocalTurn, "events" | "workspace">;

@@ -43,6 +43,25 @@ export interface InputOptions {
   readonly expiresInSeconds?: number;
 }
 
+/** A message that a client has sent to steer the running turn. */
+export interface InboxMessage {
+  readonly id: string;
+  /** The text of its text parts. */
+  readonly text: string;
+  readonly parts: readonly TextPart[];
+}
+
+/**
+ * Messages that clients send with `on_busy: steer` while the turn runs. What is taken becomes a part of this turn; what
+ * is not becomes the session's next message. An iteration ends when the entrypoint has returned or the turn is stopped.
+ */
+export interface Inbox extends AsyncIterable<InboxMessage> {
+  /** Whether `take` may return messages. */
+  readonly isWaiting: boolean;
+  /** Resolves with the messages that wait now, oldest first. */
+  take(): Promise<InboxMessage[]>;
+}
+
 /** The second argument of an agent's function. */
 export interface Context {
   readonly sessionId: string;
@@ -62,6 +81,8 @@ export interface Context {
   readonly traceparent: string;
   /** Aborts when the message is cancelled or its time limit is reached. */
   readonly signal: AbortSignal;
+  /** Messages that steer this turn. */
+  readonly inbox: Inbox;
   /** Records an event of the session. Resolves when the platform accepts more. Throws above a limit. */
   emit(type: string, data?: unknown): Promise<void>;
   /**

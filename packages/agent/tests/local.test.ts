@@ -48,6 +48,21 @@ describe("runLocally", () => {
     expect(readFileSync(join(turn.workspace, "copy.txt"), "utf8")).toBe("content");
   });
 
+  test("has messages wait in the inbox, and ends its iteration with the turn", async () => {
+    let listening: Promise<void> | undefined;
+    const agent = defineAgent(async (_prompt, { inbox }) => {
+      const [first] = await inbox.take();
+      const listen = async (): Promise<void> => {
+        for await (const message of inbox) throw new Error(`got ${message.text} again`);
+      };
+      listening = listen();
+      return `${first?.id} ${first?.text} ${inbox.isWaiting}`;
+    });
+    const turn = await runLocally(agent, "go", { inbox: ["no, the other file"] });
+    expect(turn.text).toBe("msg_local_1 no, the other file false");
+    await listening;
+  });
+
   test("ends at a question, and returns the answer when it runs again", async () => {
     let runs = 0;
     const agent = defineAgent(async (prompt) => {

@@ -14,7 +14,15 @@ export type {
   Entry,
   EventFrame,
   RunRequest,
+  SteeringMessage,
   TurnContext,
   Usage,
 } from "./protocol.ts";
-export { runTurn, type AskedInput, type ReportFrame, type RunTurnOptions, type TurnEnding } from "./run-turn.ts";
+export {
+  runTurn,
+  type AskedInput,
+  type ReportFrame,
+  type RunTurnOptions,
+  type TurnEnding,
+  type TurnInbox,
+} from "./run-turn.ts";

@@ -74,7 +74,16 @@ export type HostFrame =
       readonly sdk: string;
     }
   | { readonly t: "go" }
+  /** Messages may wait that steer the turn. The guest takes them when its agent can use them. */
+  | { readonly t: "inbox" }
+  | { readonly t: "taken"; readonly messages: readonly SteeringMessage[] }
   | { readonly t: "cancel"; readonly reason: "timeout" | "cancelled" };
+
+/** A message that steers the running turn. */
+export interface SteeringMessage {
+  readonly id: string;
+  readonly parts: readonly GuestMessagePart[];
+}
 
 export interface DeltaFrame {
   readonly t: "delta";
@@ -144,6 +153,8 @@ export type GuestFrame =
   | ActivityFrame
   | OmittedFrame
   | UsageFrame
+  /** Asks for the messages that wait. */
+  | { readonly t: "take" }
   | AskFrame
   /** `kept`: how many processes the guest keeps for the session's next turn. */
   | { readonly t: "result"; readonly parts: unknown; readonly usage?: Usage; readonly kept?: number }
@@ -192,6 +203,8 @@ export function parseGuestFrame(line: string): GuestFrame {
       return { t: "loaded", hasLeft: frame["hasLeft"] === true };
     case "started":
       return { t: "started" };
+    case "take":
+      return { t: "take" };
     case "delta":
       return { t: "delta", text: string(frame, "text"), ...ordinalOf(frame["ordinal"]) };
     case "preview":

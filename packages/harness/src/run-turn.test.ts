@@ -4,7 +4,7 @@ import { expect, test } from "@jest/globals";
 import { limits } from "@dari/domain";
 import { duplexPair } from "node:stream";
 import { waitForGuest } from "./preload-agent.ts";
-import { runTurn, type ReportFrame, type RunTurnOptions, type TurnEnding } from "./run-turn.ts";
+import { runTurn, type ReportFrame, type RunTurnOptions, type TurnEnding, type TurnInbox } from "./run-turn.ts";
 
 /** Runs a turn whose guest sends these lines, collects `heard`, and sends `lastLine` when it must stop. */
 async function endingAfter(
@@ -13,7 +13,7 @@ async function endingAfter(
 ): Promise<TurnEnding> {
   const [channel, guest] = duplexPair();
   guest.on("data", (frame: Buffer) => {
-    heard.push(...(/"t":"[a-z]+"/.exec(frame.toString()) ?? []));
+    heard.push(...(frame.toString().match(/"t":"[a-z]+"/g) ?? []));
     if (lastLine !== undefined && frame.includes('"t":"cancel"')) guest.write(`${lastLine}\n`);
   });
   for (const line of lines) guest.write(`${line}\n`);
@@ -46,6 +46,8 @@ async function endingAfter(
       ...o,
     });
   } finally {
+    // The guest's end gets what was written.
+    await new Promise(setImmediate);
     channel.destroy();
   }
 }
@@ -72,6 +74,8 @@ test.each([
   ["text before the call", ['{"t":"delta","text":"a"}'], agentError(/spoke before it was called/)],
   ["a result before the call", [result], agentError(/spoke before it was called/)],
   ["activity before the call", [activity("x")], agentError(/spoke before it was called/)],
+  ["taking messages before the call", ['{"t":"take"}'], agentError(/spoke before it was called/)],
+  ["taking messages without a hint", [...started, '{"t":"take"}'], agentError(/took more than a guest takes/)],
   ["activity", [...started, activity("x".repeat(20_000)), result], completed],
   ["large activity", [...started, activity("x".repeat(200_000))], agentError(/reported more than a guest reports/)],
   ["a count that is none", [...started, '{"t":"omitted","count":-1}'], agentError(/descriptor 3/)],
@@ -132,6 +136,39 @@ test("what an agent says it has used while it is stopped is known", async () => 
     onFrame: () => stop.abort(),
   });
   expect(await cancelled).toEqual({ kind: "cancelled", usage });
+});
+
+test("a guest that was told of messages takes once, with all that came until then", async () => {
+  const inbox: TurnInbox = {
+    watch(onWaiting) {
+      onWaiting();
+      onWaiting();
+      return () => {};
+    },
+    take: () => Promise.resolve([]),
+  };
+  const heard: string[] = [];
+  const take = '{"t":"take"}';
+  expect(await endingAfter([...started, take, result], { heard, inbox })).toMatchObject(completed);
+  expect(heard).toEqual(['"t":"run"', '"t":"go"', '"t":"inbox"', '"t":"taken"']);
+  expect(await endingAfter([...started, take, take], { inbox })).toMatchObject(agentError(/more than a guest takes/));
+});
+
+test("a turn that is being stopped hands over nothing", async () => {
+  const stop = new AbortController();
+  const inbox: TurnInbox = {
+    watch(onWaiting) {
+      onWaiting();
+      stop.abort();
+      return () => {};
+    },
+    take: () => Promise.reject(new Error("took a message")),
+  };
+  const heard: string[] = [];
+  const lines = [...started, '{"t":"take"}'];
+  const ending = await endingAfter(lines, { heard, inbox, signal: stop.signal, lastLine: result });
+  expect(ending).toEqual({ kind: "cancelled" });
+  expect(heard).not.toContain('"t":"taken"');
 });
 
 test("a turn that is cancelled before the call is counted is not called", async () => {

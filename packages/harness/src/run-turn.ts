@@ -19,6 +19,7 @@ import {
   type OmittedFrame,
   type PreviewFrame,
   type RunRequest,
+  type SteeringMessage,
   type Usage,
 } from "./protocol.ts";
 
@@ -55,6 +56,14 @@ export type AskedInput = Omit<AskFrame, "t" | "usage">;
 /** What an agent reports while it runs. */
 export type ReportFrame = DeltaFrame | PreviewFrame | EventFrame | ActivityFrame | OmittedFrame;
 
+/** Messages that clients send while the turn runs, to steer it. */
+export interface TurnInbox {
+  /** Calls back whenever messages may wait. Returns a function that stops that. */
+  watch(onWaiting: () => void): () => void;
+  /** Takes the messages that wait. The guest gets them once this resolves. If it rejects, runTurn rejects. */
+  take(): Promise<readonly SteeringMessage[]>;
+}
+
 export interface RunTurnOptions {
   readonly channel: Duplex;
   readonly exited: Promise<ProcessExit>;
@@ -71,13 +80,15 @@ export interface RunTurnOptions {
   beforeCall(): Promise<void>;
   /** The next frame is read once this has ended. If it rejects, runTurn rejects. */
   onFrame(frame: ReportFrame): void | Promise<void>;
+  /** Absent: nothing steers the turn. */
+  readonly inbox?: TurnInbox | undefined;
   /** Called if the process ended without an answer. */
   stderrTail?(): string | Promise<string>;
 }
 
 /**
- * Runs one turn in a started guest. Whatever the agent does becomes an ending; only `beforeCall` and `onFrame` can make
- * it reject. After the ending nothing of the turn is reported, although the agent may run until it is killed.
+ * Runs one turn in a started guest. Whatever the agent does becomes an ending; only the caller's functions can make it
+ * reject. After the ending nothing of the turn is reported, although the agent may run until it is killed.
  */
 export async function runTurn(o: RunTurnOptions): Promise<TurnEnding> {
   if (o.signal.aborted) return { kind: "cancelled" };
@@ -86,15 +97,18 @@ export async function runTurn(o: RunTurnOptions): Promise<TurnEnding> {
   void called.promise.then(() => (isCalled = true));
   const over = new AbortController();
   ignoreErrors(o.channel);
-  const counts: Counts = {
-    events: 0,
-    activity: 0,
-    previewBytes: 0,
-    deltaBytes: 0,
-    steps: new Set(),
-    reported: undefined,
+  const counts = emptyCounts();
+  let unwatch: (() => void) | undefined;
+  const onCalled = (): void => {
+    called.resolve();
+    unwatch = o.inbox?.watch(() => {
+      if (counts.isHinted) return;
+      counts.isHinted = true;
+      sendFrame(o.channel, { t: "inbox" });
+    });
   };
-  const answer = converse(o, { onCalled: called.resolve, counts, over: over.signal });
+  const call: Call = { onCalled, counts, over: over.signal, isStopping: false };
+  const answer = converse(o, call);
   const stopped = Promise.race([
     waitForAbort(o.signal, over.signal).then(() => "cancelled" as const),
     elapsed(o, called.promise, over.signal),
@@ -108,11 +122,13 @@ export async function runTurn(o: RunTurnOptions): Promise<TurnEnding> {
     if (typeof first !== "string") return { ...first, ...used(first.usage ?? counts.reported) };
     if (first === "load_timeout") return { kind: "failed", failure: failure("agent_error", loadTimeoutMessage(o)) };
     if (!isCalled) return { kind: first };
+    call.isStopping = true;
     sendFrame(o.channel, { t: "cancel", reason: first });
     const graceMs = first === "timeout" ? timeoutGraceMs : cancelGraceMs;
     const late = await Promise.race([answer, after(graceMs, over.signal)]);
     return { kind: first, ...used(late?.usage ?? counts.reported) };
   } finally {
+    unwatch?.();
     over.abort(turnEndedReason);
   }
 }
@@ -142,11 +158,8 @@ export function toProtocolFailure(error: unknown): Failure | undefined {
   return error instanceof LineTooLongError ? failure("output_too_large") : undefined;
 }
 
-async function takeFrame(
-  o: RunTurnOptions,
-  frame: GuestFrame,
-  { onCalled, counts, over }: Call,
-): Promise<TurnEnding | undefined> {
+async function takeFrame(o: RunTurnOptions, frame: GuestFrame, call: Call): Promise<TurnEnding | undefined> {
+  const { onCalled, counts, over } = call;
   switch (frame.t) {
     case "ready":
       once(counts, frame.t);
@@ -160,8 +173,8 @@ async function takeFrame(
       await o.beforeCall();
       // Do not call the agent if the turn was stopped in the meantime.
       if (o.signal.aborted || over.aborted) return undefined;
-      onCalled();
       sendFrame(o.channel, { t: "go" });
+      onCalled();
       return undefined;
     case "event":
       onceStarted(counts);
@@ -187,6 +200,9 @@ async function takeFrame(
     case "usage":
       onceStarted(counts);
       counts.reported = frame.usage ?? counts.reported;
+      return undefined;
+    case "take":
+      await handOver(o, call);
       return undefined;
     case "ask": {
       onceStarted(counts);
@@ -214,11 +230,34 @@ async function takeFrame(
 
 const used = (usage: Usage | undefined): { usage?: Usage } => (usage === undefined ? {} : { usage });
 
+/** Hands over the messages that steer the turn. A guest asks once for each hint. */
+async function handOver(o: RunTurnOptions, call: Call): Promise<void> {
+  const { counts } = call;
+  onceStarted(counts);
+  if (o.inbox === undefined || !counts.isHinted) throw new ProtocolError("the agent took more than a guest takes");
+  counts.isHinted = false;
+  // A turn that is being stopped takes nothing: its guest no longer waits for it.
+  if (o.signal.aborted || call.isStopping || call.over.aborted) return;
+  sendFrame(o.channel, { t: "taken", messages: await o.inbox.take() });
+}
+
+const emptyCounts = (): Counts => ({
+  events: 0,
+  activity: 0,
+  previewBytes: 0,
+  deltaBytes: 0,
+  isHinted: false,
+  steps: new Set(),
+  reported: undefined,
+});
+
 interface Counts {
   events: number;
   activity: number;
   previewBytes: number;
   deltaBytes: number;
+  /** Whether the guest was told that messages wait, and has not asked for them yet. */
+  isHinted: boolean;
   readonly steps: Set<string>;
   /** The usage that the agent's code has reported, for a process that ends without an answer. */
   reported: Usage | undefined;
@@ -228,6 +267,8 @@ interface Call {
   onCalled(): void;
   readonly counts: Counts;
   readonly over: AbortSignal;
+  /** Whether the agent was asked to stop. */
+  isStopping: boolean;
 }
 
 /** A guest sends each step once. Repeated frames would only keep the worker busy. */

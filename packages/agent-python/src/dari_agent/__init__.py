@@ -3,7 +3,7 @@
 
 import sys
 import threading
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from typing import Any, Generic, Literal, ParamSpec, Protocol, TypedDict, TypeVar, cast
 
 __all__ = [
@@ -11,6 +11,8 @@ __all__ = [
     "Context",
     "FilePart",
     "HistoryEntry",
+    "Inbox",
+    "InboxMessage",
     "Output",
     "TextPart",
     "Tool",
@@ -48,6 +50,40 @@ class HistoryEntry(TypedDict):
     parts: "list[TextPart | FilePart]"
 
 
+class InboxMessage(TypedDict):
+    """A message that a client has sent to steer the running turn."""
+
+    id: str
+    # The text of its text parts.
+    text: str
+    parts: "list[TextPart]"
+
+
+class _Messages(list[InboxMessage]):
+    """A list that can also be awaited."""
+
+    def __await__(self) -> Generator[Any, None, "_Messages"]:
+        return self
+        yield
+
+
+class Inbox(Protocol):
+    """
+    Messages that clients send with `on_busy: steer` while the turn runs. What is taken becomes a part of this turn;
+    what is not becomes the session's next message.
+    """
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether `take` may return messages."""
+
+    def take(self) -> _Messages:
+        """Returns the messages that wait now, oldest first. `await inbox.take()` is the same."""
+
+    def __aiter__(self) -> AsyncIterator[InboxMessage]:
+        """Returns each message as it comes. Ends when the entrypoint has returned or the turn is stopped."""
+
+
 class Context(Protocol):
     """The second argument of an agent's function."""
 
@@ -68,6 +104,8 @@ class Context(Protocol):
     traceparent: str
     # Set when the message is cancelled or its time limit is reached.
     cancelled: threading.Event
+    # Messages that steer this turn.
+    inbox: Inbox
 
     def emit(self, type: str, data: Any = None) -> None:
         """Records an event of the session. Raises TypeError or ValueError for what cannot be recorded."""

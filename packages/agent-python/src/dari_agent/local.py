@@ -69,12 +69,24 @@ class _Channel:
     def __init__(self, on_text: Callable[[str], Any] | None, on_event: Callable[[LocalEvent], Any] | None) -> None:
         self.events: list[LocalEvent] = []
         self.asked: dict[str, Any] | None = None
+        self._inbox: Any = None
+        self._messages: list[dict[str, Any]] = []
         self._on_text = on_text
         self._on_event = on_event
+
+    def put_in(self, inbox: Any, texts: Sequence[str]) -> None:
+        """Makes messages wait in the inbox from the turn's start."""
+        self._inbox = inbox
+        parts = [[{"type": "text", "text": text}] for text in texts]
+        self._messages = [{"id": f"msg_local_{n + 1}", "parts": part} for n, part in enumerate(parts)]
+        if self._messages:
+            inbox._hint()
 
     def send(self, frame: dict[str, Any]) -> None:
         if frame["t"] == "delta" and self._on_text is not None:
             self._on_text(frame["text"])
+        elif frame["t"] == "take":
+            self._inbox._deliver(self._messages)
 
     def send_line(self, line: str) -> None:
         frame = json.loads(line)
@@ -96,6 +108,7 @@ def run_locally(
     files: Mapping[str, str | bytes] | None = None,
     metadata: Mapping[str, Any] | None = None,
     history: Sequence[Mapping[str, Any]] = (),
+    inbox: Sequence[str] = (),
     workspace: str | None = None,
     home: str | None = None,
     sdk: str = "function",
@@ -104,8 +117,9 @@ def run_locally(
     on_event: Callable[[LocalEvent], Any] | None = None,
 ) -> LocalTurn:
     """
-    Runs one turn. `agent`: the function or SDK object, or its entrypoint as in dari.yml ("agent.py:agent"). Changes the
-    working directory and HOME of this process until the turn ends, so run one turn at a time.
+    Runs one turn. `agent`: the function or SDK object, or its entrypoint as in dari.yml ("agent.py:agent"). `inbox`:
+    messages that steer the turn. Changes the working directory and HOME of this process until the turn ends, so run one
+    turn at a time.
     """
     room = _directory(workspace, "workspace")
     frame = {
@@ -129,6 +143,7 @@ def run_locally(
     context = _harness("context").Context(frame, channel)
     if cancelled is not None:
         context.cancelled = cancelled
+    channel.put_in(context.inbox, inbox)
     with _in_place_of_worker(_directory(home, "home")):
         end = _end_of(agent, prompt, frame, context, channel)
     return LocalTurn(workspace=room, events=channel.events, **end)
@@ -148,6 +163,7 @@ def _end_of(
         os.chdir(frame["workspace"])
         running.context = context
         result = runner(value, turn)
+        context.inbox._end()
     except _Suspended:
         asked = channel.asked or {}
         question = LocalInput(asked["key"], asked["schema"], asked.get("prompt"))

@@ -11,9 +11,9 @@ const eventNameChars = 200;
 
 /**
  * Returns the context, and the function that aborts its signal. `suspend` sends the input that the agent asks for;
- * `report` receives usage; `activity` records tool calls.
+ * `report` receives usage; `activity` records tool calls; `inbox` has the messages that steer the turn.
  */
-export function createContext(frame, channel, { suspend, report, activity }) {
+export function createContext(frame, channel, { suspend, report, activity, inbox }) {
   const controller = new AbortController();
   const { limits } = frame;
   const { answers, ...context } = frame.context;
@@ -45,6 +45,7 @@ export function createContext(frame, channel, { suspend, report, activity }) {
       tool: activity.tool,
       reportUsage: (usage) => report.add(usage),
       requestInput: createRequestInput(answers, limits, suspend),
+      inbox,
       signal: controller.signal,
     },
     cancel: (reason) =>

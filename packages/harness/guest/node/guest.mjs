@@ -6,6 +6,7 @@ import { openTurn } from "./channel.mjs";
 import { createContext, exposeContext } from "./context.mjs";
 import { findExport, prepareRunner } from "./entrypoint.mjs";
 import { TurnError, describeError, ignoringErrors } from "./errors.mjs";
+import { Inbox } from "./inbox.mjs";
 import { tellRefusedConnections } from "./own-network.mjs";
 import { useProxyVariables } from "./proxy-variables.mjs";
 import { rehearse } from "./rehearse.mjs";
@@ -19,6 +20,7 @@ export class Guest {
   #loaded;
   #allow;
   #canceller;
+  #inbox;
   /** Returns what the turn has used at its models so far, if known. */
   #usedByNow = () => undefined;
   /** Returns the frame about activity over the limit, if there was any. */
@@ -34,6 +36,8 @@ export class Guest {
   take(frame) {
     if (frame.t === "run") this.#attempt(this.#run(frame, new Promise((resolve) => (this.#allow = resolve))));
     else if (frame.t === "go") this.#allow?.();
+    else if (frame.t === "inbox") Inbox.hint(this.#inbox);
+    else if (frame.t === "taken") Inbox.deliver(this.#inbox, frame.messages);
     else if (frame.t === "load") this.#attempt(this.#loadAhead(frame));
     else if (frame.t === "cancel") this.#canceller?.(frame.reason);
     else if (frame.t === "check") this.#attempt(this.#check(frame));
@@ -94,12 +98,13 @@ export class Guest {
     // timing out.
     channel.unref();
     const noteEnd = () => {
-      if (getEventListeners(given.context.signal, "abort").length > 0) channel.ref();
+      const canContinue = given.inbox.hasWaiters || getEventListeners(given.context.signal, "abort").length > 0;
+      if (canContinue) channel.ref();
       else void this.report({ t: "error", code: "agent_error", message: neverSettles, stack: "" });
     };
     process.on("beforeExit", noteEnd);
     exposeContext(given.context);
-    const result = await runner(found.value, given);
+    const result = await runner(found.value, given).finally(() => Inbox.end(given.inbox));
     channel.ref();
     process.off("beforeExit", noteEnd);
     if (frame.again) leave(turn);
@@ -111,13 +116,17 @@ export class Guest {
     const suspend = (asked) => (turn.isOver ? undefined : this.#suspend(asked));
     const reported = createUsageReport(turn);
     const activity = createActivity(frame.limits, turn);
-    const { context, cancel } = createContext(frame, turn, { suspend, report: reported, activity });
-    this.#canceller = cancel;
+    const inbox = (this.#inbox = new Inbox(turn));
+    const { context, cancel } = createContext(frame, turn, { suspend, report: reported, activity, inbox });
+    this.#canceller = (reason) => {
+      Inbox.end(inbox);
+      cancel(reason);
+    };
     this.#omitted = activity.omittedFrame;
     this.#usedByNow = () => reported.with(undefined);
     const meter = (usage) => (this.#usedByNow = () => reported.with(ignoringErrors(usage)));
     const { prompt, limits, again } = frame;
-    return { prompt, context, limits, channel: turn, activity, meter, reported, again };
+    return { prompt, context, limits, channel: turn, activity, inbox, meter, reported, again };
   }
 }
 

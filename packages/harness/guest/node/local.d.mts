@@ -10,6 +10,7 @@ export function runInProcess(
   options: {
     readonly found?: { readonly value: unknown; readonly file: string } | undefined;
     readonly signal?: AbortSignal | undefined;
+    readonly inbox?: readonly { readonly id: string; readonly parts: readonly object[] }[] | undefined;
     onFrame(frame: LocalFrame): void;
   },
 ): Promise<LocalFrame>;

@@ -5,17 +5,20 @@ import { findExport, kindOf, prepareRunner } from "./entrypoint.mjs";
 import { Guest } from "./guest.mjs";
 
 /**
- * Runs `found` ({value, file}), or the export of `entry` in `imageDir`, for the request of a `run` frame. `onFrame`
- * gets each frame before the last. Resolves with the last frame: `result`, `error` or `ask`.
+ * Runs `found` ({value, file}), or the export of `entry` in `imageDir`, for the request of a `run` frame. `inbox`: the
+ * messages that steer the turn, which wait from its start. `onFrame` gets each frame before the last. Resolves with the
+ * last frame: `result`, `error` or `ask`.
  */
-export async function runInProcess(request, { found, signal, onFrame }) {
+export async function runInProcess(request, { found, signal, inbox = [], onFrame }) {
   let end;
   const ended = new Promise((resolve) => (end = resolve));
   const send = async (frame) => {
     if (frame.t === "started") {
       guest.take({ t: "go" });
       if (signal?.aborted) cancel();
-    } else if (["result", "error", "ask"].includes(frame.t)) end(frame);
+      if (inbox.length > 0) guest.take({ t: "inbox" });
+    } else if (frame.t === "take") guest.take({ t: "taken", messages: inbox });
+    else if (["result", "error", "ask"].includes(frame.t)) end(frame);
     else onFrame(frame);
   };
   const sendLine = (line) => send(JSON.parse(line));

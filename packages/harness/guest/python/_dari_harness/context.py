@@ -5,6 +5,7 @@ from contextlib import suppress
 
 from .activity import Activity
 from .channel import to_json
+from .inbox import Inbox
 from .json_depth import is_deeper
 from .request_input import ask_frame, check_key
 from .usage import UsageReport
@@ -27,6 +28,7 @@ class Context:
         self.traceparent = given["traceparent"]
         self.workspace = frame["workspace"]
         self.cancelled = threading.Event()
+        self.inbox = Inbox(channel)
         self._limits = frame["limits"]
         self._channel = channel
         self._events = 0
@@ -40,6 +42,7 @@ class Context:
 
     def _cancel(self) -> None:
         self.cancelled.set()
+        self.inbox._end()
         for callback in self._on_cancel:
             # Its event loop may have ended.
             with suppress(RuntimeError):

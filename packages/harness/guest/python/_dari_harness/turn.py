@@ -33,6 +33,12 @@ def main(is_template: bool = False) -> None:
             arrived.release()
         elif kind == "go":
             allowed.set()
+        elif kind == "inbox":
+            for context in contexts:
+                context.inbox._hint()
+        elif kind == "taken":
+            for context in contexts:
+                context.inbox._deliver(frame["messages"])
         elif kind == "cancel":
             for context in contexts:
                 context._cancel()
@@ -151,6 +157,7 @@ def _run(frame: dict, loaded: tuple, context: Context, allowed: threading.Event,
     try:
         result = run(value, turn)
     finally:
+        context.inbox._end()
         tell_refused_connections()
     if again:
         # Another turn may follow: this one can send nothing more, and its directory is released.

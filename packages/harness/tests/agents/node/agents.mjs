@@ -32,7 +32,7 @@ export function* generatorWithReturn() {
   return { parts: [{ type: "text", text: "final" }] };
 }
 export const context = (_prompt, context) => {
-  const { emit, signal, ...rest } = context;
+  const { emit, signal, inbox: _inbox, ...rest } = context;
   return { seen: { ...rest, emits: typeof emit, aborted: signal.aborted } };
 };
 export const surroundings = () => ({
