@@ -2,6 +2,7 @@
 
 import { lazy, memo, Suspense, type ReactNode } from "react";
 import { CopyButton } from "../parts/copyable.tsx";
+import { SessionPicture } from "../parts/picture.tsx";
 import { parseMarkdown, type Block, type Inline, type Item } from "./parse-markdown.ts";
 
 const Code = lazy(() => import("./code.tsx"));
@@ -111,10 +112,20 @@ function InlineView({ part }: { readonly part: Inline }) {
       return <del>{drawInline(part.of)}</del>;
     case "link":
       return (
-        <a href={part.href} target="_blank" rel="noopener noreferrer nofollow">
-          {drawInline(part.of)}
-        </a>
+        <>
+          <a href={part.href} target="_blank" rel="noopener noreferrer nofollow">
+            <bdi>{drawInline(part.of)}</bdi>
+          </a>
+          {part.target !== undefined && (
+            <bdi className="target" dir="ltr">
+              {" "}
+              ({part.target})
+            </bdi>
+          )}
+        </>
       );
+    case "picture":
+      return <SessionPicture path={part.path} label={part.label} />;
     case "break":
       return <br />;
   }

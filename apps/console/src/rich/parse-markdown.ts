@@ -1,9 +1,18 @@
 // Reads Markdown into blocks. HTML in it stays text. Draws nothing.
 
+import { picturePath } from "../data/pictures.ts";
+
 export type Inline =
   | { readonly kind: "text" | "code"; readonly text: string }
   | { readonly kind: "strong" | "em" | "del"; readonly of: readonly Inline[] }
-  | { readonly kind: "link"; readonly href: string; readonly of: readonly Inline[] }
+  | {
+      readonly kind: "link";
+      readonly href: string;
+      readonly of: readonly Inline[];
+      /** Where the link leads: a host or a mail address. Undefined if its text is the address. */
+      readonly target?: string;
+    }
+  | { readonly kind: "picture"; readonly path: string; readonly label: string }
   | { readonly kind: "break" };
 
 export interface Item {
@@ -185,8 +194,8 @@ const inlinePattern = new RegExp(
   "gs",
 );
 
-/** Longer texts are not read for emphasis and links: the time would grow faster than the text. */
-const inlineCharsMax = 20_000;
+/** Longer paragraphs are not read for emphasis and links: the time would grow faster than the text. */
+const inlineCharsMax = 6_000;
 
 export function parseInline(text: string): readonly Inline[] {
   if (text.length > inlineCharsMax) return [{ kind: "text", text }];
@@ -204,8 +213,8 @@ export function parseInline(text: string): readonly Inline[] {
 function toInline(whole: string, found: Partial<Record<string, string>>): Inline {
   const { code, label, href, url, strong, del, star, under, hard, escaped } = found;
   if (code !== undefined) return { kind: "code", text: code.trim() };
-  if (label !== undefined) return linkOf(label, href ?? "", whole);
-  if (url !== undefined) return { kind: "link", href: url, of: [{ kind: "text", text: url }] };
+  if (label !== undefined) return pictureOf(label, href ?? "", whole) ?? linkOf(label, href ?? "", whole);
+  if (url !== undefined) return linkOf(url, url, whole);
   if (strong !== undefined) return { kind: "strong", of: parseInline(strong) };
   if (del !== undefined) return { kind: "del", of: parseInline(del) };
   if (star !== undefined || under !== undefined) return { kind: "em", of: parseInline(star ?? under ?? "") };
@@ -213,8 +222,32 @@ function toInline(whole: string, found: Partial<Record<string, string>>): Inline
   return { kind: "text", text: escaped ?? whole };
 }
 
-/** Only web and mail addresses become links. The page loads no picture from elsewhere, so a picture is a link too. */
+/** Only files of the workspace are pictures. */
+function pictureOf(label: string, href: string, whole: string): Inline | undefined {
+  const path = whole.startsWith("!") ? picturePath(href) : undefined;
+  return path === undefined ? undefined : { kind: "picture", path, label };
+}
+
+/** Only web and mail addresses become links. A picture from elsewhere is not loaded, so it is a link too. */
 function linkOf(label: string, href: string, whole: string): Inline {
-  if (!/^(https?:\/\/|mailto:)/i.test(href)) return { kind: "text", text: whole };
-  return { kind: "link", href, of: parseInline(label === "" ? href : label) };
+  const target = targetOf(href);
+  if (target === undefined) return { kind: "text", text: whole };
+  if (label === "" || label === href) return { kind: "link", href, of: [{ kind: "text", text: href }] };
+  return { kind: "link", href, of: withoutLinks(parseInline(label)), target };
+}
+
+/** A link in the text of another link would lead elsewhere. */
+function withoutLinks(parts: readonly Inline[]): readonly Inline[] {
+  return parts.flatMap((part) => {
+    if (part.kind === "link") return withoutLinks(part.of);
+    return "of" in part ? [{ ...part, of: withoutLinks(part.of) }] : [part];
+  });
+}
+
+/** Returns the host or the mail address; undefined for every other kind of address. */
+function targetOf(href: string): string | undefined {
+  if (!/^(https?:\/\/|mailto:)/i.test(href) || !URL.canParse(href)) return undefined;
+  const { protocol, host, pathname } = new URL(href);
+  if (protocol === "mailto:") return pathname;
+  return protocol === "https:" || protocol === "http:" ? host : undefined;
 }

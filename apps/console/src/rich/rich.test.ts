@@ -1,5 +1,7 @@
 // What is shown of Markdown, source text, CSV and logs, without a browser.
 
+import { readdir, readFile } from "node:fs/promises";
+import path from "node:path";
 import { expect, test } from "@jest/globals";
 import { filterLogLines, readLogLines } from "../data/log-lines.ts";
 import { parseCsv } from "./parse-csv.ts";
@@ -45,6 +47,81 @@ test("HTML and addresses that could run something stay text", () => {
     { kind: "link", href: "https://example.com/x" },
     text("."),
   ]);
+});
+
+/** What attackers write. */
+const hostile = [
+  "<script>alert(1)</script>",
+  "<svg/onload=alert(1)>",
+  "<a href='javascript:alert(1)'>x</a>",
+  "[x](JaVaScRiPt:alert(1))",
+  "[x](java\nscript:alert(1))",
+  "[x](java&#115;cript:alert(1))",
+  "[x](\u0001javascript:alert(1))",
+  "[x](vbscript:x) [y](file:///etc/passwd) [z](blob:https://example.com/1)",
+  "[x](data:text/html;base64,PHNjcmlwdD4=)",
+  "[x](//example.com/a) [y](/console/keys) [z](?q=1) [w](#main)",
+  "[x](https://[bad) [y](https://) [z](http://exa mple.com)",
+  "![x](https://example.com/track.png) ![y](javascript:alert(1)) ![z](/v1/me)",
+  "[![x](https://example.com/a.png)](javascript:alert(1))",
+  "[https://good.example](https://evil.example) [**[in](https://evil.example/2)**](https://evil.example/3)",
+  "<https://example.com> <javascript:alert(1)>",
+  '[x](https://example.com "onmouseover=alert(1)")',
+  "[x][1]\n\n[1]: javascript:alert(1)",
+  "`<b>` ```<script>```",
+  "[a@b](mailto:a@b.example?subject=x) [user](https://good.example@evil.example/)",
+];
+
+interface FoundLink {
+  readonly href: string;
+  readonly target?: string;
+  /** How many links are inside it. */
+  readonly inner: number;
+}
+
+function linksIn(parsed: unknown): readonly FoundLink[] {
+  if (typeof parsed !== "object" || parsed === null) return [];
+  const inner = Object.values(parsed).flatMap(linksIn);
+  const { kind, href, target } = parsed as { kind?: string; href: string; target?: string };
+  return kind === "link" ? [{ href, ...(target === undefined ? {} : { target }), inner: inner.length }] : inner;
+}
+
+test("hostile Markdown has only links to the web and to mail, none inside another, and says where they lead", () => {
+  const found = hostile.flatMap((written) => linksIn(parseMarkdown(written)));
+  expect(found.length).toBeGreaterThan(5);
+  expect(found.filter(({ href, inner }) => !/^(https?:\/\/|mailto:)/.test(href) || inner > 0)).toEqual([]);
+  expect(found).toContainEqual({ href: "https://evil.example", target: "evil.example", inner: 0 });
+  expect(found).toContainEqual({ href: "https://good.example@evil.example/", target: "evil.example", inner: 0 });
+  expect(found).toContainEqual({ href: "mailto:a@b.example?subject=x", target: "a@b.example", inner: 0 });
+  expect(linksIn(parseMarkdown("https://example.com/a"))).toEqual([{ href: "https://example.com/a", inner: 0 }]);
+});
+
+test("only files of the workspace are pictures", () => {
+  const pathOf = (href: string) =>
+    parseInline(`![x](${href})`).flatMap((one) => (one.kind === "picture" ? one.path : []));
+  const own = ["output/chart.png", "./a.SVG", "/workspace/a.webp", "out%20put/a.jpg"];
+  expect(own.flatMap(pathOf)).toEqual(["output/chart.png", "./a.SVG", "/workspace/a.webp", "out put/a.jpg"]);
+  const others = ["https://example.com/a.png", "//example.com/a.png", "/v1/a.png", "data:image/png,a.png", "../a.png"];
+  const disguised = [
+    "a/..%2f..%2fv1/a.png",
+    "output/a.html",
+    "output/a.png?x=1",
+    "%6aavascript:a.png",
+    "\\\\host\\a.png",
+  ];
+  expect([...others, ...disguised].flatMap(pathOf)).toEqual([]);
+});
+
+test("no component of the console writes HTML", async () => {
+  const folder = path.join(import.meta.dirname, "..");
+  const names = (await readdir(folder, { recursive: true })).filter(
+    (name) => /\.tsx?$/.test(name) && !name.includes(".test."),
+  );
+  const sources = await Promise.all(names.map((name) => readFile(path.join(folder, name), "utf8")));
+  expect(names.length).toBeGreaterThan(50);
+  expect(
+    names.filter((_, index) => /innerHTML|outerHTML|insertAdjacentHTML|srcdoc|<iframe/i.test(sources[index] ?? "")),
+  ).toEqual([]);
 });
 
 test("marks inside words, code and escapes are not emphasis", () => {

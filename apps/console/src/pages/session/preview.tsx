@@ -7,25 +7,15 @@ import { useAccount } from "../../data/account.ts";
 import { useAction } from "../../data/action.ts";
 import { sizeText } from "../../data/format.ts";
 import { useLoaded } from "../../data/load.ts";
+import { pictureType, shownBytesMax } from "../../data/pictures.ts";
 import { saveAs } from "../../data/save-as.ts";
 import { Log } from "../../parts/log.tsx";
+import { Picture } from "../../parts/picture.tsx";
 import { FileText, viewOf } from "../../parts/rich-text.tsx";
 import { ErrorNote, Loading } from "../../parts/notes.tsx";
 
-/** The most bytes of a preview. Larger files can only be downloaded. */
-const previewMax = 5_000_000;
-
 /** Longer texts are shown as they are. */
 const richCharsMax = 500_000;
-
-const pictures: Readonly<Record<string, string>> = {
-  png: "image/png",
-  jpg: "image/jpeg",
-  jpeg: "image/jpeg",
-  gif: "image/gif",
-  webp: "image/webp",
-  svg: "image/svg+xml",
-};
 
 interface PreviewProps {
   readonly sessionId: string;
@@ -38,7 +28,7 @@ export function Preview({ sessionId, entry: { path, size_bytes: size }, version,
   const { client } = useAccount();
   const name = path.slice(path.lastIndexOf("/") + 1);
   const download = useAction(async () => saveAs(name, await client.getSessionFileContent(sessionId, { path })));
-  const isSmall = (size ?? 0) <= previewMax;
+  const isSmall = (size ?? 0) <= shownBytesMax;
   const content = useLoaded(`${path} ${version}`, async (signal) => {
     if (!isSmall) return undefined;
     return new Response((await client.getSessionFileContent(sessionId, { path }, { signal })) as BodyInit).blob();
@@ -82,20 +72,9 @@ function endingOf(name: string): string {
 }
 
 function Shown({ name, content }: { readonly name: string; readonly content: Blob }) {
-  const type = pictures[endingOf(name)];
+  const type = pictureType(name);
   if (type === undefined) return <Text content={content} name={name} />;
   return <Picture content={content} type={type} name={name} />;
-}
-
-/** An SVG runs no code in an image element. */
-function Picture({ content, type, name }: { readonly content: Blob; readonly type: string; readonly name: string }) {
-  const [url, setUrl] = useState<string>();
-  useEffect(() => {
-    const made = URL.createObjectURL(content.slice(0, content.size, type));
-    setUrl(made);
-    return () => URL.revokeObjectURL(made);
-  }, [content, type]);
-  return url === undefined ? null : <img src={url} alt={name} />;
 }
 
 function Text({ content, name }: { readonly content: Blob; readonly name: string }) {
