@@ -6,7 +6,8 @@ import { resumeAccount, signIn, type Account } from "../data/account.ts";
 import { useAction } from "../data/action.ts";
 import { useLoaded } from "../data/load.ts";
 import { Copyable } from "../parts/copyable.tsx";
-import { ErrorNote, Loading } from "../parts/notes.tsx";
+import { ErrorNote } from "../parts/notes.tsx";
+import { Starting } from "../parts/starting.tsx";
 
 export function SignInPage({ onSignedIn: show }: { readonly onSignedIn: (account: Account) => void }) {
   const onSignedIn = useCallback(
@@ -31,7 +32,7 @@ export function SignInPage({ onSignedIn: show }: { readonly onSignedIn: (account
       },
     );
   }, [onSignedIn]);
-  if (isResuming) return <Loading />;
+  if (isResuming) return <Starting />;
   const submit = (event: FormEvent): void => {
     event.preventDefault();
     enter.run(key.trim());
