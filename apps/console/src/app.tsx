@@ -7,7 +7,7 @@ import { useRoute, type Route } from "./data/route.ts";
 import { AgentPage } from "./pages/agent/agent.tsx";
 import { AgentsPage } from "./pages/agents.tsx";
 import { JoinPage } from "./pages/join.tsx";
-import { MessagePage } from "./pages/message.tsx";
+import { MessagePage } from "./pages/message/message.tsx";
 import { SessionPage } from "./pages/session/session.tsx";
 import { SessionsPage } from "./pages/sessions/sessions.tsx";
 import { SignInPage } from "./pages/sign-in.tsx";

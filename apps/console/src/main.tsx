@@ -12,6 +12,8 @@ import "./style/forms.css";
 import "./style/data.css";
 import "./style/lists.css";
 import "./style/rich.css";
+import "./style/activity.css";
+import "./style/timeline.css";
 
 makeStreamsIterable();
 const root = document.getElementById("root");

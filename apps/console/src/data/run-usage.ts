@@ -1,4 +1,4 @@
-// The runs of one message: their names and their total usage. Draws nothing.
+// The runs of one message: their names, which of them count, and their total usage. Draws nothing.
 
 import type { Attempt } from "./transcript.ts";
 
@@ -12,6 +12,14 @@ export function listRunNames(attempts: readonly Pick<Attempt, "number" | "outcom
     if (before?.number !== number) return String(number);
     return `${number}, ${before.outcome === "suspended" ? "continued" : "again"}`;
   });
+}
+
+const supersededOutcomes: readonly Attempt["outcome"][] = ["retry", "failed", "released", "lost"];
+
+/** Returns whether another run replaces this one, or will. A run that waited for an answer is continued instead. */
+export function isRunSuperseded(attempts: readonly Pick<Attempt, "outcome">[], index: number): boolean {
+  const outcome = attempts[index]?.outcome;
+  return outcome === "retry" || (index < attempts.length - 1 && supersededOutcomes.includes(outcome));
 }
 
 /** Returns the model usage of all runs, or undefined if no run reported any. */

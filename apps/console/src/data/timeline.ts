@@ -1,6 +1,7 @@
 // Divides a message's time into phases, in their order. Draws nothing.
 
 import type { MessageRecord } from "@dari/contract";
+import type { Attempt } from "./transcript.ts";
 
 export interface Phase {
   readonly name: string;
@@ -19,6 +20,8 @@ const labels: Readonly<Record<string, string>> = {
   save_ms: "saved the workspace",
 };
 
+const earlierLabel = "earlier runs, and the wait for retries";
+
 /** Returns the phases that the platform measures, in the order of a turn. Unknown ones come last. */
 export function listPhases(timings: MessageRecord["timings"]): Phase[] {
   const order = Object.keys(labels);
@@ -36,9 +39,17 @@ export interface Timeline {
   readonly totalMs: number;
 }
 
-/** Returns the phases since the message's acceptance. Time outside of all phases is a phase too. */
-export function buildTimeline(record: MessageRecord): Timeline {
-  const measured = withAnswers(listPhases(record.timings), record.inputs ?? []);
+/**
+ * Returns the phases since the message's acceptance. Time outside of all phases is a phase too. While an attempt runs,
+ * nothing is measured, and the phases are those before it and its own.
+ */
+export function buildTimeline(
+  record: MessageRecord,
+  attempts: readonly Pick<Attempt, "startedAt" | "endedAt">[] = [],
+  now = Date.now(),
+): Timeline {
+  const known = listPhases(record.timings);
+  const measured = known.length === 0 ? runningPhases(record, attempts, now) : withAnswers(known, record.inputs ?? []);
   const sumMs = measured.reduce((sum, { ms }) => sum + ms, 0);
   const endedAt = record.completed_at === null ? undefined : Date.parse(record.completed_at);
   const totalMs = Math.max(sumMs, endedAt === undefined ? 0 : endedAt - Date.parse(record.created_at));
@@ -51,6 +62,22 @@ export function buildTimeline(record: MessageRecord): Timeline {
     return at;
   });
   return { phases: placed, totalMs };
+}
+
+function runningPhases(
+  { created_at: acceptedAt }: MessageRecord,
+  attempts: readonly Pick<Attempt, "startedAt" | "endedAt">[],
+  now: number,
+): readonly Phase[] {
+  const running = attempts.at(-1);
+  if (running === undefined || running.endedAt !== undefined) return [];
+  const startedAt = Date.parse(running.startedAt);
+  const isFirst = attempts.length === 1;
+  const before = { name: isFirst ? "queue_ms" : "earlier", label: isFirst ? labels["queue_ms"] : earlierLabel };
+  return [
+    { name: before.name, label: before.label ?? "", ms: Math.max(0, startedAt - Date.parse(acceptedAt)) },
+    { name: "agent_ms", label: "the attempt runs", ms: Math.max(0, now - startedAt) },
+  ];
 }
 
 /** Adds the time that the message waited for answers, if they were given. */
@@ -72,7 +99,7 @@ function withRest(
 ): readonly Phase[] {
   const isOnlyRun = attempt <= 1 && inputs.length === 0;
   if (isOnlyRun) return [...measured, { name: "commit", label: "committed the turn", ms }];
-  return afterQueue(measured, { name: "earlier", label: "earlier runs, and the wait for retries", ms });
+  return afterQueue(measured, { name: "earlier", label: earlierLabel, ms });
 }
 
 function afterQueue(measured: readonly Phase[], phase: Phase): readonly Phase[] {

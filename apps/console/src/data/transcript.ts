@@ -2,8 +2,8 @@
 
 import { isLedgerEvent, type PreviewEvent, type StreamItem } from "@dari/client";
 import {
+  activityTypes,
   isMessageEnd,
-  shownActivityTypes,
   type EventRecord,
   type FailureRecord,
   type FileChange,
@@ -13,12 +13,12 @@ import {
   type OutputPart,
 } from "@dari/contract";
 
-type EventOf<T extends KnownEvent["type"]> = Extract<KnownEvent, { readonly type: T }>;
+export type EventOf<T extends KnownEvent["type"]> = Extract<KnownEvent, { readonly type: T }>;
 
 const stepTypes = [
   "agent.event",
   "agent.events_omitted",
-  ...shownActivityTypes,
+  ...activityTypes,
   "input.requested",
   "input.submitted",
 ] as const;
@@ -99,7 +99,7 @@ function rollBack(turns: readonly Turn[], messageId: string): readonly Turn[] {
 }
 
 function changeBy(turn: Turn, event: EventRecord): Partial<Turn> {
-  if (isStep(event)) return { steps: [...turn.steps, event] };
+  if (isStep(event)) return { steps: [...turn.steps, event], ...previewAfter(turn, event) };
   if (isMessageEnd(event)) return endedBy(event.data);
   if (event.type === "message.status_changed") return { status: event.data.status };
   if (event.type === "attempt.started") return { ...noPreview, attempts: [...turn.attempts, started(event)] };
@@ -109,6 +109,16 @@ function changeBy(turn: Turn, event: EventRecord): Partial<Turn> {
   }
   if (event.type === "assistant.message_completed") return { ...noPreview, ...outputOf(event.data.output) };
   return event.type === "workspace.committed" ? { filesChanged: event.data.files_changed } : {};
+}
+
+/** Text that the agent said before a tool call is shown at its own place, so it is removed from the preview. */
+function previewAfter({ preview }: Turn, event: Step): Partial<Turn> {
+  if (event.type !== "assistant.message" || event.data.parent_call_id !== undefined) return {};
+  const { text, text_bytes: wholeBytes } = event.data;
+  const at = text === "" ? -1 : preview.indexOf(text);
+  if (at === -1) return {};
+  const after = wholeBytes === undefined ? preview.slice(at + text.length) : "";
+  return { preview: (preview.slice(0, at) + after).trimStart() };
 }
 
 function started({ attempt_id: id, created_at: startedAt, data }: EventOf<"attempt.started">): Attempt {

@@ -140,6 +140,24 @@ describe("a timeline", () => {
     expect(names).toEqual(["queue_ms", "agent_ms", "save_ms"]);
   });
 
+  test("of a running attempt has the time before it, and its own so far", () => {
+    const running = record({ timings: {}, completed_at: null });
+    const now = Date.parse("2026-11-25T12:00:05.000Z");
+    const first = { startedAt: "2026-11-25T12:00:02.000Z" };
+    const shownWith = (attempts: readonly { startedAt: string; endedAt?: string }[]) =>
+      buildTimeline(running, attempts, now).phases.map(({ name, ms }) => [name, ms]);
+    expect(shownWith([first])).toEqual([
+      ["queue_ms", 2_000],
+      ["agent_ms", 3_000],
+    ]);
+    const failed = { ...first, endedAt: "2026-11-25T12:00:03.000Z" };
+    expect(shownWith([failed, { startedAt: "2026-11-25T12:00:04.000Z" }])).toEqual([
+      ["earlier", 4_000],
+      ["agent_ms", 1_000],
+    ]);
+    expect(shownWith([failed])).toEqual([]);
+  });
+
   test("without a measured phase is empty", () => {
     expect(shown(record({ timings: {}, completed_at: null }))).toEqual([]);
   });

@@ -19,6 +19,15 @@ export function MarkdownText({ text, className = "said" }: { readonly text: stri
   );
 }
 
+/** Source text inside a `pre`. */
+export function CodeText({ text, language }: { readonly text: string; readonly language: string }) {
+  return (
+    <Suspense fallback={text}>
+      <Code text={text} language={language} />
+    </Suspense>
+  );
+}
+
 /** The view of a file by the ending of its name; undefined if the text is shown as it is. */
 export type FileView = "markdown" | "table" | "code";
 

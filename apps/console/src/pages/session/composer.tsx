@@ -12,11 +12,13 @@ interface ComposerProps {
   readonly sessionId: string;
   /** True while a turn waits or runs, so that the next message waits. */
   readonly isBusy: boolean;
+  /** The message that runs. Undefined: none does. */
+  readonly runningId: string | undefined;
   /** True in a session without messages: the field gets the focus. */
   readonly isFirst: boolean;
 }
 
-export function Composer({ sessionId, isBusy, isFirst }: ComposerProps) {
+export function Composer({ sessionId, isBusy, runningId, isFirst }: ComposerProps) {
   const { client } = useAccount();
   const [text, setText] = useState("");
   const [files, setFiles] = useState<readonly File[]>([]);
@@ -67,11 +69,32 @@ export function Composer({ sessionId, isBusy, isFirst }: ComposerProps) {
         <FileButton add={add} />
         <LaneField className="inline-choice" value={lane} onChange={setLane} />
         <span className="faint">{isBusy && "Your message starts after the current turn."}</span>
+        {runningId !== undefined && <StopButton key={runningId} messageId={runningId} />}
         <button type="submit" className="primary" disabled={send.isRunning || isEmpty}>
           {send.isRunning ? "Sending …" : "Send"}
         </button>
       </div>
     </form>
+  );
+}
+
+/** Cancels the running turn. */
+function StopButton({ messageId }: { readonly messageId: string }) {
+  const { client } = useAccount();
+  // The turn ends some time after the answer, and the button with it.
+  const [isStopping, setStopping] = useState(false);
+  const stop = useAction(async () => {
+    await client.cancelMessage(messageId);
+    setStopping(true);
+  });
+  const isOff = stop.isRunning || isStopping;
+  return (
+    <>
+      <ErrorNote error={stop.error} />
+      <button type="button" className="stop" onClick={stop.run} disabled={isOff} title="Cancels the turn">
+        <span className="square" aria-hidden="true" /> {isOff ? "Stopping …" : "Stop"}
+      </button>
+    </>
   );
 }
 

@@ -1,21 +1,25 @@
 // One turn's conversation: the message, what the agent did, and its answer so far.
 
 import type { MessagePart } from "@dari/contract";
-import { useState } from "react";
 import { useAccount } from "../../data/account.ts";
 import { useLoaded } from "../../data/load.ts";
 import { CopyButton } from "../../parts/copyable.tsx";
+import { PicturesOf } from "../../parts/picture.tsx";
 import { MarkdownText } from "../../parts/rich-text.tsx";
-import type { Step, Turn } from "../../data/transcript.ts";
+import type { Turn } from "../../data/transcript.ts";
+import { Activity } from "./activity/list.tsx";
 
-export function Said({ turn }: { readonly turn: Turn }) {
+export function Said({ turn, sessionId }: { readonly turn: Turn; readonly sessionId: string }) {
   return (
     <>
       <div className="asked">
         <Parts parts={turn.parts} />
       </div>
-      <Steps steps={turn.steps} />
-      <Answer turn={turn} />
+      <Activity turn={turn} />
+      {/* Files of a running turn are not stored yet. */}
+      <PicturesOf value={turn.output.length > 0 ? sessionId : undefined}>
+        <Answer turn={turn} />
+      </PicturesOf>
     </>
   );
 }
@@ -75,56 +79,4 @@ function Answer({ turn: { output, notes, preview, error, status } }: { readonly 
       )}
     </>
   );
-}
-
-function Steps({ steps }: { readonly steps: readonly Step[] }) {
-  if (steps.length === 0) return null;
-  return (
-    <ul className="steps" aria-label="What the agent did">
-      {steps.map((step) => (
-        <StepView key={step.id} step={step} />
-      ))}
-    </ul>
-  );
-}
-
-function StepView({ step }: { readonly step: Step }) {
-  const [isOpen, setOpen] = useState(false);
-  const { type, data } = step;
-  return (
-    <li>
-      <details onToggle={(event) => setOpen(event.currentTarget.open)}>
-        <summary>
-          {titles[type]} <code>{labelOf(step)}</code>
-        </summary>
-        {isOpen && (
-          <pre className="log" tabIndex={0} role="region" aria-label={`Data of ${type}`}>
-            {JSON.stringify(data, null, 2)}
-          </pre>
-        )}
-      </details>
-    </li>
-  );
-}
-
-const titles: Readonly<Record<Step["type"], string>> = {
-  "agent.event": "event",
-  "agent.events_omitted": "events left out",
-  "agent.handoff": "handoff",
-  "assistant.message": "said",
-  "input.requested": "input requested",
-  "input.submitted": "input submitted",
-  "plan.updated": "plan",
-  "reasoning.completed": "reasoning",
-  "subagent.completed": "subagent ended",
-  "subagent.started": "subagent",
-  "tool.call_completed": "tool result",
-  "tool.call_requested": "tool call",
-};
-
-function labelOf(step: Step): string {
-  if ("key" in step.data) return step.data.key;
-  if (step.type === "tool.call_completed") return `${step.data.name}${step.data.is_error ? " failed" : ""}`;
-  if (step.type === "agent.handoff") return step.data.to_agent;
-  return "name" in step.data ? step.data.name : "";
 }

@@ -57,6 +57,7 @@ export function SessionPage({ sessionId }: { readonly sessionId: string }) {
             <Composer
               sessionId={sessionId}
               isBusy={value.status === "active"}
+              runningId={live.transcript.turns.find(({ status }) => status === "running")?.messageId}
               isFirst={value.last_message_id === null}
             />
           ) : (

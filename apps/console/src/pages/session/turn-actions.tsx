@@ -10,7 +10,10 @@ import { ErrorNote } from "../../parts/notes.tsx";
 interface TurnActionsProps {
   readonly turn: Pick<Turn, "messageId" | "status" | "isRolledBack">;
   readonly sessionId: string;
-  /** True on the message's own page. The result is then shown on another page. */
+  /**
+   * True on the message's own page. The result is then shown on another page. On the session's page, the button beside
+   * the next message stops a running turn.
+   */
   readonly isAlone?: boolean;
 }
 
@@ -35,7 +38,7 @@ export function TurnActions({ turn, sessionId, isAlone = false }: TurnActionsPro
   return (
     <>
       <span className="actions">
-        {!isOver && <Act label="Cancel" action={cancel} {...look} />}
+        {!isOver && (isAlone || status !== "running") && <Act label="Cancel" action={cancel} {...look} />}
         {status === "failed" && <Act label="Retry" action={retry} {...look} />}
         {canReturn && <Act label="Fork from here" action={fork} {...look} />}
         {canReturn && (

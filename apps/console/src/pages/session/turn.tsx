@@ -23,7 +23,7 @@ export function TurnView({ turn, sessionId, isAway }: TurnProps) {
   const isUnknown = isAway && openStatuses.includes(turn.status);
   return (
     <li className={turn.isRolledBack ? "turn rolled-back" : "turn"} data-status={turn.status}>
-      <Said turn={turn} />
+      <Said turn={turn} sessionId={sessionId} />
       {turn.status === "waiting_for_input" && <Asked messageId={turn.messageId} />}
       <Changes messageId={turn.messageId} filesChanged={turn.filesChanged} canDiff={turn.status === "completed"} />
       <footer>

@@ -3,25 +3,25 @@
 import { isTerminal } from "@dari/client";
 import type { MessageRecord } from "@dari/contract";
 import { useEffect, useState } from "react";
-import { useAccount } from "../data/account.ts";
-import { durationText } from "../data/format.ts";
-import { followThroughOutages } from "../data/follow.ts";
-import { useLoaded, useReloadOn } from "../data/load.ts";
-import { listRunNames, sumRunUsage } from "../data/run-usage.ts";
-import { buildTimeline, waitText } from "../data/timeline.ts";
-import { addEvent, emptyTranscript, type Attempt, type Turn } from "../data/transcript.ts";
-import { CopyButton, Id } from "../parts/copyable.tsx";
-import { Head } from "../parts/head.tsx";
-import { Link } from "../parts/link.tsx";
-import { LogView } from "../parts/log-view.tsx";
-import { ErrorNote, Loading } from "../parts/notes.tsx";
-import { Page, Pending } from "../parts/page.tsx";
-import { Status } from "../parts/status.tsx";
-import { Ago } from "../parts/time.tsx";
-import { Asked } from "./session/asked-input.tsx";
-import { Diff } from "./session/changes.tsx";
-import { Said } from "./session/message-parts.tsx";
-import { TurnActions } from "./session/turn-actions.tsx";
+import { useAccount } from "../../data/account.ts";
+import { durationText } from "../../data/format.ts";
+import { followThroughOutages } from "../../data/follow.ts";
+import { useLoaded, useReloadOn } from "../../data/load.ts";
+import { listRunNames, sumRunUsage } from "../../data/run-usage.ts";
+import { addEvent, emptyTranscript, type Attempt, type Turn } from "../../data/transcript.ts";
+import { CopyButton, Id } from "../../parts/copyable.tsx";
+import { Head } from "../../parts/head.tsx";
+import { Link } from "../../parts/link.tsx";
+import { LogView } from "../../parts/log-view.tsx";
+import { ErrorNote, Loading } from "../../parts/notes.tsx";
+import { Page, Pending } from "../../parts/page.tsx";
+import { Status } from "../../parts/status.tsx";
+import { Ago } from "../../parts/time.tsx";
+import { Asked } from "../session/asked-input.tsx";
+import { Diff } from "../session/changes.tsx";
+import { Said } from "../session/message-parts.tsx";
+import { TurnActions } from "../session/turn-actions.tsx";
+import { TimelineView } from "./timeline.tsx";
 
 /** How often a message that has not ended is loaded again, in milliseconds. */
 const lookEveryMs = 1_000;
@@ -46,10 +46,10 @@ export function MessagePage({ messageId }: { readonly messageId: string }) {
     >
       <ErrorNote error={message.error} retry={message.reload} />
       <Facts record={record} attempts={turn?.attempts ?? []} />
-      {turn ? <Said turn={turn} /> : <Loading />}
+      {turn ? <Said turn={turn} sessionId={record.session_id} /> : <Loading />}
       {record.status === "waiting_for_input" && <Asked messageId={messageId} onAnswered={message.reload} />}
       <h2>Timeline</h2>
-      <TimelineView record={record} />
+      <TimelineView record={record} turn={turn} />
       <h2>Attempts, at most {record.max_attempts}</h2>
       {turn ? <Attempts attempts={turn.attempts} /> : <Loading />}
       <h2>Logs</h2>
@@ -116,38 +116,6 @@ function Facts({ record, attempts }: FactsProps) {
         ))}
         {used.runs > 1 && <span className="faint">in {used.runs} runs</span>}
       </p>
-    </>
-  );
-}
-
-function TimelineView({ record }: { readonly record: MessageRecord }) {
-  const { phases, totalMs } = buildTimeline(record);
-  const waits = waitText(record);
-  const part = (ms: number): string => `${totalMs === 0 ? 0 : (ms / totalMs) * 100}%`;
-  return (
-    <>
-      {waits !== undefined && <p className="note wait">It waits: {waits}.</p>}
-      {phases.length === 0 && <p className="faint">Measured after the turn has ended.</p>}
-      {phases.length > 0 && (
-        <table className="timeline" aria-label="Timeline">
-          <tbody>
-            {phases.map(({ name, label, ms, startMs }) => (
-              <tr key={name}>
-                <th scope="row">{label}</th>
-                <td className="number">{durationText(ms)}</td>
-                <td className="lane" aria-hidden="true">
-                  <span className={`phase ${name}`} style={{ left: part(startMs), width: part(ms) }} />
-                </td>
-              </tr>
-            ))}
-            <tr className="total">
-              <th scope="row">from acceptance to end</th>
-              <td className="number">{durationText(totalMs)}</td>
-              <td className="lane" aria-hidden="true" />
-            </tr>
-          </tbody>
-        </table>
-      )}
     </>
   );
 }

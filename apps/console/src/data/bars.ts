@@ -1,0 +1,75 @@
+// Computes when each model request and tool call of a message began and ended. Draws nothing.
+
+import { listActivity, type Call, type Item, type ModelRequest } from "./activity.ts";
+import type { Step, Turn } from "./transcript.ts";
+
+export interface Bar {
+  readonly item: Call | ModelRequest;
+  /** How many subagents it is inside of. */
+  readonly depth: number;
+  readonly attemptId: string | undefined;
+  /** Milliseconds since 1970. */
+  readonly startAt: number;
+  readonly endAt: number;
+}
+
+/** Returns the bars in the order of the conversation. Work that runs ends now. */
+export function listBars(turn: Pick<Turn, "steps" | "attempts" | "status">, now = Date.now()): readonly Bar[] {
+  const spans = findSpans(turn.steps);
+  const attemptOf = new Map(turn.steps.map((step) => [step.id, step.attempt_id]));
+  const endOf = new Map(
+    turn.attempts.map(({ id, endedAt }) => [id, endedAt === undefined ? now : Date.parse(endedAt)]),
+  );
+  const bars: Bar[] = [];
+  const add = (items: readonly Item[], depth: number): void => {
+    for (const item of items) {
+      if (item.kind === "call" || item.kind === "request") {
+        const attemptId = attemptOf.get(item.id);
+        const { startAt = now, endAt = endOf.get(attemptId ?? "") ?? startAt } = spans.get(item.id) ?? {};
+        bars.push({ item, depth, attemptId, startAt, endAt: Math.max(startAt, endAt) });
+      }
+      if ("items" in item) add(item.items, item.kind === "call" ? depth + 1 : depth);
+    }
+  };
+  add(listActivity(turn), 0);
+  return bars;
+}
+
+interface Span {
+  readonly startAt: number;
+  readonly endAt?: number;
+}
+
+/**
+ * Returns the time of each request and call by the id of its first event. Several events are stored at once, with the
+ * same time, after they happened. So each gets the latest time that fits its own, the events after it, and the measured
+ * durations.
+ */
+function findSpans(steps: readonly Step[]): ReadonlyMap<string, Span> {
+  const spans = new Map<string, Span>();
+  const ends = new Map<string, { readonly endAt: number; readonly startAt: number | undefined }>();
+  let next = Infinity;
+  for (const step of steps.toReversed()) {
+    let at = Math.min(Date.parse(step.created_at), next);
+    const key = keyOf(step);
+    if (step.type === "tool.call_completed" || step.type === "model.request_completed") {
+      const { duration_ms: durationMs } = step.data;
+      const startAt = durationMs === undefined ? undefined : at - durationMs;
+      ends.set(key, { endAt: at, startAt });
+      spans.set(step.id, { startAt: startAt ?? at, endAt: at });
+    } else if (step.type === "tool.call_requested" || step.type === "model.request_started") {
+      const end = ends.get(key);
+      at = Math.min(at, end?.startAt ?? Infinity);
+      spans.set(step.id, end === undefined ? { startAt: at } : { startAt: end.startAt ?? at, endAt: end.endAt });
+      ends.delete(key);
+    }
+    next = at;
+  }
+  return spans;
+}
+
+/** The two events of a request or call have the same key. A call that waited for a person ends in another attempt. */
+function keyOf(step: Step): string {
+  if ("call_id" in step.data) return `call ${step.data.call_id}`;
+  return "ordinal" in step.data ? `request ${step.attempt_id} ${step.data.ordinal}` : "";
+}

@@ -1,0 +1,197 @@
+// Where a message's time went: the platform's phases and, below the agent's, each model request and tool call.
+
+import type { MessageRecord } from "@dari/contract";
+import { Fragment, useMemo, useState, type ReactNode } from "react";
+import { modelText, stateText, tokensText } from "../../data/activity-words.ts";
+import type { ModelRequest } from "../../data/activity.ts";
+import { listBars, type Bar } from "../../data/bars.ts";
+import { durationText } from "../../data/format.ts";
+import { buildTimeline, waitText, type Timeline } from "../../data/timeline.ts";
+import type { Turn } from "../../data/transcript.ts";
+import { CallDetail } from "../session/activity/list.tsx";
+
+/** How many bars are shown first. */
+const barsAtOnce = 100;
+/** If the agent has less than this share of the time, its bars can be shown larger. */
+const largeShare = 0.6;
+
+/** The part of the message's time that the width of the table shows, in milliseconds after its acceptance. */
+interface Span {
+  readonly startMs: number;
+  readonly ms: number;
+}
+
+interface TimelineProps {
+  readonly record: MessageRecord;
+  readonly turn: Turn | undefined;
+}
+
+export function TimelineView({ record, turn }: TimelineProps) {
+  const timeline = buildTimeline(record, turn?.attempts);
+  const waits = waitText(record);
+  return (
+    <>
+      {waits !== undefined && <p className="note wait">It waits: {waits}.</p>}
+      {timeline.phases.length === 0 ? (
+        <p className="faint">Measured after the turn has ended.</p>
+      ) : (
+        <Phases timeline={timeline} record={record} turn={turn} />
+      )}
+    </>
+  );
+}
+
+function Phases({ timeline, record, turn }: TimelineProps & { readonly timeline: Timeline }) {
+  const [isLarge, setLarge] = useState(false);
+  const { phases, totalMs } = timeline;
+  const bars = useBars(turn);
+  const agent = phases.find(({ name }) => name === "agent_ms");
+  const lastAttempt = turn?.attempts.at(-1)?.id;
+  const isOfEarlier = ({ attemptId }: Bar): boolean =>
+    attemptId !== undefined && attemptId !== lastAttempt && phases.some(({ name }) => name === "earlier");
+  const canEnlarge = agent !== undefined && bars.length > 0 && agent.ms < totalMs * largeShare;
+  const span: Span = canEnlarge && isLarge ? agent : { startMs: 0, ms: totalMs };
+  const acceptedAt = Date.parse(record.created_at);
+  return (
+    <>
+      {canEnlarge && (
+        <label className="inline-choice">
+          <input type="checkbox" checked={isLarge} onChange={(event) => setLarge(event.target.checked)} />
+          Show only the agent’s time
+        </label>
+      )}
+      <table className="timeline" aria-label="Timeline">
+        <tbody>
+          {phases.map((phase) => (
+            <Fragment key={phase.name}>
+              <Row name={phase.label} part={phase} span={span} className={phase.name} />
+              {phase.name === "agent_ms" && (
+                <Bars bars={bars.filter((bar) => !isOfEarlier(bar))} {...{ acceptedAt, span }} inside={phase} />
+              )}
+              {phase.name === "earlier" && <Bars bars={bars.filter(isOfEarlier)} {...{ acceptedAt, span }} />}
+            </Fragment>
+          ))}
+          <tr className="total">
+            <th scope="row">{record.completed_at === null ? "since acceptance" : "from acceptance to end"}</th>
+            <td className="number">{durationText(totalMs)}</td>
+            <td className="lane" aria-hidden="true" />
+          </tr>
+        </tbody>
+      </table>
+    </>
+  );
+}
+
+function useBars(turn: Turn | undefined): readonly Bar[] {
+  const { steps, attempts, status } = turn ?? {};
+  return useMemo(
+    () => (steps && attempts && status ? listBars({ steps, attempts, status }) : []),
+    [steps, attempts, status],
+  );
+}
+
+interface RowProps {
+  readonly name: ReactNode;
+  readonly part: Span;
+  readonly span: Span;
+  readonly className: string;
+}
+
+function Row({ name, part, span, className }: RowProps) {
+  const share = (ms: number): string => `${span.ms === 0 ? 0 : (ms / span.ms) * 100}%`;
+  return (
+    <tr>
+      <th scope="row">{name}</th>
+      <td className="number">{durationText(part.ms)}</td>
+      <td className="lane" aria-hidden="true">
+        <span
+          className={`phase ${className}`}
+          style={{ left: share(part.startMs - span.startMs), width: share(part.ms) }}
+        />
+      </td>
+    </tr>
+  );
+}
+
+interface BarsProps {
+  readonly bars: readonly Bar[];
+  readonly acceptedAt: number;
+  readonly span: Span;
+  /** The phase that the bars belong to. It is measured with another clock, so they are moved into it. */
+  readonly inside?: Span;
+}
+
+function Bars({ bars, acceptedAt, span, inside }: BarsProps) {
+  const [shown, setShown] = useState(barsAtOnce);
+  const hidden = bars.length - shown;
+  return (
+    <>
+      {bars.slice(0, shown).map((bar) => (
+        <BarRow key={bar.item.id} bar={bar} part={partOf(bar, acceptedAt, inside)} span={span} />
+      ))}
+      {hidden > 0 && (
+        <tr>
+          <td colSpan={3}>
+            <button type="button" className="quiet" onClick={() => setShown(shown + barsAtOnce * 5)}>
+              Show {Math.min(barsAtOnce * 5, hidden)} of {hidden} more
+            </button>
+          </td>
+        </tr>
+      )}
+    </>
+  );
+}
+
+function partOf({ startAt, endAt }: Bar, acceptedAt: number, inside: Span | undefined): Span {
+  const ms = endAt - startAt;
+  const startMs = Math.max(0, startAt - acceptedAt);
+  if (inside === undefined) return { startMs, ms };
+  const latest = Math.max(inside.startMs, inside.startMs + inside.ms - ms);
+  return { startMs: Math.min(latest, Math.max(inside.startMs, startMs)), ms };
+}
+
+function BarRow({ bar: { item, depth }, part, span }: { readonly bar: Bar; readonly part: Span; readonly span: Span }) {
+  const [isOpen, setOpen] = useState(false);
+  const { state } = item;
+  const name = (
+    <span className="bar-name" data-depth={depth}>
+      <button type="button" className="quiet" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
+        {item.kind === "call" ? item.name : modelText(item.data)}
+      </button>
+      {state !== "done" && <span className={state === "failed" ? "bad" : "faint"}> {stateText(state)}</span>}
+    </span>
+  );
+  return (
+    <>
+      <Row name={name} part={part} span={span} className={`${item.kind} ${state}`} />
+      {isOpen && (
+        <tr className="detail">
+          <td colSpan={3}>{item.kind === "call" ? <CallDetail call={item} /> : <RequestDetail request={item} />}</td>
+        </tr>
+      )}
+    </>
+  );
+}
+
+function RequestDetail({ request: { data } }: { readonly request: ModelRequest }) {
+  const facts = {
+    model: modelText(data),
+    provider: data.provider,
+    agent: data.agent,
+    tokens: tokensText(data.usage),
+    "ended by": data.finish_reason,
+    error: data.error,
+  };
+  return (
+    <dl className="properties">
+      {Object.entries(facts).map(([name, value]) =>
+        value === undefined || value === "" ? null : (
+          <Fragment key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </Fragment>
+        ),
+      )}
+    </dl>
+  );
+}

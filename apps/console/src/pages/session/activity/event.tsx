@@ -1,0 +1,99 @@
+// An event that is shown as it is: reasoning, text before a tool call, a handoff, a question, an event of the agent.
+
+import { useState } from "react";
+import type { Told } from "../../../data/activity.ts";
+import { plainText, sizeText } from "../../../data/format.ts";
+import { MarkdownText } from "../../../parts/rich-text.tsx";
+import { Value } from "./value.tsx";
+
+type Event = Told["event"];
+
+export function EventRow({ event }: { readonly event: Event }) {
+  switch (event.type) {
+    case "reasoning.completed":
+      return <ReasoningRow event={event} />;
+    case "assistant.message":
+      return (
+        <li className="step text">
+          <MarkdownText text={event.data.text} />
+          <Cut bytes={event.data.text_bytes} />
+        </li>
+      );
+    case "agent.handoff":
+      return (
+        <li className="step quiet">
+          {event.data.from_agent} handed over to {event.data.to_agent}
+        </li>
+      );
+    case "agent.events_omitted":
+      return <li className="step quiet">At least {event.data.count} more events were not stored</li>;
+    case "agent.event":
+      return <DataRow title={event.data.name} label="Data" value={event.data.data} />;
+    case "input.requested":
+      return (
+        <DataRow
+          title={`Asked for ${event.data.key}`}
+          says={event.data.prompt}
+          label="Schema"
+          value={event.data.schema}
+        />
+      );
+    case "input.submitted":
+      return <DataRow title={`Got ${event.data.key}`} label="Answer" value={event.data.value} />;
+  }
+}
+
+/** Characters of the reasoning in its folded row. */
+const firstChars = 160;
+
+function ReasoningRow({
+  event: { data },
+}: {
+  readonly event: Extract<Event, { readonly type: "reasoning.completed" }>;
+}) {
+  const [isOpen, setOpen] = useState(false);
+  return (
+    <li className="step reasoning">
+      <details onToggle={(toggled) => setOpen(toggled.currentTarget.open)}>
+        <summary>
+          Reasoning <span className="line">{!isOpen && plainText(data.text.slice(0, firstChars))}</span>
+        </summary>
+        {isOpen && (
+          <div className="inside">
+            <MarkdownText text={data.text} />
+            <Cut bytes={data.text_bytes} />
+          </div>
+        )}
+      </details>
+    </li>
+  );
+}
+
+function Cut({ bytes }: { readonly bytes: number | undefined }) {
+  return bytes === undefined ? null : <p className="faint">The beginning of {sizeText(bytes)}.</p>;
+}
+
+interface DataRowProps {
+  readonly title: string;
+  readonly says?: string | null;
+  readonly label: string;
+  readonly value: unknown;
+}
+
+function DataRow({ title, says, label, value }: DataRowProps) {
+  const [isOpen, setOpen] = useState(false);
+  return (
+    <li className="step event">
+      <details onToggle={(event) => setOpen(event.currentTarget.open)}>
+        <summary>
+          {title} <span className="line">{says}</span>
+        </summary>
+        {isOpen && (
+          <div className="inside">
+            <Value label={label} value={value ?? null} wholeBytes={undefined} />
+          </div>
+        )}
+      </details>
+    </li>
+  );
+}
