@@ -9,8 +9,10 @@ import { describeWith } from "@dari/testkit";
 import type { Browser } from "playwright-core";
 import { inspect, openConsole, signIn, startBrowser } from "../src/browser.ts";
 import { machineEnvironment } from "../src/config.ts";
+import { researcherFiles } from "../src/console/agents.ts";
 import { deploy, manifestFile } from "../src/conversation.ts";
 import { checkout } from "../src/program.ts";
+import { openRendezvous, type Rendezvous } from "../src/rendezvous.ts";
 import { startStandalone, type StandaloneProcess } from "../src/standalone-process.ts";
 
 /** Answers with a table, code and HTML, and writes a table. Asks for an approval on request. */
@@ -37,8 +39,10 @@ describeWith("chromium", "the console every day", ({ command }) => {
   let platform: StandaloneProcess;
   let browser: Browser;
   let client: Client;
+  let meeting: Rendezvous;
 
   beforeAll(async () => {
+    meeting = await openRendezvous();
     const build = [path.join(checkout, "scripts/run.mjs"), "console"];
     await promisify(execFile)(process.execPath, build, { cwd: checkout, env: machineEnvironment() });
     [platform, browser] = await Promise.all([startStandalone(), startBrowser(command)]);
@@ -48,6 +52,7 @@ describeWith("chromium", "the console every day", ({ command }) => {
   afterAll(async () => {
     await browser?.close();
     await platform?.[Symbol.asyncDispose]();
+    await meeting?.[Symbol.asyncDispose]();
   }, 60_000);
 
   test("a link signs another browser in, once, and leads from the queue board's sign-in back to it", async () => {
@@ -192,6 +197,46 @@ describeWith("chromium", "the console every day", ({ command }) => {
     await page.context().clearCookies();
     await list.getByRole("button", { name: "Send" }).click();
     await list.getByText("Sign in to the console first").waitFor();
+    await page.context().close();
+  }, 120_000);
+
+  test("what an agent does is shown as it happens, the same after a reload, and on its message's page", async () => {
+    const { page } = await openConsole(browser, platform.apiUrl);
+    await signIn(page, platform.apiKey);
+    const { agentId } = await deploy({ ...platform, client }, researcherFiles("researcher", meeting.urlOf("tools")));
+    const session = await client.createSession(agentId);
+    await page.goto(`${platform.apiUrl}/console/sessions/${session.id}`);
+    const text = "Compare the vendors, wait for the offers, and try again if a server is overloaded";
+    await client.sendMessageAsync(session.id, { parts: [{ type: "text", text }] });
+    const running = page.locator(".call.running", { hasText: "/workspace/input/offers.csv" });
+    await running.waitFor();
+    expect(await inspect(page, "session-tools-running")).toEqual([]);
+    meeting.open("tools");
+    const chart = page.getByRole("img", { name: "Price per seat" });
+    await chart.waitFor();
+    const rows = page.locator(".turn .step");
+    const live = await rows.allInnerTexts();
+    await page.reload();
+    await chart.waitFor();
+    expect(await rows.allInnerTexts()).toEqual(live);
+    expect(live.filter((line) => line.includes("529 overloaded_error"))).toHaveLength(1);
+    await page.locator(".call.failed").getByText("Bash").click();
+    await page.getByRole("region", { name: "Error" }).getByText("FileNotFoundError").waitFor();
+    await page.locator(".call").getByText("Task · lawyer").click();
+    await page.getByRole("list", { name: "What the subagent did" }).getByText("liability", { exact: true }).waitFor();
+    expect(await page.getByRole("link", { name: "terms" }).getAttribute("rel")).toContain("noopener");
+    await page.getByText("(example.com)").waitFor();
+    expect(await inspect(page, "session-tools")).toEqual([]);
+    await page.setViewportSize({ width: 390, height: 844 });
+    expect(await inspect(page, "session-tools-narrow")).toEqual([]);
+    expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(390);
+    await page.getByRole("link", { name: "Details of this message" }).click();
+    const timeline = page.getByRole("table", { name: "Timeline" });
+    await timeline.getByRole("button", { name: "Bash" }).first().press("Enter");
+    await timeline.getByRole("region", { name: "Error" }).waitFor();
+    expect(await inspect(page, "message-tools-narrow")).toEqual([]);
+    await page.setViewportSize({ width: 1360, height: 860 });
+    expect(await inspect(page, "message-tools")).toEqual([]);
     await page.context().close();
   }, 120_000);
 });

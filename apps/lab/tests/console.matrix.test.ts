@@ -170,7 +170,7 @@ describeWith("chromium", "the console", ({ command }) => {
     await page.goto(`${platform.apiUrl}/console/sessions/${waiting.id}`);
     await say("Wait for it");
     await meeting.arrived("never");
-    await page.getByRole("button", { name: "Cancel" }).click();
+    await page.getByRole("button", { name: "Stop" }).click();
     await page.locator("[data-status=cancelled]").waitFor();
   });
 

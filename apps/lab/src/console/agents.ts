@@ -39,6 +39,24 @@ export function agentFiles(name: string, options: AgentOptions = {}): BundleFile
   };
 }
 
+/**
+ * An agent that reports model requests, tool calls, a subagent and todos. `meeting`: the address where a turn waits if
+ * its prompt says so.
+ */
+export function researcherFiles(name: string, meeting: string): BundleFiles {
+  const sdk = "@anthropic-ai/claude-agent-sdk";
+  return {
+    ...manifestFile({
+      ...{ name, sdk: "claude-agent-sdk", entrypoint: "agent.mjs:agent", env: { MEETING: meeting } },
+      ...{ runtime: { language: "typescript" }, retries: { max_attempts: 2 } },
+    }),
+    "package.json": JSON.stringify({ type: "module", dependencies: { [sdk]: "file:./sdk" } }),
+    "sdk/package.json": JSON.stringify({ name: sdk, version: "0.3.0", type: "module", main: "index.mjs" }),
+    "sdk/index.mjs": readFileSync(path.join(checkout, "apps/lab/tests/agents/researcher/sdk.mjs"), "utf8"),
+    "agent.mjs": 'export const agent = { model: "claude-sonnet-4-5" };',
+  };
+}
+
 /** What newly published versions say about their source. */
 export const sources = [
   { subject: "First version", author: "Ann Example <ann@example.com>" },

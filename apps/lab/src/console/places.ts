@@ -2,6 +2,7 @@
 
 import type { Page } from "playwright-core";
 import type { Filled } from "./fill.ts";
+import type { Research } from "./research.ts";
 
 export interface Place {
   /** The name of its pictures. */
@@ -33,7 +34,7 @@ async function openPalette(page: Page, text: string): Promise<void> {
   await page.getByRole("status").getByText("Searching").waitFor({ state: "detached" });
 }
 
-export function listPlaces(filled: Filled, runningBatch: string): readonly Place[] {
+export function listPlaces(filled: Filled, runningBatch: string, research: Research): readonly Place[] {
   const [agentId = "", second = "", , needing = ""] = filled.agentIds;
   const of = (path: string): string => `/console${path}`;
   return [
@@ -53,6 +54,7 @@ export function listPlaces(filled: Filled, runningBatch: string): readonly Place
     { name: "sessions-filtered", address: of("/sessions?started_by=caller&q=invoices") },
     { name: "sessions-none", address: of("/sessions?status=expired") },
     ...sessionPlaces(filled),
+    ...researchPlaces(research),
     { name: "schedules", address: of("/schedules") },
     { name: "schedule", address: of(`/schedules/${filled.schedule}`) },
     { name: "schedule-new", address: of("/schedules"), prepare: press("New schedule") },
@@ -107,5 +109,34 @@ function sessionPlaces({ talk, waiting, choosing, ended, empty, failedMessage }:
     { name: "session-ended", address: `/console/sessions/${ended}` },
     { name: "session-empty", address: `/console/sessions/${empty}` },
     { name: "message-failed", address: `/console/messages/${failedMessage}` },
+  ];
+}
+
+function researchPlaces({ session, message, runningSession, runningMessage }: Research): readonly Place[] {
+  const callNamed = (page: Page, name: string) => page.locator(".call summary", { hasText: name }).last();
+  return [
+    { name: "session-research", address: `/console/sessions/${session}` },
+    {
+      name: "session-research-open",
+      address: `/console/sessions/${session}`,
+      async prepare(page) {
+        await callNamed(page, "Read").click();
+        await callNamed(page, "Task").click();
+        await callNamed(page, "Grep").click();
+        await page.getByText("Reasoning").last().click();
+      },
+    },
+    { name: "session-running", address: `/console/sessions/${runningSession}` },
+    { name: "message", address: `/console/messages/${message}` },
+    {
+      name: "message-bar-open",
+      address: `/console/messages/${message}`,
+      async prepare(page) {
+        const timeline = page.getByRole("table", { name: "Timeline" });
+        await timeline.getByRole("button", { name: "Bash" }).last().click();
+        await timeline.scrollIntoViewIfNeeded();
+      },
+    },
+    { name: "message-running", address: `/console/messages/${runningMessage}` },
   ];
 }

@@ -32,6 +32,7 @@ import { fillPlatform, oldestName, type Filled } from "./fill.ts";
 import { findOverflow, open, takePicture, views } from "./look.ts";
 import { measureFirstVisit, measureMessages, measureProgress } from "./measure.ts";
 import { listPlaces, type Place } from "./places.ts";
+import { startResearch } from "./research.ts";
 import { startRunningBatch } from "./running-batch.ts";
 
 const flags = readFlags({
@@ -74,6 +75,7 @@ const filled = await readOrFill();
 const batch = await startRunningBatch(platform, meeting, {
   ...{ agentId: filled.agentIds[2] ?? "", total: batchSize, done: Math.round(batchSize * 0.6) },
 });
+const research = await startResearch(platform, meeting);
 
 const browser = await startBrowser(chromium ?? "");
 stack.defer(() => browser.close());
@@ -81,7 +83,7 @@ const { page, errors } = await openConsole(browser, platform.apiUrl);
 await signIn(page, platform.apiKey);
 await page.getByRole("heading", { name: "Agents" }).waitFor();
 const knownErrors = errors.length;
-const places = listPlaces(filled, batch.id).filter(({ name }) => only === undefined || name.includes(only));
+const places = listPlaces(filled, batch.id, research).filter(({ name }) => only === undefined || name.includes(only));
 const overflow = await lookAtAll(places);
 const logged = errors.slice(knownErrors);
 for (const line of [...overflow, ...logged]) say(line);
@@ -138,6 +140,7 @@ async function measureAll() {
     agents: await visit("/agents"),
     sessions: await visit("/sessions"),
     talk: await visit(`/sessions/${filled.talk}`),
+    research: await visit(`/sessions/${research.session}`),
   };
   const { client } = platform;
   const go = (place: string): Promise<void> =>
