@@ -22,6 +22,14 @@ function delta(text: string, offset: number, attempt: 1 | 2 | 3): StreamedEvent 
   return { type: "assistant.text_delta", data: { text, offset }, ...of };
 }
 
+function preview(type: "reasoning.delta" | "tool.arguments_delta", data: object): StreamedEvent {
+  const of = { session_id: "sess_1", message_id: "msg_1", attempt_id: "att_2" };
+  return { type, data, ...of } as unknown as StreamedEvent;
+}
+
+const thinks = (text: string) => preview("reasoning.delta", { ordinal: 1, text });
+const writes = (call_id: string, text: string) => preview("tool.arguments_delta", { call_id, name: "look", text });
+
 const after = (events: readonly StreamedEvent[], start: Transcript = emptyTranscript) => events.reduce(addEvent, start);
 
 function itemsAfter(events: readonly StreamedEvent[]): readonly Item[] {
@@ -115,12 +123,12 @@ describe("what an agent did", () => {
   });
 
   test("is the same after a reload, live with previews, and after a reconnect at any event", () => {
-    const previews = [delta("I look.", 0, 2), delta(" Do", 7, 2), delta("ne.", 0, 3)];
+    const previews = [delta("I look.", 0, 2), delta(" Do", 7, 2), delta("ne.", 0, 3), thinks("Two"), writes("c1", "{")];
     for (let end = 0; end <= whole.length; end += 1) {
       const replayed = after(whole.slice(0, end));
       const live = whole.slice(0, end).flatMap((event) => [event, ...previews]);
       const { turns } = after(live);
-      const withoutPreview = turns.map((turn) => ({ ...turn, preview: "", previewEnd: 0 }));
+      const withoutPreview = turns.map((turn) => ({ ...turn, preview: "", previewEnd: 0, drafts: [] }));
       expect({ ...replayed, turns: withoutPreview }).toEqual(replayed);
       // A stream that resumes after an older event sends the events after it once more.
       for (let from = 0; from <= end; from += 1) {
@@ -191,6 +199,25 @@ test("text that becomes an event of its own leaves the preview", () => {
   expect(after([...events.slice(0, 2), delta("I look.", 0, 1), events[2]!, delta(" So", 7, 1)]).turns[0]?.preview).toBe(
     " So",
   );
+});
+
+test("reasoning and arguments are shown while they are written, until their events come", () => {
+  const draftsAfter = (events: readonly StreamedEvent[]) =>
+    after(events).turns[0]?.drafts.map(({ kind, name, text }) => `${kind} ${name} ${text}`);
+  const begun = ledger([asked, started(2)]);
+  const written = [
+    ...begun,
+    thinks("Two "),
+    thinks("files."),
+    writes("c1", '{"q":'),
+    writes("c2", "{"),
+    writes("c1", "1}"),
+  ];
+  expect(draftsAfter(written)).toEqual(["reasoning  Two files.", 'call look {"q":1}', "call look {"]);
+  const events = ledger([asked, started(2), ["reasoning.completed", { text: "Two files." }, 2], call("c1", 2)]);
+  expect(draftsAfter([...written, ...events.slice(2), writes("c1", "late")])).toEqual(["call look {"]);
+  const lost: Sent = ["attempt.ended", { outcome: "lost" }, 2];
+  expect(draftsAfter([...written, ...ledger([asked, started(2), lost]).slice(2), thinks("late")])).toEqual([]);
 });
 
 describe("a call's arguments in one line", () => {

@@ -41,6 +41,16 @@ export interface Attempt {
   readonly usage?: Readonly<Record<string, number>>;
 }
 
+/** Reasoning, or the arguments of a tool call, as the model writes them. */
+export interface Draft {
+  readonly kind: "reasoning" | "call";
+  /** The request's ordinal, or the call's id. */
+  readonly key: string;
+  /** The tool's name; empty for reasoning. */
+  readonly name: string;
+  readonly text: string;
+}
+
 export interface Turn {
   readonly messageId: string;
   readonly createdAt: string;
@@ -50,6 +60,8 @@ export interface Turn {
   readonly preview: string;
   /** The end of that text in the attempt's text, in UTF-16 units. Larger than its length if pieces were lost. */
   readonly previewEnd: number;
+  /** What the model writes besides that text. Events with the same content follow. */
+  readonly drafts: readonly Draft[];
   readonly output: readonly OutputPart[];
   /** Why the answer has neither text nor changed files. */
   readonly notes: readonly string[];
@@ -68,7 +80,7 @@ export interface Transcript {
   readonly lastSequenceNumber: number;
 }
 
-const noPreview = { preview: "", previewEnd: 0 };
+const noPreview = { preview: "", previewEnd: 0, drafts: [] };
 
 export const emptyTranscript: Transcript = { turns: [], lastSequenceNumber: 0 };
 
@@ -111,8 +123,13 @@ function changeBy(turn: Turn, event: EventRecord): Partial<Turn> {
   return event.type === "workspace.committed" ? { filesChanged: event.data.files_changed } : {};
 }
 
-/** Text that the agent said before a tool call is shown at its own place, so it is removed from the preview. */
-function previewAfter({ preview }: Turn, event: Step): Partial<Turn> {
+/** What has an event of its own is shown at its place, so it is no longer a preview. */
+function previewAfter({ preview, drafts }: Turn, event: Step): Partial<Turn> {
+  if (event.type === "tool.call_requested") return { drafts: drafts.filter(({ key }) => key !== event.data.call_id) };
+  if (event.type === "model.request_completed") {
+    return { drafts: drafts.filter(({ kind, key }) => kind === "call" || key !== String(event.data.ordinal)) };
+  }
+  if (event.type === "reasoning.completed") return { drafts: drafts.filter(({ kind }) => kind !== "reasoning") };
   if (event.type !== "assistant.message" || event.data.parent_call_id !== undefined) return {};
   const { text, text_bytes: wholeBytes } = event.data;
   const at = text === "" ? -1 : preview.indexOf(text);
@@ -155,17 +172,46 @@ function outputOf(output: MessageRecord["output"]): Pick<Turn, "output" | "notes
   return { output: output?.parts ?? [], notes: output?.notes ?? [] };
 }
 
-/** Adds a piece of text at its offset. A lost piece leaves a mark, which the answer removes. */
+/** Adds a preview to the running attempt. Late ones of other attempts are dropped. */
 function addPreview(transcript: Transcript, event: PreviewEvent): Transcript {
-  if (event.type !== "assistant.text_delta") return transcript;
-  const { text, offset } = event.data;
   const turns = transcript.turns.map((turn) => {
     const isRunning = turn.messageId === event.message_id && turn.attempts.at(-1)?.id === event.attempt_id;
-    if (!isRunning || turn.attempts.at(-1)?.endedAt !== undefined) return turn;
-    const { preview, previewEnd } = turn;
-    const before =
-      offset > previewEnd ? `${preview}… ` : preview.slice(0, Math.max(0, preview.length + offset - previewEnd));
-    return { ...turn, preview: before + text, previewEnd: offset + text.length };
+    return isRunning && turn.attempts.at(-1)?.endedAt === undefined
+      ? { ...turn, ...changeByPreview(turn, event) }
+      : turn;
   });
   return { ...transcript, turns };
+}
+
+function changeByPreview(turn: Turn, event: PreviewEvent): Partial<Turn> {
+  if (event.type === "assistant.text_delta") return addText(turn, event.data);
+  if (event.type === "reasoning.delta") {
+    return addDraft(turn, { kind: "reasoning", key: String(event.data.ordinal), name: "", text: event.data.text });
+  }
+  if (event.type !== "tool.arguments_delta") return {};
+  const { call_id: key, name, text } = event.data;
+  const isKnown = turn.steps.some((step) => step.type === "tool.call_requested" && step.data.call_id === key);
+  return isKnown ? {} : addDraft(turn, { kind: "call", key, name, text });
+}
+
+/** Adds a piece of text at its offset. A lost piece leaves a mark, which the answer removes. */
+function addText(
+  { preview, previewEnd }: Turn,
+  { text, offset }: { readonly text: string; readonly offset: number },
+): Partial<Turn> {
+  const before =
+    offset > previewEnd ? `${preview}… ` : preview.slice(0, Math.max(0, preview.length + offset - previewEnd));
+  return { preview: before + text, previewEnd: offset + text.length };
+}
+
+/** Only the end of a draft is shown, in one line. */
+const draftChars = 2_000;
+/** The newest ones. */
+const draftsMax = 20;
+
+function addDraft({ drafts }: Turn, piece: Draft): Partial<Turn> {
+  const known = drafts.find(({ kind, key }) => kind === piece.kind && key === piece.key);
+  if (known === undefined) return { drafts: [...drafts, piece].slice(-draftsMax) };
+  const grown = { ...known, text: (known.text + piece.text).slice(-draftChars) };
+  return { drafts: drafts.map((draft) => (draft === known ? grown : draft)) };
 }

@@ -2,19 +2,37 @@
 
 import { useMemo, useState } from "react";
 import { countCalls, listActivity, type Call, type FailedAttempt, type Item } from "../../../data/activity.ts";
-import { argumentLine, failureLine, kindText, outcomeText, stateText, stepsText } from "../../../data/activity-words.ts";
+import {
+  argumentLine,
+  failureLine,
+  kindText,
+  outcomeText,
+  stateText,
+  stepsText,
+} from "../../../data/activity-words.ts";
 import { durationText } from "../../../data/format.ts";
 import type { Turn } from "../../../data/transcript.ts";
 import { EventRow } from "./event.tsx";
-import { PlanRow, RequestRow, SubagentRow } from "./rows.tsx";
+import { DraftRow, PlanRow, RequestRow, SubagentRow } from "./rows.tsx";
 import { Value } from "./value.tsx";
 
 /** How many of the newest rows are shown first. */
 const rowsAtOnce = 100;
 
-export function Activity({ turn: { steps, attempts, status } }: { readonly turn: Turn }) {
+export function Activity({ turn: { steps, attempts, status, drafts } }: { readonly turn: Turn }) {
   const items = useMemo(() => listActivity({ steps, attempts, status }), [steps, attempts, status]);
-  return items.length === 0 ? null : <ItemList items={items} label="What the agent did" />;
+  return (
+    <>
+      {items.length > 0 && <ItemList items={items} label="What the agent did" />}
+      {drafts.length > 0 && (
+        <ol className="activity" aria-label="What the model writes" aria-live="off">
+          {drafts.map((draft) => (
+            <DraftRow key={`${draft.kind} ${draft.key}`} draft={draft} />
+          ))}
+        </ol>
+      )}
+    </>
+  );
 }
 
 export function ItemList({ items, label }: { readonly items: readonly Item[]; readonly label: string }) {

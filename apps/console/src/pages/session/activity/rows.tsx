@@ -1,8 +1,9 @@
-// Rows about an agent that have nothing inside: a model request, a list of todos, a subagent without a call.
+// Rows about an agent that have nothing inside: a model request, todos, a subagent without a call, what a model writes.
 
 import type { ModelRequest, Plan, Subagent } from "../../../data/activity.ts";
 import { modelText, planText, stateText, tokensText } from "../../../data/activity-words.ts";
 import { durationText } from "../../../data/format.ts";
+import type { Draft } from "../../../data/transcript.ts";
 
 export function RequestRow({ request: { state, data } }: { readonly request: ModelRequest }) {
   const { usage, duration_ms: durationMs, error } = data;
@@ -43,6 +44,18 @@ export function SubagentRow({ subagent: { name, state, durationMs } }: { readonl
     <li className="step quiet">
       Subagent {name} · {stateText(state)}
       {durationMs !== undefined && <span className="took">{durationText(durationMs)}</span>}
+    </li>
+  );
+}
+
+/** How much of the end of a draft is shown. */
+const endChars = 120;
+
+export function DraftRow({ draft: { kind, name, text } }: { readonly draft: Draft }) {
+  return (
+    <li className="step quiet draft">
+      {kind === "reasoning" ? "Thinks" : <>Writes a call of {name}</>}
+      <span className="line">{text.slice(-endChars).replace(/\s+/g, " ")}</span>
     </li>
   );
 }
