@@ -28,7 +28,7 @@ afterAll(async () => {
 const typescript = {
   "package.json": JSON.stringify({ type: "module", dependencies: { "@openai/agents": "0.20.0", zod: "4.6.7" } }),
   "src/server.mjs": nodeServer,
-  "src/agent.ts": `import { Agent, MCPServerStdio, tool } from "@openai/agents";
+  "src/agent.ts": `import { Agent, MCPServerStdio, run, tool } from "@openai/agents";
     import { fileURLToPath } from "node:url";
     import { z } from "zod";
     const pair = z.object({ a: z.number(), b: z.number() });
@@ -42,7 +42,11 @@ const typescript = {
     const atlas = new MCPServerStdio({ name: "atlas", command: process.execPath, args });
     const historian = new Agent({ name: "Historian", instructions: "Tell." });
     export const agent = new Agent({ name: "Planner", model: "gpt-4.1", instructions: "Plan.",
-      tools: [add, divide, pay], mcpServers: [atlas], handoffs: [historian] });`,
+      tools: [add, divide, pay], mcpServers: [atlas], handoffs: [historian] });
+    const count = new Agent({ name: "Counter", model: "gpt-4.1-mini", instructions: "You count.", tools: [add] });
+    const lead = agent.clone({ tools: [divide, count.asTool({ toolName: "count", toolDescription: "x" })],
+      mcpServers: [] });
+    export const own = async (prompt: string) => (await run(lead, prompt)).finalOutput;`,
 };
 
 const python = {
@@ -199,3 +203,42 @@ test.each(agents)(
   },
   400_000,
 );
+
+test("the runs that a function starts itself are recorded, with agents that are tools", async () => {
+  const manifest = { entrypoint: "src/agent.ts:own", runtime: { version: "22" }, secrets: ["OPENAI_API_KEY"], env };
+  const { agentId } = await deploy(fleet, { ...manifestFile(manifest), ...typescript });
+  const { id: session } = await fleet.client.createSession(agentId);
+  server.play((request) => {
+    const isDone = outputs(request) > 0;
+    if (request.text.includes("You count")) {
+      return isDone ? { text: "three" } : { toolCalls: [{ name: "add", arguments: { a: 1, b: 2 } }] };
+    }
+    const calls = [
+      { name: "count", arguments: { input: "all" } },
+      { name: "divide", arguments: { a: 1, b: 0 } },
+    ];
+    return isDone ? { text: "Three" } : { text: "Let me see.", toolCalls: calls, usage };
+  });
+  const record = await send(fleet, session, "How many?");
+  expect(textOf(record)).toBe("Three");
+  const events = await activityOf(fleet, session, record.id);
+  const requested = dataOf(events, "tool.call_requested");
+  expect(requested.map(({ name }) => name)).toEqual(["count", "divide", "add"]);
+  const parent_call_id = requested[0]?.["call_id"];
+  const of = { agent: "Counter", parent_call_id };
+  expect(requested[2]).toMatchObject({ ...of, arguments: { a: 1, b: 2 } });
+  const results = new Map(dataOf(events, "tool.call_completed").map((one) => [one["name"], one]));
+  expect(results.get("add")).toMatchObject({ ...of, result: "3", is_error: false });
+  expect(results.get("count")).toMatchObject({ call_id: parent_call_id, agent: "Planner", result: "three" });
+  expect(results.get("divide")).toMatchObject({ agent: "Planner", is_error: true });
+  expect(dataOf(events, "subagent.started")).toEqual([{ name: "Counter", parent_call_id }]);
+  expect(dataOf(events, "subagent.completed")).toMatchObject([{ name: "Counter", parent_call_id, is_error: false }]);
+  expect(dataOf(events, "assistant.message")).toEqual([{ text: "Let me see.", agent: "Planner" }]);
+  const asked = { provider: "openai", finish_reason: "completed" };
+  expect(dataOf(events, "model.request_completed")).toMatchObject([
+    { ...asked, ordinal: 1, agent: "Planner", model: "gpt-4.1", usage: wire },
+    { ...asked, ordinal: 2, ...of, model: "gpt-4.1-mini" },
+    { ...asked, ordinal: 3, ...of },
+    { ...asked, ordinal: 4, agent: "Planner" },
+  ]);
+}, 400_000);

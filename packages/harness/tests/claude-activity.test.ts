@@ -5,7 +5,10 @@ import { fileURLToPath } from "node:url";
 
 type Recorded = [type: string, data: Record<string, unknown>];
 interface Module {
-  recordSession(activity: object): { take(message: object): void; fail(error: Error): void };
+  recordSession(
+    activity: object,
+    tasks?: unknown,
+  ): { take(message: object): void; fail(error: Error): void; tasks(): unknown };
 }
 
 const file = fileURLToPath(new URL("../guest/node/sdk/claude-activity.mjs", import.meta.url));
@@ -74,6 +77,42 @@ test("todos are a plan once they are accepted", async () => {
   const plans = recorded.filter(([type]) => type === "plan.updated");
   expect(plans).toEqual([["plan.updated", { items: [{ text: "Write it", status: "pending" }] }]]);
   expect(recorded.at(-1)).toEqual(plans[0]);
+});
+
+test("tasks are a plan, also those of an earlier turn", async () => {
+  const { recordSession } = (await import(file)) as Module;
+  const call = (name: string, input: object, output: object): object[] => {
+    const said = result(name, "done", false);
+    return [answer(name, [{ type: "tool_use", id: name, name, input }]), { ...said, tool_use_result: output }];
+  };
+  const plans: unknown[] = [];
+  const record = (type: string, data: { items?: unknown }): void => {
+    if (type === "plan.updated") plans.push(data.items);
+  };
+  const activity = { record, fit: () => ({}) };
+  const first = recordSession(activity);
+  for (const [id, subject] of ["Read it", "Write it"].entries()) {
+    const created = { task: { id: String(id), subject } };
+    for (const message of call("TaskCreate", { subject }, created)) first.take(message);
+  }
+  const second = recordSession(activity, first.tasks());
+  const failure = { success: false, taskId: "9", updatedFields: [] };
+  for (const message of [
+    ...call("TaskUpdate", { taskId: "1", status: "in_progress", subject: "Write all" }, { success: true }),
+    ...call("TaskUpdate", { taskId: "0", status: "deleted" }, { success: true }),
+    ...call("TaskUpdate", { taskId: "9", status: "completed" }, failure),
+    ...call("TaskList", {}, { tasks: [{ id: "1", subject: "Write all", status: "completed", blockedBy: [] }] }),
+  ]) {
+    second.take(message);
+  }
+  const read = { text: "Read it", status: "pending" };
+  expect(plans).toEqual([
+    [read],
+    [read, { text: "Write it", status: "pending" }],
+    [read, { text: "Write all", status: "in_progress" }],
+    [{ text: "Write all", status: "in_progress" }],
+    [{ text: "Write all", status: "completed" }],
+  ]);
 });
 
 test("a subagent in the background ends when its task does; a request without an answer fails", async () => {

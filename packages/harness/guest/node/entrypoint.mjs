@@ -15,11 +15,17 @@ const sourceOf = (value) => Function.prototype.toString.call(value);
 
 /** SDKs are loaded only for exports that need them. */
 const runsOpenaiAgent = async (...given) => (await import("./sdk/openai-agents.mjs")).prepareOpenaiAgent(...given);
-/** A function may also create the Agent that is then run. */
-const runsFunction = (found, file) => (agent, turn) => {
+/** @openai/agents sets it when it is loaded. */
+const openaiLoaded = Symbol.for("openai.agents.core.traceProvider");
+
+/** A function may also create the Agent that is then run, or run agents itself. */
+async function runsFunction(found, file) {
   const runnerOf = () => runsOpenaiAgent(`${found} that returned an Agent`, file);
-  return runFunction(agent, turn, async (made) => isAgent(made) && (await runnerOf())(made, turn));
-};
+  const run = (agent, turn) =>
+    runFunction(agent, turn, async (made) => isAgent(made) && (await runnerOf())(made, turn));
+  return openaiLoaded in globalThis ? (await import("./sdk/openai-agents.mjs")).recordOwnRuns(file, run) : run;
+}
+
 const byOptions = {
   "claude-agent-sdk": async (...given) => (await import("./sdk/claude-agent-sdk.mjs")).prepareClaudeOptions(...given),
   opencode: async (...given) => (await import("./sdk/opencode.mjs")).prepareOpencode(...given),

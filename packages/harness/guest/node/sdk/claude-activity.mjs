@@ -1,8 +1,9 @@
 // Records what a session of @anthropic-ai/claude-agent-sdk does, from its messages. Messages of a subagent name the
 // tool call that runs it as their parent.
 
-import { cutText, errorOf, msSince, nameOf } from "../activity.mjs";
+import { errorOf, msSince, nameOf } from "../activity.mjs";
 import { ignoringErrors } from "../errors.mjs";
+import { openPlan } from "./claude-plan.mjs";
 
 const kinds = {
   Bash: "shell",
@@ -27,24 +28,25 @@ const kinds = {
 const ofServer = /^mcp__(.+?)__(.+)$/s;
 /** The tool that runs a subagent, by its newer and its older name. */
 const delegates = ["Agent", "Task"];
-const planItems = 50;
-const planItemChars = 500;
 /** The model of messages that the SDK itself creates. */
 const synthetic = "<synthetic>";
 
-/** Pass each message of the session to `take`. */
-export function recordSession(activity) {
-  const session = new SessionRecorder(activity);
+/** Pass each message of the session to `take`. `tasks`: what `tasks` returned in the session's last turn. */
+export function recordSession(activity, tasks) {
+  const plan = openPlan(tasks);
+  const session = new SessionRecorder(activity, plan);
   return {
     /** Resolves when the host accepts more. */
     take: (message) => ignoringErrors(() => session.take(message)),
     /** The session has failed. */
     fail: (error) => ignoringErrors(() => session.fail(error)),
+    tasks: plan.entries,
   };
 }
 
 class SessionRecorder {
   #activity;
+  #plan;
   #calls = new Map();
   #open = new Map();
   /** By parent: when its next request can begin, and text of which is not known whether a call follows. */
@@ -54,8 +56,9 @@ class SessionRecorder {
   #begun = performance.now();
   #requests = 0;
 
-  constructor(activity) {
+  constructor(activity, plan) {
     this.#activity = activity;
+    this.#plan = plan;
   }
 
   take({ type, subtype, message, event, parent_tool_use_id, tool_use_id, tool_use_result, status }) {
@@ -143,8 +146,8 @@ class SessionRecorder {
     const [, server = server_name, tool = name] = ofServer.exec(name) ?? [];
     const subagent = delegates.includes(name) ? (nameOf(input?.subagent_type) ?? "general-purpose") : undefined;
     const isRunning = subagent !== undefined;
-    const plan = name === "TodoWrite" ? planOf(input) : undefined;
-    this.#calls.set(id, { name: nameOf(tool), since: performance.now(), subagent, isRunning, plan });
+    const planned = this.#plan.changes(name) ? input : undefined;
+    this.#calls.set(id, { name: nameOf(tool), since: performance.now(), subagent, isRunning, planned });
     const origin = this.#originOf(parent);
     const kind = server === undefined ? (kinds[name] ?? "function") : "mcp";
     const call = { call_id: nameOf(id), name: nameOf(tool), kind, server: nameOf(server), ...origin };
@@ -164,8 +167,9 @@ class SessionRecorder {
       duration_ms: msSince(call.since),
       ...this.#originOf(parent),
     });
-    if (call.plan !== undefined && is_error !== true) {
-      void this.#activity.record("plan.updated", { items: call.plan, ...this.#originOf(parent) });
+    if (call.planned !== undefined && is_error !== true) {
+      const items = ignoringErrors(() => this.#plan.apply(call.name, call.planned, output));
+      if (items !== undefined) void this.#activity.record("plan.updated", { items, ...this.#originOf(parent) });
     }
     // The result of a subagent in the background says only that it has started.
     if (output?.status !== "async_launched") this.#endSubagent(id, is_error === true);
@@ -187,12 +191,6 @@ function usageOf(usage) {
     cached_input_tokens: cached,
     output_tokens: usage.output_tokens ?? 0,
   };
-}
-
-function planOf({ todos = [] } = {}) {
-  return todos.slice(0, planItems).map(({ content, status }) => {
-    return { text: cutText(String(content), planItemChars), status: String(status) };
-  });
 }
 
 /** Texts as one text. Of an image or a document, its type and size. */

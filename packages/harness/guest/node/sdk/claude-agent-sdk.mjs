@@ -40,7 +40,7 @@ async function runOptions(sdk, options, turn) {
   const results = [];
   const answers = countAnswers();
   turn.meter(() => usageOf(results, answers, known?.totals));
-  const activity = recordSession(turn.activity);
+  const activity = recordSession(turn.activity, known?.tasks);
   try {
     for await (const message of query) {
       await activity.take(message);
@@ -56,7 +56,12 @@ async function runOptions(sdk, options, turn) {
   }
   refuseFailure(results.at(-1));
   const { session_id: session } = results.at(-1);
-  memory.save({ session, last: fingerprint(context.parts), totals: totalsOf(results) });
+  memory.save({
+    session,
+    last: fingerprint(context.parts),
+    totals: totalsOf(results),
+    tasks: activity.tasks(),
+  });
   return { parts: output.toParts(answerOf(results)), usage: usageOf(results, answers, known?.totals) };
 }
 

@@ -1,5 +1,4 @@
-// Records what a run of @openai/agents does, from its stream and its hooks. The run is ahead of the reader of its
-// stream, so what happens after a model's answer waits until the answer has been read.
+// Records one run of @openai/agents: its requests to models, and the tool calls of their answers.
 
 import { errorOf, msSince, nameOf } from "../activity.mjs";
 import { ignoringErrors } from "../errors.mjs";
@@ -19,162 +18,193 @@ const kinds = {
   mcp_call: "mcp",
 };
 
-/** `runner` is a Runner of the SDK; pass `onRequest` to its run as `callModelInputFilter`, and each event to `take`. */
-export function recordRun(sdk, runner, activity) {
-  const run = new RunRecorder(sdk, activity);
-  runner.on("agent_tool_start", (_context, _agent, _tool, details) => run.startTool(details));
-  runner.on("agent_tool_end", (_context, _agent, tool, result, details) => void run.endTool(tool, result, details));
-  runner.on("agent_handoff", (_context, from, to) => void run.handOff(from, to));
-  return {
-    /** Call it before a run continues from a state. */
-    resume: (state) => ignoringErrors(() => run.resume(state)),
-    async onRequest({ modelData, agent }) {
-      await run.request(agent, performance.now());
-      return modelData;
-    },
-    /** Resolves when the host accepts more. */
-    take: (event) => ignoringErrors(() => run.take(event)),
-    /** The run has ended: nothing more of its stream is read. */
-    end: (error) => run.end(error),
-  };
-}
-
-class RunRecorder {
+export class RunRecorder {
+  /** The turn: `{activity, requests}`. */
+  turn;
   #sdk;
-  #activity;
+  #agent;
+  /** The tool call that this run belongs to, and whether that call has started it. */
+  #parent;
+  #isSubagent;
   #calls = new Map();
   #startedAt = new Map();
-  #waiting = [];
-  #requests = 0;
-  /** The request whose answer has not been read. */
-  #open;
 
-  constructor(sdk, activity) {
+  /** `outer`: the run and the tool call that this one is started in. */
+  constructor(sdk, turn, outer) {
     this.#sdk = sdk;
-    this.#activity = activity;
+    this.turn = turn;
+    this.#isSubagent = outer?.callId !== undefined;
+    this.#parent = outer?.callId ?? outer?.run.#parent;
   }
 
-  /** The calls that wait in a state were requested in another attempt. */
-  resume(state) {
-    for (const { rawItem, name, agent } of state.getInterruptions()) {
-      this.#calls.set(rawItem?.callId, { name: nameOf(name ?? rawItem?.name), agent: nameOf(agent?.name) });
+  /** `state`: what the run continues from. Its open calls were requested in another attempt. */
+  begin(agent, state) {
+    this.#agent = agent;
+    for (const { rawItem, name, agent: by } of state?.getInterruptions() ?? []) {
+      this.#calls.set(rawItem?.callId, { name: nameOf(name ?? rawItem?.name), agent: nameOf(by?.name) });
     }
+    if (this.#isSubagent) this.#record("subagent.started", this.#subagent());
   }
 
-  request(agent, since) {
-    return this.#after(() => {
-      this.#requests += 1;
-      const named = { ordinal: this.#requests, ...namesOf(agent.model), agent: nameOf(agent.name) };
-      this.#open = { named, since, by: agent };
-      return this.#activity.record("model.request_started", named);
-    });
+  /** Records the end of a subagent. The errors of other runs stay unhandled if the agent does not handle them. */
+  follow(running) {
+    if (!this.#isSubagent) return;
+    const subagent = this.#subagent();
+    const since = performance.now();
+    const end = (isError) =>
+      this.#record("subagent.completed", { ...subagent, is_error: isError, duration_ms: msSince(since) });
+    const finish = async () => {
+      const result = await running;
+      await result.completed;
+      // An interrupted run waits for a person and continues in another attempt.
+      if ((result.interruptions?.length ?? 0) === 0) end(false);
+    };
+    finish().catch(() => end(true));
+  }
+
+  /** Another agent continues the run. */
+  enter(agent) {
+    this.#agent = agent;
   }
 
   startTool(details) {
     this.#startedAt.set(details?.toolCall?.callId, performance.now());
   }
 
-  endTool(tool, result, details) {
+  endTool(agent, tool, result, details) {
     const callId = details?.toolCall?.callId;
-    return callId === undefined ? undefined : this.#after(() => this.#complete(callId, tool?.name, result));
+    if (callId !== undefined) this.#complete(callId, result, { name: tool?.name, agent: nameOf(agent?.name) });
   }
 
   handOff(from, to) {
-    return this.#after(() => {
-      return this.#activity.record("agent.handoff", { from_agent: nameOf(from.name), to_agent: nameOf(to.name) });
-    });
+    this.#record("agent.handoff", { from_agent: nameOf(from.name), to_agent: nameOf(to.name) });
   }
 
-  take({ type, data, name, item }) {
-    if (type === "run_item_stream_event" && name === "tool_output") {
-      const { callId, name: called, output } = item.rawItem ?? {};
-      return this.#after(() => this.#complete(callId, called, item.output ?? output));
+  newRequest(model, name) {
+    const { activity } = this.turn;
+    const by = this.#agent;
+    let named;
+    let since;
+    let reason;
+    const finish = (fields) => {
+      if (named === undefined) return undefined;
+      const ended = { ...named, ...fields, duration_ms: msSince(since) };
+      named = undefined;
+      return activity.record("model.request_completed", ended);
+    };
+    const complete = ({ usage, output = [], providerData }) => {
+      if (named === undefined) return undefined;
+      named.model ??= nameOf(providerData?.model);
+      const finish_reason = nameOf(reason ?? finishOf(providerData));
+      const accepted = finish({ usage: usage && usageOf(usage), finish_reason });
+      this.#takeAnswer(output, by);
+      return accepted;
+    };
+    // Each resolves when the host accepts more.
+    return {
+      begin: (request) =>
+        ignoringErrors(() => {
+          if (Array.isArray(request.input)) this.#settle(request.input);
+          this.turn.requests += 1;
+          since = performance.now();
+          named = { ordinal: this.turn.requests, ...namesOf(this.#sdk, model, name), ...this.#originOf(by) };
+          return activity.record("model.request_started", named);
+        }),
+      take: ({ type, event, response }) =>
+        ignoringErrors(() => {
+          if (type === "response_done") return complete(response);
+          if (type !== "model" || named === undefined) return undefined;
+          named.model ??= nameOf(event?.response?.model ?? event?.model);
+          reason = event?.choices?.[0]?.finish_reason ?? reason;
+          return undefined;
+        }),
+      complete: (response) => ignoringErrors(() => complete(response)),
+      fail: (error) => ignoringErrors(() => finish({ error: errorOf(error) })),
+    };
+  }
+
+  #record(type, data) {
+    void this.turn.activity.record(type, data);
+  }
+
+  #subagent() {
+    return { name: nameOf(this.#agent?.name) ?? "agent", parent_call_id: this.#parent };
+  }
+
+  #originOf(agent) {
+    return { agent: nameOf(agent?.name), parent_call_id: this.#parent };
+  }
+
+  /** Completes calls that ended without running a tool: those that a person has refused, for example. */
+  #settle(items) {
+    for (const { type, callId, output } of items) {
+      const isOpen = this.#calls.has(callId) && !this.#calls.get(callId).isDone;
+      if (!isOpen || output === undefined || type.endsWith("_call")) continue;
+      this.#complete(callId, output?.type === "text" ? output.text : output);
     }
-    if (type !== "raw_model_stream_event" || this.#open === undefined) return undefined;
-    const { named } = this.#open;
-    if (data.type === "model") named.model ??= nameOf(data.event?.response?.model ?? data.event?.model);
-    return data.type === "response_done" ? this.#takeAnswer(data.response) : undefined;
   }
 
-  end(error) {
-    if (this.#open !== undefined && error !== undefined) void this.#endRequest({ error: errorOf(error) });
-    this.#open = undefined;
-    return this.#drain();
-  }
-
-  #after(step) {
-    this.#waiting.push(step);
-    return this.#drain();
-  }
-
-  #drain() {
-    let accepted;
-    while (this.#open === undefined && this.#waiting.length > 0) accepted = ignoringErrors(this.#waiting.shift());
-    return accepted;
-  }
-
-  #endRequest(fields) {
-    const { named, since } = this.#open;
-    this.#open = undefined;
-    return this.#activity.record("model.request_completed", { ...named, ...fields, duration_ms: msSince(since) });
-  }
-
-  #complete(callId, name, result, more = {}) {
+  #complete(callId, result, { name, agent, ...more } = {}) {
     const call = this.#calls.get(callId);
-    if (call?.isDone) return undefined;
+    if (call?.isDone) return;
     this.#calls.set(callId, { ...call, isDone: true });
     const since = this.#startedAt.get(callId);
-    return this.#activity.record("tool.call_completed", {
+    this.#record("tool.call_completed", {
       call_id: nameOf(callId),
       name: nameOf(call?.name ?? name) ?? "tool",
-      ...this.#activity.fit("result", result),
+      ...this.turn.activity.fit("result", result),
       is_error: typeof result === "string" && toolError.test(result),
       duration_ms: since === undefined ? undefined : msSince(since),
-      agent: call?.agent,
+      agent: call?.agent ?? agent,
+      parent_call_id: this.#parent,
       ...more,
     });
   }
 
-  #takeAnswer({ usage, output = [] }) {
-    const { named, by } = this.#open;
-    const { agent } = named;
+  #takeAnswer(output, by) {
     const handoffs = handoffNames(this.#sdk, by);
-    void this.#endRequest({ usage: usage && usageOf(usage) });
     const calls = output.some((item) => item.type?.endsWith("_call"));
     for (const item of output) {
       const { type = "message" } = item;
-      if (type === "reasoning") this.#say("reasoning.completed", item, agent);
-      else if (type === "message" && calls) this.#say("assistant.message", item, agent);
-      else if (type.endsWith("_call") && !handoffs.has(item.name)) this.#takeCall(item, agent, by);
+      if (type === "reasoning") this.#say("reasoning.completed", item, by);
+      else if (type === "message" && calls) this.#say("assistant.message", item, by);
+      else if (type.endsWith("_call") && !handoffs.has(item.name)) this.#takeCall(item, by);
     }
-    return this.#drain();
   }
 
-  #say(type, item, agent) {
+  #say(type, item, by) {
     const text = textOf(item);
-    if (text !== "") void this.#activity.record(type, { ...this.#activity.fit("text", text), agent });
+    if (text !== "") this.#record(type, { ...this.turn.activity.fit("text", text), ...this.#originOf(by) });
   }
 
-  #takeCall(item, agent, by) {
+  #takeCall(item, by) {
     const callId = nameOf(item.callId ?? item.id);
     if (callId === undefined) return;
     const { type, name, server } = calledBy(item, by);
     const kind = server === undefined ? (kinds[type] ?? "function") : "mcp";
-    this.#calls.set(callId, { name, agent });
-    const call = { call_id: callId, name: nameOf(name) ?? "tool", kind, server: nameOf(server), agent };
-    const { record, fit } = this.#activity;
-    void record("tool.call_requested", { ...call, ...fit("arguments", argumentsOf(item)) });
+    const origin = this.#originOf(by);
+    this.#calls.set(callId, { name, agent: origin.agent });
+    const call = { call_id: callId, name: nameOf(name) ?? "tool", kind, server: nameOf(server), ...origin };
+    this.#record("tool.call_requested", { ...call, ...this.turn.activity.fit("arguments", argumentsOf(item)) });
     // The model's server runs this one itself.
     if (item.type !== "hosted_tool_call") return;
-    void this.#complete(callId, name, item.output ?? item.status, { is_error: item.status === "failed" });
+    this.#complete(callId, item.output ?? item.status, { is_error: item.status === "failed" });
   }
 }
 
 /** A model that is an object says its name only in its answer. */
-function namesOf(model) {
-  if (typeof model !== "string" || model === "") return {};
-  const [provider, ...rest] = model.split("/");
-  return rest.length === 0 ? { model: nameOf(model) } : { provider: nameOf(provider), model: nameOf(rest.join("/")) };
+function namesOf(sdk, model, name) {
+  const isOpenai = [sdk.OpenAIResponsesModel, sdk.OpenAIChatCompletionsModel].some((of) => of && model instanceof of);
+  const own = isOpenai ? { provider: "openai" } : {};
+  if (typeof name !== "string" || name === "") return own;
+  const [provider, ...rest] = name.split("/");
+  if (rest.length === 0) return { ...own, model: nameOf(name) };
+  return { provider: nameOf(provider), model: nameOf(rest.join("/")) };
+}
+
+/** Returns why an answer ended: the Responses API says it in the status, Chat Completions in the choice. */
+function finishOf({ status, incomplete_details: incomplete, choices } = {}) {
+  return choices?.[0]?.finish_reason ?? incomplete?.reason ?? status;
 }
 
 function handoffNames(sdk, agent) {

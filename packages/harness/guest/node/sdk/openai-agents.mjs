@@ -3,19 +3,37 @@
 import { createOutput } from "../output.mjs";
 import { dataUrl, readParts } from "./attachments.mjs";
 import { fingerprint, openMemory, unknownEntries } from "./memory.mjs";
-import { recordRun } from "./openai-activity.mjs";
 import { decide, resumeRun, waitingRun } from "./openai-approvals.mjs";
 import { connectServers } from "./openai-mcp.mjs";
+import { recordRuns, watchRuns } from "./openai-runs.mjs";
 import { loadPackage } from "./resolve-package.mjs";
 
 export async function prepareOpenaiAgent(found, file) {
   const sdk = await loadPackage("@openai/agents", file, found);
+  watchRuns(sdk);
   return async (agent, turn) => {
+    const endRecord = recordRuns(turn.activity);
     const closeServers = await connectServers(agent);
     try {
       return await runAgent(sdk, agent, turn);
     } finally {
       await closeServers();
+      endRecord();
+    }
+  };
+}
+
+/** Returns `run`, such that the runs of this SDK that it starts are recorded. */
+export async function recordOwnRuns(file, run) {
+  const sdk = await loadPackage("@openai/agents", file, "").catch(() => undefined);
+  if (sdk === undefined) return run;
+  watchRuns(sdk);
+  return async (agent, turn) => {
+    const endRecord = recordRuns(turn.activity);
+    try {
+      return await run(agent, turn);
+    } finally {
+      endRecord();
     }
   };
 }
@@ -28,17 +46,13 @@ async function runAgent(sdk, agent, turn) {
   const usedBefore = waiting === undefined ? {} : usageOf({ state: waiting });
   const output = createOutput(turn);
   const runner = new sdk.Runner();
-  const activity = recordRun(sdk, runner, turn.activity);
-  const options = { stream: true, signal: context.signal, context, callModelInputFilter: activity.onRequest };
+  const options = { stream: true, signal: context.signal, context };
   let input = waiting ?? (await inputOf(known, context));
   for (;;) {
-    if (input instanceof sdk.RunState) {
-      activity.resume(input);
-      await decide(input, context);
-    }
+    if (input instanceof sdk.RunState) await decide(input, context);
     const stream = await runner.run(agent, input, options);
     turn.meter(() => usageOf(stream, usedBefore));
-    await readStream(stream, { output, activity, context });
+    await readStream(stream, { output, context });
     if (!isInterrupted(stream)) {
       memory.save({ items: stream.history, last: fingerprint(context.parts) });
       return { parts: output.toParts(stream.finalOutput), usage: usageOf(stream, usedBefore) };
@@ -57,24 +71,13 @@ async function inputOf(known, context) {
 
 const isInterrupted = ({ interruptions }) => interruptions !== undefined && interruptions.length > 0;
 
-async function readStream(stream, { output, activity, context }) {
-  let failed;
-  try {
-    for await (const event of stream) {
-      await activity.take(event);
-      if (event.type === "raw_model_stream_event" && event.data.type === "output_text_delta") {
-        await output.add(event.data.delta);
-      }
-    }
-    await stream.completed;
-    if (stream.error) throw stream.error;
-    context.signal.throwIfAborted();
-  } catch (error) {
-    failed = error;
-    throw error;
-  } finally {
-    await activity.end(failed);
+async function readStream(stream, { output, context }) {
+  for await (const { type, data } of stream) {
+    if (type === "raw_model_stream_event" && data.type === "output_text_delta") await output.add(data.delta);
   }
+  await stream.completed;
+  if (stream.error) throw stream.error;
+  context.signal.throwIfAborted();
 }
 
 async function toItem({ role, parts }, context) {

@@ -10,7 +10,6 @@ export async function connectServers(agent) {
   const close = () => Promise.allSettled(connected.map((server) => server.close()));
   try {
     for (const server of serversOf(agent)) {
-      noteTools(server);
       if (!isUnconnected(server)) continue;
       connected.push(server);
       await server.connect();
@@ -36,7 +35,7 @@ const isUnconnected = (server) => (server.underlying ?? server).session === null
 const toolNames = new WeakMap();
 
 /** Remembers the names of the server's tools whenever the SDK lists them. */
-function noteTools(server) {
+export function noteTools(server) {
   if (toolNames.has(server) || typeof server.listTools !== "function" || Object.isFrozen(server)) return;
   const names = new Set();
   toolNames.set(server, names);
