@@ -10,8 +10,9 @@ const program = new URL("native-process.mjs", import.meta.url);
 const memberOf = /\/(apps|packages)\/[^/]+\//;
 /** Tests of these members read the children of their process. */
 const ownProcess = /\/(apps\/lab|apps\/cli|packages\/(sandbox|sandbox-pool|embedded))\//;
-/** The files of these start whole platforms and take longest. One that begins last would keep only one core busy. */
-const longest = /\/apps\/lab\/|\/packages\/sandbox\/|\/apps\/cli\//;
+/** The files of these take longest, and run first. One that begins last would keep only one core busy. */
+const longest = ["/packages/sandbox/", "/apps/lab/", "/apps/cli/"];
+const placeOf = (member) => (longest.includes(member) ? longest.indexOf(member) : longest.length);
 
 export default class NativeRunner {
   #globalConfig;
@@ -24,7 +25,7 @@ export default class NativeRunner {
   async runTests(tests, watcher, onStart, onResult, onFailure) {
     // Files of one member follow each other, so that they share a process.
     const members = Map.groupBy(tests, ({ path }) => path.match(memberOf)?.[0] ?? "");
-    const byMember = [...members.keys()].sort((a, b) => longest.test(b) - longest.test(a));
+    const byMember = [...members.keys()].sort((a, b) => placeOf(a) - placeOf(b));
     const waiting = byMember.flatMap((member) => members.get(member));
     const work = async () => {
       await using lane = new Lane(this.#globalConfig);
