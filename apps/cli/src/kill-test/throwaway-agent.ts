@@ -9,7 +9,7 @@ import { buildBundle } from "../bundle/bundle.ts";
 import type { Environment } from "../config.ts";
 import { CliError } from "../exit.ts";
 
-/** Long enough that every turn still runs when the worker dies, in milliseconds. */
+/** Long enough that every first turn still runs when the worker dies, in milliseconds. */
 const turnMs = 8_000;
 
 const files = {
@@ -22,9 +22,9 @@ const files = {
   }),
   "agent.mjs": `import { appendFileSync, readFileSync } from "node:fs";
 
-export async function agent(prompt) {
+export async function agent(prompt, { attempt }) {
   appendFileSync("turns.txt", prompt + "\\n");
-  await new Promise((resolve) => setTimeout(resolve, ${turnMs}));
+  if (prompt === "1" && attempt === 1) await new Promise((resolve) => setTimeout(resolve, ${turnMs}));
   return readFileSync("turns.txt", "utf8");
 }
 `,
