@@ -3,6 +3,7 @@
 import { mkdtemp, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { createTestDatabase, findService } from "@dari/testkit";
 import { machineEnvironment } from "./config.ts";
 import { startProgram, type Program } from "./program.ts";
 import { removeDirectory } from "./remove-directory.ts";
@@ -17,7 +18,8 @@ export interface StandaloneProcess extends AsyncDisposable {
 
 /**
  * Starts on a free port; `environment` is added to this machine's own. `existing`: a data directory that is kept
- * (default: a new one that is removed). `through`: see `ProgramOptions`.
+ * (default: a new one that is removed). `through`: see `ProgramOptions`. With a new directory in a test run, its
+ * database is on the run's server, because creating a cluster takes seconds.
  */
 export async function startStandalone(
   environment: Record<string, string> = {},
@@ -27,6 +29,8 @@ export async function startStandalone(
   await using starting = new AsyncDisposableStack();
   const dataDir = existing ?? (await mkdtemp(path.join(tmpdir(), "dari-lab-")));
   if (existing === undefined) starting.defer(() => removeDirectory(dataDir));
+  const isOnTestServer = existing === undefined && findService("postgres") !== undefined;
+  const database = isOnTestServer ? starting.adopt(await createTestDatabase(), (made) => made.close()) : undefined;
   const program = starting.use(
     await startProgram({
       name: "standalone",
@@ -38,6 +42,7 @@ export async function startStandalone(
         DARI_PORT: "0",
         DARI_DATA_DIR: dataDir,
         DARI_EGRESS_ALLOW: rendezvousEndpoint,
+        ...(database === undefined ? {} : { DATABASE_URL: database.url }),
         ...environment,
       },
       readyWhen: /Press Ctrl-C to stop/,

@@ -19,7 +19,7 @@ beforeAll(async () => {
   // At least half of the backoff is waited, which is long enough to observe.
   fleet = await startFleet({
     redisUrl: findService("redis")?.url,
-    env: { DARI_BACKOFF_FIRST_MS: "400", DARI_TURN_CPU_SECONDS: "10" },
+    env: { DARI_BACKOFF_FIRST_MS: "400", DARI_TURN_CPU_SECONDS: "5" },
   });
 }, 120_000);
 

@@ -25,11 +25,16 @@ const dir = mkdtempSync(join(tmpdir(), "dari-clock-"));
 let platform: StandaloneProcess;
 let client: Client;
 let agentId: string;
+let scheduleId: string;
+let dueAt: string | null;
 
 beforeAll(async () => {
   platform = await startStandalone();
   client = createClient(platform);
   agentId = (await deployFiles(platform, echo)).agentId;
+  // It fires at the next minute, and the batch runs until then.
+  scheduleId = (await cli(undefined, "schedules", "create", "* * * * *", "now", "--agent-id", agentId)).trim();
+  ({ next_due_at: dueAt } = await client.getSchedule(scheduleId));
 }, 180_000);
 
 afterAll(async () => {
@@ -59,19 +64,17 @@ test("a batch of lines runs to its end, each line in its own session", async () 
 }, 240_000);
 
 test("the next minute sends a message, whose agent gets its due time; then it is paused", async () => {
-  const id = (await cli(undefined, "schedules", "create", "* * * * *", "now", "--agent-id", agentId)).trim();
-  const { next_due_at: dueAt } = await client.getSchedule(id);
   const firing = await waitUntil(
     async () => {
-      const [row] = (await client.listScheduleFirings(id)).data.toReversed();
+      const [row] = (await client.listScheduleFirings(scheduleId)).data.toReversed();
       return row !== undefined && row.message_status === "completed" && row;
     },
     { what: "the first firing to end", timeoutMs: 120_000 },
   );
-  expect(await cli(undefined, "schedules", "pause", id)).toBe(`paused ${id}\n`);
+  expect(await cli(undefined, "schedules", "pause", scheduleId)).toBe(`paused ${scheduleId}\n`);
   expect(firing).toMatchObject({ due_at: dueAt, outcome: "fired", reason: null });
   const message = await client.getMessage(firing.message_id ?? "");
   expect(message.output?.parts).toEqual([{ type: "text", text: dueAt }]);
-  expect(await cli(undefined, "schedules", "firings", id)).toContain("fired");
-  expect(await client.getSchedule(id)).toMatchObject({ status: "paused", next_due_at: null });
+  expect(await cli(undefined, "schedules", "firings", scheduleId)).toContain("fired");
+  expect(await client.getSchedule(scheduleId)).toMatchObject({ status: "paused", next_due_at: null });
 }, 240_000);
