@@ -1,6 +1,7 @@
 // A sandbox driver without a sandbox: an agent that answers at once in the worker's process, so that a measurement
-// contains everything of a turn except its agent. The prompt can be a number of milliseconds to hold the slot for, and
-// how many events and pieces of text to send during that time, evenly spaced.
+// contains everything of a turn except its agent. The prompt can be a number of milliseconds to hold the slot for, how
+// many events and pieces of text to send during that time, evenly spaced, how many tool calls to report, and in how
+// many steps to do that.
 
 import { duplexPair, Readable, type Duplex } from "node:stream";
 import { createInterface } from "node:readline";
@@ -62,26 +63,48 @@ function startGuest(spec: SandboxSpec): Sandbox {
 /** Answers as the guest does in the protocol, for turns that never fail. */
 async function answer(channel: Duplex): Promise<void> {
   const say = (frame: unknown): void => void channel.write(`${JSON.stringify(frame)}\n`);
-  let [holdMs, events] = [0, 0];
+  let work = workOf();
   for await (const line of createInterface({ input: channel })) {
     const frame = JSON.parse(line) as { t: string; prompt?: string };
     if (frame.t === "run") {
-      [holdMs, events] = numbersOf(frame.prompt);
+      work = workOf(frame.prompt);
       say({ t: "ready", protocol: 1, runtime: "none" });
       say({ t: "started" });
     } else if (frame.t === "go") {
-      for (let n = 1; n <= events; n++) {
-        await sleep(holdMs / events);
-        say({ t: "event", name: "step", data: { n } });
-        say({ t: "delta", text: `step ${n} ` });
-      }
-      if (holdMs > 0 && events === 0) await sleep(holdMs);
+      await doWork(work, say);
       say({ t: "result", parts: [{ type: "text", text: "ok" }] });
     }
   }
 }
 
-function numbersOf(prompt = ""): [holdMs: number, events: number] {
-  const [holdMs = 0, events = 0] = prompt.split(" ").map((word) => Number(word) || 0);
-  return [holdMs, events];
+interface Work {
+  readonly holdMs: number;
+  readonly events: number;
+  readonly calls: number;
+  readonly steps: number;
 }
+
+function workOf(prompt = ""): Work {
+  const [holdMs = 0, events = 0, calls = 0, steps = 1] = prompt.split(" ").map((word) => Number(word) || 0);
+  return { holdMs, events, calls, steps: Math.max(steps, events, calls) };
+}
+
+async function doWork({ holdMs, events, calls, steps }: Work, say: (frame: unknown) => void): Promise<void> {
+  const act = (type: string, data: object): void => say({ t: "activity", type, data: { ...data, agent: "none" } });
+  if (calls > 0) act("model.request_started", { ordinal: 1, model: "none" });
+  for (let n = 1; n <= steps; n++) {
+    if (holdMs > 0) await sleep(holdMs / steps);
+    if (n <= events) {
+      say({ t: "event", name: "step", data: { n } });
+      say({ t: "delta", text: `step ${n} ` });
+    }
+    if (n > calls) continue;
+    const call = { call_id: `call_${n}`, name: "read_file" };
+    act("tool.call_requested", { ...call, kind: "function", arguments: { path: `src/file-${n}.ts`, lines: [1, 200] } });
+    act("tool.call_completed", { ...call, result: fileText, is_error: false, duration_ms: 1 });
+  }
+  if (calls > 0) act("model.request_completed", { ordinal: 1, model: "none", duration_ms: 1 });
+}
+
+/** What a tool of these agents returns. */
+const fileText = 'export const answer = "forty-two";\n'.repeat(12);
