@@ -10,6 +10,7 @@ import { createLogger } from "@dari/runtime";
 import { createTestAgent, createTestDatabase, createTestMessage, createTestOrganization } from "@dari/testkit";
 import { createTestSession, waitUntil, type TestDatabase } from "@dari/testkit";
 import type { RestoredAttempt } from "../src/attempt.ts";
+import type { BatchTimes } from "../src/steps/batch-events.ts";
 import { createEventRecorder } from "../src/steps/record-events.ts";
 
 let database: TestDatabase;
@@ -37,7 +38,7 @@ afterAll(async () => {
 type Plugin = Parameters<Database["kysely"]["withPlugin"]>[0];
 
 /** A recorder of a claimed turn, with the number of statements that it has used. */
-async function open() {
+async function open(times?: BatchTimes) {
   const sessionId = await createTestSession(database.db, place.organizationId, place.agentId);
   await createTestMessage(database.db, place.organizationId, sessionId);
   const claimant = { workerId: newId("worker"), leaseMs: 600_000, guarantees: {} };
@@ -55,9 +56,16 @@ async function open() {
   const lines: string[] = [];
   const turn = { ...claim.turn, scrubber: createScrubber([["KEY", secret]]) };
   const lease = { signal: new AbortController().signal, release: () => undefined };
-  const attempt = { context: { db, notifier, log }, turn, lease } as unknown as RestoredAttempt;
-  const recorder = createEventRecorder(attempt, { add: (_stream, text) => void lines.push(text) });
-  return { recorder, counts, lines, turn: claim.turn, events: () => eventsOf(claim.turn) };
+  const viewers = { isThere: true, asked: 0 };
+  const previews = {
+    isFollowed: () => {
+      viewers.asked += 1;
+      return Promise.resolve(viewers.isThere);
+    },
+  };
+  const attempt = { context: { db, notifier, previews, log }, turn, lease } as unknown as RestoredAttempt;
+  const recorder = createEventRecorder(attempt, { add: (_stream, text) => void lines.push(text) }, times);
+  return { recorder, counts, lines, viewers, turn: claim.turn, events: () => eventsOf(claim.turn) };
 }
 
 async function eventsOf({ sessionId, attemptId }: ClaimedTurn): Promise<{ type: string; data: object }[]> {
@@ -86,6 +94,30 @@ test("activity is stored together, and an emitted event after it, at once", asyn
   await waitUntil(async () => (await events()).length === 5, { what: "the event that nothing follows" });
   await recorder.end();
   expect(counts.statements).toBe(2);
+});
+
+test("while nobody follows the session, activity waits, and is stored once somebody does", async () => {
+  const { recorder, counts, viewers, events } = await open({ flushEveryMs: 5, unfollowedMs: 60_000, askEveryMs: 5 });
+  viewers.isThere = false;
+  await recorder.add(call("a"));
+  await waitUntil(() => viewers.asked > 1, { what: "a second question" });
+  await recorder.add(call("b"));
+  await waitUntil(() => viewers.asked > 3, { what: "a fourth question" });
+  expect([counts.statements, await events()]).toEqual([0, []]);
+  viewers.isThere = true;
+  await waitUntil(async () => (await events()).length === 2, { what: "both events" });
+  expect(counts.statements).toBe(1);
+  await recorder.end();
+});
+
+test("activity that nobody follows is stored after a while, in one statement", async () => {
+  const { recorder, counts, viewers, events } = await open({ flushEveryMs: 5, unfollowedMs: 50, askEveryMs: 60_000 });
+  viewers.isThere = false;
+  await recorder.add(call("a"));
+  await recorder.add(call("b"));
+  await waitUntil(async () => (await events()).length === 2, { what: "both events" });
+  expect(counts.statements).toBe(1);
+  await recorder.end();
 });
 
 test("an agent that does much waits until it is stored", async () => {

@@ -35,6 +35,8 @@ export function createPgPreviews(db: Database, applicationName: string): Preview
       listening ??= listenOn(db, { channel, applicationName, onPayload });
       return listeners.add(sessionId, listener);
     },
+    // All sessions have one channel.
+    isFollowed: () => Promise.resolve(true),
     async close() {
       await listening?.close();
     },

@@ -49,6 +49,8 @@ export interface Previews {
   send(sessionId: string, preview: Preview): void;
   /** Returns the function that stops it. */
   follow(sessionId: string, listener: (preview: Preview) => void): () => void;
+  /** Returns whether a process follows the session. True if that is not known. */
+  isFollowed(sessionId: string): Promise<boolean>;
   close(): Promise<void>;
 }
 

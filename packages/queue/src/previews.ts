@@ -48,6 +48,10 @@ export function createRedisPreviews(redisUrl: string, prefix: string): RedisPrev
       if (text !== undefined) publisher.publish(`${channelPrefix}${sessionId}`, text).catch(() => undefined);
     },
     follow: listeners.add,
+    async isFollowed(sessionId) {
+      const counts = await publisher.pubsub("NUMSUB", `${channelPrefix}${sessionId}`).catch(() => undefined);
+      return counts?.[1] !== 0;
+    },
     close() {
       pulse.stop();
       hearing?.stop();

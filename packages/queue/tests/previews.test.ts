@@ -28,8 +28,11 @@ describeWith("redis", "previews", () => {
       );
     await hear("before");
     await waitUntil(() => sender.available, { what: "the connection" });
+    expect(await Promise.all(["sess_1", "sess_2"].map((id) => sender.isFollowed(id)))).toEqual([true, false]);
     proxy.blackHole();
     await waitUntil(() => !sender.available, { what: "the silence to be noticed" });
+    // Unknown.
+    expect(await sender.isFollowed("sess_2")).toBe(true);
     proxy.forward();
     await hear("after");
     expect(heard).not.toContain("another session's");

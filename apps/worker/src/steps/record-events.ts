@@ -1,5 +1,4 @@
-// Stores the events of a running agent: those that it emits at once, and what it does in batches. A flush is one
-// statement, and all events are stored in their order.
+// Stores the events of a running agent: those that it emits at once, and what it does in batches.
 
 import { findActivityProblem, valueFieldOf, type ActivityType } from "@dari/contract";
 import { retryThroughOutage } from "@dari/control/context";
@@ -7,6 +6,7 @@ import { recordTurnEvents, type AgentEvent, type NumberedEvent } from "@dari/con
 import { limits, type Scrubber } from "@dari/domain";
 import type { ActivityFrame } from "@dari/harness";
 import type { RestoredAttempt } from "../attempt.ts";
+import { createEventBatches, type BatchTimes } from "./batch-events.ts";
 import type { LogRecorder } from "./record-logs.ts";
 
 export interface EventRecorder {
@@ -22,49 +22,24 @@ export interface EventRecorder {
   stop(): void;
 }
 
-/** Activity that arrives within this time is stored together, in milliseconds. */
-const flushEveryMs = 200;
-/** From here on, the agent waits until they are stored. */
-const unstoredMax = 50;
 /** More are only counted. */
 const refusedLogged = 5;
 
 export function createEventRecorder(
   { context, turn, lease }: Pick<RestoredAttempt, "context" | "turn" | "lease">,
   logs: Pick<LogRecorder, "add">,
+  times?: BatchTimes,
 ): EventRecorder {
-  let number = 0;
-  let waiting: NumberedEvent[] = [];
-  /** Events that are not stored yet, also those of a statement that runs. */
-  let unstored = 0;
   let overLimit = 0;
   let refused = 0;
-  let timer: NodeJS.Timeout | undefined;
-  let tail = Promise.resolve();
+  const batches = createEventBatches({ store, isFollowed: () => context.previews.isFollowed(turn.sessionId) }, times);
 
   async function store(events: readonly NumberedEvent[]): Promise<void> {
     const record = () => recordTurnEvents(context.db, turn, events);
     if (!(await retryThroughOutage(context, record, lease.signal))) {
       throw new Error("the claim was superseded during the call");
     }
-    unstored -= events.length;
     context.notifier.notify("session", turn.sessionId);
-  }
-  function flush(): Promise<void> {
-    clearTimeout(timer);
-    timer = undefined;
-    const events = waiting;
-    if (events.length === 0) return tail;
-    waiting = [];
-    tail = tail.then(() => store(events));
-    // The next caller gets the error.
-    tail.catch(() => {});
-    return tail;
-  }
-  function push(event: AgentEvent): void {
-    number += 1;
-    unstored += 1;
-    waiting.push({ ...event, number });
   }
   function refuse(problem: string): void {
     refused += 1;
@@ -75,25 +50,25 @@ export function createEventRecorder(
   return {
     emit(name, data) {
       const { scrubber } = turn;
-      push({ type: "agent.event", data: { name: scrubber.text(name), data: scrubber.json(data) } });
-      return flush();
+      batches.push({ type: "agent.event", data: { name: scrubber.text(name), data: scrubber.json(data) } });
+      return batches.flush();
     },
     add({ type, data }) {
       const problem = findActivityProblem(type, data);
       if (problem !== undefined) return refuse(`${type}: ${problem}`);
-      push(scrubActivity(turn.scrubber, type as ActivityType, data as Record<string, unknown>));
-      if (unstored >= unstoredMax) return flush();
-      timer ??= setTimeout(() => void flush(), flushEveryMs).unref();
+      const event = scrubActivity(turn.scrubber, type as ActivityType, data as Record<string, unknown>);
+      batches.push(event);
+      return batches.flushSoon();
     },
     omit(count) {
       overLimit = Math.max(overLimit, count);
     },
     end() {
       const count = overLimit + refused;
-      if (count > 0) push({ type: "agent.events_omitted", data: { count } });
-      return flush();
+      if (count > 0) batches.push({ type: "agent.events_omitted", data: { count } });
+      return batches.flush();
     },
-    stop: () => clearTimeout(timer),
+    stop: batches.stop,
   };
 }
 

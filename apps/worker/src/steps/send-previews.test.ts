@@ -9,6 +9,7 @@ function start() {
   const previews = {
     send: (_sessionId: string, preview: Preview) => void sent.push(preview),
     follow: () => () => undefined,
+    isFollowed: () => Promise.resolve(true),
     close: () => Promise.resolve(),
   };
   const sender = startPreviewSender(previews, { sessionId: "sess_1", messageId: "msg_1", attemptId: "att_1" });

@@ -31,6 +31,7 @@ export function joinPreviews(fast: Previews & Fast, fallback: Previews): Preview
       const stops = [fast.follow(sessionId, listener), fallback.follow(sessionId, listener)];
       return () => stops.forEach((stop) => stop());
     },
+    isFollowed: (sessionId) => (fast.available ? fast : fallback).isFollowed(sessionId),
     async close() {
       await Promise.all([fast.close(), fallback.close()]);
     },

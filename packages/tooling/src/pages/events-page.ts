@@ -71,7 +71,8 @@ A function that runs an SDK itself has only those of \`context.tool\`, unless th
   size in \`<field>_bytes\`.
 - Secrets are replaced, as in logs.
 - An attempt stores at most 10,000 of these events. \`agent.events_omitted\` then counts the others.
-- They are stored every 200 ms, several in one statement. So a client can get several at once.
+- They are stored together: every 200 ms while somebody streams the session, otherwise at the end of the turn and at
+  least every 10 s. Without Redis, always every 200 ms. So a client can get several at once.
 - The transcript has them as entries of the kind \`event\`, without \`model.request_…\`.`;
 
 function table(kinds: Readonly<Record<string, Kind>>): string[] {
