@@ -7,7 +7,8 @@ import type { AddressInfo } from "node:net";
 import { json } from "node:stream/consumers";
 import { traceIdsFor } from "@dari/control/operations";
 import { waitUntil } from "@dari/testkit";
-import { deploy } from "../src/conversation.ts";
+import { activityOf, dataOf } from "../src/activity.ts";
+import { deploy, manifestFile, send } from "../src/conversation.ts";
 import { noRemains, startFleet, type Fleet } from "../src/fleet.ts";
 import { playScript, resultsOf, scriptAgent } from "../src/script.ts";
 
@@ -91,10 +92,11 @@ test("a message is one trace from its acceptance to its commit, with the agent's
     expect(others).toEqual([]);
     return span!;
   };
-  const [root, turn, agent] = [one("accept message"), one("turn"), one("invoke_agent")];
+  const run = found.map(({ name }) => name).find((name) => /^invoke_agent lab-/.test(name)) ?? "invoke_agent";
+  const [root, turn, agent] = [one("accept message"), one("turn"), one(run)];
   expect(root).toMatchObject({ spanId: traceIdsFor(record.id).spanId, service: "dari-api" });
   expect(turn).toMatchObject({ parentSpanId: root.spanId, service: "dari-worker" });
-  const phases = ["queue", "image", "restore", "start", "invoke_agent", "kill", "save", "commit"];
+  const phases = ["queue", "image", "restore", "start", run, "kill", "save", "commit"];
   for (const name of phases) expect(one(name).parentSpanId).toBe(turn.spanId);
   expect(found).toHaveLength(phases.length + 2);
   expect(valueOf(turn, "dari.message.id")).toBe(record.id);
@@ -114,6 +116,33 @@ test("a message is one trace from its acceptance to its commit, with the agent's
   expect(JSON.stringify(found)).not.toContain("what the user said");
   expect([...paths]).toEqual(["/v1/traces"]);
   expect([...keys]).toEqual(["key of the collector"]);
+});
+
+test("each tool call of an agent is a span below the agent's, without arguments and results", async () => {
+  const { agentId } = await deploy(fleet, {
+    ...manifestFile({ entrypoint: "agent.mjs:agent" }),
+    "agent.mjs": `export async function agent(prompt, { tool }) {
+      await tool("search", { query: "what was asked" }, () => "what was found");
+      await tool("pay", {}, () => { throw new Error("no money"); }).catch(() => {});
+    }`,
+  });
+  const { id: session } = await fleet.client.createSession(agentId);
+  const record = await send(fleet, session, "go");
+  const found = await spansOf(record.id, 1);
+  const agent = found.find(({ name }) => name.startsWith("invoke_agent"));
+  const calls = found.filter(({ name }) => name.startsWith("execute_tool"));
+  expect(calls.map(({ name }) => name)).toEqual(["execute_tool search", "execute_tool pay"]);
+  for (const call of calls) {
+    expect(call).toMatchObject({ parentSpanId: agent?.spanId, service: "dari-worker" });
+    expect(call.startTimeUnixNano >= agent!.startTimeUnixNano).toBe(true);
+    expect(valueOf(call, "gen_ai.conversation.id")).toBe(session);
+    expect(valueOf(call, "gen_ai.operation.name")).toBe("execute_tool");
+  }
+  const requested = await activityOf(fleet, session, record.id);
+  const callIds = dataOf(requested, "tool.call_requested").map(({ call_id }) => call_id);
+  expect(calls.map((call) => valueOf(call, "gen_ai.tool.call.id"))).toEqual(callIds);
+  expect(calls.map((call) => valueOf(call, "error.type"))).toEqual([undefined, "_OTHER"]);
+  expect(JSON.stringify(found)).not.toMatch(/what was|no money/);
 });
 
 test("each attempt of a message is a turn of the same trace, and says how it failed", async () => {

@@ -105,6 +105,7 @@ async function finish(
     {
       org: claimed.organizationId,
       agent: turn?.agentId,
+      agent_name: turn?.manifest.name,
       session: claimed.sessionId,
       message: claimed.messageId,
       attempt: claimed.attemptId,

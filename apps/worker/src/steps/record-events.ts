@@ -7,6 +7,7 @@ import { limits, type Scrubber } from "@dari/domain";
 import type { ActivityFrame } from "@dari/harness";
 import type { RestoredAttempt } from "../attempt.ts";
 import { createEventBatches, type BatchTimes } from "./batch-events.ts";
+import { logActivity } from "./log-activity.ts";
 import type { LogRecorder } from "./record-logs.ts";
 
 export interface EventRecorder {
@@ -57,6 +58,7 @@ export function createEventRecorder(
       const problem = findActivityProblem(type, data);
       if (problem !== undefined) return refuse(`${type}: ${problem}`);
       const event = scrubActivity(turn.scrubber, type as ActivityType, data as Record<string, unknown>);
+      logActivity(context.log, turn, event);
       batches.push(event);
       return batches.flushSoon();
     },

@@ -1,9 +1,9 @@
 // The spans of each log line. Fields are read as they are logged; none contains a message's content.
 
 import type { EndedSpan } from "@dari/runtime";
+import { activitySpans } from "./activity-spans.ts";
+import { numberOf, textOf, type Fields } from "./log-fields.ts";
 import { spanIdOf, traceIdsFor } from "./trace-ids.ts";
-
-type Fields = Readonly<Record<string, unknown>>;
 
 /** The phases of the worker's stopwatch, in order. */
 const phases = ["image", "restore", "start", "agent", "kill", "save", "commit"] as const;
@@ -24,6 +24,7 @@ export const eventSpans: Readonly<Record<string, (fields: Fields, nowMs: number)
     ];
   },
   "turn.finished": turnSpans,
+  ...activitySpans,
   "build.finished"(fields, nowMs) {
     const version = textOf(fields["version"]);
     return [
@@ -85,11 +86,14 @@ function turnSpans(fields: Fields, nowMs: number): EndedSpan[] {
 /** Returns the span of an agent's run, named by OpenTelemetry's conventions for generative AI. */
 function agentSpan(span: EndedSpan, fields: Fields): EndedSpan {
   const code = fields["code"];
+  const name = fields["agent_name"];
   return {
     ...span,
-    name: "invoke_agent",
+    name: typeof name === "string" ? `invoke_agent ${name}` : "invoke_agent",
     attributes: {
       "gen_ai.operation.name": "invoke_agent",
+      ...named("gen_ai.agent.id", fields["agent"]),
+      ...named("gen_ai.agent.name", name),
       "gen_ai.conversation.id": textOf(fields["session"]),
       ...(typeof code === "string" ? { "error.type": code } : {}),
     },
@@ -106,12 +110,4 @@ function about(fields: Fields): EndedSpan["attributes"] {
 
 function named(name: string, value: unknown): EndedSpan["attributes"] {
   return typeof value === "string" ? { [name]: value } : {};
-}
-
-function textOf(value: unknown): string {
-  return typeof value === "string" ? value : "none";
-}
-
-function numberOf(value: unknown): number {
-  return typeof value === "number" ? value : 0;
 }
