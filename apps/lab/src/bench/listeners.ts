@@ -4,13 +4,16 @@
 // what listeners have noted with the events in the database.
 //
 //   npm run lab -- bench/listeners [--listeners 2000] [--turns 100] [--seconds 20] [--events 20] [--smoke]
+//                                  [--profile DIRECTORY]
 //
 // --turns: sessions with one turn each, all at the same time; --seconds: how long a turn takes; --events: what each
-// agent emits, with as many pieces of text and the platform's own events. Expected: nothing missed; about 50 KiB each;
+// agent emits, with as many pieces of text and the platform's own events; --profile: stores a profile of each program
+// there, and makes the times worthless. Expected: nothing missed; about 50 KiB each;
 // a few ms for the commit and the notification, plus what 20 writes per event take on a processor shared with the
 // listeners.
 
 import { readFileSync } from "node:fs";
+import path from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createClient, type Client } from "@dari/client";
@@ -29,6 +32,7 @@ const flags = readFlags({
   seconds: { type: "string", default: "20" },
   events: { type: "string", default: "20" },
   smoke: { type: "boolean", default: false },
+  profile: { type: "string" },
 });
 const { smoke } = flags.values;
 const parameters = {
@@ -51,7 +55,8 @@ interface Watcher {
 }
 
 const own = { DARI_WORKER_SLOTS: String(Math.ceil(parameters.turns * 1.3)) };
-await using platform = await startPlatform({ env: own });
+const profileDir = flags.values.profile === undefined ? undefined : path.resolve(flags.values.profile);
+await using platform = await startPlatform({ env: own, profileDir });
 await using stack = new AsyncDisposableStack();
 const done = new AbortController();
 const proxies: FaultProxy[] = [];
