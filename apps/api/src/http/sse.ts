@@ -52,7 +52,17 @@ export async function sendEvents(items: AsyncGenerator<StreamItem, void, void>, 
   }
 }
 
+/** The texts of items. All listeners of a session get the same objects. */
+const texts = new WeakMap<object, string>();
+
 function render(item: StreamItem): string {
+  const key = item.kind === "event" ? item.event : item.preview;
+  let text = texts.get(key);
+  if (text === undefined) texts.set(key, (text = renderOnce(item)));
+  return text;
+}
+
+function renderOnce(item: StreamItem): string {
   switch (item.kind) {
     case "event":
       return `id: ${item.event.sequence_number}\nevent: ${item.event.type}\ndata: ${JSON.stringify(item.event)}\n\n`;
