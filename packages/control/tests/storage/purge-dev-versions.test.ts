@@ -9,6 +9,7 @@ import {
   createTestOrganization,
   createTestSession,
   createTestVersion,
+  waitUntil,
   type TestDatabase,
 } from "@dari/testkit";
 
@@ -67,12 +68,12 @@ test("unused ones are removed after their time, and the active one and all other
   expect(await versionsLeft()).toEqual([kept]);
 });
 
-test("one that becomes active at the same time stays, or its activation fails", async () => {
+test("one that becomes active at the same time stays, or is not found", async () => {
   for (let round = 0; round < 10; round++) {
     const [wanted, active] = [await addVersion(), await addVersion()];
     await markAsDev(wanted);
     const [activated, purged] = await Promise.all([
-      agents.activateVersionIfReady(database.db, organizationId, agentId, wanted).catch(() => undefined),
+      agents.activateVersionIfReady(database.db, organizationId, agentId, wanted),
       purges.purgeDevVersions(database.db, -1, 5),
     ]);
     const { rows } = await run("select active_version_id as id from agents where id = $1", [agentId]);
@@ -84,4 +85,22 @@ test("one that becomes active at the same time stays, or its activation fails", 
     ]);
     await run("update source_snapshots set metadata = '{}'");
   }
+});
+
+test("one that is activated while its removal commits is not found", async () => {
+  const [wanted, active] = [await addVersion(), await addVersion()];
+  const remover = await database.db.pool.connect();
+  try {
+    await remover.query("begin");
+    await remover.query("delete from versions where id = $1", [wanted]);
+    const activated = agents.activateVersionIfReady(database.db, organizationId, agentId, wanted);
+    const look = async () => (await run("select 1 from pg_locks where not granted")).rows.length > 0;
+    await waitUntil(look, { what: "the activation to wait for the removal" });
+    await remover.query("commit");
+    expect(await activated).toBeUndefined();
+  } finally {
+    remover.release();
+  }
+  const { rows } = await run("select active_version_id as id from agents where id = $1", [agentId]);
+  expect(rows).toEqual([{ id: active }]);
 });

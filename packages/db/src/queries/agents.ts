@@ -107,19 +107,21 @@ export async function activateVersionIfReady(
   agentId: string,
   versionId: string,
 ): Promise<AgentRow | undefined> {
-  return db.kysely
-    .updateTable("agents as a")
-    .from("versions as v")
-    .set({
-      active_version_id: (eb) => eb.ref("v.id"),
-      activation_floor: sql<number>`a.next_version_number - 1`,
-    })
-    .where("a.id", "=", agentId)
-    .where("a.organization_id", "=", organizationId)
-    .where("a.deleted_at", "is", null)
-    .where("v.id", "=", versionId)
-    .whereRef("v.agent_id", "=", "a.id")
-    .where("v.state", "=", "ready")
-    .returning(["a.id", "a.name", "a.active_version_id as activeVersionId", "a.created_at as createdAt"])
-    .executeTakeFirst();
+  return (
+    db.kysely
+      .updateTable("agents as a")
+      // Locked, so that a version that is being purged counts as missing and does not violate the foreign key.
+      .from((eb) => eb.selectFrom("versions").selectAll().where("id", "=", versionId).forKeyShare().as("v"))
+      .set({
+        active_version_id: (eb) => eb.ref("v.id"),
+        activation_floor: sql<number>`a.next_version_number - 1`,
+      })
+      .where("a.id", "=", agentId)
+      .where("a.organization_id", "=", organizationId)
+      .where("a.deleted_at", "is", null)
+      .whereRef("v.agent_id", "=", "a.id")
+      .where("v.state", "=", "ready")
+      .returning(["a.id", "a.name", "a.active_version_id as activeVersionId", "a.created_at as createdAt"])
+      .executeTakeFirst()
+  );
 }
