@@ -37,7 +37,10 @@ export function addDevCommand(program: Command, io: Io): void {
       using versions = await openDevVersions(context, api, place);
       output.progress(`Agent ${versions.agentId}: ${agentAddress(apiUrl, versions.agentId)}`);
       let inUse = await versions.untilReady();
-      const sessions = createDevSessions(api, signal);
+      const sessions = createDevSessions(api, {
+        signal,
+        onMoved: (session) => rememberLast(context, { session }),
+      });
       const sessionId = await sessions.begin(versions.agentId, inUse.id);
       output.progress(`Session ${sessionId}: ${sessionAddress(apiUrl, sessionId)}`);
       output.progress("Save a file to publish it; a line is a message. /help lists the commands.");
@@ -49,7 +52,6 @@ export function addDevCommand(program: Command, io: Io): void {
         if (newest === undefined || newest.id === inUse.id) return current;
         const fork = await sessions.move(current, newest.id);
         inUse = newest;
-        await rememberLast(context, { session: fork });
         say(`Version ${newest.number} continues in ${fork}`);
         return fork;
       };

@@ -9,13 +9,18 @@ type LastMessage = readonly [id: string | null, status: string | null];
 /** `last`: the last message of each session at each time it is read; its last value stays. Others: `msg_1`. */
 function createPlatform(options: { readonly last?: Record<string, LastMessage[]>; readonly isDown?: boolean } = {}) {
   const deleted: string[] = [];
+  const remembered: string[] = [];
   let number = 0;
-  const next = () => Promise.resolve({ id: `sess_${++number}` });
+  const timesOf = (id: string): LastMessage[] => options.last?.[id] ?? [["msg_1", "completed"]];
+  const next = () => {
+    const id = `sess_${++number}`;
+    return Promise.resolve({ id, last_message_id: timesOf(id)[0]?.[0] ?? null });
+  };
   const api = {
     createSession: next,
     forkSession: next,
     getSession(id: string) {
-      const times = options.last?.[id] ?? [["msg_1", "completed"]];
+      const times = timesOf(id);
       const [last_message_id, last_message_status] = times.length > 1 ? times.shift()! : times[0]!;
       return Promise.resolve({ last_message_id, last_message_status });
     },
@@ -24,8 +29,22 @@ function createPlatform(options: { readonly last?: Record<string, LastMessage[]>
       return options.isDown === true ? Promise.reject(new Error("down")) : Promise.resolve();
     },
   };
-  return { deleted, sessions: createDevSessions(api as unknown as Client, new AbortController().signal) };
+  const onMoved = async (id: string) => void remembered.push(id);
+  const sessions = createDevSessions(api as unknown as Client, { signal: new AbortController().signal, onMoved });
+  return { deleted, remembered, sessions };
 }
+
+test("a fork is remembered as the last session only if it has messages, because an empty one is deleted", async () => {
+  const { deleted, remembered, sessions } = createPlatform({
+    last: { sess_1: [[null, null]], sess_2: [[null, null]] },
+  });
+  const empty = await sessions.move(await sessions.begin("agt_1", "ver_1"), "ver_2");
+  expect(remembered).toEqual([]);
+  const talk = await sessions.move(empty, "ver_3");
+  expect(remembered).toEqual([talk]);
+  await sessions.end(talk);
+  expect(deleted).toEqual(["sess_1", empty]);
+});
 
 test("of a conversation, the last session stays", async () => {
   const { deleted, sessions } = createPlatform({ last: { sess_1: [[null, null]] }, isDown: true });

@@ -14,8 +14,14 @@ export interface DevSessions {
   end(current: string): Promise<void>;
 }
 
+interface DevSessionsOptions {
+  readonly signal: AbortSignal;
+  /** Called with each fork that has messages. `end` deletes a session without messages. */
+  readonly onMoved: (sessionId: string) => Promise<void>;
+}
+
 /** Sessions that a person made with `/fork`, and those that were forked from, stay. */
-export function createDevSessions(api: Client, signal: AbortSignal): DevSessions {
+export function createDevSessions(api: Client, { signal, onMoved }: DevSessionsOptions): DevSessions {
   const made = new Set<string>();
   /** The last message of each session that can be deleted, when it was forked. */
   const left = new Map<string, string | null>();
@@ -31,12 +37,13 @@ export function createDevSessions(api: Client, signal: AbortSignal): DevSessions
     },
     async move(sessionId, versionId) {
       const { last_message_id, last_message_status } = await api.getSession(sessionId, { signal });
-      const { id } = await api.forkSession(sessionId, { version_id: versionId }, { signal });
+      const fork = await api.forkSession(sessionId, { version_id: versionId }, { signal });
       // A fork ends with the last completed message.
       const isWhole = last_message_status === null || last_message_status === "completed";
       if (made.has(sessionId) && isWhole) left.set(sessionId, last_message_id);
-      made.add(id);
-      return id;
+      made.add(fork.id);
+      if (fork.last_message_id !== null) await onMoved(fork.id);
+      return fork.id;
     },
     async end(current) {
       if (made.has(current)) left.set(current, null);
