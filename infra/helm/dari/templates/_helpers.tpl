@@ -181,3 +181,14 @@ spec:
     matchLabels:
       {{- include "dari.programLabels" . | nindent 6 }}
 {{- end }}
+
+{{/*
+The replicas that a Deployment has now, if an autoscaler sets them. Without the field, Helm would delete the number at
+the switch to the autoscaler, and Kubernetes would start again with one pod. Empty for a new Deployment, and without a
+cluster (helm template).
+*/}}
+{{- define "dari.currentReplicas" -}}
+{{- with lookup "apps/v1" "Deployment" .root.Release.Namespace (printf "%s-%s" .root.Release.Name .program) -}}
+replicas: {{ .spec.replicas }}
+{{- end }}
+{{- end }}

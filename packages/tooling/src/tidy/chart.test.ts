@@ -1,7 +1,13 @@
 // The Helm chart, rendered without a cluster: its objects name what exists, and programs have probes and few rights.
 
-import { spawnSync, type SpawnSyncReturns } from "node:child_process";
+import { spawn, spawnSync, type SpawnSyncReturns } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
 import path from "node:path";
+import { text } from "node:stream/consumers";
 import { describe, expect, test } from "@jest/globals";
 import { load, loadAll } from "js-yaml";
 import { root, textFiles } from "./files.ts";
@@ -64,6 +70,41 @@ function render(values: object): Rendered[] {
   const { status, stdout, stderr } = runHelm(["template", "ours", chart, "--namespace", "theirs"], values);
   if (status !== 0) throw new Error(stderr);
   return (loadAll(stdout) as (Rendered | null)[]).filter((object) => object !== null);
+}
+
+/** Renders the chart as an upgrade does, for a cluster whose Deployments have these numbers of replicas. */
+async function renderUpgrade(values: object, replicas: Readonly<Record<string, number>>): Promise<Rendered[]> {
+  const kinds = [{ name: "deployments", kind: "Deployment", namespaced: true, verbs: ["get"] }];
+  const cluster = createServer((request, response) => {
+    const address = (request.url ?? "").split("?")[0] ?? "";
+    const count = replicas[path.basename(address)];
+    const isList = address === "/apis/apps/v1";
+    response.writeHead(isList || count !== undefined ? 200 : 404, { "content-type": "application/json" });
+    const deployment = { kind: "Deployment", apiVersion: "apps/v1", spec: { replicas: count } };
+    response.end(
+      JSON.stringify(isList ? { kind: "APIResourceList", groupVersion: "apps/v1", resources: kinds } : deployment),
+    );
+  });
+  const directory = await mkdtemp(path.join(tmpdir(), "dari-chart-"));
+  try {
+    await once(cluster.listen(0, "127.0.0.1"), "listening");
+    const server = `http://127.0.0.1:${(cluster.address() as AddressInfo).port}`;
+    const config = {
+      ...{ apiVersion: "v1", kind: "Config", "current-context": "test", users: [{ name: "test", user: {} }] },
+      clusters: [{ name: "test", cluster: { server } }],
+      contexts: [{ name: "test", context: { cluster: "test", user: "test" } }],
+    };
+    await writeFile(path.join(directory, "config"), JSON.stringify(config));
+    const options = ["--dry-run=server", "--kubeconfig", path.join(directory, "config"), "--values", "-"];
+    const upgrade = spawn(helm ?? "helm", ["template", "ours", chart, "--namespace", "theirs", ...options]);
+    upgrade.stdin.end(JSON.stringify(values));
+    const [stdout, stderr] = await Promise.all([text(upgrade.stdout), text(upgrade.stderr)]);
+    if (stdout === "") throw new Error(stderr);
+    return (loadAll(stdout) as (Rendered | null)[]).filter((object) => object !== null);
+  } finally {
+    cluster.close();
+    await rm(directory, { recursive: true });
+  }
 }
 
 function ofKind<Kind extends Rendered>(objects: readonly Rendered[], kind: string): Kind[] {
@@ -237,6 +278,15 @@ describeChart("optional objects", () => {
     expect(asked.filter((name) => !metrics.includes(`| \`${name}\` |`))).toEqual([]);
     // A number of replicas here would undo the autoscaler's at each upgrade.
     expect(findObject<Deployment>(objects, "Deployment", "ours-worker").spec.replicas).toBeUndefined();
+  });
+
+  test.each(["keda", "hpa"])("the switch to %s keeps the pods that run", async (mode) => {
+    const values = { ...given, worker: { autoscaling: { mode } } };
+    const objects = await renderUpgrade(values, { "ours-worker": 7, "ours-api": 3 });
+    const replicasOf = (name: string) => findObject<Deployment>(objects, "Deployment", name).spec.replicas;
+    expect([replicasOf("ours-worker"), replicasOf("ours-api")]).toEqual([7, 3]);
+    const fresh = await renderUpgrade(values, {});
+    expect(findObject<Deployment>(fresh, "Deployment", "ours-worker").spec.replicas).toBeUndefined();
   });
 
   test("control groups come with the runtime class that the worker names", () => {
