@@ -30,6 +30,12 @@ async function create(sessions: unknown[], request: Record<string, unknown> = {}
 
 const noCounts = { queued: 0, running: 0, waiting_for_input: 0, completed: 0, failed: 0, cancelled: 0, deleted: 0 };
 
+/** Returns the status of each listed batch, newest first. */
+async function listedStatuses(): Promise<unknown[]> {
+  const rows = (await api.call("GET", path)).json["data"] as Row[];
+  return rows.map(({ status }) => status);
+}
+
 async function rowCounts(): Promise<unknown> {
   const { rows } = await api.db.pool.query(`select (select count(*)::int from sessions) as sessions,
     (select count(*)::int from messages) as messages, (select count(*)::int from session_batches) as batches,
@@ -162,12 +168,18 @@ test("counts are current; the end is that of the last message", async () => {
     counts: { ...noCounts, completed: 1, failed: 1, running: 1 },
     finished_at: null,
   });
+  expect(await listedStatuses()).toEqual(["in_progress"]);
   const failed = await api.call("GET", `${path}/${made.id}/sessions?message_status=failed`);
   expect(failed.json["sessions"]).toMatchObject([{ error: { code: "timeout" } }]);
   await complete(api, running);
   const ended = (await api.call("GET", `${path}/${made.id}`)).json;
   expect(ended).toMatchObject({ status: "ended", finished_at: expect.any(String) });
+  expect(await listedStatuses()).toEqual(["ended"]);
   const { sessionId } = running;
+  // A later message of its session does not reopen the batch.
+  const later = await api.call("POST", `/v1/sessions/${sessionId}/messages/async`, { body: text("and then?") });
+  expect([later.status, await listedStatuses()]).toEqual([202, ["ended"]]);
+  await api.call("POST", `/v1/messages/${String(later.json["id"])}/cancel`);
   expect((await api.call("DELETE", `/v1/sessions/${sessionId}`)).status).toBe(200);
   expect((await api.call("GET", `${path}/${made.id}`)).json).toMatchObject({
     status: "ended",
@@ -197,6 +209,8 @@ test("cancel ends waiting messages immediately, running ones when they stop; a r
   ]);
   const { rows } = await api.db.pool.query("select cancel_requested_at from messages where id = $1", [turn.messageId]);
   expect(rows).toEqual([{ cancel_requested_at: expect.any(Date) }]);
+  await create(texts(1));
+  expect(await listedStatuses()).toEqual(["in_progress", "cancelling"]);
   const again = await api.call("POST", `${path}/${made.id}/cancel`);
   expect([again.status, again.json["cancel_requested_at"]]).toEqual([200, cancelled.json["cancel_requested_at"]]);
   const log = await api.call("GET", "/v1/organizations/current/audit-log");

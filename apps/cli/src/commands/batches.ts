@@ -114,8 +114,8 @@ function addReadCommands(batches: Command, io: Io): void {
       showRows(io, command, {
         load: (api, page, call) => api.listSessionBatches(page, call),
         limit,
-        headings: ["BATCH", "SESSIONS", "AGENT", "CREATED", "NAME"],
-        cells: (row) => [row.id, String(row.total), row.agent_id, row.created_at, row.name ?? ""],
+        headings: ["BATCH", "STATUS", "SESSIONS", "AGENT", "CREATED", "NAME"],
+        cells: (row) => [row.id, row.status, String(row.total), row.agent_id, row.created_at, row.name ?? ""],
       }),
     );
   batches

@@ -105,6 +105,10 @@ const summaryFields = {
   total: Type.Integer({ description: "Sessions that the batch started." }),
   created_at: timestamp,
   cancel_requested_at: nullable(timestamp),
+  status: Type.Unsafe<BatchStatus>({
+    ...oneOf(batchStatuses),
+    description: "`ended`: every first message has ended or is deleted.",
+  }),
 };
 
 /** Without counts: counting reads each of the batch's messages. */
@@ -116,7 +120,6 @@ const count = Type.Integer();
 export const SessionBatchRecord = Type.Object(
   {
     ...summaryFields,
-    status: oneOf(batchStatuses),
     counts: Type.Object(
       {
         queued: count,

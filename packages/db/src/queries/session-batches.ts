@@ -194,6 +194,24 @@ export function listBatches(db: Database, organizationId: string, page: Page): P
   return listNewestFirst(db, { table: "session_batches", organizationId, page, bytes }, query);
 }
 
+/**
+ * Returns those of these batches that have an open first message. Reads the organization's open messages, not the
+ * batches' (index messages_open_by_organization, primary key of sessions).
+ */
+export async function listOpenBatches(
+  db: Database,
+  organizationId: string,
+  batchIds: readonly string[],
+): Promise<ReadonlySet<string>> {
+  if (batchIds.length === 0) return new Set();
+  const result = await sql<{ id: string }>`
+    select distinct s.created_by as id
+    from messages m join sessions s on s.id = m.session_id and s.deleted_at is null
+    where m.organization_id = ${organizationId} and coalesce(m.completed_at, 'infinity') = 'infinity'
+      and m.sequence_number = 1 and s.created_by = any (${[...batchIds]}::text[])`.execute(db.kysely);
+  return new Set(result.rows.map(({ id }) => id));
+}
+
 export interface BatchProgress {
   /** Messages per state; `deleted`: with their session. */
   readonly counts: Readonly<Partial<Record<MessageState | "deleted", number>>>;

@@ -9,6 +9,7 @@ import { DialogButton } from "../../parts/dialog.tsx";
 import { Link } from "../../parts/link.tsx";
 import { Empty } from "../../parts/notes.tsx";
 import { Page } from "../../parts/page.tsx";
+import { Status } from "../../parts/status.tsx";
 import { Table } from "../../parts/table.tsx";
 import { Ago } from "../../parts/time.tsx";
 import { BatchForm } from "./batch-form.tsx";
@@ -57,7 +58,13 @@ function columnsOf(nameOf: (agentId: string) => string) {
         </Link>
       ),
     },
-    { title: "Agent", cell: ({ agent_id: agentId }: SessionBatchSummary) => nameOf(agentId) },
+    {
+      title: "Status",
+      cell: ({ status, cancel_requested_at: cancelled }: SessionBatchSummary) => (
+        <Status of={status === "ended" && cancelled !== null ? "cancelled" : status} />
+      ),
+    },
+    { title: "Agent", cell: ({ agent_id: agentId }: SessionBatchSummary) => nameOf(agentId), isMinor: true },
     { title: "Sessions", cell: ({ total }: SessionBatchSummary) => countText(total), isNumber: true },
     { title: "Created", cell: ({ created_at: time }: SessionBatchSummary) => <Ago time={time} /> },
   ];

@@ -14,7 +14,11 @@ export async function getBatch(control: Pick<Control, "db">, place: BatchKey): P
 
 /** @throws AppError `invalid` for an unknown cursor. */
 export async function listBatches(control: Control, actor: Actor, page: Page): Promise<PageOf<SessionBatchSummary>> {
-  return renderPage(await sessionBatches.listBatches(control.db, actor.organizationId, page), renderBatchSummary);
+  const { organizationId } = actor;
+  const listed = await sessionBatches.listBatches(control.db, organizationId, page);
+  const ids = listed?.rows.map(({ id }) => id) ?? [];
+  const open = await sessionBatches.listOpenBatches(control.db, organizationId, ids);
+  return renderPage(listed, (row) => renderBatchSummary(row, open.has(row.id)));
 }
 
 /** @throws AppError `not_found`; `invalid` for an unknown cursor. */

@@ -12,7 +12,7 @@ import type {
 import { requestedLane } from "@dari/control/turns";
 import type { BatchItemRow, BatchProgress, BatchResultRow, BatchRow } from "@dari/db";
 
-export function renderBatchSummary(row: BatchRow): SessionBatchSummary {
+export function renderBatchSummary(row: BatchRow, isOpen: boolean): SessionBatchSummary {
   return {
     id: row.id,
     agent_id: row.agentId,
@@ -23,6 +23,7 @@ export function renderBatchSummary(row: BatchRow): SessionBatchSummary {
     total: row.total,
     created_at: row.createdAt.toISOString(),
     cancel_requested_at: row.cancelRequestedAt?.toISOString() ?? null,
+    status: !isOpen ? "ended" : row.cancelRequestedAt === null ? "in_progress" : "cancelling",
   };
 }
 
@@ -38,8 +39,7 @@ export function renderBatch(row: BatchRow, { counts: found, endedAt }: BatchProg
   };
   const isOpen = counts.queued + counts.running + counts.waiting_for_input > 0;
   return {
-    ...renderBatchSummary(row),
-    status: !isOpen ? "ended" : row.cancelRequestedAt === null ? "in_progress" : "cancelling",
+    ...renderBatchSummary(row, isOpen),
     counts,
     finished_at: endedAt?.toISOString() ?? null,
   };
