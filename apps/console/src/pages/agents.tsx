@@ -5,7 +5,8 @@ import { useAccount } from "../data/account.ts";
 import { countText, shortId } from "../data/format.ts";
 import { useList, useLive, useLoaded } from "../data/load.ts";
 import { Link } from "../parts/link.tsx";
-import { Empty } from "../parts/notes.tsx";
+import { NoAgents } from "../parts/no-agents.tsx";
+import { ErrorNote } from "../parts/notes.tsx";
 import { Page } from "../parts/page.tsx";
 import { Table } from "../parts/table.tsx";
 import { Ago } from "../parts/time.tsx";
@@ -30,17 +31,14 @@ export function AgentsPage() {
   const used = new Map(usage.value?.agents.map((agent) => [agent.agent_id, agent]));
   return (
     <Page title="Agents" says={`Messages, failures and tokens are those of the last ${days} days.`}>
+      {/* If the list failed too, its error is enough. */}
+      {list.error === undefined && <ErrorNote error={usage.error} retry={usage.reload} />}
       <Table
         label="Agents"
         list={list}
         keyOf={({ id }) => id}
         columns={columnsOf((id) => used.get(id))}
-        empty={
-          <Empty title="No agents yet" command="dari deploy .">
-            Deploy one from the folder that holds its <code>dari.yml</code>; <code>dari init my-agent</code> writes you
-            one to start from.
-          </Empty>
-        }
+        empty={<NoAgents />}
       />
     </Page>
   );

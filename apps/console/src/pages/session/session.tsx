@@ -82,7 +82,7 @@ function Facts({ session }: { readonly session: SessionRecord }) {
     <p className="facts">
       <Id of={id} />
       <Link to={`/agents/${agentId}`}>{nameOf(agentId)}</Link>
-      <Link to={`/agents/${agentId}/versions/${versionId}`}>its version</Link>
+      <Version agentId={agentId} versionId={versionId} />
       {origin && <Link to={`/sessions/${origin.session_id}`}>forked from another session</Link>}
       {Object.entries(metadata).map(([key, value]) => (
         <span key={key} className="tag">
@@ -90,6 +90,16 @@ function Facts({ session }: { readonly session: SessionRecord }) {
         </span>
       ))}
     </p>
+  );
+}
+
+function Version({ agentId, versionId }: { readonly agentId: string; readonly versionId: string }) {
+  const { client } = useAccount();
+  const { value } = useLoaded(versionId, (signal) => client.getVersion(agentId, versionId, { signal }));
+  return (
+    <Link to={`/agents/${agentId}/versions/${versionId}`} title={versionId}>
+      Version {value?.number}
+    </Link>
   );
 }
 
