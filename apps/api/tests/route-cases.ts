@@ -259,6 +259,7 @@ export const routeCases: Readonly<Record<RouteName, RouteCase>> = {
   getOperatorHealth: {},
   getFleet: {},
   getUsage: {},
+  getOverview: {},
   getAgentUsage: {},
   getSessionCost: {},
   checkStore: {},

@@ -166,6 +166,7 @@ export {
 } from "./schemas/source-snapshots.ts";
 export { ForkSessionRequest, WorkspaceCommit } from "./schemas/workspaces.ts";
 export { FleetRecord } from "./schemas/fleet.ts";
+export { OverviewRecord } from "./schemas/overview.ts";
 export { AgentUsage, SessionCost, UsageRecord } from "./schemas/usage.ts";
 export { EgressRecord, PutEgressRequest } from "./schemas/egress.ts";
 export { validate } from "./validate.ts";

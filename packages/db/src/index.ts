@@ -33,6 +33,7 @@ import * as sessionImports from "./queries/session-imports.ts";
 import * as sessionSummaries from "./queries/session-summaries.ts";
 import * as sessions from "./queries/sessions.ts";
 import * as sourceSnapshots from "./queries/source-snapshots.ts";
+import * as overview from "./queries/overview.ts";
 import * as usage from "./queries/usage.ts";
 import * as versions from "./queries/versions.ts";
 import * as builds from "./queries/builds.ts";
@@ -108,6 +109,7 @@ export {
   sessions,
   sourceSnapshots,
   squashes,
+  overview,
   usage,
   versions,
 };

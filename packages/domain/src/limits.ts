@@ -163,6 +163,13 @@ export const limits = {
   /** Characters of a text that sessions are searched for, and the longest message or answer that is searched. */
   searchTextChars: 200,
   searchedTextBytes: 64 * KiB,
+  /** What one overview covers: days, messages, failures, rows of each list; and how far it counts. */
+  overviewDaysDefault: 30,
+  overviewDaysMax: 90,
+  overviewMessagesMax: 200_000,
+  overviewFailuresMax: 1_000,
+  overviewRowsMax: 20,
+  overviewCountMax: 1_000,
   usageAgentsMax: 100,
   usageHeldMax: 100,
   usageKeptMax: 100_000,

@@ -1094,6 +1094,106 @@ export type OutputPart = {
   path: string;
 };
 
+export interface Overview {
+  /** Messages accepted since then are counted: from the start of the first day, or later if there are more than 200000 messages. Deleted sessions are not counted. */
+  since: string;
+  /** True: there are more messages, and the first day is incomplete. */
+  is_cut: boolean;
+  total: {
+    /** Messages accepted on these days. */
+    messages: number;
+    /** How many of these messages failed. */
+    failed: number;
+    /** Attempts of these messages whose entrypoint was called. */
+    turns: number;
+    /** Tokens that agents' SDKs report for these messages. */
+    tokens: number;
+    cost_usd: number | null;
+    p50_seconds: number | null;
+    p95_seconds: number | null;
+    waited_p50_seconds: number | null;
+    waited_p95_seconds: number | null;
+  };
+  /** Days in UTC, oldest first, without days on which no message was accepted. Sums that take long to compute are up to a minute old. */
+  days: ({
+    date: string;
+    /** Messages accepted on these days. */
+    messages: number;
+    /** How many of these messages failed. */
+    failed: number;
+    /** Attempts of these messages whose entrypoint was called. */
+    turns: number;
+    /** Tokens that agents' SDKs report for these messages. */
+    tokens: number;
+    cost_usd: number | null;
+    p50_seconds: number | null;
+    p95_seconds: number | null;
+    waited_p50_seconds: number | null;
+    waited_p95_seconds: number | null;
+  })[];
+  now: {
+    /** Dispatched and running turns. */
+    turns: number;
+    /** Messages that wait or run. */
+    open_messages: number;
+  };
+  /** Dispatched and running turns, at most 20. */
+  running: ({
+    title: string | null;
+    session_id: string;
+    agent_id: string;
+    agent_name: string;
+    message_id: string | null;
+    state: "dispatched" | "running";
+    attempt: number | null;
+    started_at: string | null;
+  })[];
+  /** Inputs that wait for an answer, the oldest first; at most 20 rows. */
+  inputs: {
+    /** Counted up to 1000. */
+    count: number;
+    rows: ({
+      title: string | null;
+      session_id: string;
+      agent_id: string;
+      agent_name: string;
+      message_id: string;
+      key: string;
+      prompt: string | null;
+      requested_at: string;
+      expires_at: string;
+    })[];
+  };
+  /** Messages that failed on these days and were not retried, the newest first, in sessions that accept messages; at most 20 rows, of the newest 1000 failures. */
+  failed: {
+    /** Counted up to 1000. */
+    count: number;
+    rows: ({
+      title: string | null;
+      session_id: string;
+      agent_id: string;
+      agent_name: string;
+      message_id: string;
+      code: string | null;
+      error: string | null;
+      failed_at: string;
+    })[];
+  };
+  /** Sessions that wait for a budget or for operators; at most 20 rows. */
+  held: {
+    /** Counted up to 1000. */
+    count: number;
+    rows: ({
+      title: string | null;
+      session_id: string;
+      agent_id: string;
+      agent_name: string;
+      reason: "budget" | "paused";
+      since: string;
+    })[];
+  };
+}
+
 export interface PlanItem {
   text: string;
   status: "pending" | "in_progress" | "completed" | "cancelled";
@@ -1384,6 +1484,7 @@ export interface SessionBatch {
   total: number;
   created_at: string;
   cancel_requested_at: string | null;
+  /** `ended`: every first message has ended or is deleted. */
   status: "in_progress" | "cancelling" | "ended";
   /** Number of first messages by status. `deleted` counts messages of deleted sessions. */
   counts: {
@@ -1409,6 +1510,7 @@ export interface SessionBatchCreated {
   total: number;
   created_at: string;
   cancel_requested_at: string | null;
+  /** `ended`: every first message has ended or is deleted. */
   status: "in_progress" | "cancelling" | "ended";
   /** Number of first messages by status. `deleted` counts messages of deleted sessions. */
   counts: {
@@ -1438,6 +1540,8 @@ export interface SessionBatchSummary {
   total: number;
   created_at: string;
   cancel_requested_at: string | null;
+  /** `ended`: every first message has ended or is deleted. */
+  status: "in_progress" | "cancelling" | "ended";
 }
 
 export interface SessionCost {

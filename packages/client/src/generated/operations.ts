@@ -60,6 +60,7 @@ import type {
   OperatorHealth,
   Organization,
   OrganizationCreated,
+  Overview,
   PlatformStop,
   PollDeviceRequest,
   PutAgentWebhookRequest,
@@ -434,6 +435,9 @@ export interface Operations {
   /** Get what the organization's turns used on the last days, what it stores, and what holds its sessions back. */
   getUsage(organizationId?: string, query?: { days?: number | undefined }, options?: CallOptions): Promise<Usage>;
 
+  /** Get the organization's turns, failures, durations, tokens and costs by day, what runs now, and what waits for a person. */
+  getOverview(query?: { days?: number | undefined }, options?: CallOptions): Promise<Overview>;
+
   /** Get an agent's failures, durations and tokens of the last days. */
   getAgentUsage(agentId: string, query?: { days?: number | undefined }, options?: CallOptions): Promise<AgentUsage>;
 
@@ -627,6 +631,7 @@ export const operations = {
   putEgress: { method: "PUT", path: "/v1/organizations/{organization_id}/egress", body: "json", hasDefaultOrganization: true },
   deleteEgress: { method: "DELETE", path: "/v1/organizations/{organization_id}/egress", hasDefaultOrganization: true },
   getUsage: { method: "GET", path: "/v1/organizations/{organization_id}/usage", hasDefaultOrganization: true, hasQuery: true },
+  getOverview: { method: "GET", path: "/v1/overview", hasQuery: true },
   getAgentUsage: { method: "GET", path: "/v1/agents/{agent_id}/usage", hasQuery: true },
   getSessionCost: { method: "GET", path: "/v1/costs/sessions/{session_id}" },
   getFleet: { method: "GET", path: "/v1/operator/fleet" },

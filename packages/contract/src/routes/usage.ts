@@ -2,6 +2,7 @@
 
 import type { Route } from "./route.ts";
 import { FleetRecord } from "../schemas/fleet.ts";
+import { OverviewRecord, overviewQuery } from "../schemas/overview.ts";
 import { AgentUsage, SessionCost, UsageRecord, usageQuery } from "../schemas/usage.ts";
 
 export const usageRoutes = {
@@ -14,6 +15,17 @@ export const usageRoutes = {
       "Get what the organization's turns used on the last days, what it stores, and what holds its sessions back.",
     query: usageQuery,
     reply: UsageRecord,
+    status: 200,
+  },
+  getOverview: {
+    method: "GET",
+    path: "/v1/overview",
+    scope: "read",
+    summary:
+      "Get the organization's turns, failures, durations, tokens and costs by day, what runs now, and what waits for " +
+      "a person.",
+    query: overviewQuery,
+    reply: OverviewRecord,
     status: 200,
   },
   getAgentUsage: {

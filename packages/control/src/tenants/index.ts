@@ -46,4 +46,5 @@ export { createKeySignInLink, signInWithKey } from "./sign-in/sign-in-with-key.t
 export { signInVerifiedPerson, type SignInProblem } from "./sign-in/sign-in-verified-person.ts";
 export { authenticateBrowser, type BrowserSignIn } from "./sign-in/sign-in.ts";
 export { getAgentUsage } from "./usage/get-agent-usage.ts";
+export { getOverview } from "./usage/get-overview.ts";
 export { getUsage } from "./usage/get-usage.ts";

@@ -394,6 +394,7 @@ create table message_inputs (
 CREATE INDEX message_inputs_by_session ON message_inputs USING btree (session_id);
 CREATE INDEX message_inputs_expiring ON message_inputs USING btree (expires_at) WHERE state = 'waiting'::text;
 CREATE UNIQUE INDEX message_inputs_waiting ON message_inputs USING btree (session_id) WHERE state = 'waiting'::text;
+CREATE INDEX message_inputs_waiting_by_organization ON message_inputs USING btree (organization_id, requested_at) WHERE state = 'waiting'::text;
 create policy platform on message_inputs for all to dari_app using (true);
 create policy tenant on message_inputs for all to dari_tenant using ((organization_id = current_setting('dari.organization_id'::text, true)));
 

@@ -1002,6 +1002,106 @@ class OutputPartText(TypedDict):
     text: str
 
 
+class Overview(TypedDict):
+    since: str
+    is_cut: bool
+    total: OverviewTotal
+    days: list[OverviewDay]
+    now: OverviewNow
+    running: list[OverviewRunning]
+    inputs: OverviewInputs
+    failed: OverviewFailed
+    held: OverviewHeld
+
+
+class OverviewDay(TypedDict):
+    date: str
+    messages: int
+    failed: int
+    turns: int
+    tokens: int
+    cost_usd: float | None
+    p50_seconds: float | None
+    p95_seconds: float | None
+    waited_p50_seconds: float | None
+    waited_p95_seconds: float | None
+
+
+class OverviewFailed(TypedDict):
+    count: int
+    rows: list[OverviewFailedRow]
+
+
+class OverviewFailedRow(TypedDict):
+    title: str | None
+    session_id: str
+    agent_id: str
+    agent_name: str
+    message_id: str
+    code: str | None
+    error: str | None
+    failed_at: str
+
+
+class OverviewHeld(TypedDict):
+    count: int
+    rows: list[OverviewHeldRow]
+
+
+class OverviewHeldRow(TypedDict):
+    title: str | None
+    session_id: str
+    agent_id: str
+    agent_name: str
+    reason: Literal["budget", "paused"]
+    since: str
+
+
+class OverviewInputs(TypedDict):
+    count: int
+    rows: list[OverviewInputsRow]
+
+
+class OverviewInputsRow(TypedDict):
+    title: str | None
+    session_id: str
+    agent_id: str
+    agent_name: str
+    message_id: str
+    key: str
+    prompt: str | None
+    requested_at: str
+    expires_at: str
+
+
+class OverviewNow(TypedDict):
+    turns: int
+    open_messages: int
+
+
+class OverviewRunning(TypedDict):
+    title: str | None
+    session_id: str
+    agent_id: str
+    agent_name: str
+    message_id: str | None
+    state: Literal["dispatched", "running"]
+    attempt: int | None
+    started_at: str | None
+
+
+class OverviewTotal(TypedDict):
+    messages: int
+    failed: int
+    turns: int
+    tokens: int
+    cost_usd: float | None
+    p50_seconds: float | None
+    p95_seconds: float | None
+    waited_p50_seconds: float | None
+    waited_p95_seconds: float | None
+
+
 class PlanItem(TypedDict):
     text: str
     status: Literal["pending", "in_progress", "completed", "cancelled"]
@@ -1318,6 +1418,7 @@ class SessionBatchSummary(TypedDict):
     total: int
     created_at: str
     cancel_requested_at: str | None
+    status: Literal["in_progress", "cancelling", "ended"]
 
 
 class SessionCost(TypedDict):

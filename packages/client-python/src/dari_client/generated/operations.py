@@ -1853,6 +1853,22 @@ class Operations(SyncTransport):
         reply: Usage = self._json(call)
         return reply
 
+    def get_overview(
+        self,
+        *,
+        days: int | None = None,
+        timeout: float | None = None,
+    ) -> Overview:
+        """Get the organization's turns, failures, durations, tokens and costs by day, what runs now, and what waits for a person."""
+        call = Call(
+            "GET",
+            "/v1/overview",
+            query={"days": days},
+            timeout=timeout,
+        )
+        reply: Overview = self._json(call)
+        return reply
+
     def get_agent_usage(
         self,
         agent_id: str,

@@ -46,10 +46,10 @@ export async function getUsage(control: Control, organizationId: string, days: n
 }
 
 /** Returns the window of the current day and those before it, in UTC. */
-export function windowOf(days: number): { since: Date; afterId: string; messages: number } {
+export function windowOf(days: number, messages: number = limits.usageMessagesMax) {
   const since = new Date((Math.floor(Date.now() / dayMs) - days + 1) * dayMs);
   const afterId = newId("message", Math.max(0, since.getTime() - clockMarginMs));
-  return { since, afterId, messages: limits.usageMessagesMax };
+  return { since, afterId, messages };
 }
 
 type Sums = Awaited<ReturnType<typeof usage.sumUsage>>["days"][number];
