@@ -8,6 +8,7 @@ import { AgentPage } from "./pages/agent/agent.tsx";
 import { AgentsPage } from "./pages/agents.tsx";
 import { JoinPage } from "./pages/join.tsx";
 import { MessagePage } from "./pages/message/message.tsx";
+import { OverviewPage } from "./pages/overview/overview.tsx";
 import { SessionPage } from "./pages/session/session.tsx";
 import { SessionsPage } from "./pages/sessions/sessions.tsx";
 import { SignInPage } from "./pages/sign-in.tsx";
@@ -64,6 +65,7 @@ const groups: readonly Group[] = [
   {
     label: "Work",
     places: [
+      { key: "h", to: "/overview", label: "Overview" },
       { key: "a", to: "/agents", label: "Agents" },
       { key: "s", to: "/sessions", label: "Sessions" },
       { key: "t", to: "/schedules", label: "Schedules" },
@@ -206,14 +208,15 @@ function useFocusOnMove(place: string) {
   return main;
 }
 
-function isIn({ path: [first = "agents"] }: Route, to: string): boolean {
+function isIn({ path: [first = "overview"] }: Route, to: string): boolean {
   return to === `/${first === "messages" ? "sessions" : first}`;
 }
 
 /** Returns the page of a route. Its key resets the page's state when the route shows another object. */
 function Shown({ route }: { readonly route: Route }) {
-  const [first = "agents", id, , under] = route.path;
-  const noun = first === "sign-in" ? "agents" : first;
+  const [first = "overview", id, , under] = route.path;
+  const noun = first === "sign-in" ? "overview" : first;
+  if (noun === "overview") return <OverviewPage query={route.query} />;
   if (noun === "agents" && under !== undefined) return <VersionPage key={under} agentId={id ?? ""} versionId={under} />;
   if (noun === "agents") return id === undefined ? <AgentsPage /> : <AgentPage key={id} agentId={id} />;
   if (noun === "sessions" && id === undefined) return <SessionsPage query={route.query} />;

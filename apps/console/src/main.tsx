@@ -11,6 +11,7 @@ import "./style/pages.css";
 import "./style/forms.css";
 import "./style/data.css";
 import "./style/lists.css";
+import "./style/overview.css";
 import "./style/rich.css";
 import "./style/activity.css";
 import "./style/timeline.css";

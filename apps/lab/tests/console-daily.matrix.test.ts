@@ -104,7 +104,7 @@ describeWith("chromium", "the console every day", ({ command }) => {
     await page.getByRole("link", { name: "Settings" }).click();
     await page.getByRole("table", { name: "Limits" }).waitFor();
     expect(await inspect(page, "settings-narrow")).toEqual([]);
-    for (const place of ["agents", `agents/${agentId}`, "sessions", "uploads", "audit"]) {
+    for (const place of ["overview", "agents", `agents/${agentId}`, "sessions", "uploads", "audit"]) {
       await page.goto(`${platform.apiUrl}/console/${place}`);
       await page.getByRole("heading", { level: 1 }).waitFor();
       await page.locator(".loading").first().waitFor({ state: "detached" });
@@ -144,6 +144,17 @@ describeWith("chromium", "the console every day", ({ command }) => {
     await page.context().close();
   }, 120_000);
 
+  test("agents are listed when their figures do not load, and the page says so", async () => {
+    const { page } = await openConsole(browser, platform.apiUrl);
+    await signIn(page, platform.apiKey);
+    await page.getByRole("heading", { name: "Needs attention" }).waitFor();
+    await page.route("**/usage?days=7", (route) => route.abort());
+    await page.goto(`${platform.apiUrl}/console/agents`);
+    await page.getByRole("link", { name: "accountant" }).waitFor();
+    await page.getByRole("alert").getByRole("button", { name: "Try again" }).waitFor();
+    await page.context().close();
+  }, 60_000);
+
   test("a table of an agent is shown as one, or as its source; a question is rejected with a button", async () => {
     const { page } = await openConsole(browser, platform.apiUrl);
     await signIn(page, platform.apiKey);
@@ -161,6 +172,20 @@ describeWith("chromium", "the console every day", ({ command }) => {
     await page.keyboard.press("Escape");
     await content.waitFor({ state: "detached" });
     await client.sendMessageAsync(session.id, { parts: [{ type: "text", text: "send it" }] });
+    await page.keyboard.press("g");
+    await page.keyboard.press("h");
+    const waiting = page.getByRole("region", { name: "Waiting for an answer" });
+    await waiting.getByText("Send both invoices?").waitFor();
+    await page.getByRole("img", { name: /^Turns by day: at most \d+ on / }).waitFor();
+    await page.getByText("Figures by day").click();
+    const { days } = await client.getOverview();
+    const row = page.getByRole("table", { name: "Figures by day" }).getByRole("row", { name: days[0]?.date ?? "none" });
+    await row
+      .getByRole("cell", { name: String(days[0]?.turns), exact: true })
+      .first()
+      .waitFor();
+    expect(await inspect(page, "overview")).toEqual([]);
+    await waiting.getByRole("link", { name: "Compare them" }).click();
     const form = page.getByRole("form", { name: "What the agent asks for" });
     await form.getByText("Send both invoices?").waitFor();
     expect(await inspect(page, "session-approval")).toEqual([]);
@@ -172,7 +197,7 @@ describeWith("chromium", "the console every day", ({ command }) => {
   test("the API reference sends calls of a signed-in browser, and tells others to sign in", async () => {
     const { page } = await openConsole(browser, platform.apiUrl);
     await signIn(page, platform.apiKey);
-    await page.getByRole("link", { name: "accountant" }).waitFor();
+    await page.getByRole("heading", { name: "Needs attention" }).waitFor();
     await page.goto(`${platform.apiUrl}/docs`);
     const list = page.locator("#listAgents");
     await list.getByText("Try it").click();

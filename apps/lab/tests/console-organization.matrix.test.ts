@@ -73,6 +73,7 @@ describeWith("chromium", "the console", ({ command }) => {
 
   test("pages of an organization that has done nothing say what to do", async () => {
     for (const [place, says] of [
+      ["/overview", "Needs attention"],
       ["/schedules", "There are no schedules yet"],
       ["/batches", "No batch yet"],
       ["/webhooks", "No webhooks yet"],
@@ -229,6 +230,9 @@ describeWith("chromium", "the console", ({ command }) => {
     const session = await client.createSession(published.agentId);
     const running = await client.sendMessageAsync(session.id, { parts: [{ type: "text", text: "wait" }] });
     await meeting.arrived("wait");
+    await go("/overview");
+    await page.getByRole("region", { name: "Running turns" }).getByRole("link", { name: "wait" }).click();
+    expect(page.url()).toContain(session.id);
     await go("/fleet");
     const turns = page.getByRole("table", { name: "Running turns" });
     await turns.getByRole("link").waitFor();
@@ -265,12 +269,13 @@ describeWith("chromium", "the console", ({ command }) => {
     await hers.goto(link);
     expect(await inspect(hers, "join")).toEqual([]);
     await hers.getByRole("button", { name: "Sign in" }).click();
-    await hers.getByRole("link", { name: "worker" }).waitFor();
-    expect(hers.url()).toBe(`${platform.apiUrl}/console/agents`);
+    await hers.getByRole("heading", { name: "Needs attention" }).waitFor();
+    expect(hers.url()).toBe(`${platform.apiUrl}/console/overview`);
     await hers.reload();
     await hers.getByRole("navigation").getByText("ada@example.com").waitFor();
     const places = await hers.getByRole("navigation").getByRole("link").allInnerTexts();
-    expect(places).toEqual(["Agents", "Sessions", "Schedules", "Batches", "Usage", "Uploaded files", "Settings"]);
+    const first = ["Overview", "Agents", "Sessions", "Schedules", "Batches"];
+    expect(places).toEqual([...first, "Usage", "Uploaded files", "Settings"]);
     await hers.goto(`${platform.apiUrl}/console/webhooks`);
     await hers.getByRole("alert").getByText("does not have the scope").waitFor();
     await hers.goto(link);
@@ -352,20 +357,13 @@ describeWith("chromium", "the console", ({ command }) => {
     const parts = [{ type: "text" as const, text: "hello" }];
     const schedule = await client.createSchedule({ agent_id, cron: "30 9 1 1 *", parts });
     const batch = await client.createSessionBatch({ agent_id, sessions: [{ parts }] });
+    const agent = `/agents/${published.agentId}`;
     const places = [
-      ...["/agents", `/agents/${published.agentId}`, `/agents/${published.agentId}/versions/${published.version.id}`],
+      ...["/overview", "/agents", agent, `${agent}/versions/${published.version.id}`],
       ...["/schedules", `/schedules/${schedule.id}`, "/batches", `/batches/${batch.id}`],
       ...["/sessions", `/sessions/${session?.id}`, `/messages/${session?.last_message_id}`, "/failed", "/usage"],
-      ...[
-        "/budgets",
-        "/webhooks",
-        `/webhooks/${endpoint?.id}`,
-        "/members",
-        "/credentials",
-        "/egress",
-        "/keys",
-        "/fleet",
-      ],
+      ...["/budgets", "/webhooks", `/webhooks/${endpoint?.id}`, "/members", "/credentials"],
+      ...["/egress", "/keys", "/fleet"],
     ];
     const figures: Record<string, Vitals> = {};
     await page.bringToFront();

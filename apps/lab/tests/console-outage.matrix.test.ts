@@ -41,7 +41,7 @@ describeWith("chromium", "the console during an outage", ({ command }) => {
     await using proxy = await startFaultProxy({ port: Number(new URL(platform.apiUrl).port) });
     const { page: remote } = await openConsole(browser, `http://127.0.0.1:${proxy.port}`);
     await signIn(remote, platform.apiKey);
-    await remote.getByRole("link", { name: "away" }).first().waitFor();
+    await remote.getByRole("heading", { name: "Needs attention" }).waitFor();
     await remote.goto(`http://127.0.0.1:${proxy.port}/console/sessions/${id}`);
     await client.sendMessageAsync(id, { parts: [{ type: "text", text: "Hello" }] });
     const running = remote.getByRole("main").getByText("running", { exact: true });

@@ -75,10 +75,10 @@ describeWith("chromium", "the console", ({ command }) => {
     await signIn(page, platform.apiKey);
     await page.getByRole("heading", { name: "No agents yet" }).waitFor();
     await page.getByText("dari deploy .").waitFor();
-    expect(await inspect(page, "agents-empty")).toEqual([]);
+    expect(await inspect(page, "overview-empty")).toEqual([]);
     const another = await page.context().newPage();
     await another.goto(`${platform.apiUrl}/`);
-    await another.getByRole("heading", { name: "Agents", exact: true }).waitFor();
+    await another.getByRole("heading", { name: "Overview" }).waitFor();
     await another.close();
   });
 
@@ -258,7 +258,7 @@ describeWith("chromium", "the console", ({ command }) => {
     await using proxy = await startFaultProxy({ port: Number(new URL(platform.apiUrl).port) });
     const { page: remote } = await openConsole(browser, `http://127.0.0.1:${proxy.port}`);
     await signIn(remote, platform.apiKey);
-    await remote.getByRole("link", { name: "echo" }).first().waitFor();
+    await remote.getByRole("heading", { name: "Needs attention" }).waitFor();
     const sessionId = talk.split("/").at(-1) ?? "";
     await remote.goto(`http://127.0.0.1:${proxy.port}/console/sessions/${sessionId}`);
     const known = remote.getByText("You said: Draft a reply", { exact: true });

@@ -55,6 +55,12 @@ export function countText(count: number): string {
     : count.toLocaleString("en", { notation: "compact", maximumFractionDigits: 1 });
 }
 
+/** `$0.0042`, `$1.50`, `$12,000`. */
+export function costText(usd: number): string {
+  if (usd >= 1_000) return `$${countText(usd)}`;
+  return usd === 0 || usd >= 0.01 ? `$${usd.toFixed(2)}` : `$${usd.toPrecision(2)}`;
+}
+
 /** `1 session`, `1,000 sessions`. */
 export function sessionsText(count: number): string {
   return `${countText(count)} ${count === 1 ? "session" : "sessions"}`;

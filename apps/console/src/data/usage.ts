@@ -1,6 +1,7 @@
 // Prepares usage for a chart: every day of a span, also days without usage. Draws nothing.
 
 import type { UsageRecord } from "@dari/contract";
+import { datesOf } from "./chart.ts";
 import { countText, durationText } from "./format.ts";
 
 export type Measure = Exclude<keyof UsageRecord["days"][number], "date">;
@@ -16,15 +17,11 @@ export const measures: Readonly<Record<Measure, { readonly label: string; readon
   };
 
 const nothing = { messages: 0, failed: 0, turns: 0, turn_seconds: 0, tokens: 0 };
-const dayMs = 86_400_000;
 
 /** Returns the days of the span up to today in UTC, oldest first. */
 export function fillMissingDays({ days }: Pick<UsageRecord, "days">, span: number, now = Date.now()): Day[] {
   const known = new Map(days.map((day) => [day.date, day]));
-  return Array.from({ length: span }, (_, index) => {
-    const date = new Date(now - (span - 1 - index) * dayMs).toISOString().slice(0, 10);
-    return known.get(date) ?? { date, ...nothing };
-  });
+  return datesOf(span, now).map((date) => known.get(date) ?? { date, ...nothing });
 }
 
 export function sumMeasure({ days }: Pick<UsageRecord, "days">, measure: Measure): number {

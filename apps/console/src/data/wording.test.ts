@@ -5,7 +5,7 @@ import type { MessageRecord } from "@dari/contract";
 import { buildAnswer, answerFields } from "./answer.ts";
 import { changedFields } from "./changed-fields.ts";
 import { readDiff } from "./diff.ts";
-import { agoText, countText, durationText, plainText, shortId, sizeText } from "./format.ts";
+import { agoText, costText, countText, durationText, plainText, shortId, sizeText } from "./format.ts";
 import { readRoute } from "./route.ts";
 import { listPhases, buildTimeline, waitText } from "./timeline.ts";
 import { fillMissingDays, sumMeasure } from "./usage.ts";
@@ -26,6 +26,15 @@ test.each([
   [7_500_000, "2 h 5 min"],
 ])("%p milliseconds are %p", (ms, said) => {
   expect(durationText(ms)).toBe(said);
+});
+
+test.each([
+  [0, "$0.00"],
+  [0.00423, "$0.0042"],
+  [1.5, "$1.50"],
+  [12_345.6, "$12,346"],
+])("%p dollars are %p", (usd, said) => {
+  expect(costText(usd)).toBe(said);
 });
 
 test("a moment is shown by how long ago it is", () => {

@@ -15,7 +15,7 @@ export function JoinPage({ onSignedIn }: { readonly onSignedIn: (account: Accoun
   }, []);
   const open = useAction(async () => {
     onSignedIn(await signInWithLink(token));
-    goTo("/agents", { replace: true });
+    goTo("/overview", { replace: true });
   });
   return (
     <main className="sign-in">

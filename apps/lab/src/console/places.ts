@@ -38,6 +38,12 @@ export function listPlaces(filled: Filled, runningBatch: string, research: Resea
   const [agentId = "", second = "", , needing = ""] = filled.agentIds;
   const of = (path: string): string => `/console${path}`;
   return [
+    { name: "overview", address: of("/overview") },
+    {
+      name: "overview-table",
+      address: of("/overview?days=90"),
+      prepare: (page) => page.getByText("Figures by day").click(),
+    },
     { name: "agents", address: of("/agents") },
     { name: "agent", address: of(`/agents/${second}`) },
     { name: "agent-missing-credential", address: of(`/agents/${needing}`) },

@@ -81,7 +81,7 @@ const browser = await startBrowser(chromium ?? "");
 stack.defer(() => browser.close());
 const { page, errors } = await openConsole(browser, platform.apiUrl);
 await signIn(page, platform.apiKey);
-await page.getByRole("heading", { name: "Agents" }).waitFor();
+await page.getByRole("heading", { name: "Overview" }).waitFor();
 const knownErrors = errors.length;
 const places = listPlaces(filled, batch.id, research).filter(({ name }) => only === undefined || name.includes(only));
 const overflow = await lookAtAll(places);
@@ -137,6 +137,7 @@ async function measureAll() {
   const cookies = await page.context().cookies();
   const visit = async (place: string) => measureFirstVisit(browser, `${platform.apiUrl}/console${place}`, cookies);
   const visits = {
+    overview: await visit("/overview"),
     agents: await visit("/agents"),
     sessions: await visit("/sessions"),
     talk: await visit(`/sessions/${filled.talk}`),
