@@ -32,7 +32,11 @@ export function KeysPage() {
           { title: "Label", cell: ({ label }) => label },
           { title: "Scopes", cell: ({ scopes }) => scopes.join(", ") },
           { title: "Last used", cell: ({ last_used_at: time }) => <Ago time={time} /> },
-          { title: "Expires", cell: ({ expires_at: time }) => time?.slice(0, 10) ?? "never", isMinor: true },
+          {
+            title: "Expires",
+            cell: ({ expires_at: time }) => time?.slice(0, 10) ?? <span className="faint">never</span>,
+            isMinor: true,
+          },
           { title: "Created", cell: ({ created_at: time }) => <Ago time={time} />, isMinor: true },
           {
             title: "Revoke",

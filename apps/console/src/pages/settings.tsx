@@ -52,7 +52,14 @@ export function SettingsPage() {
     return kept && usage.kept[kept].kept;
   };
   return (
-    <Page title="Settings" says="Operators change limits, for example with dari org limits set.">
+    <Page
+      title="Settings"
+      says={
+        <>
+          Operators change limits, for example with <code>dari org limits set</code>.
+        </>
+      }
+    >
       <dl className="properties">
         <dt>Organization</dt>
         <dd>{organization.name}</dd>

@@ -43,7 +43,7 @@ export function UploadsPage() {
             isWide: true,
           },
           { title: "Size", cell: ({ size_bytes: size }) => sizeText(size), isNumber: true },
-          { title: "Type", cell: ({ content_type: type }) => <code>{type}</code>, isMinor: true },
+          { title: "Type", cell: ({ content_type: type }) => <code className="clip">{type}</code>, isMinor: true },
           { title: "Id", cell: ({ id }) => <Id of={id} />, isMinor: true },
           { title: "Uploaded", cell: ({ created_at: time }) => <Ago time={time} />, isMinor: true },
           {

@@ -10,6 +10,7 @@ import { Days } from "../parts/days.tsx";
 import { Link } from "../parts/link.tsx";
 import { Empty, ErrorNote, Loading } from "../parts/notes.tsx";
 import { Page } from "../parts/page.tsx";
+import { Spans } from "../parts/spans.tsx";
 import { Tile, Tiles } from "../parts/tiles.tsx";
 
 const spans = [7, 14, 31] as const;
@@ -17,19 +18,14 @@ const names = Object.keys(measures) as Measure[];
 
 export function UsagePage() {
   const { client } = useAccount();
-  const [span, setSpan] = useState<number>(spans[0]);
+  const [span, setSpan] = useState<(typeof spans)[number]>(spans[0]);
   const usage = useLoaded(`usage of ${span} days`, (signal) => client.getUsage("current", { days: span }, { signal }));
-  const choice = (
-    <div className="segments" role="group" aria-label="Days shown">
-      {spans.map((days) => (
-        <button key={days} type="button" aria-pressed={span === days} onClick={() => setSpan(days)}>
-          {days} days
-        </button>
-      ))}
-    </div>
-  );
   return (
-    <Page title="Usage" actions={choice} says="By the day (UTC) on which a message was accepted.">
+    <Page
+      title="Usage"
+      actions={<Spans spans={spans} value={span} onChange={setSpan} />}
+      says="By the day (UTC) on which a message was accepted."
+    >
       <ErrorNote error={usage.error} retry={usage.reload} />
       {usage.value === undefined && usage.error === undefined && <Loading />}
       {usage.value && <Shown usage={usage.value} span={span} />}
@@ -111,6 +107,11 @@ function Summary({ usage }: { readonly usage: UsageRecord }) {
   );
 }
 
+/** A narrow window shows turns and tokens. */
+function classOf(name: Measure): string {
+  return name === "turns" || name === "tokens" ? "number" : "number minor";
+}
+
 function Agents({ agents }: Pick<UsageRecord, "agents">) {
   return (
     <table aria-label="Usage by agent">
@@ -118,7 +119,7 @@ function Agents({ agents }: Pick<UsageRecord, "agents">) {
         <tr>
           <th scope="col">Agent</th>
           {names.map((name) => (
-            <th key={name} scope="col" className={name === "messages" || name === "failed" ? "number minor" : "number"}>
+            <th key={name} scope="col" className={classOf(name)}>
               {measures[name].label}
             </th>
           ))}
@@ -133,7 +134,7 @@ function Agents({ agents }: Pick<UsageRecord, "agents">) {
               </Link>
             </td>
             {names.map((name) => (
-              <td key={name} className={name === "messages" || name === "failed" ? "number minor" : "number"}>
+              <td key={name} className={name === "failed" && agent.failed > 0 ? `${classOf(name)} bad` : classOf(name)}>
                 {measures[name].say(agent[name])}
               </td>
             ))}

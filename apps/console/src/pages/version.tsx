@@ -1,4 +1,4 @@
-// One version: its live build log, and its dari.yml.
+// One version: its live build log, and its manifest.
 
 import type { VersionRecord } from "@dari/contract";
 import { useEffect, useState } from "react";
@@ -73,7 +73,7 @@ export function VersionPage({ agentId, versionId }: VersionProps) {
       )}
       {(log.text !== undefined || log.error !== undefined) && (
         <>
-          <h2>dari.yml</h2>
+          <h2>Manifest</h2>
           <Log text={JSON.stringify(manifest, null, 2)} label="Manifest" />
         </>
       )}

@@ -13,9 +13,9 @@ export function Days({ label, days, say }: DaysProps) {
     <ol className="days" aria-label={label}>
       {days.map(({ date, amount }, index) => (
         <li key={date} title={`${date}: ${say(amount)}`}>
-          <span className="amount">{say(amount)}</span>
           <span className="column">
-            {amount > 0 && <span className="bar" style={{ height: `${(amount / most) * 100}%` }} />}
+            <span className="amount">{say(amount)}</span>
+            {amount > 0 && <span className="bar" style={{ flexBasis: `${(amount / most) * 100}%` }} />}
           </span>
           <time dateTime={date} className={days.length > 10 && index % 5 !== 0 ? "skipped" : undefined}>
             {date.slice(5)}

@@ -18,6 +18,7 @@ const tones: Readonly<Record<string, string>> = {
   exhausted: "bad",
   failed: "bad",
   paused: "wait",
+  budget: "wait",
   fired: "good",
   skipped: "off",
   missed: "bad",

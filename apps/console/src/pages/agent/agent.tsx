@@ -3,6 +3,7 @@
 import type { AgentUsage, ScheduleRecord, VersionRecord } from "@dari/contract";
 import { useAccount } from "../../data/account.ts";
 import { useAction } from "../../data/action.ts";
+import { datesOf } from "../../data/chart.ts";
 import { countText, durationText } from "../../data/format.ts";
 import { useList, useLive, useLoaded } from "../../data/load.ts";
 import { goTo } from "../../data/route.ts";
@@ -112,11 +113,7 @@ function Health({ agentId }: { readonly agentId: string }) {
 }
 
 function tokensByDay({ days: found }: AgentUsage): { date: string; amount: number }[] {
-  const dayMs = 86_400_000;
-  return Array.from({ length: days }, (_, index) => {
-    const date = new Date(Date.now() - (days - 1 - index) * dayMs).toISOString().slice(0, 10);
-    return { date, amount: found.find((day) => day.date === date)?.tokens ?? 0 };
-  });
+  return datesOf(days).map((date) => ({ date, amount: found.find((day) => day.date === date)?.tokens ?? 0 }));
 }
 
 function columnsOf(activate: (version: string) => void) {
@@ -203,7 +200,9 @@ function Schedules({ agentId }: { readonly agentId: string }) {
           {value.data.map(({ id, name, cron, status, next_due_at: next }: ScheduleRecord) => (
             <tr key={id}>
               <th scope="row">
-                <Link to={`/schedules/${id}`}>{name ?? cron}</Link>
+                <Link data-row to={`/schedules/${id}`}>
+                  {name ?? cron}
+                </Link>
               </th>
               <td>
                 <Status of={status} />

@@ -236,7 +236,7 @@ const columns = [
     title: "Answer",
     cell: ({ answer, error, newest_status: status }: BatchSessionRecord) =>
       error !== null && status === "failed" ? (
-        <span className="bad">
+        <span className="bad clip" title={error.message}>
           <code>{error.code}</code> {error.message}
         </span>
       ) : (

@@ -38,7 +38,7 @@ export function Bounds({ usage }: { readonly usage: UsageRecord }) {
               ) : (
                 <>
                   <Gauge label={label} used={used} most={most} say={say} />
-                  {most === null && <span className="faint"> {otherwise}</span>}
+                  {most === null && <span className="faint"> · {otherwise}</span>}
                 </>
               )}
             </td>

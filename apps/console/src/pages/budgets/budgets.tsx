@@ -132,6 +132,15 @@ interface TargetProps {
 
 function Target({ scope, target, nameOf }: TargetProps) {
   if (scope === "organization") return <strong>the organization</strong>;
-  if (scope === "agent") return <Link to={`/agents/${target}`}>{nameOf(target)}</Link>;
-  return <Link to={`/sessions/${target}`}>{shortId(target)}</Link>;
+  if (scope === "agent")
+    return (
+      <Link data-row to={`/agents/${target}`}>
+        {nameOf(target)}
+      </Link>
+    );
+  return (
+    <Link data-row to={`/sessions/${target}`}>
+      {shortId(target)}
+    </Link>
+  );
 }

@@ -18,7 +18,7 @@ export function HeldSessions({ held, nameOf }: HeldSessionsProps) {
   if (held.length === 0) return <p className="faint">None: no message waits for a budget or for operators.</p>;
   return (
     <table aria-label="Held sessions">
-      <Head titles={["Session", "Agent", "Held because", "Waits since"]} />
+      <Head titles={["Session", ["Agent", "minor"], "Held because", "Waits since"]} />
       <tbody>
         {held.map(({ session_id: id, agent_id: agentId, reason, since }) => (
           <tr key={id}>
@@ -27,7 +27,7 @@ export function HeldSessions({ held, nameOf }: HeldSessionsProps) {
                 <code>{shortId(id)}</code>
               </Link>
             </td>
-            <td>{nameOf(agentId)}</td>
+            <td className="minor">{nameOf(agentId)}</td>
             <td>
               <Status of={reason} /> <span className="faint">{reasons[reason]}</span>
             </td>

@@ -87,7 +87,7 @@ function Summary({ fleet: { schedule, organizations, workers } }: { readonly fle
       />
       <Tile label="Workers" value={countText(workers.length)} says={`${workers.length - offered.length} draining`} />
       <Tile label="Between attempts" value={countText(schedule.retry_wait)} says="wait for their retry" />
-      <Tile label="Blocked" value={countText(schedule.blocked)} says="by input, build or budget" />
+      <Tile label="Blocked" value={countText(schedule.blocked)} says="input, build, budget" />
     </Tiles>
   );
 }
