@@ -3,9 +3,9 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { startAnthropicServer, type ModelReply, type ModelRequest, type ModelServer } from "@dari/testkit";
-import { activityOf, dataOf, type Told } from "../src/activity.ts";
+import { activityOf, dataOf, shownArguments, watchPreviews, type Shown, type Told } from "../src/activity.ts";
 import { testsEverySdk } from "../src/config.ts";
-import { deploy, manifestFile, send, textOf } from "../src/conversation.ts";
+import { deploy, manifestFile, textOf } from "../src/conversation.ts";
 import { noRemains, type Fleet } from "../src/fleet.ts";
 import { startFleetWith } from "../src/sdk-agents.ts";
 
@@ -111,7 +111,7 @@ describe.each([
       const { agentId } = await deploy(fleet, { ...manifestFile(manifest), ...files });
       const { id: session } = await fleet.client.createSession(agentId);
       server.play(leads);
-      const record = await send(fleet, session, "Go");
+      const { record, shown } = await watchPreviews(fleet, session, "Go");
       expect(textOf(record)).toBe("All is done");
 
       const events = await activityOf(fleet, session, record.id);
@@ -145,6 +145,9 @@ describe.each([
         { usage: wire, finish_reason: "tool_use" },
         { usage: wire, finish_reason: "end_turn" },
       ]);
+      if (language === "typescript") {
+        expectPreviews(shown, { requested, ordinals: main.map(({ ordinal }) => ordinal) });
+      }
     },
     400_000,
   );
@@ -173,8 +176,10 @@ whole(
       { name: "write", arguments: { path: "report.md", content: "# Report" } },
       { name: "read", arguments: { path: "missing.md" } },
     ];
-    server.play((request) => (hasResults(request) ? { text: "Done", usage } : { text: "First.", toolCalls, usage }));
-    const record = await send(fleet, session, "Go");
+    server.play((request) =>
+      hasResults(request) ? { text: "Done", usage } : { reasoning: "I think", text: "First.", toolCalls, usage },
+    );
+    const { record, shown } = await watchPreviews(fleet, session, "Go");
     expect(textOf(record)).toBe("Done");
     const events = await activityOf(fleet, session, record.id);
     const blocks = blocksOf(server.requests.at(-1));
@@ -186,11 +191,25 @@ whole(
       new Set(["write false", "read true"]),
     );
     expect(dataOf(events, "assistant.message")).toEqual([{ text: "First." }]);
+    expectPreviews(shown, { requested: dataOf(events, "tool.call_requested"), ordinals: [1, 2] });
     const asked = { provider: "anthropic", model: expect.stringContaining("claude-sonnet-4-5"), usage: wire };
     expect(dataOf(events, "model.request_completed")).toMatchObject([asked, asked]);
   },
   400_000,
 );
+
+/** Expects previews of the reasoning, of both texts and of the arguments of all calls. */
+function expectPreviews(
+  shown: readonly Shown[],
+  { requested, ordinals: [first, last] }: { requested: readonly Told[]; ordinals: readonly unknown[] },
+): void {
+  expect(shown.filter(({ type }) => type === "reasoning.delta")).toMatchObject([{ ordinal: first, text: "I think" }]);
+  const texts = shown.filter(({ type }) => type === "assistant.text_delta");
+  expect(texts.map(({ ordinal }) => ordinal)).toEqual([first, last]);
+  expect(shownArguments(shown)).toMatchObject(
+    Object.fromEntries(requested.map(({ call_id, arguments: given }) => [call_id, given])),
+  );
+}
 
 const callOf = ({ call_id, name, server: of, arguments: given }: Told) => ({
   id: call_id,

@@ -2,7 +2,9 @@
 
 import { describe, expect, test } from "@jest/globals";
 import { limits } from "@dari/domain";
+import { fileURLToPath } from "node:url";
 import type { ReportFrame } from "../src/index.ts";
+import { guestLimits } from "../src/guest-limits.ts";
 import { findRuntimes, play } from "./guest-fixture.ts";
 
 describe.each(findRuntimes())("$title", (runtime) => {
@@ -73,4 +75,25 @@ describe.each(findRuntimes())("$title", (runtime) => {
       });
     });
   }
+});
+
+test("a Node guest sends previews up to their limit, and only those that say whose they are", async () => {
+  const frames: { type: string; data: { text: string } }[] = [];
+  const send = async (frame: (typeof frames)[number]): Promise<void> => void frames.push(frame);
+  const file = fileURLToPath(new URL("../guest/node/activity.mjs", import.meta.url));
+  const { createActivity } = (await import(file)) as {
+    createActivity(limits: object, channel: object): { preview(type: string, data: object): Promise<void> };
+  };
+  const { preview } = createActivity(guestLimits, { send });
+  await preview("reasoning.delta", { ordinal: undefined, text: "I" });
+  await preview("tool.arguments_delta", { call_id: "a", name: "add" });
+  expect(frames).toEqual([]);
+  await preview("tool.arguments_delta", { call_id: "a", name: "add", text: "{}" });
+  expect(frames).toEqual([
+    { t: "preview", type: "tool.arguments_delta", data: { call_id: "a", name: "add", text: "{}" } },
+  ]);
+  for (let i = 0; i < 200; i++) await preview("reasoning.delta", { ordinal: 1, text: "x".repeat(100_000) });
+  const bytes = frames.reduce((sum, { data }) => sum + Buffer.byteLength(JSON.stringify(data)), 0);
+  expect(bytes).toBeGreaterThan(0.9 * limits.activityPreviewBytes);
+  expect(bytes).toBeLessThanOrEqual(limits.activityPreviewBytes);
 });

@@ -8,7 +8,7 @@ interface Module {
   recordSession(
     activity: object,
     tasks?: unknown,
-  ): { take(message: object): void; fail(error: Error): void; tasks(): unknown };
+  ): { take(message: object): void; fail(error: Error): void; tasks(): unknown; ordinal(): number | undefined };
 }
 
 const file = fileURLToPath(new URL("../guest/node/sdk/claude-activity.mjs", import.meta.url));
@@ -112,6 +112,31 @@ test("tasks are a plan, also those of an earlier turn", async () => {
     [read, { text: "Write all", status: "in_progress" }],
     [{ text: "Write all", status: "in_progress" }],
     [{ text: "Write all", status: "completed" }],
+  ]);
+});
+
+test("thinking and the arguments of calls are shown, with the request and the call", async () => {
+  const { recordSession } = (await import(file)) as Module;
+  const shown: object[] = [];
+  const preview = (type: string, data: object): void => void shown.push({ type, ...data });
+  const session = recordSession({ record: () => {}, preview, fit: () => ({}) });
+  const called = { type: "tool_use", id: "read", name: "Read", input: {} };
+  for (const event of [
+    { type: "message_start", message: { id: "msg_1", usage: {} } },
+    { type: "content_block_start", index: 0, content_block: { type: "thinking", thinking: "" } },
+    { type: "content_block_delta", index: 0, delta: { type: "thinking_delta", thinking: "I think" } },
+    { type: "content_block_start", index: 1, content_block: called },
+    { type: "content_block_delta", index: 1, delta: { type: "input_json_delta", partial_json: "" } },
+    { type: "content_block_delta", index: 1, delta: { type: "input_json_delta", partial_json: '{"a":1}' } },
+  ]) {
+    session.take({ type: "stream_event", event });
+  }
+  expect(session.ordinal()).toBe(1);
+  session.take({ type: "stream_event", event: { type: "message_stop" } });
+  expect(session.ordinal()).toBeUndefined();
+  expect(shown).toEqual([
+    { type: "reasoning.delta", ordinal: 1, text: "I think" },
+    { type: "tool.arguments_delta", call_id: "read", name: "Read", text: '{"a":1}' },
   ]);
 });
 

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 type Recorded = [type: string, data: Record<string, unknown>];
 interface Module {
   watchRuns(sdk: object): void;
-  recordRuns(activity: object): () => void;
+  recordRuns(activity: object, onText?: (text: string, ordinal: number) => void): () => void;
 }
 interface Call {
   readonly callId: string;
@@ -28,9 +28,15 @@ interface Response {
   readonly output: readonly object[];
   readonly providerData?: object;
 }
+interface StreamEvent {
+  readonly type: string;
+  readonly response?: Response;
+  readonly delta?: string;
+  readonly event?: object;
+}
 interface Model {
   getResponse(request: object): Promise<Response>;
-  getStreamedResponse(request: object): AsyncIterable<{ type: string; response?: Response }>;
+  getStreamedResponse(request: object): AsyncIterable<StreamEvent>;
 }
 
 class Runner extends EventEmitter {
@@ -90,6 +96,7 @@ const failed = "An error occurred while running the tool. Please try again.";
 
 const file = fileURLToPath(new URL("../guest/node/sdk/openai-runs.mjs", import.meta.url));
 let recorded: Recorded[];
+let shown: object[];
 let end: () => void;
 
 beforeEach(async () => {
@@ -99,7 +106,10 @@ beforeEach(async () => {
   const record = async (type: string, data: object): Promise<void> => {
     recorded.push([type, JSON.parse(JSON.stringify(data)) as Recorded[1]]);
   };
-  end = recordRuns({ record, fit: (field: string, value: unknown) => ({ [field]: value }) });
+  shown = [];
+  const preview = async (type: string, data: object): Promise<void> => void shown.push({ type, ...data });
+  const fit = (field: string, value: unknown): object => ({ [field]: value });
+  end = recordRuns({ record, preview, fit }, (text, ordinal) => void shown.push({ text, ordinal }));
 });
 
 test.each([{ stream: true }, { stream: false }])("runs that a tool starts belong to its call: %o", async (options) => {
@@ -141,6 +151,65 @@ test.each([{ stream: true }, { stream: false }])("runs that a tool starts belong
     ]),
   );
   expect(results).toHaveLength(3);
+});
+
+/** A model that streams these events, and answers. */
+const streaming = (events: readonly StreamEvent[]): Model => ({
+  getResponse: async () => answer,
+  async *getStreamedResponse() {
+    yield* events;
+    yield { type: "response_done", response: answer };
+  },
+});
+const raw = (event: object): StreamEvent => ({ type: "model", event });
+const calledTool = { type: "function_call", call_id: "call 1", name: "add" };
+
+test.each([
+  {
+    api: "the Responses API",
+    events: [
+      raw({ type: "response.reasoning_summary_text.delta", summary_index: 0, delta: "I think" }),
+      raw({ type: "response.output_item.added", output_index: 1, item: calledTool }),
+      raw({ type: "response.function_call_arguments.delta", output_index: 1, delta: '{"a":' }),
+      raw({ type: "response.output_item.added", output_index: 2, item: { ...calledTool, name: "transfer" } }),
+      raw({ type: "response.function_call_arguments.delta", output_index: 2, delta: "{}" }),
+      raw({ type: "response.function_call_arguments.delta", output_index: 9, delta: "{}" }),
+    ],
+  },
+  {
+    api: "Chat Completions",
+    events: [
+      { reasoning_content: "I think" },
+      { tool_calls: [{ index: 0, id: "call 1", function: { name: "add", arguments: "" } }] },
+      { tool_calls: [{ index: 0, function: { arguments: '{"a":' } }] },
+      { tool_calls: [{ index: 1, id: "call 2", function: { name: "transfer", arguments: "{}" } }] },
+    ].map((delta) => raw({ choices: [{ delta }] })),
+  },
+])("what a model writes is shown before the SDK gets it: $api", async ({ events }) => {
+  const text = { type: "output_text_delta", delta: "Let me" };
+  const agent = { name: "Planner", model: streaming([...events, text]), handoffs: [{ toolName: "transfer" }] };
+  await new Runner([]).run(agent, [], { stream: true });
+  end();
+  expect(shown).toEqual([
+    { type: "reasoning.delta", ordinal: 1, text: "I think" },
+    { type: "tool.arguments_delta", call_id: "call 1", name: "add", text: '{"a":' },
+    { text: "Let me", ordinal: 1 },
+  ]);
+});
+
+test("text of a run inside a tool is not shown", async () => {
+  const text = { type: "output_text_delta", delta: "secret" };
+  const inner = { name: "Inner", model: streaming([text]) };
+  const run: Tool = {
+    name: "run",
+    invoke: async () => {
+      await new Runner([]).run(inner, [], { stream: true });
+      return "ran";
+    },
+  };
+  await new Runner([{ output: [callOf("run")] }, answer]).run({ name: "Planner", tools: [run] }, []);
+  end();
+  expect(shown).toEqual([]);
 });
 
 test.each([{ stream: true }, { stream: false }])("a request that fails has the error: %o", async (options) => {

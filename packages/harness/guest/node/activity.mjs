@@ -6,6 +6,7 @@ import { isDeeper } from "./json-depth.mjs";
 
 const { parse, stringify } = JSON;
 const nameChars = 200;
+const previewChars = 64 * 1024;
 const errorChars = 2_000;
 /** The frame, its data, and the value in it. */
 const levelsAround = 2;
@@ -13,6 +14,7 @@ const levelsAround = 2;
 export function createActivity(limits, channel) {
   let recorded = 0;
   let omitted = 0;
+  let previewBytes = 0;
 
   /** Resolves when the host accepts more. Undefined fields are left out. */
   function record(type, data) {
@@ -26,6 +28,21 @@ export function createActivity(limits, channel) {
   }
 
   const omittedFrame = () => ({ t: "omitted", count: omitted });
+
+  /**
+   * Shows a piece of text without storing it: `reasoning.delta` with {ordinal, text}, or `tool.arguments_delta` with
+   * {call_id, name, text}. Pieces over the limit, or without one of these, are not sent. Resolves when the host accepts
+   * more.
+   */
+  async function preview(type, { text, ...fields }) {
+    const isWhole = typeof text === "string" && !Object.values(fields).includes(undefined);
+    if (!isWhole || previewBytes > limits.activityPreviewBytes) return;
+    for (const piece of piecesOf(text, previewChars)) {
+      const data = { ...fields, text: piece };
+      previewBytes += Buffer.byteLength(stringify(data));
+      if (previewBytes <= limits.activityPreviewBytes) await channel.send({ t: "preview", type, data });
+    }
+  }
 
   /** Returns `{[field]: value}`. A value over the limit becomes the beginning of its text, with its size beside it. */
   function fit(field, value) {
@@ -62,7 +79,7 @@ export function createActivity(limits, channel) {
     return result;
   }
 
-  return { record, fit, tool, omittedFrame: () => (omitted === 0 ? undefined : omittedFrame()) };
+  return { record, preview, fit, tool, omittedFrame: () => (omitted === 0 ? undefined : omittedFrame()) };
 }
 
 export const msSince = (startedAt) => Math.max(0, Math.round(performance.now() - startedAt));
@@ -72,6 +89,16 @@ export const msSince = (startedAt) => Math.max(0, Math.round(performance.now() -
  * the worker accepts the text and sees by its length that it was cut.
  */
 export const cutText = (text, chars) => text.slice(0, chars).toWellFormed();
+
+/** Splits text without splitting a character. */
+export function* piecesOf(text, chars) {
+  for (let at = 0; at < text.length;) {
+    const splits = /[\uD800-\uDBFF]/.test(text.charAt(at + chars - 1));
+    const end = at + chars + (splits ? 1 : 0);
+    yield text.slice(at, end);
+    at = end;
+  }
+}
 
 /** Returns a name for an event; undefined if there is none. */
 export const nameOf = (value) => (typeof value === "string" && value !== "" ? cutText(value, nameChars) : undefined);

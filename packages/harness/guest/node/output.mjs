@@ -1,5 +1,6 @@
 // The agent's output, as previews and as the parts of a result. All runners use it.
 
+import { piecesOf } from "./activity.mjs";
 import { TurnError } from "./errors.mjs";
 
 const { stringify } = JSON;
@@ -8,18 +9,19 @@ const frameRoomBytes = 1024;
 const notJson = "the agent's result cannot be written as JSON";
 
 /**
- * `add` sends a piece of text as a preview and stores it; the promise resolves when the host accepts more. Throws
- * `output_too_large` if all pieces together exceed `limits.outputBytes`.
+ * `add` sends a piece of text as a preview and stores it; the promise resolves when the host accepts more. `ordinal`:
+ * the number of the model request that writes it. Throws `output_too_large` if all pieces together exceed
+ * `limits.outputBytes`.
  */
 export function createOutput({ limits, channel }) {
   const pieces = [];
   let bytes = 0;
   return {
-    async add(text) {
+    async add(text, ordinal) {
       bytes += Buffer.byteLength(text);
       if (bytes > limits.outputBytes) throw tooLarge(limits);
       pieces.push(text);
-      for (const piece of piecesOf(text)) await channel.send({ t: "delta", text: piece });
+      for (const piece of piecesOf(text, deltaChars)) await channel.send({ t: "delta", text: piece, ordinal });
     },
     joined: () => pieces.join(""),
     /**
@@ -33,16 +35,6 @@ export function createOutput({ limits, channel }) {
       return parts;
     },
   };
-}
-
-/** Splits text without splitting a character. */
-function* piecesOf(text) {
-  for (let at = 0; at < text.length;) {
-    const splits = /[\uD800-\uDBFF]/.test(text.charAt(at + deltaChars - 1));
-    const end = at + deltaChars + (splits ? 1 : 0);
-    yield text.slice(at, end);
-    at = end;
-  }
 }
 
 export const isPartsObject = (value) => typeof value === "object" && value !== null && "parts" in value;

@@ -40,6 +40,8 @@ export function recordSession(activity, tasks) {
     take: (message) => ignoringErrors(() => session.take(message)),
     /** The session has failed. */
     fail: (error) => ignoringErrors(() => session.fail(error)),
+    /** Returns the number of the main conversation's request that is answered now. */
+    ordinal: () => session.ordinal(),
     tasks: plan.entries,
   };
 }
@@ -78,6 +80,10 @@ class SessionRecorder {
     for (const parent of [...this.#open.keys()]) void this.#end(parent, { error: errorOf(error) });
   }
 
+  ordinal() {
+    return this.#open.get(undefined)?.named.ordinal;
+  }
+
   #originOf(parent) {
     return { agent: this.#calls.get(parent)?.subagent, parent_call_id: nameOf(parent) };
   }
@@ -87,7 +93,8 @@ class SessionRecorder {
     this.#counted.add(id);
     this.#requests += 1;
     const named = { ordinal: this.#requests, model: nameOf(model), ...this.#originOf(parent) };
-    this.#open.set(parent, { named, usage: { ...usage }, since: this.#readySince.get(parent) ?? this.#begun });
+    const since = this.#readySince.get(parent) ?? this.#begun;
+    this.#open.set(parent, { named, usage: { ...usage }, since, blocks: new Map() });
     return this.#activity.record("model.request_started", named);
   }
 
@@ -118,7 +125,19 @@ class SessionRecorder {
       for (const [name, count] of Object.entries(event.usage ?? {})) if (count) request.usage[name] = count;
       request.reason = event.delta?.stop_reason ?? request.reason;
     }
+    if (event.type === "content_block_start") request.blocks.set(event.index, event.content_block);
+    if (event.type === "content_block_delta") return this.#preview(request, event);
     return event.type === "message_stop" ? this.#end(parent) : undefined;
+  }
+
+  #preview({ named, blocks }, { index, delta }) {
+    const { preview } = this.#activity;
+    if (delta.type === "thinking_delta") {
+      return preview("reasoning.delta", { ordinal: named.ordinal, text: delta.thinking });
+    }
+    const { id, name } = blocks.get(index) ?? {};
+    if (delta.type !== "input_json_delta" || !delta.partial_json || id === undefined) return undefined;
+    return preview("tool.arguments_delta", { call_id: nameOf(id), name: nameOf(name), text: delta.partial_json });
   }
 
   #takeAnswer({ id, model, usage, stop_reason, content }, parent) {

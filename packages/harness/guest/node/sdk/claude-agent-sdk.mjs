@@ -45,7 +45,7 @@ async function runOptions(sdk, options, turn) {
     for await (const message of query) {
       await activity.take(message);
       const text = textDelta(message);
-      if (text !== undefined) await output.add(text);
+      if (text !== undefined) await output.add(text, activity.ordinal());
       if (message.type === "result") results.push(message);
       answers.note(message);
     }

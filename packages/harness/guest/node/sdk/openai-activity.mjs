@@ -3,6 +3,7 @@
 import { errorOf, msSince, nameOf } from "../activity.mjs";
 import { ignoringErrors } from "../errors.mjs";
 import { serverOf } from "./openai-mcp.mjs";
+import { previewAnswer } from "./openai-previews.mjs";
 
 const { parse } = JSON;
 /** What the SDK's default function for errors of tools returns to the model. */
@@ -19,13 +20,13 @@ const kinds = {
 };
 
 export class RunRecorder {
-  /** The turn: `{activity, requests}`. */
   turn;
   #sdk;
   #agent;
   /** The tool call that this run belongs to, and whether that call has started it. */
   #parent;
   #isSubagent;
+  #isInner;
   #calls = new Map();
   #startedAt = new Map();
 
@@ -33,6 +34,7 @@ export class RunRecorder {
   constructor(sdk, turn, outer) {
     this.#sdk = sdk;
     this.turn = turn;
+    this.#isInner = outer !== undefined;
     this.#isSubagent = outer?.callId !== undefined;
     this.#parent = outer?.callId ?? outer?.run.#parent;
   }
@@ -83,6 +85,7 @@ export class RunRecorder {
   newRequest(model, name) {
     const { activity } = this.turn;
     const by = this.#agent;
+    const previews = previewAnswer(activity, handoffNames(this.#sdk, by));
     let named;
     let since;
     let reason;
@@ -116,8 +119,9 @@ export class RunRecorder {
           if (type !== "model" || named === undefined) return undefined;
           named.model ??= nameOf(event?.response?.model ?? event?.model);
           reason = event?.choices?.[0]?.finish_reason ?? reason;
-          return undefined;
+          return previews.take(event, named.ordinal);
         }),
+      showText: (text) => (this.#isInner ? undefined : this.turn.onText?.(text, named?.ordinal)),
       complete: (response) => ignoringErrors(() => complete(response)),
       fail: (error) => ignoringErrors(() => finish({ error: errorOf(error) })),
     };

@@ -12,10 +12,11 @@ export async function prepareOpenaiAgent(found, file) {
   const sdk = await loadPackage("@openai/agents", file, found);
   watchRuns(sdk);
   return async (agent, turn) => {
-    const endRecord = recordRuns(turn.activity);
+    const output = createOutput(turn);
+    const endRecord = recordRuns(turn.activity, output.add);
     const closeServers = await connectServers(agent);
     try {
-      return await runAgent(sdk, agent, turn);
+      return await runAgent(sdk, agent, turn, output);
     } finally {
       await closeServers();
       endRecord();
@@ -26,7 +27,7 @@ export async function prepareOpenaiAgent(found, file) {
 /** Returns `run`, such that the runs of this SDK that it starts are recorded. */
 export async function recordOwnRuns(file, run) {
   const sdk = await loadPackage("@openai/agents", file, "").catch(() => undefined);
-  if (sdk === undefined) return run;
+  if (typeof sdk?.Runner !== "function") return run;
   watchRuns(sdk);
   return async (agent, turn) => {
     const endRecord = recordRuns(turn.activity);
@@ -38,13 +39,12 @@ export async function recordOwnRuns(file, run) {
   };
 }
 
-async function runAgent(sdk, agent, turn) {
+async function runAgent(sdk, agent, turn, output) {
   const { context } = turn;
   const memory = openMemory("openai-agents");
   const known = memory.load();
   const waiting = await resumeRun(sdk, agent, known, context);
   const usedBefore = waiting === undefined ? {} : usageOf({ state: waiting });
-  const output = createOutput(turn);
   const runner = new sdk.Runner();
   const options = { stream: true, signal: context.signal, context };
   let input = waiting ?? (await inputOf(known, context));
@@ -52,7 +52,7 @@ async function runAgent(sdk, agent, turn) {
     if (input instanceof sdk.RunState) await decide(input, context);
     const stream = await runner.run(agent, input, options);
     turn.meter(() => usageOf(stream, usedBefore));
-    await readStream(stream, { output, context });
+    await readStream(stream, context);
     if (!isInterrupted(stream)) {
       memory.save({ items: stream.history, last: fingerprint(context.parts) });
       return { parts: output.toParts(stream.finalOutput), usage: usageOf(stream, usedBefore) };
@@ -71,10 +71,9 @@ async function inputOf(known, context) {
 
 const isInterrupted = ({ interruptions }) => interruptions !== undefined && interruptions.length > 0;
 
-async function readStream(stream, { output, context }) {
-  for await (const { type, data } of stream) {
-    if (type === "raw_model_stream_event" && data.type === "output_text_delta") await output.add(data.delta);
-  }
+/** Its text is shown by `recordRuns`, in order with what is recorded. */
+async function readStream(stream, context) {
+  for await (const _event of stream);
   await stream.completed;
   if (stream.error) throw stream.error;
   context.signal.throwIfAborted();

@@ -13,13 +13,16 @@ const scope = new AsyncLocalStorage();
 const replacements = new WeakSet();
 const heard = new WeakSet();
 const modelNames = new WeakMap();
-/** The turn that runs now: `{activity, requests}`. */
+/** The turn that runs now: `{activity, requests, onText}`. */
 let current;
 
-/** Records the runs of a turn. Returns the function that ends this. */
-export function recordRuns(activity) {
-  if (current?.activity === activity) return () => {};
-  const turn = { activity, requests: 0 };
+/**
+ * Records the runs of a turn. Returns the function that ends this. `onText(text, ordinal)` gets the text that models
+ * write in runs that are not inside another, before the SDK gets it; an error of it fails the request.
+ */
+export function recordRuns(activity, onText) {
+  const turn = current?.activity === activity ? current : { activity, requests: 0 };
+  turn.onText = onText;
   current = turn;
   return () => {
     if (current === turn) current = undefined;
@@ -120,7 +123,7 @@ function watchModel(model, name) {
   return model;
 }
 
-const startRequest = (model) => scope.getStore()?.run.newRequest(model, modelNames.get(model));
+const startRequest = (model) => ignoringErrors(() => scope.getStore()?.run.newRequest(model, modelNames.get(model)));
 
 async function whole(request, given, getResponse) {
   await request.begin(given[0]);
@@ -139,6 +142,7 @@ async function* streamed(request, given, stream) {
   try {
     for await (const event of stream) {
       await request.take(event);
+      if (event.type === "output_text_delta") await request.showText(event.delta);
       yield event;
     }
   } catch (error) {

@@ -33,6 +33,11 @@ export function recordSession(activity, { session, servers, since }) {
         const ofTurn = messages.filter(({ info }) => (info.time?.created ?? 0) >= since);
         for (const { info, parts } of ofTurn) recorder.takeMessage(info, parts);
       }),
+    /** Returns the number of the request whose answer this message is. */
+    ordinalOf: (messageID) => recorder.ordinalOf(messageID),
+    /** Resolves when the host accepts more. */
+    showReasoning: (messageID, text) =>
+      activity.preview("reasoning.delta", { ordinal: recorder.ordinalOf(messageID), text }),
     /** The turn has failed. */
     fail: (error) => void ignoringErrors(() => recorder.fail(error)),
   };
@@ -62,6 +67,10 @@ class SessionRecorder {
     const origin = this.#origins.get(properties.sessionID);
     if (type !== "todo.updated" || origin === undefined) return;
     void this.#activity.record("plan.updated", { items: planOf(properties.todos), ...origin });
+  }
+
+  ordinalOf(messageID) {
+    return this.#open.get(messageID)?.named.ordinal;
   }
 
   takeMessage(info, parts) {

@@ -111,17 +111,21 @@ function configOf({ name, instructions, permission, ...others }) {
 async function previewText(client, query, session, { output, activity }) {
   const controller = new AbortController();
   const { stream } = await client.event.subscribe({ query, signal: controller.signal });
-  const kinds = new Map();
+  const known = new Map();
+  const show = async ({ type, messageID }, delta) => {
+    if (type === "text") await output.add(delta, activity.ordinalOf(messageID));
+    else if (type === "reasoning") await activity.showReasoning(messageID, delta);
+  };
   const take = async (event) => {
     activity.take(event);
     const { type, properties = {} } = event;
-    const { part } = properties;
+    const { part, field, delta } = properties;
     if (type === "message.part.updated" && part.sessionID === session) {
-      kinds.set(part.id, part.type);
-      if (part.type === "text" && properties.delta !== undefined) await output.add(properties.delta);
+      known.set(part.id, part);
+      if (delta !== undefined) await show(part, delta);
     }
-    const isText = properties.field === "text" && kinds.get(properties.partID) === "text";
-    if (type === "message.part.delta" && properties.sessionID === session && isText) await output.add(properties.delta);
+    const isDelta = type === "message.part.delta" && properties.sessionID === session && field === "text";
+    if (isDelta) await show(known.get(properties.partID) ?? {}, delta);
     return type === "session.idle" && properties.sessionID === session;
   };
   const done = (async () => {

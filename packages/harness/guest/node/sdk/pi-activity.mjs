@@ -5,8 +5,8 @@ import { ignoringErrors } from "../errors.mjs";
 
 const kinds = { bash: "shell", edit: "file", find: "file", grep: "file", ls: "file", read: "file", write: "file" };
 
-/** Returns the listener of the session's events. */
-export function recordSession({ record, fit }) {
+/** Returns the listener of the session's events, and the number of the request that is answered now. */
+export function recordSession({ record, preview, fit }) {
   const calls = new Map();
   let requests = 0;
   let open;
@@ -45,10 +45,17 @@ export function recordSession({ record, fit }) {
       if (open === undefined) start(message);
       end(message);
     } else if (type === "tool_execution_start") calls.set(event.toolCallId, { since: performance.now() });
+  function show({ type, contentIndex, delta, partial }) {
+    if (type === "thinking_delta") void preview("reasoning.delta", { ordinal: open?.ordinal, text: delta });
+    const { id, name } = type === "toolcall_delta" ? (partial?.content?.[contentIndex] ?? {}) : {};
+    if (id && delta) void preview("tool.arguments_delta", { call_id: nameOf(id), name: nameOf(name), text: delta });
+  }
+
     else if (type === "tool_execution_end") {
       const since = calls.get(event.toolCallId)?.since;
       void record("tool.call_completed", {
         call_id: nameOf(event.toolCallId),
+    else if (type === "message_update") show(event.assistantMessageEvent);
         name: nameOf(event.toolName),
         ...fit("result", resultOf(event.result)),
         is_error: event.isError === true,
@@ -57,7 +64,7 @@ export function recordSession({ record, fit }) {
     }
   }
 
-  return (event) => ignoringErrors(() => take(event));
+  return { take: (event) => ignoringErrors(() => take(event)), ordinal: () => open?.ordinal };
 }
 
 function usageOf({ input = 0, output = 0, cacheRead = 0, cacheWrite = 0, reasoning }) {

@@ -29,11 +29,14 @@ async function runOptions(sdk, options, turn) {
   const { session } = await sdk.createAgentSession({ cwd: context.workspace, ...options, sessionManager });
   const output = createOutput(turn);
   let shown = Promise.resolve();
-  const record = recordSession(turn.activity);
+  const activity = recordSession(turn.activity);
   session.subscribe((event) => {
-    record(event);
+    activity.take(event);
     const { type, assistantMessageEvent: said } = event;
-    if (type === "message_update" && said.type === "text_delta") shown = shown.then(() => output.add(said.delta));
+    if (type === "message_update" && said.type === "text_delta") {
+      const ordinal = activity.ordinal();
+      shown = shown.then(() => output.add(said.delta, ordinal));
+    }
     // Too much text is detected when it is awaited.
     shown.catch(() => {});
   });
