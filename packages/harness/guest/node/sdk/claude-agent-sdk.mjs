@@ -7,6 +7,7 @@ import { TurnError, modelError } from "../errors.mjs";
 import { createOutput } from "../output.mjs";
 import { readParts } from "./attachments.mjs";
 import { recordSession } from "./claude-activity.mjs";
+import { openInput } from "./claude-steering.mjs";
 import { fingerprint, openMemory, unknownEntries } from "./memory.mjs";
 import { loadPackage } from "./resolve-package.mjs";
 
@@ -25,11 +26,18 @@ async function runOptions(sdk, options, turn) {
   const known = memory.load();
   const missed = unknownEntries(context.history, known?.last);
   if (known !== undefined) followWorkspace(known.session);
+  const steered = [];
+  const read = async ({ parts }) => {
+    steered.push(fingerprint(parts));
+    return readBlocks(parts, context);
+  };
+  const input = await openSessionInput(context, { missed, inbox: turn.inbox, read });
   const query = sdk.query({
-    prompt: asMessages(await contentOf(context, missed)),
+    prompt: input.messages(),
     options: {
       cwd: context.workspace,
       ...options,
+      hooks: input.hooks(options.hooks),
       includePartialMessages: true,
       abortController: abortWith(context.signal),
       ...(known === undefined ? {} : { resume: known.session }),
@@ -46,8 +54,10 @@ async function runOptions(sdk, options, turn) {
       await activity.take(message);
       const text = textDelta(message);
       if (text !== undefined) await output.add(text, activity.ordinal());
-      if (message.type === "result") results.push(message);
       answers.note(message);
+      if (message.type !== "result") continue;
+      results.push(message);
+      await input.takeResult(message);
     }
     context.signal.throwIfAborted();
   } catch (error) {
@@ -58,7 +68,7 @@ async function runOptions(sdk, options, turn) {
   const { session_id: session } = results.at(-1);
   memory.save({
     session,
-    last: fingerprint(context.parts),
+    last: [fingerprint(context.parts), ...steered],
     totals: totalsOf(results),
     tasks: activity.tasks(),
   });
@@ -109,16 +119,21 @@ function abortWith(signal) {
   return controller;
 }
 
-async function* asMessages(content) {
-  yield { type: "user", message: { role: "user", content }, parent_tool_use_id: null, session_id: "" };
-}
-
-/** Messages of turns that the SDK's session does not contain come first, as text. */
-async function contentOf(context, missed) {
+/**
+ * Messages of turns that the SDK's session does not contain come first, as text. Messages that wait already become part
+ * of the first one.
+ */
+async function openSessionInput(context, { missed, inbox, read }) {
   const told = missed.map(({ role, parts }) => `${role}: ${parts.map((part) => part.text ?? part.path).join("\n")}`);
   const before = told.length === 0 ? [] : [`<earlier_conversation>\n${told.join("\n\n")}\n</earlier_conversation>`];
-  const read = await readParts(context.parts, context.workspace);
-  return [...before.map((text) => ({ type: "text", text })), ...read.map(toBlock)];
+  const first = [...before.map((text) => ({ type: "text", text })), ...(await readBlocks(context.parts, context))];
+  for (const message of await inbox.take()) first.push(...(await read(message)));
+  return openInput(first, inbox, read);
+}
+
+async function readBlocks(parts, { workspace }) {
+  const read = await readParts(parts, workspace);
+  return read.map(toBlock);
 }
 
 function toBlock(part) {

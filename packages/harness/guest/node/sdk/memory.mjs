@@ -52,11 +52,12 @@ export function fingerprint(parts) {
 
 /**
  * Returns the entries of `history` that the memory does not contain: without a memory all of them, otherwise those of
- * interrupted turns after it was saved.
+ * interrupted turns after it was saved. `last`: the fingerprints of the last turn's messages, or that of its only one.
  */
-export function unknownEntries(history, lastFingerprint) {
-  if (lastFingerprint === undefined) return history;
-  const at = history.findLastIndex(({ role, parts }) => role === "user" && fingerprint(parts) === lastFingerprint);
+export function unknownEntries(history, last) {
+  if (last === undefined) return history;
+  const known = [last].flat();
+  const at = history.findLastIndex(({ role, parts }) => role === "user" && known.includes(fingerprint(parts)));
   if (at < 0) return [];
   return history.slice(history[at + 1]?.role === "assistant" ? at + 2 : at + 1);
 }

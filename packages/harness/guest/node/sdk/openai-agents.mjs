@@ -6,6 +6,7 @@ import { fingerprint, openMemory, unknownEntries } from "./memory.mjs";
 import { decide, resumeRun, waitingRun } from "./openai-approvals.mjs";
 import { connectServers } from "./openai-mcp.mjs";
 import { recordRuns, watchRuns } from "./openai-runs.mjs";
+import { steerRun } from "./openai-steering.mjs";
 import { loadPackage } from "./resolve-package.mjs";
 
 export async function prepareOpenaiAgent(found, file) {
@@ -46,7 +47,9 @@ async function runAgent(sdk, agent, turn, output) {
   const waiting = await resumeRun(sdk, agent, known, context);
   const usedBefore = waiting === undefined ? {} : usageOf({ state: waiting });
   const runner = new sdk.Runner();
-  const options = { stream: true, signal: context.signal, context };
+  const toUserItem = ({ parts }) => toItem({ role: "user", parts }, context);
+  const steering = steerRun(turn.inbox, toUserItem, waiting && known.waiting.steered);
+  const options = { stream: true, signal: context.signal, context, callModelInputFilter: steering.filter };
   let input = waiting ?? (await inputOf(known, context));
   for (;;) {
     if (input instanceof sdk.RunState) await decide(input, context);
@@ -54,10 +57,11 @@ async function runAgent(sdk, agent, turn, output) {
     turn.meter(() => usageOf(stream, usedBefore));
     await readStream(stream, context);
     if (!isInterrupted(stream)) {
-      memory.save({ items: stream.history, last: fingerprint(context.parts) });
+      const last = [fingerprint(context.parts), ...steering.fingerprints()];
+      memory.save({ items: steering.addTo(stream.history), last });
       return { parts: output.toParts(stream.finalOutput), usage: usageOf(stream, usedBefore) };
     }
-    memory.save({ ...known, waiting: waitingRun(stream, context) });
+    memory.save({ ...known, waiting: { ...waitingRun(stream, context), steered: steering.entries() } });
     // Read the question as the attempt with the answer will, so that both are exactly the same.
     input = await resumeRun(sdk, agent, memory.load(), context);
   }

@@ -10,9 +10,12 @@ export function recordSession({ record, preview, fit }) {
   const calls = new Map();
   let requests = 0;
   let open;
+  /** Text of the last answer, which is not the turn's answer if another request follows. */
+  let said = [];
   let readySince = performance.now();
 
   function start({ provider, model }) {
+    for (const text of said.splice(0)) void record("assistant.message", fit("text", text));
     requests += 1;
     open = { ordinal: requests, provider: nameOf(provider), model: nameOf(model) };
     void record("model.request_started", open);
@@ -26,9 +29,14 @@ export function recordSession({ record, preview, fit }) {
     const calling = content.some(({ type }) => type === "toolCall");
     for (const part of content) {
       if (part.type === "thinking" && part.thinking) void record("reasoning.completed", fit("text", part.thinking));
-      if (part.type === "text" && calling && part.text) void record("assistant.message", fit("text", part.text));
+      if (part.type === "text" && part.text && (calling || !error)) say(part.text, calling);
       if (part.type === "toolCall") takeCall(part);
     }
+  }
+
+  function say(text, isBeforeCall) {
+    if (isBeforeCall) void record("assistant.message", fit("text", text));
+    else said.push(text);
   }
 
   function takeCall({ id, name, arguments: given }) {
@@ -37,25 +45,25 @@ export function recordSession({ record, preview, fit }) {
     void record("tool.call_requested", { ...call, ...fit("arguments", given ?? {}) });
   }
 
-  function take(event) {
-    const { type, message } = event;
-    if (type === "turn_start") readySince = performance.now();
-    else if (type === "message_start" && message.role === "assistant") start(message);
-    else if (type === "message_end" && message.role === "assistant") {
-      if (open === undefined) start(message);
-      end(message);
-    } else if (type === "tool_execution_start") calls.set(event.toolCallId, { since: performance.now() });
   function show({ type, contentIndex, delta, partial }) {
     if (type === "thinking_delta") void preview("reasoning.delta", { ordinal: open?.ordinal, text: delta });
     const { id, name } = type === "toolcall_delta" ? (partial?.content?.[contentIndex] ?? {}) : {};
     if (id && delta) void preview("tool.arguments_delta", { call_id: nameOf(id), name: nameOf(name), text: delta });
   }
 
+  function take(event) {
+    const { type, message } = event;
+    if (type === "turn_start") readySince = performance.now();
+    else if (type === "message_start" && message.role === "assistant") start(message);
+    else if (type === "message_update") show(event.assistantMessageEvent);
+    else if (type === "message_end" && message.role === "assistant") {
+      if (open === undefined) start(message);
+      end(message);
+    } else if (type === "tool_execution_start") calls.set(event.toolCallId, { since: performance.now() });
     else if (type === "tool_execution_end") {
       const since = calls.get(event.toolCallId)?.since;
       void record("tool.call_completed", {
         call_id: nameOf(event.toolCallId),
-    else if (type === "message_update") show(event.assistantMessageEvent);
         name: nameOf(event.toolName),
         ...fit("result", resultOf(event.result)),
         is_error: event.isError === true,

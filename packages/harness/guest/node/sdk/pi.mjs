@@ -45,6 +45,7 @@ async function runOptions(sdk, options, turn) {
   const before = session.messages.length;
   const answers = () => session.messages.slice(before).filter((message) => message.role === "assistant");
   turn.meter(() => usageOf(answers()));
+  const steered = steerSession(session, turn);
   const { text, images } = await promptOf(context, unknownEntries(context.history, known?.last));
   await session.prompt(text, { images });
   await shown;
@@ -54,8 +55,29 @@ async function runOptions(sdk, options, turn) {
   if (last === undefined || last.stopReason === "error" || last.stopReason === "aborted") {
     throw modelError(`pi: ${last?.errorMessage ?? "the model gave no answer"}`);
   }
-  memory.save({ file: basename(session.sessionFile), last: fingerprint(context.parts) });
+  memory.save({ file: basename(session.sessionFile), last: [fingerprint(context.parts), ...steered] });
   return { parts: output.toParts(textOf(last)), usage: usageOf(said) };
+}
+
+/**
+ * Hands over messages that steer the turn: before its first request, and after each answer, when all results of its
+ * tools are there. Returns the fingerprints of these messages.
+ */
+function steerSession(session, { context, inbox }) {
+  const steered = [];
+  if (typeof session.agent?.subscribe !== "function") return steered;
+  // All that wait are handed over at the same place.
+  session.agent.steeringMode = "all";
+  session.agent.subscribe(async ({ type, message }) => {
+    const isFailed = message?.stopReason === "error" || message?.stopReason === "aborted";
+    if ((type !== "agent_start" && type !== "turn_end") || isFailed) return;
+    for (const { parts } of await inbox.take()) {
+      steered.push(fingerprint(parts));
+      const { text, images } = await promptOf({ ...context, parts }, []);
+      await session.steer(text, images);
+    }
+  });
+  return steered;
 }
 
 /** Returns images in pi's form; text files as its own command line shows them to a model, other files by their path. */
