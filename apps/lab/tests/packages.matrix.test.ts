@@ -22,10 +22,13 @@ import { startStandalone, type StandaloneProcess } from "../src/standalone-proce
 const wheel = "dari_client-0.1.0-py3-none-any.whl";
 const echo = {
   ...manifestFile({ name: "echo", entrypoint: "agent.mjs:agent" }),
-  "agent.mjs": `export async function* agent(prompt) { yield "You said: "; yield prompt; }`,
+  "agent.mjs": `export async function* agent(prompt, context) {
+    yield "You said: ";
+    yield await context.tool("repeat", { prompt }, () => prompt);
+  }`,
 };
 
-/** Strict programs of both languages that stream an answer, send a file, and read lists. */
+/** Strict programs of both languages that stream an answer with a tool call, send a file, and read lists. */
 const typescript = `import { ApiError, createClient, eachRow, isMessageEnd, type Message } from "@dari/client";
 
 const [apiUrl = "", apiKey = "", agentId = ""] = process.argv.slice(2);
@@ -34,11 +37,22 @@ const names: string[] = [];
 for await (const agent of eachRow((page) => client.listAgents(page))) names.push(agent.name);
 const session = await client.createSession(agentId);
 let text = "";
+const calls: string[] = [];
 let end: Message | undefined;
-const parts = [{ type: "text" as const, text: "streamed" }];
-for await (const event of client.sendMessageStream(session.id, { parts })) {
-  if (event.type === "assistant.text_delta") text += event.data.text;
-  if (isMessageEnd(event)) end = event.data;
+for await (const event of client.stream(session.id, "streamed")) {
+  switch (event.type) {
+    case "assistant.text_delta":
+      text += event.data.text;
+      break;
+    case "tool.call_requested":
+      calls.push(\`\${event.data.name} \${JSON.stringify(event.data.arguments)}\`);
+      break;
+    case "tool.call_completed":
+      if (!event.data.is_error) calls.push(String(event.data.result));
+      break;
+    default:
+      if (isMessageEnd(event)) end = event.data;
+  }
 }
 const files = [{ filename: "a.txt", content: "bytes" }];
 const sent: Message = await client.send(session.id, "with a file", { files });
@@ -46,7 +60,8 @@ const refused = await client.getAgent("agt_unknown").catch((error: unknown) => e
 const code: string = refused instanceof ApiError ? refused.code : "none";
 // Previews may be missing, but are never wrong.
 const isPreview = "You said: streamed".startsWith(text);
-console.log(JSON.stringify([names.includes("echo"), isPreview, end?.status, sent.status, sent.parts.length, code]));
+const seen = [names.includes("echo"), isPreview, end?.status, sent.status, sent.parts.length, code, ...calls];
+console.log(JSON.stringify(seen));
 `;
 const python = `import json
 import sys
@@ -59,9 +74,19 @@ with Client(api_url, api_key) as client:
     names: list[str] = [agent["name"] for agent in each_row(client.list_agents)]
     session = client.create_session(agent_id)
     text = ""
-    for event in client.send_message_stream(session["id"], {"parts": [{"type": "text", "text": "streamed"}]}):
-        if event.type == "assistant.text_delta":
-            text += event.data["text"]
+    calls: list[str] = []
+    status = ""
+    for event in client.stream(session["id"], "streamed"):
+        match event.type:
+            case "assistant.text_delta":
+                text += event.data["text"]
+            case "tool.call_requested":
+                calls.append(event.data["name"] + " " + json.dumps(event.data["arguments"], separators=(",", ":")))
+            case "tool.call_completed":
+                if not event.data["is_error"]:
+                    calls.append(str(event.data["result"]))
+            case "message.completed":
+                status = event.data["status"]
     sent: Message = client.send(session["id"], "with a file", files=[("a.txt", b"bytes")])
     code = "none"
     try:
@@ -69,9 +94,11 @@ with Client(api_url, api_key) as client:
     except ApiError as error:
         code = error.code
     is_preview = "You said: streamed".startswith(text)
-    print(json.dumps(["echo" in names, is_preview, "completed", sent["status"], len(sent["parts"]), code]))
+    print(json.dumps(["echo" in names, is_preview, status, sent["status"], len(sent["parts"]), code, *calls]))
 `;
-const expected = JSON.stringify([true, true, "completed", "completed", 2, "not_found"]);
+const seen = [true, true, "completed", "completed", 2, "not_found", 'repeat {"prompt":"streamed"}', "streamed"];
+const expected = JSON.stringify(seen);
+const expectedOfPython = `[${seen.map((value) => JSON.stringify(value)).join(", ")}]`;
 
 const dir = mkdtempSync(join(tmpdir(), "dari-installed-"));
 let platform: StandaloneProcess;
@@ -310,7 +337,7 @@ for path in sys.argv[1:]:
       writeFileSync(join(home, "use.py"), python);
       const { apiUrl, apiKey } = platform;
       const used = await run(join(home, "venv/bin/python"), ["use.py", apiUrl, apiKey, agentId], { cwd: home });
-      expect(used).toMatchObject({ code: 0, stderr: "", stdout: `${expected.replaceAll(",", ", ")}\n` });
+      expect(used).toMatchObject({ code: 0, stderr: "", stdout: `${expectedOfPython}\n` });
       const { program } = await pythonEnvironment("client", ["httpx==0.28.1", "mypy==2.4.1", "hatchling==1.33.0"]);
       const flags = [
         "--strict",

@@ -1,6 +1,6 @@
 // Sending a message and waiting for its end, in one call. Waiting reads events, so that the end is known at once.
 
-import type { CallOptions, FileUpload } from "./call.ts";
+import type { CallOptions, FileUpload, StreamOptions } from "./call.ts";
 import { ConnectionError } from "./errors.ts";
 import type { Message, SendMessageRequest, StreamItem } from "./generated/models.ts";
 import type { Operations } from "./generated/operations.ts";
@@ -18,6 +18,9 @@ export interface SendOptions extends WaitOptions, Omit<MessageContent, "parts"> 
   /** Uploaded and sent with the text. */
   readonly files?: readonly FileUpload[];
 }
+
+/** What `send` and `stream` send in addition to the text. */
+type TextFields = Pick<SendOptions, "files"> & Omit<MessageContent, "parts">;
 
 /** Events after which a message's record is different. */
 const changes: readonly string[] = ["message.status_changed", "attempt.started", "attempt.ended", "input.requested"];
@@ -50,22 +53,44 @@ export function messageMethods(api: Operations) {
   const sendMessage = (sessionId: string, body: MessageContent, options: WaitOptions = {}): Promise<Message> =>
     awaitEnd(api.sendMessageStream(sessionId, body, callOf(options)), options);
 
+  /** Uploads the files of a text and returns the message's body. */
+  const compose = async (text: string, fields: TextFields, call: CallOptions): Promise<MessageContent> => {
+    const { files = [], ...rest } = fields;
+    const { idempotencyKey, signal, timeoutMs } = call;
+    const upload = { ...(signal && { signal }), ...(timeoutMs !== undefined && { timeoutMs }) };
+    const uploaded = await Promise.all(
+      files.map((file, index) => api.uploadFile(file, { ...upload, ...uploadKey(idempotencyKey, index) })),
+    );
+    const parts = uploaded.map(({ id }) => ({ type: "file" as const, file_id: id }));
+    return { parts: [{ type: "text" as const, text }, ...parts], ...rest };
+  };
+
   return {
     waitForMessage,
     sendMessage,
     /** Sends a text, with files, and returns the message's record when it has ended. */
     async send(sessionId: string, text: string, options: SendOptions = {}): Promise<Message> {
-      const { files = [], signal, timeoutMs, idempotencyKey, onRecord, ...fields } = options;
-      const call = { ...(signal && { signal }), ...(timeoutMs !== undefined && { timeoutMs }) };
-      const uploaded = await Promise.all(
-        files.map((file, index) => api.uploadFile(file, { ...call, ...uploadKey(idempotencyKey, index) })),
-      );
-      const parts = uploaded.map(({ id }) => ({ type: "file" as const, file_id: id }));
-      const body = { parts: [{ type: "text" as const, text }, ...parts], ...fields };
-      const wait = { ...call, ...(idempotencyKey !== undefined && { idempotencyKey }), ...(onRecord && { onRecord }) };
-      return sendMessage(sessionId, body, wait);
+      const { signal, timeoutMs, idempotencyKey, onRecord, ...fields } = options;
+      const call = given({ signal, timeoutMs, idempotencyKey });
+      return sendMessage(sessionId, await compose(text, fields, call), { ...call, ...given({ onRecord }) });
+    },
+    /** Sends a text, with files, and returns the events of its turn, to the message's last one. */
+    async *stream(
+      sessionId: string,
+      text: string,
+      options: TextFields & StreamOptions = {},
+    ): AsyncGenerator<StreamItem> {
+      const { signal, timeoutMs, idempotencyKey, onConnection, ...fields } = options;
+      const call = given({ signal, timeoutMs, idempotencyKey });
+      const body = await compose(text, fields, call);
+      yield* api.sendMessageStream(sessionId, body, { ...call, ...given({ onConnection }) });
     },
   };
+}
+
+/** Returns the options that are not undefined. */
+function given<Fields extends object>(fields: Fields): { [Name in keyof Fields]?: Exclude<Fields[Name], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never;
 }
 
 const keyCharsMax = 255;

@@ -31,8 +31,21 @@ class Client(Operations):
 
         `more` are other fields of the message: `metadata`, `on_busy`, `lane`.
         """
+        body = self._compose(text, files, more)
+        return self.wait_for_message(self.send_message_async(session_id, body)["id"])
+
+    def stream(
+        self, session_id: str, text: str, *, files: Sequence[NamedFile] = (), **more: Any
+    ) -> Iterator[AnyStreamedEvent]:
+        """Sends a text, with files, and yields the events of its turn, to the message's last one.
+
+        `more` are other fields of the message: `metadata`, `on_busy`, `lane`.
+        """
+        yield from self.send_message_stream(session_id, self._compose(text, files, more))
+
+    def _compose(self, text: str, files: Sequence[NamedFile], more: dict[str, Any]) -> SendMessageRequest:
         ids = [self.upload_file(content, name)["id"] for name, content in files]
-        return self.wait_for_message(self.send_message_async(session_id, message_body(text, ids, more))["id"])
+        return message_body(text, ids, more)
 
     def wait_for_message(self, message_id: str) -> Message:
         """Waits until the message has ended and returns it; for a merged one, the message that it was merged into."""
@@ -54,10 +67,20 @@ class AsyncClient(AsyncOperations):
 
     async def send(self, session_id: str, text: str, *, files: Sequence[NamedFile] = (), **more: Any) -> Message:
         """Like `Client.send`."""
+        sent = await self.send_message_async(session_id, await self._compose(text, files, more))
+        return await self.wait_for_message(sent["id"])
+
+    async def stream(
+        self, session_id: str, text: str, *, files: Sequence[NamedFile] = (), **more: Any
+    ) -> AsyncIterator[AnyStreamedEvent]:
+        """Like `Client.stream`."""
+        async for event in self.send_message_stream(session_id, await self._compose(text, files, more)):
+            yield event
+
+    async def _compose(self, text: str, files: Sequence[NamedFile], more: dict[str, Any]) -> SendMessageRequest:
         uploads = (self.upload_file(content, name) for name, content in files)
         ids = [file["id"] for file in await asyncio.gather(*uploads)]
-        sent = await self.send_message_async(session_id, message_body(text, ids, more))
-        return await self.wait_for_message(sent["id"])
+        return message_body(text, ids, more)
 
     async def wait_for_message(self, message_id: str) -> Message:
         """Like `Client.wait_for_message`."""
