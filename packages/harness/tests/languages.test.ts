@@ -1,6 +1,10 @@
 // Features of only one of the two languages.
 
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
+import { waitUntil } from "@dari/testkit";
+import type { ReportFrame } from "../src/index.ts";
 import { findRuntimes, play } from "./guest-fixture.ts";
 
 const runtimes = findRuntimes();
@@ -27,6 +31,19 @@ describe.each(runtimes.filter(({ language }) => language === "typescript"))("$ti
   test("an error in the background fails the turn with its own message", async () => {
     const { ending } = await play(runtime, "crashesLater");
     expect(ending).toMatchObject({ failure: { code: "agent_error", message: "Error: in the background" } });
+  });
+
+  test("a crash is reported after everything that was sent before, also if the host reads slowly", async () => {
+    const names: string[] = [];
+    const onFrame = async (frame: ReportFrame): Promise<void> => {
+      if (frame.t !== "event") return;
+      names.push(frame.name);
+      const crashing = join((frame.data as { cwd: string }).cwd, "crashing");
+      await waitUntil(() => existsSync(crashing), { what: "the crash" });
+    };
+    const { ending } = await play(runtime, "crashesWithFullChannel", { onFrame });
+    expect(ending).toMatchObject({ failure: { code: "agent_error", message: "RangeError: in the background" } });
+    expect(names).toEqual(Array.from({ length: 60 }, (_, i) => `${i}`));
   });
 
   test("a promise that nothing can settle fails immediately", async () => {

@@ -43,14 +43,23 @@ export class Guest {
     else if (frame.t === "check") this.#attempt(this.#check(frame));
   }
 
-  /** Sends the turn's last frame. Writes it before it returns, because after a crash this process ends at once. */
+  /** Sends the turn's last frame. */
   async report(frame) {
-    if (this.#reported) return;
+    await Promise.all(this.#lastFrames(frame).map((last) => this.#channel.send(last)));
+  }
+
+  /** Sends the turn's last frame before it returns, because this process ends at once. */
+  reportNow(frame) {
+    for (const last of this.#lastFrames(frame)) this.#channel.sendNow(last);
+  }
+
+  /** Returns no frames if the turn has had its last one. */
+  #lastFrames(frame) {
+    if (this.#reported) return [];
     this.#reported = true;
     tellRefusedConnections();
     const omitted = this.#omitted();
-    if (omitted !== undefined) void this.#channel.send(omitted);
-    await this.#channel.send(frame);
+    return omitted === undefined ? [frame] : [omitted, frame];
   }
 
   /** After asking for an input, nothing that the agent still does is reported. */
@@ -100,7 +109,7 @@ export class Guest {
     const noteEnd = () => {
       const canContinue = given.inbox.hasWaiters || getEventListeners(given.context.signal, "abort").length > 0;
       if (canContinue) channel.ref();
-      else void this.report({ t: "error", code: "agent_error", message: neverSettles, stack: "" });
+      else this.reportNow({ t: "error", code: "agent_error", message: neverSettles, stack: "" });
     };
     process.on("beforeExit", noteEnd);
     exposeContext(given.context);

@@ -11,7 +11,7 @@ async function main() {
   const guest = new Guest(channel);
   // An unhandled exception ends the process; report it first. Agents can still have their own handler.
   process.on("uncaughtExceptionMonitor", (error) => {
-    if (process.listenerCount("uncaughtException") === 0) void guest.report({ t: "error", ...describeError(error) });
+    if (process.listenerCount("uncaughtException") === 0) guest.reportNow({ t: "error", ...describeError(error) });
   });
   channel.listen((frame) => guest.take(frame));
   await channel.send({ t: "ready", protocol: 1, runtime: `node ${process.versions.node}` });

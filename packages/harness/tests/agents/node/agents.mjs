@@ -1,6 +1,6 @@
 // Scripted agents: each export plays one case of the tests. agents.py beside it plays the same.
 import { spawnSync } from "node:child_process";
-import { closeSync, writeSync } from "node:fs";
+import { closeSync, writeFileSync, writeSync } from "node:fs";
 import { errorOf, nameOf } from "../../../guest/node/activity.mjs";
 import { decide } from "../../../guest/node/sdk/openai-approvals.mjs";
 import { connectServers } from "../../../guest/node/sdk/openai-mcp.mjs";
@@ -186,6 +186,15 @@ export const crashesLater = () =>
       throw new Error("in the background");
     }),
   );
+/** Sends much more than the channel holds, and does not wait for the host. */
+export const crashesWithFullChannel = (_prompt, { emit }) => {
+  for (let i = 0; i < 60; i += 1) emit(`${i}`, { cwd: process.cwd(), text: "x".repeat(40_000) });
+  setImmediate(() => {
+    writeFileSync("crashing", "");
+    throw new RangeError("in the background");
+  });
+  return new Promise(() => {});
+};
 export const hangs = () => {
   for (;;);
 };
