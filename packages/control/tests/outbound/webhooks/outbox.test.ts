@@ -3,6 +3,7 @@
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { deleteWebhookEndpoint, updateWebhookEndpoint } from "@dari/control/outbound";
+import { claimTurn } from "@dari/control/turns";
 import { withinTransaction, events, heads, turns, webhookOutbox, withTransaction } from "@dari/db";
 import { newId } from "@dari/domain";
 import { createTestAgent, createTestMessage, createTestOrganization, createTestSession } from "@dari/testkit";
@@ -76,6 +77,25 @@ test("an endpoint gets the events that it chose, with the ids and numbers of the
     chosen.map(({ id, type }) => [id, type]),
   );
   expect(chosen.length).toBeGreaterThan(4);
+});
+
+test("an endpoint that chose tool calls gets one note of each, and no other activity", async () => {
+  const { db } = scene.database;
+  const { id } = await scene.endpoint(url, { eventTypes: ["tool.call_completed"] });
+  const sessionId = await scene.session();
+  await createTestMessage(db, scene.actor.organizationId, sessionId);
+  const claimant = { workerId: newId("worker"), leaseMs: 600_000, guarantees: {} };
+  const claim = await claimTurn(db, { sessionId, dispatchNumber: 1 }, claimant);
+  if (claim.outcome !== "claimed") throw new Error(claim.outcome);
+  const data = { call_id: "call_1", name: "search" };
+  await turns.appendEventsIfHeld(db, claim.turn, [
+    { type: "tool.call_requested", data },
+    { type: "tool.call_completed", data },
+  ]);
+  await expand();
+  expect(await deliveries(id)).toEqual([
+    expect.objectContaining({ type: "tool.call_completed", attempt_id: claim.turn.attemptId, session_id: sessionId }),
+  ]);
 });
 
 test("an agent's endpoint gets the events of that agent only", async () => {
