@@ -1,4 +1,5 @@
-// Stores the last session and the last agent, per platform and organization, so that `-` and `@last` mean them.
+// Stores the last session and the last agent, per platform and organization. `-` and `@last` mean them, or the last
+// session's newest message.
 
 import type { Command } from "commander";
 import { createHash } from "node:crypto";
@@ -54,11 +55,18 @@ export async function readLast(context: Context): Promise<LastUsed> {
   return state.last[place] ?? {};
 }
 
-/** Replaces `-` and `@last` in the arguments and options of a command that is about to run. */
+type Noun = "session" | "agent" | "message";
+
+/**
+ * Replaces `-` and `@last` in the arguments and options of a command that is about to run. The last message is the
+ * newest one of the session that the command names, or else of the last session.
+ */
 export async function resolveLast(io: Io, command: Command): Promise<void> {
   const context = createContext(io, command);
   let last: Promise<LastUsed> | undefined;
-  const find = async (noun: "session" | "agent"): Promise<string> => {
+  let named: string | undefined;
+  const find = async (noun: Noun): Promise<string> => {
+    if (noun === "message") return findNewestMessage(context, named ?? (await find("session")));
     const { [noun]: id } = await (last ??= readLast(context));
     if (id !== undefined) return id;
     const { apiUrl } = await context.connection();
@@ -68,6 +76,7 @@ export async function resolveLast(io: Io, command: Command): Promise<void> {
   for (const [index, argument] of command.registeredArguments.entries()) {
     const noun = nounOf(argument.name());
     if (noun !== undefined && isLast(command.processedArgs[index])) command.processedArgs[index] = await find(noun);
+    if (noun === "session") named = command.processedArgs[index] as string | undefined;
   }
   for (const [option, noun] of [
     ["agentId", "agent"],
@@ -78,8 +87,14 @@ export async function resolveLast(io: Io, command: Command): Promise<void> {
   }
 }
 
-function nounOf(argument: string): "session" | "agent" | undefined {
-  if (argument === "agent") return "agent";
+async function findNewestMessage({ client, signal }: Context, sessionId: string): Promise<string> {
+  const { last_message_id: id } = await (await client()).getSession(sessionId, { signal });
+  if (id === null) throw invalid(`session ${sessionId} has no message; \`dari session send\` sends one`);
+  return id;
+}
+
+function nounOf(argument: string): Noun | undefined {
+  if (argument === "agent" || argument === "message") return argument;
   return argument === "session" || argument.endsWith("-or-session") ? "session" : undefined;
 }
 

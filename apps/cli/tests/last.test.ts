@@ -9,6 +9,8 @@ let server: Server;
 let url: string;
 let root: Tree;
 let calls: string[] = [];
+/** The newest message of every session. */
+let newest: string | null = null;
 
 /** Keys of two organizations: `dari_a1` and `dari_a2` belong to the same one. */
 beforeAll(async () => {
@@ -20,7 +22,7 @@ beforeAll(async () => {
     const body =
       call === "GET /v1/me"
         ? { organization: { id: `org_${key[0]}` } }
-        : { id: session, agent_id: `agt_${key}`, status: "idle", active_version_id: null };
+        : { id: session, agent_id: `agt_${key}`, status: "idle", active_version_id: null, last_message_id: newest };
     response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(body));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -67,6 +69,21 @@ test("are accepted in options as well, and - stays standard output in --output",
   const file = await dari("dari_a1", "session", "files", "-", "/x", "--output", "-");
   expect(file.stdout).toContain("sess_a1");
   expect(calls).toEqual(["GET /v1/sessions/sess_a1/files/content?path=%2Fx"]);
+});
+
+test("mean the newest message of the last session, or of the one that the command names", async () => {
+  const none = await dari("dari_a1", "message", "get", "-");
+  expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining("session sess_a1 has no message") });
+  newest = "msg_9";
+  calls = [];
+  await dari("dari_a1", "message", "cancel", "@last");
+  await dari("dari_a1", "session", "rollback", "sess_y", "-");
+  expect(calls).toEqual([
+    "GET /v1/sessions/sess_a1",
+    "POST /v1/messages/msg_9/cancel",
+    "GET /v1/sessions/sess_y",
+    "POST /v1/sessions/sess_y/rollback",
+  ]);
 });
 
 test("a chat is the last session from its first message on", async () => {
