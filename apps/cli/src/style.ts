@@ -22,7 +22,7 @@ export function paint(name: Style, text: string): string {
   return text === "" ? "" : `${on}${text}${off}`;
 }
 
-/** Returns whether stdout is a terminal that wants styles: `NO_COLOR` is empty or not set. */
-export function hasStyles({ stdout, environment }: Io): boolean {
-  return stdout.isTTY === true && (environment["NO_COLOR"] ?? "") === "";
+/** Returns whether a stream is a terminal that wants styles: `NO_COLOR` is empty or not set. */
+export function hasStyles({ stdout, environment }: Io, stream: Io["stderr"] = stdout): boolean {
+  return stream.isTTY === true && (environment["NO_COLOR"] ?? "") === "";
 }

@@ -2,51 +2,81 @@
 
 import { type Client, isMessageEnd } from "@dari/client";
 import type { MessageRecord } from "@dari/contract";
+import { activityLine } from "./activity-line.ts";
+import { createAnswerText, textOfAnswer } from "./answer-text.ts";
 import type { Io } from "./context.ts";
 import { textFor } from "./controls.ts";
-import { toolLine } from "./tool-line.ts";
+import { hasStyles, paint, type Style } from "./style.ts";
 
 export interface WatchedEnd {
   readonly record: MessageRecord;
-  /** The text printed to stdout of the attempt that ended the message. */
+  /** What was printed to stdout of the answer. */
   readonly shownText: string;
 }
 
+export interface WatchOptions {
+  readonly io: Io;
+  readonly signal: AbortSignal;
+  /** Whether arguments, results and reasoning are shown, up to 2,000 characters of each. */
+  readonly isVerbose: boolean;
+}
+
 /** Resolves with the final record of the message, or of the message that it was merged into. */
-export async function watchMessage(
-  api: Client,
-  messageId: string,
-  options: { readonly io: Io; readonly signal: AbortSignal; readonly logs: boolean },
-): Promise<WatchedEnd> {
-  const { io, signal } = options;
-  const show = (text: string): void => void io.stdout.write(textFor(io.stdout, text));
-  const tell = (text: string): void => void io.stderr.write(textFor(io.stderr, text));
-  let shownText = "";
+export async function watchMessage(api: Client, messageId: string, options: WatchOptions): Promise<WatchedEnd> {
+  const { signal, isVerbose } = options;
+  const print = createPrinter(options.io);
+  const answer = createAnswerText();
   for await (const event of api.streamMessage(messageId, {}, { signal })) {
-    const line = toolLine(event);
-    if (line !== undefined) tell(`${line}\n`);
-    else if (event.type === "assistant.text_delta") {
-      // A preview can be lost. What follows it is shown with the end.
-      if (event.data.offset !== shownText.length) continue;
-      shownText += event.data.text;
-      show(event.data.text);
-    } else if (event.type === "log") {
-      if (options.logs) tell(event.data.text);
-    } else if (event.type === "input.requested") {
+    const line = activityLine(event, isVerbose);
+    if (line !== undefined) print.line(line.text, line.isFailure ? "error" : "dim");
+    else if (event.type === "assistant.text_delta") print.answer(answer.push(event.data));
+    else if (event.type === "assistant.message" && event.data.parent_call_id === undefined) {
+      print.answer(answer.noteAside(event.data.text));
+      if (answer.isEmpty) print.endLine();
+    } else if (event.type === "log") print.log(event.data.text);
+    else if (event.type === "input.requested") {
       const { key, prompt } = event.data;
-      tell(`waits for ${key}${prompt === null ? "" : `: ${prompt}`}\n`);
-      tell(`answer with: dari message answer ${messageId} ${key} --value <json>\n`);
+      print.line(`waits for ${key}${prompt === null ? "" : `: ${prompt}`}`);
+      print.line(`answer with: dari message answer ${messageId} ${key} --value <json>`);
     } else if (event.type === "attempt.ended" && event.data.outcome !== "completed") {
-      if (shownText !== "" && !shownText.endsWith("\n")) show("\n");
-      shownText = "";
-      tell(`attempt ended: ${event.data.outcome}\n`);
+      print.endLine();
+      answer.reset();
+      print.line(`attempt ended: ${event.data.outcome}`);
     } else if (event.type === "agent.event") {
-      tell(`${event.data.name} ${JSON.stringify(event.data.data)}\n`);
+      print.line(`${event.data.name} ${JSON.stringify(event.data.data)}`);
     } else if (isMessageEnd(event) && event.data.merged_into === undefined) {
+      const shownText = answer.shownOf(textOfAnswer(event.data));
+      if (shownText === "") print.endLine();
       return { record: event.data, shownText };
     }
   }
   throw new Error(
     `the stream ended before message ${messageId} did; see its status with: dari message get ${messageId}`,
   );
+}
+
+function createPrinter(io: Io) {
+  const { stdout, stderr } = io;
+  const isStyled = hasStyles(io, stderr);
+  let isMidLine = false;
+  const tell = (text: string): void => void stderr.write(text);
+  return {
+    /** Prints a piece of the answer. */
+    answer(text: string): void {
+      if (text === "") return;
+      stdout.write(textFor(stdout, text));
+      isMidLine = !text.endsWith("\n");
+    },
+    /** Ends the answer's unfinished line, if there is one. */
+    endLine(): void {
+      this.answer(isMidLine ? "\n" : "");
+    },
+    line(text: string, style?: Style): void {
+      // On a terminal, the line would be written into the answer.
+      if (stdout.isTTY === true) this.endLine();
+      const shown = textFor(stderr, text);
+      tell(`${isStyled && style !== undefined ? paint(style, shown) : shown}\n`);
+    },
+    log: (text: string): void => tell(textFor(stderr, text)),
+  };
 }

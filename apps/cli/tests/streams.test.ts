@@ -1,6 +1,6 @@
 // The command's output while it watches, how it is stopped, and what it says if a stream lost pieces.
 
-import { afterEach, expect, test } from "@jest/globals";
+import { afterEach, describe, expect, test } from "@jest/globals";
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type Server, type ServerResponse } from "node:http";
@@ -129,6 +129,48 @@ test.each([
   const args = ["session", "send", "sess_1", "hi", "--stream", "--api-url", apiUrl, "--api-key", "dari_x"];
   const run = await runDari(args, { cwd: root.path });
   expect(run).toMatchObject({ code: 0, stdout: "first second\n" });
+});
+
+describe("a turn with tool calls", () => {
+  const call = { call_id: "call_1", name: "search", kind: "function", arguments: { query: "Rome" } };
+  const failed = { call_id: "call_2", name: "fetch", result: "HTTP 500", is_error: true, duration_ms: 40 };
+  const turn = [
+    event(1, "attempt.started"),
+    delta(at(0, "I look.")),
+    event(2, "assistant.message", { text: "I look." }),
+    event(3, "tool.call_requested", call),
+    event(4, "tool.call_completed", { ...call, result: "a\ncity", is_error: false, duration_ms: 1_200 }),
+    event(5, "tool.call_completed", failed),
+    event(6, "reasoning.completed", { text: "So it is." }),
+    delta(at(7, "first second")),
+    event(7, "message.completed", ended),
+  ].join("");
+
+  async function send(...options: readonly string[]) {
+    await using root = await temporaryTree({});
+    const apiUrl = await serve((response) => response.end(turn));
+    const args = ["session", "send", "sess_1", "hi", ...options, "--api-url", apiUrl, "--api-key", "dari_x"];
+    return runDari(args, { cwd: root.path });
+  }
+
+  test("is its answer, and a line for each call, reasoning and failure", async () => {
+    const { code, stdout, stderr } = await send("--stream");
+    expect([code, stdout]).toEqual([0, "I look.\nfirst second\n"]);
+    const lines = ['search {"query":"Rome"}', "fetch failed, 40 ms: HTTP 500", "reasoning (9 characters)"];
+    expect(stderr).toBe(["Message msg_1", ...lines, ""].join("\n"));
+  });
+
+  test("shows arguments, results and reasoning with --verbose", async () => {
+    const { stdout, stderr } = await send("--verbose");
+    expect(stdout).toBe("I look.\nfirst second\n");
+    expect(stderr).toContain("search returned, 1.2 s: a\ncity\n");
+    expect(stderr).toContain("reasoning: So it is.\n");
+  });
+
+  test("is only its record with --json", async () => {
+    const { stdout } = await send("--json", "--verbose");
+    expect(JSON.parse(stdout)).toEqual(ended);
+  });
 });
 
 test("followed logs are lines of JSON with --json", async () => {

@@ -10,13 +10,18 @@ import { machineEnvironment } from "../src/config.ts";
 import { dari, dariCommand, runDari } from "../src/curl.ts";
 import { openRendezvous } from "../src/rendezvous.ts";
 import { startStandalone, type StandaloneProcess } from "../src/standalone-process.ts";
+import { hasTmux, openTerminal } from "../src/terminal.ts";
 
 const manifest = (name: string): string => `name: ${name}\nsdk: function\nentrypoint: agent.mjs:agent\n`;
 const talker = `import { readdirSync, writeFileSync } from "node:fs";
   export async function* agent(prompt, context) {
     console.log("printed", prompt);
     if (prompt === "fail") throw new Error("as asked");
-    if (prompt.startsWith("http")) await (await fetch(prompt)).text();
+    if (prompt === "broken") await context.tool("broken", {}, () => { throw new Error("as asked"); }).catch(() => {});
+    if (prompt.startsWith("meet ")) {
+      await context.tool("meet", { url: prompt.slice(5) }, async ({ url }) => (await fetch(url)).text());
+      yield "met ";
+    }
     if (prompt.startsWith("write ")) writeFileSync("notes.md", prompt);
     if (prompt.startsWith("read ")) yield readdirSync("input").join();
     if (prompt === "ask") {
@@ -47,6 +52,21 @@ const options = () => ({ apiUrl: platform.apiUrl, apiKey: platform.apiKey, cwd: 
 const json = async <Reply>(...args: readonly string[]): Promise<Reply> =>
   JSON.parse(await dari([...args, "--json"], options())) as Reply;
 
+const environmentOfDari = () => ({
+  DARI_API_URL: platform.apiUrl,
+  DARI_API_KEY: platform.apiKey,
+  DARI_CONFIG_DIR: join(dir, ".config"),
+});
+
+/** Starts a command in a terminal of tmux. */
+const openChat = (args: readonly string[]) =>
+  openTerminal([process.execPath, ...dariCommand, ...args], {
+    cwd: dir,
+    environment: environmentOfDari(),
+    columns: 100,
+    lines: 24,
+  });
+
 function writeAgent(name: string, code: string): void {
   mkdirSync(join(dir, name), { recursive: true });
   writeFileSync(join(dir, name, "dari.yml"), manifest(name));
@@ -67,8 +87,7 @@ function converse(args: readonly string[], isTerminal = false): Conversation {
   const program = [process.execPath, ...dariCommand, ...args];
   const quoted = program.map((word) => `'${word}'`).join(" ");
   const [command = "", ...rest] = isTerminal ? ["script", "-qefc", quoted, "/dev/null"] : program;
-  const env = { DARI_API_URL: platform.apiUrl, DARI_API_KEY: platform.apiKey, DARI_CONFIG_DIR: join(dir, ".config") };
-  const child = spawn(command, rest, { cwd: dir, env: { ...machineEnvironment(), ...env } });
+  const child = spawn(command, rest, { cwd: dir, env: { ...machineEnvironment(), ...environmentOfDari() } });
   let output = "";
   let seen = 0;
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (piece: Buffer) => (output += piece.toString()));
@@ -139,38 +158,70 @@ test(
   patience,
 );
 
-test(
-  "dari chat in a terminal: Ctrl-C cancels the turn, approvals are answered in the chat, Ctrl-D ends it",
+(hasTmux ? test : test.skip)(
+  "dari chat in a terminal: calls, lines during a turn, approval, cancel, leave, return and fork",
   async () => {
     await using meeting = await openRendezvous();
-    await using chat = converse(["chat", "talker", "--logs"], true);
-    await chat.shows("> ");
-    chat.type(`${meeting.urlOf("wait")}\r`);
-    await meeting.arrived("wait");
-    chat.type("\u0003");
-    await chat.shows("Cancelling");
-    await chat.shows("cancelled");
-    await chat.shows("> ");
-    chat.type("ask\r");
-    await chat.shows("Send it?");
-    await chat.shows("approved [y/n]");
-    chat.type("y\r");
-    // Bold, without its asterisks.
-    await chat.shows("approved: true \u001b[1mfirst\u001b[22m second");
-    await chat.shows("> ");
-    chat.type("ask\r");
-    await chat.shows("approved [y/n]");
-    const { id: asking } = (await json<{ id: string }[]>("session", "messages", "-")).at(-1)!;
-    await dari(["message", "answer", asking, "send", "--value", '{"approved":false}'], options());
-    await chat.shows("answered elsewhere");
-    await chat.shows("approved: false");
-    await chat.shows("> ");
-    chat.type("\u0003");
-    await chat.shows("Press Ctrl-C again");
-    chat.type("\u0004");
-    expect(await chat.ended).toBe(0);
+    const chat = (target: string) => openChat(["chat", target]);
+    {
+      await using terminal = await chat("talker");
+      await terminal.endsWith(/^>$/);
+      await terminal.enter(`meet ${meeting.urlOf("a")}`);
+      await meeting.arrived("a");
+      // The call is a row above the prompt, and what is typed stays below it.
+      await terminal.endsWith(/^>$/);
+      await terminal.shows(/^… meet \{"url":"http/);
+      await terminal.enter("/queue ask");
+      await terminal.shows(/^queued: it runs after this turn$/);
+      await terminal.type("half a li");
+      await terminal.endsWith(/^> half a li$/);
+      meeting.open("a");
+      await terminal.shows(/^✓ meet \{"url":"http.*\}, [\d.]+ m?s$/);
+      await terminal.shows(/^met first second$/);
+      // The approval comes while a line is typed, which waits for its answer.
+      await terminal.endsWith(/^ {2}approved \[y\/n\]$/);
+      await terminal.enter("y");
+      await terminal.shows(/^approved: true first second$/);
+      await terminal.endsWith(/^> half a li$/);
+      await terminal.enter("ne");
+      await terminal.shows(/^> half a line$/);
+      await terminal.shows(/^first second$/);
+      await terminal.enter("broken");
+      await terminal.shows(/^✗ broken \{\}, \d+ ms: failed: Error: as asked$/);
+      await terminal.enter("ask");
+      await terminal.endsWith(/approved \[y\/n\]$/);
+      const { id: asking } = (await json<{ id: string }[]>("session", "messages", "-")).at(-1)!;
+      await dari(["message", "answer", asking, "send", "--value", '{"approved":false}'], options());
+      await terminal.shows(/^answered elsewhere$/);
+      await terminal.shows(/^approved: false first second$/);
+      await terminal.enter(`meet ${meeting.urlOf("b")}`);
+      await meeting.arrived("b");
+      await terminal.press("C-c");
+      await terminal.shows(/^cancelled/);
+      await terminal.endsWith(/^>$/);
+      await terminal.press("C-c");
+      await terminal.shows(/^Press Ctrl-C again/);
+      await terminal.enter(`meet ${meeting.urlOf("c")}`);
+      await meeting.arrived("c");
+      await terminal.press("C-d");
+      await terminal.shows(/^The turn continues; to return to it: dari chat sess_/);
+    }
+    await using terminal = await chat("-");
+    await terminal.shows(/^> meet http.*\/c$/);
+    await terminal.shows(/^… meet /);
+    await terminal.enter("/fork");
+    await terminal.shows(/^a turn is running; use \/fork after it/);
+    meeting.open("c");
+    await terminal.shows(/^met first second$/);
+    // The rows of a running turn leave nothing behind.
+    await terminal.hides(/^…/);
+    await terminal.enter("/fork");
+    await terminal.shows(/^Now in sess_/);
+    await terminal.enter("hello");
+    await terminal.shows(/^first second$/);
+    await terminal.hides(/^…/);
     const messages = await json<{ status: string }[]>("session", "messages", "-");
-    expect(messages.map(({ status }) => status)).toEqual(["cancelled", "completed", "completed"]);
+    expect(messages.filter(({ status }) => status === "completed")).toHaveLength(7);
   },
   patience,
 );

@@ -1,25 +1,26 @@
-// A conversation in the terminal: reads lines, and runs a turn or a command for each.
+// A conversation in the terminal: reads lines, and sends a message or runs a command for each. In a terminal, lines are
+// read while a turn runs.
 
-import { ApiError, ConnectionError } from "@dari/client";
+import { ApiError, ConnectionError, eachRow, isTerminal } from "@dari/client";
 import type { Context } from "../context.ts";
 import { withoutControls } from "../controls.ts";
 import { CliError } from "../exit.ts";
-import { rememberLast } from "../last-used.ts";
-import { hasStyles, paint } from "../style.ts";
-import { attachFiles } from "./attach.ts";
+import { paint } from "../style.ts";
 import { chatCommands } from "./commands.ts";
 import { createInterrupts, type Interrupts } from "./interrupts.ts";
 import { openLines } from "./lines.ts";
 import { parseLine, type ChatLine } from "./parse-line.ts";
-import { createRunningTurn, type RunningTurn } from "./running-turn.ts";
+import { openScreen } from "./screen.ts";
 import { UsageError, type Chat } from "./state.ts";
-import { runTurn } from "./turn.ts";
+import { createTurns, type SentLine, type Turns } from "./turns.ts";
 
 export interface ChatOptions {
   readonly sessionId: string;
   /** Whether the agent's stdout and stderr are shown. */
   readonly logs: boolean;
-  /** Called before each turn. Resolves with the session to send to. */
+  /** Whether the session can have messages that have not ended. Their turns are shown first. */
+  readonly isExisting?: boolean;
+  /** Called before each turn that this chat starts. Resolves with the session to send to. */
   readonly beforeTurn?: (sessionId: string) => Promise<string>;
 }
 
@@ -34,9 +35,9 @@ export interface OpenChat extends Disposable {
 
 interface Conversation {
   readonly chat: Chat;
-  readonly running: RunningTurn;
+  readonly turns: Turns;
   readonly interrupts: Interrupts;
-  readonly leaving: AbortSignal;
+  readonly leaving: AbortController;
   readonly options: ChatOptions;
   note(text: string): void;
 }
@@ -46,42 +47,44 @@ export async function openChat(context: Context, options: ChatOptions): Promise<
   const api = await context.client();
   const interrupts = createInterrupts();
   const leaving = new AbortController();
-  const running = createRunningTurn((messageId) => {
-    api.cancelMessage(messageId).then(
-      () => lines.dismiss(),
-      (error: unknown) => {
-        if (leaving.signal.aborted || running.messageId !== messageId) return;
-        note(`Not cancelled: ${error instanceof Error ? error.message : String(error)}. Press Ctrl-C to try again.`);
-        interrupts.reset();
-      },
-    );
-  });
   const lines = openLines(io, () => {
-    const what = interrupts.press(running.isRunning);
-    if (what === "hint") return lines.above("Press Ctrl-C again, or Ctrl-D, to leave.\n");
+    const what = interrupts.press(turns.isRunning);
+    if (what === "hint") return screen.above("Press Ctrl-C again, or Ctrl-D, to leave.\n");
     if (what === "leave") {
       leaving.abort();
       return lines.close();
     }
-    lines.above("\nCancelling…\n");
-    running.cancel();
+    screen.above("Cancelling…\n");
+    turns.cancel();
   });
-  const isStyled = hasStyles(io);
-  const view = {
-    api,
-    lines,
-    signal: AbortSignal.any([signal, leaving.signal]),
-    write: (text: string) => void io.stdout.write(text),
-    note: (text: string) => void (lines.isTerminal ? io.stdout : io.stderr).write(text),
-    isStyled,
-    logs: options.logs,
-  };
+  const screen = openScreen(io, lines);
+  const view = { api, lines, screen, signal: AbortSignal.any([signal, leaving.signal]), logs: options.logs };
   const chat = { api, context, view, sessionId: options.sessionId };
   const note = (text: string): void => {
     const shown = withoutControls(text);
-    lines.above(`${isStyled ? paint("dim", shown) : shown}\n`);
+    screen.above(`${screen.isStyled ? paint("dim", shown) : shown}\n`);
   };
-  const conversation = { chat, running, interrupts, leaving: leaving.signal, options, note };
+  const { beforeTurn } = options;
+  const turns = createTurns(chat, {
+    note,
+    onEnd: () => interrupts.reset(),
+    onFailure(error) {
+      if (!lines.isTerminal || view.signal.aborted) throw error;
+      note(messageOf(error));
+    },
+    cancelMessage(messageId) {
+      api.cancelMessage(messageId).then(
+        () => lines.dismiss(),
+        (error: unknown) => {
+          if (leaving.signal.aborted || !turns.isRunning) return;
+          note(`Not cancelled: ${messageOf(error)}. Press Ctrl-C to try again.`);
+          interrupts.reset();
+        },
+      );
+    },
+    ...(beforeTurn === undefined ? {} : { beforeTurn }),
+  });
+  const conversation = { chat, turns, interrupts, leaving, options, note };
   return {
     get sessionId() {
       return chat.sessionId;
@@ -93,21 +96,35 @@ export async function openChat(context: Context, options: ChatOptions): Promise<
 }
 
 async function converse(conversation: Conversation): Promise<void> {
-  const { chat, interrupts, leaving } = conversation;
+  const { chat, turns, interrupts, leaving } = conversation;
+  const { context, view } = chat;
+  if (conversation.options.isExisting === true) turns.attach(await listOpenMessages(chat));
+  if (!view.lines.isTerminal) await turns.ended();
   for (;;) {
-    const line = await chat.view.lines.next("> ");
+    const line = await view.lines.next("> ");
     interrupts.reset();
-    if (line === undefined) return;
-    const parsed = parseLine(line);
-    if (parsed.kind === "command" && (parsed.name === "exit" || parsed.name === "quit")) return;
+    const parsed = line === undefined ? undefined : parseLine(line);
+    if (parsed === undefined || (parsed.kind === "command" && (parsed.name === "exit" || parsed.name === "quit")))
+      break;
     try {
       await handleLine(conversation, parsed);
     } catch (error) {
-      if (leaving.aborted && !chat.context.signal.aborted) return;
-      if (chat.context.signal.aborted || !isSurvivable(error, chat.view.lines.isTerminal)) throw error;
-      chat.view.note(`${withoutControls(error.message)}\n`);
+      report(conversation, error);
     }
   }
+  const isLeft = turns.isRunning && !leaving.signal.aborted;
+  leaving.abort();
+  await turns.ended().catch(() => undefined);
+  context.signal.throwIfAborted();
+  if (isLeft) context.output.progress(`The turn continues; to return to it: dari chat ${chat.sessionId}`);
+}
+
+/** Shows an error after which the chat continues. @throws every other error */
+function report({ chat, leaving, note }: Conversation, error: unknown): void {
+  const { context, view } = chat;
+  if (leaving.signal.aborted && !context.signal.aborted) return;
+  if (context.signal.aborted || !isSurvivable(error, view.lines.isTerminal)) throw error;
+  note(error.message);
 }
 
 /** A chat continues after a refusal and an invalid line. In a terminal, it also continues after a broken connection. */
@@ -117,29 +134,47 @@ function isSurvivable(error: unknown, isTerminal: boolean): error is Error {
 }
 
 async function handleLine(conversation: Conversation, line: ChatLine): Promise<void> {
-  if (line.kind === "message") return sendLine(conversation, line.text, line.paths);
+  const { chat, turns } = conversation;
+  if (line.kind === "message") return sendLine(conversation, line);
   if (line.kind === "empty") return;
+  if (line.name === "queue") {
+    const queued = parseLine(line.argument);
+    if (queued.kind !== "message") throw new UsageError("/queue needs a message: /queue <text>");
+    return sendLine(conversation, { ...queued, isQueued: true });
+  }
   const command = Object.hasOwn(chatCommands, line.name) ? chatCommands[line.name] : undefined;
   if (command === undefined) throw new UsageError(`there is no command /${line.name}; /help lists all`);
-  await command.run(conversation.chat, line.argument);
+  if (command.needsIdle === true && turns.isRunning) {
+    throw new UsageError(`a turn is running; use /${line.name} after it, or cancel it with Ctrl-C`);
+  }
+  await command.run(chat, line.argument);
 }
 
-async function sendLine(conversation: Conversation, text: string, paths: readonly string[]): Promise<void> {
-  const { chat, running, interrupts, options, note } = conversation;
-  const { api, view } = chat;
-  const { parts, missing } = await attachFiles(api, paths, view.signal);
-  for (const path of missing) note(`${path} is not a file here; it is sent as text`);
-  if (options.beforeTurn !== undefined) chat.sessionId = await options.beforeTurn(chat.sessionId);
-  running.begin();
-  try {
-    const content = { parts: [{ type: "text", text } as const, ...parts] };
-    await runTurn(view, chat.sessionId, content, (messageId) => {
-      running.sent(messageId);
-      // `dari dev` deletes a session without messages.
-      return rememberLast(chat.context, { session: chat.sessionId });
-    });
-  } finally {
-    running.end();
-    interrupts.reset();
+/** In a terminal, the next line is read at once. */
+async function sendLine(conversation: Conversation, line: SentLine): Promise<void> {
+  const { chat, turns, leaving, note } = conversation;
+  const sent = turns.send(line);
+  if (!chat.view.lines.isTerminal) {
+    await sent;
+    return turns.ended();
   }
+  sent.catch((error: unknown) => {
+    if (!leaving.signal.aborted) note(messageOf(error));
+  });
+}
+
+/** Returns the messages of a session that have not ended, oldest first. */
+async function listOpenMessages({ api, view, sessionId }: Chat): Promise<string[]> {
+  const { signal } = view;
+  const { status } = await api.getSession(sessionId, { signal });
+  if (status !== "active") return [];
+  const open: string[] = [];
+  for await (const message of eachRow((page) => api.listMessages(sessionId, page, { signal }))) {
+    if (!isTerminal(message)) open.push(message.id);
+  }
+  return open;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -10,16 +10,24 @@ import type { Chat } from "./state.ts";
 
 export interface ChatCommand {
   readonly description: string;
+  /** Whether it changes the session in a way that a running turn does not allow. */
+  readonly needsIdle?: boolean;
   run(chat: Chat, argument: string): Promise<void>;
 }
+
+const otherHelp = [
+  "/queue  while a turn runs, send a message that runs after it: /queue <text>",
+  "/exit   leave (also: Ctrl-D); a running turn continues",
+  '@path   attach a file: @report.pdf, @"my file.pdf"',
+  "Ctrl-C  cancel the turn; twice: leave",
+];
 
 export const chatCommands: Readonly<Record<string, ChatCommand>> = {
   help: {
     description: "list the commands",
     async run({ view }) {
       const rows = Object.entries(chatCommands).map(([name, { description }]) => `/${name.padEnd(6)} ${description}`);
-      const rest = ['@path   attach a file: @report.pdf, @"my file.pdf"', "Ctrl-C  cancel the turn; twice: leave"];
-      view.write(`${[...rows, "/exit   leave (also: Ctrl-D)", ...rest].join("\n")}\n`);
+      view.screen.print([...rows, ...otherHelp].join("\n"));
     },
   },
   files: {
@@ -28,7 +36,7 @@ export const chatCommands: Readonly<Record<string, ChatCommand>> = {
       const query = argument === "" ? { recursive: true } : { path: argument, recursive: true };
       const { entries } = await api.listSessionFiles(sessionId, query, { signal: view.signal });
       const rows = entries.map(({ path, type, size_bytes: size }) => [path, type, String(size ?? "")]);
-      view.write(`${withoutControls(table(["PATH", "TYPE", "BYTES"], rows))}\n`);
+      view.screen.print(withoutControls(table(["PATH", "TYPE", "BYTES"], rows)));
     },
   },
   diff: {
@@ -37,25 +45,28 @@ export const chatCommands: Readonly<Record<string, ChatCommand>> = {
       const { api, view } = chat;
       const last = (await messagesOf(chat)).at(-1);
       const diff = last === undefined ? "" : await api.getMessageDiff(last.id, { signal: view.signal });
-      view.write(diff === "" ? "(the last turn changed no file)\n" : colourDiff(withoutControls(diff), view.isStyled));
+      const shown = colourDiff(withoutControls(diff), view.screen.isStyled);
+      view.screen.print(diff === "" ? "(the last turn changed no file)" : shown);
     },
   },
   fork: {
     description: "continue in a copy of the session; the original stays as it is",
+    needsIdle: true,
     async run(chat) {
       await moveTo(chat, (await chat.api.forkSession(chat.sessionId, {}, { signal: chat.view.signal })).id);
     },
   },
   undo: {
     description: "go back to before the last message",
+    needsIdle: true,
     async run(chat) {
       const { api, view, sessionId } = chat;
       const messages = await messagesOf(chat);
       const before = messages.at(-2);
-      if (messages.length === 0) return void view.write("(there is no message to undo)\n");
+      if (messages.length === 0) return view.screen.print("(there is no message to undo)");
       if (before !== undefined) {
         await api.rollBackSession(sessionId, { message_id: before.id }, { signal: view.signal });
-        return void view.write("The last message and its changes of files are undone.\n");
+        return view.screen.print("The last message and its changes of files are undone.");
       }
       // A session cannot go back to before its first message.
       const { agent_id, version_id } = await api.getSession(sessionId, { signal: view.signal });
@@ -68,7 +79,7 @@ async function moveTo(chat: Chat, sessionId: string): Promise<void> {
   const { apiUrl } = await chat.context.connection();
   chat.sessionId = sessionId;
   await rememberLast(chat.context, { session: sessionId });
-  chat.view.write(`Now in ${sessionId}: ${sessionAddress(apiUrl, sessionId)}\n`);
+  chat.view.screen.print(`Now in ${sessionId}: ${sessionAddress(apiUrl, sessionId)}`);
 }
 
 /** Returns the messages of the conversation as it is now, oldest first. */

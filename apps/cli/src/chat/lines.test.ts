@@ -10,7 +10,7 @@ afterEach(() => lines?.[Symbol.dispose]());
 
 function openTerminal() {
   const stdin = Object.assign(new PassThrough(), { isTTY: true });
-  const stdout = Object.assign(new PassThrough(), { isTTY: true });
+  const stdout = Object.assign(new PassThrough(), { isTTY: true, columns: 20 });
   const io = { stdin, stdout, stderr: stdout, environment: {}, signal: new AbortController().signal };
   lines = openLines(io as unknown as Io, () => undefined);
   const enter = async (text: string): Promise<void> => {
@@ -40,5 +40,30 @@ test("a dismissed question leaves nothing of its answer to the next line", async
   // A line that `next` waits for is not dismissed.
   lines.dismiss();
   await enter("hello\n");
+  expect(await next).toBe("hello");
+});
+
+test("a half-typed line waits while a question is answered", async () => {
+  const { lines, enter } = openTerminal();
+  const next = lines.next("> ");
+  await enter("the other fi");
+  const answer = lines.ask("approved [y/n] ");
+  await enter("y\n");
+  expect(await answer).toBe("y");
+  await enter("le\n");
+  expect(await next).toBe("the other file");
+});
+
+test("rows stay between the text and the prompt, and leave the screen with the entered line", async () => {
+  const { lines, enter, shown } = openTerminal();
+  const next = lines.next("> ");
+  lines.show("", "… search\n… read");
+  await enter("hello");
+  shown();
+  lines.show("one more line\n", "… read");
+  // Up to the first row, clear, and everything again.
+  expect(shown()).toContain("\u001b[2A\u001b[1G\u001b[0Jone more line\n");
+  await enter("\n");
+  expect(shown()).toMatch(/\u001b\[0J> hello[^…]*\r\n$/);
   expect(await next).toBe("hello");
 });

@@ -1,8 +1,9 @@
 // Reads a person's lines, from a terminal with editing and history, or from a pipe. Knows no chat.
+// In a terminal the prompt stays at the bottom while text is shown above it.
 
-import { clearLine, createInterface, cursorTo, type Interface } from "node:readline";
-import { Writable } from "node:stream";
+import { createInterface, type Interface } from "node:readline";
 import type { Io } from "../context.ts";
+import { createEcho, createPrompt, type Prompt } from "./prompt.ts";
 
 export interface Lines extends Disposable {
   readonly isTerminal: boolean;
@@ -12,95 +13,121 @@ export interface Lines extends Disposable {
   ask(prompt: string): Promise<string | undefined>;
   /** Ends an `ask` that waits: it resolves with undefined. */
   dismiss(): void;
-  /** Shows text above the prompt, if there is one now. */
-  above(text: string): void;
+  /** Shows text that is empty or ends with a line end, and replaces the rows that stay between it and the prompt. */
+  show(text: string, rows: string): void;
   /** Ends the input: `next` resolves with undefined. */
   close(): void;
 }
 
+interface Waiter {
+  readonly prompt: string;
+  readonly resolve: (line: string | undefined) => void;
+}
+
+interface Question extends Waiter {
+  /** What was typed of a line when the question came. It is typed again after the answer. */
+  readonly typed: string;
+}
+
 /** `onInterrupt` is called for Ctrl-C in a terminal. */
 export function openLines(io: Io, onInterrupt: () => void): Lines {
-  const { stdin, stdout, stderr, signal } = io;
-  const isTerminal = stdin.isTTY && stderr.isTTY === true;
-  const out = stdout.isTTY === true ? stdout : stderr;
-  let isPrompting = false;
-  let isAsking = false;
-  const echo = createEcho(out, () => isPrompting);
-  const reader = createInterface({ input: stdin, output: isTerminal ? echo : undefined, terminal: isTerminal });
-  const queue: string[] = [];
-  let isClosed = false;
-  let waiting: ((line: string | undefined) => void) | undefined;
-  const settle = (line: string | undefined): void => {
-    isPrompting = false;
-    isAsking = false;
-    const resolve = waiting;
-    waiting = undefined;
-    resolve?.(line);
+  const { stdin, stdout: out, signal } = io;
+  const isTerminal = stdin.isTTY && out.isTTY === true;
+  const echo = createEcho(out);
+  const reader = createInterface({ input: stdin, output: isTerminal ? echo.stream : undefined, terminal: isTerminal });
+  const prompt = createPrompt(reader, out, echo);
+  /** Shows text, and below it the prompt of what waits for a line. */
+  const draw = (text = ""): void => {
+    if (isTerminal) prompt.draw(text, waiters.prompt);
+    else out.write(text);
   };
-  reader.on("line", (line) => (waiting === undefined ? void queue.push(line) : settle(line)));
-  reader.on("SIGINT", onInterrupt);
-  reader.on("close", () => {
-    isClosed = true;
-    settle(undefined);
+  const waiters = createWaiters(reader, prompt, draw);
+  reader.on("line", (line) => {
+    prompt.entered();
+    waiters.enter(line);
   });
+  reader.on("SIGINT", onInterrupt);
+  reader.on("close", () => waiters.close());
   const close = (): void => reader.close();
-  const prompted = (prompt: string): Promise<string | undefined> => {
-    if (isClosed) return Promise.resolve(undefined);
-    isPrompting = true;
-    if (isTerminal) showPrompt(reader, prompt);
-    return new Promise((resolve) => (waiting = resolve));
-  };
   signal.addEventListener("abort", close, { once: true });
-
   return {
     isTerminal,
-    next(prompt) {
-      const line = queue.shift();
-      return line === undefined ? prompted(prompt) : Promise.resolve(line);
+    next(text) {
+      const entered = waiters.takeEntered();
+      if (entered === undefined) return waiters.next(text);
+      if (isTerminal) draw(`${text}${entered}\n`);
+      return Promise.resolve(entered);
     },
-    ask(prompt) {
-      isAsking = !isClosed;
-      return prompted(prompt);
-    },
-    dismiss() {
-      if (!isAsking) return;
-      settle(undefined);
-      out.write("\n");
-      // What was typed of the answer is no message.
-      reader.write(null, { ctrl: true, name: "e" });
-      reader.write(null, { ctrl: true, name: "u" });
-    },
-    above(text) {
-      if (!isPrompting || !isTerminal) {
-        out.write(text);
-        return;
-      }
-      clearLine(out, 0);
-      cursorTo(out, 0);
-      out.write(text);
-      reader.prompt(true);
+    ask: waiters.ask,
+    dismiss: waiters.dismiss,
+    show(text, rows) {
+      prompt.rows = rows;
+      draw(text);
     },
     close,
     [Symbol.dispose]() {
       signal.removeEventListener("abort", close);
+      prompt[Symbol.dispose]();
       close();
     },
   };
 }
 
-/** What is typed during a turn is kept for the next prompt, and not shown within the answer. */
-function createEcho(out: Writable, isPrompting: () => boolean): Writable {
-  const echo = new Writable({
-    write(chunk: Uint8Array, _encoding, done) {
-      if (isPrompting()) out.write(chunk);
-      done();
+/** What waits for a line: a question comes before `next`. */
+function createWaiters(reader: Interface, prompt: Prompt, draw: () => void) {
+  const entered: string[] = [];
+  let isClosed = false;
+  let next: Waiter | undefined;
+  let question: Question | undefined;
+  const answerNext = (line: string | undefined): void => {
+    const waiter = next;
+    next = undefined;
+    waiter?.resolve(line);
+  };
+  const answerQuestion = (line: string | undefined): void => {
+    if (question === undefined) return;
+    const { resolve, typed } = question;
+    question = undefined;
+    if (typed !== "" && !isClosed) reader.write(typed);
+    draw();
+    resolve(line);
+  };
+  return {
+    get prompt() {
+      return isClosed ? undefined : (question ?? next)?.prompt;
     },
-  });
-  return Object.defineProperty(echo, "columns", { get: () => (out as { columns?: number }).columns });
-}
-
-/** Keeps what was typed before the prompt. */
-function showPrompt(reader: Interface, prompt: string): void {
-  reader.setPrompt(prompt);
-  reader.prompt(reader.line !== "");
+    enter(line: string): void {
+      if (question !== undefined) answerQuestion(line);
+      else if (next !== undefined) answerNext(line);
+      else entered.push(line);
+    },
+    /** Returns a line that was entered before anything waited for it. */
+    takeEntered: () => entered.shift(),
+    next(text: string): Promise<string | undefined> {
+      if (isClosed) return Promise.resolve(undefined);
+      return new Promise((resolve) => {
+        next = { prompt: text, resolve };
+        draw();
+      });
+    },
+    ask(text: string): Promise<string | undefined> {
+      if (isClosed) return Promise.resolve(undefined);
+      return new Promise((resolve) => {
+        question = { prompt: text, resolve, typed: prompt.clearTyped() };
+        draw();
+      });
+    },
+    dismiss(): void {
+      if (question === undefined) return;
+      // What was typed of the answer is no message.
+      prompt.clearTyped();
+      answerQuestion(undefined);
+    },
+    close(): void {
+      isClosed = true;
+      draw();
+      answerQuestion(undefined);
+      answerNext(undefined);
+    },
+  };
 }

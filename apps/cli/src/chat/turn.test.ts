@@ -4,7 +4,8 @@ import { expect, test } from "@jest/globals";
 import { ApiError, type Client } from "@dari/client";
 import { CliError } from "../exit.ts";
 import type { Lines } from "./lines.ts";
-import { runTurn, type TurnView } from "./turn.ts";
+import type { Screen } from "./screen.ts";
+import { showTurn, type TurnView } from "./turn.ts";
 
 const completed = {
   type: "message.completed",
@@ -25,7 +26,6 @@ function createView(events: readonly object[], answers: string[], refusals: ApiE
   let shown = "";
   let goOn = (): void => undefined;
   const api = {
-    sendMessageAsync: () => Promise.resolve({ id: "msg_1" }),
     async *streamMessage() {
       for (const event of events) {
         yield await Promise.resolve(event);
@@ -48,10 +48,20 @@ function createView(events: readonly object[], answers: string[], refusals: ApiE
     dismiss: () => undefined,
   };
   const write = (text: string): void => void (shown += text);
-  const common = { signal: new AbortController().signal, write, note: write, isStyled: false, logs: false };
+  const rows: string[][] = [];
+  const screen: Screen = {
+    isStyled: false,
+    write,
+    endLine: () => write(shown === "" || shown.endsWith("\n") ? "" : "\n"),
+    note: write,
+    above: write,
+    print: write,
+    setRows: (next) => void rows.push([...next]),
+  };
+  const common = { signal: new AbortController().signal, screen, logs: false };
   const view: TurnView = { ...common, api: api as unknown as Client, lines: lines as Lines };
-  const run = () => runTurn(view, "sess_1", { parts: [] }, () => undefined);
-  return { run, view, prompts, sent, shown: () => shown };
+  const run = () => showTurn(view, { id: "msg_1", isRepeated: false });
+  return { run, view, prompts, sent, rows, shown: () => shown };
 }
 
 function refusal(status: number, code: "conflict" | "not_found" | "invalid"): ApiError {
@@ -100,7 +110,7 @@ test.each([
     dismiss: () => dismissed.resolve(undefined),
   };
   const view = { ...chat.view, api: api as unknown as Client, lines: lines as Lines };
-  await runTurn(view, "sess_1", { parts: [] }, () => undefined);
+  await showTurn(view, { id: "msg_1", isRepeated: false });
   expect(chat.sent).toEqual([]);
   expect(chat.shown()).toContain(`${shown}\n`);
 });
@@ -109,4 +119,52 @@ test("a stream that ends too early is an error of one line, after the answer's e
   const chat = createView([{ type: "assistant.text_delta", data: { text: "half", offset: 0 } }], []);
   await expect(chat.run()).rejects.toThrow(CliError);
   expect(chat.shown()).toBe("half\n");
+});
+
+const textOf = (text: string) => ({ parts: [{ type: "text", text }] });
+
+test("calls are a row while they run and a line when they have ended, in their place in the text", async () => {
+  const call = (call_id: string, name: string) => ({ call_id, name, kind: "function", arguments: { q: call_id } });
+  const chat = createView(
+    [
+      { type: "assistant.text_delta", data: { text: "I look.", offset: 0 } },
+      { type: "assistant.message", data: { text: "I look." } },
+      { type: "tool.call_requested", data: call("a", "search") },
+      { type: "tool.call_requested", data: { ...call("b", "read"), server: "files" } },
+      { type: "tool.call_completed", data: { call_id: "b", name: "read", result: "no\nfile", is_error: true } },
+      {
+        type: "tool.call_completed",
+        data: { call_id: "a", name: "search", result: "", is_error: false, duration_ms: 1200 },
+      },
+      { type: "reasoning.completed", data: { text: "So it is." } },
+      { type: "assistant.text_delta", data: { text: "Ro", offset: 7 } },
+      { ...completed, data: { ...completed.data, output: textOf("Rome") } },
+    ],
+    [],
+  );
+  await chat.run();
+  expect(chat.shown().split("\n")).toEqual([
+    "I look.",
+    '✗ files: read {"q":"b"}: failed: no file',
+    '✓ search {"q":"a"}, 1.2 s',
+    "reasoning (9 characters)",
+    "Rome",
+    "",
+  ]);
+  const [a, b] = ['… search {"q":"a"}', '… files: read {"q":"b"}'];
+  expect(chat.rows.slice(0, 5)).toEqual([["… working"], [a], [a, b], [a], ["… working"]]);
+  expect(chat.rows.at(-1)).toEqual([]);
+});
+
+test("a call that its attempt leaves unfinished is a failure; one that waits for a person is not", async () => {
+  const requested = { type: "tool.call_requested", data: { call_id: "a", name: "pay", arguments: {} } };
+  const failed = { ...completed, type: "message.failed", data: { ...completed.data, status: "failed" } };
+  const lost = createView([requested, { type: "attempt.ended", data: { outcome: "retry" } }, failed], []);
+  await lost.run();
+  expect(lost.shown()).toBe("✗ pay {}: has not ended\nattempt ended: retry\nfailed\n");
+  const done = { type: "tool.call_completed", data: { call_id: "a", name: "pay", result: 1, is_error: false } };
+  const suspended = { type: "attempt.ended", data: { outcome: "suspended" } };
+  const asked = createView([requested, suspended, requested, done, completed], []);
+  await asked.run();
+  expect(asked.shown()).toBe("✓ pay {}\n");
 });

@@ -1,121 +1,57 @@
-// One turn of a chat: sends a message, shows the answer while it streams, and asks for what the agent wants to know.
+// One turn of a chat: shows the answer while it streams, and asks for what the agent wants to know.
 
-import { isMessageEnd, type Client, type MessageContent } from "@dari/client";
+import { isMessageEnd, type Client } from "@dari/client";
 import type { MessageRecord, StreamedEvent } from "@dari/contract";
 import { withoutControls } from "../controls.ts";
 import { CliError } from "../exit.ts";
-import { paint } from "../style.ts";
-import { shorten, toolLine } from "../tool-line.ts";
+import { createAnswerView, type AnswerView } from "./answer-view.ts";
 import { composeAnswer, fieldsOf, isNoLongerAsked } from "./answer.ts";
 import type { Lines } from "./lines.ts";
-import { createMarkdown } from "./markdown.ts";
 import { readAhead } from "./read-ahead.ts";
+import type { Screen } from "./screen.ts";
 
 export interface TurnView {
   readonly api: Client;
   readonly lines: Lines;
+  readonly screen: Screen;
   readonly signal: AbortSignal;
-  /** Writes to the terminal, or to stdout. */
-  readonly write: (text: string) => void;
-  /** Writes what is not part of the answer. */
-  readonly note: (text: string) => void;
-  readonly isStyled: boolean;
   readonly logs: boolean;
+}
+
+export interface ShownMessage {
+  readonly id: string;
+  /** Whether its text is shown first: it was sent earlier, or elsewhere. */
+  readonly isRepeated: boolean;
 }
 
 type Input = Extract<StreamedEvent, { type: "input.requested" }>["data"];
 
-/** Calls `onSent` with the message's id, and waits for it. Resolves with the final record. */
-export async function runTurn(
-  view: TurnView,
-  sessionId: string,
-  content: MessageContent,
-  onSent: (messageId: string) => void | Promise<void>,
-): Promise<MessageRecord> {
-  const { api, signal } = view;
-  const queued = await api.sendMessageAsync(sessionId, content, { signal });
-  await onSent(queued.id);
-  const answer = createAnswerView(view);
+/** Shows a message's turn. Resolves with the final record. */
+export async function showTurn(view: TurnView, message: ShownMessage): Promise<MessageRecord> {
+  const answer = createAnswerView(view.screen, view.logs);
   try {
-    return await showEvents(view, queued.id, answer);
+    return await showEvents(view, message, answer);
   } finally {
-    answer.endLine();
+    answer.close();
   }
 }
 
-async function showEvents(view: TurnView, messageId: string, answer: AnswerView): Promise<MessageRecord> {
+async function showEvents(view: TurnView, { id, isRepeated }: ShownMessage, answer: AnswerView) {
   const { api, signal, lines } = view;
   const questions = createQuestions(lines);
-  for await (const event of readAhead(api.streamMessage(messageId, {}, { signal }), questions.notice)) {
-    const line = toolLine(event);
-    if (line !== undefined) answer.aside(line);
-    else if (event.type === "assistant.text_delta") answer.push(event.data);
-    else if (event.type === "log") answer.log(event.data.text);
-    else if (event.type === "agent.event") answer.event(event.data.name, event.data.data);
-    else if (event.type === "input.requested") await askAndAnswer(view, messageId, event.data, { answer, questions });
-    else if (event.type === "attempt.ended" && event.data.outcome !== "completed")
-      answer.endAttempt(event.data.outcome);
+  for await (const event of readAhead(api.streamMessage(id, {}, { signal }), questions.notice)) {
+    if (event.type === "input.requested") await askAndAnswer(view, id, event.data, { answer, questions });
+    else if (event.type === "user.message" && isRepeated) answer.aside(`> ${textOfParts(event.data.parts)}`);
     else if (isMessageEnd(event) && event.data.merged_into === undefined) {
       answer.finish(event.data);
       return event.data;
-    }
+    } else answer.take(event);
   }
-  throw new CliError(`the stream ended before message ${messageId} did; see it with: dari message get ${messageId}`);
+  throw new CliError(`the stream ended before message ${id} did; see it with: dari message get ${id}`);
 }
 
-type AnswerView = ReturnType<typeof createAnswerView>;
-
-function createAnswerView({ write, note, isStyled, logs }: TurnView) {
-  const dim = (text: string): string => (isStyled ? paint("dim", text) : text);
-  let markdown = createMarkdown({ isStyled });
-  let shown = "";
-  let isMidLine = false;
-  const put = (text: string): void => {
-    if (text === "") return;
-    write(text);
-    isMidLine = !text.endsWith("\n");
-  };
-  const endLine = (): void => {
-    put(markdown.end());
-    markdown = createMarkdown({ isStyled });
-    if (isMidLine) put("\n");
-  };
-  const aside = (text: string): void => {
-    endLine();
-    note(`${dim(withoutControls(text))}\n`);
-  };
-  return {
-    endLine,
-    aside,
-    push({ text, offset }: { readonly text: string; readonly offset: number }): void {
-      // A preview can be lost. What follows it is shown with the end.
-      if (offset !== shown.length) return;
-      shown += text;
-      put(markdown.push(text));
-    },
-    log: (text: string): void => (logs ? aside(text.replace(/\n$/, "")) : undefined),
-    event: (name: string, data: unknown): void => aside(`${name} ${shorten(JSON.stringify(data) ?? "")}`),
-    endAttempt(outcome: string): void {
-      endLine();
-      shown = "";
-      if (outcome !== "suspended") aside(`attempt ended: ${outcome}`);
-    },
-    /** Shows what was not streamed, the files, and why a turn did not complete. */
-    finish(record: MessageRecord): void {
-      const text = (record.output?.parts ?? []).map((part) => (part.type === "text" ? part.text : "")).join("");
-      if (text.startsWith(shown)) put(markdown.push(text.slice(shown.length)));
-      else {
-        endLine();
-        put(markdown.push(text));
-      }
-      endLine();
-      for (const { change, path } of record.files_changed) aside(`${change} ${path}`);
-      const error = record.output?.error;
-      if (record.status !== "completed") {
-        aside(`${record.status}${error === undefined ? "" : `: ${error.message} (${error.code})`}`);
-      }
-    },
-  };
+function textOfParts(parts: readonly { readonly type: string; readonly text?: string }[]): string {
+  return parts.map(({ type, text }) => (type === "text" ? text : `[${type}]`)).join(" ");
 }
 
 /** What the stream says about the questions of a message. An event that settles the one on the screen removes it. */
@@ -155,15 +91,28 @@ async function askAndAnswer(
   input: Input,
   { answer, questions }: { readonly answer: AnswerView; readonly questions: Questions },
 ): Promise<void> {
-  const { api, lines, signal } = view;
   const { key, prompt } = input;
   answer.aside(`The agent asks (${key})${prompt === null ? "" : `: ${prompt}`}`);
-  if (!lines.isTerminal) {
+  if (!view.lines.isTerminal) {
     answer.aside(`answer with: dari message answer ${messageId} ${key} --value <json>`);
     return;
   }
-  const fields = fieldsOf(input.schema);
   questions.show(key);
+  answer.setAsking(true);
+  try {
+    await askUntilAnswered(view, messageId, input, { answer, questions });
+  } finally {
+    answer.setAsking(false);
+  }
+}
+
+async function askUntilAnswered(
+  { api, lines, signal }: TurnView,
+  messageId: string,
+  { key, schema }: Input,
+  { answer, questions }: { readonly answer: AnswerView; readonly questions: Questions },
+): Promise<void> {
+  const fields = fieldsOf(schema);
   for (;;) {
     const texts: string[] = [];
     for (const field of fields) {

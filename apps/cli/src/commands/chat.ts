@@ -22,11 +22,12 @@ export function addChatCommand(program: Command, io: Io): void {
     .action(async (target: string | undefined, options: ChatCommandOptions, command: Command) => {
       const context = createContext(io, command);
       const { apiUrl } = await context.connection();
+      const isExisting = target?.startsWith("sess_") ?? false;
       const sessionId = await findSession(context, target, options.versionId);
       context.output.progress(`Session ${sessionId}: ${sessionAddress(apiUrl, sessionId)}`);
       if (io.stdin.isTTY) context.output.progress("/help lists the commands. Ctrl-C cancels a turn, Ctrl-D leaves.");
       const { openChat } = await import("../chat/chat.ts");
-      using chat = await openChat(context, { sessionId, logs: options.logs ?? false });
+      using chat = await openChat(context, { sessionId, logs: options.logs ?? false, isExisting });
       await chat.run();
     });
 }

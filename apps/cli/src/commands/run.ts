@@ -14,7 +14,7 @@ import { rememberLast } from "../last-used.ts";
 import { agentOption, collectOption, given } from "../options.ts";
 import { saveTo } from "../output.ts";
 import { chooseAgent } from "./chat.ts";
-import { failUnlessCompleted, showTurn, uploadParts } from "./send.ts";
+import { failUnlessCompleted, showTurn, uploadParts, verboseOption } from "./send.ts";
 
 interface RunOptions {
   readonly agentId?: string;
@@ -24,6 +24,7 @@ interface RunOptions {
   readonly image: readonly string[];
   readonly files?: string;
   readonly stream?: boolean;
+  readonly verbose?: boolean;
 }
 
 export function addRunCommand(program: Command, io: Io): void {
@@ -40,6 +41,7 @@ export function addRunCommand(program: Command, io: Io): void {
     .option("--files <directory>", "save the files that the turn created or changed in this directory")
     .option("--stream", "show the answer and the agent's output as they arrive; default on a terminal")
     .option("--no-stream", "show the answer when it is complete")
+    .addOption(verboseOption())
     .action(async (prompt: string, options: RunOptions, command: Command) => {
       const context = createContext(io, command);
       const { output, signal } = context;

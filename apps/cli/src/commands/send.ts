@@ -9,6 +9,7 @@ import { CliError } from "../exit.ts";
 import { collectOption, given, laneOption, parsePairs } from "../options.ts";
 import { rememberLast } from "../last-used.ts";
 import { uploadPath } from "../upload.ts";
+import { textOfAnswer } from "../answer-text.ts";
 import { watchMessage } from "../watch-message.ts";
 import { renderWaiting } from "./answer.ts";
 import { renderOutput } from "./message.ts";
@@ -21,6 +22,7 @@ interface SendOptions {
   readonly lane?: Lane;
   readonly async?: boolean;
   readonly stream?: boolean;
+  readonly verbose?: boolean;
 }
 
 export function addSendCommand(session: Command, io: Io): void {
@@ -39,6 +41,7 @@ export function addSendCommand(session: Command, io: Io): void {
     .option("--async", "do not wait for the answer; show the message's id")
     .option("--stream", "show the answer and the agent's output as they arrive; default on a terminal")
     .option("--no-stream", "show the answer when it is complete")
+    .addOption(verboseOption())
     .action(async (id: string, text: string, options: SendOptions, command: Command) => {
       const context = createContext(io, command);
       const { output, client, signal } = context;
@@ -60,15 +63,20 @@ export function addSendCommand(session: Command, io: Io): void {
     });
 }
 
+/** `--verbose` of commands that show a turn */
+export function verboseOption(): Option {
+  return new Option("--verbose", "show the turn as it runs, with arguments and results of tools, reasoning and tokens");
+}
+
 /** Shows a message's answer: as it streams if `stream`, otherwise when it is complete. Resolves with its end. */
 export async function showTurn(
   { io, output, signal }: Context,
   api: Client,
   queued: MessageRecord,
-  { stream = io.stdout.isTTY === true }: { readonly stream?: boolean },
+  { verbose = false, stream = verbose || io.stdout.isTTY === true }: Pick<SendOptions, "stream" | "verbose">,
 ): Promise<MessageRecord> {
   if (!output.isJson && stream) {
-    const { record, shownText } = await watchMessage(api, queued.id, { io, signal, logs: true });
+    const { record, shownText } = await watchMessage(api, queued.id, { io, signal, isVerbose: verbose });
     output.result(record, () => renderRest(record, shownText));
     return record;
   }
@@ -99,7 +107,7 @@ export async function uploadParts(
  * with the streamed text.
  */
 function renderRest(record: MessageRecord, shownText: string): string {
-  const text = (record.output?.parts ?? []).map((part) => (part.type === "text" ? part.text : "")).join("");
+  const text = textOfAnswer(record);
   if (shownText === "") return renderOutput(record);
   if (!text.startsWith(shownText)) return `${shownText.endsWith("\n") ? "" : "\n"}${renderOutput(record)}`;
   const files = renderOutput({ ...record, output: { parts: record.output?.parts.filter(isFile) ?? [] } });
