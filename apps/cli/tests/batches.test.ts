@@ -70,7 +70,7 @@ test("get and cancel show the results", async () => {
 test("list and sessions show a line for each", async () => {
   const listed = await run(page([batch]), "list");
   expect(listed.calls).toEqual([["GET /v1/session-batches?limit=100"]]);
-  expect(listed.stdout).toMatch(/batch_1 +3 +agt_1 +2026-11-25T00:00:00.000Z +import/);
+  expect(listed.stdout).toMatch(/batch_1 +in_progress +3 +agt_1 +2026-11-25T00:00:00.000Z +import/);
   const sessions = await run(page([item]), "sessions", "batch_1", "--status", "failed");
   expect(sessions.calls).toEqual([["GET /v1/session-batches/batch_1/sessions?limit=100&message_status=failed"]]);
   expect(sessions.stdout).toMatch(/4 +sess_1 +msg_1 +failed +timeout: the turn took too long/);
