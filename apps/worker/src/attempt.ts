@@ -20,6 +20,8 @@ export interface Attempt {
   opened?: OpenedWorkspace;
   /** Files of the bundle that the agent sees in its workspace, and that are not saved. */
   lent?: LentFiles;
+  /** The messages that steered this attempt. */
+  readonly taken: string[];
   /** Set if the snapshot becomes the session's head, so that the disk is kept for the session's next turn. */
   saved?: SavedWorkspace;
   /** Set if the sandbox will be kept for the session's next turn, once the end of this turn is recorded. */

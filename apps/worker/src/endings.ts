@@ -22,7 +22,11 @@ export function toFailureEnding(context: EndingContext, claimed: ClaimedTurn, ca
  * claimed the turn, the database ignores this ending. If the reaper has not seen the lost lease yet, the attempt
  * counts, as it would in the reaper, and the retry waits for its backoff.
  */
-export function toStopEnding(context: EndingContext, claimed: ClaimedTurn, lease: HeldLease): FinishInput | undefined {
+export function toStopEnding(
+  context: EndingContext,
+  claimed: ClaimedTurn,
+  lease: Pick<HeldLease, "signal">,
+): FinishInput | undefined {
   if (!lease.signal.aborted) return undefined;
   switch (lease.signal.reason as StopReason) {
     case "cancelled":

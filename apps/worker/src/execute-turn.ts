@@ -36,7 +36,7 @@ export async function executeTurn(
   claimed: ClaimedTurn,
   lease: HeldLease,
 ): Promise<ExecutedTurn> {
-  const attempt: Attempt = { context: worker, claimed, lease, watch: startStopwatch() };
+  const attempt: Attempt = { context: worker, claimed, lease, watch: startStopwatch(), taken: [] };
   try {
     const input = await runSteps(attempt).catch((error: unknown) => inputOfError(attempt, error));
     const result = await finish(attempt, input);
@@ -94,12 +94,13 @@ function inputOfError({ context, claimed, lease }: Attempt, error: unknown): Fin
 
 /** Records the end of the turn in one transaction. */
 async function finish(
-  { context, claimed, turn, watch }: Attempt,
+  { context, claimed, turn, watch, taken }: Attempt,
   unscrubbed: FinishInput,
 ): Promise<TurnResult | undefined> {
   const input = turn === undefined ? unscrubbed : scrubEnding(turn.scrubber, unscrubbed);
   const timings = { queue_ms: turn?.queuedMs ?? 0, ...watch.laps() };
   const result = await finishTurn(context, claimed, claimed.organizationId, { ...input, timings });
+  for (const messageId of taken) context.notifier.notify("message", messageId);
   watch.lap("commit_ms");
   context.log.info(
     {

@@ -12,6 +12,8 @@ export type StopReason = "lost" | "cancelled" | "released";
 export interface HeldLease {
   /** Aborts when the turn must stop, with a StopReason as its reason. */
   readonly signal: AbortSignal;
+  /** Calls back whenever a renewal finds a message that steers the turn. Returns a function that stops that. */
+  onSteering(listener: () => void): () => void;
   /** Stops the renewal of the claim. Call it once the turn's end is recorded. */
   release(): void;
 }
@@ -22,7 +24,7 @@ export interface LeaseKeeper {
    * `performance.now()`, because the reply may have arrived much later.
    */
   hold(claim: Claim & { readonly askedAt: number }): HeldLease;
-  /** Renews now, because a cancel was requested. */
+  /** Renews now, because a cancel was requested, or a message waits that steers a turn. */
   nudge(): void;
   /** Rejects with the reason if leases have not been renewed for the length of a lease. */
   check(): Promise<void>;
@@ -34,6 +36,7 @@ export interface LeaseKeeper {
 interface Entry {
   readonly claim: Claim;
   readonly controller: AbortController;
+  onSteering: (() => void) | undefined;
   /**
    * When the lease expires, counted from the time just before the claim or its last successful renewal was requested.
    * By `performance.now()`.
@@ -67,6 +70,7 @@ export function createLeaseKeeper(options: KeeperOptions): LeaseKeeper {
   };
   const { entries } = keeping;
   let stopped: StopReason | undefined;
+  let nudgedAt = 0;
   const closing = new AbortController();
   const checking = setInterval(() => {
     stopOverdue(keeping);
@@ -84,11 +88,29 @@ export function createLeaseKeeper(options: KeeperOptions): LeaseKeeper {
     hold(claim) {
       const controller = new AbortController();
       const key = keyOf(claim);
-      entries.set(key, { claim, controller, deadline: claim.askedAt + options.leaseMs });
+      const entry: Entry = {
+        claim,
+        controller,
+        onSteering: undefined,
+        deadline: claim.askedAt + options.leaseMs,
+      };
+      entries.set(key, entry);
       if (stopped !== undefined) controller.abort(stopped);
-      return { signal: controller.signal, release: () => entries.delete(key) };
+      // What was announced while the claim's reply was on its way.
+      if (nudgedAt > claim.askedAt) renewal.nudge();
+      return {
+        signal: controller.signal,
+        onSteering(listener) {
+          entry.onSteering = listener;
+          return () => void (entry.onSteering = undefined);
+        },
+        release: () => entries.delete(key),
+      };
     },
-    nudge: () => renewal.nudge(),
+    nudge() {
+      nudgedAt = performance.now();
+      renewal.nudge();
+    },
     check() {
       const agoMs = performance.now() - keeping.renewedAt;
       if (agoMs <= options.leaseMs) return Promise.resolve();
@@ -183,6 +205,9 @@ function applyRenewals(
     const answer = answers.get(keyOf(entry.claim));
     if (answer === undefined) stopLost(entry, log);
     else if (answer.cancelRequested) entry.controller.abort("cancelled");
-    else if (answer.isRenewed) entry.deadline = deadline;
+    else {
+      if (answer.isRenewed) entry.deadline = deadline;
+      if (answer.steeringWaits) entry.onSteering?.();
+    }
   }
 }

@@ -121,6 +121,19 @@ test("a claim of a session that this worker has claimed again since is lost, the
   expect([superseded.signal.reason, holding.signal.aborted]).toEqual(["lost", false]);
 });
 
+test("a message that steers is announced to its turn, also if it came before the claim's reply", async () => {
+  // Only a nudge renews within this test.
+  const keeper = keep(database.db, 600_000, 200_000);
+  await keeper.check();
+  const [turn, other] = [await claimed(), await claimed()];
+  const announced: string[] = [];
+  await createTestMessage(database.db, place.organizationId, turn.sessionId, { onBusy: "steer" });
+  keeper.nudge();
+  for (const each of [other, turn]) keeper.hold(each).onSteering(() => void announced.push(each.sessionId));
+  await waitUntil(() => announced.length > 0, { what: "the message to be announced" });
+  expect(announced).toEqual([turn.sessionId]);
+});
+
 /** Locks the session's row during `work`, like a fork of a long conversation. */
 async function whileHeld(sessionId: string, work: () => Promise<unknown>): Promise<void> {
   const client = await database.db.pool.connect();

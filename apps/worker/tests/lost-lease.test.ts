@@ -48,7 +48,7 @@ async function called(maxAttempts: number): Promise<ClaimedTurn> {
 
 /** Ends the turn like a worker whose turn was stopped for `reason`. Returns what was recorded, and the message. */
 async function stop(turn: ClaimedTurn, reason: StopReason): Promise<object> {
-  const input = toStopEnding({ settings }, turn, { signal: AbortSignal.abort(reason), release: () => undefined });
+  const input = toStopEnding({ settings }, turn, { signal: AbortSignal.abort(reason) });
   if (input === undefined) throw new Error("the turn continues");
   const result = await finishTurn({ db: database.db, notifier, log }, turn, turn.organizationId, input);
   const { rows } = await database.db.pool.query<object>(
@@ -74,7 +74,7 @@ test("a released turn uses no attempt, and a cancelled one has ended", async () 
 
 test("a turn that was not stopped has no such ending; one that cannot be retried has no second attempt", async () => {
   const turn = await called(3);
-  const lease = { signal: new AbortController().signal, release: () => undefined };
+  const lease = { signal: new AbortController().signal, onSteering: () => () => undefined, release: () => undefined };
   expect(toStopEnding({ settings }, turn, lease)).toBeUndefined();
   const timeout = { code: "timeout", message: "too slow" } as const;
   expect(toFailureEnding({ settings }, turn, timeout)).toEqual({ ending: "failed", failure: timeout });

@@ -56,7 +56,11 @@ async function message(): Promise<{ sessionId: string; messageId: string }> {
 function execute(turn: ClaimedTurn): ReturnType<typeof executeTurn> {
   const log = createLogger({ name: "unreadable-turn", level: "silent" });
   const worker = { db: database.db, notifier, log, settings: { backoffFirstMs: 1 } } as unknown as WorkerContext;
-  return executeTurn(worker, turn, { signal: new AbortController().signal, release: () => undefined });
+  return executeTurn(worker, turn, {
+    signal: new AbortController().signal,
+    onSteering: () => () => undefined,
+    release: () => undefined,
+  });
 }
 
 /** Without waiting for its time. */

@@ -114,7 +114,9 @@ function createFollowing({ request, path, query }: StreamCall) {
       return true;
     },
     isLast(event: StreamItem): boolean {
-      return !isSession && isMessageEnd(event) && event.data.merged_into === undefined;
+      if (isSession || !isMessageEnd(event)) return false;
+      // The stream continues with the message that this one became part of.
+      return event.data.merged_into === undefined && event.data.delivered_in === undefined;
     },
   };
 }

@@ -30,6 +30,7 @@ export const eventTypes = [
   "session.rolled_back",
   "user.message",
   "message.status_changed",
+  "message.steered",
   "attempt.started",
   "attempt.ended",
   "assistant.message_completed",

@@ -2,20 +2,22 @@
 -- p_on_busy: what happens to open messages before it; null: the session's setting. p_retry_of: the message whose inputs
 -- it takes over. p_background: its lane. p_batch: the batch whose max_concurrency counts its turn.
 -- schedule: what this call moved the session to; null if it did not. ended, stopping: messages that this call ended,
--- and the one whose worker must be told to stop.
+-- and the one whose worker must be told to stop. steers: whether a worker must be told that this message waits for its
+-- turn.
 -- outcome: accepted | not_found | closed | version_failed | busy | unknown_file | input_clash
 create or replace function accept_message(
   p_organization text, p_session text, p_message text, p_parts jsonb, p_metadata jsonb,
   p_inputs jsonb, p_dispatch_ttl_ms int, p_on_busy text, p_retry_of text, p_merge_parts int, p_merge_bytes int,
   p_background boolean default false, p_batch text default null
 ) returns table (outcome text, sequence_number int, schedule text, dispatch_number bigint, max_attempts int,
-  detail text, ended text[], stopping text)
+  detail text, ended text[], stopping text, steers boolean)
 language plpgsql as $$
 #variable_conflict use_column
 declare
   s sessions%rowtype;
   v_version_state text;
   v_was_idle boolean;
+  v_is_steering boolean;
   v_on_busy text;
   -- What blocks the session besides its turn.
   v_blocked text;
@@ -52,10 +54,14 @@ begin
   end if;
 
   sequence_number := s.next_sequence_number;
+  -- Files are placed only when a turn starts. A turn that waits for an input takes nothing.
+  v_is_steering := v_on_busy = 'steer' and p_inputs = '[]' and s.schedule <> 'idle'
+    and s.blocked_reason is distinct from 'input';
+  steers := v_is_steering and s.schedule = 'leased';
   insert into messages (id, organization_id, session_id, sequence_number, parts, metadata, max_attempts, retry_of,
-      is_background)
+      is_background, is_steering)
     values (p_message, p_organization, p_session, sequence_number, p_parts, p_metadata, max_attempts, p_retry_of,
-      p_background);
+      p_background, v_is_steering);
   if p_inputs <> '[]' then
     insert into session_inputs (session_id, organization_id, path, message_id, file_id)
       select p_session, p_organization, i ->> 'path', p_message, i ->> 'file_id' from jsonb_array_elements(p_inputs) i
@@ -102,7 +108,7 @@ begin
   outcome := 'accepted';
   -- A message that only queues behind others moves nothing and delivers nothing.
   if not v_was_idle then schedule := null; end if;
-  if not v_was_idle and v_on_busy not in ('enqueue', 'reject') then
+  if not v_was_idle and v_on_busy not in ('enqueue', 'reject', 'steer') then
     select w.ended, w.stopping, w.schedule into ended, stopping, schedule
       from make_way(p_session, p_message, v_on_busy, p_merge_parts, p_merge_bytes) w;
   end if;
@@ -146,8 +152,8 @@ begin
   for m in select * from messages where session_id = p_session and id <> p_message and completed_at is null
     order by sequence_number desc for no key update
   loop
-    -- A message that waits for its retry has begun.
-    exit when m.started_at is not null;
+    -- A message that waits for its retry has begun. One that the running attempt has taken belongs to its turn.
+    exit when m.started_at is not null or m.steered_attempt is not null;
     v_more := m.parts || v_parts;
     exit when jsonb_array_length(v_more) > p_parts_max or octet_length(v_more::text) > p_bytes_max;
     v_parts := v_more;

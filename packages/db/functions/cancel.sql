@@ -1,7 +1,7 @@
 -- Cancels a message: a queued one at once, a running one by request (its worker sees the request and ends it).
--- outcome: cancelled | requested | not_found | terminal
+-- outcome: cancelled | requested | not_found | terminal | delivered (the running attempt of delivered_in has taken it)
 create or replace function cancel_message(p_organization text, p_message text)
-returns table (outcome text, session_id text)
+returns table (outcome text, session_id text, delivered_in text)
 language plpgsql as $$
 #variable_conflict use_column
 declare
@@ -16,6 +16,9 @@ begin
   if m.state = 'running' then
     update messages set cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp()) where id = p_message;
     outcome := 'requested';
+  elsif m.completed_at is null and m.steered_attempt is not null then
+    outcome := 'delivered';
+    delivered_in := m.steered_into;
   elsif m.state in ('queued', 'waiting_for_input') then
     perform end_queued_message(s, m, 'cancelled', cancelled_output());
     outcome := 'cancelled';

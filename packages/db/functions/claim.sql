@@ -222,16 +222,26 @@ begin
   return true;
 end $$;
 
+-- Returns whether a message waits that take_steering would hand to the running attempt. (index messages_open)
+create or replace function steering_waits(p_session text, p_fence bigint) returns boolean language sql stable as $$
+  select coalesce((
+    select m.is_steering and not a.is_full from attempts a join messages m on m.session_id = a.session_id
+    where a.session_id = p_session and a.fence = p_fence and m.completed_at is null and m.id <> a.message_id
+      and m.steered_attempt is distinct from a.id
+    order by m.sequence_number limit 1), false)
+$$;
+
 -- Renews all leases of a worker at once. A claim that is missing from the result is lost. Locked rows are skipped, so
 -- that one does not cost the worker its other leases: is_renewed is false, and the worker asks again soon.
+-- steering_waits: see there.
 create or replace function renew_leases(p_sessions text[], p_fences bigint[], p_tokens uuid[], p_lease_ms int)
-returns table (session_id text, fence bigint, is_renewed boolean, cancel_requested boolean)
+returns table (session_id text, fence bigint, is_renewed boolean, cancel_requested boolean, steering_waits boolean)
 language sql as $$
   -- A renewal that a crash of the database undoes is repeated before its lease expires.
   select set_config('synchronous_commit', 'off', true);
   with w as (select * from unnest(p_sessions, p_fences, p_tokens) as w (id, f, t)),
   mine as (
-    select s.id, s.fence, s.claim_token from w join sessions s on s.id = w.id
+    select s.id, s.fence, s.claim_token, s.pending from w join sessions s on s.id = w.id
       and s.fence = w.f and s.claim_token = w.t),
   free as (
     select s.id from mine join sessions s on s.id = mine.id and s.claim_token = mine.claim_token
@@ -242,6 +252,7 @@ language sql as $$
     from free where s.id = free.id returning s.id)
   select mine.id, mine.fence, mine.id in (select id from renewed), exists (
     select 1 from attempts a join messages m on m.id = a.message_id
-    where a.session_id = mine.id and a.fence = mine.fence and m.cancel_requested_at is not null)
+    where a.session_id = mine.id and a.fence = mine.fence and m.cancel_requested_at is not null),
+    mine.pending > 1 and steering_waits(mine.id, mine.fence)
   from mine
 $$;

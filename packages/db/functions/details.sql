@@ -5,12 +5,13 @@
 -- the last committed turn, whose turns failed with them. egress: the network rules, by who set them; null: none.
 -- max_…: the limits of the organization; null: the platform's.
 -- answers: to the inputs of the message, if an attempt of it was suspended; resume_…: where it continues.
+-- steering_waits: see there.
 create or replace function turn_details(p_message text, p_history_messages int, p_history_bytes int)
 returns table (organization_id text, agent_id text, version_id text, manifest jsonb, image jsonb, parts jsonb,
   metadata jsonb, max_attempts int, head_snapshot_id text, cancel_requested boolean, created_at timestamptz,
   started_at timestamptz, max_bytes bigint, max_files int, max_file_bytes bigint, history json, inputs json,
   resume_snapshot_id text, resume_inputs jsonb, answers json, egress json, max_turn_memory_bytes bigint,
-  max_turn_cpus double precision)
+  max_turn_cpus double precision, steering_waits boolean)
 language plpgsql as $$
 #variable_conflict use_column
 begin
@@ -27,21 +28,28 @@ begin
     (select json_object_agg(e.set_by, json_build_object('mode', e.mode, 'hosts', e.hosts) order by e.set_by)
       from (select set_by, mode, hosts from egress_settings where organization_id = m.organization_id
         union all select 'session', 'off', '{}' where s.internet_access is false) e),
-    o.max_turn_memory_bytes, o.max_turn_cpus
+    o.max_turn_memory_bytes, o.max_turn_cpus,
+    s.pending > 1 and steering_waits(s.id, m.fence)
   from messages m join sessions s on s.id = m.session_id join versions v on v.id = s.version_id
     join organizations o on o.id = m.organization_id
   where m.id = p_message;
 end $$;
 
--- See turn_details. (index messages (session_id, sequence_number))
+-- See turn_details. steered: the parts of each message that the turn has taken, in order; null: none.
+-- (index messages (session_id, sequence_number), messages_steered)
 create or replace function history_before(p_session text, p_number int, p_messages int, p_bytes int)
-returns table (parts jsonb, output jsonb) language sql stable as $$
-  select parts, output from (
-    select *, sum(octet_length(parts::text) + coalesce(octet_length(output::text), 0))
+returns table (parts jsonb, output jsonb, steered jsonb) language sql stable as $$
+  with taken as materialized (
+    select t.steered_into, jsonb_agg(t.parts order by t.sequence_number) as steered
+    from messages t where t.session_id = p_session and t.steered_event is not null group by t.steered_into)
+  select parts, output, steered from (
+    select *, sum(octet_length(parts::text) + coalesce(octet_length(output::text), 0)
+        + coalesce(octet_length(steered::text), 0))
       over (order by sequence_number desc) as bytes
     from (
       select sequence_number, parts,
-        case when state = 'completed' or output #> '{parts,0}' is not null then output end as output
+        case when state = 'completed' or output #> '{parts,0}' is not null then output end as output,
+        (select t.steered from taken t where t.steered_into = x.id) as steered
       from messages x
       where x.session_id = p_session and x.sequence_number < p_number
         and rolled_back_by is null and rolled_back_at is null

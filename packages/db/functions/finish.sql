@@ -9,8 +9,11 @@ create or replace function end_attempt(
 ) returns boolean
 language plpgsql as $$
 declare
+  v_now timestamptz := clock_timestamp();
+  -- What the attempt has taken, if that ends too.
+  v_taken text[] := case when a.steered_messages > 0 then end_taken(s, a, p_ending, p_output, v_now) else '{}' end;
   v_terminal boolean := p_ending in ('completed', 'failed', 'cancelled');
-  v_pending int := s.pending - v_terminal::int;
+  v_pending int := s.pending - v_terminal::int - cardinality(v_taken);
   v_schedule text := case when v_pending = 0 then 'idle' when p_ending = 'retry' then 'retry_wait'
     when p_ending = 'suspended' then 'blocked' else 'ready' end;
   v_status text := case when v_terminal then p_ending when p_ending = 'suspended' then 'waiting_for_input'
@@ -22,7 +25,10 @@ begin
   if m.state <> 'running' or m.fence is distinct from a.fence or s.fence is distinct from a.fence then
     raise exception 'session % is leased without its running message', s.id;
   end if;
-  update attempts set ended_at = clock_timestamp(), outcome = p_outcome, failure = p_failure,
+  if v_taken <> '{}' then
+    s.next_event_number := append_taken_ends(s, v_taken, p_ending);
+  end if;
+  update attempts set ended_at = v_now, outcome = p_outcome, failure = p_failure,
     called_at = a.called_at, counts_at_end = a.counts_at_end,
     tokens = case when v_called and p_usage is not null then tokens_of(p_usage) end,
     usage = case when v_called then coalesce(p_usage, '{}') end where id = a.id;
@@ -55,8 +61,8 @@ begin
       else -(v_uncounted and v_called)::int end,
     uncounted_claims = uncounted_claims
       - case when a.counts_at_end then 1 else (v_uncounted and not v_called)::int end,
-    completed_at = case when v_terminal then clock_timestamp() end,
-    failed_at = case when p_ending = 'failed' then clock_timestamp() end
+    completed_at = case when v_terminal then v_now end,
+    failed_at = case when p_ending = 'failed' then v_now end
   where id = m.id;
 
   update sessions set
@@ -71,7 +77,7 @@ begin
       when v_schedule = 'ready' then clock_timestamp() end,
     claim_token = null, worker_id = null, lease_until = null, lease_limit = null,
     head_snapshot_id = coalesce(p_snapshot, head_snapshot_id),
-    next_event_number = next_event_number + v_events
+    next_event_number = s.next_event_number + v_events
   where id = s.id;
   return v_pending > 0;
 end $$;

@@ -47,7 +47,7 @@ begin
     select * into m from messages where id = p_message and session_id = p_source;
     if not found then return 'no_message'; end if;
     if m.completed_at is null then return 'not_ended'; end if;
-    if m.merged_into is not null then return 'merged'; end if;
+    if m.merged_into is not null or m.steered_into is not null then return 'merged'; end if;
     if m.rolled_back_at is not null or m.rolled_back_by is not null then return 'rolled_back'; end if;
   end if;
   if m.lacks_workspace then return 'no_workspace'; end if;
@@ -80,32 +80,45 @@ begin
 end $$;
 
 -- Copies the ended messages up to a number, with their files' paths and their events, into a new session that has one
--- event. Leaves out messages that were rolled back or merged into another.
+-- event. Leaves out messages that were rolled back or merged into a later one. A message that a turn has taken is
+-- copied with that turn.
 create or replace function copy_conversation(s sessions, p_last int, p_session text) returns void language sql as $$
   with kept as materialized (
     select m.*, new_id('msg') as copy_id, row_number() over (order by m.sequence_number) as n, head_after(s, m) as head
-    from messages m where m.session_id = s.id and m.sequence_number <= p_last and m.merged_into is null
-      and m.rolled_back_at is null and m.rolled_back_by is null),
+    from (
+      select id from messages where session_id = s.id and sequence_number <= p_last and merged_into is null
+        and steered_into is null
+      union all select x.id from messages x join messages t on t.id = x.steered_into
+        where x.session_id = s.id and x.steered_event is not null and x.completed_at is not null
+          and t.sequence_number <= p_last) own join messages m on m.id = own.id
+    where m.rolled_back_at is null and m.rolled_back_by is null),
+  -- Events about scheduling and attempts stay in the session in which they happened.
+  told as (
+    select e.*, k.copy_id, 1 + row_number() over (order by e.sequence_number) as n,
+      (select t.copy_id from kept t where t.id = k.steered_into) as into_id
+    from events e join kept k on k.id = e.message_id
+    where e.session_id = s.id and e.type not in ('message.status_changed', 'attempt.started', 'attempt.ended')
+      and (e.type <> 'message.steered' or e.sequence_number = k.steered_event)),
   copies as (
     insert into messages (id, organization_id, session_id, sequence_number, state, parts, metadata, output,
         files_changed, attempts, max_attempts, snapshot_id, retry_of, interrupted_by, timings, created_at, started_at,
-        completed_at, copied_from, head_snapshot_id, lacks_workspace, is_background)
-      select copy_id, organization_id, p_session, n, state, parts, metadata, output, files_changed, attempts,
-        max_attempts, snapshot_id, retry_of, interrupted_by, timings, created_at, started_at, completed_at, id, head,
-        lacks_workspace, is_background
-      from kept),
+        completed_at, copied_from, head_snapshot_id, lacks_workspace, is_background, is_steering, merged_into,
+        steered_into, steered_event)
+      select k.copy_id, k.organization_id, p_session, k.n, k.state, k.parts, k.metadata, k.output, k.files_changed,
+        k.attempts, k.max_attempts, k.snapshot_id, k.retry_of, k.interrupted_by, k.timings, k.created_at, k.started_at,
+        k.completed_at, k.id, k.head, k.lacks_workspace, k.is_background, k.is_steering,
+        case when k.merged_into is not null then t.copy_id end, t.copy_id,
+        case when t.copy_id is not null then (
+          select e.n from told e where e.copy_id = k.copy_id and e.type = 'message.steered') end
+      from kept k left join kept t on t.id = k.steered_into),
   inputs as (
     insert into session_inputs (session_id, organization_id, path, message_id, file_id)
       select p_session, i.organization_id, i.path, k.copy_id, i.file_id
       from kept k join session_inputs i on i.message_id = k.id),
-  -- Events about scheduling and attempts stay in the session in which they happened.
-  told as (
-    select e.*, k.copy_id, 1 + row_number() over (order by e.sequence_number) as n
-    from events e join kept k on k.id = e.message_id
-    where e.session_id = s.id and e.type not in ('message.status_changed', 'attempt.started', 'attempt.ended')),
   ledger as (
     insert into events (session_id, sequence_number, organization_id, type, message_id, data, created_at)
-      select p_session, n, organization_id, type, copy_id, data, created_at from told)
+      select p_session, n, organization_id, type, copy_id,
+        case type when 'message.steered' then jsonb_build_object('into', into_id) else data end, created_at from told)
   update sessions set
     next_sequence_number = 1 + (select count(*) from kept),
     next_event_number = 2 + (select count(*) from told),

@@ -17,13 +17,16 @@ begin
   if not found then return 'no_message'; end if;
   if s.state <> 'open' then return 'closed'; end if;
   if s.schedule <> 'idle' then return 'busy'; end if;
-  if m.merged_into is not null then return 'merged'; end if;
+  if m.merged_into is not null or m.steered_into is not null then return 'merged'; end if;
   if m.rolled_back_at is not null or m.rolled_back_by is not null then return 'rolled_back'; end if;
   if m.lacks_workspace then return 'no_workspace'; end if;
 
   v_head := head_after(s, m);
-  update messages set rolled_back_at = clock_timestamp()
-    where session_id = p_session and sequence_number > m.sequence_number and rolled_back_at is null;
+  -- A message that steered an earlier turn stays with that turn.
+  update messages x set rolled_back_at = clock_timestamp()
+    where x.session_id = p_session and x.sequence_number > m.sequence_number and x.rolled_back_at is null
+      and not exists (
+        select 1 from messages t where t.id = x.steered_into and t.sequence_number <= m.sequence_number);
   get diagnostics v_messages = row_count;
   -- An imported session's first snapshot is newer than its messages.
   update snapshots set rolled_back_at = clock_timestamp() where session_id = p_session and kind in ('turn', 'write')

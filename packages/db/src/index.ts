@@ -48,6 +48,7 @@ import * as squashes from "./queries/squashes.ts";
 import * as takeovers from "./queries/worker-by-pid.ts";
 import * as readiness from "./queries/readiness.ts";
 import * as turnDetails from "./queries/turn-details.ts";
+import * as steering from "./queries/steering.ts";
 import * as turnJobs from "./queries/turn-jobs.ts";
 import * as turns from "./queries/turns.ts";
 import * as webhookDeliveries from "./queries/webhook-deliveries.ts";
@@ -67,6 +68,7 @@ export {
   signInTries,
   signIns,
   snapshots,
+  steering,
   takeovers,
   turnDetails,
   turnJobs,
@@ -131,7 +133,13 @@ export type { WaitingTurn } from "./queries/fleet.ts";
 export type { ReferencedObject, StoredObject } from "./queries/objects.ts";
 export type { DeepSnapshot, ObjectUse } from "./queries/squashes.ts";
 export type { SentAttachment } from "./queries/side-snapshots.ts";
-export type { AttachmentToPlace, PlacedAttachment, TurnEgress, TurnResume } from "./queries/turn-details.ts";
+export type {
+  AttachmentToPlace,
+  PlacedAttachment,
+  HistoryRow,
+  TurnEgress,
+  TurnResume,
+} from "./queries/turn-details.ts";
 export type {
   AcceptedMessage,
   Claim,
@@ -147,6 +155,7 @@ export type {
   TurnEnding,
   TurnSnapshot,
 } from "./queries/turns.ts";
+export type { TakenMessage } from "./queries/steering.ts";
 export type { AgentRow } from "./queries/agents.ts";
 export type { SessionSummaryRow, SummaryFilter } from "./queries/session-summaries.ts";
 export type { ApiKeyRow, KeyRates, UsableApiKey } from "./queries/api-keys.ts";

@@ -302,7 +302,7 @@ describe("cancel", () => {
       outcome: "requested",
     });
     expect(await turns.renewHeldLeases(scene.db, [turn], 60_000)).toEqual([
-      { sessionId: session, fence: turn.fence, isRenewed: true, cancelRequested: true },
+      { sessionId: session, fence: turn.fence, isRenewed: true, cancelRequested: true, steeringWaits: false },
     ]);
     const result = await turns.finishIfHeld(scene.db, turn, { ending: "retry", failure: agentError });
     expect(result).toMatchObject({ recorded: "cancelled" });

@@ -2,7 +2,10 @@
 
 import { defineMachine } from "./machine.ts";
 
-/** The states of a turn that clients see. `running` back to `queued` is a retry or a released claim. */
+/**
+ * The states of a turn that clients see. `running` back to `queued` is a retry or a released claim. `merge` also ends a
+ * message that a turn has taken.
+ */
 export const messageMachine = defineMachine({
   states: ["queued", "running", "waiting_for_input", "completed", "failed", "cancelled"],
   initial: "queued",
@@ -113,7 +116,7 @@ export const schedulePauseReasons = ["manual", "agent_deleted", "session_ended",
 export type SchedulePauseReason = (typeof schedulePauseReasons)[number];
 
 /** What a message does if its session is busy. */
-export const onBusyChoices = ["enqueue", "reject", "interrupt", "rollback", "merge"] as const;
+export const onBusyChoices = ["enqueue", "reject", "interrupt", "rollback", "merge", "steer"] as const;
 export type OnBusy = (typeof onBusyChoices)[number];
 
 /** Which of an organization's messages get a free slot first: `interactive` before `background`. */

@@ -16,7 +16,7 @@ import {
   webhookEndpoints,
   type Database,
 } from "@dari/db";
-import { failure, newId } from "@dari/domain";
+import { failure, newId, type OnBusy } from "@dari/domain";
 
 export interface TestOrganization {
   readonly organizationId: string;
@@ -181,7 +181,12 @@ export async function createTestFile(db: Database, organizationId: string, filen
 }
 
 /** Creates a queued message in a dispatched session, so the next claim runs it. */
-export async function createTestMessage(db: Database, organizationId: string, sessionId: string): Promise<string> {
+export async function createTestMessage(
+  db: Database,
+  organizationId: string,
+  sessionId: string,
+  options: { readonly onBusy?: OnBusy } = {},
+): Promise<string> {
   const messageId = newId("message");
   const accepted = await turns.acceptMessage(db, {
     organizationId,
@@ -191,6 +196,7 @@ export async function createTestMessage(db: Database, organizationId: string, se
     metadata: {},
     attachments: [],
     dispatchTtlMs: 60_000,
+    ...options,
   });
   if (accepted.outcome !== "accepted") throw new Error(`no message: ${accepted.outcome}`);
   return messageId;

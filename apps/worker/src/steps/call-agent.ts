@@ -3,8 +3,8 @@
 import { join } from "node:path";
 import { retryThroughOutage } from "@dari/control/context";
 import { traceparentOf } from "@dari/control/operations";
-import { countAttempt, type TurnPart } from "@dari/control/turns";
-import { runTurn, type RunRequest, type RunTurnOptions, type TurnEnding } from "@dari/harness";
+import { countAttempt, takeSteering, type TurnPart } from "@dari/control/turns";
+import { runTurn, type RunRequest, type RunTurnOptions, type TurnEnding, type TurnInbox } from "@dari/harness";
 import type { Sandbox } from "@dari/sandbox";
 import type { RestoredAttempt } from "../attempt.ts";
 import type { TextCollector } from "./collect-text.ts";
@@ -55,6 +55,7 @@ export function callAgent(
       o.onCall();
     },
     onFrame: frameRecorder(call),
+    inbox: openInbox(call),
     stderrTail: o.stderrTail,
   });
 }
@@ -68,6 +69,28 @@ function frameRecorder({ partialText, pieces, previews, events }: AgentCall): Ru
     // Show the text that the agent wrote before the event, so that viewers get both in order.
     previews.flush();
     return frame.t === "event" ? events.emit(frame.name, frame.data) : events.add(frame);
+  };
+}
+
+/** Returns the turn's inbox: the messages that clients send to steer it. */
+function openInbox({ attempt, previews, events }: AgentCall): TurnInbox {
+  const { context, turn, lease } = attempt;
+  return {
+    watch(onWaiting) {
+      if (turn.steeringWaits) onWaiting();
+      return lease.onSteering(onWaiting);
+    },
+    async take() {
+      // The messages' place is after everything that the agent has done until now.
+      previews.flush();
+      await events.flush();
+      const take = () => takeSteering(context.db, turn, attempt.taken.length);
+      const taken = await retryThroughOutage(context, take, lease.signal);
+      if (taken === undefined) throw new Error("the claim was superseded during the call");
+      attempt.taken.push(...taken.map(({ id }) => id));
+      if (taken.length > 0) context.notifier.notify("session", turn.sessionId);
+      return taken;
+    },
   };
 }
 

@@ -15,6 +15,8 @@ export interface EventRecorder {
   emit(name: string, data: unknown): Promise<void>;
   /** Adds what the agent does. Resolves when there is room for more. */
   add(frame: Pick<ActivityFrame, "type" | "data">): Promise<void> | void;
+  /** Stores everything that was added. Resolves when it is stored. */
+  flush(): Promise<void>;
   /** Notes how many events over the limit there were so far. */
   omit(count: number): void;
   /** Stores everything that waits. Rejects if the claim was superseded. */
@@ -62,6 +64,7 @@ export function createEventRecorder(
       batches.push(event);
       return batches.flushSoon();
     },
+    flush: batches.flush,
     omit(count) {
       overLimit = Math.max(overLimit, count);
     },

@@ -30,5 +30,10 @@ class StreamedEvent(Generic[Type, Data]):
 
     @property
     def ends_message(self) -> bool:
-        """Whether it is the last of its message; `data` is then the message's record."""
-        return self.type in LAST_TYPES and self.data.get("merged_into") is None
+        """
+        Whether it is the last of its message, and its message did not become part of another one; `data` is then the
+        message's record.
+        """
+        if self.type not in LAST_TYPES:
+            return False
+        return self.data.get("merged_into") is None and self.data.get("delivered_in") is None

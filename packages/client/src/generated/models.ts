@@ -138,7 +138,7 @@ export interface AgentWebhook {
   webhook_url: string | null;
   /** True: every delivery is signed. */
   signing_enabled: boolean;
-  event_types: ("session.created" | "session.status_changed" | "session.rolled_back" | "user.message" | "message.status_changed" | "attempt.started" | "attempt.ended" | "assistant.message_completed" | "model.request_started" | "model.request_completed" | "reasoning.completed" | "assistant.message" | "tool.call_requested" | "tool.call_completed" | "agent.handoff" | "subagent.started" | "subagent.completed" | "plan.updated" | "agent.events_omitted" | "agent.event" | "input.requested" | "input.submitted" | "workspace.committed" | "workspace.restored_from_older" | "message.completed" | "message.failed" | "message.cancelled")[];
+  event_types: ("session.created" | "session.status_changed" | "session.rolled_back" | "user.message" | "message.status_changed" | "message.steered" | "attempt.started" | "attempt.ended" | "assistant.message_completed" | "model.request_started" | "model.request_completed" | "reasoning.completed" | "assistant.message" | "tool.call_requested" | "tool.call_completed" | "agent.handoff" | "subagent.started" | "subagent.completed" | "plan.updated" | "agent.events_omitted" | "agent.event" | "input.requested" | "input.submitted" | "workspace.committed" | "workspace.restored_from_older" | "message.completed" | "message.failed" | "message.cancelled")[];
   signing_secret: string | null;
   webhook_endpoint_id: string | null;
 }
@@ -407,7 +407,7 @@ export interface CreateSessionBatchRequest {
   version_id?: string;
   name?: string;
   metadata?: Record<string, string | number | boolean>;
-  on_busy?: "enqueue" | "reject" | "interrupt" | "rollback" | "merge";
+  on_busy?: "enqueue" | "reject" | "interrupt" | "rollback" | "merge" | "steer";
   /** An organization's interactive messages run before its background messages. Default: background. */
   lane?: "interactive" | "background";
   /** Maximum number of concurrent turns of the batch. Default: no limit. */
@@ -455,8 +455,8 @@ export interface CreateSessionRequest {
   metadata?: Record<string, string | number | boolean>;
   /** Default: the agent's active version. */
   version_id?: string;
-  /** If the session is busy: `enqueue` waits; `reject` refuses the message (409); `interrupt` cancels the running turn; `rollback` cancels all open messages and removes them from the conversation; `merge` takes over the parts of messages that have not started. Default: `enqueue`. */
-  on_busy?: "enqueue" | "reject" | "interrupt" | "rollback" | "merge";
+  /** If the session is busy: `enqueue` waits; `reject` refuses the message (409); `interrupt` cancels the running turn; `rollback` cancels all open messages and removes them from the conversation; `merge` takes over the parts of messages that have not started; `steer` hands the message to the running turn, and waits like `enqueue` if that turn does not take it. Default: `enqueue`. */
+  on_busy?: "enqueue" | "reject" | "interrupt" | "rollback" | "merge" | "steer";
   /** Values by secret name, for this session only. They replace the organization's credentials. */
   secrets?: Record<string, string>;
   /** False: the session's agent connects to nothing. True or absent: it reaches what the platform, the organization and dari.yml allow. True allows nothing more. */
@@ -487,7 +487,7 @@ export interface CreateWebhookEndpointRequest {
   /** https:// URL on a public address. Redirects are not followed. */
   url: string;
   /** Event types to deliver (default message.completed, message.failed, message.cancelled). */
-  event_types?: ("session.created" | "session.status_changed" | "session.rolled_back" | "user.message" | "message.status_changed" | "attempt.started" | "attempt.ended" | "assistant.message_completed" | "model.request_started" | "model.request_completed" | "reasoning.completed" | "assistant.message" | "tool.call_requested" | "tool.call_completed" | "agent.handoff" | "subagent.started" | "subagent.completed" | "plan.updated" | "agent.events_omitted" | "agent.event" | "input.requested" | "input.submitted" | "workspace.committed" | "workspace.restored_from_older" | "message.completed" | "message.failed" | "message.cancelled")[];
+  event_types?: ("session.created" | "session.status_changed" | "session.rolled_back" | "user.message" | "message.status_changed" | "message.steered" | "attempt.started" | "attempt.ended" | "assistant.message_completed" | "model.request_started" | "model.request_completed" | "reasoning.completed" | "assistant.message" | "tool.call_requested" | "tool.call_completed" | "agent.handoff" | "subagent.started" | "subagent.completed" | "plan.updated" | "agent.events_omitted" | "agent.event" | "input.requested" | "input.submitted" | "workspace.committed" | "workspace.restored_from_older" | "message.completed" | "message.failed" | "message.cancelled")[];
   /** Id or name of the agent. */
   agent_id?: string;
   description?: string;
@@ -775,7 +775,7 @@ export interface KeySignInLink {
   expires_at: string;
 }
 
-export type KnownEvent = SessionCreatedEvent | SessionStatusChangedEvent | SessionRolledBackEvent | UserMessageEvent | MessageStatusChangedEvent | AttemptStartedEvent | AttemptEndedEvent | AssistantMessageCompletedEvent | ModelRequestStartedEvent | ModelRequestCompletedEvent | ReasoningCompletedEvent | AssistantMessageEvent | ToolCallRequestedEvent | ToolCallCompletedEvent | AgentHandoffEvent | SubagentStartedEvent | SubagentCompletedEvent | PlanUpdatedEvent | AgentEventsOmittedEvent | AgentEventEvent | InputRequestedEvent | InputSubmittedEvent | WorkspaceCommittedEvent | WorkspaceRestoredFromOlderEvent | MessageCompletedEvent | MessageFailedEvent | MessageCancelledEvent;
+export type KnownEvent = SessionCreatedEvent | SessionStatusChangedEvent | SessionRolledBackEvent | UserMessageEvent | MessageStatusChangedEvent | MessageSteeredEvent | AttemptStartedEvent | AttemptEndedEvent | AssistantMessageCompletedEvent | ModelRequestStartedEvent | ModelRequestCompletedEvent | ReasoningCompletedEvent | AssistantMessageEvent | ToolCallRequestedEvent | ToolCallCompletedEvent | AgentHandoffEvent | SubagentStartedEvent | SubagentCompletedEvent | PlanUpdatedEvent | AgentEventsOmittedEvent | AgentEventEvent | InputRequestedEvent | InputSubmittedEvent | WorkspaceCommittedEvent | WorkspaceRestoredFromOlderEvent | MessageCompletedEvent | MessageFailedEvent | MessageCancelledEvent;
 
 export type KnownPreview = AssistantTextDeltaEvent | ReasoningDeltaEvent | ToolArgumentsDeltaEvent | LogEvent;
 
@@ -833,6 +833,10 @@ export interface Message {
   timings: Record<string, number>;
   /** The later message that this message became part of. */
   merged_into?: string;
+  /** The earlier message whose turn has taken this message, and with whose turn it ends. */
+  delivered_in?: string;
+  /** Sequence number of the event `message.steered`: the place in the turn. With `delivered_in`. */
+  delivered_after?: number;
   /** The failed message that this message retries. */
   retry_of?: string;
   /** The message in the source session that a fork copied. */
@@ -931,6 +935,21 @@ export interface MessageStatusChangedEvent {
   type: "message.status_changed";
   message_id: string;
   attempt_id?: never;
+}
+
+/** The running attempt of message `into` took the message, which steers its turn. */
+export interface MessageSteeredEvent {
+  id: string;
+  /** Position in the session's ledger, from 1, without gaps. */
+  sequence_number: number;
+  session_id: string;
+  created_at: string;
+  data: {
+    into: string;
+  };
+  type: "message.steered";
+  message_id: string;
+  attempt_id?: string;
 }
 
 export interface MessagesRetried {
@@ -1235,7 +1254,7 @@ export interface PutAgentWebhookRequest {
   /** https:// URL on a public address. Redirects are not followed. */
   webhook_url: string;
   /** Event types to deliver (default message.completed, message.failed, message.cancelled). */
-  event_types?: ("session.created" | "session.status_changed" | "session.rolled_back" | "user.message" | "message.status_changed" | "attempt.started" | "attempt.ended" | "assistant.message_completed" | "model.request_started" | "model.request_completed" | "reasoning.completed" | "assistant.message" | "tool.call_requested" | "tool.call_completed" | "agent.handoff" | "subagent.started" | "subagent.completed" | "plan.updated" | "agent.events_omitted" | "agent.event" | "input.requested" | "input.submitted" | "workspace.committed" | "workspace.restored_from_older" | "message.completed" | "message.failed" | "message.cancelled")[];
+  event_types?: ("session.created" | "session.status_changed" | "session.rolled_back" | "user.message" | "message.status_changed" | "message.steered" | "attempt.started" | "attempt.ended" | "assistant.message_completed" | "model.request_started" | "model.request_completed" | "reasoning.completed" | "assistant.message" | "tool.call_requested" | "tool.call_completed" | "agent.handoff" | "subagent.started" | "subagent.completed" | "plan.updated" | "agent.events_omitted" | "agent.event" | "input.requested" | "input.submitted" | "workspace.committed" | "workspace.restored_from_older" | "message.completed" | "message.failed" | "message.cancelled")[];
 }
 
 export interface PutBudgetRequest {
@@ -1330,8 +1349,8 @@ export interface RetryMessageRequest {
   fork?: boolean;
   /** Version that the fork runs on (default: the session's). Requires `fork`. */
   version_id?: string;
-  /** If the session is busy: `enqueue` waits; `reject` refuses the message (409); `interrupt` cancels the running turn; `rollback` cancels all open messages and removes them from the conversation; `merge` takes over the parts of messages that have not started. Default: `enqueue`. */
-  on_busy?: "enqueue" | "reject" | "interrupt" | "rollback" | "merge";
+  /** If the session is busy: `enqueue` waits; `reject` refuses the message (409); `interrupt` cancels the running turn; `rollback` cancels all open messages and removes them from the conversation; `merge` takes over the parts of messages that have not started; `steer` hands the message to the running turn, and waits like `enqueue` if that turn does not take it. Default: `enqueue`. */
+  on_busy?: "enqueue" | "reject" | "interrupt" | "rollback" | "merge" | "steer";
   /** An organization's interactive messages run before its background messages. Default: the failed message's. */
   lane?: "interactive" | "background";
 }
@@ -1428,8 +1447,8 @@ export interface SendMessageRequest {
   metadata?: Record<string, string | number | boolean>;
   /** `sync` waits until the message ends, `async` returns immediately, `stream` sends its events. Default: what `Accept` and `Prefer` ask for, otherwise `sync`. */
   delivery?: "sync" | "async" | "stream";
-  /** If the session is busy: `enqueue` waits; `reject` refuses the message (409); `interrupt` cancels the running turn; `rollback` cancels all open messages and removes them from the conversation; `merge` takes over the parts of messages that have not started. Default: the session's `on_busy`. */
-  on_busy?: "enqueue" | "reject" | "interrupt" | "rollback" | "merge";
+  /** If the session is busy: `enqueue` waits; `reject` refuses the message (409); `interrupt` cancels the running turn; `rollback` cancels all open messages and removes them from the conversation; `merge` takes over the parts of messages that have not started; `steer` hands the message to the running turn, and waits like `enqueue` if that turn does not take it. Default: the session's `on_busy`. */
+  on_busy?: "enqueue" | "reject" | "interrupt" | "rollback" | "merge" | "steer";
   /** An organization's interactive messages run before its background messages. Default: interactive. */
   lane?: "interactive" | "background";
 }
@@ -1460,7 +1479,7 @@ export interface Session {
   status: "idle" | "active" | "completed" | "failed" | "expired";
   name: string | null;
   metadata: Record<string, string | number | boolean>;
-  on_busy: "enqueue" | "reject" | "interrupt" | "rollback" | "merge";
+  on_busy: "enqueue" | "reject" | "interrupt" | "rollback" | "merge" | "steer";
   internet_access: boolean | null;
   last_message_id: string | null;
   last_message_status: "queued" | "running" | "waiting_for_input" | "completed" | "failed" | "cancelled" | null;
@@ -1966,7 +1985,7 @@ export interface UpdateWebhookEndpointRequest {
   /** https:// URL on a public address. Redirects are not followed. */
   url?: string;
   /** Event types to deliver (default message.completed, message.failed, message.cancelled). */
-  event_types?: ("session.created" | "session.status_changed" | "session.rolled_back" | "user.message" | "message.status_changed" | "attempt.started" | "attempt.ended" | "assistant.message_completed" | "model.request_started" | "model.request_completed" | "reasoning.completed" | "assistant.message" | "tool.call_requested" | "tool.call_completed" | "agent.handoff" | "subagent.started" | "subagent.completed" | "plan.updated" | "agent.events_omitted" | "agent.event" | "input.requested" | "input.submitted" | "workspace.committed" | "workspace.restored_from_older" | "message.completed" | "message.failed" | "message.cancelled")[];
+  event_types?: ("session.created" | "session.status_changed" | "session.rolled_back" | "user.message" | "message.status_changed" | "message.steered" | "attempt.started" | "attempt.ended" | "assistant.message_completed" | "model.request_started" | "model.request_completed" | "reasoning.completed" | "assistant.message" | "tool.call_requested" | "tool.call_completed" | "agent.handoff" | "subagent.started" | "subagent.completed" | "plan.updated" | "agent.events_omitted" | "agent.event" | "input.requested" | "input.submitted" | "workspace.committed" | "workspace.restored_from_older" | "message.completed" | "message.failed" | "message.cancelled")[];
   description?: string | null;
   status?: "enabled" | "disabled";
 }
@@ -2155,7 +2174,7 @@ export interface WebhookEndpoint {
   id: string;
   url: string;
   agent_id: string | null;
-  event_types: ("session.created" | "session.status_changed" | "session.rolled_back" | "user.message" | "message.status_changed" | "attempt.started" | "attempt.ended" | "assistant.message_completed" | "model.request_started" | "model.request_completed" | "reasoning.completed" | "assistant.message" | "tool.call_requested" | "tool.call_completed" | "agent.handoff" | "subagent.started" | "subagent.completed" | "plan.updated" | "agent.events_omitted" | "agent.event" | "input.requested" | "input.submitted" | "workspace.committed" | "workspace.restored_from_older" | "message.completed" | "message.failed" | "message.cancelled")[];
+  event_types: ("session.created" | "session.status_changed" | "session.rolled_back" | "user.message" | "message.status_changed" | "message.steered" | "attempt.started" | "attempt.ended" | "assistant.message_completed" | "model.request_started" | "model.request_completed" | "reasoning.completed" | "assistant.message" | "tool.call_requested" | "tool.call_completed" | "agent.handoff" | "subagent.started" | "subagent.completed" | "plan.updated" | "agent.events_omitted" | "agent.event" | "input.requested" | "input.submitted" | "workspace.committed" | "workspace.restored_from_older" | "message.completed" | "message.failed" | "message.cancelled")[];
   description: string | null;
   status: "enabled" | "disabled";
   disabled_reason: "manual" | "failing" | "gone" | "backlog" | null;
@@ -2169,7 +2188,7 @@ export interface WebhookEndpointCreated {
   id: string;
   url: string;
   agent_id: string | null;
-  event_types: ("session.created" | "session.status_changed" | "session.rolled_back" | "user.message" | "message.status_changed" | "attempt.started" | "attempt.ended" | "assistant.message_completed" | "model.request_started" | "model.request_completed" | "reasoning.completed" | "assistant.message" | "tool.call_requested" | "tool.call_completed" | "agent.handoff" | "subagent.started" | "subagent.completed" | "plan.updated" | "agent.events_omitted" | "agent.event" | "input.requested" | "input.submitted" | "workspace.committed" | "workspace.restored_from_older" | "message.completed" | "message.failed" | "message.cancelled")[];
+  event_types: ("session.created" | "session.status_changed" | "session.rolled_back" | "user.message" | "message.status_changed" | "message.steered" | "attempt.started" | "attempt.ended" | "assistant.message_completed" | "model.request_started" | "model.request_completed" | "reasoning.completed" | "assistant.message" | "tool.call_requested" | "tool.call_completed" | "agent.handoff" | "subagent.started" | "subagent.completed" | "plan.updated" | "agent.events_omitted" | "agent.event" | "input.requested" | "input.submitted" | "workspace.committed" | "workspace.restored_from_older" | "message.completed" | "message.failed" | "message.cancelled")[];
   description: string | null;
   status: "enabled" | "disabled";
   disabled_reason: "manual" | "failing" | "gone" | "backlog" | null;
@@ -2183,7 +2202,7 @@ export interface WebhookEndpointCreated {
 
 /** An event of the ledger; read its payload under its sequence number. */
 export interface WebhookEvent {
-  type: "session.created" | "session.status_changed" | "session.rolled_back" | "user.message" | "message.status_changed" | "attempt.started" | "attempt.ended" | "assistant.message_completed" | "model.request_started" | "model.request_completed" | "reasoning.completed" | "assistant.message" | "tool.call_requested" | "tool.call_completed" | "agent.handoff" | "subagent.started" | "subagent.completed" | "plan.updated" | "agent.events_omitted" | "agent.event" | "input.requested" | "input.submitted" | "workspace.committed" | "workspace.restored_from_older" | "message.completed" | "message.failed" | "message.cancelled";
+  type: "session.created" | "session.status_changed" | "session.rolled_back" | "user.message" | "message.status_changed" | "message.steered" | "attempt.started" | "attempt.ended" | "assistant.message_completed" | "model.request_started" | "model.request_completed" | "reasoning.completed" | "assistant.message" | "tool.call_requested" | "tool.call_completed" | "agent.handoff" | "subagent.started" | "subagent.completed" | "plan.updated" | "agent.events_omitted" | "agent.event" | "input.requested" | "input.submitted" | "workspace.committed" | "workspace.restored_from_older" | "message.completed" | "message.failed" | "message.cancelled";
   timestamp: string;
   data: {
     id: string;

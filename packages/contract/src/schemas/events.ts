@@ -71,6 +71,11 @@ export const eventKinds = {
     ids: ofMessage,
     data: Type.Object({ status: messageStatus }),
   },
+  "message.steered": {
+    when: "The running attempt of message `into` took the message, which steers its turn.",
+    ids: ofCopiedAttempt,
+    data: Type.Object({ into: idOutput("message") }),
+  },
   "attempt.started": {
     when: "A worker claimed the message and starts an attempt.",
     ids: ofAttempt,

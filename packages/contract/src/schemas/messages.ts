@@ -39,7 +39,8 @@ export function onBusyInput(fallback: string): TUnsafe<OnBusy> {
     description:
       "If the session is busy: `enqueue` waits; `reject` refuses the message (409); `interrupt` cancels the running " +
       "turn; `rollback` cancels all open messages and removes them from the conversation; `merge` takes over the " +
-      `parts of messages that have not started. Default: ${fallback}.`,
+      "parts of messages that have not started; `steer` hands the message to the running turn, and waits like " +
+      `\`enqueue\` if that turn does not take it. Default: ${fallback}.`,
   });
 }
 
@@ -206,6 +207,17 @@ export const MessageRecord = Type.Object(
     timings: Type.Record(Type.String(), Type.Number(), { description: "Duration of each phase, in milliseconds." }),
     merged_into: Type.Optional(
       Type.String({ ...idOutput("message"), description: "The later message that this message became part of." }),
+    ),
+    delivered_in: Type.Optional(
+      Type.String({
+        ...idOutput("message"),
+        description: "The earlier message whose turn has taken this message, and with whose turn it ends.",
+      }),
+    ),
+    delivered_after: Type.Optional(
+      Type.Integer({
+        description: "Sequence number of the event `message.steered`: the place in the turn. With `delivered_in`.",
+      }),
     ),
     retry_of: Type.Optional(
       Type.String({ ...idOutput("message"), description: "The failed message that this message retries." }),

@@ -76,6 +76,7 @@ export const PortableMessage = Type.Object(
     completed_at: timestamp,
     retry_of: Type.Optional(idInput("message")),
     interrupted_by: Type.Optional(idInput("message")),
+    delivered_in: Type.Optional(idInput("message")),
     at_head: Type.Boolean({ description: "True: the exported workspace is the one after this message." }),
   },
   { ...noOtherFields, title: "PortableMessage" },
@@ -99,6 +100,7 @@ export const eventsWithPayload = [
   ...activityTypes,
   "input.requested",
   "input.submitted",
+  "message.steered",
 ] as const;
 
 const eventHead = { message: Type.Integer({ minimum: 1 }), created_at: timestamp };

@@ -10,6 +10,7 @@ export {
   recordTurnEvents,
   removeWorker,
   renewClaims,
+  takeSteering,
   type AgentEvent,
   type NumberedEvent,
 } from "./claims/held-turn.ts";

@@ -92,6 +92,8 @@ create table attempts (
   counts_at_end boolean not null default false,
   tokens bigint,
   usage jsonb,
+  steered_messages integer not null default 0,
+  is_full boolean not null default false,
   constraint attempts_pkey PRIMARY KEY (id),
   constraint attempts_check CHECK ((ended_at IS NULL) = (outcome IS NULL)),
   constraint attempts_message_id_fkey FOREIGN KEY (message_id) REFERENCES messages(id) ON DELETE CASCADE,
@@ -430,6 +432,10 @@ create table messages (
   resume_snapshot_id text,
   resume_inputs jsonb,
   is_background boolean not null default false,
+  is_steering boolean not null default false,
+  steered_into text,
+  steered_attempt text,
+  steered_event bigint,
   constraint messages_pkey PRIMARY KEY (id),
   constraint messages_check CHECK (attempts <= max_attempts),
   constraint messages_check1 CHECK ((state = 'running'::text) = (fence IS NOT NULL)),
@@ -451,6 +457,7 @@ CREATE INDEX messages_failed_at ON messages USING btree (failed_at, id) WHERE fa
 CREATE INDEX messages_failed_at_by_organization ON messages USING btree (organization_id, failed_at, id) WHERE failed_at IS NOT NULL;
 CREATE INDEX messages_open ON messages USING btree (session_id, sequence_number) WHERE completed_at IS NULL;
 CREATE INDEX messages_open_by_organization ON messages USING btree (organization_id) WHERE COALESCE(completed_at, 'infinity'::timestamp with time zone) = 'infinity'::timestamp with time zone;
+CREATE INDEX messages_steered ON messages USING btree (session_id) WHERE steered_event IS NOT NULL;
 CREATE TRIGGER refuse_undeclared_edge BEFORE UPDATE OF state ON messages FOR EACH ROW WHEN (old.state <> new.state AND current_setting('dari.unguarded'::text, true) IS DISTINCT FROM 'on'::text AND (old.state <> 'queued'::text OR new.state <> 'running'::text) AND (old.state <> 'running'::text OR new.state <> 'completed'::text) AND (old.state <> 'queued'::text OR new.state <> 'completed'::text) AND (old.state <> 'running'::text OR new.state <> 'queued'::text) AND (old.state <> 'running'::text OR new.state <> 'queued'::text) AND (old.state <> 'running'::text OR new.state <> 'waiting_for_input'::text) AND (old.state <> 'waiting_for_input'::text OR new.state <> 'queued'::text) AND (old.state <> 'running'::text OR new.state <> 'failed'::text) AND (old.state <> 'queued'::text OR new.state <> 'failed'::text) AND (old.state <> 'waiting_for_input'::text OR new.state <> 'failed'::text) AND (old.state <> 'running'::text OR new.state <> 'cancelled'::text) AND (old.state <> 'queued'::text OR new.state <> 'cancelled'::text) AND (old.state <> 'waiting_for_input'::text OR new.state <> 'cancelled'::text)) EXECUTE FUNCTION refuse_undeclared_edge('state');
 create policy platform on messages for all to dari_app using (true);
 create policy tenant on messages for all to dari_tenant using ((organization_id = current_setting('dari.organization_id'::text, true)));
@@ -733,7 +740,7 @@ create table sessions (
   constraint sessions_check3 CHECK ((schedule = ANY (ARRAY['dispatched'::text, 'leased'::text])) = (lease_until IS NOT NULL)),
   constraint sessions_check4 CHECK ((schedule = ANY (ARRAY['ready'::text, 'retry_wait'::text])) = (ready_at IS NOT NULL)),
   constraint sessions_check5 CHECK ((state = 'open'::text) = (ended_at IS NULL)),
-  constraint sessions_on_busy_check CHECK (on_busy = ANY (ARRAY['enqueue'::text, 'reject'::text, 'interrupt'::text, 'rollback'::text, 'merge'::text])),
+  constraint sessions_on_busy_check CHECK (on_busy = ANY (ARRAY['enqueue'::text, 'reject'::text, 'interrupt'::text, 'rollback'::text, 'merge'::text, 'steer'::text])),
   constraint sessions_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id) ON DELETE CASCADE,
   constraint sessions_pending_check CHECK (pending >= 0),
   constraint sessions_schedule_check CHECK (schedule = ANY (ARRAY['idle'::text, 'ready'::text, 'dispatched'::text, 'leased'::text, 'retry_wait'::text, 'blocked'::text])),
@@ -1039,14 +1046,15 @@ create table workers (
   constraint workers_slots_check CHECK (slots >= 0)
 );
 
--- function accept_message(p_organization text, p_session text, p_message text, p_parts jsonb, p_metadata jsonb, p_inputs jsonb, p_dispatch_ttl_ms integer, p_on_busy text, p_retry_of text, p_merge_parts integer, p_merge_bytes integer, p_background boolean DEFAULT false, p_batch text DEFAULT NULL::text) returns TABLE(outcome text, sequence_number integer, schedule text, dispatch_number bigint, max_attempts integer, detail text, ended text[], stopping text)
+-- function accept_message(p_organization text, p_session text, p_message text, p_parts jsonb, p_metadata jsonb, p_inputs jsonb, p_dispatch_ttl_ms integer, p_on_busy text, p_retry_of text, p_merge_parts integer, p_merge_bytes integer, p_background boolean DEFAULT false, p_batch text DEFAULT NULL::text) returns TABLE(outcome text, sequence_number integer, schedule text, dispatch_number bigint, max_attempts integer, detail text, ended text[], stopping text, steers boolean)
 -- function accepted_at(p_session text) returns timestamp with time zone
 -- function answer_input(p_organization text, p_message text, p_key text, p_value jsonb, p_dispatch_ttl_ms integer) returns TABLE(outcome text, session_id text, schedule text, dispatch_number bigint, attempts_left integer)
 -- function append_attempt_event(p_session text, p_fence bigint, p_token uuid, p_type text, p_data jsonb, p_number integer DEFAULT NULL::integer) returns boolean
 -- function append_attempt_events(p_session text, p_fence bigint, p_token uuid, p_events jsonb) returns boolean
 -- function append_attempt_logs(p_session text, p_fence bigint, p_token uuid, p_lines jsonb) returns boolean
 -- function append_status_events(p_session text, p_organization text, p_message text, p_first bigint, p_status text, p_terminal boolean, p_idle boolean) returns void
--- function cancel_message(p_organization text, p_message text) returns TABLE(outcome text, session_id text)
+-- function append_taken_ends(s sessions, p_ended text[], p_ending text) returns bigint
+-- function cancel_message(p_organization text, p_message text) returns TABLE(outcome text, session_id text, delivered_in text)
 -- function cancelled_output() returns jsonb
 -- function charge_budgets(s sessions, a attempts, p_usage jsonb) returns void
 -- function claim_again(p_worker text, p_attempt text, p_lease_ms integer, p_session text DEFAULT NULL::text) returns TABLE(session_id text, organization_id text, message_id text, fence bigint, claim_token uuid, attempt_number integer, uncounted_claims integer)
@@ -1065,6 +1073,7 @@ create table workers (
 -- function end_attempt(s sessions, m messages, a attempts, p_ending text, p_outcome text, p_failure jsonb, p_output jsonb, p_files_changed jsonb, p_snapshot text, p_timings jsonb, p_wait_ms integer, p_usage jsonb DEFAULT NULL::jsonb) returns boolean
 -- function end_input(p_session text, p_state text) returns void
 -- function end_queued_message(s sessions, m messages, p_status text, p_output jsonb, p_merged_into text DEFAULT NULL::text) returns void
+-- function end_taken(s sessions, a attempts, p_ending text, p_output jsonb, p_at timestamp with time zone) returns text[]
 -- function end_what_was_let_in() returns trigger
 -- function ended_seconds(p_since timestamp with time zone, p_settling_ms integer, p_limit integer) returns TABLE(until text, organization_id text, weight integer, turns integer, seconds double precision)
 -- function expire_inputs(p_limit integer) returns TABLE(session_id text, organization_id text, message_id text)
@@ -1078,7 +1087,7 @@ create table workers (
 -- function group_of(p_id text) returns integer
 -- function has_no_try_left(m messages, a attempts, p_uncounted_max integer) returns boolean
 -- function head_after(s sessions, m messages) returns text
--- function history_before(p_session text, p_number integer, p_messages integer, p_bytes integer) returns TABLE(parts jsonb, output jsonb)
+-- function history_before(p_session text, p_number integer, p_messages integer, p_bytes integer) returns TABLE(parts jsonb, output jsonb, steered jsonb)
 -- function hold_claim(p_session text, p_fence bigint, p_token uuid) returns boolean
 -- function hold_count(p_organization text, p_kind text) returns bigint
 -- function hold_reason(p_organization text, p_agent text, p_session text) returns text
@@ -1120,17 +1129,21 @@ create table workers (
 -- function refuse_more(p_kind text, p_most bigint, p_kept bigint, p_more bigint) returns void
 -- function refuse_undeclared_edge() returns trigger
 -- function release_held_sessions(p_organization text, p_after_organization text, p_after_agent text, p_after_session text, p_looks integer) returns TABLE(organization_id text, agent_id text, session_id text, is_released boolean)
--- function renew_leases(p_sessions text[], p_fences bigint[], p_tokens uuid[], p_lease_ms integer) returns TABLE(session_id text, fence bigint, is_renewed boolean, cancel_requested boolean)
+-- function renew_leases(p_sessions text[], p_fences bigint[], p_tokens uuid[], p_lease_ms integer) returns TABLE(session_id text, fence bigint, is_renewed boolean, cancel_requested boolean, steering_waits boolean)
 -- function request_input(s sessions, m messages, a attempts, p_input jsonb, p_snapshot text) returns void
 -- function rollback_session(p_organization text, p_session text, p_message text) returns text
 -- function settle_build_waiters(p_sessions integer, p_messages integer) returns TABLE(session_id text, organization_id text, result text)
+-- function steering_waits(p_session text, p_fence bigint) returns boolean
 -- function stop_turns(p_reason text) returns void
 -- function storage_refusal(s sessions, p_total_bytes bigint) returns jsonb
 -- function take_back(p_session text, p_message text, p_on_busy text) returns TABLE(ended text[], stopping text)
 -- function take_from_window(p_organization text, p_key text, p_kind text, p_seconds integer, p_want bigint, p_whole boolean, p_spare bigint, p_quota bigint) returns TABLE(granted bigint, remaining bigint, reset_ms integer)
 -- function take_from_windows(p_organizations text[], p_keys text[], p_kinds text[], p_seconds integer[], p_wants bigint[], p_whole boolean[], p_spares bigint[], p_quotas bigint[], p_key_quotas bigint[]) returns TABLE(granted bigint, quota bigint, remaining bigint, reset_ms integer, key_remaining bigint, key_reset_ms integer)
+-- function take_steering(p_session text, p_fence bigint, p_token uuid, p_received integer, p_messages_max integer, p_bytes_max integer) returns jsonb
+-- function taken_by(a attempts) returns SETOF messages
+-- function taken_status(p_ending text) returns text
 -- function tokens_of(p_usage jsonb) returns bigint
--- function turn_details(p_message text, p_history_messages integer, p_history_bytes integer) returns TABLE(organization_id text, agent_id text, version_id text, manifest jsonb, image jsonb, parts jsonb, metadata jsonb, max_attempts integer, head_snapshot_id text, cancel_requested boolean, created_at timestamp with time zone, started_at timestamp with time zone, max_bytes bigint, max_files integer, max_file_bytes bigint, history json, inputs json, resume_snapshot_id text, resume_inputs jsonb, answers json, egress json, max_turn_memory_bytes bigint, max_turn_cpus double precision)
+-- function turn_details(p_message text, p_history_messages integer, p_history_bytes integer) returns TABLE(organization_id text, agent_id text, version_id text, manifest jsonb, image jsonb, parts jsonb, metadata jsonb, max_attempts integer, head_snapshot_id text, cancel_requested boolean, created_at timestamp with time zone, started_at timestamp with time zone, max_bytes bigint, max_files integer, max_file_bytes bigint, history json, inputs json, resume_snapshot_id text, resume_inputs jsonb, answers json, egress json, max_turn_memory_bytes bigint, max_turn_cpus double precision, steering_waits boolean)
 -- function turn_timeout(p_session text) returns interval
 -- function turns_are_stopped() returns boolean
 -- function undispatch_sessions(p_sessions text[], p_dispatch_numbers bigint[]) returns integer

@@ -74,6 +74,7 @@ export interface Attempts {
   fence: number;
   guarantees: Json | null;
   id: string;
+  is_full: Generated<boolean>;
   last_event_number: Generated<number>;
   message_id: string;
   number: number;
@@ -81,6 +82,7 @@ export interface Attempts {
   outcome: AttemptOutcome | null;
   session_id: string;
   side_snapshot_id: string | null;
+  steered_messages: Generated<number>;
   tokens: number | null;
   usage: Json | null;
   worker_id: string;
@@ -275,6 +277,7 @@ export interface Messages {
   id: string;
   interrupted_by: string | null;
   is_background: Generated<boolean>;
+  is_steering: Generated<boolean>;
   lacks_workspace: Generated<boolean>;
   max_attempts: number;
   merged_into: string | null;
@@ -292,6 +295,9 @@ export interface Messages {
   snapshot_id: string | null;
   started_at: Timestamp | null;
   state: Generated<MessageState>;
+  steered_attempt: string | null;
+  steered_event: number | null;
+  steered_into: string | null;
   timings: Generated<Json>;
   uncounted_claims: Generated<number>;
 }

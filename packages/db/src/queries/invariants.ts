@@ -83,15 +83,55 @@ export const invariants: readonly Invariant[] = [
   },
   {
     name: "merged_message_ran_nothing",
-    says: "a merged message has no attempt, no input and no snapshot, and is part of a later message of its session",
+    says: "a merged message has no attempt, no input and no snapshot, and is part of another message of its session",
     reads: "each merged message, with what it could have by index",
     query: `select m.id from messages m left join messages i on i.id = m.merged_into
       where m.merged_into is not null and (
-        i.session_id is distinct from m.session_id or i.sequence_number <= m.sequence_number or m.state <> 'completed'
+        i.session_id is distinct from m.session_id or m.state <> 'completed'
+        or (i.sequence_number > m.sequence_number) <> (m.steered_into is null)
         or m.output is not null or m.started_at is not null
         or exists (select 1 from attempts a where a.message_id = m.id)
         or exists (select 1 from session_inputs x where x.message_id = m.id)
         or exists (select 1 from snapshots s where s.message_id = m.id))`,
+  },
+  {
+    name: "steering_message_is_part_of_its_turn",
+    says: "a message that steered is behind its target in the same session, and an event of that attempt says so",
+    reads: "each message that steered, with its target, its attempt and its event by key",
+    query: `select m.id from messages m left join messages t on t.id = m.steered_into
+      left join attempts a on a.id = m.steered_attempt
+      left join events e on e.session_id = m.session_id and e.sequence_number = m.steered_event
+      where (m.steered_into is null) <> (m.steered_event is null)
+        or m.steered_attempt is not null and m.steered_into is null
+        or m.steered_into is not null and (
+          t.session_id is distinct from m.session_id or t.sequence_number >= m.sequence_number
+          or m.state = 'completed' and m.merged_into is distinct from m.steered_into
+          or e.type is distinct from 'message.steered' or e.message_id is distinct from m.id
+          or e.data ->> 'into' is distinct from m.steered_into
+          or m.copied_from is null and (a.message_id is distinct from m.steered_into or not m.is_steering
+            or e.attempt_id is distinct from a.id))`,
+  },
+  {
+    name: "taken_message_ends_with_its_turn",
+    says: "an open message is taken only by its session's running attempt, and nothing open is between the two",
+    reads: "each open message, with its attempt by key",
+    query: `select m.id from messages m left join attempts a on a.id = m.steered_attempt
+      where m.completed_at is null and m.steered_into is not null and (a.ended_at is not null or a.id is null
+        or m.state <> 'queued' or exists (
+          select 1 from messages x where x.session_id = m.session_id and x.completed_at is null
+            and x.sequence_number < m.sequence_number and x.id <> m.steered_into
+            and x.steered_into is distinct from m.steered_into))`,
+  },
+  {
+    name: "attempt_counts_what_it_took",
+    says: "an attempt counts the messages that it has taken",
+    reads: "each attempt that took messages, and each message that steered, by index",
+    query: `select coalesce(a.id, m.steered_attempt) from attempts a
+      full join (
+        select steered_attempt, count(*) as n from messages
+        where steered_event is not null and steered_attempt is not null group by steered_attempt) m
+        on m.steered_attempt = a.id
+      where coalesce(m.n, 0) > coalesce(a.steered_messages, 0)`,
   },
   {
     name: "rolled_back_message_left_nothing",
@@ -255,7 +295,8 @@ export const invariants: readonly Invariant[] = [
           partition by session_id, attempt_id order by sequence_number rows between unbounded preceding and 1 preceding
         ) as ended
         from events where attempt_id is not null) e
-      where ended and (type in ('attempt.started', 'attempt.ended', 'assistant.message', 'plan.updated')
+      where ended and (type in ('attempt.started', 'attempt.ended', 'assistant.message', 'plan.updated',
+        'message.steered')
         or split_part(type, '.', 1) in ('agent', 'model', 'reasoning', 'subagent', 'tool'))`,
   },
   {

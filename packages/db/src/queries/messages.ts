@@ -25,6 +25,9 @@ export interface MessageRow {
   readonly startedAt: Date | null;
   readonly completedAt: Date | null;
   readonly mergedInto: string | null;
+  /** The earlier message whose turn has taken this one, and the number of the event that says so. */
+  readonly steeredInto: string | null;
+  readonly steeredEvent: number | null;
   readonly retryOf: string | null;
   /** The message that this one copies, in a fork. */
   readonly copiedFrom: string | null;
@@ -89,6 +92,8 @@ function selectMessages(kysely: Queryable, organizationId: string) {
         "m.started_at as startedAt",
         "m.completed_at as completedAt",
         "m.merged_into as mergedInto",
+        "m.steered_into as steeredInto",
+        "m.steered_event as steeredEvent",
         "m.retry_of as retryOf",
         "m.copied_from as copiedFrom",
       ])

@@ -5,8 +5,12 @@ import { sql } from "kysely";
 import type { Database } from "../database.ts";
 import { countRowsWithin } from "./page.ts";
 
-/** The messages of the conversation, as a fork copies them. */
-const isKept = sql`m.merged_into is null and m.rolled_back_at is null and m.rolled_back_by is null`;
+/** Messages with a turn of their own in the conversation. */
+const isTurn = sql`m.merged_into is null and m.steered_into is null and m.rolled_back_at is null
+  and m.rolled_back_by is null`;
+/** The messages of the conversation, as a fork copies them: also those that steered a turn. */
+const isKept = sql`(m.merged_into is null or m.steered_into is not null) and m.rolled_back_at is null
+  and m.rolled_back_by is null`;
 
 export interface ExportRow {
   readonly id: string;
@@ -43,7 +47,7 @@ export async function findExport(
       b.size_bytes as "bundleSizeBytes", s.head_snapshot_id as "headSnapshotId",
       coalesce((select min(sequence_number) from messages where session_id = s.id and completed_at is null),
         s.next_sequence_number) - 1 as through,
-      coalesce((select sequence_number from messages m where session_id = s.id and state = 'completed' and ${isKept}
+      coalesce((select sequence_number from messages m where session_id = s.id and state = 'completed' and ${isTurn}
         order by sequence_number desc limit 1), 0) as "lastCompleted"
     from sessions s join versions v on v.id = s.version_id join source_snapshots b on b.id = v.source_snapshot_id
     where s.id = ${sessionId} and s.organization_id = ${organizationId} and s.deleted_at is null`.execute(db.kysely);
@@ -66,6 +70,9 @@ export interface ExportedMessage {
   readonly completedAt: Date;
   readonly retryOf: string | null;
   readonly interruptedBy: string | null;
+  /** The message whose turn has taken this one. */
+  readonly steeredInto: string | null;
+  readonly steeredEvent: number | null;
   /** Whether this message left the export's head: the last completed one, and those after it, which changed nothing. */
   readonly isAtHead: boolean;
 }
@@ -90,7 +97,8 @@ export async function listMessages(
     select m.id, m.sequence_number as "sequenceNumber", m.state, m.parts, m.metadata, m.output,
       m.files_changed as "filesChanged", m.attempts, m.max_attempts as "maxAttempts", m.timings,
       m.created_at as "createdAt", m.started_at as "startedAt", m.completed_at as "completedAt",
-      m.retry_of as "retryOf", m.interrupted_by as "interruptedBy",
+      m.retry_of as "retryOf", m.interrupted_by as "interruptedBy", m.steered_into as "steeredInto",
+      m.steered_event as "steeredEvent",
       m.sequence_number >= ${exported.lastCompleted} as "isAtHead"
     from messages m where m.session_id = ${exported.id}
        and m.sequence_number > ${after} and m.sequence_number <= ${last.n}

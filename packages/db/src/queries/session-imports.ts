@@ -105,6 +105,8 @@ export interface ImportedMessage {
   readonly completed_at: string;
   readonly retry_of: string | null;
   readonly interrupted_by: string | null;
+  /** The message whose turn has taken this one. */
+  readonly steered_into: string | null;
   readonly copied_from: string;
   readonly lacks_workspace: boolean;
 }
@@ -121,16 +123,19 @@ export async function insertMessages(
   await sql`
     insert into messages (id, organization_id, session_id, sequence_number, state, parts, metadata, output,
         files_changed, attempts, max_attempts, snapshot_id, retry_of, interrupted_by, timings, created_at, started_at,
-        completed_at, copied_from, head_snapshot_id, lacks_workspace)
+        completed_at, copied_from, head_snapshot_id, lacks_workspace, is_steering, merged_into, steered_into)
       select r.id, ${session.organizationId}, ${session.id}, r.n, r.state, r.parts, r.metadata,
         nullif(r.output, 'null'), r.files_changed, r.attempts, r.max_attempts,
-        case when r.state = 'completed' then ${snapshotId} end, r.retry_of, r.interrupted_by, r.timings,
-        least(r.created_at, now()), least(r.started_at, now()), least(r.completed_at, now()), r.copied_from,
-        case when not r.lacks_workspace then ${snapshotId} end, r.lacks_workspace
+        case when r.state = 'completed' and r.steered_into is null then ${snapshotId} end, r.retry_of,
+        r.interrupted_by, r.timings,
+        least(r.created_at, now()), case when r.started_at is not null then least(r.started_at, now()) end,
+        least(r.completed_at, now()), r.copied_from,
+        case when not r.lacks_workspace then ${snapshotId} end, r.lacks_workspace, r.steered_into is not null,
+        case when r.state = 'completed' then r.steered_into end, r.steered_into
       from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r (id text, n int, state text, parts jsonb,
         metadata jsonb, output jsonb, files_changed jsonb, attempts int, max_attempts int, timings jsonb,
         created_at timestamptz, started_at timestamptz, completed_at timestamptz, retry_of text, interrupted_by text,
-        copied_from text, lacks_workspace boolean)`.execute(db.kysely);
+        steered_into text, copied_from text, lacks_workspace boolean)`.execute(db.kysely);
 }
 
 export interface ImportedInput {
@@ -160,17 +165,22 @@ export interface ImportedEvent {
 
 export async function insertEvents(db: Database, session: Place, rows: readonly ImportedEvent[]): Promise<void> {
   await sql`
-    insert into events (session_id, sequence_number, organization_id, type, message_id, data, created_at)
+    with told as (
+      insert into events (session_id, sequence_number, organization_id, type, message_id, data, created_at)
       select ${session.id}, r.n, ${session.organizationId}, r.type, m.id,
         case r.type
           when 'user.message' then jsonb_build_object('parts', m.parts, 'metadata', m.metadata)
           when 'assistant.message_completed' then jsonb_build_object('output', m.output)
           when 'workspace.committed' then
             jsonb_build_object('snapshot_id', m.snapshot_id, 'files_changed', m.files_changed)
+          when 'message.steered' then jsonb_build_object('into', m.steered_into)
           else coalesce(r.data, '{}') end,
         least(r.created_at, now())
       from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r (n bigint, message_id text, type text, data jsonb,
-        created_at timestamptz) join messages m on m.id = r.message_id`.execute(db.kysely);
+        created_at timestamptz) join messages m on m.id = r.message_id
+      returning sequence_number, type, message_id)
+    update messages m set steered_event = told.sequence_number
+      from told where told.type = 'message.steered' and m.id = told.message_id`.execute(db.kysely);
 }
 
 /** Sets the sequence numbers with which the session continues. */

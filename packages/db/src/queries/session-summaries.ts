@@ -172,12 +172,14 @@ export async function listSessionSummaries(
       s.next_sequence_number - 1 as messages, ${wordsOf(sql`f.parts`, sql`f.parts`)} as "firstText",
       l.id as "lastMessageId", l.state as "lastMessageState", l.created_at as "lastMessageAt",
       l.completed_at as "lastMessageEndedAt", ${wordsOf(sql`l.parts`, sql`l.parts`)} as "lastText",
-      ${wordsOf(sql`l.output`, sql`l.output -> 'parts'`)} as "lastAnswer",
+      ${wordsOf(sql`coalesce(l.output, d.output)`, sql`coalesce(l.output, d.output) -> 'parts'`)} as "lastAnswer",
       case when l.state = 'failed' then l.output -> 'error' ->> 'message' end as "lastError",
       n.failed, t.tokens, t.seconds as "turnSeconds"
     from sessions s
       join agents a on a.id = s.agent_id
       left join messages l on l.id = s.last_message_id
+      -- The turn in which the last message was delivered.
+      left join messages d on d.id = l.steered_into
       left join messages f on f.session_id = s.id and f.sequence_number = 1
       left join members who on who.id = s.created_by
       left join api_keys key on key.id = s.created_by

@@ -27,6 +27,8 @@ export interface TurnDetails {
   readonly egress: TurnEgress | undefined;
   /** Set if an attempt of the message was suspended: where the next ones begin, and the answers by key. */
   readonly resume: TurnResume | undefined;
+  /** Whether the attempt can take a message that steers its turn. */
+  readonly steeringWaits: boolean;
 }
 
 export type TurnEgress = Readonly<Partial<Record<"organization" | "operator" | "session", EgressSetting>>>;
@@ -51,6 +53,8 @@ export interface HistoryRow {
   readonly parts: unknown;
   /** The text of an interrupted turn; null: none. */
   readonly output: unknown;
+  /** The parts of each message that steered the turn. Null or absent: none. */
+  readonly steered?: readonly unknown[] | null;
 }
 
 export interface HistoryBounds {
@@ -93,6 +97,7 @@ export interface TurnDetailsRow {
   /** Absent in the result of the previous release's functions. */
   readonly max_turn_memory_bytes?: number | null;
   readonly max_turn_cpus?: number | null;
+  readonly steering_waits?: boolean;
 }
 
 export function toTurnDetails(row: TurnDetailsRow): TurnDetails {
@@ -114,6 +119,7 @@ export function toTurnDetails(row: TurnDetailsRow): TurnDetails {
     workspaceBounds: { bytes: row.max_bytes, files: row.max_files, fileBytes: row.max_file_bytes },
     turnBounds: { memoryBytes: row.max_turn_memory_bytes ?? null, cpus: row.max_turn_cpus ?? null },
     egress: row.egress === null ? {} : row.egress,
+    steeringWaits: row.steering_waits === true,
     resume:
       row.resume_snapshot_id === null
         ? undefined

@@ -3,7 +3,8 @@
 
 import { limits, type Failure, type Lane, type OnBusy } from "@dari/domain";
 import { sql, type RawBuilder } from "kysely";
-import type { Database, Queryable } from "../database.ts";
+import { callOne } from "../call-one.ts";
+import type { Database } from "../database.ts";
 import { toJsonb } from "../jsonb.ts";
 import { toTurnDetails, type PlacedAttachment, type TurnDetails, type TurnDetailsRow } from "./turn-details.ts";
 
@@ -25,6 +26,8 @@ export interface AcceptedMessage {
   readonly ended: readonly string[] | null;
   /** The running message that this call asked to stop. */
   readonly stopping: string | null;
+  /** Whether a worker must be told that this message waits for its turn. */
+  readonly steers: boolean | null;
   readonly detail: string | null;
 }
 
@@ -59,7 +62,7 @@ export async function acceptMessage(
   return callOne<AcceptedMessage>(
     db.kysely,
     sql`select outcome, sequence_number as "sequenceNumber", schedule, dispatch_number as "dispatchNumber",
-      max_attempts as "maxAttempts", ended, stopping, detail
+      max_attempts as "maxAttempts", ended, stopping, steers, detail
       from accept_message(p_organization => ${input.organizationId}, p_session => ${input.sessionId},
         p_message => ${input.messageId}, p_parts => ${toJsonb(input.parts)}, p_metadata => ${toJsonb(input.metadata)},
         p_inputs => ${toJsonb(attachments)}, p_dispatch_ttl_ms => ${input.dispatchTtlMs ?? null}::int,
@@ -237,6 +240,7 @@ export interface RenewedLease {
   /** False if the session's row was locked. The claim is valid, but its lease is not renewed: ask again. */
   readonly isRenewed: boolean;
   readonly cancelRequested: boolean;
+  readonly steeringWaits: boolean;
 }
 
 /** Renews a worker's leases in one statement. A claim that is missing from the answer is lost. */
@@ -246,7 +250,8 @@ export async function renewHeldLeases(
   leaseMs: number,
 ): Promise<RenewedLease[]> {
   const result = await sql<RenewedLease>`
-    select session_id as "sessionId", fence, is_renewed as "isRenewed", cancel_requested as "cancelRequested"
+    select session_id as "sessionId", fence, is_renewed as "isRenewed", cancel_requested as "cancelRequested",
+      steering_waits as "steeringWaits"
     from renew_leases(p_sessions => ${claims.map((claim) => claim.sessionId)}::text[],
       p_fences => ${claims.map((claim) => claim.fence)}::bigint[],
       p_tokens => ${claims.map((claim) => claim.token)}::uuid[], p_lease_ms => ${leaseMs})`.execute(db.kysely);
@@ -379,22 +384,17 @@ export async function appendLogsIfHeld(db: Database, claim: Claim, lines: readon
 }
 
 export interface CancelResult {
-  readonly outcome: "cancelled" | "requested" | "terminal" | "not_found";
+  /** `delivered`: the running turn of `deliveredIn` has taken it. */
+  readonly outcome: "cancelled" | "requested" | "terminal" | "not_found" | "delivered";
   readonly sessionId: string | null;
+  readonly deliveredIn: string | null;
 }
 
 /** Cancels a queued message at once, and asks a running one to end. */
 export function cancelMessageOf(db: Database, organizationId: string, messageId: string): Promise<CancelResult> {
   return callOne<CancelResult>(
     db.kysely,
-    sql`select outcome, session_id as "sessionId" from cancel_message(p_organization => ${organizationId},
-      p_message => ${messageId})`,
+    sql`select outcome, session_id as "sessionId", delivered_in as "deliveredIn"
+      from cancel_message(p_organization => ${organizationId}, p_message => ${messageId})`,
   );
-}
-
-async function callOne<T>(db: Queryable, query: RawBuilder<unknown>): Promise<T> {
-  const result = await query.execute(db);
-  const row = result.rows[0];
-  if (row === undefined) throw new Error("a database function returned no row");
-  return row as T;
 }

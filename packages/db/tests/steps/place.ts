@@ -8,6 +8,7 @@ import {
   findViolations,
   heads,
   messageInputs,
+  steering,
   turns,
   type ClaimedTurn,
   type Database,
@@ -125,6 +126,12 @@ export function appendEvent(place: Place, db: Database): Promise<boolean> {
   return turns.appendEventsIfHeld(db, held(place), [{ type: "agent.event", data: {} }]);
 }
 
+/** Hands what steers to the running attempt. */
+export async function take(place: Place, db: Database) {
+  const taken = await steering.takeSteeringIfHeld(db, held(place), 0);
+  return taken?.map(({ id }) => labelOf(place, id)) ?? "superseded";
+}
+
 /** Returns undefined if it was skipped because the session's row was locked. */
 export async function renew(place: Place, db: Database): Promise<"renewed" | "lost" | undefined> {
   // Ignores whether a cancel is seen: an uncommitted one is seen by the next renewal.
@@ -201,9 +208,11 @@ export async function stateOf(place: Place, db: Database): Promise<unknown> {
         next_event_number, worker_id, claim_token is not null, head_snapshot_id is not null)
         from sessions where id = $1),
       'messages', (select jsonb_agg(jsonb_build_array(sequence_number, state, attempts, uncounted_claims, fence, output,
-        cancel_requested_at is not null, merged_into, interrupted_by, rolled_back_by, snapshot_id is not null)
+        cancel_requested_at is not null, merged_into, steered_into, steered_event, interrupted_by, rolled_back_by,
+        snapshot_id is not null)
         order by sequence_number) from messages where session_id = $1),
-      'attempts', (select jsonb_agg(jsonb_build_array(fence, number, outcome, called_at is not null) order by fence)
+      'attempts', (select jsonb_agg(jsonb_build_array(fence, number, outcome, called_at is not null,
+        steered_messages) order by fence)
         from attempts where session_id = $1),
       'events', (select jsonb_agg(jsonb_build_array(type, message_id, data - 'snapshot_id' - 'expires_at')
         order by sequence_number)

@@ -385,6 +385,7 @@ test("leases of one worker are renewed together, past locked ones, and only its 
     fence: turn.fence,
     isRenewed,
     cancelRequested: false,
+    steeringWaits: false,
   });
   const { second, waited } = await encounter.meet((at) => finish(other, at, "completed"), "commit", renew);
   expect(waited).toBe(false);

@@ -19,6 +19,7 @@ import {
   renew,
   rollBack,
   suspend,
+  take,
   undispatch,
   writeHead,
   type Place,
@@ -41,7 +42,7 @@ export interface Situation {
 
 const waiting = (run: Step["run"]): Step => ({ run, passes: false });
 const passing = (run: Step["run"]): Step => ({ run, passes: true });
-const sending = (onBusy: "enqueue" | "interrupt" | "rollback" | "merge"): Step => ({
+const sending = (onBusy: "enqueue" | "interrupt" | "rollback" | "merge" | "steer"): Step => ({
   run: (place, db) => accept(place, db, { onBusy }),
   passes: false,
   sends: true,
@@ -74,6 +75,15 @@ async function waitsForRetry(place: Place, db: Database): Promise<void> {
   await markCalled(place, db);
   await finish(place, db, "retry");
   await letTimePass(place, db);
+}
+
+/** Runs a turn behind which two messages steer; the first one is taken. */
+async function steered(place: Place, db: Database): Promise<void> {
+  await leased(place, db, 1);
+  await markCalled(place, db);
+  await accept(place, db, { onBusy: "steer" });
+  await take(place, db);
+  await accept(place, db, { onBusy: "steer" });
 }
 
 /** Waits for an overdue input, so that it can expire too. */
@@ -152,6 +162,23 @@ export const situations: readonly Situation[] = [
     name: "leased for its last message",
     prepare: (place, db) => leased(place, db, 1),
     steps: { accept: accepts, cancel: cancelHead, finish: finishCompleted, reap: passing(reap) },
+  },
+  {
+    name: "leased with a message that steers",
+    prepare: steered,
+    steps: {
+      steer: sending("steer"),
+      merge: sending("merge"),
+      rollback,
+      take: waiting(take),
+      "cancel of the head": cancelHead,
+      "cancel of what is taken": waiting((place, db) => cancel(place, db, 1)),
+      "cancel of what waits": waiting((place, db) => cancel(place, db, 2)),
+      "finish as completed": finishCompleted,
+      "finish as retry": waiting((place, db) => finish(place, db, "retry")),
+      "finish as suspended": waiting(suspend),
+      reap: passing(reap),
+    },
   },
   {
     name: "waiting for a retry that is due",

@@ -19,11 +19,12 @@ interface MessageRow {
   readonly session_id: string;
   readonly sequence_number: number;
   readonly state: string;
+  readonly steered_into: string | null;
 }
 
 async function judge(book: Book): Promise<unknown[]> {
   const { rows } = await database.db.pool.query<MessageRow>(
-    "select id, session_id, sequence_number, state from messages",
+    "select id, session_id, sequence_number, state, steered_into from messages",
   );
   const byId = new Map(rows.map((row) => [row.id, row]));
   const faults: unknown[] = [...book.faults];
@@ -35,6 +36,12 @@ async function judge(book: Book): Promise<unknown[]> {
     if (recorded.some((ending) => ending !== row?.state)) faults.push(`${id}: ${recorded.join()} became ${row?.state}`);
     const called = book.called.get(id) ?? 0;
     if (called > attemptsMax) faults.push(`${id} was called ${called} times`);
+    // A lost worker told no one what it was handed, and its turn has not completed.
+    const delivered = book.delivered.get(id) ?? [];
+    const expected = row?.steered_into === null || row?.state !== "completed" ? [] : [row.steered_into];
+    const isWrong = delivered.length > 1 || expected.join() !== (row?.state === "completed" ? delivered.join() : "");
+    if (isWrong) faults.push(`${id} is part of ${expected.join()}, and was handed to ${delivered.join()}`);
+    if (delivered.length > 0 && recorded.length > 0) faults.push(`${id} was delivered and ran`);
   }
   if (rows.length !== book.accepted.size) faults.push(`${rows.length} messages of ${book.accepted.size}`);
   return faults;
@@ -49,6 +56,7 @@ test.each(seeds)("nothing is lost, doubled, out of order or stuck (seed %i)", as
   for (const place of book.places) stuck.push(...(await faultsAfterDrain(place, database.db)));
   expect([...(await judge(book)), ...stuck]).toEqual([]);
   expect(book.accepted.size).toBeGreaterThan(150);
+  expect(book.delivered.size).toBeGreaterThan(0);
   const { rows } = await database.db.pool.query<{ outcome: string }>("select distinct outcome from attempts");
   for (const { outcome } of rows) outcomes.add(outcome);
   // The run must have been hard; otherwise the test proves little. How many attempts of a message fail is random.

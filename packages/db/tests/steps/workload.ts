@@ -2,7 +2,7 @@
 // what each was answered.
 
 import { newId } from "@dari/domain";
-import { dispatch, messageInputs, turns, type ClaimedTurn, type Database } from "../../src/index.ts";
+import { dispatch, messageInputs, steering, turns, type ClaimedTurn, type Database } from "../../src/index.ts";
 import { emptySnapshot } from "../scene.ts";
 import { accept, agentError, askedFor, cancel, headOf, openPlace, reapNow, type Place } from "./place.ts";
 
@@ -21,6 +21,8 @@ export interface Book {
   readonly called: Map<string, number>;
   /** Message → the endings that workers were told are recorded. */
   readonly recorded: Map<string, string[]>;
+  /** Message that steered → the turns whose last or suspended attempt was handed it. */
+  readonly delivered: Map<string, string[]>;
   readonly faults: string[];
 }
 
@@ -55,6 +57,7 @@ export async function runWorkload(db: Database, options: WorkloadOptions): Promi
     accepted: new Map(),
     called: new Map(),
     recorded: new Map(),
+    delivered: new Map(),
     faults: [],
     tick: () => ++clock,
     isOver: false,
@@ -72,7 +75,7 @@ export async function runWorkload(db: Database, options: WorkloadOptions): Promi
 
 async function client(run: Run, place: Place, messages: number): Promise<void> {
   for (let i = 0; i < messages; i++) {
-    const onBusy = pick(run, { interrupt: 0.08, rollback: 0.08, merge: 0.08, reject: 0.06 }) ?? "enqueue";
+    const onBusy = pick(run, { interrupt: 0.08, rollback: 0.08, merge: 0.08, reject: 0.06, steer: 0.25 }) ?? "enqueue";
     const before = place.messageIds.length;
     const answer = await accept(place, run.db, { onBusy });
     const messageId = place.messageIds[before] ?? "";
@@ -176,6 +179,7 @@ async function live(run: Run, turn: ClaimedTurn): Promise<void> {
     (await call(run, turn)) &&
     (await turns.appendEventsIfHeld(db, turn, [{ type: "agent.event", data: {} }])) &&
     (await turns.renewHeldLeases(db, [turn], livingLeaseMs)).length === 1;
+  const taken = await takeTwice(run, turn);
   const ending = pick(run, { retry: 0.15, failed: 0.05, released: 0.1, suspended: 0.1 }) ?? "completed";
   const input =
     ending === "completed" || ending === "suspended"
@@ -189,9 +193,22 @@ async function live(run: Run, turn: ClaimedTurn): Promise<void> {
   }
   if (result.recorded === "released" || result.recorded === "suspended")
     run.called.set(turn.messageId, (run.called.get(turn.messageId) ?? 0) - 1);
-  if (["retry", "released", "suspended"].includes(result.recorded)) return;
+  if (["retry", "released"].includes(result.recorded)) return;
+  for (const id of taken) run.delivered.set(id, [...(run.delivered.get(id) ?? []), turn.messageId]);
+  if (result.recorded === "suspended") return;
   run.recorded.set(turn.messageId, [...(run.recorded.get(turn.messageId) ?? []), result.recorded]);
   hasEnded(run, turn.messageId);
+}
+
+/** Takes what steers the turn, twice, and loses the reply to some takes. Returns the ids. */
+async function takeTwice({ db, random }: Run, turn: ClaimedTurn): Promise<string[]> {
+  const received: string[] = [];
+  for (let n = 0; n < 2; n++) {
+    if (random() < 0.2) await steering.takeSteeringIfHeld(db, turn, received.length);
+    const taken = (await steering.takeSteeringIfHeld(db, turn, received.length)) ?? [];
+    received.push(...taken.map(({ id }) => id));
+  }
+  return received;
 }
 
 async function completion(run: Run, turn: ClaimedTurn) {
@@ -213,6 +230,7 @@ async function wakeTooLate(run: Run, turn: ClaimedTurn): Promise<void> {
   const writes: Record<string, unknown> = {
     call: await turns.markCalledIfHeld(db, turn),
     event: await turns.appendEventsIfHeld(db, turn, [{ type: "agent.event", data: {} }]),
+    take: (await steering.takeSteeringIfHeld(db, turn, 0)) !== undefined,
     renewal: (await turns.renewHeldLeases(db, [turn], livingLeaseMs)).length > 0,
     finish:
       (await turns.finishIfHeld(db, turn, { ending: "completed", ...(await completion(run, turn)) })) !== undefined,

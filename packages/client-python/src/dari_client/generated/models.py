@@ -128,7 +128,7 @@ class AgentUsageDay(TypedDict):
 class AgentWebhook(TypedDict):
     webhook_url: str | None
     signing_enabled: bool
-    event_types: list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "attempt.started", "attempt.ended", "assistant.message_completed", "model.request_started", "model.request_completed", "reasoning.completed", "assistant.message", "tool.call_requested", "tool.call_completed", "agent.handoff", "subagent.started", "subagent.completed", "plan.updated", "agent.events_omitted", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]
+    event_types: list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "message.steered", "attempt.started", "attempt.ended", "assistant.message_completed", "model.request_started", "model.request_completed", "reasoning.completed", "assistant.message", "tool.call_requested", "tool.call_completed", "agent.handoff", "subagent.started", "subagent.completed", "plan.updated", "agent.events_omitted", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]
     signing_secret: str | None
     webhook_endpoint_id: str | None
 
@@ -374,7 +374,7 @@ class CreateSessionBatchRequest(TypedDict):
     version_id: NotRequired[str]
     name: NotRequired[str]
     metadata: NotRequired[dict[str, str | float | bool]]
-    on_busy: NotRequired[Literal["enqueue", "reject", "interrupt", "rollback", "merge"]]
+    on_busy: NotRequired[Literal["enqueue", "reject", "interrupt", "rollback", "merge", "steer"]]
     lane: NotRequired[Literal["interactive", "background"]]
     max_concurrency: NotRequired[int]
     sessions: NotRequired[list[CreateSessionBatchRequestSession]]
@@ -426,7 +426,7 @@ class CreateSessionRequest(TypedDict):
     name: NotRequired[str]
     metadata: NotRequired[dict[str, str | float | bool]]
     version_id: NotRequired[str]
-    on_busy: NotRequired[Literal["enqueue", "reject", "interrupt", "rollback", "merge"]]
+    on_busy: NotRequired[Literal["enqueue", "reject", "interrupt", "rollback", "merge", "steer"]]
     secrets: NotRequired[dict[str, str]]
     internet_access: NotRequired[bool]
 
@@ -453,7 +453,7 @@ class CreateVersionRequestSource(TypedDict):
 
 class CreateWebhookEndpointRequest(TypedDict):
     url: str
-    event_types: NotRequired[list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "attempt.started", "attempt.ended", "assistant.message_completed", "model.request_started", "model.request_completed", "reasoning.completed", "assistant.message", "tool.call_requested", "tool.call_completed", "agent.handoff", "subagent.started", "subagent.completed", "plan.updated", "agent.events_omitted", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]]
+    event_types: NotRequired[list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "message.steered", "attempt.started", "attempt.ended", "assistant.message_completed", "model.request_started", "model.request_completed", "reasoning.completed", "assistant.message", "tool.call_requested", "tool.call_completed", "agent.handoff", "subagent.started", "subagent.completed", "plan.updated", "agent.events_omitted", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]]
     agent_id: NotRequired[str]
     description: NotRequired[str]
 
@@ -763,6 +763,8 @@ class Message(TypedDict):
     completed_at: str | None
     timings: dict[str, float]
     merged_into: NotRequired[str]
+    delivered_in: NotRequired[str]
+    delivered_after: NotRequired[int]
     retry_of: NotRequired[str]
     copied_from: NotRequired[str]
     inputs: NotRequired[list[MessageInput]]
@@ -850,6 +852,21 @@ class MessageStatusChangedEvent(TypedDict):
 
 class MessageStatusChangedEventData(TypedDict):
     status: Literal["queued", "running", "waiting_for_input", "completed", "failed", "cancelled"]
+
+
+class MessageSteeredEvent(TypedDict):
+    id: str
+    sequence_number: int
+    session_id: str
+    created_at: str
+    data: MessageSteeredEventData
+    type: Literal["message.steered"]
+    message_id: str
+    attempt_id: NotRequired[str]
+
+
+class MessageSteeredEventData(TypedDict):
+    into: str
 
 
 class MessagesRetried(TypedDict):
@@ -1136,7 +1153,7 @@ class PollDeviceRequest(TypedDict):
 
 class PutAgentWebhookRequest(TypedDict):
     webhook_url: str
-    event_types: NotRequired[list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "attempt.started", "attempt.ended", "assistant.message_completed", "model.request_started", "model.request_completed", "reasoning.completed", "assistant.message", "tool.call_requested", "tool.call_completed", "agent.handoff", "subagent.started", "subagent.completed", "plan.updated", "agent.events_omitted", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]]
+    event_types: NotRequired[list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "message.steered", "attempt.started", "attempt.ended", "assistant.message_completed", "model.request_started", "model.request_completed", "reasoning.completed", "assistant.message", "tool.call_requested", "tool.call_completed", "agent.handoff", "subagent.started", "subagent.completed", "plan.updated", "agent.events_omitted", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]]
 
 
 class PutBudgetRequest(TypedDict):
@@ -1217,7 +1234,7 @@ class ReserveFileUploadRequest(TypedDict):
 class RetryMessageRequest(TypedDict):
     fork: NotRequired[bool]
     version_id: NotRequired[str]
-    on_busy: NotRequired[Literal["enqueue", "reject", "interrupt", "rollback", "merge"]]
+    on_busy: NotRequired[Literal["enqueue", "reject", "interrupt", "rollback", "merge", "steer"]]
     lane: NotRequired[Literal["interactive", "background"]]
 
 
@@ -1303,7 +1320,7 @@ class SendMessageRequest(TypedDict):
     parts: list[SendMessageRequestPartText | SendMessageRequestPartFile]
     metadata: NotRequired[dict[str, str | float | bool]]
     delivery: NotRequired[Literal["sync", "async", "stream"]]
-    on_busy: NotRequired[Literal["enqueue", "reject", "interrupt", "rollback", "merge"]]
+    on_busy: NotRequired[Literal["enqueue", "reject", "interrupt", "rollback", "merge", "steer"]]
     lane: NotRequired[Literal["interactive", "background"]]
 
 
@@ -1347,7 +1364,7 @@ class Session(TypedDict):
     status: Literal["idle", "active", "completed", "failed", "expired"]
     name: str | None
     metadata: dict[str, str | float | bool]
-    on_busy: Literal["enqueue", "reject", "interrupt", "rollback", "merge"]
+    on_busy: Literal["enqueue", "reject", "interrupt", "rollback", "merge", "steer"]
     internet_access: bool | None
     last_message_id: str | None
     last_message_status: Literal["queued", "running", "waiting_for_input", "completed", "failed", "cancelled"] | None
@@ -1792,7 +1809,7 @@ class UpdateScheduleRequestPartText(TypedDict):
 
 class UpdateWebhookEndpointRequest(TypedDict):
     url: NotRequired[str]
-    event_types: NotRequired[list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "attempt.started", "attempt.ended", "assistant.message_completed", "model.request_started", "model.request_completed", "reasoning.completed", "assistant.message", "tool.call_requested", "tool.call_completed", "agent.handoff", "subagent.started", "subagent.completed", "plan.updated", "agent.events_omitted", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]]
+    event_types: NotRequired[list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "message.steered", "attempt.started", "attempt.ended", "assistant.message_completed", "model.request_started", "model.request_completed", "reasoning.completed", "assistant.message", "tool.call_requested", "tool.call_completed", "agent.handoff", "subagent.started", "subagent.completed", "plan.updated", "agent.events_omitted", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]]
     description: NotRequired[str | None]
     status: NotRequired[Literal["enabled", "disabled"]]
 
@@ -1963,7 +1980,7 @@ class WebhookEndpoint(TypedDict):
     id: str
     url: str
     agent_id: str | None
-    event_types: list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "attempt.started", "attempt.ended", "assistant.message_completed", "model.request_started", "model.request_completed", "reasoning.completed", "assistant.message", "tool.call_requested", "tool.call_completed", "agent.handoff", "subagent.started", "subagent.completed", "plan.updated", "agent.events_omitted", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]
+    event_types: list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "message.steered", "attempt.started", "attempt.ended", "assistant.message_completed", "model.request_started", "model.request_completed", "reasoning.completed", "assistant.message", "tool.call_requested", "tool.call_completed", "agent.handoff", "subagent.started", "subagent.completed", "plan.updated", "agent.events_omitted", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]
     description: str | None
     status: Literal["enabled", "disabled"]
     disabled_reason: Literal["manual", "failing", "gone", "backlog"] | None
@@ -1977,7 +1994,7 @@ class WebhookEndpointCreated(TypedDict):
     id: str
     url: str
     agent_id: str | None
-    event_types: list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "attempt.started", "attempt.ended", "assistant.message_completed", "model.request_started", "model.request_completed", "reasoning.completed", "assistant.message", "tool.call_requested", "tool.call_completed", "agent.handoff", "subagent.started", "subagent.completed", "plan.updated", "agent.events_omitted", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]
+    event_types: list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "message.steered", "attempt.started", "attempt.ended", "assistant.message_completed", "model.request_started", "model.request_completed", "reasoning.completed", "assistant.message", "tool.call_requested", "tool.call_completed", "agent.handoff", "subagent.started", "subagent.completed", "plan.updated", "agent.events_omitted", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]
     description: str | None
     status: Literal["enabled", "disabled"]
     disabled_reason: Literal["manual", "failing", "gone", "backlog"] | None
@@ -1989,7 +2006,7 @@ class WebhookEndpointCreated(TypedDict):
 
 
 class WebhookEvent(TypedDict):
-    type: Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "attempt.started", "attempt.ended", "assistant.message_completed", "model.request_started", "model.request_completed", "reasoning.completed", "assistant.message", "tool.call_requested", "tool.call_completed", "agent.handoff", "subagent.started", "subagent.completed", "plan.updated", "agent.events_omitted", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]
+    type: Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "message.steered", "attempt.started", "attempt.ended", "assistant.message_completed", "model.request_started", "model.request_completed", "reasoning.completed", "assistant.message", "tool.call_requested", "tool.call_completed", "agent.handoff", "subagent.started", "subagent.completed", "plan.updated", "agent.events_omitted", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]
     timestamp: str
     data: WebhookEventData
 
@@ -2057,7 +2074,7 @@ class WorkspaceRestoredFromOlderEventData(TypedDict):
 Event = Union["KnownEvent", "UnknownEvent"]
 
 
-KnownEvent = Union["SessionCreatedEvent", "SessionStatusChangedEvent", "SessionRolledBackEvent", "UserMessageEvent", "MessageStatusChangedEvent", "AttemptStartedEvent", "AttemptEndedEvent", "AssistantMessageCompletedEvent", "ModelRequestStartedEvent", "ModelRequestCompletedEvent", "ReasoningCompletedEvent", "AssistantMessageEvent", "ToolCallRequestedEvent", "ToolCallCompletedEvent", "AgentHandoffEvent", "SubagentStartedEvent", "SubagentCompletedEvent", "PlanUpdatedEvent", "AgentEventsOmittedEvent", "AgentEventEvent", "InputRequestedEvent", "InputSubmittedEvent", "WorkspaceCommittedEvent", "WorkspaceRestoredFromOlderEvent", "MessageCompletedEvent", "MessageFailedEvent", "MessageCancelledEvent"]
+KnownEvent = Union["SessionCreatedEvent", "SessionStatusChangedEvent", "SessionRolledBackEvent", "UserMessageEvent", "MessageStatusChangedEvent", "MessageSteeredEvent", "AttemptStartedEvent", "AttemptEndedEvent", "AssistantMessageCompletedEvent", "ModelRequestStartedEvent", "ModelRequestCompletedEvent", "ReasoningCompletedEvent", "AssistantMessageEvent", "ToolCallRequestedEvent", "ToolCallCompletedEvent", "AgentHandoffEvent", "SubagentStartedEvent", "SubagentCompletedEvent", "PlanUpdatedEvent", "AgentEventsOmittedEvent", "AgentEventEvent", "InputRequestedEvent", "InputSubmittedEvent", "WorkspaceCommittedEvent", "WorkspaceRestoredFromOlderEvent", "MessageCompletedEvent", "MessageFailedEvent", "MessageCancelledEvent"]
 
 
 KnownPreview = Union["AssistantTextDeltaEvent", "ReasoningDeltaEvent", "ToolArgumentsDeltaEvent", "LogEvent"]

@@ -14,6 +14,7 @@ AnyStreamedEvent = Union[
     StreamedEvent[Literal["session.rolled_back"], SessionRolledBackEventData],
     StreamedEvent[Literal["user.message"], UserMessageEventData],
     StreamedEvent[Literal["message.status_changed"], MessageStatusChangedEventData],
+    StreamedEvent[Literal["message.steered"], MessageSteeredEventData],
     StreamedEvent[Literal["attempt.started"], AttemptStartedEventData],
     StreamedEvent[Literal["attempt.ended"], AttemptEndedEventData],
     StreamedEvent[Literal["assistant.message_completed"], AssistantMessageCompletedEventData],

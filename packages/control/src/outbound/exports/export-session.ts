@@ -25,6 +25,8 @@ interface Export {
   readonly workspace: LoadedTree;
   /** Numbers of exported messages by id, filled while they are written. */
   readonly numbers: Map<string, number>;
+  /** By id of a message that steered a turn: the number of the event that says so. */
+  readonly steered: Map<string, number | null>;
 }
 
 /**
@@ -47,7 +49,9 @@ export async function exportSession(
     );
   }
   const workspace = await control.trees.load(organizationId, row.headSnapshotId);
-  return writeTar(entriesOf({ control, organizationId, row, inputs, workspace, numbers: new Map() }));
+  return writeTar(
+    entriesOf({ control, organizationId, row, inputs, workspace, numbers: new Map(), steered: new Map() }),
+  );
 }
 
 async function* entriesOf(exported: Export): AsyncGenerator<ArchiveEntry> {
@@ -86,10 +90,13 @@ function sessionOf({ row, workspace }: Export): PortableSession {
   };
 }
 
-async function* messageEntries({ control, row, numbers }: Export): AsyncGenerator<ArchiveEntry> {
+async function* messageEntries({ control, row, numbers, steered }: Export): AsyncGenerator<ArchiveEntry> {
   for (let page = 1, after = 0; ; page++) {
     const { rows, more } = await sessionExports.listMessages(control.db, row, after);
-    for (const { id } of rows) numbers.set(id, numbers.size + 1);
+    for (const { id, steeredInto, steeredEvent } of rows) {
+      numbers.set(id, numbers.size + 1);
+      if (steeredInto !== null) steered.set(id, steeredEvent);
+    }
     if (rows.length > 0) yield linesEntry(messagesEntry(page), rows.map(portableMessage));
     if (!more) return;
     after = rows.at(-1)?.sequenceNumber ?? row.through;
@@ -112,6 +119,7 @@ function portableMessage(row: ExportedMessage): PortableMessage {
     completed_at: row.completedAt.toISOString(),
     ...(row.retryOf === null ? {} : { retry_of: row.retryOf }),
     ...(row.interruptedBy === null ? {} : { interrupted_by: row.interruptedBy }),
+    ...(row.steeredInto === null ? {} : { delivered_in: row.steeredInto }),
     at_head: row.isAtHead,
   };
 }
@@ -140,7 +148,8 @@ function inputLines({ inputs, numbers }: Export, uploads: readonly ExportedInput
   });
 }
 
-async function* ledgerEntries({ control, organizationId, row, numbers }: Export): AsyncGenerator<ArchiveEntry> {
+async function* ledgerEntries(exported: Export): AsyncGenerator<ArchiveEntry> {
+  const { control, organizationId, row, numbers, steered } = exported;
   const types = [...eventsWithoutPayload, ...eventsWithPayload];
   for (let page = 1, after = 0; ;) {
     const from = { organizationId, sessionId: row.id, afterSequenceNumber: after };
@@ -148,6 +157,9 @@ async function* ledgerEntries({ control, organizationId, row, numbers }: Export)
     const lines = found.rows.flatMap((event): PortableEvent[] => {
       const message = numbers.get(event.messageId ?? "");
       if (message === undefined) return [];
+      // An earlier attempt that was repeated has left such an event too.
+      const isOld = event.type === "message.steered" && steered.get(event.messageId ?? "") !== event.sequenceNumber;
+      if (isOld) return [];
       const type = event.type as PortableEvent["type"];
       const head = { type, message, created_at: event.createdAt.toISOString() };
       const isTale = eventsWithPayload.some((tale) => tale === type);

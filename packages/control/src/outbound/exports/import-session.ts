@@ -117,7 +117,7 @@ function importedMessage(
   { n, isLast }: { readonly n: number; readonly isLast: boolean },
   { messages, files }: Names,
 ): ImportedMessage {
-  const { id, status, at_head, retry_of, interrupted_by, parts, ...same } = message;
+  const { id, status, at_head, retry_of, interrupted_by, delivered_in, parts, ...same } = message;
   const nameOf = (other: string | undefined): string | null =>
     other === undefined ? null : (messages.get(other) ?? other);
   return {
@@ -130,6 +130,7 @@ function importedMessage(
     ),
     retry_of: nameOf(retry_of),
     interrupted_by: nameOf(interrupted_by),
+    steered_into: nameOf(delivered_in),
     copied_from: id,
     lacks_workspace: !at_head && !isLast,
   };

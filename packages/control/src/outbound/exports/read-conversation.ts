@@ -15,6 +15,8 @@ interface Known {
   readonly id: string;
   readonly status: PortableMessage["status"];
   told: Told;
+  /** Whether the event is missing that says which turn has taken it. */
+  lacksSteering: boolean;
 }
 
 export class ConversationReceiver {
@@ -44,7 +46,8 @@ export class ConversationReceiver {
       const problem = this.#problemOf(value);
       if (problem !== undefined) throw new ArchiveRefusedError(`${at}: ${problem}`);
       this.#ids.add(value.id);
-      this.#messages.push({ id: value.id, status: value.status, told: "nothing" });
+      const lacksSteering = value.delivered_in !== undefined;
+      this.#messages.push({ id: value.id, status: value.status, told: "nothing", lacksSteering });
       page.push(value);
     }
     await writeFile(this.#file("messages", ++this.#messagePages), JSON.stringify(page));
@@ -66,6 +69,8 @@ export class ConversationReceiver {
   end(): void {
     const open = this.#messages.findIndex(({ told }) => told !== "ended");
     if (open !== -1) throw new ArchiveRefusedError(`the ledger has no last event of message ${open + 1}`);
+    const lacking = this.#messages.findIndex(({ lacksSteering }) => lacksSteering);
+    if (lacking !== -1) throw new ArchiveRefusedError(`the ledger has no message.steered of message ${lacking + 1}`);
   }
 
   async *readMessages(): AsyncGenerator<PortableMessage[]> {
@@ -92,11 +97,19 @@ export class ConversationReceiver {
     if (this.#messages.length >= limits.exportMessages) return `more than ${limits.exportMessages} messages`;
     if (this.#ids.has(message.id)) return "id: expected another one for each message";
     if (message.attempts > message.max_attempts) return "attempts: expected at most max_attempts";
-    if (message.status === "completed" && message.output === null) return "output: expected one of a completed message";
+    const { delivered_in: turn } = message;
+    const isDelivered = turn !== undefined;
+    if (isDelivered && !this.#ids.has(turn)) return "delivered_in: expected an earlier message";
+    const needsOutput = message.status === "completed" && !isDelivered;
+    if (needsOutput && message.output === null) return "output: expected one of a completed message";
+    if (message.status === "completed" && isDelivered && (message.output !== null || message.attempts > 0)) {
+      return "delivered_in: expected a message without output and attempts";
+    }
     const times = [message.created_at, message.started_at ?? message.created_at, message.completed_at];
     const problem = times.map(timeProblem).find((found) => found !== undefined);
     if (problem !== undefined) return problem;
-    if (message.status === "cancelled") return undefined;
+    // A message that was delivered ends with its turn, or when that turn begins to wait for an input.
+    if (message.status === "cancelled" || isDelivered) return undefined;
     const end = Date.parse(message.completed_at);
     if (end < this.#lastEnd) return "completed_at: expected a time after those of the earlier messages";
     this.#lastEnd = end;
@@ -111,6 +124,11 @@ export class ConversationReceiver {
     if (type === "user.message") known.told = "begun";
     if (type === "assistant.message_completed" || type === "workspace.committed") {
       return known.status === "completed" ? undefined : `type: message ${message} is not completed`;
+    }
+    if (type === "message.steered") {
+      if (!known.lacksSteering) return `type: message ${message} was not delivered in a turn, or only once`;
+      known.lacksSteering = false;
+      return undefined;
     }
     if (!type.startsWith("message.")) return undefined;
     known.told = "ended";

@@ -7,9 +7,9 @@ import { events } from "@dari/db";
 import { followSession, type FollowOptions, type StreamItem } from "./follow-session.ts";
 
 /**
- * Ends after the message's last event, for a merged message after the last event of the one it was merged into. Returns
- * undefined if that event is not after the given number. `afterSequenceNumber` undefined: from the message's
- * acceptance.
+ * Ends after the message's last event, for a merged message after the last event of the one it was merged into. While a
+ * turn has the message, shows the turn too, and ends with that turn. Returns undefined if that event is not after the
+ * given number. `afterSequenceNumber` undefined: from the message's acceptance.
  * @throws AppError `not_found`, and as `followSession` does.
  */
 export async function followMessage(
@@ -24,10 +24,14 @@ export async function followMessage(
   const afterSequenceNumber = Math.max((accepted ?? 1) - 1, options.afterSequenceNumber ?? 0);
   const followed = await findUnended(control, actor, record, afterSequenceNumber);
   if (followed === undefined) return undefined;
-  return only(await followSession(control, actor, sessionId, { ...options, afterSequenceNumber }), followed);
+  const isInTurn = followed === messageId && (record.delivered_after ?? Infinity) <= afterSequenceNumber;
+  const turn = isInTurn ? record.delivered_in : undefined;
+  return only(await followSession(control, actor, sessionId, { ...options, afterSequenceNumber }), followed, turn);
 }
 
-/** Returns the message whose events follow a number: for an ended merged message, the one it was merged into. */
+/**
+ * Returns the message whose events follow a number: for an ended message that became part of another one, that one.
+ */
 async function findUnended(
   control: Control,
   actor: Actor,
@@ -37,23 +41,45 @@ async function findUnended(
   if (record.completed_at === null) return record.id;
   const end = await events.findEnd(control.db, actor.organizationId, record.session_id, record.id);
   if (end === undefined || end > afterSequenceNumber) return record.id;
-  if (record.merged_into === undefined) return undefined;
-  const target = await getMessage(control, actor, record.merged_into);
+  const into = record.merged_into ?? record.delivered_in;
+  if (into === undefined) return undefined;
+  const target = await getMessage(control, actor, into);
   return findUnended(control, actor, target, afterSequenceNumber);
 }
 
+/** `turn`: the message whose turn has the followed one already. */
 async function* only(
   items: AsyncGenerator<StreamItem, void, void>,
   messageId: string,
+  turn: string | undefined,
 ): AsyncGenerator<StreamItem, void, void> {
   let followed = messageId;
+  let around = turn;
   for await (const item of items) {
-    if (item.kind === "preview" && item.preview.messageId !== followed) continue;
-    if (item.kind === "event" && item.event.message_id !== followed) continue;
+    if (item.kind === "preview") {
+      if (item.preview.messageId === followed || item.preview.messageId === around) yield item;
+      continue;
+    }
+    const { event } = item;
+    const isSteered = event.type === "message.steered";
+    const isOwn = event.message_id === followed;
+    // The turn shows which messages it takes.
+    const isShown = isOwn || event.message_id === around || (isSteered && event.data.into === followed);
+    if (!isShown) continue;
+    if (isOwn && isSteered) around = event.data.into;
+    if (!isMessageEnd(event)) {
+      yield item;
+      continue;
+    }
+    // A repeated attempt of the turn may not have taken the message again, which then has a turn of its own.
+    if (!isOwn) {
+      around = undefined;
+      continue;
+    }
     yield item;
-    if (item.kind !== "event" || !isMessageEnd(item.event)) continue;
-    const { merged_into: mergedInto } = item.event.data;
-    if (mergedInto === undefined) return;
-    followed = mergedInto;
+    const into = event.data.merged_into ?? event.data.delivered_in;
+    if (into === undefined) return;
+    followed = into;
+    around = undefined;
   }
 }

@@ -2,7 +2,16 @@
 // nothing.
 
 import type { ActivityType, EventData } from "@dari/contract";
-import { turns, workers, type Claim, type Database, type LogLine, type RenewedLease } from "@dari/db";
+import {
+  steering,
+  turns,
+  workers,
+  type Claim,
+  type Database,
+  type LogLine,
+  type RenewedLease,
+  type TakenMessage,
+} from "@dari/db";
 
 /** Renews the leases of a worker. If a claim is missing from the result, the worker has lost it. */
 export function renewClaims(db: Database, claims: readonly Claim[], leaseMs: number): Promise<RenewedLease[]> {
@@ -33,6 +42,14 @@ export type NumberedEvent = AgentEvent & { readonly number: number };
  */
 export function recordTurnEvents(db: Database, claim: Claim, events: readonly NumberedEvent[]): Promise<boolean> {
   return turns.appendEventsIfHeld(db, claim, events);
+}
+
+/**
+ * Hands the messages that steer to the running attempt, and returns those after the first `received`. Returns undefined
+ * once the claim is superseded.
+ */
+export function takeSteering(db: Database, claim: Claim, received: number): Promise<TakenMessage[] | undefined> {
+  return steering.takeSteeringIfHeld(db, claim, received);
 }
 
 /** Stores output of the agent. Returns false once the claim is superseded. */

@@ -11,6 +11,7 @@ import {
   type ClaimedTurn,
   type Database,
   type AttachmentToPlace,
+  type HistoryRow,
   type TurnBounds,
   type TurnEgress,
   type TurnResume,
@@ -40,6 +41,8 @@ export interface Turn extends ClaimedTurn {
   readonly headSnapshotId: string | null;
   /** The last suspended attempt of the message, if there is one. */
   readonly resume: TurnResume | undefined;
+  /** Whether a message waited at the claim that steers the turn. */
+  readonly steeringWaits: boolean;
   /** The network rules of the organization, the operators and the session. */
   readonly egress: TurnEgress;
   readonly maxAttempts: number;
@@ -85,6 +88,7 @@ export async function loadTurn(context: { db: Database; sealer: Sealer }, claime
     attachments: details.attachments,
     headSnapshotId: details.headSnapshotId,
     resume: details.resume,
+    steeringWaits: details.steeringWaits,
     egress: details.egress ?? (await loadEgress(context.db, details.organizationId)),
     maxAttempts: details.maxAttempts,
     cancelRequested: details.cancelRequested,
@@ -106,8 +110,12 @@ async function loadEgress(db: Database, organizationId: string): Promise<TurnEgr
   return Object.fromEntries(settings.map(({ setBy, mode, hosts }) => [setBy, { mode, hosts }]));
 }
 
-function historyEntries(row: { parts: unknown; output: unknown }): HistoryEntry[] {
-  const output = row.output as { parts?: HistoryEntry["parts"] } | null;
-  const asked: HistoryEntry = { role: "user", parts: row.parts as HistoryEntry["parts"] };
-  return output === null ? [asked] : [asked, { role: "assistant", parts: output.parts ?? [] }];
+/** Returns the entries of one turn: its message, the messages that steered it, and its answer. */
+function historyEntries({ parts, steered, output }: HistoryRow): HistoryEntry[] {
+  const asked = [parts, ...(steered ?? [])].map((each) => ({
+    role: "user" as const,
+    parts: each as HistoryEntry["parts"],
+  }));
+  const answer = output as { parts?: HistoryEntry["parts"] } | null;
+  return answer === null ? asked : [...asked, { role: "assistant", parts: answer.parts ?? [] }];
 }

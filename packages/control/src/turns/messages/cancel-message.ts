@@ -8,7 +8,7 @@ import { AppError } from "@dari/domain";
 /**
  * Cancels a message. Idempotent: cancelling an ended message changes nothing. A running message stays `running` until
  * its worker has stopped the turn.
- * @throws AppError `not_found`.
+ * @throws AppError `not_found`; `conflict` if a running turn has taken the message.
  */
 export async function cancelMessage(control: Control, actor: Actor, messageId: string): Promise<void> {
   const result = await withAuditEntry(
@@ -21,6 +21,10 @@ export async function cancelMessage(control: Control, actor: Actor, messageId: s
         : undefined,
   );
   if (result.outcome === "not_found") throw new AppError("not_found", `message ${messageId} not found`);
+  if (result.outcome === "delivered") {
+    const turn = `the turn of ${result.deliveredIn}`;
+    throw new AppError("conflict", `${turn} has taken the message; to stop that turn, cancel ${result.deliveredIn}`);
+  }
   if (result.outcome === "requested") control.notifier.notify("cancel", messageId);
   if (result.outcome === "cancelled") {
     control.notifier.notify("message", messageId);

@@ -171,6 +171,8 @@ function notifyAccepted(
   control.notifier.notify("session", sessionId);
   for (const ended of accepted.ended ?? []) control.notifier.notify("message", ended);
   if (accepted.stopping !== null) control.notifier.notify("cancel", accepted.stopping);
+  // The worker renews its leases, and learns that the message waits for its turn.
+  else if (accepted.steers === true) control.notifier.notify("cancel", messageId);
   if (accepted.schedule === "ready") control.notifier.notify("ready", actor.organizationId);
   if (accepted.schedule !== "dispatched") return;
   void deliverTurns(control, [

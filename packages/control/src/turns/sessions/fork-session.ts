@@ -70,7 +70,7 @@ export function toForkPointError(
     case "not_ended":
       return new AppError("conflict", `${messageId} has not ended yet`);
     case "merged":
-      return new AppError("conflict", `${messageId} became part of a later message; use that message`);
+      return new AppError("conflict", `${messageId} became part of another message; use that message`);
     case "rolled_back":
       return new AppError("conflict", `${messageId} was rolled back and is no longer part of the conversation`);
     case "no_workspace":

@@ -9,6 +9,7 @@ import { readEvents } from "./list-events.ts";
 /** The types of events that are shown as entries. */
 const shownTypes = [
   "user.message",
+  "message.steered",
   "assistant.message_completed",
   "workspace.committed",
   "agent.event",
