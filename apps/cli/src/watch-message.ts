@@ -21,7 +21,7 @@ export interface WatchOptions {
   readonly isVerbose: boolean;
 }
 
-/** Resolves with the final record of the message, or of the message that it was merged into. */
+/** Resolves with the final record of the message, or of the message that it was merged into or delivered in. */
 export async function watchMessage(api: Client, messageId: string, options: WatchOptions): Promise<WatchedEnd> {
   const { signal, isVerbose } = options;
   const print = createPrinter(options.io);
@@ -37,14 +37,17 @@ export async function watchMessage(api: Client, messageId: string, options: Watc
     else if (event.type === "input.requested") {
       const { key, prompt } = event.data;
       print.line(`waits for ${key}${prompt === null ? "" : `: ${prompt}`}`);
-      print.line(`answer with: dari message answer ${messageId} ${key} --value <json>`);
+      print.line(`answer with: dari message answer ${event.message_id} ${key} --value <json>`);
     } else if (event.type === "attempt.ended" && event.data.outcome !== "completed") {
       print.endLine();
       answer.reset();
       print.line(`attempt ended: ${event.data.outcome}`);
     } else if (event.type === "agent.event") {
       print.line(`${event.data.name} ${JSON.stringify(event.data.data)}`);
-    } else if (isMessageEnd(event) && event.data.merged_into === undefined) {
+    } else if (event.type === "message.steered" && event.message_id === messageId) {
+      print.line(`delivered in the turn of ${event.data.into}`);
+    } else if (isMessageEnd(event)) {
+      if ((event.data.merged_into ?? event.data.delivered_in) !== undefined) continue;
       const shownText = answer.shownOf(textOfAnswer(event.data));
       if (shownText === "") print.endLine();
       return { record: event.data, shownText };

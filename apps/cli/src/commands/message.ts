@@ -49,6 +49,9 @@ function renderMessage(record: MessageRecord): string {
     ...renderWaiting(record),
     ...(record.retry_of === undefined ? [] : [`retry of  ${record.retry_of}`]),
     ...(record.merged_into === undefined ? [] : [`merged    into ${record.merged_into}`]),
+    ...(record.delivered_in === undefined
+      ? []
+      : [`steers    ${record.delivered_in}, from event ${record.delivered_after}`]),
     ...(record.completed_at === null ? [] : [`ended     ${record.completed_at}`]),
     ...(record.output?.error === undefined ? [] : [`error     ${errorText(record.output.error)}`]),
     renderOutput(record),

@@ -82,7 +82,13 @@ export async function showTurn(
   }
   const onRecord = onChange((record) => output.progress(describeProgress(record)));
   const ended = await api.waitForMessage(queued.id, { signal, onRecord });
-  output.result(ended, () => renderOutput(ended));
+  const { delivered_in: turn, delivered_after: after } = ended;
+  if (turn === undefined) output.result(ended, () => renderOutput(ended));
+  else {
+    output.progress(`delivered in the turn of ${turn}, after event ${after}`);
+    const answered = await api.waitForMessage(turn, { signal });
+    output.result(ended, () => renderOutput(answered));
+  }
   return ended;
 }
 

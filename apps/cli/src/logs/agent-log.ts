@@ -41,8 +41,8 @@ export async function followMessage(
     if (logs.length > shown) reader.show(record, logs.slice(shown));
     shown = Math.max(shown, logs.length);
     if (isTerminal(record)) {
-      if (record.merged_into === undefined) return;
-      return followMessage(reader, record.merged_into, followed);
+      const into = record.merged_into ?? record.delivered_in;
+      return into === undefined ? undefined : followMessage(reader, into, followed);
     }
     await pause(pollEveryMs, undefined, { signal });
   }

@@ -191,9 +191,10 @@ async function awaitEnd(call: ToolCall, sent: MessageRecord): Promise<MessageRec
   const until = performance.now() + seconds * 1_000;
   let record = sent;
   for (;;) {
-    const next = record.merged_into ?? (isTerminal(record) || isWaiting(record) ? undefined : record.id);
+    const into = record.merged_into ?? (isTerminal(record) ? record.delivered_in : undefined);
+    const next = into ?? (isTerminal(record) || isWaiting(record) ? undefined : record.id);
     if (next === undefined || performance.now() >= until) return record;
-    if (record.merged_into === undefined) {
+    if (into === undefined) {
       await call.progress(`${record.id} is ${record.status}`);
       await pause(lookEveryMs, undefined, { signal: call.signal });
     }

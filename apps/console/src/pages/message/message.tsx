@@ -96,7 +96,7 @@ interface FactsProps {
 }
 
 function Facts({ record, attempts }: FactsProps) {
-  const { id, retry_of: retryOf, merged_into: mergedInto, output } = record;
+  const { id, retry_of: retryOf, merged_into: mergedInto, delivered_in: deliveredIn, output } = record;
   // Events of older releases have no usage.
   const used = sumRunUsage(attempts) ?? { runs: 1, usage: output?.usage ?? {} };
   return (
@@ -108,6 +108,9 @@ function Facts({ record, attempts }: FactsProps) {
         </span>
         {retryOf !== undefined && <Link to={`/messages/${retryOf}`}>another try of this message</Link>}
         {mergedInto !== undefined && <Link to={`/messages/${mergedInto}`}>became part of this message</Link>}
+        {deliveredIn !== undefined && (
+          <Link to={`/messages/${deliveredIn}`}>delivered in the turn of this message</Link>
+        )}
         {record.rolled_back === true && <span className="status off">rolled back</span>}
         {Object.entries(used.usage).map(([name, count]) => (
           <span key={name} className="tag">
