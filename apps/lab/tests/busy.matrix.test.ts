@@ -15,7 +15,7 @@ let agentId: string;
 beforeAll(async () => {
   meeting = await openRendezvous();
   fleet = await startFleet({ redisUrl: findService("redis")?.url });
-  agentId = (await deploy(fleet, scriptAgent())).agentId;
+  agentId = (await deploy(fleet, scriptAgent({ max_attempts: 2 }))).agentId;
 }, 120_000);
 
 afterAll(async () => {
@@ -91,4 +91,54 @@ test("a failed message runs again with its file at its path", async () => {
   const third = await ended(fleet, (await fleet.client.retryMessage(again.id)).id);
   expect(resultsOf(third)[0]).toBe("remember");
   expect(await fleet.client.getMessage(failed.id)).toMatchObject({ status: "failed" });
+});
+
+/** Returns what happened in a session: events of agents by name, the others by type. */
+async function ledgerOf(session: string): Promise<{ at: number; what: string; attempt: string | undefined }[]> {
+  const { data } = await fleet.client.listEvents(session, { limit: 500 });
+  return data.map((event) => ({
+    at: event.sequence_number,
+    what: event.type === "agent.event" ? event.data.name : event.type,
+    attempt: event.attempt_id,
+  }));
+}
+
+test("steer: a turn takes the message where the reply says; its second attempt takes it again", async () => {
+  const session = (await fleet.client.createSession(agentId)).id;
+  const steps: Step[] = [["emit", "before"], ["listen", 1], ["emit", "after"], ["throwUntil", 2], ["attempt"]];
+  const running = await start(fleet, session, steps);
+  const parts = [textPart("no, the other file")];
+  const reply = await fleet.client.sendMessage(session, { parts, on_busy: "steer" });
+  expect(reply).toMatchObject({ status: "completed", output: null, delivered_in: running.id });
+  const answered = await ended(fleet, running.id);
+  expect(resultsOf(answered)).toEqual([null, ["no, the other file"], null, null, 2]);
+  const ledger = await ledgerOf(session);
+  const place = ledger.findIndex(({ at }) => at === reply.delivered_after);
+  const around = ledger.slice(place - 1, place + 2);
+  expect(around.map(({ what }) => what)).toEqual(["before", "message.steered", "after"]);
+  expect(new Set(around.map(({ attempt }) => attempt)).size).toBe(1);
+  expect(ledger.filter(({ what }) => what === "message.steered")).toHaveLength(2);
+  const [history] = resultsOf(await playScript(fleet, session, [["history"]])) as [{ role: string; parts: object[] }[]];
+  expect(history.map(({ role }) => role)).toEqual(["user", "user", "assistant"]);
+  expect(history[1]?.parts).toEqual(parts);
+});
+
+test("steer: if the worker is killed after the take, the next attempt takes the message again", async () => {
+  const session = (await fleet.client.createSession(agentId)).id;
+  const running = await start(fleet, session, [
+    ["listen", 2],
+    ["meet", meeting.urlOf("steered")],
+  ]);
+  const send = (text: string) => fleet.client.sendMessageAsync(session, { parts: [textPart(text)], on_busy: "steer" });
+  const sent = [await send("one"), await send("two")];
+  await meeting.arrived("steered");
+  await fleet.workers[0]!.kill();
+  await fleet.startWorker();
+  meeting.open("steered");
+  expect(resultsOf(await ended(fleet, running.id))).toEqual([["one", "two"], "go"]);
+  for (const { id } of sent) {
+    expect(await ended(fleet, id)).toMatchObject({ status: "completed", delivered_in: running.id });
+  }
+  const steered = (await ledgerOf(session)).filter(({ what }) => what === "message.steered");
+  expect(new Set(steered.map(({ attempt }) => attempt)).size).toBe(2);
 });

@@ -24,7 +24,7 @@ const verbs = {
   readlink: (_, path) => fs.readlink(path),
   writeHome: (_, path, text) => fs.writeFile(inHome(path), text),
   readHome: (_, path) => fs.readFile(inHome(path), "utf8").catch((error) => `no: ${error.code}`),
-  context: ({ signal, emit, ...fields }) => fields,
+  context: ({ signal, emit, inbox, ...fields }) => fields,
   attempt: (context) => context.attempt,
   history: (context) => context.history,
   environment: (_, ...names) => names.map((name) => process.env[name] ?? null),
@@ -38,6 +38,12 @@ const verbs = {
   environmentNames: () => Object.keys(process.env).sort(),
   version: () => process.version,
   emit: (context, name, data) => context.emit(name, data),
+  /** Waits for messages that steer the turn. */
+  async listen({ inbox }, count) {
+    const texts = [];
+    for await (const { text } of inbox) if (texts.push(text) === count) break;
+    return texts;
+  },
   ask: (context, ...asked) => context.requestInput(...asked),
   // Ways to end.
   throw: (_, message) => {
