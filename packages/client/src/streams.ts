@@ -153,8 +153,9 @@ async function* eventsOf({ body }: Response): AsyncGenerator<StreamItem> {
 async function withinSilence<Value>(next: Promise<Value>): Promise<Value> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const silence = new Promise<never>((_, reject) => {
-    const error = new ConnectionError(`the stream was silent for ${silenceMs / 1_000} seconds`);
-    timer = setTimeout(() => reject(error), silenceMs);
+    timer = setTimeout(() => {
+      reject(new ConnectionError(`the stream was silent for ${silenceMs / 1_000} seconds`));
+    }, silenceMs);
   });
   try {
     return await Promise.race([next, silence]);
