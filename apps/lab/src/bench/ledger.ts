@@ -91,14 +91,18 @@ async function compare(load: Load, round: number): Promise<ReadonlyMap<string, n
   return new Map(names.map((name) => [name, with_.get(name)! - without.get(name)!]));
 }
 
+const rounded = (ms: number): number => Math.round(ms * 100) / 100;
+const sumOf = (round: ReadonlyMap<string, number>): number => [...round.values()].reduce((sum, ms) => sum + ms, 0);
 await sendTurns(loads.quick, parameters.tool_calls);
 const added = new Map<string, ReadonlyMap<string, number>[]>(Object.keys(loads).map((name) => [name, []]));
 for (let round = 0; round < parameters.rounds; round++) {
-  for (const [name, load] of Object.entries(loads)) added.get(name)!.push(await compare(load, round));
+  for (const [name, load] of Object.entries(loads)) {
+    const difference = await compare(load, round);
+    added.get(name)!.push(difference);
+    process.stderr.write(`${name}: ${rounded(sumOf(difference))} ms more per turn\n`);
+  }
 }
 
-const rounded = (ms: number): number => Math.round(ms * 100) / 100;
-const sumOf = (round: ReadonlyMap<string, number>): number => [...round.values()].reduce((sum, ms) => sum + ms, 0);
 const addedMs = (load: keyof typeof loads): number => medianOf(added.get(load)!.map(sumOf));
 const result = Object.fromEntries(
   [...added].map(([name, rounds]) => [
