@@ -93,29 +93,30 @@ test("a failed message runs again with its file at its path", async () => {
   expect(await fleet.client.getMessage(failed.id)).toMatchObject({ status: "failed" });
 });
 
-/** Returns what happened in a session: events of agents by name, the others by type. */
+/** Returns what happened in a session: types of events, with the names of tools. */
 async function ledgerOf(session: string): Promise<{ at: number; what: string; attempt: string | undefined }[]> {
   const { data } = await fleet.client.listEvents(session, { limit: 500 });
   return data.map((event) => ({
     at: event.sequence_number,
-    what: event.type === "agent.event" ? event.data.name : event.type,
+    what: "name" in event.data ? `${event.type} ${String(event.data.name)}` : event.type,
     attempt: event.attempt_id,
   }));
 }
 
 test("steer: a turn takes the message where the reply says; its second attempt takes it again", async () => {
   const session = (await fleet.client.createSession(agentId)).id;
-  const steps: Step[] = [["emit", "before"], ["listen", 1], ["emit", "after"], ["throwUntil", 2], ["attempt"]];
+  const steps: Step[] = [["tool", "before"], ["listen", 1], ["tool", "after"], ["throwUntil", 2], ["attempt"]];
   const running = await start(fleet, session, steps);
   const parts = [textPart("no, the other file")];
   const reply = await fleet.client.sendMessage(session, { parts, on_busy: "steer" });
   expect(reply).toMatchObject({ status: "completed", output: null, delivered_in: running.id });
   const answered = await ended(fleet, running.id);
-  expect(resultsOf(answered)).toEqual([null, ["no, the other file"], null, null, 2]);
+  expect(resultsOf(answered)).toEqual(["before", ["no, the other file"], "after", null, 2]);
   const ledger = await ledgerOf(session);
   const place = ledger.findIndex(({ at }) => at === reply.delivered_after);
   const around = ledger.slice(place - 1, place + 2);
-  expect(around.map(({ what }) => what)).toEqual(["before", "message.steered", "after"]);
+  const [before, after] = ["tool.call_completed before", "tool.call_requested after"];
+  expect(around.map(({ what }) => what)).toEqual([before, "message.steered", after]);
   expect(new Set(around.map(({ attempt }) => attempt)).size).toBe(1);
   expect(ledger.filter(({ what }) => what === "message.steered")).toHaveLength(2);
   const [history] = resultsOf(await playScript(fleet, session, [["history"]])) as [{ role: string; parts: object[] }[]];

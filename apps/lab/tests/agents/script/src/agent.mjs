@@ -38,6 +38,7 @@ const verbs = {
   environmentNames: () => Object.keys(process.env).sort(),
   version: () => process.version,
   emit: (context, name, data) => context.emit(name, data),
+  tool: (context, name) => context.tool(name, {}, () => name),
   /** Waits for messages that steer the turn. */
   async listen({ inbox }, count) {
     const texts = [];
