@@ -18,7 +18,8 @@ const digestFile = "sources.sha256";
 
 /** Directories of bin/, by Node's platform and architecture. */
 const targets = { "linux-x64": "x86_64-linux-musl", "linux-arm64": "aarch64-linux-musl" };
-const moduleSource = "capabilities.c";
+/** Sources of modules for Node. */
+const modules = ["capabilities", "fork"];
 const common = ["-Os", "-std=gnu17", "-Wall", "-Wextra", "-Werror", "-Wno-unused-command-line-argument", "-s"];
 const forProgram = ["-static", "-Wl,--build-id=none", "-Wl,--gc-sections", "-ffunction-sections", "-fdata-sections"];
 // Linked against no library: Node provides its functions with either C library.
@@ -58,7 +59,9 @@ function installCompiler() {
 /** Fills `dir` with the contents of bin/. */
 function build(dir) {
   const compiler = installCompiler();
-  const sources = fs.readdirSync(programs).filter((name) => name.endsWith(".c") && name !== moduleSource);
+  const sources = fs
+    .readdirSync(programs)
+    .filter((name) => name.endsWith(".c") && !modules.includes(name.slice(0, -2)));
   const cacheDir = join(cache, "zig-objects");
   // No other variables, because compilers read include paths from them.
   const env = { ZIG_GLOBAL_CACHE_DIR: cacheDir, ZIG_LOCAL_CACHE_DIR: cacheDir };
@@ -73,12 +76,14 @@ function build(dir) {
         stdio: ["ignore", "inherit", "inherit"],
       });
     compile([...forProgram, "-o", join(out, "dari-native"), ...sources.sort()]);
-    const object = join(out, "capabilities.o");
-    compile(["-fPIC", "-c", "-o", object, moduleSource]);
-    compile([...forModule, "-o", join(out, "capabilities.node"), object]);
-    fs.rmSync(object);
+    for (const module of modules) {
+      const object = join(out, `${module}.o`);
+      compile(["-fPIC", "-c", "-o", object, `${module}.c`]);
+      compile([...forModule, "-o", join(out, `${module}.node`), object]);
+      fs.rmSync(object);
+      fs.chmodSync(join(out, `${module}.node`), 0o644);
+    }
     fs.chmodSync(join(out, "dari-native"), 0o755);
-    fs.chmodSync(join(out, "capabilities.node"), 0o644);
   }
   fs.writeFileSync(join(dir, digestFile), `${digestOfSources()}\n`);
 }

@@ -8,6 +8,7 @@
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 #include <sys/types.h>
+#include "threads.h"
 
 /* Returns the number of entries; -1 if they cannot be read. */
 static int count_entries(const char *path) {
@@ -19,14 +20,27 @@ static int count_entries(const char *path) {
   return number;
 }
 
+static int is_null(const struct stat *found) {
+  return S_ISCHR(found->st_mode) && found->st_rdev == makedev(1, 3);
+}
+
 /* Returns whether it is a descriptor that only this process can use: files, and everything that refers to files, lead
  * to others. */
 static int is_stream(const struct stat *found) {
-  int is_null = S_ISCHR(found->st_mode) && found->st_rdev == makedev(1, 3);
-  return S_ISSOCK(found->st_mode) || S_ISFIFO(found->st_mode) || is_null;
+  return S_ISSOCK(found->st_mode) || S_ISFIFO(found->st_mode) || is_null(found);
 }
 
-static int has_only_streams(pid_t pid, int below) {
+/* Returns whether it is a descriptor of an event loop, which each child makes for itself. */
+static int is_of_loop(int dir, const char *name, const struct stat *found) {
+  char text[64] = {0};
+  if (S_ISFIFO(found->st_mode) || is_null(found)) return 1;
+  if (readlinkat(dir, name, text, sizeof text - 1) < 0) return 0;
+  return strcmp(text, "anon_inode:[eventpoll]") == 0 || strcmp(text, "anon_inode:[eventfd]") == 0;
+}
+
+/* Returns whether it has only streams with numbers below `below`, and, with `has_loop`, descriptors of an event loop.
+ */
+static int has_only_streams(pid_t pid, int below, int has_loop) {
   char path[64];
   int only = 1;
   snprintf(path, sizeof path, "/proc/%d/fd", pid);
@@ -35,21 +49,12 @@ static int has_only_streams(pid_t pid, int below) {
   for (struct dirent *entry; only && (entry = readdir(dir)) != NULL;) {
     struct stat found;
     if (entry->d_name[0] == '.') continue;
-    only = atoi(entry->d_name) < below && fstatat(dirfd(dir), entry->d_name, &found, 0) == 0 && is_stream(&found);
+    only = fstatat(dirfd(dir), entry->d_name, &found, 0) == 0 &&
+           ((atoi(entry->d_name) < below && is_stream(&found)) ||
+            (has_loop && is_of_loop(dirfd(dir), entry->d_name, &found)));
   }
   closedir(dir);
   return only;
-}
-
-/* Returns the text after `name` at the start of a line in a file; NULL if there is none. */
-static const char *line_of(const char *path, const char *name) {
-  static char line[256];
-  FILE *file = fopen(path, "re");
-  const char *found = NULL;
-  while (file != NULL && found == NULL && fgets(line, sizeof line, file) != NULL)
-    if (strncmp(line, name, strlen(name)) == 0) found = line + strlen(name);
-  if (file != NULL) fclose(file);
-  return found;
 }
 
 /* Returns the number after `name` in the status of a process; -1 if it is missing. */
@@ -74,15 +79,22 @@ static int was_started_at(pid_t pid, const char *time) {
   return at != NULL && strncmp(at + 1, time, strlen(time)) == 0 && at[1 + strlen(time)] == ' ';
 }
 
-/* Returns whether its only child is `only`; 0: it has none. For single-threaded processes. */
-static int has_no_child_but(pid_t pid, pid_t only) {
+static pid_t expected_child;
+
+static int has_other_child(pid_t pid, pid_t thread) {
   char path[96], expected[32] = "";
   const char *line;
-  snprintf(path, sizeof path, "/proc/%d/task/%d/children", pid, pid);
-  if (only > 0) snprintf(expected, sizeof expected, "%d ", only);
-  if (access(path, R_OK) != 0) return 0;
+  snprintf(path, sizeof path, "/proc/%d/task/%d/children", pid, thread);
+  if (expected_child > 0) snprintf(expected, sizeof expected, "%d ", expected_child);
+  if (access(path, R_OK) != 0) return 1;
   line = line_of(path, "");
-  return strcmp(line == NULL ? "" : line, expected) == 0;
+  return line != NULL && strcmp(line, expected) != 0;
+}
+
+/* Returns whether its only child is `only`; 0: it has none. */
+static int has_no_child_but(pid_t pid, pid_t only) {
+  expected_child = only;
+  return count_threads(pid, has_other_child) == 0;
 }
 
 /* Returns whether it is alone in its sandbox except for the first process, which waits for it. Checks its own children
@@ -132,13 +144,14 @@ static int forgets_children(pid_t pid) {
 }
 
 /* Returns what its children would share with each other; NULL if nothing. `descriptors`: those it may have, from 0 on.
- */
-static const char *what_is_shared(pid_t pid, int descriptors) {
+ * `threads`: how many it has that are stopped. */
+static const char *what_is_shared(pid_t pid, int descriptors, int threads) {
   char path[64];
   snprintf(path, sizeof path, "/proc/%d/task", pid);
-  if (count_entries(path) != 1) return "its code has started threads";
+  if (count_entries(path) != 1 + threads) return "its code has started threads";
   if (!is_alone(pid)) return "its code has started a process";
-  if (!has_only_streams(pid, descriptors)) return "its code has opened files or connections and keeps them";
+  if (!has_only_streams(pid, descriptors, threads > 0))
+    return "its code has opened files or connections and keeps them";
   if (shares_memory(pid)) return "its code has memory that it would share with others";
   if (!is_at_root(pid)) return "it is in a directory that it would share with others";
   if (!has_fixed_program(pid)) return "its program can be written to";

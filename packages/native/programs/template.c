@@ -4,11 +4,12 @@
  * for. Before the child runs its first instruction, it has lost its descriptors, its capabilities and what the
  * template's sandbox let it write to.
  *
- *   template PID TIME PARENT
+ *   template PID TIME PARENT THREADS
  *
  * Stops the process PID, started at TIME (field 22 of its `stat`), and prints `held`. Once that has called `fork`,
- * prints the name of its socket, or `not` and why that process cannot be a template. Gets requests (starts.h) from
- * PARENT with the words
+ * prints the name of its socket, or `not` and why that process cannot be a template. THREADS: how many threads it has
+ * besides its first one; only a runtime with an event loop has some (Node). They are stopped for good while they wait,
+ * and no child has them. Gets requests (starts.h) from PARENT with the words
  *
  *   NUMBER PORTS USER PROCESSES STEP...
  *
@@ -26,6 +27,7 @@
 #include "programs.h"
 #include "starts.h"
 #include "traced.h"
+#include "threads.h"
 #include "shared.h"
 #include "strip.h"
 #include "child-mounts.h"
@@ -313,6 +315,8 @@ static void let_go_on(pid_t pid) {
 /* An ended process keeps its pid until no request can mean it. */
 static void look_for_the_dead(void) {
   int status;
+  /* The kernel tells a process's end once its other threads were waited for. */
+  for (int i = 0; i < stopped_count; i++) waitpid(stopped[i], &status, __WALL | WNOHANG);
   if (waitpid(template, &status, __WALL | WNOHANG) == template && !WIFSTOPPED(status)) leave();
   for (int at = used; at-- > 0;) {
     struct start *one = starts[at];
@@ -338,11 +342,13 @@ static void look_for_the_dead(void) {
 static void let_go(pid_t pid) { waitpid(pid, NULL, __WALL); }
 
 /* Checks the start time, so that no other process with the same pid is stopped. */
-static void seize(const char *time) {
+static void seize(const char *time, int expected) {
+  const char *why;
   if (ptrace(PTRACE_SEIZE, template, NULL, NULL) != 0) refuse("the kernel does not let it be held");
   if (ptrace(PTRACE_INTERRUPT, template, NULL, NULL) != 0 || await_stop(template) < 0) refuse("it has ended");
   if (!was_started_at(template, time)) refuse("it has ended");
   if (ptrace(PTRACE_SETOPTIONS, template, NULL, (void *)TEMPLATE_OPTIONS) != 0) refuse("the kernel is too old");
+  if ((why = stop_threads(template, expected, TEMPLATE_OPTIONS)) != NULL) refuse(why);
   /* From here on, it is traced for each process that it starts. */
   if (!is_alone(template)) refuse("its code has started a process");
 }
@@ -355,29 +361,30 @@ static void enter_own_network(void) {
   if ((own_network = fcntl(own_network, F_DUPFD_CLOEXEC, COUNT_MAX + 2)) < 0) fail("descriptors");
 }
 
-static void prepare(const char *time) {
+static void prepare(const char *time, int expected) {
   const char *channel = getenv("NODE_CHANNEL_FD"), *why;
   if (channel == NULL) errno = EINVAL, fail("there is no channel");
   parent_channel = fcntl(atoi(channel), F_DUPFD_CLOEXEC, COUNT_MAX + 2);
   if (parent_channel < 0) fail("descriptors");
-  seize(time);
+  seize(time, expected);
   /* A requested child is waited for, so this program does not run with a lower priority than its parent. */
   setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, (id_t)parent));
   say("held");
-  if ((why = run_to_fork(0)) != NULL || (why = what_is_shared(template, STREAMS + 1)) != NULL) refuse(why);
+  if ((why = run_to_fork(0)) != NULL) refuse(why);
+  if ((why = what_is_shared(template, STREAMS + 1, stopped_count)) != NULL) refuse(why);
   /* The parent finds the listener by a name that is known only in its network. */
   open_listener();
   enter_own_network();
 }
 
 int template_main(int argc, char **argv) {
-  if (argc != 4) {
-    fprintf(stderr, "template: template PID TIME PARENT\n");
+  if (argc != 5) {
+    fprintf(stderr, "template: template PID TIME PARENT THREADS\n");
     return 1;
   }
   count = STREAMS;
   template = atoi(argv[1]);
   parent = atoi(argv[3]);
-  prepare(argv[2]);
+  prepare(argv[2], atoi(argv[4]));
   for (;;) turn();
 }

@@ -4,5 +4,5 @@ export { openMounter, type MountCommand, type Mounter } from "./mounter.ts";
 export { startWithCapabilities, withholdCapabilities } from "./namespace/capabilities.ts";
 export { enterOwnNamespace, getNamespaceState, type NamespaceState } from "./namespace/enter.ts";
 export { firstSubordinateId, readMappedIds, type IdRange } from "./namespace/mapped-ids.ts";
-export { nativeCommand, nativeFile, nativeProblem, type NativeProgram } from "./native-program.ts";
+export { forkModule, nativeCommand, nativeFile, nativeProblem, type NativeProgram } from "./native-program.ts";
 export { removeTree } from "./remove-tree.ts";

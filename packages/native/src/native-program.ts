@@ -25,6 +25,8 @@ const pathOf = (name: string): string => fileURLToPath(new URL(`../bin/${machine
 export const nativeFile = pathOf("dari-native");
 /** programs/capabilities.c, which Node loads into its process. */
 export const capabilitiesModule = pathOf("capabilities.node");
+/** programs/fork.c, which Node loads into an agent's process that is forked for each turn. */
+export const forkModule = pathOf("fork.node");
 
 /** Returns the command line that runs a program, without the program's own arguments. */
 export function nativeCommand(name: NativeProgram): readonly [file: string, name: NativeProgram] {
