@@ -44,7 +44,7 @@ export const ownWorkerSettings = {
   templates: oneOf(["auto", "off"], {
     env: "DARI_TEMPLATES",
     default: "auto",
-    about: "Whether Python agents are imported once and forked for each turn (DARI_SANDBOX bwrap).",
+    about: "Whether agents are imported once and forked for each turn (DARI_SANDBOX bwrap).",
   }),
   sessionIdleSeconds: integer({
     env: "DARI_SESSION_IDLE_SECONDS",

@@ -41,6 +41,12 @@ const headroomBytes = { min: 96 * MiB, max: 512 * MiB };
 /** V8 reserves 512 MiB for compiled code (Node 24), and each of Node's threads has a stack of 8 MiB. */
 const nodeReservedBytes = 640 * MiB;
 
+/**
+ * V8 and Node work without threads as far as they can: a fork has only its first thread. A pool of 0 threads would be
+ * one for each processor.
+ */
+const templateFlags: readonly string[] = ["--single-threaded", "--v8-pool-size=1"];
+
 /** Whether an agent's NODE_OPTIONS limit its heap. Node's arguments would override that. */
 const limitsHeap = /--max[-_]old[-_]space[-_]size/;
 
@@ -48,9 +54,11 @@ const limitsHeap = /--max[-_]old[-_]space[-_]size/;
  * Returns V8's flags. The guest sets each flag to 0, V8's own choice, before it loads the agent: they apply only to the
  * heap of the agent's process, which exists by then.
  */
-function heapFlags({ entryFile, memoryBytes, nodeOptions = "" }: GuestOptions): readonly string[] {
+function heapFlags({ entryFile, memoryBytes, nodeOptions = "", isTemplate }: GuestOptions): readonly string[] {
   const isRoomy = memoryBytes === undefined || memoryBytes >= roomyBytes;
-  const loadFlags = isRoomy && entryFile?.endsWith(bundledEnding) === true ? bundledAgentFlags : [];
+  // Each child of a template writes to all of its memory for new objects.
+  const loadsMuch = isRoomy && entryFile?.endsWith(bundledEnding) === true && isTemplate !== true;
+  const loadFlags = loadsMuch ? bundledAgentFlags : [];
   if (memoryBytes === undefined || limitsHeap.test(nodeOptions)) return loadFlags;
   const headroom = Math.min(Math.max(memoryBytes / 4, headroomBytes.min), headroomBytes.max);
   const heapBytes = Math.max(memoryBytes / 2, memoryBytes - headroom);
@@ -67,8 +75,10 @@ export interface GuestOptions {
   readonly nodeOptions?: string | undefined;
   /** Absolute path of the Node guest as one script (default: its separate modules). */
   readonly nodeScript?: string | undefined;
-  /** Whether it will be forked for each turn (load-template.ts). Python only. */
+  /** Whether it will be forked for each turn (load-template.ts). */
   readonly isTemplate?: boolean;
+  /** Absolute path of the module that forks a Node guest; required if it `isTemplate`. */
+  readonly forkModule?: string;
 }
 
 /** @param interpreter absolute path of a node (>= 20) or a python (>= 3.10), never a version manager's shim */
@@ -76,9 +86,10 @@ export function guestCommand(language: Language, interpreter: string, o: GuestOp
   const real = realpathSync(interpreter);
   if (language === "typescript") {
     const main = o.nodeScript ?? nodeGuestMain;
+    const fork = o.isTemplate ? ["template", o.forkModule!] : [];
     return {
-      argv: [real, ...heapFlags(o), main],
-      readOnlyPaths: [real, o.nodeScript ?? dirname(nodeGuestMain)],
+      argv: [real, ...(o.isTemplate ? templateFlags : []), ...heapFlags(o), main, ...fork],
+      readOnlyPaths: [real, o.nodeScript ?? dirname(nodeGuestMain), ...fork.slice(1)],
       reservedBytes: nodeReservedBytes,
     };
   }

@@ -10,10 +10,10 @@ import { waitForAbort, turnEndedReason, readGuestFrames } from "./run-turn.ts";
 export interface UnloadedTemplate {
   readonly channel: Duplex;
   /**
-   * Makes the guest's process fork once `tell` is called, and do nothing else. Resolves with why that is not possible,
-   * or undefined.
+   * Makes the guest's process fork once `tell` is called, and do nothing else. `threads`: how many threads it has
+   * besides the first one. Resolves with why that is not possible, or undefined.
    */
-  hold(tell: () => void): Promise<string | undefined>;
+  hold(tell: () => void, threads: number): Promise<string | undefined>;
 }
 
 /**
@@ -39,24 +39,27 @@ export async function loadTemplate(
   const over = new AbortController();
   const late = AbortSignal.any([signal, AbortSignal.timeout(limits.agentLoadMs)]);
   try {
-    const why = await Promise.race([
+    const loaded = await Promise.race([
       readLoaded(channel),
       waitForAbort(late, over.signal).then(() => "it was not loaded in time"),
     ]);
-    return why ?? (await template.hold(() => sendFrame(channel, { t: "fork" })));
+    if (typeof loaded === "string") return loaded;
+    return await template.hold(() => sendFrame(channel, { t: "fork" }), loaded.threads);
   } finally {
     over.abort(turnEndedReason);
   }
 }
 
-async function readLoaded(channel: Duplex): Promise<string | undefined> {
+/** Resolves with the reason as text if it cannot be forked. */
+async function readLoaded(channel: Duplex): Promise<string | { readonly threads: number }> {
   const frames = readGuestFrames(channel);
   try {
     const ready = await frames.next();
     if (ready.value?.t !== "ready" || ready.value.protocol !== protocolVersion) return "it does not start";
     const loaded = await frames.next();
     if (loaded.value?.t !== "loaded") return "its code cannot be loaded";
-    return loaded.value.hasLeft ? "its code has made files in /tmp or /dev/shm" : undefined;
+    if (loaded.value.hasLeft) return "its code has made files in /tmp or /dev/shm";
+    return loaded.value.isBusy ? "what its code has begun while it was loaded does not end" : loaded.value;
   } catch {
     return "it says what no guest says";
   }

@@ -144,8 +144,11 @@ export type Usage = Readonly<Record<string, number>>;
 
 export type GuestFrame =
   | { readonly t: "ready"; readonly protocol: number; readonly runtime: string }
-  /** `hasLeft`: a template's code has created files in directories that each child has for itself. */
-  | { readonly t: "loaded"; readonly hasLeft: boolean }
+  /**
+   * Of a template. `hasLeft`: its code has created files in directories that each child has for itself. `isBusy`: what
+   * its code has begun has not ended. `threads`: how many threads its runtime has, besides the first one.
+   */
+  | { readonly t: "loaded"; readonly hasLeft: boolean; readonly isBusy: boolean; readonly threads: number }
   | { readonly t: "started" }
   | DeltaFrame
   | PreviewFrame
@@ -191,6 +194,7 @@ const stackChars = 32_000;
 const nameChars = 200;
 const usageNamesMax = 32;
 const keptMax = 8;
+const threadsMax = 128;
 const usageName = /^[a-z][a-z0-9_]{0,63}$/;
 
 /** Parses one line. Throws ProtocolError. Text is returned without lone surrogates, which UTF-8 cannot contain. */
@@ -200,7 +204,12 @@ export function parseGuestFrame(line: string): GuestFrame {
     case "ready":
       return { t: "ready", protocol: Number(frame["protocol"]), runtime: string(frame, "runtime", nameChars) };
     case "loaded":
-      return { t: "loaded", hasLeft: frame["hasLeft"] === true };
+      return {
+        t: "loaded",
+        hasLeft: frame["hasLeft"] === true,
+        isBusy: frame["isBusy"] === true,
+        threads: threadsOf(frame["threads"]),
+      };
     case "started":
       return { t: "started" };
     case "take":
@@ -305,6 +314,10 @@ function usageOf(value: unknown): { usage?: Usage } {
 }
 
 /** A guest that reports anything else keeps none, and what it leaves running ends it. */
+function threadsOf(value: unknown): number {
+  return Number.isInteger(value) && (value as number) > 0 && (value as number) <= threadsMax ? (value as number) : 0;
+}
+
 function keptOf(value: unknown): { kept?: number } {
   const isCount = typeof value === "number" && Number.isInteger(value) && value > 0 && value <= keptMax;
   return isCount ? { kept: value } : {};

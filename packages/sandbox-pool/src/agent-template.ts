@@ -7,6 +7,20 @@ import { collectImportOutput, type ImportOutput } from "./import-output.ts";
 import type { SandboxRecipe, Slot, StartedSandbox, Template } from "./recipe.ts";
 import { createAgentSpec, reportConnections } from "./start-agent.ts";
 
+/** The first version of Node whose forks can compile WebAssembly, which fetch needs. */
+const nodeMin = 22;
+
+/** Whether the interpreter's processes can be forked. */
+export function canForkRuntime({
+  language,
+  version,
+}: {
+  readonly language: string;
+  readonly version: string;
+}): boolean {
+  return language === "python" || Number.parseInt(version, 10) >= nodeMin;
+}
+
 /** Returns nothing for an agent that cannot be forked, or that must be loaded for every turn. */
 export function agentTemplate<T extends AgentTurn>(
   context: AgentContext<T>,
@@ -14,8 +28,7 @@ export function agentTemplate<T extends AgentTurn>(
 ): Pick<SandboxRecipe, "startTemplate"> {
   const { driver, settings } = context;
   const isWanted = settings.usesTemplates && turn.manifest.runtime.load !== "every_turn";
-  // Node starts threads, and a process with threads cannot be forked.
-  if (!isWanted || turn.image.runtime.language !== "python" || !driver.canFork) return {};
+  if (!isWanted || !driver.canFork || !canForkRuntime(turn.image.runtime)) return {};
   return { startTemplate: (slot, signal) => startTemplate(context, turn, slot, signal) };
 }
 

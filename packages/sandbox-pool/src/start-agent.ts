@@ -1,6 +1,7 @@
 // Starts the sandbox of an agent.
 
 import { guestCommand } from "@dari/harness";
+import { forkModule } from "@dari/native";
 import type { EgressOptions, EgressRecord, Sandbox, SandboxSpec, SlotMounts } from "@dari/sandbox";
 import type { AgentContext, AgentTurn } from "./agent-turn.ts";
 import { limitsOf } from "./limits-of.ts";
@@ -41,6 +42,7 @@ export async function createAgentSpec<T extends AgentTurn>(
     nodeOptions: env["NODE_OPTIONS"],
     nodeScript: script,
     isTemplate,
+    forkModule,
   });
   return {
     argv: guest.argv,

@@ -154,10 +154,11 @@ export interface SandboxTemplate extends Pick<Sandbox, "channel" | "stdout" | "s
   /**
    * Takes control of the template's program. The program waits until `tell` is called. From then on it only forks: it
    * is stopped between two forks. Each child is the first process of its sandbox and gets descriptors 1 to 3 as
-   * ancillary data from the socket with the abstract name `dari`. Resolves with the reason as text if it cannot be a
-   * template. Call it once.
+   * ancillary data from the socket with the abstract name `dari`. `threads`: how many threads it has besides the first
+   * one; they are stopped while they wait, and no child has them (default: 0). Resolves with the reason as text if it
+   * cannot be a template. Call it once.
    */
-  hold(tell: () => void): Promise<string | undefined>;
+  hold(tell: () => void, threads?: number): Promise<string | undefined>;
   /**
    * Forks a sandbox into its own slot. Call it after `hold`, one at a time.
    * @throws SandboxStartError; no other can be forked then

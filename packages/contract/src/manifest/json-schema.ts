@@ -81,9 +81,8 @@ export const manifestJsonSchema = {
         load: {
           enum: ["every_turn"],
           description:
-            "`every_turn` imports the agent on every turn, for libraries that do not survive `fork`. Default: a " +
-            "Python agent " +
-            "is imported once and forked for each turn.",
+            "`every_turn` imports the agent on every turn, for libraries that do not survive `fork`. Default: an " +
+            "agent is imported once and forked for each turn.",
         },
       },
     },

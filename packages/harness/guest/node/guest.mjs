@@ -77,7 +77,7 @@ export class Guest {
   }
 
   async #loadAhead(frame) {
-    this.#loaded = rehearse(Guest, this.#channel).then(() => load(frame));
+    this.#loaded = loadAhead(frame, this.#channel);
     await this.#loaded;
     await this.#channel.send({ t: "loaded" });
   }
@@ -137,6 +137,12 @@ export class Guest {
     const { prompt, limits, again } = frame;
     return { prompt, context, limits, channel: turn, activity, inbox, meter, reported, again };
   }
+}
+
+/** Loads the agent before its first turn. */
+export async function loadAhead(frame, channel) {
+  await rehearse(Guest, channel);
+  return await load(frame);
 }
 
 async function load(frame) {

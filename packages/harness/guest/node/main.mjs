@@ -3,18 +3,27 @@
 
 import { openChannel } from "./channel.mjs";
 import { describeError } from "./errors.mjs";
-import { Guest } from "./guest.mjs";
+import { Guest, loadAhead } from "./guest.mjs";
 
 async function main() {
   await takeBackFlags();
+  const ready = { t: "ready", protocol: 1, runtime: `node ${process.versions.node}` };
+  // The agent need not know how it was started.
+  const [role, modulePath] = process.argv.splice(2);
+  let loaded;
+  if (role === "template") {
+    const { loadOnce } = await import("./template.mjs");
+    loaded = await loadOnce(modulePath, ready, loadAhead);
+  }
   const channel = openChannel(3);
-  const guest = new Guest(channel);
+  const guest = new Guest(channel, loaded && Promise.resolve(loaded));
   // An unhandled exception ends the process; report it first. Agents can still have their own handler.
   process.on("uncaughtExceptionMonitor", (error) => {
     if (process.listenerCount("uncaughtException") === 0) guest.reportNow({ t: "error", ...describeError(error) });
   });
   channel.listen((frame) => guest.take(frame));
-  await channel.send({ t: "ready", protocol: 1, runtime: `node ${process.versions.node}` });
+  await channel.send(ready);
+  if (loaded !== undefined) await channel.send({ t: "loaded" });
 }
 
 /**
@@ -25,7 +34,8 @@ async function takeBackFlags() {
   const flags = process.execArgv.splice(0);
   if (flags.length === 0) return;
   const { setFlagsFromString } = await import("node:v8");
-  for (const flag of flags) setFlagsFromString(flag.replace(/=.*/, "=0"));
+  const ofHeap = flags.filter((flag) => flag.includes("space-size"));
+  for (const flag of ofHeap) setFlagsFromString(flag.replace(/=.*/, "=0"));
 }
 
 // Not awaited: workers run this as one script, which has no top-level await.

@@ -51,8 +51,8 @@ export function createTemplateSandbox(o: TemplateOptions): SandboxTemplate {
     stderr: base.stderr,
     paths: base.paths,
     exited: base.exited,
-    async hold(tell) {
-      const held = await holdProgram(o, tell);
+    async hold(tell, threads = 0) {
+      const held = await holdProgram(o, tell, threads);
       if (typeof held === "string") return held;
       receiver = held;
       // The program is stopped, and all processes below it belong to its children.
@@ -72,7 +72,7 @@ export function createTemplateSandbox(o: TemplateOptions): SandboxTemplate {
 }
 
 /** Takes control of the template's program. Resolves with the reason as text if that is not possible. */
-async function holdProgram(o: TemplateOptions, tell: () => void): Promise<StarterConnection | string> {
+async function holdProgram(o: TemplateOptions, tell: () => void, threads: number): Promise<StarterConnection | string> {
   const init = await o.init;
   const program = init === undefined ? undefined : await readProcess((await childrenOf(init.pid))[0] ?? 0);
   if (program?.parentPid !== init?.pid || program === undefined) return "the program has ended";
@@ -80,7 +80,7 @@ async function holdProgram(o: TemplateOptions, tell: () => void): Promise<Starte
   const holder = await o.starter.launch({
     command: nativeFile,
     keepsCapabilities: true,
-    args: ["template", String(program.pid), program.startTime, String(process.pid)],
+    args: ["template", String(program.pid), program.startTime, String(process.pid), String(threads)],
     cwd: "/",
     onServer(both, server) {
       if (receiver === undefined) server.close();

@@ -1,0 +1,154 @@
+// Loads the agent once. Each fork of this process continues as if it had loaded the agent itself: the starter stops the
+// process at each fork, and gives the child its own sandbox without descriptors before it continues. fork.c of
+// @dari/native makes the forks.
+
+import { randomBytes, randomInt, randomUUID } from "node:crypto";
+import { readdirSync, readlinkSync, readSync, statSync, writeSync } from "node:fs";
+import { stat } from "node:fs/promises";
+import { setTimeout } from "node:timers/promises";
+import { inspect } from "node:util";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { describeError } from "./errors.mjs";
+
+const channelFd = 3;
+const memoryDirs = ["/tmp", "/dev/shm"];
+/** What Node runs or loads in threads of its own from its start, which no fork would have. */
+const ownThreads = /--(import|loader|experimental-loader|inspect)/;
+/** How long what the agent has begun while it was loaded may take, in milliseconds. */
+const restWithinMs = 1_000;
+/** How many results Node draws from the kernel at once: of randomUUID, and of randomInt. */
+const drawnAhead = { uuids: 128, integers: 1_024 };
+
+/**
+ * Returns what `load` resolved to, in each child of this process. Never returns in this process, which the host ends.
+ * `modulePath`: of fork.node.
+ */
+export async function loadOnce(modulePath, ready, load) {
+  const { forkForEachTurn, exit } = openModule(modulePath);
+  send(ready);
+  const frame = receive();
+  // Starts the threads of Node's pool, so that only those of the agent are new afterwards.
+  await stat("/");
+  // With one thread more than this, the starter refuses it.
+  const threads = ownThreads.test(process.env.NODE_OPTIONS) ? 0 : countThreads() - 1;
+  const before = memoryFiles();
+  let loaded;
+  try {
+    loaded = await load(frame, silentChannel);
+  } catch (error) {
+    send({ t: "error", ...describeError(error) });
+    return waitForEnd();
+  }
+  const isBusy = !(await comesToRest());
+  send({ t: "loaded", hasLeft: memoryFiles() !== before, isBusy, threads });
+  if (receive().t !== "fork") return waitForEnd();
+  // All children would share another directory.
+  process.chdir("/");
+  collectGarbage();
+  forkForEachTurn();
+  useOwnIds();
+  drawOtherNumbers();
+  endBy(exit);
+  return loaded;
+}
+
+/** The channel of a rehearsal. */
+const silentChannel = { send: async () => {}, sendLine: async () => {}, ref() {}, unref() {} };
+
+function openModule(path) {
+  const module = { exports: {} };
+  process.dlopen(module, path);
+  return module.exports;
+}
+
+/** Reads and writes without the event loop, which would keep the descriptor. */
+function send(frame) {
+  writeSync(channelFd, `${JSON.stringify(frame)}\n`);
+}
+
+function receive() {
+  const byte = Buffer.alloc(1);
+  const line = [];
+  while (readSync(channelFd, byte) === 1 && byte[0] !== 10) line.push(byte[0]);
+  if (byte[0] !== 10) process.exit(1);
+  return JSON.parse(Buffer.from(line).toString());
+}
+
+function waitForEnd() {
+  receive();
+  process.exit(1);
+}
+
+/** Resolves with whether nothing is left that a thread of Node's pool does: no fork would get the result. */
+async function comesToRest() {
+  for (const end = performance.now() + restWithinMs; performance.now() < end; await setTimeout(10)) {
+    if (!process.getActiveResourcesInfo().some((name) => name.includes("Req"))) return true;
+  }
+  return false;
+}
+
+const countThreads = () => readdirSync("/proc/self/task").length;
+
+/** Returns the files in directories of which each child gets its own, empty ones. */
+function memoryFiles() {
+  const found = memoryDirs.filter((dir) => statSync(dir, { throwIfNoEntry: false })?.isDirectory());
+  return JSON.stringify(found.map((dir) => readdirSync(dir).sort()));
+}
+
+/** What is garbage now would be copied by each child. */
+function collectGarbage() {
+  setFlagsFromString("--expose-gc");
+  runInNewContext("gc")();
+  setFlagsFromString("--no-expose-gc");
+}
+
+/** Node reads them once. */
+function useOwnIds() {
+  const pid = Number(readlinkSync("/proc/self"));
+  Object.defineProperty(process, "pid", { value: pid, configurable: true, enumerable: true });
+  Object.defineProperty(process, "ppid", { value: 1, configurable: true, enumerable: true });
+}
+
+/** Numbers that the template has drawn, or would draw next, are the same in all children. */
+function drawOtherNumbers() {
+  for (let i = 0; i < drawnAhead.uuids; i += 1) randomUUID();
+  for (let i = 0; i < drawnAhead.integers; i += 1) randomInt(2);
+  Math.random = createRandom(randomBytes(16));
+}
+
+/** Returns a generator like Math.random: sfc32, of which two numbers make the 53 bits of a result. */
+function createRandom(seed) {
+  let [a, b, c, d] = [0, 4, 8, 12].map((at) => seed.readInt32LE(at));
+  const next = () => {
+    const sum = (((a + b) | 0) + d) | 0;
+    d = (d + 1) | 0;
+    a = b ^ (b >>> 9);
+    b = (c + (c << 3)) | 0;
+    c = (((c << 21) | (c >>> 11)) + sum) | 0;
+    return sum >>> 0;
+  };
+  for (let i = 0; i < 12; i += 1) next();
+  const { random } = {
+    random() {
+      return ((next() >>> 5) * 2 ** 26 + (next() >>> 6)) / 2 ** 53;
+    },
+  };
+  return random;
+}
+
+/** Ends this process at once after its handlers: Node's shutdown would wait for threads that a child does not have. */
+function endBy(exit) {
+  process.reallyExit = (code) => exit(Number(code) || 0);
+  const { emit } = process;
+  process.emit = function (name, ...given) {
+    const result = emit.call(this, name, ...given);
+    if (name === "exit") exit(Number(process.exitCode ?? given[0]) || 0);
+    return result;
+  };
+  // Node would write it after the handlers.
+  process.on("uncaughtExceptionMonitor", (error) => {
+    if (process.listenerCount("uncaughtException") > 0) return;
+    writeSync(2, `${inspect(error)}\n\nNode.js ${process.version}\n`);
+  });
+}

@@ -1,0 +1,26 @@
+// Forks of the older versions of Node that agents can ask for.
+
+import { afterAll, expect, test } from "@jest/globals";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createRuntimes } from "@dari/builder";
+import { canForkRuntime } from "../src/agent-template.ts";
+import { checkForks, closeTemplates } from "./node-template-fixture.ts";
+
+const cacheDir = mkdtempSync(join(tmpdir(), "node-runtimes-"));
+const runtimes = createRuntimes({ cacheDir, env: process.env, allowNearest: true });
+const versions = (await runtimes.list()).filter((one) => one.language === "typescript" && canForkRuntime(one));
+
+afterAll(async () => {
+  await closeTemplates();
+  rmSync(cacheDir, { recursive: true });
+});
+
+test("there are several versions", () => {
+  expect(versions.length).toBeGreaterThan(1);
+});
+
+test.each(versions)("Node $version", async ({ version }) => {
+  await checkForks((await runtimes.resolve("typescript", version)).command);
+});
