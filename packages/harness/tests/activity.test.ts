@@ -54,6 +54,16 @@ describe.each(findRuntimes())("$title", (runtime) => {
       expect(counts.at(-1)).toBe(20);
     });
   } else {
+    test("a call that is cancelled before its first step is completed with its error", async () => {
+      const completed = await completedOf("cancelsBeforeFirstStep");
+      const cancelled = { result: expect.stringMatching(/^CancelledError/), is_error: true };
+      expect(completed).toMatchObject([
+        { name: "forgotten", result: "the call was not awaited to its end", is_error: true },
+        { name: "hang", ...cancelled },
+        { name: "future", ...cancelled },
+      ]);
+    });
+
     test("previews are sent up to their limit", async () => {
       const { ending, frames } = await play(runtime, "showsPieces");
       expect(ending).toMatchObject({ kind: "completed" });

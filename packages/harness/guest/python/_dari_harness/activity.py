@@ -24,6 +24,13 @@ class Activity:
         self._recorded = 0
         self._omitted = 0
         self._previewed_bytes = 0
+        self._requests = 0
+
+    def next_request(self) -> int:
+        """Returns the number of a request to a model, from 1."""
+        with self._counting:
+            self._requests += 1
+            return self._requests
 
     def preview(self, type: str, data: dict) -> None:
         """
@@ -87,23 +94,67 @@ class Activity:
             self._complete(call, started, _text_of_error(error), is_error=True)
             raise
         if hasattr(result, "__await__"):
-            return self._awaited(result, call, started)
+            return _recorded_call(result, lambda *given: self._complete(call, started, *given))
         self._complete(call, started, result)
         return result
-
-    async def _awaited(self, result, call: dict, started: float):
-        try:
-            value = await result
-        # Also a cancellation, which is no Exception.
-        except BaseException as error:
-            self._complete(call, started, _text_of_error(error), is_error=True)
-            raise
-        self._complete(call, started, value)
-        return value
 
     def _complete(self, call: dict, started: float, result, is_error: bool = False) -> None:
         ended = {"is_error": is_error, "duration_ms": ms_since(started)}
         self.record("tool.call_completed", {**call, **self.fit("result", result), **ended})
+
+
+def _recorded_call(awaitable, complete):
+    """
+    Returns a coroutine that calls complete(result, is_error) when the awaitable ends. A coroutine of Python's own would
+    not notice that it is cancelled before its first step.
+    """
+    from collections.abc import Coroutine
+
+    class RecordedCall(Coroutine):
+        def __init__(self) -> None:
+            self._is_over = False
+            self._inner = awaitable if isinstance(awaitable, Coroutine) else _coroutine_of(awaitable)
+
+        def send(self, value):
+            return self._step(self._inner.send, value)
+
+        def throw(self, *error):
+            return self._step(self._inner.throw, *error)
+
+        def close(self) -> None:
+            self._inner.close()
+            self._end("the call was not awaited to its end", True)
+
+        def __await__(self):
+            return self
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            return self.send(None)
+
+        def _step(self, step, *given):
+            try:
+                return step(*given)
+            except StopIteration as stop:
+                self._end(stop.value, False)
+                raise
+            # Also a cancellation, which is no Exception.
+            except BaseException as error:
+                self._end(_text_of_error(error), True)
+                raise
+
+        def _end(self, result, is_error: bool) -> None:
+            if not self._is_over:
+                self._is_over = True
+                complete(result, is_error)
+
+    return RecordedCall()
+
+
+async def _coroutine_of(awaitable):
+    return await awaitable
 
 
 def ms_since(started: float) -> int:

@@ -6,7 +6,15 @@ import subprocess
 import sys
 import threading
 
-from tool_agents import callsTools, callsTooManyTools, cancelsTool, cutsTexts, failsAtLength, showsPieces
+from tool_agents import (
+    callsTools,
+    callsTooManyTools,
+    cancelsBeforeFirstStep,
+    cancelsTool,
+    cutsTexts,
+    failsAtLength,
+    showsPieces,
+)
 
 
 def text(prompt):

@@ -63,6 +63,16 @@ def showsPieces(_prompt, context):
     return "done"
 
 
+async def cancelsBeforeFirstStep(_prompt, context):
+    hang = asyncio.create_task(context.tool("hang", {}, asyncio.Event().wait))
+    future = asyncio.ensure_future(context.tool("future", {}, asyncio.get_running_loop().create_future))
+    context.tool("forgotten", {}, asyncio.Event().wait).close()
+    hang.cancel()
+    future.cancel()
+    await asyncio.wait([hang, future])
+    return "done"
+
+
 async def cancelsTool(_prompt, context):
     try:
         await asyncio.wait_for(context.tool("hang", {}, asyncio.Event().wait), 0.01)
