@@ -84,6 +84,12 @@ export const openaiResponses: ModelRoute = {
     for (const item of reasoningItems(said)) {
       const output_index = output.length;
       yield event("response.output_item.added", { output_index, item: { ...item, summary: [] } });
+      const at = { output_index, item_id: item["id"], summary_index: 0 };
+      const part = (text = "") => ({ part: { type: "summary_text", text } });
+      yield event("response.reasoning_summary_part.added", { ...at, ...part() });
+      yield event("response.reasoning_summary_text.delta", { ...at, delta: said.reasoning });
+      yield event("response.reasoning_summary_text.done", { ...at, text: said.reasoning });
+      yield event("response.reasoning_summary_part.done", { ...at, ...part(said.reasoning) });
       output.push(item);
       yield event("response.output_item.done", { output_index, item });
     }

@@ -61,7 +61,7 @@ const activity = `## What an agent does
 These events tell what happens between a message and its answer. The platform writes them for exported agents of the
 [SDKs](sdks.md), and for functions that call \`context.tool\` ([how](write-an-agent.md#report-progress-stop-and-test)).
 A function that runs an SDK itself has only those of \`context.tool\`, unless the SDK is
-[@openai/agents](sdks.md#openai-agents).
+[openai-agents](sdks.md#openai-agents).
 
 - Each has the \`attempt_id\` of its attempt. The events of a failed attempt stay.
 - \`call_id\` and \`ordinal\` are unique in their attempt. If a call waits for a person, the next attempt has its

@@ -3,6 +3,7 @@
 import importlib
 import os
 import sys
+from contextlib import suppress
 
 from .errors import TurnError
 from .interactive import EXPORT_INSTEAD, refuse_interactive
@@ -32,7 +33,18 @@ def _prepare_function(found: str, _sdk: str):
         """A function may also create the Agent that is then run."""
         return _openai_runner(f"{found} that returned an Agent") if _is_agent(made) else None
 
+    _watch_openai_runs()
     return lambda agent, turn: run_function(agent, turn, runner_of)
+
+
+def _watch_openai_runs() -> None:
+    """A function may run agents of openai-agents itself."""
+    if "agents.run" in sys.modules:
+        # The agent may have a package of its own with this name.
+        with suppress(Exception):
+            from .sdk.openai_agents import watch_runs
+
+            watch_runs()
 
 
 def _openai_runner(found: str):

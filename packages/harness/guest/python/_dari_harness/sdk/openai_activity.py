@@ -1,4 +1,4 @@
-# Records what a run of openai-agents does, from the hooks of its run.
+# Records what a run of openai-agents does, from its hooks.
 
 import json
 import re
@@ -8,7 +8,8 @@ from contextlib import suppress
 from agents import RunHooks
 
 from ..activity import error_of, ms_since, name_of
-from .openai_mcp import server_of
+from .openai_mcp import note_tools, server_of
+from .openai_stream import RecordedStream
 
 # What the SDK's default function for errors of tools returns to the model.
 _TOOL_ERROR = re.compile(r"An error occurred while (running the tool|parsing tool arguments)\b")
@@ -29,40 +30,77 @@ _HOSTED = ("web_search_call", "file_search_call", "code_interpreter_call", "imag
 class RecordedRun(RunHooks):
     """Its hooks never raise: the SDK's objects differ between its versions, and an error would end the run."""
 
-    def __init__(self, activity) -> None:
+    def __init__(self, activity, agent=None, model=None, outer=None, parent=None) -> None:
+        """
+        `outer`: the run in whose tool this one runs, and `parent` the call of that tool, if known. `model`: what the
+        run uses instead of its agents' models.
+        """
         self._activity = activity
-        self._requests = 0
+        self._model = model
+        self._parent = parent or (outer and outer._parent)
+        self._subagent = name_of(agent.name) or "agent" if parent else None
+        self._begun = time.monotonic()
         # The request that has no answer yet.
         self._open = None
         self._calls = {}
         self._started = {}
+        # For a run whose stream is read.
+        self._stream = None
+        if self._subagent:
+            self._record_subagent("subagent.started")
+
+    def stream(self) -> "RecordedStream":
+        """Returns what shows the model's answers as they are read."""
+        self._stream = RecordedStream(self._activity)
+        return self._stream
+
+    def call_of(self, context) -> str | None:
+        """Returns the call whose tool starts another run with this context; None if it is not known."""
+        known = getattr(context, "tool_call_id", None)
+        if known in self._calls:
+            return known
+        running = [id for id in self._started if not self._calls.get(id, {"is_done": True})["is_done"]]
+        return running[0] if len(running) == 1 else None
+
+    async def on_agent_start(self, context, agent) -> None:
+        with suppress(Exception):
+            for server in agent.mcp_servers:
+                note_tools(server)
 
     async def on_llm_start(self, context, agent, system_prompt, input_items) -> None:
         with suppress(Exception):
-            self._requests += 1
-            names = {"ordinal": self._requests, **_names_of(agent), "agent": name_of(agent.name)}
+            self._settle(input_items)
+            names = {**_names_of(self._model or agent.model), **self._origin_of(agent)}
+            names = {"ordinal": self._activity.next_request(), **names}
             self._open = (names, time.monotonic())
             self._activity.record("model.request_started", names)
+            if self._stream is not None:
+                self._stream.begin(names["ordinal"], _handoffs_of(agent))
 
     async def on_llm_end(self, context, agent, response) -> None:
         with suppress(Exception):
-            by = name_of(agent.name)
-            self._end_request(usage=_usage_of(response.usage) if response.usage else None)
+            reason = None
+            if self._stream is not None:
+                reason = await self._stream.end(self._open[0]["ordinal"])
+            self._end_request(usage=_usage_of(response.usage), finish_reason=name_of(reason))
+            by = self._origin_of(agent)
             items = [_plain(item) for item in response.output]
-            handoffs = {getattr(one, "tool_name", None) or _handoff_name(one) for one in agent.handoffs}
+            handoffs = _handoffs_of(agent)
             says = any(_type(item).endswith("_call") for item in items)
             for item in items:
                 text = _text_of(item)
                 if _type(item) == "reasoning" and text:
-                    self._record("reasoning.completed", "text", text, agent=by)
+                    self._record("reasoning.completed", "text", text, **by)
                 elif _type(item) == "message" and says and text:
-                    self._record("assistant.message", "text", text, agent=by)
+                    self._record("assistant.message", "text", text, **by)
                 elif _type(item).endswith("_call") and item.get("name") not in handoffs:
                     self._take_call(item, agent, by)
 
     async def on_tool_start(self, context, agent, tool) -> None:
         with suppress(Exception):
-            self._started[self._call_id(context, tool)] = time.monotonic()
+            call_id = self._call_id(context, tool)
+            if call_id is not None:
+                self._started[call_id] = time.monotonic()
 
     async def on_tool_end(self, context, agent, tool, result) -> None:
         with suppress(Exception):
@@ -80,44 +118,66 @@ class RecordedRun(RunHooks):
         with suppress(Exception):
             for item in state.get_interruptions():
                 raw = _plain(item.raw_item)
-                call = {"name": name_of(raw.get("name")) or "tool", "agent": name_of(item.agent.name)}
-                self._calls[raw.get("call_id") or raw.get("id")] = {**call, "is_done": False}
+                by = self._origin_of(item.agent)
+                call = {"name": name_of(raw.get("name")) or "tool", "by": by, "is_done": False}
+                self._calls[raw.get("call_id") or raw.get("id")] = call
 
-    def take_output(self, item) -> None:
-        """Records the result of a call for which the SDK called no hook, such as one that a person has refused."""
+    def end(self, result) -> None:
+        """The run has ended. An interrupted run continues in another attempt."""
         with suppress(Exception):
-            raw = _plain(item.raw_item)
-            call_id = raw.get("call_id") if isinstance(raw, dict) else None
-            if call_id is not None:
-                self._complete(call_id, None, _plain(item.output))
+            if not getattr(result, "interruptions", None):
+                self._end_subagent(is_error=False)
 
     def fail(self, error: BaseException) -> None:
+        """The run has failed or was cancelled, and with it what was in progress."""
         with suppress(Exception):
             if self._open is not None:
                 self._end_request(error=error_of(error))
+            for call_id in self._calls:
+                self._complete(call_id, None, error_of(error), is_error=True)
+            self._end_subagent(is_error=True)
+
+    def _origin_of(self, agent) -> dict:
+        return {"agent": name_of(agent.name), "parent_call_id": name_of(self._parent)}
+
+    def _record_subagent(self, type: str, **fields) -> None:
+        self._activity.record(type, {"name": self._subagent, "parent_call_id": name_of(self._parent), **fields})
+
+    def _end_subagent(self, is_error: bool) -> None:
+        if self._subagent:
+            self._record_subagent("subagent.completed", is_error=is_error, duration_ms=ms_since(self._begun))
+            self._subagent = None
 
     def _end_request(self, **fields) -> None:
         names, started = self._open
         self._open = None
         self._activity.record("model.request_completed", {**names, **fields, "duration_ms": ms_since(started)})
 
-    def _take_call(self, item: dict, agent, by: str | None) -> None:
+    def _take_call(self, item: dict, agent, by: dict) -> None:
         call_id = name_of(item.get("call_id") or item.get("id"))
         if call_id is None:
             return
         kind = _type(item)
         name = name_of(item.get("name")) or kind.removesuffix("_call")
         server = item.get("server_label") or (server_of(agent, name) if kind == "function_call" else None)
-        self._calls[call_id] = {"name": name, "agent": by, "is_done": False}
+        self._calls[call_id] = {"name": name, "by": by, "is_done": False}
+        self._started.pop(call_id, None)
         call = {"call_id": call_id, "name": name, "kind": "mcp" if server else _KINDS.get(kind, "function")}
-        call = {**call, "server": name_of(server), "agent": by}
-        self._record("tool.call_requested", "arguments", _arguments_of(item), **call)
+        self._record("tool.call_requested", "arguments", _arguments_of(item), **call, server=name_of(server), **by)
         if kind in _HOSTED:
             result = next((item[key] for key in ("output", "results", "outputs", "status") if item.get(key)), None)
             self._complete(call_id, name, result, is_error=item.get("status") == "failed" or bool(item.get("error")))
 
+    def _settle(self, items) -> None:
+        """Completes calls for which the SDK called no hook, such as one that a person has refused."""
+        waiting = {id for id, call in self._calls.items() if not call["is_done"]}
+        for item in reversed(items if waiting and isinstance(items, list) else []):
+            raw = _plain(item)
+            if raw.get("call_id") in waiting and _type(raw).endswith("_output"):
+                self._complete(raw["call_id"], None, raw.get("output"))
+
     def _complete(self, call_id: str, name: str | None, result, is_error: bool = False) -> None:
-        call = self._calls.get(call_id) or {"name": name_of(name) or "tool", "agent": None, "is_done": False}
+        call = self._calls.get(call_id) or {"name": name_of(name) or "tool", "by": {}, "is_done": False}
         if call["is_done"]:
             return
         self._calls[call_id] = {**call, "is_done": True}
@@ -130,7 +190,7 @@ class RecordedRun(RunHooks):
             name=call["name"],
             is_error=is_error or (isinstance(result, str) and _TOOL_ERROR.match(result) is not None),
             duration_ms=None if started is None else ms_since(started),
-            agent=call["agent"],
+            **call["by"],
         )
 
     def _record(self, type: str, field: str, value, **others) -> None:
@@ -151,6 +211,11 @@ def _stem(tool) -> str:
     return "_".join(words).lower()
 
 
+def _handoffs_of(agent) -> set:
+    """Returns the names of the tools that hand over to another agent."""
+    return {getattr(one, "tool_name", None) or _handoff_name(one) for one in agent.handoffs}
+
+
 def _handoff_name(agent) -> str | None:
     from agents import Handoff
 
@@ -160,23 +225,28 @@ def _handoff_name(agent) -> str | None:
         return None
 
 
-def _names_of(agent) -> dict:
-    model = agent.model
+def _names_of(model) -> dict:
+    """A name without a provider is one of OpenAI's, as for the SDK. So are the SDK's own models."""
     if model is None:
         try:
             from agents.models import get_default_model
 
             model = get_default_model()
         except ImportError:
-            return {}
+            return {"provider": "openai"}
+    is_openai = isinstance(model, str) or type(model).__module__.startswith("agents.models.openai")
+    own = {"provider": "openai"} if is_openai else {}
     name = model if isinstance(model, str) else getattr(model, "model", None)
     if not isinstance(name, str):
-        return {}
+        return own
     provider, slash, rest = name.partition("/")
-    return {"provider": name_of(provider), "model": name_of(rest)} if slash else {"model": name_of(name)}
+    return {"provider": name_of(provider), "model": name_of(rest)} if slash else {**own, "model": name_of(name)}
 
 
-def _usage_of(usage) -> dict:
+def _usage_of(usage) -> dict | None:
+    # Chat Completions says it only if the agent asks for it.
+    if not usage or not usage.total_tokens:
+        return None
     return {
         "input_tokens": usage.input_tokens,
         "cached_input_tokens": getattr(usage.input_tokens_details, "cached_tokens", None) or 0,

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+from contextlib import suppress
 
 from ..errors import TurnError
 from ..output import Output
@@ -22,10 +23,20 @@ def prepare(found: str):
         advice = 'add "openai-agents" to requirements.txt or pyproject.toml, and name no module of yours "agents"'
         raise TurnError("unsupported_export", f"{found}, which needs the package openai-agents; {advice}") from None
     _complete_usage()
-    # Imports the SDK.
+    # These import the SDK.
     from .openai_activity import RecordedRun
 
+    watch_runs()
     return lambda agent, turn: _run_connected(Runner, RecordedRun, agent, turn)
+
+
+def watch_runs() -> None:
+    """Records the runs that the agent's own code starts, and those of agents that are tools."""
+    # Versions before 0.1 have no such runner.
+    with suppress(ImportError):
+        from .openai_runs import watch_runs
+
+        watch_runs()
 
 
 def _complete_usage() -> None:
@@ -57,7 +68,7 @@ async def _run(runner, agent, turn, activity) -> dict:
     known = memory.load() or {"items": [], "last": None}
     waiting = await resume_run(agent, known, context)
     before = {} if waiting is None else _usage_of(waiting._context)
-    output = Output(turn.limits, turn.channel)
+    output, shown = Output(turn.limits, turn.channel), activity.stream()
     while True:
         if waiting is not None:
             activity.resume(waiting)
@@ -65,7 +76,7 @@ async def _run(runner, agent, turn, activity) -> dict:
         given = waiting or _input(known, context)
         result = runner.run_streamed(agent, given, context=None if waiting else context, hooks=activity)
         context._used_by_runner = lambda result=result: _usage_of(result.context_wrapper, before)
-        await _read(result, output, activity, context)
+        await _read(result, output, activity, shown, context)
         if not getattr(result, "interruptions", None):
             break
         memory.save({**known, "waiting": waiting_run(result.to_state(), context)})
@@ -82,20 +93,23 @@ def _input(known: dict, context) -> list:
     return [*known["items"], *missed, _to_item({"role": "user", "parts": context.parts}, context)]
 
 
-async def _read(result, output, activity, context) -> None:
+async def _read(result, output, activity, shown, context) -> None:
     loop = asyncio.get_running_loop()
     context._when_cancelled(lambda: loop.call_soon_threadsafe(result.cancel))
     try:
         async for event in result.stream_events():
-            if event.type == "raw_response_event" and event.data.type == "response.output_text.delta":
-                output.add(event.data.delta)
-            elif event.type == "run_item_stream_event" and event.name == "tool_output":
-                activity.take_output(event.item)
+            if event.type != "raw_response_event":
+                continue
+            shown.take(event.data)
+            if event.data.type == "response.output_text.delta":
+                output.add(event.data.delta, shown.ordinal)
     except BaseException as error:
         activity.fail(error)
         raise
     if context.cancelled.is_set():
-        raise TurnError("agent_error", "the turn was cancelled")
+        stopped = TurnError("agent_error", "the turn was cancelled")
+        activity.fail(stopped)
+        raise stopped
 
 
 def _to_item(entry: dict, context) -> dict:

@@ -16,7 +16,7 @@ async def connected_servers(agent):
     connected = []
     try:
         for server in _servers_of(agent, set(), []):
-            _note_tools(server)
+            note_tools(server)
             if getattr(server, "session", server) is None:
                 connected.append(server)
                 await server.connect()
@@ -41,7 +41,7 @@ def _servers_of(agent, seen: set, servers: list) -> list:
     return servers
 
 
-def _note_tools(server) -> None:
+def note_tools(server) -> None:
     """Remembers the names of the server's tools whenever the SDK lists them."""
     list_tools = getattr(server, "list_tools", None)
     with suppress(Exception):

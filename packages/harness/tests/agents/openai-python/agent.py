@@ -1,0 +1,85 @@
+# Functions that run agents themselves.
+
+import asyncio
+from types import SimpleNamespace
+
+from agents import Agent, Runner, RunHooks
+
+
+def says(text):
+    return {"type": "message", "content": text}
+
+
+def calls(name, arguments="{}"):
+    return {"type": "function_call", "call_id": f"call {name}", "name": name, "arguments": arguments}
+
+
+def tool(name, run):
+    return SimpleNamespace(name=name, run=run)
+
+
+async def add(_context):
+    return "3"
+
+
+async def divide(_context):
+    return "An error occurred while running the tool. Please try again."
+
+
+def new_counter():
+    return Agent(name="Counter", answers=[[calls("add")], [says("three")]], tools=[tool("add", add)])
+
+
+async def nested(_prompt):
+    async def count(context):
+        # As the SDK's own tools for agents do.
+        return (await Runner.run(new_counter(), "all", context=context)).final_output
+
+    async def list_all(_context):
+        return (await Runner.run(Agent(name="Lister", model="other/model", answers=[[says("one")]]), "all")).final_output
+
+    first = [says("First."), calls("count"), calls("divide"), calls("refused")]
+    answers = [first, [calls("list")], [says("done")]]
+    tools = [tool("count", count), tool("divide", divide), tool("list", list_all)]
+    result = await Runner.run(Agent(name="Planner", answers=answers, tools=tools), "hi")
+    return result.final_output
+
+
+async def fails(_prompt):
+    async def hang(_context):
+        await asyncio.Event().wait()
+
+    async def boom(_context):
+        raise ValueError("boom")
+
+    heard = []
+
+    class Own(RunHooks):
+        async def on_llm_start(self, context, agent, system_prompt, input_items):
+            heard.append(agent.name)
+
+    agent = Agent(name="Planner", answers=[[calls("boom"), calls("hang")]], tools=[tool("boom", boom), tool("hang", hang)])
+    try:
+        await Runner.run(agent, "hi", hooks=Own())
+    except ValueError:
+        heard.append("boom")
+    away = Agent(name="Away", answers=[RuntimeError("the model is away")])
+    await asyncio.wait([Runner.run_streamed(away, "hi").run_loop_task])
+    return heard
+
+
+async def streams(_prompt, context):
+    from _dari_harness.sdk.openai_activity import RecordedRun
+
+    run = RecordedRun(context._activity)
+    shown = run.stream()
+    reasoning = {"type": "reasoning", "summary": [{"text": "I think"}, {"text": "so"}]}
+    answers = [[reasoning, says("First."), calls("add", '{"a":1}'), calls("move")], [says("done")]]
+    agent = Agent(name="Planner", answers=answers, tools=[tool("add", add)], handoffs=[SimpleNamespace(tool_name="move")])
+    result = Runner.run_streamed(agent, "hi", hooks=run)
+    texts = []
+    while (event := await result.queue.get()) is not None:
+        shown.take(event)
+        if event.type == "response.output_text.delta":
+            texts.append([event.delta, shown.ordinal])
+    return texts
