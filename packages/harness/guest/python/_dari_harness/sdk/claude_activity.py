@@ -5,7 +5,8 @@ import re
 import time
 from contextlib import suppress
 
-from ..activity import cut_text, error_of, ms_since, name_of
+from ..activity import error_of, ms_since, name_of
+from .claude_plan import Plan
 
 _KINDS = {
     "Bash": "shell",
@@ -30,8 +31,6 @@ _KINDS = {
 _OF_SERVER = re.compile(r"mcp__(.+?)__(.+)", re.DOTALL)
 # The tool that runs a subagent, by its newer and its older name.
 _DELEGATES = ("Agent", "Task")
-_PLAN_ITEMS = 50
-_PLAN_ITEM_CHARS = 500
 # The model of messages that the SDK itself creates.
 _SYNTHETIC = "<synthetic>"
 
@@ -39,9 +38,10 @@ _SYNTHETIC = "<synthetic>"
 class RecordedSession:
     """Pass each message of the session to `take`, which never raises."""
 
-    def __init__(self, activity) -> None:
+    def __init__(self, activity, tasks: list | None = None) -> None:
+        """`tasks`: what `plan.entries` returned in the session's last turn."""
         self._activity = activity
-        self._requests = 0
+        self.plan = Plan(tasks)
         self._calls = {}
         self._open = {}
         # By parent: when its next request can begin, and text of which is not known whether a call follows.
@@ -65,11 +65,20 @@ class RecordedSession:
             elif getattr(message, "subtype", None) == "task_notification":
                 self._end_subagent(message.data.get("tool_use_id"), message.data.get("status") != "completed")
 
+    def ordinal_of(self, parent: str | None) -> int | None:
+        """Returns the number of the request that is being answered."""
+        request = self._open.get(parent)
+        return request and request["names"]["ordinal"]
+
     def fail(self, error: BaseException) -> None:
-        """The session has failed."""
+        """The session has failed or was cancelled, and with it what was in progress."""
         with suppress(Exception):
             for parent in list(self._open):
                 self._end(parent, error=error_of(error))
+            for id, call in self._calls.items():
+                if not call["is_done"]:
+                    self._complete(id, call["parent"], error_of(error), is_error=True)
+                self._end_subagent(id, is_error=True)
 
     def _origin_of(self, parent: str | None) -> dict:
         return {"agent": self._calls.get(parent, {}).get("subagent"), "parent_call_id": name_of(parent)}
@@ -77,10 +86,10 @@ class RecordedSession:
     def _start(self, parent: str | None, id: str | None, model, usage: dict | None) -> None:
         self._say_beforehand(parent)
         self._counted.add(id)
-        self._requests += 1
-        names = {"ordinal": self._requests, "model": name_of(model), **self._origin_of(parent)}
+        names = {"ordinal": self._activity.next_request(), "model": name_of(model), **self._origin_of(parent)}
         since = self._ready.get(parent, self._begun)
-        self._open[parent] = {"names": names, "usage": dict(usage or {}), "since": since, "reason": None}
+        begun = {"names": names, "usage": dict(usage or {}), "since": since, "reason": None, "calls": {}}
+        self._open[parent] = begun
         self._activity.record("model.request_started", names)
 
     def _end(self, parent: str | None, error: str | None = None) -> None:
@@ -105,6 +114,19 @@ class RecordedSession:
             self._open[parent]["reason"] = (event.get("delta") or {}).get("stop_reason")
         elif parent in self._open and event.get("type") == "message_stop":
             self._end(parent)
+        elif parent in self._open and event.get("type") == "content_block_start":
+            self._open[parent]["calls"][event["index"]] = event["content_block"]
+        elif parent in self._open and event.get("type") == "content_block_delta":
+            self._preview(event["index"], event["delta"], self._open[parent])
+
+    def _preview(self, index: int, delta: dict, request: dict) -> None:
+        if delta.get("type") == "thinking_delta":
+            ordinal = request["names"]["ordinal"]
+            self._activity.preview("reasoning.delta", {"ordinal": ordinal, "text": delta["thinking"]})
+        elif delta.get("type") == "input_json_delta":
+            block = request["calls"][index]
+            call = {"call_id": block["id"], "name": _tool_of(block["name"])[1]}
+            self._activity.preview("tool.arguments_delta", {**call, "text": delta["partial_json"]})
 
     def _take_answer(self, message, parent: str | None) -> None:
         if message.model == _SYNTHETIC:
@@ -129,13 +151,13 @@ class RecordedSession:
     def _take_call(self, block, parent: str | None) -> None:
         self._say_beforehand(parent)
         given = block.input or {}
-        found = _OF_SERVER.fullmatch(block.name)
-        server, name = found.groups() if found else (None, block.name)
+        server, name = _tool_of(block.name)
         subagent = None
         if block.name in _DELEGATES:
             subagent = name_of(given.get("subagent_type")) or "general-purpose"
         call = {"name": name_of(name), "since": time.monotonic(), "subagent": subagent, "is_running": bool(subagent)}
-        self._calls[block.id] = {**call, "plan": _plan_of(given) if name == "TodoWrite" else None}
+        planned = given if self.plan.changes(block.name) else None
+        self._calls[block.id] = {**call, "planned": planned, "parent": parent, "is_done": False}
         kind = "mcp" if server else _KINDS.get(name, "function")
         shown = {"call_id": name_of(block.id), "name": name_of(name), "kind": kind, "server": name_of(server)}
         self._record("tool.call_requested", "arguments", given, **shown, **self._origin_of(parent))
@@ -148,14 +170,22 @@ class RecordedSession:
             return
         self._ready[parent] = time.monotonic()
         is_error = getattr(block, "is_error", None) is True
-        shown = {"call_id": name_of(block.tool_use_id), "name": call["name"], "is_error": is_error}
-        shown = {**shown, "duration_ms": ms_since(call["since"]), **self._origin_of(parent)}
-        self._record("tool.call_completed", "result", _result_of(block.content), **shown)
-        if call["plan"] is not None and not is_error:
-            self._activity.record("plan.updated", {"items": call["plan"], **self._origin_of(parent)})
+        self._complete(block.tool_use_id, parent, _result_of(block.content), is_error)
+        if call["planned"] is not None and not is_error:
+            with suppress(Exception):
+                items = self.plan.apply(call["name"], call["planned"], output)
+                if items is not None:
+                    self._activity.record("plan.updated", {"items": items, **self._origin_of(parent)})
         # The result of a subagent in the background says only that it has started.
         if not isinstance(output, dict) or output.get("status") != "async_launched":
             self._end_subagent(block.tool_use_id, is_error)
+
+    def _complete(self, id: str, parent: str | None, result, is_error: bool) -> None:
+        call = self._calls[id]
+        call["is_done"] = True
+        shown = {"call_id": name_of(id), "name": call["name"], "is_error": is_error}
+        shown = {**shown, "duration_ms": ms_since(call["since"]), **self._origin_of(parent)}
+        self._record("tool.call_completed", "result", result, **shown)
 
     def _end_subagent(self, id: str | None, is_error: bool) -> None:
         call = self._calls.get(id)
@@ -178,12 +208,10 @@ def _usage_of(usage: dict) -> dict:
     }
 
 
-def _plan_of(given: dict) -> list:
-    todos = (given.get("todos") or [])[:_PLAN_ITEMS]
-    return [
-        {"text": cut_text(str(one.get("content")), _PLAN_ITEM_CHARS), "status": str(one.get("status"))}
-        for one in todos
-    ]
+def _tool_of(name: str) -> tuple:
+    """Returns the MCP server of a tool, or None, and the tool's name without it."""
+    found = _OF_SERVER.fullmatch(name)
+    return found.groups() if found else (None, name)
 
 
 def _result_of(content):

@@ -43,20 +43,23 @@ async def _run(sdk, given, turn) -> dict:
     before = known and known.get("totals")
     results, answers = [], {}
     context._used_by_runner = lambda: _usage_of(results, answers, before)
-    heard = _Heard(output, results, answers, RecordedSession(context._activity))
+    tasks = known and known.get("tasks")
+    heard = _Heard(output, results, answers, RecordedSession(context._activity, tasks))
     running = asyncio.ensure_future(_ask(sdk, options, _content_of(context, missed), heard))
     loop = asyncio.get_running_loop()
     context._when_cancelled(lambda: loop.call_soon_threadsafe(running.cancel))
     try:
         await running
-    except asyncio.CancelledError:
+    except asyncio.CancelledError as error:
+        heard.activity.fail(error)
         raise TurnError("agent_error", "the turn was cancelled") from None
     except Exception as error:
         heard.activity.fail(error)
         raise
     _refuse_failure(results)
     last = fingerprint(context.parts)
-    memory.save({"session": results[-1].session_id, "last": last, "totals": _totals_of(results)})
+    saved = {"session": results[-1].session_id, "last": last, "totals": _totals_of(results)}
+    memory.save({**saved, "tasks": heard.activity.plan.entries()})
     return {"parts": output.to_parts(_answer_of(results)), "usage": _usage_of(results, answers, before)}
 
 
@@ -80,7 +83,7 @@ async def _ask(sdk, options, content: list, heard: _Heard) -> None:
         async for message in sdk.query(prompt=prompt, options=options):
             activity.take(message)
             if isinstance(message, sdk.types.StreamEvent):
-                _take_event(message, output, answers, current)
+                _take_event(message, output, answers, current, activity.ordinal_of(None))
             elif isinstance(message, sdk.AssistantMessage) and message.model != _SYNTHETIC:
                 _count(answers, getattr(message, "message_id", None), getattr(message, "usage", None))
             elif isinstance(message, sdk.ResultMessage):
@@ -100,7 +103,7 @@ def _count(answers: dict, name: str | None, usage: dict | None) -> None:
             counts[key] = max(count, counts.get(key, 0))
 
 
-def _take_event(message, output: Output, answers: dict, current: dict) -> None:
+def _take_event(message, output: Output, answers: dict, current: dict, ordinal: int | None) -> None:
     event, parent = message.event, message.parent_tool_use_id
     if event.get("type") == "message_start":
         current[parent] = event["message"].get("id")
@@ -110,7 +113,7 @@ def _take_event(message, output: Output, answers: dict, current: dict) -> None:
     # Text of the main conversation as it is written, without the text of subagents.
     delta = event.get("delta") or {}
     if parent is None and delta.get("type") == "text_delta":
-        output.add(delta["text"])
+        output.add(delta["text"], ordinal)
 
 
 async def _as_messages(content: list, until: asyncio.Event | None):
