@@ -1,5 +1,4 @@
-// A session is exported from one installation and continues in another. Incomplete exports are refused and leave
-// nothing.
+// A session is exported, and continues in another installation. Incomplete exports are refused and leave nothing.
 
 import { gunzipSync, gzipSync } from "node:zlib";
 import { routes, validate } from "@dari/contract";
@@ -11,7 +10,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/
 import { startTestApi, type TestApi, type TestReply } from "./api-fixture.ts";
 import { agentBundle, bundleOf, type Entry } from "./bundle.ts";
 import { bring } from "./publish.ts";
-import { claim, complete, fail, type TestWorkspace } from "./turn.ts";
+import { attemptsWithCalls, callTool, claim, complete, fail, type TestWorkspace } from "./turn.ts";
 
 let source: TestApi;
 let target: TestApi;
@@ -60,7 +59,9 @@ async function conversation(): Promise<string> {
   await send(source, session, [text("two")]);
   await fail(source, await claim(source), { files: { "half.txt": "half" } });
   await send(source, session, [text("three")]);
-  await complete(source, await claim(source), files);
+  const last = await claim(source);
+  await callTool(source, last);
+  await complete(source, last, files);
   return session;
 }
 
@@ -100,12 +101,11 @@ test("a session continues in another installation, with its history, its files a
   const kinds = (await target.call("GET", `/v1/sessions/${id}/transcript`)).json.data as { kind: string }[];
   const own = (await source.call("GET", `/v1/sessions/${sessionId}/transcript`)).json.data as { kind: string }[];
   expect(kinds.map(({ kind }) => kind)).toEqual(own.map(({ kind }) => kind));
+  expect(await attemptsWithCalls(target, id)).toEqual(await attemptsWithCalls(source, sessionId));
   const at = (api: TestApi, session: string) => api.call("GET", `/v1/sessions/${session}/files?recursive=1`);
   expect((await at(target, id)).json).toEqual((await at(source, sessionId)).json);
-  const content = await target.call(
-    "GET",
-    `/v1/sessions/${id}/files/content?path=/${encodeURIComponent("ünï 😀.txt")}`,
-  );
+  const path = encodeURIComponent("/ünï 😀.txt");
+  const content = await target.call("GET", `/v1/sessions/${id}/files/content?path=${path}`);
   expect(content.text).toBe("u");
   expect(gunzipSync(whole).includes("very-secret")).toBe(false);
 

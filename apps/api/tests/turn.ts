@@ -26,6 +26,20 @@ export async function finish(api: TestApi, turn: ClaimedTurn, input: FinishInput
   api.control.notifier.notify("message", turn.messageId);
 }
 
+/** Records a tool call of the running attempt. */
+export async function callTool(api: TestApi, turn: ClaimedTurn): Promise<void> {
+  const data = { call_id: "call_1", name: "read", kind: "function", arguments: {} };
+  await turns.appendEventsIfHeld(api.db, turn, [{ type: "tool.call_requested", data, number: 1 }]);
+}
+
+/** Returns the attempts of a session's tool calls, as its events say. At least one. */
+export async function attemptsWithCalls(api: TestApi, sessionId: string): Promise<string[]> {
+  const { data } = (await api.call("GET", `/v1/sessions/${sessionId}/events`)).json;
+  const calls = (data as { type: string; attempt_id?: string }[]).filter(({ type }) => type === "tool.call_requested");
+  if (calls.length === 0) throw new Error("the session has no tool calls");
+  return calls.map((event) => String(event.attempt_id));
+}
+
 /** A workspace: contents and targets by path, and modes other than 644. */
 export interface TestWorkspace {
   readonly files?: Record<string, string | Uint8Array>;

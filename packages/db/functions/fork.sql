@@ -92,7 +92,8 @@ create or replace function copy_conversation(s sessions, p_last int, p_session t
         where x.session_id = s.id and x.steered_event is not null and x.completed_at is not null
           and t.sequence_number <= p_last) own join messages m on m.id = own.id
     where m.rolled_back_at is null and m.rolled_back_by is null),
-  -- Events about scheduling and attempts stay in the session in which they happened.
+  -- Events about scheduling and attempts stay in the session in which they happened. The others keep the ids of their
+  -- attempts, because ids of calls are unique only within an attempt.
   told as (
     select e.*, k.copy_id, 1 + row_number() over (order by e.sequence_number) as n,
       (select t.copy_id from kept t where t.id = k.steered_into) as into_id
@@ -116,8 +117,8 @@ create or replace function copy_conversation(s sessions, p_last int, p_session t
       select p_session, i.organization_id, i.path, k.copy_id, i.file_id
       from kept k join session_inputs i on i.message_id = k.id),
   ledger as (
-    insert into events (session_id, sequence_number, organization_id, type, message_id, data, created_at)
-      select p_session, n, organization_id, type, copy_id,
+    insert into events (session_id, sequence_number, organization_id, type, message_id, attempt_id, data, created_at)
+      select p_session, n, organization_id, type, copy_id, attempt_id,
         case type when 'message.steered' then jsonb_build_object('into', into_id) else data end, created_at from told)
   update sessions set
     next_sequence_number = 1 + (select count(*) from kept),

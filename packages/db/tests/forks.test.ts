@@ -126,6 +126,22 @@ test("a fork has the conversation and the head as of the message, and continues 
   await expectHealthy();
 });
 
+test("the events of a fork keep the ids of their attempts, which tell calls with the same id apart", async () => {
+  await scene.accept(session);
+  const turn = await scene.claim(session);
+  await turns.markCalledIfHeld(scene.db, turn);
+  const data = { call_id: "call_1", name: "read", kind: "function", arguments: {} };
+  await turns.appendEventsIfHeld(scene.db, turn, [{ type: "tool.call_requested", data, number: 1 }]);
+  await turns.finishIfHeld(scene.db, turn, { ending: "completed", snapshot: emptySnapshot(await headOf(session)) });
+  const { sessionId } = await fork();
+  const events = await sql<{ attempt_id: string | null }>`
+    select attempt_id from events where session_id = ${sessionId} and type = 'tool.call_requested'`.execute(
+    scene.db.kysely,
+  );
+  expect(events.rows).toEqual([{ attempt_id: turn.attemptId }]);
+  await expectHealthy();
+});
+
 test("a fork stays complete when its source session is deleted permanently", async () => {
   const { snapshotId } = await run(session, "one");
   const { sessionId } = await fork();

@@ -8,7 +8,7 @@ import type { ActivityType } from "../vocabulary.ts";
 
 export const anyJson = Type.Unsafe<unknown>({});
 
-/** A fork or an import copies the event with its message, but without its attempt. */
+/** Copies in a fork or an import have the id of the attempt that they were copied from. Older copies have none. */
 export const ofCopiedAttempt = {
   message_id: idOutput("message"),
   attempt_id: Type.Optional(idOutput("attempt")),

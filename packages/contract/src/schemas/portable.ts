@@ -115,7 +115,15 @@ export const PortableEvent: TSchema = Type.Unsafe<PortableEvent>({
     Type.Object({ ...eventHead, type: oneOf(eventsWithoutPayload) }, noOtherFields),
     // Once imported, they are events like any other, so their payloads have the same schemas.
     ...eventsWithPayload.map((type) =>
-      Type.Object({ ...eventHead, type: oneOf([type]), data: eventKinds[type].data }, noOtherFields),
+      Type.Object(
+        {
+          ...eventHead,
+          attempt_id: Type.Optional(idInput("attempt")),
+          type: oneOf([type]),
+          data: eventKinds[type].data,
+        },
+        noOtherFields,
+      ),
     ),
   ],
 });
@@ -124,5 +132,7 @@ export interface PortableEvent {
   readonly type: (typeof eventsWithoutPayload)[number] | (typeof eventsWithPayload)[number];
   readonly message: number;
   readonly created_at: string;
+  /** The attempt in which it happened. Ids of calls are unique only within an attempt. */
+  readonly attempt_id?: string;
   readonly data?: Readonly<Record<string, unknown>>;
 }

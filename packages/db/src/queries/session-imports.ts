@@ -157,6 +157,7 @@ export async function insertInputs(db: Database, session: Place, rows: readonly 
 export interface ImportedEvent {
   readonly n: number;
   readonly message_id: string;
+  readonly attempt_id?: string;
   readonly type: string;
   /** Default: the message's record. */
   readonly data?: unknown;
@@ -166,8 +167,8 @@ export interface ImportedEvent {
 export async function insertEvents(db: Database, session: Place, rows: readonly ImportedEvent[]): Promise<void> {
   await sql`
     with told as (
-      insert into events (session_id, sequence_number, organization_id, type, message_id, data, created_at)
-      select ${session.id}, r.n, ${session.organizationId}, r.type, m.id,
+      insert into events (session_id, sequence_number, organization_id, type, message_id, attempt_id, data, created_at)
+      select ${session.id}, r.n, ${session.organizationId}, r.type, m.id, r.attempt_id,
         case r.type
           when 'user.message' then jsonb_build_object('parts', m.parts, 'metadata', m.metadata)
           when 'assistant.message_completed' then jsonb_build_object('output', m.output)
@@ -176,8 +177,8 @@ export async function insertEvents(db: Database, session: Place, rows: readonly 
           when 'message.steered' then jsonb_build_object('into', m.steered_into)
           else coalesce(r.data, '{}') end,
         least(r.created_at, now())
-      from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r (n bigint, message_id text, type text, data jsonb,
-        created_at timestamptz) join messages m on m.id = r.message_id
+      from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r (n bigint, message_id text, attempt_id text,
+        type text, data jsonb, created_at timestamptz) join messages m on m.id = r.message_id
       returning sequence_number, type, message_id)
     update messages m set steered_event = told.sequence_number
       from told where told.type = 'message.steered' and m.id = told.message_id`.execute(db.kysely);

@@ -33,7 +33,8 @@ Generated from the contract. A session's events are one ledger: \`GET /v1/sessio
 type (\`KnownEvent\`), and both clients narrow \`data\` by \`type\`. A later release may add types, and fields to a
 type: ignore what you do not know. The clients type such an event as \`UnknownEvent\`.
 
-A fork or an import copies events with their message but without their attempt; \`?\` marks what may be absent.`;
+\`?\` marks what may be absent. A fork or an import copies events with their message, but without those about attempts.
+The copies keep the \`attempt_id\` of the original.`;
 
 export function eventsPage(): string {
   return [

@@ -163,7 +163,8 @@ async function* ledgerEntries(exported: Export): AsyncGenerator<ArchiveEntry> {
       const type = event.type as PortableEvent["type"];
       const head = { type, message, created_at: event.createdAt.toISOString() };
       const isTale = eventsWithPayload.some((tale) => tale === type);
-      return [isTale ? { ...head, data: event.data as Record<string, unknown> } : head];
+      const attempt = event.attemptId === null ? {} : { attempt_id: event.attemptId };
+      return [isTale ? { ...head, ...attempt, data: event.data as Record<string, unknown> } : head];
     });
     if (lines.length > 0) yield linesEntry(ledgerEntry(page++), lines);
     if (!found.more) return;
