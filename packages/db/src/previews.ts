@@ -14,6 +14,8 @@ const sendingMax = 100;
 export function createPgPreviews(db: Database, applicationName: string): Previews {
   const listeners = createListeners<Preview>();
   let sending = 0;
+  /** Connections of the pool overtake each other, so a session's previews are sent one after the other. */
+  const lastOf = new Map<string, Promise<void>>();
   let listening: { close(): Promise<void> } | undefined;
   const onPayload = (text: string): void => {
     const space = text.indexOf(" ");
@@ -27,8 +29,13 @@ export function createPgPreviews(db: Database, applicationName: string): Preview
       const text = encodePreview(preview);
       if (text === undefined || sending >= sendingMax) return;
       sending += 1;
-      const sent = db.pool.query("select pg_notify($1, $2)", [channel, `${sessionId} ${text}`]);
-      void sent.catch(() => undefined).finally(() => (sending -= 1));
+      const notify = () => db.pool.query("select pg_notify($1, $2)", [channel, `${sessionId} ${text}`]);
+      const done = (): void => {
+        sending -= 1;
+        if (lastOf.get(sessionId) === sent) lastOf.delete(sessionId);
+      };
+      const sent: Promise<void> = (lastOf.get(sessionId) ?? Promise.resolve()).then(notify).then(done, done);
+      lastOf.set(sessionId, sent);
     },
     follow(sessionId, listener) {
       // Connect only if this process watches a session.

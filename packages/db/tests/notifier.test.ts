@@ -3,7 +3,7 @@
 import { expect, test } from "@jest/globals";
 import { newId } from "@dari/domain";
 import { createTestDatabase, waitUntil } from "@dari/testkit";
-import { createPgNotifier } from "../src/index.ts";
+import { createPgNotifier, createPgPreviews } from "../src/index.ts";
 
 test("a thousand concurrent ids are one statement, and each is heard once", async () => {
   await using stack = new AsyncDisposableStack();
@@ -50,4 +50,29 @@ test("a notification just before the end is sent", async () => {
   saying.notify("build", "last");
   await saying.close();
   await waitUntil(() => heard.includes("last"), { what: "the last word" });
+});
+
+test("previews of a session arrive in their order", async () => {
+  await using stack = new AsyncDisposableStack();
+  const { db } = stack.adopt(await createTestDatabase(), (opened) => opened.close());
+  const previews = stack.adopt(createPgPreviews(db, "dari-test-previews"), (opened) => opened.close());
+  const heard: unknown[] = [];
+  previews.follow("sess_1", ({ data }) => heard.push(data["text"]));
+  const send = (text: string): void => {
+    previews.send("sess_1", { type: "reasoning.delta", messageId: "msg_1", attemptId: "att_1", data: { text } });
+    previews.send("sess_2", { type: "reasoning.delta", messageId: "msg_2", attemptId: "att_2", data: { text } });
+  };
+  await waitUntil(
+    () => {
+      send("hello");
+      return heard.length > 0;
+    },
+    { what: "the listener" },
+  );
+  for (let round = 0; round < 20; round += 1) {
+    const texts = Array.from({ length: 40 }, (_, number) => `${round} ${number}`);
+    for (const text of texts) send(text);
+    await waitUntil(() => heard.includes(texts.at(-1)), { what: "the last one" });
+    expect(heard.slice(-texts.length)).toEqual(texts);
+  }
 });
