@@ -43,3 +43,12 @@ test("what the model writes is shown, and a failure ends what is in progress", a
     ["tool.call_completed", { name: "map", result: error, is_error: true }],
   ]);
 });
+
+test("messages are written after a batch of tools and after an answer", async () => {
+  const { ending } = await play({ ...python, file: "claude_agents.py" }, "steersClaude");
+  const before = [["hi", "before"]];
+  const after = [...before, ["between"]];
+  const read = [...after, ["later"]];
+  const text = JSON.stringify({ before, after, read, kept: [["stop"], "own", true] });
+  expect(ending).toEqual({ kind: "completed", parts: [{ type: "text", text }] });
+});

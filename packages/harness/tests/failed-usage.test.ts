@@ -71,7 +71,8 @@ class StreamEvent(SimpleNamespace): pass
 class AssistantMessage(SimpleNamespace): pass
 class ResultMessage(SimpleNamespace): pass
 class ClaudeAgentOptions(SimpleNamespace):
-    cwd = can_use_tool = resume = None
+    cwd = can_use_tool = resume = hooks = None
+class HookMatcher(SimpleNamespace): pass
 types = SimpleNamespace(StreamEvent=StreamEvent)
 async def query(prompt, options):
     usage = {"input_tokens": 10, "cache_read_input_tokens": 4, "output_tokens": 1}

@@ -91,3 +91,16 @@ test("what a model writes is shown with its request, before what is recorded of 
     ["assistant.message", { text: "First." }],
   ]);
 });
+
+test("messages are taken before a request, and stay in their places", async () => {
+  const { answer } = await recordedOf("steers");
+  const first = ["hi", "before"];
+  const second = [...first, "first", "add", "three", "3", "between"];
+  const third = [...second, "last", "four", "after"];
+  expect(JSON.parse(String(answer))).toEqual({
+    asked: [first, second, third],
+    kept: [...third, "done"],
+    knows_last: true,
+    waits: true,
+  });
+});

@@ -83,3 +83,63 @@ async def streams(_prompt, context):
         if event.type == "response.output_text.delta":
             texts.append([event.delta, shown.ordinal])
     return texts
+
+
+class Inbox:
+    def __init__(self):
+        self._waiting = []
+
+    @property
+    def is_waiting(self):
+        return bool(self._waiting)
+
+    def put(self, text):
+        self._waiting.append({"id": text, "parts": [{"type": "text", "text": text}]})
+
+    def take(self):
+        taken, self._waiting = self._waiting, []
+        return taken
+
+
+async def steers(_prompt, context):
+    from _dari_harness.sdk.memory import fingerprint
+    from _dari_harness.sdk.openai_activity import RecordedRun
+    from _dari_harness.sdk.openai_steering import Steering
+
+    inbox, run = Inbox(), RecordedRun(context._activity)
+
+    def to_item(entry):
+        return {"role": "user", "content": entry["parts"][0]["text"]}
+
+    async def first_tool(tool_context):
+        inbox.put("between")
+        # An agent that is a tool runs with the same configuration, and takes no message.
+        counter = new_counter()
+        await Runner.run(counter, "all", context=tool_context, run_config=options["run_config"])
+        return "three"
+
+    async def last_tool(_context):
+        inbox.put("after")
+        return "four"
+
+    answers = [[calls("first"), calls("add")], [calls("last")], [says("done")]]
+    tools = [tool("first", first_tool), tool("add", add), tool("last", last_tool)]
+    agent = Agent(name="Planner", answers=answers, tools=tools)
+    inbox.put("before")
+    steering = Steering(inbox, run, to_item, None)
+    options = steering.options()
+    await Runner.run(agent, "hi", hooks=run, **options)
+    inbox.put("too late")
+    # A run that waited for a person continues in another process.
+    resumed = Steering(inbox, run, to_item, steering.save())
+    last = [{"parts": [{"type": "text", "text": "after"}]}]
+    return {
+        "asked": [[_text_of(item) for item in asked] for asked in agent.asked],
+        "kept": [_text_of(item) for item in resumed.insert_into(agent.items)],
+        "knows_last": resumed.last == fingerprint(last[0]["parts"]),
+        "waits": inbox.is_waiting,
+    }
+
+
+def _text_of(item):
+    return item.get("content") or item.get("output") or item["name"]

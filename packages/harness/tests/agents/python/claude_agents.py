@@ -1,5 +1,6 @@
 # Feeds messages of claude-agent-sdk to what records them.
 
+import asyncio
 from types import SimpleNamespace
 
 from _dari_harness.sdk.claude_activity import RecordedSession
@@ -72,3 +73,51 @@ def writesAndFails(_prompt, context):
     ordinal = session.ordinal_of(None)
     session.fail(RuntimeError("the model is away"))
     return [ordinal]
+
+
+class Inbox:
+    def __init__(self):
+        self._waiting = []
+
+    @property
+    def is_waiting(self):
+        return bool(self._waiting)
+
+    def put(self, text):
+        self._waiting.append({"id": text, "parts": [{"type": "text", "text": text}]})
+
+    def take(self):
+        taken, self._waiting = self._waiting, []
+        return taken
+
+
+async def steersClaude(_prompt):
+    from _dari_harness.sdk.claude_prompt import Prompt
+
+    inbox, read = Inbox(), []
+    inbox.put("before")
+    prompt = Prompt([{"type": "text", "text": "hi"}], inbox, lambda parts: parts)
+    own = {"PostToolBatch": ["own"], "Stop": ["stop"]}
+    hooks = prompt.hooks(SimpleNamespace(HookMatcher=SimpleNamespace), own)
+    after_tools = hooks["PostToolBatch"][1].hooks[0]
+
+    async def read_all():
+        async for message in prompt.messages():
+            read.append([block["text"] for block in message["message"]["content"]])
+
+    reading = asyncio.create_task(read_all())
+    await asyncio.sleep(0)
+    inbox.put("between")
+    await after_tools({"agent_id": "a subagent"}, None, None)
+    before = list(read)
+    await after_tools({}, None, None)
+    after = list(read)
+    # While the session writes its last answer.
+    inbox.put("later")
+    prompt.answered(SimpleNamespace(is_error=False))
+    prompt.answered(SimpleNamespace(is_error=False))
+    await reading
+    inbox.put("too late")
+    prompt.answered(SimpleNamespace(is_error=False))
+    kept = [hooks["Stop"], hooks["PostToolBatch"][0], inbox.is_waiting]
+    return {"before": before, "after": after, "read": read, "kept": kept}

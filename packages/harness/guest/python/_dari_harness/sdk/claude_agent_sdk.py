@@ -10,6 +10,7 @@ from ..errors import TurnError, model_error
 from ..output import Output
 from .attachments import base64_of, read_parts
 from .claude_activity import RecordedSession
+from .claude_prompt import Prompt
 from .memory import Memory, fingerprint, unknown_entries
 
 _DOCUMENT_TYPES = ("application/pdf",)
@@ -45,7 +46,9 @@ async def _run(sdk, given, turn) -> dict:
     context._used_by_runner = lambda: _usage_of(results, answers, before)
     tasks = known and known.get("tasks")
     heard = _Heard(output, results, answers, RecordedSession(context._activity, tasks))
-    running = asyncio.ensure_future(_ask(sdk, options, _content_of(context, missed), heard))
+    prompt = Prompt(_content_of(context, missed), context.inbox, lambda parts: _blocks_of(parts, context))
+    options.hooks = prompt.hooks(sdk, options.hooks)
+    running = asyncio.ensure_future(_ask(sdk, options, prompt, heard))
     loop = asyncio.get_running_loop()
     context._when_cancelled(lambda: loop.call_soon_threadsafe(running.cancel))
     try:
@@ -57,7 +60,7 @@ async def _run(sdk, given, turn) -> dict:
         heard.activity.fail(error)
         raise
     _refuse_failure(results)
-    last = fingerprint(context.parts)
+    last = prompt.last or fingerprint(context.parts)
     saved = {"session": results[-1].session_id, "last": last, "totals": _totals_of(results)}
     memory.save({**saved, "tasks": heard.activity.plan.entries()})
     return {"parts": output.to_parts(_answer_of(results)), "usage": _usage_of(results, answers, before)}
@@ -70,17 +73,15 @@ class _Heard(NamedTuple):
     activity: RecordedSession
 
 
-async def _ask(sdk, options, content: list, heard: _Heard) -> None:
+async def _ask(sdk, options, prompt: Prompt, heard: _Heard) -> None:
     """
     Collects all results of the turn, and by its id what each answer of a model has used so far. There is more than one
     result if subagents end after the main conversation, or if the session reports a subagent of an earlier turn first.
     """
     output, results, answers, activity = heard
-    answered, current = asyncio.Event(), {}
-    # Older versions close the channel for permission requests once the prompt has been read.
-    prompt = _as_messages(content, answered if options.can_use_tool else None)
+    current = {}
     try:
-        async for message in sdk.query(prompt=prompt, options=options):
+        async for message in sdk.query(prompt=prompt.messages(), options=options):
             activity.take(message)
             if isinstance(message, sdk.types.StreamEvent):
                 _take_event(message, output, answers, current, activity.ordinal_of(None))
@@ -88,9 +89,9 @@ async def _ask(sdk, options, content: list, heard: _Heard) -> None:
                 _count(answers, getattr(message, "message_id", None), getattr(message, "usage", None))
             elif isinstance(message, sdk.ResultMessage):
                 results.append(message)
-                answered.set()
+                prompt.answered(message)
     finally:
-        answered.set()
+        prompt.end()
 
 
 def _count(answers: dict, name: str | None, usage: dict | None) -> None:
@@ -116,12 +117,6 @@ def _take_event(message, output: Output, answers: dict, current: dict, ordinal: 
         output.add(delta["text"], ordinal)
 
 
-async def _as_messages(content: list, until: asyncio.Event | None):
-    yield {"type": "user", "message": {"role": "user", "content": content}, "parent_tool_use_id": None}
-    if until is not None:
-        await until.wait()
-
-
 def _answer_of(results: list):
     """Returns the last result with an answer: one that reports a subagent may have none."""
     for result in reversed(results):
@@ -138,7 +133,11 @@ def _content_of(context, missed: list) -> list:
         told = [f"{e['role']}: " + "\n".join(p.get("text") or p.get("path", "") for p in e["parts"]) for e in missed]
         text = "<earlier_conversation>\n" + "\n\n".join(told) + "\n</earlier_conversation>"
         blocks.append({"type": "text", "text": text})
-    return blocks + [_to_block(part) for part in read_parts(context.parts, context.workspace)]
+    return blocks + _blocks_of(context.parts, context)
+
+
+def _blocks_of(parts: list, context) -> list:
+    return [_to_block(part) for part in read_parts(parts, context.workspace)]
 
 
 def _to_block(part: dict) -> dict:

@@ -10,6 +10,7 @@ from .attachments import data_url, read_parts
 from .memory import Memory, fingerprint, unknown_entries
 from .openai_approvals import decide, resume_run, waiting_run
 from .openai_mcp import connected_servers
+from .openai_steering import Steering
 
 
 def prepare(found: str):
@@ -67,6 +68,8 @@ async def _run(runner, agent, turn, activity) -> dict:
     memory = Memory("openai-agents")
     known = memory.load() or {"items": [], "last": None}
     waiting = await resume_run(agent, known, context)
+    saved = known.get("steering") if waiting else None
+    steering = Steering(context.inbox, activity, lambda entry: _to_item(entry, context), saved)
     before = {} if waiting is None else _usage_of(waiting._context)
     output, shown = Output(turn.limits, turn.channel), activity.stream()
     while True:
@@ -74,17 +77,19 @@ async def _run(runner, agent, turn, activity) -> dict:
             activity.resume(waiting)
             decide(waiting, context)
         given = waiting or _input(known, context)
-        result = runner.run_streamed(agent, given, context=None if waiting else context, hooks=activity)
+        options = {"hooks": activity, **steering.options()}
+        result = runner.run_streamed(agent, given, context=None if waiting else context, **options)
         context._used_by_runner = lambda result=result: _usage_of(result.context_wrapper, before)
         await _read(result, output, activity, shown, context)
         if not getattr(result, "interruptions", None):
             break
-        memory.save({**known, "waiting": waiting_run(result.to_state(), context)})
+        memory.save({**known, "waiting": waiting_run(result.to_state(), context), "steering": steering.save()})
         # Read the question as the attempt with the answer will, so that both are exactly the same.
         waiting = await resume_run(agent, memory.load(), context)
     # The answer contains fields that the model left at their defaults; the history does not.
     parts = output.to_parts(_plain(result.final_output, exclude_unset=False))
-    memory.save({"items": _plain(result.to_input_list()), "last": fingerprint(context.parts)})
+    items = steering.insert_into(_plain(result.to_input_list()))
+    memory.save({"items": items, "last": steering.last or fingerprint(context.parts)})
     return {"parts": parts, "usage": _usage_of(result.context_wrapper, before)}
 
 

@@ -1,5 +1,6 @@
 # Replaces openai-agents: runs, hooks and default runner as that SDK has them. An agent has its answers as a list.
 
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Generic, TypeVar
 
@@ -23,6 +24,11 @@ class RunHooksBase(Generic[TypeVar("Context")]):
 
 # As in the SDK, where this is no class.
 RunHooks = RunHooksBase[Any]
+
+
+@dataclass
+class RunConfig:
+    call_model_input_filter: Any = None
 
 
 class Agent(SimpleNamespace):

@@ -4,11 +4,11 @@ from types import SimpleNamespace
 
 class AgentRunner:
     async def run(self, agent, given, **options):
-        return SimpleNamespace(final_output=await _answers(agent, options, asyncio.Queue()))
+        return SimpleNamespace(final_output=await _answers(agent, given, options, asyncio.Queue()))
 
     def run_streamed(self, agent, given, **options):
         queue = asyncio.Queue()
-        task = asyncio.create_task(_answers(agent, options, queue))
+        task = asyncio.create_task(_answers(agent, given, options, queue))
         task.add_done_callback(lambda _: queue.put_nowait(None))
         return SimpleNamespace(run_loop_task=task, queue=queue)
 
@@ -25,13 +25,15 @@ def set_default_agent_runner(runner):
     _runner = runner
 
 
-async def _answers(agent, options, queue):
+async def _answers(agent, given, options, queue):
     from . import RunHooks
 
-    hooks, items = options.get("hooks") or RunHooks(), []
+    hooks, items = options.get("hooks") or RunHooks(), [{"role": "user", "content": given}]
     await hooks.on_agent_start(None, agent)
     while True:
-        await hooks.on_llm_start(None, agent, None, items)
+        asked = _filtered(items, options.get("run_config"))
+        await hooks.on_llm_start(None, agent, None, asked)
+        agent.asked = [*getattr(agent, "asked", []), asked]
         answer = agent.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
@@ -40,8 +42,16 @@ async def _answers(agent, options, queue):
         await hooks.on_llm_end(None, agent, SimpleNamespace(output=answer, usage=None))
         calls = [item for item in answer if item["type"] == "function_call"]
         if not calls:
+            agent.items = [*items, *answer]
             return answer[-1]["content"]
         items = [*items, *answer, *await asyncio.gather(*(_call(agent, call, hooks) for call in calls))]
+
+
+def _filtered(items, config):
+    data = SimpleNamespace(input=list(items))
+    if config is not None:
+        data = config.call_model_input_filter(SimpleNamespace(model_data=data))
+    return data.input
 
 
 async def _call(agent, call, hooks):
