@@ -21,6 +21,7 @@ const talker = `import { readdirSync, writeFileSync } from "node:fs";
     if (prompt.startsWith("meet ")) {
       await context.tool("meet", { url: prompt.slice(5) }, async ({ url }) => (await fetch(url)).text());
       yield "met ";
+      for (const { text } of await context.inbox.take()) yield \`\${text} \`;
     }
     if (prompt.startsWith("write ")) writeFileSync("notes.md", prompt);
     if (prompt.startsWith("read ")) yield readdirSync("input").join();
@@ -159,7 +160,7 @@ test(
 );
 
 (hasTmux ? test : test.skip)(
-  "dari chat in a terminal: calls, lines during a turn, approval, cancel, leave, return and fork",
+  "dari chat in a terminal: calls, steering, a queued line, approval, cancel, leave, return and fork",
   async () => {
     await using meeting = await openRendezvous();
     const chat = (target: string) => openChat(["chat", target]);
@@ -171,13 +172,16 @@ test(
       // The call is a row above the prompt, and what is typed stays below it.
       await terminal.endsWith(/^>$/);
       await terminal.shows(/^… meet \{"url":"http/);
+      await terminal.enter("and Oslo");
+      await terminal.shows(/^sent to the running turn; if the agent does not take it/);
       await terminal.enter("/queue ask");
       await terminal.shows(/^queued: it runs after this turn$/);
       await terminal.type("half a li");
       await terminal.endsWith(/^> half a li$/);
       meeting.open("a");
       await terminal.shows(/^✓ meet \{"url":"http.*\}, [\d.]+ m?s$/);
-      await terminal.shows(/^met first second$/);
+      await terminal.shows(/^the agent has: and Oslo$/);
+      await terminal.shows(/and Oslo first second$/);
       // The approval comes while a line is typed, which waits for its answer.
       await terminal.endsWith(/^ {2}approved \[y\/n\]$/);
       await terminal.enter("y");
@@ -221,7 +225,7 @@ test(
     await terminal.shows(/^first second$/);
     await terminal.hides(/^…/);
     const messages = await json<{ status: string }[]>("session", "messages", "-");
-    expect(messages.filter(({ status }) => status === "completed")).toHaveLength(7);
+    expect(messages.filter(({ status }) => status === "completed")).toHaveLength(8);
   },
   patience,
 );

@@ -58,7 +58,14 @@ export async function openChat(context: Context, options: ChatOptions): Promise<
     turns.cancel();
   });
   const screen = openScreen(io, lines);
-  const view = { api, lines, screen, signal: AbortSignal.any([signal, leaving.signal]), logs: options.logs };
+  const view = {
+    api,
+    lines,
+    screen,
+    signal: AbortSignal.any([signal, leaving.signal]),
+    logs: options.logs,
+    texts: new Map<string, string>(),
+  };
   const chat = { api, context, view, sessionId: options.sessionId };
   const note = (text: string): void => {
     const shown = withoutControls(text);

@@ -16,7 +16,7 @@ export interface ChatCommand {
 }
 
 const otherHelp = [
-  "/queue  while a turn runs, send a message that runs after it: /queue <text>",
+  "/queue  while a turn runs, send a message that runs after it: /queue <text>; other lines steer the turn",
   "/exit   leave (also: Ctrl-D); a running turn continues",
   '@path   attach a file: @report.pdf, @"my file.pdf"',
   "Ctrl-C  cancel the turn; twice: leave",

@@ -58,7 +58,7 @@ function createView(events: readonly object[], answers: string[], refusals: ApiE
     print: write,
     setRows: (next) => void rows.push([...next]),
   };
-  const common = { signal: new AbortController().signal, screen, logs: false };
+  const common = { signal: new AbortController().signal, screen, logs: false, texts: new Map([["msg_2", "use Oslo"]]) };
   const view: TurnView = { ...common, api: api as unknown as Client, lines: lines as Lines };
   const run = () => showTurn(view, { id: "msg_1", isRepeated: false });
   return { run, view, prompts, sent, rows, shown: () => shown };
@@ -167,4 +167,15 @@ test("a call that its attempt leaves unfinished is a failure; one that waits for
   const asked = createView([requested, suspended, requested, done, completed], []);
   await asked.run();
   expect(asked.shown()).toBe("✓ pay {}\n");
+});
+
+test("a message that the turn takes is shown where it was taken, and its end is not the turn's", async () => {
+  const steered = { type: "message.steered", message_id: "msg_2", data: { into: "msg_1" } };
+  const delivered = { ...completed, data: { ...completed.data, id: "msg_2", delivered_in: "msg_1" } };
+  const chat = createView(
+    [steered, delivered, { ...completed, data: { ...completed.data, output: textOf("Oslo") } }],
+    [],
+  );
+  await chat.run();
+  expect(chat.shown()).toBe("the agent has: use Oslo\nOslo\n");
 });

@@ -16,6 +16,8 @@ export interface TurnView {
   readonly screen: Screen;
   readonly signal: AbortSignal;
   readonly logs: boolean;
+  /** The texts of the messages that this chat has sent, by their ids. */
+  readonly texts: Map<string, string>;
 }
 
 export interface ShownMessage {
@@ -37,12 +39,14 @@ export async function showTurn(view: TurnView, message: ShownMessage): Promise<M
 }
 
 async function showEvents(view: TurnView, { id, isRepeated }: ShownMessage, answer: AnswerView) {
-  const { api, signal, lines } = view;
+  const { api, signal, lines, texts } = view;
   const questions = createQuestions(lines);
   for await (const event of readAhead(api.streamMessage(id, {}, { signal }), questions.notice)) {
     if (event.type === "input.requested") await askAndAnswer(view, id, event.data, { answer, questions });
     else if (event.type === "user.message" && isRepeated) answer.aside(`> ${textOfParts(event.data.parts)}`);
-    else if (isMessageEnd(event) && event.data.merged_into === undefined) {
+    else if (event.type === "message.steered")
+      answer.aside(`the agent has: ${texts.get(event.message_id) ?? event.message_id}`);
+    else if (isMessageEnd(event) && (event.data.merged_into ?? event.data.delivered_in) === undefined) {
       answer.finish(event.data);
       return event.data;
     } else answer.take(event);

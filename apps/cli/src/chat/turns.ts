@@ -1,6 +1,7 @@
 // Sends the lines of a chat and shows their turns, one after the other.
 
-import type { MessageRecord, SendMessageRequest } from "@dari/contract";
+import { isTerminal } from "@dari/client";
+import type { SendMessageRequest } from "@dari/contract";
 import { rememberLast } from "../last-used.ts";
 import { attachFiles } from "./attach.ts";
 import { createRunningTurn } from "./running-turn.ts";
@@ -11,7 +12,7 @@ export interface SentLine {
   readonly text: string;
   /** Files to attach. */
   readonly paths: readonly string[];
-  /** Whether it waits for the end of a running turn. */
+  /** Whether it waits for the end of a running turn, and does not steer it. */
   readonly isQueued?: boolean;
 }
 
@@ -51,7 +52,7 @@ export function createTurns(chat: Chat, options: TurnsOptions): Turns {
       if (running.messageId !== message.id) running.begin();
       running.sent(message.id);
       try {
-        await showTurn(view, message);
+        if (!(message.isRepeated && (await wasDelivered(chat, message.id)))) await showTurn(view, message);
       } catch (error) {
         options.onFailure(error);
       } finally {
@@ -78,7 +79,8 @@ export function createTurns(chat: Chat, options: TurnsOptions): Turns {
     const sent = await api.sendMessageAsync(chat.sessionId, content, { signal: view.signal });
     // `dari dev` deletes a session without messages.
     await rememberLast(chat.context, { session: chat.sessionId });
-    if (!isFirst) note(describeDelivery(sent));
+    view.texts.set(sent.id, text);
+    if (!isFirst) note(describeDelivery(isQueued, parts.length > 0));
     add({ id: sent.id, isRepeated: !isFirst });
   }
 
@@ -106,10 +108,18 @@ export function createTurns(chat: Chat, options: TurnsOptions): Turns {
   };
 }
 
-function onBusy(_isQueued: boolean): Pick<SendMessageRequest, "on_busy"> {
-  return { on_busy: "enqueue" };
+/** Whether the message was part of a turn that has ended, which this chat has shown. */
+async function wasDelivered({ api, view }: Chat, messageId: string): Promise<boolean> {
+  const record = await api.getMessage(messageId, { signal: view.signal });
+  return record.delivered_in !== undefined && isTerminal(record);
 }
 
-function describeDelivery(_sent: MessageRecord): string {
-  return "queued: it runs after this turn";
+function onBusy(isQueued: boolean): Pick<SendMessageRequest, "on_busy"> {
+  return { on_busy: isQueued ? "enqueue" : "steer" };
+}
+
+function describeDelivery(isQueued: boolean, hasFiles: boolean): string {
+  if (isQueued) return "queued: it runs after this turn";
+  if (hasFiles) return "queued, because it has files: it runs after this turn";
+  return "sent to the running turn; if the agent does not take it, it runs after the turn";
 }
