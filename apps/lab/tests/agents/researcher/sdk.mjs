@@ -34,8 +34,9 @@ def total(seats: int, price: float = 12.0) -> float:
 export async function* query({ prompt }) {
   const session = new Session();
   const { attempt } = globalThis[Symbol.for("dari.agent.context")];
-  let text = "";
-  for await (const { message } of prompt) text += message.content.map((block) => block.text ?? "").join("\n");
+  // More messages come only if the turn is steered.
+  const { value } = await prompt[Symbol.asyncIterator]().next();
+  const text = value.message.content.map((block) => block.text ?? "").join("\n");
   const todos = (first, second) => ({
     todos: [
       { content: "Read the offers", status: first },
