@@ -45,7 +45,7 @@ async function addSettings({ client }: Filling, agentIds: readonly string[]): Pr
   await client.putCredential("SLACK_WEBHOOK", { value: "not-a-real-token" });
   await client.putCredential("CUSTOMER_RELATIONSHIP_MANAGEMENT_API_PASSWORD", { value: "not-a-real-password" });
   await client.putBudget({ period: "month", max_turns: 1_000, max_tokens: 2_000_000 });
-  const agentId = agentIds[8] ?? agentIds[0] ?? "";
+  const agentId = agentIds[8] ?? agentIds.at(-1) ?? "";
   await client.putBudget({ agent_id: agentId, period: "day", max_turns: 1, max_turn_seconds: 3_600 });
   for (const text of ["Audit the start page", "Audit the price list"]) {
     const { id } = await client.createSession(agentId);
