@@ -126,7 +126,7 @@ function researchPlaces({ session, message, runningSession, runningMessage }: Re
       name: "session-research-open",
       address: `/console/sessions/${session}`,
       async prepare(page) {
-        await callNamed(page, "Read").click();
+        await callNamed(page, "/workspace/input/offers.csv").click();
         await callNamed(page, "Task").click();
         await callNamed(page, "Grep").click();
         await page.getByText("Reasoning").last().click();
