@@ -30,10 +30,12 @@ function isSimple(value: unknown): value is string | number {
   return (typeof value === "string" && value.trim() !== "") || typeof value === "number";
 }
 
-/** Returns the first line of a failed call's result. */
+/** Returns the line of a failed call's result that says what happened: of a traceback of Python, the last one. */
 export function failureLine(result: unknown): string {
-  const text = typeof result === "string" ? result : JSON.stringify(result ?? "");
-  return oneLine(text.trim().split("\n")[0] ?? "");
+  const text =
+    typeof result === "string" ? result : result === undefined || result === null ? "" : JSON.stringify(result);
+  const lines = text.trim().split("\n");
+  return oneLine((lines[0]?.startsWith("Traceback (most recent") === true ? lines.at(-1) : lines[0]) ?? "");
 }
 
 function oneLine(text: string): string {

@@ -1,7 +1,7 @@
 // When requests and calls began and ended is computed from events that are stored together.
 
 import { expect, test } from "@jest/globals";
-import { listBars } from "./bars.ts";
+import { listBars, placeBars, type Bar } from "./bars.ts";
 import type { Step, Turn } from "./transcript.ts";
 
 const zero = Date.parse("2026-11-29T12:00:00.000Z");
@@ -83,5 +83,21 @@ test("the same ordinals of two attempts are two requests", () => {
   expect(show(turn)).toEqual([
     ["request 1", 100, 200, 0],
     ["request 1", 700 + 20, 800, 0],
+  ]);
+});
+
+test("bars are moved together into the phase of the agent", () => {
+  const bars = [
+    [100, 150],
+    [150, 300],
+  ].map(([startAt, endAt]) => ({ startAt, endAt }) as Bar);
+  const startsIn = (startMs: number, ms: number) => placeBars(bars, 50, { startMs, ms }).map((part) => part.startMs);
+  expect(startsIn(0, 300)).toEqual([50, 100]);
+  expect(startsIn(0, 240)).toEqual([40, 90]);
+  expect(startsIn(80, 300)).toEqual([80, 130]);
+  expect(startsIn(0, 100)).toEqual([0, 50]);
+  expect(placeBars(bars, 50)).toEqual([
+    { startMs: 50, ms: 50 },
+    { startMs: 100, ms: 150 },
   ]);
 });

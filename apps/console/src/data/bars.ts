@@ -35,6 +35,27 @@ export function listBars(turn: Pick<Turn, "steps" | "attempts" | "status">, now 
   return bars;
 }
 
+/** A part of a message's time, in milliseconds after its acceptance. */
+export interface Part {
+  readonly startMs: number;
+  readonly ms: number;
+}
+
+/**
+ * Returns where each bar is drawn. Bars `inside` a phase are moved together until they fit: the phase is measured with
+ * another clock, and events are stored a moment after they happened.
+ */
+export function placeBars(bars: readonly Bar[], acceptedAt: number, inside?: Part): readonly Part[] {
+  const parts = bars.map(({ startAt, endAt }) => ({ startMs: startAt - acceptedAt, ms: endAt - startAt }));
+  if (inside === undefined) return parts;
+  const insideEndMs = inside.startMs + inside.ms;
+  const endMs = parts.reduce((latest, part) => Math.max(latest, part.startMs + part.ms), 0);
+  const startMs = parts.reduce((earliest, part) => Math.min(earliest, part.startMs), Infinity);
+  const left = Math.min(0, insideEndMs - endMs);
+  const shift = startMs + left < inside.startMs ? inside.startMs - startMs : left;
+  return parts.map((part) => ({ ms: part.ms, startMs: part.startMs + shift }));
+}
+
 interface Span {
   readonly startAt: number;
   readonly endAt?: number;

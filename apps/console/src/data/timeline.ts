@@ -54,7 +54,9 @@ export function buildTimeline(
   const endedAt = record.completed_at === null ? undefined : Date.parse(record.completed_at);
   const totalMs = Math.max(sumMs, endedAt === undefined ? 0 : endedAt - Date.parse(record.created_at));
   const restMs = totalMs - sumMs;
-  const phases = measured.length === 0 || restMs < 1 ? measured : withRest(measured, restMs, record);
+  const lastStart = attempts.at(-1)?.startedAt;
+  const lastStartMs = lastStart === undefined ? totalMs : Date.parse(lastStart) - Date.parse(record.created_at);
+  const phases = measured.length === 0 || restMs < 1 ? measured : withRest(measured, { restMs, lastStartMs }, record);
   let startMs = 0;
   const placed = phases.map((phase) => {
     const at = { ...phase, startMs };
@@ -89,18 +91,25 @@ function withAnswers(measured: readonly Phase[], inputs: NonNullable<MessageReco
 }
 
 /**
- * Adds the time outside of all phases. The platform measures only the last run, so the rest belongs to earlier runs. If
- * there was only one run, the rest is the commit.
+ * Adds the time outside of all phases. The platform measures only the last run, so the rest before it belongs to
+ * earlier runs. What is after it is the commit.
  */
 function withRest(
   measured: readonly Phase[],
-  ms: number,
+  { restMs, lastStartMs }: { readonly restMs: number; readonly lastStartMs: number },
   { attempt, inputs = [] }: Pick<MessageRecord, "attempt" | "inputs">,
 ): readonly Phase[] {
   const isOnlyRun = attempt <= 1 && inputs.length === 0;
-  if (isOnlyRun) return [...measured, { name: "commit", label: "committed the turn", ms }];
-  return afterQueue(measured, { name: "earlier", label: earlierLabel, ms });
+  const waitedMs = measured.reduce((sum, { name, ms }) => sum + (waitNames.includes(name) ? ms : 0), 0);
+  const earlierMs = isOnlyRun ? 0 : Math.max(0, Math.min(restMs, lastStartMs - waitedMs));
+  const commitMs = restMs - earlierMs;
+  const whole =
+    earlierMs < 1 ? measured : afterQueue(measured, { name: "earlier", label: earlierLabel, ms: earlierMs });
+  return commitMs < 1 ? whole : [...whole, { name: "commit", label: "committed the turn", ms: commitMs }];
 }
+
+/** Phases before the last run. */
+const waitNames = ["queue_ms", "input_wait"];
 
 function afterQueue(measured: readonly Phase[], phase: Phase): readonly Phase[] {
   const isQueue = ({ name }: Phase): boolean => name === "queue_ms";

@@ -128,6 +128,22 @@ describe("a timeline", () => {
     expect(shown(record({ attempt: 2 }))[1]).toEqual(["earlier", 100, 100]);
   });
 
+  test("of a message that was tried again has the commit after the last attempt, if its start is known", () => {
+    const attempts = [{ startedAt: "2026-11-25T12:00:00.010Z" }, { startedAt: "2026-11-25T12:00:00.180Z" }];
+    const phases = buildTimeline(record({ attempt: 2 }), attempts).phases.map(({ name, startMs, ms }) => [
+      name,
+      startMs,
+      ms,
+    ]);
+    expect(phases).toEqual([
+      ["queue_ms", 0, 100],
+      ["earlier", 100, 80],
+      ["agent_ms", 180, 600],
+      ["save_ms", 780, 200],
+      ["commit", 980, 20],
+    ]);
+  });
+
   test("of a message that waited for a person has that wait, and not in the commit", () => {
     const inputs = [
       { requested_at: "2026-11-25T12:00:00.200Z", ended_at: "2026-11-27T12:00:00.200Z" },

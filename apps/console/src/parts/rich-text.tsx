@@ -1,15 +1,31 @@
 // Markdown, source text and tables. Their code is loaded when the first one is shown; until then the text is plain.
 
-import { lazy, Suspense } from "react";
+import { lazy, Suspense, useState, type ComponentType } from "react";
 
-const Markdown = lazy(() => import("../rich/markdown.tsx"));
+type TextView = ComponentType<{ readonly text: string }>;
+
+let loadedMarkdown: TextView | undefined;
+const LazyMarkdown = lazy(loadMarkdown);
 const Code = lazy(() => import("../rich/code.tsx"));
 const Csv = lazy(() => import("../rich/csv.tsx"));
+
+async function loadMarkdown() {
+  const module = await import("../rich/markdown.tsx");
+  loadedMarkdown = module.default;
+  return module;
+}
+
+/** Loads the code for Markdown while the page's data is loaded, so that texts are not drawn twice. */
+export function preloadMarkdown(): void {
+  loadMarkdown().catch(() => undefined);
+}
 
 /** Longer texts are shown as they are. */
 const markdownCharsMax = 200_000;
 
 export function MarkdownText({ text, className = "said" }: { readonly text: string; readonly className?: string }) {
+  // React would show a lazy component's fallback for 300 ms, even if its code is loaded.
+  const [Markdown] = useState<TextView>(() => loadedMarkdown ?? LazyMarkdown);
   const plain = <p className={className}>{text}</p>;
   if (text.length > markdownCharsMax) return plain;
   return (

@@ -1,11 +1,10 @@
 // Draws Markdown as elements. Never HTML: what an agent writes runs nothing.
 
-import { lazy, memo, Suspense, type ReactNode } from "react";
+import { memo, type ReactNode } from "react";
 import { CopyButton } from "../parts/copyable.tsx";
 import { SessionPicture } from "../parts/picture.tsx";
+import Code from "./code.tsx";
 import { parseMarkdown, type Block, type Inline, type Item } from "./parse-markdown.ts";
-
-const Code = lazy(() => import("./code.tsx"));
 
 /** Drawn again only if the text changes: a conversation has hundreds of answers. */
 const Markdown = memo(function Markdown({ text }: { readonly text: string }) {
@@ -86,9 +85,7 @@ function CodeBlock({ text, language }: { readonly text: string; readonly languag
     <div className="code-block">
       <CopyButton text={text} of="the code" />
       <pre tabIndex={0} role="region" aria-label={language === "" ? "Code" : `Code in ${language}`}>
-        <Suspense fallback={text}>
-          <Code text={text} language={language} />
-        </Suspense>
+        <Code text={text} language={language} />
       </pre>
     </div>
   );

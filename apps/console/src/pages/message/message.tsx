@@ -15,6 +15,7 @@ import { Link } from "../../parts/link.tsx";
 import { LogView } from "../../parts/log-view.tsx";
 import { ErrorNote, Loading } from "../../parts/notes.tsx";
 import { Page, Pending } from "../../parts/page.tsx";
+import { preloadMarkdown } from "../../parts/rich-text.tsx";
 import { Status } from "../../parts/status.tsx";
 import { Ago } from "../../parts/time.tsx";
 import { Asked } from "../session/asked-input.tsx";
@@ -30,6 +31,7 @@ const readLogsEveryMs = 2_000;
 
 export function MessagePage({ messageId }: { readonly messageId: string }) {
   const { client } = useAccount();
+  useEffect(preloadMarkdown, []);
   const message = useLoaded(messageId, (signal) => client.getMessage(messageId, { signal }), {
     againAfterMs: (record) => (isTerminal(record) ? undefined : lookEveryMs),
   });

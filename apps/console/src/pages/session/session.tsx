@@ -12,6 +12,7 @@ import { Id } from "../../parts/copyable.tsx";
 import { Link } from "../../parts/link.tsx";
 import { AwayNote, Empty, ErrorNote, Loading } from "../../parts/notes.tsx";
 import { Page, Pending } from "../../parts/page.tsx";
+import { preloadMarkdown } from "../../parts/rich-text.tsx";
 import { Status } from "../../parts/status.tsx";
 import { Composer } from "./composer.tsx";
 import { Files } from "./files.tsx";
@@ -26,6 +27,7 @@ const above = { to: "/sessions", label: "Sessions" };
 
 export function SessionPage({ sessionId }: { readonly sessionId: string }) {
   const { client } = useAccount();
+  useEffect(preloadMarkdown, []);
   const session = useLoaded(sessionId, (signal) => client.getSession(sessionId, { signal }));
   const live = useTranscript(sessionId);
   const { reload, value } = session;
