@@ -1,5 +1,6 @@
 // One turn: its conversation, its changed files, and its actions.
 
+import { memo } from "react";
 import { listRunNames } from "../../data/run-usage.ts";
 import type { Turn } from "../../data/transcript.ts";
 import { Link } from "../../parts/link.tsx";
@@ -19,7 +20,8 @@ interface TurnProps {
 
 const openStatuses: readonly string[] = ["queued", "running", "waiting_for_input"];
 
-export function TurnView({ turn, sessionId, isAway }: TurnProps) {
+/** Drawn again only if the turn changes: a conversation has many, and one of them grows. */
+export const TurnView = memo(function TurnView({ turn, sessionId, isAway }: TurnProps) {
   const isUnknown = isAway && openStatuses.includes(turn.status);
   return (
     <li className={turn.isRolledBack ? "turn rolled-back" : "turn"} data-status={turn.status}>
@@ -40,4 +42,4 @@ export function TurnView({ turn, sessionId, isAway }: TurnProps) {
       </footer>
     </li>
   );
-}
+});

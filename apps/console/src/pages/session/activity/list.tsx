@@ -1,6 +1,6 @@
 // What an agent did in a turn, one row each, in the order in which it began. Rows contain such lists themselves.
 
-import { useMemo, useState } from "react";
+import { memo, useMemo, useState } from "react";
 import { countCalls, listActivity, type Call, type FailedAttempt, type Item } from "../../../data/activity.ts";
 import {
   argumentLine,
@@ -35,7 +35,13 @@ export function Activity({ turn: { steps, attempts, status, drafts } }: { readon
   );
 }
 
-export function ItemList({ items, label }: { readonly items: readonly Item[]; readonly label: string }) {
+interface ItemListProps {
+  readonly items: readonly Item[];
+  readonly label: string;
+}
+
+/** Drawn again only if the items change, not with each piece of the answer's text. */
+export const ItemList = memo(function ItemList({ items, label }: ItemListProps) {
   const [shown, setShown] = useState(rowsAtOnce);
   const hidden = Math.max(0, items.length - shown);
   return (
@@ -52,7 +58,7 @@ export function ItemList({ items, label }: { readonly items: readonly Item[]; re
       </ol>
     </>
   );
-}
+});
 
 function ItemRow({ item }: { readonly item: Item }) {
   switch (item.kind) {
