@@ -35,6 +35,15 @@ export async function agent(prompt, context) {
   }`,
 };
 
+const steeredAgent = (meetingUrl: string) => ({
+  ...manifestFile({ name: "steered", entrypoint: "agent.mjs:agent", env: { MEETING: meetingUrl } }),
+  "agent.mjs": `export async function agent(prompt, context) {
+    await (await fetch(process.env.MEETING)).text();
+    const messages = await context.inbox.take();
+    return "Steered: " + messages.map(({ text }) => text).join();
+  }`,
+});
+
 describeWith("chromium", "the console every day", ({ command }) => {
   let platform: StandaloneProcess;
   let browser: Browser;
@@ -262,6 +271,33 @@ describeWith("chromium", "the console every day", ({ command }) => {
     expect(await inspect(page, "message-tools-narrow")).toEqual([]);
     await page.setViewportSize({ width: 1360, height: 860 });
     expect(await inspect(page, "message-tools")).toEqual([]);
+    await page.context().close();
+  }, 120_000);
+
+  test("a message that is typed during a turn steers it, and is shown at its place in that turn", async () => {
+    const { page } = await openConsole(browser, platform.apiUrl);
+    await signIn(page, platform.apiKey);
+    const { agentId } = await deploy({ ...platform, client }, steeredAgent(meeting.urlOf("steered")));
+    const session = await client.createSession(agentId);
+    await page.goto(`${platform.apiUrl}/console/sessions/${session.id}`);
+    const field = page.getByRole("textbox", { name: "Message" });
+    await field.fill("Go on");
+    await field.press("Enter");
+    await meeting.arrived("steered");
+    await page.getByLabel("During a turn").waitFor();
+    await field.fill("to the left");
+    await field.press("Enter");
+    await page.locator("li.turn").nth(1).waitFor();
+    expect(await inspect(page, "session-steering")).toEqual([]);
+    meeting.open("steered");
+    await page.getByText("Steered: to the left", { exact: true }).waitFor();
+    const turns = async () => page.locator("li.turn").allInnerTexts();
+    const live = await turns();
+    expect(live).toHaveLength(1);
+    await page.locator(".step.steered").getByText("to the left", { exact: true }).waitFor();
+    await page.reload();
+    await page.getByText("Steered: to the left", { exact: true }).waitFor();
+    expect(await turns()).toEqual(live);
     await page.context().close();
   }, 120_000);
 });

@@ -134,6 +134,7 @@ class ActivityList {
       case "assistant.message":
       case "input.requested":
       case "input.submitted":
+      case "message.steered":
       case "reasoning.completed":
         this.#itemsFor(step, parentOf(step)).push({ kind: "event", id: step.id, event: step });
     }

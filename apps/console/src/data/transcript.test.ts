@@ -88,6 +88,17 @@ test("a rollback marks what came after its message", () => {
   ]);
 });
 
+test("a message that a running turn took is part of that turn, until it gets a turn of its own", () => {
+  const later = [asked(), started(), event("user.message", { parts: [{ type: "text", text: "left" }] }, "msg_2")];
+  const taken = after([...later, event("message.steered", { into: "msg_1" }, "msg_2", "att_1")]);
+  expect(taken.turns).toMatchObject([
+    { messageId: "msg_1", steps: [{ type: "message.steered", parts: [{ text: "left" }] }] },
+    { messageId: "msg_2", steeredInto: "msg_1", steps: [] },
+  ]);
+  const own = after([event("attempt.started", { number: 1 }, "msg_2", "att_2")], taken);
+  expect(own.turns[1]?.steeredInto).toBeUndefined();
+});
+
 test("unknown types are ignored", () => {
   const before = after([asked()]);
   const { turns } = after([event("something.new", { a: 1 })], before);

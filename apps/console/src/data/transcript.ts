@@ -23,10 +23,15 @@ const stepTypes = [
   "input.submitted",
 ] as const;
 
-/** Something that an agent did before its answer. */
-export type Step = EventOf<(typeof stepTypes)[number]>;
+type OwnStep = EventOf<(typeof stepTypes)[number]>;
 
-function isStep(event: EventRecord): event is Step {
+/** A later message that the running turn took. */
+type SteeredStep = EventOf<"message.steered"> & { readonly parts: readonly MessagePart[] };
+
+/** Something that an agent did or got before its answer. */
+export type Step = OwnStep | SteeredStep;
+
+function isStep(event: EventRecord): event is OwnStep {
   return stepTypes.some((type) => type === event.type);
 }
 
@@ -70,6 +75,8 @@ export interface Turn {
   readonly attempts: readonly Attempt[];
   readonly filesChanged: readonly FileChange[];
   readonly isRolledBack: boolean;
+  /** The message whose turn took this one, and shows it. */
+  readonly steeredInto?: string | undefined;
   /** The message's record when it ended. */
   readonly record?: MessageRecord;
 }
@@ -96,6 +103,7 @@ function turnsAfter(turns: readonly Turn[], event: EventRecord): readonly Turn[]
   if (messageId === undefined) return turns;
   if (event.type === "user.message") return [...turns, newTurn(event)];
   if (event.type === "session.rolled_back") return rollBack(turns, messageId);
+  if (event.type === "message.steered") return steer(turns, event);
   return turns.map((turn) => (turn.messageId === messageId ? { ...turn, ...changeBy(turn, event) } : turn));
 }
 
@@ -110,11 +118,24 @@ function rollBack(turns: readonly Turn[], messageId: string): readonly Turn[] {
   return turns.map((turn, index) => (index > last ? { ...turn, isRolledBack: true } : turn));
 }
 
+/** Adds the message to the turn that took it. */
+function steer(turns: readonly Turn[], event: EventOf<"message.steered">): readonly Turn[] {
+  const { into } = event.data;
+  const parts = turns.find(({ messageId }) => messageId === event.message_id)?.parts ?? [];
+  return turns.map((turn) => {
+    if (turn.messageId === event.message_id) return { ...turn, steeredInto: into };
+    return turn.messageId === into ? { ...turn, steps: [...turn.steps, { ...event, parts }] } : turn;
+  });
+}
+
 function changeBy(turn: Turn, event: EventRecord): Partial<Turn> {
   if (isStep(event)) return { steps: [...turn.steps, event], ...previewAfter(turn, event) };
   if (isMessageEnd(event)) return endedBy(event.data);
   if (event.type === "message.status_changed") return { status: event.data.status };
-  if (event.type === "attempt.started") return { ...noPreview, attempts: [...turn.attempts, started(event)] };
+  if (event.type === "attempt.started") {
+    // The turn that took this message was repeated without it.
+    return { ...noPreview, steeredInto: undefined, attempts: [...turn.attempts, started(event)] };
+  }
   if (event.type === "attempt.ended") {
     const attempts = turn.attempts.map((one) => (one.id === event.attempt_id ? ended(one, event) : one));
     return { ...noPreview, attempts };

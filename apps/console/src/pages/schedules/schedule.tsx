@@ -14,7 +14,7 @@ import { Link } from "../../parts/link.tsx";
 import { ErrorNote } from "../../parts/notes.tsx";
 import { Page, Pending } from "../../parts/page.tsx";
 import { Ago } from "../../parts/time.tsx";
-import { Parts } from "../session/message-parts.tsx";
+import { Parts } from "../session/parts.tsx";
 import { Firings } from "./firings.tsx";
 import { draftOf, overlaps, ScheduleForm, timesOf, type ScheduleDraft } from "./schedule-form.tsx";
 import { ScheduleStatusView } from "./schedules.tsx";

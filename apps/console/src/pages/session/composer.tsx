@@ -23,6 +23,7 @@ export function Composer({ sessionId, isBusy, runningId, isFirst }: ComposerProp
   const [text, setText] = useState("");
   const [files, setFiles] = useState<readonly File[]>([]);
   const [lane, setLane] = useState<Lane>("interactive");
+  const [onBusy, setOnBusy] = useState<OnBusy>("steer");
   const send = useAction(async () => {
     // Text that is typed during the call belongs to the next message. Text that could not be sent is put before it.
     setText("");
@@ -41,7 +42,8 @@ export function Composer({ sessionId, isBusy, runningId, isFirst }: ComposerProp
     );
     const said = text.trim() === "" ? [] : [{ type: "text" as const, text }];
     const attached = uploaded.map(({ id, content_type: type }) => ({ type: partType(type), file_id: id }));
-    await client.sendMessageAsync(sessionId, { parts: [...said, ...attached], lane });
+    const parts = [...said, ...attached];
+    await client.sendMessageAsync(sessionId, { parts, lane, ...(isBusy ? { on_busy: onBusy } : {}) });
   };
   const add = (more: Iterable<File> | null): void => setFiles((old) => [...old, ...(more ?? [])]);
   const isEmpty = text.trim() === "" && files.length === 0;
@@ -68,13 +70,41 @@ export function Composer({ sessionId, isBusy, runningId, isFirst }: ComposerProp
       <div className="actions">
         <FileButton add={add} />
         <LaneField className="inline-choice" value={lane} onChange={setLane} />
-        <span className="faint">{isBusy && "Your message starts after the current turn."}</span>
+        {isBusy && <BusyField value={onBusy} onChange={setOnBusy} />}
         {runningId !== undefined && <StopButton key={runningId} messageId={runningId} />}
         <button type="submit" className="primary" disabled={send.isRunning || isEmpty}>
           {send.isRunning ? "Sending …" : "Send"}
         </button>
       </div>
     </form>
+  );
+}
+
+type OnBusy = keyof typeof busyTexts;
+
+const busyTexts = {
+  steer: "steer: the agent gets it now",
+  enqueue: "queue: it starts afterwards",
+} as const;
+
+interface BusyFieldProps {
+  readonly value: OnBusy;
+  readonly onChange: (value: OnBusy) => void;
+}
+
+/** What happens with a message that is sent during a turn. */
+function BusyField({ value, onChange }: BusyFieldProps) {
+  return (
+    <label className="inline-choice">
+      During a turn
+      <select value={value} onChange={(event) => onChange(event.target.value as OnBusy)}>
+        {Object.entries(busyTexts).map(([name, words]) => (
+          <option key={name} value={name}>
+            {words}
+          </option>
+        ))}
+      </select>
+    </label>
   );
 }
 

@@ -1,13 +1,11 @@
 // One turn's conversation: the message, what the agent did, and its answer so far.
 
-import type { MessagePart } from "@dari/contract";
-import { useAccount } from "../../data/account.ts";
-import { useLoaded } from "../../data/load.ts";
 import { CopyButton } from "../../parts/copyable.tsx";
 import { PicturesOf } from "../../parts/picture.tsx";
 import { MarkdownText } from "../../parts/rich-text.tsx";
 import type { Turn } from "../../data/transcript.ts";
 import { Activity } from "./activity/list.tsx";
+import { Parts } from "./parts.tsx";
 
 export function Said({ turn, sessionId }: { readonly turn: Turn; readonly sessionId: string }) {
   return (
@@ -22,27 +20,6 @@ export function Said({ turn, sessionId }: { readonly turn: Turn; readonly sessio
       </PicturesOf>
     </>
   );
-}
-
-export function Parts({ parts }: { readonly parts: readonly MessagePart[] }) {
-  return parts.map((part, index) =>
-    part.type === "text" ? (
-      <p key={index} className="said">
-        {part.text}
-      </p>
-    ) : (
-      <span key={index} className="tag" title={part.path}>
-        {part.filename ?? <FileName fileId={part.file_id} />}
-      </span>
-    ),
-  );
-}
-
-/** The parts of a message have only the ids of files while it is open. */
-function FileName({ fileId }: { readonly fileId: string }) {
-  const { client } = useAccount();
-  const { value } = useLoaded(fileId, (signal) => client.getFile(fileId, { signal }));
-  return value?.filename ?? "a file";
 }
 
 function Answer({ turn: { output, notes, preview, error, status } }: { readonly turn: Turn }) {

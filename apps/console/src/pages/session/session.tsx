@@ -59,7 +59,7 @@ export function SessionPage({ sessionId }: { readonly sessionId: string }) {
             <Composer
               sessionId={sessionId}
               isBusy={value.status === "active"}
-              runningId={live.transcript.turns.find(({ status }) => status === "running")?.messageId}
+              runningId={ownTurns(live.transcript).find(({ status }) => status === "running")?.messageId}
               isFirst={value.last_message_id === null}
             />
           ) : (
@@ -114,6 +114,12 @@ function firstWords({ turns }: Transcript): string | undefined {
   return text.length <= titleChars ? text : `${text.slice(0, titleChars)}…`;
 }
 
+/** Returns the turns without messages that another turn took: that turn shows them. */
+function ownTurns({ turns }: Transcript): readonly Turn[] {
+  const known = new Set(turns.map(({ messageId }) => messageId));
+  return turns.filter(({ steeredInto }) => steeredInto === undefined || !known.has(steeredInto));
+}
+
 /** Divides turns into groups: rolled-back neighbours are one group, every other turn is its own. */
 function groupRolledBack(turns: readonly Turn[]): readonly (readonly Turn[])[] {
   const groups: Turn[][] = [];
@@ -132,7 +138,7 @@ interface ConversationProps {
 
 function Conversation({ live, session }: ConversationProps) {
   const [shown, setShown] = useState(turnsAtOnce);
-  const { turns } = live.transcript;
+  const turns = ownTurns(live.transcript);
   const hidden = Math.max(0, turns.length - shown);
   if (turns.length === 0) {
     // The conversation is still loading.

@@ -1,9 +1,10 @@
-// An event that is shown as it is: reasoning, text before a tool call, a handoff, a question, an event of the agent.
+// An event that is shown as it is: reasoning, text before a tool call, a message during the turn, a question.
 
 import { useState } from "react";
 import type { Told } from "../../../data/activity.ts";
 import { plainText, sizeText } from "../../../data/format.ts";
 import { MarkdownText } from "../../../parts/rich-text.tsx";
+import { Parts } from "../parts.tsx";
 import { Value } from "./value.tsx";
 
 type Event = Told["event"];
@@ -17,6 +18,15 @@ export function EventRow({ event }: { readonly event: Event }) {
         <li className="step text">
           <MarkdownText text={event.data.text} />
           <Cut bytes={event.data.text_bytes} />
+        </li>
+      );
+    case "message.steered":
+      return (
+        <li className="step steered">
+          <span className="unsaid">Message during the turn: </span>
+          <div className="asked">
+            <Parts parts={event.parts} />
+          </div>
         </li>
       );
     case "agent.handoff":
