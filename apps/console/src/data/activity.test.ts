@@ -170,6 +170,8 @@ describe("what an agent did", () => {
   test("in a fork has no attempts, and is listed all the same", () => {
     const events = [asked, call("c", 1), result("c", 1), call("d", 1)].map(([type, data]): Sent => [type, data]);
     expect(itemsAfter(ledger(events)).map(show)).toEqual(['c done "c"', "d unfinished"]);
+    const continued = itemsAfter(ledger([asked, call("c", 1), result("c", 2), call("c", 2)]));
+    expect(continued.map(show)).toEqual(['c done "c"', "c unfinished"]);
   });
 
   test("deeply nested is shown to a fixed depth", () => {

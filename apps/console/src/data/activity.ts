@@ -170,11 +170,12 @@ class ActivityList {
     return this.#itemsOfFailed.get(attemptId) ?? this.#items;
   }
 
-  /** A call that waited for a person is completed by the attempt after its own. */
+  /** A call that waited for a person is completed by the attempt after its own. A fork does not know its attempts. */
   #callOf({ attempt_id: attemptId }: Step, callId: string): Open | undefined {
     const found = this.#calls.get(callId);
-    const isOwn = found?.item.attemptId === attemptId;
-    return isOwn || this.#attempts.get(found?.item.attemptId)?.outcome === "suspended" ? found : undefined;
+    if (found === undefined || found.item.attemptId === attemptId) return found;
+    const ofCall = this.#attempts.get(found.item.attemptId);
+    return ofCall === undefined || ofCall.outcome === "suspended" ? found : undefined;
   }
 
   /** Returns the state of work that has not ended. */
