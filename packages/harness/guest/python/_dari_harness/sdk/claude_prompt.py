@@ -20,15 +20,17 @@ class Prompt:
         self._changed, self._written = asyncio.Event(), asyncio.Event()
         # Identifies the last message that steered the turn.
         self.last = None
+        self._content = content
         self._waiting = []
-        self._take()
-        self._waiting = [[*content, *(block for blocks in self._waiting for block in blocks)]]
 
     async def messages(self):
         """
         Ends after an answer, if no message waits then. Until then the SDK keeps its channel open, which older versions
         need for permission requests.
         """
+        # Messages that wait already are part of the first one. The SDK asks for it when its program has started.
+        self._take()
+        self._waiting = [[*self._content, *(block for blocks in self._waiting for block in blocks)]]
         while True:
             while self._waiting:
                 message = {"role": "user", "content": self._waiting.pop(0)}
