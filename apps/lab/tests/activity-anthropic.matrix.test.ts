@@ -2,12 +2,19 @@
 // call for call, with reasoning, parallel calls, a failing tool, an MCP server, todos and a subagent.
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { startAnthropicServer, type ModelReply, type ModelRequest, type ModelServer } from "@dari/testkit";
+import {
+  startAnthropicServer,
+  type ModelReply,
+  type ModelRequest,
+  type ModelServer,
+  type ToolCall,
+} from "@dari/testkit";
 import { activityOf, dataOf, shownArguments, watchPreviews, type Shown, type Told } from "../src/activity.ts";
 import { testsEverySdk } from "../src/config.ts";
 import { deploy, manifestFile, textOf } from "../src/conversation.ts";
 import { noRemains, type Fleet } from "../src/fleet.ts";
 import { startFleetWith } from "../src/sdk-agents.ts";
+import { expectSteering, steeringTools } from "./steering-cases.ts";
 
 /** Run by `npm run lab -- every-sdk`: the packages have hundreds of megabytes. */
 const whole = testsEverySdk() ? test : test.skip;
@@ -30,7 +37,8 @@ afterAll(async () => {
 const lead = "You are the lead.";
 const usage = { inputTokens: 20, outputTokens: 9, cachedInputTokens: 4 };
 const wire = { input_tokens: 24, cached_input_tokens: 4, output_tokens: 9 };
-const allowed = ["Write", "Read", "TodoWrite", "TaskCreate", "Agent", "Task", "mcp__atlas__lookup"];
+const ownTools = ["lookup", "hold", "watch"].map((name) => `mcp__atlas__${name}`);
+const allowed = ["Write", "Read", "TodoWrite", "TaskCreate", "Agent", "Task", ...ownTools];
 
 interface Block {
   readonly type: string;
@@ -78,10 +86,13 @@ const javaScript = {
     dependencies: { "@anthropic-ai/claude-agent-sdk": "0.3.332", zod: "4.6.7" },
   }),
   "src/agent.js": `import { createSdkMcpServer, tool } from "@anthropic-ai/claude-agent-sdk";
-    const lookup = tool("lookup", "x", {}, async () => ({ content: [{ type: "text", text: "found it" }] }));
+    ${steeringTools}
+    const lookup = async () => "found it";
+    const tools = [lookup, hold, watch].map((run) =>
+      tool(run.name, "x", {}, async () => ({ content: [{ type: "text", text: await run() }] })));
     export const agent = { model: "claude-sonnet-4-5", systemPrompt: ${JSON.stringify(lead)}, settingSources: [],
       allowedTools: ${JSON.stringify(allowed)}, mcpServers: {
-        atlas: createSdkMcpServer({ name: "atlas", version: "1", tools: [lookup] }) } };`,
+        atlas: createSdkMcpServer({ name: "atlas", version: "1", tools }) } };`,
 };
 
 const python = {
@@ -147,6 +158,12 @@ describe.each([
       ]);
       if (language === "typescript") {
         expectPreviews(shown, { requested, ordinals: main.map(({ ordinal }) => ordinal) });
+        const { id: steered } = await fleet.client.createSession(agentId);
+        await expectSteering({
+          ...{ platform: fleet, session: steered, server, continues: true },
+          ...{ hold: callTo("mcp__atlas__hold"), watch: callTo("mcp__atlas__watch") },
+          isConversation: ({ text }) => text.includes(lead),
+        });
       }
     },
     400_000,
@@ -159,8 +176,14 @@ const pi = {
     dependencies: { "@earendil-works/pi-ai": "1.3.0", "@earendil-works/pi-coding-agent": "1.3.0" },
   }),
   "src/agent.js": `import { getBuiltinModel } from "@earendil-works/pi-ai/providers/all";
+    ${steeringTools}
+    const customTools = [hold, watch].map((run) => ({
+      ...{ name: run.name, label: run.name, description: "x", parameters: { type: "object", properties: {} } },
+      execute: async () => ({ content: [{ type: "text", text: await run() }], details: {} }),
+    }));
     const model = getBuiltinModel("anthropic", "claude-sonnet-4-5");
-    export const agent = { model: { ...model, baseUrl: process.env.ANTHROPIC_BASE_URL }, thinkingLevel: "off" };`,
+    export const agent = { model: { ...model, baseUrl: process.env.ANTHROPIC_BASE_URL }, thinkingLevel: "off",
+      customTools };`,
 };
 
 whole(
@@ -194,6 +217,11 @@ whole(
     expectPreviews(shown, { requested: dataOf(events, "tool.call_requested"), ordinals: [1, 2] });
     const asked = { provider: "anthropic", model: expect.stringContaining("claude-sonnet-4-5"), usage: wire };
     expect(dataOf(events, "model.request_completed")).toMatchObject([asked, asked]);
+    const { id: steered } = await fleet.client.createSession(agentId);
+    await expectSteering({
+      ...{ platform: fleet, session: steered, server, continues: true },
+      ...{ hold: callTo("hold"), watch: callTo("watch"), isConversation: () => true },
+    });
   },
   400_000,
 );
@@ -210,6 +238,8 @@ function expectPreviews(
     Object.fromEntries(requested.map(({ call_id, arguments: given }) => [call_id, given])),
   );
 }
+
+const callTo = (name: string): ToolCall => ({ name, arguments: {} });
 
 const callOf = ({ call_id, name, server: of, arguments: given }: Told) => ({
   id: call_id,

@@ -8,6 +8,7 @@ import { deploy, ended, manifestFile, post, send, textOf } from "../src/conversa
 import { noRemains, type Fleet } from "../src/fleet.ts";
 import { startFleetWith } from "../src/sdk-agents.ts";
 import { nodeServer, pythonServer } from "../src/sdk-shapes.ts";
+import { expectSteering, steeringTools } from "./steering-cases.ts";
 
 let fleet: Fleet;
 let server: ModelServer;
@@ -38,11 +39,14 @@ const typescript = {
     } });
     const pay = tool({ name: "pay", description: "x", parameters: z.object({}), needsApproval: true,
       execute: () => "paid" });
+    ${steeringTools}
+    const steered = [hold, watch].map((execute) =>
+      tool({ name: execute.name, description: "x", parameters: z.object({}), execute }));
     const args = [fileURLToPath(new URL("./server.mjs", import.meta.url))];
     const atlas = new MCPServerStdio({ name: "atlas", command: process.execPath, args });
     const historian = new Agent({ name: "Historian", instructions: "Tell." });
     export const agent = new Agent({ name: "Planner", model: "gpt-4.1", instructions: "Plan.",
-      tools: [add, divide, pay], mcpServers: [atlas], handoffs: [historian] });
+      tools: [add, divide, pay, ...steered], mcpServers: [atlas], handoffs: [historian] });
     const count = new Agent({ name: "Counter", model: "gpt-4.1-mini", instructions: "You count.", tools: [add] });
     const lead = agent.clone({ tools: [divide, count.asTool({ toolName: "count", toolDescription: "x" })],
       mcpServers: [] });
@@ -194,6 +198,17 @@ test.each(agents)(
     expect(new Set(paid.map((event) => event.attempt_id)).size).toBe(2);
     const [requested, completed] = [dataOf(paid, "tool.call_requested"), dataOf(paid, "tool.call_completed")];
     expect(completed).toMatchObject([{ call_id: requested[0]?.["call_id"], name: "pay" }]);
+
+    if (language === "typescript") {
+      const { id: steered } = await fleet.client.createSession(agentId);
+      const [hold, watch] = ["hold", "watch"].map((name) => ({ name, arguments: {} }));
+      const isConversation = (): boolean => true;
+      await expectSteering({
+        ...{ platform: fleet, session: steered, server, hold: hold!, watch: watch! },
+        isConversation,
+        continues: false,
+      });
+    }
 
     // A refusal by the model is the request's error.
     server.play(() => ({ error: { status: 400, type: "invalid_request_error", message: "the model is away" } }));
