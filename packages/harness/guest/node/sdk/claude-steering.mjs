@@ -26,8 +26,9 @@ export function openInput(first, inbox, read) {
   async function afterTools({ agent_id: subagent }) {
     if (subagent !== undefined) return {};
     // First, the reader of the session records the tools' results.
-    await new Promise((resolve) => setImmediate(resolve));
-    await take();
+    await turnOfEventLoop();
+    // The session must get the messages before the reply of this hook.
+    if (await take()) await turnOfEventLoop();
     return {};
   }
 
@@ -48,6 +49,8 @@ export function openInput(first, inbox, read) {
     },
   };
 }
+
+const turnOfEventLoop = () => new Promise((resolve) => setImmediate(resolve));
 
 const toMessage = (content) => ({
   type: "user",
