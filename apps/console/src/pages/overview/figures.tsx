@@ -34,7 +34,7 @@ const plans: readonly Plan[] = [
     ],
   },
   {
-    ...{ title: "Waiting before the start", kind: "lines", say: secondsText, empty: "No message was started." },
+    ...{ title: "Waiting to start", kind: "lines", say: secondsText, empty: "No message was started." },
     totalOf: ({ waited_p95_seconds: seconds }) => mostText(seconds),
     lines: [
       ["waited_p50_seconds", "median", "accent"],
