@@ -61,6 +61,22 @@ test("parallel calls overlap, and a subagent's work is inside its call", () => {
   ]);
 });
 
+test("a subagent's request that is counted from before its call is shown from the call on", () => {
+  const turn = turnOf([
+    [100, ...asks(1)],
+    [100, ...answers(1, 80)],
+    [200, ...calls("a")],
+    [300, "model.request_started", { ordinal: 2, parent_call_id: "a" }],
+    [300, "model.request_completed", { ordinal: 2, parent_call_id: "a", duration_ms: 290 }],
+    [400, ...returns("a", 200)],
+  ]);
+  expect(show(turn)).toEqual([
+    ["request 1", 20, 100, 0],
+    ["a", 200, 400, 0],
+    ["request 2", 200, 300, 1],
+  ]);
+});
+
 test("work that runs ends now; without a measured duration, the events' times count", () => {
   const turn = turnOf([
     [100, ...calls("a")],

@@ -21,17 +21,21 @@ export function listBars(turn: Pick<Turn, "steps" | "attempts" | "status">, now 
     turn.attempts.map(({ id, endedAt }) => [id, endedAt === undefined ? now : Date.parse(endedAt)]),
   );
   const bars: Bar[] = [];
-  const add = (items: readonly Item[], depth: number): void => {
+  const add = (items: readonly Item[], depth: number, notBefore: number): void => {
     for (const item of items) {
+      let parentAt = notBefore;
       if (item.kind === "call" || item.kind === "request") {
         const attemptId = attemptOf.get(item.id);
-        const { startAt = now, endAt = endOf.get(attemptId ?? "") ?? startAt } = spans.get(item.id) ?? {};
-        bars.push({ item, depth, attemptId, startAt, endAt: Math.max(startAt, endAt) });
+        const span = spans.get(item.id);
+        const startAt = Math.max(span?.startAt ?? now, notBefore);
+        const endAt = Math.max(startAt, span?.endAt ?? endOf.get(attemptId ?? "") ?? startAt);
+        bars.push({ item, depth, attemptId, startAt, endAt });
+        parentAt = startAt;
       }
-      if ("items" in item) add(item.items, item.kind === "call" ? depth + 1 : depth);
+      if ("items" in item) add(item.items, item.kind === "call" ? depth + 1 : depth, parentAt);
     }
   };
-  add(listActivity(turn), 0);
+  add(listActivity(turn), 0, -Infinity);
   return bars;
 }
 
@@ -80,7 +84,9 @@ function findSpans(steps: readonly Step[]): ReadonlyMap<string, Span> {
       spans.set(step.id, { startAt: startAt ?? at, endAt: at });
     } else if (step.type === "tool.call_requested" || step.type === "model.request_started") {
       const end = ends.get(key);
-      at = Math.min(at, end?.startAt ?? Infinity);
+      // An SDK can count a subagent's first request from before the subagent began.
+      const isExact = step.type === "tool.call_requested" || step.data.parent_call_id === undefined;
+      if (isExact) at = Math.min(at, end?.startAt ?? Infinity);
       spans.set(step.id, end === undefined ? { startAt: at } : { startAt: end.startAt ?? at, endAt: end.endAt });
       ends.delete(key);
     }

@@ -91,7 +91,7 @@ function CallRow({ call }: { readonly call: Call }) {
           {kind !== "" && <span className="kind">{kind}</span>}
           <strong>{subagent === undefined ? name : `${name} · ${subagent}`}</strong>
           <span className="line">{argumentLine(call.arguments)}</span>
-          {inner > 0 && <span className="count">{inner === 1 ? "1 call" : `${inner} calls`}</span>}
+          {inner > 0 && <span className="inner-count">{inner === 1 ? "1 call" : `${inner} calls`}</span>}
           <span className={state === "done" ? "unsaid" : "state"}>{stateText(state)}</span>
           {durationMs !== undefined && <span className="took">{durationText(durationMs)}</span>}
         </summary>
@@ -136,7 +136,7 @@ function AttemptRow({ attempt: { name, outcome, error, items } }: { readonly att
       <details onToggle={(event) => setOpen(event.currentTarget.open)}>
         <summary>
           <span className="line">{title}</span>
-          <span className="count">{stepsText(items)}</span>
+          <span className="inner-count">{stepsText(items)}</span>
         </summary>
         {isOpen && (
           <div className="inside">
