@@ -14,7 +14,7 @@ import { testsEverySdk } from "../src/config.ts";
 import { deploy, manifestFile, textOf } from "../src/conversation.ts";
 import { noRemains, type Fleet } from "../src/fleet.ts";
 import { startFleetWith } from "../src/sdk-agents.ts";
-import { expectSteering, steeringTools } from "./steering-cases.ts";
+import { expectSteering, pythonSteeringTools, steeringTools } from "./steering-cases.ts";
 
 /** Run by `npm run lab -- every-sdk`: the packages have hundreds of megabytes. */
 const whole = testsEverySdk() ? test : test.skip;
@@ -97,14 +97,20 @@ const javaScript = {
 
 const python = {
   "requirements.txt": "claude-agent-sdk==0.2.189\n",
+  "steering.py": pythonSteeringTools,
   "agent.py": `
 from claude_agent_sdk import ClaudeAgentOptions, create_sdk_mcp_server, tool
+from steering import hold, watch
 
-@tool("lookup", "x", {})
-async def lookup(given):
-    return {"content": [{"type": "text", "text": "found it"}]}
+async def lookup() -> str:
+    return "found it"
 
-atlas = create_sdk_mcp_server(name="atlas", version="1", tools=[lookup])
+def of(run):
+    async def call(given):
+        return {"content": [{"type": "text", "text": await run()}]}
+    return tool(run.__name__, "x", {})(call)
+
+atlas = create_sdk_mcp_server(name="atlas", version="1", tools=[of(lookup), of(hold), of(watch)])
 agent = ClaudeAgentOptions(model="claude-sonnet-4-5", system_prompt=${JSON.stringify(lead)}, setting_sources=[],
     allowed_tools=${JSON.stringify(allowed)}, mcp_servers={"atlas": atlas})
 `,
@@ -148,23 +154,20 @@ describe.each([
       expect(dataOf(events, "subagent.completed")).toMatchObject([{ ...subagent, is_error: false }]);
       const todos = requested.some(({ name }) => name === "TodoWrite");
       const plan = [{ items: [{ text: "Write it", status: todos ? "in_progress" : "pending" }] }];
-      // In Python, tasks are not recorded.
-      expect(dataOf(events, "plan.updated")).toEqual(todos || language === "typescript" ? plan : []);
+      expect(dataOf(events, "plan.updated")).toEqual(plan);
       const requests = dataOf(events, "model.request_completed");
       const main = requests.filter((one) => one["parent_call_id"] === undefined);
       expect(main).toMatchObject([
         { usage: wire, finish_reason: "tool_use" },
         { usage: wire, finish_reason: "end_turn" },
       ]);
-      if (language === "typescript") {
-        expectPreviews(shown, { requested, ordinals: main.map(({ ordinal }) => ordinal) });
-        const { id: steered } = await fleet.client.createSession(agentId);
-        await expectSteering({
-          ...{ platform: fleet, session: steered, server, continues: true },
-          ...{ hold: callTo("mcp__atlas__hold"), watch: callTo("mcp__atlas__watch") },
-          isConversation: ({ text }) => text.includes(lead),
-        });
-      }
+      expectPreviews(shown, { requested, ordinals: main.map(({ ordinal }) => ordinal) });
+      const { id: steered } = await fleet.client.createSession(agentId);
+      await expectSteering({
+        ...{ platform: fleet, session: steered, server, continues: true },
+        ...{ hold: callTo("mcp__atlas__hold"), watch: callTo("mcp__atlas__watch") },
+        isConversation: ({ text }) => text.includes(lead),
+      });
     },
     400_000,
   );

@@ -4,11 +4,15 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { startOpenaiServer, waitUntil, type ModelReply, type ModelRequest, type ModelServer } from "@dari/testkit";
 import { activityOf, dataOf } from "../src/activity.ts";
+import { testsEverySdk } from "../src/config.ts";
 import { deploy, ended, manifestFile, post, send, textOf } from "../src/conversation.ts";
 import { noRemains, type Fleet } from "../src/fleet.ts";
 import { startFleetWith } from "../src/sdk-agents.ts";
 import { nodeServer, pythonServer } from "../src/sdk-shapes.ts";
-import { expectSteering, steeringTools } from "./steering-cases.ts";
+import { expectSteering, pythonSteeringTools, steeringTools } from "./steering-cases.ts";
+
+/** Run by `npm run lab -- every-sdk`, as the other language is like it. */
+const whole = testsEverySdk() ? test : test.skip;
 
 let fleet: Fleet;
 let server: ModelServer;
@@ -56,11 +60,13 @@ const typescript = {
 const python = {
   "requirements.txt": "openai-agents==0.24.0\n",
   "server.py": pythonServer,
+  "steering.py": pythonSteeringTools,
   "agent.py": `
 import sys
 from pathlib import Path
 from agents import Agent, function_tool
 from agents.mcp import MCPServerStdio
+from steering import hold, watch
 
 @function_tool
 def add(a: float, b: float) -> str:
@@ -77,8 +83,8 @@ def pay() -> str:
 args = [str(Path(__file__).parent / "server.py")]
 atlas = MCPServerStdio(name="atlas", params={"command": sys.executable, "args": args})
 historian = Agent(name="Historian", instructions="Tell.")
-agent = Agent(name="Planner", model="gpt-4.1", instructions="Plan.", tools=[add, divide, pay], mcp_servers=[atlas],
-    handoffs=[historian])
+agent = Agent(name="Planner", model="gpt-4.1", instructions="Plan.", mcp_servers=[atlas], handoffs=[historian],
+    tools=[add, divide, pay, function_tool(hold), function_tool(watch)])
 count = Agent(name="Counter", model="gpt-4.1-mini", instructions="You count.", tools=[add])
 lead = agent.clone(tools=[divide, count.as_tool("count", "x")], mcp_servers=[])
 `,
@@ -199,7 +205,8 @@ test.each(agents)(
     const [requested, completed] = [dataOf(paid, "tool.call_requested"), dataOf(paid, "tool.call_completed")];
     expect(completed).toMatchObject([{ call_id: requested[0]?.["call_id"], name: "pay" }]);
 
-    if (language === "typescript") {
+    // CI steers one language.
+    if (language === "typescript" || testsEverySdk()) {
       const { id: steered } = await fleet.client.createSession(agentId);
       const [hold, watch] = ["hold", "watch"].map((name) => ({ name, arguments: {} }));
       const isConversation = (): boolean => true;
@@ -260,55 +267,62 @@ test("the runs that a function starts itself are recorded, with agents that are 
   ]);
 }, 400_000);
 
-test("in python, what the models write is shown, and an agent that is a tool is a subagent", async () => {
-  const manifest = {
-    sdk: "openai-agents",
-    entrypoint: "agent.py:lead",
-    runtime: { language: "python", version: "3.11" },
-    env,
-  };
-  const { agentId } = await deploy(fleet, { ...manifestFile({ ...manifest, secrets: ["OPENAI_API_KEY"] }), ...python });
-  const { id: session } = await fleet.client.createSession(agentId);
-  server.play((request) => {
-    const isDone = outputs(request) > 0;
-    if (request.text.includes("You count")) {
-      return isDone ? { text: "three" } : { toolCalls: [{ name: "add", arguments: { a: 1, b: 2 } }] };
+whole(
+  "in python, what the models write is shown, and an agent that is a tool is a subagent",
+  async () => {
+    const manifest = {
+      sdk: "openai-agents",
+      entrypoint: "agent.py:lead",
+      runtime: { language: "python", version: "3.11" },
+      env,
+    };
+    const { agentId } = await deploy(fleet, {
+      ...manifestFile({ ...manifest, secrets: ["OPENAI_API_KEY"] }),
+      ...python,
+    });
+    const { id: session } = await fleet.client.createSession(agentId);
+    server.play((request) => {
+      const isDone = outputs(request) > 0;
+      if (request.text.includes("You count")) {
+        return isDone ? { text: "three" } : { toolCalls: [{ name: "add", arguments: { a: 1, b: 2 } }] };
+      }
+      const toolCalls = [
+        { name: "count", arguments: { input: secret } },
+        { name: "divide", arguments: { a: 1, b: 0 } },
+      ];
+      return isDone ? { text: "Three" } : { reasoning: `I have ${secret} here`, text: "Let me see.", toolCalls, usage };
+    });
+    const { id } = await post(fleet, session, "How many?");
+    const shown: [type: string, data: unknown][] = [];
+    for await (const event of fleet.client.streamMessage(id)) {
+      if (!("sequence_number" in event) && event.type !== "log") shown.push([event.type, event.data]);
     }
-    const toolCalls = [
-      { name: "count", arguments: { input: secret } },
-      { name: "divide", arguments: { a: 1, b: 0 } },
-    ];
-    return isDone ? { text: "Three" } : { reasoning: `I have ${secret} here`, text: "Let me see.", toolCalls, usage };
-  });
-  const { id } = await post(fleet, session, "How many?");
-  const shown: [type: string, data: unknown][] = [];
-  for await (const event of fleet.client.streamMessage(id)) {
-    if (!("sequence_number" in event) && event.type !== "log") shown.push([event.type, event.data]);
-  }
-  const events = await activityOf(fleet, session, id);
-  const requested = dataOf(events, "tool.call_requested");
-  expect(requested.map(({ name }) => name)).toEqual(["count", "divide", "add"]);
-  const [count, divide] = requested.map(({ call_id, name }) => ({ call_id, name }));
-  expect(shown).toEqual([
-    ["reasoning.delta", { ordinal: 1, text: "I have [redacted:OPENAI_API_KEY] here" }],
-    ["assistant.text_delta", { ordinal: 1, text: "Let me see.", offset: 0 }],
-    ["tool.arguments_delta", { ...count, text: '{"input":"[redacted:OPENAI_API_KEY]"}' }],
-    ["tool.arguments_delta", { ...divide, text: '{"a":1,"b":0}' }],
-    ["assistant.text_delta", { ordinal: 4, text: "Three", offset: 11 }],
-  ]);
-  const parent_call_id = count?.call_id;
-  const of = { agent: "Counter", parent_call_id };
-  expect(requested[2]).toMatchObject({ ...of, arguments: { a: 1, b: 2 } });
-  const results = new Map(dataOf(events, "tool.call_completed").map((one) => [one["name"], one]));
-  expect(results.get("add")).toMatchObject({ ...of, result: "3", is_error: false });
-  expect(results.get("count")).toMatchObject({ ...count, agent: "Planner", result: "three" });
-  expect(dataOf(events, "subagent.started")).toEqual([{ name: "Counter", parent_call_id }]);
-  expect(dataOf(events, "subagent.completed")).toMatchObject([{ name: "Counter", parent_call_id, is_error: false }]);
-  const asked = { provider: "openai", agent: "Planner", finish_reason: "completed" };
-  expect(dataOf(events, "model.request_completed")).toMatchObject([
-    { ...asked, ordinal: 1, usage: wire },
-    { provider: "openai", ordinal: 2, ...of, model: "gpt-4.1-mini" },
-    { ordinal: 3, ...of },
-    { ...asked, ordinal: 4 },
-  ]);
-}, 400_000);
+    const events = await activityOf(fleet, session, id);
+    const requested = dataOf(events, "tool.call_requested");
+    expect(requested.map(({ name }) => name)).toEqual(["count", "divide", "add"]);
+    const [count, divide] = requested.map(({ call_id, name }) => ({ call_id, name }));
+    expect(shown).toEqual([
+      ["reasoning.delta", { ordinal: 1, text: "I have [redacted:OPENAI_API_KEY] here" }],
+      ["assistant.text_delta", { ordinal: 1, text: "Let me see.", offset: 0 }],
+      ["tool.arguments_delta", { ...count, text: '{"input":"[redacted:OPENAI_API_KEY]"}' }],
+      ["tool.arguments_delta", { ...divide, text: '{"a":1,"b":0}' }],
+      ["assistant.text_delta", { ordinal: 4, text: "Three", offset: 11 }],
+    ]);
+    const parent_call_id = count?.call_id;
+    const of = { agent: "Counter", parent_call_id };
+    expect(requested[2]).toMatchObject({ ...of, arguments: { a: 1, b: 2 } });
+    const results = new Map(dataOf(events, "tool.call_completed").map((one) => [one["name"], one]));
+    expect(results.get("add")).toMatchObject({ ...of, result: "3", is_error: false });
+    expect(results.get("count")).toMatchObject({ ...count, agent: "Planner", result: "three" });
+    expect(dataOf(events, "subagent.started")).toEqual([{ name: "Counter", parent_call_id }]);
+    expect(dataOf(events, "subagent.completed")).toMatchObject([{ name: "Counter", parent_call_id, is_error: false }]);
+    const asked = { provider: "openai", agent: "Planner", finish_reason: "completed" };
+    expect(dataOf(events, "model.request_completed")).toMatchObject([
+      { ...asked, ordinal: 1, usage: wire },
+      { provider: "openai", ordinal: 2, ...of, model: "gpt-4.1-mini" },
+      { ordinal: 3, ...of },
+      { ...asked, ordinal: 4 },
+    ]);
+  },
+  400_000,
+);

@@ -26,6 +26,25 @@ async function watch() {
 }
 `;
 
+/** The same in Python, for a module that imports them. */
+export const pythonSteeringTools = `
+import asyncio
+from dari_agent import get_context
+
+async def hold() -> str:
+    inbox, loop, changed = get_context().inbox, asyncio.get_running_loop(), asyncio.Event()
+    stop = inbox.on_waiting(lambda: loop.call_soon_threadsafe(changed.set))
+    if not inbox.is_waiting:
+        await changed.wait()
+    stop()
+    return "held"
+
+async def watch() -> str:
+    context = get_context()
+    context.inbox.on_waiting(lambda: context.emit("waits"))
+    return "watching"
+`;
+
 export interface SteeredAgent {
   readonly platform: Platform;
   readonly session: string;
