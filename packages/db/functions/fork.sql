@@ -63,7 +63,8 @@ begin
   v_head := case when m.id is null then s.head_snapshot_id else head_after(s, m) end;
   v_from := jsonb_build_object('session_id', p_source, 'message_id', m.id);
   perform counted_in(p_organization, 'storage_bytes',
-    coalesce((select total_bytes from snapshots where id = v_head), 0));
+    coalesce((select total_bytes from snapshots where id = v_head), 0)
+    + values_up_to(p_source, coalesce(m.sequence_number, 0) - p_without::int));
   perform counted_in(p_organization, 'sessions', 1);
   insert into sessions (id, organization_id, agent_id, version_id, name, metadata, on_busy, internet_access,
       head_snapshot_id, base_snapshot_id, forked_from_session_id, forked_from_message_id)
@@ -79,9 +80,16 @@ begin
   return 'forked';
 end $$;
 
--- Copies the ended messages up to a number, with their files' paths and their events, into a new session that has one
--- event. Leaves out messages that were rolled back or merged into a later one. A message that a turn has taken is
--- copied with that turn.
+-- The bytes of the values that copy_conversation copies. (primary keys of message_values and messages)
+create or replace function values_up_to(p_session text, p_last int) returns bigint language sql stable as $$
+  select coalesce(sum(v.size_bytes), 0)::bigint from message_values v join messages m on m.id = v.message_id
+  where v.session_id = p_session and m.sequence_number <= p_last and m.merged_into is null
+    and m.rolled_back_at is null and m.rolled_back_by is null
+$$;
+
+-- Copies the ended messages up to a number, with their files' paths, their values and their events, into a new session
+-- that has one event. Leaves out messages that were rolled back or merged into a later one. A message that a turn has
+-- taken is copied with that turn.
 create or replace function copy_conversation(s sessions, p_last int, p_session text) returns void language sql as $$
   with kept as materialized (
     select m.*, new_id('msg') as copy_id, row_number() over (order by m.sequence_number) as n, head_after(s, m) as head
@@ -116,6 +124,11 @@ create or replace function copy_conversation(s sessions, p_last int, p_session t
     insert into session_inputs (session_id, organization_id, path, message_id, file_id)
       select p_session, i.organization_id, i.path, k.copy_id, i.file_id
       from kept k join session_inputs i on i.message_id = k.id),
+  -- Both sessions' rows name the same objects.
+  named as (
+    insert into message_values (session_id, id, organization_id, message_id, object_key, media_type, size_bytes, sha256)
+      select p_session, v.id, v.organization_id, k.copy_id, v.object_key, v.media_type, v.size_bytes, v.sha256
+      from message_values v join kept k on k.id = v.message_id where v.session_id = s.id),
   ledger as (
     insert into events (session_id, sequence_number, organization_id, type, message_id, attempt_id, data, created_at)
       select p_session, n, organization_id, type, copy_id, attempt_id,

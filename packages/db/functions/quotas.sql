@@ -79,13 +79,15 @@ begin
 end $$;
 
 -- What a total must be. Stable: in one statement with the total, both are of one moment. (indexes
--- sessions_by_organization, files_by_organization, primary key of snapshots)
+-- sessions_by_organization, files_by_organization, primary keys of snapshots and message_values)
 create or replace function kept_now(p_organization text, p_kind text) returns bigint language sql stable as $$
   select case p_kind
     when 'sessions' then (select count(*) from sessions where organization_id = p_organization and deleted_at is null)
     else (select coalesce(sum(size_bytes), 0) from files where organization_id = p_organization and deleted_at is null)
       + (select coalesce(sum(size_bytes), 0) from source_snapshots where organization_id = p_organization)
       + (select coalesce(sum(h.total_bytes), 0) from sessions s join snapshots h on h.id = s.head_snapshot_id
+        where s.organization_id = p_organization and s.deleted_at is null)
+      + (select coalesce(sum(v.size_bytes), 0) from sessions s join message_values v on v.session_id = s.id
         where s.organization_id = p_organization and s.deleted_at is null)
   end::bigint
 $$;
@@ -104,7 +106,8 @@ begin
   v_kept := hold_count(s.organization_id, 'storage_bytes');
   if v_kept + v_more <= v_most then return null; end if;
   return jsonb_build_object('code', 'storage_quota', 'message', format('quota reached: %s bytes of files, '
-    'bundles and workspaces, of which %s are used, and this turn adds %s; the session''s files stay as they were',
+    'bundles, workspaces and tool calls, of which %s are used, and this turn adds %s; the session''s files stay as '
+    'they were',
     v_most, v_kept, v_more));
 end $$;
 

@@ -18,6 +18,7 @@ import * as idempotencyKeys from "./queries/idempotency-keys.ts";
 import * as invitations from "./queries/invitations.ts";
 import * as members from "./queries/members.ts";
 import * as messageInputs from "./queries/message-inputs.ts";
+import * as messageValues from "./queries/message-values.ts";
 import * as messages from "./queries/messages.ts";
 import * as objects from "./queries/objects.ts";
 import * as organizations from "./queries/organizations.ts";
@@ -34,6 +35,7 @@ import * as sessionSummaries from "./queries/session-summaries.ts";
 import * as sessions from "./queries/sessions.ts";
 import * as sourceSnapshots from "./queries/source-snapshots.ts";
 import * as overview from "./queries/overview.ts";
+import * as toolCalls from "./queries/tool-calls.ts";
 import * as usage from "./queries/usage.ts";
 import * as versions from "./queries/versions.ts";
 import * as builds from "./queries/builds.ts";
@@ -96,6 +98,7 @@ export {
   members,
   messageInputs,
   messages,
+  messageValues,
   objects,
   organizations,
   purges,
@@ -112,6 +115,7 @@ export {
   sourceSnapshots,
   squashes,
   overview,
+  toolCalls,
   usage,
   versions,
 };
@@ -172,6 +176,8 @@ export type { AnsweredInput } from "./queries/message-inputs.ts";
 export type { AskedInput, MessageRow } from "./queries/messages.ts";
 export type { OrganizationRow, TurnBounds, WorkspaceBounds } from "./queries/organizations.ts";
 export type { ListPage, Page } from "./queries/page.ts";
+export type { CallEventRow } from "./queries/tool-calls.ts";
+export type { ValueRow } from "./queries/message-values.ts";
 export type { DueSchedule, FiringRow } from "./queries/schedule-firings.ts";
 export type { ScheduleFilter, ScheduleKey, ScheduleRow } from "./queries/schedules.ts";
 export {

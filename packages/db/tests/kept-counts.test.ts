@@ -8,10 +8,12 @@ import {
   correctCount,
   files,
   heads,
+  messageValues,
   listCountsToCorrect,
   organizations,
   sessionImports,
   sessions,
+  snapshots,
   turns,
   withTransaction,
   type CorrectedCount,
@@ -208,8 +210,8 @@ test("a turn whose workspace exceeds the quota fails and leaves the head; one th
       error: {
         code: "storage_quota",
         message:
-          "quota reached: 600 bytes of files, bundles and workspaces, of which 501 are used, and this turn adds 200; " +
-          "the session's files stay as they were",
+          "quota reached: 600 bytes of files, bundles, workspaces and tool calls, of which 501 are used, and this " +
+          "turn adds 200; the session's files stay as they were",
       },
     },
   ]);
@@ -229,6 +231,41 @@ test("a client's write and a fork are refused if they exceed the quota", async (
   const forking = sql`select fork_session(${scene.organizationId}, ${session}, null, false, ${newId("session")}, null)`;
   await expect(forking.execute(scene.db.kysely)).rejects.toMatchObject(refused);
   expect(await kept("storage_bytes")).toBe(501);
+});
+
+test("values of messages count once in each session that names them, until it is deleted", async () => {
+  const session = await scene.session();
+  await bound({ max_storage_bytes: 1_000 });
+  const before = await kept("storage_bytes");
+  const messageId = await scene.send(session);
+  const turn = await scene.claim(session);
+  await turns.markCalledIfHeld(scene.db, turn);
+  const value = { id: newId("value"), objectKey: "v1", mediaType: "text/plain", sizeBytes: 300, sha256: "x" };
+  expect(await messageValues.recordValueIfHeld(scene.db, turn, value)).toBe(true);
+  expect(await messageValues.recordValueIfHeld(scene.db, turn, value)).toBe(true);
+  expect(await messageValues.recordValueIfHeld(scene.db, turn, { ...value, objectKey: "v2" })).toBe(false);
+  expect(await kept("storage_bytes")).toBe(before! + 300);
+  const large = { ...value, id: newId("value"), objectKey: "v3", sizeBytes: 900 };
+  await expect(messageValues.recordValueIfHeld(scene.db, turn, large)).rejects.toMatchObject({ code: "DQ001" });
+  const head = await snapshots.findHeadSnapshotId(scene.db, scene.organizationId, session);
+  const ending = { ending: "completed", output: { parts: [] }, snapshot: emptySnapshot(head ?? null) } as const;
+  await turns.finishIfHeld(scene.db, turn, ending);
+  expect(await messageValues.recordValueIfHeld(scene.db, turn, { ...large, sizeBytes: 1 })).toBe(false);
+  const fork = newId("session");
+  const forking = () =>
+    sql`select fork_session(${scene.organizationId}, ${session}, ${messageId}, false, ${fork}, null)`.execute(
+      scene.db.kysely,
+    );
+  await bound({ max_storage_bytes: before! + 599 });
+  await expect(forking()).rejects.toMatchObject({ code: "DQ001", message: "storage_bytes" });
+  await bound({ max_storage_bytes: before! + 600 });
+  await forking();
+  expect(await kept("storage_bytes")).toBe(before! + 600);
+  await remove(session);
+  expect(await kept("storage_bytes")).toBe(before! + 300);
+  const { rows } = await sql<object>`select v.object_key, v.size_bytes, m.copied_from from message_values v
+    join messages m on m.id = v.message_id where v.session_id = ${fork}`.execute(scene.db.kysely);
+  expect(rows).toEqual([{ object_key: "v1", size_bytes: 300, copied_from: messageId }]);
 });
 
 test("a count that is wrong or missing is corrected", async () => {

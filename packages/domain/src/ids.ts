@@ -25,6 +25,7 @@ export const idPrefixes = {
   schedule: "sched",
   scheduleFiring: "fire",
   sessionBatch: "batch",
+  value: "val",
 } as const;
 
 export type IdKind = keyof typeof idPrefixes;

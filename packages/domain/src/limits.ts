@@ -271,6 +271,20 @@ export const limits = {
   activityEventsPerAttempt: 10_000,
   /** The arguments of a tool call, its result, or a text of the model, in one such event. Longer ones are cut. */
   activityValueBytes: 16 * KiB,
+  /**
+   * The whole of a value that was cut, or a picture or other binary part of a result: one, all of an attempt together,
+   * and how many an attempt has. What exceeds them stays cut.
+   */
+  valueBytes: 8 * MiB,
+  valueBytesPerAttempt: 64 * MiB,
+  valuesPerAttempt: 1_000,
+  /** Bytes of values that wait for their upload; from here on, the agent waits. */
+  valueBytesWaiting: 16 * MiB,
+  /** How long the end of an attempt waits for its values, in milliseconds. */
+  valuesWaitMs: 10_000,
+  /** Calls that read whole values of tool calls into memory at the same time: per process, and per organization. */
+  valueReadsPerProcess: 8,
+  valueReadsPerOrganization: 4,
   /** The error of a model request in such an event. */
   activityErrorChars: 2_000,
   /** Numbers of a model request's usage. */
@@ -354,6 +368,7 @@ assert(
 );
 assert(limits.deviceCodeMs > 10_000 * limits.devicePollSeconds, "deviceCodeMs > 10 polls");
 assert(limits.mergedPartsBytes <= limits.jsonBodyBytes, "mergedPartsBytes <= jsonBodyBytes");
+assert(limits.harnessFrameBytes > (limits.valueBytes / 3) * 4 + 1024, "a frame holds a value in base64");
 assert(limits.harnessFrameBytes > limits.outputBytes, "harnessFrameBytes > outputBytes");
 assert(2 * limits.agentJsonValues > 2 * limits.agentEventBytes, "every event within its bytes is within its values");
 assert(limits.jsonBodyBytes > limits.messageTextBytes, "jsonBodyBytes > messageTextBytes");

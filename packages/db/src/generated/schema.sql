@@ -400,6 +400,26 @@ CREATE INDEX message_inputs_waiting_by_organization ON message_inputs USING btre
 create policy platform on message_inputs for all to dari_app using (true);
 create policy tenant on message_inputs for all to dari_tenant using ((organization_id = current_setting('dari.organization_id'::text, true)));
 
+create table message_values (
+  session_id text not null,
+  id text not null,
+  organization_id text not null,
+  message_id text not null,
+  object_key text not null,
+  media_type text not null,
+  size_bytes bigint not null,
+  sha256 text not null,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  constraint message_values_pkey PRIMARY KEY (session_id, id),
+  constraint message_values_session_id_fkey FOREIGN KEY (session_id) REFERENCES sessions(id) ON DELETE CASCADE,
+  constraint message_values_size_bytes_check CHECK (size_bytes >= 0)
+);
+CREATE INDEX message_values_object ON message_values USING btree (object_key);
+CREATE TRIGGER count_made AFTER INSERT ON message_values FOR EACH ROW EXECUTE FUNCTION count_value();
+CREATE TRIGGER keep_value BEFORE INSERT ON message_values FOR EACH ROW EXECUTE FUNCTION keep_value();
+create policy platform on message_values for all to dari_app using (true);
+create policy tenant on message_values for all to dari_tenant using ((organization_id = current_setting('dari.organization_id'::text, true)));
+
 create table messages (
   id text not null,
   organization_id text not null,
@@ -1067,6 +1087,7 @@ create table workers (
 -- function count_file() returns trigger
 -- function count_session() returns trigger
 -- function count_sessions_made() returns trigger
+-- function count_value() returns trigger
 -- function counted_in(p_organization text, p_kind text, p_more bigint) returns text
 -- function counts_turns(p_organization text, p_agent text, p_session text, p_batch text) returns boolean
 -- function dispatch_sessions(p_organizations text[], p_counts integer[], p_ttl_ms integer, p_background integer[] DEFAULT NULL::integer[]) returns TABLE(session_id text, organization_id text, dispatch_number bigint, message_id text, attempts_left integer, is_background boolean)
@@ -1101,6 +1122,7 @@ create table workers (
 -- function keep_image() returns trigger
 -- function keep_layer() returns trigger
 -- function keep_object() returns trigger
+-- function keep_value() returns trigger
 -- function kept_now(p_organization text, p_kind text) returns bigint
 -- function kept_of(p_organization text, p_kind text, p_most bigint) returns bigint
 -- function limit_room(p_organization text, p_agent text, p_batch text) returns integer
@@ -1125,6 +1147,7 @@ create table workers (
 -- function reap_lease(s sessions, p_uncounted_max integer) returns text
 -- function reap_sessions(p_limit integer, p_grace_ms integer, p_overdue_ms integer, p_uncounted_max integer) returns TABLE(session_id text, organization_id text, was text, recorded text)
 -- function record_object(p_organization text, p_key text, p_bytes bigint, p_references jsonb) returns boolean
+-- function record_value(p_session text, p_fence bigint, p_token uuid, p_value jsonb) returns boolean
 -- function recount(p_organization text, p_kind text) returns bigint
 -- function refuse_more(p_kind text, p_most bigint, p_kept bigint, p_more bigint) returns void
 -- function refuse_undeclared_edge() returns trigger
@@ -1147,6 +1170,7 @@ create table workers (
 -- function turn_timeout(p_session text) returns interval
 -- function turns_are_stopped() returns boolean
 -- function undispatch_sessions(p_sessions text[], p_dispatch_numbers bigint[]) returns integer
+-- function values_up_to(p_session text, p_last integer) returns bigint
 -- function waits_for_slot(p_organization text) returns boolean
 -- function watched_sessions(p_organization text, p_background boolean, p_most integer) returns SETOF text
 -- function with_call(p_session text, p_fence bigint) returns attempts

@@ -302,6 +302,18 @@ export interface Messages {
   uncounted_claims: Generated<number>;
 }
 
+export interface MessageValues {
+  created_at: Generated<Timestamp>;
+  id: string;
+  media_type: string;
+  message_id: string;
+  object_key: string;
+  organization_id: string;
+  session_id: string;
+  sha256: string;
+  size_bytes: number;
+}
+
 export interface ObjectReferences {
   object_key: string;
   organization_id: string;
@@ -658,6 +670,7 @@ export interface DB {
   leaders: Leaders;
   members: Members;
   message_inputs: MessageInputs;
+  message_values: MessageValues;
   messages: Messages;
   object_references: ObjectReferences;
   organizations: Organizations;

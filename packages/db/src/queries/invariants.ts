@@ -151,6 +151,13 @@ export const invariants: readonly Invariant[] = [
           and (a.ended_at is not null or not a.counts_at_end))`,
   },
   {
+    name: "value_belongs_to_its_message",
+    says: "a value names a message of its session, and has the organization of both",
+    reads: "each value, with its message by key",
+    query: `select v.id from message_values v left join messages m on m.id = v.message_id
+      where m.session_id is distinct from v.session_id or m.organization_id <> v.organization_id`,
+  },
+  {
     name: "pending_counts_open_messages",
     says: "a session's pending is the number of its open messages",
     reads: "each session, and each open message once",

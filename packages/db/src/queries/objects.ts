@@ -119,7 +119,7 @@ export async function setCursor(db: Database, name: string, cursor: string | und
 
 export interface ReferencedObject {
   readonly key: string;
-  readonly what: "snapshot" | "content" | "file" | "bundle" | "image" | "layer";
+  readonly what: "snapshot" | "content" | "file" | "value" | "bundle" | "image" | "layer";
   /** Null if no row has it. */
   readonly sizeBytes: number | null;
 }
@@ -135,6 +135,8 @@ export async function listReferenced(db: Database, after: string, limit: number)
         where referenced_key > ${after} order by 1 limit ${limit})
       union all (select object_key, 'file', size_bytes from files
         where object_key > ${after} and deleted_at is null order by 1 limit ${limit})
+      union all (select object_key, 'value', size_bytes from message_values
+        where object_key > ${after} order by 1 limit ${limit})
       union all (select object_key, 'bundle', size_bytes from source_snapshots
         where object_key > ${after} and state = 'ready' order by 1 limit ${limit})
       union all (select image ->> 'objectKey', 'image', null from versions

@@ -8,7 +8,7 @@ const nouns: Readonly<Record<QuotaKind, string>> = {
   files: "files",
   agents: "agents",
   api_keys: "API keys",
-  storage_bytes: "bytes of files, bundles and workspaces",
+  storage_bytes: "bytes of files, bundles, workspaces and tool calls",
 };
 
 /** Long, because a quota is freed only by deletions. */
