@@ -8,6 +8,7 @@ export { withIdempotencyKey, type KeyedCall } from "./idempotency/with-idempoten
 export { sweepIdempotencyKeys } from "./idempotency/sweep.ts";
 export { inOneTransaction } from "./in-one-transaction.ts";
 export { renderPage, type PageOf } from "./page.ts";
+export { createPlaces } from "./take-place.ts";
 export type {
   Backlog,
   LoadedTree,

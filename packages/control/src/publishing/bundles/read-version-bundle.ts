@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { BlobNotFoundError } from "@dari/blobs";
 import { BundleRefusedError, inspectBundle, readBundleFile } from "@dari/bundles";
 import type { VersionBundle, VersionBundleFile } from "@dari/contract";
-import type { Actor, Control } from "@dari/control/context";
+import { createPlaces, type Actor, type Control } from "@dari/control/context";
 import { sourceSnapshots, type SourceSnapshotRow } from "@dari/db";
-import { AppError, createSharedCount, requireFound, invalidField, limits, notFound } from "@dari/domain";
+import { requireFound, invalidField, limits, notFound } from "@dari/domain";
 import { writeHashed } from "@dari/runtime";
 import { SnapshotDamagedError } from "@dari/workspace";
 import { getVersion } from "../versions/get-version.ts";
@@ -16,11 +16,11 @@ interface VersionName {
   readonly versionId: string;
 }
 
-/** Counts reads of bundles in this process. Listing inflates a whole bundle, up to `limits.bundleUnpackedBytes`. */
-const reads = createSharedCount({
-  perProcess: limits.bundleReadsPerProcess,
-  perOrganization: limits.bundleReadsPerOrganization,
-});
+/** Listing inflates a whole bundle, up to `limits.bundleUnpackedBytes`. */
+const takePlace = createPlaces(
+  { perProcess: limits.bundleReadsPerProcess, perOrganization: limits.bundleReadsPerOrganization },
+  "reads bundles",
+);
 
 /**
  * @throws AppError `not_found`; `limit_exceeded` or `unavailable` while other calls read bundles or use the disk space;
@@ -94,25 +94,6 @@ async function withBundle<Result>(
     if (cause instanceof BlobNotFoundError) throw new SnapshotDamagedError(row.objectKey, "it is missing", { cause });
     throw cause;
   }
-}
-
-const retryAfterSeconds = 2;
-
-/** @throws AppError `limit_exceeded`, `unavailable` */
-function takePlace(organizationId: string): Disposable {
-  const over = reads.over(organizationId, 1);
-  if (over === "perOrganization") {
-    const most = limits.bundleReadsPerOrganization;
-    const detail = `limit reached: the organization already reads ${most} bundles; retry when one has ended`;
-    throw new AppError("limit_exceeded", detail, { retryAfterSeconds });
-  }
-  if (over === "perProcess") {
-    const most = limits.bundleReadsPerProcess;
-    const detail = `limit reached: this API process already reads ${most} bundles; retry in a few seconds`;
-    throw new AppError("unavailable", detail, { retryAfterSeconds });
-  }
-  const leave = reads.add(organizationId, 1);
-  return { [Symbol.dispose]: leave };
 }
 
 /** Returns undefined for bytes that are not UTF-8, or contain NUL, which JSON clients cannot show. */
