@@ -31,6 +31,7 @@ import { scheduleHandlers } from "./routes/schedules.ts";
 import { sessionHandlers } from "./routes/sessions.ts";
 import { sourceSnapshotHandlers } from "./routes/source-snapshots.ts";
 import { streamHandlers } from "./routes/streams.ts";
+import { toolCallHandlers } from "./routes/tool-calls.ts";
 import { usageHandlers } from "./routes/usage.ts";
 import { webhookHandlers } from "./routes/webhooks.ts";
 import { workspaceHandlers } from "./routes/workspaces.ts";
@@ -55,6 +56,7 @@ const handlers: Handlers = {
   ...sessionHandlers,
   ...sourceSnapshotHandlers,
   ...streamHandlers,
+  ...toolCallHandlers,
   ...usageHandlers,
   ...webhookHandlers,
   ...workspaceHandlers,

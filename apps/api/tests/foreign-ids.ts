@@ -37,6 +37,7 @@ export function idsInPath(route: Route): string[] {
 export async function createRows(api: TestApi, { organizationId, keyId }: TestOrganization): Promise<Ids> {
   const { agentId, versionId } = await createTestAgent(api.db, organizationId);
   const sessionId = await createTestSession(api.db, organizationId, agentId);
+  const messageId = await createTestMessage(api.db, organizationId, sessionId);
   const webhook = await createTestWebhook(api.db, organizationId);
   const budget = { id: newId("budget"), organizationId, scope: "agent", targetId: agentId, period: "total" } as const;
   const caps = { setBy: "organization", maxTurns: 1_000_000, maxTurnSeconds: null, maxTokens: null } as const;
@@ -58,10 +59,29 @@ export async function createRows(api: TestApi, { organizationId, keyId }: TestOr
     session_id: sessionId,
     session_batch_id: await createTestBatch(api.db, organizationId, agentId),
     schedule_id: await createTestSchedule(api.db, organizationId, agentId),
-    message_id: await createTestMessage(api.db, organizationId, sessionId),
+    message_id: messageId,
     file_id: await createTestFile(api.db, organizationId),
+    ...(await createCall(api, organizationId, sessionId, messageId)),
     source_snapshot_id: await createTestSourceSnapshot(api.db, organizationId),
   };
+}
+
+/** Creates a tool call of a message, and a value. */
+async function createCall({ db }: TestApi, organizationId: string, sessionId: string, messageId: string) {
+  const [call_id, value_id] = [`call_${newId("value")}`, newId("value")];
+  await db.pool.query(
+    `with s as (update dari.sessions set next_event_number = next_event_number + 1 where id = $1
+      returning next_event_number - 1 as n)
+      insert into dari.events (session_id, sequence_number, organization_id, type, message_id, data)
+      select $1, n, $2, 'tool.call_requested', $3, $4 from s`,
+    [sessionId, organizationId, messageId, { call_id, name: "search", kind: "function", arguments: {} }],
+  );
+  await db.pool.query(
+    `insert into dari.message_values (session_id, id, organization_id, message_id, object_key, media_type, size_bytes,
+      sha256) values ($1, $2, $3, $4, $5, 'image/png', 1, '')`,
+    [sessionId, value_id, organizationId, messageId, `${organizationId}/values/${value_id}`],
+  );
+  return { call_id, value_id };
 }
 
 /** Well-formed, but not existing. */
@@ -81,6 +101,8 @@ export const unknown: Ids = {
   budget_id: newId("budget"),
   schedule_id: newId("schedule"),
   session_batch_id: newId("sessionBatch"),
+  call_id: `call_${newId("value")}`,
+  value_id: newId("value"),
 };
 
 /** Parameters that are not ids, or unknown to this file, get a value that does not exist. */

@@ -91,7 +91,7 @@ test.each(kinds.map((kind) => [kind.limit, kind] as const))("%s", async (limit, 
   expect((await kind.create()).status).toBe(201);
 });
 
-test("bytes of files, bundles and workspaces share one limit", async () => {
+test("bytes of files, bundles, workspaces and tool calls share one limit", async () => {
   const { rows } = await api.db.pool.query(
     `select (select coalesce(sum(size_bytes), 0) from files where organization_id = $1 and deleted_at is null)
       + (select coalesce(sum(size_bytes), 0) from source_snapshots where organization_id = $1) as bytes`,
@@ -105,8 +105,8 @@ test("bytes of files, bundles and workspaces share one limit", async () => {
   const refused = await upload(700);
   expect([refused.status, refused.json.code]).toEqual([429, "quota_exceeded"]);
   expect(refused.json.detail).toBe(
-    `quota reached: ${kept + 1_000} bytes of files, bundles and workspaces, of which ${kept + 400} are used, ` +
-      "and this adds 700; delete some, or ask an operator for more",
+    `quota reached: ${kept + 1_000} bytes of files, bundles, workspaces and tool calls, of which ${kept + 400} are ` +
+      "used, and this adds 700; delete some, or ask an operator for more",
   );
   // Nothing is left of what was refused.
   expect(await api.objects()).toHaveLength(objects);

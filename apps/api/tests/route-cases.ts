@@ -118,6 +118,8 @@ export const routeCases: Readonly<Record<RouteName, RouteCase>> = {
   answerInput: inputCase,
   getMessageFiles: {},
   getMessageLogs: {},
+  getToolCall: {},
+  getMessageValue: {},
   listEvents: {},
   uploadFile: {},
   listFiles: {},

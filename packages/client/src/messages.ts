@@ -37,11 +37,11 @@ export function messageMethods(api: Operations) {
       } else if (isLedgerEvent(event) && event.message_id !== undefined) {
         const isChanged = current !== event.message_id || changes.includes(event.type);
         current = event.message_id;
-        if (isChanged && onRecord !== undefined) onRecord(await api.getMessage(current, call));
+        if (isChanged && onRecord !== undefined) onRecord(await api.getMessage(current, {}, call));
       }
     }
     if (current === undefined) throw new ConnectionError("the stream ended before the message did");
-    const record = await api.getMessage(current, call);
+    const record = await api.getMessage(current, {}, call);
     return record.merged_into === undefined ? record : waitForMessage(record.merged_into, options);
   }
 

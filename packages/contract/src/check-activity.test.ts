@@ -13,6 +13,7 @@ const most = limits.activityValueBytes;
 test.each([
   ["tool.call_requested", call],
   ["tool.call_requested", { ...call, arguments: "x".repeat(most), arguments_bytes: 90_000, agent: "Planner" }],
+  ["tool.call_requested", { ...call, arguments_bytes: 90_000, arguments_value_id: `val_${"0".repeat(26)}` }],
   ["tool.call_completed", { ...done, result: ["a\0b"], duration_ms: 3 }],
   ["reasoning.completed", { text: "a\0b" }],
   ["model.request_completed", { ordinal: 1, usage: { input_tokens: 3 }, duration_ms: 0 }],
@@ -33,6 +34,7 @@ test.each([
   ["tool.call_requested", { ...call, name: "x".repeat(201) }, /^name: /],
   ["tool.call_requested", { ...call, more: 1 }, "more: unsupported field"],
   ["tool.call_requested", { ...call, more: "x".repeat(5 * most) }, "its fields have more than 80000 bytes"],
+  ["tool.call_completed", { ...done, result_value_id: "val_../../x" }, /^result_value_id: /],
   ["tool.call_completed", { ...done, duration_ms: -1 }, /^duration_ms: /],
   ["reasoning.completed", { text: 1 }, "text: field is required"],
   ["model.request_completed", { ordinal: 1, duration_ms: 1, usage: { "not a name": 1 } }, /usage/],
@@ -49,9 +51,11 @@ test("an event with thousands of problems is refused in a few milliseconds", () 
   expect(process.cpuUsage(startedAt).user / 1_000 / 20).toBeLessThan(20);
 });
 
-test("every type is in the table, and every field that may be cut has its size beside it", () => {
+test("every type is in the table, and beside every field that may be cut are its size and its whole", () => {
   expect(Object.keys(activityKinds)).toEqual([...activityTypes]);
   for (const kind of Object.values(activityKinds)) {
-    if ("value" in kind) expect(kind.data.properties).toHaveProperty([`${kind.value}_bytes`]);
+    if (!("value" in kind)) continue;
+    const besides = [`${kind.value}_bytes`, `${kind.value}_value_id`];
+    for (const name of besides) expect(kind.data.properties).toHaveProperty([name]);
   }
 });

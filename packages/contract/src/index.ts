@@ -55,10 +55,12 @@ export {
   FileUploadReserved,
   ReserveFileUploadRequest,
 } from "./schemas/files.ts";
+export { ToolCall, type ToolCallValue } from "./schemas/tool-calls.ts";
 export { findInputSchemaProblem, validateAnswer } from "./input-schema.ts";
 export {
   AnswerInputRequest,
   FileChange,
+  IncludedPart,
   MessageFiles,
   MessageInput,
   MessageOutput,

@@ -1,6 +1,6 @@
 // Every route of the platform as data. The API mounts it; the clients and the OpenAPI document derive from it.
 
-import type { IdKind } from "@dari/domain";
+import { limits, type IdKind } from "@dari/domain";
 import Type, { type Static, type TObject, type TSchema } from "typebox";
 import { agentRoutes } from "./routes/agents.ts";
 import { batchRoutes } from "./routes/batches.ts";
@@ -15,6 +15,7 @@ import type { Route } from "./routes/route.ts";
 import { scheduleRoutes } from "./routes/schedules.ts";
 import { sessionRoutes } from "./routes/sessions.ts";
 import { streamRoutes } from "./routes/streams.ts";
+import { toolCallRoutes } from "./routes/tool-calls.ts";
 import { usageRoutes } from "./routes/usage.ts";
 import { webhookRoutes } from "./routes/webhooks.ts";
 import { agentInput, idInput, integerText } from "./schemas/common.ts";
@@ -24,6 +25,7 @@ export const routes = {
   ...agentRoutes,
   ...sessionRoutes,
   ...streamRoutes,
+  ...toolCallRoutes,
   ...fileRoutes,
   ...historyRoutes,
   ...organizationRoutes,
@@ -71,6 +73,7 @@ const pathParameters: Readonly<Record<string, TSchema>> = {
   agent_id: agentInput,
   api_key_id: idOf("apiKey"),
   budget_id: idOf("budget"),
+  call_id: Type.String({ minLength: 1, maxLength: limits.nameChars, description: "Id of the tool call." }),
   attempt_number: integerText(1, 1_000_000, "Number of the attempt, as the message's record counts them."),
   file_id: idOf("file"),
   invitation_id: idOf("invitation"),
@@ -87,6 +90,7 @@ const pathParameters: Readonly<Record<string, TSchema>> = {
   session_batch_id: idOf("sessionBatch"),
   session_id: idOf("session"),
   source_snapshot_id: idOf("sourceSnapshot"),
+  value_id: idOf("value"),
   version_id: idOf("version"),
   webhook_delivery_id: idOf("webhookDelivery"),
   webhook_endpoint_id: idOf("webhookEndpoint"),

@@ -8,6 +8,7 @@ import {
   invalidField,
   isAgentName,
   isId,
+  limits,
   looksLikeAgentId,
   notFound,
   type IdKind,
@@ -26,6 +27,7 @@ const kinds: Readonly<Record<string, { kind: IdKind; noun: string }>> = {
   session_id: { kind: "session", noun: "session" },
   message_id: { kind: "message", noun: "message" },
   file_id: { kind: "file", noun: "file" },
+  value_id: { kind: "value", noun: "value" },
   webhook_endpoint_id: { kind: "webhookEndpoint", noun: "webhook endpoint" },
   webhook_delivery_id: { kind: "webhookDelivery", noun: "delivery" },
 };
@@ -53,6 +55,7 @@ function readParam(name: string, value: string, actor: Actor | undefined, isCros
   if (name === "name") return readCredentialName(value);
   if (name === "attempt_number") return readAttemptNumber(value);
   if (name === "agent_id") return readAgent(value);
+  if (name === "call_id") return readCallId(value);
   const known = kinds[name];
   if (known === undefined) throw new Error(`no rule reads the path parameter ${name}`);
   return readId(name, value, known);
@@ -84,6 +87,12 @@ function readOrganization(value: string, actor: Actor | undefined, isCrossOrgani
 function readAttemptNumber(value: string): string {
   if (!/^[1-9][0-9]{0,6}$/.test(value))
     throw invalidField("attempt_number", "expected the number of an attempt, from 1");
+  return value;
+}
+
+/** SDKs choose the ids of calls. */
+function readCallId(value: string): string {
+  if (value.length > limits.nameChars || value.includes("\0")) throw notFound("tool call");
   return value;
 }
 

@@ -6,6 +6,7 @@ import {
   cancelMessage,
   getMessage,
   getSentEvent,
+  includeToolCalls,
   listMessages,
   readMessageLogs,
   retryMessage,
@@ -61,8 +62,10 @@ export const messageHandlers: Handlers<
     return renderList("messages", await listMessages(control, actor, params.session_id, readPage(query)));
   },
 
-  async getMessage({ control, actor, params, response }) {
-    return timed(response, await getMessage(control, actor, params.message_id));
+  async getMessage({ control, actor, params, query, response }) {
+    const record = await getMessage(control, actor, params.message_id);
+    const isWithCalls = query["include"] === "tool_calls";
+    return timed(response, isWithCalls ? await includeToolCalls(control, actor, record) : record);
   },
 
   async cancelMessage({ control, actor, params, response }) {

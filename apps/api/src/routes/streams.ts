@@ -22,6 +22,7 @@ export const streamHandlers: Handlers<"streamMessage" | "streamSession" | "getTr
       sessionId: params.session_id,
       afterSequenceNumber: readSequenceNumber(query["after"] ?? "0", "after"),
       limit: readLimit(query),
+      includesToolCalls: query["include"] === "tool_calls",
     });
     return renderList("entries", page);
   },

@@ -21,7 +21,11 @@ const bounds: readonly (readonly [field: keyof Bounds, label: string, about: str
   ["max_requests_per_minute", "requests/minute", "maximum requests per minute of all keys together, or 'default'"],
   ["max_messages_per_minute", "messages/minute", "maximum messages sent per minute, or 'default'"],
   ["max_upload_bytes_per_hour", "upload bytes/hour", "maximum bytes uploaded per hour, or 'default'"],
-  ["max_storage_bytes", "storage bytes", `maximum bytes of files, bundles and workspaces together, ${noLimit}`],
+  [
+    "max_storage_bytes",
+    "storage bytes",
+    `maximum bytes of files, bundles, workspaces and tool calls together, ${noLimit}`,
+  ],
   ["max_files", "files", `maximum number of uploaded files, ${noLimit}`],
   ["max_agents", "agents", `maximum number of agents, ${noLimit}`],
   ["max_sessions", "sessions", `maximum number of sessions, including ended ones, ${noLimit}`],

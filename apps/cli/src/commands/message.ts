@@ -1,6 +1,6 @@
 // `dari message …`: shows messages, answers inputs, cancels messages, and retries failed messages.
 
-import type { MessageRecord } from "@dari/contract";
+import type { IncludedPart, MessageRecord, ToolCall } from "@dari/contract";
 import type { Command } from "commander";
 import { createContext, type Io } from "../context.ts";
 import { addAnswerCommand, renderWaiting } from "./answer.ts";
@@ -14,7 +14,7 @@ export function addMessageCommands(program: Command, io: Io): void {
     .description("show a message and its answer")
     .action(async (id: string, _options: unknown, command: Command) => {
       const { output, client, signal } = createContext(io, command);
-      const record = await (await client()).getMessage(id, { signal });
+      const record = await (await client()).getMessage(id, {}, { signal });
       output.result(record, () => renderMessage(record));
     });
   message
@@ -28,6 +28,7 @@ export function addMessageCommands(program: Command, io: Io): void {
   addAnswerCommand(message, io);
   addRetryCommand(message, io);
   addMessageHistoryCommands(message, io);
+  addToolCallCommand(message, io);
   message
     .command("logs <message>")
     .description("show what the agent wrote to stdout and stderr")
@@ -36,6 +37,37 @@ export function addMessageCommands(program: Command, io: Io): void {
       const logs = await (await client()).getMessageLogs(id, {}, { signal });
       output.result({ message_id: id, logs }, () => logs);
     });
+}
+
+function addToolCallCommand(message: Command, io: Io): void {
+  message
+    .command("tool-call <message> <call>")
+    .description("show a tool call with its whole arguments and result")
+    .option("--attempt <number>", "only this attempt (default: the last one)")
+    .action(async (id: string, callId: string, { attempt }: { attempt?: string }, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const query = attempt === undefined ? {} : { attempt: Number(attempt) };
+      const call = await (await client()).getToolCall(id, callId, query, { signal });
+      output.result(call, () => renderToolCall(call));
+    });
+}
+
+function renderToolCall({ name, kind, server, is_error, duration_ms, ...call }: ToolCall): string {
+  const took = duration_ms === null ? "" : ` after ${duration_ms} ms`;
+  const status = is_error === null ? "not ended" : `${is_error ? "failed" : "completed"}${took}`;
+  return [
+    `call      ${call.call_id}`,
+    `tool      ${name}${kind === undefined ? "" : ` (${server ?? kind})`}`,
+    `status    ${status}`,
+    ...(["arguments", "result"] as const).flatMap((field) => renderValue(field, call[field])),
+  ].join("\n");
+}
+
+function renderValue(field: string, value: ToolCall["result"]): string[] {
+  if (value === null) return [];
+  const text = typeof value.value === "string" ? value.value : JSON.stringify(value.value, null, 2);
+  const note = value.is_cut ? ", of which only the beginning is kept" : "";
+  return ["", `${field} (${value.size_bytes.toLocaleString("en")} bytes${note}):`, text];
 }
 
 function renderMessage(record: MessageRecord): string {
@@ -62,9 +94,14 @@ function errorText({ code, message }: { readonly code: string; readonly message:
   return `${message} (${code})`;
 }
 
+export function renderOutputPart(part: IncludedPart): string {
+  if (part.type === "text") return part.text;
+  return "path" in part ? `[${part.path}]` : `[${part.type} ${part.name}]`;
+}
+
 /** Renders the answer of a message, and the files that its turn changed. */
 export function renderOutput(record: MessageRecord): string {
-  const parts = (record.output?.parts ?? []).map((part) => (part.type === "text" ? part.text : `[${part.path}]`));
+  const parts = (record.output?.parts ?? []).map(renderOutputPart);
   const files = record.files_changed.map((file) => `${file.change} ${file.path}`);
   const notes = (record.output?.notes ?? []).map((note) => `note: ${note}`);
   return [...parts, ...notes, ...(files.length > 0 ? ["", ...files] : [])].join("\n");

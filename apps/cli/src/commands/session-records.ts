@@ -1,10 +1,11 @@
 // `dari session messages|transcript|complete|delete`: a session's conversation and its end.
 
 import { eachRow } from "@dari/client";
-import type { MessagePart, MessageRecord, OutputPart, TranscriptEntry } from "@dari/contract";
+import type { MessagePart, MessageRecord, TranscriptEntry } from "@dari/contract";
 import type { Command } from "commander";
 import { createContext, type Io } from "../context.ts";
 import { showRows } from "../show-rows.ts";
+import { renderOutputPart } from "./message.ts";
 import { limitOption, collectRows } from "../options.ts";
 
 interface EndOptions {
@@ -78,8 +79,4 @@ function renderEntry(entry: TranscriptEntry): string {
 
 function renderMessagePart(part: MessagePart): string {
   return part.type === "text" ? part.text : `[${part.path ?? part.file_id}]`;
-}
-
-function renderOutputPart(part: OutputPart): string {
-  return part.type === "text" ? part.text : `[${part.path}]`;
 }

@@ -103,7 +103,7 @@ async function awaitEnds(client: Client, watched: readonly Watched[], signal: Ab
   for (;;) {
     for (const id of ids) {
       const known = records.get(id);
-      if (known === undefined || !isTerminal(known)) records.set(id, await client.getMessage(id, { signal }));
+      if (known === undefined || !isTerminal(known)) records.set(id, await client.getMessage(id, {}, { signal }));
     }
     const all = ids.map((id) => records.get(id)!);
     if (all.every(isTerminal) || performance.now() > deadline) return all;

@@ -34,7 +34,7 @@ export async function followMessage(
   const { api, signal, timestamps } = reader;
   let shown = 0;
   for (;;) {
-    const record = await api.getMessage(messageId, { signal });
+    const record = await api.getMessage(messageId, {}, { signal });
     const stored = await api.getMessageLogs(messageId, { timestamps }, { signal });
     // The last line may not have ended: its newline comes with the rest.
     const logs = isTerminal(record) ? stored : stored.replace(/\n$/, "");

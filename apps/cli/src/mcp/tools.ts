@@ -4,6 +4,7 @@ import { eachRow, isTerminal, type Client } from "@dari/client";
 import type { MessageRecord } from "@dari/contract";
 import { lanes, limits, onBusyChoices } from "@dari/domain";
 import { setTimeout as pause } from "node:timers/promises";
+import { renderOutputPart } from "../commands/message.ts";
 import { collectRows } from "../options.ts";
 import { readText } from "./read-text.ts";
 
@@ -125,7 +126,7 @@ export const tools: readonly Tool[] = [
     inputSchema: input({ message_id: text("The message's id: msg_…"), wait_seconds: wait }, ["message_id"]),
     readOnly: true,
     async run(call) {
-      const record = await call.client.getMessage(given(call, "message_id"), { signal: call.signal });
+      const record = await call.client.getMessage(given(call, "message_id"), {}, { signal: call.signal });
       return describeMessage(await awaitEnd(call, record));
     },
   },
@@ -198,7 +199,7 @@ async function awaitEnd(call: ToolCall, sent: MessageRecord): Promise<MessageRec
       await call.progress(`${record.id} is ${record.status}`);
       await pause(lookEveryMs, undefined, { signal: call.signal });
     }
-    record = await call.client.getMessage(next, { signal: call.signal });
+    record = await call.client.getMessage(next, {}, { signal: call.signal });
   }
 }
 
@@ -217,7 +218,7 @@ function describeMessage(record: MessageRecord): object {
     ...(waiting_reason === null ? {} : { waiting_reason }),
     ...(waiting === undefined ? {} : { waits_for: waiting }),
     asked: parts.map((part) => (part.type === "text" ? part.text : `[${part.path ?? part.file_id}]`)).join("\n"),
-    answer: (output?.parts ?? []).map((part) => (part.type === "text" ? part.text : `[${part.path}]`)).join("\n"),
+    answer: (output?.parts ?? []).map(renderOutputPart).join("\n"),
     ...(output?.error === undefined ? {} : { error: output.error }),
     ...(output?.notes === undefined ? {} : { notes: output.notes }),
     files_changed: files_changed.map(({ change, path }) => `${change} ${path}`),

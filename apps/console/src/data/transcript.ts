@@ -7,6 +7,7 @@ import {
   type EventRecord,
   type FailureRecord,
   type FileChange,
+  type IncludedPart,
   type KnownEvent,
   type MessagePart,
   type MessageRecord,
@@ -190,7 +191,12 @@ function endedBy(record: MessageRecord): Partial<Turn> {
 }
 
 function outputOf(output: MessageRecord["output"]): Pick<Turn, "output" | "notes"> {
-  return { output: output?.parts ?? [], notes: output?.notes ?? [] };
+  return { output: (output?.parts ?? []).filter(isAnswer), notes: output?.notes ?? [] };
+}
+
+/** Tool calls are parts only for a client that asks for them. */
+function isAnswer(part: IncludedPart): part is OutputPart {
+  return part.type !== "tool_call" && part.type !== "tool_result";
 }
 
 /** Adds a preview to the running attempt. Late ones of other attempts are dropped. */

@@ -137,7 +137,7 @@ interface FailureProps {
 function Failure({ id, obstacle }: FailureProps) {
   const { client } = useAccount();
   // Operators can retry another organization's message but not read it, so only its id is shown.
-  const { value, error: refused } = useLoaded(id, (signal) => client.getMessage(id, { signal }));
+  const { value, error: refused } = useLoaded(id, (signal) => client.getMessage(id, {}, { signal }));
   const error = value?.output?.error;
   return (
     <tr>

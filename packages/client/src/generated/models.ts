@@ -208,6 +208,8 @@ export interface AssistantMessageEvent {
     text: string;
     /** Size of the whole value. Only if it has more than 16 KiB: the event then has its beginning, as text. */
     text_bytes?: number;
+    /** Only of a value that was cut and whose whole is kept: `GET /v1/messages/{id}/values/{value_id}`. */
+    text_value_id?: string;
     /** Name of the agent or subagent. */
     agent?: string;
     /** The tool call that runs the subagent. Absent: the agent itself. */
@@ -716,6 +718,8 @@ export interface HostedBatchSession {
   error: string | null;
 }
 
+export type IncludedPart = OutputPart | ToolCallPart | ToolResultPart;
+
 /** The agent asked for input. Its message waits for the answer. */
 export interface InputRequestedEvent {
   id: string;
@@ -821,7 +825,7 @@ export interface Message {
   lane: "interactive" | "background";
   parts: MessagePart[];
   metadata: Record<string, string | number | boolean>;
-  output: MessageOutput | null;
+  output: ShownOutput | null;
   files_changed: FileChange[];
   /** Number of the current or last attempt. 1 while queued. */
   attempt: number;
@@ -1293,6 +1297,8 @@ export interface ReasoningCompletedEvent {
     text: string;
     /** Size of the whole value. Only if it has more than 16 KiB: the event then has its beginning, as text. */
     text_bytes?: number;
+    /** Only of a value that was cut and whose whole is kept: `GET /v1/messages/{id}/values/{value_id}`. */
+    text_value_id?: string;
     /** Name of the agent or subagent. */
     agent?: string;
     /** The tool call that runs the subagent. Absent: the agent itself. */
@@ -1667,6 +1673,17 @@ export interface SessionSummary {
   last_activity_at: string;
 }
 
+export interface ShownOutput {
+  parts: IncludedPart[];
+  error?: Failure;
+  /** Model usage of the answer, as the agent's SDK or its own code reports it. */
+  usage?: Record<string, number>;
+  /** Notes on an answer without text and without changed files. The first note says so; the others name connections that were refused or failed (at most 10). Absent for every other answer. */
+  notes?: string[];
+  /** With `include=tool_calls`: the parts before the answer have more than 8 MiB, and the rest of them is left out. */
+  tool_calls_cut?: true;
+}
+
 export interface SignInLink {
   member_id: string;
   /** Link that signs this person in. Works once. Shown once. */
@@ -1791,6 +1808,27 @@ export interface ToolArgumentsDeltaEvent {
   type: "tool.arguments_delta";
 }
 
+export interface ToolCall {
+  message_id: string;
+  /** The attempt that requested it. Absent for a copy. */
+  attempt_id?: string;
+  call_id: string;
+  name: string;
+  kind?: "function" | "mcp" | "shell" | "file" | "web" | "computer";
+  /** Name of the MCP server. */
+  server?: string;
+  /** Name of the agent or subagent. */
+  agent?: string;
+  /** The tool call that runs the subagent. */
+  parent_call_id?: string;
+  arguments: ToolCallValue | null;
+  result: ToolCallValue | null;
+  is_error: boolean | null;
+  duration_ms: number | null;
+  requested_at: string | null;
+  completed_at: string | null;
+}
+
 /** The tool has returned, or failed. */
 export interface ToolCallCompletedEvent {
   id: string;
@@ -1806,6 +1844,8 @@ export interface ToolCallCompletedEvent {
     result: unknown;
     /** Size of the whole value. Only if it has more than 16 KiB: the event then has its beginning, as text. */
     result_bytes?: number;
+    /** Only of a value that was cut and whose whole is kept: `GET /v1/messages/{id}/values/{value_id}`. */
+    result_value_id?: string;
     is_error: boolean;
     duration_ms?: number;
     /** Name of the agent or subagent. */
@@ -1816,6 +1856,22 @@ export interface ToolCallCompletedEvent {
   type: "tool.call_completed";
   message_id: string;
   attempt_id?: string;
+}
+
+export interface ToolCallPart {
+  type: "tool_call";
+  call_id: string;
+  name: string;
+  kind: "function" | "mcp" | "shell" | "file" | "web" | "computer";
+  /** Name of the MCP server. */
+  server?: string;
+  arguments: unknown;
+  /** Size of the whole arguments. Only if they are cut. */
+  arguments_bytes?: number;
+  /** Name of the agent or subagent. */
+  agent?: string;
+  /** The tool call that runs the subagent. */
+  parent_call_id?: string;
 }
 
 /** The agent calls a tool. */
@@ -1836,6 +1892,8 @@ export interface ToolCallRequestedEvent {
     arguments: unknown;
     /** Size of the whole value. Only if it has more than 16 KiB: the event then has its beginning, as text. */
     arguments_bytes?: number;
+    /** Only of a value that was cut and whose whole is kept: `GET /v1/messages/{id}/values/{value_id}`. */
+    arguments_value_id?: string;
     /** Name of the agent or subagent. */
     agent?: string;
     /** The tool call that runs the subagent. Absent: the agent itself. */
@@ -1844,6 +1902,33 @@ export interface ToolCallRequestedEvent {
   type: "tool.call_requested";
   message_id: string;
   attempt_id?: string;
+}
+
+export interface ToolCallValue {
+  /** JSON, or text. A picture or another binary part is `{type, media_type, size_bytes, value_id}`. If `is_cut`, the beginning of the value, as text. */
+  value: unknown;
+  media_type: string;
+  /** Size of the whole value: of the text, or of its JSON. */
+  size_bytes: number;
+  /** The whole value is not kept. It has more than 8388608 bytes, or a limit was reached. */
+  is_cut: boolean;
+  /** Downloads the value. Only if its event has it cut. */
+  value_id?: string;
+}
+
+export interface ToolResultPart {
+  type: "tool_result";
+  call_id: string;
+  name: string;
+  result: unknown;
+  /** Size of the whole result. Only if it is cut. */
+  result_bytes?: number;
+  is_error: boolean;
+  duration_ms?: number;
+  /** Name of the agent or subagent. */
+  agent?: string;
+  /** The tool call that runs the subagent. */
+  parent_call_id?: string;
 }
 
 export type TranscriptEntry = {
@@ -1859,7 +1944,9 @@ export type TranscriptEntry = {
   created_at: string;
   message_id?: string;
   kind: "assistant";
-  parts: OutputPart[];
+  parts: IncludedPart[];
+  /** With `include=tool_calls`: the parts before the answer have more than 8 MiB, and the rest of them is left out. */
+  tool_calls_cut?: true;
 } | {
   /** Sequence number of the event that the entry shows. */
   sequence_number: number;
@@ -1944,7 +2031,7 @@ export interface UpdateOrganizationRequest {
   max_messages_per_minute?: number | null;
   /** Bytes uploaded per hour by all keys together. Null: the platform's default. */
   max_upload_bytes_per_hour?: number | null;
-  /** Bytes of uploaded files, bundles and workspaces together. Null: no limit. */
+  /** Bytes of uploaded files, bundles, workspaces and tool calls together. Null: no limit. */
   max_storage_bytes?: number | null;
   /** Uploaded files. Null: no limit. */
   max_files?: number | null;
@@ -2031,7 +2118,7 @@ export interface Usage {
     turns: number;
   };
   kept: {
-    /** Bytes of uploaded files, bundles and workspaces together. */
+    /** Bytes of uploaded files, bundles, workspaces and tool calls together. */
     storage_bytes: {
       kept: number;
       max: number | null;

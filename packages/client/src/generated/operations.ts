@@ -95,6 +95,7 @@ import type {
   StopPlatformRequest,
   StoreCheck,
   StreamItem,
+  ToolCall,
   TranscriptEntry,
   UpdateAgentRequest,
   UpdateMemberRequest,
@@ -205,7 +206,7 @@ export interface Operations {
   sendAgentMessage(agentId: string, body: SendAgentMessageRequest, options?: CallOptions): Promise<SentEvent>;
 
   /** Get a message. */
-  getMessage(messageId: string, options?: CallOptions): Promise<Message>;
+  getMessage(messageId: string, query?: { include?: "tool_calls" | undefined }, options?: CallOptions): Promise<Message>;
 
   /** Cancel a message: immediately while it is queued, otherwise as soon as its turn stops. */
   cancelMessage(messageId: string, options?: CallOptions): Promise<Message>;
@@ -231,8 +232,14 @@ export interface Operations {
   /** Stream a session's events: each once, in order, with previews between them. */
   streamSession(sessionId: string, query?: { after_seq?: number | undefined }, options?: StreamOptions): AsyncGenerator<StreamItem>;
 
-  /** Get the conversation as a timeline: messages, answers, what the agent did, changed files and failures. */
-  getTranscript(sessionId: string, query?: { limit?: number | undefined; after?: string | undefined }, options?: CallOptions): Promise<Page<TranscriptEntry>>;
+  /** Get the conversation as a timeline: messages, answers, what the agent did, changed files and failures. With `include=tool_calls`, tool calls are also parts of the answers. */
+  getTranscript(sessionId: string, query?: { limit?: number | undefined; after?: string | undefined; include?: "tool_calls" | undefined }, options?: CallOptions): Promise<Page<TranscriptEntry>>;
+
+  /** Get a tool call with its whole arguments and result. If several attempts made a call with this id, get the last one. */
+  getToolCall(messageId: string, callId: string, query?: { attempt?: number | undefined }, options?: CallOptions): Promise<ToolCall>;
+
+  /** Download a large or binary value that the agent's events name: arguments, a result, a picture. Accepts `Range`. */
+  getMessageValue(messageId: string, valueId: string, options?: CallOptions & { range?: string }): Promise<ReadableStream<Uint8Array>>;
 
   /** Upload a file as multipart form data, in one part named `file`. */
   uploadFile(file: FileUpload, options?: CallOptions): Promise<File>;
@@ -554,7 +561,7 @@ export const operations = {
   sendSessionEvent: { method: "POST", path: "/v1/sessions/{session_id}/events", body: "json", isKeyed: true },
   listEvents: { method: "GET", path: "/v1/sessions/{session_id}/events", hasQuery: true },
   sendAgentMessage: { method: "POST", path: "/v1/agents/{agent_id}/messages", body: "json", isKeyed: true },
-  getMessage: { method: "GET", path: "/v1/messages/{message_id}" },
+  getMessage: { method: "GET", path: "/v1/messages/{message_id}", hasQuery: true },
   cancelMessage: { method: "POST", path: "/v1/messages/{message_id}/cancel" },
   retryMessage: { method: "POST", path: "/v1/messages/{message_id}/retry", body: "json", isKeyed: true },
   answerInput: { method: "POST", path: "/v1/messages/{message_id}/inputs", body: "json", isKeyed: true },
@@ -564,6 +571,8 @@ export const operations = {
   streamMessage: { method: "GET", path: "/v1/messages/{message_id}/stream", hasQuery: true, reply: "events" },
   streamSession: { method: "GET", path: "/v1/sessions/{session_id}/stream", hasQuery: true, reply: "events" },
   getTranscript: { method: "GET", path: "/v1/sessions/{session_id}/transcript", hasQuery: true },
+  getToolCall: { method: "GET", path: "/v1/messages/{message_id}/tool-calls/{call_id}", hasQuery: true },
+  getMessageValue: { method: "GET", path: "/v1/messages/{message_id}/values/{value_id}", reply: "content" },
   uploadFile: { method: "POST", path: "/v1/files", body: "form", isKeyed: true },
   listFiles: { method: "GET", path: "/v1/files", hasQuery: true },
   getFile: { method: "GET", path: "/v1/files/{file_id}" },

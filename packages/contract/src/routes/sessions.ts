@@ -191,6 +191,7 @@ export const sessionRoutes = {
     path: "/v1/messages/{message_id}",
     scope: "read",
     summary: "Get a message.",
+    query: Type.Object({ include: messages.includeQuery }),
     reply: messages.MessageRecord,
     status: 200,
   },

@@ -49,8 +49,10 @@ export const streamRoutes = {
     method: "GET",
     path: "/v1/sessions/{session_id}/transcript",
     scope: "read",
-    summary: "Get the conversation as a timeline: messages, answers, what the agent did, changed files and failures.",
-    query: Type.Object(listQuery),
+    summary:
+      "Get the conversation as a timeline: messages, answers, what the agent did, changed files and failures. With " +
+      "`include=tool_calls`, tool calls are also parts of the answers.",
+    query: Type.Object({ ...listQuery, include: messages.includeQuery }),
     reply: listOf("entries", TranscriptEntry),
     status: 200,
   },

@@ -1,7 +1,7 @@
 // Events about what an agent does during a turn. The documentation of a type, its schema for clients, and the worker's
 // check before it stores an event are made from this table.
 
-import { limits } from "@dari/domain";
+import { idPrefixes, limits } from "@dari/domain";
 import Type, { type TSchema } from "typebox";
 import { idOutput, oneOf } from "./common.ts";
 import type { ActivityType } from "../vocabulary.ts";
@@ -36,6 +36,14 @@ const wholeBytes = Type.Optional(
     description: "Size of the whole value. Only if it has more than 16 KiB: the event then has its beginning, as text.",
   }),
 );
+/** Names the whole of a value that was cut. The agent's process chooses it, so it is checked. */
+const wholeId = Type.Optional(
+  Type.String({
+    ...idOutput("value"),
+    pattern: `^${idPrefixes.value}_[0-7][0-9a-hjkmnp-tv-z]{25}$`,
+    description: "Only of a value that was cut and whose whole is kept: `GET /v1/messages/{id}/values/{value_id}`.",
+  }),
+);
 
 const callId = word("The SDK's id of the call. Unique in its attempt.");
 const ordinal = Type.Integer({ minimum: 1, description: "Counts the attempt's model requests from 1." });
@@ -54,7 +62,7 @@ export interface ActivityKind {
   readonly when: string;
   readonly ids: typeof ofCopiedAttempt;
   readonly data: TSchema & { readonly properties: Readonly<Record<string, TSchema>> };
-  /** The field that may be large. If it is cut, `<field>_bytes` has its size. */
+  /** The field that may be large. If it is cut, `<field>_bytes` has its size, `<field>_value_id` the whole's id. */
   readonly value?: "arguments" | "result" | "text";
 }
 
@@ -82,13 +90,13 @@ export const activityKinds = {
   "reasoning.completed": {
     when: "The model's reasoning, or its summary, if the SDK shows one.",
     ids,
-    data: Type.Object({ text: Type.String(), text_bytes: wholeBytes, ...origin }),
+    data: Type.Object({ text: Type.String(), text_bytes: wholeBytes, text_value_id: wholeId, ...origin }),
     value: "text",
   },
   "assistant.message": {
     when: "Text that the model wrote before a tool call. It is not part of the answer.",
     ids,
-    data: Type.Object({ text: Type.String(), text_bytes: wholeBytes, ...origin }),
+    data: Type.Object({ text: Type.String(), text_bytes: wholeBytes, text_value_id: wholeId, ...origin }),
     value: "text",
   },
   "tool.call_requested": {
@@ -101,6 +109,7 @@ export const activityKinds = {
       server: Type.Optional(word("Name of the MCP server.")),
       arguments: anyJson,
       arguments_bytes: wholeBytes,
+      arguments_value_id: wholeId,
       ...origin,
     }),
     value: "arguments",
@@ -113,6 +122,7 @@ export const activityKinds = {
       name: word("Name of the tool."),
       result: anyJson,
       result_bytes: wholeBytes,
+      result_value_id: wholeId,
       is_error: Type.Boolean(),
       duration_ms: Type.Optional(milliseconds),
       ...origin,

@@ -7,12 +7,13 @@ import { FailureRecord } from "./agents.ts";
 import { idOutput, metadata, nullable, oneOf, timestamp } from "./common.ts";
 import {
   FileChange,
+  IncludedPart,
   MessageOutput,
   MessagePart,
   MessageRecord,
   messageStatus,
-  OutputPart,
   tokenUsage,
+  toolCallsCut,
 } from "./messages.ts";
 import { eventTypes, sessionStatuses, type EventType } from "../vocabulary.ts";
 
@@ -328,7 +329,12 @@ const entryHead = {
 export const TranscriptEntry = Type.Union(
   [
     Type.Object({ ...entryHead, kind: oneOf(["user"]), parts: Type.Array(MessagePart) }),
-    Type.Object({ ...entryHead, kind: oneOf(["assistant"]), parts: Type.Array(OutputPart) }),
+    Type.Object({
+      ...entryHead,
+      kind: oneOf(["assistant"]),
+      parts: Type.Array(IncludedPart),
+      tool_calls_cut: toolCallsCut,
+    }),
     Type.Object({ ...entryHead, kind: oneOf(["files"]), files_changed: Type.Array(FileChange) }),
     Type.Object({ ...entryHead, kind: oneOf(["failure"]), status: Type.String(), error: FailureRecord }),
     Type.Object({

@@ -11,6 +11,7 @@ import {
   type OnBusy,
 } from "@dari/domain";
 import Type, { type Static, type TUnsafe } from "typebox";
+import { anyJson, toolKinds } from "./activity.ts";
 import { FailureRecord } from "./agents.ts";
 import { idInput, idOutput, metadata, nullable, oneOf, noOtherFields, timestamp } from "./common.ts";
 
@@ -141,6 +142,62 @@ export const OutputPart = Type.Union(
 );
 export type OutputPart = Static<typeof OutputPart>;
 
+const callId = Type.String({ examples: ["call_1f8b3a6e"] });
+const ofSubagent = {
+  agent: Type.Optional(Type.String({ description: "Name of the agent or subagent." })),
+  parent_call_id: Type.Optional(Type.String({ description: "The tool call that runs the subagent." })),
+};
+
+/** Replies have it, and ToolResultPart, only if the client asks for them. */
+const ToolCallPart = Type.Object(
+  {
+    type: oneOf(["tool_call"]),
+    call_id: callId,
+    name: Type.String(),
+    kind: oneOf(toolKinds),
+    server: Type.Optional(Type.String({ description: "Name of the MCP server." })),
+    arguments: anyJson,
+    arguments_bytes: Type.Optional(Type.Integer({ description: "Size of the whole arguments. Only if they are cut." })),
+    ...ofSubagent,
+  },
+  { title: "ToolCallPart" },
+);
+
+const ToolResultPart = Type.Object(
+  {
+    type: oneOf(["tool_result"]),
+    call_id: callId,
+    name: Type.String(),
+    result: anyJson,
+    result_bytes: Type.Optional(Type.Integer({ description: "Size of the whole result. Only if it is cut." })),
+    is_error: Type.Boolean(),
+    duration_ms: Type.Optional(Type.Integer()),
+    ...ofSubagent,
+  },
+  { title: "ToolResultPart" },
+);
+
+/** A part of an answer, or with `include=tool_calls` also what the agent did before it. */
+export const IncludedPart = Type.Union([OutputPart, ToolCallPart, ToolResultPart], { title: "IncludedPart" });
+export type IncludedPart = Static<typeof IncludedPart>;
+
+export const includeQuery = Type.Optional(
+  Type.Unsafe<"tool_calls">({
+    ...oneOf(["tool_calls"]),
+    description:
+      "`tool_calls`: answers also have parts of the types `tool_call` and `tool_result`, and the texts before tool " +
+      "calls, in the order in which they happened.",
+  }),
+);
+
+export const toolCallsCut = Type.Optional(
+  Type.Literal(true, {
+    description:
+      `With \`include=tool_calls\`: the parts before the answer have more than ${limits.pageBytes / 1024 ** 2} MiB, ` +
+      "and the rest of them is left out.",
+  }),
+);
+
 export const tokenUsage = Type.Record(Type.String(), Type.Number(), {
   description: "Model usage of the answer, as the agent's SDK or its own code reports it.",
   examples: [{ requests: 2, input_tokens: 1200, output_tokens: 80, total_tokens: 1280 }],
@@ -156,6 +213,16 @@ export const MessageOutput = Type.Object(
   { title: "MessageOutput" },
 );
 export type MessageOutput = Static<typeof MessageOutput>;
+
+/** The output of a message's record. The stored output is a MessageOutput. */
+const ShownOutput = Type.Object(
+  {
+    ...MessageOutput.properties,
+    parts: Type.Array(IncludedPart),
+    tool_calls_cut: toolCallsCut,
+  },
+  { title: "ShownOutput" },
+);
 
 export const FileChange = Type.Object(
   {
@@ -197,7 +264,7 @@ export const MessageRecord = Type.Object(
     lane: oneOf(lanes),
     parts: Type.Array(MessagePart),
     metadata,
-    output: nullable(MessageOutput),
+    output: nullable(ShownOutput),
     files_changed: Type.Array(FileChange),
     attempt: Type.Integer({ description: "Number of the current or last attempt. 1 while queued." }),
     max_attempts: Type.Integer(),

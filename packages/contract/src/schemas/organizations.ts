@@ -20,7 +20,7 @@ export const limitMeanings = {
   max_requests_per_minute: "Requests per minute by all keys together. Null: the platform's default.",
   max_messages_per_minute: "Messages sent per minute by all keys together. Null: the platform's default.",
   max_upload_bytes_per_hour: "Bytes uploaded per hour by all keys together. Null: the platform's default.",
-  max_storage_bytes: "Bytes of uploaded files, bundles and workspaces together. Null: no limit.",
+  max_storage_bytes: "Bytes of uploaded files, bundles, workspaces and tool calls together. Null: no limit.",
   max_files: "Uploaded files. Null: no limit.",
   max_agents: "Agents. Null: no limit.",
   max_sessions: "Sessions, including ended ones. Null: no limit.",

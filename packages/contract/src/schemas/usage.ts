@@ -46,7 +46,7 @@ export const UsageRecord = Type.Object(
       turns: Type.Integer({ description: "Dispatched and running turns." }),
     }),
     kept: Type.Object({
-      storage_bytes: kept("Bytes of uploaded files, bundles and workspaces together."),
+      storage_bytes: kept("Bytes of uploaded files, bundles, workspaces and tool calls together."),
       files: kept(countedTo),
       agents: kept(countedTo),
       sessions: kept(countedTo),

@@ -26,6 +26,7 @@ export { expireInputs } from "./inputs/expire-inputs.ts";
 export { cancelMessage } from "./messages/cancel-message.ts";
 export { checkMessagesAccepted } from "./messages/check-messages-accepted.ts";
 export { getMessage } from "./messages/get-message.ts";
+export { includeToolCalls } from "./messages/include-tool-calls.ts";
 export { listMessages } from "./messages/list-messages.ts";
 export { readMessageLogs } from "./messages/read-message-logs.ts";
 export { retryMessage } from "./messages/retry-message.ts";

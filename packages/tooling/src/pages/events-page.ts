@@ -1,6 +1,7 @@
 // docs/events.md: every type of event with when it is written, its ids and its payload.
 
 import { activityTypes, eventKinds, previewKinds } from "@dari/contract";
+import { limits } from "@dari/domain";
 
 interface Schema {
   readonly type?: string;
@@ -46,6 +47,8 @@ export function eventsPage(): string {
     "",
     ...table(Object.fromEntries(Object.entries(eventKinds).filter(([type]) => isActivity(type)))),
     "",
+    values,
+    "",
     "## Previews",
     "",
     "Only streams send these, at most once each. They have no `id`, no `sequence_number` and no `created_at`.",
@@ -68,13 +71,36 @@ A function that runs an SDK itself has only those of \`context.tool\`, unless th
 - \`call_id\` and \`ordinal\` are unique in their attempt. If a call waits for a person, the next attempt has its
   result.
 - For a tool of an MCP server, \`server\` is the server and \`name\` the tool's name without it.
-- A value over 16 KiB (\`arguments\`, \`result\`, \`text\`) is cut. The event then has its beginning, as text, and its
-  size in \`<field>_bytes\`.
+- A value over 16 KiB (\`arguments\`, \`result\`, \`text\`) is cut. The event then has its beginning, as text, its size
+  in \`<field>_bytes\`, and the [whole](#large-and-binary-values) in \`<field>_value_id\`.
 - Secrets are replaced, as in logs.
 - An attempt stores at most 10,000 of these events. \`agent.events_omitted\` then counts the others.
 - They are stored together: every 200 ms while somebody streams the session, otherwise at the end of the turn and at
   least every 10 s. Without Redis, always every 200 ms. So a client can get several at once.
 - The transcript has them as entries of the kind \`event\`, without \`model.request_…\`.`;
+
+const values = `## Large and binary values
+
+\`GET /v1/messages/{id}/tool-calls/{call_id}\` returns a tool call with its whole arguments and result, whether its
+events have them whole or cut. If several attempts made a call with this id, it returns the last one;
+\`?attempt=2\` chooses.
+
+A picture or another binary part of a result is a description in the event and in this reply:
+
+\`\`\`json
+{ "type": "image", "media_type": "image/png", "size_bytes": 52311, "value_id": "val_…" }
+\`\`\`
+
+\`GET /v1/messages/{id}/values/{value_id}\` downloads the bytes, or a text that was cut, always as an attachment.
+
+- One value has at most ${limits.valueBytes / 1024 ** 2} MiB. The values of an attempt have at most
+  ${limits.valueBytesPerAttempt / 1024 ** 2} MiB together, and are at most
+  ${limits.valuesPerAttempt.toLocaleString("en")}. A value over a limit has no \`value_id\`, and stays cut (\`is_cut\`).
+- They are stored beside the events. So a value can be missing for a moment, and stays cut if it could not be stored:
+  the attempt's log then says why.
+- Secrets are replaced in every value that is valid UTF-8. Other bytes are stored as they are.
+- They count towards the organization's [storage](limits.md#storage), and are deleted with their session. A fork has the
+  values of the messages that it copies. An export has none.`;
 
 function table(kinds: Readonly<Record<string, Kind>>): string[] {
   const rows = Object.entries(kinds).map(([type, { when, ids, data }]) => {

@@ -32,7 +32,7 @@ const readLogsEveryMs = 2_000;
 export function MessagePage({ messageId }: { readonly messageId: string }) {
   const { client } = useAccount();
   useEffect(preloadMarkdown, []);
-  const message = useLoaded(messageId, (signal) => client.getMessage(messageId, { signal }), {
+  const message = useLoaded(messageId, (signal) => client.getMessage(messageId, {}, { signal }), {
     againAfterMs: (record) => (isTerminal(record) ? undefined : lookEveryMs),
   });
   const turn = useTurn(messageId);

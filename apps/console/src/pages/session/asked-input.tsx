@@ -19,7 +19,7 @@ interface AskedProps {
 /** The question of a message that waits for input. */
 export function Asked({ messageId, onAnswered }: AskedProps) {
   const { client } = useAccount();
-  const message = useLoaded(messageId, (signal) => client.getMessage(messageId, { signal }));
+  const message = useLoaded(messageId, (signal) => client.getMessage(messageId, {}, { signal }));
   const asked = message.value?.inputs?.find(({ status }) => status === "waiting");
   if (asked === undefined) return <ErrorNote error={message.error} retry={message.reload} />;
   return <AnswerForm key={asked.key} messageId={messageId} asked={asked} onAnswered={onAnswered ?? message.reload} />;

@@ -568,12 +568,14 @@ class AsyncOperations(AsyncTransport):
         self,
         message_id: str,
         *,
+        include: Literal["tool_calls"] | None = None,
         timeout: float | None = None,
     ) -> Message:
         """Get a message."""
         call = Call(
             "GET",
             f"/v1/messages/{segment(message_id)}",
+            query={"include": include},
             timeout=timeout,
         )
         reply: Message = await self._json(call)
@@ -720,17 +722,53 @@ class AsyncOperations(AsyncTransport):
         *,
         limit: int | None = None,
         after: str | None = None,
+        include: Literal["tool_calls"] | None = None,
         timeout: float | None = None,
     ) -> Page[TranscriptEntry]:
-        """Get the conversation as a timeline: messages, answers, what the agent did, changed files and failures."""
+        """Get the conversation as a timeline: messages, answers, what the agent did, changed files and failures. With `include=tool_calls`, tool calls are also parts of the answers."""
         call = Call(
             "GET",
             f"/v1/sessions/{segment(session_id)}/transcript",
-            query={"limit": limit, "after": after},
+            query={"limit": limit, "after": after, "include": include},
             timeout=timeout,
         )
         reply: Page[TranscriptEntry] = await self._json(call)
         return reply
+
+    async def get_tool_call(
+        self,
+        message_id: str,
+        call_id: str,
+        *,
+        attempt: int | None = None,
+        timeout: float | None = None,
+    ) -> ToolCall:
+        """Get a tool call with its whole arguments and result. If several attempts made a call with this id, get the last one."""
+        call = Call(
+            "GET",
+            f"/v1/messages/{segment(message_id)}/tool-calls/{segment(call_id)}",
+            query={"attempt": attempt},
+            timeout=timeout,
+        )
+        reply: ToolCall = await self._json(call)
+        return reply
+
+    async def get_message_value(
+        self,
+        message_id: str,
+        value_id: str,
+        *,
+        range: str | None = None,
+        timeout: float | None = None,
+    ) -> AsyncBody:
+        """Download a large or binary value that the agent's events name: arguments, a result, a picture. Accepts `Range`."""
+        call = Call(
+            "GET",
+            f"/v1/messages/{segment(message_id)}/values/{segment(value_id)}",
+            headers={"Range": range},
+            timeout=timeout,
+        )
+        return await self._content(call)
 
     async def upload_file(
         self,

@@ -3,6 +3,7 @@
 import { shownActivityTypes, type EventRecord, type TranscriptEntry } from "@dari/contract";
 import type { Actor, Control, PageOf } from "@dari/control/context";
 import { failure } from "@dari/domain";
+import { collectToolParts, PartCollector } from "../messages/include-tool-calls.ts";
 import { getSession } from "./get-session.ts";
 import { readEvents } from "./list-events.ts";
 
@@ -22,6 +23,14 @@ const shownTypes = [
   "session.rolled_back",
 ] as const;
 
+export interface TranscriptInput {
+  readonly sessionId: string;
+  readonly afterSequenceNumber: number;
+  readonly limit: number;
+  /** Whether answers also have tool calls as parts. */
+  readonly includesToolCalls: boolean;
+}
+
 /**
  * Returns the entries after an event's number, in order. `next`: the number of the last entry.
  * @throws AppError `not_found`
@@ -29,12 +38,45 @@ const shownTypes = [
 export async function getTranscript(
   control: Control,
   actor: Actor,
-  input: { sessionId: string; afterSequenceNumber: number; limit: number },
+  { includesToolCalls, ...input }: TranscriptInput,
 ): Promise<PageOf<TranscriptEntry>> {
   await getSession(control, actor, input.sessionId);
   const { organizationId } = actor;
-  const page = await readEvents(control.db, { ...input, organizationId, types: shownTypes });
-  return { rows: page.rows.flatMap(renderEntries), next: page.next };
+  const types = includesToolCalls ? [...shownTypes, "attempt.ended"] : shownTypes;
+  const page = await readEvents(control.db, { ...input, organizationId, types });
+  if (!includesToolCalls) return { rows: page.rows.flatMap(renderEntries), next: page.next };
+  const collected = await collectPage(control, actor, page.rows);
+  const shown = page.rows.filter(({ type }) => type !== "attempt.ended");
+  return { rows: shown.flatMap(renderEntries).map((entry) => includeParts(entry, collected)), next: page.next };
+}
+
+/**
+ * Collects the parts of the messages that are answered on a page. Only the first of them can have events on an earlier
+ * page, because a session's messages run one after the other.
+ */
+async function collectPage(
+  control: Control,
+  actor: Actor,
+  rows: readonly EventRecord[],
+): Promise<ReadonlyMap<string, PartCollector>> {
+  const collected = new Map<string, PartCollector>();
+  const first = rows.find(({ type }) => type === "assistant.message_completed");
+  if (first?.message_id !== undefined) {
+    const of = { sessionId: first.session_id, messageId: first.message_id };
+    collected.set(of.messageId, await collectToolParts(control, actor, of));
+  }
+  for (const event of rows) {
+    if (event.message_id === undefined || event.message_id === first?.message_id) continue;
+    const collector = collected.get(event.message_id) ?? new PartCollector();
+    collected.set(event.message_id, collector);
+    collector.take(event);
+  }
+  return collected;
+}
+
+function includeParts(entry: TranscriptEntry, collected: ReadonlyMap<string, PartCollector>): TranscriptEntry {
+  if (entry.kind !== "assistant") return entry;
+  return { ...entry, ...collected.get(entry.message_id ?? "")?.before(entry.parts) };
 }
 
 /** Returns the entries of an event. A turn that changed no file has no entry for files. */
