@@ -150,7 +150,7 @@ test("a fork answers for the calls that it copied, from the same objects", async
   expect((await look(turn.messageId)).status).toBe(404);
   const { json } = await look(copy!.id);
   expect(json).toMatchObject({ message_id: copy!.id, ...head, result: { value: text, value_id: found } });
-  expect(json).not.toHaveProperty("attempt_id");
+  expect(json["attempt_id"]).toBe(turn.attemptId);
   const download = await api.call("GET", `/v1/messages/${copy!.id}/values/${found}`);
   expect(download.text).toBe(text);
 });

@@ -1,6 +1,7 @@
 // Turns that are watched while they run: streamed text and logs, with previews from the queue and from the database.
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { buffer } from "node:stream/consumers";
 import { isLedgerEvent } from "@dari/client";
 import type { StreamedEvent } from "@dari/contract";
 import { findService, waitUntil } from "@dari/testkit";
@@ -17,6 +18,8 @@ const talker = {
     yield "first ";
     await context.emit("half", { done: 0.5 });
     await context.tool("meet", { prompt }, async () => (await fetch(prompt)).text());
+    const picture = { type: "image", data: "iVBORw0KGgo=", mimeType: "image/png" };
+    await context.tool("draw", { text: "x".repeat(20_000) }, () => [picture]);
     yield "second";
   }`,
 };
@@ -64,6 +67,15 @@ describe.each([
     expect(seen.at(-1)).toMatchObject({ type: "message.completed", data: { status: "completed" } });
     const { data: entries } = await fleet.client.getTranscript(session.id);
     const told = entries.map((entry) => (entry.kind === "event" ? entry.type : entry.kind));
-    expect(told).toEqual(["user", "agent.event", "tool.call_requested", "tool.call_completed", "assistant"]);
+    const call = ["tool.call_requested", "tool.call_completed"];
+    expect(told).toEqual(["user", "agent.event", ...call, ...call, "assistant"]);
+    const drawn = ledger.find((event) => event.type === "tool.call_completed" && event.data.name === "draw");
+    const { call_id } = drawn?.data as { call_id: string };
+    const { arguments: given, result } = await fleet.client.getToolCall(sent.id, call_id);
+    expect(given).toMatchObject({ value: { text: "x".repeat(20_000) }, is_cut: false });
+    const [picture] = result?.value as [{ value_id: string }];
+    expect(picture).toMatchObject({ type: "image", media_type: "image/png", size_bytes: 8 });
+    const bytes = await buffer(await fleet.client.getMessageValue(sent.id, picture.value_id));
+    expect(bytes.toString("hex")).toBe("89504e470d0a1a0a");
   });
 });

@@ -120,7 +120,8 @@ function requestOf(prompt: string, workspace: string, options: LocalOptions): ob
     traceparent: "00-00000000000000000000000000000001-0000000000000001-01",
     answers: options.answers ?? {},
   };
-  return { prompt, context, workspace: resolve(workspace), sdk: options.sdk ?? "function", limits: guestLimits };
+  const limits = { ...guestLimits, values: 0 };
+  return { prompt, context, workspace: resolve(workspace), sdk: options.sdk ?? "function", limits };
 }
 
 function inboxOf({ inbox = [] }: LocalOptions): { id: string; parts: { type: "text"; text: string }[] }[] {

@@ -3,6 +3,7 @@
 export { captureLogs } from "./capture-logs.ts";
 export { checkEntrypoint, type EntrypointCheckResult } from "./check-entrypoint.ts";
 export { type ProcessExit } from "./exit-failure.ts";
+export { findShapeProblem } from "./frame-shape.ts";
 export { guestCommand, nodeGuestMain, type GuestCommand, type Language } from "./guest-command.ts";
 export { waitForGuest, preloadAgent } from "./preload-agent.ts";
 export { loadTemplate } from "./load-template.ts";
@@ -17,6 +18,7 @@ export type {
   SteeringMessage,
   TurnContext,
   Usage,
+  ValueFrame,
 } from "./protocol.ts";
 export {
   runTurn,

@@ -1,7 +1,7 @@
 // The protocol on the channel (descriptor 3): one JSON object per line. The host checks all frames of a guest, which
 // runs untrusted code and can send anything.
 
-import { isInputKey, limits, type FailureCode } from "@dari/domain";
+import { isId, isInputKey, limits, type FailureCode } from "@dari/domain";
 import { findShapeProblem } from "./frame-shape.ts";
 
 export const protocolVersion = 1;
@@ -50,6 +50,10 @@ export interface GuestLimits {
   readonly activityValueBytes: number;
   /** All previews of an attempt, as JSON. */
   readonly activityPreviewBytes: number;
+  /** Values that are sent whole: one, all of an attempt, and how many. */
+  readonly valueBytes: number;
+  readonly valueBytesPerAttempt: number;
+  readonly values: number;
   readonly outputBytes: number;
   readonly frameBytes: number;
   /** Maximum nesting of one line, including its own braces. */
@@ -115,6 +119,14 @@ export interface ActivityFrame {
   readonly data: unknown;
 }
 
+/** A value that does not fit into an activity frame, whole. A later frame has its id. */
+export interface ValueFrame {
+  readonly t: "value";
+  readonly id: string;
+  readonly mediaType: string;
+  readonly bytes: Buffer;
+}
+
 /** How many activity frames over the limit were not sent so far. */
 export interface OmittedFrame {
   readonly t: "omitted";
@@ -154,6 +166,7 @@ export type GuestFrame =
   | PreviewFrame
   | EventFrame
   | ActivityFrame
+  | ValueFrame
   | OmittedFrame
   | UsageFrame
   /** Asks for the messages that wait. */
@@ -192,6 +205,8 @@ const guestCodes: ReadonlySet<string> = new Set<FailureCode>([
 const messageChars = 8_000;
 const stackChars = 32_000;
 const nameChars = 200;
+const idChars = 64;
+const mediaTypePattern = /^[a-z0-9][a-z0-9.+-]{0,98}\/[a-z0-9.+-]{1,99}$/;
 const usageNamesMax = 32;
 const keptMax = 8;
 const threadsMax = 128;
@@ -222,6 +237,8 @@ export function parseGuestFrame(line: string): GuestFrame {
       return { t: "event", name: string(frame, "name", nameChars), data: frame["data"] ?? null };
     case "activity":
       return { t: "activity", type: string(frame, "type", nameChars), data: frame["data"] ?? null };
+    case "value":
+      return valueFrame(frame);
     case "omitted":
       return { t: "omitted", count: count(frame["count"]) };
     case "usage":
@@ -287,6 +304,14 @@ function previewFrame({ type, data }: Record<string, unknown>): PreviewFrame {
     default:
       throw broken();
   }
+}
+
+/** Our guests send none over the limit. */
+function valueFrame(frame: Record<string, unknown>): ValueFrame {
+  const [id, mediaType] = [string(frame, "id", idChars), string(frame, "media_type", nameChars)];
+  const bytes = Buffer.from(string(frame, "base64"), "base64");
+  if (!isId("value", id) || !mediaTypePattern.test(mediaType) || bytes.length > limits.valueBytes) throw broken();
+  return { t: "value", id, mediaType, bytes };
 }
 
 function string(frame: Record<string, unknown>, key: string, maxChars = Number.POSITIVE_INFINITY): string {

@@ -58,6 +58,8 @@ const activity = (text: string): string =>
   JSON.stringify({ t: "activity", type: "reasoning.completed", data: { text } });
 const preview = (text: string): string =>
   JSON.stringify({ t: "preview", type: "reasoning.delta", data: { ordinal: 1, text } });
+const value = (base64: string, id = `val_${"0".repeat(26)}`, media_type = "text/plain"): string =>
+  JSON.stringify({ t: "value", id, media_type, base64 });
 const result = '{"t":"result","parts":[]}';
 const completed = { kind: "completed", parts: [] };
 const agentError = (message: RegExp) => ({
@@ -78,6 +80,21 @@ test.each([
   ["taking messages without a hint", [...started, '{"t":"take"}'], agentError(/took more than a guest takes/)],
   ["activity", [...started, activity("x".repeat(20_000)), result], completed],
   ["large activity", [...started, activity("x".repeat(200_000))], agentError(/reported more than a guest reports/)],
+  ["a value", [...started, value("eA=="), result], completed],
+  ["a value before the call", [value("eA==")], agentError(/spoke before it was called/)],
+  ["a value without an id", [...started, value("eA==", "val_1")], agentError(/descriptor 3/)],
+  ["a value of no type", [...started, value("eA==", undefined, "text/html\r\nx: y")], agentError(/descriptor 3/)],
+  ["a large value", [...started, value("x".repeat(11_200_000))], agentError(/descriptor 3/)],
+  [
+    "values without end",
+    [
+      ...started,
+      Array(limits.valuesPerAttempt + 1)
+        .fill(value("eA=="))
+        .join("\n"),
+    ],
+    agentError(/reported more than a guest reports/),
+  ],
   ["a count that is none", [...started, '{"t":"omitted","count":-1}'], agentError(/descriptor 3/)],
   ["a preview before the call", [preview("x")], agentError(/spoke before it was called/)],
   ["previews of no known type", [...started, preview("x").replace("reasoning", "r")], agentError(/descriptor 3/)],

@@ -21,6 +21,7 @@ import {
   type RunRequest,
   type SteeringMessage,
   type Usage,
+  type ValueFrame,
 } from "./protocol.ts";
 
 /** How long an agent may clean up after it was asked to stop, in milliseconds. */
@@ -54,7 +55,7 @@ export type TurnEnding =
 export type AskedInput = Omit<AskFrame, "t" | "usage">;
 
 /** What an agent reports while it runs. */
-export type ReportFrame = DeltaFrame | PreviewFrame | EventFrame | ActivityFrame | OmittedFrame;
+export type ReportFrame = DeltaFrame | PreviewFrame | EventFrame | ActivityFrame | ValueFrame | OmittedFrame;
 
 /** Messages that clients send while the turn runs, to steer it. */
 export interface TurnInbox {
@@ -177,14 +178,11 @@ async function takeFrame(o: RunTurnOptions, frame: GuestFrame, call: Call): Prom
       onCalled();
       return undefined;
     case "event":
-      onceStarted(counts);
-      countEvent(counts, frame);
-      await o.onFrame(frame);
-      return undefined;
     case "activity":
     case "omitted":
+    case "value":
       onceStarted(counts);
-      countActivity(counts, frame);
+      countReport(counts, frame);
       await o.onFrame(frame);
       return undefined;
     case "preview":
@@ -245,6 +243,8 @@ const emptyCounts = (): Counts => ({
   events: 0,
   activity: 0,
   previewBytes: 0,
+  values: 0,
+  valueBytes: 0,
   deltaBytes: 0,
   isHinted: false,
   steps: new Set(),
@@ -255,6 +255,8 @@ interface Counts {
   events: number;
   activity: number;
   previewBytes: number;
+  values: number;
+  valueBytes: number;
   deltaBytes: number;
   /** Whether the guest was told that messages wait, and has not asked for them yet. */
   isHinted: boolean;
@@ -277,6 +279,12 @@ function once({ steps }: Counts, step: string): void {
   steps.add(step);
 }
 
+function countReport(counts: Counts, frame: EventFrame | ActivityFrame | OmittedFrame | ValueFrame): void {
+  if (frame.t === "event") countEvent(counts, frame);
+  else if (frame.t === "value") countValue(counts, frame);
+  else countActivity(counts, frame);
+}
+
 function countEvent(counts: Counts, { data }: EventFrame): void {
   counts.events += 1;
   if (counts.events <= limits.agentEventsPerAttempt && bytesOf(data) <= 2 * limits.agentEventBytes) return;
@@ -293,6 +301,13 @@ function countActivity(counts: Counts, frame: ActivityFrame | OmittedFrame): voi
   counts.activity += 1;
   const isTooLarge = frame.t === "activity" && bytesOf(frame.data) > activityBytesMax;
   if (!isTooLarge && counts.activity <= activityFramesMax) return;
+  throw new ProtocolError("the agent reported more than a guest reports");
+}
+
+function countValue(counts: Counts, { bytes }: ValueFrame): void {
+  counts.values += 1;
+  counts.valueBytes += bytes.length;
+  if (counts.values <= limits.valuesPerAttempt && counts.valueBytes <= limits.valueBytesPerAttempt) return;
   throw new ProtocolError("the agent reported more than a guest reports");
 }
 

@@ -28,6 +28,50 @@ describe.each(findRuntimes())("$title", (runtime) => {
     });
   });
 
+  test("binary parts are sent beside the event, which describes them", async () => {
+    const { frames } = await play(runtime, "showsBinary");
+    const png = Buffer.from("89504e470d0a1a0a0000000d49484452ff", "hex");
+    const sent = frames.flatMap((frame) => (frame.t === "value" ? [frame] : []));
+    expect(sent.map(({ mediaType, bytes }) => [mediaType, bytes])).toEqual([
+      ...Array.from({ length: 5 }, () => ["image/png", png]),
+      ["audio/wav", png],
+      ["image/png", png],
+    ]);
+    const part = (at: number, type = "image", media_type = "image/png") => {
+      return { type, media_type, size_bytes: png.length, value_id: sent[at]!.id };
+    };
+    const shown = frames.flatMap((frame) =>
+      frame.t === "activity" && frame.type === "tool.call_completed"
+        ? [(frame.data as { result: unknown }).result]
+        : [],
+    );
+    expect(shown).toEqual([
+      [{ type: "text", text: "seen" }, part(0)],
+      [part(1)],
+      part(2),
+      part(3),
+      { title: "Plan", chart: part(4) },
+      { content: [part(5, "audio", "audio/wav")] },
+      part(6),
+      { mimeType: "text/plain", data: "aGk=" },
+    ]);
+  });
+
+  test("large values are sent whole, up to the limits of one and of an attempt", async () => {
+    const { ending, frames } = await play(runtime, "sendsMuch");
+    expect(ending).toMatchObject({ kind: "completed" });
+    const sent = frames.flatMap((frame) => (frame.t === "value" ? [frame] : []));
+    expect(sent.map(({ mediaType, bytes }) => [mediaType, bytes.length])).toEqual(
+      Array.from({ length: 8 }, () => ["text/plain", limits.valueBytes]),
+    );
+    const ids = frames.flatMap((frame) =>
+      frame.t === "activity" && frame.type === "tool.call_completed"
+        ? [(frame.data as { result_value_id?: string }).result_value_id]
+        : [],
+    );
+    expect(ids).toEqual([...sent.map(({ id }) => id), undefined, undefined]);
+  });
+
   test("names and errors are cut at their limits and stay valid Unicode", async () => {
     const { ending } = await play(runtime, "cutsTexts");
     const part = ending.kind === "completed" ? ending.parts[0] : undefined;

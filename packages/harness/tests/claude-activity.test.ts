@@ -61,7 +61,7 @@ test("a subagent's requests and calls name the call that runs it", async () => {
     ["assistant.message", { text: "First.", ...of }],
     ["tool.call_requested", { call_id: "read", name: "map", kind: "mcp", server: "atlas", ...of }],
     ["tool.call_completed", { call_id: "read", result: "a map", is_error: false, ...of }],
-    ["tool.call_completed", { call_id: "run", result: [{ text: "done" }, { media_type: "image/png", bytes: 3 }] }],
+    ["tool.call_completed", { call_id: "run", result: [{ text: "done" }, image] }],
     ["subagent.completed", { name: "writer", parent_call_id: "run", is_error: false }],
   ]);
 });

@@ -110,7 +110,7 @@ export function createTurns(chat: Chat, options: TurnsOptions): Turns {
 
 /** Whether the message was part of a turn that has ended, which this chat has shown. */
 async function wasDelivered({ api, view }: Chat, messageId: string): Promise<boolean> {
-  const record = await api.getMessage(messageId, { signal: view.signal });
+  const record = await api.getMessage(messageId, {}, { signal: view.signal });
   return record.delivered_in !== undefined && isTerminal(record);
 }
 

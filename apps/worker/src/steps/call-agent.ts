@@ -9,6 +9,7 @@ import type { Sandbox } from "@dari/sandbox";
 import type { RestoredAttempt } from "../attempt.ts";
 import type { TextCollector } from "./collect-text.ts";
 import type { EventRecorder } from "./record-events.ts";
+import type { ValueRecorder } from "./record-values.ts";
 import type { LogRecorder } from "./record-logs.ts";
 import type { PieceScrubber } from "./scrub-pieces.ts";
 import type { PreviewSender } from "./send-previews.ts";
@@ -19,6 +20,7 @@ export interface AgentCall {
   readonly logs: LogRecorder;
   readonly previews: PreviewSender;
   readonly events: EventRecorder;
+  readonly values: ValueRecorder;
   /** Collects the agent's text. */
   readonly partialText: TextCollector;
   /** Shows what the model writes besides text. */
@@ -61,10 +63,11 @@ export function callAgent(
 }
 
 /** Returns the handler of the guest's frames: it records the agent's events and collects its text. */
-function frameRecorder({ partialText, pieces, previews, events }: AgentCall): RunTurnOptions["onFrame"] {
+function frameRecorder({ partialText, pieces, previews, events, values }: AgentCall): RunTurnOptions["onFrame"] {
   return (frame) => {
     if (frame.t === "delta") return partialText.add(frame.text, frame.ordinal);
     if (frame.t === "preview") return pieces.add(frame);
+    if (frame.t === "value") return values.add(frame);
     if (frame.t === "omitted") return events.omit(frame.count);
     // Show the text that the agent wrote before the event, so that viewers get both in order.
     previews.flush();

@@ -28,6 +28,7 @@ import { logEgress } from "./log-egress.ts";
 import { logUnreachableHosts } from "./log-unreachable-hosts.ts";
 import { createEventRecorder } from "./record-events.ts";
 import { startLogRecorder } from "./record-logs.ts";
+import { createValueRecorder } from "./record-values.ts";
 import { createPieceScrubber } from "./scrub-pieces.ts";
 import { scrubStack } from "./scrub-turn.ts";
 import { startPreviewSender } from "./send-previews.ts";
@@ -57,13 +58,15 @@ export async function runAgent(attempt: RestoredAttempt, imageDir: string): Prom
   const partialText = createTextCollector(turn.scrubber, previews.delta);
   const pieces = createPieceScrubber(turn.scrubber, previews.piece);
   const events = createEventRecorder(attempt, logs);
-  const call: AgentCall = { attempt, logs, previews, events, partialText, pieces };
+  const values = createValueRecorder(attempt, logs);
+  const call: AgentCall = { attempt, logs, previews, events, values, partialText, pieces };
   try {
     const run = await runInAnySandbox(call, imageDir);
     partialText.end();
     const stored = events.end();
     // The end of a stopped turn is recorded in any case.
     await (lease.signal.aborted ? stored.catch(() => {}) : stored);
+    await values.end();
     return endingOf(call, run);
   } finally {
     // Flush now: no preview of an attempt may be shown after its end is recorded.

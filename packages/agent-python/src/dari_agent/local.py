@@ -24,6 +24,9 @@ _LIMITS = {
     "activityEvents": 10_000,
     "activityValueBytes": 16 * 1024,
     "activityPreviewBytes": 8 * 1024**2,
+    "valueBytes": 8 * 1024**2,
+    "valueBytesPerAttempt": 64 * 1024**2,
+    "values": 1_000,
     "outputBytes": 8 * 1024**2,
     "frameBytes": 16 * 1024**2,
     "jsonDepth": 128,
@@ -125,7 +128,7 @@ def run_locally(
     frame = {
         "entry": _entry_of(agent),
         "workspace": room,
-        "limits": _LIMITS,
+        "limits": {**_LIMITS, "values": 0},
         "sdk": sdk,
         "context": {
             "sessionId": "sess_local",

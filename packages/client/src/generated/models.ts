@@ -1810,7 +1810,7 @@ export interface ToolArgumentsDeltaEvent {
 
 export interface ToolCall {
   message_id: string;
-  /** The attempt that requested it. Absent for a copy. */
+  /** The attempt that requested it. Absent after an import. */
   attempt_id?: string;
   call_id: string;
   name: string;

@@ -30,7 +30,7 @@ export const ToolCall = Type.Object(
   {
     message_id: idOutput("message"),
     attempt_id: Type.Optional(
-      Type.String({ ...idOutput("attempt"), description: "The attempt that requested it. Absent for a copy." }),
+      Type.String({ ...idOutput("attempt"), description: "The attempt that requested it. Absent after an import." }),
     ),
     call_id: Type.String({ examples: ["call_1f8b3a6e"] }),
     name: Type.String({ examples: ["search"] }),

@@ -1,20 +1,18 @@
 // What the agent does, as events of the session: model requests, tool calls, handoffs. An event that cannot be recorded
 // never fails the agent.
 
-import { StringDecoder } from "node:string_decoder";
-import { isDeeper } from "./json-depth.mjs";
+import { createFit, toText } from "./values.mjs";
 
-const { parse, stringify } = JSON;
+const { stringify } = JSON;
 const nameChars = 200;
 const previewChars = 64 * 1024;
 const errorChars = 2_000;
-/** The frame, its data, and the value in it. */
-const levelsAround = 2;
 
 export function createActivity(limits, channel) {
   let recorded = 0;
   let omitted = 0;
   let previewBytes = 0;
+  const fit = createFit(limits, channel, () => recorded < limits.activityEvents);
 
   /** Resolves when the host accepts more. Undefined fields are left out. */
   function record(type, data) {
@@ -42,19 +40,6 @@ export function createActivity(limits, channel) {
       previewBytes += Buffer.byteLength(stringify(data));
       if (previewBytes <= limits.activityPreviewBytes) await channel.send({ t: "preview", type, data });
     }
-  }
-
-  /** Returns `{[field]: value}`. A value over the limit becomes the beginning of its text, with its size beside it. */
-  function fit(field, value) {
-    if (value === undefined) return { [field]: null };
-    const json = typeof value === "string" ? undefined : toJson(value);
-    const text = typeof value === "string" ? value : (json ?? toText(value));
-    const bytes = Buffer.byteLength(text);
-    if (bytes > limits.activityValueBytes) {
-      return { [field]: beginningOf(text, limits.activityValueBytes), [`${field}_bytes`]: bytes };
-    }
-    const isShowable = json !== undefined && !isDeeper(json, limits.jsonDepth - levelsAround);
-    return { [field]: isShowable ? parse(json) : text };
   }
 
   /** Records a call of `run(args)` and its result. Resolves or rejects as the call does. */
@@ -105,26 +90,4 @@ export const nameOf = (value) => (typeof value === "string" && value !== "" ? cu
 
 export const errorOf = (error) => cutText(toText(error), errorChars);
 
-function toText(value) {
-  try {
-    return String(value);
-  } catch {
-    return "a value that cannot be shown";
-  }
-}
-
 const newCallId = () => `call_${Buffer.from(crypto.getRandomValues(new Uint8Array(8))).toString("hex")}`;
-
-/** Returns undefined for a value without JSON, such as a BigInt, a cycle or a function. */
-function toJson(value) {
-  try {
-    return stringify(value);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Cuts between characters. */
-function beginningOf(text, bytes) {
-  return new StringDecoder("utf8").write(Buffer.from(text.slice(0, bytes)).subarray(0, bytes));
-}

@@ -198,6 +198,7 @@ class AssistantMessageEvent(TypedDict):
 class AssistantMessageEventData(TypedDict):
     text: str
     text_bytes: NotRequired[int]
+    text_value_id: NotRequired[str]
     agent: NotRequired[str]
     parent_call_id: NotRequired[str]
 
@@ -754,7 +755,7 @@ class Message(TypedDict):
     lane: Literal["interactive", "background"]
     parts: list[MessagePart]
     metadata: dict[str, str | float | bool]
-    output: MessageOutput | None
+    output: ShownOutput | None
     files_changed: list[FileChange]
     attempt: int
     max_attempts: int
@@ -1189,6 +1190,7 @@ class ReasoningCompletedEvent(TypedDict):
 class ReasoningCompletedEventData(TypedDict):
     text: str
     text_bytes: NotRequired[int]
+    text_value_id: NotRequired[str]
     agent: NotRequired[str]
     parent_call_id: NotRequired[str]
 
@@ -1537,6 +1539,14 @@ class SessionSummaryCreatedByMember(TypedDict):
     name: str | None
 
 
+class ShownOutput(TypedDict):
+    parts: list[IncludedPart]
+    error: NotRequired[Failure]
+    usage: NotRequired[dict[str, float]]
+    notes: NotRequired[list[str]]
+    tool_calls_cut: NotRequired[Literal[True]]
+
+
 class SignInLink(TypedDict):
     member_id: str
     url: str
@@ -1647,6 +1657,23 @@ class ToolArgumentsDeltaEventData(TypedDict):
     text: str
 
 
+class ToolCall(TypedDict):
+    message_id: str
+    attempt_id: NotRequired[str]
+    call_id: str
+    name: str
+    kind: NotRequired[Literal["function", "mcp", "shell", "file", "web", "computer"]]
+    server: NotRequired[str]
+    agent: NotRequired[str]
+    parent_call_id: NotRequired[str]
+    arguments: ToolCallValue | None
+    result: ToolCallValue | None
+    is_error: bool | None
+    duration_ms: int | None
+    requested_at: str | None
+    completed_at: str | None
+
+
 class ToolCallCompletedEvent(TypedDict):
     id: str
     sequence_number: int
@@ -1663,8 +1690,21 @@ class ToolCallCompletedEventData(TypedDict):
     name: str
     result: Any
     result_bytes: NotRequired[int]
+    result_value_id: NotRequired[str]
     is_error: bool
     duration_ms: NotRequired[int]
+    agent: NotRequired[str]
+    parent_call_id: NotRequired[str]
+
+
+class ToolCallPart(TypedDict):
+    type: Literal["tool_call"]
+    call_id: str
+    name: str
+    kind: Literal["function", "mcp", "shell", "file", "web", "computer"]
+    server: NotRequired[str]
+    arguments: Any
+    arguments_bytes: NotRequired[int]
     agent: NotRequired[str]
     parent_call_id: NotRequired[str]
 
@@ -1687,6 +1727,27 @@ class ToolCallRequestedEventData(TypedDict):
     server: NotRequired[str]
     arguments: Any
     arguments_bytes: NotRequired[int]
+    arguments_value_id: NotRequired[str]
+    agent: NotRequired[str]
+    parent_call_id: NotRequired[str]
+
+
+class ToolCallValue(TypedDict):
+    value: Any
+    media_type: str
+    size_bytes: int
+    is_cut: bool
+    value_id: NotRequired[str]
+
+
+class ToolResultPart(TypedDict):
+    type: Literal["tool_result"]
+    call_id: str
+    name: str
+    result: Any
+    result_bytes: NotRequired[int]
+    is_error: bool
+    duration_ms: NotRequired[int]
     agent: NotRequired[str]
     parent_call_id: NotRequired[str]
 
@@ -1696,7 +1757,8 @@ class TranscriptEntryAssistant(TypedDict):
     created_at: str
     message_id: NotRequired[str]
     kind: Literal["assistant"]
-    parts: list[OutputPart]
+    parts: list[IncludedPart]
+    tool_calls_cut: NotRequired[Literal[True]]
 
 
 class TranscriptEntryEvent(TypedDict):
@@ -2072,6 +2134,9 @@ class WorkspaceRestoredFromOlderEventData(TypedDict):
 
 
 Event = Union["KnownEvent", "UnknownEvent"]
+
+
+IncludedPart = Union["OutputPart", "ToolCallPart", "ToolResultPart"]
 
 
 KnownEvent = Union["SessionCreatedEvent", "SessionStatusChangedEvent", "SessionRolledBackEvent", "UserMessageEvent", "MessageStatusChangedEvent", "MessageSteeredEvent", "AttemptStartedEvent", "AttemptEndedEvent", "AssistantMessageCompletedEvent", "ModelRequestStartedEvent", "ModelRequestCompletedEvent", "ReasoningCompletedEvent", "AssistantMessageEvent", "ToolCallRequestedEvent", "ToolCallCompletedEvent", "AgentHandoffEvent", "SubagentStartedEvent", "SubagentCompletedEvent", "PlanUpdatedEvent", "AgentEventsOmittedEvent", "AgentEventEvent", "InputRequestedEvent", "InputSubmittedEvent", "WorkspaceCommittedEvent", "WorkspaceRestoredFromOlderEvent", "MessageCompletedEvent", "MessageFailedEvent", "MessageCancelledEvent"]

@@ -212,12 +212,8 @@ function usageOf(usage) {
   };
 }
 
-/** Texts as one text. Of an image or a document, its type and size. */
+/** Returns texts as one text. */
 function resultOf(content) {
-  if (!Array.isArray(content)) return content;
-  if (content.every(({ type }) => type === "text")) return content.map(({ text }) => text).join("\n");
-  return content.map((block) => {
-    const { data, media_type } = block.source ?? {};
-    return typeof data === "string" ? { type: block.type, media_type, bytes: Math.floor(data.length * 0.75) } : block;
-  });
+  const isText = Array.isArray(content) && content.every(({ type }) => type === "text");
+  return isText ? content.map(({ text }) => text).join("\n") : content;
 }

@@ -151,11 +151,12 @@ class SessionRecorder {
     if (state.status !== "running" && this.#once(`${part.id} completed`)) this.#endTool(call, subagent, state);
   }
 
-  #endTool(call, subagent, { status, time, output, error }) {
+  #endTool(call, subagent, { status, time, output, error, attachments }) {
     const { record, fit } = this.#activity;
     const is_error = status === "error";
     const duration_ms = Math.max(0, Math.round((time?.end ?? 0) - (time?.start ?? 0)));
-    void record("tool.call_completed", { ...call, is_error, duration_ms, ...fit("result", is_error ? error : output) });
+    const result = fit("result", is_error ? error : resultOf(output, attachments));
+    void record("tool.call_completed", { ...call, is_error, duration_ms, ...result });
     if (!subagent) return;
     void record("subagent.completed", { name: subagent, parent_call_id: call.call_id, is_error, duration_ms });
   }
@@ -178,6 +179,12 @@ function usageOf({ input = 0, output = 0, reasoning = 0, cache = {} } = {}) {
     output_tokens: output,
     reasoning_tokens: reasoning,
   };
+}
+
+/** Returns the text of a result, with the files that the tool returned beside it. */
+function resultOf(output, attachments = []) {
+  const files = attachments.map(({ url, filename }) => ({ type: "file", url, filename }));
+  return files.length === 0 ? output : [{ type: "text", text: output }, ...files];
 }
 
 const textOf = ({ name, data }) => [name, data?.message].filter(Boolean).join(": ");

@@ -84,13 +84,9 @@ function usageOf({ input = 0, output = 0, cacheRead = 0, cacheWrite = 0, reasoni
   return reasoning === undefined ? counts : { ...counts, reasoning_tokens: reasoning };
 }
 
-/** Texts as one text. Of an image, its type and size. */
+/** Returns texts as one text. */
 function resultOf(result) {
   const content = result?.content;
   if (!Array.isArray(content)) return result;
-  if (content.every(({ type }) => type === "text")) return content.map(({ text }) => text).join("\n");
-  return content.map((part) => {
-    if (part.type !== "image") return part;
-    return { type: part.type, media_type: part.mimeType, bytes: Math.floor(part.data.length * 0.75) };
-  });
+  return content.every(({ type }) => type === "text") ? content.map(({ text }) => text).join("\n") : content;
 }

@@ -8,6 +8,7 @@ import time
 
 from .channel import to_json
 from .json_depth import is_deeper
+from .values import Values
 
 _NAME_CHARS = 200
 _ERROR_CHARS = 2_000
@@ -25,6 +26,7 @@ class Activity:
         self._omitted = 0
         self._previewed_bytes = 0
         self._requests = 0
+        self._values = Values(limits, channel, lambda: self._recorded < limits["activityEvents"])
 
     def next_request(self) -> int:
         """Returns the number of a request to a model, from 1."""
@@ -65,13 +67,23 @@ class Activity:
             channel.send({"t": "omitted", "count": self._omitted})
 
     def fit(self, field: str, value) -> dict:
-        """Returns {field: value}. A value over the limit becomes the beginning of its text, with its size beside it."""
+        """
+        Returns {field: value}. A value over the limit becomes the beginning of its text. Beside it are its size, and
+        the id of the whole if that is sent. A binary part becomes a description with the id of the part.
+        """
         as_json = None if isinstance(value, str) else _json_of(value)
-        text = value if isinstance(value, str) else _text_of(value) if as_json is None else as_json
+        if field != "text":
+            given = value if isinstance(value, str) else as_json or ""
+            as_json = self._values.without_binary(given) or as_json
+        text = as_json
+        if text is None:
+            text = value if isinstance(value, str) else _text_of(value)
         data = text.encode("utf-8", "surrogatepass")
         most = self._limits["activityValueBytes"]
         if len(data) > most:
-            return {field: data[:most].decode("utf-8", "ignore"), f"{field}_bytes": len(data)}
+            value_id = self._values.keep_text(data, as_json is not None)
+            cut = {field: data[:most].decode("utf-8", "ignore"), f"{field}_bytes": len(data)}
+            return cut if value_id is None else {**cut, f"{field}_value_id": value_id}
         is_showable = as_json is not None and not is_deeper(as_json, self._limits["jsonDepth"] - _LEVELS_AROUND)
         return {field: json.loads(as_json) if is_showable else text}
 

@@ -61,6 +61,26 @@ export const callsTooManyTools = async (_prompt, { tool }) => {
   for (let i = 0; i < 5_010; i++) await tool("many", {}, () => i);
   return "done";
 };
+const png = Buffer.from("89504e470d0a1a0a0000000d49484452ff", "hex").toString("base64");
+export const showsBinary = async (_prompt, { tool }) => {
+  const image = { type: "image", data: png, mimeType: "image/png" };
+  const source = { type: "base64", media_type: "image/png", data: png };
+  const url = `data:image/png;base64,${png}`;
+  await tool("blocks", { text: "data:image/png;base64,?" }, () => [{ type: "text", text: "seen" }, image]);
+  await tool("source", {}, () => [{ type: "image", source }]);
+  await tool("url", {}, () => url);
+  await tool("block with url", {}, () => ({ type: "input_image", image_url: url, detail: "low" }));
+  await tool("fields", {}, () => ({ title: "Plan", chart: url }));
+  await tool("json", {}, () => JSON.stringify({ content: [{ ...image, type: "audio", mimeType: "audio/wav" }] }));
+  await tool("computer", {}, () => png);
+  await tool("text", {}, () => ({ mimeType: "text/plain", data: "aGk=" }));
+  return "done";
+};
+export const sendsMuch = async (_prompt, { tool }) => {
+  for (let i = 0; i < 9; i++) await tool("read", {}, () => "x".repeat(8 * 1024 * 1024));
+  await tool("read", {}, () => "x".repeat(8 * 1024 * 1024 + 1));
+  return "done";
+};
 export const failsAtLength = (_prompt, { tool }) =>
   tool("fail", {}, () => Promise.reject(new Error("x".repeat(20_000)))).catch(() => "done");
 export const cutsTexts = () => ({

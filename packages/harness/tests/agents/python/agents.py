@@ -6,15 +6,8 @@ import subprocess
 import sys
 import threading
 
-from tool_agents import (
-    callsTools,
-    callsTooManyTools,
-    cancelsBeforeFirstStep,
-    cancelsTool,
-    cutsTexts,
-    failsAtLength,
-    showsPieces,
-)
+from tool_agents import callsTools, callsTooManyTools, cancelsBeforeFirstStep, cancelsTool, cutsTexts
+from tool_agents import failsAtLength, sendsMuch, showsBinary, showsPieces
 
 
 def text(prompt):

@@ -1,6 +1,8 @@
 # Agents that call tools through the context.
 
 import asyncio
+import base64
+import json
 
 
 async def callsTools(_prompt, context):
@@ -34,6 +36,33 @@ async def callsTools(_prompt, context):
 def callsTooManyTools(_prompt, context):
     for i in range(5_010):
         context.tool("many", {}, lambda: i)
+    return "done"
+
+
+_PNG = base64.b64encode(bytes.fromhex("89504e470d0a1a0a0000000d49484452ff")).decode()
+
+
+def showsBinary(_prompt, context):
+    image = {"type": "image", "data": _PNG, "mimeType": "image/png"}
+    source = {"type": "base64", "media_type": "image/png", "data": _PNG}
+    url = f"data:image/png;base64,{_PNG}"
+    given = {"text": "data:image/png;base64,?"}
+    context.tool("blocks", given, lambda text: [{"type": "text", "text": "seen"}, image])
+    context.tool("source", {}, lambda: [{"type": "image", "source": source}])
+    context.tool("url", {}, lambda: url)
+    context.tool("block with url", {}, lambda: {"type": "input_image", "image_url": url, "detail": "low"})
+    context.tool("fields", {}, lambda: {"title": "Plan", "chart": url})
+    sound = {**image, "type": "audio", "mimeType": "audio/wav"}
+    context.tool("json", {}, lambda: json.dumps({"content": [sound]}))
+    context.tool("computer", {}, lambda: _PNG)
+    context.tool("text", {}, lambda: {"mimeType": "text/plain", "data": "aGk="})
+    return "done"
+
+
+def sendsMuch(_prompt, context):
+    for _ in range(9):
+        context.tool("read", {}, lambda: "x" * (8 * 1024 * 1024))
+    context.tool("read", {}, lambda: "x" * (8 * 1024 * 1024 + 1))
     return "done"
 
 

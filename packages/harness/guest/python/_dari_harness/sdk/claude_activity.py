@@ -215,17 +215,7 @@ def _tool_of(name: str) -> tuple:
 
 
 def _result_of(content):
-    """Texts as one text. Of an image or a document, its type and size."""
-    if not isinstance(content, list):
-        return content
-    if all(block.get("type") == "text" for block in content):
+    """Returns texts as one text."""
+    if isinstance(content, list) and all(block.get("type") == "text" for block in content):
         return "\n".join(block["text"] for block in content)
-    return [_sized(block) for block in content]
-
-
-def _sized(block: dict) -> dict:
-    source = block.get("source") or {}
-    data = source.get("data")
-    if not isinstance(data, str):
-        return block
-    return {"type": block.get("type"), "media_type": source.get("media_type"), "bytes": len(data) * 3 // 4}
+    return content
