@@ -2,8 +2,9 @@
 
 import { describe, expect, test } from "@jest/globals";
 import type { StreamedEvent } from "@dari/contract";
-import { argumentLine, tokensText } from "./activity-words.ts";
+import { argumentLine, failureLine, tokensText } from "./activity-words.ts";
 import { countCalls, depthMax, listActivity, type Item } from "./activity.ts";
+import { isPicture, storedParts } from "./stored-values.ts";
 import { addEvent, emptyTranscript, type Transcript } from "./transcript.ts";
 
 type Sent = readonly [type: string, data: object, attempt?: 1 | 2 | 3];
@@ -236,6 +237,26 @@ describe("a call's arguments in one line", () => {
   ])("%j", (given, line) => {
     expect(argumentLine(given)).toBe(line);
   });
+});
+
+test("a failed call is described by one line of its result", () => {
+  const traceback = 'Traceback (most recent call last):\n  File "a.py", line 1\nFileNotFoundError: a.csv\n';
+  const lines = [traceback, "no such file\nat once", { error: 1 }, null].map(failureLine);
+  expect(lines).toEqual(["FileNotFoundError: a.csv", "no such file", '{"error":1}', ""]);
+});
+
+test("pictures and other stored parts of a result are found", () => {
+  const picture = { type: "image", media_type: "image/png", size_bytes: 9, value_id: "val_1" };
+  const archive = { type: "file", media_type: "application/zip", value_id: "val_2" };
+  const dangerous = { ...picture, media_type: "text/html", value_id: "val_3" };
+  const found = storedParts([{ type: "text", text: "x" }, picture, null, archive, dangerous, { value_id: "other" }]);
+  expect(found.map(({ id, sizeBytes }) => [id, sizeBytes])).toEqual([
+    ["val_1", 9],
+    ["val_2", 0],
+    ["val_3", 9],
+  ]);
+  expect(found.map(isPicture)).toEqual([true, false, false]);
+  expect([storedParts(picture).length, storedParts("text").length]).toEqual([1, 0]);
 });
 
 test("tokens are counted as the SDK reports them", () => {

@@ -20,8 +20,11 @@ export interface Call {
   readonly arguments: unknown;
   /** Size of the whole value if the event has only its beginning. */
   readonly argumentsBytes: number | undefined;
+  /** Id of the whole value, if it is kept. */
+  readonly argumentsId: string | undefined;
   readonly result: unknown;
   readonly resultBytes: number | undefined;
+  readonly resultId: string | undefined;
   readonly durationMs: number | undefined;
   /** Name of the subagent that the call runs. */
   readonly subagent: string | undefined;
@@ -120,7 +123,7 @@ class ActivityList {
       case "model.request_completed":
         return this.#addRequest(step);
       case "tool.call_requested":
-        return void this.#addCall(step, { toolKind: step.data.kind, arguments: step.data.arguments });
+        return void this.#addCall(step, requestFields(step));
       case "tool.call_completed":
         return this.#completeCall(step);
       case "subagent.started":
@@ -197,21 +200,21 @@ class ActivityList {
       kind: "call",
       id: step.id,
       ...{ callId, attemptId: step.attempt_id, name, agent, items, state: this.#openState(step) },
-      ...{ toolKind: undefined, server: undefined, arguments: undefined, argumentsBytes: undefined },
-      ...{ result: undefined, resultBytes: undefined, durationMs: undefined, subagent: undefined },
+      ...{ toolKind: undefined, server: undefined, arguments: undefined },
+      ...{ argumentsBytes: undefined, argumentsId: undefined, resultBytes: undefined, resultId: undefined },
+      ...{ result: undefined, durationMs: undefined, subagent: undefined },
       ...fields,
     };
-    if ("server" in step.data) item.server = step.data.server;
-    if ("arguments_bytes" in step.data) item.argumentsBytes = step.data.arguments_bytes;
     (inside?.items ?? this.#itemsFor(step)).push(item);
     this.#calls.set(callId, { item, items, depth: (inside?.depth ?? 0) + 1, inside });
     return item;
   }
 
   #completeCall(step: EventOf<"tool.call_completed">): void {
-    const { call_id: callId, result, result_bytes: bytes, is_error: isError, duration_ms: durationMs } = step.data;
+    const { call_id: callId, is_error: isError, duration_ms: durationMs, ...given } = step.data;
+    const { result, result_bytes: resultBytes, result_value_id: resultId } = given;
     const item = this.#callOf(step, callId)?.item ?? this.#addCall(step, {});
-    Object.assign(item, { result, resultBytes: bytes, durationMs, state: isError ? "failed" : "done" });
+    Object.assign(item, { result, resultBytes, resultId, durationMs, state: isError ? "failed" : "done" });
   }
 
   #addRequest(step: EventOf<"model.request_started" | "model.request_completed">): void {
@@ -252,6 +255,11 @@ class ActivityList {
     this.#plans.set(parentId, item);
     this.#itemsFor(step, parentId).push(item);
   }
+}
+
+function requestFields({ data }: EventOf<"tool.call_requested">): Partial<Growing<Call>> {
+  const { kind: toolKind, server, arguments: given, arguments_bytes: argumentsBytes, arguments_value_id: id } = data;
+  return { toolKind, server, arguments: given, argumentsBytes, argumentsId: id };
 }
 
 /** Reasoning and text of a subagent belong to the call that runs it. */

@@ -4,22 +4,17 @@ import type { MessageRecord } from "@dari/contract";
 import { Fragment, useMemo, useState, type ReactNode } from "react";
 import { modelText, stateText, tokensText } from "../../data/activity-words.ts";
 import type { ModelRequest } from "../../data/activity.ts";
-import { listBars, type Bar } from "../../data/bars.ts";
+import { listBars, placeBars, type Bar, type Part } from "../../data/bars.ts";
 import { durationText } from "../../data/format.ts";
 import { buildTimeline, waitText, type Timeline } from "../../data/timeline.ts";
 import type { Turn } from "../../data/transcript.ts";
 import { CallDetail } from "../session/activity/list.tsx";
+import { ValuesOf } from "../session/activity/stored-value.tsx";
 
 /** How many bars are shown first. */
 const barsAtOnce = 100;
 /** If the agent has less than this share of the time, its bars can be shown larger. */
 const largeShare = 0.6;
-
-/** The part of the message's time that the width of the table shows, in milliseconds after its acceptance. */
-interface Span {
-  readonly startMs: number;
-  readonly ms: number;
-}
 
 interface TimelineProps {
   readonly record: MessageRecord;
@@ -35,7 +30,9 @@ export function TimelineView({ record, turn }: TimelineProps) {
       {timeline.phases.length === 0 ? (
         <p className="faint">Measured after the turn has ended.</p>
       ) : (
-        <Phases timeline={timeline} record={record} turn={turn} />
+        <ValuesOf value={record.id}>
+          <Phases timeline={timeline} record={record} turn={turn} />
+        </ValuesOf>
       )}
     </>
   );
@@ -50,7 +47,7 @@ function Phases({ timeline, record, turn }: TimelineProps & { readonly timeline:
   const isOfEarlier = ({ attemptId }: Bar): boolean =>
     attemptId !== undefined && attemptId !== lastAttempt && phases.some(({ name }) => name === "earlier");
   const canEnlarge = agent !== undefined && bars.length > 0 && agent.ms < totalMs * largeShare;
-  const span: Span = canEnlarge && isLarge ? agent : { startMs: 0, ms: totalMs };
+  const span: Part = canEnlarge && isLarge ? agent : { startMs: 0, ms: totalMs };
   const acceptedAt = Date.parse(record.created_at);
   return (
     <>
@@ -92,8 +89,9 @@ function useBars(turn: Turn | undefined): readonly Bar[] {
 
 interface RowProps {
   readonly name: ReactNode;
-  readonly part: Span;
-  readonly span: Span;
+  readonly part: Part;
+  /** What the width of the table shows. */
+  readonly span: Part;
   readonly className: string;
 }
 
@@ -116,18 +114,19 @@ function Row({ name, part, span, className }: RowProps) {
 interface BarsProps {
   readonly bars: readonly Bar[];
   readonly acceptedAt: number;
-  readonly span: Span;
-  /** The phase that the bars belong to. It is measured with another clock, so they are moved into it. */
-  readonly inside?: Span;
+  readonly span: Part;
+  /** The phase that the bars belong to. */
+  readonly inside?: Part;
 }
 
 function Bars({ bars, acceptedAt, span, inside }: BarsProps) {
   const [shown, setShown] = useState(barsAtOnce);
   const hidden = bars.length - shown;
+  const parts = placeBars(bars, acceptedAt, inside);
   return (
     <>
-      {bars.slice(0, shown).map((bar) => (
-        <BarRow key={bar.item.id} bar={bar} part={partOf(bar, acceptedAt, inside)} span={span} />
+      {bars.slice(0, shown).map((bar, index) => (
+        <BarRow key={bar.item.id} bar={bar} part={parts[index] ?? span} span={span} />
       ))}
       {hidden > 0 && (
         <tr>
@@ -142,15 +141,7 @@ function Bars({ bars, acceptedAt, span, inside }: BarsProps) {
   );
 }
 
-function partOf({ startAt, endAt }: Bar, acceptedAt: number, inside: Span | undefined): Span {
-  const ms = endAt - startAt;
-  const startMs = Math.max(0, startAt - acceptedAt);
-  if (inside === undefined) return { startMs, ms };
-  const latest = Math.max(inside.startMs, inside.startMs + inside.ms - ms);
-  return { startMs: Math.min(latest, Math.max(inside.startMs, startMs)), ms };
-}
-
-function BarRow({ bar: { item, depth }, part, span }: { readonly bar: Bar; readonly part: Span; readonly span: Span }) {
+function BarRow({ bar: { item, depth }, part, span }: { readonly bar: Bar; readonly part: Part; readonly span: Part }) {
   const [isOpen, setOpen] = useState(false);
   const { state } = item;
   const name = (

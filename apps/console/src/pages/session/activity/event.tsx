@@ -5,6 +5,7 @@ import type { Told } from "../../../data/activity.ts";
 import { plainText, sizeText } from "../../../data/format.ts";
 import { MarkdownText } from "../../../parts/rich-text.tsx";
 import { Parts } from "../parts.tsx";
+import { WholeText } from "./stored-value.tsx";
 import { Value } from "./value.tsx";
 
 type Event = Told["event"];
@@ -16,8 +17,7 @@ export function EventRow({ event }: { readonly event: Event }) {
     case "assistant.message":
       return (
         <li className="step text">
-          <MarkdownText text={event.data.text} />
-          <Cut bytes={event.data.text_bytes} />
+          <SaidText data={event.data} />
         </li>
       );
     case "message.steered":
@@ -70,8 +70,7 @@ function ReasoningRow({
         </summary>
         {isOpen && (
           <div className="inside">
-            <MarkdownText text={data.text} />
-            <Cut bytes={data.text_bytes} />
+            <SaidText data={data} />
           </div>
         )}
       </details>
@@ -79,8 +78,24 @@ function ReasoningRow({
   );
 }
 
-function Cut({ bytes }: { readonly bytes: number | undefined }) {
-  return bytes === undefined ? null : <p className="faint">The beginning of {sizeText(bytes)}.</p>;
+interface SaidTextProps {
+  readonly data: Extract<Event, { readonly type: "reasoning.completed" | "assistant.message" }>["data"];
+}
+
+/** The whole of a text that the event has cut is loaded on request. */
+function SaidText({ data: { text, text_bytes: bytes, text_value_id: valueId } }: SaidTextProps) {
+  const [whole, setWhole] = useState<string>();
+  return (
+    <>
+      <MarkdownText text={whole ?? text} />
+      {bytes !== undefined && whole === undefined && (
+        <p className="faint">
+          The beginning of {sizeText(bytes)}{" "}
+          {valueId !== undefined && <WholeText valueId={valueId} bytes={bytes} filename="text.md" onText={setWhole} />}
+        </p>
+      )}
+    </>
+  );
 }
 
 interface DataRowProps {
@@ -100,7 +115,7 @@ function DataRow({ title, says, label, value }: DataRowProps) {
         </summary>
         {isOpen && (
           <div className="inside">
-            <Value label={label} value={value ?? null} wholeBytes={undefined} />
+            <Value label={label} value={value ?? null} />
           </div>
         )}
       </details>

@@ -14,15 +14,16 @@ import { durationText } from "../../../data/format.ts";
 import type { Turn } from "../../../data/transcript.ts";
 import { EventRow } from "./event.tsx";
 import { DraftRow, PlanRow, RequestRow, SubagentRow } from "./rows.tsx";
+import { ValuesOf } from "./stored-value.tsx";
 import { Value } from "./value.tsx";
 
 /** How many of the newest rows are shown first. */
 const rowsAtOnce = 100;
 
-export function Activity({ turn: { steps, attempts, status, drafts } }: { readonly turn: Turn }) {
+export function Activity({ turn: { messageId, steps, attempts, status, drafts } }: { readonly turn: Turn }) {
   const items = useMemo(() => listActivity({ steps, attempts, status }), [steps, attempts, status]);
   return (
-    <>
+    <ValuesOf value={messageId}>
       {items.length > 0 && <ItemList items={items} label="What the agent did" />}
       {drafts.length > 0 && (
         <ol className="activity" aria-label="What the model writes" aria-live="off">
@@ -31,7 +32,7 @@ export function Activity({ turn: { steps, attempts, status, drafts } }: { readon
           ))}
         </ol>
       )}
-    </>
+    </ValuesOf>
   );
 }
 
@@ -83,8 +84,9 @@ function CallRow({ call }: { readonly call: Call }) {
   const { name, state, durationMs, subagent, items, result } = call;
   const kind = kindText(call);
   const inner = countCalls(items);
+  const failure = failureLine(result);
   return (
-    <li className={`step call ${state}`} data-call={call.callId}>
+    <li className={`step call ${state}`}>
       <details onToggle={(event) => setOpen(event.currentTarget.open)}>
         <summary>
           <span className="mark" />
@@ -97,20 +99,25 @@ function CallRow({ call }: { readonly call: Call }) {
         </summary>
         {isOpen && <CallDetail call={call} />}
       </details>
-      {state === "failed" && !isOpen && <p className="failure">{failureLine(result)}</p>}
+      {state === "failed" && !isOpen && failure !== "" && <p className="failure">{failure}</p>}
     </li>
   );
 }
 
 export function CallDetail({ call }: { readonly call: Call }) {
-  const { state, items, result, resultBytes, argumentsBytes } = call;
+  const { state, items, result, resultBytes, resultId, arguments: given, argumentsBytes, argumentsId } = call;
   const hasEnded = state === "done" || state === "failed";
   return (
     <div className="inside">
-      <Value label="Arguments" value={call.arguments ?? null} wholeBytes={argumentsBytes} />
+      <Value label="Arguments" value={given ?? null} wholeBytes={argumentsBytes} wholeId={argumentsId} />
       {items.length > 0 && <ItemList items={items} label="What the subagent did" />}
       {hasEnded && (
-        <Value label={state === "failed" ? "Error" : "Result"} value={result ?? null} wholeBytes={resultBytes} />
+        <Value
+          label={state === "failed" ? "Error" : "Result"}
+          value={result ?? null}
+          wholeBytes={resultBytes}
+          wholeId={resultId}
+        />
       )}
     </div>
   );
