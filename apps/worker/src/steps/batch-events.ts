@@ -21,7 +21,7 @@ export interface BatchTimes {
   readonly askEveryMs: number;
 }
 
-const defaultTimes: BatchTimes = { flushEveryMs: 200, unfollowedMs: 10_000, askEveryMs: 1_000 };
+const defaultTimes: BatchTimes = { flushEveryMs: 200, unfollowedMs: 2_000, askEveryMs: 1_000 };
 /** From here on, the agent waits until they are stored. */
 const unstoredMax = 50;
 

@@ -76,7 +76,7 @@ A function that runs an SDK itself has only those of \`context.tool\`, unless th
 - Secrets are replaced, as in logs.
 - An attempt stores at most 10,000 of these events. \`agent.events_omitted\` then counts the others.
 - They are stored together: every 200 ms while somebody streams the session, otherwise at the end of the turn and at
-  least every 10 s. Without Redis, always every 200 ms. So a client can get several at once.
+  least every 2 s. Without Redis, always every 200 ms. So a client can get several at once.
 - The transcript has them as entries of the kind \`event\`, without \`model.request_…\`.`;
 
 const values = `## Large and binary values
