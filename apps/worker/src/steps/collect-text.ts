@@ -3,44 +3,49 @@
 
 import { limits, type Scrubber } from "@dari/domain";
 import type { OutputPart } from "@dari/harness";
+import { createTextsScrubber } from "./scrub-texts.ts";
 
 export interface TextCollector {
-  /** Adds the next piece, of the message `ordinal`. Text above `limits.partialTextBytes` is not stored. */
+  /**
+   * Adds the next piece, of the message `ordinal`. Pieces of several messages may alternate. Text above
+   * `limits.partialTextBytes` is not stored.
+   */
   add(text: string, ordinal?: number): void;
   /** Shows the text that was held back because the next piece could have completed a secret. */
   end(): void;
-  /** Returns the collected text as one part, or no part if there is no text. */
+  /** Returns the collected text as one part, message by message, or no part if there is no text. */
   parts(): OutputPart[];
 }
+
+/** Messages of which text is stored. */
+const messagesMax = 10_000;
 
 /** `show`: called with each text that can be shown, in order. */
 export function createTextCollector(
   scrubber: Scrubber,
   show: (text: string, ordinal: number | undefined) => void,
 ): TextCollector {
-  let stream = scrubber.stream();
-  let current: number | undefined;
-  const pieces: string[] = [];
+  const texts = createTextsScrubber<number | undefined>(scrubber);
+  const messages = new Map<number | undefined, string>();
   let bytes = 0;
-  const addScrubbed = (text: string): void => {
+  const addScrubbed = (ordinal: number | undefined, text: string): void => {
     if (text === "") return;
     bytes += Buffer.byteLength(text);
-    if (bytes <= limits.partialTextBytes) pieces.push(text);
-    show(text, current);
+    const stored = messages.get(ordinal);
+    if (stored !== undefined && bytes <= limits.partialTextBytes) messages.set(ordinal, stored + text);
+    show(text, ordinal);
   };
   return {
     add(text, ordinal) {
-      if (ordinal !== current) {
-        // Text that is held back belongs to the message before.
-        addScrubbed(stream.end());
-        stream = scrubber.stream();
-        current = ordinal;
-      }
-      addScrubbed(stream.write(text));
+      // The order of the messages is that of their first pieces, also if nothing of a piece can be shown yet.
+      if (!messages.has(ordinal) && messages.size < messagesMax) messages.set(ordinal, "");
+      addScrubbed(ordinal, texts.write(ordinal, text));
     },
-    end: () => addScrubbed(stream.end()),
+    end() {
+      for (const [ordinal, rest] of texts.end()) addScrubbed(ordinal, rest);
+    },
     parts() {
-      const text = pieces.join("");
+      const text = [...messages.values()].join("");
       return text === "" ? [] : [{ type: "text", text }];
     },
   };

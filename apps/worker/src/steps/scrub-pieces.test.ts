@@ -39,9 +39,30 @@ test("a secret in the names of a call", () => {
   expect(shownOf([given(secret, "{}", `send ${secret}`)])).toEqual({ "[redacted:KEY] send [redacted:KEY]": "{}" });
 });
 
-test("a text that is forgotten among many never shows the beginning of a secret", () => {
+test("a text that is given up among many shows neither half of a secret", () => {
+  const many = Array.from({ length: 200 }, (_, n) => given(`call ${n}`, secret.slice(0, 12)));
+  expect(shownOf([given("a", secret.slice(0, 12)), ...many, given("a", `${secret.slice(12)}.`)])).toEqual({});
+});
+
+test("texts that cannot be within a secret make no other text given up", () => {
   const many = Array.from({ length: 200 }, (_, n) => given(`call ${n}`, "{}"));
-  const shown = shownOf([given("a", secret.slice(0, 12)), ...many, given("a", secret.slice(12))]);
-  expect(shown["a send"]).toBe(secret.slice(12));
-  expect(Object.keys(shown)).toHaveLength(201);
+  const shown = shownOf([given("a", secret.slice(0, 12)), ...many, given("a", `${secret.slice(12)}.`), ...many]);
+  expect(shown["a send"]).toBe("[redacted:KEY].");
+  expect(shown["call 0 send"]).toBe("{}{}");
+});
+
+test("a text within a long secret counts as one that may be inside a secret", () => {
+  const long = `-----BEGIN KEY-----${"0123456789abcdefghij".repeat(10)}`;
+  const shown: string[] = [];
+  const pieces = createPieceScrubber(createScrubber([["LONG", long]]), ({ data }) => void shown.push(data.text));
+  pieces.add(given("a", long.slice(0, 120)));
+  for (let n = 0; n < 200; n++) pieces.add(given(`call ${n}`, long.slice(0, 20)));
+  pieces.add(given("a", long.slice(120)));
+  expect(shown).toEqual(["[redacted:LONG]"]);
+});
+
+test("after many texts were given up, no other begins", () => {
+  const many = Array.from({ length: 2_000 }, (_, n) => given(`call ${n}`, secret.slice(0, 12)));
+  const shown = shownOf([...many, given("a", "{}"), given("call 1063", `${secret.slice(12)}.`)]);
+  expect(shown).toEqual({ "call 1063 send": "[redacted:KEY]." });
 });

@@ -112,7 +112,8 @@ export function createFinder(needles: readonly Needle[], { isBroken = false } = 
   };
 }
 
-function isFollowing(position: Position): boolean {
+/** Whether the text may be in a long needle, behind its head. */
+export function isFollowing(position: Position): boolean {
   return position.rests.length > 0 || position.blindUnits > 0;
 }
 

@@ -1,6 +1,6 @@
 // Removes secrets from everything that is written about a turn.
 
-import { createFinder, mergeRuns, type Finder, type Run } from "./finder.ts";
+import { createFinder, isFollowing, mergeRuns, type Finder, type Run } from "./finder.ts";
 import { createBrokenNeedles, createNeedles } from "./needles.ts";
 
 /** A text that arrives in pieces. */
@@ -10,6 +10,8 @@ export interface ScrubStream {
    * which is less than the longest secret, plus the separators if it may be broken into lines, at most 64 units each.
    */
   write(piece: string): string;
+  /** Whether the text may end inside a secret. If not, a new stream shows the next pieces in the same way. */
+  isOpen(): boolean;
   /** Returns the rest. Nothing may be written afterwards. */
   end(): string;
 }
@@ -33,7 +35,7 @@ const untouched: Scrubber = {
   text: (value) => value,
   pieces: (values) => [...values],
   json: (value) => value,
-  stream: () => ({ write: (piece) => piece, end: () => "" }),
+  stream: () => ({ write: (piece) => piece, isOpen: () => false, end: () => "" }),
 };
 
 /**
@@ -115,6 +117,7 @@ function openStream(finders: readonly Finder[]): ScrubStream {
       held = text.slice(limit);
       return shown;
     },
+    isOpen: () => held !== "" || readings.some(({ position }) => isFollowing(position)),
     end() {
       const shown = replaceRuns(held, runs(), 0, held.length);
       held = "";
