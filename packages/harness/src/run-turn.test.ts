@@ -134,9 +134,16 @@ test.each([
   expect(await endingAfter(lines)).toMatchObject(ending);
 });
 
-test("a flood of previews does not fail the turn, and those over the limit are dropped", async () => {
+test("more than twice the limit of previews fails the turn", async () => {
+  const count = Math.floor((2 * limits.activityPreviewBytes) / 1_000_000) + 1;
+  const lines = [...started, ...Array<string>(count).fill(preview("x".repeat(1_000_000))), result];
+  const message = /sent 1[67]\d{6} bytes of previews; the limit is 8388608 bytes/;
+  expect(await endingAfter(lines)).toMatchObject(agentError(message));
+});
+
+test("previews over the limit are dropped, and do not fail the turn", async () => {
   const shown: ReportFrame[] = [];
-  const lines = [...started, preview("first"), ...Array<string>(20).fill(preview("x".repeat(1_000_000))), result];
+  const lines = [...started, preview("first"), ...Array<string>(14).fill(preview("x".repeat(1_000_000))), result];
   expect(await endingAfter(lines, { onFrame: (frame) => void shown.push(frame) })).toMatchObject(completed);
   expect(shown[0]).toEqual({ t: "preview", type: "reasoning.delta", data: { ordinal: 1, text: "first" } });
   expect(shown).toHaveLength(1 + Math.floor(limits.activityPreviewBytes / 1_000_000));

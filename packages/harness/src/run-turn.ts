@@ -291,10 +291,14 @@ function countEvent(counts: Counts, { data }: EventFrame): void {
   throw new ProtocolError("the agent went over the limits of emit");
 }
 
-/** Previews can be lost, so a flood of them does not fail the turn. */
+/** Previews over the limit are dropped. A flood of them only keeps the worker busy, so it fails the turn. */
 function isShown(counts: Counts, { data }: PreviewFrame): boolean {
+  const max = limits.activityPreviewBytes;
   counts.previewBytes += bytesOf(data);
-  return counts.previewBytes <= limits.activityPreviewBytes;
+  if (counts.previewBytes > 2 * max) {
+    throw new ProtocolError(`the agent sent ${counts.previewBytes} bytes of previews; the limit is ${max} bytes`);
+  }
+  return counts.previewBytes <= max;
 }
 
 function countActivity(counts: Counts, frame: ActivityFrame | OmittedFrame): void {
