@@ -100,6 +100,10 @@ describeWith("redis", "secrets", () => {
         for (const path of [...paths, ofSession_, `${ofSession_}/messages`, `${ofSession_}/events`]) {
           texts[path] = await answer(path);
         }
+        const calls = shown.flatMap((event) => (event.type === "tool.call_completed" ? [event.data.call_id] : []));
+        for (const id of calls) texts[`call ${id}`] = await answer(`${ofMessage}/tool-calls/${id}`);
+        const large = Object.values(texts).filter((text) => text.includes('"value_id"'));
+        expect(large).toHaveLength(6);
         texts["transcript"] = await answer(`${ofSession_}/transcript`);
         texts["audit"] = await answer("organizations/current/audit-log");
         texts["redis"] = await readAll(redis.url);

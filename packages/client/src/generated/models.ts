@@ -1810,7 +1810,7 @@ export interface ToolArgumentsDeltaEvent {
 
 export interface ToolCall {
   message_id: string;
-  /** The attempt that requested it. Absent after an import. */
+  /** The attempt that requested it. Absent in copies of older releases. */
   attempt_id?: string;
   call_id: string;
   name: string;

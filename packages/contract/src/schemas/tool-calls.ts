@@ -30,7 +30,10 @@ export const ToolCall = Type.Object(
   {
     message_id: idOutput("message"),
     attempt_id: Type.Optional(
-      Type.String({ ...idOutput("attempt"), description: "The attempt that requested it. Absent after an import." }),
+      Type.String({
+        ...idOutput("attempt"),
+        description: "The attempt that requested it. Absent in copies of older releases.",
+      }),
     ),
     call_id: Type.String({ examples: ["call_1f8b3a6e"] }),
     name: Type.String({ examples: ["search"] }),
