@@ -64,7 +64,8 @@ async function* only(
     const isSteered = event.type === "message.steered";
     const isOwn = event.message_id === followed;
     // The turn shows which messages it takes.
-    const isShown = isOwn || event.message_id === around || (isSteered && event.data.into === followed);
+    const isOfTurn = around !== undefined && event.message_id === around;
+    const isShown = isOwn || isOfTurn || (isSteered && event.data.into === followed);
     if (!isShown) continue;
     if (isOwn && isSteered) around = event.data.into;
     if (!isMessageEnd(event)) {
