@@ -148,7 +148,9 @@ static int forgets_children(pid_t pid) {
 static const char *what_is_shared(pid_t pid, int descriptors, int threads) {
   char path[64];
   snprintf(path, sizeof path, "/proc/%d/task", pid);
-  if (count_entries(path) != 1 + threads) return "its code has started threads";
+  /* The kernel's own count: a listing can miss a thread while others end. */
+  if (count_entries(path) != 1 + threads || told_of(pid, "Threads:") != 1 + threads)
+    return "its code has started threads";
   if (!is_alone(pid)) return "its code has started a process";
   if (!has_only_streams(pid, descriptors, threads > 0))
     return "its code has opened files or connections and keeps them";

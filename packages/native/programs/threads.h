@@ -30,16 +30,15 @@ static const char *line_of(const char *path, const char *name) {
   return found;
 }
 
-/* Calls `take` with each thread of the process until it returns 0. Returns the number of threads it returned 1 for, or
- * -1 if they cannot be read. */
-static int count_threads(pid_t pid, int (*take)(pid_t pid, pid_t thread)) {
+/* Returns the number of threads of the process for which `matches` returns 1; -1 if they cannot be read. */
+static int count_threads(pid_t pid, int (*matches)(pid_t pid, pid_t thread)) {
   char path[64];
   int number = 0;
   snprintf(path, sizeof path, "/proc/%d/task", pid);
   DIR *dir = opendir(path);
   if (dir == NULL) return -1;
   for (struct dirent *entry; (entry = readdir(dir)) != NULL;)
-    if (entry->d_name[0] != '.') number += take(pid, atoi(entry->d_name));
+    if (entry->d_name[0] != '.') number += matches(pid, atoi(entry->d_name));
   closedir(dir);
   return number;
 }

@@ -14,7 +14,7 @@ import { describeError } from "./errors.mjs";
 const channelFd = 3;
 const memoryDirs = ["/tmp", "/dev/shm"];
 /** What Node runs or loads in threads of its own from its start, which no fork would have. */
-const ownThreads = /--(import|loader|experimental-loader|inspect)/;
+const ownThreads = /--(import|require|loader|experimental-loader|inspect)|(^|\s)-r\s/;
 /** How long what the agent has begun while it was loaded may take, in milliseconds. */
 const restWithinMs = 1_000;
 /** How many results Node draws from the kernel at once: of randomUUID, and of randomInt. */
@@ -33,6 +33,8 @@ export async function loadOnce(modulePath, ready, load) {
   // With one thread more than this, the starter refuses it.
   const threads = ownThreads.test(process.env.NODE_OPTIONS) ? 0 : countThreads() - 1;
   const before = memoryFiles();
+  // Now, because the agent's packages may keep the function.
+  const seedRandom = replaceRandom();
   let loaded;
   try {
     loaded = await load(frame, silentChannel);
@@ -48,7 +50,8 @@ export async function loadOnce(modulePath, ready, load) {
   collectGarbage();
   forkForEachTurn();
   useOwnIds();
-  drawOtherNumbers();
+  seedRandom();
+  passDrawnNumbers();
   endBy(exit);
   return loaded;
 }
@@ -110,31 +113,38 @@ function useOwnIds() {
   Object.defineProperty(process, "ppid", { value: 1, configurable: true, enumerable: true });
 }
 
-/** Numbers that the template has drawn, or would draw next, are the same in all children. */
-function drawOtherNumbers() {
+/** Node draws these ahead, and the rest would be the same in all children. */
+function passDrawnNumbers() {
   for (let i = 0; i < drawnAhead.uuids; i += 1) randomUUID();
   for (let i = 0; i < drawnAhead.integers; i += 1) randomInt(2);
-  Math.random = createRandom(randomBytes(16));
 }
 
-/** Returns a generator like Math.random: sfc32, of which two numbers make the 53 bits of a result. */
-function createRandom(seed) {
-  let [a, b, c, d] = [0, 4, 8, 12].map((at) => seed.readInt32LE(at));
-  const next = () => {
+/**
+ * Replaces Math.random, whose state all children would share: sfc32, of which two numbers make the 53 bits of a result.
+ * Returns the function that seeds it again.
+ */
+function replaceRandom() {
+  let a, b, c, d;
+  function next() {
     const sum = (((a + b) | 0) + d) | 0;
     d = (d + 1) | 0;
     a = b ^ (b >>> 9);
     b = (c + (c << 3)) | 0;
     c = (((c << 21) | (c >>> 11)) + sum) | 0;
     return sum >>> 0;
-  };
-  for (let i = 0; i < 12; i += 1) next();
-  const { random } = {
+  }
+  function seed() {
+    const bytes = randomBytes(16);
+    [a, b, c, d] = [0, 4, 8, 12].map((at) => bytes.readInt32LE(at));
+    for (let i = 0; i < 12; i += 1) next();
+  }
+  seed();
+  ({ random: Math.random } = {
     random() {
       return ((next() >>> 5) * 2 ** 26 + (next() >>> 6)) / 2 ** 53;
     },
-  };
-  return random;
+  });
+  return seed;
 }
 
 /** Ends this process at once after its handlers: Node's shutdown would wait for threads that a child does not have. */

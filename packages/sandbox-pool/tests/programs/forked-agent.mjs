@@ -7,13 +7,21 @@ import fs from "node:fs";
 import http from "node:http";
 import { Worker } from "node:worker_threads";
 import zlib from "node:zlib";
+// Some packages keep the function.
+const keptRandom = Math.random;
 fs.writeSync(1, "loaded\n");
 console.log("with console");
 (Math.random(), randomUUID(), randomInt(9));
 await fs.promises.readFile("/proc/self/stat");
 let turns = 0;
 const does = {
-  numbers: () => [Math.random(), randomUUID(), randomInt(2 ** 40), crypto.getRandomValues(new Uint32Array(1))[0]],
+  numbers: () => [
+    Math.random(),
+    keptRandom(),
+    randomUUID(),
+    randomInt(2 ** 40),
+    crypto.getRandomValues(new Uint32Array(1))[0],
+  ],
   self: async () => ({
     pid: process.pid,
     real: Number((await fs.promises.readFile("/proc/self/stat", "utf8")).split(" ")[0]),
