@@ -62,8 +62,8 @@ interface Read {
   readonly next: number;
 }
 
-const fencePattern = /^ {0,3}(`{3,}|~{3,})\s*([\w+#.-]*)[^`]*$/;
-const headingPattern = /^ {0,3}(#{1,6})\s+(.*?)\s*#*\s*$/;
+const fencePattern = /^ {0,3}(`{3,200}|~{3,200})(?![`~]) {0,9}([\w+#.-]{0,99})[^`]*$/;
+const headingPattern = /^ {0,3}(#{1,6})(?:\s(.*))?$/;
 const rulePattern = /^ {0,3}([-*_])\s*(?:\1\s*){2,}$/;
 const quotePattern = /^ {0,3}> ?/;
 const itemPattern = /^( *)([-*+]|\d{1,9}[.)])(?: +|$)/;
@@ -76,13 +76,21 @@ function readBlock(lines: readonly string[], at: number, depth: number): Read {
   const heading = headingPattern.exec(line);
   if (heading !== null) {
     const [, marks = "#", text = ""] = heading;
-    return { block: { kind: "heading", level: marks.length, of: parseInline(text) }, next: at + 1 };
+    return { block: { kind: "heading", level: marks.length, of: parseInline(withoutMarks(text)) }, next: at + 1 };
   }
   if (rulePattern.test(line)) return { block: { kind: "rule" }, next: at + 1 };
   if (quotePattern.test(line) && depth < depthMax) return readQuote(lines, at, depth);
   if (itemPattern.test(line) && depth < depthMax) return readList(lines, at, depth);
   if (isTable(lines, at)) return readTable(lines, at);
   return readParagraph(lines, at);
+}
+
+/** Cuts the marks that may close a heading. No pattern: those that match spaces twice take too long for long lines. */
+function withoutMarks(text: string): string {
+  const trimmed = text.trim();
+  let end = trimmed.length;
+  while (trimmed[end - 1] === "#") end -= 1;
+  return trimmed.slice(0, end).trimEnd();
 }
 
 function readFence(lines: readonly string[], at: number, [, marks = "```", language = ""]: RegExpExecArray): Read {
@@ -232,7 +240,11 @@ function pictureOf(label: string, href: string, whole: string): Inline | undefin
 function linkOf(label: string, href: string, whole: string): Inline {
   const target = targetOf(href);
   if (target === undefined) return { kind: "text", text: whole };
-  if (label === "" || label === href) return { kind: "link", href, of: [{ kind: "text", text: href }] };
+  if (label === "" || label === href) {
+    const of = [{ kind: "text" as const, text: href }];
+    // A user name in front of the host can look like a host.
+    return new URL(href).username === "" ? { kind: "link", href, of } : { kind: "link", href, of, target };
+  }
   return { kind: "link", href, of: withoutLinks(parseInline(label)), target };
 }
 

@@ -49,6 +49,23 @@ test("HTML and addresses that could run something stay text", () => {
   ]);
 });
 
+test("a long line takes no longer than its length", () => {
+  const started = performance.now();
+  const spaces = " ".repeat(100_000);
+  for (const line of [`# a${spaces}b`, `#${spaces}#`, `\`\`\`${spaces}\``, "`".repeat(100_000), `- - ${spaces}x`]) {
+    parseMarkdown(line);
+  }
+  expect(performance.now() - started).toBeLessThan(5_000);
+});
+
+test("headings may end with marks, and a link with a user name shows where it leads", () => {
+  expect(parseMarkdown("## a # b ##\n#")).toMatchObject([
+    { kind: "heading", level: 2, of: [text("a # b")] },
+    { kind: "heading", level: 1, of: [] },
+  ]);
+  expect(parseInline("https://dari.example@evil.example")).toMatchObject([{ kind: "link", target: "evil.example" }]);
+});
+
 /** What attackers write. */
 const hostile = [
   "<script>alert(1)</script>",
