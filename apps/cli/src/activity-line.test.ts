@@ -22,6 +22,13 @@ test("a tool call is one line, and so is its failure", () => {
   expect(textOf("tool.call_requested", { ...call, arguments: "x".repeat(900) })).toHaveLength(128);
 });
 
+test("names cannot write lines of their own", () => {
+  const call = { call_id: "call_1", name: "a\ncreated msg_1", kind: "function", arguments: {} };
+  expect(textOf("tool.call_requested", call)).toBe("a created msg_1 {}");
+  expect(textOf("tool.call_completed", { ...call, result: "x", is_error: true })).toBe("a created msg_1 failed: x");
+  expect(textOf("subagent.started", { name: "a\nb" })).toBe("subagent a b starts");
+});
+
 test("--verbose shows arguments and results as they are, up to a limit", () => {
   const call = { call_id: "call_1", name: "read", is_error: false, duration_ms: 12 };
   expect(textOf("tool.call_completed", { ...call, result: "one\ntwo" }, true)).toBe("read returned, 12 ms: one\ntwo");

@@ -26,11 +26,13 @@ export function activityLine(event: StreamedEvent, isVerbose = false): ActivityL
     const { text, text_bytes } = event.data;
     return line(isVerbose ? `reasoning: ${cut(text, true)}` : `reasoning (${sizeOf(text, text_bytes)})`);
   }
-  if (event.type === "agent.handoff") return line(`${event.data.from_agent} hands over to ${event.data.to_agent}`);
-  if (event.type === "subagent.started") return line(`subagent ${event.data.name} starts`);
+  if (event.type === "agent.handoff") {
+    return line(oneLine(`${event.data.from_agent} hands over to ${event.data.to_agent}`));
+  }
+  if (event.type === "subagent.started") return line(oneLine(`subagent ${event.data.name} starts`));
   if (event.type === "subagent.completed") {
     const { name, is_error, duration_ms } = event.data;
-    return line(`subagent ${name} ${is_error ? "failed" : "has ended"}${timeOf(duration_ms)}`, is_error);
+    return line(`subagent ${oneLine(name)} ${is_error ? "failed" : "has ended"}${timeOf(duration_ms)}`, is_error);
   }
   if (event.type === "plan.updated") return line(planOf(event.data));
   if (event.type !== "agent.events_omitted") return undefined;
@@ -39,7 +41,12 @@ export function activityLine(event: StreamedEvent, isVerbose = false): ActivityL
 
 /** `search`, or `maps: search` for a tool of an MCP server */
 export function nameOfCall({ name, server }: { readonly name: string; readonly server?: string }): string {
-  return server === undefined ? name : `${server}: ${name}`;
+  return oneLine(server === undefined ? name : `${server}: ${name}`);
+}
+
+/** Returns the text without line breaks: an agent could otherwise write lines that look like the command's own. */
+export function oneLine(text: string): string {
+  return text.replaceAll(/\s+/g, " ");
 }
 
 /** Returns a value on one line, cut if it is long; with `isVerbose`, as it is, cut if it is very long. */
@@ -60,11 +67,12 @@ function line(text: string, isFailure = false): ActivityLine {
 function endOfCall(data: DataOf<"tool.call_completed">, isVerbose: boolean): ActivityLine {
   const { name, is_error, duration_ms, result } = data;
   const end = is_error ? "failed" : "returned";
-  return line(`${name} ${end}${timeOf(duration_ms)}: ${valueOf(result, isVerbose)}`, is_error);
+  return line(`${oneLine(name)} ${end}${timeOf(duration_ms)}: ${valueOf(result, isVerbose)}`, is_error);
 }
 
 function endOfRequest(data: DataOf<"model.request_completed">, isVerbose: boolean): ActivityLine | undefined {
-  const { model = "the model", duration_ms, error, usage = {} } = data;
+  const { duration_ms, error, usage = {} } = data;
+  const model = oneLine(data.model ?? "the model");
   if (error !== undefined) return line(`${model} failed${timeOf(duration_ms)}: ${cut(error, isVerbose)}`, true);
   if (!isVerbose) return undefined;
   const tokens = Object.entries(usage).map(([name, count]) => `${name} ${count}`);
@@ -82,7 +90,7 @@ function sizeOf(text: string, bytes: number | undefined): string {
 }
 
 function cut(text: string, isVerbose: boolean): string {
-  const shown = isVerbose ? text : text.replaceAll(/\s+/g, " ");
+  const shown = isVerbose ? text : oneLine(text);
   const most = isVerbose ? verboseChars : shortChars;
   return shown.length <= most ? shown : `${shown.slice(0, most)}…`;
 }

@@ -2,7 +2,7 @@
 
 import { type Client, isMessageEnd } from "@dari/client";
 import type { MessageRecord } from "@dari/contract";
-import { activityLine } from "./activity-line.ts";
+import { activityLine, oneLine } from "./activity-line.ts";
 import { createAnswerText, textOfAnswer } from "./answer-text.ts";
 import type { Io } from "./context.ts";
 import { textFor } from "./controls.ts";
@@ -43,7 +43,7 @@ export async function watchMessage(api: Client, messageId: string, options: Watc
       answer.reset();
       print.line(`attempt ended: ${event.data.outcome}`);
     } else if (event.type === "agent.event") {
-      print.line(`${event.data.name} ${JSON.stringify(event.data.data)}`);
+      print.line(`${oneLine(event.data.name)} ${JSON.stringify(event.data.data)}`);
     } else if (event.type === "message.steered" && event.message_id === messageId) {
       print.line(`delivered in the turn of ${event.data.into}`);
     } else if (isMessageEnd(event)) {

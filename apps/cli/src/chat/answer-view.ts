@@ -1,7 +1,7 @@
 // Shows one turn: the answer while it is written, and a line for everything else, in order.
 
 import type { MessageRecord, StreamedEvent } from "@dari/contract";
-import { activityLine, valueOf, type ActivityLine } from "../activity-line.ts";
+import { activityLine, oneLine, valueOf, type ActivityLine } from "../activity-line.ts";
 import { createAnswerText, textOfAnswer } from "../answer-text.ts";
 import { withoutControls } from "../controls.ts";
 import { paint } from "../style.ts";
@@ -54,7 +54,7 @@ export function createAnswerView(screen: Screen, logs: boolean): AnswerView {
       put(answer.noteAside(event.data.text));
       if (answer.isEmpty) endLine();
     } else if (event.type === "log" && logs) aside(event.data.text.replace(/\n$/, ""));
-    else if (event.type === "agent.event") aside(`${event.data.name} ${valueOf(event.data.data)}`);
+    else if (event.type === "agent.event") aside(`${oneLine(event.data.name)} ${valueOf(event.data.data)}`);
     else if (event.type === "attempt.ended") {
       if (event.data.outcome !== "completed") endAttempt(event.data.outcome);
     } else show(activityLine(event));

@@ -1,7 +1,7 @@
 // The tool calls of a turn, folded to a line each: name, short arguments, state and duration.
 
 import type { StreamedEvent } from "@dari/contract";
-import { nameOfCall, timeOf, valueOf, type ActivityLine } from "../activity-line.ts";
+import { nameOfCall, oneLine, timeOf, valueOf, type ActivityLine } from "../activity-line.ts";
 
 export interface Calls {
   /** Notes a call that starts or ends. Returns the line of a call that has ended; undefined for every other event. */
@@ -32,7 +32,7 @@ export function createCalls(): Calls {
       }
       if (event.type !== "tool.call_completed") return undefined;
       const { call_id, name, is_error, duration_ms, result } = event.data;
-      const { title, indent } = running.get(call_id) ?? { title: name, indent: "" };
+      const { title, indent } = running.get(call_id) ?? { title: oneLine(name), indent: "" };
       running.delete(call_id);
       const end = is_error ? `: failed: ${valueOf(result)}` : "";
       return { text: `${indent}${is_error ? "✗" : "✓"} ${title}${timeOf(duration_ms)}${end}`, isFailure: is_error };
