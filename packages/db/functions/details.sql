@@ -5,13 +5,14 @@
 -- the last committed turn, whose turns failed with them. egress: the network rules, by who set them; null: none.
 -- max_…: the limits of the organization; null: the platform's.
 -- answers: to the inputs of the message, if an attempt of it was suspended; resume_…: where it continues.
--- steering_waits: see there.
+-- steering_waits: see there. taken_before: the messages that suspended attempts of the message have taken, in order;
+-- null: none.
 create or replace function turn_details(p_message text, p_history_messages int, p_history_bytes int)
 returns table (organization_id text, agent_id text, version_id text, manifest jsonb, image jsonb, parts jsonb,
   metadata jsonb, max_attempts int, head_snapshot_id text, cancel_requested boolean, created_at timestamptz,
   started_at timestamptz, max_bytes bigint, max_files int, max_file_bytes bigint, history json, inputs json,
   resume_snapshot_id text, resume_inputs jsonb, answers json, egress json, max_turn_memory_bytes bigint,
-  max_turn_cpus double precision, steering_waits boolean)
+  max_turn_cpus double precision, steering_waits boolean, taken_before json)
 language plpgsql as $$
 #variable_conflict use_column
 begin
@@ -29,7 +30,11 @@ begin
       from (select set_by, mode, hosts from egress_settings where organization_id = m.organization_id
         union all select 'session', 'off', '{}' where s.internet_access is false) e),
     o.max_turn_memory_bytes, o.max_turn_cpus,
-    s.pending > 1 and steering_waits(s.id, m.fence)
+    s.pending > 1 and steering_waits(s.id, m.fence),
+    case when m.resume_snapshot_id is not null then (
+      select json_agg(json_build_object('id', t.id, 'parts', t.parts) order by t.sequence_number) from messages t
+      where t.session_id = m.session_id and t.steered_into = m.id and t.steered_event is not null
+        and t.completed_at is not null) end
   from messages m join sessions s on s.id = m.session_id join versions v on v.id = s.version_id
     join organizations o on o.id = m.organization_id
   where m.id = p_message;
@@ -39,22 +44,21 @@ end $$;
 -- (index messages (session_id, sequence_number), messages_steered)
 create or replace function history_before(p_session text, p_number int, p_messages int, p_bytes int)
 returns table (parts jsonb, output jsonb, steered jsonb) language sql stable as $$
-  with taken as materialized (
-    select t.steered_into, jsonb_agg(t.parts order by t.sequence_number) as steered
-    from messages t where t.session_id = p_session and t.steered_event is not null group by t.steered_into)
   select parts, output, steered from (
     select *, sum(octet_length(parts::text) + coalesce(octet_length(output::text), 0)
         + coalesce(octet_length(steered::text), 0))
       over (order by sequence_number desc) as bytes
     from (
-      select sequence_number, parts,
-        case when state = 'completed' or output #> '{parts,0}' is not null then output end as output,
-        (select t.steered from taken t where t.steered_into = x.id) as steered
+      select id, sequence_number, parts,
+        case when state = 'completed' or output #> '{parts,0}' is not null then output end as output
       from messages x
       where x.session_id = p_session and x.sequence_number < p_number
         and rolled_back_by is null and rolled_back_at is null
         and (state = 'completed' and merged_into is null or state = 'cancelled' and interrupted_by is not null)
-      order by sequence_number desc limit p_messages) newest) measured
+      order by sequence_number desc limit p_messages) newest
+      cross join lateral (
+        select jsonb_agg(t.parts order by t.sequence_number) as steered from messages t
+        where t.session_id = p_session and t.steered_into = newest.id and t.steered_event is not null) taken) measured
   where bytes <= p_bytes order by sequence_number
 $$;
 

@@ -24,4 +24,5 @@ alter table sessions add constraint sessions_on_busy_check check (
 alter table sessions validate constraint sessions_on_busy_check;
 
 drop index concurrently if exists messages_steered;
-create index concurrently messages_steered on messages (session_id) where steered_event is not null;
+create index concurrently messages_steered on messages (session_id, steered_into)
+  where steered_event is not null;

@@ -37,6 +37,11 @@ test.each([
   expect(plan).not.toMatch(new RegExp(`Seq Scan on ${table}\\b`));
 });
 
+test("the history reads only what its own turns have taken", async () => {
+  const plan = await planOf("history_before('sess_1', 5, 10, 1000)");
+  expect(plan).toMatch(/messages_steered[^]*?Index Cond: .*steered_into = /);
+});
+
 test("the fleet's load is counted by organization", async () => {
   const before = await dispatch.getFleetLoad(scene.db, 6_000);
   expect(before).toEqual({ slots: 0, workers: 0, inFlight: 0, isShared: false, holders: [] });

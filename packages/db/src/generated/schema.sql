@@ -477,7 +477,7 @@ CREATE INDEX messages_failed_at ON messages USING btree (failed_at, id) WHERE fa
 CREATE INDEX messages_failed_at_by_organization ON messages USING btree (organization_id, failed_at, id) WHERE failed_at IS NOT NULL;
 CREATE INDEX messages_open ON messages USING btree (session_id, sequence_number) WHERE completed_at IS NULL;
 CREATE INDEX messages_open_by_organization ON messages USING btree (organization_id) WHERE COALESCE(completed_at, 'infinity'::timestamp with time zone) = 'infinity'::timestamp with time zone;
-CREATE INDEX messages_steered ON messages USING btree (session_id) WHERE steered_event IS NOT NULL;
+CREATE INDEX messages_steered ON messages USING btree (session_id, steered_into) WHERE steered_event IS NOT NULL;
 CREATE TRIGGER refuse_undeclared_edge BEFORE UPDATE OF state ON messages FOR EACH ROW WHEN (old.state <> new.state AND current_setting('dari.unguarded'::text, true) IS DISTINCT FROM 'on'::text AND (old.state <> 'queued'::text OR new.state <> 'running'::text) AND (old.state <> 'running'::text OR new.state <> 'completed'::text) AND (old.state <> 'queued'::text OR new.state <> 'completed'::text) AND (old.state <> 'running'::text OR new.state <> 'queued'::text) AND (old.state <> 'running'::text OR new.state <> 'queued'::text) AND (old.state <> 'running'::text OR new.state <> 'waiting_for_input'::text) AND (old.state <> 'waiting_for_input'::text OR new.state <> 'queued'::text) AND (old.state <> 'running'::text OR new.state <> 'failed'::text) AND (old.state <> 'queued'::text OR new.state <> 'failed'::text) AND (old.state <> 'waiting_for_input'::text OR new.state <> 'failed'::text) AND (old.state <> 'running'::text OR new.state <> 'cancelled'::text) AND (old.state <> 'queued'::text OR new.state <> 'cancelled'::text) AND (old.state <> 'waiting_for_input'::text OR new.state <> 'cancelled'::text)) EXECUTE FUNCTION refuse_undeclared_edge('state');
 create policy platform on messages for all to dari_app using (true);
 create policy tenant on messages for all to dari_tenant using ((organization_id = current_setting('dari.organization_id'::text, true)));
@@ -1100,12 +1100,13 @@ create table workers (
 -- function expire_inputs(p_limit integer) returns TABLE(session_id text, organization_id text, message_id text)
 -- function fail_lost_builds(p_losses_max integer) returns integer
 -- function finish_build(p_version text, p_fence integer, p_image jsonb, p_failure jsonb, p_warnings jsonb) returns boolean
--- function finish_turn(p_session text, p_fence bigint, p_token uuid, p_ending text, p_failure jsonb, p_output jsonb, p_files_changed jsonb, p_snapshot jsonb, p_timings jsonb, p_wait_ms integer, p_uncounted_max integer, p_input jsonb DEFAULT NULL::jsonb) returns TABLE(recorded text, again boolean, more boolean)
+-- function finish_turn(p_session text, p_fence bigint, p_token uuid, p_ending text, p_failure jsonb, p_output jsonb, p_files_changed jsonb, p_snapshot jsonb, p_timings jsonb, p_wait_ms integer, p_uncounted_max integer, p_input jsonb DEFAULT NULL::jsonb, p_delivered integer DEFAULT NULL::integer) returns TABLE(recorded text, again boolean, more boolean)
 -- function fleet_load(p_seen_within_ms integer) returns TABLE(slots integer, workers integer, is_shared boolean, organization_id text, in_flight integer, weight integer, max_concurrency integer, background integer)
 -- function follow_active_version() returns trigger
 -- function forget_count(p_organization text, p_kind text) returns void
 -- function fork_session(p_organization text, p_source text, p_message text, p_without boolean, p_session text, p_version text) returns text
 -- function group_of(p_id text) returns integer
+-- function hand_back(a attempts, p_delivered integer) returns void
 -- function has_no_try_left(m messages, a attempts, p_uncounted_max integer) returns boolean
 -- function head_after(s sessions, m messages) returns text
 -- function history_before(p_session text, p_number integer, p_messages integer, p_bytes integer) returns TABLE(parts jsonb, output jsonb, steered jsonb)
@@ -1166,7 +1167,7 @@ create table workers (
 -- function taken_by(a attempts) returns SETOF messages
 -- function taken_status(p_ending text) returns text
 -- function tokens_of(p_usage jsonb) returns bigint
--- function turn_details(p_message text, p_history_messages integer, p_history_bytes integer) returns TABLE(organization_id text, agent_id text, version_id text, manifest jsonb, image jsonb, parts jsonb, metadata jsonb, max_attempts integer, head_snapshot_id text, cancel_requested boolean, created_at timestamp with time zone, started_at timestamp with time zone, max_bytes bigint, max_files integer, max_file_bytes bigint, history json, inputs json, resume_snapshot_id text, resume_inputs jsonb, answers json, egress json, max_turn_memory_bytes bigint, max_turn_cpus double precision, steering_waits boolean)
+-- function turn_details(p_message text, p_history_messages integer, p_history_bytes integer) returns TABLE(organization_id text, agent_id text, version_id text, manifest jsonb, image jsonb, parts jsonb, metadata jsonb, max_attempts integer, head_snapshot_id text, cancel_requested boolean, created_at timestamp with time zone, started_at timestamp with time zone, max_bytes bigint, max_files integer, max_file_bytes bigint, history json, inputs json, resume_snapshot_id text, resume_inputs jsonb, answers json, egress json, max_turn_memory_bytes bigint, max_turn_cpus double precision, steering_waits boolean, taken_before json)
 -- function turn_timeout(p_session text) returns interval
 -- function turns_are_stopped() returns boolean
 -- function undispatch_sessions(p_sessions text[], p_dispatch_numbers bigint[]) returns integer
