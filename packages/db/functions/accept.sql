@@ -172,7 +172,8 @@ begin
   return v_ended;
 end $$;
 
--- See make_way. For interrupt and rollback, and for `cancel`: all messages, without a new one. Two statements, however
+-- See make_way. For interrupt and rollback, and for `cancel`: all messages, without a new one. What the running attempt
+-- has taken ends with its turn, which may still complete; a rolled-back turn never does. Two statements, however
 -- many messages wait: each gets what end_queued_message writes for one, newest first.
 create or replace function take_back(p_session text, p_message text, p_on_busy text)
 returns table (ended text[], stopping text) language plpgsql as $$
@@ -202,6 +203,7 @@ begin
       rolled_back_by = case p_on_busy when 'rollback' then p_message else m.rolled_back_by end
     where m.session_id = p_session and m.completed_at is null and m.id is distinct from p_message
       and m.state <> 'running' and (p_on_busy <> 'interrupt' or m.id = v_head)
+      and (m.steered_attempt is null or p_on_busy = 'rollback')
     returning m.id, m.sequence_number),
   numbered as (
     select t.id, s.next_event_number + 2 * (row_number() over (order by t.sequence_number desc) - 1) as n from taken t),

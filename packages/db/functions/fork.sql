@@ -89,7 +89,7 @@ $$;
 
 -- Copies the ended messages up to a number, with their files' paths, their values and their events, into a new session
 -- that has one event. Leaves out messages that were rolled back or merged into a later one. A message that a turn has
--- taken is copied with that turn.
+-- taken is copied if that turn is.
 create or replace function copy_conversation(s sessions, p_last int, p_session text) returns void language sql as $$
   with kept as materialized (
     select m.*, new_id('msg') as copy_id, row_number() over (order by m.sequence_number) as n, head_after(s, m) as head
@@ -98,7 +98,8 @@ create or replace function copy_conversation(s sessions, p_last int, p_session t
         and steered_into is null
       union all select x.id from messages x join messages t on t.id = x.steered_into
         where x.session_id = s.id and x.steered_event is not null and x.completed_at is not null
-          and t.sequence_number <= p_last) own join messages m on m.id = own.id
+          and t.sequence_number <= p_last and t.rolled_back_by is null and t.rolled_back_at is null) own
+      join messages m on m.id = own.id
     where m.rolled_back_at is null and m.rolled_back_by is null),
   -- Events about scheduling and attempts stay in the session in which they happened. The others keep the ids of their
   -- attempts, because ids of calls are unique only within an attempt.

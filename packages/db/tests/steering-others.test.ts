@@ -3,7 +3,8 @@
 import { describe, expect, test } from "@jest/globals";
 import { newId } from "@dari/domain";
 import { sql } from "kysely";
-import { heads, turns } from "../src/index.ts";
+import { heads, sessionExports, sessions, turns } from "../src/index.ts";
+import { emptySnapshot } from "./scene.ts";
 import {
   begin,
   complete,
@@ -18,6 +19,7 @@ import {
   take,
   useSteering,
 } from "./steering-scene.ts";
+import { askedFor } from "./steps/place.ts";
 
 useSteering();
 
@@ -74,6 +76,44 @@ describe("other messages and calls", () => {
     expect(await rollBack(second)).toBe("merged");
     expect(await rollBack(first)).toBe("done");
     expect(await historyOf()).toEqual(["one", "+ two", "re: done"]);
+  });
+
+  test("a cancel of all leaves what the turn has taken to that turn, which may still complete", async () => {
+    await send("one");
+    const turn = await begin();
+    const second = await steer("two");
+    await take(turn);
+    const third = await steer("three");
+    const ending = { organizationId: scene.organizationId, sessionId: session, cancel: true };
+    const { cancelled } = await sessions.completeSessionIfOpen(scene.db, ending);
+    expect(cancelled).toEqual([
+      { messageId: third, running: false },
+      { messageId: turn.messageId, running: true },
+    ]);
+    expect(await rowOf(second)).toMatchObject({ state: "queued", steered_into: turn.messageId });
+    expect(await complete(turn)).toBe("completed");
+    expect(await historyOf()).toEqual(["one", "+ two", "re: done"]);
+    expect(await scene.row(session)).toMatchObject({ pending: 0, schedule: "idle" });
+  });
+
+  test("a rollback of a turn that waits for an input: forks and exports leave out what it took", async () => {
+    await send("one");
+    const turn = await begin();
+    await steer("two");
+    await take(turn);
+    const [asked, snapshot] = [askedFor("go-on"), emptySnapshot(null)];
+    await turns.finishIfHeld(scene.db, turn, { ending: "suspended", asked, snapshot });
+    const third = await send("three", { onBusy: "rollback" });
+    expect(await drain()).toEqual(["three"]);
+    const found = await sessionExports.findExport(scene.db, scene.organizationId, session);
+    const exported = await sessionExports.listMessages(scene.db, found!, 0);
+    expect(exported.rows.map(({ id }) => id)).toEqual([third]);
+    const sessionId = newId("session");
+    const input = { organizationId: scene.organizationId, sourceId: session, versionId: undefined, sessionId };
+    const forked = await heads.forkSession(scene.db, { ...input, messageId: undefined, without: false });
+    expect(forked).toBe("forked");
+    const copied = await sql`select copied_from from messages where session_id = ${sessionId}`.execute(scene.db.kysely);
+    expect(copied.rows).toEqual([{ copied_from: third }]);
   });
 
   test("a fork copies a turn with what it took, and its events name the copies", async () => {

@@ -8,9 +8,11 @@ import { countRowsWithin } from "./page.ts";
 /** Messages with a turn of their own in the conversation. */
 const isTurn = sql`m.merged_into is null and m.steered_into is null and m.rolled_back_at is null
   and m.rolled_back_by is null`;
-/** The messages of the conversation, as a fork copies them: also those that steered a turn. */
+/** The messages of the conversation, as a fork copies them: also those that steered a turn of it. */
 const isKept = sql`(m.merged_into is null or m.steered_into is not null) and m.rolled_back_at is null
-  and m.rolled_back_by is null`;
+  and m.rolled_back_by is null and not exists (
+    select 1 from messages t
+    where t.id = m.steered_into and (t.rolled_back_at is not null or t.rolled_back_by is not null))`;
 
 export interface ExportRow {
   readonly id: string;
