@@ -69,7 +69,7 @@ async function runSteps(attempt: Attempt): Promise<FinishInput> {
     const restored = await restore(attempt, turn, image.dir);
     watch.lap("restore_ms");
     const ending = await runAgent(restored, image.dir);
-    return await saveTurn(restored, ending);
+    return { ...(await saveTurn(restored, ending)), delivered: ending.delivered };
   } finally {
     image.release();
   }

@@ -105,14 +105,15 @@ end $$;
 -- Records how a claimed turn ended, with files, output, status and events in one transaction. Workers end turns only
 -- with this function.
 -- p_ending: completed | failed | retry | released | cancelled | suspended (p_input says what it waits for). p_output
--- contains `usage` for every ending if it is known; it is charged to the budgets.
+-- contains `usage` for every ending if it is known; it is charged to the budgets. p_delivered: how many of the messages
+-- that the attempt took have reached its agent; null: all.
 -- recorded: what was written, or null if this claim no longer holds the session. A retry without attempts left becomes
 -- failed. Every ending of a rolled-back message, and a failure of a cancelled one, becomes cancelled. A turn that
 -- exceeds a quota becomes failed. `again`: this claim had recorded its end before.
 create or replace function finish_turn(
   p_session text, p_fence bigint, p_token uuid, p_ending text, p_failure jsonb, p_output jsonb,
   p_files_changed jsonb, p_snapshot jsonb, p_timings jsonb, p_wait_ms int, p_uncounted_max int,
-  p_input jsonb default null
+  p_input jsonb default null, p_delivered int default null
 ) returns table (recorded text, again boolean, more boolean)
 language plpgsql as $$
 #variable_conflict use_column
@@ -166,6 +167,10 @@ begin
   if v_ending = 'suspended' then
     perform request_input(s, m, a, p_input, p_snapshot ->> 'id');
     s.next_event_number := s.next_event_number + 1;
+  end if;
+  -- In a session that has ended, nothing may wait.
+  if p_delivered < a.steered_messages and s.state = 'open' and s.deleted_at is null then
+    perform hand_back(a, p_delivered);
   end if;
   recorded := v_ending;
   again := false;

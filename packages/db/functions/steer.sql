@@ -1,7 +1,7 @@
 -- Messages that steer a running turn. The attempt that runs takes them, and they end with its turn.
 
 -- Hands the messages that steer to the running attempt: those directly behind its own message, up to the first one that
--- was not sent to steer, and within both limits of the attempt. Appends an event for each, so its place among the
+-- was not sent to steer, and within both limits of the turn. Appends an event for each, so its place among the
 -- attempt's events is committed before the agent sees it. Returns what the attempt has taken after the first
 -- p_received, [{id, parts}], so that a repeated call loses nothing. Null once superseded. A turn that was asked to stop
 -- takes nothing more.
@@ -13,12 +13,15 @@ declare
   a attempts%rowtype;
   m messages%rowtype;
   v_event bigint;
+  v_messages int;
   v_bytes bigint;
 begin
   select * into s from sessions where id = p_session for no key update;
   if not found or is_held(s, p_fence, p_token) is not true then return null; end if;
   select * into a from attempts where session_id = p_session and fence = p_fence;
-  select coalesce(sum(octet_length(t.parts::text)), 0) into v_bytes from taken_by(a) t;
+  -- Also what suspended attempts of the turn have taken.
+  select count(*), coalesce(sum(octet_length(parts::text)), 0) into v_messages, v_bytes from messages
+    where session_id = p_session and steered_into = a.message_id and steered_event is not null;
   v_event := s.next_event_number;
   if exists (select 1 from messages where id = a.message_id and cancel_requested_at is null) then
     for m in select * from messages where session_id = p_session and completed_at is null and id <> a.message_id
@@ -26,8 +29,9 @@ begin
     loop
       exit when not m.is_steering;
       v_bytes := v_bytes + octet_length(m.parts::text);
-      a.is_full := a.steered_messages >= p_messages_max or v_bytes > p_bytes_max;
+      a.is_full := v_messages >= p_messages_max or v_bytes > p_bytes_max;
       exit when a.is_full;
+      v_messages := v_messages + 1;
       a.steered_messages := a.steered_messages + 1;
       update messages set steered_into = a.message_id, steered_attempt = a.id, steered_event = v_event where id = m.id;
       insert into events (session_id, sequence_number, organization_id, type, message_id, attempt_id, data)
@@ -44,7 +48,16 @@ end $$;
 
 -- Returns what an attempt has taken. (index messages_steered)
 create or replace function taken_by(a attempts) returns setof messages language sql stable as $$
-  select * from messages where session_id = a.session_id and steered_event is not null and steered_attempt = a.id
+  select * from messages where session_id = a.session_id and steered_into = a.message_id and steered_event is not null
+    and steered_attempt = a.id
+$$;
+
+-- Hands back what the attempt has taken after its first p_delivered messages, which did not reach its agent: it waits
+-- again. The caller holds the session's row lock.
+create or replace function hand_back(a attempts, p_delivered int) returns void language sql as $$
+  update messages set steered_into = null, steered_attempt = null, steered_event = null
+    where completed_at is null and id in (
+      select t.id from taken_by(a) t order by t.sequence_number offset greatest(p_delivered, 0))
 $$;
 
 -- Ends what the attempt has taken, with its turn; `completed` also if the turn waits for an input, because the side

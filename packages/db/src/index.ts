@@ -141,6 +141,7 @@ export type {
   AttachmentToPlace,
   PlacedAttachment,
   HistoryRow,
+  TakenMessage,
   TurnEgress,
   TurnResume,
 } from "./queries/turn-details.ts";
@@ -159,7 +160,6 @@ export type {
   TurnEnding,
   TurnSnapshot,
 } from "./queries/turns.ts";
-export type { TakenMessage } from "./queries/steering.ts";
 export type { AgentRow } from "./queries/agents.ts";
 export type { SessionSummaryRow, SummaryFilter } from "./queries/session-summaries.ts";
 export type { ApiKeyRow, KeyRates, UsableApiKey } from "./queries/api-keys.ts";

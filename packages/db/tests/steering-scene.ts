@@ -2,8 +2,9 @@
 
 import { afterAll, beforeAll, beforeEach, expect } from "@jest/globals";
 import { sql } from "kysely";
-import { findViolations, steering, turnDetails, turns, type ClaimedTurn } from "../src/index.ts";
+import { findViolations, messageInputs, steering, turnDetails, turns, type ClaimedTurn } from "../src/index.ts";
 import { emptySnapshot, openScene, type Scene, type SendOptions } from "./scene.ts";
+import { askedFor } from "./steps/place.ts";
 
 export let scene: Scene;
 /** The session of the test that runs. */
@@ -45,14 +46,25 @@ export async function take(turn: ClaimedTurn, received = 0): Promise<string[] | 
   return taken?.map(({ parts }) => String(parts[0]?.["text"]));
 }
 
+/** Lets the turn wait for an input, and answers it. Resolves with the turn's next attempt. */
+export async function waitAndContinue(turn: ClaimedTurn, delivered?: number): Promise<ClaimedTurn> {
+  const [asked, snapshot] = [askedFor("go-on"), emptySnapshot(head)];
+  await turns.finishIfHeld(scene.db, turn, { ending: "suspended", asked, snapshot, delivered });
+  const { organizationId } = scene;
+  const answer = { organizationId, messageId: turn.messageId, key: "go-on", value: 1, dispatchTtlMs: undefined };
+  await messageInputs.answerIfWaiting(scene.db, answer);
+  return begin();
+}
+
 export async function waits(turn: ClaimedTurn): Promise<boolean | undefined> {
   return (await turns.renewHeldLeases(scene.db, [turn], 60_000))[0]?.steeringWaits;
 }
 
-export async function complete(turn: ClaimedTurn, text = "done"): Promise<string | undefined> {
+/** `delivered`: how many of the messages that it took have reached the agent. */
+export async function complete(turn: ClaimedTurn, delivered?: number): Promise<string | undefined> {
   const snapshot = emptySnapshot(head);
-  const output = { parts: [{ type: "text", text }] };
-  const result = await turns.finishIfHeld(scene.db, turn, { ending: "completed", output, snapshot });
+  const output = { parts: [{ type: "text", text: "done" }] };
+  const result = await turns.finishIfHeld(scene.db, turn, { ending: "completed", output, snapshot, delivered });
   if (result?.recorded === "completed") head = snapshot.id;
   return result?.recorded;
 }

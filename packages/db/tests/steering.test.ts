@@ -19,6 +19,7 @@ import {
   steer,
   take,
   useSteering,
+  waitAndContinue,
   waits,
 } from "./steering-scene.ts";
 import { agentError, askedFor } from "./steps/place.ts";
@@ -118,6 +119,18 @@ describe("a message that steers", () => {
     expect(await rowOf(second)).toMatchObject({ state: "completed", steered_into: null, merged_into: null });
   });
 
+  test("is the next message if it had not reached the agent when the turn ended", async () => {
+    await send("one");
+    const turn = await begin();
+    await steer("two");
+    const third = await steer("three");
+    expect(await take(turn)).toEqual(["two", "three"]);
+    await complete(turn, 1);
+    expect(await rowOf(third)).toMatchObject({ state: "queued", steered_into: null, steered_event: null });
+    expect(await historyOf()).toEqual(["one", "+ two", "re: done"]);
+    expect(await drain()).toEqual(["three"]);
+  });
+
   test("with a file is queued, because files are placed when a turn starts", async () => {
     await send("one");
     const turn = await begin();
@@ -142,7 +155,7 @@ describe("a message that steers", () => {
   test("above a limit of the attempt waits for its own turn", async () => {
     await send("one");
     const turn = await begin();
-    const most = limits.steeringMessagesPerAttempt;
+    const most = limits.steeringMessagesPerTurn;
     for (let n = 0; n < most + 2; n++) await steer(`s${n}`);
     expect(await take(turn)).toHaveLength(most);
     expect(await waits(turn)).toBe(false);
@@ -154,7 +167,7 @@ describe("a message that steers", () => {
 
     await send("large");
     const large = await begin();
-    await steer("x".repeat(limits.steeringBytesPerAttempt - 100));
+    await steer("x".repeat(limits.steeringBytesPerTurn - 100));
     await steer("y".repeat(200));
     expect(await take(large)).toHaveLength(1);
     expect(await waits(large)).toBe(false);
@@ -262,5 +275,40 @@ describe("a turn that does not complete", () => {
     await complete(again);
     expect(await historyOf()).toEqual(["one", "+ two", "+ three", "re: done"]);
     expect(await drain()).toEqual(["four"]);
+  });
+
+  test("a turn that waits for an input: its next attempts are told what it took, until it ends", async () => {
+    const first = await send("one");
+    const turn = await begin();
+    expect(turn.details?.takenBefore).toEqual([]);
+    const [second] = [await steer("two"), await steer("three")];
+    expect(await take(turn)).toEqual(["two", "three"]);
+    const again = await waitAndContinue(turn, 1);
+    const before = [{ id: second, parts: [{ type: "text", text: "two" }] }];
+    expect(again).toMatchObject({ messageId: first, details: { steeringWaits: true, takenBefore: before } });
+    expect(await take(again)).toEqual(["three"]);
+    await turns.finishIfHeld(scene.db, again, { ending: "released" });
+    const last = await begin();
+    expect(last.details?.takenBefore).toEqual(before);
+    expect(await take(last)).toEqual(["three"]);
+    await complete(last);
+    await send("four");
+    const next = await begin();
+    expect(next.details?.takenBefore).toEqual([]);
+    await complete(next);
+  });
+
+  test("a turn that waits for an input: the limits apply to all that it takes", async () => {
+    await send("one");
+    const turn = await begin();
+    const most = limits.steeringMessagesPerTurn;
+    for (let n = 0; n < most; n++) await steer(`s${n}`);
+    expect(await take(turn)).toHaveLength(most);
+    const again = await waitAndContinue(turn);
+    await steer("late");
+    expect(await take(again)).toEqual([]);
+    expect(await waits(again)).toBe(false);
+    await complete(again);
+    expect(await drain()).toEqual(["late"]);
   });
 });

@@ -12,9 +12,9 @@ export const limits = {
   /** A message that others were merged into. A message that does not fit stays separate. */
   mergedPartsMax: 256,
   mergedPartsBytes: 4 * MiB,
-  /** The messages that steer one attempt, and the bytes of their parts. More wait for their own turn. */
-  steeringMessagesPerAttempt: 100,
-  steeringBytesPerAttempt: 4 * MiB,
+  /** The messages that steer one turn, and the bytes of their parts. More wait for their own turn. */
+  steeringMessagesPerTurn: 100,
+  steeringBytesPerTurn: 4 * MiB,
   /** A page of a list ends before its rows have this many bytes together; it always has its first row. */
   pageBytes: 8 * MiB,
   metadataPairs: 64,

@@ -23,6 +23,8 @@ export interface TurnContext {
   readonly traceparent: string;
   /** Answers to the message's inputs, by key. */
   readonly answers: Readonly<Record<string, unknown>>;
+  /** What suspended attempts of this turn have taken. Functions get it first. Absent: nothing. */
+  readonly earlierMessages?: readonly SteeringMessage[];
 }
 
 export interface Entry {
@@ -140,15 +142,21 @@ export interface UsageFrame {
 }
 
 /** The agent asks for an input without an answer: the attempt ends, and the turn waits. */
-export interface AskFrame {
+export interface AskFrame extends LastWords {
   readonly t: "ask";
   readonly key: string;
   readonly schema: Readonly<Record<string, unknown>>;
   readonly prompt: string | undefined;
   /** How long to wait for an answer. */
   readonly waitSeconds: number;
-  /** The usage of this attempt, as in all frames that end one. */
+}
+
+/** What all frames that end an attempt contain. */
+export interface LastWords {
+  /** The usage of this attempt. */
   readonly usage?: Usage;
+  /** How many of the messages that the attempt took have reached the agent. Absent: none. */
+  readonly delivered?: number;
 }
 
 /** What a turn used at its model, as reported by the SDK: numbers by name, such as `input_tokens`. */
@@ -173,14 +181,13 @@ export type GuestFrame =
   | { readonly t: "take" }
   | AskFrame
   /** `kept`: how many processes the guest keeps for the session's next turn. */
-  | { readonly t: "result"; readonly parts: unknown; readonly usage?: Usage; readonly kept?: number }
-  | {
+  | ({ readonly t: "result"; readonly parts: unknown; readonly kept?: number } & LastWords)
+  | ({
       readonly t: "error";
       readonly code: FailureCode;
       readonly message: string;
       readonly stack: string;
-      readonly usage?: Usage;
-    }
+    } & LastWords)
   | { readonly t: "checked"; readonly kind: string };
 
 /**
@@ -246,14 +253,14 @@ export function parseGuestFrame(line: string): GuestFrame {
     case "ask":
       return askFrame(frame);
     case "result":
-      return { t: "result", parts: frame["parts"], ...usageOf(frame["usage"]), ...keptOf(frame["kept"]) };
+      return { t: "result", parts: frame["parts"], ...lastWordsOf(frame), ...keptOf(frame["kept"]) };
     case "error":
       return {
         t: "error",
         code: failureCode(frame["code"]),
         message: string(frame, "message", messageChars),
         stack: string(frame, "stack", stackChars),
-        ...usageOf(frame["usage"]),
+        ...lastWordsOf(frame),
       };
     case "checked":
       return { t: "checked", kind: string(frame, "kind", nameChars) };
@@ -286,7 +293,7 @@ function askFrame(frame: Record<string, unknown>): AskFrame {
   if (!isWait || (waitSeconds as number) > limits.inputWaitSecondsMax) throw broken();
   const prompt = frame["prompt"] === undefined ? undefined : string(frame, "prompt", limits.inputPromptChars);
   const asked = { key, schema: schema as AskFrame["schema"], prompt, waitSeconds: waitSeconds as number };
-  return { t: "ask", ...asked, ...usageOf(frame["usage"]) };
+  return { t: "ask", ...asked, ...lastWordsOf(frame) };
 }
 
 /** Our guests send no other types. */
@@ -329,6 +336,11 @@ function ordinalOf(value: unknown): { ordinal?: number } {
   return value === undefined ? {} : { ordinal: count(value) };
 }
 
+function lastWordsOf({ usage, delivered }: Record<string, unknown>): LastWords {
+  const isCount = Number.isSafeInteger(delivered) && (delivered as number) > 0;
+  return { ...usageOf(usage), ...(isCount ? { delivered: delivered as number } : {}) };
+}
+
 /** Returns the numbers that can be usage. Ignores everything else. */
 function usageOf(value: unknown): { usage?: Usage } {
   if (typeof value !== "object" || value === null) return {};
@@ -338,11 +350,11 @@ function usageOf(value: unknown): { usage?: Usage } {
   return entries.length === 0 ? {} : { usage: Object.fromEntries(entries) };
 }
 
-/** A guest that reports anything else keeps none, and what it leaves running ends it. */
 function threadsOf(value: unknown): number {
   return Number.isInteger(value) && (value as number) > 0 && (value as number) <= threadsMax ? (value as number) : 0;
 }
 
+/** A guest that reports anything else keeps none, and what it leaves running ends it. */
 function keptOf(value: unknown): { kept?: number } {
   const isCount = typeof value === "number" && Number.isInteger(value) && value > 0 && value <= keptMax;
   return isCount ? { kept: value } : {};

@@ -16,6 +16,7 @@ import {
   type DeltaFrame,
   type EventFrame,
   type GuestFrame,
+  type LastWords,
   type OmittedFrame,
   type PreviewFrame,
   type RunRequest,
@@ -37,22 +38,23 @@ const activityFramesMax = limits.activityEventsPerAttempt + 64;
 /** JSON writes some characters as six. The caller has the exact limits. */
 const activityBytesMax = 8 * limits.activityValueBytes;
 
-export type TurnEnding =
+/** `delivered` absent: the guest took no messages, or ended without a last frame. Then all count as delivered. */
+export type TurnEnding = (
   | {
       readonly kind: "completed";
       readonly parts: OutputPart[];
-      readonly usage?: Usage;
       /** How many processes the guest keeps for the session's next turn. */
       readonly kept?: number;
     }
-  | { readonly kind: "failed"; readonly failure: Failure; readonly stack?: string; readonly usage?: Usage }
+  | { readonly kind: "failed"; readonly failure: Failure; readonly stack?: string }
   /** The turn waits for an answer. What the agent does after asking is ignored. */
-  | { readonly kind: "suspended"; readonly asked: AskedInput; readonly usage?: Usage }
-  /** The usage that the agent reported after it was asked to stop. */
-  | { readonly kind: "timeout"; readonly usage?: Usage }
-  | { readonly kind: "cancelled"; readonly usage?: Usage };
+  | { readonly kind: "suspended"; readonly asked: AskedInput }
+  | { readonly kind: "timeout" }
+  | { readonly kind: "cancelled" }
+) &
+  LastWords;
 
-export type AskedInput = Omit<AskFrame, "t" | "usage">;
+export type AskedInput = Omit<AskFrame, "t" | keyof LastWords>;
 
 /** What an agent reports while it runs. */
 export type ReportFrame = DeltaFrame | PreviewFrame | EventFrame | ActivityFrame | ValueFrame | OmittedFrame;
@@ -127,7 +129,8 @@ export async function runTurn(o: RunTurnOptions): Promise<TurnEnding> {
     sendFrame(o.channel, { t: "cancel", reason: first });
     const graceMs = first === "timeout" ? timeoutGraceMs : cancelGraceMs;
     const late = await Promise.race([answer, after(graceMs, over.signal)]);
-    return { kind: first, ...used(late?.usage ?? counts.reported) };
+    const { usage, delivered } = late ?? {};
+    return { kind: first, ...used(usage ?? counts.reported), ...(delivered === undefined ? {} : { delivered }) };
   } finally {
     unwatch?.();
     over.abort(turnEndedReason);
@@ -204,22 +207,22 @@ async function takeFrame(o: RunTurnOptions, frame: GuestFrame, call: Call): Prom
       return undefined;
     case "ask": {
       onceStarted(counts);
-      const { t: _ask, usage, ...asked } = frame;
-      return { kind: "suspended", asked, ...used(usage) };
+      const { t: _ask, usage: _usage, delivered: _delivered, ...asked } = frame;
+      return { kind: "suspended", asked, ...saidBy(frame, counts) };
     }
     case "result": {
       onceStarted(counts);
       const read = readParts(frame.parts, o.request.workspace);
-      if (!read.ok) return { kind: "failed", failure: read.failure, ...used(frame.usage) };
+      if (!read.ok) return { kind: "failed", failure: read.failure, ...saidBy(frame, counts) };
       const kept = frame.kept === undefined ? {} : { kept: frame.kept };
-      return { kind: "completed", parts: read.parts, ...used(frame.usage), ...kept };
+      return { kind: "completed", parts: read.parts, ...saidBy(frame, counts), ...kept };
     }
     case "error":
       return {
         kind: "failed",
         failure: failure(frame.code, frame.message),
         ...(frame.stack === "" ? {} : { stack: frame.stack }),
-        ...used(frame.usage),
+        ...saidBy(frame, counts),
       };
     case "checked":
       throw new ProtocolError("the guest answered a question that was not asked");
@@ -228,15 +231,22 @@ async function takeFrame(o: RunTurnOptions, frame: GuestFrame, call: Call): Prom
 
 const used = (usage: Usage | undefined): { usage?: Usage } => (usage === undefined ? {} : { usage });
 
+/** Returns what the guest's last frame says about the attempt. */
+function saidBy({ usage, delivered = 0 }: LastWords, { taken }: Counts): LastWords {
+  return { ...used(usage), ...(taken === 0 ? {} : { delivered: Math.min(delivered, taken) }) };
+}
+
 /** Hands over the messages that steer the turn. A guest asks once for each hint. */
 async function handOver(o: RunTurnOptions, call: Call): Promise<void> {
   const { counts } = call;
   onceStarted(counts);
-  if (o.inbox === undefined || !counts.isHinted) throw new ProtocolError("the agent took more than a guest takes");
+  if (o.inbox === undefined || !counts.isHinted) throw new ProtocolError("no message waits: use context.inbox");
   counts.isHinted = false;
   // A turn that is being stopped takes nothing: its guest no longer waits for it.
   if (o.signal.aborted || call.isStopping || call.over.aborted) return;
-  sendFrame(o.channel, { t: "taken", messages: await o.inbox.take() });
+  const messages = await o.inbox.take();
+  counts.taken += messages.length;
+  sendFrame(o.channel, { t: "taken", messages });
 }
 
 const emptyCounts = (): Counts => ({
@@ -247,6 +257,7 @@ const emptyCounts = (): Counts => ({
   valueBytes: 0,
   deltaBytes: 0,
   isHinted: false,
+  taken: 0,
   steps: new Set(),
   reported: undefined,
 });
@@ -260,6 +271,8 @@ interface Counts {
   deltaBytes: number;
   /** Whether the guest was told that messages wait, and has not asked for them yet. */
   isHinted: boolean;
+  /** How many messages the guest has taken. */
+  taken: number;
   readonly steps: Set<string>;
   /** The usage that the agent's code has reported, for a process that ends without an answer. */
   reported: Usage | undefined;

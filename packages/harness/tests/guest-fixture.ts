@@ -122,7 +122,7 @@ export function requestFor(
   runtime: Runtime,
   guest: Guest,
   exportName: string,
-  o: { file?: string | undefined; prompt?: string | undefined } = {},
+  o: Pick<TurnContext, "earlierMessages"> & { file?: string | undefined; prompt?: string | undefined } = {},
 ): RunRequest {
   return {
     entry: { file: o.file ?? runtime.file, export: exportName },
@@ -130,7 +130,7 @@ export function requestFor(
     workspace: guest.workspace,
     sdk: "claude-agent-sdk",
     prompt: o.prompt ?? "hello",
-    context: sampleContext,
+    context: o.earlierMessages === undefined ? sampleContext : { ...sampleContext, earlierMessages: o.earlierMessages },
   };
 }
 
@@ -138,7 +138,8 @@ export function requestFor(
 export async function play(
   runtime: Runtime,
   exportName: string,
-  o: Partial<RunTurnOptions> & { file?: string; prompt?: string; arguments?: readonly string[] } = {},
+  o: Partial<RunTurnOptions> &
+    Pick<TurnContext, "earlierMessages"> & { file?: string; prompt?: string; arguments?: readonly string[] } = {},
 ): Promise<Played> {
   const guest = await startGuest(runtime, o.arguments);
   const frames: ReportFrame[] = [];

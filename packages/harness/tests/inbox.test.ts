@@ -38,6 +38,47 @@ describe.each(findRuntimes())("$title", (runtime) => {
     expect(inbox.takes).toBe(2);
   });
 
+  test.each(["leavesMessages", "leavesMessagesAndAsks", "leavesMessagesAndFails"])(
+    "what an iteration has not returned at the end counts as not delivered: %s",
+    async (agent) => {
+      const inbox = createInbox();
+      const { ending } = await play(runtime, agent, {
+        file,
+        inbox,
+        onFrame: (frame) => void (isEvent(frame, "ready") && inbox.put("first", "second")),
+      });
+      expect(ending).toMatchObject({ delivered: 1 });
+    },
+  );
+
+  test("what reaches the guest while its agent ends counts as not delivered", async () => {
+    const inbox = createInbox();
+    const { ending } = await play(runtime, "endsWhileItAsks", {
+      file,
+      inbox,
+      onFrame(frame) {
+        if (isEvent(frame, "ready")) inbox.put("first");
+        if (isEvent(frame, "got")) inbox.put("second", "third");
+      },
+    });
+    expect(answerOf(ending)).toEqual(["first"]);
+    expect(ending).toMatchObject({ delivered: 1 });
+  });
+
+  test("what earlier runs of the turn took comes first, and does not count as delivered", async () => {
+    const inbox = createInbox();
+    const { ending } = await play(runtime, "iteratesInbox", {
+      file,
+      inbox,
+      earlierMessages: [messageOf("a"), messageOf("b")],
+      onFrame(frame) {
+        if (frame.t === "event" && frame.data === "b") inbox.put("break", "rest");
+      },
+    });
+    expect(answerOf(ending)).toEqual(["a", "b", "break", "rest"]);
+    expect(ending).toMatchObject({ delivered: 2 });
+  });
+
   test("an iteration ends when the turn is stopped, and the agent can clean up", async () => {
     const controller = new AbortController();
     const { ending } = await play(runtime, "iteratesForever", {
@@ -57,7 +98,7 @@ function createInbox(): TurnInbox & { put(...texts: string[]): void; readonly ta
   let takes = 0;
   return {
     put(...texts) {
-      waiting.push(...texts.map((text) => ({ id: `msg_${text}`, parts: [{ type: "text", text }] })));
+      waiting.push(...texts.map(messageOf));
       onWaiting?.();
     },
     get takes() {
@@ -74,6 +115,10 @@ function createInbox(): TurnInbox & { put(...texts: string[]): void; readonly ta
       return Promise.resolve(taken);
     },
   };
+}
+
+function messageOf(text: string): SteeringMessage {
+  return { id: `msg_${text}`, parts: [{ type: "text", text }] };
 }
 
 function isEvent(frame: ReportFrame, name: string): boolean {

@@ -116,6 +116,7 @@ function requestOf({ turn, opened }: RestoredAttempt, { paths }: Sandbox): RunRe
       operationKey: turn.messageId,
       traceparent: traceparentOf(turn.messageId, turn.attemptId),
       answers: turn.resume?.answers ?? {},
+      ...(turn.takenBefore.length > 0 ? { earlierMessages: turn.takenBefore } : {}),
     },
   };
 }

@@ -33,18 +33,22 @@ import { createPieceScrubber } from "./scrub-pieces.ts";
 import { scrubStack } from "./scrub-turn.ts";
 import { startPreviewSender } from "./send-previews.ts";
 
-export type AgentEnding =
+export type AgentEnding = (
   | {
       readonly kind: "completed";
       readonly parts: readonly OutputPart[];
-      readonly usage: Usage | undefined;
       /** Connections that were refused or failed. */
       readonly lostConnections: readonly string[];
     }
-  | { readonly kind: "failed"; readonly failure: Failure; readonly usage?: Usage }
-  | { readonly kind: "suspended"; readonly asked: AskedInput; readonly usage?: Usage }
+  | { readonly kind: "failed"; readonly failure: Failure }
+  | { readonly kind: "suspended"; readonly asked: AskedInput }
   /** Cancelled, superseded or released: the lease's signal says which. `partialParts`: the agent's output so far. */
-  | { readonly kind: "stopped"; readonly partialParts: readonly OutputPart[]; readonly usage?: Usage };
+  | { readonly kind: "stopped"; readonly partialParts: readonly OutputPart[] }
+) & {
+  readonly usage?: Usage | undefined;
+  /** How many of the messages that the attempt took have reached the agent. Undefined: all. */
+  readonly delivered?: number | undefined;
+};
 
 /**
  * Runs the agent. When it returns, no process of the agent runs: each one is dead, or stopped without access to the
@@ -233,18 +237,17 @@ async function countFailedLoad({ attempt }: AgentCall, ending: TurnEnding): Prom
 
 function endingOf({ attempt, logs, partialText }: AgentCall, { ending: unscrubbed, exceeded }: RunResult): AgentEnding {
   const ending = scrubStack(attempt.turn.scrubber, unscrubbed);
-  const used = ending.usage === undefined ? {} : { usage: ending.usage };
+  const { usage, delivered } = ending;
+  const said = { usage, delivered };
   switch (ending.kind) {
-    case "completed": {
-      const { parts, usage } = ending;
-      return { kind: "completed", parts, usage, lostConnections: logs.lostConnections() };
-    }
+    case "completed":
+      return { kind: "completed", parts: ending.parts, lostConnections: logs.lostConnections(), ...said };
     case "suspended":
       return ending;
     case "timeout":
-      return { kind: "failed", failure: timeout(attempt.turn.manifest.runtime.timeout_seconds), ...used };
+      return { kind: "failed", failure: timeout(attempt.turn.manifest.runtime.timeout_seconds), ...said };
     case "cancelled":
-      return { kind: "stopped", partialParts: partialText.parts(), ...used };
+      return { kind: "stopped", partialParts: partialText.parts(), ...said };
     case "failed": {
       const { stack } = ending;
       if (stack !== undefined) logs.add("platform", `${stack}\n`);
@@ -252,7 +255,7 @@ function endingOf({ attempt, logs, partialText }: AgentCall, { ending: unscrubbe
       const [own, most] = [limitsOf(settings, attempt.turn), memoryBoundOf(settings, attempt.turn)];
       const cause =
         exceeded === undefined ? withMemoryLimit(ending.failure, own, most) : toExceededFailure(exceeded, own, most);
-      return { kind: "failed", failure: cause, ...used };
+      return { kind: "failed", failure: cause, ...said };
     }
   }
 }

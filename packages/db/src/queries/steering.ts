@@ -4,12 +4,8 @@ import { limits } from "@dari/domain";
 import { sql } from "kysely";
 import { callOne } from "../call-one.ts";
 import type { Database } from "../database.ts";
+import type { TakenMessage } from "./turn-details.ts";
 import type { Claim } from "./turns.ts";
-
-export interface TakenMessage {
-  readonly id: string;
-  readonly parts: readonly Readonly<Record<string, unknown>>[];
-}
 
 /**
  * Hands the messages that steer to the running attempt. Returns those after the first `received`, in order, so that a
@@ -23,8 +19,8 @@ export async function takeSteeringIfHeld(
   const row = await callOne<{ taken: TakenMessage[] | null }>(
     db.kysely,
     sql`select take_steering(p_session => ${claim.sessionId}, p_fence => ${claim.fence}, p_token => ${claim.token},
-      p_received => ${received}, p_messages_max => ${limits.steeringMessagesPerAttempt},
-      p_bytes_max => ${limits.steeringBytesPerAttempt}) as taken`,
+      p_received => ${received}, p_messages_max => ${limits.steeringMessagesPerTurn},
+      p_bytes_max => ${limits.steeringBytesPerTurn}) as taken`,
   );
   return row.taken ?? undefined;
 }

@@ -29,6 +29,8 @@ export interface TurnDetails {
   readonly resume: TurnResume | undefined;
   /** Whether the attempt can take a message that steers its turn. */
   readonly steeringWaits: boolean;
+  /** The messages that suspended attempts of the turn have taken, in order. */
+  readonly takenBefore: readonly TakenMessage[];
 }
 
 export type TurnEgress = Readonly<Partial<Record<"organization" | "operator" | "session", EgressSetting>>>;
@@ -47,6 +49,12 @@ export interface PlacedAttachment {
   readonly sha256: string;
   /** The path in the message's part, if the agent had a file of that name. */
   readonly sentAs?: string;
+}
+
+/** A message that steers a turn, and that an attempt of the turn has taken. */
+export interface TakenMessage {
+  readonly id: string;
+  readonly parts: readonly Readonly<Record<string, unknown>>[];
 }
 
 export interface HistoryRow {
@@ -98,6 +106,7 @@ export interface TurnDetailsRow {
   readonly max_turn_memory_bytes?: number | null;
   readonly max_turn_cpus?: number | null;
   readonly steering_waits?: boolean;
+  readonly taken_before?: TakenMessage[] | null;
 }
 
 export function toTurnDetails(row: TurnDetailsRow): TurnDetails {
@@ -120,6 +129,7 @@ export function toTurnDetails(row: TurnDetailsRow): TurnDetails {
     turnBounds: { memoryBytes: row.max_turn_memory_bytes ?? null, cpus: row.max_turn_cpus ?? null },
     egress: row.egress === null ? {} : row.egress,
     steeringWaits: row.steering_waits === true,
+    takenBefore: row.taken_before ?? [],
     resume:
       row.resume_snapshot_id === null
         ? undefined

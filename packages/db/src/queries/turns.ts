@@ -288,16 +288,15 @@ export interface FinishInput {
   /** With `suspended`, like a snapshot. */
   readonly asked?: InputAsked | undefined;
   readonly failure?: Failure | undefined;
-  /**
-   * With `cancelled`: the output so far, kept if the turn was interrupted. Its `usage` is charged to budgets for every
-   * ending.
-   */
+  /** With `cancelled`: the output so far, kept if the turn was interrupted. Budgets are always charged its `usage`. */
   readonly output?: unknown;
   readonly filesChanged?: unknown;
   readonly snapshot?: TurnSnapshot | undefined;
   readonly timings?: unknown;
   /** Milliseconds until the session can be dispatched or retried. */
   readonly waitMs?: number;
+  /** How many of the messages that the attempt took have reached its agent. Undefined: all. */
+  readonly delivered?: number | undefined;
 }
 
 export interface FinishResult {
@@ -316,7 +315,7 @@ export async function finishIfHeld(db: Database, claim: Claim, input: FinishInpu
       p_token => ${claim.token}, p_ending => ${input.ending}, p_failure => ${toJsonb(input.failure ?? null)},
       p_output => ${toJsonb(input.output ?? null)}, p_files_changed => ${toJsonb(input.filesChanged ?? [])},
       p_snapshot => ${snapshot}, p_timings => ${toJsonb(input.timings ?? {})}, p_wait_ms => ${input.waitMs ?? 0},
-      p_uncounted_max => ${limits.platformRetriesMax},
+      p_uncounted_max => ${limits.platformRetriesMax}, p_delivered => ${input.delivered ?? null},
       p_input => ${toJsonb(input.asked === undefined ? null : askedJson(input.asked))})`.execute(db.kysely);
   return result.rows[0];
 }

@@ -16,7 +16,7 @@ const eventNameChars = 200;
 export function createContext(frame, channel, { suspend, report, activity, inbox }) {
   const controller = new AbortController();
   const { limits } = frame;
-  const { answers, ...context } = frame.context;
+  const { answers, earlierMessages: _, ...context } = frame.context;
   let events = 0;
 
   /** Records an event. The promise resolves when the host accepts more. Throws if a limit is exceeded. */

@@ -59,7 +59,8 @@ export class Guest {
     this.#reported = true;
     tellRefusedConnections();
     const omitted = this.#omitted();
-    return omitted === undefined ? [frame] : [omitted, frame];
+    const last = this.#inbox === undefined ? frame : { ...frame, delivered: Inbox.delivered(this.#inbox) };
+    return omitted === undefined ? [last] : [omitted, last];
   }
 
   /** After asking for an input, nothing that the agent still does is reported. */
@@ -135,7 +136,8 @@ export class Guest {
     this.#usedByNow = () => reported.with(undefined);
     const meter = (usage) => (this.#usedByNow = () => reported.with(ignoringErrors(usage)));
     const { prompt, limits, again } = frame;
-    return { prompt, context, limits, channel: turn, activity, inbox, meter, reported, again };
+    const { earlierMessages: earlier } = frame.context;
+    return { prompt, context, limits, channel: turn, activity, inbox, earlier, meter, reported, again };
   }
 }
 

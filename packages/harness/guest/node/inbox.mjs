@@ -6,8 +6,10 @@ export class Inbox {
   #channel;
   #isHinted = false;
   #isOver = false;
-  /** Messages that an iterator has taken but not delivered. */
+  /** Messages that the agent has not got yet, in order. */
   #rest = [];
+  /** How many of this attempt's messages the agent has got. Below zero: it has not got all earlier ones. */
+  #given = 0;
   /** Settles the request that waits for the host. */
   #answer;
   #lastRequest = Promise.resolve();
@@ -38,29 +40,37 @@ export class Inbox {
   /** Resolves with the messages that wait, oldest first: `[{id, text, parts}]`. Asks the host only if some do. */
   async take() {
     if (!this.isWaiting) return [];
-    const rest = this.#rest.splice(0);
-    return [...rest, ...(await this.#request())];
+    await this.#request();
+    return this.#give(this.#rest.length);
   }
 
   /** Ends when the entrypoint has returned or the turn is stopped. */
   async *[Symbol.asyncIterator]() {
     while (!this.#isOver) {
-      if (this.#rest.length === 0) this.#rest.push(...(await this.#request()));
-      if (this.#rest.length > 0) yield this.#rest.shift();
+      if (this.#rest.length === 0) await this.#request();
+      const [message] = this.#give(1);
+      if (message !== undefined) yield message;
       else if (!this.#isHinted && !this.#isOver) await this.#wait((resolve) => this.onWaiting(resolve));
     }
   }
 
-  /** One request at a time: a later one finds what the host has announced since. */
+  /** Removes up to `count` messages from the rest. After the end, it stays: the platform delivers it later. */
+  #give(count) {
+    const messages = this.#isOver ? [] : this.#rest.splice(0, count);
+    this.#given += messages.length;
+    return messages;
+  }
+
+  /** Adds what waits at the host to the rest. One request at a time: a later one finds what was announced since. */
   #request() {
     const request = this.#lastRequest.then(async () => {
-      if (!this.#isHinted || this.#isOver) return [];
+      if (!this.#isHinted || this.#isOver) return;
       this.#isHinted = false;
       const messages = await this.#wait((resolve) => {
         this.#answer = resolve;
         void this.#channel.send({ t: "take" });
       });
-      return messages.map(({ id, parts }) => ({ id, text: textOf(parts), parts }));
+      this.#rest.push(...messages.map(withText));
     });
     this.#lastRequest = request;
     return request;
@@ -89,6 +99,22 @@ export class Inbox {
     inbox.#answer = undefined;
   }
 
+  /** Gives the agent what earlier runs of the turn have taken, before everything else. */
+  static replay(inbox, earlier = []) {
+    inbox.#rest.unshift(...earlier.map(withText));
+    inbox.#given -= earlier.length;
+  }
+
+  /** For an agent that still has them. */
+  static dropEarlier(inbox) {
+    inbox.#given += inbox.#rest.splice(0, Math.max(0, -inbox.#given)).length;
+  }
+
+  /** Returns how many of this attempt's messages the agent has got. */
+  static delivered(inbox) {
+    return Math.max(0, inbox.#given);
+  }
+
   /** Nothing more can be taken. */
   static end(inbox) {
     inbox.#isOver = true;
@@ -100,6 +126,8 @@ export class Inbox {
     for (const listener of [...this.#listeners]) listener();
   }
 }
+
+const withText = ({ id, parts }) => ({ id, text: textOf(parts), parts });
 
 /** The text parts, one paragraph each, as in a prompt. */
 function textOf(parts) {

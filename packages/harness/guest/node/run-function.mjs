@@ -1,6 +1,7 @@
 // Runs any kind of function and turns what it returns or yields into the parts of a result.
 
 import { TurnError } from "./errors.mjs";
+import { Inbox } from "./inbox.mjs";
 import { createOutput, isPartsObject, textOf } from "./output.mjs";
 import { usageOfResult } from "./usage.mjs";
 
@@ -11,6 +12,7 @@ import { usageOfResult } from "./usage.mjs";
  */
 export async function runFunction(agent, turn, runMade = () => undefined) {
   const output = createOutput(turn);
+  Inbox.replay(turn.inbox, turn.earlier);
   const returned = await agent(turn.prompt, turn.context);
   const result = await runMade(returned);
   if (result) return result;

@@ -12,6 +12,7 @@ import {
   type Database,
   type AttachmentToPlace,
   type HistoryRow,
+  type TakenMessage,
   type TurnBounds,
   type TurnEgress,
   type TurnResume,
@@ -43,6 +44,8 @@ export interface Turn extends ClaimedTurn {
   readonly resume: TurnResume | undefined;
   /** Whether a message waited at the claim that steers the turn. */
   readonly steeringWaits: boolean;
+  /** The messages that suspended attempts of the turn have taken, in order. */
+  readonly takenBefore: readonly TakenMessage[];
   /** The network rules of the organization, the operators and the session. */
   readonly egress: TurnEgress;
   readonly maxAttempts: number;
@@ -89,6 +92,7 @@ export async function loadTurn(context: { db: Database; sealer: Sealer }, claime
     headSnapshotId: details.headSnapshotId,
     resume: details.resume,
     steeringWaits: details.steeringWaits,
+    takenBefore: details.takenBefore,
     egress: details.egress ?? (await loadEgress(context.db, details.organizationId)),
     maxAttempts: details.maxAttempts,
     cancelRequested: details.cancelRequested,

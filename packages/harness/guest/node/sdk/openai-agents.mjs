@@ -1,5 +1,6 @@
 // Runs an `Agent` of @openai/agents with that SDK's runner, with the session's history, streamed.
 
+import { Inbox } from "../inbox.mjs";
 import { createOutput } from "../output.mjs";
 import { dataUrl, readParts } from "./attachments.mjs";
 import { fingerprint, openMemory, unknownEntries } from "./memory.mjs";
@@ -48,6 +49,7 @@ async function runAgent(sdk, agent, turn, output) {
   const usedBefore = waiting === undefined ? {} : usageOf({ state: waiting });
   const runner = new sdk.Runner();
   const toUserItem = ({ parts }) => toItem({ role: "user", parts }, context);
+  if (waiting !== undefined) Inbox.dropEarlier(turn.inbox);
   const steering = steerRun(turn.inbox, toUserItem, waiting && known.waiting.steered);
   const options = { stream: true, signal: context.signal, context, callModelInputFilter: steering.filter };
   let input = waiting ?? (await inputOf(known, context));

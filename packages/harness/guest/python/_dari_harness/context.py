@@ -29,6 +29,7 @@ class Context:
         self.workspace = frame["workspace"]
         self.cancelled = threading.Event()
         self.inbox = Inbox(channel)
+        self._earlier = given.get("earlierMessages", [])
         self._limits = frame["limits"]
         self._channel = channel
         self._events = 0
@@ -79,6 +80,9 @@ class Context:
         """Adds to the turn's usage at its models. Raises TypeError for what cannot be counted."""
         self._usage.add(usage)
 
+    def _replay_inbox(self) -> None:
+        self.inbox._replay(self._earlier)
+
     def _used_by_now(self) -> dict | None:
         return self._usage.with_used(self._used_by_runner())
 
@@ -90,8 +94,8 @@ class Context:
         check_key(key)
         if key in self._answers:
             return self._answers[key]
-        usage = self._used_by_now()
-        asked = ask_frame(self._limits, key, schema, prompt, expires_in_seconds, usage)
+        ending = {"usage": self._used_by_now(), "delivered": self.inbox._delivered()}
+        asked = ask_frame(self._limits, key, schema, prompt, expires_in_seconds, ending)
         self._activity.send_omitted(self._channel)
         self._channel.send_line(asked)
         threading.Event().wait()

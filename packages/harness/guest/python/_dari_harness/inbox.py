@@ -24,8 +24,10 @@ class Inbox:
         self._hinted = False
         self._over = False
         self._answer = None
-        # Messages that an iterator has taken but not delivered.
+        # Messages that the agent has not got yet, in order.
         self._rest = []
+        # How many of this attempt's messages the agent has got. Below zero: it has not got all earlier ones.
+        self._given = 0
         self._callbacks = []
 
     @property
@@ -52,28 +54,35 @@ class Inbox:
         blocks until it has answered.
         """
         with self._asking:
-            with self._changed:
-                messages = Messages() if self._over else Messages(self._rest)
-                self._rest.clear()
-            messages.extend(self._ask())
-        return messages
+            self._ask()
+            return self._give(len(self._rest))
 
-    def _ask(self) -> list:
+    def _give(self, count: int) -> Messages:
+        """Removes up to `count` messages from the rest. After the end, it stays: the platform delivers it later."""
+        with self._changed:
+            messages = Messages() if self._over else Messages(self._rest[:count])
+            del self._rest[:len(messages)]
+            self._given += len(messages)
+            return messages
+
+    def _ask(self) -> None:
+        """Adds what waits at the host to the rest."""
         with self._changed:
             if self._over or not self._hinted:
-                return []
+                return
             self._hinted = False
             self._answer = None
         self._channel.send({"t": "take"})
         with self._changed:
             self._changed.wait_for(lambda: self._over or self._answer is not None)
-            return [{**one, "text": _text_of(one["parts"])} for one in self._answer or ()]
+            self._rest.extend(_with_text(one) for one in self._answer or ())
 
     def _next(self) -> dict | None:
         with self._asking:
             if not self._rest:
-                self._rest.extend(self._ask())
-            return self._rest.pop(0) if self._rest else None
+                self._ask()
+            messages = self._give(1)
+            return messages[0] if messages else None
 
     async def __aiter__(self):
         """Ends when the entrypoint has returned or the turn is stopped."""
@@ -104,6 +113,24 @@ class Inbox:
             self._answer = messages
             self._changed.notify_all()
 
+    def _replay(self, earlier: list) -> None:
+        """Gives the agent what earlier runs of the turn have taken, before everything else."""
+        with self._changed:
+            self._rest[:0] = [_with_text(one) for one in earlier]
+            self._given -= len(earlier)
+
+    def _drop_earlier(self) -> None:
+        """For an agent that still has them."""
+        with self._changed:
+            left = max(0, -self._given)
+            del self._rest[:left]
+            self._given += left
+
+    def _delivered(self) -> int:
+        """Returns how many of this attempt's messages the agent has got."""
+        with self._changed:
+            return max(0, self._given)
+
     def _end(self) -> None:
         """Nothing more can be taken."""
         with self._changed:
@@ -116,6 +143,10 @@ class Inbox:
             # Its event loop may have ended.
             with suppress(RuntimeError):
                 callback()
+
+
+def _with_text(message: dict) -> dict:
+    return {**message, "text": _text_of(message["parts"])}
 
 
 def _text_of(parts: list) -> str:

@@ -16,9 +16,9 @@ def check_key(key) -> None:
         )
 
 
-def ask_frame(limits: dict, key: str, schema, prompt, expires_in_seconds, usage: dict) -> str:
-    """Returns the line that ends the attempt. Raises TypeError or ValueError for an invalid input."""
-    frame = {"t": "ask", "key": key, "schema": schema, "usage": usage}
+def ask_frame(limits: dict, key: str, schema, prompt, expires_in_seconds, ending: dict) -> str:
+    """Returns the line that ends the attempt, with `ending`. Raises TypeError or ValueError for an invalid input."""
+    frame = {"t": "ask", "key": key, "schema": schema, **ending}
     if not isinstance(schema, dict):
         raise TypeError("request_input: the schema must be a JSON Schema, as a dict")
     if len(to_json(schema)) > limits["inputSchemaBytes"]:

@@ -16,6 +16,7 @@ def run_function(agent, turn, runner_of=lambda made: None) -> dict:
     become JSON. Yielded values are previews, and joined they are the result, unless a generator also returns a value:
     then that is the result. If `runner_of(returned)` returns a runner, it runs what the function made instead.
     """
+    turn.context._replay_inbox()
     args, kwargs = _arguments(agent, turn.prompt, turn.context)
     output = Output(turn.limits, turn.channel)
     returned = agent(*args, **kwargs)

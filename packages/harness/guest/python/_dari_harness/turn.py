@@ -70,6 +70,7 @@ def main(is_template: bool = False) -> None:
             answer = error_frame(error)
             if contexts:
                 answer["usage"] = contexts[0]._used_by_now()
+                answer["delivered"] = contexts[0].inbox._delivered()
                 contexts[0]._activity.send_omitted(channel)
             channel.send(answer)
             # The host reads the answer and ends this process.
@@ -165,7 +166,8 @@ def _run(frame: dict, loaded: tuple, context: Context, allowed: threading.Event,
         running.context = None
         os.chdir("/")
     context._activity.send_omitted(channel)
-    return {"t": "result", **result, "usage": context._usage.with_used(result.get("usage"))}
+    usage = context._usage.with_used(result.get("usage"))
+    return {"t": "result", **result, "usage": usage, "delivered": context.inbox._delivered()}
 
 
 def _real(frame: dict) -> str:

@@ -22,6 +22,38 @@ export const iteratesInbox = async (_prompt, { inbox, emit }) => {
   return [...got, ...rest.map(({ text }) => text)];
 };
 
+export const leavesMessages = async (_prompt, context) => {
+  await context.emit("ready");
+  for await (const _ of context.inbox) return "done";
+};
+
+export const leavesMessagesAndAsks = async (prompt, context) => {
+  await leavesMessages(prompt, context);
+  await context.requestInput("unknown", {});
+};
+
+export const leavesMessagesAndFails = async (prompt, context) => {
+  await leavesMessages(prompt, context);
+  throw new Error("failed");
+};
+
+/** Iterates in the background, and returns after the iteration has asked for more, before the answer comes. */
+export const endsWhileItAsks = async (_prompt, { inbox, emit }) => {
+  const got = [];
+  await emit("ready");
+  await new Promise((resolve) => {
+    void (async () => {
+      for await (const { text } of inbox) resolve(got.push(text));
+    })();
+  });
+  const hinted = new Promise((resolve) => inbox.onWaiting(resolve));
+  await emit("got");
+  await hinted;
+  // The next frame of the host is read after this.
+  await new Promise(setImmediate);
+  return got;
+};
+
 /** Ends its iteration when it is stopped, and then its work. */
 export const iteratesForever = async (_prompt, { inbox, emit, reportUsage }) => {
   await emit("ready");

@@ -68,7 +68,10 @@ async def _run(runner, agent, turn, activity) -> dict:
     memory = Memory("openai-agents")
     known = memory.load() or {"items": [], "last": None}
     waiting = await resume_run(agent, known, context)
-    saved = known.get("steering") if waiting else None
+    saved = None
+    if waiting is not None:
+        saved = known.get("steering")
+        context.inbox._drop_earlier()
     steering = Steering(context.inbox, activity, lambda entry: _to_item(entry, context), saved)
     before = {} if waiting is None else _usage_of(waiting._context)
     output, shown = Output(turn.limits, turn.channel), activity.stream()
