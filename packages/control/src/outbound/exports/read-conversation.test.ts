@@ -39,6 +39,9 @@ function message(id: string, more: Record<string, unknown> = {}): object {
 const delivered = (more: Record<string, unknown> = {}): object =>
   message(steering, { output: null, attempts: 0, started_at: null, delivered_in: turn, ...more });
 
+const file = { type: "file", file_id: newId("file"), path: "/input/a.txt" };
+const failedEarly = delivered({ status: "failed", completed_at: "2025-01-01T00:00:00.000Z" });
+
 function event(number: number, type: string, data?: object): object {
   return { message: number, type, created_at: time, ...(data === undefined ? {} : { data }) };
 }
@@ -72,6 +75,9 @@ test.each([
   ["in its own turn", [delivered({ delivered_in: steering }), message(turn)], ledger, /expected an earlier message/],
   ["in a later one's", [delivered(), message(turn)], ledger, /expected an earlier message/],
   ["with an answer", [message(turn), delivered({ output: { parts: [] } })], ledger, /without output and attempts/],
+  ["with a start", [message(turn), delivered({ started_at: time })], ledger, /without started_at and files/],
+  ["with a file", [message(turn), delivered({ parts: [file] })], ledger, /without started_at and files/],
+  ["and failed early", [message(turn), failedEarly], ledger, /expected a time after those of the earlier messages/],
   ["without its event", [message(turn), delivered()], ledger.filter((one) => one !== steered), /no message.steered of/],
   ["twice", [message(turn), delivered()], [...ledger.slice(0, 3), ...ledger.slice(2)], /not delivered in a turn, or/],
   ["by its event alone", [message(turn), message(steering)], ledger, /message 2 was not delivered in a turn/],

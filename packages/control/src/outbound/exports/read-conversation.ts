@@ -15,6 +15,7 @@ interface Known {
   readonly id: string;
   readonly status: PortableMessage["status"];
   told: Told;
+  readonly isDelivered: boolean;
   /** Whether the event is missing that says which turn has taken it. */
   lacksSteering: boolean;
 }
@@ -38,6 +39,11 @@ export class ConversationReceiver {
     return this.#messages.map(({ id }) => id);
   }
 
+  /** Whether the message with this number, from 1, was delivered in the turn of another one. */
+  isDelivered(number: number): boolean {
+    return this.#messages[number - 1]?.isDelivered === true;
+  }
+
   /** Reads the next page of messages. @throws ArchiveRefusedError */
   async takeMessages(entry: TarEntry): Promise<void> {
     this.#count(entry);
@@ -46,8 +52,9 @@ export class ConversationReceiver {
       const problem = this.#problemOf(value);
       if (problem !== undefined) throw new ArchiveRefusedError(`${at}: ${problem}`);
       this.#ids.add(value.id);
-      const lacksSteering = value.delivered_in !== undefined;
-      this.#messages.push({ id: value.id, status: value.status, told: "nothing", lacksSteering });
+      const isDelivered = value.delivered_in !== undefined;
+      const { id, status } = value;
+      this.#messages.push({ id, status, told: "nothing", isDelivered, lacksSteering: isDelivered });
       page.push(value);
     }
     await writeFile(this.#file("messages", ++this.#messagePages), JSON.stringify(page));
@@ -100,6 +107,9 @@ export class ConversationReceiver {
     const { delivered_in: turn } = message;
     const isDelivered = turn !== undefined;
     if (isDelivered && !this.#ids.has(turn)) return "delivered_in: expected an earlier message";
+    if (isDelivered && (message.started_at !== null || message.parts.some(({ type }) => type !== "text"))) {
+      return "delivered_in: expected a message without started_at and files";
+    }
     const needsOutput = message.status === "completed" && !isDelivered;
     if (needsOutput && message.output === null) return "output: expected one of a completed message";
     if (message.status === "completed" && isDelivered && (message.output !== null || message.attempts > 0)) {
@@ -108,8 +118,8 @@ export class ConversationReceiver {
     const times = [message.created_at, message.started_at ?? message.created_at, message.completed_at];
     const problem = times.map(timeProblem).find((found) => found !== undefined);
     if (problem !== undefined) return problem;
-    // A message that was delivered ends with its turn, or when that turn begins to wait for an input.
-    if (message.status === "cancelled" || isDelivered) return undefined;
+    // A message that was delivered completes with its turn, or when that turn begins to wait for an input.
+    if (message.status === "cancelled" || (message.status === "completed" && isDelivered)) return undefined;
     const end = Date.parse(message.completed_at);
     if (end < this.#lastEnd) return "completed_at: expected a time after those of the earlier messages";
     this.#lastEnd = end;

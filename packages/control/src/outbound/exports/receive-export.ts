@@ -120,7 +120,7 @@ async function read(receiving: Receiving, entries: Entries): Promise<Omit<Receiv
     scratch.take(next.sizeBytes);
     await conversation.takeMessages(next);
   }
-  const inputs = await takeInputs(await entries.expect(inputsEntry), conversation.messageIds.length);
+  const inputs = await takeInputs(await entries.expect(inputsEntry), conversation);
   await takeUploads(receiving, inputs, entries);
   for (let page = 1, next; (next = await entries.takeIf(ledgerEntry(page))) !== undefined; page++) {
     scratch.take(next.sizeBytes);
@@ -178,14 +178,18 @@ async function takeBundle(
   return { id, sha256, sizeBytes, manifestText: inspection.manifest, objectKey: stored.bundleKey };
 }
 
-async function takeInputs(entry: TarEntry, messages: number): Promise<PortableInput[]> {
+async function takeInputs(entry: TarEntry, conversation: ConversationReceiver): Promise<PortableInput[]> {
   const inputs: PortableInput[] = [];
+  const messages = conversation.messageIds.length;
   const paths = new Set<string>();
   const files: string[] = [];
   for await (const { value, at } of readLines<PortableInput>(entry, PortableInput)) {
     const refuse = (why: string): ArchiveRefusedError => new ArchiveRefusedError(`${at}: ${why}`);
     if (inputs.length >= limits.exportUploads) throw refuse(`more than ${limits.exportUploads} uploaded files`);
     if (value.message > messages) throw refuse(`message: there is no message ${value.message}`);
+    if (conversation.isDelivered(value.message)) {
+      throw refuse(`message: message ${value.message} was delivered in a turn, and can have no files`);
+    }
     if (value.path !== `${uploadFolder}/${leafFilename(value.path)}`) {
       throw refuse(`path: expected a file in ${uploadFolder}`);
     }
