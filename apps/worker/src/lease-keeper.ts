@@ -37,6 +37,8 @@ interface Entry {
   readonly claim: Claim;
   readonly controller: AbortController;
   onSteering: (() => void) | undefined;
+  /** Whether a message waits that no listener was told of. */
+  steeringWaits: boolean;
   /**
    * When the lease expires, counted from the time just before the claim or its last successful renewal was requested.
    * By `performance.now()`.
@@ -92,6 +94,7 @@ export function createLeaseKeeper(options: KeeperOptions): LeaseKeeper {
         claim,
         controller,
         onSteering: undefined,
+        steeringWaits: false,
         deadline: claim.askedAt + options.leaseMs,
       };
       entries.set(key, entry);
@@ -102,6 +105,8 @@ export function createLeaseKeeper(options: KeeperOptions): LeaseKeeper {
         signal: controller.signal,
         onSteering(listener) {
           entry.onSteering = listener;
+          if (entry.steeringWaits) listener();
+          entry.steeringWaits = false;
           return () => void (entry.onSteering = undefined);
         },
         release: () => entries.delete(key),
@@ -207,7 +212,9 @@ function applyRenewals(
     else if (answer.cancelRequested) entry.controller.abort("cancelled");
     else {
       if (answer.isRenewed) entry.deadline = deadline;
-      if (answer.steeringWaits) entry.onSteering?.();
+      if (!answer.steeringWaits) continue;
+      if (entry.onSteering === undefined) entry.steeringWaits = true;
+      else entry.onSteering();
     }
   }
 }

@@ -174,3 +174,19 @@ test("a session whose row is locked for a while is renewed as soon as it is free
   };
   await waitUntil(isRenewed, { what: "its lease to be renewed" });
 });
+
+test("a turn that listens late is told of what waited before", async () => {
+  const keeper = keep(database.db, 60_000, 20_000);
+  const [late, early] = [await claimed(), await claimed()];
+  const [lateLease, earlyLease] = [keeper.hold(late), keeper.hold(early)];
+  let isTold = false;
+  earlyLease.onSteering(() => (isTold = true));
+  for (const { sessionId } of [late, early]) {
+    await createTestMessage(database.db, place.organizationId, sessionId, { onBusy: "steer" });
+  }
+  keeper.nudge();
+  await waitUntil(() => isTold, { what: "a renewal of both leases" });
+  let isLateTold = false;
+  lateLease.onSteering(() => (isLateTold = true));
+  expect(isLateTold).toBe(true);
+});
