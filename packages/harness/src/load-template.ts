@@ -59,7 +59,7 @@ async function readLoaded(channel: Duplex): Promise<string | { readonly threads:
     const loaded = await frames.next();
     if (loaded.value?.t !== "loaded") return "its code cannot be loaded";
     if (loaded.value.hasLeft) return "its code has made files in /tmp or /dev/shm";
-    return loaded.value.isBusy ? "what its code has begun while it was loaded does not end" : loaded.value;
+    return loaded.value.isBusy ? "a task that its code started at import has not ended" : loaded.value;
   } catch {
     return "it says what no guest says";
   }

@@ -125,13 +125,12 @@ export const invariants: readonly Invariant[] = [
   {
     name: "attempt_counts_what_it_took",
     says: "an attempt counts the messages that it has taken",
-    reads: "each attempt that took messages, and each message that steered, by index",
-    query: `select coalesce(a.id, m.steered_attempt) from attempts a
-      full join (
+    reads: "each message that steered by index, and its attempt by key",
+    query: `select m.steered_attempt from (
         select steered_attempt, count(*) as n from messages
         where steered_event is not null and steered_attempt is not null group by steered_attempt) m
-        on m.steered_attempt = a.id
-      where coalesce(m.n, 0) > coalesce(a.steered_messages, 0)`,
+      left join attempts a on a.id = m.steered_attempt
+      where m.n > coalesce(a.steered_messages, 0)`,
   },
   {
     name: "rolled_back_message_left_nothing",
