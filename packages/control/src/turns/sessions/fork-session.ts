@@ -5,6 +5,7 @@ import { inOneTransaction, type Actor, type Control } from "@dari/control/contex
 import { heads, sessionSummaries, type ForkOutcome } from "@dari/db";
 import { AppError, invalidField, newId, notFound } from "@dari/domain";
 import { creatorOf } from "./creator-of.ts";
+import { getMessage } from "../messages/get-message.ts";
 import { getSession } from "./get-session.ts";
 
 export interface ForkOptions {
@@ -36,11 +37,16 @@ export async function forkSession(control: Control, actor: Actor, fork: ForkOpti
     if (forked === "forked") await sessionSummaries.setSessionCreator(db, sessionId, creatorOf(actor));
     return forked;
   });
-  if (outcome !== "forked") throw refusal(outcome, fork);
+  if (outcome !== "forked") throw await refusal(control, actor, outcome, fork);
   return getSession(control, actor, sessionId);
 }
 
-function refusal(outcome: Exclude<ForkOutcome, "forked">, fork: ForkOptions): AppError {
+async function refusal(
+  control: Control,
+  actor: Actor,
+  outcome: Exclude<ForkOutcome, "forked">,
+  fork: ForkOptions,
+): Promise<AppError> {
   switch (outcome) {
     case "not_found":
       return notFound("session");
@@ -55,22 +61,26 @@ function refusal(outcome: Exclude<ForkOutcome, "forked">, fork: ForkOptions): Ap
     case "merged":
     case "rolled_back":
     case "no_workspace":
-      return toForkPointError(outcome, fork.messageId ?? "the last completed message");
+      return toForkPointError(control, actor, outcome, fork.messageId ?? "the last completed message");
   }
 }
 
 /** Returns why a session cannot be forked from, or rolled back to, this message. */
-export function toForkPointError(
+export async function toForkPointError(
+  control: Control,
+  actor: Actor,
   outcome: "no_message" | "not_ended" | "merged" | "rolled_back" | "no_workspace",
   messageId: string,
-): AppError {
+): Promise<AppError> {
   switch (outcome) {
     case "no_message":
       return invalidField("message_id", `${messageId} is not a message of this session`);
     case "not_ended":
       return new AppError("conflict", `${messageId} has not ended yet`);
-    case "merged":
-      return new AppError("conflict", `${messageId} became part of another message; use that message`);
+    case "merged": {
+      const { merged_into: into, delivered_in: turn = into } = await getMessage(control, actor, messageId);
+      return new AppError("conflict", `${messageId} became part of ${turn}; use that message`);
+    }
     case "rolled_back":
       return new AppError("conflict", `${messageId} was rolled back and is no longer part of the conversation`);
     case "no_workspace":

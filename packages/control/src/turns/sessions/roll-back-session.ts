@@ -18,12 +18,17 @@ export async function rollBackSession(
   input: { sessionId: string; messageId: string },
 ): Promise<SessionRecord> {
   const outcome = await heads.rollBackIfIdle(control.db, { organizationId: actor.organizationId, ...input });
-  if (outcome !== "done") throw refusal(outcome, input.messageId);
+  if (outcome !== "done") throw await refusal(control, actor, outcome, input.messageId);
   control.notifier.notify("session", input.sessionId);
   return getSession(control, actor, input.sessionId);
 }
 
-function refusal(outcome: Exclude<RollbackOutcome, "done">, messageId: string): AppError {
+async function refusal(
+  control: Control,
+  actor: Actor,
+  outcome: Exclude<RollbackOutcome, "done">,
+  messageId: string,
+): Promise<AppError> {
   switch (outcome) {
     case "not_found":
       return notFound("session");
@@ -38,6 +43,6 @@ function refusal(outcome: Exclude<RollbackOutcome, "done">, messageId: string): 
     case "merged":
     case "rolled_back":
     case "no_workspace":
-      return toForkPointError(outcome, messageId);
+      return toForkPointError(control, actor, outcome, messageId);
   }
 }
