@@ -3,6 +3,7 @@
 import { createClient } from "@dari/client";
 import { routes, validate } from "@dari/contract";
 import { findViolations, steering, turnDetails, turns, type ClaimedTurn } from "@dari/db";
+import { failure } from "@dari/domain";
 import { createTestAgent, createTestMessage, createTestSession, finishTestBuild, waitUntil } from "@dari/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { startTestApi, type TestApi, type TestReply } from "./api-fixture.ts";
@@ -115,7 +116,25 @@ describe("the reply", () => {
     );
     await finish(api, turn, { ending: "cancelled" });
     expect((await get(sent.json["id"])).json).toMatchObject({ status: "cancelled", delivered_in: messageId });
+    for (const action of ["fork", "rollback"]) {
+      const path = `/v1/sessions/${sessionId}/${action}`;
+      const point = await api.call("POST", path, { body: { message_id: sent.json["id"] } });
+      expect([point.status, point.json.detail]).toEqual([409, expect.stringContaining(`part of ${messageId};`)]);
+    }
   });
+});
+
+test("a retry has what steered the failed turn, which no list of failed messages shows by itself", async () => {
+  const { sessionId, messageId, turn } = await busy();
+  await post(sessionId, say("one", { on_busy: "steer" }));
+  await take(turn);
+  await finish(api, turn, { ending: "failed", failure: failure("agent_error", "the test says so") });
+  const filter = { session_id: sessionId };
+  const found = await api.call("POST", "/v1/messages/retry", { body: { filter, dry_run: true } });
+  expect(found.json).toMatchObject({ matched: 1, retried: [{ message_id: messageId }] });
+  const retried = await api.call("POST", `/v1/messages/${messageId}/retry`, { body: {} });
+  expect(retried.json).toMatchObject({ retry_of: messageId, parts: [...hello.parts, { type: "text", text: "one" }] });
+  await complete(api, await claimIn(api, sessionId));
 });
 
 test("a steering message's stream shows the turn that takes it, to its end, also if it is resumed", async () => {

@@ -31,8 +31,8 @@ export interface FailedMessageRow {
 
 /**
  * Lists failed messages, oldest failure first, at most `limit` after the message `after`. Leaves out messages that are
- * no longer part of a conversation, and copies in forks. Returns undefined if `after` is not a failed message that the
- * filter's organization may name.
+ * no longer part of a conversation, those that steered another one's turn, and copies in forks. Returns undefined if
+ * `after` is not a failed message that the filter's organization may name.
  */
 export async function listFailedMessages(
   db: Database,
@@ -64,6 +64,7 @@ export function selectFailedMessages(db: Database, filter: FailedFilter, page: P
     .where(sql<boolean>`m.failed_at > '-infinity'`)
     .where("m.copied_from", "is", null)
     .where("m.rolled_back_at", "is", null)
+    .where("m.steered_into", "is", null)
     .where("s.deleted_at", "is", null);
   if (organizationId !== undefined) query = query.where("m.organization_id", "=", organizationId);
   if (agentId !== undefined) query = query.where("s.agent_id", "=", agentId);

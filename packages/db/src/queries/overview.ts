@@ -159,8 +159,9 @@ export async function listOverviewNow(db: Database, organizationId: string, fail
       from (select * from messages where organization_id = ${organizationId} and failed_at >= ${failedSince}
         order by failed_at desc, id desc limit ${failuresMax}) m
       join sessions s on s.id = m.session_id and s.deleted_at is null and s.state = 'open'
-      where m.copied_from is null and m.rolled_back_at is null and not exists (select 1 from messages r
-        where r.retry_of = m.id and r.organization_id = m.organization_id offset 0)
+      where m.copied_from is null and m.rolled_back_at is null and m.steered_into is null
+        and not exists (select 1 from messages r
+          where r.retry_of = m.id and r.organization_id = m.organization_id offset 0)
       order by m.failed_at desc, m.id desc limit ${countMax}),
     hold as materialized (
       select id, agent_id, name, blocked_reason from sessions

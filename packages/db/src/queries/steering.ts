@@ -24,3 +24,12 @@ export async function takeSteeringIfHeld(
   );
   return row.taken ?? undefined;
 }
+
+/** Lists the parts of each message that steered the turn of a message, in order (index messages_steered). */
+export async function listTakenParts(db: Database, messageId: string): Promise<TakenMessage["parts"][]> {
+  const result = await sql<Pick<TakenMessage, "parts">>`
+    select t.parts from messages m
+      join messages t on t.session_id = m.session_id and t.steered_into = m.id and t.steered_event is not null
+    where m.id = ${messageId} order by t.sequence_number`.execute(db.kysely);
+  return result.rows.map(({ parts }) => parts);
+}

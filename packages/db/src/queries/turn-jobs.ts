@@ -172,7 +172,7 @@ export async function listFailedMessagesWithin(
       coalesce(m.output -> 'error' ->> 'code', 'unknown') as reason, greatest(1, m.attempts) as attempts,
       m.created_at as "acceptedAt", m.failed_at as "failedAt", m.failed_at::text as at
     from messages m
-    where m.failed_at is not null and m.copied_from is null
+    where m.failed_at is not null and m.copied_from is null and m.steered_into is null
       and m.rolled_back_at is null and m.rolled_back_by is null
       and m.failed_at > clock_timestamp() - ${days} * interval '1 day'
       and m.failed_at > to_timestamp(${Math.min(since, until) - overlapMs}::float8 / 1000)
