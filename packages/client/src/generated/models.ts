@@ -941,7 +941,7 @@ export interface MessageStatusChangedEvent {
   attempt_id?: never;
 }
 
-/** The running attempt of message `into` took the message, which steers its turn. */
+/** The attempt of message `into` took message `message_id`, which steers its turn. */
 export interface MessageSteeredEvent {
   id: string;
   /** Position in the session's ledger, from 1, without gaps. */

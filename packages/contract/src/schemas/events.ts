@@ -73,7 +73,7 @@ export const eventKinds = {
     data: Type.Object({ status: messageStatus }),
   },
   "message.steered": {
-    when: "The running attempt of message `into` took the message, which steers its turn.",
+    when: "The attempt of message `into` took message `message_id`, which steers its turn.",
     ids: ofCopiedAttempt,
     data: Type.Object({ into: idOutput("message") }),
   },

@@ -34,8 +34,8 @@ Generated from the contract. A session's events are one ledger: \`GET /v1/sessio
 type (\`KnownEvent\`), and both clients narrow \`data\` by \`type\`. A later release may add types, and fields to a
 type: ignore what you do not know. The clients type such an event as \`UnknownEvent\`.
 
-\`?\` marks what may be absent. A fork or an import copies events with their message, but without those about attempts.
-The copies keep the \`attempt_id\` of the original.`;
+\`?\` marks what may be absent. A fork or an import copies events with their message, but without
+\`attempt.started\` and \`attempt.ended\`. The copied events keep the original \`attempt_id\`.`;
 
 export function eventsPage(): string {
   return [
@@ -75,15 +75,23 @@ A function that runs an SDK itself has only those of \`context.tool\`, unless th
   in \`<field>_bytes\`, and the [whole](#large-and-binary-values) in \`<field>_value_id\`.
 - Secrets are replaced, as in logs.
 - An attempt stores at most 10,000 of these events. \`agent.events_omitted\` then counts the others.
-- They are stored together: every 200 ms while somebody streams the session, otherwise at the end of the turn and at
+- They are stored together: every 200 ms while a client streams the session, otherwise at the end of the turn and at
   least every 2 s. Without Redis, always every 200 ms. So a client can get several at once.
 - The transcript has them as entries of the kind \`event\`, without \`model.request_…\`.`;
 
-const values = `## Large and binary values
+const values = `## List a turn's tool calls
 
-\`GET /v1/messages/{id}/tool-calls/{call_id}\` returns a tool call with its whole arguments and result, whether its
-events have them whole or cut. If several attempts made a call with this id, it returns the last one;
-\`?attempt=2\` chooses.
+- Live: \`GET /v1/messages/{id}/stream\`, types \`tool.call_requested\` and \`tool.call_completed\`. After the turn, it
+  replays the stored events.
+- In the answer: \`GET /v1/messages/{id}?include=tool_calls\`; for all messages, the same of the session's transcript.
+- One call: \`dari message tool-call <message> <call>\`.
+
+For a message that steered, use the id in \`delivered_in\`.
+
+## Large and binary values
+
+\`GET /v1/messages/{id}/tool-calls/{call_id}\` returns a tool call with its whole arguments and result, even if its
+events are cut. If several attempts made a call with this id, it returns the last one; \`?attempt=2\` chooses.
 
 A picture or another binary part of a result is a description in the event and in this reply:
 
@@ -93,9 +101,9 @@ A picture or another binary part of a result is a description in the event and i
 
 \`GET /v1/messages/{id}/values/{value_id}\` downloads the bytes, or a text that was cut, always as an attachment.
 
-- One value has at most ${limits.valueBytes / 1024 ** 2} MiB. The values of an attempt have at most
-  ${limits.valueBytesPerAttempt / 1024 ** 2} MiB together, and are at most
-  ${limits.valuesPerAttempt.toLocaleString("en")}. A value over a limit has no \`value_id\`, and stays cut (\`is_cut\`).
+- One value has at most ${limits.valueBytes / 1024 ** 2} MiB. An attempt stores at most
+  ${limits.valuesPerAttempt.toLocaleString("en")} values and ${limits.valueBytesPerAttempt / 1024 ** 2} MiB. Of a value
+  over a limit, only the beginning is kept: it has no \`value_id\`, and the reply for its call has \`is_cut: true\`.
 - They are stored beside the events. So a value can be missing for a moment, and stays cut if it could not be stored:
   the attempt's log then says why.
 - Secrets are replaced in every value that is valid UTF-8. Other bytes are stored as they are.
