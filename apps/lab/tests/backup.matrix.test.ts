@@ -16,6 +16,7 @@ import { machineEnvironment } from "../src/config.ts";
 import { deploy, ended, type Platform } from "../src/conversation.ts";
 import { runDari } from "../src/curl.ts";
 import { checkout } from "../src/program.ts";
+import { removeDirectory } from "../src/remove-directory.ts";
 import { playScript, resultsOf, scriptAgent, start } from "../src/script.ts";
 import { startStandalone, type StandaloneProcess } from "../src/standalone-process.ts";
 
@@ -27,10 +28,11 @@ afterEach(async () => {
   for (const one of opened.splice(0).reverse()) await one[Symbol.asyncDispose]();
 }, 60_000);
 
-afterAll(() => rmSync(dir, { recursive: true, force: true }));
+afterAll(() => removeDirectory(dir));
 
 async function startOn(dataDir?: string): Promise<StandaloneProcess & Platform> {
-  const standalone = await startStandalone({ DARI_QUEUE: "none" }, dataDir);
+  // The platform's own database is backed up, so the test server's cannot take its place.
+  const standalone = await startStandalone({ DARI_QUEUE: "none" }, dataDir ?? mkdtempSync(join(dir, "data-")));
   opened.push(standalone);
   return Object.assign(standalone, { client: createClient(standalone) });
 }
