@@ -96,7 +96,7 @@ test("activity is stored together, and an emitted event after it, at once", asyn
   expect(counts.statements).toBe(2);
 });
 
-test("while nobody follows the session, activity waits, and is stored once somebody does", async () => {
+test("while no client follows the session, activity waits, and is stored once one does", async () => {
   const { recorder, counts, viewers, events } = await open({ flushEveryMs: 5, unfollowedMs: 60_000, askEveryMs: 5 });
   viewers.isThere = false;
   await recorder.add(call("a"));
@@ -110,7 +110,7 @@ test("while nobody follows the session, activity waits, and is stored once someb
   await recorder.end();
 });
 
-test("activity that nobody follows is stored after a while, in one statement", async () => {
+test("activity that no client follows is stored after a while, in one statement", async () => {
   const { recorder, counts, viewers, events } = await open({ flushEveryMs: 5, unfollowedMs: 50, askEveryMs: 60_000 });
   viewers.isThere = false;
   await recorder.add(call("a"));

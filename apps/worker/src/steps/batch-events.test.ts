@@ -1,4 +1,4 @@
-// When events are stored that nobody follows.
+// Tests when events are stored while no client follows the session.
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import type { NumberedEvent } from "@dari/control/turns";
@@ -22,7 +22,7 @@ function passMs(ms: number): void {
   }
 }
 
-test("an event that nobody follows waits for two seconds, not longer", async () => {
+test("an event that no client follows waits for two seconds, not longer", async () => {
   const stored: NumberedEvent[] = [];
   const batches = createEventBatches({
     store: (events) => Promise.resolve(void stored.push(...events)),

@@ -1,4 +1,4 @@
-// Stores events in their order, in few statements: often while somebody follows the session, otherwise rarely.
+// Stores events in their order, in few statements: often while a client follows the session, otherwise rarely.
 
 import type { AgentEvent, NumberedEvent } from "@dari/control/turns";
 
@@ -15,9 +15,9 @@ export interface EventBatches {
 export interface BatchTimes {
   /** Events that arrive within this time are stored together, in milliseconds. */
   readonly flushEveryMs: number;
-  /** How long they wait while nobody follows the session, in milliseconds. */
+  /** How long they wait while no client follows the session, in milliseconds. */
   readonly unfollowedMs: number;
-  /** The pause until the next question whether somebody does, in milliseconds. */
+  /** The pause until the next question whether a client does, in milliseconds. */
   readonly askEveryMs: number;
 }
 
