@@ -165,8 +165,8 @@ export type Usage = Readonly<Record<string, number>>;
 export type GuestFrame =
   | { readonly t: "ready"; readonly protocol: number; readonly runtime: string }
   /**
-   * Of a template. `hasLeft`: its code has created files in directories that each child has for itself. `isBusy`: what
-   * its code has begun has not ended. `threads`: how many threads its runtime has, besides the first one.
+   * Fields that a template sends. `hasLeft`: its code has created files in directories that each child has for itself.
+   * `isBusy`: what its code has begun has not ended. `threads`: how many threads its runtime has besides the first one.
    */
   | { readonly t: "loaded"; readonly hasLeft: boolean; readonly isBusy: boolean; readonly threads: number }
   | { readonly t: "started" }

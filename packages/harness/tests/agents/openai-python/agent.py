@@ -32,7 +32,7 @@ def new_counter():
 
 async def nested(_prompt):
     async def count(context):
-        # As the SDK's own tools for agents do.
+        # The SDK's own tools for agents do this too.
         return (await Runner.run(new_counter(), "all", context=context)).final_output
 
     async def list_all(_context):
