@@ -1,7 +1,7 @@
 // Shows a turn in the terminal while it runs: its answer on stdout, everything else on stderr.
 
-import { type Client, isMessageEnd } from "@dari/client";
-import type { MessageRecord } from "@dari/contract";
+import { isLedgerEvent, isMessageEnd } from "@dari/client";
+import type { MessageRecord, StreamedEvent } from "@dari/contract";
 import { activityLine, oneLine } from "./activity-line.ts";
 import { createAnswerText, textOfAnswer } from "./answer-text.ts";
 import type { Io } from "./context.ts";
@@ -16,17 +16,26 @@ export interface WatchedEnd {
 
 export interface WatchOptions {
   readonly io: Io;
-  readonly signal: AbortSignal;
   /** Whether arguments, results and reasoning are shown, up to 2,000 characters of each. */
   readonly isVerbose: boolean;
+  /** Called with the message's id before anything is shown. */
+  readonly onAccepted: (messageId: string) => Promise<void>;
 }
 
-/** Resolves with the final record of the message, or of the message that it was merged into or delivered in. */
-export async function watchMessage(api: Client, messageId: string, options: WatchOptions): Promise<WatchedEnd> {
-  const { signal, isVerbose } = options;
+/**
+ * Shows the events of one message's turn. Resolves with the final record of the message, or of the message that it was
+ * merged into or delivered in.
+ */
+export async function watchMessage(events: AsyncIterable<StreamedEvent>, options: WatchOptions): Promise<WatchedEnd> {
+  const { isVerbose, onAccepted } = options;
   const print = createPrinter(options.io);
   const answer = createAnswerText();
-  for await (const event of api.streamMessage(messageId, {}, { signal })) {
+  let messageId: string | undefined;
+  for await (const event of events) {
+    if (messageId === undefined && isLedgerEvent(event) && event.message_id !== undefined) {
+      messageId = event.message_id;
+      await onAccepted(messageId);
+    }
     const line = activityLine(event, isVerbose);
     if (line !== undefined) print.line(line.text, line.isFailure ? "error" : "dim");
     else if (event.type === "assistant.text_delta") print.answer(answer.push(event.data));
@@ -53,8 +62,9 @@ export async function watchMessage(api: Client, messageId: string, options: Watc
       return { record: event.data, shownText };
     }
   }
+  const message = messageId === undefined ? "the message" : `message ${messageId}`;
   throw new Error(
-    `the stream ended before message ${messageId} did; see its status with: dari message get ${messageId}`,
+    `the stream ended before ${message} did; see its status with: dari message get ${messageId ?? "@last"}`,
   );
 }
 

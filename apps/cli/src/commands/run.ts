@@ -14,7 +14,7 @@ import { rememberLast } from "../last-used.ts";
 import { agentOption, collectOption, given } from "../options.ts";
 import { saveTo } from "../output.ts";
 import { chooseAgent } from "./chat.ts";
-import { failUnlessCompleted, showTurn, uploadParts, verboseOption } from "./send.ts";
+import { failUnlessCompleted, sendAndShow, uploadParts, verboseOption } from "./send.ts";
 
 interface RunOptions {
   readonly agentId?: string;
@@ -54,8 +54,7 @@ export function addRunCommand(program: Command, io: Io): void {
       const session = await api.createSession(agent, create, { signal });
       await rememberLast(context, { session: session.id, agent: session.agent_id });
       output.progress(`Session ${session.id}: ${sessionAddress((await context.connection()).apiUrl, session.id)}`);
-      const queued = await api.sendMessageAsync(session.id, { parts }, { signal });
-      const record = await showTurn(context, api, queued, options);
+      const record = await sendAndShow(context, api, { sessionId: session.id, content: { parts } }, options);
       if (options.files !== undefined) await saveFiles(context, api, record, options.files);
       failUnlessCompleted(record);
     });

@@ -1,7 +1,7 @@
 // `dari session send`: uploads files, sends the message, waits for its end and shows the answer.
 
 import type { Client } from "@dari/client";
-import type { MessagePartInput, MessageRecord } from "@dari/contract";
+import type { MessagePartInput, MessageRecord, SendMessageRequest } from "@dari/contract";
 import { onBusyChoices, type Lane, type OnBusy } from "@dari/domain";
 import { type Command, Option } from "commander";
 import { createContext, type Context, type Io } from "../context.ts";
@@ -52,14 +52,18 @@ export function addSendCommand(session: Command, io: Io): void {
         ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
         ...given({ on_busy: options.onBusy, lane: options.lane }),
       };
-      const queued = await api.sendMessageAsync(id, content, { signal });
-      await rememberLast(context, { session: id });
+      const remember = () => rememberLast(context, { session: id });
       if (options.async === true) {
+        const queued = await api.sendMessageAsync(id, content, { signal });
+        await remember();
         output.result(queued, () => queued.id);
         return;
       }
-      output.progress(`Message ${queued.id}`);
-      failUnlessCompleted(await showTurn(context, api, queued, options));
+      const onAccepted = async (messageId: string): Promise<void> => {
+        await remember();
+        output.progress(`Message ${messageId}`);
+      };
+      failUnlessCompleted(await sendAndShow(context, api, { sessionId: id, content, onAccepted }, options));
     });
 }
 
@@ -68,18 +72,32 @@ export function verboseOption(): Option {
   return new Option("--verbose", "show the turn as it runs, with arguments and results of tools, reasoning and tokens");
 }
 
-/** Shows a message's answer: as it streams if `stream`, otherwise when it is complete. Resolves with its end. */
-export async function showTurn(
+interface Sending {
+  readonly sessionId: string;
+  readonly content: SendMessageRequest;
+  /** Called with the message's id when the platform has accepted it. */
+  readonly onAccepted?: (messageId: string) => Promise<void>;
+}
+
+/**
+ * Sends a message and shows its answer: as it streams if `stream`, otherwise when it is complete. Resolves with its
+ * end.
+ */
+export async function sendAndShow(
   { io, output, signal }: Context,
   api: Client,
-  queued: MessageRecord,
+  { sessionId, content, onAccepted = () => Promise.resolve() }: Sending,
   { verbose = false, stream = verbose || io.stdout.isTTY === true }: Pick<SendOptions, "stream" | "verbose">,
 ): Promise<MessageRecord> {
   if (!output.isJson && stream) {
-    const { record, shownText } = await watchMessage(api, queued.id, { io, signal, isVerbose: verbose });
+    // Previews are not stored: a stream that is opened after the message was sent can miss the first ones.
+    const events = api.sendMessageStream(sessionId, content, { signal });
+    const { record, shownText } = await watchMessage(events, { io, isVerbose: verbose, onAccepted });
     output.result(record, () => renderRest(record, shownText));
     return record;
   }
+  const queued = await api.sendMessageAsync(sessionId, content, { signal });
+  await onAccepted(queued.id);
   const onRecord = onChange((record) => output.progress(describeProgress(record)));
   const ended = await api.waitForMessage(queued.id, { signal, onRecord });
   const { delivered_in: turn, delivered_after: after } = ended;
