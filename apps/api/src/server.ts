@@ -50,7 +50,11 @@ export async function startApi(options: StartApiOptions): Promise<RunningApi> {
       if (draining.signal.aborted) response.setHeader("connection", "close");
       silent.delete(request.socket);
       open.add(response);
-      response.once("close", () => open.delete(response));
+      response.once("close", () => {
+        open.delete(response);
+        // A drain does not wait for the idle timeout of a connection whose reply was under way when it started.
+        if (draining.signal.aborted) server.closeIdleConnections();
+      });
       app(request, response);
     },
   );

@@ -201,6 +201,26 @@ test("a connection that never sends a request does not delay the drain", async (
   await ended;
 });
 
+test("a download that is under way when the drain starts is completed and does not delay the drain", async () => {
+  await using api = await startTestApi();
+  const server = await startApi({ control: api.control, host: "127.0.0.1", port: 0, graceMs: 60_000 });
+  // More than the buffers of both ends hold, so that the server still sends when the drain starts.
+  const sizeBytes = 32 * 1024 * 1024;
+  const form = new FormData();
+  form.set("file", new Blob([Buffer.alloc(sizeBytes)]), "large.bin");
+  const { id } = (await api.call("POST", "/v1/files", { body: form })).json;
+  const reader = connect(server.port, "127.0.0.1");
+  reader.write(
+    `GET /v1/files/${String(id)}/content HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${api.org.apiKey}\r\n\r\n`,
+  );
+  await once(reader, "readable");
+  const closed = server.close();
+  let received = 0;
+  for await (const chunk of reader) received += (chunk as Buffer).length;
+  await closed;
+  expect(received).toBeGreaterThan(sizeBytes);
+});
+
 test("a port that is taken is reported with what to do", async () => {
   await using api = await startTestApi();
   const { port } = api.api;
