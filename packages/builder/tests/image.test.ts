@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { zstdCompressSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { createFilesystemBlobStore, type BlobStore } from "@dari/blobs";
+import { waitUntil } from "@dari/testkit";
 import { rawHeader } from "@dari/testkit/bundles";
 import type { ImageRef } from "@dari/bundles";
 import { openImageCache, type ImageCache } from "../src/index.ts";
@@ -256,12 +257,12 @@ describe("an image with a layer", () => {
     await using cache = closing(openImageCache({ dir, store, maxBytes: 1_000 }));
     // Fills the cache: the image is evicted first, because its layer becomes idle only then.
     (await cache.ensure(await publish({ b: "b".repeat(300) }))).release();
-    const left = (await readdir(dir)).filter((name) => /^[0-9a-f]{64}$/.test(name));
-    expect(left).toContain(image.layer!.digest);
-    expect(left).toHaveLength(2);
+    const left = async () => (await readdir(dir)).filter((name) => /^[0-9a-f]{64}$/.test(name));
+    await waitUntil(async () => (await left()).length === 2, { what: "the image to be evicted" });
+    expect(await left()).toContain(image.layer!.digest);
     (await cache.ensure(await publish({ c: "c".repeat(950) }))).release();
     await cache.close();
-    expect((await readdir(dir)).filter((name) => /^[0-9a-f]{64}$/.test(name))).toHaveLength(1);
+    expect(await left()).toHaveLength(1);
   });
 
   test("the same files with another layer are another image; a missing layer is reported", async () => {

@@ -2,7 +2,7 @@
 
 import { afterAll, afterEach, beforeEach, expect, test } from "@jest/globals";
 import { waitUntil } from "@dari/testkit";
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import { launcherPipes, startLauncher } from "../src/bwrap-launcher.ts";
 import { findControlGroupDirs } from "../src/control-groups.ts";
@@ -84,7 +84,8 @@ testUsable("a launcher that was ended while it waited costs the next sandbox not
   await answer();
   const first = await waiting();
   process.kill(first, "SIGKILL");
-  await waitUntil(() => launchers().length === 0, { what: "the launcher to end" });
+  // The starter reports the end when it reaps the process.
+  await waitUntil(() => !existsSync(`/proc/${first}`), { what: "the launcher to be reaped" });
   const { pid, said } = await answer();
   expect(pid).not.toBe(first);
   expect(said).toContain("Max open files");
