@@ -8,6 +8,7 @@ from contextlib import suppress
 from agents import RunHooks
 
 from ..activity import error_of, ms_since, name_of
+from .openai_chat import last_finish_reason
 from .openai_mcp import note_tools, server_of
 from .openai_stream import RecordedStream
 
@@ -81,7 +82,7 @@ class RecordedRun(RunHooks):
         with suppress(Exception):
             reason = None
             if self._stream is not None:
-                reason = await self._stream.end(self._open[0]["ordinal"])
+                reason = await self._stream.end(self._open[0]["ordinal"]) or last_finish_reason()
             self._end_request(usage=_usage_of(response.usage), finish_reason=name_of(reason))
             by = self._origin_of(agent)
             items = [_plain(item) for item in response.output]

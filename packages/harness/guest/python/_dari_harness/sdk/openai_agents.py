@@ -26,8 +26,10 @@ def prepare(found: str):
     _complete_usage()
     # These import the SDK.
     from .openai_activity import RecordedRun
+    from .openai_chat import watch_answers
 
     watch_runs()
+    watch_answers()
     return lambda agent, turn: _run_connected(Runner, RecordedRun, agent, turn)
 
 

@@ -67,6 +67,6 @@ class RecordedStream:
 
 
 def _reason_of(response) -> str | None:
-    """The Responses API says it in the status. Chat Completions does not say it here."""
+    """The Responses API says it in the status. For Chat Completions, see openai_chat.py."""
     details = getattr(response, "incomplete_details", None)
     return getattr(details, "reason", None) or getattr(response, "status", None)
