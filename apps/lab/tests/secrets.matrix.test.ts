@@ -1,7 +1,6 @@
 // Agents that leak their secrets in every way they can: the secrets appear only in the agent's own workspace.
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { join } from "node:path";
@@ -10,28 +9,11 @@ import { describeWith } from "@dari/testkit";
 import { deploy, ended, filesOf, manifestFile, textPart } from "../src/conversation.ts";
 import { noRemains, startFleet, type Fleet } from "../src/fleet.ts";
 import { startRedisServer, type RedisServer } from "../src/redis-server.ts";
+import { newSecret, tracesOf } from "../src/secret-traces.ts";
 
-const newSecret = (): string => `sk/${randomBytes(8).toString("hex")}+"é ${randomBytes(4).toString("hex")}`;
 const credential = newSecret();
 const ofSession = newSecret();
 
-/** A fragment of each encoding, which appears wherever the secret is written in it. */
-const tracesOf = (secret: string): string[] => {
-  const bytes = Buffer.from(secret);
-  const base64 = ["", "x", "xy"].map((before) =>
-    Buffer.from(before + secret)
-      .toString("base64")
-      .slice(4, -4),
-  );
-  return [
-    secret.slice(3, 19),
-    ...base64,
-    ...base64.map((text) => text.replaceAll("+", "-").replaceAll("/", "_")),
-    bytes.toString("hex").slice(0, 32),
-    encodeURIComponent(secret).slice(0, 20),
-    JSON.stringify(secret).slice(-8, -1),
-  ];
-};
 const traces = [credential, ofSession].flatMap(tracesOf);
 
 const found = (text: string): string[] => traces.filter((trace) => text.includes(trace));
@@ -68,6 +50,23 @@ describeWith("redis", "secrets", () => {
       const manifest = manifestFile({ entrypoint: `${file}:agent`, secrets: ["API_SECRET", "SESSION_SECRET"] });
       agentId = (await deploy(fleet, { ...manifest, [file]: files[file]! })).agentId;
     }, 120_000);
+
+    test("are not shown by half if the turn is stopped within one", async () => {
+      const { client } = fleet;
+      const session = await client.createSession(agentId, { secrets: { SESSION_SECRET: ofSession } });
+      const { id } = await client.sendMessageAsync(session.id, { parts: [textPart("half")] });
+      const begun = new Set<string>();
+      for await (const { type, data } of client.streamMessage(id)) {
+        if ("text" in data && String(data.text).startsWith("half: ")) begun.add(type);
+        if (begun.size === 2) break;
+      }
+      await client.cancelMessage(id);
+      const record = await ended(fleet, id);
+      expect(record.status).toBe("cancelled");
+      expect(await answer(`messages/${id}/logs`)).toContain("half: ");
+      for (const path of [`messages/${id}/logs`, `messages/${id}/stream`])
+        expect(found(await answer(path))).toEqual([]);
+    }, 60_000);
 
     test.each(["answer", "throw"])(
       "are nowhere but in its workspace, when it is to %s",

@@ -1,6 +1,7 @@
 // Captured output: never blocks the program, keeps whole characters, stops at its limit.
 
 import { expect, test } from "@jest/globals";
+import { createScrubber } from "@dari/domain";
 import { everyDriver, testGuaranteeForAllDrivers, testCoversSecurityTable } from "@dari/testkit/test-guarantee";
 import { PassThrough, Readable } from "node:stream";
 import { captureLogs, type LogStream } from "./capture-logs.ts";
@@ -45,6 +46,24 @@ test("keeps the two streams apart", async () => {
     ["stderr", "err"],
     ["stdout", "out"],
   ]);
+});
+
+test.each([false, true])("shows what can be half a secret only if the program was not stopped: %s", async (isCut) => {
+  const secret = "sk-live-0123456789abcdef";
+  const texts = { stdout: "", stderr: "" };
+  const captured = captureLogs({
+    stdout: Readable.from([Buffer.from(`see ${secret}, ${secret.slice(0, 12)}`)]),
+    stderr: Readable.from([Buffer.from("tasks")]),
+    maxBytes: 100,
+    scrub: () => createScrubber(new Map([["KEY", secret]])).stream(),
+    onText: (stream, text) => (texts[stream] += text),
+  });
+  await captured.done;
+  expect(texts).toEqual({ stdout: "see [redacted:KEY], ", stderr: "task" });
+  const before = { ...texts };
+  captured.showRest({ isCut });
+  const shown = isCut ? before : { stdout: `see [redacted:KEY], ${secret.slice(0, 12)}`, stderr: "tasks" };
+  expect(texts).toEqual(shown);
 });
 
 test("is left in bounded time by a program that writes on", async () => {

@@ -21,6 +21,11 @@ export interface CapturedLogs {
    */
   leave(): Promise<void>;
   /**
+   * Shows what was held back of each stream because it could begin a secret. Call it after the end of the capture.
+   * `isCut`: the program was stopped, so that text can be half a secret and stays hidden.
+   */
+  showRest(options: { readonly isCut: boolean }): void;
+  /**
    * Returns the last characters of a stream, whatever the limit. After the limit was reached, they are not scrubbed.
    */
   tail(stream: LogStream): string;
@@ -74,7 +79,6 @@ export function captureLogs(o: {
     const end = (): void => {
       source.off("data", onData).off("close", end);
       take(stream, shown(decoder.end()));
-      take(stream, scrub?.end() ?? "");
       resolve();
     };
     source.on("data", onData);
@@ -83,7 +87,7 @@ export function captureLogs(o: {
     // A pipe breaks when its program dies. What was read counts.
     source.off("error", ignore).on("error", ignore);
     source.once("close", end);
-    return { done, end: () => (source.pause(), end()) };
+    return { done, end: () => (source.pause(), end()), showRest: (options) => take(stream, scrub?.end(options) ?? "") };
   }
 
   const readings = [read("stdout", o.stdout), read("stderr", o.stderr)];
@@ -98,6 +102,9 @@ export function captureLogs(o: {
     async leave() {
       await readOut(() => bytes.stdout + bytes.stderr);
       for (const one of readings) one.end();
+    },
+    showRest(options) {
+      for (const one of readings) one.showRest(options);
     },
     tail: (stream) => tails[stream],
   };
@@ -118,6 +125,7 @@ async function readOut(bytesRead: () => number): Promise<void> {
 interface Reading {
   readonly done: Promise<void>;
   end(): void;
+  showRest: CapturedLogs["showRest"];
 }
 
 function ignore(): void {}

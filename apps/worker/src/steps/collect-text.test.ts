@@ -19,7 +19,7 @@ function open() {
 test("messages that get a character of a secret at a time, in turn", () => {
   const { collector, shown } = open();
   for (const unit of `see ${secret}, done`) for (const ordinal of [1, undefined, 2]) collector.add(unit, ordinal);
-  collector.end();
+  collector.end({ isCut: false });
   expect(shown).toEqual({ "1": clean, undefined: clean, "2": clean });
   expect(collector.parts()).toEqual([{ type: "text", text: clean + clean + clean }]);
 });
@@ -29,7 +29,7 @@ test("a secret whose halves other text separates", () => {
   collector.add(secret.slice(0, 12), 1);
   collector.add("Meanwhile.", 2);
   collector.add(secret.slice(12), 1);
-  collector.end();
+  collector.end({ isCut: false });
   expect(shown).toEqual({ "1": "[redacted:KEY]", "2": "Meanwhile." });
   expect(collector.parts()).toEqual([{ type: "text", text: "[redacted:KEY]Meanwhile." }]);
 });
@@ -39,9 +39,17 @@ test("the end of each message that only resembles a secret is shown and kept", (
   collector.add("two task", 1);
   collector.add("no risks", 2);
   expect(shown).toEqual({ "1": "two ta", "2": "no risk" });
-  collector.end();
+  collector.end({ isCut: false });
   expect(shown).toEqual({ "1": "two task", "2": "no risks" });
   expect(collector.parts()).toEqual([{ type: "text", text: "two taskno risks" }]);
+});
+
+test("half a secret is neither shown nor kept if the agent is stopped in it", () => {
+  const { collector, shown } = open();
+  collector.add(`see ${secret.slice(0, 12)}`, 1);
+  collector.end({ isCut: true });
+  expect(shown).toEqual({ "1": "see " });
+  expect(collector.parts()).toEqual([{ type: "text", text: "see " }]);
 });
 
 test("a message that is given up among many shows neither half of a secret", () => {

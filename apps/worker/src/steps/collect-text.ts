@@ -11,8 +11,11 @@ export interface TextCollector {
    * `limits.partialTextBytes` is not stored.
    */
   add(text: string, ordinal?: number): void;
-  /** Shows the text that was held back because the next piece could have completed a secret. */
-  end(): void;
+  /**
+   * Shows the text that was held back because the next piece could have completed a secret. `isCut`: the agent was
+   * stopped, so that text can be half a secret and stays hidden.
+   */
+  end(options: { readonly isCut: boolean }): void;
   /** Returns the collected text as one part, message by message, or no part if there is no text. */
   parts(): OutputPart[];
 }
@@ -41,8 +44,8 @@ export function createTextCollector(
       if (!messages.has(ordinal) && messages.size < messagesMax) messages.set(ordinal, "");
       addScrubbed(ordinal, texts.write(ordinal, text));
     },
-    end() {
-      for (const [ordinal, rest] of texts.end()) addScrubbed(ordinal, rest);
+    end(options) {
+      for (const [ordinal, rest] of texts.end(options)) addScrubbed(ordinal, rest);
     },
     parts() {
       const text = [...messages.values()].join("");

@@ -66,7 +66,7 @@ export async function runAgent(attempt: RestoredAttempt, imageDir: string): Prom
   const call: AgentCall = { attempt, logs, previews, events, values, partialText, pieces };
   try {
     const run = await runInAnySandbox(call, imageDir);
-    partialText.end();
+    partialText.end({ isCut: isCut(run.ending) });
     const stored = events.end();
     // The end of a stopped turn is recorded in any case.
     await (lease.signal.aborted ? stored.catch(() => {}) : stored);
@@ -79,6 +79,11 @@ export async function runAgent(attempt: RestoredAttempt, imageDir: string): Prom
     logs.stop();
     await logs.flush();
   }
+}
+
+/** Returns whether the agent may have been stopped while it wrote. */
+function isCut({ kind }: TurnEnding): boolean {
+  return kind !== "completed" && kind !== "suspended";
 }
 
 /** How a run in a sandbox ended. */
@@ -215,6 +220,7 @@ async function runInSandbox(call: AgentCall, running: RunningSandbox): Promise<R
     watch.lap("kill_ms");
   }
   await (isResting ? captured.leave() : captured.done);
+  captured.showRest({ isCut: isCut(ending) });
   if (ending.kind === "failed") logUnreachableHosts(context, turn, logs, captured.tail("stderr"));
   const isLoaded = isCalled || ending.kind !== "failed";
   return { ending, isLoaded, isResting, exceeded: (await sandbox.collect()).exceeded };

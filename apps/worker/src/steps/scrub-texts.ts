@@ -5,8 +5,8 @@ import type { Scrubber, ScrubStream } from "@dari/domain";
 export interface TextsScrubber<Key> {
   /** Adds a piece of the text `key`. Returns what can be shown of the text now. */
   write(key: Key, piece: string): string;
-  /** Ends all texts. Returns the rest of each. */
-  end(): [key: Key, rest: string][];
+  /** Ends all texts. Returns the rest of each. `isCut`: each may end inside a secret. */
+  end(options: { readonly isCut: boolean }): [key: Key, rest: string][];
 }
 
 /** Texts that can be in progress at the same time. */
@@ -43,8 +43,8 @@ export function createTextsScrubber<Key>(scrubber: Scrubber): TextsScrubber<Key>
       streams.set(key, stream);
       return stream.write(piece);
     },
-    end() {
-      const rests = [...streams].map(([key, stream]): [Key, string] => [key, stream.end()]);
+    end(options) {
+      const rests = [...streams].map(([key, stream]): [Key, string] => [key, stream.end(options)]);
       streams.clear();
       return rests;
     },

@@ -12,8 +12,11 @@ export interface ScrubStream {
   write(piece: string): string;
   /** Whether the text may end inside a secret. If not, a new stream shows the next pieces in the same way. */
   isOpen(): boolean;
-  /** Returns the rest. Nothing may be written afterwards. */
-  end(): string;
+  /**
+   * Returns the rest. Nothing may be written afterwards. `isCut`: the text may end inside a secret, so of its possible
+   * beginning nothing is returned.
+   */
+  end(options?: { readonly isCut?: boolean }): string;
 }
 
 export interface Scrubber {
@@ -118,8 +121,8 @@ function openStream(finders: readonly Finder[]): ScrubStream {
       return shown;
     },
     isOpen: () => held !== "" || readings.some(({ position }) => isFollowing(position)),
-    end() {
-      const shown = replaceRuns(held, runs(), 0, held.length);
+    end({ isCut = false } = {}) {
+      const shown = isCut ? runs().map(tagOf).join("") : replaceRuns(held, runs(), 0, held.length);
       held = "";
       return shown;
     },

@@ -25,6 +25,12 @@ async function* pieces() {
 export async function* agent(prompt, context) {
   const secret = process.env.API_SECRET;
   const forms = formsOf(secret);
+  if (prompt === "half") {
+    const half = `half: ${secret.slice(0, 20)}`;
+    process.stdout.write(half);
+    yield half;
+    await new Promise((resolve) => setTimeout(resolve, 60_000));
+  }
   for await (const piece of pieces()) {
     process.stdout.write(piece);
     process.stderr.write(piece);

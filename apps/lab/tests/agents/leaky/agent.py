@@ -31,6 +31,11 @@ def pieces():
 
 def agent(prompt, context):
     forms = forms_of(os.environ["API_SECRET"])
+    if prompt == "half":
+        half = f"half: {forms[0][:20]}"
+        print(half, end="", flush=True)
+        yield half
+        time.sleep(60)
     for piece in pieces():
         for stream in (sys.stdout, sys.stderr):
             stream.write(piece)
