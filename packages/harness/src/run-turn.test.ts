@@ -162,7 +162,7 @@ test("what an agent says it has used while it is stopped is known", async () => 
   expect(await cancelled).toEqual({ kind: "cancelled", usage });
 });
 
-test("a guest that was told of messages takes once, with all that came until then", async () => {
+test("a guest that was told of messages before the call takes once, with all that came until then", async () => {
   const inbox: TurnInbox = {
     watch(onWaiting) {
       onWaiting();
@@ -174,7 +174,7 @@ test("a guest that was told of messages takes once, with all that came until the
   const heard: string[] = [];
   const take = '{"t":"take"}';
   expect(await endingAfter([...started, take, result], { heard, inbox })).toMatchObject(completed);
-  expect(heard).toEqual(['"t":"run"', '"t":"go"', '"t":"inbox"', '"t":"taken"']);
+  expect(heard).toEqual(['"t":"run"', '"t":"inbox"', '"t":"go"', '"t":"taken"']);
   expect(await endingAfter([...started, take, take], { inbox })).toMatchObject(agentError(/no message waits/));
 });
 

@@ -1,5 +1,4 @@
-// The host's side of one turn: request, handshake, frames, ending. It never kills the process: the caller does, after
-// the ending.
+// The host's side of one turn: request, handshake, frames, ending. The caller kills the process after the ending.
 
 import { failure, limits, createRaceWith, type Failure } from "@dari/domain";
 import type { Duplex } from "node:stream";
@@ -177,8 +176,9 @@ async function takeFrame(o: RunTurnOptions, frame: GuestFrame, call: Call): Prom
       await o.beforeCall();
       // Do not call the agent if the turn was stopped in the meantime.
       if (o.signal.aborted || over.aborted) return undefined;
-      sendFrame(o.channel, { t: "go" });
+      // Announce waiting messages before the call: its first `take` must return them.
       onCalled();
+      sendFrame(o.channel, { t: "go" });
       return undefined;
     case "event":
     case "activity":
