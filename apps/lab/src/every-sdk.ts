@@ -18,6 +18,7 @@ const files = [
   "sdk-bundle-files",
   "sdk-openai-agents",
   "sdk-opencode",
+  "steering",
 ].map((name) => `apps/lab/tests/${name}.matrix.test.ts`);
 const [pattern] = process.argv.slice(2);
 const jest = spawn(

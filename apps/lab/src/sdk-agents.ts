@@ -33,9 +33,13 @@ function envLines(env: Readonly<Record<string, string>>): string {
  * Starts a fleet whose agents can connect to these model servers, and whose builds to the public internet. Leases are
  * those of production: installing an SDK can keep a small machine busy for longer than a short one.
  */
-export async function startFleetWith(servers: readonly ModelServer[], secrets: readonly string[]): Promise<Fleet> {
+export async function startFleetWith(
+  servers: readonly ModelServer[],
+  secrets: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Fleet> {
   const allowed = servers.map(({ port }) => `127.0.0.1:${port}`).join(",");
-  const fleet = await startFleet({ env: { DARI_EGRESS_ALLOW: allowed, DARI_LEASE_MS: "15000" } });
+  const fleet = await startFleet({ env: { DARI_EGRESS_ALLOW: allowed, DARI_LEASE_MS: "15000", ...env } });
   for (const name of secrets) await fleet.client.putCredential(name, { value: "sk-of-a-test" });
   return fleet;
 }

@@ -124,20 +124,6 @@ test("steer: a turn takes the message where the reply says; its second attempt t
   expect(history[1]?.parts).toEqual(parts);
 });
 
-test("steer: a turn that asked for an input gets again what it took before", async () => {
-  const session = (await fleet.client.createSession(agentId)).id;
-  const running = await start(fleet, session, [
-    ["listen", 1],
-    ["ask", "go-on", { type: "boolean" }],
-  ]);
-  const parts = [textPart("no, the other file")];
-  const reply = await fleet.client.sendMessage(session, { parts, on_busy: "steer" });
-  expect(reply).toMatchObject({ status: "completed", delivered_in: running.id });
-  await fleet.client.answerInput(running.id, { key: "go-on", value: true });
-  expect(resultsOf(await ended(fleet, running.id))).toEqual([["no, the other file"], true]);
-  expect((await ledgerOf(session)).filter(({ what }) => what === "message.steered")).toHaveLength(1);
-});
-
 test("steer: if the worker is killed after the take, the next attempt takes the message again", async () => {
   const session = (await fleet.client.createSession(agentId)).id;
   const running = await start(fleet, session, [
