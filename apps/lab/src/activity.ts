@@ -1,7 +1,7 @@
 // What an agent did in a turn, as its session's events tell.
 
-import { activityTypes, type EventRecord, type MessageRecord } from "@dari/contract";
-import { post, type Platform } from "./conversation.ts";
+import { activityTypes, type EventRecord } from "@dari/contract";
+import type { Platform } from "./conversation.ts";
 
 export type Told = Readonly<Record<string, unknown>>;
 
@@ -20,20 +20,6 @@ export function dataOf(events: readonly EventRecord[], type: string): Told[] {
 
 /** What a preview shows, without its kind `log`. */
 export type Shown = Told & { readonly type: string };
-
-/** Sends a text and follows it to its end. Returns the previews of what the agent's models wrote, in order. */
-export async function watchPreviews(
-  platform: Platform,
-  sessionId: string,
-  text: string,
-): Promise<{ readonly record: MessageRecord; readonly shown: Shown[] }> {
-  const { id } = await post(platform, sessionId, text);
-  const shown: Shown[] = [];
-  for await (const event of platform.client.streamMessage(id)) {
-    if (!("sequence_number" in event) && event.type !== "log") shown.push({ type: event.type, ...event.data });
-  }
-  return { record: await platform.client.getMessage(id), shown };
-}
 
 /** Returns the arguments that previews have shown, by call. */
 export function shownArguments(shown: readonly Shown[]): Record<string, unknown> {

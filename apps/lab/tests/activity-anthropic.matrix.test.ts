@@ -2,19 +2,13 @@
 // call for call, with reasoning, parallel calls, a failing tool, an MCP server, todos and a subagent.
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import {
-  startAnthropicServer,
-  type ModelReply,
-  type ModelRequest,
-  type ModelServer,
-  type ToolCall,
-} from "@dari/testkit";
-import { activityOf, dataOf, shownArguments, watchPreviews, type Shown, type Told } from "../src/activity.ts";
+import { startAnthropicServer, type ModelReply, type ModelRequest, type ModelServer } from "@dari/testkit";
+import { dataOf, shownArguments, type Shown, type Told } from "../src/activity.ts";
 import { testsEverySdk } from "../src/config.ts";
 import { deploy, manifestFile, textOf } from "../src/conversation.ts";
 import { noRemains, type Fleet } from "../src/fleet.ts";
-import { startFleetWith } from "../src/sdk-agents.ts";
-import { expectSteering, pythonSteeringTools, steeringTools } from "./steering-cases.ts";
+import { pixel, startFleetWith } from "../src/sdk-agents.ts";
+import { expectEchoed, expectPicture, leak, leaked, leakedName, seeTurn } from "./activity-cases.ts";
 
 /** Run by `npm run lab -- every-sdk`: the packages have hundreds of megabytes. */
 const whole = testsEverySdk() ? test : test.skip;
@@ -26,6 +20,7 @@ let env: Record<string, string>;
 beforeAll(async () => {
   server = await startAnthropicServer(() => ({ text: "unscripted" }));
   fleet = await startFleetWith([server], ["ANTHROPIC_API_KEY"]);
+  await fleet.client.putCredential(leakedName, { value: leaked });
   env = { ANTHROPIC_BASE_URL: server.url, CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1" };
 }, 120_000);
 
@@ -37,8 +32,9 @@ afterAll(async () => {
 const lead = "You are the lead.";
 const usage = { inputTokens: 20, outputTokens: 9, cachedInputTokens: 4 };
 const wire = { input_tokens: 24, cached_input_tokens: 4, output_tokens: 9 };
-const ownTools = ["lookup", "hold", "watch"].map((name) => `mcp__atlas__${name}`);
+const ownTools = ["lookup", "echo", "draw"].map((name) => `mcp__atlas__${name}`);
 const allowed = ["Write", "Read", "TodoWrite", "TaskCreate", "Agent", "Task", ...ownTools];
+const picture = JSON.stringify({ type: "image", data: pixel, mimeType: "image/png" });
 
 interface Block {
   readonly type: string;
@@ -70,6 +66,8 @@ function leads(request: ModelRequest): ModelReply {
     { name: "Write", arguments: { file_path: `${dir}/report.md`, content: "# Report" } },
     { name: "Read", arguments: { file_path: `${dir}/missing.md` } },
     { name: "mcp__atlas__lookup", arguments: {} },
+    { name: "mcp__atlas__echo", arguments: leak },
+    { name: "mcp__atlas__draw", arguments: {} },
     { name: "TodoWrite", arguments: { todos } },
     { name: "TaskCreate", arguments: { subject: "Write it", description: "All of it" } },
     { name: names.includes("Agent") ? "Agent" : "Task", arguments: task },
@@ -86,10 +84,13 @@ const javaScript = {
     dependencies: { "@anthropic-ai/claude-agent-sdk": "0.3.332", zod: "4.6.7" },
   }),
   "src/agent.js": `import { createSdkMcpServer, tool } from "@anthropic-ai/claude-agent-sdk";
-    ${steeringTools}
-    const lookup = async () => "found it";
-    const tools = [lookup, hold, watch].map((run) =>
-      tool(run.name, "x", {}, async () => ({ content: [{ type: "text", text: await run() }] })));
+    import { z } from "zod";
+    const says = (text) => ({ content: [{ type: "text", text }] });
+    const tools = [
+      tool("lookup", "x", {}, async () => says("found it")),
+      tool("echo", "x", { text: z.string() }, async ({ text }) => says(text)),
+      tool("draw", "x", {}, async () => ({ content: [${picture}] })),
+    ];
     export const agent = { model: "claude-sonnet-4-5", systemPrompt: ${JSON.stringify(lead)}, settingSources: [],
       allowedTools: ${JSON.stringify(allowed)}, mcpServers: {
         atlas: createSdkMcpServer({ name: "atlas", version: "1", tools }) } };`,
@@ -97,20 +98,22 @@ const javaScript = {
 
 const python = {
   "requirements.txt": "claude-agent-sdk==0.2.189\n",
-  "steering.py": pythonSteeringTools,
   "agent.py": `
 from claude_agent_sdk import ClaudeAgentOptions, create_sdk_mcp_server, tool
-from steering import hold, watch
 
-async def lookup() -> str:
-    return "found it"
+@tool("lookup", "x", {})
+async def lookup(given):
+    return {"content": [{"type": "text", "text": "found it"}]}
 
-def of(run):
-    async def call(given):
-        return {"content": [{"type": "text", "text": await run()}]}
-    return tool(run.__name__, "x", {})(call)
+@tool("echo", "x", {"text": str})
+async def echo(given):
+    return {"content": [{"type": "text", "text": given["text"]}]}
 
-atlas = create_sdk_mcp_server(name="atlas", version="1", tools=[of(lookup), of(hold), of(watch)])
+@tool("draw", "x", {})
+async def draw(given):
+    return {"content": [${picture}]}
+
+atlas = create_sdk_mcp_server(name="atlas", version="1", tools=[lookup, echo, draw])
 agent = ClaudeAgentOptions(model="claude-sonnet-4-5", system_prompt=${JSON.stringify(lead)}, setting_sources=[],
     allowed_tools=${JSON.stringify(allowed)}, mcp_servers={"atlas": atlas})
 `,
@@ -123,15 +126,14 @@ describe.each([
   whole(
     "the events are the SDK's record",
     async () => {
-      const secrets = ["ANTHROPIC_API_KEY"];
+      const secrets = ["ANTHROPIC_API_KEY", leakedName];
       const manifest = { sdk: "claude-agent-sdk", entrypoint, runtime: { language, version }, secrets, env };
       const { agentId } = await deploy(fleet, { ...manifestFile(manifest), ...files });
       const { id: session } = await fleet.client.createSession(agentId);
       server.play(leads);
-      const { record, shown } = await watchPreviews(fleet, session, "Go");
+      const { record, events, shown } = await seeTurn(fleet, session, "Go");
       expect(textOf(record)).toBe("All is done");
 
-      const events = await activityOf(fleet, session, record.id);
       const blocks = blocksOf(server.requests.findLast(({ text }) => text.includes(lead)));
       const requested = dataOf(events, "tool.call_requested");
       expect(requested.map(callOf)).toEqual(blocks.filter(({ type }) => type === "tool_use").map(callOfBlock));
@@ -145,6 +147,11 @@ describe.each([
       const named = new Map(completed.map((one) => [one["name"], one]));
       expect(named.get("Read")).toMatchObject({ is_error: true });
       expect(named.get("lookup")).toMatchObject({ is_error: false, result: "found it" });
+      expectEchoed(
+        requested.find(({ name }) => name === "echo"),
+        named.get("echo"),
+      );
+      await expectPicture(fleet, record.id, named.get("draw"));
 
       expect(dataOf(events, "reasoning.completed")).toMatchObject([{ text: "I think" }]);
       expect(dataOf(events, "assistant.message")).toMatchObject([{ text: "Let me see." }]);
@@ -162,12 +169,6 @@ describe.each([
         { usage: wire, finish_reason: "end_turn" },
       ]);
       expectPreviews(shown, { requested, ordinals: main.map(({ ordinal }) => ordinal) });
-      const { id: steered } = await fleet.client.createSession(agentId);
-      await expectSteering({
-        ...{ platform: fleet, session: steered, server, continues: true },
-        ...{ hold: callTo("mcp__atlas__hold"), watch: callTo("mcp__atlas__watch") },
-        isConversation: ({ text }) => text.includes(lead),
-      });
     },
     400_000,
   );
@@ -179,14 +180,15 @@ const pi = {
     dependencies: { "@earendil-works/pi-ai": "1.3.0", "@earendil-works/pi-coding-agent": "1.3.0" },
   }),
   "src/agent.js": `import { getBuiltinModel } from "@earendil-works/pi-ai/providers/all";
-    ${steeringTools}
-    const customTools = [hold, watch].map((run) => ({
-      ...{ name: run.name, label: run.name, description: "x", parameters: { type: "object", properties: {} } },
-      execute: async () => ({ content: [{ type: "text", text: await run() }], details: {} }),
-    }));
+    const named = (name) => ({ name, label: name, description: "x" });
     const model = getBuiltinModel("anthropic", "claude-sonnet-4-5");
     export const agent = { model: { ...model, baseUrl: process.env.ANTHROPIC_BASE_URL }, thinkingLevel: "off",
-      customTools };`,
+      customTools: [
+        { ...named("echo"), parameters: { type: "object", properties: { text: { type: "string" } } },
+          execute: async (_id, { text }) => ({ content: [{ type: "text", text }], details: {} }) },
+        { ...named("draw"), parameters: { type: "object", properties: {} },
+          execute: async () => ({ content: [${picture}], details: {} }) },
+      ] };`,
 };
 
 whole(
@@ -194,37 +196,40 @@ whole(
   async () => {
     const manifest = { sdk: "pi", entrypoint: "src/agent.js:agent", runtime: { version: "22" }, env };
     const { agentId } = await deploy(fleet, {
-      ...manifestFile({ ...manifest, secrets: ["ANTHROPIC_API_KEY"] }),
+      ...manifestFile({ ...manifest, secrets: ["ANTHROPIC_API_KEY", leakedName] }),
       ...pi,
     });
     const { id: session } = await fleet.client.createSession(agentId);
     const toolCalls = [
       { name: "write", arguments: { path: "report.md", content: "# Report" } },
       { name: "read", arguments: { path: "missing.md" } },
+      { name: "echo", arguments: leak },
+      { name: "draw", arguments: {} },
     ];
     server.play((request) =>
       hasResults(request) ? { text: "Done", usage } : { reasoning: "I think", text: "First.", toolCalls, usage },
     );
-    const { record, shown } = await watchPreviews(fleet, session, "Go");
+    const { record, events, shown } = await seeTurn(fleet, session, "Go");
     expect(textOf(record)).toBe("Done");
-    const events = await activityOf(fleet, session, record.id);
     const blocks = blocksOf(server.requests.at(-1));
     expect(dataOf(events, "tool.call_requested").map(callOf)).toEqual(
       blocks.filter(({ type }) => type === "tool_use").map(callOfBlock),
     );
     const completed = dataOf(events, "tool.call_completed");
     expect(new Set(completed.map(({ name, is_error }) => `${name as string} ${is_error as boolean}`))).toEqual(
-      new Set(["write false", "read true"]),
+      new Set(["write false", "read true", "echo false", "draw false"]),
     );
+    const named = new Map(completed.map((one) => [one["name"], one]));
+    const requested = dataOf(events, "tool.call_requested");
+    expectEchoed(
+      requested.find(({ name }) => name === "echo"),
+      named.get("echo"),
+    );
+    await expectPicture(fleet, record.id, named.get("draw"));
     expect(dataOf(events, "assistant.message")).toEqual([{ text: "First." }]);
-    expectPreviews(shown, { requested: dataOf(events, "tool.call_requested"), ordinals: [1, 2] });
+    expectPreviews(shown, { requested, ordinals: [1, 2] });
     const asked = { provider: "anthropic", model: expect.stringContaining("claude-sonnet-4-5"), usage: wire };
     expect(dataOf(events, "model.request_completed")).toMatchObject([asked, asked]);
-    const { id: steered } = await fleet.client.createSession(agentId);
-    await expectSteering({
-      ...{ platform: fleet, session: steered, server, continues: true },
-      ...{ hold: callTo("hold"), watch: callTo("watch"), isConversation: () => true },
-    });
   },
   400_000,
 );
@@ -237,17 +242,17 @@ function expectPreviews(
   expect(shown.filter(({ type }) => type === "reasoning.delta")).toMatchObject([{ ordinal: first, text: "I think" }]);
   const texts = shown.filter(({ type }) => type === "assistant.text_delta");
   expect(texts.map(({ ordinal }) => ordinal)).toEqual([first, last]);
-  expect(shownArguments(shown)).toMatchObject(
-    Object.fromEntries(requested.map(({ call_id, arguments: given }) => [call_id, given])),
+  // The end of a preview stays hidden while it can continue a secret.
+  const hasSecret = ({ name }: Told): boolean => String(name).endsWith("echo");
+  expect(shownArguments(shown.filter((one) => !hasSecret(one)))).toMatchObject(
+    Object.fromEntries(requested.flatMap((one) => (hasSecret(one) ? [] : [[one["call_id"], one["arguments"]]]))),
   );
 }
-
-const callTo = (name: string): ToolCall => ({ name, arguments: {} });
 
 const callOf = ({ call_id, name, server: of, arguments: given }: Told) => ({
   id: call_id,
   name: of === undefined ? name : `mcp__${of as string}__${name as string}`,
-  given,
+  given: name === "echo" ? "hidden" : given,
 });
 
-const callOfBlock = ({ id, name, input }: Block) => ({ id, name, given: input });
+const callOfBlock = ({ id, name, input }: Block) => ({ id, name, given: name?.endsWith("echo") ? "hidden" : input });

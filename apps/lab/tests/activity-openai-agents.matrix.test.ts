@@ -7,9 +7,9 @@ import { activityOf, dataOf } from "../src/activity.ts";
 import { testsEverySdk } from "../src/config.ts";
 import { deploy, ended, manifestFile, post, send, textOf } from "../src/conversation.ts";
 import { noRemains, type Fleet } from "../src/fleet.ts";
-import { startFleetWith } from "../src/sdk-agents.ts";
+import { pixel, startFleetWith } from "../src/sdk-agents.ts";
 import { nodeServer, pythonServer } from "../src/sdk-shapes.ts";
-import { expectSteering, pythonSteeringTools, steeringTools } from "./steering-cases.ts";
+import { expectEchoed, expectPicture, leak, leaked, leakedName, seeTurn } from "./activity-cases.ts";
 
 /** Run by `npm run lab -- every-sdk`, as the other language is like it. */
 const whole = testsEverySdk() ? test : test.skip;
@@ -22,6 +22,7 @@ const secret = "sk-of-a-test";
 beforeAll(async () => {
   server = await startOpenaiServer(() => ({ text: "unscripted" }));
   fleet = await startFleetWith([server], ["OPENAI_API_KEY"]);
+  await fleet.client.putCredential(leakedName, { value: leaked });
   env = { OPENAI_BASE_URL: `${server.url}/v1`, OPENAI_AGENTS_DISABLE_TRACING: "1" };
 }, 120_000);
 
@@ -43,14 +44,15 @@ const typescript = {
     } });
     const pay = tool({ name: "pay", description: "x", parameters: z.object({}), needsApproval: true,
       execute: () => "paid" });
-    ${steeringTools}
-    const steered = [hold, watch].map((execute) =>
-      tool({ name: execute.name, description: "x", parameters: z.object({}), execute }));
+    const echo = tool({ name: "echo", description: "x", parameters: z.object({ text: z.string() }),
+      execute: ({ text }) => text });
+    const draw = tool({ name: "draw", description: "x", parameters: z.object({}),
+      execute: () => ({ type: "image", image: "data:image/png;base64,${pixel}" }) });
     const args = [fileURLToPath(new URL("./server.mjs", import.meta.url))];
     const atlas = new MCPServerStdio({ name: "atlas", command: process.execPath, args });
     const historian = new Agent({ name: "Historian", instructions: "Tell." });
     export const agent = new Agent({ name: "Planner", model: "gpt-4.1", instructions: "Plan.",
-      tools: [add, divide, pay, ...steered], mcpServers: [atlas], handoffs: [historian] });
+      tools: [add, divide, pay, echo, draw], mcpServers: [atlas], handoffs: [historian] });
     const count = new Agent({ name: "Counter", model: "gpt-4.1-mini", instructions: "You count.", tools: [add] });
     const lead = agent.clone({ tools: [divide, count.asTool({ toolName: "count", toolDescription: "x" })],
       mcpServers: [] });
@@ -60,13 +62,12 @@ const typescript = {
 const python = {
   "requirements.txt": "openai-agents==0.24.0\n",
   "server.py": pythonServer,
-  "steering.py": pythonSteeringTools,
   "agent.py": `
 import sys
 from pathlib import Path
-from agents import Agent, function_tool
+from agents import Agent, OpenAIChatCompletionsModel, ToolOutputImage, function_tool
 from agents.mcp import MCPServerStdio
-from steering import hold, watch
+from openai import AsyncOpenAI
 
 @function_tool
 def add(a: float, b: float) -> str:
@@ -80,13 +81,22 @@ def divide(a: float, b: float) -> str:
 def pay() -> str:
     return "paid"
 
+@function_tool
+def echo(text: str) -> str:
+    return text
+
+@function_tool
+def draw() -> ToolOutputImage:
+    return ToolOutputImage(image_url="data:image/png;base64,${pixel}")
+
 args = [str(Path(__file__).parent / "server.py")]
 atlas = MCPServerStdio(name="atlas", params={"command": sys.executable, "args": args})
 historian = Agent(name="Historian", instructions="Tell.")
 agent = Agent(name="Planner", model="gpt-4.1", instructions="Plan.", mcp_servers=[atlas], handoffs=[historian],
-    tools=[add, divide, pay, function_tool(hold), function_tool(watch)])
+    tools=[add, divide, pay, echo, draw])
 count = Agent(name="Counter", model="gpt-4.1-mini", instructions="You count.", tools=[add])
 lead = agent.clone(tools=[divide, count.as_tool("count", "x")], mcp_servers=[])
+chat = Agent(name="Chatter", model=OpenAIChatCompletionsModel("gpt-4.1", AsyncOpenAI()), tools=[add])
 `,
 };
 
@@ -94,7 +104,7 @@ const usage = { inputTokens: 20, outputTokens: 9, cachedInputTokens: 4, reasonin
 const wire = { input_tokens: 20, cached_input_tokens: 4, output_tokens: 9, reasoning_tokens: 3 };
 const outputs = ({ text }: ModelRequest): number => text.split('"function_call_output"').length - 1;
 
-/** Calls three tools at once, hands over, and answers. */
+/** Calls five tools at once, hands over, and answers. */
 const handsOver =
   (handoff: string) =>
   (request: ModelRequest): ModelReply => {
@@ -103,10 +113,12 @@ const handsOver =
         { name: "add", arguments: { a: 1, b: 2 } },
         { name: "divide", arguments: { a: 1, b: 0 } },
         { name: "lookup", arguments: {} },
+        { name: "echo", arguments: leak },
+        { name: "draw", arguments: {} },
       ];
       return { reasoning: `I think of ${secret}`, text: "Let me see.", toolCalls, usage };
     }
-    if (outputs(request) === 3) return { toolCalls: [{ name: handoff, arguments: {} }], usage };
+    if (outputs(request) === 5) return { toolCalls: [{ name: handoff, arguments: {} }], usage };
     return { text: "Rome", usage };
   };
 
@@ -122,15 +134,14 @@ const agents = [
 test.each(agents)(
   "in $language, the events are the SDK's record",
   async ({ language, version, entrypoint, files, to }) => {
-    const secrets = ["OPENAI_API_KEY"];
+    const secrets = ["OPENAI_API_KEY", leakedName];
     const manifest = { sdk: "openai-agents", entrypoint, runtime: { language, version }, secrets, env };
     const { agentId } = await deploy(fleet, { ...manifestFile(manifest), ...files });
     const { id: session } = await fleet.client.createSession(agentId);
     server.play(handsOver(`transfer_to_${to}`));
-    const record = await send(fleet, session, "Where to?");
+    const { record, events } = await seeTurn(fleet, session, "Where to?");
     expect(textOf(record)).toBe("Rome");
 
-    const events = await activityOf(fleet, session, record.id);
     const types = events.map(({ type }) => type.replace("tool.call_", ""));
     expect(types.slice(0, 4)).toEqual([
       "model.request_started",
@@ -139,8 +150,8 @@ test.each(agents)(
       "assistant.message",
     ]);
     // The calls run at the same time and end in any order.
-    expect(types.slice(4, 10)).toEqual([...Array(3).fill("requested"), ...Array(3).fill("completed")]);
-    expect(types.slice(10)).toEqual([
+    expect(types.slice(4, 14)).toEqual([...Array(5).fill("requested"), ...Array(5).fill("completed")]);
+    expect(types.slice(14)).toEqual([
       "model.request_started",
       "model.request_completed",
       "agent.handoff",
@@ -161,10 +172,12 @@ test.each(agents)(
 
     const items = server.requests.at(-1)?.body["input"] as Record<string, unknown>[];
     const called = items.filter((item) => item["type"] === "function_call" && item["name"] !== `transfer_to_${to}`);
-    const kinds = [{ kind: "function" }, { kind: "function" }, { kind: "mcp", server: "atlas" }];
-    expect(dataOf(events, "tool.call_requested")).toEqual(
-      called.map(({ call_id, name, arguments: given }, i) => {
-        return { call_id, name, arguments: JSON.parse(String(given)), agent: "Planner", ...kinds[i] };
+    const requested = dataOf(events, "tool.call_requested");
+    expect(requested).toEqual(
+      called.map(({ call_id, name, arguments: given }) => {
+        const kind = name === "lookup" ? { kind: "mcp", server: "atlas" } : { kind: "function" };
+        const shown = name === "echo" ? expect.anything() : JSON.parse(String(given));
+        return { call_id, name, arguments: shown, agent: "Planner", ...kind };
       }),
     );
     const results = new Map(dataOf(events, "tool.call_completed").map((one) => [one["name"], one]));
@@ -174,10 +187,15 @@ test.each(agents)(
     expect(results.get("divide")).toMatchObject({ ...done, result: failure, is_error: true });
     expect(results.get("lookup")).toMatchObject({ ...done, is_error: false });
     expect(JSON.stringify(results.get("lookup"))).toContain("found it");
-    for (const { call_id, output } of items.filter((item) => item["type"] === "function_call_output").slice(0, 3)) {
+    for (const { call_id, output } of items.filter((item) => item["type"] === "function_call_output").slice(0, 5)) {
       const recorded = [...results.values()].find((one) => one["call_id"] === call_id);
-      if (typeof output === "string") expect(recorded?.["result"]).toBe(output);
+      if (typeof output === "string" && recorded?.["name"] !== "echo") expect(recorded?.["result"]).toBe(output);
     }
+    expectEchoed(
+      requested.find(({ name }) => name === "echo"),
+      results.get("echo"),
+    );
+    await expectPicture(fleet, record.id, results.get("draw"));
     const shown = JSON.stringify((await fleet.client.getTranscript(session)).data);
     for (const text of ["tool.call_requested", "Let me see.", "agent.handoff"]) expect(shown).toContain(text);
     expect(shown).not.toContain(secret);
@@ -202,20 +220,8 @@ test.each(agents)(
       "model.request_completed",
     ]);
     expect(new Set(paid.map((event) => event.attempt_id)).size).toBe(2);
-    const [requested, completed] = [dataOf(paid, "tool.call_requested"), dataOf(paid, "tool.call_completed")];
-    expect(completed).toMatchObject([{ call_id: requested[0]?.["call_id"], name: "pay" }]);
-
-    // CI steers one language.
-    if (language === "typescript" || testsEverySdk()) {
-      const { id: steered } = await fleet.client.createSession(agentId);
-      const [hold, watch] = ["hold", "watch"].map((name) => ({ name, arguments: {} }));
-      const isConversation = (): boolean => true;
-      await expectSteering({
-        ...{ platform: fleet, session: steered, server, hold: hold!, watch: watch! },
-        isConversation,
-        continues: false,
-      });
-    }
+    const [askedFor] = dataOf(paid, "tool.call_requested");
+    expect(dataOf(paid, "tool.call_completed")).toMatchObject([{ call_id: askedFor?.["call_id"], name: "pay" }]);
 
     // A refusal by the model is the request's error.
     server.play(() => ({ error: { status: 400, type: "invalid_request_error", message: "the model is away" } }));
@@ -322,6 +328,26 @@ whole(
       { provider: "openai", ordinal: 2, ...of, model: "gpt-4.1-mini" },
       { ordinal: 3, ...of },
       { ...asked, ordinal: 4 },
+    ]);
+  },
+  400_000,
+);
+
+whole(
+  "in python, requests of Chat Completions say why they ended",
+  async () => {
+    const runtime = { language: "python", version: "3.11" };
+    const manifest = { sdk: "openai-agents", entrypoint: "agent.py:chat", runtime, secrets: ["OPENAI_API_KEY"], env };
+    const { agentId } = await deploy(fleet, { ...manifestFile(manifest), ...python });
+    const { id: session } = await fleet.client.createSession(agentId);
+    const add = { name: "add", arguments: { a: 1, b: 2 } };
+    server.play(({ text }) => (text.includes('"role":"tool"') ? { text: "Three" } : { toolCalls: [add] }));
+    const { record, events } = await seeTurn(fleet, session, "How many?");
+    expect(textOf(record)).toBe("Three");
+    const asked = { provider: "openai", model: "gpt-4.1", agent: "Chatter" };
+    expect(dataOf(events, "model.request_completed")).toMatchObject([
+      { ...asked, finish_reason: "tool_calls" },
+      { ...asked, finish_reason: "stop" },
     ]);
   },
   400_000,
