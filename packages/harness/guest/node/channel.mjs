@@ -1,11 +1,13 @@
 // Lines of JSON on one inherited descriptor. This process ends when the host closes it.
 
-import { writeSync } from "node:fs";
-import { Socket } from "node:net";
+import fs from "node:fs";
+import net from "node:net";
 import { StringDecoder } from "node:string_decoder";
 
 // Saved before the agent's code runs, which may replace the globals.
 const { parse, stringify } = JSON;
+const { writeSync } = fs;
+const { Socket } = net;
 const exit = process.exit.bind(process);
 /** `send` asks its callers to wait while more than this waits for the host. Bytes. */
 const waitingBytesMax = 65_536;

@@ -2,14 +2,26 @@
 // process at each fork, and gives the child its own sandbox without descriptors before it continues. fork.c of
 // @dari/native makes the forks.
 
-import { randomBytes, randomInt, randomUUID } from "node:crypto";
-import { readdirSync, readlinkSync, readSync, statSync, writeSync } from "node:fs";
-import { stat } from "node:fs/promises";
-import { setTimeout } from "node:timers/promises";
-import { inspect } from "node:util";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
+import crypto from "node:crypto";
+import fs from "node:fs";
+import timers from "node:timers/promises";
+import util from "node:util";
+import v8 from "node:v8";
+import vm from "node:vm";
 import { describeError } from "./errors.mjs";
+
+// Saved before the agent's code runs, which may replace them.
+const { randomBytes, randomInt, randomUUID } = crypto;
+const { readdirSync, readlinkSync, readSync, statSync, writeSync } = fs;
+const { setTimeout: sleep } = timers;
+const { setFlagsFromString } = v8;
+const { inspect } = util;
+const { runInNewContext } = vm;
+const { parse, stringify } = JSON;
+const { defineProperty } = Object;
+const { alloc, from: toBuffer } = Buffer;
+const now = performance.now.bind(performance);
+const { chdir, exit: endProcess, getActiveResourcesInfo } = process;
 
 const channelFd = 3;
 const memoryDirs = ["/tmp", "/dev/shm"];
@@ -29,7 +41,7 @@ export async function loadOnce(modulePath, ready, load) {
   send(ready);
   const frame = receive();
   // Starts the threads of Node's pool, so that only those of the agent are new afterwards.
-  await stat("/");
+  await fs.promises.stat("/");
   // With one thread more than this, the starter refuses it.
   const threads = ownThreads.test(process.env.NODE_OPTIONS) ? 0 : countThreads() - 1;
   const before = memoryFiles();
@@ -46,7 +58,7 @@ export async function loadOnce(modulePath, ready, load) {
   send({ t: "loaded", hasLeft: memoryFiles() !== before, isBusy, threads });
   if (receive().t !== "fork") return waitForEnd();
   // All children would share another directory.
-  process.chdir("/");
+  chdir("/");
   collectGarbage();
   forkForEachTurn();
   useOwnIds();
@@ -67,26 +79,26 @@ function openModule(path) {
 
 /** Reads and writes without the event loop, which would keep the descriptor. */
 function send(frame) {
-  writeSync(channelFd, `${JSON.stringify(frame)}\n`);
+  writeSync(channelFd, `${stringify(frame)}\n`);
 }
 
 function receive() {
-  const byte = Buffer.alloc(1);
+  const byte = alloc(1);
   const line = [];
   while (readSync(channelFd, byte) === 1 && byte[0] !== 10) line.push(byte[0]);
-  if (byte[0] !== 10) process.exit(1);
-  return JSON.parse(Buffer.from(line).toString());
+  if (byte[0] !== 10) endProcess(1);
+  return parse(toBuffer(line).toString());
 }
 
 function waitForEnd() {
   receive();
-  process.exit(1);
+  endProcess(1);
 }
 
 /** Resolves with whether nothing is left that a thread of Node's pool does: no fork would get the result. */
 async function comesToRest() {
-  for (const end = performance.now() + restWithinMs; performance.now() < end; await setTimeout(10)) {
-    if (!process.getActiveResourcesInfo().some((name) => name.includes("Req"))) return true;
+  for (const end = now() + restWithinMs; now() < end; await sleep(10)) {
+    if (!getActiveResourcesInfo().some((name) => name.includes("Req"))) return true;
   }
   return false;
 }
@@ -96,7 +108,7 @@ const countThreads = () => readdirSync("/proc/self/task").length;
 /** Returns the files in directories of which each child gets its own, empty ones. */
 function memoryFiles() {
   const found = memoryDirs.filter((dir) => statSync(dir, { throwIfNoEntry: false })?.isDirectory());
-  return JSON.stringify(found.map((dir) => readdirSync(dir).sort()));
+  return stringify(found.map((dir) => readdirSync(dir).sort()));
 }
 
 /** What is garbage now would be copied by each child. */
@@ -109,8 +121,8 @@ function collectGarbage() {
 /** Node reads them once. */
 function useOwnIds() {
   const pid = Number(readlinkSync("/proc/self"));
-  Object.defineProperty(process, "pid", { value: pid, configurable: true, enumerable: true });
-  Object.defineProperty(process, "ppid", { value: 1, configurable: true, enumerable: true });
+  defineProperty(process, "pid", { value: pid, configurable: true, enumerable: true });
+  defineProperty(process, "ppid", { value: 1, configurable: true, enumerable: true });
 }
 
 /** Node draws these ahead, and the rest would be the same in all children. */
