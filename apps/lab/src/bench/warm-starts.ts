@@ -10,9 +10,8 @@
 //             (`first_byte`), and until the process has ended (`end`)
 //   cold      from the opening of the workspace (what the last turn has left, cached) over the start of a sandbox until
 //             its word, and until all of it is dead and the change found and stored in a local store
-//   warm      the same for a sandbox that waits with its agent loaded: from the claim. One of Python is forked from a
-//             process that has loaded it once
-//   forked    Python: the same for one that is forked when the turn comes: from the request
+//   warm      the same for a sandbox that was forked before, from a process that has loaded its agent: from the claim
+//   forked    the same for a sandbox that is forked when the turn comes: from the request
 //   node      `node -e 0` from spawn to end, and the same in a sandbox of bubblewrap with the filter of system calls,
 //             no network and nothing kept ready
 //   bundled   bare first byte of the JavaScript agent with an SDK; unbundled: of its source file as it was written
@@ -75,9 +74,8 @@ async function playRound(stage: Stage, contestants: readonly Contestant[], serie
       ["bare", () => startBare(stage, agent)],
       ["cold", () => conversation.cold()],
       ["warm", () => conversation.warm()],
-      ["forked", conversation.forked],
+      ["forked", () => conversation.forked()],
     ] as const) {
-      if (start === undefined) continue;
       await sleep(restMs);
       const { firstByte, end } = await start();
       add(series, `${agent.name}/${how}/first_byte`, firstByte);
@@ -119,7 +117,12 @@ function gatesOf(series: Series, blocked: Blocked): Gate[] {
     "sdk-js": 0.03,
     "sdk-python": 0.03,
   };
-  const forkedAtMost: Record<AgentName, number> = { ...firstByteAtMost, "noop-python": 0.6, "sdk-python": 0.05 };
+  const forkedAtMost: Record<AgentName, number> = {
+    "noop-js": 0.6,
+    "noop-python": 0.6,
+    "sdk-js": 0.15,
+    "sdk-python": 0.05,
+  };
   const ofAgents = agentNames.flatMap((name) => [
     gate(
       `${name}: warm claim to first byte, of bare`,
@@ -127,15 +130,11 @@ function gatesOf(series: Series, blocked: Blocked): Gate[] {
       firstByteAtMost[name],
     ),
     gate(`${name}: warm claim to durable, of bare end`, share(`${name}/warm/end`, `${name}/bare/end`), 0.35),
-    ...(series.has(`${name}/forked/first_byte`)
-      ? [
-          gate(
-            `${name}: fork to first byte, of bare`,
-            share(`${name}/forked/first_byte`, `${name}/bare/first_byte`),
-            forkedAtMost[name],
-          ),
-        ]
-      : []),
+    gate(
+      `${name}: fork to first byte, of bare`,
+      share(`${name}/forked/first_byte`, `${name}/bare/first_byte`),
+      forkedAtMost[name],
+    ),
     gate(`${name}: cold to first byte, of bare`, share(`${name}/cold/first_byte`, `${name}/bare/first_byte`), 1.5),
   ]);
   return [

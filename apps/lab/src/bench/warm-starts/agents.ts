@@ -9,6 +9,7 @@ import { buildImage, bundleNodeGuest, createRuntimes, openImageCache } from "@da
 import type { DependencyLayerRef, DependencyLayerRegistry } from "@dari/bundles";
 import { parseManifest } from "@dari/contract";
 import { guestCommand, type Entry, type GuestCommand } from "@dari/harness";
+import { forkModule } from "@dari/native";
 import type { SandboxDriver } from "@dari/sandbox";
 import { packBundle, type BundleFiles } from "../../bundle.ts";
 import { machineEnvironment } from "../../config.ts";
@@ -25,7 +26,7 @@ export interface Agent {
   /** Starts the author's file. */
   readonly sourceGuest: GuestCommand;
   /** The guest of an agent that is loaded once and forked. */
-  readonly templateGuest: GuestCommand | undefined;
+  readonly templateGuest: GuestCommand;
   /** The guest as one script, as a worker starts those of Node. */
   readonly script: string | undefined;
 }
@@ -86,7 +87,8 @@ export async function buildAgents(dir: string, driver: SandboxDriver): Promise<A
     const sourceGuest = guestCommand(language, runtime.command, { nodeScript: script });
     const guest = guestCommand(language, runtime.command, { entryFile: image.entry.file, nodeScript: script });
     const readable = [...guest.readOnlyPaths, ...runtime.readOnlyPaths];
-    const template = guestCommand(language, runtime.command, { isTemplate: true });
+    const forked = { entryFile: image.entry.file, nodeScript: script, isTemplate: true, forkModule };
+    const template = guestCommand(language, runtime.command, forked);
     agents.push({
       name,
       sdk: manifestOf(name).sdk,
@@ -95,7 +97,7 @@ export async function buildAgents(dir: string, driver: SandboxDriver): Promise<A
       sourceEntry: { ...image.entry, file: language === "python" ? "agent.py" : "agent.js" },
       guest: { ...guest, readOnlyPaths: readable },
       sourceGuest,
-      templateGuest: language === "python" ? { ...guest, argv: template.argv, readOnlyPaths: readable } : undefined,
+      templateGuest: { ...template, readOnlyPaths: [...template.readOnlyPaths, ...runtime.readOnlyPaths] },
       script: language === "python" ? undefined : script,
     });
   }

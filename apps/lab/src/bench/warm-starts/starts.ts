@@ -6,7 +6,7 @@ import path from "node:path";
 import type { Duplex, Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createFilesystemBlobStore, type BlobStore } from "@dari/blobs";
-import { preloadAgent, loadTemplate, runTurn, type Entry, type ProcessExit, type RunRequest } from "@dari/harness";
+import { loadTemplate, runTurn, type Entry, type ProcessExit, type RunRequest } from "@dari/harness";
 import type { Sandbox, SandboxDriver, SandboxSpec, SandboxTemplate, SlotMounts } from "@dari/sandbox";
 import { defaultWorkspaceLimits, emptyTree, openDisks, save, type Disk, type Disks, type Tree } from "@dari/workspace";
 import type { Agent } from "./agents.ts";
@@ -65,8 +65,8 @@ export interface Conversation {
   /** Runs in the preloaded sandbox. Another one is preloaded once `refill` has resolved. */
   warm(): Promise<Times>;
   refill(): Promise<void>;
-  /** Runs in a sandbox that is forked for it; only if `refill` also forks. */
-  forked?(): Promise<Times>;
+  /** Runs in a sandbox that is forked for it. */
+  forked(): Promise<Times>;
   /** Ends the preloaded sandbox. */
   close(): Promise<void>;
 }
@@ -81,7 +81,6 @@ export function openConversation(stage: Stage, agent: Agent): Conversation {
   let head: Tree = emptyTree;
   let waiting: { sandbox: Sandbox; slotDir: string } | undefined;
   let template: Promise<Template> | undefined;
-  const isForked = agent.templateGuest !== undefined;
   async function turn(startedAt: number, obtain: (dir: string) => Promise<Obtained>): Promise<Times> {
     const disk = await openDisk(stage, head);
     const { sandbox, claimed } = await obtain(disk.dir);
@@ -112,20 +111,18 @@ export function openConversation(stage: Stage, agent: Agent): Conversation {
       await stage.mounts.remove(slotDir);
       return times;
     },
-    ...(isForked && {
-      async forked() {
-        const slotDir = await stage.mounts.make(String(count++));
-        const times = await turn(performance.now(), async (dir) => {
-          const sandbox = await fork(slotDir);
-          return { sandbox, claimed: sandbox.claim(dir) };
-        });
-        await stage.mounts.remove(slotDir);
-        return times;
-      },
-    }),
+    async forked() {
+      const slotDir = await stage.mounts.make(String(count++));
+      const times = await turn(performance.now(), async (dir) => {
+        const sandbox = await fork(slotDir);
+        return { sandbox, claimed: sandbox.claim(dir) };
+      });
+      await stage.mounts.remove(slotDir);
+      return times;
+    },
     async refill() {
       const slotDir = await stage.mounts.make(String(count++));
-      const sandbox = isForked ? await fork(slotDir) : await startAhead(stage, agent, slotDir);
+      const sandbox = await fork(slotDir);
       await untilLoaded(sandbox.channel);
       waiting = { sandbox, slotDir };
     },
@@ -142,12 +139,6 @@ export function openConversation(stage: Stage, agent: Agent): Conversation {
   }
 }
 
-async function startAhead(stage: Stage, agent: Agent, slotDir: string): Promise<Sandbox> {
-  const sandbox = drained(await stage.driver.prepare({ ...createSpec(agent, slotDir), mounts: stage.mounts }));
-  preloadAgent({ channel: sandbox.channel, entry: agent.entry, imageDir: sandbox.paths.image, sdk: agent.sdk });
-  return sandbox;
-}
-
 interface Template {
   readonly sandbox: SandboxTemplate;
   end(): Promise<void>;
@@ -156,7 +147,8 @@ interface Template {
 /** @throws if the agent cannot be forked */
 async function openTemplate(stage: Stage, agent: Agent): Promise<Template> {
   const slotDir = await stage.mounts.make(String(count++));
-  const spec = { ...createSpec(agent, slotDir), argv: agent.templateGuest!.argv, mounts: stage.mounts };
+  const { argv, readOnlyPaths } = agent.templateGuest;
+  const spec = { ...createSpec(agent, slotDir), argv, readOnlyPaths, mounts: stage.mounts };
   const sandbox = await stage.driver.prepareTemplate(spec);
   if (sandbox === undefined) throw new Error("this machine has no way to fork an agent");
   const end = async (): Promise<void> => {
