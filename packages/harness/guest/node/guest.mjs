@@ -4,12 +4,13 @@ import { getEventListeners } from "node:events";
 import { createActivity } from "./activity.mjs";
 import { openTurn } from "./channel.mjs";
 import { createContext, exposeContext } from "./context.mjs";
-import { findExport, prepareRunner } from "./entrypoint.mjs";
+import { findExport, prepareRunner, rehearseRunner } from "./entrypoint.mjs";
 import { TurnError, describeError, ignoringErrors } from "./errors.mjs";
 import { Inbox } from "./inbox.mjs";
 import { tellRefusedConnections } from "./own-network.mjs";
 import { useProxyVariables } from "./proxy-variables.mjs";
 import { rehearse } from "./rehearse.mjs";
+import { rehearseRequests } from "./rehearse-requests.mjs";
 import { createUsageReport } from "./usage.mjs";
 
 const neverSettles =
@@ -147,9 +148,21 @@ export async function loadAhead(frame, channel) {
   return await load(frame);
 }
 
-async function load(frame) {
+/** Loads the agent, and what its first turn would load, in a process that is forked for each turn. */
+export async function loadOnceForAll(frame, channel) {
+  await rehearse(Guest, channel);
+  const loaded = await load(frame, () => ignoringRejections(rehearseRequests()));
+  await ignoringRejections(rehearseRunner(loaded.found));
+  return loaded;
+}
+
+/** A rehearsal only saves time. */
+const ignoringRejections = (promise) => promise.catch(() => {});
+
+async function load(frame, rehearseBefore) {
   nameBundle(frame);
   await useProxyVariables();
+  await rehearseBefore?.();
   const found = await findExport(frame.entry, frame.imageDir);
   return { found, runner: await prepareRunner(found, frame) };
 }

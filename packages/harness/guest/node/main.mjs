@@ -3,7 +3,7 @@
 
 import { openChannel } from "./channel.mjs";
 import { describeError } from "./errors.mjs";
-import { Guest, loadAhead } from "./guest.mjs";
+import { Guest, loadOnceForAll } from "./guest.mjs";
 
 async function main() {
   await takeBackFlags();
@@ -13,7 +13,7 @@ async function main() {
   let loaded;
   if (role === "template") {
     const { loadOnce } = await import("./template.mjs");
-    loaded = await loadOnce(modulePath, ready, loadAhead);
+    loaded = await loadOnce(modulePath, ready, loadOnceForAll);
   }
   const channel = openChannel(3);
   const guest = new Guest(channel, loaded && Promise.resolve(loaded));

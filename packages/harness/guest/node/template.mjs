@@ -12,7 +12,7 @@ import { describeError } from "./errors.mjs";
 
 // Saved before the agent's code runs, which may replace them.
 const { randomBytes, randomInt, randomUUID } = crypto;
-const { readdirSync, readlinkSync, readSync, statSync, writeSync } = fs;
+const { closeSync, openSync, readdirSync, readlinkSync, readSync, statSync, writeSync } = fs;
 const { setTimeout: sleep } = timers;
 const { setFlagsFromString } = v8;
 const { inspect } = util;
@@ -31,6 +31,8 @@ const ownThreads = /--(import|require|loader|experimental-loader|inspect)|(^|\s)
 const restWithinMs = 1_000;
 /** How many results Node draws from the kernel at once: of randomUUID, and of randomInt. */
 const drawnAhead = { uuids: 128, integers: 1_024 };
+/** After so many runs, V8 has optimized what draws them. */
+const optimizedAfter = 5;
 
 /**
  * Returns what `load` resolved to, in each child of this process. Never returns in this process, which the host ends.
@@ -54,14 +56,18 @@ export async function loadOnce(modulePath, ready, load) {
     send({ t: "error", ...describeError(error) });
     return waitForEnd();
   }
+  // V8 optimizes the code here, and not in each child.
+  for (let i = 0; i < optimizedAfter; i += 1) passDrawnNumbers();
   const isBusy = !(await comesToRest());
   send({ t: "loaded", hasLeft: memoryFiles() !== before, isBusy, threads });
   if (receive().t !== "fork") return waitForEnd();
   // All children would share another directory.
   chdir("/");
   collectGarbage();
+  const spare = findSpare();
   forkForEachTurn();
   useOwnIds();
+  openSpare(spare);
   seedRandom();
   passDrawnNumbers();
   endBy(exit);
@@ -116,6 +122,33 @@ function collectGarbage() {
   setFlagsFromString("--expose-gc");
   runInNewContext("gc")();
   setFlagsFromString("--no-expose-gc");
+}
+
+/**
+ * Returns the number of the descriptor that Node keeps since it has had a server. When a process has no other left,
+ * Node closes this one, by its number.
+ */
+function findSpare() {
+  const numbers = readdirSync("/proc/self/fd").map(Number);
+  return numbers.find((fd) => fd > channelFd && readDescriptor(fd) === "/dev/null");
+}
+
+function readDescriptor(fd) {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    // It was the list's own.
+    return undefined;
+  }
+}
+
+/** A fork has only its first descriptors. */
+function openSpare(number) {
+  if (number === undefined) return;
+  const opened = [];
+  do opened.push(openSync("/dev/null", "r"));
+  while (opened.at(-1) < number);
+  for (const fd of opened) if (fd !== number) closeSync(fd);
 }
 
 /** Node reads them once. */
