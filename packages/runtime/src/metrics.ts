@@ -41,7 +41,7 @@ export interface MetricsOptions {
   readonly labelSetsMax?: number;
   /** A gauge that takes longer to read is left out, because the scraper has a timeout too. Default: 3 s. */
   readonly lookMs?: number;
-  /** Memory, processor time, event loop and garbage collection of this process. Default: true. */
+  /** Memory, processor time, event loop and garbage collection of this process, from the first read. Default: true. */
   readonly process?: boolean;
 }
 
@@ -55,7 +55,12 @@ export function createMetrics<Name extends string>(
   options: MetricsOptions = {},
 ): Metrics<Name> {
   const registry = new Registry();
-  if (options.process ?? true) collectDefaultMetrics({ register: registry });
+  // Begins with the first scrape: the histogram of the event loop wakes the process 100 times a second.
+  let isProcessMeasured = options.process === false;
+  const measureProcess = (): void => {
+    if (!isProcessMeasured) collectDefaultMetrics({ register: registry });
+    isProcessMeasured = true;
+  };
   const entries = new Map(
     Object.entries<MetricSpec>(catalogue).map(([name, spec]) => [name, register(registry, name, spec)] as const),
   );
@@ -88,6 +93,7 @@ export function createMetrics<Name extends string>(
     },
     beforeRead: (reader) => void readers.push(reader),
     async read() {
+      measureProcess();
       const { promise: late, resolve } = Promise.withResolvers<void>();
       const timer = setTimeout(resolve, options.lookMs ?? 3_000);
       await Promise.race([late, Promise.allSettled(readers.map(async (reader) => reader()))]);

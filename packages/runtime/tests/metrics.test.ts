@@ -1,5 +1,7 @@
 // Counted values can be read; labels stay few; a log line is an event whatever the level.
 
+import perfHooks from "node:perf_hooks";
+import { mock } from "node:test";
 import { afterEach, expect, test } from "@jest/globals";
 import { createLogger, createMetrics, serveHealth, type HealthServer } from "../src/index.ts";
 
@@ -96,4 +98,13 @@ test("the health port serves them, to be read only", async () => {
   expect([reply.status, reply.headers.get("content-type")]).toEqual([200, expect.stringContaining("version=0.0.4")]);
   expect(await reply.text()).toMatch(/^process_cpu_seconds_total /m);
   expect((await fetch(url, { method: "POST", body: "x" })).status).toBe(405);
+});
+
+test("the process is measured from the first read on", async () => {
+  const measured = mock.method(perfHooks, "monitorEventLoopDelay");
+  const metrics = createMetrics(catalogue);
+  expect(measured.mock.callCount()).toBe(0);
+  expect(await metrics.read()).toMatch(/^nodejs_eventloop_lag_p99_seconds /m);
+  await metrics.read();
+  expect(measured.mock.callCount()).toBe(1);
 });
