@@ -3,29 +3,18 @@
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
 
-/** Reports that this worker is alive and what it offers. */
+/** Reports that this worker is alive and what it offers. A crash of the database may undo the report. */
 export async function upsertWorkerSeen(
   db: Database,
   worker: { id: string; pool: string; slots: number; draining: boolean; details: unknown },
 ): Promise<void> {
-  await db.kysely
-    .insertInto("workers")
-    .values({
-      id: worker.id,
-      pool: worker.pool,
-      slots: worker.slots,
-      draining: worker.draining,
-      details: JSON.stringify(worker.details),
-    })
-    .onConflict((conflict) =>
-      conflict.column("id").doUpdateSet({
-        slots: worker.slots,
-        draining: worker.draining,
-        details: JSON.stringify(worker.details),
-        seen_at: sql`clock_timestamp()`,
-      }),
-    )
-    .execute();
+  const { id, pool, slots, draining } = worker;
+  await sql`
+    insert into workers (id, pool, slots, draining, details)
+    select ${id}, ${pool}, ${slots}::int, ${draining}::boolean, ${JSON.stringify(worker.details)}::jsonb
+    from set_config('synchronous_commit', 'off', true)
+    on conflict (id) do update set slots = excluded.slots, draining = excluded.draining, details = excluded.details,
+      seen_at = clock_timestamp()`.execute(db.kysely);
 }
 
 export async function deleteWorker(db: Database, workerId: string): Promise<void> {
