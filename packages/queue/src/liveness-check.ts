@@ -8,7 +8,7 @@ export interface LivenessCheck {
   stop(): void;
 }
 
-const askEveryMs = 250;
+const askEveryMs = 500;
 /** A question may take one second to be answered. */
 const freshForMs = askEveryMs + 1_000;
 /** After this time the connection is replaced, because a peer that is gone is not reported. Milliseconds. */

@@ -35,6 +35,9 @@ const closeMs = 1_000;
  */
 const stalledCheckMs = 5_000;
 
+/** How long a fetch waits for a job before it asks again. A new job ends the wait. */
+const drainSeconds = 8;
+
 export function openTurnConsumer(location: QueueLocation, options: { lockMs: number }): TurnConsumer {
   const redis = new ConsumerRedis(location.redisUrl);
   const pulse = startLivenessCheck(redis, { startsFresh: true });
@@ -48,7 +51,7 @@ export function openTurnConsumer(location: QueueLocation, options: { lockMs: num
     // margin.
     stalledInterval: Math.ceil(checkMs / 2),
     maxStalledCount,
-    drainDelay: 2,
+    drainDelay: drainSeconds,
     settings: { backoffStrategy },
   };
   const worker = new TurnWorker(queueName(location.pool), null, opts, BullConnection);
