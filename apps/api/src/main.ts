@@ -2,7 +2,7 @@
 
 import { createControl, openServices } from "@dari/control/assembly";
 import { createPlatformMetrics, createPlatformTraces, combineObservers } from "@dari/control/operations";
-import { createLogger, runMain, serveHealth } from "@dari/runtime";
+import { collectStartGarbage, createLogger, runMain, serveHealth } from "@dari/runtime";
 import { readOidcSettings, readApiConfig } from "./config.ts";
 import { createReadiness } from "./routes/health.ts";
 import { startApi } from "./server.ts";
@@ -24,5 +24,6 @@ await runMain(async (signal, stack) => {
     stack.use(await serveHealth({ port: config.healthPort, host: config.host, checks, metrics }));
   }
   log.info({ url: api.url, public_url: control.publicUrl }, "api.started");
+  void collectStartGarbage();
   await api.closed;
 });

@@ -2,7 +2,7 @@
 
 import { openServices } from "@dari/control/assembly";
 import { createPlatformMetrics, createPlatformTraces, combineObservers } from "@dari/control/operations";
-import { waitForAbort, createLogger, runMain, serveHealth } from "@dari/runtime";
+import { collectStartGarbage, waitForAbort, createLogger, runMain, serveHealth } from "@dari/runtime";
 import { readReconcilerConfig } from "./config.ts";
 import { startReconciler } from "./reconciler.ts";
 
@@ -27,5 +27,6 @@ await runMain(async (signal, stack) => {
     );
   }
   log.info("reconciler.started");
+  void collectStartGarbage();
   await waitForAbort(signal);
 });

@@ -1,7 +1,7 @@
 // `npm start`: the platform in the foreground until Ctrl-C.
 
 import { limits } from "@dari/domain";
-import { waitForAbort, runMain } from "@dari/runtime";
+import { collectStartGarbage, waitForAbort, runMain } from "@dari/runtime";
 import { callerDirectory, readStandaloneConfig } from "./config.ts";
 import { startPlatform } from "./platform.ts";
 
@@ -30,6 +30,7 @@ await runMain(
     say(`  agents run  ${platform.isolation}`);
     for (const missing of platform.missing) say(`              ${missing}`);
     say("Press Ctrl-C to stop.");
+    void collectStartGarbage();
     await waitForAbort(signal);
     say("Stopping: running turns may end first; press Ctrl-C again to stop at once.");
   },

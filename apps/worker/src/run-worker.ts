@@ -3,7 +3,7 @@
 import { openServices } from "@dari/control/assembly";
 import { createPlatformMetrics, createPlatformTraces, combineObservers } from "@dari/control/operations";
 import { limits } from "@dari/domain";
-import { waitForAbort, createLogger, runMain, serveHealth } from "@dari/runtime";
+import { collectStartGarbage, waitForAbort, createLogger, runMain, serveHealth } from "@dari/runtime";
 import { assembleWorker } from "./assemble.ts";
 import { readWorkerConfig } from "./config.ts";
 
@@ -38,6 +38,7 @@ await runMain(
     if (config.healthPort !== undefined) {
       stack.use(await serveHealth({ port: config.healthPort, host: "0.0.0.0", checks: worker.checks, metrics }));
     }
+    void collectStartGarbage();
     await waitForAbort(signal);
   },
   {
