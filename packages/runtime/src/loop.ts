@@ -6,7 +6,10 @@ import type { Logger } from "./log.ts";
 
 export interface LoopOptions {
   readonly name: string;
-  readonly everyMs: number;
+  /** Read after each run. */
+  readonly everyMs: number | (() => number);
+  /** Time from the start to the first run (default: 0). Keeps loops with the same interval from running together. */
+  readonly delayMs?: number;
   readonly signal: AbortSignal;
   readonly runOnce: (signal: AbortSignal) => Promise<unknown>;
   readonly log: Logger;
@@ -33,8 +36,8 @@ export interface Loop extends AsyncDisposable {
 const failureLogEveryMs = 10_000;
 
 /**
- * Runs at once, then every `everyMs`, counted from the start. A slow run skips the runs it missed. Stops when `signal`
- * aborts or the loop is disposed.
+ * Runs after `delayMs`, then every `everyMs`, counted from the first run. A slow run skips the runs it missed. Stops
+ * when `signal` aborts or the loop is disposed.
  */
 export function loop(options: LoopOptions): Loop {
   const stop = new AbortController();
@@ -58,6 +61,7 @@ type Counts = { runs: number; failures: number; failuresInARow: number; succeede
 
 async function run(options: LoopOptions, signal: AbortSignal, bell: WakeSignal, counts: Counts): Promise<void> {
   const log = options.log.child({ loop: options.name });
+  if (options.delayMs !== undefined) await bell.wait(options.delayMs);
   const startedAt = performance.now();
   let loggedAt = Number.NEGATIVE_INFINITY;
   while (!signal.aborted) {
@@ -77,7 +81,7 @@ async function run(options: LoopOptions, signal: AbortSignal, bell: WakeSignal, 
     } finally {
       counts.runs += 1;
     }
-    const sinceStart = performance.now() - startedAt;
-    await bell.wait(options.everyMs - (sinceStart % options.everyMs));
+    const everyMs = typeof options.everyMs === "number" ? options.everyMs : options.everyMs();
+    await bell.wait(everyMs - ((performance.now() - startedAt) % everyMs));
   }
 }

@@ -91,4 +91,31 @@ describe("loop", () => {
     await subject.done;
     expect(subject.stats().runs).toBe(1);
   });
+
+  test("waits for delayMs before the first run, unless it is nudged", async () => {
+    const task = gatedTask();
+    const { signal } = new AbortController();
+    const { log } = quietLog();
+    const options = { name: "t", everyMs: anHourMs, delayMs: anHourMs, signal, runOnce: task.runOnce, log };
+    await using subject = loop(options);
+    expect(task.running()).toBe(0);
+    subject.nudge();
+    (await task.nextRun())();
+    expect(subject.stats().runs).toBeLessThanOrEqual(1);
+  });
+
+  test("reads its interval after each run", async () => {
+    const task = gatedTask();
+    const { signal } = new AbortController();
+    let everyMs = 1;
+    const { log } = quietLog();
+    await using subject = loop({ name: "t", everyMs: () => everyMs, signal, runOnce: task.runOnce, log });
+    (await task.nextRun())();
+    const second = await task.nextRun();
+    everyMs = anHourMs;
+    second();
+    subject.nudge();
+    (await task.nextRun())();
+    expect(subject.stats().runs).toBeLessThanOrEqual(3);
+  });
 });
