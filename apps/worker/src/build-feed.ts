@@ -26,7 +26,8 @@ import { removeTree } from "@dari/native";
 import { withHostUser } from "@dari/sandbox";
 import type { WorkerContext } from "./context.ts";
 
-const claimEveryMs = 1_000;
+/** A notification starts a claim at once. */
+const claimEveryMs = 2_000;
 
 /** Limits of each program of a build. The disk limit includes what an installer unpacks, and the installer's cache. */
 const programLimits = {

@@ -18,16 +18,16 @@ export interface WatchedConsumer {
   readonly silentMs?: number;
 }
 
-const checkEveryMs = 500;
+const checkEveryMs = 1_000;
 /** A turn that waits this long despite free slots and a working queue is overdue, in milliseconds. */
 const waitedMs = 1_000;
 const defaultSilentMs = 10_000;
 
 /**
- * While this worker has free slots, pulls overdue turns from the database, so a silent queue costs about a second. If a
- * turn still waits ten seconds later, and no job arrived in between, reopens the consumer's connections. If the same
- * happens again while the queue contains jobs, calls `giveUp`. It does not give up if the queue is paused or empty:
- * that is not the consumer's fault.
+ * While this worker has free slots, pulls overdue turns from the database, so a silent queue costs at most two seconds.
+ * If a turn still waits ten seconds later, and no job arrived in between, reopens the consumer's connections. If the
+ * same happens again while the queue contains jobs, calls `giveUp`. It does not give up if the queue is paused or
+ * empty: that is not the consumer's fault.
  */
 export function watchConsumer(
   context: FeedContext,

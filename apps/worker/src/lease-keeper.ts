@@ -57,7 +57,8 @@ interface KeeperOptions {
 const downPatienceMs = 120_000;
 
 /**
- * Interval of the checks of local deadlines, in milliseconds. The checks need no reply of the database. So a process
+ * Interval of the checks of local deadlines while there are leases, in milliseconds. The checks need no reply of the
+ * database. So a process
  * that was suspended for longer than its leases stops its turns as soon as it continues.
  */
 const checkEveryMs = 100;
@@ -74,10 +75,7 @@ export function createLeaseKeeper(options: KeeperOptions): LeaseKeeper {
   let stopped: StopReason | undefined;
   let nudgedAt = 0;
   const closing = new AbortController();
-  const checking = setInterval(() => {
-    stopOverdue(keeping);
-    if (keeping.hasSkippedLocked) renewal.nudge();
-  }, checkEveryMs);
+  const checks = createChecks(keeping, () => renewal.nudge());
   const renewal: Loop = loop({
     name: "renew-leases",
     everyMs: options.renewMs,
@@ -98,6 +96,7 @@ export function createLeaseKeeper(options: KeeperOptions): LeaseKeeper {
         deadline: claim.askedAt + options.leaseMs,
       };
       entries.set(key, entry);
+      checks.start();
       if (stopped !== undefined) controller.abort(stopped);
       // What was announced while the claim's reply was on its way.
       if (nudgedAt > claim.askedAt) renewal.nudge();
@@ -127,7 +126,7 @@ export function createLeaseKeeper(options: KeeperOptions): LeaseKeeper {
     },
     async close() {
       closing.abort();
-      clearInterval(checking);
+      checks.stop();
       await renewal.done;
     },
   };
@@ -142,6 +141,21 @@ interface Keeping {
   /** Whether a lease was not renewed because the session's row was locked. The next check then renews again. */
   hasSkippedLocked: boolean;
   readonly log: Logger;
+}
+
+/** Checks local deadlines while there are leases. */
+function createChecks(keeping: Keeping, renew: () => void): { start(): void; stop(): void } {
+  let timer: NodeJS.Timeout | undefined;
+  const stop = (): void => {
+    clearInterval(timer);
+    timer = undefined;
+  };
+  const check = (): void => {
+    stopOverdue(keeping);
+    if (keeping.hasSkippedLocked) renew();
+    if (keeping.entries.size === 0) stop();
+  };
+  return { start: () => void (timer ??= setInterval(check, checkEveryMs)), stop };
 }
 
 /**

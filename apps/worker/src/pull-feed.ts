@@ -6,6 +6,10 @@ import { loop } from "@dari/runtime";
 import type { FeedContext, TurnFeedParts } from "./turn-feed-parts.ts";
 
 const pullEveryMs = 250;
+/** The interval at rest: while turns wait, notifications start pulls, and lost notifications cost this time. */
+const pullAtRestEveryMs = 1_000;
+/** Pulling is at rest if there was no notification and no turn for this long, in milliseconds. */
+const restAfterMs = 5_000;
 const leadCheckEveryMs = 1_000;
 
 export interface PullFeed {
@@ -21,6 +25,7 @@ export function startPulling(context: FeedContext, parts: TurnFeedParts, signal:
   let isRequested = false;
   let progressAt = performance.now();
   let leaderSeenAt = performance.now();
+  let activeAt = performance.now();
   const mayPull = async (wasRequested: boolean): Promise<boolean> => {
     if (source === undefined || !source.available || wasRequested) return true;
     // If no process leads the dispatch, a working queue stays empty.
@@ -40,6 +45,7 @@ export function startPulling(context: FeedContext, parts: TurnFeedParts, signal:
         },
       );
       if (turn === undefined) return leave();
+      activeAt = performance.now();
       void run(turn)
         .then(({ released }) => released)
         .finally(leave);
@@ -47,7 +53,7 @@ export function startPulling(context: FeedContext, parts: TurnFeedParts, signal:
   };
   const pulling = loop({
     name: "pull-turns",
-    everyMs: pullEveryMs,
+    everyMs: () => (performance.now() - activeAt < restAfterMs ? pullEveryMs : pullAtRestEveryMs),
     signal,
     log: context.log,
     async runOnce() {
@@ -65,6 +71,7 @@ export function startPulling(context: FeedContext, parts: TurnFeedParts, signal:
   });
   const pull = (): void => {
     isRequested = true;
+    activeAt = performance.now();
     pulling.nudge();
   };
   const unsubscribe = context.notifier.subscribe("dispatched", undefined, pull);

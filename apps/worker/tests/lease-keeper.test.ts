@@ -55,6 +55,17 @@ function freeze(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
+test("nothing is checked while there are no leases", async () => {
+  const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
+  const keeper = keep(database.db, 600_000, 200_000);
+  const turn = await claimed();
+  const before = timers();
+  const lease = keeper.hold(turn);
+  expect(timers()).toBe(before + 1);
+  lease.release();
+  await waitUntil(() => timers() === before, { what: "the end of the checks" });
+});
+
 test("a process that was frozen past its lease stops its turns before it asks anybody", async () => {
   const keeper = keep(database.db, 400, 50);
   const frozen = keeper.hold(await claimed());
