@@ -1,22 +1,17 @@
 // The work that depends on time: small loops of the same shape, bounded, idempotent, and safe to run in several
 // processes.
 
-import { randomUUID } from "node:crypto";
 import type { Services } from "@dari/control/assembly";
 import { sweepIdempotencyKeys } from "@dari/control/context";
-import { createInvariantRounds, createJobRepair, rebuildFailedJobs } from "@dari/control/operations";
+import { createInvariantRounds, createJobRepair, readDueWork, rebuildFailedJobs } from "@dari/control/operations";
 import { settleBuildWaiters } from "@dari/control/publishing";
 import { createHeldSessionResumer } from "@dari/control/tenants";
-import {
-  createDispatcher,
-  createReaper,
-  expireInputs,
-  deleteSilentWorkers,
-  workerSeenWithinMs,
-} from "@dari/control/turns";
-import { limits } from "@dari/domain";
-import { loop, type HealthChecks, type Loop, type Logger } from "@dari/runtime";
+import { createReaper, expireInputs, deleteSilentWorkers } from "@dari/control/turns";
+import type { HealthChecks, Logger } from "@dari/runtime";
+import { startDispatchLoop } from "./dispatch-loop.ts";
+import { createDueWorkLook } from "./due-work.ts";
 import { createInvariantJudge, type InvariantCounters } from "./judge-invariants.ts";
+import { createLoops, type StartLoop } from "./loops.ts";
 import { startScheduleLoops } from "./schedule-loops.ts";
 import { startStorageLoops } from "./storage-loops.ts";
 import { startWebhookLoops } from "./webhook-loops.ts";
@@ -33,8 +28,8 @@ export interface Reconciler {
   stop(): Promise<void>;
 }
 
-const dispatchEveryMs = 250;
-const leadTtlMs = 1_000;
+/** Repairs what a process left that died between the end of a build and the release of its sessions. */
+const settleBuildsEveryMs = 5_000;
 const invariantsEveryMs = 60_000;
 const deleteWorkersAfterMs = 60_000;
 const sweepEveryMs = 60_000;
@@ -42,71 +37,51 @@ const sweepEveryMs = 60_000;
 const releaseHeldEveryMs = 2_000;
 const repairJobsEveryMs = 5_000;
 const rebuildJobsEveryMs = 10_000;
-/** How long a loop may go without a success, in addition to its interval. Milliseconds. */
-const lateMs = 10_000;
 
 export function startReconciler(services: Services, options: ReconcilerOptions, log: Logger): Reconciler {
   const stopping = new AbortController();
   const { queue } = services;
+  const loops = createLoops(stopping.signal, log);
+  const { start } = loops;
+  const hasWork = createDueWorkLook(() => readDueWork(services.db));
   let afterFlush = (): void => undefined;
-  const noticeFlush = async (): Promise<boolean> => {
-    const flushed = (await queue?.noticeFlush()) === true;
-    if (flushed) afterFlush();
-    return flushed;
-  };
-  const dispatcher = createDispatcher(services, {
-    holder: randomUUID(),
-    leadTtlMs,
-    dispatchTtlMs: limits.dispatchTtlMs,
-    workerSeenWithinMs,
-    ...(queue === undefined ? {} : { noticeFlush }),
+  const dispatch = startDispatchLoop(services, {
+    start,
+    hasReady: () => hasWork("ready"),
+    onFlush: () => afterFlush(),
   });
-  const paces = new Map<string, { readonly loop: Loop; readonly everyMs: number }>();
-  const start = (name: string, everyMs: number, runOnce: () => Promise<unknown>): Loop => {
-    const started = loop({ name, everyMs, runOnce, signal: stopping.signal, log });
-    paces.set(name, { loop: started, everyMs });
-    return started;
-  };
-
-  let leading = false;
-  const dispatching = start("dispatch", dispatchEveryMs, async () => {
-    leading = (await dispatcher.tick()).leading;
-  });
-  const reaper = createReaper(services, options);
+  const { isLeading } = dispatch;
+  const reaper = createReaper(services, { ...options, hasExpired: () => hasWork("expired") });
   start("reap", options.reapEveryMs, () => reaper.runOnce());
-  start("settle-builds", options.reapEveryMs, () => settleBuildWaiters(services));
-  start("expire-inputs", options.reapEveryMs, () => expireInputs(services));
+  start("settle-builds", settleBuildsEveryMs, () => settleBuildWaiters(services));
+  start("expire-inputs", options.reapEveryMs, async () => {
+    if (await hasWork("inputs")) await expireInputs(services);
+  });
   const heldRelease = createHeldSessionResumer(services);
   start("release-held", releaseHeldEveryMs, async () => {
-    if (leading) await heldRelease.runOnce();
+    if (isLeading() && (await hasWork("held"))) await heldRelease.runOnce();
   });
   start("forget-workers", deleteWorkersAfterMs, () => deleteSilentWorkers(services.db, deleteWorkersAfterMs));
   start("sweep-idempotency-keys", sweepEveryMs, () => sweepIdempotencyKeys(services.db));
-  if (queue !== undefined) afterFlush = startQueueLoops({ ...services, queue }, start, () => leading);
-  startStorageLoops(services, start, () => leading);
-  startScheduleLoops(services, start);
-  const webhooks = startWebhookLoops(services, start);
+  if (queue !== undefined) afterFlush = startQueueLoops({ ...services, queue }, start, isLeading);
+  startStorageLoops(services, start, isLeading);
+  startScheduleLoops(services, start, () => hasWork("schedules"));
+  const webhooks = startWebhookLoops(services, start, () => hasWork("webhooks"));
   // Separate from the rest: it reads a lot and repairs nothing, and one process is enough.
   const invariants = createInvariantJudge(createInvariantRounds(services.db), log);
   start("invariants", invariantsEveryMs, async () => {
-    if (leading) await invariants.judge();
+    if (isLeading()) await invariants.judge();
   });
-  const stopListening = [
-    services.notifier.subscribe("ready", undefined, () => dispatching.nudge()),
-    services.notifier.subscribe("slot", undefined, () => {
-      if (dispatcher.hasWaitingSessions) dispatching.nudge();
-    }),
-  ];
 
   return {
-    checks: Object.fromEntries([...paces].map(([name, pace]) => [name, () => checkPace(pace)])),
+    checks: loops.checks(),
     counters: () => invariants.counters(),
     async stop() {
-      for (const stop of stopListening) stop();
+      dispatch.stopListening();
       stopping.abort();
-      await Promise.all([...paces.values()].map((pace) => pace.loop.done));
+      await loops.done();
       await webhooks.close();
-      await dispatcher.resign().catch(() => undefined);
+      await dispatch.resign().catch(() => undefined);
     },
   };
 }
@@ -117,7 +92,7 @@ export function startReconciler(services: Services, options: ReconcilerOptions, 
  */
 function startQueueLoops(
   context: Parameters<typeof createJobRepair>[0],
-  start: (name: string, everyMs: number, runOnce: () => Promise<unknown>) => Loop,
+  start: StartLoop,
   isLeading: () => boolean,
 ): () => void {
   const repair = createJobRepair(context);
@@ -131,10 +106,4 @@ function startQueueLoops(
     repairing.nudge();
     rebuilding.nudge();
   };
-}
-
-function checkPace(pace: { readonly loop: Loop; readonly everyMs: number }): Promise<void> {
-  const agoMs = performance.now() - pace.loop.stats().succeededAt;
-  if (agoMs <= pace.everyMs + lateMs) return Promise.resolve();
-  return Promise.reject(new Error(`its last success was ${Math.round(agoMs)} ms ago`));
 }

@@ -2,7 +2,7 @@
 
 import type { Services } from "@dari/control/assembly";
 import { finishBatchCancels, fireSchedules, sweepBatches, sweepFirings } from "@dari/control/automation";
-import type { Loop } from "@dari/runtime";
+import type { StartLoop } from "./loops.ts";
 
 /** The longest time until a due schedule is noticed. Milliseconds. */
 const fireEveryMs = 1_000;
@@ -10,11 +10,10 @@ const fireEveryMs = 1_000;
 const cancelEveryMs = 5_000;
 const sweepEveryMs = 60_000;
 
-export function startScheduleLoops(
-  services: Services,
-  start: (name: string, everyMs: number, runOnce: () => Promise<unknown>) => Loop,
-): void {
-  start("fire-schedules", fireEveryMs, () => fireSchedules(services));
+export function startScheduleLoops(services: Services, start: StartLoop, isDue: () => Promise<boolean>): void {
+  start("fire-schedules", fireEveryMs, async () => {
+    if (await isDue()) await fireSchedules(services);
+  });
   start("cancel-batches", cancelEveryMs, () => finishBatchCancels(services));
   start("sweep-firings", sweepEveryMs, () => sweepFirings(services.db));
   start("sweep-batches", sweepEveryMs, () => sweepBatches(services.db));

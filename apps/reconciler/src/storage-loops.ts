@@ -4,18 +4,14 @@
 import type { Services } from "@dari/control/assembly";
 import { createSquasher, deleteExpired, purgeDeleted, recordReferences, sweepStore } from "@dari/control/storage";
 import { correctKeptCounts } from "@dari/control/tenants";
-import type { Loop } from "@dari/runtime";
+import type { StartLoop } from "./loops.ts";
 
 const squashEveryMs = 5_000;
 const purgeEveryMs = 30_000;
 const sweepEveryMs = 60_000;
 const countEveryMs = 60_000;
 
-export function startStorageLoops(
-  context: Services,
-  start: (name: string, everyMs: number, runOnce: () => Promise<unknown>) => Loop,
-  isLeading: () => boolean,
-): void {
+export function startStorageLoops(context: Services, start: StartLoop, isLeading: () => boolean): void {
   const squash = createSquasher(context);
   start("squash", squashEveryMs, async () => {
     if (isLeading()) log(context, "storage.squashed", await squash());

@@ -91,9 +91,11 @@ export function openDatabase(options: DatabaseOptions): Database {
  * that are idle for some minutes. In milliseconds.
  */
 const idleTimeoutMillis = 180_000;
+/** So many connections stay open: as many as one turn uses at the same time. */
+const min = 4;
 
 function openPool(options: DatabaseOptions, max: number): pg.Pool {
-  const own = { max, idleTimeoutMillis, statement_timeout: 30_000, query_timeout: 35_000 };
+  const own = { min: Math.min(min, max), max, idleTimeoutMillis, statement_timeout: 30_000, query_timeout: 35_000 };
   const pool = new pg.Pool({ ...clientConfig(options), ...own });
   // The pool replaces a connection that breaks while idle. Without a listener, the event would end the process.
   pool.on("error", () => undefined);

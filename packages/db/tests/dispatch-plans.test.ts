@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { newId } from "@dari/domain";
 import { sql } from "kysely";
-import { dispatch, turns } from "../src/index.ts";
+import { dispatch, readDueWork, turns } from "../src/index.ts";
 import { openScene, type Scene } from "./scene.ts";
 
 let scene: Scene;
@@ -50,7 +50,13 @@ test("the fleet's load is counted by organization", async () => {
   const { organizationId } = scene;
   const share = { organizationId, weight: 1, maxConcurrency: null };
   expect(await dispatch.listReadyOrganizations(scene.db)).toEqual([share]);
+  expect(await readDueWork(scene.db)).toMatchObject({ ready: true, expired: false });
   await scene.dispatchOnly(session);
+  expect(await readDueWork(scene.db)).toMatchObject({ ready: false, expired: false });
+  await sql`update sessions set lease_until = now() - interval '1 second' where id = ${session}`.execute(
+    scene.db.kysely,
+  );
+  expect(await readDueWork(scene.db)).toMatchObject({ ready: false, expired: true });
   const after = await dispatch.getFleetLoad(scene.db, 6_000);
   expect(after).toMatchObject({ inFlight: 1, holders: [{ ...share, inFlight: 1 }] });
   expect(await dispatch.listReadyOrganizations(scene.db)).toEqual([]);

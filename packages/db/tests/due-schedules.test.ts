@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { createTestAgent, createTestDatabase, createTestOrganization, type TestDatabase } from "@dari/testkit";
-import { scheduleFirings } from "../src/index.ts";
+import { readDueWork, scheduleFirings } from "../src/index.ts";
 import { countRowsRead, vacuumAnalyze } from "./rows-read.ts";
 
 let database: TestDatabase;
@@ -32,5 +32,10 @@ test.each(["without", "with"])("%s statistics, a look reads what is due and litt
       expect(due).toHaveLength(18);
     });
     expect(rows).toBeLessThan(100);
+    const looked = await countRowsRead(database.db, async (bound) => {
+      const nothing = { ready: false, expired: false, inputs: false, held: false, webhooks: false };
+      expect(await readDueWork(bound)).toEqual({ ...nothing, schedules: true });
+    });
+    expect(looked).toBeLessThan(20);
   }
 });

@@ -13,4 +13,4 @@ export { eventMetrics } from "./metrics/event-metrics.ts";
 export { createPlatformMetrics, type PlatformMetrics } from "./metrics/platform-metrics.ts";
 export { createPlatformTraces, combineObservers } from "./traces/platform-traces.ts";
 export { traceIdsFor, traceparentOf } from "./traces/trace-ids.ts";
-export { createInvariantRounds, findViolations } from "@dari/db";
+export { createInvariantRounds, findViolations, readDueWork, type DueWork } from "@dari/db";

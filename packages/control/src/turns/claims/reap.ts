@@ -28,12 +28,18 @@ export interface Reaper {
  * leases look expired. The reaper then holds for half a lease, so that live workers can renew their leases, which they
  * do `limits.leaseRenewals` times per lease.
  *
- * `reapEveryMs`: the expected time between two calls, which does not count as an absence of the database.
+ * `reapEveryMs`: the expected time between two calls, which does not count as an absence of the database. `hasExpired`:
+ * whether there is anything to reap (default: always).
  */
 export function createReaper(
   context: ReapContext,
-  { leaseMs, reapEveryMs }: { readonly leaseMs: number; readonly reapEveryMs: number },
+  settings: {
+    readonly leaseMs: number;
+    readonly reapEveryMs: number;
+    readonly hasExpired?: () => Promise<boolean>;
+  },
 ): Reaper {
+  const { leaseMs, reapEveryMs, hasExpired = () => Promise.resolve(true) } = settings;
   let reachedAt = -Infinity;
   let heldUntil = -Infinity;
   return {
@@ -45,7 +51,7 @@ export function createReaper(
         context.log.info({ held_ms: leaseMs / 2 }, "reaper.holds");
       }
       const isHeld = performance.now() < heldUntil;
-      const reaped = isHeld ? [] : await reapSessions(context, { graceMs: leaseMs });
+      const reaped = isHeld || !(await hasExpired()) ? [] : await reapSessions(context, { graceMs: leaseMs });
       if (isHeld && !wasAway) await readiness.acceptsWrites(context.db);
       reachedAt = performance.now();
       return reaped;

@@ -105,6 +105,14 @@ function held(organizationId: string): number {
   return inFlight.filter((turn) => turn.organizationId === organizationId).length;
 }
 
+test("a tick that may have no work only keeps the lead", async () => {
+  const waiting = await organization(1);
+  expect(await dispatcher.tick(async () => false)).toEqual({ leading: true, dispatched: 0, redispatched: 0 });
+  expect(await workers.hasLeader(db, "dispatcher", 60_000)).toBe(true);
+  expect(await dispatcher.tick(async () => true)).toMatchObject({ dispatched: 1 });
+  expect(held(waiting)).toBe(1);
+});
+
 test("a first message is dispatched in the first tick with a free slot, during a flood", async () => {
   const flood = await organization(500);
   await organization(0);

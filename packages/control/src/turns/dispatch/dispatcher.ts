@@ -24,8 +24,11 @@ export interface DispatcherSettings {
 }
 
 export interface Dispatcher {
-  /** Runs one tick. Returns how many turns were dispatched; `leading: false` if another process leads. */
-  tick(): Promise<{ leading: boolean; dispatched: number; redispatched: number }>;
+  /**
+   * Runs one tick. Returns how many turns were dispatched; `leading: false` if another process leads. `mayHaveWork`: if
+   * it resolves with false, the tick only keeps the lead (default: true).
+   */
+  tick(mayHaveWork?: () => Promise<boolean>): Promise<{ leading: boolean; dispatched: number; redispatched: number }>;
   /** Whether sessions waited at the last tick. If so, run another tick when a slot becomes free. */
   readonly hasWaitingSessions: boolean;
   /** Gives up the lead, so that another process can lead at once. */
@@ -77,7 +80,7 @@ export function createDispatcher(context: DeliveryContext, settings: DispatcherS
     get hasWaitingSessions() {
       return hasWaitingSessions;
     },
-    async tick() {
+    async tick(mayHaveWork = () => Promise.resolve(true)) {
       if (!(await lead.keep())) {
         // If this process leads again, it starts with empty virtual times: it did not see the turns in between.
         usage = createUsage(context.db);
@@ -86,6 +89,10 @@ export function createDispatcher(context: DeliveryContext, settings: DispatcherS
       const redispatched = (await hasNoticedFlush(context, settings)) ? await redispatchAll(context, 10_000) : 0;
       if (redispatched > 0) context.log.warn({ redispatched }, "queue.flush_noticed");
 
+      if (redispatched === 0 && !(await mayHaveWork())) {
+        hasWaitingSessions = false;
+        return { leading: true, dispatched: 0, redispatched };
+      }
       const isCharged = await usage.chargeEnded();
       let waiting = await ready.read(performance.now());
       hasWaitingSessions = waiting.length > 0;
