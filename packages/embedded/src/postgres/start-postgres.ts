@@ -120,11 +120,24 @@ async function launch(
   throw new Error(`PostgreSQL did not start (${cluster.logFile}):\n${text.slice(-2_000)}`, { cause: failure });
 }
 
+/**
+ * For a server beside everything else on one machine, most of the time without work. The delays concern commits that
+ * need not survive a crash (`synchronous_commit` is off for them), and when pages are written.
+ */
+const smallMachine = [
+  "shared_buffers=64MB",
+  "wal_writer_delay=1s",
+  "bgwriter_delay=1s",
+  "io_method=sync",
+  "max_logical_replication_workers=0",
+];
+
 function serverArguments(dir: string, port: number, fast: boolean, more: readonly string[]): string[] {
   const settings = [
     "listen_addresses=127.0.0.1",
     "unix_socket_directories=",
     "max_connections=200",
+    ...smallMachine,
     "log_checkpoints=off",
     "timezone=UTC",
     "log_timezone=UTC",
