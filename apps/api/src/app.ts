@@ -10,7 +10,7 @@ import { createErrorHandler, refuseUnknownRoute } from "./http/errors.ts";
 import { mountRoutes } from "./http/mount.ts";
 import { assignRequestId, requestIdOf } from "./http/request-id.ts";
 import { limitUnauthenticated } from "./http/limit-unauthenticated.ts";
-import type { BoardQueue } from "./ops/board.ts";
+import type { BoardQueue } from "./ops/board-call.ts";
 import { mountOps } from "./ops/mount-ops.ts";
 import { mountPackages } from "./packages.ts";
 import { mountReference } from "./reference/mount-reference.ts";

@@ -19,7 +19,7 @@ import { createTestDatabase, createTestOrganization, type Services, type TestOrg
 import { openTestS3Store, openTestStore } from "@dari/testkit/store";
 import { findUndescribedEvents } from "@dari/testkit/events";
 import type { CallSettings } from "../src/http/call.ts";
-import type { BoardQueue } from "../src/ops/board.ts";
+import type { BoardQueue } from "../src/ops/board-call.ts";
 import type { OidcSettings } from "../src/sign-in/oidc-provider.ts";
 import { startApi, type RunningApi } from "../src/index.ts";
 

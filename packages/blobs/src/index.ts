@@ -1,4 +1,5 @@
-// Immutable objects by key. The only package that knows S3 or the layout on a disk.
+// Immutable objects by key. The only package that knows S3 or the layout on a disk. `@dari/blobs/s3` is a module of its
+// own, because the AWS SDK takes 15 MB of memory.
 
 export {
   BlobNotFoundError,
@@ -10,4 +11,3 @@ export {
   type SignedUrls,
 } from "./blob-store.ts";
 export { createFilesystemBlobStore } from "./filesystem.ts";
-export { createS3BlobStore, type S3BlobStoreOptions } from "./s3.ts";

@@ -4,7 +4,8 @@ import { afterAll, expect, test } from "@jest/globals";
 import { describeWith } from "@dari/testkit";
 import { Redacted } from "@dari/domain";
 import { createHash, randomBytes, randomUUID } from "node:crypto";
-import { createS3BlobStore, type SignedUrls } from "../src/index.ts";
+import type { SignedUrls } from "../src/index.ts";
+import { createS3BlobStore } from "../src/s3.ts";
 
 const seconds = 60;
 const later = (): Date => new Date(Date.now() + 30_000);

@@ -1,7 +1,8 @@
 // The object store of a test that runs on any: a folder, or with DARI_TEST_STORE=s3 the S3 server of the run.
 
 import { randomUUID } from "node:crypto";
-import { createFilesystemBlobStore, createS3BlobStore, type BlobStore } from "@dari/blobs";
+import { createFilesystemBlobStore, type BlobStore } from "@dari/blobs";
+import { createS3BlobStore } from "@dari/blobs/s3";
 import { Redacted } from "@dari/domain";
 import { installAdvice, requireService, testStoreKind, type Services } from "./services.ts";
 

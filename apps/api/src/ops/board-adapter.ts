@@ -1,11 +1,11 @@
 // What the queue board reads: BullMQ's jobs and, as waiting jobs, the turns that are ready in PostgreSQL.
 
-import { AsyncLocalStorage } from "node:async_hooks";
 import { BullMQAdapter } from "@bull-board/api/bullMQAdapter";
 import type { Control } from "@dari/control/context";
 import { countTurns, findWaitingTurn, listWaitingTurns } from "@dari/control/operations";
 import { AppError, isId, limits } from "@dari/domain";
 import { describeTrace, type TurnQueue } from "@dari/queue";
+import { viewerOrganization, waitsForSlotMessage } from "./board-call.ts";
 
 type Job = NonNullable<Awaited<ReturnType<BullMQAdapter["getJob"]>>>;
 type JobStatus = ReturnType<BullMQAdapter["getJobStatuses"]>[number];
@@ -14,9 +14,6 @@ type WaitingTurn = Awaited<ReturnType<typeof listWaitingTurns>>[number];
 /** The states of a turn job. */
 const statuses: readonly JobStatus[] = ["active", "waiting", "completed", "failed", "delayed"] as JobStatus[];
 const waiting = statuses[1]!;
-
-/** The organization of the operator who looks. Only its messages can be opened in the console. */
-export const viewerOrganization = new AsyncLocalStorage<string>();
 
 export class TurnBoardAdapter extends BullMQAdapter {
   override readonly allowCompletedRetries = false;
@@ -116,8 +113,6 @@ function toJob(turn: WaitingTurn): Job {
   };
   return job as unknown as Job;
 }
-
-export const waitsForSlotMessage = "this turn waits for a slot; the dispatcher starts it when one is free";
 
 /** Links to the message if the viewer is allowed to open it, otherwise to the Fleet page. */
 function linkOf(data: unknown): { displayText: string; href: string } {

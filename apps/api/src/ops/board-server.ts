@@ -3,14 +3,10 @@
 import { ExpressAdapter } from "@bull-board/express";
 import { errorKinds } from "@dari/contract";
 import type { Express, NextFunction, Request, Response } from "express";
+import { queueSilentMessage, withBoardTimeout } from "./board-call.ts";
 
 type ApiRoute = Parameters<ExpressAdapter["setApiRoutes"]>[0][number];
 type EntryRoute = Parameters<ExpressAdapter["setEntryRoute"]>[0];
-
-export const queueSilentMessage = "the queue does not answer; check Redis";
-
-/** Time limit for all Redis and PostgreSQL calls of one board call, in milliseconds. */
-const boardMs = 5_000;
 
 export class BoardServer extends ExpressAdapter {
   override setApiRoutes(given: ApiRoute[]): this {
@@ -60,15 +56,4 @@ section button[aria-haspopup="menu"] { display: none !important; }
 /** Removes the fonts of another host and hides the buttons that answer 405. */
 function adaptPage(html: string): string {
   return html.replace(/<link href="https:[^>]*>/g, "").replace("</head>", () => `${style}</head>`);
-}
-
-/** Rejects if `ask` has not ended in time. It is not cancelled and may still take effect. */
-export async function withBoardTimeout<T>(ask: () => Promise<T>): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error(queueSilentMessage)), boardMs);
-  try {
-    return await Promise.race([ask(), late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -1,14 +1,18 @@
 // The queue board: shows what waits in PostgreSQL and the queue's jobs, and accepts retry and promote. The worker that
 // takes the job carries these out, after asking PostgreSQL. All other actions are disabled.
 
-import { createBullBoard } from "@bull-board/api";
 import type { Control } from "@dari/control/context";
 import { AppError, isId } from "@dari/domain";
-import type { TurnBoard, TurnQueue } from "@dari/queue";
+import type { TurnBoard } from "@dari/queue";
 import type { Express, Request } from "express";
 import { refuseUnknownMethod } from "../http/errors.ts";
-import { viewerOrganization, TurnBoardAdapter, waitsForSlotMessage } from "./board-adapter.ts";
-import { BoardServer, withBoardTimeout, queueSilentMessage } from "./board-server.ts";
+import {
+  queueSilentMessage,
+  viewerOrganization,
+  waitsForSlotMessage,
+  withBoardTimeout,
+  type BoardQueue,
+} from "./board-call.ts";
 import { authenticateOperator, setPageSecurityHeaders } from "./authenticate-operator.ts";
 
 const basePath = "/ops/queues";
@@ -22,8 +26,6 @@ const actionPaths: readonly RegExp[] = [
   /^\/api\/queues\/[^/]+\/[^/]+\/promote$/,
 ];
 const retryOne = /^\/api\/queues\/[^/]+\/([^/]+)\/retry$/;
-
-export type BoardQueue = Pick<TurnQueue, "available" | "board" | "counts">;
 
 export function mountBoard(app: Express, control: Control, queue: BoardQueue | undefined): void {
   app.use(basePath, async (request, response, next) => {
@@ -44,7 +46,12 @@ export function mountBoard(app: Express, control: Control, queue: BoardQueue | u
     control.log.info({ org: actor.organizationId, key_id: actor.keyId, wish: request.path }, "ops.board_wish");
     show();
   });
-  if (queue !== undefined) app.use(basePath, serveBoard(control, queue));
+  if (queue === undefined) return;
+  let board: Promise<Express> | undefined;
+  app.use(basePath, async (request, response, next) => {
+    board ??= import("./serve-board.ts").then(({ serveBoard }) => serveBoard(control, queue, basePath));
+    (await board)(request, response, next);
+  });
 }
 
 /**
@@ -69,40 +76,6 @@ function isVisit(request: Request): boolean {
     request.method === "GET" && request.get("authorization") === undefined && request.accepts("json", "html") === "html"
   );
 }
-
-function serveBoard(control: Control, queue: BoardQueue): Express {
-  const server = new BoardServer().setBasePath(basePath) as BoardServer;
-  createBullBoard({
-    queues: [new TurnBoardAdapter(control, queue)],
-    serverAdapter: server,
-    options: {
-      uiConfig: {
-        boardTitle: "Dari",
-        hideRedisDetails: true,
-        hideDocsLink: true,
-        miscLinks: [
-          { text: "Console", url: "/console" },
-          { text: "Fleet", url: "/console/fleet" },
-        ],
-      },
-      handlerHooks: { after: ({ route, request }, reply) => (route === listRoute ? asShown(request, reply) : reply) },
-    },
-  });
-  return server.getRouter().disable("x-powered-by").disable("etag");
-}
-
-const listRoute = "/api/queues";
-
-/** Only failed and delayed jobs have actions. Other tabs show no buttons. */
-function asShown(request: { readonly query: Record<string, unknown> }, reply: BoardReply): BoardReply {
-  const status = request.query["status"];
-  if (status === "failed" || status === "delayed" || typeof reply.body === "string") return reply;
-  const { queues = [] } = reply.body as { readonly queues?: readonly object[] };
-  return { ...reply, body: { queues: queues.map((queue) => ({ ...queue, readOnlyMode: true })) } };
-}
-
-type BoardHooks = NonNullable<NonNullable<Parameters<typeof createBullBoard>[0]["options"]>["handlerHooks"]>;
-type BoardReply = Parameters<NonNullable<BoardHooks["after"]>>[1];
 
 /** Redis can be unavailable at any time. */
 function blameQueue(error: unknown): never {

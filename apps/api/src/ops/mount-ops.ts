@@ -4,7 +4,8 @@ import type { Control } from "@dari/control/context";
 import type { MetricsPage } from "@dari/runtime";
 import type { Express } from "express";
 import { refuseUnknownMethod } from "../http/errors.ts";
-import { boardSignIn, mountBoard, type BoardQueue } from "./board.ts";
+import type { BoardQueue } from "./board-call.ts";
+import { boardSignIn, mountBoard } from "./board.ts";
 import { authenticateOperator } from "./authenticate-operator.ts";
 
 export interface Ops {

@@ -1,6 +1,6 @@
 // Opens the services of a program in order, on a stack that closes them in reverse.
 
-import { createFilesystemBlobStore, createS3BlobStore, type BlobStore } from "@dari/blobs";
+import { createFilesystemBlobStore, type BlobStore } from "@dari/blobs";
 import type { Backlog, Control, RateLimiter, ReceiverPolicy, Sealer, SnapshotTrees } from "@dari/control/context";
 import { createSessionFeeds, createStreamLimiter, parseReceiverPolicy } from "@dari/control/outbound";
 import { createSnapshotTrees } from "@dari/control/storage";
@@ -59,7 +59,7 @@ export async function openServices(
   const db = stack.adopt(openDatabase({ url, ...connections, role: "dari_app", applicationName }), (opened) =>
     opened.close(),
   );
-  const blobs = stack.adopt(openBlobs(settings), (opened) => opened.close());
+  const blobs = stack.adopt(await openBlobs(settings), (opened) => opened.close());
   await blobs.check();
   await clearScratch();
   const fallback = createPgNotifier(db, `dari-${options.program}-listen`);
@@ -152,10 +152,11 @@ function queueLocation(settings: ServiceSettings): QueueLocation | undefined {
   return { redisUrl: settings.redisUrl.reveal(), prefix: settings.queuePrefix, pool: settings.pool };
 }
 
-function openBlobs(settings: ServiceSettings): BlobStore {
+async function openBlobs(settings: ServiceSettings): Promise<BlobStore> {
   const { dir, bucket, endpoint, publicUrl, accessKeyId, secretAccessKey, region, forcePathStyle, requestChecksums } =
     settings.blobs;
   if (dir !== undefined) return createFilesystemBlobStore({ root: dir });
+  const { createS3BlobStore } = await import("@dari/blobs/s3");
   return createS3BlobStore({
     region,
     bucket: bucket ?? "",

@@ -2,7 +2,8 @@
 // and turns notice only a delay.
 
 import { afterAll, describe, expect, test } from "@jest/globals";
-import { createS3BlobStore, type BlobBody, type BlobStore } from "@dari/blobs";
+import type { BlobBody, BlobStore } from "@dari/blobs";
+import { createS3BlobStore } from "@dari/blobs/s3";
 import { checkStore, createSnapshotTrees } from "@dari/control/storage";
 import { findViolations } from "@dari/db";
 import { Redacted } from "@dari/domain";
