@@ -5,6 +5,7 @@ import { bubblewrapEnv } from "./bubblewrap.mjs";
 import { buildInBackground, consolePages, ensureBuilt, packages } from "./outputs.mjs";
 import { at } from "./paths.mjs";
 import { pnpmCommand } from "./install.mjs";
+import { platformEnv } from "./platform-env.mjs";
 import { homeEnv, runForeground, runNode } from "./spawn.mjs";
 
 const { execPath } = process;
@@ -14,7 +15,7 @@ const commands = {
     runNode(execPath, [at("apps/standalone/src/quickstart.ts"), ...args], { env: await bubblewrapEnv() }),
   start: async (args) => {
     buildInBackground([consolePages, packages]).catch(({ message }) => process.stderr.write(`${message}\n`));
-    return runNode(execPath, [at("apps/standalone/src/main.ts"), ...args], { env: await bubblewrapEnv() });
+    return runNode(execPath, [at("apps/standalone/src/main.ts"), ...args], { env: await platformEnv() });
   },
   backup: (args) => runNode(execPath, [at("apps/standalone/src/backup/main.ts"), ...args]),
   console: async () => {

@@ -7,6 +7,7 @@ import { WorkspaceChangedError, WorkspaceUnreadableError } from "./errors.ts";
 import type { encodeFrameSync } from "./frame.ts";
 import type { LargeFileAnswer, LargeFileJob } from "./large-file-thread.ts";
 import type { PermissionLoan } from "./permission-loan.ts";
+import { threadOptions } from "./thread-options.ts";
 
 export interface FileToRead {
   readonly path: string;
@@ -114,7 +115,7 @@ function releaseLane(lane: Lane): void {
 }
 
 function openLane(): Lane {
-  const thread = new Worker(new URL("./large-file-thread.ts", import.meta.url), { env: {}, execArgv: [] });
+  const thread = new Worker(new URL("./large-file-thread.ts", import.meta.url), threadOptions());
   const lane: Lane = { thread, waiting: new Map(), files: 0 };
   const fail = (cause: unknown): void => {
     lanes.delete(lane);

@@ -6,6 +6,7 @@ import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { SnapshotDamagedError } from "./errors.ts";
 import type { CheckJob } from "./check-chunks.ts";
+import { threadOptions } from "./thread-options.ts";
 import type { ThreadAnswer, ThreadJob } from "./write-thread.ts";
 import { writePieces, type WriteJob } from "./write-pieces.ts";
 
@@ -81,7 +82,7 @@ function freeLane(): Lane {
 }
 
 function openLane(): Lane {
-  const thread = new Worker(new URL("./write-thread.ts", import.meta.url), { env: {}, execArgv: [] });
+  const thread = new Worker(new URL("./write-thread.ts", import.meta.url), threadOptions());
   const lane: Lane = { thread, waiting: [] };
   const fail = (cause: unknown): void => {
     lanes.delete(lane);
