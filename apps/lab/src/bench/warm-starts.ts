@@ -118,9 +118,9 @@ function gatesOf(series: Series, blocked: Blocked): Gate[] {
     "sdk-python": 0.03,
   };
   const forkedAtMost: Record<AgentName, number> = {
-    "noop-js": 0.6,
+    "noop-js": 0.9,
     "noop-python": 0.6,
-    "sdk-js": 0.15,
+    "sdk-js": 0.4,
     "sdk-python": 0.05,
   };
   const ofAgents = agentNames.flatMap((name) => [
