@@ -21,6 +21,8 @@ export interface TurnConsumer {
   next(): Promise<FetchedJob | undefined>;
   /** Reloads a job, to settle it over this consumer's connection. */
   load(jobId: string): Promise<Job<TurnJobData> | undefined>;
+  /** Renews the locks of these jobs with one command. A lock that is lost stays lost. */
+  extendLocks(jobs: readonly FetchedJob[], lockMs: number): Promise<void>;
   /** Whether there are waiting jobs that a consumer could fetch. */
   hasWaiting(): Promise<boolean>;
   close(): Promise<void>;
@@ -76,6 +78,7 @@ export function openTurnConsumer(location: QueueLocation, options: { lockMs: num
     // Closing the consumer does not wait for the connection.
     next: () => untilClosed(fetch()),
     load: (jobId) => worker.loadJob(jobId),
+    extendLocks: (jobs, lockMs) => worker.renewLocks(jobs, lockMs),
     async hasWaiting() {
       return (await redis.llen(worker.toKey("wait"))) > 0;
     },
@@ -104,6 +107,12 @@ class TurnWorker extends Worker<TurnJobData> {
   /** Redelivers jobs whose lock two passes have found expired. Never rejects. */
   async redeliverStalled(): Promise<void> {
     await this.scripts.moveStalledJobsToWait().catch(() => undefined);
+  }
+
+  async renewLocks(jobs: readonly FetchedJob[], lockMs: number): Promise<void> {
+    const jobIds = jobs.map(({ job }) => job.id ?? "");
+    const tokens = jobs.map(({ token }) => token);
+    await this.scripts.extendLocks(jobIds, tokens, lockMs);
   }
 
   async loadJob(jobId: string): Promise<Job<TurnJobData> | undefined> {

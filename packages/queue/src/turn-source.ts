@@ -116,12 +116,11 @@ function keepLocks(consumerOfNow: () => TurnConsumer, lockMs: number): Locks {
     if (job === undefined) throw new Error("the job is gone");
     return Object.assign(one, { consumer: now, job });
   };
-  const renew = async (one: Held): Promise<void> => {
-    const { job, token } = await current(one);
-    await job.extendLock(token, lockMs);
-  };
   const renewal = setInterval(() => {
-    for (const one of held) renew(one).catch(() => undefined);
+    if (held.size === 0) return;
+    void consumerOfNow()
+      .extendLocks([...held], lockMs)
+      .catch(() => undefined);
   }, lockMs / 3);
   renewal.unref();
   return {

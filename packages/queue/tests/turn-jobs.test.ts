@@ -173,6 +173,26 @@ describeWith("redis", "turn jobs", () => {
     expect(redis.status).toBe("ready");
   });
 
+  test("the locks of all held jobs are renewed", async () => {
+    const { queue, source, board, redis } = open(900);
+    const both = [turn(), turn()];
+    for (const one of both) await deliver(queue, one);
+    const tickets = [await take(source), await take(source)];
+    const left = async (): Promise<number> => {
+      const locks = both.map((one) => redis.pttl(`${board.toKey(turnJobId(one))}:lock`));
+      return Math.min(...(await Promise.all(locks)));
+    };
+    let lowest = await left();
+    const isRenewed = async (): Promise<boolean> => {
+      const now = await left();
+      const hasRisen = now > lowest + 100;
+      lowest = Math.min(lowest, now);
+      return hasRisen;
+    };
+    await waitUntil(isRenewed, { what: "both locks to be renewed" });
+    for (const ticket of tickets) await ticket.settle({ kind: "completed" });
+  });
+
   test("a job that an operator retries is recognized by its failure; a redelivered one is not", async () => {
     const { queue, source, board } = open();
     const one = turn(3);
