@@ -32,6 +32,8 @@ export interface ControlGroup {
   exceeded(): Promise<"memory" | "processes" | undefined>;
   /** Returns how many processes and threads were refused so far. */
   refusedProcesses(): Promise<number>;
+  /** Returns the memory in use, in bytes, without caches of files. Undefined if the group does not count memory. */
+  memoryBytes(): Promise<number | undefined>;
   /** Returns the highest memory usage so far, in bytes. */
   peakMemoryBytes(): Promise<number | undefined>;
   /** Returns the processor time of all current and former processes of the group, in seconds. */
@@ -47,6 +49,8 @@ const files = {
     memory: "memory.limit_in_bytes",
     memoryAndSwap: ["memory.memsw.limit_in_bytes", undefined],
     memoryEvents: "memory.oom_control",
+    used: "memory.usage_in_bytes",
+    fileCaches: ["total_active_file", "total_inactive_file"],
     peak: "memory.max_usage_in_bytes",
     cpuShare: ["cpu.shares", "512"],
   },
@@ -55,6 +59,8 @@ const files = {
     memory: "memory.max",
     memoryAndSwap: ["memory.swap.max", "0"],
     memoryEvents: "memory.events",
+    used: "memory.current",
+    fileCaches: ["active_file", "inactive_file"],
     peak: "memory.peak",
     cpuShare: ["cpu.weight", "50"],
   },
@@ -121,6 +127,15 @@ export function planControlGroup(places: ControlGroupDirs, limits: SandboxLimits
       return (await refusedProcesses()) > 0 ? "processes" : undefined;
     },
     refusedProcesses,
+    async memoryBytes() {
+      if (memory === undefined) return undefined;
+      const [used, stat] = await Promise.all([
+        readOrEmpty(join(memory, names.used)),
+        readOrEmpty(join(memory, "memory.stat")),
+      ]);
+      if (used === "") return undefined;
+      return names.fileCaches.reduce((bytes, name) => bytes - countIn(stat, name), Number(used));
+    },
     async peakMemoryBytes() {
       const text = memory === undefined ? "" : await readOrEmpty(join(memory, names.peak));
       return text === "" ? undefined : Number(text);
