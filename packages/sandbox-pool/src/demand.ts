@@ -16,6 +16,8 @@ export interface Demand {
    * when a preloaded sandbox was lost, which may have been chance.
    */
   suspend(key: string): void;
+  /** Turns of this key that are running. */
+  runningOf(key: string): number;
   /** How many turns of this key there were since it was last forgotten. */
   turnCount(key: string): number;
   /** When a turn of this key last started or ended, by `performance.now()`. */
@@ -91,6 +93,7 @@ export function createDemand(now: () => number = () => performance.now()): Deman
       use.suspendedForMs = isAgain ? Math.min(suspendMaxMs, 2 * use.suspendedForMs) : suspendFirstMs;
       use.suspendedUntil = now() + use.suspendedForMs;
     },
+    runningOf: (key) => uses.get(key)?.running ?? 0,
     turnCount: (key) => uses.get(key)?.turns ?? 0,
     usedAt: (key) => uses.get(key)?.usedAt ?? Number.NEGATIVE_INFINITY,
     forgetIdle(idleMs) {

@@ -55,14 +55,18 @@ export interface SandboxPoolOptions {
   /** Maximum number of preloaded sandboxes. */
   readonly preloadMax: number;
   /**
-   * Maximum number of concurrent turns. Turns and kept sandboxes together never exceed it, so that each has its memory
-   * reserved.
+   * Maximum number of concurrent turns. Turns and kept sandboxes together never exceed it.
    */
   readonly turnsMax: number;
   /** How long a sandbox is kept for the session's next turn, in milliseconds. */
   readonly keepMs: number;
   /** Whether there is memory for one more turn. Otherwise nothing is preloaded or kept. */
   readonly hasFreeMemory: () => boolean;
+  /**
+   * Whether templates must be retired for their memory, although they save memory while turns run (default: if there is
+   * none for one more turn).
+   */
+  readonly isMemoryShort?: () => boolean;
   readonly log: Logger;
   /** While this many turns run, nothing is preloaded (default: the number of processors). */
   readonly busyAtTurns?: number;
@@ -178,7 +182,10 @@ async function beginTurn(
   counts[found === undefined ? "misses" : "hits"] += 1;
   if (reused !== undefined) counts.reused += 1;
   if (found !== undefined || signal.aborted || !demand.isInDemand(key)) return found;
-  const isForked = templates.isReady(key);
+  // In a burst, no turn ends and each would load the agent itself, so they wait for one template.
+  const isCrowded = demand.runningOf(key) > Math.max(1, o.busyAtTurns ?? availableParallelism());
+  if (isCrowded) templates.request(recipe);
+  const isForked = templates.isReady(key) || (isCrowded && templates.isLoading(key));
   if (isForked) counts.forked += 1;
   // Only a sandbox of the pool can be kept, so a turn of such a session gets one even if it gains nothing itself.
   else if (session === undefined) return undefined;
@@ -235,7 +242,8 @@ function reviewOf(parts: Parts): () => Promise<void> {
     const isShort = !o.hasFreeMemory();
     if (isShort) shortAt = now;
     for (const one of listPreloaded(parts)) if (isShort || !demand.isInDemand(one.recipe.key)) parts.evict(one);
-    parts.templates.retireWhere(({ key }) => isShort || !demand.isInDemand(key));
+    const areTemplatesEnded = o.isMemoryShort?.() ?? isShort;
+    parts.templates.retireWhere(({ key }) => areTemplatesEnded || !demand.isInDemand(key));
     kept.shrinkTo(isShort ? 0 : o.turnsMax - demand.running);
     refills.cancelWhere(({ key }) => !demand.isInDemand(key));
     if (now - shortAt >= afterShortMs) {

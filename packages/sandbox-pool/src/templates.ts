@@ -13,6 +13,8 @@ export interface Templates {
   request(recipe: SandboxRecipe): void;
   /** Whether the key's template can be forked at once. */
   isReady(key: string): boolean;
+  /** Whether the key's first template is being loaded. */
+  isLoading(key: string): boolean;
   /** Forks the key's template, once it is ready. Resolves to undefined if there is none, or it cannot be forked. */
   fork(recipe: SandboxRecipe, slot: Slot): Promise<StartedSandbox | undefined>;
   /** Retires the templates that match. Each ends with its last fork. */
@@ -98,6 +100,7 @@ export function createTemplates(o: TemplatesOptions): Templates {
       if (known === undefined ? makePlace() : known.isOld) start(recipe);
     },
     isReady: (key) => templates.get(key)?.isReady === true,
+    isLoading: (key) => templates.get(key)?.isReady === false,
     fork: async ({ key }, slot) => templates.get(key)?.fork(slot),
     retireWhere(matches) {
       if (starting !== undefined && matches(starting.recipe)) starting.retire();

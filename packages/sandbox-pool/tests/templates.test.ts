@@ -216,6 +216,17 @@ test("a busy worker preloads nothing, but forks a sandbox for each turn from the
   expect(pool.counts).toMatchObject({ preloaded: 0, hits: 0, misses: 4, forked: 2 });
 });
 
+test("in a burst in which no turn ends, the turns wait for one template and are forked from it", async () => {
+  openPool({ busyAtTurns: 1 });
+  const wanted = recipe();
+  const begun = await Promise.all([1, 2, 3, 4].map(() => pool.beginTurn(wanted)));
+  const loaded = new Set<string>();
+  for (const one of begun) loaded.add((await told(one)).loaded);
+  expect(loaded.size).toBe(1);
+  for (const _ of [1, 2, 3, 4]) pool.endTurn(wanted, { isPreloadable: true });
+  expect(pool.counts).toMatchObject({ misses: 4, forked: 4, templates: 1 });
+});
+
 test.each([
   ["threads.py", "its code has started threads"],
   ["opens.py", "its code has opened files or connections and keeps them"],
