@@ -56,11 +56,12 @@ async function message(): Promise<{ sessionId: string; messageId: string }> {
 function execute(turn: ClaimedTurn): ReturnType<typeof executeTurn> {
   const log = createLogger({ name: "unreadable-turn", level: "silent" });
   const worker = { db: database.db, notifier, log, settings: { backoffFirstMs: 1 } } as unknown as WorkerContext;
-  return executeTurn(worker, turn, {
+  const lease = {
     signal: new AbortController().signal,
     onSteering: () => () => undefined,
     release: () => undefined,
-  });
+  };
+  return executeTurn(worker, turn, lease, () => undefined);
 }
 
 /** Without waiting for its time. */
