@@ -11,6 +11,10 @@
  *                              in it belongs to OWNER
  *   unmount TO                 refused where it is in use
  *   whiteout CWD PATH          the mark that hides PATH in the layers below CWD
+ *   folder PATH OWNER          a new directory
+ *   unmake PATH                removes a directory that is empty
+ *   clear CWD NAME             removes the directory NAME of CWD if it holds nothing but what an overlay and an
+ *                              unchanged turn leave; ENOTEMPTY otherwise, when a part of it may be removed
  *
  * where OWNER is a user and a group, or nothing for this process's own, and answers each with a line: the number
  * of the error, 0 for none. Ends with its input.
@@ -37,7 +41,8 @@
 #include "programs.h"
 #include "write-to.h"
 
-enum { LOOP_TRIES = 64 };
+/* A directory that had many entries is large even when it is empty, and takes long to check. */
+enum { LOOP_TRIES = 64, SMALL_DIRECTORY = 64 * 1024, LEVELS = 3 };
 
 static char words[7][8192];
 
@@ -178,9 +183,45 @@ static int whiteout(char (*asked)[8192]) {
   return error;
 }
 
+static int folder(char (*asked)[8192]) {
+  uid_t id = (uid_t)strtoul(asked[1], NULL, 10);
+  if (mkdir(asked[0], S_IRWXU | S_IRWXG | S_IRWXO) != 0) return errno;
+  /* An agent that already runs may have replaced it by a link. */
+  int error = *asked[1] == 0 ? 0 : result(lchown(asked[0], id, id));
+  if (error != 0) rmdir(asked[0]);
+  return error;
+}
+
+static int unmake(char (*asked)[8192]) { return result(rmdir(asked[0])); }
+
+/* Removes a directory after the directories in it that an overlay or a turn has made. A `volatile` overlay has a file
+ * in one of them. */
+static int clear_at(int parent, const char *name, int levels) {
+  static const char *const made[] = {"work", "incompat", "volatile", "workspace", "state"};
+  struct stat found;
+  int error = 0, dir = openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (dir < 0) return errno;
+  if (fstat(dir, &found) != 0) error = errno;
+  else if (found.st_size > SMALL_DIRECTORY) error = ENOTEMPTY;
+  if (error == 0 && strcmp(name, "volatile") == 0) unlinkat(dir, "dirty", 0);
+  for (size_t i = 0; error == 0 && levels > 0 && i < sizeof made / sizeof *made; i++)
+    clear_at(dir, made[i], levels - 1);
+  close(dir);
+  return error != 0 ? error : result(unlinkat(parent, name, AT_REMOVEDIR));
+}
+
+static int clear(char (*asked)[8192]) {
+  int error, cwd = open(asked[0], O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (cwd < 0) return errno;
+  error = clear_at(cwd, asked[1], LEVELS);
+  close(cwd);
+  return error;
+}
+
 static const struct { const char *name; int words; int (*run)(char (*)[8192]); } commands[] = {
     {"share", 1, share}, {"attach", 2, attach}, {"detach", 1, detach}, {"overlay", 6, overlay},
-    {"image", 3, image}, {"unmount", 1, unmount}, {"whiteout", 2, whiteout},
+    {"image", 3, image}, {"unmount", 1, unmount}, {"whiteout", 2, whiteout}, {"clear", 2, clear},
+    {"folder", 2, folder}, {"unmake", 1, unmake},
 };
 
 int mount_main(int argc, char **argv) {

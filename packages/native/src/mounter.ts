@@ -1,7 +1,6 @@
 // A small native program that mounts and keeps running, because starting a program from a large Node process is slow.
 
 import { spawn, type ChildProcess, type SpawnOptions } from "node:child_process";
-import { createInterface } from "node:readline";
 import { getSystemErrorMap } from "node:util";
 import { assertNativePrograms, nativeCommand } from "./native-program.ts";
 import { startWithCapabilities, withholdCapabilities } from "./namespace/capabilities.ts";
@@ -14,14 +13,16 @@ const wordBytesMax = 8192;
 
 /** Words as `programs/mount.c` lists them. Each is a path or a list of options of less than 8 KiB. */
 export type MountCommand =
-  | readonly ["share" | "detach" | "unmount", to: string]
+  | readonly ["share" | "detach" | "unmount" | "unmake", to: string]
   | readonly ["attach", from: string, to: string]
   | readonly ["image", file: string, to: string, owner: string]
   | readonly ["overlay", cwd: string, upper: string, work: string, options: string, to: string, owner: string]
-  | readonly ["whiteout", cwd: string, path: string];
+  | readonly ["whiteout", cwd: string, path: string]
+  | readonly ["clear", cwd: string, name: string]
+  | readonly ["folder", path: string, owner: string];
 
 export interface Mounter {
-  /** Runs commands one after another, in the order of the calls. @throws with the system's reason. */
+  /** Runs commands one after another, in the order of the calls. @throws with the system's reason and `code`. */
   run(command: MountCommand): Promise<void>;
   /** Ends it after the running commands. Mounts stay. */
   end(): Promise<void>;
@@ -63,7 +64,12 @@ function start(): Mounter & { isGone(): boolean } {
   child.once("close", fail);
   child.stdin!.on("error", () => {});
   child.unref();
-  createInterface({ input: child.stdout! }).on("line", (line) => waiting.shift()?.resolve(line));
+  let unread = "";
+  child.stdout!.setEncoding("latin1").on("data", (chunk: string) => {
+    const lines = (unread + chunk).split("\n");
+    unread = lines.pop()!;
+    for (const line of lines) waiting.shift()?.resolve(line);
+  });
   return {
     async run(words) {
       if (isGone) throw new Error("the program that mounts has ended");
@@ -72,11 +78,14 @@ function start(): Mounter & { isGone(): boolean } {
       }
       const answer = Promise.withResolvers<string>();
       waiting.push(answer);
+      // Commands of one tick are sent with one system call.
+      child.stdin!.cork();
       child.stdin!.write(words.map((word) => `${word}\0`).join(""));
+      process.nextTick(() => child.stdin!.uncork());
       const number = Number(await answer.promise);
       if (number === 0) return;
-      const reason = getSystemErrorMap().get(-number)?.[1] ?? `error ${number}`;
-      throw new Error(`cannot ${words[0]} ${words.at(-1)}: ${reason}`);
+      const [code, reason = `error ${number}`] = getSystemErrorMap().get(-number) ?? [];
+      throw Object.assign(new Error(`cannot ${words[0]} ${words.at(-1)}: ${reason}`), { code });
     },
     isGone: () => isGone,
     end() {

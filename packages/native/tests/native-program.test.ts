@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "@jest/globals";
 import { execFileSync, spawnSync, type SpawnSyncReturns } from "node:child_process";
+import * as fs from "node:fs";
 import { chmodSync, chownSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -94,6 +95,33 @@ describe.each(Object.entries(ways))("the program %s", (_title, way) => {
   testHere("mount answers each command with the number of its error", () => {
     const commands = ["unmount", "/no/such/place", "whiteout", "/no/such/place", "file"];
     expect(run(["mount"], commands.map((word) => `${word}\0`).join("")).stdout).toBe("2\n2\n");
+  });
+
+  testHere("mount creates and removes folders, and clears only what an overlay or an unchanged turn leaves", () => {
+    withDirectory((dir) => {
+      for (const path of [
+        "used/workspace/kept",
+        "unused/workspace",
+        "unused/state",
+        "work/work/incompat/volatile",
+        "elsewhere/state",
+      ]) {
+        mkdirSync(join(dir, path), { recursive: true });
+      }
+      writeFileSync(join(dir, "work/work/incompat/volatile/dirty"), "");
+      fs.symlinkSync(join(dir, "elsewhere"), join(dir, "link"));
+      const mount = (...words: string[]): string => run(["mount"], words.map((word) => `${word}\0`).join("")).stdout;
+      const names = ["used", "unused", "work", "missing", "link"];
+      expect(mount(...names.flatMap((name) => ["clear", dir, name]))).toBe("39\n0\n0\n2\n20\n");
+      const folder = join(dir, "folder");
+      expect(mount("folder", folder, "", "folder", folder, "", "unmake", folder, "unmake", folder)).toBe(
+        "0\n17\n0\n2\n",
+      );
+      expect(mount("unmake", join(dir, "used"))).toBe("39\n");
+      expect(fs.readdirSync(dir).sort()).toEqual(["elsewhere", "link", "used"]);
+      expect(fs.readdirSync(join(dir, "elsewhere"))).toEqual(["state"]);
+      expect(fs.readdirSync(join(dir, "used", "workspace"))).toEqual(["kept"]);
+    });
   });
 
   (isRoot ? testHere : test.skip)("own gives a tree away, and no file that has other names", () => {

@@ -3,7 +3,8 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { realpath } from "node:fs/promises";
-import { nativeCommand, openMounter, startWithCapabilities, type MountCommand } from "@dari/native";
+import { join } from "node:path";
+import { nativeCommand, openMounter, removeTree, startWithCapabilities, type MountCommand } from "@dari/native";
 
 export interface OverlayMount {
   /** The names below are relative to this directory, because the kernel limits the length of a mount's options. */
@@ -37,6 +38,8 @@ export interface Mounts {
   whiteouts(cwd: string, paths: readonly string[]): Promise<void>;
   /** Returns false if a process still uses the mount. It is then detached, but can still be written to. */
   unmount(target: string): Promise<boolean>;
+  /** Removes directories of `cwd`. What a turn without changes leaves is removed by the native program. */
+  remove(cwd: string, names: readonly string[]): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -72,6 +75,11 @@ export async function openMounts(marks: WhiteoutMarks = "trusted"): Promise<Moun
         await mounter.run(["detach", target]);
         return false;
       }
+    },
+    async remove(cwd, names) {
+      const remove = (name: string): Promise<void> =>
+        mounter.run(["clear", cwd, name]).catch(() => removeTree(join(cwd, name)));
+      await Promise.all(names.map(remove));
     },
     close: () => mounter.end(),
   };

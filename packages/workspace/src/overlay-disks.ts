@@ -108,7 +108,7 @@ async function open(overlays: Overlays, options: OpenDisk): Promise<PlainDisk> {
     const lower = base.layers.map(({ id }) => id);
     await mounts.overlay({ cwd, lower, upper, work, target: dir, owner: options.owner });
   } catch (error) {
-    await removeAll(cwd, [upper, work]);
+    await mounts.remove(cwd, [upper, work]);
     await store.release(base);
     throw error;
   }
@@ -198,10 +198,10 @@ function diskOf(overlays: Overlays, options: OpenDisk, opened: Opened): PlainDis
   };
 }
 
-async function end(overlays: Overlays, { dir }: OpenDisk, { base, cwd, upper, work }: Opened): Promise<void> {
-  await overlays.mounts.unmount(dir);
-  await removeAll(cwd, [upper, work]);
-  await overlays.store.release(base);
+async function end({ mounts, store }: Overlays, { dir }: OpenDisk, { base, cwd, upper, work }: Opened): Promise<void> {
+  // Sent together: the native program removes the directories after it has unmounted the overlay.
+  await Promise.all([mounts.unmount(dir), mounts.remove(cwd, [upper, work])]);
+  await store.release(base);
 }
 
 async function keep(
@@ -217,10 +217,9 @@ async function keep(
   const layers = [{ id: upper, bytes: last?.bytes ?? 0 }, ...base.layers];
   const isNew = hash !== base.treeHash && last !== undefined && layers.length <= layersHardMax;
   if (!isNew || !(await removeUnsaved(options.dir, last))) return await end(overlays, options, opened);
-  const isClosed = await mounts.unmount(options.dir);
-  await removeAll(cwd, [work]);
+  const [isClosed] = await Promise.all([mounts.unmount(options.dir), mounts.remove(cwd, [work])]);
   if (!isClosed) {
-    await removeAll(cwd, [upper]);
+    await mounts.remove(cwd, [upper]);
     return await store.release(base);
   }
   await removeNonRoots(join(cwd, upper));

@@ -50,6 +50,8 @@ describeHere("mounts", () => {
     expect(fs.lstatSync(join(dir, "up", "a file")).isCharacterDevice()).toBe(true);
     expect(await mounts.unmount(target)).toBe(true);
     expect(readdirSync(target)).toEqual([]);
+    await mounts.remove(dir, ["up", "it's work", "missing"]);
+    expect(readdirSync(dir).sort()).toEqual(["it's at", "low", "marks"]);
     await mounts.close();
   });
 
