@@ -43,7 +43,8 @@ export function createNamespacedSandbox(spec: SandboxSpec, held: SandboxResource
   const { launched, group, init, programRan } = held.program;
   const tree = createNamespaceTree({ launcherPid: launched.pid, launcherExited: launched.exited, init });
   let dir = spec.slotDir;
-  let folders = openWorkingFolders(dir, hostUser);
+  const ownership = { owner: hostUser, maker: spec.mounts };
+  let folders = openWorkingFolders(dir, ownership);
   const watch = watchHeld(
     spec,
     held,
@@ -71,7 +72,7 @@ export function createNamespacedSandbox(spec: SandboxSpec, held: SandboxResource
     if (turnDir !== spec.slotDir) {
       if (spec.mounts === undefined) throw new TypeError("only a sandbox with mounts can be claimed for a directory");
       dir = turnDir;
-      folders = openWorkingFolders(turnDir, hostUser);
+      folders = openWorkingFolders(turnDir, ownership);
       attaching = spec.mounts.attach(turnDir, spec.slotDir);
     }
     const [attached, made] = await Promise.allSettled([attaching, folders.create()]);

@@ -6,7 +6,7 @@ import { chown, mkdir, open, opendir, readFile, realpath, writeFile, type FileHa
 import { join } from "node:path";
 import { openMounter, removeTree, type Mounter } from "@dari/native";
 import { findProgram, tryTimeoutMs } from "./programs.ts";
-import type { Sandbox, SandboxDriver, SandboxExit, SlotMounts } from "./types.ts";
+import type { FolderMaker, Sandbox, SandboxDriver, SandboxExit, SlotMounts } from "./types.ts";
 import { withTimeout } from "./with-timeout.ts";
 
 const folders = ["workspace", "state"] as const;
@@ -112,6 +112,7 @@ async function openMounts(given: string): Promise<SlotMounts> {
       return true;
     },
     detach,
+    ...createFolderMaker(mounter),
     async remove(slotDir) {
       await detach(slotDir);
       const left = (await mountPoints()).find((place) => place.startsWith(`${slotDir}/`));
@@ -123,6 +124,14 @@ async function openMounts(given: string): Promise<SlotMounts> {
       await removeTree(slotDir);
     },
     close: () => mounter.run(["detach", dir]).finally(() => mounter.end()),
+  };
+}
+
+/** Its commands are sent with the mounts of the same claim or end. */
+function createFolderMaker(mounter: Pick<Mounter, "run">): FolderMaker {
+  return {
+    makeFolder: (path, owner) => mounter.run(["folder", path, String(owner ?? "")]),
+    removeFolder: (path) => mounter.run(["unmake", path]),
   };
 }
 

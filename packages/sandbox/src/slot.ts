@@ -4,7 +4,7 @@ import { lchown, mkdir, rmdir, stat } from "node:fs/promises";
 import { dirname, isAbsolute, join } from "node:path";
 import { removeTree } from "@dari/native";
 import { isExecutable } from "./programs.ts";
-import { SandboxStartError, type SandboxSpec } from "./types.ts";
+import { SandboxStartError, type FolderMaker, type SandboxSpec } from "./types.ts";
 
 /**
  * Checks the paths of a spec, and creates a /tmp on the disk. @throws SandboxStartError that names the wrong path: a
@@ -78,28 +78,40 @@ export interface WorkingFolders {
   removeUnused(): Promise<void>;
 }
 
+const inThisProcess: FolderMaker = {
+  async makeFolder(path, owner) {
+    await mkdir(path);
+    // The agent may already run, and may have replaced the folder by a link.
+    if (owner !== undefined) await lchown(path, owner, owner);
+  },
+  removeFolder: rmdir,
+};
+
 /** `owner`: user and group of created folders (default: this process's). */
-export function openWorkingFolders(slotDir: string, owner?: number): WorkingFolders {
+export function openWorkingFolders(
+  slotDir: string,
+  {
+    owner,
+    maker = inThisProcess,
+  }: { readonly owner?: number | undefined; readonly maker?: FolderMaker | undefined } = {},
+): WorkingFolders {
   const created: string[] = [];
   return {
     async create() {
       const making = ["input", "output"].map(async (name) => {
         const path = join(slotDir, "workspace", name);
         // If the agent has a file or a link with this name, keep it.
-        const isMade = await mkdir(path).then(
-          () => created.push(path) > 0,
+        await maker.makeFolder(path, owner).then(
+          () => void created.push(path),
           (error: NodeJS.ErrnoException) => {
             if (error.code !== "EEXIST") throw error;
-            return false;
           },
         );
-        // The agent may already run, and may have replaced the folder by a link, so do not follow links.
-        if (isMade && owner !== undefined) await lchown(path, owner, owner);
       });
       await Promise.all(making);
     },
     async removeUnused() {
-      await Promise.all(created.splice(0).map((path) => rmdir(path).catch(() => {})));
+      await Promise.all(created.splice(0).map((path) => maker.removeFolder(path).catch(() => {})));
     },
   };
 }

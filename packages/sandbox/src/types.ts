@@ -219,8 +219,19 @@ export class SandboxStartError extends Error {
   override readonly name = "SandboxStartError";
 }
 
+/** Creates and removes folders. */
+export interface FolderMaker {
+  /**
+   * Creates a folder, or rejects with the system's `code`. `owner`: user and group (default: this process's). Does not
+   * follow links.
+   */
+  makeFolder(path: string, owner: number | undefined): Promise<void>;
+  /** Removes an empty folder. Rejects if there is none. */
+  removeFolder(path: string): Promise<void>;
+}
+
 /** Slots into which a turn's directories can be mounted while the sandbox runs. */
-export interface SlotMounts {
+export interface SlotMounts extends FolderMaker {
   /**
    * Creates a slot and returns its absolute path: a directory with an empty `workspace/` and `state/`. `owner`: user
    * and group of both (default: this process's).
