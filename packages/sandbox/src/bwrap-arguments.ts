@@ -87,12 +87,14 @@ export function commonBwrapArguments(o: { disableUserNamespaces: boolean; device
   ];
 }
 
+export type ProtectedPaths = Readonly<Record<"readOnly" | "emptied" | "hidden", readonly string[]>>;
+
 /**
  * Returns the paths of /proc that a sandbox must not see or change. Host root may write kernel settings without any
  * capability: the sandbox of a root worker could set kernel.core_pattern and run a program on the host. Other paths
  * reveal facts about the host.
  */
-export function protectedProcPaths(): Record<"readOnly" | "emptied" | "hidden", readonly string[]> {
+export function protectedProcPaths(): ProtectedPaths {
   const existing = (names: readonly string[]): string[] =>
     names.map((name) => `/proc/${name}`).filter((path) => existsSync(path));
   return {

@@ -132,9 +132,14 @@ class NoAnswerError extends SandboxStartError {}
 function readReports(control: Socket, name: string): { pid: Promise<number>; exited: LaunchedProcess["exited"] } {
   const pid = Promise.withResolvers<number>();
   const exited = Promise.withResolvers<Awaited<LaunchedProcess["exited"]>>();
+  let isStarted = false;
   const answers: Readonly<Record<string, (value: number) => void>> = {
     // A signal to any other number would go to all processes.
-    pid: (number) => (number > 0 ? pid.resolve(number) : control.destroy()),
+    pid(number) {
+      isStarted = number > 0;
+      if (isStarted) pid.resolve(number);
+      else control.destroy();
+    },
     error: (errno) => {
       const cause = new Error(getSystemErrorName(-errno));
       pid.reject(new SandboxStartError(`cannot execute ${name}`, { cause }));
@@ -157,7 +162,8 @@ function readReports(control: Socket, name: string): { pid: Promise<number>; exi
     }
   });
   control.once("close", () => {
-    pid.reject(new NoAnswerError("the program that starts sandboxes has ended"));
+    // Every sandbox would pay for the stack trace of an error that nothing reads.
+    if (!isStarted) pid.reject(new NoAnswerError("the program that starts sandboxes has ended"));
     exited.resolve({ code: null, signal: "SIGKILL" });
   });
   return { pid: pid.promise, exited: exited.promise };

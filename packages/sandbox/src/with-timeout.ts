@@ -1,14 +1,13 @@
 // Waits with a time limit.
 
-import { setTimeout as delay } from "node:timers/promises";
-
 /** Returns the result, or undefined after this many milliseconds. */
 export async function withTimeout<T>(ms: number, promised: Promise<T>): Promise<T | undefined> {
-  const over = new AbortController();
-  const late = delay(ms, undefined, { ref: false, signal: over.signal }).catch(() => undefined);
+  const late = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => late.resolve(undefined), ms);
+  timer.unref();
   try {
-    return await Promise.race([promised, late]);
+    return await Promise.race([promised, late.promise]);
   } finally {
-    over.abort();
+    clearTimeout(timer);
   }
 }

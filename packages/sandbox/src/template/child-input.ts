@@ -2,7 +2,7 @@
 
 import {
   defaultTmpBytes,
-  protectedProcPaths,
+  type ProtectedPaths,
   userIdInside,
   toPathInside,
   insidePaths,
@@ -13,7 +13,7 @@ import type { SandboxSpec } from "../types.ts";
 
 /**
  * Returns the words that follow the child's number. `slotDir`: the slot of the child. `processes`: the maximum number
- * of processes of the child's user.
+ * of processes of the child's user. `guarded`: what the child must not see or change in /proc.
  */
 export function encodeChildInput(
   spec: SandboxSpec,
@@ -22,9 +22,10 @@ export function encodeChildInput(
     ports: readonly number[];
     group: ControlGroup | undefined;
     processes: number | undefined;
+    guarded: ProtectedPaths;
   },
 ): string[] {
-  const { readOnly, emptied, hidden } = protectedProcPaths();
+  const { readOnly, emptied, hidden } = o.guarded;
   const tmpBytes = String(spec.limits.tmpBytes ?? defaultTmpBytes);
   return [
     o.ports.join(","),

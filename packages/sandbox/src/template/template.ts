@@ -3,6 +3,7 @@
 import { createInterface } from "node:readline";
 import { nativeFile } from "@dari/native";
 import type { Background } from "../background.ts";
+import { protectedProcPaths, type ProtectedPaths } from "../bwrap-arguments.ts";
 import { canBoundTree, planControlGroup, type ControlGroupDirs } from "../control-groups.ts";
 import { openEgress, type Egress } from "../egress/egress.ts";
 import { createNamespacedSandbox } from "../namespaced-sandbox.ts";
@@ -45,6 +46,7 @@ export interface TemplateOptions {
 export function createTemplateSandbox(o: TemplateOptions): SandboxTemplate {
   const { base } = o;
   let receiver: StarterConnection | undefined;
+  const guarded = protectedProcPaths();
   return {
     channel: base.channel,
     stdout: base.stdout,
@@ -65,7 +67,7 @@ export function createTemplateSandbox(o: TemplateOptions): SandboxTemplate {
         throw new SandboxStartError(
           `limit reached: the template has been forked ${forksMax} times; a new template is needed`,
         );
-      return await forkOnce(o, receiver, child);
+      return await forkOnce({ ...o, guarded }, receiver, child);
     },
     kill: () => base.kill(),
   };
@@ -120,7 +122,7 @@ function killerOf({ pid, exited }: LaunchedProcess): { kill: () => void; isKille
 }
 
 async function forkOnce(
-  o: TemplateOptions,
+  o: TemplateOptions & { readonly guarded: ProtectedPaths },
   receiver: StarterConnection,
   { slotDir, mounts, onConnection }: Parameters<SandboxTemplate["fork"]>[0],
 ): Promise<Sandbox> {
@@ -137,6 +139,7 @@ async function forkOnce(
         ports: egress?.ports ?? [],
         group,
         processes: countProcessesOfUser(limits, o.hostUser),
+        guarded: o.guarded,
       }),
       name: "a child of the template",
       onServer: (port, server) => egress?.serve(port, server),
