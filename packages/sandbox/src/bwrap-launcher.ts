@@ -164,7 +164,7 @@ function readStatus(pipe: Readable): Status {
     if (pid === undefined) return;
     onPid?.(Number(pid));
     onPid = undefined;
-    readProcess(Number(pid)).then(init.resolve, init.reject);
+    init.resolve(readProcess(Number(pid)));
   });
   pipe.once("close", () => {
     if (!seen.includes('"child-pid"')) init.resolve(undefined);

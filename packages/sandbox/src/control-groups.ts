@@ -1,11 +1,11 @@
 // Control groups of version 1 or 2, if this process may create them: they limit a whole sandbox, and show which limit
 // was exceeded.
 
-import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rmdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { leaveRootGroup } from "./leave-root-group.ts";
-import { isOrphanName, createOwnedName } from "./proc.ts";
+import { isOrphanName, createOwnedName, readKernelFile } from "./proc.ts";
 import type { SandboxLimits } from "./types.ts";
 
 /** The directories in which groups are created, one per kind of limit. In version 2 they are the same. */
@@ -29,15 +29,15 @@ export type GroupStep =
 export interface ControlGroup {
   readonly steps: readonly GroupStep[];
   /** Returns the limit that was exceeded so far, if any. */
-  exceeded(): Promise<"memory" | "processes" | undefined>;
+  exceeded(): "memory" | "processes" | undefined;
   /** Returns how many processes and threads were refused so far. */
-  refusedProcesses(): Promise<number>;
+  refusedProcesses(): number;
   /** Returns the memory in use, in bytes, without caches of files. Undefined if the group does not count memory. */
-  memoryBytes(): Promise<number | undefined>;
+  memoryBytes(): number | undefined;
   /** Returns the highest memory usage so far, in bytes. */
-  peakMemoryBytes(): Promise<number | undefined>;
+  peakMemoryBytes(): number | undefined;
   /** Returns the processor time of all current and former processes of the group, in seconds. */
-  cpuSeconds(): Promise<number | undefined>;
+  cpuSeconds(): number | undefined;
   /** Removes the group. Call it once no process in the group is alive. Never rejects. */
   remove(): Promise<void>;
 }
@@ -76,7 +76,7 @@ const removePauseMaxMs = 50;
 
 /** Finds the directories in which this process can create groups. Returns undefined if it can create none. */
 export async function findControlGroupDirs(): Promise<ControlGroupDirs | undefined> {
-  const [own, mounts] = await Promise.all([readOrEmpty("/proc/self/cgroup"), readOrEmpty("/proc/self/mountinfo")]);
+  const [own, mounts] = [readOrEmpty("/proc/self/cgroup"), readOrEmpty("/proc/self/mountinfo")];
   const places = (await placesOfVersion2(own, mounts)) ?? (await placesOfVersion1(own, mounts));
   if (places === undefined) return undefined;
   for (const place of dirsOf(places, (dir) => dir)) await sweep(place);
@@ -110,8 +110,8 @@ export function planControlGroup(places: ControlGroupDirs, limits: SandboxLimits
     place === undefined ? undefined : below(place),
   );
   const dirs = dirsOf(places, below);
-  const refusedProcesses = async (): Promise<number> =>
-    processes === undefined ? 0 : countIn(await readOrEmpty(join(processes, "pids.events")), "max");
+  const refusedProcesses = (): number =>
+    processes === undefined ? 0 : countIn(readOrEmpty(join(processes, "pids.events")), "max");
   return {
     steps: [
       ...dirs.map((dir) => ["make", dir] as const),
@@ -120,33 +120,32 @@ export function planControlGroup(places: ControlGroupDirs, limits: SandboxLimits
       ...(cpu === undefined ? [] : cpuBounds(cpu, places.version, limits.cpus)),
       ...dirs.map((dir) => ["enter", join(dir, names.members)] as const),
     ],
-    async exceeded() {
-      if (memory !== undefined && countIn(await readOrEmpty(join(memory, names.memoryEvents)), "oom_kill") > 0) {
+    exceeded() {
+      if (memory !== undefined && countIn(readOrEmpty(join(memory, names.memoryEvents)), "oom_kill") > 0) {
         return "memory";
       }
-      return (await refusedProcesses()) > 0 ? "processes" : undefined;
+      return refusedProcesses() > 0 ? "processes" : undefined;
     },
     refusedProcesses,
-    async memoryBytes() {
-      if (memory === undefined) return undefined;
-      const [used, stat] = await Promise.all([
-        readOrEmpty(join(memory, names.used)),
-        readOrEmpty(join(memory, "memory.stat")),
-      ]);
-      if (used === "") return undefined;
+    memoryBytes() {
+      const used = memory === undefined ? "" : readOrEmpty(join(memory, names.used));
+      if (memory === undefined || used === "") return undefined;
+      const stat = readOrEmpty(join(memory, "memory.stat"));
       return names.fileCaches.reduce((bytes, name) => bytes - countIn(stat, name), Number(used));
     },
-    async peakMemoryBytes() {
-      const text = memory === undefined ? "" : await readOrEmpty(join(memory, names.peak));
+    peakMemoryBytes() {
+      const text = memory === undefined ? "" : readOrEmpty(join(memory, names.peak));
       return text === "" ? undefined : Number(text);
     },
-    async cpuSeconds() {
+    cpuSeconds() {
       if (cpuUse === undefined) return undefined;
-      if (places.version === 2) return countIn(await readOrEmpty(join(cpuUse, "cpu.stat")), "usage_usec") / 1e6;
-      const text = await readOrEmpty(join(cpuUse, "cpuacct.usage"));
-      return text === "" ? undefined : Number(text) / 1e9;
+      const text = readOrEmpty(join(cpuUse, places.version === 2 ? "cpu.stat" : "cpuacct.usage"));
+      if (text === "") return undefined;
+      return places.version === 2 ? countIn(text, "usage_usec") / 1e6 : Number(text) / 1e9;
     },
-    remove: async () => void (await Promise.all(dirs.map(removeGroup))),
+    async remove() {
+      for (const dir of dirs) await removeGroup(dir);
+    },
   };
 }
 
@@ -183,7 +182,7 @@ function cpuBounds(dir: string, version: 1 | 2, cpus: number | undefined): Group
   return [share, period, ["set", join(dir, "cpu.cfs_quota_us"), quotaUs]];
 }
 
-/** Removes a group. The kernel frees it only a moment after its last process has died, so this retries. */
+/** Removes a group. Asynchronous, because the kernel may be moving another process between groups, and retried. */
 async function removeGroup(dir: string): Promise<void> {
   const deadline = performance.now() + removeWithinMs;
   for (let pauseMs = 1; ; pauseMs = Math.min(2 * pauseMs, removePauseMaxMs)) {
@@ -199,8 +198,10 @@ async function removeGroup(dir: string): Promise<void> {
 /** Kills all processes in groups of a dead worker, and removes these groups. */
 async function sweep(place: string): Promise<void> {
   for (const name of await readdir(place).catch(() => [])) {
-    if (!(await isOrphanName(name))) continue;
-    const members = (await readOrEmpty(join(place, name, "cgroup.procs"))).split("\n").filter(Boolean);
+    if (!isOrphanName(name)) continue;
+    const members = readOrEmpty(join(place, name, "cgroup.procs"))
+      .split("\n")
+      .filter(Boolean);
     for (const pid of members) killQuietly(Number(pid));
     await (members.length > 0 ? removeGroup(join(place, name)) : rmdir(join(place, name)).catch(ignore));
   }
@@ -247,7 +248,7 @@ async function placesOfVersion2(own: string, mounts: string): Promise<ControlGro
     const control = join(dir, "cgroup.subtree_control");
     await writeFile(control, "+memory +pids").catch(ignore);
     await writeFile(control, "+cpu").catch(ignore);
-    const delegated = (await readOrEmpty(control)).trim().split(" ");
+    const delegated = readOrEmpty(control).trim().split(" ");
     if (!delegated.includes("memory") || !delegated.includes("pids")) continue;
     const place = await firstUsable([dir]);
     const cpu = delegated.includes("cpu") ? place : undefined;
@@ -282,8 +283,8 @@ function countIn(text: string, key: string): number {
   return Number(new RegExp(`^${key} (\\d+)$`, "m").exec(text)?.[1] ?? 0);
 }
 
-async function readOrEmpty(path: string): Promise<string> {
-  return readFile(path, "latin1").catch(() => "");
+function readOrEmpty(path: string): string {
+  return readKernelFile(path) ?? "";
 }
 
 function ignore(): void {}

@@ -1,6 +1,7 @@
 // A sandbox around a program in namespaces: claims, watches, kills and measures it, whichever driver created the
 // namespaces.
 
+import { setTimeout as delay } from "node:timers/promises";
 import { insidePaths, memoryDirs } from "./bwrap-arguments.ts";
 import type { Launcher } from "./bwrap-launcher.ts";
 import type { Background } from "./background.ts";
@@ -13,6 +14,9 @@ import { diskTmpOf, removeDiskTmp, openWorkingFolders } from "./slot.ts";
 import { measureTree } from "./tree-use.ts";
 import type { Exceeded, Sandbox, SandboxExit, SandboxLimits, SandboxSpec, SandboxUsage, SlotMounts } from "./types.ts";
 import { watchSandbox, type Watch } from "./watch-sandbox.ts";
+
+/** The kernel frees a group some milliseconds after its last process has ended. An earlier removal fails. */
+const removeGroupAfterMs = 20;
 
 export interface SandboxResources {
   readonly program: Pick<Launcher, "launched" | "group" | "init" | "programRan">;
@@ -53,18 +57,18 @@ export function createNamespacedSandbox(spec: SandboxSpec, held: SandboxResource
   );
   let usage: SandboxUsage = {};
   let resting: StoppedSandbox | undefined;
-  async function readUsage(): Promise<void> {
-    const [exceeded, peakMemoryBytes] = await Promise.all([group?.exceeded(), group?.peakMemoryBytes()]);
-    usage = { exceeded: exceeded ?? watch.exceeded() ?? held.exceeded?.(), peakMemoryBytes };
-    // The kernel frees a group some milliseconds after its last process.
-    background.add(group?.remove());
+  function readUsage(): void {
+    const exceeded = group?.exceeded() ?? watch.exceeded() ?? held.exceeded?.();
+    usage = { exceeded, peakMemoryBytes: group?.peakMemoryBytes() };
+    if (group !== undefined) background.add(delay(removeGroupAfterMs).then(() => group.remove()));
   }
   async function kill(): Promise<void> {
     held.onKill?.();
     await tree.kill();
     watch.stop();
     egress?.close();
-    await Promise.all([readUsage(), spec.mounts?.detach(spec.slotDir), folders.removeUnused(), removeDiskTmp(spec)]);
+    readUsage();
+    await Promise.all([spec.mounts?.detach(spec.slotDir), folders.removeUnused(), removeDiskTmp(spec)]);
     held.onEnd?.();
   }
   async function claim(turnDir = spec.slotDir): Promise<void> {
@@ -72,6 +76,7 @@ export function createNamespacedSandbox(spec: SandboxSpec, held: SandboxResource
     if (turnDir !== spec.slotDir) {
       if (spec.mounts === undefined) throw new TypeError("only a sandbox with mounts can be claimed for a directory");
       dir = turnDir;
+      watch.restart();
       folders = openWorkingFolders(turnDir, ownership);
       attaching = spec.mounts.attach(turnDir, spec.slotDir);
     }
@@ -89,7 +94,7 @@ export function createNamespacedSandbox(spec: SandboxSpec, held: SandboxResource
     egress?.settle();
     dir = spec.slotDir;
     await folders.removeUnused();
-    return (await group?.exceeded()) === undefined ? undefined : "the sandbox exceeded one of its limits";
+    return group?.exceeded() === undefined ? undefined : "the sandbox exceeded one of its limits";
   }
   let killed: Promise<void> | undefined;
   return {
@@ -109,7 +114,7 @@ export function createNamespacedSandbox(spec: SandboxSpec, held: SandboxResource
 
 async function measureHeld({ program, watched }: SandboxResources): ReturnType<NonNullable<Sandbox["measure"]>> {
   const { group, init } = program;
-  const [memoryBytes, cpuSeconds] = await Promise.all([group?.memoryBytes(), group?.cpuSeconds()]);
+  const [memoryBytes, cpuSeconds] = [group?.memoryBytes(), group?.cpuSeconds()];
   if (memoryBytes !== undefined && cpuSeconds !== undefined) return { memoryBytes, cpuSeconds };
   const root = watched?.pid ?? (await init)?.pid;
   if (root === undefined) return { memoryBytes, cpuSeconds };

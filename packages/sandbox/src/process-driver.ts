@@ -105,8 +105,8 @@ async function onlyChild(pid: number, exited: Promise<unknown>): Promise<Process
   let over = false;
   void exited.then(() => (over = true));
   while (!over) {
-    const child = (await childrenOf(pid))[0];
-    const row = child === undefined ? undefined : await readProcess(child);
+    const child = childrenOf(pid)[0];
+    const row = child === undefined ? undefined : readProcess(child);
     if (row !== undefined) return row;
     await delay(1);
   }

@@ -43,7 +43,7 @@ export function createNamespaceTree(o: {
   async function kill(): Promise<void> {
     const init = await withTimeout(initKnownWithinMs, o.init);
     if (init === undefined && !launcherIsGone) await killLauncher();
-    if (init !== undefined && o.gently !== true && (await isAlive(init))) {
+    if (init !== undefined && o.gently !== true && isAlive(init)) {
       signalQuietly(init.pid, "SIGKILL");
       // The launcher is init's parent and waits for it, so no polling is needed.
       await withTimeout(killDeadlineMs, o.launcherExited);
@@ -58,10 +58,10 @@ export function createNamespaceTree(o: {
     signalQuietly(o.launcherPid, "SIGSTOP");
     const deadline = performance.now() + stoppedWithinMs;
     // Wait until the launcher is stopped, so that it starts no more processes.
-    while (/[^TZX]/.test((await readProcess(o.launcherPid))?.state ?? "X") && performance.now() < deadline) {
+    while (/[^TZX]/.test(readProcess(o.launcherPid)?.state ?? "X") && performance.now() < deadline) {
       await delay(pollMs);
     }
-    const started = await Promise.all((await childrenOf(o.launcherPid)).map(readProcess));
+    const started = childrenOf(o.launcherPid).map(readProcess);
     signalQuietly(o.launcherPid, "SIGKILL");
     for (const child of started) if (child?.parentPid === o.launcherPid) await killInit(child);
   }
@@ -69,9 +69,9 @@ export function createNamespaceTree(o: {
   async function killInit(init: ProcessIdentity): Promise<void> {
     const patienceEnds = performance.now() + (o.gently === true ? gentleMs : 0);
     await killUntil(
-      async () => !(await isAlive(init)),
-      async () => {
-        const victims = performance.now() < patienceEnds ? await childrenOf(init.pid) : [init.pid];
+      () => !isAlive(init),
+      () => {
+        const victims = performance.now() < patienceEnds ? childrenOf(init.pid) : [init.pid];
         for (const pid of victims) signalQuietly(pid, "SIGKILL");
       },
     );
@@ -128,7 +128,7 @@ export function createMarkedTree(o: { pid: number; exited: Promise<unknown>; mar
 export function createGroupTree(o: { pid: number; exited: Promise<unknown> }): ProcessTree {
   async function kill(): Promise<void> {
     await killUntil(
-      () => Promise.resolve(!signalQuietly(-o.pid, "SIGKILL")),
+      () => !signalQuietly(-o.pid, "SIGKILL"),
       () => {},
     );
     await o.exited;
@@ -136,10 +136,10 @@ export function createGroupTree(o: { pid: number; exited: Promise<unknown> }): P
   return { kill };
 }
 
-async function killUntil(isDead: () => Promise<boolean>, killOnce: () => void | Promise<void>): Promise<void> {
+async function killUntil(isDead: () => boolean | Promise<boolean>, killOnce: () => void): Promise<void> {
   const deadline = performance.now() + killDeadlineMs;
   while (!(await isDead())) {
-    await killOnce();
+    killOnce();
     if (performance.now() > deadline) throw new Error(`a process is still alive ${killDeadlineMs} ms after SIGKILL`);
     await delay(pollMs);
   }

@@ -19,10 +19,10 @@ export function createSessionWeights(): SessionWeights {
   return {
     async lower(pids) {
       // Skip this process's own session. Each program that this process starts has a session of its own.
-      const lowered = new Set([0, (await readProcess(process.pid))?.session ?? 0]);
+      const lowered = new Set([0, readProcess(process.pid)?.session ?? 0]);
       for (const pid of pids) {
         // Any process of a session identifies its group, because the first process may have ended.
-        const session = (await readProcess(pid))?.session;
+        const session = readProcess(pid)?.session;
         if (session === undefined || lowered.has(session)) continue;
         if (!(await lowerSession(pid))) return;
         lowered.add(session);

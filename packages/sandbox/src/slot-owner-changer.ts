@@ -1,6 +1,6 @@
 // Makes a host user the owner of a slot's directories, unless it already is.
 
-import { lstat } from "node:fs/promises";
+import { lstatSync } from "node:fs";
 import { join } from "node:path";
 import { startWithCapabilities, withholdCapabilities } from "@dari/native";
 import { changeOwner } from "./landlock/run-native.ts";
@@ -20,8 +20,8 @@ export async function openSlotOwnerChanger(): Promise<SlotOwnerChanger> {
     const tmp = diskTmpOf(slot);
     const places = ["workspace", "state"].map((name) => join(slot.slotDir, name));
     if (tmp !== undefined) places.push(tmp.dir);
-    const owners = await Promise.all(places.map(async (place) => (await lstat(place)).uid));
-    const others = places.filter((_, i) => owners[i] !== user);
+    // Synchronous: these directories of this worker are in the kernel's cache, and each turn waits for this.
+    const others = places.filter((place) => lstatSync(place).uid !== user);
     if (others.length > 0) await startWithCapabilities(() => changeOwner(user, others));
   };
 }

@@ -50,14 +50,14 @@ export async function stopProcesses(o: {
     return "the turn's directory was mounted before the program started";
   if (!(await o.mounts.leave(o.slotDir))) return stillOpen;
   if ((await mountsAt(o.init.pid)) - o.mountsBelow !== left) return "the turn's directory cannot be unmounted";
-  const [stoppedRows, init] = [await readAll(processes), o.init.pid];
+  const [stoppedRows, init] = [readAll(processes), o.init.pid];
   return {
     async wake() {
       // Continue the kept processes before the program, which talks to them.
-      for (const one of processes.toReversed()) if (await isAlive(one)) process.kill(one.pid, "SIGCONT");
+      for (const one of processes.toReversed()) if (isAlive(one)) process.kill(one.pid, "SIGCONT");
     },
     async isStill() {
-      const [now, { pids: all }] = await Promise.all([readAll(processes), measureTree(init)]);
+      const [now, { pids: all }] = [readAll(processes), await measureTree(init)];
       const isSame = (row: ProcessRow | undefined, index: number): boolean =>
         row?.startTime === processes[index]?.startTime && row?.cpuTicks === stoppedRows[index]?.cpuTicks;
       return now.every((row, index) => isSame(row, index) && row?.state === "T") && all.length === processes.length;
@@ -65,8 +65,8 @@ export async function stopProcesses(o: {
   };
 }
 
-const readAll = (processes: readonly ProcessIdentity[]): Promise<(ProcessRow | undefined)[]> =>
-  Promise.all(processes.map(({ pid }) => readProcess(pid)));
+const readAll = (processes: readonly ProcessIdentity[]): (ProcessRow | undefined)[] =>
+  processes.map(({ pid }) => readProcess(pid));
 
 /**
  * Waits until `init` has exactly one child and `count` processes below it. Returns these processes, the child first;
@@ -76,10 +76,10 @@ async function processesOf(init: number, count: number): Promise<ProcessIdentity
   const deadline = performance.now() + endsWithinMs;
   for (;;) {
     const { pids } = await measureTree(init);
-    const children = await childrenOf(init);
+    const children = childrenOf(init);
     if (pids.length === count && children.length === 1) {
       const [program] = children;
-      const rows = await Promise.all([program!, ...pids.filter((pid) => pid !== program)].map(readProcess));
+      const rows = [program!, ...pids.filter((pid) => pid !== program)].map(readProcess);
       return rows.every((row) => row !== undefined) ? rows : undefined;
     }
     if (pids.length === 0 || performance.now() > deadline) return undefined;
@@ -91,7 +91,7 @@ async function stop({ pid }: ProcessIdentity): Promise<boolean> {
   process.kill(pid, "SIGSTOP");
   const deadline = performance.now() + stopsWithinMs;
   for (;;) {
-    const state = (await readProcess(pid))?.state ?? "X";
+    const state = readProcess(pid)?.state ?? "X";
     if (state === "T") return true;
     if (/[XZ]/.test(state) || performance.now() > deadline) return false;
     await delay(pollEveryMs);

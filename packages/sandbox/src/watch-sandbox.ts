@@ -1,7 +1,7 @@
 // Checks the usage of a running sandbox several times a second, and reports the first exceeded limit.
 
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
+import { createActivityMeter } from "./activity-meter.ts";
 import { measureCpu } from "./cpu-use.ts";
 import { watchDisk } from "./disk-use.ts";
 import { measureOpenFiles, type OpenFiles } from "./open-files.ts";
@@ -15,10 +15,12 @@ import type { Exceeded, SandboxLimits } from "./types.ts";
 export interface Watch {
   /** Returns the first exceeded limit. */
   exceeded(): Exceeded | undefined;
+  /** Starts the time to the next check again, so that a short turn in a preloaded sandbox ends before it. */
+  restart(): void;
   stop(): void;
 }
 
-/** The pause between two checks of one kind, in milliseconds. */
+/** The time between two checks of one kind, and from a start to the first, in milliseconds. */
 const checkEveryMs = 200;
 /**
  * A program counts as a fork bomb if the kernel refused it processes before this many checks in a row. A program that
@@ -48,53 +50,84 @@ export interface WatchOptions {
   /** Whether control groups limit memory and processes. */
   readonly isBounded: boolean;
   /** Returns the processor time so far, in seconds; given if a control group counts it. */
-  readonly cpuSeconds?: (() => Promise<number | undefined>) | undefined;
+  readonly cpuSeconds?: (() => number | undefined) | undefined;
   /** Returns how many processes the kernel refused so far; given if a control group limits processes. */
-  readonly refusedProcesses?: (() => Promise<number>) | undefined;
+  readonly refusedProcesses?: (() => number) | undefined;
   /** Called at most once, when the first limit is exceeded. The caller ends the sandbox. */
   onExceeded(): void;
 }
 
 export function watchSandbox(o: WatchOptions): Watch {
-  const stopped = new AbortController();
   let found: Exceeded | undefined;
-  const isDiskBound = o.limits.diskBytes !== undefined || o.limits.diskFiles !== undefined;
-  const isTreeBound = !o.isBounded && (o.limits.memoryBytes !== undefined || o.limits.processes !== undefined);
-  const isCpuBound = o.limits.cpuSeconds !== undefined;
-  const isForkBound = o.isBounded && o.limits.processes !== undefined && o.refusedProcesses !== undefined;
+  let isStopped = false;
+  let timer: NodeJS.Timeout | undefined;
+  let checks: readonly Check[] = [];
+  const isActive = createActivityMeter(o.cpuSeconds ?? (() => undefined));
 
-  async function run(): Promise<void> {
-    const init = await o.init;
-    const isDiskOver = diskWatchOf(o, init);
-    const tree = init === undefined || !isTreeBound ? undefined : treeWatchOf(o, init);
-    // Each check runs in its own loop, so that a slow check does not delay the others.
-    await Promise.all([
-      repeatCheck(tree?.ofProcesses),
-      repeatCheck(o.limits.memoryBytes === undefined ? undefined : tree?.ofSharedMemory),
-      repeatCheck(isCpuBound ? () => cpuExceeded(o, init) : undefined),
-      repeatCheck(isDiskBound ? isDiskOver : undefined),
-      repeatCheck(o.diskTmp === undefined ? undefined : tmpWatchOf(o.diskTmp)),
-      repeatCheck(isForkBound ? forkWatchOf(o.refusedProcesses!) : undefined),
-    ]);
-  }
-
-  async function repeatCheck(check: Check | undefined): Promise<void> {
-    while (check !== undefined && found === undefined && !stopped.signal.aborted) {
-      // If a check fails, the next one tries again.
-      const seen = await check().catch(() => undefined);
-      if (seen !== undefined) return conclude(seen);
-      await delay(checkEveryMs, undefined, { ref: false, signal: stopped.signal }).catch(() => {});
-    }
+  function lookAll(): void {
+    if (!isActive()) return;
+    for (const look of checks) void look().then((seen) => seen !== undefined && conclude(seen));
   }
 
   function conclude(seen: Exceeded): void {
     if (found !== undefined) return;
     found = seen;
-    if (!stopped.signal.aborted) o.onExceeded();
+    clearInterval(timer);
+    if (!isStopped) o.onExceeded();
   }
-  const isBound = isDiskBound || isTreeBound || isCpuBound || isForkBound || o.diskTmp !== undefined;
-  if (isBound) void run();
-  return { exceeded: () => found, stop: () => stopped.abort() };
+
+  function restart(): void {
+    clearInterval(timer);
+    if (found !== undefined || isStopped || checks.length === 0) return;
+    timer = setInterval(lookAll, checkEveryMs);
+    timer.unref();
+  }
+
+  void o.init.then((init) => {
+    checks = checksOf(o, init).map(atIntervals);
+    restart();
+  });
+  return {
+    exceeded: () => found,
+    restart,
+    stop() {
+      isStopped = true;
+      clearInterval(timer);
+    },
+  };
+}
+
+/** Returns the checks of the limits that the sandbox has. */
+function checksOf(o: WatchOptions, init: number | undefined): Check[] {
+  const { limits, isBounded, diskTmp, refusedProcesses } = o;
+  const isTreeBound = !isBounded && (limits.memoryBytes !== undefined || limits.processes !== undefined);
+  const tree = init === undefined || !isTreeBound ? undefined : treeWatchOf(o, init);
+  const isForkBound = isBounded && limits.processes !== undefined && refusedProcesses !== undefined;
+  const checks = [
+    tree?.ofProcesses,
+    limits.memoryBytes === undefined ? undefined : tree?.ofSharedMemory,
+    limits.cpuSeconds === undefined ? undefined : () => cpuExceeded(o, init),
+    limits.diskBytes === undefined && limits.diskFiles === undefined ? undefined : diskWatchOf(o, init),
+    diskTmp === undefined ? undefined : tmpWatchOf(diskTmp),
+    isForkBound ? forkWatchOf(refusedProcesses) : undefined,
+  ];
+  return checks.filter((check) => check !== undefined);
+}
+
+/** Returns the check so that a call during a slow check, or soon after it, does nothing. A failed check is repeated. */
+function atIntervals(check: Check): Check {
+  let notBefore = 0;
+  return async () => {
+    if (performance.now() < notBefore) return undefined;
+    notBefore = Infinity;
+    try {
+      return await check();
+    } catch {
+      return undefined;
+    } finally {
+      notBefore = performance.now() + checkEveryMs / 2;
+    }
+  };
 }
 
 type Check = () => Promise<Exceeded | undefined>;
@@ -109,7 +142,7 @@ function diskWatchOf(o: WatchOptions, init: number | undefined): Check {
   const dirs = (): string[] => [...folders.map((name) => join(o.slotDir(), name)), ...(o.hiddenDirs?.() ?? [])];
   const openFiles = async (): Promise<OpenFiles> => {
     if (init === undefined) return measureOpenFiles([]);
-    if (o.isKernel === true) return measureOpenFiles(await childrenOf(init), undefined, undefined, "as one");
+    if (o.isKernel === true) return measureOpenFiles(childrenOf(init), undefined, undefined, "as one");
     return measureOpenFiles((await measureTree(init)).pids);
   };
   const disk = watchDisk(dirs, { bytes: diskBytes, files: diskFiles }, openFiles);
@@ -162,11 +195,11 @@ function treeWatchOf(o: WatchOptions, init: number): { ofProcesses: Check; ofSha
 }
 
 /** Returns the check for fork bombs, which keep a processor busy with refused system calls at their limit. */
-function forkWatchOf(refusedProcesses: () => Promise<number>): Check {
+function forkWatchOf(refusedProcesses: () => number): Check {
   let before = 0;
   let refusedChecks = 0;
   return async () => {
-    const now = await refusedProcesses();
+    const now = refusedProcesses();
     refusedChecks = now > before ? refusedChecks + 1 : 0;
     before = now;
     return refusedChecks >= refusedChecksMax ? "processes" : undefined;
@@ -175,7 +208,7 @@ function forkWatchOf(refusedProcesses: () => Promise<number>): Check {
 
 async function cpuExceeded(o: WatchOptions, init: number | undefined): Promise<Exceeded | undefined> {
   const { cpuSeconds = Infinity } = o.limits;
-  const counted = await o.cpuSeconds?.();
+  const counted = o.cpuSeconds?.();
   if (counted === undefined && init === undefined) return undefined;
   const used = counted ?? (await measureCpu(init!, (await measureTree(init!)).pids));
   return used > cpuSeconds ? "cpu" : undefined;

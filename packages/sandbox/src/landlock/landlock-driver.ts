@@ -148,8 +148,8 @@ async function startIn(spec: SandboxSpec, means: Means, holds: Holds): Promise<S
     // Take the slot back, so that no other user can enter it. Release the user and ports even if that fails.
     await lchown(slotDir, process.getuid!(), process.getgid!()).finally(() => holds.place.leave());
     usage = {
-      exceeded: (await group?.exceeded()) ?? watch.exceeded(),
-      peakMemoryBytes: await group?.peakMemoryBytes(),
+      exceeded: group?.exceeded() ?? watch.exceeded(),
+      peakMemoryBytes: group?.peakMemoryBytes(),
     };
     await group?.remove();
     await removeTree(tmp);

@@ -122,7 +122,7 @@ function readStatus(control: Duplex): Pick<Container, "init" | "programRan" | "i
   control.on("data", (chunk: string) => {
     seen += chunk;
     const pid = /^init (\d+)\n/m.exec(seen)?.[1];
-    if (pid !== undefined) readProcess(Number(pid)).then(init.resolve, init.reject);
+    if (pid !== undefined) init.resolve(readProcess(Number(pid)));
   });
   control.once("close", () => {
     const isThere = /^init /m.test(seen);

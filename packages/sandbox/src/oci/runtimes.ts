@@ -79,7 +79,7 @@ export async function sweepContainers(runtime: Runtime): Promise<void> {
   const names = await Promise.all(dirs.map((dir) => readdir(dir).catch(() => [])));
   // The names of gVisor's files end with their purpose, so cut that off.
   for (const id of new Set(names.flat().map((name) => name.replace(/_sandbox:.*$/, "")))) {
-    if (await isOrphanName(id)) await deleteContainer(runtime, id);
+    if (isOrphanName(id)) await deleteContainer(runtime, id);
   }
 }
 

@@ -76,7 +76,7 @@ export function createTemplateSandbox(o: TemplateOptions): SandboxTemplate {
 /** Takes control of the template's program. Resolves with the reason as text if that is not possible. */
 async function holdProgram(o: TemplateOptions, tell: () => void, threads: number): Promise<StarterConnection | string> {
   const init = await o.init;
-  const program = init === undefined ? undefined : await readProcess((await childrenOf(init.pid))[0] ?? 0);
+  const program = init === undefined ? undefined : readProcess(childrenOf(init.pid)[0] ?? 0);
   if (program?.parentPid !== init?.pid || program === undefined) return "the program has ended";
   let receiver: StarterConnection | undefined;
   const holder = await o.starter.launch({
@@ -147,7 +147,7 @@ async function forkOnce(
     });
     if (launched === undefined) throw new SandboxStartError("the template has ended");
     return createNamespacedSandbox(spec, {
-      program: { launched, group, init: readProcess(launched.pid), programRan: Promise.resolve(true) },
+      program: { launched, group, init: Promise.resolve(readProcess(launched.pid)), programRan: Promise.resolve(true) },
       egress,
       hostUser: o.hostUser,
       background: o.background,
