@@ -2,20 +2,23 @@
 
 import { availableParallelism } from "node:os";
 import { bubblewrapEnv } from "./bubblewrap.mjs";
-import { buildInBackground, consolePages, ensureBuilt, packages } from "./outputs.mjs";
+import { buildInBackground, consolePages, ensureBuilt, isMissing, packages } from "./outputs.mjs";
 import { at } from "./paths.mjs";
 import { pnpmCommand } from "./install.mjs";
 import { platformEnv } from "./platform-env.mjs";
-import { homeEnv, runForeground, runNode } from "./spawn.mjs";
+import { becomeNode, homeEnv, runForeground, runNode } from "./spawn.mjs";
 
 const { execPath } = process;
 
 const commands = {
   quickstart: async (args) =>
-    runNode(execPath, [at("apps/standalone/src/quickstart.ts"), ...args], { env: await bubblewrapEnv() }),
+    becomeNode(execPath, [at("apps/standalone/src/quickstart.ts"), ...args], { env: await bubblewrapEnv() }),
   start: async (args) => {
-    buildInBackground([consolePages, packages]).catch(({ message }) => process.stderr.write(`${message}\n`));
-    return runNode(execPath, [at("apps/standalone/src/main.ts"), ...args], { env: await platformEnv() });
+    const program = [at("apps/standalone/src/main.ts"), ...args];
+    const missing = [consolePages, packages].filter(isMissing);
+    if (missing.length === 0) return becomeNode(execPath, program, { env: await platformEnv() });
+    buildInBackground(missing).catch(({ message }) => process.stderr.write(`${message}\n`));
+    return runNode(execPath, program, { env: await platformEnv() });
   },
   backup: (args) => runNode(execPath, [at("apps/standalone/src/backup/main.ts"), ...args]),
   console: async () => {

@@ -49,6 +49,9 @@ export const packages = {
 /** Whatever the environment says, such as in a test: otherwise React comes with its checks for developers. */
 const buildEnv = { NODE_ENV: "production" };
 
+/** Whether the output must be built first. */
+export const isMissing = (output) => !isBuilt(output, fingerprint(output));
+
 /** Builds the output unless it is there as its sources say. Waits for the end. */
 export async function ensureBuilt(output) {
   const wanted = fingerprint(output);

@@ -5,7 +5,7 @@ import { commandNames, runCommand } from "./commands.mjs";
 import { adviceFor, SetupError } from "./explain.mjs";
 import { ensureInstalled } from "./install.mjs";
 import { ensureNode } from "./node.mjs";
-import { runNode } from "./spawn.mjs";
+import { becomeNode } from "./spawn.mjs";
 
 async function main() {
   const [name, ...args] = process.argv.slice(2);
@@ -14,7 +14,7 @@ async function main() {
   }
   const node = await ensureNode();
   if (node !== process.execPath) {
-    return runNode(node, [process.argv[1], name, ...args]);
+    return becomeNode(node, [process.argv[1], name, ...args]);
   }
   await ensureInstalled();
   return runCommand(name, args);

@@ -1,10 +1,11 @@
 // Runs other programs: quiet steps with a sign of life, and the one program in the foreground that the user asked for.
 
 import { spawn } from "node:child_process";
-import { accessSync, constants, mkdirSync, readFileSync } from "node:fs";
+import { accessSync, constants, mkdirSync } from "node:fs";
 import { homedir } from "node:os";
 import path from "node:path";
 import { SetupError, stepFailed } from "./explain.mjs";
+import { watchNpm } from "./npm-watch.mjs";
 import { at, cacheDir, root } from "./paths.mjs";
 
 const signOfLifeMs = 5_000;
@@ -43,15 +44,45 @@ export async function runStep(title, command, args, { env, silence = "" } = {}) 
   say(`✓ ${title}: ${secondsSince(start)} s`);
 }
 
+const preloadOf = (name) => ["--import", new URL(name, import.meta.url).href];
+const pathWith = (node) => [path.dirname(node), process.env.PATH].join(path.delimiter);
+
 /**
  * Runs a Node program with our terminal and returns its exit code. It learns of our first signal and of our end through
  * a pipe (see end-with-parent.mjs).
  */
 export function runNode(node, args, { cwd, env } = {}) {
-  const preload = ["--import", new URL("end-with-parent.mjs", import.meta.url).href];
-  const PATH = [path.dirname(node), process.env.PATH].join(path.delimiter);
   const stdio = ["inherit", "inherit", "inherit", "pipe"];
-  return runForeground(node, [...preload, ...args], { cwd, env: { ...env, PATH }, stdio });
+  const all = [...preloadOf("end-with-parent.mjs"), ...args];
+  return runForeground(node, all, { cwd, env: { ...env, PATH: pathWith(node) }, stdio });
+}
+
+/**
+ * Like `runNode`, but replaces this process by the program where Node can do that (from 22.15 on): one process less
+ * until the program ends. Call it when nothing is left to do here.
+ */
+export function becomeNode(node, args, { env } = {}) {
+  if (!process.execve || !keepParentPipe()) return runNode(node, args, { env });
+  const preload = preloadOf(hasParentPipe() ? "end-with-parent.mjs" : "end-with-npm.mjs");
+  process.chdir(root);
+  return process.execve(node, [node, ...preload, ...args], { ...process.env, ...env, PATH: pathWith(node) });
+}
+
+/** Whether another run.mjs, of a Node that cannot become another program, has started this one. */
+const hasParentPipe = () => process.execArgv.some((argument) => argument.endsWith("/end-with-parent.mjs"));
+
+/** Keeps the pipe of end-with-parent.mjs, if there is one, open in the next program. Returns false if it cannot. */
+function keepParentPipe() {
+  if (!hasParentPipe()) return true;
+  try {
+    const native = { exports: {} };
+    const machine = `${process.platform}-${process.arch}`;
+    process.dlopen(native, at("packages", "native", "bin", machine, "capabilities.node"));
+    native.exports.keepOpen(3);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Runs a program with our terminal and returns its exit code. Our signals are passed on. */
@@ -84,28 +115,11 @@ function passOnEnd(child) {
   };
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"];
   for (const name of signals) process.on(name, passOn);
-  const started = ancestry();
-  const watch = setInterval(() => {
-    if (ancestry() === started) return;
-    clearInterval(watch);
-    if (lastAt === undefined) passOn("SIGTERM");
-  }, 1_000);
-  // Under nohup or a service manager the parent may go on purpose; under npm it does not.
-  if (!process.env.npm_lifecycle_event) clearInterval(watch);
+  const stopWatching = watchNpm(() => lastAt === undefined && passOn("SIGTERM"));
   return () => {
-    clearInterval(watch);
+    stopWatching();
     for (const name of signals) process.off(name, passOn);
   };
-}
-
-/** Our parent and its parent: some shells stay between npm and us, and survive npm. */
-function ancestry() {
-  try {
-    const stat = readFileSync(`/proc/${process.ppid}/stat`, "utf8");
-    return `${process.ppid} ${stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]}`;
-  } catch {
-    return `${process.ppid}`;
-  }
 }
 
 /** npm as [command, ...arguments]: the very npm that runs us, else the one on the PATH. */

@@ -47,8 +47,8 @@ export function isAlive(pid: number | string): boolean {
   return state !== undefined && state !== "Z" && state !== "X";
 }
 
-function parentOf(pid: string): number | undefined {
-  const parent = statFields(pid)[1];
+export function parentOf(pid: number | string): number | undefined {
+  const parent = statFields(String(pid))[1];
   return parent === undefined ? undefined : Number(parent);
 }
 

@@ -8,7 +8,7 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { waitUntil } from "@dari/testkit";
 import { machineEnvironment } from "./config.ts";
-import { isAlive, processesMarked } from "./processes.ts";
+import { isAlive, parentOf, processesMarked } from "./processes.ts";
 import { checkout } from "./program.ts";
 
 export interface UserStart extends AsyncDisposable {
@@ -16,6 +16,8 @@ export interface UserStart extends AsyncDisposable {
   readonly output: string;
   /** Resolves when the output matches. Throws with the output if the start ends before. */
   says(pattern: RegExp): Promise<void>;
+  /** Whether the platform is npm's child, with no process between them. */
+  readonly isBelowNpm: boolean;
   /** `group`: signals every process of the group, like a terminal and `timeout`; otherwise one process. */
   signal(to: "npm" | "group" | "platform", name: NodeJS.Signals): void;
   /** Closes the reading end of the output, as `| head` does. */
@@ -80,6 +82,9 @@ export function startAsUser(
     dataDir,
     get output() {
       return output;
+    },
+    get isBelowNpm() {
+      return parentOf(findPlatform() ?? -1) === npm;
     },
     async says(pattern) {
       const what = `the start to say ${pattern.source}`;

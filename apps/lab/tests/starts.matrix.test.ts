@@ -79,9 +79,10 @@ test("npm start prints on a terminal a link that signs one browser in", async ()
   await leavesNothing(shown);
 }, 120_000);
 
-test("npm start prints no link to a pipe, and npm run quickstart replaces no credential", async () => {
+test("npm start becomes the platform, prints no link to a pipe, and quickstart replaces no credential", async () => {
   await using platform = startAsUser(["start"]);
   await platform.says(ready);
+  expect(platform.isBelowNpm).toBe(true);
   expect(platform.output).toContain("sign in     with the link that `dari console` prints");
   expect(platform.output).not.toContain("#");
   const client = createClient(await connectionOf(platform));
