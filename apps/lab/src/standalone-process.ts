@@ -18,13 +18,14 @@ export interface StandaloneProcess extends AsyncDisposable {
 
 /**
  * Starts on a free port; `environment` is added to this machine's own. `existing`: a data directory that is kept
- * (default: a new one that is removed). `through`: see `ProgramOptions`. With a new directory in a test run, its
- * database is on the run's server, because creating a cluster takes seconds.
+ * (default: a new one that is removed). `through` and `checkout`: see `ProgramOptions`. With a new directory in a test
+ * run, its database is on the run's server, because creating a cluster takes seconds.
  */
 export async function startStandalone(
   environment: Record<string, string> = {},
   existing?: string,
   through?: readonly string[],
+  checkout?: string,
 ): Promise<StandaloneProcess> {
   await using starting = new AsyncDisposableStack();
   const dataDir = existing ?? (await mkdtemp(path.join(tmpdir(), "dari-lab-")));
@@ -37,6 +38,7 @@ export async function startStandalone(
       entry: "apps/standalone/src/main.ts",
       dir: dataDir,
       through,
+      ...(checkout === undefined ? {} : { checkout }),
       env: {
         ...machineEnvironment(),
         DARI_PORT: "0",

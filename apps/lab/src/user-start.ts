@@ -13,6 +13,8 @@ import { checkout } from "./program.ts";
 
 export interface UserStart extends AsyncDisposable {
   readonly dataDir: string;
+  /** The process that was started: npm, or what starts it. */
+  readonly pid: number;
   readonly output: string;
   /** Resolves when the output matches. Throws with the output if the start ends before. */
   says(pattern: RegExp): Promise<void>;
@@ -45,22 +47,32 @@ const hiding = {
 /** `terminal`: the output is one, and npm is in a process group of its own. */
 type Surroundings = keyof typeof hiding | "terminal";
 
+export interface Place {
+  readonly checkout: string;
+  /** A command that becomes npm. */
+  readonly through: readonly string[];
+}
+
 function launcherOf(surroundings: Surroundings | undefined, command: readonly string[]): readonly string[] {
   if (surroundings === undefined) return ["npm", ...command];
   if (surroundings === "terminal") return ["script", "-qec", ["npm", ...command].join(" "), "/dev/null"];
   return ["unshare", "--mount", "sh", "-c", `${hiding[surroundings]} && exec npm "$@"`, "sh", ...command];
 }
 
-/** `command`: what npm runs. Uses a free port and a new data directory, which is removed at the end. */
+/**
+ * `command`: what npm runs, in another checkout if `place` names one. Uses a free port and a new data directory, which
+ * is removed at the end.
+ */
 export function startAsUser(
   command: readonly string[],
   environment: Record<string, string> = {},
   surroundings?: Surroundings,
+  place?: Place,
 ): UserStart {
   const dataDir = mkdtempSync(path.join(tmpdir(), "dari-start-"));
-  const [program = "", ...args] = launcherOf(surroundings, command);
+  const [program = "", ...args] = [...(place?.through ?? []), ...launcherOf(surroundings, command)];
   const child = spawn(program, args, {
-    cwd: checkout,
+    cwd: place?.checkout ?? checkout,
     env: { ...machineEnvironment(), DARI_DATA_DIR: dataDir, DARI_PORT: "0", ...environment },
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
@@ -80,6 +92,7 @@ export function startAsUser(
   ];
   return {
     dataDir,
+    pid: npm,
     get output() {
       return output;
     },

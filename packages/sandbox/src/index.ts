@@ -1,6 +1,7 @@
 // Runs one program in isolation with limits. One interface, several drivers.
 
 export { createBwrapDriver } from "./bwrap-driver.ts";
+export { findControlGroupDirs } from "./control-groups.ts";
 export { chooseDriver, NoSandboxDriverError, type ChosenDriver } from "./choose-driver.ts";
 export { adviseOnGroups, adviseOnNamespaces, readMachine, type Machine } from "./machine-advice.ts";
 export { withHostUser, hostUserRange, openHostUsers } from "./host-users.ts";

@@ -11,16 +11,17 @@ const ticksPerSecond = 100;
  * parent.
  */
 export function cpuMsOf(pid: number): number {
-  return [pid, ...descendantsOf(pid)].reduce((sum, one) => sum + ownTicks(one), 0) * (1_000 / ticksPerSecond);
+  return [pid, ...descendantsOf(pid)].reduce((sum, one) => sum + ownCpuMs(one, true), 0);
 }
 
-/** Its own time, and that of children it has waited for. */
-function ownTicks(pid: number): number {
+/** Returns milliseconds of the process alone, or with its children that have ended and that it has waited for. */
+export function ownCpuMs(pid: number, withEnded: boolean): number {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     // utime, stime, cutime, cstime: fields 14 to 17 of the file.
-    return fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
+    const ticks = fields.slice(11, withEnded ? 15 : 13).reduce((sum, field) => sum + Number(field), 0);
+    return ticks * (1_000 / ticksPerSecond);
   } catch {
     return 0;
   }
