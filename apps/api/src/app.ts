@@ -14,6 +14,9 @@ import type { BoardQueue } from "./ops/board-call.ts";
 import { mountOps } from "./ops/mount-ops.ts";
 import { mountPackages } from "./packages.ts";
 import { mountReference } from "./reference/mount-reference.ts";
+import { openAiConversationHandlers } from "./openai/conversations.ts";
+import { openAiModelHandlers } from "./openai/models.ts";
+import { openAiResponseHandlers } from "./openai/responses.ts";
 import { agentHandlers } from "./routes/agents.ts";
 import { apiKeyHandlers } from "./routes/api-keys.ts";
 import { batchHandlers } from "./routes/batches.ts";
@@ -50,6 +53,9 @@ const handlers: Handlers = {
   ...historyHandlers,
   ...memberHandlers,
   ...messageHandlers,
+  ...openAiConversationHandlers,
+  ...openAiModelHandlers,
+  ...openAiResponseHandlers,
   ...operatorHandlers,
   ...organizationHandlers,
   ...scheduleHandlers,

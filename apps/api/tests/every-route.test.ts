@@ -69,7 +69,7 @@ describe("another organization's ids", () => {
     let looks = 0;
     for await (const { name, slot, isInPath, theirs, nobodys } of looksAt(api, own, foreign)) {
       expect([name, slot, withoutIds(theirs, foreign)]).toEqual([name, slot, withoutIds(nobodys, unknown)]);
-      const refusals = isInPath ? [404, 422] : [200, 404, 409, 422];
+      const refusals = isInPath ? [400, 404, 422] : [200, 400, 404, 409, 422];
       expect([name, slot, refusals]).toEqual([name, slot, expect.arrayContaining([theirs.status])]);
       looks += 1;
     }
@@ -84,7 +84,7 @@ describe("another organization's ids", () => {
       for (const slot of idsInPath(route)) {
         for (const id of Object.values(foreign)) {
           const reply = await callWith(api, name, route.path, { ...own, [slot]: id });
-          expect([name, slot, id, [404, 422]]).toEqual([name, slot, id, expect.arrayContaining([reply.status])]);
+          expect([name, slot, id, [400, 404, 422]]).toEqual([name, slot, id, expect.arrayContaining([reply.status])]);
           const shown = Object.values(foreign).filter((other) => other !== id && reply.text.includes(other));
           expect([name, slot, id, shown]).toEqual([name, slot, id, []]);
         }

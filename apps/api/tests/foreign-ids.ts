@@ -60,10 +60,18 @@ export async function createRows(api: TestApi, { organizationId, keyId }: TestOr
     session_batch_id: await createTestBatch(api.db, organizationId, agentId),
     schedule_id: await createTestSchedule(api.db, organizationId, agentId),
     message_id: messageId,
+    ...(await createOpenAiRows(api, organizationId, agentId)),
     file_id: await createTestFile(api.db, organizationId),
     ...(await createCall(api, organizationId, sessionId, messageId)),
     source_snapshot_id: await createTestSourceSnapshot(api.db, organizationId),
   };
+}
+
+/** Creates a response and a conversation in sessions of their own: two routes that delete the same would differ. */
+async function createOpenAiRows({ db }: TestApi, organizationId: string, agentId: string) {
+  const messageId = await createTestMessage(db, organizationId, await createTestSession(db, organizationId, agentId));
+  const sessionId = await createTestSession(db, organizationId, agentId);
+  return { response_id: messageId.replace("msg", "resp"), conversation_id: sessionId.replace("sess", "conv") };
 }
 
 /** Creates a tool call of a message, and a value. */
@@ -94,6 +102,8 @@ export const unknown: Ids = {
   version_id: newId("version"),
   session_id: newId("session"),
   message_id: newId("message"),
+  response_id: newId("message").replace("msg", "resp"),
+  conversation_id: newId("session").replace("sess", "conv"),
   file_id: newId("file"),
   source_snapshot_id: newId("sourceSnapshot"),
   webhook_endpoint_id: newId("webhookEndpoint"),
@@ -161,6 +171,16 @@ export const elsewhere: Partial<Record<RouteName, (ids: Ids) => { readonly body?
     listWebhookEndpoints: (ids) => ({ query: `?after=${ids["webhook_endpoint_id"]}` }),
     listWebhookDeliveries: (ids) => ({ query: `?after=${ids["webhook_delivery_id"]}` }),
     listApiKeys: (ids) => ({ query: `?after=${ids["api_key_id"]}` }),
+    createOpenAiResponse: ({ agent_id, version_id, file_id, response_id: previous_response_id }) => ({
+      body: {
+        model: `${agent_id}@${version_id}`,
+        previous_response_id,
+        input: [{ role: "user", content: [{ type: "input_file", file_id }] }],
+        background: true,
+      },
+    }),
+    createOpenAiConversation: ({ agent_id, version_id }) => ({ body: { model: `${agent_id}@${version_id}` } }),
+    listOpenAiConversationItems: (ids) => ({ query: `?after=${ids["message_id"]}` }),
     retryMessages: (ids) => ({
       body: { filter: { agent_id: ids["agent_id"], session_id: ids["session_id"] }, after: ids["message_id"] },
     }),

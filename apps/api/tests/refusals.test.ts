@@ -1,7 +1,7 @@
 // Every route refuses callers without a key or the scope, other organizations' resources, and invalid bodies. Uses the
 // contract's route table: a new route fails here until it has its cases.
 
-import { fillPath, routePaths, routes, type Route, type RouteName } from "@dari/contract";
+import { fillPath, isOpenAiPath, routePaths, routes, type Route, type RouteName } from "@dari/contract";
 import { newId } from "@dari/domain";
 import {
   createTestAgent,
@@ -33,6 +33,7 @@ beforeAll(async () => {
   const { organizationId } = api.org;
   const { agentId, versionId } = await createTestAgent(api.db, organizationId);
   const sessionId = await createTestSession(api.db, organizationId, agentId);
+  const messageId = await createTestMessage(api.db, organizationId, sessionId);
   const webhook = await createTestWebhook(api.db, organizationId);
   ids = {
     organization_id: organizationId,
@@ -44,7 +45,9 @@ beforeAll(async () => {
     session_id: sessionId,
     session_batch_id: await createTestBatch(api.db, organizationId, agentId),
     schedule_id: await createTestSchedule(api.db, organizationId, agentId),
-    message_id: await createTestMessage(api.db, organizationId, sessionId),
+    message_id: messageId,
+    response_id: messageId.replace("msg", "resp"),
+    conversation_id: sessionId.replace("sess", "conv"),
     file_id: await createTestFile(api.db, organizationId),
     member_id: (await createTestMember(api.db, organizationId)).memberId,
     invitation_id: await createTestInvitation(api.db, organizationId),
@@ -74,6 +77,11 @@ function bodyOf(name: RouteName): unknown {
   if (known !== undefined) return known;
   if (name === "activateVersion") return { version_id: ids["version_id"] };
   return name === "bootstrap" ? {} : { source_snapshot_id: ids["source_snapshot_id"] };
+}
+
+/** OpenAI's clients expect 400. */
+function invalidStatus({ path }: Route): number {
+  return isOpenAiPath(path) ? 400 : 422;
 }
 
 function expectError(reply: { status: number; json: Record<string, unknown>; headers: Headers }, code: string): void {
@@ -135,7 +143,7 @@ describe.each(names)("%s", (name) => {
         [String(parameter)]: "evt_01jx5m0k8c3f7q2v9t4w6y8z1a",
       } as never);
       const reply = await api.call(route.method, mixedUp + query, { key: keyFor(route), body: bodyOf(name) });
-      expect(reply.status).toBe(422);
+      expect(reply.status).toBe(invalidStatus(route));
       expect(reply.json["errors"]).toEqual([{ path: parameter, message: expect.stringContaining("starts with '") }]);
       expectError(reply, "invalid");
     }
@@ -145,14 +153,14 @@ describe.each(names)("%s", (name) => {
     for (const [body, field] of cases[name].invalid ?? []) {
       const [path] = pathsOf(route);
       const reply = await api.call(route.method, String(path), { key: keyFor(route), body });
-      expect([body, reply.status]).toEqual([body, 422]);
+      expect([body, reply.status]).toEqual([body, invalidStatus(route)]);
       expectError(reply, "invalid");
       const fields = (reply.json["errors"] as { path: string }[]).map((issue) => issue.path);
       expect([body, fields]).toEqual([body, expect.arrayContaining([field])]);
     }
     if (route.request === undefined) return;
     const reply = await api.call(route.method, String(pathsOf(route)[0]), { key: keyFor(route), body: '{"a": ' });
-    expect(reply.status).toBe(422);
+    expect(reply.status).toBe(invalidStatus(route));
     expect(reply.json.detail).toMatch(/not valid JSON/);
   });
 });

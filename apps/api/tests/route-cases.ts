@@ -5,6 +5,7 @@ import type { RouteCase } from "./route-case.ts";
 import { peopleCases } from "./route-cases-people.ts";
 import { scheduleCases } from "./schedule-cases.ts";
 import { inputCase } from "./input-case.ts";
+import { openAiCases } from "./openai-cases.ts";
 
 const text = { parts: [{ type: "text", text: "hello" }] };
 const badMessages = [
@@ -289,6 +290,7 @@ export const routeCases: Readonly<Record<RouteName, RouteCase>> = {
     ],
   },
   ...scheduleCases,
+  ...openAiCases,
   getAgentWebhook: {},
   putAgentWebhook: {
     valid: { webhook_url: "https://receiver.example/hooks" },

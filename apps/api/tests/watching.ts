@@ -71,6 +71,23 @@ export function claimIn(api: TestApi, sessionId: string): Promise<ClaimedTurn> {
   );
 }
 
+/** Sends a request that is answered when its turn ends, and claims that turn. */
+export async function claimSent<Reply>(
+  api: TestApi,
+  send: () => Promise<Reply>,
+): Promise<{ readonly turn: ClaimedTurn; readonly replying: Promise<Reply> }> {
+  const openSessions = async (): Promise<string[]> => {
+    const { rows } = await api.db.pool.query<{ id: string }>(
+      "select session_id as id from dari.messages where completed_at is null order by created_at desc",
+    );
+    return rows.map(({ id }) => id);
+  };
+  const before = await openSessions();
+  const replying = send();
+  const findNew = async () => (await openSessions()).find((id) => !before.includes(id));
+  return { turn: await claimIn(api, await waitUntil(findNew, { what: "the message" })), replying };
+}
+
 export function preview(
   of: { readonly messageId: string; readonly attemptId: string },
   type: Preview["type"],

@@ -8,7 +8,7 @@ import { runOrThrow } from "./python-environment.ts";
 const quiet = ["--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"];
 
 /** Returns the directory of the package. @throws if npm cannot install it */
-async function npmPackage(name: string, version: string): Promise<string> {
+export async function npmPackage(name: string, version: string): Promise<string> {
   const prefix = path.join(checkout, ".cache", "npm-programs", `${name.replaceAll(/[@/]/g, "")}-${version}`);
   await mkdir(prefix, { recursive: true });
   await runOrThrow("npm", ["install", "--prefer-offline", "--prefix", prefix, ...quiet, `${name}@${version}`]);

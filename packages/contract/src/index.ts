@@ -7,6 +7,7 @@ export { manifestJsonSchema } from "./manifest/json-schema.ts";
 export { type Language, type Manifest } from "./manifest/manifest.ts";
 export { normalizeManifest } from "./manifest/normalize.ts";
 export { formatManifestIssues, parseManifest } from "./manifest/parse.ts";
+export { openAiStatusOf, renderOpenAiError } from "./openai-error.ts";
 export { buildOpenApi } from "./openapi.ts";
 export {
   fillPath,
@@ -18,6 +19,7 @@ export {
   type RequestOf,
   type RouteName,
 } from "./routes.ts";
+export { isOpenAiPath } from "./routes/openai.ts";
 export type { Route } from "./routes/route.ts";
 export {
   AgentCreated,
@@ -157,6 +159,16 @@ export {
   UpdateScheduleRequest,
   type FiringReason,
 } from "./schemas/schedules.ts";
+export {
+  CreateOpenAiResponseRequest,
+  OpenAiConversation,
+  OpenAiErrorBody,
+  OpenAiItems,
+  OpenAiModel,
+  OpenAiResponse,
+  type OpenAiContentPart,
+  type OpenAiInputItem,
+} from "./schemas/openai-responses.ts";
 export { SendAgentMessageRequest, SendSessionEventRequest, SentEvent } from "./schemas/sent-events.ts";
 export { CreateSessionRequest, SessionRecord, SessionSummary } from "./schemas/sessions.ts";
 export {

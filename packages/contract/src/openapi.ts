@@ -1,18 +1,22 @@
 // The OpenAPI 3.1 document, derived from the routes and from the schemas that validate requests.
 
-import { limits } from "@dari/domain";
+import { appErrorCodes, limits } from "@dari/domain";
 import type { TSchema } from "typebox";
 import { ErrorBody, errorKinds } from "./errors.ts";
+import { openAiStatusOf } from "./openai-error.ts";
 import { pathSchema, routePaths, routes } from "./routes.ts";
+import { isOpenAiPath } from "./routes/openai.ts";
 import type { Route } from "./routes/route.ts";
 import { StreamedEvent } from "./schemas/events.ts";
+import { OpenAiErrorBody } from "./schemas/openai-responses.ts";
 import { WebhookPayload } from "./schemas/webhooks.ts";
 
 type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
 type HeaderName = "RateLimit-Policy" | "RateLimit" | "Retry-After";
 
-function refusalOf(status: number): Json {
-  const name = status === errorKinds.limit_exceeded.status ? "LimitExceeded" : "Error";
+function refusalOf(path: string, status: number): Json {
+  const plain = status === errorKinds.limit_exceeded.status ? "LimitExceeded" : "Error";
+  const name = isOpenAiPath(path) ? `OpenAi${plain}` : plain;
   return { $ref: `#/components/responses/${name}` };
 }
 
@@ -51,7 +55,14 @@ export function buildOpenApi(options: { readonly version: string; readonly serve
       item[route.method.toLowerCase()] = describeOperation(operationId, path, route, components);
     }
   }
-  const error = reference(ErrorBody, components);
+  const refusals = (prefix: string, schema: Json): JsonObject => ({
+    [`${prefix}Error`]: { description: "Error.", content: { "application/json": { schema } } },
+    [`${prefix}LimitExceeded`]: {
+      description: "Limit reached.",
+      headers: { "Retry-After": headerOf("Retry-After"), ...rateHeaders },
+      content: { "application/json": { schema } },
+    },
+  });
   const payload = reference(WebhookPayload, components);
   return {
     openapi: "3.1.0",
@@ -63,12 +74,8 @@ export function buildOpenApi(options: { readonly version: string; readonly serve
     components: {
       securitySchemes: { apiKey: { type: "http", scheme: "bearer", description: "An API key: `dari_…`." } },
       responses: {
-        Error: { description: "Error.", content: { "application/json": { schema: error } } },
-        LimitExceeded: {
-          description: "Limit reached.",
-          headers: { "Retry-After": headerOf("Retry-After"), ...rateHeaders },
-          content: { "application/json": { schema: error } },
-        },
+        ...refusals("", reference(ErrorBody, components)),
+        ...refusals("OpenAi", reference(OpenAiErrorBody, components)),
       },
       headers: describedHeaders,
       schemas: Object.fromEntries([...components].sort(([left], [right]) => (left < right ? -1 : 1))),
@@ -98,13 +105,13 @@ function describeOperation(operationId: string, path: string, route: Route, comp
   return {
     operationId,
     summary: route.summary,
-    tags: [path.split("/")[2] ?? ""],
+    tags: [isOpenAiPath(path) ? "openai" : (path.split("/")[2] ?? "")],
     ...(route.scope === null ? { security: [] } : { "x-scope": route.scope }),
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(body === undefined ? {} : { requestBody: body }),
     responses: {
       ...Object.fromEntries(statuses.map((status) => [String(status), status === 204 ? empty : success])),
-      ...Object.fromEntries(errorStatuses(route).map((status) => [String(status), refusalOf(status)])),
+      ...Object.fromEntries(errorStatuses(route).map((status) => [String(status), refusalOf(path, status)])),
     },
   };
 }
@@ -120,7 +127,9 @@ function isRanged(route: Route): boolean {
 /** Returns the error statuses of a route. Most are the same for all routes. */
 function errorStatuses(route: Route): number[] {
   const hasBody = route.request !== undefined || route.requestContent !== undefined;
-  const statuses = new Set(Object.values(errorKinds).map((kind) => kind.status));
+  const statuses = new Set(
+    appErrorCodes.map((code) => (isOpenAiPath(route.path) ? openAiStatusOf(code) : errorKinds[code].status)),
+  );
   if (!hasBody) statuses.delete(errorKinds.too_large.status);
   if (route.scope === null) statuses.delete(errorKinds.unauthenticated.status);
   if (route.conditional !== true) statuses.delete(errorKinds.precondition_failed.status);
@@ -199,7 +208,7 @@ function requestBody(route: Route, components: Map<string, Json>): JsonObject | 
 function replyContent(route: Route, components: Map<string, Json>): JsonObject {
   if (route.reply !== undefined) {
     const json = { "application/json": { schema: reference(route.reply, components) } };
-    return route.mayStream === true ? { ...json, ...eventStream(components) } : json;
+    return route.mayStream === true ? { ...json, ...eventStream(components, route.streamItem) } : json;
   }
   const content = route.replyContent ?? "application/octet-stream";
   if (content === "text/event-stream") return eventStream(components);
@@ -209,8 +218,8 @@ function replyContent(route: Route, components: Map<string, Json>): JsonObject {
 }
 
 /** OpenAPI 3.1 has no keyword for the items of a stream; 3.2 calls it `itemSchema`. */
-function eventStream(components: Map<string, Json>): JsonObject {
-  return { "text/event-stream": { "x-item-schema": reference(StreamedEvent, components) } };
+function eventStream(components: Map<string, Json>, item: TSchema = StreamedEvent): JsonObject {
+  return { "text/event-stream": { "x-item-schema": reference(item, components) } };
 }
 
 /**

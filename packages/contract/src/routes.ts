@@ -9,6 +9,7 @@ import { egressRoutes } from "./routes/egress.ts";
 import { fileRoutes } from "./routes/files.ts";
 import { historyRoutes } from "./routes/history.ts";
 import { memberRoutes } from "./routes/members.ts";
+import { openAiRoutes } from "./routes/openai.ts";
 import { operatorRoutes } from "./routes/operators.ts";
 import { organizationRoutes } from "./routes/organizations.ts";
 import type { Route } from "./routes/route.ts";
@@ -19,6 +20,7 @@ import { toolCallRoutes } from "./routes/tool-calls.ts";
 import { usageRoutes } from "./routes/usage.ts";
 import { webhookRoutes } from "./routes/webhooks.ts";
 import { agentInput, idInput, integerText } from "./schemas/common.ts";
+import { conversationIdInput, responseIdInput } from "./schemas/openai-responses.ts";
 import { credentialName } from "./schemas/organizations.ts";
 
 export const routes = {
@@ -37,6 +39,7 @@ export const routes = {
   ...webhookRoutes,
   ...scheduleRoutes,
   ...batchRoutes,
+  ...openAiRoutes,
 } as const satisfies Record<string, Route>;
 
 export type RouteName = keyof typeof routes;
@@ -73,6 +76,7 @@ const pathParameters: Readonly<Record<string, TSchema>> = {
   agent_id: agentInput,
   api_key_id: idOf("apiKey"),
   budget_id: idOf("budget"),
+  conversation_id: conversationIdInput,
   call_id: Type.String({ minLength: 1, maxLength: limits.nameChars, description: "Id of the tool call." }),
   attempt_number: integerText(1, 1_000_000, "Number of the attempt, as the message's record counts them."),
   file_id: idOf("file"),
@@ -86,6 +90,7 @@ const pathParameters: Readonly<Record<string, TSchema>> = {
     maxLength: 64,
     "x-expected": "an id that starts with 'org_', or 'current'",
   }),
+  response_id: responseIdInput,
   schedule_id: idOf("schedule"),
   session_batch_id: idOf("sessionBatch"),
   session_id: idOf("session"),

@@ -73,6 +73,8 @@ type CreatingRouteName = {
 
 /** The handler of a route that accepts an `Idempotency-Key`. */
 export interface Creator<Name extends RouteName> {
+  /** Runs before `create`, outside its transaction: refuses the call, or stores bytes that its body has. */
+  prepare?(call: Call<Name>): Promise<void>;
   /** Creates the resource. With a key it runs in a transaction, so it must not wait for others or store bytes. */
   create(call: Call<Name>): Promise<Created>;
   /**

@@ -1,6 +1,6 @@
 // Translates every error into a reply. Operations and routes throw; nothing else writes an error.
 
-import { errorKinds, renderError } from "@dari/contract";
+import { errorKinds, isOpenAiPath, openAiStatusOf, renderError, renderOpenAiError } from "@dari/contract";
 import { isDatabaseUnreachable, isDatabaseErrorTransient, type Control } from "@dari/control/context";
 import { toQuotaError } from "@dari/control/tenants";
 import { AppError } from "@dari/domain";
@@ -68,13 +68,19 @@ export class RangeNotSatisfiableError extends AppError {
   }
 }
 
-function sendError(response: Response, error: AppError, status: number = errorKinds[error.code].status): void {
+function sendError(response: Response, error: AppError, given?: number): void {
+  const isOpenAi = isOpenAiPath(response.req.path);
+  const status = given ?? (isOpenAi ? openAiStatusOf(error.code) : errorKinds[error.code].status);
   if (status === 429 || status === 503)
     response.set("retry-after", String(error.retryAfterSeconds ?? retryAfterSecondsDefault));
   if (status === 401) response.set("www-authenticate", "Bearer");
   // The handler may have failed after it set this header. A browser would then save the error as the requested file.
   response.removeHeader("content-disposition");
-  response.status(status).json(renderError({ ...pick(error), requestId: requestIdOf(response) }));
+  const body = renderError({ ...pick(error), requestId: requestIdOf(response) });
+  if (!isOpenAi) return void response.status(status).json(body);
+  // Otherwise OpenAI's clients repeat every call that gets a 409.
+  if (status === 409 && error.code !== "session_busy") response.set("x-should-retry", "false");
+  response.status(status).json(renderOpenAiError(body));
 }
 
 function pick(error: AppError): Pick<AppError, "code" | "detail" | "issues"> {

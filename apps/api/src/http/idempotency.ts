@@ -20,6 +20,7 @@ export function readIdempotencyKey(route: Route, request: Request): string | und
 
 /** Without a key, every call creates a resource. */
 export async function answerCreation(route: Route, creator: Creator<never>, call: Call<never>): Promise<object | void> {
+  await creator.prepare?.(call);
   const creation = await create(route, creator, call).catch(async (error: unknown) => {
     // If the answer to the commit was lost, the commit may have succeeded: keep what it may refer to.
     if (!isDatabaseUnreachable(error)) await discard(creator, call);

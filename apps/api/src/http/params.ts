@@ -56,6 +56,8 @@ function readParam(name: string, value: string, actor: Actor | undefined, isCros
   if (name === "attempt_number") return readAttemptNumber(value);
   if (name === "agent_id") return readAgent(value);
   if (name === "call_id") return readCallId(value);
+  if (name === "conversation_id") return readOpenAiId(name, value, "conv", "session", "conversation");
+  if (name === "response_id") return readOpenAiId(name, value, "resp", "message", "response");
   const known = kinds[name];
   if (known === undefined) throw new Error(`no rule reads the path parameter ${name}`);
   return readId(name, value, known);
@@ -66,6 +68,14 @@ function readId(name: string, value: string, { kind, noun }: { kind: IdKind; nou
   if (!value.startsWith(prefix)) throw invalidField(name, `expected an id that starts with '${prefix}'`);
   if (!isId(kind, value)) throw notFound(noun);
   return value;
+}
+
+/** Returns the platform's own id: OpenAI's API shows the same ids with other prefixes. */
+function readOpenAiId(name: string, value: string, prefix: string, kind: IdKind, noun: string): string {
+  if (!value.startsWith(`${prefix}_`)) throw invalidField(name, `expected an id that starts with '${prefix}_'`);
+  const id = `${idPrefixes[kind]}${value.slice(prefix.length)}`;
+  if (!isId(kind, id)) throw notFound(noun);
+  return id;
 }
 
 /** Returns an id in its `agt_` form, or a name, which `resolveAgentNames` replaces. */

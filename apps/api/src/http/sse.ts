@@ -16,6 +16,8 @@ export interface SendOptions {
   readonly settings: Pick<CallSettings, "heartbeatMs" | "stalledMs">;
   /** Counts bytes that wait for a slow reader. Undefined if the process holds too many already. */
   readonly hold: (bytes: number) => (() => void) | undefined;
+  /** Returns the text of an item, which can be empty (default: the item as `/v1` shows it). */
+  readonly render?: (item: StreamItem) => string;
 }
 
 /**
@@ -24,7 +26,7 @@ export interface SendOptions {
  * nothing, or makes too many bytes wait, is disconnected and can resume.
  */
 export async function sendEvents(items: AsyncGenerator<StreamItem, void, void>, options: SendOptions): Promise<void> {
-  const { response, settings } = options;
+  const { response, settings, render = renderItem } = options;
   response.status(200).set({
     "content-type": "text/event-stream; charset=utf-8",
     "cache-control": "no-cache, no-transform",
@@ -36,7 +38,8 @@ export async function sendEvents(items: AsyncGenerator<StreamItem, void, void>, 
   response.setTimeout(settings.stalledMs, () => response.destroy());
   response.flushHeaders();
   response.socket?.setNoDelay(true);
-  response.write(`retry: ${reconnectMs}\n\n`);
+  // OpenAI's Python client takes this field for an event without data.
+  if (render === renderItem) response.write(`retry: ${reconnectMs}\n\n`);
   const heartbeat = setInterval(() => {
     // While the reader is behind, do not add comments.
     if (!response.writableNeedDrain) response.write(": still here\n\n");
@@ -44,7 +47,8 @@ export async function sendEvents(items: AsyncGenerator<StreamItem, void, void>, 
   try {
     for await (const item of items) {
       if (response.destroyed) break;
-      if (!response.write(render(item))) await drained(options);
+      const text = render(item);
+      if (text !== "" && !response.write(text)) await drained(options);
     }
     response.end();
   } finally {
@@ -55,7 +59,7 @@ export async function sendEvents(items: AsyncGenerator<StreamItem, void, void>, 
 /** The texts of items. All listeners of a session get the same objects. */
 const texts = new WeakMap<object, string>();
 
-function render(item: StreamItem): string {
+function renderItem(item: StreamItem): string {
   const key = item.kind === "event" ? item.event : item.preview;
   let text = texts.get(key);
   if (text === undefined) texts.set(key, (text = renderOnce(item)));

@@ -14,7 +14,7 @@ export const streamHandlers: Handlers<"streamMessage" | "streamSession" | "getTr
   async streamSession(call) {
     const { control, actor, params } = call;
     const options = { afterSequenceNumber: resumeAfter(call) ?? 0, signal: endOf(call) };
-    await send(call, await followSession(control, actor, params.session_id, options));
+    await sendItems(call, await followSession(control, actor, params.session_id, options));
   },
 
   async getTranscript({ control, actor, params, query }) {
@@ -49,17 +49,22 @@ export async function streamMessageTo(
   const options = { afterSequenceNumber: resumeAfter(call), signal: endOf(call), promised };
   const items = await followMessage(control, actor, messageId, options);
   if (items === undefined) response.status(204).end();
-  else await send(call, items);
+  else await sendItems(call, items);
 }
 
-async function send(call: StreamCall, items: AsyncGenerator<StreamItem, void, void>): Promise<void> {
+/** Streams items as the reply. `render`: returns the text of an item (default: as `/v1` shows it). */
+export async function sendItems(
+  call: StreamCall,
+  items: AsyncGenerator<StreamItem, void, void>,
+  render?: (item: StreamItem) => string,
+): Promise<void> {
   const { control, actor, response, settings } = call;
   const hold = (bytes: number) => control.streams.hold(actor.organizationId, bytes);
-  await sendEvents(items, { response, settings, hold });
+  await sendEvents(items, { response, settings, hold, ...(render === undefined ? {} : { render }) });
 }
 
 /** HEAD requests get only the headers. */
-function endOf({ request, signal }: Pick<Call, "request" | "signal">): AbortSignal {
+export function endOf({ request, signal }: Pick<Call, "request" | "signal">): AbortSignal {
   return request.method === "HEAD" ? AbortSignal.abort() : signal;
 }
 

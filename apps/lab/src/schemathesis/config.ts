@@ -7,12 +7,14 @@ const share = 0.5;
 
 /** Ids in bodies. */
 const bodies = ["message_id", "source_snapshot_id", "version_id"];
+/** The same of OpenAI's API, by the names of the ids there. */
+const openAiBodies = { model: "agent_id", previous_response_id: "response_id", conversation: "conversation_id" };
 
 /** Routes for the whole installation, which need an operator's key. */
 const operatorRoutes = ["getOperatorHealth", "checkStore", "resealSecrets", "createOrganization", "updateOrganization"];
 
 /** Streams that end late or never: one event is enough. The seconds are for those without events. */
-const streams = ["streamSession", "streamMessage", "sendMessageStream", "getBuildLogs"];
+const streams = ["streamSession", "streamMessage", "sendMessageStream", "getBuildLogs", "createOpenAiResponse"];
 
 /** Their bodies are bytes: whatever a value's type was, a file with that content is sent. */
 const uploads = ["uploadFile"];
@@ -37,6 +39,7 @@ export function renderConfig(stage: Stage): string {
     ...Object.entries(ids).flatMap(([name, values]) => dictionary(name, values)),
     ...Object.keys(ids).flatMap((name) => binding(`path.${name}`, name)),
     ...bodies.flatMap((name) => binding(`body.${name}`, name)),
+    ...Object.entries(openAiBodies).flatMap(([field, name]) => binding(`body.${field}`, name)),
     ...binding("body.parts[*].file_id", "file_id"),
     ...dictionary("workspace_path", ["/said.txt", "/input", "/"]),
     ...binding("query.path", "workspace_path"),
@@ -52,7 +55,7 @@ export function renderConfig(stage: Stage): string {
  * of another list, a time that has passed. What a schema can express, it must, so no other check is off.
  */
 function checkSettings(): string[] {
-  const refusals = list(["401", "403", "404", "405", "409", "412", "413", "416", "422", "429", "503"]);
+  const refusals = list(["400", "401", "403", "404", "405", "409", "412", "413", "416", "422", "429", "503"]);
   return [
     "[checks]",
     "positive_data_acceptance.enabled = false",

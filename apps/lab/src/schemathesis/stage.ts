@@ -81,6 +81,7 @@ export async function setStage(): Promise<Stage> {
 /** Creates sessions with an answer, a failure, and an uploaded file in their workspace. */
 async function fillSessions(client: Client, agentId: string): Promise<Record<string, string[]>> {
   const ids: Record<string, string[]> = { session_id: [], message_id: [], file_id: [] };
+  const openAi: Record<string, string[]> = { response_id: [], conversation_id: [] };
   for (let count = 0; count < sessionCount; count++) {
     const session = await client.createSession(agentId, { metadata: { number: count } });
     const text = { type: "text", text: count % 4 === 0 ? "fail" : "hello" } as const;
@@ -91,8 +92,10 @@ async function fillSessions(client: Client, agentId: string): Promise<Record<str
     ids["session_id"]?.push(session.id);
     ids["message_id"]?.push(message.id);
     ids["file_id"]?.push(file.id);
+    openAi["response_id"]?.push(message.id.replace("msg", "resp"));
+    openAi["conversation_id"]?.push(session.id.replace("sess", "conv"));
   }
-  return ids;
+  return { ...ids, ...openAi };
 }
 
 async function fillOrganization(client: Client): Promise<Record<string, string[]>> {

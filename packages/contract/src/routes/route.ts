@@ -38,6 +38,8 @@ export interface Route {
     | "*/*";
   /** Replies with the JSON or, if the request asks for a stream, with events, of which the last carries it. */
   readonly mayStream?: boolean;
+  /** What `data:` of that stream contains (default: `StreamedEvent`). */
+  readonly streamItem?: TSchema;
   readonly status: number;
   /** Further success statuses with the same reply. */
   readonly alsoStatus?: readonly number[];

@@ -159,6 +159,33 @@ export async function listMessagesOfEvents(
   return selectMessagesOfEvents(db, { organizationId, messageIds });
 }
 
+export interface MessageWalk {
+  readonly organizationId: string;
+  readonly sessionId: string;
+  readonly order: "asc" | "desc";
+  /** The sequence number of the first message; undefined: the oldest or the newest. */
+  readonly from: number | undefined;
+}
+
+/** Returns a session's first message from a number on, in an order (unique index on session_id, sequence_number). */
+export async function findInOrder(
+  db: Database,
+  { organizationId, sessionId, order, from }: MessageWalk,
+): Promise<MessageRow | undefined> {
+  let query = db.kysely
+    .selectFrom("messages")
+    .where("session_id", "=", sessionId)
+    .where("organization_id", "=", organizationId)
+    .where("rolled_back_at", "is", null)
+    .where("rolled_back_by", "is", null)
+    .select("id")
+    .orderBy("sequence_number", order)
+    .limit(1);
+  if (from !== undefined) query = query.where("sequence_number", order === "asc" ? ">=" : "<=", from);
+  const row = await query.executeTakeFirst();
+  return row === undefined ? undefined : findMessage(db, organizationId, row.id);
+}
+
 /**
  * Lists a session's messages in order (unique index on session_id, sequence_number). A page ends early if its rows
  * would exceed `limits.pageBytes`: an output, or the names of what one turn changed, can have megabytes.

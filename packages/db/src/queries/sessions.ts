@@ -172,7 +172,7 @@ export function listSessions(
 }
 
 export interface SessionEnding {
-  readonly outcome: "done" | "missing" | "open_messages" | "ended";
+  readonly outcome: "done" | "missing" | "open_messages" | "ended" | "other_messages";
   /** Messages that were cancelled; `running` ones are asked to stop. */
   readonly cancelled: readonly { readonly messageId: string; readonly running: boolean }[];
 }
@@ -182,6 +182,8 @@ interface EndingInput {
   readonly sessionId: string;
   /** Whether to cancel queued and running messages instead of refusing. */
   readonly cancel: boolean;
+  /** Refuses if the session has another message, except copies of messages of the session that it was forked from. */
+  readonly onlyMessageId?: string;
 }
 
 /** Completes an open session. `ended`: it is already completed, expired or failed. */
@@ -223,10 +225,24 @@ async function endSession(
       .forNoKeyUpdate()
       .executeTakeFirst();
     if (session === undefined) return { outcome: "missing", cancelled: [] };
+    if (await hasOtherMessages(tx, input)) return { outcome: "other_messages", cancelled: [] };
     if (session.pending > 0 && !input.cancel) return { outcome: "open_messages", cancelled: [] };
     const cancelled = session.pending > 0 ? await cancelOpenMessages(tx, input.sessionId) : [];
     return { outcome: await end(tx, session), cancelled };
   });
+}
+
+async function hasOtherMessages(tx: Transaction<DB>, { sessionId, onlyMessageId }: EndingInput): Promise<boolean> {
+  if (onlyMessageId === undefined) return false;
+  const other = await tx
+    .selectFrom("messages")
+    .where("session_id", "=", sessionId)
+    .where("id", "<>", onlyMessageId)
+    .where("copied_from", "is", null)
+    .select("id")
+    .limit(1)
+    .executeTakeFirst();
+  return other !== undefined;
 }
 
 /** Waiting messages end at once, however many they are. The running one is asked to stop. */
@@ -237,6 +253,45 @@ async function cancelOpenMessages(tx: Transaction<DB>, sessionId: string): Promi
   const { ended, stopping } = result.rows[0] ?? { ended: [], stopping: null };
   const waiting = ended.map((messageId) => ({ messageId, running: false }));
   return stopping === null ? waiting : [...waiting, { messageId: stopping, running: true }];
+}
+
+/**
+ * Locks an open session's row if its newest message is this one. Then no message is accepted before the caller's
+ * transaction ends. Returns false if it is not, or if that message was rolled back.
+ */
+export async function lockIfNewestMessage(
+  db: Database,
+  of: { readonly organizationId: string; readonly sessionId: string; readonly messageId: string },
+): Promise<boolean> {
+  const row = await db.kysely
+    .selectFrom("sessions as s")
+    .innerJoin("messages as m", "m.id", "s.last_message_id")
+    .where("s.id", "=", of.sessionId)
+    .where("s.organization_id", "=", of.organizationId)
+    .where("s.deleted_at", "is", null)
+    .where("s.state", "=", "open")
+    .where("s.last_message_id", "=", of.messageId)
+    .where("m.rolled_back_at", "is", null)
+    .where("m.rolled_back_by", "is", null)
+    .select("s.id")
+    .forNoKeyUpdate("s")
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** Replaces a session's metadata. Returns false if the organization has no such session. */
+export async function replaceMetadata(
+  db: Database,
+  of: { readonly organizationId: string; readonly sessionId: string; readonly metadata: object },
+): Promise<boolean> {
+  const result = await db.kysely
+    .updateTable("sessions")
+    .set({ metadata: JSON.stringify(of.metadata) })
+    .where("id", "=", of.sessionId)
+    .where("organization_id", "=", of.organizationId)
+    .where("deleted_at", "is", null)
+    .executeTakeFirst();
+  return result.numUpdatedRows === 1n;
 }
 
 /** Returns the number of the session's newest event; undefined if the organization has no such session. */

@@ -31,19 +31,26 @@ export const partEventTypes = [
   "attempt.ended",
 ] as const;
 
-/** Lists a message's tool calls, texts before them, and ends of attempts after an event's number, in order. */
+/** What an agent does, for clients that also show its reasoning. */
+export const activityEventTypes = [...partEventTypes, "reasoning.completed"] as const;
+
+/**
+ * Lists a message's events of these types after an event's number, in order (default: tool calls, texts before them,
+ * and ends of attempts).
+ */
 export async function listPartEvents(
   db: Database,
   of: OfMessage,
   after: number,
   limit: number,
+  types: readonly string[] = partEventTypes,
 ): Promise<PartEventRow[]> {
   return db.kysely
     .selectFrom("events")
     .where("session_id", "=", of.sessionId)
     .where("organization_id", "=", of.organizationId)
     .where("message_id", "=", of.messageId)
-    .where("type", "in", partEventTypes)
+    .where("type", "in", types)
     .where("sequence_number", ">", after)
     .select(["sequence_number as sequenceNumber", "type", "data"])
     .orderBy("sequence_number")

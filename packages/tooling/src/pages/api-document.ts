@@ -49,9 +49,10 @@ export function readApiDocument(): ApiDocument {
   return { places: placesOf(paths), schemas: components.schemas };
 }
 
-/** Returns the paths of an operation. `/v1/deployments…` is another path to the same operations. */
+/** Returns the paths of the platform's own API. `/v1/deployments…` is another path to the same operations. */
 function placesOf(paths: OpenApi["paths"]): Place[] {
-  return Object.entries(paths).flatMap(([path, item]) =>
+  const own = Object.entries(paths).filter(([path]) => path.startsWith("/v1/"));
+  return own.flatMap(([path, item]) =>
     Object.entries(item)
       .filter(([, { operationId }]) => !operationId.endsWith("AsDeployment"))
       .map(([method, operation]) => ({ method: method.toUpperCase(), path, operation })),

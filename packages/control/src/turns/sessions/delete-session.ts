@@ -6,11 +6,15 @@ import { withAuditEntry } from "@dari/control/tenants";
 import { sessions } from "@dari/db";
 import { handleSessionEnding } from "./handle-session-ending.ts";
 
-/** Deletes a session. `cancel`: cancels queued and running messages. @throws AppError `not_found`, `conflict` */
+/**
+ * Deletes a session. `cancel`: cancels queued and running messages. `onlyMessageId`: refuses if the session has another
+ * message of its own.
+ * @throws AppError `not_found`, `conflict`
+ */
 export async function deleteSession(
   control: Control,
   actor: Actor,
-  input: { sessionId: string; cancel: boolean },
+  input: { readonly sessionId: string; readonly cancel: boolean; readonly onlyMessageId?: string },
 ): Promise<Deleted> {
   const { organizationId } = actor;
   await withAuditEntry(

@@ -25,6 +25,8 @@ export function handleSessionEnding(
         "conflict",
         "the session has messages that are queued or running; use `?cancel=1` to cancel them",
       );
+    case "other_messages":
+      throw new AppError("conflict", "the session has other messages; delete the session, or leave the message");
     case "ended":
       throw new AppError("conflict", "the session has already ended");
   }

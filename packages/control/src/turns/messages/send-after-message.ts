@@ -1,0 +1,36 @@
+// Continues a conversation after one of its messages: in the message's session if it is the newest one there, otherwise
+// in a fork. So a tree of continuations gives each branch its own conversation and files.
+
+import { inOneTransaction, type Actor, type Control } from "@dari/control/context";
+import { sessions } from "@dari/db";
+import { forkSession } from "../sessions/fork-session.ts";
+import { getMessage } from "./get-message.ts";
+import { sendMessage, type SendMessageInput } from "./send-message.ts";
+
+export interface SendAfterInput extends Omit<SendMessageInput, "sessionId"> {
+  readonly afterMessageId: string;
+  /** Forks even after the newest message (default: false). */
+  readonly alwaysForks?: boolean;
+  /** A ready version of the agent, for the fork. Default: the session's. */
+  readonly versionId?: string | undefined;
+}
+
+/**
+ * Sends a message in one transaction with its fork. Of two that continue after the same message, the first one to lock
+ * the session's row stays in it.
+ * @throws AppError like `forkSession` and `sendMessage`
+ */
+export async function sendAfterMessage(
+  control: Control,
+  actor: Actor,
+  { afterMessageId, alwaysForks = false, versionId, ...message }: SendAfterInput,
+): Promise<{ messageId: string }> {
+  return inOneTransaction(control, async (inside) => {
+    const { session_id: sourceId } = await getMessage(inside, actor, afterMessageId);
+    const of = { organizationId: actor.organizationId, sessionId: sourceId, messageId: afterMessageId };
+    const stays = !alwaysForks && (await sessions.lockIfNewestMessage(inside.db, of));
+    const fork = { sessionId: sourceId, messageId: afterMessageId, versionId };
+    const sessionId = stays ? sourceId : (await forkSession(inside, actor, fork)).id;
+    return sendMessage(inside, actor, { ...message, sessionId });
+  });
+}
