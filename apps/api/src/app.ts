@@ -14,6 +14,7 @@ import type { BoardQueue } from "./ops/board-call.ts";
 import { mountOps } from "./ops/mount-ops.ts";
 import { mountPackages } from "./packages.ts";
 import { mountReference } from "./reference/mount-reference.ts";
+import { openAiChatHandlers } from "./openai/chat-completions.ts";
 import { openAiConversationHandlers } from "./openai/conversations.ts";
 import { openAiModelHandlers } from "./openai/models.ts";
 import { openAiResponseHandlers } from "./openai/responses.ts";
@@ -53,6 +54,7 @@ const handlers: Handlers = {
   ...historyHandlers,
   ...memberHandlers,
   ...messageHandlers,
+  ...openAiChatHandlers,
   ...openAiConversationHandlers,
   ...openAiModelHandlers,
   ...openAiResponseHandlers,

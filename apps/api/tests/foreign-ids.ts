@@ -179,6 +179,13 @@ export const elsewhere: Partial<Record<RouteName, (ids: Ids) => { readonly body?
         background: true,
       },
     }),
+    createOpenAiChatCompletion: ({ agent_id, version_id, file_id }) => ({
+      body: {
+        model: `${agent_id}@${version_id}`,
+        messages: [{ role: "user", content: [{ type: "file", file: { file_id } }] }],
+        stream: true,
+      },
+    }),
     createOpenAiConversation: ({ agent_id, version_id }) => ({ body: { model: `${agent_id}@${version_id}` } }),
     listOpenAiConversationItems: (ids) => ({ query: `?after=${ids["message_id"]}` }),
     retryMessages: (ids) => ({

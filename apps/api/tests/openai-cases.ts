@@ -33,6 +33,39 @@ export const refusedFields: Readonly<Record<string, unknown>> = {
   truncation: "auto",
 };
 
+const chat = { model: "no-such-agent", messages: [{ role: "user", content: "hello" }] };
+
+const refusedChatFields: Readonly<Record<string, unknown>> = {
+  audio: { voice: "alloy", format: "wav" },
+  frequency_penalty: 1,
+  function_call: { name: "f" },
+  functions: [{ name: "f" }],
+  logit_bias: { "50256": -100 },
+  logprobs: true,
+  modalities: ["text", "audio"],
+  moderation: { model: "m" },
+  n: 2,
+  parallel_tool_calls: false,
+  prediction: { type: "content", content: "x" },
+  presence_penalty: 1,
+  prompt_cache_key: "k",
+  prompt_cache_options: {},
+  prompt_cache_retention: "24h",
+  reasoning_effort: "high",
+  response_format: { type: "json_object" },
+  safety_identifier: "u",
+  seed: 1,
+  service_tier: "flex",
+  stop: ["x"],
+  temperature: 0,
+  tool_choice: "required",
+  tools: [{ type: "function", function: { name: "f" } }],
+  top_logprobs: 2,
+  top_p: 0.5,
+  verbosity: "low",
+  web_search_options: {},
+};
+
 export const openAiCases = {
   listOpenAiModels: {},
   getOpenAiModel: {},
@@ -69,6 +102,21 @@ export const openAiCases = {
   cancelOpenAiResponse: {},
   deleteOpenAiResponse: {},
   listOpenAiInputItems: {},
+  createOpenAiChatCompletion: {
+    valid: chat,
+    invalid: [
+      [{ messages: chat.messages }, "model"],
+      [{ model: "m" }, "messages"],
+      [{ ...chat, messages: [] }, "messages"],
+      [{ ...chat, messages: [{ role: "tool", content: "x", tool_call_id: "c" }] }, "messages[0].role"],
+      [{ ...chat, messages: [{ role: "assistant", content: "x" }] }, "messages"],
+      [{ ...chat, messages: [...chat.messages, { role: "assistant", content: null }] }, "messages[1].content"],
+      [{ ...chat, messages: [{ role: "user", content: [{ type: "input_audio" }] }] }, "messages[0].content[0].type"],
+      [{ ...chat, max_tokens: 0 }, "max_tokens"],
+      [{ ...chat, surprise: 1 }, "surprise"],
+      ...Object.entries(refusedChatFields).map(([name, value]) => [{ ...chat, [name]: value }, name] as const),
+    ],
+  },
   createOpenAiConversation: {
     valid: { model: "no-such-agent" },
     invalid: [

@@ -94,6 +94,15 @@ interface OpenAiClient {
     delete(id: string): Promise<{ readonly deleted: boolean }>;
     readonly items: { list(id: string, query: object): AsyncIterable<Item> };
   };
+  readonly chat: { readonly completions: { create(body: object): Promise<Completion & AsyncIterable<Completion>> } };
+}
+
+interface Completion {
+  readonly choices: readonly {
+    readonly message: { readonly content: string };
+    readonly delta: { readonly content?: string };
+  }[];
+  readonly usage?: object;
 }
 
 describe("the package of npm", () => {
@@ -183,6 +192,24 @@ describe("the package of npm", () => {
     expect(await client.conversations.delete(id)).toMatchObject({ deleted: true });
   });
 
+  test("completes chats, streamed and not, in one session", async () => {
+    const messages = [{ role: "user", content: "keep chat" }];
+    const first = await client.chat.completions.create({ model: "greeter", messages });
+    const content = first.choices[0]?.message.content;
+    expect(content).toBe("kept");
+    const next = [...messages, { role: "assistant", content }, { role: "user", content: "list" }];
+    const stream_options = { include_usage: true };
+    const stream = await client.chat.completions.create({
+      model: "greeter",
+      messages: next,
+      stream: true,
+      stream_options,
+    });
+    let text = "";
+    for await (const { choices } of stream) text += choices[0]?.delta.content ?? "";
+    expect(text).toBe("chat");
+  });
+
   test("gets its own classes of errors", async () => {
     const failing = client.responses.create({ model: "greeter", input: "x", temperature: 0 });
     await expect(failing).rejects.toMatchObject({
@@ -220,6 +247,8 @@ describe("the package of PyPI", () => {
       "response.created response.completed You said: again",
       "You said: again",
       "True True",
+      "You said: chat",
+      "You said: chat",
       "BadRequestError tools",
     ]);
   }, 60_000);
@@ -238,6 +267,10 @@ print(types[0], types[-1], final.output_text)
 print(client.responses.retrieve(final.id).output_text)
 more = client.responses.create(input="more", previous_response_id=final.id)
 print(more.previous_response_id == final.id, more.conversation.id == final.conversation.id)
+messages = [{"role": "user", "content": "chat"}]
+print(client.chat.completions.create(model="greeter", messages=messages).choices[0].message.content)
+chunks = client.chat.completions.create(model="greeter", messages=messages, stream=True)
+print("".join(chunk.choices[0].delta.content or "" for chunk in chunks))
 try:
     client.responses.create(model="greeter", input="x", tools=[{"type": "web_search"}])
 except BadRequestError as error:

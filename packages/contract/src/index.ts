@@ -160,6 +160,12 @@ export {
   type FiringReason,
 } from "./schemas/schedules.ts";
 export {
+  CreateOpenAiChatCompletionRequest,
+  OpenAiChatCompletion,
+  type OpenAiChatMessage,
+  type OpenAiChatPart,
+} from "./schemas/openai-chat.ts";
+export {
   CreateOpenAiResponseRequest,
   OpenAiConversation,
   OpenAiErrorBody,

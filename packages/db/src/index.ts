@@ -35,6 +35,7 @@ import * as sessionSummaries from "./queries/session-summaries.ts";
 import * as sessions from "./queries/sessions.ts";
 import * as sourceSnapshots from "./queries/source-snapshots.ts";
 import * as overview from "./queries/overview.ts";
+import * as conversationDigests from "./queries/conversation-digests.ts";
 import * as toolCalls from "./queries/tool-calls.ts";
 import * as usage from "./queries/usage.ts";
 import * as versions from "./queries/versions.ts";
@@ -115,6 +116,7 @@ export {
   sourceSnapshots,
   squashes,
   overview,
+  conversationDigests,
   toolCalls,
   usage,
   versions,

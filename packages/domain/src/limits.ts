@@ -17,6 +17,8 @@ export const limits = {
   steeringBytesPerTurn: 4 * MiB,
   /** A page of a list ends before its rows have this many bytes together; it always has its first row. */
   pageBytes: 8 * MiB,
+  /** Messages of the conversation that a client of OpenAI's Chat Completions sends each time. */
+  openAiChatMessagesMax: 2_000,
   metadataPairs: 64,
   metadataKeyChars: 64,
   metadataValueChars: 2048,

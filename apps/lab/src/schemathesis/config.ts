@@ -14,7 +14,14 @@ const openAiBodies = { model: "agent_id", previous_response_id: "response_id", c
 const operatorRoutes = ["getOperatorHealth", "checkStore", "resealSecrets", "createOrganization", "updateOrganization"];
 
 /** Streams that end late or never: one event is enough. The seconds are for those without events. */
-const streams = ["streamSession", "streamMessage", "sendMessageStream", "getBuildLogs", "createOpenAiResponse"];
+const streams = [
+  "streamSession",
+  "streamMessage",
+  "sendMessageStream",
+  "getBuildLogs",
+  "createOpenAiResponse",
+  "createOpenAiChatCompletion",
+];
 
 /** Their bodies are bytes: whatever a value's type was, a file with that content is sent. */
 const uploads = ["uploadFile"];

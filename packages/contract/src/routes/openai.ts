@@ -2,6 +2,7 @@
 // `/openai/v1`, and all errors also have OpenAI's form.
 
 import type { Route } from "./route.ts";
+import * as chat from "../schemas/openai-chat.ts";
 import * as openai from "../schemas/openai-responses.ts";
 
 const openAiPrefix = "/openai/v1";
@@ -117,6 +118,21 @@ export const openAiRoutes = {
     query: openai.conversationItemsQuery,
     reply: openai.OpenAiItems,
     status: 200,
+  },
+  createOpenAiChatCompletion: {
+    method: "POST",
+    path: "/openai/v1/chat/completions",
+    scope: "run",
+    summary:
+      "Answer the last user messages of a conversation, in the session that has the messages before them, or else in " +
+      "a new one.",
+    request: chat.CreateOpenAiChatCompletionRequest,
+    reply: chat.OpenAiChatCompletion,
+    mayStream: true,
+    streamItem: chat.OpenAiChatChunk,
+    status: 200,
+    countsAs: "messages",
+    idempotent: true,
   },
 } as const satisfies Record<string, Route>;
 

@@ -456,6 +456,7 @@ create table messages (
   steered_into text,
   steered_attempt text,
   steered_event bigint,
+  conversation_digest bytea,
   constraint messages_pkey PRIMARY KEY (id),
   constraint messages_check CHECK (attempts <= max_attempts),
   constraint messages_check1 CHECK ((state = 'running'::text) = (fence IS NOT NULL)),
@@ -469,6 +470,7 @@ create table messages (
   constraint messages_session_id_sequence_number_key UNIQUE (session_id, sequence_number),
   constraint messages_state_check CHECK (state = ANY (ARRAY['queued'::text, 'running'::text, 'waiting_for_input'::text, 'completed'::text, 'failed'::text, 'cancelled'::text]))
 );
+CREATE INDEX messages_by_conversation_digest ON messages USING btree (organization_id, conversation_digest, created_at DESC) WHERE conversation_digest IS NOT NULL;
 CREATE INDEX messages_by_organization ON messages USING btree (organization_id, id);
 CREATE INDEX messages_by_retry_of ON messages USING btree (retry_of) WHERE retry_of IS NOT NULL;
 CREATE INDEX messages_copied_head ON messages USING btree (head_snapshot_id) WHERE copied_from IS NOT NULL;

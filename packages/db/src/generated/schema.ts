@@ -268,6 +268,7 @@ export interface Messages {
   attempts: Generated<number>;
   cancel_requested_at: Timestamp | null;
   completed_at: Timestamp | null;
+  conversation_digest: Buffer | null;
   copied_from: string | null;
   created_at: Generated<Timestamp>;
   failed_at: Timestamp | null;

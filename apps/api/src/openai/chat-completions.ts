@@ -1,0 +1,109 @@
+// OpenAI's Chat Completions API. A client sends the whole conversation each time: its last answer finds the session.
+
+import type { CreateOpenAiChatCompletionRequest, OpenAiChatCompletion } from "@dari/contract";
+import { inOneTransaction } from "@dari/control/context";
+import { followMessage } from "@dari/control/outbound";
+import {
+  deleteSession,
+  findAnsweredConversation,
+  getMessage,
+  getSession,
+  sendAfterMessage,
+  sendMessage,
+  storeConversationDigest,
+  waitForMessage,
+} from "@dari/control/turns";
+import type { Response } from "express";
+import { Reply, type Call, type Handlers } from "../http/call.ts";
+import { checkStream, endOf, sendItems } from "../routes/streams.ts";
+import { digestConversation, readAsked, readWhole, splitConversation } from "./chat-input.ts";
+import { createChatStream, renderCompletion, turnError } from "./chat-stream.ts";
+import { resolveModel, type ChosenModel } from "./models.ts";
+import { readMetadata, startSession } from "./send.ts";
+import { discardInput, storeInput, storedPartsOf } from "./store-input.ts";
+
+export const openAiChatHandlers: Handlers<"createOpenAiChatCompletion"> = {
+  createOpenAiChatCompletion: { prepare, create, read, discard: discardInput },
+};
+
+type ChatCall = Call<"createOpenAiChatCompletion">;
+
+/** What was found before the message is sent. */
+interface Found {
+  readonly model: ChosenModel;
+  readonly digest: Buffer;
+  /** The message that answered the conversation so far. */
+  readonly answeredBy: string | undefined;
+}
+
+/** By response, because handlers get copies of the call. */
+const foundBy = new WeakMap<Response, Found>();
+
+/** Finds the session that has the conversation, and stores the files that it does not have. */
+async function prepare(call: ChatCall): Promise<void> {
+  const { control, actor, body, response } = call;
+  const conversation = splitConversation(body.messages);
+  readMetadata(fieldsOf(body));
+  if (body.stream === true) checkStream(call);
+  const model = await resolveModel(control, actor, body.model);
+  const scope = { ...model, user: body.user ?? undefined };
+  const { before, answer, asked } = conversation;
+  const answeredBy =
+    answer === undefined
+      ? undefined
+      : await findAnsweredConversation(control, actor, { digest: digestConversation(before, scope), answer });
+  foundBy.set(response, { model, answeredBy, digest: digestConversation(body.messages, scope) });
+  await storeInput(call, answeredBy === undefined ? readWhole(conversation) : readAsked(asked));
+}
+
+async function create(call: ChatCall): Promise<{ resourceId: string }> {
+  const { control, actor, body, response } = call;
+  const found = foundBy.get(response);
+  if (found === undefined) throw new Error("a chat completion is prepared before it is created");
+  const { model, digest, answeredBy } = found;
+  return inOneTransaction(control, async (inside) => {
+    const parts = await storedPartsOf({ ...call, control: inside });
+    const message = { parts, metadata: readMetadata(fieldsOf(body)), partsField: "messages" };
+    const alwaysForks = body.store === false;
+    const { messageId } =
+      answeredBy === undefined
+        ? await sendMessage(inside, actor, {
+            ...message,
+            sessionId: await startSession(inside, actor, body.model, model),
+          })
+        : await sendAfterMessage(inside, actor, { ...message, afterMessageId: answeredBy, alwaysForks });
+    await storeConversationDigest(inside, actor, { messageId, digest });
+    return { resourceId: messageId };
+  });
+}
+
+function fieldsOf(body: CreateOpenAiChatCompletionRequest) {
+  return { ...body, max_output_tokens: body.max_completion_tokens ?? body.max_tokens ?? null };
+}
+
+async function read(
+  call: ChatCall,
+  messageId: string,
+  { isNew }: { readonly isNew: boolean },
+): Promise<OpenAiChatCompletion | Reply | void> {
+  const { control, actor, body, settings, signal, response } = call;
+  const message = await getMessage(control, actor, messageId);
+  const session = await getSession(control, actor, message.session_id);
+  const context = { messageId, session, createdAt: message.created_at };
+  try {
+    if (body.stream === true) {
+      const options = { afterSequenceNumber: undefined, signal: endOf(call), promised: isNew };
+      const items = await followMessage(control, actor, messageId, options);
+      if (items === undefined) throw new Error("a message has events from its acceptance on");
+      const includesUsage = body.stream_options?.include_usage === true;
+      return await sendItems(call, items, createChatStream(context, { includesUsage }));
+    }
+    const turn = await waitForMessage(control, actor, messageId, { timeoutMs: settings.syncWaitMs, signal, isNew });
+    if (turn.status === "completed" && turn.output !== null) return renderCompletion(context, turn.output);
+    // A client that repeats the call would start another turn.
+    response.set("x-should-retry", "false");
+    return new Reply(500, { error: turnError(turn) });
+  } finally {
+    if (body.store === false) await deleteSession(control, actor, { sessionId: session.id, cancel: true });
+  }
+}
