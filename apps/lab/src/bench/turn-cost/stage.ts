@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createClient, type Client } from "@dari/client";
-import { deployFiles } from "../../deploy-files.ts";
+import { deploy } from "../../conversation.ts";
 import { removeDirectory } from "../../remove-directory.ts";
 import { startStandalone } from "../../standalone-process.ts";
 import type { Api } from "../one-turn.ts";
@@ -55,8 +55,9 @@ export async function openStage(stack: AsyncDisposableStack, o: StageOptions): P
   const dataDir = await mkdtemp(path.join(tmpdir(), "dari-cost-"));
   stack.defer(() => removeDirectory(dataDir));
   const agentIds = new Map<AgentName, string>();
-  const deploy = async (api: Api, name: AgentName): Promise<void> => {
-    agentIds.set(name, (await deployFiles(api, filesOfAgent(name, model.server.url))).agentId);
+  /** An older platform may not know all that this checkout's `dari deploy` sends. */
+  const deployAgent = async (api: Api, client: Client, name: AgentName): Promise<void> => {
+    agentIds.set(name, (await deploy({ ...api, client }, filesOfAgent(name, model.server.url))).agentId);
   };
   return {
     model,
@@ -66,14 +67,15 @@ export async function openStage(stack: AsyncDisposableStack, o: StageOptions): P
       await using starting = new AsyncDisposableStack();
       const platform = starting.use(await startStandalone(environment, dataDir, o.meter.through, o.checkout));
       const api = { apiUrl: platform.apiUrl, apiKey: platform.apiKey };
-      if (agentIds.size === 0) await Promise.all(o.agents.map((name) => deploy(api, name)));
+      const client = createClient(api);
+      if (agentIds.size === 0) await Promise.all(o.agents.map((name) => deployAgent(api, client, name)));
       const started = starting.move();
       // A program that is interrupted closes its stack.
       stack.use(started);
       return {
         ...processesOf(o.meter, platform.program.pid, await readPlatformPid(dataDir)),
         api,
-        client: createClient(api),
+        client,
         dataDir,
         agentId: (name) => agentIds.get(name)!,
         [Symbol.asyncDispose]: () => started.disposeAsync(),
