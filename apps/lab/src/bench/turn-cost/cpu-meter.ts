@@ -3,7 +3,7 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, readdir, rmdir } from "node:fs/promises";
+import { mkdir, readdir, readFile, rmdir } from "node:fs/promises";
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -81,8 +81,21 @@ async function openGroupMeter(): Promise<CpuMeter | undefined> {
 
 const removeWithinMs = 10_000;
 
-/** Removes the group and those below it. The kernel frees a group only a moment after its last process has ended. */
+function endProcess(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has ended.
+  }
+}
+
+/**
+ * Removes the group and those below it. An interrupted start can have left processes, which this ends. The kernel frees
+ * a group only a moment after its last process has ended.
+ */
 async function removeGroups(dir: string): Promise<void> {
+  const members = await readFile(path.join(dir, "cgroup.procs"), "latin1").catch(() => "");
+  for (const pid of members.split("\n").filter(Boolean)) endProcess(Number(pid));
   const entries = await readdir(dir, { withFileTypes: true }).catch(() => []);
   for (const entry of entries) if (entry.isDirectory()) await removeGroups(path.join(dir, entry.name));
   const deadline = performance.now() + removeWithinMs;
