@@ -22,22 +22,20 @@ import {
 } from "@dari/sandbox";
 import {
   createMemoryReader,
-  createRunningTurns,
   createSandboxPool,
   createTurnDirectories,
   noGuestScript,
   openGuestScript,
+  planMemory,
   type AgentSettings,
-  type RunningTurns,
+  type MemoryPlan,
   type SandboxPool,
 } from "@dari/sandbox-pool";
 import { StartError, type Logger } from "@dari/runtime";
 import { openDisks, type Disks } from "@dari/workspace";
-import type { OwnWorkerConfig } from "./config.ts";
+import { getReservedBytes, type OwnWorkerConfig } from "./config.ts";
 import type { WorkerContext, WorkerSettings } from "./context.ts";
 import { canBoundSandboxes, findMissingCapabilities } from "./missing-capabilities.ts";
-import { countMachineSlots, readMachineLimits } from "./machine-slots.ts";
-import { computingMax } from "./processor-load.ts";
 import { networkMode } from "./steps/egress-policy.ts";
 import { lockWorkDir, type WorkDir } from "./work-dir.ts";
 import { startWorker, type Worker } from "./worker.ts";
@@ -82,14 +80,13 @@ export async function assembleWorker(
     : noGuestScript;
   const { hostUserOf, guarantees } = openUsers(chosen, workDir, log);
   const source = openTurnSourceIfQueued(settings);
-  const runningTurns = openRunningTurns(assembly, log);
-  const slots = countSlots(assembly, log);
-  const { pool, isMissing: lacksWarm } = await openPool(assembly, chosen, { runningTurns, slots }, workDir, log, stack);
+  const memory = planTurns(assembly, settings.turnBounds, log);
+  const { pool, isMissing: lacksWarm } = await openPool(assembly, chosen, memory, workDir, log, stack);
   const { program } = assembly;
   const missing = findMissingCapabilities({ chosen, disks, lacksWarm, own: getNamespaceState(), program }, machine);
   for (const each of missing) log.warn(each, "machine.missing");
   const control = createControl(services, settings, "");
-  const workerSettings = workerSettingsOf(assembly, settings, slots, workDir);
+  const workerSettings = workerSettingsOf(assembly, settings, memory, workDir);
   const worker = await startWorker(
     {
       db: services.db,
@@ -104,7 +101,7 @@ export async function assembleWorker(
       guarantees,
       missing,
       minimumIsolation: assembly.minimumIsolation,
-      runningTurns,
+      memory,
       pool,
       guestScript,
       images,
@@ -127,13 +124,13 @@ export async function assembleWorker(
 function workerSettingsOf(
   assembly: WorkerAssembly,
   settings: ServiceSettings,
-  slots: number,
+  memory: MemoryPlan,
   workDir: WorkDir,
 ): WorkerSettings {
   return {
     workerId: newId("worker"),
     pool: settings.pool,
-    slots,
+    slots: memory.slots,
     giveUp: assembly.giveUp ?? (() => undefined),
     leaseMs: settings.leaseMs,
     renewMs: Math.floor(settings.leaseMs / limits.leaseRenewals),
@@ -221,12 +218,12 @@ function openUsers(
 async function openPool(
   assembly: WorkerAssembly,
   { driver }: Pick<ChosenDriver, "driver">,
-  { runningTurns, slots: turnsMax }: { readonly runningTurns: RunningTurns; readonly slots: number },
+  memory: MemoryPlan,
   workDir: WorkDir,
   log: Logger,
   stack: AsyncDisposableStack,
 ): Promise<{ readonly pool: SandboxPool | undefined; readonly isMissing: boolean }> {
-  const preloadMax = assembly.warmSandboxes ?? Math.min(turnsMax, computingMax);
+  const preloadMax = assembly.warmSandboxes ?? memory.slots;
   const keepMs = assembly.sessionIdleSeconds * 1_000;
   const isWanted = preloadMax > 0 || keepMs > 0;
   if (!isWanted || !driver.canMountWhileRunning) return { pool: undefined, isMissing: false };
@@ -238,9 +235,8 @@ async function openPool(
     return { pool: undefined, isMissing: true };
   }
   stack.defer(() => mounts.close());
-  const hasFreeMemory = (): boolean => runningTurns.room().turns > 0;
-  const isMemoryShort = (): boolean => runningTurns.room().isShort;
-  const pool = createSandboxPool({ mounts, preloadMax, turnsMax, keepMs, hasFreeMemory, isMemoryShort, log });
+  const { slots: turnsMax, hasFreeMemory } = memory;
+  const pool = createSandboxPool({ mounts, preloadMax, turnsMax, keepMs, hasFreeMemory, log });
   stack.defer(() => pool.close());
   return { pool, isMissing: false };
 }
@@ -282,21 +278,22 @@ async function openCaches(
   return { images, disks };
 }
 
-function openRunningTurns({ memoryMb, turnReservedMb }: WorkerAssembly, log: Logger): RunningTurns {
-  return createRunningTurns({
-    readMemory: createMemoryReader(memoryReadEveryMs),
-    budgetBytes: memoryMb === undefined ? undefined : memoryMb * 1024 ** 2,
-    firstBytes: turnReservedMb * 1024 ** 2,
-    log,
-  });
-}
+type TurnBounds = ServiceSettings["turnBounds"];
 
-/** Returns the configured number of turns, or what the machine can hold. */
-function countSlots({ slots: configured }: WorkerAssembly, log: Logger): number {
-  if (configured !== undefined) return configured;
-  const { slots, limit } = countMachineSlots(readMachineLimits());
-  log.info({ slots, limited_by: limit }, "worker.slots");
-  return slots;
+/** Plans the memory of the configured number of turns. If memory is too small for them, plans fewer turns. */
+function planTurns(assembly: WorkerAssembly, { memoryMaxBytes }: TurnBounds, log: Logger): MemoryPlan {
+  const memory = planMemory(
+    {
+      slots: assembly.slots,
+      memoryBytes: assembly.memoryMb === undefined ? undefined : assembly.memoryMb * 1024 ** 2,
+      reservedBytes: getReservedBytes(assembly, memoryMaxBytes),
+    },
+    createMemoryReader(memoryReadEveryMs),
+  );
+  if (memory.slots < assembly.slots) {
+    log.warn({ slots: memory.slots, wanted: assembly.slots, bytes: memory.budgetBytes }, "worker.memory_bounds_slots");
+  }
+  return memory;
 }
 
 /** Returns the limits of a turn's sandbox. */

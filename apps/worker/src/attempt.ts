@@ -15,8 +15,6 @@ export interface Attempt {
   readonly claimed: ClaimedTurn;
   readonly lease: HeldLease;
   readonly watch: Stopwatch;
-  /** Called when the agent is called: another turn can start. */
-  readonly onStarted: () => void;
   turn?: Turn;
   turnDir?: string;
   opened?: OpenedWorkspace;

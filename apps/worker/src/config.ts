@@ -4,18 +4,15 @@ import { checkServiceSettings, serviceSettings } from "@dari/control/assembly";
 import { defaultBackoff, limits } from "@dari/domain";
 import { integer, oneOf, readConfig, string, type ConfigOf, type ConfigProblem, type Environment } from "@dari/runtime";
 import { EgressRuleError, parseEgressRules } from "@dari/network";
-import { defaultSlotsMax } from "./machine-slots.ts";
 
 /** The settings that only the worker has. */
 export const ownWorkerSettings = {
   slots: integer({
     env: "DARI_WORKER_SLOTS",
     min: 1,
-    max: 10_000,
-    optional: true,
-    about:
-      "Maximum number of concurrent turns of the worker, if its memory can hold them. Unset: what the machine's open " +
-      `files and processes allow, at most ${defaultSlotsMax.toLocaleString("en-US")}.`,
+    max: 1_000,
+    default: 4,
+    about: "Maximum number of concurrent turns of the worker.",
   }),
   memoryMb: integer({
     env: "DARI_WORKER_MEMORY_MB",
@@ -23,15 +20,17 @@ export const ownWorkerSettings = {
     min: 128,
     optional: true,
     about:
-      "Memory that all turns together can hold, in MiB. Unset: what the worker's control group, or the machine, has " +
-      "available, except a reserve of 5 %.",
+      "Memory for all turns together, in MiB. Unset: 512 MiB less than the control group's limit, or than the " +
+      "machine's memory if there is none.",
   }),
   turnReservedMb: integer({
     env: "DARI_TURN_RESERVED_MB",
     unit: "MiB",
     min: 16,
-    default: 64,
-    about: "Memory that a turn is expected to hold until turns were measured, in MiB.",
+    optional: true,
+    about:
+      "Memory that the worker reserves for each turn, in MiB. In a separate worker, unset means the larger of " +
+      "DARI_TURN_MEMORY_BYTES and DARI_TURN_MEMORY_MAX_BYTES.",
   }),
   warmSandboxes: integer({
     env: "DARI_WARM_SANDBOXES",
@@ -40,7 +39,7 @@ export const ownWorkerSettings = {
     optional: true,
     about:
       "Maximum number of sandboxes that wait with their agent loaded (DARI_SANDBOX bwrap or oci); 0 disables them. " +
-      "Unset: two per processor, at least 4, at most one per slot.",
+      "Unset: one per slot.",
   }),
   templates: oneOf(["auto", "off"], {
     env: "DARI_TEMPLATES",
@@ -199,7 +198,7 @@ export function readWorkerConfig(env: Environment = process.env): WorkerConfig {
 
 type CheckedSettings = Pick<
   WorkerConfig,
-  "memoryMb" | "turnReservedMb" | "egressAllow" | "buildEgressAllow" | "sandbox" | "ociRuntime"
+  "memoryMb" | "turnReservedMb" | "turnMemoryBytes" | "egressAllow" | "buildEgressAllow" | "sandbox" | "ociRuntime"
 >;
 
 /** Checks combinations of settings. */
@@ -207,9 +206,18 @@ export function checkWorkerSettings(settings: CheckedSettings): ConfigProblem[] 
   return [...checkMemory(settings), ...checkEgress(settings), ...checkRuntime(settings)];
 }
 
-function checkMemory({ memoryMb, turnReservedMb }: CheckedSettings): ConfigProblem[] {
-  if (memoryMb === undefined || memoryMb >= 2 * turnReservedMb) return [];
-  const message = `expected at least twice DARI_TURN_RESERVED_MB (${turnReservedMb}), so that one turn fits`;
+/** Returns the memory that is reserved for each turn, in bytes. `memoryMaxBytes`: what an agent can ask for. */
+export function getReservedBytes(
+  settings: { turnReservedMb: number | undefined; turnMemoryBytes: number },
+  memoryMaxBytes = 0,
+): number {
+  if (settings.turnReservedMb !== undefined) return settings.turnReservedMb * 1024 ** 2;
+  return Math.max(settings.turnMemoryBytes, memoryMaxBytes);
+}
+
+function checkMemory(settings: CheckedSettings): ConfigProblem[] {
+  if (settings.memoryMb === undefined || settings.memoryMb * 1024 ** 2 >= getReservedBytes(settings)) return [];
+  const message = "expected at least what one turn has set aside, DARI_TURN_RESERVED_MB or DARI_TURN_MEMORY_BYTES";
   return [{ env: "DARI_WORKER_MEMORY_MB", message }];
 }
 

@@ -30,17 +30,13 @@ export interface ExecutedTurn {
   readonly released: Promise<void>;
 }
 
-/**
- * Executes a claimed turn. Calls `onStarted` when the agent is called. If nothing could be recorded, releases the
- * turn's disk and rejects.
- */
+/** Executes a claimed turn. If nothing could be recorded, releases the turn's disk and rejects. */
 export async function executeTurn(
   worker: WorkerContext,
   claimed: ClaimedTurn,
   lease: HeldLease,
-  onStarted: () => void,
 ): Promise<ExecutedTurn> {
-  const attempt: Attempt = { context: worker, claimed, lease, watch: startStopwatch(), onStarted, taken: [] };
+  const attempt: Attempt = { context: worker, claimed, lease, watch: startStopwatch(), taken: [] };
   try {
     const input = await runSteps(attempt).catch((error: unknown) => inputOfError(attempt, error));
     const result = await finish(attempt, input);

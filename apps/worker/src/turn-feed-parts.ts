@@ -16,8 +16,8 @@ export interface TurnFeedParts {
   readonly gate: Gate;
   /** Absent if turns are only pulled from the database. */
   readonly source: TurnSource | undefined;
-  /** Runs a claimed turn until its end is recorded. Calls `onStarted` when the agent is called. Never rejects. */
-  readonly run: (turn: ClaimedTurn, onStarted: () => void) => Promise<TurnRun>;
+  /** Runs a claimed turn until its end is recorded. Never rejects. */
+  readonly run: (turn: ClaimedTurn) => Promise<TurnRun>;
   /** Retries a failed job for an operator. */
   readonly retry: (ticket: TurnTicket) => Promise<TurnSettlement>;
   /** Promotes a delayed job for an operator. Returns whether its retry is due now. */

@@ -11,7 +11,6 @@ import type { WorkerContext } from "./context.ts";
 import { executeTurn, type TurnResult } from "./execute-turn.ts";
 import { createGate, type Gate } from "./gate.ts";
 import { createLeaseKeeper, type LeaseKeeper } from "./lease-keeper.ts";
-import { computingMax, createBusyCheck, startsMax } from "./processor-load.ts";
 import { toRetrySettlement } from "./retry-settlement.ts";
 import { watchMemory } from "./memory-watch.ts";
 import type { MissingCapability } from "./missing-capabilities.ts";
@@ -43,8 +42,7 @@ const announcedWithinMs = 3 * announceEveryMs;
 
 export async function startWorker(context: WorkerContext, source: TurnSource | undefined): Promise<Worker> {
   const { settings } = context;
-  const memoryRoom = (starting: number): number => context.runningTurns.room(starting).turns;
-  const gate = createGate({ slots: settings.slots, startsMax, memoryRoom });
+  const gate = createGate({ slots: settings.slots, hasFreeMemory: context.memory.hasFreeMemory });
   const leases = createLeaseKeeper({
     db: context.db,
     leaseMs: settings.leaseMs,
@@ -60,14 +58,14 @@ export async function startWorker(context: WorkerContext, source: TurnSource | u
     {
       gate,
       source,
-      run: (turn, onStarted) => runTurn(context, leases, turn, onStarted),
+      run: (turn) => runTurn(context, leases, turn),
       retry: (ticket) => retryTicket(context, ticket),
       promote: (ticket) => promoteTicket(context, ticket),
       giveUp: settings.giveUp,
     },
   );
   const builds = startBuildFeed(context);
-  const memory = watchMemory({ gate, room: context.runningTurns.room, log: context.log });
+  const memory = watchMemory({ gate, freeMemory: context.memory.freeMemory, log: context.log });
   context.log.info(
     { worker: settings.workerId, slots: settings.slots, sandbox: context.driver.name },
     "worker.started",
@@ -115,15 +113,10 @@ async function endTurns(
 }
 
 /** Runs one claimed turn. Never rejects. */
-async function runTurn(
-  context: WorkerContext,
-  leases: LeaseKeeper,
-  turn: ClaimedTurn,
-  onStarted: () => void,
-): Promise<TurnRun> {
+async function runTurn(context: WorkerContext, leases: LeaseKeeper, turn: ClaimedTurn): Promise<TurnRun> {
   const lease = leases.hold(turn);
   try {
-    const { result, released } = await executeTurn(context, turn, lease, onStarted);
+    const { result, released } = await executeTurn(context, turn, lease);
     return { settlement: settlementOf(result), released };
   } catch (error) {
     // Nothing was recorded: the lease expires, and the reaper ends the attempt.
@@ -185,9 +178,7 @@ function startPresence(context: WorkerContext, gate: Gate): Presence {
   const { settings } = context;
   const stopping = new AbortController();
   let announcedAt = performance.now();
-  const isBusy = createBusyCheck();
   const announceNow = async (): Promise<void> => {
-    const { availableBytes, neededBytes } = context.runningTurns.room();
     await announceWorker(context.db, {
       id: settings.workerId,
       pool: settings.pool,
@@ -199,10 +190,7 @@ function startPresence(context: WorkerContext, gate: Gate): Presence {
         guarantees: context.guarantees,
         missing: context.missing ?? [],
         minimumIsolation: context.minimumIsolation,
-        memory: { availableBytes, neededBytes },
-        startsMax,
-        computingMax,
-        computing: isBusy() ? context.runningTurns.countComputing() : {},
+        memory: context.memory.freeMemory(),
         clockMs: Date.now(),
         disk: { freeBytes: await freeBytesOf(settings.workDir) },
       },

@@ -56,12 +56,11 @@ async function message(): Promise<{ sessionId: string; messageId: string }> {
 function execute(turn: ClaimedTurn): ReturnType<typeof executeTurn> {
   const log = createLogger({ name: "unreadable-turn", level: "silent" });
   const worker = { db: database.db, notifier, log, settings: { backoffFirstMs: 1 } } as unknown as WorkerContext;
-  const lease = {
+  return executeTurn(worker, turn, {
     signal: new AbortController().signal,
     onSteering: () => () => undefined,
     release: () => undefined,
-  };
-  return executeTurn(worker, turn, lease, () => undefined);
+  });
 }
 
 /** Without waiting for its time. */

@@ -1,9 +1,10 @@
-// Reads memory from files as the kernel writes them.
+// Reads memory from files as the kernel writes them, and plans turns for it.
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, expect, test } from "@jest/globals";
+import { planMemory } from "./memory-plan.ts";
 import { readMemory, type MemoryFiles } from "./memory.ts";
 
 const MiB = 1024 ** 2;
@@ -32,7 +33,7 @@ function machine(ownGroup: string, files: Readonly<Record<string, string>>): Mem
 
 test("without a limit it is the memory of the machine", () => {
   const files = machine("0::/a\n", { "cgroup/a/memory.max": "max\n", "cgroup/a/memory.current": "5\n" });
-  expect(readMemory(files)).toEqual({ totalBytes: 8 * GiB, availableBytes: 6 * GiB, stalledPercent: 0 });
+  expect(readMemory(files)).toEqual({ totalBytes: 8 * GiB, availableBytes: 6 * GiB });
 });
 
 test("the smallest control group counts, and reclaimable caches count as free", () => {
@@ -43,19 +44,7 @@ test("the smallest control group counts, and reclaimable caches count as free", 
     "cgroup/pod/worker/memory.max": `${5 * GiB}\n`,
     "cgroup/pod/worker/memory.current": `${1 * GiB}\n`,
   });
-  expect(readMemory(files)).toMatchObject({ totalBytes: 4 * GiB, availableBytes: 2 * GiB });
-});
-
-test("the largest stall counts, of the machine or of a control group", () => {
-  const pressure = (full: string): string => `some avg10=90.00 avg60=1.00\nfull avg10=${full} avg60=1.00\n`;
-  const limit = { "cgroup/a/memory.max": `${4 * GiB}\n`, "cgroup/a/memory.current": "5\n" };
-  const own = machine("0::/a\n", {
-    ...limit,
-    "proc/pressure/memory": pressure("1.50"),
-    "cgroup/a/memory.pressure": pressure("7.25"),
-  });
-  expect(readMemory(own).stalledPercent).toBe(7.25);
-  expect(readMemory(machine("0::/a\n", { "proc/pressure/memory": pressure("1.50") })).stalledPercent).toBe(1.5);
+  expect(readMemory(files)).toEqual({ totalBytes: 4 * GiB, availableBytes: 2 * GiB });
 });
 
 test("active caches count as free as well", () => {
@@ -70,7 +59,7 @@ test("active caches count as free as well", () => {
       `slab ${600 * MiB}`,
     ].join("\n"),
   });
-  expect(readMemory(files)).toMatchObject({ totalBytes: 4 * GiB, availableBytes: 3.5 * GiB });
+  expect(readMemory(files)).toEqual({ totalBytes: 4 * GiB, availableBytes: 3.5 * GiB });
   const stale = machine("0::/worker\n", {
     "cgroup/worker/memory.max": `${4 * GiB}\n`,
     "cgroup/worker/memory.current": `${1 * GiB}\n`,
@@ -84,7 +73,7 @@ test("in a container the path of the group may not exist, and version 1 has othe
     "cgroup/memory.max": `${2 * GiB}\n`,
     "cgroup/memory.current": `${1 * GiB}\n`,
   });
-  expect(readMemory(inside)).toMatchObject({ totalBytes: 2 * GiB, availableBytes: 1 * GiB });
+  expect(readMemory(inside)).toEqual({ totalBytes: 2 * GiB, availableBytes: 1 * GiB });
   const versionOne = machine("12:cpu:/x\n5:memory:/docker/1\n0::/docker/1\n", {
     "cgroup/memory/memory.limit_in_bytes": `${3 * GiB}\n`,
     "cgroup/memory/memory.usage_in_bytes": `${2 * GiB}\n`,
@@ -95,11 +84,35 @@ test("in a container the path of the group may not exist, and version 1 has othe
       `total_slab_reclaimable ${256 * MiB}`,
     ].join("\n"),
   });
-  expect(readMemory(versionOne)).toMatchObject({ totalBytes: 3 * GiB, availableBytes: 2 * GiB });
+  expect(readMemory(versionOne)).toEqual({ totalBytes: 3 * GiB, availableBytes: 2 * GiB });
 });
 
 test("the memory of this machine can be read", () => {
   const { totalBytes, availableBytes } = readMemory();
   expect(totalBytes).toBeGreaterThan(64 * MiB);
   expect(availableBytes).toBeLessThanOrEqual(totalBytes);
+});
+
+const plenty = { totalBytes: 8 * GiB, availableBytes: 8 * GiB };
+
+test.each([
+  ["as many slots as asked for, where memory allows", { slots: 4, memoryBytes: 8 * GiB, reservedBytes: 2 * GiB }, 4],
+  ["no more than memory allows", { slots: 10, memoryBytes: 5 * GiB, reservedBytes: 2 * GiB }, 2],
+  ["what the machine has, less the worker's own", { slots: 10, memoryBytes: undefined, reservedBytes: 1 * GiB }, 7],
+  ["one at least: a turn alone has all there is", { slots: 10, memoryBytes: undefined, reservedBytes: 64 * GiB }, 1],
+])("%s", (_title, settings, slots) => {
+  expect(planMemory(settings, () => plenty).slots).toBe(slots);
+});
+
+test("free memory is what the machine has left, whatever uses the rest", () => {
+  let availableBytes = 8 * GiB;
+  const plan = planMemory({ slots: 4, memoryBytes: 8 * GiB, reservedBytes: 2 * GiB }, () => ({
+    ...plenty,
+    availableBytes,
+  }));
+  expect(plan.hasFreeMemory()).toBe(true);
+  availableBytes = 800 * MiB;
+  expect(plan.hasFreeMemory()).toBe(false);
+  availableBytes = 900 * MiB;
+  expect(plan.hasFreeMemory()).toBe(true);
 });

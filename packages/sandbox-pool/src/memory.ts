@@ -9,11 +9,6 @@ export interface Memory {
   readonly totalBytes: number;
   /** Still available, in bytes. Caches that the kernel can reclaim count as free. */
   readonly availableBytes: number;
-  /**
-   * The share of the last 10 s in which all programs waited for memory, in percent, by the kernel's pressure stall
-   * information. 0 if this kernel has none.
-   */
-  readonly stalledPercent: number;
 }
 
 /** Where the kernel's files are. Tests use their own. */
@@ -25,8 +20,8 @@ export interface MemoryFiles {
 const kernelFiles: MemoryFiles = { proc: "/proc", cgroups: "/sys/fs/cgroup" };
 
 /**
- * Returns the smallest memory of the machine and of each control group (version 1 or 2) that this process is in, and
- * the largest stall. Reads a few small files of the kernel, which takes well under a millisecond.
+ * Returns the smallest values of the machine and of each control group (version 1 or 2) that this process is in. Reads
+ * a few small files of the kernel, which takes well under a millisecond.
  */
 export function readMemory(files: MemoryFiles = kernelFiles): Memory {
   const machine = readMachine(files);
@@ -34,7 +29,6 @@ export function readMemory(files: MemoryFiles = kernelFiles): Memory {
     (narrowest, group) => ({
       totalBytes: Math.min(narrowest.totalBytes, group.totalBytes),
       availableBytes: Math.min(narrowest.availableBytes, group.availableBytes),
-      stalledPercent: Math.max(narrowest.stalledPercent, group.stalledPercent),
     }),
     machine,
   );
@@ -63,38 +57,26 @@ function readMachine(files: MemoryFiles): Memory {
   return {
     totalBytes: kilobytes("MemTotal") ?? totalmem(),
     availableBytes: kilobytes("MemAvailable") ?? freemem(),
-    stalledPercent: readStall(join(files.proc, "pressure", "memory")),
   };
-}
-
-function readStall(file: string): number {
-  return Number(/^full avg10=([\d.]+)/m.exec(read(file) ?? "")?.[1] ?? 0);
 }
 
 /** Returns the groups with a limit, from the process's own group up to the root. */
 function controlGroups(files: MemoryFiles): Memory[] {
-  return listGroupDirs("memory", files).flatMap(({ dir, version }) => readGroup(dir, groupFiles[version]) ?? []);
-}
-
-/** Returns the directories of the control groups that this process is in, from its own group up to the root. */
-export function listGroupDirs(
-  controller: "memory" | "cpu" | "cpuacct" | "pids",
-  files: MemoryFiles = kernelFiles,
-): { readonly dir: string; readonly version: 1 | 2 }[] {
-  const found: { dir: string; version: 1 | 2 }[] = [];
+  const groups: Memory[] = [];
   for (const line of (read(join(files.proc, "self", "cgroup")) ?? "").split("\n")) {
     const [, controllers, path] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
     if (controllers === undefined || path === undefined) continue;
-    if (controllers !== "" && !controllers.split(",").includes(controller)) continue;
-    const version = controllers === "" ? 2 : 1;
-    const root = version === 2 ? files.cgroups : join(files.cgroups, controller);
+    if (controllers !== "" && !controllers.split(",").includes("memory")) continue;
+    const version = controllers === "" ? versionTwo : versionOne;
+    const root = controllers === "" ? files.cgroups : join(files.cgroups, "memory");
     // In a container the path may be the host's, which does not exist here. The root is the container's own group.
     for (let at = join("/", path); ; at = dirname(at)) {
-      found.push({ dir: join(root, at), version });
+      const group = readGroup(join(root, at), version);
+      if (group !== undefined) groups.push(group);
       if (at === "/") break;
     }
   }
-  return found;
+  return groups;
 }
 
 interface GroupFiles {
@@ -104,17 +86,15 @@ interface GroupFiles {
   readonly reclaimable: readonly string[];
 }
 
-const groupFiles: Readonly<Record<1 | 2, GroupFiles>> = {
-  1: {
-    limit: "memory.limit_in_bytes",
-    used: "memory.usage_in_bytes",
-    reclaimable: ["total_active_file", "total_inactive_file", "total_slab_reclaimable"],
-  },
-  2: {
-    limit: "memory.max",
-    used: "memory.current",
-    reclaimable: ["active_file", "inactive_file", "slab_reclaimable"],
-  },
+const versionTwo: GroupFiles = {
+  limit: "memory.max",
+  used: "memory.current",
+  reclaimable: ["active_file", "inactive_file", "slab_reclaimable"],
+};
+const versionOne: GroupFiles = {
+  limit: "memory.limit_in_bytes",
+  used: "memory.usage_in_bytes",
+  reclaimable: ["total_active_file", "total_inactive_file", "total_slab_reclaimable"],
 };
 
 function readGroup(dir: string, names: GroupFiles): Memory | undefined {
@@ -127,8 +107,7 @@ function readGroup(dir: string, names: GroupFiles): Memory | undefined {
   const reclaimable = names.reclaimable.reduce((sum, name) => sum + bytesOf(name), 0);
   // The two counters are not read at the same moment.
   const held = Math.max(0, used - reclaimable);
-  const availableBytes = Math.max(0, limit - held);
-  return { totalBytes: limit, availableBytes, stalledPercent: readStall(join(dir, "memory.pressure")) };
+  return { totalBytes: limit, availableBytes: Math.max(0, limit - held) };
 }
 
 function read(file: string): string | undefined {

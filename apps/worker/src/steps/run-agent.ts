@@ -23,7 +23,7 @@ import {
 import type { RestoredAttempt } from "../attempt.ts";
 import { callAgent, type AgentCall } from "./call-agent.ts";
 import { createTextCollector } from "./collect-text.ts";
-import { toExceededFailure, toShortageFailure, withMemoryLimit } from "./exceeded-failure.ts";
+import { toExceededFailure, withMemoryLimit } from "./exceeded-failure.ts";
 import { logEgress } from "./log-egress.ts";
 import { logUnreachableHosts } from "./log-unreachable-hosts.ts";
 import { createEventRecorder } from "./record-events.ts";
@@ -90,8 +90,6 @@ function isCut({ kind }: TurnEnding): boolean {
 interface RunResult {
   readonly ending: TurnEnding;
   readonly exceeded: Exceeded | undefined;
-  /** What the turn held when it was ended because the worker had no memory left, in bytes. */
-  readonly endedAtBytes: number | undefined;
   /** False if the agent failed before it was called. */
   readonly isLoaded: boolean;
   /** Whether the sandbox is kept for the session's next turn, with its processes stopped. */
@@ -203,16 +201,6 @@ async function runInSandbox(call: AgentCall, running: RunningSandbox): Promise<R
   let ending: TurnEnding | undefined;
   let isCalled = false;
   let isResting = false;
-  let endedAtBytes: number | undefined;
-  const untrack = context.runningTurns.track({
-    organizationId: turn.organizationId,
-    agent: turn.versionId,
-    measure: async () => (await sandbox.measure?.()) ?? {},
-    end(heldBytes) {
-      endedAtBytes = heldBytes;
-      void running.end().catch(() => {});
-    },
-  });
   const filesMounted = running.mountFiles();
   try {
     // The guest reads its turn while the files are being mounted. The agent is called once the files are mounted.
@@ -221,30 +209,21 @@ async function runInSandbox(call: AgentCall, running: RunningSandbox): Promise<R
     ending = await callAgent(call, sandbox, {
       filesMounted,
       canRest: running.canRest,
-      onCall() {
-        isCalled = true;
-        attempt.onStarted();
-      },
+      onCall: () => void (isCalled = true),
       stderrTail: () => captured.tail("stderr"),
     });
   } finally {
     await filesMounted.catch(() => {});
     watch.lap("agent_ms");
     isResting = running.canRest && ending?.kind === "completed" && (await tryToRest(call, sandbox, ending.kept));
-    try {
-      if (!isResting) await running.end();
-    } finally {
-      untrack();
-    }
+    if (!isResting) await running.end();
     watch.lap("kill_ms");
   }
   await (isResting ? captured.leave() : captured.done);
   captured.showRest({ isCut: isCut(ending) });
   if (ending.kind === "failed") logUnreachableHosts(context, turn, logs, captured.tail("stderr"));
-  const { exceeded } = await sandbox.collect();
-  if (endedAtBytes !== undefined && !isCalled) await countFailedLoad(call, ending);
-  const isLoaded = isCalled || ending.kind !== "failed" || endedAtBytes !== undefined;
-  return { ending, isLoaded, isResting, exceeded, endedAtBytes };
+  const isLoaded = isCalled || ending.kind !== "failed";
+  return { ending, isLoaded, isResting, exceeded: (await sandbox.collect()).exceeded };
 }
 
 /** Stops the sandbox for the session's next turn. If that is not possible, writes the reason to the attempt's log. */
@@ -262,9 +241,8 @@ async function countFailedLoad({ attempt }: AgentCall, ending: TurnEnding): Prom
   await retryThroughOutage(context, () => countAttempt(context.db, turn), lease.signal);
 }
 
-function endingOf({ attempt, logs, partialText }: AgentCall, run: RunResult): AgentEnding {
-  const { exceeded, endedAtBytes } = run;
-  const ending = scrubStack(attempt.turn.scrubber, run.ending);
+function endingOf({ attempt, logs, partialText }: AgentCall, { ending: unscrubbed, exceeded }: RunResult): AgentEnding {
+  const ending = scrubStack(attempt.turn.scrubber, unscrubbed);
   const { usage, delivered } = ending;
   const said = { usage, delivered };
   switch (ending.kind) {
@@ -279,7 +257,6 @@ function endingOf({ attempt, logs, partialText }: AgentCall, run: RunResult): Ag
     case "failed": {
       const { stack } = ending;
       if (stack !== undefined) logs.add("platform", `${stack}\n`);
-      if (endedAtBytes !== undefined) return { kind: "failed", failure: toShortageFailure(endedAtBytes), ...said };
       const { settings } = attempt.context;
       const [own, most] = [limitsOf(settings, attempt.turn), memoryBoundOf(settings, attempt.turn)];
       const cause =

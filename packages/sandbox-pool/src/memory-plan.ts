@@ -1,0 +1,50 @@
+// Plans how many turns the worker's memory allows.
+
+import type { Memory } from "./memory.ts";
+
+export interface MemoryPlan {
+  /** Maximum number of concurrent turns: the configured slots, or as many as the memory allows; at least 1. */
+  readonly slots: number;
+  /** Memory of all turns together, in bytes. */
+  readonly budgetBytes: number;
+  /** Whether the machine has memory for one more turn now. */
+  hasFreeMemory(): boolean;
+  freeMemory(): FreeMemory;
+}
+
+export interface FreeMemory {
+  /** Free now, in bytes. */
+  readonly availableBytes: number;
+  /** What must be free for one more turn, in bytes. */
+  readonly neededBytes: number;
+}
+
+export interface MemorySettings {
+  readonly slots: number;
+  /** Memory of all turns together, in bytes (default: what this process may use, minus 512 MiB for the worker). */
+  readonly memoryBytes: number | undefined;
+  /** Memory reserved for each turn, in bytes. */
+  readonly reservedBytes: number;
+}
+
+const MiB = 1024 ** 2;
+/** Reserved for the worker: its heap, archives and files in transfer, and one build. */
+const workerBytes = 512 * MiB;
+const leastFreeBytes = 256 * MiB;
+
+/**
+ * Reserves `reservedBytes` for each turn, so turns together never use more than the budget. Other programs are not
+ * planned for: no turn starts while less than a tenth of the budget is free. A machine that is too small for one turn
+ * runs one turn.
+ */
+export function planMemory(settings: MemorySettings, readMemory: () => Memory): MemoryPlan {
+  const budgetBytes = settings.memoryBytes ?? Math.max(workerBytes, readMemory().totalBytes - workerBytes);
+  const fitting = Math.max(1, Math.floor(budgetBytes / settings.reservedBytes));
+  const neededBytes = Math.min(settings.reservedBytes, Math.max(leastFreeBytes, budgetBytes / 10));
+  return {
+    slots: Math.min(settings.slots, fitting),
+    budgetBytes,
+    hasFreeMemory: () => readMemory().availableBytes >= neededBytes,
+    freeMemory: () => ({ availableBytes: readMemory().availableBytes, neededBytes }),
+  };
+}
