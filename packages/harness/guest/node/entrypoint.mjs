@@ -26,11 +26,6 @@ async function runsFunction(found, file) {
   return openaiLoaded in globalThis ? (await import("./sdk/openai-agents.mjs")).recordOwnRuns(file, run) : run;
 }
 
-/** Called once the agent is loaded: runs its SDK without the agent. */
-export async function rehearseRunner({ file }) {
-  if (openaiLoaded in globalThis) await (await import("./sdk/rehearse-openai.mjs")).rehearseOpenai(file);
-}
-
 const byOptions = {
   "claude-agent-sdk": async (...given) => (await import("./sdk/claude-agent-sdk.mjs")).prepareClaudeOptions(...given),
   opencode: async (...given) => (await import("./sdk/opencode.mjs")).prepareOpencode(...given),

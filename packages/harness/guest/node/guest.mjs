@@ -4,7 +4,7 @@ import { getEventListeners } from "node:events";
 import { createActivity } from "./activity.mjs";
 import { openTurn } from "./channel.mjs";
 import { createContext, exposeContext } from "./context.mjs";
-import { findExport, prepareRunner, rehearseRunner } from "./entrypoint.mjs";
+import { findExport, prepareRunner } from "./entrypoint.mjs";
 import { TurnError, describeError, ignoringErrors } from "./errors.mjs";
 import { Inbox } from "./inbox.mjs";
 import { tellRefusedConnections } from "./own-network.mjs";
@@ -151,18 +151,14 @@ export async function loadAhead(frame, channel) {
 /** Loads the agent, and what its first turn would load, in a process that is forked for each turn. */
 export async function loadOnceForAll(frame, channel) {
   await rehearse(Guest, channel);
-  const loaded = await load(frame, () => ignoringRejections(rehearseRequests()));
-  await ignoringRejections(rehearseRunner(loaded.found));
-  return loaded;
+  // Before the proxy variables are read: the agent may set others. A rehearsal only saves time.
+  await rehearseRequests().catch(() => {});
+  return await load(frame);
 }
 
-/** A rehearsal only saves time. */
-const ignoringRejections = (promise) => promise.catch(() => {});
-
-async function load(frame, rehearseBefore) {
+async function load(frame) {
   nameBundle(frame);
   await useProxyVariables();
-  await rehearseBefore?.();
   const found = await findExport(frame.entry, frame.imageDir);
   return { found, runner: await prepareRunner(found, frame) };
 }

@@ -42,16 +42,16 @@ async function request(origin) {
   });
 }
 
-export function toReply(type, body) {
+function toReply(type, body) {
   return `HTTP/1.1 200 OK\r\ncontent-type: ${type}\r\nconnection: close\r\n\r\n${body}`;
 }
 
-export function toEvents(events) {
+function toEvents(events) {
   return events.map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`).join("");
 }
 
 /** Calls `use` with the origin of a server that answers a request with `replyTo(path)`, and closes all connections. */
-export async function withServer(replyTo, use) {
+async function withServer(replyTo, use) {
   const sockets = new Set();
   const server = createServer((socket) => {
     sockets.add(socket);

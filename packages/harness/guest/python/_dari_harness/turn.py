@@ -4,7 +4,7 @@ import gc
 import os
 import sys
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 from . import running
@@ -92,7 +92,6 @@ def _load_once() -> tuple:
     before = _memory_files()
     try:
         loaded = _load(channel.receive())
-        _rehearse()
     except (SystemExit, KeyboardInterrupt) as error:
         raise error.with_traceback(None) from None
     except BaseException as error:
@@ -126,17 +125,6 @@ def _load(frame: dict) -> tuple:
     with _no_collection():
         value = find_export(frame["entry"], _real(frame))
         return value, prepare_runner(value, frame)
-
-
-def _rehearse() -> None:
-    """Loads what an agent's first turn loads, so that each fork has it. A rehearsal only saves time."""
-    if "agents.run" not in sys.modules:
-        return
-    with _no_collection(), suppress(Exception):
-        from .sdk.rehearse_openai import rehearse
-
-        rehearse()
-        gc.collect()
 
 
 @contextmanager
