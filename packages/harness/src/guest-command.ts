@@ -43,9 +43,10 @@ const nodeReservedBytes = 640 * MiB;
 
 /**
  * V8 and Node work without threads as far as they can: a fork has only its first thread. A pool of 0 threads would be
- * one for each processor.
+ * one for each processor. V8 would optimize frequently used WebAssembly in a thread also with `--single-threaded`, and
+ * Node waits for such work whenever its event loop has nothing to do.
  */
-const templateFlags: readonly string[] = ["--single-threaded", "--v8-pool-size=1"];
+const templateFlags: readonly string[] = ["--single-threaded", "--v8-pool-size=1", "--no-wasm-dynamic-tiering"];
 
 /** Whether an agent's NODE_OPTIONS limit its heap. Node's arguments would override that. */
 const limitsHeap = /--max[-_]old[-_]space[-_]size/;
