@@ -88,14 +88,13 @@ export function openDatabase(options: DatabaseOptions): Database {
 
 /**
  * Opening a connection takes tens of milliseconds, so keep idle ones. Firewalls and load balancers drop connections
- * that are idle for some minutes. In milliseconds.
+ * that are idle for some minutes, so close every connection before. Do not set `min`: pg-pool gives as many connections
+ * no idle timeout. In milliseconds.
  */
 const idleTimeoutMillis = 180_000;
-/** So many connections stay open: as many as one turn uses at the same time. */
-const min = 4;
 
 function openPool(options: DatabaseOptions, max: number): pg.Pool {
-  const own = { min: Math.min(min, max), max, idleTimeoutMillis, statement_timeout: 30_000, query_timeout: 35_000 };
+  const own = { max, idleTimeoutMillis, statement_timeout: 30_000, query_timeout: 35_000 };
   const pool = new pg.Pool({ ...clientConfig(options), ...own });
   // The pool replaces a connection that breaks while idle. Without a listener, the event would end the process.
   pool.on("error", () => undefined);
