@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { newId } from "@dari/domain";
 import { sql } from "kysely";
-import { dispatch, readDueWork, turns } from "../src/index.ts";
+import { dispatch, readDueWork, turns, withinTransaction } from "../src/index.ts";
 import { openScene, type Scene } from "./scene.ts";
 
 let scene: Scene;
@@ -61,6 +61,14 @@ test("the fleet's load is counted by organization", async () => {
   expect(after).toMatchObject({ inFlight: 1, holders: [{ ...share, inFlight: 1 }] });
   expect(await dispatch.listReadyOrganizations(scene.db)).toEqual([]);
   await turns.cancelMessageOf(scene.db, organizationId, message);
+});
+
+test("a database that accepts no writes has no work to report", async () => {
+  const looking = scene.db.kysely
+    .transaction()
+    .setAccessMode("read only")
+    .execute((tx) => readDueWork(withinTransaction(scene.db, tx)));
+  await expect(looking).rejects.toThrow("the database accepts no writes");
 });
 
 test("ended attempts are read once, with the seconds that they held a slot", async () => {

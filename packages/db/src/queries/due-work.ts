@@ -2,6 +2,7 @@
 
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
+import { writesAccepted } from "./readiness.ts";
 
 /** Whether each of these has something to do now. */
 export interface DueWork {
@@ -19,9 +20,12 @@ export interface DueWork {
   readonly webhooks: boolean;
 }
 
-/** Reads the first entry of a partial index for each. The clock is read once, because an index condition needs that. */
+/**
+ * Reads the first entry of a partial index for each. The clock is read once, because an index condition needs that.
+ * Throws if the database accepts no writes, because no pass can then do its work.
+ */
 export async function readDueWork(db: Database): Promise<DueWork> {
-  const result = await sql<DueWork>`
+  const result = await sql<DueWork & { acceptsWrites: boolean }>`
     with clock as materialized (select clock_timestamp() as now)
     select (select true from sessions where schedule = 'ready' order by organization_id limit 1) is not null as ready,
       (select true from sessions where schedule in ('dispatched', 'leased') and lease_until < (select now from clock)
@@ -36,6 +40,9 @@ export async function readDueWork(db: Database): Promise<DueWork> {
         order by next_due_at limit 1) is not null as schedules,
       (select true from webhook_outbox order by id limit 1) is not null
       or (select true from webhook_deliveries where state = 'pending' order by endpoint_id limit 1) is not null
-        as webhooks`.execute(db.kysely);
-  return result.rows[0]!;
+        as webhooks,
+      ${writesAccepted} as "acceptsWrites"`.execute(db.kysely);
+  const { acceptsWrites, ...work } = result.rows[0]!;
+  if (!acceptsWrites) throw new Error("the database accepts no writes");
+  return work;
 }

@@ -29,7 +29,8 @@ export interface Reaper {
  * do `limits.leaseRenewals` times per lease.
  *
  * `reapEveryMs`: the expected time between two calls, which does not count as an absence of the database. `hasExpired`:
- * whether there is anything to reap (default: always).
+ * whether there is anything to reap (default: always). It must reject if the database accepts no writes, because the
+ * reaper would otherwise count a standby as reached.
  */
 export function createReaper(
   context: ReapContext,
@@ -46,17 +47,21 @@ export function createReaper(
     async runOnce() {
       const wasAway = performance.now() - reachedAt > reapEveryMs + leaseMs / limits.leaseRenewals;
       if (wasAway) {
-        if (!(await readiness.acceptsWrites(context.db))) throw new Error("the database accepts no writes");
+        await requireWrites(context.db);
         heldUntil = performance.now() + leaseMs / 2;
         context.log.info({ held_ms: leaseMs / 2 }, "reaper.holds");
       }
       const isHeld = performance.now() < heldUntil;
       const reaped = isHeld || !(await hasExpired()) ? [] : await reapSessions(context, { graceMs: leaseMs });
-      if (isHeld && !wasAway) await readiness.acceptsWrites(context.db);
+      if (isHeld && !wasAway) await requireWrites(context.db);
       reachedAt = performance.now();
       return reaped;
     },
   };
+}
+
+async function requireWrites(db: Database): Promise<void> {
+  if (!(await readiness.acceptsWrites(db))) throw new Error("the database accepts no writes");
 }
 
 /** Ends expired claims, and makes unclaimed dispatches and overdue retries ready again. */
