@@ -28,8 +28,6 @@ export interface Reconciler {
   stop(): Promise<void>;
 }
 
-/** Repairs what a process left that died between the end of a build and the release of its sessions. */
-const settleBuildsEveryMs = 5_000;
 const invariantsEveryMs = 60_000;
 const deleteWorkersAfterMs = 60_000;
 const sweepEveryMs = 60_000;
@@ -53,7 +51,8 @@ export function startReconciler(services: Services, options: ReconcilerOptions, 
   const { isLeading } = dispatch;
   const reaper = createReaper(services, { ...options, hasExpired: () => hasWork("expired") });
   start("reap", options.reapEveryMs, () => reaper.runOnce());
-  start("settle-builds", settleBuildsEveryMs, () => settleBuildWaiters(services));
+  // Continues what one pass after a build leaves, and repairs what a crash after a build leaves.
+  start("settle-builds", options.reapEveryMs, () => settleBuildWaiters(services));
   start("expire-inputs", options.reapEveryMs, async () => {
     if (await hasWork("inputs")) await expireInputs(services);
   });

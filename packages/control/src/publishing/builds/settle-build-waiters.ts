@@ -8,7 +8,10 @@ const bounds = { sessions: 20, messages: 200 };
 /** Calls per pass. The next pass continues. */
 const callsMax = 50;
 
-/** Runs after a build, and periodically by the reconciler, in case of a crash between the two. */
+/**
+ * Runs after a build. The reconciler also runs it periodically: it continues what one pass leaves, and repairs what a
+ * crash after a build leaves.
+ */
 export async function settleBuildWaiters(context: { db: Database; notifier: Notifier }): Promise<number> {
   await builds.failLostBuilds(context.db, limits.buildLossesMax);
   let count = 0;
