@@ -6,11 +6,15 @@ import { loop } from "@dari/runtime";
 import type { FeedContext, TurnFeedParts } from "./turn-feed-parts.ts";
 
 const pullEveryMs = 250;
-/** The interval at rest: while turns wait, notifications start pulls, and lost notifications cost this time. */
+/**
+ * The interval at rest: notifications start pulls while turns wait. Lost notifications cost this time. A due retry has
+ * no notification without Redis, so after a longer backoff it starts up to this much late.
+ */
 const pullAtRestEveryMs = 1_000;
 /** Pulling is at rest if there was no notification and no turn for this long, in milliseconds. */
 const restAfterMs = 5_000;
-const leadCheckEveryMs = 1_000;
+/** Shorter than the interval at rest, so that each pull at rest checks. In milliseconds. */
+const leadCheckEveryMs = 900;
 
 export interface PullFeed {
   /** Pulls now, even if the queue works. */
@@ -29,9 +33,10 @@ export function startPulling(context: FeedContext, parts: TurnFeedParts, signal:
   const mayPull = async (wasRequested: boolean): Promise<boolean> => {
     if (source === undefined || !source.available || wasRequested) return true;
     // If no process leads the dispatch, a working queue stays empty.
-    if (performance.now() - leaderSeenAt < leadCheckEveryMs) return false;
+    const now = performance.now();
+    if (now - leaderSeenAt < leadCheckEveryMs) return false;
     const hasLeader = await hasDispatchLeader(context.db);
-    if (hasLeader) leaderSeenAt = performance.now();
+    if (hasLeader) leaderSeenAt = now;
     return !hasLeader;
   };
   const pullAll = async (): Promise<void> => {
