@@ -49,7 +49,14 @@ export function mountBoard(app: Express, control: Control, queue: BoardQueue | u
   if (queue === undefined) return;
   let board: Promise<Express> | undefined;
   app.use(basePath, async (request, response, next) => {
-    board ??= import("./serve-board.ts").then(({ serveBoard }) => serveBoard(control, queue, basePath));
+    board ??= import("./serve-board.ts").then(
+      ({ serveBoard }) => serveBoard(control, queue, basePath),
+      (error: unknown) => {
+        // The next call tries again.
+        board = undefined;
+        throw error;
+      },
+    );
     (await board)(request, response, next);
   });
 }
