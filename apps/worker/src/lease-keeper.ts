@@ -58,8 +58,7 @@ const downPatienceMs = 120_000;
 
 /**
  * Interval of the checks of local deadlines while there are leases, in milliseconds. The checks need no reply of the
- * database. So a process
- * that was suspended for longer than its leases stops its turns as soon as it continues.
+ * database. So a process that was suspended for longer than its leases stops its turns as soon as it continues.
  */
 const checkEveryMs = 100;
 
@@ -126,7 +125,7 @@ export function createLeaseKeeper(options: KeeperOptions): LeaseKeeper {
     },
     async close() {
       closing.abort();
-      checks.stop();
+      checks.close();
       await renewal.done;
     },
   };
@@ -143,9 +142,10 @@ interface Keeping {
   readonly log: Logger;
 }
 
-/** Checks local deadlines while there are leases. */
-function createChecks(keeping: Keeping, renew: () => void): { start(): void; stop(): void } {
+/** Checks local deadlines while there are leases, until it is closed. */
+function createChecks(keeping: Keeping, renew: () => void): { start(): void; close(): void } {
   let timer: NodeJS.Timeout | undefined;
+  let isClosed = false;
   const stop = (): void => {
     clearInterval(timer);
     timer = undefined;
@@ -155,7 +155,15 @@ function createChecks(keeping: Keeping, renew: () => void): { start(): void; sto
     if (keeping.hasSkippedLocked) renew();
     if (keeping.entries.size === 0) stop();
   };
-  return { start: () => void (timer ??= setInterval(check, checkEveryMs)), stop };
+  return {
+    start() {
+      if (!isClosed) timer ??= setInterval(check, checkEveryMs);
+    },
+    close() {
+      isClosed = true;
+      stop();
+    },
+  };
 }
 
 /**

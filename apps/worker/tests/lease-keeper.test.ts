@@ -66,6 +66,16 @@ test("nothing is checked while there are no leases", async () => {
   await waitUntil(() => timers() === before, { what: "the end of the checks" });
 });
 
+test("nothing is checked after the end", async () => {
+  const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
+  const keeper = keep(database.db, 600_000, 200_000);
+  const turn = await claimed();
+  await keeper.close();
+  const before = timers();
+  keeper.hold(turn);
+  expect(timers()).toBe(before);
+});
+
 test("a process that was frozen past its lease stops its turns before it asks anybody", async () => {
   const keeper = keep(database.db, 400, 50);
   const frozen = keeper.hold(await claimed());
