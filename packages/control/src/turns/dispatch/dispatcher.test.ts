@@ -12,7 +12,7 @@ import {
   waitUntil,
 } from "@dari/testkit";
 import { createAdmission } from "./admission.ts";
-import { createDispatcher, type Dispatcher } from "./dispatcher.ts";
+import { createDispatcher, dispatcherLead, type Dispatcher } from "./dispatcher.ts";
 import { workerSeenWithinMs } from "./slot-limits.ts";
 
 let stack: AsyncDisposableStack;
@@ -111,6 +111,17 @@ test("a tick that may have no work only keeps the lead", async () => {
   expect(await workers.hasLeader(db, "dispatcher", 60_000)).toBe(true);
   expect(await dispatcher.tick(async () => true)).toMatchObject({ dispatched: 1 });
   expect(held(waiting)).toBe(1);
+});
+
+test("no session waits for a process that has lost the lead", async () => {
+  await offer(1);
+  await organization(2);
+  await dispatcher.tick();
+  expect(dispatcher.hasWaitingSessions).toBe(true);
+  await workers.resignIfLeading(db, dispatcherLead, "test");
+  await workers.leadIfFree(db, dispatcherLead, "another", 60_000);
+  await waitUntil(async () => !(await dispatcher.tick()).leading, { what: "the loss of the lead" });
+  expect(dispatcher.hasWaitingSessions).toBe(false);
 });
 
 test("a first message is dispatched in the first tick with a free slot, during a flood", async () => {

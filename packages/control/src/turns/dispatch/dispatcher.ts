@@ -29,15 +29,19 @@ export interface Dispatcher {
    * it resolves with false, the tick only keeps the lead (default: true).
    */
   tick(mayHaveWork?: () => Promise<boolean>): Promise<{ leading: boolean; dispatched: number; redispatched: number }>;
-  /** Whether sessions waited at the last tick. If so, run another tick when a slot becomes free. */
+  /**
+   * Whether sessions waited at the last tick. If so, run another tick when a slot becomes free. False while another
+   * process leads.
+   */
   readonly hasWaitingSessions: boolean;
   /** Gives up the lead, so that another process can lead at once. */
   resign(): Promise<void>;
 }
 
 export const dispatcherLead = "dispatcher";
-/** The lead is renewed at most this often, and at least this many times before it expires. */
+/** Minimum time between two renewals of the lead, in milliseconds. */
 const renewLeadEveryMs = 250;
+/** If the lead expires soon, ticks renew it this many times before. Slower ticks, as at rest, renew it less often. */
 const renewalsPerTtl = 4;
 const perTickMax = 500;
 /** Maximum number of passes in one tick. Another pass runs if organizations could not use all slots they were given. */
@@ -84,6 +88,7 @@ export function createDispatcher(context: DeliveryContext, settings: DispatcherS
       if (!(await lead.keep())) {
         // If this process leads again, it starts with empty virtual times: it did not see the turns in between.
         usage = createUsage(context.db);
+        hasWaitingSessions = false;
         return { leading: false, dispatched: 0, redispatched: 0 };
       }
       const redispatched = (await hasNoticedFlush(context, settings)) ? await redispatchAll(context, 10_000) : 0;
