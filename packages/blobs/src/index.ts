@@ -1,5 +1,5 @@
 // Immutable objects by key. The only package that knows S3 or the layout on a disk. `@dari/blobs/s3` is a module of its
-// own, because the AWS SDK takes 15 MB of memory.
+// own, because the AWS SDK takes 19 MB of memory.
 
 export {
   BlobNotFoundError,

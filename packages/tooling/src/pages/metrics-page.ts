@@ -24,7 +24,7 @@ Waiting turns are read from PostgreSQL, so every reconciler reports the same num
 No label contains a session, a message or text that a caller chose. Labels contain organizations only if you turn that
 on; then the first 200 organizations of a process have their id, and all others are \`other\`. Each metric has at most
 2,000 combinations of label values; beyond that, values are \`other\`. The usual \`process_\` and \`nodejs_\` metrics
-are there as well, from the first read on.`;
+are included from the first scrape.`;
 
 export function metricsPage(): string {
   const parts = Object.entries<MetricCatalogue>(metricsByPart).map(([part, catalogue]) => [
