@@ -12,7 +12,7 @@
  *   unmount TO                 refused where it is in use
  *   whiteout CWD PATH          the mark that hides PATH in the layers below CWD
  *   folder PATH OWNER          a new directory
- *   unmake PATH                removes a directory that is empty
+ *   unmake PATH                removes a directory that is empty; ENOTEMPTY also where it is empty but large
  *   clear CWD NAME             removes the directory NAME of CWD if it holds nothing but what an overlay and an
  *                              unchanged turn leave; ENOTEMPTY otherwise, when a part of it may be removed
  *
@@ -192,7 +192,11 @@ static int folder(char (*asked)[8192]) {
   return error;
 }
 
-static int unmake(char (*asked)[8192]) { return result(rmdir(asked[0])); }
+static int unmake(char (*asked)[8192]) {
+  struct stat found;
+  if (lstat(asked[0], &found) != 0) return errno;
+  return found.st_size > SMALL_DIRECTORY ? ENOTEMPTY : result(rmdir(asked[0]));
+}
 
 /* Removes a directory after the directories in it that an overlay or a turn has made. A `volatile` overlay has a file
  * in one of them. */

@@ -124,6 +124,19 @@ describe.each(Object.entries(ways))("the program %s", (_title, way) => {
     });
   });
 
+  testHere("mount leaves a large directory to others, even an empty one", () => {
+    withDirectory((dir) => {
+      const folder = join(dir, "folder");
+      mkdirSync(folder);
+      const files = Array.from({ length: 1_000 }, (_, i) => join(folder, `${i}-`.padEnd(250, "x")));
+      for (const file of files) writeFileSync(file, "");
+      for (const file of files) rmSync(file);
+      // Some file systems make an emptied directory small again.
+      const expected = lstatSync(folder).size > 64 * 1024 ? "39\n" : "0\n";
+      expect(run(["mount"], `unmake\0${folder}\0`).stdout).toBe(expected);
+    });
+  });
+
   (isRoot ? testHere : test.skip)("own gives a tree away, and no file that has other names", () => {
     withDirectory((dir) => {
       mkdirSync(join(dir, "tree", "below"), { recursive: true });

@@ -2,7 +2,7 @@
 
 import { once } from "node:events";
 import { constants, fstatSync } from "node:fs";
-import { chown, mkdir, open, opendir, readFile, realpath, writeFile, type FileHandle } from "node:fs/promises";
+import { chown, mkdir, open, opendir, readFile, realpath, rmdir, writeFile, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { openMounter, removeTree, type Mounter } from "@dari/native";
 import { findProgram, tryTimeoutMs } from "./programs.ts";
@@ -131,7 +131,12 @@ async function openMounts(given: string): Promise<SlotMounts> {
 function createFolderMaker(mounter: Pick<Mounter, "run">): FolderMaker {
   return {
     makeFolder: (path, owner) => mounter.run(["folder", path, String(owner ?? "")]),
-    removeFolder: (path) => mounter.run(["unmake", path]),
+    removeFolder: (path) =>
+      mounter.run(["unmake", path]).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== "ENOTEMPTY") throw error;
+        // It may be empty but large. That takes long to check, and all turns share the mounter.
+        return rmdir(path);
+      }),
   };
 }
 

@@ -87,6 +87,17 @@ describe.each(ways)("$title", ({ driver }) => {
     expect(existsSync(join(turnDir, "workspace", "whose"))).toBe(true);
   });
 
+  test("its output folder is removed if it is empty, also after it had many entries", async () => {
+    const turnDir = await makeTurn("emptied");
+    const sandbox = await waiting("large", driver);
+    await sandbox.claim(turnDir);
+    const name = "x".repeat(240);
+    await sandbox.ask(`cd /output; for i in $(seq 1000); do : > $i-${name}; done; rm [0-9]*; cd /`);
+    await sandbox.kill();
+    expect(await readdir(join(turnDir, "workspace"))).toEqual(["whose"]);
+    await mounts.remove(sandbox.slotDir);
+  });
+
   test("two concurrent ones each see their own, and nothing of the other's slot", async () => {
     const [one, other] = await Promise.all([waiting("a", driver), waiting("b", driver)]);
     await one.claim(await makeTurn("first"));
