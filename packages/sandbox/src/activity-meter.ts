@@ -6,20 +6,38 @@
  */
 const activeForMs = 5_000;
 
-/**
- * Returns a function that says whether anything has run since five seconds before the last call. `cpuSeconds`: the
- * processor time so far; a sandbox whose time is unknown counts as active.
- */
+export interface ActivityMeter {
+  /** Returns whether anything has run in the last five seconds. Call it before each round of checks. */
+  isActive(): boolean;
+  /**
+   * Returns a function to call when the check ends. If the sandbox ran during a check or shortly before, the check may
+   * have missed something, so the sandbox counts as active for five seconds after the check.
+   */
+  startCheck(): () => void;
+}
+
+/** `cpuSeconds`: the processor time so far; a sandbox whose time is unknown counts as active. */
 export function createActivityMeter(
   cpuSeconds: () => number | undefined,
   now: () => number = () => performance.now(),
-): () => boolean {
+): ActivityMeter {
   let before: number | undefined;
-  let changedAt = now();
-  return () => {
-    const used = cpuSeconds();
-    if (used === undefined || used !== before) changedAt = now();
-    before = used;
-    return now() - changedAt <= activeForMs;
+  let readAt = now();
+  let changedAt = readAt;
+  let activeAt = readAt;
+  return {
+    isActive() {
+      const used = cpuSeconds();
+      readAt = now();
+      if (used === undefined || used !== before) changedAt = activeAt = readAt;
+      before = used;
+      return readAt - activeAt <= activeForMs;
+    },
+    startCheck() {
+      const startedAt = readAt;
+      return () => {
+        if (changedAt >= startedAt) activeAt = now();
+      };
+    },
   };
 }

@@ -1,7 +1,7 @@
 // Checks the usage of a running sandbox several times a second, and reports the first exceeded limit.
 
 import { join } from "node:path";
-import { createActivityMeter } from "./activity-meter.ts";
+import { createActivityMeter, type ActivityMeter } from "./activity-meter.ts";
 import { measureCpu } from "./cpu-use.ts";
 import { watchDisk } from "./disk-use.ts";
 import { measureOpenFiles, type OpenFiles } from "./open-files.ts";
@@ -62,10 +62,10 @@ export function watchSandbox(o: WatchOptions): Watch {
   let isStopped = false;
   let timer: NodeJS.Timeout | undefined;
   let checks: readonly Check[] = [];
-  const isActive = createActivityMeter(o.cpuSeconds ?? (() => undefined));
+  const activity = createActivityMeter(o.cpuSeconds ?? (() => undefined));
 
   function lookAll(): void {
-    if (!isActive()) return;
+    if (!activity.isActive()) return;
     for (const look of checks) void look().then((seen) => seen !== undefined && conclude(seen));
   }
 
@@ -84,7 +84,7 @@ export function watchSandbox(o: WatchOptions): Watch {
   }
 
   void o.init.then((init) => {
-    checks = checksOf(o, init).map(atIntervals);
+    checks = checksOf(o, init).map((check) => atIntervals(check, activity));
     restart();
   });
   return {
@@ -115,16 +115,18 @@ function checksOf(o: WatchOptions, init: number | undefined): Check[] {
 }
 
 /** Returns the check so that a call during a slow check, or soon after it, does nothing. A failed check is repeated. */
-function atIntervals(check: Check): Check {
+function atIntervals(check: Check, activity: ActivityMeter): Check {
   let notBefore = 0;
   return async () => {
     if (performance.now() < notBefore) return undefined;
     notBefore = Infinity;
+    const endCheck = activity.startCheck();
     try {
       return await check();
     } catch {
       return undefined;
     } finally {
+      endCheck();
       notBefore = performance.now() + checkEveryMs / 2;
     }
   };
