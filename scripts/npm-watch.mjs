@@ -1,15 +1,16 @@
 // Notices that npm is gone, which then can no longer pass on signals.
 
-import { readFileSync } from "node:fs";
+import { readFileSync, readlinkSync, realpathSync } from "node:fs";
 
 const checkEveryMs = 1_000;
 
 /**
- * Calls `onGone` once when the npm that runs this process has ended (kill -9). Under nohup or a service manager, where
- * a parent may end on purpose, it is never called. Returns a function that stops the watch.
+ * Calls `onGone` once when the npm that runs this process has ended (kill -9). Without npm (nohup, a service manager)
+ * it is never called, because a parent may end on purpose. Returns a function that stops the watch.
  */
 export function watchNpm(onGone) {
   if (!process.env.npm_lifecycle_event) return () => {};
+  const ancestry = isNpm(process.ppid) ? () => `${process.ppid}` : parentAndItsParent;
   const started = ancestry();
   const watch = setInterval(() => {
     if (ancestry() === started) return;
@@ -20,8 +21,17 @@ export function watchNpm(onGone) {
   return () => clearInterval(watch);
 }
 
-/** Our parent and its parent: some shells stay between npm and us, and survive npm. */
-function ancestry() {
+/** If our parent is npm, its own parent does not matter: a logout ends the shell of `nohup npm start &`. */
+function isNpm(pid) {
+  try {
+    return readlinkSync(`/proc/${pid}/exe`) === realpathSync(process.env.npm_node_execpath ?? "");
+  } catch {
+    return false;
+  }
+}
+
+/** Some shells stay between npm and us, and survive npm. */
+function parentAndItsParent() {
   try {
     const stat = readFileSync(`/proc/${process.ppid}/stat`, "utf8");
     return `${process.ppid} ${stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]}`;
