@@ -14,6 +14,11 @@ const methodNotAllowed = 405;
 /** When to send a request again that got a 429 or a 503, if the error does not say it. */
 const retryAfterSecondsDefault = 2;
 
+/** Notes that the call has created its resource. Only with a key can a client repeat it without creating another. */
+export function markCreated(response: Response, idempotencyKey: string | undefined): void {
+  response.locals["createsAgain"] = idempotencyKey === undefined;
+}
+
 export function refuseUnknownRoute(request: Request, response: Response): void {
   // A person who opens the platform's address in a browser gets this reply, so it names the pages for people.
   const hint = request.path === "/" ? "; the console is at /console, the API reference at /docs" : "";
@@ -78,8 +83,9 @@ function sendError(response: Response, error: AppError, given?: number): void {
   response.removeHeader("content-disposition");
   const body = renderError({ ...pick(error), requestId: requestIdOf(response) });
   if (!isOpenAi) return void response.status(status).json(body);
-  // Otherwise OpenAI's clients repeat every call that gets a 409.
-  if (status === 409 && error.code !== "session_busy") response.set("x-should-retry", "false");
+  // Otherwise OpenAI's clients repeat every call that gets a 409, and after an error a call that has sent its message.
+  const isRepeatable = status !== 409 || error.code === "session_busy";
+  if (!isRepeatable || response.locals["createsAgain"] === true) response.set("x-should-retry", "false");
   response.status(status).json(renderOpenAiError(body));
 }
 

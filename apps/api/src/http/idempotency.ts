@@ -5,6 +5,7 @@ import { createFingerprint, withIdempotencyKey, isDatabaseUnreachable } from "@d
 import { invalidField, limits } from "@dari/domain";
 import type { Request } from "express";
 import { Reply, type Call, type Creator } from "./call.ts";
+import { markCreated } from "./errors.ts";
 
 const header = "Idempotency-Key";
 
@@ -26,6 +27,7 @@ export async function answerCreation(route: Route, creator: Creator<never>, call
     if (!isDatabaseUnreachable(error)) await discard(creator, call);
     throw error;
   });
+  markCreated(call.response, call.idempotencyKey);
   if (!creation.replayed) return creation.made.reply ?? creator.read(call, creation.made.resourceId, { isNew: true });
   await discard(creator, call);
   const reply = await readAgain(creator, call, creation.resourceId);
