@@ -4,7 +4,6 @@ import type { CreateOpenAiChatCompletionRequest, OpenAiChatCompletion } from "@d
 import { inOneTransaction } from "@dari/control/context";
 import { followMessage } from "@dari/control/outbound";
 import {
-  deleteSession,
   findAnsweredConversation,
   getMessage,
   getSession,
@@ -18,6 +17,7 @@ import { Reply, type Call, type Handlers } from "../http/call.ts";
 import { checkStream, endOf, sendItems } from "../routes/streams.ts";
 import { digestConversation, readAsked, readWhole, splitConversation } from "./chat-input.ts";
 import { createChatStream, renderCompletion, turnError } from "./chat-stream.ts";
+import { deleteUnstored } from "./delete-unstored.ts";
 import { resolveModel, type ChosenModel } from "./models.ts";
 import { readMetadata, startSession } from "./send.ts";
 import { discardInput, storeInput, storedPartsOf } from "./store-input.ts";
@@ -104,6 +104,6 @@ async function read(
     response.set("x-should-retry", "false");
     return new Reply(500, { error: turnError(turn) });
   } finally {
-    if (body.store === false) await deleteSession(control, actor, { sessionId: session.id, cancel: true });
+    if (body.store === false) await deleteUnstored(call, session.id);
   }
 }

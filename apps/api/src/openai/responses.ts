@@ -5,7 +5,6 @@ import type { Actor, Control } from "@dari/control/context";
 import { followMessage } from "@dari/control/outbound";
 import {
   cancelMessage,
-  deleteSession,
   deleteSessionOfMessage,
   findMessageInOrder,
   getMessage,
@@ -15,6 +14,7 @@ import {
 import { AppError } from "@dari/domain";
 import type { Call, Handlers } from "../http/call.ts";
 import { checkStream, endOf, sendItems } from "../routes/streams.ts";
+import { deleteUnstored } from "./delete-unstored.ts";
 import { readInput } from "./input.ts";
 import { readOutput, renderInputItem } from "./read-output.ts";
 import { renderResponse, responseIdOf } from "./response.ts";
@@ -84,7 +84,7 @@ async function read(
     const why = "the agent waits for an input, or this process stops";
     throw new AppError("conflict", `the turn did not end: ${why}; send the request again with \`store: true\``);
   } finally {
-    await deleteSession(control, actor, { sessionId, cancel: true });
+    await deleteUnstored(call, sessionId);
   }
 
   async function answer(): Promise<OpenAiResponse | undefined> {

@@ -14,6 +14,9 @@ type StoredPart = MessagePartInput | (Omit<InlineFile, "bytes"> & { readonly sto
 /** By response, because handlers get copies of the call. */
 const storedInputs = new WeakMap<Response, readonly StoredPart[]>();
 
+/** The files that were created for the message. By response too. */
+const createdFiles = new WeakMap<Response, readonly string[]>();
+
 /**
  * Stores the bytes of inline files, which count as uploads. Leaves nothing behind if one cannot be stored.
  * @throws AppError `limit_exceeded`
@@ -40,11 +43,23 @@ async function storePart({ control, actor }: StoringCall, part: InputPart): Prom
 /** Makes the stored bytes files, in the transaction of the message. Returns the message's parts. */
 export async function storedPartsOf({ control, actor, response }: StoringCall): Promise<MessagePartInput[]> {
   const parts: MessagePartInput[] = [];
+  const created: string[] = [];
   for (const part of storedInputs.get(response) ?? []) {
-    if (!("stored" in part)) parts.push(part);
-    else parts.push({ type: part.type, file_id: (await createFile(control, actor, part.stored, part)).id });
+    if (!("stored" in part)) {
+      parts.push(part);
+      continue;
+    }
+    const { id } = await createFile(control, actor, part.stored, part);
+    created.push(id);
+    parts.push({ type: part.type, file_id: id });
   }
+  createdFiles.set(response, created);
   return parts;
+}
+
+/** Returns the ids of the files that the request had in itself. */
+export function filesOf(response: Response): readonly string[] {
+  return createdFiles.get(response) ?? [];
 }
 
 /** Deletes what was stored for a message that was not accepted. */
