@@ -4,7 +4,7 @@ import { routes, validate, type Route } from "@dari/contract";
 import { recordTurnEvents } from "@dari/control/turns";
 import type { ClaimedTurn } from "@dari/db";
 import { newId } from "@dari/domain";
-import { createTestAgent, waitUntil } from "@dari/testkit";
+import { createTestAgent, createTestKey, waitUntil } from "@dari/testkit";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { startTestApi, type TestApi, type TestReply } from "./api-fixture.ts";
 import { complete, finish } from "./turn.ts";
@@ -170,6 +170,57 @@ test("with store: false, nothing is left after the answer, streamed or not", asy
   }
 });
 
+test("with store: false, an answer is sent even if the session cannot be deleted", async () => {
+  const { notifier } = api.control;
+  const { notify } = notifier;
+  const { turn, replying } = await claimSent(api, () => create({ store: false }));
+  notifier.notify = (kind, ...rest) => {
+    if (kind === "session") throw new Error("broken");
+    notify.call(notifier, kind, ...rest);
+  };
+  try {
+    await complete(api, turn);
+    const { status, text } = await replying;
+    expect([status, text]).toEqual([200, expect.stringContaining('"text":"done"')]);
+    expect(api.log).toContainEqual(expect.objectContaining({ level: "error", event: "session.delete_failed" }));
+  } finally {
+    notifier.notify = notify;
+  }
+});
+
+test("an error after the message was accepted is not repeated by clients, except with a key", async () => {
+  const { notifier } = api.control;
+  const { subscribe } = notifier;
+  notifier.subscribe = (kind, ...rest) => {
+    if (kind === "message") throw new Error("broken");
+    return subscribe.call(notifier, kind, ...rest);
+  };
+  try {
+    const failed = await create({});
+    expect([failed.status, failed.headers.get("x-should-retry")]).toEqual([500, "false"]);
+    const keyed = await create({}, { "idempotency-key": "k-3" });
+    expect([keyed.status, keyed.headers.get("x-should-retry")]).toEqual([500, null]);
+  } finally {
+    notifier.subscribe = subscribe;
+  }
+});
+
+test("a stream that is cut before the end of its turn ends with an error", async () => {
+  const { keyId, apiKey } = await createTestKey(api.db, api.org.organizationId, ["run", "read"]);
+  const { turn, replying } = await claimSent(api, () =>
+    api.call("POST", path, { key: apiKey, body: { model: name, input: "hello", stream: true } }),
+  );
+  expect((await api.call("DELETE", `/v1/organizations/current/api-keys/${keyId}`)).status).toBe(200);
+  const last = eventsIn((await replying).text).at(-1);
+  expect(last).toMatchObject({
+    type: "error",
+    code: "stream_interrupted",
+    message: expect.stringContaining(turn.messageId.replace("msg", "resp")),
+    error: { type: "server_error" },
+  });
+  await complete(api, turn);
+});
+
 test("models are agents by name, and a version can be pinned", async () => {
   const list = await api.call("GET", "/openai/v1/models");
   expect(validate(routes.listOpenAiModels.reply, list.json)).toEqual([]);
@@ -246,6 +297,19 @@ test("a message that is refused leaves no file and no session", async () => {
 async function count(table: string): Promise<number> {
   return (await api.db.pool.query<{ n: number }>(`select count(*)::int as n from dari.${table}`)).rows[0]?.n ?? -1;
 }
+
+test("with store: false, the files in the request are deleted as well, and a key is refused", async () => {
+  const content = [{ type: "input_file", filename: "a", file_data: "data:text/plain;base64,aGk=" }];
+  const before = await count("files where deleted_at is null");
+  const body = { store: false, input: [{ role: "user", content }] };
+  const { turn, replying } = await claimSent(api, () => create(body));
+  expect(await count("files where deleted_at is null")).toBe(before + 1);
+  await complete(api, turn);
+  expect((await replying).status).toBe(200);
+  expect(await count("files where deleted_at is null")).toBe(before);
+  const refused = await create(body, { "idempotency-key": "k-2" });
+  expect([refused.status, refused.json["error"]]).toMatchObject([400, { param: "store", code: "invalid" }]);
+});
 
 test("what is refused is named, in OpenAI's form of errors", async () => {
   const { status, json, headers } = await create({ tools: [{ type: "web_search" }], temperature: 0.5 });

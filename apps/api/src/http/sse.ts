@@ -18,6 +18,8 @@ export interface SendOptions {
   readonly hold: (bytes: number) => (() => void) | undefined;
   /** Returns the text of an item, which can be empty (default: the item as `/v1` shows it). */
   readonly render?: (item: StreamItem) => string;
+  /** Returns the text that ends the stream after its last item (default: none). */
+  readonly finish?: () => string;
 }
 
 /**
@@ -26,7 +28,7 @@ export interface SendOptions {
  * nothing, or makes too many bytes wait, is disconnected and can resume.
  */
 export async function sendEvents(items: AsyncGenerator<StreamItem, void, void>, options: SendOptions): Promise<void> {
-  const { response, settings, render = renderItem } = options;
+  const { response, settings, render = renderItem, finish } = options;
   response.status(200).set({
     "content-type": "text/event-stream; charset=utf-8",
     "cache-control": "no-cache, no-transform",
@@ -50,7 +52,7 @@ export async function sendEvents(items: AsyncGenerator<StreamItem, void, void>, 
       const text = render(item);
       if (text !== "" && !response.write(text)) await drained(options);
     }
-    response.end();
+    response.end(finish?.());
   } finally {
     clearInterval(heartbeat);
   }

@@ -12,6 +12,7 @@ import {
   storeConversationDigest,
   waitForMessage,
 } from "@dari/control/turns";
+import { AppError } from "@dari/domain";
 import type { Response } from "express";
 import { Reply, type Call, type Handlers } from "../http/call.ts";
 import { checkStream, endOf, sendItems } from "../routes/streams.ts";
@@ -96,14 +97,22 @@ async function read(
       const items = await followMessage(control, actor, messageId, options);
       if (items === undefined) throw new Error("a message has events from its acceptance on");
       const includesUsage = body.stream_options?.include_usage === true;
-      return await sendItems(call, items, createChatStream(context, { includesUsage }));
+      const { render, interrupt } = createChatStream(context, { includesUsage });
+      return await sendItems(call, items, { render, finish: interrupt });
     }
     const turn = await waitForMessage(control, actor, messageId, { timeoutMs: settings.syncWaitMs, signal, isNew });
     if (turn.status === "completed" && turn.output !== null) return renderCompletion(context, turn.output);
+    if (turn.completed_at === null && turn.status !== "waiting_for_input") throw notAwaited(messageId, body.store);
     // A client that repeats the call would start another turn.
     response.set("x-should-retry", "false");
     return new Reply(500, { error: turnError(turn) });
   } finally {
     if (body.store === false) await deleteUnstored(call, session.id);
   }
+}
+
+/** The process stops, or the turn takes longer than a request can wait. */
+function notAwaited(messageId: string, store: boolean | null | undefined): AppError {
+  const next = store === false ? "is cancelled and deleted" : `continues; read /v1/messages/${messageId}`;
+  return new AppError("unavailable", `this request can wait no longer for message ${messageId}, which ${next}`);
 }

@@ -26,7 +26,7 @@ interface Chunk {
 }
 
 function read(items: readonly StreamItem[], includesUsage = false) {
-  const render = createChatStream(context, { includesUsage });
+  const { render } = createChatStream(context, { includesUsage });
   const data = [
     ...items
       .map(render)
@@ -81,4 +81,13 @@ test("a turn that fails ends the stream with an error", () => {
   expect(JSON.parse(data.at(-1) ?? "")).toEqual({
     error: { message: "timeout: too slow", type: "server_error", param: null, code: "timeout" },
   });
+});
+
+test("a stream without its last event ends with an error that names the message", () => {
+  const stream = createChatStream(context, { includesUsage: false });
+  stream.render(event("user.message", { parts: [] }));
+  expect(stream.interrupt()).toContain('"code":"stream_interrupted"');
+  expect(stream.interrupt()).toContain("msg_1");
+  stream.render(end);
+  expect(stream.interrupt()).toBe("");
 });

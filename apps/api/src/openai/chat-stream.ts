@@ -4,6 +4,7 @@
 import type { EventRecord, MessageRecord, OpenAiChatCompletion, SessionRecord } from "@dari/contract";
 import type { StreamItem } from "@dari/control/outbound";
 import type { ResponseEvent } from "./output-item.ts";
+import { interruption } from "./response-stream.ts";
 import { responseIdOf, secondsOf } from "./response.ts";
 import { TurnOutput } from "./turn-output.ts";
 
@@ -56,10 +57,11 @@ export function turnError(turn: Pick<MessageRecord, "status" | "output">): objec
 
 const lastTypes: readonly string[] = ["message.completed", "message.failed", "message.cancelled"];
 
-/** Returns what turns a stream's items into the text of chunks. */
+/** Returns what turns a stream's items, and its end, into the text of chunks. */
 export function createChatStream(context: CompletionContext, { includesUsage }: { readonly includesUsage: boolean }) {
   const output = new TurnOutput(responseIdOf(context.messageId));
   let isStarted = false;
+  let isEnded = false;
   let shownItem: unknown;
 
   const chunk = (choices: readonly object[], fields: object = {}): string => {
@@ -89,6 +91,7 @@ export function createChatStream(context: CompletionContext, { includesUsage }: 
     if (!lastTypes.includes(event.type)) return show(output.take(event));
     const turn = event.data as MessageRecord;
     if ((turn.merged_into ?? turn.delivered_in) !== undefined) return "";
+    isEnded = true;
     const isCompleted = turn.status === "completed" && turn.output !== null;
     const texts = show(output.end(isCompleted ? turn.output : null, context.session.id));
     if (!isCompleted) return `${texts}data: ${JSON.stringify({ error: turnError(turn) })}\n\n`;
@@ -96,6 +99,14 @@ export function createChatStream(context: CompletionContext, { includesUsage }: 
     return `${texts}${chunk([choice({}, "stop")])}${usage}data: [DONE]\n\n`;
   };
 
-  return (item: StreamItem): string =>
-    start() + (item.kind === "event" ? takeEvent(item.event) : show(output.preview(item.preview)));
+  return {
+    render: (item: StreamItem): string =>
+      start() + (item.kind === "event" ? takeEvent(item.event) : show(output.preview(item.preview))),
+    /** Returns the error of a stream that was cut before its last event; empty if it was not. */
+    interrupt(): string {
+      if (isEnded) return "";
+      const error = interruption(`message ${context.messageId} at /v1/messages/${context.messageId}`);
+      return `data: ${JSON.stringify({ error })}\n\n`;
+    },
+  };
 }

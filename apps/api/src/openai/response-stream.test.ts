@@ -124,3 +124,18 @@ test("a message that another turn takes over ends with that turn", () => {
   ]);
   expect(shown.at(-1)?.response).toMatchObject({ id: "resp_01jx5m0k8c3f7q2v9t4w6y8z1a", status: "completed" });
 });
+
+test("a stream without its last event ends with an error that names the response", () => {
+  const stream = createResponseStream({ id: messageId, created_at }, context);
+  for (const item of ledger) stream.render(item);
+  const [, data] = /^event: error\ndata: (.*)\n\n$/.exec(stream.interrupt()) ?? [];
+  expect(JSON.parse(data!)).toMatchObject({
+    type: "error",
+    sequence_number: 2_000_001,
+    code: "stream_interrupted",
+    message: expect.stringContaining("resp_01jx5m0k8c3f7q2v9t4w6y8z1a"),
+    param: null,
+  });
+  stream.render(done);
+  expect(stream.interrupt()).toBe("");
+});

@@ -15,6 +15,8 @@ const lastTypes: readonly string[] = ["message.completed", "message.failed", "me
 export interface ResponseStream {
   /** Returns the text of the stream's events that an item becomes; empty if there are none. */
   readonly render: (item: StreamItem) => string;
+  /** Returns the event of a stream that was cut before its last event; empty if it was not. */
+  readonly interrupt: () => string;
 }
 
 /** `after`: leaves out events up to this sequence number, which a client has seen already. */
@@ -29,6 +31,7 @@ export function createResponseStream(
   let base = 0;
   let next = 0;
   let isStarted = false;
+  let isEnded = false;
 
   const show = (type: string, turn?: MessageRecord): ResponseEvent[] => {
     if (accepted === undefined) return [];
@@ -49,6 +52,7 @@ export function createResponseStream(
     const turn = event.data as MessageRecord;
     // Another message's turn answers this one, and its events follow.
     if ((turn.merged_into ?? turn.delivered_in) !== undefined) return [];
+    isEnded = true;
     const events = output.end(turn.status === "completed" ? turn.output : null, context.session.id);
     return [...events, ...show(endTypes[turn.status] ?? "response.failed", turn)];
   };
@@ -73,7 +77,23 @@ export function createResponseStream(
       }
       return text;
     },
+    interrupt() {
+      if (isEnded) return "";
+      const type = "error";
+      const error = interruption(`response ${responseIdOf(id)}`);
+      // OpenAI's clients throw for the field `error`. Otherwise the stream would look complete.
+      const { code, message, param } = error;
+      const data = { type, sequence_number: Math.max(next, after + 1), code, message, param, error };
+      return `event: ${type}\ndata: ${JSON.stringify(data)}\n\n`;
+    },
   };
+}
+
+/** The error of a stream that was cut before the end of its turn. `what`: names what the client can read. */
+export function interruption(what: string): Readonly<Record<string, string | null>> {
+  const why = "the process stops, the key was revoked, or the session was deleted";
+  const message = `the stream was cut before the end of the turn (${why}); read ${what}, do not send the request again`;
+  return { message, type: "server_error", param: null, code: "stream_interrupted" };
 }
 
 function isLast({ type }: ResponseEvent): boolean {

@@ -155,7 +155,8 @@ async function streamResponse(
     promised,
   });
   if (items === undefined) throw new Error("a message has events from its acceptance on");
-  await sendItems(call, items, createResponseStream(message, context, after).render);
+  const { render, interrupt } = createResponseStream(message, context, after);
+  await sendItems(call, items, { render, finish: interrupt });
 }
 
 /** Streams a response from its first event. Texts that were streamed in pieces before come as one piece. */

@@ -5,7 +5,7 @@ import { followMessage, followSession, type StreamItem } from "@dari/control/out
 import { getTranscript } from "@dari/control/turns";
 import type { Call, Handlers } from "../http/call.ts";
 import { readLimit } from "../http/query.ts";
-import { sendEvents } from "../http/sse.ts";
+import { sendEvents, type SendOptions } from "../http/sse.ts";
 import { readSequenceNumber } from "../http/sequence-number.ts";
 
 export const streamHandlers: Handlers<"streamMessage" | "streamSession" | "getTranscript"> = {
@@ -52,15 +52,15 @@ export async function streamMessageTo(
   else await sendItems(call, items);
 }
 
-/** Streams items as the reply. `render`: returns the text of an item (default: as `/v1` shows it). */
+/** Streams items as the reply. `form`: what becomes of them (default: as `/v1` shows them). */
 export async function sendItems(
   call: StreamCall,
   items: AsyncGenerator<StreamItem, void, void>,
-  render?: (item: StreamItem) => string,
+  form: Pick<SendOptions, "render" | "finish"> = {},
 ): Promise<void> {
   const { control, actor, response, settings } = call;
   const hold = (bytes: number) => control.streams.hold(actor.organizationId, bytes);
-  await sendEvents(items, { response, settings, hold, ...(render === undefined ? {} : { render }) });
+  await sendEvents(items, { response, settings, hold, ...form });
 }
 
 /** HEAD requests get only the headers. */
