@@ -189,3 +189,15 @@ test("cut values keep what was streamed of them, and a subagent's texts are left
   expect(replay(events).deltas).toEqual(['{"q":"Rome, the', ""]);
   expect(output.items).toMatchObject([{ arguments: '{"q":"Rome, the' }, { content: [{ text: "" }] }]);
 });
+
+test("a turn with many calls is shown in linear time", () => {
+  const output = new TurnOutput("resp_1");
+  const begun = performance.now();
+  for (let number = 0; number < 30_000; number++) {
+    output.take({ type: "tool.call_requested", data: { call_id: `call_${number}`, name: "f", arguments: {} } });
+  }
+  output.end(answer("done"), container);
+  expect(output.items).toHaveLength(30_001);
+  expect(output.items.at(-2)).toMatchObject({ id: "mcp_129999" });
+  expect(performance.now() - begun).toBeLessThan(5_000);
+});

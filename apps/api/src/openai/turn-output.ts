@@ -28,10 +28,16 @@ const repeatedOutcomes: readonly unknown[] = ["retry", "lost", "released"];
 
 export class TurnOutput {
   readonly #idPart: string;
-  /** In the order of the stream, where previews open items before the ledger has them. */
-  readonly #items: OutputItem[] = [];
   /** In the order of the ledger. */
   readonly #known = new Set<OutputItem>();
+  /** Texts and reasoning that may be open, in the order of the stream. Those that are done leave at the next search. */
+  readonly #texts = new Set<TextItem | ReasoningItem>();
+  /** The last call of each id. */
+  readonly #calls = new Map<string, CallItem>();
+  /** How many items each kind has. */
+  readonly #counts = new Map<string, number>();
+  /** How many items the stream has. Previews open items before the ledger has them. */
+  #length = 0;
   /** How much of the attempt's text was shown without a gap, in UTF-16 units. */
   #shownText = 0;
 
@@ -65,7 +71,7 @@ export class TurnOutput {
     const delta = String(data["text"]);
     if (type === "reasoning.delta") {
       const isSame = (item: OutputItem) => item instanceof ReasoningItem && item.ordinal === ordinal;
-      const [item, opened] = this.#find(isSame, (index) => new ReasoningItem(this.#place("rs", index), ordinal));
+      const [item, opened] = this.#findText(isSame, () => new ReasoningItem(this.#place("rs"), ordinal));
       return [...opened, ...item.push(delta)];
     }
     if (type === "tool.arguments_delta") {
@@ -76,7 +82,7 @@ export class TurnOutput {
     if (type !== "assistant.text_delta" || data["offset"] !== this.#shownText) return [];
     this.#shownText += delta.length;
     const isSame = (item: OutputItem) => item instanceof TextItem && item.ordinal === ordinal;
-    const [item, opened] = this.#find(isSame, (index) => new TextItem(this.#place("msg", index), ordinal));
+    const [item, opened] = this.#findText(isSame, () => new TextItem(this.#place("msg"), ordinal));
     return [...opened, ...item.push(delta)];
   }
 
@@ -89,14 +95,14 @@ export class TurnOutput {
 
   #takeReasoning(text: WholeText): ResponseEvent[] {
     const isSame = (item: OutputItem) => item instanceof ReasoningItem && item.matches(text);
-    const [item, opened] = this.#find(isSame, (index) => new ReasoningItem(this.#place("rs", index)));
+    const [item, opened] = this.#findText(isSame, () => new ReasoningItem(this.#place("rs")));
     this.#known.add(item);
     return [...opened, ...item.end(text)];
   }
 
   #takeText(text: WholeText): ResponseEvent[] {
     const isSame = (item: OutputItem) => item instanceof TextItem && item.matches(text);
-    const [item, opened] = this.#find(isSame, (index) => new TextItem(this.#place("msg", index)));
+    const [item, opened] = this.#findText(isSame, () => new TextItem(this.#place("msg")));
     this.#known.add(item);
     return [...opened, ...item.end(text, "commentary")];
   }
@@ -109,17 +115,25 @@ export class TurnOutput {
   }
 
   #takeResult(data: Readonly<Record<string, unknown>>): ResponseEvent[] {
-    const callId = String(data["call_id"]);
-    const item = this.#open().find((each) => each instanceof CallItem && each.callId === callId) as
-      CallItem | undefined;
+    const item = this.#calls.get(String(data["call_id"]));
+    if (item === undefined || item.isDone) return [];
     const { result } = data;
-    return item?.end(typeof result === "string" ? result : JSON.stringify(result), data["is_error"] === true) ?? [];
+    return item.end(typeof result === "string" ? result : JSON.stringify(result), data["is_error"] === true);
   }
 
   #endAttempt(outcome: unknown): ResponseEvent[] {
-    if (repeatedOutcomes.includes(outcome)) return this.#items.flatMap((item) => item.drop());
+    if (repeatedOutcomes.includes(outcome)) return this.#dropAttempt();
     // The next attempt has the results of the calls that wait for a person.
     return outcome === "suspended" ? this.#dropOpen((item) => !(item instanceof CallItem)) : [];
+  }
+
+  /** Drops everything, also what is done: the next attempt starts from the beginning. */
+  #dropAttempt(): ResponseEvent[] {
+    const events = this.#open().flatMap((item) => item.drop());
+    this.#known.clear();
+    this.#texts.clear();
+    this.#calls.clear();
+    return events;
   }
 
   /** Files are annotations of the text, which is empty if there is none. */
@@ -136,35 +150,37 @@ export class TurnOutput {
       return [...events, ...last.end(text, "final_answer", files)];
     }
     if (last !== undefined) events.push(...last.drop());
-    const item = this.#add((index) => new TextItem(this.#place("msg", index)));
+    const item = new TextItem(this.#place("msg"));
     this.#known.add(item);
     return [...events, ...item.open(), ...item.end(text, "final_answer", files)];
   }
 
   #openCall(call: { readonly callId: string; readonly name: string }): [CallItem, ResponseEvent[]] {
-    const isSame = (item: OutputItem) => item instanceof CallItem && item.callId === call.callId;
-    return this.#find(isSame, (index) => new CallItem(this.#place("mcp", index), call));
-  }
-
-  /** Returns the oldest open item of a kind, or a new one with the events that open it. */
-  #find<Item extends OutputItem & { open(): ResponseEvent[] }>(
-    isSame: (item: OutputItem) => boolean,
-    create: (index: number) => Item,
-  ): [Item, ResponseEvent[]] {
-    const found = this.#open().find(isSame) as Item | undefined;
-    if (found !== undefined) return [found, []];
-    const item = this.#add(create);
+    const found = this.#calls.get(call.callId);
+    if (found?.isDone === false) return [found, []];
+    const item = new CallItem(this.#place("mcp"), call);
+    this.#calls.set(call.callId, item);
     return [item, item.open()];
   }
 
-  #add<Item extends OutputItem>(create: (index: number) => Item): Item {
-    const item = create(this.#items.length);
-    this.#items.push(item);
-    return item;
+  /** Returns the oldest open text or reasoning, or a new one with the events that open it. */
+  #findText<Item extends TextItem | ReasoningItem>(
+    isSame: (item: OutputItem) => boolean,
+    create: () => Item,
+  ): [Item, ResponseEvent[]] {
+    for (const each of this.#texts) {
+      if (each.isDone) this.#texts.delete(each);
+      else if (isSame(each)) return [each as Item, []];
+    }
+    const item = create();
+    this.#texts.add(item);
+    return [item, item.open()];
   }
 
+  /** In the order of the stream. */
   #open(): OutputItem[] {
-    return this.#items.filter(({ isDone }) => !isDone);
+    const items: OutputItem[] = [...this.#texts, ...this.#calls.values()];
+    return items.filter(({ isDone }) => !isDone).sort((left, right) => left.index - right.index);
   }
 
   #dropOpen(isDropped: (item: OutputItem) => boolean, before: readonly ResponseEvent[] = []): ResponseEvent[] {
@@ -173,9 +189,10 @@ export class TurnOutput {
   }
 
   /** Numbers the items of each kind, so that the order in which previews open them does not matter. */
-  #place(prefix: string, index: number) {
-    const number = this.#items.filter(({ id }) => id.startsWith(`${prefix}_`)).length;
-    return { id: `${prefix}_${this.#idPart}${String(number).padStart(4, "0")}`, index };
+  #place(prefix: string) {
+    const number = this.#counts.get(prefix) ?? 0;
+    this.#counts.set(prefix, number + 1);
+    return { id: `${prefix}_${this.#idPart}${String(number).padStart(4, "0")}`, index: this.#length++ };
   }
 }
 
