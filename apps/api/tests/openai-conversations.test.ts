@@ -2,6 +2,7 @@
 
 import { routes, validate } from "@dari/contract";
 import type { ClaimedTurn } from "@dari/db";
+import { limits } from "@dari/domain";
 import { createTestAgent, waitUntil } from "@dari/testkit";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { startTestApi, type TestApi, type TestReply } from "./api-fixture.ts";
@@ -205,4 +206,19 @@ test("in any tree of continuations, each branch has its own history and files", 
     const texts = (data as { parts: { text: string }[] }[]).map(({ parts }) => parts[0]?.text);
     expect([seed, id, texts]).toEqual([seed, id, path]);
   }
+});
+
+test("a page of items has at most 8 MiB, and the next one continues after it", async () => {
+  const { id, sessionId } = await sent({ model: agentId });
+  const input = "x".repeat(limits.messageTextBytes);
+  const number = Math.ceil(limits.pageBytes / limits.messageTextBytes) + 1;
+  for (let sentSoFar = 0; sentSoFar < number; sentSoFar++) {
+    await sent({ conversation: sessionId.replace("sess", "conv"), input });
+  }
+  const items = `/openai/v1/conversations/${sessionId.replace("sess", "conv")}/items?limit=100&order=asc`;
+  const first = (await api.call("GET", items)).json;
+  expect([first["has_more"], Buffer.byteLength(JSON.stringify(first.data)) <= limits.pageBytes]).toEqual([true, true]);
+  const rest = (await api.call("GET", `${items}&after=${String(first["last_id"])}`)).json;
+  const ids = [first, rest].flatMap(({ data }) => (data as { id: string }[]).map((item) => item.id));
+  expect([new Set(ids).size, ids[0], rest["has_more"]]).toEqual([number + 1, id.replace("resp", "msg"), false]);
 });

@@ -3,7 +3,7 @@
 import type { Metadata, OpenAiConversation, SessionRecord } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { deleteSession, findMessageInOrder, getMessage, getSession, replaceSessionMetadata } from "@dari/control/turns";
-import { AppError, invalidField, isId } from "@dari/domain";
+import { AppError, invalidField, isId, limits } from "@dari/domain";
 import type { Handlers } from "../http/call.ts";
 import type { ShownItem } from "./output-item.ts";
 import { readOutput, renderInputItem } from "./read-output.ts";
@@ -64,13 +64,17 @@ interface ItemsQuery {
   readonly after: string | undefined;
 }
 
-/** Reads one message after the other until the page is full: each has its input and what its turn has shown. */
+/**
+ * Reads one message after the other until the page is full: each has its input and what its turn has shown. The page
+ * has at most `limits.pageBytes`, but at least one item.
+ */
 async function listItems(
   control: Control,
   actor: Actor,
   { sessionId, limit, order, after }: ItemsQuery,
 ): Promise<{ data: ShownItem[]; has_more: boolean }> {
   const data: ShownItem[] = [];
+  let bytes = 0;
   let cursor = after;
   let from = after === undefined ? undefined : (await findMessageOf(control, actor, sessionId, after)).sequence_number;
   for (;;) {
@@ -81,8 +85,11 @@ async function listItems(
     if (order === "desc") own.reverse();
     const seen = cursor === undefined ? 0 : own.findIndex(({ id }) => id === cursor) + 1;
     if (cursor !== undefined && seen === 0) throw unknownCursor();
-    data.push(...own.slice(seen, seen + limit + 1 - data.length));
-    if (data.length > limit) return { data: data.slice(0, limit), has_more: true };
+    for (const item of own.slice(seen)) {
+      bytes += Buffer.byteLength(JSON.stringify(item));
+      if (data.length === limit || (data.length > 0 && bytes > limits.pageBytes)) return { data, has_more: true };
+      data.push(item);
+    }
     cursor = undefined;
     from = message.sequence_number + (order === "asc" ? 1 : -1);
   }

@@ -1,6 +1,6 @@
 // A turn's events and previews as output items and stream events.
 
-import type { Preview } from "@dari/domain";
+import { limits, type Preview } from "@dari/domain";
 import { expect, test } from "@jest/globals";
 import type { ResponseEvent } from "./output-item.ts";
 import { TurnOutput, type Answer } from "./turn-output.ts";
@@ -188,6 +188,27 @@ test("cut values keep what was streamed of them, and a subagent's texts are left
   ];
   expect(replay(events).deltas).toEqual(['{"q":"Rome, the', ""]);
   expect(output.items).toMatchObject([{ arguments: '{"q":"Rome, the' }, { content: [{ text: "" }] }]);
+});
+
+test("after 8 MiB of events, only the answer follows, as in a response that is read later", () => {
+  const output = new TurnOutput("resp_1");
+  const text = "x".repeat(limits.pageBytes / 4);
+  const events = Array.from({ length: 6 }, () => output.take({ type: "assistant.message", data: { text } })).flat();
+  expect(output.preview(preview("assistant.text_delta", { text: "the", offset: 0 }))).toEqual([]);
+  expect(output.take({ type: "tool.call_requested", data: requested })).toEqual([]);
+  events.push(...output.end(answer("the answer"), container));
+  expect(output.items).toHaveLength(4);
+  expect(output.items.at(-1)).toMatchObject({ content: [{ text: "the answer" }] });
+  expect(replay(events).items).toEqual(output.items);
+});
+
+test("after 8 MiB of previews, the rest of a text comes with its event", () => {
+  const output = new TurnOutput("resp_1");
+  const text = "x".repeat(limits.pageBytes / 4);
+  const shown = Array.from({ length: 6 }, () => output.preview(preview("reasoning.delta", { ordinal: 1, text })));
+  expect(shown.map((events) => events.length > 0)).toEqual([true, true, true, false, false, false]);
+  const [rest] = output.take({ type: "reasoning.completed", data: { text: `${text.repeat(3)}yz` } });
+  expect(rest).toMatchObject({ delta: "yz" });
 });
 
 test("a turn with many calls is shown in linear time", () => {

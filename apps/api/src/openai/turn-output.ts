@@ -2,7 +2,7 @@
 // The stream and the finished response come from this one translation. Pure.
 
 import type { EventRecord, MessageRecord } from "@dari/contract";
-import type { Preview } from "@dari/domain";
+import { limits, type Preview } from "@dari/domain";
 import {
   CallItem,
   ReasoningItem,
@@ -26,6 +26,21 @@ export type Answer = Pick<NonNullable<MessageRecord["output"]>, "parts">;
 /** The attempts after which another one starts from the beginning. */
 const repeatedOutcomes: readonly unknown[] = ["retry", "lost", "released"];
 
+/** Events of these types count toward the limit, as when the turn is read later. */
+const countedTypes: readonly string[] = [
+  "reasoning.completed",
+  "assistant.message",
+  "tool.call_requested",
+  "tool.call_completed",
+  "attempt.ended",
+];
+/** Previews open no more texts than this at once. */
+const openTextsMax = 1_000;
+
+/**
+ * Keeps the items of `limits.pageBytes` of events, and as much of previews. Later events are left out, except the
+ * answer; later previews come with their events.
+ */
 export class TurnOutput {
   readonly #idPart: string;
   /** In the order of the ledger. */
@@ -38,6 +53,8 @@ export class TurnOutput {
   readonly #counts = new Map<string, number>();
   /** How many items the stream has. Previews open items before the ledger has them. */
   #length = 0;
+  #eventBytes = 0;
+  #previewBytes = 0;
   /** How much of the attempt's text was shown without a gap, in UTF-16 units. */
   #shownText = 0;
 
@@ -53,6 +70,10 @@ export class TurnOutput {
 
   /** Takes an event of the ledger. */
   take({ type, data }: TurnEvent | EventRecord): ResponseEvent[] {
+    if (countedTypes.includes(type)) {
+      if (!this.#isFull) this.#eventBytes += Buffer.byteLength(JSON.stringify(data));
+      if (this.#isFull) return [];
+    }
     // The ledger stores events in the contract's form.
     const fields = data as Readonly<Record<string, unknown>>;
     // A subagent's texts are not part of the answer.
@@ -67,6 +88,9 @@ export class TurnOutput {
 
   /** Takes a preview. After a lost one, the rest of a text comes with its event. */
   preview({ type, data }: Preview): ResponseEvent[] {
+    if (this.#isFull || this.#previewBytes > limits.pageBytes || this.#texts.size > openTextsMax) return [];
+    this.#previewBytes += Buffer.byteLength(JSON.stringify(data));
+    if (this.#previewBytes > limits.pageBytes) return [];
     const ordinal = data["ordinal"] as number | undefined;
     const delta = String(data["text"]);
     if (type === "reasoning.delta") {
@@ -84,6 +108,10 @@ export class TurnOutput {
     const isSame = (item: OutputItem) => item instanceof TextItem && item.ordinal === ordinal;
     const [item, opened] = this.#findText(isSame, () => new TextItem(this.#place("msg"), ordinal));
     return [...opened, ...item.push(delta)];
+  }
+
+  get #isFull(): boolean {
+    return this.#eventBytes > limits.pageBytes;
   }
 
   /** Ends the turn. `output`: the answer of a completed turn. `containerId` names where its files are. */
