@@ -44,10 +44,10 @@ const foundBy = new WeakMap<Response, Found>();
 async function prepare(call: ChatCall): Promise<void> {
   const { control, actor, body, response } = call;
   const conversation = splitConversation(body.messages);
-  readMetadata(fieldsOf(body));
+  const { user } = readMetadata(fieldsOf(body));
   if (body.stream === true) checkStream(call);
   const model = await resolveModel(control, actor, body.model);
-  const scope = { ...model, user: body.user ?? undefined };
+  const scope = { ...model, user };
   const { before, answer, asked } = conversation;
   const answeredBy =
     answer === undefined

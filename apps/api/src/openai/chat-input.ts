@@ -36,7 +36,7 @@ export interface DigestScope {
   readonly agentId: string;
   readonly versionId: string | undefined;
   /** The end user. Conversations of different end users have different digests. */
-  readonly user: string | undefined;
+  readonly user: string | number | boolean | undefined;
 }
 
 export function digestConversation(messages: Messages, { agentId, versionId, user }: DigestScope): Buffer {
