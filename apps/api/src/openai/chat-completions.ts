@@ -21,7 +21,7 @@ import { createChatStream, renderCompletion, turnError } from "./chat-stream.ts"
 import { deleteUnstored } from "./delete-unstored.ts";
 import { resolveModel, type ChosenModel } from "./models.ts";
 import { readMetadata, startSession } from "./send.ts";
-import { discardInput, storeInput, storedPartsOf } from "./store-input.ts";
+import { checkStore, discardInput, storeInput, storedPartsOf } from "./store-input.ts";
 
 export const openAiChatHandlers: Handlers<"createOpenAiChatCompletion"> = {
   createOpenAiChatCompletion: { prepare, create, read, discard: discardInput },
@@ -44,6 +44,7 @@ const foundBy = new WeakMap<Response, Found>();
 async function prepare(call: ChatCall): Promise<void> {
   const { control, actor, body, response } = call;
   const conversation = splitConversation(body.messages);
+  checkStore(body.store, call.idempotencyKey);
   const { user } = readMetadata(fieldsOf(body));
   if (body.stream === true) checkStream(call);
   const model = await resolveModel(control, actor, body.model);

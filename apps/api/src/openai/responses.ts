@@ -20,7 +20,7 @@ import { readOutput, renderInputItem } from "./read-output.ts";
 import { renderResponse, responseIdOf } from "./response.ts";
 import { createResponseStream } from "./response-stream.ts";
 import { checkRequest, sendRequest } from "./send.ts";
-import { discardInput, storeInput } from "./store-input.ts";
+import { checkStore, discardInput, storeInput } from "./store-input.ts";
 
 export const openAiResponseHandlers: Handlers<
   | "createOpenAiResponse"
@@ -61,6 +61,7 @@ type CreateCall = Call<"createOpenAiResponse">;
 /** Stores the files in the request. Refuses what the message could not be sent with. */
 async function prepare(call: CreateCall): Promise<void> {
   checkRequest(call.body);
+  checkStore(call.body.store, call.idempotencyKey);
   if (call.body.stream === true) checkStream(call);
   await storeInput(call, readInput(call.body.input));
 }

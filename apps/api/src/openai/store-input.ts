@@ -3,6 +3,7 @@
 import { Readable } from "node:stream";
 import type { MessagePartInput } from "@dari/contract";
 import { createFile, discardUpload, storeUpload, type StoredUpload } from "@dari/control/storage";
+import { invalidField } from "@dari/domain";
 import type { Response } from "express";
 import type { Call } from "../http/call.ts";
 import { chargeRate } from "../http/charge-rates.ts";
@@ -13,6 +14,15 @@ type StoredPart = MessagePartInput | (Omit<InlineFile, "bytes"> & { readonly sto
 
 /** By response, because handlers get copies of the call. */
 const storedInputs = new WeakMap<Response, readonly StoredPart[]>();
+
+/**
+ * Refuses `store: false` with a key: a repeated call would show what is deleted already.
+ * @throws AppError `invalid`
+ */
+export function checkStore(store: boolean | null | undefined, idempotencyKey: string | undefined): void {
+  if (store !== false || idempotencyKey === undefined) return;
+  throw invalidField("store", "expected true with the header Idempotency-Key: a repeated request shows what is stored");
+}
 
 /** The files that were created for the message. By response too. */
 const createdFiles = new WeakMap<Response, readonly string[]>();
