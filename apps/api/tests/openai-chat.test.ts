@@ -63,7 +63,15 @@ test("a conversation continues in its session, and a branch of it in a fork", as
 test("a conversation that is not known starts a session with its text", async () => {
   const turn = await answered([say("system", "Be kind."), say("user", "a"), say("assistant", "b"), say("user", "c")]);
   expect(await sentTo(turn)).toEqual([
-    { type: "text", text: "The conversation so far:\n\nsystem: Be kind.\n\nuser: a\n\nassistant: b" },
+    {
+      type: "text",
+      text: [
+        "The conversation so far, one JSON object per message:",
+        '{"role":"system","content":"Be kind."}',
+        '{"role":"user","content":"a"}',
+        '{"role":"assistant","content":"b"}',
+      ].join("\n"),
+    },
     { type: "text", text: "c" },
   ]);
   // From now on, it is known.
@@ -78,6 +86,7 @@ test("a conversation of another end user or organization, or with another answer
   for (const [messages, body] of [
     [open, {}],
     [open, { user: "bob" }],
+    [open, { metadata: { user: "bob" } }],
     [[open[0]!, say("assistant", "undone?"), open[2]!], { user: "ann" }],
     [[open[0]!, say("assistant", ""), open[2]!], { user: "ann" }],
   ] as const) {
@@ -100,7 +109,7 @@ test("a conversation of another end user or organization, or with another answer
   ]);
   await api.call("POST", `/v1/messages/${rows[0]?.id}/cancel`, { key: api.stranger.apiKey });
   expect((await replying).status).toBe(500);
-  expect((await answered(open, { user: "ann" })).sessionId).toBe(ann.sessionId);
+  expect((await answered(open, { metadata: { user: "ann" } })).sessionId).toBe(ann.sessionId);
 });
 
 test("a stream has the answer in chunks, and with store: false nothing is left", async () => {
@@ -123,4 +132,28 @@ test("a turn that fails is an error that clients do not repeat", async () => {
   expect(json).toEqual({
     error: { message: "agent_error: broken", type: "server_error", param: null, code: "agent_error" },
   });
+});
+
+test("a completion that a drain interrupts names its message, and clients do not repeat it", async () => {
+  await using draining = await startTestApi({ settings: { syncWaitMs: 30_000 } });
+  const { agentId: model } = await createTestAgent(draining.db, draining.org.organizationId);
+  const body = { model, messages: [say("user", "hi")] };
+  const post = (more = {}) => draining.call("POST", "/openai/v1/chat/completions", { body: { ...body, ...more } });
+  const { turn, replying } = await claimSent(draining, () => post());
+  const streaming = await claimSent(draining, () => post({ stream: true }));
+  const closed = draining.api.close();
+  const { status, json, headers } = await replying;
+  expect([status, headers.get("x-should-retry")]).toEqual([503, "false"]);
+  expect(json["error"]).toMatchObject({ message: expect.stringContaining(turn.messageId) });
+  const { text } = await streaming.replying;
+  expect(text).toContain(`"code":"stream_interrupted"`);
+  expect(text).not.toContain("[DONE]");
+  await closed;
+});
+
+test("store: false is refused with a key", async () => {
+  const headers = { "idempotency-key": "k-1" };
+  const body = { model: agentId, messages: [say("user", "hi")], store: false };
+  const refused = await api.call("POST", "/openai/v1/chat/completions", { body, headers });
+  expect([refused.status, refused.json["error"]]).toMatchObject([400, { param: "store" }]);
 });

@@ -60,8 +60,9 @@ export function readAsked(asked: Messages, path = "messages"): InputPart[] {
 export function readWhole({ before, answer, asked }: Conversation): InputPart[] {
   if (answer === undefined) return readAsked(asked);
   const said = [...before, { role: "assistant", content: answer } as const];
-  const lines = said.map((message) => `${message.role}: ${textOf(message)}`);
-  const text = `The conversation so far:\n\n${lines.join("\n\n")}`;
+  // As JSON, no text can look like a message of another role.
+  const lines = said.map((message) => JSON.stringify({ role: message.role, content: textOf(message) }));
+  const text = ["The conversation so far, one JSON object per message:", ...lines].join("\n");
   const files = before.flatMap(({ content }) => readParts(content, "messages")).filter(({ type }) => type !== "text");
   return limitParts([{ type: "text", text }, ...files, ...readAsked(asked)]);
 }
