@@ -60,7 +60,7 @@ export function readAsked(asked: Messages, path = "messages"): InputPart[] {
 export function readWhole({ before, answer, asked }: Conversation): InputPart[] {
   if (answer === undefined) return readAsked(asked);
   const said = [...before, { role: "assistant", content: answer } as const];
-  // As JSON, no text can look like a message of another role.
+  // No text in JSON can look like a message of another role.
   const lines = said.map((message) => JSON.stringify({ role: message.role, content: textOf(message) }));
   const text = ["The conversation so far, one JSON object per message:", ...lines].join("\n");
   const files = before.flatMap(({ content }) => readParts(content, "messages")).filter(({ type }) => type !== "text");
