@@ -59,7 +59,7 @@ export function runNode(node, args, { cwd, env } = {}) {
 
 /**
  * Like `runNode`, but replaces this process by the program where Node can do that (from 22.15 on): one process less
- * until the program ends. Call it when nothing is left to do here.
+ * until the program ends. Call it last: where the process is replaced, nothing after the call runs.
  */
 export function becomeNode(node, args, { env } = {}) {
   if (!process.execve || !keepParentPipe()) return runNode(node, args, { env });

@@ -290,7 +290,7 @@ test("a message that is refused leaves no file and no session", async () => {
   ];
   const refused = await create({ input: [{ role: "user", content }] });
   expect([refused.status, refused.json["error"]]).toMatchObject([400, { message: "input[1].file_id: file not found" }]);
-  expect((await create({ model: "nobody", input: [{ role: "user", content: content.slice(0, 1) }] })).status).toBe(404);
+  expect((await create({ model: "absent", input: [{ role: "user", content: content.slice(0, 1) }] })).status).toBe(404);
   expect([(await api.objects()).length, await count("sessions"), await count("files")]).toEqual(before);
 });
 
