@@ -92,6 +92,16 @@ test("what a model writes is shown with its request, before what is recorded of 
   ]);
 });
 
+test("a request whose answer does not say why it ended has no reason of an earlier one", async () => {
+  const { recorded } = await recordedOf("ends");
+  expect(withoutStarts(recorded).map(([, data]) => data)).toMatchObject([
+    { ordinal: 1, agent: "Chatter", finish_reason: "length" },
+    { ordinal: 2, agent: "Own" },
+    { ordinal: 3, agent: "Chatter", finish_reason: "length" },
+  ]);
+  expect(withoutStarts(recorded)[1]?.[1]).not.toHaveProperty("finish_reason");
+});
+
 test("messages are taken before a request, and stay in their places", async () => {
   const { answer } = await recordedOf("steers");
   const first = ["hi", "before"];

@@ -85,6 +85,29 @@ async def streams(_prompt, context):
     return texts
 
 
+async def ends(_prompt, context):
+    from _dari_harness.sdk.openai_activity import RecordedRun
+    from _dari_harness.sdk.openai_chat import watch_answers
+    from agents.models.chatcmpl_stream_handler import ChatCmplStreamHandler
+
+    async def chunks():
+        for reason in ("length", None):
+            yield SimpleNamespace(choices=[SimpleNamespace(finish_reason=reason)])
+
+    async def chat():
+        async for _ in ChatCmplStreamHandler.handle_stream(None, chunks()):
+            pass
+        return [says("First.")]
+
+    watch_answers()
+    run = RecordedRun(context._activity)
+    run.stream()
+    # The stream is not read, so the answers do not say why they end, like those of a model of the agent's own.
+    for name, answer in (("Chatter", chat), ("Own", [says("done")]), ("Chatter", chat)):
+        await Runner.run(Agent(name=name, answers=[answer]), "hi", hooks=run)
+    return "done"
+
+
 class Inbox:
     def __init__(self):
         self._waiting = []

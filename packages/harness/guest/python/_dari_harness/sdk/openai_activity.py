@@ -8,7 +8,7 @@ from contextlib import suppress
 from agents import RunHooks
 
 from ..activity import error_of, ms_since, name_of
-from .openai_chat import last_finish_reason
+from .openai_chat import finish_reason_after, last_answer
 from .openai_mcp import note_tools, server_of
 from .openai_stream import RecordedStream
 
@@ -41,7 +41,7 @@ class RecordedRun(RunHooks):
         self._parent = parent or (outer and outer._parent)
         self._subagent = name_of(agent.name) or "agent" if parent else None
         self._begun = time.monotonic()
-        # The request that has no answer yet.
+        # The request that has no answer yet: its names, its start, and the answer to the one before.
         self._open = None
         self._calls = {}
         self._started = {}
@@ -73,7 +73,7 @@ class RecordedRun(RunHooks):
             self._settle(input_items)
             names = {**_names_of(self._model or agent.model), **self._origin_of(agent)}
             names = {"ordinal": self._activity.next_request(), **names}
-            self._open = (names, time.monotonic())
+            self._open = (names, time.monotonic(), last_answer())
             self._activity.record("model.request_started", names)
             if self._stream is not None:
                 self._stream.begin(names["ordinal"], _handoffs_of(agent))
@@ -82,7 +82,8 @@ class RecordedRun(RunHooks):
         with suppress(Exception):
             reason = None
             if self._stream is not None:
-                reason = await self._stream.end(self._open[0]["ordinal"]) or last_finish_reason()
+                names, _, earlier = self._open
+                reason = await self._stream.end(names["ordinal"]) or finish_reason_after(earlier)
             self._end_request(usage=_usage_of(response.usage), finish_reason=name_of(reason))
             by = self._origin_of(agent)
             items = [_plain(item) for item in response.output]
@@ -150,7 +151,7 @@ class RecordedRun(RunHooks):
             self._subagent = None
 
     def _end_request(self, **fields) -> None:
-        names, started = self._open
+        names, started, _ = self._open
         self._open = None
         self._activity.record("model.request_completed", {**names, **fields, "duration_ms": ms_since(started)})
 

@@ -3,12 +3,18 @@
 from contextlib import suppress
 from contextvars import ContextVar
 
-_reason = ContextVar("dari_openai_chat_reason", default=None)
+_answer = ContextVar("dari_openai_chat_answer", default=None)
 
 
-def last_finish_reason() -> str | None:
-    """Returns the finish reason of the last streamed answer that this task has read."""
-    return _reason.get()
+def last_answer() -> dict | None:
+    """Returns the last streamed answer that this task has read, with its `finish_reason`."""
+    return _answer.get()
+
+
+def finish_reason_after(earlier: dict | None) -> str | None:
+    """Returns the finish reason of the last answer; None if that is the `earlier` one, so another API has answered."""
+    answer = _answer.get()
+    return None if answer is earlier else answer["finish_reason"]
 
 
 def watch_answers() -> None:
@@ -28,8 +34,9 @@ def watch_answers() -> None:
 
 
 async def _noted(stream):
-    _reason.set(None)
+    answer = {"finish_reason": None}
+    _answer.set(answer)
     async for chunk in stream:
         with suppress(Exception):
-            _reason.set(chunk.choices[0].finish_reason or _reason.get())
+            answer["finish_reason"] = chunk.choices[0].finish_reason or answer["finish_reason"]
         yield chunk

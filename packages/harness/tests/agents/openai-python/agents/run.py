@@ -37,6 +37,8 @@ async def _answers(agent, given, options, queue):
         answer = agent.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
+        if callable(answer):
+            answer = await answer()
         for event in _events_of(answer):
             queue.put_nowait(event)
         await hooks.on_llm_end(None, agent, SimpleNamespace(output=answer, usage=None))
