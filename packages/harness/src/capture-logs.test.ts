@@ -48,7 +48,7 @@ test("keeps the two streams apart", async () => {
   ]);
 });
 
-test.each([false, true])("shows what can be half a secret only if the program was not stopped: %s", async (isCut) => {
+test.each([false, true])("shows no half of a secret, whether the program was stopped or not: %s", async (isCut) => {
   const secret = "sk-live-0123456789abcdef";
   const texts = { stdout: "", stderr: "" };
   const captured = captureLogs({
@@ -60,10 +60,10 @@ test.each([false, true])("shows what can be half a secret only if the program wa
   });
   await captured.done;
   expect(texts).toEqual({ stdout: "see [redacted:KEY], ", stderr: "task" });
-  const before = { ...texts };
   captured.showRest({ isCut });
-  const shown = isCut ? before : { stdout: `see [redacted:KEY], ${secret.slice(0, 12)}`, stderr: "tasks" };
-  expect(texts).toEqual(shown);
+  // A few characters can be a secret's beginning by chance. A turn that ended by itself shows them.
+  const stderr = isCut ? "task" : "tasks";
+  expect(texts).toEqual({ stdout: "see [redacted:KEY], [redacted:KEY]", stderr });
 });
 
 test("is left in bounded time by a program that writes on", async () => {

@@ -21,8 +21,9 @@ export interface CapturedLogs {
    */
   leave(): Promise<void>;
   /**
-   * Shows what was held back of each stream because it could begin a secret. Call it after the end of the capture.
-   * `isCut`: the program was stopped, so that text can be half a secret and stays hidden.
+   * Shows what was held back of each stream because it could begin a secret. Call it after the end of the capture. 8
+   * characters or more are replaced like a secret. `isCut`: the program was stopped before its end, so fewer stay
+   * hidden.
    */
   showRest(options: { readonly isCut: boolean }): void;
   /**

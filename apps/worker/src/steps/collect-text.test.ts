@@ -44,12 +44,12 @@ test("the end of each message that only resembles a secret is shown and kept", (
   expect(collector.parts()).toEqual([{ type: "text", text: "two taskno risks" }]);
 });
 
-test("half a secret is neither shown nor kept if the agent is stopped in it", () => {
+test.each([false, true])("half a secret is neither shown nor kept if a message ends in it: %s", (isCut) => {
   const { collector, shown } = open();
   collector.add(`see ${secret.slice(0, 12)}`, 1);
-  collector.end({ isCut: true });
-  expect(shown).toEqual({ "1": "see " });
-  expect(collector.parts()).toEqual([{ type: "text", text: "see " }]);
+  collector.end({ isCut });
+  expect(shown).toEqual({ "1": "see [redacted:KEY]" });
+  expect(collector.parts()).toEqual([{ type: "text", text: "see [redacted:KEY]" }]);
 });
 
 test("a message that is given up among many shows neither half of a secret", () => {

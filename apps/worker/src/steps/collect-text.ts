@@ -12,8 +12,8 @@ export interface TextCollector {
    */
   add(text: string, ordinal?: number): void;
   /**
-   * Shows the text that was held back because the next piece could have completed a secret. `isCut`: the agent was
-   * stopped, so that text can be half a secret and stays hidden.
+   * Shows the text that was held back because the next piece could have completed a secret. 8 characters or more are
+   * replaced like a secret. `isCut`: the agent was stopped before its end, so fewer stay hidden.
    */
   end(options: { readonly isCut: boolean }): void;
   /** Returns the collected text as one part, message by message, or no part if there is no text. */

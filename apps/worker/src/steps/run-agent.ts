@@ -81,7 +81,7 @@ export async function runAgent(attempt: RestoredAttempt, imageDir: string): Prom
   }
 }
 
-/** Returns whether the agent may have been stopped while it wrote. */
+/** Returns whether the agent was stopped before its end. After that, it may still have written in the background. */
 function isCut({ kind }: TurnEnding): boolean {
   return kind !== "completed" && kind !== "suspended";
 }

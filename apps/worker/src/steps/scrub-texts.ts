@@ -5,7 +5,7 @@ import type { Scrubber, ScrubStream } from "@dari/domain";
 export interface TextsScrubber<Key> {
   /** Adds a piece of the text `key`. Returns what can be shown of the text now. */
   write(key: Key, piece: string): string;
-  /** Ends all texts. Returns the rest of each. `isCut`: each may end inside a secret. */
+  /** Ends all texts. Returns the rest of each. `isCut`: the texts were cut. */
   end(options: { readonly isCut: boolean }): [key: Key, rest: string][];
 }
 

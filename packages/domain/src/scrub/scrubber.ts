@@ -13,8 +13,9 @@ export interface ScrubStream {
   /** Whether the text may end inside a secret. If not, a new stream shows the next pieces in the same way. */
   isOpen(): boolean;
   /**
-   * Returns the rest. Nothing may be written afterwards. `isCut`: the text may end inside a secret, so of its possible
-   * beginning nothing is returned.
+   * Returns the rest. Nothing may be written afterwards. A beginning of a secret of 8 units or more is replaced,
+   * because a process that writes in the background can be stopped at any time. `isCut`: the text is known to be cut,
+   * so a shorter beginning is left out.
    */
   end(options?: { readonly isCut?: boolean }): string;
 }
@@ -122,6 +123,7 @@ function openStream(finders: readonly Finder[]): ScrubStream {
     },
     isOpen: () => held !== "" || readings.some(({ position }) => isFollowing(position)),
     end({ isCut = false } = {}) {
+      for (const { finder, position } of readings) finder.coverOpen(position, held.length);
       const shown = isCut ? runs().map(tagOf).join("") : replaceRuns(held, runs(), 0, held.length);
       held = "";
       return shown;
