@@ -8,6 +8,7 @@ import { mountConsole } from "./console.ts";
 import type { CallSettings, Handlers } from "./http/call.ts";
 import { createErrorHandler, refuseUnknownRoute } from "./http/errors.ts";
 import { mountRoutes } from "./http/mount.ts";
+import { pathForLog } from "./http/path-for-log.ts";
 import { assignRequestId, requestIdOf } from "./http/request-id.ts";
 import { limitUnauthenticated } from "./http/limit-unauthenticated.ts";
 import type { BoardQueue } from "./ops/board-call.ts";
@@ -36,6 +37,7 @@ import { sessionHandlers } from "./routes/sessions.ts";
 import { sourceSnapshotHandlers } from "./routes/source-snapshots.ts";
 import { streamHandlers } from "./routes/streams.ts";
 import { toolCallHandlers } from "./routes/tool-calls.ts";
+import { triggerHandlers } from "./routes/triggers.ts";
 import { usageHandlers } from "./routes/usage.ts";
 import { webhookHandlers } from "./routes/webhooks.ts";
 import { workspaceHandlers } from "./routes/workspaces.ts";
@@ -65,6 +67,7 @@ const handlers: Handlers = {
   ...sourceSnapshotHandlers,
   ...streamHandlers,
   ...toolCallHandlers,
+  ...triggerHandlers,
   ...usageHandlers,
   ...webhookHandlers,
   ...workspaceHandlers,
@@ -126,7 +129,7 @@ function logRequests(control: Control) {
         request_id: requestIdOf(response),
         method: request.method,
         route: response.locals["route"],
-        path: response.locals["route"] === undefined ? request.path : undefined,
+        path: response.locals["route"] === undefined ? pathForLog(request) : undefined,
         status: response.statusCode,
         finished: response.writableFinished,
         ms: Math.round(performance.now() - startedAt),

@@ -14,6 +14,7 @@ import {
   createTestSchedule,
   createTestSession,
   createTestSourceSnapshot,
+  createTestTrigger,
   createTestWebhook,
 } from "@dari/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
@@ -35,7 +36,10 @@ beforeAll(async () => {
   const sessionId = await createTestSession(api.db, organizationId, agentId);
   const messageId = await createTestMessage(api.db, organizationId, sessionId);
   const webhook = await createTestWebhook(api.db, organizationId);
+  const trigger = await createTestTrigger(api.db, organizationId, agentId);
   ids = {
+    trigger_id: trigger.triggerId,
+    trigger_token: trigger.token,
     organization_id: organizationId,
     webhook_endpoint_id: webhook.endpointId,
     webhook_delivery_id: webhook.deliveryId,

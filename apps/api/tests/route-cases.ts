@@ -5,6 +5,7 @@ import type { RouteCase } from "./route-case.ts";
 import { peopleCases } from "./route-cases-people.ts";
 import { scheduleCases } from "./schedule-cases.ts";
 import { inputCase } from "./input-case.ts";
+import { triggerCases } from "./trigger-cases.ts";
 import { openAiCases } from "./openai-cases.ts";
 
 const text = { parts: [{ type: "text", text: "hello" }] };
@@ -290,6 +291,7 @@ export const routeCases: Readonly<Record<RouteName, RouteCase>> = {
     ],
   },
   ...scheduleCases,
+  ...triggerCases,
   ...openAiCases,
   getAgentWebhook: {},
   putAgentWebhook: {

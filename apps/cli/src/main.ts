@@ -25,6 +25,7 @@ import { addOrganizationCommands } from "./commands/organizations.ts";
 import { addRunCommand } from "./commands/run.ts";
 import { addScheduleCommands } from "./commands/schedules.ts";
 import { addSessionCommands } from "./commands/session.ts";
+import { addTriggerCommands } from "./commands/triggers.ts";
 import { addWebhookCommands } from "./commands/webhooks.ts";
 import { processEnvironment } from "./config.ts";
 import type { Io } from "./context.ts";
@@ -101,6 +102,7 @@ function createProgram(io: Io): Command {
   addEgressCommands(program, io);
   addWebhookCommands(program, io);
   addScheduleCommands(program, io);
+  addTriggerCommands(program, io);
   addBatchCommands(program, io);
   addLoginCommand(program, io);
   addAuthCommands(program, io);

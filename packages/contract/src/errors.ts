@@ -13,7 +13,9 @@ export const errorKinds: Readonly<Record<AppErrorCode, ErrorKind>> = {
   unauthenticated: {
     status: 401,
     title: "Missing or invalid API key",
-    whatToDo: "Send `Authorization: Bearer dari_…` with a key that exists and is neither expired nor revoked.",
+    whatToDo:
+      "Send `Authorization: Bearer dari_…` with a key that exists and is neither expired nor revoked. For a trigger, " +
+      "check the secret on both sides and the sender's clock.",
   },
   forbidden: {
     status: 403,

@@ -160,6 +160,16 @@ export {
   type FiringReason,
 } from "./schemas/schedules.ts";
 export {
+  CreateTriggerRequest,
+  RotateTriggerSecretRequest,
+  TriggerCreated,
+  TriggerReceipt,
+  TriggerRecord,
+  TriggerSecretRotated,
+  UpdateTriggerRequest,
+  type TriggerCondition,
+} from "./schemas/triggers.ts";
+export {
   CreateOpenAiChatCompletionRequest,
   OpenAiChatCompletion,
   type OpenAiChatMessage,
@@ -203,6 +213,8 @@ export {
   sessionStarters,
   sessionStatuses,
   shownActivityTypes,
+  triggerSchemes,
+  triggerStatuses,
   type ActivityType,
   type ApiKeyScope,
   type EventType,
@@ -210,4 +222,6 @@ export {
   type ScheduleStatus,
   type SessionStarter,
   type SessionStatus,
+  type TriggerScheme,
+  type TriggerStatus,
 } from "./vocabulary.ts";

@@ -131,7 +131,7 @@ function errorStatuses(route: Route): number[] {
     appErrorCodes.map((code) => (isOpenAiPath(route.path) ? openAiStatusOf(code) : errorKinds[code].status)),
   );
   if (!hasBody) statuses.delete(errorKinds.too_large.status);
-  if (route.scope === null) statuses.delete(errorKinds.unauthenticated.status);
+  if (route.scope === null && route.isSigned !== true) statuses.delete(errorKinds.unauthenticated.status);
   if (route.conditional !== true) statuses.delete(errorKinds.precondition_failed.status);
   if (route.method === "GET" && route.mayConflict !== true) statuses.delete(errorKinds.conflict.status);
   if (isRanged(route)) statuses.add(rangeRefused);

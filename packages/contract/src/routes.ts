@@ -17,6 +17,7 @@ import { scheduleRoutes } from "./routes/schedules.ts";
 import { sessionRoutes } from "./routes/sessions.ts";
 import { streamRoutes } from "./routes/streams.ts";
 import { toolCallRoutes } from "./routes/tool-calls.ts";
+import { triggerRoutes } from "./routes/triggers.ts";
 import { usageRoutes } from "./routes/usage.ts";
 import { webhookRoutes } from "./routes/webhooks.ts";
 import { agentInput, idInput, integerText } from "./schemas/common.ts";
@@ -38,6 +39,7 @@ export const routes = {
   ...usageRoutes,
   ...webhookRoutes,
   ...scheduleRoutes,
+  ...triggerRoutes,
   ...batchRoutes,
   ...openAiRoutes,
 } as const satisfies Record<string, Route>;
@@ -95,6 +97,8 @@ const pathParameters: Readonly<Record<string, TSchema>> = {
   session_batch_id: idOf("sessionBatch"),
   session_id: idOf("session"),
   source_snapshot_id: idOf("sourceSnapshot"),
+  trigger_id: idOf("trigger"),
+  trigger_token: Type.String({ minLength: 1, maxLength: 200, description: "The secret end of the trigger's URL." }),
   value_id: idOf("value"),
   version_id: idOf("version"),
   webhook_delivery_id: idOf("webhookDelivery"),

@@ -56,6 +56,13 @@ export type ScheduleStatus = (typeof scheduleStatuses)[number];
 export const sessionStatuses = ["idle", "active", "completed", "failed", "expired"] as const;
 export type SessionStatus = (typeof sessionStatuses)[number];
 
-/** What starts sessions. `caller`: neither a schedule nor a batch. */
-export const sessionStarters = ["caller", "schedule", "batch"] as const;
+/** What starts sessions. `caller`: none of the others. */
+export const sessionStarters = ["caller", "schedule", "batch", "trigger"] as const;
 export type SessionStarter = (typeof sessionStarters)[number];
+
+export const triggerStatuses = ["active", "paused"] as const;
+export type TriggerStatus = (typeof triggerStatuses)[number];
+
+/** How the sender of a trigger's events signs them. */
+export const triggerSchemes = ["none", "standard-webhooks", "github", "slack", "stripe"] as const;
+export type TriggerScheme = (typeof triggerSchemes)[number];

@@ -50,6 +50,7 @@ import * as snapshots from "./queries/snapshots.ts";
 import * as squashes from "./queries/squashes.ts";
 import * as takeovers from "./queries/worker-by-pid.ts";
 import * as readiness from "./queries/readiness.ts";
+import * as triggers from "./queries/triggers.ts";
 import * as turnDetails from "./queries/turn-details.ts";
 import * as steering from "./queries/steering.ts";
 import * as turnJobs from "./queries/turn-jobs.ts";
@@ -73,6 +74,7 @@ export {
   snapshots,
   steering,
   takeovers,
+  triggers,
   turnDetails,
   turnJobs,
   turns,
@@ -205,6 +207,7 @@ export type { ExportedInput, ExportedMessage, ExportRow } from "./queries/sessio
 export type { ImportedMessage } from "./queries/session-imports.ts";
 export type { SessionEnding, SessionRow } from "./queries/sessions.ts";
 export type { SourceSnapshotRow } from "./queries/source-snapshots.ts";
+export type { ReceivingTrigger, TriggerKey, TriggerRow } from "./queries/triggers.ts";
 export type { VersionRow } from "./queries/versions.ts";
 export type { WebhookDeliveryRow } from "./queries/webhook-deliveries.ts";
 export type { WebhookEndpointKey, WebhookEndpointRow } from "./queries/webhook-endpoints.ts";

@@ -25,6 +25,7 @@ export const idPrefixes = {
   schedule: "sched",
   scheduleFiring: "fire",
   sessionBatch: "batch",
+  trigger: "trig",
   value: "val",
 } as const;
 

@@ -115,6 +115,23 @@ export const limits = {
   scheduleMissedMax: 1_000,
   /** How long the outcome of a due time can be read. Milliseconds. */
   scheduleFiringKeepMs: 14 * 24 * 3_600_000,
+  triggersPerAgent: 50,
+  /** A trigger's template of a text, and its shorter templates. */
+  triggerTextChars: 16_384,
+  triggerKeyChars: 500,
+  /** Placeholders of a template, names in one path, conditions, and values of one condition. */
+  triggerPlaceholdersMax: 64,
+  triggerPathSteps: 16,
+  triggerConditionsMax: 20,
+  triggerValuesMax: 50,
+  triggerSecretCharsMin: 16,
+  triggerSecretCharsMax: 256,
+  /** The body of a trigger event, and the text that a template makes of it. A longer text is cut. */
+  triggerBodyBytes: 1 * MiB,
+  triggerOutputBytes: 256 * KiB,
+  /** How far the time of a signature may be off, and how long a replaced secret is accepted. Milliseconds. */
+  triggerToleranceMs: 300_000,
+  triggerOldSecretMs: 24 * 3_600_000,
   /** Sessions that one call starts. */
   batchSessionsMax: 1_000,
   /** Secrets of all sessions of a batch. Each is encrypted before the call is answered. */
@@ -370,6 +387,11 @@ assert(
 );
 assert(limits.deviceCodeMs > 10_000 * limits.devicePollSeconds, "deviceCodeMs > 10 polls");
 assert(limits.mergedPartsBytes <= limits.jsonBodyBytes, "mergedPartsBytes <= jsonBodyBytes");
+assert(
+  limits.triggerBodyBytes <= limits.messageTextBytes && limits.triggerOutputBytes <= limits.messageTextBytes,
+  "the body and the text of an event fit into parts of a message",
+);
+assert(limits.idempotencyKeepMs > 2 * limits.triggerToleranceMs, "a repeated event is found while its time is valid");
 assert(limits.harnessFrameBytes > (limits.valueBytes / 3) * 4 + 1024, "a frame holds a value in base64");
 assert(limits.harnessFrameBytes > limits.outputBytes, "harnessFrameBytes > outputBytes");
 assert(2 * limits.agentJsonValues > 2 * limits.agentEventBytes, "every event within its bytes is within its values");

@@ -10,6 +10,7 @@ import {
   sessionBatches,
   sessions,
   sourceSnapshots,
+  triggers,
   turns,
   versions,
   webhookDeliveries,
@@ -272,4 +273,35 @@ export async function createTestWebhook(
   const delivery = { id: newId("webhookDelivery"), eventId: newId("event") };
   await webhookDeliveries.insertTestIfEnabled(db, { organizationId, endpointId }, delivery);
   return { endpointId, deliveryId: delivery.id };
+}
+
+/** Creates a trigger without a signature scheme. `token`: the end of its URL. */
+export async function createTestTrigger(
+  db: Database,
+  organizationId: string,
+  agentId: string,
+): Promise<{ triggerId: string; token: string }> {
+  const token = `dtrg_${randomBytes(32).toString("base64url")}`;
+  const id = newId("trigger");
+  const trigger = {
+    id,
+    organizationId,
+    agentId,
+    tokenHash: createHash("sha256").update(token).digest(),
+    scheme: "none",
+    secret: null,
+    changedByKeyId: null,
+    name: null,
+    textTemplate: "hello",
+    sessionKey: null,
+    eventId: null,
+    conditions: [],
+    missing: "empty",
+    includesBody: false,
+    isBackground: false,
+    status: "active",
+  } as const;
+  const outcome = await triggers.insertTriggerIfBelow(db, trigger, 1_000);
+  if (outcome !== "created") throw new Error(`no trigger: ${outcome}`);
+  return { triggerId: id, token };
 }

@@ -14,6 +14,7 @@ export {
   createTestSchedule,
   createTestSession,
   createTestSourceSnapshot,
+  createTestTrigger,
   createTestVersion,
   createTestWebhook,
   finishTestBuild,

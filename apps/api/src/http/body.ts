@@ -35,12 +35,23 @@ export async function readBody(
 ): Promise<unknown> {
   if (route.requestContent === "multipart/form-data") return receiveFile(receiving, request, response);
   if (route.requestContent === "application/gzip") return readExport(receiving, request);
-  if (route.request === undefined) return undefined;
+  if (route.request === undefined || route.isSigned === true) return undefined;
   const parse = route.scope === null ? parseUnauthenticatedJson : parseJson;
   await new Promise<void>((resolve, reject) => {
     parse(request, response, (error?: unknown) => (error === undefined ? resolve() : reject(error)));
   });
   return checkJsonBody(route.request, request.body);
+}
+
+const parseSigned = express.raw({ limit: limits.triggerBodyBytes, type: () => true, inflate: false });
+
+/** Returns the bytes of a signed body as they came. @throws what the parser throws, which errors.ts translates. */
+export async function readSignedBody(request: Request, response: Response): Promise<Buffer> {
+  await new Promise<void>((resolve, reject) => {
+    parseSigned(request, response, (error?: unknown) => (error === undefined ? resolve() : reject(error)));
+  });
+  const body: unknown = request.body;
+  return Buffer.isBuffer(body) ? body : Buffer.alloc(0);
 }
 
 /** Returns the maximum size of a body that is not JSON, in bytes. */

@@ -6,6 +6,7 @@ import { toQuotaError } from "@dari/control/tenants";
 import { AppError } from "@dari/domain";
 import { SnapshotDamagedError } from "@dari/workspace";
 import type { NextFunction, Request, Response } from "express";
+import { pathForLog } from "./path-for-log.ts";
 import { requestIdOf } from "./request-id.ts";
 import { countUnauthenticatedCall } from "./limit-unauthenticated.ts";
 
@@ -46,14 +47,17 @@ export function createErrorHandler(control: Control) {
       return;
     }
     if (known.code === "internal") {
-      const { method, path } = request;
-      control.log.error({ err: error, request_id: requestId, method, path }, "request failed");
+      const { method } = request;
+      control.log.error({ err: error, request_id: requestId, method, path: pathForLog(request) }, "request failed");
     } else if (known.cause instanceof SnapshotDamagedError) {
       const { objectKey, problem } = known.cause;
       const org = response.locals["organizationId"] as string | undefined;
       control.log.error({ org, object_key: objectKey, problem, request_id: requestId }, "snapshot.damaged");
     } else if (known.code === "unavailable") {
-      control.log.warn({ err: error, request_id: requestId, path: request.path }, "request refused: unavailable");
+      control.log.warn(
+        { err: error, request_id: requestId, path: pathForLog(request) },
+        "request refused: unavailable",
+      );
     }
     // Part of the stream is already sent. Only a closed connection tells the client that it is incomplete.
     if (response.headersSent) return void response.destroy();

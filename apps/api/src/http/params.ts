@@ -21,6 +21,7 @@ const kinds: Readonly<Record<string, { kind: IdKind; noun: string }>> = {
   api_key_id: { kind: "apiKey", noun: "API key" },
   budget_id: { kind: "budget", noun: "budget" },
   version_id: { kind: "version", noun: "version" },
+  trigger_id: { kind: "trigger", noun: "trigger" },
   source_snapshot_id: { kind: "sourceSnapshot", noun: "source snapshot" },
   schedule_id: { kind: "schedule", noun: "schedule" },
   session_batch_id: { kind: "sessionBatch", noun: "session batch" },
@@ -58,6 +59,8 @@ function readParam(name: string, value: string, actor: Actor | undefined, isCros
   if (name === "call_id") return readCallId(value);
   if (name === "conversation_id") return readOpenAiId(name, value, "conv", "session", "conversation");
   if (name === "response_id") return readOpenAiId(name, value, "resp", "message", "response");
+  // The operation looks it up by its hash, whatever its form.
+  if (name === "trigger_token") return value;
   const known = kinds[name];
   if (known === undefined) throw new Error(`no rule reads the path parameter ${name}`);
   return readId(name, value, known);

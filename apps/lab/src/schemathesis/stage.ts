@@ -113,13 +113,16 @@ async function fillWebhooks(client: Client, url: string): Promise<string[]> {
   return ids;
 }
 
-/** Creates schedules, none of which is due soon, and batches. */
+/** Creates schedules, none of which is due soon, batches and triggers. */
 async function fillClock(client: Client, agentId: string): Promise<Record<string, string[]>> {
-  const ids: Record<string, string[]> = { schedule_id: [], session_batch_id: [] };
+  const ids: Record<string, string[]> = { schedule_id: [], session_batch_id: [], trigger_id: [], trigger_token: [] };
   const parts = [{ type: "text", text: "hello" } as const];
   for (let count = 0; count < 4; count++) {
     const schedule = await client.createSchedule({ agent_id: agentId, cron: "0 0 1 1 *", parts });
     const batch = await client.createSessionBatch({ agent_id: agentId, sessions: [{ parts }, { parts }] });
+    const trigger = await client.createTrigger(agentId, { scheme: "none", text: "{{a}}" });
+    ids["trigger_id"]?.push(trigger.id);
+    ids["trigger_token"]?.push(String(trigger.url).split("/").at(-1) ?? "");
     ids["schedule_id"]?.push(schedule.id);
     ids["session_batch_id"]?.push(batch.id);
   }

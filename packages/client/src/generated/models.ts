@@ -271,7 +271,7 @@ export interface AttemptStartedEvent {
 
 export interface AuditEntry {
   id: string;
-  action: "organization.create" | "organization.update" | "organization.delete" | "invitation.create" | "invitation.accept" | "invitation.delete" | "member.update" | "member.remove" | "member.link" | "member.sign_in" | "member.sign_out" | "api_key.sign_in" | "api_key.sign_out" | "device.approve" | "device.deny" | "api_key.create" | "api_key.revoke" | "credential.put" | "credential.delete" | "egress.put" | "egress.delete" | "webhook.create" | "webhook.update" | "webhook.delete" | "webhook.rotate_secret" | "webhook.test" | "webhook.resend" | "webhook.disable" | "agent.create" | "agent.update" | "agent.delete" | "version.publish" | "version.activate" | "secrets.reseal" | "budget.put" | "budget.delete" | "platform.stop" | "platform.resume" | "schedule.create" | "schedule.update" | "schedule.delete" | "schedule.pause" | "session_batch.cancel" | "session.delete" | "message.answer" | "message.cancel" | "message.promote" | "message.retry" | "message.retry_many";
+  action: "organization.create" | "organization.update" | "organization.delete" | "invitation.create" | "invitation.accept" | "invitation.delete" | "member.update" | "member.remove" | "member.link" | "member.sign_in" | "member.sign_out" | "api_key.sign_in" | "api_key.sign_out" | "device.approve" | "device.deny" | "api_key.create" | "api_key.revoke" | "credential.put" | "credential.delete" | "egress.put" | "egress.delete" | "webhook.create" | "webhook.update" | "webhook.delete" | "webhook.rotate_secret" | "webhook.test" | "webhook.resend" | "webhook.disable" | "agent.create" | "agent.update" | "agent.delete" | "version.publish" | "version.activate" | "secrets.reseal" | "budget.put" | "budget.delete" | "platform.stop" | "platform.resume" | "schedule.create" | "schedule.update" | "schedule.delete" | "schedule.pause" | "trigger.create" | "trigger.update" | "trigger.delete" | "trigger.rotate_secret" | "session_batch.cancel" | "session.delete" | "message.answer" | "message.cancel" | "message.promote" | "message.retry" | "message.retry_many";
   actor_key_id: string | null;
   actor_member_id: string | null;
   /** Id of the changed resource. */
@@ -470,6 +470,29 @@ export interface CreateSourceSnapshotRequest {
   sha256: string;
   size_bytes: number;
   metadata?: Record<string, string | boolean>;
+}
+
+export interface CreateTriggerRequest {
+  name?: string;
+  /** How the sender signs events. `none`: everyone who has the URL can send. */
+  scheme: "none" | "standard-webhooks" | "github" | "slack" | "stripe";
+  /** The secret that the sender signs with. Default: a new one for `github` and `standard-webhooks`. `slack` and `stripe` choose it themselves: until it is set, every event is refused. */
+  secret?: string;
+  /** Template of the message's text. `{{path.to.value}}` is a value of the event's JSON body, `{{header:Name}}` a header of its request, and `{{first|second}}` the first of them that is there. */
+  text: string;
+  /** Template of a key. Events with the same key go to the same session. Absent: each event starts a session. `{{path.to.value}}` is a value of the event's JSON body, `{{header:Name}}` a header of its request, and `{{first|second}}` the first of them that is there. */
+  session_key?: string;
+  /** Template of the event's id. An event whose id came before sends no message. Default: the scheme's own id. `{{path.to.value}}` is a value of the event's JSON body, `{{header:Name}}` a header of its request, and `{{first|second}}` the first of them that is there. */
+  event_id?: string;
+  /** Conditions that an event must all meet. Other events are answered, but send no message. */
+  when?: TriggerCondition[];
+  /** If a value of `text` is missing: `empty` leaves its place empty, `refuse` answers 422. Default: `empty`. Values of `session_key` and `event_id` must not be missing. */
+  missing?: "empty" | "refuse";
+  /** Whether the message has the event's JSON body as its second text part (default false). */
+  include_body?: boolean;
+  /** An organization's interactive messages run before its background messages. Default: interactive. */
+  lane?: "interactive" | "background";
+  status?: "active" | "paused";
 }
 
 export interface CreateVersionRequest {
@@ -1390,6 +1413,11 @@ export interface RollbackSessionRequest {
   message_id: string;
 }
 
+export interface RotateTriggerSecretRequest {
+  /** The new secret. Required for `slack` and `stripe`; default: a new one. */
+  secret?: string;
+}
+
 export interface Schedule {
   id: string;
   name: string | null;
@@ -1656,7 +1684,7 @@ export interface SessionSummary {
   last_message_id: string | null;
   last_message_status: "queued" | "running" | "waiting_for_input" | "completed" | "failed" | "cancelled" | null;
   created_by: {
-    type: "member" | "api_key" | "schedule" | "batch";
+    type: "member" | "api_key" | "schedule" | "batch" | "trigger";
     id: string;
     name: string | null;
   } | null;
@@ -1972,6 +2000,105 @@ export type TranscriptEntry = {
   data: Record<string, unknown>;
 };
 
+export interface Trigger {
+  id: string;
+  agent_id: string;
+  name: string | null;
+  /** How the sender signs events. `none`: everyone who has the URL can send. */
+  scheme: "none" | "standard-webhooks" | "github" | "slack" | "stripe";
+  /** False: every event is refused, unless the scheme is `none`. */
+  has_secret: boolean;
+  old_secret_expires_at: string | null;
+  text: string;
+  session_key: string | null;
+  event_id: string | null;
+  when: TriggerCondition[];
+  missing: "empty" | "refuse";
+  include_body: boolean;
+  lane: "interactive" | "background";
+  status: "active" | "paused";
+  changed_by_key_id: string | null;
+  created_at: string;
+  updated_at: string;
+}
+
+/** Either `header` or `path`, and either `equals` or `exists`. */
+export interface TriggerCondition {
+  /** Name of a header. */
+  header?: string;
+  /** Path of a value in the body. */
+  path?: string;
+  /** The value, as text, must be one of these. */
+  equals?: string[];
+  /** Whether there must be a value, or must be none. */
+  exists?: boolean;
+}
+
+export interface TriggerCreated {
+  id: string;
+  agent_id: string;
+  name: string | null;
+  /** How the sender signs events. `none`: everyone who has the URL can send. */
+  scheme: "none" | "standard-webhooks" | "github" | "slack" | "stripe";
+  /** False: every event is refused, unless the scheme is `none`. */
+  has_secret: boolean;
+  old_secret_expires_at: string | null;
+  text: string;
+  session_key: string | null;
+  event_id: string | null;
+  when: TriggerCondition[];
+  missing: "empty" | "refuse";
+  include_body: boolean;
+  lane: "interactive" | "background";
+  status: "active" | "paused";
+  changed_by_key_id: string | null;
+  created_at: string;
+  updated_at: string;
+  /** Where the sender posts events. It is a secret. Shown once: absent if an idempotent request is repeated. */
+  url?: string;
+  /** A secret that the platform made. Shown once: absent if an idempotent request is repeated. */
+  secret?: string;
+}
+
+/** Any JSON object or list of at most 1048576 bytes. */
+export type TriggerEvent = Record<string, unknown> | unknown[];
+
+export interface TriggerReceipt {
+  /** Whether the event sent a message, came before, or is one that the trigger does not want. */
+  status?: "accepted" | "duplicate" | "ignored";
+  session_id?: string;
+  /** The message that the event sent. */
+  message_id?: string;
+  /** Why it was ignored, for people. */
+  reason?: string;
+  /** Slack's challenge, in the answer to `url_verification`. */
+  challenge?: string;
+}
+
+export interface TriggerSecretRotated {
+  id: string;
+  agent_id: string;
+  name: string | null;
+  /** How the sender signs events. `none`: everyone who has the URL can send. */
+  scheme: "none" | "standard-webhooks" | "github" | "slack" | "stripe";
+  /** False: every event is refused, unless the scheme is `none`. */
+  has_secret: boolean;
+  old_secret_expires_at: string | null;
+  text: string;
+  session_key: string | null;
+  event_id: string | null;
+  when: TriggerCondition[];
+  missing: "empty" | "refuse";
+  include_body: boolean;
+  lane: "interactive" | "background";
+  status: "active" | "paused";
+  changed_by_key_id: string | null;
+  created_at: string;
+  updated_at: string;
+  /** A secret that the platform made. Shown once: absent if an idempotent request is repeated. */
+  secret?: string;
+}
+
 /** An event of a type that a later platform added. Ignore it. */
 export interface UnknownEvent {
   id: string;
@@ -2063,6 +2190,25 @@ export interface UpdateScheduleRequest {
   metadata?: Record<string, string | number | boolean>;
   /** If the schedule's previous message is still open at a due time: `skip` sends nothing, `allow` sends anyway, `replace` cancels the previous message first. Default: `skip`. */
   overlap?: "skip" | "allow" | "replace";
+  /** An organization's interactive messages run before its background messages. Default: unchanged. */
+  lane?: "interactive" | "background";
+  status?: "active" | "paused";
+}
+
+export interface UpdateTriggerRequest {
+  name?: string;
+  /** Template of the message's text. `{{path.to.value}}` is a value of the event's JSON body, `{{header:Name}}` a header of its request, and `{{first|second}}` the first of them that is there. */
+  text?: string;
+  /** Template of a key. Events with the same key go to the same session. Absent: each event starts a session. `{{path.to.value}}` is a value of the event's JSON body, `{{header:Name}}` a header of its request, and `{{first|second}}` the first of them that is there. */
+  session_key?: string | null;
+  /** Template of the event's id. An event whose id came before sends no message. Default: the scheme's own id. `{{path.to.value}}` is a value of the event's JSON body, `{{header:Name}}` a header of its request, and `{{first|second}}` the first of them that is there. */
+  event_id?: string | null;
+  /** Conditions that an event must all meet. Other events are answered, but send no message. */
+  when?: TriggerCondition[];
+  /** If a value of `text` is missing: `empty` leaves its place empty, `refuse` answers 422. Default: `empty`. Values of `session_key` and `event_id` must not be missing. */
+  missing?: "empty" | "refuse";
+  /** Whether the message has the event's JSON body as its second text part (default false). */
+  include_body?: boolean;
   /** An organization's interactive messages run before its background messages. Default: unchanged. */
   lane?: "interactive" | "background";
   status?: "active" | "paused";

@@ -28,6 +28,7 @@ import type {
   CreateSessionBatchRequest,
   CreateSessionRequest,
   CreateSourceSnapshotRequest,
+  CreateTriggerRequest,
   CreateVersionRequest,
   CreateWebhookEndpointRequest,
   Credential,
@@ -73,6 +74,7 @@ import type {
   RetryMessageRequest,
   RetryMessagesRequest,
   RollbackSessionRequest,
+  RotateTriggerSecretRequest,
   Schedule,
   ScheduleFiring,
   SendAgentMessageRequest,
@@ -97,10 +99,16 @@ import type {
   StreamItem,
   ToolCall,
   TranscriptEntry,
+  Trigger,
+  TriggerCreated,
+  TriggerEvent,
+  TriggerReceipt,
+  TriggerSecretRotated,
   UpdateAgentRequest,
   UpdateMemberRequest,
   UpdateOrganizationRequest,
   UpdateScheduleRequest,
+  UpdateTriggerRequest,
   UpdateWebhookEndpointRequest,
   Usage,
   Version,
@@ -176,7 +184,7 @@ export interface Operations {
   listSessions(query?: { limit?: number | undefined; after?: string | undefined; status?: "idle" | "active" | "completed" | "failed" | "expired" | undefined; name?: string | undefined; agent_id?: string | undefined; metadata?: Readonly<Record<string, string>> }, options?: CallOptions): Promise<Page<Session>>;
 
   /** List sessions by their newest message, with first and last words and sums; `metadata.<key>=<value>` filters by metadata. One page examines at most 3000 messages, and with `q` the texts of 200 sessions: with filters it can be short. */
-  listSessionSummaries(query?: { limit?: number | undefined; after?: string | undefined; agent_id?: string | undefined; status?: "idle" | "active" | "completed" | "failed" | "expired" | undefined; started_by?: "caller" | "schedule" | "batch" | undefined; q?: string | undefined; metadata?: Readonly<Record<string, string>> }, options?: CallOptions): Promise<Page<SessionSummary>>;
+  listSessionSummaries(query?: { limit?: number | undefined; after?: string | undefined; agent_id?: string | undefined; status?: "idle" | "active" | "completed" | "failed" | "expired" | undefined; started_by?: "caller" | "schedule" | "batch" | "trigger" | undefined; q?: string | undefined; metadata?: Readonly<Record<string, string>> }, options?: CallOptions): Promise<Page<SessionSummary>>;
 
   /** Get a session. */
   getSession(sessionId: string, options?: CallOptions): Promise<Session>;
@@ -511,6 +519,27 @@ export interface Operations {
   /** List the outcome of each due time, newest first. */
   listScheduleFirings(scheduleId: string, query?: { limit?: number | undefined; after?: string | undefined; outcome?: "fired" | "skipped" | "missed" | "failed" | undefined }, options?: CallOptions): Promise<Page<ScheduleFiring>>;
 
+  /** List an agent's triggers, newest first, without their URLs and secrets. */
+  listTriggers(agentId: string, query?: { limit?: number | undefined; after?: string | undefined }, options?: CallOptions): Promise<Page<Trigger>>;
+
+  /** Create a URL that turns another service's events into messages of the agent. The URL is shown once. */
+  createTrigger(agentId: string, body: CreateTriggerRequest, options?: CallOptions): Promise<TriggerCreated>;
+
+  /** Get a trigger, without its URL and secret. */
+  getTrigger(agentId: string, triggerId: string, options?: CallOptions): Promise<Trigger>;
+
+  /** Change a trigger, or pause and resume it with `status`. Absent fields keep their values. Events that come during a pause are answered and send no message. */
+  updateTrigger(agentId: string, triggerId: string, body: UpdateTriggerRequest, options?: CallOptions): Promise<Trigger>;
+
+  /** Delete a trigger. Its URL stops working at once; its sessions and messages stay. */
+  deleteTrigger(agentId: string, triggerId: string, options?: CallOptions): Promise<Deleted>;
+
+  /** Replace the secret that events are signed with. For 24 hours, the one before is accepted as well. */
+  rotateTriggerSecret(agentId: string, triggerId: string, body?: RotateTriggerSecretRequest, options?: CallOptions): Promise<TriggerSecretRotated>;
+
+  /** Send an event to a trigger: 202 if it sends a message, 200 if it came before or is ignored. The answer does not wait for the agent. */
+  receiveTriggerEvent(triggerToken: string, body: TriggerEvent, options?: CallOptions): Promise<TriggerReceipt>;
+
   /** Start many sessions of an agent, each with a first message. If one session is refused, none is started. */
   createSessionBatch(body: CreateSessionBatchRequest, options?: CallOptions): Promise<SessionBatchCreated>;
 
@@ -663,6 +692,13 @@ export const operations = {
   updateSchedule: { method: "PATCH", path: "/v1/schedules/{schedule_id}", body: "json" },
   deleteSchedule: { method: "DELETE", path: "/v1/schedules/{schedule_id}" },
   listScheduleFirings: { method: "GET", path: "/v1/schedules/{schedule_id}/firings", hasQuery: true },
+  listTriggers: { method: "GET", path: "/v1/agents/{agent_id}/triggers", hasQuery: true },
+  createTrigger: { method: "POST", path: "/v1/agents/{agent_id}/triggers", body: "json", isKeyed: true },
+  getTrigger: { method: "GET", path: "/v1/agents/{agent_id}/triggers/{trigger_id}" },
+  updateTrigger: { method: "PATCH", path: "/v1/agents/{agent_id}/triggers/{trigger_id}", body: "json" },
+  deleteTrigger: { method: "DELETE", path: "/v1/agents/{agent_id}/triggers/{trigger_id}" },
+  rotateTriggerSecret: { method: "POST", path: "/v1/agents/{agent_id}/triggers/{trigger_id}/rotate-secret", body: "json", isKeyed: true },
+  receiveTriggerEvent: { method: "POST", path: "/v1/triggers/{trigger_token}", body: "json", isKeyless: true },
   createSessionBatch: { method: "POST", path: "/v1/session-batches", body: "json", isKeyed: true },
   listSessionBatches: { method: "GET", path: "/v1/session-batches", hasQuery: true },
   getSessionBatch: { method: "GET", path: "/v1/session-batches/{session_batch_id}" },

@@ -24,6 +24,8 @@ export interface Route {
   readonly request?: TSchema;
   /** The body may be empty, with any content type. */
   readonly bodyOptional?: boolean;
+  /** The sender may have signed the JSON body: the handler reads its bytes itself, and can answer 401. */
+  readonly isSigned?: boolean;
   /** A body that is not JSON. */
   readonly requestContent?: "multipart/form-data" | "application/octet-stream" | "application/gzip";
   /** The JSON reply. Absent: `replyContent` is its content type. */

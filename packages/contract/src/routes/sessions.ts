@@ -95,7 +95,7 @@ export const sessionRoutes = {
       started_by: Type.Optional(
         Type.Unsafe<SessionStarter>({
           ...oneOf(sessionStarters),
-          description: "`caller`: neither a schedule nor a batch.",
+          description: "`caller`: neither a schedule, a batch nor a trigger.",
         }),
       ),
       q: Type.Optional(

@@ -91,7 +91,7 @@ export const SessionSummary = Type.Object(
     created_by: nullable(
       Type.Object(
         {
-          type: oneOf(["member", "api_key", "schedule", "batch"]),
+          type: oneOf(["member", "api_key", "schedule", "batch", "trigger"]),
           id: Type.String(),
           name: nullable(
             Type.String({

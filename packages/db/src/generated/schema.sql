@@ -928,6 +928,58 @@ CREATE INDEX tombstones_waiting ON tombstones USING btree (marked_at) WHERE dele
 create policy platform on tombstones for all to dari_app using (true);
 create policy tenant on tombstones for all to dari_tenant using ((organization_id = current_setting('dari.organization_id'::text, true)));
 
+create table trigger_sessions (
+  trigger_id text not null,
+  key_digest bytea not null,
+  organization_id text not null,
+  session_id text not null,
+  used_at timestamp with time zone not null default clock_timestamp(),
+  constraint trigger_sessions_pkey PRIMARY KEY (trigger_id, key_digest),
+  constraint trigger_sessions_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id) ON DELETE CASCADE,
+  constraint trigger_sessions_session_id_fkey FOREIGN KEY (session_id) REFERENCES sessions(id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+  constraint trigger_sessions_trigger_id_fkey FOREIGN KEY (trigger_id) REFERENCES triggers(id) ON DELETE CASCADE
+);
+CREATE INDEX trigger_sessions_by_organization ON trigger_sessions USING btree (organization_id);
+CREATE INDEX trigger_sessions_by_session ON trigger_sessions USING btree (session_id);
+create policy platform on trigger_sessions for all to dari_app using (true);
+create policy tenant on trigger_sessions for all to dari_tenant using ((organization_id = current_setting('dari.organization_id'::text, true)));
+
+create table triggers (
+  id text not null,
+  organization_id text not null,
+  agent_id text not null,
+  name text,
+  token_hash bytea not null,
+  scheme text not null,
+  secret bytea,
+  old_secret bytea,
+  old_secret_expires_at timestamp with time zone,
+  text_template text not null,
+  session_key text,
+  event_id text,
+  conditions jsonb not null default '[]'::jsonb,
+  missing text not null default 'empty'::text,
+  includes_body boolean not null default false,
+  is_background boolean not null default false,
+  status text not null default 'active'::text,
+  changed_by_key_id text,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  updated_at timestamp with time zone not null default clock_timestamp(),
+  constraint triggers_pkey PRIMARY KEY (id),
+  constraint triggers_agent_id_fkey FOREIGN KEY (agent_id) REFERENCES agents(id) ON DELETE CASCADE,
+  constraint triggers_check CHECK ((old_secret IS NULL) = (old_secret_expires_at IS NULL)),
+  constraint triggers_check1 CHECK (scheme <> 'none'::text OR secret IS NULL),
+  constraint triggers_missing_check CHECK (missing = ANY (ARRAY['empty'::text, 'refuse'::text])),
+  constraint triggers_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id) ON DELETE CASCADE,
+  constraint triggers_scheme_check CHECK (scheme = ANY (ARRAY['none'::text, 'standard-webhooks'::text, 'github'::text, 'slack'::text, 'stripe'::text])),
+  constraint triggers_status_check CHECK (status = ANY (ARRAY['active'::text, 'paused'::text])),
+  constraint triggers_token_hash_key UNIQUE (token_hash)
+);
+CREATE INDEX triggers_by_agent ON triggers USING btree (agent_id, id);
+CREATE INDEX triggers_by_organization ON triggers USING btree (organization_id, id);
+create policy platform on triggers for all to dari_app using (true);
+create policy tenant on triggers for all to dari_tenant using ((organization_id = current_setting('dari.organization_id'::text, true)));
+
 create table versions (
   id text not null,
   organization_id text not null,

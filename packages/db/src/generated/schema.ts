@@ -562,6 +562,37 @@ export interface Tombstones {
   size_bytes: number;
 }
 
+export interface Triggers {
+  agent_id: string;
+  changed_by_key_id: string | null;
+  conditions: Generated<Json>;
+  created_at: Generated<Timestamp>;
+  event_id: string | null;
+  id: string;
+  includes_body: Generated<boolean>;
+  is_background: Generated<boolean>;
+  missing: Generated<string>;
+  name: string | null;
+  old_secret: Buffer | null;
+  old_secret_expires_at: Timestamp | null;
+  organization_id: string;
+  scheme: string;
+  secret: Buffer | null;
+  session_key: string | null;
+  status: Generated<string>;
+  text_template: string;
+  token_hash: Buffer;
+  updated_at: Generated<Timestamp>;
+}
+
+export interface TriggerSessions {
+  key_digest: Buffer;
+  organization_id: string;
+  session_id: string;
+  trigger_id: string;
+  used_at: Generated<Timestamp>;
+}
+
 export interface Versions {
   activates_itself: Generated<boolean>;
   agent_id: string;
@@ -693,6 +724,8 @@ export interface DB {
   source_snapshots: SourceSnapshots;
   sweeps: Sweeps;
   tombstones: Tombstones;
+  trigger_sessions: TriggerSessions;
+  triggers: Triggers;
   versions: Versions;
   webhook_deliveries: WebhookDeliveries;
   webhook_endpoints: WebhookEndpoints;

@@ -28,6 +28,7 @@ type ListedTable =
   | "schedules"
   | "session_batches"
   | "sessions"
+  | "triggers"
   | "webhook_endpoints";
 
 /** Returns whether a cursor's row belongs to the organization, deleted or not (primary key). */

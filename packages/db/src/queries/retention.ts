@@ -100,6 +100,8 @@ const owned: readonly Owned[] = [
   { table: "webhook_endpoints", rows: 1_000, isMarked: true },
   { table: "schedule_firings", rows: 1_000 },
   { table: "schedules", rows: 100 },
+  { table: "trigger_sessions", rows: 1_000 },
+  { table: "triggers", rows: 1_000 },
   // Each has at most 1,000 items.
   { table: "session_batches", rows: 10 },
   { table: "idempotency_keys", rows: 1_000 },

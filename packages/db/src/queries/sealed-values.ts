@@ -5,7 +5,8 @@ import type { Database } from "../database.ts";
 
 export interface SealedValue {
   /**
-   * The id of a credential or a session, or of an endpoint with a number. With the name, the place in the iteration.
+   * The id of a credential or a session, or of a trigger or an endpoint with a number. With the name, the place in the
+   * iteration.
    */
   readonly ownerId: string;
   readonly name: string;
@@ -15,8 +16,8 @@ export interface SealedValue {
 
 /**
  * Lists values that do not begin with `prefix`, in the order of their owners and names, after `after`. Credentials come
- * before secrets of sessions, and those before secrets of webhooks, as their ids do (primary keys of the first two
- * tables).
+ * before secrets of sessions, those before secrets of triggers, and those before secrets of webhooks, as their ids do
+ * (primary keys of the first two tables).
  */
 export async function listSealedWithOtherKey(
   db: Database,
@@ -34,6 +35,12 @@ export async function listSealedWithOtherKey(
       where (session_id collate "C", name collate "C") > (${after.ownerId}, ${after.name})
         and substring(sealed from 1 for ${prefix.length}) <> ${prefix}
       order by session_id collate "C", name collate "C" limit ${limit})
+    union all
+    (select (t.id || '/' || x.number) collate "C", 'trigger:' || t.id, t.organization_id, x.sealed
+      from triggers t cross join lateral (values (1, t.secret), (2, t.old_secret)) x (number, sealed)
+      where (t.id || '/' || x.number) collate "C" > ${after.ownerId}
+        and substring(x.sealed from 1 for ${prefix.length}) <> ${prefix}
+      order by 1 limit ${limit})
     union all
     (select (endpoint_id || '/' || number) collate "C", 'webhook:' || endpoint_id, organization_id, sealed
       from webhook_secrets
@@ -55,8 +62,14 @@ export async function replaceSealedIfUnchanged(db: Database, value: SealedValue,
       where session_id = ${ownerId} and name = ${name} and sealed = ${value.sealed} returning 1),
     webhook as (
       update webhook_secrets set sealed = ${sealed} where endpoint_id = split_part(${ownerId}, '/', 1)
-        and endpoint_id || '/' || number = ${ownerId} and sealed = ${value.sealed} returning 1)
+        and endpoint_id || '/' || number = ${ownerId} and sealed = ${value.sealed} returning 1),
+    of_trigger as (
+      update triggers set secret = case when ${ownerId} = id || '/1' then ${sealed} else secret end,
+          old_secret = case when ${ownerId} = id || '/2' then ${sealed} else old_secret end
+        where id = split_part(${ownerId}, '/', 1)
+          and case ${ownerId} when id || '/1' then secret when id || '/2' then old_secret end = ${value.sealed}
+        returning 1)
     select exists (select 1 from credential) or exists (select 1 from secret)
-      or exists (select 1 from webhook) as done`.execute(db.kysely);
+      or exists (select 1 from webhook) or exists (select 1 from of_trigger) as done`.execute(db.kysely);
   return result.rows[0]?.done ?? false;
 }

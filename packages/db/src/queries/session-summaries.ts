@@ -8,7 +8,7 @@ export interface SummaryFilter {
   readonly agentId?: string | undefined;
   /** `busy`: with a queued or running message; `idle`: open without. */
   readonly status?: "idle" | "busy" | Exclude<SessionState, "open"> | undefined;
-  readonly startedBy?: "caller" | "schedule" | "batch" | undefined;
+  readonly startedBy?: "caller" | keyof typeof starterPrefixes | undefined;
   /** Part of the name, or of a text of the first or the newest message or its answer, in any case. */
   readonly text?: string | undefined;
   /** All of these pairs must match, with the values as text. */
@@ -79,6 +79,8 @@ export async function findSessionsByActivity(
   return { sessionIds: shown.map(({ id }) => id!), next };
 }
 
+const starterPrefixes = { schedule: "sched", batch: "batch", trigger: "trig" } as const;
+
 /** Returns all conditions except the text. */
 function conditionsOf({ agentId, status, startedBy, metadata }: SummaryFilter): RawBuilder<boolean> {
   const all: RawBuilder<boolean>[] = [sql<boolean>`true`];
@@ -86,10 +88,10 @@ function conditionsOf({ agentId, status, startedBy, metadata }: SummaryFilter): 
   if (status === "idle") all.push(sql<boolean>`s.state = 'open' and s.pending = 0`);
   else if (status === "busy") all.push(sql<boolean>`s.state = 'open' and s.pending > 0`);
   else if (status !== undefined) all.push(sql<boolean>`s.state = ${status}`);
-  const automatic = sql<boolean>`coalesce(s.created_by, '') ~ '^(sched|batch)_'`;
+  const automatic = sql<boolean>`coalesce(s.created_by, '') ~ '^(sched|batch|trig)_'`;
   if (startedBy === "caller") all.push(sql<boolean>`not ${automatic}`);
   else if (startedBy !== undefined) {
-    all.push(sql<boolean>`s.created_by like ${`${startedBy === "schedule" ? "sched" : "batch"}\\_%`}`);
+    all.push(sql<boolean>`s.created_by like ${`${starterPrefixes[startedBy]}\\_%`}`);
   }
   for (const [key, value] of metadata) all.push(sql<boolean>`s.metadata ->> ${key} = ${value}`);
   return sql.join(all, sql` and `);
@@ -139,7 +141,7 @@ export interface SessionSummaryRow {
   readonly pending: number;
   readonly createdAt: Date;
   readonly createdBy: string | null;
-  /** The member's address, or the name of the key, schedule or batch; null if it is gone. */
+  /** The member's address, or the name of the key, schedule, batch or trigger; null if it is gone. */
   readonly creatorName: string | null;
   readonly messages: number;
   readonly firstText: string | null;
@@ -168,7 +170,7 @@ export async function listSessionSummaries(
   const result = await sql<SessionSummaryRow>`
     select s.id, s.agent_id as "agentId", a.name as "agentName", s.name, s.state, s.pending,
       s.created_at as "createdAt", s.created_by as "createdBy",
-      coalesce(who.email, key.label, sched.name, batch.name) as "creatorName",
+      coalesce(who.email, key.label, sched.name, batch.name, trig.name) as "creatorName",
       s.next_sequence_number - 1 as messages, ${wordsOf(sql`f.parts`, sql`f.parts`)} as "firstText",
       l.id as "lastMessageId", l.state as "lastMessageState", l.created_at as "lastMessageAt",
       l.completed_at as "lastMessageEndedAt", ${wordsOf(sql`l.parts`, sql`l.parts`)} as "lastText",
@@ -185,6 +187,7 @@ export async function listSessionSummaries(
       left join api_keys key on key.id = s.created_by
       left join schedules sched on sched.id = s.created_by
       left join session_batches batch on batch.id = s.created_by
+      left join triggers trig on trig.id = s.created_by
       cross join lateral (
         select (count(*) filter (where x.state = 'failed'))::int as failed from (
           select state from messages where session_id = s.id and copied_from is null

@@ -18,7 +18,7 @@ export interface NewSession {
   /** What its messages do while another one is open, unless they say otherwise (default: `enqueue`). */
   readonly onBusy?: OnBusy | undefined;
   readonly internetAccess?: boolean | undefined;
-  /** The member, API key or schedule that starts it. */
+  /** The member, API key, schedule or trigger that starts it. */
   readonly createdBy?: string | null | undefined;
   readonly secrets: readonly { readonly name: string; readonly sealed: Buffer }[];
 }

@@ -14,6 +14,7 @@ const starters = {
   caller: "people and programs",
   schedule: "schedules",
   batch: "batches",
+  trigger: "triggers",
 } as const;
 
 export function Filters({ query }: { readonly query: URLSearchParams }) {
@@ -69,7 +70,7 @@ function Views({ query }: { readonly query: URLSearchParams }) {
   const current = query.toString();
   const known = [
     { name: "All", query: "", isOwn: false },
-    { name: "Without batches and schedules", query: withoutAutomatic, isOwn: false },
+    { name: "Without batches, schedules and triggers", query: withoutAutomatic, isOwn: false },
     ...saved.map((filter) => ({ ...filter, isOwn: true })),
   ];
   const isKnown = known.some((one) => one.query === current);

@@ -118,6 +118,13 @@ function Starter({ of: { created_by: creator } }: { readonly of: SessionSummary 
     );
   }
   const text = name ?? shortId(id);
+  if (type === "trigger") {
+    return (
+      <span className="faint clip" title={`${text}\n${id}`}>
+        trigger: {text}
+      </span>
+    );
+  }
   return (
     <Link className="faint clip" to={`${creatorPlaces[type]}${id}`} title={text}>
       {type}: {text}

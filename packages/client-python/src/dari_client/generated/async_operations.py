@@ -367,7 +367,7 @@ class AsyncOperations(AsyncTransport):
         after: str | None = None,
         agent_id: str | None = None,
         status: Literal["idle", "active", "completed", "failed", "expired"] | None = None,
-        started_by: Literal["caller", "schedule", "batch"] | None = None,
+        started_by: Literal["caller", "schedule", "batch", "trigger"] | None = None,
         q: str | None = None,
         timeout: float | None = None,
     ) -> Page[SessionSummary]:
@@ -2280,6 +2280,131 @@ class AsyncOperations(AsyncTransport):
             timeout=timeout,
         )
         reply: Page[ScheduleFiring] = await self._json(call)
+        return reply
+
+    async def list_triggers(
+        self,
+        agent_id: str,
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        timeout: float | None = None,
+    ) -> Page[Trigger]:
+        """List an agent's triggers, newest first, without their URLs and secrets."""
+        call = Call(
+            "GET",
+            f"/v1/agents/{segment(agent_id)}/triggers",
+            query={"limit": limit, "after": after},
+            timeout=timeout,
+        )
+        reply: Page[Trigger] = await self._json(call)
+        return reply
+
+    async def create_trigger(
+        self,
+        agent_id: str,
+        body: CreateTriggerRequest,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> TriggerCreated:
+        """Create a URL that turns another service's events into messages of the agent. The URL is shown once."""
+        call = Call(
+            "POST",
+            f"/v1/agents/{segment(agent_id)}/triggers",
+            json=body,
+            idempotency_key=idempotency_key or new_key(),
+            timeout=timeout,
+        )
+        reply: TriggerCreated = await self._json(call)
+        return reply
+
+    async def get_trigger(
+        self,
+        agent_id: str,
+        trigger_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> Trigger:
+        """Get a trigger, without its URL and secret."""
+        call = Call(
+            "GET",
+            f"/v1/agents/{segment(agent_id)}/triggers/{segment(trigger_id)}",
+            timeout=timeout,
+        )
+        reply: Trigger = await self._json(call)
+        return reply
+
+    async def update_trigger(
+        self,
+        agent_id: str,
+        trigger_id: str,
+        body: UpdateTriggerRequest,
+        *,
+        timeout: float | None = None,
+    ) -> Trigger:
+        """Change a trigger, or pause and resume it with `status`. Absent fields keep their values. Events that come during a pause are answered and send no message."""
+        call = Call(
+            "PATCH",
+            f"/v1/agents/{segment(agent_id)}/triggers/{segment(trigger_id)}",
+            json=body,
+            timeout=timeout,
+        )
+        reply: Trigger = await self._json(call)
+        return reply
+
+    async def delete_trigger(
+        self,
+        agent_id: str,
+        trigger_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> Deleted:
+        """Delete a trigger. Its URL stops working at once; its sessions and messages stay."""
+        call = Call(
+            "DELETE",
+            f"/v1/agents/{segment(agent_id)}/triggers/{segment(trigger_id)}",
+            timeout=timeout,
+        )
+        reply: Deleted = await self._json(call)
+        return reply
+
+    async def rotate_trigger_secret(
+        self,
+        agent_id: str,
+        trigger_id: str,
+        body: RotateTriggerSecretRequest | None = None,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> TriggerSecretRotated:
+        """Replace the secret that events are signed with. For 24 hours, the one before is accepted as well."""
+        call = Call(
+            "POST",
+            f"/v1/agents/{segment(agent_id)}/triggers/{segment(trigger_id)}/rotate-secret",
+            json=body,
+            idempotency_key=idempotency_key or new_key(),
+            timeout=timeout,
+        )
+        reply: TriggerSecretRotated = await self._json(call)
+        return reply
+
+    async def receive_trigger_event(
+        self,
+        trigger_token: str,
+        body: TriggerEvent,
+        *,
+        timeout: float | None = None,
+    ) -> TriggerReceipt:
+        """Send an event to a trigger: 202 if it sends a message, 200 if it came before or is ignored. The answer does not wait for the agent."""
+        call = Call(
+            "POST",
+            f"/v1/triggers/{segment(trigger_token)}",
+            json=body,
+            timeout=timeout,
+            keyless=True,
+        )
+        reply: TriggerReceipt = await self._json(call)
         return reply
 
     async def create_session_batch(

@@ -251,7 +251,7 @@ class AttemptStartedEventData(TypedDict):
 
 class AuditEntry(TypedDict):
     id: str
-    action: Literal["organization.create", "organization.update", "organization.delete", "invitation.create", "invitation.accept", "invitation.delete", "member.update", "member.remove", "member.link", "member.sign_in", "member.sign_out", "api_key.sign_in", "api_key.sign_out", "device.approve", "device.deny", "api_key.create", "api_key.revoke", "credential.put", "credential.delete", "egress.put", "egress.delete", "webhook.create", "webhook.update", "webhook.delete", "webhook.rotate_secret", "webhook.test", "webhook.resend", "webhook.disable", "agent.create", "agent.update", "agent.delete", "version.publish", "version.activate", "secrets.reseal", "budget.put", "budget.delete", "platform.stop", "platform.resume", "schedule.create", "schedule.update", "schedule.delete", "schedule.pause", "session_batch.cancel", "session.delete", "message.answer", "message.cancel", "message.promote", "message.retry", "message.retry_many"]
+    action: Literal["organization.create", "organization.update", "organization.delete", "invitation.create", "invitation.accept", "invitation.delete", "member.update", "member.remove", "member.link", "member.sign_in", "member.sign_out", "api_key.sign_in", "api_key.sign_out", "device.approve", "device.deny", "api_key.create", "api_key.revoke", "credential.put", "credential.delete", "egress.put", "egress.delete", "webhook.create", "webhook.update", "webhook.delete", "webhook.rotate_secret", "webhook.test", "webhook.resend", "webhook.disable", "agent.create", "agent.update", "agent.delete", "version.publish", "version.activate", "secrets.reseal", "budget.put", "budget.delete", "platform.stop", "platform.resume", "schedule.create", "schedule.update", "schedule.delete", "schedule.pause", "trigger.create", "trigger.update", "trigger.delete", "trigger.rotate_secret", "session_batch.cancel", "session.delete", "message.answer", "message.cancel", "message.promote", "message.retry", "message.retry_many"]
     actor_key_id: str | None
     actor_member_id: str | None
     target: str
@@ -437,6 +437,20 @@ class CreateSourceSnapshotRequest(TypedDict):
     sha256: str
     size_bytes: int
     metadata: NotRequired[dict[str, str | bool]]
+
+
+class CreateTriggerRequest(TypedDict):
+    name: NotRequired[str]
+    scheme: Literal["none", "standard-webhooks", "github", "slack", "stripe"]
+    secret: NotRequired[str]
+    text: str
+    session_key: NotRequired[str]
+    event_id: NotRequired[str]
+    when: NotRequired[list[TriggerCondition]]
+    missing: NotRequired[Literal["empty", "refuse"]]
+    include_body: NotRequired[bool]
+    lane: NotRequired[Literal["interactive", "background"]]
+    status: NotRequired[Literal["active", "paused"]]
 
 
 class CreateVersionRequest(TypedDict):
@@ -1263,6 +1277,10 @@ class RollbackSessionRequest(TypedDict):
     message_id: str
 
 
+class RotateTriggerSecretRequest(TypedDict):
+    secret: NotRequired[str]
+
+
 class Schedule(TypedDict):
     id: str
     name: str | None
@@ -1534,7 +1552,7 @@ class SessionSummary(TypedDict):
 
 
 class SessionSummaryCreatedByMember(TypedDict):
-    type: Literal["member", "api_key", "schedule", "batch"]
+    type: Literal["member", "api_key", "schedule", "batch", "trigger"]
     id: str
     name: str | None
 
@@ -1795,6 +1813,84 @@ class TranscriptEntryUser(TypedDict):
     parts: list[MessagePart]
 
 
+class Trigger(TypedDict):
+    id: str
+    agent_id: str
+    name: str | None
+    scheme: Literal["none", "standard-webhooks", "github", "slack", "stripe"]
+    has_secret: bool
+    old_secret_expires_at: str | None
+    text: str
+    session_key: str | None
+    event_id: str | None
+    when: list[TriggerCondition]
+    missing: Literal["empty", "refuse"]
+    include_body: bool
+    lane: Literal["interactive", "background"]
+    status: Literal["active", "paused"]
+    changed_by_key_id: str | None
+    created_at: str
+    updated_at: str
+
+
+class TriggerCondition(TypedDict):
+    header: NotRequired[str]
+    path: NotRequired[str]
+    equals: NotRequired[list[str]]
+    exists: NotRequired[bool]
+
+
+class TriggerCreated(TypedDict):
+    id: str
+    agent_id: str
+    name: str | None
+    scheme: Literal["none", "standard-webhooks", "github", "slack", "stripe"]
+    has_secret: bool
+    old_secret_expires_at: str | None
+    text: str
+    session_key: str | None
+    event_id: str | None
+    when: list[TriggerCondition]
+    missing: Literal["empty", "refuse"]
+    include_body: bool
+    lane: Literal["interactive", "background"]
+    status: Literal["active", "paused"]
+    changed_by_key_id: str | None
+    created_at: str
+    updated_at: str
+    url: NotRequired[str]
+    secret: NotRequired[str]
+
+
+class TriggerReceipt(TypedDict):
+    status: NotRequired[Literal["accepted", "duplicate", "ignored"]]
+    session_id: NotRequired[str]
+    message_id: NotRequired[str]
+    reason: NotRequired[str]
+    challenge: NotRequired[str]
+
+
+class TriggerSecretRotated(TypedDict):
+    id: str
+    agent_id: str
+    name: str | None
+    scheme: Literal["none", "standard-webhooks", "github", "slack", "stripe"]
+    has_secret: bool
+    old_secret_expires_at: str | None
+    text: str
+    session_key: str | None
+    event_id: str | None
+    when: list[TriggerCondition]
+    missing: Literal["empty", "refuse"]
+    include_body: bool
+    lane: Literal["interactive", "background"]
+    status: Literal["active", "paused"]
+    changed_by_key_id: str | None
+    created_at: str
+    updated_at: str
+    secret: NotRequired[str]
+
+
 class UnknownEvent(TypedDict):
     id: str
     sequence_number: int
@@ -1867,6 +1963,18 @@ class UpdateScheduleRequestPartFile(TypedDict):
 class UpdateScheduleRequestPartText(TypedDict):
     type: Literal["text"]
     text: str
+
+
+class UpdateTriggerRequest(TypedDict):
+    name: NotRequired[str]
+    text: NotRequired[str]
+    session_key: NotRequired[str | None]
+    event_id: NotRequired[str | None]
+    when: NotRequired[list[TriggerCondition]]
+    missing: NotRequired[Literal["empty", "refuse"]]
+    include_body: NotRequired[bool]
+    lane: NotRequired[Literal["interactive", "background"]]
+    status: NotRequired[Literal["active", "paused"]]
 
 
 class UpdateWebhookEndpointRequest(TypedDict):
@@ -2161,6 +2269,9 @@ StreamItem = Union["Event", "PreviewEvent"]
 
 
 TranscriptEntry = Union["TranscriptEntryUser", "TranscriptEntryAssistant", "TranscriptEntryFiles", "TranscriptEntryFailure", "TranscriptEntryEvent"]
+
+
+TriggerEvent = Union["dict[str, Any]", "list[Any]"]
 
 
 WebhookPayload = Union["KnownWebhook", "UnknownWebhook"]

@@ -53,7 +53,13 @@ function render(row: SessionSummaryRow, actor: Actor): SessionSummary {
   };
 }
 
-const creatorTypes = { member: "member", api_key: "apiKey", schedule: "schedule", batch: "sessionBatch" } as const;
+const creatorTypes = {
+  member: "member",
+  api_key: "apiKey",
+  schedule: "schedule",
+  batch: "sessionBatch",
+  trigger: "trigger",
+} as const;
 
 function creatorOf(
   { createdBy: id, creatorName: name }: SessionSummaryRow,
@@ -63,8 +69,8 @@ function creatorOf(
   const types = Object.keys(creatorTypes) as (keyof typeof creatorTypes)[];
   const type = types.find((one) => isId(creatorTypes[one], id));
   if (type === undefined) return null;
-  // Every key with the scope `read` can list schedules and batches, but not members and keys.
-  const isPublic = type === "schedule" || type === "batch";
+  // Every key with the scope `read` can list schedules, batches and triggers, but not members and keys.
+  const isPublic = type !== "member" && type !== "api_key";
   return { type, id, name: isPublic || canReadPeople(actor) ? name : null };
 }
 

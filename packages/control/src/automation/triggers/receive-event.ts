@@ -1,0 +1,130 @@
+// Receives an event at a trigger's URL: finds the trigger, verifies the sender, and sends one message in one
+// transaction. The turn's end is not awaited.
+
+import type { TriggerReceipt, TriggerScheme } from "@dari/contract";
+import { withIdempotencyKey, inOneTransaction, type Actor, type Control } from "@dari/control/context";
+import { requestedLane, sendMessage } from "@dari/control/turns";
+import { coalesceReads, sessions, triggers, type ReceivingTrigger } from "@dari/db";
+import { AppError, newId, notFound } from "@dari/domain";
+import type { PlannedMessage } from "./plan-event.ts";
+import { isSigned, type TriggerRequest } from "./signatures.ts";
+import { hashTriggerToken, isTriggerToken, triggerSecretName } from "./token.ts";
+
+/** Hashes per statement. */
+const hashesMax = 1_000;
+
+const lookUp = coalesceReads(
+  async (db, _group, hashes) => {
+    const bytes = hashes.map((hash) => Buffer.from(hash, "hex"));
+    const found = await triggers.listTriggersByToken(db, bytes);
+    return new Map(found.map((trigger) => [trigger.tokenHash.toString("hex"), trigger]));
+  },
+  { keysMax: hashesMax },
+);
+
+/**
+ * Returns the trigger of a token, or undefined, whatever is wrong with the token. Concurrent calls share one statement,
+ * and so one connection.
+ */
+export async function findTriggerByToken(
+  control: Pick<Control, "db">,
+  token: string,
+): Promise<ReceivingTrigger | undefined> {
+  if (!isTriggerToken(token)) return undefined;
+  return lookUp(control.db, "triggers", hashTriggerToken(token).toString("hex"));
+}
+
+/** @throws AppError `unauthenticated`, with the same text whatever is wrong with the signature. */
+export function verifySender(
+  control: Pick<Control, "sealer">,
+  trigger: ReceivingTrigger,
+  request: TriggerRequest,
+): void {
+  const context = { organizationId: trigger.organizationId, name: triggerSecretName(trigger.id) };
+  const secrets = trigger.secrets.map((sealed) => control.sealer.open(sealed, context));
+  if (isSigned(trigger.scheme as TriggerScheme, secrets, request, Date.now())) return;
+  throw new AppError("unauthenticated", "the event's signature is missing, wrong or too old");
+}
+
+/** Returns the caller of everything that an event does: its trigger's organization, without a key. */
+export function actorOfTrigger(trigger: ReceivingTrigger, requestId: string): Actor {
+  return { organizationId: trigger.organizationId, keyId: "", scopes: [], requestId };
+}
+
+/** The id of the event decides whether it came before, not its contents: Stripe changes a field when it sends again. */
+const anyBody = "";
+const accepted = 202;
+
+/**
+ * Sends an event's message to its session, which is created if needed. The event's id, the session and the message are
+ * one commit: if it fails, the sender can repeat the event. An event that came before sends nothing.
+ * @throws AppError `not_found` if the trigger was deleted or paused in the meantime; `conflict` if the agent has no
+ *   version; and as `sendMessage`.
+ */
+export async function sendEventMessage(
+  control: Control,
+  actor: Actor,
+  trigger: ReceivingTrigger,
+  message: PlannedMessage,
+): Promise<TriggerReceipt> {
+  const send = async (inside: Control) => {
+    const place = { organizationId: trigger.organizationId, triggerId: trigger.id };
+    if (!(await triggers.holdTriggerIfActive(inside.db, place))) throw notFound("trigger");
+    const sessionId = await findSession(inside, trigger, message);
+    const { messageId } = await sendMessage(inside, actor, {
+      sessionId,
+      parts: message.parts,
+      metadata: metadataOf(trigger, message),
+      lane: requestedLane(trigger),
+    });
+    return { resourceId: messageId, sessionId };
+  };
+  const { eventId } = message;
+  if (eventId === undefined) return receipt(await inOneTransaction(control, send));
+  const call = { method: "POST", path: `/v1/triggers/${trigger.id}`, key: eventId.key };
+  const result = await withIdempotencyKey(control, actor, { ...call, fingerprint: anyBody, status: accepted }, send);
+  return result.replayed ? { status: "duplicate", message_id: result.resourceId } : receipt(result.made);
+}
+
+function receipt({ resourceId, sessionId }: { resourceId: string; sessionId: string }): TriggerReceipt {
+  return { status: "accepted", session_id: sessionId, message_id: resourceId };
+}
+
+function metadataOf(trigger: ReceivingTrigger, { eventId }: PlannedMessage): Record<string, string> {
+  return {
+    trigger_id: trigger.id,
+    ...(eventId === undefined || eventId.shown === "" ? {} : { trigger_event_id: eventId.shown }),
+  };
+}
+
+async function findSession(inside: Control, trigger: ReceivingTrigger, { session }: PlannedMessage): Promise<string> {
+  const { organizationId, id: triggerId } = trigger;
+  const newSessionId = newId("session");
+  if (session === undefined) return startSession(inside, trigger, newSessionId, null);
+  const key = { organizationId, triggerId, keyDigest: session.keyDigest, newSessionId };
+  const sessionId = await triggers.takeSessionOfKey(inside.db, key);
+  if (sessionId !== newSessionId) return sessionId;
+  return startSession(inside, trigger, newSessionId, session.name === "" ? null : session.name);
+}
+
+async function startSession(
+  inside: Control,
+  trigger: ReceivingTrigger,
+  id: string,
+  name: string | null,
+): Promise<string> {
+  const { organizationId, agentId } = trigger;
+  const outcome = await sessions.insertSessionIfAgentLive(inside.db, {
+    id,
+    organizationId,
+    agentId,
+    versionId: undefined,
+    name,
+    metadata: { trigger_id: trigger.id },
+    secrets: [],
+    createdBy: trigger.id,
+  });
+  if (outcome === "created") return id;
+  if (outcome === "agent_gone") throw notFound("trigger");
+  throw new AppError("conflict", "the agent has no version that is ready or being built; deploy one first");
+}
