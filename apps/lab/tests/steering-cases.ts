@@ -271,7 +271,8 @@ async function killWorker(fleet: Fleet): Promise<void> {
 }
 
 async function endOf(at: Steered, { id }: MessageRecord, { id: steeringId }: MessageRecord) {
-  const turn = await ended(at.fleet, id, 120_000);
+  // After a kill, a new worker unpacks the image and loads the SDK: up to 115 s for Claude's on a busy machine.
+  const turn = await ended(at.fleet, id, 300_000);
   const steering = await ended(at.fleet, steeringId, 120_000);
   const events = (await eventsOf(at)).filter(({ message_id }) => message_id === id || message_id === steeringId);
   const takes = events.filter(({ type }) => type === "message.steered");
