@@ -24,8 +24,8 @@ export interface Attempt {
   readonly taken: string[];
   /** Set if the snapshot becomes the session's head, so that the disk is kept for the session's next turn. */
   saved?: SavedWorkspace;
-  /** Set if the sandbox will be kept for the session's next turn, once the end of this turn is recorded. */
-  kept?: PendingKeep;
+  /** Set once the agent of a session that can keep its sandbox has ended. */
+  kept?: PendingKeep | undefined;
 }
 
 /** An attempt whose workspace is restored. */

@@ -5,7 +5,7 @@ export { type AgentContext, type AgentSettings } from "./agent-turn.ts";
 export { noGuestScript, openGuestScript } from "./guest-script.ts";
 export { limitsOf, memoryBoundOf, type MemoryBound } from "./limits-of.ts";
 export { showImportOutput } from "./import-output.ts";
-export { type PendingKeep } from "./kept-sandboxes.ts";
+export { type PendingKeep } from "./last-turns.ts";
 export { createMemoryReader } from "./memory.ts";
 export { planMemory, type FreeMemory, type MemoryPlan } from "./memory-plan.ts";
 export { createSandboxPool, type SandboxPool } from "./pool.ts";

@@ -6,9 +6,9 @@ import { loop, type Logger } from "@dari/runtime";
 import type { SlotMounts } from "@dari/sandbox";
 import { createBackground } from "./background.ts";
 import { createDemand, leastRecentlyUsed, type Demand } from "./demand.ts";
-import { createKeptSandboxes, type KeptSandboxes, type PendingKeep } from "./kept-sandboxes.ts";
+import { createLastTurns, type LastTurns, type PendingKeep } from "./last-turns.ts";
 import { startPooledSandbox, type PooledSandbox, type ServingSandbox } from "./pooled-sandbox.ts";
-import type { SandboxRecipe, SessionTurn } from "./recipe.ts";
+import type { SandboxRecipe } from "./recipe.ts";
 import { createRefillQueue, type RefillQueue } from "./refill-queue.ts";
 import { createSlots } from "./slots.ts";
 import { createTemplates, type Templates } from "./templates.ts";
@@ -20,16 +20,23 @@ export interface SandboxPool {
    * `signal` aborts when the turn is stopped.
    */
   beginTurn(recipe: SandboxRecipe, signal?: AbortSignal): Promise<ServingSandbox | undefined>;
-  /** Keeps the turn's sandbox, which is at rest, for the session's next turn. Called before `endTurn`. */
-  keep(serving: ServingSandbox, turn: SessionTurn): PendingKeep;
+  /** Whether the turn's sandbox should rest after the turn, because keeping it may pay. */
+  canKeep(recipe: SandboxRecipe): boolean;
   /**
-   * Called when the turn's sandbox is dead or kept. Sandboxes for the next turns may be preloaded then. If
-   * `isPreloadable` is false, this agent is not preloaded for a while: preloading or loading it failed.
+   * Called when the turn's sandbox is dead or at rest. Sandboxes for the next turns may be preloaded then. Returns
+   * undefined if the session keeps no sandboxes.
    */
-  endTurn(recipe: SandboxRecipe, o: { isPreloadable: boolean }): void;
+  endTurn(recipe: SandboxRecipe, how: TurnEnd): PendingKeep | undefined;
   readonly counts: Readonly<PoolCounts>;
   /** Ends all sandboxes except those that serve turns. From now on none is preloaded or kept. Idempotent. */
   close(): Promise<void>;
+}
+
+interface TurnEnd {
+  /** If false, this agent is not preloaded for a while: preloading or loading it failed. */
+  readonly isPreloadable: boolean;
+  /** The turn's sandbox if it is at rest. It is kept for the session's next turn. */
+  readonly rested?: ServingSandbox | undefined;
 }
 
 interface PoolCounts extends TurnCounts {
@@ -87,6 +94,8 @@ export interface SandboxPoolOptions {
   readonly reviewEveryMs?: number;
 }
 
+/** Maximum number of kept sandboxes. Each is checked once a second. */
+const keptMax = 64;
 const defaultIdleMs = 5 * 60_000;
 const defaultLongTurnMs = 1_000;
 const defaultRefillDelayMs = 20;
@@ -101,14 +110,14 @@ const neverAborts = new AbortController().signal;
 /** Shared state of one pool. */
 interface Parts {
   readonly o: SandboxPoolOptions;
-  /** All sandboxes that have not ended. Their states distinguish them. */
+  /** All sandboxes that have not ended. */
   readonly sandboxes: ReadonlySet<PooledSandbox>;
   /** The recipes of running turns, and since when they run. Without turns whose credential was replaced. */
   readonly running: Map<SandboxRecipe, number>;
   readonly demand: Demand;
   readonly refills: RefillQueue<SandboxRecipe>;
   readonly templates: Templates;
-  readonly kept: KeptSandboxes;
+  readonly lastTurns: LastTurns;
   readonly counts: TurnCounts;
   start(recipe: SandboxRecipe, o: { readonly isPreload: boolean }): PooledSandbox;
   /** Ends the sandbox in the background. */
@@ -122,22 +131,24 @@ export function createSandboxPool(o: SandboxPoolOptions): SandboxPool {
   const demand = createDemand();
   const templates = createTemplates({ ...o, max: o.preloadMax, usedAt: demand.usedAt, slots, background });
   const sandboxes = new Set<PooledSandbox>();
-  const fork = templates.fork;
+  const { fork } = templates;
+  const onLost = (one: PooledSandbox, why: string): void => loseWaiting(one, why, parts);
+  const evict = (one: PooledSandbox): void => background.run(one.end());
   const parts: Parts = {
     o,
     sandboxes,
     running: new Map(),
     demand,
     templates,
-    kept: createKeptSandboxes({ background, log }),
+    lastTurns: createLastTurns(evict),
     counts: { hits: 0, misses: 0, reused: 0, forked: 0 },
     refills: createRefillQueue<SandboxRecipe>({
       delayMs: o.refillDelayMs ?? defaultRefillDelayMs,
       canStart: () => demand.running < (o.busyAtTurns ?? availableParallelism()) && o.hasFreeMemory(),
       refill: (recipe, { isSpare }) => refill(recipe, isSpare, parts),
     }),
-    start: (recipe, how) => startPooledSandbox({ sandboxes, slots, background, log, fork }, recipe, how),
-    evict: (one) => background.run(one.end()),
+    start: (recipe, how) => startPooledSandbox({ sandboxes, slots, background, log, fork, onLost }, recipe, how),
+    evict,
   };
   const stopping = new AbortController();
   const reviewing = loop({
@@ -149,11 +160,12 @@ export function createSandboxPool(o: SandboxPoolOptions): SandboxPool {
   });
   return {
     get counts() {
-      const preloaded = listPreloaded(parts).length;
-      return { ...parts.counts, preloaded, kept: parts.kept.size, templates: templates.size };
+      const waiting = listWaiting(parts);
+      const kept = waiting.filter(({ wasKept }) => wasKept).length;
+      return { ...parts.counts, preloaded: waiting.length - kept, kept, templates: templates.size };
     },
     beginTurn: (recipe, signal = neverAborts) => beginTurn(recipe, signal, parts),
-    keep: ({ pooled }, turn) => keep(pooled, turn, parts, stopping.signal.aborted),
+    canKeep: (recipe) => canKeep(recipe, parts),
     endTurn: (recipe, how) => endTurn(recipe, how, parts, stopping.signal.aborted),
     async close() {
       if (!stopping.signal.aborted) log.info(this.counts, "warm.closed");
@@ -171,13 +183,13 @@ async function beginTurn(
   signal: AbortSignal,
   parts: Parts,
 ): Promise<ServingSandbox | undefined> {
-  const { o, demand, running, kept, templates, counts } = parts;
+  const { o, demand, running, lastTurns, templates, counts } = parts;
   const { key, session } = recipe;
   demand.turnStarted(key);
   endReplaced(recipe, parts);
   running.set(recipe, performance.now());
-  const reused = session === undefined ? undefined : await kept.assign(recipe, session);
-  kept.shrinkTo(o.turnsMax - demand.running);
+  const reused = session === undefined ? undefined : await lastTurns.assign(recipe, session, signal);
+  lastTurns.shrinkTo(Math.min(keptMax, o.turnsMax - demand.running));
   const found = reused ?? (await assignPreloaded(recipe, signal, parts));
   counts[found === undefined ? "misses" : "hits"] += 1;
   if (reused !== undefined) counts.reused += 1;
@@ -187,9 +199,13 @@ async function beginTurn(
   if (isCrowded) templates.request(recipe);
   const isForked = templates.isReady(key) || (isCrowded && templates.isLoading(key));
   if (isForked) counts.forked += 1;
-  // Only a sandbox of the pool can be kept, so a turn of such a session gets one even if it gains nothing itself.
-  else if (session === undefined) return undefined;
+  // Only a sandbox of the pool can be kept, so such a turn gets one even if it gains nothing itself.
+  else if (!canKeep(recipe, parts)) return undefined;
   return await assign(parts.start(recipe, { isPreload: isForked }), signal, parts);
+}
+
+function canKeep({ session, group }: SandboxRecipe, { lastTurns }: Pick<Parts, "lastTurns">): boolean {
+  return session !== undefined && lastTurns.isWorthKeeping(group);
 }
 
 async function assignPreloaded(
@@ -211,29 +227,27 @@ async function assign(one: PooledSandbox, signal: AbortSignal, parts: Parts): Pr
   return serving;
 }
 
-function keep(pooled: PooledSandbox, turn: SessionTurn, parts: Parts, isClosed: boolean): PendingKeep {
-  const pending = parts.kept.add(pooled, turn);
-  if (isClosed) pending.discard();
-  return pending;
-}
-
 function endTurn(
   recipe: SandboxRecipe,
-  { isPreloadable }: { readonly isPreloadable: boolean },
-  { demand, running, templates, refills }: Parts,
+  { isPreloadable, rested }: TurnEnd,
+  { demand, running, templates, refills, lastTurns }: Parts,
   isClosed: boolean,
-): void {
-  demand.turnEnded(recipe.key);
-  if (!isPreloadable) demand.suspend(recipe.key);
-  if (!running.delete(recipe) || isClosed) return;
+): PendingKeep | undefined {
+  const { key, session } = recipe;
+  demand.turnEnded(key);
+  if (!isPreloadable) demand.suspend(key);
+  const pending = session && lastTurns.add(recipe, session, rested?.pooled);
+  if (isClosed) pending?.discard();
+  if (!running.delete(recipe) || isClosed) return pending;
   // A busy worker does this as well: each further turn saves the cost of loading a template.
-  if (isPreloadable && demand.turnCount(recipe.key) > 1) templates.request(recipe);
+  if (isPreloadable && demand.turnCount(key) > 1) templates.request(recipe);
   refills.request(recipe);
+  return pending;
 }
 
 /** Evicts sandboxes that are idle or exceed the free memory, and preloads sandboxes during long turns. */
 function reviewOf(parts: Parts): () => Promise<void> {
-  const { o, demand, kept, running, refills } = parts;
+  const { o, demand, lastTurns, running, refills } = parts;
   const { longTurnMs = defaultLongTurnMs } = o;
   let shortAt = -Infinity;
   return async () => {
@@ -244,12 +258,12 @@ function reviewOf(parts: Parts): () => Promise<void> {
     for (const one of listPreloaded(parts)) if (isShort || !demand.isInDemand(one.recipe.key)) parts.evict(one);
     const areTemplatesEnded = o.isMemoryShort?.() ?? isShort;
     parts.templates.retireWhere(({ key }) => areTemplatesEnded || !demand.isInDemand(key));
-    kept.shrinkTo(isShort ? 0 : o.turnsMax - demand.running);
+    if (isShort) lastTurns.shrinkTo(0);
     refills.cancelWhere(({ key }) => !demand.isInDemand(key));
     if (now - shortAt >= afterShortMs) {
       for (const [recipe, since] of running) if (now - since >= longTurnMs) refills.request(recipe, { isSpare: true });
     }
-    await kept.review(o.keepMs);
+    await lastTurns.review(o.keepMs);
   };
 }
 
@@ -269,17 +283,15 @@ function refill(recipe: SandboxRecipe, isSpare: boolean, parts: Parts): boolean 
 
 function preload(recipe: SandboxRecipe, parts: Parts): void {
   parts.templates.request(recipe);
-  const one = parts.start(recipe, { isPreload: true });
-  const lose = (why: string): void => {
-    if (!isPreloaded(one)) return;
-    parts.demand.suspend(recipe.key);
-    parts.o.log.warn({ group: recipe.group, why }, "warm.lost");
-    parts.evict(one);
-  };
-  void one.started.then((started) => {
-    if (started === undefined) return lose("it could not be started");
-    void started.sandbox.exited.then(() => lose("it ended while it waited"));
-  });
+  parts.start(recipe, { isPreload: true });
+}
+
+function loseWaiting(one: PooledSandbox, why: string, parts: Parts): void {
+  const { key, group } = one.recipe;
+  parts.evict(one);
+  if (one.wasKept) return;
+  parts.demand.suspend(key);
+  parts.o.log.warn({ group, why }, "warm.lost");
 }
 
 /** Ends everything with a value that this turn's values replace. */
@@ -294,15 +306,14 @@ function endReplaced(current: SandboxRecipe, parts: Parts): void {
 }
 
 function evictWhere(matches: (recipe: SandboxRecipe) => boolean, parts: Parts): void {
-  for (const one of listPreloaded(parts)) if (matches(one.recipe)) parts.evict(one);
-  parts.kept.endWhere(matches);
+  for (const one of listWaiting(parts)) if (matches(one.recipe)) parts.evict(one);
   parts.templates.retireWhere(matches);
 }
 
-function listPreloaded({ sandboxes }: Pick<Parts, "sandboxes">): PooledSandbox[] {
-  return [...sandboxes].filter(isPreloaded);
+function listWaiting({ sandboxes }: Pick<Parts, "sandboxes">): PooledSandbox[] {
+  return [...sandboxes].filter(({ state }) => state === "waiting");
 }
 
-function isPreloaded({ state }: PooledSandbox): boolean {
-  return state === "starting" || state === "preloaded";
+function listPreloaded(parts: Parts): PooledSandbox[] {
+  return listWaiting(parts).filter(({ wasKept }) => !wasKept);
 }

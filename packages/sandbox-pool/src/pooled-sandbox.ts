@@ -3,12 +3,18 @@
 import type { Logger } from "@dari/runtime";
 import type { Background } from "./background.ts";
 import type { SandboxRecipe, Slot, StartedSandbox } from "./recipe.ts";
-import { createState, type SandboxState } from "./sandbox-state.ts";
 import type { Slots } from "./slots.ts";
 
 export interface PooledSandbox {
   readonly recipe: SandboxRecipe;
-  readonly state: SandboxState;
+  /**
+   * - `waiting`: it waits for a turn. It may still be starting, or be stopped after a turn.
+   * - `serving`: it belongs to one turn.
+   * - `ended`: it is dead, or being killed.
+   */
+  readonly state: "waiting" | "serving" | "ended";
+  /** Whether it was kept after a turn, so that it serves only the session of that turn. */
+  readonly wasKept: boolean;
   /** Whether its agent is loaded, or being loaded, before the files of the turn are mounted. */
   readonly isAgentLoaded: boolean;
   /** Resolves to undefined if it could not be started. Never rejects. */
@@ -43,17 +49,19 @@ export interface PooledSandboxParts {
   readonly log: Logger;
   /** Resolves to undefined if there is no template for the recipe. */
   fork(recipe: SandboxRecipe, slot: Slot): Promise<StartedSandbox | undefined>;
+  /** Called if it cannot be started, or dies, while it waits for a turn. */
+  onLost(one: PooledSandbox, why: string): void;
 }
 
 /** Starts a sandbox. With `isPreload` it is forked if the recipe has a template. */
 export function startPooledSandbox(
-  { sandboxes, slots, background, log, fork }: PooledSandboxParts,
+  { sandboxes, slots, background, log, fork, onLost }: PooledSandboxParts,
   recipe: SandboxRecipe,
   { isPreload }: { readonly isPreload: boolean },
 ): PooledSandbox {
-  const holder = createState();
   const slot = slots.allocate(recipe.hostUser);
-  let [isDead, hasServed] = [false, false];
+  let state: PooledSandbox["state"] = "waiting";
+  let [isDead, wasKept] = [false, false];
   let ended: Promise<void> | undefined;
 
   async function start(given: Slot): Promise<StartedSandbox | undefined> {
@@ -64,18 +72,19 @@ export function startPooledSandbox(
   }
 
   const started = slot.then(start).catch((err: unknown) => void log.warn({ err }, "warm.not_started"));
-  void started.then((sandbox) => {
-    void sandbox?.sandbox.exited.then(() => (isDead = true));
-    if (sandbox !== undefined && holder.state === "starting") holder.moveTo("preloaded");
+  void started.then(async (sandbox) => {
+    await sandbox?.sandbox.exited;
+    isDead = true;
+    const why = sandbox === undefined ? "it could not be started" : "it ended while it waited";
+    if (state === "waiting") onLost(pooled, why);
   });
 
   async function kill(): Promise<void> {
-    holder.moveTo("ending");
+    state = "ended";
     sandboxes.delete(pooled);
     const sandbox = await started;
     try {
       await sandbox?.sandbox.kill();
-      holder.moveTo("ended");
     } finally {
       sandbox?.release();
       background.run(slot.then(slots.release, () => undefined));
@@ -86,19 +95,22 @@ export function startPooledSandbox(
     recipe,
     started,
     get state() {
-      return holder.state;
+      return state;
+    },
+    get wasKept() {
+      return wasKept;
     },
     get isAgentLoaded() {
-      return isPreload || hasServed;
+      return isPreload || wasKept;
     },
     async assign(signal) {
-      holder.moveTo("serving");
+      state = "serving";
       const sandbox = await startedOrAborted(started, signal);
       return sandbox === undefined || (await pooled.isUnusable()) ? undefined : { pooled, started: sandbox };
     },
     keep() {
-      holder.moveTo("kept");
-      hasServed = true;
+      state = "waiting";
+      wasKept = true;
     },
     async isUnusable() {
       const { slotDir, mounts } = await slot;

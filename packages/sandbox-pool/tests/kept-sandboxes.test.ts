@@ -10,7 +10,7 @@ import { createLogger } from "@dari/runtime";
 import { createBwrapDriver, openSlotMounts, type SandboxTemplate, type SlotMounts } from "@dari/sandbox";
 import { waitUntil } from "@dari/testkit";
 import { createSandboxPool, type SandboxPool, type SandboxPoolOptions } from "../src/pool.ts";
-import type { PendingKeep } from "../src/kept-sandboxes.ts";
+import type { PendingKeep } from "../src/last-turns.ts";
 import type { ServingSandbox } from "../src/pooled-sandbox.ts";
 import type { SandboxRecipe } from "../src/recipe.ts";
 
@@ -218,9 +218,10 @@ async function serve(o: Asked = {}): Promise<Served> {
   });
   const part = ending.kind === "completed" ? ending.parts[0] : undefined;
   const why = await sandbox.rest!(o.kept);
-  const rested = why === undefined ? pool.keep(taken, wanted.session) : undefined;
   if (why !== undefined) await taken.pooled.end();
-  pool.endTurn(wanted, { isPreloadable: true });
+  const ended = pool.endTurn(wanted, { isPreloadable: true, rested: why === undefined ? taken : undefined });
+  const rested = why === undefined ? ended : undefined;
+  if (why !== undefined) ended!.discard();
   const answer = JSON.parse(part?.type === "text" ? part.text : JSON.stringify(ending)) as Served["answer"];
   return { answer, turnDir, why, rested, taken };
 }

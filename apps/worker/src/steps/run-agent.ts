@@ -104,15 +104,16 @@ async function runInAnySandbox(call: AgentCall, imageDir: string): Promise<RunRe
   const recipe = agentRecipe(context, turn);
   const serving = await pool.beginTurn(recipe, attempt.lease.signal);
   let isPreloadable = true;
+  let rested: ServingSandbox | undefined;
   try {
-    const pooled = serving && (await runInPooledSandbox(call, serving, recipe.session !== undefined));
+    const pooled = serving && (await runInPooledSandbox(call, serving, pool.canKeep(recipe)));
     // The failure may come from preloading, so start the agent again in a new sandbox.
     const run = pooled ?? (await runInNewSandbox(call, imageDir));
     isPreloadable = run.isLoaded && (serving === undefined) === (pooled === undefined);
-    if (pooled?.isResting === true) attempt.kept = pool.keep(serving!, turn);
+    if (pooled?.isResting === true) rested = serving;
     return run;
   } finally {
-    pool.endTurn(recipe, { isPreloadable });
+    attempt.kept = pool.endTurn(recipe, { isPreloadable, rested });
   }
 }
 
@@ -135,7 +136,7 @@ async function runInNewSandbox(call: AgentCall, imageDir: string): Promise<RunRe
 async function runInPooledSandbox(
   call: AgentCall,
   { pooled, started }: ServingSandbox,
-  servesSession: boolean,
+  canKeep: boolean,
 ): Promise<RunResult | undefined> {
   const { context, turn, turnDir, lease, watch } = call.attempt;
   const { sandbox } = started;
@@ -144,7 +145,7 @@ async function runInPooledSandbox(
     onConnection: logEgress(context, turn, call.logs),
     onImportOutput: (output) => showImportOutput(output, turn.scrubber, call.logs),
   });
-  const canRest = servesSession && sandbox.rest !== undefined;
+  const canRest = canKeep && sandbox.rest !== undefined;
   async function mountFiles(): Promise<void> {
     // A directory that is mounted before the guest runs cannot be unmounted at the end of the turn.
     const isRunning = !canRest || (await waitForGuest(sandbox.channel, signal));
