@@ -41,13 +41,29 @@ export function startLivenessCheck(redis: Redis, { startsFresh }: { startsFresh:
     }
     void ask();
   };
-  const timer = setInterval(look, askEveryMs);
-  timer.unref();
+  const stop = lookRegularly(look);
   redis.on("ready", () => void ask());
   return {
     get isFresh() {
       return performance.now() - answeredAt < freshForMs;
     },
-    stop: () => clearInterval(timer),
+    stop,
+  };
+}
+
+const looks = new Set<() => void>();
+let timer: NodeJS.Timeout | undefined;
+
+/** One timer serves all checks, because at rest a wake-up of this process and of Redis costs more than a question. */
+function lookRegularly(look: () => void): () => void {
+  looks.add(look);
+  timer ??= setInterval(() => {
+    for (const each of looks) each();
+  }, askEveryMs).unref();
+  return () => {
+    looks.delete(look);
+    if (looks.size > 0) return;
+    clearInterval(timer);
+    timer = undefined;
   };
 }

@@ -3,16 +3,16 @@
 import { createWakeRegistry, type Notifier, type WakeTopic } from "@dari/domain";
 import type { Redis } from "ioredis";
 import { startLivenessCheck } from "./liveness-check.ts";
-import { connectFailingFast, connectWaiting, disconnect } from "./redis.ts";
+import { connectWaiting, disconnect } from "./redis.ts";
+import type { Sender } from "./sender.ts";
 
 export interface RedisNotifier extends Notifier {
   readonly available: boolean;
 }
 
-export function createRedisNotifier(redisUrl: string, prefix: string): RedisNotifier {
-  const publisher = connectFailingFast(redisUrl);
-  const subscriber = connectWaiting(redisUrl);
-  const pulse = startLivenessCheck(publisher, { startsFresh: false });
+/** `sender`: closed by the caller. */
+export function createRedisNotifier(sender: Sender, prefix: string): RedisNotifier {
+  const subscriber = connectWaiting(sender.redisUrl);
   // Replaces a subscription whose connection is dead.
   const hearing = startLivenessCheck(subscriber, { startsFresh: false });
   const registry = createWakeRegistry();
@@ -24,7 +24,7 @@ export function createRedisNotifier(redisUrl: string, prefix: string): RedisNoti
     subscribedTopics.add(topic);
     subscriber.subscribe(channelOf(topic)).catch(() => subscribedTopics.delete(topic));
   };
-  const outbox = createOutbox(publisher);
+  const outbox = createOutbox(sender.redis);
 
   subscriber.on("message", (channel: string, id: string) => {
     registry.wake(channel.slice(channel.lastIndexOf(":") + 1), id);
@@ -32,7 +32,7 @@ export function createRedisNotifier(redisUrl: string, prefix: string): RedisNoti
 
   return {
     get available() {
-      return publisher.status === "ready" && pulse.isFresh;
+      return sender.isAvailable;
     },
     notify(topic, id) {
       outbox.send(channelOf(topic), id);
@@ -42,9 +42,7 @@ export function createRedisNotifier(redisUrl: string, prefix: string): RedisNoti
       return registry.subscribe(topic, id, listener);
     },
     close() {
-      pulse.stop();
       hearing.stop();
-      disconnect(publisher);
       disconnect(subscriber);
       return Promise.resolve();
     },
@@ -55,10 +53,16 @@ export function createRedisNotifier(redisUrl: string, prefix: string): RedisNoti
 function createOutbox(publisher: Redis): { send(channel: string, id: string): void } {
   let waiting = new Map<string, Set<string>>();
   const flush = (): void => {
-    const pipeline = publisher.pipeline();
-    for (const [channel, ids] of waiting) for (const id of ids) pipeline.publish(channel, id);
+    const { stream } = publisher;
+    const sent = waiting;
     waiting = new Map();
-    pipeline.exec().catch(() => undefined);
+    // One system call for all. A pipeline would first copy each script that BullMQ has defined on the connection.
+    stream?.cork();
+    try {
+      for (const [channel, ids] of sent) for (const id of ids) publisher.publish(channel, id).catch(() => undefined);
+    } finally {
+      stream?.uncork();
+    }
   };
   return {
     send(channel, id) {

@@ -3,9 +3,9 @@
 import type { DispatchedTurn, TurnDelivery } from "@dari/domain";
 import { Queue, type QueueOptions } from "bullmq";
 import { openFailedJobs, type FailedJobs } from "./failed-jobs.ts";
-import { startLivenessCheck } from "./liveness-check.ts";
-import { BullConnection, connectFailingFast, disconnect } from "./redis.ts";
+import { BullConnection } from "./redis.ts";
 import { createJobScan, type ScannedJob } from "./scan-jobs.ts";
+import { connectSender, type Sender } from "./sender.ts";
 import { queueName, toBullJob, turnJobId, type QueueLocation, type TurnJobData } from "./turn-job.ts";
 import { timeout } from "./timeout.ts";
 
@@ -36,6 +36,8 @@ export interface TurnQueue extends TurnDelivery {
   /** Returns the newest jobs in a state, at most 100, as operators see them. */
   jobs(state: JobState): Promise<{ messageId: string; attemptsMade: number }[]>;
   readonly board: TurnBoard;
+  /** Its connection, for notifications. It is closed with the queue. */
+  readonly sender: Sender;
   close(): Promise<void>;
 }
 
@@ -59,8 +61,8 @@ const jobOptions = {
 };
 
 export function openTurnQueue(location: QueueLocation): TurnQueue {
-  const redis = connectFailingFast(location.redisUrl);
-  const pulse = startLivenessCheck(redis, { startsFresh: false });
+  const sender = connectSender(location.redisUrl);
+  const { redis } = sender;
   const opts: QueueOptions = {
     connection: redis,
     prefix: location.prefix,
@@ -73,10 +75,9 @@ export function openTurnQueue(location: QueueLocation): TurnQueue {
   queue.on("error", () => undefined);
   const sentinel = `${location.prefix}:sentinel:${location.pool}`;
   const key = (name: string): string => queue.toKey(name);
-  const isAvailable = (): boolean => redis.status === "ready" && pulse.isFresh;
   /** Rejects if Redis does not answer. BullMQ would wait for a Redis that it has never reached. */
   const ask = <T>(work: () => Promise<T>): Promise<T> =>
-    isAvailable() ? work() : Promise.reject(new Error("Redis does not answer"));
+    sender.isAvailable ? work() : Promise.reject(new Error("Redis does not answer"));
   const remove = async (jobIds: readonly string[]): Promise<number> => {
     let removed = 0;
     for (const jobId of jobIds) removed += await ask(() => queue.remove(jobId));
@@ -86,7 +87,7 @@ export function openTurnQueue(location: QueueLocation): TurnQueue {
 
   return {
     get available() {
-      return isAvailable();
+      return sender.isAvailable;
     },
     async deliver(turns) {
       const jobs = turns.map((turn) => toBullJob(turn));
@@ -118,9 +119,9 @@ export function openTurnQueue(location: QueueLocation): TurnQueue {
       return jobs.map(({ data, attemptsMade }) => ({ messageId: data.messageId, attemptsMade }));
     },
     board: queue,
+    sender,
     async close() {
-      pulse.stop();
-      disconnect(redis);
+      sender.close();
       await Promise.race([queue.close().catch(() => undefined), timeout(1_000)]);
     },
   };

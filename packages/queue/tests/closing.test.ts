@@ -102,10 +102,11 @@ describeWith("redis", "a process whose Redis falls silent", () => {
     await using _ = proxy;
     const program = start(
       url,
-      `const one = queue.createRedisNotifier(url, "closing-${randomUUID()}");
+      `const sender = queue.connectSender(url);
+        const one = queue.createRedisNotifier(sender, "closing-${randomUUID()}");
         one.subscribe("message", "msg_1", () => undefined);
         await waitUntil(() => one.available, { what: "Redis" });
-        return () => one.close();`,
+        return () => one.close().then(() => sender.close());`,
     );
     await program.opened;
     const dropped = proxy.dropReply({ request: "subscribe", endsReply: endsAtOnce, then: "hold" });

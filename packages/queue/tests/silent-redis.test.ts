@@ -42,7 +42,7 @@ describeWith("redis", "a silent Redis", () => {
     const location = { redisUrl: url, prefix, pool: "default" };
     const queue = stack.adopt(openTurnQueue(location), (opened) => opened.close());
     const source = stack.adopt(openTurnSource(location, { lockMs: 3_000 }), (opened) => opened.close());
-    const notifier = stack.adopt(createRedisNotifier(url, prefix), (opened) => opened.close());
+    const notifier = stack.adopt(createRedisNotifier(queue.sender, prefix), (opened) => opened.close());
     const parts = [queue, source, notifier];
     await waitUntil(() => parts.every((one) => one.available), { what: "the connections" });
     await queue.deliver([turn()]);

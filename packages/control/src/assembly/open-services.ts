@@ -66,9 +66,7 @@ export async function openServices(
   const location = queueLocation(settings);
   const queue = location === undefined ? undefined : stack.adopt(openTurnQueue(location), (opened) => opened.close());
   const joined =
-    location === undefined
-      ? fallback
-      : joinNotifiers(createRedisNotifier(location.redisUrl, location.prefix), fallback);
+    queue === undefined ? fallback : joinNotifiers(createRedisNotifier(queue.sender, settings.queuePrefix), fallback);
   const notifier = stack.adopt(joined, (opened) => opened.close());
   const previews = stack.adopt(openPreviews(db, location, options.program), (opened) => opened.close());
   return {
