@@ -1,6 +1,5 @@
 // API, worker and reconciler in one process, on embedded services unless real ones are configured.
 
-import { createWriteStream } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { readOidcSettings, startApi } from "@dari/api";
@@ -13,7 +12,7 @@ import { getMessage } from "@dari/control/turns";
 import { limits } from "@dari/domain";
 import { findRedisServer, freePort, startPostgres, startRedis } from "@dari/embedded";
 import { startReconciler } from "@dari/reconciler";
-import { createLogger, serveHealth } from "@dari/runtime";
+import { createLogger, openLogFile, serveHealth } from "@dari/runtime";
 import { assembleWorker } from "@dari/worker";
 import { toServiceSettings, type StandaloneConfig } from "./config.ts";
 import { readOrCreateMasterKey, readConnection, lockDataDir, writeConnection, type Connection } from "./data-dir.ts";
@@ -54,7 +53,7 @@ export async function startPlatform(
 ): Promise<Platform> {
   const step = stepper(signal, say);
   stack.defer(await lockDataDir(config.dataDir));
-  const { logFile, destination } = await openLogFile(config.dataDir, stack);
+  const { logFile, destination } = await openLog(config.dataDir, stack);
   const settings = await startServices(config, step, stack);
   const parts = ["api", "worker", "reconciler"] as const;
   const metrics = createPlatformMetrics({ parts, byOrganization: settings.metricsByOrganization });
@@ -114,12 +113,11 @@ export async function startPlatform(
   };
 }
 
-async function openLogFile(dataDir: string, stack: AsyncDisposableStack) {
+async function openLog(dataDir: string, stack: AsyncDisposableStack) {
   const logDir = path.join(dataDir, "logs");
   await mkdir(logDir, { recursive: true });
   const logFile = path.join(logDir, "dari.log");
-  const destination = createWriteStream(logFile, { flags: "a", mode: 0o600 });
-  stack.defer(() => new Promise<void>((resolve) => destination.end(resolve)));
+  const destination = stack.adopt(openLogFile(logFile), (opened) => opened.close());
   return { logFile, destination };
 }
 

@@ -21,6 +21,7 @@ export {
 export { describeConfig, type ConfigOf, type ConfigSpec } from "./config/spec.ts";
 export { checkHealth, serveHealth, type HealthChecks, type HealthServer } from "./health.ts";
 export { createLogger, logLevels, type LogLevel, type LogMethod, type Logger } from "./log.ts";
+export { openLogFile, type LogFile } from "./log-output.ts";
 export { collectStartGarbage } from "./collect-start-garbage.ts";
 export { loop, type Loop } from "./loop.ts";
 export {

@@ -1,16 +1,48 @@
-// Writes log lines to standard output or error, in order, each once, without blocking. A line that cannot be written is
-// lost; the program continues and ends normally whatever happened to the disk or the reader.
+// Writes log lines to standard output, standard error or a file, in order, each once, without blocking. A line that
+// cannot be written is lost; the program continues and ends normally whatever happened to the disk or the reader.
 
-import { fstatSync, write, writeSync } from "node:fs";
+import { closeSync, fstatSync, openSync, write, writeSync } from "node:fs";
 
 /** Bytes that wait for a slow reader. Lines beyond this limit are dropped. */
 const waitingBytesMax = 16 * 1024 * 1024;
 const retryMs = 10;
 /** How long an ending program waits for a reader that does not read. Milliseconds. */
 const lastWordsMs = 1_000;
+/**
+ * How long lines for a file are gathered, in milliseconds. Each write wakes another thread, which costs more than the
+ * write. The exit of the process writes what waits; only a kill loses it.
+ */
+const gatherMs = 100;
 
 export interface LogOutput {
   write(line: string): void;
+}
+
+export interface LogFile extends LogOutput {
+  /** Writes what waits and closes the file. Later lines are dropped. */
+  close(): Promise<void>;
+}
+
+/** Opens a file that only its owner can read, and adds lines at its end. */
+export function openLogFile(file: string): LogFile {
+  const fd = openSync(file, "a", 0o600);
+  const waiting = createBacklog();
+  const { next, end, written } = toFile(fd, waiting);
+  process.once("exit", end);
+  let isClosed = false;
+  return {
+    write(line) {
+      if (!isClosed && waiting.add(Buffer.from(line))) next();
+    },
+    async close() {
+      if (isClosed) return;
+      isClosed = true;
+      await written();
+      process.off("exit", end);
+      end();
+      closeSync(fd);
+    },
+  };
 }
 
 export function openLogOutput(fd: 1 | 2): LogOutput {
@@ -96,22 +128,35 @@ function toPipe(fd: 1 | 2, waiting: Backlog): Outlet {
 }
 
 /** Writes to a file in another thread, because a slow disk blocks the writer. */
-function toFile(fd: 1 | 2, waiting: Backlog): Outlet {
+function toFile(fd: number, waiting: Backlog): Outlet & { written(): Promise<void> } {
   let piece: Buffer = Buffer.alloc(0);
   let isWriting = false;
+  let gathering: NodeJS.Timeout | undefined;
+  let onWritten: (() => void) | undefined;
   const start = (): void => {
     if (piece.length === 0) piece = waiting.take();
     isWriting = piece.length > 0;
-    if (isWriting) write(fd, piece, written);
+    if (isWriting) write(fd, piece, continueAfter);
+    else onWritten?.();
   };
-  const written = (error: NodeJS.ErrnoException | null, bytes: number): void => {
+  const continueAfter = (error: NodeJS.ErrnoException | null, bytes: number): void => {
     if (error?.code === "EAGAIN") return void setTimeout(start, retryMs);
     piece = error === null ? piece.subarray(bytes) : Buffer.alloc(0);
     start();
   };
   return {
     next() {
-      if (!isWriting) start();
+      if (isWriting || gathering !== undefined) return;
+      gathering = setTimeout(() => {
+        gathering = undefined;
+        start();
+      }, gatherMs);
+      gathering.unref();
+    },
+    /** Resolves when no write is in progress. What still waits for its time is not written. */
+    written() {
+      clearTimeout(gathering);
+      return isWriting ? new Promise((resolve) => (onWritten = resolve)) : Promise.resolve();
     },
     end() {
       const rest = waiting.take();

@@ -2,12 +2,12 @@
 
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, watch } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { Redacted } from "@dari/domain";
-import { createLogger, isSecretKey, type LogLevel, type Logger } from "../src/index.ts";
+import { createLogger, isSecretKey, openLogFile, type LogLevel, type Logger } from "../src/index.ts";
 
 function capture(level: LogLevel = "debug"): { log: Logger; lines: Record<string, unknown>[] } {
   const lines: Record<string, unknown>[] = [];
@@ -93,6 +93,36 @@ describe("createLogger", () => {
       }
     } finally {
       closeSync(fd);
+      rmSync(dir, { recursive: true });
+    }
+  });
+
+  test("a log file gets each line once, in order, and none after it was closed", async () => {
+    const dir = mkdtempSync(join(tmpdir(), "dari-log-"));
+    try {
+      const path = join(dir, "log");
+      const file = openLogFile(path);
+      const log = createLogger({ name: "test", destination: file });
+      const say = (from: number, to: number): void => {
+        for (let line = from; line <= to; line++) log.info({ line }, "said");
+      };
+      const watcher = watch(path);
+      const written = once(watcher, "change");
+      say(1, 50);
+      await written;
+      watcher.close();
+      // These wait when the file is closed.
+      say(51, 100);
+      await file.close();
+      say(101, 150);
+      const again = openLogFile(path);
+      again.write('{"line":151}\n');
+      await again.close();
+      const lines = readFileSync(path, "utf8").trim().split("\n");
+      const expected = [...Array.from({ length: 100 }, (_, index) => index + 1), 151];
+      expect(lines.map((line) => (JSON.parse(line) as { line: number }).line)).toEqual(expected);
+      expect(statSync(path).mode & 0o777).toBe(0o600);
+    } finally {
       rmSync(dir, { recursive: true });
     }
   });
