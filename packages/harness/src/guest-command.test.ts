@@ -25,6 +25,12 @@ test.each([
   expect(flagsOf(memory, "agent.dari.load.cjs")).toEqual([flag, ...bundled]);
 });
 
+test("a fork does not begin with collecting garbage", () => {
+  const forked = { isTemplate: true, forkModule: "/fork.node" };
+  expect(guestCommand("typescript", process.execPath, forked).argv).toContain("--no-memory-reducer");
+  expect(flagsOf(undefined, "agent.mjs")).not.toContain("--no-memory-reducer");
+});
+
 test("without a limit, V8 chooses", () => {
   expect([flagsOf(undefined, "agent.mjs"), flagsOf(undefined, "agent.dari.load.cjs")]).toEqual([[], room]);
 });

@@ -44,9 +44,15 @@ const nodeReservedBytes = 640 * MiB;
 /**
  * V8 and Node work without threads as far as they can: a fork has only its first thread. A pool of 0 threads would be
  * one for each processor. V8 would optimize frequently used WebAssembly in a thread also with `--single-threaded`, and
- * Node waits for such work whenever its event loop has nothing to do.
+ * Node waits for such work whenever its event loop has nothing to do. V8 also collects garbage eight seconds after the
+ * last time, if a program has become idle: each fork of an older template would do that first, and write to the heap.
  */
-const templateFlags: readonly string[] = ["--single-threaded", "--v8-pool-size=1", "--no-wasm-dynamic-tiering"];
+const templateFlags: readonly string[] = [
+  "--single-threaded",
+  "--v8-pool-size=1",
+  "--no-wasm-dynamic-tiering",
+  "--no-memory-reducer",
+];
 
 /** Whether an agent's NODE_OPTIONS limit its heap. Node's arguments would override that. */
 const limitsHeap = /--max[-_]old[-_]space[-_]size/;
