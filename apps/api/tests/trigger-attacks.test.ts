@@ -37,6 +37,8 @@ describe("an attacker", () => {
     expectReceipt(await scene.post(url, { a: 1 }), 202, "accepted");
     const signed = await scene.create({ scheme: "github", secret });
     expect((await scene.post(signed.url, "{}", github("{}", "1", "wrong-wrong-wrong-wrong"))).status).toBe(429);
+    const own = { authorization: "Bearer the-sender's-own", ...github("{}") };
+    expectReceipt(await scene.post(signed.url, "{}", own), 202, "accepted");
   });
 
   test("cannot send with a wrong signature, and is not told what is wrong", async () => {
@@ -59,6 +61,7 @@ describe("an attacker", () => {
         "unauthenticated",
         "the event's signature is missing, wrong or too old",
       ]);
+      expect(reply.headers.get("www-authenticate")).toBe("Signature");
     }
     expect((await scene.post(url, JSON.stringify(JSON.parse(`{"a":1, "b":2}`)), slack('{"a":1, "b":2}'))).status).toBe(
       401,
@@ -131,9 +134,31 @@ test("an event counts as a request and a message of its organization, once its s
   const { url } = await scene.create({ scheme: "github", secret });
   const send = async (a: number, key = secret) => scene.post(url, `{"a":${a}}`, github(`{"a":${a}}`, "1", key));
   for (let n = 0; n < 3; n += 1) expect((await send(n, "wrong-wrong-wrong-wrong")).status).toBe(401);
-  expect([(await send(1)).status, (await send(2)).status]).toEqual([202, 202]);
+  const allowed = await send(1);
+  expect([allowed.status, (await send(2)).status]).toEqual([202, 202]);
   const over = await send(3);
   expect([over.status, Number(over.headers.get("retry-after")) > 0]).toEqual([429, true]);
+  // The sender is a third party: it is told nothing of the organization's limits.
+  expect(over.json.detail).toBe(
+    "the platform accepts no more events of this trigger now; wait for `Retry-After` seconds",
+  );
+  for (const { headers } of [allowed, over]) {
+    expect([headers.get("ratelimit"), headers.get("ratelimit-policy")]).toEqual([null, null]);
+  }
+});
+
+test("a secret that cannot be decrypted hides no other one, and is logged without it", async () => {
+  const { id, url } = await scene.create({ scheme: "github", secret });
+  const send = async (a: number) => (await scene.post(url, `{"a":${a}}`, github(`{"a":${a}}`))).status;
+  await scene.api.db.pool.query(
+    "update triggers set old_secret = '\\x00', old_secret_expires_at = clock_timestamp() + interval '1 hour'",
+  );
+  expect(await send(1)).toBe(202);
+  expect(scene.api.log.filter(({ event }) => event === "trigger.secret_unopened")).toMatchObject([
+    { level: "error", fields: { org: scene.api.org.organizationId, trigger_id: id } },
+  ]);
+  await scene.api.db.pool.query("update triggers set secret = '\\x00'");
+  expect(await send(2)).toBe(503);
 });
 
 /** Sends headers as they are given, also twice. */

@@ -19,8 +19,9 @@ const api = process.env["GITHUB_API_URL"] ?? "https://api.github.com";
 export async function agent(_prompt: string, { parts, operationKey }: Context): Promise<string> {
   const event = JSON.parse(parts[1]?.text ?? "{}") as IssueEvent;
   const { issue, repository } = event;
-  // Strangers write the event. Only its checked parts become a path.
-  if (!/^[\w.-]+\/[\w.-]+$/.test(repository.full_name)) throw new Error("the event names no repository");
+  // Strangers write the event. Only its checked parts become a path; `..` would lead to another one.
+  if (!/^(?!\.+\/)[\w.-]+\/(?!\.+$)[\w.-]+$/.test(repository.full_name))
+    throw new Error("the event names no repository");
   const comments = `/repos/${repository.full_name}/issues/${Number(issue.number)}/comments`;
   const mark = `<!-- dari ${operationKey} -->`;
   const posted = (await github("GET", `${comments}?per_page=100`)) as { readonly body: string }[];

@@ -39,7 +39,6 @@ create table trigger_sessions (
   key_digest bytea not null,
   organization_id text not null references organizations on delete cascade,
   session_id text not null references sessions on delete cascade deferrable initially deferred,
-  used_at timestamptz not null default clock_timestamp(),
   primary key (trigger_id, key_digest)
 ) with (fillfactor = 80);
 create index trigger_sessions_by_session on trigger_sessions (session_id);

@@ -82,7 +82,10 @@ function sendError(response: Response, error: AppError, given?: number): void {
   const status = given ?? (isOpenAi ? openAiStatusOf(error.code) : errorKinds[error.code].status);
   if (status === 429 || status === 503)
     response.set("retry-after", String(error.retryAfterSeconds ?? retryAfterSecondsDefault));
-  if (status === 401) response.set("www-authenticate", "Bearer");
+  if (status === 401) {
+    const challenge = response.locals["challenge"] as string | undefined;
+    response.set("www-authenticate", challenge ?? "Bearer");
+  }
   // The handler may have failed after it set this header. A browser would then save the error as the requested file.
   response.removeHeader("content-disposition");
   const body = renderError({ ...pick(error), requestId: requestIdOf(response) });

@@ -14,12 +14,13 @@ import {
   updateTrigger,
   verifySender,
 } from "@dari/control/automation";
-import type { Control } from "@dari/control/context";
-import { notFound } from "@dari/domain";
+import type { Actor, Control } from "@dari/control/context";
+import { toQuotaError } from "@dari/control/tenants";
+import type { RateKind } from "@dari/db";
+import { AppError, notFound } from "@dari/domain";
 import type { Request } from "express";
 import { readSignedBody } from "../http/body.ts";
 import { Reply, type Call, type Handlers } from "../http/call.ts";
-import { chargeRate } from "../http/charge-rates.ts";
 import { countPublicCall } from "../http/limit-unauthenticated.ts";
 import { readPage } from "../http/query.ts";
 import { requestIdOf } from "../http/request-id.ts";
@@ -87,15 +88,38 @@ async function receiveTriggerEvent(call: Call<"receiveTriggerEvent">): Promise<R
   }
   response.locals["organizationId"] = trigger.organizationId;
   const body = await readSignedBody(request, response);
+  response.locals["challenge"] = "Signature";
   const received = { body, header: (name: string) => onlyHeader(request, name) };
   verifySender(control, trigger, received);
   const actor = actorOfTrigger(trigger, requestIdOf(response));
-  await chargeRate(control, actor, { kind: "requests", amount: 1 }, response);
+  await chargeEvent(control, actor, "requests");
   const { answer, message } = planEvent(trigger, received);
   if (message === undefined) return new Reply(200, answer);
-  await chargeRate(control, actor, { kind: "messages", amount: 1 }, response);
-  const receipt = await sendEventMessage(ofTenant(control, trigger.organizationId), actor, trigger, message);
-  return new Reply(receipt.status === "duplicate" ? 200 : 202, receipt);
+  await chargeEvent(control, actor, "messages");
+  const tenant = ofTenant(control, trigger.organizationId);
+  const receipt = await sendEventMessage(tenant, actor, trigger, message).catch((error: unknown) => {
+    throw hideLimits(error);
+  });
+  return new Reply(receipt.status === "accepted" ? 202 : 200, receipt);
+}
+
+/** Counts as `chargeRate`, and tells the sender nothing of the organization's limits. @throws AppError `limit_exceeded` */
+async function chargeEvent(control: Control, actor: Actor, kind: RateKind): Promise<void> {
+  const { granted, standings } = await control.rates.take(actor, kind, 1);
+  const short = standings.filter(({ remaining }) => remaining < 1);
+  if (!granted) throw refuseEvent(Math.max(1, ...short.map(({ resetSeconds }) => resetSeconds)));
+}
+
+function refuseEvent(retryAfterSeconds?: number): AppError {
+  const detail = "the platform accepts no more events of this trigger now; wait for `Retry-After` seconds";
+  return new AppError("limit_exceeded", detail, retryAfterSeconds === undefined ? {} : { retryAfterSeconds });
+}
+
+/** Replaces errors that name a limit of the organization: the sender is a third party. */
+function hideLimits(error: unknown): unknown {
+  const known = error instanceof AppError ? error : toQuotaError(error);
+  const isLimit = known?.code === "limit_exceeded" || known?.code === "quota_exceeded";
+  return isLimit ? refuseEvent(known.retryAfterSeconds) : error;
 }
 
 /** Returns undefined for a header that the request has twice: what a sender signed and what is read could differ. */

@@ -14,12 +14,12 @@ const scheme = Type.Unsafe<(typeof triggerSchemes)[number]>({
   ...oneOf(triggerSchemes),
   description: "How the sender signs events. `none`: everyone who has the URL can send.",
 });
-const { triggerSecretCharsMin: least, triggerSecretCharsMax: most } = limits;
+const { triggerSecretCharsMin: minLength, triggerSecretCharsMax: maxLength } = limits;
 const secretChars = {
-  minLength: least,
-  maxLength: most,
+  minLength,
+  maxLength,
   pattern: "^[!-~]*$",
-  "x-expected": `${least} to ${most} printable ASCII characters without spaces`,
+  "x-expected": `${minLength} to ${maxLength} printable ASCII characters without spaces`,
 };
 const secret = Type.String({
   ...secretChars,

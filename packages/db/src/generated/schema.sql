@@ -933,7 +933,6 @@ create table trigger_sessions (
   key_digest bytea not null,
   organization_id text not null,
   session_id text not null,
-  used_at timestamp with time zone not null default clock_timestamp(),
   constraint trigger_sessions_pkey PRIMARY KEY (trigger_id, key_digest),
   constraint trigger_sessions_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id) ON DELETE CASCADE,
   constraint trigger_sessions_session_id_fkey FOREIGN KEY (session_id) REFERENCES sessions(id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,

@@ -590,7 +590,6 @@ export interface TriggerSessions {
   organization_id: string;
   session_id: string;
   trigger_id: string;
-  used_at: Generated<Timestamp>;
 }
 
 export interface Versions {

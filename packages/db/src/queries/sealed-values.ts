@@ -51,7 +51,10 @@ export async function listSealedWithOtherKey(
   return result.rows;
 }
 
-/** Returns false if the value was replaced or deleted in the meantime. */
+/**
+ * Returns false if the value was replaced or deleted in the meantime. A trigger's secret is found by its value: a
+ * rotation in the meantime makes it the old secret.
+ */
 export async function replaceSealedIfUnchanged(db: Database, value: SealedValue, sealed: Buffer): Promise<boolean> {
   const { ownerId, name } = value;
   const result = await sql<{ done: boolean }>`
@@ -64,10 +67,9 @@ export async function replaceSealedIfUnchanged(db: Database, value: SealedValue,
       update webhook_secrets set sealed = ${sealed} where endpoint_id = split_part(${ownerId}, '/', 1)
         and endpoint_id || '/' || number = ${ownerId} and sealed = ${value.sealed} returning 1),
     of_trigger as (
-      update triggers set secret = case when ${ownerId} = id || '/1' then ${sealed} else secret end,
-          old_secret = case when ${ownerId} = id || '/2' then ${sealed} else old_secret end
-        where id = split_part(${ownerId}, '/', 1)
-          and case ${ownerId} when id || '/1' then secret when id || '/2' then old_secret end = ${value.sealed}
+      update triggers set secret = case when secret = ${value.sealed} then ${sealed} else secret end,
+          old_secret = case when old_secret = ${value.sealed} then ${sealed} else old_secret end
+        where id = split_part(${ownerId}, '/', 1) and ${value.sealed} in (secret, old_secret)
         returning 1)
     select exists (select 1 from credential) or exists (select 1 from secret)
       or exists (select 1 from webhook) or exists (select 1 from of_trigger) as done`.execute(db.kysely);

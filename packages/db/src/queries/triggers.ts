@@ -154,7 +154,7 @@ export function listTriggers(
   return listNewestFirst(db, { table: "triggers", organizationId, page, id: "t.id", bytes }, query);
 }
 
-/** Undefined fields do not change. Returns false if there is no such trigger. */
+/** Undefined fields do not change. Returns false if there is no such trigger, or its agent is deleted. */
 export async function updateTriggerIfFound(
   db: Database,
   place: TriggerKey,
@@ -170,8 +170,32 @@ export async function updateTriggerIfFound(
     .where("id", "=", place.triggerId)
     .where("agent_id", "=", place.agentId)
     .where("organization_id", "=", place.organizationId)
+    .where(sql<boolean>`exists (select 1 from agents a where a.id = agent_id and a.deleted_at is null)`)
     .executeTakeFirst();
   return result.numUpdatedRows === 1n;
+}
+
+/**
+ * Prepares the deletion: pauses the trigger, so that hardly any keys are added, and deletes up to `piecesMax` pieces of
+ * `rows` of its keys, one statement each. Deleting the trigger deletes the few that are left. Can be repeated.
+ * `unfinished`: there are more keys; `missing`: there is no such trigger.
+ */
+export async function emptyTrigger(
+  db: Database,
+  place: TriggerKey,
+  { rows, piecesMax }: { readonly rows: number; readonly piecesMax: number },
+): Promise<"emptied" | "unfinished" | "missing"> {
+  const { organizationId, agentId, triggerId } = place;
+  const paused = await sql`update triggers set status = 'paused' where id = ${triggerId} and agent_id = ${agentId}
+    and organization_id = ${organizationId}`.execute(db.kysely);
+  if (paused.numAffectedRows !== 1n) return "missing";
+  for (let piece = 0; piece < piecesMax; piece += 1) {
+    const deleted = await sql`delete from trigger_sessions where trigger_id = ${triggerId} and key_digest in (
+      select key_digest from trigger_sessions where trigger_id = ${triggerId}
+      order by key_digest limit ${rows})`.execute(db.kysely);
+    if ((deleted.numAffectedRows ?? 0n) < BigInt(rows)) return "emptied";
+  }
+  return "unfinished";
 }
 
 /** Deletes it. Sessions that it started stay. Returns false if there is none. */
@@ -198,6 +222,12 @@ export async function replaceSecretIfSigned(
     where id = ${place.triggerId} and agent_id = ${place.agentId} and organization_id = ${place.organizationId}
       and scheme <> 'none'`.execute(db.kysely);
   return result.numAffectedRows === 1n;
+}
+
+/** Erases old secrets that are no longer accepted. Scans all triggers. */
+export async function eraseExpiredOldSecrets(db: Database): Promise<void> {
+  await sql`update triggers set old_secret = null, old_secret_expires_at = null
+    where old_secret_expires_at <= clock_timestamp()`.execute(db.kysely);
 }
 
 /** A trigger as its events need it, with all sealed secrets that are accepted now. */
@@ -236,16 +266,16 @@ export async function listTriggersByToken(db: Database, hashes: readonly Buffer[
 }
 
 /**
- * Returns whether the trigger still exists and is active. It cannot be deleted before the transaction ends (primary
- * key).
+ * Returns the trigger's status, or undefined if it does not exist. It cannot be deleted before the transaction ends
+ * (primary key).
  */
-export async function holdTriggerIfActive(
+export async function holdTrigger(
   db: Database,
   { organizationId, triggerId }: Omit<TriggerKey, "agentId">,
-): Promise<boolean> {
-  const result = await sql`select 1 from triggers where id = ${triggerId} and organization_id = ${organizationId}
-    and status = 'active' for key share`.execute(db.kysely);
-  return result.rows.length === 1;
+): Promise<TriggerSettings["status"] | undefined> {
+  const result = await sql<{ status: TriggerSettings["status"] }>`select status from triggers
+    where id = ${triggerId} and organization_id = ${organizationId} for key share`.execute(db.kysely);
+  return result.rows[0]?.status;
 }
 
 export interface KeyedSession {
@@ -262,13 +292,13 @@ export interface KeyedSession {
  * first (primary key). The session found is locked, so that it accepts this transaction's message. One that has ended,
  * was deleted, or whose version failed to build is replaced.
  */
-export async function takeSessionOfKey(db: Database, key: KeyedSession): Promise<string> {
+export async function reserveSessionOfKey(db: Database, key: KeyedSession): Promise<string> {
   const { organizationId, triggerId, keyDigest, newSessionId } = key;
   return withTransaction(db, async (tx) => {
     const taken = await sql<{ sessionId: string }>`
       insert into trigger_sessions as k (trigger_id, key_digest, organization_id, session_id)
         values (${triggerId}, ${keyDigest}, ${organizationId}, ${newSessionId})
-        on conflict (trigger_id, key_digest) do update set used_at = clock_timestamp()
+        on conflict (trigger_id, key_digest) do update set session_id = k.session_id
       returning session_id as "sessionId"`.execute(tx);
     const { sessionId } = taken.rows[0]!;
     if (sessionId === newSessionId) return newSessionId;

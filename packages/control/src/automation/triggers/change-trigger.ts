@@ -58,11 +58,11 @@ export async function createTrigger(
     control,
     actor,
     async (inside) => {
-      const most = limits.triggersPerAgent;
-      const outcome = await triggers.insertTriggerIfBelow(inside.db, trigger, most);
+      const max = limits.triggersPerAgent;
+      const outcome = await triggers.insertTriggerIfBelow(inside.db, trigger, max);
       if (outcome === "no_agent") throw notFound("agent");
       if (outcome === "too_many") {
-        throw new AppError("conflict", `limit reached: ${most} triggers per agent; delete one first`);
+        throw new AppError("conflict", `limit reached: ${max} triggers per agent; delete one first`);
       }
     },
     () => ({ action: "trigger.create", target: id, details: { agent_id: agentId, scheme: request.scheme } }),
@@ -145,8 +145,19 @@ export async function updateTrigger(
   return getTrigger(control, place);
 }
 
-/** @throws AppError `not_found` */
+/** Keys per statement, and statements per call: a million keys, in statements of less than a second each. */
+const deletionBounds = { rows: 5_000, piecesMax: 200 };
+
+/**
+ * Deletes a trigger. A failure before the end leaves it paused, and a repeated call continues.
+ * @throws AppError `not_found`; `unavailable` if the trigger has more session keys than one call deletes.
+ */
 export async function deleteTrigger(control: Control, actor: Actor, place: TriggerKey): Promise<Deleted> {
+  const emptied = await triggers.emptyTrigger(control.db, place, deletionBounds);
+  if (emptied === "missing") throw notFound("trigger");
+  if (emptied === "unfinished") {
+    throw new AppError("unavailable", "the trigger is paused and has more session keys to delete; delete it again");
+  }
   const deleted = await withAuditEntry(
     control,
     actor,

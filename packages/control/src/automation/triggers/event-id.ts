@@ -5,13 +5,13 @@ import { invalidField, limits } from "@dari/domain";
 import { createHash } from "node:crypto";
 import type { TriggerRequest } from "./signatures.ts";
 import { parsePath, readValue, textOfScalar, type TriggerEventValues } from "./event-values.ts";
-import { parseIdTemplate, renderKey, storable } from "./template.ts";
+import { parseIdTemplate, renderKey, replaceUnstorable } from "./template.ts";
 
 export interface EventId {
   /** Equal for equal ids. */
   readonly key: string;
   /** For people, in the message's metadata. */
-  readonly shown: string;
+  readonly text: string;
 }
 
 /**
@@ -26,34 +26,34 @@ export function findEventId(
 ): EventId | undefined {
   if (trigger.eventId !== null) {
     const { values, text } = renderKey("event_id", parseIdTemplate("event_id", trigger.eventId), event);
-    return identify(JSON.stringify([trigger.eventId, ...values]), text);
+    return createEventId(JSON.stringify([trigger.eventId, ...values]), text);
   }
   switch (trigger.scheme) {
     case "none":
       return undefined;
     case "standard-webhooks":
-      return required("webhook-id", request.header("webhook-id"));
+      return requireEventId("webhook-id", request.header("webhook-id"));
     case "slack":
-      return required("event_id", textOfScalar(readValue(parsePath("event_id", "event_id"), event)));
+      return requireEventId("event_id", textOfScalar(readValue(parsePath("event_id", "event_id"), event)));
     case "stripe":
-      return required("id", textOfScalar(readValue(parsePath("id", "id"), event)));
+      return requireEventId("id", textOfScalar(readValue(parsePath("id", "id"), event)));
     case "github":
       // Not `X-GitHub-Delivery`: GitHub does not sign it, so the same body could be sent again with another one.
-      return { key: digestOf(request.body), shown: shown(request.header("x-github-delivery") ?? "") };
+      return { key: digestOf(request.body), text: cutForMetadata(request.header("x-github-delivery") ?? "") };
   }
 }
 
-function required(name: string, id: string | undefined): EventId {
+function requireEventId(name: string, id: string | undefined): EventId {
   if (id === undefined || id === "") throw invalidField(name, "the event has no id");
-  return identify(id, id);
+  return createEventId(id, id);
 }
 
-function identify(key: string, text: string): EventId {
-  return { key: digestOf(key), shown: shown(text) };
+function createEventId(key: string, text: string): EventId {
+  return { key: digestOf(key), text: cutForMetadata(text) };
 }
 
-function shown(text: string): string {
-  return storable(text.slice(0, limits.metadataValueChars));
+function cutForMetadata(text: string): string {
+  return replaceUnstorable(text.slice(0, limits.metadataValueChars));
 }
 
 function digestOf(content: string | Buffer): string {

@@ -1,6 +1,6 @@
 // Reads values of an event: of its JSON body, by a path of names and indexes, or of its request's headers.
 
-import { invalidField, limits } from "@dari/domain";
+import { AppError, invalidField, limits } from "@dari/domain";
 
 export interface TriggerEventValues {
   /** The parsed body. */
@@ -17,6 +17,37 @@ const headerPrefix = "header:";
 const headerName = /^[A-Za-z0-9-]{1,100}$/;
 /** Headers that authenticate a request. Their values must not reach agents. */
 const secretHeader = /^(authorization|proxy-authorization|cookie)$|signature/i;
+
+/** Text that can contain a number which a double cannot represent. */
+const largeNumber = /\d{16}|\d[eE]\+?\d/;
+
+/**
+ * Parses an event's JSON. A number beyond 2^53 becomes the text that the sender wrote, so that ids keep their digits. A
+ * body above `limits.triggerExactBytes` is only parsed, because reading each number's text takes ten times longer.
+ * @throws AppError `invalid`
+ */
+export function parseEventBody(text: string): unknown {
+  const keepsText = text.length <= limits.triggerExactBytes && largeNumber.test(text);
+  let body: unknown;
+  try {
+    body = keepsText ? JSON.parse(text, keepLargeNumber) : JSON.parse(text);
+  } catch (error) {
+    if (error instanceof RangeError) throw invalidField("body", "expected less nesting");
+    const detail = `the body is not valid JSON: ${(error as Error).message}`;
+    throw new AppError("invalid", detail, { issues: [{ path: "body", message: detail }], cause: error });
+  }
+  if (typeof body !== "object" || body === null) throw invalidField("body", "expected a JSON object or list");
+  return body;
+}
+
+function keepLargeNumber(_name: string, value: unknown, context?: { readonly source?: string }): unknown {
+  return isExact(value) ? value : (context?.source ?? value);
+}
+
+/** Returns false for a number beyond 2^53: other numbers can have been rounded to the same value. */
+export function isExact(value: unknown): boolean {
+  return typeof value !== "number" || Math.abs(value) <= Number.MAX_SAFE_INTEGER;
+}
 
 /** Parses `path.to.value` or `header:Name`. @throws AppError `invalid`, which names `field`. */
 export function parseSource(field: string, text: string): ValueSource {

@@ -3,11 +3,11 @@
 import { isUtf8 } from "node:buffer";
 import { createHash } from "node:crypto";
 import type { TriggerCondition, TriggerReceipt, TriggerScheme } from "@dari/contract";
-import { AppError, invalidField, limits } from "@dari/domain";
+import { invalidField, limits } from "@dari/domain";
 import type { ReceivingTrigger } from "@dari/db";
 import { findUnmet } from "./conditions.ts";
 import { findEventId, type EventId } from "./event-id.ts";
-import { readValue, textOfScalar, parsePath, type TriggerEventValues } from "./event-values.ts";
+import { parseEventBody, parsePath, readValue, textOfScalar, type TriggerEventValues } from "./event-values.ts";
 import type { TriggerRequest } from "./signatures.ts";
 import { parseTemplate, renderKey, renderText } from "./template.ts";
 
@@ -26,7 +26,7 @@ export type PlannedEvent =
 export function planEvent(trigger: ReceivingTrigger, request: TriggerRequest): PlannedEvent {
   const scheme = trigger.scheme as TriggerScheme;
   const text = readText(request.body);
-  const event = { body: parseBody(text), header: (name: string) => request.header(name) };
+  const event = { body: parseEventBody(text), header: (name: string) => request.header(name) };
   const answer = answerOfScheme(scheme, event) ?? answerOfSettings(trigger, event);
   if (answer !== undefined) return { answer };
   const rendered = renderText(parseTemplate("text", trigger.textTemplate), event, trigger.missing);
@@ -45,26 +45,17 @@ function readText(body: Buffer): string {
   return body.toString("utf8");
 }
 
-function parseBody(text: string): unknown {
-  let body: unknown;
-  try {
-    body = JSON.parse(text);
-  } catch (error) {
-    const detail = `the body is not valid JSON: ${(error as Error).message}`;
-    throw new AppError("invalid", detail, { issues: [{ path: "body", message: detail }], cause: error });
-  }
-  if (typeof body !== "object" || body === null) throw invalidField("body", "expected a JSON object or list");
-  return body;
-}
+/** Why a paused trigger ignores an event. */
+export const pausedReason = "the trigger is paused";
 
 /** Answers what services send to try or to manage a URL. */
 function answerOfScheme(scheme: TriggerScheme, event: TriggerEventValues): TriggerReceipt | undefined {
-  if (scheme === "github" && event.header("x-github-event") === "ping") return ignored("a ping sends no message");
+  if (scheme === "github" && event.header("x-github-event") === "ping") return renderIgnored("a ping sends no message");
   if (scheme !== "slack") return undefined;
   const type = memberText(event, "type");
   const challenge = memberText(event, "challenge");
   if (type === "url_verification" && challenge !== undefined) return { challenge };
-  return type === "event_callback" ? undefined : ignored("only events of the type event_callback send messages");
+  return type === "event_callback" ? undefined : renderIgnored("only events of the type event_callback send messages");
 }
 
 function memberText(event: TriggerEventValues, name: string): string | undefined {
@@ -72,13 +63,13 @@ function memberText(event: TriggerEventValues, name: string): string | undefined
 }
 
 function answerOfSettings(trigger: ReceivingTrigger, event: TriggerEventValues): TriggerReceipt | undefined {
-  if (trigger.status === "paused") return ignored("the trigger is paused");
+  if (trigger.status === "paused") return renderIgnored(pausedReason);
   // Checked before they were stored.
   const unmet = findUnmet(trigger.conditions as readonly TriggerCondition[], event);
-  return unmet === undefined ? undefined : ignored(unmet);
+  return unmet === undefined ? undefined : renderIgnored(unmet);
 }
 
-function ignored(reason: string): TriggerReceipt {
+export function renderIgnored(reason: string): TriggerReceipt {
   return { status: "ignored", reason };
 }
 

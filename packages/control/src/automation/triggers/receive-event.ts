@@ -2,11 +2,12 @@
 // transaction. The turn's end is not awaited.
 
 import type { TriggerReceipt, TriggerScheme } from "@dari/contract";
-import { withIdempotencyKey, inOneTransaction, type Actor, type Control } from "@dari/control/context";
+import { inOneTransaction, withIdempotencyKey, type Actor, type Control } from "@dari/control/context";
 import { requestedLane, sendMessage } from "@dari/control/turns";
 import { coalesceReads, sessions, triggers, type ReceivingTrigger } from "@dari/db";
-import { AppError, newId, notFound } from "@dari/domain";
-import type { PlannedMessage } from "./plan-event.ts";
+import { AppError, newId, notFound, requireFound } from "@dari/domain";
+import type { EventId } from "./event-id.ts";
+import { pausedReason, renderIgnored, type PlannedMessage } from "./plan-event.ts";
 import { isSigned, type TriggerRequest } from "./signatures.ts";
 import { hashTriggerToken, isTriggerToken, triggerSecretName } from "./token.ts";
 
@@ -34,16 +35,35 @@ export async function findTriggerByToken(
   return lookUp(control.db, "triggers", hashTriggerToken(token).toString("hex"));
 }
 
-/** @throws AppError `unauthenticated`, with the same text whatever is wrong with the signature. */
+/**
+ * @throws AppError `unauthenticated`, with the same text whatever is wrong with the signature; `unavailable` if none of
+ *   the trigger's secrets can be decrypted.
+ */
 export function verifySender(
-  control: Pick<Control, "sealer">,
+  control: Pick<Control, "sealer" | "log">,
   trigger: ReceivingTrigger,
   request: TriggerRequest,
 ): void {
-  const context = { organizationId: trigger.organizationId, name: triggerSecretName(trigger.id) };
-  const secrets = trigger.secrets.map((sealed) => control.sealer.open(sealed, context));
+  const secrets = openSecrets(control, trigger);
+  if (secrets.length === 0 && trigger.secrets.length > 0) {
+    throw new AppError("unavailable", "the event's signature cannot be checked now; send the event again later");
+  }
   if (isSigned(trigger.scheme as TriggerScheme, secrets, request, Date.now())) return;
   throw new AppError("unauthenticated", "the event's signature is missing, wrong or too old");
+}
+
+/** Opens each secret separately: events that are signed with the other one are still verified. */
+function openSecrets(control: Pick<Control, "sealer" | "log">, trigger: ReceivingTrigger): string[] {
+  const context = { organizationId: trigger.organizationId, name: triggerSecretName(trigger.id) };
+  return trigger.secrets.flatMap((sealed) => {
+    try {
+      return [control.sealer.open(sealed, context)];
+    } catch (error) {
+      // The error names the secret and the master keys, and contains neither.
+      control.log.error({ org: trigger.organizationId, trigger_id: trigger.id, err: error }, "trigger.secret_unopened");
+      return [];
+    }
+  });
 }
 
 /** Returns the caller of everything that an event does: its trigger's organization, without a key. */
@@ -52,13 +72,16 @@ export function actorOfTrigger(trigger: ReceivingTrigger, requestId: string): Ac
 }
 
 /** The id of the event decides whether it came before, not its contents: Stripe changes a field when it sends again. */
-const anyBody = "";
+const sameFingerprint = "";
 const accepted = 202;
+
+/** Rolls back an event whose trigger was paused after it was found. */
+class TriggerPausedError extends Error {}
 
 /**
  * Sends an event's message to its session, which is created if needed. The event's id, the session and the message are
  * one commit: if it fails, the sender can repeat the event. An event that came before sends nothing.
- * @throws AppError `not_found` if the trigger was deleted or paused in the meantime; `conflict` if the agent has no
+ * @throws AppError `not_found` if the trigger was deleted in the meantime; `conflict` if the agent has no
  *   version; and as `sendMessage`.
  */
 export async function sendEventMessage(
@@ -69,7 +92,8 @@ export async function sendEventMessage(
 ): Promise<TriggerReceipt> {
   const send = async (inside: Control) => {
     const place = { organizationId: trigger.organizationId, triggerId: trigger.id };
-    if (!(await triggers.holdTriggerIfActive(inside.db, place))) throw notFound("trigger");
+    const status = requireFound(await triggers.holdTrigger(inside.db, place), "trigger");
+    if (status === "paused") throw new TriggerPausedError();
     const sessionId = await findSession(inside, trigger, message);
     const { messageId } = await sendMessage(inside, actor, {
       sessionId,
@@ -79,21 +103,45 @@ export async function sendEventMessage(
     });
     return { resourceId: messageId, sessionId };
   };
-  const { eventId } = message;
-  if (eventId === undefined) return receipt(await inOneTransaction(control, send));
-  const call = { method: "POST", path: `/v1/triggers/${trigger.id}`, key: eventId.key };
-  const result = await withIdempotencyKey(control, actor, { ...call, fingerprint: anyBody, status: accepted }, send);
-  return result.replayed ? { status: "duplicate", message_id: result.resourceId } : receipt(result.made);
+  try {
+    return await sendOnce(control, actor, trigger, message.eventId, send);
+  } catch (error) {
+    if (error instanceof TriggerPausedError) return renderIgnored(pausedReason);
+    throw error;
+  }
 }
 
-function receipt({ resourceId, sessionId }: { resourceId: string; sessionId: string }): TriggerReceipt {
+interface SentMessage {
+  readonly resourceId: string;
+  readonly sessionId: string;
+}
+
+async function sendOnce(
+  control: Control,
+  actor: Actor,
+  trigger: ReceivingTrigger,
+  eventId: EventId | undefined,
+  send: (inside: Control) => Promise<SentMessage>,
+): Promise<TriggerReceipt> {
+  if (eventId === undefined) return renderAccepted(await inOneTransaction(control, send));
+  const call = { method: "POST", path: `/v1/triggers/${trigger.id}`, key: eventId.key };
+  const result = await withIdempotencyKey(
+    control,
+    actor,
+    { ...call, fingerprint: sameFingerprint, status: accepted },
+    send,
+  );
+  return result.replayed ? { status: "duplicate", message_id: result.resourceId } : renderAccepted(result.made);
+}
+
+function renderAccepted({ resourceId, sessionId }: SentMessage): TriggerReceipt {
   return { status: "accepted", session_id: sessionId, message_id: resourceId };
 }
 
 function metadataOf(trigger: ReceivingTrigger, { eventId }: PlannedMessage): Record<string, string> {
   return {
     trigger_id: trigger.id,
-    ...(eventId === undefined || eventId.shown === "" ? {} : { trigger_event_id: eventId.shown }),
+    ...(eventId === undefined || eventId.text === "" ? {} : { trigger_event_id: eventId.text }),
   };
 }
 
@@ -102,7 +150,7 @@ async function findSession(inside: Control, trigger: ReceivingTrigger, { session
   const newSessionId = newId("session");
   if (session === undefined) return startSession(inside, trigger, newSessionId, null);
   const key = { organizationId, triggerId, keyDigest: session.keyDigest, newSessionId };
-  const sessionId = await triggers.takeSessionOfKey(inside.db, key);
+  const sessionId = await triggers.reserveSessionOfKey(inside.db, key);
   if (sessionId !== newSessionId) return sessionId;
   return startSession(inside, trigger, newSessionId, session.name === "" ? null : session.name);
 }

@@ -81,11 +81,21 @@ describe("a key", () => {
     expect(left.values).not.toEqual(right.values);
   });
 
-  test.each(['{"a": 1}', '{"a": 1, "b": null}', '{"a": 1, "b": {}}', '{"a": 1, "b": []}'])(
+  test.each(['{"a": 1}', '{"a": 1, "b": null}', '{"a": 1, "b": {}}', '{"a": 1, "b": []}', '{"a": 1, "b": ""}'])(
     "is refused for %s",
     (json) => {
       expect(() => keyOf("{{a}}/{{b}}", json)).toThrow(expect.objectContaining({ code: "invalid" }));
     },
+  );
+});
+
+test("a key takes the next value for an empty one, and refuses many characters before it joins them", () => {
+  const keyOf = (template: string, json: string) => renderKey("k", parseTemplate("k", template), eventOf(json));
+  expect(keyOf("{{b|a}}", '{"a": "x", "b": ""}').text).toBe("x");
+  const half = JSON.stringify({ a: "x".repeat(limits.triggerKeyValueChars / 2) });
+  expect(keyOf("{{a}}{{a}}", half).text).toHaveLength(limits.triggerKeyValueChars);
+  expect(() => keyOf("{{a}}{{a}}{{a}}", half)).toThrow(
+    expect.objectContaining({ code: "invalid", issues: [expect.objectContaining({ path: "k" })] }),
   );
 });
 

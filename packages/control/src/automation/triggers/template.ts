@@ -2,7 +2,14 @@
 // template cannot loop or run code.
 
 import { AppError, invalidField, limits } from "@dari/domain";
-import { parseSource, readValue, textOfScalar, type TriggerEventValues, type ValueSource } from "./event-values.ts";
+import {
+  isExact,
+  parseSource,
+  readValue,
+  textOfScalar,
+  type TriggerEventValues,
+  type ValueSource,
+} from "./event-values.ts";
 
 /** Where a placeholder's value comes from: the first source that has one. */
 type Place = readonly ValueSource[];
@@ -45,13 +52,13 @@ export function renderText(template: Template, event: TriggerEventValues, missin
     // Stops early: a template can name a large value many times.
     if (text.length > limits.triggerOutputBytes) break;
   }
-  return cut(storable(text));
+  return cutText(replaceUnstorable(text));
 }
 
-function readPlace(place: Place, event: TriggerEventValues): unknown {
+function readPlace(place: Place, event: TriggerEventValues, missing?: ""): unknown {
   for (const source of place) {
     const value = readValue(source, event);
-    if (value !== undefined) return value;
+    if (value !== undefined && value !== missing) return value;
   }
   return undefined;
 }
@@ -82,13 +89,13 @@ function missingValue(field: string, place: Place): AppError {
 }
 
 /** Replaces what PostgreSQL cannot store: NUL and lone surrogates. */
-export function storable(text: string): string {
+export function replaceUnstorable(text: string): string {
   return text.toWellFormed().replaceAll("\0", "\uFFFD");
 }
 
 const cutNote = `\n[cut: the text exceeds ${limits.triggerOutputBytes} bytes]`;
 
-function cut(text: string): string {
+function cutText(text: string): string {
   const bytes = Buffer.from(text, "utf8");
   if (bytes.length <= limits.triggerOutputBytes) return text;
   // A character that the cut divides becomes U+FFFD; it is dropped.
@@ -99,7 +106,8 @@ function cut(text: string): string {
 /**
  * Returns the values of a key's places, as text, and the text that they make. Keys with the same values are equal. The
  * text alone is not enough: `{{a}}-{{b}}` makes the same text of `x-y`, `z` and of `x`, `y-z`.
- * @throws AppError `invalid` for a missing value, and for an object or a list.
+ * @throws AppError `invalid` for a value that is missing or an empty text, for an object or a list, and for values with
+ *   more than `limits.triggerKeyValueChars` in all.
  */
 export function renderKey(
   field: string,
@@ -107,14 +115,21 @@ export function renderKey(
   event: TriggerEventValues,
 ): { readonly values: readonly string[]; readonly text: string } {
   const values: string[] = [];
+  let chars = 0;
   const texts = template.map((piece) => {
     if (typeof piece === "string") return piece;
-    const value = readPlace(piece, event);
+    // Events with an empty text there would share a key, as those without the value would.
+    const value = readPlace(piece, event, "");
     if (value === undefined) throw missingValue(field, piece);
     const text = textOfScalar(value);
     if (text === undefined) throw invalidField(field, "expected a text, a number, true or false in the event");
+    if (!isExact(value)) throw invalidField(field, "the event's number has too many digits; expected it as text");
+    chars += text.length;
+    if (chars > limits.triggerKeyValueChars) {
+      throw invalidField(field, `expected at most ${limits.triggerKeyValueChars} characters in the event's values`);
+    }
     values.push(text);
     return text;
   });
-  return { values, text: storable(texts.join("")) };
+  return { values, text: replaceUnstorable(texts.join("")) };
 }

@@ -2,13 +2,13 @@
 
 import type { Resealed } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
-import { sealedValues } from "@dari/db";
+import { sealedValues, triggers } from "@dari/db";
 import { limits } from "@dari/domain";
 import { recordChange } from "../audit/record-change.ts";
 
 /**
  * Reseals at most `limit` values after `after`. Skips values that were replaced in the meantime, and names those that
- * do not open. Safe to repeat and to run concurrently.
+ * do not open. The first step erases old secrets of triggers that have expired. Safe to repeat and to run concurrently.
  */
 export async function resealSecrets(
   control: Control,
@@ -20,6 +20,7 @@ export async function resealSecrets(
 ): Promise<Resealed> {
   const { sealer } = control;
   const [ownerId = "", name = ""] = after.split(" ");
+  if (after === "") await triggers.eraseExpiredOldSecrets(control.db);
   const values = await sealedValues.listSealedWithOtherKey(control.db, sealer.currentPrefix, { ownerId, name }, limit);
   let resealed = 0;
   const unopened: { organization_id: string; name: string; reason: string }[] = [];
