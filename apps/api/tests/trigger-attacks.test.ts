@@ -138,7 +138,7 @@ test("an event counts as a request and a message of its organization, once its s
   expect([allowed.status, (await send(2)).status]).toEqual([202, 202]);
   const over = await send(3);
   expect([over.status, Number(over.headers.get("retry-after")) > 0]).toEqual([429, true]);
-  // The sender is a third party: it is told nothing of the organization's limits.
+  // The sender is a third party: the answer does not name the organization's limits.
   expect(over.json.detail).toBe(
     "the platform accepts no more events of this trigger now; wait for `Retry-After` seconds",
   );

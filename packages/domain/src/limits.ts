@@ -119,8 +119,6 @@ export const limits = {
   /** A trigger's template of a text, and its shorter templates. */
   triggerTextChars: 16_384,
   triggerKeyChars: 500,
-  /** The values of one session key or event id of an event, together. */
-  triggerKeyValueChars: 2_000,
   /** Placeholders of a template, names in one path, conditions, and values of one condition. */
   triggerPlaceholdersMax: 64,
   triggerPathSteps: 16,
@@ -130,8 +128,6 @@ export const limits = {
   triggerSecretCharsMax: 256,
   /** The body of a trigger event, and the text that a template makes of it. A longer text is cut. */
   triggerBodyBytes: 1 * MiB,
-  /** In larger bodies, numbers lose the digits that a double does not have. */
-  triggerExactBytes: 256 * KiB,
   triggerOutputBytes: 256 * KiB,
   /** How far the time of a signature may be off, and how long a replaced secret is accepted. Milliseconds. */
   triggerToleranceMs: 300_000,

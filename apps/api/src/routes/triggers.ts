@@ -103,7 +103,7 @@ async function receiveTriggerEvent(call: Call<"receiveTriggerEvent">): Promise<R
   return new Reply(receipt.status === "accepted" ? 202 : 200, receipt);
 }
 
-/** Counts as `chargeRate`, and tells the sender nothing of the organization's limits. @throws AppError `limit_exceeded` */
+/** Counts as `chargeRate`, without telling the sender the organization's limits. @throws AppError `limit_exceeded` */
 async function chargeEvent(control: Control, actor: Actor, kind: RateKind): Promise<void> {
   const { granted, standings } = await control.rates.take(actor, kind, 1);
   const short = standings.filter(({ remaining }) => remaining < 1);

@@ -18,16 +18,18 @@ const headerName = /^[A-Za-z0-9-]{1,100}$/;
 /** Headers that authenticate a request. Their values must not reach agents. */
 const secretHeader = /^(authorization|proxy-authorization|cookie)$|signature/i;
 
+/** In longer bodies, numbers lose the digits that a double does not have. */
+const exactCharsMax = 262_144;
 /** Text that can contain a number which a double cannot represent. */
 const largeNumber = /\d{16}|\d[eE]\+?\d/;
 
 /**
  * Parses an event's JSON. A number beyond 2^53 becomes the text that the sender wrote, so that ids keep their digits. A
- * body above `limits.triggerExactBytes` is only parsed, because reading each number's text takes ten times longer.
+ * body of more than `exactCharsMax` is only parsed, because reading each number's text takes ten times longer.
  * @throws AppError `invalid`
  */
 export function parseEventBody(text: string): unknown {
-  const keepsText = text.length <= limits.triggerExactBytes && largeNumber.test(text);
+  const keepsText = text.length <= exactCharsMax && largeNumber.test(text);
   let body: unknown;
   try {
     body = keepsText ? JSON.parse(text, keepLargeNumber) : JSON.parse(text);

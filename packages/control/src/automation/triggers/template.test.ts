@@ -4,7 +4,7 @@ import { describe, expect, test } from "@jest/globals";
 import { limits } from "@dari/domain";
 import { checkConditions, findUnmet } from "./conditions.ts";
 import type { TriggerEventValues } from "./event-values.ts";
-import { parseTemplate, renderKey, renderText } from "./template.ts";
+import { keyValueCharsMax, parseTemplate, renderKey, renderText } from "./template.ts";
 
 function eventOf(json: string, headers: Readonly<Record<string, string>> = {}): TriggerEventValues {
   return { body: JSON.parse(json) as unknown, header: (name) => headers[name.toLowerCase()] };
@@ -92,8 +92,8 @@ describe("a key", () => {
 test("a key takes the next value for an empty one, and refuses many characters before it joins them", () => {
   const keyOf = (template: string, json: string) => renderKey("k", parseTemplate("k", template), eventOf(json));
   expect(keyOf("{{b|a}}", '{"a": "x", "b": ""}').text).toBe("x");
-  const half = JSON.stringify({ a: "x".repeat(limits.triggerKeyValueChars / 2) });
-  expect(keyOf("{{a}}{{a}}", half).text).toHaveLength(limits.triggerKeyValueChars);
+  const half = JSON.stringify({ a: "x".repeat(keyValueCharsMax / 2) });
+  expect(keyOf("{{a}}{{a}}", half).text).toHaveLength(keyValueCharsMax);
   expect(() => keyOf("{{a}}{{a}}{{a}}", half)).toThrow(
     expect.objectContaining({ code: "invalid", issues: [expect.objectContaining({ path: "k" })] }),
   );

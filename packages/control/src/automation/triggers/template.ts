@@ -103,11 +103,14 @@ function cutText(text: string): string {
   return `${kept.replace(/\uFFFD+$/, "")}${cutNote}`;
 }
 
+/** Characters of the values of one session key or event id, together. */
+export const keyValueCharsMax = 2_000;
+
 /**
  * Returns the values of a key's places, as text, and the text that they make. Keys with the same values are equal. The
  * text alone is not enough: `{{a}}-{{b}}` makes the same text of `x-y`, `z` and of `x`, `y-z`.
  * @throws AppError `invalid` for a value that is missing or an empty text, for an object or a list, and for values with
- *   more than `limits.triggerKeyValueChars` in all.
+ *   more than `keyValueCharsMax` in all.
  */
 export function renderKey(
   field: string,
@@ -125,8 +128,8 @@ export function renderKey(
     if (text === undefined) throw invalidField(field, "expected a text, a number, true or false in the event");
     if (!isExact(value)) throw invalidField(field, "the event's number has too many digits; expected it as text");
     chars += text.length;
-    if (chars > limits.triggerKeyValueChars) {
-      throw invalidField(field, `expected at most ${limits.triggerKeyValueChars} characters in the event's values`);
+    if (chars > keyValueCharsMax) {
+      throw invalidField(field, `expected at most ${keyValueCharsMax} characters in the event's values`);
     }
     values.push(text);
     return text;
