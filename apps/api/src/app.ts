@@ -33,6 +33,7 @@ import { messageHandlers } from "./routes/messages.ts";
 import { operatorHandlers } from "./routes/operators.ts";
 import { organizationHandlers } from "./routes/organizations.ts";
 import { scheduleHandlers } from "./routes/schedules.ts";
+import { sessionTokenHandlers } from "./routes/session-tokens.ts";
 import { sessionHandlers } from "./routes/sessions.ts";
 import { sourceSnapshotHandlers } from "./routes/source-snapshots.ts";
 import { streamHandlers } from "./routes/streams.ts";
@@ -64,6 +65,7 @@ const handlers: Handlers = {
   ...organizationHandlers,
   ...scheduleHandlers,
   ...sessionHandlers,
+  ...sessionTokenHandlers,
   ...sourceSnapshotHandlers,
   ...streamHandlers,
   ...toolCallHandlers,

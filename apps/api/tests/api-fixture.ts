@@ -197,6 +197,6 @@ async function send(
       : { body: isRaw ? (options.body as Uint8Array<ArrayBuffer>) : JSON.stringify(options.body) }),
   });
   const text = await response.text();
-  const isJson = response.headers.get("content-type")?.startsWith("application/json") ?? false;
+  const isJson = text !== "" && (response.headers.get("content-type")?.startsWith("application/json") ?? false);
   return { status: response.status, headers: response.headers, text, json: isJson ? JSON.parse(text) : {} };
 }

@@ -77,7 +77,7 @@ async function createOpenAiRows({ db }: TestApi, organizationId: string, agentId
 }
 
 /** Creates a tool call of a message, and a value. */
-async function createCall({ db }: TestApi, organizationId: string, sessionId: string, messageId: string) {
+export async function createCall({ db }: TestApi, organizationId: string, sessionId: string, messageId: string) {
   const [call_id, value_id] = [`call_${newId("value")}`, newId("value")];
   await db.pool.query(
     `with s as (update dari.sessions set next_event_number = next_event_number + 1 where id = $1

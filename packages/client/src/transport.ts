@@ -8,6 +8,10 @@ export interface ClientOptions {
   /** The platform's address, without `/v1`. */
   readonly apiUrl: string;
   readonly apiKey?: string;
+  /**
+   * A session token, instead of a key; or a function that gets one, which is called again when the platform refuses it.
+   */
+  readonly token?: string | (() => string | Promise<string>);
   /** The time limit of a call without its own, in milliseconds (default 60,000; 0: none). Not for uploads. */
   readonly timeoutMs?: number;
   /** How often a call is retried (default 4; 0: never). */
@@ -39,16 +43,29 @@ const defaultMaxRetries = 4;
 
 export function createTransport(client: ClientOptions): Transport {
   const base = client.apiUrl.replace(/\/+$/, "");
-  const open = (request: HttpRequest): Promise<Response> => {
+  const bearers = createBearers(client);
+  const openWith = (request: HttpRequest, bearer: string | undefined): Promise<Response> => {
     const isOwn = request.url.startsWith("/");
-    const hasKey = isOwn && client.apiKey !== undefined && request.isKeyless !== true;
     const headers = {
-      ...(hasKey ? { authorization: `Bearer ${client.apiKey}` } : {}),
+      ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
       ...(isOwn && client.userAgent !== undefined ? { "user-agent": client.userAgent } : {}),
       ...request.headers,
     };
     const timeoutMs = request.timeoutMs ?? client.timeoutMs ?? defaultTimeoutMs;
     return exchange({ ...request, url: isOwn ? base + request.url : request.url, headers, timeoutMs });
+  };
+  const open = async (request: HttpRequest): Promise<Response> => {
+    if (!request.url.startsWith("/") || request.isKeyless === true) return openWith(request, undefined);
+    const bearer = await bearers.get();
+    try {
+      return await openWith(request, bearer);
+    } catch (error) {
+      // The refused call did nothing.
+      const mayRenew = request.canResend && error instanceof ApiError && error.status === 401;
+      const renewed = mayRenew ? await bearers.renew(bearer) : undefined;
+      if (renewed === undefined) throw error;
+      return openWith(request, renewed);
+    }
   };
   const maxRetries = client.maxRetries ?? defaultMaxRetries;
   return {
@@ -63,6 +80,34 @@ export function createTransport(client: ClientOptions): Transport {
           await pause(pauseMs, request.signal);
         }
       }
+    },
+  };
+}
+
+/** What calls authenticate with. Calls at the same time share one call of the caller's function. */
+function createBearers({ apiKey, token }: ClientOptions) {
+  let current: Promise<string> | undefined;
+  const getNew = (get: () => string | Promise<string>): Promise<string> => {
+    const getting = Promise.resolve().then(get);
+    current = getting;
+    // A failure is thrown to those who wait, and the next call tries again.
+    getting.catch(() => {
+      if (current === getting) current = undefined;
+    });
+    return getting;
+  };
+  return {
+    async get(): Promise<string | undefined> {
+      if (typeof token !== "function") return token ?? apiKey;
+      return current ?? getNew(token);
+    },
+    /** Returns another token than the refused one, or undefined if the caller gave no function. */
+    async renew(refused: string | undefined): Promise<string | undefined> {
+      if (typeof token !== "function") return undefined;
+      const before = current;
+      const known = await before?.catch(() => undefined);
+      if (current !== before && current !== undefined) return current;
+      return known !== undefined && known !== refused ? known : getNew(token);
     },
   };
 }

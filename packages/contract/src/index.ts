@@ -19,6 +19,7 @@ export {
   type RequestOf,
   type RouteName,
 } from "./routes.ts";
+export { tokenScopeOf, tokenTargets } from "./session-token-access.ts";
 export { isOpenAiPath } from "./routes/openai.ts";
 export type { Route } from "./routes/route.ts";
 export {
@@ -186,6 +187,13 @@ export {
   type OpenAiInputItem,
 } from "./schemas/openai-responses.ts";
 export { SendAgentMessageRequest, SendSessionEventRequest, SentEvent } from "./schemas/sent-events.ts";
+export {
+  AllowedOrigins,
+  CreateSessionTokenRequest,
+  PutAllowedOriginsRequest,
+  SessionTokenCreated,
+  type EndUser,
+} from "./schemas/session-tokens.ts";
 export { CreateSessionRequest, SessionRecord, SessionSummary } from "./schemas/sessions.ts";
 export {
   BundleUploaded,
@@ -212,6 +220,7 @@ export {
   scheduleStatuses,
   sessionStarters,
   sessionStatuses,
+  sessionTokenScopes,
   shownActivityTypes,
   triggerSchemes,
   triggerStatuses,
@@ -224,4 +233,5 @@ export {
   type SessionStatus,
   type TriggerScheme,
   type TriggerStatus,
+  type SessionTokenScope,
 } from "./vocabulary.ts";

@@ -4,12 +4,13 @@ import { appErrorCodes, limits } from "@dari/domain";
 import type { TSchema } from "typebox";
 import { ErrorBody, errorKinds } from "./errors.ts";
 import { openAiStatusOf } from "./openai-error.ts";
-import { pathSchema, routePaths, routes } from "./routes.ts";
+import { pathSchema, routePaths, routes, type RouteName } from "./routes.ts";
 import { isOpenAiPath } from "./routes/openai.ts";
 import type { Route } from "./routes/route.ts";
 import { StreamedEvent } from "./schemas/events.ts";
 import { OpenAiErrorBody } from "./schemas/openai-responses.ts";
 import { WebhookPayload } from "./schemas/webhooks.ts";
+import { tokenScopeOf } from "./session-token-access.ts";
 
 type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
 type HeaderName = "RateLimit-Policy" | "RateLimit" | "Retry-After";
@@ -44,6 +45,9 @@ const rateHeaders = { "RateLimit-Policy": headerOf("RateLimit-Policy"), RateLimi
 
 type JsonObject = { [name: string]: Json };
 
+const keyMeaning =
+  "An API key: `dari_…`. Operations with `x-session-token-scope` accept a session token with that scope too: `dtok_…`.";
+
 /** Builds the document. `serverUrl` is the platform's public address, without `/v1`. */
 export function buildOpenApi(options: { readonly version: string; readonly serverUrl: string }): JsonObject {
   const components = new Map<string, Json>();
@@ -72,7 +76,7 @@ export function buildOpenApi(options: { readonly version: string; readonly serve
     paths,
     webhooks: { delivery: { post: describeDelivery(payload) } },
     components: {
-      securitySchemes: { apiKey: { type: "http", scheme: "bearer", description: "An API key: `dari_…`." } },
+      securitySchemes: { apiKey: { type: "http", scheme: "bearer", description: keyMeaning } },
       responses: {
         ...refusals("", reference(ErrorBody, components)),
         ...refusals("OpenAi", reference(OpenAiErrorBody, components)),
@@ -102,11 +106,13 @@ function describeOperation(operationId: string, path: string, route: Route, comp
   const success: Json = { description: "Success.", ...headers, content: replyContent(route, components) };
   const empty: Json = { description: "Success, without content.", ...headers };
   const statuses = [route.status, ...(route.alsoStatus ?? [])];
+  const tokenScope = tokenScopeOf(operationId as RouteName);
   return {
     operationId,
     summary: route.summary,
     tags: [isOpenAiPath(path) ? "openai" : (path.split("/")[2] ?? "")],
     ...(route.scope === null ? { security: [] } : { "x-scope": route.scope }),
+    ...(tokenScope === undefined ? {} : { "x-session-token-scope": tokenScope }),
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(body === undefined ? {} : { requestBody: body }),
     responses: {

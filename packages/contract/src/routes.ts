@@ -14,6 +14,7 @@ import { operatorRoutes } from "./routes/operators.ts";
 import { organizationRoutes } from "./routes/organizations.ts";
 import type { Route } from "./routes/route.ts";
 import { scheduleRoutes } from "./routes/schedules.ts";
+import { sessionTokenRoutes } from "./routes/session-tokens.ts";
 import { sessionRoutes } from "./routes/sessions.ts";
 import { streamRoutes } from "./routes/streams.ts";
 import { toolCallRoutes } from "./routes/tool-calls.ts";
@@ -27,6 +28,7 @@ import { credentialName } from "./schemas/organizations.ts";
 export const routes = {
   ...agentRoutes,
   ...sessionRoutes,
+  ...sessionTokenRoutes,
   ...streamRoutes,
   ...toolCallRoutes,
   ...fileRoutes,

@@ -5,6 +5,10 @@ export { dariRelease } from "./release.ts";
 export const apiKeyScopes = ["admin", "deploy", "run", "read"] as const;
 export type ApiKeyScope = (typeof apiKeyScopes)[number];
 
+/** What a session token can do in its session. */
+export const sessionTokenScopes = ["send", "read", "answer", "upload", "cancel"] as const;
+export type SessionTokenScope = (typeof sessionTokenScopes)[number];
+
 export const budgetPeriods = ["day", "month", "total"] as const;
 
 /** The activity that a conversation shows. Requests to models are no part of it. */

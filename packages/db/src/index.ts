@@ -1,5 +1,6 @@
 // All SQL of the platform. Queries are grouped by the table or the subject that they serve.
 
+import * as allowedOrigins from "./queries/allowed-origins.ts";
 import * as agents from "./queries/agents.ts";
 import * as apiKeys from "./queries/api-keys.ts";
 import * as attemptLogs from "./queries/attempt-logs.ts";
@@ -32,6 +33,7 @@ import * as sessionBatches from "./queries/session-batches.ts";
 import * as sessionExports from "./queries/session-exports.ts";
 import * as sessionImports from "./queries/session-imports.ts";
 import * as sessionSummaries from "./queries/session-summaries.ts";
+import * as sessionTokens from "./queries/session-tokens.ts";
 import * as sessions from "./queries/sessions.ts";
 import * as sourceSnapshots from "./queries/source-snapshots.ts";
 import * as overview from "./queries/overview.ts";
@@ -84,6 +86,7 @@ export {
   workers,
 };
 export {
+  allowedOrigins,
   agents,
   apiKeys,
   attemptLogs,
@@ -114,6 +117,7 @@ export {
   sessionExports,
   sessionImports,
   sessionSummaries,
+  sessionTokens,
   sessions,
   sourceSnapshots,
   squashes,
@@ -206,6 +210,7 @@ export type {
 export type { ExportedInput, ExportedMessage, ExportRow } from "./queries/session-exports.ts";
 export type { ImportedMessage } from "./queries/session-imports.ts";
 export type { SessionEnding, SessionRow } from "./queries/sessions.ts";
+export type { SessionTokenClaims, SessionTokenState } from "./queries/session-tokens.ts";
 export type { SourceSnapshotRow } from "./queries/source-snapshots.ts";
 export type { ReceivingTrigger, TriggerKey, TriggerRow } from "./queries/triggers.ts";
 export type { VersionRow } from "./queries/versions.ts";

@@ -27,6 +27,7 @@ export const idPrefixes = {
   sessionBatch: "batch",
   trigger: "trig",
   value: "val",
+  sessionToken: "stok",
 } as const;
 
 export type IdKind = keyof typeof idPrefixes;

@@ -1,15 +1,40 @@
-// Authenticates a call: by the key in its header or, without one, by the cookie of a signed-in browser.
+// Authenticates a call: by the key or the session token in its header or, without one, by the cookie of a signed-in
+// browser.
 
 import type { Actor, Control } from "@dari/control/context";
-import { authenticateBrowser, authenticateKey, type BrowserSignIn } from "@dari/control/tenants";
-import type { Request } from "express";
+import {
+  authenticateBrowser,
+  authenticateKey,
+  authenticateSessionToken,
+  isSessionToken,
+  unusableToken,
+  type BrowserSignIn,
+} from "@dari/control/tenants";
+import type { Request, Response } from "express";
 import { readBearerToken } from "./bearer.ts";
+import { allowOrigin } from "./cross-origin.ts";
 import { serializeCookie, serializeExpiredCookie, readCookie } from "./cookies.ts";
 import { requireSameOrigin } from "./same-origin.ts";
 
 const cookieName = "dari_sign_in";
 
 /**
+ * Authenticates a call of a route of the contract. Only these accept session tokens, and each checks what the token can
+ * call. A page of another origin can read the reply, and an error from here on, if the organization allows its origin.
+ * @throws AppError as `authenticateRequest`; `unauthenticated` for a token that has ended; `forbidden` for a page of an
+ *   origin that is not allowed.
+ */
+export async function authenticateCall(control: Control, request: Request, response: Response): Promise<Actor> {
+  const bearer = readBearerToken(request);
+  if (!isSessionToken(bearer)) return authenticateRequest(control, request);
+  const { actor, origins } = await authenticateSessionToken(control, bearer);
+  allowOrigin(control, origins, request, response);
+  if (actor === undefined) throw unusableToken();
+  return actor;
+}
+
+/**
+ * Authenticates a caller with a key or a cookie.
  * @throws AppError `unauthenticated`, with the same text whatever is wrong; `forbidden` if another site makes a
  *   signed-in browser change something.
  */

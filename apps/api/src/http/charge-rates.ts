@@ -25,16 +25,22 @@ export async function chargeRate(
 ): Promise<void> {
   const { granted, standings } = await control.rates.take(actor, what.kind, what.amount);
   tell(response, standings);
-  if (!granted) throw refusal(what.amount, standings, what.advice);
+  if (!granted) throw refusal(actor, what.amount, standings, what.advice);
 }
 
-function refusal(amount: number, standings: readonly RateLimitState[], advice?: string): AppError {
+function refusal(
+  { sessionToken }: Actor,
+  amount: number,
+  standings: readonly RateLimitState[],
+  advice?: string,
+): AppError {
   const short = standings.filter(({ remaining }) => remaining < amount);
   const [tightest] = (short.length > 0 ? short : standings).toSorted((a, b) => b.resetSeconds - a.resetSeconds);
   if (tightest === undefined) throw new Error("a request was refused without a limit");
   const { of, kind, quota, windowSeconds, resetSeconds } = tightest;
   const window = windowSeconds === 60 ? "minute" : "hour";
-  const owner = of === "key" ? "the API key" : "the organization";
+  const key = sessionToken === undefined ? "the API key" : "the session token, or of the key that made it,";
+  const owner = of === "key" ? key : "the organization";
   const detail =
     amount > quota
       ? `this request has ${amount} ${nouns[kind]}; the limit of ${owner} is ${quota} per ${window}`

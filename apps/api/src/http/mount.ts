@@ -1,8 +1,15 @@
 // Mounts the contract's routes: authenticates, validates, calls the handler, renders. Routes are data in the contract.
 
-import { hasScope, routePaths, routes, type Route, type RouteName } from "@dari/contract";
+import { hasScope, routePaths, routes, tokenScopeOf, type Route, type RouteName } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
-import { hasCreatedOrganization, isOperator, requireOperator } from "@dari/control/tenants";
+import {
+  checkTokenRoute,
+  checkTokenTarget,
+  hasCreatedOrganization,
+  isOperator,
+  requireOperator,
+  requireLiveToken,
+} from "@dari/control/tenants";
 import { AppError } from "@dari/domain";
 import type { Express, Request, Response } from "express";
 import { restrictToOrganization, otherOrganizationInBody } from "./restrict-to-organization.ts";
@@ -15,7 +22,8 @@ import { resolveAgentNames } from "./resolve-agents.ts";
 import { chargeRate, chargeBody, chargeUpload } from "./charge-rates.ts";
 import { requestIdOf } from "./request-id.ts";
 import { checkQueryEncoding, readQuery } from "./query.ts";
-import { authenticateRequest } from "./authenticate-request.ts";
+import { authenticateCall } from "./authenticate-request.ts";
+import { answerPreflight } from "./cross-origin.ts";
 
 export interface MountOptions {
   readonly control: Control;
@@ -25,22 +33,30 @@ export interface MountOptions {
   readonly draining: AbortSignal;
 }
 
+interface MountedRoute extends MountOptions {
+  readonly name: RouteName;
+  readonly route: Route;
+}
+
 type AnyHandler = (call: Call<never>) => Promise<object | Reply | void>;
 
 /** Mounts each route at each of its paths. Other methods of a known path get a 405. */
 export function mountRoutes(app: Express, options: MountOptions): void {
   const methods = new Map<string, string[]>();
+  const forTokens = new Map<string, string[]>();
   const mounting: { readonly pattern: string; readonly mount: () => void }[] = [];
   for (const name of Object.keys(routes) as RouteName[]) {
     const route: Route = routes[name];
+    const mounted = { ...options, name, route };
     // The table of handlers is typed by name. In this loop, the name can be any of them.
     const handler = toHandler(route, options.handlers[name] as unknown as AnyHandler | Creator<never>);
     for (const path of routePaths(route)) {
       const pattern = path.replace(/\{(\w+)\}/g, ":$1");
       const method = route.method.toLowerCase() as Lowercase<Route["method"]>;
       const mount = (): void => {
-        app[method](pattern, (request, response) => handleCall(options, route, handler, request, response));
+        app[method](pattern, (request, response) => handleCall(mounted, handler, request, response));
       };
+      if (tokenScopeOf(name) !== undefined) forTokens.set(pattern, [...(forTokens.get(pattern) ?? []), route.method]);
       mounting.push({ pattern, mount });
       methods.set(pattern, [...(methods.get(pattern) ?? []), route.method]);
     }
@@ -48,6 +64,8 @@ export function mountRoutes(app: Express, options: MountOptions): void {
   // Literal paths go first, with all their methods: `/v1/files/uploads` is not a file with the id `uploads`.
   for (const pattern of [...methods.keys()].sort(compareSpecificity)) {
     for (const { mount } of mounting.filter((one) => one.pattern === pattern)) mount();
+    const allowed = forTokens.get(pattern);
+    if (allowed !== undefined) app.options(pattern, answerPreflight(allowed));
     app.all(pattern, refuseUnknownMethod(methods.get(pattern) ?? []));
   }
 }
@@ -67,22 +85,22 @@ function toHandler(route: Route, handler: AnyHandler | Creator<never>): AnyHandl
  * upload is counted before its bytes are received. Messages are counted after the body is read, which says how many.
  */
 async function handleCall(
-  options: MountOptions,
-  route: Route,
+  mounted: MountedRoute,
   handler: AnyHandler,
   request: Request,
   response: Response,
 ): Promise<void> {
-  const { control } = options;
+  const { control, route, draining, settings } = mounted;
   response.locals["route"] = route.path;
-  const actor = await authorize(control, route, request, response);
+  const actor = await authorize(mounted, request, response);
   const idempotencyKey = readIdempotencyKey(route, request);
   let callSignal: AbortSignal | undefined;
-  const { fileBytes, exportBytes } = options.settings;
+  const { fileBytes, exportBytes } = settings;
   const isCrossOrganization = await pathNamesOtherOrganization(control, route, request, actor);
   const restricted = restrictToOrganization(control, route, actor, isCrossOrganization);
   const receiving = { control: restricted, actor: actor ?? unauthenticatedActor, fileBytes, exportBytes };
   const params = readParams(request.params, actor, isCrossOrganization);
+  if (actor !== undefined) await checkTokenTarget(restricted, actor, params);
   if (request.originalUrl.includes("?")) checkQueryEncoding(request.originalUrl);
   const query = readQuery(route, request.query);
   const organizationId = params["organization_id"] ?? receiving.actor.organizationId;
@@ -105,13 +123,15 @@ async function handleCall(
     idempotencyKey,
     asDeployment: request.path.startsWith("/v1/deployments"),
     get signal() {
-      return (callSignal ??= AbortSignal.any([createEndSignal(response), options.draining]));
+      return (callSignal ??= AbortSignal.any([createEndSignal(response, actor), draining]));
     },
-    settings: options.settings,
+    settings,
     request,
     response,
   });
   if (result === undefined) return;
+  // The call may have waited for long: a token that was revoked since gets no answer.
+  if (actor !== undefined && callSignal !== undefined) await requireLiveToken(control, actor);
   const { status, body } = result instanceof Reply ? result : { status: route.status, body: result };
   response.status(status).json(body);
 }
@@ -124,9 +144,14 @@ function namesAgent(query: Route["query"]): boolean {
 /** Created once: aborting without a reason creates an error with a stack for every request. */
 const responseEnded = new Error("the response has ended");
 
-/** Aborts when the client disconnects or has its answer. */
-function createEndSignal(response: Response): AbortSignal {
+/** Aborts when the client disconnects or has its answer, or its session token expires. */
+function createEndSignal(response: Response, actor: Actor | undefined): AbortSignal {
   const controller = new AbortController();
+  if (actor?.sessionToken !== undefined) {
+    const leftMs = Math.max(0, actor.sessionToken.endsAtMs - performance.now());
+    const timer = setTimeout(() => controller.abort(responseEnded), leftMs).unref();
+    response.once("close", () => clearTimeout(timer));
+  }
   if (response.closed) controller.abort(responseEnded);
   else response.once("close", () => controller.abort(responseEnded));
   return controller.signal;
@@ -140,26 +165,25 @@ const unauthenticatedActor: Actor = { organizationId: "", keyId: "", scopes: [] 
  * @throws AppError `unauthenticated`, `limit_exceeded`, or `forbidden` with the missing scope.
  */
 async function authorize(
-  control: Control,
-  route: Route,
+  { control, name, route }: MountedRoute,
   request: Request,
   response: Response,
 ): Promise<Actor | undefined> {
   if (route.scope === null) return undefined;
-  const actor = { ...(await authenticateRequest(control, request)), requestId: requestIdOf(response) };
+  const actor = { ...(await authenticateCall(control, request, response)), requestId: requestIdOf(response) };
   response.locals["organizationId"] = actor.organizationId;
   await chargeRate(control, actor, { kind: "requests", amount: 1 }, response);
+  checkTokenRoute(actor, name);
   const scope = route.scope === "operator" ? "admin" : route.scope;
   if (!hasScope(actor.scopes, scope)) throw missingScope(actor, scope);
   if (route.scope === "operator") await requireOperator(control, actor);
   return actor;
 }
 
-function missingScope({ signInMethod, scopes }: Actor, scope: string): AppError {
+function missingScope({ signInMethod, scopes, sessionToken }: Actor, scope: string): AppError {
+  const key = sessionToken === undefined ? "the API key" : "what made the session token";
   const [owner, advice] =
-    signInMethod === undefined
-      ? ["the API key", "use a key with that scope"]
-      : ["your role", "ask an admin of the organization"];
+    signInMethod === undefined ? [key, "use a key with that scope"] : ["your role", "ask an admin of the organization"];
   const detail = `${owner} does not have the scope '${scope}', which this request requires`;
   return new AppError("forbidden", `${detail} (it has: ${scopes.join(", ") || "none"}); ${advice}`);
 }

@@ -21,6 +21,7 @@ export interface Operation {
   readonly tags: readonly string[];
   readonly security?: readonly unknown[];
   readonly "x-scope"?: string;
+  readonly "x-session-token-scope"?: string;
   readonly parameters?: readonly Parameter[];
   readonly requestBody?: { readonly required: boolean; readonly content: Content };
   readonly responses: Readonly<Record<string, { readonly content?: Content; readonly description?: string }>>;

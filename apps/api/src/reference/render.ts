@@ -108,7 +108,9 @@ function describePermission(operation: Operation): string {
   if (operation.security !== undefined) return "no key";
   const scope = operation["x-scope"];
   if (scope === "operator") return "an operator's admin key";
-  return `a key with the scope <code>${escapeHtml(scope ?? "")}</code>`;
+  const ofToken = operation["x-session-token-scope"];
+  const orToken = ofToken === undefined ? "" : `, or a session token with <code>${escapeHtml(ofToken)}</code>`;
+  return `a key with the scope <code>${escapeHtml(scope ?? "")}</code>${orToken}`;
 }
 
 function renderParameters(parameters: readonly Parameter[]): string {

@@ -14,6 +14,7 @@ import {
   sendMessage,
   waitForMessage,
 } from "@dari/control/turns";
+import { invalidField } from "@dari/domain";
 import type { Request, Response } from "express";
 import { Reply, type Call, type Handlers } from "../http/call.ts";
 import { isFlagSet, readPage } from "../http/query.ts";
@@ -109,6 +110,7 @@ function sending(choose: (call: SendCall) => Delivery) {
     async create(call: SendCall) {
       const { control, actor, params, body } = call;
       if (choose(call) === "stream") checkStream(call);
+      refuseTokenMetadata(actor, body.metadata);
       const { messageId } = await sendMessage(control, actor, {
         sessionId: params.session_id,
         parts: body.parts,
@@ -120,18 +122,22 @@ function sending(choose: (call: SendCall) => Delivery) {
     },
 
     async read(call: SendCall, messageId: string, { isNew }: { readonly isNew: boolean }) {
-      const { control, actor, settings, signal, response } = call;
+      const { control, actor, settings, response } = call;
       const delivery = choose(call);
       // Only a new message is guaranteed a stream. Otherwise, repeated calls could open any number of them.
       if (delivery === "stream") return streamMessageTo(call, messageId, { promised: isNew });
       if (delivery === "async") return new Reply(202, await getMessage(control, actor, messageId));
       // A client that disconnects ends the wait, not the turn.
-      return settled(
-        response,
-        await waitForMessage(control, actor, messageId, { timeoutMs: settings.syncWaitMs, signal, isNew }),
-      );
+      const options = { timeoutMs: settings.syncWaitMs, signal: call.signal, isNew };
+      return settled(response, await waitForMessage(control, actor, messageId, options));
     },
   };
+}
+
+/** What agents read there comes from the organization's own programs, and from tokens that these made. */
+function refuseTokenMetadata({ sessionToken }: Call["actor"], metadata: Record<string, unknown> = {}): void {
+  if (sessionToken === undefined || Object.keys(metadata).length === 0) return;
+  throw invalidField("metadata", "a session token cannot set it: agents trust it");
 }
 
 /** Answers 200 with the final record, or 202 with the current one. */

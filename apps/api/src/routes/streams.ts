@@ -33,7 +33,7 @@ type StreamCall = Pick<Call, "control" | "actor" | "signal" | "settings" | "quer
 /** Called before an action whose result is streamed. @throws AppError as the stream itself would. */
 export function checkStream(call: Pick<Call, "control" | "actor" | "request" | "query">): void {
   resumeAfter(call);
-  call.control.streams.check(call.actor.organizationId);
+  call.control.streams.check(call.actor.organizationId, call.actor.sessionToken?.id);
 }
 
 /**

@@ -62,6 +62,8 @@ export interface Turn {
   readonly createdAt: string;
   readonly status: MessageRecord["status"];
   readonly parts: readonly MessagePart[];
+  /** The end user whose session token sent it. */
+  readonly endUser?: string;
   /** The text of the running attempt so far; empty after the answer. */
   readonly preview: string;
   /** The end of that text in the attempt's text, in UTF-16 units. Larger than its length if pieces were lost. */
@@ -111,7 +113,9 @@ function turnsAfter(turns: readonly Turn[], event: EventRecord): readonly Turn[]
 function newTurn({ message_id: messageId, created_at: createdAt, data }: EventOf<"user.message">): Turn {
   const noAnswer = { ...noPreview, output: [], notes: [] };
   const nothing = { ...noAnswer, steps: [], attempts: [], filesChanged: [], isRolledBack: false };
-  return { messageId, createdAt, status: "queued", parts: data.parts, ...nothing };
+  const endUser = data.metadata["end_user_name"] ?? data.metadata["end_user_id"];
+  const sender = endUser === undefined ? {} : { endUser: String(endUser) };
+  return { messageId, createdAt, status: "queued", parts: data.parts, ...sender, ...nothing };
 }
 
 function rollBack(turns: readonly Turn[], messageId: string): readonly Turn[] {

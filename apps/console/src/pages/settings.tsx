@@ -7,6 +7,7 @@ import { useLoaded } from "../data/load.ts";
 import { Id } from "../parts/copyable.tsx";
 import { Head } from "../parts/head.tsx";
 import { Page, Pending } from "../parts/page.tsx";
+import { AllowedOrigins } from "./allowed-origins.tsx";
 
 interface Limit {
   readonly name: keyof OrganizationRecord;
@@ -36,7 +37,7 @@ const limits: readonly Limit[] = [
 ];
 
 export function SettingsPage() {
-  const { client, isOperator } = useAccount();
+  const { client, isAdmin, isOperator } = useAccount();
   const loaded = useLoaded("settings", async (signal) => {
     const [organization, usage] = await Promise.all([
       client.getOrganization("current", { signal }),
@@ -78,6 +79,7 @@ export function SettingsPage() {
         <dt>Operators</dt>
         <dd>{organization.is_operator ? "Its admin keys operate the installation." : "no"}</dd>
       </dl>
+      {isAdmin && <AllowedOrigins />}
       <h2>Limits</h2>
       <table aria-label="Limits">
         <Head titles={["Limit", ["Used", "number"], ["Allowed", "number"]]} />
@@ -97,11 +99,15 @@ export function SettingsPage() {
           })}
         </tbody>
       </table>
-      {isOperator && (
-        <p className="faint">
-          The defaults are in the <a href="/docs">API reference</a> and in the documentation’s page on limits.
-        </p>
-      )}
+      {isOperator && <Defaults />}
     </Page>
+  );
+}
+
+function Defaults() {
+  return (
+    <p className="faint">
+      The defaults are in the <a href="/docs">API reference</a> and in the documentation’s page on limits.
+    </p>
   );
 }

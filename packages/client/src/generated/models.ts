@@ -143,6 +143,11 @@ export interface AgentWebhook {
   webhook_endpoint_id: string | null;
 }
 
+/** Pages of these origins can call the organization's sessions with a session token. */
+export interface AllowedOrigins {
+  origins: string[];
+}
+
 export interface AnswerInputRequest {
   key: string;
   /** Any JSON value that matches the `schema` of the input. */
@@ -271,7 +276,7 @@ export interface AttemptStartedEvent {
 
 export interface AuditEntry {
   id: string;
-  action: "organization.create" | "organization.update" | "organization.delete" | "invitation.create" | "invitation.accept" | "invitation.delete" | "member.update" | "member.remove" | "member.link" | "member.sign_in" | "member.sign_out" | "api_key.sign_in" | "api_key.sign_out" | "device.approve" | "device.deny" | "api_key.create" | "api_key.revoke" | "credential.put" | "credential.delete" | "egress.put" | "egress.delete" | "webhook.create" | "webhook.update" | "webhook.delete" | "webhook.rotate_secret" | "webhook.test" | "webhook.resend" | "webhook.disable" | "agent.create" | "agent.update" | "agent.delete" | "version.publish" | "version.activate" | "secrets.reseal" | "budget.put" | "budget.delete" | "platform.stop" | "platform.resume" | "schedule.create" | "schedule.update" | "schedule.delete" | "schedule.pause" | "trigger.create" | "trigger.update" | "trigger.delete" | "trigger.rotate_secret" | "session_batch.cancel" | "session.delete" | "message.answer" | "message.cancel" | "message.promote" | "message.retry" | "message.retry_many";
+  action: "organization.create" | "organization.update" | "organization.delete" | "invitation.create" | "invitation.accept" | "invitation.delete" | "member.update" | "member.remove" | "member.link" | "member.sign_in" | "member.sign_out" | "api_key.sign_in" | "api_key.sign_out" | "device.approve" | "device.deny" | "api_key.create" | "api_key.revoke" | "credential.put" | "credential.delete" | "egress.put" | "egress.delete" | "allowed_origins.put" | "webhook.create" | "webhook.update" | "webhook.delete" | "webhook.rotate_secret" | "webhook.test" | "webhook.resend" | "webhook.disable" | "agent.create" | "agent.update" | "agent.delete" | "version.publish" | "version.activate" | "secrets.reseal" | "budget.put" | "budget.delete" | "platform.stop" | "platform.resume" | "schedule.create" | "schedule.update" | "schedule.delete" | "schedule.pause" | "trigger.create" | "trigger.update" | "trigger.delete" | "trigger.rotate_secret" | "session_batch.cancel" | "session.delete" | "session.revoke_tokens" | "message.answer" | "message.cancel" | "message.promote" | "message.retry" | "message.retry_many";
   actor_key_id: string | null;
   actor_member_id: string | null;
   /** Id of the changed resource. */
@@ -465,6 +470,20 @@ export interface CreateSessionRequest {
   internet_access?: boolean;
 }
 
+export interface CreateSessionTokenRequest {
+  /** How long the token is valid, in seconds (default 3600). */
+  expires_in?: number;
+  /** `send`: send messages. `read`: read the session, its messages, events and files. `answer`: answer what its agent asks for. `upload`: upload files for its messages. `cancel`: cancel messages. Default: all. */
+  scopes?: ("send" | "read" | "answer" | "upload" | "cancel")[];
+  /** Who gets the token. Messages sent with it have `end_user_id` and `end_user_name` in their `metadata`. */
+  end_user?: {
+    /** The end user's id in your application. */
+    id?: string;
+    /** The end user's name, for people. */
+    name?: string;
+  };
+}
+
 export interface CreateSourceSnapshotRequest {
   format: "tar.gz";
   sha256: string;
@@ -605,6 +624,12 @@ export interface EgressSetting {
   mode: "off" | "allow" | "open";
   hosts: string[];
   updated_at: string;
+}
+
+/** The end user of the session token that the message was sent with. */
+export interface EndUser {
+  id?: string;
+  name?: string;
 }
 
 export interface EnsureManagedKeyRequest {
@@ -1284,6 +1309,11 @@ export interface PutAgentWebhookRequest {
   event_types?: ("session.created" | "session.status_changed" | "session.rolled_back" | "user.message" | "message.status_changed" | "message.steered" | "attempt.started" | "attempt.ended" | "assistant.message_completed" | "model.request_started" | "model.request_completed" | "reasoning.completed" | "assistant.message" | "tool.call_requested" | "tool.call_completed" | "agent.handoff" | "subagent.started" | "subagent.completed" | "plan.updated" | "agent.events_omitted" | "agent.event" | "input.requested" | "input.submitted" | "workspace.committed" | "workspace.restored_from_older" | "message.completed" | "message.failed" | "message.cancelled")[];
 }
 
+export interface PutAllowedOriginsRequest {
+  /** All origins; they replace the earlier ones. */
+  origins: string[];
+}
+
 export interface PutBudgetRequest {
   /** Id or name of the agent. */
   agent_id?: string;
@@ -1701,6 +1731,16 @@ export interface SessionSummary {
   last_activity_at: string;
 }
 
+export interface SessionTokenCreated {
+  id: string;
+  /** Send it as `Authorization: Bearer`. It cannot be read again. */
+  token: string;
+  session_id: string;
+  scopes: ("send" | "read" | "answer" | "upload" | "cancel")[];
+  end_user: EndUser | null;
+  expires_at: string;
+}
+
 export interface ShownOutput {
   parts: IncludedPart[];
   error?: Failure;
@@ -1966,6 +2006,7 @@ export type TranscriptEntry = {
   message_id?: string;
   kind: "user";
   parts: MessagePart[];
+  end_user?: EndUser;
 } | {
   /** Sequence number of the event that the entry shows. */
   sequence_number: number;

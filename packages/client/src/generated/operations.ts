@@ -8,6 +8,7 @@ import type {
   AgentCreated,
   AgentUsage,
   AgentWebhook,
+  AllowedOrigins,
   AnswerInputRequest,
   ApiKey,
   ApiKeyCreated,
@@ -27,6 +28,7 @@ import type {
   CreateScheduleRequest,
   CreateSessionBatchRequest,
   CreateSessionRequest,
+  CreateSessionTokenRequest,
   CreateSourceSnapshotRequest,
   CreateTriggerRequest,
   CreateVersionRequest,
@@ -65,6 +67,7 @@ import type {
   PlatformStop,
   PollDeviceRequest,
   PutAgentWebhookRequest,
+  PutAllowedOriginsRequest,
   PutBudgetRequest,
   PutCredentialRequest,
   PutEgressRequest,
@@ -87,6 +90,7 @@ import type {
   SessionBatchSummary,
   SessionCost,
   SessionSummary,
+  SessionTokenCreated,
   SignInLink,
   SignedIn,
   SignedOut,
@@ -230,6 +234,18 @@ export interface Operations {
 
   /** Get what each attempt wrote to stdout and stderr. */
   getMessageLogs(messageId: string, query?: { attempt?: number | undefined; timestamps?: boolean | undefined }, options?: CallOptions): Promise<string>;
+
+  /** Create a token with which a browser can use this session, and nothing else, until it expires. */
+  createSessionToken(sessionId: string, body?: CreateSessionTokenRequest, options?: CallOptions): Promise<SessionTokenCreated>;
+
+  /** Revoke all tokens of this session. Streams that were opened with them end within seconds. */
+  revokeSessionTokens(sessionId: string, options?: CallOptions): Promise<Deleted>;
+
+  /** Get the origins whose pages can use the organization's session tokens. */
+  getAllowedOrigins(organizationId?: string, options?: CallOptions): Promise<AllowedOrigins>;
+
+  /** Set the origins whose pages can use the organization's session tokens. An empty list allows no page. */
+  putAllowedOrigins(body: PutAllowedOriginsRequest, organizationId?: string, options?: CallOptions): Promise<AllowedOrigins>;
 
   /** Send a message and stream its turn until its last event. */
   sendMessageStream(sessionId: string, body: SendMessageRequest, options?: StreamOptions): AsyncGenerator<StreamItem>;
@@ -596,6 +612,10 @@ export const operations = {
   answerInput: { method: "POST", path: "/v1/messages/{message_id}/inputs", body: "json", isKeyed: true },
   getMessageFiles: { method: "GET", path: "/v1/messages/{message_id}/files" },
   getMessageLogs: { method: "GET", path: "/v1/messages/{message_id}/logs", hasQuery: true, reply: "text" },
+  createSessionToken: { method: "POST", path: "/v1/sessions/{session_id}/tokens", body: "json" },
+  revokeSessionTokens: { method: "DELETE", path: "/v1/sessions/{session_id}/tokens" },
+  getAllowedOrigins: { method: "GET", path: "/v1/organizations/{organization_id}/allowed-origins", hasDefaultOrganization: true },
+  putAllowedOrigins: { method: "PUT", path: "/v1/organizations/{organization_id}/allowed-origins", body: "json", hasDefaultOrganization: true },
   sendMessageStream: { method: "POST", path: "/v1/sessions/{session_id}/messages/stream", body: "json", reply: "events", isKeyed: true },
   streamMessage: { method: "GET", path: "/v1/messages/{message_id}/stream", hasQuery: true, reply: "events" },
   streamSession: { method: "GET", path: "/v1/sessions/{session_id}/stream", hasQuery: true, reply: "events" },

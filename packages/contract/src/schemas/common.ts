@@ -53,6 +53,9 @@ export const sha256 = Type.String({
   "x-expected": "a SHA-256 checksum: 64 lower-case hexadecimal characters",
 });
 
+/** No control or direction-changing characters: a person compares this text on a page. */
+export const plainText = "[^\\u0000-\\u001f\\u007f-\\u009f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069]";
+
 export const name = Type.String({ maxLength: limits.nameChars, pattern: "\\S", "x-expected": "a non-empty string" });
 
 /** Pairs that a caller attaches to a session or a message. Session lists filter by them. */

@@ -15,6 +15,7 @@ import {
   tokenUsage,
   toolCallsCut,
 } from "./messages.ts";
+import { EndUser } from "./session-tokens.ts";
 import { eventTypes, sessionStatuses, type EventType } from "../vocabulary.ts";
 
 /** An object whose fields the platform does not define. */
@@ -328,7 +329,12 @@ const entryHead = {
 /** What a reader of the conversation sees, by `kind`. Clients ignore the kinds they do not know. */
 export const TranscriptEntry = Type.Union(
   [
-    Type.Object({ ...entryHead, kind: oneOf(["user"]), parts: Type.Array(MessagePart) }),
+    Type.Object({
+      ...entryHead,
+      kind: oneOf(["user"]),
+      parts: Type.Array(MessagePart),
+      end_user: Type.Optional(EndUser),
+    }),
     Type.Object({
       ...entryHead,
       kind: oneOf(["assistant"]),

@@ -2,7 +2,7 @@
 
 import { limits } from "@dari/domain";
 import Type, { type Static } from "typebox";
-import { idOutput, nullable, oneOf, noOtherFields, timestamp } from "./common.ts";
+import { idOutput, nullable, oneOf, noOtherFields, plainText, timestamp } from "./common.ts";
 import { apiKeyScopes, roles, type ApiKeyScope, type Role } from "../vocabulary.ts";
 import { OrganizationRecord } from "./organizations.ts";
 
@@ -120,9 +120,6 @@ export type SignedIn = Static<typeof SignedIn>;
 
 export const SignedOut = Type.Object({ signed_out: Type.Literal(true) }, { title: "SignedOut" });
 export type SignedOut = Static<typeof SignedOut>;
-
-/** No control or direction-changing characters: a person compares this text on a page. */
-const plainText = "[^\\u0000-\\u001f\\u007f-\\u009f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069]";
 
 const deviceName = Type.String({
   maxLength: limits.nameChars,

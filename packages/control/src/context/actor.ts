@@ -1,12 +1,12 @@
 // The caller of an operation.
 
-import type { Role } from "@dari/contract";
-import type { KeyRates } from "@dari/db";
+import type { EndUser, Role, SessionTokenScope } from "@dari/contract";
+import type { KeyRates, SessionTokenClaims } from "@dari/db";
 
 /** The caller of an operation. Every query is limited to its organization. */
 export interface Actor {
   readonly organizationId: string;
-  /** The id of the key, or of the sign-in that is used instead of a key. */
+  /** The id of the key, or of the sign-in or the session token that is used instead of a key. */
   readonly keyId: string;
   readonly scopes: readonly string[];
   /** Set for a sign-in and for the key of a person's device; undefined for the organization's own keys. */
@@ -17,7 +17,9 @@ export interface Actor {
   readonly keySignInId?: string | undefined;
   /** Whether the caller may create, change and remove owners, within its scopes (default: true). */
   readonly managesOwners?: boolean | undefined;
-  /** The key's own rate limits; undefined if it has none. */
+  /** Set if the call has a session token. Such a caller can use only this session. */
+  readonly sessionToken?: UsedSessionToken | undefined;
+  /** The own rate limits of the key, or of the key that made the token; undefined if it has none. */
   readonly rates?: KeyRates | undefined;
   /** The call's id for the audit log; undefined outside of a call. */
   readonly requestId?: string | undefined;
@@ -27,4 +29,12 @@ export interface Actor {
 export interface Person {
   readonly memberId: string;
   readonly role: Role;
+}
+
+/** The session token of a call. */
+export interface UsedSessionToken extends SessionTokenClaims {
+  readonly scopes: readonly SessionTokenScope[];
+  readonly endUser?: EndUser | undefined;
+  /** When it expires, as a time of `performance.now()`. */
+  readonly endsAtMs: number;
 }

@@ -46,6 +46,6 @@ export interface Control {
   readonly publicUrl: string;
   /** Which private addresses webhooks can be sent to (default: none). */
   readonly webhookReceivers?: ReceiverPolicy | undefined;
-  /** Signs upload URLs. */
+  /** Signs upload URLs, session tokens and other things that clients hold. What is signed begins with its purpose. */
   readonly urlSigningKey: Buffer;
 }

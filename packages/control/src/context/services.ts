@@ -116,12 +116,12 @@ export interface PositionedPreview {
 }
 
 export interface StreamLimiter {
-  /** @throws AppError `limit_exceeded` if the organization has its maximum of streams. */
-  check(organizationId: string): void;
+  /** @throws AppError `limit_exceeded` if the organization, or its session token, has its maximum of streams. */
+  check(organizationId: string, tokenId?: string): void;
   /**
    * Counts one stream, also above the limit, for a stream that was already promised. Returns the function that ends it.
    */
-  take(organizationId: string): () => void;
+  take(organizationId: string, tokenId?: string): () => void;
   /**
    * Counts bytes that wait for a slow reader until the returned function is called. Returns undefined if too many
    * already wait: disconnect the reader.

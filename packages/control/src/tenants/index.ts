@@ -37,6 +37,15 @@ export { decryptSecrets, createSecretScrubber } from "./secrets/decrypt-secrets.
 export type { KeptSecret } from "./secrets/placeholder.ts";
 export { resealSecrets } from "./secrets/reseal-secrets.ts";
 export { createSealer, deriveKey } from "./secrets/sealer.ts";
+export { getAllowedOrigins, putAllowedOrigins } from "./session-tokens/allowed-origins.ts";
+export {
+  authenticateSessionToken,
+  requireLiveToken,
+  unusableToken,
+} from "./session-tokens/authenticate-session-token.ts";
+export { checkTokenRoute, checkTokenTarget, requireTokenScope } from "./session-tokens/check-token-access.ts";
+export { createSessionToken, revokeSessionTokens } from "./session-tokens/create-session-token.ts";
+export { isSessionToken } from "./session-tokens/token-text.ts";
 export { createSignInLink } from "./sign-in/create-sign-in-link.ts";
 export { decideDeviceRequest, getDeviceRequest, pollDevice, startDevice } from "./sign-in/devices.ts";
 export { getMe, signOut } from "./sign-in/get-me.ts";

@@ -25,6 +25,16 @@ CREATE TRIGGER number_agent_name BEFORE INSERT ON agents FOR EACH ROW EXECUTE FU
 create policy platform on agents for all to dari_app using (true);
 create policy tenant on agents for all to dari_tenant using ((organization_id = current_setting('dari.organization_id'::text, true)));
 
+create table allowed_origins (
+  organization_id text not null,
+  origins text[] not null,
+  updated_at timestamp with time zone not null default clock_timestamp(),
+  constraint allowed_origins_pkey PRIMARY KEY (organization_id),
+  constraint allowed_origins_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id) ON DELETE CASCADE
+);
+create policy platform on allowed_origins for all to dari_app using (true);
+create policy tenant on allowed_origins for all to dari_tenant using ((organization_id = current_setting('dari.organization_id'::text, true)));
+
 create table api_keys (
   id text not null,
   organization_id text not null,
@@ -269,6 +279,7 @@ create table files (
   object_key text not null,
   created_at timestamp with time zone not null default clock_timestamp(),
   deleted_at timestamp with time zone,
+  session_id text,
   constraint files_pkey PRIMARY KEY (id),
   constraint files_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id) ON DELETE CASCADE
 );
@@ -753,6 +764,7 @@ create table sessions (
   limit_group integer not null default 0,
   internet_access boolean,
   created_by text,
+  token_generation integer not null default 0,
   constraint sessions_pkey PRIMARY KEY (id),
   constraint sessions_agent_id_fkey FOREIGN KEY (agent_id) REFERENCES agents(id),
   constraint sessions_blocked_reason_check CHECK (blocked_reason = ANY (ARRAY['build'::text, 'budget'::text, 'paused'::text, 'input'::text])),
@@ -1148,6 +1160,7 @@ create table workers (
 -- function end_input(p_session text, p_state text) returns void
 -- function end_queued_message(s sessions, m messages, p_status text, p_output jsonb, p_merged_into text DEFAULT NULL::text) returns void
 -- function end_taken(s sessions, a attempts, p_ending text, p_output jsonb, p_at timestamp with time zone) returns text[]
+-- function end_user_of(p_metadata jsonb) returns jsonb
 -- function end_what_was_let_in() returns trigger
 -- function ended_seconds(p_since timestamp with time zone, p_settling_ms integer, p_limit integer) returns TABLE(until text, organization_id text, weight integer, turns integer, seconds double precision)
 -- function expire_inputs(p_limit integer) returns TABLE(session_id text, organization_id text, message_id text)

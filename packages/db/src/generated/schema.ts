@@ -36,6 +36,12 @@ export interface Agents {
   organization_id: string;
 }
 
+export interface AllowedOrigins {
+  organization_id: string;
+  origins: string[];
+  updated_at: Generated<Timestamp>;
+}
+
 export interface ApiKeys {
   created_at: Generated<Timestamp>;
   creator_key_id: string | null;
@@ -191,6 +197,7 @@ export interface Files {
   id: string;
   object_key: string;
   organization_id: string;
+  session_id: string | null;
   sha256: string;
   size_bytes: number;
 }
@@ -467,6 +474,7 @@ export interface Sessions {
   ready_at: Timestamp | null;
   schedule: Generated<ScheduleState>;
   state: Generated<SessionState>;
+  token_generation: Generated<number>;
   version_id: string;
   worker_id: string | null;
 }
@@ -682,6 +690,7 @@ export interface Workers {
 
 export interface DB {
   agents: Agents;
+  allowed_origins: AllowedOrigins;
   api_keys: ApiKeys;
   attempt_logs: AttemptLogs;
   attempts: Attempts;

@@ -18,7 +18,11 @@ const columns = [
 
 export type FileRow = Readonly<Selection<DB, "files", (typeof columns)[number]>>;
 
-type NewFile = Omit<FileRow, "createdAt"> & { readonly organizationId: string };
+type NewFile = Omit<FileRow, "createdAt"> & {
+  readonly organizationId: string;
+  /** The session whose token uploaded it. */
+  readonly sessionId?: string | undefined;
+};
 
 export async function insertFile(db: Database, file: NewFile): Promise<FileRow> {
   return insertion(db, file).returning(columns).executeTakeFirstOrThrow();
@@ -45,6 +49,7 @@ function insertion(db: Database, file: NewFile) {
     size_bytes: file.sizeBytes,
     sha256: file.sha256,
     object_key: file.objectKey,
+    session_id: file.sessionId ?? null,
   });
 }
 

@@ -36,6 +36,7 @@ export const TurnView = memo(function TurnView({ turn, sessionId, isAway }: Turn
         {turn.isRolledBack && <span className="status off">rolled back</span>}
         {turn.attempts.length > 1 && <span className="faint">attempt {listRunNames(turn.attempts).at(-1)}</span>}
         <span className="faint">
+          {turn.endUser !== undefined && `${turn.endUser}, `}
           <Ago time={turn.createdAt} />
         </span>
         <TurnActions turn={turn} sessionId={sessionId} />

@@ -133,6 +133,10 @@ class AgentWebhook(TypedDict):
     webhook_endpoint_id: str | None
 
 
+class AllowedOrigins(TypedDict):
+    origins: list[str]
+
+
 class AnswerInputRequest(TypedDict):
     key: str
     value: Any
@@ -251,7 +255,7 @@ class AttemptStartedEventData(TypedDict):
 
 class AuditEntry(TypedDict):
     id: str
-    action: Literal["organization.create", "organization.update", "organization.delete", "invitation.create", "invitation.accept", "invitation.delete", "member.update", "member.remove", "member.link", "member.sign_in", "member.sign_out", "api_key.sign_in", "api_key.sign_out", "device.approve", "device.deny", "api_key.create", "api_key.revoke", "credential.put", "credential.delete", "egress.put", "egress.delete", "webhook.create", "webhook.update", "webhook.delete", "webhook.rotate_secret", "webhook.test", "webhook.resend", "webhook.disable", "agent.create", "agent.update", "agent.delete", "version.publish", "version.activate", "secrets.reseal", "budget.put", "budget.delete", "platform.stop", "platform.resume", "schedule.create", "schedule.update", "schedule.delete", "schedule.pause", "trigger.create", "trigger.update", "trigger.delete", "trigger.rotate_secret", "session_batch.cancel", "session.delete", "message.answer", "message.cancel", "message.promote", "message.retry", "message.retry_many"]
+    action: Literal["organization.create", "organization.update", "organization.delete", "invitation.create", "invitation.accept", "invitation.delete", "member.update", "member.remove", "member.link", "member.sign_in", "member.sign_out", "api_key.sign_in", "api_key.sign_out", "device.approve", "device.deny", "api_key.create", "api_key.revoke", "credential.put", "credential.delete", "egress.put", "egress.delete", "allowed_origins.put", "webhook.create", "webhook.update", "webhook.delete", "webhook.rotate_secret", "webhook.test", "webhook.resend", "webhook.disable", "agent.create", "agent.update", "agent.delete", "version.publish", "version.activate", "secrets.reseal", "budget.put", "budget.delete", "platform.stop", "platform.resume", "schedule.create", "schedule.update", "schedule.delete", "schedule.pause", "trigger.create", "trigger.update", "trigger.delete", "trigger.rotate_secret", "session_batch.cancel", "session.delete", "session.revoke_tokens", "message.answer", "message.cancel", "message.promote", "message.retry", "message.retry_many"]
     actor_key_id: str | None
     actor_member_id: str | None
     target: str
@@ -432,6 +436,17 @@ class CreateSessionRequest(TypedDict):
     internet_access: NotRequired[bool]
 
 
+class CreateSessionTokenRequest(TypedDict):
+    expires_in: NotRequired[int]
+    scopes: NotRequired[list[Literal["send", "read", "answer", "upload", "cancel"]]]
+    end_user: NotRequired[CreateSessionTokenRequestEndUser]
+
+
+class CreateSessionTokenRequestEndUser(TypedDict):
+    id: NotRequired[str]
+    name: NotRequired[str]
+
+
 class CreateSourceSnapshotRequest(TypedDict):
     format: Literal["tar.gz"]
     sha256: str
@@ -548,6 +563,11 @@ class EgressSetting(TypedDict):
     mode: Literal["off", "allow", "open"]
     hosts: list[str]
     updated_at: str
+
+
+class EndUser(TypedDict):
+    id: NotRequired[str]
+    name: NotRequired[str]
 
 
 class EnsureManagedKeyRequest(TypedDict):
@@ -1171,6 +1191,10 @@ class PutAgentWebhookRequest(TypedDict):
     event_types: NotRequired[list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "message.steered", "attempt.started", "attempt.ended", "assistant.message_completed", "model.request_started", "model.request_completed", "reasoning.completed", "assistant.message", "tool.call_requested", "tool.call_completed", "agent.handoff", "subagent.started", "subagent.completed", "plan.updated", "agent.events_omitted", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]]
 
 
+class PutAllowedOriginsRequest(TypedDict):
+    origins: list[str]
+
+
 class PutBudgetRequest(TypedDict):
     agent_id: NotRequired[str]
     session_id: NotRequired[str]
@@ -1557,6 +1581,15 @@ class SessionSummaryCreatedByMember(TypedDict):
     name: str | None
 
 
+class SessionTokenCreated(TypedDict):
+    id: str
+    token: str
+    session_id: str
+    scopes: list[Literal["send", "read", "answer", "upload", "cancel"]]
+    end_user: EndUser | None
+    expires_at: str
+
+
 class ShownOutput(TypedDict):
     parts: list[IncludedPart]
     error: NotRequired[Failure]
@@ -1811,6 +1844,7 @@ class TranscriptEntryUser(TypedDict):
     message_id: NotRequired[str]
     kind: Literal["user"]
     parts: list[MessagePart]
+    end_user: NotRequired[EndUser]
 
 
 class Trigger(TypedDict):

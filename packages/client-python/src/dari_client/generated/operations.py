@@ -666,6 +666,70 @@ class Operations(SyncTransport):
         )
         return self._text(call)
 
+    def create_session_token(
+        self,
+        session_id: str,
+        body: CreateSessionTokenRequest | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> SessionTokenCreated:
+        """Create a token with which a browser can use this session, and nothing else, until it expires."""
+        call = Call(
+            "POST",
+            f"/v1/sessions/{segment(session_id)}/tokens",
+            json=body,
+            timeout=timeout,
+        )
+        reply: SessionTokenCreated = self._json(call)
+        return reply
+
+    def revoke_session_tokens(
+        self,
+        session_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> Deleted:
+        """Revoke all tokens of this session. Streams that were opened with them end within seconds."""
+        call = Call(
+            "DELETE",
+            f"/v1/sessions/{segment(session_id)}/tokens",
+            timeout=timeout,
+        )
+        reply: Deleted = self._json(call)
+        return reply
+
+    def get_allowed_origins(
+        self,
+        organization_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> AllowedOrigins:
+        """Get the origins whose pages can use the organization's session tokens."""
+        call = Call(
+            "GET",
+            f"/v1/organizations/{segment(organization_id)}/allowed-origins",
+            timeout=timeout,
+        )
+        reply: AllowedOrigins = self._json(call)
+        return reply
+
+    def put_allowed_origins(
+        self,
+        organization_id: str,
+        body: PutAllowedOriginsRequest,
+        *,
+        timeout: float | None = None,
+    ) -> AllowedOrigins:
+        """Set the origins whose pages can use the organization's session tokens. An empty list allows no page."""
+        call = Call(
+            "PUT",
+            f"/v1/organizations/{segment(organization_id)}/allowed-origins",
+            json=body,
+            timeout=timeout,
+        )
+        reply: AllowedOrigins = self._json(call)
+        return reply
+
     def send_message_stream(
         self,
         session_id: str,

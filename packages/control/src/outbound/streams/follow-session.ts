@@ -31,9 +31,9 @@ export async function followSession(
   sessionId: string,
   options: FollowOptions,
 ): Promise<AsyncGenerator<StreamItem, void, void>> {
-  const { organizationId } = actor;
-  if (options.promised !== true) control.streams.check(organizationId);
-  const leave = control.streams.take(organizationId);
+  const { organizationId, sessionToken } = actor;
+  if (options.promised !== true) control.streams.check(organizationId, sessionToken?.id);
+  const leave = control.streams.take(organizationId, sessionToken?.id);
   const revoked = new AbortController();
   try {
     const watched = await control.feeds.watch(control.db, actor, sessionId, () => revoked.abort());
@@ -48,7 +48,8 @@ export async function followSession(
       leave();
     };
     const signal = AbortSignal.any([options.signal, revoked.signal]);
-    return items({ feed, sessionId, readAfter, release }, { ...options, signal });
+    const showsLogs = sessionToken === undefined;
+    return items({ feed, sessionId, readAfter, release, showsLogs }, { ...options, signal });
   } catch (error) {
     leave();
     throw error;
@@ -60,16 +61,19 @@ interface Watched {
   readonly sessionId: string;
   readonly readAfter: (sequenceNumber: number) => Promise<readonly EventRecord[]>;
   readonly release: () => void;
+  /** Whether previews of what the agent prints are shown. Session tokens cannot read its logs either. */
+  readonly showsLogs: boolean;
 }
 
 async function* items(watched: Watched, options: FollowOptions): AsyncGenerator<StreamItem, void, void> {
-  const { feed, sessionId, readAfter } = watched;
+  const { feed, sessionId, readAfter, showsLogs } = watched;
   const { signal } = options;
   const bell = createWakeSignal();
   const waiting: PositionedPreview[] = [];
   const stops = [
     feed.changes.add("", bell.ring),
     feed.previews.add("", (preview) => {
+      if (preview.preview.type === "log" && !showsLogs) return;
       waiting.push(preview);
       if (waiting.length > previewsMax) waiting.shift();
       bell.ring();

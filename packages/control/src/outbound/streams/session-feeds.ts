@@ -1,9 +1,9 @@
-// The sessions that this process's listeners watch, and the listeners' keys. Two queries per second check all of them.
+// The sessions that this process's listeners watch, and the listeners' keys. A few queries a second check all of them.
 // In between, notifications say which session to read.
 
 import type { SessionFeed, SessionFeeds } from "@dari/control/context";
 import { readEventsCoalesced } from "@dari/control/turns";
-import { apiKeys, events, sessions, signIns, type Database } from "@dari/db";
+import { apiKeys, events, sessionTokens, sessions, signIns, type Database, type SessionTokenClaims } from "@dari/db";
 import { createListeners, isId, type Log, type Notifier, type Previews } from "@dari/domain";
 import { createSessionFeed } from "./session-feed.ts";
 
@@ -31,17 +31,21 @@ export interface FeedsContext {
 export function createSessionFeeds(context: FeedsContext): SessionFeeds {
   const entries = new Map<string, Entry>();
   const keyIds = new Set<string>();
+  const tokens = new Map<string, SessionTokenClaims>();
   const revocations = createListeners<void>({
     onFirst: (keyId) => keyIds.add(keyId),
-    onLast: (keyId) => keyIds.delete(keyId),
+    onLast: (keyId) => {
+      keyIds.delete(keyId);
+      tokens.delete(keyId);
+    },
   });
   const poll = createPoll(async () => {
-    await pollKeys(context, keyIds, (keyId) => revocations.call(keyId, undefined));
+    await pollKeys(context, { keyIds, tokens }, (keyId) => revocations.call(keyId, undefined));
     await pollSessions(context, entries);
   });
 
   return {
-    async watch(db, { organizationId, keyId, keySignInId }, sessionId, onRevoked) {
+    async watch(db, { organizationId, keyId, keySignInId, sessionToken }, sessionId, onRevoked) {
       let entry = entries.get(sessionId);
       // Check the organization: a session that others watch is not visible to everyone.
       if (entry !== undefined && !(entry.organizationId === organizationId && entry.feed.exists)) return undefined;
@@ -55,6 +59,7 @@ export function createSessionFeeds(context: FeedsContext): SessionFeeds {
       }
       const watched = entry;
       watched.watchers += 1;
+      if (sessionToken !== undefined) tokens.set(keyId, sessionToken);
       const stopKey = revocations.add(keySignInId ?? keyId, onRevoked);
       let released = false;
       return {
@@ -134,10 +139,25 @@ async function pollSessions(context: FeedsContext, entries: ReadonlyMap<string, 
 
 async function pollKeys(
   context: FeedsContext,
-  keyIds: ReadonlySet<string>,
+  {
+    keyIds,
+    tokens,
+  }: { readonly keyIds: ReadonlySet<string>; readonly tokens: ReadonlyMap<string, SessionTokenClaims> },
   revoke: (keyId: string) => void,
 ): Promise<void> {
-  for (const ids of chunksOf([...keyIds])) {
+  for (const ids of chunksOf([...tokens.keys()])) {
+    try {
+      const states = await sessionTokens.listTokenStates(
+        context.db,
+        ids.flatMap((id) => tokens.get(id) ?? []),
+      );
+      const usable = new Set(states.flatMap(({ id, isLive, leftMs }) => (isLive && leftMs > 0 ? [id] : [])));
+      revokeOthers(ids, usable, revoke);
+    } catch (error) {
+      noteFailure(context, error);
+    }
+  }
+  for (const ids of chunksOf([...keyIds].filter((id) => !tokens.has(id)))) {
     try {
       const [keys, people] = [ids.filter((id) => !isId("signIn", id)), ids.filter((id) => isId("signIn", id))];
       if (keys.length > 0) revokeOthers(keys, await apiKeys.listUsableKeyIds(context.db, keys), revoke);

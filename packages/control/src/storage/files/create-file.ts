@@ -25,6 +25,7 @@ export async function createFile(
     sizeBytes: upload.sizeBytes,
     sha256: upload.sha256,
     objectKey: upload.objectKey,
+    sessionId: actor.sessionToken?.sessionId,
   });
   return renderFile(row);
 }

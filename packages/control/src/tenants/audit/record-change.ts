@@ -45,9 +45,16 @@ export async function recordChange(inside: Control, actor: Actor, change: Change
     actorMemberId: actor.person?.memberId ?? null,
     action: change.action,
     target: change.target,
-    details: change.details ?? {},
+    details: { ...change.details, ...tokenDetails(actor) },
     requestId: actor.requestId ?? null,
     ...(change.reply === undefined ? {} : { reply: change.reply }),
   });
   return id;
+}
+
+/** A session token has no row, so the entry says which one it was and who had it. */
+function tokenDetails({ sessionToken }: Actor): Readonly<Record<string, unknown>> {
+  if (sessionToken === undefined) return {};
+  const { id, creatorId, endUser } = sessionToken;
+  return { session_token_id: id, session_token_creator: creatorId, ...(endUser && { end_user: endUser }) };
 }

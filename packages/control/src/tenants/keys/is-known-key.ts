@@ -2,6 +2,8 @@
 
 import type { Control } from "@dari/control/context";
 import { apiKeys, coalesceReads } from "@dari/db";
+import { isKnownToken } from "../session-tokens/authenticate-session-token.ts";
+import { isSessionToken } from "../session-tokens/token-text.ts";
 import { hashKeySecret, isKeySecret } from "./key-secret.ts";
 
 /** Hashes per statement. */
@@ -18,7 +20,11 @@ const lookUp = coalesceReads(
   { keysMax },
 );
 
-/** Returns whether the secret is or was a key. Concurrent calls share one statement, and so one connection. */
+/**
+ * Returns whether the secret is or was a key or a session token. Concurrent calls share one statement, and so one
+ * connection.
+ */
 export async function isKnownKey(control: Control, secret: string): Promise<boolean> {
+  if (isSessionToken(secret)) return isKnownToken(control, secret);
   return isKeySecret(secret) && (await lookUp(control.db, "keys", hashKeySecret(secret).toString("hex"))) === true;
 }

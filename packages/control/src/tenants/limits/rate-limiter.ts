@@ -2,7 +2,7 @@
 
 import type { Actor, RateLimiter, RateLimitState } from "@dari/control/context";
 import { rateWindows, type Database, type KeyRates, type RateKind, type RateRequest, type RateGrant } from "@dari/db";
-import { waitUntilSettled, sharedWaitMs } from "@dari/domain";
+import { waitUntilSettled, sharedWaitMs, sessionTokenLimits } from "@dari/domain";
 import { createRatePrefetch, rateWindowKey, rateLimitStates } from "./rate-prefetch.ts";
 
 /** The default limits of organizations; undefined: no limit. */
@@ -109,18 +109,28 @@ function group(batch: readonly Waiting[]): Map<string, Group> {
 }
 
 function takeOf(actor: Actor, kind: RateKind, amount: number, quota: number | undefined): RateRequest {
+  const own = actor.rates === undefined ? undefined : (keyQuotaOf(actor.rates, kind) ?? undefined);
+  const { sessionToken } = actor;
+  // The tokens that a limited key has made share its window: otherwise it could make itself more.
+  const isTokens = sessionToken !== undefined && own === undefined;
   return {
     organizationId: actor.organizationId,
-    keyId: actor.keyId,
+    keyId: sessionToken === undefined || isTokens ? actor.keyId : sessionToken.creatorId,
     kind,
     seconds: rateSeconds[kind],
     want: amount,
     whole: true,
     spare: 0,
     quota,
-    keyQuota: actor.rates === undefined ? undefined : (keyQuotaOf(actor.rates, kind) ?? undefined),
+    keyQuota: isTokens ? tokenQuotas[kind] : own,
   };
 }
+
+const tokenQuotas: Readonly<Record<RateKind, number>> = {
+  requests: sessionTokenLimits.requestsPerMinute,
+  messages: sessionTokenLimits.messagesPerMinute,
+  upload_bytes: sessionTokenLimits.uploadBytesPerHour,
+};
 
 function keyQuotaOf(rates: KeyRates, kind: RateKind): number | null {
   switch (kind) {

@@ -1,7 +1,8 @@
 // Accepts a message with one statement and one commit. From then on, the session's row guarantees that it runs.
 
 import { deliverTurns, type Actor, type Control } from "@dari/control/context";
-import { turnDetails, turns, type AcceptedMessage, type AttachedFile } from "@dari/db";
+import { requireTokenScope } from "@dari/control/tenants";
+import { sessionTokens, turnDetails, turns, type AcceptedMessage, type AttachedFile } from "@dari/db";
 import { AppError, leafFilename, limits, newId, numberedFilename, type Lane, type OnBusy } from "@dari/domain";
 
 export type MessagePartToSend =
@@ -33,16 +34,17 @@ export interface FailedMessage {
 const clashRetriesMax = 8;
 
 /**
- * Accepts a message.
+ * Accepts a message. One that a session token sends says who its end user is.
  * @throws AppError `not_found`, `conflict` (session ended, version cannot start), `session_busy`, `invalid` (unknown
- *   file), `limit_exceeded` (backlog).
+ *   file), `limit_exceeded` (backlog), `forbidden` (the token does not allow it).
  */
 export async function sendMessage(
   control: SendingControl,
-  actor: Pick<Actor, "organizationId">,
-  input: SendMessageInput,
+  actor: Pick<Actor, "organizationId" | "sessionToken">,
+  sent: SendMessageInput,
 ): Promise<{ messageId: string }> {
   const startedAt = performance.now();
+  const input = await limitToToken(control, actor, sent);
   await control.backlog.admit(control.db, actor.organizationId);
   const messageId = newId("message");
   const fileIds = input.parts.flatMap((part) => (part.type === "text" ? [] : [part.file_id]));
@@ -77,6 +79,31 @@ export async function sendMessage(
     "conflict",
     "other messages used the names of these files at the same time; send the message again",
   );
+}
+
+/** Stamps and checks what a session token sends. */
+async function limitToToken(
+  { db }: SendingControl,
+  { sessionToken }: Pick<Actor, "sessionToken">,
+  input: SendMessageInput,
+): Promise<SendMessageInput> {
+  if (sessionToken === undefined) return input;
+  if (input.sessionId !== sessionToken.sessionId) throw new Error("a session token sends to another session");
+  if (input.onBusy === "interrupt" || input.onBusy === "rollback") requireTokenScope({ sessionToken }, "cancel");
+  const fileIds = input.parts.flatMap((part) => (part.type === "text" ? [] : [part.file_id]));
+  const own = await sessionTokens.listFilesOf(db, sessionToken, fileIds);
+  const foreign = fileIds.find((id) => !own.has(id));
+  if (foreign !== undefined) throw unknownFile(foreign, input);
+  const { end_user_id: _id, end_user_name: _name, ...metadata } = input.metadata;
+  const { id, name } = sessionToken.endUser ?? {};
+  return {
+    ...input,
+    metadata: {
+      ...metadata,
+      ...(id === undefined ? {} : { end_user_id: id }),
+      ...(name === undefined ? {} : { end_user_name: name }),
+    },
+  };
 }
 
 /** Assigns each file a path in the workspace: a free name under /input. */
@@ -149,15 +176,18 @@ function refusal(accepted: AcceptedMessage, input: SendMessageInput): AppError {
         "session_busy",
         "the session has messages that are queued or running; retry when they have ended",
       );
-    case "unknown_file": {
-      const index = input.parts.findIndex((part) => part.type !== "text" && part.file_id === accepted.detail);
-      const issue = { path: `${input.partsField ?? "parts"}[${index}].file_id`, message: "file not found" };
-      return new AppError("invalid", `${issue.path}: file ${accepted.detail} not found`, { issues: [issue] });
-    }
+    case "unknown_file":
+      return unknownFile(accepted.detail, input);
     case "accepted":
     case "input_clash":
       return new AppError("internal", "the message was refused without a reason");
   }
+}
+
+function unknownFile(fileId: string | null, input: SendMessageInput): AppError {
+  const index = input.parts.findIndex((part) => part.type !== "text" && part.file_id === fileId);
+  const issue = { path: `${input.partsField ?? "parts"}[${index}].file_id`, message: "file not found" };
+  return new AppError("invalid", `${issue.path}: file ${fileId} not found`, { issues: [issue] });
 }
 
 /** Notifies after the commit. It is not awaited, because it only decides how soon the turn starts. */

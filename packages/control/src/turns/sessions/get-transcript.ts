@@ -1,6 +1,6 @@
 // Renders a session's events as a timeline for people: messages, events of the agent, and the ends of turns.
 
-import { shownActivityTypes, type EventRecord, type TranscriptEntry } from "@dari/contract";
+import { shownActivityTypes, type EventRecord, type Metadata, type TranscriptEntry } from "@dari/contract";
 import type { Actor, Control, PageOf } from "@dari/control/context";
 import { failure } from "@dari/domain";
 import { collectToolParts, PartCollector } from "../messages/include-tool-calls.ts";
@@ -83,7 +83,9 @@ function includeParts(entry: TranscriptEntry, collected: ReadonlyMap<string, Par
 function renderEntries(event: EventRecord): TranscriptEntry[] {
   const { sequence_number, created_at, message_id } = event;
   const head = { sequence_number, created_at, ...(message_id === undefined ? {} : { message_id }) };
-  if (event.type === "user.message") return [{ ...head, kind: "user", parts: event.data.parts }];
+  if (event.type === "user.message") {
+    return [{ ...head, kind: "user", parts: event.data.parts, ...renderEndUser(event.data.metadata) }];
+  }
   if (event.type === "assistant.message_completed") {
     return [{ ...head, kind: "assistant", parts: event.data.output.parts }];
   }
@@ -98,3 +100,16 @@ function renderEntries(event: EventRecord): TranscriptEntry[] {
   }
   return [{ ...head, kind: "event", type: event.type, data: event.data }];
 }
+
+/** Returns what sending with a session token has stored in the message's metadata. */
+function renderEndUser({ end_user_id: id, end_user_name: name }: Metadata): Pick<UserEntry, "end_user"> {
+  if (id === undefined && name === undefined) return {};
+  return {
+    end_user: {
+      ...(id === undefined ? {} : { id: String(id) }),
+      ...(name === undefined ? {} : { name: String(name) }),
+    },
+  };
+}
+
+type UserEntry = Extract<TranscriptEntry, { readonly kind: "user" }>;
