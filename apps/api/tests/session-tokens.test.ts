@@ -45,34 +45,18 @@ describe("the end user", () => {
     const sessionId = await newSession();
     const key = await tokenOf(api, sessionId, { end_user: { id: "u1", name: "Zoë" } });
     const { json: record } = await send(sessionId, key);
-    expect(record["metadata"]).toEqual({ end_user_id: "u1", end_user_name: "Zoë" });
+    const stamp = { session_token_id: expect.stringMatching(/^stok_/), end_user_id: "u1", end_user_name: "Zoë" };
+    expect(record["metadata"]).toEqual(stamp);
     for (const metadata of [{ end_user_id: "u2" }, { end_user_name: "Root" }, { role: "admin" }]) {
       const reply = await send(sessionId, key, saying("hi", { metadata }));
       expect([reply.status, reply.json.detail]).toEqual([422, expect.stringContaining("metadata: a session token")]);
     }
-    expect((await send(sessionId, await tokenOf(api, sessionId))).json["metadata"]).toEqual({});
+    expect((await send(sessionId, await tokenOf(api, sessionId))).json["metadata"]).toEqual({
+      session_token_id: expect.any(String),
+    });
     const { json } = await api.call("GET", `/v1/sessions/${sessionId}/transcript`);
     expect(json.data).toMatchObject([{ kind: "user", end_user: { id: "u1", name: "Zoë" } }, { kind: "user" }]);
     expect((json.data as object[])[1]).not.toHaveProperty("end_user");
-  });
-
-  test("does not get another one's words by merging", async () => {
-    const sessionId = await newSession();
-    const [ann, bob] = [
-      await tokenOf(api, sessionId, { end_user: { id: "ann" } }),
-      await tokenOf(api, sessionId, { end_user: { id: "bob" } }),
-    ];
-    await send(sessionId, ann);
-    const turn = await claimIn(api, sessionId);
-    const waiting = (await send(sessionId, bob, saying("from bob"))).json["id"];
-    const merging = (await send(sessionId, ann, saying("from ann", { on_busy: "merge" }))).json;
-    expect(merging["parts"]).toEqual([{ type: "text", text: "from ann" }]);
-    const { json } = await api.call("GET", `/v1/messages/${waiting}`);
-    expect([json["status"], json["merged_into"]]).toEqual(["queued", undefined]);
-    // Messages of one end user still merge.
-    const again = (await send(sessionId, ann, saying("more from ann", { on_busy: "merge" }))).json;
-    expect(again["parts"]).toEqual(["from ann", "more from ann"].map((text) => ({ type: "text", text })));
-    await complete(api, turn);
   });
 
   test("is in the audit log, with the token", async () => {
@@ -233,9 +217,7 @@ describe("a stream", () => {
   test("is one of a limited number", async () => {
     const sessionId = await newSession();
     const key = await tokenOf(api, sessionId);
-    const streams = await Promise.all(
-      Array.from({ length: sessionTokenLimits.streams }, () => open(sessionId, key)),
-    );
+    const streams = await Promise.all(Array.from({ length: sessionTokenLimits.streams }, () => open(sessionId, key)));
     expect(streams.every(({ response }) => response.status === 200)).toBe(true);
     const refused = await api.call("GET", `/v1/sessions/${sessionId}/stream`, { key });
     expect([refused.status, refused.json.detail]).toEqual([429, expect.stringContaining("of this session token")]);

@@ -134,7 +134,7 @@ begin
   return next;
 end $$;
 
--- See make_way. Only messages of the same end user become one. Returns what became part of the message, newest first.
+-- See make_way. Only messages of the same sender become one. Returns what became part of the message, newest first.
 create or replace function merge_waiting(p_session text, p_message text, p_parts_max int, p_bytes_max int)
 returns text[] language plpgsql as $$
 declare
@@ -145,18 +145,18 @@ declare
   v_more jsonb;
   v_before text;
   v_since timestamptz;
-  v_end_user jsonb;
+  v_sender jsonb;
 begin
   select schedule into v_before from sessions where id = p_session;
-  select parts, end_user_of(metadata) into v_parts, v_end_user from messages where id = p_message;
+  select parts, sender_of(metadata) into v_parts, v_sender from messages where id = p_message;
   -- From the end, so that the session never becomes ready for a message that is about to end.
   for m in select * from messages where session_id = p_session and id <> p_message and completed_at is null
     order by sequence_number desc for no key update
   loop
     -- A message that waits for its retry has begun. One that the running attempt has taken belongs to its turn.
     exit when m.started_at is not null or m.steered_attempt is not null;
-    -- Otherwise an end user's message would contain another one's words.
-    exit when end_user_of(m.metadata) is distinct from v_end_user;
+    -- Otherwise one sender's message would contain another one's words.
+    exit when sender_of(m.metadata) is distinct from v_sender;
     v_more := m.parts || v_parts;
     exit when jsonb_array_length(v_more) > p_parts_max or octet_length(v_more::text) > p_bytes_max;
     v_parts := v_more;
@@ -175,9 +175,14 @@ begin
   return v_ended;
 end $$;
 
--- Who sent a message with a session token; equal for all messages without an end user.
-create or replace function end_user_of(p_metadata jsonb) returns jsonb language sql immutable as $$
-  select jsonb_build_array(p_metadata -> 'end_user_id', p_metadata -> 'end_user_name')
+-- A session token writes this name into the metadata of its messages, and nothing else but its end user.
+create or replace function is_from_token(p_metadata jsonb) returns boolean language sql immutable as $$
+  select p_metadata ? 'session_token_id'
+$$;
+
+-- Equal for messages of one end user, and for those of keys that name none.
+create or replace function sender_of(p_metadata jsonb) returns jsonb language sql immutable as $$
+  select jsonb_build_array(is_from_token(p_metadata), p_metadata -> 'end_user_id', p_metadata -> 'end_user_name')
 $$;
 
 -- See make_way. For interrupt and rollback, and for `cancel`: all messages, without a new one. What the running attempt

@@ -1,7 +1,8 @@
 -- Messages that steer a running turn. The attempt that runs takes them, and they end with its turn.
 
 -- Hands the messages that steer to the running attempt: those directly behind its own message, up to the first one that
--- was not sent to steer, and within both limits of the turn. Appends an event for each, so its place among the
+-- was not sent to steer, and within both limits of the turn. The words of a session token steer only turns of the same
+-- sender: the agent trusts the metadata of its turn's message. Appends an event for each, so its place among the
 -- attempt's events is committed before the agent sees it. Returns what the attempt has taken after the first
 -- p_received, [{id, parts}], so that a repeated call loses nothing. Null once superseded. A turn that was asked to stop
 -- takes nothing more.
@@ -15,10 +16,12 @@ declare
   v_event bigint;
   v_messages int;
   v_bytes bigint;
+  v_sender jsonb;
 begin
   select * into s from sessions where id = p_session for no key update;
   if not found or is_held(s, p_fence, p_token) is not true then return null; end if;
   select * into a from attempts where session_id = p_session and fence = p_fence;
+  select sender_of(metadata) into v_sender from messages where id = a.message_id;
   -- Also what suspended attempts of the turn have taken.
   select count(*), coalesce(sum(octet_length(parts::text)), 0) into v_messages, v_bytes from messages
     where session_id = p_session and steered_into = a.message_id and steered_event is not null;
@@ -28,6 +31,7 @@ begin
       and steered_attempt is distinct from a.id order by sequence_number for no key update
     loop
       exit when not m.is_steering;
+      exit when is_from_token(m.metadata) and sender_of(m.metadata) is distinct from v_sender;
       v_bytes := v_bytes + octet_length(m.parts::text);
       a.is_full := v_messages >= p_messages_max or v_bytes > p_bytes_max;
       exit when a.is_full;

@@ -6,13 +6,14 @@ import {
   authenticateBrowser,
   authenticateKey,
   authenticateSessionToken,
+  isKnownToken,
   isSessionToken,
   unusableToken,
   type BrowserSignIn,
 } from "@dari/control/tenants";
 import type { Request, Response } from "express";
 import { readBearerToken } from "./bearer.ts";
-import { allowOrigin } from "./cross-origin.ts";
+import { allowAnyOrigin, allowOrigin } from "./cross-origin.ts";
 import { serializeCookie, serializeExpiredCookie, readCookie } from "./cookies.ts";
 import { requireSameOrigin } from "./same-origin.ts";
 
@@ -27,6 +28,8 @@ const cookieName = "dari_sign_in";
 export async function authenticateCall(control: Control, request: Request, response: Response): Promise<Actor> {
   const bearer = readBearerToken(request);
   if (!isSessionToken(bearer)) return authenticateRequest(control, request);
+  // Every page can read that a token is not valid here, for example after the master key was changed.
+  if (!isKnownToken(control, bearer)) allowAnyOrigin(request, response);
   const { actor, origins } = await authenticateSessionToken(control, bearer);
   allowOrigin(control, origins, request, response);
   if (actor === undefined) throw unusableToken();

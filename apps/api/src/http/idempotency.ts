@@ -54,9 +54,10 @@ async function create(route: Route, creator: Creator<never>, call: Call<never>) 
     control,
     creator.identify === undefined ? call.body : creator.identify(call.body),
   );
-  // A token's keys are those of its session: it must not find what others of the organization have created.
+  // A token's keys are those of its session and end user: it must not find what others have created.
   const { sessionToken } = actor;
-  const scoped = sessionToken === undefined ? key : `${sessionToken.sessionId} ${key}`;
+  const owner = [sessionToken?.sessionId, sessionToken?.endUser?.id ?? ""];
+  const scoped = sessionToken === undefined ? key : JSON.stringify([...owner, key]);
   const keyed = { method: route.method, path: request.path, key: scoped, fingerprint, status: route.status };
   return withIdempotencyKey(control, actor, keyed, (inside) => creator.create({ ...call, control: inside }));
 }

@@ -40,6 +40,7 @@ export { createSealer, deriveKey } from "./secrets/sealer.ts";
 export { getAllowedOrigins, putAllowedOrigins } from "./session-tokens/allowed-origins.ts";
 export {
   authenticateSessionToken,
+  isKnownToken,
   requireLiveToken,
   unusableToken,
 } from "./session-tokens/authenticate-session-token.ts";

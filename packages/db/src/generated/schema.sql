@@ -1160,7 +1160,6 @@ create table workers (
 -- function end_input(p_session text, p_state text) returns void
 -- function end_queued_message(s sessions, m messages, p_status text, p_output jsonb, p_merged_into text DEFAULT NULL::text) returns void
 -- function end_taken(s sessions, a attempts, p_ending text, p_output jsonb, p_at timestamp with time zone) returns text[]
--- function end_user_of(p_metadata jsonb) returns jsonb
 -- function end_what_was_let_in() returns trigger
 -- function ended_seconds(p_since timestamp with time zone, p_settling_ms integer, p_limit integer) returns TABLE(until text, organization_id text, weight integer, turns integer, seconds double precision)
 -- function expire_inputs(p_limit integer) returns TABLE(session_id text, organization_id text, message_id text)
@@ -1182,6 +1181,7 @@ create table workers (
 -- function inputs_to_place(p_session text, p_number integer) returns TABLE(path text, "messageId" text, "objectKey" text, "sizeBytes" bigint, sha256 text)
 -- function insert_turn_snapshot(s sessions, m messages, a attempts, p_snapshot jsonb, p_completed boolean) returns text
 -- function is_awaited(p_file text) returns boolean
+-- function is_from_token(p_metadata jsonb) returns boolean
 -- function is_held(s sessions, p_fence bigint, p_token uuid) returns boolean
 -- function is_named(p_key text) returns boolean
 -- function is_over(b budgets) returns boolean
@@ -1222,6 +1222,7 @@ create table workers (
 -- function renew_leases(p_sessions text[], p_fences bigint[], p_tokens uuid[], p_lease_ms integer) returns TABLE(session_id text, fence bigint, is_renewed boolean, cancel_requested boolean, steering_waits boolean)
 -- function request_input(s sessions, m messages, a attempts, p_input jsonb, p_snapshot text) returns void
 -- function rollback_session(p_organization text, p_session text, p_message text) returns text
+-- function sender_of(p_metadata jsonb) returns jsonb
 -- function settle_build_waiters(p_sessions integer, p_messages integer) returns TABLE(session_id text, organization_id text, result text)
 -- function steering_waits(p_session text, p_fence bigint) returns boolean
 -- function stop_turns(p_reason text) returns void

@@ -81,7 +81,7 @@ export async function sendMessage(
   );
 }
 
-/** Stamps and checks what a session token sends. */
+/** Checks what a session token sends. Its metadata says only who sent it (functions `sender_of`). */
 async function limitToToken(
   { db }: SendingControl,
   { sessionToken }: Pick<Actor, "sessionToken">,
@@ -94,12 +94,11 @@ async function limitToToken(
   const own = await sessionTokens.listFilesOf(db, sessionToken, fileIds);
   const foreign = fileIds.find((id) => !own.has(id));
   if (foreign !== undefined) throw unknownFile(foreign, input);
-  const { end_user_id: _id, end_user_name: _name, ...metadata } = input.metadata;
   const { id, name } = sessionToken.endUser ?? {};
   return {
     ...input,
     metadata: {
-      ...metadata,
+      session_token_id: sessionToken.id,
       ...(id === undefined ? {} : { end_user_id: id }),
       ...(name === undefined ? {} : { end_user_name: name }),
     },
