@@ -155,6 +155,7 @@ describeWith("chromium", "a page of another origin", ({ command }) => {
     expect(await run(page, "asked")).toBe(1);
     expect((await client.listMessages(other.id)).data).toEqual([]);
     expect((await client.listMessages(session.id)).data[0]?.metadata).toEqual({
+      session_token_id: expect.any(String),
       end_user_id: "u1",
       end_user_name: "Zoë",
     });
