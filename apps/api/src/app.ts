@@ -4,6 +4,8 @@ import type { Control } from "@dari/control/context";
 import { limits } from "@dari/domain";
 import type { MetricsPage } from "@dari/runtime";
 import express, { type Express, type NextFunction, type Request, type Response } from "express";
+import { agUiHandlers } from "./chat-clients/ag-ui.ts";
+import { aiSdkHandlers } from "./chat-clients/ai-sdk.ts";
 import { mountConsole } from "./console.ts";
 import type { CallSettings, Handlers } from "./http/call.ts";
 import { createErrorHandler, refuseUnknownRoute } from "./http/errors.ts";
@@ -48,6 +50,8 @@ import { createOidcProvider, type OidcSettings } from "./sign-in/oidc-provider.t
 /** A route of the contract that has no handler is a compile error. */
 const handlers: Handlers = {
   ...agentHandlers,
+  ...agUiHandlers,
+  ...aiSdkHandlers,
   ...apiKeyHandlers,
   ...batchHandlers,
   ...budgetHandlers,

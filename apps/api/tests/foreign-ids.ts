@@ -146,6 +146,26 @@ export const elsewhere: Partial<Record<RouteName, (ids: Ids) => { readonly body?
     sendMessageSync: withFile,
     sendMessageAsync: withFile,
     sendMessageStream: withFile,
+    sendUiMessage: ({ message_id, file_id }) => ({
+      body: {
+        trigger: "submit-message",
+        messageId: message_id,
+        message: {
+          id: message_id,
+          role: "user",
+          parts: [{ type: "file", mediaType: "text/plain", url: `/v1/files/${file_id}/content` }],
+        },
+      },
+    }),
+    listUiMessages: (ids) => ({ query: `?before=${ids["message_id"]}` }),
+    runAgUi: ({ message_id }) => ({
+      body: {
+        threadId: "t",
+        runId: "r",
+        messages: [],
+        resume: [{ interruptId: `${message_id}:approve`, status: "resolved", payload: true }],
+      },
+    }),
     sendSessionEvent: (ids) => ({ body: eventWithFile(ids) }),
     sendAgentMessage: (ids) => ({ body: { ...eventWithFile(ids), session: { version_id: ids["version_id"] } } }),
     retryMessage: (ids) => ({ body: { fork: true, version_id: ids["version_id"] } }),

@@ -7,6 +7,7 @@ import { scheduleCases } from "./schedule-cases.ts";
 import { inputCase } from "./input-case.ts";
 import { triggerCases } from "./trigger-cases.ts";
 import { openAiCases } from "./openai-cases.ts";
+import { chatClientCases } from "./chat-client-cases.ts";
 
 const text = { parts: [{ type: "text", text: "hello" }] };
 const badMessages = [
@@ -328,6 +329,7 @@ export const routeCases: Readonly<Record<RouteName, RouteCase>> = {
   ...scheduleCases,
   ...triggerCases,
   ...openAiCases,
+  ...chatClientCases,
   getAgentWebhook: {},
   putAgentWebhook: {
     valid: { webhook_url: "https://receiver.example/hooks" },

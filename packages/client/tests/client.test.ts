@@ -279,7 +279,8 @@ test("every operation of the platform's own API is a method of its name", async 
   const { paths } = JSON.parse(await readFile(new URL("../../../docs/openapi.json", import.meta.url), "utf8")) as {
     readonly paths: Readonly<Record<string, Readonly<Record<string, { readonly operationId: string }>>>>;
   };
-  const own = Object.entries(paths).filter(([path]) => path.startsWith("/v1/"));
+  // The rest is for other clients.
+  const own = Object.entries(paths).filter(([path]) => path.startsWith("/v1/") && !/\/(ai-sdk|ag-ui)\b/.test(path));
   const names = own.flatMap(([, item]) => Object.values(item).map(({ operationId }) => operationId));
   const client = createClient({ apiUrl: "http://127.0.0.1:1" });
   expect(names.filter((name) => !name.endsWith("AsDeployment") && !(name in client))).toEqual([]);

@@ -20,6 +20,7 @@ export {
   type RouteName,
 } from "./routes.ts";
 export { tokenScopeOf, tokenTargets } from "./session-token-access.ts";
+export { isChatClientPath } from "./routes/chat-clients.ts";
 export { isOpenAiPath } from "./routes/openai.ts";
 export type { Route } from "./routes/route.ts";
 export {
@@ -34,6 +35,8 @@ export {
   VersionBundleFile,
   VersionRecord,
 } from "./schemas/agents.ts";
+export { AgUiUserMessage, RunAgUiRequest, type AgUiContent } from "./schemas/ag-ui.ts";
+export { SendUiMessageRequest, UiMessage, UiMessages, UiUserMessage, type UiUserPart } from "./schemas/ai-sdk.ts";
 export { Deleted, renderList, type Metadata } from "./schemas/common.ts";
 export {
   eventKinds,

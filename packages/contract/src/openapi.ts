@@ -5,6 +5,7 @@ import type { TSchema } from "typebox";
 import { ErrorBody, errorKinds } from "./errors.ts";
 import { openAiStatusOf } from "./openai-error.ts";
 import { pathSchema, routePaths, routes, type RouteName } from "./routes.ts";
+import { isChatClientPath } from "./routes/chat-clients.ts";
 import { isOpenAiPath } from "./routes/openai.ts";
 import type { Route } from "./routes/route.ts";
 import { StreamedEvent } from "./schemas/events.ts";
@@ -110,7 +111,7 @@ function describeOperation(operationId: string, path: string, route: Route, comp
   return {
     operationId,
     summary: route.summary,
-    tags: [isOpenAiPath(path) ? "openai" : (path.split("/")[2] ?? "")],
+    tags: [tagOf(path)],
     ...(route.scope === null ? { security: [] } : { "x-scope": route.scope }),
     ...(tokenScope === undefined ? {} : { "x-session-token-scope": tokenScope }),
     ...(parameters.length > 0 ? { parameters } : {}),
@@ -120,6 +121,12 @@ function describeOperation(operationId: string, path: string, route: Route, comp
       ...Object.fromEntries(errorStatuses(route).map((status) => [String(status), refusalOf(path, status)])),
     },
   };
+}
+
+/** Returns the group of a path in the reference. */
+function tagOf(path: string): string {
+  if (isOpenAiPath(path)) return "openai";
+  return isChatClientPath(path) ? "chat-clients" : (path.split("/")[2] ?? "");
 }
 
 /** Status of a range outside the content. */
@@ -217,7 +224,7 @@ function replyContent(route: Route, components: Map<string, Json>): JsonObject {
     return route.mayStream === true ? { ...json, ...eventStream(components, route.streamItem) } : json;
   }
   const content = route.replyContent ?? "application/octet-stream";
-  if (content === "text/event-stream") return eventStream(components);
+  if (content === "text/event-stream") return eventStream(components, route.streamItem);
   return {
     [content]: content === "text/plain" || content === "application/x-ndjson" ? { schema: { type: "string" } } : {},
   };

@@ -5,6 +5,7 @@ import Type, { type Static, type TObject, type TSchema } from "typebox";
 import { agentRoutes } from "./routes/agents.ts";
 import { batchRoutes } from "./routes/batches.ts";
 import { budgetRoutes } from "./routes/budgets.ts";
+import { chatClientRoutes } from "./routes/chat-clients.ts";
 import { egressRoutes } from "./routes/egress.ts";
 import { fileRoutes } from "./routes/files.ts";
 import { historyRoutes } from "./routes/history.ts";
@@ -44,6 +45,7 @@ export const routes = {
   ...triggerRoutes,
   ...batchRoutes,
   ...openAiRoutes,
+  ...chatClientRoutes,
 } as const satisfies Record<string, Route>;
 
 export type RouteName = keyof typeof routes;

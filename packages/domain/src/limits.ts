@@ -19,6 +19,9 @@ export const limits = {
   pageBytes: 8 * MiB,
   /** Messages of the conversation that a client of OpenAI's Chat Completions sends each time. */
   openAiChatMessagesMax: 2_000,
+  /** Messages of the conversation that a chat client sends each time, and that one page of its history has. */
+  uiMessagesMax: 2_000,
+  uiHistoryMax: 100,
   metadataPairs: 64,
   metadataKeyChars: 64,
   metadataValueChars: 2048,

@@ -21,6 +21,9 @@ const streams = [
   "getBuildLogs",
   "createOpenAiResponse",
   "createOpenAiChatCompletion",
+  "sendUiMessage",
+  "streamUiMessage",
+  "runAgUi",
 ];
 
 /** Their bodies are bytes: whatever a value's type was, a file with that content is sent. */

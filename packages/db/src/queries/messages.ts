@@ -165,12 +165,14 @@ export interface MessageWalk {
   readonly order: "asc" | "desc";
   /** The sequence number of the first message; undefined: the oldest or the newest. */
   readonly from: number | undefined;
+  /** Only messages that have not ended (index messages_open). */
+  readonly isOpen?: boolean;
 }
 
 /** Returns a session's first message from a number on, in an order (unique index on session_id, sequence_number). */
 export async function findInOrder(
   db: Database,
-  { organizationId, sessionId, order, from }: MessageWalk,
+  { organizationId, sessionId, order, from, isOpen = false }: MessageWalk,
 ): Promise<MessageRow | undefined> {
   let query = db.kysely
     .selectFrom("messages")
@@ -182,6 +184,7 @@ export async function findInOrder(
     .orderBy("sequence_number", order)
     .limit(1);
   if (from !== undefined) query = query.where("sequence_number", order === "asc" ? ">=" : "<=", from);
+  if (isOpen) query = query.where("completed_at", "is", null);
   const row = await query.executeTakeFirst();
   return row === undefined ? undefined : findMessage(db, organizationId, row.id);
 }

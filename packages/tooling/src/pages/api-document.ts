@@ -1,6 +1,6 @@
 // The operations and schemas of the OpenAPI document, as the generators of the clients read them.
 
-import { buildOpenApi } from "@dari/contract";
+import { buildOpenApi, isChatClientPath } from "@dari/contract";
 
 export interface JsonSchema {
   readonly [keyword: string]: unknown;
@@ -49,9 +49,12 @@ export function readApiDocument(): ApiDocument {
   return { places: placesOf(paths), schemas: components.schemas };
 }
 
-/** Returns the paths of the platform's own API. `/v1/deployments…` is another path to the same operations. */
+/**
+ * Returns the paths of the platform's own API, without those for other clients. `/v1/deployments…` is another path to
+ * the same operations.
+ */
 function placesOf(paths: OpenApi["paths"]): Place[] {
-  const own = Object.entries(paths).filter(([path]) => path.startsWith("/v1/"));
+  const own = Object.entries(paths).filter(([path]) => path.startsWith("/v1/") && !isChatClientPath(path));
   return own.flatMap(([path, item]) =>
     Object.entries(item)
       .filter(([, { operationId }]) => !operationId.endsWith("AsDeployment"))

@@ -1,0 +1,104 @@
+// Sends a message again, or another one in its place: the session is rolled back to the message before it.
+
+import type { MessageRecord } from "@dari/contract";
+import type { Actor, Control } from "@dari/control/context";
+import { findMessageInOrder, rollBackSession } from "@dari/control/turns";
+import { AppError } from "@dari/domain";
+import { getMessageOf } from "./answer-question.ts";
+import { textOf } from "./message-text.ts";
+
+/** Messages without a turn of their own that are looked through for the one before. */
+const skippedMax = 100;
+
+export interface Replaced {
+  readonly sessionId: string;
+  /** The message that the client named. Undefined: it named none, or by an id of its own. */
+  readonly messageId: string | undefined;
+  /** The last answer that the client has before it. Undefined: it has none, or did not send it. */
+  readonly afterMessageId: string | undefined;
+  /** The text of the message, as the client has it. Undefined: the client did not send it, or replaces it. */
+  readonly text: string | undefined;
+  /** Whether the newest message is meant if nothing else names one. */
+  readonly isNewest: boolean;
+}
+
+/**
+ * Returns the message that a request replaces: the named one, or the one after the last answer that the client has, or
+ * the newest one. Undefined if there is none.
+ * @throws AppError `conflict` if the message may be another one than the client means
+ */
+export async function findReplaced(
+  control: Control,
+  actor: Actor,
+  replaced: Replaced,
+): Promise<MessageRecord | undefined> {
+  const found = await findNamed(control, actor, replaced);
+  if (found === undefined) return undefined;
+  const answeredBy = found.merged_into ?? found.delivered_in;
+  if (answeredBy !== undefined) {
+    throw new AppError("conflict", `${found.id} is answered by the turn of ${answeredBy}; replace that message`);
+  }
+  const { messageId, afterMessageId, text, isNewest } = replaced;
+  const isSure = messageId !== undefined || afterMessageId !== undefined || isNewest || found.sequence_number === 1;
+  const isSame = messageId !== undefined || text === undefined || text === textOf(found);
+  if (isSure && isSame && found.rolled_back === undefined) return found;
+  throw notSure();
+}
+
+function notSure(): AppError {
+  const detail = "the session's messages are not those of this request, so it does not say which one to replace";
+  return new AppError("conflict", `${detail}; load the messages again`);
+}
+
+async function findNamed(
+  control: Control,
+  actor: Actor,
+  { sessionId, messageId, afterMessageId }: Replaced,
+): Promise<MessageRecord | undefined> {
+  if (messageId !== undefined) return getMessageOf(control, actor, { sessionId, messageId });
+  if (afterMessageId === undefined) {
+    return findMessageInOrder(control, actor, { sessionId, order: "desc", from: undefined });
+  }
+  const before = await getMessageOf(control, actor, { sessionId, messageId: afterMessageId });
+  if (before.rolled_back !== undefined) throw notSure();
+  return findMessageInOrder(control, actor, { sessionId, order: "asc", from: before.sequence_number + 1 });
+}
+
+/**
+ * Rolls the session back to before a message, unless the message failed or was cancelled and is the newest: it left
+ * nothing. Runs in the transaction that then sends the other message.
+ * @throws AppError `conflict` for the first message, and as `rollBackSession` does
+ */
+export async function rollBackBefore(control: Control, actor: Actor, message: MessageRecord): Promise<void> {
+  const { session_id: sessionId, sequence_number: number, status } = message;
+  const newest = await findMessageInOrder(control, actor, { sessionId, order: "desc", from: undefined });
+  if (newest?.id === message.id && (status === "failed" || status === "cancelled")) return;
+  const before = await findTurnBefore(control, actor, sessionId, number);
+  if (before !== undefined) {
+    await rollBackSession(control, actor, { sessionId, messageId: before.id });
+    return;
+  }
+  if (message.completed_at === null) {
+    throw new AppError("session_busy", "the first message of the session has not ended; cancel it, or retry later");
+  }
+  const detail = "the first message of a session cannot be replaced, because no state before it is kept";
+  throw new AppError("conflict", `${detail}; create a session`);
+}
+
+async function findTurnBefore(
+  control: Control,
+  actor: Actor,
+  sessionId: string,
+  number: number,
+): Promise<MessageRecord | undefined> {
+  let from = number - 1;
+  for (let skipped = 0; skipped < skippedMax; skipped++) {
+    const message = await findMessageInOrder(control, actor, { sessionId, order: "desc", from });
+    if (message === undefined || (message.merged_into ?? message.delivered_in) === undefined) return message;
+    from = message.sequence_number - 1;
+  }
+  throw new AppError(
+    "conflict",
+    `more than ${skippedMax} messages before this one have no turn; roll the session back`,
+  );
+}

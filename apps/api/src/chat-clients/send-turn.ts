@@ -1,0 +1,41 @@
+// Streams one turn as a chat client's protocol.
+
+import { followMessage, type StreamItem } from "@dari/control/outbound";
+import type { Call } from "../http/call.ts";
+import { endOf, sendItems } from "../routes/streams.ts";
+
+/** Makes one client's text of a turn. */
+export interface TurnText {
+  /** Returns the text that an item becomes, which can be empty. */
+  render(item: StreamItem): string;
+  /** Returns the text that ends the stream, also one that was cut before the end of its turn. */
+  finish(): string;
+  /** Whether the client has all of the turn: it has ended, or waits for an answer. */
+  readonly isOver: boolean;
+}
+
+type StreamingCall = Pick<Call, "control" | "actor" | "signal" | "settings" | "query" | "request" | "response">;
+
+/** Streams a message's turn from its acceptance on. If `promised`, the stream can no longer be refused. */
+export async function sendTurn(
+  call: StreamingCall,
+  messageId: string,
+  { text, promised }: { readonly text: TurnText; readonly promised: boolean },
+): Promise<void> {
+  const options = { afterSequenceNumber: undefined, signal: endOf(call), promised };
+  const items = await followMessage(call.control, call.actor, messageId, options);
+  if (items === undefined) throw new Error("a message has events from its acceptance on");
+  const form = { render: (item: StreamItem) => text.render(item), finish: () => text.finish() };
+  await sendItems(call, untilOver(items, text), form);
+}
+
+/** An item is rendered before the next one is asked for. */
+async function* untilOver(
+  items: AsyncGenerator<StreamItem, void, void>,
+  text: TurnText,
+): AsyncGenerator<StreamItem, void, void> {
+  for await (const item of items) {
+    yield item;
+    if (text.isOver) return;
+  }
+}
