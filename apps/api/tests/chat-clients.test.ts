@@ -203,6 +203,12 @@ describe("the package ai", () => {
     const body = { messages: [say("one"), answer(0), edited], messageId: edited.id };
     await withTurn(sessionId, pathOf(sessionId), body, done);
     expect(await texts(sessionId)).toEqual(["one", "zwei"]);
+    // A client that loaded the history keeps the id of the message that it replaces.
+    for (const text of ["deux", "due"]) {
+      const own = say(text, turns[1]!.messageId);
+      await withTurn(sessionId, pathOf(sessionId), { messages: [answer(0), own], messageId: own.id }, done);
+      expect(await texts(sessionId)).toEqual(["one", text]);
+    }
     // The client does not say which message it means, or means another one.
     const unsure = { messages: [edited], messageId: edited.id };
     const unseen = { trigger: "regenerate-message", messages: [say("three")] };
@@ -212,7 +218,7 @@ describe("the package ai", () => {
     }
     const first = await post(pathOf(sessionId), { trigger: "regenerate-message", messageId: answer(0).id });
     expect([first.status, first.json.code]).toEqual([409, "conflict"]);
-    expect(await texts(sessionId)).toEqual(["one", "zwei"]);
+    expect(await texts(sessionId)).toEqual(["one", "due"]);
   });
 
   test("a failed message is sent again without a rollback; a running one is not replaced", async () => {

@@ -17,11 +17,8 @@ export const limits = {
   steeringBytesPerTurn: 4 * MiB,
   /** A page of a list ends before its rows have this many bytes together; it always has its first row. */
   pageBytes: 8 * MiB,
-  /** Messages of the conversation that a client of OpenAI's Chat Completions sends each time. */
-  openAiChatMessagesMax: 2_000,
-  /** Messages of the conversation that a chat client sends each time, and that one page of its history has. */
-  uiMessagesMax: 2_000,
-  uiHistoryMax: 100,
+  /** Messages of the conversation that a chat client sends each time, also one of OpenAI's Chat Completions. */
+  chatMessagesMax: 2_000,
   metadataPairs: 64,
   metadataKeyChars: 64,
   metadataValueChars: 2048,

@@ -10,7 +10,7 @@ type Message = Record<string, unknown> & { readonly id: unknown; readonly role: 
 
 /** Returns the event with the newest messages. What a running turn has shown so far is not in it. */
 export async function readSnapshot(control: Control, actor: Actor, sessionId: string): Promise<AgUiEvent> {
-  const query = { sessionId, limit: limits.uiHistoryMax, before: undefined };
+  const query = { sessionId, limit: limits.listLimitDefault, before: undefined };
   const { shown: messages } = await readHistory(control, actor, query, renderExchange);
   return { type: "MESSAGES_SNAPSHOT", messages };
 }

@@ -35,7 +35,7 @@ export const aiSdkHandlers: Handlers<"sendUiMessage" | "streamUiMessage" | "list
     const { control, actor, params, query } = call;
     const { session_id: sessionId } = params;
     await getSession(control, actor, sessionId);
-    const page = { sessionId, limit: Number(query["limit"] ?? limits.uiHistoryMax), before: query["before"] };
+    const page = { sessionId, limit: Number(query["limit"] ?? limits.listLimitDefault), before: query["before"] };
     return listUiMessages(control, actor, page, versionOf(call));
   },
 };

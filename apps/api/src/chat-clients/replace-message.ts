@@ -40,7 +40,7 @@ export async function findReplaced(
   }
   const { messageId, afterMessageId, text, isNewest } = replaced;
   const isSure = messageId !== undefined || afterMessageId !== undefined || isNewest || found.sequence_number === 1;
-  const isSame = messageId !== undefined || text === undefined || text === textOf(found);
+  const isSame = messageId === found.id || text === undefined || text === textOf(found);
   if (isSure && isSame && found.rolled_back === undefined) return found;
   throw notSure();
 }
@@ -55,7 +55,9 @@ async function findNamed(
   actor: Actor,
   { sessionId, messageId, afterMessageId }: Replaced,
 ): Promise<MessageRecord | undefined> {
-  if (messageId !== undefined) return getMessageOf(control, actor, { sessionId, messageId });
+  const named = messageId === undefined ? undefined : await getMessageOf(control, actor, { sessionId, messageId });
+  // A client keeps the id of a message that it replaces, and may replace it again.
+  if (named !== undefined && (named.rolled_back === undefined || afterMessageId === undefined)) return named;
   if (afterMessageId === undefined) {
     return findMessageInOrder(control, actor, { sessionId, order: "desc", from: undefined });
   }

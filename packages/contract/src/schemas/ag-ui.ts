@@ -34,7 +34,7 @@ export const RunAgUiRequest = Type.Object(
     threadId: agUiId,
     runId: agUiId,
     messages: Type.Array(AgUiMessage, {
-      maxItems: limits.uiMessagesMax,
+      maxItems: limits.chatMessagesMax,
       description: "The conversation. If the last message has the role `user`, it is sent. None: shows the session's.",
     }),
     resume: Type.Optional(Type.Array(Resume, { maxItems: 1, description: "The answer to an interrupt." })),

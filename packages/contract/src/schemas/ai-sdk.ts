@@ -32,7 +32,7 @@ export const SendUiMessageRequest = Type.Object(
     messages: Type.Optional(
       Type.Array(UiMessage, {
         minItems: 1,
-        maxItems: limits.uiMessagesMax,
+        maxItems: limits.chatMessagesMax,
         description: "The conversation. The last message is sent, or answers an input. The others are not stored.",
       }),
     ),
@@ -103,8 +103,8 @@ export const uiMessagesQuery = Type.Object({
   limit: Type.Optional(
     integerText(
       1,
-      limits.uiHistoryMax,
-      `Messages of the session, each with its answer (default ${limits.uiHistoryMax}).`,
+      limits.listLimitDefault,
+      `Messages of the session, each with its answer (default ${limits.listLimitDefault}).`,
     ),
   ),
   before: Type.Optional(Type.String({ maxLength: 64, description: "`previous` of the page after this one." })),

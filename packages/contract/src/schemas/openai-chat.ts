@@ -69,7 +69,7 @@ const wishedTokens = Type.Optional(
 export const CreateOpenAiChatCompletionRequest = Type.Object(
   {
     model: modelInput,
-    messages: Type.Array(ChatMessage, { minItems: 1, maxItems: limits.openAiChatMessagesMax }),
+    messages: Type.Array(ChatMessage, { minItems: 1, maxItems: limits.chatMessagesMax }),
     max_completion_tokens: wishedTokens,
     max_tokens: wishedTokens,
     metadata: Type.Optional(Type.Unsafe<Static<typeof metadata> | null>({ ...metadata, type: ["object", "null"] })),
