@@ -2,11 +2,12 @@
 
 import { routes, validate } from "@dari/contract";
 import { recordTurnEvents } from "@dari/control/turns";
-import { snapshots, type ClaimedTurn } from "@dari/db";
+import type { ClaimedTurn } from "@dari/db";
 import { failure, newId } from "@dari/domain";
 import { createTestAgent, createTestSession, waitUntil } from "@dari/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { startTestApi, type TestApi, type TestReply } from "./api-fixture.ts";
+import { startTestApi, type TestApi } from "./api-fixture.ts";
+import { askIn, chunksIn, decision, typesIn, type Chunk } from "./chat-client-turns.ts";
 import { complete, finish } from "./turn.ts";
 import { claimIn, preview, watchRaw } from "./watching.ts";
 
@@ -25,15 +26,6 @@ const post = (path: string, body: object) => api.call("POST", path, { body });
 let lastId = 0;
 const say = (text: string, id = `ui-${(lastId += 1)}`) => ({ id, role: "user", parts: [{ type: "text", text }] });
 
-interface Chunk {
-  readonly type: string;
-  readonly [field: string]: unknown;
-}
-
-const chunksIn = ({ text }: Pick<TestReply, "text">): Chunk[] =>
-  [...text.matchAll(/^data: (\{.*)$/gm)].map(([, data]) => JSON.parse(data!) as Chunk);
-const typesIn = (reply: Pick<TestReply, "text">): string[] => chunksIn(reply).map(({ type }) => type);
-
 /** Sends a request whose turn this test runs. */
 async function withTurn(sessionId: string, path: string, body: object, run: (turn: ClaimedTurn) => Promise<unknown>) {
   const replying = post(path, body);
@@ -46,17 +38,7 @@ async function withTurn(sessionId: string, path: string, body: object, run: (tur
 
 const done = (turn: ClaimedTurn) => complete(api, turn);
 
-const decision = { type: "object", properties: { approved: { type: "boolean" } }, required: ["approved"] };
-
-async function ask(turn: ClaimedTurn, key = "refund"): Promise<void> {
-  const parentId = (await snapshots.findHeadSnapshotId(api.db, api.org.organizationId, turn.sessionId)) ?? null;
-  const empty = { objectKey: null, isFull: true, deltaDepth: 0, treeHash: "x", sizeBytes: 0, files: 0, totalBytes: 0 };
-  await finish(api, turn, {
-    ending: "suspended",
-    asked: { key, schema: decision, prompt: "May I?", waitSeconds: 600, placed: [] },
-    snapshot: { id: newId("snapshot"), parentId, ...empty },
-  });
-}
+const ask = (turn: ClaimedTurn) => askIn(api, turn);
 
 const texts = async (sessionId: string) => {
   const { data } = (await api.call("GET", `/v1/sessions/${sessionId}/messages`)).json;

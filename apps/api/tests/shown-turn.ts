@@ -12,6 +12,13 @@ export function event(type: string, data: object = {}): StreamItem {
   return { kind: "event", event: { ...head, type, data } as never };
 }
 
+/** The same events, of another message. */
+export function inTurnOf(other: string, items: readonly StreamItem[]): StreamItem[] {
+  return items.map((item) =>
+    item.kind === "event" ? { ...item, event: { ...item.event, message_id: other } as never } : item,
+  );
+}
+
 export function preview(type: Preview["type"], data: Preview["data"]): StreamItem {
   return { kind: "preview", sessionId, preview: { type, messageId, attemptId: "att_1", data } };
 }

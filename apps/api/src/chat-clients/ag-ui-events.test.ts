@@ -11,6 +11,7 @@ import {
   asking,
   cancelled,
   completed,
+  ended,
   event,
   failed,
   messageId,
@@ -119,4 +120,23 @@ test("a failed turn is an error, a cancelled one is cancelled", () => {
     { type: "RUN_ERROR", code: "timeout", message: "the turn took too long" },
   ]);
   expect(encode([accepted, ...cancelled()]).at(-1)).toMatchObject({ outcome: { type: "cancelled" } });
+});
+
+test("events of the platform have names that events of the agent cannot have", () => {
+  const events = encode([
+    accepted,
+    started,
+    event("agent.event", { name: "half", data: 1 }),
+    event("agent.event", { name: "dari.file", data: 2 }),
+    event("plan.updated", { items: [] }),
+    ended("retry"),
+    ...completed("x", "/a.txt"),
+  ]);
+  expect(events.filter(({ type }) => type === "CUSTOM").map(({ name }) => name)).toEqual([
+    "half",
+    "agent-dari.file",
+    "dari.plan.updated",
+    "dari.attempt.repeated",
+    "dari.file",
+  ]);
 });

@@ -1,6 +1,6 @@
 // The parts of a turn as events of the AG-UI protocol. Pure.
 
-import { mediaTypeOf, workspaceFileUrl } from "./ids.ts";
+import { mediaTypeOf, shownNameOf, workspaceFileUrl } from "./ids.ts";
 import type { AskedInput, TurnPart } from "./turn-parts.ts";
 
 export interface AgUiEvent {
@@ -81,16 +81,16 @@ export class AgUiEvents {
         ];
       case "file": {
         const value = { path: part.path, url: workspaceFileUrl(part.sessionId, part.path) };
-        return [{ type: "CUSTOM", name: "file", value: { ...value, mimeType: mediaTypeOf(part.path) } }];
+        return [{ type: "CUSTOM", name: "dari.file", value: { ...value, mimeType: mediaTypeOf(part.path) } }];
       }
       case "data":
-        return [{ type: "CUSTOM", name: part.type, value: part.value }];
+        return [{ type: "CUSTOM", name: `dari.${part.type}`, value: part.value }];
       case "agent_event":
-        return [{ type: "CUSTOM", name: part.name, value: part.value }];
+        return [{ type: "CUSTOM", name: shownNameOf(part.name), value: part.value }];
       case "run_ended":
         // The protocol cannot take back what an attempt has shown.
         return ["retry", "lost", "released"].includes(part.outcome)
-          ? [{ type: "CUSTOM", name: "attempt.repeated", value: { outcome: part.outcome } }]
+          ? [{ type: "CUSTOM", name: "dari.attempt.repeated", value: { outcome: part.outcome } }]
           : [];
       case "input_requested":
         this.#asked = part.input;

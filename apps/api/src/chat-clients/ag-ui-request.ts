@@ -1,6 +1,6 @@
 // What a run of the AG-UI protocol asks for. Pure.
 
-import { AgUiUserMessage, validate, type AgUiContent, type RunAgUiRequest } from "@dari/contract";
+import { AgUiUserMessage, validate, type AgUiContent, type MessageRecord, type RunAgUiRequest } from "@dari/contract";
 import { AppError, invalidField } from "@dari/domain";
 import type { InlineFile, InputPart } from "../openai/input.ts";
 import type { GivenAnswers } from "./answer-question.ts";
@@ -58,6 +58,19 @@ export function readAgUiParts(content: string | readonly AgUiContent[]): InputPa
     const type = part.type === "image" ? "image" : "file";
     const { source } = part;
     return source.type === "file" ? { type, file_id: source.value } : inlineFile(type, source.value, source.mimeType);
+  });
+}
+
+/** Returns whether a message has these texts and files. Files in a request are compared by their names. */
+export function hasSameContent({ parts }: Pick<MessageRecord, "parts">, given: readonly InputPart[]): boolean {
+  if (parts.length !== given.length) return false;
+  return parts.every((part, index) => {
+    const other = given[index];
+    if (other === undefined || other.type !== part.type) return false;
+    if (part.type === "text") return "text" in other && other.text === part.text;
+    return "file_id" in other
+      ? other.file_id === part.file_id
+      : "filename" in other && other.filename === part.filename;
   });
 }
 

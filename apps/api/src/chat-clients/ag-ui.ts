@@ -4,12 +4,13 @@ import { findMessageInOrder, getMessage, getSession, sendMessage } from "@dari/c
 import type { StreamItem } from "@dari/control/outbound";
 import { isId } from "@dari/domain";
 import type { Call, Handlers } from "../http/call.ts";
+import type { InputPart } from "../openai/input.ts";
 import { interruption } from "../openai/response-stream.ts";
 import { discardInput, storedPartsOf, storeInput } from "../openai/store-input.ts";
 import { checkStream, sendItems } from "../routes/streams.ts";
 import { AgUiEvents, runFinished, runStarted, type AgUiEvent, type AgUiEventOptions } from "./ag-ui-events.ts";
 import { readSnapshot } from "./ag-ui-history.ts";
-import { abandonedIn, readAgUiAction, readAgUiParts } from "./ag-ui-request.ts";
+import { abandonedIn, hasSameContent, readAgUiAction, readAgUiParts } from "./ag-ui-request.ts";
 import {
   abandonQuestion,
   answerQuestion,
@@ -42,7 +43,7 @@ function identify(body: RunCall["body"]): unknown {
 }
 
 /**
- * Cancels the message whose interrupt was abandoned. To repeat that changes nothing. Stores the files in the request.
+ * Cancels the message whose interrupt was abandoned. Repeating it changes nothing. Stores the files in the request.
  * Refuses what the message could not be sent with.
  */
 async function prepare(call: RunCall): Promise<void> {
@@ -52,7 +53,24 @@ async function prepare(call: RunCall): Promise<void> {
   if (action.kind === "answer") checkAnswers(action);
   const abandoned = abandonedIn(body);
   if (abandoned !== undefined) await abandonQuestion(control, actor, { ...abandoned, sessionId: params.session_id });
-  if (action.kind === "send") await storeInput(call, readAgUiParts(action.message.content));
+  if (action.kind !== "send") return;
+  const parts = readAgUiParts(action.message.content);
+  if ((await findAbandoned(call, parts)) === undefined) await storeInput(call, parts);
+}
+
+/**
+ * Returns the message whose interrupt the run abandons, if the run has the same message as its last one: it is shown
+ * and not sent. Its idempotency key can have expired, so that alone does not keep the agent from running it again.
+ */
+async function findAbandoned(
+  { control, actor, params, body }: RunCall,
+  parts: readonly InputPart[],
+): Promise<string | undefined> {
+  const abandoned = abandonedIn(body);
+  if (abandoned === undefined) return undefined;
+  const { messageId } = abandoned;
+  const message = await getMessageOf(control, actor, { sessionId: params.session_id, messageId });
+  return hasSameContent(message, parts) ? messageId : undefined;
 }
 
 async function create(call: RunCall): Promise<{ resourceId: string }> {
@@ -71,6 +89,8 @@ async function create(call: RunCall): Promise<{ resourceId: string }> {
     case "send": {
       await getSession(control, actor, sessionId);
       const { message, path } = action;
+      const abandoned = await findAbandoned(call, readAgUiParts(message.content));
+      if (abandoned !== undefined) return { resourceId: abandoned };
       const parts = await storedPartsOf(call);
       const sent = { sessionId, parts, metadata: message.metadata ?? {}, partsField: `${path}.content` };
       return { resourceId: (await sendMessage(control, actor, sent)).messageId };
@@ -85,7 +105,7 @@ async function read(call: RunCall, resourceId: string, { isNew }: { readonly isN
   const action = readAgUiAction(body);
   const message = await getMessage(control, actor, resourceId);
   const settled = await readSettled(control, actor, message);
-  const afterInput = action.kind === "answer" ? lastAnswered(message, action) : undefined;
+  const afterInput = action.kind === "answer" ? await lastAnswered(control, actor, action) : undefined;
   const text = new AgUiStream({ run, messageId: resourceId, afterInput, settled, before: [runStarted(run)] });
   await sendTurn(call, resourceId, { text, promised: isNew && action.kind !== "show" });
 }

@@ -6,9 +6,9 @@ import { invalidField, limits } from "@dari/domain";
 import type { Call, Handlers } from "../http/call.ts";
 import { discardInput, storedPartsOf, storeInput } from "../openai/store-input.ts";
 import { checkStream } from "../routes/streams.ts";
-import { answerQuestion, checkAnswers, lastAnswered, readSettled } from "./answer-question.ts";
+import { answerQuestion, checkAnswers, findContinued, lastAnswered, readSettled } from "./answer-question.ts";
 import { listUiMessages } from "./history.ts";
-import { messageOf } from "./ids.ts";
+import { inputIdOf, messageOf } from "./ids.ts";
 import { findReplaced, rollBackBefore } from "./replace-message.ts";
 import { sendTurn } from "./send-turn.ts";
 import { readUiAction, readUiParts, type UiAction } from "./ui-request.ts";
@@ -79,8 +79,9 @@ async function create(call: SendCall): Promise<{ resourceId: string }> {
   const { session_id: sessionId } = params;
   const action = readUiAction(body);
   if (action.kind === "answer") {
+    const resourceId = await findContinued(control, actor, { ...action, sessionId });
     await answerQuestion(control, actor, { ...action, sessionId });
-    return { resourceId: action.messageId };
+    return { resourceId };
   }
   const { messageId } = await inOneTransaction(control, (inside) => send({ ...call, control: inside }, action));
   return { resourceId: messageId };
@@ -118,7 +119,9 @@ async function read(call: SendCall, messageId: string, { isNew }: { readonly isN
   const action = readUiAction(body);
   const message = await getMessage(control, actor, messageId);
   const settled = await readSettled(control, actor, message);
-  const afterInput = action.kind === "answer" ? lastAnswered(message, action) : undefined;
+  const answered = action.kind === "answer" ? await lastAnswered(control, actor, action) : undefined;
+  const afterInput =
+    action.kind === "answer" && answered !== undefined ? inputIdOf(action.messageId, answered) : undefined;
   response.set(uiStreamHeaders);
   const text = new UiStream({ messageId, version: versionOf(call), afterInput, settled });
   await sendTurn(call, messageId, { text, promised: isNew });

@@ -9,6 +9,8 @@ import type { InputId } from "./ids.ts";
 /** The answers in a request: clients repeat those that they gave before. All are of one message. */
 export interface GivenAnswers {
   readonly messageId: string;
+  /** The message whose stream asked. It can have become part of the one that waits. */
+  readonly askedIn?: string | undefined;
   readonly answers: readonly { readonly key: string; readonly value: unknown; readonly path: string }[];
 }
 
@@ -36,7 +38,7 @@ export async function answerQuestion(
 }
 
 /**
- * Cancels the message that waits for an input which nobody will answer. To repeat that changes nothing.
+ * Cancels the message that waits for an input, because the client will not answer it. Repeating it changes nothing.
  * @throws AppError `not_found`; `conflict` if the input was answered, because its turn then goes on
  */
 export async function abandonQuestion(
@@ -52,18 +54,44 @@ export async function abandonQuestion(
   await cancelMessage(control, actor, messageId);
 }
 
-/** Returns the last one of these inputs that is answered: what follows it is new to the client. */
-export function lastAnswered(message: MessageRecord, { answers }: GivenAnswers): string | undefined {
+/**
+ * Returns the message whose turn continues in the client's answer: the one whose stream asked, so that calls and texts
+ * keep their ids.
+ * @throws AppError `not_found`
+ */
+export async function findContinued(
+  control: Control,
+  actor: Actor,
+  { sessionId, messageId, askedIn = messageId }: GivenAnswers & { readonly sessionId: string },
+): Promise<string> {
+  if (askedIn === messageId) return messageId;
+  const asked = await getMessageOf(control, actor, { sessionId, messageId: askedIn });
+  const chain = await readChain(control, actor, asked);
+  return chain.some(({ id }) => id === messageId) ? askedIn : messageId;
+}
+
+/** Returns the key of the last one of these inputs that is answered: what follows it is new to the client. */
+export async function lastAnswered(
+  control: Control,
+  actor: Actor,
+  { messageId, answers }: GivenAnswers,
+): Promise<string | undefined> {
+  const { inputs } = await getMessage(control, actor, messageId);
   const isGiven = (key: string) => answers.some((answer) => answer.key === key);
-  return message.inputs?.findLast(({ key, status }) => status === "answered" && isGiven(key))?.key;
+  return inputs?.findLast(({ key, status }) => status === "answered" && isGiven(key))?.key;
 }
 
 /** Returns the keys of the inputs that no longer wait, of a message and of the turn that answers it. */
 export async function readSettled(control: Control, actor: Actor, message: MessageRecord): Promise<Set<string>> {
-  const answeredBy = message.merged_into ?? message.delivered_in;
-  const turn = answeredBy === undefined ? undefined : await getMessage(control, actor, answeredBy);
-  const inputs = [...(message.inputs ?? []), ...(turn?.inputs ?? [])];
+  const inputs = (await readChain(control, actor, message)).flatMap((one) => one.inputs ?? []);
   return new Set(inputs.filter(({ status }) => status !== "waiting").map(({ key }) => key));
+}
+
+/** Returns a message, and the messages that it became part of. */
+async function readChain(control: Control, actor: Actor, message: MessageRecord): Promise<MessageRecord[]> {
+  const into = message.merged_into ?? message.delivered_in;
+  if (into === undefined) return [message];
+  return [message, ...(await readChain(control, actor, await getMessage(control, actor, into)))];
 }
 
 /** @throws AppError `not_found`, also for a message of another session */

@@ -32,6 +32,11 @@ export function isAnswerId(id: string): boolean {
   return id.startsWith("resp_") && messageOf(id) !== undefined;
 }
 
+/** Returns the name under which clients get an event of the agent. Names that begin with `dari` are the platform's. */
+export function shownNameOf(name: string): string {
+  return /^dari[-.]/.test(name) ? `agent-${name}` : name;
+}
+
 /** Addresses are relative to the API, and need a key as every call does. */
 export function workspaceFileUrl(sessionId: string, path: string): string {
   return `/v1/sessions/${sessionId}/files/content?path=${encodeURIComponent(path)}`;
@@ -41,25 +46,27 @@ export function uploadedFileUrl(fileId: string): string {
   return `/v1/files/${fileId}/content`;
 }
 
-const mediaTypes: Readonly<Record<string, string>> = {
-  csv: "text/csv",
-  gif: "image/gif",
-  html: "text/html",
-  jpeg: "image/jpeg",
-  jpg: "image/jpeg",
-  json: "application/json",
-  md: "text/markdown",
-  mp3: "audio/mpeg",
-  mp4: "video/mp4",
-  pdf: "application/pdf",
-  png: "image/png",
-  svg: "image/svg+xml",
-  txt: "text/plain",
-  webp: "image/webp",
-  zip: "application/zip",
-};
+const mediaTypes: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    csv: "text/csv",
+    gif: "image/gif",
+    html: "text/html",
+    jpeg: "image/jpeg",
+    jpg: "image/jpeg",
+    json: "application/json",
+    md: "text/markdown",
+    mp3: "audio/mpeg",
+    mp4: "video/mp4",
+    pdf: "application/pdf",
+    png: "image/png",
+    svg: "image/svg+xml",
+    txt: "text/plain",
+    webp: "image/webp",
+    zip: "application/zip",
+  }),
+);
 
 /** Clients choose by the type how they show a file. The file itself is sent with its own headers. */
 export function mediaTypeOf(filename: string): string {
-  return mediaTypes[filename.slice(filename.lastIndexOf(".") + 1).toLowerCase()] ?? "application/octet-stream";
+  return mediaTypes.get(filename.slice(filename.lastIndexOf(".") + 1).toLowerCase()) ?? "application/octet-stream";
 }

@@ -16,6 +16,8 @@ export interface Replaced {
   readonly messageId: string | undefined;
   /** The last answer that the client has before it. Undefined: it has none, or did not send it. */
   readonly afterMessageId: string | undefined;
+  /** What the client has between that answer and the message. Undefined: a message with an id of the client. */
+  readonly between: readonly (string | undefined)[];
   /** The text of the message, as the client has it. Undefined: the client did not send it, or replaces it. */
   readonly text: string | undefined;
   /** Whether the newest message is meant if nothing else names one. */
@@ -36,7 +38,8 @@ export async function findReplaced(
   if (found === undefined) return undefined;
   const answeredBy = found.merged_into ?? found.delivered_in;
   if (answeredBy !== undefined) {
-    throw new AppError("conflict", `${found.id} is answered by the turn of ${answeredBy}; replace that message`);
+    const detail = `${found.id} is answered by the turn of ${answeredBy}`;
+    throw new AppError("conflict", `${detail}; replace that message, or load the messages again`);
   }
   const { messageId, afterMessageId, text, isNewest } = replaced;
   const isSure = messageId !== undefined || afterMessageId !== undefined || isNewest || found.sequence_number === 1;
@@ -53,7 +56,7 @@ function notSure(): AppError {
 async function findNamed(
   control: Control,
   actor: Actor,
-  { sessionId, messageId, afterMessageId }: Replaced,
+  { sessionId, messageId, afterMessageId, between }: Replaced,
 ): Promise<MessageRecord | undefined> {
   const named = messageId === undefined ? undefined : await getMessageOf(control, actor, { sessionId, messageId });
   // A client keeps the id of a message that it replaces, and may replace it again.
@@ -62,8 +65,17 @@ async function findNamed(
     return findMessageInOrder(control, actor, { sessionId, order: "desc", from: undefined });
   }
   const before = await getMessageOf(control, actor, { sessionId, messageId: afterMessageId });
-  if (before.rolled_back !== undefined) throw notSure();
-  return findMessageInOrder(control, actor, { sessionId, order: "asc", from: before.sequence_number + 1 });
+  // The message that it became part of can be the replaced one, or one that the client does not have.
+  const isUnclear = before.merged_into !== undefined || between.length > skippedMax;
+  if (isUnclear || before.rolled_back !== undefined) throw notSure();
+  let from = before.sequence_number + 1;
+  for (const id of between) {
+    const passed = await findMessageInOrder(control, actor, { sessionId, order: "asc", from });
+    const answeredBy = passed?.merged_into ?? passed?.delivered_in;
+    if (passed === undefined || passed.id !== id || answeredBy === undefined) throw notSure();
+    from = passed.sequence_number + 1;
+  }
+  return findMessageInOrder(control, actor, { sessionId, order: "asc", from });
 }
 
 /**

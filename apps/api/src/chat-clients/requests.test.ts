@@ -2,7 +2,7 @@
 
 import type { UiMessage } from "@dari/contract";
 import { expect, test } from "@jest/globals";
-import { abandonedIn, readAgUiAction, readAgUiParts } from "./ag-ui-request.ts";
+import { abandonedIn, hasSameContent, readAgUiAction, readAgUiParts } from "./ag-ui-request.ts";
 import { answerId, messageId } from "../../tests/shown-turn.ts";
 import { readUiAction, readUiParts } from "./ui-request.ts";
 
@@ -17,17 +17,22 @@ test("the last message is sent, replaces, or is sent again", () => {
   expect(readUiAction({ messages })).toMatchObject({ kind: "send", message: { id: "u2" }, path: "messages[2]" });
   expect(readUiAction({ messages, messageId: "u2" })).toMatchObject({
     kind: "replace",
-    named: { messageId: undefined, afterMessageId: messageId },
+    named: { messageId: undefined, afterMessageId: messageId, between: [] },
   });
   const own = { ...user, id: messageId };
   expect(readUiAction({ message: own, messageId })).toMatchObject({ kind: "replace", named: { messageId } });
   expect(readUiAction({ messages, trigger: "regenerate-message", messageId: answerId })).toEqual({
     kind: "regenerate",
-    named: { messageId, afterMessageId: messageId, text: "hello", isNewest: true },
+    named: { messageId, afterMessageId: messageId, between: [], text: "hello", isNewest: true },
   });
   expect(readUiAction({ trigger: "regenerate-message" })).toEqual({
     kind: "regenerate",
-    named: { messageId: undefined, afterMessageId: undefined, text: undefined, isNewest: true },
+    named: { messageId: undefined, afterMessageId: undefined, between: [], text: undefined, isNewest: true },
+  });
+  const steered = { ...user, id: "msg_01jx5m0k8c3f7q2v9t4w6y8z1b" };
+  const unsure = [assistant(), user, steered, { ...user, id: "u2" }];
+  expect(readUiAction({ messages: unsure, messageId: "u2" })).toMatchObject({
+    named: { afterMessageId: messageId, between: [undefined, steered.id] },
   });
 });
 
@@ -44,6 +49,7 @@ test("answers are those of the last step, also in an earlier message that is nam
   expect(action).toMatchObject({
     kind: "answer",
     messageId,
+    askedIn: messageId,
     answers: [
       { key: "a", value: { approved: false } },
       { key: "city", value: "Rome" },
@@ -96,4 +102,27 @@ test("a run sends, answers, abandons, shows or attaches", () => {
   expect([readAgUiAction(abandoned).kind, abandonedIn(abandoned)]).toEqual(["send", { messageId, key: "a" }]);
   const only = { ...run, messages: [{ id: "a1", role: "assistant" }], resume: resume("cancelled") };
   expect(readAgUiAction(only)).toEqual({ kind: "show", messageId });
+});
+
+test("a message has the same content if its texts and files are the same", () => {
+  const file = { type: "file" as const, file_id: "file_1", filename: "a.txt" };
+  const message = { parts: [{ type: "text" as const, text: "x" }, file] };
+  const said = { type: "text" as const, text: "x" };
+  const inline = (filename: string) => ({
+    type: "file" as const,
+    filename,
+    contentType: "text/plain",
+    bytes: Buffer.alloc(0),
+  });
+  expect(hasSameContent(message, [said, { type: "file", file_id: "file_1" }])).toBe(true);
+  expect(hasSameContent(message, [said, inline("a.txt")])).toBe(true);
+  for (const other of [
+    [said],
+    [said, inline("b.txt")],
+    [said, { ...file, file_id: "file_2" }],
+    [{ ...said, text: "y" }, inline("a.txt")],
+    [inline("a.txt"), said],
+  ]) {
+    expect(hasSameContent(message, other)).toBe(false);
+  }
 });

@@ -77,7 +77,7 @@ const lostCall = "the turn or its attempt ended before this call returned";
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Keeps as much of a turn as `TurnOutput` does, and `limits.pageBytes` of data. */
+/** Keeps what `TurnOutput` keeps of a turn, and `limits.pageBytes` of data. */
 export class TurnParts {
   readonly #messageId: string;
   readonly #output: TurnOutput;
@@ -119,7 +119,7 @@ export class TurnParts {
           ? [{ kind: "waiting" }]
           : [];
       case "input.requested":
-        return [{ kind: "input_requested", input: this.#ask(fields) }];
+        return [{ kind: "input_requested", input: this.#ask(fields, messageIn(event) ?? this.#messageId) }];
       case "input.submitted":
         return this.#answer(fields);
       case "agent.event":
@@ -199,10 +199,11 @@ export class TurnParts {
     return { kind: "call_requested", call };
   }
 
-  #ask(fields: Fields): AskedInput {
+  /** `messageId`: the message that waits. Another message can have become part of it. */
+  #ask(fields: Fields, messageId: string): AskedInput {
     const key = String(fields["key"]);
     const input = {
-      id: inputIdOf(this.#messageId, key),
+      id: inputIdOf(messageId, key),
       key,
       schema: fields["schema"] as Fields,
       prompt: fields["prompt"] as string | null,
@@ -223,6 +224,10 @@ export class TurnParts {
     this.#dataBytes += Buffer.byteLength(JSON.stringify(fields));
     return this.#dataBytes <= limits.pageBytes;
   }
+}
+
+function messageIn(event: TurnEvent | EventRecord): string | undefined {
+  return "message_id" in event ? (event.message_id ?? undefined) : undefined;
 }
 
 /** The beginning of the key with which exported agents ask for the approval of a call. */

@@ -1,6 +1,6 @@
 // The parts of a turn as chunks of the UI message stream of the npm package `ai`. Pure.
 
-import { inputIdOf, mediaTypeOf, workspaceFileUrl } from "./ids.ts";
+import { mediaTypeOf, shownNameOf, workspaceFileUrl } from "./ids.ts";
 import type { AskedInput, TurnPart } from "./turn-parts.ts";
 import { responseIdOf } from "../openai/response.ts";
 
@@ -14,7 +14,7 @@ export interface UiChunkOptions {
   readonly messageId: string;
   /** The client's major version of `ai`. Clients refuse a whole stream for one chunk of a later version. */
   readonly version: number;
-  /** Shows only what follows the answer to this input: the client has what came before. */
+  /** The id of an input. Shows only what follows its answer: the client has what came before. */
   readonly afterInput?: string | undefined;
 }
 
@@ -32,6 +32,8 @@ export class UiChunks {
   readonly #messageId: string;
   readonly #version: number;
   readonly #afterInput: string | undefined;
+  /** The chunks that end the texts and the reasoning which are open, by their ids. */
+  readonly #open = new Map<string, UiChunk>();
   #isMuted: boolean;
   #isStarted = false;
   #hasStep = false;
@@ -42,7 +44,7 @@ export class UiChunks {
   constructor({ messageId, version, afterInput }: UiChunkOptions) {
     this.#messageId = messageId;
     this.#version = version;
-    this.#afterInput = afterInput === undefined ? undefined : inputIdOf(messageId, afterInput);
+    this.#afterInput = afterInput;
     this.#isMuted = afterInput !== undefined;
   }
 
@@ -75,17 +77,16 @@ export class UiChunks {
       case "run_ended":
         return this.#endRun(part.outcome);
       case "text_started":
-        return this.#show({ type: "text-start", id: part.id });
+        return this.#openText("text", part.id);
       case "reasoning_started":
-        return this.#show({ type: "reasoning-start", id: part.id });
+        return this.#openText("reasoning", part.id);
       case "text_delta":
-        return [{ type: "text-delta", id: part.id, delta: part.delta }];
+        return this.#open.has(part.id) ? [{ type: "text-delta", id: part.id, delta: part.delta }] : [];
       case "reasoning_delta":
-        return [{ type: "reasoning-delta", id: part.id, delta: part.delta }];
+        return this.#open.has(part.id) ? [{ type: "reasoning-delta", id: part.id, delta: part.delta }] : [];
       case "text_ended":
-        return [{ type: "text-end", id: part.id }];
       case "reasoning_ended":
-        return [{ type: "reasoning-end", id: part.id }];
+        return this.#closeText(part.id);
       case "file": {
         const url = workspaceFileUrl(part.sessionId, part.path);
         return this.#show({ type: "file", url, mediaType: mediaTypeOf(part.path) });
@@ -93,7 +94,7 @@ export class UiChunks {
       case "data":
         return this.#show({ type: `data-dari-${part.type.replace(".", "-")}`, data: part.value });
       case "agent_event":
-        return this.#show({ type: `data-${part.name}`, data: part.value });
+        return this.#show({ type: `data-${shownNameOf(part.name)}`, data: part.value });
       case "input_requested":
         return this.#ask(part.input);
       case "input_answered":
@@ -185,10 +186,24 @@ export class UiChunks {
     return this.#isAsking ? [...ends, { type: "start-step" }, { type: "finish-step" }] : ends;
   }
 
+  #openText(what: "text" | "reasoning", id: string): UiChunk[] {
+    this.#open.set(id, { type: `${what}-end`, id });
+    return this.#show({ type: `${what}-start`, id });
+  }
+
+  #closeText(id: string): UiChunk[] {
+    const end = this.#open.get(id);
+    this.#open.delete(id);
+    return end === undefined ? [] : [end];
+  }
+
+  /** Clients forget open texts at the end of a step, and then throw for more of them. */
   #endStep(): UiChunk[] {
     if (!this.#hasStep) return [];
     this.#hasStep = false;
-    return [{ type: "finish-step" }];
+    const ends = [...this.#open.values()];
+    this.#open.clear();
+    return [...ends, { type: "finish-step" }];
   }
 }
 

@@ -29,7 +29,8 @@ export function readUiAction(body: SendUiMessageRequest): UiAction {
   const last = placed.at(-1);
   if (body.trigger === "regenerate-message") {
     const text = last?.message.role === "user" ? textOf(last.message) : undefined;
-    const place = { messageId: messageOf(messageId), afterMessageId: lastAnswerOf(placed) };
+    const before = last?.message.role === "user" ? placed.slice(0, -1) : placed;
+    const place = { messageId: messageOf(messageId), ...placeAfter(before) };
     return { kind: "regenerate", named: { ...place, text, isNewest: true } };
   }
   if (last === undefined) throw invalidField("messages", "field is required, or `message`");
@@ -39,7 +40,7 @@ export function readUiAction(body: SendUiMessageRequest): UiAction {
   const { path } = last;
   const message = readUserMessage(last);
   if (messageId !== message.id) return { kind: "send", message, path };
-  const place = { messageId: messageOf(messageId), afterMessageId: lastAnswerOf(placed.slice(0, -1)) };
+  const place = { messageId: messageOf(messageId), ...placeAfter(placed.slice(0, -1)) };
   return { kind: "replace", message, path, named: { ...place, text: undefined, isNewest: false } };
 }
 
@@ -51,10 +52,11 @@ function placedIn({ messages, message }: SendUiMessageRequest): Placed[] {
   return (messages ?? []).map((one, index) => ({ message: one, path: `messages[${index}]` }));
 }
 
-/** Returns the message whose answer is the last one in a conversation. */
-function lastAnswerOf(placed: readonly Placed[]): string | undefined {
-  const answer = placed.findLast(({ message }) => message.role === "assistant" && isAnswerId(message.id));
-  return messageOf(answer?.message.id);
+/** Returns the message whose answer is the last one in a conversation, and what follows that answer. */
+function placeAfter(placed: readonly Placed[]): Pick<Replaced, "afterMessageId" | "between"> {
+  const index = placed.findLastIndex(({ message }) => message.role === "assistant" && isAnswerId(message.id));
+  const between = placed.slice(index + 1).map(({ message }) => messageOf(message.id));
+  return { afterMessageId: messageOf(placed[index]?.message.id), between };
 }
 
 function readUserMessage({ message, path }: Placed): UiUserMessage {
@@ -86,7 +88,7 @@ function readAnswers({ message, path }: Placed): UiAction {
   if (answers.some((answer) => answer.messageId !== messageId)) {
     throw invalidField(path, "expected answers to inputs of one message");
   }
-  return { kind: "answer", messageId, answers };
+  return { kind: "answer", messageId, answers, askedIn: isAnswerId(message.id) ? messageOf(message.id) : undefined };
 }
 
 function readAnswer(part: object, path: string) {

@@ -13,6 +13,7 @@ import {
   ended,
   event,
   failed,
+  inTurnOf,
   messageId,
   preview,
   requested,
@@ -29,8 +30,9 @@ interface Options {
 }
 
 /** Returns the chunks of a stream, without its last line. */
-function stream(items: readonly StreamItem[], { version = 7, ...more }: Options = {}): UiChunk[] {
-  const ui = new UiStream({ messageId, version, ...more });
+function stream(items: readonly StreamItem[], { version = 7, afterInput, ...more }: Options = {}): UiChunk[] {
+  const after = afterInput === undefined ? undefined : inputId(afterInput);
+  const ui = new UiStream({ messageId, version, afterInput: after, ...more });
   let text = "";
   for (const item of items) {
     if (ui.isOver) break;
@@ -252,4 +254,54 @@ test("events of the agent and of the platform are data parts", () => {
 test("a message that another turn answers does not end its stream", () => {
   const merged = event("message.completed", { id: messageId, status: "completed", output: null, merged_into: "msg_2" });
   expect(typesOf(stream([accepted, merged, started, ...completed("both")]))).toContain("finish");
+});
+
+test("a question that the turn of another message asks has the id of that message", () => {
+  const into = "msg_01jx5m0k8c3f7q2v9t4w6y8z1b";
+  const merged = event("message.completed", { id: messageId, status: "completed", output: null, merged_into: into });
+  const chunks = stream([accepted, merged, ...inTurnOf(into, [started, ...asking("x")])]);
+  expect(chunks).toContainEqual({ type: "tool-approval-request", approvalId: `${into}:x`, toolCallId: `${into}:x` });
+});
+
+test("text and reasoning that are open at a question end with its step", () => {
+  const text = (delta: string, offset: number) => preview("assistant.text_delta", { text: delta, offset, ordinal: 2 });
+  const [asked, ...suspended] = asking("x");
+  const chunks = stream([
+    accepted,
+    started,
+    preview("reasoning.delta", { ordinal: 1, text: "hm" }),
+    text("Let me", 0),
+    asked!,
+    text(" check. ", 6),
+    ...suspended,
+  ]);
+  expect(typesOf(chunks)).toEqual([
+    "start",
+    "start-step",
+    "reasoning-start",
+    "reasoning-delta",
+    "text-start",
+    "text-delta",
+    "reasoning-end",
+    "text-end",
+    "finish-step",
+    "start-step",
+    "tool-input-available",
+    "tool-approval-request",
+    "finish-step",
+    "finish",
+  ]);
+});
+
+test("an agent cannot emit what the platform says", () => {
+  const name = "dari-attempt-repeated";
+  const chunks = stream([
+    accepted,
+    started,
+    event("assistant.message", { text: "before" }),
+    event("agent.event", { name, data: 1 }),
+    ...completed("done"),
+  ]);
+  expect(chunks).toContainEqual({ type: `data-agent-${name}`, data: 1 });
+  expect(fold(chunks)?.parts).toContainEqual(expect.objectContaining({ text: "before" }));
 });
