@@ -113,7 +113,7 @@ test("a route of the table shows and changes nothing of another session", async 
   expect(await keptRows()).toEqual(before);
 });
 
-test("a message with a file of another session or of nobody is refused, and nothing is queued", async () => {
+test("a message with a file of another session, or of none, is refused, and nothing is queued", async () => {
   const before = await keptRows();
   for (const name of allowed.filter((one) => one.startsWith("sendMessage"))) {
     const replies = [];
