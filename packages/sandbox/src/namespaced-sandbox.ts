@@ -5,14 +5,22 @@ import { setTimeout as delay } from "node:timers/promises";
 import { insidePaths, memoryDirs } from "./bwrap-arguments.ts";
 import type { Launcher } from "./bwrap-launcher.ts";
 import type { Background } from "./background.ts";
-import { measureCpu } from "./cpu-use.ts";
 import type { Egress } from "./egress/egress.ts";
 import { decodeLauncherExit } from "./launch.ts";
+import { measureSandbox } from "./measure-sandbox.ts";
 import { createNamespaceTree } from "./process-tree.ts";
 import { stopProcesses, type StoppedSandbox } from "./stop-processes.ts";
 import { diskTmpOf, removeDiskTmp, openWorkingFolders } from "./slot.ts";
-import { measureTree } from "./tree-use.ts";
-import type { Exceeded, Sandbox, SandboxExit, SandboxLimits, SandboxSpec, SandboxUsage, SlotMounts } from "./types.ts";
+import type {
+  Exceeded,
+  Sandbox,
+  SandboxExit,
+  SandboxLimits,
+  SandboxMeasurement,
+  SandboxSpec,
+  SandboxUsage,
+  SlotMounts,
+} from "./types.ts";
 import { watchSandbox, type Watch } from "./watch-sandbox.ts";
 
 /** The kernel frees a group some milliseconds after its last process has ended. An earlier removal fails. */
@@ -112,17 +120,9 @@ export function createNamespacedSandbox(spec: SandboxSpec, held: SandboxResource
   };
 }
 
-async function measureHeld({ program, watched }: SandboxResources): ReturnType<NonNullable<Sandbox["measure"]>> {
+function measureHeld({ program, watched }: SandboxResources): Promise<SandboxMeasurement> {
   const { group, init } = program;
-  const [memoryBytes, cpuSeconds] = [group?.memoryBytes(), group?.cpuSeconds()];
-  if (memoryBytes !== undefined && cpuSeconds !== undefined) return { memoryBytes, cpuSeconds };
-  const root = watched?.pid ?? (await init)?.pid;
-  if (root === undefined) return { memoryBytes, cpuSeconds };
-  const tree = await measureTree(root);
-  return {
-    memoryBytes: memoryBytes ?? tree.memoryBytes,
-    cpuSeconds: cpuSeconds ?? (await measureCpu(root, tree.pids)),
-  };
+  return measureSandbox(group, async () => watched?.pid ?? (await init)?.pid);
 }
 
 function watchHeld(spec: SandboxSpec, held: SandboxResources, dir: () => string, onExceeded: () => void): Watch {

@@ -6,6 +6,7 @@ import { access, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { decodeLauncherExit, launch, type LaunchedProcess } from "./launch.ts";
+import { measureSandbox } from "./measure-sandbox.ts";
 import { childrenOf, readProcess, type ProcessIdentity } from "./proc.ts";
 import { createGroupTree, createMarkedTree, createNamespaceTree, type ProcessTree } from "./process-tree.ts";
 import { findProgram, exitsSuccessfully } from "./programs.ts";
@@ -79,6 +80,7 @@ async function start(spec: SandboxSpec, { hold, prlimit }: Means): Promise<Sandb
     exited,
     claim: () => folders.create(),
     kill: () => (killed ??= tree.kill().then(() => folders.removeUnused())),
+    measure: () => measureSandbox(undefined, () => Promise.resolve(launched.pid), { countsRoot: true }),
     collect: () => Promise.resolve({}),
   };
 }

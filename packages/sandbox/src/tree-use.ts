@@ -36,6 +36,11 @@ export async function measureTree(root: number, processesMax = Infinity): Promis
   return { memoryBytes, processes, pids };
 }
 
+/** Returns the own memory of one process, in bytes. */
+export async function measureProcess(pid: number): Promise<number> {
+  return ownMemoryOf(pid, (await readThreads(pid)).threads);
+}
+
 /** Returns the own memory of a process. If the first thread has ended, it reports nothing, so ask the other threads. */
 async function ownMemoryOf(pid: number, threads: readonly string[]): Promise<number> {
   for (const thread of threads) {

@@ -142,10 +142,16 @@ export interface Sandbox {
    * Kills the whole process tree, including daemons. Resolves when all are dead. Idempotent. @throws if not possible
    */
   kill(): Promise<void>;
-  /** Returns the memory that the running sandbox holds now, and its processor time so far. Absent if unknown. */
-  measure?(): Promise<{ readonly memoryBytes: number | undefined; readonly cpuSeconds: number | undefined }>;
+  /** Returns the memory that the running sandbox holds now, and its processor time so far. */
+  measure(): Promise<SandboxMeasurement>;
   /** Returns what the sandbox used. Call it after `kill`. */
   collect(): Promise<SandboxUsage>;
+}
+
+/** Undefined: it could not be measured. */
+export interface SandboxMeasurement {
+  readonly memoryBytes: number | undefined;
+  readonly cpuSeconds: number | undefined;
 }
 
 /**

@@ -18,6 +18,7 @@ import { egressEnvironment } from "../egress/egress.ts";
 import { launchInGroup } from "../group-launch.ts";
 import { decodeLauncherExit, type LaunchedProcess, type Starter } from "../launch.ts";
 import { noteMissingGroups, sharedKernelNote } from "../guarantee-notes.ts";
+import { measureSandbox } from "../measure-sandbox.ts";
 import { findProgram, tryTimeoutMs } from "../programs.ts";
 import { isHostRoot } from "../rlimits.ts";
 import { supervisedFilter } from "../seccomp/filter.ts";
@@ -171,6 +172,7 @@ async function startIn(spec: SandboxSpec, means: Means, holds: Holds): Promise<S
     exited: Promise.all([launched.exited, complaint]).then(([exit, said]) => describeExit(exit, said)),
     claim,
     kill: () => (killed ??= kill()),
+    measure: () => measureSandbox(group, () => Promise.resolve(launched.pid)),
     collect: () => Promise.resolve(usage),
   };
 }

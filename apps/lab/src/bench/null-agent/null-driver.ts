@@ -56,6 +56,7 @@ function startGuest(spec: SandboxSpec): Sandbox {
       exit({ code: null, signal: "SIGKILL" });
       return Promise.resolve();
     },
+    measure: () => Promise.resolve({ memoryBytes: 0, cpuSeconds: 0 }),
     collect: () => Promise.resolve({}),
   };
 }
