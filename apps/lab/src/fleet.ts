@@ -83,7 +83,11 @@ export interface Fleet {
 }
 
 /** Short, so that tests of lost workers and retries are fast. */
-const quickSettings = { DARI_LEASE_MS: "3000", DARI_BACKOFF_FIRST_MS: "100", DARI_SHUTDOWN_GRACE_MS: "10000" };
+const quickSettings = {
+  ...{ DARI_LEASE_MS: "3000", DARI_BACKOFF_FIRST_MS: "100", DARI_SHUTDOWN_GRACE_MS: "10000" },
+  // Few, so that the workers of a fleet share its turns.
+  DARI_WORKER_SLOTS: "4",
+};
 
 export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
   await using starting = new AsyncDisposableStack();

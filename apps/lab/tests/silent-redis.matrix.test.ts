@@ -1,5 +1,5 @@
 // A fleet whose Redis accepts connections but never answers: turns run, programs report their state, and all end
-// cleanly. Also a worker that has more slots than memory.
+// cleanly.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { freePort } from "@dari/embedded";
@@ -52,20 +52,6 @@ describeWith("redis", "a fleet with a silent Redis", (redis) => {
     const worker = await fleet.startWorker({ ...env, DARI_HEALTH_PORT: String(port) });
     return { url: `http://127.0.0.1:${port}`, stop: () => worker.stop() };
   }
-
-  test("a worker starts no more turns than its memory allows, and offers no more slots", async () => {
-    const memory = { DARI_WORKER_MEMORY_MB: "1100", DARI_TURN_RESERVED_MB: "512" };
-    await onlyWorker({ DARI_WORKER_SLOTS: "8", ...memory });
-    const { rows } = await fleet.db.pool.query("select slots from workers where not draining");
-    expect(rows).toEqual([{ slots: 2 }]);
-    const sent = await Promise.all(Array.from({ length: 4 }, () => send("memory")));
-    await meeting.arrived("memory", 2);
-    const running = await fleet.db.pool.query("select 1 from sessions where schedule = 'leased'");
-    expect(running.rows).toHaveLength(2);
-    expect(meeting.arrivals("memory")).toBe(2);
-    meeting.open("memory");
-    for (const id of sent) expect((await ended(fleet, id)).status).toBe("completed");
-  }, 120_000);
 
   test("turns run, and a worker that must stop gives its turn back within its grace and exits well", async () => {
     const worker = await onlyWorker({ DARI_SHUTDOWN_GRACE_MS: "200" });

@@ -61,8 +61,6 @@ export const standaloneSettings = {
   ...sharedWorkerSettings,
   // Unset: no minimum if only this machine can reach the platform.
   minimumIsolation: withoutDefault(ownWorkerSettings.minimumIsolation),
-  // A single machine is small and runs few agents, all of them its owner's.
-  turnReservedMb: withDefault(ownWorkerSettings.turnReservedMb, 1_024),
   cacheBytes: withDefault(ownWorkerSettings.cacheBytes, 5 * 1024 ** 3),
   shutdownGraceMs: withDefault(ownWorkerSettings.shutdownGraceMs, 10_000),
 } as const;

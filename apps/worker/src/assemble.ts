@@ -5,6 +5,7 @@ import { createControl, openTurnSourceIfQueued, type Services, type ServiceSetti
 import { promoteJob, retryJob } from "@dari/control/operations";
 import type { WorkspaceContext } from "@dari/control/storage";
 import { hasSeveralOrganizations } from "@dari/control/tenants";
+import { listWaitingOrganizations } from "@dari/control/turns";
 import { limits, newId } from "@dari/domain";
 import { getNamespaceState } from "@dari/native";
 import { parseEgressRules } from "@dari/network";
@@ -22,20 +23,22 @@ import {
 } from "@dari/sandbox";
 import {
   createMemoryReader,
+  createRunningTurns,
   createSandboxPool,
   createTurnDirectories,
   noGuestScript,
   openGuestScript,
-  planMemory,
   type AgentSettings,
-  type MemoryPlan,
+  type RunningTurns,
   type SandboxPool,
 } from "@dari/sandbox-pool";
 import { StartError, type Logger } from "@dari/runtime";
 import { openDisks, type Disks } from "@dari/workspace";
-import { getReservedBytes, type OwnWorkerConfig } from "./config.ts";
+import type { OwnWorkerConfig } from "./config.ts";
 import type { WorkerContext, WorkerSettings } from "./context.ts";
 import { canBoundSandboxes, findMissingCapabilities } from "./missing-capabilities.ts";
+import { countMachineSlots, readMachineLimits } from "./machine-slots.ts";
+import { computingMax } from "./processor-load.ts";
 import { networkMode } from "./steps/egress-policy.ts";
 import { lockWorkDir, type WorkDir } from "./work-dir.ts";
 import { startWorker, type Worker } from "./worker.ts";
@@ -80,13 +83,16 @@ export async function assembleWorker(
     : noGuestScript;
   const { hostUserOf, guarantees } = openUsers(chosen, workDir, log);
   const source = openTurnSourceIfQueued(settings);
-  const memory = planTurns(assembly, settings.turnBounds, log);
-  const { pool, isMissing: lacksWarm } = await openPool(assembly, chosen, memory, workDir, log, stack);
+  const opened: { pool?: SandboxPool | undefined } = {};
+  const runningTurns = openRunningTurns(assembly, services.db, () => opened.pool?.evictIdle() ?? false, log);
+  const slots = countSlots(assembly, log);
+  const { pool, isMissing: lacksWarm } = await openPool(assembly, chosen, { runningTurns, slots }, workDir, log, stack);
+  opened.pool = pool;
   const { program } = assembly;
   const missing = findMissingCapabilities({ chosen, disks, lacksWarm, own: getNamespaceState(), program }, machine);
   for (const each of missing) log.warn(each, "machine.missing");
   const control = createControl(services, settings, "");
-  const workerSettings = workerSettingsOf(assembly, settings, memory, workDir);
+  const workerSettings = workerSettingsOf(assembly, settings, slots, workDir);
   const worker = await startWorker(
     {
       db: services.db,
@@ -101,7 +107,7 @@ export async function assembleWorker(
       guarantees,
       missing,
       minimumIsolation: assembly.minimumIsolation,
-      memory,
+      runningTurns,
       pool,
       guestScript,
       images,
@@ -124,13 +130,13 @@ export async function assembleWorker(
 function workerSettingsOf(
   assembly: WorkerAssembly,
   settings: ServiceSettings,
-  memory: MemoryPlan,
+  slots: number,
   workDir: WorkDir,
 ): WorkerSettings {
   return {
     workerId: newId("worker"),
     pool: settings.pool,
-    slots: memory.slots,
+    slots,
     giveUp: assembly.giveUp ?? (() => undefined),
     leaseMs: settings.leaseMs,
     renewMs: Math.floor(settings.leaseMs / limits.leaseRenewals),
@@ -218,12 +224,12 @@ function openUsers(
 async function openPool(
   assembly: WorkerAssembly,
   { driver }: Pick<ChosenDriver, "driver">,
-  memory: MemoryPlan,
+  { runningTurns, slots: turnsMax }: { readonly runningTurns: RunningTurns; readonly slots: number },
   workDir: WorkDir,
   log: Logger,
   stack: AsyncDisposableStack,
 ): Promise<{ readonly pool: SandboxPool | undefined; readonly isMissing: boolean }> {
-  const preloadMax = assembly.warmSandboxes ?? memory.slots;
+  const preloadMax = assembly.warmSandboxes ?? Math.min(turnsMax, computingMax);
   const keepMs = assembly.sessionIdleSeconds * 1_000;
   const isWanted = preloadMax > 0 || keepMs > 0;
   if (!isWanted || !driver.canMountWhileRunning) return { pool: undefined, isMissing: false };
@@ -235,8 +241,11 @@ async function openPool(
     return { pool: undefined, isMissing: true };
   }
   stack.defer(() => mounts.close());
-  const { slots: turnsMax, hasFreeMemory } = memory;
-  const pool = createSandboxPool({ mounts, preloadMax, turnsMax, keepMs, hasFreeMemory, log });
+  const keptMax = (): number => runningTurns.room().turns;
+  const hasFreeMemory = (): boolean => keptMax() > 0;
+  const isMemoryShort = (): boolean => runningTurns.room().isShort;
+  const options = { mounts, preloadMax, turnsMax, keepMs, hasFreeMemory, keptMax, isMemoryShort, log };
+  const pool = createSandboxPool(options);
   stack.defer(() => pool.close());
   return { pool, isMissing: false };
 }
@@ -278,22 +287,32 @@ async function openCaches(
   return { images, disks };
 }
 
-type TurnBounds = ServiceSettings["turnBounds"];
+/** A turn reserves at most this part of the default memory limit, because of earlier turns of its agent. */
+const reservedPartMax = 1 / 4;
 
-/** Plans the memory of the configured number of turns. If memory is too small for them, plans fewer turns. */
-function planTurns(assembly: WorkerAssembly, { memoryMaxBytes }: TurnBounds, log: Logger): MemoryPlan {
-  const memory = planMemory(
-    {
-      slots: assembly.slots,
-      memoryBytes: assembly.memoryMb === undefined ? undefined : assembly.memoryMb * 1024 ** 2,
-      reservedBytes: getReservedBytes(assembly, memoryMaxBytes),
-    },
-    createMemoryReader(memoryReadEveryMs),
-  );
-  if (memory.slots < assembly.slots) {
-    log.warn({ slots: memory.slots, wanted: assembly.slots, bytes: memory.budgetBytes }, "worker.memory_bounds_slots");
-  }
-  return memory;
+function openRunningTurns(
+  { memoryMb, turnReservedMb, turnMemoryBytes }: WorkerAssembly,
+  db: Services["db"],
+  evictIdle: () => boolean,
+  log: Logger,
+): RunningTurns {
+  return createRunningTurns({
+    readMemory: createMemoryReader(memoryReadEveryMs),
+    budgetBytes: memoryMb === undefined ? undefined : memoryMb * 1024 ** 2,
+    reservedBytes: turnReservedMb * 1024 ** 2,
+    reservedMaxBytes: turnMemoryBytes * reservedPartMax,
+    evictIdle,
+    listWaiting: () => listWaitingOrganizations(db),
+    log,
+  });
+}
+
+/** Returns the configured number of turns, or what the machine can hold. */
+function countSlots({ slots: configured }: WorkerAssembly, log: Logger): number {
+  if (configured !== undefined) return configured;
+  const { slots, limit } = countMachineSlots(readMachineLimits());
+  log.info({ slots, limited_by: limit }, "worker.slots");
+  return slots;
 }
 
 /** Returns the limits of a turn's sandbox. */

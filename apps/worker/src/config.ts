@@ -4,15 +4,18 @@ import { checkServiceSettings, serviceSettings } from "@dari/control/assembly";
 import { defaultBackoff, limits } from "@dari/domain";
 import { integer, oneOf, readConfig, string, type ConfigOf, type ConfigProblem, type Environment } from "@dari/runtime";
 import { EgressRuleError, parseEgressRules } from "@dari/network";
+import { defaultSlotsMax } from "./machine-slots.ts";
 
 /** The settings that only the worker has. */
 export const ownWorkerSettings = {
   slots: integer({
     env: "DARI_WORKER_SLOTS",
     min: 1,
-    max: 1_000,
-    default: 4,
-    about: "Maximum number of concurrent turns of the worker.",
+    max: 10_000,
+    optional: true,
+    about:
+      "Maximum number of concurrent turns of the worker, if its memory can hold them. Unset: what the machine's open " +
+      `files and processes allow, at most ${defaultSlotsMax.toLocaleString("en-US")}.`,
   }),
   memoryMb: integer({
     env: "DARI_WORKER_MEMORY_MB",
@@ -20,17 +23,15 @@ export const ownWorkerSettings = {
     min: 128,
     optional: true,
     about:
-      "Memory for all turns together, in MiB. Unset: 512 MiB less than the control group's limit, or than the " +
-      "machine's memory if there is none.",
+      "Memory that all turns together can hold, in MiB. If they hold more, one ends. Unset: what the worker's " +
+      "control group, or the machine, has available, except 5 %.",
   }),
   turnReservedMb: integer({
     env: "DARI_TURN_RESERVED_MB",
     unit: "MiB",
     min: 16,
-    optional: true,
-    about:
-      "Memory that the worker reserves for each turn, in MiB. In a separate worker, unset means the larger of " +
-      "DARI_TURN_MEMORY_BYTES and DARI_TURN_MEMORY_MAX_BYTES.",
+    default: 64,
+    about: "Memory that the worker reserves for each turn in its first three seconds, in MiB.",
   }),
   warmSandboxes: integer({
     env: "DARI_WARM_SANDBOXES",
@@ -39,7 +40,7 @@ export const ownWorkerSettings = {
     optional: true,
     about:
       "Maximum number of sandboxes that wait with their agent loaded (DARI_SANDBOX bwrap or oci); 0 disables them. " +
-      "Unset: one per slot.",
+      "Unset: two per processor, at least 4, at most one per slot.",
   }),
   templates: oneOf(["auto", "off"], {
     env: "DARI_TEMPLATES",
@@ -198,7 +199,7 @@ export function readWorkerConfig(env: Environment = process.env): WorkerConfig {
 
 type CheckedSettings = Pick<
   WorkerConfig,
-  "memoryMb" | "turnReservedMb" | "turnMemoryBytes" | "egressAllow" | "buildEgressAllow" | "sandbox" | "ociRuntime"
+  "memoryMb" | "turnReservedMb" | "egressAllow" | "buildEgressAllow" | "sandbox" | "ociRuntime"
 >;
 
 /** Checks combinations of settings. */
@@ -206,18 +207,9 @@ export function checkWorkerSettings(settings: CheckedSettings): ConfigProblem[] 
   return [...checkMemory(settings), ...checkEgress(settings), ...checkRuntime(settings)];
 }
 
-/** Returns the memory that is reserved for each turn, in bytes. `memoryMaxBytes`: what an agent can ask for. */
-export function getReservedBytes(
-  settings: { turnReservedMb: number | undefined; turnMemoryBytes: number },
-  memoryMaxBytes = 0,
-): number {
-  if (settings.turnReservedMb !== undefined) return settings.turnReservedMb * 1024 ** 2;
-  return Math.max(settings.turnMemoryBytes, memoryMaxBytes);
-}
-
-function checkMemory(settings: CheckedSettings): ConfigProblem[] {
-  if (settings.memoryMb === undefined || settings.memoryMb * 1024 ** 2 >= getReservedBytes(settings)) return [];
-  const message = "expected at least what one turn has set aside, DARI_TURN_RESERVED_MB or DARI_TURN_MEMORY_BYTES";
+function checkMemory({ memoryMb, turnReservedMb }: CheckedSettings): ConfigProblem[] {
+  if (memoryMb === undefined || memoryMb >= turnReservedMb) return [];
+  const message = `expected at least DARI_TURN_RESERVED_MB (${turnReservedMb}), so that one turn fits`;
   return [{ env: "DARI_WORKER_MEMORY_MB", message }];
 }
 

@@ -1,10 +1,9 @@
-// Reads memory from files as the kernel writes them, and plans turns for it.
+// Reads memory from files as the kernel writes them.
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, expect, test } from "@jest/globals";
-import { planMemory } from "./memory-plan.ts";
 import { readMemory, type MemoryFiles } from "./memory.ts";
 
 const MiB = 1024 ** 2;
@@ -91,28 +90,4 @@ test("the memory of this machine can be read", () => {
   const { totalBytes, availableBytes } = readMemory();
   expect(totalBytes).toBeGreaterThan(64 * MiB);
   expect(availableBytes).toBeLessThanOrEqual(totalBytes);
-});
-
-const plenty = { totalBytes: 8 * GiB, availableBytes: 8 * GiB };
-
-test.each([
-  ["as many slots as asked for, where memory allows", { slots: 4, memoryBytes: 8 * GiB, reservedBytes: 2 * GiB }, 4],
-  ["no more than memory allows", { slots: 10, memoryBytes: 5 * GiB, reservedBytes: 2 * GiB }, 2],
-  ["what the machine has, less the worker's own", { slots: 10, memoryBytes: undefined, reservedBytes: 1 * GiB }, 7],
-  ["one at least: a turn alone has all there is", { slots: 10, memoryBytes: undefined, reservedBytes: 64 * GiB }, 1],
-])("%s", (_title, settings, slots) => {
-  expect(planMemory(settings, () => plenty).slots).toBe(slots);
-});
-
-test("free memory is what the machine has left, whatever uses the rest", () => {
-  let availableBytes = 8 * GiB;
-  const plan = planMemory({ slots: 4, memoryBytes: 8 * GiB, reservedBytes: 2 * GiB }, () => ({
-    ...plenty,
-    availableBytes,
-  }));
-  expect(plan.hasFreeMemory()).toBe(true);
-  availableBytes = 800 * MiB;
-  expect(plan.hasFreeMemory()).toBe(false);
-  availableBytes = 900 * MiB;
-  expect(plan.hasFreeMemory()).toBe(true);
 });

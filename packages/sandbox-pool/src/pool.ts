@@ -27,6 +27,8 @@ export interface SandboxPool {
    * `isPreloadable` is false, this agent is not preloaded for a while: preloading or loading it failed.
    */
   endTurn(recipe: SandboxRecipe, o: { isPreloadable: boolean }): void;
+  /** Ends all sandboxes that serve no turn, because memory is short. Returns whether there were any. */
+  evictIdle(): boolean;
   readonly counts: Readonly<PoolCounts>;
   /** Ends all sandboxes except those that serve turns. From now on none is preloaded or kept. Idempotent. */
   close(): Promise<void>;
@@ -62,6 +64,8 @@ export interface SandboxPoolOptions {
   readonly keepMs: number;
   /** Whether there is memory for one more turn. Otherwise nothing is preloaded or kept. */
   readonly hasFreeMemory: () => boolean;
+  /** Returns how many sandboxes the memory can keep (default: no limit while memory is free). */
+  readonly keptMax?: () => number;
   /**
    * Whether templates must be retired for their memory, although they save memory while turns run (default: if there is
    * none for one more turn).
@@ -153,6 +157,7 @@ export function createSandboxPool(o: SandboxPoolOptions): SandboxPool {
       return { ...parts.counts, preloaded, kept: parts.kept.size, templates: templates.size };
     },
     beginTurn: (recipe, signal = neverAborts) => beginTurn(recipe, signal, parts),
+    evictIdle: () => evictIdle(parts),
     keep: ({ pooled }, turn) => keep(pooled, turn, parts, stopping.signal.aborted),
     endTurn: (recipe, how) => endTurn(recipe, how, parts, stopping.signal.aborted),
     async close() {
@@ -177,7 +182,7 @@ async function beginTurn(
   endReplaced(recipe, parts);
   running.set(recipe, performance.now());
   const reused = session === undefined ? undefined : await kept.assign(recipe, session);
-  kept.shrinkTo(o.turnsMax - demand.running);
+  kept.shrinkTo(Math.min(o.turnsMax - demand.running, o.keptMax?.() ?? Infinity));
   const found = reused ?? (await assignPreloaded(recipe, signal, parts));
   counts[found === undefined ? "misses" : "hits"] += 1;
   if (reused !== undefined) counts.reused += 1;
@@ -244,13 +249,21 @@ function reviewOf(parts: Parts): () => Promise<void> {
     for (const one of listPreloaded(parts)) if (isShort || !demand.isInDemand(one.recipe.key)) parts.evict(one);
     const areTemplatesEnded = o.isMemoryShort?.() ?? isShort;
     parts.templates.retireWhere(({ key }) => areTemplatesEnded || !demand.isInDemand(key));
-    kept.shrinkTo(isShort ? 0 : o.turnsMax - demand.running);
+    kept.shrinkTo(isShort ? 0 : Math.min(o.turnsMax - demand.running, o.keptMax?.() ?? Infinity));
     refills.cancelWhere(({ key }) => !demand.isInDemand(key));
     if (now - shortAt >= afterShortMs) {
       for (const [recipe, since] of running) if (now - since >= longTurnMs) refills.request(recipe, { isSpare: true });
     }
     await kept.review(o.keepMs);
   };
+}
+
+function evictIdle(parts: Parts): boolean {
+  const preloaded = listPreloaded(parts);
+  const hasIdle = preloaded.length + parts.kept.size > 0;
+  for (const one of preloaded) parts.evict(one);
+  parts.kept.shrinkTo(0);
+  return hasIdle;
 }
 
 /** Preloads a sandbox if too few are. Returns whether still more are missing. */

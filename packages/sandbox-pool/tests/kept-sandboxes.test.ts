@@ -357,6 +357,21 @@ test("kept sandboxes and turns never exceed the slots; the one kept for longest 
   expect(pool.counts.kept).toBe(2);
 });
 
+test("no more sandboxes are kept than fit into memory, and none if memory is needed", async () => {
+  let keptMax = 2;
+  openPool({ turnsMax: 9, keptMax: () => keptMax, reviewEveryMs: 10 });
+  for (const [prompt, sessionId] of [
+    ["a", "one"],
+    ["b", "two"],
+  ] as const)
+    await complete(prompt, { sessionId });
+  expect(pool.counts.kept).toBe(2);
+  keptMax = 1;
+  await waitUntil(() => pool.counts.kept === 1, { what: "one sandbox to make room" });
+  expect(pool.evictIdle()).toBe(true);
+  expect(pool.counts.kept).toBe(0);
+});
+
 test("a dead sandbox is forgotten, and none is kept while memory is short or for too long", async () => {
   let hasFreeMemory = true;
   openPool({ hasFreeMemory: () => hasFreeMemory, reviewEveryMs: 10 });

@@ -353,6 +353,16 @@ test("sandboxes are evicted while memory is short, and when no turn has used the
   await waitUntil(() => pool.counts.preloaded === 0, { what: "the idle sandbox to end" });
 });
 
+test("sandboxes that serve no turn are ended at once if memory is needed", async () => {
+  openPool();
+  await refill(recipe());
+  expect(pool.counts.preloaded).toBe(1);
+  expect(pool.evictIdle()).toBe(true);
+  expect(pool.counts.preloaded).toBe(0);
+  expect(pool.evictIdle()).toBe(false);
+  await waitUntil(() => held === 0, { what: "the sandbox to end" });
+});
+
 test("closing ends preloaded and starting sandboxes, and nothing is preloaded afterwards", async () => {
   openPool();
   for (const group of ["a", "b"]) await refill(recipe({ group }));

@@ -2,7 +2,7 @@
 
 import { failure, showMemorySize, type Failure } from "@dari/domain";
 import type { Exceeded, SandboxLimits } from "@dari/sandbox";
-import type { MemoryBound } from "@dari/sandbox-pool";
+import type { MemoryBound, MemoryShortage } from "@dari/sandbox-pool";
 
 /** Returns the failure of an attempt that exceeded a limit of its sandbox, whatever error the agent reports. */
 export function toExceededFailure(exceeded: Exceeded, limits: SandboxLimits, most: MemoryBound): Failure {
@@ -42,6 +42,17 @@ export function toExceededFailure(exceeded: Exceeded, limits: SandboxLimits, mos
       );
     }
   }
+}
+
+/** Returns the failure of a turn that was ended for its memory, although it was within its limit. */
+export function toShortageFailure({ heldBytes, isForOthers }: MemoryShortage): Failure {
+  const why = isForOthers ? "another organization's turns waited for memory" : "the worker had no memory left";
+  return failure(
+    "out_of_memory",
+    `${why}, and this turn was the largest of the organization whose turns held most, with ` +
+      `${showMemorySize(heldBytes)}; use less memory, set retries.max_attempts in dari.yml to try again later, or ` +
+      "ask an operator for more memory",
+  );
 }
 
 /** Adds the limit to an agent's own report that it lacks memory. Other failures stay as they are. */

@@ -18,12 +18,13 @@ import {
   memoryBoundOf,
   showImportOutput,
   startAgent,
+  type MemoryShortage,
   type ServingSandbox,
 } from "@dari/sandbox-pool";
 import type { RestoredAttempt } from "../attempt.ts";
 import { callAgent, type AgentCall } from "./call-agent.ts";
 import { createTextCollector } from "./collect-text.ts";
-import { toExceededFailure, withMemoryLimit } from "./exceeded-failure.ts";
+import { toExceededFailure, toShortageFailure, withMemoryLimit } from "./exceeded-failure.ts";
 import { logEgress } from "./log-egress.ts";
 import { logUnreachableHosts } from "./log-unreachable-hosts.ts";
 import { createEventRecorder } from "./record-events.ts";
@@ -90,6 +91,8 @@ function isCut({ kind }: TurnEnding): boolean {
 interface RunResult {
   readonly ending: TurnEnding;
   readonly exceeded: Exceeded | undefined;
+  /** Set if the turn was ended because the worker had no memory left. */
+  readonly shortage: MemoryShortage | undefined;
   /** False if the agent failed before it was called. */
   readonly isLoaded: boolean;
   /** Whether the sandbox is kept for the session's next turn, with its processes stopped. */
@@ -201,6 +204,16 @@ async function runInSandbox(call: AgentCall, running: RunningSandbox): Promise<R
   let ending: TurnEnding | undefined;
   let isCalled = false;
   let isResting = false;
+  let shortage: MemoryShortage | undefined;
+  const untrack = attempt.place.admitted.track({
+    organizationId: turn.organizationId,
+    agent: turn.versionId,
+    measure: () => sandbox.measure(),
+    end(found) {
+      shortage = found;
+      void running.end().catch(() => {});
+    },
+  });
   const filesMounted = running.mountFiles();
   try {
     // The guest reads its turn while the files are being mounted. The agent is called once the files are mounted.
@@ -209,21 +222,30 @@ async function runInSandbox(call: AgentCall, running: RunningSandbox): Promise<R
     ending = await callAgent(call, sandbox, {
       filesMounted,
       canRest: running.canRest,
-      onCall: () => void (isCalled = true),
+      onCall() {
+        isCalled = true;
+        attempt.place.started();
+      },
       stderrTail: () => captured.tail("stderr"),
     });
   } finally {
     await filesMounted.catch(() => {});
     watch.lap("agent_ms");
     isResting = running.canRest && ending?.kind === "completed" && (await tryToRest(call, sandbox, ending.kept));
-    if (!isResting) await running.end();
+    try {
+      if (!isResting) await running.end();
+    } finally {
+      untrack();
+    }
     watch.lap("kill_ms");
   }
   await (isResting ? captured.leave() : captured.done);
   captured.showRest({ isCut: isCut(ending) });
   if (ending.kind === "failed") logUnreachableHosts(context, turn, logs, captured.tail("stderr"));
-  const isLoaded = isCalled || ending.kind !== "failed";
-  return { ending, isLoaded, isResting, exceeded: (await sandbox.collect()).exceeded };
+  const { exceeded } = await sandbox.collect();
+  if (shortage !== undefined && !isCalled) await countFailedLoad(call, ending);
+  const isLoaded = isCalled || ending.kind !== "failed" || shortage !== undefined;
+  return { ending, isLoaded, isResting, exceeded, shortage };
 }
 
 /** Stops the sandbox for the session's next turn. If that is not possible, writes the reason to the attempt's log. */
@@ -241,8 +263,9 @@ async function countFailedLoad({ attempt }: AgentCall, ending: TurnEnding): Prom
   await retryThroughOutage(context, () => countAttempt(context.db, turn), lease.signal);
 }
 
-function endingOf({ attempt, logs, partialText }: AgentCall, { ending: unscrubbed, exceeded }: RunResult): AgentEnding {
-  const ending = scrubStack(attempt.turn.scrubber, unscrubbed);
+function endingOf({ attempt, logs, partialText }: AgentCall, run: RunResult): AgentEnding {
+  const { exceeded, shortage } = run;
+  const ending = scrubStack(attempt.turn.scrubber, run.ending);
   const { usage, delivered } = ending;
   const said = { usage, delivered };
   switch (ending.kind) {
@@ -257,6 +280,7 @@ function endingOf({ attempt, logs, partialText }: AgentCall, { ending: unscrubbe
     case "failed": {
       const { stack } = ending;
       if (stack !== undefined) logs.add("platform", `${stack}\n`);
+      if (shortage !== undefined) return { kind: "failed", failure: toShortageFailure(shortage), ...said };
       const { settings } = attempt.context;
       const [own, most] = [limitsOf(settings, attempt.turn), memoryBoundOf(settings, attempt.turn)];
       const cause =

@@ -19,6 +19,7 @@ export { createReaper } from "./claims/reap.ts";
 export { createAdmission } from "./dispatch/admission.ts";
 export { createBacklog } from "./dispatch/backlog.ts";
 export { createDispatcher, dispatcherLead } from "./dispatch/dispatcher.ts";
+export { listWaitingOrganizations } from "./dispatch/list-waiting.ts";
 export { workerSeenWithinMs } from "./dispatch/slot-limits.ts";
 export { answerInput } from "./inputs/answer-input.ts";
 export { checkAskedInput } from "./inputs/check-asked-input.ts";

@@ -9,7 +9,7 @@ import {
   type ClaimResult,
   type Database,
 } from "@dari/db";
-import { createFleet, canTakeSlot, workerSeenWithinMs } from "../dispatch/slot-limits.ts";
+import { canTakeSlot, countOpenings, createFleet, workerSeenWithinMs } from "../dispatch/slot-limits.ts";
 
 /**
  * Claims a due retry in the job that waited for it, if no session waits for a slot and the organization may take a
@@ -37,5 +37,5 @@ async function canContinue(db: Database, organizationId: string): Promise<boolea
   const fleet = createFleet(load, shares);
   const contender = fleet.contenders.find((one) => one.organizationId === organizationId);
   if (contender === undefined) return false;
-  return canTakeSlot(fleet, contender, contender.inFlight, fleet.slots - load.inFlight);
+  return canTakeSlot(fleet, contender, contender.inFlight, countOpenings(fleet));
 }

@@ -15,7 +15,14 @@ import {
 import { limits, newId, type Log } from "@dari/domain";
 import { dispatcherLead } from "../dispatch/dispatcher.ts";
 import { pickBackgroundFirst } from "../dispatch/lanes.ts";
-import { createFleet, canTakeSlot, workerSeenWithinMs, type Contender, type Fleet } from "../dispatch/slot-limits.ts";
+import {
+  createFleet,
+  canTakeSlot,
+  countOpenings,
+  workerSeenWithinMs,
+  type Contender,
+  type Fleet,
+} from "../dispatch/slot-limits.ts";
 import { claimRetry } from "./claim-retry.ts";
 
 /** The result of a turn job. `stale`: the job names no turn that can be claimed now. */
@@ -127,7 +134,7 @@ export async function pullTurn(
   if (await hasDispatchLeader(db)) return undefined;
   const load = await dispatch.getFleetLoad(db, workerSeenWithinMs);
   const fleet = createFleet(load, await nextCandidates(db));
-  const chosen = chooseRandom(fleet, fleet.slots - load.inFlight);
+  const chosen = chooseRandom(fleet);
   if (chosen === undefined) return undefined;
   const held = load.holders.find((holder) => holder.organizationId === chosen.organizationId);
   const background = pickBackgroundFirst(held ?? { inFlight: 0, background: 0 }, Math.random()) ? 1 : 0;
@@ -158,7 +165,8 @@ async function nextCandidates(db: Database): Promise<OrganizationShare[]> {
   return found;
 }
 
-function chooseRandom(fleet: Fleet, free: number): Contender | undefined {
-  const ready = fleet.contenders.filter((one) => one.isReady && canTakeSlot(fleet, one, one.inFlight, free));
+function chooseRandom(fleet: Fleet): Contender | undefined {
+  const openings = countOpenings(fleet);
+  const ready = fleet.contenders.filter((one) => one.isReady && canTakeSlot(fleet, one, one.inFlight, openings));
   return ready[Math.floor(Math.random() * ready.length)];
 }

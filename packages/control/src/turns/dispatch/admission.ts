@@ -2,7 +2,7 @@
 
 import { dispatch, type Database } from "@dari/db";
 import type { Admission, Notifier } from "@dari/domain";
-import { createFleet, canTakeSlot, type Contender, type Fleet } from "./slot-limits.ts";
+import { createFleet, canTakeSlot, countOpenings, type Contender, type Fleet } from "./slot-limits.ts";
 
 /** An older view is refreshed in the background, in milliseconds. */
 const freshMs = 250;
@@ -87,9 +87,9 @@ function remember(bounds: Map<string, number | null>, fleet: Fleet): void {
 export function createFleetView(fleet: Fleet, bounds: ReadonlyMap<string, number | null> = new Map()): FleetView {
   const held = new Map(fleet.contenders.map((contender) => [contender.organizationId, contender.inFlight]));
   const known = new Map(fleet.contenders.map((contender) => [contender.organizationId, contender]));
-  let free = fleet.slots - fleet.contenders.reduce((sum, contender) => sum + contender.inFlight, 0);
+  let { free, starts } = countOpenings(fleet);
   const isOpenTo = (contender: Contender): boolean =>
-    canTakeSlot(fleet, contender, held.get(contender.organizationId) ?? 0, free);
+    canTakeSlot(fleet, contender, held.get(contender.organizationId) ?? 0, { free, starts });
   // An organization that waits only because of its own limit does not keep others from taking a slot.
   const isWaitedFor = fleet.contenders.some((contender) => contender.isReady && isOpenTo(contender));
   // Refused organizations wait for the dispatcher, which knows whose turn it is.
@@ -104,6 +104,7 @@ export function createFleetView(fleet: Fleet, bounds: ReadonlyMap<string, number
       }
       held.set(organizationId, (held.get(organizationId) ?? 0) + 1);
       free -= 1;
+      starts -= 1;
       return true;
     },
     returnSlot(organizationId) {
@@ -111,6 +112,8 @@ export function createFleetView(fleet: Fleet, bounds: ReadonlyMap<string, number
       if (holds === 0 || refused.size > 0) return;
       held.set(organizationId, holds - 1);
       free += 1;
+      // A turn that has ended has also started.
+      starts += 1;
     },
   };
 }

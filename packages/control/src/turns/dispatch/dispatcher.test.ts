@@ -13,6 +13,7 @@ import {
 } from "@dari/testkit";
 import { createAdmission } from "./admission.ts";
 import { createDispatcher, dispatcherLead, type Dispatcher } from "./dispatcher.ts";
+import { listWaitingOrganizations } from "./list-waiting.ts";
 import { workerSeenWithinMs } from "./slot-limits.ts";
 
 let stack: AsyncDisposableStack;
@@ -44,8 +45,8 @@ beforeEach(async () => {
 });
 afterEach(() => stack.disposeAsync());
 
-function offer(slots: number): Promise<void> {
-  return workers.upsertWorkerSeen(db, { id: "wrk_test", pool: "default", slots, draining: false, details: {} });
+function offer(slots: number, details: Readonly<Record<string, unknown>> = {}): Promise<void> {
+  return workers.upsertWorkerSeen(db, { id: "wrk_test", pool: "default", slots, draining: false, details });
 }
 
 /** Creates an organization with this many sessions, each with one waiting message. */
@@ -255,4 +256,37 @@ test("an interactive message comes next, and background work has its share durin
     const some = lanes.slice(i, i + limits.backgroundOneIn);
     expect(some.filter((lane) => lane === "background")).toHaveLength(1);
   }
+});
+
+test("a burst stays a queue of rows while few turns can start, and another's first turn passes it", async () => {
+  const details = { startsMax: 2, computingMax: 4, computing: {} };
+  await offer(1_000, details);
+  const burst = await organization(20);
+  await dispatcher.tick();
+  expect(inFlight).toHaveLength(2);
+  await dispatcher.tick();
+  expect(inFlight).toHaveLength(2);
+  const first = await organization(3);
+  await dispatcher.tick();
+  expect(inFlight.map(({ organizationId }) => organizationId)).toEqual([burst, burst, first]);
+});
+
+test("an organization whose turns compute on busy workers waits, and others do not", async () => {
+  const [busy, other] = [await organization(5), await organization(5)];
+  await offer(4);
+  await dispatcher.tick();
+  const before = held(busy);
+  expect(before).toBeGreaterThan(0);
+  await offer(100, { startsMax: 100, computingMax: 4, computing: { [busy]: 4 } });
+  await dispatcher.tick();
+  expect([held(busy), held(other)]).toEqual([before, 5]);
+});
+
+test("organizations wait for a worker's slot only if a free slot would help them", async () => {
+  await offer(5);
+  const [limited, other] = [await organization(3, { maxConcurrency: 1 }), await organization(5)];
+  expect((await listWaitingOrganizations(db)).toSorted()).toEqual([limited, other].toSorted());
+  await dispatcher.tick();
+  expect([held(limited), held(other)]).toEqual([1, 3]);
+  expect(await listWaitingOrganizations(db)).toEqual([other]);
 });

@@ -2,7 +2,7 @@
 // effect is that it charges virtual times.
 
 import { createMinHeap } from "./min-heap.ts";
-import { canTakeSlot, type Contender, type Fleet } from "./slot-limits.ts";
+import { canTakeSlot, countOpenings, type Contender, type Fleet } from "./slot-limits.ts";
 import type { VirtualTimes } from "./virtual-times.ts";
 
 export interface Share {
@@ -22,9 +22,9 @@ interface Waiting {
  * organization that holds fewer slots for its weight is first.
  */
 export function shareSlots(times: VirtualTimes, fleet: Fleet, limit: number, nowMs: number): Share[] {
-  const inFlight = fleet.contenders.reduce((sum, contender) => sum + contender.inFlight, 0);
-  let free = fleet.slots - inFlight;
-  times.settle(fleet.contenders, (one) => canTakeSlot(fleet, one, one.inFlight, Infinity), nowMs);
+  let { free, starts } = countOpenings(fleet);
+  const unlimited = { free: Infinity, starts: Infinity };
+  times.settle(fleet.contenders, (one) => canTakeSlot(fleet, one, one.inFlight, unlimited), nowMs);
 
   const ready = fleet.contenders.filter((contender) => contender.isReady);
   const waiting = createMinHeap<Waiting>(
@@ -36,11 +36,12 @@ export function shareSlots(times: VirtualTimes, fleet: Fleet, limit: number, now
     const next = waiting.pop();
     if (next === undefined) break;
     const { contender } = next;
-    // An organization that may not take a slot now is dropped: `free` only falls and `held` only grows.
-    if (!canTakeSlot(fleet, contender, next.held, free)) continue;
+    // An organization that may not take a slot now is dropped: the openings only shrink and `held` only grows.
+    if (!canTakeSlot(fleet, contender, next.held, { free, starts })) continue;
     times.chargeAhead(contender);
     next.held += 1;
     free -= 1;
+    starts -= 1;
     left -= 1;
     counts.set(contender.organizationId, (counts.get(contender.organizationId) ?? 0) + 1);
     waiting.push(next);

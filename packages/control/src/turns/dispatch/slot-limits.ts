@@ -10,12 +10,20 @@ export interface Contender {
   readonly maxConcurrency: number | null;
   /** Slots that the organization holds. */
   readonly inFlight: number;
+  /** How many of its turns compute, on workers whose processors are busy (default: none). */
+  readonly computing?: number;
   /** Whether the organization has a session that waits for dispatch. */
   readonly isReady: boolean;
 }
 
 export interface Fleet {
   readonly slots: number;
+  /** How many more turns the workers can start now. Negative while more wait for their worker. */
+  readonly starts: number;
+  /** Number of workers that take turns. */
+  readonly workers: number;
+  /** How many turns of one organization can compute on all workers before it gets no further one. */
+  readonly computingMax: number;
   /** Whether the installation has several organizations. With one organization, no slots are reserved. */
   readonly isShared: boolean;
   readonly contenders: readonly Contender[];
@@ -48,22 +56,39 @@ export function getConcurrencyCap(fleet: Fleet, contender: Contender): number {
   return isAlone ? fleet.slots : Math.max(1, Math.floor(fleet.slots * defaultCap));
 }
 
-/** Returns whether an organization that holds `held` slots may take one of the `free` ones. */
-export function canTakeSlot(fleet: Fleet, contender: Contender, held: number, free: number): boolean {
+/** What is left to assign. */
+export interface Openings {
+  readonly free: number;
+  readonly starts: number;
+}
+
+export function countOpenings(fleet: Fleet): Openings {
+  const inFlight = fleet.contenders.reduce((sum, { inFlight: own }) => sum + own, 0);
+  return { free: fleet.slots - inFlight, starts: fleet.starts };
+}
+
+/**
+ * Returns whether an organization that holds `held` slots may take one of the free ones. An organization that holds
+ * none does not wait for turns that start, up to one for each worker. An organization that keeps busy processors busy
+ * waits for its own turns.
+ */
+export function canTakeSlot(fleet: Fleet, contender: Contender, held: number, { free, starts }: Openings): boolean {
   if (free <= 0 || held >= getConcurrencyCap(fleet, contender)) return false;
-  return held === 0 || free > countReservedSlots(fleet);
+  if (held > 0 && (contender.computing ?? 0) >= fleet.computingMax) return false;
+  return held === 0 ? starts > -fleet.workers : free > countReservedSlots(fleet) && starts > 0;
 }
 
 /** Combines the organizations that hold slots with those that are ready. */
 export function createFleet(
-  load: { slots: number; isShared: boolean; holders: readonly Omit<Contender, "isReady">[] },
+  load: Omit<Fleet, "contenders"> & { readonly holders: readonly Omit<Contender, "isReady">[] },
   ready: readonly Omit<Contender, "isReady" | "inFlight">[],
 ): Fleet {
   const contenders = new Map<string, Contender>();
   for (const holder of load.holders) contenders.set(holder.organizationId, { ...holder, isReady: false });
   for (const one of ready) {
-    const inFlight = contenders.get(one.organizationId)?.inFlight ?? 0;
-    contenders.set(one.organizationId, { ...one, inFlight, isReady: true });
+    const held = contenders.get(one.organizationId) ?? { inFlight: 0 };
+    contenders.set(one.organizationId, { ...held, ...one, isReady: true });
   }
-  return { slots: load.slots, isShared: load.isShared, contenders: [...contenders.values()] };
+  const { slots, starts, workers, computingMax, isShared } = load;
+  return { slots, starts, workers, computingMax, isShared, contenders: [...contenders.values()] };
 }
