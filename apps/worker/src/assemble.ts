@@ -85,7 +85,7 @@ export async function assembleWorker(
   const source = openTurnSourceIfQueued(settings);
   const opened: { pool?: SandboxPool | undefined } = {};
   const runningTurns = openRunningTurns(assembly, services.db, () => opened.pool?.evictIdle() ?? false, log);
-  const slots = countSlots(assembly, log);
+  const slots = countSlots(assembly, chosen, log);
   const { pool, isMissing: lacksWarm } = await openPool(assembly, chosen, { runningTurns, slots }, workDir, log, stack);
   opened.pool = pool;
   const { program } = assembly;
@@ -308,9 +308,13 @@ function openRunningTurns(
 }
 
 /** Returns the configured number of turns, or what the machine can hold. */
-function countSlots({ slots: configured }: WorkerAssembly, log: Logger): number {
+function countSlots(
+  { slots: configured }: WorkerAssembly,
+  { driver }: Pick<ChosenDriver, "driver">,
+  log: Logger,
+): number {
   if (configured !== undefined) return configured;
-  const { slots, limit } = countMachineSlots(readMachineLimits());
+  const { slots, limit } = countMachineSlots(readMachineLimits(driver));
   log.info({ slots, limited_by: limit }, "worker.slots");
   return slots;
 }

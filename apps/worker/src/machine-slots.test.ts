@@ -6,27 +6,32 @@ import { createBusyCheck } from "./processor-load.ts";
 
 test.each([
   [
-    { openFiles: 1_048_576, processes: 4_194_304 },
+    { openFiles: 1_048_576, processes: 4_194_304, sandboxes: Infinity },
     { slots: 2_000, limit: "the platform" },
   ],
   [
-    { openFiles: 1_024, processes: 4_194_304 },
+    { openFiles: 1_024, processes: 4_194_304, sandboxes: Infinity },
     { slots: 51, limit: "open files" },
   ],
   [
-    { openFiles: Infinity, processes: 1_000 },
+    { openFiles: Infinity, processes: 1_000, sandboxes: Infinity },
     { slots: 50, limit: "processes" },
   ],
   [
-    { openFiles: 10, processes: 10 },
+    { openFiles: 10, processes: 10, sandboxes: Infinity },
     { slots: 1, limit: "open files" },
+  ],
+  [
+    { openFiles: Infinity, processes: Infinity, sandboxes: 64 },
+    { slots: 51, limit: "the sandbox driver" },
   ],
 ])("%o holds %o", (machine, expected) => {
   expect(countMachineSlots(machine)).toEqual(expected);
 });
 
 test("this machine holds at least one turn", () => {
-  expect(countMachineSlots(readMachineLimits()).slots).toBeGreaterThanOrEqual(1);
+  expect(countMachineSlots(readMachineLimits({})).slots).toBeGreaterThanOrEqual(1);
+  expect(countMachineSlots(readMachineLimits({ sandboxesMax: 2 })).slots).toBe(1);
 });
 
 test("processors are busy if the machine or a control group has used almost all its time", () => {

@@ -191,7 +191,7 @@ export type ProbeResult =
   { readonly ok: true; readonly guarantees: Guarantees } | { readonly ok: false; readonly reason: string };
 
 export interface SandboxDriver {
-  /** The driver's name in settings, logs and advice. The four fields below say what the driver can do. */
+  /** The driver's name in settings, logs and advice. The fields below say what the driver can do. */
   readonly name: DriverName;
   /** Whether `prepareTemplate` can return a template. Only a try shows whether this machine allows it. */
   readonly canFork: boolean;
@@ -204,6 +204,8 @@ export interface SandboxDriver {
    * the workspace, so an overlay would copy each file.
    */
   readonly picksHostUser: boolean;
+  /** Maximum number of its sandboxes on this machine, of all programs together (default: no limit of its own). */
+  readonly sandboxesMax?: number;
   /** Tests the driver with a real sandbox. The result is cached. */
   probe(): Promise<ProbeResult>;
   /** Starts the program. Throws SandboxStartError if it cannot be started. */

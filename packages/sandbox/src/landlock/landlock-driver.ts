@@ -39,7 +39,7 @@ import { withTimeout } from "../with-timeout.ts";
 import { runNative, changeOwner } from "./run-native.ts";
 import { createConfinedTree } from "./confined-tree.ts";
 import { encodeConfinement, confinedDirectories } from "./confinement.ts";
-import { portsPerPlace, takeUserAndPorts, type UserAndPorts } from "./user-and-ports.ts";
+import { placesMax, portsPerPlace, takeUserAndPorts, type UserAndPorts } from "./user-and-ports.ts";
 import { makeAncestorsSearchable } from "./searchable-ancestors.ts";
 import { openLandlockEgress, type LandlockEgress } from "./landlock-egress.ts";
 
@@ -83,6 +83,7 @@ export function createLandlockDriver(o: LandlockOptions = {}): SandboxDriver {
     canRest: false,
     canMountWhileRunning: false,
     picksHostUser: true,
+    sandboxesMax: placesMax,
     async probe(): Promise<ProbeResult> {
       const result = await find();
       return "reason" in result ? { ok: false, reason: result.reason } : { ok: true, guarantees: result.guarantees };

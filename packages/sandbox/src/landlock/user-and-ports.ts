@@ -16,7 +16,8 @@ export interface UserAndPorts {
 const firstUser = 58_000;
 /** Number of ports of one sandbox: the maximum number of its connections and servers. */
 export const portsPerPlace = 128;
-const placesMax = 64;
+/** Maximum number of sandboxes at the same time. A narrow port range allows fewer. */
+export const placesMax = 64;
 /** The part of the kernel's local port range that sandboxes can use. */
 const portsShare = 0.5;
 
