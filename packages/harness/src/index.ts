@@ -20,6 +20,7 @@ export type {
   Usage,
   ValueFrame,
 } from "./protocol.ts";
+export type { RehearsalObstacle } from "./rehearsal.ts";
 export {
   runTurn,
   type AskedInput,

@@ -4,6 +4,7 @@ import { limits } from "@dari/domain";
 import type { Duplex } from "node:stream";
 import { ignoreErrors, sendFrame } from "./frames.ts";
 import { protocolVersion, type Entry } from "./protocol.ts";
+import type { RehearsalObstacle } from "./rehearsal.ts";
 import { waitForAbort, turnEndedReason, readGuestFrames } from "./run-turn.ts";
 
 /** A started guest that will be forked, and the program that controls it. */
@@ -30,6 +31,8 @@ export async function loadTemplate(
     sdk: string;
     /** Aborts when no caller waits for it. */
     signal: AbortSignal;
+    /** Called if the agent can be forked, but its SDK was not rehearsed. */
+    onNotRehearsed?(why: RehearsalObstacle): void;
   },
 ): Promise<string | undefined> {
   const { entry, imageDir, sdk, signal } = o;
@@ -44,14 +47,18 @@ export async function loadTemplate(
       waitForAbort(late, over.signal).then(() => "it was not loaded in time"),
     ]);
     if (typeof loaded === "string") return loaded;
-    return await template.hold(() => sendFrame(channel, { t: "fork" }), loaded.threads);
+    const why = await template.hold(() => sendFrame(channel, { t: "fork" }), loaded.threads);
+    if (why === undefined && loaded.notRehearsed !== undefined) o.onNotRehearsed?.(loaded.notRehearsed);
+    return why;
   } finally {
     over.abort(turnEndedReason);
   }
 }
 
 /** Resolves with the reason as text if it cannot be forked. */
-async function readLoaded(channel: Duplex): Promise<string | { readonly threads: number }> {
+async function readLoaded(
+  channel: Duplex,
+): Promise<string | { readonly threads: number; readonly notRehearsed?: RehearsalObstacle }> {
   const frames = readGuestFrames(channel);
   try {
     const ready = await frames.next();

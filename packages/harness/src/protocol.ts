@@ -3,6 +3,7 @@
 
 import { isId, isInputKey, limits, type FailureCode } from "@dari/domain";
 import { findShapeProblem } from "./frame-shape.ts";
+import { obstacleOf, type RehearsalObstacle } from "./rehearsal.ts";
 
 export const protocolVersion = 1;
 
@@ -167,8 +168,15 @@ export type GuestFrame =
   /**
    * Fields that a template sends. `hasLeft`: its code has created files in directories that each child has for itself.
    * `isBusy`: what its code has begun has not ended. `threads`: how many threads its runtime has besides the first one.
+   * `notRehearsed`: why the agent's SDK was not rehearsed.
    */
-  | { readonly t: "loaded"; readonly hasLeft: boolean; readonly isBusy: boolean; readonly threads: number }
+  | {
+      readonly t: "loaded";
+      readonly hasLeft: boolean;
+      readonly isBusy: boolean;
+      readonly threads: number;
+      readonly notRehearsed?: RehearsalObstacle;
+    }
   | { readonly t: "started" }
   | DeltaFrame
   | PreviewFrame
@@ -231,6 +239,7 @@ export function parseGuestFrame(line: string): GuestFrame {
         hasLeft: frame["hasLeft"] === true,
         isBusy: frame["isBusy"] === true,
         threads: threadsOf(frame["threads"]),
+        ...obstacleOf(frame["notRehearsed"]),
       };
     case "started":
       return { t: "started" };

@@ -1,6 +1,6 @@
 // Loads an agent once, to fork it for each of its sandboxes.
 
-import { loadTemplate } from "@dari/harness";
+import { loadTemplate, type RehearsalObstacle } from "@dari/harness";
 import type { SandboxTemplate } from "@dari/sandbox";
 import type { AgentContext, AgentTurn } from "./agent-turn.ts";
 import { collectImportOutput, type ImportOutput } from "./import-output.ts";
@@ -53,8 +53,10 @@ async function startTemplate<T extends AgentTurn>(
     const place = { ...slot, imageDir: image.dir, onConnection };
     sandbox = await context.driver.prepareTemplate(await createAgentSpec(context, turn, place, { isTemplate: true }));
     const output = sandbox === undefined ? undefined : collectImportOutput(sandbox);
-    const why = await whyUnforkable(turn, slot, sandbox, signal);
-    if (why === undefined) return templateOf(context, turn, { sandbox: sandbox!, output: output!, end });
+    let notRehearsed: RehearsalObstacle | undefined;
+    const onNotRehearsed = (obstacle: RehearsalObstacle): void => void (notRehearsed = obstacle);
+    const why = await whyUnforkable(turn, slot, sandbox, { signal, onNotRehearsed });
+    if (why === undefined) return templateOf(context, turn, { sandbox: sandbox!, output: output!, notRehearsed, end });
     await end();
     return why;
   } catch (error) {
@@ -67,11 +69,11 @@ async function whyUnforkable(
   turn: AgentTurn,
   { slotDir, mounts }: Slot,
   sandbox: SandboxTemplate | undefined,
-  signal: AbortSignal,
+  o: { readonly signal: AbortSignal; onNotRehearsed(why: RehearsalObstacle): void },
 ): Promise<string | undefined> {
   if (sandbox === undefined) return "this machine has no way to";
   const imageDir = sandbox.paths.image;
-  const why = await loadTemplate(sandbox, { entry: turn.image.entry, imageDir, sdk: turn.manifest.sdk, signal });
+  const why = await loadTemplate(sandbox, { entry: turn.image.entry, imageDir, sdk: turn.manifest.sdk, ...o });
   if (why !== undefined) return why;
   return (await mounts.isUntouched(slotDir)) ? undefined : "its code wrote to its directory before its turn came";
 }
@@ -79,10 +81,16 @@ async function whyUnforkable(
 function templateOf<T extends AgentTurn>(
   context: AgentContext<T>,
   turn: T,
-  o: { readonly sandbox: SandboxTemplate; readonly output: ImportOutput; readonly end: () => Promise<void> },
+  o: {
+    readonly sandbox: SandboxTemplate;
+    readonly output: ImportOutput;
+    readonly notRehearsed: RehearsalObstacle | undefined;
+    readonly end: () => Promise<void>;
+  },
 ): Template {
   return {
     exited: o.sandbox.exited,
+    notRehearsed: o.notRehearsed,
     async fork(slot): Promise<StartedSandbox> {
       const connections = reportConnections(context, turn);
       const sandbox = await o.sandbox.fork({ ...slot, onConnection: connections.onConnection });

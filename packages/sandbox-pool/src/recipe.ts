@@ -1,5 +1,6 @@
 // What the pool knows about an agent: how its sandbox is started, and which turns can use that sandbox.
 
+import type { RehearsalObstacle } from "@dari/harness";
 import type { EgressRecord, Sandbox, SlotMounts } from "@dari/sandbox";
 import type { ImportOutput } from "./import-output.ts";
 
@@ -60,6 +61,8 @@ export interface TurnReports {
 export interface Template {
   /** Settles when the process is dead. */
   readonly exited: Promise<unknown>;
+  /** Why it has not rehearsed its agent's SDK. Absent: it has, or the agent has none that can be. */
+  readonly notRehearsed?: RehearsalObstacle | undefined;
   /** Starts a sandbox with the agent loaded. Only one fork at a time. */
   fork(slot: Slot): Promise<StartedSandbox>;
   /** Ends the process and all its forks. */

@@ -81,7 +81,8 @@ export function startTemplateProcess(
     if (isRetired) return;
     isReady = true;
     o.onReady();
-    log.info({ group, start_ms: Math.round(performance.now() - startedAt) }, "warm.template_ready");
+    const start_ms = Math.round(performance.now() - startedAt);
+    log.info({ group, start_ms, not_rehearsed: template.notRehearsed }, "warm.template_ready");
     void template.exited.then(() => retire());
   });
   background.run(uses.ended.then(() => end(loaded, slot, slots)));

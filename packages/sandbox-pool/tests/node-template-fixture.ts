@@ -1,11 +1,11 @@
-// Forks of a Node process: real sandboxes, real guests, and an agent that reports what it sees.
+// Forks of one process: real sandboxes, real guests, and an agent that reports what it sees.
 
 import { expect } from "@jest/globals";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { guestCommand, loadTemplate, runTurn, type TurnEnding } from "@dari/harness";
+import { guestCommand, loadTemplate, runTurn, type RehearsalObstacle, type TurnEnding } from "@dari/harness";
 import { forkModule } from "@dari/native";
 import { createBwrapDriver, openSlotMounts, type SandboxTemplate } from "@dari/sandbox";
 import { turnContext } from "./turn-context.ts";
@@ -24,6 +24,11 @@ export async function closeTemplates(): Promise<void> {
   rmSync(root, { recursive: true });
 }
 
+/** Makes a directory of this folder a part of the agents' image. */
+export function install(directory: string, at: string): void {
+  cpSync(new URL(directory, import.meta.url), join(imageDir, at), { recursive: true });
+}
+
 async function makeSlot(): Promise<string> {
   const slotDir = await mounts.make(`slot-${(slots += 1)}`);
   for (const folder of ["workspace", "state"]) mkdirSync(join(slotDir, folder), { recursive: true });
@@ -33,26 +38,46 @@ async function makeSlot(): Promise<string> {
 export interface Held {
   readonly template: SandboxTemplate;
   readonly why: string | undefined;
+  /** Why its SDK was not rehearsed. */
+  readonly notRehearsed: RehearsalObstacle | undefined;
   readonly file: string;
   /** What it printed. */
   readonly stdout: Promise<string>;
 }
 
+export interface HoldOptions {
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  /** Default: this process's Node. */
+  readonly node?: string | undefined;
+  /** The command of a Python, for an agent in that language. */
+  readonly python?: string | undefined;
+  /** What the interpreter reads. */
+  readonly readOnlyPaths?: readonly string[];
+}
+
 /** Loads an agent, and stops it for forking. */
-export async function hold(code: string, o: { env?: Record<string, string>; node?: string } = {}): Promise<Held> {
-  const file = `agent-${slots}.mjs`;
+export async function hold(code: string, o: HoldOptions = {}): Promise<Held> {
+  const file = `agent${slots}.${o.python === undefined ? "mjs" : "py"}`;
   writeFileSync(join(imageDir, file), code);
   const options = { isTemplate: true, forkModule, memoryBytes: 2 ** 30 };
-  const guest = guestCommand("typescript", o.node ?? process.execPath, options);
+  const guest =
+    o.python === undefined
+      ? guestCommand("typescript", o.node ?? process.execPath, options)
+      : guestCommand("python", o.python, options);
   const slotDir = await makeSlot();
-  const spec = { ...guest, env: o.env ?? {}, imageDir, slotDir, mounts, network: "none", limits: {} } as const;
+  const usual = { imageDir, slotDir, mounts, network: "none", limits: {} } as const;
+  const readOnlyPaths = [...guest.readOnlyPaths, ...(o.readOnlyPaths ?? [])];
+  const spec = { ...guest, ...usual, env: o.env ?? {}, readOnlyPaths };
   const template = (await driver.prepareTemplate(spec))!;
   template.stderr.resume();
   const stdout = text(template.stdout);
   const entry = { file, export: "agent" };
   const { signal } = new AbortController();
-  const why = await loadTemplate(template, { entry, imageDir: template.paths.image, sdk: "function", signal });
-  return { template, why, file, stdout };
+  let notRehearsed: RehearsalObstacle | undefined;
+  const onNotRehearsed = (obstacle: RehearsalObstacle): void => void (notRehearsed = obstacle);
+  const what = { entry, imageDir: template.paths.image, sdk: "function", signal, onNotRehearsed };
+  const why = await loadTemplate(template, what);
+  return { template, why, notRehearsed, file, stdout };
 }
 
 interface Run {

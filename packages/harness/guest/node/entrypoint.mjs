@@ -26,6 +26,12 @@ async function runsFunction(found, file) {
   return openaiLoaded in globalThis ? (await import("./sdk/openai-agents.mjs")).recordOwnRuns(file, run) : run;
 }
 
+/** Called once the agent is loaded: runs its SDK without the agent. Resolves with the reason if it did not. */
+export async function rehearseRunner(hasChangedRuntime) {
+  if (!(openaiLoaded in globalThis)) return undefined;
+  return (await import("./sdk/rehearse-openai.mjs")).rehearseOpenai(hasChangedRuntime);
+}
+
 const byOptions = {
   "claude-agent-sdk": async (...given) => (await import("./sdk/claude-agent-sdk.mjs")).prepareClaudeOptions(...given),
   opencode: async (...given) => (await import("./sdk/opencode.mjs")).prepareOpencode(...given),

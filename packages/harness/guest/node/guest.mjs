@@ -4,7 +4,7 @@ import { getEventListeners } from "node:events";
 import { createActivity } from "./activity.mjs";
 import { openTurn } from "./channel.mjs";
 import { createContext, exposeContext } from "./context.mjs";
-import { findExport, prepareRunner } from "./entrypoint.mjs";
+import { findExport, prepareRunner, rehearseRunner } from "./entrypoint.mjs";
 import { TurnError, describeError, ignoringErrors } from "./errors.mjs";
 import { Inbox } from "./inbox.mjs";
 import { tellRefusedConnections } from "./own-network.mjs";
@@ -148,17 +148,29 @@ export async function loadAhead(frame, channel) {
   return await load(frame);
 }
 
-/** Loads the agent, and what its first turn would load, in a process that is forked for each turn. */
+/**
+ * Loads the agent, and what its first turn would load, in a process that is forked for each turn. `notRehearsed` in the
+ * result says why the agent's SDK was not rehearsed.
+ */
 export async function loadOnceForAll(frame, channel) {
   await rehearse(Guest, channel);
   // Before the proxy variables are read: the agent may set others. A rehearsal only saves time.
   await rehearseRequests().catch(() => {});
-  return await load(frame);
+  const { rememberRuntime } = await import("./unchanged.mjs");
+  let hasChangedRuntime;
+  const loaded = await load(frame, () => (hasChangedRuntime = rememberRuntime()));
+  try {
+    return { ...loaded, notRehearsed: await rehearseRunner(hasChangedRuntime) };
+  } catch {
+    return { ...loaded, notRehearsed: "failed" };
+  }
 }
 
-async function load(frame) {
+/** `beforeImport` is called when nothing but the agent's code will change the runtime. */
+async function load(frame, beforeImport) {
   nameBundle(frame);
   await useProxyVariables();
+  beforeImport?.();
   const found = await findExport(frame.entry, frame.imageDir);
   return { found, runner: await prepareRunner(found, frame) };
 }

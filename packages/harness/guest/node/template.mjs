@@ -59,7 +59,8 @@ export async function loadOnce(modulePath, ready, load) {
   // V8 optimizes the code here, and not in each child.
   for (let i = 0; i < optimizedAfter; i += 1) passDrawnNumbers();
   const isBusy = !(await comesToRest());
-  send({ t: "loaded", hasLeft: memoryFiles() !== before, isBusy, threads });
+  const { notRehearsed } = loaded;
+  send({ t: "loaded", hasLeft: memoryFiles() !== before, isBusy, threads, notRehearsed });
   if (receive().t !== "fork") return waitForEnd();
   // All children would share another directory.
   chdir("/");

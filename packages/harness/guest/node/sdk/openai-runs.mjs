@@ -10,11 +10,13 @@ import { noteTools } from "./openai-mcp.mjs";
 
 /** The run that code belongs to, and its tool call: `{run, callId}`. */
 const scope = new AsyncLocalStorage();
-const replacements = new WeakSet();
+/** By replacement, the method that it has replaced. */
+const originals = new WeakMap();
 const heard = new WeakSet();
 const modelNames = new WeakMap();
 /** The turn that runs now: `{activity, requests, onText}`. */
 let current;
+let watched;
 
 /**
  * Records the runs of a turn. Returns the function that ends this. `onText(text, ordinal)` gets the text that models
@@ -29,8 +31,17 @@ export function recordRuns(activity, onText) {
   };
 }
 
+export const originalOf = (method) => originals.get(method) ?? method;
+
+/** Returns the copy of the SDK that is watched, if any. */
+export const watchedSdk = () => watched;
+
+/** Forgets the run that the current code belongs to. */
+export const leaveScope = () => scope.disable();
+
 /** Watches all runs of this copy of the SDK. */
 export function watchRuns(sdk) {
+  watched = sdk;
   replace(sdk.Runner.prototype, "run", (run) => {
     return function (agent, input, ...more) {
       const outer = scope.getStore();
@@ -53,9 +64,9 @@ export function watchRuns(sdk) {
 /** Replaces a method once. An object that cannot be changed keeps its own. */
 function replace(object, name, make) {
   const method = object?.[name];
-  if (typeof method !== "function" || replacements.has(method) || !Object.isExtensible(object)) return;
+  if (typeof method !== "function" || originals.has(method) || !Object.isExtensible(object)) return;
   const value = make(method);
-  replacements.add(value);
+  originals.set(value, method);
   Object.defineProperty(object, name, { value, configurable: true, writable: true, enumerable: false });
 }
 

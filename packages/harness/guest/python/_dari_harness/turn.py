@@ -91,13 +91,15 @@ def _load_once() -> tuple:
     _say_ready(channel)
     before = _memory_files()
     try:
-        loaded = _load(channel.receive())
+        frame = channel.receive()
+        loaded = _load(frame)
+        not_rehearsed = _rehearse(frame)
     except (SystemExit, KeyboardInterrupt) as error:
         raise error.with_traceback(None) from None
     except BaseException as error:
         channel.send(error_frame(error))
     else:
-        channel.send({"t": "loaded", "hasLeft": _memory_files() != before})
+        channel.send({"t": "loaded", "hasLeft": _memory_files() != before, "notRehearsed": not_rehearsed})
         if channel.receive()["t"] == "fork":
             fork_for_each_turn()
             _know_main_thread()
@@ -125,6 +127,22 @@ def _load(frame: dict) -> tuple:
     with _no_collection():
         value = find_export(frame["entry"], _real(frame))
         return value, prepare_runner(value, frame)
+
+
+def _rehearse(frame: dict) -> str | None:
+    """Runs the agent's SDK without the agent, so that each fork has loaded it. Returns the reason if it did not."""
+    if "agents.run" not in sys.modules:
+        return None
+    with _no_collection():
+        try:
+            from .sdk.rehearse_openai import rehearse
+
+            return rehearse(_real(frame))
+        except Exception:
+            # The agent runs without it.
+            return "failed"
+        finally:
+            gc.collect()
 
 
 @contextmanager

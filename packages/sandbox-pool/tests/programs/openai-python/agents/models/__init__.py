@@ -1,0 +1,1 @@
+# Replaces the models of openai-agents.
