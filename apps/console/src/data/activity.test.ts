@@ -50,7 +50,7 @@ function show(item: Item): unknown {
   return item.kind === "subagent" ? `${item.name} ${item.state}` : item.event.type;
 }
 
-const asked: Sent = ["user.message", { parts: [] }];
+const asked: Sent = ["user.message", { parts: [], metadata: {} }];
 const call = (callId: string, attempt: 1 | 2 | 3, more: object = {}): Sent => [
   "tool.call_requested",
   { call_id: callId, name: "look", kind: "function", arguments: { q: callId }, ...more },

@@ -27,7 +27,8 @@ function after(events: readonly StreamedEvent[], start: Transcript = emptyTransc
   return events.reduce(addEvent, start);
 }
 
-const asked = (id = "msg_1") => event("user.message", { parts: [{ type: "text", text: "hi" }] }, id);
+const asked = (id = "msg_1", text = "hi", metadata: object = {}) =>
+  event("user.message", { parts: [{ type: "text", text }], metadata }, id);
 const started = (id = "att_1") => event("attempt.started", { number: 1 }, "msg_1", id);
 
 test("text grows as it arrives, and is replaced by the answer", () => {
@@ -89,7 +90,7 @@ test("a rollback marks what came after its message", () => {
 });
 
 test("a message that a running turn took is part of that turn, until it gets a turn of its own", () => {
-  const later = [asked(), started(), event("user.message", { parts: [{ type: "text", text: "left" }] }, "msg_2")];
+  const later = [asked(), started(), asked("msg_2", "left")];
   const taken = after([...later, event("message.steered", { into: "msg_1" }, "msg_2", "att_1")]);
   expect(taken.turns).toMatchObject([
     { messageId: "msg_1", steps: [{ type: "message.steered", parts: [{ text: "left" }] }] },
@@ -97,6 +98,12 @@ test("a message that a running turn took is part of that turn, until it gets a t
   ]);
   const own = after([event("attempt.started", { number: 1 }, "msg_2", "att_2")], taken);
   expect(own.turns[1]?.steeredInto).toBeUndefined();
+});
+
+test("a message that a session token sent names its end user", () => {
+  const stamp = { session_token_id: "stok_1", end_user_id: "u1" };
+  const sent = [asked("msg_1", "a", { ...stamp, end_user_name: "Ann" }), asked("msg_2", "b", stamp), asked("msg_3")];
+  expect(after(sent).turns.map(({ endUser }) => endUser)).toEqual(["Ann", "u1", undefined]);
 });
 
 test("unknown types are ignored", () => {
