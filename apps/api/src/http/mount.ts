@@ -181,7 +181,7 @@ async function authorize(
 }
 
 function missingScope({ signInMethod, scopes, sessionToken }: Actor, scope: string): AppError {
-  const key = sessionToken === undefined ? "the API key" : "what made the session token";
+  const key = sessionToken === undefined ? "the API key" : "the creator of the session token";
   const [owner, advice] =
     signInMethod === undefined ? [key, "use a key with that scope"] : ["your role", "ask an admin of the organization"];
   const detail = `${owner} does not have the scope '${scope}', which this request requires`;

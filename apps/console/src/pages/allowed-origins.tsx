@@ -61,7 +61,7 @@ function OriginsForm({ origins, onSaved, onClose }: OriginsFormProps) {
           onChange={(event) => setText(event.target.value)}
         />
       </label>
-      <FormEnd action={save} verb="Set them" onClose={onClose} />
+      <FormEnd action={save} verb="Save" onClose={onClose} />
     </Form>
   );
 }
