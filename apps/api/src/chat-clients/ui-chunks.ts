@@ -3,6 +3,7 @@
 import { mediaTypeOf, shownNameOf, workspaceFileUrl } from "./ids.ts";
 import type { AskedInput, TurnPart } from "./turn-parts.ts";
 import { responseIdOf } from "../openai/response.ts";
+import { repeatedOutcomes } from "../openai/turn-output.ts";
 
 /** A chunk of the stream. */
 export interface UiChunk {
@@ -20,9 +21,6 @@ export interface UiChunkOptions {
 
 /** The tool whose calls are the agent's questions. The client calls it: its output is the answer. */
 export const inputTool = "request_input";
-
-/** After these, an attempt starts again from the beginning of its run. */
-const repeatedOutcomes: readonly string[] = ["retry", "lost", "released"];
 
 /**
  * One instance has the chunks of one turn. A step is a question, or one run of the agent: from its start, or from an

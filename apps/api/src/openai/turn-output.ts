@@ -24,7 +24,7 @@ export interface TurnEvent {
 export type Answer = Pick<NonNullable<MessageRecord["output"]>, "parts">;
 
 /** The attempts after which another one starts from the beginning. */
-const repeatedOutcomes: readonly unknown[] = ["retry", "lost", "released"];
+export const repeatedOutcomes: readonly unknown[] = ["retry", "lost", "released"];
 
 /** Events of these types count toward the limit, as when the turn is read later. */
 const countedTypes: readonly string[] = [
