@@ -5,7 +5,8 @@ import type { SessionTokenScope } from "./vocabulary.ts";
 
 /**
  * The scope that a token needs for each route. A route here must name its target by one of `tokenTargets`, or have none
- * and only create something.
+ * and only create something. A POST with the scope `read` does several things: the operations that it calls require
+ * their own scopes.
  */
 const access: Readonly<Partial<Record<RouteName, SessionTokenScope>>> = {
   sendMessage: "send",
@@ -32,6 +33,10 @@ const access: Readonly<Partial<Record<RouteName, SessionTokenScope>>> = {
   answerInput: "answer",
   uploadFile: "upload",
   cancelMessage: "cancel",
+  sendUiMessage: "read",
+  streamUiMessage: "read",
+  listUiMessages: "read",
+  runAgUi: "read",
 };
 
 /** Path parameters that a token's call can have. The call is refused if one is not of the token's session. */

@@ -7,6 +7,7 @@ import type { Call, Handlers } from "../http/call.ts";
 import type { InputPart } from "../openai/input.ts";
 import { interruption } from "../openai/response-stream.ts";
 import { discardInput, storedPartsOf, storeInput } from "../openai/store-input.ts";
+import { refuseTokenMetadata } from "../routes/messages.ts";
 import { checkStream, sendItems } from "../routes/streams.ts";
 import { AgUiEvents, runFinished, runStarted, type AgUiEvent, type AgUiEventOptions } from "./ag-ui-events.ts";
 import { readSnapshot } from "./ag-ui-history.ts";
@@ -51,6 +52,7 @@ async function prepare(call: RunCall): Promise<void> {
   const action = readAgUiAction(body);
   checkStream(call);
   if (action.kind === "answer") checkAnswers(action);
+  if (action.kind === "send") refuseTokenMetadata(actor, action.message.metadata, `${action.path}.metadata`);
   const abandoned = abandonedIn(body);
   if (abandoned !== undefined) await abandonQuestion(control, actor, { ...abandoned, sessionId: params.session_id });
   if (action.kind !== "send") return;

@@ -5,6 +5,7 @@ import { findMessageInOrder, getMessage, getSession, sendMessage } from "@dari/c
 import { invalidField, limits } from "@dari/domain";
 import type { Call, Handlers } from "../http/call.ts";
 import { discardInput, storedPartsOf, storeInput } from "../openai/store-input.ts";
+import { refuseTokenMetadata } from "../routes/messages.ts";
 import { checkStream } from "../routes/streams.ts";
 import { answerQuestion, checkAnswers, findContinued, lastAnswered, readSettled } from "./answer-question.ts";
 import { listUiMessages } from "./history.ts";
@@ -71,6 +72,7 @@ async function prepare(call: SendCall): Promise<void> {
     throw invalidField(`${action.path}.id`, expected);
   }
   if (action.kind !== "send" && action.kind !== "replace") return;
+  refuseTokenMetadata(call.actor, action.message.metadata, `${action.path}.metadata`);
   await storeInput(call, readUiParts(action.message.parts, action.path));
 }
 

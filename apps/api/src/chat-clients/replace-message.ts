@@ -81,12 +81,16 @@ async function findNamed(
 /**
  * Rolls the session back to before a message, unless the message failed or was cancelled and is the newest: it left
  * nothing. Runs in the transaction that then sends the other message.
- * @throws AppError `conflict` for the first message, and as `rollBackSession` does
+ * @throws AppError `conflict` for the first message, and as `rollBackSession` does; `forbidden` for a session token
  */
 export async function rollBackBefore(control: Control, actor: Actor, message: MessageRecord): Promise<void> {
   const { session_id: sessionId, sequence_number: number, status } = message;
   const newest = await findMessageInOrder(control, actor, { sessionId, order: "desc", from: undefined });
   if (newest?.id === message.id && (status === "failed" || status === "cancelled")) return;
+  if (actor.sessionToken !== undefined) {
+    const detail = "a session token cannot roll the session back, so it replaces the newest message only, and only if";
+    throw new AppError("forbidden", `${detail} that failed or was cancelled; use an API key on your server`);
+  }
   const before = await findTurnBefore(control, actor, sessionId, number);
   if (before !== undefined) {
     await rollBackSession(control, actor, { sessionId, messageId: before.id });

@@ -3,6 +3,7 @@
 import { Readable } from "node:stream";
 import type { MessagePartInput } from "@dari/contract";
 import { createFile, discardUpload, storeUpload, type StoredUpload } from "@dari/control/storage";
+import { requireTokenScope } from "@dari/control/tenants";
 import { invalidField } from "@dari/domain";
 import type { Response } from "express";
 import type { Call } from "../http/call.ts";
@@ -29,10 +30,11 @@ const createdFiles = new WeakMap<Response, readonly string[]>();
 
 /**
  * Stores the bytes of inline files, which count as uploads. Leaves nothing behind if one cannot be stored.
- * @throws AppError `limit_exceeded`
+ * @throws AppError `limit_exceeded`; `forbidden` for a session token without the scope `upload`
  */
 export async function storeInput(call: StoringCall, parts: readonly InputPart[]): Promise<void> {
   const amount = parts.reduce((sum, part) => sum + ("bytes" in part ? part.bytes.length : 0), 0);
+  if (parts.some((part) => "bytes" in part)) requireTokenScope(call.actor, "upload");
   if (amount > 0) await chargeRate(call.control, call.actor, { kind: "upload_bytes", amount }, call.response);
   const stored: StoredPart[] = [];
   storedInputs.set(call.response, stored);

@@ -135,9 +135,13 @@ function sending(choose: (call: SendCall) => Delivery) {
 }
 
 /** What agents read there comes from the organization's own programs, and from tokens that these made. */
-function refuseTokenMetadata({ sessionToken }: Call["actor"], metadata: Record<string, unknown> = {}): void {
+export function refuseTokenMetadata(
+  { sessionToken }: Call["actor"],
+  metadata: Record<string, unknown> = {},
+  field = "metadata",
+): void {
   if (sessionToken === undefined || Object.keys(metadata).length === 0) return;
-  throw invalidField("metadata", "a session token cannot set it: agents trust it");
+  throw invalidField(field, "a session token cannot set it: agents trust it");
 }
 
 /** Answers 200 with the final record, or 202 with the current one. */

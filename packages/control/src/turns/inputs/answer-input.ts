@@ -2,7 +2,7 @@
 
 import { validateAnswer } from "@dari/contract";
 import { deliverTurns, type Actor, type Control } from "@dari/control/context";
-import { withAuditEntry } from "@dari/control/tenants";
+import { requireTokenScope, withAuditEntry } from "@dari/control/tenants";
 import { messageInputs, type AnsweredInput } from "@dari/db";
 import { AppError, limits } from "@dari/domain";
 import { getMessage } from "../messages/get-message.ts";
@@ -16,7 +16,7 @@ export interface AnswerInput {
 /**
  * Stores the answer. The audit log records who answered; the answer itself is in the session's events.
  * @throws AppError `not_found`; `conflict` if the message does not wait, or no longer waits, for this key; `invalid`
- *   with all problems of the value.
+ *   with all problems of the value; `forbidden` for a session token without the scope `answer`.
  */
 export async function answerInput(
   control: Control,
@@ -24,6 +24,7 @@ export async function answerInput(
   { messageId, key, value }: AnswerInput,
 ): Promise<void> {
   const { organizationId } = actor;
+  requireTokenScope(actor, "answer");
   await getMessage(control, actor, messageId);
   const asked = await messageInputs.findInput(control.db, organizationId, messageId, key);
   if (asked === undefined) throw refusal("not_asked", key);

@@ -1,16 +1,18 @@
 // Cancels a message. A queued message ends at once. For a running message, the worker is asked to stop.
 
 import type { Actor, Control } from "@dari/control/context";
-import { withAuditEntry } from "@dari/control/tenants";
+import { requireTokenScope, withAuditEntry } from "@dari/control/tenants";
 import { turns } from "@dari/db";
 import { AppError } from "@dari/domain";
 
 /**
  * Cancels a message. Idempotent: cancelling an ended message changes nothing. A running message stays `running` until
  * its worker has stopped the turn.
- * @throws AppError `not_found`; `conflict` if a running turn has taken the message.
+ * @throws AppError `not_found`; `conflict` if a running turn has taken the message; `forbidden` for a session token
+ *   without the scope `cancel`.
  */
 export async function cancelMessage(control: Control, actor: Actor, messageId: string): Promise<void> {
+  requireTokenScope(actor, "cancel");
   const result = await withAuditEntry(
     control,
     actor,

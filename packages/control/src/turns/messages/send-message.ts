@@ -81,7 +81,10 @@ export async function sendMessage(
   );
 }
 
-/** Checks what a session token sends. Its metadata says only who sent it (functions `sender_of`). */
+/**
+ * Checks what a session token sends. Every way to send leads here, so this is where the scope `send` is required. The
+ * metadata says only who sent it (functions `sender_of`).
+ */
 async function limitToToken(
   { db }: SendingControl,
   { sessionToken }: Pick<Actor, "sessionToken">,
@@ -89,6 +92,7 @@ async function limitToToken(
 ): Promise<SendMessageInput> {
   if (sessionToken === undefined) return input;
   if (input.sessionId !== sessionToken.sessionId) throw new Error("a session token sends to another session");
+  requireTokenScope({ sessionToken }, "send");
   if (input.onBusy === "interrupt" || input.onBusy === "rollback") requireTokenScope({ sessionToken }, "cancel");
   const fileIds = input.parts.flatMap((part) => (part.type === "text" ? [] : [part.file_id]));
   const own = await sessionTokens.listFilesOf(db, sessionToken, fileIds);
