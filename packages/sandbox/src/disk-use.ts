@@ -113,7 +113,7 @@ export function watchDisk(
   let watched = "";
   let named: DiskUse = { bytes: 0, files: 0 };
   let unnamed: DiskUse = { bytes: 0, files: 0 };
-  /** How full the file system was at the last walk. */
+  /** The lowest usage of the file system since the last walk. Deletions by others must not hide growth. */
   let fullThen: DiskUse | undefined;
   let notBefore = 0;
   /** Whether the open files in these directories were not measured yet. Short turns end before that. */
@@ -141,7 +141,7 @@ export function watchDisk(
     async isOver() {
       const now = dirs();
       const full = await howFull(now);
-      fullThen ??= full;
+      fullThen = lowest(full, fullThen ?? full);
       if (watched !== now.join("\0")) {
         named = await measureDiskUse(now, bounds);
         watched = now.join("\0");
@@ -162,6 +162,11 @@ export function watchDisk(
     },
   };
 }
+
+const lowest = (a: DiskUse, b: DiskUse): DiskUse => ({
+  bytes: Math.min(a.bytes, b.bytes),
+  files: Math.min(a.files, b.files),
+});
 
 /** Returns the usage of the fullest file system of these directories. */
 async function howFull(dirs: readonly string[]): Promise<DiskUse> {

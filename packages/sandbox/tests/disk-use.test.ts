@@ -5,8 +5,10 @@ import { renameSync, symlinkSync } from "node:fs";
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { measureDiskUse } from "../src/disk-use.ts";
+import { waitUntil } from "@dari/testkit";
+import { measureDiskUse, watchDisk } from "../src/disk-use.ts";
 
+const MiB = 1024 ** 2;
 let dir: string;
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), "disk-use-"));
@@ -58,4 +60,26 @@ test("files below a directory whose name is not UTF-8 are counted", async () => 
   const use = await measureDiskUse([dir], { bytes: Infinity, files: Infinity });
   expect(use.files).toBe(2);
   expect(use.bytes).toBeGreaterThanOrEqual(100_000);
+});
+
+test("growth is noticed on a file system from which others have deleted more", async () => {
+  // In memory, where few others of this machine write.
+  const shared = await mkdtemp("/dev/shm/disk-use-");
+  try {
+    const own = join(shared, "own");
+    await mkdir(own);
+    await writeFile(join(shared, "other"), Buffer.alloc(64 * MiB));
+    const watch = watchDisk(
+      () => [own],
+      { bytes: 8 * MiB, files: 1_000 },
+      () => Promise.resolve({ disk: { bytes: 0, files: 0 }, underWay: 0, isPartial: false }),
+    );
+    for (const _walk of ["named files", "open files"]) expect(await watch.isOver()).toBe(false);
+    await rm(join(shared, "other"));
+    expect(await watch.isOver()).toBe(false);
+    await writeFile(join(own, "file"), Buffer.alloc(16 * MiB));
+    await waitUntil(() => watch.isOver(), { what: "a walk after the growth" });
+  } finally {
+    await rm(shared, { recursive: true });
+  }
 });
