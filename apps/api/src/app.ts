@@ -13,6 +13,7 @@ import { mountRoutes } from "./http/mount.ts";
 import { pathForLog } from "./http/path-for-log.ts";
 import { assignRequestId, requestIdOf } from "./http/request-id.ts";
 import { limitUnauthenticated } from "./http/limit-unauthenticated.ts";
+import { mcpHandlers } from "./mcp/mcp.ts";
 import type { BoardQueue } from "./ops/board-call.ts";
 import { mountOps } from "./ops/mount-ops.ts";
 import { mountPackages } from "./packages.ts";
@@ -59,6 +60,7 @@ const handlers: Handlers = {
   ...credentialHandlers,
   ...fileHandlers,
   ...historyHandlers,
+  ...mcpHandlers,
   ...memberHandlers,
   ...messageHandlers,
   ...openAiChatHandlers,

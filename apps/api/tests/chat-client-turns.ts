@@ -17,12 +17,17 @@ export const typesIn = (reply: Pick<TestReply, "text">): string[] => chunksIn(re
 export const decision = { type: "object", properties: { approved: { type: "boolean" } }, required: ["approved"] };
 
 /** Suspends a turn with a question. */
-export async function askIn(api: TestApi, turn: ClaimedTurn, key = "refund"): Promise<void> {
+export async function askIn(
+  api: TestApi,
+  turn: ClaimedTurn,
+  key = "refund",
+  schema: Readonly<Record<string, unknown>> = decision,
+): Promise<void> {
   const parentId = (await snapshots.findHeadSnapshotId(api.db, api.org.organizationId, turn.sessionId)) ?? null;
   const empty = { objectKey: null, isFull: true, deltaDepth: 0, treeHash: "x", sizeBytes: 0, files: 0, totalBytes: 0 };
   await finish(api, turn, {
     ending: "suspended",
-    asked: { key, schema: decision, prompt: "May I?", waitSeconds: 600, placed: [] },
+    asked: { key, schema, prompt: "May I?", waitSeconds: 600, placed: [] },
     snapshot: { id: newId("snapshot"), parentId, ...empty },
   });
 }

@@ -8,6 +8,7 @@ import { inputCase } from "./input-case.ts";
 import { triggerCases } from "./trigger-cases.ts";
 import { openAiCases } from "./openai-cases.ts";
 import { chatClientCases } from "./chat-client-cases.ts";
+import { mcpCases } from "./mcp-cases.ts";
 
 const text = { parts: [{ type: "text", text: "hello" }] };
 const badMessages = [
@@ -330,6 +331,7 @@ export const routeCases: Readonly<Record<RouteName, RouteCase>> = {
   ...triggerCases,
   ...openAiCases,
   ...chatClientCases,
+  ...mcpCases,
   getAgentWebhook: {},
   putAgentWebhook: {
     valid: { webhook_url: "https://receiver.example/hooks" },

@@ -21,6 +21,7 @@ export {
 } from "./routes.ts";
 export { tokenScopeOf, tokenTargets } from "./session-token-access.ts";
 export { isChatClientPath } from "./routes/chat-clients.ts";
+export { isMcpPath } from "./routes/mcp.ts";
 export { isOpenAiPath } from "./routes/openai.ts";
 export type { Route } from "./routes/route.ts";
 export {
@@ -61,6 +62,7 @@ export {
   FileUploadReserved,
   ReserveFileUploadRequest,
 } from "./schemas/files.ts";
+export type { McpMessage } from "./schemas/mcp.ts";
 export { ToolCall, type ToolCallValue } from "./schemas/tool-calls.ts";
 export { findInputSchemaProblem, validateAnswer } from "./input-schema.ts";
 export {

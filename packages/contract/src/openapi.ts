@@ -6,9 +6,11 @@ import { ErrorBody, errorKinds } from "./errors.ts";
 import { openAiStatusOf } from "./openai-error.ts";
 import { pathSchema, routePaths, routes, type RouteName } from "./routes.ts";
 import { isChatClientPath } from "./routes/chat-clients.ts";
+import { isMcpPath } from "./routes/mcp.ts";
 import { isOpenAiPath } from "./routes/openai.ts";
 import type { Route } from "./routes/route.ts";
 import { StreamedEvent } from "./schemas/events.ts";
+import { McpRefusal } from "./schemas/mcp.ts";
 import { OpenAiErrorBody } from "./schemas/openai-responses.ts";
 import { WebhookPayload } from "./schemas/webhooks.ts";
 import { tokenScopeOf } from "./session-token-access.ts";
@@ -18,7 +20,7 @@ type HeaderName = "RateLimit-Policy" | "RateLimit" | "Retry-After";
 
 function refusalOf(path: string, status: number): Json {
   const plain = status === errorKinds.limit_exceeded.status ? "LimitExceeded" : "Error";
-  const name = isOpenAiPath(path) ? `OpenAi${plain}` : plain;
+  const name = isOpenAiPath(path) ? `OpenAi${plain}` : isMcpPath(path) ? `Mcp${plain}` : plain;
   return { $ref: `#/components/responses/${name}` };
 }
 
@@ -81,6 +83,7 @@ export function buildOpenApi(options: { readonly version: string; readonly serve
       responses: {
         ...refusals("", reference(ErrorBody, components)),
         ...refusals("OpenAi", reference(OpenAiErrorBody, components)),
+        ...refusals("Mcp", { anyOf: [reference(ErrorBody, components), reference(McpRefusal, components)] }),
       },
       headers: describedHeaders,
       schemas: Object.fromEntries([...components].sort(([left], [right]) => (left < right ? -1 : 1))),
@@ -107,6 +110,7 @@ function describeOperation(operationId: string, path: string, route: Route, comp
   const success: Json = { description: "Success.", ...headers, content: replyContent(route, components) };
   const empty: Json = { description: "Success, without content.", ...headers };
   const statuses = [route.status, ...(route.alsoStatus ?? [])];
+  const isEmpty = (status: number): boolean => status === 204 || (isMcpPath(path) && status === mcpAccepted);
   const tokenScope = tokenScopeOf(operationId as RouteName);
   return {
     operationId,
@@ -117,7 +121,7 @@ function describeOperation(operationId: string, path: string, route: Route, comp
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(body === undefined ? {} : { requestBody: body }),
     responses: {
-      ...Object.fromEntries(statuses.map((status) => [String(status), status === 204 ? empty : success])),
+      ...Object.fromEntries(statuses.map((status) => [String(status), isEmpty(status) ? empty : success])),
       ...Object.fromEntries(errorStatuses(route).map((status) => [String(status), refusalOf(path, status)])),
     },
   };
@@ -126,8 +130,15 @@ function describeOperation(operationId: string, path: string, route: Route, comp
 /** Returns the group of a path in the reference. */
 function tagOf(path: string): string {
   if (isOpenAiPath(path)) return "openai";
+  if (isMcpPath(path)) return "mcp";
   return isChatClientPath(path) ? "chat-clients" : (path.split("/")[2] ?? "");
 }
+
+/** Status of a message that breaks the rules of MCP. */
+const mcpRefused = 400;
+
+/** Status of a message of MCP that needs no reply. */
+const mcpAccepted = 202;
 
 /** Status of a range outside the content. */
 const rangeRefused = 416;
@@ -148,6 +159,7 @@ function errorStatuses(route: Route): number[] {
   if (route.conditional !== true) statuses.delete(errorKinds.precondition_failed.status);
   if (route.method === "GET" && route.mayConflict !== true) statuses.delete(errorKinds.conflict.status);
   if (isRanged(route)) statuses.add(rangeRefused);
+  if (isMcpPath(route.path)) statuses.add(mcpRefused);
   return [...statuses].sort((left, right) => left - right);
 }
 

@@ -9,6 +9,7 @@ import { chatClientRoutes } from "./routes/chat-clients.ts";
 import { egressRoutes } from "./routes/egress.ts";
 import { fileRoutes } from "./routes/files.ts";
 import { historyRoutes } from "./routes/history.ts";
+import { mcpRoutes } from "./routes/mcp.ts";
 import { memberRoutes } from "./routes/members.ts";
 import { openAiRoutes } from "./routes/openai.ts";
 import { operatorRoutes } from "./routes/operators.ts";
@@ -46,6 +47,7 @@ export const routes = {
   ...batchRoutes,
   ...openAiRoutes,
   ...chatClientRoutes,
+  ...mcpRoutes,
 } as const satisfies Record<string, Route>;
 
 export type RouteName = keyof typeof routes;

@@ -19,6 +19,7 @@ export { failure, failureCodes, isRetryable, type Failure, type FailureCode } fr
 export { agentIdFromWire, deploymentIdOf, idPrefixes, isId, newId, type IdKind } from "./ids.ts";
 export { inputKeyPattern, isInputKey } from "./input-key.ts";
 export { limits } from "./limits.ts";
+export { mcpLimits } from "./mcp-limits.ts";
 export { sessionTokenLimits } from "./session-token-limits.ts";
 export { memorySizePattern, parseMemorySize, showMemorySize } from "./memory-size.ts";
 export { type Machine } from "./machine.ts";

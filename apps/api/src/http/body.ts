@@ -40,7 +40,7 @@ export async function readBody(
   await new Promise<void>((resolve, reject) => {
     parse(request, response, (error?: unknown) => (error === undefined ? resolve() : reject(error)));
   });
-  return checkJsonBody(route.request, request.body);
+  return readJsonValue(route.request, request.body);
 }
 
 const parseSigned = express.raw({ limit: limits.triggerBodyBytes, type: () => true, inflate: false });
@@ -73,7 +73,7 @@ function readExport({ control, actor, exportBytes: maxBytes }: BodyContext, requ
  * Returns the validated body. An empty one counts as `{}`, whatever its content type.
  * @throws AppError `invalid` with every problem; what the parser throws is translated in errors.ts.
  */
-function checkJsonBody(schema: NonNullable<Route["request"]>, sent: unknown): unknown {
+export function readJsonValue(schema: NonNullable<Route["request"]>, sent: unknown): unknown {
   const body = sent === undefined ? {} : sent;
   // Validating millions of values would block all other calls of this process.
   if (hasMoreValues(body, jsonValuesMax)) throw invalidField("body", `expected at most ${jsonValuesMax} values`);

@@ -5,6 +5,7 @@ import type { Actor, Control, RateLimitState } from "@dari/control/context";
 import type { RateKind } from "@dari/db";
 import { AppError } from "@dari/domain";
 import type { Request, Response } from "express";
+import { setUnlessSent } from "./late-headers.ts";
 
 const nouns: Readonly<Record<RateKind, string>> = {
   requests: "requests",
@@ -59,7 +60,7 @@ function tell(response: Response, more: readonly RateLimitState[]): void {
     return `"${nameOf(standing)}";q=${standing.quota}${unit};w=${standing.windowSeconds}`;
   });
   const left = standings.map((standing) => `"${nameOf(standing)}";r=${standing.remaining};t=${standing.resetSeconds}`);
-  response.set({ "ratelimit-policy": policies.join(", "), ratelimit: left.join(", ") });
+  setUnlessSent(response, { "ratelimit-policy": policies.join(", "), ratelimit: left.join(", ") });
 }
 
 function nameOf({ of, kind }: RateLimitState): string {

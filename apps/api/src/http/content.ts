@@ -4,6 +4,7 @@ import { pipeline } from "node:stream/promises";
 import type { OpenedContent } from "@dari/control/storage";
 import type { Request, Response } from "express";
 import { RangeNotSatisfiableError } from "./errors.ts";
+import { setUnlessSent } from "./late-headers.ts";
 
 interface ByteRange {
   readonly start: number;
@@ -46,7 +47,7 @@ export async function sendContent(content: OpenedContent, request: Request, resp
 
 /** Tells the client that it reads an older snapshot because the session's head is damaged. */
 export function setRestoredHeader(response: Response, snapshotId: string | undefined): void {
-  if (snapshotId !== undefined) response.set("dari-restored-from", snapshotId);
+  if (snapshotId !== undefined) setUnlessSent(response, { "dari-restored-from": snapshotId });
 }
 
 /** Reads the first `bytes` bytes, then returns the whole stream. Rejects if they cannot be read. */

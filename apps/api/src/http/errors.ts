@@ -6,6 +6,7 @@ import { toQuotaError } from "@dari/control/tenants";
 import { AppError } from "@dari/domain";
 import { SnapshotDamagedError } from "@dari/workspace";
 import type { NextFunction, Request, Response } from "express";
+import { challengeOf } from "./challenge.ts";
 import { pathForLog } from "./path-for-log.ts";
 import { requestIdOf } from "./request-id.ts";
 import { countUnauthenticatedCall } from "./limit-unauthenticated.ts";
@@ -84,7 +85,7 @@ function sendError(response: Response, error: AppError, given?: number): void {
     response.set("retry-after", String(error.retryAfterSeconds ?? retryAfterSecondsDefault));
   if (status === 401) {
     const challenge = response.locals["challenge"] as string | undefined;
-    response.set("www-authenticate", challenge ?? "Bearer");
+    response.set("www-authenticate", challenge ?? challengeOf(response.req));
   }
   // The handler may have failed after it set this header. A browser would then save the error as the requested file.
   response.removeHeader("content-disposition");
@@ -100,7 +101,8 @@ function pick(error: AppError): Pick<AppError, "code" | "detail" | "issues"> {
   return { code: error.code, detail: error.detail, issues: error.issues };
 }
 
-function toAppError(error: unknown): AppError {
+/** Returns what a caller may know of an error. */
+export function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
   if (isDatabaseErrorTransient(error)) {
     const state = isDatabaseUnreachable(error) ? "cannot be reached" : "could not complete the request";

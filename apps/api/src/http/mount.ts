@@ -1,6 +1,6 @@
 // Mounts the contract's routes: authenticates, validates, calls the handler, renders. Routes are data in the contract.
 
-import { hasScope, routePaths, routes, tokenScopeOf, type Route, type RouteName } from "@dari/contract";
+import { routePaths, routes, tokenScopeOf, type Route, type RouteName } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import {
   checkTokenRoute,
@@ -10,7 +10,6 @@ import {
   requireOperator,
   requireLiveToken,
 } from "@dari/control/tenants";
-import { AppError } from "@dari/domain";
 import type { Express, Request, Response } from "express";
 import { restrictToOrganization, otherOrganizationInBody } from "./restrict-to-organization.ts";
 import { maxBodyBytes, readBody } from "./body.ts";
@@ -21,7 +20,8 @@ import { readParams } from "./params.ts";
 import { resolveAgentNames } from "./resolve-agents.ts";
 import { chargeRate, chargeBody, chargeUpload } from "./charge-rates.ts";
 import { requestIdOf } from "./request-id.ts";
-import { checkQueryEncoding, readQuery } from "./query.ts";
+import { checkQueryEncoding, namesAgent, readQuery } from "./query.ts";
+import { requireScope } from "./require-scope.ts";
 import { authenticateCall } from "./authenticate-request.ts";
 import { answerPreflight } from "./cross-origin.ts";
 
@@ -136,11 +136,6 @@ async function handleCall(
   response.status(status).json(body);
 }
 
-/** Returns whether a query has the parameter `agent_id`. Others are not read. */
-function namesAgent(query: Route["query"]): boolean {
-  return query !== undefined && "agent_id" in ((query as { readonly properties?: object }).properties ?? {});
-}
-
 /** Created once: aborting without a reason creates an error with a stack for every request. */
 const responseEnded = new Error("the response has ended");
 
@@ -174,18 +169,9 @@ async function authorize(
   response.locals["organizationId"] = actor.organizationId;
   await chargeRate(control, actor, { kind: "requests", amount: 1 }, response);
   checkTokenRoute(actor, name);
-  const scope = route.scope === "operator" ? "admin" : route.scope;
-  if (!hasScope(actor.scopes, scope)) throw missingScope(actor, scope);
+  requireScope(actor, route.scope === "operator" ? "admin" : route.scope);
   if (route.scope === "operator") await requireOperator(control, actor);
   return actor;
-}
-
-function missingScope({ signInMethod, scopes, sessionToken }: Actor, scope: string): AppError {
-  const key = sessionToken === undefined ? "the API key" : "the creator of the session token";
-  const [owner, advice] =
-    signInMethod === undefined ? [key, "use a key with that scope"] : ["your role", "ask an admin of the organization"];
-  const detail = `${owner} does not have the scope '${scope}', which this request requires`;
-  return new AppError("forbidden", `${detail} (it has: ${scopes.join(", ") || "none"}); ${advice}`);
 }
 
 /** Returns whether the path names another organization than the caller's, and the caller is allowed to use it. */

@@ -31,6 +31,11 @@ function repeatableNames(route: Route): string[] {
   return Object.keys(properties).filter((name) => properties[name]?.type === "array");
 }
 
+/** Returns whether a query has the parameter `agent_id`. Others are not read. */
+export function namesAgent(query: Route["query"]): boolean {
+  return query !== undefined && "agent_id" in ((query as { readonly properties?: object }).properties ?? {});
+}
+
 /** Returns every value of a repeatable parameter, from a query that `readQuery` has accepted. */
 export function readRepeated(request: Request, name: string): string[] {
   const value: unknown = request.query[name];

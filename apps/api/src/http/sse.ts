@@ -50,7 +50,7 @@ export async function sendEvents(items: AsyncGenerator<StreamItem, void, void>, 
     for await (const item of items) {
       if (response.destroyed) break;
       const text = render(item);
-      if (text !== "" && !response.write(text)) await drained(options);
+      if (text !== "" && !response.write(text)) await waitForReader(options);
     }
     response.end(finish?.());
   } finally {
@@ -81,7 +81,7 @@ function renderOnce(item: StreamItem): string {
 }
 
 /** Waits for a slow reader. Only its own stream waits. */
-async function drained({ response, hold }: SendOptions): Promise<void> {
+export async function waitForReader({ response, hold }: Pick<SendOptions, "response" | "hold">): Promise<void> {
   const over = new AbortController();
   const { signal } = over;
   let timer: NodeJS.Timeout | undefined;

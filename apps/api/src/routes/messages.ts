@@ -17,6 +17,7 @@ import {
 import { invalidField } from "@dari/domain";
 import type { Request, Response } from "express";
 import { Reply, type Call, type Handlers } from "../http/call.ts";
+import { setUnlessSent } from "../http/late-headers.ts";
 import { isFlagSet, readPage } from "../http/query.ts";
 import { sendText } from "../http/text.ts";
 import { checkStream, streamMessageTo } from "./streams.ts";
@@ -157,7 +158,7 @@ const phaseName = /^[a-z_]{1,40}_ms$/;
 function timed(response: Response, record: MessageRecord): MessageRecord {
   const phases = Object.entries(record.timings).filter(([name]) => phaseName.test(name));
   const entries = phases.map(([name, ms]) => `${name.slice(0, -"_ms".length)};dur=${ms}`);
-  if (entries.length > 0) response.set("Server-Timing", entries.join(", "));
+  if (entries.length > 0) setUnlessSent(response, { "Server-Timing": entries.join(", ") });
   return record;
 }
 

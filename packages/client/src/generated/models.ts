@@ -849,6 +849,29 @@ export interface ManagedKey {
   api_key: string;
 }
 
+/** A request, a notification or a response of JSON-RPC 2.0. Batches are refused. */
+export interface McpMessage {
+  jsonrpc: "2.0";
+  /** Names a request. Absent for a notification. */
+  id?: string | number;
+  method?: string;
+  params?: Record<string, unknown>;
+}
+
+/** A refusal by the rules of the Model Context Protocol. */
+export interface McpRefusal {
+  jsonrpc: "2.0";
+  error: {
+    code: number;
+    message: string;
+  };
+}
+
+/** A response or, in a stream, also a notification of JSON-RPC 2.0. */
+export interface McpReply {
+  jsonrpc: "2.0";
+}
+
 export interface Me {
   method: "link" | "oidc" | "key";
   scopes: ("admin" | "deploy" | "run" | "read")[];

@@ -16,6 +16,7 @@ export function compareManifests(sent: Manifest, bundled: Manifest): string[] {
 function flatten(manifest: Manifest): Map<string, string | number | undefined> {
   return new Map<string, string | number | undefined>([
     ["name", manifest.name],
+    ["description", manifest.description],
     ["sdk", manifest.sdk],
     ["entrypoint", manifest.entrypoint],
     ["runtime.language", manifest.runtime.language],

@@ -1,6 +1,6 @@
 // The JSON Schema of dari.yml for editors: completion and hints. normalize.ts has the rules that apply.
 
-import { agentNamePattern, egressHostPattern, limits, memorySizePattern } from "@dari/domain";
+import { agentNamePattern, egressHostPattern, limits, mcpLimits, memorySizePattern } from "@dari/domain";
 import { languages, sdks } from "./manifest.ts";
 
 const environmentName = "^[A-Z_][A-Z0-9_]*$";
@@ -18,6 +18,12 @@ export const manifestJsonSchema = {
       maxLength: limits.nameChars,
       pattern: agentNamePattern,
       description: "The agent's name, unique in its organization.",
+    },
+    description: {
+      type: "string",
+      minLength: 1,
+      maxLength: mcpLimits.descriptionChars,
+      description: "What the agent does, for models that choose between agents: the description of its MCP tool.",
     },
     sdk: {
       enum: sdks,

@@ -10,6 +10,8 @@ export type Language = (typeof languages)[number];
 /** A validated manifest. `entrypoint` is `<module-or-path>:<export>` without surrounding blanks. */
 export interface Manifest {
   readonly name: string;
+  /** For models that choose between agents. */
+  readonly description?: string;
   readonly sdk: Sdk;
   readonly entrypoint: string;
   readonly runtime: {

@@ -6,6 +6,7 @@ import {
   egressHostExpected,
   isAgentName,
   limits,
+  mcpLimits,
   parseEgressHost,
   parseMemorySize,
   showMemorySize,
@@ -31,7 +32,7 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** The fields of each level, by the prefix of their paths. */
 const knownFields = {
-  "": ["name", "sdk", "entrypoint", "runtime", "retries", "secrets", "env", "egress"],
+  "": ["name", "description", "sdk", "entrypoint", "runtime", "retries", "secrets", "env", "egress"],
   "runtime.": ["language", "version", "timeout_seconds", "memory", "cpus", "max_concurrency", "reuse", "load"],
   "retries.": ["max_attempts"],
 } as const;
@@ -51,6 +52,7 @@ export function normalizeManifest(value: unknown): ManifestResult {
   const name = requiredText(value, "name", report);
   if (name.length > limits.nameChars) report("name", `expected at most ${limits.nameChars} characters`);
   else if (name !== "" && !isAgentName(name)) report("name", `expected ${agentNameExpected}`);
+  const description = readDescription(value["description"], report);
   const sdk = readSdk(value["sdk"], report);
   const entrypoint = readEntrypoint(value, report);
   const runtime = readRuntime(value["runtime"], entrypoint, report);
@@ -61,8 +63,16 @@ export function normalizeManifest(value: unknown): ManifestResult {
   refuseOverlap(secrets, env, report);
 
   if (issues.length > 0 || sdk === undefined || runtime === undefined) return { ok: false, issues };
-  const narrowed = egress === undefined ? {} : { egress };
-  return { ok: true, manifest: { name, sdk, entrypoint, runtime, retries, secrets, env, ...narrowed }, warnings: [] };
+  const given = { ...(description === undefined ? {} : { description }), ...(egress === undefined ? {} : { egress }) };
+  return { ok: true, manifest: { name, sdk, entrypoint, runtime, retries, secrets, env, ...given }, warnings: [] };
+}
+
+function readDescription(value: unknown, report: Report): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  const text = nonEmptyText("description", value, report);
+  if (text === undefined || text.length <= mcpLimits.descriptionChars) return text;
+  report("description", `expected at most ${mcpLimits.descriptionChars} characters`);
+  return undefined;
 }
 
 function isMapping(value: unknown): value is Fields {

@@ -1,7 +1,7 @@
 // Tests every rule of dari.yml by the exact words that a person reads.
 
 import { describe, expect, test } from "@jest/globals";
-import { egressHostExpected, limits } from "@dari/domain";
+import { egressHostExpected, limits, mcpLimits } from "@dari/domain";
 import { compareManifests } from "./compare.ts";
 import type { Manifest } from "./manifest.ts";
 import { normalizeManifest } from "./normalize.ts";
@@ -176,6 +176,12 @@ const refused: [title: string, text: string, issues: string[]][] = [
       "secrets[5]: duplicate secret name 'A'",
     ],
   ],
+  ["an empty description", `${base}description: ''`, ["description: expected a non-empty string"]],
+  [
+    "a long description",
+    `${base}description: ${"x".repeat(mcpLimits.descriptionChars + 1)}`,
+    [`description: expected at most ${mcpLimits.descriptionChars} characters`],
+  ],
   ["hosts that are a text", `${base}egress: api.example.com`, ["egress: expected a list of hosts"]],
   [
     "hosts that are none",
@@ -318,6 +324,9 @@ describe("comparing manifests", () => {
     expect(narrow.egress).toEqual(["*.example.com", "example.com:8443"]);
     expect(compareManifests(narrow, parsed(`${base}egress: [example.com:8443, '*.example.com']`))).toEqual([]);
     expect(compareManifests(parsed(`${base}egress: []`), parsed(base))).toEqual(["egress"]);
+    const described = parsed(`${base}description: ' Answers questions. '`);
+    expect(described.description).toBe("Answers questions.");
+    expect(compareManifests(described, parsed(base))).toEqual(["description"]);
   });
 
   test("names what differs", () => {

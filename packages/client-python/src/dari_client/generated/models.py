@@ -765,6 +765,27 @@ class ManagedKey(TypedDict):
     api_key: str
 
 
+class McpMessage(TypedDict):
+    jsonrpc: Literal["2.0"]
+    id: NotRequired[str | int]
+    method: NotRequired[str]
+    params: NotRequired[dict[str, Any]]
+
+
+class McpRefusal(TypedDict):
+    jsonrpc: Literal["2.0"]
+    error: McpRefusalError
+
+
+class McpRefusalError(TypedDict):
+    code: int
+    message: str
+
+
+class McpReply(TypedDict):
+    jsonrpc: Literal["2.0"]
+
+
 class Me(TypedDict):
     method: Literal["link", "oidc", "key"]
     scopes: list[Literal["admin", "deploy", "run", "read"]]

@@ -16,7 +16,7 @@ export async function followMessage(
   control: Control,
   actor: Actor,
   messageId: string,
-  options: Omit<FollowOptions, "afterSequenceNumber"> & { readonly afterSequenceNumber: number | undefined },
+  options: FollowOptions,
 ): Promise<AsyncGenerator<StreamItem, void, void> | undefined> {
   const record = await getMessage(control, actor, messageId);
   const { session_id: sessionId } = record;

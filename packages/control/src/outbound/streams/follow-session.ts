@@ -10,7 +10,8 @@ export type StreamItem =
   | { readonly kind: "preview"; readonly sessionId: string; readonly preview: Preview };
 
 export interface FollowOptions {
-  readonly afterSequenceNumber: number;
+  /** Undefined: only what happens from now on. */
+  readonly afterSequenceNumber: number | undefined;
   readonly signal: AbortSignal;
   /** Opens the stream even above the limit, because it was already promised. */
   readonly promised?: boolean;
@@ -86,7 +87,7 @@ async function* items(watched: Watched, options: FollowOptions): AsyncGenerator<
     bell.ring();
   };
   signal.addEventListener("abort", end);
-  let position = options.afterSequenceNumber;
+  let position = options.afterSequenceNumber ?? feed.lastNumber;
   let shown = 0;
   const duePreviews = function* (): Generator<StreamItem> {
     while (waiting[0] !== undefined && waiting[0].afterSequenceNumber <= position) {
