@@ -24,6 +24,7 @@ const streams = [
   "sendUiMessage",
   "streamUiMessage",
   "runAgUi",
+  "callMcp",
 ];
 
 /** Their bodies are bytes: whatever a value's type was, a file with that content is sent. */
