@@ -131,7 +131,10 @@ test("another organization's ids are answered like unknown ones, by every tool",
   for (const [at, [name, input]] of inputs(foreign).entries()) {
     const theirs = await use(name, input);
     const nobodys = await use(name, inputs(unknown)[at]![1]);
-    const shown = [theirs, nobodys].map(({ text, ...rest }) => ({ ...rest, text: text.replace(/\b[a-z]+_[0-9a-z]{26}\b/g, "(id)") }));
+    const shown = [theirs, nobodys].map(({ text, ...rest }) => ({
+      ...rest,
+      text: text.replace(/\b[a-z]+_[0-9a-z]{26}\b/g, "(id)"),
+    }));
     expect([name, shown[0]]).toEqual([name, shown[1]]);
     expect([name, theirs.isError || theirs.text.includes('"sessions": []')]).toEqual([name, true]);
   }
@@ -225,7 +228,8 @@ test("a wait ends when its key is revoked", async () => {
   const waiting = use("send_message", { session_id: sessionId, text: "x", wait_seconds: 600 }, { key });
   const turn = await claimIn(api, sessionId);
   expect((await api.call("DELETE", `/v1/organizations/current/api-keys/${keyId}`)).status).toBe(200);
-  expect(await waiting).toMatchObject({ isError: true, text: "Missing or invalid API key" });
+  const text = `Missing or invalid API key\nThe message is ${turn.messageId}; get_message waits for it.`;
+  expect(await waiting).toMatchObject({ isError: true, text });
   await complete(api, turn);
 });
 

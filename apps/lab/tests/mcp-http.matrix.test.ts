@@ -80,18 +80,26 @@ test("the Python client talks to an agent as a tool, and asks a person", async (
   ]);
 }, 300_000);
 
-test.each(["modern", "legacy"])("the inspector's command lists and calls tools, %s", async (era) => {
-  const home = await npmPackage("@modelcontextprotocol/inspector", inspectorVersion);
-  const inspect = (...args: string[]) =>
-    run(process.execPath, [
-      path.join(home, "clients/launcher/build/index.js"),
-      "--cli",
-      `${platform.apiUrl}/mcp`,
-      ...["--transport", "http", "--protocol-era", era, "--header", `Authorization: Bearer ${platform.apiKey}`],
-      ...args,
-    ], {});
-  const listed = await inspect("--method", "tools/list");
-  expect([listed.code, listed.stdout]).toEqual([0, expect.stringContaining("send_message")]);
-  const called = await inspect("--method", "tools/call", "--tool-name", "list_agents");
-  expect([called.code, called.stdout]).toEqual([0, expect.stringContaining("greeter")]);
-}, 600_000);
+test.each(["modern", "legacy"])(
+  "the inspector's command lists and calls tools, %s",
+  async (era) => {
+    const home = await npmPackage("@modelcontextprotocol/inspector", inspectorVersion);
+    const inspect = (...args: string[]) =>
+      run(
+        process.execPath,
+        [
+          path.join(home, "clients/launcher/build/index.js"),
+          "--cli",
+          `${platform.apiUrl}/mcp`,
+          ...["--transport", "http", "--protocol-era", era, "--header", `Authorization: Bearer ${platform.apiKey}`],
+          ...args,
+        ],
+        {},
+      );
+    const listed = await inspect("--method", "tools/list");
+    expect([listed.code, listed.stdout]).toEqual([0, expect.stringContaining("send_message")]);
+    const called = await inspect("--method", "tools/call", "--tool-name", "list_agents");
+    expect([called.code, called.stdout]).toEqual([0, expect.stringContaining("greeter")]);
+  },
+  600_000,
+);

@@ -22,7 +22,7 @@ const question = "input";
  * What the client sends back. It proves nothing: the answer is accepted only if the key of the call may answer, as with
  * the tool `answer_message`.
  */
-interface AskedState {
+export interface AskedState {
   readonly messageId: string;
   readonly key: string;
   readonly field: string | undefined;
@@ -58,15 +58,23 @@ export interface Answered {
 }
 
 /**
- * Answers the input if this call is the client's second one. Returns undefined for a first call.
+ * Returns what was asked if this call is the client's second one; undefined for a first call.
  * @throws ToolError if the client lost the state: the call would otherwise send its message a second time.
  */
-export async function takeAnswer(call: ToolCall, { mcpReq }: ServerContext): Promise<Answered | undefined> {
+export function readAsked({ mcpReq }: ServerContext): AskedState | undefined {
   const sent = mcpReq.requestState<unknown>();
   if (sent === undefined && mcpReq.inputResponses === undefined) return undefined;
   const state = readState(sent);
   if (state === undefined) throw new ToolError("requestState: expected the value of the reply with the question");
-  const { calls, signal } = call;
+  return state;
+}
+
+/** Answers the input with what the person said. */
+export async function takeAnswer(
+  { calls, signal }: ToolCall,
+  state: AskedState,
+  { mcpReq }: ServerContext,
+): Promise<Answered> {
   const response = inputResponse(mcpReq.inputResponses, question);
   if (response.kind !== "elicit" || response.action !== "accept") {
     const record = await calls.getMessage(state.messageId, {}, { signal });

@@ -9,7 +9,7 @@ import {
   type InputRequiredResult,
   type ServerContext,
 } from "@modelcontextprotocol/server";
-import { askFor, describeDeclined, showsForms, takeAnswer } from "./asking.ts";
+import { askFor, describeDeclined, readAsked, showsForms, takeAnswer } from "./asking.ts";
 import { ToolError, type AwaitMessage, type ToolCalls } from "./calls.ts";
 import { describeMessage } from "./describe-message.ts";
 import { waitMsOf, type Tool, type ToolCall } from "./tools.ts";
@@ -54,17 +54,23 @@ async function callTool(serving: McpServing, { params }: CallToolRequest, contex
   if (issues.length > 0) return refusal(issues.map(({ path, message }) => `${path}: ${message}`).join("\n"));
   const signal = AbortSignal.any([context.mcpReq.signal, serving.signal]);
   const call = { calls: serving.calls, input, signal };
+  let messageId: string | undefined;
   try {
     if ("run" in tool) return textOf(await tool.run(call));
     const report = reporterOf(context);
-    const answered = await takeAnswer(call, context);
-    const record = await awaitEnd(serving, call, answered?.record ?? (await tool.start(call)), report);
+    const asked = readAsked(context);
+    messageId = asked?.messageId;
+    const answered = asked === undefined ? undefined : await takeAnswer(call, asked, context);
+    const sent = answered?.record ?? (await tool.start(call));
+    messageId = sent.id;
+    const record = await awaitEnd(serving, call, sent, report);
     if (answered?.isDeclined === true) return textOf(describeDeclined(record));
     return (showsForms(context) ? askFor(record) : undefined) ?? textOf(describeMessage(record));
   } catch (error) {
     const text = error instanceof ToolError ? error.message : serving.describeError(error);
     if (text === undefined) throw error;
-    return refusal(text);
+    // Otherwise the model would send the message again.
+    return refusal(messageId === undefined ? text : `${text}\nThe message is ${messageId}; get_message waits for it.`);
   }
 }
 
