@@ -41,18 +41,11 @@ export function createReporter(report: ((text: string) => void) | undefined, fir
 export function describeItem(item: StreamItem): string | undefined {
   if (item.kind !== "event") return undefined;
   const { event } = item;
-  switch (event.type) {
-    case "message.status_changed":
-      return `${event.message_id} is ${event.data.status}`;
-    case "attempt.started":
-      return `${event.message_id} attempt ${event.data.number}`;
-    case "tool.call_requested":
-      return `${event.message_id} calls ${oneLine(event.data.name)}`;
-    case "agent.event":
-      return `${event.message_id} reports ${oneLine(event.data.name)}`;
-    default:
-      return undefined;
-  }
+  if (event.type === "message.status_changed") return `${event.message_id} is ${event.data.status}`;
+  if (event.type === "attempt.started") return `${event.message_id} attempt ${event.data.number}`;
+  if (event.type === "tool.call_requested") return `${event.message_id} calls ${oneLine(event.data.name)}`;
+  if (event.type === "agent.event") return `${event.message_id} reports ${oneLine(event.data.name)}`;
+  return undefined;
 }
 
 /** The agent chooses names. */

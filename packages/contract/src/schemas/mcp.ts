@@ -40,8 +40,8 @@ export const mcpQuery = Type.Object({
   agents: Type.Optional(
     Type.Array(Type.String({ minLength: 1 }), {
       description:
-        `Names or ids of up to ${mcpLimits.agents} agents, separated by commas: each becomes one tool of its own name ` +
-        "and description. Default: the general tools.",
+        `Names or ids of up to ${mcpLimits.agents} agents, separated by commas: each becomes one tool of its own ` +
+        "name and description. Default: the general tools.",
     }),
   ),
 });
