@@ -1,55 +1,11 @@
-// The Model Context Protocol over HTTP. Every request is served alone, so any process can serve it.
+// The route of the Model Context Protocol.
 
-import { dariRelease, type McpMessage } from "@dari/contract";
-import { agentTools, createMcpServer, tools, type McpServing } from "@dari/mcp";
-import { createMcpHandler } from "@modelcontextprotocol/server";
-import { Reply, type Call, type Handlers } from "../http/call.ts";
-import { describeToolError } from "./tool-error.ts";
-import { createAwaitMessage } from "./await-message.ts";
-import { createToolCalls } from "./calls.ts";
-import { refuseUnknownOrigin } from "./origin.ts";
-import { findPublishedAgents } from "./published-agents.ts";
-import { sendReply, toWebRequest } from "./send-reply.ts";
+import type { Handlers } from "../http/call.ts";
 
-export const mcpHandlers: Handlers<"callMcp"> = { callMcp };
-
-async function callMcp(call: Call<"callMcp">): Promise<object | void> {
-  const { control, actor, body, request, response, settings } = call;
-  await refuseUnknownOrigin(call);
-  // The library would keep a stream open for changes that never come.
-  if (body.method === "subscriptions/listen") return refuseMethod(body);
-  const isCall = body.method === "tools/call";
-  // Refused here, before a tool sends anything.
-  if (isCall) control.streams.check(actor.organizationId, undefined);
-  const agents = await findPublishedAgents(call, { isCall });
-  const gone = new AbortController();
-  if (response.closed) return;
-  response.once("close", () => gone.abort());
-  const serving: McpServing = {
-    version: dariRelease,
-    tools: agents === undefined ? tools : agentTools(agents),
-    calls: createToolCalls(call),
-    awaitMessage: createAwaitMessage(call),
-    // Not the call's own signal: when the platform shuts down, a waiting tool still answers.
-    signal: gone.signal,
-    describeError: (error) => describeToolError(call, error),
-  };
-  const onerror = (error: Error): void => control.log.debug({ err: error, org: actor.organizationId }, "mcp.refused");
-  const handler = createMcpHandler(() => createMcpServer(serving), {
-    // A turn can be silent for longer than a proxy waits.
-    responseMode: isCall ? "sse" : "auto",
-    keepAliveMs: settings.heartbeatMs,
-    onerror,
-  });
-  const reply = await handler.fetch(toWebRequest(request, gone.signal), { parsedBody: body });
-  const hold = (bytes: number) => control.streams.hold(actor.organizationId, bytes);
-  await sendReply(reply, { response, settings, hold });
-}
-
-/** JSON-RPC's code of a method that does not exist. */
-const methodNotFound = -32_601;
-
-function refuseMethod({ id, method }: McpMessage): Reply {
-  const message = `${method} is not offered: the tools of an address do not change`;
-  return new Reply(404, { jsonrpc: "2.0", id: id ?? null, error: { code: methodNotFound, message } });
-}
+export const mcpHandlers: Handlers<"callMcp"> = {
+  async callMcp(call) {
+    // Imported by the first call: the protocol's library needs 32 MiB.
+    const { serveMcp } = await import("./serve-mcp.ts");
+    return serveMcp(call);
+  },
+};
