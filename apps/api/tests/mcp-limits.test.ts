@@ -83,23 +83,13 @@ test("what the protocol does not have is refused in its own form", async () => {
   expect(contradiction.status).toBe(400);
 });
 
-test("a page of an origin that the organization does not know is refused", async () => {
+test("a page of another origin is refused, also of one that may use session tokens", async () => {
   await allowOrigins(api, ["https://app.example.com"]);
-  const statusFrom = async (origin: string, key = api.org.apiKey) =>
-    (await post("tools/list", {}, { key, headers: { origin } })).status;
-  for (const origin of [
-    "https://evil.example",
-    "http://127.0.0.1:9",
-    "null",
-    "",
-    "https://app.example.com.evil.example",
-  ])
-    expect([origin, await statusFrom(origin)]).toEqual([origin, 403]);
-  expect(await statusFrom("https://app.example.com")).toBe(200);
-  expect(await statusFrom(api.url)).toBe(200);
-  expect(await statusFrom("https://app.example.com", api.stranger.apiKey)).toBe(403);
-  const reply = await post("tools/list", {}, { headers: { origin: "https://app.example.com" } });
-  expect(reply.headers.get("access-control-allow-origin")).toBeNull();
+  const from = (origin: string) => post("tools/list", {}, { headers: { origin } });
+  for (const origin of ["https://evil.example", "https://app.example.com", "http://127.0.0.1:9", "null", ""])
+    expect([origin, (await from(origin)).status]).toEqual([origin, 403]);
+  const own = await from(api.url);
+  expect([own.status, own.headers.get("access-control-allow-origin")]).toEqual([200, null]);
 });
 
 test("a key that only reads can list and read, but not send", async () => {
@@ -146,8 +136,10 @@ test("another organization's ids are answered like unknown ones, by every tool",
     { more: { requestState: state, inputResponses } },
   );
   expect(forged).toMatchObject({ isError: true, text: expect.stringContaining("message not found") });
-  const listed = await api.call("POST", `/mcp?agents=${foreign["agent_id"]}`, { body: requestOf("tools/list").body });
-  expect(listed.status).toBe(404);
+  const { body, headers } = requestOf("tools/list");
+  const listed = await api.call("POST", `/mcp?agents=${foreign["agent_id"]}`, { body, headers });
+  const { tools } = messagesIn(listed.text)[0]?.["result"] as { tools: { name: string }[] };
+  expect(tools.map(({ name }) => name)).toEqual(["get_message", "answer_message", "list_messages"]);
 });
 
 test("waiting calls are open streams of the organization, and the next one is refused before it sends", async () => {
@@ -172,6 +164,16 @@ test("waiting calls are open streams of the organization, and the next one is re
   await complete(api, turn);
   expect((await waiting).json).toMatchObject({ status: "completed" });
   await waitUntil(async () => (await use("list_agents", {})).status === 200, { what: "the place to be free again" });
+  Object.assign(api.control, { streams: createStreamLimiter() });
+});
+
+test("many calls at once do not pass the limit", async () => {
+  Object.assign(api.control, { streams: createStreamLimiter({ perProcess: 100, perOrganization: 3 }) });
+  const sessions = await Promise.all(Array.from({ length: 10 }, createSession));
+  const calls = sessions.map((id) => use("send_message", { session_id: id, text: "x", wait_seconds: 2 }));
+  const statuses = (await Promise.all(calls)).map(({ status }) => status);
+  expect(statuses.filter((status) => status === 200).length).toBeLessThanOrEqual(3);
+  expect(statuses).toContain(429);
   Object.assign(api.control, { streams: createStreamLimiter() });
 });
 
@@ -228,9 +230,26 @@ test("a wait ends when its key is revoked", async () => {
   const waiting = use("send_message", { session_id: sessionId, text: "x", wait_seconds: 600 }, { key });
   const turn = await claimIn(api, sessionId);
   expect((await api.call("DELETE", `/v1/organizations/current/api-keys/${keyId}`)).status).toBe(200);
-  const text = `Missing or invalid API key\nThe message is ${turn.messageId}; get_message waits for it.`;
-  expect(await waiting).toMatchObject({ isError: true, text });
+  const answer = await waiting;
+  expect(answer).toMatchObject({ isError: true, text: expect.stringContaining("Missing or invalid API key") });
+  expect(answer.text).toContain(`The message is ${turn.messageId}; get_message waits for it.`);
   await complete(api, turn);
+});
+
+test("an answer that comes twice continues with the turn", async () => {
+  const sessionId = await createSession();
+  const sent = use("send_message", { session_id: sessionId, text: "x", wait_seconds: 600 });
+  const turn = await claimIn(api, sessionId);
+  await askIn(api, turn);
+  await sent;
+  const requestState = JSON.stringify({ messageId: turn.messageId, key: "refund" });
+  const inputResponses = { input: { action: "accept", content: { approved: true } } };
+  const answer = () =>
+    use("get_message", { message_id: turn.messageId, wait_seconds: 0 }, { more: { requestState, inputResponses } });
+  for (const answered of [await answer(), await answer()]) {
+    expect(answered).toMatchObject({ isError: false, text: expect.stringContaining(turn.messageId) });
+    expect(answered.text).not.toContain("waits_for");
+  }
 });
 
 test("an unexpected failure is logged, and a model gets its id only", async () => {

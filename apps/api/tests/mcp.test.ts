@@ -233,7 +233,7 @@ describe("agents as tools", () => {
     const tool = `support_${protocol}`;
     expect(first).toMatchObject({ name: tool, description: "Answers questions about bills." });
     expect(second?.description).toMatch(/^Send a text to the agent "test-agent/);
-    expect(rest.map((one) => one.name)).toEqual(["get_message", "answer_message"]);
+    expect(rest.map((one) => one.name)).toEqual(["get_message", "answer_message", "list_messages"]);
 
     const calling = client.call(tool, { text: "hello" });
     const open = async () => (await api.call("GET", `/v1/sessions?agent_id=${support}`)).json.data as { id: string }[];
@@ -252,25 +252,25 @@ describe("agents as tools", () => {
     expect(await client.call("list_agents")).toMatchObject({ isError: true });
   });
 
-  test("names that no agent has, too many, and names of the same tool are refused", async () => {
+  test("agents that do not exist are left out, equal names become ids, and too many are refused", async () => {
     const twin = async (name: string) => {
       const { agentId: id } = await createTestAgent(api.db, api.org.organizationId);
-      return rename(id, name);
+      expect((await rename(id, name)).status).toBe(200);
+      return id;
     };
-    await Promise.all([twin("a b"), twin("a+b"), twin("get_message")]);
-    const body = { jsonrpc: "2.0", id: 1, method: "tools/list" };
+    const [, second, third] = await Promise.all([twin("a b"), twin("a+b"), twin("get_message")]);
     const list = async (agents: string) => {
-      const { status, json } = await api.call("POST", `/mcp?agents=${encodeURIComponent(agents)}`, { body });
-      return [status, json["errors"] ?? json.detail];
+      await using client = await connectMcp(api, { query: `?agents=${encodeURIComponent(agents)}` });
+      return (await client.listTools()).map(({ name }) => name);
     };
-    expect(await list("nobody")).toEqual([404, 'agents: this organization has no agent "nobody"']);
-    expect(await list(",")).toEqual([422, [{ path: "agents", message: expect.stringContaining("expected 1 to 20") }]]);
-    expect((await list(Array.from({ length: 21 }, (_, at) => `a${at}`).join(",")))[0]).toBe(422);
-    const same = "a b and a+b would have the same tool name; leave one out";
-    expect(await list("a b,a+b")).toEqual([422, [{ path: "agents", message: same }]]);
-    const taken = "the tool get_message and get_message would have the same tool name; leave one out";
-    expect(await list("get_message")).toEqual([422, [{ path: "agents", message: taken }]]);
-    expect((await list(agentId))[0]).toBe(200);
+    const common = ["get_message", "answer_message", "list_messages"];
+    expect(await list("nobody,a b,a+b,get_message,agt_x")).toEqual(["a_b", second, third, ...common]);
+    const body = { jsonrpc: "2.0", id: 1, method: "tools/list" };
+    for (const agents of [",", Array.from({ length: 21 }, (_, at) => `a${at}`).join(",")]) {
+      const reply = await api.call("POST", `/mcp?agents=${agents}`, { body });
+      const message = "expected 1 to 20 names or ids, separated by commas";
+      expect([reply.status, reply.json["errors"]]).toEqual([422, [{ path: "agents", message }]]);
+    }
   });
 
   test("an agent that was deleted does not break the tools of the others", async () => {

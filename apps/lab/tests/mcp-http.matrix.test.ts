@@ -68,7 +68,7 @@ test("the Python client talks to an agent as a tool, and asks a person", async (
   const env = { DARI_API_KEY: platform.apiKey, MCP_URL: `${platform.apiUrl}/mcp?agents=greeter` };
   const { code, stdout, stderr } = await run(python.program("python"), [path.join(dir, "talk.py")], { env });
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-  const tools = "['greeter', 'get_message', 'answer_message']";
+  const tools = "['greeter', 'get_message', 'answer_message', 'list_messages']";
   expect(stdout.trim().split("\n")).toEqual([
     `auto ${tools}`,
     "completed You said: hello None",

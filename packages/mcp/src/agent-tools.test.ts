@@ -1,9 +1,11 @@
-// The names of agents as names of tools.
+// Agents as tools: their names, and what a call costs.
 
 import { expect, test } from "@jest/globals";
-import { findSameToolName, toolNameOf } from "./agent-tools.ts";
+import { agentTools, toolNameOf } from "./agent-tools.ts";
 
-const agent = (name: string) => ({ id: "agt_01jx5m0k8c3f7q2v9t4w6y8z1a", name, description: undefined });
+const agent = (name: string, id = "agt_01jx5m0k8c3f7q2v9t4w6y8z1a") => ({ id, name, description: undefined });
+const namesOf = (...names: string[]) =>
+  agentTools(names.map((name, at) => agent(name, `agt_${at}`))).map((tool) => tool.name);
 
 test.each([
   ["support", "support"],
@@ -16,8 +18,13 @@ test.each([
   expect(toolNameOf(agent(name))).toBe(tool);
 });
 
-test("two agents with one tool name are found, and names of the other tools", () => {
-  expect(findSameToolName([agent("a"), agent("b")])).toBeUndefined();
-  expect(findSameToolName([agent("a b"), agent("a+b")])).toEqual(["a b", "a+b"]);
-  expect(findSameToolName([agent("answer_message")])).toEqual(["the tool answer_message", "answer_message"]);
+test("a name that is taken is replaced by the id", () => {
+  const common = ["get_message", "answer_message", "list_messages"];
+  expect(namesOf("a b", "a+b", "get_message")).toEqual(["a_b", "agt_1", "agt_2", ...common]);
+});
+
+test("all calls share one schema, because the validator keeps each that it has seen", () => {
+  const [first] = agentTools([agent("a")]);
+  const [second] = agentTools([agent("b")]);
+  expect(first?.inputSchema).toBe(second?.inputSchema);
 });

@@ -81,7 +81,13 @@ export async function takeAnswer(
     return { record, isDeclined: response.kind === "elicit" };
   }
   const body = { key: state.key, value: valueOf(response.content ?? {}, state.field) };
-  return { record: await calls.answerInput(state.messageId, body, { signal }), isDeclined: false };
+  const record = await calls.answerInput(state.messageId, body, { signal }).catch(async (error: unknown) => {
+    const current = await calls.getMessage(state.messageId, {}, { signal });
+    // Somebody has answered before, or this call is a repeated one: the turn continues.
+    if (waitingInputOf(current)?.key !== state.key) return current;
+    throw error;
+  });
+  return { record, isDeclined: false };
 }
 
 /** Describes a message whose question the person did not answer. */

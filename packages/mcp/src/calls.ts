@@ -8,6 +8,8 @@ export interface CallOptions {
 
 export interface Rows<Row> {
   readonly data: readonly Row[];
+  /** Null on the last page. */
+  readonly next: string | null;
 }
 
 /** The HTTP client satisfies this interface. */

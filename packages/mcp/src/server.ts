@@ -59,7 +59,6 @@ async function callTool(serving: McpServing, { params }: CallToolRequest, contex
     if ("run" in tool) return textOf(await tool.run(call));
     const report = reporterOf(context);
     const asked = readAsked(context);
-    messageId = asked?.messageId;
     const answered = asked === undefined ? undefined : await takeAnswer(call, asked, context);
     const sent = answered?.record ?? (await tool.start(call));
     messageId = sent.id;

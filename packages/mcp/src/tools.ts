@@ -2,7 +2,7 @@
 
 import type { MessageRecord } from "@dari/contract";
 import { lanes, limits, onBusyChoices } from "@dari/domain";
-import type { ToolCalls } from "./calls.ts";
+import type { Rows, ToolCalls } from "./calls.ts";
 import { describeMessage } from "./describe-message.ts";
 import { readText } from "./read-text.ts";
 
@@ -66,12 +66,17 @@ export function input(properties: InputSchema["properties"], required: readonly 
   return { type: "object", properties, required, additionalProperties: false };
 }
 
-export const given = (call: ToolCall, name: string): string => String(call.input[name]);
+export const textArgument = (call: ToolCall, name: string): string => String(call.input[name]);
 const rows = (call: ToolCall): { limit: number } => ({ limit: (call.input["limit"] as number | undefined) ?? 50 });
-const how = ({ signal }: ToolCall) => ({ signal });
+const optionsOf = ({ signal }: ToolCall) => ({ signal });
 
 export function waitMsOf({ input: { wait_seconds: seconds = waitSecondsDefault } }: ToolCall): number {
   return Number(seconds) * 1_000;
+}
+
+/** Tells the model that the list goes on. */
+function moreOf({ next }: Rows<unknown>): { has_more?: true } {
+  return next === null ? {} : { has_more: true };
 }
 
 function optional<Name extends string>(call: ToolCall, name: Name): { [Key in Name]?: string } {
@@ -84,7 +89,7 @@ export const getMessageTool: MessageTool = {
   description: "Get a message and its answer; waits for its end.",
   inputSchema: input({ message_id: messageId, wait_seconds: wait }, ["message_id"]),
   readOnly: true,
-  start: (call) => call.calls.getMessage(given(call, "message_id"), {}, how(call)),
+  start: (call) => call.calls.getMessage(textArgument(call, "message_id"), {}, optionsOf(call)),
 };
 
 export const answerMessageTool: MessageTool = {
@@ -101,8 +106,19 @@ export const answerMessageTool: MessageTool = {
   ),
   readOnly: false,
   start(call) {
-    const body = { key: given(call, "key"), value: call.input["value"] };
-    return call.calls.answerInput(given(call, "message_id"), body, how(call));
+    const body = { key: textArgument(call, "key"), value: call.input["value"] };
+    return call.calls.answerInput(textArgument(call, "message_id"), body, optionsOf(call));
+  },
+};
+
+export const listMessagesTool: Tool = {
+  name: "list_messages",
+  description: "List a session's messages and their answers, oldest first.",
+  inputSchema: input({ session_id: sessionId, limit }, ["session_id"]),
+  readOnly: true,
+  async run(call) {
+    const page = await call.calls.listMessages(textArgument(call, "session_id"), rows(call), optionsOf(call));
+    return { messages: page.data.map(describeMessage), ...moreOf(page) };
   },
 };
 
@@ -113,8 +129,9 @@ export const tools: readonly Tool[] = [
     inputSchema: input({ limit }),
     readOnly: true,
     async run(call) {
-      const { data } = await call.calls.listAgents(rows(call), how(call));
-      return { agents: data.map(({ id, name, active_version_id }) => ({ id, name, active_version_id })) };
+      const page = await call.calls.listAgents(rows(call), optionsOf(call));
+      const agents = page.data.map(({ id, name, active_version_id }) => ({ id, name, active_version_id }));
+      return { agents, ...moreOf(page) };
     },
   },
   {
@@ -123,8 +140,8 @@ export const tools: readonly Tool[] = [
     inputSchema: input({ agent_id: text("Only sessions of this agent: its id or name."), limit }),
     readOnly: true,
     async run(call) {
-      const { data } = await call.calls.listSessions({ ...optional(call, "agent_id"), ...rows(call) }, how(call));
-      return { sessions: data };
+      const page = await call.calls.listSessions({ ...optional(call, "agent_id"), ...rows(call) }, optionsOf(call));
+      return { sessions: page.data, ...moreOf(page) };
     },
   },
   {
@@ -134,7 +151,7 @@ export const tools: readonly Tool[] = [
       "agent_id",
     ]),
     readOnly: false,
-    run: (call) => call.calls.createSession(given(call, "agent_id"), optional(call, "name"), how(call)),
+    run: (call) => call.calls.createSession(textArgument(call, "agent_id"), optional(call, "name"), optionsOf(call)),
   },
   {
     name: "send_message",
@@ -156,28 +173,20 @@ export const tools: readonly Tool[] = [
     readOnly: false,
     start(call) {
       const choices = { ...optional(call, "on_busy"), ...optional(call, "lane") } as object;
-      const body = { parts: [{ type: "text", text: given(call, "text") } as const], ...choices };
-      return call.calls.sendMessageAsync(given(call, "session_id"), body, how(call));
+      const body = { parts: [{ type: "text", text: textArgument(call, "text") } as const], ...choices };
+      return call.calls.sendMessageAsync(textArgument(call, "session_id"), body, optionsOf(call));
     },
   },
   getMessageTool,
   answerMessageTool,
-  {
-    name: "list_messages",
-    description: "List a session's messages and their answers, oldest first.",
-    inputSchema: input({ session_id: sessionId, limit }, ["session_id"]),
-    readOnly: true,
-    async run(call) {
-      const { data } = await call.calls.listMessages(given(call, "session_id"), rows(call), how(call));
-      return { messages: data.map(describeMessage) };
-    },
-  },
+  listMessagesTool,
   {
     name: "list_files",
     description: "List a directory of a session's workspace.",
     inputSchema: input({ session_id: sessionId, path: text("Absolute path (default: /).", 4_096) }, ["session_id"]),
     readOnly: true,
-    run: (call) => call.calls.listSessionFiles(given(call, "session_id"), optional(call, "path"), how(call)),
+    run: (call) =>
+      call.calls.listSessionFiles(textArgument(call, "session_id"), optional(call, "path"), optionsOf(call)),
   },
   {
     name: "read_file",
@@ -188,8 +197,11 @@ export const tools: readonly Tool[] = [
     ]),
     readOnly: true,
     async run(call) {
-      const path = given(call, "path");
-      return readText(await call.calls.getSessionFileContent(given(call, "session_id"), { path }, how(call)), path);
+      const path = textArgument(call, "path");
+      return readText(
+        await call.calls.getSessionFileContent(textArgument(call, "session_id"), { path }, optionsOf(call)),
+        path,
+      );
     },
   },
 ];

@@ -1,5 +1,5 @@
-// Calls a route of the contract inside another call, with the checks and limits of a request of its own. It is not
-// counted as a request.
+// Calls a route of the contract inside another call. The checks and limits are those of the route, except the limit of
+// requests: the outer call is the request.
 
 import { routes, type ReplyOf, type Route, type RouteName } from "@dari/contract";
 import { readJsonValue } from "./body.ts";

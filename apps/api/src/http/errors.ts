@@ -6,7 +6,6 @@ import { toQuotaError } from "@dari/control/tenants";
 import { AppError } from "@dari/domain";
 import { SnapshotDamagedError } from "@dari/workspace";
 import type { NextFunction, Request, Response } from "express";
-import { challengeOf } from "./challenge.ts";
 import { pathForLog } from "./path-for-log.ts";
 import { requestIdOf } from "./request-id.ts";
 import { countUnauthenticatedCall } from "./limit-unauthenticated.ts";
@@ -47,25 +46,29 @@ export function createErrorHandler(control: Control) {
       control.log.debug({ err: error, request_id: requestId }, "client went away");
       return;
     }
-    if (known.code === "internal") {
-      const { method } = request;
-      control.log.error({ err: error, request_id: requestId, method, path: pathForLog(request) }, "request failed");
-    } else if (known.cause instanceof SnapshotDamagedError) {
-      const { objectKey, problem } = known.cause;
-      const org = response.locals["organizationId"] as string | undefined;
-      control.log.error({ org, object_key: objectKey, problem, request_id: requestId }, "snapshot.damaged");
-    } else if (known.code === "unavailable") {
-      control.log.warn(
-        { err: error, request_id: requestId, path: pathForLog(request) },
-        "request refused: unavailable",
-      );
-    }
+    logError(control, error, known, response);
     // Part of the stream is already sent. Only a closed connection tells the client that it is incomplete.
     if (response.headersSent) return void response.destroy();
     // Read and drop the rest of the body: the client reads no reply before it has sent everything.
     request.resume();
     sendError(response, known, known instanceof RangeNotSatisfiableError ? 416 : undefined);
   };
+}
+
+/** Logs what operators need to know of a refused call. `known` is what the caller gets of `error`. */
+export function logError(control: Control, error: unknown, known: AppError, response: Response): void {
+  const request = response.req;
+  const requestId = requestIdOf(response);
+  if (known.code === "internal") {
+    const { method } = request;
+    control.log.error({ err: error, request_id: requestId, method, path: pathForLog(request) }, "request failed");
+  } else if (known.cause instanceof SnapshotDamagedError) {
+    const { objectKey, problem } = known.cause;
+    const org = response.locals["organizationId"] as string | undefined;
+    control.log.error({ org, object_key: objectKey, problem, request_id: requestId }, "snapshot.damaged");
+  } else if (known.code === "unavailable") {
+    control.log.warn({ err: error, request_id: requestId, path: pathForLog(request) }, "request refused: unavailable");
+  }
 }
 
 /** A range that contains no byte of the content. */
@@ -85,7 +88,7 @@ function sendError(response: Response, error: AppError, given?: number): void {
     response.set("retry-after", String(error.retryAfterSeconds ?? retryAfterSecondsDefault));
   if (status === 401) {
     const challenge = response.locals["challenge"] as string | undefined;
-    response.set("www-authenticate", challenge ?? challengeOf(response.req));
+    response.set("www-authenticate", challenge ?? "Bearer");
   }
   // The handler may have failed after it set this header. A browser would then save the error as the requested file.
   response.removeHeader("content-disposition");

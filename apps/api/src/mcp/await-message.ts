@@ -16,14 +16,14 @@ export function createAwaitMessage({ control, actor, signal: callSignal }: Waiti
     const over = new AbortController();
     const timer = setTimeout(() => over.abort(), timeoutMs);
     const signal = AbortSignal.any([over.signal, callSignal, toolSignal]);
-    // The place was checked before anything was sent.
-    const options = { afterSequenceNumber: undefined, signal, promised: true };
+    // The place was taken before anything was sent.
+    const options = { afterSequenceNumber: undefined, signal, isCounted: true };
     const reporter = createReporter(report, `${message.id} is ${message.status}`);
     let items: Items | undefined;
     try {
       items = await followSession(control, actor, message.session_id, options);
       const read = () => getMessage(control, actor, message.id);
-      const record = await readUntilSettled(items, read, reporter.note);
+      const record = await readUntilSettled(items, message.id, read, reporter.note);
       // The events also end if the key was revoked.
       if (!isSettled(record) && !signal.aborted) throw unauthenticated();
       return record;
@@ -41,6 +41,7 @@ type Items = AsyncGenerator<StreamItem, void, void>;
 /** Returns the record when it is settled, or when the events end. */
 async function readUntilSettled(
   items: Items,
+  messageId: string,
   read: () => Promise<MessageRecord>,
   note: (text: string) => void,
 ): Promise<MessageRecord> {
@@ -55,11 +56,12 @@ async function readUntilSettled(
     next.catch(() => undefined);
     const text = describeItem(item);
     if (text !== undefined) note(text);
-    if (mayChange(item)) record = await read();
+    if (mayChange(item, messageId)) record = await read();
   }
 }
 
-/** Returns whether a message of the session may have another status. */
-function mayChange(item: StreamItem): boolean {
-  return item.kind === "event" && (item.event.type.startsWith("message.") || item.event.type === "input.requested");
+/** Returns whether the message may have another status. */
+function mayChange(item: StreamItem, messageId: string): boolean {
+  if (item.kind !== "event" || item.event.message_id !== messageId) return false;
+  return item.event.type.startsWith("message.") || item.event.type === "input.requested";
 }

@@ -1,23 +1,24 @@
 // The agents that the address of a client names, each to be one tool.
 
-import type { Call } from "../http/call.ts";
 import { findAgentIdsByName, getAgent, getVersion } from "@dari/control/publishing";
 import { agentIdFromWire, AppError, invalidField, isId, looksLikeAgentId, mcpLimits } from "@dari/domain";
-import { findSameToolName, type PublishedAgent } from "@dari/mcp";
+import type { PublishedAgent } from "@dari/mcp";
+import type { Call } from "../http/call.ts";
 import { readRepeated } from "../http/query.ts";
 
 /**
- * Returns undefined if the address names no agents. With `isCall`, agents that do not exist any more are left out, so
- * that the tools of the others work.
- * @throws AppError `not_found` for an agent; `invalid` for too many, or two that would have the same tool name.
+ * Returns undefined if the address names no agents. Agents that do not exist, or not any more, are left out, so that
+ * the tools of the others work.
+ * @throws AppError `invalid` for too many.
  */
-export async function findPublishedAgents(
-  { control, actor, request }: Pick<Call, "control" | "actor" | "request">,
-  { isCall }: { readonly isCall: boolean },
-): Promise<readonly PublishedAgent[] | undefined> {
+export async function findPublishedAgents({
+  control,
+  actor,
+  request,
+}: Pick<Call, "control" | "actor" | "request">): Promise<readonly PublishedAgent[] | undefined> {
   const given = readRepeated(request, "agents").flatMap((names) => names.split(","));
-  const named = [...new Set(given.map((name) => name.trim()).filter((name) => name !== ""))];
   if (given.length === 0) return undefined;
+  const named = [...new Set(given.map((name) => name.trim()).filter((name) => name !== ""))];
   if (named.length === 0 || named.length > mcpLimits.agents)
     throw invalidField("agents", `expected 1 to ${mcpLimits.agents} names or ids, separated by commas`);
   const names = named.filter((name) => !looksLikeAgentId(name));
@@ -25,27 +26,19 @@ export async function findPublishedAgents(
   const found = await Promise.all(
     named.map(async (name): Promise<PublishedAgent | undefined> => {
       const id = looksLikeAgentId(name) ? agentIdFromWire(name) : ids?.get(name);
-      try {
-        if (id === undefined || !isId("agent", id)) throw new AppError("not_found", "agent not found");
-        const agent = await getAgent(control, actor, id);
-        const versionId = isCall ? null : agent.active_version_id;
-        const version = versionId === null ? undefined : await getVersion(control, actor, { agentId: id, versionId });
-        return { id, name: agent.name, description: descriptionIn(version?.manifest) };
-      } catch (error) {
-        if (!(error instanceof AppError) || error.code !== "not_found") throw error;
-        if (isCall) return undefined;
-        throw new AppError("not_found", `agents: this organization has no agent ${JSON.stringify(name)}`);
-      }
+      if (id === undefined || !isId("agent", id)) return undefined;
+      return readAgent({ control, actor }, id).catch((error: unknown) => {
+        if (error instanceof AppError && error.code === "not_found") return undefined;
+        throw error;
+      });
     }),
   );
-  const agents = found.filter((agent) => agent !== undefined);
-  const same = isCall ? undefined : findSameToolName(agents);
-  if (same !== undefined)
-    throw invalidField("agents", `${same.join(" and ")} would have the same tool name; leave one out`);
-  return agents;
+  return found.filter((agent) => agent !== undefined);
 }
 
-function descriptionIn(manifest: Readonly<Record<string, unknown>> | undefined): string | undefined {
-  const description = manifest?.["description"];
-  return typeof description === "string" ? description : undefined;
+async function readAgent({ control, actor }: Pick<Call, "control" | "actor">, id: string): Promise<PublishedAgent> {
+  const { name, active_version_id: versionId } = await getAgent(control, actor, id);
+  const version = versionId === null ? undefined : await getVersion(control, actor, { agentId: id, versionId });
+  const description = version?.manifest["description"];
+  return { id, name, description: typeof description === "string" ? description : undefined };
 }

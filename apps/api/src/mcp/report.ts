@@ -37,7 +37,7 @@ export function createReporter(report: ((text: string) => void) | undefined, fir
   };
 }
 
-/** Returns undefined for what a person who waits need not know. */
+/** Returns undefined for events that are not reported. */
 export function describeItem(item: StreamItem): string | undefined {
   if (item.kind !== "event") return undefined;
   const { event } = item;

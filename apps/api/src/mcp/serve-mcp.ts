@@ -7,22 +7,26 @@ import { Reply, type Call } from "../http/call.ts";
 import { describeToolError } from "./tool-error.ts";
 import { createAwaitMessage } from "./await-message.ts";
 import { createToolCalls } from "./calls.ts";
-import { refuseUnknownOrigin } from "./origin.ts";
+import { refuseForeignOrigin } from "./origin.ts";
 import { findPublishedAgents } from "./published-agents.ts";
 import { sendReply, toWebRequest } from "./send-reply.ts";
 
 export async function serveMcp(call: Call<"callMcp">): Promise<object | void> {
   const { control, actor, body, request, response, settings } = call;
-  await refuseUnknownOrigin(call);
+  refuseForeignOrigin(call);
   // The library would keep a stream open for changes that never come.
   if (body.method === "subscriptions/listen") return refuseMethod(body);
   const isCall = body.method === "tools/call";
-  // Refused here, before a tool sends anything.
-  if (isCall) control.streams.check(actor.organizationId, undefined);
-  const agents = await findPublishedAgents(call, { isCall });
-  const gone = new AbortController();
   if (response.closed) return;
+  const gone = new AbortController();
   response.once("close", () => gone.abort());
+  // The place is taken before a tool sends anything, so that many calls at once do not pass the limit.
+  if (isCall) {
+    control.streams.check(actor.organizationId, undefined);
+    response.once("close", control.streams.take(actor.organizationId, undefined));
+  }
+  const showsTools = isCall || body.method === "tools/list";
+  const agents = showsTools ? await findPublishedAgents(call) : undefined;
   const serving: McpServing = {
     version: dariRelease,
     tools: agents === undefined ? tools : agentTools(agents),

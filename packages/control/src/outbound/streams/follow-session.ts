@@ -15,6 +15,8 @@ export interface FollowOptions {
   readonly signal: AbortSignal;
   /** Opens the stream even above the limit, because it was already promised. */
   readonly promised?: boolean;
+  /** The caller has taken the stream's place, and gives it back. */
+  readonly isCounted?: boolean;
 }
 
 /** Previews that are buffered for a slow listener. The oldest are dropped. */
@@ -33,8 +35,9 @@ export async function followSession(
   options: FollowOptions,
 ): Promise<AsyncGenerator<StreamItem, void, void>> {
   const { organizationId, sessionToken } = actor;
-  if (options.promised !== true) control.streams.check(organizationId, sessionToken?.id);
-  const leave = control.streams.take(organizationId, sessionToken?.id);
+  const isFree = options.promised === true || options.isCounted === true;
+  if (!isFree) control.streams.check(organizationId, sessionToken?.id);
+  const leave = options.isCounted === true ? () => undefined : control.streams.take(organizationId, sessionToken?.id);
   const revoked = new AbortController();
   try {
     const watched = await control.feeds.watch(control.db, actor, sessionId, () => revoked.abort());
