@@ -42,6 +42,7 @@ export const packages = {
     "packages/domain/src",
     "packages/harness",
     "packages/packaging/src",
+    "packages/react",
   ],
   args: (draft) => [at("packages/packaging/src/main.ts"), draft],
 };

@@ -17,6 +17,9 @@ const oldestNode = "18";
 interface LibraryManifest {
   readonly exports: Readonly<Record<string, string>>;
   readonly bin?: Readonly<Record<string, string>>;
+  /** Packages that users install beside it. All others are bundled. */
+  readonly peerDependencies?: Readonly<Record<string, string>>;
+  readonly peerDependenciesMeta?: object;
 }
 
 /** One module that users import or run. */
@@ -28,16 +31,16 @@ interface Entry {
 
 export async function buildLibrary(folder: string): Promise<PackageFile> {
   const manifest = await readManifest(folder);
-  const { exports, bin = {} } = JSON.parse(
-    await readFile(path.join(folder, "package.json"), "utf8"),
-  ) as LibraryManifest;
+  const own = JSON.parse(await readFile(path.join(folder, "package.json"), "utf8")) as LibraryManifest;
+  const { exports, bin = {}, peerDependencies: peers = {}, peerDependenciesMeta } = own;
   const modules = Object.entries(exports).map(([name, source]) => ({ name, out: outOf(name), in: source }));
   const commands = Object.entries(bin).map(([name, source]) => ({ name, out: `bin/${name}`, in: source }));
   const [{ scripts, metafile }, types] = await Promise.all([
-    bundle(folder, [...modules, ...commands]),
+    bundle(folder, [...modules, ...commands], Object.keys(peers)),
     typesOf(
       folder,
       modules.map((module) => module.in),
+      Object.keys(peers),
     ),
   ]);
   const published = {
@@ -53,6 +56,8 @@ export async function buildLibrary(folder: string): Promise<PackageFile> {
       "./package.json": "./package.json",
     },
     ...(commands.length === 0 ? {} : { bin: Object.fromEntries(commands.map(({ name, out }) => [name, `${out}.js`])) }),
+    ...(own.peerDependencies === undefined ? {} : { peerDependencies: publishedPeers(peers, manifest.version) }),
+    ...(peerDependenciesMeta === undefined ? {} : { peerDependenciesMeta }),
   };
   const notices = await noticesOf(metafile, folder);
   const files = [
@@ -66,12 +71,18 @@ export async function buildLibrary(folder: string): Promise<PackageFile> {
   return { name, version, file: archiveName(name), content: await npmArchive(files) };
 }
 
+/** Packages of this repository are released together, so they have one version. */
+function publishedPeers(peers: Readonly<Record<string, string>>, version: string): Record<string, string> {
+  const published = Object.entries(peers).map(([name, range]) => [name, range === "workspace:*" ? version : range]);
+  return Object.fromEntries(published) as Record<string, string>;
+}
+
 /** `.` → `index`, `./local` → `local` */
 function outOf(name: string): string {
   return name === "." ? "index" : name.slice("./".length);
 }
 
-async function bundle(folder: string, entries: readonly Entry[]) {
+async function bundle(folder: string, entries: readonly Entry[], peers: readonly string[]) {
   const { outputFiles, metafile } = await build({
     absWorkingDir: folder,
     entryPoints: entries.map((entry) => ({ in: path.join(folder, entry.in), out: entry.out })),
@@ -80,7 +91,7 @@ async function bundle(folder: string, entries: readonly Entry[]) {
     splitting: entries.length > 1,
     format: "esm",
     target: ["es2022", `node${oldestNode}`],
-    external: ["node:*"],
+    external: ["node:*", ...peers],
     legalComments: "none",
     metafile: true,
     write: false,
@@ -95,25 +106,26 @@ async function bundle(folder: string, entries: readonly Entry[]) {
 }
 
 /** Returns the declarations of every module, which import each other by the names of their scripts. */
-async function typesOf(folder: string, sources: readonly string[]): Promise<ArchivedFile[]> {
+async function typesOf(folder: string, sources: readonly string[], peers: readonly string[]): Promise<ArchivedFile[]> {
   const directory = await mkdtemp(path.join(tmpdir(), "dari-types-"));
   try {
     await declare(folder, sources, directory);
-    const names = (await readdir(directory, { recursive: true })).filter((name) => name.endsWith(".d.ts")).sort();
-    return await Promise.all(names.map((name) => declarationFile(directory, name)));
+    const own = path.join(directory, path.basename(folder), "src");
+    const names = (await readdir(own, { recursive: true })).filter((name) => name.endsWith(".d.ts")).sort();
+    return await Promise.all(names.map((name) => declarationFile(own, name, peers)));
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
 }
 
-/** Writes the declarations of a library to `directory`. */
+/** Writes the declarations of a library, and of the packages of this repository that it imports, to `directory`. */
 async function declare(folder: string, sources: readonly string[], directory: string): Promise<void> {
   const { resolve } = createRequire(import.meta.url);
   const compilerOptions = {
     noEmit: false,
     declaration: true,
     emitDeclarationOnly: true,
-    rootDir: path.join(folder, "src"),
+    rootDir: path.dirname(folder),
     outDir: directory,
     typeRoots: [path.resolve(resolve("@types/node/package.json"), "../..")],
   };
@@ -126,9 +138,10 @@ async function declare(folder: string, sources: readonly string[], directory: st
 }
 
 /** @throws if its types need another package of this repository, which users do not have. */
-async function declarationFile(directory: string, name: string): Promise<ArchivedFile> {
+async function declarationFile(directory: string, name: string, peers: readonly string[]): Promise<ArchivedFile> {
   const content = withScriptNames(await readFile(path.join(directory, name), "utf8"));
-  const foreign = /from "(@dari\/[^"]+)"/.exec(content)?.[1];
+  const named = [...content.matchAll(/(?:from |import\()"(@dari\/[^"]+)"/g)].map(([, specifier = ""]) => specifier);
+  const foreign = named.find((specifier) => !peers.includes(specifier));
   if (foreign !== undefined) throw new Error(`${name} exports types of ${foreign}, which is not part of the package`);
   return { path: `types/${name.split(path.sep).join("/")}`, content };
 }

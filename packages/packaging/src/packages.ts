@@ -18,6 +18,7 @@ export interface PackageFile {
 export const packages: readonly PackageSource[] = [
   { kind: "command", folder: "apps/cli" },
   { kind: "library", folder: "packages/client" },
+  { kind: "library", folder: "packages/react" },
   { kind: "wheel", folder: "packages/client-python" },
   { kind: "library", folder: "packages/agent" },
   { kind: "wheel", folder: "packages/agent-python" },
