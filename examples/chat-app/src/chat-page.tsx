@@ -1,0 +1,73 @@
+// The page: the conversation, what is typed next, and the session's files beside them.
+
+import { useChat } from "@ai-sdk/react";
+import { useEffect, useRef } from "react";
+import { Composer } from "./composer.tsx";
+import type { Conversation } from "./conversation.ts";
+import { readDari, upload } from "./dari.ts";
+import { Files } from "./files.tsx";
+import { MessageView } from "./message-view.tsx";
+
+interface ChatPageProps {
+  conversation: Conversation;
+  sessionId: string;
+  /** Why the conversation could not be loaded. */
+  failure?: string | undefined;
+}
+
+export function ChatPage({ conversation: { chat }, sessionId, failure }: ChatPageProps) {
+  const { messages, status, error, sendMessage, regenerate, addToolApprovalResponse } = useChat({ chat });
+  const isRunning = status === "submitted" || status === "streaming";
+  const last = messages.at(-1);
+  const hasFailed = last?.metadata?.status === "failed" && !isRunning;
+  const end = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    // In newer browsers this returns a promise, which is no cleanup.
+    void end.current?.scrollIntoView({ block: "end" });
+  }, [messages]);
+
+  async function send(text: string, files: File[]): Promise<void> {
+    const parts = await Promise.all(files.map(upload));
+    void sendMessage({ parts: [...(text === "" ? [] : [{ type: "text" as const, text }]), ...parts] });
+  }
+  /** `stop()` of the AI SDK only stops reading. */
+  async function stop(): Promise<void> {
+    const id = last?.metadata?.message_id;
+    if (id !== undefined) await readDari(`/v1/messages/${id}/cancel`, { method: "POST" });
+  }
+
+  return (
+    <div className="page">
+      <main>
+        <ol className="messages" aria-label="Conversation">
+          {messages.map((message) => (
+            <MessageView
+              key={message.id}
+              message={message}
+              onDecide={(id, approved) => void addToolApprovalResponse({ id, approved })}
+            />
+          ))}
+        </ol>
+        {status === "submitted" && <p className="note">Thinking…</p>}
+        {hasFailed && (
+          <button className="again" onClick={() => void regenerate()}>
+            Try again
+          </button>
+        )}
+        {failure && (
+          <p className="failure" role="alert">
+            {failure}
+          </p>
+        )}
+        {error && !hasFailed && (
+          <p className="failure" role="alert">
+            {error.message}
+          </p>
+        )}
+        <div ref={end} />
+        <Composer isRunning={isRunning} onSend={send} onStop={stop} />
+      </main>
+      <Files sessionId={sessionId} revision={`${messages.length} ${status}`} />
+    </div>
+  );
+}
