@@ -20,6 +20,7 @@ import { mountPackages } from "./packages.ts";
 import { mountReference } from "./reference/mount-reference.ts";
 import { openAiChatHandlers } from "./openai/chat-completions.ts";
 import { openAiConversationHandlers } from "./openai/conversations.ts";
+import { openAiFileHandlers } from "./openai/files.ts";
 import { openAiModelHandlers } from "./openai/models.ts";
 import { openAiResponseHandlers } from "./openai/responses.ts";
 import { agentHandlers } from "./routes/agents.ts";
@@ -65,6 +66,7 @@ const handlers: Handlers = {
   ...messageHandlers,
   ...openAiChatHandlers,
   ...openAiConversationHandlers,
+  ...openAiFileHandlers,
   ...openAiModelHandlers,
   ...openAiResponseHandlers,
   ...operatorHandlers,

@@ -212,6 +212,7 @@ export const elsewhere: Partial<Record<RouteName, (ids: Ids) => { readonly body?
     }),
     createOpenAiConversation: ({ agent_id, version_id }) => ({ body: { model: `${agent_id}@${version_id}` } }),
     listOpenAiConversationItems: (ids) => ({ query: `?after=${ids["message_id"]}` }),
+    listOpenAiFiles: (ids) => ({ query: `?after=${ids["file_id"]}` }),
     retryMessages: (ids) => ({
       body: { filter: { agent_id: ids["agent_id"], session_id: ids["session_id"] }, after: ids["message_id"] },
     }),

@@ -137,4 +137,9 @@ export const openAiCases = {
   },
   deleteOpenAiConversation: {},
   listOpenAiConversationItems: {},
+  createOpenAiFile: {},
+  listOpenAiFiles: {},
+  getOpenAiFile: {},
+  getOpenAiFileContent: {},
+  deleteOpenAiFile: {},
 } as const satisfies Readonly<Record<string, RouteCase>>;

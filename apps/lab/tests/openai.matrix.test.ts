@@ -96,9 +96,23 @@ interface OpenAiClient {
   };
   readonly chat: { readonly completions: { create(body: object): Promise<Completion & AsyncIterable<Completion>> } };
 }
+  readonly files: {
+    create(body: object): Promise<UploadedFile>;
+    retrieve(id: string): Promise<UploadedFile>;
+    waitForProcessing(id: string): Promise<UploadedFile>;
+    list(query: object): AsyncIterable<UploadedFile>;
+    content(id: string): Promise<Response>;
+    delete(id: string): Promise<{ readonly deleted: boolean }>;
+  };
 
 interface Completion {
   readonly choices: readonly {
+interface UploadedFile {
+  readonly id: string;
+  readonly bytes: number;
+  readonly status: string;
+}
+
     readonly message: { readonly content: string };
     readonly delta: { readonly content?: string };
   }[];

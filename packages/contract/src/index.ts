@@ -181,6 +181,7 @@ export {
   type OpenAiChatMessage,
   type OpenAiChatPart,
 } from "./schemas/openai-chat.ts";
+export { OpenAiFile, OpenAiFiles } from "./schemas/openai-files.ts";
 export {
   CreateOpenAiResponseRequest,
   OpenAiConversation,

@@ -216,6 +216,9 @@ function replyHeaders(route: Route): JsonObject {
   return Object.keys(headers).length === 0 ? {} : { headers };
 }
 
+/** The schema of a form's fields, as JSON. */
+type FormFields = { readonly required: string[]; readonly properties: JsonObject };
+
 function requestBody(route: Route, components: Map<string, Json>): JsonObject | undefined {
   if (route.request !== undefined) {
     const schema = reference(route.request, components);
@@ -223,7 +226,13 @@ function requestBody(route: Route, components: Map<string, Json>): JsonObject | 
   }
   if (route.requestContent === "multipart/form-data") {
     const file = { type: "string", contentMediaType: "application/octet-stream" };
-    const schema = { type: "object", required: ["file"], properties: { file }, additionalProperties: false };
+    const fields = reference(route.form ?? { properties: {}, required: [] }, components) as FormFields;
+    const schema = {
+      type: "object",
+      required: ["file", ...fields.required],
+      properties: { file, ...fields.properties },
+      additionalProperties: false,
+    };
     return { required: true, content: { "multipart/form-data": { schema } } };
   }
   if (route.requestContent === undefined) return undefined;

@@ -33,7 +33,9 @@ export async function readBody(
   request: Request,
   response: Response,
 ): Promise<unknown> {
-  if (route.requestContent === "multipart/form-data") return receiveFile(receiving, request, response);
+  if (route.requestContent === "multipart/form-data") {
+    return receiveFile({ ...receiving, form: route.form }, request, response);
+  }
   if (route.requestContent === "application/gzip") return readExport(receiving, request);
   if (route.request === undefined || route.isSigned === true) return undefined;
   const parse = route.scope === null ? parseUnauthenticatedJson : parseJson;

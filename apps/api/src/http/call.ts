@@ -8,6 +8,7 @@ import type { ReceivedFile } from "./upload.ts";
 
 /** Bodies that are not JSON. They are stored before the handler runs. */
 interface StoredBodies {
+  createOpenAiFile: ReceivedFile;
   importSession: ReceivedExport;
   uploadFile: ReceivedFile;
 }

@@ -12,12 +12,18 @@ export function curlExample({ method, path, operation }: ReferenceRoute, documen
   const parts = [`curl -X ${method} '${address}'`];
   if (operation.security === undefined) parts.push(`-H "Authorization: Bearer $DARI_API_KEY"`);
   const [type, content] = Object.entries(operation.requestBody?.content ?? {})[0] ?? [];
-  if (type === "multipart/form-data") parts.push("-F file=@FILE");
+  if (type === "multipart/form-data") parts.push(...formFields(content?.schema, document));
   else if (type === "application/json" && content?.schema !== undefined) {
     const body = JSON.stringify(exampleOf(content.schema, document)).replaceAll("'", "'\\''");
     parts.push(`-H 'Content-Type: application/json'`, `-d '${body}'`);
   } else if (type !== undefined) parts.push(`-H 'Content-Type: ${type}'`, "--data-binary @FILE");
   return parts.join(" \\\n  ");
+}
+
+/** Returns an argument for each required field of a form. */
+function formFields(schema: Schema = {}, document: ReferenceDocument): string[] {
+  const { file: _file, ...fields } = objectExample(schema, document, 0) as Record<string, unknown>;
+  return ["-F file=@FILE", ...Object.entries(fields).map(([name, value]) => `-F ${name}=${String(value)}`)];
 }
 
 /** Returns the minimal valid value: only required fields. */

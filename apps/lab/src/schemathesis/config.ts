@@ -28,7 +28,7 @@ const streams = [
 ];
 
 /** Their bodies are bytes: whatever a value's type was, a file with that content is sent. */
-const uploads = ["uploadFile"];
+const uploads = ["uploadFile", "createOpenAiFile"];
 
 /** JSON strings are valid TOML. */
 const quoted = (text: string): string => JSON.stringify(text);

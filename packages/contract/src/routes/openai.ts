@@ -3,6 +3,7 @@
 
 import type { Route } from "./route.ts";
 import * as chat from "../schemas/openai-chat.ts";
+import * as files from "../schemas/openai-files.ts";
 import * as openai from "../schemas/openai-responses.ts";
 
 const openAiPrefix = "/openai/v1";
@@ -133,6 +134,52 @@ export const openAiRoutes = {
     status: 200,
     countsAs: "messages",
     idempotent: true,
+  },
+  createOpenAiFile: {
+    method: "POST",
+    path: "/openai/v1/files",
+    scope: "run",
+    summary: "Upload a file as multipart form data: its bytes in `file`, and `purpose`.",
+    requestContent: "multipart/form-data",
+    form: files.CreateOpenAiFileForm,
+    reply: files.OpenAiFile,
+    status: 200,
+    countsAs: "upload",
+    idempotent: true,
+  },
+  listOpenAiFiles: {
+    method: "GET",
+    path: "/openai/v1/files",
+    scope: "read",
+    summary: "List uploaded files, newest first.",
+    query: files.openAiFilesQuery,
+    reply: files.OpenAiFiles,
+    status: 200,
+  },
+  getOpenAiFile: {
+    method: "GET",
+    path: "/openai/v1/files/{file_id}",
+    scope: "read",
+    summary: "Get an uploaded file's record.",
+    reply: files.OpenAiFile,
+    status: 200,
+  },
+  getOpenAiFileContent: {
+    method: "GET",
+    path: "/openai/v1/files/{file_id}/content",
+    scope: "read",
+    summary: "Get an uploaded file's bytes, with the content type of the upload. Accepts `Range`.",
+    replyContent: "*/*",
+    status: 200,
+    alsoStatus: [206],
+  },
+  deleteOpenAiFile: {
+    method: "DELETE",
+    path: "/openai/v1/files/{file_id}",
+    scope: "run",
+    summary: "Delete an uploaded file. Copies in workspaces stay.",
+    reply: files.OpenAiFileDeleted,
+    status: 200,
   },
 } as const satisfies Record<string, Route>;
 

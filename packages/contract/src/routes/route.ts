@@ -28,6 +28,8 @@ export interface Route {
   readonly isSigned?: boolean;
   /** A body that is not JSON. */
   readonly requestContent?: "multipart/form-data" | "application/octet-stream" | "application/gzip";
+  /** Fields that a multipart body has beside its file. Absent: none. */
+  readonly form?: TSchema;
   /** The JSON reply. Absent: `replyContent` is its content type. */
   readonly reply?: TSchema;
   readonly replyContent?:
