@@ -4,15 +4,14 @@
 // what listeners have noted with the events in the database.
 //
 //   npm run lab -- bench/listeners [--listeners 2000] [--turns 100] [--seconds 20] [--events 20] [--smoke]
-//                                  [--profile DIRECTORY]
+//                                  [--tokens] [--profile DIRECTORY]
 //
 // --turns: sessions with one turn each, all at the same time; --seconds: how long a turn takes; --events: what each
-// agent emits, with as many pieces of text and the platform's own events; --profile: stores a profile of each program
-// there, and makes the times worthless. Expected: nothing missed; about 50 KiB each;
-// a few ms for the commit and the notification, plus what 20 writes per event take on a processor shared with the
-// listeners.
+// agent emits, with as many pieces of text and the platform's own events; --tokens: each listener has a session token,
+// as a browser has; --profile: stores a profile of each program there, and makes the times worthless. Expected: nothing
+// missed; about 50 KiB each; a few ms for the commit and the notification, plus what 20 writes per event take on a
+// processor shared with the listeners.
 
-import { readFileSync } from "node:fs";
 import path from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -23,6 +22,7 @@ import { judgeListener, listen, type Listener } from "../ship/listeners.ts";
 import type { Contestant } from "./contestant.ts";
 import { cpuMsOf } from "./cpu-time.ts";
 import { startPlatform } from "./platform.ts";
+import { residentKiBOf } from "./resident.ts";
 import { summarizeSpread } from "./statistics.ts";
 import { gate, report } from "./verdict.ts";
 
@@ -31,6 +31,7 @@ const flags = readFlags({
   turns: { type: "string", default: "100" },
   seconds: { type: "string", default: "20" },
   events: { type: "string", default: "20" },
+  tokens: { type: "boolean", default: false },
   smoke: { type: "boolean", default: false },
   profile: { type: "string" },
 });
@@ -40,6 +41,7 @@ const parameters = {
   turns: smoke ? 10 : flags.whole("turns"),
   turn_seconds: smoke ? 4 : flags.whole("seconds"),
   events_of_each_turn: flags.whole("events"),
+  session_tokens: flags.values.tokens,
   /** Each listener connects through one of these. Breaking one breaks all its connections. */
   proxies: 10,
 };
@@ -63,8 +65,7 @@ const proxies: FaultProxy[] = [];
 for (let n = 0; n < parameters.proxies; n++) {
   proxies.push(stack.use(await startFaultProxy({ port: Number(new URL(platform.apiUrl).port) })));
 }
-const clientAt = (apiUrl: string): Client => createClient({ apiUrl, apiKey: platform.apiKey });
-const client = clientAt(platform.apiUrl);
+const client = createClient(platform);
 const sessionIds: string[] = [];
 for (let n = 0; n < parameters.turns; n++) sessionIds.push((await client.createSession(platform.agentId)).id);
 
@@ -121,13 +122,24 @@ const gates = [
 ];
 report({ name: "listeners", parameters, result: rounded(result), gates, smoke });
 
+function clientAt(port: number, apiKey: string): Client {
+  return createClient({ apiUrl: `http://127.0.0.1:${port}`, apiKey });
+}
+
+async function tokenClient(proxy: number, sessionId: string): Promise<Client> {
+  const { token } = await client.createSessionToken(sessionId, { scopes: ["read"] });
+  return clientAt(proxies[proxy]!.port, token);
+}
+
 /** The listeners of one session use different proxies. */
 async function openWatchers(): Promise<Watcher[]> {
-  const clients = proxies.map(({ port }) => clientAt(`http://127.0.0.1:${port}`));
+  const clients = proxies.map(({ port }) => clientAt(port, platform.apiKey));
   const opened: Watcher[] = [];
   for (let n = 0; n < parameters.listeners; n++) {
     const proxy = Math.floor(n / sessionIds.length) % proxies.length;
-    const listener = listen(clients[proxy]!, sessionIds[n % sessionIds.length]!, done.signal);
+    const sessionId = sessionIds[n % sessionIds.length]!;
+    const own = parameters.session_tokens ? await tokenClient(proxy, sessionId) : clients[proxy]!;
+    const listener = listen(own, sessionId, done.signal);
     opened.push({ listener, proxy });
     if (opened.length % connecting === 0 || opened.length === parameters.listeners) await allHear(opened);
   }
@@ -194,8 +206,7 @@ function apiPid(of: Contestant): number {
 }
 
 function residentKiB(of: Contestant): number {
-  const status = readFileSync(`/proc/${apiPid(of)}/status`, "utf8");
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]);
+  return residentKiBOf(apiPid(of));
 }
 
 function rounded<T>(value: T): T {

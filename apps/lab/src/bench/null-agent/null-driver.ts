@@ -95,7 +95,7 @@ async function doWork({ holdMs, events, calls, steps }: Work, say: (frame: unkno
   for (let n = 1; n <= steps; n++) {
     if (holdMs > 0) await sleep(holdMs / steps);
     if (n <= events) {
-      say({ t: "event", name: "step", data: { n } });
+      say({ t: "event", name: "step", data: { n, at: Date.now() } });
       say({ t: "delta", text: `step ${n} ` });
     }
     if (n > calls) continue;
