@@ -7,6 +7,7 @@ import {
   findAnsweredConversation,
   getMessage,
   getSession,
+  markUnstored,
   sendAfterMessage,
   sendMessage,
   storeConversationDigest,
@@ -21,7 +22,7 @@ import { createChatStream, renderCompletion, turnError } from "./chat-stream.ts"
 import { deleteUnstored } from "./delete-unstored.ts";
 import { resolveModel, type ChosenModel } from "./models.ts";
 import { readMetadata, startSession } from "./send.ts";
-import { checkStore, discardInput, storeInput, storedPartsOf } from "./store-input.ts";
+import { checkStore, discardInput, filesOf, storeInput, storedPartsOf } from "./store-input.ts";
 
 export const openAiChatHandlers: Handlers<"createOpenAiChatCompletion"> = {
   createOpenAiChatCompletion: { prepare, create, read, discard: discardInput },
@@ -80,6 +81,7 @@ async function create(call: ChatCall): Promise<{ resourceId: string }> {
 }
 
 function fieldsOf(body: CreateOpenAiChatCompletionRequest) {
+    if (body.store === false) await markUnstored(inside, actor, { messageId, fileIds: filesOf(response) });
   return { ...body, max_output_tokens: body.max_completion_tokens ?? body.max_tokens ?? null };
 }
 

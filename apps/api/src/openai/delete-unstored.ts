@@ -11,9 +11,10 @@ export async function deleteUnstored(
   { control, actor, response }: Pick<Call, "control" | "actor" | "response">,
   sessionId: string,
 ): Promise<void> {
+  // The session is last: if the process dies before, a reconciler finds the session, and by it the files.
   const deletions = [
-    () => deleteSession(control, actor, { sessionId, cancel: true }),
     ...filesOf(response).map((fileId) => () => deleteFile(control, actor, fileId)),
+    () => deleteSession(control, actor, { sessionId, cancel: true }),
   ];
   for (const deleteOne of deletions) {
     try {

@@ -2,11 +2,18 @@
 
 import type { CreateOpenAiResponseRequest } from "@dari/contract";
 import { inOneTransaction, type Actor, type Control } from "@dari/control/context";
-import { createSession, getMessage, getSession, sendAfterMessage, sendMessage } from "@dari/control/turns";
+import {
+  createSession,
+  getMessage,
+  getSession,
+  markUnstored,
+  sendAfterMessage,
+  sendMessage,
+} from "@dari/control/turns";
 import { AppError, idPrefixes, invalidField, isId, type IdKind } from "@dari/domain";
 import type { Call } from "../http/call.ts";
 import { modelNotFound, resolveModel, type ChosenModel } from "./models.ts";
-import { storedPartsOf } from "./store-input.ts";
+import { filesOf, storedPartsOf } from "./store-input.ts";
 
 type SendCall = Call<"createOpenAiResponse">;
 
@@ -36,28 +43,35 @@ export function checkRequest(body: CreateOpenAiResponseRequest): void {
 
 /** Sends the message. @throws AppError as the operations do; `not_found` for the model */
 export async function sendRequest(call: SendCall): Promise<{ messageId: string }> {
-  const { control, actor, body } = call;
-  const { sessionId, messageId } = readContinued(body);
+  const { control, actor, body, response } = call;
   const model = body.model === undefined ? undefined : await resolveModel(control, actor, body.model);
-  const send = { metadata: readMetadata(body), partsField: "input" };
   return inOneTransaction(control, async (inside) => {
-    const parts = () => storedPartsOf({ ...call, control: inside });
-    if (messageId !== undefined) {
-      const before = await naming("previous_response_id", "response", () => getMessage(inside, actor, messageId));
-      const forks = await readFork(inside, actor, before.session_id, model);
-      const after = { afterMessageId: messageId, ...forks, alwaysForks: forks.alwaysForks || body.store === false };
-      return sendAfterMessage(inside, actor, { ...send, ...after, parts: await parts() });
-    }
-    if (sessionId !== undefined) {
-      const { alwaysForks } = await naming("conversation", "conversation", () =>
-        readFork(inside, actor, sessionId, model),
-      );
-      if (alwaysForks) throw invalidField("model", "expected the conversation's version, or no version");
-      return sendMessage(inside, actor, { ...send, sessionId, parts: await parts() });
-    }
-    const started = await startSession(inside, actor, body.model ?? "", model);
-    return sendMessage(inside, actor, { ...send, sessionId: started, parts: await parts() });
+    const { messageId } = await sendInside({ ...call, control: inside }, model);
+    if (body.store === false) await markUnstored(inside, actor, { messageId, fileIds: filesOf(response) });
+    return { messageId };
   });
+}
+
+/** Sends the message in the transaction of the call. */
+async function sendInside(call: SendCall, model: ChosenModel | undefined): Promise<{ messageId: string }> {
+  const { control: inside, actor, body } = call;
+  const { sessionId, messageId } = readContinued(body);
+  const send = { metadata: readMetadata(body), partsField: "input" };
+  if (messageId !== undefined) {
+    const before = await naming("previous_response_id", "response", () => getMessage(inside, actor, messageId));
+    const forks = await readFork(inside, actor, before.session_id, model);
+    const after = { afterMessageId: messageId, ...forks, alwaysForks: forks.alwaysForks || body.store === false };
+    return sendAfterMessage(inside, actor, { ...send, ...after, parts: await storedPartsOf(call) });
+  }
+  if (sessionId !== undefined) {
+    const { alwaysForks } = await naming("conversation", "conversation", () =>
+      readFork(inside, actor, sessionId, model),
+    );
+    if (alwaysForks) throw invalidField("model", "expected the conversation's version, or no version");
+    return sendMessage(inside, actor, { ...send, sessionId, parts: await storedPartsOf(call) });
+  }
+  const started = await startSession(inside, actor, body.model ?? "", model);
+  return sendMessage(inside, actor, { ...send, sessionId: started, parts: await storedPartsOf(call) });
 }
 
 /** Creates the session of a new conversation. @throws AppError `not_found` for the model; `conflict` */

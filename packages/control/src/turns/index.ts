@@ -50,6 +50,7 @@ export { getSession } from "./sessions/get-session.ts";
 export { getTranscript } from "./sessions/get-transcript.ts";
 export { listEvents, readEvents, readEventsCoalesced } from "./sessions/list-events.ts";
 export { listAgentSessions, listSessions } from "./sessions/list-sessions.ts";
+export { markUnstored } from "./sessions/mark-unstored.ts";
 export { listSessionSummaries } from "./sessions/list-session-summaries.ts";
 export { replaceSessionMetadata } from "./sessions/replace-metadata.ts";
 export { rollBackSession } from "./sessions/roll-back-session.ts";

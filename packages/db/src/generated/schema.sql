@@ -765,6 +765,7 @@ create table sessions (
   internet_access boolean,
   created_by text,
   token_generation integer not null default 0,
+  is_unstored boolean not null default false,
   constraint sessions_pkey PRIMARY KEY (id),
   constraint sessions_agent_id_fkey FOREIGN KEY (agent_id) REFERENCES agents(id),
   constraint sessions_blocked_reason_check CHECK (blocked_reason = ANY (ARRAY['build'::text, 'budget'::text, 'paused'::text, 'input'::text])),
@@ -791,6 +792,7 @@ CREATE INDEX sessions_held ON sessions USING btree (organization_id, agent_id, i
 CREATE INDEX sessions_in_flight ON sessions USING btree (lease_until) INCLUDE (organization_id) WHERE schedule = ANY (ARRAY['dispatched'::text, 'leased'::text]);
 CREATE INDEX sessions_ready ON sessions USING btree (organization_id, is_background, limit_group, ready_at) WHERE schedule = 'ready'::text;
 CREATE INDEX sessions_retry_wait ON sessions USING btree (ready_at) WHERE schedule = 'retry_wait'::text;
+CREATE INDEX sessions_unstored ON sessions USING btree (created_at) WHERE is_unstored AND deleted_at IS NULL;
 CREATE INDEX sessions_version ON sessions USING btree (version_id);
 CREATE TRIGGER count_changed AFTER UPDATE OF deleted_at, head_snapshot_id ON sessions FOR EACH ROW WHEN (old.deleted_at IS DISTINCT FROM new.deleted_at OR new.deleted_at IS NULL AND old.head_snapshot_id IS DISTINCT FROM new.head_snapshot_id) EXECUTE FUNCTION count_session();
 CREATE TRIGGER count_gone AFTER DELETE ON sessions FOR EACH ROW WHEN (old.deleted_at IS NULL) EXECUTE FUNCTION count_session();

@@ -460,6 +460,7 @@ export interface Sessions {
   id: string;
   internet_access: boolean | null;
   is_background: Generated<boolean>;
+  is_unstored: Generated<boolean>;
   last_message_id: string | null;
   lease_limit: Timestamp | null;
   lease_until: Timestamp | null;

@@ -1,4 +1,5 @@
-// Sessions that expire, or end with their organization. Each call is bounded, and the next one continues.
+// Sessions that expire, end with their organization, or were not to be stored. Each call is bounded, and the next one
+// continues.
 
 import { sql, type RawBuilder } from "kysely";
 import type { Database } from "../database.ts";
@@ -69,6 +70,47 @@ export async function expireIdleSessions(
       (select count(*)::int from expired) as expired, (select count(*)::int from gone) as deleted`.execute(db.kysely);
   const { seen = 0, last = null, expired = 0, deleted = 0 } = result.rows[0] ?? {};
   return { expired, deleted, next: `${owner.id}/${seen < o.limit ? "" : (last ?? "")}` };
+}
+
+/** Marks the session of a message, and files that only this message has, as not to be stored. */
+export async function markUnstored(
+  db: Database,
+  o: { readonly organizationId: string; readonly messageId: string; readonly fileIds: readonly string[] },
+): Promise<void> {
+  await sql`
+    with marked as (
+      update sessions s set is_unstored = true from messages m
+      where m.id = ${o.messageId} and m.organization_id = ${o.organizationId} and s.id = m.session_id returning s.id)
+    update files f set session_id = marked.id from marked
+    where f.id = any (${[...o.fileIds]}) and f.organization_id = ${o.organizationId}`.execute(db.kysely);
+}
+
+/** A session whose turn has ended this long ago is no longer being answered. */
+const unstoredAfterMs = 600_000;
+/** No answer takes this long. */
+const unstoredAtMostMs = 86_400_000;
+
+export interface UnstoredSession extends OwnedSession {
+  /** The files that were sent in its message. */
+  readonly fileIds: readonly string[];
+}
+
+/**
+ * Lists sessions that were not to be stored, and that no process has deleted: the turn ended 10 minutes ago, or the
+ * session was created a day ago (index sessions_unstored).
+ */
+export async function listUnstored(db: Database, limit: number): Promise<UnstoredSession[]> {
+  const result = await sql<UnstoredSession>`
+    select s.organization_id as "organizationId", s.id as "sessionId",
+      array(select f.id from messages sent cross join lateral jsonb_array_elements(sent.parts) part
+        join files f on f.id = part ->> 'file_id' and f.session_id = s.id and f.deleted_at is null
+        where sent.session_id = s.id) as "fileIds"
+    from sessions s left join messages m on m.id = s.last_message_id
+    where s.is_unstored and s.deleted_at is null
+      and (s.created_at < clock_timestamp() - ${unstoredAtMostMs} * interval '1 millisecond'
+        or s.schedule = 'idle' and m.completed_at < clock_timestamp() - ${unstoredAfterMs} * interval '1 millisecond')
+    order by s.created_at limit ${limit}`.execute(db.kysely);
+  return result.rows;
 }
 
 /** Lists organizations deleted `afterMs` ago that own something besides sessions, the longest deleted first. */

@@ -1,7 +1,8 @@
-// Deletes what has expired: sessions by their organization's retention, and everything of deleted organizations.
+// Deletes what has expired: sessions by their organization's retention, everything of deleted organizations, and
+// sessions that were not to be stored.
 
 import { handleSessionEnding } from "@dari/control/turns";
-import { objects, retention, sessions } from "@dari/db";
+import { files, objects, retention, sessions } from "@dari/db";
 import type { Notifier } from "@dari/domain";
 import { emptyDeletedOrganizations } from "./empty-organizations.ts";
 import type { StorageContext } from "./storage-context.ts";
@@ -31,11 +32,17 @@ export async function deleteExpired(
 ): Promise<ExpiryCounts> {
   const { db } = context;
   let deleted = 0;
-  for (const one of await retention.listSessionsOfDeleted(db, perPass)) {
+  const deleteSession = async (one: retention.OwnedSession): Promise<void> => {
     const ending = await sessions.softDeleteSessionIfIdle(db, { ...one, cancel: true });
-    if (ending.outcome !== "done") continue;
+    if (ending.outcome !== "done") return;
     handleSessionEnding(context, one.sessionId, ending);
     deleted++;
+  };
+  for (const one of await retention.listSessionsOfDeleted(db, perPass)) await deleteSession(one);
+  for (const { fileIds, ...one } of await retention.listUnstored(db, perPass)) {
+    // The session is found again if the process dies in between. Its files would not be.
+    for (const fileId of fileIds) await files.softDeleteFileIfLive(db, one.organizationId, fileId);
+    await deleteSession(one);
   }
   const after = await objects.findCursor(db, cursorName);
   const pass = await retention.expireIdleSessions(db, { after, graceDays, limit: perPass });
