@@ -9,6 +9,7 @@ import { manifestFile } from "../src/conversation.ts";
 import { run } from "../src/curl.ts";
 import { deployFiles } from "../src/deploy-files.ts";
 import { npmPackage } from "../src/npm-programs.ts";
+import { openRendezvous } from "../src/rendezvous.ts";
 import { pythonEnvironment, type PythonEnvironment } from "../src/python-environment.ts";
 import { startStandalone, type StandaloneProcess } from "../src/standalone-process.ts";
 
@@ -20,6 +21,7 @@ const agentFiles = {
   "agent.mjs": `import { readdirSync, readFileSync, writeFileSync } from "node:fs";
     export async function* agent(prompt, context) {
       if (prompt === "fail") throw new Error("as asked");
+      if (prompt.startsWith("http")) return (await fetch(prompt)).text();
       if (prompt.startsWith("keep ")) {
         writeFileSync(prompt.slice(5) + ".kept", "");
         return "kept";
@@ -94,8 +96,6 @@ interface OpenAiClient {
     delete(id: string): Promise<{ readonly deleted: boolean }>;
     readonly items: { list(id: string, query: object): AsyncIterable<Item> };
   };
-  readonly chat: { readonly completions: { create(body: object): Promise<Completion & AsyncIterable<Completion>> } };
-}
   readonly files: {
     create(body: object): Promise<UploadedFile>;
     retrieve(id: string): Promise<UploadedFile>;
@@ -104,15 +104,17 @@ interface OpenAiClient {
     content(id: string): Promise<Response>;
     delete(id: string): Promise<{ readonly deleted: boolean }>;
   };
+  readonly chat: { readonly completions: { create(body: object): Promise<Completion & AsyncIterable<Completion>> } };
+}
 
-interface Completion {
-  readonly choices: readonly {
 interface UploadedFile {
   readonly id: string;
   readonly bytes: number;
   readonly status: string;
 }
 
+interface Completion {
+  readonly choices: readonly {
     readonly message: { readonly content: string };
     readonly delta: { readonly content?: string };
   }[];
@@ -121,12 +123,15 @@ interface UploadedFile {
 
 describe("the package of npm", () => {
   let client: OpenAiClient;
+  let open: (options: object) => OpenAiClient;
   beforeAll(async () => {
     const home = await npmPackage("openai", npmVersion);
     const { default: OpenAI } = (await import(pathToFileURL(path.join(home, "index.mjs")).href)) as {
       default: new (options: object) => OpenAiClient;
     };
-    client = new OpenAI({ apiKey: platform.apiKey, baseURL: `${platform.apiUrl}/openai/v1` });
+    const own = { apiKey: platform.apiKey, baseURL: `${platform.apiUrl}/openai/v1` };
+    open = (options) => new OpenAI({ ...own, ...options });
+    client = open({});
   }, 180_000);
 
   test("lists and gets models", async () => {
@@ -180,6 +185,47 @@ describe("the package of npm", () => {
     ];
     const response = await client.responses.create({ model: "greeter", input: [{ role: "user", content }] });
     expect(response.output_text).toBe("insideYou said: read");
+  });
+
+  test("uploads files, sends them, lists them page by page, reads and deletes them", async () => {
+    const upload = (text: string) =>
+      client.files.create({ file: new File([text], "note.txt", { type: "text/plain" }), purpose: "user_data" });
+    const [first, second] = [await upload("one"), await upload("two ")];
+    expect(await client.files.retrieve(first.id)).toMatchObject({ bytes: 3, filename: "note.txt" });
+    expect(await client.files.waitForProcessing(first.id)).toMatchObject({ status: "processed" });
+    const content = [
+      { type: "input_text", text: "read" },
+      { type: "input_file", file_id: second.id },
+    ];
+    const response = await client.responses.create({ model: "greeter", input: [{ role: "user", content }] });
+    expect(response.output_text).toBe("two You said: read");
+    const listed: string[] = [];
+    for await (const { id } of client.files.list({ limit: 1 })) listed.push(id);
+    expect(listed.slice(0, 2)).toEqual([second.id, first.id]);
+    expect(await (await client.files.content(first.id)).text()).toBe("one");
+    for (const { id } of [first, second]) expect(await client.files.delete(id)).toMatchObject({ deleted: true });
+    await expect(client.files.retrieve(first.id)).rejects.toMatchObject({ status: 404 });
+    await expect(client.files.create({ file: new File(["x"], "x"), purpose: "batch" })).rejects.toMatchObject({
+      status: 400,
+      param: "purpose",
+    });
+  });
+
+  test("repeats a request after its time limit, and gets the answer of the first one's turn", async () => {
+    await using meeting = await openRendezvous();
+    let requests = 0;
+    const impatient = open({
+      timeout: 2_000,
+      maxRetries: 5,
+      fetch(url: string, init: RequestInit) {
+        requests += 1;
+        if (requests === 2) meeting.open("slow");
+        return fetch(url, init);
+      },
+    });
+    const response = await impatient.responses.create({ model: "greeter", input: meeting.urlOf("slow") });
+    expect([response.status, response.output_text, meeting.arrivals("slow")]).toEqual(["completed", "go", 1]);
+    expect(requests).toBeGreaterThan(1);
   });
 
   test("continues responses as a tree: each branch has its own files", async () => {
@@ -266,7 +312,40 @@ describe("the package of PyPI", () => {
       "BadRequestError tools",
     ]);
   }, 60_000);
+
+  test("repeats a request after its time limit, and gets the answer of the first one's turn", async () => {
+    await using meeting = await openRendezvous();
+    const env = { OPENAI_API_KEY: platform.apiKey, OPENAI_BASE_URL: `${platform.apiUrl}/openai/v1` };
+    writeFileSync(path.join(dir, "repeat.py"), repeatingScript);
+    const urls = [meeting.urlOf("slow"), meeting.urlOf("again")];
+    const running = run(python.program("python"), [path.join(dir, "repeat.py"), ...urls], { env });
+    await meeting.arrived("again");
+    meeting.open("slow");
+    meeting.open("again");
+    const { code, stdout, stderr } = await running;
+    expect({ code, stderr, stdout, turns: meeting.arrivals("slow") }).toEqual({
+      code: 0,
+      stderr: "",
+      stdout: "completed go\n",
+      turns: 1,
+    });
+  }, 120_000);
 });
+
+/** Calls the second address before its second request. */
+const repeatingScript = `
+import sys, urllib.request
+from openai import DefaultHttpxClient, OpenAI
+requests = 0
+def before(request):
+    global requests
+    requests += 1
+    if requests == 2:
+        urllib.request.urlopen(sys.argv[2]).read()
+client = OpenAI(timeout=2, max_retries=5, http_client=DefaultHttpxClient(event_hooks={"request": [before]}))
+response = client.responses.create(model="greeter", input=sys.argv[1])
+print(response.status, response.output_text)
+`;
 
 const script = `
 from openai import BadRequestError, OpenAI

@@ -85,6 +85,11 @@ export interface Creator<Name extends RouteName> {
   read(call: Call<Name>, resourceId: string, how: { readonly isNew: boolean }): Promise<object | Reply | void>;
   /** Returns the key in the body, for routes whose body can have one. It counts as the header does. */
   keyIn?(body: Call<Name>["body"]): string | undefined;
+  /**
+   * Returns whether a repeated call without a key returns the resource of the first call, if that call's client
+   * disconnected before the reply. Absent: never.
+   */
+  findsRepeated?(body: Call<Name>["body"]): boolean;
   /** Returns what makes two bodies equal (default: everything). */
   identify?(body: Call<Name>["body"]): unknown;
   /** Deletes what was received with a body if no resource was created from it. */

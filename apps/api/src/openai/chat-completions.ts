@@ -25,7 +25,7 @@ import { readMetadata, startSession } from "./send.ts";
 import { checkStore, discardInput, filesOf, storeInput, storedPartsOf } from "./store-input.ts";
 
 export const openAiChatHandlers: Handlers<"createOpenAiChatCompletion"> = {
-  createOpenAiChatCompletion: { prepare, create, read, discard: discardInput },
+  createOpenAiChatCompletion: { prepare, create, read, findsRepeated, discard: discardInput },
 };
 
 type ChatCall = Call<"createOpenAiChatCompletion">;
@@ -59,6 +59,11 @@ async function prepare(call: ChatCall): Promise<void> {
   await storeInput(call, answeredBy === undefined ? readWhole(conversation) : readAsked(asked));
 }
 
+/** With `store: false`, the first request's session is deleted when its client goes away. */
+function findsRepeated({ store }: ChatCall["body"]): boolean {
+  return store !== false;
+}
+
 async function create(call: ChatCall): Promise<{ resourceId: string }> {
   const { control, actor, body, response } = call;
   const found = foundBy.get(response);
@@ -76,12 +81,12 @@ async function create(call: ChatCall): Promise<{ resourceId: string }> {
           })
         : await sendAfterMessage(inside, actor, { ...message, afterMessageId: answeredBy, alwaysForks });
     await storeConversationDigest(inside, actor, { messageId, digest });
+    if (body.store === false) await markUnstored(inside, actor, { messageId, fileIds: filesOf(response) });
     return { resourceId: messageId };
   });
 }
 
 function fieldsOf(body: CreateOpenAiChatCompletionRequest) {
-    if (body.store === false) await markUnstored(inside, actor, { messageId, fileIds: filesOf(response) });
   return { ...body, max_output_tokens: body.max_completion_tokens ?? body.max_tokens ?? null };
 }
 

@@ -29,7 +29,7 @@ export const openAiResponseHandlers: Handlers<
   | "deleteOpenAiResponse"
   | "listOpenAiInputItems"
 > = {
-  createOpenAiResponse: { prepare, create, read, discard: discardInput },
+  createOpenAiResponse: { prepare, create, read, findsRepeated, discard: discardInput },
 
   async getOpenAiResponse(call) {
     const { control, actor, params, query } = call;
@@ -64,6 +64,11 @@ async function prepare(call: CreateCall): Promise<void> {
   checkStore(call.body.store, call.idempotencyKey);
   if (call.body.stream === true) checkStream(call);
   await storeInput(call, readInput(call.body.input));
+}
+
+/** With `store: false`, the first request's response is deleted when its client goes away. */
+function findsRepeated({ store }: CreateCall["body"]): boolean {
+  return store !== false;
 }
 
 async function create(call: CreateCall): Promise<{ resourceId: string }> {

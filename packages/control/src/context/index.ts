@@ -4,6 +4,7 @@ export type { Actor, Person } from "./actor.ts";
 export type { Control, TurnBounds } from "./control.ts";
 export { deliverTurns, type DeliveryContext } from "./deliver-turns.ts";
 export { createFingerprint } from "./idempotency/fingerprint.ts";
+export { noteUnanswered, takeUnanswered } from "./idempotency/unanswered-calls.ts";
 export { withIdempotencyKey, type KeyedCall } from "./idempotency/with-idempotency-key.ts";
 export { sweepIdempotencyKeys } from "./idempotency/sweep.ts";
 export { inOneTransaction } from "./in-one-transaction.ts";

@@ -1,4 +1,5 @@
-// Idempotency keys: which call created which resource.
+// Idempotency keys: which call created which resource. Calls without a key whose client got no answer are here as well:
+// their key is what they created.
 
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
@@ -54,6 +55,47 @@ export async function findIdempotencyKey(
     .select(["fingerprint", "resource_id as resourceId", "status"])
     .$narrowType<{ resourceId: string; status: number }>()
     .executeTakeFirst();
+}
+
+/** In place of the method, so that no client's key can be one of these. */
+const unanswered = "UNANSWERED";
+
+/** A call without a key. Equal calls have the same fingerprint. */
+export interface UnansweredCall {
+  readonly organizationId: string;
+  readonly path: string;
+  readonly fingerprint: string;
+}
+
+/** Notes what a call has created. */
+export async function insertUnanswered(
+  db: Database,
+  { organizationId, path, fingerprint, resourceId }: UnansweredCall & { readonly resourceId: string },
+): Promise<void> {
+  const scope = columnsOf({ organizationId, method: unanswered, path, key: resourceId });
+  await db.kysely
+    .insertInto("idempotency_keys")
+    .values({ ...scope, fingerprint, resource_id: resourceId })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+}
+
+/**
+ * Removes the oldest note of an equal call of the last `ms` milliseconds, and returns what the call created. Also
+ * removes older notes, so that the path has few (primary key).
+ */
+export async function takeUnanswered(db: Database, call: UnansweredCall, ms: number): Promise<string | undefined> {
+  const of = sql`organization_id = ${call.organizationId} and method = ${unanswered} and path = ${call.path}`;
+  const age = sql`clock_timestamp() - created_at`;
+  const limit = sql`${ms} * interval '1 millisecond'`;
+  const result = await sql<{ id: string }>`
+    with late as (
+      delete from idempotency_keys where ctid = any (array(
+        select ctid from idempotency_keys where ${of} and ${age} >= ${limit} for update skip locked)))
+    delete from idempotency_keys where ctid = any (array(
+      select ctid from idempotency_keys where ${of} and ${age} < ${limit} and fingerprint = ${call.fingerprint}
+      order by created_at limit 1 for update skip locked)) returning resource_id as id`.execute(db.kysely);
+  return result.rows[0]?.id;
 }
 
 /** Deletes at most `limit` keys, the oldest first (index idempotency_keys_by_age). Returns how many. */
