@@ -80,8 +80,9 @@ async function create(call: ChatCall): Promise<{ resourceId: string }> {
             sessionId: await startSession(inside, actor, body.model, model),
           })
         : await sendAfterMessage(inside, actor, { ...message, afterMessageId: answeredBy, alwaysForks });
-    await storeConversationDigest(inside, actor, { messageId, digest });
-    if (body.store === false) await markUnstored(inside, actor, { messageId, fileIds: filesOf(response) });
+    // What continues an unstored conversation would be deleted with it.
+    if (body.store !== false) await storeConversationDigest(inside, actor, { messageId, digest });
+    else await markUnstored(inside, actor, { messageId, fileIds: filesOf(response) });
     return { resourceId: messageId };
   });
 }

@@ -6,12 +6,14 @@ import { AppError } from "@dari/domain";
 import type { Call } from "../http/call.ts";
 import { filesOf } from "./store-input.ts";
 
-/** Deletes the session, and the files that the request had in itself. Logs a failure: the answer is sent anyway. */
+/**
+ * Deletes the session, and the files that the request had in itself. Logs a failure: the answer is sent anyway, and a
+ * reconciler deletes the rest. It finds the files by the session, so the session is last.
+ */
 export async function deleteUnstored(
   { control, actor, response }: Pick<Call, "control" | "actor" | "response">,
   sessionId: string,
 ): Promise<void> {
-  // The session is last: if the process dies before, a reconciler finds the session, and by it the files.
   const deletions = [
     ...filesOf(response).map((fileId) => () => deleteFile(control, actor, fileId)),
     () => deleteSession(control, actor, { sessionId, cancel: true }),
@@ -23,6 +25,7 @@ export async function deleteUnstored(
       // Another call has deleted it.
       if (error instanceof AppError && error.code === "not_found") continue;
       control.log.error({ err: error, org: actor.organizationId, session: sessionId }, "session.delete_failed");
+      return;
     }
   }
 }

@@ -20,7 +20,7 @@ export type FileRow = Readonly<Selection<DB, "files", (typeof columns)[number]>>
 
 type NewFile = Omit<FileRow, "createdAt"> & {
   readonly organizationId: string;
-  /** The session whose token uploaded it. */
+  /** The session whose token uploaded it. `markUnstored` sets it for files that were sent in an unstored message. */
   readonly sessionId?: string | undefined;
 };
 

@@ -1,5 +1,5 @@
-// Sessions that expire, end with their organization, or were not to be stored. Each call is bounded, and the next one
-// continues.
+// Sessions that expire, that end with their organization, or that are unstored (`store: false`). Each call is bounded,
+// and the next one continues.
 
 import { sql, type RawBuilder } from "kysely";
 import type { Database } from "../database.ts";
@@ -72,7 +72,7 @@ export async function expireIdleSessions(
   return { expired, deleted, next: `${owner.id}/${seen < o.limit ? "" : (last ?? "")}` };
 }
 
-/** Marks the session of a message, and files that only this message has, as not to be stored. */
+/** Marks the session of a message as unstored, and files that were sent in the message as the session's. */
 export async function markUnstored(
   db: Database,
   o: { readonly organizationId: string; readonly messageId: string; readonly fileIds: readonly string[] },
@@ -85,26 +85,23 @@ export async function markUnstored(
     where f.id = any (${[...o.fileIds]}) and f.organization_id = ${o.organizationId}`.execute(db.kysely);
 }
 
-/** A session whose turn has ended this long ago is no longer being answered. */
+/** How long after the end of its turn an unstored session is deleted. */
 const unstoredAfterMs = 600_000;
-/** No answer takes this long. */
-const unstoredAtMostMs = 86_400_000;
+/** How long after its creation an unstored session is deleted, whatever its turn does. Turns can take days. */
+const unstoredAtMostMs = 7 * 86_400_000;
 
 export interface UnstoredSession extends OwnedSession {
   /** The files that were sent in its message. */
   readonly fileIds: readonly string[];
 }
 
-/**
- * Lists sessions that were not to be stored, and that no process has deleted: the turn ended 10 minutes ago, or the
- * session was created a day ago (index sessions_unstored).
- */
+/** Lists unstored sessions that no process has deleted in time (index sessions_unstored). */
 export async function listUnstored(db: Database, limit: number): Promise<UnstoredSession[]> {
   const result = await sql<UnstoredSession>`
     select s.organization_id as "organizationId", s.id as "sessionId",
-      array(select f.id from messages sent cross join lateral jsonb_array_elements(sent.parts) part
-        join files f on f.id = part ->> 'file_id' and f.session_id = s.id and f.deleted_at is null
-        where sent.session_id = s.id) as "fileIds"
+      array(select f.id from session_inputs i
+        join files f on f.id = i.file_id and f.session_id = s.id and f.deleted_at is null
+        where i.session_id = s.id) as "fileIds"
     from sessions s left join messages m on m.id = s.last_message_id
     where s.is_unstored and s.deleted_at is null
       and (s.created_at < clock_timestamp() - ${unstoredAtMostMs} * interval '1 millisecond'

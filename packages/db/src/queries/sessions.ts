@@ -257,7 +257,7 @@ async function cancelOpenMessages(tx: Transaction<DB>, sessionId: string): Promi
 
 /**
  * Locks an open session's row if its newest message is this one. Then no message is accepted before the caller's
- * transaction ends. Returns false if it is not, or if that message was rolled back.
+ * transaction ends. Returns false if it is not, if that message was rolled back, or if the session is unstored.
  */
 export async function lockIfNewestMessage(
   db: Database,
@@ -270,6 +270,8 @@ export async function lockIfNewestMessage(
     .where("s.organization_id", "=", of.organizationId)
     .where("s.deleted_at", "is", null)
     .where("s.state", "=", "open")
+    // What continues in it would be deleted with it.
+    .where("s.is_unstored", "=", false)
     .where("s.last_message_id", "=", of.messageId)
     .where("m.rolled_back_at", "is", null)
     .where("m.rolled_back_by", "is", null)

@@ -1,5 +1,5 @@
 // Deletes what has expired: sessions by their organization's retention, everything of deleted organizations, and
-// sessions that were not to be stored.
+// unstored sessions (`store: false`) that their API process has left.
 
 import { handleSessionEnding } from "@dari/control/turns";
 import { files, objects, retention, sessions } from "@dari/db";
@@ -39,14 +39,20 @@ export async function deleteExpired(
     deleted++;
   };
   for (const one of await retention.listSessionsOfDeleted(db, perPass)) await deleteSession(one);
-  for (const { fileIds, ...one } of await retention.listUnstored(db, perPass)) {
-    // The session is found again if the process dies in between. Its files would not be.
-    for (const fileId of fileIds) await files.softDeleteFileIfLive(db, one.organizationId, fileId);
-    await deleteSession(one);
-  }
   const after = await objects.findCursor(db, cursorName);
   const pass = await retention.expireIdleSessions(db, { after, graceDays, limit: perPass });
   await objects.setCursor(db, cursorName, pass.next);
   const organizations = await emptyDeletedOrganizations(context, afterMs, perPass);
+  for (const { fileIds, ...one } of await retention.listUnstored(db, perPass)) {
+    try {
+      // The session is last: if the process dies before, the next pass finds the session, and by it the files.
+      for (const fileId of fileIds) await files.softDeleteFileIfLive(db, one.organizationId, fileId);
+      await deleteSession(one);
+    } catch (error) {
+      // The other sessions are deleted in this pass, and this one is tried again in the next.
+      const { organizationId: org, sessionId: session } = one;
+      context.log.error({ err: error, org, session }, "session.delete_failed");
+    }
+  }
   return { expired: pass.expired, deleted: deleted + pass.deleted, organizations };
 }
