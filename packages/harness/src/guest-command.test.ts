@@ -31,6 +31,18 @@ test("a fork does not begin with collecting garbage", () => {
   expect(flagsOf(undefined, "agent.mjs")).not.toContain("--no-memory-reducer");
 });
 
+test.each([
+  [1_024, undefined, true],
+  [undefined, undefined, true],
+  [512, undefined, false],
+  [1_024, "--max-old-space-size=100", false],
+])("a template with %d MiB and NODE_OPTIONS=%s compiles all functions ahead: %s", (memory, nodeOptions, isAhead) => {
+  const memoryBytes = memory === undefined ? undefined : memory * MiB;
+  const forked = { isTemplate: true, forkModule: "/fork.node", memoryBytes, nodeOptions };
+  const { argv } = guestCommand("typescript", process.execPath, forked);
+  expect(argv.includes("--no-lazy")).toBe(isAhead);
+});
+
 test("without a limit, V8 chooses", () => {
   expect([flagsOf(undefined, "agent.mjs"), flagsOf(undefined, "agent.dari.load.cjs")]).toEqual([[], room]);
 });

@@ -38,11 +38,17 @@ export interface Held {
   readonly stdout: Promise<string>;
 }
 
+interface HoldOptions {
+  readonly env?: Record<string, string>;
+  readonly node?: string;
+  readonly memoryBytes?: number | undefined;
+}
+
 /** Loads an agent, and stops it for forking. */
-export async function hold(code: string, o: { env?: Record<string, string>; node?: string } = {}): Promise<Held> {
+export async function hold(code: string, o: HoldOptions = {}): Promise<Held> {
   const file = `agent-${slots}.mjs`;
   writeFileSync(join(imageDir, file), code);
-  const options = { isTemplate: true, forkModule, memoryBytes: 2 ** 30 };
+  const options = { isTemplate: true, forkModule, memoryBytes: o.memoryBytes ?? 2 ** 30 };
   const guest = guestCommand("typescript", o.node ?? process.execPath, options);
   const slotDir = await makeSlot();
   const spec = { ...guest, env: o.env ?? {}, imageDir, slotDir, mounts, network: "none", limits: {} } as const;
@@ -128,4 +134,44 @@ export async function checkForks(node: string): Promise<void> {
 
   await held.template.kill();
   expect(await held.stdout).toBe("loaded\nwith console\n");
+}
+
+/**
+ * An agent that has a large function. Its turn tells how much bytecode there is after a call of it, and after loading
+ * another one that is not called.
+ */
+const large = `
+import { getHeapCodeStatistics, setFlagsFromString } from "node:v8";
+import { runInNewContext, Script } from "node:vm";
+const sizeOf = () => getHeapCodeStatistics().bytecode_and_metadata_size;
+function large(given) {
+  let sum = 1;
+  ${"sum += given * sum;\n".repeat(2_000)}
+  return sum;
+}
+// V8 may discard the bytecode of functions that were not called between several collections of garbage.
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc");
+for (let i = 0; i < 20; i += 1) collectGarbage();
+export const agent = () => {
+  const before = sizeOf();
+  large(2);
+  const called = sizeOf() - before;
+  new Script(String(large));
+  return JSON.stringify({ called, loaded: sizeOf() - before - called });
+};`;
+
+/** Checks that a fork has compiled the functions that its template has not called, if there is enough memory. */
+export async function checkCompiledAhead(node: string): Promise<void> {
+  const compile = async (memoryBytes: number): Promise<Record<string, number>> => {
+    const held = await hold(large, { node, memoryBytes });
+    expect(held.why).toBeUndefined();
+    const { answer } = await run(held, "");
+    await held.template.kill();
+    return answer as Record<string, number>;
+  };
+  const [much, little] = [await compile(2 ** 30), await compile(2 ** 29)];
+  expect(much["called"]).toBeLessThan(1_000);
+  expect(little["called"]).toBeGreaterThan(10_000);
+  for (const { loaded } of [much, little]) expect(loaded).toBeLessThan(10_000);
 }

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createRuntimes } from "@dari/builder";
 import { canForkRuntime } from "../src/agent-template.ts";
-import { checkForks, closeTemplates } from "./node-template-fixture.ts";
+import { checkCompiledAhead, checkForks, closeTemplates } from "./node-template-fixture.ts";
 
 const cacheDir = mkdtempSync(join(tmpdir(), "node-runtimes-"));
 const runtimes = createRuntimes({ cacheDir, env: process.env, allowNearest: true });
@@ -22,5 +22,7 @@ test("there are several versions", () => {
 });
 
 test.each(versions)("Node $version", async ({ version }) => {
-  await checkForks((await runtimes.resolve("typescript", version)).command);
+  const { command } = await runtimes.resolve("typescript", version);
+  await checkForks(command);
+  await checkCompiledAhead(command);
 });

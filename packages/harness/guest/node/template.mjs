@@ -56,6 +56,8 @@ export async function loadOnce(modulePath, ready, load) {
     send({ t: "error", ...describeError(error) });
     return waitForEnd();
   }
+  // For code that is loaded in turns, and for threads.
+  setFlagsFromString("--lazy");
   // V8 optimizes the code here, and not in each child.
   for (let i = 0; i < optimizedAfter; i += 1) passDrawnNumbers();
   const isBusy = !(await comesToRest());

@@ -85,6 +85,7 @@ def _say_ready(channel: Channel) -> None:
 
 def _load_once() -> tuple:
     """Loads the agent, and returns it in each child of this process once the host has allowed forks."""
+    from .sdk.openai_preload import preload_openai
     from .template import fork_for_each_turn
 
     channel = Channel(3, stays=True)
@@ -92,6 +93,8 @@ def _load_once() -> tuple:
     before = _memory_files()
     try:
         loaded = _load(channel.receive())
+        with _no_collection():
+            preload_openai()
     except (SystemExit, KeyboardInterrupt) as error:
         raise error.with_traceback(None) from None
     except BaseException as error:
