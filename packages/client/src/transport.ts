@@ -88,7 +88,7 @@ export function createTransport(client: ClientOptions): Transport {
 function createBearers({ apiKey, token }: ClientOptions) {
   let current: Promise<string> | undefined;
   const getNew = (get: () => string | Promise<string>): Promise<string> => {
-    const getting = Promise.resolve().then(get);
+    const getting = Promise.resolve().then(get).then(checkToken);
     current = getting;
     // A failure is thrown to those who wait, and the next call tries again.
     getting.catch(() => {
@@ -110,6 +110,12 @@ function createBearers({ apiKey, token }: ClientOptions) {
       return known !== undefined && known !== refused ? known : getNew(token);
     },
   };
+}
+
+/** @throws for a text that cannot be a token, such as an error page of the caller's server. */
+function checkToken(token: string): string {
+  if (/^[\x21-\x7e]+$/.test(token)) return token;
+  throw new Error("the function `token` returned no token; it must throw if it gets none");
 }
 
 /** Runs one exchange. The time limit ends with the headers, because a followed log may take any time. */

@@ -73,6 +73,16 @@ test("a function that fails fails its call, and the next call asks again", async
   expect(asked).toBe(2);
 });
 
+test("a function that returns a page instead of a token fails its call, and the next call asks again", async () => {
+  const { url } = await servePlatform();
+  let asked = 0;
+  const pages = ["<html>\n<p>Bad gateway</p>\n", ""];
+  const client = createClient({ apiUrl: url, token: () => pages[asked++] ?? "dtok_1" });
+  for (const _ of pages) await expect(client.getSession("sess_1")).rejects.toThrow("returned no token");
+  await client.getSession("sess_1");
+  expect(asked).toBe(3);
+});
+
 test("a stream with an expired token continues with a new one", async () => {
   let asked = 0;
   let calls = 0;

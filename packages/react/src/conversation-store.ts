@@ -52,13 +52,13 @@ export class ConversationStore {
 
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const error = await this.#follow(signal).then(
-        () => new Error(deleted),
+      const failure = await this.#follow(signal).then(
+        () => undefined,
         (reason: unknown) => (reason instanceof Error ? reason : new Error(String(reason))),
       );
       if (signal.aborted) return;
-      this.#set({ isConnected: false, error });
-      if (isFinal(error)) return;
+      this.#set({ isConnected: false, error: failure ?? new Error("the session was deleted") });
+      if (failure === undefined || isFinal(failure)) return;
       await waitFor(pauseMs, signal);
     }
   }
@@ -109,14 +109,12 @@ function statusOf(messages: readonly ConversationMessage[], isEnded: boolean): C
   return isEnded ? "ended" : "idle";
 }
 
-const deleted = "the session was deleted";
 /** Refusals that are temporary although their status is below 500. */
 const passing: readonly number[] = [408, 429];
 
 /** Returns whether another try would be refused too. */
 function isFinal(error: Error): boolean {
-  if (error instanceof ApiError) return error.status < 500 && !passing.includes(error.status);
-  return error.message === deleted;
+  return error instanceof ApiError && error.status < 500 && !passing.includes(error.status);
 }
 
 /** Resolves early if the signal aborts. */
