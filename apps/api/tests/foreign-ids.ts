@@ -64,6 +64,8 @@ export async function createRows(api: TestApi, { organizationId, keyId }: TestOr
     message_id: messageId,
     ...(await createOpenAiRows(api, organizationId, agentId)),
     file_id: await createTestFile(api.db, organizationId),
+    // Deleted by the route below /openai, which would otherwise leave the other route nothing to delete.
+    openai_file_id: await createTestFile(api.db, organizationId),
     ...(await createCall(api, organizationId, sessionId, messageId)),
     source_snapshot_id: await createTestSourceSnapshot(api.db, organizationId),
   };
@@ -107,6 +109,7 @@ export const unknown: Ids = {
   response_id: newId("message").replace("msg", "resp"),
   conversation_id: newId("session").replace("sess", "conv"),
   file_id: newId("file"),
+  openai_file_id: newId("file"),
   source_snapshot_id: newId("sourceSnapshot"),
   webhook_endpoint_id: newId("webhookEndpoint"),
   webhook_delivery_id: newId("webhookDelivery"),

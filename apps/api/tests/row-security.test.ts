@@ -41,9 +41,11 @@ const answering = named.filter((name) => !isStream(name));
 /** The answers to a stranger's path and to nobody's; the organization in it is the caller's, as another is refused. */
 async function bothWays(name: RouteName): Promise<[theirs: unknown, nobodys: unknown]> {
   const organization = { organization_id: api.org.organizationId };
+  const { path } = routes[name];
+  const fileOf = (ids: Ids): Ids => (path.startsWith("/openai/") ? { file_id: ids["openai_file_id"]! } : {});
   // What has a row and no bytes breaks off in the middle of its answer.
   const answerTo = (ids: Ids): Promise<unknown> =>
-    callWith(api, name, routes[name].path, { ...ids, ...organization }).then(
+    callWith(api, name, path, { ...ids, ...fileOf(ids), ...organization }).then(
       (reply) => withoutIds(reply, ids),
       () => "broken off",
     );
