@@ -18,6 +18,7 @@ import type { BoardQueue } from "./ops/board-call.ts";
 import { mountOps } from "./ops/mount-ops.ts";
 import { mountPackages } from "./packages.ts";
 import { mountReference } from "./reference/mount-reference.ts";
+import { mountOAuth } from "./oauth/mount-oauth.ts";
 import { openAiChatHandlers } from "./openai/chat-completions.ts";
 import { openAiConversationHandlers } from "./openai/conversations.ts";
 import { openAiFileHandlers } from "./openai/files.ts";
@@ -28,6 +29,7 @@ import { apiKeyHandlers } from "./routes/api-keys.ts";
 import { batchHandlers } from "./routes/batches.ts";
 import { budgetHandlers } from "./routes/budgets.ts";
 import { egressHandlers } from "./routes/egress.ts";
+import { connectedAppHandlers } from "./routes/connected-apps.ts";
 import { credentialHandlers } from "./routes/credentials.ts";
 import { fileHandlers } from "./routes/files.ts";
 import { historyHandlers } from "./routes/history.ts";
@@ -58,6 +60,7 @@ const handlers: Handlers = {
   ...batchHandlers,
   ...budgetHandlers,
   ...egressHandlers,
+  ...connectedAppHandlers,
   ...credentialHandlers,
   ...fileHandlers,
   ...historyHandlers,
@@ -119,6 +122,7 @@ export function createApp(control: Control, options: AppOptions = {}): Express {
   const limit = limitUnauthenticated(control, { perMinute: settings.unauthenticatedPerMinute });
   app.use(assignRequestId, logRequests(control), limit);
   mountHealth(app, control, draining);
+  mountOAuth(app, control);
   mountRoutes(app, { control, handlers, settings, draining });
   mountReference(app, control);
   mountOps(app, { control, metrics: options.metrics, queue: options.queue });

@@ -2,6 +2,8 @@
 
 import type { RouteCase } from "./route-case.ts";
 
+const denial = { decision: "deny", organization_id: "org_x" } as const;
+
 export const peopleCases = {
   listMembers: {},
   updateMember: {
@@ -37,6 +39,19 @@ export const peopleCases = {
       [{ user_code: "WDJB-MJHT", decision: "perhaps" }, "decision"],
     ],
   },
+  getAppAuthorization: {},
+  decideAppAuthorization: {
+    valid: { ...denial, client_id: "dcli_x", redirect_uri: "https://client.example/" },
+    invalid: [
+      [{ ...denial, client_id: "dcli_x" }, "redirect_uri"],
+      [{ ...denial, redirect_uri: "https://client.example/" }, "client_id"],
+      [{ ...denial, decision: "perhaps", client_id: "dcli_x", redirect_uri: "https://client.example/" }, "decision"],
+      [{ ...denial, client_id: 1, redirect_uri: "https://client.example/" }, "client_id"],
+      [{ ...denial, organization_id: 1, client_id: "dcli_x", redirect_uri: "https://a.example/" }, "organization_id"],
+    ],
+  },
+  listConnectedApps: {},
+  disconnectApp: {},
   openSignInLink: {
     valid: { token: "dinv_x" },
     invalid: [

@@ -19,7 +19,11 @@ import { Page } from "./parts/page.tsx";
 import { Shortcuts } from "./parts/shortcuts.tsx";
 
 // Pages that most visits do not open are loaded when they are first shown.
+const AppsPage = lazy(() => import("./pages/apps.tsx").then(({ AppsPage: page }) => ({ default: page })));
 const AuditPage = lazy(() => import("./pages/audit.tsx").then(({ AuditPage: page }) => ({ default: page })));
+const AuthorizePage = lazy(() =>
+  import("./pages/authorize.tsx").then(({ AuthorizePage: page }) => ({ default: page })),
+);
 const CredentialsPage = lazy(() =>
   import("./pages/credentials.tsx").then(({ CredentialsPage: page }) => ({ default: page })),
 );
@@ -83,6 +87,7 @@ const groups: readonly Group[] = [
       { key: "c", to: "/credentials", label: "Credentials" },
       { key: "e", to: "/egress", label: "Egress" },
       { key: "k", to: "/keys", label: "API keys" },
+      { key: "d", to: "/apps", label: "Connected apps" },
       { key: "i", to: "/uploads", label: "Uploaded files" },
       { key: "l", to: "/audit", label: "Audit log" },
       { key: "o", to: "/settings", label: "Settings" },
@@ -227,6 +232,8 @@ function Shown({ route }: { readonly route: Route }) {
   if (noun === "credentials") return <CredentialsPage />;
   if (noun === "egress") return <EgressPage query={route.query} />;
   if (noun === "keys") return <KeysPage />;
+  if (noun === "apps") return <AppsPage />;
+  if (noun === "authorize") return <AuthorizePage query={route.query} />;
   if (noun === "failed") return <FailedPage query={route.query} />;
   if (noun === "usage") return <UsagePage />;
   if (noun === "uploads") return <UploadsPage />;

@@ -3,6 +3,7 @@
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./app.tsx";
+import { restoreAppRequest } from "./data/app-request.ts";
 import { makeStreamsIterable } from "./data/iterable-streams.ts";
 import "./style/base.css";
 import "./style/frame.css";
@@ -17,6 +18,7 @@ import "./style/activity.css";
 import "./style/timeline.css";
 
 makeStreamsIterable();
+restoreAppRequest();
 const root = document.getElementById("root");
 if (root === null) throw new Error("the page has no element for the console");
 createRoot(root).render(

@@ -99,6 +99,13 @@ export {
   OrganizationRecord,
 } from "./schemas/organizations.ts";
 export {
+  AppAuthorization,
+  AppAuthorizationQuery,
+  AppDecided,
+  ConnectedApp,
+  DecideAppAuthorizationRequest,
+} from "./schemas/connected-apps.ts";
+export {
   CreateInvitationRequest,
   DecideDeviceRequest,
   DeviceDecided,
@@ -219,9 +226,12 @@ export { isMessageEnd } from "./schemas/message-end.ts";
 export {
   activityTypes,
   apiKeyScopes,
+  appRequestParameters,
+  appScopes,
   budgetPeriods,
   dariRelease,
   eventTypes,
+  redirectKinds,
   roles,
   scheduleStatuses,
   sessionStarters,
@@ -232,7 +242,9 @@ export {
   triggerStatuses,
   type ActivityType,
   type ApiKeyScope,
+  type AppScope,
   type EventType,
+  type RedirectKind,
   type Role,
   type ScheduleStatus,
   type SessionStarter,

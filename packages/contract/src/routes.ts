@@ -6,6 +6,7 @@ import { agentRoutes } from "./routes/agents.ts";
 import { batchRoutes } from "./routes/batches.ts";
 import { budgetRoutes } from "./routes/budgets.ts";
 import { chatClientRoutes } from "./routes/chat-clients.ts";
+import { connectedAppRoutes } from "./routes/connected-apps.ts";
 import { egressRoutes } from "./routes/egress.ts";
 import { fileRoutes } from "./routes/files.ts";
 import { historyRoutes } from "./routes/history.ts";
@@ -37,6 +38,7 @@ export const routes = {
   ...historyRoutes,
   ...organizationRoutes,
   ...memberRoutes,
+  ...connectedAppRoutes,
   ...operatorRoutes,
   ...budgetRoutes,
   ...egressRoutes,

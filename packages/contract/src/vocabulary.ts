@@ -9,6 +9,26 @@ export type ApiKeyScope = (typeof apiKeyScopes)[number];
 export const sessionTokenScopes = ["send", "read", "answer", "upload", "cancel"] as const;
 export type SessionTokenScope = (typeof sessionTokenScopes)[number];
 
+/** What an app that a person has connected can do at /mcp. */
+export const appScopes = ["run", "read"] as const;
+export type AppScope = (typeof appScopes)[number];
+
+/** Where a browser goes after a person has decided about an app: a website, or a program on the person's computer. */
+export const redirectKinds = ["website", "this_computer"] as const;
+export type RedirectKind = (typeof redirectKinds)[number];
+
+/** The parameters of an authorization request that are read. Others are ignored. */
+export const appRequestParameters = [
+  "client_id",
+  "redirect_uri",
+  "response_type",
+  "code_challenge",
+  "code_challenge_method",
+  "scope",
+  "resource",
+  "state",
+] as const;
+
 export const budgetPeriods = ["day", "month", "total"] as const;
 
 /** The activity that a conversation shows. Requests to models are no part of it. */

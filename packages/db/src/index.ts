@@ -37,6 +37,7 @@ import * as sessionTokens from "./queries/session-tokens.ts";
 import * as sessions from "./queries/sessions.ts";
 import * as sourceSnapshots from "./queries/source-snapshots.ts";
 import * as overview from "./queries/overview.ts";
+import * as connectedApps from "./queries/connected-apps.ts";
 import * as conversationDigests from "./queries/conversation-digests.ts";
 import * as toolCalls from "./queries/tool-calls.ts";
 import * as usage from "./queries/usage.ts";
@@ -89,6 +90,7 @@ export {
   allowedOrigins,
   agents,
   apiKeys,
+  connectedApps,
   attemptLogs,
   auditEntries,
   buildLogs,
@@ -172,6 +174,7 @@ export type {
 export type { AgentRow } from "./queries/agents.ts";
 export type { SessionSummaryRow, SummaryFilter } from "./queries/session-summaries.ts";
 export type { ApiKeyRow, KeyRates, UsableApiKey } from "./queries/api-keys.ts";
+export type { AdvancedApp, AppState, ConnectedAppRow } from "./queries/connected-apps.ts";
 export type { AuditEntryRow } from "./queries/audit-entries.ts";
 export type { CredentialRow } from "./queries/credentials.ts";
 export type { EventRow, EventsAfter } from "./queries/events.ts";

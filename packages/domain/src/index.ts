@@ -3,6 +3,7 @@
 export { agentNameExpected, agentNamePattern, isAgentName, looksLikeAgentId } from "./agent-name.ts";
 export { AppError, appErrorCodes, type AppErrorCode, type FieldIssue } from "./app-error.ts";
 export { didYouMean, similarWord } from "./did-you-mean.ts";
+export { connectedAppLimits } from "./connected-app-limits.ts";
 export { createWakeSignal, type WakeSignal } from "./wake-signal.ts";
 export {
   egressHostChars,
@@ -18,6 +19,7 @@ export {
 export { failure, failureCodes, isRetryable, type Failure, type FailureCode } from "./failure.ts";
 export { agentIdFromWire, deploymentIdOf, idPrefixes, isId, newId, type IdKind } from "./ids.ts";
 export { inputKeyPattern, isInputKey } from "./input-key.ts";
+export { isLoopbackHost } from "./loopback.ts";
 export { limits } from "./limits.ts";
 export { mcpLimits } from "./mcp-limits.ts";
 export { sessionTokenLimits } from "./session-token-limits.ts";

@@ -20,8 +20,12 @@ export function isSecretKey(key: string): boolean {
 }
 
 const passwordInUrl = /(:\/\/[^:@/\s]*):[^@/\s]+@/g;
-/** API keys, session tokens, session cookies, links, invitations, device codes and the tokens of triggers. */
-const ownSecret = /\b(?:(?:dari|dses|dlnk|dkln|dinv|ddev|dtrg)_[A-Za-z0-9_-]{8,}|dtok_[A-Za-z0-9_.-]{8,})/g;
+/**
+ * API keys, session tokens, session cookies, links, invitations, device codes, the tokens of triggers, and the codes
+ * and refresh tokens of connected apps.
+ */
+const ownSecret =
+  /\b(?:(?:dari|dses|dlnk|dkln|dinv|ddev|dtrg)_[A-Za-z0-9_-]{8,}|(?:dtok|dcod|dref)_[A-Za-z0-9_.-]{8,})/g;
 const bearer = /\b(Bearer )[A-Za-z0-9._~+/=-]{8,}/gi;
 
 /** Hides passwords in URLs, the platform's own secrets and bearer tokens in a text. */

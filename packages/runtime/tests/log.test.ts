@@ -53,12 +53,15 @@ describe("createLogger", () => {
     expect(lines[0]).toMatchObject({ err: { type: "Error", message: "refused ***", cause: { type: "Error" } } });
   });
 
-  test.each("dari dtok dses dlnk dkln dinv ddev dtrg".split(" "))("hides %s_ secrets inside texts", (prefix) => {
-    const { log, lines } = capture();
-    log.error({ err: new Error(`got ${prefix}_abcdefghijkl`), at: `/join#${prefix}_abcdefghijkl` }, "failed");
-    expect(lines[0]).toMatchObject({ err: { message: "got ***" }, at: "/join#***" });
-    expect(JSON.stringify(lines[0])).not.toContain("abcdefghijkl");
-  });
+  test.each("dari dtok dcod dref dses dlnk dkln dinv ddev dtrg".split(" "))(
+    "hides %s_ secrets inside texts",
+    (prefix) => {
+      const { log, lines } = capture();
+      log.error({ err: new Error(`got ${prefix}_abcdefghijkl`), at: `/join#${prefix}_abcdefghijkl` }, "failed");
+      expect(lines[0]).toMatchObject({ err: { message: "got ***" }, at: "/join#***" });
+      expect(JSON.stringify(lines[0])).not.toContain("abcdefghijkl");
+    },
+  );
 
   test("survives values that JSON cannot represent", () => {
     const { log, lines } = capture();

@@ -11,6 +11,7 @@ import {
   unusableToken,
   type BrowserSignIn,
 } from "@dari/control/tenants";
+import { AppError } from "@dari/domain";
 import type { Request, Response } from "express";
 import { readBearerToken } from "./bearer.ts";
 import { allowAnyOrigin, allowOrigin } from "./cross-origin.ts";
@@ -39,14 +40,20 @@ export async function authenticateCall(control: Control, request: Request, respo
 /**
  * Authenticates a caller with a key or a cookie.
  * @throws AppError `unauthenticated`, with the same text whatever is wrong; `forbidden` if another site makes a
- *   signed-in browser change something.
+ *   signed-in browser change something, or if a connected app calls something else than `/mcp`.
  */
 export async function authenticateRequest(control: Control, request: Request): Promise<Actor> {
   const cookie = request.get("authorization") === undefined ? readCookie(control, request, cookieName) : undefined;
-  if (cookie === undefined) return authenticateKey(control, readBearerToken(request));
+  if (cookie === undefined) return requireResource(await authenticateKey(control, readBearerToken(request)), request);
   const actor = await authenticateBrowser(control, cookie);
   if (request.method !== "GET" && request.method !== "HEAD") requireSameOrigin(control, request);
   return actor;
+}
+
+/** An app's token is for one resource (RFC 8707). The resource is /mcp and what is below it. */
+function requireResource(actor: Actor, { baseUrl, path }: Request): Actor {
+  if (actor.isApp !== true || /^\/mcp(\/|$)/.test(`${baseUrl}${path}`)) return actor;
+  throw new AppError("forbidden", "this access token of a connected app is only for /mcp; use an API key");
 }
 
 /** Returns the `Set-Cookie` of a sign-in. */

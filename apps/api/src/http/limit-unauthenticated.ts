@@ -82,8 +82,8 @@ interface Buckets {
   countCall(address: string): number | undefined;
 }
 
-/** Stores one number per address: the time at which its bucket is full again. */
-function createBuckets(perMinute: number): Buckets {
+/** Stores one number per address, or other name: the time at which its bucket is full again. */
+export function createBuckets(perMinute: number): Buckets {
   const fullAt = new Map<string, number>();
   const eachMs = 60_000 / perMinute;
   const spentMs = 60_000 - eachMs;

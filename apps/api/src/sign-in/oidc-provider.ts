@@ -1,7 +1,7 @@
 // An identity provider with OIDC discovery: authorization code with PKCE. The only file that imports the OIDC library.
 
 import * as openid from "openid-client";
-import type { Redacted } from "@dari/domain";
+import { isLoopbackHost, type Redacted } from "@dari/domain";
 
 export interface OidcSettings {
   readonly issuer: string;
@@ -105,7 +105,7 @@ function discovery({ issuer, clientId, clientSecret }: OidcSettings): Promise<op
 
 /** Returns whether an issuer is on loopback, where it needs no encryption. */
 export function isLoopback({ hostname }: URL): boolean {
-  return ["127.0.0.1", "[::1]", "localhost"].includes(hostname);
+  return isLoopbackHost(hostname);
 }
 
 function emailOf(about: Readonly<Record<string, unknown>>, believe: OidcSettings["email"]): string | undefined {

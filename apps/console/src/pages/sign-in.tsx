@@ -4,6 +4,7 @@ import { createClient } from "@dari/client";
 import { useCallback, useEffect, useState, type FormEvent } from "react";
 import { resumeAccount, signIn, type Account } from "../data/account.ts";
 import { useAction } from "../data/action.ts";
+import { isAppRequest, keepAppRequest } from "../data/app-request.ts";
 import { useLoaded } from "../data/load.ts";
 import { Copyable } from "../parts/copyable.tsx";
 import { ErrorNote } from "../parts/notes.tsx";
@@ -89,7 +90,7 @@ function Provider() {
   if (!oidc) return null;
   return (
     <>
-      <a className="button primary wide" href={providerHref()}>
+      <a className="button primary wide" href={providerHref()} onClick={keepAppRequest}>
         Sign in with {name ?? "your identity provider"}
       </a>
       <p className="faint">or with an API key:</p>
@@ -100,7 +101,7 @@ function Provider() {
 /** Returns the address that leads to the provider and back to the requested page. */
 function providerHref(): string {
   const { pathname, search } = location;
-  const wanted = search.includes("problem=") ? pathname : pathname + search;
+  const wanted = search.includes("problem=") || isAppRequest() ? pathname : pathname + search;
   return `/auth/oidc/start?return_to=${encodeURIComponent(wanted)}`;
 }
 

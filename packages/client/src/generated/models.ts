@@ -187,6 +187,27 @@ export interface ApiKeyRevoked {
   active_schedules: string[];
 }
 
+export interface AppAuthorization {
+  /** Name that the client gives itself. It is not verified. */
+  client_name: string;
+  /** Host that the browser is sent to after the decision. */
+  redirect_host: string;
+  redirect_kind: "website" | "this_computer";
+  /** What the app can do at /mcp. */
+  scopes: ("run" | "read")[];
+  organization_id: string;
+  member_id: string | null;
+  problem: {
+    error: string;
+    error_description: string;
+  } | null;
+}
+
+export interface AppDecided {
+  /** Where to send the browser: to the client, with a code or an error. */
+  redirect_to: string;
+}
+
 /** The agent answered. */
 export interface AssistantMessageCompletedEvent {
   id: string;
@@ -276,7 +297,7 @@ export interface AttemptStartedEvent {
 
 export interface AuditEntry {
   id: string;
-  action: "organization.create" | "organization.update" | "organization.delete" | "invitation.create" | "invitation.accept" | "invitation.delete" | "member.update" | "member.remove" | "member.link" | "member.sign_in" | "member.sign_out" | "api_key.sign_in" | "api_key.sign_out" | "device.approve" | "device.deny" | "api_key.create" | "api_key.revoke" | "credential.put" | "credential.delete" | "egress.put" | "egress.delete" | "allowed_origins.put" | "webhook.create" | "webhook.update" | "webhook.delete" | "webhook.rotate_secret" | "webhook.test" | "webhook.resend" | "webhook.disable" | "agent.create" | "agent.update" | "agent.delete" | "version.publish" | "version.activate" | "secrets.reseal" | "budget.put" | "budget.delete" | "platform.stop" | "platform.resume" | "schedule.create" | "schedule.update" | "schedule.delete" | "schedule.pause" | "trigger.create" | "trigger.update" | "trigger.delete" | "trigger.rotate_secret" | "session_batch.cancel" | "session.delete" | "session.revoke_tokens" | "message.answer" | "message.cancel" | "message.promote" | "message.retry" | "message.retry_many";
+  action: "organization.create" | "organization.update" | "organization.delete" | "invitation.create" | "invitation.accept" | "invitation.delete" | "member.update" | "member.remove" | "member.link" | "member.sign_in" | "member.sign_out" | "api_key.sign_in" | "api_key.sign_out" | "device.approve" | "device.deny" | "app.approve" | "app.end" | "api_key.create" | "api_key.revoke" | "credential.put" | "credential.delete" | "egress.put" | "egress.delete" | "allowed_origins.put" | "webhook.create" | "webhook.update" | "webhook.delete" | "webhook.rotate_secret" | "webhook.test" | "webhook.resend" | "webhook.disable" | "agent.create" | "agent.update" | "agent.delete" | "version.publish" | "version.activate" | "secrets.reseal" | "budget.put" | "budget.delete" | "platform.stop" | "platform.resume" | "schedule.create" | "schedule.update" | "schedule.delete" | "schedule.pause" | "trigger.create" | "trigger.update" | "trigger.delete" | "trigger.rotate_secret" | "session_batch.cancel" | "session.delete" | "session.revoke_tokens" | "message.answer" | "message.cancel" | "message.promote" | "message.retry" | "message.retry_many";
   actor_key_id: string | null;
   actor_member_id: string | null;
   /** Id of the changed resource. */
@@ -344,6 +365,20 @@ export interface BundleUploaded {
 
 export interface CompleteFileUploadRequest {
   upload_id: string;
+}
+
+export interface ConnectedApp {
+  id: string;
+  /** Name that the client gives itself. It is not verified. */
+  client_name: string;
+  /** Host that the browser is sent to after the decision. */
+  redirect_host: string;
+  redirect_kind: "website" | "this_computer";
+  /** What the app can do at /mcp. */
+  scopes: ("run" | "read")[];
+  created_at: string;
+  last_used_at: string | null;
+  expires_at: string;
 }
 
 export interface CreateAgentRequest {
@@ -551,6 +586,30 @@ export interface CredentialPut {
   /** False if an existing value was replaced. */
   created: boolean;
   hosts: string[] | null;
+}
+
+export interface DecideAppAuthorizationRequest {
+  decision: "approve" | "deny";
+  /** The organization that the request was shown for. */
+  organization_id: string;
+  /** The member that the request was shown for; absent if it was null. */
+  member_id?: string;
+  /** Client id, from the registration. */
+  client_id: string;
+  /** Where the client wants the answer. */
+  redirect_uri: string;
+  /** `code`. */
+  response_type?: string;
+  /** PKCE code challenge. */
+  code_challenge?: string;
+  /** `S256`. */
+  code_challenge_method?: string;
+  /** Requested scopes, separated by spaces (default: all). */
+  scope?: string;
+  /** URL of /mcp (RFC 8707). */
+  resource?: string;
+  /** Value that the client gets back. */
+  state?: string;
 }
 
 export interface DecideDeviceRequest {

@@ -13,6 +13,8 @@ import type {
   ApiKey,
   ApiKeyCreated,
   ApiKeyRevoked,
+  AppAuthorization,
+  AppDecided,
   AuditEntry,
   AuthConfig,
   BatchSession,
@@ -21,6 +23,7 @@ import type {
   Budget,
   BundleUploaded,
   CompleteFileUploadRequest,
+  ConnectedApp,
   CreateAgentRequest,
   CreateApiKeyRequest,
   CreateInvitationRequest,
@@ -35,6 +38,7 @@ import type {
   CreateWebhookEndpointRequest,
   Credential,
   CredentialPut,
+  DecideAppAuthorizationRequest,
   DecideDeviceRequest,
   Deleted,
   DeviceDecided,
@@ -412,6 +416,18 @@ export interface Operations {
   /** Ask whether the person has decided. The first request after the approval returns the key. */
   pollDevice(body: PollDeviceRequest, options?: CallOptions): Promise<DevicePolled>;
 
+  /** Get what an app asks for. For signed-in people. */
+  getAppAuthorization(query: { client_id: string; redirect_uri: string; response_type?: string | undefined; code_challenge?: string | undefined; code_challenge_method?: string | undefined; scope?: string | undefined; resource?: string | undefined; state?: string | undefined }, options?: CallOptions): Promise<AppAuthorization>;
+
+  /** Approve or deny what an app asks for. For signed-in people. */
+  decideAppAuthorization(body: DecideAppAuthorizationRequest, options?: CallOptions): Promise<AppDecided>;
+
+  /** List the apps that the caller has connected, newest first. */
+  listConnectedApps(query?: { limit?: number | undefined; after?: string | undefined }, options?: CallOptions): Promise<Page<ConnectedApp>>;
+
+  /** Disconnect an app of the caller. Its tokens stop working immediately. */
+  disconnectApp(apiKeyId: string, options?: CallOptions): Promise<Deleted>;
+
   /** Get an organization and its limits. */
   getOrganization(organizationId?: string, options?: CallOptions): Promise<Organization>;
 
@@ -671,6 +687,10 @@ export const operations = {
   openSignInLink: { method: "POST", path: "/v1/auth/link", body: "json", isKeyless: true },
   startDevice: { method: "POST", path: "/v1/auth/device", body: "json", isKeyless: true },
   pollDevice: { method: "POST", path: "/v1/auth/device/token", body: "json", isKeyless: true },
+  getAppAuthorization: { method: "GET", path: "/v1/me/app-authorization", hasQuery: true },
+  decideAppAuthorization: { method: "POST", path: "/v1/me/app-authorization", body: "json" },
+  listConnectedApps: { method: "GET", path: "/v1/me/apps", hasQuery: true },
+  disconnectApp: { method: "DELETE", path: "/v1/me/apps/{api_key_id}" },
   getOrganization: { method: "GET", path: "/v1/organizations/{organization_id}", hasDefaultOrganization: true },
   updateOrganization: { method: "PATCH", path: "/v1/organizations/{organization_id}", body: "json" },
   deleteOrganization: { method: "DELETE", path: "/v1/organizations/{organization_id}" },

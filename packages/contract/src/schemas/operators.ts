@@ -72,6 +72,8 @@ export const auditActions = [
   "api_key.sign_out",
   "device.approve",
   "device.deny",
+  "app.approve",
+  "app.end",
   "api_key.create",
   "api_key.revoke",
   "credential.put",

@@ -19,6 +19,8 @@ export interface Actor {
   readonly managesOwners?: boolean | undefined;
   /** Set if the call has a session token. Such a caller can use only this session. */
   readonly sessionToken?: UsedSessionToken | undefined;
+  /** Whether a connected app makes the call. Such a caller can only use `/mcp` (default: false). */
+  readonly isApp?: boolean | undefined;
   /** The own rate limits of the key, or of the key that made the token; undefined if it has none. */
   readonly rates?: KeyRates | undefined;
   /** The call's id for the audit log; undefined outside of a call. */

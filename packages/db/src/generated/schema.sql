@@ -52,6 +52,7 @@ create table api_keys (
   manages_owners boolean not null default true,
   let_in_by text[] not null default '{}'::text[],
   creator_key_id text,
+  is_app boolean not null default false,
   constraint api_keys_pkey PRIMARY KEY (id),
   constraint api_keys_max_messages_per_minute_check CHECK (max_messages_per_minute > 0),
   constraint api_keys_max_requests_per_minute_check CHECK (max_requests_per_minute > 0),
@@ -175,6 +176,26 @@ create table build_logs (
 );
 create policy platform on build_logs for all to dari_app using (true);
 create policy tenant on build_logs for all to dari_tenant using ((organization_id = current_setting('dari.organization_id'::text, true)));
+
+create table connected_apps (
+  api_key_id text not null,
+  organization_id text not null,
+  client_id text not null,
+  client_name text not null,
+  redirect_uri text not null,
+  code_challenge text not null,
+  generation integer not null default 0,
+  changed_at timestamp with time zone not null default clock_timestamp(),
+  ends_at timestamp with time zone not null,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  constraint connected_apps_pkey PRIMARY KEY (api_key_id),
+  constraint connected_apps_api_key_id_fkey FOREIGN KEY (api_key_id) REFERENCES api_keys(id) ON DELETE CASCADE,
+  constraint connected_apps_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id) ON DELETE CASCADE
+);
+CREATE INDEX connected_apps_by_end ON connected_apps USING btree (ends_at);
+CREATE INDEX connected_apps_by_organization ON connected_apps USING btree (organization_id);
+create policy platform on connected_apps for all to dari_app using (true);
+create policy tenant on connected_apps for all to dari_tenant using ((organization_id = current_setting('dari.organization_id'::text, true)));
 
 create table credentials (
   id text not null,

@@ -47,6 +47,7 @@ export interface ApiKeys {
   creator_key_id: string | null;
   expires_at: Timestamp | null;
   id: string;
+  is_app: Generated<boolean>;
   label: string;
   last_used_at: Timestamp | null;
   let_in_by: Generated<string[]>;
@@ -132,6 +133,19 @@ export interface BuildLogs {
   sequence_number: number;
   text: string;
   version_id: string;
+}
+
+export interface ConnectedApps {
+  api_key_id: string;
+  changed_at: Generated<Timestamp>;
+  client_id: string;
+  client_name: string;
+  code_challenge: string;
+  created_at: Generated<Timestamp>;
+  ends_at: Timestamp;
+  generation: Generated<number>;
+  organization_id: string;
+  redirect_uri: string;
 }
 
 export interface Credentials {
@@ -698,6 +712,7 @@ export interface DB {
   audit_entries: AuditEntries;
   budgets: Budgets;
   build_logs: BuildLogs;
+  connected_apps: ConnectedApps;
   credentials: Credentials;
   dependency_layers: DependencyLayers;
   device_requests: DeviceRequests;

@@ -28,6 +28,8 @@ export interface NewApiKey {
   readonly managesOwners?: boolean | undefined;
   /** Members whose links led to this key. It ends with them. */
   readonly invitedBy?: readonly string[] | undefined;
+  /** Whether the key belongs to a connected app (default: false). */
+  readonly isApp?: boolean | undefined;
   /** Only for an organization's first key: the key that created the organization. Absent if setup created it. */
   readonly creatorKeyId?: string | undefined;
 }
@@ -43,19 +45,24 @@ const columns = [
   "label",
   "scopes",
   "created_at as createdAt",
-  "expires_at as expiresAt",
   "last_used_at as lastUsedAt",
   "member_id as memberId",
   ...rateColumns,
 ] as const;
 
-export type ApiKeyRow = Readonly<Selection<DB, "api_keys", (typeof columns)[number]>>;
+/** When a key ends: for a connected app, when it can no longer renew its key's secret (primary key). */
+const keyEnd = sql<Date | null>`coalesce(
+  (select a.ends_at from connected_apps a where a.api_key_id = api_keys.id), api_keys.expires_at)`;
 
-export async function insertApiKey(db: Database, key: NewApiKey): Promise<ApiKeyRow> {
-  return insertWith(db.kysely, key);
+export interface ApiKeyRow extends Readonly<Selection<DB, "api_keys", (typeof columns)[number]>> {
+  readonly expiresAt: Date | null;
 }
 
-async function insertWith(kysely: Database["kysely"], key: NewApiKey): Promise<ApiKeyRow> {
+export async function insertApiKey(db: Database, key: NewApiKey): Promise<ApiKeyRow> {
+  return insertApiKeyIn(db.kysely, key);
+}
+
+export async function insertApiKeyIn(kysely: Database["kysely"], key: NewApiKey): Promise<ApiKeyRow> {
   return kysely
     .insertInto("api_keys")
     .values({
@@ -72,8 +79,9 @@ async function insertWith(kysely: Database["kysely"], key: NewApiKey): Promise<A
       manages_owners: key.managesOwners ?? true,
       let_in_by: [...(key.invitedBy ?? [])],
       creator_key_id: key.creatorKeyId ?? null,
+      is_app: key.isApp ?? false,
     })
-    .returning(columns)
+    .returning([...columns, "expires_at as expiresAt"])
     .executeTakeFirstOrThrow();
 }
 
@@ -85,6 +93,8 @@ export interface UsableApiKey extends KeyRates {
   /** The member whose device has the key. */
   readonly memberId: string | null;
   readonly memberRole: string | null;
+  /** Whether a connected app has the key. */
+  readonly isApp: boolean;
   /** Whether the last recorded use is more than a minute ago. */
   readonly useIsStale: boolean;
 }
@@ -102,14 +112,14 @@ export async function findUsableApiKeyById(db: Database, keyId: string): Promise
   return (await selectUsableKeyById(db, { keyId }))[0];
 }
 
-/** Returns those of the keys that are still valid (primary key). */
+/** Returns those of the keys that are not over (primary key). An app's key can have to renew its secret. */
 export async function listUsableKeyIds(db: Database, keyIds: readonly string[]): Promise<ReadonlySet<string>> {
   const rows = await db.kysely
     .selectFrom("api_keys")
     .innerJoin("organizations as o", "o.id", "api_keys.organization_id")
     .where("api_keys.id", "in", keyIds)
     .where("revoked_at", "is", null)
-    .where((eb) => eb.or([eb("expires_at", "is", null), eb("expires_at", ">", sql<Date>`clock_timestamp()`)]))
+    .where((eb) => eb.or([eb(keyEnd, "is", null), eb(keyEnd, ">", sql<Date>`clock_timestamp()`)]))
     .where("o.deleted_at", "is", null)
     .select("api_keys.id")
     .execute();
@@ -127,7 +137,12 @@ const usableKeys = (kysely: Queryable) =>
     .where("revoked_at", "is", null)
     .where((eb) => eb.or([eb("expires_at", "is", null), eb("expires_at", ">", sql<Date>`clock_timestamp()`)]))
     .select(["api_keys.id", "api_keys.organization_id as organizationId", "scopes", ...rateColumns])
-    .select(["manages_owners as managesOwners", "member_id as memberId", "members.role as memberRole"])
+    .select([
+      "manages_owners as managesOwners",
+      "member_id as memberId",
+      "members.role as memberRole",
+      "is_app as isApp",
+    ])
     .select(useIsStale.as("useIsStale"));
 
 const selectUsableKey = statement((kysely, by: { secretHash: Buffer }) =>
@@ -163,6 +178,7 @@ export async function findApiKey(db: Database, organizationId: string, keyId: st
     .where("organization_id", "=", organizationId)
     .where("revoked_at", "is", null)
     .select(columns)
+    .select(keyEnd.as("expiresAt"))
     .executeTakeFirst();
 }
 
@@ -176,7 +192,8 @@ export function listApiKeys(
     .selectFrom("api_keys")
     .where("organization_id", "=", organizationId)
     .where("revoked_at", "is", null)
-    .select(columns);
+    .select(columns)
+    .select(keyEnd.as("expiresAt"));
   return listNewestFirst(db, { table: "api_keys", organizationId, page }, query);
 }
 
@@ -205,6 +222,6 @@ export async function replaceApiKeyByLabel(db: Database, key: NewApiKey): Promis
       .where("member_id", "is not distinct from", key.memberId ?? null)
       .where("revoked_at", "is", null)
       .execute();
-    return insertWith(tx, key);
+    return insertApiKeyIn(tx, key);
   });
 }

@@ -1665,6 +1665,77 @@ class AsyncOperations(AsyncTransport):
         reply: DevicePolled = await self._json(call)
         return reply
 
+    async def get_app_authorization(
+        self,
+        *,
+        client_id: str,
+        redirect_uri: str,
+        response_type: str | None = None,
+        code_challenge: str | None = None,
+        code_challenge_method: str | None = None,
+        scope: str | None = None,
+        resource: str | None = None,
+        state: str | None = None,
+        timeout: float | None = None,
+    ) -> AppAuthorization:
+        """Get what an app asks for. For signed-in people."""
+        call = Call(
+            "GET",
+            "/v1/me/app-authorization",
+            query={"client_id": client_id, "redirect_uri": redirect_uri, "response_type": response_type, "code_challenge": code_challenge, "code_challenge_method": code_challenge_method, "scope": scope, "resource": resource, "state": state},
+            timeout=timeout,
+        )
+        reply: AppAuthorization = await self._json(call)
+        return reply
+
+    async def decide_app_authorization(
+        self,
+        body: DecideAppAuthorizationRequest,
+        *,
+        timeout: float | None = None,
+    ) -> AppDecided:
+        """Approve or deny what an app asks for. For signed-in people."""
+        call = Call(
+            "POST",
+            "/v1/me/app-authorization",
+            json=body,
+            timeout=timeout,
+        )
+        reply: AppDecided = await self._json(call)
+        return reply
+
+    async def list_connected_apps(
+        self,
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        timeout: float | None = None,
+    ) -> Page[ConnectedApp]:
+        """List the apps that the caller has connected, newest first."""
+        call = Call(
+            "GET",
+            "/v1/me/apps",
+            query={"limit": limit, "after": after},
+            timeout=timeout,
+        )
+        reply: Page[ConnectedApp] = await self._json(call)
+        return reply
+
+    async def disconnect_app(
+        self,
+        api_key_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> Deleted:
+        """Disconnect an app of the caller. Its tokens stop working immediately."""
+        call = Call(
+            "DELETE",
+            f"/v1/me/apps/{segment(api_key_id)}",
+            timeout=timeout,
+        )
+        reply: Deleted = await self._json(call)
+        return reply
+
     async def get_organization(
         self,
         organization_id: str,

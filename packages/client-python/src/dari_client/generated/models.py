@@ -173,6 +173,25 @@ class ApiKeyRevoked(TypedDict):
     active_schedules: list[str]
 
 
+class AppAuthorization(TypedDict):
+    client_name: str
+    redirect_host: str
+    redirect_kind: Literal["website", "this_computer"]
+    scopes: list[Literal["run", "read"]]
+    organization_id: str
+    member_id: str | None
+    problem: AppAuthorizationProblem1 | None
+
+
+class AppAuthorizationProblem1(TypedDict):
+    error: str
+    error_description: str
+
+
+class AppDecided(TypedDict):
+    redirect_to: str
+
+
 class AssistantMessageCompletedEvent(TypedDict):
     id: str
     sequence_number: int
@@ -255,7 +274,7 @@ class AttemptStartedEventData(TypedDict):
 
 class AuditEntry(TypedDict):
     id: str
-    action: Literal["organization.create", "organization.update", "organization.delete", "invitation.create", "invitation.accept", "invitation.delete", "member.update", "member.remove", "member.link", "member.sign_in", "member.sign_out", "api_key.sign_in", "api_key.sign_out", "device.approve", "device.deny", "api_key.create", "api_key.revoke", "credential.put", "credential.delete", "egress.put", "egress.delete", "allowed_origins.put", "webhook.create", "webhook.update", "webhook.delete", "webhook.rotate_secret", "webhook.test", "webhook.resend", "webhook.disable", "agent.create", "agent.update", "agent.delete", "version.publish", "version.activate", "secrets.reseal", "budget.put", "budget.delete", "platform.stop", "platform.resume", "schedule.create", "schedule.update", "schedule.delete", "schedule.pause", "trigger.create", "trigger.update", "trigger.delete", "trigger.rotate_secret", "session_batch.cancel", "session.delete", "session.revoke_tokens", "message.answer", "message.cancel", "message.promote", "message.retry", "message.retry_many"]
+    action: Literal["organization.create", "organization.update", "organization.delete", "invitation.create", "invitation.accept", "invitation.delete", "member.update", "member.remove", "member.link", "member.sign_in", "member.sign_out", "api_key.sign_in", "api_key.sign_out", "device.approve", "device.deny", "app.approve", "app.end", "api_key.create", "api_key.revoke", "credential.put", "credential.delete", "egress.put", "egress.delete", "allowed_origins.put", "webhook.create", "webhook.update", "webhook.delete", "webhook.rotate_secret", "webhook.test", "webhook.resend", "webhook.disable", "agent.create", "agent.update", "agent.delete", "version.publish", "version.activate", "secrets.reseal", "budget.put", "budget.delete", "platform.stop", "platform.resume", "schedule.create", "schedule.update", "schedule.delete", "schedule.pause", "trigger.create", "trigger.update", "trigger.delete", "trigger.rotate_secret", "session_batch.cancel", "session.delete", "session.revoke_tokens", "message.answer", "message.cancel", "message.promote", "message.retry", "message.retry_many"]
     actor_key_id: str | None
     actor_member_id: str | None
     target: str
@@ -316,6 +335,17 @@ class BundleUploaded(TypedDict):
 
 class CompleteFileUploadRequest(TypedDict):
     upload_id: str
+
+
+class ConnectedApp(TypedDict):
+    id: str
+    client_name: str
+    redirect_host: str
+    redirect_kind: Literal["website", "this_computer"]
+    scopes: list[Literal["run", "read"]]
+    created_at: str
+    last_used_at: str | None
+    expires_at: str
 
 
 class CreateAgentRequest(TypedDict):
@@ -501,6 +531,20 @@ class CredentialPut(TypedDict):
     name: str
     created: bool
     hosts: list[str] | None
+
+
+class DecideAppAuthorizationRequest(TypedDict):
+    decision: Literal["approve", "deny"]
+    organization_id: str
+    member_id: NotRequired[str]
+    client_id: str
+    redirect_uri: str
+    response_type: NotRequired[str]
+    code_challenge: NotRequired[str]
+    code_challenge_method: NotRequired[str]
+    scope: NotRequired[str]
+    resource: NotRequired[str]
+    state: NotRequired[str]
 
 
 class DecideDeviceRequest(TypedDict):

@@ -1,6 +1,15 @@
 // Removes deleted rows permanently. The sweep then removes the objects that they referred to.
 
-import { dependencyLayers, deviceRequests, invitations, purges, rateWindows, signIns, signInTries } from "@dari/db";
+import {
+  connectedApps,
+  dependencyLayers,
+  deviceRequests,
+  invitations,
+  purges,
+  rateWindows,
+  signIns,
+  signInTries,
+} from "@dari/db";
 import type { StorageContext } from "./storage-context.ts";
 
 const hourMs = 3_600_000;
@@ -35,7 +44,7 @@ export interface PurgeCounts {
   readonly files: number;
   readonly layers: number;
   readonly rateWindows: number;
-  /** Expired sign-ins, links, invitations and device requests, and counted attempts. */
+  /** Expired sign-ins, links, invitations, device requests and connected apps, and counted attempts. */
   readonly signIns: number;
 }
 
@@ -65,6 +74,7 @@ export async function purgeDeleted(
     signIns:
       (await signIns.purgeSignIns(db, perPass)) +
       (await invitations.purgeInvitations(db, unusedMs, perPass)) +
+      (await connectedApps.purgeConnectedApps(db, perPass * unauthenticatedFactor)) +
       (await deviceRequests.purgeDeviceRequests(db, perPass * unauthenticatedFactor)) +
       (await signInTries.purgeTries(db, perPass * unauthenticatedFactor)),
   };

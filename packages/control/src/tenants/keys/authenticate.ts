@@ -47,10 +47,11 @@ function noteUse(control: Control, { id, useIsStale }: UsableApiKey): void {
 
 function toActor(key: UsableApiKey): Actor {
   const { id, organizationId, scopes, maxRequestsPerMinute, maxMessagesPerMinute, maxUploadBytesPerHour } = key;
+  const { isApp, memberId } = key;
   const rates = { maxRequestsPerMinute, maxMessagesPerMinute, maxUploadBytesPerHour };
-  if (key.memberId === null) return { organizationId, keyId: id, scopes, rates, managesOwners: key.managesOwners };
+  if (memberId === null) return { organizationId, keyId: id, scopes, rates, isApp, managesOwners: key.managesOwners };
   const role = key.memberRole as Role;
-  const person = { memberId: key.memberId, role };
+  const person = { memberId, role };
   const managesOwners = key.managesOwners && role === "owner";
-  return { organizationId, keyId: id, scopes: intersectScopes(role, scopes), rates, person, managesOwners };
+  return { organizationId, keyId: id, scopes: intersectScopes(role, scopes), rates, isApp, person, managesOwners };
 }
