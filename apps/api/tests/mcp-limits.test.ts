@@ -3,6 +3,7 @@
 import { createStreamLimiter } from "@dari/control/outbound";
 import { createTestAgent, createTestKey, createTestSession, waitUntil } from "@dari/testkit";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { challengeHeader } from "../src/oauth/challenge.ts";
 import { startTestApi, type CallOptions, type TestApi } from "./api-fixture.ts";
 import { askIn } from "./chat-client-turns.ts";
 import { createRows, unknown, type Ids } from "./foreign-ids.ts";
@@ -40,7 +41,8 @@ test("a call without a key, or with a session's token, is refused by name", asyn
   for (const key of [null, "dari_wrong"]) {
     const reply = await post("tools/list", {}, { key });
     expect([reply.status, reply.json.detail]).toEqual([401, "Missing or invalid API key"]);
-    expect(reply.headers.get("www-authenticate")).toBe("Bearer");
+    const error = key === null ? undefined : "invalid_token";
+    expect(reply.headers.get("www-authenticate")).toBe(challengeHeader({ publicUrl: api.url }, error));
   }
   const reply = await post("tools/list", {}, { key: await tokenOf(api, await createSession()) });
   expect([reply.status, reply.json.code]).toEqual([403, "forbidden"]);
