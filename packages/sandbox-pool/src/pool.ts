@@ -27,6 +27,8 @@ export interface SandboxPool {
    * undefined if the session keeps no sandboxes.
    */
   endTurn(recipe: SandboxRecipe, how: TurnEnd): PendingKeep | undefined;
+  /** Ends all sandboxes that serve no turn, because memory is missing. Returns whether there were any. */
+  evictIdle(): boolean;
   readonly counts: Readonly<PoolCounts>;
   /** Ends all sandboxes except those that serve turns. From now on none is preloaded or kept. Idempotent. */
   close(): Promise<void>;
@@ -67,7 +69,7 @@ export interface SandboxPoolOptions {
   readonly turnsMax: number;
   /** How long a sandbox is kept for the session's next turn, in milliseconds. */
   readonly keepMs: number;
-  /** Whether there is memory for one more turn. Otherwise nothing is preloaded or kept. */
+  /** Whether there is memory for sandboxes that serve no turn. Otherwise nothing is preloaded or kept. */
   readonly hasFreeMemory: () => boolean;
   /**
    * Whether templates must be retired for their memory, although they save memory while turns run (default: if there is
@@ -167,6 +169,7 @@ export function createSandboxPool(o: SandboxPoolOptions): SandboxPool {
     beginTurn: (recipe, signal = neverAborts) => beginTurn(recipe, signal, parts),
     canKeep: (recipe) => canKeep(recipe, parts),
     endTurn: (recipe, how) => endTurn(recipe, how, parts, stopping.signal.aborted),
+    evictIdle: () => evictIdle(parts),
     async close() {
       if (!stopping.signal.aborted) log.info(this.counts, "warm.closed");
       stopping.abort();
@@ -308,6 +311,13 @@ function endReplaced(current: SandboxRecipe, parts: Parts): void {
 function evictWhere(matches: (recipe: SandboxRecipe) => boolean, parts: Parts): void {
   for (const one of listWaiting(parts)) if (matches(one.recipe)) parts.evict(one);
   parts.templates.retireWhere(matches);
+}
+
+function evictIdle(parts: Parts): boolean {
+  const waiting = listWaiting(parts);
+  for (const one of waiting) parts.evict(one);
+  parts.lastTurns.shrinkTo(0);
+  return waiting.length > 0;
 }
 
 function listWaiting({ sandboxes }: Pick<Parts, "sandboxes">): PooledSandbox[] {

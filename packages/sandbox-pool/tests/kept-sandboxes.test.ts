@@ -367,6 +367,9 @@ test("a dead sandbox is forgotten, and none is kept while memory is short or for
   await complete("b");
   hasFreeMemory = false;
   await waitUntil(() => pool.counts.kept === 0, { what: "the sandbox to make room" });
+  hasFreeMemory = true;
+  await complete("d");
+  expect([pool.counts.kept, pool.evictIdle(), pool.counts.kept, pool.evictIdle()]).toEqual([1, true, 0, false]);
   await pool.close();
   openPool({ keepMs: 0, reviewEveryMs: 10 });
   await complete("c");

@@ -362,3 +362,13 @@ test("closing ends preloaded and starting sandboxes, and nothing is preloaded af
   await refill(recipe());
   expect(pool.counts.preloaded).toBe(0);
 });
+
+test("sandboxes that serve no turn are ended at once if memory is missing", async () => {
+  openPool();
+  await refill(recipe());
+  expect(pool.counts.preloaded).toBe(1);
+  expect(pool.evictIdle()).toBe(true);
+  expect(pool.counts.preloaded).toBe(0);
+  expect(pool.evictIdle()).toBe(false);
+  await waitUntil(() => held === 0, { what: "the sandbox to end" });
+});

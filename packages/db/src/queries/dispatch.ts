@@ -130,31 +130,60 @@ export interface FleetLoad {
   /** Slots of workers that were seen recently and are not draining. */
   readonly slots: number;
   readonly workers: number;
+  /** How many turns the workers can start at the same time, less the dispatched ones that no worker has claimed. */
+  readonly starts: number;
+  /** The sum of how many turns of one organization can compute on each worker. */
+  readonly computingMax: number;
   /** Sessions dispatched or leased. */
   readonly inFlight: number;
   /** Whether the installation has more than one organization. */
   readonly isShared: boolean;
-  /** Organizations with something in flight. `background`: how many of `inFlight` are of the background lane. */
-  readonly holders: readonly (OrganizationShare & { readonly inFlight: number; readonly background: number })[];
+  /** Organizations with something in flight. */
+  readonly holders: readonly SlotHolder[];
 }
 
-/** Reads the partial index sessions_in_flight and the workers' rows. */
+export interface SlotHolder extends OrganizationShare {
+  readonly inFlight: number;
+  /** How many of `inFlight` are of the background lane. */
+  readonly background: number;
+  /** How many of `inFlight` compute, on workers whose processors are busy. */
+  readonly computing: number;
+}
+
+/**
+ * Reads the partial index sessions_in_flight and the workers' rows. Workers of the previous release report no limits of
+ * starting and computing turns: they start turns in all their slots at once.
+ */
 export async function getFleetLoad(db: Database, workerSeenWithinMs: number): Promise<FleetLoad> {
   const result = await sql<FleetLoadRow>`
     select slots, workers, is_shared as "isShared", organization_id as "organizationId", in_flight as "inFlight",
-      background, weight, max_concurrency as "maxConcurrency"
-    from fleet_load(${workerSeenWithinMs})`.execute(db.kysely);
-  const { slots = 0, workers = 0, isShared = false } = result.rows[0] ?? {};
-  const holders = result.rows.flatMap(({ organizationId, weight, maxConcurrency, inFlight, background }) =>
-    organizationId === null ? [] : [{ organizationId, weight, maxConcurrency, inFlight, background }],
-  );
+      background, weight, max_concurrency as "maxConcurrency",
+      w.starts - (select count(*)::int from sessions where schedule = 'dispatched') as starts,
+      w.computing_max as "computingMax",
+      (select coalesce(sum((c.counts->>f.organization_id)::int), 0)::int from unnest(w.computing) c (counts))
+        as computing
+    from fleet_load(${workerSeenWithinMs}) f cross join (
+      select coalesce(sum(coalesce((details->>'startsMax')::int, slots)), 0)::int as starts,
+        coalesce(sum(coalesce((details->>'computingMax')::int, slots)), 0)::int as computing_max,
+        array_agg(details->'computing') as computing
+      from workers where not draining
+        and seen_at > statement_timestamp() - ${workerSeenWithinMs} * interval '1 millisecond') w`.execute(db.kysely);
+  const { slots = 0, workers = 0, starts = 0, computingMax = 0, isShared = false } = result.rows[0] ?? {};
+  const holders = result.rows.flatMap(({ organizationId, weight, maxConcurrency, ...row }) => {
+    const { inFlight: own, background, computing } = row;
+    const share = { organizationId: organizationId ?? "", weight, maxConcurrency };
+    return organizationId === null ? [] : [{ ...share, inFlight: own, background, computing }];
+  });
   const inFlight = holders.reduce((sum, holder) => sum + holder.inFlight, 0);
-  return { slots, workers, isShared, inFlight, holders };
+  return { slots, workers, starts, computingMax, isShared, inFlight, holders };
 }
 
 interface FleetLoadRow {
   readonly slots: number;
   readonly workers: number;
+  readonly starts: number;
+  readonly computingMax: number;
+  readonly computing: number;
   readonly isShared: boolean;
   readonly organizationId: string | null;
   readonly inFlight: number;

@@ -124,7 +124,9 @@ async function checkWaiting(db: Database): Promise<CheckResult> {
   if (waiting.oldestMs === null)
     return passedCheck(`${ready} turns wait for the max_concurrency of their agent or batch`);
   const found = `${ready} wait for a slot, the longest has waited ${seconds(waiting.oldestMs)}`;
-  const isStuck = load.inFlight < load.slots && (waiting.oldestWithoutSlotMs ?? 0) > waitMsMax;
+  // If no worker can start a turn now, the dispatcher waits.
+  const areSlotsFree = load.inFlight < load.slots && load.starts > 0;
+  const isStuck = areSlotsFree && (waiting.oldestWithoutSlotMs ?? 0) > waitMsMax;
   return isStuck
     ? failedCheck(`${found}, although slots are free`, "read the logs of the reconciler and of the workers")
     : passedCheck(found);

@@ -15,7 +15,7 @@ function contender(organizationId: string, given: Partial<Contender> = {}): Cont
 }
 
 function fleet(slots: number, ...contenders: Contender[]): Fleet {
-  return { slots, isShared: true, contenders };
+  return { slots, starts: slots, computingMax: 4, isShared: true, contenders };
 }
 
 test.each([
@@ -55,13 +55,24 @@ test.each([
   expect(canTakeSlot(fleet(10, a, contender("b")), a, held, free)).toBe(may);
 });
 
+test.each([
+  ["fewer turns compute than may", { inFlight: 9, computing: 3 }, true],
+  ["as many turns compute as may", { inFlight: 9, computing: 4 }, false],
+  ["another organization's turns compute", { inFlight: 9 }, true],
+  ["it holds no slot any more", { inFlight: 0, computing: 4 }, true],
+])("while processors are busy, %s", (_, given, may) => {
+  const [a, hog] = [contender("a", given), contender("b", { inFlight: 8, computing: 8 })];
+  expect(canTakeSlot(fleet(100, a, hog), a, a.inFlight, 50)).toBe(may);
+});
+
 test("organizations that hold slots and those that are ready are one view", () => {
   const known = { organizationId: "a", weight: 2, maxConcurrency: 5 };
-  const load = { slots: 4, isShared: true, holders: [{ ...known, inFlight: 3 }] };
+  const holders = [{ ...known, inFlight: 3, computing: 2 }];
+  const load = { slots: 4, starts: 4, computingMax: 4, isShared: true, holders };
   const ready = [known, { organizationId: "b", weight: 1, maxConcurrency: null }];
   expect(createFleet(load, ready).contenders).toEqual([
-    { ...known, inFlight: 3, isReady: true },
+    { ...known, inFlight: 3, computing: 2, isReady: true },
     contender("b", { inFlight: 0 }),
   ]);
-  expect(createFleet(load, []).contenders).toEqual([{ ...known, inFlight: 3, isReady: false }]);
+  expect(createFleet(load, []).contenders).toEqual([{ ...known, inFlight: 3, computing: 2, isReady: false }]);
 });

@@ -10,12 +10,18 @@ export interface Contender {
   readonly maxConcurrency: number | null;
   /** Slots that the organization holds. */
   readonly inFlight: number;
+  /** How many of its turns compute, on workers whose processors are busy (default: none). */
+  readonly computing?: number;
   /** Whether the organization has a session that waits for dispatch. */
   readonly isReady: boolean;
 }
 
 export interface Fleet {
   readonly slots: number;
+  /** How many more turns the workers can start now. Negative while more wait for their worker. */
+  readonly starts: number;
+  /** While this many turns of an organization compute on workers whose processors are busy, it gets no further one. */
+  readonly computingMax: number;
   /** Whether the installation has several organizations. With one organization, no slots are reserved. */
   readonly isShared: boolean;
   readonly contenders: readonly Contender[];
@@ -51,19 +57,21 @@ export function getConcurrencyCap(fleet: Fleet, contender: Contender): number {
 /** Returns whether an organization that holds `held` slots may take one of the `free` ones. */
 export function canTakeSlot(fleet: Fleet, contender: Contender, held: number, free: number): boolean {
   if (free <= 0 || held >= getConcurrencyCap(fleet, contender)) return false;
+  if (held > 0 && (contender.computing ?? 0) >= fleet.computingMax) return false;
   return held === 0 || free > countReservedSlots(fleet);
 }
 
 /** Combines the organizations that hold slots with those that are ready. */
 export function createFleet(
-  load: { slots: number; isShared: boolean; holders: readonly Omit<Contender, "isReady">[] },
+  load: Omit<Fleet, "contenders"> & { readonly holders: readonly Omit<Contender, "isReady">[] },
   ready: readonly Omit<Contender, "isReady" | "inFlight">[],
 ): Fleet {
   const contenders = new Map<string, Contender>();
   for (const holder of load.holders) contenders.set(holder.organizationId, { ...holder, isReady: false });
   for (const one of ready) {
-    const inFlight = contenders.get(one.organizationId)?.inFlight ?? 0;
-    contenders.set(one.organizationId, { ...one, inFlight, isReady: true });
+    const held = contenders.get(one.organizationId) ?? { inFlight: 0 };
+    contenders.set(one.organizationId, { ...held, ...one, isReady: true });
   }
-  return { slots: load.slots, isShared: load.isShared, contenders: [...contenders.values()] };
+  const { slots, starts, computingMax, isShared } = load;
+  return { slots, starts, computingMax, isShared, contenders: [...contenders.values()] };
 }
