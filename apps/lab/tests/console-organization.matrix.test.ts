@@ -275,7 +275,7 @@ describeWith("chromium", "the console", ({ command }) => {
     await hers.getByRole("navigation").getByText("ada@example.com").waitFor();
     const places = await hers.getByRole("navigation").getByRole("link").allInnerTexts();
     const first = ["Overview", "Agents", "Sessions", "Schedules", "Batches"];
-    expect(places).toEqual([...first, "Usage", "Uploaded files", "Settings"]);
+    expect(places).toEqual([...first, "Usage", "Connected apps", "Uploaded files", "Settings"]);
     await hers.goto(`${platform.apiUrl}/console/webhooks`);
     await hers.getByRole("alert").getByText("does not have the scope").waitFor();
     await hers.goto(link);
