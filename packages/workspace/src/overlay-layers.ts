@@ -225,7 +225,9 @@ export class OverlayLayerStore {
     return kept;
   }
 
+  /** Does nothing if another caller removes the base: each base gives its layers back once. */
   async #removeBase(kept: Kept): Promise<void> {
+    if (this.#bases.get(keyOf(kept)) !== kept) return;
     this.#bases.delete(keyOf(kept));
     await this.#removeRecord(kept);
     for (const layer of kept.layers) {
