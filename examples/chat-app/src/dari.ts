@@ -8,7 +8,7 @@ export interface Access {
 
 let access: Promise<Access> | undefined;
 
-/** Throws if nobody is signed in. */
+/** Throws if the person is not signed in. */
 export function getAccess(): Promise<Access> {
   access ??= fetch("/api/token", { method: "POST" }).then(
     async (reply) => {

@@ -32,7 +32,7 @@ export async function serveMcp(call: Call<"callMcp">): Promise<object | void> {
     tools: agents === undefined ? tools : agentTools(agents),
     calls: createToolCalls(call),
     awaitMessage: createAwaitMessage(call),
-    // Not the call's own signal: when the platform shuts down, a waiting tool still answers.
+    // The call's own signal would also end a waiting tool when the platform shuts down. It must still answer.
     signal: gone.signal,
     describeError: (error) => describeToolError(call, error),
   };

@@ -56,7 +56,7 @@ async function exchangeCode(control: Control, { clientId, countRequest }: Counte
   if (!/^[A-Za-z0-9._~-]{43,128}$/.test(verifier)) return problem("invalid_request", "expected code_verifier (PKCE)");
   const keyId = readCode(control, code);
   if (keyId === undefined) return badCode;
-  // Not by the key's id: a holder of an old code could otherwise use up the requests of the app.
+  // Limited by code, and not by the key's id. Otherwise a holder of an old code could use up the app's requests.
   countRequest(code);
   const codeChallenge = createHash("sha256").update(verifier).digest("base64url");
   const approved = { redirectUri, codeChallenge };
