@@ -28,7 +28,7 @@ interface CheckedRequest {
   readonly problem: OAuthProblem | undefined;
 }
 
-/** @throws AppError `forbidden` for keys; `invalid` if the client or its redirect URI is wrong, so that no redirect is possible. */
+/** @throws AppError `forbidden` for keys; `invalid` if the browser must not be sent to the client's redirect URI. */
 export function getAppAuthorization(control: Control, actor: Actor, query: AppAuthorizationQuery): AppAuthorization {
   requireApprover(actor);
   const { client, scopes, problem: found } = checkRequest(control, query);
