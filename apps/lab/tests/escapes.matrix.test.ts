@@ -9,7 +9,7 @@ import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import type { MessageRecord } from "@dari/contract";
 import { createBwrapDriver, createLandlockDriver, createOciDriver } from "@dari/sandbox";
-import { findService } from "@dari/testkit";
+import { findService, waitUntil } from "@dari/testkit";
 import { probeCandidate, testGuarantee, testCoversSecurityTable } from "@dari/testkit/test-guarantee";
 import { deploy, filesOf, manifestFile, send, textOf, textPart } from "../src/conversation.ts";
 import { noRemains, startFleet, type Fleet } from "../src/fleet.ts";
@@ -164,7 +164,9 @@ suite("under $name", ({ name, hidden, unreached, sealed }) => {
     } finally {
       everywhere.close();
     }
-    expect(fleet.workers[0]!.readLog()).toMatch(/turn\.egress/);
+    // A worker writes the lines of its log in groups.
+    const isLogged = (): boolean => fleet.workers[0]!.readLog().includes('"msg":"turn.egress"');
+    await waitUntil(isLogged, { what: "the worker's log to name the connections" });
   });
 
   test("what the organization closes is refused, with what to do, from the next turn on", async () => {

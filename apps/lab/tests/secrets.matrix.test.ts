@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { join } from "node:path";
 import type { StreamedEvent } from "@dari/contract";
-import { describeWith } from "@dari/testkit";
+import { describeWith, waitUntil } from "@dari/testkit";
 import { deploy, ended, filesOf, manifestFile, textPart } from "../src/conversation.ts";
 import { noRemains, startFleet, type Fleet } from "../src/fleet.ts";
 import { startRedisServer, type RedisServer } from "../src/redis-server.ts";
@@ -106,6 +106,13 @@ describeWith("redis", "secrets", () => {
         texts["transcript"] = await answer(`${ofSession_}/transcript`);
         texts["audit"] = await answer("organizations/current/audit-log");
         texts["redis"] = await readAll(redis.url);
+        // A program writes the lines of its log in groups. The line of a turn's end is the turn's last one.
+        const logged = (): string[] =>
+          fleet.workers[0]!.readLog()
+            .split("\n")
+            .filter((line) => line.includes(sent.id));
+        const isLogged = (): boolean => logged().some((line) => line.includes('"msg":"turn.finished"'));
+        await waitUntil(isLogged, { what: "the worker's log to name the turn's end" });
         for (const program of [fleet.api, fleet.reconciler, ...fleet.workers]) texts[program.name] = program.readLog();
         const leaks = Object.entries(texts).map(([name, text]) => [name, found(text)]);
         expect(leaks.filter(([, one]) => one!.length > 0)).toEqual([]);
