@@ -1,7 +1,7 @@
 // A real PostgreSQL: first start, attach, crashes of parent and server, ports, and the ways to run it as root.
 
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
@@ -117,17 +117,30 @@ describe("startPostgres", () => {
     expect((await start()).attached).toBe(false);
   });
 
+  async function listenOn(port: number): Promise<Server> {
+    const server = createServer();
+    const listening = Promise.withResolvers<void>();
+    server.listen(port, "127.0.0.1", listening.resolve);
+    await listening.promise;
+    return server;
+  }
+
   test("uses another port when the remembered one is taken", async () => {
     const first = await start();
     await first.stop();
-    const squatter = createServer();
-    const listening = Promise.withResolvers<void>();
-    squatter.listen(first.port, "127.0.0.1", listening.resolve);
-    await listening.promise;
+    const squatter = await listenOn(first.port);
     const second = await start();
     squatter.close();
     expect(second.port).not.toBe(first.port);
     expect(await greet(second.port, "dari")).toEqual(asksForScram);
+  });
+
+  test("keeps the remembered port when a child of a killed server holds it for a moment", async () => {
+    const first = await start();
+    await first.stop();
+    const child = await listenOn(first.port);
+    setTimeout(() => child.close(), 200);
+    expect((await start()).port).toBe(first.port);
   });
 
   test("an unfinished initdb is repeated", async () => {

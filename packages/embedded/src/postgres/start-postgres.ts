@@ -81,6 +81,16 @@ async function attach(cluster: Cluster, deadline: number): Promise<Postmaster | 
   return found === "none" ? undefined : found;
 }
 
+/** Children of a killed server can hold its port until they see that it has ended. Milliseconds. */
+const portWaitMs = 1_000;
+
+/** Returns the port of the last start, so that clients find the server again; undefined if another program has it. */
+async function lastPort(cluster: Cluster): Promise<number | undefined> {
+  const { port } = cluster.readState();
+  if (port === undefined) return undefined;
+  return await poll(async () => ((await isPortFree(port)) ? port : undefined), { timeoutMs: portWaitMs });
+}
+
 /** Tries once to start. Returns if the server is ready or a retry makes sense; otherwise throws. */
 async function launch(
   launcher: Launcher,
@@ -91,8 +101,7 @@ async function launch(
     deadline,
   }: { readonly fast: boolean; readonly settings: readonly string[]; readonly deadline: number },
 ): Promise<void> {
-  const last = cluster.readState().port;
-  const port = last !== undefined && (await isPortFree(last)) ? last : await freePort();
+  const port = (await lastPort(cluster)) ?? (await freePort());
   cluster.rememberPort(port);
   rotate(cluster.logFile);
   const log = openSync(cluster.logFile, "a", 0o600);
