@@ -1,9 +1,10 @@
 // A real PostgreSQL: first start, attach, crashes of parent and server, ports, and the ways to run it as root.
 
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { createServer, type Server } from "node:net";
+import { createServer, Server } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { mock } from "node:test";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { endProcess, identifyProcess, startPostgres, type EmbeddedPostgres } from "../src/index.ts";
 import { waitUntil } from "@dari/testkit";
@@ -139,8 +140,12 @@ describe("startPostgres", () => {
     const first = await start();
     await first.stop();
     const child = await listenOn(first.port);
-    setTimeout(() => child.close(), 200);
-    expect((await start()).port).toBe(first.port);
+    const { mock: tries } = mock.method(Server.prototype, "listen");
+    const second = start();
+    await waitUntil(() => tries.callCount() > 0, { what: "the start to try the port" });
+    tries.restore();
+    child.close();
+    expect((await second).port).toBe(first.port);
   });
 
   test("an unfinished initdb is repeated", async () => {
