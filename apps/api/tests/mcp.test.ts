@@ -252,7 +252,7 @@ describe("agents as tools", () => {
     expect(await client.call("list_agents")).toMatchObject({ isError: true });
   });
 
-  test("agents that do not exist are left out, equal names become ids, and too many are refused", async () => {
+  test("missing agents are left out, equal names become ids, repeats count once, too many are refused", async () => {
     const twin = async (name: string) => {
       const { agentId: id } = await createTestAgent(api.db, api.org.organizationId);
       expect((await rename(id, name)).status).toBe(200);
@@ -265,6 +265,7 @@ describe("agents as tools", () => {
     };
     const common = ["get_message", "answer_message", "list_messages"];
     expect(await list("nobody,a b,a+b,get_message,agt_x")).toEqual(["a_b", second, third, ...common]);
+    expect(await list(`${second},a+b,${second.replace("agt_", "dep_")}`)).toEqual(["a_b", ...common]);
     const body = { jsonrpc: "2.0", id: 1, method: "tools/list" };
     for (const agents of [",", Array.from({ length: 21 }, (_, at) => `a${at}`).join(",")]) {
       const reply = await api.call("POST", `/mcp?agents=${agents}`, { body });

@@ -1,5 +1,6 @@
 // Agents as tools of their own name and description.
 
+import { looksLikeAgentId } from "@dari/domain";
 import {
   answerMessageTool,
   getMessageTool,
@@ -37,7 +38,7 @@ const inputSchema = input(
 /** What a long turn, a turn that waits for an input, and a lost reply need. */
 const commonTools: readonly Tool[] = [getMessageTool, answerMessageTool, listMessagesTool];
 
-/** Returns one tool for each agent, and the common ones. A name that is taken is replaced by the agent's id. */
+/** Returns one tool for each agent, and the common ones. A taken name is replaced by the agent's id. */
 export function agentTools(agents: readonly PublishedAgent[]): readonly Tool[] {
   const taken = new Set(commonTools.map(({ name }) => name));
   const own = agents.map((agent) => {
@@ -49,10 +50,13 @@ export function agentTools(agents: readonly PublishedAgent[]): readonly Tool[] {
   return [...own, ...commonTools];
 }
 
-/** Replaces characters that tool names cannot have. A name without a letter or digit becomes the agent's id. */
+/**
+ * Replaces characters that tool names cannot have. A name without a letter or digit becomes the agent's id, and so does
+ * one that then looks like an id: it could be that of another agent.
+ */
 export function toolNameOf({ id, name }: Pick<PublishedAgent, "id" | "name">): string {
   const plain = name.replace(/[^A-Za-z0-9_-]+/g, "_").slice(0, toolNameChars);
-  return /[A-Za-z0-9]/.test(plain) ? plain : id;
+  return /[A-Za-z0-9]/.test(plain) && !looksLikeAgentId(plain) ? plain : id;
 }
 
 function createAgentTool(agent: PublishedAgent, toolName: string): MessageTool {

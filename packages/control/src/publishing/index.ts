@@ -2,7 +2,7 @@
 
 export { createAgent } from "./agents/create-agent.ts";
 export { deleteAgent } from "./agents/delete-agent.ts";
-export { findAgentIdsByName, getAgent } from "./agents/get-agent.ts";
+export { findAgentIdsByName, getAgent, listDescribedAgents } from "./agents/get-agent.ts";
 export { listAgents } from "./agents/list-agents.ts";
 export { renameAgent } from "./agents/rename-agent.ts";
 export {

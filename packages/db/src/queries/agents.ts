@@ -37,6 +37,27 @@ export async function findAgentIdsByName(
   return new Map(rows.map(({ name, id }) => [name, id]));
 }
 
+/** An agent with what the manifest of its active version says about it. */
+export interface DescribedAgentRow {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string | null;
+}
+
+/** Lists the live agents with these ids or names, in any order (primary keys; unique index agents_by_name). */
+export async function listDescribedAgents(
+  db: Database,
+  organizationId: string,
+  { ids, names }: { readonly ids: readonly string[]; readonly names: readonly string[] },
+): Promise<readonly DescribedAgentRow[]> {
+  const result = await sql<DescribedAgentRow>`
+    select a.id, a.name, v.manifest ->> 'description' as description
+    from agents a left join versions v on v.id = a.active_version_id
+    where a.organization_id = ${organizationId} and a.deleted_at is null
+      and (a.id = any (${[...ids]}::text[]) or a.name = any (${[...names]}::text[]))`.execute(db.kysely);
+  return result.rows;
+}
+
 /** Lists agents, newest first (index agents_by_organization). */
 export function listAgents(db: Database, organizationId: string, page: Page): Promise<ListPage<AgentRow> | undefined> {
   const query = db.kysely

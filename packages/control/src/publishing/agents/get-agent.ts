@@ -1,4 +1,4 @@
-// Reads an agent; finds agents by name.
+// Reads an agent; finds agents by name, and with their descriptions.
 
 import type { AgentRecord } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -19,4 +19,21 @@ export function findAgentIdsByName(
   names: readonly string[],
 ): Promise<ReadonlyMap<string, string>> {
   return agents.findAgentIdsByName(control.db, organizationId, names);
+}
+
+export interface DescribedAgent {
+  readonly id: string;
+  readonly name: string;
+  /** What the manifest of the active version says about it. */
+  readonly description: string | undefined;
+}
+
+/** Returns the organization's agents with these ids or names, in any order. Others are left out. */
+export async function listDescribedAgents(
+  control: Control,
+  actor: Actor,
+  wanted: { readonly ids: readonly string[]; readonly names: readonly string[] },
+): Promise<readonly DescribedAgent[]> {
+  const rows = await agents.listDescribedAgents(control.db, actor.organizationId, wanted);
+  return rows.map(({ id, name, description }) => ({ id, name, description: description ?? undefined }));
 }
