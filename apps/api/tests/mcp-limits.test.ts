@@ -254,6 +254,53 @@ test("an answer that comes twice continues with the turn", async () => {
   }
 });
 
+/** Sends a message whose turn asks for an approval. Returns its session and its id, and how to call with an answer. */
+async function sendAndAsk() {
+  const sessionId = await createSession();
+  const input = { session_id: sessionId, text: "x", wait_seconds: 600 };
+  const sent = use("send_message", input);
+  const turn = await claimIn(api, sessionId);
+  await askIn(api, turn);
+  await sent;
+  const answer = (content: object, field?: string, options: CallOptions = {}) => {
+    const requestState = JSON.stringify({ messageId: turn.messageId, key: "refund", field });
+    const inputResponses = { input: { action: "accept", content } };
+    return use("send_message", input, { ...options, more: { requestState, inputResponses } });
+  };
+  return { sessionId, messageId: turn.messageId, answer };
+}
+
+test("an answer that does not fit names the message, so that a model does not send it again", async () => {
+  const { sessionId, messageId, answer } = await sendAndAsk();
+  const refused = await answer({ approved: "yes" });
+  expect(refused).toMatchObject({ isError: true, text: expect.stringContaining("value.approved: expected") });
+  expect(refused.text).toContain(`The message is ${messageId}; get_message waits for it.`);
+  expect(await countMessages(sessionId)).toBe(1);
+});
+
+test("a forged state can do what its key can do, and no more", async () => {
+  const { messageId, answer } = await sendAndAsk();
+  const { apiKey: key } = await createTestKey(api.db, api.org.organizationId, ["read"]);
+  const reading = await answer({ approved: true }, undefined, { key });
+  expect(reading).toMatchObject({ isError: true, text: expect.stringContaining("does not have the scope 'run'") });
+  for (const field of ["constructor", "__proto__", "other"]) {
+    const odd = await answer({ approved: true }, field);
+    expect(odd).toMatchObject({ isError: true, text: expect.stringContaining("value: field is required") });
+  }
+  expect((await api.call("GET", `/v1/messages/${messageId}`)).json["status"]).toBe("waiting_for_input");
+});
+
+test("a client of an earlier protocol that claims to show forms gets the question as data", async () => {
+  const { messageId } = await sendAndAsk();
+  for (const elicitation of [null, "x", {}]) {
+    const _meta = { "io.modelcontextprotocol/clientCapabilities": { elicitation } };
+    const params = { name: "get_message", arguments: { message_id: messageId }, _meta };
+    const { text } = await api.call("POST", "/mcp", { body: { jsonrpc: "2.0", id: 1, method: "tools/call", params } });
+    expect(messagesIn(text).at(-1)?.["result"]).not.toHaveProperty("isError");
+    expect(text).toContain("waits_for");
+  }
+});
+
 test("an unexpected failure is logged, and a model gets its id only", async () => {
   const sessionId = await createSession();
   const { feeds } = api.control;

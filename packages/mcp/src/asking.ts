@@ -6,6 +6,7 @@ import {
   CLIENT_CAPABILITIES_META_KEY,
   inputRequired,
   inputResponse,
+  PROTOCOL_VERSION_META_KEY,
   type ClientCapabilities,
   type InputRequiredResult,
   type ServerContext,
@@ -43,11 +44,14 @@ export function askFor(record: MessageRecord): InputRequiredResult | undefined {
 
 /**
  * Returns whether the call's client can show forms. An empty capability means that it can. Clients of earlier protocols
- * do not say it in each call, and get what the message waits for.
+ * do not say it in each call, and get what the message waits for. The library checks only calls that name a protocol.
  */
 export function showsForms({ mcpReq }: ServerContext): boolean {
-  const envelope = mcpReq.envelope as { readonly [CLIENT_CAPABILITIES_META_KEY]?: ClientCapabilities } | undefined;
-  const elicitation = envelope?.[CLIENT_CAPABILITIES_META_KEY]?.elicitation;
+  const envelope = mcpReq.envelope as
+    | { readonly [PROTOCOL_VERSION_META_KEY]?: string; readonly [CLIENT_CAPABILITIES_META_KEY]?: ClientCapabilities }
+    | undefined;
+  if (envelope?.[PROTOCOL_VERSION_META_KEY] === undefined) return false;
+  const elicitation = envelope[CLIENT_CAPABILITIES_META_KEY]?.elicitation;
   return elicitation !== undefined && ("form" in elicitation || !("url" in elicitation));
 }
 
@@ -55,6 +59,8 @@ export interface Answered {
   readonly record: MessageRecord;
   /** The person did not answer, so the question is not shown again. */
   readonly isDeclined: boolean;
+  /** Why the answer was refused; the message still waits for it. Undefined if it was not. */
+  readonly refusal: unknown;
 }
 
 /**
@@ -75,19 +81,21 @@ export async function takeAnswer(
   state: AskedState,
   { mcpReq }: ServerContext,
 ): Promise<Answered> {
+  const { messageId, key, field } = state;
   const response = inputResponse(mcpReq.inputResponses, question);
   if (response.kind !== "elicit" || response.action !== "accept") {
-    const record = await calls.getMessage(state.messageId, {}, { signal });
-    return { record, isDeclined: response.kind === "elicit" };
+    const record = await calls.getMessage(messageId, {}, { signal });
+    return { record, isDeclined: response.kind === "elicit", refusal: undefined };
   }
-  const body = { key: state.key, value: valueOf(response.content ?? {}, state.field) };
-  const record = await calls.answerInput(state.messageId, body, { signal }).catch(async (error: unknown) => {
-    const current = await calls.getMessage(state.messageId, {}, { signal });
-    // Somebody has answered before, or this call is a repeated one: the turn continues.
-    if (waitingInputOf(current)?.key !== state.key) return current;
-    throw error;
-  });
-  return { record, isDeclined: false };
+  try {
+    const body = { key, value: valueOf(response.content ?? {}, field) };
+    return { record: await calls.answerInput(messageId, body, { signal }), isDeclined: false, refusal: undefined };
+  } catch (error) {
+    const record = await calls.getMessage(messageId, {}, { signal });
+    // Otherwise somebody has answered before, or this call is a repeated one: the turn continues.
+    const isWaiting = waitingInputOf(record)?.key === key;
+    return { record, isDeclined: false, refusal: isWaiting ? error : undefined };
+  }
 }
 
 /** Describes a message whose question the person did not answer. */

@@ -48,3 +48,7 @@ test.each([
 ])("a schema that demands more is not shown: %j", (schema) => {
   expect(formOf(schema)).toBeUndefined();
 });
+
+test("a field that the person did not fill in has no value, whatever the client calls it", () => {
+  for (const field of ["answer", "constructor", "__proto__"]) expect(valueOf({}, field)).toBeUndefined();
+});

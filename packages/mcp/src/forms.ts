@@ -36,9 +36,10 @@ export function formOf(schema: Schema): Form | undefined {
   return { schema: { type, properties: fields, required: required as string[] }, field: undefined };
 }
 
-/** Returns the input's value from what the person filled in. */
+/** Returns the input's value from what the person filled in. The client sends `field`, which can be any text. */
 export function valueOf(content: Readonly<Record<string, unknown>>, field: string | undefined): unknown {
-  return field === undefined ? content : content[field];
+  if (field === undefined) return content;
+  return Object.hasOwn(content, field) ? content[field] : undefined;
 }
 
 function isField(schema: Schema): boolean {

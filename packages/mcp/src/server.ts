@@ -62,6 +62,7 @@ async function callTool(serving: McpServing, { params }: CallToolRequest, contex
     const answered = asked === undefined ? undefined : await takeAnswer(call, asked, context);
     const sent = answered?.record ?? (await tool.start(call));
     messageId = sent.id;
+    if (answered?.refusal !== undefined) throw answered.refusal;
     const record = await awaitEnd(serving, call, sent, report);
     if (answered?.isDeclined === true) return textOf(describeDeclined(record));
     return (showsForms(context) ? askFor(record) : undefined) ?? textOf(describeMessage(record));
