@@ -66,6 +66,23 @@ test("texts before calls and the answer are paragraphs, and the end is marked", 
   expect(chunks.every((chunk) => !("usage" in chunk))).toBe(true);
 });
 
+test("an input that the turn waits for is a paragraph", () => {
+  const { content } = read([
+    event("user.message", { parts: [] }),
+    delta("Let me ask.", 0, 1),
+    event("input.requested", { key: "publish", prompt: "Publish it?", schema: {}, expires_at: createdAt }),
+    event("attempt.ended", { outcome: "suspended" }),
+    event("input.requested", { key: "when", prompt: null, schema: {}, expires_at: createdAt }),
+    end,
+  ]);
+  expect(content.split("\n\n")).toEqual([
+    "Let me ask.",
+    'Waiting for the input "publish" of message msg_1: Publish it?',
+    'Waiting for the input "when" of message msg_1.',
+    "It is so.",
+  ]);
+});
+
 test("usage is a chunk of its own if it is asked for", () => {
   const { chunks } = read([event("user.message", { parts: [] }), end], true);
   expect(chunks.at(-1)).toMatchObject({

@@ -55,6 +55,13 @@ export function turnError(turn: Pick<MessageRecord, "status" | "output">): objec
   return { message: `${code}: ${message}`, type: "server_error", param: null, code };
 }
 
+/** Tells a person who waits for the answer what the turn waits for. */
+function waitingText(messageId: string, data: unknown): string {
+  const { key, prompt } = data as { readonly key: string; readonly prompt: string | null };
+  const waits = `Waiting for the input ${JSON.stringify(key)} of message ${messageId}`;
+  return prompt === null ? `${waits}.` : `${waits}: ${prompt}`;
+}
+
 const lastTypes: readonly string[] = ["message.completed", "message.failed", "message.cancelled"];
 
 /** Returns what turns a stream's items, and its end, into the text of chunks. */
@@ -76,18 +83,19 @@ export function createChatStream(context: CompletionContext, { includesUsage }: 
     isStarted = true;
     return chunk([choice({ role: "assistant", content: "" })]);
   };
-  const show = (events: readonly ResponseEvent[]): string => {
-    let text = "";
-    for (const event of events) {
-      if (event.type !== "response.output_text.delta") continue;
-      // Texts before tool calls and the answer are paragraphs of one content.
-      const isNext = shownItem !== undefined && shownItem !== event["item_id"];
-      shownItem = event["item_id"];
-      text += chunk([choice({ content: isNext ? `\n\n${String(event["delta"])}` : event["delta"] })]);
-    }
-    return text;
+  /** Texts before tool calls, inputs that the turn waits for, and the answer are paragraphs of one content. */
+  const showText = (item: unknown, text: string): string => {
+    const isNext = shownItem !== undefined && shownItem !== item;
+    shownItem = item;
+    return chunk([choice({ content: isNext ? `\n\n${text}` : text })]);
   };
+  const show = (events: readonly ResponseEvent[]): string =>
+    events
+      .filter(({ type }) => type === "response.output_text.delta")
+      .map((event) => showText(event["item_id"], String(event["delta"])))
+      .join("");
   const takeEvent = (event: EventRecord): string => {
+    if (event.type === "input.requested") return showText(event, waitingText(context.messageId, event.data));
     if (!lastTypes.includes(event.type)) return show(output.take(event));
     const turn = event.data as MessageRecord;
     if ((turn.merged_into ?? turn.delivered_in) !== undefined) return "";
