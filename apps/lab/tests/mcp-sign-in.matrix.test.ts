@@ -195,6 +195,33 @@ describeWith("chromium", "the sign-in of an MCP client", ({ command }) => {
     await page.context().close();
   });
 
+  test("does not let a click approve that was meant for another page, even if the request is shown late", async () => {
+    const { page } = await openConsole(browser, platform.apiUrl);
+    await join(page, "dan@people.example");
+    const shown = Promise.withResolvers<void>();
+    const asking = page.waitForRequest("**/v1/me/app-authorization?*");
+    await page.route("**/v1/me/app-authorization?*", async (route) => {
+      await shown.promise;
+      await route.continue();
+    });
+    await page.clock.install();
+    const mine = await begin(page, "Slow editor");
+    await asking;
+    await page.clock.pauseAt(Date.now() + 5_000);
+    shown.resolve();
+    const approve = page.getByRole("button", { name: "Approve" });
+    const isShown = async (): Promise<boolean> => {
+      await page.clock.runFor(50);
+      return approve.isVisible();
+    };
+    await waitUntil(isShown, { what: "the request" });
+    expect(await approve.isDisabled()).toBe(true);
+    await page.clock.runFor(1_000);
+    await approve.click();
+    await finish(page, mine);
+    await page.context().close();
+  });
+
   test("does not lead to an address that the client has not registered, and is not shown in a frame", async () => {
     const { page } = await openConsole(browser, platform.apiUrl);
     await join(page, "eve@people.example");

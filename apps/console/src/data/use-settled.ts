@@ -3,10 +3,13 @@
 
 import { useEffect, useState } from "react";
 
-/** How long the page must be in front before the person can decide, in milliseconds. */
+/** How long the button must be in front before the person can press it, in milliseconds. */
 const settleMs = 1_000;
 
-/** Returns whether the page has been visible and focused for a second. Starts again when it gets the focus. */
+/**
+ * Returns whether the page has been visible and focused for a second since its caller was first shown. Starts again
+ * when the page gets the focus.
+ */
 export function useSettled(): boolean {
   const [isSettled, setSettled] = useState(false);
   useEffect(() => {

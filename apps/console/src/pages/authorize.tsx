@@ -27,7 +27,6 @@ export function AuthorizePage({ query }: { readonly query: URLSearchParams }) {
 
 function Decision({ request }: { readonly request: AppAuthorizationQuery }) {
   const { client, member, organization } = useAccount();
-  const isSettled = useSettled();
   const asked = useLoaded(JSON.stringify(request), (signal) => client.getAppAuthorization(request, { signal }));
   const [decided, setDecided] = useState<"approve" | "deny">();
   const decide = useAction(async (decision: "approve" | "deny") => {
@@ -67,21 +66,27 @@ function Decision({ request }: { readonly request: AppAuthorizationQuery }) {
       )}
       <ErrorNote error={decide.error} />
       <div className="actions">
-        {problem === null && (
-          <button
-            type="button"
-            className="primary"
-            onClick={() => decide.run("approve")}
-            disabled={decide.isRunning || !isSettled}
-          >
-            Approve
-          </button>
-        )}
+        {problem === null && <ApproveButton onApprove={() => decide.run("approve")} isRunning={decide.isRunning} />}
         <button type="button" className="danger" onClick={() => decide.run("deny")} disabled={decide.isRunning}>
           {problem === null ? "Deny" : "Go back to the app"}
         </button>
       </div>
     </>
+  );
+}
+
+interface ApproveProps {
+  readonly onApprove: () => void;
+  readonly isRunning: boolean;
+}
+
+/** A component of its own: the person's second begins when the button is shown. */
+function ApproveButton({ onApprove, isRunning }: ApproveProps) {
+  const isSettled = useSettled();
+  return (
+    <button type="button" className="primary" onClick={onApprove} disabled={isRunning || !isSettled}>
+      Approve
+    </button>
   );
 }
 
