@@ -177,6 +177,11 @@ describeWith("chromium", "the React hook", ({ command }) => {
       expect(checked).toMatchObject({ code: 0, stdout: "" });
     }, 300_000);
 
+    test("frameworks with server components treat it as a module of the client", async () => {
+      const built = await readFile(join(dir, String(major), "node_modules/@dari/react/index.js"), "utf8");
+      expect(built).toMatch(/^"use client";/);
+    });
+
     test("a page sends, uploads and answers, and shows each thing once", async () => {
       const { id } = await client.createSession(agentId);
       const page = await newPage();
@@ -244,6 +249,23 @@ describeWith("chromium", "the React hook", ({ command }) => {
         "from the server",
         "from the page",
       ]);
+      await page.context().close();
+    }, 300_000);
+
+    test("it stops a message that the platform has not accepted yet", async () => {
+      const { id } = await client.createSession(agentId);
+      const page = await newPage();
+      await open(page, id);
+      await waitFor(page, "the stream", ({ isConnected }) => isConnected);
+      let release = (): void => undefined;
+      const held = new Promise<void>((resolve) => (release = resolve));
+      await page.route("**/messages/async", async (route) => {
+        await held;
+        await route.continue();
+      });
+      await page.evaluate(`dari.send("count at early-${major}").then(() => {}); dari.cancel().then(() => {}); 0`);
+      release();
+      await waitFor(page, "the end", ({ messages }) => messages[0]?.[1] === "cancelled");
       await page.context().close();
     }, 300_000);
 

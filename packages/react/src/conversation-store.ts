@@ -1,7 +1,8 @@
 // Keeps a session's conversation up to date for as long as a component shows it. Knows no React.
 
 import { ApiError, type Client } from "@dari/client";
-import { applyEvent, emptyConversation, type ConversationMessage } from "./conversation.ts";
+import { Conversation } from "./conversation.ts";
+import type { ConversationMessage } from "./shown.ts";
 
 /** `ended`: the session accepts no more messages. */
 export type ConversationStatus = "loading" | "idle" | "running" | "waiting_for_input" | "ended";
@@ -23,7 +24,7 @@ export class ConversationStore {
   readonly #client: Client;
   readonly #sessionId: string;
   readonly #listeners = new Set<() => void>();
-  #conversation = emptyConversation;
+  readonly #conversation = new Conversation();
   #connection = { isLoaded: false, isConnected: false, error: undefined as Error | undefined };
   #state: ConversationState = { messages: [], status: "loading", isConnected: false, error: undefined };
   #publishing: ReturnType<typeof setTimeout> | undefined;
@@ -50,6 +51,19 @@ export class ConversationStore {
 
   readonly getState = (): ConversationState => this.#state;
 
+  /** Resolves when the state has a message, or has left it out. */
+  waitForMessage(messageId: string): Promise<void> {
+    return new Promise((resolve) => {
+      const check = (): void => {
+        if (!this.#conversation.has(messageId)) return;
+        stop();
+        resolve();
+      };
+      const stop = this.subscribe(check);
+      if (this.#publishing === undefined) check();
+    });
+  }
+
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const failure = await this.#follow(signal).then(
@@ -68,10 +82,10 @@ export class ConversationStore {
     for (let hasMore = true; hasMore;) {
       const query = { after_seq: this.#conversation.position, limit: pageEvents };
       const page = await this.#client.listEvents(this.#sessionId, query, { signal });
-      this.#conversation = page.data.reduce(applyEvent, this.#conversation);
+      for (const event of page.data) this.#conversation.apply(event);
       hasMore = page.has_more;
-      this.#publish();
     }
+    // Before this, nothing is shown: to show each page would take a time that grows with the square of their number.
     this.#set({ isLoaded: true });
     const onConnection = (isConnected: boolean): void => {
       if (!signal.aborted) this.#set({ isConnected, ...(isConnected ? { error: undefined } : {}) });
@@ -79,7 +93,7 @@ export class ConversationStore {
     const after = { after_seq: this.#conversation.position };
     for await (const item of this.#client.streamSession(this.#sessionId, after, { signal, onConnection })) {
       if (signal.aborted) return;
-      this.#conversation = applyEvent(this.#conversation, item);
+      this.#conversation.apply(item);
       this.#publish();
     }
   }
@@ -94,7 +108,7 @@ export class ConversationStore {
     this.#publishing ??= setTimeout(() => {
       this.#publishing = undefined;
       const { isLoaded, ...shown } = this.#connection;
-      const messages = [...this.#conversation.turns.values()];
+      const messages = this.#conversation.listMessages();
       const status = isLoaded ? statusOf(messages, this.#conversation.isEnded) : "loading";
       this.#state = { messages, status, ...shown };
       for (const onChange of this.#listeners) onChange();

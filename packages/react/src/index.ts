@@ -1,4 +1,5 @@
-// A session as a React hook.
+// A session as a React hook. The directive lets server components import it.
+"use client";
 
 export type {
   AgentData,
@@ -8,6 +9,7 @@ export type {
   ShownPart,
   ShownText,
   ToolCall,
-} from "./conversation.ts";
-export { useDari, type Dari, type DariFile, type DariOptions } from "./use-dari.ts";
+} from "./shown.ts";
+export type { DariFile } from "./actions.ts";
+export { useDari, type Dari, type DariOptions } from "./use-dari.ts";
 export type { ConversationState, ConversationStatus } from "./conversation-store.ts";

@@ -2,7 +2,8 @@
 
 import { describe, expect, test } from "@jest/globals";
 import type { StreamItem } from "@dari/client";
-import { applyEvent, emptyConversation, type Conversation, type ShownPart } from "../src/conversation.ts";
+import { Conversation } from "../src/conversation.ts";
+import type { ShownPart } from "../src/shown.ts";
 
 let lastNumber = 0;
 /** An event of the ledger. `of`: its message. */
@@ -31,8 +32,14 @@ function end(status: "completed" | "failed" | "cancelled", text: string, more: o
   return event(`message.${status}`, { id: of, status, output, ...more }, of);
 }
 
-const apply = (items: readonly StreamItem[], from: Conversation = emptyConversation) => items.reduce(applyEvent, from);
-const partsOf = (conversation: Conversation, id = "msg_1") => conversation.turns.get(id)?.parts ?? [];
+/** Adds to the conversation, and returns it. */
+function apply(items: readonly StreamItem[], conversation = new Conversation()): Conversation {
+  for (const item of items) conversation.apply(item);
+  return conversation;
+}
+const messageOf = (conversation: Conversation, id = "msg_1") =>
+  conversation.listMessages().find((message) => message.id === id);
+const partsOf = (conversation: Conversation, id?: string) => messageOf(conversation, id)?.parts ?? [];
 /** The parts in short. A text that is still written ends in `_`. */
 const shown = (parts: readonly ShownPart[]) =>
   parts.map((part) => {
@@ -56,12 +63,14 @@ describe("a turn", () => {
     ];
     const conversation = apply(turn);
     expect(shown(partsOf(conversation))).toEqual(["thinking", "Let me look.", "c1 completed", "data", "Done."]);
-    expect(conversation.turns.get("msg_1")).toMatchObject({
+    expect(messageOf(conversation)).toMatchObject({
       status: "completed",
       input: [{ text: "hello" }],
       metadata: { end_user_id: "u1" },
     });
-    expect(apply(turn, conversation)).toBe(conversation);
+    const before = conversation.listMessages();
+    const after = apply([...turn, said("next", "msg_2")], conversation).listMessages();
+    expect([after.length, after[0] === before[0], before.length]).toEqual([2, true, 1]);
   });
 
   test("shows what is written, with what was missed of it, until its event comes", () => {
@@ -108,9 +117,9 @@ describe("a turn", () => {
     const waiting = [said("pay"), asked("pay"), ended("suspended")];
     const error = { code: "input_expired", message: "nobody answered" };
     const failed = apply([...waiting, end("failed", "", { output: { parts: [], error } })]);
-    expect([shown(partsOf(failed)), failed.turns.get("msg_1")?.error]).toEqual([["pay closed"], error]);
+    expect([shown(partsOf(failed)), messageOf(failed)?.error]).toEqual([["pay closed"], error]);
     const cancelled = apply([said("two", "msg_2"), end("cancelled", "", { output: null }, "msg_2")], failed);
-    expect(cancelled.turns.get("msg_2")).toMatchObject({ status: "cancelled", parts: [], error: undefined });
+    expect(messageOf(cancelled, "msg_2")).toMatchObject({ status: "cancelled", parts: [], error: undefined });
   });
 
   test("leaves out what a subagent says", () => {
@@ -121,13 +130,16 @@ describe("a turn", () => {
 
 describe("a conversation", () => {
   test("leaves out messages that were rolled back or merged into another one", () => {
-    const texts = ({ turns }: Conversation) => [...turns.keys()];
-    const three = apply(["msg_1", "msg_2", "msg_3"].map((id) => said("x", id)));
-    expect(texts(apply([event("session.rolled_back", { snapshot_id: null }, "msg_1")], three))).toEqual(["msg_1"]);
-    expect(texts(apply([end("completed", "", { merged_into: "msg_3" }, "msg_2")], three))).toEqual(["msg_1", "msg_3"]);
-    expect(texts(apply([end("cancelled", "", { rolled_back: true }, "msg_3")], three))).toEqual(["msg_1", "msg_2"]);
-    const steered = apply([end("completed", "the answer", { delivered_in: "msg_1" }, "msg_2")], three);
-    expect(steered.turns.get("msg_2")).toMatchObject({ deliveredIn: "msg_1", parts: [] });
+    const texts = (conversation: Conversation) => conversation.listMessages().map(({ id }) => id);
+    const after = (next: () => StreamItem) => {
+      const three = apply(["msg_1", "msg_2", "msg_3"].map((id) => said("x", id)));
+      return apply([next()], three);
+    };
+    expect(texts(after(() => event("session.rolled_back", { snapshot_id: null }, "msg_1")))).toEqual(["msg_1"]);
+    expect(texts(after(() => end("completed", "", { merged_into: "msg_3" }, "msg_2")))).toEqual(["msg_1", "msg_3"]);
+    expect(texts(after(() => end("cancelled", "", { rolled_back: true }, "msg_3")))).toEqual(["msg_1", "msg_2"]);
+    const steered = after(() => end("completed", "the answer", { delivered_in: "msg_1" }, "msg_2"));
+    expect(messageOf(steered, "msg_2")).toMatchObject({ deliveredIn: "msg_1", parts: [] });
   });
 
   test("ends with its session", () => {
