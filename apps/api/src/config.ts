@@ -33,7 +33,10 @@ export const apiSettings = {
   publicUrl: url({
     env: "DARI_PUBLIC_URL",
     optional: true,
-    about: "URL at which clients reach the API. Upload URLs start with it.",
+    about:
+      "URL at which clients reach the API, for example https://dari.example.com, without a path. The URLs of " +
+      "uploads, triggers, agents and sign-in links start with it, and its origin is the platform's own. The sign-in " +
+      "of MCP clients needs https:// here. Unset: made of the address that the API listens on.",
   }),
   trustedProxies: integer({
     env: "DARI_TRUST_PROXY",

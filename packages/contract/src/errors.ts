@@ -14,14 +14,15 @@ export const errorKinds: Readonly<Record<AppErrorCode, ErrorKind>> = {
     status: 401,
     title: "Missing or invalid API key",
     whatToDo:
-      "Send `Authorization: Bearer dari_…` with a key that exists and is neither expired nor revoked. For a trigger, " +
-      "check the secret on both sides and the sender's clock.",
+      "Send `Authorization: Bearer dari_…` with a key that exists and is neither expired nor revoked. For tokens and " +
+      "triggers, see [below](#keys-tokens-and-origins).",
   },
   forbidden: {
     status: 403,
     title: "Permission denied",
     whatToDo:
-      "Use a key with the scope that `detail` names; an admin key can create one. Some calls are for operators only.",
+      "Use a key with the scope that `detail` names; an admin key can create one. Some calls are for operators only. " +
+      "For tokens and pages, see [below](#keys-tokens-and-origins).",
   },
   not_found: {
     status: 404,
@@ -98,6 +99,89 @@ export const errorKinds: Readonly<Record<AppErrorCode, ErrorKind>> = {
   },
 };
 
+interface AccessError {
+  readonly status: number;
+  /** How `detail` begins, or the code of OAuth. */
+  readonly says: string;
+  readonly whatToDo: string;
+}
+
+/** Why keys, tokens, pages and senders are refused. */
+const accessErrors: readonly AccessError[] = [
+  {
+    status: 401,
+    says: "`Missing or invalid API key`, for a session token",
+    whatToDo: "Create the token on this installation. Tokens from before a change of the master key are invalid.",
+  },
+  {
+    status: 401,
+    says: "`the session token has expired or was revoked`",
+    whatToDo: "Get a new token from your server, and send the call again: it did nothing. The client does so itself.",
+  },
+  {
+    status: 401,
+    says: "`the event's signature is missing, wrong or too old`",
+    whatToDo: "Check the [trigger's](triggers.md#signatures) secret on both sides, and the sender's clock.",
+  },
+  {
+    status: 403,
+    says: "`the session token does not have the scope '…'`",
+    whatToDo: "Create the token with this scope in `scopes`.",
+  },
+  {
+    status: 403,
+    says: "`the creator of the session token does not have the scope '…'`",
+    whatToDo: "Create the token with a key that has the scope `run`.",
+  },
+  {
+    status: 403,
+    says: "`a session token cannot make this request`, `the session token is for another session`",
+    whatToDo: "Make the call on your server, with an API key.",
+  },
+  {
+    status: 403,
+    says: "`pages of … cannot use the organization's session tokens`",
+    whatToDo:
+      "Add the page's origin to the [allowed origins](browsers.md). The browser hides this reply: the page sees a " +
+      "failed `fetch`.",
+  },
+  {
+    status: 403,
+    says: "`pages of … cannot call the MCP server`",
+    whatToDo: "Call `/mcp` from a program. Pages of `DARI_PUBLIC_URL` can call it too.",
+  },
+  {
+    status: 403,
+    says: "`this access token of a connected app is only for /mcp`",
+    whatToDo: "Use an API key for all other calls.",
+  },
+  {
+    status: 404,
+    says: "`apps cannot connect by OAuth`",
+    whatToDo: "Set `DARI_PUBLIC_URL` as [MCP sign-in](mcp-sign-in.md#for-operators) says, or use an API key.",
+  },
+  {
+    status: 401,
+    says: "OAuth: `invalid_client`",
+    whatToDo: "Remove the platform in the client and add it again. The master key has changed.",
+  },
+  {
+    status: 400,
+    says: "OAuth: `invalid_grant`",
+    whatToDo: "Sign in again: the code or the refresh token has expired, was used, or its app has ended.",
+  },
+  {
+    status: 400,
+    says: "OAuth: `invalid_target`",
+    whatToDo: "Give the client the address `DARI_PUBLIC_URL` with `/mcp` at its end.",
+  },
+  {
+    status: 400,
+    says: "OAuth: `invalid_redirect_uri`",
+    whatToDo: "Register a redirect URI with https://, or one of this computer.",
+  },
+];
+
 /** The body of every error reply. */
 export const ErrorBody = Type.Object(
   {
@@ -140,11 +224,20 @@ export function renderErrorsMarkdown(): string {
     "<!-- Generated from packages/contract/src/errors.ts. -->",
     "",
     'Every error reply is `{"detail", "code", "request_id"}`, with `errors: [{path, message}]` if a body, a query or a',
-    "manifest is invalid. Decide by `code`; `detail` is for people and may change.",
+    "manifest is invalid. Decide by `code`; `detail` is for people and may change. Replies of `/openai/v1` also have",
+    "[OpenAI's `error`](openai.md#errors). `/oauth` replies as OAuth says: `error` and `error_description`.",
     "",
     "| code | status | meaning | what to do |",
     "|---|---|---|---|",
     ...rows,
+    "",
+    "## Keys, tokens and origins",
+    "",
+    "Which of them is for what: [keys and tokens](tokens.md).",
+    "",
+    "| status | `detail` begins with | what to do |",
+    "|---|---|---|",
+    ...accessErrors.map(({ status, says, whatToDo }) => `| ${status} | ${says} | ${whatToDo} |`),
     "",
   ].join("\n");
 }
