@@ -156,6 +156,10 @@ class AgUiStream implements TurnText {
     return this.#events.isOver;
   }
 
+  get keptBytes(): number {
+    return this.#parts.keptBytes;
+  }
+
   render(item: StreamItem): string {
     const events = this.#parts.takeItem(item).flatMap((part) => this.#events.encode(part));
     return this.#opened([...events]);

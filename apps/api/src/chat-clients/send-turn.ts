@@ -12,6 +12,8 @@ export interface TurnText {
   finish(): string;
   /** Whether the client has all of the turn: it has ended, or waits for an answer. */
   readonly isOver: boolean;
+  /** How many bytes it keeps of what it has shown. */
+  readonly keptBytes: number;
 }
 
 type StreamingCall = Pick<Call, "control" | "actor" | "signal" | "settings" | "query" | "request" | "response">;
@@ -25,7 +27,11 @@ export async function sendTurn(
   const options = { afterSequenceNumber: undefined, signal: endOf(call), promised };
   const items = await followMessage(call.control, call.actor, messageId, options);
   if (items === undefined) throw new Error("a message has events from its acceptance on");
-  const form = { render: (item: StreamItem) => text.render(item), finish: () => text.finish() };
+  const form = {
+    render: (item: StreamItem) => text.render(item),
+    finish: () => text.finish(),
+    keptBytes: () => text.keptBytes,
+  };
   await sendItems(call, untilOver(items, text), form);
 }
 

@@ -97,6 +97,11 @@ export class TurnParts {
     this.#output = new TurnOutput(responseIdOf(messageId));
   }
 
+  /** How many bytes it keeps, without data. */
+  get keptBytes(): number {
+    return this.#output.keptBytes;
+  }
+
   /** Takes an item of the message's stream. */
   takeItem(item: StreamItem): TurnPart[] {
     if (item.kind === "event") return this.take(item.event);

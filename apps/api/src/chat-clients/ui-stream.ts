@@ -24,6 +24,10 @@ export class UiStream implements TurnText {
     return this.#chunks.isOver;
   }
 
+  get keptBytes(): number {
+    return this.#parts.keptBytes;
+  }
+
   render(item: StreamItem): string {
     const chunks = this.#parts.takeItem(item).flatMap((part) => this.#chunks.encode(part));
     return [...this.#chunks.open(), ...chunks].map(textOf).join("");

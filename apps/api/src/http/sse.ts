@@ -8,6 +8,8 @@ import type { CallSettings } from "./call.ts";
 
 /** How long browsers wait before they connect again, in milliseconds. */
 const reconnectMs = 1_000;
+/** What a stream keeps is counted in pieces of at least this size. */
+const keptPieceBytes = 64 * 1_024;
 /** A reader counts as slow if what was written is not sent after this many milliseconds. */
 const briefMs = 1_000;
 
@@ -16,16 +18,20 @@ export interface SendOptions {
   readonly settings: Pick<CallSettings, "heartbeatMs" | "stalledMs">;
   /** Counts bytes that wait for a slow reader. Undefined if the process holds too many already. */
   readonly hold: (bytes: number) => (() => void) | undefined;
+  /** Counts bytes that the stream keeps. Undefined if the process keeps too many already. */
+  readonly keep: (bytes: number) => (() => void) | undefined;
   /** Returns the text of an item, which can be empty (default: the item as `/v1` shows it). */
   readonly render?: (item: StreamItem) => string;
   /** Returns the text that ends the stream after its last item (default: none). */
   readonly finish?: () => string;
+  /** Returns how many bytes `render` keeps of the items so far (default: none). */
+  readonly keptBytes?: () => number;
 }
 
 /**
  * Sends items until they end or the client disconnects. An event's `id` is its number, so that `Last-Event-ID`
  * continues after it; previews have no id. Comments keep proxies from closing the connection. A reader that accepts
- * nothing, or makes too many bytes wait, is disconnected and can resume.
+ * nothing, or makes too many bytes wait, is disconnected and can resume. A stream that keeps too much is ended.
  */
 export async function sendEvents(items: AsyncGenerator<StreamItem, void, void>, options: SendOptions): Promise<void> {
   const { response, settings, render = renderItem, finish } = options;
@@ -42,6 +48,7 @@ export async function sendEvents(items: AsyncGenerator<StreamItem, void, void>, 
   response.socket?.setNoDelay(true);
   // OpenAI's Python client takes this field for an event without data.
   if (render === renderItem) response.write(`retry: ${reconnectMs}\n\n`);
+  const kept = countKept(options);
   const heartbeat = setInterval(() => {
     // While the reader is behind, do not add comments.
     if (!response.writableNeedDrain) response.write(": still here\n\n");
@@ -51,11 +58,34 @@ export async function sendEvents(items: AsyncGenerator<StreamItem, void, void>, 
       if (response.destroyed) break;
       const text = render(item);
       if (text !== "" && !response.write(text)) await waitForReader(options);
+      if (!kept.fits()) break;
     }
     response.end(finish?.());
   } finally {
     clearInterval(heartbeat);
+    kept.release();
   }
+}
+
+/** Counts what a stream keeps, until it is released. */
+function countKept({ keep, keptBytes = () => 0 }: Pick<SendOptions, "keep" | "keptBytes">) {
+  const releases: (() => void)[] = [];
+  let counted = 0;
+  return {
+    /** Counts what was added since. Returns false if the process keeps too much already. */
+    fits(): boolean {
+      const added = keptBytes() - counted;
+      if (added < keptPieceBytes) return true;
+      const release = keep(added);
+      if (release === undefined) return false;
+      releases.push(release);
+      counted += added;
+      return true;
+    },
+    release(): void {
+      for (const release of releases) release();
+    },
+  };
 }
 
 /** The texts of items. All listeners of a session get the same objects. */

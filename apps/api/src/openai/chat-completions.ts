@@ -106,8 +106,8 @@ async function read(
       const items = await followMessage(control, actor, messageId, options);
       if (items === undefined) throw new Error("a message has events from its acceptance on");
       const includesUsage = body.stream_options?.include_usage === true;
-      const { render, interrupt } = createChatStream(context, { includesUsage });
-      return await sendItems(call, items, { render, finish: interrupt });
+      const { render, interrupt, keptBytes } = createChatStream(context, { includesUsage });
+      return await sendItems(call, items, { render, finish: interrupt, keptBytes });
     }
     const turn = await waitForMessage(control, actor, messageId, { timeoutMs: settings.syncWaitMs, signal, isNew });
     if (turn.status === "completed" && turn.output !== null) return renderCompletion(context, turn.output);

@@ -116,5 +116,7 @@ export function createChatStream(context: CompletionContext, { includesUsage }: 
       const error = interruption(`message ${context.messageId} at /v1/messages/${context.messageId}`);
       return `data: ${JSON.stringify({ error })}\n\n`;
     },
+    /** Returns how many bytes it keeps of what it has shown. */
+    keptBytes: () => output.keptBytes,
   };
 }

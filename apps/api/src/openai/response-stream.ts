@@ -17,6 +17,8 @@ export interface ResponseStream {
   readonly render: (item: StreamItem) => string;
   /** Returns the event of a stream that was cut before its last event; empty if it was not. */
   readonly interrupt: () => string;
+  /** Returns how many bytes it keeps of what it has shown. */
+  readonly keptBytes: () => number;
 }
 
 /** `after`: leaves out events up to this sequence number, which a client has seen already. */
@@ -86,12 +88,13 @@ export function createResponseStream(
       const data = { type, sequence_number: Math.max(next, after + 1), code, message, param, error };
       return `event: ${type}\ndata: ${JSON.stringify(data)}\n\n`;
     },
+    keptBytes: () => output.keptBytes,
   };
 }
 
 /** The error of a stream that was cut before the end of its turn. `what`: names what the client can read. */
 export function interruption(what: string): Readonly<Record<string, string | null>> {
-  const why = "the process stops, the key was revoked, or the session was deleted";
+  const why = "the process stops or streams too much, the key was revoked, or the session was deleted";
   const message = `the stream was cut before the end of the turn (${why}); read ${what}, do not send the request again`;
   return { message, type: "server_error", param: null, code: "stream_interrupted" };
 }

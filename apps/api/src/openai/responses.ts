@@ -161,8 +161,8 @@ async function streamResponse(
     promised,
   });
   if (items === undefined) throw new Error("a message has events from its acceptance on");
-  const { render, interrupt } = createResponseStream(message, context, after);
-  await sendItems(call, items, { render, finish: interrupt });
+  const { render, interrupt, keptBytes } = createResponseStream(message, context, after);
+  await sendItems(call, items, { render, finish: interrupt, keptBytes });
 }
 
 /** Streams a response from its first event. Texts that were streamed in pieces before come as one piece. */

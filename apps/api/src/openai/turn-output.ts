@@ -34,6 +34,8 @@ const countedTypes: readonly string[] = [
   "tool.call_completed",
   "attempt.ended",
 ];
+/** What an item takes besides its texts. */
+const itemBytes = 512;
 /** Previews open no more texts than this at once. */
 const openTextsMax = 1_000;
 
@@ -55,6 +57,8 @@ export class TurnOutput {
   #length = 0;
   #eventBytes = 0;
   #previewBytes = 0;
+  /** The texts of previews alone. */
+  #previewChars = 0;
   /** How much of the attempt's text was shown without a gap, in UTF-16 units. */
   #shownText = 0;
 
@@ -66,6 +70,11 @@ export class TurnOutput {
   /** Returns the items that the ledger proves, in its order. */
   get items(): ShownItem[] {
     return [...this.#known].filter(({ isKnown }) => isKnown).map(({ shown }) => shown);
+  }
+
+  /** About how many bytes it keeps. Counts items also after they were dropped. */
+  get keptBytes(): number {
+    return this.#eventBytes + this.#previewChars + this.#length * itemBytes;
   }
 
   /** Takes an event of the ledger. */
@@ -93,6 +102,7 @@ export class TurnOutput {
     if (this.#previewBytes > limits.pageBytes) return [];
     const ordinal = data["ordinal"] as number | undefined;
     const delta = String(data["text"]);
+    this.#previewChars += delta.length;
     if (type === "reasoning.delta") {
       const isSame = (item: OutputItem) => item instanceof ReasoningItem && item.ordinal === ordinal;
       const [item, opened] = this.#findText(isSame, () => new ReasoningItem(this.#place("rs"), ordinal));

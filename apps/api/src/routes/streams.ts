@@ -56,11 +56,12 @@ export async function streamMessageTo(
 export async function sendItems(
   call: StreamCall,
   items: AsyncGenerator<StreamItem, void, void>,
-  form: Pick<SendOptions, "render" | "finish"> = {},
+  form: Pick<SendOptions, "render" | "finish" | "keptBytes"> = {},
 ): Promise<void> {
   const { control, actor, response, settings } = call;
   const hold = (bytes: number) => control.streams.hold(actor.organizationId, bytes);
-  await sendEvents(items, { response, settings, hold, ...form });
+  const keep = (bytes: number) => control.streams.keep(actor.organizationId, bytes);
+  await sendEvents(items, { response, settings, hold, keep, ...form });
 }
 
 /** HEAD requests get only the headers. */

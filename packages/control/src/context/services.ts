@@ -127,6 +127,11 @@ export interface StreamLimiter {
    * already wait: disconnect the reader.
    */
   hold(organizationId: string, bytes: number): (() => void) | undefined;
+  /**
+   * Counts bytes that streams keep of what they have shown, until the returned function is called. Returns undefined if
+   * too many are kept already: end the stream.
+   */
+  keep(organizationId: string, bytes: number): (() => void) | undefined;
 }
 
 /** All public addresses are allowed. `rules` name private ones, and those that may be called without TLS. */

@@ -1,7 +1,10 @@
-// Limits the open streams of this process, and the memory for those of slow readers.
+// Limits the open streams of this process, and the memory for those of slow readers and for those that keep what they
+// have shown.
 
 import type { StreamLimiter } from "@dari/control/context";
 import { AppError, createSharedCount, limits, type SharedBounds, sessionTokenLimits } from "@dari/domain";
+
+const MiB = 1_024 * 1_024;
 
 export function createStreamLimiter(
   streams: SharedBounds = { perProcess: limits.streamsPerProcess, perOrganization: limits.streamsPerOrganization },
@@ -10,9 +13,11 @@ export function createStreamLimiter(
     perOrganization: limits.streamWaitingBytesPerOrganization,
   },
   perToken: number = sessionTokenLimits.streams,
+  kept: SharedBounds = { perProcess: 512 * MiB, perOrganization: 256 * MiB },
 ): StreamLimiter {
   const places = createSharedCount(streams);
   const bytes = createSharedCount(waiting);
+  const keptBytes = createSharedCount(kept);
   const ofTokens = createSharedCount({ perProcess: Infinity, perOrganization: perToken });
   return {
     check(organizationId, tokenId) {
@@ -36,6 +41,9 @@ export function createStreamLimiter(
     },
     hold(organizationId, n) {
       return bytes.over(organizationId, n) === undefined ? bytes.add(organizationId, n) : undefined;
+    },
+    keep(organizationId, n) {
+      return keptBytes.over(organizationId, n) === undefined ? keptBytes.add(organizationId, n) : undefined;
     },
   };
 }
