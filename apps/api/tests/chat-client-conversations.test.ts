@@ -4,9 +4,9 @@ import { steering, type ClaimedTurn } from "@dari/db";
 import { createTestAgent, createTestSession } from "@dari/testkit";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { startTestApi, type TestApi, type TestReply } from "./api-fixture.ts";
-import { askIn, chunksIn, typesIn } from "./chat-client-turns.ts";
+import { askIn, chunksIn, decision, typesIn } from "./chat-client-turns.ts";
 import { complete } from "./turn.ts";
-import { claimIn } from "./watching.ts";
+import { claimIn, watchRaw } from "./watching.ts";
 
 let api: TestApi;
 let agentId: string;
@@ -126,6 +126,23 @@ test("an answer continues the stream of the message that steered, and answers th
     { type: "tool-output-available", toolCallId: approval.id },
   ]);
   expect(typesIn(reply)).toEqual(expect.arrayContaining(["text-delta", "finish"]));
+});
+
+test("a message that a waiting turn has handed back streams its own turn after a reload", async () => {
+  const sessionId = await createSession();
+  const { messageId } = await withTurn(sessionId, post(sessionId, "ai-sdk", { message: say("one") }), async (turn) => {
+    await sendAsync(sessionId, "left", "steer");
+    await steering.takeSteeringIfHeld(api.db, turn, 0);
+    await askIn(api, turn, "refund", decision, 0);
+  });
+  const answer = { key: "refund", value: { approved: true } };
+  expect((await api.call("POST", `/v1/messages/${messageId}/inputs`, { body: answer })).status).toBe(202);
+  await done(await claimIn(api, sessionId));
+  const own = await claimIn(api, sessionId);
+  const reloaded = await watchRaw(api, `/v1/sessions/${sessionId}/ai-sdk/stream`);
+  await done(own);
+  await reloaded.done;
+  expect(chunksIn({ text: reloaded.text() }).at(-1)).toMatchObject({ messageMetadata: { status: "completed" } });
 });
 
 test("AG-UI: abandoning an interrupt does not send its message again after its key has expired", async () => {

@@ -16,17 +16,19 @@ export const typesIn = (reply: Pick<TestReply, "text">): string[] => chunksIn(re
 
 export const decision = { type: "object", properties: { approved: { type: "boolean" } }, required: ["approved"] };
 
-/** Suspends a turn with a question. */
+/** Suspends a turn with a question. `delivered`: how many messages that steer have reached the agent; absent: all. */
 export async function askIn(
   api: TestApi,
   turn: ClaimedTurn,
   key = "refund",
   schema: Readonly<Record<string, unknown>> = decision,
+  delivered?: number,
 ): Promise<void> {
   const parentId = (await snapshots.findHeadSnapshotId(api.db, api.org.organizationId, turn.sessionId)) ?? null;
   const empty = { objectKey: null, isFull: true, deltaDepth: 0, treeHash: "x", sizeBytes: 0, files: 0, totalBytes: 0 };
   await finish(api, turn, {
     ending: "suspended",
+    ...(delivered === undefined ? {} : { delivered }),
     asked: { key, schema, prompt: "May I?", waitSeconds: 600, placed: [] },
     snapshot: { id: newId("snapshot"), parentId, ...empty },
   });

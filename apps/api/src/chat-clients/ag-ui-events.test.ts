@@ -4,6 +4,7 @@ import type { StreamItem } from "@dari/control/outbound";
 import { expect, test } from "@jest/globals";
 import { AgUiEvents, type AgUiEvent } from "./ag-ui-events.ts";
 import { foldEvents } from "./ag-ui-history.ts";
+import { inputIdOf } from "./ids.ts";
 import { TurnParts } from "./turn-parts.ts";
 import {
   accepted,
@@ -14,6 +15,7 @@ import {
   ended,
   event,
   failed,
+  inTurnOf,
   messageId,
   preview,
   requested,
@@ -25,7 +27,8 @@ const run = { threadId: "t", runId: "r" };
 
 function encode(items: readonly StreamItem[], afterInput?: string): AgUiEvent[] {
   const parts = new TurnParts(messageId);
-  const events = new AgUiEvents({ run, messageId, afterInput });
+  const after = afterInput === undefined ? undefined : inputIdOf(messageId, afterInput);
+  const events = new AgUiEvents({ run, messageId, afterInput: after });
   const shown: AgUiEvent[] = [];
   for (const item of items) {
     if (!events.isOver) shown.push(...parts.takeItem(item).flatMap((part) => events.encode(part)));
@@ -97,6 +100,13 @@ test("a question interrupts the run, and the next run shows what follows the ans
     "TEXT_MESSAGE_END",
     "RUN_FINISHED",
   ]);
+});
+
+test("the next run does not begin at another message's input with the same key", () => {
+  const other = [...asking("x"), ...answered("x", { approved: true }), event("assistant.message", { text: "other" })];
+  const own = [...asking("x"), ...answered("x", { approved: true }), started, ...completed("done")];
+  const shown = encode([accepted, ...inTurnOf("msg_01jx5m0k8c3f7q2v9t4w6y8z1b", other), started, ...own], "x");
+  expect(foldEvents(shown)).toMatchObject([{ role: "assistant", content: "done" }]);
 });
 
 test("calls that are open when a run stops are closed, and do not go on in the next run", () => {

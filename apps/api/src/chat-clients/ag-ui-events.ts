@@ -29,7 +29,7 @@ export function runFinished({ threadId, runId }: AgUiRun, outcome: object, more:
 export interface AgUiEventOptions {
   readonly run: AgUiRun;
   readonly messageId: string;
-  /** Shows only what follows the answer to the input with this key: the client has what came before. */
+  /** The id of an input. Shows only what follows its answer: the client has what came before. */
   readonly afterInput?: string | undefined;
 }
 
@@ -52,7 +52,7 @@ export class AgUiEvents {
   }
 
   encode(part: TurnPart): AgUiEvent[] {
-    if (part.kind === "input_answered" && part.input.key === this.#afterInput) this.#isMuted = false;
+    if (part.kind === "input_answered" && part.input.id === this.#afterInput) this.#isMuted = false;
     const events = this.#encode(part);
     if (this.#isMuted) return [];
     if (events.some(({ type }) => type === "RUN_FINISHED" || type === "RUN_ERROR")) this.isOver = true;

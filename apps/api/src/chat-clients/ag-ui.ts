@@ -1,6 +1,6 @@
 // A session as an agent of the AG-UI protocol: one run sends a message, or answers what the agent asked.
 
-import { findMessageInOrder, getMessage, getSession, sendMessage } from "@dari/control/turns";
+import { findMessageInOrder, getSession, sendMessage } from "@dari/control/turns";
 import type { StreamItem } from "@dari/control/outbound";
 import { isId } from "@dari/domain";
 import type { Call, Handlers } from "../http/call.ts";
@@ -12,14 +12,7 @@ import { checkStream, sendItems } from "../routes/streams.ts";
 import { AgUiEvents, runFinished, runStarted, type AgUiEvent, type AgUiEventOptions } from "./ag-ui-events.ts";
 import { readSnapshot } from "./ag-ui-history.ts";
 import { abandonedIn, hasSameContent, readAgUiAction, readAgUiParts } from "./ag-ui-request.ts";
-import {
-  abandonQuestion,
-  answerQuestion,
-  checkAnswers,
-  getMessageOf,
-  lastAnswered,
-  readSettled,
-} from "./answer-question.ts";
+import { abandonQuestion, answerQuestion, checkAnswers, getMessageOf, lastAnswered } from "./answer-question.ts";
 import { readTurnParts } from "./read-turn.ts";
 import { sendTurn, type TurnText } from "./send-turn.ts";
 import { TurnParts } from "./turn-parts.ts";
@@ -105,10 +98,8 @@ async function read(call: RunCall, resourceId: string, { isNew }: { readonly isN
   const run = { threadId: body.threadId, runId: body.runId };
   if (!isId("message", resourceId)) return attach(call, resourceId);
   const action = readAgUiAction(body);
-  const message = await getMessage(control, actor, resourceId);
-  const settled = await readSettled(control, actor, message);
   const afterInput = action.kind === "answer" ? await lastAnswered(control, actor, action) : undefined;
-  const text = new AgUiStream({ run, messageId: resourceId, afterInput, settled, before: [runStarted(run)] });
+  const text = new AgUiStream({ run, messageId: resourceId, afterInput, before: [runStarted(run)] });
   await sendTurn(call, resourceId, { text, promised: isNew && action.kind !== "show" });
 }
 
@@ -119,8 +110,7 @@ async function attach(call: RunCall, sessionId: string): Promise<void> {
   const open = await findMessageInOrder(control, actor, { sessionId, order: "asc", from: undefined, isOpen: true });
   const before = [runStarted(run), await readSnapshot(control, actor, sessionId)];
   if (open !== undefined && open.status !== "waiting_for_input") {
-    const settled = await readSettled(control, actor, open);
-    const text = new AgUiStream({ run, messageId: open.id, settled, before });
+    const text = new AgUiStream({ run, messageId: open.id, before });
     return sendTurn(call, open.id, { text, promised: false });
   }
   const events = new AgUiEvents({ run, messageId: open?.id ?? "" });
@@ -133,7 +123,6 @@ async function attach(call: RunCall, sessionId: string): Promise<void> {
 async function* nothing(): AsyncGenerator<StreamItem, void, void> {}
 
 interface AgUiStreamOptions extends AgUiEventOptions {
-  readonly settled: ReadonlySet<string>;
   /** The events that open the run. */
   readonly before: readonly AgUiEvent[];
 }
@@ -145,9 +134,9 @@ class AgUiStream implements TurnText {
   readonly #events: AgUiEvents;
   #before: readonly AgUiEvent[];
 
-  constructor({ before, settled, ...options }: AgUiStreamOptions) {
+  constructor({ before, ...options }: AgUiStreamOptions) {
     this.#messageId = options.messageId;
-    this.#parts = new TurnParts(options.messageId, settled);
+    this.#parts = new TurnParts(options.messageId);
     this.#events = new AgUiEvents(options);
     this.#before = before;
   }

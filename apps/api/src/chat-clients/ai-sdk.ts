@@ -1,15 +1,15 @@
 // A session for `useChat` of the npm package `ai`: its messages and their turns in the package's form.
 
 import { inOneTransaction } from "@dari/control/context";
-import { findMessageInOrder, getMessage, getSession, sendMessage } from "@dari/control/turns";
+import { findMessageInOrder, getSession, sendMessage } from "@dari/control/turns";
 import { invalidField, limits } from "@dari/domain";
 import type { Call, Handlers } from "../http/call.ts";
 import { discardInput, storedPartsOf, storeInput } from "../openai/store-input.ts";
 import { refuseTokenMetadata } from "../routes/messages.ts";
 import { checkStream } from "../routes/streams.ts";
-import { answerQuestion, checkAnswers, findContinued, lastAnswered, readSettled } from "./answer-question.ts";
+import { answerQuestion, checkAnswers, findContinued, lastAnswered } from "./answer-question.ts";
 import { listUiMessages } from "./history.ts";
-import { inputIdOf, messageOf } from "./ids.ts";
+import { messageOf } from "./ids.ts";
 import { findReplaced, rollBackBefore } from "./replace-message.ts";
 import { sendTurn } from "./send-turn.ts";
 import { readUiAction, readUiParts, type UiAction } from "./ui-request.ts";
@@ -27,8 +27,7 @@ export const aiSdkHandlers: Handlers<"sendUiMessage" | "streamUiMessage" | "list
     // What waits for an answer is in the history, with its question.
     if (open === undefined || open.status === "waiting_for_input") return void response.status(204).end();
     response.set(uiStreamHeaders);
-    const settled = await readSettled(control, actor, open);
-    const text = new UiStream({ messageId: open.id, version: versionOf(call), settled });
+    const text = new UiStream({ messageId: open.id, version: versionOf(call) });
     await sendTurn(call, open.id, { text, promised: false });
   },
 
@@ -119,12 +118,8 @@ async function send(
 async function read(call: SendCall, messageId: string, { isNew }: { readonly isNew: boolean }): Promise<void> {
   const { control, actor, body, response } = call;
   const action = readUiAction(body);
-  const message = await getMessage(control, actor, messageId);
-  const settled = await readSettled(control, actor, message);
-  const answered = action.kind === "answer" ? await lastAnswered(control, actor, action) : undefined;
-  const afterInput =
-    action.kind === "answer" && answered !== undefined ? inputIdOf(action.messageId, answered) : undefined;
+  const afterInput = action.kind === "answer" ? await lastAnswered(control, actor, action) : undefined;
   response.set(uiStreamHeaders);
-  const text = new UiStream({ messageId, version: versionOf(call), afterInput, settled });
+  const text = new UiStream({ messageId, version: versionOf(call), afterInput });
   await sendTurn(call, messageId, { text, promised: isNew });
 }

@@ -4,7 +4,7 @@ import { AnswerInputRequest, validate, type MessageRecord } from "@dari/contract
 import type { Actor, Control } from "@dari/control/context";
 import { answerInput, cancelMessage, getMessage } from "@dari/control/turns";
 import { AppError, notFound } from "@dari/domain";
-import type { InputId } from "./ids.ts";
+import { inputIdOf, type InputId } from "./ids.ts";
 
 /** The answers in a request: clients repeat those that they gave before. All are of one message. */
 export interface GivenAnswers {
@@ -70,7 +70,7 @@ export async function findContinued(
   return chain.some(({ id }) => id === messageId) ? askedIn : messageId;
 }
 
-/** Returns the key of the last one of these inputs that is answered: what follows it is new to the client. */
+/** Returns the id of the last one of these inputs that is answered: what follows it is new to the client. */
 export async function lastAnswered(
   control: Control,
   actor: Actor,
@@ -78,13 +78,14 @@ export async function lastAnswered(
 ): Promise<string | undefined> {
   const { inputs } = await getMessage(control, actor, messageId);
   const isGiven = (key: string) => answers.some((answer) => answer.key === key);
-  return inputs?.findLast(({ key, status }) => status === "answered" && isGiven(key))?.key;
+  const last = inputs?.findLast(({ key, status }) => status === "answered" && isGiven(key));
+  return last && inputIdOf(messageId, last.key);
 }
 
-/** Returns the keys of the inputs that no longer wait, of a message and of the turn that answers it. */
-export async function readSettled(control: Control, actor: Actor, message: MessageRecord): Promise<Set<string>> {
-  const inputs = (await readChain(control, actor, message)).flatMap((one) => one.inputs ?? []);
-  return new Set(inputs.filter(({ status }) => status !== "waiting").map(({ key }) => key));
+/** Returns whether the message still waits for the input. */
+export async function isAsked(control: Control, actor: Actor, { messageId, key }: InputId): Promise<boolean> {
+  const { inputs } = await getMessage(control, actor, messageId);
+  return inputs?.some((input) => input.key === key && input.status === "waiting") === true;
 }
 
 /** Returns a message, and the messages that it became part of. */

@@ -3,6 +3,7 @@
 import { followMessage, type StreamItem } from "@dari/control/outbound";
 import type { Call } from "../http/call.ts";
 import { endOf, sendItems } from "../routes/streams.ts";
+import { isAsked } from "./answer-question.ts";
 
 /** Makes one client's text of a turn. */
 export interface TurnText {
@@ -32,15 +33,29 @@ export async function sendTurn(
     finish: () => text.finish(),
     keptBytes: () => text.keptBytes,
   };
-  await sendItems(call, untilOver(items, text), form);
+  await sendItems(call, untilOver(call, items, text), form);
 }
 
-/** An item is rendered before the next one is asked for. */
+/**
+ * An item is rendered before the next one is asked for. Leaves out waits that are over: a turn that is shown again does
+ * not stop at an input that no longer waits.
+ */
 async function* untilOver(
+  { control, actor }: Pick<StreamingCall, "control" | "actor">,
   items: AsyncGenerator<StreamItem, void, void>,
   text: TurnText,
 ): AsyncGenerator<StreamItem, void, void> {
+  /** The last key that each message has asked for. */
+  const keys = new Map<string, string>();
   for await (const item of items) {
+    if (item.kind === "event") {
+      const { event } = item;
+      const messageId = event.message_id ?? "";
+      if (event.type === "input.requested") keys.set(messageId, event.data.key);
+      const key = keys.get(messageId);
+      const isWait = event.type === "message.status_changed" && event.data.status === "waiting_for_input";
+      if (isWait && key !== undefined && !(await isAsked(control, actor, { messageId, key }))) continue;
+    }
     yield item;
     if (text.isOver) return;
   }

@@ -85,15 +85,12 @@ export class TurnParts {
   readonly #empty = new Set<string>();
   /** Calls that have no result yet, by the id of their item. */
   readonly #calls = new Map<string, RequestedCall>();
+  /** By their ids: a stream can show the inputs of several messages, and their keys can be equal. */
   readonly #inputs = new Map<string, AskedInput>();
-  readonly #settled: ReadonlySet<string>;
-  #lastKey = "";
   #dataBytes = 0;
 
-  /** `settled`: the keys of inputs that no longer wait. A turn that is shown again does not stop at them. */
-  constructor(messageId: string, settled: ReadonlySet<string> = new Set()) {
+  constructor(messageId: string) {
     this.#messageId = messageId;
-    this.#settled = settled;
     this.#output = new TurnOutput(responseIdOf(messageId));
   }
 
@@ -120,13 +117,11 @@ export class TurnParts {
       case "attempt.ended":
         return [...shown, { kind: "run_ended", outcome: String(fields["outcome"]) }];
       case "message.status_changed":
-        return fields["status"] === "waiting_for_input" && !this.#settled.has(this.#lastKey)
-          ? [{ kind: "waiting" }]
-          : [];
+        return fields["status"] === "waiting_for_input" ? [{ kind: "waiting" }] : [];
       case "input.requested":
-        return [{ kind: "input_requested", input: this.#ask(fields, messageIn(event) ?? this.#messageId) }];
+        return [{ kind: "input_requested", input: this.#ask(fields, this.#messageOf(event)) }];
       case "input.submitted":
-        return this.#answer(fields);
+        return this.#answer(fields, this.#messageOf(event));
       case "agent.event":
         return this.#fits(fields)
           ? [{ kind: "agent_event", name: String(fields["name"]), value: fields["data"] ?? null }]
@@ -215,24 +210,23 @@ export class TurnParts {
       expiresAt: String(fields["expires_at"]),
       call: [...this.#calls.values()].find(({ callId }) => key.startsWith(approvalKeyOf(callId))),
     };
-    this.#inputs.set(key, input);
-    this.#lastKey = key;
+    this.#inputs.set(input.id, input);
     return input;
   }
 
-  #answer(fields: Fields): TurnPart[] {
-    const input = this.#inputs.get(String(fields["key"]));
+  #answer(fields: Fields, messageId: string): TurnPart[] {
+    const input = this.#inputs.get(inputIdOf(messageId, String(fields["key"])));
     return input === undefined ? [] : [{ kind: "input_answered", input, value: fields["value"] }];
+  }
+
+  #messageOf(event: TurnEvent | EventRecord): string {
+    return ("message_id" in event ? event.message_id : undefined) ?? this.#messageId;
   }
 
   #fits(fields: Fields): boolean {
     this.#dataBytes += Buffer.byteLength(JSON.stringify(fields));
     return this.#dataBytes <= limits.pageBytes;
   }
-}
-
-function messageIn(event: TurnEvent | EventRecord): string | undefined {
-  return "message_id" in event ? (event.message_id ?? undefined) : undefined;
 }
 
 /** The beginning of the key with which exported agents ask for the approval of a call. */

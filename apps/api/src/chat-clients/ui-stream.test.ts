@@ -26,13 +26,12 @@ import { UiStream } from "./ui-stream.ts";
 interface Options {
   readonly version?: number;
   readonly afterInput?: string;
-  readonly settled?: ReadonlySet<string>;
 }
 
 /** Returns the chunks of a stream, without its last line. */
-function stream(items: readonly StreamItem[], { version = 7, afterInput, ...more }: Options = {}): UiChunk[] {
+function stream(items: readonly StreamItem[], { version = 7, afterInput }: Options = {}): UiChunk[] {
   const after = afterInput === undefined ? undefined : inputId(afterInput);
-  const ui = new UiStream({ messageId, version, afterInput: after, ...more });
+  const ui = new UiStream({ messageId, version, afterInput: after });
   let text = "";
   for (const item of items) {
     if (ui.isOver) break;
@@ -202,17 +201,6 @@ test("a question is a call of request_input: an approval, or one that the client
     expect(call).toMatchObject({ toolCallId: inputId("city"), toolName: "request_input", dynamic: true });
     expect(call).not.toHaveProperty("providerExecuted");
   }
-});
-
-test("a turn that is shown again does not stop at a question that was answered", () => {
-  const key = "approve-c1-0123456789abcdef";
-  const items = [accepted, started, requested("c1"), ...asking(key), ...answered(key, { approved: true }), started];
-  const again = [...items, ...asking("more")];
-  const settled = new Set([key]);
-  expect(typesOf(stream(again)).filter((type) => type === "tool-approval-request")).toHaveLength(1);
-  const chunks = stream(again, { settled });
-  expect(typesOf(chunks).filter((type) => type === "tool-approval-request")).toHaveLength(2);
-  expect(chunks.at(-1)).toMatchObject({ type: "finish", messageMetadata: { status: "waiting_for_input" } });
 });
 
 test("a message that ends after an answer without showing anything has no answer in its last step", () => {

@@ -14,9 +14,9 @@ export class UiStream implements TurnText {
   readonly #parts: TurnParts;
   readonly #chunks: UiChunks;
 
-  constructor({ settled, ...options }: UiChunkOptions & { readonly settled?: ReadonlySet<string> }) {
+  constructor(options: UiChunkOptions) {
     this.#messageId = options.messageId;
-    this.#parts = new TurnParts(options.messageId, settled);
+    this.#parts = new TurnParts(options.messageId);
     this.#chunks = new UiChunks(options);
   }
 
