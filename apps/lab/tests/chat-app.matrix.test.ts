@@ -230,6 +230,23 @@ describeWith("chromium", "the chat app", ({ command }) => {
     await page.context().close();
   }, 300_000);
 
+  test("a turn that is stopped before the platform has accepted its message ends, too", async () => {
+    const page = await signIn("Jan");
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    await page.route("**/ai-sdk", async (route) => {
+      await held;
+      await route.continue();
+    });
+    await say(page, "hold point-early now");
+    await page.getByRole("button", { name: "Stop" }).click();
+    release();
+    await page.getByText("Stopped.").waitFor();
+    const [sent] = (await client.listMessages(await sessionOf("jan"))).data;
+    expect(sent).toMatchObject({ status: "cancelled" });
+    await page.context().close();
+  }, 300_000);
+
   test("an answer goes on with a new token when the first one expires in its middle", async () => {
     const page = await signIn("Eve");
     let tokens = 0;

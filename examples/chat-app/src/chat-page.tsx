@@ -1,7 +1,7 @@
 // The page: the conversation, what is typed next, and the session's files beside them.
 
 import { useChat } from "@ai-sdk/react";
-import { useEffect, useRef } from "react";
+import { useEffect, useRef, useState } from "react";
 import { Composer } from "./composer.tsx";
 import type { Conversation } from "./conversation.ts";
 import { readDari, upload } from "./dari.ts";
@@ -13,6 +13,11 @@ interface ChatPageProps {
   sessionId: string;
   /** Why the conversation could not be loaded. */
   failure?: string | undefined;
+}
+
+/** `stop()` of the AI SDK only stops reading. */
+async function cancel(messageId: string): Promise<void> {
+  await readDari(`/v1/messages/${messageId}/cancel`, { method: "POST" });
 }
 
 export function ChatPage({ conversation: { chat }, sessionId, failure }: ChatPageProps) {
@@ -30,11 +35,19 @@ export function ChatPage({ conversation: { chat }, sessionId, failure }: ChatPag
     const parts = await Promise.all(files.map(upload));
     void sendMessage({ parts: [...(text === "" ? [] : [{ type: "text" as const, text }]), ...parts] });
   }
-  /** `stop()` of the AI SDK only stops reading. */
-  async function stop(): Promise<void> {
-    const id = last?.metadata?.message_id;
-    if (id !== undefined) await readDari(`/v1/messages/${id}/cancel`, { method: "POST" });
+  function stop(): void {
+    setRefusal(undefined);
+    setIsStopping(true);
   }
+  const [isStopping, setIsStopping] = useState(false);
+  const [refusal, setRefusal] = useState<string>();
+  /** The message whose turn runs. Undefined until the platform has accepted it. */
+  const runningId = isRunning && last?.role === "assistant" ? last.metadata?.message_id : undefined;
+  useEffect(() => {
+    if (!isStopping || (isRunning && runningId === undefined)) return;
+    setIsStopping(false);
+    if (runningId !== undefined) void cancel(runningId).catch((error: unknown) => setRefusal(String(error)));
+  }, [isStopping, isRunning, runningId]);
 
   return (
     <div className="page">
@@ -57,6 +70,11 @@ export function ChatPage({ conversation: { chat }, sessionId, failure }: ChatPag
         {failure && (
           <p className="failure" role="alert">
             {failure}
+          </p>
+        )}
+        {refusal && (
+          <p className="failure" role="alert">
+            {refusal}
           </p>
         )}
         {error && !hasFailed && (

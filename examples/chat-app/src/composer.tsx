@@ -5,7 +5,7 @@ import { useState, type FormEvent, type KeyboardEvent } from "react";
 interface ComposerProps {
   isRunning: boolean;
   onSend: (text: string, files: File[]) => Promise<void>;
-  onStop: () => Promise<void>;
+  onStop: () => void;
 }
 
 export function Composer({ isRunning, onSend, onStop }: ComposerProps) {
@@ -57,7 +57,7 @@ export function Composer({ isRunning, onSend, onStop }: ComposerProps) {
         <input type="file" multiple hidden onChange={({ target }) => setFiles([...(target.files ?? [])])} />
       </label>
       {isRunning ? (
-        <button type="button" onClick={() => void onStop()}>
+        <button type="button" onClick={onStop}>
           Stop
         </button>
       ) : (
