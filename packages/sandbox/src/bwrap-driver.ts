@@ -172,7 +172,8 @@ async function startTemplate(
 
 async function start(spec: SandboxSpec, means: Means, launchers: Launchers, background: Background): Promise<Sandbox> {
   const launcher = await launchers.take(spec.limits);
-  const processes = countProcessesOfUser(spec.limits, hostUserOf(spec, means));
+  const [hostUser, isBounded] = [hostUserOf(spec, means), canBoundTree(means.groups)];
+  const processes = countProcessesOfUser(spec.limits, { hostUser, isBounded });
   const onEnd = (): void => launchers.onSandboxEnded?.();
   // Children of a template have their own limits, and their usage also counts for the template's namespace.
   void launcher.init.then((init) => init !== undefined && means.shares.apply(init.pid));

@@ -1,12 +1,13 @@
 // Starts one program with pipes on descriptors 1, 2 and 3, and without any other descriptor of this process.
 
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn, type ChildProcess, type SpawnOptions, type StdioOptions } from "node:child_process";
 import { constants as osConstants } from "node:os";
 import { Server } from "node:net";
 import type { Duplex, Readable } from "node:stream";
 import { constants, setPriority } from "node:os";
 import { withholdCapabilities } from "@dari/native";
 import { inheritedDescriptorMasks } from "./inherited-descriptors.ts";
+import { startBelowInMemory } from "./oom-score.ts";
 import { SandboxStartError, type SandboxExit } from "./types.ts";
 
 export interface LaunchedProcess {
@@ -73,18 +74,15 @@ export async function launch(o: LaunchOptions): Promise<LaunchedProcess> {
   await withholdCapabilities();
   const pipes = o.launcherPipes ?? 0;
   const ipc = o.onServer === undefined ? [] : ["ipc" as const];
-  const child = spawn(o.command, o.args, {
-    env: o.env,
-    cwd: o.cwd,
-    detached: true,
-    stdio: [
-      // Use a pipe instead of the host's /dev/null, whose mode and owner a program of the same user could change.
-      "pipe",
-      ...Array.from({ length: 3 + pipes }, () => "pipe" as const),
-      ...ipc,
-      ...stdioMasksFrom(4 + pipes + ipc.length),
-    ],
-  });
+  const stdio: StdioOptions = [
+    // Use a pipe instead of the host's /dev/null, whose mode and owner a program of the same user could change.
+    "pipe",
+    ...Array.from({ length: 3 + pipes }, () => "pipe" as const),
+    ...ipc,
+    ...stdioMasksFrom(4 + pipes + ipc.length),
+  ];
+  const options: SpawnOptions = { env: o.env, cwd: o.cwd, detached: true, stdio };
+  const child = startBelowInMemory(() => spawn(o.command, o.args, options));
   child.stdin?.destroy();
   lowerPriority(child.pid);
   child.on("message", (port, server) => {

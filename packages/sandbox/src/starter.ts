@@ -6,6 +6,7 @@ import { Server } from "node:net";
 import { createInterface } from "node:readline";
 import { nativeCommand, startWithCapabilities, withholdCapabilities } from "@dari/native";
 import { stdioMasksFrom, type LaunchedProcess, type Starter, type StartOptions } from "./launch.ts";
+import { startBelowInMemory } from "./oom-score.ts";
 import { findProgram, tryTimeoutMs } from "./programs.ts";
 import { deliverServer, createStarterConnection, requestStart } from "./start-requests.ts";
 import { SandboxStartError } from "./types.ts";
@@ -67,7 +68,7 @@ async function run(kind: StarterKind): Promise<Running | undefined> {
   await withholdCapabilities();
   const options: SpawnOptions = { env: {}, stdio, detached: true };
   const [file, ...args] = [...nativeCommand("start"), String(kind.pipes)];
-  const child: ChildProcess = startWithCapabilities(() => spawn(file, args, options));
+  const child: ChildProcess = startWithCapabilities(() => startBelowInMemory(() => spawn(file, args, options)));
   child.on("error", () => {});
   const lines = createInterface({ input: child.stdout! });
   const [name] = (await Promise.race([once(lines, "line"), once(lines, "close")])) as [string?];

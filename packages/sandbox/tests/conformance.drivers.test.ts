@@ -9,6 +9,7 @@ import {
   testCoversSecurityTable,
   waysOfThisRun,
 } from "@dari/testkit/test-guarantee";
+import { readFileSync } from "node:fs";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -143,6 +144,19 @@ describeEach(inRun)("$title", ({ driver }) => {
       expect(countSleepers(seconds)).toBe(0);
       expect(started.filter((pid) => commandOf(pid) !== "")).toEqual([]);
     });
+  });
+
+  test("is ended by the kernel before this process, with everything that it starts, if memory runs out", async () => {
+    const scoreOf = (pid: number | "self"): string => readFileSync(`/proc/${pid}/oom_score_adj`, "latin1").trim();
+    const own = scoreOf("self");
+    const seconds = `6000.${process.hrtime.bigint()}`;
+    await withSandbox(driver, specFor(slot, ["daemons", seconds]), async (sandbox) => {
+      expect(await nextSaid(sandbox)).toBe("started");
+      const inside = descendantsOf(sandbox.pid);
+      expect(inside.length).toBeGreaterThan(0);
+      expect(new Set(inside.map(scoreOf))).toEqual(new Set(["1000"]));
+    });
+    expect(scoreOf("self")).toBe(own);
   });
 
   testGuarantee("daemons", driver.name)("leaves no daemon behind when the program ends by itself", async () => {

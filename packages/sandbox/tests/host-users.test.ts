@@ -11,6 +11,7 @@ import {
   openHostUsers,
   type Sandbox,
   type SandboxDriver,
+  type SandboxLimits,
 } from "../src/index.ts";
 import { probeCandidate, testGuarantee, testCoversSecurityTable } from "@dari/testkit/test-guarantee";
 import { createChildDriver } from "./child-driver.ts";
@@ -64,11 +65,16 @@ afterAll(async () => {
   for (const slot of slots) await slot.remove();
 });
 
-async function start(driver: SandboxDriver, hostUser: number, code: string): Promise<Sandbox> {
+async function start(
+  driver: SandboxDriver,
+  hostUser: number,
+  code: string,
+  limits: SandboxLimits = {},
+): Promise<Sandbox> {
   const slot = await makeSlot();
   slots.push(slot);
   const argv = ["/usr/bin/python3", "-I", "-S", "-c", code];
-  const sandbox = await withHostUser(driver, hostUser).prepare(specFor(slot, [], { argv }));
+  const sandbox = await withHostUser(driver, hostUser).prepare(specFor(slot, [], { argv, limits }));
   sandboxes.push(sandbox);
   return sandbox;
 }
@@ -90,6 +96,21 @@ try:
 except OSError as error:
     pass
 open(3, "wb", closefd=False).write(b"%d\\n" % sent)
+open(3, "rb", closefd=False).read()
+`;
+
+/** Prints how many processes it could start, and waits. */
+const sixProcesses = `
+import os, signal
+started = 0
+for _ in range(6):
+    try:
+        if os.fork() == 0:
+            signal.pause()
+        started += 1
+    except OSError:
+        pass
+open(3, "wb", closefd=False).write(b"%d\\n" % started)
 open(3, "rb", closefd=False).read()
 `;
 
@@ -118,6 +139,13 @@ for (const { title, driver } of drivers) {
       counts.push(process.listenerCount("exit"));
     }
     expect(counts).toEqual(counts.map(() => counts[0]));
+  });
+
+  testThere(`${title}: an organization's sandboxes do not use up each other's processes`, async () => {
+    // Together more than four times the limit of one, which Linux before 5.14 would count for the user.
+    const many = Array.from({ length: 6 }, () => start(driver, range!.first + 9, sixProcesses, { processes: 8 }));
+    const counts = await Promise.all(many.map(async (one) => nextSaid(await one)));
+    expect(counts).toEqual(counts.map(() => 6));
   });
 
   const testCounts = isOwn ? testGuarantee("kernel-counts", driver.name) : test.skip;

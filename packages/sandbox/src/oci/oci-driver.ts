@@ -100,7 +100,7 @@ async function start(
       encodeEnterInput({
         ports: sharesKernel ? (egress?.ports ?? []) : [],
         limits: processLimits(limits, {
-          processes: sharesKernel ? countProcessesOfUser(limits, undefined) : limits.processes,
+          processes: sharesKernel ? countProcessesOfUser(limits, {}) : limits.processes,
           hasOwnKernel: !sharesKernel,
         }),
         argv: spec.argv.map((word) => toPathInside(spec, word)),

@@ -138,7 +138,7 @@ async function forkOnce(
         slotDir,
         ports: egress?.ports ?? [],
         group,
-        processes: countProcessesOfUser(limits, o.hostUser),
+        processes: countProcessesOfUser(limits, { hostUser: o.hostUser, isBounded: canBoundTree(o.groups) }),
         guarded: o.guarded,
       }),
       name: "a child of the template",
