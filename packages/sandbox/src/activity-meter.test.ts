@@ -13,44 +13,58 @@ function openMeter(seconds?: number) {
   return Object.assign(sandbox, meter);
 }
 
-test("a sandbox is active for five seconds after its processor time has changed", () => {
+test("a sandbox is checked for five seconds after its processor time has changed", () => {
   const sandbox = openMeter(1);
-  expect(sandbox.isActive()).toBe(true);
+  expect(sandbox.isDue()).toBe(true);
   sandbox.atMs = 5_000;
-  expect(sandbox.isActive()).toBe(true);
+  expect(sandbox.isDue()).toBe(true);
   sandbox.atMs = 5_001;
-  expect(sandbox.isActive()).toBe(false);
-  sandbox.seconds = 1.000001;
-  expect(sandbox.isActive()).toBe(true);
+  expect(sandbox.isDue()).toBe(false);
+  sandbox.seconds = 1.1;
+  expect(sandbox.isDue()).toBe(true);
   sandbox.atMs = 10_002;
-  expect(sandbox.isActive()).toBe(false);
+  expect(sandbox.isDue()).toBe(false);
 });
 
-test("a sandbox whose processor time is unknown is active", () => {
+test("a sandbox that runs little is checked once a second, and at once when it has run more", () => {
+  const sandbox = openMeter(1);
+  const dueAt = (atMs: number, seconds: number): boolean => (
+    Object.assign(sandbox, { atMs, seconds }),
+    sandbox.isDue()
+  );
+  expect(dueAt(0, 1)).toBe(true);
+  expect([200, 400, 600, 800].map((at) => dueAt(at, 1 + at / 1e6))).toEqual([false, false, false, false]);
+  expect(dueAt(1_000, 1.001)).toBe(true);
+  // It has run once more, and is checked afterwards although it runs no more.
+  expect([dueAt(1_200, 1.0011), dueAt(1_800, 1.0011), dueAt(2_000, 1.0011)]).toEqual([false, false, true]);
+  expect([dueAt(2_200, 1.0021), dueAt(2_400, 1.0031)]).toEqual([false, true]);
+});
+
+test("a sandbox whose processor time is unknown is always checked", () => {
   const sandbox = openMeter();
   sandbox.atMs = 60_000;
-  expect(sandbox.isActive()).toBe(true);
-  expect(sandbox.isActive()).toBe(true);
+  expect(sandbox.isDue()).toBe(true);
+  expect(sandbox.isDue()).toBe(true);
 });
 
-test("a sandbox that ran during a long check is active for five seconds after the check", () => {
+test("a sandbox that ran during a long check is checked for five seconds after the check", () => {
   const sandbox = openMeter(1);
-  sandbox.isActive();
+  sandbox.isDue();
   sandbox.atMs = 200;
-  sandbox.isActive();
+  sandbox.isDue();
   const endCheck = sandbox.startCheck();
   sandbox.atMs = 400;
   sandbox.seconds = 2;
-  sandbox.isActive();
+  sandbox.isDue();
   sandbox.atMs = 600;
-  sandbox.isActive();
+  sandbox.isDue();
   const endLaterCheck = sandbox.startCheck();
   sandbox.atMs = 6_000;
   endLaterCheck();
-  expect(sandbox.isActive()).toBe(false);
+  expect(sandbox.isDue()).toBe(false);
   endCheck();
   sandbox.atMs = 11_000;
-  expect(sandbox.isActive()).toBe(true);
+  expect(sandbox.isDue()).toBe(true);
   sandbox.atMs = 11_001;
-  expect(sandbox.isActive()).toBe(false);
+  expect(sandbox.isDue()).toBe(false);
 });

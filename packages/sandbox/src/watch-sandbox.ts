@@ -65,7 +65,7 @@ export function watchSandbox(o: WatchOptions): Watch {
   const activity = createActivityMeter(o.cpuSeconds ?? (() => undefined));
 
   function lookAll(): void {
-    if (!activity.isActive()) return;
+    if (!activity.isDue()) return;
     for (const look of checks) void look().then((seen) => seen !== undefined && conclude(seen));
   }
 
