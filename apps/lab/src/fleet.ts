@@ -76,18 +76,14 @@ export interface Fleet {
   readonly metricsUrls: readonly string[];
   /** All started workers, including dead ones. */
   readonly workers: readonly FleetWorker[];
-  /** Starts another worker with empty caches. `through`: a command that becomes the worker. */
-  startWorker(env?: Readonly<Record<string, string>>, through?: readonly string[]): Promise<FleetWorker>;
+  /** Starts another worker with empty caches. */
+  startWorker(env?: Readonly<Record<string, string>>): Promise<FleetWorker>;
   /** Ends everything and returns what was left. */
   close(): Promise<FleetRemains>;
 }
 
 /** Short, so that tests of lost workers and retries are fast. */
-const quickSettings = {
-  ...{ DARI_LEASE_MS: "3000", DARI_BACKOFF_FIRST_MS: "100", DARI_SHUTDOWN_GRACE_MS: "10000" },
-  // Few, so that the workers of a fleet share its turns.
-  DARI_WORKER_SLOTS: "4",
-};
+const quickSettings = { DARI_LEASE_MS: "3000", DARI_BACKOFF_FIRST_MS: "100", DARI_SHUTDOWN_GRACE_MS: "10000" };
 
 export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
   await using starting = new AsyncDisposableStack();
@@ -112,11 +108,10 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
   const addWorker = async (
     owner: AsyncDisposableStack,
     env: Readonly<Record<string, string>>,
-    through?: readonly string[],
   ): Promise<FleetWorker> => {
     numbered += 1;
     const name = `worker-${numbered}`;
-    const worker = owner.use(await launchWorker(place, name, { ...(await health()), ...env }, through));
+    const worker = owner.use(await launchWorker(place, name, { ...(await health()), ...env }));
     workers.push(worker);
     return worker;
   };
@@ -141,7 +136,7 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
     reconciler,
     metricsUrls,
     workers,
-    startWorker: (env = {}, through) => addWorker(stack, env, through),
+    startWorker: (env = {}) => addWorker(stack, env),
     async close() {
       try {
         return await endFleet({ dir, database, programs: [...workers, reconciler, api] });
@@ -197,11 +192,9 @@ function launch(
   readyWhen: RegExp,
   env: Readonly<Record<string, string>> = {},
   name: string = program,
-  through?: readonly string[],
 ): Promise<Program> {
   return startProgram({
     name,
-    through,
     entry: `apps/${program}/src/main.ts`,
     env: { ...place.env, ...env },
     dir: place.dir,
@@ -209,16 +202,11 @@ function launch(
   });
 }
 
-async function launchWorker(
-  place: Place,
-  name: string,
-  env: Readonly<Record<string, string>>,
-  through?: readonly string[],
-): Promise<FleetWorker> {
+async function launchWorker(place: Place, name: string, env: Readonly<Record<string, string>>): Promise<FleetWorker> {
   const workDir = join(place.dir, name);
   // Agents of tests are ours, so a machine without isolation still runs the tests.
   const settings = { DARI_WORK_DIR: workDir, DARI_MINIMUM_ISOLATION: "none", ...env };
-  const program = await launch(place, "worker", /worker\.started/, settings, name, through);
+  const program = await launch(place, "worker", /worker\.started/, settings, name);
   return Object.defineProperty(program, "workDir", { value: workDir, enumerable: true }) as FleetWorker;
 }
 

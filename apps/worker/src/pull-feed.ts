@@ -41,19 +41,19 @@ export function startPulling(context: FeedContext, parts: TurnFeedParts, signal:
   };
   const pullAll = async (): Promise<void> => {
     while (!signal.aborted) {
-      const place = gate.tryEnter();
-      if (place === undefined) return;
+      const leave = gate.tryEnter();
+      if (leave === undefined) return;
       const turn = await pullTurn(context.db, context.claimant, { log: context.log, signal }).catch(
         (error: unknown) => {
-          place.leave();
+          leave();
           throw error;
         },
       );
-      if (turn === undefined) return place.leave();
+      if (turn === undefined) return leave();
       activeAt = performance.now();
-      void run(turn, place)
+      void run(turn)
         .then(({ released }) => released)
-        .finally(place.leave);
+        .finally(leave);
     }
   };
   const pulling = loop({
