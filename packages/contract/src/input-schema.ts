@@ -97,7 +97,7 @@ export function validateAnswer(schema: Readonly<Record<string, unknown>>, answer
   const listsAll = steps <= listAllStepsMax;
   return withCheck(schema, listsAll ? "list all" : "find first", (check) => {
     if (check(answer) === true) return [];
-    const issues = toIssues(check.errors ?? []).slice(0, 100);
+    const issues = toIssues(check.errors ?? []);
     return issues.map(({ path, message }) => ({ path: below(path), message }));
   });
 }

@@ -80,7 +80,7 @@ function compile({ ajv, compiled }: Checker, schema: TSchema): ValidateFunction 
   return fresh;
 }
 
-/** Describes ajv's errors, each problem once. */
+/** Describes the first 100 of ajv's errors, each problem once. */
 export function toIssues(errors: readonly ErrorObject[]): FieldIssue[] {
   const issues: FieldIssue[] = [];
   const seen = new Set<string>();
@@ -91,7 +91,7 @@ export function toIssues(errors: readonly ErrorObject[]): FieldIssue[] {
     const key = `${issue.path}\n${issue.message}`;
     if (seen.has(key)) continue;
     seen.add(key);
-    issues.push(issue);
+    if (issues.push(issue) === issuesMax) break;
   }
   return issues;
 }
