@@ -7,7 +7,7 @@ import { startPlatform } from "./platform.ts";
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 /** Time to end the services, after the grace for turns. Milliseconds. */
-const afterGraceMs = 20_000;
+const afterGraceMs = 30_000;
 let graceMs: number = limits.shutdownGraceMs;
 
 await runMain(

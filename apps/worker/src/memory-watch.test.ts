@@ -11,10 +11,13 @@ test("it is logged with its numbers and fails the check, until there is memory a
   const destination = { write: (text: string) => void lines.push(JSON.parse(text) as Record<string, unknown>) };
   const log = createLogger({ name: "worker", destination });
   let availableBytes = 900;
-  const hasFreeMemory = (): boolean => availableBytes >= 1_000;
-  const gate = createGate({ slots: 2, hasFreeMemory });
-  const freeMemory = () => ({ availableBytes, neededBytes: 1_000 });
-  const watch = watchMemory({ gate, freeMemory, log, shortMs: 100, checkEveryMs: 10 });
+  const turns = {
+    room: () => ({ turns: availableBytes >= 1_000 ? 1 : 0 }),
+    admit: () => ({ track: () => () => undefined, leave: () => undefined }),
+  };
+  const gate = createGate({ slots: 2, startsMax: 2, turns });
+  const room = () => ({ availableBytes, neededBytes: 1_000 });
+  const watch = watchMemory({ gate, room, log, shortMs: 100, checkEveryMs: 10 });
   const health = async () => (await checkHealth({ memory: () => watch.check() })).checks["memory"];
   try {
     expect(await health()).toBe("ok");
@@ -29,10 +32,10 @@ test("it is logged with its numbers and fails the check, until there is memory a
     expect(lines.map((line) => line["msg"])).toEqual(["worker.no_room_for_a_turn", "worker.has_room_again"]);
 
     // A running turn has its memory, and a worker that stops needs none.
-    const leave = gate.tryEnter();
+    const place = gate.tryEnter();
     availableBytes = 900;
     expect(gate.offered).toBe(1);
-    leave?.();
+    place?.leave();
     gate.close();
     expect(await health()).toBe("ok");
   } finally {

@@ -8,7 +8,7 @@ import { assembleWorker } from "./assemble.ts";
 import { readWorkerConfig } from "./config.ts";
 
 /** Time after the grace period to kill and record the turns that still run, in milliseconds. */
-const afterGraceMs = 15_000;
+const afterGraceMs = 25_000;
 const program = "node apps/worker/src/main.ts";
 let graceMs: number = limits.shutdownGraceMs;
 

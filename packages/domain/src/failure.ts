@@ -20,8 +20,9 @@ export const failureCodes = {
   out_of_memory: {
     retryable: true,
     says:
-      "the agent exceeded its memory limit (`runtime.memory` in dari.yml, default `DARI_TURN_MEMORY_BYTES`: 4 GiB); " +
-      "use less memory, or raise the limit, up to `DARI_TURN_MEMORY_MAX_BYTES`, which an operator sets",
+      "the agent exceeded its memory limit (`runtime.memory` in dari.yml, default `DARI_TURN_MEMORY_BYTES`: 4 GiB), " +
+      "or the worker had no memory left; use less memory, or raise the limit, up to `DARI_TURN_MEMORY_MAX_BYTES`, " +
+      "which an operator sets",
   },
   too_many_processes: {
     retryable: false,

@@ -1,22 +1,15 @@
-// Plans how many turns the worker's memory allows.
+// Plans how many turns the worker's memory allows, if a fixed amount is set aside for each.
 
 import type { Memory } from "./memory.ts";
+import type { TurnMemory } from "./running-turns.ts";
 
 export interface MemoryPlan {
   /** Maximum number of concurrent turns: the configured slots, or as many as the memory allows; at least 1. */
   readonly slots: number;
   /** Memory of all turns together, in bytes. */
   readonly budgetBytes: number;
-  /** Whether the machine has memory for one more turn now. */
-  hasFreeMemory(): boolean;
-  freeMemory(): FreeMemory;
-}
-
-export interface FreeMemory {
-  /** Free now, in bytes. */
-  readonly availableBytes: number;
-  /** What must be free for one more turn, in bytes. */
-  readonly neededBytes: number;
+  /** Admits turns while the machine has memory for one more. It measures no turn, and ends none. */
+  readonly turns: TurnMemory;
 }
 
 export interface MemorySettings {
@@ -44,7 +37,14 @@ export function planMemory(settings: MemorySettings, readMemory: () => Memory): 
   return {
     slots: Math.min(settings.slots, fitting),
     budgetBytes,
-    hasFreeMemory: () => readMemory().availableBytes >= neededBytes,
-    freeMemory: () => ({ availableBytes: readMemory().availableBytes, neededBytes }),
+    turns: {
+      room() {
+        const { availableBytes } = readMemory();
+        const missingBytes = Math.max(0, neededBytes - availableBytes);
+        const isScarce = missingBytes > 0;
+        return { turns: isScarce ? 0 : Infinity, availableBytes, neededBytes, isScarce, missingBytes };
+      },
+      admit: () => ({ track: () => () => undefined, leave: () => undefined }),
+    },
   };
 }

@@ -110,9 +110,9 @@ test("free memory is what the machine has left, whatever uses the rest", () => {
     ...plenty,
     availableBytes,
   }));
-  expect(plan.hasFreeMemory()).toBe(true);
+  expect(plan.turns.room().turns).toBe(Infinity);
   availableBytes = 800 * MiB;
-  expect(plan.hasFreeMemory()).toBe(false);
+  expect(plan.turns.room().turns).toBe(0);
   availableBytes = 900 * MiB;
-  expect(plan.hasFreeMemory()).toBe(true);
+  expect(plan.turns.room().turns).toBe(Infinity);
 });

@@ -62,21 +62,28 @@ function readMachine(files: MemoryFiles): Memory {
 
 /** Returns the groups with a limit, from the process's own group up to the root. */
 function controlGroups(files: MemoryFiles): Memory[] {
-  const groups: Memory[] = [];
+  return listGroupDirs("memory", files).flatMap(({ dir, version }) => readGroup(dir, groupFiles[version]) ?? []);
+}
+
+/** Returns the directories of the control groups that this process is in, from its own group up to the root. */
+export function listGroupDirs(
+  controller: "memory" | "cpu" | "pids",
+  files: MemoryFiles = kernelFiles,
+): { readonly dir: string; readonly version: 1 | 2 }[] {
+  const found: { dir: string; version: 1 | 2 }[] = [];
   for (const line of (read(join(files.proc, "self", "cgroup")) ?? "").split("\n")) {
     const [, controllers, path] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
     if (controllers === undefined || path === undefined) continue;
-    if (controllers !== "" && !controllers.split(",").includes("memory")) continue;
-    const version = controllers === "" ? versionTwo : versionOne;
-    const root = controllers === "" ? files.cgroups : join(files.cgroups, "memory");
+    if (controllers !== "" && !controllers.split(",").includes(controller)) continue;
+    const version = controllers === "" ? 2 : 1;
+    const root = version === 2 ? files.cgroups : join(files.cgroups, controller);
     // In a container the path may be the host's, which does not exist here. The root is the container's own group.
     for (let at = join("/", path); ; at = dirname(at)) {
-      const group = readGroup(join(root, at), version);
-      if (group !== undefined) groups.push(group);
+      found.push({ dir: join(root, at), version });
       if (at === "/") break;
     }
   }
-  return groups;
+  return found;
 }
 
 interface GroupFiles {
@@ -86,15 +93,17 @@ interface GroupFiles {
   readonly reclaimable: readonly string[];
 }
 
-const versionTwo: GroupFiles = {
-  limit: "memory.max",
-  used: "memory.current",
-  reclaimable: ["active_file", "inactive_file", "slab_reclaimable"],
-};
-const versionOne: GroupFiles = {
-  limit: "memory.limit_in_bytes",
-  used: "memory.usage_in_bytes",
-  reclaimable: ["total_active_file", "total_inactive_file", "total_slab_reclaimable"],
+const groupFiles: Readonly<Record<1 | 2, GroupFiles>> = {
+  1: {
+    limit: "memory.limit_in_bytes",
+    used: "memory.usage_in_bytes",
+    reclaimable: ["total_active_file", "total_inactive_file", "total_slab_reclaimable"],
+  },
+  2: {
+    limit: "memory.max",
+    used: "memory.current",
+    reclaimable: ["active_file", "inactive_file", "slab_reclaimable"],
+  },
 };
 
 function readGroup(dir: string, names: GroupFiles): Memory | undefined {

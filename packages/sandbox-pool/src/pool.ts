@@ -67,7 +67,7 @@ export interface SandboxPoolOptions {
   readonly turnsMax: number;
   /** How long a sandbox is kept for the session's next turn, in milliseconds. */
   readonly keepMs: number;
-  /** Whether there is memory for one more turn. Otherwise nothing is preloaded or kept. */
+  /** Whether there is memory for sandboxes that serve no turn. Otherwise nothing is preloaded or kept. */
   readonly hasFreeMemory: () => boolean;
   /**
    * Whether templates must be retired for their memory, although they save memory while turns run (default: if there is

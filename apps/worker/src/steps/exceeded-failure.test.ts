@@ -1,7 +1,7 @@
 // A failure at a limit names the limit and its value.
 
 import { expect, test } from "@jest/globals";
-import { toExceededFailure, withMemoryLimit } from "./exceeded-failure.ts";
+import { toExceededFailure, toShortageFailure, withMemoryLimit } from "./exceeded-failure.ts";
 
 const boundedAt = (bytes: number) => ({ bytes, setting: "DARI_TURN_MEMORY_MAX_BYTES" });
 const limits = {
@@ -70,4 +70,13 @@ test("an agent's own report that it lacks memory gets the limit", () => {
   );
   const other = { code: "agent_error", message: "no luck" } as const;
   expect(withMemoryLimit(other, limits, boundedAt(1))).toBe(other);
+});
+
+test("a turn that ended because the worker had no memory says what it held, and what can be done", () => {
+  const message = toShortageFailure(3 * 1024 ** 3).message;
+  expect(message).toBe(
+    "the worker had no memory left, and this turn was the largest of the organization whose turns held most, with " +
+      "3 GiB; use less memory, set retries.max_attempts in dari.yml to try again later, or ask an operator for more " +
+      "memory",
+  );
 });

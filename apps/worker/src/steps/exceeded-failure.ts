@@ -44,6 +44,16 @@ export function toExceededFailure(exceeded: Exceeded, limits: SandboxLimits, mos
   }
 }
 
+/** Returns the failure of a turn that was ended because the worker had no memory left, although it kept its limit. */
+export function toShortageFailure(heldBytes: number): Failure {
+  return failure(
+    "out_of_memory",
+    "the worker had no memory left, and this turn was the largest of the organization whose turns held most, with " +
+      `${showMemorySize(heldBytes)}; use less memory, set retries.max_attempts in dari.yml to try again later, or ` +
+      "ask an operator for more memory",
+  );
+}
+
 /** Adds the limit to an agent's own report that it lacks memory. Other failures stay as they are. */
 export function withMemoryLimit(found: Failure, { memoryBytes }: SandboxLimits, most: MemoryBound): Failure {
   if (found.code !== "out_of_memory" || memoryBytes === undefined) return found;

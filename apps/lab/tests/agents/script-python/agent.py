@@ -26,6 +26,16 @@ def write(_, path, text):
         file.write(text)
 
 
+def grow(_, mebibytes, seconds):
+    """Holds one mebibyte more at a time, then all of them for a second."""
+    held = []
+    for _ in range(mebibytes):
+        held.append(bytearray(os.urandom(1024)) * 1024)
+        time.sleep(seconds / mebibytes)
+    time.sleep(1)
+    return len(held)
+
+
 VERBS = {
     "throw": fail,
     "exit": lambda _, code: sys.exit(code),
@@ -33,6 +43,7 @@ VERBS = {
     "kill": lambda _, name: os.kill(os.getpid(), getattr(signal, name)),
     "forever": lambda _: time.sleep(600),
     "write": write,
+    "grow": grow,
     "attempt": lambda context: context.attempt,
     "ask": lambda context, key, schema: context.request_input(key, schema),
     "environment": lambda _, *names: [os.environ.get(name) for name in names],
