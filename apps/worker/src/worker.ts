@@ -34,8 +34,9 @@ export interface Worker {
 }
 
 const announceEveryMs = 2_000;
-/** Time to kill and record stopped turns, in milliseconds. */
-const stopWithinMs = 20_000;
+/** Time to kill and record stopped turns, and more for each of them, in milliseconds. */
+const stopWithinMs = 10_000;
+const stopEachMs = 45;
 
 /** If the last announcement is older, the dispatcher ignores this worker. In milliseconds. */
 const announcedWithinMs = 3 * announceEveryMs;
@@ -109,7 +110,7 @@ async function endTurns(
   const grace = sleep(graceMs, undefined, { ref: false, ...(stopNow && { signal: stopNow }) });
   await Promise.race([emptied, grace.catch(() => undefined)]);
   leases.stopAll("released");
-  await Promise.race([emptied, sleep(stopWithinMs, undefined, { ref: false })]);
+  await Promise.race([emptied, sleep(stopWithinMs + stopEachMs * gate.taken, undefined, { ref: false })]);
 }
 
 /** Runs one claimed turn. Never rejects. */
