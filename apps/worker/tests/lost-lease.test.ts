@@ -39,8 +39,18 @@ async function called(maxAttempts: number): Promise<ClaimedTurn> {
   const sessionId = await createTestSession(database.db, place.organizationId, place.agentId);
   const messageId = await createTestMessage(database.db, place.organizationId, sessionId);
   await database.db.pool.query("update messages set max_attempts = $2 where id = $1", [messageId, maxAttempts]);
+  return await callAgain(sessionId);
+}
+
+/** The next attempt of the session's turn, whose entrypoint was called. */
+async function callAgain(sessionId: string): Promise<ClaimedTurn> {
+  const { rows } = await database.db.pool.query<{ number: number }>(
+    `update sessions set schedule = 'dispatched', ready_at = null, lease_until = now() + interval '1 hour'
+      where id = $1 returning dispatch_number::int as number`,
+    [sessionId],
+  );
   const claimant = { workerId: newId("worker"), leaseMs: 600_000, guarantees: {} };
-  const claim = await claimTurn(database.db, { sessionId, dispatchNumber: 1 }, claimant);
+  const claim = await claimTurn(database.db, { sessionId, dispatchNumber: rows[0]!.number }, claimant);
   if (claim.outcome !== "claimed") throw new Error(claim.outcome);
   await countAttempt(database.db, claim.turn);
   return claim.turn;
@@ -58,10 +68,10 @@ async function stop(turn: ClaimedTurn, reason: StopReason): Promise<object> {
   return { recorded: result?.recorded, ...rows[0] };
 }
 
-test("it uses the attempt, and the last one fails with worker_lost", async () => {
-  const first = await stop(await called(2), "lost");
-  expect(first).toEqual({ recorded: "retry", state: "queued", attempts: 1, code: null });
-  const last = await stop(await called(1), "lost");
+test("the first loss uses no attempt, the next one does, and the last one fails with worker_lost", async () => {
+  const turn = await called(1);
+  expect(await stop(turn, "lost")).toEqual({ recorded: "retry", state: "queued", attempts: 0, code: null });
+  const last = await stop(await callAgain(turn.sessionId), "lost");
   expect(last).toEqual({ recorded: "failed", state: "failed", attempts: 1, code: "worker_lost" });
 });
 

@@ -19,7 +19,8 @@ declare
   v_status text := case when v_terminal then p_ending when p_ending = 'suspended' then 'waiting_for_input'
     else 'queued' end;
   v_called boolean := a.called_at is not null;
-  v_uncounted boolean := p_ending in ('released', 'suspended');
+  v_first_loss boolean := not v_terminal and is_first_loss(s, a, p_failure);
+  v_uncounted boolean := p_ending in ('released', 'suspended') or v_first_loss;
   v_events int;
 begin
   if m.state <> 'running' or m.fence is distinct from a.fence or s.fence is distinct from a.fence then
@@ -29,7 +30,7 @@ begin
     s.next_event_number := append_taken_ends(s, v_taken, p_ending);
   end if;
   update attempts set ended_at = v_now, outcome = p_outcome, failure = p_failure,
-    called_at = a.called_at, counts_at_end = a.counts_at_end,
+    called_at = a.called_at, counts_at_end = a.counts_at_end, is_first_loss = v_first_loss,
     tokens = case when v_called and p_usage is not null then tokens_of(p_usage) end,
     usage = case when v_called then coalesce(p_usage, '{}') end where id = a.id;
   insert into events (session_id, sequence_number, organization_id, type, message_id, attempt_id, data)
@@ -55,8 +56,8 @@ begin
     snapshot_id = p_snapshot,
     timings = timings || coalesce(p_timings, '{}'),
     fence = null,
-    -- A released or suspended attempt does not count, even if its entrypoint was called. The previous release counted
-    -- an attempt when it was claimed.
+    -- A released or suspended attempt does not count, even if its entrypoint was called; nor does the first one that
+    -- lost its worker. The previous release counted an attempt when it was claimed.
     attempts = attempts + case when a.counts_at_end then (not v_uncounted)::int
       else -(v_uncounted and v_called)::int end,
     uncounted_claims = uncounted_claims
@@ -144,7 +145,7 @@ begin
   elsif v_ending in ('failed', 'retry', 'released', 'suspended') and m.cancel_requested_at is not null then
     v_ending := 'cancelled';
   -- A failure of the platform before the call does not count as an attempt, but must not repeat forever.
-  elsif v_ending = 'retry' and has_no_try_left(m, a, p_uncounted_max) then v_ending := 'failed';
+  elsif v_ending = 'retry' and has_no_try_left(s, m, a, p_failure, p_uncounted_max) then v_ending := 'failed';
   end if;
   if v_ending = 'completed' and p_snapshot is not null then
     p_failure := storage_refusal(s, (p_snapshot ->> 'total_bytes')::bigint);
@@ -196,10 +197,22 @@ begin
   return a;
 end $$;
 
+-- Returns whether the attempt is the first of its message that lost its worker after the entrypoint was called. It does
+-- not count, unless the manifest says so. A turn that kills its workers is limited, because later losses count.
+create or replace function is_first_loss(s sessions, a attempts, p_failure jsonb) returns boolean
+language sql stable as $$
+  select p_failure ->> 'code' = 'worker_lost' and a.called_at is not null
+    and not exists (select 1 from attempts x where x.message_id = a.message_id and x.is_first_loss)
+    and (select coalesce((v.manifest -> 'retries' -> 'on_worker_lost')::boolean, true) from versions v
+      where v.id = s.version_id)
+$$;
+
 -- Returns whether the running attempt was the last one that its message may have.
-create or replace function has_no_try_left(m messages, a attempts, p_uncounted_max int) returns boolean
-language sql immutable as $$
-  select m.attempts + a.counts_at_end::int >= m.max_attempts
+create or replace function has_no_try_left(
+  s sessions, m messages, a attempts, p_failure jsonb, p_uncounted_max int
+) returns boolean
+language sql stable as $$
+  select m.attempts + a.counts_at_end::int >= m.max_attempts and not is_first_loss(s, a, p_failure)
     or m.uncounted_claims - a.counts_at_end::int > p_uncounted_max
 $$;
 

@@ -53,7 +53,8 @@ language sql as $$
   returning s.id, s.organization_id
 $$;
 
--- Ends the attempt of a lost worker. An attempt whose entrypoint was never called does not count, up to a limit.
+-- Ends the attempt of a lost worker. An attempt whose entrypoint was never called does not count, up to a limit; nor
+-- does a message's first loss after the call.
 create or replace function reap_lease(s sessions, p_uncounted_max int) returns text
 language plpgsql as $$
 declare
@@ -68,7 +69,7 @@ begin
     perform end_attempt(s, m, a, 'cancelled', 'lost', v_failure, cancelled_output(), null, null, null, null);
     return 'cancelled';
   end if;
-  if has_no_try_left(m, a, p_uncounted_max) then
+  if has_no_try_left(s, m, a, v_failure, p_uncounted_max) then
     perform end_attempt(s, m, a, 'failed', 'lost', v_failure,
       jsonb_build_object('parts', '[]'::jsonb, 'error', v_failure), null, null, null, null);
     return 'failed';

@@ -192,17 +192,41 @@ describe("the reaper", () => {
   test("a worker that dies each time ends the message as failed with worker_lost", async () => {
     const session = await scene.session();
     const message = await scene.send(session);
-    for (let i = 0; i < 3; i++) {
+    const attempts: unknown[] = [];
+    for (let i = 0; i < 4; i++) {
       const turn = await scene.claim(session, 0);
       await turns.markCalledIfHeld(scene.db, turn);
       await dispatch.reapExpired(scene.db, reapNow);
+      attempts.push((await scene.message(message)).attempts);
     }
+    // The first loss does not count.
+    expect(attempts).toEqual([0, 1, 2, 3]);
     expect(await scene.message(message)).toMatchObject({
       state: "failed",
       attempts: 3,
       output: { error: { code: "worker_lost" } },
     });
     expect(await scene.row(session)).toMatchObject({ schedule: "idle", pending: 0 });
+  });
+
+  test.each([
+    [undefined, ["queued", "failed"]],
+    [true, ["queued", "failed"]],
+    [false, ["failed"]],
+  ])("a turn of one attempt that loses its worker, with on_worker_lost: %s, is %j", async (given, states) => {
+    const session = await scene.session();
+    await sql`update versions set manifest = jsonb_set(manifest, '{retries}',
+      ${JSON.stringify({ max_attempts: 1, on_worker_lost: given })}::jsonb)`.execute(scene.db.kysely);
+    const message = await scene.send(session);
+    const seen: unknown[] = [];
+    for (const _ of states) {
+      const turn = await scene.claim(session, 0);
+      await turns.markCalledIfHeld(scene.db, turn);
+      await dispatch.reapExpired(scene.db, reapNow);
+      seen.push((await scene.message(message)).state);
+    }
+    expect(seen).toEqual(states);
+    expect((await scene.message(message)).attempts).toBe(1);
   });
 
   test("claims lost before the call do not count, up to a limit", async () => {
@@ -233,7 +257,8 @@ describe("the reaper", () => {
     const message = await scene.send(session);
     await sql`update messages set max_attempts = 1 where id = ${message}`.execute(scene.db.kysely);
     let calls = 0;
-    for (const isForgotten of [true, false]) {
+    // The second is the message's first loss after a call, which does not count.
+    for (const isForgotten of [true, false, false]) {
       const turn = await scene.claim(session);
       calls += Number(await turns.markCalledIfHeld(scene.db, turn));
       // Like a standby that has the claim, which was committed synchronously, but not the call.
@@ -242,7 +267,7 @@ describe("the reaper", () => {
       await sql`update sessions set lease_until = clock_timestamp() where id = ${session}`.execute(scene.db.kysely);
       await dispatch.reapExpired(scene.db, reapNow);
     }
-    expect(calls).toBe(2);
+    expect(calls).toBe(3);
     expect(await scene.message(message)).toMatchObject({
       state: "failed",
       attempts: 1,

@@ -342,7 +342,7 @@ begin
       {
         file: finishSql,
         sqlFunction: "has_no_try_left",
-        find: "m.attempts + a.counts_at_end::int >= m.max_attempts or",
+        find: "m.attempts + a.counts_at_end::int >= m.max_attempts and not is_first_loss(s, a, p_failure) or",
         replace: "",
       },
     ],

@@ -97,6 +97,13 @@ export const manifestJsonSchema = {
       additionalProperties: false,
       properties: {
         max_attempts: { type: "integer", minimum: 1, maximum: limits.maxAttemptsMax, default: 1 },
+        on_worker_lost: {
+          type: "boolean",
+          default: true,
+          description:
+            "If a worker is lost while it runs a turn, the turn is run once more, and the lost attempt does not " +
+            "count. `false`: it counts.",
+        },
       },
     },
     secrets: {

@@ -30,7 +30,11 @@ export interface Manifest {
     /** Absent: the agent may be loaded once and forked for each turn. */
     readonly load?: "every_turn";
   };
-  readonly retries: { readonly max_attempts: number };
+  readonly retries: {
+    readonly max_attempts: number;
+    /** `false`: an attempt that lost its worker counts. Absent: a message's first one does not. */
+    readonly on_worker_lost?: false;
+  };
   readonly secrets: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   /** Hosts, in lower case. Absent: all that the organization allows. */

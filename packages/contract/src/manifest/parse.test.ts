@@ -159,6 +159,11 @@ const refused: [title: string, text: string, issues: string[]][] = [
     ["runtime.max_concurrency: expected a positive integer"],
   ],
   ["an unknown reuse", `${base}runtime: {reuse: always}`, ["runtime.reuse: expected one of 'session'"]],
+  [
+    "an on_worker_lost that is not a boolean",
+    `${base}retries: {on_worker_lost: twice}`,
+    ["retries.on_worker_lost: expected true or false"],
+  ],
   ["an unknown load", `${base}runtime: {load: once}`, ["runtime.load: expected one of 'every_turn'"]],
   ["a reuse that is no text", `${base}runtime: {reuse: true}`, ["runtime.reuse: expected a non-empty string"]],
   ["retries that are no mapping", `${base}retries: 3`, ["retries: expected a mapping"]],
@@ -250,6 +255,11 @@ describe("a manifest that is accepted", () => {
       secrets: [],
       env: {},
     });
+  });
+
+  test("says whether a lost worker's attempt counts", () => {
+    expect(parsed(`${base}retries: {on_worker_lost: false}`).retries).toEqual({ max_attempts: 1, on_worker_lost: false });
+    expect(parsed(`${base}retries: {on_worker_lost: true}`).retries).toEqual({ max_attempts: 1 });
   });
 
   test.each(["", "sdk:\n", "sdk: ~\n", "sdk: function\n"])("is a function with %j", (line) => {

@@ -146,7 +146,7 @@ export const invariants: readonly Invariant[] = [
     query: `select m.id from messages m where m.attempts > m.max_attempts
       or m.copied_from is null and m.attempts <> (
         select count(*) from attempts a where a.message_id = m.id and a.called_at is not null
-          and coalesce(a.outcome, '') not in ('released', 'suspended')
+          and coalesce(a.outcome, '') not in ('released', 'suspended') and a.is_first_loss is not true
           and (a.ended_at is not null or not a.counts_at_end))`,
   },
   {

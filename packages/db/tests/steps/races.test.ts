@@ -333,13 +333,13 @@ describe("endings", () => {
   test("a turn that is lost each time ends as failed after its attempts", async () => {
     await accept(place, db);
     const recorded: string[] = [];
-    for (let attempt = 1; attempt <= 3; attempt++) {
+    for (let attempt = 1; attempt <= 4; attempt++) {
       await dispatchOne(place, db);
       await claim(place, db, attempt, 0);
       await markCalled(place, db);
       recorded.push(...(await reap(place, db)).map((one) => one.recorded));
     }
-    expect(recorded).toEqual(["lost", "lost", "failed"]);
+    expect(recorded).toEqual(["lost", "lost", "lost", "failed"]);
   });
 });
 

@@ -86,9 +86,13 @@ describe("the judge", () => {
   test("a worker that could not renew its lease can record the loss itself", () => {
     const books = goodBooks();
     books.messages[1] = { ...books.messages[1]!, state: "failed", errorCode: "worker_lost", maxAttempts: 1, text: "" };
-    books.attempts[2] = { ...books.attempts[2]!, outcome: "failed", failureCode: "worker_lost" };
+    const last = { ...books.attempts[2]!, outcome: "failed", failureCode: "worker_lost" };
+    books.attempts[2] = last;
+    // The first loss does not count.
+    expect(charges(judge(booksOf(books)))).toEqual(["wrong"]);
+    books.attempts.push({ ...last, outcome: "lost", fence: 2, claimedAt: last.claimedAt - 50 });
     expect(charges(judge(booksOf(books)))).toEqual([]);
-    books.attempts[2] = { ...books.attempts[2]!, failureCode: "agent_error" };
+    books.attempts[2] = { ...last, failureCode: "agent_error" };
     expect(charges(judge(booksOf(books)))).toEqual(["wrong"]);
   });
 

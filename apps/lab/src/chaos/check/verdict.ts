@@ -67,6 +67,8 @@ function judgeSent(books: Books, sent: Sent): SentVerdict {
 /** Endings that do not count as an attempt. */
 const uncounted: readonly unknown[] = ["released", "suspended"];
 
+const isLost = ({ outcome, failureCode }: AttemptBook): boolean => outcome === "lost" || failureCode === "worker_lost";
+
 /** Returns whether a message ended as its prompt, its cancel and its lost attempts allow. */
 function judgeEnding(sent: Sent, message: MessageBook, attempts: readonly AttemptBook[]): string[] {
   const { prompt, cancel } = sent;
@@ -78,15 +80,14 @@ function judgeEnding(sent: Sent, message: MessageBook, attempts: readonly Attemp
       ? []
       : says("it was to fail");
   }
-  const used = attempts.filter((one) => one.calledAt !== null && !uncounted.includes(one.outcome)).length;
+  const called = attempts.filter((one) => one.calledAt !== null && !uncounted.includes(one.outcome));
+  // Lost by the reaper, or by the worker itself if it could not renew its lease. The first loss does not count.
+  const lost = Math.max(0, called.filter(isLost).length - 1);
+  const used = called.length - Math.min(1, called.filter(isLost).length);
   if (message.errorCode === "internal_error") return [];
   if (used < message.maxAttempts) return says(`${message.errorCode} after ${used} of its attempts`);
   const own =
     prompt.do === "work" || prompt.do === "ask" ? 0 : prompt.do === "fail" ? Math.min(prompt.times, used) : used;
-  // Lost by the reaper, or by the worker itself if it could not renew its lease.
-  const lost = attempts.filter(
-    ({ outcome, failureCode }) => outcome === "lost" || failureCode === "worker_lost",
-  ).length;
   const platform = attempts.filter(({ failureCode }) => failureCode === "internal_error").length;
   if (own + lost + platform >= used) return [];
   return says(`${message.errorCode}, and of ${used} attempts ${own} were to fail, ${lost} were lost`);
