@@ -82,7 +82,6 @@ async function create(call: RunCall): Promise<{ resourceId: string }> {
       await getSession(control, actor, sessionId);
       return { resourceId: sessionId };
     case "send": {
-      await getSession(control, actor, sessionId);
       const { message, path } = action;
       const abandoned = await findAbandoned(call, readAgUiParts(message.content));
       if (abandoned !== undefined) return { resourceId: abandoned };

@@ -97,7 +97,7 @@ async function send(
 ): Promise<{ messageId: string }> {
   const { control, actor, params } = call;
   const { session_id: sessionId } = params;
-  await getSession(control, actor, sessionId);
+  if (action.kind !== "send") await getSession(control, actor, sessionId);
   const replaced =
     action.kind === "send" ? undefined : await findReplaced(control, actor, { sessionId, ...action.named });
   if (action.kind === "regenerate") {

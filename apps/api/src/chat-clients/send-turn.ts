@@ -1,6 +1,7 @@
 // Streams one turn as a chat client's protocol.
 
 import { followMessage, type StreamItem } from "@dari/control/outbound";
+import { getMessage } from "@dari/control/turns";
 import type { Call } from "../http/call.ts";
 import { endOf, sendItems } from "../routes/streams.ts";
 import { isAsked } from "./answer-question.ts";
@@ -26,7 +27,8 @@ export async function sendTurn(
   { text, promised }: { readonly text: TurnText; readonly promised: boolean },
 ): Promise<void> {
   const options = { afterSequenceNumber: undefined, signal: endOf(call), promised };
-  const items = await followMessage(call.control, call.actor, messageId, options);
+  const { control, actor } = call;
+  const items = await followMessage(control, actor, await getMessage(control, actor, messageId), options);
   if (items === undefined) throw new Error("a message has events from its acceptance on");
   const form = {
     render: (item: StreamItem) => text.render(item),

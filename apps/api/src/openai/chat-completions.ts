@@ -103,7 +103,7 @@ async function read(
   try {
     if (body.stream === true) {
       const options = { afterSequenceNumber: undefined, signal: endOf(call), promised: isNew };
-      const items = await followMessage(control, actor, messageId, options);
+      const items = await followMessage(control, actor, message, options);
       if (items === undefined) throw new Error("a message has events from its acceptance on");
       const includesUsage = body.stream_options?.include_usage === true;
       const { render, interrupt, keptBytes } = createChatStream(context, { includesUsage });

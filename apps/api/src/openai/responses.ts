@@ -155,7 +155,7 @@ async function streamResponse(
   const session = await getSession(control, actor, message.session_id);
   const previousResponseId = known === undefined ? await findPreviousResponse(control, actor, message) : known;
   const context = { session, background, previousResponseId };
-  const items = await followMessage(control, actor, messageId, {
+  const items = await followMessage(control, actor, message, {
     afterSequenceNumber: undefined,
     signal: endOf(call),
     promised,

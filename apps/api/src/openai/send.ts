@@ -64,11 +64,11 @@ async function sendInside(call: SendCall, model: ChosenModel | undefined): Promi
     return sendAfterMessage(inside, actor, { ...send, ...after, parts: await storedPartsOf(call) });
   }
   if (sessionId !== undefined) {
-    const { alwaysForks } = await naming("conversation", "conversation", () =>
-      readFork(inside, actor, sessionId, model),
-    );
-    if (alwaysForks) throw invalidField("model", "expected the conversation's version, or no version");
-    return sendMessage(inside, actor, { ...send, sessionId, parts: await storedPartsOf(call) });
+    return naming("conversation", "conversation", async () => {
+      const { alwaysForks } = await readFork(inside, actor, sessionId, model);
+      if (alwaysForks) throw invalidField("model", "expected the conversation's version, or no version");
+      return sendMessage(inside, actor, { ...send, sessionId, parts: await storedPartsOf(call) });
+    });
   }
   const started = await startSession(inside, actor, body.model ?? "", model);
   return sendMessage(inside, actor, { ...send, sessionId: started, parts: await storedPartsOf(call) });
@@ -97,11 +97,12 @@ async function readFork(
   sessionId: string,
   model: ChosenModel | undefined,
 ): Promise<{ readonly alwaysForks: boolean; readonly versionId: string | undefined }> {
+  if (model === undefined) return { versionId: undefined, alwaysForks: false };
   const session = await getSession(control, actor, sessionId);
-  if (model !== undefined && model.agentId !== session.agent_id) {
+  if (model.agentId !== session.agent_id) {
     throw invalidField("model", "expected the conversation's agent, or no model");
   }
-  const versionId = model?.versionId;
+  const { versionId } = model;
   return { versionId, alwaysForks: versionId !== undefined && versionId !== session.version_id };
 }
 

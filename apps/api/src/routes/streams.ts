@@ -2,7 +2,7 @@
 
 import { renderList } from "@dari/contract";
 import { followMessage, followSession, type StreamItem } from "@dari/control/outbound";
-import { getTranscript } from "@dari/control/turns";
+import { getMessage, getTranscript } from "@dari/control/turns";
 import type { Call, Handlers } from "../http/call.ts";
 import { readLimit } from "../http/query.ts";
 import { sendEvents, type SendOptions } from "../http/sse.ts";
@@ -47,7 +47,7 @@ export async function streamMessageTo(
 ): Promise<void> {
   const { control, actor, response } = call;
   const options = { afterSequenceNumber: resumeAfter(call), signal: endOf(call), promised };
-  const items = await followMessage(control, actor, messageId, options);
+  const items = await followMessage(control, actor, await getMessage(control, actor, messageId), options);
   if (items === undefined) response.status(204).end();
   else await sendItems(call, items);
 }

@@ -256,29 +256,31 @@ async function cancelOpenMessages(tx: Transaction<DB>, sessionId: string): Promi
 }
 
 /**
- * Locks an open session's row if its newest message is this one. Then no message is accepted before the caller's
- * transaction ends. Returns false if it is not, if that message was rolled back, or if the session is unstored.
+ * Locks the row of the open session whose newest message is this one, and returns its id. Then no message is accepted
+ * there before the caller's transaction ends. Returns undefined if there is none, if that message was rolled back, or
+ * if the session is unstored.
  */
-export async function lockIfNewestMessage(
+export async function lockSessionEndingWith(
   db: Database,
-  of: { readonly organizationId: string; readonly sessionId: string; readonly messageId: string },
-): Promise<boolean> {
+  of: { readonly organizationId: string; readonly messageId: string },
+): Promise<string | undefined> {
   const row = await db.kysely
-    .selectFrom("sessions as s")
-    .innerJoin("messages as m", "m.id", "s.last_message_id")
-    .where("s.id", "=", of.sessionId)
+    .selectFrom("messages as m")
+    .innerJoin("sessions as s", (join) =>
+      join.onRef("s.id", "=", "m.session_id").onRef("s.last_message_id", "=", "m.id"),
+    )
+    .where("m.id", "=", of.messageId)
     .where("s.organization_id", "=", of.organizationId)
     .where("s.deleted_at", "is", null)
     .where("s.state", "=", "open")
     // What continues in it would be deleted with it.
     .where("s.is_unstored", "=", false)
-    .where("s.last_message_id", "=", of.messageId)
     .where("m.rolled_back_at", "is", null)
     .where("m.rolled_back_by", "is", null)
     .select("s.id")
     .forNoKeyUpdate("s")
     .executeTakeFirst();
-  return row !== undefined;
+  return row?.id;
 }
 
 /** Replaces a session's metadata. Returns false if the organization has no such session. */

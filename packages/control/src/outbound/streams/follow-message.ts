@@ -10,16 +10,15 @@ import { followSession, type FollowOptions, type StreamItem } from "./follow-ses
  * Ends after the message's last event, for a merged message after the last event of the one it was merged into. While a
  * turn has the message, shows the turn too, and ends with that turn. Returns undefined if that event is not after the
  * given number. `afterSequenceNumber` undefined: from the message's acceptance.
- * @throws AppError `not_found`, and as `followSession` does.
+ * @throws AppError as `followSession` does.
  */
 export async function followMessage(
   control: Control,
   actor: Actor,
-  messageId: string,
+  record: MessageRecord,
   options: FollowOptions,
 ): Promise<AsyncGenerator<StreamItem, void, void> | undefined> {
-  const record = await getMessage(control, actor, messageId);
-  const { session_id: sessionId } = record;
+  const { id: messageId, session_id: sessionId } = record;
   const accepted = await events.findAcceptance(control.db, actor.organizationId, sessionId, messageId);
   const afterSequenceNumber = Math.max((accepted ?? 1) - 1, options.afterSequenceNumber ?? 0);
   const followed = await findUnended(control, actor, record, afterSequenceNumber);

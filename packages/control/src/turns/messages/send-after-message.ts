@@ -26,11 +26,18 @@ export async function sendAfterMessage(
   { afterMessageId, alwaysForks = false, versionId, ...message }: SendAfterInput,
 ): Promise<{ messageId: string }> {
   return inOneTransaction(control, async (inside) => {
-    const { session_id: sourceId } = await getMessage(inside, actor, afterMessageId);
-    const of = { organizationId: actor.organizationId, sessionId: sourceId, messageId: afterMessageId };
-    const stays = !alwaysForks && (await sessions.lockIfNewestMessage(inside.db, of));
-    const fork = { sessionId: sourceId, messageId: afterMessageId, versionId };
-    const sessionId = stays ? sourceId : (await forkSession(inside, actor, fork)).id;
+    const after = { organizationId: actor.organizationId, messageId: afterMessageId };
+    const kept = alwaysForks ? undefined : await sessions.lockSessionEndingWith(inside.db, after);
+    const sessionId = kept ?? (await forkAfter(inside, actor, { messageId: afterMessageId, versionId }));
     return sendMessage(inside, actor, { ...message, sessionId });
   });
+}
+
+async function forkAfter(
+  control: Control,
+  actor: Actor,
+  { messageId, versionId }: { readonly messageId: string; readonly versionId: string | undefined },
+): Promise<string> {
+  const { session_id: sessionId } = await getMessage(control, actor, messageId);
+  return (await forkSession(control, actor, { sessionId, messageId, versionId })).id;
 }
