@@ -1,8 +1,9 @@
 // Calls without a valid key are limited by address. Calls with a key from that address are not refused for them.
 
-import { createTestKey } from "@dari/testkit";
+import { createTestAgent, createTestKey, createTestSession } from "@dari/testkit";
 import { afterEach, expect, test } from "@jest/globals";
 import { startTestApi, type TestApi, type TestReply } from "./api-fixture.ts";
+import { signToken } from "./session-token-fixture.ts";
 
 const perMinute = 5;
 let api: TestApi;
@@ -52,6 +53,30 @@ test("a valid key, even a new one, is accepted from an address that has used up 
   const valid = [api.org.apiKey, apiKey].map((key) => api.call("GET", "/v1/sessions", { key, headers }));
   expect((await Promise.all(valid)).map(({ status }) => status)).toEqual([200, 200]);
   expect(new Set((await Promise.all(flood)).map(({ status }) => status))).toEqual(new Set([429]));
+});
+
+test("a key or token that has ended gets a 401 above the limit, so that its holder gets another one", async () => {
+  await start();
+  const headers = from("192.0.2.1");
+  await spend("192.0.2.1");
+  const { organizationId } = api.org;
+  const [expired, revoked] = await Promise.all([1, 2].map(() => createTestKey(api.db, organizationId, ["read"])));
+  const ended = "update dari.api_keys set expires_at = now() - interval '1 s' where id = $1";
+  await api.db.pool.query(ended, [expired!.keyId]);
+  await api.call("DELETE", `/v1/organizations/current/api-keys/${revoked!.keyId}`, { headers: from("192.0.2.2") });
+  const { agentId } = await createTestAgent(api.db, organizationId);
+  const sessionId = await createTestSession(api.db, organizationId, agentId);
+  const token = signToken(api, sessionId, { expiresAt: 1 });
+  for (const key of [expired!.apiKey, revoked!.apiKey, token]) {
+    const reply = await api.call("GET", `/v1/sessions/${sessionId}`, { key, headers });
+    expect([reply.status, reply.json.code]).toEqual([401, "unauthenticated"]);
+  }
+  const mcp = await api.call("POST", "/mcp", { key: expired!.apiKey, headers, body: {} });
+  expect([mcp.status, mcp.headers.get("www-authenticate")]).toEqual([401, expect.stringContaining("Bearer")]);
+  // A call that needs no key is still counted, whatever key it has.
+  const open = { key: expired!.apiKey, headers, body: { device_name: "x" } };
+  expect((await api.call("POST", "/v1/auth/device", open)).status).toBe(429);
+  expect((await api.call("GET", "/v1/sessions", { key: `${token}x`, headers })).status).toBe(429);
 });
 
 test("of many concurrent calls, only as many are answered as the limit allows", async () => {

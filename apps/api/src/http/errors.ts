@@ -8,7 +8,7 @@ import { SnapshotDamagedError } from "@dari/workspace";
 import type { NextFunction, Request, Response } from "express";
 import { pathForLog } from "./path-for-log.ts";
 import { requestIdOf } from "./request-id.ts";
-import { countUnauthenticatedCall } from "./limit-unauthenticated.ts";
+import { countRefusedCall } from "./limit-unauthenticated.ts";
 
 /** HTTP requires this status if a known path does not have the method. The code stays `not_found`. */
 const methodNotAllowed = 405;
@@ -40,7 +40,7 @@ export function createErrorHandler(control: Control) {
   return (error: unknown, request: Request, response: Response, _next: NextFunction): void => {
     const found = toAppError(error);
     // Counts the call. An address over its limit gets a 429 instead of the 401.
-    const known = found.code === "unauthenticated" ? (countUnauthenticatedCall(response) ?? found) : found;
+    const known = found.code === "unauthenticated" ? (countRefusedCall(response) ?? found) : found;
     const requestId = requestIdOf(response);
     if (response.destroyed) {
       control.log.debug({ err: error, request_id: requestId }, "client went away");

@@ -25,6 +25,8 @@ interface CallCounter {
 const triggerPath = "/v1/triggers/";
 
 const counters = new WeakMap<Response, CallCounter>();
+/** Calls over the limit whose key or token was made here. */
+const knownCalls = new WeakSet<Response>();
 
 /**
  * Runs before all routes. If an address has used up its calls, calls with an unknown key are refused here. Keys are
@@ -45,13 +47,19 @@ export function limitUnauthenticated(control: Control, { perMinute }: Unauthenti
     // A sender's `Authorization` is no API key. The route counts calls without a valid token or signature itself.
     if (request.path.startsWith(triggerPath)) return next();
     const secret = buckets.hasNoCalls() || !buckets.isSpent(addressOf()) ? undefined : readBearerToken(request);
-    return secret === undefined ? next() : continueIfKnown(control, secret, next);
+    return secret === undefined ? next() : continueIfKnown(control, secret, response, next);
   };
 }
 
 /** Calls `next` if the key exists. @throws AppError `unauthenticated` */
-async function continueIfKnown(control: Control, secret: string, next: NextFunction): Promise<void> {
+async function continueIfKnown(
+  control: Control,
+  secret: string,
+  response: Response,
+  next: NextFunction,
+): Promise<void> {
   if (!(await isKnownKey(control, secret))) throw unauthenticated();
+  knownCalls.add(response);
   next();
 }
 
@@ -65,6 +73,15 @@ function detailOf(perMinute: number): string {
 /** Counts a call without a valid key. Returns the error if its address is over the limit. */
 export function countUnauthenticatedCall(response: Response): AppError | undefined {
   return counters.get(response)?.countCall();
+}
+
+/**
+ * Counts a call that is refused with a 401. Returns the error that replaces it if the address is over the limit. A key
+ * or token that has ended gets the 401 in any case: its holder must get another one, and waiting does not help.
+ */
+export function countRefusedCall(response: Response): AppError | undefined {
+  const error = countUnauthenticatedCall(response);
+  return knownCalls.has(response) ? undefined : error;
 }
 
 /** Counts a call that needs no key, before it writes anything. @throws AppError `limit_exceeded` */
