@@ -5,6 +5,7 @@ import type { ClaimedTurn } from "@dari/db";
 import { createTestAgent, waitUntil } from "@dari/testkit";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { startTestApi, type TestApi, type TestReply } from "./api-fixture.ts";
+import { askIn } from "./chat-client-turns.ts";
 import { complete, finish } from "./turn.ts";
 import { claimSent } from "./watching.ts";
 
@@ -20,13 +21,21 @@ afterAll(async () => api[Symbol.asyncDispose]());
 
 const say = (role: string, content: string) => ({ role, content });
 
-function ask(messages: readonly object[], body: object = {}, key = api.org.apiKey): Promise<TestReply> {
-  return api.call("POST", "/openai/v1/chat/completions", { key, body: { model: agentId, messages, ...body } });
+function ask(
+  messages: readonly object[],
+  body: object = {},
+  { key = api.org.apiKey, headers = {} }: { key?: string; headers?: Record<string, string> } = {},
+): Promise<TestReply> {
+  return api.call("POST", "/openai/v1/chat/completions", { key, headers, body: { model: agentId, messages, ...body } });
 }
 
 /** Asks, and completes the turn, whose answer is `done`. */
-async function answered(messages: readonly object[], body: object = {}): Promise<ClaimedTurn & { reply: TestReply }> {
-  const { turn, replying } = await claimSent(api, () => ask(messages, body));
+async function answered(
+  messages: readonly object[],
+  body: object = {},
+  headers: Record<string, string> = {},
+): Promise<ClaimedTurn & { reply: TestReply }> {
+  const { turn, replying } = await claimSent(api, () => ask(messages, body, { headers }));
   await complete(api, turn);
   const reply = await replying;
   expect([reply.status, reply.text]).toEqual([200, expect.any(String)]);
@@ -92,7 +101,7 @@ test("a conversation of another end user or organization, or with another answer
   ] as const) {
     expect((await answered(messages, body)).sessionId).not.toBe(ann.sessionId);
   }
-  const replying = ask(open, { user: "ann", model: foreignAgentId }, api.stranger.apiKey);
+  const replying = ask(open, { user: "ann", model: foreignAgentId }, { key: api.stranger.apiKey });
   const sessionId = await waitUntil(
     async () => {
       const { rows } = await api.db.pool.query<{ id: string }>(
@@ -110,6 +119,20 @@ test("a conversation of another end user or organization, or with another answer
   await api.call("POST", `/v1/messages/${rows[0]?.id}/cancel`, { key: api.stranger.apiKey });
   expect((await replying).status).toBe(500);
   expect((await answered(open, { metadata: { user: "ann" } })).sessionId).toBe(ann.sessionId);
+});
+
+test("a person whom Open WebUI names in a header continues only conversations of the same person", async () => {
+  const open = [say("user", "equal words"), say("assistant", "done"), say("user", "more")];
+  const from = (user: string) => ({ "x-openwebui-user-id": user });
+  const ann = await answered(open.slice(0, 1), {}, from("ann"));
+  expect((await answered(open, {}, from("bob"))).sessionId).not.toBe(ann.sessionId);
+  expect((await answered(open, {})).sessionId).not.toBe(ann.sessionId);
+  expect((await answered(open, { user: "bob" }, from("ann"))).sessionId).not.toBe(ann.sessionId);
+  const more = await answered(open, {}, from("ann"));
+  expect(more.sessionId).toBe(ann.sessionId);
+  expect((await api.call("GET", `/v1/messages/${more.messageId}`)).json["metadata"]).toEqual({ user: "ann" });
+  const refused = await ask(open, {}, { headers: from("x".repeat(2_049)) });
+  expect([refused.status, refused.json["error"]]).toMatchObject([400, { param: "X-OpenWebUI-User-Id" }]);
 });
 
 test("a stream has the answer in chunks, and with store: false nothing is left", async () => {
@@ -132,6 +155,25 @@ test("a turn that fails is an error that clients do not repeat", async () => {
   expect(json).toEqual({
     error: { message: "agent_error: broken", type: "server_error", param: null, code: "agent_error" },
   });
+});
+
+test("a turn that waits for an input is a conflict that says where to answer", async () => {
+  const { turn, replying } = await claimSent(api, () => ask([say("user", "pay")]));
+  await askIn(api, turn);
+  const { status, json, headers } = await replying;
+  expect([status, headers.get("x-should-retry")]).toEqual([409, "false"]);
+  const message =
+    `Waiting for the input "refund" of message ${turn.messageId}: May I?\n` +
+    `Answer it at POST /v1/messages/${turn.messageId}/inputs; GET /v1/messages/${turn.messageId} then has the answer`;
+  expect(json["error"]).toEqual({ message, type: "invalid_request_error", param: null, code: "conflict" });
+});
+
+test("with store: false, a turn that waits for an input is deleted, and the conflict says so", async () => {
+  const { turn, replying } = await claimSent(api, () => ask([say("user", "pay")], { store: false }));
+  await askIn(api, turn);
+  const { status, json } = await replying;
+  expect([status, json["error"]]).toMatchObject([409, { message: expect.stringContaining("`store: true`") }]);
+  expect((await api.call("GET", `/v1/sessions/${turn.sessionId}`)).status).toBe(404);
 });
 
 test("a completion that a drain interrupts names its message, and clients do not repeat it", async () => {

@@ -1,6 +1,6 @@
 // OpenAI's Chat Completions API. A client sends the whole conversation each time: its last answer finds the session.
 
-import type { CreateOpenAiChatCompletionRequest, OpenAiChatCompletion } from "@dari/contract";
+import type { CreateOpenAiChatCompletionRequest, MessageRecord, OpenAiChatCompletion } from "@dari/contract";
 import { inOneTransaction } from "@dari/control/context";
 import { followMessage } from "@dari/control/outbound";
 import {
@@ -13,12 +13,12 @@ import {
   storeConversationDigest,
   waitForMessage,
 } from "@dari/control/turns";
-import { AppError } from "@dari/domain";
+import { AppError, invalidField, limits } from "@dari/domain";
 import type { Response } from "express";
 import { Reply, type Call, type Handlers } from "../http/call.ts";
 import { checkStream, endOf, sendItems } from "../routes/streams.ts";
 import { digestConversation, readAsked, readWhole, splitConversation } from "./chat-input.ts";
-import { createChatStream, renderCompletion, turnError } from "./chat-stream.ts";
+import { createChatStream, renderCompletion, turnError, waitingText } from "./chat-stream.ts";
 import { deleteUnstored } from "./delete-unstored.ts";
 import { resolveModel, type ChosenModel } from "./models.ts";
 import { readMetadata, startSession } from "./send.ts";
@@ -45,6 +45,7 @@ const foundBy = new WeakMap<Response, Found>();
 async function prepare(call: ChatCall): Promise<void> {
   const { control, actor, body, response } = call;
   const conversation = splitConversation(body.messages);
+  nameUser(call);
   checkStore(body.store, call.idempotencyKey);
   const { user } = readMetadata(fieldsOf(body));
   if (body.stream === true) checkStream(call);
@@ -57,6 +58,18 @@ async function prepare(call: ChatCall): Promise<void> {
       : await findAnsweredConversation(control, actor, { digest: digestConversation(before, scope), answer });
   foundBy.set(response, { model, answeredBy, digest: digestConversation(body.messages, scope) });
   await storeInput(call, answeredBy === undefined ? readWhole(conversation) : readAsked(asked));
+}
+
+/** Open WebUI sends the person's id here, and no `user`. */
+const userHeader = "X-OpenWebUI-User-Id";
+
+/** Sets `user` to the person whom a header names, if the request names no one. @throws AppError `invalid` */
+function nameUser({ body, request }: ChatCall): void {
+  const user = request.get(userHeader);
+  if (user === undefined || user === "" || (body.user ?? body.metadata?.["user"]) !== undefined) return;
+  if (user.length > limits.metadataValueChars)
+    throw invalidField(userHeader, `expected at most ${limits.metadataValueChars} characters`);
+  body.user = user;
 }
 
 /** With `store: false`, the first request's session is deleted when its client goes away. */
@@ -111,13 +124,26 @@ async function read(
     }
     const turn = await waitForMessage(control, actor, messageId, { timeoutMs: settings.syncWaitMs, signal, isNew });
     if (turn.status === "completed" && turn.output !== null) return renderCompletion(context, turn.output);
-    if (turn.completed_at === null && turn.status !== "waiting_for_input") throw notAwaited(messageId, body.store);
+    if (turn.status === "waiting_for_input") throw waitsForInput(turn, body.store);
+    if (turn.completed_at === null) throw notAwaited(messageId, body.store);
     // A client that repeats the call would start another turn.
     response.set("x-should-retry", "false");
     return new Reply(500, { error: turnError(turn) });
   } finally {
     if (body.store === false) await deleteUnstored(call, session.id);
   }
+}
+
+/** Someone must answer at /v1: a reply of Chat Completions has no form for a question. */
+function waitsForInput({ id, inputs = [] }: MessageRecord, store: boolean | null | undefined): AppError {
+  if (store === false) {
+    const why = "the turn did not end: the agent waits for an input";
+    return new AppError("conflict", `${why}; send the request again with \`store: true\``);
+  }
+  const input = inputs.find(({ status }) => status === "waiting");
+  const waits = input === undefined ? `message ${id} waits for an input.` : waitingText(id, input);
+  const next = `Answer it at POST /v1/messages/${id}/inputs; GET /v1/messages/${id} then has the answer`;
+  return new AppError("conflict", `${waits}\n${next}`);
 }
 
 /** The process stops, or the turn takes longer than a request can wait. */

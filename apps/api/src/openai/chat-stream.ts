@@ -56,7 +56,7 @@ export function turnError(turn: Pick<MessageRecord, "status" | "output">): objec
 }
 
 /** Tells a person who waits for the answer what the turn waits for. */
-function waitingText(messageId: string, data: unknown): string {
+export function waitingText(messageId: string, data: unknown): string {
   const { key, prompt } = data as { readonly key: string; readonly prompt: string | null };
   const waits = `Waiting for the input ${JSON.stringify(key)} of message ${messageId}`;
   return prompt === null ? `${waits}.` : `${waits}: ${prompt}`;
