@@ -224,14 +224,20 @@ describe("agents as tools", () => {
   const rename = (id: string, name: string) => api.call("PATCH", `/v1/agents/${id}`, { body: { name } });
 
   test.each(protocols)("%s: each has its name and description, and a conversation of its own", async (protocol) => {
-    const manifest = { ...testManifest, description: "Answers questions about bills." };
+    const description = "Answers questions about bills.";
+    const manifest = { ...testManifest, description };
     const support = (await createTestAgent(api.db, api.org.organizationId, { manifest })).agentId;
     const name = `support ${protocol}`;
-    expect((await rename(support, name)).status).toBe(200);
+    expect(await rename(support, name)).toMatchObject({ status: 200, json: { description } });
+    await using general = await connectMcp(api, { protocol });
+    const { agents } = (await general.call("list_agents")).json as { agents: { id: string }[] };
+    const shown = { id: support, name, description, active_version_id: expect.any(String) };
+    expect(agents.find(({ id }) => id === support)).toEqual(shown);
+    expect(agents.find(({ id }) => id === agentId)).not.toHaveProperty("description");
     await using client = await connectMcp(api, { protocol, query: `?agents=${encodeURIComponent(name)},${agentId}` });
     const [first, second, ...rest] = await client.listTools();
     const tool = `support_${protocol}`;
-    expect(first).toMatchObject({ name: tool, description: "Answers questions about bills." });
+    expect(first).toMatchObject({ name: tool, description });
     expect(second?.description).toMatch(/^Send a text to the agent "test-agent/);
     expect(rest.map((one) => one.name)).toEqual(["get_message", "answer_message", "list_messages"]);
 

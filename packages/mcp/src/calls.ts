@@ -17,7 +17,7 @@ export interface ToolCalls {
   listAgents(
     query: { limit: number },
     options: CallOptions,
-  ): Promise<Rows<Pick<AgentRecord, "id" | "name" | "active_version_id">>>;
+  ): Promise<Rows<Pick<AgentRecord, "id" | "name" | "description" | "active_version_id">>>;
   listSessions(query: { limit: number; agent_id?: string }, options: CallOptions): Promise<Rows<object>>;
   createSession(agentId: string, body: { name?: string }, options: CallOptions): Promise<object>;
   getSession(sessionId: string, options: CallOptions): Promise<{ readonly agent_id: string }>;

@@ -125,12 +125,14 @@ export const listMessagesTool: Tool = {
 export const tools: readonly Tool[] = [
   {
     name: "list_agents",
-    description: "List the agents of the organization, newest first.",
+    description: "List the agents of the organization, newest first, and what each is for.",
     inputSchema: input({ limit }),
     readOnly: true,
     async run(call) {
       const page = await call.calls.listAgents(rows(call), optionsOf(call));
-      const agents = page.data.map(({ id, name, active_version_id }) => ({ id, name, active_version_id }));
+      const agents = page.data.map(({ id, name, description, active_version_id }) => {
+        return { id, name, ...(description === null ? {} : { description }), active_version_id };
+      });
       return { agents, ...moreOf(page) };
     },
   },

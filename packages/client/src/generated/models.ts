@@ -25,6 +25,7 @@ export interface Agent {
   deployment_id: string;
   /** Unique in the organization. */
   name: string;
+  description: string | null;
   agent_url: string;
   deployment_url: string;
   active_version_id: string | null;
@@ -37,6 +38,7 @@ export interface AgentCreated {
   deployment_id: string;
   /** Unique in the organization. */
   name: string;
+  description: string | null;
   agent_url: string;
   deployment_url: string;
   active_version_id: string | null;

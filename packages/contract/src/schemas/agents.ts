@@ -105,6 +105,7 @@ const agentFields = {
   agent_id: idOutput("agent"),
   deployment_id: Type.String({ examples: ["dep_01jx5m0k8c3f7q2v9t4w6y8z1a"] }),
   name: Type.String({ description: "Unique in the organization." }),
+  description: nullable(Type.String({ description: "What the manifest of the active version says about the agent." })),
   agent_url: Type.String(),
   deployment_url: Type.String(),
   active_version_id: nullable(idOutput("version")),

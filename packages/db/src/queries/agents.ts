@@ -8,7 +8,17 @@ import { isUniqueViolation } from "./violations.ts";
 
 const columns = ["id", "name", "active_version_id as activeVersionId", "created_at as createdAt"] as const;
 
-export type AgentRow = Readonly<Selection<DB, "agents", (typeof columns)[number]>>;
+export interface AgentRow extends Readonly<Selection<DB, "agents", (typeof columns)[number]>> {
+  readonly description: string | null;
+}
+
+/** What the manifest of an agent's active version says about it (primary key of versions). */
+function descriptionOf(agents: "agents" | "a") {
+  const versionId = sql.ref(`${agents}.active_version_id`);
+  return sql<string | null>`(select v.manifest ->> 'description' from versions v where v.id = ${versionId})`.as(
+    "description",
+  );
+}
 
 /** Finds an agent by primary key. Does not find deleted agents. */
 export async function findAgent(db: Database, organizationId: string, agentId: string): Promise<AgentRow | undefined> {
@@ -17,7 +27,7 @@ export async function findAgent(db: Database, organizationId: string, agentId: s
     .where("id", "=", agentId)
     .where("organization_id", "=", organizationId)
     .where("deleted_at", "is", null)
-    .select(columns)
+    .select([...columns, descriptionOf("agents")])
     .executeTakeFirst();
 }
 
@@ -64,7 +74,7 @@ export function listAgents(db: Database, organizationId: string, page: Page): Pr
     .selectFrom("agents")
     .where("organization_id", "=", organizationId)
     .where("deleted_at", "is", null)
-    .select(columns);
+    .select([...columns, descriptionOf("agents")]);
   return listNewestFirst(db, { table: "agents", organizationId, page }, query);
 }
 
@@ -94,6 +104,7 @@ export async function renameAgentIfLive(
       .set({ name })
       .whereRef("a.id", "=", "old.id")
       .returning(["a.id", "a.name", "a.active_version_id as activeVersionId", "a.created_at as createdAt"])
+      .returning(descriptionOf("a"))
       .returning("old.name as before")
       .executeTakeFirst();
     if (row === undefined) return undefined;
@@ -143,6 +154,7 @@ export async function activateVersionIfReady(
       .whereRef("v.agent_id", "=", "a.id")
       .where("v.state", "=", "ready")
       .returning(["a.id", "a.name", "a.active_version_id as activeVersionId", "a.created_at as createdAt"])
+      .returning(descriptionOf("a"))
       .executeTakeFirst()
   );
 }

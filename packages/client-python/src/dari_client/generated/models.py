@@ -33,6 +33,7 @@ class Agent(TypedDict):
     agent_id: str
     deployment_id: str
     name: str
+    description: str | None
     agent_url: str
     deployment_url: str
     active_version_id: str | None
@@ -44,6 +45,7 @@ class AgentCreated(TypedDict):
     agent_id: str
     deployment_id: str
     name: str
+    description: str | None
     agent_url: str
     deployment_url: str
     active_version_id: str | None

@@ -48,7 +48,7 @@ export async function createAgent(control: Control, actor: Actor, request: Creat
   control.notifier.notify("build", versionId);
   const { name, createdAt } = agent;
   return {
-    ...renderAgent(control.publicUrl, { id: agentId, name, activeVersionId: null, createdAt }),
+    ...renderAgent(control.publicUrl, { id: agentId, name, description: null, activeVersionId: null, createdAt }),
     version_id: versionId,
     version_status: "building",
     warnings: [...warnings],

@@ -23,6 +23,7 @@ export function renderAgent(publicUrl: string, row: AgentRow): AgentRecord {
     id: row.id,
     ...agentAddresses(publicUrl, row.id),
     name: row.name,
+    description: row.description,
     active_version_id: row.activeVersionId,
     created_at: row.createdAt.toISOString(),
   };
