@@ -33,6 +33,8 @@ interface Reply {
 
 /** Who is signed in, by the cookie. A real app has its own sign-in, with passwords or an identity provider. */
 const people = new Map<string, { id: string; name: string }>();
+/** With one more, the oldest sign-in ends. */
+const peopleMax = 1_000;
 
 const json = (value: object, status = 200, headers = {}): Reply => ({
   status,
@@ -81,6 +83,7 @@ async function answer(request: IncomingMessage): Promise<Reply> {
     }
     const key = randomUUID();
     people.set(key, { id: name.trim().toLowerCase(), name: name.trim() });
+    if (people.size > peopleMax) people.delete(people.keys().next().value ?? "");
     // Behind https, add `Secure`.
     return json({}, 200, { "set-cookie": `chat=${key}; HttpOnly; SameSite=Strict; Path=/; Max-Age=86400` });
   }

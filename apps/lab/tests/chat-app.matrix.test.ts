@@ -220,6 +220,18 @@ describeWith("chromium", "the chat app", ({ command }) => {
     expect(await signInWith("application/json", JSON.stringify({ name: "x".repeat(20_000) }))).toBe(413);
   }, 300_000);
 
+  test("of more than 1,000 sign-ins, the oldest ends", async () => {
+    const call = (path: string, headers: Record<string, string>, body?: string) =>
+      fetch(`http://localhost:${port}/api/${path}`, { method: "POST", headers, ...(body !== undefined && { body }) });
+    const cookies: string[] = [];
+    for (let each = 0; each < 1_001; each++) {
+      const reply = await call("sign-in", { "content-type": "application/json" }, `{"name":"Zoe"}`);
+      cookies.push(String(reply.headers.get("set-cookie")).split(";")[0]!);
+    }
+    const statuses = [cookies[0]!, cookies[1]!].map(async (cookie) => (await call("token", { cookie })).status);
+    expect(await Promise.all(statuses)).toEqual([401, 200]);
+  }, 300_000);
+
   test("a turn is stopped, and the session goes on", async () => {
     const page = await signIn("Dan");
     await hold(page, "point-never");
