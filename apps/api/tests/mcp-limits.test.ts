@@ -49,6 +49,20 @@ test("a call without a key, or with a session's token, is refused by name", asyn
   expect(reply.json.detail).toContain("session token");
 });
 
+test("a call with very many values is refused before the protocol's library describes each", async () => {
+  const experimental = Object.fromEntries(Array.from({ length: 5_000 }, (_, index) => [`k${index}`, 1]));
+  const clientInfo = { name: "t", version: "1" };
+  const reply = await post("initialize", {
+    protocolVersion: earlierProtocol,
+    clientInfo,
+    capabilities: { experimental },
+  });
+  expect([reply.status, reply.json["errors"]]).toEqual([
+    422,
+    [{ path: "body", message: "expected at most 5000 values" }],
+  ]);
+});
+
 test("there is no stream to open and no protocol session to end", async () => {
   for (const method of ["GET", "DELETE", "PUT"]) {
     const reply = await api.call(method, "/mcp", { headers: { accept: "text/event-stream" } });

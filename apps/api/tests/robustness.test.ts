@@ -52,13 +52,36 @@ test("unknown routes, methods and bodies are refused in one shape", async () => 
 
 test("a body of millions of values is not checked one by one, and a body without a key must be short", async () => {
   await using api = await startTestApi();
-  const many = await api.call("POST", "/v1/agents", { body: `[${"{},".repeat(300_000)}{}]` });
+  const most = await api.call("POST", "/v1/agents", { body: ` [ [${"{} , ".repeat(149_998)}{ }]] ` });
+  const noBundle = [{ path: "body", message: "expected either source_snapshot_id or source" }];
+  expect(most.json["errors"]).toEqual(noBundle);
+  const many = await api.call("POST", "/v1/agents", { body: `[[${"{},".repeat(149_999)}{}]]` });
   expectError(many, 422, "invalid");
-  expect(many.json["errors"]).toEqual([{ path: "body", message: "expected at most 300000 values" }]);
+  expect(many.json["errors"]).toEqual([{ path: "body", message: "expected at most 150000 values" }]);
   for (const path of ["/v1/auth/link", "/v1/auth/device", "/v1/auth/device/token"]) {
     const body = `[${"{},".repeat(6_000)}{}]`;
     expectError(await api.call("POST", path, { key: null, body }), 413, "too_large");
   }
+});
+
+test("of a body with very many wrong values, one problem is listed", async () => {
+  await using api = await startTestApi();
+  const fields = Array.from({ length: 20_000 }, (_, index) => `"k${index}":1`).join(",");
+  const reply = await api.call("POST", "/v1/agents", { body: `{${fields}}` });
+  expectError(reply, 422, "invalid");
+  expect(reply.json["errors"]).toHaveLength(1);
+});
+
+test("commas in texts are no values, and JSON must be UTF-8", async () => {
+  await using api = await startTestApi();
+  const commas = await api.call("POST", "/v1/organizations", {
+    key: api.operator.apiKey,
+    body: JSON.stringify({ name: "x", more: `\\"${",[{".repeat(100_000)}` }),
+  });
+  expect(commas.json["errors"]).toEqual([{ path: "more", message: "unsupported field" }]);
+  const headers = { "content-type": "application/json; charset=utf-16le" };
+  const encoded = await api.call("POST", "/v1/agents", { body: Buffer.from("{}", "utf16le"), headers });
+  expect(encoded.json["errors"]).toEqual([{ path: "body", message: "expected JSON in UTF-8" }]);
 });
 
 test("an escaped path is not an id: its other methods are not allowed", async () => {

@@ -32,7 +32,9 @@ export const errorKinds: Readonly<Record<AppErrorCode, ErrorKind>> = {
   invalid: {
     status: 422,
     title: "Invalid request",
-    whatToDo: "Fix what `errors` lists. The list has every problem of the request, up to 100.",
+    whatToDo:
+      "Fix what `errors` lists. The list has every problem of the request, up to 100; of a body with more than " +
+      "10,000 values, it has one.",
   },
   conflict: {
     status: 409,

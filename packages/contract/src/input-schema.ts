@@ -72,7 +72,7 @@ export function findInputSchemaProblem(schema: Readonly<Record<string, unknown>>
     return `the schema has more than ${bytes} bytes or ${values} values, or is nested deeper than ${depth} levels`;
   }
   // Unstorable text would be replaced when stored, and names could become equal.
-  const [unstorable] = findUnstorableText(schema);
+  const [unstorable] = findUnstorableText(schema, 1);
   if (unstorable !== undefined) return `the schema's ${unstorable.path} ${unstorable.message}`;
   const problem = keywordProblem(schema, "schema") ?? findCostProblem(schema);
   if (problem !== undefined) return problem;

@@ -24,6 +24,23 @@ export function countJson(value: unknown): { values: number; depth: number } {
   return { values, depth };
 }
 
+/** Returns whether objects and lists have more than `most` members together. */
+export function hasMoreValues(value: unknown, most: number): boolean {
+  const pending: unknown[] = [value];
+  let seen = 0;
+  while (pending.length > 0) {
+    const next = pending.pop();
+    if (typeof next !== "object" || next === null) continue;
+    // Unlike `Object.values`, this ends early without a list of all members.
+    for (const name in next) {
+      if (++seen > most) return true;
+      const member: unknown = (next as Record<string, unknown>)[name];
+      if (typeof member === "object" && member !== null) pending.push(member);
+    }
+  }
+  return false;
+}
+
 export function isWithin(value: unknown, bounds: JsonBounds): boolean {
   const { values, depth } = countJson(value);
   if (values > bounds.values || depth > bounds.depth) return false;

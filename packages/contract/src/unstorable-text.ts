@@ -3,10 +3,10 @@
 import type { FieldIssue } from "@dari/domain";
 
 /**
- * Returns the strings and member names of a JSON value that PostgreSQL refuses. Without recursion, so that deep input
- * cannot exhaust the stack.
+ * Returns up to `most` strings and member names of a JSON value that PostgreSQL refuses. Without recursion, so that
+ * deep input cannot exhaust the stack.
  */
-export function findUnstorableText(value: unknown): FieldIssue[] {
+export function findUnstorableText(value: unknown, most: number): FieldIssue[] {
   const issues: FieldIssue[] = [];
   const pending: { container: object; path: string }[] = [];
   const visit = (item: unknown, parent: string, segment: string): void => {
@@ -21,6 +21,7 @@ export function findUnstorableText(value: unknown): FieldIssue[] {
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     const { container, path } = next;
     for (const [key, item] of Object.entries(container)) {
+      if (issues.length >= most) return issues.slice(0, most);
       const isName = !Array.isArray(container);
       if (isName && problemOf(key) !== undefined) {
         issues.push({ path: join(path, ""), message: "a name has NUL or broken Unicode" });
@@ -28,7 +29,7 @@ export function findUnstorableText(value: unknown): FieldIssue[] {
       visit(item, path, isName ? `.${key}` : `[${key}]`);
     }
   }
-  return issues;
+  return issues.slice(0, most);
 }
 
 function join(parent: string, segment: string): string {

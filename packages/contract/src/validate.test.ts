@@ -10,7 +10,7 @@ import { CreateInvitationRequest } from "./schemas/members.ts";
 import { CreateApiKeyRequest } from "./schemas/organizations.ts";
 import { CreateSessionRequest } from "./schemas/sessions.ts";
 import { CreateSourceSnapshotRequest } from "./schemas/source-snapshots.ts";
-import { validate } from "./validate.ts";
+import { findFirstIssue, validate } from "./validate.ts";
 
 const text = { type: "text", text: "hello" };
 const tooManyBytes = "é".repeat(limits.messageTextBytes / 2 + 1);
@@ -189,6 +189,20 @@ describe("validate", () => {
   test("lists at most 100 problems", () => {
     const parts = Array.from({ length: 64 }, () => ({ type: "text", a: 1, b: 2, c: 3 }));
     expect(validate(SendMessageRequest, { parts })).toHaveLength(100);
+  });
+
+  test("lists one problem of a body with more than 10,000 values", () => {
+    const many = Object.fromEntries(Array.from({ length: 10_001 }, (_, index) => [`k${index}`, "\0"]));
+    expect(validate(SendMessageRequest, many)).toHaveLength(1);
+    expect(validate(SendMessageRequest, { parts: [text], metadata: many })).toHaveLength(1);
+    const few = Object.fromEntries(Object.entries(many).slice(0, 9_000));
+    expect(validate(SendMessageRequest, few)).toHaveLength(100);
+  });
+
+  test("finds a first problem of every invalid value of the table", () => {
+    const invalid = rows.filter(([, , , issues]) => issues.length > 0);
+    const missed = invalid.filter(([, schema, value]) => findFirstIssue(schema, value) === undefined);
+    expect(missed.map(([title]) => title)).toEqual([]);
   });
 
   test("a very deep body is read without exhausting the stack", () => {

@@ -4,7 +4,7 @@ import type { FieldIssue } from "@dari/domain";
 import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
 import addFormats from "ajv-formats";
 import type { TSchema } from "typebox";
-import { isWithin, type JsonBounds } from "./json-size.ts";
+import { hasMoreValues, isWithin, type JsonBounds } from "./json-size.ts";
 import { findUnstorableText } from "./unstorable-text.ts";
 
 const encoder = new TextEncoder();
@@ -53,18 +53,25 @@ const firstProblem: Checker = { ajv: createAjv(false), compiled: new WeakMap() }
 
 /** More problems are not listed: a person reads a few, and a malicious body has thousands. */
 const issuesMax = 100;
+/** Above it, one problem is listed: ajv would describe the problems of all members before 100 are chosen. */
+const listAllValuesMax = 10_000;
 
 /**
  * Returns the problems of `value`, at most 100, each with a path such as `parts[0].file_id` (`body` for the value
- * itself). Empty if the value is valid. Also refuses text that cannot be stored: NUL and lone surrogates.
+ * itself). Empty if the value is valid. Also refuses text that cannot be stored: NUL and lone surrogates. If the value
+ * has more than 10,000 members, returns one problem.
  */
 export function validate(schema: TSchema, value: unknown): FieldIssue[] {
-  return [...issuesBy(everyProblem, schema, value), ...findUnstorableText(value)].slice(0, issuesMax);
+  if (hasMoreValues(value, listAllValuesMax)) {
+    const first = findFirstIssue(schema, value);
+    return first === undefined ? [] : [first];
+  }
+  return [...issuesBy(everyProblem, schema, value), ...findUnstorableText(value, issuesMax)].slice(0, issuesMax);
 }
 
 /** Returns one problem of `value`, in time that does not depend on how many there are; undefined if it is valid. */
 export function findFirstIssue(schema: TSchema, value: unknown): FieldIssue | undefined {
-  return issuesBy(firstProblem, schema, value)[0] ?? findUnstorableText(value)[0];
+  return issuesBy(firstProblem, schema, value)[0] ?? findUnstorableText(value, 1)[0];
 }
 
 function issuesBy(checker: Checker, schema: TSchema, value: unknown): FieldIssue[] {
@@ -80,20 +87,25 @@ function compile({ ajv, compiled }: Checker, schema: TSchema): ValidateFunction 
   return fresh;
 }
 
-/** Describes the first 100 of ajv's errors, each problem once. */
+/** Describes the first 100 of ajv's errors, each problem once. Returns one at least if there is an error. */
 export function toIssues(errors: readonly ErrorObject[]): FieldIssue[] {
   const issues: FieldIssue[] = [];
   const seen = new Set<string>();
   const explained = errors.filter((error) => isAlternative(error) && expectedOf(error) !== undefined);
   for (const error of errors) {
     if (isNoise(error, explained)) continue;
-    const issue = { path: pathOf(error), message: messageOf(error) };
+    const issue = describe(error);
     const key = `${issue.path}\n${issue.message}`;
     if (seen.has(key)) continue;
     seen.add(key);
     if (issues.push(issue) === issuesMax) break;
   }
-  return issues;
+  // A check that ends at its first problem can have found only what another error would have said.
+  return issues.length > 0 ? issues : errors.slice(0, 1).map(describe);
+}
+
+function describe(error: ErrorObject): FieldIssue {
+  return { path: pathOf(error), message: messageOf(error) };
 }
 
 function isAlternative(error: ErrorObject): boolean {

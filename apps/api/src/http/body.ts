@@ -9,12 +9,18 @@ import express, { type Request, type Response } from "express";
 import { iterateWithoutDestroy } from "./iterate-without-destroy.ts";
 import { envelopeBytes, receiveFile } from "./upload.ts";
 
-const parserOf = (bytes: number) => express.json({ limit: bytes, strict: false, type: () => true });
+/** Far above any valid body, and far below what 4 MiB of brackets and commas make. */
+const jsonValuesMax = 150_000;
+const parserOf = (bytes: number, valuesMax = jsonValuesMax) =>
+  express.json({
+    limit: bytes,
+    strict: false,
+    type: () => true,
+    verify: (_request, _response, json, encoding) => checkBeforeParsing(json, encoding, valuesMax),
+  });
 const parseJson = parserOf(limits.jsonBodyBytes);
 /** A token, a code or a name. The sender is not known yet, so the limit is small. */
 const parseUnauthenticatedJson = parserOf(16 * 1024);
-/** Far above any valid body, and far below what 1 MB of brackets and commas expands to. */
-const jsonValuesMax = 300_000;
 
 export interface BodyContext {
   readonly control: Control;
@@ -38,7 +44,7 @@ export async function readBody(
   }
   if (route.requestContent === "application/gzip") return readExport(receiving, request);
   if (route.request === undefined || route.isSigned === true) return undefined;
-  const parse = route.scope === null ? parseUnauthenticatedJson : parseJson;
+  const parse = parserFor(route);
   await new Promise<void>((resolve, reject) => {
     parse(request, response, (error?: unknown) => (error === undefined ? resolve() : reject(error)));
   });
@@ -77,23 +83,43 @@ function readExport({ control, actor, exportBytes: maxBytes }: BodyContext, requ
  */
 export function readJsonValue(schema: NonNullable<Route["request"]>, sent: unknown): unknown {
   const body = sent === undefined ? {} : sent;
-  // Validating millions of values would block all other calls of this process.
-  if (hasMoreValues(body, jsonValuesMax)) throw invalidField("body", `expected at most ${jsonValuesMax} values`);
   const issues = validate(schema, body);
   if (issues.length > 0) throw new AppError("invalid", "the body is invalid", { issues });
   return body;
 }
 
-/** Returns whether objects and lists have more than `most` members together. */
-function hasMoreValues(body: unknown, most: number): boolean {
-  const pending: unknown[] = [body];
-  for (let seen = 0; pending.length > 0;) {
-    const next = pending.pop();
-    if (typeof next !== "object" || next === null) continue;
-    const members: unknown[] = Array.isArray(next) ? next : Object.values(next);
-    seen += members.length;
-    if (seen > most) return true;
-    for (const member of members) if (typeof member === "object" && member !== null) pending.push(member);
+function parserFor({ scope, bodyValuesMax }: Route) {
+  if (scope === null) return parseUnauthenticatedJson;
+  return bodyValuesMax === undefined ? parseJson : parserOf(limits.jsonBodyBytes, bodyValuesMax);
+}
+
+/** Refuses what would block all other calls of this process while it is parsed. @throws AppError `invalid` */
+function checkBeforeParsing(json: Buffer, encoding: string, valuesMax: number): void {
+  if (encoding !== "utf-8") throw invalidField("body", "expected JSON in UTF-8");
+  if (hasMoreValues(json, valuesMax)) throw invalidField("body", `expected at most ${valuesMax} values`);
+}
+
+const [quote, backslash, comma, listStart, objectStart, listEnd, objectEnd, space = 0] = Buffer.from('"\\,[{]} ');
+
+/**
+ * Returns whether objects and lists have more than `most` members together. Each comma separates two, and each object
+ * or list that is not empty has one more. Text that is not JSON is counted at least up to where parsing fails.
+ */
+function hasMoreValues(json: Buffer, most: number): boolean {
+  let members = 0;
+  let isInString = false;
+  let isOpened = false;
+  for (let at = 0; at < json.length && members <= most; at++) {
+    const byte = json[at] ?? space;
+    if (isInString) {
+      if (byte === backslash) at += 1;
+      else if (byte === quote) isInString = false;
+      continue;
+    }
+    if (byte <= space) continue;
+    if (byte === comma || (isOpened && byte !== listEnd && byte !== objectEnd)) members += 1;
+    isOpened = byte === listStart || byte === objectStart;
+    isInString = byte === quote;
   }
-  return false;
+  return members > most;
 }

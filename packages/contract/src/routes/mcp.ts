@@ -1,5 +1,6 @@
 // The Model Context Protocol over HTTP. Its path is the one that clients of the protocol expect.
 
+import { mcpLimits } from "@dari/domain";
 import type { Route } from "./route.ts";
 import * as mcp from "../schemas/mcp.ts";
 
@@ -15,6 +16,8 @@ export const mcpRoutes = {
       "`run`.",
     query: mcp.mcpQuery,
     request: mcp.McpMessage,
+    // The protocol's library describes each value that it refuses, at many times what the value costs here.
+    bodyValuesMax: mcpLimits.values,
     reply: mcp.McpReply,
     mayStream: true,
     streamItem: mcp.McpReply,

@@ -26,6 +26,8 @@ export interface Route {
   readonly bodyOptional?: boolean;
   /** The sender may have signed the JSON body: the handler reads its bytes itself, and can answer 401. */
   readonly isSigned?: boolean;
+  /** Maximum number of values in the JSON body, if it is lower than that of other routes. */
+  readonly bodyValuesMax?: number;
   /** A body that is not JSON. */
   readonly requestContent?: "multipart/form-data" | "application/octet-stream" | "application/gzip";
   /** Fields that a multipart body has beside its file. Absent: none. */
