@@ -79,6 +79,9 @@ test("commas in texts are no values, and JSON must be UTF-8", async () => {
     body: JSON.stringify({ name: "x", more: `\\"${",[{".repeat(100_000)}` }),
   });
   expect(commas.json["errors"]).toEqual([{ path: "more", message: "unsupported field" }]);
+  const named = { "content-type": 'application/json; charset="UTF-8"' };
+  const read = await api.call("POST", "/v1/organizations", { body: "{}", headers: named });
+  expect(read.json["errors"]).toEqual([{ path: "name", message: "field is required" }]);
   const headers = { "content-type": "application/json; charset=utf-16le" };
   const encoded = await api.call("POST", "/v1/agents", { body: Buffer.from("{}", "utf16le"), headers });
   expect(encoded.json["errors"]).toEqual([{ path: "body", message: "expected JSON in UTF-8" }]);

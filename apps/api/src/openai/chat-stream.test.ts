@@ -9,9 +9,9 @@ const createdAt = "2026-11-25T01:07:00.000Z";
 const session = { id: "sess_1", agent_id: "agt_1", version_id: "ver_1" };
 const context = { messageId: "msg_1", session, createdAt };
 
-const event = (type: string, data: object): StreamItem => ({
+const event = (type: string, data: object, messageId = "msg_1"): StreamItem => ({
   kind: "event",
-  event: { sequence_number: 1, type, data } as unknown as EventRecord,
+  event: { sequence_number: 1, type, message_id: messageId, data } as unknown as EventRecord,
 });
 const delta = (text: string, offset: number, ordinal: number): StreamItem => ({
   kind: "preview",
@@ -72,13 +72,14 @@ test("an input that the turn waits for is a paragraph", () => {
     delta("Let me ask.", 0, 1),
     event("input.requested", { key: "publish", prompt: "Publish it?", schema: {}, expires_at: createdAt }),
     event("attempt.ended", { outcome: "suspended" }),
-    event("input.requested", { key: "when", prompt: null, schema: {}, expires_at: createdAt }),
+    // The message has become part of another one, whose turn asks.
+    event("input.requested", { key: "when", prompt: null, schema: {}, expires_at: createdAt }, "msg_2"),
     end,
   ]);
   expect(content.split("\n\n")).toEqual([
     "Let me ask.",
     'Waiting for the input "publish" of message msg_1: Publish it?',
-    'Waiting for the input "when" of message msg_1.',
+    'Waiting for the input "when" of message msg_2.',
     "It is so.",
   ]);
 });

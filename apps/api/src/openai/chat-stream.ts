@@ -95,7 +95,9 @@ export function createChatStream(context: CompletionContext, { includesUsage }: 
       .map((event) => showText(event["item_id"], String(event["delta"])))
       .join("");
   const takeEvent = (event: EventRecord): string => {
-    if (event.type === "input.requested") return showText(event, waitingText(context.messageId, event.data));
+    // The turn can be that of another message, which this one became part of.
+    const { message_id: waiting = context.messageId } = event;
+    if (event.type === "input.requested") return showText(event, waitingText(waiting, event.data));
     if (!lastTypes.includes(event.type)) return show(output.take(event));
     const turn = event.data as MessageRecord;
     if ((turn.merged_into ?? turn.delivered_in) !== undefined) return "";
