@@ -13,6 +13,7 @@ export interface ScriptManifest {
   readonly language?: "typescript" | "python";
   readonly timeout_seconds?: number;
   readonly max_attempts?: number;
+  readonly on_worker_lost?: boolean;
   readonly version?: string;
   readonly secrets?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -24,14 +25,15 @@ const scripts = {
 } as const;
 
 export function scriptAgent(manifest: ScriptManifest = {}): BundleFiles {
-  const { language = "typescript", timeout_seconds = 60, max_attempts = 1, version, secrets = [], env = {} } = manifest;
+  const { language = "typescript", timeout_seconds = 60, version, secrets = [], env = {} } = manifest;
+  const { max_attempts = 1, on_worker_lost = true } = manifest;
   const { folder, entrypoint } = scripts[language];
   return {
     ...filesOf(join(checkout, "apps/lab/tests/agents", folder)),
     ...manifestFile({
       entrypoint,
       runtime: { language, timeout_seconds, ...(version === undefined ? {} : { version }) },
-      retries: { max_attempts },
+      retries: { max_attempts, on_worker_lost },
       secrets,
       env,
     }),

@@ -144,6 +144,41 @@ describe("a fleet", () => {
     await next.stop();
   }, 120_000);
 
+  test("with one attempt, the turn of a killed worker runs once more, with the same operation key", async () => {
+    const once = await deploy(fleet, scriptAgent({ max_attempts: 1 }));
+    const before = [["emitKey"]] as const;
+    const { worker, id, session } = await holdTurn("killed-once", {}, before, once.agentId);
+    await waitUntil(async () => (await keysOf(session)).length === 1, { what: "the key of the first attempt" });
+    await worker.kill();
+    await fleet.startWorker();
+    await meeting.arrived("killed-once", 2);
+    expect(await fleet.client.getMessage(id)).toMatchObject({ status: "running", attempt: 2, max_attempts: 2 });
+    meeting.open("killed-once");
+    const record = await ended(fleet, id);
+    expect(record).toMatchObject({ status: "completed", attempt: 2, max_attempts: 2 });
+    expect(await outcomesOf(record)).toEqual(["lost", "completed"]);
+    expect(await keysOf(session)).toEqual([
+      { attempt: 1, operationKey: id },
+      { attempt: 2, operationKey: id },
+    ]);
+    const { data } = await fleet.client.listEvents(session, { limit: 200 });
+    const errors = data.flatMap((event) => (event.type === "attempt.ended" ? [event.data.error] : []));
+    const message = "the worker that ran the turn was lost; the turn is run again";
+    expect(errors).toEqual([{ code: "worker_lost", message }, undefined]);
+  }, 120_000);
+
+  test("with on_worker_lost: false, the turn of a killed worker fails with worker_lost", async () => {
+    const never = await deploy(fleet, scriptAgent({ max_attempts: 1, on_worker_lost: false }));
+    const { worker, id } = await holdTurn("killed-never", {}, [], never.agentId);
+    await worker.kill();
+    await fleet.startWorker();
+    const record = await ended(fleet, id);
+    expect(record).toMatchObject({ status: "failed", attempt: 1, max_attempts: 1 });
+    expect(record.output?.error).toMatchObject({ code: "worker_lost", message: expect.stringContaining("retries") });
+    expect(await outcomesOf(record)).toEqual(["lost"]);
+    expect(meeting.arrivals("killed-never")).toBe(1);
+  }, 120_000);
+
   test("cancel ends a queued message immediately and a running one by stopping it", async () => {
     const { id: running, session } = await holdTurn("cancelled", {}, [["write", "half.txt", "x"]]);
     const queued = await start(fleet, session, [["attempt"]]);
@@ -163,10 +198,11 @@ describe("a fleet", () => {
     point: string,
     env: Readonly<Record<string, string>> = {},
     before: readonly Step[] = [],
+    agent: string = agentId,
   ): Promise<{ worker: FleetWorker; id: string; session: string }> {
     for (const worker of living(fleet)) await worker.stop();
     const worker = await fleet.startWorker(env);
-    const session = await sessionOf(fleet, agentId);
+    const session = await sessionOf(fleet, agent);
     const { id } = await start(fleet, session, [...before, ["meet", meeting.urlOf(point)]]);
     await meeting.arrived(point);
     return { worker, id, session };
@@ -174,6 +210,12 @@ describe("a fleet", () => {
 
   async function isDraining(): Promise<boolean> {
     return (await fleet.db.pool.query("select id from workers where draining")).rows.length > 0;
+  }
+
+  /** What the attempts of a session's turn emitted as `key`. */
+  async function keysOf(session: string): Promise<unknown[]> {
+    const { data } = await fleet.client.listEvents(session, { limit: 200 });
+    return data.flatMap((event) => (event.type === "agent.event" ? [event.data.data] : []));
   }
 
   async function outcomesOf({ id }: MessageRecord): Promise<unknown[]> {

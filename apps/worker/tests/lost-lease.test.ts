@@ -46,6 +46,17 @@ async function called(maxAttempts: number): Promise<ClaimedTurn> {
   return claim.turn;
 }
 
+/** The next attempt of a turn that waits for its retry. Its entrypoint was called. */
+async function calledAgain({ sessionId }: ClaimedTurn): Promise<ClaimedTurn> {
+  await database.db.pool.query("update sessions set ready_at = clock_timestamp() where id = $1", [sessionId]);
+  const job = { sessionId, dispatchNumber: 1 };
+  const claimant = { workerId: newId("worker"), leaseMs: 600_000, guarantees: {} };
+  const claim = await turns.claimDueRetry(database.db, job, newId("attempt"), claimant, "take");
+  if (claim.outcome !== "claimed") throw new Error(claim.outcome);
+  await countAttempt(database.db, claim.turn);
+  return claim.turn;
+}
+
 /** Ends the turn like a worker whose turn was stopped for `reason`. Returns what was recorded, and the message. */
 async function stop(turn: ClaimedTurn, reason: StopReason): Promise<object> {
   const input = toStopEnding({ settings }, turn, { signal: AbortSignal.abort(reason) });
@@ -58,11 +69,11 @@ async function stop(turn: ClaimedTurn, reason: StopReason): Promise<object> {
   return { recorded: result?.recorded, ...rows[0] };
 }
 
-test("it uses the attempt, and the last one fails with worker_lost", async () => {
-  const first = await stop(await called(2), "lost");
-  expect(first).toEqual({ recorded: "retry", state: "queued", attempts: 1, code: null });
-  const last = await stop(await called(1), "lost");
-  expect(last).toEqual({ recorded: "failed", state: "failed", attempts: 1, code: "worker_lost" });
+test("it uses the attempt and adds one; the last one fails with worker_lost", async () => {
+  const turn = await called(1);
+  expect(await stop(turn, "lost")).toEqual({ recorded: "retry", state: "queued", attempts: 1, code: null });
+  const last = await stop(await calledAgain(turn), "lost");
+  expect(last).toEqual({ recorded: "failed", state: "failed", attempts: 2, code: "worker_lost" });
 });
 
 test("a released turn uses no attempt, and a cancelled one has ended", async () => {

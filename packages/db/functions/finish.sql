@@ -2,7 +2,7 @@
 -- holds the session's row lock, and has checked that the attempt is the session's current one. s, m, a: the rows as
 -- they are under that lock; a's row is locked too if its worker may still write to it. p_ending: completed | failed |
 -- cancelled (terminal), retry | released | lost (the message is queued again), suspended (it waits for an input, see
--- request_input). p_usage: the attempt's usage, if known.
+-- request_input). m may have an extra attempt (see with_extra_attempt). p_usage: the attempt's usage, if known.
 create or replace function end_attempt(
   s sessions, m messages, a attempts, p_ending text, p_outcome text, p_failure jsonb, p_output jsonb,
   p_files_changed jsonb, p_snapshot text, p_timings jsonb, p_wait_ms int, p_usage jsonb default null
@@ -59,6 +59,7 @@ begin
     -- an attempt when it was claimed.
     attempts = attempts + case when a.counts_at_end then (not v_uncounted)::int
       else -(v_uncounted and v_called)::int end,
+    max_attempts = m.max_attempts,
     uncounted_claims = uncounted_claims
       - case when a.counts_at_end then 1 else (v_uncounted and not v_called)::int end,
     completed_at = case when v_terminal then v_now end,
@@ -143,8 +144,12 @@ begin
   if m.rolled_back_by is not null then v_ending := 'cancelled';
   elsif v_ending in ('failed', 'retry', 'released', 'suspended') and m.cancel_requested_at is not null then
     v_ending := 'cancelled';
-  -- A failure of the platform before the call does not count as an attempt, but must not repeat forever.
-  elsif v_ending = 'retry' and has_no_try_left(m, a, p_uncounted_max) then v_ending := 'failed';
+  elsif v_ending = 'retry' then
+    m := with_extra_attempt(s, m, a, p_failure);
+    -- A failure of the platform before the call does not count as an attempt, but must not repeat forever.
+    if has_no_try_left(m, a, p_uncounted_max) then v_ending := 'failed';
+    elsif is_platform_fault(p_failure) then p_failure := with_repeat_note(p_failure);
+    end if;
   end if;
   if v_ending = 'completed' and p_snapshot is not null then
     p_failure := storage_refusal(s, (p_snapshot ->> 'total_bytes')::bigint);
@@ -195,6 +200,35 @@ begin
   end if;
   return a;
 end $$;
+
+-- Returns whether an attempt ended by the platform's fault, not the agent's.
+create or replace function is_platform_fault(p_failure jsonb) returns boolean language sql immutable as $$
+  select p_failure ->> 'code' in ('worker_lost')
+$$;
+
+-- Returns the message, with one attempt more if the running attempt is its first one that ends by the platform's fault
+-- after the entrypoint was called, and the manifest allows it. That attempt counts, so each attempt has a number of its
+-- own. Later ones add nothing: a turn that kills its workers must not run forever. A version that an older release
+-- published has no retries.on_worker_lost, and keeps the attempts that it was published with. The caller holds the
+-- session's row lock.
+create or replace function with_extra_attempt(s sessions, m messages, a attempts, p_failure jsonb) returns messages
+language plpgsql as $$
+begin
+  if a.called_at is not null and is_platform_fault(p_failure)
+    and not exists (select 1 from attempts x where x.message_id = m.id and x.called_at is not null
+      and is_platform_fault(x.failure))
+    and exists (select 1 from versions v where v.id = s.version_id
+      and v.manifest #> '{retries,on_worker_lost}' = 'true') then
+    m.max_attempts := m.max_attempts + 1;
+  end if;
+  return m;
+end $$;
+
+-- Returns the failure of an attempt whose turn is run again. Its text then has no advice on how to try it again.
+create or replace function with_repeat_note(p_failure jsonb) returns jsonb language sql immutable as $$
+  select p_failure || jsonb_build_object('message',
+    split_part(p_failure ->> 'message', ';', 1) || '; the turn is run again')
+$$;
 
 -- Returns whether the running attempt was the last one that its message may have.
 create or replace function has_no_try_left(m messages, a attempts, p_uncounted_max int) returns boolean

@@ -53,7 +53,8 @@ language sql as $$
   returning s.id, s.organization_id
 $$;
 
--- Ends the attempt of a lost worker. An attempt whose entrypoint was never called does not count, up to a limit.
+-- Ends the attempt of a lost worker. An attempt whose entrypoint was never called does not count, up to a limit; the
+-- first that was called adds an attempt (see with_extra_attempt).
 create or replace function reap_lease(s sessions, p_uncounted_max int) returns text
 language plpgsql as $$
 declare
@@ -68,11 +69,12 @@ begin
     perform end_attempt(s, m, a, 'cancelled', 'lost', v_failure, cancelled_output(), null, null, null, null);
     return 'cancelled';
   end if;
+  m := with_extra_attempt(s, m, a, v_failure);
   if has_no_try_left(m, a, p_uncounted_max) then
     perform end_attempt(s, m, a, 'failed', 'lost', v_failure,
       jsonb_build_object('parts', '[]'::jsonb, 'error', v_failure), null, null, null, null);
     return 'failed';
   end if;
-  perform end_attempt(s, m, a, 'lost', 'lost', v_failure, null, null, null, null, null);
+  perform end_attempt(s, m, a, 'lost', 'lost', with_repeat_note(v_failure), null, null, null, null, null);
   return 'lost';
 end $$;

@@ -23,7 +23,7 @@ export interface Scene extends TestDatabase {
   claim(sessionId: string, leaseMs?: number): Promise<ClaimedTurn>;
   dispatchOnly(sessionId: string): Promise<number>;
   row(sessionId: string): Promise<{ schedule: string; pending: number; fence: number }>;
-  message(messageId: string): Promise<{ state: string; attempts: number; output: unknown }>;
+  message(messageId: string): Promise<{ state: string; attempts: number; max_attempts: number; output: unknown }>;
   eventTypes(sessionId: string): Promise<string[]>;
 }
 
@@ -34,7 +34,14 @@ export interface SendOptions {
   readonly retryOf?: string;
 }
 
-export async function openScene(options: { maxAttempts?: number; building?: boolean } = {}): Promise<Scene> {
+interface SceneOptions {
+  readonly maxAttempts?: number;
+  /** `retries.on_worker_lost`. Default: absent, like in a version that an older release published. */
+  readonly onWorkerLost?: boolean;
+  readonly building?: boolean;
+}
+
+export async function openScene(options: SceneOptions = {}): Promise<Scene> {
   const database = await createTestDatabase();
   const { db } = database;
   const ids = {
@@ -43,7 +50,8 @@ export async function openScene(options: { maxAttempts?: number; building?: bool
     sourceId: newId("sourceSnapshot"),
     versionId: newId("version"),
   };
-  const manifest = { runtime: { timeout_seconds: 60 }, retries: { max_attempts: options.maxAttempts ?? 3 } };
+  const retries = { max_attempts: options.maxAttempts ?? 3, on_worker_lost: options.onWorkerLost };
+  const manifest = { runtime: { timeout_seconds: 60 }, retries };
   const run = (statement: RawBuilder<unknown>): Promise<unknown> => statement.execute(db.kysely);
   const { organizationId, agentId, sourceId, versionId } = ids;
   await run(sql`insert into organizations (id, name, slug) values (${organizationId}, 'one', ${organizationId})`);
@@ -105,7 +113,8 @@ export async function openScene(options: { maxAttempts?: number; building?: bool
       return result.turn;
     },
     row: (id) => one(sql`select schedule, pending, fence from sessions where id = ${id}`.execute(db.kysely)),
-    message: (id) => one(sql`select state, attempts, output from messages where id = ${id}`.execute(db.kysely)),
+    message: (id) =>
+      one(sql`select state, attempts, max_attempts, output from messages where id = ${id}`.execute(db.kysely)),
     async eventTypes(id) {
       const rows = await sql<{ type: string }>`select type from events where session_id = ${id}
         order by sequence_number`.execute(db.kysely);

@@ -57,7 +57,7 @@ export const testManifest = {
   sdk: "opencode",
   entrypoint: "src/agent.js:agent",
   runtime: { language: "typescript", timeout_seconds: 60 },
-  retries: { max_attempts: 3 },
+  retries: { max_attempts: 3, on_worker_lost: true },
   secrets: [],
   env: {},
 } as const;

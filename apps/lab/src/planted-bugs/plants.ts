@@ -1,5 +1,6 @@
 // The bugs that the tests of the turn functions must find, each as the smallest possible change.
 
+import { losses } from "./losses.ts";
 import type { Plant, TestName } from "./plant.ts";
 
 const races = (test: string): TestName => ({ file: "packages/db/tests/steps/races.test.ts", test });
@@ -336,19 +337,6 @@ begin
     isSmoke: true,
   },
   {
-    name: "attempts without a limit",
-    says: "a turn that kills its worker each time is tried again for ever",
-    edits: [
-      {
-        file: finishSql,
-        sqlFunction: "has_no_try_left",
-        find: "m.attempts + a.counts_at_end::int >= m.max_attempts or",
-        replace: "",
-      },
-    ],
-    caughtBy: races("endings a turn that is lost each time ends as failed after its attempts"),
-  },
-  {
     name: "a reaper that does not see the call",
     says: "a turn that kills its worker in the moment of its call has one attempt too many",
     edits: [
@@ -390,7 +378,7 @@ begin
   },
 ];
 
-export const plants: readonly Plant[] = [...fences, ...locks, ...endings];
+export const plants: readonly Plant[] = [...fences, ...locks, ...endings, ...losses];
 
 /** A plain turn. It must pass with every bug; otherwise the bug only breaks everything. */
 export const plainTurn: TestName = {

@@ -263,7 +263,7 @@ export interface AssistantTextDeltaEvent {
   type: "assistant.text_delta";
 }
 
-/** The attempt ended. */
+/** The attempt ended. If it lost its worker, `error` says whether the turn is run again. */
 export interface AttemptEndedEvent {
   id: string;
   /** Position in the session's ledger, from 1, without gaps. */
@@ -961,6 +961,7 @@ export interface Message {
   files_changed: FileChange[];
   /** Number of the current or last attempt. 1 while queued. */
   attempt: number;
+  /** Maximum number of attempts: `retries.max_attempts` of the manifest. One more once an attempt has lost its worker, unless `retries.on_worker_lost` is false. */
   max_attempts: number;
   created_at: string;
   started_at: string | null;

@@ -28,6 +28,7 @@ function flatten(manifest: Manifest): Map<string, string | number | undefined> {
     ["runtime.reuse", manifest.runtime.reuse],
     ["runtime.load", manifest.runtime.load],
     ["retries.max_attempts", manifest.retries.max_attempts],
+    ["retries.on_worker_lost", String(manifest.retries.on_worker_lost)],
     ["secrets", [...manifest.secrets].sort().join(" ")],
     ["egress", manifest.egress === undefined ? undefined : [...manifest.egress].sort().join(" ")],
     ...Object.entries(manifest.env).map(([name, value]): [string, string] => [`env.${name}`, value]),

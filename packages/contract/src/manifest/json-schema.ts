@@ -96,7 +96,20 @@ export const manifestJsonSchema = {
       type: "object",
       additionalProperties: false,
       properties: {
-        max_attempts: { type: "integer", minimum: 1, maximum: limits.maxAttemptsMax, default: 1 },
+        max_attempts: {
+          type: "integer",
+          minimum: 1,
+          maximum: limits.maxAttemptsMax,
+          default: 1,
+          description: "Maximum number of attempts of a message, not counting the one that `on_worker_lost` adds.",
+        },
+        on_worker_lost: {
+          type: "boolean",
+          default: true,
+          description:
+            "Whether a turn that loses its worker is run once more, also with `max_attempts: 1`. The lost worker may " +
+            "have called other services before.",
+        },
       },
     },
     secrets: {

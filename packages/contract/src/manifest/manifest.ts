@@ -30,7 +30,14 @@ export interface Manifest {
     /** Absent: the agent may be loaded once and forked for each turn. */
     readonly load?: "every_turn";
   };
-  readonly retries: { readonly max_attempts: number };
+  readonly retries: {
+    readonly max_attempts: number;
+    /**
+     * Whether a message gets one more attempt after the first one that lost its worker. Absent in versions of releases
+     * that did not have this field: it gets none.
+     */
+    readonly on_worker_lost?: boolean;
+  };
   readonly secrets: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   /** Hosts, in lower case. Absent: all that the organization allows. */

@@ -34,7 +34,7 @@ type Fields = Readonly<Record<string, unknown>>;
 const knownFields = {
   "": ["name", "description", "sdk", "entrypoint", "runtime", "retries", "secrets", "env", "egress"],
   "runtime.": ["language", "version", "timeout_seconds", "memory", "cpus", "max_concurrency", "reuse", "load"],
-  "retries.": ["max_attempts"],
+  "retries.": ["max_attempts", "on_worker_lost"],
 } as const;
 
 const environmentName = /^[A-Z_][A-Z0-9_]*$/;
@@ -247,7 +247,9 @@ function readRetries(value: unknown, report: Report): Manifest["retries"] {
   if (attempts !== undefined && attempts > limits.maxAttemptsMax) {
     report("retries.max_attempts", `expected at most ${limits.maxAttemptsMax}`);
   }
-  return { max_attempts: attempts ?? 1 };
+  const isRetried = fields["on_worker_lost"] ?? true;
+  if (typeof isRetried !== "boolean") report("retries.on_worker_lost", "expected true or false");
+  return { max_attempts: attempts ?? 1, on_worker_lost: isRetried === true };
 }
 
 function optionalMapping(path: string, value: unknown, report: Report): Fields {

@@ -159,6 +159,11 @@ const refused: [title: string, text: string, issues: string[]][] = [
     ["runtime.max_concurrency: expected a positive integer"],
   ],
   ["an unknown reuse", `${base}runtime: {reuse: always}`, ["runtime.reuse: expected one of 'session'"]],
+  [
+    "an on_worker_lost that is no boolean",
+    `${base}retries: {on_worker_lost: twice}`,
+    ["retries.on_worker_lost: expected true or false"],
+  ],
   ["an unknown load", `${base}runtime: {load: once}`, ["runtime.load: expected one of 'every_turn'"]],
   ["a reuse that is no text", `${base}runtime: {reuse: true}`, ["runtime.reuse: expected a non-empty string"]],
   ["retries that are no mapping", `${base}retries: 3`, ["retries: expected a mapping"]],
@@ -246,7 +251,7 @@ describe("a manifest that is accepted", () => {
       sdk: "openai-agents",
       entrypoint: "src/agent.ts:agent",
       runtime: { language: "typescript", timeout_seconds: 1800 },
-      retries: { max_attempts: 1 },
+      retries: { max_attempts: 1, on_worker_lost: true },
       secrets: [],
       env: {},
     });
@@ -263,7 +268,7 @@ sdk: claude-agent-sdk
 entrypoint: " agent.py : agent "
 runtime: {language: python, version: "3.11", timeout_seconds: 60, memory: 512 MiB, cpus: 1.5,
   max_concurrency: 4, reuse: session, load: every_turn}
-retries: {max_attempts: 3}
+retries: {max_attempts: 3, on_worker_lost: false}
 secrets: [OPENAI_API_KEY, _X1]
 env: {MODE: " kept ", FLAG: yes}
 `;
@@ -281,7 +286,7 @@ env: {MODE: " kept ", FLAG: yes}
         reuse: "session",
         load: "every_turn",
       },
-      retries: { max_attempts: 3 },
+      retries: { max_attempts: 3, on_worker_lost: false },
       secrets: ["OPENAI_API_KEY", "_X1"],
       env: { MODE: " kept ", FLAG: "yes" },
     });

@@ -86,7 +86,7 @@ export const eventKinds = {
     }),
   },
   "attempt.ended": {
-    when: "The attempt ended.",
+    when: "The attempt ended. If it lost its worker, `error` says whether the turn is run again.",
     ids: ofAttempt,
     data: Type.Object({
       outcome: oneOf(attemptOutcomes),

@@ -267,7 +267,11 @@ export const MessageRecord = Type.Object(
     output: nullable(ShownOutput),
     files_changed: Type.Array(FileChange),
     attempt: Type.Integer({ description: "Number of the current or last attempt. 1 while queued." }),
-    max_attempts: Type.Integer(),
+    max_attempts: Type.Integer({
+      description:
+        "Maximum number of attempts: `retries.max_attempts` of the manifest. One more once an attempt has lost its " +
+        "worker, unless `retries.on_worker_lost` is false.",
+    }),
     created_at: timestamp,
     started_at: nullable(timestamp),
     completed_at: nullable(timestamp),

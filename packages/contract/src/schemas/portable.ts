@@ -57,6 +57,9 @@ export const PortableInput = Type.Object(
 );
 export type PortableInput = Static<typeof PortableInput>;
 
+/** A lost worker adds one attempt to those of the manifest. */
+const attemptsMax = limits.maxAttemptsMax + 1;
+
 const milliseconds = { minimum: 0, maximum: Number.MAX_SAFE_INTEGER };
 
 /** A line of `conversation/messages-*.jsonl`: an ended message. The first line is message 1. */
@@ -68,8 +71,8 @@ export const PortableMessage = Type.Object(
     metadata,
     output: nullable(MessageOutput),
     files_changed: Type.Array(FileChange),
-    attempts: Type.Integer({ minimum: 0, maximum: limits.maxAttemptsMax }),
-    max_attempts: Type.Integer({ minimum: 1, maximum: limits.maxAttemptsMax }),
+    attempts: Type.Integer({ minimum: 0, maximum: attemptsMax }),
+    max_attempts: Type.Integer({ minimum: 1, maximum: attemptsMax }),
     timings: Type.Record(Type.String(), Type.Number(milliseconds)),
     created_at: timestamp,
     started_at: nullable(timestamp),

@@ -1208,6 +1208,7 @@ create table workers (
 -- function is_held(s sessions, p_fence bigint, p_token uuid) returns boolean
 -- function is_named(p_key text) returns boolean
 -- function is_over(b budgets) returns boolean
+-- function is_platform_fault(p_failure jsonb) returns boolean
 -- function is_watched(p_organization text) returns boolean
 -- function keep_image() returns trigger
 -- function keep_layer() returns trigger
@@ -1265,4 +1266,6 @@ create table workers (
 -- function waits_for_slot(p_organization text) returns boolean
 -- function watched_sessions(p_organization text, p_background boolean, p_most integer) returns SETOF text
 -- function with_call(p_session text, p_fence bigint) returns attempts
+-- function with_extra_attempt(s sessions, m messages, a attempts, p_failure jsonb) returns messages
+-- function with_repeat_note(p_failure jsonb) returns jsonb
 -- function write_head(p_organization text, p_session text, p_snapshot jsonb, p_files_changed jsonb, p_message text, p_idle boolean) returns text

@@ -141,7 +141,7 @@ export const invariants: readonly Invariant[] = [
   },
   {
     name: "attempts_within_limit",
-    says: "a message has as many attempts as have ended and count, and no more than its manifest allows",
+    says: "a message has as many attempts as have ended and count, and no more than it may have",
     reads: "each message, with its attempts by index",
     query: `select m.id from messages m where m.attempts > m.max_attempts
       or m.copied_from is null and m.attempts <> (

@@ -1,8 +1,8 @@
 // An organization with one session, the steps of a turn, and their results in words that are the same for every such
 // place.
 
-import { newId, type OnBusy } from "@dari/domain";
-import { createTestAgent, createTestOrganization, createTestSession } from "@dari/testkit";
+import { newId, type Failure, type OnBusy } from "@dari/domain";
+import { createTestAgent, createTestOrganization, createTestSession, testManifest } from "@dari/testkit";
 import {
   dispatch,
   findViolations,
@@ -18,6 +18,7 @@ import { emptySnapshot } from "../scene.ts";
 
 export const reapNow = { limit: 100, graceMs: 0, overdueMs: 0, uncountedClaimsMax: 2 };
 export const agentError = { code: "agent_error", message: "it threw" } as const;
+export const workerLost = { code: "worker_lost", message: "the worker was lost; send it again" } as const;
 const claimant = { workerId: "w", leaseMs: 60_000, guarantees: {} };
 
 export interface Place {
@@ -32,9 +33,9 @@ export interface Place {
   turn: ClaimedTurn | undefined;
 }
 
-export async function openPlace(db: Database): Promise<Place> {
+export async function openPlace(db: Database, retries: object = testManifest.retries): Promise<Place> {
   const { organizationId } = await createTestOrganization(db);
-  const { agentId } = await createTestAgent(db, organizationId);
+  const { agentId } = await createTestAgent(db, organizationId, { manifest: { ...testManifest, retries } });
   return openSession({ organizationId, agentId }, db);
 }
 
@@ -148,10 +149,16 @@ export async function headOf(place: Pick<Place, "sessionId">, db: Database): Pro
   return rows[0]?.head ?? null;
 }
 
-export async function finish(place: Place, db: Database, ending: TurnEnding, waitMs = 0) {
+export async function finish(
+  place: Place,
+  db: Database,
+  ending: TurnEnding,
+  waitMs = 0,
+  failure: Failure = agentError,
+) {
   const turn = held(place);
   const completed = { output: { parts: [] }, snapshot: emptySnapshot(await headOf(place, db)) };
-  const rest = ending === "completed" ? completed : { failure: agentError, waitMs };
+  const rest = ending === "completed" ? completed : { failure, waitMs };
   return (await turns.finishIfHeld(db, turn, { ending, ...rest })) ?? "superseded";
 }
 
@@ -207,9 +214,9 @@ export async function stateOf(place: Place, db: Database): Promise<unknown> {
       'session', (select jsonb_build_array(schedule, pending, fence, dispatch_number, next_sequence_number,
         next_event_number, worker_id, claim_token is not null, head_snapshot_id is not null)
         from sessions where id = $1),
-      'messages', (select jsonb_agg(jsonb_build_array(sequence_number, state, attempts, uncounted_claims, fence, output,
-        cancel_requested_at is not null, merged_into, steered_into, steered_event, interrupted_by, rolled_back_by,
-        snapshot_id is not null)
+      'messages', (select jsonb_agg(jsonb_build_array(sequence_number, state, attempts, max_attempts, uncounted_claims,
+        fence, output, cancel_requested_at is not null, merged_into, steered_into, steered_event,
+        interrupted_by, rolled_back_by, snapshot_id is not null)
         order by sequence_number) from messages where session_id = $1),
       'attempts', (select jsonb_agg(jsonb_build_array(fence, number, outcome, called_at is not null,
         steered_messages) order by fence)

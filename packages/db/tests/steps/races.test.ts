@@ -329,18 +329,6 @@ describe("endings", () => {
     );
     expect({ second, waited }).toEqual({ second: "terminal", waited: true });
   });
-
-  test("a turn that is lost each time ends as failed after its attempts", async () => {
-    await accept(place, db);
-    const recorded: string[] = [];
-    for (let attempt = 1; attempt <= 3; attempt++) {
-      await dispatchOne(place, db);
-      await claim(place, db, attempt, 0);
-      await markCalled(place, db);
-      recorded.push(...(await reap(place, db)).map((one) => one.recorded));
-    }
-    expect(recorded).toEqual(["lost", "lost", "failed"]);
-  });
 });
 
 describe("a session that rejects while busy", () => {

@@ -19,12 +19,16 @@ interface MessageRow {
   readonly session_id: string;
   readonly sequence_number: number;
   readonly state: string;
+  readonly max_attempts: number;
   readonly steered_into: string | null;
+  /** Attempts that lost their worker after the call. */
+  readonly losses: number;
 }
 
 async function judge(book: Book): Promise<unknown[]> {
   const { rows } = await database.db.pool.query<MessageRow>(
-    "select id, session_id, sequence_number, state, steered_into from messages",
+    `select id, session_id, sequence_number, state, max_attempts, steered_into, (select count(*)::int from attempts a
+      where a.message_id = m.id and a.outcome = 'lost' and a.called_at is not null) as losses from messages m`,
   );
   const byId = new Map(rows.map((row) => [row.id, row]));
   const faults: unknown[] = [...book.faults];
@@ -35,7 +39,11 @@ async function judge(book: Book): Promise<unknown[]> {
     if (recorded.length > 1) faults.push(`${id} ended ${recorded.length} times`);
     if (recorded.some((ending) => ending !== row?.state)) faults.push(`${id}: ${recorded.join()} became ${row?.state}`);
     const called = book.called.get(id) ?? 0;
-    if (called > attemptsMax) faults.push(`${id} was called ${called} times`);
+    const mayBeCalled = attemptsMax + Math.min(1, row?.losses ?? 0);
+    if (called > mayBeCalled) faults.push(`${id} was called ${called} times`);
+    // The loss that ends a cancelled message adds nothing.
+    if (row?.state !== "cancelled" && row?.max_attempts !== mayBeCalled)
+      faults.push(`${id} may have ${row?.max_attempts} attempts after ${row?.losses} lost workers`);
     // A lost worker told no one what it was handed, and its turn has not completed.
     const delivered = book.delivered.get(id) ?? [];
     const expected = row?.steered_into === null || row?.state !== "completed" ? [] : [row.steered_into];

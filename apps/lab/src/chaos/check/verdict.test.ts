@@ -18,7 +18,14 @@ function goodBooks(): {
 } {
   return {
     messages: [
-      message({ id: "msg_1", sequenceNumber: 1, createdAt: 1_000, completedAt: 6_000, text: answer("a2", ["a2"]) }),
+      message({
+        id: "msg_1",
+        sequenceNumber: 1,
+        maxAttempts: 4,
+        createdAt: 1_000,
+        completedAt: 6_000,
+        text: answer("a2", ["a2"]),
+      }),
       message({
         id: "msg_2",
         sequenceNumber: 2,
@@ -85,10 +92,12 @@ describe("the judge", () => {
 
   test("a worker that could not renew its lease can record the loss itself", () => {
     const books = goodBooks();
-    books.messages[1] = { ...books.messages[1]!, state: "failed", errorCode: "worker_lost", maxAttempts: 1, text: "" };
-    books.attempts[2] = { ...books.attempts[2]!, outcome: "failed", failureCode: "worker_lost" };
+    books.messages[1] = { ...books.messages[1]!, state: "failed", errorCode: "worker_lost", maxAttempts: 4, text: "" };
+    const last = { ...books.attempts[2]!, outcome: "failed", failureCode: "worker_lost" };
+    const lost = [3, 4, 5].map((fence) => ({ ...last, outcome: "retry", fence }));
+    books.attempts.splice(2, 1, ...lost, { ...last, fence: 6 });
     expect(charges(judge(booksOf(books)))).toEqual([]);
-    books.attempts[2] = { ...books.attempts[2]!, failureCode: "agent_error" };
+    books.attempts[5] = { ...last, fence: 6, failureCode: "agent_error" };
     expect(charges(judge(booksOf(books)))).toEqual(["wrong"]);
   });
 
@@ -139,6 +148,16 @@ describe("the judge", () => {
       ({ messages }) => {
         messages[1] = { ...messages[1]!, state: "failed", errorCode: "agent_error" };
       },
+    ],
+    [
+      "a lost worker that adds no attempt",
+      "wrong",
+      ({ messages }) => void (messages[0] = { ...messages[0]!, maxAttempts: 3 }),
+    ],
+    [
+      "an attempt added without a loss",
+      "wrong",
+      ({ messages }) => void (messages[1] = { ...messages[1]!, maxAttempts: 4 }),
     ],
     ["a cancel of nobody", "wrong", ({ messages }) => void (messages[1] = { ...messages[1]!, state: "cancelled" })],
     [

@@ -1,6 +1,6 @@
 // Compares what the system recorded with what was recorded outside of it. Every sentence is a broken promise.
 
-import type { Answer, Effect } from "../load/agent.ts";
+import { agentMaxAttempts, type Answer, type Effect } from "../load/agent.ts";
 import type { Sent } from "../load/journal.ts";
 import type { AttemptBook, Books, MessageBook } from "./books.ts";
 
@@ -57,7 +57,11 @@ function judgeSent(books: Books, sent: Sent): SentVerdict {
   if (message === undefined) return { lost: [`${key}: ${id} was acknowledged and is not there`], doubled, wrong: [] };
   if (!terminal.has(message.state)) return { lost: [], doubled, wrong: [] };
   const attempts = books.attempts.get(id) ?? [];
-  const wrong = [...judgeEnding(sent, message, attempts), ...judgeAnswer(sent, message)];
+  const wrong = [
+    ...judgeLimit(message, attempts),
+    ...judgeEnding(sent, message, attempts),
+    ...judgeAnswer(sent, message),
+  ];
   if (message.sessionId !== sent.sessionId || message.organizationId !== sent.tenant.organizationId) {
     wrong.push(`${key}: ${id} is in another session or organization`);
   }
@@ -66,6 +70,17 @@ function judgeSent(books: Books, sent: Sent): SentVerdict {
 
 /** Endings that do not count as an attempt. */
 const uncounted: readonly unknown[] = ["released", "suspended"];
+
+/** Lost by the reaper, or by the worker itself if it could not renew its lease. */
+const isLost = ({ outcome, failureCode }: AttemptBook): boolean => outcome === "lost" || failureCode === "worker_lost";
+
+/** A message must have one attempt more than its manifest says once its first worker was lost after the call. */
+function judgeLimit({ id, state, maxAttempts }: MessageBook, attempts: readonly AttemptBook[]): string[] {
+  const losses = attempts.filter((one) => one.calledAt !== null && isLost(one)).length;
+  // The loss that ends a cancelled message adds nothing.
+  if (state === "cancelled" || maxAttempts === agentMaxAttempts + Math.min(1, losses)) return [];
+  return [`${id} may have ${maxAttempts} attempts after ${losses} lost workers`];
+}
 
 /** Returns whether a message ended as its prompt, its cancel and its lost attempts allow. */
 function judgeEnding(sent: Sent, message: MessageBook, attempts: readonly AttemptBook[]): string[] {
@@ -83,10 +98,7 @@ function judgeEnding(sent: Sent, message: MessageBook, attempts: readonly Attemp
   if (used < message.maxAttempts) return says(`${message.errorCode} after ${used} of its attempts`);
   const own =
     prompt.do === "work" || prompt.do === "ask" ? 0 : prompt.do === "fail" ? Math.min(prompt.times, used) : used;
-  // Lost by the reaper, or by the worker itself if it could not renew its lease.
-  const lost = attempts.filter(
-    ({ outcome, failureCode }) => outcome === "lost" || failureCode === "worker_lost",
-  ).length;
+  const lost = attempts.filter(isLost).length;
   const platform = attempts.filter(({ failureCode }) => failureCode === "internal_error").length;
   if (own + lost + platform >= used) return [];
   return says(`${message.errorCode}, and of ${used} attempts ${own} were to fail, ${lost} were lost`);

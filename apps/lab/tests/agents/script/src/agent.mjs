@@ -26,6 +26,7 @@ const verbs = {
   readHome: (_, path) => fs.readFile(inHome(path), "utf8").catch((error) => `no: ${error.code}`),
   context: ({ signal, emit, inbox, ...fields }) => fields,
   attempt: (context) => context.attempt,
+  emitKey: ({ attempt, operationKey, emit }) => emit("key", { attempt, operationKey }),
   history: (context) => context.history,
   environment: (_, ...names) => names.map((name) => process.env[name] ?? null),
   // No answer contains a secret.
