@@ -13,16 +13,6 @@ export interface ActivityLine {
 
 type DataOf<Type extends EventRecord["type"]> = Extract<EventRecord, { type: Type }>["data"];
 
-export interface AttemptEnd {
-  readonly outcome: string;
-  readonly error?: { readonly code: string; readonly message: string } | undefined;
-}
-
-/** Returns the line for an attempt that did not complete. A lost worker is named: the agent itself did not fail. */
-export function endOfAttempt({ outcome, error }: AttemptEnd): string {
-  return `attempt ended: ${error?.code === "worker_lost" ? error.message : outcome}`;
-}
-
 /** Returns the line for an event; undefined for one that is not activity or says nothing new. */
 export function activityLine(event: StreamedEvent, isVerbose = false): ActivityLine | undefined {
   if (event.type === "tool.call_requested") {

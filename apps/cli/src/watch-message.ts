@@ -2,7 +2,7 @@
 
 import { isLedgerEvent, isMessageEnd } from "@dari/client";
 import type { MessageRecord, StreamedEvent } from "@dari/contract";
-import { activityLine, endOfAttempt, oneLine } from "./activity-line.ts";
+import { activityLine, oneLine } from "./activity-line.ts";
 import { createAnswerText, textOfAnswer } from "./answer-text.ts";
 import type { Io } from "./context.ts";
 import { textFor } from "./controls.ts";
@@ -50,7 +50,7 @@ export async function watchMessage(events: AsyncIterable<StreamedEvent>, options
     } else if (event.type === "attempt.ended" && event.data.outcome !== "completed") {
       print.endLine();
       answer.reset();
-      print.line(endOfAttempt(event.data));
+      print.line(`attempt ended: ${event.data.outcome}`);
     } else if (event.type === "agent.event") {
       print.line(`${oneLine(event.data.name)} ${JSON.stringify(event.data.data)}`);
     } else if (event.type === "message.steered" && event.message_id === messageId) {

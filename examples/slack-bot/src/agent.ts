@@ -18,7 +18,7 @@ const api = process.env["SLACK_API_URL"] ?? "https://slack.com/api";
 export async function agent(prompt: string, { parts, history }: Context): Promise<string> {
   const { event } = JSON.parse(parts[1]?.text ?? "{}") as MentionEvent;
   const text = draftReply(parts[0]?.text ?? prompt, event.user, history.length / 2);
-  // Slack does not recognize a repeated call, so `dari.yml` allows one attempt.
+  // Slack does not recognize a repeated call, so `dari.yml` allows one attempt, also if its worker is lost.
   await slack("chat.postMessage", { channel: event.channel, thread_ts: event.thread_ts ?? event.ts, text });
   return text;
 }

@@ -1,7 +1,7 @@
 // Shows one turn: the answer while it is written, and a line for everything else, in order.
 
 import type { MessageRecord, StreamedEvent } from "@dari/contract";
-import { activityLine, endOfAttempt, oneLine, valueOf, type ActivityLine, type AttemptEnd } from "../activity-line.ts";
+import { activityLine, oneLine, valueOf, type ActivityLine } from "../activity-line.ts";
 import { createAnswerText, textOfAnswer } from "../answer-text.ts";
 import { withoutControls } from "../controls.ts";
 import { paint } from "../style.ts";
@@ -56,18 +56,18 @@ export function createAnswerView(screen: Screen, logs: boolean): AnswerView {
     } else if (event.type === "log" && logs) aside(event.data.text.replace(/\n$/, ""));
     else if (event.type === "agent.event") aside(`${oneLine(event.data.name)} ${valueOf(event.data.data)}`);
     else if (event.type === "attempt.ended") {
-      if (event.data.outcome !== "completed") endAttempt(event.data);
+      if (event.data.outcome !== "completed") endAttempt(event.data.outcome);
     } else show(activityLine(event));
   }
 
-  function endAttempt({ outcome, error }: AttemptEnd): void {
+  function endAttempt(outcome: string): void {
     endLine();
     answer.reset();
     // The attempt after it has the results of the calls that wait for a person.
     if (outcome === "suspended") return;
     endCalls();
     // The message's last event follows, and says the same.
-    if (outcome !== "cancelled" && outcome !== "failed") aside(endOfAttempt({ outcome, error }));
+    if (outcome !== "cancelled" && outcome !== "failed") aside(`attempt ended: ${outcome}`);
   }
 
   function finish(record: MessageRecord): void {

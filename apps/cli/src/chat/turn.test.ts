@@ -162,10 +162,6 @@ test("a call that its attempt leaves unfinished is a failure; one that waits for
   const lost = createView([requested, { type: "attempt.ended", data: { outcome: "retry" } }, failed], []);
   await lost.run();
   expect(lost.shown()).toBe("✗ pay {}: has not ended\nattempt ended: retry\nfailed\n");
-  const error = { code: "worker_lost", message: "the worker was lost; the turn is run again" };
-  const away = createView([requested, { type: "attempt.ended", data: { outcome: "lost", error } }, failed], []);
-  await away.run();
-  expect(away.shown()).toContain("\nattempt ended: the worker was lost; the turn is run again\n");
   const done = { type: "tool.call_completed", data: { call_id: "a", name: "pay", result: 1, is_error: false } };
   const suspended = { type: "attempt.ended", data: { outcome: "suspended" } };
   const asked = createView([requested, suspended, requested, done, completed], []);

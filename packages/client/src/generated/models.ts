@@ -961,7 +961,7 @@ export interface Message {
   files_changed: FileChange[];
   /** Number of the current or last attempt. 1 while queued. */
   attempt: number;
-  /** Maximum number of attempts: `retries.max_attempts` of the manifest. One more once an attempt has lost its worker, unless `retries.on_worker_lost` is false. */
+  /** Maximum number of attempts: `retries.max_attempts` of the manifest. One more once an attempt that called the agent has lost its worker, unless `retries.on_worker_lost` is false. */
   max_attempts: number;
   created_at: string;
   started_at: string | null;

@@ -107,8 +107,9 @@ export const manifestJsonSchema = {
           type: "boolean",
           default: true,
           description:
-            "Whether a turn that loses its worker is run once more, also with `max_attempts: 1`. The lost worker may " +
-            "have called other services before.",
+            "Whether the first attempt that loses its worker is added to `max_attempts`, so that the turn is run " +
+            "again. The lost worker may have called other services before. `false`: it counts like any other " +
+            "attempt; with `max_attempts: 1` the turn fails.",
         },
       },
     },

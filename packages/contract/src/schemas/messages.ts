@@ -269,8 +269,8 @@ export const MessageRecord = Type.Object(
     attempt: Type.Integer({ description: "Number of the current or last attempt. 1 while queued." }),
     max_attempts: Type.Integer({
       description:
-        "Maximum number of attempts: `retries.max_attempts` of the manifest. One more once an attempt has lost its " +
-        "worker, unless `retries.on_worker_lost` is false.",
+        "Maximum number of attempts: `retries.max_attempts` of the manifest. One more once an attempt that called " +
+        "the agent has lost its worker, unless `retries.on_worker_lost` is false.",
     }),
     created_at: timestamp,
     started_at: nullable(timestamp),

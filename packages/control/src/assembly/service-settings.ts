@@ -168,7 +168,7 @@ export const serviceSettings = {
     default: limits.leaseMs,
     about:
       "How long a claim is valid without renewal, in milliseconds. After that, another worker runs the turn again if " +
-      "it has an attempt left; otherwise it fails with worker_lost.",
+      "an attempt is left; otherwise it fails with worker_lost.",
   }),
   metricsByOrganization: boolean({
     env: "DARI_METRICS_BY_ORGANIZATION",

@@ -122,6 +122,15 @@ test.each([
   expect(await faultsAfterDrain(place, db)).toEqual([]);
 });
 
+test("a loss that adds no attempt uses one of several", async () => {
+  const place = await sent({ max_attempts: 2, on_worker_lost: false });
+  await call(place);
+  expect(await reap(place, db)).toEqual([{ was: "leased", recorded: "lost" }]);
+  await call(place);
+  expect(await reap(place, db)).toEqual([{ was: "leased", recorded: "failed" }]);
+  expect(await messageOf(place)).toEqual({ state: "failed", attempts: 2, max_attempts: 2, code: "worker_lost" });
+});
+
 test("a loss leaves the agent as many attempts as it had, whether it fails before or after", async () => {
   const early = await sent({ max_attempts: 2, on_worker_lost: true });
   await call(early);
