@@ -21,23 +21,28 @@ test("a sandbox is checked for five seconds after its processor time has changed
   sandbox.atMs = 5_001;
   expect(sandbox.isDue()).toBe(false);
   sandbox.seconds = 1.1;
+  sandbox.atMs = 6_000;
   expect(sandbox.isDue()).toBe(true);
-  sandbox.atMs = 10_002;
+  sandbox.atMs = 11_001;
   expect(sandbox.isDue()).toBe(false);
 });
 
-test("a sandbox that runs little is checked once a second, and at once when it has run more", () => {
+test("a sandbox that runs little is looked at once a second, and at each call after it has run more", () => {
   const sandbox = openMeter(1);
   const dueAt = (atMs: number, seconds: number): boolean => (
     Object.assign(sandbox, { atMs, seconds }),
     sandbox.isDue()
   );
-  expect(dueAt(0, 1)).toBe(true);
-  expect([200, 400, 600, 800].map((at) => dueAt(at, 1 + at / 1e6))).toEqual([false, false, false, false]);
-  expect(dueAt(1_000, 1.001)).toBe(true);
-  // It has run once more, and is checked afterwards although it runs no more.
-  expect([dueAt(1_200, 1.0011), dueAt(1_800, 1.0011), dueAt(2_000, 1.0011)]).toEqual([false, false, true]);
-  expect([dueAt(2_200, 1.0021), dueAt(2_400, 1.0031)]).toEqual([false, true]);
+  expect([dueAt(0, 1), dueAt(200, 1.001)]).toEqual([true, true]);
+  expect([dueAt(400, 1.0011), dueAt(1_199, 1.5)]).toEqual([false, false]);
+  expect([dueAt(1_200, 1.5), dueAt(1_400, 1.6), dueAt(1_600, 1.6001), dueAt(1_800, 1.7)]).toEqual([
+    true,
+    true,
+    true,
+    false,
+  ]);
+  sandbox.wake();
+  expect(dueAt(1_900, 1.7)).toBe(true);
 });
 
 test("a sandbox whose processor time is unknown is always checked", () => {
@@ -55,6 +60,7 @@ test("a sandbox that ran during a long check is checked for five seconds after t
   const endCheck = sandbox.startCheck();
   sandbox.atMs = 400;
   sandbox.seconds = 2;
+  sandbox.wake();
   sandbox.isDue();
   sandbox.atMs = 600;
   sandbox.isDue();

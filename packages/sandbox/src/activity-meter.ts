@@ -6,18 +6,20 @@
  */
 const activeForMs = 5_000;
 /**
- * A sandbox that has used less processor time than this since its last check, in seconds, is checked once a second. So
- * are Node agents that wait for a model: their timers run twice a second.
+ * The time between two looks at a sandbox that used less processor time than `littleSeconds` between the last two, such
+ * as a Node agent that waits for a model, whose timers run twice a second. In milliseconds.
  */
-const lightSeconds = 0.002;
-const lightCheckEveryMs = 1_000;
+const quietMs = 1_000;
+const littleSeconds = 0.002;
 
 export interface ActivityMeter {
   /**
-   * Returns whether to check now: whether anything has run in the last five seconds, and whether it was more than a
-   * little or the last check was a second ago. Call it before each round of checks.
+   * Returns whether to check now: whether anything has run in the last five seconds. False for a second after a look
+   * that found that little had run. Call it before each round of checks.
    */
   isDue(): boolean;
+  /** Looks again at the next call of `isDue`, because the sandbox gets work. */
+  wake(): void;
   /**
    * Returns a function to call when the check ends. If the sandbox ran during a check or shortly before, the check may
    * have missed something, so the sandbox counts as active for five seconds after the check.
@@ -34,19 +36,19 @@ export function createActivityMeter(
   let readAt = now();
   let changedAt = readAt;
   let activeAt = readAt;
-  let checked = { seconds: -Infinity, at: -Infinity };
+  let quietUntil = -Infinity;
   return {
     isDue() {
+      if (now() < quietUntil) return false;
       const used = cpuSeconds();
       readAt = now();
       if (used === undefined || used !== before) changedAt = activeAt = readAt;
+      const hasRunLittle = used !== undefined && before !== undefined && used - before < littleSeconds;
+      quietUntil = hasRunLittle ? readAt + quietMs : -Infinity;
       before = used;
-      if (readAt - activeAt > activeForMs) return false;
-      const isLight = used !== undefined && used - checked.seconds < lightSeconds;
-      if (isLight && readAt - checked.at < lightCheckEveryMs) return false;
-      checked = { seconds: used ?? -Infinity, at: readAt };
-      return true;
+      return readAt - activeAt <= activeForMs;
     },
+    wake: () => void (quietUntil = -Infinity),
     startCheck() {
       const startedAt = readAt;
       return () => {

@@ -78,6 +78,7 @@ export function watchSandbox(o: WatchOptions): Watch {
 
   function restart(): void {
     clearInterval(timer);
+    activity.wake();
     if (found !== undefined || isStopped || checks.length === 0) return;
     timer = setInterval(lookAll, checkEveryMs);
     timer.unref();
