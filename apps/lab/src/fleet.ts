@@ -76,14 +76,18 @@ export interface Fleet {
   readonly metricsUrls: readonly string[];
   /** All started workers, including dead ones. */
   readonly workers: readonly FleetWorker[];
-  /** Starts another worker with empty caches. */
-  startWorker(env?: Readonly<Record<string, string>>): Promise<FleetWorker>;
+  /** Starts another worker with empty caches. `through`: a command that becomes the worker. */
+  startWorker(env?: Readonly<Record<string, string>>, through?: readonly string[]): Promise<FleetWorker>;
   /** Ends everything and returns what was left. */
   close(): Promise<FleetRemains>;
 }
 
 /** Short, so that tests of lost workers and retries are fast. */
-const quickSettings = { DARI_LEASE_MS: "3000", DARI_BACKOFF_FIRST_MS: "100", DARI_SHUTDOWN_GRACE_MS: "10000" };
+const quickSettings = {
+  ...{ DARI_LEASE_MS: "3000", DARI_BACKOFF_FIRST_MS: "100", DARI_SHUTDOWN_GRACE_MS: "10000" },
+  // Few, so that the workers of a fleet share its turns.
+  DARI_WORKER_SLOTS: "4",
+};
 
 export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
   await using starting = new AsyncDisposableStack();
@@ -108,10 +112,11 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
   const addWorker = async (
     owner: AsyncDisposableStack,
     env: Readonly<Record<string, string>>,
+    through?: readonly string[],
   ): Promise<FleetWorker> => {
     numbered += 1;
     const name = `worker-${numbered}`;
-    const worker = owner.use(await launchWorker(place, name, { ...(await health()), ...env }));
+    const worker = owner.use(await launchWorker(place, name, { ...(await health()), ...env }, through));
     workers.push(worker);
     return worker;
   };
@@ -136,7 +141,7 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
     reconciler,
     metricsUrls,
     workers,
-    startWorker: (env = {}) => addWorker(stack, env),
+    startWorker: (env = {}, through) => addWorker(stack, env, through),
     async close() {
       try {
         return await endFleet({ dir, database, programs: [...workers, reconciler, api] });
@@ -192,9 +197,11 @@ function launch(
   readyWhen: RegExp,
   env: Readonly<Record<string, string>> = {},
   name: string = program,
+  through?: readonly string[],
 ): Promise<Program> {
   return startProgram({
     name,
+    through,
     entry: `apps/${program}/src/main.ts`,
     env: { ...place.env, ...env },
     dir: place.dir,
@@ -202,11 +209,16 @@ function launch(
   });
 }
 
-async function launchWorker(place: Place, name: string, env: Readonly<Record<string, string>>): Promise<FleetWorker> {
+async function launchWorker(
+  place: Place,
+  name: string,
+  env: Readonly<Record<string, string>>,
+  through?: readonly string[],
+): Promise<FleetWorker> {
   const workDir = join(place.dir, name);
   // Agents of tests are ours, so a machine without isolation still runs the tests.
   const settings = { DARI_WORK_DIR: workDir, DARI_MINIMUM_ISOLATION: "none", ...env };
-  const program = await launch(place, "worker", /worker\.started/, settings, name);
+  const program = await launch(place, "worker", /worker\.started/, settings, name, through);
   return Object.defineProperty(program, "workDir", { value: workDir, enumerable: true }) as FleetWorker;
 }
 

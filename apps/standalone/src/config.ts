@@ -61,18 +61,25 @@ export const standaloneSettings = {
   ...sharedWorkerSettings,
   // Unset: no minimum if only this machine can reach the platform.
   minimumIsolation: withoutDefault(ownWorkerSettings.minimumIsolation),
-  // A single machine is small and runs few agents, all of them its owner's.
-  turnReservedMb: withDefault(ownWorkerSettings.turnReservedMb, 1_024),
   cacheBytes: withDefault(ownWorkerSettings.cacheBytes, 5 * 1024 ** 3),
   shutdownGraceMs: withDefault(ownWorkerSettings.shutdownGraceMs, 10_000),
 } as const;
+
+/**
+ * What is set aside for a turn if DARI_TURN_RESERVED_MB is unset, in MiB. A single machine is small and runs few
+ * agents, all of them its owner's.
+ */
+export const plannedMb = 1_024;
 
 export type StandaloneConfig = ConfigOf<typeof standaloneSettings> & { readonly environment: Environment };
 
 /** `directory`: the base of a relative data directory. */
 export function readStandaloneConfig(directory: string, environment: Environment = process.env): StandaloneConfig {
   const config = readConfig(standaloneSettings, environment, {
-    check: (found) => [...checkWorkerSettings(found), ...checkOidcSettings(found)],
+    check: ({ turnReservedMb = plannedMb, ...found }) => [
+      ...checkWorkerSettings({ ...found, turnReservedMb }),
+      ...checkOidcSettings(found),
+    ],
   });
   return { ...config, dataDir: path.resolve(directory, config.dataDir), environment };
 }

@@ -14,7 +14,7 @@ import { findRedisServer, freePort, startPostgres, startRedis } from "@dari/embe
 import { startReconciler } from "@dari/reconciler";
 import { createLogger, openLogFile, serveHealth } from "@dari/runtime";
 import { assembleWorker } from "@dari/worker";
-import { toServiceSettings, type StandaloneConfig } from "./config.ts";
+import { plannedMb, toServiceSettings, type StandaloneConfig } from "./config.ts";
 import { readOrCreateMasterKey, readConnection, lockDataDir, writeConnection, type Connection } from "./data-dir.ts";
 import { ensureAdminKey } from "./first-key.ts";
 import { sayTurns, type TurnIds, type TurnNames } from "./turn-lines.ts";
@@ -81,6 +81,7 @@ export async function startPlatform(
       ...config,
       workDir: path.join(config.dataDir, "work"),
       minimumIsolation: config.minimumIsolation ?? (isLocalOnly(config) ? "none" : "isolated"),
+      plannedMb,
       program: "npm start",
       allowNearestPython: true,
       environment: config.environment,

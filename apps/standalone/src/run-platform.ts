@@ -6,8 +6,8 @@ import { callerDirectory, readStandaloneConfig } from "./config.ts";
 import { startPlatform } from "./platform.ts";
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
-/** Time to end the services, after the grace for turns. Milliseconds. */
-const afterGraceMs = 20_000;
+/** Time to kill and record up to 2,000 turns, and to end the services, after the grace for turns. Milliseconds. */
+const afterGraceMs = 110_000;
 let graceMs: number = limits.shutdownGraceMs;
 
 await runMain(

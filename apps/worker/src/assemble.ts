@@ -22,21 +22,27 @@ import {
 } from "@dari/sandbox";
 import {
   createMemoryReader,
+  createRunningTurns,
   createSandboxPool,
   createTurnDirectories,
   noGuestScript,
   openGuestScript,
   planMemory,
+  readMemoryLimit,
   type AgentSettings,
-  type MemoryPlan,
+  type RunningTurnsOptions,
   type SandboxPool,
+  type TurnMemory,
 } from "@dari/sandbox-pool";
 import { StartError, type Logger } from "@dari/runtime";
 import { openDisks, type Disks } from "@dari/workspace";
-import { getReservedBytes, type OwnWorkerConfig } from "./config.ts";
+import { defaultPlannedSlots, getReservedBytes, type OwnWorkerConfig } from "./config.ts";
 import type { WorkerContext, WorkerSettings } from "./context.ts";
 import { canBoundSandboxes, findMissingCapabilities } from "./missing-capabilities.ts";
+import { startsMax } from "./gate.ts";
+import { countMachineSlots, readMachineLimits } from "./machine-slots.ts";
 import { networkMode } from "./steps/egress-policy.ts";
+import { watchProcessors } from "./busy-processors.ts";
 import { lockWorkDir, type WorkDir } from "./work-dir.ts";
 import { startWorker, type Worker } from "./worker.ts";
 
@@ -44,6 +50,11 @@ import { startWorker, type Worker } from "./worker.ts";
 export interface WorkerAssembly extends OwnWorkerConfig {
   /** The command line that starts this program, for advice. */
   readonly program: string;
+  /**
+   * Memory that is set aside for a turn if turns are not admitted by what they hold and DARI_TURN_RESERVED_MB is unset,
+   * in MiB (default: the limit of a turn).
+   */
+  readonly plannedMb?: number;
   /** Aborts when the grace period at shutdown is over. */
   readonly stopNow?: AbortSignal;
   /** Whether the nearest newer Python may run an agent if its minor version is missing. */
@@ -80,13 +91,18 @@ export async function assembleWorker(
     : noGuestScript;
   const { hostUserOf, guarantees } = openUsers(chosen, workDir, log);
   const source = openTurnSourceIfQueued(settings);
-  const memory = planTurns(assembly, settings.turnBounds, log);
-  const { pool, isMissing: lacksWarm } = await openPool(assembly, chosen, memory, workDir, log, stack);
+  // The pool is opened later, because it keeps sandboxes only while there is memory.
+  const opened: { pool: SandboxPool | undefined } = { pool: undefined };
+  const endWaiting = (): boolean => opened.pool?.endWaiting() ?? false;
+  const rule = openTurnMemory(assembly, settings.turnBounds, chosen, { endWaiting, log });
+  const { slots, turnMemory, areProcessorsBusy } = rule;
+  const { pool, isMissing: lacksWarm } = await openPool(assembly, chosen, rule, workDir, log, stack);
+  opened.pool = pool;
   const { program } = assembly;
   const missing = findMissingCapabilities({ chosen, disks, lacksWarm, own: getNamespaceState(), program }, machine);
   for (const each of missing) log.warn(each, "machine.missing");
   const control = createControl(services, settings, "");
-  const workerSettings = workerSettingsOf(assembly, settings, memory, workDir);
+  const workerSettings = workerSettingsOf(assembly, settings, slots, workDir);
   const worker = await startWorker(
     {
       db: services.db,
@@ -101,7 +117,8 @@ export async function assembleWorker(
       guarantees,
       missing,
       minimumIsolation: assembly.minimumIsolation,
-      memory,
+      turnMemory,
+      areProcessorsBusy,
       pool,
       guestScript,
       images,
@@ -124,13 +141,13 @@ export async function assembleWorker(
 function workerSettingsOf(
   assembly: WorkerAssembly,
   settings: ServiceSettings,
-  memory: MemoryPlan,
+  slots: number,
   workDir: WorkDir,
 ): WorkerSettings {
   return {
     workerId: newId("worker"),
     pool: settings.pool,
-    slots: memory.slots,
+    slots,
     giveUp: assembly.giveUp ?? (() => undefined),
     leaseMs: settings.leaseMs,
     renewMs: Math.floor(settings.leaseMs / limits.leaseRenewals),
@@ -218,12 +235,12 @@ function openUsers(
 async function openPool(
   assembly: WorkerAssembly,
   { driver }: Pick<ChosenDriver, "driver">,
-  memory: MemoryPlan,
+  { slots: turnsMax, turnMemory }: Pick<TurnRule, "slots" | "turnMemory">,
   workDir: WorkDir,
   log: Logger,
   stack: AsyncDisposableStack,
 ): Promise<{ readonly pool: SandboxPool | undefined; readonly isMissing: boolean }> {
-  const preloadMax = assembly.warmSandboxes ?? memory.slots;
+  const preloadMax = assembly.warmSandboxes ?? Math.min(turnsMax, assembly.slots ?? defaultPlannedSlots, startsMax);
   const keepMs = assembly.sessionIdleSeconds * 1_000;
   const isWanted = preloadMax > 0 || keepMs > 0;
   if (!isWanted || !driver.canMountWhileRunning) return { pool: undefined, isMissing: false };
@@ -235,8 +252,9 @@ async function openPool(
     return { pool: undefined, isMissing: true };
   }
   stack.defer(() => mounts.close());
-  const { slots: turnsMax, hasFreeMemory } = memory;
-  const pool = createSandboxPool({ mounts, preloadMax, turnsMax, keepMs, hasFreeMemory, log });
+  const hasFreeMemory = (): boolean => !turnMemory.room().isScarce;
+  const isMemoryShort = (): boolean => turnMemory.room().missingBytes > 0;
+  const pool = createSandboxPool({ mounts, preloadMax, turnsMax, keepMs, hasFreeMemory, isMemoryShort, log });
   stack.defer(() => pool.close());
   return { pool, isMissing: false };
 }
@@ -278,22 +296,45 @@ async function openCaches(
   return { images, disks };
 }
 
-type TurnBounds = ServiceSettings["turnBounds"];
+/** A young turn is expected to hold at most this part of the default memory limit, whatever other turns hold. */
+const expectedPartMax = 1 / 4;
 
-/** Plans the memory of the configured number of turns. If memory is too small for them, plans fewer turns. */
-function planTurns(assembly: WorkerAssembly, { memoryMaxBytes }: TurnBounds, log: Logger): MemoryPlan {
-  const memory = planMemory(
-    {
-      slots: assembly.slots,
-      memoryBytes: assembly.memoryMb === undefined ? undefined : assembly.memoryMb * 1024 ** 2,
-      reservedBytes: getReservedBytes(assembly, memoryMaxBytes),
-    },
-    createMemoryReader(memoryReadEveryMs),
-  );
-  if (memory.slots < assembly.slots) {
-    log.warn({ slots: memory.slots, wanted: assembly.slots, bytes: memory.budgetBytes }, "worker.memory_bounds_slots");
+/** How the worker decides how many turns run. */
+interface TurnRule {
+  readonly slots: number;
+  readonly turnMemory: TurnMemory;
+  readonly areProcessorsBusy?: (() => boolean) | undefined;
+}
+
+/**
+ * Admits turns by what they hold if the kernel can limit and measure each sandbox, and no setting says how much to set
+ * aside. Otherwise, sets a fixed amount aside for each turn.
+ */
+function openTurnMemory(
+  assembly: WorkerAssembly,
+  { memoryMaxBytes }: ServiceSettings["turnBounds"],
+  { driver, guarantees }: Pick<ChosenDriver, "driver" | "guarantees">,
+  o: Pick<RunningTurnsOptions, "endWaiting" | "log">,
+): TurnRule {
+  const { memoryMb, turnReservedMb, plannedMb, turnMemoryBytes } = assembly;
+  const readMemory = createMemoryReader(memoryReadEveryMs);
+  // The driver landlock has few users on a machine.
+  const canMeasure = canBoundSandboxes(guarantees) && !driver.picksHostUser;
+  const isPlanned = memoryMb !== undefined || turnReservedMb !== undefined;
+  if (canMeasure && !isPlanned) {
+    const slots = assembly.slots ?? countMachineSlots(readMachineLimits());
+    const expectedMaxBytes = turnMemoryBytes * expectedPartMax;
+    const turnMemory = createRunningTurns({ ...o, readMemory, expectedMaxBytes });
+    return { slots, turnMemory, areProcessorsBusy: assembly.slots === undefined ? watchProcessors() : undefined };
   }
-  return memory;
+  const wanted = assembly.slots ?? defaultPlannedSlots;
+  const memoryBytes = memoryMb === undefined ? undefined : memoryMb * 1024 ** 2;
+  const reservedBytes = getReservedBytes({ ...assembly, turnReservedMb: turnReservedMb ?? plannedMb }, memoryMaxBytes);
+  const plan = planMemory({ slots: wanted, limitBytes: readMemoryLimit(), memoryBytes, reservedBytes }, readMemory);
+  if (plan.slots < wanted) {
+    o.log.warn({ slots: plan.slots, wanted, bytes: plan.budgetBytes }, "worker.memory_bounds_slots");
+  }
+  return { slots: plan.slots, turnMemory: plan.turns };
 }
 
 /** Returns the limits of a turn's sandbox. */

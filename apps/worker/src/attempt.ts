@@ -6,6 +6,7 @@ import type { ClaimedTurn } from "@dari/db";
 import type { PendingKeep } from "@dari/sandbox-pool";
 import type { LentFiles } from "@dari/workspace";
 import type { WorkerContext } from "./context.ts";
+import type { Place } from "./gate.ts";
 import type { HeldLease } from "./lease-keeper.ts";
 import type { Stopwatch } from "./stopwatch.ts";
 
@@ -15,6 +16,7 @@ export interface Attempt {
   readonly claimed: ClaimedTurn;
   readonly lease: HeldLease;
   readonly watch: Stopwatch;
+  readonly place: Place;
   turn?: Turn;
   turnDir?: string;
   opened?: OpenedWorkspace;

@@ -1,7 +1,10 @@
-// Which build a worker starts next, by what it runs and what waits.
+// Which build a worker starts next, by what it runs and what waits, and that it has memory for it.
 
 import { expect, test } from "@jest/globals";
-import { claimNext } from "./build-feed.ts";
+import { createLogger } from "@dari/runtime";
+import { waitUntil } from "@dari/testkit";
+import { claimNext, startBuildFeed } from "./build-feed.ts";
+import type { WorkerContext } from "./context.ts";
 
 /** Claims from `waiting`, in its order, for a worker that runs `running`. */
 async function next(
@@ -23,4 +26,36 @@ test.each<[title: string, running: string[], slots: number, waiting: string[], c
   ["nothing beyond a single slot", ["a"], 1, ["b"], undefined],
 ])("%s", async (_title, running, slots, waiting, claimed) => {
   expect(await next(running, slots, waiting)).toBe(claimed);
+});
+
+test("no build is claimed while memory is short", async () => {
+  let [turns, looks, claims] = [0, 0, 0];
+  let notify = (): void => undefined;
+  const context = {
+    settings: { workerId: "wrk_1", buildSlots: 1 },
+    log: createLogger({ name: "builds", level: "silent" }),
+    notifier: {
+      subscribe(_topic: string, _id: undefined, onNotified: () => void) {
+        notify = onNotified;
+        return () => undefined;
+      },
+    },
+    turnMemory: { room: () => ((looks += 1), { turns }) },
+    get db(): never {
+      claims += 1;
+      throw new Error("a build is claimed");
+    },
+  } as unknown as WorkerContext;
+  const feed = startBuildFeed(context);
+  try {
+    await waitUntil(() => looks > 0, { what: "the feed to look for memory" });
+    notify();
+    await waitUntil(() => looks > 1, { what: "the feed to look again" });
+    expect(claims).toBe(0);
+    turns = 1;
+    notify();
+    await waitUntil(() => claims > 0, { what: "a claim" });
+  } finally {
+    await feed.stop();
+  }
 });

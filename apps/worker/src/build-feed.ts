@@ -1,6 +1,6 @@
 // Builds published versions, a few at a time per worker, each under a lease. One organization can use all build slots
 // while no other organization waits. One extra slot is for organizations without a running build on this worker, so
-// that an organization does not wait for another one's builds.
+// that an organization does not wait for another one's builds. While memory is short, a build waits like a turn.
 
 import { createHash } from "node:crypto";
 import { createWriteStream } from "node:fs";
@@ -45,7 +45,8 @@ export interface BuildFeed {
 }
 
 export function startBuildFeed(context: WorkerContext): BuildFeed {
-  const { workerId, buildSlots } = context.settings;
+  const { turnMemory, settings } = context;
+  const { workerId, buildSlots } = settings;
   const stopping = new AbortController();
   const running = new Map<Promise<void>, string>();
   const claiming: Loop = loop({
@@ -55,12 +56,14 @@ export function startBuildFeed(context: WorkerContext): BuildFeed {
     log: context.log,
     async runOnce(signal) {
       for (;;) {
-        if (signal.aborted) return;
+        if (signal.aborted || turnMemory.room().turns === 0) return;
         const build = await claimNext([...running.values()], buildSlots, (except) =>
           claimBuild(context, workerId, except),
         );
         if (build === undefined) return;
+        const leave = turnMemory.startBuild();
         const run = runBuild(context, build, stopping.signal).finally(() => {
+          leave();
           running.delete(run);
           claiming.nudge();
         });

@@ -4,15 +4,22 @@ import { checkServiceSettings, serviceSettings } from "@dari/control/assembly";
 import { defaultBackoff, limits } from "@dari/domain";
 import { integer, oneOf, readConfig, string, type ConfigOf, type ConfigProblem, type Environment } from "@dari/runtime";
 import { EgressRuleError, parseEgressRules } from "@dari/network";
+import { defaultSlotsMax } from "./machine-slots.ts";
+
+/** Concurrent turns by default, if a fixed amount of memory is set aside for each. */
+export const defaultPlannedSlots = 4;
 
 /** The settings that only the worker has. */
 export const ownWorkerSettings = {
   slots: integer({
     env: "DARI_WORKER_SLOTS",
     min: 1,
-    max: 1_000,
-    default: 4,
-    about: "Maximum number of concurrent turns of the worker.",
+    max: 10_000,
+    optional: true,
+    about:
+      "Maximum number of concurrent turns of the worker, if its memory can hold them. Unset: what the machine's open " +
+      `files and processes allow, at most ${defaultSlotsMax.toLocaleString("en-US")}; ${defaultPlannedSlots} if ` +
+      "memory is set aside for each turn.",
   }),
   memoryMb: integer({
     env: "DARI_WORKER_MEMORY_MB",
@@ -20,8 +27,8 @@ export const ownWorkerSettings = {
     min: 128,
     optional: true,
     about:
-      "Memory for all turns together, in MiB. Unset: 512 MiB less than the control group's limit, or than the " +
-      "machine's memory if there is none.",
+      "Memory for all turns together, in MiB; DARI_TURN_RESERVED_MB of it is set aside for each. Unset: turns are " +
+      "admitted by what they hold, or share all but 512 MiB of the control group's or the machine's memory.",
   }),
   turnReservedMb: integer({
     env: "DARI_TURN_RESERVED_MB",
@@ -29,8 +36,9 @@ export const ownWorkerSettings = {
     min: 16,
     optional: true,
     about:
-      "Memory that the worker reserves for each turn, in MiB. In a separate worker, unset means the larger of " +
-      "DARI_TURN_MEMORY_BYTES and DARI_TURN_MEMORY_MAX_BYTES.",
+      "Memory that is set aside for each turn, in MiB. Unset: turns are admitted by what they hold. Without control " +
+      "groups, or with DARI_WORKER_MEMORY_MB: the larger of DARI_TURN_MEMORY_BYTES and DARI_TURN_MEMORY_MAX_BYTES " +
+      "(npm start: 1,024).",
   }),
   warmSandboxes: integer({
     env: "DARI_WARM_SANDBOXES",
@@ -39,7 +47,7 @@ export const ownWorkerSettings = {
     optional: true,
     about:
       "Maximum number of sandboxes that wait with their agent loaded (DARI_SANDBOX bwrap or oci); 0 disables them. " +
-      "Unset: one per slot.",
+      `Unset: ${defaultPlannedSlots}, or DARI_WORKER_SLOTS, but at most four for each processor.`,
   }),
   templates: oneOf(["auto", "off"], {
     env: "DARI_TEMPLATES",

@@ -10,14 +10,14 @@ import type { EgressPolicy } from "@dari/network";
 import type { Guarantees } from "@dari/sandbox";
 import type { Previews } from "@dari/domain";
 import type { Logger } from "@dari/runtime";
-import type { AgentContext, AgentSettings, MemoryPlan, SandboxPool, TurnDirectories } from "@dari/sandbox-pool";
+import type { AgentContext, AgentSettings, SandboxPool, TurnDirectories, TurnMemory } from "@dari/sandbox-pool";
 import type { MissingCapability } from "./missing-capabilities.ts";
 
 /** The worker's settings as its parts use them. */
 export interface WorkerSettings extends AgentSettings {
   readonly workerId: string;
   readonly pool: string;
-  /** Maximum number of concurrent turns: the configured number, or fewer if memory is too small. */
+  /** Maximum number of concurrent turns: the configured number, or what the machine can hold. */
   readonly slots: number;
   readonly leaseMs: number;
   readonly renewMs: number;
@@ -50,7 +50,9 @@ export interface WorkerContext extends FinishContext, BuildContext, AgentContext
   readonly missing?: readonly MissingCapability[];
   /** The value of DARI_MINIMUM_ISOLATION, which `dari doctor` shows. */
   readonly minimumIsolation?: string;
-  readonly memory: Pick<MemoryPlan, "hasFreeMemory" | "freeMemory">;
+  readonly turnMemory: TurnMemory;
+  /** Whether processors are busy, so that an organization gets few turns. Without it, the slots bound them. */
+  readonly areProcessorsBusy?: (() => boolean) | undefined;
   /** Absent: each turn starts its own sandbox. */
   readonly pool?: SandboxPool | undefined;
   readonly images: ImageCache;

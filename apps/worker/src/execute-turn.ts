@@ -8,6 +8,7 @@ import type { Attempt, RestoredAttempt } from "./attempt.ts";
 import { classifyFailure } from "./classify-failure.ts";
 import type { WorkerContext } from "./context.ts";
 import { toFailureEnding, toStopEnding } from "./endings.ts";
+import type { Place } from "./gate.ts";
 import type { HeldLease } from "./lease-keeper.ts";
 import { lendBundleFiles } from "./steps/lend-bundle-files.ts";
 import { refuseTurn } from "./steps/refuse-turn.ts";
@@ -30,13 +31,14 @@ export interface ExecutedTurn {
   readonly released: Promise<void>;
 }
 
-/** Executes a claimed turn. If nothing could be recorded, releases the turn's disk and rejects. */
+/** Executes a claimed turn in its place. If nothing could be recorded, releases the turn's disk and rejects. */
 export async function executeTurn(
   worker: WorkerContext,
   claimed: ClaimedTurn,
   lease: HeldLease,
+  place: Place,
 ): Promise<ExecutedTurn> {
-  const attempt: Attempt = { context: worker, claimed, lease, watch: startStopwatch(), taken: [] };
+  const attempt: Attempt = { context: worker, claimed, lease, place, watch: startStopwatch(), taken: [] };
   try {
     const input = await runSteps(attempt).catch((error: unknown) => inputOfError(attempt, error));
     const result = await finish(attempt, input);

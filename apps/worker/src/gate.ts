@@ -1,24 +1,45 @@
-// Limits the number of concurrent turns, by slots and memory. Feeds fetch work only if a slot is free, so that no turn
-// waits in this worker while another worker could run it.
+// Limits the concurrent turns of this worker: by a maximum, by memory, and by how many start at the same time. Feeds
+// fetch work only if a turn is admitted, so that no turn waits in this worker while another worker could run it.
+
+import { availableParallelism } from "node:os";
+import type { AdmittedTurn, TurnMemory } from "@dari/sandbox-pool";
+
+/** Turns that start at the same time: a start takes a processor for about 50 ms, and waits for the disk as well. */
+export const startsMax = Math.max(8, 4 * availableParallelism());
 
 export interface GateOptions {
-  /** Maximum number of concurrent turns. The machine's memory must be enough for all of them. */
+  /** Maximum number of concurrent turns. */
   readonly slots: number;
-  /** Whether this machine has memory for one more turn now. Called before each turn. Default: always. */
-  readonly hasFreeMemory?: () => boolean;
+  /** Maximum number of turns that start at the same time: each needs a processor until its agent is called. */
+  readonly startsMax: number;
+  /** Counts the turns and their memory (default: no limit). */
+  readonly turns?: Pick<TurnMemory, "admit"> & { room(): { readonly turns: number } };
+  /**
+   * A turn that starts for longer no longer counts as one, so that agents that load slowly do not keep others waiting.
+   * In milliseconds (default: 2 s).
+   */
+  readonly startingMs?: number;
+}
+
+/** The place of one turn. */
+export interface Place extends Pick<AdmittedTurn, "track"> {
+  /** Tells that the agent is called: another turn can start. Idempotent. */
+  started(): void;
+  /** Gives the slot back. Idempotent. */
+  leave(): void;
 }
 
 export interface Gate {
-  /** Free slots; 0 while memory is short. */
+  /** How many turns are admitted now; 0 while memory is short or too many turns start. */
   readonly free: number;
   /** Slots with a turn. */
   readonly taken: number;
-  /** The sum of taken and free slots, which the worker reports to the dispatcher. */
+  /** Slots with a turn, and those that the memory can hold in addition. The worker reports it to the dispatcher. */
   readonly offered: number;
-  /** Resolves once a slot is free, or when the gate closes. */
+  /** Resolves once a turn is admitted, or when the gate closes. */
   opened(): Promise<void>;
-  /** Takes a slot if one is free, and returns the function that releases it. */
-  tryEnter(): (() => void) | undefined;
+  /** Takes a slot, if a turn is admitted. */
+  tryEnter(): Place | undefined;
   /** Gives no more slots. Callers that wait for a slot continue. */
   close(): void;
   readonly closed: boolean;
@@ -28,25 +49,24 @@ export interface Gate {
 
 /** How often memory is read while it is short, in milliseconds. The system sends no notification. */
 const readMemoryEveryMs = 250;
+const defaultStartingMs = 2_000;
 
-export function createGate({ slots, hasFreeMemory = () => true }: GateOptions): Gate {
-  let taken = 0;
-  let closed = false;
+const unlimited: NonNullable<GateOptions["turns"]> = {
+  room: () => ({ turns: Infinity }),
+  admit: () => ({ track: () => () => undefined, leave: () => undefined }),
+};
+
+export function createGate(o: GateOptions): Gate {
+  const { slots, startsMax, turns = unlimited, startingMs = defaultStartingMs } = o;
+  let [taken, starting, closed] = [0, 0, false];
   const waiting = new Set<() => void>();
   const wake = (): void => {
     for (const resolve of waiting) resolve();
     waiting.clear();
   };
-  const changed = (withinMs?: number): Promise<void> =>
-    new Promise((resolve) => {
-      const timer = withinMs === undefined ? undefined : setTimeout(() => waiting.delete(done) && resolve(), withinMs);
-      const done = (): void => {
-        clearTimeout(timer);
-        resolve();
-      };
-      waiting.add(done);
-    });
-  const free = (): number => (closed || taken >= slots || !hasFreeMemory() ? 0 : slots - taken);
+  const changed = (withinMs?: number): Promise<void> => waitIn(waiting, withinMs);
+  const held = (): number => (closed || taken >= slots ? 0 : Math.min(slots - taken, turns.room().turns));
+  const free = (): number => (starting >= startsMax ? 0 : Math.min(startsMax - starting, held()));
 
   return {
     get free() {
@@ -56,7 +76,7 @@ export function createGate({ slots, hasFreeMemory = () => true }: GateOptions): 
       return taken;
     },
     get offered() {
-      return taken + free();
+      return taken + held();
     },
     get closed() {
       return closed;
@@ -66,14 +86,22 @@ export function createGate({ slots, hasFreeMemory = () => true }: GateOptions): 
     },
     tryEnter() {
       if (free() === 0) return undefined;
+      const admitted = turns.admit();
       taken += 1;
-      let isReleased = false;
-      return () => {
-        if (isReleased) return;
-        isReleased = true;
+      starting += 1;
+      const started = once(() => {
+        clearTimeout(timer);
+        starting -= 1;
+        wake();
+      });
+      const timer = setTimeout(started, startingMs).unref();
+      const leave = once(() => {
+        started();
+        admitted.leave();
         taken -= 1;
         wake();
-      };
+      });
+      return { track: (turn) => admitted.track(turn), started, leave };
     },
     close() {
       closed = true;
@@ -83,4 +111,25 @@ export function createGate({ slots, hasFreeMemory = () => true }: GateOptions): 
       while (taken > 0) await changed();
     },
   };
+}
+
+function once(run: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (isDone) return;
+    isDone = true;
+    run();
+  };
+}
+
+/** Resolves when the function that it adds to `waiting` is called, or after this time. */
+function waitIn(waiting: Set<() => void>, withinMs: number | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = withinMs === undefined ? undefined : setTimeout(() => waiting.delete(done) && resolve(), withinMs);
+    const done = (): void => {
+      clearTimeout(timer);
+      resolve();
+    };
+    waiting.add(done);
+  });
 }

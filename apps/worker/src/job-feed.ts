@@ -3,6 +3,7 @@
 import { claimTurn, type TurnClaim } from "@dari/control/turns";
 import type { TurnSettlement, TurnSource, TurnTicket } from "@dari/queue";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Place } from "./gate.ts";
 import type { FeedContext, TurnFeedParts, TurnRun } from "./turn-feed-parts.ts";
 
 const errorPauseMs = 500;
@@ -10,6 +11,10 @@ const errorPauseMs = 500;
 const retryJobAfterMs = 100;
 
 type JobFeedParts = TurnFeedParts & { readonly source: TurnSource };
+
+interface TicketParts extends JobFeedParts {
+  readonly place: Place;
+}
 
 export interface JobFeed {
   /** When the loop last made progress: a fetch returned, or the gate opened. By `performance.now()`. */
@@ -43,13 +48,13 @@ async function run(
       const ticket = await source.next();
       onProgress();
       if (ticket === undefined) continue;
-      const leave = signal.aborted ? undefined : gate.tryEnter();
-      if (leave === undefined) {
+      const place = signal.aborted ? undefined : gate.tryEnter();
+      if (place === undefined) {
         // A direct pull has taken the slot, or this worker stops. Return the job: another worker may have a free slot.
         await ticket.settle({ kind: "later", delayMs: signal.aborted ? 1 : retryJobAfterMs });
         continue;
       }
-      void runTicket(context, ticket, parts, signal).finally(leave);
+      void runTicket(context, ticket, { ...parts, place }, signal).finally(place.leave);
     } catch (error) {
       if (signal.aborted) return;
       if (source.available) context.log.warn({ err: error }, "feed.fetch_failed");
@@ -61,7 +66,7 @@ async function run(
 async function runTicket(
   context: FeedContext,
   ticket: TurnTicket,
-  parts: JobFeedParts,
+  parts: TicketParts,
   signal: AbortSignal,
 ): Promise<void> {
   try {
@@ -77,14 +82,14 @@ async function runTicket(
 async function claimAndRun(
   context: FeedContext,
   ticket: TurnTicket,
-  parts: JobFeedParts,
+  parts: TicketParts,
   signal: AbortSignal,
 ): Promise<TurnRun> {
   const waiting = { log: context.log, signal };
   const first = await claimTurn(context.db, ticket, context.claimant, waiting);
   const isPromoted = first.outcome === "early" && ticket.cameEarly && (await parts.promote(ticket));
   const claim = isPromoted ? await claimTurn(context.db, ticket, context.claimant, waiting) : first;
-  if (claim.outcome === "claimed") return parts.run(claim.turn);
+  if (claim.outcome === "claimed") return parts.run(claim.turn, parts.place);
   return { settlement: await settlementOf(claim, ticket, parts), released: Promise.resolve() };
 }
 

@@ -2,7 +2,7 @@
 
 import { loop, type Logger } from "@dari/runtime";
 import type { Gate } from "./gate.ts";
-import type { FreeMemory } from "@dari/sandbox-pool";
+import type { MemoryRoom } from "@dari/sandbox-pool";
 
 export interface MemoryWatch {
   /** Rejects, with the numbers, if there was no memory for a single turn for `shortMs`. */
@@ -12,7 +12,7 @@ export interface MemoryWatch {
 
 interface MemoryWatchOptions {
   readonly gate: Pick<Gate, "offered" | "closed">;
-  readonly freeMemory: () => FreeMemory;
+  readonly room: () => Pick<MemoryRoom, "availableBytes" | "neededBytes">;
   readonly log: Logger;
   /** How long memory may be short before it is reported, in milliseconds (default: 30 s). */
   readonly shortMs?: number;
@@ -22,10 +22,11 @@ interface MemoryWatchOptions {
 
 const defaultShortMs = 30_000;
 const defaultCheckEveryMs = 1_000;
+const fix = "end other programs on this machine, or give the worker more memory";
 
 /** Logs once when memory has been short for too long, and once when there is memory again. */
 export function watchMemory(options: MemoryWatchOptions): MemoryWatch {
-  const { gate, freeMemory, log, shortMs = defaultShortMs, checkEveryMs = defaultCheckEveryMs } = options;
+  const { gate, room, log, shortMs = defaultShortMs, checkEveryMs = defaultCheckEveryMs } = options;
   const stopping = new AbortController();
   let shortSince: number | undefined;
   let isReported = false;
@@ -41,11 +42,9 @@ export function watchMemory(options: MemoryWatchOptions): MemoryWatch {
     shortSince ??= performance.now();
     if (isReported || shortForMs() < shortMs) return;
     isReported = true;
-    const { availableBytes, neededBytes } = freeMemory();
-    log.warn(
-      { short_ms: Math.round(shortForMs()), available_bytes: availableBytes, needed_bytes: neededBytes },
-      "worker.no_room_for_a_turn",
-    );
+    const { availableBytes, neededBytes } = room();
+    const numbers = { available_bytes: availableBytes, needed_bytes: neededBytes };
+    log.warn({ short_ms: Math.round(shortForMs()), ...numbers, fix }, "worker.no_room_for_a_turn");
   };
   const checking = loop({
     name: "watch-memory",
@@ -57,14 +56,18 @@ export function watchMemory(options: MemoryWatchOptions): MemoryWatch {
   return {
     check() {
       if (!isReported) return Promise.resolve();
-      const { availableBytes, neededBytes } = freeMemory();
+      const { availableBytes, neededBytes } = room();
       const seconds = Math.round(shortForMs() / 1_000);
-      const why = `a turn needs ${neededBytes} bytes, ${availableBytes} are free`;
-      return Promise.reject(new Error(`no memory for a single turn for ${seconds} s: ${why}`));
+      const why = `${showMiB(availableBytes)} available, a turn starts with ${showMiB(neededBytes)}`;
+      return Promise.reject(new Error(`no memory for a single turn for ${seconds} s (${why}); ${fix}`));
     },
     async stop() {
       stopping.abort();
       await checking.done;
     },
   };
+}
+
+function showMiB(bytes: number): string {
+  return `${Math.round(bytes / 1024 ** 2).toLocaleString("en-US")} MiB`;
 }

@@ -41,19 +41,19 @@ export function startPulling(context: FeedContext, parts: TurnFeedParts, signal:
   };
   const pullAll = async (): Promise<void> => {
     while (!signal.aborted) {
-      const leave = gate.tryEnter();
-      if (leave === undefined) return;
+      const place = gate.tryEnter();
+      if (place === undefined) return;
       const turn = await pullTurn(context.db, context.claimant, { log: context.log, signal }).catch(
         (error: unknown) => {
-          leave();
+          place.leave();
           throw error;
         },
       );
-      if (turn === undefined) return leave();
+      if (turn === undefined) return place.leave();
       activeAt = performance.now();
-      void run(turn)
+      void run(turn, place)
         .then(({ released }) => released)
-        .finally(leave);
+        .finally(place.leave);
     }
   };
   const pulling = loop({

@@ -3,7 +3,7 @@
 import type { Claimant, ClaimedTurn } from "@dari/db";
 import type { TurnSettlement, TurnSource, TurnTicket } from "@dari/queue";
 import type { WorkerContext } from "./context.ts";
-import type { Gate } from "./gate.ts";
+import type { Gate, Place } from "./gate.ts";
 
 export interface TurnRun {
   /** How to settle the turn's job. */
@@ -16,8 +16,8 @@ export interface TurnFeedParts {
   readonly gate: Gate;
   /** Absent if turns are only pulled from the database. */
   readonly source: TurnSource | undefined;
-  /** Runs a claimed turn until its end is recorded. Never rejects. */
-  readonly run: (turn: ClaimedTurn) => Promise<TurnRun>;
+  /** Runs a claimed turn in its place until its end is recorded. The caller then leaves the place. Never rejects. */
+  readonly run: (turn: ClaimedTurn, place: Place) => Promise<TurnRun>;
   /** Retries a failed job for an operator. */
   readonly retry: (ticket: TurnTicket) => Promise<TurnSettlement>;
   /** Promotes a delayed job for an operator. Returns whether its retry is due now. */

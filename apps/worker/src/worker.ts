@@ -9,7 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { startBuildFeed } from "./build-feed.ts";
 import type { WorkerContext } from "./context.ts";
 import { executeTurn, type TurnResult } from "./execute-turn.ts";
-import { createGate, type Gate } from "./gate.ts";
+import { createGate, startsMax, type Gate, type Place } from "./gate.ts";
 import { createLeaseKeeper, type LeaseKeeper } from "./lease-keeper.ts";
 import { toRetrySettlement } from "./retry-settlement.ts";
 import { watchMemory } from "./memory-watch.ts";
@@ -34,15 +34,16 @@ export interface Worker {
 }
 
 const announceEveryMs = 2_000;
-/** Time to kill and record stopped turns, in milliseconds. */
+/** Time to kill and record stopped turns, and more for each of them, in milliseconds. */
 const stopWithinMs = 10_000;
+const stopEachMs = 45;
 
 /** If the last announcement is older, the dispatcher ignores this worker. In milliseconds. */
 const announcedWithinMs = 3 * announceEveryMs;
 
 export async function startWorker(context: WorkerContext, source: TurnSource | undefined): Promise<Worker> {
   const { settings } = context;
-  const gate = createGate({ slots: settings.slots, hasFreeMemory: context.memory.hasFreeMemory });
+  const gate = createGate({ slots: settings.slots, startsMax, turns: context.turnMemory });
   const leases = createLeaseKeeper({
     db: context.db,
     leaseMs: settings.leaseMs,
@@ -58,14 +59,14 @@ export async function startWorker(context: WorkerContext, source: TurnSource | u
     {
       gate,
       source,
-      run: (turn) => runTurn(context, leases, turn),
+      run: (turn, place) => runTurn(context, leases, turn, place),
       retry: (ticket) => retryTicket(context, ticket),
       promote: (ticket) => promoteTicket(context, ticket),
       giveUp: settings.giveUp,
     },
   );
   const builds = startBuildFeed(context);
-  const memory = watchMemory({ gate, freeMemory: context.memory.freeMemory, log: context.log });
+  const memory = watchMemory({ gate, room: context.turnMemory.room, log: context.log });
   context.log.info(
     { worker: settings.workerId, slots: settings.slots, sandbox: context.driver.name },
     "worker.started",
@@ -109,14 +110,14 @@ async function endTurns(
   const grace = sleep(graceMs, undefined, { ref: false, ...(stopNow && { signal: stopNow }) });
   await Promise.race([emptied, grace.catch(() => undefined)]);
   leases.stopAll("released");
-  await Promise.race([emptied, sleep(stopWithinMs, undefined, { ref: false })]);
+  await Promise.race([emptied, sleep(stopWithinMs + stopEachMs * gate.taken, undefined, { ref: false })]);
 }
 
 /** Runs one claimed turn. Never rejects. */
-async function runTurn(context: WorkerContext, leases: LeaseKeeper, turn: ClaimedTurn): Promise<TurnRun> {
+async function runTurn(context: WorkerContext, leases: LeaseKeeper, turn: ClaimedTurn, place: Place): Promise<TurnRun> {
   const lease = leases.hold(turn);
   try {
-    const { result, released } = await executeTurn(context, turn, lease);
+    const { result, released } = await executeTurn(context, turn, lease, place);
     return { settlement: settlementOf(result), released };
   } catch (error) {
     // Nothing was recorded: the lease expires, and the reaper ends the attempt.
@@ -179,6 +180,7 @@ function startPresence(context: WorkerContext, gate: Gate): Presence {
   const stopping = new AbortController();
   let announcedAt = performance.now();
   const announceNow = async (): Promise<void> => {
+    const { availableBytes, neededBytes } = context.turnMemory.room();
     await announceWorker(context.db, {
       id: settings.workerId,
       pool: settings.pool,
@@ -190,7 +192,9 @@ function startPresence(context: WorkerContext, gate: Gate): Presence {
         guarantees: context.guarantees,
         missing: context.missing ?? [],
         minimumIsolation: context.minimumIsolation,
-        memory: context.memory.freeMemory(),
+        memory: { availableBytes, neededBytes },
+        startsMax,
+        organizationMax: context.areProcessorsBusy?.() === true ? startsMax : undefined,
         clockMs: Date.now(),
         disk: { freeBytes: await freeBytesOf(settings.workDir) },
       },

@@ -79,7 +79,7 @@ export async function openFeedScene(): Promise<FeedScene> {
   const runOnce = (): Promise<boolean> => workers.leadIfFree(db, "dispatcher", "test", 60_000);
   await runOnce();
   opening.use(loop({ name: "lead", everyMs: 100, signal: new AbortController().signal, log, runOnce }));
-  const gate = createGate({ slots: 2 });
+  const gate = createGate({ slots: 2, startsMax: 2 });
   const [ran, gaveUp]: [string[], string[]] = [[], []];
   const run = async (turn: ClaimedTurn): Promise<TurnRun> => {
     await finishTurn(services, turn, organizationId, { ending: "failed", failure: failure("agent_error") });

@@ -98,7 +98,7 @@ describeWith("redis", "a storm of retries", () => {
     const running = new Map<string, number>();
     let most = 0;
     scene.start({
-      gate: createGate({ slots }),
+      gate: createGate({ slots, startsMax: slots }),
       async run(turn) {
         const count = (running.get(turn.organizationId) ?? 0) + 1;
         running.set(turn.organizationId, count);

@@ -10,6 +10,7 @@ import { createTestOrganization, createTestSession, type TestDatabase } from "@d
 import { openDatabase, type ClaimedTurn } from "@dari/db";
 import type { WorkerContext } from "../src/context.ts";
 import { executeTurn } from "../src/execute-turn.ts";
+import { createGate } from "../src/gate.ts";
 
 let database: TestDatabase;
 let place: { organizationId: string; agentId: string };
@@ -56,11 +57,12 @@ async function message(): Promise<{ sessionId: string; messageId: string }> {
 function execute(turn: ClaimedTurn): ReturnType<typeof executeTurn> {
   const log = createLogger({ name: "unreadable-turn", level: "silent" });
   const worker = { db: database.db, notifier, log, settings: { backoffFirstMs: 1 } } as unknown as WorkerContext;
-  return executeTurn(worker, turn, {
+  const lease = {
     signal: new AbortController().signal,
     onSteering: () => () => undefined,
     release: () => undefined,
-  });
+  };
+  return executeTurn(worker, turn, lease, createGate({ slots: 1, startsMax: 1 }).tryEnter()!);
 }
 
 /** Without waiting for its time. */

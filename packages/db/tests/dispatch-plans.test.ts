@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { newId } from "@dari/domain";
 import { sql } from "kysely";
-import { dispatch, readDueWork, turns, withinTransaction } from "../src/index.ts";
+import { dispatch, readDueWork, turns, withinTransaction, workers } from "../src/index.ts";
 import { openScene, type Scene } from "./scene.ts";
 
 let scene: Scene;
@@ -44,7 +44,8 @@ test("the history reads only what its own turns have taken", async () => {
 
 test("the fleet's load is counted by organization", async () => {
   const before = await dispatch.getFleetLoad(scene.db, 6_000);
-  expect(before).toEqual({ slots: 0, workers: 0, inFlight: 0, isShared: false, holders: [] });
+  const nothing = { slots: 0, starts: 0, organizationMax: Infinity, workers: 0, inFlight: 0 };
+  expect(before).toEqual({ ...nothing, isShared: false, holders: [] });
   const session = await scene.session();
   const message = await scene.send(session);
   const { organizationId } = scene;
@@ -57,8 +58,18 @@ test("the fleet's load is counted by organization", async () => {
     scene.db.kysely,
   );
   expect(await readDueWork(scene.db)).toMatchObject({ ready: false, expired: true });
+  const worker = { pool: "default", slots: 5, draining: false };
+  await workers.upsertWorkerSeen(scene.db, { id: "wrk_former", ...worker, details: {} });
+  expect(await dispatch.getFleetLoad(scene.db, 6_000)).toMatchObject({
+    slots: 5,
+    starts: 4,
+    organizationMax: Infinity,
+  });
+  await workers.upsertWorkerSeen(scene.db, { id: "wrk_a", ...worker, details: { startsMax: 3, organizationMax: 2 } });
   const after = await dispatch.getFleetLoad(scene.db, 6_000);
-  expect(after).toMatchObject({ inFlight: 1, holders: [{ ...share, inFlight: 1 }] });
+  const holders = [{ ...share, inFlight: 1 }];
+  expect(after).toMatchObject({ slots: 10, starts: 7, organizationMax: 7, inFlight: 1, holders });
+  for (const id of ["wrk_former", "wrk_a"]) await workers.deleteWorker(scene.db, id);
   expect(await dispatch.listReadyOrganizations(scene.db)).toEqual([]);
   await turns.cancelMessageOf(scene.db, organizationId, message);
 });

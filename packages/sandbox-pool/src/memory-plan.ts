@@ -1,27 +1,22 @@
-// Plans how many turns the worker's memory allows.
+// Plans how many turns the worker's memory allows, if a fixed amount is set aside for each.
 
 import type { Memory } from "./memory.ts";
+import type { TurnMemory } from "./running-turns.ts";
 
 export interface MemoryPlan {
   /** Maximum number of concurrent turns: the configured slots, or as many as the memory allows; at least 1. */
   readonly slots: number;
   /** Memory of all turns together, in bytes. */
   readonly budgetBytes: number;
-  /** Whether the machine has memory for one more turn now. */
-  hasFreeMemory(): boolean;
-  freeMemory(): FreeMemory;
-}
-
-export interface FreeMemory {
-  /** Free now, in bytes. */
-  readonly availableBytes: number;
-  /** What must be free for one more turn, in bytes. */
-  readonly neededBytes: number;
+  /** Admits turns while the machine has memory for one more. It measures no turn, and ends none. */
+  readonly turns: TurnMemory;
 }
 
 export interface MemorySettings {
   readonly slots: number;
-  /** Memory of all turns together, in bytes (default: what this process may use, minus 512 MiB for the worker). */
+  /** The most that this process may use, in bytes. */
+  readonly limitBytes: number;
+  /** Memory of all turns together, in bytes (default: the limit, minus 512 MiB for the worker). */
   readonly memoryBytes: number | undefined;
   /** Memory reserved for each turn, in bytes. */
   readonly reservedBytes: number;
@@ -38,13 +33,21 @@ const leastFreeBytes = 256 * MiB;
  * runs one turn.
  */
 export function planMemory(settings: MemorySettings, readMemory: () => Memory): MemoryPlan {
-  const budgetBytes = settings.memoryBytes ?? Math.max(workerBytes, readMemory().totalBytes - workerBytes);
+  const budgetBytes = settings.memoryBytes ?? Math.max(workerBytes, settings.limitBytes - workerBytes);
   const fitting = Math.max(1, Math.floor(budgetBytes / settings.reservedBytes));
   const neededBytes = Math.min(settings.reservedBytes, Math.max(leastFreeBytes, budgetBytes / 10));
   return {
     slots: Math.min(settings.slots, fitting),
     budgetBytes,
-    hasFreeMemory: () => readMemory().availableBytes >= neededBytes,
-    freeMemory: () => ({ availableBytes: readMemory().availableBytes, neededBytes }),
+    turns: {
+      room() {
+        const { availableBytes } = readMemory();
+        const missingBytes = Math.max(0, neededBytes - availableBytes);
+        const isScarce = missingBytes > 0;
+        return { turns: isScarce ? 0 : Infinity, availableBytes, neededBytes, isScarce, missingBytes };
+      },
+      admit: () => ({ track: () => () => undefined, leave: () => undefined }),
+      startBuild: () => () => undefined,
+    },
   };
 }

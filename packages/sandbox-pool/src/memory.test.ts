@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, expect, test } from "@jest/globals";
 import { planMemory } from "./memory-plan.ts";
-import { readMemory, type MemoryFiles } from "./memory.ts";
+import { readMemory, readMemoryLimit, type KernelFiles } from "./memory.ts";
 
 const MiB = 1024 ** 2;
 const GiB = 1024 * MiB;
@@ -16,11 +16,14 @@ afterEach(() => {
 });
 
 /** A machine of 8 GiB with 6 available, and these files of its control groups. */
-function machine(ownGroup: string, files: Readonly<Record<string, string>>): MemoryFiles {
+function machine(ownGroup: string, files: Readonly<Record<string, string>>): KernelFiles {
   const dir = mkdtempSync(join(tmpdir(), "dari-memory-"));
   dirs.push(dir);
   const all = {
-    "proc/meminfo": `MemTotal: ${8 * 1024 ** 2} kB\nMemFree: 1 kB\nMemAvailable: ${6 * 1024 ** 2} kB\n`,
+    "proc/meminfo": [
+      `MemTotal: ${8 * 1024 ** 2} kB\nMemFree: 1 kB\nMemAvailable: ${6 * 1024 ** 2} kB`,
+      "Slab: 1500 kB\nSReclaimable: 1000 kB\nKernelStack: 200 kB\nPageTables: 300 kB\n",
+    ].join("\n"),
     "proc/self/cgroup": ownGroup,
     ...files,
   };
@@ -36,7 +39,7 @@ test("without a limit it is the memory of the machine", () => {
   expect(readMemory(files)).toEqual({ totalBytes: 8 * GiB, availableBytes: 6 * GiB });
 });
 
-test("the smallest control group counts, and reclaimable caches count as free", () => {
+test("the control group with the least available counts, and reclaimable caches count as free", () => {
   const files = machine("0::/pod/worker\n", {
     "cgroup/pod/memory.max": `${4 * GiB}\n`,
     "cgroup/pod/memory.current": `${3 * GiB}\n`,
@@ -45,6 +48,15 @@ test("the smallest control group counts, and reclaimable caches count as free", 
     "cgroup/pod/worker/memory.current": `${1 * GiB}\n`,
   });
   expect(readMemory(files)).toEqual({ totalBytes: 4 * GiB, availableBytes: 2 * GiB });
+});
+
+test("if the machine has less available than a smaller group, both numbers are the machine's", () => {
+  const files = machine("0::/pod\n", {
+    "cgroup/pod/memory.max": `${7 * GiB}\n`,
+    "cgroup/pod/memory.current": "0\n",
+  });
+  expect(readMemory(files)).toEqual({ totalBytes: 8 * GiB, availableBytes: 6 * GiB });
+  expect(readMemoryLimit(files)).toBe(7 * GiB);
 });
 
 test("active caches count as free as well", () => {
@@ -81,8 +93,9 @@ test("in a container the path of the group may not exist, and version 1 has othe
       `active_file 1`,
       `total_inactive_file ${512 * MiB}`,
       `total_active_file ${256 * MiB}`,
-      `total_slab_reclaimable ${256 * MiB}`,
     ].join("\n"),
+    // Half of the machine's kernel memory can be reclaimed.
+    "cgroup/memory/memory.kmem.usage_in_bytes": `${512 * MiB}\n`,
   });
   expect(readMemory(versionOne)).toEqual({ totalBytes: 3 * GiB, availableBytes: 2 * GiB });
 });
@@ -101,18 +114,18 @@ test.each([
   ["what the machine has, less the worker's own", { slots: 10, memoryBytes: undefined, reservedBytes: 1 * GiB }, 7],
   ["one at least: a turn alone has all there is", { slots: 10, memoryBytes: undefined, reservedBytes: 64 * GiB }, 1],
 ])("%s", (_title, settings, slots) => {
-  expect(planMemory(settings, () => plenty).slots).toBe(slots);
+  expect(planMemory({ ...settings, limitBytes: 8 * GiB }, () => plenty).slots).toBe(slots);
 });
 
 test("free memory is what the machine has left, whatever uses the rest", () => {
   let availableBytes = 8 * GiB;
-  const plan = planMemory({ slots: 4, memoryBytes: 8 * GiB, reservedBytes: 2 * GiB }, () => ({
+  const plan = planMemory({ slots: 4, limitBytes: 8 * GiB, memoryBytes: 8 * GiB, reservedBytes: 2 * GiB }, () => ({
     ...plenty,
     availableBytes,
   }));
-  expect(plan.hasFreeMemory()).toBe(true);
+  expect(plan.turns.room().turns).toBe(Infinity);
   availableBytes = 800 * MiB;
-  expect(plan.hasFreeMemory()).toBe(false);
+  expect(plan.turns.room().turns).toBe(0);
   availableBytes = 900 * MiB;
-  expect(plan.hasFreeMemory()).toBe(true);
+  expect(plan.turns.room().turns).toBe(Infinity);
 });

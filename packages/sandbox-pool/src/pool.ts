@@ -27,6 +27,8 @@ export interface SandboxPool {
    * undefined if the session keeps no sandboxes.
    */
   endTurn(recipe: SandboxRecipe, how: TurnEnd): PendingKeep | undefined;
+  /** Ends all sandboxes that serve no turn, and all templates, for their memory. Returns whether there were any. */
+  endWaiting(): boolean;
   readonly counts: Readonly<PoolCounts>;
   /** Ends all sandboxes except those that serve turns. From now on none is preloaded or kept. Idempotent. */
   close(): Promise<void>;
@@ -67,7 +69,7 @@ export interface SandboxPoolOptions {
   readonly turnsMax: number;
   /** How long a sandbox is kept for the session's next turn, in milliseconds. */
   readonly keepMs: number;
-  /** Whether there is memory for one more turn. Otherwise nothing is preloaded or kept. */
+  /** Whether there is memory for sandboxes that serve no turn. Otherwise nothing is preloaded or kept. */
   readonly hasFreeMemory: () => boolean;
   /**
    * Whether templates must be retired for their memory, although they save memory while turns run (default: if there is
@@ -167,6 +169,11 @@ export function createSandboxPool(o: SandboxPoolOptions): SandboxPool {
     beginTurn: (recipe, signal = neverAborts) => beginTurn(recipe, signal, parts),
     canKeep: (recipe) => canKeep(recipe, parts),
     endTurn: (recipe, how) => endTurn(recipe, how, parts, stopping.signal.aborted),
+    endWaiting() {
+      const wereAny = listWaiting(parts).length > 0 || templates.size > 0;
+      evictWhere(() => true, parts);
+      return wereAny;
+    },
     async close() {
       if (!stopping.signal.aborted) log.info(this.counts, "warm.closed");
       stopping.abort();

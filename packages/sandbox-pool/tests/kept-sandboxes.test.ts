@@ -373,6 +373,14 @@ test("a dead sandbox is forgotten, and none is kept while memory is short or for
   await waitUntil(() => pool.counts.kept === 0, { what: "the sandbox to have rested long enough" });
 });
 
+test("all that waits can be ended at once", async () => {
+  openPool();
+  const { taken } = await complete("a");
+  expect([pool.endWaiting(), pool.counts.kept, pool.endWaiting()]).toEqual([true, 0, false]);
+  expect((await taken.started.sandbox.exited).signal).toBe("SIGKILL");
+  expect((await serve({ fence: 2, head: "a" })).answer.turns).toBe(1);
+});
+
 test("a sandbox that is paused after the pool was closed is ended", async () => {
   openPool();
   const serving = serve({ prompt: "tell" });

@@ -1,17 +1,15 @@
-// A sandbox around a program in namespaces: claims, watches, kills and measures it, whichever driver created the
+// A sandbox around a program in namespaces: claims, watches and kills it, whichever driver created the
 // namespaces.
 
 import { setTimeout as delay } from "node:timers/promises";
 import { insidePaths, memoryDirs } from "./bwrap-arguments.ts";
 import type { Launcher } from "./bwrap-launcher.ts";
 import type { Background } from "./background.ts";
-import { measureCpu } from "./cpu-use.ts";
 import type { Egress } from "./egress/egress.ts";
 import { decodeLauncherExit } from "./launch.ts";
 import { createNamespaceTree } from "./process-tree.ts";
 import { stopProcesses, type StoppedSandbox } from "./stop-processes.ts";
 import { diskTmpOf, removeDiskTmp, openWorkingFolders } from "./slot.ts";
-import { measureTree } from "./tree-use.ts";
 import type { Exceeded, Sandbox, SandboxExit, SandboxLimits, SandboxSpec, SandboxUsage, SlotMounts } from "./types.ts";
 import { watchSandbox, type Watch } from "./watch-sandbox.ts";
 
@@ -107,21 +105,8 @@ export function createNamespacedSandbox(spec: SandboxSpec, held: SandboxResource
     claim,
     ...restOf(held, spec.mounts, rest, () => resting),
     kill: () => (killed ??= kill()),
-    measure: () => measureHeld(held),
+    memoryBytes: () => group?.memoryBytes(),
     collect: () => Promise.resolve(usage),
-  };
-}
-
-async function measureHeld({ program, watched }: SandboxResources): ReturnType<NonNullable<Sandbox["measure"]>> {
-  const { group, init } = program;
-  const [memoryBytes, cpuSeconds] = [group?.memoryBytes(), group?.cpuSeconds()];
-  if (memoryBytes !== undefined && cpuSeconds !== undefined) return { memoryBytes, cpuSeconds };
-  const root = watched?.pid ?? (await init)?.pid;
-  if (root === undefined) return { memoryBytes, cpuSeconds };
-  const tree = await measureTree(root);
-  return {
-    memoryBytes: memoryBytes ?? tree.memoryBytes,
-    cpuSeconds: cpuSeconds ?? (await measureCpu(root, tree.pids)),
   };
 }
 

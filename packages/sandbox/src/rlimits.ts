@@ -78,15 +78,15 @@ const hostUserFactor = 4;
 
 /**
  * Returns how many processes the kernel allows a sandbox by RLIMIT_NPROC; undefined if it needs no such limit. Linux
- * before 5.14 counts all sandboxes of a user together, so hundreds of an organization's sandboxes would exceed it. So
- * a host user has no such limit if a control group counts the processes of each sandbox (`isBounded`).
+ * before 5.14 counts all sandboxes of a user together, so that hundreds of them would exceed it. So there is no such
+ * limit if a control group counts the processes of each sandbox (`isBounded`).
  */
 export function countProcessesOfUser(
   { processes }: SandboxLimits,
   { hostUser, isBounded = false }: { readonly hostUser?: number | undefined; readonly isBounded?: boolean },
 ): number | undefined {
-  if (processes === undefined) return undefined;
-  if (hostUser !== undefined) return isBounded ? undefined : processes * hostUserFactor;
+  if (processes === undefined || isBounded) return undefined;
+  if (hostUser !== undefined) return processes * hostUserFactor;
   return isHostRoot() ? undefined : processes;
 }
 

@@ -142,8 +142,8 @@ export interface Sandbox {
    * Kills the whole process tree, including daemons. Resolves when all are dead. Idempotent. @throws if not possible
    */
   kill(): Promise<void>;
-  /** Returns the memory that the running sandbox holds now, and its processor time so far. Absent if unknown. */
-  measure?(): Promise<{ readonly memoryBytes: number | undefined; readonly cpuSeconds: number | undefined }>;
+  /** Returns the memory in use, in bytes, without caches of files. Undefined if no control group counts it. */
+  memoryBytes?(): number | undefined;
   /** Returns what the sandbox used. Call it after `kill`. */
   collect(): Promise<SandboxUsage>;
 }

@@ -1,7 +1,7 @@
 // A failure at a limit names the limit and its value.
 
 import { expect, test } from "@jest/globals";
-import { toExceededFailure, withMemoryLimit } from "./exceeded-failure.ts";
+import { toExceededFailure, toShortageFailure, wasEndedByMachine, withMemoryLimit } from "./exceeded-failure.ts";
 
 const boundedAt = (bytes: number) => ({ bytes, setting: "DARI_TURN_MEMORY_MAX_BYTES" });
 const limits = {
@@ -70,4 +70,24 @@ test("an agent's own report that it lacks memory gets the limit", () => {
   );
   const other = { code: "agent_error", message: "no luck" } as const;
   expect(withMemoryLimit(other, limits, boundedAt(1))).toBe(other);
+});
+
+test("a turn that ended because the worker had no memory says what it held, and is not the agent's fault", () => {
+  expect(toShortageFailure(3 * 1024 ** 3)).toEqual({
+    code: "worker_lost",
+    message:
+      "the worker had no memory left, and ended this turn, which held 3 GiB and kept its limit; set " +
+      "retries.max_attempts in dari.yml, send the message again, or ask an operator for more memory",
+  });
+});
+
+test.each([
+  ["ended at its own limit", { exceeded: "memory", peakMemoryBytes: 995 }, { memoryBytes: 1_000 }, false],
+  ["ended far below its limit", { exceeded: "memory", peakMemoryBytes: 500 }, { memoryBytes: 1_000 }, true],
+  ["ended without a limit of its own", { exceeded: "memory", peakMemoryBytes: 500 }, {}, true],
+  ["whose memory was not measured", { exceeded: "memory" }, { memoryBytes: 1_000 }, false],
+  ["with too many processes", { exceeded: "processes", peakMemoryBytes: 500 }, { memoryBytes: 1_000 }, false],
+  ["that exceeded nothing", { peakMemoryBytes: 500 }, { memoryBytes: 1_000 }, false],
+] as const)("a sandbox %s: %o with %o was ended by the machine: %s", (_, usage, bound, expected) => {
+  expect(wasEndedByMachine(usage, bound)).toBe(expected);
 });

@@ -1,8 +1,11 @@
 // Names the limit that an attempt exceeded, with its value and the setting that raises it.
 
 import { failure, showMemorySize, type Failure } from "@dari/domain";
-import type { Exceeded, SandboxLimits } from "@dari/sandbox";
+import type { Exceeded, SandboxLimits, SandboxUsage } from "@dari/sandbox";
 import type { MemoryBound } from "@dari/sandbox-pool";
+
+/** A sandbox that used less than this part of its memory limit at its peak did not exceed it. */
+const atLimitPart = 0.9;
 
 /** Returns the failure of an attempt that exceeded a limit of its sandbox, whatever error the agent reports. */
 export function toExceededFailure(exceeded: Exceeded, limits: SandboxLimits, most: MemoryBound): Failure {
@@ -42,6 +45,29 @@ export function toExceededFailure(exceeded: Exceeded, limits: SandboxLimits, mos
       );
     }
   }
+}
+
+/**
+ * Returns whether the kernel ended a process of the sandbox although the sandbox kept its own memory limit, because the
+ * machine, or a control group of the worker, had no memory left.
+ */
+export function wasEndedByMachine(
+  { exceeded, peakMemoryBytes }: Pick<SandboxUsage, "exceeded" | "peakMemoryBytes">,
+  { memoryBytes = Infinity }: Pick<SandboxLimits, "memoryBytes">,
+): boolean {
+  return exceeded === "memory" && peakMemoryBytes !== undefined && peakMemoryBytes < atLimitPart * memoryBytes;
+}
+
+/**
+ * Returns the failure of a turn that ended because the worker had no memory left, although the turn kept its limit. The
+ * worker lost it; the agent is not at fault.
+ */
+export function toShortageFailure(heldBytes: number): Failure {
+  return failure(
+    "worker_lost",
+    `the worker had no memory left, and ended this turn, which held ${showMemorySize(heldBytes)} and kept its limit; ` +
+      "set retries.max_attempts in dari.yml, send the message again, or ask an operator for more memory",
+  );
 }
 
 /** Adds the limit to an agent's own report that it lacks memory. Other failures stay as they are. */

@@ -23,7 +23,7 @@ import {
 import type { RestoredAttempt } from "../attempt.ts";
 import { callAgent, type AgentCall } from "./call-agent.ts";
 import { createTextCollector } from "./collect-text.ts";
-import { toExceededFailure, withMemoryLimit } from "./exceeded-failure.ts";
+import { toExceededFailure, toShortageFailure, wasEndedByMachine, withMemoryLimit } from "./exceeded-failure.ts";
 import { logEgress } from "./log-egress.ts";
 import { logUnreachableHosts } from "./log-unreachable-hosts.ts";
 import { createEventRecorder } from "./record-events.ts";
@@ -90,6 +90,8 @@ function isCut({ kind }: TurnEnding): boolean {
 interface RunResult {
   readonly ending: TurnEnding;
   readonly exceeded: Exceeded | undefined;
+  /** What the turn held before it ended because the worker had no memory left, in bytes. Undefined: it did not. */
+  readonly endedWithBytes: number | undefined;
   /** False if the agent failed before it was called. */
   readonly isLoaded: boolean;
   /** Whether the sandbox is kept for the session's next turn, with its processes stopped. */
@@ -202,6 +204,17 @@ async function runInSandbox(call: AgentCall, running: RunningSandbox): Promise<R
   let ending: TurnEnding | undefined;
   let isCalled = false;
   let isResting = false;
+  let endedWithBytes: number | undefined;
+  const untrack = attempt.place.track({
+    organizationId: turn.organizationId,
+    versionId: turn.versionId,
+    memoryBytes: () => sandbox.memoryBytes?.() ?? 0,
+    end(heldBytes) {
+      endedWithBytes = heldBytes;
+      // The turn ends with its sandbox, and reports if that cannot be ended.
+      void running.end().catch(() => {});
+    },
+  });
   const filesMounted = running.mountFiles();
   try {
     // The guest reads its turn while the files are being mounted. The agent is called once the files are mounted.
@@ -210,21 +223,35 @@ async function runInSandbox(call: AgentCall, running: RunningSandbox): Promise<R
     ending = await callAgent(call, sandbox, {
       filesMounted,
       canRest: running.canRest,
-      onCall: () => void (isCalled = true),
+      onCall() {
+        isCalled = true;
+        attempt.place.started();
+      },
       stderrTail: () => captured.tail("stderr"),
     });
   } finally {
     await filesMounted.catch(() => {});
     watch.lap("agent_ms");
     isResting = running.canRest && ending?.kind === "completed" && (await tryToRest(call, sandbox, ending.kept));
-    if (!isResting) await running.end();
+    try {
+      if (!isResting) await running.end();
+    } finally {
+      untrack();
+    }
     watch.lap("kill_ms");
   }
   await (isResting ? captured.leave() : captured.done);
   captured.showRest({ isCut: isCut(ending) });
   if (ending.kind === "failed") logUnreachableHosts(context, turn, logs, captured.tail("stderr"));
-  const isLoaded = isCalled || ending.kind !== "failed";
-  return { ending, isLoaded, isResting, exceeded: (await sandbox.collect()).exceeded };
+  const usage = await sandbox.collect();
+  if (usage.exceeded === "memory") {
+    const isMachine = wasEndedByMachine(usage, limitsOf(context.settings, turn));
+    endedWithBytes = isMachine ? (endedWithBytes ?? usage.peakMemoryBytes) : undefined;
+  }
+  // The agent's code is not at fault, and must not be started again at once.
+  if (endedWithBytes !== undefined && !isCalled) await countFailedLoad(call, ending);
+  const isLoaded = isCalled || ending.kind !== "failed" || endedWithBytes !== undefined;
+  return { ending, isLoaded, isResting, exceeded: usage.exceeded, endedWithBytes };
 }
 
 /** Stops the sandbox for the session's next turn. If that is not possible, writes the reason to the attempt's log. */
@@ -242,8 +269,9 @@ async function countFailedLoad({ attempt }: AgentCall, ending: TurnEnding): Prom
   await retryThroughOutage(context, () => countAttempt(context.db, turn), lease.signal);
 }
 
-function endingOf({ attempt, logs, partialText }: AgentCall, { ending: unscrubbed, exceeded }: RunResult): AgentEnding {
-  const ending = scrubStack(attempt.turn.scrubber, unscrubbed);
+function endingOf({ attempt, logs, partialText }: AgentCall, run: RunResult): AgentEnding {
+  const { exceeded, endedWithBytes } = run;
+  const ending = scrubStack(attempt.turn.scrubber, run.ending);
   const { usage, delivered } = ending;
   const said = { usage, delivered };
   switch (ending.kind) {
@@ -258,6 +286,7 @@ function endingOf({ attempt, logs, partialText }: AgentCall, { ending: unscrubbe
     case "failed": {
       const { stack } = ending;
       if (stack !== undefined) logs.add("platform", `${stack}\n`);
+      if (endedWithBytes !== undefined) return { kind: "failed", failure: toShortageFailure(endedWithBytes), ...said };
       const { settings } = attempt.context;
       const [own, most] = [limitsOf(settings, attempt.turn), memoryBoundOf(settings, attempt.turn)];
       const cause =

@@ -130,6 +130,10 @@ export interface FleetLoad {
   /** Slots of workers that were seen recently and are not draining. */
   readonly slots: number;
   readonly workers: number;
+  /** How many turns the workers start at the same time, less the dispatched ones that no worker has claimed. */
+  readonly starts: number;
+  /** Maximum number of concurrent turns of one organization, because processors of workers are busy, or Infinity. */
+  readonly organizationMax: number;
   /** Sessions dispatched or leased. */
   readonly inFlight: number;
   /** Whether the installation has more than one organization. */
@@ -138,23 +142,35 @@ export interface FleetLoad {
   readonly holders: readonly (OrganizationShare & { readonly inFlight: number; readonly background: number })[];
 }
 
-/** Reads the partial index sessions_in_flight and the workers' rows. */
+/**
+ * Reads the partial index sessions_in_flight and the workers' rows. Workers of the previous release do not report how
+ * many turns they start at the same time: as many as they have slots. If a worker is busy, an organization can still
+ * have all slots of the workers that are not.
+ */
 export async function getFleetLoad(db: Database, workerSeenWithinMs: number): Promise<FleetLoad> {
   const result = await sql<FleetLoadRow>`
-    select slots, workers, is_shared as "isShared", organization_id as "organizationId", in_flight as "inFlight",
-      background, weight, max_concurrency as "maxConcurrency"
-    from fleet_load(${workerSeenWithinMs})`.execute(db.kysely);
-  const { slots = 0, workers = 0, isShared = false } = result.rows[0] ?? {};
+    select f.slots, f.workers, is_shared as "isShared", organization_id as "organizationId", in_flight as "inFlight",
+      background, weight, max_concurrency as "maxConcurrency", w.organization_max as "organizationMax",
+      w.starts - (select count(*)::int from sessions where schedule = 'dispatched') as starts
+    from fleet_load(${workerSeenWithinMs}) f cross join (
+      select coalesce(sum(coalesce((details->>'startsMax')::int, slots)), 0)::int as starts,
+        case when count(details->'organizationMax') > 0
+          then sum(coalesce((details->>'organizationMax')::int, slots))::int end as organization_max
+      from workers where not draining
+        and seen_at > statement_timestamp() - ${workerSeenWithinMs} * interval '1 millisecond') w`.execute(db.kysely);
+  const { slots = 0, workers = 0, isShared = false, starts = 0, organizationMax = null } = result.rows[0] ?? {};
   const holders = result.rows.flatMap(({ organizationId, weight, maxConcurrency, inFlight, background }) =>
     organizationId === null ? [] : [{ organizationId, weight, maxConcurrency, inFlight, background }],
   );
   const inFlight = holders.reduce((sum, holder) => sum + holder.inFlight, 0);
-  return { slots, workers, isShared, inFlight, holders };
+  return { slots, workers, starts, organizationMax: organizationMax ?? Infinity, isShared, inFlight, holders };
 }
 
 interface FleetLoadRow {
   readonly slots: number;
   readonly workers: number;
+  readonly starts: number;
+  readonly organizationMax: number | null;
   readonly isShared: boolean;
   readonly organizationId: string | null;
   readonly inFlight: number;

@@ -100,7 +100,9 @@ async function start(
       encodeEnterInput({
         ports: sharesKernel ? (egress?.ports ?? []) : [],
         limits: processLimits(limits, {
-          processes: sharesKernel ? countProcessesOfUser(limits, {}) : limits.processes,
+          processes: sharesKernel
+            ? countProcessesOfUser(limits, { isBounded: canBoundTree(means.groups) })
+            : limits.processes,
           hasOwnKernel: !sharesKernel,
         }),
         argv: spec.argv.map((word) => toPathInside(spec, word)),

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+import urllib.request
 
 
 def agent(prompt, context):
@@ -26,6 +27,21 @@ def write(_, path, text):
         file.write(text)
 
 
+def meet(_, url):
+    with urllib.request.urlopen(url) as reply:
+        reply.read()
+
+
+def grow(context, mebibytes, seconds, url):
+    """Holds one mebibyte more at a time, then all of them until the address answers."""
+    held = []
+    for _ in range(mebibytes):
+        held.append(bytearray(os.urandom(1024)) * 1024)
+        time.sleep(seconds / mebibytes)
+    meet(context, url)
+    return len(held)
+
+
 VERBS = {
     "throw": fail,
     "exit": lambda _, code: sys.exit(code),
@@ -33,6 +49,8 @@ VERBS = {
     "kill": lambda _, name: os.kill(os.getpid(), getattr(signal, name)),
     "forever": lambda _: time.sleep(600),
     "write": write,
+    "grow": grow,
+    "meet": meet,
     "attempt": lambda context: context.attempt,
     "ask": lambda context, key, schema: context.request_input(key, schema),
     "environment": lambda _, *names: [os.environ.get(name) for name in names],

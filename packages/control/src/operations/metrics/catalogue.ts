@@ -93,7 +93,7 @@ export const workerMetrics = {
     kind: "gauge",
     about: "Free slots of this worker; 0 while its memory is short.",
   },
-  dari_slots_offered: { kind: "gauge", about: "Slots of this worker, used and free." },
+  dari_slots_offered: { kind: "gauge", about: "Slots of this worker that its memory can hold, used and free." },
   dari_leases_lost_total: { kind: "counter", about: "Leases that this worker lost while their turns ran." },
   dari_lease_renewal_failures_total: {
     kind: "counter",

@@ -5,11 +5,22 @@ import { createFleetView } from "./admission.ts";
 import type { Contender } from "./slot-limits.ts";
 
 function view(slots: number, ...contenders: Partial<Contender>[]) {
+  return viewWithStarts(slots, slots, ...contenders);
+}
+
+function viewWithStarts(slots: number, starts: number, ...contenders: Partial<Contender>[]) {
   const filled = contenders.map((given) => {
     return { organizationId: "a", weight: 1, maxConcurrency: null, inFlight: 0, isReady: false, ...given };
   });
-  return createFleetView({ slots, isShared: true, contenders: filled });
+  return createFleetView({ slots, starts, organizationMax: Infinity, isShared: true, contenders: filled });
 }
+
+test("no more turns are dispatched than can start, and a turn that ends makes room for another start", () => {
+  const a = viewWithStarts(100, 2, { inFlight: 5 });
+  expect([a.takeSlot("a"), a.takeSlot("a")]).toEqual([true, true]);
+  a.returnSlot("a");
+  expect([a.takeSlot("a"), a.takeSlot("a"), a.takeSlot("new")]).toEqual([true, false, false]);
+});
 
 test("an organization's own limit applies", () => {
   const a = view(10, { inFlight: 1, maxConcurrency: 3 });
@@ -27,7 +38,7 @@ test("an unknown organization gets one turn until the next reading", () => {
 });
 
 test("an organization that holds nothing now gets the limit that it had when it was last seen", () => {
-  const fleet = { slots: 5, isShared: false, contenders: [] };
+  const fleet = { slots: 5, starts: 5, organizationMax: Infinity, isShared: false, contenders: [] };
   const taken = (bound: number | null): number => {
     const seen = createFleetView(fleet, new Map([["a", bound]]));
     return Array.from({ length: 6 }, () => seen.takeSlot("a")).filter(Boolean).length;

@@ -88,6 +88,7 @@ export function createFleetView(fleet: Fleet, bounds: ReadonlyMap<string, number
   const held = new Map(fleet.contenders.map((contender) => [contender.organizationId, contender.inFlight]));
   const known = new Map(fleet.contenders.map((contender) => [contender.organizationId, contender]));
   let free = fleet.slots - fleet.contenders.reduce((sum, contender) => sum + contender.inFlight, 0);
+  let { starts } = fleet;
   const isOpenTo = (contender: Contender): boolean =>
     canTakeSlot(fleet, contender, held.get(contender.organizationId) ?? 0, free);
   // An organization that waits only because of its own limit does not keep others from taking a slot.
@@ -98,12 +99,14 @@ export function createFleetView(fleet: Fleet, bounds: ReadonlyMap<string, number
   return {
     takeSlot(organizationId) {
       const contender = known.get(organizationId) ?? newcomer(organizationId, bounds.get(organizationId));
-      if (isWaitedFor || contender.isReady || refused.has(organizationId) || !isOpenTo(contender)) {
+      const isRefused = isWaitedFor || contender.isReady || refused.has(organizationId);
+      if (isRefused || starts <= 0 || !isOpenTo(contender)) {
         refused.add(organizationId);
         return false;
       }
       held.set(organizationId, (held.get(organizationId) ?? 0) + 1);
       free -= 1;
+      starts -= 1;
       return true;
     },
     returnSlot(organizationId) {
@@ -111,6 +114,8 @@ export function createFleetView(fleet: Fleet, bounds: ReadonlyMap<string, number
       if (holds === 0 || refused.size > 0) return;
       held.set(organizationId, holds - 1);
       free += 1;
+      // A turn that has ended was claimed.
+      starts += 1;
     },
   };
 }

@@ -44,8 +44,8 @@ beforeEach(async () => {
 });
 afterEach(() => stack.disposeAsync());
 
-function offer(slots: number): Promise<void> {
-  return workers.upsertWorkerSeen(db, { id: "wrk_test", pool: "default", slots, draining: false, details: {} });
+function offer(slots: number, details: Readonly<Record<string, unknown>> = {}): Promise<void> {
+  return workers.upsertWorkerSeen(db, { id: "wrk_test", pool: "default", slots, draining: false, details });
 }
 
 /** Creates an organization with this many sessions, each with one waiting message. */
@@ -255,4 +255,32 @@ test("an interactive message comes next, and background work has its share durin
     const some = lanes.slice(i, i + limits.backgroundOneIn);
     expect(some.filter((lane) => lane === "background")).toHaveLength(1);
   }
+});
+
+test("a burst stays a queue of rows while few turns can start, and others do not wait for it", async () => {
+  await offer(1_000, { startsMax: 2 });
+  const burst = await organization(20);
+  await dispatcher.tick();
+  expect(inFlight).toHaveLength(2);
+  await dispatcher.tick();
+  expect(inFlight).toHaveLength(2);
+  const other = await organization(3);
+  await offer(1_000, { startsMax: 4 });
+  await dispatcher.tick();
+  expect(inFlight.map(({ organizationId }) => organizationId)).toEqual([burst, burst, other, burst]);
+});
+
+test("while a worker's processors are busy, an organization gets few turns, and others get theirs", async () => {
+  await offer(6);
+  const large = await organization(9);
+  await dispatcher.tick();
+  const before = held(large);
+  expect(before).toBeGreaterThan(2);
+  const other = await organization(5);
+  await offer(100, { organizationMax: 2 });
+  await dispatcher.tick();
+  expect([held(large), held(other)]).toEqual([before, 2]);
+  await offer(100);
+  await dispatcher.tick();
+  expect([held(large), held(other)]).toEqual([9, 5]);
 });

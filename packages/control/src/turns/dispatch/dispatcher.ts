@@ -65,7 +65,7 @@ export function createDispatcher(context: DeliveryContext, settings: DispatcherS
   const assignSlots = async (waiting: readonly OrganizationShare[]): Promise<{ count: number; short: Set<string> }> => {
     const short = new Set<string>();
     const load = await dispatch.getFleetLoad(context.db, settings.workerSeenWithinMs);
-    if (load.slots <= load.inFlight) return { count: 0, short };
+    if (load.slots <= load.inFlight || load.starts <= 0) return { count: 0, short };
     const shares = shareSlots(usage.times, createFleet(load, waiting), perTickMax, performance.now());
     const turns = await dispatch.dispatchIfReady(context.db, withLanes(lanes, shares, load), settings.dispatchTtlMs);
     for (const { organizationId, count } of shares) {

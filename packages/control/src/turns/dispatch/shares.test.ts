@@ -9,8 +9,12 @@ function contender(organizationId: string, given: Partial<Contender> = {}): Cont
   return { organizationId, weight: 1, maxConcurrency: null, inFlight: 0, isReady: true, ...given };
 }
 
+function fleetOf(slots: number) {
+  return { slots, starts: slots, organizationMax: Infinity, isShared: true };
+}
+
 function share(times: VirtualTimes, slots: number, contenders: Contender[], limit = 500, nowMs = 0) {
-  const shares = shareSlots(times, { slots, isShared: true, contenders }, limit, nowMs);
+  const shares = shareSlots(times, { ...fleetOf(slots), contenders }, limit, nowMs);
   return Object.fromEntries(shares.map(({ organizationId, count }) => [organizationId, count]));
 }
 
@@ -34,6 +38,12 @@ describe("one round", () => {
     ["the reserve is one in ten", 40, [contender("a", { inFlight: 20 }), contender("b", { inFlight: 15 })], { b: 1 }],
   ])("%s", (_, slots, contenders, expected) => {
     expect(share(createVirtualTimes(), slots, contenders)).toEqual(expected);
+  });
+
+  test("at most as many as can start", () => {
+    const view = { ...fleetOf(100), starts: 2, contenders: [contender("a", { inFlight: 5 })] };
+    expect(shareSlots(createVirtualTimes(), view, 500, 0)).toEqual([{ organizationId: "a", count: 2 }]);
+    expect(shareSlots(createVirtualTimes(), { ...view, starts: -1 }, 500, 0)).toEqual([]);
   });
 
   test("at most the limit", () => {
@@ -150,6 +160,6 @@ describe("virtual time", () => {
 
 test("ten thousand organizations are shared among in one go", () => {
   const many = Array.from({ length: 10_000 }, (_, i) => contender(`o${i}`));
-  const shares = shareSlots(createVirtualTimes(), { slots: 1_000, isShared: true, contenders: many }, 500, 0);
+  const shares = shareSlots(createVirtualTimes(), { ...fleetOf(1_000), contenders: many }, 500, 0);
   expect(shares).toHaveLength(500);
 });

@@ -17,9 +17,9 @@ interface Waiting {
 }
 
 /**
- * Assigns free slots one by one, at most `limit`. Each slot goes to the ready organization with the least virtual time
- * that may take a slot, and is charged with the organization's usual turn time. If virtual times are equal, the
- * organization that holds fewer slots for its weight is first.
+ * Assigns free slots one by one, at most `limit` and `fleet.starts`. Each slot goes to the ready organization with the
+ * least virtual time that may take a slot, and is charged with the organization's usual turn time. If virtual times are
+ * equal, the organization that holds fewer slots for its weight is first.
  */
 export function shareSlots(times: VirtualTimes, fleet: Fleet, limit: number, nowMs: number): Share[] {
   const inFlight = fleet.contenders.reduce((sum, contender) => sum + contender.inFlight, 0);
@@ -32,7 +32,7 @@ export function shareSlots(times: VirtualTimes, fleet: Fleet, limit: number, now
     ready.map((contender) => ({ contender, held: contender.inFlight })),
   );
   const counts = new Map<string, number>();
-  for (let left = limit; left > 0 && free > 0;) {
+  for (let left = Math.min(limit, fleet.starts); left > 0 && free > 0;) {
     const next = waiting.pop();
     if (next === undefined) break;
     const { contender } = next;

@@ -15,7 +15,7 @@ function contender(organizationId: string, given: Partial<Contender> = {}): Cont
 }
 
 function fleet(slots: number, ...contenders: Contender[]): Fleet {
-  return { slots, isShared: true, contenders };
+  return { slots, starts: slots, organizationMax: Infinity, isShared: true, contenders };
 }
 
 test.each([
@@ -55,9 +55,20 @@ test.each([
   expect(canTakeSlot(fleet(10, a, contender("b")), a, held, free)).toBe(may);
 });
 
+test.each([
+  ["fewer than its busy workers allow", {}, 3, true],
+  ["as many as its busy workers allow", {}, 4, false],
+  ["more", {}, 9, false],
+  ["its own limit is higher", { maxConcurrency: 50 }, 4, false],
+  ["its own limit is lower", { maxConcurrency: 2 }, 2, false],
+])("while processors are busy, an organization that holds %s", (_, given, held, may) => {
+  const a = contender("a", given);
+  expect(canTakeSlot({ ...fleet(100, a), organizationMax: 4 }, a, held, 50)).toBe(may);
+});
+
 test("organizations that hold slots and those that are ready are one view", () => {
   const known = { organizationId: "a", weight: 2, maxConcurrency: 5 };
-  const load = { slots: 4, isShared: true, holders: [{ ...known, inFlight: 3 }] };
+  const load = { slots: 4, starts: 4, organizationMax: 4, isShared: true, holders: [{ ...known, inFlight: 3 }] };
   const ready = [known, { organizationId: "b", weight: 1, maxConcurrency: null }];
   expect(createFleet(load, ready).contenders).toEqual([
     { ...known, inFlight: 3, isReady: true },

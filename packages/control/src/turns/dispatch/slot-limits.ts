@@ -16,6 +16,10 @@ export interface Contender {
 
 export interface Fleet {
   readonly slots: number;
+  /** How many more turns the workers can start now. Negative while more wait for their worker. */
+  readonly starts: number;
+  /** Maximum number of concurrent turns of one organization, because processors of workers are busy. */
+  readonly organizationMax: number;
   /** Whether the installation has several organizations. With one organization, no slots are reserved. */
   readonly isShared: boolean;
   readonly contenders: readonly Contender[];
@@ -40,12 +44,12 @@ export function countReservedSlots(fleet: Pick<Fleet, "slots" | "isShared">): nu
 
 /**
  * Returns how many concurrent turns the organization can have: its own limit. Without one, 80 % of the slots while
- * other organizations want or hold slots, otherwise all slots.
+ * other organizations want or hold slots, otherwise all slots. Fewer while processors are busy.
  */
 export function getConcurrencyCap(fleet: Fleet, contender: Contender): number {
-  if (contender.maxConcurrency !== null) return contender.maxConcurrency;
   const isAlone = fleet.contenders.every((other) => other.organizationId === contender.organizationId);
-  return isAlone ? fleet.slots : Math.max(1, Math.floor(fleet.slots * defaultCap));
+  const usual = isAlone ? fleet.slots : Math.max(1, Math.floor(fleet.slots * defaultCap));
+  return Math.min(contender.maxConcurrency ?? usual, fleet.organizationMax);
 }
 
 /** Returns whether an organization that holds `held` slots may take one of the `free` ones. */
@@ -56,7 +60,7 @@ export function canTakeSlot(fleet: Fleet, contender: Contender, held: number, fr
 
 /** Combines the organizations that hold slots with those that are ready. */
 export function createFleet(
-  load: { slots: number; isShared: boolean; holders: readonly Omit<Contender, "isReady">[] },
+  load: Omit<Fleet, "contenders"> & { readonly holders: readonly Omit<Contender, "isReady">[] },
   ready: readonly Omit<Contender, "isReady" | "inFlight">[],
 ): Fleet {
   const contenders = new Map<string, Contender>();
@@ -65,5 +69,6 @@ export function createFleet(
     const inFlight = contenders.get(one.organizationId)?.inFlight ?? 0;
     contenders.set(one.organizationId, { ...one, inFlight, isReady: true });
   }
-  return { slots: load.slots, isShared: load.isShared, contenders: [...contenders.values()] };
+  const { slots, starts, organizationMax, isShared } = load;
+  return { slots, starts, organizationMax, isShared, contenders: [...contenders.values()] };
 }

@@ -1,0 +1,18 @@
+// How many turns a machine can run.
+
+import { expect, test } from "@jest/globals";
+import { countMachineSlots, readMachineLimits } from "./machine-slots.ts";
+
+test.each([
+  [{ openFiles: 1_048_576, processes: 4_194_304 }, 2_000],
+  [{ openFiles: 1_024, processes: 4_194_304 }, 51],
+  [{ openFiles: Infinity, processes: 1_000 }, 50],
+  [{ openFiles: 10, processes: 10 }, 1],
+  [{ openFiles: Infinity, processes: Infinity }, 2_000],
+])("%o holds %d turns", (machine, slots) => {
+  expect(countMachineSlots(machine)).toBe(slots);
+});
+
+test("this machine holds at least one turn", () => {
+  expect(countMachineSlots(readMachineLimits())).toBeGreaterThanOrEqual(1);
+});
