@@ -94,7 +94,8 @@ export async function assembleWorker(
   // The pool is opened later, because it keeps sandboxes only while there is memory.
   const opened: { pool: SandboxPool | undefined } = { pool: undefined };
   const endWaiting = (): boolean => opened.pool?.endWaiting() ?? false;
-  const rule = openTurnMemory(assembly, settings.turnBounds, chosen, { endWaiting, log });
+  const isShared = await hasSeveralOrganizations(services.db);
+  const rule = openTurnMemory({ ...assembly, isShared }, settings.turnBounds, chosen, { endWaiting, log });
   const { slots, turnMemory, areProcessorsBusy } = rule;
   const { pool, isMissing: lacksWarm } = await openPool(assembly, chosen, rule, workDir, log, stack);
   opened.pool = pool;
@@ -253,7 +254,10 @@ async function openPool(
   }
   stack.defer(() => mounts.close());
   const hasFreeMemory = (): boolean => !turnMemory.room().isScarce;
-  const isMemoryShort = (): boolean => turnMemory.room().missingBytes > 0;
+  const isMemoryShort = (): boolean => {
+    const { availableBytes, neededBytes } = turnMemory.room();
+    return availableBytes < neededBytes;
+  };
   const pool = createSandboxPool({ mounts, preloadMax, turnsMax, keepMs, hasFreeMemory, isMemoryShort, log });
   stack.defer(() => pool.close());
   return { pool, isMissing: false };
@@ -307,11 +311,11 @@ interface TurnRule {
 }
 
 /**
- * Admits turns by what they hold if the kernel can limit and measure each sandbox, and no setting says how much to set
- * aside. Otherwise, sets a fixed amount aside for each turn.
+ * Admits turns by what they hold if the kernel can limit and measure each sandbox, no setting says how much to set
+ * aside, and the platform has one organization. Otherwise, sets a fixed amount aside for each turn.
  */
 function openTurnMemory(
-  assembly: WorkerAssembly,
+  { isShared, ...assembly }: WorkerAssembly & { readonly isShared: boolean },
   { memoryMaxBytes }: ServiceSettings["turnBounds"],
   { driver, guarantees }: Pick<ChosenDriver, "driver" | "guarantees">,
   o: Pick<RunningTurnsOptions, "endWaiting" | "log">,
@@ -321,7 +325,7 @@ function openTurnMemory(
   // The driver landlock has few users on a machine.
   const canMeasure = canBoundSandboxes(guarantees) && !driver.picksHostUser;
   const isPlanned = memoryMb !== undefined || turnReservedMb !== undefined;
-  if (canMeasure && !isPlanned) {
+  if (canMeasure && !isPlanned && !isShared) {
     const slots = assembly.slots ?? countMachineSlots(readMachineLimits());
     const expectedMaxBytes = turnMemoryBytes * expectedPartMax;
     const turnMemory = createRunningTurns({ ...o, readMemory, expectedMaxBytes });

@@ -37,8 +37,8 @@ export const ownWorkerSettings = {
     optional: true,
     about:
       "Memory that is set aside for each turn, in MiB. Unset: turns are admitted by what they hold. Without control " +
-      "groups, or with DARI_WORKER_MEMORY_MB: the larger of DARI_TURN_MEMORY_BYTES and DARI_TURN_MEMORY_MAX_BYTES " +
-      "(npm start: 1,024).",
+      "groups, with several organizations at the start, or with DARI_WORKER_MEMORY_MB: the larger of " +
+      "DARI_TURN_MEMORY_BYTES and DARI_TURN_MEMORY_MAX_BYTES (npm start: 1,024).",
   }),
   warmSandboxes: integer({
     env: "DARI_WARM_SANDBOXES",

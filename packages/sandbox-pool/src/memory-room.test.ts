@@ -12,6 +12,7 @@ function use(given: Partial<MemoryUse> = {}): MemoryUse {
 }
 
 test.each([
+  [256 * GiB, 2 * GiB],
   [20 * GiB, 1 * GiB],
   [2 * GiB, 256 * MiB],
   [512 * MiB, 128 * MiB],

@@ -34,9 +34,9 @@ const turnBytes = 64 * MiB;
 /** What a young turn is expected to hold while no other turns show what turns hold. */
 const unknownBytes = 256 * MiB;
 
-/** Returns what is never given to turns: a twentieth of the memory, at least 256 MiB, but at most a quarter. */
+/** Returns what is never given to turns: a twentieth of the memory, from 256 MiB to 2 GiB, but at most a quarter. */
 export function floorOf(totalBytes: number): number {
-  return Math.min(totalBytes / 4, Math.max(256 * MiB, totalBytes / 20));
+  return Math.min(totalBytes / 4, Math.max(256 * MiB, Math.min(2_048 * MiB, totalBytes / 20)));
 }
 
 /**

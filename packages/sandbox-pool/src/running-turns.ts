@@ -1,6 +1,7 @@
 // Counts turns and builds from their admission to their end. Says how many more fit into memory, and ends a turn if it
 // runs out.
 
+import { limits } from "@dari/domain";
 import type { Logger } from "@dari/runtime";
 import type { Memory } from "./memory.ts";
 import { findRoom, findTurnToEnd, type HoldingTurn, type MemoryRoom } from "./memory-room.ts";
@@ -11,7 +12,10 @@ export interface TurnMemory {
   room(): MemoryRoom;
   /** Counts one more turn from now on. */
   admit(): AdmittedTurn;
-  /** Counts one more build, until the returned function is called. No turn is ended while a build runs. Idempotent. */
+  /**
+   * Counts one more build, until the returned function is called. What builds hold is not measured: no turn is ended
+   * while the turns together hold less than the builds may. Idempotent.
+   */
   startBuild(): () => void;
 }
 
@@ -141,11 +145,10 @@ function createTurnEnder({ readMemory, endWaiting, log }: RunningTurnsOptions, r
       quietUntil = now + givenBackMs;
       return;
     }
-    // The memory of builds is not measured, so it is unknown whether the turns are the cause.
-    if ([...entries].some(({ isBuild }) => isBuild)) return;
+    const builds = [...entries].filter(({ isBuild }) => isBuild).length;
     const found = findTurn(
       [...entries].flatMap(({ turn }) => turn ?? []),
-      missingBytes,
+      Math.max(missingBytes, builds * limits.buildMemoryBytes),
     );
     if (found === undefined) {
       quietUntil = now + againMs;
@@ -156,11 +159,11 @@ function createTurnEnder({ readMemory, endWaiting, log }: RunningTurnsOptions, r
     end(found);
   }
 
-  /** Measures the turns, and returns the one to end. */
-  function findTurn(turns: readonly TrackedTurn[], missingBytes: number): HeldTurn | undefined {
+  /** Measures the turns, and returns the one to end. Undefined if they hold less than `leastBytes` together. */
+  function findTurn(turns: readonly TrackedTurn[], leastBytes: number): HeldTurn | undefined {
     const holding = turns.map((turn) => ({ turn, organizationId: turn.organizationId, heldBytes: turn.memoryBytes() }));
     const heldBytes = holding.reduce((sum, one) => sum + one.heldBytes, 0);
-    if (heldBytes < Math.max(missingBytes, ownPartMin * usedOf(readMemory()))) return undefined;
+    if (heldBytes < Math.max(leastBytes, ownPartMin * usedOf(readMemory()))) return undefined;
     return findTurnToEnd(holding.filter(({ turn }) => !ending.has(turn)));
   }
 
