@@ -72,6 +72,15 @@ testThere(
   600_000,
 );
 
+testThere(
+  "a worker that starts with several organizations sets the limit of a turn aside for each",
+  async () => {
+    const second = await fleet.startWorker({ DARI_WORKER_SLOTS: "100" }, group?.through);
+    await waitUntil(() => second.readLog().includes("worker.memory_bounds_slots"), { what: "the worker to say so" });
+  },
+  120_000,
+);
+
 /** Returns the failure code of each attempt of these messages that failed and was retried. */
 async function listEnded(messages: readonly string[]): Promise<string[]> {
   const { rows } = await fleet.db.pool.query<{ code: string }>(
