@@ -84,7 +84,7 @@ const values = `## List a turn's tool calls
 - Live: \`GET /v1/messages/{id}/stream\`, types \`tool.call_requested\` and \`tool.call_completed\`. After the turn, it
   replays the stored events.
 - In the answer: \`GET /v1/messages/{id}?include=tool_calls\`; for all messages, the same of the session's transcript.
-- One call: \`dari message tool-call <message> <call>\`.
+- One call: \`dari message tool-call <message> <call>\`. \`dari session events <session> --json\` shows call ids.
 
 For a message that steered, use the id in \`delivered_in\`.
 
