@@ -101,14 +101,16 @@ create or replace function copy_conversation(s sessions, p_last int, p_session t
           and t.sequence_number <= p_last and t.rolled_back_by is null and t.rolled_back_at is null) own
       join messages m on m.id = own.id
     where m.rolled_back_at is null and m.rolled_back_by is null),
-  -- Events about scheduling and attempts stay in the session in which they happened. The others keep the ids of their
-  -- attempts, because ids of calls are unique only within an attempt.
+  -- Events about scheduling and attempts stay in the session in which they happened, and so do those of attempts that
+  -- were repeated. The others keep the ids of their attempts, because ids of calls are unique only within an attempt.
   told as (
     select e.*, k.copy_id, 1 + row_number() over (order by e.sequence_number) as n,
       (select t.copy_id from kept t where t.id = k.steered_into) as into_id
     from events e join kept k on k.id = e.message_id
     where e.session_id = s.id and e.type not in ('message.status_changed', 'attempt.started', 'attempt.ended')
-      and (e.type <> 'message.steered' or e.sequence_number = k.steered_event)),
+      and case when e.type = 'message.steered' then e.sequence_number = k.steered_event
+        else not exists (select 1 from events x where x.session_id = s.id and x.type = 'attempt.ended'
+          and x.attempt_id = e.attempt_id and x.data ->> 'outcome' in ('retry', 'released', 'lost')) end),
   copies as (
     insert into messages (id, organization_id, session_id, sequence_number, state, parts, metadata, output,
         files_changed, attempts, max_attempts, snapshot_id, retry_of, interrupted_by, timings, created_at, started_at,

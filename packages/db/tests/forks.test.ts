@@ -142,6 +142,24 @@ test("the events of a fork keep the ids of their attempts, which tell calls with
   await expectHealthy();
 });
 
+test("a fork has no events of an attempt that was repeated", async () => {
+  await scene.accept(session);
+  for (const ending of ["released", "completed"] as const) {
+    const turn = await scene.claim(session);
+    await turns.markCalledIfHeld(scene.db, turn);
+    const data = { call_id: ending, name: "pay", kind: "function", arguments: {} };
+    await turns.appendEventsIfHeld(scene.db, turn, [{ type: "tool.call_requested", data, number: 1 }]);
+    const snapshot = ending === "completed" ? { snapshot: emptySnapshot(await headOf(session)) } : {};
+    await turns.finishIfHeld(scene.db, turn, { ending, ...snapshot });
+  }
+  const { sessionId } = await fork();
+  const calls = await sql<{ id: string }>`
+    select data ->> 'call_id' as id from events
+    where session_id = ${sessionId} and type = 'tool.call_requested'`.execute(scene.db.kysely);
+  expect(calls.rows).toEqual([{ id: "completed" }]);
+  await expectHealthy();
+});
+
 test("a fork stays complete when its source session is deleted permanently", async () => {
   const { snapshotId } = await run(session, "one");
   const { sessionId } = await fork();
