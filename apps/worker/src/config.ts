@@ -4,7 +4,7 @@ import { checkServiceSettings, serviceSettings } from "@dari/control/assembly";
 import { defaultBackoff, limits } from "@dari/domain";
 import { integer, oneOf, readConfig, string, type ConfigOf, type ConfigProblem, type Environment } from "@dari/runtime";
 import { EgressRuleError, parseEgressRules } from "@dari/network";
-import { defaultSlotsMax } from "./machine-slots.ts";
+import { defaultSlotsMax, slotsPerProcessor } from "./machine-slots.ts";
 
 /** Concurrent turns by default, if a fixed amount of memory is set aside for each. */
 export const defaultPlannedSlots = 4;
@@ -17,9 +17,9 @@ export const ownWorkerSettings = {
     max: 10_000,
     optional: true,
     about:
-      "Maximum number of concurrent turns of the worker, if its memory can hold them. Unset: what the machine's open " +
-      `files and processes allow, at most ${defaultSlotsMax.toLocaleString("en-US")}; ${defaultPlannedSlots} if ` +
-      "memory is set aside for each turn.",
+      "Maximum number of concurrent turns of the worker, if its memory can hold them. Unset: " +
+      `${slotsPerProcessor} for each processor, at most ${defaultSlotsMax.toLocaleString("en-US")} and what the ` +
+      `machine's open files and processes allow; ${defaultPlannedSlots} if memory is set aside for each turn.`,
   }),
   memoryMb: integer({
     env: "DARI_WORKER_MEMORY_MB",
