@@ -6,8 +6,8 @@
  */
 const activeForMs = 5_000;
 /**
- * The time between two looks at a sandbox that used less processor time than `littleSeconds` between the last two, such
- * as a Node agent that waits for a model, whose timers run twice a second. In milliseconds.
+ * The time between two looks at a sandbox that used less processor time than `littleSeconds` between the last two, in
+ * milliseconds. A Node agent that waits for a model uses less, although its timers run twice a second.
  */
 const quietMs = 1_000;
 const littleSeconds = 0.002;

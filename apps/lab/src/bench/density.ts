@@ -1,7 +1,7 @@
 // Measures how many turns wait for a model at the same time on this machine, with the default settings of `npm start`:
 // what each holds, what they cost while they wait, and how long another organization's short turn takes then.
 //
-//   npm run lab -- bench/density [--turns 1000] [--agents function,openai-agents,python] [--smoke]
+//   npm run lab -- bench/density [--turns 100] [--agents function,openai-agents,python] [--smoke]
 //
 // --turns: sessions with one message each, all sent at once. A local model server answers when all wait, or when no
 // further turn has started for half a minute. The memory is the change of MemAvailable, so it needs a quiet machine.
@@ -19,7 +19,7 @@ import { summarizeSpread, type Spread } from "./statistics.ts";
 import { gate, report } from "./verdict.ts";
 
 const flags = readFlags({
-  turns: { type: "string", default: "1000" },
+  turns: { type: "string", default: "100" },
   agents: { type: "string", default: "function,openai-agents,python" },
   smoke: { type: "boolean", default: false },
 });
