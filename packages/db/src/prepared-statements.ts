@@ -118,7 +118,7 @@ function wrap(client: pg.PoolClient, names: StatementNames, send: SendStatement)
 }
 
 /** Returns whether a transaction is open. The next user of the connection would write into it. */
-function isInside(client: pg.PoolClient): boolean {
+export function isInside(client: pg.PoolClient): boolean {
   const status = client.getTransactionStatus();
   return status === "T" || status === "E";
 }

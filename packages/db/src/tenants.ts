@@ -7,6 +7,7 @@ import { createConnectionLimit } from "./connection-limit.ts";
 import type { DB } from "./generated/schema.ts";
 import {
   createStatementNames,
+  isInside,
   withPreparedStatements,
   type SendStatement,
   type SentStatement,
@@ -60,40 +61,50 @@ export function createTenants(pool: pg.Pool): Tenants {
   };
 }
 
-/** A transaction names its organization when it begins. A single statement names it in its own message. */
+/** A connection's transaction: `begun` once a statement has been sent in it. */
+interface OpenTransaction {
+  /** The statement that begins it. */
+  readonly text: string;
+  begun: boolean;
+}
+
+/**
+ * A transaction names its organization when it begins, and begins in the message of its first statement, which saves a
+ * round trip. A single statement names it in its own message.
+ */
 function sendFor(client: pg.PoolClient, organizationId: string): SendStatement {
+  let open: OpenTransaction | undefined;
   return async (statement) => {
-    if (isBeginning(statement.text)) return begin(client, statement.text, organizationId);
-    const status = client.getTransactionStatus();
-    if (status === "T" || status === "E")
+    const { text } = statement;
+    if (isBeginning(text)) {
+      await prepareScope(client);
+      open = { text, begun: false };
+      return withoutRows;
+    }
+    // The status of the connection is not enough: an error arrives before the status that follows it.
+    const transaction = open;
+    if (isEnding(text)) open = undefined;
+    if (transaction?.begun === false) {
+      if (open === undefined) return withoutRows;
+      transaction.begun = true;
+      return sendScoped(client, organizationId, statement, transaction.text);
+    }
+    if (transaction !== undefined || isInside(client))
       return client.query({ ...statement }) as Promise<PostgresQueryResult<unknown>>;
     await prepareScope(client);
     return sendScoped(client, organizationId, statement);
   };
 }
 
+const withoutRows = { command: "BEGIN", rowCount: 0, rows: [] } as unknown as PostgresQueryResult<unknown>;
+
 function isBeginning(text: string): boolean {
   return /^(begin|start transaction)\b/i.test(text);
 }
 
-async function begin(
-  client: pg.PoolClient,
-  text: string,
-  organizationId: string,
-): Promise<PostgresQueryResult<unknown>> {
-  const scope = `select set_config('${organizationSetting}', ${client.escapeLiteral(organizationId)}, true),
-    current_user as role`;
-  try {
-    // One result for each of the two.
-    const results = (await client.query(`${text}; ${scope}`)) as unknown as pg.QueryResult<{ role: string }>[];
-    checkRole(results[1]);
-  } catch (error) {
-    // A transaction may have begun even if the connection has not heard so: the error comes before the status. Close a
-    // connection that did not reply.
-    if (error instanceof pg.DatabaseError || error instanceof RowSecurityError) await client.query("rollback");
-    throw error;
-  }
-  return { command: "BEGIN", rowCount: 0, rows: [] } as unknown as PostgresQueryResult<unknown>;
+/** Returns false for the end of a savepoint. */
+function isEnding(text: string): boolean {
+  return /^(commit|rollback)$/i.test(text);
 }
 
 /** Prepared in every connection before its first use, so that naming the organization needs no planning. */
@@ -126,9 +137,10 @@ function sendScoped(
   client: pg.PoolClient,
   organizationId: string,
   statement: SentStatement,
+  beginning?: string,
 ): Promise<PostgresQueryResult<unknown>> {
   return new Promise((resolve, reject) => {
-    const query = new ScopedQuery(statement, organizationId, (error, result) => {
+    const query = new ScopedQuery(statement, { organizationId, beginning }, (error, result) => {
       if (error === undefined || error === null) resolve(result);
       else reject(error);
     });
@@ -138,6 +150,7 @@ function sendScoped(
 
 /** The part of a connection that a query writes to. */
 interface Wire {
+  parse(query: { name: string; text: string; types: readonly number[] }): void;
   bind(config: { portal: string; statement: string; values: readonly string[] }): void;
   execute(config: { portal: string; rows: number }): void;
 }
@@ -156,33 +169,47 @@ const DriverQuery = pg.Query as unknown as new (
   callback: Done,
 ) => WireQuery;
 
+interface Scope {
+  readonly organizationId: string;
+  /** The statement that begins a transaction; undefined if the statement is a transaction of its own. */
+  readonly beginning: string | undefined;
+}
+
 /**
- * Sends two statements in one message: the first names the organization, the second is the caller's. One message is one
- * transaction, so the second sees the setting, later statements do not, and if the first fails the second is not run.
- * This costs no round trip.
+ * Sends the caller's statement in one message with those before it: one begins the transaction, if it has more
+ * statements, and one names the organization. If one fails, those after it are not run. A message without a beginning
+ * is one transaction, so later statements do not see the setting.
  */
 class ScopedQuery extends DriverQuery {
-  readonly #organizationId: string;
-  #isNamed = false;
+  readonly #scope: Scope;
+  /** How many statements are before the caller's and not completed. */
+  #before: number;
 
-  constructor(statement: SentStatement, organizationId: string, done: Done) {
+  constructor(statement: SentStatement, scope: Scope, done: Done) {
     super({ ...statement, queryMode: "extended" }, done);
-    this.#organizationId = organizationId;
+    this.#scope = scope;
+    this.#before = scope.beginning === undefined ? 1 : 2;
   }
 
   override prepare(connection: Wire): void {
-    connection.bind({ portal: "", statement: scopeName, values: [this.#organizationId] });
+    const { organizationId, beginning } = this.#scope;
+    if (beginning !== undefined) {
+      connection.parse({ name: "", text: beginning, types: [] });
+      connection.bind({ portal: "", statement: "", values: [] });
+      connection.execute({ portal: "", rows: 0 });
+    }
+    connection.bind({ portal: "", statement: scopeName, values: [organizationId] });
     connection.execute({ portal: "", rows: 0 });
     super.prepare(connection);
   }
 
-  /** The first row is the result of `set_config`. */
+  /** The row before the caller's is the result of `set_config`. */
   override handleDataRow(message: unknown): void {
-    if (this.#isNamed) super.handleDataRow(message);
+    if (this.#before === 0) super.handleDataRow(message);
   }
 
   override handleCommandComplete(message: unknown, connection: Wire): void {
-    if (this.#isNamed) super.handleCommandComplete(message, connection);
-    this.#isNamed = true;
+    if (this.#before === 0) super.handleCommandComplete(message, connection);
+    else this.#before -= 1;
   }
 }
