@@ -13,7 +13,10 @@ export function toJsonb(value: unknown): RawBuilder<unknown> {
 
 /** Reads escapes one by one, so that an escaped backslash is not taken for the start of another escape. */
 function storableJson(value: unknown): string {
-  return JSON.stringify(value).replace(/\\(?:u0000|u[dD][89a-fA-F][0-9a-fA-F]{2}|.)/g, (escape) => {
+  const json = JSON.stringify(value);
+  // Most values have no such escape, and the search for one costs little.
+  if (!json.includes("\\u")) return json;
+  return json.replace(/\\(?:u0000|u[dD][89a-fA-F][0-9a-fA-F]{2}|.)/g, (escape) => {
     if (escape === "\\u0000") return "\u2400";
     return escape.length === 6 && /^\\ud[89a-f]/i.test(escape) ? "\ufffd" : escape;
   });

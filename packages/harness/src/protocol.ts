@@ -119,6 +119,8 @@ export interface ActivityFrame {
   readonly t: "activity";
   readonly type: string;
   readonly data: unknown;
+  /** The length of its line, in UTF-16 units. */
+  readonly chars: number;
 }
 
 /** A value that does not fit into an activity frame, whole. A later frame has its id. */
@@ -243,7 +245,12 @@ export function parseGuestFrame(line: string): GuestFrame {
     case "event":
       return { t: "event", name: string(frame, "name", nameChars), data: frame["data"] ?? null };
     case "activity":
-      return { t: "activity", type: string(frame, "type", nameChars), data: frame["data"] ?? null };
+      return {
+        t: "activity",
+        type: string(frame, "type", nameChars),
+        data: frame["data"] ?? null,
+        chars: line.length,
+      };
     case "value":
       return valueFrame(frame);
     case "omitted":

@@ -35,7 +35,7 @@ const exitFollowsMs = 5_000;
 /** A guest reports at most once per power of two, and at its end, how much it has omitted. */
 const activityFramesMax = limits.activityEventsPerAttempt + 64;
 /** JSON writes some characters as six. The caller has the exact limits. */
-const activityBytesMax = 8 * limits.activityValueBytes;
+const activityCharsMax = 8 * limits.activityValueBytes;
 
 /** `delivered` absent: the guest took no messages, or ended without a last frame. Then all count as delivered. */
 export type TurnEnding = (
@@ -316,7 +316,7 @@ function isShown(counts: Counts, { data }: PreviewFrame): boolean {
 
 function countActivity(counts: Counts, frame: ActivityFrame | OmittedFrame): void {
   counts.activity += 1;
-  const isTooLarge = frame.t === "activity" && bytesOf(frame.data) > activityBytesMax;
+  const isTooLarge = frame.t === "activity" && frame.chars > activityCharsMax;
   if (!isTooLarge && counts.activity <= activityFramesMax) return;
   throw new ProtocolError("the agent reported more than a guest reports");
 }
