@@ -158,6 +158,29 @@ describe("on one connection", () => {
     await expect(one.tenantPool!.query(made, [own])).rejects.toThrow("row-level security");
   });
 
+  test("a transaction whose first statement fails is rolled back, and its connection is kept", async () => {
+    const pidOf = async (): Promise<number> => {
+      const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(
+        one.forOrganization(own).kysely,
+      );
+      return rows[0]!.pid;
+    };
+    const before = await pidOf();
+    const failed = withTransaction(one.forOrganization(own), async (tx) => {
+      await expect(sql`select nothing`.execute(tx)).rejects.toMatchObject({ code: "42703" });
+      await sql`select 1`.execute(tx);
+    });
+    await expect(failed).rejects.toMatchObject({ code: "25P02" });
+    const written = withTransaction(one.forOrganization(own), async (tx) => {
+      await sql`insert into agents (id, organization_id, name) values ('agt_gone', ${own}, 'gone')`.execute(tx);
+      throw new Error("not now");
+    });
+    await expect(written).rejects.toThrow("not now");
+    expect(await withTransaction(one.forOrganization(own), () => Promise.resolve("nothing"))).toBe("nothing");
+    expect(await ownersSeenBy(one.forOrganization(own))).toHaveLength(2);
+    expect(await pidOf()).toBe(before);
+  });
+
   test("calls of several organizations see each their own", async () => {
     const looks = Array.from({ length: 60 }, async (_, i) => {
       const organizationId = i % 2 === 0 ? own : foreign;

@@ -37,7 +37,7 @@ test.each(["dari_app", "dari_tenant"] as const)(
     expect(await pidOf()).toBe(pid);
     process.kill(pid, "SIGSTOP");
     try {
-      await expect(db.transaction().execute(async () => undefined)).rejects.toThrow("read timeout");
+      await expect(db.transaction().execute((tx) => sql`select 1`.execute(tx))).rejects.toThrow("read timeout");
     } finally {
       process.kill(pid, "SIGCONT");
     }

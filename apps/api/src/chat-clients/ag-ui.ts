@@ -2,7 +2,7 @@
 
 import { findMessageInOrder, getSession, sendMessage } from "@dari/control/turns";
 import type { StreamItem } from "@dari/control/outbound";
-import { isId } from "@dari/domain";
+import { isId, newId } from "@dari/domain";
 import type { Call, Handlers } from "../http/call.ts";
 import type { InputPart } from "../openai/input.ts";
 import { interruption } from "../openai/response-stream.ts";
@@ -18,7 +18,7 @@ import { sendTurn, type TurnText } from "./send-turn.ts";
 import { TurnParts } from "./turn-parts.ts";
 
 export const agUiHandlers: Handlers<"runAgUi"> = {
-  runAgUi: { prepare, create, read, keyIn, identify, discard: discardInput },
+  runAgUi: { prepare, planId: () => newId("message"), create, read, keyIn, identify, discard: discardInput },
 };
 
 type RunCall = Call<"runAgUi">;
@@ -86,7 +86,8 @@ async function create(call: RunCall): Promise<{ resourceId: string }> {
       const abandoned = await findAbandoned(call, readAgUiParts(message.content));
       if (abandoned !== undefined) return { resourceId: abandoned };
       const parts = await storedPartsOf(call);
-      const sent = { sessionId, parts, metadata: message.metadata ?? {}, partsField: `${path}.content` };
+      const metadata = message.metadata ?? {};
+      const sent = { sessionId, messageId: call.plannedId, parts, metadata, partsField: `${path}.content` };
       return { resourceId: (await sendMessage(control, actor, sent)).messageId };
     }
   }

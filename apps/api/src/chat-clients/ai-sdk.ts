@@ -2,7 +2,7 @@
 
 import { inOneTransaction } from "@dari/control/context";
 import { findMessageInOrder, getSession, sendMessage } from "@dari/control/turns";
-import { invalidField, limits } from "@dari/domain";
+import { invalidField, limits, newId } from "@dari/domain";
 import type { Call, Handlers } from "../http/call.ts";
 import { discardInput, storedPartsOf, storeInput } from "../openai/store-input.ts";
 import { refuseTokenMetadata } from "../routes/messages.ts";
@@ -16,7 +16,7 @@ import { readUiAction, readUiParts, type UiAction } from "./ui-request.ts";
 import { UiStream, uiStreamHeaders } from "./ui-stream.ts";
 
 export const aiSdkHandlers: Handlers<"sendUiMessage" | "streamUiMessage" | "listUiMessages"> = {
-  sendUiMessage: { prepare, create, read, keyIn, identify, discard: discardInput },
+  sendUiMessage: { prepare, planId: () => newId("message"), create, read, keyIn, identify, discard: discardInput },
 
   async streamUiMessage(call) {
     const { control, actor, params, response } = call;
@@ -110,9 +110,10 @@ async function send(
   }
   if (replaced !== undefined) await rollBackBefore(control, actor, replaced);
   const { message, path } = action;
-  const sent = { sessionId, parts: await storedPartsOf(call), metadata: message.metadata ?? {} };
+  const sent = { sessionId, messageId: call.plannedId, parts: await storedPartsOf(call) };
   const how = action.kind === "replace" ? onlyIfIdle : {};
-  return sendMessage(control, actor, { ...sent, partsField: `${path}.parts`, ...how });
+  const { metadata = {} } = message;
+  return sendMessage(control, actor, { ...sent, metadata, partsField: `${path}.parts`, ...how });
 }
 
 async function read(call: SendCall, messageId: string, { isNew }: { readonly isNew: boolean }): Promise<void> {

@@ -25,6 +25,8 @@ export interface Call<Name extends RouteName = RouteName> {
   readonly body: Name extends keyof StoredBodies ? StoredBodies[Name] : RequestOf<Name>;
   /** Makes a repeated creation find the first one's resource. Undefined if the client did not send one. */
   readonly idempotencyKey: string | undefined;
+  /** The id that the new resource gets, if the creator plans it and there is a key. */
+  readonly plannedId?: string | undefined;
   /** Whether the route was called under `/v1/deployments`, where `id` is the `dep_` form. */
   readonly asDeployment: boolean;
   /** Aborts when the client goes away or the server drains. */
@@ -76,6 +78,8 @@ type CreatingRouteName = {
 export interface Creator<Name extends RouteName> {
   /** Runs before `create`, outside its transaction: refuses the call, or stores bytes that its body has. */
   prepare?(call: Call<Name>): Promise<void>;
+  /** Returns an id for `call.plannedId`. A creator that uses it saves a statement for each call with a key. */
+  planId?(): string;
   /** Creates the resource. With a key it runs in a transaction, so it must not wait for others or store bytes. */
   create(call: Call<Name>): Promise<Created>;
   /**

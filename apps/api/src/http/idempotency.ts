@@ -66,8 +66,9 @@ async function create(route: Route, creator: Creator<never>, call: Call<never>) 
   const { sessionToken } = actor;
   const owner = [sessionToken?.sessionId, sessionToken?.endUser?.id ?? ""];
   const scoped = sessionToken === undefined ? key : JSON.stringify([...owner, key]);
-  const keyed = { method: route.method, path: request.path, key: scoped, fingerprint, status: route.status };
-  return withIdempotencyKey(control, actor, keyed, (inside) => creator.create({ ...call, control: inside }));
+  const plannedId = creator.planId?.();
+  const keyed = { method: route.method, path: request.path, key: scoped, fingerprint, status: route.status, plannedId };
+  return withIdempotencyKey(control, actor, keyed, (inside) => creator.create({ ...call, control: inside, plannedId }));
 }
 
 /** OpenAI's clients send this header with each repeated request, and no key. */

@@ -14,7 +14,7 @@ import {
   sendMessage,
   waitForMessage,
 } from "@dari/control/turns";
-import { invalidField } from "@dari/domain";
+import { invalidField, newId } from "@dari/domain";
 import type { Request, Response } from "express";
 import { Reply, type Call, type Handlers } from "../http/call.ts";
 import { setUnlessSent } from "../http/late-headers.ts";
@@ -108,12 +108,15 @@ type SendCall = Call<"sendMessage" | "sendMessageSync" | "sendMessageAsync" | "s
 /** A replayed send waits as the first one did. */
 function sending(choose: (call: SendCall) => Delivery) {
   return {
+    planId: () => newId("message"),
+
     async create(call: SendCall) {
       const { control, actor, params, body } = call;
       if (choose(call) === "stream") checkStream(call);
       refuseTokenMetadata(actor, body.metadata);
       const { messageId } = await sendMessage(control, actor, {
         sessionId: params.session_id,
+        messageId: call.plannedId,
         parts: body.parts,
         metadata: body.metadata ?? {},
         onBusy: body.on_busy,

@@ -102,6 +102,15 @@ test("a call that meets an equal one waits for its end, and returns its result",
   expect(await count()).toBe(1);
 });
 
+test("a planned id is the resource's only if the work used it", async () => {
+  const call = (key: string): KeyedCall => ({ ...keyedCall(), key, plannedId: "key_planned" });
+  for (const resourceId of ["key_planned", "key_other"]) {
+    await withIdempotencyKey(control(), actor, call(resourceId), () => Promise.resolve({ resourceId }));
+    const again = await withIdempotencyKey(control(), actor, call(resourceId), make);
+    expect(again).toEqual({ replayed: true, resourceId, status: 201 });
+  }
+});
+
 test("a call that meets an equal one that is refused does the work itself", async () => {
   const refusal = new AppError("conflict", "not now");
   const [first, second] = await meet(() => {

@@ -13,6 +13,14 @@ export interface IdempotencyScope {
   readonly key: string;
 }
 
+export interface NewKey {
+  readonly fingerprint: string;
+  /** The id of what the call creates, if it is known before. */
+  readonly resourceId?: string | undefined;
+  /** The status of the reply if the call creates its resource. */
+  readonly status: number;
+}
+
 /**
  * Takes a key. Returns false if it was taken before. If another transaction is taking it, waits for its end: false
  * after a commit, true after a rollback (primary key).
@@ -20,11 +28,11 @@ export interface IdempotencyScope {
 export async function insertIdempotencyKeyIfNew(
   db: Database,
   scope: IdempotencyScope,
-  fingerprint: string,
+  { fingerprint, resourceId, status }: NewKey,
 ): Promise<boolean> {
   const row = await db.kysely
     .insertInto("idempotency_keys")
-    .values({ ...columnsOf(scope), fingerprint })
+    .values({ ...columnsOf(scope), fingerprint, status, ...(resourceId && { resource_id: resourceId }) })
     .onConflict((conflict) => conflict.doNothing())
     .returning("key")
     .executeTakeFirst();
@@ -35,11 +43,11 @@ export async function insertIdempotencyKeyIfNew(
 export async function setIdempotencyKeyResource(
   db: Database,
   scope: IdempotencyScope,
-  made: { resourceId: string; status: number },
+  resourceId: string,
 ): Promise<void> {
   await db.kysely
     .updateTable("idempotency_keys")
-    .set({ resource_id: made.resourceId, status: made.status })
+    .set({ resource_id: resourceId })
     .where((eb) => eb.and(columnsOf(scope)))
     .execute();
 }

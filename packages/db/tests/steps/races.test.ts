@@ -350,9 +350,8 @@ describe("an idempotency key", () => {
     const { organizationId } = place;
     const scope = { organizationId, method: "POST", path: "/v1/sessions", key: ended };
     const take = async (at: Database) => {
-      const isNew = await idempotencyKeys.insertIdempotencyKeyIfNew(at, scope, "f");
-      const made = { resourceId: place.sessionId, status: 201 };
-      if (isNew) await idempotencyKeys.setIdempotencyKeyResource(at, scope, made);
+      const isNew = await idempotencyKeys.insertIdempotencyKeyIfNew(at, scope, { fingerprint: "f", status: 201 });
+      if (isNew) await idempotencyKeys.setIdempotencyKeyResource(at, scope, place.sessionId);
       return isNew;
     };
     const { first, second, waited } = await encounter.meet(take, ended, take);

@@ -16,6 +16,8 @@ export interface KeyedCall {
   readonly fingerprint: string;
   /** The status of the reply if the call creates its resource. */
   readonly status: number;
+  /** The id that `work` gives a new resource, if it is known before: it is stored with the key. */
+  readonly plannedId?: string | undefined;
 }
 
 export type IdempotentResult<Made> =
@@ -34,12 +36,14 @@ export async function withIdempotencyKey<Made extends { readonly resourceId: str
   call: KeyedCall,
   work: (control: Control) => Promise<Made>,
 ): Promise<IdempotentResult<Made>> {
-  const { method, path, key, fingerprint, status } = call;
+  const { method, path, key, fingerprint, status, plannedId } = call;
   const scope = { organizationId: actor.organizationId, method, path, key };
+  const taken = { fingerprint, status, resourceId: plannedId };
   return inOneTransaction(control, async (inside): Promise<IdempotentResult<Made>> => {
-    if (await idempotencyKeys.insertIdempotencyKeyIfNew(inside.db, scope, fingerprint)) {
+    if (await idempotencyKeys.insertIdempotencyKeyIfNew(inside.db, scope, taken)) {
       const made = await work(inside);
-      await idempotencyKeys.setIdempotencyKeyResource(inside.db, scope, { resourceId: made.resourceId, status });
+      const { resourceId } = made;
+      if (resourceId !== plannedId) await idempotencyKeys.setIdempotencyKeyResource(inside.db, scope, resourceId);
       return { replayed: false, made };
     }
     const stored = await idempotencyKeys.findIdempotencyKey(inside.db, scope);

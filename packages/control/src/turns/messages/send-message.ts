@@ -12,6 +12,8 @@ export type SendingControl = Pick<Control, "db" | "backlog" | "admission" | "not
 
 export interface SendMessageInput {
   readonly sessionId: string;
+  /** The id of the message (default: a new one). */
+  readonly messageId?: string | undefined;
   readonly parts: readonly MessagePartToSend[];
   readonly metadata: Record<string, unknown>;
   /** Default: the session's setting. */
@@ -46,7 +48,7 @@ export async function sendMessage(
   const startedAt = performance.now();
   const input = await limitToToken(control, actor, sent);
   await control.backlog.admit(control.db, actor.organizationId);
-  const messageId = newId("message");
+  const { messageId = newId("message") } = input;
   const fileIds = input.parts.flatMap((part) => (part.type === "text" ? [] : [part.file_id]));
   const filenames = await turnDetails.listFilenames(control.db, actor.organizationId, fileIds);
   // A background message waits for the dispatcher, which knows which other messages wait.
