@@ -52,11 +52,10 @@ async function prepare(call: ChatCall): Promise<void> {
   const model = await resolveModel(control, actor, body.model);
   const scope = { ...model, user };
   const { before, answer, asked } = conversation;
+  const { whole: digest, first } = digestConversation(body.messages, before.length, scope);
   const answeredBy =
-    answer === undefined
-      ? undefined
-      : await findAnsweredConversation(control, actor, { digest: digestConversation(before, scope), answer });
-  foundBy.set(response, { model, answeredBy, digest: digestConversation(body.messages, scope) });
+    answer === undefined ? undefined : await findAnsweredConversation(control, actor, { digest: first, answer });
+  foundBy.set(response, { model, answeredBy, digest });
   await storeInput(call, answeredBy === undefined ? readWhole(conversation) : readAsked(asked));
 }
 

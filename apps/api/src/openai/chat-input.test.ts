@@ -24,7 +24,7 @@ test("what follows the last answer is asked", () => {
 
 test("a digest depends on every text, role and file, and on the agent, its version and the end user", () => {
   const digest = (messages: readonly OpenAiChatMessage[], more = {}) =>
-    digestConversation(messages, { ...scope, ...more }).toString("hex");
+    digestConversation(messages, 0, { ...scope, ...more }).whole.toString("hex");
   const file = (url: string) => [say("user", [{ type: "image_url" as const, image_url: { url } }])];
   const others = [
     digest(talk),
@@ -42,6 +42,10 @@ test("a digest depends on every text, role and file, and on the agent, its versi
   ];
   expect(new Set(others).size).toBe(others.length);
   expect(digest([say("user", [{ type: "text", text: "hi" }])])).toBe(digest([say("user", "hi")]));
+  for (const count of [0, 2, talk.length]) {
+    const { whole, first } = digestConversation(talk, count, scope);
+    expect([whole, first].map((one) => one.toString("hex"))).toEqual([digest(talk), digest(talk.slice(0, count))]);
+  }
 });
 
 test("an agent that has not seen the conversation gets its text, its files and what is asked", () => {

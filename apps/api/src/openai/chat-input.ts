@@ -39,10 +39,20 @@ export interface DigestScope {
   readonly user: string | number | boolean | undefined;
 }
 
-export function digestConversation(messages: Messages, { agentId, versionId, user }: DigestScope): Buffer {
+/** Returns the digest of a conversation, and the digest of its first `count` messages. */
+export function digestConversation(
+  messages: Messages,
+  count: number,
+  { agentId, versionId, user }: DigestScope,
+): { readonly whole: Buffer; readonly first: Buffer } {
   const hash = createHash("sha256").update(JSON.stringify([agentId, versionId ?? null, user ?? null]));
-  for (const { role, content } of messages) hash.update(JSON.stringify([role, partsOf(content).map(identityOf)]));
-  return hash.digest();
+  const add = ({ role, content }: OpenAiChatMessage): void => {
+    hash.update(JSON.stringify([role, partsOf(content).map(identityOf)]));
+  };
+  messages.slice(0, count).forEach(add);
+  const first = hash.copy().digest();
+  messages.slice(count).forEach(add);
+  return { whole: hash.digest(), first };
 }
 
 function identityOf(part: OpenAiChatPart): readonly unknown[] {
