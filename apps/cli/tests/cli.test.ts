@@ -9,7 +9,7 @@ import { createServer, type RequestListener, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
-import { runDari, temporaryTree } from "./run-dari.ts";
+import { runDari, temporaryTree, writeTree } from "./run-dari.ts";
 
 const manifest = "name: demo\nsdk: pi\nentrypoint: src/agent.ts:agent\n";
 let server: Server | undefined;
@@ -188,6 +188,21 @@ describe("dari deploy", () => {
     expect(Object.keys(bodies)).toContain("DELETE /v1/source-snapshots/src_1");
     await runDari(["deploy", "--agent", "weather", "--force"], { cwd: root.path, environment });
     expect(bodies["POST /v1/agents/weather/versions"]).not.toHaveProperty("only_if_changed");
+  });
+
+  test("an API of the release before gets only fields that it knows", async () => {
+    const files = { "dari.yml": `${manifest}retries: {max_attempts: 2}\n`, "src/agent.ts": "x" };
+    await using root = await temporaryTree(files);
+    const { url, bodies } = await serveRecorded(() => undefined);
+    const options = { cwd: root.path, environment: { DARI_API_URL: url, DARI_API_KEY: "dari_test" } };
+    const retriesOf = (call: string) => (bodies[call] as { manifest: { retries: object } }).manifest.retries;
+    expect((await runDari(["deploy"], options)).code).toBe(0);
+    expect((await runDari(["deploy"], options)).code).toBe(0);
+    const sent = [retriesOf("POST /v1/agents"), retriesOf("POST /v1/agents/agt_1/versions")];
+    expect(sent).toEqual([{ max_attempts: 2 }, { max_attempts: 2 }]);
+    await writeTree(root.path, { "dari.yml": `${manifest}retries: {on_worker_lost: false}\n` });
+    expect((await runDari(["deploy"], options)).code).toBe(0);
+    expect(retriesOf("POST /v1/agents/agt_1/versions")).toEqual({ max_attempts: 1, on_worker_lost: false });
   });
 
   test("a name that another agent has is refused without a terminal, with what to do", async () => {
