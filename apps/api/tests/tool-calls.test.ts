@@ -11,7 +11,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { startTestApi, type TestApi } from "./api-fixture.ts";
 import { agentBundle } from "./bundle.ts";
 import { bring } from "./publish.ts";
-import { claim, complete, finish } from "./turn.ts";
+import { attemptsWithCalls, claim, complete, finish } from "./turn.ts";
 
 let api: TestApi;
 let agentId: string;
@@ -155,26 +155,48 @@ test("a fork answers for the calls that it copied, from the same objects", async
   expect(download.text).toBe(text);
 });
 
-test("an export has no values: in an imported session, a call stays cut and says so", async () => {
+/** Starts a turn of an agent whose sessions can be exported. */
+async function beginPortable(): Promise<ClaimedTurn> {
   const { id } = await bring(api, agentBundle());
   const made = await api.call("POST", "/v1/agents", { body: { source_snapshot_id: id } });
   await finishTestBuild(api.db, String(made.json["version_id"]), "ready");
-  const turn = await begin(String(made.json["id"]));
-  const found = await keep(turn, "text/plain", "x".repeat(20_000));
-  await record(turn, requested(), completed({ result: "x", result_bytes: 20_000, result_value_id: found }));
-  await complete(api, turn);
+  return begin(String(made.json["id"]));
+}
+
+/** Exports a session and imports it again. Returns the id of the new one. */
+async function importAgain(sessionId: string): Promise<string> {
   const headers = { authorization: `Bearer ${api.org.apiKey}` };
-  const exported = await fetch(`${api.url}/v1/sessions/${turn.sessionId}/export`, { headers });
+  const exported = await fetch(`${api.url}/v1/sessions/${sessionId}/export`, { headers });
   const body = Buffer.from(await exported.arrayBuffer());
   const imported = await api.call("POST", "/v1/sessions/import", { body, key: api.org.apiKey });
   expect([imported.status, imported.text]).toEqual([201, expect.any(String)]);
-  const messages = await api.call("GET", `/v1/sessions/${String(imported.json["id"])}/messages`);
+  return String(imported.json["id"]);
+}
+
+test("an export has no values: in an imported session, a call stays cut and says so", async () => {
+  const turn = await beginPortable();
+  const found = await keep(turn, "text/plain", "x".repeat(20_000));
+  await record(turn, requested(), completed({ result: "x", result_bytes: 20_000, result_value_id: found }));
+  await complete(api, turn);
+  const messages = await api.call("GET", `/v1/sessions/${await importAgain(turn.sessionId)}/messages`);
   const [copy] = messages.json.data as { id: string }[];
   const { json } = await look(copy!.id);
   const result = { value: "x", media_type: "text/plain", size_bytes: 20_000, is_cut: true };
   expect(json).toMatchObject({ ...head, arguments: { value: { query: "Rome" } } });
   expect(json["result"]).toEqual(result);
   expect((await api.call("GET", `/v1/messages/${copy!.id}/values/${found}`)).status).toBe(404);
+});
+
+test("an export has no calls of an attempt that was repeated", async () => {
+  const first = await beginPortable();
+  await record(first, requested());
+  await finish(api, first, { ending: "released" });
+  await dispatch.dispatchIfReady(api.db, [{ organizationId: api.org.organizationId, count: 1 }], 60_000);
+  const last = await claim(api);
+  await record(last, requested(), completed());
+  await complete(api, last);
+  expect(await attemptsWithCalls(api, last.sessionId)).toEqual([first.attemptId, last.attemptId]);
+  expect(await attemptsWithCalls(api, await importAgain(last.sessionId))).toEqual([last.attemptId]);
 });
 
 test("values are downloads of their own message, organization and kind only", async () => {

@@ -38,6 +38,7 @@ export {
   lanes,
   onBusyChoices,
   overlapPolicies,
+  repeatedOutcomes,
   scheduleMachine,
   schedulePauseReasons,
   sessionMachine,

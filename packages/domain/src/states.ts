@@ -126,3 +126,5 @@ export type Lane = (typeof lanes)[number];
 /** How an attempt ended. `suspended`, `released`, and `lost` before the entrypoint's call are not counted. */
 export const attemptOutcomes = ["completed", "failed", "retry", "released", "lost", "cancelled", "suspended"] as const;
 export type AttemptOutcome = (typeof attemptOutcomes)[number];
+/** The outcomes of attempts whose turn was run again from its start. */
+export const repeatedOutcomes: readonly unknown[] = ["retry", "released", "lost"] satisfies AttemptOutcome[];

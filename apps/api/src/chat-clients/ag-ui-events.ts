@@ -1,5 +1,6 @@
 // The parts of a turn as events of the AG-UI protocol. Pure.
 
+import { repeatedOutcomes } from "@dari/domain";
 import { mediaTypeOf, shownNameOf, workspaceFileUrl } from "./ids.ts";
 import type { AskedInput, TurnPart } from "./turn-parts.ts";
 
@@ -89,7 +90,7 @@ export class AgUiEvents {
         return [{ type: "CUSTOM", name: shownNameOf(part.name), value: part.value }];
       case "run_ended":
         // The protocol cannot take back what an attempt has shown.
-        return ["retry", "lost", "released"].includes(part.outcome)
+        return repeatedOutcomes.includes(part.outcome)
           ? [{ type: "CUSTOM", name: "dari.attempt.repeated", value: { outcome: part.outcome } }]
           : [];
       case "input_requested":

@@ -1,9 +1,9 @@
 // The parts of a turn as chunks of the UI message stream of the npm package `ai`. Pure.
 
+import { repeatedOutcomes } from "@dari/domain";
 import { mediaTypeOf, shownNameOf, workspaceFileUrl } from "./ids.ts";
 import type { AskedInput, TurnPart } from "./turn-parts.ts";
 import { responseIdOf } from "../openai/response.ts";
-import { repeatedOutcomes } from "../openai/turn-output.ts";
 
 /** A chunk of the stream. */
 export interface UiChunk {

@@ -2,7 +2,7 @@
 // The stream and the finished response come from this one translation. Pure.
 
 import type { EventRecord, MessageRecord } from "@dari/contract";
-import { limits, type Preview } from "@dari/domain";
+import { limits, repeatedOutcomes, type Preview } from "@dari/domain";
 import {
   CallItem,
   ReasoningItem,
@@ -22,9 +22,6 @@ export interface TurnEvent {
 
 /** The answer of a turn, as its record has it. */
 export type Answer = Pick<NonNullable<MessageRecord["output"]>, "parts">;
-
-/** The attempts after which another one starts from the beginning. */
-export const repeatedOutcomes: readonly unknown[] = ["retry", "lost", "released"];
 
 /** Events of these types count toward the limit, as when the turn is read later. */
 const countedTypes: readonly string[] = [

@@ -1,6 +1,6 @@
 // What a session's export reads: its conversation up to the first open message, and the files that it refers to.
 
-import { limits } from "@dari/domain";
+import { limits, repeatedOutcomes } from "@dari/domain";
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
 import { countRowsWithin } from "./page.ts";
@@ -134,4 +134,24 @@ export async function listInputs(
       and ${isKept}
     order by f.id, i.path limit ${limit}`.execute(db.kysely);
   return result.rows;
+}
+
+/**
+ * Returns the attempts whose turn was run again. A fork leaves out their events too. Reads the session's events once
+ * (primary key session_id, sequence_number).
+ */
+export async function listRepeatedAttempts(
+  db: Database,
+  organizationId: string,
+  sessionId: string,
+): Promise<ReadonlySet<string>> {
+  const rows = await db.kysely
+    .selectFrom("events")
+    .where("session_id", "=", sessionId)
+    .where("organization_id", "=", organizationId)
+    .where("type", "=", "attempt.ended")
+    .where(sql`data ->> 'outcome'`, "in", repeatedOutcomes)
+    .select("attempt_id as attemptId")
+    .execute();
+  return new Set(rows.flatMap(({ attemptId }) => attemptId ?? []));
 }

@@ -151,14 +151,17 @@ function inputLines({ inputs, numbers }: Export, uploads: readonly ExportedInput
 async function* ledgerEntries(exported: Export): AsyncGenerator<ArchiveEntry> {
   const { control, organizationId, row, numbers, steered } = exported;
   const types = [...eventsWithoutPayload, ...eventsWithPayload];
+  const repeated = await sessionExports.listRepeatedAttempts(control.db, organizationId, row.id);
   for (let page = 1, after = 0; ;) {
     const from = { organizationId, sessionId: row.id, afterSequenceNumber: after };
     const found = await events.listEvents(control.db, { ...from, limit: limits.listLimitMax, types });
     const lines = found.rows.flatMap((event): PortableEvent[] => {
       const message = numbers.get(event.messageId ?? "");
       if (message === undefined) return [];
-      // An earlier attempt that was repeated has left such an event too.
-      const isOld = event.type === "message.steered" && steered.get(event.messageId ?? "") !== event.sequenceNumber;
+      const isOld =
+        event.type === "message.steered"
+          ? steered.get(event.messageId ?? "") !== event.sequenceNumber
+          : repeated.has(event.attemptId ?? "");
       if (isOld) return [];
       const type = event.type as PortableEvent["type"];
       const head = { type, message, created_at: event.createdAt.toISOString() };

@@ -3,16 +3,13 @@
 import type { IncludedPart, MessageRecord } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { toolCalls } from "@dari/db";
-import { limits } from "@dari/domain";
+import { limits, repeatedOutcomes } from "@dari/domain";
 
 /** An event of a message, in the contract's form. */
 interface PartEvent {
   readonly type: string;
   readonly data: unknown;
 }
-
-/** The attempts after which another one starts from the beginning. */
-const repeatedOutcomes: readonly unknown[] = ["retry", "lost", "released"];
 
 /** Collects the parts of one message from its events, in their order. */
 export class PartCollector {
