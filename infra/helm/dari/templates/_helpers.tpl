@@ -68,9 +68,21 @@ in `elsewhere` are refused, because another value of the chart sets them.
 {{- end }}
 {{- end }}
 
+{{/*
+Shared settings, as YAML. The API must know the most memory that workers give a turn: by default, the limit of a turn
+without runtime.memory.
+*/}}
+{{- define "dari.settings" -}}
+{{- $shared := deepCopy .Values.settings }}
+{{- with .Values.worker.settings.DARI_TURN_MEMORY_BYTES }}
+{{- $shared = merge $shared (dict "DARI_TURN_MEMORY_MAX_BYTES" .) }}
+{{- end }}
+{{- toYaml $shared }}
+{{- end }}
+
 {{/* Metadata of the pods. A change of the shared settings restarts them. */}}
 {{- define "dari.podMetadata" -}}
-{{- $annotations := dict "checksum/settings" (.root.Values.settings | toYaml | sha256sum) -}}
+{{- $annotations := dict "checksum/settings" (include "dari.settings" .root | sha256sum) -}}
 labels:
   {{- include "dari.programLabels" . | nindent 2 }}
   app.kubernetes.io/part-of: dari

@@ -33,7 +33,13 @@ interface Pod {
 }
 
 interface Deployment extends Rendered {
-  readonly spec: { readonly replicas?: number; readonly template: { readonly spec: Pod } };
+  readonly spec: {
+    readonly replicas?: number;
+    readonly template: {
+      readonly metadata: { readonly annotations: Readonly<Record<string, string>> };
+      readonly spec: Pod;
+    };
+  };
 }
 
 interface Policy extends Rendered {
@@ -224,6 +230,24 @@ describeChart("the objects", () => {
     const names = [...programs.flatMap((program) => Object.keys(envOf(objects, program))), ...Object.keys(shared.data)];
     expect(names.length).toBeGreaterThan(8);
     expect(names.filter((name) => !settings.includes(`| \`${name}\` |`))).toEqual([]);
+  });
+
+  test("give the API and the workers the same bound of a turn's memory, whose change restarts both", () => {
+    const boundOf = (values: object) => {
+      const rendered = render({ ...given, ...values });
+      const { data } = findObject<Rendered & { data: Record<string, string> }>(rendered, "ConfigMap", "ours-settings");
+      const found = programs.map((program) => envOf(rendered, program)["DARI_TURN_MEMORY_MAX_BYTES"]);
+      expect(found).toEqual([undefined, undefined, undefined]);
+      const [pods] = ofKind<Deployment>(rendered, "Deployment").map(({ spec }) => spec.template.metadata.annotations);
+      return [data["DARI_TURN_MEMORY_MAX_BYTES"], pods?.["checksum/settings"]];
+    };
+    const [byDefault, checksum] = boundOf({});
+    expect(byDefault).toBe("1610612736");
+    const worker = { settings: { DARI_TURN_MEMORY_BYTES: "2147483648" } };
+    const [raised, changed] = boundOf({ worker });
+    expect([raised, changed === checksum]).toEqual(["2147483648", false]);
+    const settings = { DARI_TURN_MEMORY_MAX_BYTES: "4294967296" };
+    expect(boundOf({ worker, settings })[0]).toBe("4294967296");
   });
 
   test("give a worker longer to end than its turns", () => {
