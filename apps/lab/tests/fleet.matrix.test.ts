@@ -163,7 +163,7 @@ describe("a fleet", () => {
     ]);
     const { data } = await fleet.client.listEvents(session, { limit: 200 });
     const errors = data.flatMap((event) => (event.type === "attempt.ended" ? [event.data.error] : []));
-    const message = "the worker that ran the turn was lost; the turn is run again";
+    const message = "the worker that ran the turn was lost, or had no memory left; the turn is run again";
     expect(errors).toEqual([{ code: "worker_lost", message }, undefined]);
   }, 120_000);
 

@@ -61,7 +61,9 @@ declare
   m messages%rowtype;
   a attempts%rowtype;
   v_failure jsonb := jsonb_build_object('code', 'worker_lost', 'message',
-    'the worker that ran the turn was lost; set retries.max_attempts in dari.yml, or send the message again');
+    'the worker that ran the turn was lost, or had no memory left; the agent may have called services already: '
+    'check that before you send the message again, or set retries.max_attempts in dari.yml and pass operationKey to '
+    'these services');
 begin
   a := with_call(s.id, s.fence);
   select * into m from messages where id = a.message_id;

@@ -2,7 +2,10 @@
 
 import { limits } from "./limits.ts";
 
-const retryAdvice = "set retries.max_attempts in dari.yml, or send the message again";
+/** A message that is sent again has another operation key. All attempts of a message have the same one. */
+export const retryAdvice =
+  "the agent may have called services already: check that before you send the message again, or set " +
+  "retries.max_attempts in dari.yml and pass operationKey to these services";
 
 /** The codes of `output.error.code`, each with whether another attempt can succeed. */
 export const failureCodes = {
@@ -45,7 +48,7 @@ export const failureCodes = {
   },
   worker_lost: {
     retryable: true,
-    says: `the worker that ran the turn was lost; ${retryAdvice}`,
+    says: `the worker that ran the turn was lost, or had no memory left; ${retryAdvice}`,
   },
   internal_error: {
     retryable: true,

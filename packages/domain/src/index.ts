@@ -16,7 +16,7 @@ export {
   type EgressMode,
   type EgressSetting,
 } from "./egress.ts";
-export { failure, failureCodes, isRetryable, type Failure, type FailureCode } from "./failure.ts";
+export { failure, failureCodes, isRetryable, retryAdvice, type Failure, type FailureCode } from "./failure.ts";
 export { agentIdFromWire, deploymentIdOf, idPrefixes, isId, newId, type IdKind } from "./ids.ts";
 export { inputKeyPattern, isInputKey } from "./input-key.ts";
 export { isLoopbackHost } from "./loopback.ts";

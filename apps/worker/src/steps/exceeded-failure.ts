@@ -1,6 +1,6 @@
 // Names the limit that an attempt exceeded, with its value and the setting that raises it.
 
-import { failure, showMemorySize, type Failure } from "@dari/domain";
+import { failure, retryAdvice, showMemorySize, type Failure } from "@dari/domain";
 import type { Exceeded, SandboxLimits, SandboxUsage } from "@dari/sandbox";
 import type { MemoryBound } from "@dari/sandbox-pool";
 
@@ -66,7 +66,7 @@ export function toShortageFailure(heldBytes: number): Failure {
   return failure(
     "worker_lost",
     `the worker had no memory left, and ended this turn, which held ${showMemorySize(heldBytes)} and kept its limit; ` +
-      "set retries.max_attempts in dari.yml, send the message again, or ask an operator for more memory",
+      `${retryAdvice}; an operator can give the worker more memory`,
   );
 }
 

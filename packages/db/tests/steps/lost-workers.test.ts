@@ -1,6 +1,7 @@
 // Attempts that lose their worker after the agent was called: the first of a message adds an attempt, later ones do
 // not.
 
+import { failure } from "@dari/domain";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { testManifest } from "@dari/testkit";
 import type { Database } from "../../src/index.ts";
@@ -93,8 +94,8 @@ test("a turn that is lost each time fails after its attempts and the one that is
 });
 
 const says = {
-  again: "the worker that ran the turn was lost; the turn is run again",
-  failed: "the worker that ran the turn was lost; set retries.max_attempts in dari.yml, or send the message again",
+  again: "the worker that ran the turn was lost, or had no memory left; the turn is run again",
+  failed: failure("worker_lost").message,
 };
 
 test("with one attempt, the turn of a lost worker runs once more, and says so", async () => {
