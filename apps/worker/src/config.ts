@@ -36,9 +36,10 @@ export const ownWorkerSettings = {
     min: 16,
     optional: true,
     about:
-      "Memory that is set aside for each turn, in MiB. Unset: turns are admitted by what they hold. Without control " +
-      "groups, with several organizations at the start, or with DARI_WORKER_MEMORY_MB: the larger of " +
-      "DARI_TURN_MEMORY_BYTES and DARI_TURN_MEMORY_MAX_BYTES (npm start: 1,024).",
+      "Memory that is set aside for each turn, in MiB. Unset: turns are admitted by what they hold. Without " +
+      "[control groups](#drivers-and-control-groups), with the driver landlock, with several organizations at the " +
+      "start, or with DARI_WORKER_MEMORY_MB: the larger of DARI_TURN_MEMORY_BYTES and DARI_TURN_MEMORY_MAX_BYTES " +
+      "(npm start: 1,024).",
   }),
   warmSandboxes: integer({
     env: "DARI_WARM_SANDBOXES",
@@ -78,8 +79,9 @@ export const ownWorkerSettings = {
     env: "DARI_SANDBOX",
     default: "auto",
     about:
-      "How agents are isolated. auto uses the strongest driver that works on this machine; with any other value, the " +
-      "worker does not start if that driver does not work.",
+      "How agents are isolated, by a [driver](#drivers-and-control-groups). auto uses the first of bwrap, oci and " +
+      "landlock that works on this machine; with any other value, the worker does not start if that driver does not " +
+      "work. process does not isolate.",
   }),
   ociRuntime: string({
     env: "DARI_OCI_RUNTIME",
@@ -95,9 +97,10 @@ export const ownWorkerSettings = {
     env: "DARI_MINIMUM_ISOLATION",
     default: "isolated",
     about:
-      "Isolation that the worker requires to start. isolated: isolated agents, and control groups if there are " +
-      "several organizations. watched: isolated agents; without control groups, the worker enforces limits by " +
-      "reading /proc. none: no requirement (default of npm start if only this machine can reach the API).",
+      "Isolation that the worker requires to start. isolated: isolated agents, and " +
+      "[control groups](#drivers-and-control-groups) if there are several organizations. watched: isolated agents; " +
+      "without control groups, the worker reads /proc to enforce limits. none: no requirement (default of npm start " +
+      "if only this machine can reach the API).",
   }),
   turnProcesses: integer({
     env: "DARI_TURN_PROCESSES",
@@ -121,8 +124,8 @@ export const ownWorkerSettings = {
     max: 4_096,
     optional: true,
     about:
-      "Processors that one turn can use, unless its agent asks for others with runtime.cpus. Unset: all, shared " +
-      "equally by the running turns.",
+      "Processors that one turn can use, unless its agent asks for others with runtime.cpus. Has no effect without " +
+      "[control groups](#drivers-and-control-groups). Unset: all, shared equally by the running turns.",
   }),
   turnCpuSeconds: integer({
     env: "DARI_TURN_CPU_SECONDS",
@@ -172,8 +175,9 @@ export const ownWorkerSettings = {
     min: limits.turnMemoryBytesMin,
     default: limits.turnMemoryBytesDefault,
     about:
-      "Memory limit of a turn with control groups, otherwise of each of its processes, in bytes. An agent can ask " +
-      "for another one with runtime.memory.",
+      "Memory limit of a turn, in bytes. With [control groups](#drivers-and-control-groups) the kernel enforces it, " +
+      "else the worker, which checks five times a second; with the driver process, each process has this limit. An " +
+      "agent can ask for another one with runtime.memory.",
   }),
   backoffFirstMs: integer({
     env: "DARI_BACKOFF_FIRST_MS",

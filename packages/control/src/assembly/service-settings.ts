@@ -128,7 +128,8 @@ export const serviceSettings = {
       optional: true,
       about:
         "Most processors of a turn, also of an agent that asks for none. An agent that asks for more with " +
-        "runtime.cpus is refused when it is published. Set it for the API and the workers. " +
+        "runtime.cpus is refused when it is published. Set it for the API and the workers, which need " +
+        "[control groups](#drivers-and-control-groups) to enforce it. " +
         "Unset: DARI_TURN_CPUS on workers, and no bound on the API.",
     }),
   },
