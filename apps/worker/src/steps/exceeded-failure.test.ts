@@ -77,8 +77,8 @@ test("a turn that ended because the worker had no memory says what it held, and 
     code: "worker_lost",
     message:
       "the worker had no memory left, and ended this turn, which held 3 GiB and kept its limit; the agent may have " +
-      "called services already: check that before you send the message again, or set retries.max_attempts in dari.yml " +
-      "and pass operationKey to these services; an operator can give the worker more memory",
+      "called services already: check that before you send the message again, or set retries.max_attempts in " +
+      "dari.yml and pass operationKey to these services; an operator can give the worker more memory",
   });
 });
 

@@ -206,7 +206,7 @@ export interface Operations {
   /** List a session's messages, oldest first. */
   listMessages(sessionId: string, query?: { limit?: number | undefined; after?: string | undefined }, options?: CallOptions): Promise<Page<Message>>;
 
-  /** Send a message and wait until it ends. 202 with the record so far when the wait takes too long. */
+  /** Send a message and wait until it ends, at most an hour. 202 with the record so far after that, or as soon as the message waits for an input. */
   sendMessageSync(sessionId: string, body: SendMessageRequest, options?: CallOptions): Promise<Message>;
 
   /** Send a message and return immediately. */

@@ -146,8 +146,9 @@ export const sessionRoutes = {
     ...sendMessage,
     path: "/v1/sessions/{session_id}/messages",
     summary:
-      "Send a message and wait until it ends. `delivery`, `Accept: text/event-stream` and `Prefer: respond-async` " +
-      "choose another way.",
+      "Send a message and wait until it ends, at most an hour. 202 with the record so far after that, or as soon as " +
+      "the message waits for an input. `delivery`, `Accept: text/event-stream` and `Prefer: respond-async` choose " +
+      "another way.",
     mayStream: true,
     status: 200,
     alsoStatus: [202],
@@ -155,7 +156,9 @@ export const sessionRoutes = {
   sendMessageSync: {
     ...sendMessage,
     path: "/v1/sessions/{session_id}/messages/sync",
-    summary: "Send a message and wait until it ends. 202 with the record so far when the wait takes too long.",
+    summary:
+      "Send a message and wait until it ends, at most an hour. 202 with the record so far after that, or as soon as " +
+      "the message waits for an input.",
     status: 200,
     alsoStatus: [202],
   },

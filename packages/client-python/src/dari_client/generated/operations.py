@@ -438,7 +438,7 @@ class Operations(SyncTransport):
         idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> Message:
-        """Send a message and wait until it ends. `delivery`, `Accept: text/event-stream` and `Prefer: respond-async` choose another way."""
+        """Send a message and wait until it ends, at most an hour. 202 with the record so far after that, or as soon as the message waits for an input. `delivery`, `Accept: text/event-stream` and `Prefer: respond-async` choose another way."""
         call = Call(
             "POST",
             f"/v1/sessions/{segment(session_id)}/messages",
@@ -476,7 +476,7 @@ class Operations(SyncTransport):
         idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> Message:
-        """Send a message and wait until it ends. 202 with the record so far when the wait takes too long."""
+        """Send a message and wait until it ends, at most an hour. 202 with the record so far after that, or as soon as the message waits for an input."""
         call = Call(
             "POST",
             f"/v1/sessions/{segment(session_id)}/messages/sync",
