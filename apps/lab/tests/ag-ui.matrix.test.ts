@@ -1,7 +1,13 @@
 // The unmodified package `@ag-ui/client` of npm against a running platform.
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { execFile } from "node:child_process";
+import { readFile, rm, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { promisify } from "node:util";
 import { deployFiles } from "../src/deploy-files.ts";
+import { npmPackage } from "../src/npm-programs.ts";
+import { checkout } from "../src/program.ts";
 import { startStandalone, type StandaloneProcess } from "../src/standalone-process.ts";
 import { callApi, importPackage, showingAgent } from "../src/ui-chat.ts";
 
@@ -102,6 +108,28 @@ describe("AG-UI's client", () => {
     await say(agent, "other", { resume: abandoned });
     expect(contents(agent).at(-1)).toBe("You said: other");
   });
+
+  test("runs the program of the docs: a call, and a question that is answered", async () => {
+    const page = await readFile(path.join(checkout, "docs/ai-sdk.md"), "utf8");
+    const [, program = ""] = /^## AG-UI$.*?```js\n(.*?)```/ms.exec(page) ?? [];
+    expect(program).toContain("my-agent");
+    const home = await npmPackage("@ag-ui/client", agUiVersion);
+    const file = path.resolve(home, "../../..", `chat-${process.pid}.mjs`);
+    await writeFile(file, program.replace("my-agent", agentId));
+    try {
+      const chat = async (said: string, typed = ""): Promise<string> => {
+        const env = { ...process.env, DARI_API_URL: platform.apiUrl, DARI_API_KEY: platform.apiKey };
+        const running = promisify(execFile)(process.execPath, [file, ...said.split(" ")], { env });
+        running.child.stdin?.end(typed);
+        return (await running).stdout;
+      };
+      // Texts are previewed, so they can come before the call.
+      expect((await chat("look up")).replace("[lookup]\n", "")).toBe("found You said: look up");
+      expect(await chat("refund", "y\n")).toBe("Refund? [y/n] refunded You said: refund");
+    } finally {
+      await rm(file);
+    }
+  }, 60_000);
 
   test("gets a failed turn, and a refusal, as errors", async () => {
     const agent = open(await createSession());
