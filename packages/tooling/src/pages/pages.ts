@@ -33,7 +33,7 @@ function failuresSection(): string {
     "",
     "`output.error.code` is one of these. *yes*: the turn is tried again while `retries.max_attempts` (default 1)",
     "allows it. If a worker is lost before it called the agent, the attempt does not count. The first one that is lost",
-    "later adds an attempt, unless `retries.on_worker_lost` is false ([attempts](concepts.md#attempts-and-failures)).",
+    "later adds an attempt, unless `retries.on_worker_lost` is false ([retries](retries.md)).",
     "",
     "What the agent did at other services before it failed stays done. All attempts of a message have the same",
     "[operation key](glossary.md#agents-and-sessions), so a service can recognize a repeated attempt. A message that",
