@@ -77,7 +77,7 @@ function sendFor(client: pg.PoolClient, organizationId: string): SendStatement {
   return async (statement) => {
     const { text } = statement;
     if (isBeginning(text)) {
-      await prepareScope(client);
+      await prepareBeginning(client, text);
       open = { text, begun: false };
       return withoutRows;
     }
@@ -114,8 +114,25 @@ const preparedIn = new WeakSet<pg.PoolClient>();
 
 async function prepareScope(client: pg.PoolClient): Promise<void> {
   if (preparedIn.has(client)) return;
-  checkRole(await client.query<{ role: string }>({ name: scopeName, text: scopeText, values: [""] }));
+  const { rows } = await client.query<{ role: string }>({ name: scopeName, text: scopeText, values: [""] });
+  const error = roleErrorOf(rows[0]?.role);
+  if (error !== undefined) throw error;
   preparedIn.add(client);
+}
+
+const beginningsIn = new WeakMap<pg.PoolClient, Set<string>>();
+
+/**
+ * Prepares a statement that begins a transaction, under its text as its name. If it were parsed in the message of
+ * another statement, the driver would take that one for prepared.
+ */
+async function prepareBeginning(client: pg.PoolClient, text: string): Promise<void> {
+  await prepareScope(client);
+  const prepared = beginningsIn.get(client) ?? new Set();
+  if (prepared.has(text)) return;
+  await client.query({ name: text, text });
+  await client.query("rollback");
+  beginningsIn.set(client, prepared.add(text));
 }
 
 /** Thrown if a connection for calls would see the rows of every organization. */
@@ -123,12 +140,14 @@ export class RowSecurityError extends Error {
   override readonly name = "RowSecurityError";
 }
 
-/** Checks the role of a connection. It is requested when the connection opens, but a pooler can drop the request. */
-function checkRole(result: pg.QueryResult<{ role: string }> | undefined): void {
-  const role = result?.rows[0]?.role;
-  if (role === tenantRole) return;
-  throw new RowSecurityError(
-    `a database connection for calls of organizations runs as ${role ?? "no role"} and not as ${tenantRole}, ` +
+/**
+ * Returns the error of a connection that runs as another role. The role is requested when the connection opens, but a
+ * pooler can drop the request, or have connections of several roles.
+ */
+function roleErrorOf(role: unknown): RowSecurityError | undefined {
+  if (role === tenantRole) return undefined;
+  return new RowSecurityError(
+    `a database connection for calls of organizations runs as ${String(role ?? "no role")} and not as ${tenantRole}, ` +
       `so nothing is read through it: make your pooler pass on the startup parameter "options", or connect without one`,
   );
 }
@@ -141,8 +160,9 @@ function sendScoped(
 ): Promise<PostgresQueryResult<unknown>> {
   return new Promise((resolve, reject) => {
     const query = new ScopedQuery(statement, { organizationId, beginning }, (error, result) => {
-      if (error === undefined || error === null) resolve(result);
-      else reject(error);
+      const refusal = error ?? query.roleError;
+      if (refusal === undefined) resolve(result);
+      else reject(refusal);
     });
     client.query(query as unknown as pg.Submittable);
   });
@@ -150,7 +170,6 @@ function sendScoped(
 
 /** The part of a connection that a query writes to. */
 interface Wire {
-  parse(query: { name: string; text: string; types: readonly number[] }): void;
   bind(config: { portal: string; statement: string; values: readonly string[] }): void;
   execute(config: { portal: string; rows: number }): void;
 }
@@ -158,8 +177,12 @@ interface Wire {
 /** The part of the driver's query that is changed here. */
 interface WireQuery {
   prepare(connection: Wire): void;
-  handleDataRow(message: unknown): void;
+  handleDataRow(message: DataRow): void;
   handleCommandComplete(message: unknown, connection: Wire): void;
+}
+
+interface DataRow {
+  readonly fields: readonly unknown[];
 }
 
 type Done = (error: Error | null | undefined, result: PostgresQueryResult<unknown>) => void;
@@ -184,6 +207,8 @@ class ScopedQuery extends DriverQuery {
   readonly #scope: Scope;
   /** How many statements are before the caller's and not completed. */
   #before: number;
+  /** The error of a connection with another role: the caller gets it in place of the rows. */
+  roleError: RowSecurityError | undefined;
 
   constructor(statement: SentStatement, scope: Scope, done: Done) {
     super({ ...statement, queryMode: "extended" }, done);
@@ -194,8 +219,7 @@ class ScopedQuery extends DriverQuery {
   override prepare(connection: Wire): void {
     const { organizationId, beginning } = this.#scope;
     if (beginning !== undefined) {
-      connection.parse({ name: "", text: beginning, types: [] });
-      connection.bind({ portal: "", statement: "", values: [] });
+      connection.bind({ portal: "", statement: beginning, values: [] });
       connection.execute({ portal: "", rows: 0 });
     }
     connection.bind({ portal: "", statement: scopeName, values: [organizationId] });
@@ -203,9 +227,10 @@ class ScopedQuery extends DriverQuery {
     super.prepare(connection);
   }
 
-  /** The row before the caller's is the result of `set_config`. */
-  override handleDataRow(message: unknown): void {
+  /** The row before the caller's has the setting and the role. */
+  override handleDataRow(message: DataRow): void {
     if (this.#before === 0) super.handleDataRow(message);
+    else this.roleError = roleErrorOf(message.fields[1]);
   }
 
   override handleCommandComplete(message: unknown, connection: Wire): void {

@@ -2,8 +2,15 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { newId } from "@dari/domain";
-import { createTestAgent, createTestDatabase, createTestOrganization, type TestDatabase } from "@dari/testkit";
+import {
+  createTestAgent,
+  createTestDatabase,
+  createTestOrganization,
+  waitUntil,
+  type TestDatabase,
+} from "@dari/testkit";
 import { sql } from "kysely";
+import pg from "pg";
 import { agents, withinTransaction, openDatabase, withTransaction, type Database } from "../src/index.ts";
 
 let database: TestDatabase;
@@ -179,6 +186,28 @@ describe("on one connection", () => {
     expect(await withTransaction(one.forOrganization(own), () => Promise.resolve("nothing"))).toBe("nothing");
     expect(await ownersSeenBy(one.forOrganization(own))).toHaveLength(2);
     expect(await pidOf()).toBe(before);
+  });
+
+  test("a statement that could not be prepared in a transaction is prepared again", async () => {
+    const db = one.forOrganization(own);
+    // Recurring statements are prepared.
+    const read = (at: Database) => sql`select count(*) from schedules`.execute(at.kysely);
+    for (let use = 1; use < 5; use += 1) await read(db);
+    const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(db.kysely);
+    const owner = new pg.Client({ connectionString: database.url });
+    await owner.connect();
+    await owner.query("begin; lock table dari.schedules in access exclusive mode");
+    const failed = withTransaction(db, (tx) => read(withinTransaction(db, tx)));
+    const refused = expect(failed).rejects.toMatchObject({ code: "57014" });
+    await waitUntil(
+      async () => (await owner.query("select from pg_locks where pid = $1 and not granted", [rows[0]!.pid])).rowCount,
+      { what: "the statement to wait for the lock" },
+    );
+    await owner.query(`select pg_cancel_backend(${rows[0]!.pid})`);
+    await refused;
+    await owner.end();
+    await read(db);
+    await withTransaction(db, (tx) => read(withinTransaction(db, tx)));
   });
 
   test("calls of several organizations see each their own", async () => {

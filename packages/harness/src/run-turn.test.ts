@@ -54,6 +54,9 @@ async function endingAfter(
 
 const started = ['{"t":"ready","protocol":1,"runtime":"node"}', '{"t":"started"}'];
 const nested = (levels: number): string => `{"t":"event","name":"a","data":${"[".repeat(levels)}${"]".repeat(levels)}}`;
+/** Python writes these characters as six. */
+const items = Array(limits.planItems).fill({ text: "\\u0436".repeat(limits.planItemChars), status: "pending" });
+const plan = JSON.stringify({ t: "activity", type: "plan.updated", data: { items } }).replaceAll("\\\\", "\\");
 const activity = (text: string): string =>
   JSON.stringify({ t: "activity", type: "reasoning.completed", data: { text } });
 const preview = (text: string): string =>
@@ -79,6 +82,7 @@ test.each([
   ["taking messages before the call", ['{"t":"take"}'], agentError(/spoke before it was called/)],
   ["taking messages without a hint", [...started, '{"t":"take"}'], agentError(/no message waits: use context.inbox/)],
   ["activity", [...started, activity("x".repeat(20_000)), result], completed],
+  ["the largest plan, in escapes", [...started, plan, result], completed],
   ["large activity", [...started, activity("x".repeat(200_000))], agentError(/reported more than a guest reports/)],
   ["a value", [...started, value("eA=="), result], completed],
   ["a value before the call", [value("eA==")], agentError(/spoke before it was called/)],

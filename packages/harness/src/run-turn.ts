@@ -34,8 +34,8 @@ const exitFollowsMs = 5_000;
 
 /** A guest reports at most once per power of two, and at its end, how much it has omitted. */
 const activityFramesMax = limits.activityEventsPerAttempt + 64;
-/** JSON writes some characters as six. The caller has the exact limits. */
-const activityCharsMax = 8 * limits.activityValueBytes;
+/** JSON writes some characters as six, in values and in plans. The caller has the exact limits. */
+const activityCharsMax = 12 * limits.activityValueBytes;
 
 /** `delivered` absent: the guest took no messages, or ended without a last frame. Then all count as delivered. */
 export type TurnEnding = (
