@@ -8,7 +8,7 @@
 create or replace function accept_message(
   p_organization text, p_session text, p_message text, p_parts jsonb, p_metadata jsonb,
   p_inputs jsonb, p_dispatch_ttl_ms int, p_on_busy text, p_retry_of text, p_merge_parts int, p_merge_bytes int,
-  p_background boolean default false, p_batch text default null
+  p_background boolean default false, p_batch text default null, p_conversation_digest bytea default null
 ) returns table (outcome text, sequence_number int, schedule text, dispatch_number bigint, max_attempts int,
   detail text, ended text[], stopping text, steers boolean)
 language plpgsql as $$
@@ -59,9 +59,9 @@ begin
     and s.blocked_reason is distinct from 'input';
   steers := v_is_steering and s.schedule = 'leased';
   insert into messages (id, organization_id, session_id, sequence_number, parts, metadata, max_attempts, retry_of,
-      is_background, is_steering)
+      is_background, is_steering, conversation_digest)
     values (p_message, p_organization, p_session, sequence_number, p_parts, p_metadata, max_attempts, p_retry_of,
-      p_background, v_is_steering);
+      p_background, v_is_steering, p_conversation_digest);
   if p_inputs <> '[]' then
     insert into session_inputs (session_id, organization_id, path, message_id, file_id)
       select p_session, p_organization, i ->> 'path', p_message, i ->> 'file_id' from jsonb_array_elements(p_inputs) i

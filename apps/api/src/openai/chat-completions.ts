@@ -10,7 +10,6 @@ import {
   markUnstored,
   sendAfterMessage,
   sendMessage,
-  storeConversationDigest,
   waitForMessage,
 } from "@dari/control/turns";
 import { AppError, invalidField, limits } from "@dari/domain";
@@ -83,18 +82,22 @@ async function create(call: ChatCall): Promise<{ resourceId: string }> {
   const { model, digest, answeredBy } = found;
   return inOneTransaction(control, async (inside) => {
     const parts = await storedPartsOf({ ...call, control: inside });
-    const message = { parts, metadata: readMetadata(fieldsOf(body)), partsField: "messages" };
-    const alwaysForks = body.store === false;
+    const isUnstored = body.store === false;
+    const message = {
+      parts,
+      metadata: readMetadata(fieldsOf(body)),
+      partsField: "messages",
+      // What continues an unstored conversation would be deleted with it.
+      conversationDigest: isUnstored ? undefined : digest,
+    };
     const { messageId } =
       answeredBy === undefined
         ? await sendMessage(inside, actor, {
             ...message,
             sessionId: await startSession(inside, actor, body.model, model),
           })
-        : await sendAfterMessage(inside, actor, { ...message, afterMessageId: answeredBy, alwaysForks });
-    // What continues an unstored conversation would be deleted with it.
-    if (body.store !== false) await storeConversationDigest(inside, actor, { messageId, digest });
-    else await markUnstored(inside, actor, { messageId, fileIds: filesOf(response) });
+        : await sendAfterMessage(inside, actor, { ...message, afterMessageId: answeredBy, alwaysForks: isUnstored });
+    if (isUnstored) await markUnstored(inside, actor, { messageId, fileIds: filesOf(response) });
     return { resourceId: messageId };
   });
 }

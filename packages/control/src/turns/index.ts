@@ -28,7 +28,7 @@ export { checkMessagesAccepted } from "./messages/check-messages-accepted.ts";
 export { findMessageInOrder } from "./messages/find-message-in-order.ts";
 export { getMessage } from "./messages/get-message.ts";
 export { includeToolCalls } from "./messages/include-tool-calls.ts";
-export { findAnsweredConversation, storeConversationDigest } from "./messages/conversation-digests.ts";
+export { findAnsweredConversation } from "./messages/conversation-digests.ts";
 export { deleteSessionOfMessage } from "./messages/delete-session-of-message.ts";
 export { listMessages } from "./messages/list-messages.ts";
 export { readTurnActivity } from "./messages/read-turn-activity.ts";

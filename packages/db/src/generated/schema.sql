@@ -1154,7 +1154,7 @@ create table workers (
   constraint workers_slots_check CHECK (slots >= 0)
 );
 
--- function accept_message(p_organization text, p_session text, p_message text, p_parts jsonb, p_metadata jsonb, p_inputs jsonb, p_dispatch_ttl_ms integer, p_on_busy text, p_retry_of text, p_merge_parts integer, p_merge_bytes integer, p_background boolean DEFAULT false, p_batch text DEFAULT NULL::text) returns TABLE(outcome text, sequence_number integer, schedule text, dispatch_number bigint, max_attempts integer, detail text, ended text[], stopping text, steers boolean)
+-- function accept_message(p_organization text, p_session text, p_message text, p_parts jsonb, p_metadata jsonb, p_inputs jsonb, p_dispatch_ttl_ms integer, p_on_busy text, p_retry_of text, p_merge_parts integer, p_merge_bytes integer, p_background boolean DEFAULT false, p_batch text DEFAULT NULL::text, p_conversation_digest bytea DEFAULT NULL::bytea) returns TABLE(outcome text, sequence_number integer, schedule text, dispatch_number bigint, max_attempts integer, detail text, ended text[], stopping text, steers boolean)
 -- function accepted_at(p_session text) returns timestamp with time zone
 -- function answer_input(p_organization text, p_message text, p_key text, p_value jsonb, p_dispatch_ttl_ms integer) returns TABLE(outcome text, session_id text, schedule text, dispatch_number bigint, attempts_left integer)
 -- function append_attempt_event(p_session text, p_fence bigint, p_token uuid, p_type text, p_data jsonb, p_number integer DEFAULT NULL::integer) returns boolean

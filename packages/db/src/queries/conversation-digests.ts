@@ -35,12 +35,3 @@ export async function findAnswered(db: Database, of: AnsweredConversation): Prom
     order by m.created_at desc limit 1`.execute(db.kysely);
   return result.rows[0]?.id;
 }
-
-/** Stores the digest of what was sent up to a message, and with it. */
-export async function setDigest(
-  db: Database,
-  of: { readonly organizationId: string; readonly messageId: string; readonly digest: Buffer },
-): Promise<void> {
-  await sql`update messages set conversation_digest = ${of.digest}
-    where id = ${of.messageId} and organization_id = ${of.organizationId}`.execute(db.kysely);
-}

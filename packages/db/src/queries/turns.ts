@@ -56,6 +56,7 @@ export async function acceptMessage(
     retryOf?: string | undefined;
     /** Default: interactive. */
     lane?: Lane | undefined;
+    conversationDigest?: Buffer | undefined;
   },
 ): Promise<AcceptedMessage> {
   const attachments = input.attachments.map((one) => ({ path: one.path, file_id: one.fileId }));
@@ -68,7 +69,7 @@ export async function acceptMessage(
         p_inputs => ${toJsonb(attachments)}, p_dispatch_ttl_ms => ${input.dispatchTtlMs ?? null}::int,
         p_on_busy => ${input.onBusy ?? null}, p_retry_of => ${input.retryOf ?? null},
         p_merge_parts => ${limits.mergedPartsMax}, p_merge_bytes => ${limits.mergedPartsBytes},
-        p_background => ${input.lane === "background"})`,
+        p_background => ${input.lane === "background"}, p_conversation_digest => ${input.conversationDigest ?? null})`,
   );
 }
 

@@ -11,12 +11,3 @@ export function findAnsweredConversation(
 ): Promise<string | undefined> {
   return conversationDigests.findAnswered(control.db, { ...conversation, organizationId });
 }
-
-/** Stores the digest of everything that was sent up to a message, in the transaction that sends it. */
-export async function storeConversationDigest(
-  inside: Control,
-  { organizationId }: Actor,
-  message: { readonly messageId: string; readonly digest: Buffer },
-): Promise<void> {
-  await conversationDigests.setDigest(inside.db, { ...message, organizationId });
-}

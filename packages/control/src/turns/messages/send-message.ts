@@ -21,6 +21,8 @@ export interface SendMessageInput {
   /** Default: interactive. */
   readonly lane?: Lane | undefined;
   readonly retryOf?: FailedMessage | undefined;
+  /** The digest of the conversation up to this message: see `findAnsweredConversation`. */
+  readonly conversationDigest?: Buffer | undefined;
   /** The name of the parts in the request, for errors (default: `parts`). */
   readonly partsField?: string;
 }
@@ -66,6 +68,7 @@ export async function sendMessage(
       onBusy: input.onBusy,
       retryOf: input.retryOf?.messageId,
       lane: input.lane,
+      conversationDigest: input.conversationDigest,
     });
     if (accepted.outcome === "input_clash") continue;
     if (accepted.outcome !== "accepted") throw refusal(accepted, input);
