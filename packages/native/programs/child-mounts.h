@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -28,7 +29,7 @@
 enum { FIRST_PID = 100 };
 /* STATX_ATTR_MOUNT_ROOT, which musl does not have. */
 enum { IS_MOUNT_ROOT = 0x2000 };
-enum { ERRORS = 128, STEPS_MAX = 128 };
+enum { STEPS_MAX = 128 };
 
 static int set_attributes(int tree, uint64_t set, uint64_t propagation) {
   struct mount_attr attributes = {.attr_set = set, .propagation = propagation};
@@ -58,22 +59,24 @@ static int write_map(pid_t pid, const char *name, const char *text) {
 /* Opens /proc of the child's processes, which only one of them can have mounted. Returns a descriptor, or -1 with
  * errno. */
 static int open_proc(int processes, const char *last) {
-  int status = 0;
   pid_t one;
-  if (setns(processes, CLONE_NEWPID) != 0) return -1;
+  /* That process shares only its descriptors with this one. */
+  volatile int *result = mmap(NULL, sizeof *result, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (result == MAP_FAILED || setns(processes, CLONE_NEWPID) != 0) return -1;
+  *result = -EINTR;
   one = (pid_t)syscall(SYS_clone, CLONE_FILES | CLONE_VFORK | SIGCHLD, 0, 0, 0, 0);
   if (one == 0) {
     const unsigned attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
     int context = (int)syscall(SYS_fsopen, "proc", FSOPEN_CLOEXEC), tree = -1;
     if (context >= 0 && syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
       tree = (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, attributes);
+    *result = tree >= 0 ? tree : -errno;
     /* A process that compares its pid to see that it was forked must find another one than its parent's. */
     write_to("/proc/sys/kernel/ns_last_pid", last);
-    _exit(tree >= 0 && tree < ERRORS ? tree : ERRORS + errno % ERRORS);
+    _exit(0);
   }
-  if (one < 0 || waitpid(one, &status, 0) != one) return -1;
-  status = WIFEXITED(status) ? WEXITSTATUS(status) : ERRORS + EINTR;
-  return status < ERRORS ? status : (errno = status - ERRORS, -1);
+  if (one < 0 || waitpid(one, NULL, 0) != one) return -1;
+  return *result >= 0 ? *result : (errno = -*result, -1);
 }
 
 static const struct { const char *name; int words; } all_steps[] = {

@@ -217,6 +217,14 @@ const refused: [title: string, code: string, why: string][] = [
     await finished(mute.channel.resume());
   });
 
+  // For each, the program that forks holds its descriptors and its connection.
+  test("forty children that have not taken their descriptors do not prevent the next fork", async () => {
+    const template = await templates.hold("take = os.fork\nos.fork = lambda: take() or os.read(os.pipe()[0], 1)");
+    const children = [];
+    while (children.length < 41) children.push(await template.forkMute());
+    expect(commandOf(children.at(-1)!.pid)).not.toBe("");
+  });
+
   test("a child that sends signals without end takes no time from others", async () => {
     const template = await templates.hold("import time");
     const child = await template.fork();
