@@ -1,18 +1,23 @@
 // Measures how many turns wait for a model at the same time on this machine, with the default settings of `npm start`:
-// what each holds, what they cost while they wait, and how long another organization's short turn takes then.
+// what each holds, what they cost while they wait, how long another organization's short turn takes then, and whether
+// the worker keeps its leases when all of them wake at the same moment.
 //
-//   npm run lab -- bench/density [--turns 100] [--agents function,openai-agents,python] [--smoke]
+//   npm run lab -- bench/density [--turns 100] [--slots N] [--agents function,openai-agents,python] [--tree PATH]
+//                                [--smoke]
 //
-// --turns: sessions with one message each, all sent at once. A local model server answers when all wait, or when no
-// further turn has started for half a minute. The memory is the change of MemAvailable, so it needs a quiet machine.
+// --turns: sessions with one message each, all sent at once. --slots: DARI_WORKER_SLOTS. --tree: another checkout, to
+// compare. A local model server answers when all wait, or when no further turn has started for half a minute. The
+// memory is the change of MemAvailable, so it needs a quiet machine.
 
 import { readFileSync } from "node:fs";
+import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createClient, type Client } from "@dari/client";
 import { startOpenaiServer } from "@dari/testkit";
 import { deployFiles } from "../deploy-files.ts";
 import { descendantsOf } from "../processes.ts";
 import { readFlags } from "../flags.ts";
+import { checkout } from "../program.ts";
 import { startStandalone } from "../standalone-process.ts";
 import { cpuMsOf } from "./cpu-time.ts";
 import { summarizeSpread, type Spread } from "./statistics.ts";
@@ -20,11 +25,14 @@ import { gate, report } from "./verdict.ts";
 
 const flags = readFlags({
   turns: { type: "string", default: "100" },
+  slots: { type: "string", default: "0" },
   agents: { type: "string", default: "function,openai-agents,python" },
+  tree: { type: "string", default: checkout },
   smoke: { type: "boolean", default: false },
 });
 const { smoke } = flags.values;
 const turns = smoke ? 12 : flags.whole("turns");
+const slots = flags.whole("slots", 0);
 const waitSeconds = smoke ? 2 : 20;
 /** Short turns of another organization: alone, and while the others wait. */
 const shortTurns = smoke ? 3 : 20;
@@ -84,7 +92,11 @@ const model = await startOpenaiServer(async () => {
   return { text: "ok" };
 });
 await using _model = model;
-await using platform = await startStandalone({ DARI_EGRESS_ALLOW: `127.0.0.1:${model.port}` });
+const environment = {
+  DARI_EGRESS_ALLOW: `127.0.0.1:${model.port}`,
+  ...(slots === 0 ? {} : { DARI_WORKER_SLOTS: String(slots) }),
+};
+await using platform = await startStandalone(environment, undefined, undefined, path.resolve(flags.values.tree));
 const client = createClient(platform);
 const made = await client.createOrganization({ name: "other" });
 const other = { apiUrl: platform.apiUrl, apiKey: made.api_key! };
@@ -102,9 +114,10 @@ for (const name of flags.values.agents.split(",")) {
 const gates = Object.entries(results).flatMap(([name, found]) => [
   gate(`${name}: turns that did not wait at the same time`, turns - found.waited, 0),
   gate(`${name}: messages that did not complete`, found.failed, 0),
+  gate(`${name}: leases lost`, found.leases_lost, 0),
   gate(`${name}: MB of a waiting turn`, found.mb_per_turn, mostMb[name] ?? 8),
 ]);
-const parameters = { turns, wait_seconds: waitSeconds };
+const parameters = { turns, slots, wait_seconds: waitSeconds };
 report({ name: "density", parameters, result: { idle_short_turn_ms: idleShort, ...results }, gates, smoke });
 
 async function measure(files: Readonly<Record<string, string>>) {
@@ -128,6 +141,8 @@ async function measure(files: Readonly<Record<string, string>>) {
   await sleep(waitSeconds * 1_000);
   const cpuMs = (cpuMsOf(platform.program.pid) - cpuBefore) / waitSeconds;
   const short = await measureShortTurns(shortTurns);
+  const lostBefore = countLostLeases();
+  const wokenAt = performance.now();
   released = Promise.resolve();
   hold.resolve();
   const failed = await countFailed(await messages);
@@ -135,6 +150,8 @@ async function measure(files: Readonly<Record<string, string>>) {
     waited,
     start_seconds: round(startSeconds),
     failed,
+    wake_seconds: round((performance.now() - wokenAt) / 1_000),
+    leases_lost: countLostLeases() - lostBefore,
     mb_per_turn: mbPerTurn,
     pss_mb_per_turn: pssPerTurn,
     cpu_ms_per_second_while_waiting: Math.round(cpuMs),
@@ -161,6 +178,11 @@ async function countFailed(ids: readonly string[]): Promise<number> {
   let failed = 0;
   for (const id of ids) if ((await client.waitForMessage(id)).status !== "completed") failed += 1;
   return failed;
+}
+
+/** Counts the turns so far for which the worker could not renew its lease in time. */
+function countLostLeases(): number {
+  return readFileSync(path.join(platform.dataDir, "logs/dari.log"), "utf8").split('"lease.lost"').length - 1;
 }
 
 /** Resolves when all turns wait, or when no further one has begun to for a while. */
