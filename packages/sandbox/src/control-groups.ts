@@ -199,10 +199,12 @@ async function removeGroup(dir: string): Promise<void> {
 async function sweep(place: string): Promise<void> {
   for (const name of await readdir(place).catch(() => [])) {
     if (!isOrphanName(name)) continue;
+    // A process that this pid namespace does not have is listed as 0. As a pid, 0 is this process's own group.
     const members = readOrEmpty(join(place, name, "cgroup.procs"))
       .split("\n")
+      .map(Number)
       .filter(Boolean);
-    for (const pid of members) killQuietly(Number(pid));
+    for (const pid of members) killQuietly(pid);
     await (members.length > 0 ? removeGroup(join(place, name)) : rmdir(join(place, name)).catch(ignore));
   }
 }
