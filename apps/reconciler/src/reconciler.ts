@@ -7,9 +7,9 @@ import { createInvariantRounds, createJobRepair, readDueWork, rebuildFailedJobs 
 import { settleBuildWaiters } from "@dari/control/publishing";
 import { createHeldSessionResumer } from "@dari/control/tenants";
 import { createReaper, expireInputs, deleteSilentWorkers } from "@dari/control/turns";
+import { createSharedLook } from "@dari/domain";
 import type { HealthChecks, Logger } from "@dari/runtime";
 import { startDispatchLoop } from "./dispatch-loop.ts";
-import { createDueWorkLook } from "./due-work.ts";
 import { createInvariantJudge, type InvariantCounters } from "./judge-invariants.ts";
 import { createLoops, type StartLoop } from "./loops.ts";
 import { startScheduleLoops } from "./schedule-loops.ts";
@@ -41,7 +41,7 @@ export function startReconciler(services: Services, options: ReconcilerOptions, 
   const { queue } = services;
   const loops = createLoops(stopping.signal, log);
   const { start } = loops;
-  const hasWork = createDueWorkLook(() => readDueWork(services.db));
+  const hasWork = createSharedLook(() => readDueWork(services.db));
   let afterFlush = (): void => undefined;
   const dispatch = startDispatchLoop(services, {
     start,
@@ -52,7 +52,7 @@ export function startReconciler(services: Services, options: ReconcilerOptions, 
   const reaper = createReaper(services, { ...options, hasExpired: () => hasWork("expired") });
   start("reap", options.reapEveryMs, () => reaper.runOnce());
   // Continues what one pass after a build leaves, and repairs what a crash after a build leaves.
-  start("settle-builds", options.reapEveryMs, () => settleBuildWaiters(services));
+  start("settle-builds", options.reapEveryMs, () => settleBuildWaiters(services, () => hasWork("builds")));
   start("expire-inputs", options.reapEveryMs, async () => {
     if (await hasWork("inputs")) await expireInputs(services);
   });
@@ -62,7 +62,8 @@ export function startReconciler(services: Services, options: ReconcilerOptions, 
   });
   start("forget-workers", deleteWorkersAfterMs, () => deleteSilentWorkers(services.db, deleteWorkersAfterMs));
   start("sweep-idempotency-keys", sweepEveryMs, () => sweepIdempotencyKeys(services.db));
-  if (queue !== undefined) afterFlush = startQueueLoops({ ...services, queue }, start, isLeading);
+  if (queue !== undefined)
+    afterFlush = startQueueLoops({ ...services, queue }, start, isLeading, () => hasWork("queued"));
   startStorageLoops(services, start, isLeading);
   startScheduleLoops(services, start, () => hasWork("schedules"));
   const webhooks = startWebhookLoops(services, start, () => hasWork("webhooks"));
@@ -93,8 +94,9 @@ function startQueueLoops(
   context: Parameters<typeof createJobRepair>[0],
   start: StartLoop,
   isLeading: () => boolean,
+  hasQueued: () => Promise<boolean>,
 ): () => void {
-  const repair = createJobRepair(context);
+  const repair = createJobRepair({ ...context, hasQueued });
   const repairing = start("repair-jobs", repairJobsEveryMs, async () => {
     if (isLeading()) await repair.runOnce();
   });

@@ -46,7 +46,7 @@ test("no build is claimed while memory is short", async () => {
       throw new Error("a build is claimed");
     },
   } as unknown as WorkerContext;
-  const feed = startBuildFeed(context);
+  const feed = startBuildFeed(context, () => Promise.resolve(false));
   try {
     await waitUntil(() => looks > 0, { what: "the feed to look for memory" });
     notify();

@@ -19,6 +19,7 @@ import {
   releaseBuild,
   renewBuild,
 } from "@dari/control/publishing";
+import type { WorkerLook } from "@dari/control/turns";
 import type { BuildClaim, BuildJob } from "@dari/db";
 import { limits } from "@dari/domain";
 import { loop, type Loop } from "@dari/runtime";
@@ -44,19 +45,27 @@ export interface BuildFeed {
   stop(): Promise<void>;
 }
 
-export function startBuildFeed(context: WorkerContext): BuildFeed {
+export function startBuildFeed(context: WorkerContext, look: WorkerLook): BuildFeed {
   const { turnMemory, settings } = context;
   const { workerId, buildSlots } = settings;
   const stopping = new AbortController();
   const running = new Map<Promise<void>, string>();
+  // The last look may be older than the announcement of a build.
+  let isAnnounced = true;
+  const claimSoon = (): void => {
+    isAnnounced = true;
+    claiming.nudge();
+  };
   const claiming: Loop = loop({
     name: "build-versions",
     everyMs: claimEveryMs,
     signal: stopping.signal,
     log: context.log,
     async runOnce(signal) {
+      if (!isAnnounced && !(await look("builds"))) return;
       for (;;) {
         if (signal.aborted || turnMemory.room().turns === 0) return;
+        isAnnounced = false;
         const build = await claimNext([...running.values()], buildSlots, (except) =>
           claimBuild(context, workerId, except),
         );
@@ -65,13 +74,13 @@ export function startBuildFeed(context: WorkerContext): BuildFeed {
         const run = runBuild(context, build, stopping.signal).finally(() => {
           leave();
           running.delete(run);
-          claiming.nudge();
+          claimSoon();
         });
         running.set(run, build.organizationId);
       }
     },
   });
-  const unsubscribe = context.notifier.subscribe("build", undefined, () => claiming.nudge());
+  const unsubscribe = context.notifier.subscribe("build", undefined, claimSoon);
   return {
     async stop() {
       unsubscribe();

@@ -1,7 +1,6 @@
 // Detects that no jobs arrive although turns wait: BullMQ consumers sometimes stop without an error. Measures progress
 // by the rows of the database, not by the queue.
 
-import { hasWaitingDispatch } from "@dari/control/operations";
 import { loop } from "@dari/runtime";
 import type { TurnSource } from "@dari/queue";
 import type { Gate } from "./gate.ts";
@@ -19,8 +18,6 @@ export interface WatchedConsumer {
 }
 
 const checkEveryMs = 1_000;
-/** A turn that waits this long despite free slots and a working queue is overdue, in milliseconds. */
-const waitedMs = 1_000;
 const defaultSilentMs = 10_000;
 
 /**
@@ -65,12 +62,17 @@ export function watchConsumer(
         hasReopened = false;
         return;
       }
-      // Without free slots, the worker fetches nothing. Without Redis, it pulls all turns anyway.
-      if (gate.free === 0 || !source.available) {
+      // Without Redis, the worker pulls all turns anyway.
+      if (!source.available) {
         silentSince = undefined;
         return;
       }
-      if (!(await hasWaitingDispatch(context.db, waitedMs))) return;
+      if (!(await context.look("unclaimed"))) return;
+      // Without free slots, the worker fetches nothing.
+      if (gate.free === 0) {
+        silentSince = undefined;
+        return;
+      }
       watched.pull();
       await reactToSilence();
     },

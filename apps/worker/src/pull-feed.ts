@@ -1,7 +1,7 @@
 // Gets turns directly from the database: while the queue is unavailable, while no process leads the dispatch, and when
 // `pull` is called.
 
-import { hasDispatchLeader, pullTurn } from "@dari/control/turns";
+import { pullTurn } from "@dari/control/turns";
 import { loop } from "@dari/runtime";
 import type { FeedContext, TurnFeedParts } from "./turn-feed-parts.ts";
 
@@ -35,7 +35,7 @@ export function startPulling(context: FeedContext, parts: TurnFeedParts, signal:
     // If no process leads the dispatch, a working queue stays empty.
     const now = performance.now();
     if (now - leaderSeenAt < leadCheckEveryMs) return false;
-    const hasLeader = await hasDispatchLeader(context.db);
+    const hasLeader = await context.look("leader");
     if (hasLeader) leaderSeenAt = now;
     return !hasLeader;
   };

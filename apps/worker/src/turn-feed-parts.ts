@@ -1,5 +1,6 @@
 // What the worker gives to its two feeds of turns, which fetch jobs from the queue and pull turns from the database.
 
+import type { WorkerLook } from "@dari/control/turns";
 import type { Claimant, ClaimedTurn } from "@dari/db";
 import type { TurnSettlement, TurnSource, TurnTicket } from "@dari/queue";
 import type { WorkerContext } from "./context.ts";
@@ -29,4 +30,7 @@ export interface TurnFeedParts {
 }
 
 /** The part of the worker that both feeds use. */
-export type FeedContext = Pick<WorkerContext, "db" | "log" | "notifier"> & { readonly claimant: Claimant };
+export type FeedContext = Pick<WorkerContext, "db" | "log" | "notifier"> & {
+  readonly claimant: Claimant;
+  readonly look: WorkerLook;
+};

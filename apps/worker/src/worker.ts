@@ -1,6 +1,6 @@
 // The worker: offers slots, runs turns in its slots, builds versions, and shuts down without losing a turn.
 
-import { announceWorker, removeWorker } from "@dari/control/turns";
+import { announceWorker, createWorkerLook, removeWorker } from "@dari/control/turns";
 import type { ClaimedTurn } from "@dari/db";
 import type { TurnSettlement, TurnSource, TurnTicket } from "@dari/queue";
 import { loop, type HealthChecks, type Loop } from "@dari/runtime";
@@ -54,8 +54,9 @@ export async function startWorker(context: WorkerContext, source: TurnSource | u
   await presence.announced;
   const stopListening = context.notifier.subscribe("cancel", undefined, () => leases.nudge());
   const { workerId, leaseMs } = settings;
+  const look = createWorkerLook(context.db);
   const feed = startTurnFeed(
-    { ...context, claimant: { workerId, leaseMs, guarantees: context.guarantees } },
+    { ...context, look, claimant: { workerId, leaseMs, guarantees: context.guarantees } },
     {
       gate,
       source,
@@ -65,7 +66,7 @@ export async function startWorker(context: WorkerContext, source: TurnSource | u
       giveUp: settings.giveUp,
     },
   );
-  const builds = startBuildFeed(context);
+  const builds = startBuildFeed(context, look);
   const memory = watchMemory({ gate, room: context.turnMemory.room, log: context.log });
   context.log.info(
     { worker: settings.workerId, slots: settings.slots, sandbox: context.driver.name },

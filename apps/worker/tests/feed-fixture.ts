@@ -13,7 +13,7 @@ import {
 } from "@dari/control/assembly";
 import type { Control } from "@dari/control/context";
 import { promoteJob, retryJob } from "@dari/control/operations";
-import { finishTurn } from "@dari/control/turns";
+import { createWorkerLook, finishTurn } from "@dari/control/turns";
 import { workers, type ClaimedTurn, type Database } from "@dari/db";
 import { failure, limits, newId } from "@dari/domain";
 import type { TurnQueue, TurnSource } from "@dari/queue";
@@ -103,7 +103,7 @@ export async function openFeedScene(): Promise<FeedScene> {
     start(parts = {}) {
       const claimant = { workerId: newId("worker"), leaseMs: 3_000, guarantees: {} };
       const feed = startTurnFeed(
-        { db, log, notifier: services.notifier, claimant },
+        { db, log, notifier: services.notifier, look: createWorkerLook(db), claimant },
         {
           ...{ gate, source, run },
           retry: async (ticket) => toRetrySettlement(await retryJob(control, ticket)),

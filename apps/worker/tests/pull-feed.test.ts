@@ -1,6 +1,7 @@
 // Direct pull beside a working queue: it pulls whenever it is notified.
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { createWorkerLook } from "@dari/control/turns";
 import { newId } from "@dari/domain";
 import { createLogger } from "@dari/runtime";
 import { describeWith, waitUntil } from "@dari/testkit";
@@ -17,8 +18,9 @@ describeWith("redis", "direct pull", () => {
     const { db, services, gate, source, run } = scene;
     const claimant = { workerId: newId("worker"), leaseMs: 3_000, guarantees: {} };
     const unused = { retry: unasked, promote: unasked, giveUp: unasked };
+    const log = createLogger({ name: "pull", level: "silent" });
     pulling = startPulling(
-      { db, log: createLogger({ name: "pull", level: "silent" }), notifier: services.notifier, claimant },
+      { db, log, notifier: services.notifier, look: createWorkerLook(db), claimant },
       { gate, source, run, ...unused },
       stopping.signal,
     );

@@ -131,7 +131,7 @@ export {
 };
 export { coalesceReads } from "./coalesce-reads.ts";
 export { withinTransaction, openDatabase, withSavepoint, withTransaction, type Database } from "./database.ts";
-export { readDueWork, type DueWork } from "./queries/due-work.ts";
+export { readDueWork, readWorkerWork, type DueWork, type WorkerWork } from "./queries/due-work.ts";
 export { getRowSecurityState } from "./row-security.ts";
 export { migrate, newestMigration } from "./migrate.ts";
 export { createPgNotifier } from "./notifier.ts";

@@ -51,9 +51,9 @@ test("the fleet's load is counted by organization", async () => {
   const { organizationId } = scene;
   const share = { organizationId, weight: 1, maxConcurrency: null };
   expect(await dispatch.listReadyOrganizations(scene.db)).toEqual([share]);
-  expect(await readDueWork(scene.db)).toMatchObject({ ready: true, expired: false });
+  expect(await readDueWork(scene.db)).toMatchObject({ ready: true, expired: false, queued: false });
   await scene.dispatchOnly(session);
-  expect(await readDueWork(scene.db)).toMatchObject({ ready: false, expired: false });
+  expect(await readDueWork(scene.db)).toMatchObject({ ready: false, expired: false, queued: true });
   await sql`update sessions set lease_until = now() - interval '1 second' where id = ${session}`.execute(
     scene.db.kysely,
   );

@@ -33,8 +33,9 @@ test.each(["without", "with"])("%s statistics, a look reads what is due and litt
     });
     expect(rows).toBeLessThan(100);
     const looked = await countRowsRead(database.db, async (bound) => {
-      const nothing = { ready: false, expired: false, inputs: false, held: false, webhooks: false };
-      expect(await readDueWork(bound)).toEqual({ ...nothing, schedules: true });
+      const { schedules, ...others } = await readDueWork(bound);
+      expect(schedules).toBe(true);
+      expect(Object.values(others)).not.toContain(true);
     });
     expect(looked).toBeLessThan(20);
   }

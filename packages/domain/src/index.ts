@@ -64,6 +64,8 @@ export type { Admission, DispatchedTurn, Log, Notifier, Preview, Previews, TurnD
 export { decodePreview, encodePreview } from "./preview.ts";
 export { waitUntilSettled, sharedWaitMs } from "./wait-until-settled.ts";
 export { createSharedCount, type SharedBounds } from "./shared-count.ts";
+export { createSharedLook, type SharedLook } from "./shared-look.ts";
+export { msToNextTick } from "./shared-tick.ts";
 export { createRaceWith } from "./race-with.ts";
 export { createWakeRegistry } from "./wake-registry.ts";
 export { renderStatesMarkdown } from "./states-page.ts";

@@ -1,6 +1,6 @@
 // The engine of turns: sessions, messages, dispatch, claims, and inputs that agents ask for.
 
-export { claimTurn, hasDispatchLeader, pullTurn, type TurnClaim } from "./claims/claim-turn.ts";
+export { claimTurn, pullTurn, type TurnClaim } from "./claims/claim-turn.ts";
 export { finishTurn, type FinishContext } from "./claims/finish-turn.ts";
 export {
   announceWorker,
@@ -15,6 +15,7 @@ export {
   type NumberedEvent,
 } from "./claims/held-turn.ts";
 export { loadTurn, type Turn, type TurnPart } from "./claims/load-turn.ts";
+export { createWorkerLook, type WorkerLook } from "./claims/worker-look.ts";
 export { createReaper } from "./claims/reap.ts";
 export { createAdmission } from "./dispatch/admission.ts";
 export { createBacklog } from "./dispatch/backlog.ts";

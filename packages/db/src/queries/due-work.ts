@@ -1,4 +1,4 @@
-// What the frequent passes of the reconciler would find, read by one statement.
+// What the frequent passes of the reconciler, or of a worker, would find, each read by one statement.
 
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
@@ -18,6 +18,10 @@ export interface DueWork {
   readonly schedules: boolean;
   /** Events without deliveries, and deliveries that are not sent, also those that are not due yet. */
   readonly webhooks: boolean;
+  /** Builds that have not ended. */
+  readonly builds: boolean;
+  /** Turns that are dispatched, that run, or that wait for a retry. */
+  readonly queued: boolean;
 }
 
 /**
@@ -41,8 +45,48 @@ export async function readDueWork(db: Database): Promise<DueWork> {
       (select true from webhook_outbox order by id limit 1) is not null
       or (select true from webhook_deliveries where state = 'pending' order by endpoint_id limit 1) is not null
         as webhooks,
+      (select true from versions where state = 'building' order by created_at limit 1) is not null as builds,
+      (select true from sessions where schedule in ('dispatched', 'leased') order by lease_until limit 1) is not null
+      or (select true from sessions where schedule = 'retry_wait' order by ready_at limit 1) is not null as queued,
       ${writesAccepted} as "acceptsWrites"`.execute(db.kysely);
   const { acceptsWrites, ...work } = result.rows[0]!;
   if (!acceptsWrites) throw new Error("the database accepts no writes");
   return work;
+}
+
+/** Whether each of these concerns a worker now. */
+export interface WorkerWork {
+  /** Whether a process leads the dispatch. */
+  readonly leader: boolean;
+  /** Turns that were dispatched, and that no worker has claimed for a while. */
+  readonly unclaimed: boolean;
+  /** Builds that no worker holds. */
+  readonly builds: boolean;
+}
+
+export interface WorkerWorkBounds {
+  /** The name of the dispatch's lead, and how long ago its holder may have been seen, in milliseconds. */
+  readonly lead: string;
+  readonly leadTtlMs: number;
+  /** A dispatch that expires within this time is unclaimed for a while, in milliseconds. */
+  readonly expiresWithinMs: number;
+  /** Builds that were lost as often are not built again. */
+  readonly buildLossesMax: number;
+}
+
+/** Reads one row, or the first entry of a partial index, for each. */
+export async function readWorkerWork(db: Database, o: WorkerWorkBounds): Promise<WorkerWork> {
+  const result = await sql<WorkerWork>`
+    with clock as materialized (select clock_timestamp() as now)
+    select (select true from leaders where name = ${o.lead}
+        and seen_at between (select now from clock) - ${o.leadTtlMs} * interval '1 millisecond'
+          and (select now from clock)) is not null as leader,
+      (select true from sessions where schedule = 'dispatched'
+        and lease_until > (select now from clock)
+        and lease_until < (select now from clock) + ${o.expiresWithinMs} * interval '1 millisecond'
+        order by lease_until limit 1) is not null as unclaimed,
+      (select true from versions where state = 'building' and build_losses < ${o.buildLossesMax}
+        and (build_lease_until is null or build_lease_until < (select now from clock))
+        order by created_at limit 1) is not null as builds`.execute(db.kysely);
+  return result.rows[0]!;
 }

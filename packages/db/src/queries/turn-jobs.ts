@@ -79,17 +79,6 @@ async function duePage(db: Database, limit: number, due: RawBuilder<unknown>): P
   };
 }
 
-/** Returns whether any turn has been dispatched and unclaimed for `waitedMs` (index sessions_in_flight). */
-export async function hasWaitingDispatch(
-  db: Database,
-  bounds: { waitedMs: number; dispatchTtlMs: number },
-): Promise<boolean> {
-  const result = await sql`select 1 from sessions where schedule = 'dispatched'
-    and lease_until < clock_timestamp() + ${bounds.dispatchTtlMs - bounds.waitedMs} * interval '1 millisecond'
-    and lease_until > clock_timestamp() limit 1`.execute(db.kysely);
-  return result.rows.length > 0;
-}
-
 /** Returns those of the jobs that belong to a turn: the newest dispatch of a session that is unclaimed or running. */
 export async function listJobsInUse(
   db: Database,

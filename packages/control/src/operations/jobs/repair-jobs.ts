@@ -10,6 +10,11 @@ export interface JobContext {
   readonly log: Log;
 }
 
+export interface JobRepairContext extends JobContext {
+  /** Whether there are turns that should have a job (default: always). */
+  readonly hasQueued?: () => Promise<boolean>;
+}
+
 export interface JobRepairs {
   /** Missing jobs that were added. */
   readonly added: number;
@@ -28,8 +33,8 @@ export interface JobRepair {
   runOnce(): Promise<JobRepairs>;
 }
 
-export function createJobRepair(context: JobContext): JobRepair {
-  const { db } = context;
+export function createJobRepair(context: JobRepairContext): JobRepair {
+  const { db, hasQueued = () => Promise.resolve(true) } = context;
   const dispatched = createRound(context.queue, (after) =>
     turnJobs.listUnclaimedDispatches(db, { waitedMs, dispatchTtlMs: limits.dispatchTtlMs, after, limit: batch }),
   );
@@ -38,7 +43,7 @@ export function createJobRepair(context: JobContext): JobRepair {
   return {
     async runOnce() {
       if (!context.queue.available) return { added: 0, removed: 0 };
-      const added = (await dispatched.addMissing()) + (await retries.addMissing());
+      const added = (await hasQueued()) ? (await dispatched.addMissing()) + (await retries.addMissing()) : 0;
       const repairs = { added, removed: await removeUnmatched(context) };
       if (repairs.added > 0 || repairs.removed > 0) context.log.info({ ...repairs }, "queue.repaired");
       return repairs;

@@ -10,10 +10,13 @@ const callsMax = 50;
 
 /**
  * Runs after a build. The reconciler also runs it periodically: it continues what one pass leaves, and repairs what a
- * crash after a build leaves.
+ * crash after a build leaves. `hasBuilds`: whether a build can have been lost (default: always).
  */
-export async function settleBuildWaiters(context: { db: Database; notifier: Notifier }): Promise<number> {
-  await builds.failLostBuilds(context.db, limits.buildLossesMax);
+export async function settleBuildWaiters(
+  context: { db: Database; notifier: Notifier },
+  hasBuilds: () => Promise<boolean> = () => Promise.resolve(true),
+): Promise<number> {
+  if (await hasBuilds()) await builds.failLostBuilds(context.db, limits.buildLossesMax);
   let count = 0;
   for (let call = 0; call < callsMax; call++) {
     const settled = await dispatch.settleBuildWaiters(context.db, bounds);

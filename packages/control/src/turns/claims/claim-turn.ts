@@ -95,10 +95,10 @@ async function claimDespiteUnreadableDetails<T>(
 }
 
 /** Workers dispatch for themselves if no dispatcher has led for this long, in milliseconds. */
-const leaderlessMs = 1_500;
+export const leaderlessMs = 1_500;
 
 /** Returns whether any process leads the dispatch. */
-export function hasDispatchLeader(db: Database): Promise<boolean> {
+function hasDispatchLeader(db: Database): Promise<boolean> {
   return workers.hasLeader(db, dispatcherLead, leaderlessMs);
 }
 
