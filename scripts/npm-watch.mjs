@@ -12,14 +12,17 @@ export function watchNpm(onGone) {
   if (!process.env.npm_lifecycle_event) return () => {};
   const ancestry = isNpm(process.ppid) ? () => `${process.ppid}` : parentAndItsParent;
   const started = ancestry();
-  const watch = setInterval(() => {
-    if (ancestry() === started) return;
-    clearInterval(watch);
-    onGone();
-  }, checkEveryMs);
-  watch.unref();
-  return () => clearInterval(watch);
+  let timer;
+  // At whole seconds of the process's clock, when the platform's own timers run too.
+  const watch = () => {
+    timer = setTimeout(() => (ancestry() === started ? watch() : onGone()), nextCheckMs()).unref();
+  };
+  watch();
+  return () => clearTimeout(timer);
 }
+
+/** A timer can run a millisecond early, so a check that is due within two is skipped. */
+const nextCheckMs = () => Math.ceil(checkEveryMs - ((performance.now() + 2) % checkEveryMs)) + 2;
 
 /** If our parent is npm, its own parent does not matter: a logout ends the shell of `nohup npm start &`. */
 function isNpm(pid) {

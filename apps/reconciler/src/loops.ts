@@ -14,11 +14,11 @@ export interface Loops {
 }
 
 /**
- * Loops with at least this interval start one after the other, with `slowStepMs` between two. Otherwise all of them
- * would need a database connection at the same moments. Milliseconds.
+ * Loops with at least this interval run one after the other, with `slowStepMs` between two. Otherwise all of them would
+ * need a database connection at the same moments. The frequent loops run at these moments too. Milliseconds.
  */
 const slowEveryMs = 5_000;
-const slowStepMs = 250;
+const slowStepMs = 500;
 /** How long a loop may go without a success, in addition to its interval. Milliseconds. */
 const lateMs = 10_000;
 

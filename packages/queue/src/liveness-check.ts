@@ -1,10 +1,13 @@
 // Asks Redis continuously whether it answers, because a connection can look healthy while nothing comes back.
 
+import { msToNextTick } from "@dari/domain";
 import type { Redis } from "ioredis";
 
 export interface LivenessCheck {
   /** An answer arrived within about the last second. */
   readonly isFresh: boolean;
+  /** Tells that Redis has answered something else on this connection. The next question is then left out. */
+  noticeAnswer(): void;
   stop(): void;
 }
 
@@ -14,11 +17,25 @@ const freshForMs = askEveryMs + 1_000;
 /** After this time the connection is replaced, because a peer that is gone is not reported. Milliseconds. */
 const reconnectAfterMs = 3_000;
 
-/** `startsFresh`: counts Redis as available for the first second. */
-export function startLivenessCheck(redis: Redis, { startsFresh }: { startsFresh: boolean }): LivenessCheck {
+/** How long Redis is asked after `isFresh` was last read, if it is only asked on demand. Milliseconds. */
+const demandMs = 10_000;
+
+export interface LivenessOptions {
+  /** Counts Redis as available for the first second. */
+  readonly startsFresh: boolean;
+  /**
+   * Asks only while `isFresh` is read. The first read after a rest counts Redis as available for the first second, as
+   * `startsFresh` does (default: false).
+   */
+  readonly onDemand?: boolean;
+}
+
+export function startLivenessCheck(redis: Redis, { startsFresh, onDemand = false }: LivenessOptions): LivenessCheck {
   let answeredAt = startsFresh ? performance.now() : -Infinity;
   let connectionSince = performance.now();
+  let [noticedAt, readAt] = [-Infinity, -Infinity];
   let asking = false;
+  const isResting = (): boolean => onDemand && performance.now() - readAt > demandMs;
   const ask = async (): Promise<void> => {
     if (asking || redis.status !== "ready") return;
     asking = true;
@@ -32,6 +49,7 @@ export function startLivenessCheck(redis: Redis, { startsFresh }: { startsFresh:
     }
   };
   const look = (): void => {
+    if (isResting()) return;
     const now = performance.now();
     const isUp = redis.status === "ready" || redis.status === "connect";
     if (isUp && now - Math.max(answeredAt, connectionSince) > reconnectAfterMs) {
@@ -39,13 +57,22 @@ export function startLivenessCheck(redis: Redis, { startsFresh }: { startsFresh:
       asking = false;
       redis.disconnect(true);
     }
-    void ask();
+    if (now - noticedAt >= askEveryMs) void ask();
   };
   const stop = lookRegularly(look);
   redis.on("ready", () => void ask());
   return {
     get isFresh() {
-      return performance.now() - answeredAt < freshForMs;
+      const wasResting = isResting();
+      readAt = performance.now();
+      if (wasResting) {
+        answeredAt = connectionSince = readAt;
+        void ask();
+      }
+      return readAt - answeredAt < freshForMs;
+    },
+    noticeAnswer() {
+      answeredAt = noticedAt = performance.now();
     },
     stop,
   };
@@ -54,16 +81,24 @@ export function startLivenessCheck(redis: Redis, { startsFresh }: { startsFresh:
 const looks = new Set<() => void>();
 let timer: NodeJS.Timeout | undefined;
 
-/** One timer serves all checks, because at rest a wake-up of this process and of Redis costs more than a question. */
+/**
+ * One timer serves all checks, and runs together with the loops of the process, because at rest a wake-up of this
+ * process and of Redis costs more than a question.
+ */
 function lookRegularly(look: () => void): () => void {
   looks.add(look);
-  timer ??= setInterval(() => {
-    for (const each of looks) each();
-  }, askEveryMs).unref();
+  timer ??= startTimer();
   return () => {
     looks.delete(look);
     if (looks.size > 0) return;
-    clearInterval(timer);
+    clearTimeout(timer);
     timer = undefined;
   };
+}
+
+function startTimer(): NodeJS.Timeout {
+  return setTimeout(() => {
+    timer = startTimer();
+    for (const each of looks) each();
+  }, msToNextTick(askEveryMs)).unref();
 }

@@ -11,7 +11,8 @@ export interface RedisPreviews extends Previews {
 
 export function createRedisPreviews(redisUrl: string, prefix: string): RedisPreviews {
   const publisher = connectFailingFast(redisUrl);
-  const pulse = startLivenessCheck(publisher, { startsFresh: false });
+  // Agents write only during turns.
+  const pulse = startLivenessCheck(publisher, { startsFresh: false, onDemand: true });
   const channelPrefix = `${prefix}:preview:`;
   let subscriber: Redis | undefined;
   let hearing: LivenessCheck | undefined;

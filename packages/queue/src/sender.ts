@@ -10,6 +10,8 @@ export interface Sender {
   readonly redis: Redis;
   /** Whether Redis has answered within about a second. Otherwise use something else: commands fail at once. */
   readonly isAvailable: boolean;
+  /** Tells that Redis has answered a command, so that it need not be asked. */
+  noticeAnswer(): void;
   close(): void;
 }
 
@@ -22,6 +24,7 @@ export function connectSender(redisUrl: string): Sender {
     get isAvailable() {
       return redis.status === "ready" && pulse.isFresh;
     },
+    noticeAnswer: pulse.noticeAnswer,
     close() {
       pulse.stop();
       disconnect(redis);

@@ -97,7 +97,9 @@ export function openTurnQueue(location: QueueLocation): TurnQueue {
       );
     },
     async noticeFlush() {
-      return (await redis.set(sentinel, "1", "NX")) === "OK";
+      const answer = await redis.set(sentinel, "1", "NX");
+      sender.noticeAnswer();
+      return answer === "OK";
     },
     async withoutJob(turns) {
       if (turns.length === 0) return [];

@@ -1,14 +1,14 @@
-// Runs a task repeatedly until told to stop: runs never overlap and start on a fixed grid, with errors logged and
-// counted.
+// Runs a task repeatedly until told to stop: runs never overlap, and loops of one process run at the same moments, with
+// errors logged and counted.
 
-import { createWakeSignal, type WakeSignal } from "@dari/domain";
+import { createWakeSignal, msToNextTick, type WakeSignal } from "@dari/domain";
 import type { Logger } from "./log.ts";
 
 export interface LoopOptions {
   readonly name: string;
   /** Read after each run. */
   readonly everyMs: number | (() => number);
-  /** Time from the start to the first run (default: 0). Keeps loops with the same interval from running together. */
+  /** Time to the first run, by which the others move too (default: 0). Keeps slow loops from running together. */
   readonly delayMs?: number;
   readonly signal: AbortSignal;
   readonly runOnce: (signal: AbortSignal) => Promise<unknown>;
@@ -36,8 +36,8 @@ export interface Loop extends AsyncDisposable {
 const failureLogEveryMs = 10_000;
 
 /**
- * Runs after `delayMs`, then every `everyMs`, counted from the first run. A slow run skips the runs it missed. Stops
- * when `signal` aborts or the loop is disposed.
+ * Runs after `delayMs`, then at each multiple of `everyMs` of the process's clock, so that loops wake the process
+ * together. A slow run skips the runs it missed. Stops when `signal` aborts or the loop is disposed.
  */
 export function loop(options: LoopOptions): Loop {
   const stop = new AbortController();
@@ -62,7 +62,6 @@ type Counts = { runs: number; failures: number; failuresInARow: number; succeede
 async function run(options: LoopOptions, signal: AbortSignal, bell: WakeSignal, counts: Counts): Promise<void> {
   const log = options.log.child({ loop: options.name });
   if (options.delayMs !== undefined) await bell.wait(options.delayMs);
-  const startedAt = performance.now();
   let loggedAt = Number.NEGATIVE_INFINITY;
   while (!signal.aborted) {
     try {
@@ -82,6 +81,6 @@ async function run(options: LoopOptions, signal: AbortSignal, bell: WakeSignal, 
       counts.runs += 1;
     }
     const everyMs = typeof options.everyMs === "number" ? options.everyMs : options.everyMs();
-    await bell.wait(everyMs - ((performance.now() - startedAt) % everyMs));
+    await bell.wait(msToNextTick(everyMs, options.delayMs));
   }
 }
