@@ -16,12 +16,13 @@ interface MemoryWatchOptions {
   readonly log: Logger;
   /** How long memory may be short before it is reported, in milliseconds (default: 30 s). */
   readonly shortMs?: number;
-  /** How often memory is checked, in milliseconds (default: 1 s). */
+  /** How often memory is checked, in milliseconds (default: 2 s). */
   readonly checkEveryMs?: number;
 }
 
 const defaultShortMs = 30_000;
-const defaultCheckEveryMs = 1_000;
+/** Like the worker's announcement, with which it shares a reading of the memory. */
+const defaultCheckEveryMs = 2_000;
 const fix = "end other programs on this machine, or give the worker more memory";
 
 /** Logs once when memory has been short for too long, and once when there is memory again. */

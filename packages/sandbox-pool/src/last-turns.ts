@@ -13,6 +13,7 @@ export interface PendingKeep {
 }
 
 export interface LastTurns {
+  readonly size: number;
   /**
    * Whether it pays to keep sandboxes of the group: at least half of its last turns found the sandbox of their session,
    * or would have found it if it had been kept.
@@ -58,6 +59,9 @@ export function createLastTurns(evict: (one: PooledSandbox) => void): LastTurns 
   }
 
   return {
+    get size() {
+      return turns.size;
+    },
     isWorthKeeping,
     add({ key, group }, { sessionId, fence }, pooled) {
       const former = turns.get(sessionId);

@@ -260,6 +260,8 @@ function reviewOf(parts: Parts): () => Promise<void> {
   return async () => {
     const now = performance.now();
     demand.forgetIdle(o.idleMs ?? defaultIdleMs);
+    // Without anything to evict and without turns, the memory need not be read.
+    if (parts.sandboxes.size + parts.templates.size + running.size + lastTurns.size === 0) return;
     const isShort = !o.hasFreeMemory();
     if (isShort) shortAt = now;
     for (const one of listPreloaded(parts)) if (isShort || !demand.isInDemand(one.recipe.key)) parts.evict(one);
