@@ -9,12 +9,11 @@ import { openOverlays, probeOverlays } from "./overlay-disks.ts";
 import { openMounts } from "./mounts.ts";
 import type { Tree } from "./tree.ts";
 import { treeHash } from "./tree-hash.ts";
-import { startWriteThreads } from "./write-threads.ts";
 
 /** Opens the disks. @throws if `kind` is `overlay` and overlays are not available */
 export async function openDisks(options: DisksOptions): Promise<Disks> {
   await mkdir(options.dir, { recursive: true, mode: 0o700 });
-  return withAnnouncements(await openKind(options), startWriteThreads());
+  return withAnnouncements(await openKind(options));
 }
 
 async function openKind({ dir, maxBytes, kind = "auto", onSquashfsUnused }: DisksOptions): Promise<PlainDisks> {
@@ -32,7 +31,7 @@ async function openKind({ dir, maxBytes, kind = "auto", onSquashfsUnused }: Disk
   return await openCopies({ dir, maxBytes, reason });
 }
 
-function withAnnouncements(disks: PlainDisks, stopThreads: () => void): Disks {
+function withAnnouncements(disks: PlainDisks): Disks {
   const announced = new Map<string, Promise<void>>();
   async function open(o: OpenDisk): Promise<Disk> {
     await announced.get(keyOf(o, o.tree));
@@ -63,7 +62,7 @@ function withAnnouncements(disks: PlainDisks, stopThreads: () => void): Disks {
     get squashfsUnused() {
       return disks.squashfsUnused;
     },
-    close: () => disks.close().finally(stopThreads),
+    close: () => disks.close(),
   };
 }
 

@@ -1,6 +1,6 @@
-// Threads that unpack, check and write, shared by all restores of the process. While disks are open, the threads keep
-// running, because the start of a thread takes 0.1 s, as long as an average restore. Otherwise threads start when there
-// is enough work, and end after a while without work. They do not keep the process alive.
+// Threads that unpack, check and write, shared by all restores of the process. Threads start when there is enough work.
+// They end after a while without work, because each holds 10 MB; the start of a thread takes 0.1 s, as long as an
+// average restore. They do not keep the process alive.
 
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
@@ -11,7 +11,8 @@ import type { ThreadAnswer, ThreadJob } from "./write-thread.ts";
 import { writePieces, type WriteJob } from "./write-pieces.ts";
 
 const lanesMax = Math.min(4, availableParallelism());
-const idleMs = 30_000;
+/** A waiting sandbox is kept for the same time. */
+const idleMs = 5 * 60_000;
 /** Up to this size, writing is faster without a thread. */
 const aloneBytesMax = 256 * 1024;
 
@@ -23,17 +24,6 @@ interface Lane {
 
 const lanes = new Set<Lane>();
 let idle: NodeJS.Timeout | undefined;
-let holders = 0;
-
-/** Starts the threads, and keeps them until the returned function is called. */
-export function startWriteThreads(): () => void {
-  holders++;
-  while (lanes.size < lanesMax) openLane();
-  return () => {
-    holders--;
-    endWhenIdle();
-  };
-}
 
 /**
  * Writes the contents of `bytes`. The caller must not use `bytes` afterwards.
@@ -112,13 +102,12 @@ async function send(lane: Lane, job: ThreadJob, transfer: ArrayBuffer[]): Promis
 }
 
 function endWhenIdle(): void {
-  if (holders > 0 || [...lanes].some(({ waiting }) => waiting.length > 0)) return;
+  if ([...lanes].some(({ waiting }) => waiting.length > 0)) return;
   clearTimeout(idle);
   idle = setTimeout(endAll, idleMs).unref();
 }
 
 function endAll(): void {
-  if (holders > 0) return;
   for (const lane of lanes) void lane.thread.terminate();
   lanes.clear();
 }
