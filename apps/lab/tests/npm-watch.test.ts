@@ -14,11 +14,11 @@ const program = `
 import { Socket } from "node:net";
 import { mock } from "node:test";
 import { watchNpm } from "${pathToFileURL(path.join(checkout, "scripts/npm-watch.mjs")).href}";
-mock.timers.enable({ apis: ["setInterval"] });
+mock.timers.enable({ apis: ["setTimeout"] });
 let isGone = false;
 watchNpm(() => (isGone = true));
 new Socket({ fd: 3 }).on("data", () => {
-  mock.timers.tick(1_000);
+  mock.timers.tick(1_100);
   console.log(isGone ? "npm is gone" : "npm is there");
 }).on("close", () => process.exit());
 console.log("watching below " + process.env.NPM_PID);

@@ -14,8 +14,9 @@ export interface Loops {
 }
 
 /**
- * Loops with at least this interval run one after the other, with `slowStepMs` between two. Otherwise all of them would
- * need a database connection at the same moments. The frequent loops run at these moments too. Milliseconds.
+ * Loops with at least this interval start one after the other, with `slowStepMs` between two. Otherwise all of them
+ * would need a database connection at the same moments. The frequent loops run at these moments too, and so do slow
+ * loops that are whole intervals apart. Milliseconds.
  */
 const slowEveryMs = 5_000;
 const slowStepMs = 500;

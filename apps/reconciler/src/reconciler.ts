@@ -96,7 +96,14 @@ function startQueueLoops(
   isLeading: () => boolean,
   hasQueued: () => Promise<boolean>,
 ): () => void {
-  const repair = createJobRepair({ ...context, hasQueued });
+  // The last look may be older than the loss of Redis's data.
+  let isFlushed = false;
+  const mayHaveQueued = (): Promise<boolean> => {
+    const wasFlushed = isFlushed;
+    isFlushed = false;
+    return wasFlushed ? Promise.resolve(true) : hasQueued();
+  };
+  const repair = createJobRepair({ ...context, hasQueued: mayHaveQueued });
   const repairing = start("repair-jobs", repairJobsEveryMs, async () => {
     if (isLeading()) await repair.runOnce();
   });
@@ -104,6 +111,7 @@ function startQueueLoops(
     if (isLeading()) await rebuildFailedJobs(context);
   });
   return () => {
+    isFlushed = true;
     repairing.nudge();
     rebuilding.nudge();
   };

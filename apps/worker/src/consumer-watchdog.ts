@@ -67,12 +67,13 @@ export function watchConsumer(
         silentSince = undefined;
         return;
       }
-      if (!(await context.look("unclaimed"))) return;
-      // Without free slots, the worker fetches nothing.
-      if (gate.free === 0) {
+      const isOverdue = await context.look("unclaimed");
+      // Without free slots, the worker fetches nothing. To know them it reads the memory, so only if that matters.
+      if ((isOverdue || silentSince !== undefined) && gate.free === 0) {
         silentSince = undefined;
         return;
       }
+      if (!isOverdue) return;
       watched.pull();
       await reactToSilence();
     },

@@ -110,6 +110,29 @@ describeWith("redis", "a worker's feeds", () => {
     expect(scene.ran.length).toBeGreaterThan(0);
   });
 
+  test("a worker that was full in between has heard no silence", async () => {
+    const scene = await open();
+    const source = deafSource(scene.source, () => true);
+    let looks = 0;
+    const gate = Object.create(scene.gate, {
+      free: { get: () => ((looks += 1), scene.gate.free) },
+    }) as typeof scene.gate;
+    scene.start({ source, gate, silentMs: 300 });
+    const lookAgain = async (): Promise<void> => {
+      const before = looks;
+      await waitUntil(() => looks > before, { what: "the watchdog to look at the slots" });
+    };
+    await ranAfter(scene, (await scene.message()).messageId);
+    await waitUntil(() => scene.gate.taken === 0, { what: "the slot" });
+    const places = [scene.gate.tryEnter(), scene.gate.tryEnter()];
+    await lookAgain();
+    const { reopened } = source;
+    places.forEach((place) => place?.leave());
+    await ranAfter(scene, (await scene.message()).messageId);
+    expect(source.reopened).toBe(reopened);
+    expect(scene.gaveUp).toEqual([]);
+  });
+
   test("an idle worker leaves its consumer alone", async () => {
     const scene = await open();
     let looks = 0;

@@ -80,7 +80,11 @@ export class BullConnection extends RedisConnection {
   }
 }
 
+/** A connection that rests is still known to routers, and a lost one is noticed. Milliseconds. */
+const keepAliveMs = 30_000;
+
 const shared: RedisOptions = {
+  keepAlive: keepAliveMs,
   connectTimeout: connectMs,
   disconnectTimeout: disconnectMs,
   retryStrategy: (times) => Math.min(50 * times, reconnectMsMax),

@@ -67,5 +67,13 @@ describeWith("redis", "the liveness check", () => {
     await redis.echo("");
     await lookOnce();
     expect(questions).toBe(2);
+    const later = performance.now() + 10_001;
+    const clock = mock.method(performance, "now", () => later);
+    try {
+      await lookOnce();
+      expect(questions).toBe(2);
+    } finally {
+      clock.mock.restore();
+    }
   });
 });

@@ -260,6 +260,7 @@ function reviewOf(parts: Parts): () => Promise<void> {
   return async () => {
     const now = performance.now();
     demand.forgetIdle(o.idleMs ?? defaultIdleMs);
+    refills.cancelWhere(({ key }) => !demand.isInDemand(key));
     // Without anything to evict and without turns, the memory need not be read.
     if (parts.sandboxes.size + parts.templates.size + running.size + lastTurns.size === 0) return;
     const isShort = !o.hasFreeMemory();
@@ -268,7 +269,6 @@ function reviewOf(parts: Parts): () => Promise<void> {
     const areTemplatesEnded = o.isMemoryShort?.() ?? isShort;
     parts.templates.retireWhere(({ key }) => areTemplatesEnded || !demand.isInDemand(key));
     if (isShort) lastTurns.shrinkTo(0);
-    refills.cancelWhere(({ key }) => !demand.isInDemand(key));
     if (now - shortAt >= afterShortMs) {
       for (const [recipe, since] of running) if (now - since >= longTurnMs) refills.request(recipe, { isSpare: true });
     }

@@ -1,5 +1,5 @@
 // Threads that unpack, check and write, shared by all restores of the process. Threads start when there is enough work.
-// They end after a while without work, because each holds 10 MB; the start of a thread takes 0.1 s, as long as an
+// They end after a while without work, because each holds 12 MB; the start of a thread takes 0.1 s, as long as an
 // average restore. They do not keep the process alive.
 
 import { availableParallelism } from "node:os";
