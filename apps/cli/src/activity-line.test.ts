@@ -38,6 +38,12 @@ test("--verbose shows arguments and results as they are, up to a limit", () => {
   expect(textOf("model.request_completed", request, true)).toBe(
     "m-1 answered, 900 ms, input_tokens 12, output_tokens 3",
   );
+  const step = { name: "charge", ordinal: 2, is_replayed: true };
+  expect(textOf("step.completed", step)).toBeUndefined();
+  expect(textOf("step.completed", step, true)).toBe("step charge #2: recorded result");
+  expect(textOf("step.completed", { ...step, ordinal: 1, is_replayed: false, duration_ms: 5 }, true)).toBe(
+    "step charge: completed, 5 ms",
+  );
 });
 
 test.each([

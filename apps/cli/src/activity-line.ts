@@ -35,6 +35,7 @@ export function activityLine(event: StreamedEvent, isVerbose = false): ActivityL
     return line(`subagent ${oneLine(name)} ${is_error ? "failed" : "has ended"}${timeOf(duration_ms)}`, is_error);
   }
   if (event.type === "plan.updated") return line(planOf(event.data));
+  if (event.type === "step.completed") return isVerbose ? line(stepOf(event.data)) : undefined;
   if (event.type !== "agent.events_omitted") return undefined;
   return line(`${event.data.count} more events of this attempt are not stored`);
 }
@@ -77,6 +78,11 @@ function endOfRequest(data: DataOf<"model.request_completed">, isVerbose: boolea
   if (!isVerbose) return undefined;
   const tokens = Object.entries(usage).map(([name, count]) => `${name} ${count}`);
   return line(`${[`${model} answered${timeOf(duration_ms)}`, ...tokens].join(", ")}`);
+}
+
+function stepOf({ name, ordinal, is_replayed, duration_ms }: DataOf<"step.completed">): string {
+  const shown = ordinal === 1 ? oneLine(name) : `${oneLine(name)} #${ordinal}`;
+  return `step ${shown}: ${is_replayed ? "recorded result" : `completed${timeOf(duration_ms)}`}`;
 }
 
 function planOf({ items }: DataOf<"plan.updated">): string {

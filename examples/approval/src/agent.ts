@@ -1,6 +1,7 @@
 // Pays refunds, and asks a person before each refund above a limit. It needs no model: replace `readRequest` with a
 // call of a model. While the message waits for the decision, it uses no worker. When the decision comes, the agent runs
-// again from its start, and `requestInput` returns the decision.
+// again from its start, and `requestInput` returns the decision. The payment is a step: if the worker is lost after it,
+// the next attempt gets the receipt without paying again.
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -9,8 +10,8 @@ import { join } from "node:path";
 interface Context {
   /** The session's directory. Files written there are saved with the turn. */
   readonly workspace: string;
-  /** The same in every run of this message, so a payment service can recognize a second call. */
-  readonly operationKey: string;
+  /** `operationKey` is the same in every run, so a payment service can recognize a second call. */
+  step<Result>(name: string, run: (operationKey: string) => Promise<Result>): Promise<Result>;
   requestInput(key: string, schema: object, options?: { prompt?: string; expiresInSeconds?: number }): Promise<unknown>;
 }
 
@@ -46,13 +47,20 @@ export async function agent(prompt: string, context: Context): Promise<string> {
     })) as Decision;
     if (!decision.approved) return `Not refunded${decision.note === undefined ? "" : `: ${decision.note}`}`;
   }
-  await pay(context, order, euros);
+  const receipt = await context.step("refund", (operationKey) => pay(order, euros, operationKey));
+  // A lost worker's files are gone, so the step returns the receipt and does not write it.
+  await mkdir(join(context.workspace, "output"), { recursive: true });
+  await writeFile(join(context.workspace, "output", "receipt.json"), `${JSON.stringify(receipt, null, 2)}\n`);
   return `Refunded ${euros.toFixed(2)} EUR for order ${order}. The receipt is in output/receipt.json.`;
 }
 
+interface Receipt {
+  readonly order: string;
+  readonly euros: number;
+  readonly idempotency_key: string;
+}
+
 /** Takes the place of a payment service's call. The service gets the key, so that it pays only once. */
-async function pay({ workspace, operationKey }: Context, order: string, euros: number): Promise<void> {
-  await mkdir(join(workspace, "output"), { recursive: true });
-  const receipt = { order, euros, idempotency_key: `${operationKey}.refund` };
-  await writeFile(join(workspace, "output", "receipt.json"), `${JSON.stringify(receipt, null, 2)}\n`);
+function pay(order: string, euros: number, idempotency_key: string): Promise<Receipt> {
+  return Promise.resolve({ order, euros, idempotency_key });
 }

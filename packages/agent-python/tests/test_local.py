@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dari_agent import (
-    Context, cancelled, define_agent, emit, get_context, operation_key, report_usage, request_input, tool,
+    Context, cancelled, define_agent, emit, get_context, operation_key, report_usage, request_input, step, tool,
 )
 from dari_agent.local import LocalEvent, LocalInput, run_locally
 
@@ -68,6 +68,26 @@ class Locally(unittest.TestCase):
             return "none"
 
         self.assertEqual("msg_local_1 stop []", run_locally(later, "go", inbox=["stop"]).text)
+
+    def test_steps_are_recorded_once(self) -> None:
+        keys: list[str] = []
+
+        async def agent(prompt: str) -> str:
+            async def later(key: str) -> int:
+                keys.append(key)
+                return len(keys)
+
+            ids = [step("pay", lambda key: keys.append(key) or len(keys)), await step("pay", later)]
+            return f"{ids} {request_input('go-on', APPROVAL)['approved']}"
+
+        waiting = run_locally(agent, "pay")
+        self.assertEqual([("pay", 1), ("pay", 2)], [(one["name"], one["ordinal"]) for one in waiting.steps])
+        turn = run_locally(agent, "pay", answers={"go-on": {"approved": True}}, steps=waiting.steps)
+        self.assertEqual("[1, 2] True", turn.text)
+        self.assertEqual(["msg_local.pay", "msg_local.pay#2"], keys)
+        self.assertEqual(waiting.steps, turn.steps)
+        replayed = {"name": "pay", "ordinal": 1, "is_replayed": True}
+        self.assertIn(LocalEvent("step.completed", replayed), turn.events)
 
     def test_files_come_and_go(self) -> None:
         def agent(prompt: str, context: Context):

@@ -52,6 +52,11 @@ export function requestInput<T = unknown>(key: string, schema: JsonSchema, optio
   return getContext().requestInput<T>(key, schema, options);
 }
 
+/** Runs a step, or resolves with its recorded result; see `Context.step`. */
+export function step<Result>(name: string, run: (operationKey: string) => Result | Promise<Result>): Promise<Result> {
+  return getContext().step(name, run);
+}
+
 /**
  * Returns a key that is the same in every attempt of the message, for a service that must not act twice. `step` tells
  * several calls of one message apart.

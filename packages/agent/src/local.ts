@@ -15,6 +15,8 @@ export interface LocalOptions {
   readonly history?: readonly HistoryEntry[];
   /** Messages that steer the turn. They wait from its start. */
   readonly inbox?: readonly string[];
+  /** Steps of an earlier run of the same message. This run gets their results. */
+  readonly steps?: readonly LocalStep[];
   /** The session's directory. Default: a new temporary one. */
   readonly workspace?: string;
   /** The agent's HOME, where SDKs keep their memory. Default: a new temporary one. */
@@ -31,6 +33,13 @@ export interface LocalOptions {
 export interface LocalEvent {
   readonly type: string;
   readonly data: unknown;
+}
+
+/** The recorded result of a step. */
+export interface LocalStep {
+  readonly name: string;
+  readonly ordinal: number;
+  readonly json: string;
 }
 
 export interface LocalInput {
@@ -51,6 +60,8 @@ export interface LocalTurn {
   readonly error?: { readonly code: string; readonly message: string; readonly stack?: string | undefined };
   /** What it asked. Run it again with an answer in `answers`. */
   readonly input?: LocalInput;
+  /** The recorded steps. Run it again with them in `steps`, like a later attempt. */
+  readonly steps: readonly LocalStep[];
 }
 
 /**
@@ -66,7 +77,12 @@ export async function runLocally(
   const home = directory(options.home, "home");
   const before = { cwd: process.cwd(), home: process.env["HOME"], bundle: process.env["DARI_BUNDLE_DIR"] };
   const events: LocalEvent[] = [];
+  const steps = [...(options.steps ?? [])];
   const onFrame = (frame: LocalFrame): void => {
+    if (frame.t === "step") {
+      const { name, ordinal, json } = frame as unknown as LocalStep;
+      steps.push({ name, ordinal, json });
+    }
     if (frame.t === "delta") options.onText?.(String(frame["text"]));
     if (frame.t !== "event" && frame.t !== "activity") return;
     const event = { type: String(frame["type"] ?? frame["name"]), data: frame["data"] ?? null };
@@ -79,7 +95,7 @@ export async function runLocally(
   try {
     const request = { ...requestOf(prompt, workspace, options), entry, imageDir: before.cwd };
     const last = await runInProcess(request, { found, signal: options.signal, inbox: inboxOf(options), onFrame });
-    return { ...endOf(last, workspace), events, workspace };
+    return { ...endOf(last, workspace), events, steps, workspace };
   } finally {
     process.chdir(before.cwd);
     setVariable("HOME", before.home);
@@ -119,6 +135,7 @@ function requestOf(prompt: string, workspace: string, options: LocalOptions): ob
     operationKey: "msg_local",
     traceparent: "00-00000000000000000000000000000001-0000000000000001-01",
     answers: options.answers ?? {},
+    steps: options.steps ?? [],
   };
   const limits = { ...guestLimits, values: 0 };
   return { prompt, context, workspace: resolve(workspace), sdk: options.sdk ?? "function", limits };
@@ -128,7 +145,7 @@ function inboxOf({ inbox = [] }: LocalOptions): { id: string; parts: { type: "te
   return inbox.map((text, index) => ({ id: `msg_local_${index + 1}`, parts: [{ type: "text", text }] }));
 }
 
-type LocalEnd = Omit<LocalTurn, "events" | "workspace">;
+type LocalEnd = Omit<LocalTurn, "events" | "steps" | "workspace">;
 
 function endOf(frame: LocalFrame, workspace: string): LocalEnd {
   const usage = frame["usage"] as Usage | undefined;

@@ -90,6 +90,12 @@ export interface Context {
    * duration. Arguments and results over 16 KiB are cut in the event.
    */
   tool<Args, Result>(name: string, args: Args, run: (args: Args) => Result | Promise<Result>): Promise<Result>;
+  /**
+   * Calls `run` and resolves with its result, as JSON, once the platform has stored it. A later attempt of the message
+   * gets that result without the call. `operationKey` is the same in every attempt. Rejects as `run` does; then nothing
+   * is recorded.
+   */
+  step<Result>(name: string, run: (operationKey: string) => Result | Promise<Result>): Promise<Result>;
   /** Adds to the turn's usage. Throws for what cannot be counted. */
   reportUsage(usage: Usage): Promise<void>;
   /**

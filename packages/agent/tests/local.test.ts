@@ -5,7 +5,17 @@ import { afterEach, describe, expect, test } from "@jest/globals";
 import { readFileSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { defineAgent, emit, getContext, operationKey, reportUsage, requestInput, signal, tool } from "../src/index.ts";
+import {
+  defineAgent,
+  emit,
+  getContext,
+  operationKey,
+  reportUsage,
+  requestInput,
+  signal,
+  step,
+  tool,
+} from "../src/index.ts";
 import { runLocally } from "../src/local.ts";
 
 const cwd = process.cwd();
@@ -77,6 +87,26 @@ describe("runLocally", () => {
     });
     const turn = await runLocally(agent, "pay", { answers: { "go-on": { approved: true } } });
     expect([turn.text, runs]).toEqual(["pay: true", 2]);
+  });
+
+  test("returns the recorded steps, and gives them to the next run", async () => {
+    const keys: string[] = [];
+    const agent = defineAgent(async () => {
+      const ids = [await step("pay", (key) => keys.push(key)), await step("pay", (key) => keys.push(key))];
+      const { approved } = await requestInput<{ approved: boolean }>("go-on", approval);
+      return `${ids.join()} ${approved}`;
+    });
+    const waiting = await runLocally(agent, "pay");
+    expect(waiting.steps).toEqual([
+      { name: "pay", ordinal: 1, json: "1" },
+      { name: "pay", ordinal: 2, json: "2" },
+    ]);
+    const turn = await runLocally(agent, "pay", { answers: { "go-on": { approved: true } }, steps: waiting.steps });
+    expect([turn.text, keys, turn.steps]).toEqual(["1,2 true", ["msg_local.pay", "msg_local.pay#2"], waiting.steps]);
+    expect(turn.events).toContainEqual({
+      type: "step.completed",
+      data: { name: "pay", ordinal: 1, is_replayed: true },
+    });
   });
 
   test.each([

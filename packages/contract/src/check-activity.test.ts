@@ -18,6 +18,7 @@ test.each([
   ["reasoning.completed", { text: "a\0b" }],
   ["model.request_completed", { ordinal: 1, usage: { input_tokens: 3 }, duration_ms: 0 }],
   ["plan.updated", { items: [{ text: "Write it", status: "pending" }] }],
+  ["step.completed", { name: "charge", ordinal: 2, is_replayed: true }],
   ["plan.updated", { items: Array(50).fill({ text: "計".repeat(500), status: "in_progress" }) }],
 ])("%s can be stored", (type, data) => {
   expect(findActivityProblem(type, data)).toBeUndefined();
@@ -37,6 +38,7 @@ test.each([
   ["tool.call_completed", { ...done, result_value_id: "val_../../x" }, /^result_value_id: /],
   ["tool.call_completed", { ...done, duration_ms: -1 }, /^duration_ms: /],
   ["reasoning.completed", { text: 1 }, "text: field is required"],
+  ["step.completed", { name: "charge", ordinal: 0, is_replayed: true }, /^ordinal: /],
   ["model.request_completed", { ordinal: 1, duration_ms: 1, usage: { "not a name": 1 } }, /usage/],
 ])("%s with %j is refused", (type, data, problem) => {
   expect(findActivityProblem(type, data)).toMatch(problem);

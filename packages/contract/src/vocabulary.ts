@@ -31,7 +31,7 @@ export const appRequestParameters = [
 
 export const budgetPeriods = ["day", "month", "total"] as const;
 
-/** The activity that a conversation shows. Requests to models are no part of it. */
+/** The activity that a conversation shows. Requests to models and steps are no part of it. */
 export const shownActivityTypes = [
   "reasoning.completed",
   "assistant.message",
@@ -44,7 +44,12 @@ export const shownActivityTypes = [
 ] as const;
 
 /** What an agent does during a turn, as its SDK or its own code reports it. */
-export const activityTypes = ["model.request_started", "model.request_completed", ...shownActivityTypes] as const;
+export const activityTypes = [
+  "model.request_started",
+  "model.request_completed",
+  ...shownActivityTypes,
+  "step.completed",
+] as const;
 export type ActivityType = (typeof activityTypes)[number];
 
 /** Every type that the ledger stores. */

@@ -7,12 +7,14 @@
 -- answers: to the inputs of the message, if an attempt of it was suspended; resume_…: where it continues.
 -- steering_waits: see there. taken_before: the messages that suspended attempts of the message have taken, in order;
 -- null: none.
+-- steps: what earlier attempts of the message have recorded; null: nothing.
 create or replace function turn_details(p_message text, p_history_messages int, p_history_bytes int)
 returns table (organization_id text, agent_id text, version_id text, manifest jsonb, image jsonb, parts jsonb,
   metadata jsonb, max_attempts int, head_snapshot_id text, cancel_requested boolean, created_at timestamptz,
   started_at timestamptz, max_bytes bigint, max_files int, max_file_bytes bigint, history json, inputs json,
   resume_snapshot_id text, resume_inputs jsonb, answers json, egress json, max_turn_memory_bytes bigint,
-  max_turn_cpus double precision, steering_waits boolean, taken_before json)
+  max_turn_cpus double precision, steering_waits boolean, taken_before json,
+  steps json)
 language plpgsql as $$
 #variable_conflict use_column
 begin
@@ -34,7 +36,9 @@ begin
     case when m.resume_snapshot_id is not null then (
       select json_agg(json_build_object('id', t.id, 'parts', t.parts) order by t.sequence_number) from messages t
       where t.session_id = m.session_id and t.steered_into = m.id and t.steered_event is not null
-        and t.completed_at is not null) end
+        and t.completed_at is not null) end,
+    case when m.has_steps then (select json_agg(json_build_object('name', p.name, 'ordinal', p.ordinal,
+        'json', p.result)) from message_steps p where p.session_id = m.session_id and p.message_id = m.id) end
   from messages m join sessions s on s.id = m.session_id join versions v on v.id = s.version_id
     join organizations o on o.id = m.organization_id
   where m.id = p_message;

@@ -25,6 +25,8 @@ begin
   if m.state <> 'running' or m.fence is distinct from a.fence or s.fence is distinct from a.fence then
     raise exception 'session % is leased without its running message', s.id;
   end if;
+  -- A lost worker does not say it, but may have stored it with a step.
+  p_usage := coalesce(p_usage, a.usage);
   if v_taken <> '{}' then
     s.next_event_number := append_taken_ends(s, v_taken, p_ending);
   end if;

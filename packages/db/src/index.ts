@@ -19,6 +19,7 @@ import * as idempotencyKeys from "./queries/idempotency-keys.ts";
 import * as invitations from "./queries/invitations.ts";
 import * as members from "./queries/members.ts";
 import * as messageInputs from "./queries/message-inputs.ts";
+import * as messageSteps from "./queries/message-steps.ts";
 import * as messageValues from "./queries/message-values.ts";
 import * as messages from "./queries/messages.ts";
 import * as objects from "./queries/objects.ts";
@@ -106,6 +107,7 @@ export {
   members,
   messageInputs,
   messages,
+  messageSteps,
   messageValues,
   objects,
   organizations,
@@ -152,6 +154,7 @@ export type {
   AttachmentToPlace,
   PlacedAttachment,
   HistoryRow,
+  RecordedStep,
   TakenMessage,
   TurnEgress,
   TurnResume,

@@ -4,7 +4,15 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { unguardEdgesSql } from "@dari/testkit";
 import { sql } from "kysely";
 import pg from "pg";
-import { createInvariantRounds, dispatch, findViolations, invariants, turns, type TurnSnapshot } from "../src/index.ts";
+import {
+  createInvariantRounds,
+  dispatch,
+  findViolations,
+  invariants,
+  messageSteps,
+  turns,
+  type TurnSnapshot,
+} from "../src/index.ts";
 import { fillBacklog } from "./backlog-rows.ts";
 import { countRowsRead, vacuumAnalyze } from "./rows-read.ts";
 import { emptySnapshot, openScene, type Scene } from "./scene.ts";
@@ -34,6 +42,7 @@ async function waitingSession(): Promise<string> {
   await scene.send(waiting);
   const turn = await scene.claim(waiting);
   const asked = { key: "approve", schema: {}, prompt: undefined, waitSeconds: 600, placed: [] };
+  await messageSteps.recordStepIfHeld(scene.db, turn, { name: "pay", ordinal: 1, json: "1" });
   await turns.finishIfHeld(scene.db, turn, { ending: "suspended", asked, snapshot: emptySnapshot(null) });
   return waiting;
 }
@@ -87,6 +96,8 @@ test.each([
   ["resumed_on_what_it_left", "update snapshots set parent_id = 'snap_other'"],
   ["nothing_is_overdue", "update message_inputs set expires_at = now() - interval '1 hour'"],
   ["tenants_do_not_mix", "update message_inputs set organization_id = 'org_x'"],
+  ["step_belongs_to_its_open_message", "update messages set has_steps = false"],
+  ["step_belongs_to_its_open_message", "update message_steps set message_id = 'msg_other'"],
 ])("%s is found where a message waits: %s", async (name, change) => {
   const waiting = await waitingSession();
   const undone = new Error("undone");

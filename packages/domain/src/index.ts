@@ -23,6 +23,7 @@ export { isLoopbackHost } from "./loopback.ts";
 export { limits } from "./limits.ts";
 export { mcpLimits } from "./mcp-limits.ts";
 export { sessionTokenLimits } from "./session-token-limits.ts";
+export { stepLimits } from "./step-limits.ts";
 export { memorySizePattern, parseMemorySize, showMemorySize } from "./memory-size.ts";
 export { type Machine } from "./machine.ts";
 export { leafFilename, normalizeWorkspacePath, numberedFilename } from "./paths.ts";

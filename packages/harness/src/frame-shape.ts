@@ -25,6 +25,17 @@ export function findShapeProblem(line: string): string | undefined {
   return undefined;
 }
 
+/** Returns whether a text is JSON that can be parsed within the limits. */
+export function isBoundedJson(text: string): boolean {
+  if (findShapeProblem(text) !== undefined) return false;
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Returns where the string that begins at `start` ends, or the end of the line. */
 function endOfString(line: string, start: number): number {
   for (let at = line.indexOf('"', start + 1); at >= 0; at = line.indexOf('"', at + 1)) {

@@ -1,8 +1,9 @@
 // The protocol on the channel (descriptor 3): one JSON object per line. The host checks all frames of a guest, which
 // runs untrusted code and can send anything.
 
-import { isId, isInputKey, limits, type FailureCode } from "@dari/domain";
-import { findShapeProblem } from "./frame-shape.ts";
+import { isId, isInputKey, limits, stepLimits, type FailureCode } from "@dari/domain";
+import { findShapeProblem, isBoundedJson } from "./frame-shape.ts";
+import type { GuestLimits } from "./guest-limits.ts";
 
 export const protocolVersion = 1;
 
@@ -25,6 +26,17 @@ export interface TurnContext {
   readonly answers: Readonly<Record<string, unknown>>;
   /** What suspended attempts of this turn have taken. Functions get it first. Absent: nothing. */
   readonly earlierMessages?: readonly SteeringMessage[];
+  /** What earlier attempts of the message have recorded. Absent: nothing. */
+  readonly steps?: readonly RecordedStep[];
+}
+
+/** The result of a step. */
+export interface RecordedStep {
+  readonly name: string;
+  /** Counts the calls with this name in their order, from 1. */
+  readonly ordinal: number;
+  /** JSON that only a guest of the same language reads. It is kept as text, because parsing can change numbers. */
+  readonly json: string;
 }
 
 export interface Entry {
@@ -45,27 +57,6 @@ export interface RunRequest {
   readonly again?: boolean;
 }
 
-export interface GuestLimits {
-  readonly eventBytes: number;
-  readonly events: number;
-  readonly activityEvents: number;
-  readonly activityValueBytes: number;
-  /** All previews of an attempt, as JSON. */
-  readonly activityPreviewBytes: number;
-  /** Values that are sent whole: one, all of an attempt, and how many. */
-  readonly valueBytes: number;
-  readonly valueBytesPerAttempt: number;
-  readonly values: number;
-  readonly outputBytes: number;
-  readonly frameBytes: number;
-  /** Maximum nesting of one line, including its own braces. */
-  readonly jsonDepth: number;
-  /** Limits of what the agent can ask for. */
-  readonly inputSchemaBytes: number;
-  readonly inputPromptChars: number;
-  readonly inputWaitSeconds: number;
-}
-
 export type HostFrame =
   | ({ readonly t: "run"; readonly timeoutMs: number; readonly limits: GuestLimits } & RunRequest)
   /** Sent to a guest that waits for its turn. Without it, the code is loaded at `run`. */
@@ -83,6 +74,8 @@ export type HostFrame =
   /** Messages may wait that steer the turn. The guest takes them when its agent can use them. */
   | { readonly t: "inbox" }
   | { readonly t: "taken"; readonly messages: readonly SteeringMessage[] }
+  /** The step's result is stored. */
+  | { readonly t: "stepped"; readonly name: string; readonly ordinal: number }
   | { readonly t: "cancel"; readonly reason: "timeout" | "cancelled" };
 
 /** A message that steers the running turn. */
@@ -137,6 +130,9 @@ export interface OmittedFrame {
   readonly count: number;
 }
 
+/** The result of a step, to be recorded. The guest waits for the answer. */
+export type StepFrame = { readonly t: "step"; /** Of the attempt so far. */ readonly usage?: Usage } & RecordedStep;
+
 /** The total usage that the agent's code has reported so far. */
 export interface UsageFrame {
   readonly t: "usage";
@@ -181,6 +177,7 @@ export type GuestFrame =
   | UsageFrame
   /** Asks for the messages that wait. */
   | { readonly t: "take" }
+  | StepFrame
   | AskFrame
   /** `kept`: how many processes the guest keeps for the session's next turn. */
   | ({ readonly t: "result"; readonly parts: unknown; readonly kept?: number } & LastWords)
@@ -255,6 +252,8 @@ export function parseGuestFrame(line: string): GuestFrame {
       return valueFrame(frame);
     case "omitted":
       return { t: "omitted", count: count(frame["count"]) };
+    case "step":
+      return stepFrame(frame);
     case "usage":
       return { t: "usage", ...usageOf(frame["usage"]) };
     case "ask":
@@ -301,6 +300,13 @@ function askFrame(frame: Record<string, unknown>): AskFrame {
   const prompt = frame["prompt"] === undefined ? undefined : string(frame, "prompt", limits.inputPromptChars);
   const asked = { key, schema: schema as AskFrame["schema"], prompt, waitSeconds: waitSeconds as number };
   return { t: "ask", ...asked, ...lastWordsOf(frame) };
+}
+
+/** Our guests send no other names, and no result over the limit. */
+function stepFrame(frame: Record<string, unknown>): StepFrame {
+  const [name, json] = [string(frame, "name", limits.inputKeyChars + 1), string(frame, "json")];
+  if (!isInputKey(name) || Buffer.byteLength(json) > stepLimits.resultBytes || !isBoundedJson(json)) throw broken();
+  return { t: "step", name, ordinal: count(frame["ordinal"]), json };
 }
 
 /** Our guests send no other types. */

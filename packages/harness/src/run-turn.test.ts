@@ -1,15 +1,21 @@
 // What a guest may send, and when: everything else is a failure of the agent, never of the platform.
 
 import { expect, test } from "@jest/globals";
-import { limits } from "@dari/domain";
+import { limits, stepLimits } from "@dari/domain";
 import { duplexPair } from "node:stream";
+import type { RecordedStep } from "./protocol.ts";
 import { waitForGuest } from "./preload-agent.ts";
 import { runTurn, type ReportFrame, type RunTurnOptions, type TurnEnding, type TurnInbox } from "./run-turn.ts";
 
 /** Runs a turn whose guest sends these lines, collects `heard`, and sends `lastLine` when it must stop. */
 async function endingAfter(
   lines: readonly string[],
-  { lastLine, heard = [], ...o }: Partial<RunTurnOptions> & { lastLine?: string; heard?: string[] } = {},
+  {
+    lastLine,
+    heard = [],
+    steps = [],
+    ...o
+  }: Partial<RunTurnOptions> & { lastLine?: string; heard?: string[]; steps?: readonly RecordedStep[] } = {},
 ): Promise<TurnEnding> {
   const [channel, guest] = duplexPair();
   guest.on("data", (frame: Buffer) => {
@@ -37,6 +43,7 @@ async function endingAfter(
           operationKey: "op_1",
           traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
           answers: {},
+          steps,
         },
       },
       timeoutMs: 60_000,
@@ -63,7 +70,12 @@ const preview = (text: string): string =>
   JSON.stringify({ t: "preview", type: "reasoning.delta", data: { ordinal: 1, text } });
 const value = (base64: string, id = `val_${"0".repeat(26)}`, media_type = "text/plain"): string =>
   JSON.stringify({ t: "value", id, media_type, base64 });
+const step = (json: unknown, name: unknown = "a", ordinal: unknown = 1): string =>
+  JSON.stringify({ t: "step", name, ordinal, json });
+const largeStep = (ordinal: number): string =>
+  step(JSON.stringify("x".repeat(stepLimits.resultBytes - 2)), "a", ordinal);
 const result = '{"t":"result","parts":[]}';
+const oneMore = (count: number): number[] => Array.from({ length: count + 1 }, (_, at) => at + 1);
 const completed = { kind: "completed", parts: [] };
 const agentError = (message: RegExp) => ({
   kind: "failed",
@@ -98,6 +110,27 @@ test.each([
         .join("\n"),
     ],
     agentError(/reported more than a guest reports/),
+  ],
+  ["steps", [...started, step('{"a":[1]}'), step("null", "a", 2), step("1", "b:c.d_e-1"), result], completed],
+  ["a step before the call", [step("1")], agentError(/spoke before it was called/)],
+  ["a step without a result", [...started, step(undefined)], agentError(/descriptor 3/)],
+  ["a step whose result is no text", [...started, step({ a: 1 })], agentError(/descriptor 3/)],
+  ["a step whose result is no JSON", [...started, step("{")], agentError(/descriptor 3/)],
+  ["a step whose result has a NUL", [...started, step('"\0"')], agentError(/descriptor 3/)],
+  ["a step that is nested deep", [...started, step("[".repeat(129) + "]".repeat(129))], agentError(/descriptor 3/)],
+  ["a step without a name", [...started, step("1", "")], agentError(/descriptor 3/)],
+  ["a step with a name of two lines", [...started, step("1", "a\nb")], agentError(/descriptor 3/)],
+  ["a step with a long name", [...started, step("1", "a".repeat(129))], agentError(/descriptor 3/)],
+  ["a step without a number", [...started, step("1", "a", 0)], agentError(/descriptor 3/)],
+  ["a step whose number is no integer", [...started, step("1", "a", 2 ** 60)], agentError(/descriptor 3/)],
+  ["a step twice", [...started, step("1"), step("2")], agentError(/recorded the step a#1 twice/)],
+  ["a large step", [...started, largeStep(1), result], completed],
+  ["a step that is too large", [...started, largeStep(1).replace("x", "xx")], agentError(/descriptor 3/)],
+  ["steps that are too large together", [...started, ...oneMore(16).map(largeStep)], agentError(/limits of step/)],
+  [
+    "steps without end",
+    [...started, ...oneMore(stepLimits.perMessage).map((at) => step("1", "a", at))],
+    agentError(/limits of step/),
   ],
   ["a count that is none", [...started, '{"t":"omitted","count":-1}'], agentError(/descriptor 3/)],
   ["a preview before the call", [preview("x")], agentError(/spoke before it was called/)],
@@ -180,6 +213,24 @@ test("a guest that was told of messages before the call takes once, with all tha
   expect(await endingAfter([...started, take, result], { heard, inbox })).toMatchObject(completed);
   expect(heard).toEqual(['"t":"run"', '"t":"inbox"', '"t":"go"', '"t":"taken"']);
   expect(await endingAfter([...started, take, take], { inbox })).toMatchObject(agentError(/no message waits/));
+});
+
+test("a step is acknowledged once it is stored, and those of earlier attempts count", async () => {
+  const heard: string[] = [];
+  const onFrame = async (frame: ReportFrame): Promise<void> => {
+    await new Promise(setImmediate);
+    if (frame.t === "step") heard.push("stored");
+  };
+  expect(await endingAfter([...started, step("1"), result], { heard, onFrame })).toMatchObject(completed);
+  expect(heard).toEqual(['"t":"run"', '"t":"go"', "stored", '"t":"stepped"']);
+  const frames: ReportFrame[] = [];
+  const usage = { input_tokens: 3 };
+  const reports = [...started, JSON.stringify({ t: "usage", usage }), step("1"), result];
+  await endingAfter(reports, { onFrame: (frame) => void frames.push(frame) });
+  expect(frames).toEqual([{ t: "step", name: "a", ordinal: 1, json: "1", usage }]);
+  const steps = oneMore(stepLimits.perMessage - 1).map((ordinal) => ({ name: "a", ordinal, json: "1" }));
+  expect(await endingAfter([...started, step("1"), result], { steps })).toMatchObject(agentError(/a#1 twice/));
+  expect(await endingAfter([...started, step("1", "b")], { steps })).toMatchObject(agentError(/limits of step/));
 });
 
 test("a turn that is being stopped hands over nothing", async () => {

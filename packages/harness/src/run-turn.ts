@@ -3,6 +3,7 @@
 import { failure, limits, createRaceWith, type Failure } from "@dari/domain";
 import type { Duplex } from "node:stream";
 import { toExitFailure, type ProcessExit } from "./exit-failure.ts";
+import { countReport, countsFor, isShown, once, onceStarted, type Counts } from "./frame-counts.ts";
 import { ignoreErrors, LineTooLongError, readLines, sendFrame } from "./frames.ts";
 import { guestLimits } from "./guest-limits.ts";
 import { readParts, type OutputPart } from "./output.ts";
@@ -20,6 +21,7 @@ import {
   type PreviewFrame,
   type RunRequest,
   type SteeringMessage,
+  type StepFrame,
   type Usage,
   type ValueFrame,
 } from "./protocol.ts";
@@ -31,11 +33,6 @@ const timeoutGraceMs = 500;
 const lastWordsMs = 500;
 /** How long after its channel a process may end, in milliseconds. */
 const exitFollowsMs = 5_000;
-
-/** A guest reports at most once per power of two, and at its end, how much it has omitted. */
-const activityFramesMax = limits.activityEventsPerAttempt + 64;
-/** JSON writes some characters as six, in values and in plans. The caller has the exact limits. */
-const activityCharsMax = 12 * limits.activityValueBytes;
 
 /** `delivered` absent: the guest took no messages, or ended without a last frame. Then all count as delivered. */
 export type TurnEnding = (
@@ -56,7 +53,8 @@ export type TurnEnding = (
 export type AskedInput = Omit<AskFrame, "t" | keyof LastWords>;
 
 /** What an agent reports while it runs. */
-export type ReportFrame = DeltaFrame | PreviewFrame | EventFrame | ActivityFrame | ValueFrame | OmittedFrame;
+export type ReportFrame =
+  DeltaFrame | PreviewFrame | EventFrame | ActivityFrame | ValueFrame | OmittedFrame | StepFrame;
 
 /** Messages that clients send while the turn runs, to steer it. */
 export interface TurnInbox {
@@ -80,7 +78,7 @@ export interface RunTurnOptions {
    * rejects.
    */
   beforeCall(): Promise<void>;
-  /** The next frame is read once this has ended. If it rejects, runTurn rejects. */
+  /** The next frame is read, and the agent's step continues, once this has ended. If it rejects, runTurn rejects. */
   onFrame(frame: ReportFrame): void | Promise<void>;
   /** Absent: nothing steers the turn. */
   readonly inbox?: TurnInbox | undefined;
@@ -99,7 +97,7 @@ export async function runTurn(o: RunTurnOptions): Promise<TurnEnding> {
   void called.promise.then(() => (isCalled = true));
   const over = new AbortController();
   ignoreErrors(o.channel);
-  const counts = emptyCounts();
+  const counts = countsFor(o.request.context.steps);
   let unwatch: (() => void) | undefined;
   const onCalled = (): void => {
     called.resolve();
@@ -184,9 +182,11 @@ async function takeFrame(o: RunTurnOptions, frame: GuestFrame, call: Call): Prom
     case "activity":
     case "omitted":
     case "value":
+    case "step":
       onceStarted(counts);
       countReport(counts, frame);
-      await o.onFrame(frame);
+      await o.onFrame(frame.t === "step" ? { ...frame, ...used(counts.reported) } : frame);
+      if (frame.t === "step") sendFrame(o.channel, { t: "stepped", name: frame.name, ordinal: frame.ordinal });
       return undefined;
     case "preview":
       onceStarted(counts);
@@ -249,93 +249,12 @@ async function handOver(o: RunTurnOptions, call: Call): Promise<void> {
   sendFrame(o.channel, { t: "taken", messages });
 }
 
-const emptyCounts = (): Counts => ({
-  events: 0,
-  activity: 0,
-  previewBytes: 0,
-  values: 0,
-  valueBytes: 0,
-  deltaBytes: 0,
-  isHinted: false,
-  taken: 0,
-  steps: new Set(),
-  reported: undefined,
-});
-
-interface Counts {
-  events: number;
-  activity: number;
-  previewBytes: number;
-  values: number;
-  valueBytes: number;
-  deltaBytes: number;
-  /** Whether the guest was told that messages wait, and has not asked for them yet. */
-  isHinted: boolean;
-  /** How many messages the guest has taken. */
-  taken: number;
-  readonly steps: Set<string>;
-  /** The usage that the agent's code has reported, for a process that ends without an answer. */
-  reported: Usage | undefined;
-}
-
 interface Call {
   onCalled(): void;
   readonly counts: Counts;
   readonly over: AbortSignal;
   /** Whether the agent was asked to stop. */
   isStopping: boolean;
-}
-
-/** A guest sends each step once. Repeated frames would only keep the worker busy. */
-function once({ steps }: Counts, step: string): void {
-  if (steps.has(step)) throw new ProtocolError(`the guest said twice that it is ${step}`);
-  steps.add(step);
-}
-
-function countReport(counts: Counts, frame: EventFrame | ActivityFrame | OmittedFrame | ValueFrame): void {
-  if (frame.t === "event") countEvent(counts, frame);
-  else if (frame.t === "value") countValue(counts, frame);
-  else countActivity(counts, frame);
-}
-
-function countEvent(counts: Counts, { data }: EventFrame): void {
-  counts.events += 1;
-  if (counts.events <= limits.agentEventsPerAttempt && bytesOf(data) <= 2 * limits.agentEventBytes) return;
-  throw new ProtocolError("the agent went over the limits of emit");
-}
-
-/** Previews over the limit are dropped. A flood of them only keeps the worker busy, so it fails the turn. */
-function isShown(counts: Counts, { data }: PreviewFrame): boolean {
-  const max = limits.activityPreviewBytes;
-  counts.previewBytes += bytesOf(data);
-  if (counts.previewBytes > 2 * max) {
-    throw new ProtocolError(`the agent sent ${counts.previewBytes} bytes of previews; the limit is ${max} bytes`);
-  }
-  return counts.previewBytes <= max;
-}
-
-function countActivity(counts: Counts, frame: ActivityFrame | OmittedFrame): void {
-  counts.activity += 1;
-  const isTooLarge = frame.t === "activity" && frame.chars > activityCharsMax;
-  if (!isTooLarge && counts.activity <= activityFramesMax) return;
-  throw new ProtocolError("the agent reported more than a guest reports");
-}
-
-function countValue(counts: Counts, { bytes }: ValueFrame): void {
-  counts.values += 1;
-  counts.valueBytes += bytes.length;
-  if (counts.values <= limits.valuesPerAttempt && counts.valueBytes <= limits.valueBytesPerAttempt) return;
-  throw new ProtocolError("the agent reported more than a guest reports");
-}
-
-/** Code that is only loaded cannot send anything: no attempt is counted yet to which it could belong. */
-function onceStarted({ steps }: Counts): void {
-  if (!steps.has("started")) throw new ProtocolError("the agent's code spoke before it was called");
-}
-
-/** The guest counts as its language writes JSON. The host only refuses what our guests would not send. */
-function bytesOf(data: unknown): number {
-  return Buffer.byteLength(JSON.stringify(data));
 }
 
 async function endOfProcess(o: RunTurnOptions, over: AbortSignal): Promise<TurnEnding> {

@@ -122,15 +122,20 @@ export function requestFor(
   runtime: Runtime,
   guest: Guest,
   exportName: string,
-  o: Pick<TurnContext, "earlierMessages"> & { file?: string | undefined; prompt?: string | undefined } = {},
+  o: Pick<TurnContext, "earlierMessages" | "steps"> & { file?: string | undefined; prompt?: string | undefined } = {},
 ): RunRequest {
+  const { earlierMessages, steps } = o;
   return {
     entry: { file: o.file ?? runtime.file, export: exportName },
     imageDir: runtime.imageDir,
     workspace: guest.workspace,
     sdk: "claude-agent-sdk",
     prompt: o.prompt ?? "hello",
-    context: o.earlierMessages === undefined ? sampleContext : { ...sampleContext, earlierMessages: o.earlierMessages },
+    context: {
+      ...sampleContext,
+      ...(earlierMessages === undefined ? {} : { earlierMessages }),
+      ...(steps === undefined ? {} : { steps }),
+    },
   };
 }
 
@@ -139,7 +144,11 @@ export async function play(
   runtime: Runtime,
   exportName: string,
   o: Partial<RunTurnOptions> &
-    Pick<TurnContext, "earlierMessages"> & { file?: string; prompt?: string; arguments?: readonly string[] } = {},
+    Pick<TurnContext, "earlierMessages" | "steps"> & {
+      file?: string;
+      prompt?: string;
+      arguments?: readonly string[];
+    } = {},
 ): Promise<Played> {
   const guest = await startGuest(runtime, o.arguments);
   const frames: ReportFrame[] = [];

@@ -139,6 +139,7 @@ class ActivityList {
       case "input.submitted":
       case "message.steered":
       case "reasoning.completed":
+      case "step.completed":
         this.#itemsFor(step, parentOf(step)).push({ kind: "event", id: step.id, event: step });
     }
   }

@@ -3,8 +3,15 @@
 import { join } from "node:path";
 import { retryThroughOutage } from "@dari/control/context";
 import { traceparentOf } from "@dari/control/operations";
-import { countAttempt, takeSteering, type TurnPart } from "@dari/control/turns";
-import { runTurn, type RunRequest, type RunTurnOptions, type TurnEnding, type TurnInbox } from "@dari/harness";
+import { countAttempt, recordStep, takeSteering, type TurnPart } from "@dari/control/turns";
+import {
+  runTurn,
+  type RunRequest,
+  type RunTurnOptions,
+  type StepFrame,
+  type TurnEnding,
+  type TurnInbox,
+} from "@dari/harness";
 import type { Sandbox } from "@dari/sandbox";
 import type { RestoredAttempt } from "../attempt.ts";
 import type { TextCollector } from "./collect-text.ts";
@@ -62,9 +69,11 @@ export function callAgent(
   });
 }
 
-/** Returns the handler of the guest's frames: it records the agent's events and collects its text. */
-function frameRecorder({ partialText, pieces, previews, events, values }: AgentCall): RunTurnOptions["onFrame"] {
+/** Returns the handler of the guest's frames: it records the agent's events and steps, and collects its text. */
+function frameRecorder(call: AgentCall): RunTurnOptions["onFrame"] {
+  const { partialText, pieces, previews, events, values } = call;
   return (frame) => {
+    if (frame.t === "step") return storeStep(call, frame);
     if (frame.t === "delta") return partialText.add(frame.text, frame.ordinal);
     if (frame.t === "preview") return pieces.add(frame);
     if (frame.t === "value") return values.add(frame);
@@ -73,6 +82,16 @@ function frameRecorder({ partialText, pieces, previews, events, values }: AgentC
     previews.flush();
     return frame.t === "event" ? events.emit(frame.name, frame.data) : events.add(frame);
   };
+}
+
+/** Stores a step's result, after the events of what the step has done: a later attempt does not do it again. */
+async function storeStep({ attempt, previews, events }: AgentCall, { name, ordinal, json, usage }: StepFrame) {
+  const { context, turn, lease } = attempt;
+  previews.flush();
+  await events.flush();
+  const record = () => recordStep(context.db, turn, { name, ordinal, json }, usage);
+  if (await retryThroughOutage(context, record, lease.signal)) return;
+  throw new Error("the claim was superseded during the call");
 }
 
 /** Returns the turn's inbox: the messages that clients send to steer it. */
@@ -117,6 +136,7 @@ function requestOf({ turn, opened }: RestoredAttempt, { paths }: Sandbox): RunRe
       traceparent: traceparentOf(turn.messageId, turn.attemptId),
       answers: turn.resume?.answers ?? {},
       ...(turn.takenBefore.length > 0 ? { earlierMessages: turn.takenBefore } : {}),
+      ...(turn.steps.length > 0 ? { steps: turn.steps } : {}),
     },
   };
 }

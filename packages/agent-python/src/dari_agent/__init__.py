@@ -23,6 +23,7 @@ __all__ = [
     "operation_key",
     "report_usage",
     "request_input",
+    "step",
     "tool",
 ]
 
@@ -116,6 +117,14 @@ class Context(Protocol):
         result or error, and its duration. Arguments and results over 16 KiB are cut in the event.
         """
 
+    def step(self, name: str, function: Callable[..., Any]) -> Any:
+        """
+        Calls the function, and returns its result, as JSON, once the platform has stored it. A later attempt of the
+        message gets that result without the call. For an async function, returns an awaitable. A function with a
+        required parameter gets the step's operation key, which is the same in every attempt. Raises what the function
+        does; then nothing is recorded.
+        """
+
     def report_usage(self, usage: dict[str, Any]) -> None:
         """Adds to the turn's usage. Raises TypeError for what cannot be counted."""
 
@@ -178,6 +187,11 @@ def request_input(
 ) -> Any:
     """Returns the answer to a question; see Context.request_input."""
     return get_context().request_input(key, schema, prompt, expires_in_seconds)
+
+
+def step(name: str, function: Callable[..., Any]) -> Any:
+    """Runs a step, or returns its recorded result; see Context.step."""
+    return get_context().step(name, function)
 
 
 def operation_key(step: str | None = None) -> str:

@@ -33,6 +33,9 @@ _LIMITS = {
     "inputSchemaBytes": 16 * 1024,
     "inputPromptChars": 2_000,
     "inputWaitSeconds": 30 * 86_400,
+    "steps": 1_000,
+    "stepBytes": 256 * 1024,
+    "stepBytesPerMessage": 4 * 1024**2,
 }
 
 
@@ -62,6 +65,8 @@ class LocalTurn:
     error: dict[str, str] | None = None
     # What it asked. Run it again with an answer in `answers`.
     input: LocalInput | None = None
+    # The recorded steps. Run it again with them in `steps`, like a later attempt.
+    steps: list[dict[str, Any]] = field(default_factory=list)
 
 
 class _Suspended(BaseException):
@@ -72,6 +77,9 @@ class _Channel:
     def __init__(self, on_text: Callable[[str], Any] | None, on_event: Callable[[LocalEvent], Any] | None) -> None:
         self.events: list[LocalEvent] = []
         self.asked: dict[str, Any] | None = None
+        self.steps: list[dict[str, Any]] = []
+        # Tells the guest that a step is stored.
+        self.accept: Callable[[dict[str, Any]], Any] = lambda step: None
         self._inbox: Any = None
         self._messages: list[dict[str, Any]] = []
         self._on_text = on_text
@@ -98,6 +106,9 @@ class _Channel:
             self.events.append(event)
             if self._on_event is not None:
                 self._on_event(event)
+        elif frame["t"] == "step":
+            self.steps.append({name: frame[name] for name in ("name", "ordinal", "json")})
+            self.accept(frame)
         elif frame["t"] == "ask":
             self.asked = frame
             raise _Suspended
@@ -112,6 +123,7 @@ def run_locally(
     metadata: Mapping[str, Any] | None = None,
     history: Sequence[Mapping[str, Any]] = (),
     inbox: Sequence[str] = (),
+    steps: Sequence[Mapping[str, Any]] = (),
     workspace: str | None = None,
     home: str | None = None,
     sdk: str = "function",
@@ -121,8 +133,8 @@ def run_locally(
 ) -> LocalTurn:
     """
     Runs one turn. `agent`: the function or SDK object, or its entrypoint as in dari.yml ("agent.py:agent"). `inbox`:
-    messages that steer the turn. Changes the working directory and HOME of this process until the turn ends, so run one
-    turn at a time.
+    messages that steer the turn. `steps`: those of an earlier run of the same message, whose results this run gets.
+    Changes the working directory and HOME of this process until the turn ends, so run one turn at a time.
     """
     room = _directory(workspace, "workspace")
     frame = {
@@ -140,16 +152,19 @@ def run_locally(
             "operationKey": "msg_local",
             "traceparent": "00-00000000000000000000000000000001-0000000000000001-01",
             "answers": dict(answers or {}),
+            "steps": [dict(step) for step in steps],
         },
     }
     channel = _Channel(on_text, on_event)
+    channel.steps.extend(frame["context"]["steps"])
     context = _harness("context").Context(frame, channel)
+    channel.accept = context._steps.accept
     if cancelled is not None:
         context.cancelled = cancelled
     channel.put_in(context.inbox, inbox)
     with _in_place_of_worker(_directory(home, "home")):
         end = _end_of(agent, prompt, frame, context, channel)
-    return LocalTurn(workspace=room, events=channel.events, **end)
+    return LocalTurn(workspace=room, events=channel.events, steps=channel.steps, **end)
 
 
 def _end_of(

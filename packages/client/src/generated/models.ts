@@ -140,7 +140,7 @@ export interface AgentWebhook {
   webhook_url: string | null;
   /** True: every delivery is signed. */
   signing_enabled: boolean;
-  event_types: ("session.created" | "session.status_changed" | "session.rolled_back" | "user.message" | "message.status_changed" | "message.steered" | "attempt.started" | "attempt.ended" | "assistant.message_completed" | "model.request_started" | "model.request_completed" | "reasoning.completed" | "assistant.message" | "tool.call_requested" | "tool.call_completed" | "agent.handoff" | "subagent.started" | "subagent.completed" | "plan.updated" | "agent.events_omitted" | "agent.event" | "input.requested" | "input.submitted" | "workspace.committed" | "workspace.restored_from_older" | "message.completed" | "message.failed" | "message.cancelled")[];
+  event_types: ("session.created" | "session.status_changed" | "session.rolled_back" | "user.message" | "message.status_changed" | "message.steered" | "attempt.started" | "attempt.ended" | "assistant.message_completed" | "model.request_started" | "model.request_completed" | "reasoning.completed" | "assistant.message" | "tool.call_requested" | "tool.call_completed" | "agent.handoff" | "subagent.started" | "subagent.completed" | "plan.updated" | "step.completed" | "agent.events_omitted" | "agent.event" | "input.requested" | "input.submitted" | "workspace.committed" | "workspace.restored_from_older" | "message.completed" | "message.failed" | "message.cancelled")[];
   signing_secret: string | null;
   webhook_endpoint_id: string | null;
 }
@@ -568,7 +568,7 @@ export interface CreateWebhookEndpointRequest {
   /** https:// URL on a public address. Redirects are not followed. */
   url: string;
   /** Event types to deliver (default message.completed, message.failed, message.cancelled). */
-  event_types?: ("session.created" | "session.status_changed" | "session.rolled_back" | "user.message" | "message.status_changed" | "message.steered" | "attempt.started" | "attempt.ended" | "assistant.message_completed" | "model.request_started" | "model.request_completed" | "reasoning.completed" | "assistant.message" | "tool.call_requested" | "tool.call_completed" | "agent.handoff" | "subagent.started" | "subagent.completed" | "plan.updated" | "agent.events_omitted" | "agent.event" | "input.requested" | "input.submitted" | "workspace.committed" | "workspace.restored_from_older" | "message.completed" | "message.failed" | "message.cancelled")[];
+  event_types?: ("session.created" | "session.status_changed" | "session.rolled_back" | "user.message" | "message.status_changed" | "message.steered" | "attempt.started" | "attempt.ended" | "assistant.message_completed" | "model.request_started" | "model.request_completed" | "reasoning.completed" | "assistant.message" | "tool.call_requested" | "tool.call_completed" | "agent.handoff" | "subagent.started" | "subagent.completed" | "plan.updated" | "step.completed" | "agent.events_omitted" | "agent.event" | "input.requested" | "input.submitted" | "workspace.committed" | "workspace.restored_from_older" | "message.completed" | "message.failed" | "message.cancelled")[];
   /** Id or name of the agent. */
   agent_id?: string;
   description?: string;
@@ -888,7 +888,7 @@ export interface KeySignInLink {
   expires_at: string;
 }
 
-export type KnownEvent = SessionCreatedEvent | SessionStatusChangedEvent | SessionRolledBackEvent | UserMessageEvent | MessageStatusChangedEvent | MessageSteeredEvent | AttemptStartedEvent | AttemptEndedEvent | AssistantMessageCompletedEvent | ModelRequestStartedEvent | ModelRequestCompletedEvent | ReasoningCompletedEvent | AssistantMessageEvent | ToolCallRequestedEvent | ToolCallCompletedEvent | AgentHandoffEvent | SubagentStartedEvent | SubagentCompletedEvent | PlanUpdatedEvent | AgentEventsOmittedEvent | AgentEventEvent | InputRequestedEvent | InputSubmittedEvent | WorkspaceCommittedEvent | WorkspaceRestoredFromOlderEvent | MessageCompletedEvent | MessageFailedEvent | MessageCancelledEvent;
+export type KnownEvent = SessionCreatedEvent | SessionStatusChangedEvent | SessionRolledBackEvent | UserMessageEvent | MessageStatusChangedEvent | MessageSteeredEvent | AttemptStartedEvent | AttemptEndedEvent | AssistantMessageCompletedEvent | ModelRequestStartedEvent | ModelRequestCompletedEvent | ReasoningCompletedEvent | AssistantMessageEvent | ToolCallRequestedEvent | ToolCallCompletedEvent | AgentHandoffEvent | SubagentStartedEvent | SubagentCompletedEvent | PlanUpdatedEvent | StepCompletedEvent | AgentEventsOmittedEvent | AgentEventEvent | InputRequestedEvent | InputSubmittedEvent | WorkspaceCommittedEvent | WorkspaceRestoredFromOlderEvent | MessageCompletedEvent | MessageFailedEvent | MessageCancelledEvent;
 
 export type KnownPreview = AssistantTextDeltaEvent | ReasoningDeltaEvent | ToolArgumentsDeltaEvent | LogEvent;
 
@@ -1391,7 +1391,7 @@ export interface PutAgentWebhookRequest {
   /** https:// URL on a public address. Redirects are not followed. */
   webhook_url: string;
   /** Event types to deliver (default message.completed, message.failed, message.cancelled). */
-  event_types?: ("session.created" | "session.status_changed" | "session.rolled_back" | "user.message" | "message.status_changed" | "message.steered" | "attempt.started" | "attempt.ended" | "assistant.message_completed" | "model.request_started" | "model.request_completed" | "reasoning.completed" | "assistant.message" | "tool.call_requested" | "tool.call_completed" | "agent.handoff" | "subagent.started" | "subagent.completed" | "plan.updated" | "agent.events_omitted" | "agent.event" | "input.requested" | "input.submitted" | "workspace.committed" | "workspace.restored_from_older" | "message.completed" | "message.failed" | "message.cancelled")[];
+  event_types?: ("session.created" | "session.status_changed" | "session.rolled_back" | "user.message" | "message.status_changed" | "message.steered" | "attempt.started" | "attempt.ended" | "assistant.message_completed" | "model.request_started" | "model.request_completed" | "reasoning.completed" | "assistant.message" | "tool.call_requested" | "tool.call_completed" | "agent.handoff" | "subagent.started" | "subagent.completed" | "plan.updated" | "step.completed" | "agent.events_omitted" | "agent.event" | "input.requested" | "input.submitted" | "workspace.committed" | "workspace.restored_from_older" | "message.completed" | "message.failed" | "message.cancelled")[];
 }
 
 export interface PutAllowedOriginsRequest {
@@ -1887,6 +1887,27 @@ export interface StartDeviceRequest {
   device_name: string;
 }
 
+/** The agent got the result of a step. */
+export interface StepCompletedEvent {
+  id: string;
+  /** Position in the session's ledger, from 1, without gaps. */
+  sequence_number: number;
+  session_id: string;
+  created_at: string;
+  data: {
+    /** Name of the step. */
+    name: string;
+    /** Counts the attempt's calls with this name from 1. */
+    ordinal: number;
+    /** Whether an earlier attempt recorded the result. */
+    is_replayed: boolean;
+    duration_ms?: number;
+  };
+  type: "step.completed";
+  message_id: string;
+  attempt_id?: string;
+}
+
 export interface StopPlatformRequest {
   reason: string;
 }
@@ -2344,7 +2365,7 @@ export interface UpdateWebhookEndpointRequest {
   /** https:// URL on a public address. Redirects are not followed. */
   url?: string;
   /** Event types to deliver (default message.completed, message.failed, message.cancelled). */
-  event_types?: ("session.created" | "session.status_changed" | "session.rolled_back" | "user.message" | "message.status_changed" | "message.steered" | "attempt.started" | "attempt.ended" | "assistant.message_completed" | "model.request_started" | "model.request_completed" | "reasoning.completed" | "assistant.message" | "tool.call_requested" | "tool.call_completed" | "agent.handoff" | "subagent.started" | "subagent.completed" | "plan.updated" | "agent.events_omitted" | "agent.event" | "input.requested" | "input.submitted" | "workspace.committed" | "workspace.restored_from_older" | "message.completed" | "message.failed" | "message.cancelled")[];
+  event_types?: ("session.created" | "session.status_changed" | "session.rolled_back" | "user.message" | "message.status_changed" | "message.steered" | "attempt.started" | "attempt.ended" | "assistant.message_completed" | "model.request_started" | "model.request_completed" | "reasoning.completed" | "assistant.message" | "tool.call_requested" | "tool.call_completed" | "agent.handoff" | "subagent.started" | "subagent.completed" | "plan.updated" | "step.completed" | "agent.events_omitted" | "agent.event" | "input.requested" | "input.submitted" | "workspace.committed" | "workspace.restored_from_older" | "message.completed" | "message.failed" | "message.cancelled")[];
   description?: string | null;
   status?: "enabled" | "disabled";
 }
@@ -2533,7 +2554,7 @@ export interface WebhookEndpoint {
   id: string;
   url: string;
   agent_id: string | null;
-  event_types: ("session.created" | "session.status_changed" | "session.rolled_back" | "user.message" | "message.status_changed" | "message.steered" | "attempt.started" | "attempt.ended" | "assistant.message_completed" | "model.request_started" | "model.request_completed" | "reasoning.completed" | "assistant.message" | "tool.call_requested" | "tool.call_completed" | "agent.handoff" | "subagent.started" | "subagent.completed" | "plan.updated" | "agent.events_omitted" | "agent.event" | "input.requested" | "input.submitted" | "workspace.committed" | "workspace.restored_from_older" | "message.completed" | "message.failed" | "message.cancelled")[];
+  event_types: ("session.created" | "session.status_changed" | "session.rolled_back" | "user.message" | "message.status_changed" | "message.steered" | "attempt.started" | "attempt.ended" | "assistant.message_completed" | "model.request_started" | "model.request_completed" | "reasoning.completed" | "assistant.message" | "tool.call_requested" | "tool.call_completed" | "agent.handoff" | "subagent.started" | "subagent.completed" | "plan.updated" | "step.completed" | "agent.events_omitted" | "agent.event" | "input.requested" | "input.submitted" | "workspace.committed" | "workspace.restored_from_older" | "message.completed" | "message.failed" | "message.cancelled")[];
   description: string | null;
   status: "enabled" | "disabled";
   disabled_reason: "manual" | "failing" | "gone" | "backlog" | null;
@@ -2547,7 +2568,7 @@ export interface WebhookEndpointCreated {
   id: string;
   url: string;
   agent_id: string | null;
-  event_types: ("session.created" | "session.status_changed" | "session.rolled_back" | "user.message" | "message.status_changed" | "message.steered" | "attempt.started" | "attempt.ended" | "assistant.message_completed" | "model.request_started" | "model.request_completed" | "reasoning.completed" | "assistant.message" | "tool.call_requested" | "tool.call_completed" | "agent.handoff" | "subagent.started" | "subagent.completed" | "plan.updated" | "agent.events_omitted" | "agent.event" | "input.requested" | "input.submitted" | "workspace.committed" | "workspace.restored_from_older" | "message.completed" | "message.failed" | "message.cancelled")[];
+  event_types: ("session.created" | "session.status_changed" | "session.rolled_back" | "user.message" | "message.status_changed" | "message.steered" | "attempt.started" | "attempt.ended" | "assistant.message_completed" | "model.request_started" | "model.request_completed" | "reasoning.completed" | "assistant.message" | "tool.call_requested" | "tool.call_completed" | "agent.handoff" | "subagent.started" | "subagent.completed" | "plan.updated" | "step.completed" | "agent.events_omitted" | "agent.event" | "input.requested" | "input.submitted" | "workspace.committed" | "workspace.restored_from_older" | "message.completed" | "message.failed" | "message.cancelled")[];
   description: string | null;
   status: "enabled" | "disabled";
   disabled_reason: "manual" | "failing" | "gone" | "backlog" | null;
@@ -2561,7 +2582,7 @@ export interface WebhookEndpointCreated {
 
 /** An event of the ledger; read its payload under its sequence number. */
 export interface WebhookEvent {
-  type: "session.created" | "session.status_changed" | "session.rolled_back" | "user.message" | "message.status_changed" | "message.steered" | "attempt.started" | "attempt.ended" | "assistant.message_completed" | "model.request_started" | "model.request_completed" | "reasoning.completed" | "assistant.message" | "tool.call_requested" | "tool.call_completed" | "agent.handoff" | "subagent.started" | "subagent.completed" | "plan.updated" | "agent.events_omitted" | "agent.event" | "input.requested" | "input.submitted" | "workspace.committed" | "workspace.restored_from_older" | "message.completed" | "message.failed" | "message.cancelled";
+  type: "session.created" | "session.status_changed" | "session.rolled_back" | "user.message" | "message.status_changed" | "message.steered" | "attempt.started" | "attempt.ended" | "assistant.message_completed" | "model.request_started" | "model.request_completed" | "reasoning.completed" | "assistant.message" | "tool.call_requested" | "tool.call_completed" | "agent.handoff" | "subagent.started" | "subagent.completed" | "plan.updated" | "step.completed" | "agent.events_omitted" | "agent.event" | "input.requested" | "input.submitted" | "workspace.committed" | "workspace.restored_from_older" | "message.completed" | "message.failed" | "message.cancelled";
   timestamp: string;
   data: {
     id: string;

@@ -163,4 +163,14 @@ export const activityKinds = {
       ...origin,
     }),
   },
+  "step.completed": {
+    when: "The agent got the result of a step.",
+    ids,
+    data: Type.Object({
+      name: word("Name of the step."),
+      ordinal: Type.Integer({ minimum: 1, description: "Counts the attempt's calls with this name from 1." }),
+      is_replayed: Type.Boolean({ description: "Whether an earlier attempt recorded the result." }),
+      duration_ms: Type.Optional(milliseconds),
+    }),
+  },
 } as const satisfies Readonly<Record<ActivityType, ActivityKind>>;

@@ -7,6 +7,7 @@ export {
   countAttempt,
   deleteSilentWorkers,
   recordLogs,
+  recordStep,
   recordTurnEvents,
   removeWorker,
   renewClaims,

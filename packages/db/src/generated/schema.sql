@@ -432,6 +432,20 @@ CREATE INDEX message_inputs_waiting_by_organization ON message_inputs USING btre
 create policy platform on message_inputs for all to dari_app using (true);
 create policy tenant on message_inputs for all to dari_tenant using ((organization_id = current_setting('dari.organization_id'::text, true)));
 
+create table message_steps (
+  session_id text not null,
+  message_id text not null,
+  name text not null,
+  ordinal bigint not null,
+  organization_id text not null,
+  result text not null,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  constraint message_steps_pkey PRIMARY KEY (session_id, message_id, name, ordinal),
+  constraint message_steps_session_id_fkey FOREIGN KEY (session_id) REFERENCES sessions(id) ON DELETE CASCADE
+);
+create policy platform on message_steps for all to dari_app using (true);
+create policy tenant on message_steps for all to dari_tenant using ((organization_id = current_setting('dari.organization_id'::text, true)));
+
 create table message_values (
   session_id text not null,
   id text not null,
@@ -489,6 +503,7 @@ create table messages (
   steered_attempt text,
   steered_event bigint,
   conversation_digest bytea,
+  has_steps boolean not null default false,
   constraint messages_pkey PRIMARY KEY (id),
   constraint messages_check CHECK (attempts <= max_attempts),
   constraint messages_check1 CHECK ((state = 'running'::text) = (fence IS NOT NULL)),
@@ -512,6 +527,7 @@ CREATE INDEX messages_failed_at_by_organization ON messages USING btree (organiz
 CREATE INDEX messages_open ON messages USING btree (session_id, sequence_number) WHERE completed_at IS NULL;
 CREATE INDEX messages_open_by_organization ON messages USING btree (organization_id) WHERE COALESCE(completed_at, 'infinity'::timestamp with time zone) = 'infinity'::timestamp with time zone;
 CREATE INDEX messages_steered ON messages USING btree (session_id, steered_into) WHERE steered_event IS NOT NULL;
+CREATE TRIGGER delete_steps AFTER UPDATE OF completed_at ON messages FOR EACH ROW WHEN (new.has_steps AND old.completed_at IS NULL AND new.completed_at IS NOT NULL) EXECUTE FUNCTION delete_steps();
 CREATE TRIGGER refuse_undeclared_edge BEFORE UPDATE OF state ON messages FOR EACH ROW WHEN (old.state <> new.state AND current_setting('dari.unguarded'::text, true) IS DISTINCT FROM 'on'::text AND (old.state <> 'queued'::text OR new.state <> 'running'::text) AND (old.state <> 'running'::text OR new.state <> 'completed'::text) AND (old.state <> 'queued'::text OR new.state <> 'completed'::text) AND (old.state <> 'running'::text OR new.state <> 'queued'::text) AND (old.state <> 'running'::text OR new.state <> 'queued'::text) AND (old.state <> 'running'::text OR new.state <> 'waiting_for_input'::text) AND (old.state <> 'waiting_for_input'::text OR new.state <> 'queued'::text) AND (old.state <> 'running'::text OR new.state <> 'failed'::text) AND (old.state <> 'queued'::text OR new.state <> 'failed'::text) AND (old.state <> 'waiting_for_input'::text OR new.state <> 'failed'::text) AND (old.state <> 'running'::text OR new.state <> 'cancelled'::text) AND (old.state <> 'queued'::text OR new.state <> 'cancelled'::text) AND (old.state <> 'waiting_for_input'::text OR new.state <> 'cancelled'::text)) EXECUTE FUNCTION refuse_undeclared_edge('state');
 create policy platform on messages for all to dari_app using (true);
 create policy tenant on messages for all to dari_tenant using ((organization_id = current_setting('dari.organization_id'::text, true)));
@@ -1178,6 +1194,7 @@ create table workers (
 -- function count_value() returns trigger
 -- function counted_in(p_organization text, p_kind text, p_more bigint) returns text
 -- function counts_turns(p_organization text, p_agent text, p_session text, p_batch text) returns boolean
+-- function delete_steps() returns trigger
 -- function dispatch_sessions(p_organizations text[], p_counts integer[], p_ttl_ms integer, p_background integer[] DEFAULT NULL::integer[]) returns TABLE(session_id text, organization_id text, dispatch_number bigint, message_id text, attempts_left integer, is_background boolean)
 -- function end_attempt(s sessions, m messages, a attempts, p_ending text, p_outcome text, p_failure jsonb, p_output jsonb, p_files_changed jsonb, p_snapshot text, p_timings jsonb, p_wait_ms integer, p_usage jsonb DEFAULT NULL::jsonb) returns boolean
 -- function end_input(p_session text, p_state text) returns void
@@ -1238,6 +1255,7 @@ create table workers (
 -- function reap_lease(s sessions, p_uncounted_max integer) returns text
 -- function reap_sessions(p_limit integer, p_grace_ms integer, p_overdue_ms integer, p_uncounted_max integer) returns TABLE(session_id text, organization_id text, was text, recorded text)
 -- function record_object(p_organization text, p_key text, p_bytes bigint, p_references jsonb) returns boolean
+-- function record_step(p_session text, p_fence bigint, p_token uuid, p_name text, p_ordinal bigint, p_result text, p_usage jsonb DEFAULT NULL::jsonb) returns boolean
 -- function record_value(p_session text, p_fence bigint, p_token uuid, p_value jsonb) returns boolean
 -- function recount(p_organization text, p_kind text) returns bigint
 -- function refuse_more(p_kind text, p_most bigint, p_kept bigint, p_more bigint) returns void
@@ -1258,7 +1276,7 @@ create table workers (
 -- function taken_by(a attempts) returns SETOF messages
 -- function taken_status(p_ending text) returns text
 -- function tokens_of(p_usage jsonb) returns bigint
--- function turn_details(p_message text, p_history_messages integer, p_history_bytes integer) returns TABLE(organization_id text, agent_id text, version_id text, manifest jsonb, image jsonb, parts jsonb, metadata jsonb, max_attempts integer, head_snapshot_id text, cancel_requested boolean, created_at timestamp with time zone, started_at timestamp with time zone, max_bytes bigint, max_files integer, max_file_bytes bigint, history json, inputs json, resume_snapshot_id text, resume_inputs jsonb, answers json, egress json, max_turn_memory_bytes bigint, max_turn_cpus double precision, steering_waits boolean, taken_before json)
+-- function turn_details(p_message text, p_history_messages integer, p_history_bytes integer) returns TABLE(organization_id text, agent_id text, version_id text, manifest jsonb, image jsonb, parts jsonb, metadata jsonb, max_attempts integer, head_snapshot_id text, cancel_requested boolean, created_at timestamp with time zone, started_at timestamp with time zone, max_bytes bigint, max_files integer, max_file_bytes bigint, history json, inputs json, resume_snapshot_id text, resume_inputs jsonb, answers json, egress json, max_turn_memory_bytes bigint, max_turn_cpus double precision, steering_waits boolean, taken_before json, steps json)
 -- function turn_timeout(p_session text) returns interval
 -- function turns_are_stopped() returns boolean
 -- function undispatch_sessions(p_sessions text[], p_dispatch_numbers bigint[]) returns integer

@@ -295,6 +295,7 @@ export interface Messages {
   failed_at: Timestamp | null;
   fence: number | null;
   files_changed: Generated<Json>;
+  has_steps: Generated<boolean>;
   head_snapshot_id: string | null;
   id: string;
   interrupted_by: string | null;
@@ -322,6 +323,16 @@ export interface Messages {
   steered_into: string | null;
   timings: Generated<Json>;
   uncounted_claims: Generated<number>;
+}
+
+export interface MessageSteps {
+  created_at: Generated<Timestamp>;
+  message_id: string;
+  name: string;
+  ordinal: number;
+  organization_id: string;
+  result: string;
+  session_id: string;
 }
 
 export interface MessageValues {
@@ -726,6 +737,7 @@ export interface DB {
   leaders: Leaders;
   members: Members;
   message_inputs: MessageInputs;
+  message_steps: MessageSteps;
   message_values: MessageValues;
   messages: Messages;
   object_references: ObjectReferences;

@@ -66,6 +66,7 @@ function tablesOf(ids: readonly string[]): RawBuilder<unknown> {
     attempts as not materialized (select * from dari.attempts where session_id = any ${chosen}),
     events as not materialized (select * from dari.events where session_id = any ${chosen}),
     message_values as not materialized (select * from dari.message_values where session_id = any ${chosen}),
+    message_steps as not materialized (select * from dari.message_steps where session_id = any ${chosen}),
     message_inputs as not materialized (select * from dari.message_inputs where session_id = any ${chosen}),
     idempotency_keys as not materialized (select * from dari.idempotency_keys where created_at > ${fiveMinutesAgo}),
     snapshots as not materialized (

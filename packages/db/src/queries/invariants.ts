@@ -157,6 +157,14 @@ export const invariants: readonly Invariant[] = [
       where m.session_id is distinct from v.session_id or m.organization_id <> v.organization_id`,
   },
   {
+    name: "step_belongs_to_its_open_message",
+    says: "a recorded step belongs to an open message of its session, which says that it has steps",
+    reads: "each recorded step, with its message by key",
+    query: `select x.message_id from message_steps x left join messages m on m.id = x.message_id
+      where m.session_id is distinct from x.session_id or m.organization_id <> x.organization_id
+        or m.completed_at is not null or not m.has_steps`,
+  },
+  {
     name: "pending_counts_open_messages",
     says: "a session's pending is the number of its open messages",
     reads: "each session, and each open message once",
@@ -303,7 +311,7 @@ export const invariants: readonly Invariant[] = [
         from events where attempt_id is not null) e
       where ended and (type in ('attempt.started', 'attempt.ended', 'assistant.message', 'plan.updated',
         'message.steered')
-        or split_part(type, '.', 1) in ('agent', 'model', 'reasoning', 'subagent', 'tool'))`,
+        or split_part(type, '.', 1) in ('agent', 'model', 'reasoning', 'step', 'subagent', 'tool'))`,
   },
   {
     name: "nothing_is_overdue",

@@ -31,6 +31,8 @@ export interface TurnDetails {
   readonly steeringWaits: boolean;
   /** The messages that suspended attempts of the turn have taken, in order. */
   readonly takenBefore: readonly TakenMessage[];
+  /** What earlier attempts of the message have recorded. */
+  readonly steps: readonly RecordedStep[];
 }
 
 export type TurnEgress = Readonly<Partial<Record<"organization" | "operator" | "session", EgressSetting>>>;
@@ -55,6 +57,15 @@ export interface PlacedAttachment {
 export interface TakenMessage {
   readonly id: string;
   readonly parts: readonly Readonly<Record<string, unknown>>[];
+}
+
+/** The result of a step that an attempt has completed. */
+export interface RecordedStep {
+  readonly name: string;
+  /** Counts the calls with this name in an attempt, from 1. */
+  readonly ordinal: number;
+  /** The guest's text, which the platform stores unchanged. */
+  readonly json: string;
 }
 
 export interface HistoryRow {
@@ -107,6 +118,7 @@ export interface TurnDetailsRow {
   readonly max_turn_cpus?: number | null;
   readonly steering_waits?: boolean;
   readonly taken_before?: TakenMessage[] | null;
+  readonly steps?: RecordedStep[] | null;
 }
 
 export function toTurnDetails(row: TurnDetailsRow): TurnDetails {
@@ -130,6 +142,7 @@ export function toTurnDetails(row: TurnDetailsRow): TurnDetails {
     egress: row.egress === null ? {} : row.egress,
     steeringWaits: row.steering_waits === true,
     takenBefore: row.taken_before ?? [],
+    steps: row.steps ?? [],
     resume:
       row.resume_snapshot_id === null
         ? undefined

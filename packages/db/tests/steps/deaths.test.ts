@@ -16,6 +16,7 @@ import {
   markCalled,
   openPlace,
   reap,
+  recordStep,
   renew,
   stateOf,
   type Place,
@@ -31,7 +32,7 @@ beforeAll(async () => {
 });
 afterAll(async () => encounter[Symbol.asyncDispose]());
 
-const tables = ["sessions", "messages", "attempts", "events", "snapshots"] as const;
+const tables = ["sessions", "messages", "attempts", "events", "snapshots", "message_steps"] as const;
 type Table = (typeof tables)[number];
 
 const gateLock = 4_711;
@@ -114,6 +115,13 @@ const steps: readonly MortalStep[] = [
     answer: true,
   },
   { name: "event", prepare: leased, run: appendEvent, writes: ["events", "sessions"], answer: true },
+  {
+    name: "recorded step",
+    prepare: leased,
+    run: recordStep,
+    writes: ["messages", "message_steps"],
+    answer: true,
+  },
   { name: "renew", prepare: leased, run: renew, writes: ["sessions"], answer: "renewed" },
   {
     name: "finish as completed",

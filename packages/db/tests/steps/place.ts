@@ -8,6 +8,7 @@ import {
   findViolations,
   heads,
   messageInputs,
+  messageSteps,
   steering,
   turns,
   type ClaimedTurn,
@@ -127,6 +128,11 @@ export function appendEvent(place: Place, db: Database): Promise<boolean> {
   return turns.appendEventsIfHeld(db, held(place), [{ type: "agent.event", data: {} }]);
 }
 
+/** Records the result of a step. */
+export function recordStep(place: Place, db: Database): Promise<boolean> {
+  return messageSteps.recordStepIfHeld(db, held(place), { name: "charge", ordinal: 1, json: "1" });
+}
+
 /** Hands what steers to the running attempt. */
 export async function take(place: Place, db: Database) {
   const taken = await steering.takeSteeringIfHeld(db, held(place), 0);
@@ -226,6 +232,7 @@ export async function stateOf(place: Place, db: Database): Promise<unknown> {
         from events where session_id = $1 and type <> 'session.created'),
       'attachments', (select jsonb_agg(jsonb_build_array(key, state, value) order by number) from message_inputs
         where session_id = $1),
+      'steps', (select jsonb_agg(jsonb_build_array(name, ordinal, result)) from message_steps where session_id = $1),
       'snapshots', (select jsonb_agg(kind order by id) from snapshots where session_id = $1)) as state`,
     [place.sessionId],
   );

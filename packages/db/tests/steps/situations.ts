@@ -16,6 +16,7 @@ import {
   markCalled,
   pull,
   reap,
+  recordStep,
   renew,
   rollBack,
   suspend,
@@ -73,6 +74,7 @@ async function leased(place: Place, db: Database, messages: number): Promise<voi
 async function waitsForRetry(place: Place, db: Database): Promise<void> {
   await leased(place, db, 2);
   await markCalled(place, db);
+  await recordStep(place, db);
   await finish(place, db, "retry");
   await letTimePass(place, db);
 }
@@ -90,6 +92,7 @@ async function steered(place: Place, db: Database): Promise<void> {
 async function waitsForInput(place: Place, db: Database): Promise<void> {
   await leased(place, db, 2);
   await markCalled(place, db);
+  await recordStep(place, db);
   await suspend(place, db);
   await letTimePass(place, db);
 }
@@ -152,6 +155,7 @@ export const situations: readonly Situation[] = [
       renew: passing(renew),
       "mark called": { run: markCalled, passes: false, writesApart: true },
       event: waiting(appendEvent),
+      "recorded step": waiting(recordStep),
       "finish as completed": finishCompleted,
       "finish as retry": waiting((place, db) => finish(place, db, "retry")),
       "finish as suspended": waiting(suspend),

@@ -11,12 +11,13 @@ const eventNameChars = 200;
 
 /**
  * Returns the context, and the function that aborts its signal. `suspend` sends the input that the agent asks for;
- * `report` receives usage; `activity` records tool calls; `inbox` has the messages that steer the turn.
+ * `report` receives usage; `activity` records tool calls; `inbox` has the messages that steer the turn; `steps` keeps
+ * the results of steps.
  */
-export function createContext(frame, channel, { suspend, report, activity, inbox }) {
+export function createContext(frame, channel, { suspend, report, activity, inbox, steps }) {
   const controller = new AbortController();
   const { limits } = frame;
-  const { answers, earlierMessages: _, ...context } = frame.context;
+  const { answers, earlierMessages: _earlier, steps: _recorded, ...context } = frame.context;
   let events = 0;
 
   /** Records an event. The promise resolves when the host accepts more. Throws if a limit is exceeded. */
@@ -43,6 +44,7 @@ export function createContext(frame, channel, { suspend, report, activity, inbox
       workspace: frame.workspace,
       emit,
       tool: activity.tool,
+      step: steps.step,
       reportUsage: (usage) => report.add(usage),
       requestInput: createRequestInput(answers, limits, suspend),
       inbox,

@@ -11,6 +11,7 @@ import { tellRefusedConnections } from "./own-network.mjs";
 import { useProxyVariables } from "./proxy-variables.mjs";
 import { rehearse } from "./rehearse.mjs";
 import { rehearseRequests } from "./rehearse-requests.mjs";
+import { createSteps } from "./steps.mjs";
 import { createUsageReport } from "./usage.mjs";
 
 const neverSettles =
@@ -22,6 +23,9 @@ export class Guest {
   #allow;
   #canceller;
   #inbox;
+  #steps;
+  /** Lets the process end again if the running turn waits for nothing of the host. */
+  #release;
   /** Returns what the turn has used at its models so far, if known. */
   #usedByNow = () => undefined;
   /** Returns the frame about activity over the limit, if there was any. */
@@ -39,6 +43,7 @@ export class Guest {
     else if (frame.t === "go") this.#allow?.();
     else if (frame.t === "inbox") Inbox.hint(this.#inbox);
     else if (frame.t === "taken") Inbox.deliver(this.#inbox, frame.messages);
+    else if (frame.t === "stepped") this.#acceptStep(frame);
     else if (frame.t === "load") this.#attempt(this.#loadAhead(frame));
     else if (frame.t === "cancel") this.#canceller?.(frame.reason);
     else if (frame.t === "check") this.#attempt(this.#check(frame));
@@ -64,8 +69,15 @@ export class Guest {
     return omitted === undefined ? [last] : [omitted, last];
   }
 
+  /** A step that has waited keeps the process alive no longer. */
+  #acceptStep(frame) {
+    this.#steps?.accept(frame);
+    this.#release?.();
+  }
+
   /** After asking for an input, nothing that the agent still does is reported. */
   async #suspend(frame) {
+    this.#release = undefined;
     this.#channel.ref();
     await this.report({ ...frame, usage: this.#usedByNow() });
   }
@@ -99,6 +111,7 @@ export class Guest {
     this.#reported = false;
     const turn = openTurn(channel);
     const given = this.#give(frame, turn);
+    const steps = this.#steps;
     await channel.send({ t: "started" });
     // The turn's files may not exist before that.
     await go;
@@ -108,14 +121,17 @@ export class Guest {
     // From here on the channel does not keep the process alive, so an agent that waits for nothing ends instead of
     // timing out.
     channel.unref();
+    const canContinue = () =>
+      given.inbox.hasWaiters || steps.hasWaiters || getEventListeners(given.context.signal, "abort").length > 0;
+    this.#release = () => void (canContinue() || channel.unref());
     const noteEnd = () => {
-      const canContinue = given.inbox.hasWaiters || getEventListeners(given.context.signal, "abort").length > 0;
-      if (canContinue) channel.ref();
+      if (canContinue()) channel.ref();
       else this.reportNow({ t: "error", code: "agent_error", message: neverSettles, stack: "" });
     };
     process.on("beforeExit", noteEnd);
     exposeContext(given.context);
     const result = await runner(found.value, given).finally(() => Inbox.end(given.inbox));
+    this.#release = undefined;
     channel.ref();
     process.off("beforeExit", noteEnd);
     if (frame.again) leave(turn);
@@ -128,7 +144,8 @@ export class Guest {
     const reported = createUsageReport(turn);
     const activity = createActivity(frame.limits, turn);
     const inbox = (this.#inbox = new Inbox(turn));
-    const { context, cancel } = createContext(frame, turn, { suspend, report: reported, activity, inbox });
+    const steps = (this.#steps = createSteps(frame, turn, activity));
+    const { context, cancel } = createContext(frame, turn, { suspend, report: reported, activity, inbox, steps });
     this.#canceller = (reason) => {
       Inbox.end(inbox);
       cancel(reason);

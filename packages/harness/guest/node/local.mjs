@@ -19,7 +19,10 @@ export async function runInProcess(request, { found, signal, inbox = [], onFrame
       if (inbox.length > 0) guest.take({ t: "inbox" });
     } else if (frame.t === "take") guest.take({ t: "taken", messages: inbox });
     else if (["result", "error", "ask"].includes(frame.t)) end(frame);
-    else onFrame(frame);
+    else {
+      onFrame(frame);
+      if (frame.t === "step") guest.take({ ...frame, t: "stepped" });
+    }
   };
   const sendLine = (line) => send(JSON.parse(line));
   const guest = new Guest({ send, sendLine, ref() {}, unref() {} }, load(request, found));

@@ -5,6 +5,10 @@ const keyPattern = /^[A-Za-z0-9][A-Za-z0-9._:-]*$/;
 const keyChars = 128;
 const isMap = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 
+/** Returns whether a value can be the key of an input, or the name of a step. */
+export const isKey = (value) => typeof value === "string" && value.length <= keyChars && keyPattern.test(value);
+export const keyRule = `must have 1 to ${keyChars} letters, digits and . _ : -, a letter or digit first`;
+
 /** `suspend` sends a frame after which the turn can send nothing. */
 export function createRequestInput(answers, limits, suspend) {
   /**
@@ -12,11 +16,7 @@ export function createRequestInput(answers, limits, suspend) {
    * the entrypoint is called again once there is an answer. Throws if the input exceeds a limit.
    */
   return async function requestInput(key, schema, options = {}) {
-    if (typeof key !== "string" || key.length > keyChars || !keyPattern.test(key)) {
-      throw new TypeError(
-        `requestInput: the key must have 1 to ${keyChars} letters, digits and . _ : -, a letter or digit first`,
-      );
-    }
+    if (!isKey(key)) throw new TypeError(`requestInput: the key ${keyRule}`);
     if (Object.hasOwn(answers, key)) return answers[key];
     await suspend({ t: "ask", key, schema: checkSchema(schema, limits), ...checkOptions(options, limits) });
     return new Promise(() => {});

@@ -64,8 +64,8 @@ const activity = `## What an agent does
 
 These events tell what happens between a message and its answer. The platform writes them for exported agents of the
 [SDKs](sdks.md), and for functions that call \`context.tool\` ([how](write-an-agent.md#report-progress-stop-and-test)).
-A function that runs an SDK itself has only those of \`context.tool\`, unless the SDK is
-[openai-agents](sdks.md#openai-agents).
+A function that runs an SDK itself has only those of \`context.tool\` and [\`context.step\`](steps.md), unless the
+SDK is [openai-agents](sdks.md#openai-agents).
 
 - Each has the \`attempt_id\` of its attempt. The events of a failed attempt stay.
 - \`call_id\` and \`ordinal\` are unique in their attempt. If a call waits for a person, the next attempt has its
@@ -77,7 +77,7 @@ A function that runs an SDK itself has only those of \`context.tool\`, unless th
 - An attempt stores at most 10,000 of these events. \`agent.events_omitted\` then counts the others.
 - They are stored together: every 200 ms while a client streams the session, otherwise at the end of the turn and at
   least every 2 s. Without Redis, always every 200 ms. So a client can get several at once.
-- The transcript has them as entries of the kind \`event\`, without \`model.request_…\`.`;
+- The transcript has them as entries of the kind \`event\`, without \`model.request_…\` and \`step.completed\`.`;
 
 const values = `## List a turn's tool calls
 

@@ -42,6 +42,16 @@ def grow(context, mebibytes, seconds, url):
     return len(held)
 
 
+def step(context, name, verb, *args):
+    """Runs another verb as a step, which first emits its operation key."""
+
+    def run(key):
+        context.emit(name, key)
+        return VERBS[verb](context, *args)
+
+    return context.step(name, run)
+
+
 VERBS = {
     "throw": fail,
     "exit": lambda _, code: sys.exit(code),
@@ -51,6 +61,7 @@ VERBS = {
     "write": write,
     "grow": grow,
     "meet": meet,
+    "step": step,
     "attempt": lambda context: context.attempt,
     "ask": lambda context, key, schema: context.request_input(key, schema),
     "environment": lambda _, *names: [os.environ.get(name) for name in names],

@@ -130,7 +130,7 @@ class AgentUsageDay(TypedDict):
 class AgentWebhook(TypedDict):
     webhook_url: str | None
     signing_enabled: bool
-    event_types: list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "message.steered", "attempt.started", "attempt.ended", "assistant.message_completed", "model.request_started", "model.request_completed", "reasoning.completed", "assistant.message", "tool.call_requested", "tool.call_completed", "agent.handoff", "subagent.started", "subagent.completed", "plan.updated", "agent.events_omitted", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]
+    event_types: list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "message.steered", "attempt.started", "attempt.ended", "assistant.message_completed", "model.request_started", "model.request_completed", "reasoning.completed", "assistant.message", "tool.call_requested", "tool.call_completed", "agent.handoff", "subagent.started", "subagent.completed", "plan.updated", "step.completed", "agent.events_omitted", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]
     signing_secret: str | None
     webhook_endpoint_id: str | None
 
@@ -515,7 +515,7 @@ class CreateVersionRequestSource(TypedDict):
 
 class CreateWebhookEndpointRequest(TypedDict):
     url: str
-    event_types: NotRequired[list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "message.steered", "attempt.started", "attempt.ended", "assistant.message_completed", "model.request_started", "model.request_completed", "reasoning.completed", "assistant.message", "tool.call_requested", "tool.call_completed", "agent.handoff", "subagent.started", "subagent.completed", "plan.updated", "agent.events_omitted", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]]
+    event_types: NotRequired[list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "message.steered", "attempt.started", "attempt.ended", "assistant.message_completed", "model.request_started", "model.request_completed", "reasoning.completed", "assistant.message", "tool.call_requested", "tool.call_completed", "agent.handoff", "subagent.started", "subagent.completed", "plan.updated", "step.completed", "agent.events_omitted", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]]
     agent_id: NotRequired[str]
     description: NotRequired[str]
 
@@ -1255,7 +1255,7 @@ class PollDeviceRequest(TypedDict):
 
 class PutAgentWebhookRequest(TypedDict):
     webhook_url: str
-    event_types: NotRequired[list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "message.steered", "attempt.started", "attempt.ended", "assistant.message_completed", "model.request_started", "model.request_completed", "reasoning.completed", "assistant.message", "tool.call_requested", "tool.call_completed", "agent.handoff", "subagent.started", "subagent.completed", "plan.updated", "agent.events_omitted", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]]
+    event_types: NotRequired[list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "message.steered", "attempt.started", "attempt.ended", "assistant.message_completed", "model.request_started", "model.request_completed", "reasoning.completed", "assistant.message", "tool.call_requested", "tool.call_completed", "agent.handoff", "subagent.started", "subagent.completed", "plan.updated", "step.completed", "agent.events_omitted", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]]
 
 
 class PutAllowedOriginsRequest(TypedDict):
@@ -1710,6 +1710,24 @@ class StartDeviceRequest(TypedDict):
     device_name: str
 
 
+class StepCompletedEvent(TypedDict):
+    id: str
+    sequence_number: int
+    session_id: str
+    created_at: str
+    data: StepCompletedEventData
+    type: Literal["step.completed"]
+    message_id: str
+    attempt_id: NotRequired[str]
+
+
+class StepCompletedEventData(TypedDict):
+    name: str
+    ordinal: int
+    is_replayed: bool
+    duration_ms: NotRequired[int]
+
+
 class StopPlatformRequest(TypedDict):
     reason: str
 
@@ -2080,7 +2098,7 @@ class UpdateTriggerRequest(TypedDict):
 
 class UpdateWebhookEndpointRequest(TypedDict):
     url: NotRequired[str]
-    event_types: NotRequired[list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "message.steered", "attempt.started", "attempt.ended", "assistant.message_completed", "model.request_started", "model.request_completed", "reasoning.completed", "assistant.message", "tool.call_requested", "tool.call_completed", "agent.handoff", "subagent.started", "subagent.completed", "plan.updated", "agent.events_omitted", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]]
+    event_types: NotRequired[list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "message.steered", "attempt.started", "attempt.ended", "assistant.message_completed", "model.request_started", "model.request_completed", "reasoning.completed", "assistant.message", "tool.call_requested", "tool.call_completed", "agent.handoff", "subagent.started", "subagent.completed", "plan.updated", "step.completed", "agent.events_omitted", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]]
     description: NotRequired[str | None]
     status: NotRequired[Literal["enabled", "disabled"]]
 
@@ -2251,7 +2269,7 @@ class WebhookEndpoint(TypedDict):
     id: str
     url: str
     agent_id: str | None
-    event_types: list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "message.steered", "attempt.started", "attempt.ended", "assistant.message_completed", "model.request_started", "model.request_completed", "reasoning.completed", "assistant.message", "tool.call_requested", "tool.call_completed", "agent.handoff", "subagent.started", "subagent.completed", "plan.updated", "agent.events_omitted", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]
+    event_types: list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "message.steered", "attempt.started", "attempt.ended", "assistant.message_completed", "model.request_started", "model.request_completed", "reasoning.completed", "assistant.message", "tool.call_requested", "tool.call_completed", "agent.handoff", "subagent.started", "subagent.completed", "plan.updated", "step.completed", "agent.events_omitted", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]
     description: str | None
     status: Literal["enabled", "disabled"]
     disabled_reason: Literal["manual", "failing", "gone", "backlog"] | None
@@ -2265,7 +2283,7 @@ class WebhookEndpointCreated(TypedDict):
     id: str
     url: str
     agent_id: str | None
-    event_types: list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "message.steered", "attempt.started", "attempt.ended", "assistant.message_completed", "model.request_started", "model.request_completed", "reasoning.completed", "assistant.message", "tool.call_requested", "tool.call_completed", "agent.handoff", "subagent.started", "subagent.completed", "plan.updated", "agent.events_omitted", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]
+    event_types: list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "message.steered", "attempt.started", "attempt.ended", "assistant.message_completed", "model.request_started", "model.request_completed", "reasoning.completed", "assistant.message", "tool.call_requested", "tool.call_completed", "agent.handoff", "subagent.started", "subagent.completed", "plan.updated", "step.completed", "agent.events_omitted", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]
     description: str | None
     status: Literal["enabled", "disabled"]
     disabled_reason: Literal["manual", "failing", "gone", "backlog"] | None
@@ -2277,7 +2295,7 @@ class WebhookEndpointCreated(TypedDict):
 
 
 class WebhookEvent(TypedDict):
-    type: Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "message.steered", "attempt.started", "attempt.ended", "assistant.message_completed", "model.request_started", "model.request_completed", "reasoning.completed", "assistant.message", "tool.call_requested", "tool.call_completed", "agent.handoff", "subagent.started", "subagent.completed", "plan.updated", "agent.events_omitted", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]
+    type: Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "message.steered", "attempt.started", "attempt.ended", "assistant.message_completed", "model.request_started", "model.request_completed", "reasoning.completed", "assistant.message", "tool.call_requested", "tool.call_completed", "agent.handoff", "subagent.started", "subagent.completed", "plan.updated", "step.completed", "agent.events_omitted", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]
     timestamp: str
     data: WebhookEventData
 
@@ -2348,7 +2366,7 @@ Event = Union["KnownEvent", "UnknownEvent"]
 IncludedPart = Union["OutputPart", "ToolCallPart", "ToolResultPart"]
 
 
-KnownEvent = Union["SessionCreatedEvent", "SessionStatusChangedEvent", "SessionRolledBackEvent", "UserMessageEvent", "MessageStatusChangedEvent", "MessageSteeredEvent", "AttemptStartedEvent", "AttemptEndedEvent", "AssistantMessageCompletedEvent", "ModelRequestStartedEvent", "ModelRequestCompletedEvent", "ReasoningCompletedEvent", "AssistantMessageEvent", "ToolCallRequestedEvent", "ToolCallCompletedEvent", "AgentHandoffEvent", "SubagentStartedEvent", "SubagentCompletedEvent", "PlanUpdatedEvent", "AgentEventsOmittedEvent", "AgentEventEvent", "InputRequestedEvent", "InputSubmittedEvent", "WorkspaceCommittedEvent", "WorkspaceRestoredFromOlderEvent", "MessageCompletedEvent", "MessageFailedEvent", "MessageCancelledEvent"]
+KnownEvent = Union["SessionCreatedEvent", "SessionStatusChangedEvent", "SessionRolledBackEvent", "UserMessageEvent", "MessageStatusChangedEvent", "MessageSteeredEvent", "AttemptStartedEvent", "AttemptEndedEvent", "AssistantMessageCompletedEvent", "ModelRequestStartedEvent", "ModelRequestCompletedEvent", "ReasoningCompletedEvent", "AssistantMessageEvent", "ToolCallRequestedEvent", "ToolCallCompletedEvent", "AgentHandoffEvent", "SubagentStartedEvent", "SubagentCompletedEvent", "PlanUpdatedEvent", "StepCompletedEvent", "AgentEventsOmittedEvent", "AgentEventEvent", "InputRequestedEvent", "InputSubmittedEvent", "WorkspaceCommittedEvent", "WorkspaceRestoredFromOlderEvent", "MessageCompletedEvent", "MessageFailedEvent", "MessageCancelledEvent"]
 
 
 KnownPreview = Union["AssistantTextDeltaEvent", "ReasoningDeltaEvent", "ToolArgumentsDeltaEvent", "LogEvent"]

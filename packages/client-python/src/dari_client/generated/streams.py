@@ -28,6 +28,7 @@ AnyStreamedEvent = Union[
     StreamedEvent[Literal["subagent.started"], SubagentStartedEventData],
     StreamedEvent[Literal["subagent.completed"], SubagentCompletedEventData],
     StreamedEvent[Literal["plan.updated"], PlanUpdatedEventData],
+    StreamedEvent[Literal["step.completed"], StepCompletedEventData],
     StreamedEvent[Literal["agent.events_omitted"], AgentEventsOmittedEventData],
     StreamedEvent[Literal["agent.event"], AgentEventEventData],
     StreamedEvent[Literal["input.requested"], InputRequestedEventData],

@@ -3,12 +3,14 @@
 
 import type { ActivityType, EventData } from "@dari/contract";
 import {
+  messageSteps,
   steering,
   turns,
   workers,
   type Claim,
   type Database,
   type LogLine,
+  type RecordedStep,
   type RenewedLease,
   type TakenMessage,
 } from "@dari/db";
@@ -50,6 +52,19 @@ export function recordTurnEvents(db: Database, claim: Claim, events: readonly Nu
  */
 export function takeSteering(db: Database, claim: Claim, received: number): Promise<TakenMessage[] | undefined> {
   return steering.takeSteeringIfHeld(db, claim, received);
+}
+
+/**
+ * Stores the result of a step, and what the attempt has used so far. Safe to repeat. Returns false once the claim is
+ * superseded.
+ */
+export function recordStep(
+  db: Database,
+  claim: Claim,
+  step: RecordedStep,
+  usage?: Readonly<Record<string, number>>,
+): Promise<boolean> {
+  return messageSteps.recordStepIfHeld(db, claim, step, usage);
 }
 
 /** Stores output of the agent. Returns false once the claim is superseded. */

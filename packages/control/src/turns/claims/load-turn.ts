@@ -12,6 +12,7 @@ import {
   type Database,
   type AttachmentToPlace,
   type HistoryRow,
+  type RecordedStep,
   type TakenMessage,
   type TurnBounds,
   type TurnEgress,
@@ -46,6 +47,8 @@ export interface Turn extends ClaimedTurn {
   readonly steeringWaits: boolean;
   /** The messages that suspended attempts of the turn have taken, in order. */
   readonly takenBefore: readonly TakenMessage[];
+  /** What earlier attempts of the message have recorded. */
+  readonly steps: readonly RecordedStep[];
   /** The network rules of the organization, the operators and the session. */
   readonly egress: TurnEgress;
   readonly maxAttempts: number;
@@ -93,6 +96,7 @@ export async function loadTurn(context: { db: Database; sealer: Sealer }, claime
     resume: details.resume,
     steeringWaits: details.steeringWaits,
     takenBefore: details.takenBefore,
+    steps: details.steps,
     egress: details.egress ?? (await loadEgress(context.db, details.organizationId)),
     maxAttempts: details.maxAttempts,
     cancelRequested: details.cancelRequested,

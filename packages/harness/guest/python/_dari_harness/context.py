@@ -8,6 +8,7 @@ from .channel import to_json
 from .inbox import Inbox
 from .json_depth import is_deeper
 from .request_input import ask_frame, check_key
+from .steps import Steps
 from .usage import UsageReport
 
 _EVENT_NAME_CHARS = 200
@@ -38,6 +39,7 @@ class Context:
         self._answers = given["answers"]
         self._usage = UsageReport(channel)
         self._activity = Activity(self._limits, channel)
+        self._steps = Steps(frame, channel, self._activity)
         # Returns what the turn's runner has counted so far, if known.
         self._used_by_runner = dict
 
@@ -75,6 +77,13 @@ class Context:
         Calls function(**arguments), and records the call and its result. For an async function, returns an awaitable.
         """
         return self._activity.tool(name, arguments, function)
+
+    def step(self, name: str, function):
+        """
+        Returns the recorded result of this call if an earlier attempt has made it. Otherwise calls the function, and
+        returns its result once that is stored. For an async function, returns an awaitable.
+        """
+        return self._steps.step(name, function)
 
     def report_usage(self, usage: dict) -> None:
         """Adds to the turn's usage at its models. Raises TypeError for what cannot be counted."""

@@ -8,12 +8,10 @@ _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")
 _KEY_CHARS = 128
 
 
-def check_key(key) -> None:
+def check_key(key, what: str = "request_input: the key") -> None:
+    """Raises TypeError for a value that cannot be the key of an input, or the name of a step."""
     if not isinstance(key, str) or len(key) > _KEY_CHARS or _KEY.fullmatch(key) is None:
-        raise TypeError(
-            f"request_input: the key must have 1 to {_KEY_CHARS} letters, digits and . _ : -,"
-            " a letter or digit first"
-        )
+        raise TypeError(f"{what} must have 1 to {_KEY_CHARS} letters, digits and . _ : -, a letter or digit first")
 
 
 def ask_frame(limits: dict, key: str, schema, prompt, expires_in_seconds, ending: dict) -> str:

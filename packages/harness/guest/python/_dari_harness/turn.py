@@ -39,6 +39,9 @@ def main(is_template: bool = False) -> None:
         elif kind == "taken":
             for context in contexts:
                 context.inbox._deliver(frame["messages"])
+        elif kind == "stepped":
+            for context in contexts:
+                context._steps.accept(frame)
         elif kind == "cancel":
             for context in contexts:
                 context._cancel()

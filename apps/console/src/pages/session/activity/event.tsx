@@ -35,6 +35,12 @@ export function EventRow({ event }: { readonly event: Event }) {
           {event.data.from_agent} handed over to {event.data.to_agent}
         </li>
       );
+    case "step.completed":
+      return (
+        <li className="step quiet">
+          Step {event.data.name}: {event.data.is_replayed ? "got the recorded result" : "completed"}
+        </li>
+      );
     case "agent.events_omitted":
       return <li className="step quiet">At least {event.data.count} more events were not stored</li>;
     case "agent.event":

@@ -40,6 +40,12 @@ const verbs = {
   version: () => process.version,
   emit: (context, name, data) => context.emit(name, data),
   tool: (context, name) => context.tool(name, {}, () => name),
+  /** Runs another verb as a step, which first emits its operation key. */
+  step: (context, name, verb, ...args) =>
+    context.step(name, async (key) => {
+      await context.emit(name, key);
+      return verbs[verb](context, ...args);
+    }),
   /** Waits for messages that steer the turn. */
   async listen({ inbox }, count) {
     const texts = [];
