@@ -24,6 +24,15 @@ export { limits } from "./limits.ts";
 export { mcpLimits } from "./mcp-limits.ts";
 export { sessionTokenLimits } from "./session-token-limits.ts";
 export { stepLimits } from "./step-limits.ts";
+export {
+  modelFormats,
+  modelRequestLimits,
+  unreadReasons,
+  type ModelAnswer,
+  type ModelFormat,
+  type ModelTokens,
+  type UnreadReason,
+} from "./model-requests.ts";
 export { memorySizePattern, parseMemorySize, showMemorySize } from "./memory-size.ts";
 export { type Machine } from "./machine.ts";
 export { leafFilename, normalizeWorkspacePath, numberedFilename } from "./paths.ts";

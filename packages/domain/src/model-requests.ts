@@ -1,0 +1,42 @@
+// Requests of agents to models, as the agents' network proxy meters them.
+
+export const modelRequestLimits = {
+  /** Requests of one attempt that have a row of their own. One more row counts the rest. */
+  rowsPerAttempt: 1_000,
+  /** The length of a model's name, and of the reason why it stopped. */
+  nameChars: 200,
+} as const;
+
+/** The wire formats that are read. */
+export const modelFormats = ["openai-responses", "openai-chat", "anthropic-messages", "gemini"] as const;
+export type ModelFormat = (typeof modelFormats)[number];
+
+/**
+ * Why the rest of an answer was not read. `encoding`: its content encoding is not known. `too_large`: it, or one of its
+ * events, is larger than the limit. `too_fast`: it arrived faster than it could be decompressed. `too_many`: too many
+ * compressed answers were open. `malformed`: it is cut, or not what its headers say.
+ */
+export const unreadReasons = ["encoding", "too_large", "too_fast", "too_many", "malformed"] as const;
+export type UnreadReason = (typeof unreadReasons)[number];
+
+/** Counts of tokens, as the provider reports them. Null: it did not report the count. */
+export interface ModelTokens {
+  /** All tokens of the request, including `cachedInput` and `cacheWrite`. */
+  readonly input: number | null;
+  /** Tokens that the provider read from its cache. */
+  readonly cachedInput: number | null;
+  /** Tokens that the provider wrote to its cache. */
+  readonly cacheWrite: number | null;
+  /** All tokens of the answer, including `reasoning`. */
+  readonly output: number | null;
+  readonly reasoning: number | null;
+}
+
+/** What was read of a model's answer. */
+export interface ModelAnswer extends ModelTokens {
+  readonly model: string | null;
+  readonly finishReason: string | null;
+  /** Whether the answer was read to its end. */
+  readonly isComplete: boolean;
+  readonly unread: UnreadReason | null;
+}

@@ -1,0 +1,65 @@
+// The hosts of models, and the wire format of each of their paths.
+
+import type { ModelFormat } from "@dari/domain";
+
+/** A request to a model. */
+export interface ModelCall {
+  readonly format: ModelFormat;
+  /** The model, if the path names it. */
+  readonly model?: string | undefined;
+  /** The count of the output leaves reasoning out, but the total has it. */
+  readonly hasHiddenReasoning?: boolean;
+}
+
+/** A group is the model's name. */
+type Paths = readonly (readonly [path: RegExp, format: ModelFormat])[];
+
+/** Paths of each host, which are also those of hosts below it, such as `eu.api.openai.com`. */
+const knownHosts: Readonly<Record<string, Paths>> = {
+  "api.openai.com": [
+    [/^\/v1\/responses(?:\/compact)?$/i, "openai-responses"],
+    [/^\/v1\/chat\/completions$/i, "openai-chat"],
+  ],
+  "api.anthropic.com": [
+    [/^\/v1\/messages$/i, "anthropic-messages"],
+    [/^\/v1\/chat\/completions$/i, "openai-chat"],
+  ],
+  "generativelanguage.googleapis.com": [
+    [/^\/v1[a-z0-9]*\/(?:models|tunedmodels)\/([^/:]+):(?:stream)?generatecontent$/i, "gemini"],
+    [/^\/v1beta\/openai\/chat\/completions$/i, "openai-chat"],
+  ],
+  "openai.azure.com": [
+    [/^\/openai\/(?:v1\/)?responses(?:\/compact)?$/i, "openai-responses"],
+    [/^\/openai\/(?:v1|deployments\/[^/]+)\/chat\/completions$/i, "openai-chat"],
+  ],
+  "openrouter.ai": [
+    [/^\/api\/v1\/responses$/i, "openai-responses"],
+    [/^\/api\/v1\/chat\/completions$/i, "openai-chat"],
+    [/^\/api\/v1\/messages$/i, "anthropic-messages"],
+  ],
+};
+
+/** Returns what a request asks of a model, or undefined if it is another request. `host`: without its port. */
+export function findModelCall(host: string, method: string | undefined, path: string): ModelCall | undefined {
+  if (method !== "POST") return undefined;
+  const known = Object.entries(knownHosts).find(([name]) => host === name || host.endsWith(`.${name}`));
+  if (known === undefined) return undefined;
+  const normalized = normalizePath(path);
+  for (const [pattern, format] of known[1]) {
+    const found = pattern.exec(normalized);
+    if (found !== null) return { format, model: found[1], hasHiddenReasoning: hidesReasoning(host, format) };
+  }
+  return undefined;
+}
+
+/** Gemini's counts in OpenAI's format. */
+function hidesReasoning(host: string, format: ModelFormat): boolean {
+  return host.endsWith("generativelanguage.googleapis.com") && format === "openai-chat";
+}
+
+/** Returns the path as servers understand it. An agent must not avoid the meter by another spelling. */
+function normalizePath(path: string): string {
+  const { pathname } = new URL(`http://host${path.startsWith("/") ? path : "/"}`);
+  const text = pathname.replace(/%([0-7][0-9a-f])/gi, (_all, code: string) => String.fromCharCode(parseInt(code, 16)));
+  return text.replace(/\/{2,}/g, "/").replace(/(?<=.)\/$/, "");
+}
