@@ -43,6 +43,7 @@ import { sessionTokenHandlers } from "./routes/session-tokens.ts";
 import { sessionHandlers } from "./routes/sessions.ts";
 import { sourceSnapshotHandlers } from "./routes/source-snapshots.ts";
 import { streamHandlers } from "./routes/streams.ts";
+import { modelRequestHandlers } from "./routes/model-requests.ts";
 import { toolCallHandlers } from "./routes/tool-calls.ts";
 import { triggerHandlers } from "./routes/triggers.ts";
 import { usageHandlers } from "./routes/usage.ts";
@@ -80,6 +81,7 @@ const handlers: Handlers = {
   ...sourceSnapshotHandlers,
   ...streamHandlers,
   ...toolCallHandlers,
+  ...modelRequestHandlers,
   ...triggerHandlers,
   ...usageHandlers,
   ...webhookHandlers,

@@ -140,6 +140,7 @@ export const routeCases: Readonly<Record<RouteName, RouteCase>> = {
   getMessageFiles: {},
   getMessageLogs: {},
   getToolCall: {},
+  listModelRequests: {},
   getMessageValue: {},
   listEvents: {},
   uploadFile: {},

@@ -63,6 +63,7 @@ export {
   ReserveFileUploadRequest,
 } from "./schemas/files.ts";
 export type { McpMessage } from "./schemas/mcp.ts";
+export { ModelRequestRecord } from "./schemas/model-requests.ts";
 export { ToolCall, type ToolCallValue } from "./schemas/tool-calls.ts";
 export { findInputSchemaProblem, validateAnswer } from "./input-schema.ts";
 export {

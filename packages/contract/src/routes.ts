@@ -12,6 +12,7 @@ import { fileRoutes } from "./routes/files.ts";
 import { historyRoutes } from "./routes/history.ts";
 import { mcpRoutes } from "./routes/mcp.ts";
 import { memberRoutes } from "./routes/members.ts";
+import { modelRequestRoutes } from "./routes/model-requests.ts";
 import { openAiRoutes } from "./routes/openai.ts";
 import { operatorRoutes } from "./routes/operators.ts";
 import { organizationRoutes } from "./routes/organizations.ts";
@@ -34,6 +35,7 @@ export const routes = {
   ...sessionTokenRoutes,
   ...streamRoutes,
   ...toolCallRoutes,
+  ...modelRequestRoutes,
   ...fileRoutes,
   ...historyRoutes,
   ...organizationRoutes,

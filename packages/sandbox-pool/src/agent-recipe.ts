@@ -5,7 +5,7 @@ import { preloadAgent } from "@dari/harness";
 import { agentTemplate } from "./agent-template.ts";
 import type { AgentContext, AgentTurn } from "./agent-turn.ts";
 import type { SandboxRecipe, StartedSandbox } from "./recipe.ts";
-import { createAgentSpec, reportConnections } from "./start-agent.ts";
+import { createAgentSpec, routeReports } from "./start-agent.ts";
 
 /** Returns the recipe for the turn's agent. It holds nothing of the turn itself. */
 export function agentRecipe<T extends AgentTurn>(context: AgentContext<T>, turn: T): SandboxRecipe {
@@ -19,8 +19,8 @@ export function agentRecipe<T extends AgentTurn>(context: AgentContext<T>, turn:
     async start(slot, { isPreload }): Promise<StartedSandbox> {
       const image = await context.images.ensure(turn.image);
       try {
-        const { onConnection, assignTo } = reportConnections(context, turn);
-        const spec = await createAgentSpec(context, turn, { ...slot, imageDir: image.dir, onConnection });
+        const { reports, assignTo } = routeReports(context, turn);
+        const spec = await createAgentSpec(context, turn, { ...slot, imageDir: image.dir, reports });
         const sandbox = await context.driver.prepare(spec);
         const { channel, paths } = sandbox;
         if (isPreload) {

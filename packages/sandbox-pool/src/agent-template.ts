@@ -5,7 +5,7 @@ import type { SandboxTemplate } from "@dari/sandbox";
 import type { AgentContext, AgentTurn } from "./agent-turn.ts";
 import { collectImportOutput, type ImportOutput } from "./import-output.ts";
 import type { SandboxRecipe, Slot, StartedSandbox, Template } from "./recipe.ts";
-import { createAgentSpec, reportConnections } from "./start-agent.ts";
+import { createAgentSpec, routeReports } from "./start-agent.ts";
 
 /** The first version of Node whose forks can compile WebAssembly, which fetch needs. */
 const nodeMin = 22;
@@ -49,8 +49,9 @@ async function startTemplate<T extends AgentTurn>(
     }
   };
   try {
-    const { onConnection } = reportConnections(context, turn);
-    const place = { ...slot, imageDir: image.dir, onConnection };
+    // What an agent asks models while it is loaded once belongs to no turn.
+    const reports = { ...routeReports(context, turn).reports, onModelRequest: () => {} };
+    const place = { ...slot, imageDir: image.dir, reports };
     sandbox = await context.driver.prepareTemplate(await createAgentSpec(context, turn, place, { isTemplate: true }));
     const output = sandbox === undefined ? undefined : collectImportOutput(sandbox);
     const why = await whyUnforkable(turn, slot, sandbox, signal);
@@ -84,13 +85,13 @@ function templateOf<T extends AgentTurn>(
   return {
     exited: o.sandbox.exited,
     async fork(slot): Promise<StartedSandbox> {
-      const connections = reportConnections(context, turn);
-      const sandbox = await o.sandbox.fork({ ...slot, onConnection: connections.onConnection });
+      const router = routeReports(context, turn);
+      const sandbox = await o.sandbox.fork({ ...slot, ...router.reports });
       let isFirstTurn = true;
       return {
         sandbox,
         assignTo(assigned) {
-          connections.assignTo(assigned);
+          router.assignTo(assigned);
           if (isFirstTurn) assigned.onImportOutput(o.output);
           isFirstTurn = false;
         },

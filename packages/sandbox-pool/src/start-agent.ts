@@ -2,7 +2,7 @@
 
 import { guestCommand } from "@dari/harness";
 import { forkModule } from "@dari/native";
-import type { EgressOptions, EgressRecord, Sandbox, SandboxSpec, SlotMounts } from "@dari/sandbox";
+import type { EgressRecord, ModelRequest, Sandbox, SandboxReports, SandboxSpec, SlotMounts } from "@dari/sandbox";
 import type { AgentContext, AgentTurn } from "./agent-turn.ts";
 import { limitsOf } from "./limits-of.ts";
 import type { TurnReports } from "./recipe.ts";
@@ -12,7 +12,7 @@ export interface AgentStart {
   readonly imageDir: string;
   readonly slotDir: string;
   readonly mounts?: SlotMounts;
-  readonly onConnection: NonNullable<EgressOptions["onConnection"]>;
+  readonly reports: SandboxReports;
 }
 
 /** Starts a sandbox for one turn, in the turn's own directory. The agent is loaded with the turn. */
@@ -28,7 +28,7 @@ export async function startAgent<T extends AgentTurn>(
 export async function createAgentSpec<T extends AgentTurn>(
   context: AgentContext<T>,
   turn: T,
-  { imageDir, onConnection, slotDir, mounts }: AgentStart,
+  { imageDir, reports, slotDir, mounts }: AgentStart,
   { isTemplate = false }: { readonly isTemplate?: boolean } = {},
 ): Promise<SandboxSpec> {
   const { runtime, entry } = turn.image;
@@ -53,28 +53,54 @@ export async function createAgentSpec<T extends AgentTurn>(
     slotDir,
     ...(mounts === undefined ? {} : { mounts }),
     hostUser: context.hostUserOf?.(turn.organizationId),
-    network: { ...context.networkOf(turn), onConnection },
+    network: { ...context.networkOf(turn), ...reports },
     limits: { ...limits, reservedBytes: guest.reservedBytes },
   };
 }
 
 /** While a sandbox is not assigned to a turn, this many of its connections are logged at the usual level. */
 const unassignedLinesMax = 100;
+/** While no turn accepts its requests to models, this many are kept for its next turn. */
+const unassignedRequestsMax = 1_000;
 
-/** Reports the connections of a sandbox: to the worker's log until it is assigned, and then to its turn. */
-export function reportConnections(
+/** Routes what a sandbox reports: to its turn, if it is assigned to one. */
+export interface ReportRouter {
+  readonly reports: SandboxReports;
+  /** From now on, reports belong to this turn, with the requests to models that no turn has accepted. */
+  assignTo(turn: NetworkReports): void;
+}
+
+type NetworkReports = Pick<TurnReports, "onConnection" | "onModelRequest">;
+
+/**
+ * Routes the reports of a sandbox. Until it is assigned, its connections are written to the worker's log. Requests to
+ * models count for the turn that the agent makes them for, also those that it begins while it loads.
+ */
+export function routeReports(
   { log }: Pick<AgentContext, "log">,
   { organizationId: org, versionId: version, scrubber }: AgentTurn,
-): { onConnection(record: EgressRecord): void; assignTo(turn: Pick<TurnReports, "onConnection">): void } {
+): ReportRouter {
   let lines = 0;
-  let turn: Pick<TurnReports, "onConnection"> | undefined;
+  let turn: NetworkReports | undefined;
+  let unaccepted: ModelRequest[] = [];
   return {
-    onConnection(record) {
-      if (turn !== undefined) return turn.onConnection(record);
-      lines += 1;
-      const shown = scrubber.json(record) as EgressRecord;
-      log[lines <= unassignedLinesMax ? "info" : "debug"]({ ...shown, org, version }, "warm.egress");
+    reports: {
+      onConnection(record) {
+        if (turn !== undefined) return turn.onConnection(record);
+        lines += 1;
+        const shown = scrubber.json(record) as EgressRecord;
+        log[lines <= unassignedLinesMax ? "info" : "debug"]({ ...shown, org, version }, "warm.egress");
+      },
+      onModelRequest(request) {
+        if (turn?.onModelRequest(request) === true) return;
+        if (unaccepted.length < unassignedRequestsMax) unaccepted.push(request);
+      },
     },
-    assignTo: (assigned) => void (turn = assigned),
+    assignTo(assigned) {
+      turn = assigned;
+      const requests = unaccepted;
+      unaccepted = [];
+      for (const request of requests) assigned.onModelRequest(request);
+    },
   };
 }

@@ -8,6 +8,7 @@ export { withHostUser, hostUserRange, openHostUsers } from "./host-users.ts";
 export { createLandlockDriver } from "./landlock/landlock-driver.ts";
 export { createOciDriver } from "./oci/oci-driver.ts";
 export { createProcessDriver } from "./process-driver.ts";
+export type { ModelRequest, ModelResult } from "./egress/models/model-meter.ts";
 export type { EgressOptions, EgressRecord } from "./egress/traffic.ts";
 export {
   renderCell,
@@ -29,6 +30,7 @@ export {
   type SandboxDriver,
   type SandboxExit,
   type SandboxLimits,
+  type SandboxReports,
   type SandboxSpec,
   type SandboxTemplate,
   type SandboxUsage,

@@ -63,6 +63,9 @@ export interface SandboxSpec {
   readonly diskTmpBytes?: number | undefined;
 }
 
+/** What a sandbox reports about its network. */
+export type SandboxReports = Required<Pick<EgressOptions, "onConnection" | "onModelRequest">>;
+
 /** What a driver guarantees on this machine. Stored with each attempt, and shown to operators. */
 export interface Guarantees {
   /** Whether the program can neither read nor change anything outside its own directories. */
@@ -165,7 +168,7 @@ export interface SandboxTemplate extends Pick<Sandbox, "channel" | "stdout" | "s
    * Forks a sandbox into its own slot. Call it after `hold`, one at a time.
    * @throws SandboxStartError; no other can be forked then
    */
-  fork(o: Pick<SandboxSpec, "slotDir" | "mounts"> & Pick<EgressOptions, "onConnection">): Promise<Sandbox>;
+  fork(o: Pick<SandboxSpec, "slotDir" | "mounts"> & Partial<SandboxReports>): Promise<Sandbox>;
   /** Kills it and all its forks. Resolves when all are dead. Idempotent. */
   kill(): Promise<void>;
 }

@@ -16,6 +16,8 @@ export interface RawProxy {
   connect(): Socket;
   /** Opens a tunnel whose TLS ends in the proxy. */
   tunnel(host: string, port: number): Promise<Duplex>;
+  /** Ends a turn, after which another may follow. */
+  settle(): void;
   close(): void;
 }
 
@@ -38,9 +40,10 @@ export async function openRawProxy(options: EgressOptions): Promise<RawProxy> {
       await once(secured, "secureConnect");
       return secured;
     },
+    settle: () => egress.settle(),
     close() {
       egress.close();
-      rmSync(slotDir, { recursive: true });
+      rmSync(slotDir, { recursive: true, force: true });
     },
   };
 }

@@ -1,8 +1,10 @@
 // `dari message …`: shows messages, answers inputs, cancels messages, and retries failed messages.
 
-import type { IncludedPart, MessageRecord, ToolCall } from "@dari/contract";
+import type { IncludedPart, MessageRecord, ModelRequestRecord, ToolCall } from "@dari/contract";
 import type { Command } from "commander";
 import { createContext, type Io } from "../context.ts";
+import { limitOption } from "../options.ts";
+import { showRows } from "../show-rows.ts";
 import { addAnswerCommand, renderWaiting } from "./answer.ts";
 import { addMessageHistoryCommands } from "./history.ts";
 import { addRetryCommand } from "./retry.ts";
@@ -29,6 +31,7 @@ export function addMessageCommands(program: Command, io: Io): void {
   addRetryCommand(message, io);
   addMessageHistoryCommands(message, io);
   addToolCallCommand(message, io);
+  addModelRequestsCommand(message, io);
   message
     .command("logs <message>")
     .description("show what the agent wrote to stdout and stderr")
@@ -50,6 +53,30 @@ function addToolCallCommand(message: Command, io: Io): void {
       const call = await (await client()).getToolCall(id, callId, query, { signal });
       output.result(call, () => renderToolCall(call));
     });
+}
+
+function addModelRequestsCommand(message: Command, io: Io): void {
+  message
+    .command("model-requests <message>")
+    .description("list the requests to models that were made with kept credentials, with their tokens")
+    .addOption(limitOption())
+    .action((id: string, options: { readonly limit: number }, command: Command) =>
+      showRows(io, command, {
+        load: (api, page, call) => api.listModelRequests(id, page, call),
+        limit: options.limit,
+        headings: ["MODEL", "STATUS", "INPUT", "CACHED", "OUTPUT", "MS"],
+        cells: modelRequestRow,
+      }),
+    );
+}
+
+function modelRequestRow(request: ModelRequestRecord): string[] {
+  const { model, host, status, input_tokens, cached_input_tokens, output_tokens, duration_ms } = request;
+  const what = request.requests > 1 ? `${request.requests} more requests` : (model ?? host ?? "");
+  return [
+    what,
+    ...[status, input_tokens, cached_input_tokens, output_tokens, duration_ms].map((one) => `${one ?? ""}`),
+  ];
 }
 
 function renderToolCall({ name, kind, server, is_error, duration_ms, ...call }: ToolCall): string {

@@ -18,6 +18,7 @@ import type { TextCollector } from "./collect-text.ts";
 import type { EventRecorder } from "./record-events.ts";
 import type { ValueRecorder } from "./record-values.ts";
 import type { LogRecorder } from "./record-logs.ts";
+import type { ModelRequestRecorder } from "./record-model-requests.ts";
 import type { PieceScrubber } from "./scrub-pieces.ts";
 import type { PreviewSender } from "./send-previews.ts";
 
@@ -28,6 +29,7 @@ export interface AgentCall {
   readonly previews: PreviewSender;
   readonly events: EventRecorder;
   readonly values: ValueRecorder;
+  readonly modelRequests: ModelRequestRecorder;
   /** Collects the agent's text. */
   readonly partialText: TextCollector;
   /** Shows what the model writes besides text. */

@@ -11,7 +11,7 @@ import {
   type TurnEnding,
   type Usage,
 } from "@dari/harness";
-import type { Exceeded, Sandbox } from "@dari/sandbox";
+import type { Exceeded, Sandbox, SandboxReports } from "@dari/sandbox";
 import {
   agentRecipe,
   limitsOf,
@@ -28,6 +28,7 @@ import { logEgress } from "./log-egress.ts";
 import { logUnreachableHosts } from "./log-unreachable-hosts.ts";
 import { createEventRecorder } from "./record-events.ts";
 import { startLogRecorder } from "./record-logs.ts";
+import { createModelRequestRecorder } from "./record-model-requests.ts";
 import { createValueRecorder } from "./record-values.ts";
 import { createPieceScrubber } from "./scrub-pieces.ts";
 import { scrubStack } from "./scrub-turn.ts";
@@ -63,7 +64,8 @@ export async function runAgent(attempt: RestoredAttempt, imageDir: string): Prom
   const pieces = createPieceScrubber(turn.scrubber, previews.piece);
   const events = createEventRecorder(attempt, logs);
   const values = createValueRecorder(attempt, logs);
-  const call: AgentCall = { attempt, logs, previews, events, values, partialText, pieces };
+  const modelRequests = createModelRequestRecorder(attempt);
+  const call: AgentCall = { attempt, logs, previews, events, values, modelRequests, partialText, pieces };
   try {
     const run = await runInAnySandbox(call, imageDir);
     partialText.end({ isCut: isCut(run.ending) });
@@ -76,6 +78,7 @@ export async function runAgent(attempt: RestoredAttempt, imageDir: string): Prom
     // Flush now: no preview of an attempt may be shown after its end is recorded.
     previews.flush();
     events.stop();
+    await modelRequests.end();
     logs.stop();
     await logs.flush();
   }
@@ -121,8 +124,7 @@ async function runInAnySandbox(call: AgentCall, imageDir: string): Promise<RunRe
 
 async function runInNewSandbox(call: AgentCall, imageDir: string): Promise<RunResult> {
   const { context, turn, turnDir } = call.attempt;
-  const onConnection = logEgress(context, turn, call.logs);
-  const sandbox = await startAgent(context, turn, { imageDir, slotDir: turnDir, onConnection });
+  const sandbox = await startAgent(context, turn, { imageDir, slotDir: turnDir, reports: reportsTo(call) });
   const run = await runInSandbox(call, {
     sandbox,
     isAgentLoaded: false,
@@ -132,6 +134,11 @@ async function runInNewSandbox(call: AgentCall, imageDir: string): Promise<RunRe
   });
   if (!run.isLoaded) await countFailedLoad(call, run.ending);
   return run;
+}
+
+function reportsTo({ attempt, logs, modelRequests }: AgentCall) {
+  const { context, turn } = attempt;
+  return { onConnection: logEgress(context, turn, logs), onModelRequest: modelRequests.add } satisfies SandboxReports;
 }
 
 /** Resolves to undefined if the agent failed before it was called. */
@@ -144,7 +151,7 @@ async function runInPooledSandbox(
   const { sandbox } = started;
   const { signal } = lease;
   started.assignTo({
-    onConnection: logEgress(context, turn, call.logs),
+    ...reportsTo(call),
     onImportOutput: (output) => showImportOutput(output, turn.scrubber, call.logs),
   });
   const canRest = canKeep && sandbox.rest !== undefined;

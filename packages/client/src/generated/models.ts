@@ -1105,6 +1105,30 @@ export interface MessagesRetried {
   dry_run: boolean;
 }
 
+export interface ModelRequest {
+  attempt_id: string;
+  /** Position among the attempt's requests. */
+  ordinal: number;
+  /** 1. If an attempt made more than 1000 requests, its last row has the sums of the other requests, and this is their number. */
+  requests: number;
+  host: string | null;
+  format: "openai-responses" | "openai-chat" | "anthropic-messages" | "gemini" | null;
+  model: string | null;
+  status: number | null;
+  input_tokens: number | null;
+  cached_input_tokens: number | null;
+  cache_write_tokens: number | null;
+  output_tokens: number | null;
+  reasoning_tokens: number | null;
+  finish_reason: string | null;
+  /** From the request to the end of its answer. */
+  duration_ms: number;
+  /** Whether the answer was read to its end. */
+  is_complete: boolean;
+  unread: "encoding" | "too_large" | "too_fast" | "too_many" | "malformed" | null;
+  created_at: string;
+}
+
 /** The model has answered, or the request failed. */
 export interface ModelRequestCompletedEvent {
   id: string;

@@ -63,6 +63,7 @@ import type {
   Message,
   MessageFiles,
   MessagesRetried,
+  ModelRequest,
   OpenLinkRequest,
   OperatorHealth,
   Organization,
@@ -268,6 +269,9 @@ export interface Operations {
 
   /** Download a large or binary value that the agent's events name: arguments, a result, a picture. Accepts `Range`. */
   getMessageValue(messageId: string, valueId: string, options?: CallOptions & { range?: string }): Promise<ReadableStream<Uint8Array>>;
+
+  /** List the requests to models that the message's attempts made with kept credentials, oldest first, with their tokens as the answers report them. */
+  listModelRequests(messageId: string, query?: { limit?: number | undefined; after?: string | undefined }, options?: CallOptions): Promise<Page<ModelRequest>>;
 
   /** Upload a file as multipart form data, in one part named `file`. */
   uploadFile(file: FileUpload, options?: CallOptions): Promise<File>;
@@ -638,6 +642,7 @@ export const operations = {
   getTranscript: { method: "GET", path: "/v1/sessions/{session_id}/transcript", hasQuery: true },
   getToolCall: { method: "GET", path: "/v1/messages/{message_id}/tool-calls/{call_id}", hasQuery: true },
   getMessageValue: { method: "GET", path: "/v1/messages/{message_id}/values/{value_id}", reply: "content" },
+  listModelRequests: { method: "GET", path: "/v1/messages/{message_id}/model-requests", hasQuery: true },
   uploadFile: { method: "POST", path: "/v1/files", body: "form", isKeyed: true },
   listFiles: { method: "GET", path: "/v1/files", hasQuery: true },
   getFile: { method: "GET", path: "/v1/files/{file_id}" },

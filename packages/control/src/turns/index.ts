@@ -8,11 +8,13 @@ export {
   deleteSilentWorkers,
   recordLogs,
   recordStep,
+  recordModelRequests,
   recordTurnEvents,
   removeWorker,
   renewClaims,
   takeSteering,
   type AgentEvent,
+  type ModelRequestRow,
   type NumberedEvent,
 } from "./claims/held-turn.ts";
 export { loadTurn, type Turn, type TurnPart } from "./claims/load-turn.ts";
@@ -32,6 +34,7 @@ export { getMessage } from "./messages/get-message.ts";
 export { includeToolCalls } from "./messages/include-tool-calls.ts";
 export { findAnsweredConversation } from "./messages/conversation-digests.ts";
 export { deleteSessionOfMessage } from "./messages/delete-session-of-message.ts";
+export { listModelRequests } from "./messages/list-model-requests.ts";
 export { listMessages } from "./messages/list-messages.ts";
 export { readTurnActivity } from "./messages/read-turn-activity.ts";
 export { readMessageLogs } from "./messages/read-message-logs.ts";

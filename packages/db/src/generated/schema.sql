@@ -532,6 +532,38 @@ CREATE TRIGGER refuse_undeclared_edge BEFORE UPDATE OF state ON messages FOR EAC
 create policy platform on messages for all to dari_app using (true);
 create policy tenant on messages for all to dari_tenant using ((organization_id = current_setting('dari.organization_id'::text, true)));
 
+create table model_requests (
+  message_id text not null,
+  fence bigint not null,
+  ordinal integer not null,
+  organization_id text not null,
+  session_id text not null,
+  attempt_id text not null,
+  requests integer not null,
+  host text,
+  format text,
+  model text,
+  status integer,
+  input_tokens bigint,
+  cached_input_tokens bigint,
+  cache_write_tokens bigint,
+  output_tokens bigint,
+  reasoning_tokens bigint,
+  finish_reason text,
+  duration_ms bigint not null,
+  is_complete boolean not null,
+  unread text,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  constraint model_requests_pkey PRIMARY KEY (message_id, fence, ordinal),
+  constraint model_requests_format_check CHECK (format = ANY (ARRAY['openai-responses'::text, 'openai-chat'::text, 'anthropic-messages'::text, 'gemini'::text])),
+  constraint model_requests_message_id_fkey FOREIGN KEY (message_id) REFERENCES messages(id) ON DELETE CASCADE,
+  constraint model_requests_ordinal_check CHECK (ordinal > 0),
+  constraint model_requests_requests_check CHECK (requests > 0),
+  constraint model_requests_unread_check CHECK (unread = ANY (ARRAY['encoding'::text, 'too_large'::text, 'too_fast'::text, 'too_many'::text, 'malformed'::text]))
+);
+create policy platform on model_requests for all to dari_app using (true);
+create policy tenant on model_requests for all to dari_tenant using ((organization_id = current_setting('dari.organization_id'::text, true)));
+
 create table object_references (
   object_key text not null,
   referenced_key text not null,
@@ -1254,6 +1286,7 @@ create table workers (
 -- function ready_with_room(p_limit integer) returns TABLE(id text, can_begin boolean)
 -- function reap_lease(s sessions, p_uncounted_max integer) returns text
 -- function reap_sessions(p_limit integer, p_grace_ms integer, p_overdue_ms integer, p_uncounted_max integer) returns TABLE(session_id text, organization_id text, was text, recorded text)
+-- function record_model_requests(p_session text, p_fence bigint, p_token uuid, p_requests jsonb) returns boolean
 -- function record_object(p_organization text, p_key text, p_bytes bigint, p_references jsonb) returns boolean
 -- function record_step(p_session text, p_fence bigint, p_token uuid, p_name text, p_ordinal bigint, p_result text, p_usage jsonb DEFAULT NULL::jsonb) returns boolean
 -- function record_value(p_session text, p_fence bigint, p_token uuid, p_value jsonb) returns boolean

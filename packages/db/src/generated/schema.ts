@@ -347,6 +347,30 @@ export interface MessageValues {
   size_bytes: number;
 }
 
+export interface ModelRequests {
+  attempt_id: string;
+  cache_write_tokens: number | null;
+  cached_input_tokens: number | null;
+  created_at: Generated<Timestamp>;
+  duration_ms: number;
+  fence: number;
+  finish_reason: string | null;
+  format: string | null;
+  host: string | null;
+  input_tokens: number | null;
+  is_complete: boolean;
+  message_id: string;
+  model: string | null;
+  ordinal: number;
+  organization_id: string;
+  output_tokens: number | null;
+  reasoning_tokens: number | null;
+  requests: number;
+  session_id: string;
+  status: number | null;
+  unread: string | null;
+}
+
 export interface ObjectReferences {
   object_key: string;
   organization_id: string;
@@ -740,6 +764,7 @@ export interface DB {
   message_steps: MessageSteps;
   message_values: MessageValues;
   messages: Messages;
+  model_requests: ModelRequests;
   object_references: ObjectReferences;
   organizations: Organizations;
   platform_stops: PlatformStops;

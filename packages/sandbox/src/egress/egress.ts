@@ -4,6 +4,7 @@
 import type { Server, Socket } from "node:net";
 import { decideEgress, type EgressPolicy } from "@dari/network";
 import { createAuthority, type Authority } from "./authority.ts";
+import { createModelMeter } from "./models/model-meter.ts";
 import { createProxy } from "./proxy.ts";
 import { createTerminator } from "./terminator.ts";
 import { createTraffic, type EgressOptions } from "./traffic.ts";
@@ -18,7 +19,7 @@ export interface Egress {
   readonly trustDir: string | undefined;
   /** Serves connections to `port` in the sandbox. */
   serve(port: number, server: Server): void;
-  /** Ends a turn, after which another may follow: reports the bytes so far, and counts from zero again. */
+  /** Ends a turn, after which another may follow: reports bytes and tokens so far, and counts from zero again. */
   settle(): void;
   /** Closes every connection. Idempotent. */
   close(): void;
@@ -56,7 +57,8 @@ export function openEgress(options: EgressOptions, slotDir: string, lent?: Trust
   const traffic = createTraffic(options);
   const trust = lent ?? openTrust(options, slotDir);
   const { secrets = [], trusted } = options;
-  const terminator = trust === undefined ? undefined : createTerminator(traffic, secrets, trust.authority, trusted);
+  const meter = createModelMeter(options.onModelRequest);
+  const terminator = trust && createTerminator(traffic, secrets, trust.authority, trusted, meter);
   const proxy = createProxy(traffic, terminator);
   const servers = new Set<Server>();
   let isClosed = false;
@@ -87,9 +89,13 @@ export function openEgress(options: EgressOptions, slotDir: string, lent?: Trust
         else void forwardLoopback(client, port);
       });
     },
-    settle: () => traffic.settle(),
+    settle() {
+      meter.settle();
+      traffic.settle();
+    },
     close() {
       isClosed = true;
+      meter.settle();
       for (const server of servers) server.close();
       traffic.close();
       if (lent === undefined && trust !== undefined) removeTrust(trust.dir);

@@ -17,7 +17,7 @@ export const responseHeaders = [...connectionHeaders, "proxy-authenticate", "tra
 
 /**
  * Forwards one request and its response. `onBroken`: called if the exchange breaks, possibly after a part of the
- * response was sent.
+ * response was sent. `onAnswer`: called once the response is being forwarded.
  * @throws for headers that cannot be sent
  */
 export function relayResponse(
@@ -26,6 +26,7 @@ export function relayResponse(
   response: ServerResponse,
   options: RequestOptions,
   onBroken: () => void,
+  onAnswer?: (received: IncomingMessage) => void,
 ): ClientRequest {
   const sent = httpRequest({ ...options, method: incoming.method, setHost: false });
   let isAnswered = false;
@@ -44,6 +45,7 @@ export function relayResponse(
     pipeline(received, response, (error) => {
       if (error instanceof Error) onBroken();
     });
+    onAnswer?.(received);
   });
   sent.once("upgrade", (_received, socket) => {
     isAnswered = true;

@@ -8,6 +8,7 @@ import { pipeline, type Duplex } from "node:stream";
 import { connect as connectTls, TLSSocket } from "node:tls";
 import { normalizeHost, UntrustedHostError } from "@dari/network";
 import type { Authority } from "./authority.ts";
+import type { ModelExchange, ModelMeter } from "./models/model-meter.ts";
 import { sendAnswer, relayResponse, requestHeaders, withoutHeaders } from "./relay.ts";
 import { secretsForHost, insertSecrets, type EgressSecret } from "./substitute.ts";
 import type { Target, Traffic } from "./traffic.ts";
@@ -26,6 +27,8 @@ interface Tunnel {
   readonly agent: Agent;
   readonly secrets: readonly EgressSecret[];
   readonly upstream: TLSSocket;
+  readonly meter: ModelMeter;
+  readonly exchanges: Set<ModelExchange>;
   /** Number of requests without a complete response. */
   open: number;
 }
@@ -42,6 +45,7 @@ export function createTerminator(
   secrets: readonly EgressSecret[],
   authority: Authority,
   trusted: readonly string[] | undefined,
+  meter: ModelMeter,
 ): Terminator {
   const tunnels = new WeakMap<Duplex, Tunnel>();
   // No time limits here: a request can take as long as its turn, and `Traffic` closes idle connections. Upgrades other
@@ -66,7 +70,15 @@ export function createTerminator(
       const inner = new TLSSocket(client, { isServer: true, secureContext, ALPNProtocols: protocols });
       const host = target.port === 443 ? name : `${name}:${target.port}`;
       const agent = new OneConnection(upstream);
-      const tunnel: Tunnel = { host, agent, secrets: secretsOf(target), upstream, open: 0 };
+      const tunnel: Tunnel = {
+        host,
+        agent,
+        secrets: secretsOf(target),
+        upstream,
+        meter,
+        exchanges: new Set(),
+        open: 0,
+      };
       tunnels.set(inner, tunnel);
       for (const socket of [inner, upstream]) {
         traffic.hold(socket);
@@ -75,6 +87,9 @@ export function createTerminator(
         socket.setMaxListeners(32);
       }
       inner.once("close", () => {
+        // Responses of pipelined requests that never got the connection do not report its end.
+        for (const exchange of tunnel.exchanges) exchange.ended();
+        tunnel.exchanges.clear();
         agent.destroy();
         upstream.destroy();
       });
@@ -138,10 +153,23 @@ function serve(traffic: Traffic, tunnel: Tunnel, incoming: IncomingMessage, resp
   try {
     // If one connection breaks, close the other one, so that clients notice it as they would without a proxy.
     const onBroken = (): void => void socket.destroy();
-    relayResponse(traffic, incoming, response, { agent: tunnel.agent, path: incoming.url, headers }, onBroken);
+    const options = { agent: tunnel.agent, path: incoming.url, headers };
+    const exchange = meterRequest(tunnel, incoming, response);
+    relayResponse(traffic, incoming, response, options, onBroken, (received) => exchange?.answered(received));
   } catch {
     sendAnswer(response, 502, "the sandbox's proxy cannot send the value of a credential in a header");
   }
+}
+
+function meterRequest(tunnel: Tunnel, incoming: IncomingMessage, response: ServerResponse): ModelExchange | undefined {
+  const exchange = tunnel.meter.begin(tunnel.host, incoming);
+  if (exchange === undefined) return undefined;
+  tunnel.exchanges.add(exchange);
+  response.once("close", () => {
+    tunnel.exchanges.delete(exchange);
+    exchange.ended();
+  });
+  return exchange;
 }
 
 /** Returns why a request is refused, or undefined if it is forwarded. */

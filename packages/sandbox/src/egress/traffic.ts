@@ -4,6 +4,7 @@
 import type { Socket } from "node:net";
 import { pipeline, type Duplex } from "node:stream";
 import { dial, EgressRefusedError, resolveName, publicReason, type EgressPolicy, type Resolve } from "@dari/network";
+import type { ModelRequest } from "./models/model-meter.ts";
 import type { EgressSecret } from "./substitute.ts";
 
 /** The result of one attempt to connect, reported when the connection or its turn is over. */
@@ -33,6 +34,11 @@ export interface EgressOptions {
   readonly resolve?: Resolve;
   /** Called once per attempt, and once per turn in which an open connection transferred something. Must not throw. */
   onConnection?(record: EgressRecord): void;
+  /**
+   * Called when a request to a model begins, if the model's host is one of a secret. Only these requests can be read.
+   * Must not throw.
+   */
+  onModelRequest?(request: ModelRequest): void;
 }
 
 export interface Target {

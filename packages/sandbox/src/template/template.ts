@@ -124,10 +124,10 @@ function killerOf({ pid, exited }: LaunchedProcess): { kill: () => void; isKille
 async function forkOnce(
   o: TemplateOptions & { readonly guarded: ProtectedPaths },
   receiver: StarterConnection,
-  { slotDir, mounts, onConnection }: Parameters<SandboxTemplate["fork"]>[0],
+  { slotDir, mounts, ...reports }: Parameters<SandboxTemplate["fork"]>[0],
 ): Promise<Sandbox> {
   const { network, limits } = o.spec;
-  const policy = typeof network === "object" ? { ...network, ...(onConnection && { onConnection }) } : network;
+  const policy = typeof network === "object" ? { ...network, ...reports } : network;
   const spec: SandboxSpec = { ...o.spec, network: policy, slotDir, ...(mounts && { mounts }) };
   const group = o.groups === undefined ? undefined : planControlGroup(o.groups, limits);
   await o.giveSlot(slotDir);

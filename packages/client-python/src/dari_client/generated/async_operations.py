@@ -834,6 +834,24 @@ class AsyncOperations(AsyncTransport):
         )
         return await self._content(call)
 
+    async def list_model_requests(
+        self,
+        message_id: str,
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        timeout: float | None = None,
+    ) -> Page[ModelRequest]:
+        """List the requests to models that the message's attempts made with kept credentials, oldest first, with their tokens as the answers report them."""
+        call = Call(
+            "GET",
+            f"/v1/messages/{segment(message_id)}/model-requests",
+            query={"limit": limit, "after": after},
+            timeout=timeout,
+        )
+        reply: Page[ModelRequest] = await self._json(call)
+        return reply
+
     async def upload_file(
         self,
         content: Content,

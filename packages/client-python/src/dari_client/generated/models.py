@@ -990,6 +990,26 @@ class MessagesRetriedSkipped(TypedDict):
     reason: Literal["already_retried", "backlog_full", "session_ended", "version_failed", "file_deleted", "not_possible"]
 
 
+class ModelRequest(TypedDict):
+    attempt_id: str
+    ordinal: int
+    requests: int
+    host: str | None
+    format: Literal["openai-responses", "openai-chat", "anthropic-messages", "gemini"] | None
+    model: str | None
+    status: int | None
+    input_tokens: int | None
+    cached_input_tokens: int | None
+    cache_write_tokens: int | None
+    output_tokens: int | None
+    reasoning_tokens: int | None
+    finish_reason: str | None
+    duration_ms: int
+    is_complete: bool
+    unread: Literal["encoding", "too_large", "too_fast", "too_many", "malformed"] | None
+    created_at: str
+
+
 class ModelRequestCompletedEvent(TypedDict):
     id: str
     sequence_number: int

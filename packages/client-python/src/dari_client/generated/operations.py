@@ -834,6 +834,24 @@ class Operations(SyncTransport):
         )
         return self._content(call)
 
+    def list_model_requests(
+        self,
+        message_id: str,
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        timeout: float | None = None,
+    ) -> Page[ModelRequest]:
+        """List the requests to models that the message's attempts made with kept credentials, oldest first, with their tokens as the answers report them."""
+        call = Call(
+            "GET",
+            f"/v1/messages/{segment(message_id)}/model-requests",
+            query={"limit": limit, "after": after},
+            timeout=timeout,
+        )
+        reply: Page[ModelRequest] = self._json(call)
+        return reply
+
     def upload_file(
         self,
         content: Content,

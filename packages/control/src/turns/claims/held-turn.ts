@@ -4,6 +4,7 @@
 import type { ActivityType, EventData } from "@dari/contract";
 import {
   messageSteps,
+  modelRequests,
   steering,
   turns,
   workers,
@@ -11,6 +12,7 @@ import {
   type Database,
   type LogLine,
   type RecordedStep,
+  type ModelRequestRow,
   type RenewedLease,
   type TakenMessage,
 } from "@dari/db";
@@ -70,6 +72,17 @@ export function recordStep(
 /** Stores output of the agent. Returns false once the claim is superseded. */
 export function recordLogs(db: Database, claim: Claim, lines: readonly LogLine[]): Promise<boolean> {
   return lines.length === 0 ? Promise.resolve(true) : turns.appendLogsIfHeld(db, claim, lines);
+}
+
+export type { ModelRequestRow };
+
+/** Stores requests of the agent to models in one statement. Returns false once the claim is superseded. */
+export function recordModelRequests(
+  db: Database,
+  claim: Claim,
+  requests: readonly ModelRequestRow[],
+): Promise<boolean> {
+  return modelRequests.recordModelRequestsIfHeld(db, claim, requests);
 }
 
 export interface WorkerPresence {

@@ -1,0 +1,160 @@
+// Requests of agents to models are metered by the worker's proxy, whatever the agent says about its usage: with the
+// numbers of the host's answers, for the turn that they were made for.
+
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import type { ServerResponse } from "node:http";
+import { createServer, type Server } from "node:https";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createBwrapDriver } from "@dari/sandbox";
+import { waitUntil } from "@dari/testkit";
+import { deploy, manifestFile, send } from "../src/conversation.ts";
+import { noRemains, startFleet, type Fleet } from "../src/fleet.ts";
+
+const isIsolated = (await createBwrapDriver().probe()).ok;
+const isolated = isIsolated ? test : test.skip;
+const hosts = ["api.openai.com", "api.anthropic.com"];
+const dir = mkdtempSync(join(tmpdir(), "dari-models-"));
+const usage = { prompt_tokens: 1_117, completion_tokens: 46, prompt_tokens_details: { cached_tokens: 1_024 } };
+
+/** Makes the worker reach the hosts on this machine. Operators cannot: they allow private services by address. */
+const hostsHere = `
+import dns from "node:dns/promises";
+import net from "node:net";
+import { syncBuiltinESMExports } from "node:module";
+const isHost = (name) => ${JSON.stringify(hosts)}.includes(name);
+const { resolve4 } = dns.Resolver.prototype;
+const { connect } = net;
+dns.Resolver.prototype.resolve4 = function (name) {
+  return isHost(name) ? Promise.resolve(["8.8.8.8"]) : resolve4.call(this, name);
+};
+net.connect = (options, ...rest) =>
+  isHost(options?.host) ? connect({ ...options, host: "127.0.0.1", lookup: undefined }) : connect(options, ...rest);
+syncBuiltinESMExports();
+`;
+
+let models: Server;
+let stream: ServerResponse | undefined;
+let fleet: Fleet;
+let port: number;
+
+const event = (data: object): string => `data: ${JSON.stringify(data)}\n\n`;
+
+beforeAll(async () => {
+  const [key, cert, preload] = ["key.pem", "cert.pem", "hosts-here.mjs"].map((name) => join(dir, name)) as [
+    string,
+    string,
+    string,
+  ];
+  const names = ["-subj", "/CN=models", "-addext", `subjectAltName=${hosts.map((host) => `DNS:${host}`).join()}`];
+  const how = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
+  execFileSync("openssl", [...how, ...names, "-keyout", key, "-out", cert], { stdio: "ignore" });
+  writeFileSync(preload, hostsHere);
+  models = createServer({ key: readFileSync(key), cert: readFileSync(cert) }, (request, response) => {
+    request.resume();
+    if (request.url === "/v1/messages") {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      const message = { model: "claude-opus-4-1-20250805", usage: { input_tokens: 10, output_tokens: 1 } };
+      response.write(event({ type: "message_start", message }));
+      stream = response;
+      return;
+    }
+    response.writeHead(200, { "content-type": "application/json" });
+    response.end(JSON.stringify({ model: "gpt-4.1", choices: [{ finish_reason: "stop" }], usage }));
+  });
+  await once(models.listen(0, "127.0.0.1"), "listening");
+  ({ port } = models.address() as AddressInfo);
+  fleet = await startFleet({
+    env: {
+      ...(isIsolated ? { DARI_SANDBOX: "bwrap" } : {}),
+      DARI_EGRESS_ALLOW: hosts.map((host) => `${host}:${port}`).join(),
+      NODE_OPTIONS: `--import=${preload}`,
+      NODE_EXTRA_CA_CERTS: cert,
+    },
+  });
+  await fleet.client.putCredential("MODEL_KEY", {
+    value: "sk-1234567890",
+    hosts: hosts.map((one) => `${one}:${port}`),
+  });
+}, 120_000);
+afterAll(async () => {
+  expect(await fleet.close()).toEqual(noRemains);
+  models.close();
+  models.closeAllConnections();
+  rmSync(dir, { recursive: true });
+}, 120_000);
+
+const agentFiles = (runtime: object, body: string) => ({
+  ...manifestFile({
+    entrypoint: "agent.mjs:agent",
+    runtime: { language: "typescript", ...runtime },
+    secrets: ["MODEL_KEY"],
+  }),
+  "agent.mjs": `
+const headers = { authorization: \`Bearer \${process.env.MODEL_KEY}\` };
+const ask = (url) => fetch(url, { method: "POST", headers, body: "{}" });
+${body}`,
+});
+
+isolated("an agent that reports other numbers than the model", async () => {
+  const { agentId } = await deploy(
+    fleet,
+    agentFiles(
+      {},
+      `export async function agent(prompt, context) {
+  for (let at = 0; at < 2; at++) await (await ask("https://${hosts[0]}:${port}/v1/chat/completions")).json();
+  await (await ask("https://${hosts[0]}:${port}/v1/embeddings")).json();
+  context.reportUsage({ input_tokens: 1, output_tokens: 1 });
+  return "done";
+}`,
+    ),
+  );
+  const { id: session } = await fleet.client.createSession(agentId);
+  const record = await send(fleet, session, "go");
+  expect(record).toMatchObject({ status: "completed", output: { usage: { input_tokens: 1 } } });
+  const { data } = await fleet.client.listModelRequests(record.id);
+  const counted = { input_tokens: 1_117, cached_input_tokens: 1_024, output_tokens: 46, is_complete: true };
+  expect(data).toEqual(
+    [1, 2].map((ordinal) =>
+      expect.objectContaining({ ordinal, host: `${hosts[0]}:${port}`, format: "openai-chat", status: 200, ...counted }),
+    ),
+  );
+});
+
+isolated("a request that a process begins in one turn and reads in the next one", async () => {
+  const { agentId } = await deploy(
+    fleet,
+    agentFiles(
+      { reuse: "session" },
+      `let reader;
+export async function agent(prompt) {
+  if (reader === undefined) {
+    reader = (await ask("https://${hosts[1]}:${port}/v1/messages")).body.getReader();
+    await reader.read();
+    return "begun";
+  }
+  while (!(await reader.read()).done);
+  return "read";
+}`,
+    ),
+  );
+  const { id: session } = await fleet.client.createSession(agentId);
+  const first = await send(fleet, session, "begin");
+  const requestsOf = async (id: string) => (await fleet.client.listModelRequests(id)).data;
+  const [begun] = await requestsOf(first.id);
+  expect(begun).toMatchObject({ input_tokens: 10, output_tokens: 1, is_complete: false });
+  await waitUntil(() => stream !== undefined, { what: "the stream" });
+  stream!.write(event({ type: "message_delta", delta: { stop_reason: "end_turn" }, usage: { output_tokens: 30 } }));
+  stream!.end(event({ type: "message_stop" }));
+  const second = await send(fleet, session, "read");
+  expect(second.output?.parts).toEqual([{ type: "text", text: "read" }]);
+  const rest = { input_tokens: 0, output_tokens: 29, is_complete: true, finish_reason: "end_turn" };
+  expect(await requestsOf(second.id)).toEqual([
+    expect.objectContaining({ ordinal: 1, format: "anthropic-messages", ...rest }),
+  ]);
+  expect(await requestsOf(first.id)).toHaveLength(1);
+});

@@ -1,0 +1,43 @@
+// A request of an agent to a model, as the platform metered it.
+
+import { modelFormats, modelRequestLimits, unreadReasons } from "@dari/domain";
+import Type, { type Static } from "typebox";
+import { idOutput, nullable, oneOf, timestamp } from "./common.ts";
+
+const tokens = (description: string) =>
+  nullable(Type.Integer({ minimum: 0, description: `${description} Null: the provider did not report it.` }));
+
+export const ModelRequestRecord = Type.Object(
+  {
+    attempt_id: idOutput("attempt"),
+    ordinal: Type.Integer({ minimum: 1, description: "Position among the attempt's requests." }),
+    requests: Type.Integer({
+      minimum: 1,
+      description:
+        `1. If an attempt made more than ${modelRequestLimits.rowsPerAttempt} requests, its last row has the sums of ` +
+        "the other requests, and this is their number.",
+    }),
+    host: nullable(Type.String({ examples: ["api.openai.com"], description: "Null in a row of several requests." })),
+    format: nullable(oneOf(modelFormats)),
+    model: nullable(Type.String({ description: "As the answer names it." })),
+    status: nullable(Type.Integer({ description: "HTTP status of the answer. Null: there was none." })),
+    input_tokens: tokens("Tokens of the request, including those that the provider cached."),
+    cached_input_tokens: tokens("Of these, tokens that the provider read from its cache."),
+    cache_write_tokens: tokens("Of these, tokens that the provider wrote to its cache."),
+    output_tokens: tokens("Tokens of the answer, including reasoning."),
+    reasoning_tokens: tokens("Of these, reasoning."),
+    finish_reason: nullable(Type.String({ description: "In the provider's words.", examples: ["stop", "end_turn"] })),
+    duration_ms: Type.Integer({ minimum: 0, description: "From the request to the end of its answer." }),
+    is_complete: Type.Boolean({ description: "Whether the answer was read to its end." }),
+    unread: nullable(
+      Type.Unsafe<(typeof unreadReasons)[number]>({
+        ...oneOf(unreadReasons),
+        description:
+          "Why the rest of the answer was not read. The counts are then what was read before. Null: it was read.",
+      }),
+    ),
+    created_at: timestamp,
+  },
+  { title: "ModelRequest" },
+);
+export type ModelRequestRecord = Static<typeof ModelRequestRecord>;

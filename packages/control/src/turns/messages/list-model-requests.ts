@@ -1,0 +1,40 @@
+// Lists the requests to models that a message's attempts made.
+
+import type { ModelRequestRecord } from "@dari/contract";
+import { renderPage, type Actor, type Control, type PageOf } from "@dari/control/context";
+import { modelRequests, type ListedModelRequest, type Page } from "@dari/db";
+import { getMessage } from "./get-message.ts";
+
+/** Returns a page, attempt by attempt, in the order of the requests. @throws AppError `not_found` */
+export async function listModelRequests(
+  control: Control,
+  actor: Actor,
+  messageId: string,
+  page: Page,
+): Promise<PageOf<ModelRequestRecord>> {
+  await getMessage(control, actor, messageId);
+  const of = { organizationId: actor.organizationId, messageId };
+  return renderPage(await modelRequests.listModelRequests(control.db, of, page), renderModelRequest);
+}
+
+function renderModelRequest(row: ListedModelRequest): ModelRequestRecord {
+  return {
+    attempt_id: row.attemptId,
+    ordinal: row.ordinal,
+    requests: row.requests,
+    host: row.host,
+    format: row.format,
+    model: row.model,
+    status: row.status,
+    input_tokens: row.input,
+    cached_input_tokens: row.cachedInput,
+    cache_write_tokens: row.cacheWrite,
+    output_tokens: row.output,
+    reasoning_tokens: row.reasoning,
+    finish_reason: row.finishReason,
+    duration_ms: row.durationMs,
+    is_complete: row.isComplete,
+    unread: row.unread,
+    created_at: row.createdAt.toISOString(),
+  };
+}

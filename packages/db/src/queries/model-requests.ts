@@ -1,0 +1,68 @@
+// Requests of agents to models.
+
+import type { ModelAnswer, ModelFormat } from "@dari/domain";
+import { sql } from "kysely";
+import { callOne } from "../call-one.ts";
+import type { Database } from "../database.ts";
+import { toJsonb } from "../jsonb.ts";
+import { toPage, type ListPage, type Page } from "./page.ts";
+import type { Claim } from "./turns.ts";
+
+export interface ModelRequestRow extends ModelAnswer {
+  /** The position among the attempt's requests, from 1. */
+  readonly ordinal: number;
+  /** 1, or how many requests the last row of an attempt counts. */
+  readonly requests: number;
+  /** Null in a row that counts several requests, as is `format`. */
+  readonly host: string | null;
+  readonly format: ModelFormat | null;
+  readonly status: number | null;
+  readonly durationMs: number;
+}
+
+/**
+ * Records requests of the running attempt in one statement. Returns false once superseded. Safe to repeat: a repeated
+ * ordinal replaces its row.
+ */
+export async function recordModelRequestsIfHeld(
+  db: Database,
+  claim: Claim,
+  requests: readonly ModelRequestRow[],
+): Promise<boolean> {
+  const row = await callOne<{ held: boolean }>(
+    db.kysely,
+    sql`select record_model_requests(p_session => ${claim.sessionId}, p_fence => ${claim.fence},
+      p_token => ${claim.token}, p_requests => ${toJsonb(requests)}) as held`,
+  );
+  return row.held;
+}
+
+export interface ListedModelRequest extends ModelRequestRow {
+  /** The cursor of the row. */
+  readonly id: string;
+  readonly attemptId: string;
+  readonly createdAt: Date;
+}
+
+/**
+ * Lists the requests of a message, attempt by attempt, in their order (primary key message_id, fence, ordinal). Returns
+ * undefined for a cursor that is not one of a row.
+ */
+export async function listModelRequests(
+  db: Database,
+  of: { readonly organizationId: string; readonly messageId: string },
+  page: Page,
+): Promise<ListPage<ListedModelRequest> | undefined> {
+  const [, fence, ordinal] = /^(\d{1,15})\.(\d{1,9})$/.exec(page.after ?? "0.0") ?? [];
+  if (fence === undefined) return undefined;
+  const result = await sql<ListedModelRequest>`
+    select fence || '.' || ordinal as id, attempt_id as "attemptId", ordinal, requests, host, format, model, status,
+      input_tokens as input, cached_input_tokens as "cachedInput", cache_write_tokens as "cacheWrite",
+      output_tokens as output, reasoning_tokens as reasoning, finish_reason as "finishReason",
+      duration_ms as "durationMs", is_complete as "isComplete", unread, created_at as "createdAt"
+    from model_requests
+    where message_id = ${of.messageId} and organization_id = ${of.organizationId}
+      and (fence, ordinal) > (${fence}::bigint, ${ordinal}::int)
+    order by fence, ordinal limit ${page.limit + 1}`.execute(db.kysely);
+  return toPage(result.rows, page);
+}
