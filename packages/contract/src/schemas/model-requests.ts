@@ -33,7 +33,8 @@ export const ModelRequestRecord = Type.Object(
       Type.Unsafe<(typeof unreadReasons)[number]>({
         ...oneOf(unreadReasons),
         description:
-          "Why the rest of the answer was not read. The counts are then what was read before. Null: it was read.",
+          "Why the platform stopped reading. The counts are then what was read before. " +
+          "Null: it read all, or the connection ended early.",
       }),
     ),
     created_at: timestamp,
