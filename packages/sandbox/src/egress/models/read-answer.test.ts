@@ -109,6 +109,7 @@ describe("the reader gives up", () => {
     ["at an event without an end", { contentType: stream }, [Buffer.from("data: {"), many, many], "too_large"],
     ["at a decompression bomb", { contentEncoding: "gzip" }, [bomb], expect.stringMatching(/^too_(large|fast)$/)],
     ["at a compressed answer that is cut", { contentEncoding: "gzip" }, [gzipSync("{}").subarray(0, 15)], "malformed"],
+    ["at an event that is cut", { contentType: stream }, [Buffer.from('data: {"usage":{')], "malformed"],
     ["at a document that is cut", {}, [Buffer.from('{"usage":{')], "malformed"],
     ["at JSON that is none", {}, [Buffer.from("{oops}")], "malformed"],
   ])("%s", async (_title, given, pieces, unread) => {

@@ -91,7 +91,7 @@ export function createAnswerReader(
       const current = decompression?.current().then(() => void (isCurrent = true));
       if (current !== undefined) await waitUntilSettled(readWithinMs, current);
       if (!isCurrent) giveUp("too_fast");
-      if (isWhole && isJson && skeleton.isOpen) unread ??= "malformed";
+      if (isWhole && (isStream || isJson) && skeleton.isOpen) unread ??= "malformed";
       return found.answer({ isStream, isWhole, unread });
     },
     close: () => decompression?.close(),
