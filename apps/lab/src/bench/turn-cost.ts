@@ -9,7 +9,8 @@
 //   trees in one session to compare them.
 // --set NAME=VALUE,...: settings of the platform.
 // --turns: of one measurement with the most clients; --sessions: old sessions of an agent, at least 32; --rounds: of
-//   `latency`; --slots: the most turns that wait at once; --seconds: of `idle`.
+//   `latency`; --slots: the most turns that wait at once; --rest: seconds between the start and `idle`; --seconds: of
+//   `idle`.
 // --agents also knows javascript-reuse and python-reuse, with `reuse: session`.
 //
 // Expected, with forked agents: a turn costs a few times its database statements (7 ms), a waiting turn the memory that
@@ -42,6 +43,7 @@ const flags = readFlags({
   sessions: { type: "string", default: "32" },
   rounds: { type: "string", default: "50" },
   slots: { type: "string", default: "1000" },
+  rest: { type: "string", default: "60" },
   seconds: { type: "string", default: "60" },
 });
 const { values } = flags;
@@ -60,6 +62,7 @@ const parameters = {
   rounds: smoke ? 2 : flags.whole("rounds"),
   waiting: smoke ? [4] : [10, 100],
   slots: smoke ? 8 : flags.whole("slots", 100),
+  rest_seconds: smoke ? 0 : flags.whole("rest", 0),
   idle_seconds: smoke ? 5 : flags.whole("seconds"),
 };
 const burnMs = smoke ? 300 : 1_000;
@@ -83,14 +86,15 @@ exitOnSignal(stack);
 const { meter, burnerMs } = await openCpuMeter(burnMs);
 stack.use(meter);
 const stage = await openStage(stack, { meter, agents, checkout: tree, settings });
-const { clients, turns, old_sessions: oldSessions, waiting: counts, slots, idle_seconds: seconds } = parameters;
+const { clients, turns, old_sessions: oldSessions, waiting: counts, slots } = parameters;
+const { rest_seconds: restSeconds, idle_seconds: seconds } = parameters;
 const most = smoke ? undefined : slots;
 
 const results: Results = {
   ...(await part("cpu", () => measureCpu(stage, { clients, turns, oldSessions }))),
   ...(await part("latency", () => measureLatency(stage, { rounds: parameters.rounds, warmUps: smoke ? 1 : 3 }))),
   ...(await part("memory", () => measureMemory(stage, { slots, counts, most }))),
-  ...(await part("idle", () => measureIdle({ meter, checkout: tree, settings, seconds, stack }))),
+  ...(await part("idle", () => measureIdle({ meter, checkout: tree, settings, restSeconds, seconds, stack }))),
 };
 
 /** Measures a part of the results unless it is left out, and says how long that took. */

@@ -16,11 +16,15 @@ export interface IdleRow {
   readonly processes: Partial<ByPart>;
 }
 
-/** A fresh installation, without agents. Work that begins with the start, such as building packages, has ended. */
+/**
+ * A fresh installation, without agents. Work that begins with the start, such as building packages, has ended, and
+ * `restSeconds` have passed since: the first minute also collects and compiles what the start left behind.
+ */
 export async function measureIdle(o: {
   readonly meter: CpuMeter;
   readonly checkout: string;
   readonly settings: Settings;
+  readonly restSeconds: number;
   readonly seconds: number;
   /** Ends the start if the benchmark is interrupted. */
   readonly stack: AsyncDisposableStack;
@@ -30,6 +34,7 @@ export async function measureIdle(o: {
   await start.says(/Press Ctrl-C to stop/);
   const platform = processesOf(o.meter, start.pid, await readPlatformPid(start.dataDir));
   await platform.settled();
+  await sleep(o.restSeconds * 1_000);
   const before = platform.readCpu();
   const startedAt = performance.now();
   await sleep(o.seconds * 1_000);
