@@ -3,14 +3,14 @@
 // of an interpreter. Real agents run in the machine's sandbox on one standalone platform: a JavaScript and a Python
 // function that answer at once, and @openai/agents with a local model server.
 //
-//   npm run lab -- bench/turn-cost [--smoke] [--only cpu,latency,memory,idle] [--agents javascript,python,...]
+//   npm run lab -- bench/turn-cost [--smoke] [--only cpu,latency,memory,idle,worker] [--agents javascript,python,...]
 //
 // --tree DIR: measures the platform of another checkout, installed there by `npm run dari -- --help`. Measure both
 //   trees in one session to compare them.
 // --set NAME=VALUE,...: settings of the platform.
 // --turns: of one measurement with the most clients; --sessions: old sessions of an agent, at least 32; --rounds: of
-//   `latency`; --slots: the most turns that wait at once; --rest: seconds between the start and `idle`; --seconds: of
-//   `idle`.
+//   `latency`; --slots: the most turns that wait at once; --rest: seconds between the start and `idle` or `worker`;
+//   --seconds: of these two. `worker` is always that of this checkout.
 // --agents also knows javascript-reuse and python-reuse, with `reuse: session`.
 //
 // Expected, with forked agents: a turn costs a few times its database statements (7 ms), a waiting turn the memory that
@@ -26,6 +26,7 @@ import { agentNames, usualAgents, type AgentName } from "./turn-cost/agents.ts";
 import { measureCpu } from "./turn-cost/cpu.ts";
 import { openCpuMeter } from "./turn-cost/cpu-meter.ts";
 import { measureIdle } from "./turn-cost/idle.ts";
+import { measureIdleWorker } from "./turn-cost/idle-worker.ts";
 import { measureLatency } from "./turn-cost/latency.ts";
 import { measureMemory } from "./turn-cost/memory.ts";
 import { openStage } from "./turn-cost/stage.ts";
@@ -35,7 +36,7 @@ import { report } from "./verdict.ts";
 
 const flags = readFlags({
   smoke: { type: "boolean", default: false },
-  only: { type: "string", default: "cpu,latency,memory,idle" },
+  only: { type: "string", default: "cpu,latency,memory,idle,worker" },
   agents: { type: "string", default: usualAgents.join(",") },
   tree: { type: "string", default: "" },
   set: { type: "string", default: "" },
@@ -48,7 +49,7 @@ const flags = readFlags({
 });
 const { values } = flags;
 const { smoke } = values;
-const only = wordsOf("only", ["cpu", "latency", "memory", "idle"] as const);
+const only = wordsOf("only", ["cpu", "latency", "memory", "idle", "worker"] as const);
 const agents: readonly AgentName[] = wordsOf("agents", agentNames);
 const tree = values.tree === "" ? checkout : path.resolve(programEnvironment()["INIT_CWD"] ?? ".", values.tree);
 const settings = Object.fromEntries(values.set.split(",").filter(Boolean).map(settingOf));
@@ -95,6 +96,7 @@ const results: Results = {
   ...(await part("latency", () => measureLatency(stage, { rounds: parameters.rounds, warmUps: smoke ? 1 : 3 }))),
   ...(await part("memory", () => measureMemory(stage, { slots, counts, most }))),
   ...(await part("idle", () => measureIdle({ meter, checkout: tree, settings, restSeconds, seconds, stack }))),
+  ...(await part("worker", () => measureIdleWorker({ restSeconds, seconds, stack }))),
 };
 
 /** Measures a part of the results unless it is left out, and says how long that took. */

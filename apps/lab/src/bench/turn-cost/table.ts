@@ -1,5 +1,6 @@
 // Prints the results as tables that a person can read and compare. The JSON line has every figure.
 
+import type { IdleRow } from "./idle.ts";
 import { parts, type ByPart } from "./processes.ts";
 import type { Results, Target } from "./targets.ts";
 
@@ -17,7 +18,7 @@ export function table(head: readonly string[], rows: readonly (readonly Cell[])[
 
 /** Returns the tables of all parts that were measured, and the targets, separated by empty lines. */
 export function tablesOf(results: Results, targets: readonly Target[]): string {
-  const { cpu, latency, memory, idle } = results;
+  const { cpu, latency, memory, idle, worker } = results;
   const shown: string[] = [];
   if (cpu !== undefined) {
     const head = ["agent", "sessions", "clients", "turns/s", "p50 ms", "p99 ms", "CPU ms/turn", ...parts];
@@ -56,18 +57,8 @@ export function tablesOf(results: Results, targets: readonly Target[]): string {
     ];
     shown.push(table(head, rows));
   }
-  if (idle !== undefined) {
-    shown.push(
-      table(
-        ["idle", "all", ...parts],
-        [
-          ["CPU ms/s", idle.cpu_ms, ...cellsOf(idle.cpu_ms_by_part)],
-          ["PSS MiB", idle.pss_mb, ...cellsOf(idle.pss_mb_by_part)],
-          ["processes", undefined, ...cellsOf(idle.processes)],
-        ],
-      ),
-    );
-  }
+  if (idle !== undefined) shown.push(tableOfIdle("idle", idle));
+  if (worker !== undefined) shown.push(tableOfIdle("worker", worker));
   const goals = targets.map(({ says, value, limit, isAtLeast, isReached }) => [
     ...[says, value, `${isAtLeast ? "at least" : "at most"} ${limit}`],
     isReached ? "fails the run if missed" : "",
@@ -77,3 +68,14 @@ export function tablesOf(results: Results, targets: readonly Target[]): string {
 }
 
 const cellsOf = (of: Partial<ByPart>): Cell[] => parts.map((part) => of[part]);
+
+function tableOfIdle(name: string, row: IdleRow): string {
+  return table(
+    [name, "all", ...parts],
+    [
+      ["CPU ms/s", row.cpu_ms, ...cellsOf(row.cpu_ms_by_part)],
+      ["PSS MiB", row.pss_mb, ...cellsOf(row.pss_mb_by_part)],
+      ["processes", undefined, ...cellsOf(row.processes)],
+    ],
+  );
+}

@@ -12,6 +12,7 @@ export interface Results {
   readonly latency?: readonly LatencyRow[];
   readonly memory?: readonly MemoryRow[];
   readonly idle?: IdleRow;
+  readonly worker?: IdleRow;
 }
 
 export interface Target {
@@ -39,12 +40,14 @@ const waitingMb: ByAgent = { javascript: 5, python: 4, "openai-agents": 8 };
 const waitingByDefault: ByAgent = { "openai-agents": 1_000 };
 const idleMs = 15;
 const idleMb = 250;
+const idleWorkerMs = 5;
+const idleWorkerMb = 90;
 
 /** What has been reached, by the beginning of its text. */
 const reached: readonly string[] = [];
 
 /** Returns the targets of the rows that have one. */
-export function targetsOf({ cpu = [], latency = [], memory = [], idle }: Results): Target[] {
+export function targetsOf({ cpu = [], latency = [], memory = [], idle, worker }: Results): Target[] {
   return [
     ...cpu.flatMap(targetsOfCpu),
     ...latency.flatMap(({ agent, start, of_bare }) =>
@@ -62,8 +65,16 @@ export function targetsOf({ cpu = [], latency = [], memory = [], idle }: Results
       const isMeant = row.waiting === waiting;
       return isMeant ? target(`${row.agent}: MiB of a waiting turn`, row.available_mb, waitingMb[row.agent]) : [];
     }),
-    ...(idle === undefined ? [] : target("idle: ms of processor time a second", idle.cpu_ms, idleMs)),
-    ...(idle === undefined ? [] : target("idle: MiB of PSS", idle.pss_mb, idleMb)),
+    ...targetsOfIdle("idle", idle, idleMs, idleMb),
+    ...targetsOfIdle("worker at rest", worker, idleWorkerMs, idleWorkerMb),
+  ];
+}
+
+function targetsOfIdle(name: string, row: IdleRow | undefined, ms: number, mb: number): Target[] {
+  if (row === undefined) return [];
+  return [
+    ...target(`${name}: ms of processor time a second`, row.cpu_ms, ms),
+    ...target(`${name}: MiB of PSS`, row.pss_mb, mb),
   ];
 }
 
