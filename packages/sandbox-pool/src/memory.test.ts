@@ -59,6 +59,15 @@ test("if the machine has less available than a smaller group, both numbers are t
   expect(readMemoryLimit(files)).toBe(7 * GiB);
 });
 
+test("a group that may use more than the machine has does not count, whatever its caches", () => {
+  const files = machine("4:memory:/pod\n", {
+    "cgroup/memory/pod/memory.limit_in_bytes": "9223372036854771712\n",
+    // As if the kernel's counters were wrong: only a group that is read can have less available than the machine.
+    "cgroup/memory/pod/memory.usage_in_bytes": "9223372036854771712\n",
+  });
+  expect(readMemory(files)).toEqual({ totalBytes: 8 * GiB, availableBytes: 6 * GiB });
+});
+
 test("active caches count as free as well", () => {
   const files = machine("0::/worker\n", {
     "cgroup/worker/memory.max": `${4 * GiB}\n`,

@@ -64,7 +64,7 @@ function listMemories(files: KernelFiles): Memory[] {
   return [
     machine,
     ...listGroupDirs("memory", files).flatMap(({ dir, version }) => {
-      return readGroup(dir, groupFiles[version], reclaimablePart) ?? [];
+      return readGroup(dir, groupFiles[version], reclaimablePart, machine.totalBytes) ?? [];
     }),
   ];
 }
@@ -113,12 +113,16 @@ const groupFiles: Readonly<Record<1 | 2, GroupFiles>> = {
   },
 };
 
-/** `reclaimablePart`: the part of the machine's kernel memory that can be reclaimed. */
-function readGroup(dir: string, names: GroupFiles, reclaimablePart: number): Memory | undefined {
+/**
+ * `reclaimablePart`: the part of the machine's kernel memory that can be reclaimed. Returns undefined for a group that
+ * may use all of the machine's memory. Version 1 has no other word for "no limit" than a very large number.
+ */
+function readGroup(dir: string, names: GroupFiles, reclaimablePart: number, machineBytes: number): Memory | undefined {
   const limit = Number(read(join(dir, names.limit))?.trim());
-  const used = Number(read(join(dir, names.used))?.trim());
   // The limit is "max", or there is no such file.
-  if (!Number.isFinite(limit) || !Number.isFinite(used)) return undefined;
+  if (!(limit < machineBytes)) return undefined;
+  const used = Number(read(join(dir, names.used))?.trim());
+  if (!Number.isFinite(used)) return undefined;
   const stat = read(join(dir, "memory.stat")) ?? "";
   const bytesOf = (name: string): number => Number(new RegExp(`^${name} (\\d+)$`, "m").exec(stat)?.[1] ?? 0);
   const kernel = names.kernel === undefined ? 0 : Number(read(join(dir, names.kernel)) ?? 0);
