@@ -38,6 +38,7 @@ import { memberHandlers } from "./routes/members.ts";
 import { messageHandlers } from "./routes/messages.ts";
 import { operatorHandlers } from "./routes/operators.ts";
 import { organizationHandlers } from "./routes/organizations.ts";
+import { priceHandlers } from "./routes/prices.ts";
 import { scheduleHandlers } from "./routes/schedules.ts";
 import { sessionTokenHandlers } from "./routes/session-tokens.ts";
 import { sessionHandlers } from "./routes/sessions.ts";
@@ -75,6 +76,7 @@ const handlers: Handlers = {
   ...openAiResponseHandlers,
   ...operatorHandlers,
   ...organizationHandlers,
+  ...priceHandlers,
   ...scheduleHandlers,
   ...sessionHandlers,
   ...sessionTokenHandlers,

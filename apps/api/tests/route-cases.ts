@@ -3,6 +3,7 @@
 import type { RouteName } from "@dari/contract";
 import type { RouteCase } from "./route-case.ts";
 import { peopleCases } from "./route-cases-people.ts";
+import { priceListCase } from "./price-list-case.ts";
 import { scheduleCases } from "./schedule-cases.ts";
 import { inputCase } from "./input-case.ts";
 import { triggerCases } from "./trigger-cases.ts";
@@ -297,6 +298,8 @@ export const routeCases: Readonly<Record<RouteName, RouteCase>> = {
     ],
   },
   resumePlatform: {},
+  getPriceList: {},
+  putPriceList: priceListCase,
   listAuditLog: {},
   getOperatorHealth: {},
   getFleet: {},

@@ -1,6 +1,7 @@
 // The command's output: results on stdout, for people or as JSON; progress and errors on stderr.
 
 import { ApiError, ConnectionError } from "@dari/client";
+import { microPerDollar } from "@dari/domain";
 import { createWriteStream } from "node:fs";
 import type { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -106,6 +107,11 @@ export function table(headings: readonly string[], rows: readonly (readonly stri
         .trimEnd(),
     )
     .join("\n");
+}
+
+/** `$0.012500`. Exact: a sum of shown amounts is the shown sum. */
+export function dollars(micro: number): string {
+  return `$${(micro / microPerDollar).toFixed(6)}`;
 }
 
 /** `12.3 MiB` */

@@ -4,6 +4,7 @@ import { dariRelease } from "@dari/contract";
 import { describe, expect, test } from "@jest/globals";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { runDari, temporaryTree, type Run } from "./run-dari.ts";
 
@@ -122,15 +123,46 @@ describe("dari org", () => {
   });
 
   test("usage is requested by days and shown by day and by agent", async () => {
-    const used = { messages: 3, failed: 1, turns: 4, turn_seconds: 12.4, tokens: 900 };
+    const metered = { metered_requests: 7, metered_tokens: 850, metered_cost_microusd: 12_500, unpriced_requests: 2 };
+    const used = { messages: 3, failed: 1, turns: 4, turn_seconds: 12.4, tokens: 900, ...metered };
     const usage = {
       days: [{ date: "2026-11-25", ...used }],
-      agents: [{ agent_id: "agt_1", name: "desk", ...used }],
+      agents: [{ agent_id: "agt_1", name: "desk", ...used, metered_cost_microusd: null }],
     };
     const { seen, stdout } = await run(["org", "usage", "--days", "3"], (_seen, response) => reply(response, usage));
     expect(seen).toEqual([{ call: "GET /v1/organizations/current/usage?days=3", body: undefined }]);
-    expect(stdout).toMatch(/2026-11-25 +3 +1 +4 +12 +900/);
-    expect(stdout).toMatch(/desk +3 +1 +4 +12 +900/);
+    expect(stdout).toMatch(/2026-11-25 +3 +1 +4 +12 +900 +850 +7 +2 +\$0\.012500\n/);
+    expect(stdout).toMatch(/desk +3 +1 +4 +12 +900 +850 +7 +2\n/);
+  });
+
+  test("operator prices are imported from a file and listed", async () => {
+    const price = { host: "api.openai.com", model: "gpt-5", usd_per_million_tokens: { input: 1.25, output: 10 } };
+    const file = "valid_from: 2026-11-01\nprices:\n  - host: api.openai.com\n    model: gpt-5\n" +
+      "    usd_per_million_tokens: { input: 1.25, output: 10 } # dollars\n";
+    await using root = await temporaryTree({ "prices.yml": file, "bad.yml": "prices: 1\n" });
+    const put = { valid_from: "2026-11-01", prices: 1, replaced: 0, missing: [{ host: "*", model: "old*" }] };
+    const imported = await run(["operator", "prices", "import", join(root.path, "prices.yml")], (_seen, response) =>
+      reply(response, put),
+    );
+    const body = { valid_from: "2026-11-01", prices: [price] };
+    expect(imported.seen).toEqual([{ call: "PUT /v1/operator/prices", body }]);
+    expect(imported.stdout).toBe("imported 1 prices valid from 2026-11-01\n");
+    expect(imported.stderr).toContain("1 prices of the list before are not in this one");
+    expect(imported.stderr).toContain("  * old*\n");
+    const list = { ...body, lists: [{ valid_from: "2026-11-01", prices: 1, is_in_force: true }] };
+    const listed = await run(["operator", "prices", "list"], (_seen, response) => reply(response, list));
+    expect(listed.seen).toEqual([{ call: "GET /v1/operator/prices", body: undefined }]);
+    expect(listed.stdout).toMatch(/api\.openai\.com +gpt-5 +1\.25 +10\n/);
+    expect(listed.stdout).toMatch(/2026-11-01 +1 +in force\n/);
+    const bad = await run(["operator", "prices", "import", join(root.path, "bad.yml")], (_seen, response) =>
+      reply(response, {}),
+    );
+    expect({ code: bad.code, seen: bad.seen }).toEqual({ code: 2, seen: [] });
+    expect(bad.stderr).toContain("bad.yml is not a valid price list:\n- ");
+    const none = await run(["operator", "prices", "import", join(root.path, "none.yml")], (_seen, response) =>
+      reply(response, {}),
+    );
+    expect({ code: none.code, seen: none.seen }).toEqual({ code: 2, seen: [] });
   });
 
   test("operator fleet shows waiting organizations, running turns and workers", async () => {

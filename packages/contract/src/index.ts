@@ -7,6 +7,7 @@ export { manifestJsonSchema } from "./manifest/json-schema.ts";
 export { type Language, type Manifest } from "./manifest/manifest.ts";
 export { normalizeManifest } from "./manifest/normalize.ts";
 export { formatManifestIssues, parseManifest } from "./manifest/parse.ts";
+export { parsePriceFile } from "./price-file.ts";
 export { openAiStatusOf, renderOpenAiError } from "./openai-error.ts";
 export { buildOpenApi } from "./openapi.ts";
 export {
@@ -64,6 +65,7 @@ export {
 } from "./schemas/files.ts";
 export type { McpMessage } from "./schemas/mcp.ts";
 export { ModelRequestRecord } from "./schemas/model-requests.ts";
+export { ModelPriceRecord, PriceList, PriceListPut, PutPriceListRequest } from "./schemas/prices.ts";
 export { ToolCall, type ToolCallValue } from "./schemas/tool-calls.ts";
 export { findInputSchemaProblem, validateAnswer } from "./input-schema.ts";
 export {

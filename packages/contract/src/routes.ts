@@ -16,6 +16,7 @@ import { modelRequestRoutes } from "./routes/model-requests.ts";
 import { openAiRoutes } from "./routes/openai.ts";
 import { operatorRoutes } from "./routes/operators.ts";
 import { organizationRoutes } from "./routes/organizations.ts";
+import { priceRoutes } from "./routes/prices.ts";
 import type { Route } from "./routes/route.ts";
 import { scheduleRoutes } from "./routes/schedules.ts";
 import { sessionTokenRoutes } from "./routes/session-tokens.ts";
@@ -36,6 +37,7 @@ export const routes = {
   ...streamRoutes,
   ...toolCallRoutes,
   ...modelRequestRoutes,
+  ...priceRoutes,
   ...fileRoutes,
   ...historyRoutes,
   ...organizationRoutes,

@@ -33,7 +33,13 @@ begin
   update attempts set ended_at = v_now, outcome = p_outcome, failure = p_failure,
     called_at = a.called_at, counts_at_end = a.counts_at_end,
     tokens = case when v_called and p_usage is not null then tokens_of(p_usage) end,
-    usage = case when v_called then coalesce(p_usage, '{}') end where id = a.id;
+    usage = case when v_called then coalesce(p_usage, '{}') end,
+    (metered_requests, metered_tokens, metered_cost_microusd, unpriced_requests) = (
+      select sum(r.requests),
+        sum(least(1000000000000, coalesce(r.input_tokens, 0)::numeric + coalesce(r.output_tokens, 0))),
+        sum(r.cost_microusd), sum(case when r.cost_microusd is null then r.requests else 0 end)
+      from model_requests r where r.message_id = m.id and r.fence = a.fence)
+    where id = a.id;
   insert into events (session_id, sequence_number, organization_id, type, message_id, attempt_id, data)
     select s.id, s.next_event_number - 1 + row_number() over (), s.organization_id, type, message, attempt, data
     from (values

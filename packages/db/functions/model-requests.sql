@@ -7,10 +7,11 @@ begin
   perform set_config('synchronous_commit', 'off', true);
   insert into model_requests (message_id, fence, ordinal, organization_id, session_id, attempt_id, requests, host,
       format, model, status, input_tokens, cached_input_tokens, cache_write_tokens, output_tokens, reasoning_tokens,
-      finish_reason, duration_ms, is_complete, unread)
+      finish_reason, duration_ms, is_complete, unread, cost_microusd)
     select a.message_id, a.fence, r.ordinal, a.organization_id, a.session_id, a.id, r.requests, r.host, r.format,
       r.model, r.status, r.input, r."cachedInput", r."cacheWrite", r.output, r.reasoning, r."finishReason",
-      r."durationMs", r."isComplete", r.unread
+      r."durationMs", r."isComplete", r.unread,
+      model_cost(r.host, r.model, r.status, r.input, r."cachedInput", r."cacheWrite", r.output)
     from attempts a cross join jsonb_to_recordset(p_requests) as r (ordinal int, requests int, host text, format text,
       model text, status int, input bigint, "cachedInput" bigint, "cacheWrite" bigint, output bigint, reasoning bigint,
       "finishReason" text, "durationMs" bigint, "isComplete" boolean, unread text)
@@ -21,6 +22,7 @@ begin
       cache_write_tokens = excluded.cache_write_tokens, output_tokens = excluded.output_tokens,
       reasoning_tokens = excluded.reasoning_tokens, finish_reason = excluded.finish_reason, unread = excluded.unread,
       duration_ms = excluded.duration_ms,
-      is_complete = excluded.is_complete;
+      is_complete = excluded.is_complete,
+      cost_microusd = excluded.cost_microusd;
   return true;
 end $$;

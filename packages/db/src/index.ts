@@ -21,6 +21,7 @@ import * as members from "./queries/members.ts";
 import * as messageInputs from "./queries/message-inputs.ts";
 import * as messageSteps from "./queries/message-steps.ts";
 import * as messageValues from "./queries/message-values.ts";
+import * as modelPrices from "./queries/model-prices.ts";
 import * as modelRequests from "./queries/model-requests.ts";
 import * as messages from "./queries/messages.ts";
 import * as objects from "./queries/objects.ts";
@@ -110,6 +111,7 @@ export {
   messages,
   messageSteps,
   messageValues,
+  modelPrices,
   modelRequests,
   objects,
   organizations,
@@ -195,6 +197,7 @@ export type { OrganizationRow, TurnBounds, WorkspaceBounds } from "./queries/org
 export type { ListPage, Page } from "./queries/page.ts";
 export type { CallEventRow, PartEventRow } from "./queries/tool-calls.ts";
 export type { ValueRow } from "./queries/message-values.ts";
+export type { ModelPrice } from "./queries/model-prices.ts";
 export type { ListedModelRequest, ModelRequestRow } from "./queries/model-requests.ts";
 export type { DueSchedule, FiringRow } from "./queries/schedule-firings.ts";
 export type { ScheduleFilter, ScheduleKey, ScheduleRow } from "./queries/schedules.ts";

@@ -77,6 +77,7 @@ test("the application's role owns no table and every tenant table carries its or
         and c.column_name = 'organization_id') order by 1`.execute(database.db.kysely);
   expect(without.rows.map((row) => row.name)).toEqual([
     "leaders",
+    "model_prices",
     "organizations",
     "platform_stops",
     "sign_in_tries",

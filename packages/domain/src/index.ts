@@ -25,12 +25,16 @@ export { mcpLimits } from "./mcp-limits.ts";
 export { sessionTokenLimits } from "./session-token-limits.ts";
 export { stepLimits } from "./step-limits.ts";
 export {
+  microPerDollar,
   modelFormats,
   modelRequestLimits,
+  priceLimits,
+  unpricedReasons,
   unreadReasons,
   type ModelAnswer,
   type ModelFormat,
   type ModelTokens,
+  type UnpricedReason,
   type UnreadReason,
 } from "./model-requests.ts";
 export { memorySizePattern, parseMemorySize, showMemorySize } from "./memory-size.ts";

@@ -7,6 +7,26 @@ export const modelRequestLimits = {
   nameChars: 200,
 } as const;
 
+/** Money is stored in millionths of a US dollar. */
+export const microPerDollar = 1_000_000;
+
+export const priceLimits = {
+  /** Prices of one price list. */
+  pricesPerList: 1_000,
+  /** Dates that have a price list. */
+  lists: 200,
+  /** US dollars for a million tokens. */
+  usdMax: 1_000_000,
+  hostChars: 253,
+} as const;
+
+/**
+ * Why a request has no cost. `no_price`: no price fitted when the row was stored. `no_tokens`: the provider reported
+ * none. `sum`: the row counts several requests.
+ */
+export const unpricedReasons = ["no_price", "no_tokens", "sum"] as const;
+export type UnpricedReason = (typeof unpricedReasons)[number];
+
 /** The wire formats that are read. */
 export const modelFormats = ["openai-responses", "openai-chat", "anthropic-messages", "gemini"] as const;
 export type ModelFormat = (typeof modelFormats)[number];

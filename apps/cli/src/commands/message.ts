@@ -3,6 +3,7 @@
 import type { IncludedPart, MessageRecord, ModelRequestRecord, ToolCall } from "@dari/contract";
 import type { Command } from "commander";
 import { createContext, type Io } from "../context.ts";
+import { dollars } from "../output.ts";
 import { limitOption } from "../options.ts";
 import { showRows } from "../show-rows.ts";
 import { addAnswerCommand, renderWaiting } from "./answer.ts";
@@ -58,13 +59,13 @@ function addToolCallCommand(message: Command, io: Io): void {
 function addModelRequestsCommand(message: Command, io: Io): void {
   message
     .command("model-requests <message>")
-    .description("list the requests to models that were made with kept credentials, with their tokens")
+    .description("list the requests to models that were made with kept credentials, with their tokens and costs")
     .addOption(limitOption())
     .action((id: string, options: { readonly limit: number }, command: Command) =>
       showRows(io, command, {
         load: (api, page, call) => api.listModelRequests(id, page, call),
         limit: options.limit,
-        headings: ["MODEL", "STATUS", "INPUT", "CACHED", "OUTPUT", "MS"],
+        headings: ["MODEL", "STATUS", "INPUT", "CACHED", "OUTPUT", "MS", "COST"],
         cells: modelRequestRow,
       }),
     );
@@ -76,8 +77,11 @@ function modelRequestRow(request: ModelRequestRecord): string[] {
   return [
     what,
     ...[status, input_tokens, cached_input_tokens, output_tokens, duration_ms].map((one) => `${one ?? ""}`),
+    request.cost_microusd === null ? unpricedWords[request.unpriced ?? "sum"] : dollars(request.cost_microusd),
   ];
 }
+
+const unpricedWords = { no_price: "no price", no_tokens: "no tokens", sum: "unknown" } as const;
 
 function renderToolCall({ name, kind, server, is_error, duration_ms, ...call }: ToolCall): string {
   const took = duration_ms === null ? "" : ` after ${duration_ms} ms`;

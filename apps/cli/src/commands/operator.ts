@@ -5,6 +5,7 @@ import type { Command } from "commander";
 import { createContext, type Io } from "../context.ts";
 import { CliError } from "../exit.ts";
 import { addStopCommands } from "./budgets.ts";
+import { addPriceCommands } from "./prices.ts";
 import { addFleetCommand } from "./usage.ts";
 
 /** Maximum number of secrets that one call encrypts again. */
@@ -14,6 +15,7 @@ export function addOperatorCommand(program: Command, io: Io): void {
   const operator = program.command("operator").description("manage the installation (for operators)");
   addStopCommands(operator, io);
   addFleetCommand(operator, io);
+  addPriceCommands(operator, io);
   operator
     .command("reseal")
     .description("encrypt every stored secret with the current master key; fails if some cannot be decrypted")

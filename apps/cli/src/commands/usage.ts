@@ -4,7 +4,7 @@ import type { FleetRecord, UsageRecord } from "@dari/contract";
 import { type Command, Option } from "commander";
 import { createContext, type Io } from "../context.ts";
 import { organizationOption, type OrganizationOption } from "../options.ts";
-import { table } from "../output.ts";
+import { dollars, table } from "../output.ts";
 import { count } from "./limits.ts";
 
 interface UsageOptions extends OrganizationOption {
@@ -25,9 +25,12 @@ export function addUsageCommand(org: Command, io: Io): void {
 }
 
 function renderUsage({ days, agents }: UsageRecord): string {
-  const heads = ["MESSAGES", "FAILED", "TURNS", "SECONDS", "TOKENS"];
-  const cells = (row: UsageRecord["days"][number] | UsageRecord["agents"][number]): string[] =>
-    [row.messages, row.failed, row.turns, Math.round(row.turn_seconds), row.tokens].map(String);
+  const heads = ["MESSAGES", "FAILED", "TURNS", "SECONDS", "TOKENS", "METERED", "REQUESTS", "UNPRICED", "COST"];
+  const cells = (row: UsageRecord["days"][number] | UsageRecord["agents"][number]): string[] => [
+    ...[row.messages, row.failed, row.turns, Math.round(row.turn_seconds), row.tokens].map(String),
+    ...[row.metered_tokens, row.metered_requests, row.unpriced_requests].map(String),
+    row.metered_cost_microusd === null ? "" : dollars(row.metered_cost_microusd),
+  ];
   const byDay = table(
     ["DAY", ...heads],
     days.map((day) => [day.date, ...cells(day)]),
@@ -36,8 +39,12 @@ function renderUsage({ days, agents }: UsageRecord): string {
     ["AGENT", ...heads],
     agents.map((agent) => [agent.name, ...cells(agent)]),
   );
-  return `${byDay}\n\n${byAgent}`;
+  return `${byDay}\n\n${byAgent}\n\n${legend}`;
 }
+
+const legend =
+  "TOKENS: as SDKs report them. METERED: tokens of the REQUESTS to models that the platform counted. UNPRICED: " +
+  "requests without a COST.";
 
 export function addFleetCommand(operator: Command, io: Io): void {
   operator

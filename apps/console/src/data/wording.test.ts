@@ -8,7 +8,7 @@ import { readDiff } from "./diff.ts";
 import { agoText, costText, countText, durationText, plainText, shortId, sizeText } from "./format.ts";
 import { readRoute } from "./route.ts";
 import { listPhases, buildTimeline, waitText } from "./timeline.ts";
-import { fillMissingDays, sumMeasure } from "./usage.ts";
+import { fillMissingDays, measureText, sumMeasure } from "./usage.ts";
 
 test.each([
   [0, "0 B"],
@@ -189,7 +189,8 @@ describe("a timeline", () => {
 });
 
 test("every day of a span is listed, also days without usage", () => {
-  const used = { messages: 1, failed: 0, turns: 2, turn_seconds: 3, tokens: 4 };
+  const metered = { metered_requests: 2, metered_tokens: 3, metered_cost_microusd: 1_500, unpriced_requests: 1 };
+  const used = { messages: 1, failed: 0, turns: 2, turn_seconds: 3, tokens: 4, ...metered };
   const days = [{ date: "2026-11-24", ...used }];
   const shown = fillMissingDays({ days }, 3, Date.parse("2026-11-25T00:00:00Z"));
   expect(shown.map(({ date, turns }) => [date, turns])).toEqual([
@@ -198,6 +199,9 @@ test("every day of a span is listed, also days without usage", () => {
     ["2026-11-25", 0],
   ]);
   expect(sumMeasure({ days }, "tokens")).toBe(4);
+  expect(sumMeasure({ days: shown }, "metered_cost_microusd")).toBe(1_500);
+  expect(measureText("metered_cost_microusd", null)).toBe("–");
+  expect(measureText("metered_cost_microusd", 1_500)).toBe("$0.0015");
 });
 
 describe("what an agent asks for", () => {

@@ -5,7 +5,7 @@ import { useState } from "react";
 import { useAccount } from "../data/account.ts";
 import { countText, durationText, momentText, sizeText } from "../data/format.ts";
 import { useLoaded } from "../data/load.ts";
-import { fillMissingDays, measures, sumMeasure, type Measure } from "../data/usage.ts";
+import { fillMissingDays, measures, measureText, sumMeasure, type Measure } from "../data/usage.ts";
 import { Days } from "../parts/days.tsx";
 import { Link } from "../parts/link.tsx";
 import { Empty, ErrorNote, Loading } from "../parts/notes.tsx";
@@ -68,7 +68,7 @@ function Breakdown({ usage, span }: { readonly usage: UsageRecord; readonly span
           </select>
         </label>
       </div>
-      <Days label={`${label} by day`} days={days.map((day) => ({ date: day.date, amount: day[measure] }))} say={say} />
+      <Days label={`${label} by day`} days={days.map((day) => ({ date: day.date, amount: day[measure] ?? 0 }))} say={say} />
       <h2>By agent</h2>
       <Agents agents={usage.agents} />
     </>
@@ -91,7 +91,12 @@ function Summary({ usage }: { readonly usage: UsageRecord }) {
         value={durationText(seconds * 1_000)}
         says={turns === 0 ? undefined : `${durationText((seconds * 1_000) / turns)} a turn`}
       />
-      <Tile label="Tokens" value={countText(sumMeasure(usage, "tokens"))} says="as SDKs report them" />
+      <Tile
+        label="Tokens"
+        value={countText(sumMeasure(usage, "tokens"))}
+        says={`as SDKs report them; ${countText(sumMeasure(usage, "metered_tokens"))} metered`}
+      />
+      <Cost usage={usage} />
       <Tile
         label="Failed"
         value={countText(failed)}
@@ -104,6 +109,21 @@ function Summary({ usage }: { readonly usage: UsageRecord }) {
         says={kept.storage_bytes.max === null ? "files and workspaces" : `of ${sizeText(kept.storage_bytes.max)}`}
       />
     </Tiles>
+  );
+}
+
+function Cost({ usage }: { readonly usage: UsageRecord }) {
+  const requests = sumMeasure(usage, "metered_requests");
+  const unpriced = sumMeasure(usage, "unpriced_requests");
+  const isKnown = usage.days.some((day) => day.metered_cost_microusd !== null);
+  const cost = isKnown ? sumMeasure(usage, "metered_cost_microusd") : null;
+  const without = unpriced === 0 ? "" : `, ${countText(unpriced)} without a cost`;
+  return (
+    <Tile
+      label="Cost"
+      value={measureText("metered_cost_microusd", cost)}
+      says={`${countText(requests)} metered requests${without}`}
+    />
   );
 }
 
@@ -135,7 +155,7 @@ function Agents({ agents }: Pick<UsageRecord, "agents">) {
             </td>
             {names.map((name) => (
               <td key={name} className={name === "failed" && agent.failed > 0 ? `${classOf(name)} bad` : classOf(name)}>
-                {measures[name].say(agent[name])}
+                {measureText(name, agent[name])}
               </td>
             ))}
           </tr>

@@ -115,6 +115,13 @@ export interface AgentUsage {
   turn_seconds: number;
   /** Tokens that agents' SDKs report for these messages. */
   tokens: number;
+  /** Requests to models that the platform metered in attempts of these messages that have ended. */
+  metered_requests: number;
+  /** Input and output tokens of the metered requests, as the models' providers report them. */
+  metered_tokens: number;
+  metered_cost_microusd: number | null;
+  /** Metered requests without a cost: no price fits their model, or no tokens were reported. */
+  unpriced_requests: number;
   p50_seconds: number | null;
   p95_seconds: number | null;
   /** Days in UTC, oldest first, without days on which no message was accepted. */
@@ -130,6 +137,13 @@ export interface AgentUsage {
     turn_seconds: number;
     /** Tokens that agents' SDKs report for these messages. */
     tokens: number;
+    /** Requests to models that the platform metered in attempts of these messages that have ended. */
+    metered_requests: number;
+    /** Input and output tokens of the metered requests, as the models' providers report them. */
+    metered_tokens: number;
+    metered_cost_microusd: number | null;
+    /** Metered requests without a cost: no price fits their model, or no tokens were reported. */
+    unpriced_requests: number;
     p50_seconds: number | null;
     p95_seconds: number | null;
   })[];
@@ -299,7 +313,7 @@ export interface AttemptStartedEvent {
 
 export interface AuditEntry {
   id: string;
-  action: "organization.create" | "organization.update" | "organization.delete" | "invitation.create" | "invitation.accept" | "invitation.delete" | "member.update" | "member.remove" | "member.link" | "member.sign_in" | "member.sign_out" | "api_key.sign_in" | "api_key.sign_out" | "device.approve" | "device.deny" | "app.approve" | "app.end" | "api_key.create" | "api_key.revoke" | "credential.put" | "credential.delete" | "egress.put" | "egress.delete" | "allowed_origins.put" | "webhook.create" | "webhook.update" | "webhook.delete" | "webhook.rotate_secret" | "webhook.test" | "webhook.resend" | "webhook.disable" | "agent.create" | "agent.update" | "agent.delete" | "version.publish" | "version.activate" | "secrets.reseal" | "budget.put" | "budget.delete" | "platform.stop" | "platform.resume" | "schedule.create" | "schedule.update" | "schedule.delete" | "schedule.pause" | "trigger.create" | "trigger.update" | "trigger.delete" | "trigger.rotate_secret" | "session_batch.cancel" | "session.delete" | "session.revoke_tokens" | "message.answer" | "message.cancel" | "message.promote" | "message.retry" | "message.retry_many";
+  action: "organization.create" | "organization.update" | "organization.delete" | "invitation.create" | "invitation.accept" | "invitation.delete" | "member.update" | "member.remove" | "member.link" | "member.sign_in" | "member.sign_out" | "api_key.sign_in" | "api_key.sign_out" | "device.approve" | "device.deny" | "app.approve" | "app.end" | "api_key.create" | "api_key.revoke" | "credential.put" | "credential.delete" | "egress.put" | "egress.delete" | "allowed_origins.put" | "webhook.create" | "webhook.update" | "webhook.delete" | "webhook.rotate_secret" | "webhook.test" | "webhook.resend" | "webhook.disable" | "agent.create" | "agent.update" | "agent.delete" | "version.publish" | "version.activate" | "secrets.reseal" | "budget.put" | "budget.delete" | "platform.stop" | "platform.resume" | "prices.put" | "schedule.create" | "schedule.update" | "schedule.delete" | "schedule.pause" | "trigger.create" | "trigger.update" | "trigger.delete" | "trigger.rotate_secret" | "session_batch.cancel" | "session.delete" | "session.revoke_tokens" | "message.answer" | "message.cancel" | "message.promote" | "message.retry" | "message.retry_many";
   actor_key_id: string | null;
   actor_member_id: string | null;
   /** Id of the changed resource. */
@@ -1105,6 +1119,22 @@ export interface MessagesRetried {
   dry_run: boolean;
 }
 
+export interface ModelPrice {
+  host: string;
+  model: string;
+  /** Prices in US dollars for a million tokens. */
+  usd_per_million_tokens: {
+    /** Input that the provider neither read from its cache nor wrote to it; at most six decimals. */
+    input: number;
+    /** Input that the provider read from its cache (default: as `input`). */
+    cached_input?: number;
+    /** Input that the provider wrote to its cache (default: as `input`). */
+    cache_write?: number;
+    /** Output, including reasoning. */
+    output: number;
+  };
+}
+
 export interface ModelRequest {
   attempt_id: string;
   /** Position among the attempt's requests. */
@@ -1126,6 +1156,8 @@ export interface ModelRequest {
   /** Whether the answer was read to its end. */
   is_complete: boolean;
   unread: "encoding" | "too_large" | "too_fast" | "too_many" | "malformed" | null;
+  cost_microusd: number | null;
+  unpriced: "no_price" | "no_tokens" | "sum" | null;
   created_at: string;
 }
 
@@ -1411,6 +1443,30 @@ export interface PollDeviceRequest {
 
 export type PreviewEvent = KnownPreview | UnknownPreview;
 
+export interface PriceList {
+  valid_from: string | null;
+  prices: ModelPrice[];
+  /** All lists, the latest date first; at most 200. */
+  lists: ({
+    valid_from: string;
+    prices: number;
+    is_in_force: boolean;
+  })[];
+}
+
+export interface PriceListPut {
+  valid_from: string;
+  /** Prices that the list has now. */
+  prices: number;
+  /** Prices that the list had before. */
+  replaced: number;
+  /** Prices of the list before this date that this list does not have. */
+  missing: ({
+    host: string;
+    model: string;
+  })[];
+}
+
 export interface PutAgentWebhookRequest {
   /** https:// URL on a public address. Redirects are not followed. */
   webhook_url: string;
@@ -1446,6 +1502,13 @@ export interface PutEgressRequest {
   mode: "off" | "allow" | "open";
   /** Hosts that mode `allow` permits. Absent or empty in the other modes. */
   hosts?: string[];
+}
+
+export interface PutPriceListRequest {
+  /** The first day (UTC) on which requests are priced by this list. */
+  valid_from: string;
+  /** All prices from this date on. An empty list removes the list of this date. */
+  prices: ModelPrice[];
 }
 
 /** The model's reasoning, or its summary, if the SDK shows one. */
@@ -1752,6 +1815,13 @@ export interface SessionCost {
   turn_seconds: number;
   /** Tokens that agents' SDKs report for these messages. */
   tokens: number;
+  /** Requests to models that the platform metered in attempts of these messages that have ended. */
+  metered_requests: number;
+  /** Input and output tokens of the metered requests, as the models' providers report them. */
+  metered_tokens: number;
+  metered_cost_microusd: number | null;
+  /** Metered requests without a cost: no price fits their model, or no tokens were reported. */
+  unpriced_requests: number;
   /** Sums of the turns' `usage`, by name; at most 64 names. */
   usage: Record<string, number>;
   /** True: the session has more than 50000 messages; only the newest are counted. */
@@ -2412,6 +2482,13 @@ export interface Usage {
     turn_seconds: number;
     /** Tokens that agents' SDKs report for these messages. */
     tokens: number;
+    /** Requests to models that the platform metered in attempts of these messages that have ended. */
+    metered_requests: number;
+    /** Input and output tokens of the metered requests, as the models' providers report them. */
+    metered_tokens: number;
+    metered_cost_microusd: number | null;
+    /** Metered requests without a cost: no price fits their model, or no tokens were reported. */
+    unpriced_requests: number;
   })[];
   /** The 100 agents with the most turn seconds on these days. */
   agents: ({
@@ -2427,6 +2504,13 @@ export interface Usage {
     turn_seconds: number;
     /** Tokens that agents' SDKs report for these messages. */
     tokens: number;
+    /** Requests to models that the platform metered in attempts of these messages that have ended. */
+    metered_requests: number;
+    /** Input and output tokens of the metered requests, as the models' providers report them. */
+    metered_tokens: number;
+    metered_cost_microusd: number | null;
+    /** Metered requests without a cost: no price fits their model, or no tokens were reported. */
+    unpriced_requests: number;
   })[];
   now: {
     /** Messages that wait or run. */

@@ -71,11 +71,14 @@ import type {
   Overview,
   PlatformStop,
   PollDeviceRequest,
+  PriceList,
+  PriceListPut,
   PutAgentWebhookRequest,
   PutAllowedOriginsRequest,
   PutBudgetRequest,
   PutCredentialRequest,
   PutEgressRequest,
+  PutPriceListRequest,
   ResealRequest,
   Resealed,
   ReserveFileUploadRequest,
@@ -272,6 +275,12 @@ export interface Operations {
 
   /** List the requests to models that the message's attempts made with kept credentials, oldest first, with their tokens as the answers report them. */
   listModelRequests(messageId: string, query?: { limit?: number | undefined; after?: string | undefined }, options?: CallOptions): Promise<Page<ModelRequest>>;
+
+  /** Get a price list of models, and the dates of all lists. */
+  getPriceList(query?: { valid_from?: string | undefined }, options?: CallOptions): Promise<PriceList>;
+
+  /** Replace the price list of a date. Costs that are stored do not change. */
+  putPriceList(body: PutPriceListRequest, options?: CallOptions): Promise<PriceListPut>;
 
   /** Upload a file as multipart form data, in one part named `file`. */
   uploadFile(file: FileUpload, options?: CallOptions): Promise<File>;
@@ -492,7 +501,7 @@ export interface Operations {
   /** Get an agent's failures, durations and tokens of the last days. */
   getAgentUsage(agentId: string, query?: { days?: number | undefined }, options?: CallOptions): Promise<AgentUsage>;
 
-  /** Get what a session's turns used, without its deleted and copied messages. Amounts of money are not known. */
+  /** Get what a session's turns used, without its deleted and copied messages. */
   getSessionCost(sessionId: string, options?: CallOptions): Promise<SessionCost>;
 
   /** Get which organizations wait, which turns run, and the workers. Reads only what waits and runs, so you can poll it. */
@@ -643,6 +652,8 @@ export const operations = {
   getToolCall: { method: "GET", path: "/v1/messages/{message_id}/tool-calls/{call_id}", hasQuery: true },
   getMessageValue: { method: "GET", path: "/v1/messages/{message_id}/values/{value_id}", reply: "content" },
   listModelRequests: { method: "GET", path: "/v1/messages/{message_id}/model-requests", hasQuery: true },
+  getPriceList: { method: "GET", path: "/v1/operator/prices", hasQuery: true },
+  putPriceList: { method: "PUT", path: "/v1/operator/prices", body: "json" },
   uploadFile: { method: "POST", path: "/v1/files", body: "form", isKeyed: true },
   listFiles: { method: "GET", path: "/v1/files", hasQuery: true },
   getFile: { method: "GET", path: "/v1/files/{file_id}" },

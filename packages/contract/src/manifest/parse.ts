@@ -30,12 +30,12 @@ export function parseManifest(text: string): ManifestResult {
     return normalizeManifest(documents.length === 0 ? {} : documents[0]);
   } catch (error) {
     if (!(error instanceof YAMLException)) throw error;
-    return refused(`invalid YAML: ${describe(error)}`);
+    return refused(`invalid YAML: ${describeYamlError(error)}`);
   }
 }
 
 /** Returns the reason and position in one line, without js-yaml's excerpt of the source. */
-function describe(error: YAMLException): string {
+export function describeYamlError(error: YAMLException): string {
   const { mark } = error;
   return mark === undefined ? error.reason : `${error.reason} (line ${mark.line + 1}, column ${mark.column + 1})`;
 }

@@ -41,8 +41,7 @@ export const usageRoutes = {
     method: "GET",
     path: "/v1/costs/sessions/{session_id}",
     scope: "read",
-    summary:
-      "Get what a session's turns used, without its deleted and copied messages. Amounts of money are not known.",
+    summary: "Get what a session's turns used, without its deleted and copied messages.",
     reply: SessionCost,
     status: 200,
   },

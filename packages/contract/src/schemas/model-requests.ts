@@ -1,6 +1,6 @@
 // A request of an agent to a model, as the platform metered it.
 
-import { modelFormats, modelRequestLimits, unreadReasons } from "@dari/domain";
+import { modelFormats, modelRequestLimits, unpricedReasons, unreadReasons } from "@dari/domain";
 import Type, { type Static } from "typebox";
 import { idOutput, nullable, oneOf, timestamp } from "./common.ts";
 
@@ -35,6 +35,22 @@ export const ModelRequestRecord = Type.Object(
         description:
           "Why the platform stopped reading. The counts are then what was read before. " +
           "Null: it read all, or the connection ended early.",
+      }),
+    ),
+    cost_microusd: nullable(
+      Type.Integer({
+        minimum: 0,
+        description:
+          "Cost of the reported tokens in millionths of a US dollar, by the operators' price list that was in force " +
+          "when the row was stored. Null: not known; `unpriced` says why.",
+      }),
+    ),
+    unpriced: nullable(
+      Type.Unsafe<(typeof unpricedReasons)[number]>({
+        ...oneOf(unpricedReasons),
+        description:
+          "Why there is no cost. `no_price`: the list had no price for this host and model. `no_tokens`: the provider " +
+          "reported none. `sum`: the row has the sums of several requests.",
       }),
     ),
     created_at: timestamp,

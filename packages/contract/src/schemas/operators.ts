@@ -98,6 +98,7 @@ export const auditActions = [
   "budget.delete",
   "platform.stop",
   "platform.resume",
+  "prices.put",
   "schedule.create",
   "schedule.update",
   "schedule.delete",

@@ -18,6 +18,22 @@ const used = {
   turns: Type.Integer({ description: "Attempts of these messages whose entrypoint was called." }),
   turn_seconds: Type.Number({ description: "Seconds that these attempts held a slot, added up." }),
   tokens: Type.Integer({ description: "Tokens that agents' SDKs report for these messages." }),
+  metered_requests: Type.Integer({
+    description: "Requests to models that the platform metered in attempts of these messages that have ended.",
+  }),
+  metered_tokens: Type.Integer({
+    description: "Input and output tokens of the metered requests, as the models' providers report them.",
+  }),
+  metered_cost_microusd: nullable(
+    Type.Integer({
+      description:
+        "Cost of the metered requests in millionths of a US dollar, without `unpriced_requests`. " +
+        "Null: none of them has a cost.",
+    }),
+  ),
+  unpriced_requests: Type.Integer({
+    description: "Metered requests without a cost: no price fits their model, or no tokens were reported.",
+  }),
 };
 
 function kept(description: string) {
@@ -98,7 +114,10 @@ export const SessionCost = Type.Object(
     event_count: Type.Integer({ description: "Same as `turns`." }),
     total_cost_usd: nullable(
       Type.String({
-        description: "Always null: the platform does not know what models cost. Compute it from `usage`.",
+        description:
+          "`metered_cost_microusd` in US dollars. Null: no request was metered, or some have no cost. Requests that " +
+          "the platform does not meter are missing.",
+        examples: ["0.012500"],
       }),
     ),
     ...used,

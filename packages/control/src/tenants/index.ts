@@ -38,6 +38,8 @@ export { hasSeveralOrganizations } from "./organizations/has-several-organizatio
 export { hasCreatedOrganization, listOrganizations } from "./organizations/list-organizations.ts";
 export { isOperator, requireOperator } from "./organizations/operators.ts";
 export { updateOrganization } from "./organizations/update-organization.ts";
+export { getPriceList } from "./prices/get-price-list.ts";
+export { putPriceList } from "./prices/put-price-list.ts";
 export { decryptSecrets, createSecretScrubber } from "./secrets/decrypt-secrets.ts";
 export type { KeptSecret } from "./secrets/placeholder.ts";
 export { resealSecrets } from "./secrets/reseal-secrets.ts";

@@ -105,6 +105,10 @@ create table attempts (
   usage jsonb,
   steered_messages integer not null default 0,
   is_full boolean not null default false,
+  metered_requests bigint,
+  metered_tokens bigint,
+  metered_cost_microusd bigint,
+  unpriced_requests bigint,
   constraint attempts_pkey PRIMARY KEY (id),
   constraint attempts_check CHECK ((ended_at IS NULL) = (outcome IS NULL)),
   constraint attempts_message_id_fkey FOREIGN KEY (message_id) REFERENCES messages(id) ON DELETE CASCADE,
@@ -532,6 +536,21 @@ CREATE TRIGGER refuse_undeclared_edge BEFORE UPDATE OF state ON messages FOR EAC
 create policy platform on messages for all to dari_app using (true);
 create policy tenant on messages for all to dari_tenant using ((organization_id = current_setting('dari.organization_id'::text, true)));
 
+create table model_prices (
+  valid_from date not null,
+  host text not null,
+  model text not null,
+  input_price bigint not null,
+  cached_input_price bigint,
+  cache_write_price bigint,
+  output_price bigint not null,
+  constraint model_prices_pkey PRIMARY KEY (valid_from, host, model),
+  constraint model_prices_cache_write_price_check CHECK (cache_write_price >= 0),
+  constraint model_prices_cached_input_price_check CHECK (cached_input_price >= 0),
+  constraint model_prices_input_price_check CHECK (input_price >= 0),
+  constraint model_prices_output_price_check CHECK (output_price >= 0)
+);
+
 create table model_requests (
   message_id text not null,
   fence bigint not null,
@@ -554,6 +573,7 @@ create table model_requests (
   is_complete boolean not null,
   unread text,
   created_at timestamp with time zone not null default clock_timestamp(),
+  cost_microusd bigint,
   constraint model_requests_pkey PRIMARY KEY (message_id, fence, ordinal),
   constraint model_requests_format_check CHECK (format = ANY (ARRAY['openai-responses'::text, 'openai-chat'::text, 'anthropic-messages'::text, 'gemini'::text])),
   constraint model_requests_message_id_fkey FOREIGN KEY (message_id) REFERENCES messages(id) ON DELETE CASCADE,
@@ -1273,6 +1293,7 @@ create table workers (
 -- function may_pass_dispatcher() returns boolean
 -- function may_take(p_want bigint, p_left bigint, p_whole boolean, p_spare bigint) returns bigint
 -- function merge_waiting(p_session text, p_message text, p_parts_max integer, p_bytes_max integer) returns text[]
+-- function model_cost(p_host text, p_model text, p_status integer, p_input bigint, p_cached bigint, p_cache_write bigint, p_output bigint) returns bigint
 -- function new_id(p_prefix text) returns text
 -- function note_webhook_events() returns trigger
 -- function number_agent_name() returns trigger

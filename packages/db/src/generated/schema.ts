@@ -84,6 +84,9 @@ export interface Attempts {
   is_full: Generated<boolean>;
   last_event_number: Generated<number>;
   message_id: string;
+  metered_cost_microusd: number | null;
+  metered_requests: number | null;
+  metered_tokens: number | null;
   number: number;
   organization_id: string;
   outcome: AttemptOutcome | null;
@@ -91,6 +94,7 @@ export interface Attempts {
   side_snapshot_id: string | null;
   steered_messages: Generated<number>;
   tokens: number | null;
+  unpriced_requests: number | null;
   usage: Json | null;
   worker_id: string;
 }
@@ -347,10 +351,21 @@ export interface MessageValues {
   size_bytes: number;
 }
 
+export interface ModelPrices {
+  cache_write_price: number | null;
+  cached_input_price: number | null;
+  host: string;
+  input_price: number;
+  model: string;
+  output_price: number;
+  valid_from: Timestamp;
+}
+
 export interface ModelRequests {
   attempt_id: string;
   cache_write_tokens: number | null;
   cached_input_tokens: number | null;
+  cost_microusd: number | null;
   created_at: Generated<Timestamp>;
   duration_ms: number;
   fence: number;
@@ -764,6 +779,7 @@ export interface DB {
   message_steps: MessageSteps;
   message_values: MessageValues;
   messages: Messages;
+  model_prices: ModelPrices;
   model_requests: ModelRequests;
   object_references: ObjectReferences;
   organizations: Organizations;

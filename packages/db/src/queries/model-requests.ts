@@ -42,6 +42,8 @@ export interface ListedModelRequest extends ModelRequestRow {
   readonly id: string;
   readonly attemptId: string;
   readonly createdAt: Date;
+  /** Micro-dollars, by the price list in force when the row was stored. Null: not known. */
+  readonly cost: number | null;
 }
 
 /**
@@ -59,7 +61,8 @@ export async function listModelRequests(
     select fence || '.' || ordinal as id, attempt_id as "attemptId", ordinal, requests, host, format, model, status,
       input_tokens as input, cached_input_tokens as "cachedInput", cache_write_tokens as "cacheWrite",
       output_tokens as output, reasoning_tokens as reasoning, finish_reason as "finishReason",
-      duration_ms as "durationMs", is_complete as "isComplete", unread, created_at as "createdAt"
+      duration_ms as "durationMs", is_complete as "isComplete", unread, created_at as "createdAt",
+      cost_microusd as cost
     from model_requests
     where message_id = ${of.messageId} and organization_id = ${of.organizationId}
       and (fence, ordinal) > (${fence}::bigint, ${ordinal}::int)

@@ -10,7 +10,28 @@ interface Used {
   readonly turns: number;
   readonly turnSeconds: number;
   readonly tokens: number;
+  readonly meteredRequests: number;
+  readonly meteredTokens: number;
+  /** Micro-dollars. Null: no request has a cost. */
+  readonly meteredCost: number | null;
+  readonly unpricedRequests: number;
 }
+
+/**
+ * What the attempts of a message have used. Requests that a loading agent makes are metered also if its entrypoint is
+ * then not called. (index attempts_by_message)
+ */
+const attemptSums = sql`count(*) filter (where called_at is not null) as turns,
+  sum(tokens) filter (where called_at is not null) as tokens,
+  sum(greatest(0, extract(epoch from coalesce(ended_at, clock_timestamp()) - claimed_at)))
+    filter (where called_at is not null) as seconds,
+  sum(metered_requests) as metered_requests, sum(metered_tokens) as metered_tokens,
+  sum(metered_cost_microusd) as metered_cost, sum(unpriced_requests) as unpriced_requests`;
+
+/** Sums over messages. PostgreSQL adds integers exactly. The conversion is exact up to 2^53. */
+const meteredSums = sql`coalesce(sum(metered_requests), 0)::float8 as "meteredRequests",
+  coalesce(sum(metered_tokens), 0)::float8 as "meteredTokens", sum(metered_cost)::float8 as "meteredCost",
+  coalesce(sum(unpriced_requests), 0)::float8 as "unpricedRequests"`;
 
 export interface UsageSums {
   /** By UTC day, oldest first: `2026-11-25`. */
@@ -52,19 +73,18 @@ export async function sumUsage(db: Database, organizationId: string, window: Usa
       order by m.id desc limit ${window.messages + 1}),
     counted as (
       select s.agent_id, l.created_at, l.state = 'failed' as failed, a.turns, a.seconds,
+        a.metered_requests, a.metered_tokens, a.metered_cost, a.unpriced_requests,
         -- Attempts from before attempts stored their usage: take it from the answer.
         coalesce(a.tokens, case when a.turns > 0 then tokens_of(l.output -> 'usage') else 0 end) as tokens
       from (select * from looked order by id desc limit ${window.messages}) l
       join sessions s on s.id = l.session_id
       cross join lateral (
-        select count(*) as turns, sum(tokens) as tokens,
-          sum(greatest(0, extract(epoch from coalesce(ended_at, clock_timestamp()) - claimed_at))) as seconds
-        from attempts where message_id = l.id and called_at is not null) a)
+        select ${attemptSums} from attempts where message_id = l.id) a)
     select to_char(created_at at time zone 'UTC', 'YYYY-MM-DD') as date, agent_id as "agentId",
       (select name from agents where id = agent_id) as name, count(*)::int as messages,
       (count(*) filter (where failed))::int as failed, sum(turns)::int as turns,
       coalesce(sum(seconds), 0)::float8 as "turnSeconds", coalesce(sum(tokens), 0)::float8 as tokens,
-      min(created_at) as "firstAt", (select count(*)::int from looked) as looked
+      ${meteredSums}, min(created_at) as "firstAt", (select count(*)::int from looked) as looked
     from counted
     group by grouping sets ((to_char(created_at at time zone 'UTC', 'YYYY-MM-DD')), (agent_id))
     order by date nulls last, "turnSeconds" desc, agent_id`.execute(db.kysely);
@@ -108,12 +128,11 @@ export async function sumAgentUsage(
       from newest l
       join sessions s on s.id = l.session_id and s.agent_id = ${agentId}
       cross join lateral (
-        select count(*) as turns, sum(tokens) as tokens,
-          sum(greatest(0, extract(epoch from coalesce(ended_at, clock_timestamp()) - claimed_at))) as seconds
-        from attempts where message_id = l.id and called_at is not null) a)
+        select ${attemptSums} from attempts where message_id = l.id) a)
     select to_char(created_at at time zone 'UTC', 'YYYY-MM-DD') as date, count(*)::int as messages,
       (count(*) filter (where state = 'failed'))::int as failed, coalesce(sum(turns), 0)::int as turns,
       coalesce(sum(seconds), 0)::float8 as "turnSeconds", coalesce(sum(tokens), 0)::float8 as tokens,
+      ${meteredSums},
       (percentile_cont(0.5) within group (order by took) filter (where state = 'completed'))::float8 as p50,
       (percentile_cont(0.95) within group (order by took) filter (where state = 'completed'))::float8 as p95,
       (select min(created_at) from newest) as "firstAt", (select count(*)::int from looked) as looked
@@ -147,14 +166,14 @@ export async function sumSessionUsage(
       order by m.sequence_number desc limit ${most + 1}),
     counted as materialized (
       select l.state = 'failed' as failed, a.turns, a.seconds, a.tokens, a.usages,
+        a.metered_requests, a.metered_tokens, a.metered_cost, a.unpriced_requests,
         case when not a.keeps_usage then (select m.output -> 'usage' from messages m where m.id = l.id) end as old_usage
       from looked l
       cross join lateral (
-        select count(*) as turns, sum(tokens) as tokens,
-          (array_agg(usage is not null order by number desc))[1] as keeps_usage,
-          array_agg(usage) filter (where usage <> '{}') as usages,
-          sum(greatest(0, extract(epoch from coalesce(ended_at, clock_timestamp()) - claimed_at))) as seconds
-        from attempts where message_id = l.id and called_at is not null) a
+        select ${attemptSums},
+          (array_agg(usage is not null order by number desc) filter (where called_at is not null))[1] as keeps_usage,
+          array_agg(usage) filter (where usage <> '{}' and called_at is not null) as usages
+        from attempts where message_id = l.id) a
       where l.n <= ${most}),
     named as (
       select u.key, sum(u.value::text::float8) as total
@@ -163,7 +182,7 @@ export async function sumSessionUsage(
       where jsonb_typeof(u.value) = 'number' group by u.key order by u.key limit ${limits.usageNamesMax})
     select count(*)::int as messages, (count(*) filter (where failed))::int as failed,
       coalesce(sum(turns), 0)::int as turns, coalesce(sum(seconds), 0)::float8 as "turnSeconds",
-      coalesce(sum(coalesce(tokens, tokens_of(old_usage))), 0)::float8 as tokens,
+      coalesce(sum(coalesce(tokens, tokens_of(old_usage))), 0)::float8 as tokens, ${meteredSums},
       (select json_object_agg(key, total) from named) as "byName", (select count(*)::int from looked) as looked
     from counted`.execute(db.kysely);
   const { byName, looked, ...sums } = result.rows[0]!;

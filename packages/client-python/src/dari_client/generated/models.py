@@ -111,6 +111,10 @@ class AgentUsage(TypedDict):
     turns: int
     turn_seconds: float
     tokens: int
+    metered_requests: int
+    metered_tokens: int
+    metered_cost_microusd: int | None
+    unpriced_requests: int
     p50_seconds: float | None
     p95_seconds: float | None
     days: list[AgentUsageDay]
@@ -123,6 +127,10 @@ class AgentUsageDay(TypedDict):
     turns: int
     turn_seconds: float
     tokens: int
+    metered_requests: int
+    metered_tokens: int
+    metered_cost_microusd: int | None
+    unpriced_requests: int
     p50_seconds: float | None
     p95_seconds: float | None
 
@@ -276,7 +284,7 @@ class AttemptStartedEventData(TypedDict):
 
 class AuditEntry(TypedDict):
     id: str
-    action: Literal["organization.create", "organization.update", "organization.delete", "invitation.create", "invitation.accept", "invitation.delete", "member.update", "member.remove", "member.link", "member.sign_in", "member.sign_out", "api_key.sign_in", "api_key.sign_out", "device.approve", "device.deny", "app.approve", "app.end", "api_key.create", "api_key.revoke", "credential.put", "credential.delete", "egress.put", "egress.delete", "allowed_origins.put", "webhook.create", "webhook.update", "webhook.delete", "webhook.rotate_secret", "webhook.test", "webhook.resend", "webhook.disable", "agent.create", "agent.update", "agent.delete", "version.publish", "version.activate", "secrets.reseal", "budget.put", "budget.delete", "platform.stop", "platform.resume", "schedule.create", "schedule.update", "schedule.delete", "schedule.pause", "trigger.create", "trigger.update", "trigger.delete", "trigger.rotate_secret", "session_batch.cancel", "session.delete", "session.revoke_tokens", "message.answer", "message.cancel", "message.promote", "message.retry", "message.retry_many"]
+    action: Literal["organization.create", "organization.update", "organization.delete", "invitation.create", "invitation.accept", "invitation.delete", "member.update", "member.remove", "member.link", "member.sign_in", "member.sign_out", "api_key.sign_in", "api_key.sign_out", "device.approve", "device.deny", "app.approve", "app.end", "api_key.create", "api_key.revoke", "credential.put", "credential.delete", "egress.put", "egress.delete", "allowed_origins.put", "webhook.create", "webhook.update", "webhook.delete", "webhook.rotate_secret", "webhook.test", "webhook.resend", "webhook.disable", "agent.create", "agent.update", "agent.delete", "version.publish", "version.activate", "secrets.reseal", "budget.put", "budget.delete", "platform.stop", "platform.resume", "prices.put", "schedule.create", "schedule.update", "schedule.delete", "schedule.pause", "trigger.create", "trigger.update", "trigger.delete", "trigger.rotate_secret", "session_batch.cancel", "session.delete", "session.revoke_tokens", "message.answer", "message.cancel", "message.promote", "message.retry", "message.retry_many"]
     actor_key_id: str | None
     actor_member_id: str | None
     target: str
@@ -990,6 +998,19 @@ class MessagesRetriedSkipped(TypedDict):
     reason: Literal["already_retried", "backlog_full", "session_ended", "version_failed", "file_deleted", "not_possible"]
 
 
+class ModelPrice(TypedDict):
+    host: str
+    model: str
+    usd_per_million_tokens: ModelPriceUsdPerMillionTokens
+
+
+class ModelPriceUsdPerMillionTokens(TypedDict):
+    input: float
+    cached_input: NotRequired[float]
+    cache_write: NotRequired[float]
+    output: float
+
+
 class ModelRequest(TypedDict):
     attempt_id: str
     ordinal: int
@@ -1007,6 +1028,8 @@ class ModelRequest(TypedDict):
     duration_ms: int
     is_complete: bool
     unread: Literal["encoding", "too_large", "too_fast", "too_many", "malformed"] | None
+    cost_microusd: int | None
+    unpriced: Literal["no_price", "no_tokens", "sum"] | None
     created_at: str
 
 
@@ -1273,6 +1296,30 @@ class PollDeviceRequest(TypedDict):
     device_code: str
 
 
+class PriceList(TypedDict):
+    valid_from: str | None
+    prices: list[ModelPrice]
+    lists: list[PriceListList]
+
+
+class PriceListList(TypedDict):
+    valid_from: str
+    prices: int
+    is_in_force: bool
+
+
+class PriceListPut(TypedDict):
+    valid_from: str
+    prices: int
+    replaced: int
+    missing: list[PriceListPutMissing]
+
+
+class PriceListPutMissing(TypedDict):
+    host: str
+    model: str
+
+
 class PutAgentWebhookRequest(TypedDict):
     webhook_url: str
     event_types: NotRequired[list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "message.steered", "attempt.started", "attempt.ended", "assistant.message_completed", "model.request_started", "model.request_completed", "reasoning.completed", "assistant.message", "tool.call_requested", "tool.call_completed", "agent.handoff", "subagent.started", "subagent.completed", "plan.updated", "step.completed", "agent.events_omitted", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]]
@@ -1299,6 +1346,11 @@ class PutCredentialRequest(TypedDict):
 class PutEgressRequest(TypedDict):
     mode: Literal["off", "allow", "open"]
     hosts: NotRequired[list[str]]
+
+
+class PutPriceListRequest(TypedDict):
+    valid_from: str
+    prices: list[ModelPrice]
 
 
 class ReasoningCompletedEvent(TypedDict):
@@ -1579,6 +1631,10 @@ class SessionCost(TypedDict):
     turns: int
     turn_seconds: float
     tokens: int
+    metered_requests: int
+    metered_tokens: int
+    metered_cost_microusd: int | None
+    unpriced_requests: int
     usage: dict[str, float]
     is_cut: bool
 
@@ -2141,6 +2197,10 @@ class UsageAgent(TypedDict):
     turns: int
     turn_seconds: float
     tokens: int
+    metered_requests: int
+    metered_tokens: int
+    metered_cost_microusd: int | None
+    unpriced_requests: int
 
 
 class UsageDay(TypedDict):
@@ -2150,6 +2210,10 @@ class UsageDay(TypedDict):
     turns: int
     turn_seconds: float
     tokens: int
+    metered_requests: int
+    metered_tokens: int
+    metered_cost_microusd: int | None
+    unpriced_requests: int
 
 
 class UsageHeldSession(TypedDict):

@@ -852,6 +852,38 @@ class Operations(SyncTransport):
         reply: Page[ModelRequest] = self._json(call)
         return reply
 
+    def get_price_list(
+        self,
+        *,
+        valid_from: str | None = None,
+        timeout: float | None = None,
+    ) -> PriceList:
+        """Get a price list of models, and the dates of all lists."""
+        call = Call(
+            "GET",
+            "/v1/operator/prices",
+            query={"valid_from": valid_from},
+            timeout=timeout,
+        )
+        reply: PriceList = self._json(call)
+        return reply
+
+    def put_price_list(
+        self,
+        body: PutPriceListRequest,
+        *,
+        timeout: float | None = None,
+    ) -> PriceListPut:
+        """Replace the price list of a date. Costs that are stored do not change."""
+        call = Call(
+            "PUT",
+            "/v1/operator/prices",
+            json=body,
+            timeout=timeout,
+        )
+        reply: PriceListPut = self._json(call)
+        return reply
+
     def upload_file(
         self,
         content: Content,
@@ -2083,7 +2115,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> SessionCost:
-        """Get what a session's turns used, without its deleted and copied messages. Amounts of money are not known."""
+        """Get what a session's turns used, without its deleted and copied messages."""
         call = Call(
             "GET",
             f"/v1/costs/sessions/{segment(session_id)}",

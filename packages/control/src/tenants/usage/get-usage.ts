@@ -54,6 +54,16 @@ export function windowOf(days: number, messages: number = limits.usageMessagesMa
 
 type Sums = Awaited<ReturnType<typeof usage.sumUsage>>["days"][number];
 
-export function renderUsed({ messages, failed, turns, turnSeconds, tokens }: Omit<Sums, "date">) {
-  return { messages, failed, turns, turn_seconds: Math.round(turnSeconds * 1_000) / 1_000, tokens };
+export function renderUsed({ messages, failed, turns, turnSeconds, tokens, ...metered }: Omit<Sums, "date">) {
+  return {
+    messages,
+    failed,
+    turns,
+    turn_seconds: Math.round(turnSeconds * 1_000) / 1_000,
+    tokens,
+    metered_requests: metered.meteredRequests,
+    metered_tokens: metered.meteredTokens,
+    metered_cost_microusd: metered.meteredCost,
+    unpriced_requests: metered.unpricedRequests,
+  };
 }

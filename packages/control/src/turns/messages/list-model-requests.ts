@@ -3,6 +3,7 @@
 import type { ModelRequestRecord } from "@dari/contract";
 import { renderPage, type Actor, type Control, type PageOf } from "@dari/control/context";
 import { modelRequests, type ListedModelRequest, type Page } from "@dari/db";
+import type { UnpricedReason } from "@dari/domain";
 import { getMessage } from "./get-message.ts";
 
 /** Returns a page, attempt by attempt, in the order of the requests. @throws AppError `not_found` */
@@ -35,6 +36,14 @@ function renderModelRequest(row: ListedModelRequest): ModelRequestRecord {
     duration_ms: row.durationMs,
     is_complete: row.isComplete,
     unread: row.unread,
+    cost_microusd: row.cost,
+    unpriced: row.cost === null ? whyUnpriced(row) : null,
     created_at: row.createdAt.toISOString(),
   };
+}
+
+/** The requests of a row of sums can have different models. */
+function whyUnpriced({ host, input, output }: ListedModelRequest): UnpricedReason {
+  if (host === null) return "sum";
+  return input === null && output === null ? "no_tokens" : "no_price";
 }

@@ -3,13 +3,10 @@
 import type { SessionCost } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { usage } from "@dari/db";
-import { limits } from "@dari/domain";
+import { limits, microPerDollar } from "@dari/domain";
 import { getSession } from "./get-session.ts";
 
-/**
- * Returns the usage without amounts of money, because the platform does not know the prices of models. @throws AppError
- * `not_found`
- */
+/** @throws AppError `not_found` */
 export async function getSessionCost(control: Control, actor: Actor, sessionId: string): Promise<SessionCost> {
   await getSession(control, actor, sessionId);
   const { organizationId } = actor;
@@ -19,13 +16,22 @@ export async function getSessionCost(control: Control, actor: Actor, sessionId: 
     scope_kind: "session",
     scope_id: sessionId,
     event_count: sums.turns,
-    total_cost_usd: null,
+    total_cost_usd: renderTotalCost(sums),
     messages: sums.messages,
     failed: sums.failed,
     turns: sums.turns,
     turn_seconds: Math.round(sums.turnSeconds * 1_000) / 1_000,
     tokens: sums.tokens,
+    metered_requests: sums.meteredRequests,
+    metered_tokens: sums.meteredTokens,
+    metered_cost_microusd: sums.meteredCost,
+    unpriced_requests: sums.unpricedRequests,
     usage: sums.byName,
     is_cut: sums.isCut,
   };
+}
+
+/** A sum without some of its requests is no total. */
+function renderTotalCost({ meteredCost, unpricedRequests }: usage.SessionUsage): string | null {
+  return meteredCost === null || unpricedRequests > 0 ? null : (meteredCost / microPerDollar).toFixed(6);
 }
