@@ -137,7 +137,8 @@ describe("dari org", () => {
 
   test("operator prices are imported from a file and listed", async () => {
     const price = { host: "api.openai.com", model: "gpt-5", usd_per_million_tokens: { input: 1.25, output: 10 } };
-    const file = "valid_from: 2026-11-01\nprices:\n  - host: api.openai.com\n    model: gpt-5\n" +
+    const file =
+      "valid_from: 2026-11-01\nprices:\n  - host: api.openai.com\n    model: gpt-5\n" +
       "    usd_per_million_tokens: { input: 1.25, output: 10 } # dollars\n";
     await using root = await temporaryTree({ "prices.yml": file, "bad.yml": "prices: 1\n" });
     const put = { valid_from: "2026-11-01", prices: 1, replaced: 0, missing: [{ host: "*", model: "old*" }] };

@@ -29,9 +29,9 @@ test.each<[string, string, string]>([
   ["two documents", "a: 1\n---\nb: 1\n", "file: expected one YAML document, but found 2"],
   ["a duplicate key", "prices: []\nprices: []\n", "file: invalid YAML: duplicated mapping key (line 2, column 1)"],
   ["a text", "prices", "file: expected an object"],
-  ["no prices", "valid_from: 2026-11-01\nprices:\n", "prices: expected an array"],
-  ["a field with another name", JSON.stringify({ ...list, date: 1 }), "date: unknown field"],
-  ["a number that is none", JSON.stringify(list).replace("0.25", ".nan"), "expected a number"],
+  ["no prices", "valid_from: 2026-11-01\nprices:\n", "prices: expected a list"],
+  ["a field with another name", JSON.stringify({ ...list, date: 1 }), "date: unsupported field"],
+  ["a number that is none", JSON.stringify(list).replace("0.25", ".nan"), "input: expected at most 1000000"],
   ["a large file", `# ${"x".repeat(1024 * 1024)}`, "file: expected at most 1048576 bytes"],
 ])("%s is refused", (_title, text, problem) => {
   const result = parsePriceFile(text);

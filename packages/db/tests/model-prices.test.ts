@@ -2,7 +2,15 @@
 
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { sql } from "kysely";
-import { dispatch, modelPrices, modelRequests, turns, usage, withinTransaction, withTransaction } from "../src/index.ts";
+import {
+  dispatch,
+  modelPrices,
+  modelRequests,
+  turns,
+  usage,
+  withinTransaction,
+  withTransaction,
+} from "../src/index.ts";
 import type { ClaimedTurn, ModelPrice, ModelRequestRow } from "../src/index.ts";
 import { emptySnapshot, openScene, type Scene } from "./scene.ts";
 import { untilWaiting } from "./until-waiting.ts";
@@ -79,7 +87,15 @@ describe("the price of a request", () => {
     for (const model of ["gpt-5*", "gpt-_", "gpt%", "*", "", "GPT-5", "gpt-5 ", "gpt-5' or true --", "\\", null]) {
       expect([model, await costOf("api.openai.com", model)]).toEqual([model, null]);
     }
-    for (const host of ["*", "", "*.example.com", "example.com", null, "api.openai.com.evil.com", "evil-api.openai.com"]) {
+    for (const host of [
+      "*",
+      "",
+      "*.example.com",
+      "example.com",
+      null,
+      "api.openai.com.evil.com",
+      "evil-api.openai.com",
+    ]) {
       expect([host, await costOf(host, "gpt-5")]).toEqual([host, null]);
     }
     expect(await costOf("a.example.com", "mx1")).toBe(null);

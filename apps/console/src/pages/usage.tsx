@@ -68,7 +68,11 @@ function Breakdown({ usage, span }: { readonly usage: UsageRecord; readonly span
           </select>
         </label>
       </div>
-      <Days label={`${label} by day`} days={days.map((day) => ({ date: day.date, amount: day[measure] ?? 0 }))} say={say} />
+      <Days
+        label={`${label} by day`}
+        days={days.map((day) => ({ date: day.date, amount: day[measure] ?? 0 }))}
+        say={say}
+      />
       <h2>By agent</h2>
       <Agents agents={usage.agents} />
     </>

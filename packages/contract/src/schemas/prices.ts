@@ -84,10 +84,9 @@ export const PriceList = Type.Object(
   {
     valid_from: nullable(Type.String({ description: "Date of the list. Null: no list is in force." })),
     prices: Type.Array(ModelPriceRecord),
-    lists: Type.Array(
-      Type.Object({ valid_from: Type.String(), prices: Type.Integer(), is_in_force: Type.Boolean() }),
-      { description: `All lists, the latest date first; at most ${priceLimits.lists}.` },
-    ),
+    lists: Type.Array(Type.Object({ valid_from: Type.String(), prices: Type.Integer(), is_in_force: Type.Boolean() }), {
+      description: `All lists, the latest date first; at most ${priceLimits.lists}.`,
+    }),
   },
   { title: "PriceList" },
 );
