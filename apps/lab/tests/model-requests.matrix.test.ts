@@ -10,6 +10,7 @@ import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { modelPrices } from "@dari/db";
 import { createBwrapDriver } from "@dari/sandbox";
 import { waitUntil } from "@dari/testkit";
 import { deploy, manifestFile, send } from "../src/conversation.ts";
@@ -113,16 +114,27 @@ isolated("an agent that reports other numbers than the model", async () => {
 }`,
     ),
   );
+  const amounts = { input: 2_000_000, cachedInput: 500_000, cacheWrite: null, output: 8_000_000 };
+  await modelPrices.putPriceListIfBelow(fleet.db, "2026-01-01", [{ host: hosts[0]!, model: "gpt-4.1", ...amounts }], 1);
   const { id: session } = await fleet.client.createSession(agentId);
   const record = await send(fleet, session, "go");
   expect(record).toMatchObject({ status: "completed", output: { usage: { input_tokens: 1 } } });
   const { data } = await fleet.client.listModelRequests(record.id);
-  const counted = { input_tokens: 1_117, cached_input_tokens: 1_024, output_tokens: 46, is_complete: true };
+  const counted = {
+    input_tokens: 1_117,
+    cached_input_tokens: 1_024,
+    output_tokens: 46,
+    is_complete: true,
+    cost_microusd: 1_066,
+  };
   expect(data).toEqual(
     [1, 2].map((ordinal) =>
       expect.objectContaining({ ordinal, host: `${hosts[0]}:${port}`, format: "openai-chat", status: 200, ...counted }),
     ),
   );
+  const { agents } = await fleet.client.getUsage();
+  const metered = { metered_requests: 2, metered_tokens: 2_326, metered_cost_microusd: 2_132, unpriced_requests: 0 };
+  expect(agents).toMatchObject([{ agent_id: agentId, tokens: 2, ...metered }]);
 });
 
 isolated("a request that a process begins in one turn and reads in the next one", async () => {

@@ -1,3 +1,12 @@
+-- Returns the hosts of prices that fit a request's host: the host itself without its port, `*.` and each domain above
+-- it, and `*`. Null without a host.
+create or replace function price_hosts(p_host text) returns text[] language sql immutable strict as $$
+  select array['*', h.host] || array(
+      select '*.' || array_to_string(h.labels[i:], '.') from generate_series(2, cardinality(h.labels)) i)
+  from (select host, string_to_array(host, '.') as labels from split_part(p_host, ':', 1) host) h
+  where h.host <> ''
+$$;
+
 -- Returns what a request to a model costs in micro-dollars, by the price list in force today (UTC). An error without
 -- tokens costs nothing. Null: no price fits, or no tokens are known. An exact host is preferred, then the longest
 -- pattern; of its models the exact one, then the longest beginning. The result is capped at a million dollars: counts
@@ -9,18 +18,16 @@ create or replace function model_cost(
     when p_input is null and p_output is null then case when p_status >= 400 then 0 end
     else (
       select least(1000000000000, round((
-          greatest(0, coalesce(p_input, 0)::numeric - coalesce(p_cached, 0) - coalesce(p_cache_write, 0)) * p.input_price
+          greatest(0, coalesce(p_input, 0)::numeric - coalesce(p_cached, 0) - coalesce(p_cache_write, 0))
+            * p.input_price
           + coalesce(p_cached, 0)::numeric * coalesce(p.cached_input_price, p.input_price)
           + coalesce(p_cache_write, 0)::numeric * coalesce(p.cache_write_price, p.input_price)
           + coalesce(p_output, 0)::numeric * p.output_price) / 1000000))::bigint
-      from model_prices p, split_part(p_host, ':', 1) h (host)
+      from model_prices p
       where p.valid_from = (
           select max(valid_from) from model_prices where valid_from <= (current_timestamp at time zone 'UTC')::date)
-        and (p.host = h.host or p.host = '*' and h.host <> ''
-          or starts_with(p.host, '*.') and right(h.host, length(p.host) - 1) = substr(p.host, 2)
-            and length(h.host) >= length(p.host))
-        and (p.model = p_model and right(p.model, 1) <> '*'
-          or right(p.model, 1) = '*' and starts_with(p_model, left(p.model, -1)))
+        and p.host = any (price_hosts(p_host))
+        and (p.model = p_model or right(p.model, 1) = '*' and starts_with(p_model, left(p.model, -1)))
       order by starts_with(p.host, '*'), length(p.host) desc, right(p.model, 1) = '*', length(p.model) desc limit 1)
   end
 $$;

@@ -49,8 +49,8 @@ export const ModelRequestRecord = Type.Object(
       Type.Unsafe<(typeof unpricedReasons)[number]>({
         ...oneOf(unpricedReasons),
         description:
-          "Why there is no cost. `no_price`: the list had no price for this host and model. `no_tokens`: the provider " +
-          "reported none. `sum`: the row has the sums of several requests.",
+          "Why there is no cost. `no_price`: the list had no price for this host and model. `no_tokens`: the " +
+          "provider reported none. `sum`: the row has the sums of several requests.",
       }),
     ),
     created_at: timestamp,

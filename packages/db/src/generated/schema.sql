@@ -1301,6 +1301,7 @@ create table workers (
 -- function open_messages(p_organization text, p_default_max integer) returns TABLE(open_messages integer, max_backlog integer)
 -- function pause_session(p_session text) returns void
 -- function period_start(p_period text) returns timestamp with time zone
+-- function price_hosts(p_host text) returns text[]
 -- function ready_due_retries(p_limit integer, p_overdue_ms integer) returns TABLE(session_id text, organization_id text)
 -- function ready_groups(p_organization text, p_background boolean, p_from integer, p_limit integer) returns TABLE(limit_group integer, room integer)
 -- function ready_organizations(p_after text DEFAULT ''::text, p_limit integer DEFAULT NULL::integer) returns SETOF text
