@@ -68,7 +68,7 @@ export interface PriceListSummary {
 /** Lists the dates that have prices, the latest first. */
 export async function listPriceLists(db: Database): Promise<PriceListSummary[]> {
   const { rows } = await sql<PriceListSummary>`
-    select valid_from::text as "validFrom", count(*)::int as prices, valid_from = (
+    select to_char(valid_from, 'YYYY-MM-DD') as "validFrom", count(*)::int as prices, valid_from = (
       select max(valid_from) from model_prices where valid_from <= (current_timestamp at time zone 'UTC')::date)
       is true as "isInForce"
     from model_prices group by valid_from order by model_prices.valid_from desc`.execute(db.kysely);
