@@ -61,7 +61,7 @@ test("operators import and see price lists; other keys do neither", async () => 
   }
   const first = await put(list);
   expect([first.status, validate(routes.putPriceList.reply, first.json)]).toEqual([200, []]);
-  expect(first.json).toEqual({ valid_from: "2026-01-01", prices: 1, replaced: 0, missing: [] });
+  expect(first.json).toEqual({ valid_from: "2026-01-01", prices: 1, replaced: 0, missing: [], in_force: "2026-01-01" });
   expect((await put(list)).json).toMatchObject({ prices: 1, replaced: 1 });
   const shown = await get();
   expect([shown.status, validate(routes.getPriceList.reply, shown.json)]).toEqual([200, []]);
@@ -72,7 +72,7 @@ test("operators import and see price lists; other keys do neither", async () => 
     expect([query, (await get(query)).status]).toEqual([query, 422]);
   }
   const removed = await put({ valid_from: "2026-01-01", prices: [] });
-  expect(removed.json).toEqual({ valid_from: "2026-01-01", prices: 0, replaced: 1, missing: [] });
+  expect(removed.json).toEqual({ valid_from: "2026-01-01", prices: 0, replaced: 1, missing: [], in_force: null });
   const log = await api.call("GET", "/v1/organizations/current/audit-log", { key: api.operator.apiKey });
   const [entry] = log.json.data as object[];
   expect(entry).toMatchObject({ action: "prices.put", target: "2026-01-01", details: { prices: 0, replaced: 1 } });

@@ -110,7 +110,7 @@ export function table(headings: readonly string[], rows: readonly (readonly stri
 }
 
 /** `$0.012500`. Exact: a sum of shown amounts is the shown sum. */
-export function dollars(micro: number): string {
+export function formatDollars(micro: number): string {
   return `$${(micro / microPerDollar).toFixed(6)}`;
 }
 

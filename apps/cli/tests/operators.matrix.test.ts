@@ -141,14 +141,16 @@ describe("dari org", () => {
       "valid_from: 2026-11-01\nprices:\n  - host: api.openai.com\n    model: gpt-5\n" +
       "    usd_per_million_tokens: { input: 1.25, output: 10 } # dollars\n";
     await using root = await temporaryTree({ "prices.yml": file, "bad.yml": "prices: 1\n" });
-    const put = { valid_from: "2026-11-01", prices: 1, replaced: 0, missing: [{ host: "*", model: "old*" }] };
+    const missing = [{ host: "*", model: "old*" }];
+    const put = { valid_from: "2026-11-01", prices: 1, replaced: 0, missing, in_force: "2026-12-01" };
     const imported = await run(["operator", "prices", "import", join(root.path, "prices.yml")], (_seen, response) =>
       reply(response, put),
     );
     const body = { valid_from: "2026-11-01", prices: [price] };
     expect(imported.seen).toEqual([{ call: "PUT /v1/operator/prices", body }]);
-    expect(imported.stdout).toBe("imported 1 prices valid from 2026-11-01\n");
-    expect(imported.stderr).toContain("1 prices of the list before are not in this one");
+    expect(imported.stdout).toBe("imported 1 price valid from 2026-11-01\n");
+    expect(imported.stderr).toContain("this list is not in force: that of 2026-12-01 is later\n");
+    expect(imported.stderr).toContain("without a price from 2026-11-01 on: 1 price of the list before\n");
     expect(imported.stderr).toContain("  * old*\n");
     const list = { ...body, lists: [{ valid_from: "2026-11-01", prices: 1, is_in_force: true }] };
     const listed = await run(["operator", "prices", "list"], (_seen, response) => reply(response, list));

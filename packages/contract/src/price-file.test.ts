@@ -8,7 +8,7 @@ import { parsePriceFile } from "./price-file.ts";
 const price = { host: "*", model: "m", usd_per_million_tokens: { input: 0.25, output: 1 } };
 const list = { valid_from: "2026-11-01", prices: [price] };
 
-test("the example is valid, and says no price twice", () => {
+test("the example is valid and has no duplicate price", () => {
   const text = readFileSync(join(import.meta.dirname, "../../../examples/model-prices.yml"), "utf8");
   const result = parsePriceFile(text);
   if (!result.ok) throw new Error(JSON.stringify(result.issues));

@@ -1,10 +1,10 @@
 -- Returns the hosts of prices that fit a request's host: the host itself without its port, `*.` and each domain above
--- it, and `*`. Null without a host.
+-- it, and `*`. Null without a host, and for a host that looks like a pattern.
 create or replace function price_hosts(p_host text) returns text[] language sql immutable strict as $$
   select array['*', h.host] || array(
       select '*.' || array_to_string(h.labels[i:], '.') from generate_series(2, cardinality(h.labels)) i)
   from (select host, string_to_array(host, '.') as labels from split_part(p_host, ':', 1) host) h
-  where h.host <> ''
+  where h.host <> '' and strpos(h.host, '*') = 0
 $$;
 
 -- Returns what a request to a model costs in micro-dollars, by the price list in force today (UTC). An error without

@@ -23,6 +23,11 @@ begin
       reasoning_tokens = excluded.reasoning_tokens, finish_reason = excluded.finish_reason, unread = excluded.unread,
       duration_ms = excluded.duration_ms,
       is_complete = excluded.is_complete,
-      cost_microusd = excluded.cost_microusd;
+      -- A repeated statement must not price the same request by a list that was imported meanwhile.
+      cost_microusd = case when (model_requests.host, model_requests.model, model_requests.status,
+          model_requests.input_tokens, model_requests.cached_input_tokens, model_requests.cache_write_tokens,
+          model_requests.output_tokens) is not distinct from (excluded.host, excluded.model, excluded.status,
+          excluded.input_tokens, excluded.cached_input_tokens, excluded.cache_write_tokens, excluded.output_tokens)
+        then model_requests.cost_microusd else excluded.cost_microusd end;
   return true;
 end $$;

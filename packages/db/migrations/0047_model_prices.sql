@@ -23,8 +23,9 @@ create table if not exists model_prices (
 alter table model_requests add column if not exists cost_microusd bigint;
 
 -- Sums of the attempt's rows in model_requests, written when it ends. Null: it has none, or it has not ended.
-alter table attempts add column if not exists metered_requests bigint;
-alter table attempts add column if not exists metered_tokens bigint;
--- Null: no request has a cost.
-alter table attempts add column if not exists metered_cost_microusd bigint;
-alter table attempts add column if not exists unpriced_requests bigint;
+-- metered_cost_microusd is null also if no request has a cost.
+alter table attempts
+  add column if not exists metered_requests bigint,
+  add column if not exists metered_tokens bigint,
+  add column if not exists metered_cost_microusd bigint,
+  add column if not exists unpriced_requests bigint;

@@ -10,12 +10,20 @@ import {
   findViolations,
   invariants,
   messageSteps,
+  modelRequests,
   turns,
+  type ModelRequestRow,
   type TurnSnapshot,
 } from "../src/index.ts";
 import { fillBacklog } from "./backlog-rows.ts";
 import { countRowsRead, vacuumAnalyze } from "./rows-read.ts";
 import { emptySnapshot, openScene, type Scene } from "./scene.ts";
+
+const modelRequest: ModelRequestRow = {
+  ...{ ordinal: 1, requests: 1, host: "api.openai.com", format: "openai-chat", model: "gpt-5", status: 200 },
+  ...{ input: 10, cachedInput: null, cacheWrite: null, output: 1, reasoning: null, finishReason: "stop" },
+  ...{ durationMs: 1, isComplete: true, unread: null },
+};
 
 let scene: Scene;
 let session: string;
@@ -27,6 +35,7 @@ beforeAll(async () => {
     await scene.send(session);
     const turn = await scene.claim(session);
     await turns.markCalledIfHeld(scene.db, turn);
+    await modelRequests.recordModelRequestsIfHeld(scene.db, turn, [modelRequest]);
     const snapshot: TurnSnapshot | undefined = ending === "completed" ? emptySnapshot(head) : undefined;
     const failure = ending === "completed" ? undefined : ({ code: "agent_error", message: "it threw" } as const);
     await turns.finishIfHeld(scene.db, turn, { ending, failure, snapshot, output: { parts: [] } });
@@ -69,6 +78,9 @@ test.each([
   ["failed_message_failed_last", "update attempts set outcome = 'released'", "outcome = 'failed'"],
   ["completed_message_has_one_snapshot", "update snapshots set kind = 'side'", "kind = 'turn'"],
   ["tenants_do_not_mix", "update events set organization_id = 'org_x'", "sequence_number = 1"],
+  ["attempt_sums_its_model_requests", "update model_requests set cost_microusd = 1", "ordinal = 1"],
+  ["attempt_sums_its_model_requests", "update model_requests set created_at = 'infinity'", "ordinal = 1"],
+  ["attempt_sums_its_model_requests", "delete from model_requests", "ordinal = 1"],
   [
     "nothing_is_overdue",
     "update sessions set schedule = 'retry_wait', ready_at = now() - interval '1 hour'",

@@ -95,7 +95,7 @@ describe("the price of a request", () => {
       "api.openai.com.evil.com",
       "evil-api.openai.com",
     ]) {
-      expect([host, await costOf(host, "gpt-5")]).toEqual([host, null]);
+      expect([host, await costOf(host, "gpt-5"), await costOf(host, "m_1x")]).toEqual([host, null, null]);
     }
     expect(await costOf("a.example.com", "mx1")).toBe(null);
     expect(await costOf("a.example.com", "m_1x")).toBe(1);
@@ -111,7 +111,8 @@ describe("the price of a request", () => {
     await put(await day(0), [price("*", "m", 3_000_000)]);
     expect([await costOf("a.com", "m"), await costOf("a.com", "old")]).toEqual([3, null]);
     // Without prices, a date has no list.
-    expect(await put(await day(0), [])).toEqual({ outcome: "put", replaced: 1, missing: [] });
+    const inForce = await day(-40);
+    expect(await put(await day(0), [])).toEqual({ outcome: "put", replaced: 1, missing: [], inForce });
     expect([await costOf("a.com", "m"), await costOf("a.com", "old")]).toEqual([2, 1]);
     const lists = await modelPrices.listPriceLists(scene.db);
     expect(lists).toEqual([
@@ -222,6 +223,19 @@ describe("an attempt", () => {
     expect(await sum()).toEqual({ requests: 2_147_483_649, tokens: 3e12, cost: 2e12, unpriced: 2_147_483_647 });
   });
 
+  test("keeps the costs of rows that are stored again, unless their counts differ", async () => {
+    await scene.send(sessionId);
+    const turn = await begin();
+    const rows = [row(1), row(2, { model: "unknown" }), row(3, { input: null, output: null })];
+    await record(turn, rows);
+    await put("2026-01-01", [price("*", "*", 5_000_000)]);
+    await record(turn, rows);
+    expect(await costs(turn)).toEqual([1_020, null, null]);
+    await record(turn, [row(1, { output: 11 }), row(3)]);
+    expect(await costs(turn)).toEqual([5_000, null, 5_000]);
+    await complete(turn);
+  });
+
   test("keeps its costs when prices are imported later", async () => {
     await scene.send(sessionId);
     const turn = await begin();
@@ -237,10 +251,16 @@ describe("an attempt", () => {
 describe("an import", () => {
   test("replaces the date's prices, says what the list before had, and can be repeated", async () => {
     const [a, b, c] = [price("*", "a"), price("*", "b"), price("*", "c")];
-    expect(await put("2026-01-01", [a, b])).toEqual({ outcome: "put", replaced: 0, missing: [] });
+    const inForce = "2026-01-01";
+    expect(await put(inForce, [a, b])).toEqual({ outcome: "put", replaced: 0, missing: [], inForce });
     const missing = [{ host: "*", model: "a" }];
-    expect(await put("2026-02-01", [b, c])).toEqual({ outcome: "put", replaced: 0, missing });
-    expect(await put("2026-02-01", [b, c])).toEqual({ outcome: "put", replaced: 2, missing });
+    expect(await put("2026-02-01", [b, c])).toMatchObject({
+      outcome: "put",
+      replaced: 0,
+      missing,
+      inForce: "2026-02-01",
+    });
+    expect(await put("2026-02-01", [b, c])).toMatchObject({ outcome: "put", replaced: 2, missing });
     const other = price("*", "c", 5, { cachedInput: 0 });
     expect(await put("2026-02-01", [other])).toMatchObject({ replaced: 2 });
     expect(await modelPrices.listPrices(scene.db, "2026-02-01")).toEqual([other]);

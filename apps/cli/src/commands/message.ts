@@ -3,7 +3,7 @@
 import type { IncludedPart, MessageRecord, ModelRequestRecord, ToolCall } from "@dari/contract";
 import type { Command } from "commander";
 import { createContext, type Io } from "../context.ts";
-import { dollars } from "../output.ts";
+import { formatDollars } from "../output.ts";
 import { limitOption } from "../options.ts";
 import { showRows } from "../show-rows.ts";
 import { addAnswerCommand, renderWaiting } from "./answer.ts";
@@ -77,8 +77,14 @@ function modelRequestRow(request: ModelRequestRecord): string[] {
   return [
     what,
     ...[status, input_tokens, cached_input_tokens, output_tokens, duration_ms].map((one) => `${one ?? ""}`),
-    request.cost_microusd === null ? unpricedWords[request.unpriced ?? "sum"] : dollars(request.cost_microusd),
+    formatCost(request),
   ];
+}
+
+/** An older API says nothing about costs. */
+function formatCost({ cost_microusd: cost, unpriced }: Partial<ModelRequestRecord>): string {
+  if (typeof cost === "number") return formatDollars(cost);
+  return unpriced ? unpricedWords[unpriced] : "";
 }
 
 const unpricedWords = { no_price: "no price", no_tokens: "no tokens", sum: "unknown" } as const;

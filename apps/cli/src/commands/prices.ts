@@ -1,6 +1,6 @@
 // `dari operator prices …`: what requests to models cost.
 
-import type { PriceList, PriceListPut } from "@dari/contract";
+import type { PriceList, PutPriceListReply } from "@dari/contract";
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { readFile } from "node:fs/promises";
 import { createContext, type Io } from "../context.ts";
@@ -18,14 +18,16 @@ export function addPriceCommands(operator: Command, io: Io): void {
     .action(async (file: string, _options: unknown, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const reply = await (await client()).putPriceList(await readPriceFile(file), { signal });
-      for (const line of describeMissing(reply)) output.progress(line);
+      for (const line of [...describeForce(reply), ...describeMissing(reply)]) output.progress(line);
       output.result(reply, () => describePut(reply));
     });
   prices
     .command("list")
     .description("show a price list, in US dollars for a million tokens, and the dates of all lists")
     .addOption(
-      new Option("--valid-from <date>", "date of the list (default: the list in force today, UTC)").argParser(date),
+      new Option("--valid-from <date>", "date of the list (default: the list in force today, UTC)").argParser(
+        parseDate,
+      ),
     )
     .action(async ({ validFrom }: { readonly validFrom?: string }, command: Command) => {
       const { output, client, signal } = createContext(io, command);
@@ -35,7 +37,7 @@ export function addPriceCommands(operator: Command, io: Io): void {
     });
 }
 
-function date(text: string): string {
+function parseDate(text: string): string {
   if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) throw new InvalidArgumentError("expected a date such as 2026-11-30");
   return text;
 }
@@ -55,16 +57,29 @@ async function readPriceFile(file: string) {
   throw invalid([`${file} is not a valid price list:`, ...lines].join("\n"));
 }
 
-function describePut({ valid_from: from, prices, replaced }: PriceListPut): string {
-  if (prices === 0) return `removed ${replaced} prices valid from ${from}`;
-  return `imported ${prices} prices valid from ${from}${replaced === 0 ? "" : `, in place of ${replaced}`}`;
+function describePut({ valid_from: from, prices, replaced }: PutPriceListReply): string {
+  if (prices === 0) return `removed the price list of ${from}: ${pricesText(replaced)}`;
+  return `imported ${pricesText(prices)} valid from ${from}${replaced === 0 ? "" : `, in place of ${replaced}`}`;
 }
 
-function describeMissing({ valid_from: from, missing }: PriceListPut): string[] {
+function pricesText(count: number): string {
+  return `${count} ${count === 1 ? "price" : "prices"}`;
+}
+
+/** Dates in this form compare as texts. */
+function describeForce({ valid_from: from, prices, in_force: inForce }: PutPriceListReply): string[] {
+  if (prices === 0 || inForce === from) return [];
+  if (inForce !== null && inForce > from) return [`this list is not in force: that of ${inForce} is later`];
+  return [
+    `this list is in force from ${from} on; until then ${inForce === null ? "no list" : `that of ${inForce}`} is`,
+  ];
+}
+
+function describeMissing({ valid_from: from, missing }: PutPriceListReply): string[] {
   if (missing.length === 0) return [];
   const more = missing.length - missingShown;
   return [
-    `${missing.length} prices of the list before are not in this one; from ${from} on they do not apply:`,
+    `not in this list, so without a price from ${from} on: ${pricesText(missing.length)} of the list before`,
     ...missing.slice(0, missingShown).map(({ host, model }) => `  ${host} ${model}`),
     ...(more > 0 ? [`  and ${more} more`] : []),
   ];

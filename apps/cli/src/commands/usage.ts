@@ -4,7 +4,7 @@ import type { FleetRecord, UsageRecord } from "@dari/contract";
 import { type Command, Option } from "commander";
 import { createContext, type Io } from "../context.ts";
 import { organizationOption, type OrganizationOption } from "../options.ts";
-import { dollars, table } from "../output.ts";
+import { formatDollars, table } from "../output.ts";
 import { count } from "./limits.ts";
 
 interface UsageOptions extends OrganizationOption {
@@ -28,8 +28,7 @@ function renderUsage({ days, agents }: UsageRecord): string {
   const heads = ["MESSAGES", "FAILED", "TURNS", "SECONDS", "TOKENS", "METERED", "REQUESTS", "UNPRICED", "COST"];
   const cells = (row: UsageRecord["days"][number] | UsageRecord["agents"][number]): string[] => [
     ...[row.messages, row.failed, row.turns, Math.round(row.turn_seconds), row.tokens].map(String),
-    ...[row.metered_tokens, row.metered_requests, row.unpriced_requests].map(String),
-    row.metered_cost_microusd === null ? "" : dollars(row.metered_cost_microusd),
+    ...meteredCells(row),
   ];
   const byDay = table(
     ["DAY", ...heads],
@@ -40,6 +39,13 @@ function renderUsage({ days, agents }: UsageRecord): string {
     agents.map((agent) => [agent.name, ...cells(agent)]),
   );
   return `${byDay}\n\n${byAgent}\n\n${legend}`;
+}
+
+/** An older API has none of these fields. */
+function meteredCells(row: Partial<UsageRecord["days"][number]>): string[] {
+  const { metered_cost_microusd: cost } = row;
+  const counts = [row.metered_tokens, row.metered_requests, row.unpriced_requests].map((count) => `${count ?? ""}`);
+  return [...counts, typeof cost === "number" ? formatDollars(cost) : ""];
 }
 
 const legend =

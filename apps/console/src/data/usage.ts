@@ -15,14 +15,21 @@ export const measures: Readonly<Record<Measure, { readonly label: string; readon
     tokens: { label: "Tokens", say: countText },
     metered_tokens: { label: "Metered tokens", say: countText },
     metered_requests: { label: "Model requests", say: countText },
-    metered_cost_microusd: { label: "Cost", say: (micro) => costText(micro / microPerDollar) },
+    metered_cost_microusd: { label: "Metered cost", say: (micro) => costText(micro / microPerDollar) },
     messages: { label: "Messages", say: countText },
     failed: { label: "Failed", say: countText },
   };
 
 const nothing = {
-  ...{ messages: 0, failed: 0, turns: 0, turn_seconds: 0, tokens: 0 },
-  ...{ metered_requests: 0, metered_tokens: 0, metered_cost_microusd: null, unpriced_requests: 0 },
+  messages: 0,
+  failed: 0,
+  turns: 0,
+  turn_seconds: 0,
+  tokens: 0,
+  metered_requests: 0,
+  metered_tokens: 0,
+  metered_cost_microusd: null,
+  unpriced_requests: 0,
 };
 
 /** Returns the days of the span up to today in UTC, oldest first. */
@@ -36,7 +43,7 @@ export function sumMeasure({ days }: Pick<UsageRecord, "days">, measure: Measure
   return days.reduce((sum, day) => sum + (day[measure] ?? 0), 0);
 }
 
-/** Formats a figure, or a dash if it is not known. */
-export function measureText(measure: Measure, amount: number | null): string {
-  return amount === null ? "–" : measures[measure].say(amount);
+/** Formats a figure, or a dash if it is not known. An API of the release before lacks some. */
+export function measureText(measure: Measure, amount: number | null | undefined): string {
+  return amount === null || amount === undefined ? "–" : measures[measure].say(amount);
 }

@@ -119,12 +119,12 @@ function Summary({ usage }: { readonly usage: UsageRecord }) {
 function Cost({ usage }: { readonly usage: UsageRecord }) {
   const requests = sumMeasure(usage, "metered_requests");
   const unpriced = sumMeasure(usage, "unpriced_requests");
-  const isKnown = usage.days.some((day) => day.metered_cost_microusd !== null);
+  const isKnown = usage.days.some((day) => typeof day.metered_cost_microusd === "number");
   const cost = isKnown ? sumMeasure(usage, "metered_cost_microusd") : null;
   const without = unpriced === 0 ? "" : `, ${countText(unpriced)} without a cost`;
   return (
     <Tile
-      label="Cost"
+      label="Metered cost"
       value={measureText("metered_cost_microusd", cost)}
       says={`${countText(requests)} metered requests${without}`}
     />

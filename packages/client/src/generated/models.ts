@@ -1454,19 +1454,6 @@ export interface PriceList {
   })[];
 }
 
-export interface PriceListPut {
-  valid_from: string;
-  /** Prices that the list has now. */
-  prices: number;
-  /** Prices that the list had before. */
-  replaced: number;
-  /** Prices of the list before this date that this list does not have. */
-  missing: ({
-    host: string;
-    model: string;
-  })[];
-}
-
 export interface PutAgentWebhookRequest {
   /** https:// URL on a public address. Redirects are not followed. */
   webhook_url: string;
@@ -1502,6 +1489,20 @@ export interface PutEgressRequest {
   mode: "off" | "allow" | "open";
   /** Hosts that mode `allow` permits. Absent or empty in the other modes. */
   hosts?: string[];
+}
+
+export interface PutPriceListReply {
+  valid_from: string;
+  /** Prices that the list has now. */
+  prices: number;
+  /** Prices that the list had before. */
+  replaced: number;
+  /** Prices of the list before this date that this list does not have. */
+  missing: ({
+    host: string;
+    model: string;
+  })[];
+  in_force: string | null;
 }
 
 export interface PutPriceListRequest {

@@ -72,12 +72,12 @@ import type {
   PlatformStop,
   PollDeviceRequest,
   PriceList,
-  PriceListPut,
   PutAgentWebhookRequest,
   PutAllowedOriginsRequest,
   PutBudgetRequest,
   PutCredentialRequest,
   PutEgressRequest,
+  PutPriceListReply,
   PutPriceListRequest,
   ResealRequest,
   Resealed,
@@ -280,7 +280,7 @@ export interface Operations {
   getPriceList(query?: { valid_from?: string | undefined }, options?: CallOptions): Promise<PriceList>;
 
   /** Replace the price list of a date. Costs that are stored do not change. */
-  putPriceList(body: PutPriceListRequest, options?: CallOptions): Promise<PriceListPut>;
+  putPriceList(body: PutPriceListRequest, options?: CallOptions): Promise<PutPriceListReply>;
 
   /** Upload a file as multipart form data, in one part named `file`. */
   uploadFile(file: FileUpload, options?: CallOptions): Promise<File>;

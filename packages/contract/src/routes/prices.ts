@@ -19,7 +19,7 @@ export const priceRoutes = {
     scope: "operator",
     summary: "Replace the price list of a date. Costs that are stored do not change.",
     request: prices.PutPriceListRequest,
-    reply: prices.PriceListPut,
+    reply: prices.PutPriceListReply,
     status: 200,
   },
 } as const satisfies Record<string, Route>;

@@ -61,7 +61,7 @@ export const PutPriceListRequest = Type.Object(
 );
 export type PutPriceListRequest = Static<typeof PutPriceListRequest>;
 
-export const PriceListPut = Type.Object(
+export const PutPriceListReply = Type.Object(
   {
     valid_from: Type.String(),
     prices: Type.Integer({ description: "Prices that the list has now." }),
@@ -69,10 +69,11 @@ export const PriceListPut = Type.Object(
     missing: Type.Array(Type.Object({ host: Type.String(), model: Type.String() }), {
       description: "Prices of the list before this date that this list does not have.",
     }),
+    in_force: nullable(Type.String({ description: "Date of the list that is in force now. Null: none is." })),
   },
-  { title: "PriceListPut" },
+  { title: "PutPriceListReply" },
 );
-export type PriceListPut = Static<typeof PriceListPut>;
+export type PutPriceListReply = Static<typeof PutPriceListReply>;
 
 export const priceListQuery = Type.Object({
   valid_from: Type.Optional(

@@ -115,8 +115,9 @@ export const SessionCost = Type.Object(
     total_cost_usd: nullable(
       Type.String({
         description:
-          "`metered_cost_microusd` in US dollars. Null: no request was metered, or some have no cost. Requests that " +
-          "the platform does not meter are missing.",
+          "`metered_cost_microusd` in US dollars. Null: no request was metered, some have no cost, or `is_cut`. " +
+          "Missing are requests that the platform does not meter, those of a running attempt, and what an answer " +
+          "that was not read to its end did not report.",
         examples: ["0.012500"],
       }),
     ),

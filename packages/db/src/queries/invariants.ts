@@ -314,6 +314,16 @@ export const invariants: readonly Invariant[] = [
         or split_part(type, '.', 1) in ('agent', 'model', 'reasoning', 'step', 'subagent', 'tool'))`,
   },
   {
+    name: "attempt_sums_its_model_requests",
+    says: "an attempt that has ended has the sums of its requests to models, and gets no further ones",
+    reads: "each attempt, with its requests by key",
+    query: `select a.id from attempts a cross join lateral (
+        select sum(requests) as n, sum(cost_microusd) as cost, max(created_at) as last from dari.model_requests r
+        where r.message_id = a.message_id and r.fence = a.fence) r
+      where a.ended_at is not null and (r.last > a.ended_at or a.metered_requests is not null
+        and (a.metered_requests, a.metered_cost_microusd) is distinct from (r.n, r.cost))`,
+  },
+  {
     name: "nothing_is_overdue",
     says: "a session that waits for a time or a lease is handled within two minutes of it",
     reads: "sessions in flight, and those that wait for a retry or an input, by index",

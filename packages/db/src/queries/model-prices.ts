@@ -15,6 +15,9 @@ export interface ModelPrice {
   readonly output: number;
 }
 
+const dateInForce = sql`(
+  select max(valid_from) from model_prices where valid_from <= (current_timestamp at time zone 'UTC')::date)`;
+
 export type PutPriceListResult =
   | {
       readonly outcome: "put";
@@ -22,6 +25,8 @@ export type PutPriceListResult =
       readonly replaced: number;
       /** Prices of the list before this date whose host and model the new list does not have. */
       readonly missing: readonly Pick<ModelPrice, "host" | "model">[];
+      /** The date of the list that is in force now; null if none is. */
+      readonly inForce: string | null;
     }
   | { readonly outcome: "full" };
 
@@ -54,7 +59,10 @@ export async function putPriceListIfBelow(
         and not exists (select 1 from model_prices n where n.valid_from = ${validFrom}::date
           and n.host = p.host and n.model = p.model)
       order by p.host, p.model`.execute(tx);
-    return { outcome: "put", replaced: Number(removed.numAffectedRows ?? 0), missing: missing.rows };
+    const now = await sql<{ inForce: string | null }>`
+      select to_char(${dateInForce}, 'YYYY-MM-DD') as "inForce"`.execute(tx);
+    const replaced = Number(removed.numAffectedRows ?? 0);
+    return { outcome: "put", replaced, missing: missing.rows, inForce: now.rows[0]!.inForce };
   });
 }
 
@@ -68,8 +76,7 @@ export interface PriceListSummary {
 /** Lists the dates that have prices, the latest first. */
 export async function listPriceLists(db: Database): Promise<PriceListSummary[]> {
   const { rows } = await sql<PriceListSummary>`
-    select to_char(valid_from, 'YYYY-MM-DD') as "validFrom", count(*)::int as prices, valid_from = (
-      select max(valid_from) from model_prices where valid_from <= (current_timestamp at time zone 'UTC')::date)
+    select to_char(valid_from, 'YYYY-MM-DD') as "validFrom", count(*)::int as prices, valid_from = ${dateInForce}
       is true as "isInForce"
     from model_prices group by valid_from order by model_prices.valid_from desc`.execute(db.kysely);
   return rows;

@@ -873,7 +873,7 @@ class AsyncOperations(AsyncTransport):
         body: PutPriceListRequest,
         *,
         timeout: float | None = None,
-    ) -> PriceListPut:
+    ) -> PutPriceListReply:
         """Replace the price list of a date. Costs that are stored do not change."""
         call = Call(
             "PUT",
@@ -881,7 +881,7 @@ class AsyncOperations(AsyncTransport):
             json=body,
             timeout=timeout,
         )
-        reply: PriceListPut = await self._json(call)
+        reply: PutPriceListReply = await self._json(call)
         return reply
 
     async def upload_file(

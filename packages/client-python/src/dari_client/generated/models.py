@@ -1308,18 +1308,6 @@ class PriceListList(TypedDict):
     is_in_force: bool
 
 
-class PriceListPut(TypedDict):
-    valid_from: str
-    prices: int
-    replaced: int
-    missing: list[PriceListPutMissing]
-
-
-class PriceListPutMissing(TypedDict):
-    host: str
-    model: str
-
-
 class PutAgentWebhookRequest(TypedDict):
     webhook_url: str
     event_types: NotRequired[list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "message.steered", "attempt.started", "attempt.ended", "assistant.message_completed", "model.request_started", "model.request_completed", "reasoning.completed", "assistant.message", "tool.call_requested", "tool.call_completed", "agent.handoff", "subagent.started", "subagent.completed", "plan.updated", "step.completed", "agent.events_omitted", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]]
@@ -1346,6 +1334,19 @@ class PutCredentialRequest(TypedDict):
 class PutEgressRequest(TypedDict):
     mode: Literal["off", "allow", "open"]
     hosts: NotRequired[list[str]]
+
+
+class PutPriceListReply(TypedDict):
+    valid_from: str
+    prices: int
+    replaced: int
+    missing: list[PutPriceListReplyMissing]
+    in_force: str | None
+
+
+class PutPriceListReplyMissing(TypedDict):
+    host: str
+    model: str
 
 
 class PutPriceListRequest(TypedDict):

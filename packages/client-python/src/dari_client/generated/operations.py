@@ -873,7 +873,7 @@ class Operations(SyncTransport):
         body: PutPriceListRequest,
         *,
         timeout: float | None = None,
-    ) -> PriceListPut:
+    ) -> PutPriceListReply:
         """Replace the price list of a date. Costs that are stored do not change."""
         call = Call(
             "PUT",
@@ -881,7 +881,7 @@ class Operations(SyncTransport):
             json=body,
             timeout=timeout,
         )
-        reply: PriceListPut = self._json(call)
+        reply: PutPriceListReply = self._json(call)
         return reply
 
     def upload_file(

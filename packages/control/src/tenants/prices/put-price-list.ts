@@ -1,6 +1,6 @@
 // Replaces operators' price lists of models.
 
-import type { ModelPriceRecord, PriceListPut, PutPriceListRequest } from "@dari/contract";
+import type { ModelPriceRecord, PutPriceListReply, PutPriceListRequest } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { modelPrices, type ModelPrice } from "@dari/db";
 import { AppError, invalidField, microPerDollar, priceLimits } from "@dari/domain";
@@ -15,7 +15,7 @@ export async function putPriceList(
   control: Control,
   actor: Actor,
   { valid_from: validFrom, prices }: PutPriceListRequest,
-): Promise<PriceListPut> {
+): Promise<PutPriceListReply> {
   requireDate(validFrom);
   refuseDuplicates(prices);
   const rows = prices.map(toRow);
@@ -29,7 +29,8 @@ export async function putPriceList(
     },
     ({ replaced }) => ({ action: "prices.put", target: validFrom, details: { prices: rows.length, replaced } }),
   );
-  return { valid_from: validFrom, prices: rows.length, replaced: put.replaced, missing: [...put.missing] };
+  const { replaced, missing, inForce } = put;
+  return { valid_from: validFrom, prices: rows.length, replaced, missing: [...missing], in_force: inForce };
 }
 
 function tooMany(): AppError {

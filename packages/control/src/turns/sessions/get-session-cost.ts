@@ -32,6 +32,6 @@ export async function getSessionCost(control: Control, actor: Actor, sessionId: 
 }
 
 /** A sum without some of its requests is no total. */
-function renderTotalCost({ meteredCost, unpricedRequests }: usage.SessionUsage): string | null {
-  return meteredCost === null || unpricedRequests > 0 ? null : (meteredCost / microPerDollar).toFixed(6);
+function renderTotalCost({ meteredCost, unpricedRequests, isCut }: usage.SessionUsage): string | null {
+  return meteredCost === null || unpricedRequests > 0 || isCut ? null : (meteredCost / microPerDollar).toFixed(6);
 }
