@@ -62,7 +62,7 @@ test("if the machine has less available than a smaller group, both numbers are t
 test("a group that may use more than the machine has does not count, whatever its caches", () => {
   const files = machine("4:memory:/pod\n", {
     "cgroup/memory/pod/memory.limit_in_bytes": "9223372036854771712\n",
-    // As if the kernel's counters were wrong: only a group that is read can have less available than the machine.
+    // The counters are impossible: only a group that is read can have less available than the machine.
     "cgroup/memory/pod/memory.usage_in_bytes": "9223372036854771712\n",
   });
   expect(readMemory(files)).toEqual({ totalBytes: 8 * GiB, availableBytes: 6 * GiB });
