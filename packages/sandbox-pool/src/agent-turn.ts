@@ -21,6 +21,7 @@ export interface AgentTurn extends SessionTurn {
       readonly memory?: string;
       readonly cpus?: number;
     };
+    readonly limits?: object;
   };
   /** The most that the organization's turns get; null: as much as the platform allows. */
   readonly turnBounds?: { readonly memoryBytes: number | null; readonly cpus: number | null };

@@ -1,6 +1,6 @@
 // What the pool knows about an agent: how its sandbox is started, and which turns can use that sandbox.
 
-import type { EgressRecord, ModelRequest, Sandbox, SlotMounts } from "@dari/sandbox";
+import type { EgressRecord, ModelGate, ModelRequest, Sandbox, SlotMounts } from "@dari/sandbox";
 import type { ImportOutput } from "./import-output.ts";
 
 /** An empty directory for one sandbox. The files of a turn are mounted over it later. */
@@ -54,6 +54,8 @@ export interface TurnReports {
   onConnection(record: EgressRecord): void;
   /** Returns false once the turn has ended. */
   onModelRequest(request: ModelRequest): boolean;
+  /** See `EgressOptions`. */
+  modelGate(): ModelGate | undefined;
   /** Called if the agent printed something while a template loaded it. */
   onImportOutput(output: ImportOutput): void;
 }

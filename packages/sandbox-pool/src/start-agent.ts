@@ -2,7 +2,15 @@
 
 import { guestCommand } from "@dari/harness";
 import { forkModule } from "@dari/native";
-import type { EgressRecord, ModelRequest, Sandbox, SandboxReports, SandboxSpec, SlotMounts } from "@dari/sandbox";
+import type {
+  EgressRecord,
+  ModelGate,
+  ModelRequest,
+  Sandbox,
+  SandboxReports,
+  SandboxSpec,
+  SlotMounts,
+} from "@dari/sandbox";
 import type { AgentContext, AgentTurn } from "./agent-turn.ts";
 import { limitsOf } from "./limits-of.ts";
 import type { TurnReports } from "./recipe.ts";
@@ -70,18 +78,20 @@ export interface ReportRouter {
   assignTo(turn: NetworkReports): void;
 }
 
-type NetworkReports = Pick<TurnReports, "onConnection" | "onModelRequest">;
+type NetworkReports = Pick<TurnReports, "onConnection" | "onModelRequest" | "modelGate">;
 
 /**
  * Routes the reports of a sandbox. Until it is assigned, its connections are written to the worker's log. Requests to
- * models count for the turn that the agent makes them for, also those that it begins while it loads.
+ * models count for the turn that the agent makes them for, also those that it begins while it loads, if its manifest
+ * has no limits.
  */
 export function routeReports(
   { log }: Pick<AgentContext, "log">,
-  { organizationId: org, versionId: version, scrubber }: AgentTurn,
+  { organizationId: org, versionId: version, scrubber, manifest }: AgentTurn,
 ): ReportRouter {
   let lines = 0;
   let turn: NetworkReports | undefined;
+  const unassignedGate = manifest.limits === undefined ? undefined : closedGate;
   let unaccepted: ModelRequest[] = [];
   return {
     reports: {
@@ -95,6 +105,7 @@ export function routeReports(
         if (turn?.onModelRequest(request) === true) return;
         if (unaccepted.length < unassignedRequestsMax) unaccepted.push(request);
       },
+      modelGate: () => (turn === undefined ? unassignedGate : turn.modelGate()),
     },
     assignTo(assigned) {
       turn = assigned;
@@ -104,3 +115,12 @@ export function routeReports(
     },
   };
 }
+
+/** While no turn runs, no limit would count what the agent uses. */
+const closedGate: ModelGate = {
+  readsBody: false,
+  admit: () => {
+    const reason = "the agent has `limits` in dari.yml, so it can ask models only while a message runs, not on import";
+    return Promise.resolve({ isAdmitted: false, isTemporary: false, reason });
+  },
+};

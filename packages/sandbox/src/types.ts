@@ -63,8 +63,8 @@ export interface SandboxSpec {
   readonly diskTmpBytes?: number | undefined;
 }
 
-/** What a sandbox reports about its network. */
-export type SandboxReports = Required<Pick<EgressOptions, "onConnection" | "onModelRequest">>;
+/** What a sandbox reports about its network, and what it asks before a request to a model. */
+export type SandboxReports = Required<Pick<EgressOptions, "onConnection" | "onModelRequest" | "modelGate">>;
 
 /** What a driver guarantees on this machine. Stored with each attempt, and shown to operators. */
 export interface Guarantees {

@@ -58,7 +58,12 @@ export function openEgress(options: EgressOptions, slotDir: string, lent?: Trust
   const trust = lent ?? openTrust(options, slotDir);
   const { secrets = [], trusted } = options;
   const meter = createModelMeter(options.onModelRequest);
-  const terminator = trust && createTerminator(traffic, secrets, trust.authority, trusted, meter);
+  const models = {
+    meter,
+    gate: () => options.modelGate?.(),
+    waiting: { held: { count: 0 }, reading: Promise.resolve() },
+  };
+  const terminator = trust && createTerminator(traffic, secrets, trust.authority, trusted, models);
   const proxy = createProxy(traffic, terminator);
   const servers = new Set<Server>();
   let isClosed = false;

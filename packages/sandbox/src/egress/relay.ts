@@ -17,7 +17,8 @@ export const responseHeaders = [...connectionHeaders, "proxy-authenticate", "tra
 
 /**
  * Forwards one request and its response. `onBroken`: called if the exchange breaks, possibly after a part of the
- * response was sent. `onAnswer`: called once the response is being forwarded.
+ * response was sent. `onAnswer`: called once the response is being forwarded. `body`: the body of the request, if it
+ * has been read.
  * @throws for headers that cannot be sent
  */
 export function relayResponse(
@@ -27,6 +28,7 @@ export function relayResponse(
   options: RequestOptions,
   onBroken: () => void,
   onAnswer?: (received: IncomingMessage) => void,
+  body?: Buffer,
 ): ClientRequest {
   const sent = httpRequest({ ...options, method: incoming.method, setHost: false });
   let isAnswered = false;
@@ -57,7 +59,12 @@ export function relayResponse(
     if (!isAnswered) onBroken();
     isAnswered = true;
   });
-  forwardBody(traffic, incoming, sent);
+  if (body === undefined) {
+    forwardBody(traffic, incoming, sent);
+  } else {
+    traffic.count(body);
+    sent.end(body);
+  }
   return sent;
 }
 

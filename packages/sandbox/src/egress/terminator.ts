@@ -8,6 +8,8 @@ import { pipeline, type Duplex } from "node:stream";
 import { connect as connectTls, TLSSocket } from "node:tls";
 import { normalizeHost, UntrustedHostError } from "@dari/network";
 import type { Authority } from "./authority.ts";
+import { isModelHost, type ModelCall } from "./models/known-models.ts";
+import { passGate, type AdmittedRequest, type ModelGate, type WaitingRequests } from "./models/model-gate.ts";
 import type { ModelExchange, ModelMeter } from "./models/model-meter.ts";
 import { sendAnswer, relayResponse, requestHeaders, withoutHeaders } from "./relay.ts";
 import { secretsForHost, insertSecrets, type EgressSecret } from "./substitute.ts";
@@ -22,12 +24,19 @@ export interface Terminator {
   serveTunnel(client: Socket, head: Buffer, target: Target, upstream: TLSSocket): void;
 }
 
+/** How requests to models are treated. */
+export interface ModelRules {
+  readonly meter: ModelMeter;
+  gate(): ModelGate | undefined;
+  readonly waiting: WaitingRequests;
+}
+
 interface Tunnel {
   readonly host: string;
   readonly agent: Agent;
   readonly secrets: readonly EgressSecret[];
   readonly upstream: TLSSocket;
-  readonly meter: ModelMeter;
+  readonly models: ModelRules;
   readonly exchanges: Set<ModelExchange>;
   /** Number of requests without a complete response. */
   open: number;
@@ -45,7 +54,7 @@ export function createTerminator(
   secrets: readonly EgressSecret[],
   authority: Authority,
   trusted: readonly string[] | undefined,
-  meter: ModelMeter,
+  models: ModelRules,
 ): Terminator {
   const tunnels = new WeakMap<Duplex, Tunnel>();
   // No time limits here: a request can take as long as its turn, and `Traffic` closes idle connections. Upgrades other
@@ -75,7 +84,7 @@ export function createTerminator(
         agent,
         secrets: secretsOf(target),
         upstream,
-        meter,
+        models,
         exchanges: new Set(),
         open: 0,
       };
@@ -150,20 +159,69 @@ function serve(traffic: Traffic, tunnel: Tunnel, incoming: IncomingMessage, resp
   const headers = headersOf(tunnel, withoutHeaders(incoming.headers, requestHeaders));
   if (charsOf(headers) > headerCharsMax)
     return sendAnswer(response, 431, `the headers with their values exceed ${headerCharsMax} characters`);
+  const call = tunnel.models.meter.find(tunnel.host, incoming);
+  const gate = call && tunnel.models.gate();
+  const request = { traffic, tunnel, socket, incoming, response, headers, call };
+  if (call === undefined || gate === undefined) forward(request);
+  else void forwardAdmitted(request, call, gate);
+}
+
+interface Forwarded {
+  readonly traffic: Traffic;
+  readonly tunnel: Tunnel;
+  /** The client's connection. */
+  readonly socket: Socket;
+  readonly incoming: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly headers: IncomingMessage["headers"];
+  /** Undefined: the request is not metered. */
+  readonly call: ModelCall | undefined;
+}
+
+function forward(request: Forwarded, admitted?: AdmittedRequest): void {
+  const { traffic, tunnel, socket, incoming, response, headers, call } = request;
   try {
     // If one connection breaks, close the other one, so that clients notice it as they would without a proxy.
     const onBroken = (): void => void socket.destroy();
     const options = { agent: tunnel.agent, path: incoming.url, headers };
-    const exchange = meterRequest(tunnel, incoming, response);
-    relayResponse(traffic, incoming, response, options, onBroken, (received) => exchange?.answered(received));
+    const exchange = call && meterRequest(tunnel, call, response, admitted);
+    const onAnswer = (received: IncomingMessage): void => exchange?.answered(received);
+    const sent = relayResponse(traffic, incoming, response, options, onBroken, onAnswer, admitted?.body);
+    // A request that waits for the connection keeps its body.
+    if (admitted !== undefined) sent.once("finish", admitted.release);
   } catch {
     sendAnswer(response, 502, "the sandbox's proxy cannot send the value of a credential in a header");
   }
 }
 
-function meterRequest(tunnel: Tunnel, incoming: IncomingMessage, response: ServerResponse): ModelExchange | undefined {
-  const exchange = tunnel.meter.begin(tunnel.host, incoming);
-  if (exchange === undefined) return undefined;
+/** Forwards a request once the gate admits it. */
+async function forwardAdmitted(request: Forwarded, call: ModelCall, gate: ModelGate): Promise<void> {
+  const { tunnel, socket, incoming, response } = request;
+  const { host, upstream, models } = tunnel;
+  const over = new AbortController();
+  const end = (): void => over.abort();
+  // A response that waits for earlier ones of its connection does not report the end of the connection.
+  response.once("close", end);
+  socket.once("close", end);
+  // Without its connection to the host, the client must connect again.
+  const lose = (): void => void socket.destroy();
+  for (const name of ["end", "close"]) upstream.once(name, lose);
+  if (upstream.destroyed) lose();
+  // Its end is noticed only while it is read, and no other request reads it.
+  if (tunnel.open === 1) upstream.resume();
+  const { signal } = over;
+  const admitted = await passGate(gate, { host, call, incoming, response, waiting: models.waiting, signal });
+  for (const name of ["end", "close"]) upstream.off(name, lose);
+  if (admitted !== undefined) forward(request, admitted);
+}
+
+function meterRequest(
+  tunnel: Tunnel,
+  call: ModelCall,
+  response: ServerResponse,
+  admitted: AdmittedRequest | undefined,
+): ModelExchange {
+  const exchange = tunnel.models.meter.begin(tunnel.host, call, admitted?.report);
   tunnel.exchanges.add(exchange);
   response.once("close", () => {
     tunnel.exchanges.delete(exchange);
@@ -200,7 +258,9 @@ function charsOf(headers: IncomingMessage["headers"]): number {
  */
 function upgrade(traffic: Traffic, tunnel: Tunnel, incoming: IncomingMessage, client: Socket, head: Buffer): void {
   const headers = headersOf(tunnel, withoutHeaders(incoming.headers, notUpgraded));
-  const isRefused = refusalOf(incoming) !== undefined || charsOf(headers) > headerCharsMax;
+  // What a model does over a WebSocket is not metered, so no limit would count it.
+  const isLimited = isModelHost(tunnel.host) && tunnel.models.gate() !== undefined;
+  const isRefused = isLimited || refusalOf(incoming) !== undefined || charsOf(headers) > headerCharsMax;
   if (isRefused || head.length > 0 || tunnel.open >= openRequestsMax) return void client.destroy();
   tunnel.open += 1;
   const cut = (): void => void client.destroy();

@@ -4,6 +4,7 @@
 import type { Socket } from "node:net";
 import { pipeline, type Duplex } from "node:stream";
 import { dial, EgressRefusedError, resolveName, publicReason, type EgressPolicy, type Resolve } from "@dari/network";
+import type { ModelGate } from "./models/model-gate.ts";
 import type { ModelRequest } from "./models/model-meter.ts";
 import type { EgressSecret } from "./substitute.ts";
 
@@ -39,6 +40,8 @@ export interface EgressOptions {
    * Must not throw.
    */
   onModelRequest?(request: ModelRequest): void;
+  /** Returns what decides whether a metered request may go out. Undefined: it may. */
+  modelGate?(): ModelGate | undefined;
 }
 
 export interface Target {

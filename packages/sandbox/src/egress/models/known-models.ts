@@ -52,6 +52,13 @@ export function findModelCall(host: string, method: string | undefined, path: st
   return undefined;
 }
 
+/** Returns whether requests to the host, or to hosts that the pattern `*.name` includes, are metered. */
+export function isModelHost(host: string): boolean {
+  const name = host.replace(/:\d+$/, "");
+  const isIncluded = (known: string): boolean => name.startsWith("*.") && known.endsWith(name.slice(1));
+  return Object.keys(knownHosts).some((known) => name === known || name.endsWith(`.${known}`) || isIncluded(known));
+}
+
 /** Gemini's counts in OpenAI's format. */
 function hidesReasoning(host: string, format: ModelFormat): boolean {
   return host.endsWith("generativelanguage.googleapis.com") && format === "openai-chat";

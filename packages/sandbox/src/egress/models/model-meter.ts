@@ -28,8 +28,13 @@ export interface ModelExchange {
 }
 
 export interface ModelMeter {
-  /** Begins to meter a request. Returns undefined if it asks no model. `host`: with its port, if that is not 443. */
-  begin(host: string, request: Pick<IncomingMessage, "method" | "url">): ModelExchange | undefined;
+  /**
+   * Returns what the request asks of a model, or undefined if it is not metered. `host`: with its port, if that is not
+   * 443.
+   */
+  find(host: string, request: Pick<IncomingMessage, "method" | "url">): ModelCall | undefined;
+  /** Begins to meter a request. `first`: gets its first report. */
+  begin(host: string, call: ModelCall, first?: Report): ModelExchange;
   /** Reports what the open requests have used so far. What they use after that is reported as another request. */
   settle(): void;
 }
@@ -37,13 +42,13 @@ export interface ModelMeter {
 type Report = (request: ModelRequest) => void;
 
 export function createModelMeter(report: Report | undefined): ModelMeter {
+  const toTurn: Report = report ?? (() => {});
   const open = new Set<() => void>();
   const decompressors: Decompressors = { open: 0 };
   return {
-    begin(host, { method, url = "" }) {
-      const call = report && findModelCall(host.replace(/:\d+$/, ""), method, url);
-      if (report === undefined || call === undefined) return undefined;
-      const { answered, ended, settle } = openExchange(host, call, report, decompressors);
+    find: (host, { method, url = "" }) => report && findModelCall(host.replace(/:\d+$/, ""), method, url),
+    begin(host, call, first = toTurn) {
+      const { answered, ended, settle } = openExchange(host, call, { first, later: toTurn }, decompressors);
       open.add(settle);
       return {
         answered,
@@ -62,7 +67,7 @@ export function createModelMeter(report: Report | undefined): ModelMeter {
 function openExchange(
   host: string,
   call: ModelCall,
-  report: Report,
+  report: { readonly first: Report; readonly later: Report },
   decompressors: Decompressors,
 ): ModelExchange & { settle(): void } {
   const { format } = call;
@@ -74,7 +79,7 @@ function openExchange(
   /** What was reported last. Counts are those since the beginning. */
   let reported: Promise<ModelResult> | undefined;
   let isUnreported = true;
-  report({ host, format, result: first.promise });
+  report.first({ host, format, result: first.promise });
 
   async function read(): Promise<ModelResult> {
     const durationMs = Math.round(performance.now() - startedAt);
@@ -86,7 +91,7 @@ function openExchange(
     const before = reported;
     const now = (reported = read());
     if (before === undefined) first.resolve(now);
-    else report({ host, format, result: Promise.all([now, before]).then(([all, part]) => subtract(all, part)) });
+    else report.later({ host, format, result: Promise.all([now, before]).then(([all, part]) => subtract(all, part)) });
   }
   return {
     settle,
