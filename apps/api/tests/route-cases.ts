@@ -17,6 +17,10 @@ const badMessages = [
   [{ parts: [] }, "parts"],
   [{ parts: [{ type: "file", file_id: "msg_x" }] }, "parts[0].file_id"],
   [{ ...text, lane: "fast" }, "lane"],
+  [{ ...text, limits: {} }, "limits"],
+  [{ ...text, limits: { requests: 0 } }, "limits.requests"],
+  [{ ...text, limits: { tokens: 1_000_000_000_001 } }, "limits.tokens"],
+  [{ ...text, limits: { cost: 1 } }, "limits.cost"],
   [{ ...text, surprise: 1 }, "surprise"],
 ] as const;
 

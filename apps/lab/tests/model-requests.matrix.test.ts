@@ -2,43 +2,20 @@
 // numbers of the host's answers, for the turn that they were made for.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { execFileSync } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import type { ServerResponse } from "node:http";
-import { createServer, type Server } from "node:https";
-import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { modelPrices } from "@dari/db";
 import { createBwrapDriver } from "@dari/sandbox";
 import { waitUntil } from "@dari/testkit";
 import { deploy, manifestFile, send } from "../src/conversation.ts";
-import { noRemains, startFleet, type Fleet } from "../src/fleet.ts";
+import { noRemains, type Fleet } from "../src/fleet.ts";
+import { startModelHosts, type ModelHosts } from "./model-hosts.ts";
 
 const isIsolated = (await createBwrapDriver().probe()).ok;
 const isolated = isIsolated ? test : test.skip;
 const hosts = ["api.openai.com", "api.anthropic.com"];
-const dir = mkdtempSync(join(tmpdir(), "dari-models-"));
 const usage = { prompt_tokens: 1_117, completion_tokens: 46, prompt_tokens_details: { cached_tokens: 1_024 } };
 
-/** Makes the worker reach the hosts on this machine. Operators cannot: they allow private services by address. */
-const hostsHere = `
-import dns from "node:dns/promises";
-import net from "node:net";
-import { syncBuiltinESMExports } from "node:module";
-const isHost = (name) => ${JSON.stringify(hosts)}.includes(name);
-const { resolve4 } = dns.Resolver.prototype;
-const { connect } = net;
-dns.Resolver.prototype.resolve4 = function (name) {
-  return isHost(name) ? Promise.resolve(["8.8.8.8"]) : resolve4.call(this, name);
-};
-net.connect = (options, ...rest) =>
-  isHost(options?.host) ? connect({ ...options, host: "127.0.0.1", lookup: undefined }) : connect(options, ...rest);
-syncBuiltinESMExports();
-`;
-
-let models: Server;
+let models: ModelHosts;
 let stream: ServerResponse | undefined;
 let fleet: Fleet;
 let port: number;
@@ -46,47 +23,25 @@ let port: number;
 const event = (data: object): string => `data: ${JSON.stringify(data)}\n\n`;
 
 beforeAll(async () => {
-  const [key, cert, preload] = ["key.pem", "cert.pem", "hosts-here.mjs"].map((name) => join(dir, name)) as [
-    string,
-    string,
-    string,
-  ];
-  const names = ["-subj", "/CN=models", "-addext", `subjectAltName=${hosts.map((host) => `DNS:${host}`).join()}`];
-  const how = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
-  execFileSync("openssl", [...how, ...names, "-keyout", key, "-out", cert], { stdio: "ignore" });
-  writeFileSync(preload, hostsHere);
-  models = createServer({ key: readFileSync(key), cert: readFileSync(cert) }, (request, response) => {
-    request.resume();
-    if (request.url === "/v1/messages") {
-      response.writeHead(200, { "content-type": "text/event-stream" });
-      const message = { model: "claude-opus-4-1-20250805", usage: { input_tokens: 10, output_tokens: 1 } };
-      response.write(event({ type: "message_start", message }));
-      stream = response;
-      return;
-    }
-    response.writeHead(200, { "content-type": "application/json" });
-    response.end(JSON.stringify({ model: "gpt-4.1", choices: [{ finish_reason: "stop" }], usage }));
-  });
-  await once(models.listen(0, "127.0.0.1"), "listening");
-  ({ port } = models.address() as AddressInfo);
-  fleet = await startFleet({
-    env: {
-      ...(isIsolated ? { DARI_SANDBOX: "bwrap" } : {}),
-      DARI_EGRESS_ALLOW: hosts.map((host) => `${host}:${port}`).join(),
-      NODE_OPTIONS: `--import=${preload}`,
-      NODE_EXTRA_CA_CERTS: cert,
+  models = await startModelHosts(
+    (request, response) => {
+      request.resume();
+      if (request.url === "/v1/messages") {
+        response.writeHead(200, { "content-type": "text/event-stream" });
+        const message = { model: "claude-opus-4-1-20250805", usage: { input_tokens: 10, output_tokens: 1 } };
+        response.write(event({ type: "message_start", message }));
+        stream = response;
+        return;
+      }
+      response.writeHead(200, { "content-type": "application/json" });
+      response.end(JSON.stringify({ model: "gpt-4.1", choices: [{ finish_reason: "stop" }], usage }));
     },
-  });
-  await fleet.client.putCredential("MODEL_KEY", {
-    value: "sk-1234567890",
-    hosts: hosts.map((one) => `${one}:${port}`),
-  });
+    isIsolated ? { env: { DARI_SANDBOX: "bwrap" } } : {},
+  );
+  ({ fleet, port } = models);
 }, 120_000);
 afterAll(async () => {
-  expect(await fleet.close()).toEqual(noRemains);
-  models.close();
-  models.closeAllConnections();
-  rmSync(dir, { recursive: true });
+  expect(await models.close()).toEqual(noRemains);
 }, 120_000);
 
 const agentFiles = (runtime: object, body: string) => ({

@@ -1,6 +1,7 @@
 -- Accepts a message in one statement and one commit. The row lock on the session orders sequence numbers.
 -- p_on_busy: what happens to open messages before it; null: the session's setting. p_retry_of: the message whose inputs
--- it takes over. p_background: its lane. p_batch: the batch whose max_concurrency counts its turn.
+-- it takes over. p_background: its lane. p_batch: the batch whose max_concurrency counts its turn. p_limits: the limits
+-- of its requests to models; null: those of the message that it retries.
 -- schedule: what this call moved the session to; null if it did not. ended, stopping: messages that this call ended,
 -- and the one whose worker must be told to stop. steers: whether a worker must be told that this message waits for its
 -- turn.
@@ -8,7 +9,8 @@
 create or replace function accept_message(
   p_organization text, p_session text, p_message text, p_parts jsonb, p_metadata jsonb,
   p_inputs jsonb, p_dispatch_ttl_ms int, p_on_busy text, p_retry_of text, p_merge_parts int, p_merge_bytes int,
-  p_background boolean default false, p_batch text default null, p_conversation_digest bytea default null
+  p_background boolean default false, p_batch text default null, p_conversation_digest bytea default null,
+  p_limits jsonb default null
 ) returns table (outcome text, sequence_number int, schedule text, dispatch_number bigint, max_attempts int,
   detail text, ended text[], stopping text, steers boolean)
 language plpgsql as $$
@@ -19,6 +21,7 @@ declare
   v_was_idle boolean;
   v_is_steering boolean;
   v_on_busy text;
+  v_limits jsonb := p_limits;
   -- What blocks the session besides its turn.
   v_blocked text;
 begin
@@ -53,15 +56,20 @@ begin
     end if;
   end if;
 
+  if p_limits is null and p_retry_of is not null then
+    select limits into v_limits from messages where id = p_retry_of and organization_id = p_organization;
+  end if;
+
   sequence_number := s.next_sequence_number;
-  -- Files are placed only when a turn starts. A turn that waits for an input takes nothing.
-  v_is_steering := v_on_busy = 'steer' and p_inputs = '[]' and s.schedule <> 'idle'
+  -- Files are placed only when a turn starts, and limits are those of a turn. A turn that waits for an input takes
+  -- nothing.
+  v_is_steering := v_on_busy = 'steer' and p_inputs = '[]' and v_limits is null and s.schedule <> 'idle'
     and s.blocked_reason is distinct from 'input';
   steers := v_is_steering and s.schedule = 'leased';
   insert into messages (id, organization_id, session_id, sequence_number, parts, metadata, max_attempts, retry_of,
-      is_background, is_steering, conversation_digest)
+      is_background, is_steering, conversation_digest, limits)
     values (p_message, p_organization, p_session, sequence_number, p_parts, p_metadata, max_attempts, p_retry_of,
-      p_background, v_is_steering, p_conversation_digest);
+      p_background, v_is_steering, p_conversation_digest, v_limits);
   if p_inputs <> '[]' then
     insert into session_inputs (session_id, organization_id, path, message_id, file_id)
       select p_session, p_organization, i ->> 'path', p_message, i ->> 'file_id' from jsonb_array_elements(p_inputs) i
@@ -134,7 +142,8 @@ begin
   return next;
 end $$;
 
--- See make_way. Only messages of the same sender become one. Returns what became part of the message, newest first.
+-- See make_way. Only messages of the same sender and with the same limits become one. Returns what became part of the
+-- message, newest first.
 create or replace function merge_waiting(p_session text, p_message text, p_parts_max int, p_bytes_max int)
 returns text[] language plpgsql as $$
 declare
@@ -146,9 +155,10 @@ declare
   v_before text;
   v_since timestamptz;
   v_sender jsonb;
+  v_limits jsonb;
 begin
   select schedule into v_before from sessions where id = p_session;
-  select parts, sender_of(metadata) into v_parts, v_sender from messages where id = p_message;
+  select parts, sender_of(metadata), limits into v_parts, v_sender, v_limits from messages where id = p_message;
   -- From the end, so that the session never becomes ready for a message that is about to end.
   for m in select * from messages where session_id = p_session and id <> p_message and completed_at is null
     order by sequence_number desc for no key update
@@ -156,7 +166,7 @@ begin
     -- A message that waits for its retry has begun. One that the running attempt has taken belongs to its turn.
     exit when m.started_at is not null or m.steered_attempt is not null;
     -- Otherwise one sender's message would contain another one's words.
-    exit when sender_of(m.metadata) is distinct from v_sender;
+    exit when sender_of(m.metadata) is distinct from v_sender or m.limits is distinct from v_limits;
     v_more := m.parts || v_parts;
     exit when jsonb_array_length(v_more) > p_parts_max or octet_length(v_more::text) > p_bytes_max;
     v_parts := v_more;

@@ -8,13 +8,14 @@
 -- steering_waits: see there. taken_before: the messages that suspended attempts of the message have taken, in order;
 -- null: none.
 -- steps: what earlier attempts of the message have recorded; null: nothing.
+-- limits: of the message's requests to models; null: none.
 create or replace function turn_details(p_message text, p_history_messages int, p_history_bytes int)
 returns table (organization_id text, agent_id text, version_id text, manifest jsonb, image jsonb, parts jsonb,
   metadata jsonb, max_attempts int, head_snapshot_id text, cancel_requested boolean, created_at timestamptz,
   started_at timestamptz, max_bytes bigint, max_files int, max_file_bytes bigint, history json, inputs json,
   resume_snapshot_id text, resume_inputs jsonb, answers json, egress json, max_turn_memory_bytes bigint,
   max_turn_cpus double precision, steering_waits boolean, taken_before json,
-  steps json)
+  steps json, limits jsonb)
 language plpgsql as $$
 #variable_conflict use_column
 begin
@@ -38,11 +39,19 @@ begin
       where t.session_id = m.session_id and t.steered_into = m.id and t.steered_event is not null
         and t.completed_at is not null) end,
     case when m.has_steps then (select json_agg(json_build_object('name', p.name, 'ordinal', p.ordinal,
-        'json', p.result)) from message_steps p where p.session_id = m.session_id and p.message_id = m.id) end
+        'json', p.result)) from message_steps p where p.session_id = m.session_id and p.message_id = m.id) end,
+    lower_limits(v.manifest -> 'limits', m.limits)
   from messages m join sessions s on s.id = m.session_id join versions v on v.id = s.version_id
     join organizations o on o.id = m.organization_id
   where m.id = p_message;
 end $$;
+
+-- Returns the lower value of each limit; null if neither has one.
+create or replace function lower_limits(p_one jsonb, p_other jsonb) returns jsonb language sql immutable as $$
+  select nullif(jsonb_strip_nulls(jsonb_build_object(
+    'requests', least((p_one ->> 'requests')::bigint, (p_other ->> 'requests')::bigint),
+    'tokens', least((p_one ->> 'tokens')::bigint, (p_other ->> 'tokens')::bigint))), '{}')
+$$;
 
 -- See turn_details. steered: the parts of each message that the turn has taken, in order; null: none.
 -- (index messages (session_id, sequence_number), messages_steered)

@@ -31,3 +31,45 @@ begin
         then model_requests.cost_microusd else excluded.cost_microusd end;
   return true;
 end $$;
+
+-- Returns the tokens that a request counts with in the limit of its message: what the provider has counted, and what
+-- was reserved while that is not known. An answer that is cut, or that ends with an error, may have used more than it
+-- says. A refusal has used nothing, nor has a request that was not sent: it is complete without a status.
+create or replace function tokens_held(r model_requests) returns bigint language sql immutable as $$
+  select case
+    when r.reserved_tokens is null or r.is_complete and (r.status is null or r.status >= 400
+      or r.input_tokens is not null and r.output_tokens is not null and r.finish_reason is distinct from 'error')
+      then coalesce(r.input_tokens, 0) + coalesce(r.output_tokens, 0)
+    else greatest(r.reserved_tokens, coalesce(r.input_tokens, 0) + coalesce(r.output_tokens, 0)) end
+$$;
+
+-- Reserves a request of the running attempt, before it goes out. All attempts of the message count. Commits
+-- synchronously: what was sent must not be forgotten. Safe to repeat. No row once superseded.
+-- p_tokens: the most that it can use; null: not known, so that it reserves what is left.
+-- outcome: reserved | requests | tokens (the limit that is reached)
+-- requests, tokens: what the message holds without it. unknown: those of the tokens that only a reservation counts.
+create or replace function reserve_model_request(
+  p_session text, p_fence bigint, p_token uuid, p_ordinal int, p_host text, p_format text, p_tokens bigint,
+  p_max_requests bigint, p_max_tokens bigint
+) returns table (outcome text, requests bigint, tokens bigint, unknown bigint) language plpgsql as $$
+#variable_conflict use_column
+declare
+  a attempts%rowtype;
+begin
+  if not hold_claim(p_session, p_fence, p_token) then return; end if;
+  select * into a from attempts where session_id = p_session and fence = p_fence;
+  select coalesce(sum(r.requests), 0), coalesce(sum(tokens_held(r)), 0),
+      coalesce(sum(tokens_held(r) - coalesce(r.input_tokens, 0) - coalesce(r.output_tokens, 0)), 0)
+    into requests, tokens, unknown
+    from model_requests r where r.message_id = a.message_id and (r.fence, r.ordinal) <> (p_fence, p_ordinal);
+  outcome := case when requests >= p_max_requests then 'requests'
+    when tokens + coalesce(p_tokens, 1) > p_max_tokens then 'tokens' else 'reserved' end;
+  if outcome = 'reserved' then
+    insert into model_requests (message_id, fence, ordinal, organization_id, session_id, attempt_id, requests, host,
+        format, duration_ms, is_complete, reserved_tokens)
+      values (a.message_id, p_fence, p_ordinal, a.organization_id, p_session, a.id, 1, p_host, p_format, 0, false,
+        coalesce(p_tokens, p_max_tokens - tokens))
+      on conflict do nothing;
+  end if;
+  return next;
+end $$;

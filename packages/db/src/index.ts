@@ -198,7 +198,12 @@ export type { ListPage, Page } from "./queries/page.ts";
 export type { CallEventRow, PartEventRow } from "./queries/tool-calls.ts";
 export type { ValueRow } from "./queries/message-values.ts";
 export type { ModelPrice } from "./queries/model-prices.ts";
-export type { ListedModelRequest, ModelRequestRow } from "./queries/model-requests.ts";
+export type {
+  ListedModelRequest,
+  ModelRequestRow,
+  RequestToReserve,
+  ReservationResult,
+} from "./queries/model-requests.ts";
 export type { DueSchedule, FiringRow } from "./queries/schedule-firings.ts";
 export type { ScheduleFilter, ScheduleKey, ScheduleRow } from "./queries/schedules.ts";
 export {

@@ -1,6 +1,6 @@
 // The minimum rows for a turn: an organization, an agent with a ready version, sessions.
 
-import { newId, type OnBusy } from "@dari/domain";
+import { newId, type MessageLimits, type OnBusy } from "@dari/domain";
 import { createTestDatabase, type TestDatabase } from "@dari/testkit";
 import { sql, type RawBuilder } from "kysely";
 import {
@@ -32,6 +32,7 @@ export interface SendOptions {
   readonly attachments?: readonly AttachedFile[];
   readonly onBusy?: OnBusy;
   readonly retryOf?: string;
+  readonly limits?: MessageLimits;
 }
 
 interface SceneOptions {
@@ -70,7 +71,10 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
     if (mine === undefined) throw new Error("the session was not ready");
     return mine.dispatchNumber;
   };
-  const accept: Scene["accept"] = async (sessionId, { text = "hello", attachments = [], onBusy, retryOf } = {}) => {
+  const accept: Scene["accept"] = async (
+    sessionId,
+    { text = "hello", attachments = [], onBusy, retryOf, limits } = {},
+  ) => {
     const messageId = newId("message");
     const accepted = await turns.acceptMessage(db, {
       organizationId: ids.organizationId,
@@ -82,6 +86,7 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
       dispatchTtlMs: undefined,
       onBusy,
       retryOf,
+      limits,
     });
     return { ...accepted, messageId };
   };

@@ -60,6 +60,12 @@ export const failureCodes = {
       `the agent exceeded its time limit (default ${limits.turnTimeoutSecondsDefault} s); raise ` +
       `runtime.timeout_seconds in dari.yml, up to ${limits.turnTimeoutSecondsMax} s`,
   },
+  budget_exceeded: {
+    retryable: false,
+    says:
+      "the message reached its limit of requests to models, or of their tokens, in all of its attempts; raise " +
+      "`limits` in dari.yml, or in the request that sends the message",
+  },
   invalid_output: {
     retryable: false,
     says: "the agent's result cannot be written as JSON; return text, or a value that JSON can represent",

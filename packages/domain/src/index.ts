@@ -31,6 +31,7 @@ export {
   priceLimits,
   unpricedReasons,
   unreadReasons,
+  type MessageLimits,
   type ModelAnswer,
   type ModelFormat,
   type ModelTokens,

@@ -3,6 +3,9 @@
 export const modelRequestLimits = {
   /** Requests of one attempt that have a row of their own. One more row counts the rest. */
   rowsPerAttempt: 1_000,
+  /** The largest limits of a message. Each of its requests has a row of its own. */
+  requestsPerMessageMax: 10_000,
+  tokensPerMessageMax: 1_000_000_000_000,
   /** The length of a model's name, and of the reason why it stopped. */
   nameChars: 200,
 } as const;
@@ -26,6 +29,13 @@ export const priceLimits = {
  */
 export const unpricedReasons = ["no_price", "no_tokens", "sum"] as const;
 export type UnpricedReason = (typeof unpricedReasons)[number];
+
+/** Limits of a message's requests to models: of those that are metered, in all of its attempts. Absent: no limit. */
+export interface MessageLimits {
+  readonly requests?: number;
+  /** Input and output together. */
+  readonly tokens?: number;
+}
 
 /** The wire formats that are read. */
 export const modelFormats = ["openai-responses", "openai-chat", "anthropic-messages", "gemini"] as const;

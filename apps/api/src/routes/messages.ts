@@ -121,6 +121,7 @@ function sending(choose: (call: SendCall) => Delivery) {
         metadata: body.metadata ?? {},
         onBusy: body.on_busy,
         lane: body.lane,
+        limits: body.limits,
       });
       return { resourceId: messageId };
     },

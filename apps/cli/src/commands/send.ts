@@ -12,6 +12,7 @@ import { uploadPath } from "../upload.ts";
 import { textOfAnswer } from "../answer-text.ts";
 import { watchMessage } from "../watch-message.ts";
 import { renderWaiting } from "./answer.ts";
+import { count } from "./limits.ts";
 import { renderOutput } from "./message.ts";
 
 interface SendOptions {
@@ -20,6 +21,8 @@ interface SendOptions {
   readonly metadata: readonly string[];
   readonly onBusy?: OnBusy;
   readonly lane?: Lane;
+  readonly limitRequests?: number;
+  readonly limitTokens?: number;
   readonly async?: boolean;
   readonly stream?: boolean;
   readonly verbose?: boolean;
@@ -38,6 +41,14 @@ export function addSendCommand(session: Command, io: Io): void {
       ),
     )
     .addOption(laneOption("interactive"))
+    .addOption(
+      new Option("--limit-requests <number>", "maximum requests to models, up to those of dari.yml").argParser(count),
+    )
+    .addOption(
+      new Option("--limit-tokens <number>", "maximum tokens of these requests, up to those of dari.yml").argParser(
+        count,
+      ),
+    )
     .option("--async", "do not wait for the answer; show the message's id")
     .option("--stream", "show the answer and the agent's output as they arrive; default on a terminal")
     .option("--no-stream", "show the answer when it is complete")
@@ -47,10 +58,12 @@ export function addSendCommand(session: Command, io: Io): void {
       const { output, client, signal } = context;
       const api = await client();
       const metadata = parsePairs(options.metadata, "--metadata");
+      const limits = given({ requests: options.limitRequests, tokens: options.limitTokens });
       const content = {
         parts: [{ type: "text", text } as const, ...(await uploadParts(api, options, signal))],
         ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
         ...given({ on_busy: options.onBusy, lane: options.lane }),
+        ...(Object.keys(limits).length === 0 ? {} : { limits }),
       };
       const remember = () => rememberLast(context, { session: id });
       if (options.async === true) {

@@ -1,14 +1,21 @@
 // Stores the requests of a running agent to models, in few statements. A request that cannot be stored is logged.
 
 import { retryThroughOutage } from "@dari/control/context";
-import { recordModelRequests, type ModelRequestRow } from "@dari/control/turns";
+import { recordModelRequests, type ModelRequestRow, type Turn } from "@dari/control/turns";
 import { modelRequestLimits, waitUntilSettled, type ModelTokens } from "@dari/domain";
 import type { ModelRequest, ModelResult } from "@dari/sandbox";
 import type { RestoredAttempt } from "../attempt.ts";
 
 export interface ModelRequestRecorder {
-  /** Adds a request, and stores it soon after its result is known. Returns false once `end` was called. */
-  add(request: ModelRequest): boolean;
+  /**
+   * Adds a request, and stores it soon after its result is known. Returns false once `end` was called. `ordinal`: from
+   * `nextOrdinal`.
+   */
+  add(request: ModelRequest, ordinal?: number): boolean;
+  /** Returns the position of the next request. */
+  nextOrdinal(): number;
+  /** Stores the results that are known. Never rejects. */
+  flush(): Promise<void>;
   /** Stores everything that was added. Call it once no request is open. Never rejects. */
   end(): Promise<void>;
 }
@@ -22,7 +29,8 @@ const resultsWithinMs = 2_000;
 
 export function createModelRequestRecorder(
   { context, turn, lease }: Pick<RestoredAttempt, "context" | "turn" | "lease">,
-  rowsMax: number = modelRequestLimits.rowsPerAttempt,
+  // Each reserved request has a row of its own.
+  rowsMax: number = modelRequestLimits[turn.limits === undefined ? "rowsPerAttempt" : "requestsPerMessageMax"],
 ): ModelRequestRecorder {
   const open = new Map<number, ModelRequest>();
   const noted = new Set<Promise<void>>();
@@ -35,22 +43,16 @@ export function createModelRequestRecorder(
   let timer: NodeJS.Timeout | undefined;
   let tail = Promise.resolve();
 
+  const nextOrdinal = (): number => (count += 1);
   function note(ordinal: number, result: ModelResult): void {
     const request = open.get(ordinal);
     if (!open.delete(ordinal) || request === undefined) return;
-    if (ordinal <= rowsMax) waiting.push(toRow(ordinal, request, result));
+    if (ordinal <= rowsMax) waiting.push(toRow(turn, ordinal, request, result));
     else {
       rest = addToRest(rest ?? emptyRest(rowsMax + 1), result);
       isRestStored = false;
     }
     timer ??= setTimeout(flush, flushEveryMs).unref();
-  }
-  function toRow(ordinal: number, { host, format }: ModelRequest, result: ModelResult): ModelRequestRow {
-    // An agent can choose the name of a model that does not exist, and the error can repeat it.
-    const scrub = (text: string | null): string | null =>
-      text === null ? null : turn.scrubber.text(text, { isCut: text.length >= modelRequestLimits.nameChars });
-    const { model, finishReason, ...counts } = result;
-    return { ordinal, requests: 1, host, format, ...counts, model: scrub(model), finishReason: scrub(finishReason) };
   }
   async function store(rows: readonly ModelRequestRow[]): Promise<void> {
     try {
@@ -70,9 +72,10 @@ export function createModelRequestRecorder(
   }
 
   return {
-    add(request) {
+    nextOrdinal,
+    flush,
+    add(request, ordinal = nextOrdinal()) {
       if (isEnded) return false;
-      const ordinal = (count += 1);
       open.set(ordinal, request);
       if (open.size > openMax) {
         note(ordinal, unknownResult);
@@ -89,6 +92,18 @@ export function createModelRequestRecorder(
       await flush();
     },
   };
+}
+
+function toRow(
+  { scrubber }: Pick<Turn, "scrubber">,
+  ordinal: number,
+  { host, format }: ModelRequest,
+  { model, finishReason, ...counts }: ModelResult,
+): ModelRequestRow {
+  // An agent can choose the name of a model that does not exist, and the error can repeat it.
+  const scrub = (text: string | null): string | null =>
+    text === null ? null : scrubber.text(text, { isCut: text.length >= modelRequestLimits.nameChars });
+  return { ordinal, requests: 1, host, format, ...counts, model: scrub(model), finishReason: scrub(finishReason) };
 }
 
 const noTokens: ModelTokens = { input: null, cachedInput: null, cacheWrite: null, output: null, reasoning: null };

@@ -28,6 +28,7 @@ import { logEgress } from "./log-egress.ts";
 import { logUnreachableHosts } from "./log-unreachable-hosts.ts";
 import { createEventRecorder } from "./record-events.ts";
 import { startLogRecorder } from "./record-logs.ts";
+import { isMetered, limitModelRequests } from "./limit-model-requests.ts";
 import { createModelRequestRecorder } from "./record-model-requests.ts";
 import { createValueRecorder } from "./record-values.ts";
 import { createPieceScrubber } from "./scrub-pieces.ts";
@@ -65,7 +66,9 @@ export async function runAgent(attempt: RestoredAttempt, imageDir: string): Prom
   const events = createEventRecorder(attempt, logs);
   const values = createValueRecorder(attempt, logs);
   const modelRequests = createModelRequestRecorder(attempt);
-  const call: AgentCall = { attempt, logs, previews, events, values, modelRequests, partialText, pieces };
+  const limiter = limitModelRequests(attempt, modelRequests);
+  if (limiter !== undefined && !isMetered(turn)) logs.add("platform", unmeteredWarning);
+  const call: AgentCall = { attempt, logs, previews, events, values, modelRequests, limiter, partialText, pieces };
   try {
     const run = await runInAnySandbox(call, imageDir);
     partialText.end({ isCut: isCut(run.ending) });
@@ -78,11 +81,16 @@ export async function runAgent(attempt: RestoredAttempt, imageDir: string): Prom
     // Flush now: no preview of an attempt may be shown after its end is recorded.
     previews.flush();
     events.stop();
+    limiter?.close();
     await modelRequests.end();
     logs.stop();
     await logs.flush();
   }
 }
+
+const unmeteredWarning =
+  "the limits of this message do not apply, because no credential of the agent is kept for a known host of models; " +
+  "store the model's key with `dari credentials add NAME --hosts HOST`\n";
 
 /** Returns whether the agent was stopped before its end. After that, it may still have written in the background. */
 function isCut({ kind }: TurnEnding): boolean {
@@ -136,9 +144,13 @@ async function runInNewSandbox(call: AgentCall, imageDir: string): Promise<RunRe
   return run;
 }
 
-function reportsTo({ attempt, logs, modelRequests }: AgentCall) {
+function reportsTo({ attempt, logs, modelRequests, limiter }: AgentCall) {
   const { context, turn } = attempt;
-  return { onConnection: logEgress(context, turn, logs), onModelRequest: modelRequests.add } satisfies SandboxReports;
+  return {
+    onConnection: logEgress(context, turn, logs),
+    onModelRequest: (request) => modelRequests.add(request),
+    modelGate: () => limiter,
+  } satisfies SandboxReports;
 }
 
 /** Resolves to undefined if the agent failed before it was called. */
@@ -195,7 +207,7 @@ interface RunningSandbox {
 }
 
 async function runInSandbox(call: AgentCall, running: RunningSandbox): Promise<RunResult> {
-  const { logs, previews, attempt } = call;
+  const { logs, previews, attempt, limiter } = call;
   const { context, turn, watch } = attempt;
   const { sandbox } = running;
   const captured = captureLogs({
@@ -222,6 +234,8 @@ async function runInSandbox(call: AgentCall, running: RunningSandbox): Promise<R
       void running.end().catch(() => {});
     },
   });
+  // An agent could repeat a refused request until its time limit.
+  const unlisten = limiter?.onReached(() => void running.end().catch(() => {}));
   const filesMounted = running.mountFiles();
   try {
     // The guest reads its turn while the files are being mounted. The agent is called once the files are mounted.
@@ -244,6 +258,7 @@ async function runInSandbox(call: AgentCall, running: RunningSandbox): Promise<R
       if (!isResting) await running.end();
     } finally {
       untrack();
+      unlisten?.();
     }
     watch.lap("kill_ms");
   }
@@ -256,8 +271,9 @@ async function runInSandbox(call: AgentCall, running: RunningSandbox): Promise<R
     endedWithBytes = isMachine ? (endedWithBytes ?? usage.peakMemoryBytes) : undefined;
   }
   // The agent's code is not at fault, and must not be started again at once.
-  if (endedWithBytes !== undefined && !isCalled) await countFailedLoad(call, ending);
-  const isLoaded = isCalled || ending.kind !== "failed" || endedWithBytes !== undefined;
+  const isEnded = endedWithBytes !== undefined || limiter?.reached !== undefined;
+  if (isEnded && !isCalled) await countFailedLoad(call, ending);
+  const isLoaded = isCalled || ending.kind !== "failed" || isEnded;
   return { ending, isLoaded, isResting, exceeded: usage.exceeded, endedWithBytes };
 }
 
@@ -276,7 +292,7 @@ async function countFailedLoad({ attempt }: AgentCall, ending: TurnEnding): Prom
   await retryThroughOutage(context, () => countAttempt(context.db, turn), lease.signal);
 }
 
-function endingOf({ attempt, logs, partialText }: AgentCall, run: RunResult): AgentEnding {
+function endingOf({ attempt, logs, limiter, partialText }: AgentCall, run: RunResult): AgentEnding {
   const { exceeded, endedWithBytes } = run;
   const ending = scrubStack(attempt.turn.scrubber, run.ending);
   const { usage, delivered } = ending;
@@ -293,6 +309,8 @@ function endingOf({ attempt, logs, partialText }: AgentCall, run: RunResult): Ag
     case "failed": {
       const { stack } = ending;
       if (stack !== undefined) logs.add("platform", `${stack}\n`);
+      const reached = limiter?.reached;
+      if (reached !== undefined) return { kind: "failed", failure: failure("budget_exceeded", reached), ...said };
       if (endedWithBytes !== undefined) return { kind: "failed", failure: toShortageFailure(endedWithBytes), ...said };
       const { settings } = attempt.context;
       const [own, most] = [limitsOf(settings, attempt.turn), memoryBoundOf(settings, attempt.turn)];

@@ -29,7 +29,7 @@ class Client(Operations):
     def send(self, session_id: str, text: str, *, files: Sequence[NamedFile] = (), **more: Any) -> Message:
         """Sends a text, with files, and returns the message once its turn has ended, well or not.
 
-        `more` are other fields of the message: `metadata`, `on_busy`, `lane`.
+        `more` are other fields of the message: `metadata`, `on_busy`, `lane`, `limits`.
         """
         body = self._compose(text, files, more)
         return self.wait_for_message(self.send_message_async(session_id, body)["id"])
@@ -39,7 +39,7 @@ class Client(Operations):
     ) -> Iterator[AnyStreamedEvent]:
         """Sends a text, with files, and yields the events of its turn, to the message's last one.
 
-        `more` are other fields of the message: `metadata`, `on_busy`, `lane`.
+        `more` are other fields of the message: `metadata`, `on_busy`, `lane`, `limits`.
         """
         yield from self.send_message_stream(session_id, self._compose(text, files, more))
 

@@ -725,7 +725,7 @@ export interface Error {
 export type Event = KnownEvent | UnknownEvent;
 
 export interface Failure {
-  code: "agent_error" | "credential_refused" | "agent_exit" | "out_of_memory" | "too_many_processes" | "disk_full" | "cpu_limit" | "worker_lost" | "internal_error" | "timeout" | "invalid_output" | "output_too_large" | "workspace_limit" | "storage_quota" | "entrypoint_not_found" | "unsupported_export" | "build_failed" | "missing_secret" | "runtime_unavailable" | "input_expired" | "cancelled";
+  code: "agent_error" | "credential_refused" | "agent_exit" | "out_of_memory" | "too_many_processes" | "disk_full" | "cpu_limit" | "worker_lost" | "internal_error" | "timeout" | "budget_exceeded" | "invalid_output" | "output_too_large" | "workspace_limit" | "storage_quota" | "entrypoint_not_found" | "unsupported_export" | "build_failed" | "missing_secret" | "runtime_unavailable" | "input_expired" | "cancelled";
   message: string;
 }
 
@@ -977,6 +977,7 @@ export interface Message {
   attempt: number;
   /** Maximum number of attempts: `retries.max_attempts` of the manifest. One more once an attempt that called the agent has lost its worker, unless `retries.on_worker_lost` is false. */
   max_attempts: number;
+  limits?: MessageLimits;
   created_at: string;
   started_at: string | null;
   completed_at: string | null;
@@ -1052,6 +1053,14 @@ export interface MessageInput {
   requested_at: string;
   expires_at: string;
   ended_at: string | null;
+}
+
+/** Limits of the message's requests to models, in all attempts. They can only lower those of dari.yml. A message with limits does not steer, and merges only with messages that have the same ones. */
+export interface MessageLimits {
+  /** Maximum number of requests. */
+  requests?: number;
+  /** Maximum number of tokens, input and output together. */
+  tokens?: number;
 }
 
 export interface MessageOutput {
@@ -1150,6 +1159,7 @@ export interface ModelRequest {
   cache_write_tokens: number | null;
   output_tokens: number | null;
   reasoning_tokens: number | null;
+  reserved_tokens: number | null;
   finish_reason: string | null;
   /** From the request to the end of its answer. */
   duration_ms: number;
@@ -1688,6 +1698,7 @@ export interface SendMessageRequest {
   on_busy?: "enqueue" | "reject" | "interrupt" | "rollback" | "merge" | "steer";
   /** An organization's interactive messages run before its background messages. Default: interactive. */
   lane?: "interactive" | "background";
+  limits?: MessageLimits;
 }
 
 export interface SendSessionEventRequest {

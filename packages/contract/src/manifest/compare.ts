@@ -29,6 +29,8 @@ function flatten(manifest: Manifest): Map<string, string | number | undefined> {
     ["runtime.load", manifest.runtime.load],
     ["retries.max_attempts", manifest.retries.max_attempts],
     ["retries.on_worker_lost", String(manifest.retries.on_worker_lost)],
+    ["limits.requests", manifest.limits?.requests],
+    ["limits.tokens", manifest.limits?.tokens],
     ["secrets", [...manifest.secrets].sort().join(" ")],
     ["egress", manifest.egress === undefined ? undefined : [...manifest.egress].sort().join(" ")],
     ...Object.entries(manifest.env).map(([name, value]): [string, string] => [`env.${name}`, value]),

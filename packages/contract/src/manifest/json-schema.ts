@@ -1,6 +1,13 @@
 // The JSON Schema of dari.yml for editors: completion and hints. normalize.ts has the rules that apply.
 
-import { agentNamePattern, egressHostPattern, limits, mcpLimits, memorySizePattern } from "@dari/domain";
+import {
+  agentNamePattern,
+  egressHostPattern,
+  limits,
+  mcpLimits,
+  memorySizePattern,
+  modelRequestLimits,
+} from "@dari/domain";
 import { languages, sdks } from "./manifest.ts";
 
 const environmentName = "^[A-Z_][A-Z0-9_]*$";
@@ -112,6 +119,28 @@ export const manifestJsonSchema = {
             "attempt; with `max_attempts: 1` the turn fails.",
         },
       },
+    },
+    limits: {
+      type: "object",
+      additionalProperties: false,
+      properties: {
+        requests: {
+          type: "integer",
+          minimum: 1,
+          maximum: modelRequestLimits.requestsPerMessageMax,
+          description:
+            "Maximum number of requests to models of one message, in all of its attempts. Default: no limit.",
+        },
+        tokens: {
+          type: "integer",
+          minimum: 1,
+          maximum: modelRequestLimits.tokensPerMessageMax,
+          description:
+            "Maximum number of tokens of these requests, input and output together. What a request can use is " +
+            "reserved before it goes out. Default: no limit.",
+        },
+      },
+      description: "Limits of each message, for requests that the platform meters: those with a kept credential.",
     },
     secrets: {
       type: "array",

@@ -1,5 +1,7 @@
 // A parsed dari.yml with every default filled in.
 
+import type { MessageLimits } from "@dari/domain";
+
 /** `function`, the default: no SDK that the platform knows. Every SDK also allows functions. */
 export const sdks = ["openai-agents", "claude-agent-sdk", "opencode", "pi", "function"] as const;
 export type Sdk = (typeof sdks)[number];
@@ -38,6 +40,8 @@ export interface Manifest {
      */
     readonly on_worker_lost?: boolean;
   };
+  /** Limits of each message. Absent: none. */
+  readonly limits?: MessageLimits;
   readonly secrets: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   /** Hosts, in lower case. Absent: all that the organization allows. */

@@ -7,10 +7,12 @@ import {
   isAgentName,
   limits,
   mcpLimits,
+  modelRequestLimits,
   parseEgressHost,
   parseMemorySize,
   showMemorySize,
   type FieldIssue,
+  type MessageLimits,
 } from "@dari/domain";
 import { languageOfEntrypoint, languages, type Manifest, sdks } from "./manifest.ts";
 
@@ -32,9 +34,10 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** The fields of each level, by the prefix of their paths. */
 const knownFields = {
-  "": ["name", "description", "sdk", "entrypoint", "runtime", "retries", "secrets", "env", "egress"],
+  "": ["name", "description", "sdk", "entrypoint", "runtime", "retries", "limits", "secrets", "env", "egress"],
   "runtime.": ["language", "version", "timeout_seconds", "memory", "cpus", "max_concurrency", "reuse", "load"],
   "retries.": ["max_attempts", "on_worker_lost"],
+  "limits.": ["requests", "tokens"],
 } as const;
 
 const environmentName = /^[A-Z_][A-Z0-9_]*$/;
@@ -57,13 +60,18 @@ export function normalizeManifest(value: unknown): ManifestResult {
   const entrypoint = readEntrypoint(value, report);
   const runtime = readRuntime(value["runtime"], entrypoint, report);
   const retries = readRetries(value["retries"], report);
+  const perMessage = readLimits(value["limits"], report);
   const secrets = readSecrets(value["secrets"], report);
   const env = readEnv(value["env"], report);
   const egress = readEgress(value["egress"], report);
   refuseOverlap(secrets, env, report);
 
   if (issues.length > 0 || sdk === undefined || runtime === undefined) return { ok: false, issues };
-  const given = { ...(description === undefined ? {} : { description }), ...(egress === undefined ? {} : { egress }) };
+  const given = {
+    ...(description === undefined ? {} : { description }),
+    ...(perMessage === undefined ? {} : { limits: perMessage }),
+    ...(egress === undefined ? {} : { egress }),
+  };
   return { ok: true, manifest: { name, sdk, entrypoint, runtime, retries, secrets, env, ...given }, warnings: [] };
 }
 
@@ -250,6 +258,22 @@ function readRetries(value: unknown, report: Report): Manifest["retries"] {
   const isRetried = fields["on_worker_lost"] ?? true;
   if (typeof isRetried !== "boolean") report("retries.on_worker_lost", "expected true or false");
   return { max_attempts: attempts ?? 1, on_worker_lost: isRetried === true };
+}
+
+/** Returns undefined if none is set. */
+function readLimits(value: unknown, report: Report): MessageLimits | undefined {
+  const fields = optionalMapping("limits", value, report);
+  refuseUnknown(fields, knownFields["limits."], "limits.", report);
+  const requests = readLimit("requests", fields, modelRequestLimits.requestsPerMessageMax, report);
+  const tokens = readLimit("tokens", fields, modelRequestLimits.tokensPerMessageMax, report);
+  if (requests === undefined && tokens === undefined) return undefined;
+  return { ...(requests === undefined ? {} : { requests }), ...(tokens === undefined ? {} : { tokens }) };
+}
+
+function readLimit(name: string, fields: Fields, max: number, report: Report): number | undefined {
+  const limit = optionalPositiveInteger(`limits.${name}`, fields[name], report);
+  if (limit !== undefined && limit > max) report(`limits.${name}`, `expected at most ${max}`);
+  return limit;
 }
 
 function optionalMapping(path: string, value: unknown, report: Report): Fields {

@@ -168,6 +168,11 @@ const refused: [title: string, text: string, issues: string[]][] = [
   ["a reuse that is no text", `${base}runtime: {reuse: true}`, ["runtime.reuse: expected a non-empty string"]],
   ["retries that are no mapping", `${base}retries: 3`, ["retries: expected a mapping"]],
   ["no attempts", `${base}retries: {max_attempts: 0}`, ["retries.max_attempts: expected a positive integer"]],
+  ["limits that are no mapping", `${base}limits: 3`, ["limits: expected a mapping"]],
+  ["no requests", `${base}limits: {requests: 0}`, ["limits.requests: expected a positive integer"]],
+  ["too many requests", `${base}limits: {requests: 10001}`, ["limits.requests: expected at most 10000"]],
+  ["too many tokens", `${base}limits: {tokens: 1000000000001}`, ["limits.tokens: expected at most 1000000000000"]],
+  ["an unknown limit", `${base}limits: {cost: 1}`, ["limits.cost: unsupported field"]],
   ["too many attempts", `${base}retries: {max_attempts: 101}`, ["retries.max_attempts: expected at most 100"]],
   ["secrets with values", `${base}secrets: {KEY: value}`, [`secrets: ${secretList}`]],
   [
@@ -332,6 +337,10 @@ describe("comparing manifests", () => {
     const described = parsed(`${base}description: ' Answers questions. '`);
     expect(described.description).toBe("Answers questions.");
     expect(compareManifests(described, parsed(base))).toEqual(["description"]);
+    expect(parsed(`${base}limits: {}`).limits).toBeUndefined();
+    const limited = parsed(`${base}limits: {tokens: 5}`);
+    expect(limited.limits).toEqual({ tokens: 5 });
+    expect(compareManifests(limited, parsed(base))).toEqual(["limits.tokens"]);
   });
 
   test("names what differs", () => {

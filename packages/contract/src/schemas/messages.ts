@@ -6,6 +6,7 @@ import {
   lanes,
   limits,
   messageMachine,
+  modelRequestLimits,
   onBusyChoices,
   type Lane,
   type OnBusy,
@@ -62,6 +63,18 @@ export function laneInput(fallback: string): TUnsafe<Lane> {
   });
 }
 
+const limit = (maximum: number, description: string) =>
+  Type.Optional(Type.Integer({ minimum: 1, maximum, description }));
+
+/** Limits of the requests to models that a message's turn makes. */
+export const MessageLimits = Type.Object(
+  {
+    requests: limit(modelRequestLimits.requestsPerMessageMax, "Maximum number of requests."),
+    tokens: limit(modelRequestLimits.tokensPerMessageMax, "Maximum number of tokens, input and output together."),
+  },
+  { ...noOtherFields, minProperties: 1, title: "MessageLimits" },
+);
+
 export const SendMessageRequest = Type.Object(
   {
     parts: messageParts,
@@ -69,6 +82,14 @@ export const SendMessageRequest = Type.Object(
     delivery: Type.Optional(delivery),
     on_busy: Type.Optional(onBusyInput("the session's `on_busy`")),
     lane: Type.Optional(laneInput("interactive")),
+    limits: Type.Optional(
+      Type.Unsafe<Static<typeof MessageLimits>>({
+        ...MessageLimits,
+        description:
+          "Limits of the message's requests to models, in all attempts. They can only lower those of dari.yml. A " +
+          "message with limits does not steer, and merges only with messages that have the same ones.",
+      }),
+    ),
   },
   { ...noOtherFields, title: "SendMessageRequest" },
 );
@@ -272,6 +293,12 @@ export const MessageRecord = Type.Object(
         "Maximum number of attempts: `retries.max_attempts` of the manifest. One more once an attempt that called " +
         "the agent has lost its worker, unless `retries.on_worker_lost` is false.",
     }),
+    limits: Type.Optional(
+      Type.Unsafe<Static<typeof MessageLimits>>({
+        ...MessageLimits,
+        description: "Limits that the request set, or that of the message which this message retries.",
+      }),
+    ),
     created_at: timestamp,
     started_at: nullable(timestamp),
     completed_at: nullable(timestamp),

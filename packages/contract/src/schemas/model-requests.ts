@@ -26,6 +26,13 @@ export const ModelRequestRecord = Type.Object(
     cache_write_tokens: tokens("Of these, tokens that the provider wrote to its cache."),
     output_tokens: tokens("Tokens of the answer, including reasoning."),
     reasoning_tokens: tokens("Of these, reasoning."),
+    reserved_tokens: nullable(
+      Type.Integer({
+        minimum: 0,
+        description:
+          "The most tokens that it could use, reserved before it was sent. Null: no limit of tokens applied to it.",
+      }),
+    ),
     finish_reason: nullable(Type.String({ description: "In the provider's words.", examples: ["stop", "end_turn"] })),
     duration_ms: Type.Integer({ minimum: 0, description: "From the request to the end of its answer." }),
     is_complete: Type.Boolean({ description: "Whether the answer was read to its end." }),

@@ -9,6 +9,7 @@ export {
   recordLogs,
   recordStep,
   recordModelRequests,
+  reserveModelRequest,
   recordTurnEvents,
   removeWorker,
   renewClaims,

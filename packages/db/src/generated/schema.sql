@@ -508,6 +508,7 @@ create table messages (
   steered_event bigint,
   conversation_digest bytea,
   has_steps boolean not null default false,
+  limits jsonb,
   constraint messages_pkey PRIMARY KEY (id),
   constraint messages_check CHECK (attempts <= max_attempts),
   constraint messages_check1 CHECK ((state = 'running'::text) = (fence IS NOT NULL)),
@@ -574,11 +575,13 @@ create table model_requests (
   unread text,
   created_at timestamp with time zone not null default clock_timestamp(),
   cost_microusd bigint,
+  reserved_tokens bigint,
   constraint model_requests_pkey PRIMARY KEY (message_id, fence, ordinal),
   constraint model_requests_format_check CHECK (format = ANY (ARRAY['openai-responses'::text, 'openai-chat'::text, 'anthropic-messages'::text, 'gemini'::text])),
   constraint model_requests_message_id_fkey FOREIGN KEY (message_id) REFERENCES messages(id) ON DELETE CASCADE,
   constraint model_requests_ordinal_check CHECK (ordinal > 0),
   constraint model_requests_requests_check CHECK (requests > 0),
+  constraint model_requests_reserved_tokens_check CHECK (reserved_tokens >= 0),
   constraint model_requests_unread_check CHECK (unread = ANY (ARRAY['encoding'::text, 'too_large'::text, 'too_fast'::text, 'too_many'::text, 'malformed'::text]))
 );
 create policy platform on model_requests for all to dari_app using (true);
@@ -1222,7 +1225,7 @@ create table workers (
   constraint workers_slots_check CHECK (slots >= 0)
 );
 
--- function accept_message(p_organization text, p_session text, p_message text, p_parts jsonb, p_metadata jsonb, p_inputs jsonb, p_dispatch_ttl_ms integer, p_on_busy text, p_retry_of text, p_merge_parts integer, p_merge_bytes integer, p_background boolean DEFAULT false, p_batch text DEFAULT NULL::text, p_conversation_digest bytea DEFAULT NULL::bytea) returns TABLE(outcome text, sequence_number integer, schedule text, dispatch_number bigint, max_attempts integer, detail text, ended text[], stopping text, steers boolean)
+-- function accept_message(p_organization text, p_session text, p_message text, p_parts jsonb, p_metadata jsonb, p_inputs jsonb, p_dispatch_ttl_ms integer, p_on_busy text, p_retry_of text, p_merge_parts integer, p_merge_bytes integer, p_background boolean DEFAULT false, p_batch text DEFAULT NULL::text, p_conversation_digest bytea DEFAULT NULL::bytea, p_limits jsonb DEFAULT NULL::jsonb) returns TABLE(outcome text, sequence_number integer, schedule text, dispatch_number bigint, max_attempts integer, detail text, ended text[], stopping text, steers boolean)
 -- function accepted_at(p_session text) returns timestamp with time zone
 -- function answer_input(p_organization text, p_message text, p_key text, p_value jsonb, p_dispatch_ttl_ms integer) returns TABLE(outcome text, session_id text, schedule text, dispatch_number bigint, attempts_left integer)
 -- function append_attempt_event(p_session text, p_fence bigint, p_token uuid, p_type text, p_data jsonb, p_number integer DEFAULT NULL::integer) returns boolean
@@ -1286,6 +1289,7 @@ create table workers (
 -- function kept_now(p_organization text, p_kind text) returns bigint
 -- function kept_of(p_organization text, p_kind text, p_most bigint) returns bigint
 -- function limit_room(p_organization text, p_agent text, p_batch text) returns integer
+-- function lower_limits(p_one jsonb, p_other jsonb) returns jsonb
 -- function make_way(p_session text, p_message text, p_on_busy text, p_parts_max integer, p_bytes_max integer) returns TABLE(ended text[], stopping text, schedule text)
 -- function mark_called(p_session text, p_fence bigint, p_token uuid, p_parts jsonb) returns boolean
 -- function may_begin(p_session text) returns boolean
@@ -1318,6 +1322,7 @@ create table workers (
 -- function release_held_sessions(p_organization text, p_after_organization text, p_after_agent text, p_after_session text, p_looks integer) returns TABLE(organization_id text, agent_id text, session_id text, is_released boolean)
 -- function renew_leases(p_sessions text[], p_fences bigint[], p_tokens uuid[], p_lease_ms integer) returns TABLE(session_id text, fence bigint, is_renewed boolean, cancel_requested boolean, steering_waits boolean)
 -- function request_input(s sessions, m messages, a attempts, p_input jsonb, p_snapshot text) returns void
+-- function reserve_model_request(p_session text, p_fence bigint, p_token uuid, p_ordinal integer, p_host text, p_format text, p_tokens bigint, p_max_requests bigint, p_max_tokens bigint) returns TABLE(outcome text, requests bigint, tokens bigint, unknown bigint)
 -- function rollback_session(p_organization text, p_session text, p_message text) returns text
 -- function sender_of(p_metadata jsonb) returns jsonb
 -- function settle_build_waiters(p_sessions integer, p_messages integer) returns TABLE(session_id text, organization_id text, result text)
@@ -1330,8 +1335,9 @@ create table workers (
 -- function take_steering(p_session text, p_fence bigint, p_token uuid, p_received integer, p_messages_max integer, p_bytes_max integer) returns jsonb
 -- function taken_by(a attempts) returns SETOF messages
 -- function taken_status(p_ending text) returns text
+-- function tokens_held(r model_requests) returns bigint
 -- function tokens_of(p_usage jsonb) returns bigint
--- function turn_details(p_message text, p_history_messages integer, p_history_bytes integer) returns TABLE(organization_id text, agent_id text, version_id text, manifest jsonb, image jsonb, parts jsonb, metadata jsonb, max_attempts integer, head_snapshot_id text, cancel_requested boolean, created_at timestamp with time zone, started_at timestamp with time zone, max_bytes bigint, max_files integer, max_file_bytes bigint, history json, inputs json, resume_snapshot_id text, resume_inputs jsonb, answers json, egress json, max_turn_memory_bytes bigint, max_turn_cpus double precision, steering_waits boolean, taken_before json, steps json)
+-- function turn_details(p_message text, p_history_messages integer, p_history_bytes integer) returns TABLE(organization_id text, agent_id text, version_id text, manifest jsonb, image jsonb, parts jsonb, metadata jsonb, max_attempts integer, head_snapshot_id text, cancel_requested boolean, created_at timestamp with time zone, started_at timestamp with time zone, max_bytes bigint, max_files integer, max_file_bytes bigint, history json, inputs json, resume_snapshot_id text, resume_inputs jsonb, answers json, egress json, max_turn_memory_bytes bigint, max_turn_cpus double precision, steering_waits boolean, taken_before json, steps json, limits jsonb)
 -- function turn_timeout(p_session text) returns interval
 -- function turns_are_stopped() returns boolean
 -- function undispatch_sessions(p_sessions text[], p_dispatch_numbers bigint[]) returns integer

@@ -306,6 +306,7 @@ export interface Messages {
   is_background: Generated<boolean>;
   is_steering: Generated<boolean>;
   lacks_workspace: Generated<boolean>;
+  limits: Json | null;
   max_attempts: number;
   merged_into: string | null;
   metadata: Generated<Json>;
@@ -381,6 +382,7 @@ export interface ModelRequests {
   output_tokens: number | null;
   reasoning_tokens: number | null;
   requests: number;
+  reserved_tokens: number | null;
   session_id: string;
   status: number | null;
   unread: string | null;

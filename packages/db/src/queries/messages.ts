@@ -1,6 +1,6 @@
 // Reads messages with what their records need of the schedule. The turn functions write them.
 
-import { limits, type InputState, type MessageState, type ScheduleState } from "@dari/domain";
+import { limits, type InputState, type MessageLimits, type MessageState, type ScheduleState } from "@dari/domain";
 import { sql, type ExpressionBuilder } from "kysely";
 import type { Database, Queryable } from "../database.ts";
 import type { DB } from "../generated/schema.ts";
@@ -19,6 +19,7 @@ export interface MessageRow {
   /** The number of the newest counted or running attempt; 1 before the first. */
   readonly attempt: number;
   readonly maxAttempts: number;
+  readonly limits: MessageLimits | null;
   readonly isBackground: boolean;
   readonly timings: unknown;
   readonly createdAt: Date;
@@ -97,6 +98,7 @@ function selectMessages(kysely: Queryable, organizationId: string) {
         "m.retry_of as retryOf",
         "m.copied_from as copiedFrom",
       ])
+      .select(sql<MessageLimits | null>`m.limits`.as("limits"))
       .select(sql<boolean>`m.rolled_back_at is not null or m.rolled_back_by is not null`.as("rolledBack"))
       // Read inputs only for the few messages that have some (primary key of message_inputs).
       .select(

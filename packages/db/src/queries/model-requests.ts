@@ -37,10 +37,46 @@ export async function recordModelRequestsIfHeld(
   return row.held;
 }
 
+/** A request that has not gone out. */
+export interface RequestToReserve {
+  readonly ordinal: number;
+  readonly host: string;
+  readonly format: ModelFormat;
+  /** The most that it can use. Null: not known, so that it reserves all that is left. */
+  readonly tokens: number | null;
+}
+
+export interface ReservationResult {
+  /** Other than `reserved`: the limit that is reached. */
+  readonly outcome: "reserved" | "requests" | "tokens";
+  /** What the message holds without this request, in all of its attempts. */
+  readonly requests: number;
+  readonly tokens: number;
+  /** Those of `tokens` that only a reservation counts. */
+  readonly unknown: number;
+}
+
+/** Reserves a request of the running attempt. Returns undefined once superseded. Safe to repeat. */
+export async function reserveModelRequestIfHeld(
+  db: Database,
+  claim: Claim,
+  request: RequestToReserve,
+  limits: { readonly requests: number; readonly tokens: number | undefined },
+): Promise<ReservationResult | undefined> {
+  const result = await sql<ReservationResult>`
+    select outcome, requests, tokens, unknown from reserve_model_request(p_session => ${claim.sessionId},
+      p_fence => ${claim.fence}, p_token => ${claim.token}, p_ordinal => ${request.ordinal}, p_host => ${request.host},
+      p_format => ${request.format}, p_tokens => ${request.tokens}, p_max_requests => ${limits.requests},
+      p_max_tokens => ${limits.tokens ?? null})`.execute(db.kysely);
+  return result.rows[0];
+}
+
 export interface ListedModelRequest extends ModelRequestRow {
   /** The cursor of the row. */
   readonly id: string;
   readonly attemptId: string;
+  /** What it reserved before it was sent. Null: its message has no limit of tokens. */
+  readonly reservedTokens: number | null;
   readonly createdAt: Date;
   /** Micro-dollars, by the price list in force when the row was stored. Null: not known. */
   readonly cost: number | null;
@@ -60,9 +96,9 @@ export async function listModelRequests(
   const result = await sql<ListedModelRequest>`
     select fence || '.' || ordinal as id, attempt_id as "attemptId", ordinal, requests, host, format, model, status,
       input_tokens as input, cached_input_tokens as "cachedInput", cache_write_tokens as "cacheWrite",
-      output_tokens as output, reasoning_tokens as reasoning, finish_reason as "finishReason",
-      duration_ms as "durationMs", is_complete as "isComplete", unread, created_at as "createdAt",
-      cost_microusd as cost
+      output_tokens as output, reasoning_tokens as reasoning, reserved_tokens as "reservedTokens",
+      finish_reason as "finishReason", duration_ms as "durationMs", is_complete as "isComplete", unread,
+      created_at as "createdAt", cost_microusd as cost
     from model_requests
     where message_id = ${of.messageId} and organization_id = ${of.organizationId}
       and (fence, ordinal) > (${fence}::bigint, ${ordinal}::int)

@@ -1,6 +1,6 @@
 // What a worker reads to run a claimed turn. Every statement starts from a primary key or a session's index.
 
-import type { EgressSetting } from "@dari/domain";
+import type { EgressSetting, MessageLimits } from "@dari/domain";
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
 import type { TurnBounds, WorkspaceBounds } from "./organizations.ts";
@@ -33,6 +33,8 @@ export interface TurnDetails {
   readonly takenBefore: readonly TakenMessage[];
   /** What earlier attempts of the message have recorded. */
   readonly steps: readonly RecordedStep[];
+  /** Limits of the message's requests to models. Undefined: none. */
+  readonly limits: MessageLimits | undefined;
 }
 
 export type TurnEgress = Readonly<Partial<Record<"organization" | "operator" | "session", EgressSetting>>>;
@@ -119,6 +121,7 @@ export interface TurnDetailsRow {
   readonly steering_waits?: boolean;
   readonly taken_before?: TakenMessage[] | null;
   readonly steps?: RecordedStep[] | null;
+  readonly limits?: MessageLimits | null;
 }
 
 export function toTurnDetails(row: TurnDetailsRow): TurnDetails {
@@ -143,6 +146,7 @@ export function toTurnDetails(row: TurnDetailsRow): TurnDetails {
     steeringWaits: row.steering_waits === true,
     takenBefore: row.taken_before ?? [],
     steps: row.steps ?? [],
+    limits: row.limits ?? undefined,
     resume:
       row.resume_snapshot_id === null
         ? undefined

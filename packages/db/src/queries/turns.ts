@@ -1,7 +1,6 @@
-// Turns under a claim: accept, claim, prove, finish. Each call is one SQL function, one round trip, one commit. The
-// functions' own comments say which row is locked first and why.
+// Turns under a claim: accept, claim, prove, finish. Each call is one SQL function: one round trip, one commit.
 
-import { limits, type Failure, type Lane, type OnBusy } from "@dari/domain";
+import { limits, type Failure, type Lane, type MessageLimits, type OnBusy } from "@dari/domain";
 import { sql, type RawBuilder } from "kysely";
 import { callOne } from "../call-one.ts";
 import type { Database } from "../database.ts";
@@ -54,9 +53,9 @@ export async function acceptMessage(
     onBusy?: OnBusy | undefined;
     /** The failed message of the same session whose attachments this one takes over. */
     retryOf?: string | undefined;
-    /** Default: interactive. */
     lane?: Lane | undefined;
     conversationDigest?: Buffer | undefined;
+    limits?: MessageLimits | undefined;
   },
 ): Promise<AcceptedMessage> {
   const attachments = input.attachments.map((one) => ({ path: one.path, file_id: one.fileId }));
@@ -69,7 +68,8 @@ export async function acceptMessage(
         p_inputs => ${toJsonb(attachments)}, p_dispatch_ttl_ms => ${input.dispatchTtlMs ?? null}::int,
         p_on_busy => ${input.onBusy ?? null}, p_retry_of => ${input.retryOf ?? null},
         p_merge_parts => ${limits.mergedPartsMax}, p_merge_bytes => ${limits.mergedPartsBytes},
-        p_background => ${input.lane === "background"}, p_conversation_digest => ${input.conversationDigest ?? null})`,
+        p_background => ${input.lane === "background"}, p_conversation_digest => ${input.conversationDigest ?? null},
+        p_limits => ${toJsonb(input.limits ?? null)})`,
   );
 }
 

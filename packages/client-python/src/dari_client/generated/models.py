@@ -641,7 +641,7 @@ class ErrorError(TypedDict):
 
 
 class Failure(TypedDict):
-    code: Literal["agent_error", "credential_refused", "agent_exit", "out_of_memory", "too_many_processes", "disk_full", "cpu_limit", "worker_lost", "internal_error", "timeout", "invalid_output", "output_too_large", "workspace_limit", "storage_quota", "entrypoint_not_found", "unsupported_export", "build_failed", "missing_secret", "runtime_unavailable", "input_expired", "cancelled"]
+    code: Literal["agent_error", "credential_refused", "agent_exit", "out_of_memory", "too_many_processes", "disk_full", "cpu_limit", "worker_lost", "internal_error", "timeout", "budget_exceeded", "invalid_output", "output_too_large", "workspace_limit", "storage_quota", "entrypoint_not_found", "unsupported_export", "build_failed", "missing_secret", "runtime_unavailable", "input_expired", "cancelled"]
     message: str
 
 
@@ -868,6 +868,7 @@ class Message(TypedDict):
     files_changed: list[FileChange]
     attempt: int
     max_attempts: int
+    limits: NotRequired[MessageLimits]
     created_at: str
     started_at: str | None
     completed_at: str | None
@@ -928,6 +929,11 @@ class MessageInput(TypedDict):
     requested_at: str
     expires_at: str
     ended_at: str | None
+
+
+class MessageLimits(TypedDict):
+    requests: NotRequired[int]
+    tokens: NotRequired[int]
 
 
 class MessageOutput(TypedDict):
@@ -1024,6 +1030,7 @@ class ModelRequest(TypedDict):
     cache_write_tokens: int | None
     output_tokens: int | None
     reasoning_tokens: int | None
+    reserved_tokens: int | None
     finish_reason: str | None
     duration_ms: int
     is_complete: bool
@@ -1506,6 +1513,7 @@ class SendMessageRequest(TypedDict):
     delivery: NotRequired[Literal["sync", "async", "stream"]]
     on_busy: NotRequired[Literal["enqueue", "reject", "interrupt", "rollback", "merge", "steer"]]
     lane: NotRequired[Literal["interactive", "background"]]
+    limits: NotRequired[MessageLimits]
 
 
 class SendMessageRequestPartFile(TypedDict):

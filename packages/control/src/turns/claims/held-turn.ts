@@ -14,6 +14,8 @@ import {
   type RecordedStep,
   type ModelRequestRow,
   type RenewedLease,
+  type RequestToReserve,
+  type ReservationResult,
   type TakenMessage,
 } from "@dari/db";
 
@@ -83,6 +85,19 @@ export function recordModelRequests(
   requests: readonly ModelRequestRow[],
 ): Promise<boolean> {
   return modelRequests.recordModelRequestsIfHeld(db, claim, requests);
+}
+
+/**
+ * Reserves a request of the agent to a model, before it goes out. Returns undefined once the claim is superseded. Safe
+ * to repeat.
+ */
+export function reserveModelRequest(
+  db: Database,
+  claim: Claim,
+  request: RequestToReserve,
+  limits: { readonly requests: number; readonly tokens: number | undefined },
+): Promise<ReservationResult | undefined> {
+  return modelRequests.reserveModelRequestIfHeld(db, claim, request, limits);
 }
 
 export interface WorkerPresence {

@@ -19,7 +19,7 @@ import {
   type TurnResume,
   type WorkspaceBounds,
 } from "@dari/db";
-import { createScrubber, limits, Redacted, type Scrubber } from "@dari/domain";
+import { createScrubber, limits, Redacted, type MessageLimits, type Scrubber } from "@dari/domain";
 
 /** A stored part of a message. `path`: where the file is in the workspace. */
 export type TurnPart =
@@ -49,6 +49,8 @@ export interface Turn extends ClaimedTurn {
   readonly takenBefore: readonly TakenMessage[];
   /** What earlier attempts of the message have recorded. */
   readonly steps: readonly RecordedStep[];
+  /** Limits of the message's requests to models, of dari.yml and of the request together. Undefined: none. */
+  readonly limits: MessageLimits | undefined;
   /** The network rules of the organization, the operators and the session. */
   readonly egress: TurnEgress;
   readonly maxAttempts: number;
@@ -97,6 +99,7 @@ export async function loadTurn(context: { db: Database; sealer: Sealer }, claime
     steeringWaits: details.steeringWaits,
     takenBefore: details.takenBefore,
     steps: details.steps,
+    limits: details.limits,
     egress: details.egress ?? (await loadEgress(context.db, details.organizationId)),
     maxAttempts: details.maxAttempts,
     cancelRequested: details.cancelRequested,

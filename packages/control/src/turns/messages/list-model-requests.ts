@@ -32,6 +32,7 @@ function renderModelRequest(row: ListedModelRequest): ModelRequestRecord {
     cache_write_tokens: row.cacheWrite,
     output_tokens: row.output,
     reasoning_tokens: row.reasoning,
+    reserved_tokens: row.reservedTokens,
     finish_reason: row.finishReason,
     duration_ms: row.durationMs,
     is_complete: row.isComplete,

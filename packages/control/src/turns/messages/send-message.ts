@@ -3,7 +3,16 @@
 import { deliverTurns, type Actor, type Control } from "@dari/control/context";
 import { requireTokenScope } from "@dari/control/tenants";
 import { sessionTokens, turnDetails, turns, type AcceptedMessage, type AttachedFile } from "@dari/db";
-import { AppError, leafFilename, limits, newId, numberedFilename, type Lane, type OnBusy } from "@dari/domain";
+import {
+  AppError,
+  leafFilename,
+  limits,
+  newId,
+  numberedFilename,
+  type Lane,
+  type MessageLimits,
+  type OnBusy,
+} from "@dari/domain";
 
 export type MessagePartToSend =
   { readonly type: "text"; readonly text: string } | { readonly type: "file" | "image"; readonly file_id: string };
@@ -21,6 +30,8 @@ export interface SendMessageInput {
   /** Default: interactive. */
   readonly lane?: Lane | undefined;
   readonly retryOf?: FailedMessage | undefined;
+  /** Default: those of the message that it retries. */
+  readonly limits?: MessageLimits | undefined;
   /** The digest of the conversation up to this message: see `findAnsweredConversation`. */
   readonly conversationDigest?: Buffer | undefined;
   /** The name of the parts in the request, for errors (default: `parts`). */
@@ -69,6 +80,7 @@ export async function sendMessage(
       retryOf: input.retryOf?.messageId,
       lane: input.lane,
       conversationDigest: input.conversationDigest,
+      limits: input.limits,
     });
     if (accepted.outcome === "input_clash") continue;
     if (accepted.outcome !== "accepted") throw refusal(accepted, input);

@@ -23,6 +23,7 @@ export function renderMessage(row: MessageRow): MessageRecord {
     files_changed: row.filesChanged as MessageRecord["files_changed"],
     attempt: row.attempt,
     max_attempts: row.maxAttempts,
+    ...(row.limits === null ? {} : { limits: row.limits }),
     created_at: row.createdAt.toISOString(),
     started_at: row.startedAt?.toISOString() ?? null,
     completed_at: row.completedAt?.toISOString() ?? null,

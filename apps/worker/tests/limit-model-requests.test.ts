@@ -1,0 +1,231 @@
+// Requests of an attempt to models go out only within the limits of its message, whatever order they come and end in.
+
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { findViolations } from "@dari/control/operations";
+import { claimTurn, finishTurn } from "@dari/control/turns";
+import { dispatch, modelRequests, type ClaimedTurn } from "@dari/db";
+import { createScrubber, failure, newId, type MessageLimits, type Notifier } from "@dari/domain";
+import { createLogger } from "@dari/runtime";
+import type { ModelAdmission, ModelResult } from "@dari/sandbox";
+import { createTestAgent, createTestDatabase, createTestMessage, createTestOrganization } from "@dari/testkit";
+import { createTestSession, waitUntil, type TestDatabase } from "@dari/testkit";
+import type { RestoredAttempt } from "../src/attempt.ts";
+import { isMetered, limitModelRequests } from "../src/steps/limit-model-requests.ts";
+import { createModelRequestRecorder } from "../src/steps/record-model-requests.ts";
+
+const notifier: Notifier = { notify: () => {}, subscribe: () => () => undefined, close: () => Promise.resolve() };
+const log = createLogger({ name: "limit-model-requests", level: "silent" });
+
+let database: TestDatabase;
+let place: { organizationId: string; agentId: string };
+beforeAll(async () => {
+  database = await createTestDatabase();
+  const { organizationId } = await createTestOrganization(database.db);
+  const { agentId } = await createTestAgent(database.db, organizationId);
+  place = { organizationId, agentId };
+});
+afterAll(async () => {
+  expect(await findViolations(database.db)).toEqual([]);
+  await database.close();
+});
+
+const claimant = () => ({ workerId: newId("worker"), leaseMs: 600_000, guarantees: {} });
+
+async function claim(sessionId: string, dispatchNumber = 1): Promise<ClaimedTurn> {
+  const claimed = await claimTurn(database.db, { sessionId, dispatchNumber }, claimant());
+  if (claimed.outcome !== "claimed") throw new Error(claimed.outcome);
+  return claimed.turn;
+}
+
+async function open(limits: MessageLimits, claimed?: ClaimedTurn) {
+  const sessionId = await createTestSession(database.db, place.organizationId, place.agentId);
+  if (claimed === undefined) await createTestMessage(database.db, place.organizationId, sessionId);
+  const turn = { ...(claimed ?? (await claim(sessionId))), scrubber: createScrubber([]), limits };
+  const lease = { signal: new AbortController().signal };
+  const attempt = { context: { db: database.db, notifier, log }, turn, lease } as unknown as RestoredAttempt;
+  const recorder = createModelRequestRecorder(attempt);
+  const limiter = limitModelRequests(attempt, recorder)!;
+  const ask = (tokensMax: number | null = null, signal = new AbortController().signal) =>
+    limiter.admit({ host: "api.openai.com", format: "openai-chat", tokensMax }, signal);
+  return { turn, recorder, limiter, ask };
+}
+
+const result: ModelResult = {
+  ...{ model: "gpt-5", finishReason: "stop", cachedInput: null, cacheWrite: null, reasoning: null },
+  ...{ input: 60, output: 40, isComplete: true, unread: null, status: 200, durationMs: 1 },
+};
+
+/** Sends an admitted request, whose result the returned function tells. */
+function go(admission: ModelAdmission): (changed?: Partial<ModelResult>) => void {
+  if (!admission.isAdmitted) throw new Error(admission.reason);
+  const known = Promise.withResolvers<ModelResult>();
+  admission.report({ host: "api.openai.com", format: "openai-chat", result: known.promise });
+  return (changed = {}) => known.resolve({ ...result, ...changed });
+}
+
+async function rowsOf({ messageId }: ClaimedTurn) {
+  const of = { organizationId: place.organizationId, messageId };
+  return (await modelRequests.listModelRequests(database.db, of, { limit: 100 }))!.rows;
+}
+
+const refused = (reason: string) =>
+  expect.objectContaining({ isAdmitted: false, reason: expect.stringContaining(reason) });
+
+test("a message without limits has no gate", () => {
+  const attempt = { turn: {} } as unknown as RestoredAttempt;
+  expect(limitModelRequests(attempt, {} as never)).toBeUndefined();
+});
+
+test.each<[host: string, isKnown: boolean]>([
+  ["api.openai.com", true],
+  ["eu.api.openai.com:8443", true],
+  ["*.openai.azure.com", true],
+  ["*.googleapis.com", true],
+  ["api.github.com", false],
+  ["api.mistral.ai", false],
+  ["*.example.com", false],
+])("a credential for %s makes limits apply: %s", (host, isKnown) => {
+  const keptSecrets = [{ hosts: ["api.github.com", host] }] as unknown as Parameters<
+    typeof isMetered
+  >[0]["keptSecrets"];
+  expect(isMetered({ keptSecrets })).toBe(isKnown);
+});
+
+test("a request that cannot be reserved can be tried again, and the turn goes on", async () => {
+  const { ask, limiter, recorder, turn } = await open({ tokens: 1_000 });
+  const { token } = turn;
+  Object.assign(turn, { token: "no token" });
+  expect(await ask(100)).toMatchObject({ isAdmitted: false, isTemporary: true });
+  expect(limiter.reached).toBeUndefined();
+  Object.assign(turn, { token });
+  go(await ask(100))();
+  await recorder.flush();
+  // The statement that failed may have reserved the first ordinal.
+  expect((await rowsOf(turn)).map(({ ordinal }) => ordinal)).toEqual([2]);
+});
+
+test("of ten requests at once, as many go out as the limit has", async () => {
+  const { ask, turn, limiter } = await open({ requests: 3 });
+  const all = await Promise.all(Array.from({ length: 10 }, () => ask()));
+  expect(all.map(({ isAdmitted }) => isAdmitted)).toEqual([true, true, true, ...Array(7).fill(false)]);
+  const text = "limit reached: the message has made 3 of 3 requests to models; raise limits.requests in dari.yml";
+  expect(all[3]).toEqual(refused(text));
+  expect(limiter.reached).toContain(text);
+  expect(await rowsOf(turn)).toHaveLength(3);
+});
+
+test("of ten requests at once, those wait that do not fit with what is reserved", async () => {
+  const { ask, limiter } = await open({ tokens: 2_500 });
+  const ends: (() => void)[] = [];
+  let [most, current] = [0, 0];
+  const all = Array.from({ length: 10 }, async () => {
+    const end = go(await ask(1_000));
+    most = Math.max(most, (current += 1));
+    ends.push(() => {
+      current -= 1;
+      end();
+    });
+  });
+  let ended = 0;
+  while (ended < 10) {
+    await waitUntil(() => ends.length > 0, { what: "a request that goes out" });
+    ends.pop()!();
+    ended += 1;
+  }
+  await Promise.all(all);
+  expect(most).toBe(2);
+  // 1,000 are used now, and 1,500 left.
+  expect(await ask(1_501)).toEqual(
+    refused("1,000 of the message's 2,500 tokens are used or reserved, and this request"),
+  );
+  expect(limiter.reached).toContain("can use up to 1,501");
+});
+
+test("a request whose use is not known goes out alone, and the next one with what it has left", async () => {
+  const { ask, turn } = await open({ tokens: 1_000 });
+  const first = go(await ask(100));
+  const alone = ask(null);
+  const behind = ask(100);
+  let isOut = false;
+  void alone.then(() => (isOut = true));
+  for (let at = 0; at < 5; at++) expect(await rowsOf(turn)).toHaveLength(1);
+  expect(isOut).toBe(false);
+  first();
+  const second = go(await alone);
+  second({ input: 650, output: 150 });
+  go(await behind)({ input: 100, output: 0 });
+  expect(await ask(1)).toEqual(refused("1,000 of the message's 1,000 tokens"));
+});
+
+describe("what counts", () => {
+  test.each<[title: string, changed: Partial<ModelResult>, left: number]>([
+    ["an answer as the provider counts it", {}, 900],
+    ["more than was reserved", { input: 500, output: 100 }, 400],
+    ["a refusal as nothing", { status: 429, input: null, output: null, finishReason: "error" }, 1_000],
+    ["what did not go out as nothing", { status: null, input: null, output: null }, 1_000],
+    ["an answer without counts as what it reserved", { input: null, output: null }, 500],
+    ["an answer without a count of its output", { output: null }, 500],
+    ["an answer that is cut", { isComplete: false, output: 1 }, 500],
+    ["an answer that ends with an error", { finishReason: "error", output: 1 }, 500],
+    ["no answer", { isComplete: false, status: null, input: null, output: null }, 500],
+    ["an answer that is not read", { isComplete: false, unread: "encoding", input: null, output: null }, 500],
+  ])("%s", async (_title, changed, left) => {
+    const { ask, recorder } = await open({ tokens: 1_000 });
+    go(await ask(500))(changed);
+    await recorder.flush();
+    go(await ask(left))({ input: left, output: 0 });
+    expect(await ask(1)).toEqual(refused("limit reached"));
+  });
+});
+
+test("another attempt counts what the earlier ones hold, also those of a lost worker", async () => {
+  const first = await open({ tokens: 1_000, requests: 5 });
+  go(await first.ask(300))();
+  await first.recorder.flush();
+  go(await first.ask(600));
+  const { sessionId } = first.turn;
+  await finishTurn({ db: database.db, notifier, log }, first.turn, place.organizationId, {
+    ending: "retry",
+    failure: failure("worker_lost"),
+    waitMs: 0,
+  });
+  await dispatch.reapExpired(database.db, { limit: 100, graceMs: 0, overdueMs: 0, uncountedClaimsMax: 2 });
+  const [moved] = await dispatch.dispatchIfReady(
+    database.db,
+    [{ organizationId: place.organizationId, count: 1 }],
+    60_000,
+  );
+  const second = await open({ tokens: 1_000, requests: 5 }, await claim(sessionId, moved!.dispatchNumber));
+  expect((await first.ask(1)).isAdmitted).toBe(false);
+  expect(await second.ask(301)).toEqual(refused("700 of the message's 1,000 tokens are used or reserved (600 by"));
+  expect((await rowsOf(second.turn)).map(({ isComplete }) => isComplete)).toEqual([true, false]);
+});
+
+test("a client that leaves, and the end of the turn, end the wait", async () => {
+  const { ask, limiter, turn } = await open({ tokens: 1_000 });
+  go(await ask(1_000));
+  const leaving = new AbortController();
+  const left = ask(500, leaving.signal);
+  const behind = ask(500);
+  leaving.abort();
+  expect(await left).toEqual(refused("has ended"));
+  limiter.close();
+  expect(await behind).toEqual(refused("has ended"));
+  expect(limiter.reached).toBeUndefined();
+  expect(await rowsOf(turn)).toHaveLength(1);
+});
+
+test("the end of the turn is asked for once the refusal was sent", async () => {
+  const { ask, limiter } = await open({ requests: 1 });
+  go(await ask());
+  const [second, third] = await Promise.all([ask(), ask()]);
+  let ends = 0;
+  limiter.onReached(() => (ends += 1));
+  if (second.isAdmitted || third.isAdmitted) throw new Error("admitted");
+  expect(ends).toBe(0);
+  third.onRefused!();
+  second.onRefused!();
+  expect(ends).toBe(1);
+  limiter.onReached(() => (ends += 1));
+  expect(ends).toBe(2);
+});
