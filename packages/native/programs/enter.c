@@ -6,11 +6,12 @@
  *   enter DESCRIPTOR
  *
  * Reads words, each terminated by NUL, to the end: PORT[,PORT...] or nothing, LIMIT=NUMBER[,LIMIT=NUMBER...], USER or
- * nothing, the program and its arguments. USER: the user and group that it becomes, without any capability. That needs
- * CAP_SETUID, CAP_SETGID and CAP_SETPCAP.
+ * nothing, the program and its arguments. PORT: a number, or what transparent.h names, which only start.c supports.
+ * USER: the user and group that it becomes, without any capability. That needs CAP_SETUID, CAP_SETGID and CAP_SETPCAP.
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <stdio.h>
@@ -22,6 +23,7 @@
 #include <unistd.h>
 #include "programs.h"
 #include "sockets.h"
+#include "transparent.h"
 
 enum { WORDS_MAX = 4096, BYTES_MAX = 1 << 20 };
 
@@ -52,23 +54,33 @@ static int read_words(int fd) {
   return count;
 }
 
-/* Node's framing for a handle: a line of JSON, with the descriptor beside it. */
-static void hand_over(int channel, int port, int fd) {
-  char text[96];
-  int length =
-      snprintf(text, sizeof text, "{\"cmd\":\"NODE_HANDLE\",\"type\":\"net.Server\",\"msg\":%d}\n", port);
-  if (!send_with(channel, text, (size_t)length, &fd, 1)) fail("hand over a socket");
-}
-
 /* Waits for one line, an acknowledgement. This keeps the descriptors of two messages apart, and the channel open until
- * the worker has answered. */
-static void await_line(int channel) {
-  char c = 0;
-  while (c != '\n') {
+ * the worker has answered. Returns the number that the line begins with, which is 0 in the worker's own lines. */
+static int await_line(int channel) {
+  int number = 0, is_number = 1;
+  for (char c = 0; c != '\n';) {
     ssize_t got = read(channel, &c, 1);
     if (got == 0) fail("the worker hung up");
     if (got < 0 && errno != EINTR && errno != EAGAIN) fail("read");
+    if (got == 1 && (is_number = is_number && c >= '0' && c <= '9')) number = number * 10 + c - '0';
   }
+  return number;
+}
+
+/* The reader of the channel has rights over this network, and sends the sockets on. */
+static void ask_for_transparent(int channel, const char *word) {
+  int network = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+  if (network < 0 || !send_with(channel, word, strlen(word) + 1, &network, 1)) fail("hand over the network");
+  close(network);
+  if ((errno = await_line(channel)) != 0) say_proxy_only(2);
+}
+
+static void hand_over(int channel, const char *port) {
+  int fd = listen_on(atoi(port));
+  if (fd < 0) fail(port);
+  if (!send_socket(channel, port, fd)) fail("hand over a socket");
+  await_line(channel);
+  close(fd);
 }
 
 static void open_ports(char *ports) {
@@ -78,11 +90,8 @@ static void open_ports(char *ports) {
   if (number == NULL) return;
   channel = atoi(number);
   for (port = strtok_r(ports, ",", &rest); port != NULL; port = strtok_r(NULL, ",", &rest)) {
-    int fd = listen_on(atoi(port));
-    if (fd < 0) fail(port);
-    hand_over(channel, atoi(port), fd);
-    await_line(channel);
-    close(fd);
+    if (is_transparent(port)) ask_for_transparent(channel, port);
+    else hand_over(channel, port);
   }
   close(channel);
   unsetenv("NODE_CHANNEL_FD");

@@ -1,6 +1,7 @@
 /* Listening sockets on loopback, and sending descriptors between processes. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -36,4 +37,16 @@ static inline int send_with(int to, const char *text, size_t length, const int *
   header->cmsg_len = CMSG_LEN(bytes);
   memcpy(CMSG_DATA(header), descriptors, bytes);
   return sendmsg(to, &message, MSG_NOSIGNAL) == (ssize_t)length;
+}
+
+/* Sends a socket on the channel that Node opened for its child. `message`: a JSON value. Returns false unless
+ * everything was sent. */
+static inline int send_socket(int channel, const char *message, int fd) {
+  char line[192];
+  int type = 0;
+  socklen_t size = sizeof type;
+  if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0) return 0;
+  const char *class = type == SOCK_DGRAM ? "dgram.Socket\",\"dgramType\":\"udp4" : "net.Server";
+  int length = snprintf(line, sizeof line, "{\"cmd\":\"NODE_HANDLE\",\"type\":\"%s\",\"msg\":%s}\n", class, message);
+  return send_with(channel, line, (size_t)length, &fd, 1);
 }

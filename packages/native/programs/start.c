@@ -11,13 +11,18 @@
  * listening sockets that it hands over there go to the parent, with NUMBER. `k`: it is killed when this process ends,
  * as this one is with its parent. `c`: it keeps this process's capabilities, which only a program of ours may; no other
  * program of a user who is not root has any. The program is in its own session and has a lower priority than its
- * parent.
+ * parent. If a program sends its network namespace there with a word of transparent.h, this process sets the namespace
+ * up and gives the sockets to the parent.
  */
 #define _GNU_SOURCE
+#include <linux/nsfs.h>
+#include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include "close-from.h"
 #include "programs.h"
 #include "starts.h"
+#include "transparent.h"
 
 enum { BELOW_NORMAL = 10 };
 
@@ -76,18 +81,66 @@ static void start_program(struct start *one, char **words) {
   tell(one, "error", error);
 }
 
-/* Sends one message of Node's channel: a line of JSON, with a descriptor beside it. */
-static void send_on(struct start *one, const char *text, int fd) {
-  char line[128];
+/* Gives a socket to the parent, with the number of its program. */
+static int send_up(struct start *one, int port, int fd) {
+  char message[48];
+  snprintf(message, sizeof message, "[%ld,%d]", one->number, port);
+  return send_socket(parent_channel, message, fd);
+}
+
+/* Children of this process that set up networks. The kernel can let them wait for long. */
+static struct { pid_t pid; long number; } helpers[STARTS_MAX];
+static int helper_count;
+
+/* Runs in such a child, because the owner of a namespace has rights over it only from inside, and cannot return.
+ * Returns 0 or the error. */
+static int set_up_network(struct start *one, char *word, int network) {
+  int owner = ioctl(network, NS_GET_USERNS), sockets[2];
+  if (owner < 0 || setns(owner, CLONE_NEWUSER) != 0 || setns(network, CLONE_NEWNET) != 0) return errno;
+  /* It has copies of all descriptors. The kernel forgets this signal when rights change. */
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || getppid() != self) return ESRCH;
+  if (open_transparent(word, sockets) != 0) return errno;
+  return send_up(one, TRANSPARENT_PORT, sockets[0]) && send_up(one, NAME_PORT, sockets[1]) ? 0 : EPIPE;
+}
+
+/* Answers the program that waits: 0 or the error. Returns false if it is gone. */
+static int answer(struct start *one, int error) {
+  char line[16];
+  int length = snprintf(line, sizeof line, "%d\n", error);
+  return send(one->channel, line, (size_t)length, MSG_NOSIGNAL) == length;
+}
+
+/* The program gets its answer once the child has ended. */
+static void begin_network(struct start *one, char *word, int network) {
+  pid_t pid = helper_count < STARTS_MAX ? fork() : (errno = EAGAIN, -1);
+  if (pid == 0) _exit(set_up_network(one, word, network));
+  if (pid < 0) answer(one, errno);
+  else helpers[helper_count].pid = pid, helpers[helper_count++].number = one->number;
+}
+
+static void end_networks(void) {
+  for (int at = helper_count; at-- > 0;) {
+    int status;
+    if (waitpid(helpers[at].pid, &status, WNOHANG) != helpers[at].pid) continue;
+    long number = helpers[at].number;
+    helpers[at] = helpers[--helper_count];
+    for (int i = 0; i < used; i++)
+      if (starts[i]->asked && starts[i]->number == number && starts[i]->channel >= 0)
+        answer(starts[i], WIFEXITED(status) ? WEXITSTATUS(status) : EINTR);
+  }
+}
+
+/* Returns false if the program has sent something unknown, or is gone. */
+static int send_on(struct start *one, char *text, int fd) {
   const char *port = strstr(text, "\"msg\":");
-  if (port == NULL) return;
-  int length = snprintf(line, sizeof line, "{\"cmd\":\"NODE_HANDLE\",\"type\":\"net.Server\",\"msg\":[%ld,%d]}\n",
-                        one->number, atoi(port + 6));
-  if (!send_with(parent_channel, line, (size_t)length, &fd, 1)) leave();
+  if (is_transparent(text)) return begin_network(one, text, fd), 1;
+  if (port == NULL) return 0;
+  if (!send_up(one, atoi(port + 6), fd)) leave();
+  return answer(one, 0);
 }
 
 static void attend(struct start *one) {
-  char text[256];
+  char text[512];
   union {
     struct cmsghdr header;
     char space[CMSG_SPACE(sizeof(int))];
@@ -102,9 +155,9 @@ static void attend(struct start *one) {
   if (header != NULL && header->cmsg_type == SCM_RIGHTS) {
     memcpy(&fd, CMSG_DATA(header), sizeof fd);
     text[got] = 0;
-    send_on(one, text, fd);
+    int goes_on = send_on(one, text, fd);
     close(fd);
-    if (send(one->channel, "\n", 1, MSG_NOSIGNAL) == 1) return;
+    if (goes_on) return;
   }
   /* It has handed over everything, or sent something unknown. */
   close(one->channel);
@@ -113,6 +166,7 @@ static void attend(struct start *one) {
 
 /* An ended process keeps its pid until no request can mean it. */
 static void look_for_the_dead(void) {
+  end_networks();
   for (int at = used; at-- > 0;) {
     struct start *one = starts[at];
     siginfo_t info = {0};

@@ -13,15 +13,13 @@
  *
  *   NUMBER PORTS USER PROCESSES STEP...
  *
- * PORTS: listened on in the child's network, and handed over with NUMBER. USER: the child's user, inside and in the
- * template's sandbox. PROCESSES: the maximum for that user, 0 for no limit. Steps: see child-mounts.h. The child is a
- * namespace's first process. It gets descriptors 1 to 3, in this order, from the listener with the abstract name `dari`
- * in its network.
+ * PORTS: listened on in the child's network, or what transparent.h names, and handed over with NUMBER. USER: the
+ * child's user, inside and in the template's sandbox. PROCESSES: the maximum for that user, 0 for no limit. Steps: see
+ * child-mounts.h. The child is a namespace's first process. It gets descriptors 1 to 3, in this order, from the
+ * listener with the abstract name `dari` in its network.
  */
 #define _GNU_SOURCE
-#include <net/if.h>
 #include <sched.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include "programs.h"
@@ -31,6 +29,7 @@
 #include "shared.h"
 #include "strip.h"
 #include "child-mounts.h"
+#include "child-network.h"
 
 enum {
   FORK_FLAGS = CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD,
@@ -47,7 +46,7 @@ enum {
 
 static pid_t template;
 /* It is no longer forked; it no longer exists. */
-static int own_network, is_over, is_gone;
+static int is_over, is_gone;
 
 static void say(const char *text) {
   printf("%s\n", text);
@@ -159,61 +158,6 @@ static int fork_template(pid_t *child) {
   *child = (pid_t)number;
   if (await_stop(*child) < 0) return errno = ESRCH, -1;
   return ptrace(PTRACE_SETOPTIONS, *child, NULL, (void *)CHILD_OPTIONS) == 0 ? 0 : -1;
-}
-
-/* Call it in the child's network. Returns a listening socket, or -1 with errno. */
-static int listen_for_child(void) {
-  struct sockaddr_un name = {.sun_family = AF_UNIX, .sun_path = "\0dari"};
-  socklen_t size = offsetof(struct sockaddr_un, sun_path) + 5;
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd < 0) return -1;
-  if (bind(fd, (struct sockaddr *)&name, size) == 0 && listen(fd, 1) == 0) return fd;
-  int error = errno;
-  close(fd);
-  errno = error;
-  return -1;
-}
-
-static int raise_loopback(void) {
-  struct ifreq request = {.ifr_name = "lo"};
-  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), result = -1;
-  if (fd >= 0 && ioctl(fd, SIOCGIFFLAGS, &request) == 0) {
-    request.ifr_flags |= IFF_UP | IFF_RUNNING;
-    result = ioctl(fd, SIOCSIFFLAGS, &request);
-  }
-  close(fd);
-  return result;
-}
-
-/* Hands each port's socket to the parent: over Node's channel, through the program that has started this one. */
-static int open_ports(char *ports, long number) {
-  char *rest, *port, line[128];
-  for (port = strtok_r(ports, ",", &rest); port != NULL; port = strtok_r(NULL, ",", &rest)) {
-    int fd = listen_on(atoi(port)), length, sent;
-    if (fd < 0) return -1;
-    length = snprintf(line, sizeof line, "{\"cmd\":\"NODE_HANDLE\",\"type\":\"net.Server\",\"msg\":%ld}\n",
-                      number * 65536 + atoi(port));
-    sent = send_with(parent_channel, line, (size_t)length, &fd, 1);
-    close(fd);
-    if (!sent) return -1;
-  }
-  return 0;
-}
-
-static int open_network(struct start *one, char *ports) {
-  char path[64];
-  int result = -1, network;
-  snprintf(path, sizeof path, "/proc/%d/ns/net", one->pid);
-  if ((network = open(path, O_RDONLY | O_CLOEXEC)) < 0) return -1;
-  if (setns(network, CLONE_NEWNET) == 0) {
-    if (raise_loopback() == 0 && open_ports(ports, one->number) == 0 && (one->channel = listen_for_child()) >= 0)
-      result = 0;
-    int error = errno;
-    if (setns(own_network, CLONE_NEWNET) != 0) leave();
-    errno = error;
-  }
-  close(network);
-  return result;
 }
 
 /* Runs in a separate process, which ends in the child's namespaces. */
@@ -351,14 +295,6 @@ static void seize(const char *time, int expected) {
   if ((why = stop_threads(template, expected, TEMPLATE_OPTIONS)) != NULL) refuse(why);
   /* From here on, it is traced for each process that it starts. */
   if (!is_alone(template)) refuse("its code has started a process");
-}
-
-/* Enters a new network namespace. This program must return from a child's network, and the kernel lets an ordinary user
- * return only to a network of that user's namespace, which the parent's network is not. */
-static void enter_own_network(void) {
-  if (unshare(CLONE_NEWNET) != 0) fail("network");
-  own_network = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-  if ((own_network = fcntl(own_network, F_DUPFD_CLOEXEC, COUNT_MAX + 2)) < 0) fail("descriptors");
 }
 
 static void prepare(const char *time, int expected) {

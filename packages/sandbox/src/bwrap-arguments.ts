@@ -27,8 +27,6 @@ export const userIdInside = "1000";
 
 /** Files that name resolution, TLS, time zones and Debian's links need. None of them contains a secret. */
 export const etcPaths = [
-  "resolv.conf",
-  "hosts",
   "nsswitch.conf",
   "host.conf",
   "gai.conf",
@@ -53,7 +51,15 @@ export const etcPaths = [
 ].map((name) => `/etc/${name}`);
 
 /** Our own files in /etc. */
-export const ownEtcFiles = { passwd: `${rootfs}/etc/passwd`, group: `${rootfs}/etc/group` };
+export const ownEtcFiles = {
+  passwd: `${rootfs}/etc/passwd`,
+  group: `${rootfs}/etc/group`,
+  hosts: `${rootfs}/etc/hosts`,
+  "resolv.conf": `${rootfs}/etc/resolv.conf`,
+};
+
+/** The host's files for a sandbox with the host's network, which other sandboxes have their own of. */
+export const openNetworkFiles = ["/etc/hosts", "/etc/resolv.conf"];
 
 /** Returns the options for every sandbox of this machine. `devicesDir`: device nodes that replace the host's nodes. */
 export function commonBwrapArguments(o: { disableUserNamespaces: boolean; devicesDir: string | undefined }): string[] {
@@ -170,6 +176,7 @@ export function sandboxArguments(spec: SandboxSpec, etcDir: string, trustDir: st
     "--ro-bind",
     etcDir,
     "/etc",
+    ...(spec.network === "open" ? openNetworkFiles.flatMap((path) => ["--ro-bind-try", path, path]) : []),
     ...memoryDirectory("/dev/shm", tmpBytes),
     ...(diskTmp === undefined ? memoryDirectory("/tmp", tmpBytes) : ["--bind", diskTmp.dir, "/tmp"]),
     ...openParents(binds.map(([, inner]) => inner)),

@@ -20,9 +20,15 @@ import {
 import { launcherPipes, mappedUserArguments, startLauncher, type Launcher } from "./bwrap-launcher.ts";
 import { canBoundTree, findControlGroupDirs, groupCandidates, type ControlGroupDirs } from "./control-groups.ts";
 import { openDeviceNodes } from "./device-nodes.ts";
-import { openEgress, type Egress } from "./egress/egress.ts";
+import { listensOn, namePort, openEgress, proxyPort, transparentPort, type Egress } from "./egress/egress.ts";
 import { encodeEnterInput } from "./enter-input.ts";
-import { noteMissingGroups, sharedDevicesNote, sharedKernelNote, sharedUserNote } from "./guarantee-notes.ts";
+import {
+  noteMissingGroups,
+  noteProxyOnly,
+  sharedDevicesNote,
+  sharedKernelNote,
+  sharedUserNote,
+} from "./guarantee-notes.ts";
 import { createNamespacedSandbox } from "./namespaced-sandbox.ts";
 import { openNamespaceShares, type NamespaceShares } from "./namespace-shares.ts";
 import { findProgram, tryTimeoutMs } from "./programs.ts";
@@ -57,6 +63,8 @@ interface Means {
   readonly shares: NamespaceShares;
   /** The directory of device nodes that replace the host's. */
   readonly devicesDir: string | undefined;
+  /** Why programs cannot connect without the proxy; undefined if they can. */
+  readonly proxyOnly: string | undefined;
   /** Gives slots to host users; undefined if sandboxes run as this process's user. */
   readonly giveSlot: SlotOwnerChanger | undefined;
 }
@@ -167,17 +175,24 @@ async function startTemplate(
   const giveSlot = async (slotDir: string): Promise<void> => {
     if (hostUser !== undefined) await means.giveSlot?.({ slotDir }, hostUser);
   };
-  return createTemplateSandbox({ base, init, spec, hostUser, giveSlot, starter, groups, egress, background, onHeld });
+  const found = { hostUser, giveSlot, starter, groups, isTransparent: means.proxyOnly === undefined };
+  return createTemplateSandbox({ base, init, spec, ...found, egress, background, onHeld });
 }
 
-async function start(spec: SandboxSpec, means: Means, launchers: Launchers, background: Background): Promise<Sandbox> {
+async function start(
+  spec: SandboxSpec,
+  means: Means,
+  launchers: Launchers,
+  background: Background,
+  egress?: Egress,
+): Promise<Sandbox> {
   const launcher = await launchers.take(spec.limits);
   const [hostUser, isBounded] = [hostUserOf(spec, means), canBoundTree(means.groups)];
   const processes = countProcessesOfUser(spec.limits, { hostUser, isBounded });
   const onEnd = (): void => launchers.onSandboxEnded?.();
   // Children of a template have their own limits, and their usage also counts for the template's namespace.
   void launcher.init.then((init) => init !== undefined && means.shares.apply(init.pid));
-  return runIn(launcher, spec, means, { background, processes, onEnd });
+  return runIn(launcher, spec, means, { background, processes, onEnd, egress });
 }
 
 async function runIn(
@@ -196,7 +211,7 @@ async function runIn(
     launcher.run({
       options: [...machineArgs, ...sandboxArguments(spec, means.systemFiles.dir, egress?.trustDir)],
       words: encodeEnterInput({
-        ports: egress?.ports ?? [],
+        ports: egress === undefined ? [] : listensOn(egress, means.proxyOnly === undefined),
         limits: processLimits(spec.limits, { processes }),
         user: hostUser === undefined ? undefined : userIdInside,
         argv: insideArgv(spec),
@@ -252,10 +267,11 @@ async function findMeans(o: BwrapOptions): Promise<Found> {
     for (const candidate of groupCandidates(groups)) {
       const machineArgs = commonBwrapArguments({ disableUserNamespaces, devicesDir });
       const found = { bwrap, systemFiles, starter, devicesDir, shares, machineArgs };
-      const base = { ...found, groups: candidate };
+      const base = { ...found, groups: candidate, proxyOnly: undefined };
       const reason = await tryOut({ ...base, giveSlot: undefined }, withinMs);
       if (reason === undefined) {
-        const means = { ...base, giveSlot: o.hostUsers === false ? undefined : await findHostUsers(base, withinMs) };
+        const giveSlot = o.hostUsers === false ? undefined : await findHostUsers(base, withinMs);
+        const means = { ...base, giveSlot, proxyOnly: await tryTransparent({ ...base, giveSlot }, withinMs) };
         return { means, guarantees: describe(means) };
       }
       reasons.push(reason);
@@ -273,37 +289,81 @@ async function findHostUsers(means: Omit<Means, "giveSlot">, withinMs: number): 
   return reason === undefined ? giveSlot : undefined;
 }
 
+/**
+ * Returns undefined if a sandbox hands over the sockets of transparent.c of @dari/native. Otherwise returns what it has
+ * printed. Tries twice, because a busy machine can be too slow, and the result is kept.
+ */
+async function tryTransparent(means: Means, withinMs: number): Promise<string | undefined> {
+  const first = await tryTransparentOnce(means, withinMs);
+  return first === undefined ? undefined : tryTransparentOnce(means, withinMs);
+}
+
+async function tryTransparentOnce(means: Means, withinMs: number): Promise<string | undefined> {
+  const ports = new Set<number>();
+  const last = Promise.withResolvers<void>();
+  const egress = openEgress({ policy: { mode: "off", rules: [] } }, tmpdir());
+  const observed: Egress = {
+    ...egress,
+    serve(port, server) {
+      ports.add(port);
+      egress.serve(port, server);
+      if (port === proxyPort) last.resolve();
+    },
+  };
+  // The program must not end before its sockets are here.
+  const argv = [(await findProgram("sleep")) ?? "/bin/sleep", String(Math.ceil(withinMs / 1_000))];
+  let complaints: Promise<string> | undefined;
+  const trial = { argv, means, hostUser: hostUserRange()?.first, egress: observed };
+  await inTrialSandbox(trial, ({ stderr, exited }) => {
+    complaints = text(stderr).catch(() => "");
+    return withTimeout(withinMs, Promise.race([last.promise, exited]));
+  }).catch(() => {});
+  if (ports.has(transparentPort) && ports.has(namePort)) return undefined;
+  return ((await complaints) ?? "").trim();
+}
+
 /** Runs `true` in a complete sandbox. Returns undefined if it works, otherwise bubblewrap's error. */
 async function tryOut(means: Means, withinMs: number, hostUser?: number): Promise<string | undefined> {
-  const trueProgram = (await findProgram("true")) ?? "/bin/true";
-  const slotDir = await mkdtemp(join(tmpdir(), "sandbox-probe-"));
-  const background = createBackground();
+  const argv = [(await findProgram("true")) ?? "/bin/true"];
   try {
-    for (const name of ["workspace", "state", "image"]) await mkdir(join(slotDir, name));
-    const sandbox = await start(
-      {
-        argv: [trueProgram],
-        env: {},
-        imageDir: join(slotDir, "image"),
-        readOnlyPaths: [],
-        slotDir,
-        hostUser,
-        network: "none",
-        limits: {},
-      },
-      means,
-      launchersOf(means),
-      background,
+    const ended = await inTrialSandbox({ argv, means, hostUser }, ({ stderr, exited }) =>
+      withTimeout(withinMs, Promise.all([text(stderr), exited])),
     );
-    sandbox.stdout.resume();
-    const ended = await withTimeout(withinMs, Promise.all([text(sandbox.stderr), sandbox.exited]));
-    await sandbox.kill();
-    await background.done();
     if (ended === undefined) return `bwrap did not end within ${withinMs} ms`;
     const [stderr, exit] = ended;
     return exit.code === 0 ? undefined : stderr.trim() || `bwrap ended with ${exit.code ?? exit.signal}`;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
+  }
+}
+
+interface Trial {
+  readonly argv: readonly string[];
+  readonly means: Means;
+  readonly hostUser: number | undefined;
+  readonly egress?: Egress;
+}
+
+/** Runs `body` beside a program in a sandbox, which is killed and removed then. */
+async function inTrialSandbox<T>(
+  { argv, means, hostUser, egress }: Trial,
+  body: (sandbox: Sandbox) => Promise<T>,
+): Promise<T> {
+  const slotDir = await mkdtemp(join(tmpdir(), "sandbox-probe-"));
+  const background = createBackground();
+  try {
+    for (const name of ["workspace", "state", "image"]) await mkdir(join(slotDir, name));
+    const imageDir = join(slotDir, "image");
+    const files = { imageDir, readOnlyPaths: [], slotDir };
+    const spec = { argv, env: {}, ...files, hostUser, network: "none", limits: {} } as const;
+    const sandbox = await start(spec, means, launchersOf(means), background, egress);
+    sandbox.stdout.resume();
+    try {
+      return await body(sandbox);
+    } finally {
+      await sandbox.kill();
+      await background.done();
+    }
   } finally {
     await rm(slotDir, { recursive: true, force: true });
   }
@@ -329,6 +389,7 @@ function describe(means: Means): Guarantees {
       sharedKernelNote,
       ...noteMissingGroups(means.groups),
       ...(means.giveSlot === undefined ? [sharedUserNote] : []),
+      ...(means.proxyOnly === undefined ? [] : [noteProxyOnly(means.proxyOnly)]),
       ...(isHostRoot() && means.giveSlot === undefined
         ? ["the worker runs as root: a program that escapes its sandbox is root; run the worker as another user"]
         : []),

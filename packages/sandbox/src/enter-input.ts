@@ -15,11 +15,11 @@ export const enterCommandInside = [nativePathInside, "enter"] as const;
 export const enterBind = [nativeFile, nativePathInside] as const;
 
 /**
- * Returns the input of `enter`: loopback ports to listen on, limits as `limit=number`, the user that it becomes
+ * Returns the input of `enter`: what to listen on (see `listensOn`), limits as `limit=number`, the user that it becomes
  * (default: unchanged), and the program.
  */
 export function encodeEnterInput(o: {
-  ports: readonly number[];
+  ports: readonly (number | string)[];
   limits: readonly string[];
   user?: string | undefined;
   argv: readonly string[];

@@ -10,6 +10,14 @@ export const sharedUserNote =
   "all sandboxes run as the worker's user: one agent can use up what the kernel counts per user, such as epoll " +
   "watches; `dari doctor` says how to give each organization a host user";
 
+export const proxyOnlyNote = "programs that ignore the proxy variables have no network";
+
+/** `reason`: what the first program of a sandbox has printed; empty if it is not known. */
+export function noteProxyOnly(reason: string): string {
+  const why = reason === "" ? "its sockets did not arrive in time" : reason;
+  return `${proxyOnlyNote} (${why}); if the kernel lacks nf_tables with tproxy, load nf_tables and nft_tproxy`;
+}
+
 export const sharedDevicesNote =
   "no device nodes can be created: an agent can change the mode of the host's /dev/null and similar devices; run the " +
   "worker as a user other than root, or allow it to create device nodes in TMPDIR or /dev";

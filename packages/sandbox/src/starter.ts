@@ -1,6 +1,7 @@
 // A small native program that starts other programs, because a large Node process is blocked while it forks.
 
 import { spawn, type ChildProcess, type SpawnOptions } from "node:child_process";
+import { Socket as UdpSocket } from "node:dgram";
 import { once } from "node:events";
 import { Server } from "node:net";
 import { createInterface } from "node:readline";
@@ -78,7 +79,7 @@ async function run(kind: StarterKind): Promise<Running | undefined> {
   child.once("exit", () => (receiver.isFit = false));
   child.on("message", (message, server) => {
     const [number, port] = message as unknown as [number, number];
-    if (server instanceof Server) deliverServer(receiver, number, port, server);
+    if (server instanceof Server || server instanceof UdpSocket) deliverServer(receiver, number, port, server);
   });
   // The program ends when its channel is closed, so it need not keep this process alive.
   child.unref();

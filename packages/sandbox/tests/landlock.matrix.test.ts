@@ -295,6 +295,13 @@ async function probeBy(launcher: readonly string[]): Promise<unknown> {
     }
   });
 
+  test("names are resolved with the host's own files", async () => {
+    const code =
+      "require('dns').lookup('localhost', 4, (e, a) => require('fs').writeSync(3, `${JSON.stringify(e ?? a)}\\n`))";
+    const spec = specFor(slot, [], { argv: [process.execPath, "-e", code] });
+    expect(await withSandbox(driver, spec, nextSaid)).toBe("127.0.0.1");
+  });
+
   test("a socket is tied to the loopback device, whatever its owner does", async () => {
     const argv = [python, "-I", "-c", untie];
     const said = await withSandbox(driver, specFor(slot, [], { argv, network: proxied }), nextSaid);

@@ -18,7 +18,8 @@ afterEach(() => rmSync(root, { recursive: true }));
 
 test("has the named files that exist, our own users, and nothing else; everyone can read them", async () => {
   const dir = await copySystemFiles(etcPaths, added);
-  expect(readFileSync(join(dir, "hosts"), "utf8")).toBe(readFileSync("/etc/hosts", "utf8"));
+  expect(readFileSync(join(dir, "services"), "utf8")).toBe(readFileSync("/etc/services", "utf8"));
+  expect(readFileSync(join(dir, "hosts"), "utf8")).toBe(readFileSync(ownEtcFiles.hosts, "utf8"));
   expect(readFileSync(join(dir, "passwd"), "utf8")).toBe(readFileSync(ownEtcFiles.passwd, "utf8"));
   expect(existsSync(join(dir, "shadow"))).toBe(false);
   expect(existsSync(join(dir, "hostname"))).toBe(false);

@@ -53,6 +53,8 @@ export interface Traffic {
   readonly connectionsMax: number;
   /** Adds a socket, which `close` closes. */
   hold(socket: Duplex): void;
+  /** Reports an attempt that is refused before the policy is asked. */
+  refuse(target: Target, reason: string): void;
   /** Opens a connection. @throws like `dial` */
   open(target: Target): Promise<Socket>;
   /** Like `open`, but the attempt also fails if `secure` fails. */
@@ -135,8 +137,10 @@ export function createTraffic(options: EgressOptions): Traffic {
     for (const socket of sockets) socket.destroy();
   }
   const open = (target: Target): Promise<Socket> => openSecured(target, (plain) => Promise.resolve(plain));
+  const refuse = (target: Target, reason: string): void =>
+    options.onConnection?.({ ...target, ...whatFailed(new EgressRefusedError(reason)) });
   const join = (client: Duplex, upstream: Socket): void => transfer(client, upstream, count);
-  return { connectionsMax, hold, open, openSecured, count, join, settle, close };
+  return { connectionsMax, hold, refuse, open, openSecured, count, join, settle, close };
 }
 
 /** The result of one attempt to connect. */

@@ -2,7 +2,7 @@
 
 import { realpath } from "node:fs/promises";
 import { join } from "node:path";
-import { etcPaths } from "../bwrap-arguments.ts";
+import { etcPaths, openNetworkFiles } from "../bwrap-arguments.ts";
 import { processCpuSeconds, processDataBytes, userLimitShares } from "../rlimits.ts";
 import type { SandboxSpec } from "../types.ts";
 import type { UserAndPorts } from "./user-and-ports.ts";
@@ -11,6 +11,7 @@ import type { UserAndPorts } from "./user-and-ports.ts";
 const systemPaths = [
   ...["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"],
   ...etcPaths,
+  ...openNetworkFiles,
   ...["/etc/passwd", "/etc/group"],
   // The files of /proc that describe the machine. Files of processes are not allowed, because an agent could read the
   // command lines of other processes.

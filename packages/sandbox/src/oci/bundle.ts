@@ -13,6 +13,7 @@ import {
   toPathInside,
   insidePaths,
   isSystemPath,
+  openNetworkFiles,
   scriptPathInside,
   systemDirectories,
   trustPathInside,
@@ -177,6 +178,9 @@ function mountsOf(dir: string, o: BundleOptions): object[] {
     inMemory("/dev/shm", [...closed, "mode=1777", size]),
     diskTmp === undefined ? inMemory("/tmp", [...closed, "mode=1777", size]) : writable(diskTmp.dir, "/tmp"),
     readOnly(etcDir, "/etc"),
+    ...(spec.network === "open"
+      ? openNetworkFiles.filter((path) => existsSync(path)).map((path) => readOnly(path, path))
+      : []),
     readOnly(toolsDir, toolsInside),
     ...(trustDir === undefined ? [] : [readOnly(trustDir, trustPathInside)]),
     ...(relayedPorts(o).length === 0 ? [] : [readOnly(socketDirOf(dir), portsInside)]),

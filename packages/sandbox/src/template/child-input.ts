@@ -19,7 +19,8 @@ export function encodeChildInput(
   spec: SandboxSpec,
   o: {
     slotDir: string;
-    ports: readonly number[];
+    /** See `listensOn`. */
+    ports: readonly (number | string)[];
     group: ControlGroup | undefined;
     processes: number | undefined;
     guarded: ProtectedPaths;

@@ -5,7 +5,7 @@ import { nativeFile } from "@dari/native";
 import type { Background } from "../background.ts";
 import { protectedProcPaths, type ProtectedPaths } from "../bwrap-arguments.ts";
 import { canBoundTree, planControlGroup, type ControlGroupDirs } from "../control-groups.ts";
-import { openEgress, type Egress } from "../egress/egress.ts";
+import { listensOn, openEgress, type Egress } from "../egress/egress.ts";
 import { createNamespacedSandbox } from "../namespaced-sandbox.ts";
 import type { LaunchedProcess, Starter } from "../launch.ts";
 import { childrenOf, readProcess, type ProcessIdentity } from "../proc.ts";
@@ -38,6 +38,8 @@ export interface TemplateOptions {
   readonly starter: Starter;
   readonly groups: ControlGroupDirs | undefined;
   readonly egress: Egress | undefined;
+  /** Whether its sandboxes can connect without the proxy. */
+  readonly isTransparent: boolean;
   readonly background: Background;
   /** Called once the program is under control. */
   onHeld(): void;
@@ -131,12 +133,12 @@ async function forkOnce(
   const spec: SandboxSpec = { ...o.spec, network: policy, slotDir, ...(mounts && { mounts }) };
   const group = o.groups === undefined ? undefined : planControlGroup(o.groups, limits);
   await o.giveSlot(slotDir);
-  const egress = typeof policy === "object" ? openEgress(policy, slotDir, o.egress?.trust) : undefined;
+  const egress = typeof policy === "object" ? openEgress(policy, slotDir, o.egress) : undefined;
   try {
     const launched = await requestStart(receiver, {
       words: encodeChildInput(spec, {
         slotDir,
-        ports: egress?.ports ?? [],
+        ports: egress === undefined ? [] : listensOn(egress, o.isTransparent),
         group,
         processes: countProcessesOfUser(limits, { hostUser: o.hostUser, isBounded: canBoundTree(o.groups) }),
         guarded: o.guarded,

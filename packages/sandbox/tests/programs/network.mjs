@@ -1,4 +1,10 @@
 // A program that tries to connect in every way it knows, and reports each result on its channel.
+import { execFile } from "node:child_process";
+import dgram from "node:dgram";
+import dns from "node:dns/promises";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import https from "node:https";
 import net from "node:net";
 import { request } from "node:http";
 
@@ -68,7 +74,114 @@ const plainFetch = async (url) => {
   }
 };
 
-const verbs = { connect, tunnel, get, post, fetch: plainFetch };
+/** Directly: the first data after `hello`, or the error. */
+const talk = (host, port, hello = "") =>
+  new Promise((resolve) => {
+    const socket = net.connect({ host, port: Number(port) });
+    socket.once("data", (data) => (socket.destroy(), resolve(String(data))));
+    socket.once("error", (error) => resolve(error.code));
+    socket.once("end", () => resolve("ended"));
+    socket.write(hello);
+  });
+
+/** Opens connections and keeps them. */
+const hold = async (host, port, count) => {
+  for (let i = 0; i < count; i++) {
+    const socket = net.connect({ host, port: Number(port) });
+    const first = once(socket, "data");
+    socket.write("hello");
+    await first;
+  }
+  return "held";
+};
+
+const lookup = (host) => dns.lookup(host, { all: true }).catch((error) => error.code);
+const resolve = (kind, host) => dns.resolve(host, kind).catch((error) => error.code);
+
+/** Sends each datagram, in base64, to the name server. */
+const datagrams = async (port, sent) => {
+  const socket = dgram.createSocket("udp4").on("error", () => {});
+  for (const one of sent) await new Promise((done) => socket.send(Buffer.from(one, "base64"), port, "127.0.0.1", done));
+  socket.close();
+};
+
+/** How many UDP datagrams came to a socket here, including those for which it had no room. */
+const arrived = () => {
+  const [names, values] = readFileSync("/proc/net/snmp", "utf8")
+    .match(/^Udp: .*$/gm)
+    .map((line) => line.split(" "));
+  return ["InDatagrams", "RcvbufErrors"].reduce((sum, name) => sum + Number(values[names.indexOf(name)]), 0);
+};
+
+/** Sends `count` datagrams that are not answered, as fast as it can. Returns how many came to the name server. */
+const flood = async (count) => {
+  const before = arrived();
+  const socket = dgram.createSocket("udp4").on("error", () => {});
+  for (let i = 0; i < count; i++) await new Promise((done) => socket.send("x", 53, "127.0.0.1", done));
+  socket.close();
+  return arrived() - before;
+};
+
+const listen = (kind, port, host = "127.0.0.1") =>
+  new Promise((resolve) => {
+    const socket = kind === "udp" ? dgram.createSocket("udp4") : net.createServer();
+    socket.once("error", (error) => resolve(error.code));
+    socket.once("listening", () => (socket.close(), resolve("listening")));
+    if (kind === "udp") socket.bind(port, host);
+    else socket.listen(port, host);
+  });
+
+/** Without the proxy, whatever the environment says. */
+const secureGet = (url, headers) =>
+  new Promise((resolve) => {
+    const asked = https.get(url, { agent: new https.Agent(), headers }, async (response) => {
+      let text = "";
+      for await (const chunk of response) text += chunk;
+      resolve([response.statusCode, text]);
+    });
+    asked.once("error", (error) => resolve([error.code]));
+  });
+
+const run = (file, ...args) =>
+  new Promise((resolve) => {
+    execFile(file, args, (error, stdout, stderr) =>
+      resolve(error === null ? stdout.trim() : stderr.trim().slice(-300)),
+    );
+  });
+
+/** Runs a statement with the package `pg` at this path. */
+const postgres = async (path, connectionString) => {
+  const { default: pg } = await import(path);
+  const client = new pg.Client({ connectionString });
+  client.on("error", () => {});
+  try {
+    await client.connect();
+    return (await client.query("SELECT 40 + 2 AS sum")).rows[0].sum;
+  } catch (error) {
+    return error.code;
+  } finally {
+    await client.end().catch(() => {});
+  }
+};
+
+/** Pings with the package `ioredis` at this path. */
+const redis = async (path, url) => {
+  const { default: Redis } = await import(path);
+  const client = new Redis(url, { lazyConnect: true, retryStrategy: null, maxRetriesPerRequest: 0 });
+  let code;
+  client.on("error", (error) => (code = error.code));
+  try {
+    await client.connect();
+    return await client.ping();
+  } catch (error) {
+    return code ?? error.message;
+  } finally {
+    client.disconnect();
+  }
+};
+
+const direct = { talk, hold, lookup, resolve, datagrams, flood, listen, secureGet, run, postgres, redis };
+const verbs = { connect, tunnel, get, post, fetch: plainFetch, ...direct };
 const said = [];
 for (const [verb, ...args] of JSON.parse(process.argv[2])) said.push(await verbs[verb](...args));
 say(said);
