@@ -40,6 +40,7 @@ const row = (ordinal: number, changed: Partial<ModelRequestRow> = {}): ModelRequ
   durationMs: 1_200,
   isComplete: true,
   unread: null,
+  isRecorded: false,
   ...changed,
 });
 const list = (messageId: string, query = "") => api.call("GET", `/v1/messages/${messageId}/model-requests${query}`);
@@ -54,7 +55,7 @@ test("requests are listed attempt by attempt, in pages, with their tokens", asyn
   await dispatch.dispatchIfReady(api.db, [{ organizationId: api.org.organizationId, count: 1 }], 60_000);
   const second = await claim(api);
   const rest = { requests: 99_000, host: null, format: null, model: null, status: null, finishReason: null };
-  await recordModelRequests(api.db, second, [row(1), row(2, rest)]);
+  await recordModelRequests(api.db, second, [row(1, { isRecorded: true }), row(2, rest)]);
   // A repeated statement replaces its rows.
   await recordModelRequests(api.db, second, [row(2, { ...rest, requests: 99_001, output: 90 })]);
   const { messageId } = second;
@@ -71,6 +72,7 @@ test("requests are listed attempt by attempt, in pages, with their tokens", asyn
   expect(data[0]).toMatchObject({ input_tokens: 2_520, cached_input_tokens: 1_800, cache_write_tokens: 248 });
   expect(data[0]).toMatchObject({ output_tokens: 89, reasoning_tokens: null, requests: 1, is_complete: true });
   expect(data[1]).toMatchObject({ unread: "encoding", is_complete: false });
+  expect(data.map(({ is_recorded }) => is_recorded)).toEqual([false, false, true, false]);
   expect(data[3]).toMatchObject({ requests: 99_001, host: null, format: null, output_tokens: 90 });
 
   const page = await list(messageId, "?limit=3");

@@ -28,7 +28,7 @@ const get = (query = "", key = api.operator.apiKey) => api.call("GET", `/v1/oper
 const row = (ordinal: number, changed: Partial<ModelRequestRow> = {}): ModelRequestRow => ({
   ...{ ordinal, requests: 1, host: "api.openai.com", format: "openai-responses", model: "gpt-5-2025-08-07" },
   ...{ status: 200, input: 2_000, cachedInput: 1_000, cacheWrite: null, output: 100, reasoning: 40 },
-  ...{ finishReason: "stop", durationMs: 1, isComplete: true, unread: null },
+  ...{ finishReason: "stop", durationMs: 1, isComplete: true, unread: null, isRecorded: false },
   ...changed,
 });
 const noTokens = { input: null, cachedInput: null, output: null, reasoning: null };

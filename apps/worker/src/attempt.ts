@@ -24,6 +24,8 @@ export interface Attempt {
   lent?: LentFiles;
   /** The messages that steered this attempt. */
   readonly taken: string[];
+  /** The objects of answers that this attempt has stored. */
+  readonly answerObjects: string[];
   /** Set if the snapshot becomes the session's head, so that the disk is kept for the session's next turn. */
   saved?: SavedWorkspace;
   /** Set once the agent of a session that can keep its sandbox has ended. */

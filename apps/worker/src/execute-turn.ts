@@ -38,18 +38,33 @@ export async function executeTurn(
   lease: HeldLease,
   place: Place,
 ): Promise<ExecutedTurn> {
-  const attempt: Attempt = { context: worker, claimed, lease, place, watch: startStopwatch(), taken: [] };
+  const attempt: Attempt = { context: worker, claimed, lease, place, watch: startStopwatch(), ...nothingYet() };
   try {
     const input = await runSteps(attempt).catch((error: unknown) => inputOfError(attempt, error));
     const result = await finish(attempt, input);
     const { saved, kept } = attempt;
     if (result?.recorded === "completed" && saved !== undefined) kept?.confirm(saved.snapshot.id);
+    if (result !== undefined && endings.includes(result.recorded)) deleteAnswers(attempt);
     const isCommitted = result?.recorded === "completed" || result?.recorded === "suspended";
     return { result, released: releaseDisk(attempt, isCommitted) };
   } catch (error) {
     await releaseDisk(attempt, false);
     throw error;
   }
+}
+
+const nothingYet = (): Pick<Attempt, "taken" | "answerObjects"> => ({ taken: [], answerObjects: [] });
+
+/** How a turn's end is recorded if its message has ended with it. */
+const endings: readonly string[] = ["completed", "failed", "cancelled"];
+
+/** Deletes the objects whose rows went with the message's end. If the process dies before, the store's sweep does. */
+function deleteAnswers({ context, turn, answerObjects }: Attempt): void {
+  const keys = [...answerObjects, ...(turn?.modelAnswers ?? []).map(({ objectKey }) => objectKey)];
+  if (keys.length === 0) return;
+  void context.workspaces.blobs.delete(keys).catch((error: unknown) => {
+    context.log.warn({ err: error, message: turn?.messageId, objects: keys.length }, "turn.answers_left");
+  });
 }
 
 /** Loads the claimed turn, restores its workspace, runs its agent and saves the workspace. */

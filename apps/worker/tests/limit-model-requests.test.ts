@@ -52,7 +52,7 @@ async function open(limits: MessageLimits, claimed?: ClaimedTurn) {
 
 const result: ModelResult = {
   ...{ model: "gpt-5", finishReason: "stop", cachedInput: null, cacheWrite: null, reasoning: null },
-  ...{ input: 60, output: 40, isComplete: true, unread: null, status: 200, durationMs: 1 },
+  ...{ input: 60, output: 40, isComplete: true, unread: null, status: 200, durationMs: 1, isRecorded: false },
 };
 
 /** Sends an admitted request, whose result the returned function tells. */

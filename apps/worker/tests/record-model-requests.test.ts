@@ -71,6 +71,7 @@ const result: ModelResult = {
   unread: null,
   status: 200,
   durationMs: 12,
+  isRecorded: false,
 };
 const request = (changed: Partial<ModelResult> = {}): ModelRequest => ({
   host: "api.openai.com",

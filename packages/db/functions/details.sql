@@ -7,7 +7,7 @@
 -- answers: to the inputs of the message, if an attempt of it was suspended; resume_…: where it continues.
 -- steering_waits: see there. taken_before: the messages that suspended attempts of the message have taken, in order;
 -- null: none.
--- steps: what earlier attempts of the message have recorded; null: nothing.
+-- steps, model_answers: what earlier attempts of the message have recorded; null: nothing.
 -- limits: of the message's requests to models; null: none.
 create or replace function turn_details(p_message text, p_history_messages int, p_history_bytes int)
 returns table (organization_id text, agent_id text, version_id text, manifest jsonb, image jsonb, parts jsonb,
@@ -15,7 +15,7 @@ returns table (organization_id text, agent_id text, version_id text, manifest js
   started_at timestamptz, max_bytes bigint, max_files int, max_file_bytes bigint, history json, inputs json,
   resume_snapshot_id text, resume_inputs jsonb, answers json, egress json, max_turn_memory_bytes bigint,
   max_turn_cpus double precision, steering_waits boolean, taken_before json,
-  steps json, limits jsonb)
+  steps json, limits jsonb, model_answers json)
 language plpgsql as $$
 #variable_conflict use_column
 begin
@@ -40,7 +40,8 @@ begin
         and t.completed_at is not null) end,
     case when m.has_steps then (select json_agg(json_build_object('name', p.name, 'ordinal', p.ordinal,
         'json', p.result)) from message_steps p where p.session_id = m.session_id and p.message_id = m.id) end,
-    lower_limits(v.manifest -> 'limits', m.limits)
+    lower_limits(v.manifest -> 'limits', m.limits),
+    case when m.has_answers then (select json_agg(x) from answers_of(m.session_id, m.id) x) end
   from messages m join sessions s on s.id = m.session_id join versions v on v.id = s.version_id
     join organizations o on o.id = m.organization_id
   where m.id = p_message;

@@ -35,7 +35,7 @@ begin
     tokens = case when v_called and p_usage is not null then tokens_of(p_usage) end,
     usage = case when v_called then coalesce(p_usage, '{}') end,
     (metered_requests, metered_tokens, metered_cost_microusd, unpriced_requests) = (
-      select sum(r.requests),
+      select sum(r.requests) filter (where not r.is_recorded),
         sum(least(1000000000000, coalesce(r.input_tokens, 0)::numeric + coalesce(r.output_tokens, 0))),
         sum(r.cost_microusd), sum(case when r.cost_microusd is null then r.requests else 0 end)
       from model_requests r where r.message_id = m.id and r.fence = a.fence)

@@ -7,14 +7,15 @@ begin
   perform set_config('synchronous_commit', 'off', true);
   insert into model_requests (message_id, fence, ordinal, organization_id, session_id, attempt_id, requests, host,
       format, model, status, input_tokens, cached_input_tokens, cache_write_tokens, output_tokens, reasoning_tokens,
-      finish_reason, duration_ms, is_complete, unread, cost_microusd)
+      finish_reason, duration_ms, is_complete, unread, is_recorded, cost_microusd)
     select a.message_id, a.fence, r.ordinal, a.organization_id, a.session_id, a.id, r.requests, r.host, r.format,
       r.model, r.status, r.input, r."cachedInput", r."cacheWrite", r.output, r.reasoning, r."finishReason",
-      r."durationMs", r."isComplete", r.unread,
-      model_cost(r.host, r.model, r.status, r.input, r."cachedInput", r."cacheWrite", r.output)
+      r."durationMs", r."isComplete", r.unread, coalesce(r."isRecorded", false),
+      case when r."isRecorded" then 0
+        else model_cost(r.host, r.model, r.status, r.input, r."cachedInput", r."cacheWrite", r.output) end
     from attempts a cross join jsonb_to_recordset(p_requests) as r (ordinal int, requests int, host text, format text,
       model text, status int, input bigint, "cachedInput" bigint, "cacheWrite" bigint, output bigint, reasoning bigint,
-      "finishReason" text, "durationMs" bigint, "isComplete" boolean, unread text)
+      "finishReason" text, "durationMs" bigint, "isComplete" boolean, unread text, "isRecorded" boolean)
     where a.session_id = p_session and a.fence = p_fence
     on conflict (message_id, fence, ordinal) do update set requests = excluded.requests, host = excluded.host,
       format = excluded.format, model = excluded.model, status = excluded.status,
@@ -22,7 +23,7 @@ begin
       cache_write_tokens = excluded.cache_write_tokens, output_tokens = excluded.output_tokens,
       reasoning_tokens = excluded.reasoning_tokens, finish_reason = excluded.finish_reason, unread = excluded.unread,
       duration_ms = excluded.duration_ms,
-      is_complete = excluded.is_complete,
+      is_complete = excluded.is_complete, is_recorded = excluded.is_recorded,
       -- A repeated statement must not price the same request by a list that was imported meanwhile.
       cost_microusd = case when (model_requests.host, model_requests.model, model_requests.status,
           model_requests.input_tokens, model_requests.cached_input_tokens, model_requests.cache_write_tokens,
@@ -47,7 +48,8 @@ $$;
 -- synchronously: what was sent must not be forgotten. Safe to repeat. No row once superseded.
 -- p_tokens: the most that it can use; null: not known, so that it reserves what is left.
 -- outcome: reserved | requests | tokens (the limit that is reached)
--- requests, tokens: what the message holds without it. unknown: those of the tokens that only a reservation counts.
+-- requests, tokens: what the message holds without it. Recorded answers hold nothing. unknown: those of the tokens that
+-- only a reservation counts.
 create or replace function reserve_model_request(
   p_session text, p_fence bigint, p_token uuid, p_ordinal int, p_host text, p_format text, p_tokens bigint,
   p_max_requests bigint, p_max_tokens bigint
@@ -58,7 +60,8 @@ declare
 begin
   if not hold_claim(p_session, p_fence, p_token) then return; end if;
   select * into a from attempts where session_id = p_session and fence = p_fence;
-  select coalesce(sum(r.requests), 0), coalesce(sum(tokens_held(r)), 0),
+  select coalesce(sum(r.requests) filter (where not r.is_recorded), 0),
+      coalesce(sum(tokens_held(r)), 0),
       coalesce(sum(tokens_held(r) - coalesce(r.input_tokens, 0) - coalesce(r.output_tokens, 0)), 0)
     into requests, tokens, unknown
     from model_requests r where r.message_id = a.message_id and (r.fence, r.ordinal) <> (p_fence, p_ordinal);

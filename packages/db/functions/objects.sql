@@ -79,6 +79,7 @@ create or replace function is_named(p_key text) returns boolean language sql sta
     or exists (select 1 from object_references where referenced_key = p_key)
     or exists (select 1 from files where object_key = p_key and (deleted_at is null or is_awaited(id)))
     or exists (select 1 from message_values where object_key = p_key)
+    or exists (select 1 from model_answers where object_key = p_key)
     or exists (select 1 from source_snapshots where object_key = p_key)
     or exists (select 1 from versions where image is not null and image ->> 'objectKey' = p_key)
     or exists (select 1 from versions where image -> 'layer' ->> 'objectKey' = p_key)

@@ -22,6 +22,7 @@ import * as messageInputs from "./queries/message-inputs.ts";
 import * as messageSteps from "./queries/message-steps.ts";
 import * as messageValues from "./queries/message-values.ts";
 import * as modelPrices from "./queries/model-prices.ts";
+import * as modelAnswers from "./queries/model-answers.ts";
 import * as modelRequests from "./queries/model-requests.ts";
 import * as messages from "./queries/messages.ts";
 import * as objects from "./queries/objects.ts";
@@ -112,6 +113,7 @@ export {
   messageSteps,
   messageValues,
   modelPrices,
+  modelAnswers,
   modelRequests,
   objects,
   organizations,
@@ -158,6 +160,7 @@ export type {
   AttachmentToPlace,
   PlacedAttachment,
   HistoryRow,
+  ModelAnswerRow,
   RecordedStep,
   TakenMessage,
   TurnEgress,

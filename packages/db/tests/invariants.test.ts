@@ -11,6 +11,7 @@ import {
   invariants,
   messageSteps,
   modelRequests,
+  modelAnswers,
   turns,
   type ModelRequestRow,
   type TurnSnapshot,
@@ -22,7 +23,7 @@ import { emptySnapshot, openScene, type Scene } from "./scene.ts";
 const modelRequest: ModelRequestRow = {
   ...{ ordinal: 1, requests: 1, host: "api.openai.com", format: "openai-chat", model: "gpt-5", status: 200 },
   ...{ input: 10, cachedInput: null, cacheWrite: null, output: 1, reasoning: null, finishReason: "stop" },
-  ...{ durationMs: 1, isComplete: true, unread: null },
+  ...{ durationMs: 1, isComplete: true, unread: null, isRecorded: false },
 };
 
 let scene: Scene;
@@ -52,6 +53,8 @@ async function waitingSession(): Promise<string> {
   const turn = await scene.claim(waiting);
   const asked = { key: "approve", schema: {}, prompt: undefined, waitSeconds: 600, placed: [] };
   await messageSteps.recordStepIfHeld(scene.db, turn, { name: "pay", ordinal: 1, json: "1" });
+  const answer = { digest: "d", ordinal: 1, objectKey: "k", sizeBytes: 1 };
+  await modelAnswers.recordModelAnswerIfHeld(scene.db, turn, answer, { rows: 9, bytes: 9 });
   await turns.finishIfHeld(scene.db, turn, { ending: "suspended", asked, snapshot: emptySnapshot(null) });
   return waiting;
 }
@@ -108,8 +111,10 @@ test.each([
   ["resumed_on_what_it_left", "update snapshots set parent_id = 'snap_other'"],
   ["nothing_is_overdue", "update message_inputs set expires_at = now() - interval '1 hour'"],
   ["tenants_do_not_mix", "update message_inputs set organization_id = 'org_x'"],
-  ["step_belongs_to_its_open_message", "update messages set has_steps = false"],
-  ["step_belongs_to_its_open_message", "update message_steps set message_id = 'msg_other'"],
+  ["record_belongs_to_its_open_message", "update messages set has_steps = false"],
+  ["record_belongs_to_its_open_message", "update message_steps set message_id = 'msg_other'"],
+  ["record_belongs_to_its_open_message", "update messages set has_answers = false"],
+  ["record_belongs_to_its_open_message", "update model_answers set message_id = 'msg_other'"],
 ])("%s is found where a message waits: %s", async (name, change) => {
   const waiting = await waitingSession();
   const undone = new Error("undone");

@@ -149,7 +149,7 @@ describe("the cost of a request", () => {
 const row = (ordinal: number, changed: Partial<ModelRequestRow> = {}): ModelRequestRow => ({
   ...{ ordinal, requests: 1, host: "api.openai.com", format: "openai-chat", model: "gpt-5", status: 200 },
   ...{ input: 1_000, cachedInput: null, cacheWrite: null, output: 10, reasoning: null, finishReason: "stop" },
-  ...{ durationMs: 1, isComplete: true, unread: null },
+  ...{ durationMs: 1, isComplete: true, unread: null, isRecorded: false },
   ...changed,
 });
 

@@ -26,6 +26,7 @@ export { sessionTokenLimits } from "./session-token-limits.ts";
 export { stepLimits } from "./step-limits.ts";
 export {
   microPerDollar,
+  modelAnswerLimits,
   modelFormats,
   modelRequestLimits,
   priceLimits,

@@ -37,6 +37,19 @@ export interface MessageLimits {
   readonly tokens?: number;
 }
 
+/** Answers of models that are kept until their message ends. */
+export const modelAnswerLimits = {
+  rowsPerMessage: 1_000,
+  /** Bytes of the sealed answers of one message. */
+  bytesPerMessage: 64 * 1024 ** 2,
+  /** Bytes of one answer, as it passed. A larger one is not kept. */
+  bytesPerAnswer: 8 * 1024 ** 2,
+  /** Bytes of answers that a worker holds in memory for one turn, while they pass or are stored. */
+  heldBytesPerTurn: 32 * 1024 ** 2,
+  /** The same for all turns of a worker. */
+  heldBytesPerWorker: 256 * 1024 ** 2,
+} as const;
+
 /** The wire formats that are read. */
 export const modelFormats = ["openai-responses", "openai-chat", "anthropic-messages", "gemini"] as const;
 export type ModelFormat = (typeof modelFormats)[number];

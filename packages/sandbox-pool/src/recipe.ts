@@ -1,6 +1,6 @@
 // What the pool knows about an agent: how its sandbox is started, and which turns can use that sandbox.
 
-import type { EgressRecord, ModelGate, ModelRequest, Sandbox, SlotMounts } from "@dari/sandbox";
+import type { AnswerJournal, EgressRecord, ModelGate, ModelRequest, Sandbox, SlotMounts } from "@dari/sandbox";
 import type { ImportOutput } from "./import-output.ts";
 
 /** An empty directory for one sandbox. The files of a turn are mounted over it later. */
@@ -56,6 +56,8 @@ export interface TurnReports {
   onModelRequest(request: ModelRequest): boolean;
   /** See `EgressOptions`. */
   modelGate(): ModelGate | undefined;
+  /** Returns the turn's journal. Undefined if it has none, or has ended. */
+  findJournal(): AnswerJournal | undefined;
   /** Called if the agent printed something while a template loaded it. */
   onImportOutput(output: ImportOutput): void;
 }

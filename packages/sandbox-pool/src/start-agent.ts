@@ -78,7 +78,7 @@ export interface ReportRouter {
   assignTo(turn: NetworkReports): void;
 }
 
-type NetworkReports = Pick<TurnReports, "onConnection" | "onModelRequest" | "modelGate">;
+type NetworkReports = Pick<TurnReports, "onConnection" | "onModelRequest" | "modelGate" | "findJournal">;
 
 /**
  * Routes the reports of a sandbox. Until it is assigned, its connections are written to the worker's log. Requests to
@@ -106,6 +106,7 @@ export function routeReports(
         if (unaccepted.length < unassignedRequestsMax) unaccepted.push(request);
       },
       modelGate: () => (turn === undefined ? unassignedGate : turn.modelGate()),
+      findJournal: () => turn?.findJournal(),
     },
     assignTo(assigned) {
       turn = assigned;

@@ -14,6 +14,7 @@ import {
 } from "@dari/harness";
 import type { Sandbox } from "@dari/sandbox";
 import type { RestoredAttempt } from "../attempt.ts";
+import type { AnswerKeeper } from "./keep-answers.ts";
 import type { TextCollector } from "./collect-text.ts";
 import type { EventRecorder } from "./record-events.ts";
 import type { ValueRecorder } from "./record-values.ts";
@@ -33,6 +34,7 @@ export interface AgentCall {
   readonly modelRequests: ModelRequestRecorder;
   /** Undefined: the message has no limits. */
   readonly limiter: ModelRequestLimiter | undefined;
+  readonly answers: AnswerKeeper;
   /** Collects the agent's text. */
   readonly partialText: TextCollector;
   /** Shows what the model writes besides text. */

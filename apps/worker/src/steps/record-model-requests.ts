@@ -107,7 +107,7 @@ function toRow(
 }
 
 const noTokens: ModelTokens = { input: null, cachedInput: null, cacheWrite: null, output: null, reasoning: null };
-const nothing = { ...noTokens, status: null, model: null, finishReason: null, unread: null };
+const nothing = { ...noTokens, status: null, model: null, finishReason: null, unread: null, isRecorded: false };
 const unknownResult: ModelResult = { ...nothing, isComplete: false, durationMs: 0 };
 
 function emptyRest(ordinal: number): ModelRequestRow {

@@ -24,6 +24,7 @@ import type { RestoredAttempt } from "../attempt.ts";
 import { callAgent, type AgentCall } from "./call-agent.ts";
 import { createTextCollector } from "./collect-text.ts";
 import { toExceededFailure, toShortageFailure, wasEndedByMachine, withMemoryLimit } from "./exceeded-failure.ts";
+import { createAnswerKeeper } from "./keep-answers.ts";
 import { logEgress } from "./log-egress.ts";
 import { logUnreachableHosts } from "./log-unreachable-hosts.ts";
 import { createEventRecorder } from "./record-events.ts";
@@ -68,7 +69,10 @@ export async function runAgent(attempt: RestoredAttempt, imageDir: string): Prom
   const modelRequests = createModelRequestRecorder(attempt);
   const limiter = limitModelRequests(attempt, modelRequests);
   if (limiter !== undefined && !isMetered(turn)) logs.add("platform", unmeteredWarning);
-  const call: AgentCall = { attempt, logs, previews, events, values, modelRequests, limiter, partialText, pieces };
+  const answers = createAnswerKeeper(attempt, logs);
+  const recorders = { logs, previews, events, values, modelRequests, answers };
+  const call: AgentCall = { attempt, ...recorders, limiter, partialText, pieces };
+  let isCompleted = false;
   try {
     const run = await runInAnySandbox(call, imageDir);
     partialText.end({ isCut: isCut(run.ending) });
@@ -76,6 +80,7 @@ export async function runAgent(attempt: RestoredAttempt, imageDir: string): Prom
     // The end of a stopped turn is recorded in any case.
     await (lease.signal.aborted ? stored.catch(() => {}) : stored);
     await values.end();
+    isCompleted = run.ending.kind === "completed";
     return endingOf(call, run);
   } finally {
     // Flush now: no preview of an attempt may be shown after its end is recorded.
@@ -83,6 +88,7 @@ export async function runAgent(attempt: RestoredAttempt, imageDir: string): Prom
     events.stop();
     limiter?.close();
     await modelRequests.end();
+    await answers.end(isCompleted);
     logs.stop();
     await logs.flush();
   }
@@ -144,12 +150,13 @@ async function runInNewSandbox(call: AgentCall, imageDir: string): Promise<RunRe
   return run;
 }
 
-function reportsTo({ attempt, logs, modelRequests, limiter }: AgentCall) {
+function reportsTo({ attempt, logs, modelRequests, limiter, answers }: AgentCall) {
   const { context, turn } = attempt;
   return {
     onConnection: logEgress(context, turn, logs),
     onModelRequest: (request) => modelRequests.add(request),
     modelGate: () => limiter,
+    findJournal: answers.findJournal,
   } satisfies SandboxReports;
 }
 

@@ -1168,6 +1168,8 @@ export interface ModelRequest {
   unread: "encoding" | "too_large" | "too_fast" | "too_many" | "malformed" | null;
   cost_microusd: number | null;
   unpriced: "no_price" | "no_tokens" | "sum" | null;
+  /** Whether the agent got the answer that an earlier attempt had recorded (`retries.record_answers`). No model was asked, and no tokens are counted. */
+  is_recorded: boolean;
   created_at: string;
 }
 

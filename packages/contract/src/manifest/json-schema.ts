@@ -118,6 +118,13 @@ export const manifestJsonSchema = {
             "again. The lost worker may have called other services before. `false`: it counts like any other " +
             "attempt; with `max_attempts: 1` the turn fails.",
         },
+        record_answers: {
+          type: "boolean",
+          default: false,
+          description:
+            "Whether answers of models are recorded while their message is open, so that the attempt after a lost " +
+            "worker gets them again instead of paying for them again.",
+        },
       },
     },
     limits: {

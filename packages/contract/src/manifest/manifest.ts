@@ -39,6 +39,8 @@ export interface Manifest {
      * that did not have this field: it gets none.
      */
     readonly on_worker_lost?: boolean;
+    /** Whether an attempt after a lost worker gets the answers of models that were recorded. Absent: no. */
+    readonly record_answers?: boolean;
   };
   /** Limits of each message. Absent: none. */
   readonly limits?: MessageLimits;

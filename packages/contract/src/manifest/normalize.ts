@@ -36,7 +36,7 @@ type Fields = Readonly<Record<string, unknown>>;
 const knownFields = {
   "": ["name", "description", "sdk", "entrypoint", "runtime", "retries", "limits", "secrets", "env", "egress"],
   "runtime.": ["language", "version", "timeout_seconds", "memory", "cpus", "max_concurrency", "reuse", "load"],
-  "retries.": ["max_attempts", "on_worker_lost"],
+  "retries.": ["max_attempts", "on_worker_lost", "record_answers"],
   "limits.": ["requests", "tokens"],
 } as const;
 
@@ -257,7 +257,13 @@ function readRetries(value: unknown, report: Report): Manifest["retries"] {
   }
   const isRetried = fields["on_worker_lost"] ?? true;
   if (typeof isRetried !== "boolean") report("retries.on_worker_lost", "expected true or false");
-  return { max_attempts: attempts ?? 1, on_worker_lost: isRetried === true };
+  const isRecorded = fields["record_answers"] ?? false;
+  if (typeof isRecorded !== "boolean") report("retries.record_answers", "expected true or false");
+  return {
+    max_attempts: attempts ?? 1,
+    on_worker_lost: isRetried === true,
+    ...(isRecorded === true ? { record_answers: true } : {}),
+  };
 }
 
 /** Returns undefined if none is set. */

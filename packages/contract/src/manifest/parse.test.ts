@@ -164,6 +164,11 @@ const refused: [title: string, text: string, issues: string[]][] = [
     `${base}retries: {on_worker_lost: twice}`,
     ["retries.on_worker_lost: expected true or false"],
   ],
+  [
+    "a record_answers that is no boolean",
+    `${base}retries: {record_answers: 1}`,
+    ["retries.record_answers: expected true or false"],
+  ],
   ["an unknown load", `${base}runtime: {load: once}`, ["runtime.load: expected one of 'every_turn'"]],
   ["a reuse that is no text", `${base}runtime: {reuse: true}`, ["runtime.reuse: expected a non-empty string"]],
   ["retries that are no mapping", `${base}retries: 3`, ["retries: expected a mapping"]],
@@ -273,7 +278,7 @@ sdk: claude-agent-sdk
 entrypoint: " agent.py : agent "
 runtime: {language: python, version: "3.11", timeout_seconds: 60, memory: 512 MiB, cpus: 1.5,
   max_concurrency: 4, reuse: session, load: every_turn}
-retries: {max_attempts: 3, on_worker_lost: false}
+retries: {max_attempts: 3, on_worker_lost: false, record_answers: true}
 secrets: [OPENAI_API_KEY, _X1]
 env: {MODE: " kept ", FLAG: yes}
 `;
@@ -291,7 +296,7 @@ env: {MODE: " kept ", FLAG: yes}
         reuse: "session",
         load: "every_turn",
       },
-      retries: { max_attempts: 3, on_worker_lost: false },
+      retries: { max_attempts: 3, on_worker_lost: false, record_answers: true },
       secrets: ["OPENAI_API_KEY", "_X1"],
       env: { MODE: " kept ", FLAG: "yes" },
     });
@@ -299,9 +304,11 @@ env: {MODE: " kept ", FLAG: yes}
 
   test("reads null as absent", () => {
     expect(parsed(`${base}runtime:\nretries: ~\nsecrets:\nenv: null`)).toEqual(parsed(base));
-    expect(parsed(`${base}runtime: {language: ~, version: ~, timeout_seconds: ~}\nretries: {max_attempts: ~}`)).toEqual(
-      parsed(base),
-    );
+    expect(
+      parsed(
+        `${base}runtime: {language: ~, version: ~, timeout_seconds: ~}\nretries: {max_attempts: ~, record_answers: ~}`,
+      ),
+    ).toEqual(parsed(base));
   });
 
   test.each([

@@ -60,6 +60,11 @@ export const ModelRequestRecord = Type.Object(
           "provider reported none. `sum`: the row has the sums of several requests.",
       }),
     ),
+    is_recorded: Type.Boolean({
+      description:
+        "Whether the agent got the answer that an earlier attempt had recorded (`retries.record_answers`). No model " +
+        "was asked, and no tokens are counted.",
+    }),
     created_at: timestamp,
   },
   { title: "ModelRequest" },

@@ -18,6 +18,10 @@ export interface Sealer {
    *   sealing.
    */
   open(sealed: Buffer, context: SealContext): string;
+  /** Like `seal`, for bytes that are no text. */
+  sealBytes(plain: Uint8Array, context: SealContext): Buffer;
+  /** Like `open`, for bytes that are no text. */
+  openBytes(sealed: Buffer, context: SealContext): Buffer;
   /** Returns the same hex text for the same input. Guesses cannot be tested without the master key. */
   fingerprint(text: string): string;
 }

@@ -509,6 +509,7 @@ create table messages (
   conversation_digest bytea,
   has_steps boolean not null default false,
   limits jsonb,
+  has_answers boolean not null default false,
   constraint messages_pkey PRIMARY KEY (id),
   constraint messages_check CHECK (attempts <= max_attempts),
   constraint messages_check1 CHECK ((state = 'running'::text) = (fence IS NOT NULL)),
@@ -532,10 +533,30 @@ CREATE INDEX messages_failed_at_by_organization ON messages USING btree (organiz
 CREATE INDEX messages_open ON messages USING btree (session_id, sequence_number) WHERE completed_at IS NULL;
 CREATE INDEX messages_open_by_organization ON messages USING btree (organization_id) WHERE COALESCE(completed_at, 'infinity'::timestamp with time zone) = 'infinity'::timestamp with time zone;
 CREATE INDEX messages_steered ON messages USING btree (session_id, steered_into) WHERE steered_event IS NOT NULL;
+CREATE TRIGGER delete_answers AFTER UPDATE OF completed_at ON messages FOR EACH ROW WHEN (new.has_answers AND old.completed_at IS NULL AND new.completed_at IS NOT NULL) EXECUTE FUNCTION delete_answers();
 CREATE TRIGGER delete_steps AFTER UPDATE OF completed_at ON messages FOR EACH ROW WHEN (new.has_steps AND old.completed_at IS NULL AND new.completed_at IS NOT NULL) EXECUTE FUNCTION delete_steps();
 CREATE TRIGGER refuse_undeclared_edge BEFORE UPDATE OF state ON messages FOR EACH ROW WHEN (old.state <> new.state AND current_setting('dari.unguarded'::text, true) IS DISTINCT FROM 'on'::text AND (old.state <> 'queued'::text OR new.state <> 'running'::text) AND (old.state <> 'running'::text OR new.state <> 'completed'::text) AND (old.state <> 'queued'::text OR new.state <> 'completed'::text) AND (old.state <> 'running'::text OR new.state <> 'queued'::text) AND (old.state <> 'running'::text OR new.state <> 'queued'::text) AND (old.state <> 'running'::text OR new.state <> 'waiting_for_input'::text) AND (old.state <> 'waiting_for_input'::text OR new.state <> 'queued'::text) AND (old.state <> 'running'::text OR new.state <> 'failed'::text) AND (old.state <> 'queued'::text OR new.state <> 'failed'::text) AND (old.state <> 'waiting_for_input'::text OR new.state <> 'failed'::text) AND (old.state <> 'running'::text OR new.state <> 'cancelled'::text) AND (old.state <> 'queued'::text OR new.state <> 'cancelled'::text) AND (old.state <> 'waiting_for_input'::text OR new.state <> 'cancelled'::text)) EXECUTE FUNCTION refuse_undeclared_edge('state');
 create policy platform on messages for all to dari_app using (true);
 create policy tenant on messages for all to dari_tenant using ((organization_id = current_setting('dari.organization_id'::text, true)));
+
+create table model_answers (
+  session_id text not null,
+  message_id text not null,
+  digest text not null,
+  ordinal integer not null,
+  organization_id text not null,
+  fence bigint not null,
+  object_key text not null,
+  size_bytes bigint not null,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  constraint model_answers_pkey PRIMARY KEY (session_id, message_id, digest, ordinal),
+  constraint model_answers_ordinal_check CHECK (ordinal > 0),
+  constraint model_answers_session_id_fkey FOREIGN KEY (session_id) REFERENCES sessions(id) ON DELETE CASCADE,
+  constraint model_answers_size_bytes_check CHECK (size_bytes >= 0)
+);
+CREATE INDEX model_answers_object ON model_answers USING btree (object_key);
+create policy platform on model_answers for all to dari_app using (true);
+create policy tenant on model_answers for all to dari_tenant using ((organization_id = current_setting('dari.organization_id'::text, true)));
 
 create table model_prices (
   valid_from date not null,
@@ -576,6 +597,7 @@ create table model_requests (
   created_at timestamp with time zone not null default clock_timestamp(),
   cost_microusd bigint,
   reserved_tokens bigint,
+  is_recorded boolean not null default false,
   constraint model_requests_pkey PRIMARY KEY (message_id, fence, ordinal),
   constraint model_requests_format_check CHECK (format = ANY (ARRAY['openai-responses'::text, 'openai-chat'::text, 'anthropic-messages'::text, 'gemini'::text])),
   constraint model_requests_message_id_fkey FOREIGN KEY (message_id) REFERENCES messages(id) ON DELETE CASCADE,
@@ -1228,6 +1250,7 @@ create table workers (
 -- function accept_message(p_organization text, p_session text, p_message text, p_parts jsonb, p_metadata jsonb, p_inputs jsonb, p_dispatch_ttl_ms integer, p_on_busy text, p_retry_of text, p_merge_parts integer, p_merge_bytes integer, p_background boolean DEFAULT false, p_batch text DEFAULT NULL::text, p_conversation_digest bytea DEFAULT NULL::bytea, p_limits jsonb DEFAULT NULL::jsonb) returns TABLE(outcome text, sequence_number integer, schedule text, dispatch_number bigint, max_attempts integer, detail text, ended text[], stopping text, steers boolean)
 -- function accepted_at(p_session text) returns timestamp with time zone
 -- function answer_input(p_organization text, p_message text, p_key text, p_value jsonb, p_dispatch_ttl_ms integer) returns TABLE(outcome text, session_id text, schedule text, dispatch_number bigint, attempts_left integer)
+-- function answers_of(p_session text, p_message text) returns TABLE(digest text, ordinal integer, "objectKey" text, "sizeBytes" bigint)
 -- function append_attempt_event(p_session text, p_fence bigint, p_token uuid, p_type text, p_data jsonb, p_number integer DEFAULT NULL::integer) returns boolean
 -- function append_attempt_events(p_session text, p_fence bigint, p_token uuid, p_events jsonb) returns boolean
 -- function append_attempt_logs(p_session text, p_fence bigint, p_token uuid, p_lines jsonb) returns boolean
@@ -1249,6 +1272,7 @@ create table workers (
 -- function count_value() returns trigger
 -- function counted_in(p_organization text, p_kind text, p_more bigint) returns text
 -- function counts_turns(p_organization text, p_agent text, p_session text, p_batch text) returns boolean
+-- function delete_answers() returns trigger
 -- function delete_steps() returns trigger
 -- function dispatch_sessions(p_organizations text[], p_counts integer[], p_ttl_ms integer, p_background integer[] DEFAULT NULL::integer[]) returns TABLE(session_id text, organization_id text, dispatch_number bigint, message_id text, attempts_left integer, is_background boolean)
 -- function end_attempt(s sessions, m messages, a attempts, p_ending text, p_outcome text, p_failure jsonb, p_output jsonb, p_files_changed jsonb, p_snapshot text, p_timings jsonb, p_wait_ms integer, p_usage jsonb DEFAULT NULL::jsonb) returns boolean
@@ -1288,6 +1312,7 @@ create table workers (
 -- function keep_value() returns trigger
 -- function kept_now(p_organization text, p_kind text) returns bigint
 -- function kept_of(p_organization text, p_kind text, p_most bigint) returns bigint
+-- function last_failed_fence(p_message text) returns bigint
 -- function limit_room(p_organization text, p_agent text, p_batch text) returns integer
 -- function lower_limits(p_one jsonb, p_other jsonb) returns jsonb
 -- function make_way(p_session text, p_message text, p_on_busy text, p_parts_max integer, p_bytes_max integer) returns TABLE(ended text[], stopping text, schedule text)
@@ -1312,6 +1337,7 @@ create table workers (
 -- function ready_with_room(p_limit integer) returns TABLE(id text, can_begin boolean)
 -- function reap_lease(s sessions, p_uncounted_max integer) returns text
 -- function reap_sessions(p_limit integer, p_grace_ms integer, p_overdue_ms integer, p_uncounted_max integer) returns TABLE(session_id text, organization_id text, was text, recorded text)
+-- function record_model_answer(p_session text, p_fence bigint, p_token uuid, p_answer jsonb, p_rows_max integer, p_bytes_max bigint) returns text
 -- function record_model_requests(p_session text, p_fence bigint, p_token uuid, p_requests jsonb) returns boolean
 -- function record_object(p_organization text, p_key text, p_bytes bigint, p_references jsonb) returns boolean
 -- function record_step(p_session text, p_fence bigint, p_token uuid, p_name text, p_ordinal bigint, p_result text, p_usage jsonb DEFAULT NULL::jsonb) returns boolean
@@ -1337,7 +1363,7 @@ create table workers (
 -- function taken_status(p_ending text) returns text
 -- function tokens_held(r model_requests) returns bigint
 -- function tokens_of(p_usage jsonb) returns bigint
--- function turn_details(p_message text, p_history_messages integer, p_history_bytes integer) returns TABLE(organization_id text, agent_id text, version_id text, manifest jsonb, image jsonb, parts jsonb, metadata jsonb, max_attempts integer, head_snapshot_id text, cancel_requested boolean, created_at timestamp with time zone, started_at timestamp with time zone, max_bytes bigint, max_files integer, max_file_bytes bigint, history json, inputs json, resume_snapshot_id text, resume_inputs jsonb, answers json, egress json, max_turn_memory_bytes bigint, max_turn_cpus double precision, steering_waits boolean, taken_before json, steps json, limits jsonb)
+-- function turn_details(p_message text, p_history_messages integer, p_history_bytes integer) returns TABLE(organization_id text, agent_id text, version_id text, manifest jsonb, image jsonb, parts jsonb, metadata jsonb, max_attempts integer, head_snapshot_id text, cancel_requested boolean, created_at timestamp with time zone, started_at timestamp with time zone, max_bytes bigint, max_files integer, max_file_bytes bigint, history json, inputs json, resume_snapshot_id text, resume_inputs jsonb, answers json, egress json, max_turn_memory_bytes bigint, max_turn_cpus double precision, steering_waits boolean, taken_before json, steps json, limits jsonb, model_answers json)
 -- function turn_timeout(p_session text) returns interval
 -- function turns_are_stopped() returns boolean
 -- function undispatch_sessions(p_sessions text[], p_dispatch_numbers bigint[]) returns integer

@@ -299,6 +299,7 @@ export interface Messages {
   failed_at: Timestamp | null;
   fence: number | null;
   files_changed: Generated<Json>;
+  has_answers: Generated<boolean>;
   has_steps: Generated<boolean>;
   head_snapshot_id: string | null;
   id: string;
@@ -352,6 +353,18 @@ export interface MessageValues {
   size_bytes: number;
 }
 
+export interface ModelAnswers {
+  created_at: Generated<Timestamp>;
+  digest: string;
+  fence: number;
+  message_id: string;
+  object_key: string;
+  ordinal: number;
+  organization_id: string;
+  session_id: string;
+  size_bytes: number;
+}
+
 export interface ModelPrices {
   cache_write_price: number | null;
   cached_input_price: number | null;
@@ -375,6 +388,7 @@ export interface ModelRequests {
   host: string | null;
   input_tokens: number | null;
   is_complete: boolean;
+  is_recorded: Generated<boolean>;
   message_id: string;
   model: string | null;
   ordinal: number;
@@ -781,6 +795,7 @@ export interface DB {
   message_steps: MessageSteps;
   message_values: MessageValues;
   messages: Messages;
+  model_answers: ModelAnswers;
   model_prices: ModelPrices;
   model_requests: ModelRequests;
   object_references: ObjectReferences;

@@ -157,12 +157,15 @@ export const invariants: readonly Invariant[] = [
       where m.session_id is distinct from v.session_id or m.organization_id <> v.organization_id`,
   },
   {
-    name: "step_belongs_to_its_open_message",
-    says: "a recorded step belongs to an open message of its session, which says that it has steps",
-    reads: "each recorded step, with its message by key",
-    query: `select x.message_id from message_steps x left join messages m on m.id = x.message_id
+    name: "record_belongs_to_its_open_message",
+    says: "a recorded step or answer belongs to an open message of its session, which says that it has some",
+    reads: "each recorded step and answer, with its message by key",
+    query: `select x.message_id from (
+        select session_id, message_id, organization_id, false as is_answer from message_steps
+        union all select session_id, message_id, organization_id, true from model_answers) x
+      left join messages m on m.id = x.message_id
       where m.session_id is distinct from x.session_id or m.organization_id <> x.organization_id
-        or m.completed_at is not null or not m.has_steps`,
+        or m.completed_at is not null or not case when x.is_answer then m.has_answers else m.has_steps end`,
   },
   {
     name: "pending_counts_open_messages",
@@ -318,7 +321,8 @@ export const invariants: readonly Invariant[] = [
     says: "an attempt that has ended has the sums of its requests to models, and gets no further ones",
     reads: "each attempt, with its requests by key",
     query: `select a.id from attempts a cross join lateral (
-        select sum(requests) as n, sum(cost_microusd) as cost, max(created_at) as last from dari.model_requests r
+        select sum(requests) filter (where not is_recorded) as n, sum(cost_microusd) as cost,
+          max(created_at) as last from dari.model_requests r
         where r.message_id = a.message_id and r.fence = a.fence) r
       where a.ended_at is not null and (r.last > a.ended_at or a.metered_requests is not null
         and (a.metered_requests, a.metered_cost_microusd) is distinct from (r.n, r.cost))`,

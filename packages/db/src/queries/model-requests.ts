@@ -18,6 +18,8 @@ export interface ModelRequestRow extends ModelAnswer {
   readonly format: ModelFormat | null;
   readonly status: number | null;
   readonly durationMs: number;
+  /** Whether the agent got a recorded answer. No tokens are counted then. */
+  readonly isRecorded: boolean;
 }
 
 /**
@@ -98,7 +100,7 @@ export async function listModelRequests(
       input_tokens as input, cached_input_tokens as "cachedInput", cache_write_tokens as "cacheWrite",
       output_tokens as output, reasoning_tokens as reasoning, reserved_tokens as "reservedTokens",
       finish_reason as "finishReason", duration_ms as "durationMs", is_complete as "isComplete", unread,
-      created_at as "createdAt", cost_microusd as cost
+      is_recorded as "isRecorded", created_at as "createdAt", cost_microusd as cost
     from model_requests
     where message_id = ${of.messageId} and organization_id = ${of.organizationId}
       and (fence, ordinal) > (${fence}::bigint, ${ordinal}::int)

@@ -35,6 +35,8 @@ export interface TurnDetails {
   readonly steps: readonly RecordedStep[];
   /** Limits of the message's requests to models. Undefined: none. */
   readonly limits: MessageLimits | undefined;
+  /** The answers of models that the attempt can use again. */
+  readonly modelAnswers: readonly ModelAnswerRow[];
 }
 
 export type TurnEgress = Readonly<Partial<Record<"organization" | "operator" | "session", EgressSetting>>>;
@@ -68,6 +70,16 @@ export interface RecordedStep {
   readonly ordinal: number;
   /** The guest's text, which the platform stores unchanged. */
   readonly json: string;
+}
+
+/** An answer that an attempt got from a model. */
+export interface ModelAnswerRow {
+  /** SHA-256 of the request, in lower-case hex. */
+  readonly digest: string;
+  /** Counts the answers to this request in an attempt, from 1. */
+  readonly ordinal: number;
+  readonly objectKey: string;
+  readonly sizeBytes: number;
 }
 
 export interface HistoryRow {
@@ -122,6 +134,7 @@ export interface TurnDetailsRow {
   readonly taken_before?: TakenMessage[] | null;
   readonly steps?: RecordedStep[] | null;
   readonly limits?: MessageLimits | null;
+  readonly model_answers?: ModelAnswerRow[] | null;
 }
 
 export function toTurnDetails(row: TurnDetailsRow): TurnDetails {
@@ -147,6 +160,7 @@ export function toTurnDetails(row: TurnDetailsRow): TurnDetails {
     takenBefore: row.taken_before ?? [],
     steps: row.steps ?? [],
     limits: row.limits ?? undefined,
+    modelAnswers: row.model_answers ?? [],
     resume:
       row.resume_snapshot_id === null
         ? undefined

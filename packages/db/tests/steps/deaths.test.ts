@@ -16,6 +16,7 @@ import {
   markCalled,
   openPlace,
   reap,
+  recordAnswer,
   recordStep,
   renew,
   stateOf,
@@ -32,7 +33,7 @@ beforeAll(async () => {
 });
 afterAll(async () => encounter[Symbol.asyncDispose]());
 
-const tables = ["sessions", "messages", "attempts", "events", "snapshots", "message_steps"] as const;
+const tables = ["sessions", "messages", "attempts", "events", "snapshots", "message_steps", "model_answers"] as const;
 type Table = (typeof tables)[number];
 
 const gateLock = 4_711;
@@ -121,6 +122,13 @@ const steps: readonly MortalStep[] = [
     run: recordStep,
     writes: ["messages", "message_steps"],
     answer: true,
+  },
+  {
+    name: "recorded answer",
+    prepare: leased,
+    run: recordAnswer,
+    writes: ["messages", "model_answers"],
+    answer: "stored",
   },
   { name: "renew", prepare: leased, run: renew, writes: ["sessions"], answer: "renewed" },
   {

@@ -9,6 +9,7 @@ import {
   heads,
   messageInputs,
   messageSteps,
+  modelAnswers,
   steering,
   turns,
   type ClaimedTurn,
@@ -133,6 +134,12 @@ export function recordStep(place: Place, db: Database): Promise<boolean> {
   return messageSteps.recordStepIfHeld(db, held(place), { name: "charge", ordinal: 1, json: "1" });
 }
 
+/** Records an answer of a model. */
+export function recordAnswer(place: Place, db: Database): Promise<string> {
+  const answer = { digest: "d", ordinal: 1, objectKey: "k", sizeBytes: 1 };
+  return modelAnswers.recordModelAnswerIfHeld(db, held(place), answer, { rows: 9, bytes: 9 });
+}
+
 /** Hands what steers to the running attempt. */
 export async function take(place: Place, db: Database) {
   const taken = await steering.takeSteeringIfHeld(db, held(place), 0);
@@ -233,6 +240,8 @@ export async function stateOf(place: Place, db: Database): Promise<unknown> {
       'attachments', (select jsonb_agg(jsonb_build_array(key, state, value) order by number) from message_inputs
         where session_id = $1),
       'steps', (select jsonb_agg(jsonb_build_array(name, ordinal, result)) from message_steps where session_id = $1),
+      'answers', (select jsonb_agg(jsonb_build_array(digest, ordinal, object_key)) from model_answers
+        where session_id = $1),
       'snapshots', (select jsonb_agg(kind order by id) from snapshots where session_id = $1)) as state`,
     [place.sessionId],
   );

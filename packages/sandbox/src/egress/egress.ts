@@ -152,6 +152,7 @@ function modelRules(options: EgressOptions, meter: ModelMeter): ModelRules {
   return {
     meter,
     gate: () => options.modelGate?.(),
+    journal: () => options.findJournal?.(),
     waiting: { held: { count: 0 }, reading: Promise.resolve() },
   };
 }

@@ -1,10 +1,12 @@
 // Replaces placeholders by real values, only in request headers that carry credentials.
 
 import type { IncomingHttpHeaders } from "node:http";
-import { isEgressHost, type EgressHost, type Redacted } from "@dari/domain";
+import { isEgressHost, Redacted, type EgressHost } from "@dari/domain";
 
 /** A secret for which the program has a placeholder. */
 export interface EgressSecret {
+  /** The secret's name, which other processes know as well: they have other placeholders. */
+  readonly name?: string;
   readonly placeholder: string;
   readonly value: Redacted<string>;
   /** The hosts that may get the value. */
@@ -20,7 +22,7 @@ export function secretsForHost(secrets: readonly EgressSecret[], name: string, p
  * Placeholders are replaced only in these headers. Servers repeat other headers in their responses (`Origin`,
  * `X-Request-Id`, the path in a redirect) or store them (`X-Amz-Meta-Key`), where a program could read the value.
  */
-const carriesCredentials = new Set([
+export const carriesCredentials: ReadonlySet<string> = new Set([
   ...["authorization", "api-key", "apikey", "api-token", "api-secret", "app-key", "access-token", "auth-token"],
   ...["x-api-key", "x-apikey", "x-api-token", "x-api-secret", "x-app-key", "x-app-token", "x-access-token"],
   ...["x-auth-key", "x-auth-token", "x-client-secret", "x-secret-key", "x-service-token", "x-token"],
@@ -46,6 +48,18 @@ export function insertSecrets(headers: IncomingHttpHeaders, secrets: readonly Eg
     return [name, inBasic(value, put) ?? put(value)];
   });
   return Object.fromEntries(changed);
+}
+
+/**
+ * Replaces placeholders by the names of their secrets, where `insertSecrets` inserts values. Each follows a NUL, which
+ * no header that was received contains.
+ */
+export function nameSecrets(headers: IncomingHttpHeaders, secrets: readonly EgressSecret[]): IncomingHttpHeaders {
+  const named = secrets.map((secret) => ({
+    ...secret,
+    value: new Redacted(`\0${secret.name ?? secret.placeholder}\0`),
+  }));
+  return insertSecrets(headers, named);
 }
 
 /** Replaces placeholders in a Basic header, whose user and password are base64 together, so they are decoded first. */

@@ -11,8 +11,10 @@ import type { Authority } from "./authority.ts";
 import { isModelHost, type ModelCall } from "./models/known-models.ts";
 import { passGate, type AdmittedRequest, type ModelGate, type WaitingRequests } from "./models/model-gate.ts";
 import type { ModelExchange, ModelMeter } from "./models/model-meter.ts";
+import type { AnswerJournal } from "./models/answer-journal.ts";
+import { passJournal, type JournalledRequest } from "./models/use-journal.ts";
 import { sendAnswer, relayResponse, requestHeaders, withoutHeaders } from "./relay.ts";
-import { secretsForHost, insertSecrets, type EgressSecret } from "./substitute.ts";
+import { insertSecrets, nameSecrets, secretsForHost, type EgressSecret } from "./substitute.ts";
 import type { Target, Traffic } from "./traffic.ts";
 
 export interface Terminator {
@@ -28,6 +30,7 @@ export interface Terminator {
 export interface ModelRules {
   readonly meter: ModelMeter;
   gate(): ModelGate | undefined;
+  journal(): AnswerJournal | undefined;
   readonly waiting: WaitingRequests;
 }
 
@@ -161,9 +164,10 @@ function serve(traffic: Traffic, tunnel: Tunnel, incoming: IncomingMessage, resp
     return sendAnswer(response, 431, `the headers with their values exceed ${headerCharsMax} characters`);
   const call = tunnel.models.meter.find(tunnel.host, incoming);
   const gate = call && tunnel.models.gate();
+  const journal = call && tunnel.models.journal();
   const request = { traffic, tunnel, socket, incoming, response, headers, call };
-  if (call === undefined || gate === undefined) forward(request);
-  else void forwardAdmitted(request, call, gate);
+  if (call === undefined || (gate === undefined && journal === undefined)) forward(request);
+  else void forwardLater(request, call, { gate, journal });
 }
 
 interface Forwarded {
@@ -178,26 +182,40 @@ interface Forwarded {
   readonly call: ModelCall | undefined;
 }
 
-function forward(request: Forwarded, admitted?: AdmittedRequest): void {
+/** What a request goes out with, if it did not go out at once. */
+interface Prepared extends Omit<AdmittedRequest, "report"> {
+  readonly report?: AdmittedRequest["report"];
+  readonly journalled?: JournalledRequest | undefined;
+}
+
+function forward(request: Forwarded, prepared?: Prepared): void {
   const { traffic, tunnel, socket, incoming, response, headers, call } = request;
   try {
     // If one connection breaks, close the other one, so that clients notice it as they would without a proxy.
     const onBroken = (): void => void socket.destroy();
     const options = { agent: tunnel.agent, path: incoming.url, headers };
-    const exchange = call && meterRequest(tunnel, call, response, admitted);
-    const onAnswer = (received: IncomingMessage): void => exchange?.answered(received);
-    const sent = relayResponse(traffic, incoming, response, options, onBroken, onAnswer, admitted?.body);
+    const exchange = call && meterRequest(tunnel, call, response, prepared?.report);
+    const record = exchange && prepared?.journalled?.record(exchange);
+    const onAnswer = (received: IncomingMessage): void => {
+      exchange?.answered(received);
+      record?.(received);
+    };
+    const sent = relayResponse(traffic, incoming, response, options, onBroken, onAnswer, prepared?.body);
     // A request that waits for the connection keeps its body.
-    if (admitted !== undefined) sent.once("finish", admitted.release);
+    if (prepared !== undefined) sent.once("finish", prepared.release);
   } catch {
     sendAnswer(response, 502, "the sandbox's proxy cannot send the value of a credential in a header");
   }
 }
 
-/** Forwards a request once the gate admits it. */
-async function forwardAdmitted(request: Forwarded, call: ModelCall, gate: ModelGate): Promise<void> {
+/** Forwards a request once the gate admits it, unless the journal has its answer. */
+async function forwardLater(
+  request: Forwarded,
+  call: ModelCall,
+  { gate, journal }: { readonly gate: ModelGate | undefined; readonly journal: AnswerJournal | undefined },
+): Promise<void> {
   const { tunnel, socket, incoming, response } = request;
-  const { host, upstream, models } = tunnel;
+  const { host, upstream, models, secrets } = tunnel;
   const over = new AbortController();
   const end = (): void => over.abort();
   // A response that waits for earlier ones of its connection does not report the end of the connection.
@@ -209,19 +227,25 @@ async function forwardAdmitted(request: Forwarded, call: ModelCall, gate: ModelG
   if (upstream.destroyed) lose();
   // Its end is noticed only while it is read, and no other request reads it.
   if (tunnel.open === 1) upstream.resume();
-  const { signal } = over;
-  const admitted = await passGate(gate, { host, call, incoming, response, waiting: models.waiting, signal });
+  const waiting = { host, call, incoming, response, waiting: models.waiting, signal: over.signal };
+  const asked = { ...waiting, headers: nameSecrets(incoming.headers, secrets) };
+  const begin = (): ModelExchange => meterRequest(tunnel, call, response);
+  const journalled = journal && (await passJournal(journal, asked, begin));
+  const isServed = journal !== undefined && journalled === undefined;
+  const { holding } = journalled ?? {};
+  const admitted = isServed ? undefined : gate === undefined ? holding : await passGate(gate, { ...waiting, holding });
   for (const name of ["end", "close"]) upstream.off(name, lose);
-  if (admitted !== undefined) forward(request, admitted);
+  if (admitted === undefined || over.signal.aborted) return journalled?.cancel();
+  forward(request, { ...admitted, journalled });
 }
 
 function meterRequest(
   tunnel: Tunnel,
   call: ModelCall,
   response: ServerResponse,
-  admitted: AdmittedRequest | undefined,
+  report?: AdmittedRequest["report"],
 ): ModelExchange {
-  const exchange = tunnel.models.meter.begin(tunnel.host, call, admitted?.report);
+  const exchange = tunnel.models.meter.begin(tunnel.host, call, report);
   tunnel.exchanges.add(exchange);
   response.once("close", () => {
     tunnel.exchanges.delete(exchange);

@@ -5,6 +5,7 @@ import type { Socket } from "node:net";
 import { pipeline, type Duplex } from "node:stream";
 import { dial, EgressRefusedError, resolveName, publicReason, type EgressPolicy, type Resolve } from "@dari/network";
 import type { ModelGate } from "./models/model-gate.ts";
+import type { AnswerJournal } from "./models/answer-journal.ts";
 import type { ModelRequest } from "./models/model-meter.ts";
 import type { EgressSecret } from "./substitute.ts";
 
@@ -42,6 +43,11 @@ export interface EgressOptions {
   onModelRequest?(request: ModelRequest): void;
   /** Returns what decides whether a metered request may go out. Undefined: it may. */
   modelGate?(): ModelGate | undefined;
+  /**
+   * Returns the journal of the turn that the program serves now, for answers to those requests. Undefined: they are not
+   * recorded. Must not throw.
+   */
+  findJournal?(): AnswerJournal | undefined;
 }
 
 export interface Target {

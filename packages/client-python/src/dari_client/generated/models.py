@@ -1037,6 +1037,7 @@ class ModelRequest(TypedDict):
     unread: Literal["encoding", "too_large", "too_fast", "too_many", "malformed"] | None
     cost_microusd: int | None
     unpriced: Literal["no_price", "no_tokens", "sum"] | None
+    is_recorded: bool
     created_at: str
 
 

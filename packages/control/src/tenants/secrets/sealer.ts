@@ -25,29 +25,31 @@ export function createSealer(masterKey: Redacted<Buffer>, oldKeys: readonly Reda
   const keys = [current, ...oldKeys.map(keyWithId)];
   const fingerprintKey = deriveKey(masterKey, "fingerprints");
   const prefix = Buffer.concat([Buffer.from([formatVersion]), Buffer.from(current.id, "hex")]);
+  function sealBytes(plain: Uint8Array, context: SealContext): Buffer {
+    const nonce = randomBytes(nonceBytes);
+    const cipher = createCipheriv("aes-256-gcm", current.key, nonce).setAAD(associatedData(context));
+    const parts = [cipher.update(plain), cipher.final()];
+    return Buffer.concat([prefix, nonce, cipher.getAuthTag(), ...parts]);
+  }
+  function openBytes(sealed: Buffer, context: SealContext): Buffer {
+    const version = sealed[0];
+    if (version === formatWithoutKeyId) return openWithAny(keys, sealed.subarray(1), context);
+    if (version !== formatVersion)
+      throw new Error(`${placeOf(context)} has format ${version}, which this release cannot decrypt`);
+    const id = sealed.subarray(1, 1 + keyIdBytes).toString("hex");
+    const key = keys.find((one) => one.id === id);
+    if (key === undefined) throw unknownKey(keys, context, `under master key ${id}`);
+    const opened = tryOpen(key, sealed.subarray(1 + keyIdBytes), context);
+    if (opened !== undefined) return opened;
+    throw new Error(`${placeOf(context)} cannot be decrypted with master key ${id}: it is damaged, or was copied here`);
+  }
   return {
     keyId: current.id,
     currentPrefix: prefix,
-    seal(plaintext, context) {
-      const nonce = randomBytes(nonceBytes);
-      const cipher = createCipheriv("aes-256-gcm", current.key, nonce).setAAD(associatedData(context));
-      const sealed = Buffer.concat([cipher.update(plaintext, "utf8"), cipher.final()]);
-      return Buffer.concat([prefix, nonce, cipher.getAuthTag(), sealed]);
-    },
-    open(sealed, context) {
-      const version = sealed[0];
-      if (version === formatWithoutKeyId) return openWithAny(keys, sealed.subarray(1), context);
-      if (version !== formatVersion)
-        throw new Error(`${placeOf(context)} has format ${version}, which this release cannot decrypt`);
-      const id = sealed.subarray(1, 1 + keyIdBytes).toString("hex");
-      const key = keys.find((one) => one.id === id);
-      if (key === undefined) throw unknownKey(keys, context, `under master key ${id}`);
-      const opened = tryOpen(key, sealed.subarray(1 + keyIdBytes), context);
-      if (opened !== undefined) return opened;
-      throw new Error(
-        `${placeOf(context)} cannot be decrypted with master key ${id}: it is damaged, or was copied here`,
-      );
-    },
+    sealBytes,
+    openBytes,
+    seal: (plaintext, context) => sealBytes(Buffer.from(plaintext, "utf8"), context),
+    open: (sealed, context) => openBytes(sealed, context).toString("utf8"),
     fingerprint: (text) => createHmac("sha256", fingerprintKey).update(text, "utf8").digest("hex"),
   };
 }
@@ -63,7 +65,7 @@ function keyWithId(masterKey: Redacted<Buffer>): MasterKey {
   return { key, id: deriveKey(masterKey, "key-id").subarray(0, keyIdBytes).toString("hex") };
 }
 
-function openWithAny(keys: readonly MasterKey[], body: Buffer, context: SealContext): string {
+function openWithAny(keys: readonly MasterKey[], body: Buffer, context: SealContext): Buffer {
   for (const key of keys) {
     const opened = tryOpen(key, body, context);
     if (opened !== undefined) return opened;
@@ -72,7 +74,7 @@ function openWithAny(keys: readonly MasterKey[], body: Buffer, context: SealCont
 }
 
 /** Returns undefined if the key, the context or the bytes are wrong. `body`: nonce, tag, ciphertext. */
-function tryOpen({ key }: MasterKey, body: Buffer, context: SealContext): string | undefined {
+function tryOpen({ key }: MasterKey, body: Buffer, context: SealContext): Buffer | undefined {
   const nonce = body.subarray(0, nonceBytes);
   const tag = body.subarray(nonceBytes, nonceBytes + tagBytes);
   if (tag.length < tagBytes) return undefined;
@@ -81,7 +83,7 @@ function tryOpen({ key }: MasterKey, body: Buffer, context: SealContext): string
     .setAuthTag(tag);
   const plain = decipher.update(body.subarray(nonceBytes + tagBytes));
   try {
-    return Buffer.concat([plain, decipher.final()]).toString("utf8");
+    return Buffer.concat([plain, decipher.final()]);
   } catch {
     return undefined;
   }

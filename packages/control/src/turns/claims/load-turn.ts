@@ -12,6 +12,7 @@ import {
   type Database,
   type AttachmentToPlace,
   type HistoryRow,
+  type ModelAnswerRow,
   type RecordedStep,
   type TakenMessage,
   type TurnBounds,
@@ -51,6 +52,8 @@ export interface Turn extends ClaimedTurn {
   readonly steps: readonly RecordedStep[];
   /** Limits of the message's requests to models, of dari.yml and of the request together. Undefined: none. */
   readonly limits: MessageLimits | undefined;
+  /** The answers of models that the attempt can use again. */
+  readonly modelAnswers: readonly ModelAnswerRow[];
   /** The network rules of the organization, the operators and the session. */
   readonly egress: TurnEgress;
   readonly maxAttempts: number;
@@ -100,6 +103,7 @@ export async function loadTurn(context: { db: Database; sealer: Sealer }, claime
     takenBefore: details.takenBefore,
     steps: details.steps,
     limits: details.limits,
+    modelAnswers: details.modelAnswers,
     egress: details.egress ?? (await loadEgress(context.db, details.organizationId)),
     maxAttempts: details.maxAttempts,
     cancelRequested: details.cancelRequested,

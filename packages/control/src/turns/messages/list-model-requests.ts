@@ -39,6 +39,7 @@ function renderModelRequest(row: ListedModelRequest): ModelRequestRecord {
     unread: row.unread,
     cost_microusd: row.cost,
     unpriced: row.cost === null ? whyUnpriced(row) : null,
+    is_recorded: row.isRecorded,
     created_at: row.createdAt.toISOString(),
   };
 }

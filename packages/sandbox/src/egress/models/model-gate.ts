@@ -58,6 +58,8 @@ export interface GatedRequest {
   readonly incoming: IncomingMessage;
   readonly response: ServerResponse;
   readonly waiting: WaitingRequests;
+  /** What was held of the request before. Undefined: nothing. */
+  readonly holding?: HeldRequest | undefined;
   /** Aborts once the request is over: it was answered, or its client has left. */
   readonly signal: AbortSignal;
 }
@@ -73,12 +75,13 @@ export interface WaitingRequests {
 export async function passGate(gate: ModelGate, request: GatedRequest): Promise<AdmittedRequest | undefined> {
   const { host, call, incoming, response, waiting, signal } = request;
   const { format } = call;
-  const holding = gate.readsBody ? await holdRequest(incoming, waiting).catch(() => undefined) : streamed;
-  if (holding === undefined) return undefined;
-  const { body, release } = holding;
+  const held =
+    request.holding ?? (gate.readsBody ? await holdRequest(incoming, waiting).catch(() => undefined) : streamed);
+  if (held === undefined) return undefined;
+  const { body, release } = held;
   whenOver(signal, release);
   const isMasked = choosesFields(host, incoming);
-  const tokensMax = body === undefined || isMasked ? null : await readWorstCase(request, body);
+  const tokensMax = body === undefined || isMasked || !gate.readsBody ? null : await readWorstCase(request, body);
   const admission = await gate.admit({ host, format, tokensMax }, signal);
   if (!admission.isAdmitted) {
     release();
@@ -130,7 +133,7 @@ function whenOver(signal: AbortSignal, action: () => void): void {
 /** The result of a request that did not go out: complete, without a status. */
 const notSent: ModelResult = {
   ...{ input: null, cachedInput: null, cacheWrite: null, output: null, reasoning: null, model: null },
-  ...{ finishReason: null, isComplete: true, unread: null, status: null, durationMs: 0 },
+  ...{ finishReason: null, isComplete: true, unread: null, status: null, durationMs: 0, isRecorded: false },
 };
 
 type Refusal = Extract<ModelAdmission, { readonly isAdmitted: false }>;

@@ -3,6 +3,7 @@
 
 import type { IncomingMessage } from "node:http";
 import type { ModelAnswer, ModelFormat } from "@dari/domain";
+import type { RecordedAnswer } from "./answer-journal.ts";
 import { findModelCall, type ModelCall } from "./known-models.ts";
 import { createAnswerReader, type AnswerReader, type Decompressors } from "./read-answer.ts";
 
@@ -18,11 +19,18 @@ export interface ModelResult extends ModelAnswer {
   /** Null: there was no answer. */
   readonly status: number | null;
   readonly durationMs: number;
+  /** Whether the agent got a recorded answer. */
+  readonly isRecorded: boolean;
 }
 
 export interface ModelExchange {
+  readonly format: ModelFormat;
+  /** Resolves with all that was read, once the request has ended. Never rejects. */
+  readonly whole: Promise<ModelResult>;
   /** Reads the answer as it arrives. Call it after the client listens to the answer, so that the client is first. */
   answered(received: IncomingMessage): void;
+  /** Notes that the client got a recorded answer. */
+  replayed(answer: Pick<RecordedAnswer, "status" | "model" | "finishReason">): void;
   /** Reports what was read. Idempotent. */
   ended(): void;
 }
@@ -48,13 +56,13 @@ export function createModelMeter(report: Report | undefined): ModelMeter {
   return {
     find: (host, { method, url = "" }) => report && findModelCall(host.replace(/:\d+$/, ""), method, url),
     begin(host, call, first = toTurn) {
-      const { answered, ended, settle } = openExchange(host, call, { first, later: toTurn }, decompressors);
+      const { settle, ...exchange } = openExchange(host, call, { first, later: toTurn }, decompressors);
       open.add(settle);
       return {
-        answered,
+        ...exchange,
         ended() {
           open.delete(settle);
-          ended();
+          exchange.ended();
         },
       };
     },
@@ -73,7 +81,9 @@ function openExchange(
   const { format } = call;
   const startedAt = performance.now();
   const first = Promise.withResolvers<ModelResult>();
+  const whole = Promise.withResolvers<ModelResult>();
   let status: number | null = null;
+  let replayed: Partial<ModelResult> | undefined;
   let reader: AnswerReader | undefined;
   let isOver = false;
   /** What was reported last. Counts are those since the beginning. */
@@ -83,7 +93,7 @@ function openExchange(
 
   async function read(): Promise<ModelResult> {
     const durationMs = Math.round(performance.now() - startedAt);
-    return { ...((await reader?.read()) ?? noAnswer), status, durationMs };
+    return { ...((await reader?.read()) ?? noAnswer), status, durationMs, isRecorded: false, ...replayed };
   }
   function settle(): void {
     if (!isUnreported) return;
@@ -94,7 +104,12 @@ function openExchange(
     else report.later({ host, format, result: Promise.all([now, before]).then(([all, part]) => subtract(all, part)) });
   }
   return {
+    format,
+    whole: whole.promise,
     settle,
+    replayed({ status: was, model, finishReason }) {
+      replayed = { status: was, model, finishReason, isComplete: true, isRecorded: true };
+    },
     answered(received) {
       if (isOver) return;
       isUnreported = true;
@@ -111,7 +126,8 @@ function openExchange(
       if (isOver) return;
       isOver = true;
       settle();
-      void reported?.then(() => reader?.close());
+      whole.resolve(reported ?? read());
+      void whole.promise.then(() => reader?.close());
     },
   };
 }

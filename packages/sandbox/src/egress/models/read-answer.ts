@@ -202,7 +202,8 @@ function createFindings(call: ModelCall): Findings {
       if (typeof value !== "object" || value === null || Array.isArray(value)) return true;
       const next = find(value as Readonly<Record<string, unknown>>);
       counts = { ...counts, ...defined(next.counts ?? {}) };
-      found = { ...found, ...defined(next), isEnd: found.isEnd === true || next.isEnd === true };
+      const finishReason = found.finishReason === "error" ? "error" : (next.finishReason ?? found.finishReason);
+      found = { ...found, ...defined(next), finishReason, isEnd: found.isEnd === true || next.isEnd === true };
       return true;
     },
     answer({ isStream, isWhole, unread }) {

@@ -1,0 +1,175 @@
+// Agents whose worker is killed during and after each of their requests to a model: the next attempt gets the recorded
+// answers, so the model is asked at most once more than in an undisturbed turn, and the answer is the same.
+
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import type { MessageRecord } from "@dari/contract";
+import { createBwrapDriver } from "@dari/sandbox";
+import { findService, waitUntil } from "@dari/testkit";
+import { deploy, ended, post, send, textOf } from "../src/conversation.ts";
+import { noRemains, startFleet, type Fleet } from "../src/fleet.ts";
+import { counting, countingAgents, requestsOfTurn as total, type CountingModel } from "./counting-model.ts";
+
+const isIsolated = (await createBwrapDriver().probe()).ok;
+const isolated = isIsolated ? describe : describe.skip;
+
+let model: CountingModel;
+let fleet: Fleet;
+
+/** All turns of one kill run at the same time. */
+const slots = 2 * total + 2;
+
+beforeAll(async () => {
+  model = await counting();
+  fleet = await startFleet({
+    redisUrl: findService("redis")?.url,
+    env: {
+      ...model.env,
+      ...(isIsolated ? { DARI_SANDBOX: "bwrap" } : {}),
+      DARI_WORKER_SLOTS: String(slots),
+      DARI_LEASE_MS: "8000",
+    },
+  });
+  await fleet.client.putCredential("OPENAI_API_KEY", { value: "sk-1234567890", hosts: [model.host] });
+}, 120_000);
+afterAll(async () => {
+  expect(await fleet.close()).toEqual(noRemains);
+  await model[Symbol.asyncDispose]();
+}, 120_000);
+
+const count = async (table: string, session: string): Promise<number> => {
+  const sql = `select count(*)::int as n from ${table} where session_id = $1`;
+  return (await fleet.db.pool.query<{ n: number }>(sql, [session])).rows[0]?.n ?? -1;
+};
+
+async function killWorkers(): Promise<void> {
+  for (const worker of fleet.workers) if (worker.isRunning) await worker.kill();
+  await fleet.startWorker();
+}
+
+interface Sent {
+  readonly name: string;
+  readonly session: string;
+  readonly record: MessageRecord;
+}
+
+async function begin(agentId: string, name: string): Promise<Sent> {
+  const { id: session } = await fleet.client.createSession(agentId);
+  return { name, session, record: await post(fleet, session, name) };
+}
+
+/** Says what a turn has cost. A machine that is busy can lose a lease without a kill. */
+async function tell({ name: turn, session, record }: Sent) {
+  const { data } = await fleet.client.listModelRequests(record.id, { limit: 100 });
+  const { data: events } = await fleet.client.listEvents(session, { limit: 200 });
+  const ends = events.flatMap((event) => (event.type === "attempt.ended" ? [event.data.outcome] : []));
+  const lost = ends.filter((outcome) => outcome !== "completed").length;
+  const asked = model.asked(turn);
+  const recorded = data.filter((each) => each.is_recorded).length;
+  return { turn, lost, asked, recorded, isFew: asked <= total + lost };
+}
+
+isolated.each(countingAgents)("$title", ({ files, isFirst }) => {
+  let agentId: string;
+  let expected: string;
+  beforeAll(async () => {
+    ({ agentId } = await deploy(fleet, files(model, { record_answers: true, max_attempts: 20 })));
+    const { id: session } = await fleet.client.createSession(agentId);
+    expected = textOf(await send(fleet, session, "undisturbed"));
+    expect(model.asked("undisturbed")).toBe(total);
+    expect(await count("model_answers", session)).toBe(0);
+  }, 300_000);
+
+  test("is killed during and after each request", async () => {
+    const points = Array.from({ length: total }, (_, at) => at + 1).flatMap((number) => [
+      { number, when: "during" as const },
+      { number, when: "after" as const },
+    ]);
+    const held = points.map(({ number, when }) => model.hold(`${when}-${number}`, number, when));
+    const turns = await Promise.all(points.map(({ number, when }) => begin(agentId, `${when}-${number}`)));
+    await Promise.all(held.map(({ reached }) => reached));
+    for (const [at, { session }] of turns.entries()) {
+      const { number, when } = points[at]!;
+      const stored = when === "during" ? number - 1 : number;
+      await waitUntil(async () => (await count("model_answers", session)) === stored, { what: `${stored} answers` });
+    }
+    await killWorkers();
+    for (const { release } of held) release();
+    for (const [at, turn] of turns.entries()) {
+      const record = await ended(fleet, turn.record.id, 120_000);
+      expect({ turn: turn.name, text: textOf(record) }).toEqual({ turn: turn.name, text: expected });
+      const { number, when } = points[at]!;
+      const told = await tell(turn);
+      // What was being answered is asked once more. What was answered is not.
+      const isOnce = told.lost === 1;
+      const exactly = {
+        asked: when === "during" ? total + 1 : total,
+        recorded: when === "during" ? number - 1 : number,
+      };
+      expect(told).toEqual({ ...told, ...(isOnce ? exactly : {}), isFew: true });
+      expect(await count("model_answers", turn.session)).toBe(0);
+    }
+  }, 300_000);
+
+  if (!isFirst) return;
+
+  test("is killed at random moments, again and again", async () => {
+    const seed = Number(process.env["DARI_TEST_SEED"] ?? Date.now() % 1_000_000);
+    const random = randomOf(seed);
+    let kills = 0;
+    for (let round = 0; round < 5; round++) {
+      const turns = await Promise.all(
+        Array.from({ length: slots }, (_, at) => begin(agentId, `random-${round}-${at}`)),
+      );
+      for (let kill = 0; kill < 2; kill++) {
+        const from = model.total();
+        const until = from + 1 + Math.floor(random() * slots * 3);
+        await waitUntil(() => model.total() >= until || turns.every(({ name }) => model.asked(name) >= total), {
+          what: "some requests",
+          timeoutMs: 60_000,
+        });
+        await killWorkers();
+        kills += 1;
+      }
+      for (const turn of turns) {
+        const text = textOf(await ended(fleet, turn.record.id, 120_000));
+        expect({ seed, turn: turn.name, text }).toEqual({ seed, turn: turn.name, text: expected });
+        expect(await tell(turn)).toMatchObject({ isFew: true });
+      }
+    }
+    expect(kills).toBe(10);
+  }, 600_000);
+
+  test("a request that differs goes to the model, and the turn's log says so", async () => {
+    const held = model.hold("differs", 3, "during");
+    const turn = await begin(agentId, "differs");
+    await held.reached;
+    await killWorkers();
+    held.release();
+    expect(textOf(await ended(fleet, turn.record.id, 120_000))).toBe(expected);
+    expect(await tell(turn)).toMatchObject({ lost: 1, asked: 2 + total + 1, recorded: 0 });
+    expect(await fleet.client.getMessageLogs(turn.record.id)).toContain("2 recorded ones are not used yet");
+  }, 120_000);
+
+  test("an agent that does not ask for it records nothing, and pays again", async () => {
+    const { agentId: other } = await deploy(fleet, files(model, { max_attempts: 20 }));
+    const held = model.hold("unrecorded", 4, "during");
+    const turn = await begin(other, "unrecorded");
+    await held.reached;
+    expect(await count("model_answers", turn.session)).toBe(0);
+    await killWorkers();
+    held.release();
+    expect(textOf(await ended(fleet, turn.record.id, 120_000))).toBe(expected);
+    expect(await tell(turn)).toMatchObject({ lost: 1, asked: total + 4, recorded: 0 });
+  }, 300_000);
+});
+
+/** A small generator with a seed (mulberry32). */
+function randomOf(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

@@ -1,0 +1,281 @@
+// The journal of a running attempt: answers are stored sealed, under its claim, and the next attempt of the message
+// gets each for an equal request, once.
+
+import { mkdtemp, rm } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { findViolations } from "@dari/control/operations";
+import { sweepStore } from "@dari/control/storage";
+import { createSealer } from "@dari/control/tenants";
+import { claimTurn, countAttempt, finishTurn, loadTurn, type Turn } from "@dari/control/turns";
+import { dispatch } from "@dari/db";
+import { failure, modelAnswerLimits, newId, Redacted, type Notifier } from "@dari/domain";
+import { createLogger } from "@dari/runtime";
+import type { AnswerJournal, JournalEntry, RecordedAnswer } from "@dari/sandbox";
+import { createTestAgent, createTestDatabase, createTestMessage, createTestOrganization } from "@dari/testkit";
+import { createTestSession, testManifest, type TestDatabase } from "@dari/testkit";
+import { openTestStore } from "@dari/testkit/store";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import type { RestoredAttempt } from "../src/attempt.ts";
+import { createAnswerKeeper, type AnswerKeeper } from "../src/steps/keep-answers.ts";
+
+type BlobStore = ReturnType<typeof openTestStore>;
+const notifier: Notifier = { notify: () => {}, subscribe: () => () => undefined, close: () => Promise.resolve() };
+const log = createLogger({ name: "keep-answers", level: "silent" });
+const sealer = createSealer(new Redacted(randomBytes(32)));
+const retries = { max_attempts: 9, on_worker_lost: true, record_answers: true };
+
+let database: TestDatabase;
+let blobs: BlobStore;
+let dir: string;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  dir = await mkdtemp(join(tmpdir(), "dari-answers-"));
+  blobs = openTestStore(dir);
+  await blobs.check();
+});
+afterAll(async () => {
+  expect(await findViolations(database.db)).toEqual([]);
+  await blobs.close();
+  await database.close();
+  await rm(dir, { recursive: true, force: true });
+});
+
+interface Running {
+  readonly turn: Turn;
+  readonly keeper: AnswerKeeper;
+  readonly journal: AnswerJournal;
+  readonly lines: string[];
+  readonly answerObjects: string[];
+}
+
+async function newMessage(manifest: object = { ...testManifest, retries }) {
+  const { organizationId } = await createTestOrganization(database.db);
+  const { agentId } = await createTestAgent(database.db, organizationId, { manifest: manifest as typeof testManifest });
+  const sessionId = await createTestSession(database.db, organizationId, agentId);
+  await createTestMessage(database.db, organizationId, sessionId);
+  return { organizationId, sessionId };
+}
+
+type Place = Awaited<ReturnType<typeof newMessage>>;
+
+/** Claims the message's next attempt. `store` replaces methods of the object store. */
+async function claim({ organizationId, sessionId }: Place, number = 1, store: Partial<BlobStore> = {}) {
+  if (number > 1) await dispatch.dispatchIfReady(database.db, [{ organizationId, count: 1 }], 60_000);
+  const claimant = { workerId: newId("worker"), leaseMs: 600_000, guarantees: {} };
+  const claimed = await claimTurn(database.db, { sessionId, dispatchNumber: number }, claimant);
+  if (claimed.outcome !== "claimed") throw new Error(claimed.outcome);
+  const turn = await loadTurn({ db: database.db, sealer }, claimed.turn);
+  await countAttempt(database.db, turn);
+  const used = Object.create(blobs, Object.getOwnPropertyDescriptors(store)) as BlobStore;
+  const [lines, answerObjects]: [string[], string[]] = [[], []];
+  const lease = { signal: new AbortController().signal, release: () => undefined };
+  const context = { db: database.db, sealer, log, notifier, workspaces: { blobs: used } };
+  const attempt = { context, turn, lease, answerObjects } as unknown as RestoredAttempt;
+  const keeper = createAnswerKeeper(attempt, { add: (_stream, text) => void lines.push(text) });
+  return { turn, keeper, lines, answerObjects };
+}
+
+async function begin(place: Place, number?: number, store?: Partial<BlobStore>): Promise<Running> {
+  const running = await claim(place, number, store);
+  return { ...running, journal: running.keeper.findJournal()! };
+}
+
+const finish = (turn: Turn, ending: "released" | "failed") =>
+  finishTurn({ db: database.db, notifier, log }, turn, turn.organizationId, {
+    ending,
+    ...(ending === "failed" ? { failure: failure("agent_error", "it threw") } : {}),
+  });
+
+const answer = (text: string): RecordedAnswer => ({
+  status: 200,
+  headers: { "content-type": "application/json" },
+  body: Buffer.from(text),
+  model: "gpt-5",
+  finishReason: "stop",
+});
+const end = (entry: JournalEntry | undefined, text: string) => entry!.end(Promise.resolve(answer(text)));
+async function found(entry: JournalEntry | undefined): Promise<string | undefined> {
+  const held = await entry!.find();
+  held?.release();
+  return held?.answer.body.toString();
+}
+
+test("the next attempt gets each answer once, in order, whole, and the store never has its text", async () => {
+  const place = await newMessage();
+  const { turn, keeper, journal, answerObjects } = await begin(place);
+  const entries = [journal.begin("a"), journal.begin("a"), journal.begin("b")];
+  expect(await Promise.all(entries.map(found))).toEqual([undefined, undefined, undefined]);
+  await Promise.all(entries.map((entry, at) => end(entry, `the answer ${at}`)));
+  expect(answerObjects).toHaveLength(3);
+  for (const key of answerObjects) {
+    expect(key).toMatch(new RegExp(`^${place.organizationId}/answers/`));
+    expect((await blobs.read(key)).toString("latin1")).not.toContain("the answer");
+  }
+  await keeper.end(false);
+  expect(keeper.findJournal()).toBeUndefined();
+  await finish(turn, "released");
+
+  const next = await begin(place, 2);
+  const again = ["a", "a", "b", "a", "c"].map((digest) => next.journal.begin(digest));
+  expect(await again[0]!.find()).toMatchObject({ answer: answer("the answer 0") });
+  expect(await Promise.all(again.slice(1).map(found))).toEqual(["the answer 1", "the answer 2", undefined, undefined]);
+  expect(next.lines).toEqual([]);
+  await finish(next.turn, "failed");
+});
+
+test("a request that failed gives its number to the next one with its digest", async () => {
+  const place = await newMessage();
+  const { turn, journal } = await begin(place);
+  const failed = journal.begin("a");
+  const unkept = journal.begin("a");
+  await failed!.end(Promise.resolve("failed"));
+  await unkept!.end(Promise.resolve("unkept"));
+  await end(journal.begin("a"), "first");
+  await end(journal.begin("a"), "third");
+  await finish(turn, "released");
+  const next = await begin(place, 2);
+  const again = ["a", "a", "a"].map((digest) => next.journal.begin(digest));
+  expect(await Promise.all(again.map(found))).toEqual(["first", undefined, "third"]);
+  await finish(next.turn, "failed");
+});
+
+test("the first request without a recorded answer says so, once", async () => {
+  const place = await newMessage();
+  const { turn, journal } = await begin(place);
+  await end(journal.begin("a"), "one");
+  await finish(turn, "released");
+  const { journal: next, lines, turn: last } = await begin(place, 2);
+  expect(await Promise.all(["x", "y"].map((digest) => found(next.begin(digest))))).toEqual([undefined, undefined]);
+  expect(lines).toEqual(["no answer is recorded for a request to a model; 1 recorded ones are not used yet\n"]);
+  await finish(last, "failed");
+});
+
+test.each<[title: string, damage: (key: string, other: string) => Promise<unknown>]>([
+  ["missing", (key) => blobs.delete([key])],
+  [
+    "damaged",
+    async (key) => blobs.put(key, Buffer.concat([(await blobs.read(key)).subarray(0, -1), Buffer.from("x")])),
+  ],
+  ["longer", async (key) => blobs.put(key, Buffer.concat([await blobs.read(key), Buffer.alloc(1_000_000)]))],
+  ["that of another request", async (key, other) => blobs.put(key, await blobs.read(other))],
+  ["empty", (key) => blobs.put(key, Buffer.alloc(0))],
+])("an object that is %s is not served, and its model is asked", async (_title, damage) => {
+  const place = await newMessage();
+  const { turn, journal, answerObjects } = await begin(place);
+  await end(journal.begin("a"), "one");
+  await end(journal.begin("b"), "two");
+  await damage(answerObjects[0]!, answerObjects[1]!);
+  await finish(turn, "released");
+  const next = await begin(place, 2);
+  const entry = next.journal.begin("a");
+  expect(await found(entry)).toBeUndefined();
+  expect(next.lines).toEqual(["a recorded answer of a model cannot be read; the model is asked again\n"]);
+  await end(entry, "another");
+  await finish(next.turn, "released");
+  const last = await begin(place, 3);
+  expect(await Promise.all(["a", "b"].map((digest) => found(last.journal.begin(digest))))).toEqual(["another", "two"]);
+  await finish(last.turn, "failed");
+});
+
+test("an object of another organization's message cannot be opened under a row of one's own", async () => {
+  const [mine, theirs] = [await newMessage(), await newMessage()];
+  const runs = [await begin(mine), await begin(theirs)];
+  for (const { journal } of runs) await end(journal.begin("a"), "whose?");
+  await database.db.pool.query("update dari.model_answers set object_key = $1 where session_id = $2", [
+    runs[1]!.answerObjects[0],
+    mine.sessionId,
+  ]);
+  await Promise.all(runs.map(({ turn }) => finish(turn, "released")));
+  const [next, other] = [await begin(mine, 2), await begin(theirs, 2)];
+  expect(await found(next.journal.begin("a"))).toBeUndefined();
+  expect(await found(other.journal.begin("a"))).toBe("whose?");
+  await Promise.all([next, other].map(({ turn }) => finish(turn, "failed")));
+});
+
+test("what is not recorded is said once", async () => {
+  const place = await newMessage();
+  const { journal, lines, turn } = await begin(place);
+  for (let at = 0; at < 2; at++) expect(journal.begin(undefined)).toBeUndefined();
+  for (let at = 0; at < modelAnswerLimits.rowsPerMessage; at++) expect(journal.begin("a")).toBeDefined();
+  for (let at = 0; at < 2; at++) expect(journal.begin("b")).toBeUndefined();
+  const why = "not every answer of a model is recorded";
+  expect(lines).toEqual([
+    `${why}: a request is larger than can be held\n`,
+    `${why}: limit reached: 1000 answers or 64 MiB of a message\n`,
+  ]);
+  await finish(turn, "failed");
+});
+
+test("a manifest that does not ask for it has no journal", async () => {
+  const place = await newMessage({ ...testManifest, retries: { max_attempts: 1, on_worker_lost: true } });
+  const { keeper, turn } = await claim(place);
+  expect(keeper.findJournal()).toBeUndefined();
+  await keeper.end(false);
+  await finish(turn, "failed");
+});
+
+test("a store that fails loses the answer, and no request waits for it", async () => {
+  const place = await newMessage();
+  const put = () => Promise.reject(new Error("the store is away"));
+  const { journal, turn } = await begin(place, 1, { put } as Partial<BlobStore>);
+  await end(journal.begin("a"), "one");
+  await journal.settled();
+  await finish(turn, "released");
+  const next = await begin(place, 2);
+  expect(next.turn.modelAnswers).toEqual([]);
+  await finish(next.turn, "failed");
+});
+
+test("a request waits for answers that are being stored", async () => {
+  const place = await newMessage();
+  const gate = Promise.withResolvers<void>();
+  const put: BlobStore["put"] = async (...given) => {
+    await gate.promise;
+    return blobs.put(...given);
+  };
+  const { journal, turn } = await begin(place, 1, { put });
+  const stored = end(journal.begin("a"), "one");
+  let isSettled = false;
+  const settled = journal.settled().then(() => (isSettled = true));
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(isSettled).toBe(false);
+  gate.resolve();
+  await Promise.all([stored, settled]);
+  await finish(turn, "failed");
+});
+
+test("what a turn and a worker hold is bounded, and answers that do not fit go to the model", async () => {
+  const place = await newMessage();
+  const { journal, turn } = await begin(place);
+  await end(journal.begin("a"), "one");
+  await finish(turn, "released");
+  const next = await begin(place, 2);
+  const { room } = next.journal;
+  expect(room.take(modelAnswerLimits.heldBytesPerTurn)).toBe(true);
+  expect(room.take(1)).toBe(false);
+  expect(await found(next.journal.begin("a"))).toBeUndefined();
+  room.give(modelAnswerLimits.heldBytesPerTurn);
+  await finish(next.turn, "failed");
+});
+
+test("a superseded attempt leaves no object, and the sweep takes objects of ended messages", async () => {
+  const place = await newMessage();
+  const { turn, journal, answerObjects } = await begin(place);
+  await end(journal.begin("a"), "one");
+  await finish(turn, "released");
+  const late = journal.begin("b");
+  await end(late, "late");
+  expect(await blobs.head(answerObjects[1]!)).toBeUndefined();
+  const next = await begin(place, 2);
+  const now = { youngMs: -60_000, afterMs: 0, rememberMs: 60_000, perPass: 1_000 };
+  const sweep = async () => {
+    for (let pass = 0; pass < 3; pass++) await sweepStore({ db: database.db, blobs, log }, now);
+  };
+  await sweep();
+  expect(await blobs.head(answerObjects[0]!)).toBeDefined();
+  await finish(next.turn, "failed");
+  await sweep();
+  expect(await blobs.head(answerObjects[0]!)).toBeUndefined();
+});
