@@ -229,12 +229,19 @@ async function forwardLater(
   if (tunnel.open === 1) upstream.resume();
   const waiting = { host, call, incoming, response, waiting: models.waiting, signal: over.signal };
   const asked = { ...waiting, headers: nameSecrets(incoming.headers, secrets) };
-  const begin = (): ModelExchange => meterRequest(tunnel, call, response);
+  const unwatch = (): void => {
+    for (const name of ["end", "close"]) upstream.off(name, lose);
+  };
+  const begin = (): ModelExchange => {
+    // A recorded answer does not need the host, which may close the connection while the client reads.
+    unwatch();
+    return meterRequest(tunnel, call, response);
+  };
   const journalled = journal && (await passJournal(journal, asked, begin));
   const isServed = journal !== undefined && journalled === undefined;
   const { holding } = journalled ?? {};
   const admitted = isServed ? undefined : gate === undefined ? holding : await passGate(gate, { ...waiting, holding });
-  for (const name of ["end", "close"]) upstream.off(name, lose);
+  unwatch();
   if (admitted === undefined || over.signal.aborted) return journalled?.cancel();
   forward(request, { ...admitted, journalled });
 }
