@@ -40,6 +40,7 @@ enum {
   STREAMS = 3,
   /* Everything else waits meanwhile. */
   FORKS_WITHIN_S = 2,
+  CHILD_WITHIN_S = 5,
   ANY_PID = 2,
   STOPS_PER_S = 200,
 };
@@ -145,7 +146,8 @@ static int fork_template(pid_t *child) {
    * failed. */
   for (int step = 0; step < 2; step++) {
     if (ptrace(PTRACE_SYSCALL, template, NULL, NULL) != 0) return -1;
-    if ((status = await_stop(template)) < 0) leave();
+    if ((status = await_stop(template)) < 0 && !is_late) leave();
+    if (status < 0) return -1;
     if (event_of(status) != PTRACE_EVENT_SECCOMP) break;
   }
   if (event_of(status) != PTRACE_EVENT_FORK) {
@@ -170,8 +172,10 @@ static int set_up(pid_t child, char **words) {
     _exit(set_up_child(template, child, atoi(words[0]), words + 2));
   }
   if (helper < 0) return -1;
-  while (waitpid(helper, &status, 0) != helper)
+  while (waitpid(helper, &status, 0) != helper) {
     if (errno != EINTR) return -1;
+    if (is_late) kill(helper, SIGKILL);
+  }
   errno = WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
   return errno == 0 ? 0 : -1;
 }
@@ -180,7 +184,7 @@ static int make_child(struct start *one, char **words) {
   if (is_over) return errno = ESRCH, -1;
   if (fork_template(&one->pid) != 0) return -1;
   if (open_network(one, words[1]) != 0 || set_up(one->pid, words) != 0) return -1;
-  if (strip(one->pid) != 0) return -1;
+  if (strip(one->pid) != 0 || enter_group(one->pid, words + 4) != 0) return -1;
   return ptrace(PTRACE_CONT, one->pid, NULL, NULL) == 0 ? 0 : -1;
 }
 
@@ -212,9 +216,11 @@ static void give_up(struct start *one, int error) {
 static void start_program(struct start *one, char **words) {
   one->number = strtol(words[0], NULL, 10);
   errno = 0;
-  int is_made = make_child(one, words) == 0;
+  limit_waits(CHILD_WITHIN_S);
+  int is_made = make_child(one, words) == 0, error = is_late ? ETIMEDOUT : errno;
+  limit_waits(0);
   if (is_made) tell(one, "pid", one->pid);
-  else give_up(one, errno > 0 ? errno : EPROTO);
+  else give_up(one, error > 0 ? error : EPROTO);
   /* A template that has failed once, or does something else, stays stopped from here on; its children need it. */
   if (is_over) return;
   is_over = !is_made || run_to_fork(1) != NULL;

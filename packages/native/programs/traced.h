@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
@@ -36,11 +37,24 @@ enum { AUDIT = 0xc00000b7, CALL_BYTES = 4 };
 
 enum { AT_CALL = SIGTRAP | 0x80 };
 
-/* Returns its state after a wait, or -1 if it has ended. */
+static volatile sig_atomic_t is_late;
+static void note_lateness(int number) { is_late = number; }
+
+/* After this many seconds `await_stop` gives up; 0: it never does. The timer repeats, because a signal just before a
+ * wait does not end that wait. */
+static void limit_waits(int seconds) {
+  struct itimerval limit = {.it_interval = {.tv_sec = seconds > 0}, .it_value = {.tv_sec = seconds}};
+  struct sigaction action = {.sa_handler = note_lateness};
+  sigaction(SIGALRM, &action, NULL);
+  setitimer(ITIMER_REAL, &limit, NULL);
+  is_late = 0;
+}
+
+/* Returns its state after a wait, or -1 if it has ended, or is late (`is_late`). */
 static int await_stop(pid_t pid) {
   int status;
   while (waitpid(pid, &status, __WALL) != pid)
-    if (errno != EINTR) return -1;
+    if (errno != EINTR || is_late) return -1;
   return WIFSTOPPED(status) ? status : -1;
 }
 

@@ -1,6 +1,7 @@
 // One sandbox of the pool, from its start until all its processes are dead.
 
 import type { Logger } from "@dari/runtime";
+import { LateForkError } from "@dari/sandbox";
 import type { Background } from "./background.ts";
 import type { SandboxRecipe, Slot, StartedSandbox } from "./recipe.ts";
 import type { Slots } from "./slots.ts";
@@ -47,7 +48,7 @@ export interface PooledSandboxParts {
   readonly slots: Slots;
   readonly background: Background;
   readonly log: Logger;
-  /** Resolves to undefined if there is no template for the recipe. */
+  /** Resolves to undefined if there is no template for the recipe. @throws LateForkError */
   fork(recipe: SandboxRecipe, slot: Slot): Promise<StartedSandbox | undefined>;
   /** Called if it cannot be started, or dies, while it waits for a turn. */
   onLost(one: PooledSandbox, why: string): void;
@@ -63,6 +64,8 @@ export function startPooledSandbox(
   let state: PooledSandbox["state"] = "waiting";
   let [isDead, wasKept] = [false, false];
   let ended: Promise<void> | undefined;
+  /** Settles once a late fork no longer uses the slot. */
+  let settled: Promise<void> | undefined;
 
   async function start(given: Slot): Promise<StartedSandbox | undefined> {
     const forked = isPreload ? await fork(recipe, given) : undefined;
@@ -71,7 +74,11 @@ export function startPooledSandbox(
     return await recipe.start(given, { isPreload });
   }
 
-  const started = slot.then(start).catch((err: unknown) => void log.warn({ err }, "warm.not_started"));
+  const started = slot.then(start).catch((err: unknown) => {
+    if (err instanceof LateForkError) ({ settled } = err);
+    log.warn({ err }, "warm.not_started");
+    return undefined;
+  });
   void started.then(async (sandbox) => {
     await sandbox?.sandbox.exited;
     isDead = true;
@@ -87,8 +94,14 @@ export function startPooledSandbox(
       await sandbox?.sandbox.kill();
     } finally {
       sandbox?.release();
-      background.run(slot.then(slots.release, () => undefined));
+      background.run(releaseSlot());
     }
+  }
+
+  async function releaseSlot(): Promise<void> {
+    const made = await slot.catch(() => undefined);
+    await settled;
+    if (made !== undefined) await slots.release(made);
   }
 
   const pooled: PooledSandbox = {

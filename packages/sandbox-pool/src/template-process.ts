@@ -1,6 +1,7 @@
 // One template, from its start until it and all its forks are dead.
 
 import type { Logger } from "@dari/runtime";
+import { LateForkError } from "@dari/sandbox";
 import type { Background } from "./background.ts";
 import type { SandboxRecipe, Slot, StartedSandbox, Template } from "./recipe.ts";
 import type { Slots } from "./slots.ts";
@@ -11,7 +12,10 @@ export interface TemplateProcess {
   readonly isReady: boolean;
   /** Whether another template should replace it. */
   readonly isOld: boolean;
-  /** Waits until it has loaded its agent. Resolves to undefined if it cannot be forked. */
+  /**
+   * Waits until it has loaded its agent. Resolves to undefined if it cannot be forked.
+   * @throws LateForkError
+   */
   fork(slot: Slot): Promise<StartedSandbox | undefined>;
   /** Stops loading and forking. It ends when none of its forks is alive. Idempotent. */
   retire(): void;
@@ -69,6 +73,8 @@ export function startTemplateProcess(
       return started;
     } catch (err) {
       log.warn({ err, group }, "warm.fork_failed");
+      // The machine may be at fault, so another template of the agent may be loaded.
+      if (err instanceof LateForkError) return (retire(), Promise.reject(err));
       retire("it could not be forked");
       return undefined;
     } finally {

@@ -15,7 +15,10 @@ export interface Templates {
   isReady(key: string): boolean;
   /** Whether the key's first template is being loaded. */
   isLoading(key: string): boolean;
-  /** Forks the key's template, once it is ready. Resolves to undefined if there is none, or it cannot be forked. */
+  /**
+   * Forks the key's template, once it is ready. Resolves to undefined if there is none, or it cannot be forked.
+   * @throws LateForkError
+   */
   fork(recipe: SandboxRecipe, slot: Slot): Promise<StartedSandbox | undefined>;
   /** Retires the templates that match. Each ends with its last fork. */
   retireWhere(matches: (recipe: SandboxRecipe) => boolean): void;

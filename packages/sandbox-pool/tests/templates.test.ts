@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createRuntimes } from "@dari/builder";
-import { guestCommand, preloadAgent, loadTemplate, runTurn } from "@dari/harness";
+import { guestCommand, preloadAgent, loadTemplate, runTurn, waitForGuest } from "@dari/harness";
 import { createLogger } from "@dari/runtime";
 import { createBwrapDriver, openSlotMounts, type SlotMounts } from "@dari/sandbox";
 import { waitUntil } from "@dari/testkit";
@@ -14,7 +14,7 @@ import type { ServingSandbox } from "../src/pooled-sandbox.ts";
 import type { SandboxRecipe, Slot } from "../src/recipe.ts";
 import { turnContext } from "./turn-context.ts";
 
-const driver = createBwrapDriver();
+const driver = createBwrapDriver({ forkWithinMs: 2_000 });
 const root = mkdtempSync(join(tmpdir(), "warm-templates-"));
 const imageDir = join(root, "image");
 const logged: { readonly msg: string }[] = [];
@@ -296,6 +296,29 @@ test("turns start their own sandboxes after the template was killed", async () =
   await waitUntil(() => pool.counts.preloaded === 0, { what: "the end of its children" });
   expect(await pool.beginTurn(watched)).toBeUndefined();
   pool.endTurn(watched, { isPreloadable: true });
+});
+
+test("a late fork ends no running turn, and its slot is not used for another sandbox before its child has ended", async () => {
+  openPool({ busyAtTurns: 0 });
+  const wanted = recipe();
+  const started: string[] = [];
+  const watched: SandboxRecipe = { ...wanted, start: (slot, o) => (started.push(slot.slotDir), wanted.start(slot, o)) };
+  await coldTurn(watched);
+  await coldTurn(watched);
+  await waitUntil(() => logged.some(({ msg }) => msg === "warm.template_ready"), { what: "the template" });
+  const running = await pool.beginTurn(watched);
+  const { pid, channel } = running!.started.sandbox;
+  expect(await waitForGuest(channel, new AbortController().signal)).toBe(true);
+  const holder = Number(/TracerPid:\t(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]);
+  process.kill(holder, "SIGSTOP");
+  expect(await pool.beginTurn(watched)).toBeUndefined();
+  expect(pool.counts.templates).toBe(0);
+  expect(started).toEqual([]);
+  // The agent runs to its end, and then the template and the late child have ended with all their slots.
+  expect((await told(running)).now).toEqual(["input", "left", "output"]);
+  for (const _ of [1, 2]) pool.endTurn(watched, { isPreloadable: true });
+  await pool.close();
+  expect(existsSync(`/proc/${holder}`)).toBe(false);
 });
 
 test("templates are limited in number, and there is none while memory is short", async () => {

@@ -98,6 +98,8 @@ export interface BwrapOptions {
   readonly hostUsers?: boolean;
   /** Time limit for the first test of each way of isolation, in milliseconds (default: 10 s). */
   readonly tryWithinMs?: number;
+  /** How long a template may answer nothing while a fork waits for it, in milliseconds (default: 10 s). */
+  readonly forkWithinMs?: number;
   /** Whether a launcher is kept ready for the next sandbox; `close` ends it (default: false). */
   readonly ahead?: boolean;
 }
@@ -131,7 +133,7 @@ export function createBwrapDriver(o: BwrapOptions = {}): SandboxDriver {
       await checkSpec(spec);
       const result = await find();
       if ("reason" in result) throw new SandboxStartError(`bubblewrap cannot be used: ${result.reason}`);
-      return startTemplate(spec, result.means, background);
+      return startTemplate(spec, result.means, background, o.forkWithinMs);
     },
     async close() {
       await ready?.close();
@@ -153,6 +155,7 @@ async function startTemplate(
   spec: SandboxSpec,
   means: Means,
   background: Background,
+  forkWithinMs: number | undefined,
 ): Promise<SandboxTemplate | undefined> {
   const { bwrap, starter, groups, limits } = { ...means, ...spec };
   const filter = supervisedFilter("namespaces, template");
@@ -170,13 +173,17 @@ async function startTemplate(
   const unwatched = held.signal;
   const base = await runIn(launcher, spec, open, { background, egress, processes: undefined, unwatched });
   const { init } = launcher;
-  const onHeld = (): void => held.abort();
+  const onHeld = (): void => {
+    held.abort();
+    // From now on its own code runs no longer, and each fork waits for it.
+    launcher.group?.raiseCpuShare();
+  };
   const hostUser = hostUserOf(spec, means);
   const giveSlot = async (slotDir: string): Promise<void> => {
     if (hostUser !== undefined) await means.giveSlot?.({ slotDir }, hostUser);
   };
   const found = { hostUser, giveSlot, starter, groups, isTransparent: means.proxyOnly === undefined };
-  return createTemplateSandbox({ base, init, spec, ...found, egress, background, onHeld });
+  return createTemplateSandbox({ base, init, spec, ...found, egress, background, forkWithinMs, onHeld });
 }
 
 async function start(

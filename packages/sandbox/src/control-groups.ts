@@ -2,7 +2,7 @@
 // was exceeded.
 
 import { mkdir, readdir, rmdir, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { leaveRootGroup } from "./leave-root-group.ts";
 import { isOrphanName, createOwnedName, readKernelFile } from "./proc.ts";
@@ -36,6 +36,8 @@ export interface ControlGroup {
   memoryBytes(): number | undefined;
   /** Returns the highest memory usage so far, in bytes. */
   peakMemoryBytes(): number | undefined;
+  /** Gives the group most of the processor time that all sandboxes have together. */
+  raiseCpuShare(): void;
   /** Returns the processor time of all current and former processes of the group, in seconds. */
   cpuSeconds(): number | undefined;
   /** Removes the group. Call it once no process in the group is alive. Never rejects. */
@@ -52,7 +54,7 @@ const files = {
     used: "memory.usage_in_bytes",
     fileCaches: ["total_active_file", "total_inactive_file"],
     peak: "memory.max_usage_in_bytes",
-    cpuShare: ["cpu.shares", "512"],
+    cpuShareMax: ["cpu.shares", "262144"],
   },
   2: {
     members: "cgroup.procs",
@@ -62,9 +64,14 @@ const files = {
     used: "memory.current",
     fileCaches: ["active_file", "inactive_file"],
     peak: "memory.peak",
-    cpuShare: ["cpu.weight", "50"],
+    cpuShareMax: ["cpu.weight", "10000"],
   },
 } as const;
+/**
+ * All sandboxes of all workers are in this group. The kernel gives it the processor share of one other service or group
+ * of the machine, and divides that equally among the sandboxes in it, whatever the number of their processes.
+ */
+const sharedName = "dari-sandboxes";
 /** The period of a processor time quota, in microseconds. */
 const cpuPeriodUs = 100_000;
 
@@ -79,7 +86,11 @@ export async function findControlGroupDirs(): Promise<ControlGroupDirs | undefin
   const [own, mounts] = [readOrEmpty("/proc/self/cgroup"), readOrEmpty("/proc/self/mountinfo")];
   const places = (await placesOfVersion2(own, mounts)) ?? (await placesOfVersion1(own, mounts));
   if (places === undefined) return undefined;
-  for (const place of dirsOf(places, (dir) => dir)) await sweep(place);
+  for (const place of dirsOf(places, (dir) => dir)) {
+    await sweep(place);
+    // Earlier versions created their groups there.
+    if (basename(place) === sharedName) await sweep(dirname(place));
+  }
   return places;
 }
 
@@ -137,6 +148,11 @@ export function planControlGroup(places: ControlGroupDirs, limits: SandboxLimits
       const text = memory === undefined ? "" : readOrEmpty(join(memory, names.peak));
       return text === "" ? undefined : Number(text);
     },
+    raiseCpuShare() {
+      if (cpu === undefined) return;
+      const [file, share] = names.cpuShareMax;
+      void writeFile(join(cpu, file), share).catch(ignore);
+    },
     cpuSeconds() {
       if (cpuUse === undefined) return undefined;
       const text = readOrEmpty(join(cpuUse, places.version === 2 ? "cpu.stat" : "cpuacct.usage"));
@@ -169,17 +185,12 @@ function processBounds(dir: string, limit: number | undefined): GroupStep[] {
   return limit === undefined ? [] : [["set", join(dir, "pids.max"), String(limit + launcherProcesses)]];
 }
 
-/**
- * Returns the steps that limit processor time. Each sandbox has the same share, whatever the number of its processes,
- * and half the share of another service on the machine. Between groups, the priority of processes has no effect.
- */
 function cpuBounds(dir: string, version: 1 | 2, cpus: number | undefined): GroupStep[] {
-  const share: GroupStep = ["set", join(dir, files[version].cpuShare[0]), files[version].cpuShare[1]];
-  if (cpus === undefined) return [share];
+  if (cpus === undefined) return [];
   const quotaUs = String(Math.round(cpus * cpuPeriodUs));
-  if (version === 2) return [share, ["set", join(dir, "cpu.max"), `${quotaUs} ${cpuPeriodUs}`]];
+  if (version === 2) return [["set", join(dir, "cpu.max"), `${quotaUs} ${cpuPeriodUs}`]];
   const period: GroupStep = ["set", join(dir, "cpu.cfs_period_us"), String(cpuPeriodUs)];
-  return [share, period, ["set", join(dir, "cpu.cfs_quota_us"), quotaUs]];
+  return [period, ["set", join(dir, "cpu.cfs_quota_us"), quotaUs]];
 }
 
 /** Removes a group. Asynchronous, because the kernel may be moving another process between groups, and retried. */
@@ -232,8 +243,32 @@ async function placesOfVersion1(own: string, mounts: string): Promise<ControlGro
   };
   const [memory, processes] = [await placeOf("memory"), await placeOf("pids")];
   const [cpu, cpuUse] = [await placeOf("cpu"), await placeOf("cpuacct")];
-  const places = { version: 1, memory, processes, cpu, cpuUse } as const;
+  const shared = cpu === undefined ? undefined : await openSharedGroup(cpu);
+  // What is mounted together has one tree of groups.
+  const inShared = (place: string | undefined): string | undefined => (place === cpu ? shared : place);
+  const places = {
+    version: 1,
+    memory: inShared(memory),
+    processes: inShared(processes),
+    cpu: shared,
+    cpuUse: inShared(cpuUse),
+  } as const;
   return dirsOf(places, (dir) => dir).length === 0 ? undefined : places;
+}
+
+/**
+ * Returns the group below `place` that all sandboxes share, or `place` if it cannot be used. `controllers`: those that
+ * it must delegate, for version 2.
+ */
+export async function openSharedGroup(place: string, controllers: readonly string[] = []): Promise<string> {
+  const dir = join(place, sharedName);
+  // If this fails, the group exists already, or cannot be created.
+  await mkdir(dir).catch(ignore);
+  const control = join(dir, "cgroup.subtree_control");
+  for (const name of controllers) await writeFile(control, `+${name}`).catch(ignore);
+  const delegated = controllers.length === 0 ? [] : readOrEmpty(control).trim().split(" ");
+  if (controllers.some((name) => !delegated.includes(name))) return place;
+  return (await firstUsable([dir])) ?? place;
 }
 
 /**
@@ -252,9 +287,10 @@ async function placesOfVersion2(own: string, mounts: string): Promise<ControlGro
     await writeFile(control, "+cpu").catch(ignore);
     const delegated = readOrEmpty(control).trim().split(" ");
     if (!delegated.includes("memory") || !delegated.includes("pids")) continue;
-    const place = await firstUsable([dir]);
-    const cpu = delegated.includes("cpu") ? place : undefined;
-    if (place !== undefined) return { version: 2, memory: place, processes: place, cpu, cpuUse: place };
+    if ((await firstUsable([dir])) === undefined) continue;
+    if (!delegated.includes("cpu")) return { version: 2, memory: dir, processes: dir, cpu: undefined, cpuUse: dir };
+    const place = await openSharedGroup(dir, ["memory", "pids", "cpu"]);
+    return { version: 2, memory: place, processes: place, cpu: place, cpuUse: place };
   }
   return undefined;
 }

@@ -31,6 +31,7 @@ export {
 } from "./security-table.ts";
 export { openSlotMounts } from "./slot-mounts.ts";
 export {
+  LateForkError,
   SandboxStartError,
   type DriverName,
   type Exceeded,

@@ -18,6 +18,8 @@ const pollMs = 1;
 const gentleMs = 250;
 /** How long to wait for the launcher to report init, in milliseconds. */
 const initKnownWithinMs = 2_000;
+/** How often init is looked at while its death is not reported, in milliseconds. */
+const lookEveryMs = 1_000;
 /** How long to wait until a launcher has stopped, in milliseconds. */
 const stoppedWithinMs = 1_000;
 
@@ -43,14 +45,23 @@ export function createNamespaceTree(o: {
   async function kill(): Promise<void> {
     const init = await withTimeout(initKnownWithinMs, o.init);
     if (init === undefined && !launcherIsGone) await killLauncher();
-    if (init !== undefined && o.gently !== true && isAlive(init)) {
-      signalQuietly(init.pid, "SIGKILL");
-      // The launcher is init's parent and waits for it, so no polling is needed.
-      await withTimeout(killDeadlineMs, o.launcherExited);
+    if (init !== undefined && o.gently !== true) {
+      if (isAlive(init)) signalQuietly(init.pid, "SIGKILL");
+      await awaitReport(init);
     }
     // If the launcher was killed, it reported nothing about init, so check init itself.
     if (init !== undefined) await killInit(init);
-    await o.launcherExited;
+    // A child of a template has no launcher. What reports its end can be stuck, and init is dead.
+    if (init?.pid !== o.launcherPid) await o.launcherExited;
+  }
+
+  /** Waits for the report of init's death. It comes at once, so init itself is looked at only once a second. */
+  async function awaitReport(init: ProcessIdentity): Promise<void> {
+    const deadline = performance.now() + killDeadlineMs;
+    const reported = o.launcherExited.then(() => true);
+    while ((await withTimeout(lookEveryMs, reported)) === undefined) {
+      if (!isAlive(init) || performance.now() > deadline) return;
+    }
   }
 
   /** Kills the launcher, and an init that it has started but not reported. */

@@ -8,9 +8,6 @@ import { withTimeout } from "./with-timeout.ts";
 
 /** Maximum size of a request: a little less than starts.h can read. */
 const requestBytesMax = 32 * 1024;
-/** How long to wait for the answer to a request, in milliseconds. */
-const answerWithinMs = 60_000;
-
 /** The connection to a running program that starts other programs. */
 export interface StarterConnection {
   /** The name of the program's socket. */
@@ -23,6 +20,8 @@ export interface StarterConnection {
   count: number;
   /** For each start that has no answer yet, a function that gives it up. */
   readonly asked: Set<() => void>;
+  /** Number of starts that were answered so far. */
+  answers: number;
   /** Number of running programs. */
   alive: number;
   /** False if the connection must no longer be used. */
@@ -37,15 +36,25 @@ export interface StartRequest {
   readonly name: string;
   readonly onServer?: ServerHandler | undefined;
   /**
-   * Time limit of the start. If it takes longer, everything that the receiver has started is ended (default: a minute).
+   * Time limit of the start, in milliseconds. If it takes longer, everything that the receiver has started is ended
+   * (default: none).
    */
   readonly withinMs?: number | undefined;
+}
+
+export interface StartedProgram extends LaunchedProcess {
+  /**
+   * Call it once the program is known to be dead: a receiver that is stuck does not report that. Unless its end was
+   * reported, it counts as killed.
+   */
+  endReports(): void;
 }
 
 /** `name`: the socket's name, as the program reported it. */
 export function createStarterConnection(o: { name: string; pipes: number; kill: () => void }): StarterConnection {
   const { name, pipes, kill } = o;
-  return { name: `\0${name}`, pipes, onServers: new Map(), count: 0, asked: new Set(), alive: 0, isFit: true, kill };
+  const counts = { count: 0, answers: 0, alive: 0 };
+  return { name: `\0${name}`, pipes, onServers: new Map(), asked: new Set(), ...counts, isFit: true, kill };
 }
 
 /** Passes a socket to the handler of the start with this number. */
@@ -70,7 +79,7 @@ function markUnfit(receiver: StarterConnection): void {
  * of step.
  * @throws SandboxStartError
  */
-export async function requestStart(receiver: StarterConnection, o: StartRequest): Promise<LaunchedProcess | undefined> {
+export async function requestStart(receiver: StarterConnection, o: StartRequest): Promise<StartedProgram | undefined> {
   if (!receiver.isFit) return undefined;
   const number = (receiver.count += 1);
   const request = Buffer.from([String(number), ...o.words].map((word) => `${word}\0`).join(""));
@@ -87,19 +96,20 @@ export async function requestStart(receiver: StarterConnection, o: StartRequest)
   const giveUp = (): void => void control!.destroy();
   receiver.asked.add(giveUp);
   try {
-    const withinMs = o.withinMs ?? answerWithinMs;
-    const started = await withTimeout(withinMs, pid);
+    const started = o.withinMs === undefined ? await pid : await withTimeout(o.withinMs, pid);
     if (started === undefined) {
       receiver.kill();
-      throw new SandboxStartError(`the program that starts sandboxes has not answered within ${withinMs} ms`);
+      throw new SandboxStartError(`the program that starts sandboxes has not answered within ${o.withinMs} ms`);
     }
     const [stdout, stderr, channel, ...launcherPipes] = streams as [Socket, Socket, Socket, ...Socket[]];
-    return { pid: started, stdout, stderr, channel, launcherPipes, exited };
+    const endReports = (): void => void control!.destroy();
+    return { pid: started, stdout, stderr, channel, launcherPipes, exited, endReports };
   } catch (error) {
     for (const stream of [control!, ...streams]) stream.destroy();
     if (error instanceof NoAnswerError && !receiver.isFit) return undefined;
     throw error;
   } finally {
+    receiver.answers += 1;
     receiver.asked.delete(giveUp);
   }
 }

@@ -16,6 +16,9 @@ import { SandboxStartError } from "./types.ts";
 export const starterUnavailable =
   "dari-native cannot start programs on this machine; restore its file from the repository and make it executable";
 
+/** How long to wait for the answer to a request, in milliseconds. */
+const answerWithinMs = 60_000;
+
 export interface StarterKind {
   /** Number of pipes of each program, from descriptor 1 on; at least 3. */
   readonly pipes: number;
@@ -85,7 +88,7 @@ async function run(kind: StarterKind): Promise<Running | undefined> {
   child.unref();
   child.channel?.unref();
   return {
-    launch({ command, args, cwd, onServer, withinMs, keepsCapabilities }) {
+    launch({ command, args, cwd, onServer, withinMs = answerWithinMs, keepsCapabilities }) {
       const keeps = keepsCapabilities === true ? "c" : "";
       const how = `-${onServer === undefined ? "" : "s"}${kind.isFollowed ? "k" : ""}${keeps}`;
       return requestStart(receiver, { words: [how, cwd, command, ...args], name: command, onServer, withinMs });

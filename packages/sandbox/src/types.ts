@@ -168,7 +168,7 @@ export interface SandboxTemplate extends Pick<Sandbox, "channel" | "stdout" | "s
   hold(tell: () => void, threads?: number): Promise<string | undefined>;
   /**
    * Forks a sandbox into its own slot. Call it after `hold`, one at a time.
-   * @throws SandboxStartError; no other can be forked then
+   * @throws SandboxStartError; no other can be forked then. LateForkError: the slot is still in use
    */
   fork(o: Pick<SandboxSpec, "slotDir" | "mounts"> & Partial<SandboxReports>): Promise<Sandbox>;
   /** Kills it and all its forks. Resolves when all are dead. Idempotent. */
@@ -222,6 +222,20 @@ export interface SandboxDriver {
 /** A sandbox could not be started. The message says what to change. */
 export class SandboxStartError extends Error {
   override readonly name = "SandboxStartError";
+}
+
+/** A template did not answer in time. Its other forks continue to run. */
+export class LateForkError extends SandboxStartError {
+  /**
+   * Resolves once nothing uses the slot: a child that was forked late has been killed, or the template has ended. It
+   * may never resolve before the template is killed. Rejects if the child cannot be killed.
+   */
+  readonly settled: Promise<void>;
+
+  constructor(message: string, settled: Promise<void>) {
+    super(message);
+    this.settled = settled;
+  }
 }
 
 /** Creates and removes folders. */

@@ -1,14 +1,16 @@
 // A program in its own control group, which the native program creates and enters before it becomes the program.
 
 import { describe, expect, test } from "@jest/globals";
-import { existsSync } from "node:fs";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { waitUntil } from "@dari/testkit";
+import { existsSync, readFileSync } from "node:fs";
+import { mkdir, mkdtemp, readdir, rm, rmdir, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
 import {
   findControlGroupDirs,
   findCgroup2Mount,
+  openSharedGroup,
   type ControlGroup,
   type ControlGroupDirs,
 } from "../src/control-groups.ts";
@@ -69,6 +71,52 @@ const read = "read -r go <&3; cat /proc/self/cgroup";
       await rm(plain, { recursive: true });
     }
   });
+});
+
+const share = places?.version === 2 ? "cpu.weight" : "cpu.shares";
+const [usual, most] = places?.version === 2 ? ["100\n", "10000\n"] : ["1024\n", "262144\n"];
+
+(places?.cpu === undefined ? test.skip : test)("all sandboxes together have the share of one service", async () => {
+  const [one, other] = [await start(places, {}, "read -r go <&3"), await start(places, {}, "read -r go <&3")];
+  const [first, second] = [one, other].map(({ group }) => madeBy(group!).find((dir) => dir.startsWith(places!.cpu!))!);
+  const read = (dir: string): string => readFileSync(join(dir, share), "utf8");
+  await waitUntil(() => existsSync(first!) && existsSync(second!), { what: "the groups" });
+  expect([dirname(first!), dirname(second!)]).toEqual([places!.cpu, places!.cpu]);
+  expect(places!.cpu!.endsWith("/dari-sandboxes")).toBe(true);
+  expect([places!.cpu!, first!, second!].map(read)).toEqual([usual, usual, usual]);
+  one.group!.raiseCpuShare();
+  await waitUntil(() => read(first!) === most, { what: "the larger share" });
+  expect([places!.cpu!, second!].map(read)).toEqual([usual, usual]);
+  for (const { launched, group } of [one, other]) {
+    launched.channel.end("go\n");
+    await launched.exited;
+    await group!.remove();
+  }
+});
+
+const mount2 = findCgroup2Mount(readFileSync("/proc/self/mountinfo", "utf8")) ?? "/none";
+const controller =
+  process.getuid?.() === 0 && existsSync(mount2)
+    ? readFileSync(join(mount2, "cgroup.controllers"), "utf8").trim().split(" ")[0]
+    : undefined;
+
+(controller ? test : test.skip)("the shared group of version 2 delegates controllers, or is not used", async () => {
+  const dir = join(mount2, `dari-test-${process.pid}`);
+  const delegate = (where: string): Promise<void> => writeFile(join(where, "cgroup.subtree_control"), `+${controller}`);
+  await delegate(mount2);
+  await mkdir(dir);
+  try {
+    await delegate(dir);
+    const shared = await openSharedGroup(dir, [controller!]);
+    expect(shared).toBe(join(dir, "dari-sandboxes"));
+    expect(readFileSync(join(shared, "cgroup.subtree_control"), "utf8")).toContain(controller);
+    // Another worker finds it.
+    expect(await openSharedGroup(dir, [controller!])).toBe(shared);
+    expect(await openSharedGroup(dir, [controller!, "none"])).toBe(dir);
+  } finally {
+    await rmdir(join(dir, "dari-sandboxes")).catch(() => {});
+    await rmdir(dir);
+  }
 });
 
 test("without directories there is no group", async () => {

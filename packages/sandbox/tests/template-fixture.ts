@@ -9,6 +9,7 @@ import { text } from "node:stream/consumers";
 import type { BwrapOptions } from "../src/bwrap-driver.ts";
 import {
   createBwrapDriver,
+  LateForkError,
   openSlotMounts,
   type Sandbox,
   type SandboxSpec,
@@ -59,6 +60,8 @@ export async function openTemplates(o: BwrapOptions = {}): Promise<Templates> {
   await mkdir(imageDir);
   const made: (SandboxTemplate & { slotDir: string })[] = [];
   const children: { sandbox: Sandbox; slotDir: string }[] = [];
+  /** The ends of late forks' slots. */
+  const late: Promise<void>[] = [];
   let count = 0;
   const slot = (): Promise<string> => mounts.make(`slot-${(count += 1)}`);
 
@@ -69,7 +72,8 @@ export async function openTemplates(o: BwrapOptions = {}): Promise<Templates> {
       children.push({ sandbox, slotDir });
       return sandbox;
     } catch (error) {
-      await mounts.remove(slotDir);
+      if (error instanceof LateForkError) late.push(error.settled.then(() => mounts.remove(slotDir)));
+      else await mounts.remove(slotDir);
       throw error;
     }
   }
@@ -105,6 +109,7 @@ export async function openTemplates(o: BwrapOptions = {}): Promise<Templates> {
     async close() {
       await Promise.all(children.map(({ sandbox }) => sandbox.kill()));
       await Promise.all(made.map((one) => one.kill()));
+      await Promise.all(late);
       for (const { slotDir } of [...made, ...children]) await mounts.remove(slotDir);
       await mounts.close();
       await driver.close?.();

@@ -11,7 +11,8 @@ import type { LaunchedProcess, Starter } from "../launch.ts";
 import { childrenOf, readProcess, type ProcessIdentity } from "../proc.ts";
 import { countProcessesOfUser } from "../rlimits.ts";
 import { deliverServer, createStarterConnection, requestStart, type StarterConnection } from "../start-requests.ts";
-import { SandboxStartError, type Sandbox, type SandboxSpec, type SandboxTemplate } from "../types.ts";
+import { LateForkError, SandboxStartError, type Sandbox, type SandboxSpec, type SandboxTemplate } from "../types.ts";
+import { withTimeout } from "../with-timeout.ts";
 import { encodeChildInput } from "./child-input.ts";
 
 /** Number of descriptors of each child. */
@@ -19,8 +20,7 @@ const streams = 3;
 /** The number of a child and a port are sent as one 32-bit number. */
 const portBits = 65_536;
 export const forksMax = 32_000;
-/** Time limit of one fork, in milliseconds. */
-const forkWithinMs = 10_000;
+const defaultForkWithinMs = 10_000;
 /** Time limit for taking control of the program, in milliseconds. */
 const holdWithinMs = 5_000;
 /** Number of the template's mounts at `workspace` and `state`, which are below the mounts of each child. */
@@ -41,6 +41,11 @@ export interface TemplateOptions {
   /** Whether its sandboxes can connect without the proxy. */
   readonly isTransparent: boolean;
   readonly background: Background;
+  /**
+   * A fork fails if the template has answered no request for this long while the fork waited, in milliseconds (default:
+   * 10 s).
+   */
+  readonly forkWithinMs?: number | undefined;
   /** Called once the program is under control. */
   onHeld(): void;
 }
@@ -71,7 +76,11 @@ export function createTemplateSandbox(o: TemplateOptions): SandboxTemplate {
         );
       return await forkOnce({ ...o, guarded }, receiver, child);
     },
-    kill: () => base.kill(),
+    async kill() {
+      // The kernel cannot end the template's namespace while a tracer that is stuck does not let its processes go.
+      receiver?.kill();
+      await base.kill();
+    },
   };
 }
 
@@ -123,10 +132,36 @@ function killerOf({ pid, exited }: LaunchedProcess): { kill: () => void; isKille
   return { kill, isKilled: () => isKilled };
 }
 
-async function forkOnce(
-  o: TemplateOptions & { readonly guarded: ProtectedPaths },
+type ForkOptions = Parameters<SandboxTemplate["fork"]>[0];
+type ForkParts = TemplateOptions & { readonly guarded: ProtectedPaths };
+
+async function forkOnce(o: ForkParts, receiver: StarterConnection, fork: ForkOptions): Promise<Sandbox> {
+  const child = startChild(o, receiver, fork);
+  const { forkWithinMs = defaultForkWithinMs } = o;
+  const started = await untilSilent(receiver, child, forkWithinMs);
+  if (started !== undefined) return started;
+  const settled = child.then(
+    (late) => late.kill(),
+    () => undefined,
+  );
+  o.background.add(settled.catch(() => undefined));
+  throw new LateForkError(`the template has answered nothing for ${forkWithinMs} ms`, settled);
+}
+
+/** Returns the result, or undefined once the receiver has answered no request for this many milliseconds. */
+async function untilSilent<T>(receiver: StarterConnection, started: Promise<T>, ms: number): Promise<T | undefined> {
+  for (;;) {
+    const { answers } = receiver;
+    // An answer that came while this process itself was late is read before the second time limit ends.
+    const result = (await withTimeout(ms, started)) ?? (await withTimeout(1, started));
+    if (result !== undefined || receiver.answers === answers) return result;
+  }
+}
+
+async function startChild(
+  o: ForkParts,
   receiver: StarterConnection,
-  { slotDir, mounts, ...reports }: Parameters<SandboxTemplate["fork"]>[0],
+  { slotDir, mounts, ...reports }: ForkOptions,
 ): Promise<Sandbox> {
   const { network, limits } = o.spec;
   const policy = typeof network === "object" ? { ...network, ...reports } : network;
@@ -145,7 +180,6 @@ async function forkOnce(
       }),
       name: "a child of the template",
       onServer: (port, server) => egress?.serve(port, server),
-      withinMs: forkWithinMs,
     });
     if (launched === undefined) throw new SandboxStartError("the template has ended");
     return createNamespacedSandbox(spec, {
@@ -156,6 +190,7 @@ async function forkOnce(
       isBounded: canBoundTree(o.groups),
       mountsBelow,
       name: "the template",
+      onEnd: launched.endReports,
     });
   } catch (error) {
     egress?.close();
