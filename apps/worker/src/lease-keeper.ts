@@ -1,7 +1,7 @@
 // Renews the claims of all running turns, and tells each turn when it must stop.
 
 import { isDatabaseDown } from "@dari/control/context";
-import { renewClaims } from "@dari/control/turns";
+import { openLeaseConnections, renewClaims } from "@dari/control/turns";
 import type { Claim, Database, RenewedLease } from "@dari/db";
 import { setTimeout as sleep } from "node:timers/promises";
 import { loop, type Loop, type Logger } from "@dari/runtime";
@@ -47,7 +47,8 @@ interface Entry {
 }
 
 interface KeeperOptions {
-  readonly db: Database;
+  /** Names the database; renewals use connections of their own. */
+  readonly db: Pick<Database, "url">;
   readonly leaseMs: number;
   readonly renewMs: number;
   readonly log: Logger;
@@ -74,13 +75,14 @@ export function createLeaseKeeper(options: KeeperOptions): LeaseKeeper {
   let stopped: StopReason | undefined;
   let nudgedAt = 0;
   const closing = new AbortController();
+  const db = openLeaseConnections(options.db);
   const checks = createChecks(keeping, () => renewal.nudge());
   const renewal: Loop = loop({
     name: "renew-leases",
     everyMs: options.renewMs,
     signal: closing.signal,
     log: options.log,
-    runOnce: () => renewAll(options, keeping),
+    runOnce: () => renewAll({ ...options, db }, keeping),
   });
 
   return {
@@ -127,6 +129,7 @@ export function createLeaseKeeper(options: KeeperOptions): LeaseKeeper {
       closing.abort();
       checks.close();
       await renewal.done;
+      await db.close();
     },
   };
 }
@@ -185,7 +188,7 @@ function stopLost({ claim, controller }: Entry, log: Logger): void {
   log.warn({ session: claim.sessionId, fence: claim.fence }, "lease.lost");
 }
 
-async function renewAll(options: KeeperOptions, keeping: Keeping): Promise<void> {
+async function renewAll(options: KeeperOptions & { readonly db: Database }, keeping: Keeping): Promise<void> {
   stopOverdue(keeping);
   // Turns that are being stopped keep their leases until their end is recorded.
   const held = [...keeping.entries.values()].filter((entry) => entry.controller.signal.reason !== "lost");

@@ -155,6 +155,27 @@ test("a message that steers is announced to its turn, also if it came before the
   expect(announced).toEqual([turn.sessionId]);
 });
 
+test("a renewal does not wait for a connection that turns use", async () => {
+  const busy = openDatabase({ url: database.url, poolMax: 1, role: "dari_app", applicationName: "busy" });
+  const client = await busy.pool.connect();
+  const keeper = keep(busy, 60_000, 50);
+  const turn = await claimed();
+  const held = keeper.hold(turn);
+  await waitUntil(() => hasNewLease(turn), { what: "its lease to be renewed" });
+  expect(held.signal.aborted).toBe(false);
+  client.release();
+  await busy.close();
+});
+
+/** Returns whether a keeper has renewed a claim of `claimed`. */
+async function hasNewLease({ sessionId }: ClaimedTurn): Promise<boolean> {
+  const { rows } = await database.db.pool.query<{ is: boolean }>(
+    "select lease_until < clock_timestamp() + interval '5 minutes' as is from dari.sessions where id = $1",
+    [sessionId],
+  );
+  return rows[0]?.is === true;
+}
+
 /** Locks the session's row during `work`, like a fork of a long conversation. */
 async function whileHeld(sessionId: string, work: () => Promise<unknown>): Promise<void> {
   const client = await database.db.pool.connect();
@@ -186,14 +207,7 @@ test("a session whose row is locked for a while is renewed as soon as it is free
     keeper.nudge();
     return keeper.check();
   });
-  const isRenewed = async (): Promise<boolean> => {
-    const { rows } = await database.db.pool.query<{ is: boolean }>(
-      "select lease_until < clock_timestamp() + interval '5 minutes' as is from dari.sessions where id = $1",
-      [turn.sessionId],
-    );
-    return rows[0]?.is === true;
-  };
-  await waitUntil(isRenewed, { what: "its lease to be renewed" });
+  await waitUntil(() => hasNewLease(turn), { what: "its lease to be renewed" });
 });
 
 test("a turn that listens late is told of what waited before", async () => {

@@ -73,9 +73,10 @@ export function startTemplateProcess(
       return started;
     } catch (err) {
       log.warn({ err, group }, "warm.fork_failed");
-      // The machine may be at fault, so another template of the agent may be loaded.
-      if (err instanceof LateForkError) return (retire(), Promise.reject(err));
-      retire("it could not be forked");
+      const isLate = err instanceof LateForkError;
+      // If it was late, the machine may be at fault, so another template of the agent may be loaded.
+      retire(isLate ? undefined : "it could not be forked");
+      if (isLate) throw err;
       return undefined;
     } finally {
       uses.remove();

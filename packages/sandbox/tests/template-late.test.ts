@@ -31,7 +31,7 @@ os.fork = lambda: plain() if forks.append(1) or len(forks) == 1 else spinning()`
 
 describeHere(`late forks${noTemplates ? ` (${noTemplates})` : ""}`, () => {
   let templates: Templates;
-  beforeAll(async () => void (templates = await openTemplates({ forkWithinMs: 300 })));
+  beforeAll(async () => void (templates = await openTemplates({ forkWithinMs: 1_000 })));
   afterAll(() => templates.close());
 
   /** Returns a template with one child, whose tracer is stopped, and the error of its next fork. */
@@ -73,9 +73,9 @@ describeHere(`late forks${noTemplates ? ` (${noTemplates})` : ""}`, () => {
 
   test("a fork that waits for others that are answered is not late", async () => {
     const template = await templates.hold();
-    const children = await Promise.all(Array.from({ length: 40 }, () => template.fork()));
+    const children = await Promise.all(Array.from({ length: 80 }, () => template.fork()));
     expect(await children.at(-1)!.ask("result = 1")).toBe(1);
-  }, 30_000);
+  }, 60_000);
 
   testX64(
     "a child that never comes to its next call is ended, and no other child is",

@@ -18,6 +18,7 @@ export {
   type ModelRequestRow,
   type NumberedEvent,
 } from "./claims/held-turn.ts";
+export { openLeaseConnections } from "./claims/lease-connections.ts";
 export { loadTurn, type Turn, type TurnPart } from "./claims/load-turn.ts";
 export { createWorkerLook, type WorkerLook } from "./claims/worker-look.ts";
 export { createReaper } from "./claims/reap.ts";
