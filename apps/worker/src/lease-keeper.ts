@@ -3,7 +3,7 @@
 import { isDatabaseDown } from "@dari/control/context";
 import { openLeaseConnections, renewClaims } from "@dari/control/turns";
 import type { Claim, Database, RenewedLease } from "@dari/db";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as afterInput, setTimeout as sleep } from "node:timers/promises";
 import { loop, type Loop, type Logger } from "@dari/runtime";
 
 /** Why a turn must stop: its claim was lost, its message was cancelled, or the worker shuts down. */
@@ -160,7 +160,8 @@ function createChecks(keeping: Keeping, renew: () => void): { start(): void; clo
   };
   return {
     start() {
-      if (!isClosed) timer ??= setInterval(check, checkEveryMs);
+      // A reply that came while this process was busy is read before its lease counts as lost.
+      if (!isClosed) timer ??= setInterval(() => setImmediate(check), checkEveryMs);
     },
     close() {
       isClosed = true;
@@ -213,7 +214,8 @@ async function renewAll(options: KeeperOptions & { readonly db: Database }, keep
 /** Rejects after `ms`, so that a missing reply does not stop the checks of deadlines. */
 async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   const giveUp = new AbortController();
-  const late = sleep(ms, undefined, { signal: giveUp.signal }).then(() => {
+  const late = sleep(ms, undefined, { signal: giveUp.signal }).then(async () => {
+    await afterInput();
     throw new Error(`no answer from the database within ${ms} ms`);
   });
   late.catch(() => undefined);

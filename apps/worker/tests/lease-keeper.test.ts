@@ -155,6 +155,21 @@ test("a message that steers is announced to its turn, also if it came before the
   expect(announced).toEqual([turn.sessionId]);
 });
 
+test("a renewal that was answered while the process was busy counts", async () => {
+  const keeper = keep(database.db, 60_000, 20_000);
+  const first = await claimed();
+  keeper.hold(first);
+  keeper.nudge();
+  await waitUntil(() => hasNewLease(first), { what: "a connection" });
+  const turn = await claimed();
+  const almostOver = keeper.hold({ ...turn, askedAt: performance.now() - 59_800 });
+  keeper.nudge();
+  for (let n = 0; n < 50; n++) await new Promise<void>((resolve) => process.nextTick(resolve));
+  freeze(500);
+  await waitUntil(() => hasNewLease(turn), { what: "its lease to be renewed" });
+  expect(almostOver.signal.aborted).toBe(false);
+});
+
 test("a renewal does not wait for a connection that turns use", async () => {
   const busy = openDatabase({ url: database.url, poolMax: 1, role: "dari_app", applicationName: "busy" });
   const client = await busy.pool.connect();

@@ -23,6 +23,12 @@ export interface Watch {
 /** The time between two checks of one kind, and from a start to the first, in milliseconds. */
 const checkEveryMs = 200;
 /**
+ * A round of checks takes up to 0.5 ms of this process. So that hundreds of active sandboxes do not occupy it, each is
+ * checked less often the more there are: pause per sandbox, and longest pause, in milliseconds.
+ */
+const pauseEachMs = 5;
+const pauseMaxMs = 3_000;
+/**
  * A program counts as a fork bomb if the kernel refused it processes before this many checks in a row. A program that
  * stops creating processes at the limit does not.
  */
@@ -57,14 +63,28 @@ export interface WatchOptions {
   onExceeded(): void;
 }
 
+/** Number of sandboxes that this process watches. */
+let watched = 0;
+
+/** Returns the pause after a round of checks, in milliseconds; 0 if `checkEveryMs` suffices. */
+export function pauseBetweenChecks(sandboxes: number): number {
+  const pauseMs = sandboxes * pauseEachMs;
+  return pauseMs <= checkEveryMs ? 0 : Math.min(pauseMaxMs, pauseMs);
+}
+
 export function watchSandbox(o: WatchOptions): Watch {
+  watched += 1;
   let found: Exceeded | undefined;
   let isStopped = false;
   let timer: NodeJS.Timeout | undefined;
+  let notBefore = 0;
   let checks: readonly Check[] = [];
   const activity = createActivityMeter(o.cpuSeconds ?? (() => undefined));
 
   function lookAll(): void {
+    const now = performance.now();
+    if (now < notBefore) return;
+    notBefore = now + pauseBetweenChecks(watched);
     if (!activity.isDue()) return;
     for (const look of checks) void look().then((seen) => seen !== undefined && conclude(seen));
   }
@@ -79,6 +99,7 @@ export function watchSandbox(o: WatchOptions): Watch {
   function restart(): void {
     clearInterval(timer);
     activity.wake();
+    notBefore = 0;
     if (found !== undefined || isStopped || checks.length === 0) return;
     timer = setInterval(lookAll, checkEveryMs);
     timer.unref();
@@ -92,6 +113,7 @@ export function watchSandbox(o: WatchOptions): Watch {
     exceeded: () => found,
     restart,
     stop() {
+      if (!isStopped) watched -= 1;
       isStopped = true;
       clearInterval(timer);
     },
