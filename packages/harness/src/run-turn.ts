@@ -42,7 +42,8 @@ export type TurnEnding = (
       /** How many processes the guest keeps for the session's next turn. */
       readonly kept?: number;
     }
-  | { readonly kind: "failed"; readonly failure: Failure; readonly stack?: string }
+  /** `lacksExit`: the guest's channel has ended, and no end of its process was reported. */
+  | { readonly kind: "failed"; readonly failure: Failure; readonly stack?: string; readonly lacksExit?: boolean }
   /** The turn waits for an answer. What the agent does after asking is ignored. */
   | { readonly kind: "suspended"; readonly asked: AskedInput }
   | { readonly kind: "timeout" }
@@ -261,7 +262,7 @@ async function endOfProcess(o: RunTurnOptions, over: AbortSignal): Promise<TurnE
   const exit = await Promise.race([o.exited, after(exitFollowsMs, over)]);
   if (exit === undefined) {
     const message = "the agent closed file descriptors that are not its own, and with them the way to answer";
-    return { kind: "failed", failure: failure("agent_error", message) };
+    return { kind: "failed", failure: failure("agent_error", message), lacksExit: true };
   }
   return { kind: "failed", failure: toExitFailure(exit, await o.stderrTail?.()) };
 }

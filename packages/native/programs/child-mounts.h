@@ -112,7 +112,6 @@ static int hold(struct kept *list, int *length, int tree, const char *to) {
 
 /* On the host: the control group, and the child's files, which cannot be reached from inside later. */
 static int take_host_step(char **words, int length, const char *who) {
-  if (is(words, "enter")) return 0;
   int is_image = is(words, "image");
   if (is_image || is(words, "slot")) {
     uint64_t attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (is_image ? MOUNT_ATTR_RDONLY : 0);
@@ -261,18 +260,6 @@ static int take_steps(pid_t template, pid_t child, int number, char **words) {
   if (for_each_step(steps, take_keep_step, who) != 0 || mount_own(proc) != 0) return -1;
   if (for_each_step(steps, take_child_step, who) != 0 || close_proc() != 0) return -1;
   return put_all(slots, slot_count, 0) != 0 || put_all(kept, kept_count, 1) != 0 ? -1 : 0;
-}
-
-static int take_enter_step(char **words, int length, const char *who) {
-  return is(words, "enter") && take_step(words, length, who) < 0 ? -1 : 0;
-}
-
-/* Moves the child into its control group, once it needs no more of its processor time to be set up: the template's
- * group gets more of it. Returns -1 with errno. */
-static int enter_group(pid_t child, char **steps) {
-  char who[32];
-  snprintf(who, sizeof who, "%d", child);
-  return for_each_step(steps, take_enter_step, who);
 }
 
 /* Call it in a separate process, with the child's number, user, process limit and steps. Returns 0 or an errno. */

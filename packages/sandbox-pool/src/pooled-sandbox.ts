@@ -28,8 +28,8 @@ export interface PooledSandbox {
   /** Keeps it for the session's next turn. It must be at rest. */
   keep(): void;
   /**
-   * Whether it cannot serve a turn: it is dead, it has written to its empty slot, or something in it ran while it was
-   * at rest.
+   * Whether it cannot serve a turn: it is dead, it has written to its empty slot, something in it ran while it was at
+   * rest, or its template has not answered in time.
    */
   isUnusable(): Promise<boolean>;
   /** Kills it. Its files are removed in the background. Idempotent. */
@@ -70,8 +70,7 @@ export function startPooledSandbox(
   async function start(given: Slot): Promise<StartedSandbox | undefined> {
     const forked = isPreload ? await fork(recipe, given) : undefined;
     // It may have ended because a credential was replaced, so do not start it with the old one.
-    if (forked !== undefined || ended !== undefined) return forked;
-    return await recipe.start(given, { isPreload });
+    return forked !== undefined || ended !== undefined ? forked : await recipe.start(given, { isPreload });
   }
 
   const started = slot.then(start).catch((err: unknown) => {
@@ -94,14 +93,8 @@ export function startPooledSandbox(
       await sandbox?.sandbox.kill();
     } finally {
       sandbox?.release();
-      background.run(releaseSlot());
+      background.run(releaseSlot(slots, slot, settled));
     }
-  }
-
-  async function releaseSlot(): Promise<void> {
-    const made = await slot.catch(() => undefined);
-    await settled;
-    if (made !== undefined) await slots.release(made);
   }
 
   const pooled: PooledSandbox = {
@@ -128,13 +121,20 @@ export function startPooledSandbox(
     async isUnusable() {
       const { slotDir, mounts } = await slot;
       const isUntouched = await mounts.isUntouched(slotDir).catch(() => false);
-      const isStill = (await (await started)?.sandbox.isStill?.()) ?? true;
-      return isDead || !isUntouched || !isStill;
+      const one = await started;
+      const isStill = (await one?.sandbox.isStill?.()) ?? true;
+      return isDead || !isUntouched || !isStill || one?.isFit?.() === false;
     },
     end: () => (ended ??= kill()),
   };
   sandboxes.add(pooled);
   return pooled;
+}
+
+async function releaseSlot(slots: Slots, slot: Promise<Slot>, settled: Promise<void> | undefined): Promise<void> {
+  const made = await slot.catch(() => undefined);
+  await settled;
+  if (made !== undefined) await slots.release(made);
 }
 
 function startedOrAborted(

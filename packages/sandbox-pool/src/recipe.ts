@@ -47,6 +47,11 @@ export interface StartedSandbox {
   assignTo(turn: TurnReports): void;
   /** Releases what is held for the sandbox. Called once it is dead. */
   release(): void;
+  /**
+   * False once its template has not answered in time: then it serves no further turn, so that the template ends.
+   * Absent: always true.
+   */
+  isFit?(): boolean;
 }
 
 /** Where the reports of a sandbox go while it serves a turn. */

@@ -48,7 +48,7 @@ export function startTemplateProcess(
   const startedAt = performance.now();
   const uses = countUses();
   const stopping = new AbortController();
-  let [isReady, isRetired, forks] = [false, false, 0];
+  let [isReady, isRetired, wasLate, forks] = [false, false, false, 0];
   const slot = slots.allocate(recipe.hostUser);
   const loaded = load(recipe, slot, stopping.signal, log);
 
@@ -70,14 +70,14 @@ export function startTemplateProcess(
       forks += 1;
       uses.add();
       void started.sandbox.exited.then(uses.remove);
-      return started;
+      return { ...started, isFit: () => !wasLate };
     } catch (err) {
       log.warn({ err, group }, "warm.fork_failed");
-      const isLate = err instanceof LateForkError;
-      // If it was late, the machine may be at fault, so another template of the agent may be loaded.
-      retire(isLate ? undefined : "it could not be forked");
-      if (isLate) throw err;
-      return undefined;
+      if (!(err instanceof LateForkError)) return (retire("it could not be forked"), undefined);
+      wasLate = true;
+      // The machine may be at fault, so another template of the agent may be loaded.
+      retire();
+      throw err;
     } finally {
       uses.remove();
     }

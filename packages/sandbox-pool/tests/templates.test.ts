@@ -33,6 +33,8 @@ def tell(prompt, context):
     own = threading.main_thread().native_id == threading.get_native_id()
     tmp = [name for name in os.listdir("/tmp") if os.path.isfile(f"/tmp/{name}")]
     return {**seen, "tmp": tmp, "threads": threading.active_count(), "own": own}
+def crash(prompt, context):
+    os._exit(3)
 def leave(prompt, context):
     with open("/tmp/left", "w") as file:
         file.write(prompt)
@@ -161,7 +163,9 @@ async function told(taken: ServingSandbox | undefined, name = "tell"): Promise<T
     onFrame: () => undefined,
   });
   await taken!.pooled.end();
-  expect(readFileSync(join(turnDir, "workspace/left"), "utf8")).toBe(`turn ${turns}`);
+  if (ending.kind === "completed") {
+    expect(readFileSync(join(turnDir, "workspace/left"), "utf8")).toBe(`turn ${turns}`);
+  }
   const part = ending.kind === "completed" ? ending.parts[0] : undefined;
   return JSON.parse(part?.type === "text" ? part.text : JSON.stringify(ending)) as Told;
 }
@@ -298,27 +302,48 @@ test("turns start their own sandboxes after the template was killed", async () =
   pool.endTurn(watched, { isPreloadable: true });
 });
 
-test("a late fork ends no running turn, and its slot is not used for another sandbox before its child has ended", async () => {
-  openPool({ busyAtTurns: 0 });
-  const wanted = recipe();
-  const started: string[] = [];
-  const watched: SandboxRecipe = { ...wanted, start: (slot, o) => (started.push(slot.slotDir), wanted.start(slot, o)) };
-  await coldTurn(watched);
-  await coldTurn(watched);
+/** Begins turns of one agent. The template of the last one does not answer from then on. */
+async function beginBehindStuckTemplate(wanted: SandboxRecipe): Promise<{ running: ServingSandbox; holder: number }> {
+  await coldTurn(wanted);
+  await coldTurn(wanted);
   await waitUntil(() => logged.some(({ msg }) => msg === "warm.template_ready"), { what: "the template" });
-  const running = await pool.beginTurn(watched);
-  const { pid, channel } = running!.started.sandbox;
+  const running = (await pool.beginTurn(wanted))!;
+  const { pid, channel } = running.started.sandbox;
   expect(await waitForGuest(channel, new AbortController().signal)).toBe(true);
+  expect(running.started.isFit!()).toBe(true);
   const holder = Number(/TracerPid:\t(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]);
   process.kill(holder, "SIGSTOP");
-  expect(await pool.beginTurn(watched)).toBeUndefined();
+  expect(await pool.beginTurn(wanted)).toBeUndefined();
   expect(pool.counts.templates).toBe(0);
-  expect(started).toEqual([]);
-  // The agent runs to its end, and then the template and the late child have ended with all their slots.
-  expect((await told(running)).now).toEqual(["input", "left", "output"]);
-  for (const _ of [1, 2]) pool.endTurn(watched, { isPreloadable: true });
+  return { running, holder };
+}
+
+async function expectEnded(wanted: SandboxRecipe, holder: number): Promise<void> {
+  for (const _ of [1, 2]) pool.endTurn(wanted, { isPreloadable: true });
   await pool.close();
   expect(existsSync(`/proc/${holder}`)).toBe(false);
+}
+
+test("a late fork ends no running turn, and its slot is not used before its child has ended", async () => {
+  openPool({ busyAtTurns: 0 });
+  const usual = recipe();
+  let started = 0;
+  const wanted: SandboxRecipe = { ...usual, start: (...given) => ((started += 1), usual.start(...given)) };
+  const { running, holder } = await beginBehindStuckTemplate(wanted);
+  expect(started).toBe(0);
+  // It is not kept for another turn, so that the template ends.
+  expect(await running.pooled.isUnusable()).toBe(true);
+  expect((await told(running)).now).toEqual(["input", "left", "output"]);
+  await expectEnded(wanted, holder);
+});
+
+test("an agent that ends behind a template that does not answer has no known exit", async () => {
+  openPool({ busyAtTurns: 0 });
+  const wanted = recipe({ name: "crash" });
+  const { running, holder } = await beginBehindStuckTemplate(wanted);
+  expect(await told(running, "crash")).toMatchObject({ kind: "failed", lacksExit: true });
+  expect(running.started.isFit!()).toBe(false);
+  await expectEnded(wanted, holder);
 });
 
 test("templates are limited in number, and there is none while memory is short", async () => {

@@ -173,11 +173,7 @@ async function startTemplate(
   const unwatched = held.signal;
   const base = await runIn(launcher, spec, open, { background, egress, processes: undefined, unwatched });
   const { init } = launcher;
-  const onHeld = (): void => {
-    held.abort();
-    // From now on its own code runs no longer, and each fork waits for it.
-    launcher.group?.raiseCpuShare();
-  };
+  const onHeld = (): void => held.abort();
   const hostUser = hostUserOf(spec, means);
   const giveSlot = async (slotDir: string): Promise<void> => {
     if (hostUser !== undefined) await means.giveSlot?.({ slotDir }, hostUser);

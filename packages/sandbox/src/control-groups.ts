@@ -36,8 +36,6 @@ export interface ControlGroup {
   memoryBytes(): number | undefined;
   /** Returns the highest memory usage so far, in bytes. */
   peakMemoryBytes(): number | undefined;
-  /** Gives the group most of the processor time that all sandboxes have together. */
-  raiseCpuShare(): void;
   /** Returns the processor time of all current and former processes of the group, in seconds. */
   cpuSeconds(): number | undefined;
   /** Removes the group. Call it once no process in the group is alive. Never rejects. */
@@ -54,7 +52,7 @@ const files = {
     used: "memory.usage_in_bytes",
     fileCaches: ["total_active_file", "total_inactive_file"],
     peak: "memory.max_usage_in_bytes",
-    cpuShareMax: ["cpu.shares", "262144"],
+    cpuShare: ["cpu.shares", "512"],
   },
   2: {
     members: "cgroup.procs",
@@ -64,12 +62,12 @@ const files = {
     used: "memory.current",
     fileCaches: ["active_file", "inactive_file"],
     peak: "memory.peak",
-    cpuShareMax: ["cpu.weight", "10000"],
+    cpuShare: ["cpu.weight", "50"],
   },
 } as const;
 /**
- * All sandboxes of all workers are in this group. The kernel gives it the processor share of one other service or group
- * of the machine, and divides that equally among the sandboxes in it, whatever the number of their processes.
+ * The sandboxes of all workers that create their groups in the same place are in this group. The kernel gives it the
+ * processor share of one other service beside it, and divides that equally among the sandboxes.
  */
 const sharedName = "dari-sandboxes";
 /** The period of a processor time quota, in microseconds. */
@@ -148,11 +146,6 @@ export function planControlGroup(places: ControlGroupDirs, limits: SandboxLimits
       const text = memory === undefined ? "" : readOrEmpty(join(memory, names.peak));
       return text === "" ? undefined : Number(text);
     },
-    raiseCpuShare() {
-      if (cpu === undefined) return;
-      const [file, share] = names.cpuShareMax;
-      void writeFile(join(cpu, file), share).catch(ignore);
-    },
     cpuSeconds() {
       if (cpuUse === undefined) return undefined;
       const text = readOrEmpty(join(cpuUse, places.version === 2 ? "cpu.stat" : "cpuacct.usage"));
@@ -185,12 +178,18 @@ function processBounds(dir: string, limit: number | undefined): GroupStep[] {
   return limit === undefined ? [] : [["set", join(dir, "pids.max"), String(limit + launcherProcesses)]];
 }
 
+/**
+ * Returns the steps that limit processor time. Each sandbox has the same share, whatever the number of its processes.
+ * Outside the shared group it is half the share of another service. Between groups, the priority of processes has no
+ * effect.
+ */
 function cpuBounds(dir: string, version: 1 | 2, cpus: number | undefined): GroupStep[] {
-  if (cpus === undefined) return [];
+  const share: GroupStep = ["set", join(dir, files[version].cpuShare[0]), files[version].cpuShare[1]];
+  if (cpus === undefined) return [share];
   const quotaUs = String(Math.round(cpus * cpuPeriodUs));
-  if (version === 2) return [["set", join(dir, "cpu.max"), `${quotaUs} ${cpuPeriodUs}`]];
+  if (version === 2) return [share, ["set", join(dir, "cpu.max"), `${quotaUs} ${cpuPeriodUs}`]];
   const period: GroupStep = ["set", join(dir, "cpu.cfs_period_us"), String(cpuPeriodUs)];
-  return [period, ["set", join(dir, "cpu.cfs_quota_us"), quotaUs]];
+  return [share, period, ["set", join(dir, "cpu.cfs_quota_us"), quotaUs]];
 }
 
 /** Removes a group. Asynchronous, because the kernel may be moving another process between groups, and retried. */

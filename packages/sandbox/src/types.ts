@@ -167,7 +167,7 @@ export interface SandboxTemplate extends Pick<Sandbox, "channel" | "stdout" | "s
    */
   hold(tell: () => void, threads?: number): Promise<string | undefined>;
   /**
-   * Forks a sandbox into its own slot. Call it after `hold`, one at a time.
+   * Forks a sandbox into its own slot. Call it after `hold`. The template makes one fork after the other.
    * @throws SandboxStartError; no other can be forked then. LateForkError: the slot is still in use
    */
   fork(o: Pick<SandboxSpec, "slotDir" | "mounts"> & Partial<SandboxReports>): Promise<Sandbox>;

@@ -27,7 +27,7 @@ const checkEveryMs = 200;
  * checked less often the more there are: pause per sandbox, and longest pause, in milliseconds.
  */
 const pauseEachMs = 5;
-const pauseMaxMs = 3_000;
+const pauseMaxMs = 2_000;
 /**
  * A program counts as a fork bomb if the kernel refused it processes before this many checks in a row. A program that
  * stops creating processes at the limit does not.

@@ -13,7 +13,7 @@ const testX64 = process.arch === "x64" ? test : test.skip;
 const describeHere = noTemplates === undefined ? describe : describe.skip;
 
 /**
- * From its second fork on: a fork in a restartable sequence, whose child the kernel continues in an endless loop instead
+ * From its second fork on: a fork in a restartable sequence. The kernel continues its child in an endless loop, instead
  * of the call that it should make.
  */
 const spins = `import ctypes, mmap, struct
@@ -73,7 +73,7 @@ describeHere(`late forks${noTemplates ? ` (${noTemplates})` : ""}`, () => {
 
   test("a fork that waits for others that are answered is not late", async () => {
     const template = await templates.hold();
-    const children = await Promise.all(Array.from({ length: 80 }, () => template.fork()));
+    const children = await Promise.all(Array.from({ length: 120 }, () => template.fork()));
     expect(await children.at(-1)!.ask("result = 1")).toBe(1);
   }, 60_000);
 

@@ -188,12 +188,21 @@ async function runInPooledSandbox(
   try {
     const { isAgentLoaded, end } = pooled;
     const run = await runInSandbox(call, { sandbox, isAgentLoaded, canRest, mountFiles, end });
+    if (lostItsReport(run, started)) throw new Error("the template of the agent's sandbox does not answer");
     if (run.isLoaded) return run;
   } catch (error) {
     if (!(error instanceof MountError)) throw error;
     context.log.error({ err: error.cause, attempt: turn.attemptId }, "warm.claim_failed");
   }
   return undefined;
+}
+
+/**
+ * Returns whether the agent's process has ended and a template that is stuck did not report how. Then the end is not
+ * the agent's fault, as far as is known.
+ */
+function lostItsReport({ ending, exceeded }: RunResult, { isFit }: ServingSandbox["started"]): boolean {
+  return ending.kind === "failed" && ending.lacksExit === true && exceeded === undefined && isFit?.() === false;
 }
 
 /** The turn's files could not be mounted into a running sandbox. */
