@@ -1,6 +1,6 @@
 // Renews the claims of all running turns, and tells each turn when it must stop.
 
-import { isDatabaseDown } from "@dari/control/context";
+import { isDatabaseDown, isDatabaseUnreachable } from "@dari/control/context";
 import { openLeaseConnections, renewClaims } from "@dari/control/turns";
 import type { Claim, Database, RenewedLease } from "@dari/db";
 import { setImmediate as afterInput, setTimeout as sleep } from "node:timers/promises";
@@ -47,8 +47,8 @@ interface Entry {
 }
 
 interface KeeperOptions {
-  /** Names the database; renewals use connections of their own. */
-  readonly db: Pick<Database, "url">;
+  /** Renewals use connections of their own to this database, and these only where the server allows no more. */
+  readonly db: Database;
   readonly leaseMs: number;
   readonly renewMs: number;
   readonly log: Logger;
@@ -82,7 +82,7 @@ export function createLeaseKeeper(options: KeeperOptions): LeaseKeeper {
     everyMs: options.renewMs,
     signal: closing.signal,
     log: options.log,
-    runOnce: () => renewAll({ ...options, db }, keeping),
+    runOnce: () => renewAll({ ...options, own: db }, keeping),
   });
 
   return {
@@ -189,7 +189,7 @@ function stopLost({ claim, controller }: Entry, log: Logger): void {
   log.warn({ session: claim.sessionId, fence: claim.fence }, "lease.lost");
 }
 
-async function renewAll(options: KeeperOptions & { readonly db: Database }, keeping: Keeping): Promise<void> {
+async function renewAll(options: KeeperOptions & { readonly own: Database }, keeping: Keeping): Promise<void> {
   stopOverdue(keeping);
   // Turns that are being stopped keep their leases until their end is recorded.
   const held = [...keeping.entries.values()].filter((entry) => entry.controller.signal.reason !== "lost");
@@ -197,7 +197,7 @@ async function renewAll(options: KeeperOptions & { readonly db: Database }, keep
   keeping.hasSkippedLocked = false;
   try {
     const claims = held.map((entry) => entry.claim);
-    const renewed = await within(options.renewMs, renewClaims(options.db, claims, options.leaseMs));
+    const renewed = await within(options.renewMs, renew(options, claims));
     applyRenewals(held, new Map(renewed.map((one) => [keyOf(one), one])), before + options.leaseMs, options.log);
     keeping.hasSkippedLocked = renewed.some(({ isRenewed }) => !isRenewed);
     keeping.sharedPatienceMs = 0;
@@ -209,6 +209,17 @@ async function renewAll(options: KeeperOptions & { readonly db: Database }, keep
     options.log.warn({ err: error, claims: held.length }, "leases.not_renewed");
     stopOverdue(keeping);
   }
+}
+
+/** Renews over the connections of turns if none of its own can be opened. To renew twice does no harm. */
+function renew(
+  { own, db, leaseMs }: KeeperOptions & { readonly own: Database },
+  claims: readonly Claim[],
+): Promise<RenewedLease[]> {
+  return renewClaims(own, claims, leaseMs).catch((error: unknown) => {
+    if (!isDatabaseUnreachable(error) || isDatabaseDown(error)) throw error;
+    return renewClaims(db, claims, leaseMs);
+  });
 }
 
 /** Rejects after `ms`, so that a missing reply does not stop the checks of deadlines. */

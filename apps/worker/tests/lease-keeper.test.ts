@@ -1,5 +1,6 @@
 // Leases of a worker that was suspended, or whose database is unavailable.
 
+import { randomUUID } from "node:crypto";
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import { claimTurn } from "@dari/control/turns";
 import { openDatabase, type ClaimedTurn, type Database } from "@dari/db";
@@ -180,6 +181,25 @@ test("a renewal does not wait for a connection that turns use", async () => {
   expect(held.signal.aborted).toBe(false);
   client.release();
   await busy.close();
+});
+
+test("where the server allows no more connections, leases are renewed over those of turns", async () => {
+  const role = `dari_limited_${randomUUID().slice(0, 8)}`;
+  const admin = openDatabase({ url: database.url, poolMax: 1, applicationName: "admin" });
+  await admin.pool.query(`create role ${role} login password 'limited' connection limit 1 in role dari_app`);
+  const url = new URL(database.url);
+  [url.username, url.password] = [role, "limited"];
+  const only = openDatabase({ url: url.toString(), poolMax: 1, role: "dari_app", applicationName: "only" });
+  const turn = await claimed();
+  await only.pool.query("select 1");
+  const keeper = keep(only, 60_000, 50);
+  const held = keeper.hold(turn);
+  await waitUntil(() => hasNewLease(turn), { what: "its lease to be renewed" });
+  expect(held.signal.aborted).toBe(false);
+  await keeper.close();
+  await only.close();
+  await admin.pool.query(`drop role ${role}`);
+  await admin.close();
 });
 
 /** Returns whether a keeper has renewed a claim of `claimed`. */

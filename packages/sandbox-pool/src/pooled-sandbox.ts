@@ -54,6 +54,8 @@ export interface PooledSandboxParts {
   onLost(one: PooledSandbox, why: string): void;
 }
 
+const notStarted = "it could not be started";
+
 /** Starts a sandbox. With `isPreload` it is forked if the recipe has a template. */
 export function startPooledSandbox(
   { sandboxes, slots, background, log, fork, onLost }: PooledSandboxParts,
@@ -63,9 +65,8 @@ export function startPooledSandbox(
   const slot = slots.allocate(recipe.hostUser);
   let state: PooledSandbox["state"] = "waiting";
   let [isDead, wasKept] = [false, false];
-  let ended: Promise<void> | undefined;
-  /** Settles once a late fork no longer uses the slot. */
-  let settled: Promise<void> | undefined;
+  /** `settled`: settles once a late fork no longer uses the slot. */
+  let [ended, settled]: [ended?: Promise<void>, settled?: Promise<void>] = [];
 
   async function start(given: Slot): Promise<StartedSandbox | undefined> {
     const forked = isPreload ? await fork(recipe, given) : undefined;
@@ -75,14 +76,12 @@ export function startPooledSandbox(
 
   const started = slot.then(start).catch((err: unknown) => {
     if (err instanceof LateForkError) ({ settled } = err);
-    log.warn({ err }, "warm.not_started");
-    return undefined;
+    return void log.warn({ err }, "warm.not_started");
   });
   void started.then(async (sandbox) => {
     await sandbox?.sandbox.exited;
     isDead = true;
-    const why = sandbox === undefined ? "it could not be started" : "it ended while it waited";
-    if (state === "waiting") onLost(pooled, why);
+    if (state === "waiting") onLost(pooled, sandbox === undefined ? notStarted : "it ended while it waited");
   });
 
   async function kill(): Promise<void> {
@@ -121,14 +120,17 @@ export function startPooledSandbox(
     async isUnusable() {
       const { slotDir, mounts } = await slot;
       const isUntouched = await mounts.isUntouched(slotDir).catch(() => false);
-      const one = await started;
-      const isStill = (await one?.sandbox.isStill?.()) ?? true;
-      return isDead || !isUntouched || !isStill || one?.isFit?.() === false;
+      return isDead || !isUntouched || !(await canServeOn(await started));
     },
     end: () => (ended ??= kill()),
   };
   sandboxes.add(pooled);
   return pooled;
+}
+
+/** Returns whether nothing in a stopped sandbox has run, and its template answers. */
+async function canServeOn(one: StartedSandbox | undefined): Promise<boolean> {
+  return one === undefined || (((await one.sandbox.isStill?.()) ?? true) && one.isFit?.() !== false);
 }
 
 async function releaseSlot(slots: Slots, slot: Promise<Slot>, settled: Promise<void> | undefined): Promise<void> {
