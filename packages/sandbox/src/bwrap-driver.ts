@@ -170,14 +170,12 @@ async function startTemplate(
     throw error;
   }
   const held = new AbortController();
-  const unwatched = held.signal;
-  const base = await runIn(launcher, spec, open, { background, egress, processes: undefined, unwatched });
+  const base = await runIn(launcher, spec, open, { background, egress, processes: undefined, unwatched: held.signal });
   const { init } = launcher;
   const onHeld = (): void => held.abort();
   const hostUser = hostUserOf(spec, means);
-  const giveSlot = async (slotDir: string): Promise<void> => {
-    if (hostUser !== undefined) await means.giveSlot?.({ slotDir }, hostUser);
-  };
+  const giveSlot = async (slotDir: string): Promise<void> =>
+    hostUser === undefined ? undefined : await means.giveSlot?.({ slotDir }, hostUser);
   const found = { hostUser, giveSlot, starter, groups, isTransparent: means.proxyOnly === undefined };
   return createTemplateSandbox({ base, init, spec, ...found, egress, background, forkWithinMs, onHeld });
 }
