@@ -19,6 +19,7 @@ import { openTestStore } from "@dari/testkit/store";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type { RestoredAttempt } from "../src/attempt.ts";
 import { createAnswerKeeper, type AnswerKeeper } from "../src/steps/keep-answers.ts";
+import { createModelRequestRecorder, type ModelRequestRecorder } from "../src/steps/record-model-requests.ts";
 
 type BlobStore = ReturnType<typeof openTestStore>;
 const notifier: Notifier = { notify: () => {}, subscribe: () => () => undefined, close: () => Promise.resolve() };
@@ -46,6 +47,7 @@ interface Running {
   readonly turn: Turn;
   readonly keeper: AnswerKeeper;
   readonly journal: AnswerJournal;
+  readonly modelRequests: ModelRequestRecorder;
   readonly lines: string[];
   readonly answerObjects: string[];
 }
@@ -73,8 +75,9 @@ async function claim({ organizationId, sessionId }: Place, number = 1, store: Pa
   const lease = { signal: new AbortController().signal, release: () => undefined };
   const context = { db: database.db, sealer, log, notifier, workspaces: { blobs: used } };
   const attempt = { context, turn, lease, answerObjects } as unknown as RestoredAttempt;
-  const keeper = createAnswerKeeper(attempt, { add: (_stream, text) => void lines.push(text) });
-  return { turn, keeper, lines, answerObjects };
+  const modelRequests = createModelRequestRecorder(attempt);
+  const keeper = createAnswerKeeper({ ...attempt, modelRequests }, { add: (_stream, text) => void lines.push(text) });
+  return { turn, keeper, modelRequests, lines, answerObjects };
 }
 
 async function begin(place: Place, number?: number, store?: Partial<BlobStore>): Promise<Running> {
@@ -123,6 +126,23 @@ test("the next attempt gets each answer once, in order, whole, and the store nev
   expect(await Promise.all(again.slice(1).map(found))).toEqual(["the answer 1", "the answer 2", undefined, undefined]);
   expect(next.lines).toEqual([]);
   await finish(next.turn, "failed");
+});
+
+test("the tokens of a request are stored before its answer can be found", async () => {
+  const place = await newMessage();
+  const { turn, journal, modelRequests } = await begin(place);
+  const entry = journal.begin("a");
+  const counts = { input: 10, cachedInput: null, cacheWrite: null, output: 20, reasoning: null };
+  const rest = { status: 200, model: "gpt-5", finishReason: "stop", isComplete: true, unread: null, durationMs: 1 };
+  const result = Promise.resolve({ ...counts, ...rest, isRecorded: false });
+  modelRequests.add({ host: "api.openai.com", format: "openai-chat", result });
+  await end(entry, "the answer");
+  const { rows } = await database.db.pool.query(
+    "select input_tokens::int as input, output_tokens::int as output from dari.model_requests where message_id = $1",
+    [turn.messageId],
+  );
+  expect(rows).toEqual([{ input: 10, output: 20 }]);
+  await finish(turn, "failed");
 });
 
 test("a request that failed gives its number to the next one with its digest", async () => {

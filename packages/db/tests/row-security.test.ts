@@ -198,7 +198,8 @@ describe("on one connection", () => {
     await owner.connect();
     await owner.query("begin; lock table dari.schedules in access exclusive mode");
     const failed = withTransaction(db, (tx) => read(withinTransaction(db, tx)));
-    const refused = expect(failed).rejects.toMatchObject({ code: "57014" });
+    // On a busy machine its time limit for locks may come first.
+    const refused = expect(failed).rejects.toMatchObject({ code: expect.stringMatching(/57014|55P03/) });
     await waitUntil(
       async () => (await owner.query("select from pg_locks where pid = $1 and not granted", [rows[0]!.pid])).rowCount,
       { what: "the statement to wait for the lock" },

@@ -6,6 +6,7 @@ import { modelAnswerLimits, waitUntilSettled } from "@dari/domain";
 import type { AnswerJournal, AnswerRoom, HeldAnswer, JournalEntry, JournalResult, RecordedAnswer } from "@dari/sandbox";
 import type { RestoredAttempt } from "../attempt.ts";
 import type { LogRecorder } from "./record-logs.ts";
+import type { ModelRequestRecorder } from "./record-model-requests.ts";
 
 export interface AnswerKeeper {
   /** Returns the attempt's journal. Undefined if the manifest wants none, and after `end`. */
@@ -21,7 +22,10 @@ export interface AnswerKeeper {
 const storeWithinMs = 5_000;
 const endWithinMs = 2_000;
 
-type KeptAttempt = Pick<RestoredAttempt, "context" | "turn" | "lease" | "answerObjects">;
+type KeptAttempt = Pick<RestoredAttempt, "context" | "turn" | "lease" | "answerObjects"> & {
+  /** Stores the tokens of a request before its answer: the attempt that gets the answer has none for it. */
+  readonly modelRequests: Pick<ModelRequestRecorder, "flush">;
+};
 
 export function createAnswerKeeper(attempt: KeptAttempt, logs: Pick<LogRecorder, "add">): AnswerKeeper {
   if (attempt.turn.manifest.retries.record_answers !== true) return keepsNothing;
@@ -178,7 +182,7 @@ interface Recorder {
 }
 
 function createRecorder(
-  { context, turn, lease, answerObjects }: KeptAttempt,
+  { context, turn, lease, answerObjects, modelRequests }: KeptAttempt,
   logs: Pick<LogRecorder, "add">,
   told: Set<string>,
 ): Recorder {
@@ -190,12 +194,10 @@ function createRecorder(
       answerObjects.push(objectKey);
       try {
         const kept = { digest, ordinal, objectKey, bytes: encode(answer) };
-        const outcome = await storeModelAnswer(
-          { ...context, blobs: context.workspaces.blobs },
-          turn,
-          kept,
-          lease.signal,
-        );
+        const outcome = await storeModelAnswer({ ...context, blobs: context.workspaces.blobs }, turn, kept, {
+          signal: lease.signal,
+          beforeRow: () => modelRequests.flush(),
+        });
         isFull ||= outcome === "full";
         if (isFull) tellOnce(logs, told, limitReached);
         return outcome === "stored";

@@ -47,6 +47,8 @@ export function createModelRequestRecorder(
   function note(ordinal: number, result: ModelResult): void {
     const request = open.get(ordinal);
     if (!open.delete(ordinal) || request === undefined) return;
+    // A recorded answer costs nothing, so the sums are the same without it.
+    if (ordinal > rowsMax && result.isRecorded) return;
     if (ordinal <= rowsMax) waiting.push(toRow(turn, ordinal, request, result));
     else {
       rest = addToRest(rest ?? emptyRest(rowsMax + 1), result);

@@ -69,7 +69,7 @@ export async function runAgent(attempt: RestoredAttempt, imageDir: string): Prom
   const modelRequests = createModelRequestRecorder(attempt);
   const limiter = limitModelRequests(attempt, modelRequests);
   if (limiter !== undefined && !isMetered(turn)) logs.add("platform", unmeteredWarning);
-  const answers = createAnswerKeeper(attempt, logs);
+  const answers = createAnswerKeeper({ ...attempt, modelRequests }, logs);
   const recorders = { logs, previews, events, values, modelRequests, answers };
   const call: AgentCall = { attempt, ...recorders, limiter, partialText, pieces };
   let isCompleted = false;
@@ -188,7 +188,8 @@ async function runInPooledSandbox(
   try {
     const { isAgentLoaded, end } = pooled;
     const run = await runInSandbox(call, { sandbox, isAgentLoaded, canRest, mountFiles, end });
-    if (lostItsReport(run, started)) throw new Error("the template of the agent's sandbox does not answer");
+    if (call.limiter?.reached === undefined && lostItsReport(run, started))
+      throw new Error("the template of the agent's sandbox does not answer");
     if (run.isLoaded) return run;
   } catch (error) {
     if (!(error instanceof MountError)) throw error;

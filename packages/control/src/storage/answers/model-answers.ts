@@ -33,16 +33,20 @@ export function newAnswerObject(organizationId: string): string {
   return `${organizationId}/answers/${randomUUID()}`;
 }
 
-/** If the process dies between the object and its row, the sweep of the store deletes the object. */
+/**
+ * If the process dies between the object and its row, the sweep of the store deletes the object. `beforeRow`: stores
+ * what must be stored once a later attempt can get the answer.
+ */
 export async function storeModelAnswer(
   context: AnswerContext,
   claim: Claim & AnswerOwner,
   answer: AnswerKey & { readonly objectKey: string; readonly bytes: Buffer },
-  signal: AbortSignal,
+  { signal, beforeRow }: { readonly signal: AbortSignal; beforeRow(): Promise<void> },
 ): Promise<StoredAnswer> {
   const { db, blobs, sealer } = context;
   const { digest, ordinal, objectKey, bytes } = answer;
   const { sizeBytes } = await blobs.put(objectKey, sealer.sealBytes(bytes, sealOf(claim, answer)));
+  await beforeRow();
   const row: ModelAnswerRow = { digest, ordinal, objectKey, sizeBytes };
   const max = { rows: modelAnswerLimits.rowsPerMessage, bytes: modelAnswerLimits.bytesPerMessage };
   const record = () => modelAnswers.recordModelAnswerIfHeld(db, claim, row, max);
