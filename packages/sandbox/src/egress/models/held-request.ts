@@ -23,7 +23,7 @@ const firstBytes = 16 * 1024;
 
 /**
  * Resolves once the body is whole. If the requests that share `held` would hold more than `bytesMax`, resolves without
- * a body, and nothing of the stream is lost. Nobody may have read the request. Rejects if the client leaves first.
+ * a body, and nothing of the stream is lost. Call it before any read. Rejects if the client leaves first.
  */
 export function holdRequest(
   incoming: IncomingMessage,
