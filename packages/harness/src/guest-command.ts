@@ -10,6 +10,8 @@ export interface GuestCommand {
   /** [interpreter, ...arguments]; absolute host paths. */
   readonly argv: string[];
   readonly readOnlyPaths: string[];
+  /** Variables that only the interpreter sees. The agent's own replace them. */
+  readonly env: Readonly<Record<string, string>>;
   /** Memory that the interpreter reserves and does not use, in bytes. */
   readonly reservedBytes: number;
 }
@@ -111,6 +113,7 @@ export function guestCommand(language: Language, interpreter: string, o: GuestOp
     return {
       argv: [real, ...(o.isTemplate ? flagsOfTemplate(o) : []), ...heapFlags(o), main, ...fork],
       readOnlyPaths: [real, o.nodeScript ?? dirname(nodeGuestMain), ...fork.slice(1)],
+      env: o.isTemplate ? { LD_PRELOAD: o.forkModule! } : {},
       reservedBytes: nodeReservedBytes,
     };
   }
@@ -135,6 +138,7 @@ export function guestCommand(language: Language, interpreter: string, o: GuestOp
       dir,
       agentPackageDir,
     ],
+    env: {},
     reservedBytes: 0,
   };
 }

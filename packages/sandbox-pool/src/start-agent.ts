@@ -54,7 +54,7 @@ export async function createAgentSpec<T extends AgentTurn>(
   });
   return {
     argv: guest.argv,
-    env,
+    env: { ...guest.env, ...env },
     imageDir,
     readOnlyPaths: [...guest.readOnlyPaths, ...interpreter.readOnlyPaths],
     script,

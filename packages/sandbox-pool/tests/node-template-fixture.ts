@@ -51,7 +51,15 @@ export async function hold(code: string, o: HoldOptions = {}): Promise<Held> {
   const options = { isTemplate: true, forkModule, memoryBytes: o.memoryBytes ?? 2 ** 30 };
   const guest = guestCommand("typescript", o.node ?? process.execPath, options);
   const slotDir = await makeSlot();
-  const spec = { ...guest, env: o.env ?? {}, imageDir, slotDir, mounts, network: "none", limits: {} } as const;
+  const spec = {
+    ...guest,
+    env: { ...guest.env, ...o.env },
+    imageDir,
+    slotDir,
+    mounts,
+    network: "none",
+    limits: {},
+  } as const;
   const template = (await driver.prepareTemplate(spec))!;
   template.stderr.resume();
   const stdout = text(template.stdout);
@@ -174,4 +182,25 @@ export async function checkCompiledAhead(node: string): Promise<void> {
   expect(much["called"]).toBeLessThan(1_000);
   expect(little["called"]).toBeGreaterThan(10_000);
   for (const { loaded } of [much, little]) expect(loaded).toBeLessThan(10_000);
+}
+
+/** An agent with a heap of some 100 MiB. */
+const heavy = `
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+const kept = Array.from({ length: 2_000_000 }, (_, n) => ({ n }));
+export const agent = () => {
+  const [, tables] = /^VmPTE:\\s+(\\d+) kB$/m.exec(readFileSync("/proc/self/status", "utf8"));
+  const started = String(execFileSync("/bin/sh", ["-c", "echo $LD_PRELOAD"])).trim();
+  return JSON.stringify({ kept: kept.length, tablesKiB: Number(tables), preloads: [process.env.LD_PRELOAD ?? "", started] });
+};`;
+
+/** Checks that the heap of a fork needs few page tables, and that what the agent starts preloads nothing. */
+export async function checkPageTables(node: string): Promise<void> {
+  const held = await hold(heavy, { node });
+  expect(held.why).toBeUndefined();
+  const { answer } = await run(held, "");
+  await held.template.kill();
+  expect(answer).toMatchObject({ kept: 2_000_000, preloads: ["", ""] });
+  expect((answer as { tablesKiB: number }).tablesKiB).toBeLessThan(1_024);
 }

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createRuntimes } from "@dari/builder";
 import { canForkRuntime } from "../src/agent-template.ts";
-import { checkCompiledAhead, checkForks, closeTemplates } from "./node-template-fixture.ts";
+import { checkCompiledAhead, checkForks, checkPageTables, closeTemplates } from "./node-template-fixture.ts";
 
 const cacheDir = mkdtempSync(join(tmpdir(), "node-runtimes-"));
 const runtimes = createRuntimes({ cacheDir, env: process.env, allowNearest: true });
@@ -25,4 +25,5 @@ test.each(versions)("Node $version", async ({ version }) => {
   const { command } = await runtimes.resolve("typescript", version);
   await checkForks(command);
   await checkCompiledAhead(command);
+  await checkPageTables(command);
 });

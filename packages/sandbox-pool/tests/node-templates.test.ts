@@ -1,7 +1,7 @@
 // Which Node processes can be forked, and what their forks are.
 
 import { afterAll, expect, test } from "@jest/globals";
-import { checkCompiledAhead, checkForks, closeTemplates, hold } from "./node-template-fixture.ts";
+import { checkCompiledAhead, checkForks, checkPageTables, closeTemplates, hold } from "./node-template-fixture.ts";
 
 const usual = "export const agent = () => 'x';\n";
 const unforkable: [title: string, code: string, why: RegExp][] = [
@@ -35,6 +35,8 @@ afterAll(closeTemplates);
 test("each fork is a process with its own random numbers and its own end", () => checkForks(process.execPath));
 
 test("each fork has compiled functions that were not called", () => checkCompiledAhead(process.execPath));
+
+test("the heap of a fork needs few page tables", () => checkPageTables(process.execPath));
 
 test.each(unforkable)("an agent with %s is not forked", async (_title, code, why) => {
   const held = await hold(`${code}\n${usual}`);
