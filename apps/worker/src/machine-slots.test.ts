@@ -4,7 +4,7 @@ import { expect, test } from "@jest/globals";
 import { countMachineSlots, readMachineLimits } from "./machine-slots.ts";
 
 test.each([
-  [{ openFiles: 1_048_576, processes: 4_194_304, processors: 2 }, 100],
+  [{ openFiles: 1_048_576, processes: 4_194_304, processors: 2 }, 400],
   [{ openFiles: 1_024, processes: 4_194_304, processors: 8 }, 51],
   [{ openFiles: Infinity, processes: 1_000, processors: 8 }, 50],
   [{ openFiles: 10, processes: 10, processors: 8 }, 1],

@@ -16,11 +16,8 @@ export interface MachineLimits {
 
 /** No worker offers more by default. It renews the leases of all its turns with one statement. */
 export const defaultSlotsMax = 2_000;
-/**
- * If all turns wake at the same moment, the worker must still renew its leases. 50 did on each of two processors; 500
- * did not.
- */
-export const slotsPerProcessor = 50;
+/** If all turns wake at the same moment, the worker must still renew its leases (docs/decisions/0028). */
+export const slotsPerProcessor = 200;
 /** Open files of the worker for one turn: channel, output, proxy, and connections. */
 const filesPerTurn = 16;
 /** Processes and threads of one turn. A Node agent has about a dozen threads. */

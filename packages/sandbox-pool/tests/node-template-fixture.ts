@@ -192,7 +192,8 @@ const kept = Array.from({ length: 2_000_000 }, (_, n) => ({ n }));
 export const agent = () => {
   const [, tables] = /^VmPTE:\\s+(\\d+) kB$/m.exec(readFileSync("/proc/self/status", "utf8"));
   const started = String(execFileSync("/bin/sh", ["-c", "echo $LD_PRELOAD"])).trim();
-  return JSON.stringify({ kept: kept.length, tablesKiB: Number(tables), preloads: [process.env.LD_PRELOAD ?? "", started] });
+  const preloads = [process.env.LD_PRELOAD ?? "", started];
+  return JSON.stringify({ kept: kept.length, tablesKiB: Number(tables), preloads });
 };`;
 
 /** Checks that the heap of a fork needs few page tables, and that what the agent starts preloads nothing. */
