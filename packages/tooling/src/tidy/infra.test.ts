@@ -2,7 +2,8 @@
 // exist.
 
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { load } from "js-yaml";
@@ -47,6 +48,22 @@ describe.each(programs)("the image of %s", (program) => {
   test("runs as an ordinary user and says how it is", () => {
     expect(instruction("USER")).toEqual(["node"]);
     expect(instruction("HEALTHCHECK")).toHaveLength(1);
+  });
+
+  test("stores compiled modules: without settings, the program loads all of them and ends", () => {
+    const [compile = ""] = instruction("RUN").filter((line) => line.includes("NODE_COMPILE_CACHE"));
+    expect(compile).toBe(`node apps/${program}/src/main.ts || test -n "$(ls "$NODE_COMPILE_CACHE")"`);
+    const cache = mkdtempSync(path.join(tmpdir(), "dari-compiled-"));
+    const env = { PATH: path.dirname(process.execPath), NODE_COMPILE_CACHE: cache };
+    const { stderr } = spawnSync(process.execPath, [`apps/${program}/src/main.ts`], {
+      cwd: root,
+      env,
+      encoding: "utf8",
+    });
+    const stored = readdirSync(cache, { recursive: true });
+    rmSync(cache, { recursive: true });
+    expect(stderr).toContain("DATABASE_URL: is required");
+    expect(stored.length).toBeGreaterThan(1_000);
   });
 
   test("copies and runs what exists", () => {
