@@ -8,6 +8,7 @@ import { text } from "node:stream/consumers";
 import { guestCommand, loadTemplate, runTurn, type TurnEnding } from "@dari/harness";
 import { forkModule } from "@dari/native";
 import { createBwrapDriver, openSlotMounts, type SandboxTemplate } from "@dari/sandbox";
+import { hasHugePages } from "@dari/testkit";
 import { turnContext } from "./turn-context.ts";
 
 const driver = createBwrapDriver();
@@ -191,9 +192,10 @@ import { readFileSync } from "node:fs";
 const kept = Array.from({ length: 2_000_000 }, (_, n) => ({ n }));
 export const agent = () => {
   const [, tables] = /^VmPTE:\\s+(\\d+) kB$/m.exec(readFileSync("/proc/self/status", "utf8"));
+  const [, huge] = /^AnonHugePages:\\s+(\\d+) kB$/m.exec(readFileSync("/proc/self/smaps_rollup", "utf8"));
   const started = String(execFileSync("/bin/sh", ["-c", "echo $LD_PRELOAD"])).trim();
   const preloads = [process.env.LD_PRELOAD ?? "", started];
-  return JSON.stringify({ kept: kept.length, tablesKiB: Number(tables), preloads });
+  return JSON.stringify({ kept: kept.length, tablesKiB: Number(tables), hugeKiB: Number(huge), preloads });
 };`;
 
 /** Checks that the heap of a fork needs few page tables, and that what the agent starts preloads nothing. */
@@ -203,5 +205,7 @@ export async function checkPageTables(node: string): Promise<void> {
   const { answer } = await run(held, "");
   await held.template.kill();
   expect(answer).toMatchObject({ kept: 2_000_000, preloads: ["", ""] });
-  expect((answer as { tablesKiB: number }).tablesKiB).toBeLessThan(1_024);
+  const { tablesKiB, hugeKiB } = answer as { tablesKiB: number; hugeKiB: number };
+  expect(tablesKiB).toBeLessThan(1_024);
+  if (hasHugePages) expect(hugeKiB).toBeGreaterThan(32 * 1_024);
 }

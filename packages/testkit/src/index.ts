@@ -25,6 +25,7 @@ export { findChromium } from "./find-chromium.ts";
 export { edgeGuardSql, unguardEdgesSql } from "./guard-edges.ts";
 export { createTestInvitation, createTestMember, signInTestMember } from "./members.ts";
 export { endsHttpReply, endsPostgresReply, startFaultProxy, type FaultProxy } from "./fault-proxy.ts";
+export { hasHugePages } from "./has-huge-pages.ts";
 export {
   startAnthropicServer,
   startOpenaiServer,

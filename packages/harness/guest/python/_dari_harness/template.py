@@ -17,10 +17,13 @@ def fork_for_each_turn() -> None:
     """Returns in each child, with output, log and channel at descriptors 1 to 3. Never returns in the template."""
     import socket
 
+    from .huge_pages import collapse_memory
+
     # All children would share another directory.
     os.chdir("/")
     # No one waits for ended children.
     at_death = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    collapse_memory()
     while child := os.fork():
         # Without a starter that stops it, this would fork endlessly.
         if child != _ANSWER:
