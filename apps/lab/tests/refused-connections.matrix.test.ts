@@ -82,6 +82,27 @@ async def agent(prompt):
   expect(lines.sort()).toEqual([direct("10.1.2.3:5432"), own(11434), own(6379)]);
 });
 
+isolated("of a name that a client connects to without the proxy", async () => {
+  const lines = await linesOf({
+    ...manifestFile({ entrypoint: "agent.py:agent", runtime: { language: "python" }, egress: ["db.invalid"] }),
+    "agent.py": `
+import socket
+async def agent(prompt):
+    for name in ["db.invalid", "other.invalid"]:
+        with socket.create_connection((name, 5432)) as connection:
+            try:
+                connection.recv(1)
+            except ConnectionResetError:
+                pass
+    return "done"
+`,
+  });
+  expect(lines.sort()).toEqual([
+    expect.stringMatching(/^egress: db\.invalid:5432 failed: its name has no public address/),
+    expect.stringMatching(/^egress: other\.invalid:5432 refused: /),
+  ]);
+});
+
 isolated("of a variable that a program of a failed turn may have used", async () => {
   const lines = await linesOf({
     ...manifestFile({

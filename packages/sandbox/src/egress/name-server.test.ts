@@ -45,6 +45,14 @@ describe("a query", () => {
     expect(names.nameOf("198.18.0.2")).toBeUndefined();
   });
 
+  test("with extensions is answered without them", () => {
+    const query = Buffer.concat([queryFor("one.example"), Buffer.from([0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0])]);
+    query[11] = 1;
+    const answer = answerQuery(query, createNameTable())!;
+    expect([answer[11], answer.length]).toEqual([0, query.length - 11 + 16]);
+    expect(answerOf(query)).toEqual([0, "198.18.0.2"]);
+  });
+
   test.each(["10.0.0.1", "a b.example", "-a.example", "é.example", "a\0.example"])("for %j finds no name", (name) =>
     expect(answerOf(queryFor(name))).toEqual([3]),
   );

@@ -149,39 +149,76 @@ const run = (file, ...args) =>
     );
   });
 
-/** Runs a statement with the package `pg` at this path. */
-const postgres = async (path, connectionString) => {
-  const { default: pg } = await import(path);
-  const client = new pg.Client({ connectionString });
-  client.on("error", () => {});
-  try {
-    await client.connect();
-    return (await client.query("SELECT 40 + 2 AS sum")).rows[0].sum;
-  } catch (error) {
-    return error.code;
-  } finally {
-    await client.end().catch(() => {});
-  }
+/** Sends the last byte at once, and returns everything that comes afterwards. */
+const halfClose = (host, port) =>
+  new Promise((resolve) => {
+    const socket = net.connect({ host, port, allowHalfOpen: true });
+    let text = "";
+    socket.on("data", (data) => (text += data)).once("end", () => resolve(text));
+    socket.once("error", (error) => resolve(error.code));
+    socket.end("hello");
+  });
+
+/** Sends one datagram, and returns the kernel's answer. */
+const datagramTo = (host, port) =>
+  new Promise((resolve) => {
+    const socket = dgram.createSocket("udp4");
+    const end = (word) => (socket.close(), resolve(word));
+    socket.once("error", (error) => end(error.code)).once("message", () => end("answered"));
+    socket.connect(port, host, (error) => (error ? end(error.code) : socket.send("hello")));
+  });
+
+/** Opens `count` connections at once, keeps those that work until all others have ended, and counts both. */
+const storm = async (host, port, count) => {
+  const { address } = await dns.lookup(host);
+  const sockets = Array.from({ length: count }, () => net.connect({ host: address, port }));
+  const ends = sockets.map(
+    (socket) =>
+      new Promise((resolve) => {
+        socket.once("data", () => resolve("works")).on("error", () => {});
+        socket.once("close", () => resolve("ended"));
+        socket.write("hello");
+      }),
+  );
+  const ended = await Promise.all(ends);
+  for (const socket of sockets) socket.destroy();
+  return ended.filter((end) => end === "works").length;
 };
 
-/** Pings with the package `ioredis` at this path. */
-const redis = async (path, url) => {
-  const { default: Redis } = await import(path);
-  const client = new Redis(url, { lazyConnect: true, retryStrategy: null, maxRetriesPerRequest: 0 });
-  let code;
-  client.on("error", (error) => (code = error.code));
-  try {
-    await client.connect();
-    return await client.ping();
-  } catch (error) {
-    return code ?? error.message;
-  } finally {
-    client.disconnect();
+/** Lets a server send without reading any of it, while it exchanges `count` messages with another. */
+const stall = async (host, port, other, count) => {
+  const stalled = net.connect({ host, port }).on("error", () => {});
+  await once(stalled, "connect");
+  stalled.pause().write("go");
+  const socket = net.connect({ host, port: other });
+  for (let i = 0; i < count; i++) {
+    socket.write("x");
+    await once(socket, "data");
   }
+  return "stalled";
 };
 
-const direct = { talk, hold, lookup, resolve, datagrams, flood, listen, secureGet, run, postgres, redis };
-const verbs = { connect, tunnel, get, post, fetch: plainFetch, ...direct };
+/** Asks for the addresses of `count` names. What the kernel drops is asked for again. Returns the number of answers. */
+const manyNames = async (count) => {
+  const socket = dgram.createSocket("udp4").on("error", () => {});
+  const answered = new Set();
+  socket.on("message", (answer) => answered.add(answer.readUInt16BE(0)));
+  for (let first = 0; answered.size < count; first = (first + 50) % count) {
+    for (let id = first; id < Math.min(first + 50, count); id++) {
+      if (answered.has(id)) continue;
+      const name = Buffer.from(`\x06n${String(id).padStart(5, "0")}\x07example\0\0\x01\0\x01`, "latin1");
+      const query = Buffer.concat([Buffer.from([id >> 8, id & 0xff, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]), name]);
+      socket.send(query, 53, "127.0.0.1");
+    }
+    await new Promise((later) => setTimeout(later, 20));
+  }
+  socket.close();
+  return answered.size;
+};
+
+const direct = { talk, hold, lookup, resolve, datagrams, flood, listen, secureGet, run };
+const hostile = { halfClose, datagramTo, storm, stall, manyNames };
+const verbs = { connect, tunnel, get, post, fetch: plainFetch, ...direct, ...hostile };
 const said = [];
 for (const [verb, ...args] of JSON.parse(process.argv[2])) said.push(await verbs[verb](...args));
 say(said);

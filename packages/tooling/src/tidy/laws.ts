@@ -164,7 +164,7 @@ export const vendorHomes: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** The vendors that tests may import in addition to their package's own. */
-export const testVendors: readonly string[] = ["@jest/globals", "tar-stream"];
+export const testVendors: readonly string[] = ["@jest/globals", "mongodb", "tar-stream"];
 
 export const fileLinesMax = 400;
 export const documentLinesMax = 200;
