@@ -21,6 +21,7 @@ const badMessages = [
   [{ ...text, limits: { requests: 0 } }, "limits.requests"],
   [{ ...text, limits: { tokens: 1_000_000_000_001 } }, "limits.tokens"],
   [{ ...text, limits: { cost: 1 } }, "limits.cost"],
+  ...[0.009, 100_000.01, "1"].map((usd) => [{ ...text, limits: { cost_usd: usd } }, "limits.cost_usd"] as const),
   [{ ...text, surprise: 1 }, "surprise"],
 ] as const;
 

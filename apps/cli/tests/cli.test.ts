@@ -46,6 +46,7 @@ describe("usage", () => {
     [["frobnicate"], "unknown command 'frobnicate'"],
     [["deploy", "--frob"], "unknown option '--frob'"],
     [["session", "send", "sess_1"], "missing required argument 'text'"],
+    [["session", "send", "sess_1", "x", "--limit-cost", "1e3"], "expected US dollars, such as 0.5 or 2"],
     [["session", "list", "--limit", "0"], "expected a whole number from 1 to 999,999"],
     [["session", "list", "--api-url", "ftp://x"], "must start with http:// or https://"],
     [["session", "create", "agt_1", "--metadata", "x"], "--metadata expects key=value"],

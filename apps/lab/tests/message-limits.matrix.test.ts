@@ -3,6 +3,7 @@
 
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import type { ServerResponse } from "node:http";
+import { modelPrices } from "@dari/db";
 import { createBwrapDriver } from "@dari/sandbox";
 import { waitUntil } from "@dari/testkit";
 import { deploy, manifestFile, send } from "../src/conversation.ts";
@@ -35,6 +36,9 @@ beforeAll(async () => {
     { env: { ...isolation, DARI_WORKER_SLOTS: "1" } },
   );
   ({ fleet } = models);
+  const amounts = { input: 2_000_000, cachedInput: 500_000, cacheWrite: null, output: 8_000_000 };
+  const price = { host: "api.openai.com", model: "gpt-4.1", ...amounts };
+  await modelPrices.putPriceListIfBelow(fleet.db, "2026-01-01", [price], 1);
 }, 120_000);
 beforeEach(() => {
   [saw, unanswered] = [[], []];
@@ -133,9 +137,45 @@ isolated("an agent that hides its maximum cannot use more", async () => {
   expect(saw).toHaveLength(1);
 });
 
-isolated("an attempt whose worker is killed counts what it has reserved", async () => {
+const priced = 'for (;;) await ask({ model: "gpt-4.1", max_tokens: 200 });';
+
+isolated("ten requests at once stay within the cost", async () => {
+  const session = await sessionOf(
+    { limits: { cost_usd: 5 } },
+    `const all = await Promise.all(Array.from({ length: 10 }, () => ask({ model: "gpt-4.1", max_tokens: 200 })));
+  return all.map(({ status }) => status).join();`,
+  );
+  // Each can cost 3,672 micro-dollars and costs 1,400.
+  const record = await fleet.client.send(session, "go", { limits: { cost_usd: 0.01 } });
+  expect(record).toMatchObject(budgetExceeded("$0.007 of the message's $0.01 are used or reserved, and this request"));
+  expect(saw).toHaveLength(5);
+  const { data } = await fleet.client.listModelRequests(record.id);
+  expect(data.map((row) => [row.cost_microusd, row.reserved_cost_microusd])).toEqual(Array(5).fill([1_400, 3_672]));
+});
+
+isolated("a model without a price is not asked, and one of two names is not believed", async () => {
+  const unpriced = await sessionOf({ limits: { cost_usd: 5 } }, 'await ask({ model: "o1-pro", max_tokens: 1 });');
+  expect(await send(fleet, unpriced, "go")).toMatchObject(budgetExceeded("the model o1-pro of api.openai.com"));
+  expect(saw).toEqual([]);
+  const lying = await sessionOf(
+    { limits: { cost_usd: 5 } },
+    `const url = "https://api.openai.com:${models.port}/v1/chat/completions";
+  const send = (body) => fetch(url, { method: "POST", headers, body });
+  await (await send('{"model": "o1-pro", "max_tokens": 1, "model": "gpt-4.1"}')).text();
+  return "done";`,
+  );
+  const record = await send(fleet, lying, "go");
+  expect(record).toMatchObject({ status: "completed" });
+  const { data } = await fleet.client.listModelRequests(record.id);
+  expect(data).toMatchObject([{ cost_microusd: 1_400, reserved_cost_microusd: 5_000_000 }]);
+});
+
+isolated.each<[name: string, limits: object, agent: string, text: string]>([
+  ["tokens", { tokens: 3_000 }, loop, "(1,218 by requests whose use is not known"],
+  ["cost", { cost_usd: 0.01 }, priced, "($0.003672 by requests whose cost is not known"],
+])("an attempt whose worker is killed counts the %s that it has reserved", async (_name, limits, agent, text) => {
   answer = undefined;
-  const session = await sessionOf({ limits: { tokens: 3_000 }, retries: { max_attempts: 2 } }, loop);
+  const session = await sessionOf({ limits, retries: { max_attempts: 2 } }, agent);
   const sent = await fleet.client.sendMessageAsync(session, { parts: [{ type: "text", text: "go" }] });
   await waitUntil(() => saw.length === 1, { what: "the request of the first attempt" });
   await fleet.workers.at(-1)!.kill();
@@ -144,6 +184,6 @@ isolated("an attempt whose worker is killed counts what it has reserved", async 
   answer = JSON.stringify({ model: "gpt-4.1", choices: [{ finish_reason: "stop" }], usage });
   for (const response of unanswered) response.end(answer);
   const record = await fleet.client.waitForMessage(sent.id);
-  expect(record).toMatchObject({ ...budgetExceeded("(1,218 by requests whose use is not known"), attempt: 2 });
-  expect(record.output?.error?.message).toContain("tokens are used or reserved");
+  expect(record).toMatchObject({ ...budgetExceeded(text), attempt: 2 });
+  expect(record.output?.error?.message).toContain("are used or reserved");
 });

@@ -1,9 +1,9 @@
 // Requests of an attempt to models go out only within the limits of its message, whatever order they come and end in.
 
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { findViolations } from "@dari/control/operations";
 import { claimTurn, finishTurn } from "@dari/control/turns";
-import { dispatch, modelRequests, type ClaimedTurn } from "@dari/db";
+import { dispatch, modelPrices, modelRequests, type ClaimedTurn } from "@dari/db";
 import { createScrubber, failure, newId, type MessageLimits, type Notifier } from "@dari/domain";
 import { createLogger } from "@dari/runtime";
 import type { ModelAdmission, ModelResult } from "@dari/sandbox";
@@ -24,10 +24,18 @@ beforeAll(async () => {
   const { agentId } = await createTestAgent(database.db, organizationId);
   place = { organizationId, agentId };
 });
+beforeEach(() => putPrices(["m", "gpt-5"]));
 afterAll(async () => {
   expect(await findViolations(database.db)).toEqual([]);
   await database.close();
 });
+
+/** Replaces the price list. Output costs ten times as much as input. `input`: micro-dollars for a token. */
+function putPrices(models: readonly string[], input = 1): Promise<unknown> {
+  const amounts = { input: input * 1e6, cachedInput: null, cacheWrite: null, output: input * 1e7 };
+  const prices = models.map((model) => ({ host: "*", model, ...amounts }));
+  return modelPrices.putPriceListIfBelow(database.db, "2026-01-01", prices, 10);
+}
 
 const claimant = () => ({ workerId: newId("worker"), leaseMs: 600_000, guarantees: {} });
 
@@ -41,12 +49,16 @@ async function open(limits: MessageLimits, claimed?: ClaimedTurn) {
   const sessionId = await createTestSession(database.db, place.organizationId, place.agentId);
   if (claimed === undefined) await createTestMessage(database.db, place.organizationId, sessionId);
   const turn = { ...(claimed ?? (await claim(sessionId))), scrubber: createScrubber([]), limits };
+  await database.db.pool.query("update messages set limits = $1 where id = $2", [limits, turn.messageId]);
   const lease = { signal: new AbortController().signal };
   const attempt = { context: { db: database.db, notifier, log }, turn, lease } as unknown as RestoredAttempt;
   const recorder = createModelRequestRecorder(attempt);
   const limiter = limitModelRequests(attempt, recorder)!;
-  const ask = (tokensMax: number | null = null, signal = new AbortController().signal) =>
-    limiter.admit({ host: "api.openai.com", format: "openai-chat", tokensMax }, signal);
+  const ask = (tokensMax: number | null = null, signal = new AbortController().signal, model: string | null = "m") => {
+    // One tenth is input.
+    const worst = { tokensMax, inputMax: tokensMax === null ? null : Math.floor(tokensMax / 10), model };
+    return limiter.admit({ host: "api.openai.com", format: "openai-chat", ...worst }, signal);
+  };
   return { turn, recorder, limiter, ask };
 }
 
@@ -178,13 +190,9 @@ describe("what counts", () => {
   });
 });
 
-test("another attempt counts what the earlier ones hold, also those of a lost worker", async () => {
-  const first = await open({ tokens: 1_000, requests: 5 });
-  go(await first.ask(300))();
-  await first.recorder.flush();
-  go(await first.ask(600));
-  const { sessionId } = first.turn;
-  await finishTurn({ db: database.db, notifier, log }, first.turn, place.organizationId, {
+/** Returns the claim of the next attempt. */
+async function loseWorker(turn: ClaimedTurn): Promise<ClaimedTurn> {
+  await finishTurn({ db: database.db, notifier, log }, turn, place.organizationId, {
     ending: "retry",
     failure: failure("worker_lost"),
     waitMs: 0,
@@ -195,10 +203,137 @@ test("another attempt counts what the earlier ones hold, also those of a lost wo
     [{ organizationId: place.organizationId, count: 1 }],
     60_000,
   );
-  const second = await open({ tokens: 1_000, requests: 5 }, await claim(sessionId, moved!.dispatchNumber));
+  return claim(turn.sessionId, moved!.dispatchNumber);
+}
+
+test("another attempt counts what the earlier ones hold, also those of a lost worker", async () => {
+  const first = await open({ tokens: 1_000, requests: 5 });
+  go(await first.ask(300))();
+  await first.recorder.flush();
+  go(await first.ask(600));
+  const second = await open({ tokens: 1_000, requests: 5 }, await loseWorker(first.turn));
   expect((await first.ask(1)).isAdmitted).toBe(false);
   expect(await second.ask(301)).toEqual(refused("700 of the message's 1,000 tokens are used or reserved (600 by"));
   expect((await rowsOf(second.turn)).map(({ isComplete }) => isComplete)).toEqual([true, false]);
+});
+
+describe("a limit in dollars", () => {
+  test("lets only those of ten requests go out that fit with what is reserved", async () => {
+    const { ask, limiter, turn } = await open({ cost_usd: 0.02 });
+    const ends: (() => void)[] = [];
+    let [most, current] = [0, 0];
+    const all = Array.from({ length: 10 }, async () => {
+      const end = go(await ask(1_000));
+      most = Math.max(most, (current += 1));
+      ends.push(() => {
+        current -= 1;
+        end();
+      });
+    });
+    for (let ended = 0; ended < 10; ended++) {
+      await waitUntil(() => ends.length > 0, { what: "a request that goes out" });
+      ends.pop()!();
+    }
+    await Promise.all(all);
+    // Each can cost 100 + 9,000 micro-dollars, and costs 60 + 400.
+    expect(most).toBe(2);
+    const rows = await rowsOf(turn);
+    expect(rows.map(({ reservedCost, reservedTokens }) => [reservedCost, reservedTokens])).toEqual(
+      Array(10).fill([9_100, null]),
+    );
+    expect(await ask(1_700)).toEqual(
+      refused("$0.0046 of the message's $0.02 are used or reserved, and this request can cost up to $0.01547; raise"),
+    );
+    expect(limiter.reached).toContain("raise limits.cost_usd in dari.yml");
+  });
+
+  test.each<[title: string, changed: Partial<ModelResult>, used: string]>([
+    ["an answer as its price says", {}, "$0.00046"],
+    ["a refusal as nothing", { status: 429, input: null, output: null, finishReason: "error", model: null }, "$0.00"],
+    ["what did not go out as nothing", { status: null, input: null, output: null, model: null }, "$0.00"],
+    ["an answer that is cut as what it reserved", { isComplete: false, output: 1 }, "$0.00455"],
+    ["an answer without counts as what it reserved", { input: null, output: null }, "$0.00455"],
+    ["an answer of a model without a price as what it reserved", { model: "other" }, "$0.00455"],
+    ["more than was reserved as it is", { output: 900 }, "$0.00906"],
+  ])("counts %s", async (_title, changed, used) => {
+    const { ask } = await open({ cost_usd: 0.01 });
+    go(await ask(500))(changed);
+    expect(await ask(2_000)).toEqual(refused(`limit reached: ${used} of the message's $0.01`));
+  });
+
+  test("refuses a model that has no price, although others are open", async () => {
+    const { ask, limiter, turn } = await open({ cost_usd: 1 });
+    go(await ask(100));
+    expect(await ask(100, undefined, "other")).toEqual(
+      refused("the model other of api.openai.com has no price; let an operator import one"),
+    );
+    expect(limiter.reached).toContain("use limits.tokens in place of limits.cost_usd");
+    expect(await rowsOf(turn)).toHaveLength(1);
+  });
+
+  test.each<[title: string, tokens: number | null, model: string | null]>([
+    ["tokens are", null, "m"],
+    ["model is", 100, null],
+  ])("lets a request whose %s not known go out alone, with all that is left", async (_title, tokens, model) => {
+    const { ask, turn } = await open({ cost_usd: 0.01 });
+    const first = go(await ask(100));
+    const alone = ask(tokens, undefined, model);
+    for (let at = 0; at < 5; at++) expect(await rowsOf(turn)).toHaveLength(1);
+    first();
+    go(await alone)({ output: 1_000 });
+    // 10,000 less the 460 of the first one.
+    expect((await rowsOf(turn)).map(({ reservedCost }) => reservedCost)).toEqual([910, 9_540]);
+    expect(await ask(1)).toEqual(refused("$0.01052 of the message's $0.01"));
+  });
+
+  test("keeps what was reserved and stored when another price list is imported", async () => {
+    const { ask, turn, recorder } = await open({ cost_usd: 0.02 });
+    const [first, second] = [go(await ask(100)), go(await ask(100))];
+    first();
+    // The result arrives during the first one.
+    for (let at = 0; at < 2; at++) await recorder.flush();
+    await putPrices(["m", "gpt-5"], 10);
+    // What is stored now has the new price.
+    second();
+    expect(await ask(200)).toEqual(refused("$0.00506 of the message's $0.02 are used or reserved, and this request"));
+    const rows = await rowsOf(turn);
+    expect(rows.map(({ cost, reservedCost }) => [cost, reservedCost])).toEqual([
+      [460, 910],
+      [4_600, 910],
+    ]);
+  });
+
+  test("refuses once the list is removed", async () => {
+    const { ask } = await open({ cost_usd: 0.02 });
+    go(await ask(100))();
+    await putPrices([]);
+    expect(await ask(100)).toEqual(refused("the model m of api.openai.com has no price"));
+  });
+
+  test("counts earlier attempts, also that of a lost worker", async () => {
+    const first = await open({ cost_usd: 0.01 });
+    go(await first.ask(100))();
+    await first.recorder.flush();
+    go(await first.ask(500));
+    const second = await open({ cost_usd: 0.01 }, await loseWorker(first.turn));
+    expect(await second.ask(600)).toEqual(
+      refused("$0.00501 of the message's $0.01 are used or reserved ($0.00455 by requests whose cost is not known"),
+    );
+  });
+
+  test("is read by the database for workers that do not know it, but limits", async () => {
+    const { turn, ask } = await open({ cost_usd: 0.01 });
+    const byOldWorker = async (ordinal: number): Promise<unknown> => {
+      const old = `select outcome, requests, tokens, unknown from reserve_model_request(
+        p_session => $1, p_fence => $2, p_token => $3, p_ordinal => $4, p_host => 'api.openai.com',
+        p_format => 'openai-chat', p_tokens => null, p_max_requests => 10000, p_max_tokens => null)`;
+      const values = [turn.sessionId, turn.fence, turn.token, ordinal];
+      return (await database.db.pool.query<object>(old, values)).rows[0];
+    };
+    expect(await byOldWorker(101)).toMatchObject({ outcome: "reserved" });
+    expect(await byOldWorker(102)).toMatchObject({ outcome: "cost" });
+    expect(await ask(1)).toEqual(refused("$0.01 of the message's $0.01"));
+  });
 });
 
 test("a client that leaves, and the end of the turn, end the wait", async () => {

@@ -51,7 +51,8 @@ end $$;
 create or replace function lower_limits(p_one jsonb, p_other jsonb) returns jsonb language sql immutable as $$
   select nullif(jsonb_strip_nulls(jsonb_build_object(
     'requests', least((p_one ->> 'requests')::bigint, (p_other ->> 'requests')::bigint),
-    'tokens', least((p_one ->> 'tokens')::bigint, (p_other ->> 'tokens')::bigint))), '{}')
+    'tokens', least((p_one ->> 'tokens')::bigint, (p_other ->> 'tokens')::bigint),
+    'cost_usd', least((p_one ->> 'cost_usd')::numeric, (p_other ->> 'cost_usd')::numeric))), '{}')
 $$;
 
 -- See turn_details. steered: the parts of each message that the turn has taken, in order; null: none.

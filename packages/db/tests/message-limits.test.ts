@@ -28,6 +28,10 @@ test("each limit is the lower one of the message and of the manifest", async () 
   expect(await limitsOf(plain)).toEqual({ requests: 3, tokens: 1_000_000_000_000 });
   await setManifest({ requests: 9 });
   expect(await limitsOf(messageId)).toEqual({ requests: 5 });
+  await setManifest({ cost_usd: 2.5 });
+  expect(await limitsOf(plain)).toEqual({ cost_usd: 2.5 });
+  const cheaper = await scene.accept(await scene.session(), { limits: { cost_usd: 0.01, tokens: 7 } });
+  expect(await limitsOf(cheaper.messageId)).toEqual({ cost_usd: 0.01, tokens: 7 });
   await setManifest(null);
 });
 

@@ -146,6 +146,29 @@ describe("the cost of a request", () => {
   });
 });
 
+describe("the most that a request can cost", () => {
+  async function worstOf(model: string | null, input: number | null, output: number | null): Promise<number | null> {
+    const { rows } = await sql<{ cost: number | null }>`
+      select worst_cost(p, ${input}::bigint, ${output}::bigint) as cost
+      from price_of(p_host => 'a.com', p_model => ${model}) p`.execute(scene.db.kysely);
+    return rows[0]?.cost ?? null;
+  }
+
+  test("is its input at the highest price of input, and never less than its cost", async () => {
+    const amounts = { cachedInput: 125_000, cacheWrite: 1_562_500, output: 10_000_000 };
+    await put("2026-01-01", [price("*", "all", 1_250_000, amounts), price("*", "two", 37_500, { output: 150_000 })]);
+    expect(await worstOf("all", 10_000, 300)).toBe(15_625 + 3_000);
+    expect(await costOf("a.com", "all", { input: 10_000, cacheWrite: 10_000, output: 300 })).toBe(15_625 + 3_000);
+    expect(await worstOf("two", 13, 0)).toBe(1);
+    expect(await worstOf("all", Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)).toBe(1e12);
+    expect([await worstOf("all", null, null), await worstOf("other", 1, 1), await worstOf(null, 1, 1)]).toEqual([
+      null,
+      null,
+      null,
+    ]);
+  });
+});
+
 const row = (ordinal: number, changed: Partial<ModelRequestRow> = {}): ModelRequestRow => ({
   ...{ ordinal, requests: 1, host: "api.openai.com", format: "openai-chat", model: "gpt-5", status: 200 },
   ...{ input: 1_000, cachedInput: null, cacheWrite: null, output: 10, reasoning: null, finishReason: "stop" },
@@ -234,6 +257,24 @@ describe("an attempt", () => {
     await record(turn, [row(1, { output: 11 }), row(3)]);
     expect(await costs(turn)).toEqual([5_000, null, 5_000]);
     await complete(turn);
+  });
+
+  test("has a request that was reserved and not sent, which costs nothing", async () => {
+    await scene.send(sessionId);
+    const turn = await begin();
+    const toReserve = { ordinal: 1, host: "api.openai.com", format: "openai-chat", tokens: 9, input: 5 } as const;
+    await modelRequests.reserveModelRequestIfHeld(
+      scene.db,
+      turn,
+      { ...toReserve, model: "gpt-5" },
+      { requests: 9, tokens: 9 },
+    );
+    const unsent = { status: null, model: null, input: null, output: null, finishReason: null };
+    await record(turn, [row(1, unsent), row(2, { ...unsent, isComplete: false }), row(3)]);
+    await record(turn, [row(1, unsent)]);
+    expect(await costs(turn)).toEqual([0, null, 1_020]);
+    await complete(turn);
+    expect(await sum()).toMatchObject({ requests: 3, cost: 1_020, unpriced: 1 });
   });
 
   test("keeps its costs when prices are imported later", async () => {

@@ -63,8 +63,8 @@ export const failureCodes = {
   budget_exceeded: {
     retryable: false,
     says:
-      "the message reached its limit of requests to models, or of their tokens, in all of its attempts; raise " +
-      "`limits` in dari.yml, or in the request that sends the message",
+      "the message reached its limit of requests to models, of their tokens or of their cost, in all of its " +
+      "attempts; raise `limits` in dari.yml, or in the request that sends the message",
   },
   invalid_output: {
     retryable: false,

@@ -6,6 +6,8 @@ export const modelRequestLimits = {
   /** The largest limits of a message. Each of its requests has a row of its own. */
   requestsPerMessageMax: 10_000,
   tokensPerMessageMax: 1_000_000_000_000,
+  usdPerMessageMin: 0.01,
+  usdPerMessageMax: 100_000,
   /** The length of a model's name, and of the reason why it stopped. */
   nameChars: 200,
 } as const;
@@ -35,6 +37,8 @@ export interface MessageLimits {
   readonly requests?: number;
   /** Input and output together. */
   readonly tokens?: number;
+  /** US dollars, by the price list in force. */
+  readonly cost_usd?: number;
 }
 
 /** Answers of models that are kept until their message ends. */

@@ -7,7 +7,8 @@ import { routeReports } from "./start-agent.ts";
 
 const context = { log: {} } as unknown as Pick<AgentContext, "log">;
 const open = (manifest: object) => routeReports(context, { manifest } as unknown as AgentTurn);
-const request = { host: "api.openai.com", format: "openai-chat", tokensMax: null } as const;
+const worst = { tokensMax: null, inputMax: null, model: null };
+const request = { host: "api.openai.com", format: "openai-chat", ...worst } as const;
 
 test("an agent without limits can ask models while it loads", () => {
   expect(open({}).reports.modelGate()).toBeUndefined();

@@ -75,7 +75,7 @@ afterAll(() => {
 const usage = '{"usage":{"prompt_tokens":3,"completion_tokens":4}}';
 const answer = `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${usage.length}\r\n\r\n${usage}`;
 const chat = "/v1/chat/completions";
-const body = '{"max_tokens": 100}';
+const body = '{"model": "gpt-5", "max_tokens": 100}';
 const json = "content-type: application/json";
 const withLength = (text: string) => [key, json, `content-length: ${text.length}`];
 const chunked = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n0\r\n\r\n`;
@@ -95,8 +95,9 @@ test.each<[title: string, headers: string[], sent: string]>([
   expect(await ask(headers, sent)).toContain(usage);
   expect(saw).toContain("authorization: Bearer sk-1");
   expect(saw.endsWith(sent)).toBe(true);
-  const tokensMax = body.length + 1_000 + 100;
-  expect(asked).toEqual([{ host: `${openai}:${port}`, format: "openai-chat", tokensMax }]);
+  const inputMax = body.length + 1_000;
+  const worst = { tokensMax: inputMax + 100, inputMax, model: "gpt-5" };
+  expect(asked).toEqual([{ host: `${openai}:${port}`, format: "openai-chat", ...worst }]);
   expect(ungated).toEqual([]);
   expect(await admitted[0]!.result).toMatchObject({ input: 3, output: 4, status: 200, isComplete: true });
 });
@@ -123,7 +124,7 @@ test("a gate that does not need bodies gets none", async () => {
 test("a body that is too large to be held goes out as a stream", async () => {
   const large = `{"max_tokens": 100, "x": "${"y".repeat(9 * 1024 ** 2)}"}`;
   expect(await ask([key, "transfer-encoding: chunked"], chunked(large))).toContain(usage);
-  expect(asked).toMatchObject([{ tokensMax: null }]);
+  expect(asked).toMatchObject([{ tokensMax: null, model: null }]);
   expect(saw.length).toBeGreaterThan(large.length);
 });
 
@@ -173,16 +174,19 @@ test("what the client still sends of a refused request is read", async () => {
   expect(saw).toBe("");
 });
 
-test("a client that leaves while it waits is not asked for", async () => {
+test.each<[title: string, name: string, path: string]>([
+  ["a request", openai, chat],
+  ["a request that can hide counts", gemini, "/v1beta/models/g:generateContent?fields=x"],
+])("%s whose client leaves while it waits does not go out, and has used nothing", async (_title, name, path) => {
   const admission = Promise.withResolvers<ModelAdmission>();
   let isLeft = false;
   decide = (signal) => {
     signal.addEventListener("abort", () => (isLeft = true));
     return admission.promise;
   };
-  const client = await proxy.tunnel(openai, port);
+  const client = await proxy.tunnel(name, port);
   client.on("error", () => {});
-  client.write(written(`POST ${chat}`, withLength(body), body));
+  client.write(written(`POST ${path}`, withLength(body), body));
   await waitUntil(() => asked.length === 1, { what: "the request" });
   client.destroy();
   await waitUntil(() => isLeft, { what: "the client's end" });

@@ -3,7 +3,7 @@
 import type { Client } from "@dari/client";
 import type { MessagePartInput, MessageRecord, SendMessageRequest } from "@dari/contract";
 import { onBusyChoices, type Lane, type OnBusy } from "@dari/domain";
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { createContext, type Context, type Io } from "../context.ts";
 import { CliError } from "../exit.ts";
 import { collectOption, given, laneOption, parsePairs } from "../options.ts";
@@ -23,6 +23,7 @@ interface SendOptions {
   readonly lane?: Lane;
   readonly limitRequests?: number;
   readonly limitTokens?: number;
+  readonly limitCost?: number;
   readonly async?: boolean;
   readonly stream?: boolean;
   readonly verbose?: boolean;
@@ -49,6 +50,9 @@ export function addSendCommand(session: Command, io: Io): void {
         count,
       ),
     )
+    .addOption(
+      new Option("--limit-cost <dollars>", "maximum cost of these requests, up to that of dari.yml").argParser(dollars),
+    )
     .option("--async", "do not wait for the answer; show the message's id")
     .option("--stream", "show the answer and the agent's output as they arrive; default on a terminal")
     .option("--no-stream", "show the answer when it is complete")
@@ -58,7 +62,11 @@ export function addSendCommand(session: Command, io: Io): void {
       const { output, client, signal } = context;
       const api = await client();
       const metadata = parsePairs(options.metadata, "--metadata");
-      const limits = given({ requests: options.limitRequests, tokens: options.limitTokens });
+      const limits = given({
+        requests: options.limitRequests,
+        tokens: options.limitTokens,
+        cost_usd: options.limitCost,
+      });
       const content = {
         parts: [{ type: "text", text } as const, ...(await uploadParts(api, options, signal))],
         ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
@@ -78,6 +86,12 @@ export function addSendCommand(session: Command, io: Io): void {
       };
       failUnlessCompleted(await sendAndShow(context, api, { sessionId: id, content, onAccepted }, options));
     });
+}
+
+/** Parses US dollars. The API knows the bounds. @throws InvalidArgumentError */
+function dollars(text: string): number {
+  if (!/^\d{1,6}(\.\d{1,6})?$/.test(text)) throw new InvalidArgumentError("expected US dollars, such as 0.5 or 2");
+  return Number(text);
 }
 
 /** `--verbose` of commands that show a turn */

@@ -4,7 +4,7 @@
 import { retryThroughOutage } from "@dari/control/context";
 import { reserveModelRequest, type Turn } from "@dari/control/turns";
 import type { ReservationResult } from "@dari/db";
-import { modelRequestLimits } from "@dari/domain";
+import { microPerDollar, modelRequestLimits } from "@dari/domain";
 import { isModelHost, type ModelAdmission, type ModelGate, type RequestToAdmit } from "@dari/sandbox";
 import type { RestoredAttempt } from "../attempt.ts";
 import type { ModelRequestRecorder } from "./record-model-requests.ts";
@@ -23,8 +23,8 @@ export function limitModelRequests(
 ): ModelRequestLimiter | undefined {
   const { limits } = attempt.turn;
   if (limits === undefined) return undefined;
-  const { requests = modelRequestLimits.requestsPerMessageMax, tokens } = limits;
-  return new ModelRequestLimiter(attempt, recorder, { requests, tokens });
+  const { requests = modelRequestLimits.requestsPerMessageMax, tokens, cost_usd: costUsd } = limits;
+  return new ModelRequestLimiter(attempt, recorder, { requests, tokens, costUsd });
 }
 
 /** Returns whether requests to models can be counted, so that limits apply. */
@@ -52,7 +52,7 @@ export class ModelRequestLimiter implements ModelGate {
     this.#attempt = attempt;
     this.#recorder = recorder;
     this.#limits = limits;
-    this.readsBody = limits.tokens !== undefined;
+    this.readsBody = limits.tokens !== undefined || limits.costUsd !== undefined;
   }
 
   /** Why a request was refused, and the turn fails. Undefined: none was. */
@@ -84,7 +84,8 @@ export class ModelRequestLimiter implements ModelGate {
   async #decide(request: RequestToAdmit, signal: AbortSignal, until: number): Promise<ModelAdmission> {
     const over = AbortSignal.any([signal, this.#attempt.lease.signal]);
     // What it can use is not known, so it goes out only while no other request is open.
-    const isAlone = this.readsBody && request.tokensMax === null;
+    const isBounded = request.tokensMax !== null && (this.#limits.costUsd === undefined || request.model !== null);
+    const isAlone = this.readsBody && !isBounded;
     for (;;) {
       if (this.#isClosed || over.aborted) return turnEnded;
       if (this.#reached !== undefined) return this.#refuse(this.#reached);
@@ -94,22 +95,29 @@ export class ModelRequestLimiter implements ModelGate {
         const found = await this.#reserve(request);
         if (found === undefined) return turnEnded;
         if (found.outcome === "reserved") return this.#admit();
-        if (found.outcome === "requests" || !mayWait) {
-          return this.#refuse(textOf(this.#limits, found, request.tokensMax));
-        }
+        const isFinal = found.outcome === "requests" || found.outcome === "price";
+        if (isFinal || !mayWait) return this.#refuse(this.#explain(found, request));
       }
       if (performance.now() >= until) return this.#refuse(waitedTooLong);
       await waitFor(change, over, until - performance.now());
     }
   }
 
-  async #reserve({ host, format, tokensMax }: RequestToAdmit): Promise<ReservationResult | undefined> {
+  #explain(found: ReservationResult, { host, model, tokensMax }: RequestToAdmit): string {
+    const { scrubber } = this.#attempt.turn;
+    // The agent chose the name.
+    if (found.outcome === "price") return unpricedText(host, scrubber.text(model ?? ""));
+    return textOf(this.#limits, found, tokensMax);
+  }
+
+  async #reserve({ host, format, ...worst }: RequestToAdmit): Promise<ReservationResult | undefined> {
     const { context, turn, lease } = this.#attempt;
     const ordinal = (this.#next ??= this.#recorder.nextOrdinal());
     // Requests whose results are known must not count as what they have reserved.
     await this.#recorder.flush();
-    const reserve = () =>
-      reserveModelRequest(context.db, turn, { ordinal, host, format, tokens: tokensMax }, this.#limits);
+    const { tokensMax: tokens, inputMax: input, model } = worst;
+    const request = { ordinal, host, format, tokens, input, model };
+    const reserve = () => reserveModelRequest(context.db, turn, request, this.#limits);
     return retryThroughOutage(context, reserve, lease.signal);
   }
 
@@ -164,32 +172,54 @@ const turnEnded: ModelAdmission = {
 };
 
 const waitedTooLong =
-  `the request has waited ${waitMs / 60_000} minutes for others of the message, because of its limit of tokens; ` +
-  "set the maximum of each answer (max_tokens), or raise limits.tokens";
+  `the request has waited ${waitMs / 60_000} minutes for others of the message, because of its limit of tokens or ` +
+  "cost; set the maximum of each answer (max_tokens), or raise the limit";
 
 interface Limits {
   readonly requests: number;
   readonly tokens: number | undefined;
+  readonly costUsd: number | undefined;
+}
+
+function unpricedText(host: string, model: string): string {
+  return (
+    `the cost of the message is limited, and the model ${model} of ${host} has no price; let an operator import one ` +
+    "(dari operator prices import), or use limits.tokens in place of limits.cost_usd"
+  );
 }
 
 /** Says which limit is reached, for the agent and for the message's error. `asked`: null if not known. */
-function textOf(
-  limits: Limits,
-  { outcome, requests, tokens, unknown }: ReservationResult,
-  asked: number | null,
-): string {
+function textOf(limits: Limits, found: ReservationResult, asked: number | null): string {
+  const { outcome, requests } = found;
   const raise = (name: string): string => `raise limits.${name} in dari.yml, or in the request that sends the message`;
   if (outcome === "requests") {
     const what = `limit reached: the message has made ${show(requests)} of ${show(limits.requests)} requests to models`;
     const isMost = limits.requests === modelRequestLimits.requestsPerMessageMax;
     return isMost ? `${what}, the most that a message with limits can make` : `${what}; ${raise("requests")}`;
   }
+  const how = "set max_tokens, and include_usage for streams";
+  const lower = "or set a lower maximum of the answer (max_tokens)";
+  if (outcome === "cost") {
+    const { cost, unknownCost, maxCost, askedCost } = found;
+    const used = `limit reached: ${usd(cost)} of the message's ${usd(maxCost ?? 0)} are used or reserved`;
+    const open = unknownCost === 0 ? "" : ` (${usd(unknownCost)} by requests whose cost is not known: ${how})`;
+    const next = askedCost === null ? "" : `, and this request can cost up to ${usd(askedCost)}`;
+    return `${used}${open}${next}; ${raise("cost_usd")}, ${lower}`;
+  }
+  const { tokens, unknown } = found;
   const all = show(limits.tokens ?? 0);
   const used = `limit reached: ${show(tokens)} of the message's ${all} tokens are used or reserved`;
-  const how = "set max_tokens, and include_usage for streams";
   const open = unknown === 0 ? "" : ` (${show(unknown)} by requests whose use is not known: ${how})`;
   const next = asked === null ? "" : `, and this request can use up to ${show(asked)}`;
-  return `${used}${open}${next}; ${raise("tokens")}, or set a lower maximum of the answer (max_tokens)`;
+  return `${used}${open}${next}; ${raise("tokens")}, ${lower}`;
+}
+
+const dollars = new Intl.NumberFormat("en", {
+  ...{ style: "currency", currency: "USD", minimumFractionDigits: 2, maximumFractionDigits: 6 },
+});
+
+function usd(micro: number): string {
+  return dollars.format(micro / microPerDollar);
 }
 
 function show(count: number): string {

@@ -1061,6 +1061,8 @@ export interface MessageLimits {
   requests?: number;
   /** Maximum number of tokens, input and output together. */
   tokens?: number;
+  /** Maximum cost in US dollars, by the operators' price list. A request that names a model without a price is refused. */
+  cost_usd?: number;
 }
 
 export interface MessageOutput {
@@ -1160,6 +1162,7 @@ export interface ModelRequest {
   output_tokens: number | null;
   reasoning_tokens: number | null;
   reserved_tokens: number | null;
+  reserved_cost_microusd: number | null;
   finish_reason: string | null;
   /** From the request to the end of its answer. */
   duration_ms: number;

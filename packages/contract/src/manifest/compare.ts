@@ -31,6 +31,7 @@ function flatten(manifest: Manifest): Map<string, string | number | undefined> {
     ["retries.on_worker_lost", String(manifest.retries.on_worker_lost)],
     ["limits.requests", manifest.limits?.requests],
     ["limits.tokens", manifest.limits?.tokens],
+    ["limits.cost_usd", manifest.limits?.cost_usd],
     ["retries.record_answers", manifest.retries.record_answers === true ? "true" : undefined],
     ["secrets", [...manifest.secrets].sort().join(" ")],
     ["egress", manifest.egress === undefined ? undefined : [...manifest.egress].sort().join(" ")],

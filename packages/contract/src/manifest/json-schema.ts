@@ -146,6 +146,14 @@ export const manifestJsonSchema = {
             "Maximum number of tokens of these requests, input and output together. What a request can use is " +
             "reserved before it goes out. Default: no limit.",
         },
+        cost_usd: {
+          type: "number",
+          minimum: modelRequestLimits.usdPerMessageMin,
+          maximum: modelRequestLimits.usdPerMessageMax,
+          description:
+            "Maximum cost of these requests in US dollars, by the operators' price list. What a request can cost is " +
+            "reserved before it goes out. A request that names a model without a price is refused. Default: no limit.",
+        },
       },
       description: "Limits of each message, for requests that the platform meters: those with a kept credential.",
     },

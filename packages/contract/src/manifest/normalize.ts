@@ -37,7 +37,7 @@ const knownFields = {
   "": ["name", "description", "sdk", "entrypoint", "runtime", "retries", "limits", "secrets", "env", "egress"],
   "runtime.": ["language", "version", "timeout_seconds", "memory", "cpus", "max_concurrency", "reuse", "load"],
   "retries.": ["max_attempts", "on_worker_lost", "record_answers"],
-  "limits.": ["requests", "tokens"],
+  "limits.": ["requests", "tokens", "cost_usd"],
 } as const;
 
 const environmentName = /^[A-Z_][A-Z0-9_]*$/;
@@ -272,8 +272,22 @@ function readLimits(value: unknown, report: Report): MessageLimits | undefined {
   refuseUnknown(fields, knownFields["limits."], "limits.", report);
   const requests = readLimit("requests", fields, modelRequestLimits.requestsPerMessageMax, report);
   const tokens = readLimit("tokens", fields, modelRequestLimits.tokensPerMessageMax, report);
-  if (requests === undefined && tokens === undefined) return undefined;
-  return { ...(requests === undefined ? {} : { requests }), ...(tokens === undefined ? {} : { tokens }) };
+  const costUsd = readCostLimit(fields["cost_usd"], report);
+  if (requests === undefined && tokens === undefined && costUsd === undefined) return undefined;
+  return {
+    ...(requests === undefined ? {} : { requests }),
+    ...(tokens === undefined ? {} : { tokens }),
+    ...(costUsd === undefined ? {} : { cost_usd: costUsd }),
+  };
+}
+
+function readCostLimit(value: unknown, report: Report): number | undefined {
+  const { usdPerMessageMin: min, usdPerMessageMax: max } = modelRequestLimits;
+  if (value === undefined || value === null) return undefined;
+  const usd = value instanceof YamlFloat ? Number(value.source) : value;
+  if (typeof usd === "number" && usd >= min && usd <= max) return usd;
+  report("limits.cost_usd", `expected a number of US dollars from ${min} to ${max}`);
+  return undefined;
 }
 
 function readLimit(name: string, fields: Fields, max: number, report: Report): number | undefined {

@@ -16,6 +16,7 @@ const inside = "expected a path inside the repository: not absolute, without '..
 const askLanguage = "field is required if the entrypoint has no known suffix; expected one of 'python', 'typescript'";
 const topLevel = "manifest: expected a top-level mapping";
 const bothRequired = ["name: field is required", "entrypoint: field is required"];
+const costExpected = "limits.cost_usd: expected a number of US dollars from 0.01 to 100000";
 const secretList = "expected a list of secret names; secret values must not live in the manifest";
 const quote = (version: string) =>
   `runtime.version: expected a non-empty string: quote the version, as in "${version}"`;
@@ -177,7 +178,11 @@ const refused: [title: string, text: string, issues: string[]][] = [
   ["no requests", `${base}limits: {requests: 0}`, ["limits.requests: expected a positive integer"]],
   ["too many requests", `${base}limits: {requests: 10001}`, ["limits.requests: expected at most 10000"]],
   ["too many tokens", `${base}limits: {tokens: 1000000000001}`, ["limits.tokens: expected at most 1000000000000"]],
-  ["an unknown limit", `${base}limits: {cost: 1}`, ["limits.cost: unsupported field"]],
+  ["too low a cost", `${base}limits: {cost_usd: 0.009}`, [costExpected]],
+  ["too high a cost", `${base}limits: {cost_usd: 100000.01}`, [costExpected]],
+  ["a cost that is no number", `${base}limits: {cost_usd: .nan}`, [costExpected]],
+  ["a cost as a text", `${base}limits: {cost_usd: "1"}`, [costExpected]],
+  ["an unknown limit", `${base}limits: {cost: 1}`, ["limits.cost: unsupported field; did you mean 'cost_usd'?"]],
   ["too many attempts", `${base}retries: {max_attempts: 101}`, ["retries.max_attempts: expected at most 100"]],
   ["secrets with values", `${base}secrets: {KEY: value}`, [`secrets: ${secretList}`]],
   [
@@ -348,6 +353,9 @@ describe("comparing manifests", () => {
     const limited = parsed(`${base}limits: {tokens: 5}`);
     expect(limited.limits).toEqual({ tokens: 5 });
     expect(compareManifests(limited, parsed(base))).toEqual(["limits.tokens"]);
+    const cheap = parsed(`${base}limits: {cost_usd: 0.5}`);
+    expect(cheap.limits).toEqual({ cost_usd: 0.5 });
+    expect(compareManifests(cheap, parsed(base))).toEqual(["limits.cost_usd"]);
   });
 
   test("names what differs", () => {

@@ -71,6 +71,15 @@ export const MessageLimits = Type.Object(
   {
     requests: limit(modelRequestLimits.requestsPerMessageMax, "Maximum number of requests."),
     tokens: limit(modelRequestLimits.tokensPerMessageMax, "Maximum number of tokens, input and output together."),
+    cost_usd: Type.Optional(
+      Type.Number({
+        minimum: modelRequestLimits.usdPerMessageMin,
+        maximum: modelRequestLimits.usdPerMessageMax,
+        description:
+          "Maximum cost in US dollars, by the operators' price list. A request that names a model without a price is " +
+          "refused.",
+      }),
+    ),
   },
   { ...noOtherFields, minProperties: 1, title: "MessageLimits" },
 );

@@ -33,6 +33,14 @@ export const ModelRequestRecord = Type.Object(
           "The most tokens that it could use, reserved before it was sent. Null: no limit of tokens applied to it.",
       }),
     ),
+    reserved_cost_microusd: nullable(
+      Type.Integer({
+        minimum: 0,
+        description:
+          "The most that it could cost, in millionths of a US dollar, reserved before it was sent. Null: no limit of " +
+          "cost applied to it.",
+      }),
+    ),
     finish_reason: nullable(Type.String({ description: "In the provider's words.", examples: ["stop", "end_turn"] })),
     duration_ms: Type.Integer({ minimum: 0, description: "From the request to the end of its answer." }),
     is_complete: Type.Boolean({ description: "Whether the answer was read to its end." }),

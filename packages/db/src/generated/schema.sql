@@ -598,6 +598,7 @@ create table model_requests (
   cost_microusd bigint,
   reserved_tokens bigint,
   is_recorded boolean not null default false,
+  reserved_cost_microusd bigint,
   constraint model_requests_pkey PRIMARY KEY (message_id, fence, ordinal),
   constraint model_requests_format_check CHECK (format = ANY (ARRAY['openai-responses'::text, 'openai-chat'::text, 'anthropic-messages'::text, 'gemini'::text])),
   constraint model_requests_message_id_fkey FOREIGN KEY (message_id) REFERENCES messages(id) ON DELETE CASCADE,
@@ -1265,6 +1266,8 @@ create table workers (
 -- function claim_next_turn(p_worker text, p_attempt text, p_lease_ms integer, p_guarantees jsonb) returns TABLE(session_id text, organization_id text, message_id text, fence bigint, claim_token uuid, attempt_number integer, uncounted_claims integer)
 -- function claim_turn(p_session text, p_dispatch_number bigint, p_worker text, p_attempt text, p_lease_ms integer, p_guarantees jsonb, p_retry text DEFAULT NULL::text) returns TABLE(outcome text, wait_ms integer, organization_id text, message_id text, fence bigint, claim_token uuid, attempt_number integer, uncounted_claims integer)
 -- function copy_conversation(s sessions, p_last integer, p_session text) returns void
+-- function cost_held(r model_requests) returns bigint
+-- function cost_limit(p_message text) returns bigint
 -- function count_bundle() returns trigger
 -- function count_file() returns trigger
 -- function count_session() returns trigger
@@ -1305,6 +1308,7 @@ create table workers (
 -- function is_named(p_key text) returns boolean
 -- function is_over(b budgets) returns boolean
 -- function is_platform_fault(p_failure jsonb) returns boolean
+-- function is_use_known(r model_requests) returns boolean
 -- function is_watched(p_organization text) returns boolean
 -- function keep_image() returns trigger
 -- function keep_layer() returns trigger
@@ -1331,6 +1335,7 @@ create table workers (
 -- function pause_session(p_session text) returns void
 -- function period_start(p_period text) returns timestamp with time zone
 -- function price_hosts(p_host text) returns text[]
+-- function price_of(p_host text, p_model text) returns SETOF model_prices
 -- function ready_due_retries(p_limit integer, p_overdue_ms integer) returns TABLE(session_id text, organization_id text)
 -- function ready_groups(p_organization text, p_background boolean, p_from integer, p_limit integer) returns TABLE(limit_group integer, room integer)
 -- function ready_organizations(p_after text DEFAULT ''::text, p_limit integer DEFAULT NULL::integer) returns SETOF text
@@ -1348,7 +1353,7 @@ create table workers (
 -- function release_held_sessions(p_organization text, p_after_organization text, p_after_agent text, p_after_session text, p_looks integer) returns TABLE(organization_id text, agent_id text, session_id text, is_released boolean)
 -- function renew_leases(p_sessions text[], p_fences bigint[], p_tokens uuid[], p_lease_ms integer) returns TABLE(session_id text, fence bigint, is_renewed boolean, cancel_requested boolean, steering_waits boolean)
 -- function request_input(s sessions, m messages, a attempts, p_input jsonb, p_snapshot text) returns void
--- function reserve_model_request(p_session text, p_fence bigint, p_token uuid, p_ordinal integer, p_host text, p_format text, p_tokens bigint, p_max_requests bigint, p_max_tokens bigint) returns TABLE(outcome text, requests bigint, tokens bigint, unknown bigint)
+-- function reserve_model_request(p_session text, p_fence bigint, p_token uuid, p_ordinal integer, p_host text, p_format text, p_tokens bigint, p_max_requests bigint, p_max_tokens bigint, p_input bigint DEFAULT NULL::bigint, p_model text DEFAULT NULL::text) returns TABLE(outcome text, requests bigint, tokens bigint, unknown bigint, cost bigint, unknown_cost bigint, max_cost bigint, asked_cost bigint)
 -- function rollback_session(p_organization text, p_session text, p_message text) returns text
 -- function sender_of(p_metadata jsonb) returns jsonb
 -- function settle_build_waiters(p_sessions integer, p_messages integer) returns TABLE(session_id text, organization_id text, result text)
@@ -1373,4 +1378,5 @@ create table workers (
 -- function with_call(p_session text, p_fence bigint) returns attempts
 -- function with_extra_attempt(s sessions, m messages, a attempts, p_failure jsonb) returns messages
 -- function with_repeat_note(p_failure jsonb) returns jsonb
+-- function worst_cost(p model_prices, p_input bigint, p_output bigint) returns bigint
 -- function write_head(p_organization text, p_session text, p_snapshot jsonb, p_files_changed jsonb, p_message text, p_idle boolean) returns text

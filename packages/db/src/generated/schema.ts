@@ -396,6 +396,7 @@ export interface ModelRequests {
   output_tokens: number | null;
   reasoning_tokens: number | null;
   requests: number;
+  reserved_cost_microusd: number | null;
   reserved_tokens: number | null;
   session_id: string;
   status: number | null;

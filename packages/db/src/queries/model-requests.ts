@@ -46,16 +46,28 @@ export interface RequestToReserve {
   readonly format: ModelFormat;
   /** The most that it can use. Null: not known, so that it reserves all that is left. */
   readonly tokens: number | null;
+  /** Those of `tokens` that its input can use. */
+  readonly input: number | null;
+  /** The model that it asks for. Null: not known, so that it reserves all that is left of the cost. */
+  readonly model: string | null;
 }
 
 export interface ReservationResult {
-  /** Other than `reserved`: the limit that is reached. */
-  readonly outcome: "reserved" | "requests" | "tokens";
+  /** Other than `reserved`: the limit that is reached. `price`: the cost is limited, and the model has no price. */
+  readonly outcome: "reserved" | "requests" | "tokens" | "cost" | "price";
   /** What the message holds without this request, in all of its attempts. */
   readonly requests: number;
   readonly tokens: number;
   /** Those of `tokens` that only a reservation counts. */
   readonly unknown: number;
+  /** Micro-dollars that the message holds without this request. */
+  readonly cost: number;
+  /** Those of `cost` that only a reservation counts. */
+  readonly unknownCost: number;
+  /** The message's limit in micro-dollars. Null: none. */
+  readonly maxCost: number | null;
+  /** The most micro-dollars that the request can cost. Null: not known. */
+  readonly askedCost: number | null;
 }
 
 /** Reserves a request of the running attempt. Returns undefined once superseded. Safe to repeat. */
@@ -66,10 +78,12 @@ export async function reserveModelRequestIfHeld(
   limits: { readonly requests: number; readonly tokens: number | undefined },
 ): Promise<ReservationResult | undefined> {
   const result = await sql<ReservationResult>`
-    select outcome, requests, tokens, unknown from reserve_model_request(p_session => ${claim.sessionId},
+    select outcome, requests, tokens, unknown, cost, unknown_cost as "unknownCost", max_cost as "maxCost",
+      asked_cost as "askedCost" from reserve_model_request(p_session => ${claim.sessionId},
       p_fence => ${claim.fence}, p_token => ${claim.token}, p_ordinal => ${request.ordinal}, p_host => ${request.host},
       p_format => ${request.format}, p_tokens => ${request.tokens}, p_max_requests => ${limits.requests},
-      p_max_tokens => ${limits.tokens ?? null})`.execute(db.kysely);
+      p_max_tokens => ${limits.tokens ?? null}, p_input => ${request.input},
+      p_model => ${request.model})`.execute(db.kysely);
   return result.rows[0];
 }
 
@@ -79,6 +93,8 @@ export interface ListedModelRequest extends ModelRequestRow {
   readonly attemptId: string;
   /** What it reserved before it was sent. Null: its message has no limit of tokens. */
   readonly reservedTokens: number | null;
+  /** Micro-dollars that it reserved before it was sent. Null: its message has no limit of cost. */
+  readonly reservedCost: number | null;
   readonly createdAt: Date;
   /** Micro-dollars, by the price list in force when the row was stored. Null: not known. */
   readonly cost: number | null;
@@ -99,6 +115,7 @@ export async function listModelRequests(
     select fence || '.' || ordinal as id, attempt_id as "attemptId", ordinal, requests, host, format, model, status,
       input_tokens as input, cached_input_tokens as "cachedInput", cache_write_tokens as "cacheWrite",
       output_tokens as output, reasoning_tokens as reasoning, reserved_tokens as "reservedTokens",
+      reserved_cost_microusd as "reservedCost",
       finish_reason as "finishReason", duration_ms as "durationMs", is_complete as "isComplete", unread,
       is_recorded as "isRecorded", created_at as "createdAt", cost_microusd as cost
     from model_requests

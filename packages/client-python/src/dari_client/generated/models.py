@@ -934,6 +934,7 @@ class MessageInput(TypedDict):
 class MessageLimits(TypedDict):
     requests: NotRequired[int]
     tokens: NotRequired[int]
+    cost_usd: NotRequired[float]
 
 
 class MessageOutput(TypedDict):
@@ -1031,6 +1032,7 @@ class ModelRequest(TypedDict):
     output_tokens: int | None
     reasoning_tokens: int | None
     reserved_tokens: int | None
+    reserved_cost_microusd: int | None
     finish_reason: str | None
     duration_ms: int
     is_complete: bool

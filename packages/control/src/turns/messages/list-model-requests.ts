@@ -33,6 +33,7 @@ function renderModelRequest(row: ListedModelRequest): ModelRequestRecord {
     output_tokens: row.output,
     reasoning_tokens: row.reasoning,
     reserved_tokens: row.reservedTokens,
+    reserved_cost_microusd: row.reservedCost,
     finish_reason: row.finishReason,
     duration_ms: row.durationMs,
     is_complete: row.isComplete,

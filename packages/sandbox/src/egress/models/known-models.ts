@@ -5,7 +5,7 @@ import type { ModelFormat } from "@dari/domain";
 /** A request to a model. */
 export interface ModelCall {
   readonly format: ModelFormat;
-  /** The model, if the path names it. */
+  /** The model, or Azure's deployment, if the path names it. */
   readonly model?: string | undefined;
   /** The count of the output leaves reasoning out, but the total has it. */
   readonly hasHiddenReasoning?: boolean;
@@ -25,12 +25,13 @@ const knownHosts: Readonly<Record<string, Paths>> = {
     [/^\/v1\/chat\/completions$/i, "openai-chat"],
   ],
   "generativelanguage.googleapis.com": [
-    [/^\/v1[a-z0-9]*\/(?:models|tunedmodels)\/([^/:]+):(?:stream)?generatecontent$/i, "gemini"],
+    // A tuned model can have the name of a cheaper one, so its name begins with its kind.
+    [/^\/v1[a-z0-9]*\/(?:models\/|(?=tunedmodels\/))((?:tunedmodels\/)?[^/:]+):(?:stream)?generatecontent$/i, "gemini"],
     [/^\/v1beta\/openai\/chat\/completions$/i, "openai-chat"],
   ],
   "openai.azure.com": [
     [/^\/openai\/(?:v1\/)?responses(?:\/compact)?$/i, "openai-responses"],
-    [/^\/openai\/(?:v1|deployments\/[^/]+)\/chat\/completions$/i, "openai-chat"],
+    [/^\/openai\/(?:v1|deployments\/([^/]+))\/chat\/completions$/i, "openai-chat"],
   ],
   "openrouter.ai": [
     [/^\/api\/v1\/responses$/i, "openai-responses"],

@@ -6,19 +6,17 @@ import type { ModelFormat } from "@dari/domain";
 import { holdRequest, type HeldBytes, type HeldRequest } from "./held-request.ts";
 import type { ModelCall } from "./known-models.ts";
 import type { ModelRequest, ModelResult } from "./model-meter.ts";
-import { worstCaseOf } from "./worst-case.ts";
+import { notKnown, worstCaseOf, type WorstCase } from "./worst-case.ts";
 
 /** A request to a model that has not gone out. */
-export interface RequestToAdmit {
+export interface RequestToAdmit extends WorstCase {
   /** With its port, if that is not 443. */
   readonly host: string;
   readonly format: ModelFormat;
-  /** The most tokens that it can use, as input and output together. Null: not known. */
-  readonly tokensMax: number | null;
 }
 
 export interface ModelGate {
-  /** Whether `tokensMax` is needed. Otherwise it is null, and no body is held. */
+  /** Whether the worst case is needed. Otherwise it is not known, and no body is held. */
   readonly readsBody: boolean;
   /**
    * Resolves once the request may go out, or never may. `signal` aborts when the client leaves; the request is refused
@@ -81,8 +79,8 @@ export async function passGate(gate: ModelGate, request: GatedRequest): Promise<
   const { body, release } = held;
   whenOver(signal, release);
   const isMasked = choosesFields(host, incoming);
-  const tokensMax = body === undefined || isMasked || !gate.readsBody ? null : await readWorstCase(request, body);
-  const admission = await gate.admit({ host, format, tokensMax }, signal);
+  const worst = body === undefined || isMasked || !gate.readsBody ? notKnown : await readWorstCase(request, body);
+  const admission = await gate.admit({ host, format, ...worst }, signal);
   if (!admission.isAdmitted) {
     release();
     if (admission.onRefused !== undefined) whenOver(signal, admission.onRefused);
@@ -91,14 +89,14 @@ export async function passGate(gate: ModelGate, request: GatedRequest): Promise<
   }
   const report = isMasked ? reportIncomplete(admission.report) : admission.report;
   if (!signal.aborted) return { body, report, release };
-  report({ host, format, result: Promise.resolve(notSent) });
+  admission.report({ host, format, result: Promise.resolve(notSent) });
   return undefined;
 }
 
-async function readWorstCase({ call, incoming, waiting, signal }: GatedRequest, body: Buffer): Promise<number | null> {
+async function readWorstCase({ call, incoming, waiting, signal }: GatedRequest, body: Buffer): Promise<WorstCase> {
   const { "content-type": contentType, "content-encoding": contentEncoding } = incoming.headers;
-  const read = (): Promise<number | null> =>
-    signal.aborted ? Promise.resolve(null) : worstCaseOf(call.format, { body, contentType, contentEncoding }, signal);
+  const read = (): Promise<WorstCase> =>
+    signal.aborted ? Promise.resolve(notKnown) : worstCaseOf(call, { body, contentType, contentEncoding }, signal);
   const reading = waiting.reading.then(read);
   waiting.reading = reading.catch(() => {});
   return reading;

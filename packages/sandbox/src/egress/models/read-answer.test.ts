@@ -212,8 +212,11 @@ describe("requests to models", () => {
     expect(findModelCall(host, "GET", path)).toBeUndefined();
   });
 
-  test("a path can name the model", () => {
-    const found = findModelCall(gemini, "POST", "/v1beta/models/Gemini-2.5-flash:generateContent");
-    expect(found).toMatchObject({ format: "gemini", model: "Gemini-2.5-flash" });
+  test.each<[host: string, path: string, model: string]>([
+    [gemini, "/v1beta/models/Gemini-2.5-flash:generateContent", "Gemini-2.5-flash"],
+    [gemini, "/v1beta/tunedModels/gemini-2.5-flash-lite:generateContent", "tunedModels/gemini-2.5-flash-lite"],
+    ["team.openai.azure.com", "/openai/deployments/mine/chat/completions?api-version=1", "mine"],
+  ])("%s%s names the model", (host, path, model) => {
+    expect(findModelCall(host, "POST", path)).toMatchObject({ model });
   });
 });

@@ -1,20 +1,27 @@
-// What a request can use at most is found in its body, whatever the agent writes there.
+// What a request can use at most, and of which model, is found in its body, whatever the agent writes there.
 
 import { describe, expect, test } from "@jest/globals";
 import type { ModelFormat } from "@dari/domain";
 import { worstCaseOf } from "./worst-case.ts";
 
-function worstOf(format: ModelFormat, body: string | Buffer, headers: { type?: string; encoding?: string } = {}) {
-  return worstCaseOf(format, {
-    body: Buffer.from(body),
-    contentType: headers.type ?? "application/json",
-    contentEncoding: headers.encoding,
-  });
+async function tokensOf(
+  format: ModelFormat,
+  body: string | Buffer,
+  headers: { type?: string; encoding?: string } = {},
+): Promise<number | null> {
+  const contentType = headers.type ?? "application/json";
+  const read = { body: Buffer.from(body), contentType, contentEncoding: headers.encoding };
+  return (await worstCaseOf({ format }, read)).tokensMax;
+}
+
+async function modelOf(format: ModelFormat, body: string, named?: string): Promise<string | null> {
+  const read = { body: Buffer.from(body), contentType: "application/json", contentEncoding: undefined };
+  return (await worstCaseOf({ format, model: named }, read)).model;
 }
 
 /** The answer's part of the worst case. */
 async function outputOf(format: ModelFormat, body: string): Promise<number | null> {
-  const tokens = await worstOf(format, body);
+  const tokens = await tokensOf(format, body);
   return tokens === null ? null : tokens - Buffer.byteLength(body) - 1_000;
 }
 
@@ -75,7 +82,7 @@ describe("what parsers read differently counts as the largest", () => {
   ])("%s", async (_title, body, output) => expect(await outputOf(chat, body)).toBe(output));
 
   test("a huge number is larger than every limit, and no more", async () => {
-    expect(await worstOf(chat, '{"max_tokens": 1e300, "n": 1e300}')).toBe(1e12);
+    expect(await tokensOf(chat, '{"max_tokens": 1e300, "n": 1e300}')).toBe(1e12);
   });
 });
 
@@ -86,7 +93,7 @@ test("Gemini's parser reads more than JSON, so what is no JSON is not known", as
     '{"generationConfig":{"maxOutputTokens":1,"maxOutputToken\\s":65536}}',
     '{"generationConfig":{"maxOutputTokens":1},contents:[{parts:[{fileData:{fileUri:"x"}}]}]}',
   ]) {
-    expect(await worstOf(gemini, body)).toBeNull();
+    expect(await tokensOf(gemini, body)).toBeNull();
   }
 });
 
@@ -108,8 +115,8 @@ describe("not known is", () => {
     ["a model with a preset", chat, '"model": "@preset/x"'],
     ["a model that searches", chat, '"model": "openai/gpt-4o:online"'],
   ])("%s", async (_title, format, fields) => {
-    expect(await worstOf(format, `{${max}}`)).not.toBeNull();
-    expect(await worstOf(format, `{${max}, ${fields}}`)).toBeNull();
+    expect(await tokensOf(format, `{${max}}`)).not.toBeNull();
+    expect(await tokensOf(format, `{${max}, ${fields}}`)).toBeNull();
   });
 
   test.each<[title: string, body: string | Buffer, headers: { type?: string; encoding?: string }]>([
@@ -124,7 +131,32 @@ describe("not known is", () => {
     ["what is cut", '{"max_tokens": 5', {}],
     ["a text that is cut", '{"max_tokens": 5, "a": "', {}],
     ["two documents", '{"max_tokens": 5} {"max_tokens": 50}', {}],
-  ])("%s", async (_title, body, headers) => expect(await worstOf(chat, body, headers)).toBeNull());
+  ])("%s", async (_title, body, headers) => expect(await tokensOf(chat, body, headers)).toBeNull());
+});
+
+describe("the model", () => {
+  test.each<[title: string, body: string, model: string | null]>([
+    ["is named by the body", '{"model": "gpt-5", "max_tokens": 1}', "gpt-5"],
+    ["is known without a maximum of the answer", '{"model": "gpt-5"}', "gpt-5"],
+    ["is known if it is named twice", '{"model": "gpt-5", "model": "gpt-5"}', "gpt-5"],
+    ["is not known if two are named", '{"model": "gpt-5-pro", "max_tokens": 1, "model": "gpt-5-nano"}', null],
+    ["is not known if another case names another", '{"model": "gpt-5-nano", "Model": "gpt-5-pro"}', null],
+    ["is not known if one of the two is no text", '{"model": "gpt-5-nano", "model": null}', null],
+    ["is not known with escapes", '{"model": "gpt-5-n\\u0061no"}', null],
+    ["is not known if an escaped name names it", '{"model": "gpt-5-nano", "mod\\u0065l": "gpt-5-pro"}', null],
+    ["is not known if it is long", `{"model": "gpt-5-nano", "model": "${"x".repeat(201)}"}`, null],
+    ["is not known with invisible characters", '{"model": "gpt-5\u200b"}', null],
+    ["is not known with an invalid byte", '{"model": "gpt-5\ufffd"}', null],
+    ["is not known without a name", '{"metadata": {"model": "gpt-5"}}', null],
+    ["is not known in what cannot be read", '{"model": "gpt-5", model: "gpt-5-pro"}', null],
+  ])("%s", async (_title, body, model) => expect(await modelOf(chat, body)).toBe(model));
+
+  test("of the path counts, and for Gemini must agree with the body", async () => {
+    expect(await modelOf(gemini, "{}", "gemini-2.5-flash")).toBe("gemini-2.5-flash");
+    expect(await modelOf(gemini, '{"model": "gemini-2.5-pro"}', "gemini-2.5-flash")).toBeNull();
+    expect(await modelOf(chat, '{"model": "gpt-5-nano"}', "mine")).toBe("mine");
+    for (const name of ["gemini\0", "x".repeat(201)]) expect(await modelOf(gemini, "{}", name)).toBeNull();
+  });
 });
 
 test("a large body is read while other work goes on", async () => {
@@ -145,15 +177,15 @@ test("a large body is read while other work goes on", async () => {
       if (!isDone) setImmediate(count);
     };
     setImmediate(count);
-    await worstOf(chat, body).finally(() => (isDone = true));
+    await tokensOf(chat, body).finally(() => (isDone = true));
     expect(rounds).toBeGreaterThan(1);
   }
   const leaving = new AbortController();
   const reading = worstCaseOf(
-    chat,
+    { format: chat },
     { body: Buffer.from(bodies[3]!), contentType: "application/json", contentEncoding: undefined },
     leaving.signal,
   );
   leaving.abort();
-  expect(await reading).toBeNull();
+  expect(await reading).toEqual({ tokensMax: null, inputMax: null, model: null });
 });

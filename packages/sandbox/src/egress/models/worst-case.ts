@@ -1,6 +1,7 @@
-// Finds out how many tokens a request can use, from its body, before it goes out.
+// Finds out how many tokens a request can use, and of which model, from its body, before it goes out.
 
-import type { ModelFormat } from "@dari/domain";
+import { modelRequestLimits, type ModelFormat } from "@dari/domain";
+import type { ModelCall } from "./known-models.ts";
 import { visitFields, type JsonField } from "./visit-fields.ts";
 
 export interface BodyToRead {
@@ -9,10 +10,21 @@ export interface BodyToRead {
   readonly contentEncoding: string | undefined;
 }
 
+export interface WorstCase {
+  /** The most tokens that the request can use, as input and output together. Null: not known. */
+  readonly tokensMax: number | null;
+  /** Those of `tokensMax` that its input can use. */
+  readonly inputMax: number | null;
+  /** The model that it asks for. Null: not known. */
+  readonly model: string | null;
+}
+
+export const notKnown: WorstCase = { tokensMax: null, inputMax: null, model: null };
+
 /** Instructions that a provider adds to a request, such as those for tools. */
 const addedTokens = 1_000;
 /** Larger numbers mean nothing, and sums of smaller ones are exact. */
-const tokensMax = 1e12;
+const countMax = 1e12;
 
 interface Settings {
   /** The maximum of an answer's tokens. */
@@ -51,27 +63,31 @@ const ownToolFields = new Set(["functiondeclarations"]);
 const lengthMax = 32;
 
 /**
- * Resolves with the most tokens that a request can use, as input and output together: a token has at least one byte.
- * Resolves to null if that is not known: the request sets no maximum of its answer, has parts that are counted
- * otherwise, or cannot be read. If a field occurs several times, the largest value counts, because parsers choose
- * different ones. `signal`: aborts when the result is no longer needed.
+ * Resolves with the most tokens that a request can use: a token has at least one byte. They are not known if the
+ * request sets no maximum of its answer, has parts that are counted otherwise, or cannot be read. If a field occurs
+ * several times, the largest value counts, because parsers choose different ones. The model is not known if several are
+ * named. `signal`: aborts when the result is no longer needed.
  */
 export async function worstCaseOf(
-  format: ModelFormat,
+  { format, model }: Pick<ModelCall, "format" | "model">,
   { body, contentType, contentEncoding }: BodyToRead,
   signal?: AbortSignal,
-): Promise<number | null> {
+): Promise<WorstCase> {
   const isPlain = /^\s*(?:identity)?\s*$/i.test(contentEncoding ?? "");
   const isJson = /^\s*application\/json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i.test(contentType ?? "");
-  if (!isPlain || !isJson) return null;
+  if (!isPlain || !isJson) return notKnown;
   const { max, times } = settingsOf[format];
   let isKnown = true;
   let output: number | undefined;
   let answers = 1;
+  const models = new Set(model === undefined ? [] : [nameIn(model)]);
+  // Azure ignores the model of the body if the path names a deployment.
+  const isDeployment = model !== undefined && format === "openai-chat";
   function visit(field: JsonField): void {
     if (field.name.length > lengthMax) return;
     const name = normalize(field.name);
     if (refersElsewhere(field, name, format)) isKnown = false;
+    if (field.depth === 1 && name === "model" && !isDeployment) models.add(nameIn(textIn(field.value())));
     if (!isSetting(field, format) || !(max.includes(name) || times.includes(name))) return;
     const value = countIn(field.value());
     if (value === undefined) {
@@ -83,8 +99,22 @@ export async function worstCaseOf(
     }
   }
   const isRead = await visitFields(body, visit, signal);
-  if (!isRead || !isKnown || output === undefined) return null;
-  return Math.min(tokensMax, body.length + addedTokens + output * answers);
+  if (!isRead) return notKnown;
+  const [only = ""] = models.size === 1 ? models : [];
+  const named = only === "" ? null : only;
+  if (!isKnown || output === undefined) return { ...notKnown, model: named };
+  const inputMax = body.length + addedTokens;
+  return { tokensMax: Math.min(countMax, inputMax + output * answers), inputMax, model: named };
+}
+
+/** Returns an empty text if it is longer than a name, or has what no name has, such as an invalid byte. */
+function nameIn(text: string): string {
+  return text.length > modelRequestLimits.nameChars || /[\p{C}\ufffd]/u.test(text) ? "" : text;
+}
+
+/** Returns an empty text if the value is none, or is too long. */
+function textIn(value: string): string {
+  return value.startsWith('"') ? value.slice(1, -1) : "";
 }
 
 /** Some parsers ignore case, as Unicode folds it, and Gemini's accepts both spellings. */
@@ -114,5 +144,5 @@ function refersElsewhere(field: JsonField, name: string, format: ModelFormat): b
 /** Returns undefined if it is no number of tokens. Zero is none: some servers read it as not set. */
 function countIn(text: string): number | undefined {
   const count = /^\d[\d.eE+]*$/.test(text) ? Number(text) : NaN;
-  return Number.isInteger(count) && count > 0 ? Math.min(count, tokensMax) : undefined;
+  return Number.isInteger(count) && count > 0 ? Math.min(count, countMax) : undefined;
 }
