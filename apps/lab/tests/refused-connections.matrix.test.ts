@@ -92,11 +92,11 @@ async def agent(prompt):
 import socket
 async def agent(prompt):
     for name in ["db.invalid", "other.invalid"]:
-        with socket.create_connection((name, 5432)) as connection:
-            try:
+        try:
+            with socket.create_connection((name, 5432)) as connection:
                 connection.recv(1)
-            except ConnectionResetError:
-                pass
+        except ConnectionResetError:
+            pass
     return "done"
 `,
   });

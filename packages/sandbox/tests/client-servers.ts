@@ -102,6 +102,8 @@ export async function startSsh(command: string, dir: string): Promise<SshServer>
     HostKey: hostKey,
     AuthorizedKeysFile: `${clientKey}.pub`,
     PermitRootLogin: "prohibit-password",
+    PasswordAuthentication: "no",
+    KbdInteractiveAuthentication: "no",
     StrictModes: "no",
     UsePAM: "no",
     PidFile: "none",

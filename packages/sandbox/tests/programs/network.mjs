@@ -168,21 +168,35 @@ const datagramTo = (host, port) =>
     socket.connect(port, host, (error) => (error ? end(error.code) : socket.send("hello")));
   });
 
-/** Opens `count` connections at once, keeps those that work until all others have ended, and counts both. */
+/**
+ * Opens `count` connections at once, and keeps those that work until all others have ended. Returns how many worked,
+ * and the errors of others besides resets.
+ */
 const storm = async (host, port, count) => {
   const { address } = await dns.lookup(host);
   const sockets = Array.from({ length: count }, () => net.connect({ host: address, port }));
+  const errors = new Set();
   const ends = sockets.map(
     (socket) =>
       new Promise((resolve) => {
-        socket.once("data", () => resolve("works")).on("error", () => {});
+        socket.once("data", () => resolve("works")).on("error", (error) => errors.add(error.code));
         socket.once("close", () => resolve("ended"));
         socket.write("hello");
       }),
   );
   const ended = await Promise.all(ends);
   for (const socket of sockets) socket.destroy();
-  return ended.filter((end) => end === "works").length;
+  const others = [...errors].filter((code) => code !== "ECONNRESET" && code !== "EPIPE");
+  return [ended.filter((end) => end === "works").length, others];
+};
+
+/** Like `talk`, until it is not reset. The worker needs a moment to see that other connections have ended. */
+const talkAgain = async (host, port, hello) => {
+  for (let left = 1_000; left > 0; left--) {
+    const answer = await talk(host, port, hello);
+    if (answer !== "ECONNRESET") return answer;
+  }
+  return "ECONNRESET";
 };
 
 /** Lets a server send without reading any of it, while it exchanges `count` messages with another. */
@@ -217,7 +231,7 @@ const manyNames = async (count) => {
 };
 
 const direct = { talk, hold, lookup, resolve, datagrams, flood, listen, secureGet, run };
-const hostile = { halfClose, datagramTo, storm, stall, manyNames };
+const hostile = { halfClose, datagramTo, storm, talkAgain, stall, manyNames };
 const verbs = { connect, tunnel, get, post, fetch: plainFetch, ...direct, ...hostile };
 const said = [];
 for (const [verb, ...args] of JSON.parse(process.argv[2])) said.push(await verbs[verb](...args));
