@@ -1,11 +1,13 @@
 // Answers to inputs of messages, as clients see them. The tests end the turns themselves.
 
 import { routes, validate } from "@dari/contract";
+import { askForLimit } from "@dari/control/turns";
 import { dispatch, findViolations, snapshots } from "@dari/db";
 import { failure, newId } from "@dari/domain";
 import { createTestAgent, createTestKey, createTestMessage, createTestSession } from "@dari/testkit";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { startTestApi, type CallOptions, type TestApi, type TestReply } from "./api-fixture.ts";
+import { tokenOf } from "./session-token-fixture.ts";
 import { claim, finish } from "./turn.ts";
 
 let api: TestApi;
@@ -129,4 +131,46 @@ test("the workspace of a session that waits cannot be changed by clients", async
     headers: { "content-type": "application/octet-stream" },
   });
   expect([written.status, written.json.code]).toEqual([409, "session_busy"]);
+});
+
+async function reachLimit(): Promise<{ sessionId: string; messageId: string }> {
+  const sessionId = await createTestSession(api.db, api.org.organizationId, agentId);
+  const messageId = await createTestMessage(api.db, api.org.organizationId, sessionId);
+  const reached = { limit: "requests", used: 3, requested: 1, text: "limit reached" } as const;
+  const asked = askForLimit({ requests: 3 }, reached)!;
+  await finish(api, await claim(api), {
+    ending: "suspended",
+    asked: { ...asked, key: "", placed: [] },
+    failure: failure("budget_exceeded", "limit reached: 3 of 3"),
+  });
+  return { sessionId, messageId };
+}
+
+const raised = { key: "dari:budget-1", value: { approved: true, requests: 8 } };
+
+test("a limit is raised by who may answer, above what the request needs", async () => {
+  const { messageId } = await reachLimit();
+  const waiting = await api.call("GET", `/v1/messages/${messageId}`);
+  expect(validate(routes.getMessage.reply, waiting.json)).toEqual([]);
+  const budget = { limit: "requests", value: 3, used: 3, requested: 1, needed: 4 };
+  expect(waiting.json).toMatchObject({ status: "waiting_for_input", inputs: [{ type: "budget", budget }] });
+  const low = await answer(messageId, { ...raised, value: { approved: true, requests: 3 } });
+  expect([low.status, low.json["errors"]]).toEqual([422, [{ path: "value.requests", message: "expected at least 4" }]]);
+  const { apiKey: key } = await createTestKey(api.db, api.org.organizationId, ["read"]);
+  expect((await answer(messageId, raised, { key })).status).toBe(403);
+  expect((await answer(messageId, raised, { key: api.stranger.apiKey })).status).toBe(404);
+  const reply = await answer(messageId, raised);
+  expect([reply.status, reply.json]).toEqual([202, expect.objectContaining({ limits: { requests: 8 } })]);
+  expect((await answer(messageId, raised)).status).toBe(409);
+});
+
+test("a session token cannot raise a limit, and a refusal fails the message", async () => {
+  const { sessionId, messageId } = await reachLimit();
+  const key = await tokenOf(api, sessionId, { scopes: ["answer", "read"] });
+  const refused = await answer(messageId, raised, { key });
+  expect([refused.status, refused.json.code]).toEqual([403, "forbidden"]);
+  const reply = await answer(messageId, { ...raised, value: { approved: false } });
+  const error = { code: "budget_exceeded", message: "limit reached: 3 of 3" };
+  expect([reply.status, reply.json]).toEqual([202, expect.objectContaining({ status: "failed" })]);
+  expect(reply.json).toMatchObject({ output: { error }, inputs: [{ status: "answered" }] });
 });

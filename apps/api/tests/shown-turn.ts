@@ -54,6 +54,14 @@ export function asking(key: string, schema: object = decision): StreamItem[] {
   ];
 }
 
+/** The question for a higher limit, and the end of the attempt that reached it. */
+export function askingAtLimit(key: string): StreamItem[] {
+  const [question, , waiting] = asking(key);
+  const { event: found } = question as { event: { data: object } };
+  const budget = { limit: "requests", value: 3, used: 3, requested: 1, needed: 4 };
+  return [event("input.requested", { ...found.data, type: "budget", budget }), ended("released"), waiting!];
+}
+
 export function answered(key: string, value: unknown): StreamItem[] {
   return [event("input.submitted", { key, value }), event("message.status_changed", { status: "queued" })];
 }

@@ -3,6 +3,7 @@
 import { isLedgerEvent, isMessageEnd } from "@dari/client";
 import type { MessageRecord, StreamedEvent } from "@dari/contract";
 import { activityLine, oneLine } from "./activity-line.ts";
+import { answerCommand } from "./answer-command.ts";
 import { createAnswerText, textOfAnswer } from "./answer-text.ts";
 import type { Io } from "./context.ts";
 import { textFor } from "./controls.ts";
@@ -46,7 +47,7 @@ export async function watchMessage(events: AsyncIterable<StreamedEvent>, options
     else if (event.type === "input.requested") {
       const { key, prompt } = event.data;
       print.line(`waits for ${key}${prompt === null ? "" : `: ${prompt}`}`);
-      print.line(`answer with: dari message answer ${event.message_id} ${key} --value <json>`);
+      print.line(`answer with: ${answerCommand(event.message_id, event.data)}`);
     } else if (event.type === "attempt.ended" && event.data.outcome !== "completed") {
       print.endLine();
       answer.reset();

@@ -1,91 +1,32 @@
 // Requests of an attempt to models go out only within the limits of its message, whatever order they come and end in.
 
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
-import { findViolations } from "@dari/control/operations";
-import { claimTurn, finishTurn } from "@dari/control/turns";
-import { dispatch, modelPrices, modelRequests, type ClaimedTurn } from "@dari/db";
-import { createScrubber, failure, newId, type MessageLimits, type Notifier } from "@dari/domain";
-import { createLogger } from "@dari/runtime";
-import type { ModelAdmission, ModelResult } from "@dari/sandbox";
-import { createTestAgent, createTestDatabase, createTestMessage, createTestOrganization } from "@dari/testkit";
-import { createTestSession, waitUntil, type TestDatabase } from "@dari/testkit";
+import { describe, expect, test } from "@jest/globals";
+import { finishTurn } from "@dari/control/turns";
+import { dispatch, type ClaimedTurn } from "@dari/db";
+import { failure } from "@dari/domain";
+import type { ModelResult } from "@dari/sandbox";
+import { waitUntil } from "@dari/testkit";
 import type { RestoredAttempt } from "../src/attempt.ts";
 import { isMetered, limitModelRequests } from "../src/steps/limit-model-requests.ts";
-import { createModelRequestRecorder } from "../src/steps/record-model-requests.ts";
+import {
+  claim,
+  database,
+  go,
+  log,
+  notifier,
+  open,
+  place,
+  putPrices,
+  refused,
+  rowsOf,
+  useLimitedAttempts,
+} from "./limited-attempt.ts";
 
-const notifier: Notifier = { notify: () => {}, subscribe: () => () => undefined, close: () => Promise.resolve() };
-const log = createLogger({ name: "limit-model-requests", level: "silent" });
-
-let database: TestDatabase;
-let place: { organizationId: string; agentId: string };
-beforeAll(async () => {
-  database = await createTestDatabase();
-  const { organizationId } = await createTestOrganization(database.db);
-  const { agentId } = await createTestAgent(database.db, organizationId);
-  place = { organizationId, agentId };
-});
-beforeEach(() => putPrices(["m", "gpt-5"]));
-afterAll(async () => {
-  expect(await findViolations(database.db)).toEqual([]);
-  await database.close();
-});
-
-/** Replaces the price list. Output costs ten times as much as input. `input`: micro-dollars for a token. */
-function putPrices(models: readonly string[], input = 1): Promise<unknown> {
-  const amounts = { input: input * 1e6, cachedInput: null, cacheWrite: null, output: input * 1e7 };
-  const prices = models.map((model) => ({ host: "*", model, ...amounts }));
-  return modelPrices.putPriceListIfBelow(database.db, "2026-01-01", prices, 10);
-}
-
-const claimant = () => ({ workerId: newId("worker"), leaseMs: 600_000, guarantees: {} });
-
-async function claim(sessionId: string, dispatchNumber = 1): Promise<ClaimedTurn> {
-  const claimed = await claimTurn(database.db, { sessionId, dispatchNumber }, claimant());
-  if (claimed.outcome !== "claimed") throw new Error(claimed.outcome);
-  return claimed.turn;
-}
-
-async function open(limits: MessageLimits, claimed?: ClaimedTurn) {
-  const sessionId = await createTestSession(database.db, place.organizationId, place.agentId);
-  if (claimed === undefined) await createTestMessage(database.db, place.organizationId, sessionId);
-  const turn = { ...(claimed ?? (await claim(sessionId))), scrubber: createScrubber([]), limits };
-  await database.db.pool.query("update messages set limits = $1 where id = $2", [limits, turn.messageId]);
-  const lease = { signal: new AbortController().signal };
-  const attempt = { context: { db: database.db, notifier, log }, turn, lease } as unknown as RestoredAttempt;
-  const recorder = createModelRequestRecorder(attempt);
-  const limiter = limitModelRequests(attempt, recorder)!;
-  const ask = (tokensMax: number | null = null, signal = new AbortController().signal, model: string | null = "m") => {
-    // One tenth is input.
-    const worst = { tokensMax, inputMax: tokensMax === null ? null : Math.floor(tokensMax / 10), model };
-    return limiter.admit({ host: "api.openai.com", format: "openai-chat", ...worst }, signal);
-  };
-  return { turn, recorder, limiter, ask };
-}
-
-const result: ModelResult = {
-  ...{ model: "gpt-5", finishReason: "stop", cachedInput: null, cacheWrite: null, reasoning: null },
-  ...{ input: 60, output: 40, isComplete: true, unread: null, status: 200, durationMs: 1, isRecorded: false },
-};
-
-/** Sends an admitted request, whose result the returned function tells. */
-function go(admission: ModelAdmission): (changed?: Partial<ModelResult>) => void {
-  if (!admission.isAdmitted) throw new Error(admission.reason);
-  const known = Promise.withResolvers<ModelResult>();
-  admission.report({ host: "api.openai.com", format: "openai-chat", result: known.promise });
-  return (changed = {}) => known.resolve({ ...result, ...changed });
-}
-
-async function rowsOf({ messageId }: ClaimedTurn) {
-  const of = { organizationId: place.organizationId, messageId };
-  return (await modelRequests.listModelRequests(database.db, of, { limit: 100 }))!.rows;
-}
-
-const refused = (reason: string) =>
-  expect.objectContaining({ isAdmitted: false, reason: expect.stringContaining(reason) });
+useLimitedAttempts();
 
 test("a message without limits has no gate", () => {
   const attempt = { turn: {} } as unknown as RestoredAttempt;
-  expect(limitModelRequests(attempt, {} as never)).toBeUndefined();
+  expect(limitModelRequests(attempt, {} as never, () => Promise.resolve())).toBeUndefined();
 });
 
 test.each<[host: string, isKnown: boolean]>([

@@ -8,7 +8,7 @@
 -- steering_waits: see there. taken_before: the messages that suspended attempts of the message have taken, in order;
 -- null: none.
 -- steps, model_answers: what earlier attempts of the message have recorded; null: nothing.
--- limits: of the message's requests to models; null: none.
+-- limits: of the message's requests to models, as raised by answers; null: none.
 create or replace function turn_details(p_message text, p_history_messages int, p_history_bytes int)
 returns table (organization_id text, agent_id text, version_id text, manifest jsonb, image jsonb, parts jsonb,
   metadata jsonb, max_attempts int, head_snapshot_id text, cancel_requested boolean, created_at timestamptz,
@@ -28,7 +28,7 @@ begin
       from inputs_to_place(m.session_id, m.sequence_number) f) end,
     m.resume_snapshot_id, m.resume_inputs,
     case when m.resume_snapshot_id is not null then (select json_object_agg(a.key, a.value)
-      from message_inputs a where a.message_id = m.id) end,
+      from message_inputs a where a.message_id = m.id and a.budget is null) end,
     (select json_object_agg(e.set_by, json_build_object('mode', e.mode, 'hosts', e.hosts) order by e.set_by)
       from (select set_by, mode, hosts from egress_settings where organization_id = m.organization_id
         union all select 'session', 'off', '{}' where s.internet_access is false) e),
@@ -40,7 +40,7 @@ begin
         and t.completed_at is not null) end,
     case when m.has_steps then (select json_agg(json_build_object('name', p.name, 'ordinal', p.ordinal,
         'json', p.result)) from message_steps p where p.session_id = m.session_id and p.message_id = m.id) end,
-    lower_limits(v.manifest -> 'limits', m.limits),
+    limits_of(m, v.manifest),
     case when m.has_answers then (select json_agg(x) from answers_of(m.session_id, m.id) x) end
   from messages m join sessions s on s.id = m.session_id join versions v on v.id = s.version_id
     join organizations o on o.id = m.organization_id
@@ -53,6 +53,11 @@ create or replace function lower_limits(p_one jsonb, p_other jsonb) returns json
     'requests', least((p_one ->> 'requests')::bigint, (p_other ->> 'requests')::bigint),
     'tokens', least((p_one ->> 'tokens')::bigint, (p_other ->> 'tokens')::bigint),
     'cost_usd', least((p_one ->> 'cost_usd')::numeric, (p_other ->> 'cost_usd')::numeric))), '{}')
+$$;
+
+-- Returns the limits of a message's requests to models: those of the request and the manifest, as raised by answers.
+create or replace function limits_of(m messages, p_manifest jsonb) returns jsonb language sql immutable as $$
+  select lower_limits(p_manifest -> 'limits', m.limits) || coalesce(m.raised_limits, '{}')
 $$;
 
 -- See turn_details. steered: the parts of each message that the turn has taken, in order; null: none.

@@ -11,7 +11,8 @@ language plpgsql as $$
 declare
   v_now timestamptz := clock_timestamp();
   -- What the attempt has taken, if that ends too.
-  v_taken text[] := case when a.steered_messages > 0 then end_taken(s, a, p_ending, p_output, v_now) else '{}' end;
+  v_taken text[] := case when a.steered_messages > 0 then
+    end_taken(s, a, case p_ending when 'suspended' then p_outcome else p_ending end, p_output, v_now) else '{}' end;
   v_terminal boolean := p_ending in ('completed', 'failed', 'cancelled');
   v_pending int := s.pending - v_terminal::int - cardinality(v_taken);
   v_schedule text := case when v_pending = 0 then 'idle' when p_ending = 'retry' then 'retry_wait'
@@ -113,9 +114,10 @@ end $$;
 
 -- Records how a claimed turn ended, with files, output, status and events in one transaction. Workers end turns only
 -- with this function.
--- p_ending: completed | failed | retry | released | cancelled | suspended (p_input says what it waits for). p_output
--- contains `usage` for every ending if it is known; it is charged to the budgets. p_delivered: how many of the messages
--- that the attempt took have reached its agent; null: all.
+-- p_ending: completed | failed | retry | released | cancelled | suspended (p_input says what it waits for; with
+-- p_failure, it asks for a higher limit, and fails with that if this is declined). p_output contains `usage` for every
+-- ending if it is known; it is charged to the budgets. p_delivered: how many of the messages that the attempt took have
+-- reached its agent; null: all.
 -- recorded: what was written, or null if this claim no longer holds the session. A retry without attempts left becomes
 -- failed. Every ending of a rolled-back message, and a failure of a cancelled one, becomes cancelled. A turn that
 -- exceeds a quota becomes failed. `again`: this claim had recorded its end before.
@@ -139,7 +141,8 @@ begin
   select * into a from attempts where session_id = p_session and fence = p_fence;
   if is_held(s, p_fence, p_token) is not true then
     if a.outcome <> 'lost' then
-      recorded := a.outcome; again := true; more := false;
+      recorded := case when a.outcome = 'released' and a.failure is not null then 'suspended' else a.outcome end;
+      again := true; more := false;
       return next;
     end if;
     return;
@@ -187,7 +190,9 @@ begin
   end if;
   recorded := v_ending;
   again := false;
-  more := end_attempt(s, m, a, v_ending, v_ending, p_failure, v_output,
+  -- At a limit, the attempt does not wait: its turn starts again without its work.
+  more := end_attempt(s, m, a, v_ending,
+    case when v_ending = 'suspended' and p_failure is not null then 'released' else v_ending end, p_failure, v_output,
     case when m.rolled_back_by is null then p_files_changed end, v_snapshot, p_timings, p_wait_ms,
     p_output -> 'usage');
   return next;

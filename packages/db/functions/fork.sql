@@ -109,8 +109,10 @@ create or replace function copy_conversation(s sessions, p_last int, p_session t
     from events e join kept k on k.id = e.message_id
     where e.session_id = s.id and e.type not in ('message.status_changed', 'attempt.started', 'attempt.ended')
       and case when e.type = 'message.steered' then e.sequence_number = k.steered_event
-        else not exists (select 1 from events x where x.session_id = s.id and x.type = 'attempt.ended'
-          and x.attempt_id = e.attempt_id and x.data ->> 'outcome' in ('retry', 'released', 'lost')) end),
+        -- What it asked for is answered in the message, not in the attempt.
+        else e.type = 'input.requested' or not exists (
+          select 1 from events x where x.session_id = s.id and x.type = 'attempt.ended'
+            and x.attempt_id = e.attempt_id and x.data ->> 'outcome' in ('retry', 'released', 'lost')) end),
   copies as (
     insert into messages (id, organization_id, session_id, sequence_number, state, parts, metadata, output,
         files_changed, attempts, max_attempts, snapshot_id, retry_of, interrupted_by, timings, created_at, started_at,

@@ -2,31 +2,47 @@
 
 -- Records what a suspended attempt asks for, and the side snapshot from which the message continues. Runs in the
 -- transaction of the attempt's end, whose caller holds the session's row lock and appends the following event.
--- p_input: {key, schema, prompt, wait_seconds, placed}.
+-- p_input: {key, schema, prompt, wait_seconds, placed, budget}. With budget, a limit of the message was reached: the
+-- message then starts again where this attempt started, because its agent was stopped anywhere. No agent can use the
+-- key of such an input.
 create or replace function request_input(s sessions, m messages, a attempts, p_input jsonb, p_snapshot text)
 returns void language plpgsql as $$
 declare
   i message_inputs%rowtype;
+  v_budget jsonb := nullif(p_input -> 'budget', 'null');
+  v_key text := p_input ->> 'key';
 begin
-  if p_input is null or p_snapshot is null then
+  if p_input is null or p_snapshot is null and v_budget is null then
     raise exception 'the suspended attempt % does not say what it waits for', a.id;
   end if;
-  insert into message_inputs (message_id, key, organization_id, session_id, number, schema, prompt, expires_at)
-    select m.id, p_input ->> 'key', s.organization_id, s.id, count(*) + 1, p_input -> 'schema', p_input ->> 'prompt',
-      clock_timestamp() + (p_input ->> 'wait_seconds')::int * interval '1 second'
+  if v_budget is not null then
+    -- An agent of the release before could use such a key.
+    select 'dari:budget-' || n into v_key from generate_series(1, 1 + (
+      select count(*) from message_inputs x where x.message_id = m.id and x.key like 'dari:budget-%')) n
+    where not exists (select 1 from message_inputs x where x.message_id = m.id and x.key = 'dari:budget-' || n)
+    order by n limit 1;
+  end if;
+  insert into message_inputs (message_id, key, organization_id, session_id, number, schema, prompt, expires_at, budget)
+    select m.id, v_key, s.organization_id, s.id, count(*) + 1, p_input -> 'schema', p_input ->> 'prompt',
+      clock_timestamp() + (p_input ->> 'wait_seconds')::int * interval '1 second', v_budget
     from message_inputs x where x.message_id = m.id
     returning * into i;
   insert into events (session_id, sequence_number, organization_id, type, message_id, attempt_id, data)
     values (s.id, s.next_event_number, s.organization_id, 'input.requested', m.id, a.id, jsonb_build_object(
       'key', i.key, 'schema', i.schema, 'prompt', i.prompt,
-      'expires_at', to_char(i.expires_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')));
+      'expires_at', to_char(i.expires_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
+      || case when v_budget is null then '{}' else jsonb_build_object('type', 'budget', 'budget', v_budget) end);
   update sessions set next_event_number = next_event_number + 1 where id = s.id;
-  update messages set resume_snapshot_id = p_snapshot, resume_inputs = p_input -> 'placed' where id = m.id;
+  if v_budget is null then
+    update messages set resume_snapshot_id = p_snapshot, resume_inputs = p_input -> 'placed' where id = m.id;
+  else
+    update messages set raised_limits = coalesce(raised_limits, '{}') where id = m.id;
+  end if;
 end $$;
 
 -- Answers what a message waits for. Its session continues as after an acceptance: with p_dispatch_ttl_ms it is
 -- dispatched at once. The caller has checked the value: a row's schema never changes. schedule: what the session was
--- moved to.
+-- moved to. An input with a budget raises the message's limits, or fails the message if the answer declines.
 -- outcome: answered | not_found | not_asked | answered_before | over (expired, or its message was cancelled)
 create or replace function answer_input(
   p_organization text, p_message text, p_key text, p_value jsonb, p_dispatch_ttl_ms int
@@ -52,6 +68,16 @@ begin
   if m.state <> 'waiting_for_input' or s.blocked_reason is distinct from 'input' then
     raise exception 'an input of message % waits without it', m.id;
   end if;
+  if i.budget is not null then
+    if p_value -> 'approved' is distinct from 'true' then
+      schedule := decline_budget(s, m, i, p_value);
+      dispatch_number := s.dispatch_number;
+      attempts_left := 0;
+      outcome := 'answered';
+      return next; return;
+    end if;
+    m.raised_limits := m.raised_limits || limits_of_answer(i, p_value, m.raised_limits);
+  end if;
 
   dispatch_number := s.dispatch_number;
   v_blocked := hold_reason(p_organization, s.agent_id, s.id);
@@ -63,7 +89,7 @@ begin
   end if;
   update message_inputs set state = 'answered', value = p_value, ended_at = clock_timestamp()
     where message_id = p_message and key = p_key;
-  update messages set state = 'queued' where id = p_message;
+  update messages set state = 'queued', raised_limits = m.raised_limits where id = p_message;
   insert into events (session_id, sequence_number, organization_id, type, message_id, data) values
     (s.id, s.next_event_number, p_organization, 'input.submitted', m.id,
       jsonb_build_object('key', p_key, 'value', p_value)),
@@ -81,6 +107,34 @@ begin
   attempts_left := m.max_attempts - m.attempts;
   outcome := 'answered';
   return next;
+end $$;
+
+-- Returns the limits that an answer sets: those that the schema offers, with its default where the answer has none.
+-- None is lower than it was raised before.
+create or replace function limits_of_answer(i message_inputs, p_value jsonb, p_raised jsonb) returns jsonb
+language sql immutable as $$
+  select coalesce(jsonb_object_agg(p.key, greatest(coalesce(p_value ->> p.key, p.value ->> 'default')::numeric,
+    (p_raised ->> p.key)::numeric)), '{}')
+  from jsonb_each(i.schema -> 'properties') p where p.value ? 'default'
+$$;
+
+-- Answers an input that asks for a higher limit, and fails its message as at the limit. The caller holds the session's
+-- row lock. Returns what the session was moved to.
+create or replace function decline_budget(s sessions, m messages, i message_inputs, p_value jsonb) returns text
+language plpgsql as $$
+declare
+  v_failure jsonb;
+begin
+  select a.failure into v_failure from attempts a where a.message_id = m.id order by a.fence desc limit 1;
+  update message_inputs set state = 'answered', value = p_value, ended_at = clock_timestamp()
+    where message_id = m.id and key = i.key;
+  insert into events (session_id, sequence_number, organization_id, type, message_id, data)
+    values (s.id, s.next_event_number, s.organization_id, 'input.submitted', m.id,
+      jsonb_build_object('key', i.key, 'value', p_value));
+  s.next_event_number := s.next_event_number + 1;
+  update sessions set next_event_number = s.next_event_number where id = s.id;
+  perform end_queued_message(s, m, 'failed', jsonb_build_object('parts', '[]'::jsonb, 'error', v_failure));
+  return (select schedule from sessions where id = s.id);
 end $$;
 
 -- Ends an open input without an answer. The caller holds the session's row lock and ends the message.

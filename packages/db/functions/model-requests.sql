@@ -61,7 +61,7 @@ $$;
 
 -- Returns the limit of a message's cost in micro-dollars. Null: none.
 create or replace function cost_limit(p_message text) returns bigint language sql stable as $$
-  select round((lower_limits(v.manifest -> 'limits', m.limits) ->> 'cost_usd')::numeric * 1000000)::bigint
+  select round((limits_of(m, v.manifest) ->> 'cost_usd')::numeric * 1000000)::bigint
   from messages m join sessions s on s.id = m.session_id join versions v on v.id = s.version_id
   where m.id = p_message
 $$;

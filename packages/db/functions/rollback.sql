@@ -56,8 +56,10 @@ begin
   if not found then return 'not_found'; end if;
   if s.state <> 'open' then return 'closed'; end if;
   if s.schedule = 'leased' or (p_idle and s.schedule <> 'idle') then return 'busy'; end if;
-  if s.pending > 0 and (select m.resume_snapshot_id from messages m where m.session_id = p_session
-    and m.completed_at is null order by m.sequence_number limit 1) is not null then return 'busy'; end if;
+  if s.pending > 0 and (select coalesce(m.resume_snapshot_id, m.raised_limits::text) from messages m
+    where m.session_id = p_session and m.completed_at is null order by m.sequence_number limit 1) is not null then
+    return 'busy';
+  end if;
   if s.head_snapshot_id is distinct from p_snapshot ->> 'parent_id' then return 'moved'; end if;
   perform counted_in(p_organization, 'storage_bytes', greatest(0, (p_snapshot ->> 'total_bytes')::bigint
     - coalesce((select total_bytes from snapshots where id = s.head_snapshot_id), 0)));

@@ -3,7 +3,8 @@
 import { newId } from "@dari/domain";
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { sql } from "kysely";
-import { findViolations, heads, snapshots, turnDetails, turns, type TurnSnapshot } from "../src/index.ts";
+import { findViolations, heads, messageInputs, snapshots, turnDetails, turns } from "../src/index.ts";
+import type { TurnSnapshot } from "../src/index.ts";
 import { emptySnapshot, openScene, type Scene } from "./scene.ts";
 
 let scene: Scene;
@@ -157,6 +158,30 @@ test("a fork has no events of an attempt that was repeated", async () => {
     select data ->> 'call_id' as id from events
     where session_id = ${sessionId} and type = 'tool.call_requested'`.execute(scene.db.kysely);
   expect(calls.rows).toEqual([{ id: "completed" }]);
+  await expectHealthy();
+});
+
+test("a fork has the question of an attempt that reached a limit, and nothing else of it", async () => {
+  const { messageId } = await scene.accept(session, { limits: { requests: 3 } });
+  const first = await scene.claim(session);
+  await turns.markCalledIfHeld(scene.db, first);
+  const data = { call_id: "old", name: "pay", kind: "function", arguments: {} };
+  await turns.appendEventsIfHeld(scene.db, first, [{ type: "tool.call_requested", data, number: 1 }]);
+  const budget = { limit: "requests", value: 3, used: 3, requested: 1, needed: 4 } as const;
+  const asked = { key: "", schema: { properties: {} }, prompt: "more?", waitSeconds: 600, placed: [], budget };
+  const failure = { code: "budget_exceeded", message: "limit reached" } as const;
+  await turns.finishIfHeld(scene.db, first, { ending: "suspended", asked, failure });
+  const answer = { key: "dari:budget-1", value: { approved: true }, dispatchTtlMs: undefined };
+  await messageInputs.answerIfWaiting(scene.db, { organizationId: scene.organizationId, messageId, ...answer });
+  const last = await scene.claim(session);
+  await turns.markCalledIfHeld(scene.db, last);
+  await turns.finishIfHeld(scene.db, last, { ending: "completed", snapshot: emptySnapshot(await headOf(session)) });
+  const { sessionId } = await fork();
+  const told = await sql<{ type: string }>`select type from events where session_id = ${sessionId}
+    and type in ('tool.call_requested', 'input.requested', 'input.submitted') order by sequence_number`.execute(
+    scene.db.kysely,
+  );
+  expect(told.rows.map(({ type }) => type)).toEqual(["input.requested", "input.submitted"]);
   await expectHealthy();
 });
 

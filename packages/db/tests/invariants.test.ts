@@ -107,6 +107,8 @@ test.each([
   ["waiting_session_has_its_input", "update message_inputs set state = 'cancelled', ended_at = now()"],
   ["waiting_session_has_its_input", "update messages set state = 'queued'"],
   ["suspended_once_per_input", "update attempts set outcome = 'released'"],
+  ["raised_as_answered", "update messages set raised_limits = '{}'"],
+  ["raised_as_answered", "update message_inputs set budget = '{}'"],
   ["resumed_on_what_it_left", "update messages set resume_snapshot_id = null"],
   ["resumed_on_what_it_left", "update snapshots set parent_id = 'snap_other'"],
   ["nothing_is_overdue", "update message_inputs set expires_at = now() - interval '1 hour'"],

@@ -15,6 +15,15 @@ export const modelRequestLimits = {
 /** Money is stored in millionths of a US dollar. */
 export const microPerDollar = 1_000_000;
 
+const dollars = new Intl.NumberFormat("en", {
+  ...{ style: "currency", currency: "USD", minimumFractionDigits: 2, maximumFractionDigits: 6 },
+});
+
+/** Returns an amount of US dollars for people, with all its millionths. */
+export function showUsd(usd: number): string {
+  return dollars.format(usd);
+}
+
 export const priceLimits = {
   /** Prices of one price list. */
   pricesPerList: 1_000,
@@ -39,6 +48,19 @@ export interface MessageLimits {
   readonly tokens?: number;
   /** US dollars, by the price list in force. */
   readonly cost_usd?: number;
+}
+
+/** A limit that a message has reached, before a request that no longer fits. */
+export interface ReachedLimit {
+  readonly limit: keyof MessageLimits;
+  /** The limit's value. */
+  readonly value: number;
+  /** What the message has used of it, or reserved. */
+  readonly used: number;
+  /** The most that the refused request can use. Null: not known. */
+  readonly requested: number | null;
+  /** The lowest limit with which the request fits. */
+  readonly needed: number;
 }
 
 /** Answers of models that are kept until their message ends. */

@@ -19,6 +19,7 @@ export const messageMachine = defineMachine({
     resume: { from: ["waiting_for_input"], to: "queued" },
     fail: { from: ["running", "queued"], to: "failed" },
     expire: { from: ["waiting_for_input"], to: "failed" },
+    decline: { from: ["waiting_for_input"], to: "failed" },
     cancel: { from: ["running", "queued", "waiting_for_input"], to: "cancelled" },
   },
 });
@@ -123,7 +124,10 @@ export type OnBusy = (typeof onBusyChoices)[number];
 export const lanes = ["interactive", "background"] as const;
 export type Lane = (typeof lanes)[number];
 
-/** How an attempt ended. `suspended`, `released`, and `lost` before the entrypoint's call are not counted. */
+/**
+ * How an attempt ended. `released`: given back by its worker, or stopped at a limit that a person may raise.
+ * `suspended`, `released`, and `lost` before the entrypoint's call are not counted.
+ */
 export const attemptOutcomes = ["completed", "failed", "retry", "released", "lost", "cancelled", "suspended"] as const;
 export type AttemptOutcome = (typeof attemptOutcomes)[number];
 /** The outcomes of attempts whose turn was run again from its start. */

@@ -60,7 +60,8 @@ function endAttempt(turn: Turn, outcome: string, attemptId: string | undefined):
   if (!repeated.includes(outcome)) return;
   setParts(
     turn,
-    turn.parts.filter((part) => part.attemptId !== attemptId),
+    // At a limit, the platform has asked: the question stays.
+    turn.parts.filter((part) => part.attemptId !== attemptId || part.type === "input"),
   );
 }
 

@@ -113,6 +113,11 @@ describe("a turn", () => {
     expect(shown(partsOf(over))).toEqual(["c1 failed", "pay answered", "Paid."]);
   });
 
+  test("that reaches a limit forgets its attempt, and keeps the question", () => {
+    const turn = [said("go"), call("c1"), returned("c1"), asked("dari:budget-1"), ended("released")];
+    expect(shown(partsOf(apply(turn)))).toEqual(["dari:budget-1 waiting"]);
+  });
+
   test("that fails or is cancelled says why, and closes its question", () => {
     const waiting = [said("pay"), asked("pay"), ended("suspended")];
     const error = { code: "input_expired", message: "nobody answered" };

@@ -91,7 +91,8 @@ export function routeReports(
 ): ReportRouter {
   let lines = 0;
   let turn: NetworkReports | undefined;
-  const unassignedGate = manifest.limits === undefined ? undefined : closedGate;
+  const hasLimits = Object.keys(manifest.limits ?? {}).some((name) => name !== "at_limit");
+  const unassignedGate = hasLimits ? closedGate : undefined;
   let unaccepted: ModelRequest[] = [];
   return {
     reports: {

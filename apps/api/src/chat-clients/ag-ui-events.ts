@@ -146,10 +146,11 @@ export class AgUiEvents {
   }
 }
 
-function interrupt({ id, schema, prompt, expiresAt, call }: AskedInput): object {
+function interrupt({ id, schema, prompt, expiresAt, call, budget }: AskedInput): object {
+  const reason = budget === undefined ? "input" : "budget";
   return {
     id,
-    reason: call === undefined ? "input" : "approval",
+    reason: call === undefined ? reason : "approval",
     ...(prompt === null ? {} : { message: prompt }),
     ...(call === undefined ? {} : { toolCallId: call.id }),
     responseSchema: schema,

@@ -31,6 +31,8 @@ export interface AskedInput {
   readonly expiresAt: string;
   /** The call that the answer allows or refuses. */
   readonly call: RequestedCall | undefined;
+  /** Set if a limit of the message was reached, and the platform asks. */
+  readonly budget: unknown;
 }
 
 export type TurnPart =
@@ -208,6 +210,7 @@ export class TurnParts {
       schema: fields["schema"] as Fields,
       prompt: fields["prompt"] as string | null,
       expiresAt: String(fields["expires_at"]),
+      budget: fields["budget"],
       call: [...this.#calls.values()].find(({ callId }) => key.startsWith(approvalKeyOf(callId))),
     };
     this.#inputs.set(input.id, input);

@@ -143,12 +143,15 @@ export class UiChunks {
     const { id, schema, prompt, expiresAt: expires_at, call: of } = input;
     const isApproval = this.#isApproval(input);
     const asked = of === undefined ? {} : { call: { toolCallId: of.id, toolName: of.name, input: of.input } };
-    const question = { prompt, schema, expires_at, ...asked };
+    const limit = input.budget === undefined ? {} : { type: "budget", budget: input.budget };
+    const question = { prompt, schema, expires_at, ...asked, ...limit };
     // The client must not answer a question for approval with an output.
     const by = isApproval ? byTheAgent : { dynamic: true };
     const call = { type: "tool-input-available", toolCallId: id, toolName: inputTool, input: question, ...by };
     const approval = isApproval ? [{ type: "tool-approval-request", approvalId: id, toolCallId: id }] : [];
-    const chunks = [...this.#endStep(), ...this.#show(call, ...approval)];
+    // At a limit, the run is repeated. Its end comes after the question.
+    const ends = input.budget === undefined ? this.#endStep() : this.#endRun("released");
+    const chunks = [...ends, ...this.#show(call, ...approval)];
     this.#isAsking = true;
     return chunks;
   }
@@ -163,7 +166,7 @@ export class UiChunks {
   }
 
   #endRun(outcome: string): UiChunk[] {
-    if (outcome === "suspended") return this.#endStep();
+    if (outcome === "suspended" || this.#isAsking) return this.#endStep();
     if (!repeatedOutcomes.includes(outcome) || !this.#hasStep) return [];
     // Version 7 can drop what the run has shown. For the others, a part says that it no longer counts.
     const reset =

@@ -8,6 +8,7 @@ import {
   answered,
   answerId,
   asking,
+  askingAtLimit,
   cancelled,
   completed,
   ended,
@@ -186,6 +187,25 @@ test("a question is a step of its own, and the client's answer continues the mes
   ]);
   const refused = [...before, ...answered(key, { approved: false, reason: "no" }), started, ...completed("ok")];
   expect(typesOf(stream(refused, { afterInput: key })).slice(0, 2)).toEqual(["start", "tool-output-denied"]);
+});
+
+test.each([6, 7])("at a limit, the run before the question is dropped, and the question stays (%i)", (version) => {
+  const key = "dari:budget-1";
+  const before = [accepted, started, event("assistant.message", { text: "old" }), ...askingAtLimit(key)];
+  const chunks = stream(before, { version });
+  const types = typesOf(chunks);
+  const reset = types.indexOf(version === 7 ? "reset-step" : "data-dari-attempt-repeated");
+  expect(reset).toBeGreaterThan(0);
+  expect(types.slice(reset + 1)).toEqual([
+    ...["finish-step", "start-step", "tool-input-available", "tool-approval-request", "finish-step", "finish"],
+  ]);
+  expect(chunks.at(-4)).toMatchObject({ toolCallId: inputId(key), input: { type: "budget", budget: { needed: 4 } } });
+  // A wait that is over is not shown again.
+  const whole = [...before.slice(0, -1), ...answered(key, { approved: true }), started, ...completed("new")];
+  expect(fold(stream(whole, { version }))?.parts.filter(({ type }) => type !== "step-start")).toMatchObject([
+    { type: "dynamic-tool", state: "output-available", output: { approved: true } },
+    { type: "text", text: "new" },
+  ]);
 });
 
 test("a question is a call of request_input: an approval, or one that the client answers", () => {

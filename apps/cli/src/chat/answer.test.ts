@@ -17,6 +17,12 @@ test("an approval asks for its fields, and leaves out what is empty and not requ
   expect(() => composeAnswer(fields, ["maybe", ""])).toThrow("expected y or n");
 });
 
+test("a field with a default names it, and an empty text leaves the field to it", () => {
+  const fields = fieldsOf({ type: "object", properties: { requests: { type: "integer", default: 6 } } });
+  expect(fields.map(({ prompt }) => prompt)).toEqual(["requests [integer] (empty: 6) "]);
+  expect(composeAnswer(fields, [""])).toEqual({});
+});
+
 test.each([
   [{ type: "boolean" }, "yes", true],
   [{ type: "string" }, " as it is ", "as it is"],

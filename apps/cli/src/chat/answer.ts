@@ -40,7 +40,8 @@ export function isNoLongerAsked(error: unknown): boolean {
 function fieldOf(name: string | undefined, schema: Schema, isRequired: boolean): AnswerField {
   const [kind, parse] = kindOf(schema);
   const label = name === undefined ? "" : `${name} `;
-  return { name, isRequired, parse, prompt: `${label}[${kind}]${isRequired ? "" : " (empty: none)"} ` };
+  const empty = schema["default"] === undefined ? "none" : JSON.stringify(schema["default"]);
+  return { name, isRequired, parse, prompt: `${label}[${kind}]${isRequired ? "" : ` (empty: ${empty})`} ` };
 }
 
 function kindOf(schema: Schema): [kind: string, parse: (text: string) => unknown] {

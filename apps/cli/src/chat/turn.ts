@@ -2,6 +2,7 @@
 
 import { isMessageEnd, type Client } from "@dari/client";
 import type { MessageRecord, StreamedEvent } from "@dari/contract";
+import { answerCommand } from "../answer-command.ts";
 import { withoutControls } from "../controls.ts";
 import { CliError } from "../exit.ts";
 import { createAnswerView, type AnswerView } from "./answer-view.ts";
@@ -96,9 +97,10 @@ async function askAndAnswer(
   { answer, questions }: { readonly answer: AnswerView; readonly questions: Questions },
 ): Promise<void> {
   const { key, prompt } = input;
-  answer.aside(`The agent asks (${key})${prompt === null ? "" : `: ${prompt}`}`);
+  const who = input.type === "budget" ? "The platform" : "The agent";
+  answer.aside(`${who} asks (${key})${prompt === null ? "" : `: ${prompt}`}`);
   if (!view.lines.isTerminal) {
-    answer.aside(`answer with: dari message answer ${messageId} ${key} --value <json>`);
+    answer.aside(`answer with: ${answerCommand(messageId, input)}`);
     return;
   }
   questions.show(key);

@@ -3,6 +3,7 @@
 import type { MessageRecord } from "@dari/contract";
 import { limits } from "@dari/domain";
 import type { Command } from "commander";
+import { answerCommand } from "../answer-command.ts";
 import { createContext, type Io } from "../context.ts";
 import { invalid } from "../exit.ts";
 
@@ -56,6 +57,6 @@ export function renderWaiting({ id, inputs = [] }: Pick<MessageRecord, "id" | "i
   return [
     `waits for ${key} until ${expires_at}${prompt === null ? "" : `: ${prompt}`}`,
     `schema    ${JSON.stringify(schema)}`,
-    `answer    dari message answer ${id} ${key} --value <json>`,
+    `answer    ${answerCommand(id, waiting)}`,
   ];
 }

@@ -8,6 +8,8 @@ export interface AnswerField {
   readonly kind: "yes_no" | "choice" | "number" | "text";
   readonly choices: readonly string[];
   readonly isRequired: boolean;
+  /** The default of the schema, as text; empty if it has none. */
+  readonly initial: string;
 }
 
 /** The most fields of a form. A schema with more fields is answered as JSON. */
@@ -26,7 +28,9 @@ export function answerFields(schema: Schema): readonly AnswerField[] | undefined
 function fieldOf(name: string, schema: Schema, isRequired: boolean): AnswerField | undefined {
   const label = String(schema["title"] ?? schema["description"] ?? name.replaceAll("_", " "));
   const choices = Array.isArray(schema["enum"]) ? (schema["enum"] as unknown[]) : undefined;
-  const field = { name, label, isRequired, choices: [] };
+  const isPlain = typeof schema["default"] === "number" || typeof schema["default"] === "string";
+  const initial = isPlain ? String(schema["default"]) : "";
+  const field = { name, label, isRequired, initial, choices: [] };
   if (choices !== undefined) {
     if (!choices.every((choice) => typeof choice === "string")) return undefined;
     return { ...field, kind: "choice", choices };
@@ -39,7 +43,7 @@ function fieldOf(name: string, schema: Schema, isRequired: boolean): AnswerField
 /** Returns the entered values as the JSON that the agent asked for, without empty optional fields. */
 export function buildAnswer(fields: readonly AnswerField[], entered: Readonly<Record<string, string>>): unknown {
   const pairs = fields.flatMap((field): [string, unknown][] => {
-    const text = entered[field.name] ?? "";
+    const text = entered[field.name] ?? field.initial;
     if (text === "" && !(field.isRequired && field.kind === "text")) return [];
     return [[field.name, valueOf(field, text)]];
   });

@@ -228,6 +228,13 @@ describe("what an agent asks for", () => {
     expect(buildAnswer(fields, { sure: "yes", amount: "1.5" })).toEqual({ sure: true, why: "", amount: 1.5 });
   });
 
+  test("begins with the defaults of its schema, which can be cleared", () => {
+    const fields = answerFields({ type: "object", properties: { requests: { type: "integer", default: 6 } } }) ?? [];
+    expect(fields.map(({ initial }) => initial)).toEqual(["6"]);
+    expect(buildAnswer(fields, {})).toEqual({ requests: 6 });
+    expect(buildAnswer(fields, { requests: "" })).toEqual({});
+  });
+
   test.each([
     { type: "boolean" },
     { type: "object" },

@@ -11,6 +11,8 @@ import type { ModelRequestRecorder } from "./record-model-requests.ts";
 export interface AnswerKeeper {
   /** Returns the attempt's journal. Undefined if the manifest wants none, and after `end`. */
   findJournal(): AnswerJournal | undefined;
+  /** Resolves once the answers that have ended are stored, or after 5 s. Never rejects. */
+  stored(): Promise<void>;
   /**
    * Ends the journal. `isLastAttempt`: no later attempt needs its answers. Otherwise resolves once the answers that
    * have ended are stored, or after 2 s. Never rejects.
@@ -33,6 +35,7 @@ export function createAnswerKeeper(attempt: KeptAttempt, logs: Pick<LogRecorder,
   let isEnded = false;
   return {
     findJournal: () => (isEnded ? undefined : journal),
+    stored: () => journal.settled(),
     async end(isLastAttempt) {
       isEnded = true;
       if (!isLastAttempt) await journal.stored(endWithinMs);
@@ -40,7 +43,11 @@ export function createAnswerKeeper(attempt: KeptAttempt, logs: Pick<LogRecorder,
   };
 }
 
-const keepsNothing: AnswerKeeper = { findJournal: () => undefined, end: () => Promise.resolve() };
+const keepsNothing: AnswerKeeper = {
+  findJournal: () => undefined,
+  stored: () => Promise.resolve(),
+  end: () => Promise.resolve(),
+};
 
 interface OpenJournal extends AnswerJournal {
   /** Resolves once the answers that have ended are stored, or after this time. Returns whether they are. */

@@ -2,11 +2,12 @@
 // it goes out, in one statement: requests at the same time, and those of lost workers, cannot exceed a limit together.
 
 import { retryThroughOutage } from "@dari/control/context";
-import { reserveModelRequest, type Turn } from "@dari/control/turns";
+import { askForLimit, reserveModelRequest, type AskedLimit, type Turn } from "@dari/control/turns";
 import type { ReservationResult } from "@dari/db";
-import { microPerDollar, modelRequestLimits } from "@dari/domain";
+import { modelRequestLimits } from "@dari/domain";
 import { isModelHost, type ModelAdmission, type ModelGate, type RequestToAdmit } from "@dari/sandbox";
 import type { RestoredAttempt } from "../attempt.ts";
+import { describeRefusal, reachedLimitOf, type Limits } from "./describe-limit.ts";
 import type { ModelRequestRecorder } from "./record-model-requests.ts";
 
 /** How long a request waits for the results of others, in milliseconds. SDKs wait as long for an answer. */
@@ -16,15 +17,19 @@ const endWithinMs = 5_000;
 
 type LimitedAttempt = Pick<RestoredAttempt, "context" | "turn" | "lease">;
 
-/** Returns undefined if the message has no limits. */
+/**
+ * Returns undefined if the message has no limits. `storeAnswers`: resolves once the answers that have ended are
+ * recorded, or could not be.
+ */
 export function limitModelRequests(
   attempt: LimitedAttempt,
   recorder: ModelRequestRecorder,
+  storeAnswers: () => Promise<void>,
 ): ModelRequestLimiter | undefined {
   const { limits } = attempt.turn;
   if (limits === undefined) return undefined;
   const { requests = modelRequestLimits.requestsPerMessageMax, tokens, cost_usd: costUsd } = limits;
-  return new ModelRequestLimiter(attempt, recorder, { requests, tokens, costUsd });
+  return new ModelRequestLimiter(attempt, recorder, { limits: { requests, tokens, costUsd }, storeAnswers });
 }
 
 /** Returns whether requests to models can be counted, so that limits apply. */
@@ -37,6 +42,9 @@ export class ModelRequestLimiter implements ModelGate {
   readonly #attempt: LimitedAttempt;
   readonly #recorder: ModelRequestRecorder;
   readonly #limits: Limits;
+  /** Whether a person may raise a limit that is reached. The answers until then are recorded. */
+  readonly #canAsk: boolean;
+  readonly #storeAnswers: () => Promise<void>;
   /** Reserved requests of this attempt without a result. */
   readonly #open = new Set<number>();
   #changed = Promise.withResolvers<void>();
@@ -44,20 +52,33 @@ export class ModelRequestLimiter implements ModelGate {
   /** The ordinal of the next request that is reserved. */
   #next: number | undefined;
   #reached: string | undefined;
+  #asked: AskedLimit | undefined;
   #isRefusalSent = false;
   #isClosed = false;
   readonly #listeners = new Set<() => void>();
 
-  constructor(attempt: LimitedAttempt, recorder: ModelRequestRecorder, limits: Limits) {
+  constructor(
+    attempt: LimitedAttempt,
+    recorder: ModelRequestRecorder,
+    { limits, storeAnswers }: { readonly limits: Limits; readonly storeAnswers: () => Promise<void> },
+  ) {
+    const { manifest } = attempt.turn;
     this.#attempt = attempt;
     this.#recorder = recorder;
     this.#limits = limits;
+    this.#canAsk = manifest.limits?.at_limit === "ask" && manifest.retries.record_answers === true;
+    this.#storeAnswers = storeAnswers;
     this.readsBody = limits.tokens !== undefined || limits.costUsd !== undefined;
   }
 
   /** Why a request was refused, and the turn fails. Undefined: none was. */
   get reached(): string | undefined {
     return this.#reached;
+  }
+
+  /** What the turn asks for instead of failing. Undefined: it fails. */
+  get asked(): AskedLimit | undefined {
+    return this.#asked;
   }
 
   admit(request: RequestToAdmit, signal: AbortSignal): Promise<ModelAdmission> {
@@ -88,26 +109,24 @@ export class ModelRequestLimiter implements ModelGate {
     const isAlone = this.readsBody && !isBounded;
     for (;;) {
       if (this.#isClosed || over.aborted) return turnEnded;
+      if (this.#asked !== undefined) return this.#hold(over);
       if (this.#reached !== undefined) return this.#refuse(this.#reached);
       const { promise: change } = this.#changed;
       const mayWait = this.#open.size > 0;
+      const isLate = performance.now() >= until;
       if (!isAlone || !mayWait) {
         const found = await this.#reserve(request);
         if (found === undefined) return turnEnded;
         if (found.outcome === "reserved") return this.#admit();
-        const isFinal = found.outcome === "requests" || found.outcome === "price";
-        if (isFinal || !mayWait) return this.#refuse(this.#explain(found, request));
+        // Requests that are open are paid: a turn that runs again needs their answers.
+        const isWorthIt = this.#canAsk && found.outcome !== "price" && !isLate;
+        const canChange = found.outcome === "tokens" || found.outcome === "cost";
+        if (!mayWait || (!canChange && !isWorthIt) || (isLate && this.#canAsk))
+          return this.#stopAt(found, request, over);
       }
-      if (performance.now() >= until) return this.#refuse(waitedTooLong);
+      if (isLate) return this.#refuse(waitedTooLong);
       await waitFor(change, over, until - performance.now());
     }
-  }
-
-  #explain(found: ReservationResult, { host, model, tokensMax }: RequestToAdmit): string {
-    const { scrubber } = this.#attempt.turn;
-    // The agent chose the name.
-    if (found.outcome === "price") return unpricedText(host, scrubber.text(model ?? ""));
-    return textOf(this.#limits, found, tokensMax);
   }
 
   async #reserve({ host, format, ...worst }: RequestToAdmit): Promise<ReservationResult | undefined> {
@@ -135,6 +154,30 @@ export class ModelRequestLimiter implements ModelGate {
         });
       },
     };
+  }
+
+  /** Ends the turn at its limit. */
+  async #stopAt(found: ReservationResult, request: RequestToAdmit, over: AbortSignal): Promise<ModelAdmission> {
+    const { limits, scrubber } = this.#attempt.turn;
+    const { text, advice } = describeRefusal(this.#limits, found, request, scrubber);
+    const reached = reachedLimitOf(found, request);
+    const question =
+      this.#canAsk && reached !== undefined ? askForLimit(limits ?? {}, { ...reached, text }) : undefined;
+    if (question === undefined) return this.#refuse(text + advice);
+    await this.#storeAnswers();
+    this.#reached = text + advice;
+    this.#asked = question;
+    this.#end();
+    return this.#hold(over);
+  }
+
+  /**
+   * Resolves when the request is over. Its agent gets no answer before it is stopped: it would act on a refusal that
+   * its next run does not get.
+   */
+  async #hold(over: AbortSignal): Promise<ModelAdmission> {
+    while (!this.#isClosed && !over.aborted) await waitFor(this.#changed.promise, over, waitMs);
+    return turnEnded;
   }
 
   #refuse(reason: string): ModelAdmission {
@@ -174,57 +217,6 @@ const turnEnded: ModelAdmission = {
 const waitedTooLong =
   `the request has waited ${waitMs / 60_000} minutes for others of the message, because of its limit of tokens or ` +
   "cost; set the maximum of each answer (max_tokens), or raise the limit";
-
-interface Limits {
-  readonly requests: number;
-  readonly tokens: number | undefined;
-  readonly costUsd: number | undefined;
-}
-
-function unpricedText(host: string, model: string): string {
-  return (
-    `the cost of the message is limited, and the model ${model} of ${host} has no price; let an operator import one ` +
-    "(dari operator prices import), or use limits.tokens in place of limits.cost_usd"
-  );
-}
-
-/** Says which limit is reached, for the agent and for the message's error. `asked`: null if not known. */
-function textOf(limits: Limits, found: ReservationResult, asked: number | null): string {
-  const { outcome, requests } = found;
-  const raise = (name: string): string => `raise limits.${name} in dari.yml, or in the request that sends the message`;
-  if (outcome === "requests") {
-    const what = `limit reached: the message has made ${show(requests)} of ${show(limits.requests)} requests to models`;
-    const isMost = limits.requests === modelRequestLimits.requestsPerMessageMax;
-    return isMost ? `${what}, the most that a message with limits can make` : `${what}; ${raise("requests")}`;
-  }
-  const how = "set max_tokens, and include_usage for streams";
-  const lower = "or set a lower maximum of the answer (max_tokens)";
-  if (outcome === "cost") {
-    const { cost, unknownCost, maxCost, askedCost } = found;
-    const used = `limit reached: ${usd(cost)} of the message's ${usd(maxCost ?? 0)} are used or reserved`;
-    const open = unknownCost === 0 ? "" : ` (${usd(unknownCost)} by requests whose cost is not known: ${how})`;
-    const next = askedCost === null ? "" : `, and this request can cost up to ${usd(askedCost)}`;
-    return `${used}${open}${next}; ${raise("cost_usd")}, ${lower}`;
-  }
-  const { tokens, unknown } = found;
-  const all = show(limits.tokens ?? 0);
-  const used = `limit reached: ${show(tokens)} of the message's ${all} tokens are used or reserved`;
-  const open = unknown === 0 ? "" : ` (${show(unknown)} by requests whose use is not known: ${how})`;
-  const next = asked === null ? "" : `, and this request can use up to ${show(asked)}`;
-  return `${used}${open}${next}; ${raise("tokens")}, ${lower}`;
-}
-
-const dollars = new Intl.NumberFormat("en", {
-  ...{ style: "currency", currency: "USD", minimumFractionDigits: 2, maximumFractionDigits: 6 },
-});
-
-function usd(micro: number): string {
-  return dollars.format(micro / microPerDollar);
-}
-
-function show(count: number): string {
-  return count.toLocaleString("en");
-}
 
 /** Resolves after the change, once `over` aborts, or after `ms`. */
 function waitFor(change: Promise<void>, over: AbortSignal, ms: number): Promise<void> {

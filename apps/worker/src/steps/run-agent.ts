@@ -1,7 +1,7 @@
 // Runs a turn's agent in a sandbox of the pool, or in a new sandbox.
 
 import { retryThroughOutage } from "@dari/control/context";
-import { countAttempt } from "@dari/control/turns";
+import { countAttempt, type AskedLimit } from "@dari/control/turns";
 import { failure, limits, type Failure } from "@dari/domain";
 import {
   captureLogs,
@@ -45,6 +45,8 @@ export type AgentEnding = (
     }
   | { readonly kind: "failed"; readonly failure: Failure }
   | { readonly kind: "suspended"; readonly asked: AskedInput }
+  /** Stopped at a limit of the message, which asks for a higher one. `failure`: if nobody raises it. */
+  | { readonly kind: "limited"; readonly asked: AskedLimit; readonly failure: Failure }
   /** Cancelled, superseded or released: the lease's signal says which. `partialParts`: the agent's output so far. */
   | { readonly kind: "stopped"; readonly partialParts: readonly OutputPart[] }
 ) & {
@@ -67,9 +69,9 @@ export async function runAgent(attempt: RestoredAttempt, imageDir: string): Prom
   const events = createEventRecorder(attempt, logs);
   const values = createValueRecorder(attempt, logs);
   const modelRequests = createModelRequestRecorder(attempt);
-  const limiter = limitModelRequests(attempt, modelRequests);
-  if (limiter !== undefined && !isMetered(turn)) logs.add("platform", unmeteredWarning);
   const answers = createAnswerKeeper({ ...attempt, modelRequests }, logs);
+  const limiter = limitModelRequests(attempt, modelRequests, answers.stored);
+  if (limiter !== undefined && !isMetered(turn)) logs.add("platform", unmeteredWarning);
   const recorders = { logs, previews, events, values, modelRequests, answers };
   const call: AgentCall = { attempt, ...recorders, limiter, partialText, pieces };
   let isCompleted = false;
@@ -326,8 +328,13 @@ function endingOf({ attempt, logs, limiter, partialText }: AgentCall, run: RunRe
     case "failed": {
       const { stack } = ending;
       if (stack !== undefined) logs.add("platform", `${stack}\n`);
-      const reached = limiter?.reached;
-      if (reached !== undefined) return { kind: "failed", failure: failure("budget_exceeded", reached), ...said };
+      const { reached, asked } = limiter ?? {};
+      if (reached !== undefined) {
+        const exceeded = failure("budget_exceeded", reached);
+        if (asked === undefined) return { kind: "failed", failure: exceeded, ...said };
+        logs.add("platform", `${asked.prompt}\n`);
+        return { kind: "limited", asked, failure: exceeded, ...said };
+      }
       if (endedWithBytes !== undefined) return { kind: "failed", failure: toShortageFailure(endedWithBytes), ...said };
       const { settings } = attempt.context;
       const [own, most] = [limitsOf(settings, attempt.turn), memoryBoundOf(settings, attempt.turn)];

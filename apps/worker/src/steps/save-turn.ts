@@ -20,6 +20,11 @@ export async function saveTurn(attempt: RestoredAttempt, ending: AgentEnding): P
   if (ending.kind === "stopped") return { ...stopped(attempt), ...usageOf(ending, ending.partialParts) };
   const saving = save(attempt);
   if (ending.kind === "failed") return await fail(attempt, ending, ending.failure, saving);
+  if (ending.kind === "limited") {
+    const asked = { ...ending.asked, key: "", placed: [] };
+    const side = await saveSide(attempt, saving);
+    return { ending: "suspended", asked, failure: ending.failure, snapshot: side?.snapshot, ...usageOf(ending) };
+  }
   const refused = ending.kind === "suspended" ? checkAskedInput(attempt.turn, ending.asked) : undefined;
   if (refused !== undefined) return await fail(attempt, ending, refused, saving);
   const saved = await Promise.race([saving, resolveOnAbort(attempt.lease.signal)]);
@@ -52,18 +57,25 @@ async function save({ context, turn, opened, lease, lent }: RestoredAttempt): Pr
   return saveWorkspace({ ...context.workspaces, log: context.log }, turn, opened, lease.signal);
 }
 
-/** Waits for the side snapshot of a failed attempt. If saving fails as well, only the first failure is recorded. */
 async function fail(
-  { context, turn }: RestoredAttempt,
+  attempt: RestoredAttempt,
   ending: AgentEnding,
   cause: Failure,
   saving: Promise<SavedWorkspace>,
 ): Promise<FinishInput> {
-  const side = await saving.catch((error: unknown) => {
+  const side = await saveSide(attempt, saving);
+  return { ...toFailureEnding(attempt.context, attempt.turn, cause), snapshot: side?.snapshot, ...usageOf(ending) };
+}
+
+/** Waits for the side snapshot of an attempt. If saving fails, the attempt ends without one. */
+async function saveSide(
+  { context, turn }: RestoredAttempt,
+  saving: Promise<SavedWorkspace>,
+): Promise<SavedWorkspace | undefined> {
+  return saving.catch((error: unknown) => {
     context.log.warn({ err: error, attempt: turn.attemptId }, "turn.side_snapshot_lost");
     return undefined;
   });
-  return { ...toFailureEnding(context, turn, cause), snapshot: side?.snapshot, ...usageOf(ending) };
 }
 
 /** Prepares this worker for the session's next turn, which starts from this snapshot. */

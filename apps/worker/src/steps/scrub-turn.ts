@@ -28,8 +28,12 @@ export function scrubEnding(scrubber: Scrubber, input: FinishInput): FinishInput
   };
 }
 
-/** Scrubs schema and prompt. The key contains no secret, because `checkAskedInput` refuses such keys. */
+/**
+ * Scrubs schema and prompt. The key contains no secret, because `checkAskedInput` refuses such keys. The platform's own
+ * question has only its numbers, of which one can be equal to a secret.
+ */
 function scrubAsked(scrubber: Scrubber, asked: InputAsked): InputAsked {
+  if (asked.budget !== undefined) return asked;
   return {
     ...asked,
     schema: scrubber.json(asked.schema) as InputAsked["schema"],

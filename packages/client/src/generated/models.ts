@@ -374,6 +374,17 @@ export interface Budget {
   created_at: string;
 }
 
+export interface BudgetInput {
+  limit: "requests" | "tokens" | "cost_usd";
+  /** The limit's value. */
+  value: number;
+  /** What the message has used of it, or reserved, in all attempts. */
+  used: number;
+  requested: number | null;
+  /** The lowest limit with which the refused request fits. */
+  needed: number;
+}
+
 export interface BundleUploaded {
   source_snapshot_id: string;
   status: "pending_upload" | "ready" | "failed";
@@ -843,7 +854,7 @@ export interface HostedBatchSession {
 
 export type IncludedPart = OutputPart | ToolCallPart | ToolResultPart;
 
-/** The agent asked for input. Its message waits for the answer. */
+/** The agent asked for input, or a limit asks to be raised. The message waits for the answer. */
 export interface InputRequestedEvent {
   id: string;
   /** Position in the session's ledger, from 1, without gaps. */
@@ -852,6 +863,9 @@ export interface InputRequestedEvent {
   created_at: string;
   data: {
     key: string;
+    /** A limit of the message was reached, and the platform asks for a higher one. Absent: the agent asks. */
+    type?: "budget";
+    budget?: BudgetInput;
     /** JSON Schema of the answer. */
     schema: Record<string, unknown>;
     prompt: string | null;
@@ -993,7 +1007,7 @@ export interface Message {
   retry_of?: string;
   /** The message in the source session that a fork copied. */
   copied_from?: string;
-  /** Inputs that the agent asked for, in order. At most one waits for its answer. */
+  /** Inputs that the message asked for, in order. At most one waits for its answer. */
   inputs?: MessageInput[];
   /** The session was rolled back to before this message; agents do not see it. */
   rolled_back?: true;
@@ -1046,6 +1060,9 @@ export interface MessageFiles {
 
 export interface MessageInput {
   key: string;
+  /** A limit of the message was reached, and the platform asks for a higher one. Absent: the agent asks. */
+  type?: "budget";
+  budget?: BudgetInput;
   status: "waiting" | "answered" | "expired" | "cancelled";
   /** JSON Schema of the answer. */
   schema: Record<string, unknown>;

@@ -32,6 +32,7 @@ function flatten(manifest: Manifest): Map<string, string | number | undefined> {
     ["limits.requests", manifest.limits?.requests],
     ["limits.tokens", manifest.limits?.tokens],
     ["limits.cost_usd", manifest.limits?.cost_usd],
+    ["limits.at_limit", manifest.limits?.at_limit],
     ["retries.record_answers", manifest.retries.record_answers === true ? "true" : undefined],
     ["secrets", [...manifest.secrets].sort().join(" ")],
     ["egress", manifest.egress === undefined ? undefined : [...manifest.egress].sort().join(" ")],

@@ -154,6 +154,14 @@ export const manifestJsonSchema = {
             "Maximum cost of these requests in US dollars, by the operators' price list. What a request can cost is " +
             "reserved before it goes out. A request that names a model without a price is refused. Default: no limit.",
         },
+        at_limit: {
+          enum: ["stop", "ask"],
+          default: "stop",
+          description:
+            "What a message does at its limit. `stop`: it fails with `budget_exceeded`. `ask`: it waits for an input " +
+            "that raises the limit, and its turn runs again from the start with the recorded answers. Requires " +
+            "`retries.record_answers: true`.",
+        },
       },
       description: "Limits of each message, for requests that the platform meters: those with a kept credential.",
     },

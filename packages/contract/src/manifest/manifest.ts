@@ -9,6 +9,9 @@ export type Sdk = (typeof sdks)[number];
 export const languages = ["python", "typescript"] as const;
 export type Language = (typeof languages)[number];
 
+/** `at_limit`: absent stops the turn. `ask` requires `retries.record_answers`. */
+export type ManifestLimits = MessageLimits & { readonly at_limit?: "ask" };
+
 /** A validated manifest. `entrypoint` is `<module-or-path>:<export>` without surrounding blanks. */
 export interface Manifest {
   readonly name: string;
@@ -43,7 +46,7 @@ export interface Manifest {
     readonly record_answers?: boolean;
   };
   /** Limits of each message. Absent: none. */
-  readonly limits?: MessageLimits;
+  readonly limits?: ManifestLimits;
   readonly secrets: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   /** Hosts, in lower case. Absent: all that the organization allows. */

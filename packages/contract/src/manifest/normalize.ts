@@ -12,9 +12,8 @@ import {
   parseMemorySize,
   showMemorySize,
   type FieldIssue,
-  type MessageLimits,
 } from "@dari/domain";
-import { languageOfEntrypoint, languages, type Manifest, sdks } from "./manifest.ts";
+import { languageOfEntrypoint, languages, type Manifest, type ManifestLimits, sdks } from "./manifest.ts";
 
 export type ManifestResult =
   | { readonly ok: true; readonly manifest: Manifest; readonly warnings: readonly string[] }
@@ -37,7 +36,7 @@ const knownFields = {
   "": ["name", "description", "sdk", "entrypoint", "runtime", "retries", "limits", "secrets", "env", "egress"],
   "runtime.": ["language", "version", "timeout_seconds", "memory", "cpus", "max_concurrency", "reuse", "load"],
   "retries.": ["max_attempts", "on_worker_lost", "record_answers"],
-  "limits.": ["requests", "tokens", "cost_usd"],
+  "limits.": ["requests", "tokens", "cost_usd", "at_limit"],
 } as const;
 
 const environmentName = /^[A-Z_][A-Z0-9_]*$/;
@@ -60,7 +59,7 @@ export function normalizeManifest(value: unknown): ManifestResult {
   const entrypoint = readEntrypoint(value, report);
   const runtime = readRuntime(value["runtime"], entrypoint, report);
   const retries = readRetries(value["retries"], report);
-  const perMessage = readLimits(value["limits"], report);
+  const perMessage = readLimits(value["limits"], retries, report);
   const secrets = readSecrets(value["secrets"], report);
   const env = readEnv(value["env"], report);
   const egress = readEgress(value["egress"], report);
@@ -267,17 +266,19 @@ function readRetries(value: unknown, report: Report): Manifest["retries"] {
 }
 
 /** Returns undefined if none is set. */
-function readLimits(value: unknown, report: Report): MessageLimits | undefined {
+function readLimits(value: unknown, retries: Manifest["retries"], report: Report): ManifestLimits | undefined {
   const fields = optionalMapping("limits", value, report);
   refuseUnknown(fields, knownFields["limits."], "limits.", report);
   const requests = readLimit("requests", fields, modelRequestLimits.requestsPerMessageMax, report);
   const tokens = readLimit("tokens", fields, modelRequestLimits.tokensPerMessageMax, report);
   const costUsd = readCostLimit(fields["cost_usd"], report);
-  if (requests === undefined && tokens === undefined && costUsd === undefined) return undefined;
+  const asks = readAtLimit(fields["at_limit"], retries, report);
+  if (requests === undefined && tokens === undefined && costUsd === undefined && !asks) return undefined;
   return {
     ...(requests === undefined ? {} : { requests }),
     ...(tokens === undefined ? {} : { tokens }),
     ...(costUsd === undefined ? {} : { cost_usd: costUsd }),
+    ...(asks ? { at_limit: "ask" } : {}),
   };
 }
 
@@ -288,6 +289,21 @@ function readCostLimit(value: unknown, report: Report): number | undefined {
   if (typeof usd === "number" && usd >= min && usd <= max) return usd;
   report("limits.cost_usd", `expected a number of US dollars from ${min} to ${max}`);
   return undefined;
+}
+
+/** Returns whether the turn asks for a higher limit. */
+function readAtLimit(value: unknown, { record_answers: isRecorded }: Manifest["retries"], report: Report): boolean {
+  const atLimit = value ?? "stop";
+  if (atLimit !== "stop" && atLimit !== "ask") report("limits.at_limit", "expected one of 'stop', 'ask'");
+  if (atLimit !== "ask") return false;
+  if (isRecorded !== true) {
+    report(
+      "limits.at_limit",
+      "'ask' needs retries.record_answers: true: after the answer the turn runs again from its start, and would pay " +
+        "for all requests again",
+    );
+  }
+  return true;
 }
 
 function readLimit(name: string, fields: Fields, max: number, report: Report): number | undefined {

@@ -183,6 +183,15 @@ const refused: [title: string, text: string, issues: string[]][] = [
   ["a cost that is no number", `${base}limits: {cost_usd: .nan}`, [costExpected]],
   ["a cost as a text", `${base}limits: {cost_usd: "1"}`, [costExpected]],
   ["an unknown limit", `${base}limits: {cost: 1}`, ["limits.cost: unsupported field; did you mean 'cost_usd'?"]],
+  ["an unknown at_limit", `${base}limits: {at_limit: wait}`, ["limits.at_limit: expected one of 'stop', 'ask'"]],
+  [
+    "an at_limit that would pay twice",
+    `${base}limits: {requests: 1, at_limit: ask}`,
+    [
+      "limits.at_limit: 'ask' needs retries.record_answers: true: after the answer the turn runs again from its " +
+        "start, and would pay for all requests again",
+    ],
+  ],
   ["too many attempts", `${base}retries: {max_attempts: 101}`, ["retries.max_attempts: expected at most 100"]],
   ["secrets with values", `${base}secrets: {KEY: value}`, [`secrets: ${secretList}`]],
   [
@@ -356,6 +365,10 @@ describe("comparing manifests", () => {
     const cheap = parsed(`${base}limits: {cost_usd: 0.5}`);
     expect(cheap.limits).toEqual({ cost_usd: 0.5 });
     expect(compareManifests(cheap, parsed(base))).toEqual(["limits.cost_usd"]);
+    expect(parsed(`${base}limits: {tokens: 5, at_limit: stop}`)).toEqual(limited);
+    const asking = parsed(`${base}limits: {at_limit: ask}\nretries: {record_answers: true}`);
+    expect(asking.limits).toEqual({ at_limit: "ask" });
+    expect(compareManifests(asking, parsed(`${base}retries: {record_answers: true}`))).toEqual(["limits.at_limit"]);
   });
 
   test("names what differs", () => {

@@ -6,6 +6,7 @@ import { activityKinds, anyJson, ofCopiedAttempt } from "./activity.ts";
 import { FailureRecord } from "./agents.ts";
 import { idOutput, metadata, nullable, oneOf, timestamp } from "./common.ts";
 import {
+  budgetFields,
   FileChange,
   IncludedPart,
   MessageOutput,
@@ -111,10 +112,11 @@ export const eventKinds = {
     data: Type.Object({ name: Type.String({ description: "The first argument of `emit`." }), data: anyJson }),
   },
   "input.requested": {
-    when: "The agent asked for input. Its message waits for the answer.",
+    when: "The agent asked for input, or a limit asks to be raised. The message waits for the answer.",
     ids: ofCopiedAttempt,
     data: Type.Object({
       key: Type.String(),
+      ...budgetFields,
       schema: Type.Unsafe<Record<string, unknown>>({ type: "object", description: "JSON Schema of the answer." }),
       prompt: nullable(Type.String()),
       expires_at: timestamp,

@@ -269,10 +269,32 @@ export type WaitingReason = (typeof waitingReasons)[number];
 
 export const messageStatus = oneOf(messageMachine.states);
 
-/** An input that the agent asked for. The answer is in the event `input.submitted`. */
+/** The limit that an input of the type `budget` asks to raise. */
+export const BudgetInput = Type.Object(
+  {
+    limit: oneOf(["requests", "tokens", "cost_usd"]),
+    value: Type.Number({ description: "The limit's value." }),
+    used: Type.Number({ description: "What the message has used of it, or reserved, in all attempts." }),
+    requested: nullable(Type.Number({ description: "The most that the refused request can use. Null: not known." })),
+    needed: Type.Number({ description: "The lowest limit with which the refused request fits." }),
+  },
+  { title: "BudgetInput" },
+);
+
+const budgetType = Type.Optional(
+  Type.Literal("budget", {
+    description: "A limit of the message was reached, and the platform asks for a higher one. Absent: the agent asks.",
+  }),
+);
+
+/** Fields of an input that tell why the platform asks. */
+export const budgetFields = { type: budgetType, budget: Type.Optional(BudgetInput) };
+
+/** An input that the message asked for. The answer is in the event `input.submitted`. */
 export const MessageInput = Type.Object(
   {
     key: Type.String({ examples: ["approve-refund"] }),
+    ...budgetFields,
     status: oneOf(inputMachine.states),
     schema: Type.Unsafe<Record<string, unknown>>({ type: "object", description: "JSON Schema of the answer." }),
     prompt: nullable(Type.String({ description: "The question, for people." })),
@@ -305,7 +327,9 @@ export const MessageRecord = Type.Object(
     limits: Type.Optional(
       Type.Unsafe<Static<typeof MessageLimits>>({
         ...MessageLimits,
-        description: "Limits that the request set, or that of the message which this message retries.",
+        description:
+          "Limits that the request set, or that of the message which this message retries, and those that answers " +
+          "have raised.",
       }),
     ),
     created_at: timestamp,
@@ -334,7 +358,7 @@ export const MessageRecord = Type.Object(
     ),
     inputs: Type.Optional(
       Type.Array(MessageInput, {
-        description: "Inputs that the agent asked for, in order. At most one waits for its answer.",
+        description: "Inputs that the message asked for, in order. At most one waits for its answer.",
       }),
     ),
     rolled_back: Type.Optional(

@@ -27,6 +27,7 @@ export { createBacklog } from "./dispatch/backlog.ts";
 export { createDispatcher, dispatcherLead } from "./dispatch/dispatcher.ts";
 export { workerSeenWithinMs } from "./dispatch/slot-limits.ts";
 export { answerInput } from "./inputs/answer-input.ts";
+export { askForLimit, type AskedLimit } from "./inputs/ask-for-limit.ts";
 export { checkAskedInput } from "./inputs/check-asked-input.ts";
 export { expireInputs } from "./inputs/expire-inputs.ts";
 export { cancelMessage } from "./messages/cancel-message.ts";

@@ -422,6 +422,7 @@ create table message_inputs (
   requested_at timestamp with time zone not null default clock_timestamp(),
   expires_at timestamp with time zone not null,
   ended_at timestamp with time zone,
+  budget jsonb,
   constraint message_inputs_pkey PRIMARY KEY (message_id, key),
   constraint message_inputs_check CHECK ((state = 'waiting'::text) = (ended_at IS NULL)),
   constraint message_inputs_check1 CHECK ((state = 'answered'::text) = (value IS NOT NULL)),
@@ -510,6 +511,7 @@ create table messages (
   has_steps boolean not null default false,
   limits jsonb,
   has_answers boolean not null default false,
+  raised_limits jsonb,
   constraint messages_pkey PRIMARY KEY (id),
   constraint messages_check CHECK (attempts <= max_attempts),
   constraint messages_check1 CHECK ((state = 'running'::text) = (fence IS NOT NULL)),
@@ -535,7 +537,7 @@ CREATE INDEX messages_open_by_organization ON messages USING btree (organization
 CREATE INDEX messages_steered ON messages USING btree (session_id, steered_into) WHERE steered_event IS NOT NULL;
 CREATE TRIGGER delete_answers AFTER UPDATE OF completed_at ON messages FOR EACH ROW WHEN (new.has_answers AND old.completed_at IS NULL AND new.completed_at IS NOT NULL) EXECUTE FUNCTION delete_answers();
 CREATE TRIGGER delete_steps AFTER UPDATE OF completed_at ON messages FOR EACH ROW WHEN (new.has_steps AND old.completed_at IS NULL AND new.completed_at IS NOT NULL) EXECUTE FUNCTION delete_steps();
-CREATE TRIGGER refuse_undeclared_edge BEFORE UPDATE OF state ON messages FOR EACH ROW WHEN (old.state <> new.state AND current_setting('dari.unguarded'::text, true) IS DISTINCT FROM 'on'::text AND (old.state <> 'queued'::text OR new.state <> 'running'::text) AND (old.state <> 'running'::text OR new.state <> 'completed'::text) AND (old.state <> 'queued'::text OR new.state <> 'completed'::text) AND (old.state <> 'running'::text OR new.state <> 'queued'::text) AND (old.state <> 'running'::text OR new.state <> 'queued'::text) AND (old.state <> 'running'::text OR new.state <> 'waiting_for_input'::text) AND (old.state <> 'waiting_for_input'::text OR new.state <> 'queued'::text) AND (old.state <> 'running'::text OR new.state <> 'failed'::text) AND (old.state <> 'queued'::text OR new.state <> 'failed'::text) AND (old.state <> 'waiting_for_input'::text OR new.state <> 'failed'::text) AND (old.state <> 'running'::text OR new.state <> 'cancelled'::text) AND (old.state <> 'queued'::text OR new.state <> 'cancelled'::text) AND (old.state <> 'waiting_for_input'::text OR new.state <> 'cancelled'::text)) EXECUTE FUNCTION refuse_undeclared_edge('state');
+CREATE TRIGGER refuse_undeclared_edge BEFORE UPDATE OF state ON messages FOR EACH ROW WHEN (old.state <> new.state AND current_setting('dari.unguarded'::text, true) IS DISTINCT FROM 'on'::text AND (old.state <> 'queued'::text OR new.state <> 'running'::text) AND (old.state <> 'running'::text OR new.state <> 'completed'::text) AND (old.state <> 'queued'::text OR new.state <> 'completed'::text) AND (old.state <> 'running'::text OR new.state <> 'queued'::text) AND (old.state <> 'running'::text OR new.state <> 'queued'::text) AND (old.state <> 'running'::text OR new.state <> 'waiting_for_input'::text) AND (old.state <> 'waiting_for_input'::text OR new.state <> 'queued'::text) AND (old.state <> 'running'::text OR new.state <> 'failed'::text) AND (old.state <> 'queued'::text OR new.state <> 'failed'::text) AND (old.state <> 'waiting_for_input'::text OR new.state <> 'failed'::text) AND (old.state <> 'waiting_for_input'::text OR new.state <> 'failed'::text) AND (old.state <> 'running'::text OR new.state <> 'cancelled'::text) AND (old.state <> 'queued'::text OR new.state <> 'cancelled'::text) AND (old.state <> 'waiting_for_input'::text OR new.state <> 'cancelled'::text)) EXECUTE FUNCTION refuse_undeclared_edge('state');
 create policy platform on messages for all to dari_app using (true);
 create policy tenant on messages for all to dari_tenant using ((organization_id = current_setting('dari.organization_id'::text, true)));
 
@@ -1275,6 +1277,7 @@ create table workers (
 -- function count_value() returns trigger
 -- function counted_in(p_organization text, p_kind text, p_more bigint) returns text
 -- function counts_turns(p_organization text, p_agent text, p_session text, p_batch text) returns boolean
+-- function decline_budget(s sessions, m messages, i message_inputs, p_value jsonb) returns text
 -- function delete_answers() returns trigger
 -- function delete_steps() returns trigger
 -- function dispatch_sessions(p_organizations text[], p_counts integer[], p_ttl_ms integer, p_background integer[] DEFAULT NULL::integer[]) returns TABLE(session_id text, organization_id text, dispatch_number bigint, message_id text, attempts_left integer, is_background boolean)
@@ -1318,6 +1321,8 @@ create table workers (
 -- function kept_of(p_organization text, p_kind text, p_most bigint) returns bigint
 -- function last_failed_fence(p_message text) returns bigint
 -- function limit_room(p_organization text, p_agent text, p_batch text) returns integer
+-- function limits_of(m messages, p_manifest jsonb) returns jsonb
+-- function limits_of_answer(i message_inputs, p_value jsonb, p_raised jsonb) returns jsonb
 -- function lower_limits(p_one jsonb, p_other jsonb) returns jsonb
 -- function make_way(p_session text, p_message text, p_on_busy text, p_parts_max integer, p_bytes_max integer) returns TABLE(ended text[], stopping text, schedule text)
 -- function mark_called(p_session text, p_fence bigint, p_token uuid, p_parts jsonb) returns boolean

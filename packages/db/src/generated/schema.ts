@@ -275,6 +275,7 @@ export interface Members {
 }
 
 export interface MessageInputs {
+  budget: Json | null;
   ended_at: Timestamp | null;
   expires_at: Timestamp;
   key: string;
@@ -314,6 +315,7 @@ export interface Messages {
   organization_id: string;
   output: Json | null;
   parts: Json;
+  raised_limits: Json | null;
   resume_inputs: Json | null;
   resume_snapshot_id: string | null;
   retry_of: string | null;

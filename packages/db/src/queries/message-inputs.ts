@@ -7,6 +7,8 @@ import type { Database } from "../database.ts";
 export interface MessageInputRow {
   readonly state: InputState;
   readonly schema: Record<string, unknown>;
+  /** Whether it asks for a higher limit. */
+  readonly isBudget: boolean;
 }
 
 /** Finds an input by primary key. Does not find inputs of deleted sessions. */
@@ -17,7 +19,8 @@ export async function findInput(
   key: string,
 ): Promise<MessageInputRow | undefined> {
   const result = await sql<MessageInputRow>`
-    select i.state, i.schema from message_inputs i join sessions s on s.id = i.session_id and s.deleted_at is null
+    select i.state, i.schema, i.budget is not null as "isBudget"
+    from message_inputs i join sessions s on s.id = i.session_id and s.deleted_at is null
     where i.message_id = ${messageId} and i.key = ${key} and i.organization_id = ${organizationId}`.execute(db.kysely);
   return result.rows[0];
 }
@@ -35,8 +38,8 @@ export interface InputAnswer {
 export interface AnsweredInput {
   readonly outcome: "answered" | "not_found" | "not_asked" | "answered_before" | "over";
   readonly sessionId: string;
-  /** What the session was moved to. */
-  readonly schedule: "ready" | "dispatched" | "blocked";
+  /** What the session was moved to. `idle`: the answer has ended the message. */
+  readonly schedule: "ready" | "dispatched" | "blocked" | "idle";
   readonly dispatchNumber: number;
   readonly attemptsLeft: number;
 }

@@ -1,6 +1,13 @@
 // Reads messages with what their records need of the schedule. The turn functions write them.
 
-import { limits, type InputState, type MessageLimits, type MessageState, type ScheduleState } from "@dari/domain";
+import {
+  limits,
+  type InputState,
+  type MessageLimits,
+  type MessageState,
+  type ReachedLimit,
+  type ScheduleState,
+} from "@dari/domain";
 import { sql, type ExpressionBuilder } from "kysely";
 import type { Database, Queryable } from "../database.ts";
 import type { DB } from "../generated/schema.ts";
@@ -50,6 +57,8 @@ export interface AskedInput {
   readonly requestedAt: string;
   readonly expiresAt: string;
   readonly endedAt: string | null;
+  /** Set if a limit of the message was reached. */
+  readonly budget: ReachedLimit | null;
 }
 
 /**
@@ -98,13 +107,18 @@ function selectMessages(kysely: Queryable, organizationId: string) {
         "m.retry_of as retryOf",
         "m.copied_from as copiedFrom",
       ])
-      .select(sql<MessageLimits | null>`m.limits`.as("limits"))
+      .select(
+        sql<MessageLimits | null>`nullif(coalesce(m.limits, '{}') || coalesce(m.raised_limits, '{}'), '{}')`.as(
+          "limits",
+        ),
+      )
       .select(sql<boolean>`m.rolled_back_at is not null or m.rolled_back_by is not null`.as("rolledBack"))
       // Read inputs only for the few messages that have some (primary key of message_inputs).
       .select(
-        sql<AskedInput[] | null>`case when m.resume_snapshot_id is not null then (
+        sql<AskedInput[] | null>`case when coalesce(m.resume_snapshot_id, m.raised_limits::text) is not null then (
         select json_agg(json_build_object('key', i.key, 'state', i.state, 'schema', i.schema, 'prompt', i.prompt,
-          'requestedAt', i.requested_at, 'expiresAt', i.expires_at, 'endedAt', i.ended_at) order by i.number)
+          'requestedAt', i.requested_at, 'expiresAt', i.expires_at, 'endedAt', i.ended_at, 'budget', i.budget)
+          order by i.number)
         from message_inputs i where i.message_id = m.id) end`.as("inputs"),
       )
       .select(sql<number>`coalesce(a.number, greatest(m.attempts, 1))`.as("attempt"))

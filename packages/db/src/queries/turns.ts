@@ -1,6 +1,6 @@
 // Turns under a claim: accept, claim, prove, finish. Each call is one SQL function: one round trip, one commit.
 
-import { limits, type Failure, type Lane, type MessageLimits, type OnBusy } from "@dari/domain";
+import { limits, type Failure, type Lane, type MessageLimits, type OnBusy, type ReachedLimit } from "@dari/domain";
 import { sql, type RawBuilder } from "kysely";
 import { callOne } from "../call-one.ts";
 import type { Database } from "../database.ts";
@@ -273,20 +273,20 @@ export interface TurnSnapshot {
   readonly totalBytes: number;
 }
 
-/** What a suspended turn waits for, and what it needs to continue. */
+/** What a suspended turn waits for, and what it needs to continue. `key`: empty with `budget`. */
 export interface InputAsked {
   readonly key: string;
-  /** JSON Schema of an answer. */
   readonly schema: Readonly<Record<string, unknown>>;
-  /** The question, for people. */
   readonly prompt: string | undefined;
   readonly waitSeconds: number;
   readonly placed: readonly PlacedAttachment[];
+  /** Set at a limit of the message. */
+  readonly budget?: ReachedLimit | undefined;
 }
 
 export interface FinishInput {
   readonly ending: TurnEnding;
-  /** With `suspended`, like a snapshot. */
+  /** With `suspended`, like a snapshot. With `budget`, `failure` says how the message fails if it is declined. */
   readonly asked?: InputAsked | undefined;
   readonly failure?: Failure | undefined;
   /** With `cancelled`: the output so far, kept if the turn was interrupted. Budgets are always charged its `usage`. */
@@ -321,8 +321,8 @@ export async function finishIfHeld(db: Database, claim: Claim, input: FinishInpu
   return result.rows[0];
 }
 
-function askedJson({ key, schema, prompt, waitSeconds, placed }: InputAsked): Record<string, unknown> {
-  return { key, schema, prompt: prompt ?? null, wait_seconds: waitSeconds, placed };
+function askedJson({ key, schema, prompt, waitSeconds, placed, budget }: InputAsked): Record<string, unknown> {
+  return { key, schema, prompt: prompt ?? null, wait_seconds: waitSeconds, placed, budget: budget ?? null };
 }
 
 /** Returns a snapshot as the SQL functions expect it. */

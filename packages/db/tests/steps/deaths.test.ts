@@ -15,6 +15,8 @@ import {
   finish,
   markCalled,
   openPlace,
+  raiseLimit,
+  reachLimit,
   reap,
   recordAnswer,
   recordStep,
@@ -33,7 +35,10 @@ beforeAll(async () => {
 });
 afterAll(async () => encounter[Symbol.asyncDispose]());
 
-const tables = ["sessions", "messages", "attempts", "events", "snapshots", "message_steps", "model_answers"] as const;
+const tables = [
+  ...(["sessions", "messages", "attempts", "events", "snapshots"] as const),
+  ...(["message_steps", "model_answers", "message_inputs"] as const),
+];
 type Table = (typeof tables)[number];
 
 const gateLock = 4_711;
@@ -70,6 +75,11 @@ async function dispatched(place: Place): Promise<void> {
 async function leased(place: Place): Promise<void> {
   await dispatched(place);
   await claim(place, db, 1, 0);
+}
+
+async function atLimit(place: Place): Promise<void> {
+  await leased(place);
+  await reachLimit(place, db);
 }
 
 const steps: readonly MortalStep[] = [
@@ -144,6 +154,27 @@ const steps: readonly MortalStep[] = [
     run: (place, at) => finish(place, at, "retry"),
     writes: ["attempts", "events", "messages", "sessions"],
     answer: { recorded: "retry", again: false, more: true },
+  },
+  {
+    name: "finish at a limit",
+    prepare: leased,
+    run: reachLimit,
+    writes: ["snapshots", "message_inputs", "attempts", "events", "messages", "sessions"],
+    answer: { recorded: "suspended", again: false, more: true },
+  },
+  {
+    name: "raise of a limit",
+    prepare: atLimit,
+    run: raiseLimit,
+    writes: ["message_inputs", "messages", "events", "sessions"],
+    answer: { outcome: "answered", schedule: "ready" },
+  },
+  {
+    name: "refusal to raise a limit",
+    prepare: atLimit,
+    run: (place, at) => raiseLimit(place, at, false),
+    writes: ["message_inputs", "messages", "events", "sessions"],
+    answer: { outcome: "answered", schedule: "idle" },
   },
   {
     name: "reap",

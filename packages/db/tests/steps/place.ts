@@ -186,15 +186,28 @@ export async function suspend(place: Place, db: Database) {
   return (await turns.finishIfHeld(db, held(place), input)) ?? "superseded";
 }
 
-export async function answer(place: Place, db: Database) {
+/** Ends the attempt at a limit of its message, which asks for a higher one. */
+export async function reachLimit(place: Place, db: Database) {
+  const snapshot = emptySnapshot(await headOf(place, db));
+  const budget = { limit: "requests", value: 3, used: 3, requested: 1, needed: 4 } as const;
+  const asked = { ...askedFor(""), schema: { properties: { requests: { default: 6 } } }, budget };
+  const failure = { code: "budget_exceeded", message: "limit reached" } as const;
+  return (await turns.finishIfHeld(db, held(place), { ending: "suspended", asked, failure, snapshot })) ?? "superseded";
+}
+
+export async function answer(place: Place, db: Database, key = "approve", value: unknown = true) {
   const { outcome, schedule } = await messageInputs.answerIfWaiting(db, {
     organizationId: place.organizationId,
     messageId: place.messageIds[0] ?? "",
-    key: "approve",
-    value: true,
+    key,
+    value,
     dispatchTtlMs: undefined,
   });
   return { outcome, schedule };
+}
+
+export function raiseLimit(place: Place, db: Database, approved = true) {
+  return answer(place, db, "dari:budget-1", { approved });
 }
 
 export async function expire(place: Place, db: Database) {
@@ -229,7 +242,7 @@ export async function stateOf(place: Place, db: Database): Promise<unknown> {
         from sessions where id = $1),
       'messages', (select jsonb_agg(jsonb_build_array(sequence_number, state, attempts, max_attempts, uncounted_claims,
         fence, output, cancel_requested_at is not null, merged_into, steered_into, steered_event,
-        interrupted_by, rolled_back_by, snapshot_id is not null)
+        interrupted_by, rolled_back_by, snapshot_id is not null, raised_limits)
         order by sequence_number) from messages where session_id = $1),
       'attempts', (select jsonb_agg(jsonb_build_array(fence, number, outcome, called_at is not null,
         steered_messages) order by fence)

@@ -15,6 +15,8 @@ import {
   letTimePass,
   markCalled,
   pull,
+  raiseLimit,
+  reachLimit,
   reap,
   recordStep,
   renew,
@@ -97,6 +99,14 @@ async function waitsForInput(place: Place, db: Database): Promise<void> {
   await letTimePass(place, db);
 }
 
+/** Waits for a higher limit, overdue as well. */
+async function waitsAtLimit(place: Place, db: Database): Promise<void> {
+  await leased(place, db, 2);
+  await markCalled(place, db);
+  await reachLimit(place, db);
+  await letTimePass(place, db);
+}
+
 async function twoTurns(place: Place, db: Database): Promise<void> {
   for (let dispatchNumber = 1; dispatchNumber <= 2; dispatchNumber++) {
     await dispatched(place, db, 1);
@@ -159,6 +169,7 @@ export const situations: readonly Situation[] = [
       "finish as completed": finishCompleted,
       "finish as retry": waiting((place, db) => finish(place, db, "retry")),
       "finish as suspended": waiting(suspend),
+      "finish at a limit": waiting(reachLimit),
       reap: passing(reap),
     },
   },
@@ -181,6 +192,7 @@ export const situations: readonly Situation[] = [
       "finish as completed": finishCompleted,
       "finish as retry": waiting((place, db) => finish(place, db, "retry")),
       "finish as suspended": waiting(suspend),
+      "finish at a limit": waiting(reachLimit),
       reap: passing(reap),
     },
   },
@@ -205,7 +217,21 @@ export const situations: readonly Situation[] = [
       merge: sending("merge"),
       interrupt,
       rollback,
-      answer: waiting(answer),
+      answer: waiting((place, db) => answer(place, db)),
+      expiry: passing(expire),
+      "cancel of the head": cancelHead,
+      "write of the head": waiting((place, db) => writeHead(place, db, null)),
+    },
+  },
+  {
+    name: "waiting for a higher limit",
+    prepare: waitsAtLimit,
+    steps: {
+      accept: accepts,
+      interrupt,
+      rollback,
+      raise: waiting((place, db) => raiseLimit(place, db)),
+      refusal: waiting((place, db) => raiseLimit(place, db, false)),
       expiry: passing(expire),
       "cancel of the head": cancelHead,
       "write of the head": waiting((place, db) => writeHead(place, db, null)),

@@ -40,12 +40,19 @@ function AnswerForm({ messageId, asked, onAnswered }: AnswerFormProps) {
   const decided = useRef("");
   const answer = useAction(async () => {
     const all = decision === undefined ? entered : { ...entered, [decision.name]: decided.current };
-    const value: unknown = fields === undefined ? JSON.parse(json) : buildAnswer(fields, all);
+    // A limit that is not raised has no new value.
+    const isDeclined = asked.type === "budget" && decided.current === "no";
+    const sent = isDeclined ? fields?.filter(({ kind }) => kind !== "number") : fields;
+    const value: unknown = sent === undefined ? JSON.parse(json) : buildAnswer(sent, all);
     await client.answerInput(messageId, { key: asked.key, value });
     onAnswered();
   });
   return (
-    <Form className="answer stacked" onSubmit={answer.run} aria-label="What the agent asks for">
+    <Form
+      className="answer stacked"
+      onSubmit={answer.run}
+      aria-label={asked.type === "budget" ? "What the platform asks for" : "What the agent asks for"}
+    >
       <p>
         <strong>{asked.prompt ?? "The agent waits for an answer."}</strong>
         <span className="faint">
@@ -59,7 +66,7 @@ function AnswerForm({ messageId, asked, onAnswered }: AnswerFormProps) {
           <Field
             key={field.name}
             field={field}
-            value={entered[field.name] ?? ""}
+            value={entered[field.name] ?? field.initial}
             onChange={(value) => setEntered({ ...entered, [field.name]: value })}
           />
         ))}
@@ -84,21 +91,31 @@ function AnswerForm({ messageId, asked, onAnswered }: AnswerFormProps) {
             Answer
           </button>
         ) : (
-          (["yes", "no"] as const).map((choice) => (
-            <button
-              key={choice}
-              type="submit"
-              className={choice === "yes" ? "primary" : "danger"}
-              disabled={answer.isRunning}
-              onClick={() => void (decided.current = choice)}
-            >
-              {choice === "yes" ? "Approve" : "Reject"}
-            </button>
-          ))
+          <DecisionButtons isDisabled={answer.isRunning} onDecide={(choice) => void (decided.current = choice)} />
         )}
       </div>
     </Form>
   );
+}
+
+interface DecisionButtonsProps {
+  readonly isDisabled: boolean;
+  /** Called just before the form is submitted. */
+  readonly onDecide: (choice: "yes" | "no") => void;
+}
+
+function DecisionButtons({ isDisabled, onDecide }: DecisionButtonsProps) {
+  return (["yes", "no"] as const).map((choice) => (
+    <button
+      key={choice}
+      type="submit"
+      className={choice === "yes" ? "primary" : "danger"}
+      disabled={isDisabled}
+      onClick={() => onDecide(choice)}
+    >
+      {choice === "yes" ? "Approve" : "Reject"}
+    </button>
+  ));
 }
 
 /** The only required yes-or-no field of a question. Two buttons answer it. */

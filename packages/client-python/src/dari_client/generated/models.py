@@ -338,6 +338,14 @@ class Budget(TypedDict):
     created_at: str
 
 
+class BudgetInput(TypedDict):
+    limit: Literal["requests", "tokens", "cost_usd"]
+    value: float
+    used: float
+    requested: float | None
+    needed: float
+
+
 class BundleUploaded(TypedDict):
     source_snapshot_id: str
     status: Literal["pending_upload", "ready", "failed"]
@@ -759,6 +767,8 @@ class InputRequestedEvent(TypedDict):
 
 class InputRequestedEventData(TypedDict):
     key: str
+    type: NotRequired[Literal["budget"]]
+    budget: NotRequired[BudgetInput]
     schema: dict[str, Any]
     prompt: str | None
     expires_at: str
@@ -923,6 +933,8 @@ class MessageFiles(TypedDict):
 
 class MessageInput(TypedDict):
     key: str
+    type: NotRequired[Literal["budget"]]
+    budget: NotRequired[BudgetInput]
     status: Literal["waiting", "answered", "expired", "cancelled"]
     schema: dict[str, Any]
     prompt: str | None

@@ -161,7 +161,7 @@ async function* ledgerEntries(exported: Export): AsyncGenerator<ArchiveEntry> {
       const isOld =
         event.type === "message.steered"
           ? steered.get(event.messageId ?? "") !== event.sequenceNumber
-          : repeated.has(event.attemptId ?? "");
+          : event.type !== "input.requested" && repeated.has(event.attemptId ?? "");
       if (isOld) return [];
       const type = event.type as PortableEvent["type"];
       const head = { type, message, created_at: event.createdAt.toISOString() };

@@ -16,7 +16,8 @@ export interface AnswerInput {
 /**
  * Stores the answer. The audit log records who answered; the answer itself is in the session's events.
  * @throws AppError `not_found`; `conflict` if the message does not wait, or no longer waits, for this key; `invalid`
- *   with all problems of the value; `forbidden` for a session token without the scope `answer`.
+ *   with all problems of the value; `forbidden` for a session token without the scope `answer`, and for all tokens and
+ *   connected apps if the input asks for a higher limit: they belong to those whose requests the limit bounds.
  */
 export async function answerInput(
   control: Control,
@@ -28,6 +29,9 @@ export async function answerInput(
   await getMessage(control, actor, messageId);
   const asked = await messageInputs.findInput(control.db, organizationId, messageId, key);
   if (asked === undefined) throw refusal("not_asked", key);
+  if (asked.isBudget && (actor.sessionToken !== undefined || actor.isApp === true)) {
+    throw new AppError("forbidden", raiseRefusal);
+  }
   if (asked.state === "waiting") checkAnswer(asked.schema, value);
   const dispatchAtOnce = control.admission.mayDispatch(organizationId);
   const answered = await withAuditEntry(
@@ -50,6 +54,9 @@ export async function answerInput(
   );
   control.log.info({ org: organizationId, session: answered.sessionId, message: messageId, key }, "input.answered");
 }
+
+const raiseRefusal =
+  "session tokens and connected apps cannot raise a limit; answer in the console, or with an API key";
 
 /** Checks the answer before the row is locked, which is possible because an input's schema never changes. */
 function checkAnswer(schema: Readonly<Record<string, unknown>>, value: unknown): void {

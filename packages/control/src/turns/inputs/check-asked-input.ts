@@ -9,11 +9,15 @@ export interface AskedInput {
   readonly schema: Readonly<Record<string, unknown>>;
 }
 
+/** The start of the keys with which the database asks for higher limits. */
+const platformKeys = "dari:";
+
 /** Returns why the attempt fails instead of waiting, or undefined if it may wait. */
 export function checkAskedInput(
   turn: { readonly resume: TurnResume | undefined; readonly scrubber: Scrubber },
   { key, schema }: AskedInput,
 ): Failure | undefined {
+  if (key.startsWith(platformKeys)) return refused(`keys that begin with "${platformKeys}" are the platform's`);
   const answers = turn.resume?.answers ?? {};
   // Our guest never asks for an answered key, so the agent has replaced the guest.
   if (Object.hasOwn(answers, key)) return refused(`"${key}" is answered already`);

@@ -20,6 +20,7 @@ test("a new and plain input is accepted", () => {
 describe("refused is", () => {
   const many = Array.from({ length: limits.inputsPerMessage }, (_, n) => `k${n}`);
   test.each([
+    ["a key of the platform", fresh, { key: "dari:budget-1", schema: {} }, /begin with "dari:" are the platform's/],
     ["what is answered already", answered(["a"]), { key: "a", schema: {} }, /"a" is answered already/],
     ["one too many", answered(many), { key: "a", schema: {} }, /at most 32 inputs/],
     ["a key that is a secret", fresh, { key: "k12345678", schema: {} }, /the value of a secret/],

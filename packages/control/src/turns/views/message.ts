@@ -38,10 +38,11 @@ export function renderMessage(row: MessageRow): MessageRecord {
   };
 }
 
-function renderInput({ key, state, schema, prompt, ...times }: AskedInput): MessageInput {
+function renderInput({ key, state, schema, prompt, budget, ...times }: AskedInput): MessageInput {
   const shown = (time: string): string => new Date(time).toISOString();
   return {
     key,
+    ...(budget === null ? {} : { type: "budget" as const, budget }),
     status: state,
     schema,
     prompt,
